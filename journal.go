@@ -1,0 +1,283 @@
+package evenkeel
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Kind says what a journal record tells.
+type Kind string
+
+// The kinds of records, in the order in which they can first appear.
+const (
+	KindBegin      Kind = "begin"       // the first record: what is run, from which inputs, by whom
+	KindResume     Kind = "resume"      // the run was taken up again
+	KindStep       Kind = "step"        // a step began; opens its windows
+	KindStart      Kind = "start"       // an action is about to run
+	KindEnd        Kind = "end"         // an action ended, and how
+	KindProbed     Kind = "probed"      // a probe answered what became of an action
+	KindStepDone   Kind = "step-done"   // a step is done and verified; closes its windows
+	KindStepUndone Kind = "step-undone" // what a step did was taken back
+	KindHold       Kind = "hold"        // a person is needed
+	KindViolation  Kind = "violation"   // an invariant did not hold outside a window
+	KindDone       Kind = "done"        // the last record of a run that reached its end
+)
+
+// Record is one line of a journal.
+type Record struct {
+	Seq  int       `json:"seq"`
+	Time time.Time `json:"time"`
+	Kind Kind      `json:"kind"`
+
+	Step    string `json:"step,omitempty"`
+	Action  string `json:"action,omitempty"`
+	Phase   Phase  `json:"phase,omitempty"`
+	Host    string `json:"host,omitempty"`
+	Command string `json:"command,omitempty"` // secrets masked
+
+	Outcome *Outcome `json:"outcome,omitempty"`
+	Exit    int      `json:"exit,omitempty"`
+	Looks   int      `json:"looks,omitempty"` // how often a check looked before it was content
+	Trace   string   `json:"trace,omitempty"` // what a probe found
+	Error   string   `json:"error,omitempty"`
+	Output  string   `json:"output,omitempty"` // the end of what the action printed, secrets masked
+
+	Facts  Facts    `json:"facts,omitempty"`
+	Opens  []Window `json:"opens,omitempty"`
+	Closes []string `json:"closes,omitempty"`
+
+	Run *RunInfo `json:"run,omitempty"` // in the first record
+
+	// Sum is a checksum over the record before and this one: a record that was changed, lost or put elsewhere shows.
+	Sum string `json:"sum,omitempty"`
+}
+
+// RunInfo binds a journal to what it is the journal of.
+type RunInfo struct {
+	ID      string   `json:"id"`
+	Runbook string   `json:"runbook"`
+	Title   string   `json:"title"`
+	Digest  string   `json:"digest"` // of the runbook: steps, commands, inputs, version
+	Version string   `json:"version,omitempty"`
+	Inputs  []Input  `json:"inputs,omitempty"`
+	Steps   []string `json:"steps"`
+}
+
+// Journal is the memory of a run. Append returns only when the record will survive a crash.
+type Journal interface {
+	Append(Record) error
+	Records() []Record
+}
+
+// Errors of a journal.
+var (
+	ErrJournalInUse   = errors.New("the journal is in use by another process")
+	ErrJournalDamaged = errors.New("the journal is damaged")
+	ErrJournalExists  = errors.New("the journal has records already: resume that run, or choose another file")
+	ErrJournalOther   = errors.New("the journal belongs to another runbook, other inputs or another version of the tool")
+	ErrJournalEmpty   = errors.New("the journal is empty: there is nothing to resume")
+)
+
+// seal gives the next record its place and checksum.
+func seal(records []Record, r Record) (Record, []byte, error) {
+	r.Seq = len(records) + 1
+	last := ""
+	if len(records) > 0 {
+		last = records[len(records)-1].Sum
+	}
+	sum, err := sumOf(last, r)
+	if err != nil {
+		return r, nil, err
+	}
+	r.Sum = sum
+	line, err := json.Marshal(r)
+	return r, append(line, '\n'), err
+}
+
+func sumOf(last string, r Record) (string, error) {
+	r.Sum = ""
+	b, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("cannot write journal record %d: %w", r.Seq, err)
+	}
+	h := sha256.New()
+	_, _ = io.WriteString(h, last)
+	_, _ = h.Write(b)
+	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// ReadJournal reads the records of a journal. A last line that was cut off in the middle of writing is left out, and whole tells how many bytes
+// are good; any other damage is ErrJournalDamaged.
+func ReadJournal(r io.Reader) (records []Record, whole int64, err error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot read the journal: %w", err)
+	}
+	for len(data) > 0 {
+		line, rest, complete := bytes.Cut(data, []byte{'\n'})
+		var rec Record
+		err := json.Unmarshal(line, &rec)
+		if err == nil {
+			err = follows(records, rec)
+		}
+		if !complete {
+			// A record counts only with its line end: it was the last byte to be written.
+			return records, whole, nil
+		}
+		if err != nil {
+			return records, whole, fmt.Errorf("%w: line %d: %w", ErrJournalDamaged, len(records)+1, err)
+		}
+		records = append(records, rec)
+		whole += int64(len(line)) + 1
+		data = rest
+	}
+	return records, whole, nil
+}
+
+func follows(records []Record, rec Record) error {
+	last := ""
+	if len(records) > 0 {
+		last = records[len(records)-1].Sum
+	}
+	sum, err := sumOf(last, rec)
+	switch {
+	case err != nil:
+		return err
+	case rec.Seq != len(records)+1:
+		return fmt.Errorf("record %d stands where %d belongs", rec.Seq, len(records)+1)
+	case sum != rec.Sum:
+		return errors.New("the checksum does not fit")
+	}
+	return nil
+}
+
+// FileJournal is a journal in a file of JSON lines, mode 0600. The file is locked while it is open.
+type FileJournal struct {
+	mu      sync.Mutex
+	f       journalFile
+	records []Record
+	broken  error // a write failed: nothing may follow it
+}
+
+// journalFile is what a FileJournal needs of its file.
+type journalFile interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+// OpenJournal opens the journal at path, or makes an empty one. A record that was cut off by a crash is removed.
+func OpenJournal(path string) (*FileJournal, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the path is the operator's choice
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
+	j, err := newFileJournal(f)
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return j, nil
+}
+
+func newFileJournal(f *os.File) (*FileJournal, error) {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, ErrJournalInUse
+	}
+	records, whole, err := ReadJournal(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(whole); err != nil {
+		return nil, fmt.Errorf("cannot cut off the torn last record: %w", err)
+	}
+	if _, err := f.Seek(whole, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return nil, fmt.Errorf("cannot sync the journal: %w", err)
+	}
+	if err := syncDir(filepath.Dir(f.Name())); err != nil {
+		return nil, err
+	}
+	return &FileJournal{f: f, records: records}, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir) // #nosec G304 -- the directory of the operator's journal
+	if err != nil {
+		return fmt.Errorf("cannot sync the journal's directory: %w", err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("cannot sync the journal's directory: %w", err)
+	}
+	return nil
+}
+
+// Append writes a record and waits until it is on the disk. After a failed write the journal takes no more records: the run must stop.
+func (j *FileJournal) Append(r Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.broken != nil {
+		return j.broken
+	}
+	r, line, err := seal(j.records, r)
+	if err != nil {
+		return err
+	}
+	if _, err = j.f.Write(line); err == nil {
+		err = j.f.Sync()
+	}
+	if err != nil {
+		j.broken = fmt.Errorf("cannot write the journal; nothing more is done: %w", err)
+		return j.broken
+	}
+	j.records = append(j.records, r)
+	return nil
+}
+
+// Records are all records so far.
+func (j *FileJournal) Records() []Record {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.records[:len(j.records):len(j.records)]
+}
+
+// Close releases the journal.
+func (j *FileJournal) Close() error { return j.f.Close() }
+
+// MemJournal is a journal in memory, for tests and rehearsals.
+type MemJournal struct {
+	mu      sync.Mutex
+	records []Record
+}
+
+// Append adds a record.
+func (j *MemJournal) Append(r Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r, _, err := seal(j.records, r)
+	if err != nil {
+		return err
+	}
+	j.records = append(j.records, r)
+	return nil
+}
+
+// Records are all records so far.
+func (j *MemJournal) Records() []Record {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.records[:len(j.records):len(j.records)]
+}

@@ -1,0 +1,50 @@
+package evenkeel
+
+import "time"
+
+// Observer is told what happens, as it happens. It must not block; progress lines, logs and metrics hang on it.
+type Observer interface {
+	Event(Event)
+}
+
+// ObserverFunc makes an Observer of a function.
+type ObserverFunc func(Event)
+
+// Event calls the function.
+func (f ObserverFunc) Event(e Event) { f(e) }
+
+// EventKind says what happened.
+type EventKind string
+
+// The events.
+const (
+	EventStep     EventKind = "step"      // a step begins
+	EventStepDone EventKind = "step-done" // a step is done and verified
+	EventUndo     EventKind = "undo"      // a failed step is being undone
+	EventAction   EventKind = "action"    // an action begins
+	EventDone     EventKind = "done"      // an action is done
+	EventAlready  EventKind = "already"   // an action was found done
+	EventWait     EventKind = "wait"      // a check is not content yet; it looks again
+	EventAsk      EventKind = "ask"       // a person is asked
+	EventHold     EventKind = "hold"      // the run stops for a person
+	EventFailed   EventKind = "failed"    // an action or step failed
+	EventWindow   EventKind = "window"    // a window opened
+	EventClosed   EventKind = "closed"    // a window closed
+	EventAlarm    EventKind = "alarm"     // a window is overdue
+	EventUnseen   EventKind = "unseen"    // an invariant could not be observed
+	EventLease    EventKind = "lease"     // a lease was taken or given back
+	EventUnknown  EventKind = "unknown"   // a connection was lost; the outcome is unknown until a probe answers
+)
+
+// Event is one thing that happened.
+type Event struct {
+	Kind    EventKind
+	Time    time.Time
+	Step    *Step   // nil outside a step
+	Action  *Action // nil outside an action
+	Host    string
+	Text    string
+	Number  int // of the step, from 1
+	Total   int // steps in all
+	Elapsed time.Duration
+}

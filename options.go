@@ -1,0 +1,95 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options say how to run a runbook; what it does is in the runbook alone.
+type Options struct {
+	Journal   Journal         // required
+	Clock     Clock           // WallClock when nil
+	Observer  Observer        // nobody when nil
+	Attendant Attendant       // who answers for manual actions; when nil the run holds at each whose evidence is not there
+	Stop      <-chan struct{} // closed: stop after the current action, in good order
+	Holder    string          // who runs, as others see it in the lease: user@host
+	// RunID names the run; random when empty. Only a new run takes it.
+	RunID string
+	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
+	TakeLease string
+	// UndoTimeout bounds the undo of a failed step. 15 minutes when zero.
+	UndoTimeout time.Duration
+	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
+	Serial bool
+}
+
+// Attendant is the person at the keyboard, or what speaks for one.
+type Attendant interface {
+	// Attend is asked for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
+	// the words to be journalled. A *Hold as the error pauses the run.
+	Attend(ctx context.Context, ask Ask) (answer string, err error)
+}
+
+// Ask is what a person is asked to do.
+type Ask struct {
+	Step        *Step
+	Action      *Action
+	Instruction string
+	// Why says what of the evidence is missing. Empty when there can be no evidence and the person must attest.
+	Why string
+}
+
+// Report is what a run came to.
+type Report struct {
+	State   *State
+	Checks  int // how often an invariant was observed to hold
+	Unseen  int // how often one could not be observed
+	Actions int // that this run did itself
+}
+
+// StepError says at which action a run stopped.
+type StepError struct {
+	Step, Action, Host string
+	Err                error
+}
+
+func (e *StepError) Error() string {
+	where := "step " + e.Step
+	if e.Action != "" {
+		where += ", action " + e.Action
+	}
+	if e.Host != "" {
+		where += " on " + e.Host
+	}
+	return fmt.Sprintf("%s: %v", where, e.Err)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// Errors that end a run before its end.
+var (
+	ErrStopped   = errors.New("stopped as asked; resume takes it up again")
+	ErrNotInPlan = errors.New("a command that no action declared was refused")
+	ErrOverdue   = errors.New("not within the time allowed")
+)
+
+func (o *Options) defaults() error {
+	if o.Journal == nil {
+		return errors.New("a run needs a journal")
+	}
+	if o.Clock == nil {
+		o.Clock = WallClock{}
+	}
+	if o.Observer == nil {
+		o.Observer = ObserverFunc(func(Event) {})
+	}
+	if o.UndoTimeout == 0 {
+		o.UndoTimeout = 15 * time.Minute
+	}
+	if o.Holder == "" {
+		o.Holder = "unnamed"
+	}
+	return nil
+}

@@ -1,0 +1,392 @@
+package evenkeel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// errJournal marks that the journal could not be written: from there on nothing may be done, not even an undo.
+var errJournal = errors.New("the journal cannot be written")
+
+// note journals a record; a failure is marked with errJournal.
+func (e *engine) note(r Record) error {
+	if err := e.append(r); err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	return nil
+}
+
+// runAction brings an action to its end, whatever is known of it already.
+func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action) error {
+	progress := e.progress(s, phase, a)
+	if progress == Did {
+		return nil
+	}
+	if phase != PhaseUndo {
+		if e.stopped() {
+			return ErrStopped
+		}
+		if err := ctx.Err(); err != nil {
+			return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
+		}
+	}
+	if a.effect() != ReadOnly {
+		if err := e.watch(ctx, s, phase, false); err != nil {
+			return err
+		}
+		done, err := e.lookFirst(ctx, s, phase, a, progress)
+		if done || err != nil {
+			return err
+		}
+	}
+	return e.perform(ctx, s, phase, a)
+}
+
+// lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
+func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action, progress Progress) (done bool, err error) {
+	again := progress == Doing || progress == Failed
+	if a.Repeat == Safe || (a.Repeat == Never && !again) {
+		return false, nil
+	}
+	trace, facts, err := e.probe(ctx, s, a)
+	if err != nil {
+		return false, e.stop(s, phase, a, fmt.Errorf("cannot tell whether it ran: %w", err))
+	}
+	if again || trace == Done {
+		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Trace: trace.String(), Facts: facts}
+		if err := e.note(rec); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case trace == Done:
+		e.event(EventAlready, s, a, "%s", a.Title)
+		return true, e.watch(ctx, s, phase, true)
+	case !again, trace == Absent, trace == Partial && a.Repeat == ProbeFirst:
+		return false, nil
+	}
+	return false, e.stop(s, phase, a, NeedsPerson("%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: bring it to its end or take it back by hand, then resume",
+		a.Title, a.host(s), trace, a.Probe.Text))
+}
+
+// probe asks what became of an action.
+func (e *engine) probe(ctx context.Context, s *Step, a *Action) (Trace, Facts, error) {
+	host := a.Probe.Host
+	if host == "" {
+		host = a.host(s)
+	}
+	begin := e.opts.Clock.Now()
+	for {
+		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
+		trace := Undecided
+		if err == nil || sshexec.OutcomeOf(err) == Exited {
+			trace, err = a.Probe.Read(obs)
+		}
+		var again *Retry
+		switch {
+		case err == nil && trace == Done:
+			facts, err := makeFacts(a.Probe.Makes, obs)
+			return trace, facts, err
+		case err == nil:
+			return trace, nil, nil
+		case errors.As(err, &again), sshexec.OutcomeOf(err) == NotStarted && isCommandError(err), sshexec.OutcomeOf(err) == Unknown:
+			if e.opts.Clock.Now().Sub(begin) >= within(a) {
+				return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, within(a), err)
+			}
+			e.event(EventWait, s, a, "%v", err)
+			if err := e.sleep(ctx, after(again)); err != nil {
+				return Undecided, nil, err
+			}
+		default:
+			return Undecided, nil, err
+		}
+	}
+}
+
+func isCommandError(err error) bool {
+	var ce *sshexec.CommandError
+	return errors.As(err, &ce)
+}
+
+func within(a *Action) time.Duration {
+	if a.Within > 0 {
+		return a.Within
+	}
+	return DefaultWithin
+}
+
+func after(r *Retry) time.Duration {
+	if r != nil && r.After > 0 {
+		return r.After
+	}
+	return DefaultRetry
+}
+
+// lookTimeout bounds every read-only command that does not bound itself: some of them can hang (H19).
+const lookTimeout = 2 * time.Minute
+
+// look runs a read-only command for a probe, a check or an invariant.
+func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd) (Observed, error) {
+	facts := e.facts()
+	cmd, err := facts.expandCmd(cmd)
+	if err != nil {
+		return Observed{}, err
+	}
+	if cmd.Effect != ReadOnly {
+		return Observed{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
+	}
+	if cmd.Timeout == 0 {
+		cmd.Timeout = lookTimeout
+	}
+	res, err := e.exec(ctx, host, cmd)
+	return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
+}
+
+// exec runs a command that has passed the gate.
+func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	r, err := e.hosts.Runner(host)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	return r.Run(ctx, cmd)
+}
+
+func (e *engine) facts() Facts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	facts := make(Facts, len(e.st.Facts))
+	for k, v := range e.st.Facts {
+		facts[k] = v
+	}
+	return facts
+}
+
+func makeFacts(makes []Make, obs Observed) (Facts, error) {
+	facts := Facts{}
+	for _, m := range makes {
+		v, err := m.read(obs)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read fact %s (%s): %w", m.Key.Name(), m.Key.Doc(), err)
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("fact %s: %w", m.Key.Name(), err)
+		}
+		facts[m.Key.Name()] = raw
+	}
+	return facts, nil
+}
+
+// site is where an operation works: reads are free, changes only as declared.
+func (e *engine) site(host string, declared []sshexec.Cmd) Site {
+	facts := e.facts()
+	allowed := make([]string, 0, len(declared))
+	for _, c := range declared {
+		if c, err := facts.expandCmd(c); err == nil {
+			allowed = append(allowed, c.String())
+		}
+	}
+	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if err := cmd.Validate(); err != nil {
+			return sshexec.Result{}, err
+		}
+		if cmd.Effect != ReadOnly && !slices.Contains(allowed, cmd.String()) {
+			return sshexec.Result{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
+		}
+		return e.exec(ctx, host, cmd)
+	}}
+}
+
+// perform runs an action and journals its beginning and its end.
+func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
+	host := a.host(s)
+	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe()}
+	if err := e.note(start); err != nil {
+		return err
+	}
+	e.event(EventAction, s, a, "%s", a.Title)
+	obs, looks, answer, err := e.attempt(ctx, s, phase, a)
+
+	var hold *Hold
+	if errors.As(err, &hold) {
+		return e.stop(s, phase, a, hold)
+	}
+	end := Record{Kind: KindEnd, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Exit: obs.ExitCode, Looks: looks, Output: answer}
+	outcome := obs.Outcome
+	end.Outcome = &outcome
+	makes := a.Makes
+	if err != nil && outcome == Unknown && a.effect() != ReadOnly && a.Probe != nil {
+		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
+		e.event(EventUnknown, s, a, "%v", err)
+		trace, facts, perr := e.probe(context.WithoutCancel(ctx), s, a)
+		end.Trace = trace.String()
+		if perr == nil && trace == Done {
+			err, makes, end.Facts = nil, nil, facts
+		} else {
+			err = errors.Join(fmt.Errorf("%w; the probe found it %s", err, trace), perr)
+		}
+	}
+	if err == nil && len(makes) > 0 {
+		end.Facts, err = makeFacts(makes, obs)
+	}
+	if err != nil {
+		end.Error = err.Error()
+	}
+	if jerr := e.note(end); jerr != nil {
+		return jerr
+	}
+	if err != nil {
+		e.event(EventFailed, s, a, "%v", err)
+		if a.effect() != ReadOnly {
+			err = errors.Join(err, e.violation(e.watch(ctx, s, phase, true)))
+		}
+		return &StepError{Step: s.ID, Action: a.ID, Host: host, Err: err}
+	}
+	e.mu.Lock()
+	e.actions++
+	e.mu.Unlock()
+	e.event(EventDone, s, a, "%s", a.Title)
+	if a.effect() != ReadOnly {
+		return e.watch(ctx, s, phase, true)
+	}
+	return nil
+}
+
+// violation keeps of an error only what is one: a cancelled look says nothing.
+func (e *engine) violation(err error) error {
+	var v *Violation
+	if errors.As(err, &v) {
+		return v
+	}
+	return nil
+}
+
+// stop ends the run at an action for a person, or with an error, and journals it.
+func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
+	var hold *Hold
+	if !errors.As(err, &hold) {
+		e.event(EventFailed, s, a, "%v", err)
+		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
+	}
+	hold.Step, hold.Action = s.ID, a.ID
+	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
+		return jerr
+	}
+	e.event(EventHold, s, a, "%s", hold.Reason)
+	return hold
+}
+
+// attempt runs the action once, or, where its check says so and it does no harm, until the check is content.
+func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (obs Observed, looks int, answer string, err error) {
+	begin := e.opts.Clock.Now()
+	for {
+		looks++
+		obs, answer, err = e.once(ctx, s, a)
+		var again *Retry
+		switch {
+		case err == nil:
+			return obs, looks, answer, nil
+		case !errors.As(err, &again):
+			return obs, looks, answer, err
+		case a.effect() != ReadOnly && a.Repeat != Safe:
+			return obs, looks, answer, fmt.Errorf("%w (and it is not repeated by itself)", err)
+		case e.opts.Clock.Now().Sub(begin) >= within(a):
+			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
+		}
+		e.event(EventWait, s, a, "%s", again.Reason)
+		e.alarms(s)
+		if a.Manual != "" {
+			if answer, err = e.ask(ctx, s, a, again.Reason); err != nil {
+				return obs, looks, answer, err
+			}
+			begin = e.opts.Clock.Now() // a person takes the time that it takes
+			continue
+		}
+		if err := e.sleep(ctx, after(again)); err != nil {
+			return obs, looks, answer, err
+		}
+	}
+}
+
+// once runs the action one time and checks what it showed.
+func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string, error) {
+	host := a.host(s)
+	obs := Observed{Host: host, Facts: e.facts()}
+	if a.Op != nil {
+		at := e.site(host, a.Op.Cmds)
+		var err error
+		obs.Result, err = a.Op.Do(ctx, at)
+		obs.Now = e.opts.Clock.Now()
+		if err != nil {
+			if isCommandError(err) {
+				obs.Outcome = sshexec.OutcomeOf(err)
+			}
+			return obs, "", err
+		}
+		obs.Outcome = Exited
+		return obs, "", a.check(obs, nil)
+	}
+	if len(a.Cmd.Argv) == 0 {
+		obs.Outcome = Exited
+		answer, err := e.ask(ctx, s, a, "")
+		return obs, answer, err
+	}
+	cmd, err := obs.Facts.expandCmd(a.Cmd)
+	if err != nil {
+		return obs, "", err
+	}
+	if cmd.Effect == ReadOnly && cmd.Timeout == 0 {
+		cmd.Timeout = lookTimeout
+	}
+	obs.Result, err = e.exec(ctx, host, cmd)
+	obs.Now = e.opts.Clock.Now()
+	return obs, "", a.check(obs, err)
+}
+
+// check holds what an action showed against what was expected.
+func (a *Action) check(obs Observed, err error) error {
+	if err != nil && (obs.Outcome == NotStarted || obs.Outcome == Unknown) {
+		lost := isCommandError(err) && a.effect() == ReadOnly
+		if lost && (a.Expect.Awaits || a.Manual != "") {
+			return NotYet(0, "%v", err)
+		}
+		return err
+	}
+	var verdict error
+	if a.Expect.Check != nil {
+		verdict = a.Expect.Check(obs)
+	} else {
+		verdict = err
+	}
+	var again *Retry
+	var hold *Hold
+	if verdict != nil && a.Manual != "" && !errors.As(verdict, &again) && !errors.As(verdict, &hold) {
+		return NotYet(0, "%v", verdict) // evidence that is not there yet is no failure
+	}
+	return verdict
+}
+
+// ask asks the attendant.
+func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (string, error) {
+	instruction, err := e.facts().Expand(a.Manual)
+	if err != nil {
+		return "", err
+	}
+	if e.stopped() {
+		return "", ErrStopped
+	}
+	if e.opts.Attendant == nil {
+		if why != "" {
+			return "", NeedsPerson("%s (not there yet: %s)", instruction, why)
+		}
+		return "", NeedsPerson("%s", instruction)
+	}
+	e.event(EventAsk, s, a, "%s", instruction)
+	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: instruction, Why: why})
+}

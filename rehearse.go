@@ -1,0 +1,223 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// World is a simulated system: a pure state machine with a clock of its own, cheap to clone. Its word, not the tool's, counts for what happened.
+type World interface {
+	Hosts
+	Clock() Clock
+	Clone() World
+	Hash() string // of the state that matters in the end: two worlds that end alike have the same
+	Check() error // the invariants, by the world's own book-keeping
+}
+
+// RehearsalPlan says how hard to rehearse.
+type RehearsalPlan struct {
+	// Attendant makes the person for one run in a world; nil when none is needed.
+	Attendant func(World) Attendant
+	// Every thins the schedules out: each Every-th point is tried. 1 when zero.
+	Every int
+	// Kinds are the crashes to try; all when empty.
+	Kinds []Crash
+}
+
+// Crash says where the tool dies in a schedule.
+type Crash string
+
+// The crashes.
+const (
+	CrashRecord Crash = "after-record"  // right after a journal record was written
+	CrashTorn   Crash = "torn-record"   // in the middle of writing a record
+	CrashBefore Crash = "before-effect" // a command was sent and never arrived
+	CrashAfter  Crash = "after-effect"  // a command took effect and its answer never arrived
+	CrashLost   Crash = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
+)
+
+// Schedule is one way in which a run can go.
+type Schedule struct {
+	Crash Crash
+	At    int // the number of the record or command
+}
+
+func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Crash, s.At) }
+
+// RehearsalReport is what a rehearsal found.
+type RehearsalReport struct {
+	Records   int // that the straight run journalled
+	Commands  int // that it ran
+	Schedules int // that were tried
+	Failures  []RehearsalFailure
+	Straight  *Report
+	End       World // the world after the straight run
+}
+
+// RehearsalFailure is a schedule that broke an invariant, did not come to its end, or ended in another state than the straight run.
+type RehearsalFailure struct {
+	Schedule Schedule
+	Err      error
+}
+
+func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
+
+// Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again with the tool dying at every journal record and
+// around every command, each time followed by Resume. The world's invariants must hold throughout and every run must end in the
+// same state. The error is that of the straight run; what the schedules broke is in the report.
+func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (*RehearsalReport, error) {
+	if plan.Every < 1 {
+		plan.Every = 1
+	}
+	if len(plan.Kinds) == 0 {
+		plan.Kinds = []Crash{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost}
+	}
+	r := rehearsal{rb: rb, plan: plan}
+	straight := r.run(ctx, world.Clone(), Schedule{})
+	report := &RehearsalReport{Straight: straight.report, End: straight.world, Records: straight.records, Commands: straight.commands}
+	if straight.err != nil {
+		return report, fmt.Errorf("straight through: %w", straight.err)
+	}
+	want := straight.world.Hash()
+	for _, kind := range plan.Kinds {
+		points := straight.commands
+		if kind == CrashRecord || kind == CrashTorn {
+			points = straight.records
+		}
+		for at := 1; at <= points; at += plan.Every {
+			if err := ctx.Err(); err != nil {
+				return report, err
+			}
+			s := Schedule{kind, at}
+			got := r.run(ctx, world.Clone(), s)
+			report.Schedules++
+			err := got.err
+			if err == nil && got.world.Hash() != want {
+				err = errors.New("it ended in another state than the straight run")
+			}
+			if err != nil {
+				report.Failures = append(report.Failures, RehearsalFailure{s, err})
+			}
+		}
+	}
+	return report, nil
+}
+
+type rehearsal struct {
+	rb   *Runbook
+	plan RehearsalPlan
+}
+
+type rehearsed struct {
+	world             World
+	report            *Report
+	records, commands int
+	err               error
+}
+
+// maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
+const maxResumes = 6
+
+// died is the panic that stands for the death of the tool.
+type died struct{}
+
+// run is one schedule: the run, the crash, and the resumes to the end.
+func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
+	journal := &dyingJournal{schedule: s}
+	hosts := &dyingHosts{world: world, schedule: s}
+	out := rehearsed{world: world}
+	opts := Options{Journal: journal, Clock: world.Clock(), Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	if r.plan.Attendant != nil {
+		opts.Attendant = r.plan.Attendant(world)
+	}
+	start := Run
+	for range maxResumes {
+		out.report, out.err = untilDeath(func() (*Report, error) { return start(ctx, r.rb, hosts, opts) })
+		if out.err == nil {
+			break
+		}
+		if len(journal.Records()) > 0 {
+			start = Resume
+		}
+		var v *Violation
+		var hold *Hold
+		if errors.As(out.err, &v) || errors.As(out.err, &hold) || (s == Schedule{}) {
+			break
+		}
+	}
+	out.records, out.commands = len(journal.Records()), hosts.count
+	if out.err == nil {
+		out.err = world.Check()
+	} else if werr := world.Check(); werr != nil {
+		out.err = errors.Join(out.err, werr)
+	}
+	return out
+}
+
+var errDied = errors.New("the tool died")
+
+// untilDeath runs f, and turns its scheduled death into an error.
+func untilDeath(f func() (*Report, error)) (rep *Report, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(died); !ok {
+				panic(p)
+			}
+			rep, err = nil, errDied
+		}
+	}()
+	return f()
+}
+
+// dyingJournal kills the tool at a record.
+type dyingJournal struct {
+	MemJournal
+	schedule Schedule
+	n        int
+}
+
+func (j *dyingJournal) Append(r Record) error {
+	j.n++
+	hit := j.n == j.schedule.At
+	if hit && j.schedule.Crash == CrashTorn {
+		panic(died{}) // what a resume reads is the journal without the torn record
+	}
+	err := j.MemJournal.Append(r)
+	if hit && j.schedule.Crash == CrashRecord {
+		panic(died{})
+	}
+	return err
+}
+
+// dyingHosts kills the tool, or its connection, at a command.
+type dyingHosts struct {
+	world    World
+	schedule Schedule
+	count    int
+}
+
+func (h *dyingHosts) Runner(host string) (sshexec.Runner, error) {
+	r, err := h.world.Runner(host)
+	if err != nil {
+		return nil, err
+	}
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		h.count++
+		hit := h.count == h.schedule.At
+		if hit && h.schedule.Crash == CrashBefore {
+			panic(died{})
+		}
+		res, err := r.Run(ctx, cmd)
+		switch {
+		case hit && h.schedule.Crash == CrashAfter:
+			panic(died{})
+		case hit && h.schedule.Crash == CrashLost:
+			lost := sshexec.Result{Outcome: Unknown}
+			return lost, sshexec.Failure(host, cmd, lost, errors.New("the connection was lost (rehearsed)"))
+		}
+		return res, err
+	}), nil
+}

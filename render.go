@@ -1,0 +1,324 @@
+package evenkeel
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Markdown writes the runbook for a person who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
+// the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
+func (rb *Runbook) Markdown(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("# %s", rb.Title)
+	p.para(rb.Intro)
+	p.made(rb)
+	p.watched(rb)
+	p.noReturn(rb)
+	for i := range rb.Steps {
+		p.step(i+1, &rb.Steps[i])
+	}
+	return p.err
+}
+
+// Text writes the runbook in short, a line an action, for a terminal.
+func (rb *Runbook) Text(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("%s: %d steps", rb.Title, len(rb.Steps))
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		p.line("")
+		p.line("%2d  %-24s %s%s", i+1, s.ID, s.Title, in(" [", s.Ref, "]"))
+		for _, win := range s.Opens {
+			p.line("      window opens: %s, at most %s: %s", win.ID, win.Limit, win.Reason)
+		}
+		for j := range s.Actions {
+			p.short(s, &s.Actions[j], "")
+		}
+		for j := range s.Verify {
+			p.short(s, &s.Verify[j], "verify: ")
+		}
+		if len(s.Closes) > 0 {
+			p.line("      window closes: %s", strings.Join(s.Closes, ", "))
+		}
+	}
+	return p.err
+}
+
+// printer writes lines and keeps the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
+func (p *printer) para(text string) {
+	if text != "" {
+		p.line("\n%s", text)
+	}
+}
+
+func in(before, text, after string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text + after
+}
+
+func (p *printer) made(rb *Runbook) {
+	if len(rb.Inputs) > 0 {
+		p.line("\n## Made from\n\n| input | sha256 |\n|---|---|")
+		for _, input := range rb.Inputs {
+			p.line("| %s | `%s` |", cell(input.Name), input.SHA256)
+		}
+		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", rb.Version, ""))
+	}
+	if len(rb.LeaseHosts) > 0 {
+		p.line("\nWhile it runs, `%s` on %s names the run; a second operator is kept out.", LeasePath, strings.Join(rb.LeaseHosts, ", "))
+	}
+}
+
+func (p *printer) watched(rb *Runbook) {
+	if len(rb.Invariants) == 0 {
+		return
+	}
+	p.line("\n## What holds throughout\n")
+	for _, inv := range rb.Invariants {
+		p.line("- **%s**: %s%s", inv.ID, inv.Title, map[bool]string{true: " Never suspended."}[inv.Absolute])
+	}
+	var windows []string
+	for i := range rb.Steps {
+		for _, w := range rb.Steps[i].Opens {
+			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, w.Invariant, w.Limit, cell(w.Reason)))
+		}
+	}
+	if len(windows) > 0 {
+		p.line("\nSuspended, openly:\n\n| steps | invariant | at most | because |\n|---|---|---|---|\n%s", strings.Join(windows, "\n"))
+	}
+}
+
+// closes is the index of the step that closes a window.
+func (rb *Runbook) closes(id string, from int) int {
+	for i := from; i < len(rb.Steps); i++ {
+		for _, c := range rb.Steps[i].Closes {
+			if c == id {
+				return i
+			}
+		}
+	}
+	return from
+}
+
+func (p *printer) noReturn(rb *Runbook) {
+	first := true
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		if s.Irreversible == "" {
+			continue
+		}
+		if first {
+			p.line("\n## Points of no return\n")
+			first = false
+		}
+		p.line("- Step %d, %s: %s", i+1, s.Title, s.Irreversible)
+	}
+}
+
+func (p *printer) step(n int, s *Step) {
+	p.line("\n## %d. %s", n, s.Title)
+	var facts []string
+	if s.Host != "" {
+		facts = append(facts, "on `"+s.Host+"`")
+	}
+	if s.Ref != "" {
+		facts = append(facts, "guide: "+s.Ref)
+	}
+	if s.Parallel != "" {
+		facts = append(facts, "at the same time as its neighbours of group "+s.Parallel+", from another terminal")
+	}
+	p.para(strings.Join(facts, "; "))
+	p.para(s.Why)
+	for _, w := range s.Opens {
+		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", w.ID, w.Invariant, w.Limit, w.Reason)
+	}
+	p.line("")
+	for i := range s.Actions {
+		p.action(fmt.Sprintf("%d.%d", n, i+1), s, &s.Actions[i])
+	}
+	if len(s.Verify) > 0 {
+		p.line("Then verify:\n")
+		for i := range s.Verify {
+			p.action(fmt.Sprintf("%d.v%d", n, i+1), s, &s.Verify[i])
+		}
+	}
+	for _, id := range s.Closes {
+		p.line("> **Window %s closes.**\n", id)
+	}
+	switch {
+	case s.Irreversible != "":
+		p.line("No way back: %s.\n", strings.TrimSuffix(s.Irreversible, "."))
+	case len(s.Undo) > 0:
+		p.line("<details><summary>To take it back</summary>\n")
+		for i := range s.Undo {
+			p.action(fmt.Sprintf("%d.u%d", n, i+1), s, &s.Undo[i])
+		}
+		p.line("</details>\n")
+	}
+}
+
+func (p *printer) action(number string, s *Step, a *Action) {
+	what := []string{a.effect().String()}
+	if a.effect() != ReadOnly {
+		what = append(what, "repeat: "+a.Repeat.String())
+	}
+	if a.Guard {
+		what = append(what, "guard: must hold right before what follows")
+	}
+	if a.Ref != "" && a.Ref != s.Ref {
+		what = append(what, a.Ref)
+	}
+	if a.Manual != "" {
+		what = []string{"by hand"}
+	}
+	p.line("**%s** %s%s (%s)\n", number, a.Title, in(" — `", hostIfOther(s, a), "`"), strings.Join(what, "; "))
+	if a.Note != "" {
+		p.line("> %s\n", a.Note)
+	}
+	if a.Manual != "" {
+		p.line("%s\n", replaceRefs(a.Manual))
+		if len(a.Cmd.Argv) > 0 {
+			p.line("It is done when this shows it:\n")
+		}
+	}
+	if a.Op != nil {
+		p.line("%s\n", replaceRefs(a.Op.Text))
+		for _, c := range a.Op.Cmds {
+			p.line("%s", fence(Typed(c)))
+		}
+	}
+	if len(a.Cmd.Argv) > 0 {
+		p.line("%s", fence(Typed(a.Cmd)))
+	}
+	if a.Expect.Text != "" {
+		p.line("Expect: %s\n", a.Expect.Text)
+	}
+	for _, m := range a.Makes {
+		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), m.Key.Doc())
+	}
+	if a.Probe != nil {
+		host := a.Probe.Host
+		if host == "" {
+			host = a.host(s)
+		}
+		p.line("If you do not know whether it ran, look, on `%s` (%s):\n\n%s", host, a.Probe.Text, fence(Typed(a.Probe.Cmd)))
+	}
+}
+
+func hostIfOther(s *Step, a *Action) string {
+	if a.Host != "" && a.Host != s.Host {
+		return a.Host
+	}
+	return ""
+}
+
+func (p *printer) short(s *Step, a *Action, prefix string) {
+	mark := map[Effect]string{ReadOnly: " ", Mutating: "+", Disruptive: "!"}[a.effect()]
+	what := replaceRefs(a.Manual)
+	switch {
+	case a.Manual != "":
+		mark = "?"
+	case a.Op != nil:
+		what = replaceRefs(a.Op.Text)
+	default:
+		what = Typed(a.Cmd)
+	}
+	if i := strings.IndexByte(what, '\n'); i >= 0 {
+		what = what[:i] + " …"
+	}
+	p.line("    %s %s%s: %s", mark, prefix, a.host(s), what)
+}
+
+func fence(text string) string {
+	return "```sh\n" + text + "\n```\n"
+}
+
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// Typed is a command as a person would type it: quoted, with the facts it needs as shell variables.
+func Typed(cmd sshexec.Cmd) string {
+	var b strings.Builder
+	if cmd.Dir != "" {
+		b.WriteString("cd " + quote(cmd.Dir) + " && ")
+	}
+	for _, e := range cmd.Env {
+		name, value, _ := strings.Cut(e, "=")
+		b.WriteString(name + "=" + quote(value) + " ")
+	}
+	for i, arg := range cmd.Argv {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(quote(arg))
+	}
+	switch text := cmd.Stdin.PlainText(); {
+	case text != "":
+		b.WriteString(" <<'EOF'\n" + strings.TrimSuffix(text, "\n") + "\nEOF")
+	case !cmd.Stdin.IsZero():
+		if name := cmd.Stdin.String(); name == sshexec.Secret("").String() {
+			b.WriteString("    # type the secret when asked")
+		} else {
+			b.WriteString(" < " + quote(cmd.Stdin.Path()))
+		}
+	}
+	return b.String()
+}
+
+// quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
+func quote(arg string) string {
+	if !strings.Contains(arg, refOpen) {
+		return shellescape.Quote(arg)
+	}
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(arg, refOpen)
+		if before != "" {
+			b.WriteString(shellescape.Quote(before))
+		}
+		if !ok {
+			return b.String()
+		}
+		name, tail, _ := strings.Cut(rest, refClose)
+		b.WriteString(`"$` + variable(name) + `"`)
+		arg = tail
+	}
+}
+
+// variable is the shell variable that stands for a fact.
+func variable(name string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, name))
+}
+
+// replaceRefs shows the facts of a text as variables.
+func replaceRefs(text string) string {
+	names := refs(text)
+	sort.Strings(names)
+	for _, name := range names {
+		text = strings.ReplaceAll(text, refOpen+name+refClose, "$"+variable(name))
+	}
+	return text
+}

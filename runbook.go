@@ -1,0 +1,331 @@
+package evenkeel
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Step is a group of actions with one purpose: what an operator would tick off.
+type Step struct {
+	ID    string // unique in the runbook, stable between versions
+	Title string
+	Host  string // where its actions run unless they say otherwise
+	Ref   string // where the guide says so ("lustre:882")
+	Why   string // why it is there, or why it differs from the guide
+
+	Needs []FactKey // facts that its commands refer to
+	Makes []FactKey // facts that its actions make
+
+	Actions []Action
+	Verify  []Action // read-only; the step is done only when these hold
+
+	// Undo takes back what this step did, as far as it got: each of its actions must be harmless where there is nothing to take back. A step that cannot be taken back says why in Irreversible; one of the two is needed
+	// for a step that changes anything.
+	Undo         []Action
+	Irreversible string
+	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled.
+	UndoOnFailure bool
+
+	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
+	Parallel string
+
+	Opens  []Window // invariants suspended from the beginning of this step
+	Closes []string // IDs of windows that end with this step
+}
+
+// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm.
+type Window struct {
+	ID        string
+	Invariant string
+	Reason    string
+	Limit     time.Duration
+}
+
+// Invariant is what must hold throughout, but for declared windows.
+type Invariant struct {
+	ID    string
+	Title string
+	// Absolute: no window may suspend it.
+	Absolute bool
+	// Check returns nil when it holds, a *Violation when it does not, and any other error when it cannot be observed now (a machine is off).
+	Check func(ctx context.Context, at Site) error
+}
+
+// Violation says that an invariant does not hold.
+type Violation struct {
+	Invariant string // filled in by the run
+	What      string
+}
+
+func (v *Violation) Error() string {
+	return fmt.Sprintf("invariant %s is violated: %s", v.Invariant, v.What)
+}
+
+// Violated is a Violation.
+func Violated(format string, args ...any) error {
+	return &Violation{What: fmt.Sprintf(format, args...)}
+}
+
+// Input is something that the runbook was made from. Its digest binds a journal to it.
+type Input struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// NewInput is the Input for the given content.
+func NewInput(name string, content []byte) Input {
+	sum := sha256.Sum256(content)
+	return Input{Name: name, SHA256: hex.EncodeToString(sum[:])}
+}
+
+// Runbook is the whole job as data: reviewable, and run exactly as reviewed.
+type Runbook struct {
+	Name    string // one word, for files and journals
+	Title   string
+	Intro   string // for the reader: what it does, what it assumes
+	Inputs  []Input
+	Version string // of the tool that made it
+
+	Invariants []Invariant
+	Steps      []Step
+
+	// Known are facts from before the run: what a recovery takes over from the run it recovers from.
+	Known Facts
+
+	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
+	LeaseHosts []string
+
+	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
+	Recover func(*State) (*Runbook, error)
+}
+
+// step finds a step by its ID.
+func (rb *Runbook) step(id string) *Step {
+	for i := range rb.Steps {
+		if rb.Steps[i].ID == id {
+			return &rb.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Digest binds a journal to what the runbook does: every step, action and command in order, the inputs and the tool's version.
+func (rb *Runbook) Digest() string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
+	put(rb.Name, rb.Version, rb.Inputs, rb.LeaseHosts, rb.Known)
+	for _, inv := range rb.Invariants {
+		put("invariant", inv.ID, inv.Absolute)
+	}
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		put("step", s.ID, s.Host, s.Parallel, s.Opens, s.Closes, s.UndoOnFailure)
+		for _, part := range []struct {
+			kind    string
+			actions []Action
+		}{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}} {
+			for j := range part.actions {
+				a := &part.actions[j]
+				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Describe(), a.Guard, a.Severs)
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Validate finds every mistake in a runbook before anything runs.
+func (rb *Runbook) Validate() error {
+	v := validator{rb: rb, made: map[string]bool{}, open: map[string]string{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	for i := range rb.Invariants {
+		inv := &rb.Invariants[i]
+		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {
+			v.add("invariant %d: needs an ID of its own and a check", i+1)
+		}
+		v.invariants[inv.ID] = inv
+	}
+	for name := range rb.Known {
+		v.made[name] = true
+	}
+	for i := range rb.Steps {
+		v.step(&rb.Steps[i])
+	}
+	for id, step := range v.open {
+		v.add("step %s: window %s is never closed", step, id)
+	}
+	return errors.Join(v.errs...)
+}
+
+type validator struct {
+	rb         *Runbook
+	made       map[string]bool   // facts made so far
+	open       map[string]string // window → the step that opened it
+	steps      map[string]bool
+	invariants map[string]*Invariant
+	errs       []error
+}
+
+func (v *validator) add(format string, args ...any) {
+	v.errs = append(v.errs, fmt.Errorf(format, args...))
+}
+
+func (v *validator) step(s *Step) {
+	if s.ID == "" || v.steps[s.ID] {
+		v.add("step %q (%s): needs an ID of its own", s.ID, s.Title)
+	}
+	v.steps[s.ID] = true
+	needs := map[string]bool{}
+	for _, k := range s.Needs {
+		needs[k.Name()] = true
+		if !v.made[k.Name()] {
+			v.add("step %s: needs fact %s, which no earlier step makes", s.ID, k.Name())
+		}
+	}
+	v.windows(s)
+	declared := map[string]bool{}
+	for _, k := range s.Makes {
+		declared[k.Name()] = true
+	}
+	known := map[string]bool{} // in this step, so far
+	ids := map[string]bool{}
+	changes := false
+	for i := range s.Actions {
+		a := &s.Actions[i]
+		v.action(s, a, ids)
+		for _, name := range a.refs() {
+			if !needs[name] && !known[name] {
+				v.add("step %s, action %s: refers to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
+			}
+		}
+		for _, m := range a.Makes {
+			known[m.Key.Name()] = true
+			if !declared[m.Key.Name()] {
+				v.add("step %s, action %s: makes fact %s, which the step does not declare", s.ID, a.ID, m.Key.Name())
+			}
+		}
+		changes = changes || a.effect() != ReadOnly
+	}
+	for i := range s.Verify {
+		a := &s.Verify[i]
+		v.action(s, a, ids)
+		if a.effect() != ReadOnly {
+			v.add("step %s, verification %s: is not read-only", s.ID, a.ID)
+		}
+	}
+	undo := map[string]bool{}
+	for i := range s.Undo {
+		v.action(s, &s.Undo[i], undo)
+	}
+	for name := range declared {
+		if !known[name] {
+			v.add("step %s: declares fact %s, which no action of it makes", s.ID, name)
+		}
+		v.made[name] = true
+	}
+	if changes && len(s.Undo) == 0 && s.Irreversible == "" {
+		v.add("step %s: changes something and says neither how to undo it nor why it cannot be undone", s.ID)
+	}
+	if s.UndoOnFailure && len(s.Undo) == 0 {
+		v.add("step %s: is to be undone on failure and has no undo", s.ID)
+	}
+	for _, id := range s.Closes {
+		if _, ok := v.open[id]; !ok {
+			v.add("step %s: closes window %s, which is not open", s.ID, id)
+		}
+		delete(v.open, id)
+	}
+}
+
+func (v *validator) windows(s *Step) {
+	for _, w := range s.Opens {
+		inv := v.invariants[w.Invariant]
+		switch {
+		case inv == nil:
+			v.add("step %s: window %s suspends invariant %q, which does not exist", s.ID, w.ID, w.Invariant)
+		case inv.Absolute:
+			v.add("step %s: window %s suspends invariant %s, which may never be suspended", s.ID, w.ID, w.Invariant)
+		}
+		if w.ID == "" || w.Reason == "" || w.Limit <= 0 {
+			v.add("step %s: window %q needs an ID, a reason and a limit", s.ID, w.ID)
+		}
+		if _, twice := v.open[w.ID]; twice {
+			v.add("step %s: window %s is open already", s.ID, w.ID)
+		}
+		v.open[w.ID] = s.ID
+	}
+}
+
+func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
+	where := fmt.Sprintf("step %s, action %s", s.ID, a.ID)
+	if a.ID == "" || ids[a.ID] {
+		v.add("%s (%s): needs an ID of its own", where, a.Title)
+	}
+	ids[a.ID] = true
+	hasCmd := len(a.Cmd.Argv) > 0
+	switch {
+	case a.Op != nil && (hasCmd || a.Manual != "" || a.Op.Do == nil || a.Op.Text == ""):
+		v.add("%s: an operation needs a text and a function, and nothing beside it", where)
+	case a.Op == nil && !hasCmd && a.Manual == "":
+		v.add("%s: does nothing", where)
+	}
+	if hasCmd {
+		if err := a.Cmd.Validate(); err != nil {
+			v.add("%s: %w", where, err)
+		}
+		if a.host(s) == "" {
+			v.add("%s: has no host", where)
+		}
+	}
+	effect := a.effect()
+	if effect < ReadOnly || effect > Disruptive {
+		v.add("%s: declares no effect", where)
+	}
+	if a.Manual != "" && effect != ReadOnly {
+		v.add("%s: the evidence of a manual action must be read-only", where)
+	}
+	if a.Guard && effect != ReadOnly {
+		v.add("%s: a guard must be read-only", where)
+	}
+	if effect == ReadOnly {
+		return
+	}
+	switch a.Repeat {
+	case Safe:
+	case ProbeFirst, Never:
+		if a.Probe == nil || a.Probe.Read == nil || a.Probe.Cmd.Validate() != nil {
+			v.add("%s: is %s and has no probe that could tell whether it ran", where, a.Repeat)
+			return
+		}
+		if a.Probe.Cmd.Effect != ReadOnly {
+			v.add("%s: its probe is not read-only", where)
+		}
+		for _, m := range a.Makes {
+			if !slices.ContainsFunc(a.Probe.Makes, func(p Make) bool { return p.Key.Name() == m.Key.Name() }) {
+				v.add("%s: its probe cannot recover fact %s", where, m.Key.Name())
+			}
+		}
+	default:
+		v.add("%s: does not say whether it may be repeated", where)
+	}
+}
+
+// refs are the names of the facts that the action's commands refer to.
+func (a *Action) refs() []string {
+	names := cmdRefs(a.Cmd)
+	if a.Op != nil {
+		names = append(names, refs(a.Op.Text)...)
+		for _, c := range a.Op.Cmds {
+			names = append(names, cmdRefs(c)...)
+		}
+	}
+	if a.Probe != nil {
+		names = append(names, cmdRefs(a.Probe.Cmd)...)
+	}
+	return append(names, refs(a.Manual)...)
+}

@@ -1,0 +1,306 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// The sequence tests are the specification of resume and undo. A line says what a runbook is, what goes wrong in each life of the tool, and then, word by word,
+// what the machine saw.
+//
+//	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard, safe, probe, never, manual. In a step "undo:x.safe" is an undo action
+//	          and "auto" undoes on failure; "verify:v.read" is a verification.
+//	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool dies, the command never arrives), CRASH@after:a (it dies, the command
+//	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
+//	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs). "-" is a life without fault.
+//	want      what the machine saw: "a" the command took effect, "a~" half an effect, "a!" it failed without effect, "a?" the connection was lost after effect, "a-" before; "look:a" the probe of a, "read:r" a read-only action; "|" between lives; and
+//	          at the end of each life =done, =held, =failed, =died or =cancelled.
+var sequenceTests = []struct{ name, runbook, faults, want string }{
+	{"straight", "s1[a.safe b.never] s2[c.safe]", "-", "a b c =done"},
+	{"probe-first looks before the first time too", "s1[a.probe]", "-", "look:a a =done"},
+	{"verification is part of the step", "s1[a.safe verify:v.read] s2[b.safe]", "-", "a read:v b =done"},
+
+	// A crash: what was done is not done again, what had begun is probed.
+	{"safe, died before effect", "s1[a.safe b.safe]", "CRASH@before:a; -", "=died | a b =done"},
+	{"safe, died after effect: again", "s1[a.safe b.safe]", "CRASH@after:a; -", "a =died | a b =done"},
+	{"probe, died before effect", "s1[a.probe b.safe]", "CRASH@before:a; -", "look:a =died | look:a a b =done"},
+	{"probe, died after effect: not again", "s1[a.probe b.safe]", "CRASH@after:a; -", "look:a a =died | look:a b =done"},
+	{"never, died before effect: the probe proves it", "s1[a.never b.safe]", "CRASH@before:a; -", "=died | look:a a b =done"},
+	{"never, died after effect: not again", "s1[a.never b.safe]", "CRASH@after:a; -", "a =died | look:a b =done"},
+	{"done steps stay done", "s1[a.never] s2[b.safe c.safe]", "CRASH@before:c; -", "a b =died | c =done"},
+	{"read-only is read again", "s1[r.read a.safe]", "CRASH@after:r; -", "read:r =died | read:r a =done"},
+	{"died after the end was journalled", "s1[a.never b.safe]", "CRASH@record:4; -", "a =died | b =done"},
+	{"died between the steps", "s1[a.never] s2[b.safe]", "CRASH@record:5; -", "a =died | b =done"},
+	{"two crashes on one action", "s1[a.never b.safe]", "CRASH@before:a; CRASH@after:a; -", "=died | look:a a =died | look:a b =done"},
+	{"verification is read again", "s1[a.never verify:v.read]", "CRASH@after:v; -", "a read:v =died | read:v =done"},
+
+	// Guards must hold right before what follows them.
+	{"guard read again after a crash", "s1[g.guard a.safe b.safe]", "CRASH@before:b; -", "read:g a =died | read:g b =done"},
+	{"no guard when nothing is left to change", "s1[g.guard a.safe r.read]", "CRASH@before:r; -", "read:g a =died | read:r =done"},
+
+	// A failure pauses; resume takes it up there.
+	{"failure pauses", "s1[a.safe b.safe c.safe]", "fail:b; -", "a b! =failed | b c =done"},
+	{"never, failed without effect: the probe proves it", "s1[a.never b.safe]", "fail:a; -", "a! =failed | look:a a b =done"},
+	{"never, failed half-way: a person", "s1[a.never b.safe]", "half:a; -; -", "a~ =failed | look:a =held | look:a =held"},
+	{"probe, failed half-way: run again", "s1[a.probe b.safe]", "half:a; -", "look:a a~ =failed | look:a a b =done"},
+
+	// A lost connection: a mutating command is never repeated blindly; a probe answers.
+	{"lost after effect, probe answers at once", "s1[a.never b.safe]", "lost:a", "a? look:a b =done"},
+	{"lost before effect: stop, then the probe proves it", "s1[a.never b.safe]", "gone:a; -", "a- look:a =failed | look:a a b =done"},
+	{"lost, safe: stop, and again on resume", "s1[a.safe b.safe]", "lost:a; -", "a? =failed | a b =done"},
+
+	// Undo.
+	{"undo on failure", "s1[a.safe b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | a b =done"},
+	{"undo after cancel, under its own deadline", "s1[a.safe b.safe undo:u.safe auto]", "cancel:b; -", "a b! u =cancelled | a b =done"},
+	{"died in the undo: it is finished first", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b CRASH@before:w; -", "a b! u =died | w a b =done"},
+	{"no undo without auto", "s1[a.safe b.safe undo:u.safe]", "fail:b; -", "a b! =failed | b =done"},
+	{"undo of the failed step only", "s1[a.safe] s2[b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | b =done"},
+
+	// A person.
+	{"manual holds, resume looks again", "s1[m.manual a.safe]", "-; did:m", "read:m =held | read:m a =done"},
+	{"manual done already", "s1[m.manual a.safe]", "did:m", "read:m a =done"},
+}
+
+func TestSequences(t *testing.T) {
+	for _, tc := range sequenceTests {
+		t.Run(tc.name, func(t *testing.T) {
+			m := &machine{done: map[string]string{}}
+			rb := parseRunbook(t, tc.runbook)
+			journal := &evenkeel.MemJournal{}
+			start := evenkeel.Run
+			var lives []string
+			for _, faults := range strings.Split(tc.faults, "; ") {
+				m.live(faults)
+				end := m.life(t, start, rb, journal)
+				lives = append(lives, strings.TrimSpace(strings.Join(m.log, " ")+" "+end))
+				start = evenkeel.Resume
+			}
+			require.Equal(t, tc.want, strings.Join(lives, " | "))
+			roundTrip(t, journal)
+		})
+	}
+}
+
+// roundTrip: what is in memory is what a file would hold.
+func roundTrip(t *testing.T, j evenkeel.Journal) {
+	t.Helper()
+	path := t.TempDir() + "/journal"
+	f, err := evenkeel.OpenJournal(path)
+	require.NoError(t, err)
+	for _, r := range j.Records() {
+		require.NoError(t, f.Append(r))
+	}
+	require.NoError(t, f.Close())
+	f, err = evenkeel.OpenJournal(path)
+	require.NoError(t, err)
+	require.Len(t, f.Records(), len(j.Records()))
+	require.NoError(t, f.Close())
+}
+
+// machine is a host that keeps what was done to it.
+type machine struct {
+	done    map[string]string // action → "", "half" or "done"
+	log     []string          // of this life
+	faults  map[string]string // action → fault
+	record  int               // die after this record of this life; 0 never
+	cancel  func()
+	records int
+}
+
+type deathOfTool struct{}
+
+func (m *machine) live(faults string) {
+	m.log, m.faults, m.record, m.records = nil, map[string]string{}, 0, 0
+	for _, f := range strings.Fields(faults) {
+		kind, what, _ := strings.Cut(f, ":")
+		switch kind {
+		case "CRASH@record":
+			_, _ = fmt.Sscan(what, &m.record)
+		case "did":
+			m.done[what] = "done"
+		default:
+			m.faults[what] = kind
+		}
+	}
+}
+
+type dyingJournal struct {
+	evenkeel.Journal
+	m *machine
+}
+
+func (j dyingJournal) Append(r evenkeel.Record) error {
+	err := j.Journal.Append(r)
+	j.m.records++
+	if j.m.records == j.m.record {
+		panic(deathOfTool{})
+	}
+	return err
+}
+
+func (m *machine) life(t *testing.T, start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, j evenkeel.Journal) (end string) {
+	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(deathOfTool); !ok {
+				panic(p)
+			}
+			end = "=died"
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	m.cancel = cancel
+	_, err := start(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: dyingJournal{j, m}, Clock: &stepClock{}})
+	var hold *evenkeel.Hold
+	switch {
+	case err == nil:
+		return "=done"
+	case errors.As(err, &hold):
+		return "=held"
+	case errors.Is(err, context.Canceled):
+		return "=cancelled"
+	}
+	var se *evenkeel.StepError
+	require.ErrorAs(t, err, &se)
+	return "=failed"
+}
+
+func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	verb, what := cmd.Argv[0], cmd.Argv[1]
+	fault := m.faults[what]
+	exit := func(code int, out string) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(out)}
+		return res, sshexec.Failure("h", cmd, res, nil)
+	}
+	if verb == "look" {
+		m.log = append(m.log, "look:"+what)
+		return exit(0, m.done[what])
+	}
+	delete(m.faults, what)
+	if fault == "CRASH@before" {
+		panic(deathOfTool{})
+	}
+	lost := sshexec.Result{Outcome: sshexec.Unknown}
+	switch {
+	case verb == "read":
+		m.log = append(m.log, "read:"+what)
+	case fault == "fail":
+		m.log = append(m.log, what+"!")
+		return exit(1, "")
+	case fault == "half":
+		m.done[what] = "half"
+		m.log = append(m.log, what+"~")
+		return exit(1, "")
+	case fault == "cancel":
+		m.log = append(m.log, what+"!")
+		m.cancel()
+		res := sshexec.Result{Outcome: sshexec.Signalled, Signal: "TERM"}
+		return res, sshexec.Failure("h", cmd, res, context.Canceled)
+	case fault == "gone":
+		m.log = append(m.log, what+"-")
+		return lost, sshexec.Failure("h", cmd, lost, errors.New("connection lost"))
+	case fault == "lost":
+		m.done[what] = "done"
+		m.log = append(m.log, what+"?")
+		return lost, sshexec.Failure("h", cmd, lost, errors.New("connection lost"))
+	default:
+		if err := ctx.Err(); err != nil {
+			res := sshexec.Result{}
+			return res, sshexec.Failure("h", cmd, res, err)
+		}
+		m.done[what] = "done"
+		m.log = append(m.log, what)
+	}
+	if fault == "CRASH@after" {
+		panic(deathOfTool{})
+	}
+	return exit(0, m.done[what])
+}
+
+// stepClock moves by a second at every look.
+type stepClock struct{ now time.Time }
+
+func (c *stepClock) Now() time.Time {
+	c.now = c.now.Add(time.Second)
+	return c.now
+}
+
+func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+var stepPattern = regexp.MustCompile(`(\w+)\[([^\]]*)\]`)
+
+// parseRunbook reads the language of the sequence tests.
+func parseRunbook(t *testing.T, text string) *evenkeel.Runbook {
+	t.Helper()
+	rb := &evenkeel.Runbook{Name: "test", Title: "Test"}
+	for _, m := range stepPattern.FindAllStringSubmatch(text, -1) {
+		s := evenkeel.Step{ID: m[1], Title: m[1], Host: "h", Irreversible: "a test"}
+		for _, word := range strings.Fields(m[2]) {
+			if word == "auto" {
+				s.UndoOnFailure = true
+				continue
+			}
+			list := &s.Actions
+			if rest, ok := strings.CutPrefix(word, "undo:"); ok {
+				word, list = rest, &s.Undo
+				s.Irreversible = ""
+			}
+			if rest, ok := strings.CutPrefix(word, "verify:"); ok {
+				word, list = rest, &s.Verify
+			}
+			*list = append(*list, parseAction(t, word))
+		}
+		rb.Steps = append(rb.Steps, s)
+	}
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+func parseAction(t *testing.T, word string) evenkeel.Action {
+	t.Helper()
+	id, kind, _ := strings.Cut(word, ".")
+	a := evenkeel.Action{ID: id, Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id)}
+	switch kind {
+	case "read":
+		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
+	case "guard":
+		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
+		a.Guard = true
+	case "manual":
+		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
+		a.Manual = "do " + id + " by hand"
+		a.Expect.Check = func(o evenkeel.Observed) error {
+			if o.Text() != "done" {
+				return errors.New("it is not done")
+			}
+			return nil
+		}
+	case "safe":
+		a.Repeat = evenkeel.Safe
+	case "probe", "never":
+		a.Repeat = map[string]evenkeel.Repeat{"probe": evenkeel.ProbeFirst, "never": evenkeel.Never}[kind]
+		a.Probe = &evenkeel.Probe{
+			Cmd: sshexec.Command(sshexec.ReadOnly, "look", id), Text: "its trace",
+			Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+				return map[string]evenkeel.Trace{"": evenkeel.Absent, "half": evenkeel.Partial, "done": evenkeel.Done}[o.Text()], nil
+			},
+		}
+	default:
+		t.Fatalf("%q is no kind of action", kind)
+	}
+	return a
+}

@@ -1,0 +1,168 @@
+package evenkeel
+
+import (
+	"fmt"
+	"time"
+)
+
+// Phase says to which list of a step an action belongs.
+type Phase string
+
+// The phases of a step.
+const (
+	PhaseDo     Phase = ""
+	PhaseVerify Phase = "verify"
+	PhaseUndo   Phase = "undo"
+)
+
+// Progress says how far a step or an action has come.
+type Progress string
+
+// The stages of progress.
+const (
+	Pending Progress = "pending"
+	Doing   Progress = "doing" // begun, end unknown
+	Failed  Progress = "failed"
+	Did     Progress = "done"
+	Undone  Progress = "undone"
+)
+
+// State is what a journal tells of a run.
+type State struct {
+	Run     RunInfo
+	Begun   time.Time
+	Last    time.Time // of the last record
+	Steps   map[string]*StepState
+	Facts   Facts
+	Windows map[string]OpenWindow // open now
+	Closed  []ClosedWindow
+	Held    *Hold // the run waits for a person
+	Done    bool
+	Resumed int // how often it was taken up again
+}
+
+// StepState is how far a step has come.
+type StepState struct {
+	Progress Progress
+	Begun    time.Time
+	Ended    time.Time
+	actions  map[actionKey]Progress
+	undoing  bool // its undo began
+}
+
+type actionKey struct {
+	phase Phase
+	id    string
+}
+
+// OpenWindow is a window that is open.
+type OpenWindow struct {
+	Window
+	Step  string
+	Since time.Time
+}
+
+// ClosedWindow is a window that was open, and for how long.
+type ClosedWindow struct {
+	OpenWindow
+	Until time.Time
+}
+
+// Lasted is how long the window was open.
+func (w ClosedWindow) Lasted() time.Duration { return w.Until.Sub(w.Since) }
+
+// ReadState makes the state out of a journal's records.
+func ReadState(records []Record) (*State, error) {
+	if len(records) == 0 {
+		return nil, ErrJournalEmpty
+	}
+	if records[0].Kind != KindBegin || records[0].Run == nil {
+		return nil, fmt.Errorf("%w: it does not begin with what it is the journal of", ErrJournalDamaged)
+	}
+	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}}
+	for _, r := range records {
+		st.apply(r)
+	}
+	return st, nil
+}
+
+// Step is the state of a step; pending when the journal does not name it.
+func (st *State) Step(id string) *StepState {
+	s := st.Steps[id]
+	if s == nil {
+		s = &StepState{Progress: Pending, actions: map[actionKey]Progress{}}
+		st.Steps[id] = s
+	}
+	return s
+}
+
+func (st *State) apply(r Record) {
+	st.Last = r.Time
+	s := &StepState{}
+	if r.Step != "" {
+		s = st.Step(r.Step)
+	}
+	key := actionKey{r.Phase, r.Action}
+	for k, v := range r.Facts {
+		st.Facts[k] = v
+	}
+	switch r.Kind {
+	case KindResume:
+		st.Resumed++
+		st.Held = nil
+	case KindStep:
+		if s.Progress == Undone {
+			*s = StepState{actions: map[actionKey]Progress{}} // it is done anew
+		}
+		if s.Begun.IsZero() {
+			s.Begun = r.Time
+		}
+		s.Progress = Doing
+		for _, w := range r.Opens {
+			if _, open := st.Windows[w.ID]; !open {
+				st.Windows[w.ID] = OpenWindow{Window: w, Step: r.Step, Since: r.Time}
+			}
+		}
+	case KindStart:
+		s.actions[key] = Doing
+		if r.Phase == PhaseUndo {
+			s.undoing = true
+		}
+	case KindEnd:
+		s.actions[key] = Did
+		if r.Error != "" {
+			s.actions[key] = Failed
+			s.Progress = Failed
+		}
+	case KindProbed:
+		switch r.Trace {
+		case Done.String():
+			s.actions[key] = Did
+		case Absent.String():
+			s.actions[key] = Pending
+		}
+	case KindStepDone:
+		s.Progress, s.Ended = Did, r.Time
+		for _, id := range r.Closes {
+			st.close(id, r.Time)
+		}
+	case KindStepUndone:
+		s.Progress, s.Ended = Undone, r.Time
+		for id, w := range st.Windows {
+			if w.Step == r.Step {
+				st.close(id, r.Time)
+			}
+		}
+	case KindHold:
+		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
+	case KindDone:
+		st.Done = true
+	}
+}
+
+func (st *State) close(id string, at time.Time) {
+	if w, ok := st.Windows[id]; ok {
+		st.Closed = append(st.Closed, ClosedWindow{OpenWindow: w, Until: at})
+		delete(st.Windows, id)
+	}
+}

@@ -1,0 +1,72 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+)
+
+// watch checks every invariant that no open window suspends: before the first change and after every one. An undo is not watched: to stop
+// it half-way would keep what it takes back.
+func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) error {
+	if phase == PhaseUndo {
+		return nil
+	}
+	e.mu.Lock()
+	skip := e.watched && !changed
+	suspended := map[string]bool{}
+	for _, w := range e.st.Windows {
+		suspended[w.Invariant] = true
+	}
+	e.mu.Unlock()
+	e.alarms(s)
+	if skip {
+		return nil
+	}
+	for i := range e.rb.Invariants {
+		inv := &e.rb.Invariants[i]
+		if suspended[inv.ID] {
+			continue
+		}
+		err := inv.Check(ctx, e.site("", nil))
+		var v *Violation
+		if errors.As(err, &v) {
+			v.Invariant = inv.ID
+			if jerr := e.note(Record{Kind: KindViolation, Step: s.ID, Error: v.Error()}); jerr != nil {
+				return jerr
+			}
+			e.event(EventFailed, s, nil, "%v", v)
+			return &StepError{Step: s.ID, Err: v}
+		}
+		e.mu.Lock()
+		if err != nil {
+			e.unseen++
+		} else {
+			e.checks++
+		}
+		e.mu.Unlock()
+		if err != nil {
+			e.event(EventUnseen, s, nil, "%s: %v", inv.ID, err)
+		}
+	}
+	e.mu.Lock()
+	e.watched = true
+	e.mu.Unlock()
+	return nil
+}
+
+// alarms tells of every window that is open for too long, once. It stops nothing: what closes the window must go on.
+func (e *engine) alarms(s *Step) {
+	now := e.opts.Clock.Now()
+	e.mu.Lock()
+	var due []OpenWindow
+	for id, w := range e.st.Windows {
+		if now.Sub(w.Since) > w.Limit && !e.alarmed[id] {
+			e.alarmed[id] = true
+			due = append(due, w)
+		}
+	}
+	e.mu.Unlock()
+	for _, w := range due {
+		e.event(EventAlarm, s, nil, "window %s (%s) is open for %s, longer than %s", w.ID, w.Reason, now.Sub(w.Since), w.Limit)
+	}
+}

@@ -90,6 +90,10 @@ type Probe struct {
 	Cmd  sshexec.Cmd // read-only
 	Text string      // what it looks for, for the reader
 	Read func(Observed) (Trace, error)
+	// Silent is what it means that the machine does not answer at all. With Undecided, the zero value, the probe looks again.
+	Silent Trace
+	// Settle is how long the effect may take to show after the command was sent: until then an Absent is not believed.
+	Settle time.Duration
 	// Makes are the facts that the action would have made, read from what it left behind.
 	Makes []Make
 }

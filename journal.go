@@ -163,10 +163,9 @@ func follows(records []Record, rec Record) error {
 
 // FileJournal is a journal in a file of JSON lines, mode 0600. The file is locked while it is open.
 type FileJournal struct {
-	mu      sync.Mutex
-	f       journalFile
-	records []Record
-	broken  error // a write failed: nothing may follow it
+	MemJournal
+	f      journalFile
+	broken error // a write failed: nothing may follow it
 }
 
 // journalFile is what a FileJournal needs of its file.
@@ -210,7 +209,7 @@ func newFileJournal(f *os.File) (*FileJournal, error) {
 	if err := syncDir(filepath.Dir(f.Name())); err != nil {
 		return nil, err
 	}
-	return &FileJournal{f: f, records: records}, nil
+	return &FileJournal{MemJournal: MemJournal{records: records}, f: f}, nil
 }
 
 func syncDir(dir string) error {
@@ -245,13 +244,6 @@ func (j *FileJournal) Append(r Record) error {
 	}
 	j.records = append(j.records, r)
 	return nil
-}
-
-// Records are all records so far.
-func (j *FileJournal) Records() []Record {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.records[:len(j.records):len(j.records)]
 }
 
 // Close releases the journal.

@@ -54,7 +54,7 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 	if a.Repeat == Safe || (a.Repeat == Never && !again) {
 		return false, nil
 	}
-	trace, facts, err := e.probe(ctx, s, a)
+	trace, facts, err := e.probe(ctx, s, a, again)
 	if err != nil {
 		return false, e.stop(s, phase, a, fmt.Errorf("cannot tell whether it ran: %w", err))
 	}
@@ -75,8 +75,8 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 		a.Title, a.host(s), trace, a.Probe.Text))
 }
 
-// probe asks what became of an action.
-func (e *engine) probe(ctx context.Context, s *Step, a *Action) (Trace, Facts, error) {
+// probe asks what became of an action; sent tells that its command may have been sent just now.
+func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trace, Facts, error) {
 	host := a.Probe.Host
 	if host == "" {
 		host = a.host(s)
@@ -84,9 +84,10 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action) (Trace, Facts, e
 	begin := e.opts.Clock.Now()
 	for {
 		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
-		trace := Undecided
-		if err == nil || sshexec.OutcomeOf(err) == Exited {
-			trace, err = a.Probe.Read(obs)
+		trace, err := a.Probe.read(obs, err)
+		waited := e.opts.Clock.Now().Sub(begin)
+		if sent && err == nil && trace == Absent && waited < a.Probe.Settle {
+			err = NotYet(0, "no trace of %q yet", a.Title)
 		}
 		var again *Retry
 		switch {
@@ -95,18 +96,30 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action) (Trace, Facts, e
 			return trace, facts, err
 		case err == nil:
 			return trace, nil, nil
-		case errors.As(err, &again), sshexec.OutcomeOf(err) == NotStarted && isCommandError(err), sshexec.OutcomeOf(err) == Unknown:
-			if e.opts.Clock.Now().Sub(begin) >= within(a) {
-				return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, within(a), err)
-			}
-			e.event(EventWait, s, a, "%v", err)
-			if err := e.sleep(ctx, after(again)); err != nil {
-				return Undecided, nil, err
-			}
-		default:
+		case !errors.As(err, &again):
+			return Undecided, nil, err
+		case waited >= within(a):
+			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, within(a), err)
+		}
+		e.event(EventWait, s, a, "%s", again.Reason)
+		if err := e.sleep(ctx, after(again)); err != nil {
 			return Undecided, nil, err
 		}
 	}
+}
+
+// read is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says enough.
+func (p *Probe) read(obs Observed, err error) (Trace, error) {
+	if err == nil || sshexec.OutcomeOf(err) == Exited {
+		return p.Read(obs)
+	}
+	switch {
+	case !isCommandError(err):
+		return Undecided, err
+	case p.Silent != Undecided && sshexec.OutcomeOf(err) == NotStarted:
+		return p.Silent, nil
+	}
+	return Undecided, NotYet(0, "%v", err)
 }
 
 func isCommandError(err error) bool {
@@ -224,7 +237,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if err != nil && outcome == Unknown && a.effect() != ReadOnly && a.Probe != nil {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
-		trace, facts, perr := e.probe(context.WithoutCancel(ctx), s, a)
+		trace, facts, perr := e.probe(context.WithoutCancel(ctx), s, a, true)
 		end.Trace = trace.String()
 		if perr == nil && trace == Done {
 			err, makes, end.Facts = nil, nil, facts

@@ -25,7 +25,8 @@ func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
 	return rb.TakeBack(st)
 }
 
-// TakeBack is the runbook that undoes every step that began, the last first.
+// TakeBack is the runbook that undoes the steps that began, the last first, as far back as there is a way: to the beginning, or to the last step that cannot be
+// taken back. The steps that it takes back are to be marked with MarkUndone when it is done.
 func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
@@ -39,13 +40,17 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 			continue
 		}
 		if s.Irreversible != "" {
-			return nil, &CannotGoBackError{Step: s.ID, Reason: s.Irreversible}
+			if len(back.Steps) == 0 {
+				return nil, &CannotGoBackError{Step: s.ID, Reason: s.Irreversible}
+			}
+			back.Intro = fmt.Sprintf("What began after step %s is undone, the last step first. It goes no further back: %s.", s.ID, strings.TrimSuffix(s.Irreversible, "."))
+			break
 		}
 		if len(s.Undo) == 0 {
 			continue
 		}
 		undo := Step{
-			ID: "undo-" + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
+			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
 			Actions: s.Undo, Irreversible: "it is the way back itself",
 		}
 		for name := range st.Facts {
@@ -60,6 +65,26 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 		back.Steps = append(back.Steps, undo)
 	}
 	return back, back.Validate()
+}
+
+const undoPrefix = "undo-"
+
+// MarkUndone tells a run's journal which of its steps a finished take-back has undone, so that Resume does them anew.
+func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
+	st, err := ReadState(journal.Records())
+	if err != nil {
+		return err
+	}
+	for i := range takeBack.Steps {
+		id, ok := strings.CutPrefix(takeBack.Steps[i].ID, undoPrefix)
+		if !ok || !st.Step(id).Touched() {
+			continue
+		}
+		if err := journal.Append(Record{Time: clock.Now(), Kind: KindStepUndone, Step: id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Touched tells whether the step did anything that has not been taken back.

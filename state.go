@@ -39,6 +39,7 @@ type State struct {
 	Held    *Hold // the run waits for a person
 	Done    bool
 	Resumed int // how often it was taken up again
+	Records int // in the journal
 }
 
 // StepState is how far a step has come.
@@ -98,6 +99,7 @@ func (st *State) Step(id string) *StepState {
 
 func (st *State) apply(r Record) {
 	st.Last = r.Time
+	st.Records++
 	s := &StepState{}
 	if r.Step != "" {
 		s = st.Step(r.Step)

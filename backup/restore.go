@@ -1,0 +1,279 @@
+package backup
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Operation is one command of a restore, as data: what a reviewer reads is what runs.
+type Operation struct {
+	Group      Group        // the part of the restore that it belongs to
+	Title      string       // what it does, for people
+	Cmd        sshexec.Cmd  // the command
+	Repeat     op.Repeat    // what may be done when nobody knows whether it ran
+	Probe      *sshexec.Cmd // a read-only command that tells whether it is done; nil where Repeat is Safe
+	ProbeMeans string       // what it means that the probe exits with status 0
+	Ref        string       // the place in the guide
+	Reads      string       // the path in the backup that it needs; empty when it needs none
+	Note       string       // what the operator should know, or why it is not as the guide has it
+}
+
+// Group is a part of a restore. A runbook places the groups; within one the order is fixed.
+type Group string
+
+// The groups, in the guide's order for the first node.
+const (
+	GroupHosts   Group = "hosts"   // hosts database and resolver (lustre:466)
+	GroupUsers   Group = "users"   // user management (lustre:474)
+	GroupSSH     Group = "ssh"     // SSH keys and configuration (lustre:484)
+	GroupNTP     Group = "ntp"     // time (lustre:501)
+	GroupLNet    Group = "lnet"    // Lustre networking (lustre:515)
+	GroupAgent   Group = "agent"   // the management agent's state and certificates (lustre:547)
+	GroupExtract Group = "extract" // unpacking the archive (lustre:458)
+)
+
+// Position is which server of a pair is restored; the guide's order differs between the two (lustre:501, lustre:1187).
+type Position int
+
+// The positions.
+const (
+	FirstNode  Position = iota // time comes after SSH
+	SecondNode                 // time comes first
+)
+
+// RestoreOptions are the choices of a restore.
+type RestoreOptions struct {
+	Position  Position               // which of the pair; without meaning for the manager
+	Skip      []Group                // parts to leave out; restoring SSH is optional (lustre:499)
+	SELinux   bool                   // whether SELinux is enabled on the new system: labels are then set (lustre:493)
+	LNetFiles []string               // the LNet configuration under /etc/modprobe.d, where it is called otherwise than the guide has it (lustre:515)
+	Has       func(path string) bool // tells whether the backup holds a path; what it lacks is left out. Archive.Has fits. All is there when nil
+}
+
+// Extract unpacks an archive on the machine: it makes the tree bck-HOST-YYYYmmdd-HHMMSS below the directory into (lustre:458-463).
+func Extract(archive, into string) Operation {
+	return Operation{
+		Group: GroupExtract, Title: "Extract the backup",
+		Cmd:    sshexec.Command(sshexec.Mutating, "tar", "zxf", archive, "-C", into),
+		Repeat: op.Safe, Ref: "lustre:462",
+		Note: "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
+	}
+}
+
+// RestoreServer is the guide's restore of a Lustre server as data. dir is the extracted tree on the machine, such as
+// /root/bck-HOST-YYYYmmdd-HHMMSS; it may hold a placeholder that is filled in later.
+//
+// The network is not part of it: it is restored by hand with the system's tools, from the files below etc/sysconfig/network-scripts for reference
+// (lustre:465). The group GroupAgent belongs after the agent's package sources were added (lustre:547).
+//
+// It departs from the guide where the guide's commands are not safe to interrupt. The guide moves /etc/ssh away and copies the old one into its place
+// (lustre:487-490). Between the two commands there is no /etc/ssh: sshd can serve no new connection, and if the connection in use dies there,
+// the machine is out of reach. Done twice, the guide's "cp -a …/.ssh /root/.ssh/" makes /root/.ssh/.ssh, and the second "mv" loses the
+// system's own copy. Instead the system's own directory is copied to /etc/ssh.inst, by way of a name that is then moved, so that the copy is there in full or
+// not at all; and the backup is copied over /etc/ssh, which exists throughout. What the new system has and the backup has not, such as host keys of
+// newer kinds, stays in place; the host keys that the backup holds replace those of the installation, so a client sees the old keys again.
+func RestoreServer(dir string, opts RestoreOptions) []Operation {
+	lnet := opts.LNetFiles
+	if len(lnet) == 0 {
+		lnet = []string{lnetFile}
+	}
+	parts := [][]Operation{restoreHosts(dir, 469), restoreUsers(dir, 477), restoreSSH(dir, 487, opts.SELinux), restoreNTP(dir, 505), restoreLNet(dir, lnet, 518),
+		restoreAgent(dir, 550, opts.SELinux)}
+	if opts.Position == SecondNode {
+		parts = [][]Operation{restoreNTP(dir, 1191), restoreHosts(dir, 1204), restoreUsers(dir, 1212), restoreSSH(dir, 1222, opts.SELinux),
+			restoreLNet(dir, lnet, 1239), restoreAgent(dir, 1271, opts.SELinux)}
+	}
+	return opts.choose(parts)
+}
+
+// RestoreManager is the guide's restore of the manager's system as data (lustre:115-163); see RestoreServer for how it departs from the guide. The
+// certificates and the database are restored after the new software was installed, and are not part of it (lustre:200-229). The manager restarts sshd, the servers do not
+// (lustre:140).
+func RestoreManager(dir string, opts RestoreOptions) []Operation {
+	ssh := append(restoreSSH(dir, 136, opts.SELinux), Operation{
+		Group: GroupSSH, Title: "Restart sshd with the restored configuration",
+		Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
+		Repeat: op.Safe, Ref: "lustre:140", Reads: "/etc/ssh",
+		Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
+	})
+	return opts.choose([][]Operation{restoreHosts(dir, 118), restoreUsers(dir, 126), ssh, restoreNTP(dir, 155)})
+}
+
+// choose keeps what was not left out and is in the backup.
+func (o RestoreOptions) choose(parts [][]Operation) []Operation {
+	lacks := func(p string) bool { return p != "" && o.Has != nil && !o.Has(p) }
+	var out []Operation
+	for _, part := range parts {
+		for _, op := range part {
+			if !slices.Contains(o.Skip, op.Group) && !lacks(op.Reads) {
+				out = append(out, op)
+			}
+		}
+	}
+	return out
+}
+
+// Requirements are the paths that the operations read from a backup, for Archive.Covers.
+func Requirements(ops []Operation) []Requirement {
+	var reqs []Requirement
+	for _, o := range ops {
+		known := func(r Requirement) bool { return r.Path == o.Reads }
+		if o.Reads == "" || slices.ContainsFunc(reqs, known) {
+			continue
+		}
+		reqs = append(reqs, Requirement{Path: o.Reads, NeededBy: o.Title + " (" + o.Ref + ")"})
+	}
+	return reqs
+}
+
+// copyFile is the guide's cp of one file; the file that is there keeps its mode, owner and label.
+func copyFile(group Group, dir, name, ref, note string) Operation {
+	return Operation{
+		Group: group, Title: "Restore " + name,
+		Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
+		Repeat: op.Safe, Ref: ref, Reads: name, Note: note,
+	}
+}
+
+func copyFiles(group Group, dir string, line int, note string, names ...string) []Operation {
+	ops := make([]Operation, len(names))
+	for i, name := range names {
+		ops[i] = copyFile(group, dir, name, ref(line+i), note)
+	}
+	return ops
+}
+
+func restoreHosts(dir string, line int) []Operation {
+	return copyFiles(GroupHosts, dir, line, "", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf")
+}
+
+func restoreUsers(dir string, line int) []Operation {
+	return copyFiles(GroupUsers, dir, line,
+		"the numbers of system accounts may differ between the two releases of the operating system: follow the vendor's practice (lustre:49)",
+		"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/sudoers")
+}
+
+// restoreSSH starts at the guide's line of "mv /root/.ssh /root/.ssh.inst".
+func restoreSSH(dir string, line int, selinux bool) []Operation {
+	ops := []Operation{{
+		Group: GroupSSH, Title: "Make sure that root has an SSH directory",
+		Cmd:    sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", "/root/.ssh"),
+		Repeat: op.Safe, Ref: ref(line), Reads: "/root/.ssh",
+		Note: "a fresh system need not have one",
+	}}
+	ops = append(ops, overlay(dir, "/root/.ssh", line,
+		"the key by which this run logs in must be among the authorised keys of the backup, or the next connection is refused")...)
+	ops = append(ops, overlay(dir, "/etc/ssh", line+2, "new connections see the host keys of the backup from now on")...)
+	if selinux {
+		ops = append(ops,
+			relabel(GroupSSH, line, "/etc/ssh", "/etc/ssh", "/root/.ssh"),
+			Operation{
+				Group: GroupSSH, Title: "Label the host keys for SELinux",
+				Cmd:    sshexec.Script(sshexec.Mutating, "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"),
+				Repeat: op.Safe, Ref: ref(labelLine(line)), Reads: "/etc/ssh",
+			})
+	}
+	return ops
+}
+
+// labelLine is the guide's line of "chcon" for its line of "mv /root/.ssh": the manager has one command more in between.
+func labelLine(line int) int {
+	if line == 136 {
+		return 146
+	}
+	return line + 9
+}
+
+// relabel gives copied files the labels that the policy has for their place; "cp -a" carries along those of the place they came from.
+func relabel(group Group, line int, reads string, paths ...string) Operation {
+	return Operation{
+		Group: group, Title: "Restore the SELinux labels of " + strings.Join(paths, " and "),
+		Cmd:    sshexec.Command(sshexec.Mutating, append([]string{"restorecon", "-R"}, paths...)...),
+		Repeat: op.Safe, Ref: ref(line), Reads: reads,
+		Note: "not in the guide: files copied out of /root with cp -a keep a label under which sshd, for one, may not read them",
+	}
+}
+
+// overlay keeps the system's own directory as NAME.inst and copies the backup's over it; line is the guide's "mv".
+func overlay(dir, name string, line int, note string) []Operation {
+	inst, part := name+".inst", name+".inst.part"
+	kept := sshexec.Command(sshexec.ReadOnly, "test", "-e", inst)
+	const means = "the system's own directory was copied in full before"
+	return []Operation{
+		{
+			Group: GroupSSH, Title: "Copy the system's own " + name,
+			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", name, part),
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name,
+			Note: "the guide moves the directory away, and leaves the machine without it until the next command",
+		},
+		{
+			Group: GroupSSH, Title: "Keep the copy as " + inst,
+			Cmd:    sshexec.Command(sshexec.Mutating, "mv", part, inst),
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name,
+		},
+		{
+			Group: GroupSSH, Title: "Restore " + name,
+			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
+			Repeat: op.Safe, Ref: ref(line + 1), Reads: name, Note: note,
+		},
+	}
+}
+
+// ntpTimeout bounds the one-time setting of the clock, which waits for servers that may not answer.
+const ntpTimeout = 5 * time.Minute
+
+// restoreNTP starts at the guide's line "yum -y install ntp".
+func restoreNTP(dir string, line int) []Operation {
+	const conf = "/etc/ntp.conf"
+	kept := sshexec.Command(sshexec.ReadOnly, "test", "-e", conf+".inst")
+	set := sshexec.Command(sshexec.Mutating, "ntpd", "-qg")
+	set.Timeout = ntpTimeout
+	ops := []Operation{
+		{Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Safe, Ref: ref(line)},
+		{
+			Title: "Keep the system's own " + conf, Cmd: sshexec.Command(sshexec.Mutating, "mv", conf, conf+".inst"),
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: "the system's own file was moved before", Ref: ref(line + 2),
+		},
+		copyFile(GroupNTP, dir, conf, ref(line+3), "the form may differ between releases of the operating system (lustre:49)"),
+		{
+			Title: "Set the clock once", Cmd: set, Repeat: op.Safe, Ref: ref(line + 5),
+			Note: "the clock may jump; two nodes with different clocks cannot be compared by their logs",
+		},
+		{Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Safe, Ref: ref(line + 6)},
+		{Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Safe, Ref: ref(line + 7)},
+	}
+	for i := range ops {
+		ops[i].Group, ops[i].Reads = GroupNTP, conf
+	}
+	return ops
+}
+
+func restoreLNet(dir string, names []string, line int) []Operation {
+	var ops []Operation
+	for _, name := range names {
+		ops = append(ops, copyFile(GroupLNet, dir, name, ref(line), "the file's name may vary (lustre:515)"))
+	}
+	return ops
+}
+
+func restoreAgent(dir string, line int, selinux bool) []Operation {
+	const store = "/var/lib/chroma"
+	ops := []Operation{{
+		Group: GroupAgent, Title: "Restore the agent's configuration, certificates and targets",
+		Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
+		Repeat: op.Safe, Ref: ref(line), Reads: store,
+	}}
+	if selinux {
+		ops = append(ops, relabel(GroupAgent, line, store, store))
+	}
+	return ops
+}
+
+// ref is a place in the guide.
+func ref(line int) string { return "lustre:" + strconv.Itoa(line) }

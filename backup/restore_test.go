@@ -1,0 +1,206 @@
+package backup_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+const tree = "/root/bck-ct6-mds1-20170930-120005"
+
+func table(ops []backup.Operation) string {
+	var b strings.Builder
+	for _, o := range ops {
+		fmt.Fprintf(&b, "%-8s %-11s %-10s %s\n", o.Group, o.Ref, o.Repeat, o.Cmd)
+		if o.Probe != nil {
+			fmt.Fprintf(&b, "%32sdone when: %s\n", "", o.Probe)
+		}
+	}
+	return b.String()
+}
+
+// every is each restore that there is, with everything switched on.
+func every() map[string][]backup.Operation {
+	return map[string][]backup.Operation{
+		"node1":         backup.RestoreServer(tree, backup.RestoreOptions{}),
+		"node1-selinux": backup.RestoreServer(tree, backup.RestoreOptions{SELinux: true}),
+		"node2":         backup.RestoreServer(tree, backup.RestoreOptions{Position: backup.SecondNode, SELinux: true}),
+		"manager":       backup.RestoreManager(tree, backup.RestoreOptions{SELinux: true}),
+	}
+}
+
+// BAK-010 to BAK-017, LUS-041: the guide's commands in the guide's order.
+func TestRestoreGolden(t *testing.T) {
+	for name, ops := range every() {
+		golden.Check(t, "restore-"+name+".golden", table(ops))
+	}
+}
+
+// Every reference leads to the line of the guide that has the command.
+func TestRestoreReferences(t *testing.T) {
+	corpus := os.Getenv("EVENKEEL_CORPUS")
+	if corpus == "" {
+		t.Skip("EVENKEEL_CORPUS is not set")
+	}
+	guide, err := os.ReadFile(filepath.Join(corpus, "..", "seeds", "lustre-ha-upgrade.md"))
+	if err != nil {
+		t.Skip("the guide is not beside the corpus")
+	}
+	lines := strings.Split(string(guide), "\n")
+	for name, ops := range every() {
+		for _, o := range append(ops, backup.Extract(tree+".tgz", "/root")) {
+			n, err := strconv.Atoi(strings.TrimPrefix(o.Ref, "lustre:"))
+			require.NoError(t, err)
+			program := o.Cmd.Argv[0]
+			switch program {
+			case "/bin/sh":
+				program = "chcon"
+			case "restorecon", "mkdir": // not in the guide
+				continue
+			}
+			line := lines[n-1]
+			if o.Group == backup.GroupSSH && strings.HasPrefix(o.Title, "Copy the system's own") {
+				program = "mv" // the departure that RestoreServer explains
+			}
+			require.Contains(t, line, program, "%s: %s", name, o.Title)
+			if o.Reads != "" && program == "cp" {
+				require.Contains(t, line, o.Reads, "%s: %s", name, o.Title)
+			}
+		}
+	}
+}
+
+func TestRestoreOperationsAreComplete(t *testing.T) {
+	for name, ops := range every() {
+		for _, o := range ops {
+			require.NoError(t, o.Cmd.Validate(), "%s: %s", name, o.Title)
+			require.NotEqual(t, sshexec.ReadOnly, o.Cmd.Effect)
+			require.NotEmpty(t, o.Title)
+			require.NotEmpty(t, o.Ref)
+			require.NotEqual(t, op.RepeatUnset, o.Repeat)
+			if o.Repeat != op.Safe {
+				require.NotNil(t, o.Probe, o.Title)
+				require.Equal(t, sshexec.ReadOnly, o.Probe.Effect)
+				require.NotEmpty(t, o.ProbeMeans)
+			}
+		}
+	}
+}
+
+// BAK-013: the manager restarts sshd, the servers do not; and only after the keys have their labels.
+func TestOnlyTheManagerRestartsSSHD(t *testing.T) {
+	restart := func(o backup.Operation) bool { return o.Cmd.String() == "systemctl restart sshd" }
+	chcon := func(o backup.Operation) bool { return strings.Contains(o.Cmd.String(), "chcon") }
+	require.False(t, slices.ContainsFunc(every()["node1"], restart))
+	require.False(t, slices.ContainsFunc(every()["node2"], restart))
+	manager := every()["manager"]
+	require.Greater(t, slices.IndexFunc(manager, restart), slices.IndexFunc(manager, chcon))
+}
+
+// LUS-041: on node 2 time comes before everything else, on node 1 after SSH.
+func TestRestoreOrder(t *testing.T) {
+	require.Equal(t, []backup.Group{"hosts", "users", "ssh", "ntp", "lnet", "agent"}, groups(every()["node1"]))
+	require.Equal(t, []backup.Group{"ntp", "hosts", "users", "ssh", "lnet", "agent"}, groups(every()["node2"]))
+	require.Equal(t, []backup.Group{"hosts", "users", "ssh", "ntp"}, groups(every()["manager"]))
+}
+
+func groups(ops []backup.Operation) []backup.Group {
+	var out []backup.Group
+	for _, o := range ops {
+		out = append(out, o.Group)
+	}
+	return slices.Compact(out)
+}
+
+// BAK-018, BAK-016: what is optional can be left out, what the backup lacks is left out, and the LNet file may have another name.
+func TestRestoreChoices(t *testing.T) {
+	ops := backup.RestoreServer(tree, backup.RestoreOptions{
+		Skip:      []backup.Group{backup.GroupSSH},
+		LNetFiles: []string{"/etc/modprobe.d/lustre.conf"},
+		Has:       func(p string) bool { return p != "/etc/ntp.conf" },
+	})
+	require.Equal(t, []backup.Group{"hosts", "users", "lnet", "agent"}, groups(ops))
+	var paths []string
+	for _, r := range backup.Requirements(ops) {
+		paths = append(paths, r.Path)
+		require.Contains(t, r.NeededBy, "lustre:")
+	}
+	require.Equal(t, []string{
+		"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/sudoers",
+		"/etc/modprobe.d/lustre.conf", "/var/lib/chroma",
+	}, paths)
+}
+
+// BAK-012: whatever command the run dies at, and however often it is resumed, sshd finds its directory, and the system's own copy is kept whole.
+func TestRestoreSSHSurvivesInterruption(t *testing.T) {
+	var ops []backup.Operation
+	for _, o := range backup.RestoreServer(tree, backup.RestoreOptions{}) {
+		if o.Group == backup.GroupSSH {
+			ops = append(ops, o)
+		}
+	}
+	require.NotEmpty(t, ops)
+	for stop := range ops {
+		root := t.TempDir()
+		put := func(name, content string) {
+			require.NoError(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
+			require.NoError(t, os.WriteFile(root+name, []byte(content), 0o600))
+		}
+		read := func(name string) string {
+			data, err := os.ReadFile(root + name)
+			require.NoError(t, err)
+			return string(data)
+		}
+		put("/etc/ssh/sshd_config", "new")
+		put("/etc/ssh/ssh_host_ed25519_key", "new key")
+		put("/root/.ssh/authorized_keys", "new")
+		put(tree+"/etc/ssh/sshd_config", "old")
+		put(tree+"/root/.ssh/authorized_keys", "old")
+		here := func(s string) string {
+			if strings.HasPrefix(s, "/") {
+				return root + s
+			}
+			return s
+		}
+		run := func(cmd sshexec.Cmd) bool {
+			cmd = cmd.Expand(here)
+			return exec.Command(cmd.Argv[0], cmd.Argv[1:]...).Run() == nil
+		}
+		do := func(o backup.Operation) {
+			require.True(t, run(o.Cmd), "%s", o.Cmd)
+			require.FileExists(t, root+"/etc/ssh/sshd_config", "after %s", o.Cmd)
+		}
+		for _, o := range ops[:stop+1] {
+			do(o)
+		}
+		if last := ops[stop]; last.Probe == nil || !run(*last.Probe) { // the connection died: did it run?
+			do(last)
+		}
+		for _, o := range ops[stop+1:] {
+			do(o)
+		}
+		for _, o := range ops { // the whole runbook once more, as after a lost journal
+			if o.Probe == nil || !run(*o.Probe) {
+				do(o)
+			}
+		}
+		require.Equal(t, "old", read("/etc/ssh/sshd_config"))
+		require.Equal(t, "new key", read("/etc/ssh/ssh_host_ed25519_key"))
+		require.Equal(t, "new", read("/etc/ssh.inst/sshd_config"))
+		require.Equal(t, "old", read("/root/.ssh/authorized_keys"))
+		require.Equal(t, "new", read("/root/.ssh.inst/authorized_keys"))
+		require.NoDirExists(t, root+"/root/.ssh/.ssh")
+	}
+}

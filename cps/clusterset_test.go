@@ -1,0 +1,130 @@
+package cps_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+)
+
+// guideSets cuts the guide's two files out of the listing it prints them in (cps:617-628).
+func guideSets(t testing.TB) (set1, set2 string) {
+	t.Helper()
+	parts := strings.Split(fixture(t, "cluster-upgrade-sets.txt"), "[root@localhost scripts]# cat ")
+	require.Len(t, parts, 3)
+	_, set1, _ = strings.Cut(parts[1], "\n")
+	_, set2, _ = strings.Cut(parts[2], "\n")
+	return set1, set2
+}
+
+// CPS-005, CPS-006: the guide's Hosts.csv gives exactly the guide's two files.
+func TestSplitClusterSetsGuide(t *testing.T) {
+	set1, set2, err := cps.SplitClusterSets(guideHosts(t))
+	require.NoError(t, err)
+	want1, want2 := guideSets(t)
+	require.Equal(t, want1, printed(t, set1))
+	require.Equal(t, want2, printed(t, set2))
+	golden.Check(t, "cluster-upgrade-set-1.txt", printed(t, set1))
+	golden.Check(t, "cluster-upgrade-set-2.txt", printed(t, set2))
+}
+
+// hostsOf makes a Hosts.csv with the given aliases.
+func hostsOf(t testing.TB, aliases ...string) *cps.Hosts {
+	t.Helper()
+	in := header
+	for i, alias := range aliases {
+		in += fmt.Sprintf("e,%s,r,%s,d,,10.0.%d.%d,,\n", alias, alias, i/250, i%250+1)
+	}
+	h, err := cps.ParseHosts(text("Hosts.csv", in))
+	require.NoError(t, err)
+	return h
+}
+
+// CPS-006: natural order in a class, and classes the guide does not know come last.
+func TestSplitClusterSetsOrder(t *testing.T) {
+	h := hostsOf(t, "udc02", "udc01", "qns10", "qns2", "qns9", "qns1", "lb01", "lb02", "sessionmgr100", "sessionmgr99", "pcrfclient01", "pcrfclient02", "qns03")
+	set1, set2, err := cps.SplitClusterSets(h)
+	require.NoError(t, err)
+	require.Equal(t, cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr100", "qns2", "qns10", "udc02"}, set1)
+	require.Equal(t, cps.ClusterSet{"pcrfclient01", "lb01", "sessionmgr99", "qns1", "qns03", "qns9", "udc01"}, set2)
+}
+
+func TestSplitClusterSetsErrors(t *testing.T) {
+	_, _, err := cps.SplitClusterSets(hostsOf(t, "lb01", "lb02", "cluman"))
+	requireError(t, err, `Hosts.csv:4: alias has no number, so it belongs to neither upgrade set: near "cluman"`)
+
+	_, _, err = cps.SplitClusterSets(hostsOf(t, "lb01", "lb02", "qns01", "qns03"))
+	requireError(t, err, `Hosts.csv:4: every VM of class qns would be in set 2: none would serve while that set is upgraded: near "qns01"`)
+	require.NotContains(t, err.Error(), "qns03", "a class is reported once")
+
+	_, _, err = cps.SplitClusterSets(&cps.Hosts{File: "Hosts.csv"})
+	requireError(t, err, "no VM is listed")
+}
+
+// CPS-005.
+func TestParseClusterSet(t *testing.T) {
+	one, _ := guideSets(t)
+	set, err := cps.ParseClusterSet(text("set-1.txt", one))
+	require.NoError(t, err)
+	require.Equal(t, cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr02", "qns02", "qns04"}, set)
+	require.Equal(t, one, printed(t, set))
+	require.True(t, set.Contains("lb02"))
+	require.False(t, set.Contains("lb01"))
+
+	for in, want := range map[string]string{
+		"":                                     "set-1.txt:1: no alias is listed",
+		"\n\n":                                 "set-1.txt:2: no alias is listed",
+		"lb01\nlb01\n":                         `set-1.txt:2:1: alias given twice, first on line 1: near "lb01"`,
+		"lb01 lb02\n":                          `set-1.txt:1:1: not an alias`,
+		"lb01\n/etc/passwd":                    `set-1.txt:2:1: not an alias`,
+		fixture(t, "cluster-upgrade-sets.txt"): "a second file begins here",
+	} {
+		_, err := cps.ParseClusterSet(text("set-1.txt", in))
+		requireError(t, err, want)
+	}
+}
+
+// CPS-124.
+func TestParseCreatedSets(t *testing.T) {
+	set1, set2, err := cps.ParseCreatedSets(text("out", fixture(t, "create-cluster-sets.out")))
+	require.NoError(t, err)
+	require.Equal(t, cps.ClusterSetPath(1), set1)
+	require.Equal(t, "/var/tmp/cluster-upgrade-set-2.txt", set2)
+
+	_, _, err = cps.ParseCreatedSets(text("out", "Created /var/tmp/cluster-upgrade-set-1.txt\n"))
+	require.ErrorIs(t, err, cps.ErrNoClusterSets)
+	requireError(t, err, "no line for set 2")
+	_, _, err = cps.ParseCreatedSets(text("out", "Created /var/tmp/other.txt\n"))
+	requireError(t, err, "out:1:1: not the file of a cluster-upgrade set")
+}
+
+// CPS-044.
+func TestCanonicalAlias(t *testing.T) {
+	for in, want := range map[string]string{"perfcient01": "pcrfclient01", "prcfelient02": "pcrfclient02"} {
+		got, changed := cps.CanonicalAlias(in)
+		require.True(t, changed)
+		require.Equal(t, want, got)
+	}
+	for _, in := range []string{"pcrfclient01", "lb01", "perfcient"} {
+		got, changed := cps.CanonicalAlias(in)
+		require.False(t, changed)
+		require.Equal(t, in, got)
+	}
+}
+
+func FuzzParseClusterSet(f *testing.F) {
+	f.Add("pcrfclient02\nlb02\r\n\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		set, err := cps.ParseClusterSet(strings.NewReader(in))
+		if err != nil {
+			return
+		}
+		again, err := cps.ParseClusterSet(strings.NewReader(set.String()))
+		require.NoError(t, err)
+		require.Equal(t, set, again)
+	})
+}

@@ -1,0 +1,137 @@
+package cpstest
+
+import (
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+)
+
+// vip is arbitervip: the address under which the arbiters of all replica sets run, on the pcrfclient that holds it.
+//
+// The corosync of one release does not form a cluster with that of another (cps:576). While the old cluster holds the address, a new
+// one keeps away from it; when the last member of the old one stops, the new one takes it over.
+type vip struct {
+	owner   string    // the pcrfclient that has it; empty while nobody does
+	release string    // of the cluster that had it last
+	next    string    // the pcrfclient that is taking it over
+	due     time.Time // when next will have it
+	lost    time.Time // since when nobody has it
+}
+
+// How long a move takes: inside a cluster, and from one cluster to another that has yet to find itself alone.
+const (
+	failover = 10 * time.Second
+	takeover = 30 * time.Second
+)
+
+func (v *vip) encode(e *simhost.Encoder) {
+	e.Texts([]string{v.owner, v.release, v.next})
+	e.ToGo(v.due)
+}
+
+// eligible tells whether a pcrfclient's corosync runs.
+func (y *system) eligible(s *simhost.State, v *vm) bool {
+	return v.class == "pcrfclient" && v.exists && s.Host(v.alias).Power == simhost.On && s.Host(v.alias).Active("corosync")
+}
+
+// settleVIP takes the address from a pcrfclient that cannot hold it any more, and gives it to one that can.
+func (y *system) settleVIP(s *simhost.State) {
+	if !y.usesVIP() {
+		return
+	}
+	if o := y.vm(y.vip.owner); o != nil {
+		if y.eligible(s, o) {
+			return
+		}
+		y.vip.owner, y.vip.lost = "", s.Now()
+		s.Note("", "arbitervip left %s", o.alias)
+		y.eachArbiter(func(m placed) { y.stopMongod(s, m, true) })
+	}
+	if n := y.vm(y.vip.next); n != nil && y.eligible(s, n) {
+		return
+	}
+	y.vip.next, y.vip.due = "", time.Time{}
+	for _, sameCluster := range []bool{true, false} {
+		for i := range y.vms {
+			v := &y.vms[i]
+			if y.vip.next == "" && y.eligible(s, v) && (v.release == y.vip.release) == sameCluster {
+				delay := failover
+				if !sameCluster {
+					delay = takeover
+				}
+				y.vip.next, y.vip.due = v.alias, s.Now().Add(delay)
+			}
+		}
+	}
+}
+
+func (y *system) bringVIPUp(s *simhost.State) {
+	n := y.vm(y.vip.next)
+	y.vip.next, y.vip.due = "", time.Time{}
+	if n == nil || !y.eligible(s, n) {
+		y.settleVIP(s)
+		return
+	}
+	y.vip.owner, y.vip.release, y.vip.lost = n.alias, n.release, time.Time{}
+	s.Note("", "arbitervip moved to %s", n.alias)
+	y.eachArbiter(func(m placed) { y.startMongod(s, m) })
+}
+
+// eachArbiter visits the arbiters that run on arbitervip.
+func (y *system) eachArbiter(visit func(placed)) {
+	for i, set := range y.mongo.Sets {
+		for k, m := range set.Arbiters {
+			if isVIP(m.Host) {
+				visit(placed{set: i, index: len(set.Members) + k, member: m, arbiter: true})
+			}
+		}
+	}
+}
+
+// excuse says why a replica set may be without a primary now; empty when there is no good reason: a machine that lost its power, or arbitervip,
+// absent for a reason that the guide gives.
+func (y *system) excuse(s *simhost.State, r *replicaSet) string {
+	for _, m := range r.spec.Members {
+		if y.dark(s, m.Host) {
+			return m.Host + " has no power"
+		}
+	}
+	switch {
+	case y.vip.owner != "" || !y.usesVIP():
+		return ""
+	case y.vip.next != "":
+		return "arbitervip moves to " + y.vip.next
+	}
+	for i := range y.vms {
+		v := &y.vms[i]
+		if n := y.setOf(v.alias); v.class == "pcrfclient" && n > 0 && !y.stage[n].up() && y.stage[3-n].up() {
+			return "no active arbitervip while " + v.alias + " is redeployed (cps:669)"
+		}
+	}
+	return ""
+}
+
+// dark tells a machine that lost its power; one that was deleted, or is about to be, does not count.
+func (y *system) dark(s *simhost.State, alias string) bool {
+	v := y.vm(alias)
+	return v != nil && v.exists && s.Host(alias).Power == simhost.Off
+}
+
+// corosyncService follows the start and stop of corosync.
+func corosyncService() simhost.Service {
+	changed := func(s *simhost.State, h *simhost.Host) error {
+		if y := systemOf(s); y != nil {
+			y.sync(s)
+			y.settleVIP(s)
+			y.judge(s)
+		}
+		return nil
+	}
+	return simhost.Service{
+		Start: changed,
+		Stop: func(s *simhost.State, h *simhost.Host) error {
+			h.MarkService(s, "corosync", false) // so that it no longer counts
+			return changed(s, h)
+		},
+	}
+}

@@ -1,0 +1,281 @@
+package cpstest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Deployment is a simulated CPS cluster. All its methods are safe for concurrent use; commands are run one at a time.
+type Deployment struct {
+	plan  *plan
+	world *simhost.World
+}
+
+// New deploys a cluster on the old release, in service and healthy. The error says what is wrong with the texts in the options.
+func New(opts Options) (*Deployment, error) {
+	p, err := newPlan(opts)
+	if err != nil {
+		return nil, err
+	}
+	y := &system{plan: p, dieAfter: -1, at: p.opts.Start, rings: ringState{built: true}}
+	for i := range p.mongo.Sets {
+		set, err := p.newReplicaSet(i)
+		if err != nil {
+			return nil, err
+		}
+		set.look(p.opts.Start)
+		set.changed = p.opts.Start.Add(-settling)
+		y.sets = append(y.sets, set)
+	}
+	s := simhost.NewState(p.programs(), p.opts.Start)
+	y.build(s)
+	s.AddLayer(y)
+	return &Deployment{plan: p, world: simhost.NewWorld(s)}, nil
+}
+
+// build makes the machines.
+func (y *system) build(s *simhost.State) {
+	for _, row := range y.hosts.Rows {
+		v := vm{alias: row.Alias, class: class(row.Alias), address: internalAddress(row).String(), release: y.opts.From, exists: true}
+		y.vms = append(y.vms, v)
+		os := y.image(&v, y.opts.From)
+		for name := range os.Services {
+			os.Services[name] = simhost.Unit{Active: true, Enabled: true}
+		}
+		s.AddHost(v.alias, os)
+		y.furnish(s, &v)
+		if v.class == "lb" {
+			y.lbs = append(y.lbs, balancer{alias: v.alias})
+		}
+	}
+	y.buildManager(s.AddHost(manager, y.managerOS(y.opts.From)), s)
+	s.AddHost(spare, y.managerOS(y.opts.From)).PowerOff(s)
+	for n := 1; n <= 2; n++ {
+		y.halves[n], y.serves[n] = y.sides[n], true
+	}
+	y.manager = managerState{release: y.opts.From, ready: y.opts.Start, restored: true}
+	if y.usesVIP() {
+		y.vip = vip{owner: y.opts.ArbiterVIPOn, release: y.opts.From}
+	}
+}
+
+// buildManager puts onto the old Cluster Manager what it has gathered in its years of service.
+func (y *system) buildManager(h *simhost.Host, s *simhost.State) {
+	h.MustWrite(s, hostsCSV, y.opts.HostsCSV, 0o644)
+	h.MustWrite(s, configurationCSV, y.opts.Configuration, 0o600)
+	h.MustWrite(s, mongoConfigCfg, y.opts.MongoConfig, 0o644)
+	h.MustWrite(s, "/etc/broadhop/repositories", "file:///var/qps/.tmp/plugin1\n", 0o644)
+	h.MustWrite(s, installCfg, "INSTALL_TYPE=mobile\n", 0o644)
+	for _, p := range logbackFiles {
+		h.MustWrite(s, p, logback(y.opts.From), 0o644)
+	}
+	h.MustWrite(s, isoPath(y.opts.From), isoText(y.opts.From), 0o644)
+	h.MakeDirs(s, isoDir)
+	h.Mount(s, simhost.Mount{Device: isoPath(y.opts.From), Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
+}
+
+// internalAddress is a VM's address on the internal network, or on its first one where no network is called so.
+func internalAddress(row cps.Host) netip.Addr {
+	if a, ok := row.Addresses["Internal"]; ok {
+		return a
+	}
+	var first netip.Addr
+	for _, a := range row.Addresses {
+		if !first.IsValid() || a.Less(first) {
+			first = a
+		}
+	}
+	return first
+}
+
+func splitAddress(address string) (host string, port int) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return address, 0
+	}
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Runner runs commands on a host: "cluman", an alias of Hosts.csv, or "world", whose commands tell and steer the simulation itself.
+func (d *Deployment) Runner(host string) (sshexec.Runner, error) {
+	if host == "world" {
+		return sshexec.RunnerFunc(d.runOnWorld), nil
+	}
+	inner, err := d.world.Runner(host)
+	if err != nil {
+		return nil, err
+	}
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		counted := &counter{to: cmd.Stdout}
+		if cmd.Stdout != nil {
+			cmd.Stdout = counted
+		}
+		res, err := inner.Run(ctx, cmd)
+		if err == nil {
+			d.noteReading(host, cmd, counted.n+len(res.Stdout))
+		}
+		return res, err
+	}), nil
+}
+
+// counter counts what goes through it.
+type counter struct {
+	to io.Writer
+	n  int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p)
+	c.n += n
+	return n, err
+}
+
+// noteReading follows which archives leave their machine: a command that reads a file and gave out at least as much.
+func (d *Deployment) noteReading(host string, cmd sshexec.Cmd, given int) {
+	if name := path.Base(cmd.Argv[0]); name != "cat" && name != "dd" {
+		return
+	}
+	d.world.Do(func(s *simhost.State) {
+		for _, arg := range cmd.Argv[1:] {
+			data, err := s.Host(host).ReadFile(strings.TrimPrefix(arg, "if="))
+			if err == nil && data != "" && given >= len(data) {
+				systemOf(s).readOff(s, data)
+			}
+		}
+	})
+}
+
+// Now is the virtual time.
+func (d *Deployment) Now() time.Time { return d.world.Now() }
+
+// Sleep lets virtual time pass. With Now it makes the deployment a clock to run by.
+func (d *Deployment) Sleep(ctx context.Context, t time.Duration) error { return d.world.Sleep(ctx, t) }
+
+// Advance lets virtual time pass.
+func (d *Deployment) Advance(t time.Duration) { d.world.Advance(t) }
+
+// Clone is a deep copy, without the hooks.
+func (d *Deployment) Clone() *Deployment { return &Deployment{plan: d.plan, world: d.world.Clone()} }
+
+// Hash names all that decides what happens next, but not the clock and the log.
+func (d *Deployment) Hash() string { return d.world.Hash() }
+
+// Hooks are called around every command, outside its turn: they may hold it back or do something to the deployment. Set them before the
+// first command.
+func (d *Deployment) Hooks(before func(host string, c sshexec.Cmd), after func(host string, c sshexec.Cmd, res sshexec.Result)) {
+	d.world.BeforeEffect, d.world.AfterEffect = before, after
+}
+
+// HostKeyID is the fingerprint of the SSH host key that a machine presents; a redeployed machine has another. It is empty for a machine
+// that there is not.
+func (d *Deployment) HostKeyID(host string) (id string) {
+	d.world.Do(func(s *simhost.State) {
+		if h := s.Host(host); h != nil {
+			id = h.HostKey()
+		}
+	})
+	return id
+}
+
+// Fault breaks one command.
+type Fault = simhost.Fault
+
+// FaultKind is a way in which a command goes wrong.
+type FaultKind = simhost.FaultKind
+
+// The kinds of fault.
+const (
+	Fails        = simhost.Fails        // exits 1 without having done anything
+	Refused      = simhost.Refused      // the connection is refused: NotStarted
+	CutBefore    = simhost.CutBefore    // the connection is lost before the command acts: Unknown
+	CutMiddle    = simhost.CutMiddle    // the connection is lost halfway through the command's input: Unknown
+	CutAfter     = simhost.CutAfter     // the command acts, but its answer is lost: Unknown
+	Hangs        = simhost.Hangs        // it never answers
+	PowerBefore  = simhost.PowerBefore  // the machine loses power before the command acts
+	PowerAfter   = simhost.PowerAfter   // the machine loses power after the command acted
+	SucceedsIdly = simhost.SucceedsIdly // exits 0 without having done anything
+)
+
+// Inject plants a fault at a command, counted from 1 over all hosts.
+func (d *Deployment) Inject(f Fault) { d.world.Do(func(s *simhost.State) { s.Inject(f) }) }
+
+// Commands is how many commands were sent so far.
+func (d *Deployment) Commands() (n int) {
+	d.world.Do(func(s *simhost.State) { n = s.Seq() })
+	return n
+}
+
+// KillMigrate lets the next run of migrate.sh be killed after that many of its stages: it ends with status 143 and without SUCCESS, and
+// what it has done stays done.
+func (d *Deployment) KillMigrate(stages int) {
+	d.world.Do(func(s *simhost.State) { systemOf(s).dieAfter = stages })
+}
+
+// SetApplyRate changes how fast the members of a replica set apply the oplog: what heavy or light traffic does (cps:1386). The error says that
+// there is no such set.
+func (d *Deployment) SetApplyRate(set string, rate float64) error {
+	return d.deed(func(y *system, s *simhost.State) error {
+		for i := range y.sets {
+			if y.sets[i].spec.Name == set {
+				y.sets[i].SetApplyRate(rate)
+				y.touched(s, i)
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no replica set %s", set)
+	})
+}
+
+// DeleteVMs is the person at vCenter who deletes the VMs of an upgrade set (cps:772).
+func (d *Deployment) DeleteVMs(set int) error {
+	return d.deed(func(y *system, s *simhost.State) error { return y.deleteSet(s, set, func(*vm) bool { return true }) })
+}
+
+// DeployManager deploys the new Cluster Manager in the place of the old one (cps:449-453).
+func (d *Deployment) DeployManager() error {
+	return d.deed(func(y *system, s *simhost.State) error { return y.deployManager(s) })
+}
+
+// RestoreManager brings the old Cluster Manager back (cps:1917).
+func (d *Deployment) RestoreManager() error {
+	return d.deed(func(y *system, s *simhost.State) error { return y.restoreManager(s) })
+}
+
+// Power gives a machine power or takes it away.
+func (d *Deployment) Power(host string, on bool) error {
+	return d.deed(func(y *system, s *simhost.State) error {
+		h := s.Host(host)
+		switch {
+		case h == nil || y.vm(host) != nil && !y.vm(host).exists:
+			return fmt.Errorf("there is no machine %s", host)
+		case on:
+			h.PowerOn(s)
+		default:
+			h.PowerOff(s)
+		}
+		return nil
+	})
+}
+
+func (d *Deployment) deed(do func(*system, *simhost.State) error) (err error) {
+	d.world.Do(func(s *simhost.State) {
+		y := systemOf(s)
+		y.sync(s)
+		err = do(y, s)
+	})
+	return err
+}

@@ -1,0 +1,243 @@
+package cpstest
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/replsim"
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+)
+
+// mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT". It is no JavaScript engine: it looks for the statements it knows in the script and runs
+// them in their order on the simulated set. A script without any of them is refused.
+func mongoShell(c *simhost.Call) int {
+	y := systemOf(c.State)
+	var host, port, script string
+	for i := 0; i < len(c.Args); i++ {
+		value := func() string {
+			if i++; i < len(c.Args) {
+				return c.Args[i]
+			}
+			return ""
+		}
+		switch a := c.Args[i]; {
+		case a == "--host":
+			host = value()
+		case a == "--port":
+			port = value()
+		case a == "--eval":
+			script = value()
+		case a == "--quiet" || a == "--norc":
+		case !strings.HasPrefix(a, "-"):
+			if h, p, ok := strings.Cut(a, ":"); ok { // mongo sessionmgr01:27718 (cps:1395)
+				port, _, _ = strings.Cut(p, "/")
+				host = h
+			}
+		default:
+			return c.Fail(1, "Error parsing command line: unrecognised option '%s'", a)
+		}
+	}
+	y.sync(c.State)
+	sh := &shell{Call: c, y: y, address: host + ":" + port}
+	return sh.eval(script)
+}
+
+// shell is one run of a mongo shell.
+type shell struct {
+	*simhost.Call
+	y       *system
+	address string
+	at      int // the set it is connected to
+}
+
+// uncaught is the status of a shell whose script threw an exception.
+const uncaught = 252
+
+var (
+	statementForm = regexp.MustCompile(`evenkeel-sharding-state` +
+		`|cache_config\.updateMany\(\{\},\{\$unset:\{migratingShards:1\}\}` +
+		`|\bconfig\.update(?:One)?\(\{_id:1(?:,version:\d+)?\},\{\$inc:\{version:1\}\}` +
+		`|versions\.(?:remove|deleteMany)\(\{\}` +
+		`|versions\.insert(?:One)?\(\{_id:cache_config,version:NumberInt\(0\),previousVersion:NumberInt\(0\),migrationStatus:COMPLETE\}` +
+		`|rs\.print(?:Slave|Secondary)?ReplicationInfo\(\)` +
+		`|rs\.remove\([^)]+\)|rs\.add\([^)]+\)`)
+	bumpForm    = regexp.MustCompile(`version:(\d+)\},`)
+	setNameForm = regexp.MustCompile(`me\.setName!==(\w+)`)
+	addressForm = regexp.MustCompile(`\(([\w.-]+:\d+)\)|host:([\w.-]+:\d+)`)
+	blanks      = strings.NewReplacer(" ", "", "\t", "", "\n", "", `"`, "", `'`, "")
+)
+
+func (sh *shell) eval(script string) int {
+	text := blanks.Replace(script)
+	sh.at = slices.IndexFunc(sh.y.sets, func(r replicaSet) bool {
+		st := r.StateOf(sh.address)
+		return st != replsim.Unknown && st != replsim.Down
+	})
+	if sh.at < 0 {
+		return sh.Fail(1, "Error: couldn't connect to server %s, connection attempt failed: SocketException: Error connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
+	}
+	set := &sh.y.sets[sh.at]
+	primary, _ := set.Primary()
+	if strings.Contains(text, "me.ismaster") && primary != sh.address {
+		return sh.Fail(uncaught, "uncaught exception: Error: not the primary, which is %s", primary)
+	}
+	if m := setNameForm.FindStringSubmatch(text); m != nil && m[1] != set.spec.Name {
+		return sh.Fail(uncaught, "uncaught exception: Error: this is the set %s", set.spec.Name)
+	}
+	statements := statementForm.FindAllString(text, -1)
+	if len(statements) == 0 && !strings.Contains(text, "nothingtochange") {
+		return sh.Fail(uncaught, "uncaught exception: the simulated shell knows no statement of this script")
+	}
+	for _, statement := range statements {
+		if err := sh.run(set, statement); err != nil {
+			return sh.Fail(uncaught, "uncaught exception: WriteCommandError: %v", err)
+		}
+	}
+	sh.y.judge(sh.State)
+	return 0
+}
+
+// run runs one statement.
+func (sh *shell) run(set *replicaSet, statement string) error {
+	defer sh.y.touched(sh.State, sh.at)
+	switch {
+	case strings.HasPrefix(statement, "evenkeel"):
+		return sh.printState(set)
+	case strings.HasPrefix(statement, "cache_config"):
+		n, err := set.UnsetMigratingShards(sh.address)
+		return sh.wrote(err, n, "migratingShards unset in %d documents", n)
+	case strings.HasPrefix(statement, "config"):
+		return sh.bump(set, statement)
+	case strings.HasPrefix(statement, "versions.remove"), strings.HasPrefix(statement, "versions.delete"):
+		n, err := set.RemoveVersions(sh.address)
+		return sh.wrote(err, n, "%d versions documents removed", n)
+	case strings.HasPrefix(statement, "versions.insert"):
+		err := set.InsertVersions(sh.address, replsim.VersionsDoc{ID: "cache_config", MigrationStatus: "COMPLETE"})
+		return sh.wrote(err, 1, "versions document inserted")
+	case statement == "rs.printReplicationInfo()":
+		sh.printOplog(set)
+		return nil
+	case strings.HasPrefix(statement, "rs.print"):
+		sh.printLag(set)
+		return nil
+	}
+	return sh.changeMembers(set, statement)
+}
+
+// wrote prints what a write did, and notes it where it changed anything.
+func (sh *shell) wrote(err error, n int, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	sh.Printf("{ \"acknowledged\" : true, \"n\" : %d }\n", n)
+	if n > 0 {
+		sh.Note("", "%s: "+format, append([]any{sh.y.sets[sh.at].spec.Name}, args...)...)
+	}
+	return nil
+}
+
+// bump is the guide's $inc, with or without the version in its filter. It must take effect once for each set that was enabled.
+func (sh *shell) bump(set *replicaSet, statement string) error {
+	var onlyIf *int64
+	if m := bumpForm.FindStringSubmatch(statement); m != nil {
+		v, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		onlyIf = &v
+	}
+	n, err := set.IncConfigVersion(sh.address, onlyIf)
+	if err == nil && n > 0 {
+		if sh.y.bumps++; sh.y.bumps > sh.y.owedBumps {
+			sh.Violate("the configuration version of the sharding database was raised %d times, and was to be raised %d times so far", sh.y.bumps, sh.y.owedBumps)
+		}
+	}
+	return sh.wrote(err, n, "configuration version raised")
+}
+
+// printState answers the probe of the sharding fix.
+func (sh *shell) printState(set *replicaSet) error {
+	d, err := set.Sharding(sh.address)
+	if err != nil {
+		return err
+	}
+	type doc struct {
+		ID              string `json:"_id"`
+		Version         int64  `json:"version"`
+		PreviousVersion int64  `json:"previousVersion"`
+		MigrationStatus string `json:"migrationStatus"`
+	}
+	versions := []doc{}
+	for _, v := range d.Versions {
+		versions = append(versions, doc{v.ID, v.Version, v.PreviousVersion, v.MigrationStatus})
+	}
+	state, err := json.Marshal(struct {
+		Set       string `json:"set"`
+		Primary   string `json:"primary"`
+		Configs   int    `json:"cacheConfigs"`
+		Migrating int    `json:"migratingShards"`
+		HasConfig bool   `json:"hasConfig"`
+		Version   int64  `json:"configVersion"`
+		Versions  []doc  `json:"versions"`
+	}{set.spec.Name, sh.address, d.CacheConfigs, d.MigratingShards, d.HasConfig, d.ConfigVersion, versions})
+	if err != nil {
+		return err
+	}
+	sh.Printf("evenkeel-sharding-state %s\n", state)
+	return nil
+}
+
+const shellTime = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
+
+// printOplog is rs.printReplicationInfo() (cps:1397-1401).
+func (sh *shell) printOplog(set *replicaSet) {
+	window := sh.y.opts.Data[set.spec.Name].OplogWindow
+	if window == 0 {
+		window = defaultOplogWindow
+	}
+	seconds := int64(window.Seconds())
+	last := sh.Now().UTC()
+	sh.Printf("configured oplog size: %dMB\n", set.spec.OplogMB)
+	sh.Printf("log length start to end: %dsecs (%shrs)\n", seconds, strconv.FormatFloat(float64(seconds*100/3600)/100, 'f', -1, 64))
+	sh.Printf("oplog first event time: %s\n", last.Add(-window).Format(shellTime))
+	sh.Printf("oplog last event time: %s\n", last.Format(shellTime))
+	sh.Printf("now: %s\n", last.Format(shellTime))
+}
+
+// printLag is rs.printSlaveReplicationInfo() (cps:1410-1413).
+func (sh *shell) printLag(set *replicaSet) {
+	for _, m := range set.Config().Members {
+		state := set.StateOf(m.Host)
+		if m.ArbiterOnly || state == replsim.Primary || state == replsim.Down {
+			continue
+		}
+		lag := set.Lag(m.Host)
+		sh.Printf("source: %s\nsyncedTo: %s\n%d secs (%s hrs) behind the primary\n", m.Host, sh.Now().UTC().Add(-lag).Format(shellTime),
+			int64(lag.Seconds()), strconv.FormatFloat(float64(int64(lag.Seconds())*100/3600)/100, 'f', -1, 64))
+	}
+}
+
+// changeMembers is rs.remove("host:port") and rs.add("host:port") or rs.add({host: "host:port", …}): how a member that is stuck in RECOVERING
+// is brought back (cps:1418-1421). An added member's process copies the data anew.
+func (sh *shell) changeMembers(set *replicaSet, statement string) error {
+	m := addressForm.FindStringSubmatch(statement)
+	if m == nil {
+		return &replsim.Error{Code: replsim.CodeInvalidConfig, Name: "BadValue", Text: "no host:port in " + statement}
+	}
+	address := m[1] + m[2]
+	if primary, ok := set.Primary(); !ok || primary != sh.address {
+		return &replsim.Error{Code: replsim.CodeNotPrimary, Name: "NotMaster", Text: "replSetReconfig should only be run on PRIMARY"}
+	}
+	if strings.HasPrefix(statement, "rs.remove") {
+		return sh.wrote(set.Remove(address), 1, "%s removed", address)
+	}
+	for k, member := range set.spec.Members {
+		if member.Address() == address {
+			return sh.wrote(set.Add(replsim.Data(k, address, priority(k, len(set.spec.Members)))), 1, "%s added", address)
+		}
+	}
+	return &replsim.Error{Code: replsim.CodeNodeNotFound, Name: "NodeNotFound", Text: address + " is not in mongoConfig.cfg"}
+}

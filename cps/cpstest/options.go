@@ -1,0 +1,101 @@
+package cpstest
+
+import (
+	_ "embed" // for the sample deployment
+	"time"
+)
+
+// The sample deployment: the guide's Hosts.csv (cps:598-609) with its six replica sets (cps:729-751).
+var (
+	//go:embed testdata/Hosts.csv
+	sampleHosts string
+	//go:embed testdata/mongoConfig.cfg
+	sampleMongoConfig string
+	//go:embed testdata/Configuration.csv
+	sampleConfiguration string
+)
+
+// Options say what is deployed, who does the work at vCenter, and what goes wrong. The zero value is the guide's own example, with a
+// person at vCenter who does what is due without being asked.
+type Options struct {
+	HostsCSV      string // text of Hosts.csv
+	MongoConfig   string // text of mongoConfig.cfg
+	Configuration string // text of Configuration.csv
+
+	From  string    // the release at the start: 19.4.0
+	To    string    // the release of the ISO image: 21.1.0
+	Start time.Time // the virtual clock at the start
+
+	Technician Technician
+	Data       map[string]Data // by replica set (set01); what is not named is small and never falls behind
+
+	ArbiterVIP   string   // the address of arbitervip, which Hosts.csv does not name
+	ArbiterVIPOn string   // the pcrfclient that has it at the start: pcrfclient01
+	FreeKB       int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
+	DatastoreKB  int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
+	MonitDown    []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
+	Stuck        []string // load balancers whose endpoints stay down when traffic comes back, until they are cleared (cps:1712)
+	SKDB         bool     // sessions are found through SKDB, so there are no SkRings (cps:952)
+	// AdminArbiterStops lets corosync take the arbiter of the ADMIN set down once in the rollback's enable (cps:1989).
+	AdminArbiterStops bool
+	// HtpasswdDiffers gives the two pcrfclients different .htpasswd files (cps:288).
+	HtpasswdDiffers bool
+
+	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
+	// find what goes wrong.
+	Trusting bool
+}
+
+// Technician is the person at vCenter: deletes VMs that are to be redeployed, deploys a new Cluster Manager and brings the old one back.
+type Technician struct {
+	Manual      bool          // acts only when told: DeleteVMs, DeployManager, RestoreManager, or the commands of host "world"
+	DeleteAfter time.Duration // from the end of "disable set" to the VMs being gone: 10 minutes
+	DeployAfter time.Duration // from the backup being off the machine to its being replaced: 15 minutes
+}
+
+// Data is how much a replica set holds, and how long its members may be away.
+type Data struct {
+	Bytes       int64         // copied to a member that comes back empty: 500 MB
+	OplogWindow time.Duration // how far back the oplog reaches: a day
+	// ApplyRate is how many seconds of oplog a member that was enabled applies in a second. Under 1 it falls behind, more and more, until its
+	// oplog window is passed and it is RECOVERING (cps:1386); see Deployment.SetApplyRate. It catches up when 0.
+	ApplyRate float64
+}
+
+const (
+	defaultFreeKB      = 40 << 20
+	defaultDatastoreKB = 1 << 30
+	// backupKB is the free space that migrate.sh needs for the Cluster Manager's archive (cps:281).
+	backupKB = 10 << 20
+)
+
+func (o Options) withDefaults() Options {
+	text := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	text(&o.HostsCSV, sampleHosts)
+	text(&o.MongoConfig, sampleMongoConfig)
+	text(&o.Configuration, sampleConfiguration)
+	text(&o.From, "19.4.0")
+	text(&o.To, "21.1.0")
+	text(&o.ArbiterVIP, "192.168.105.100")
+	text(&o.ArbiterVIPOn, "pcrfclient01")
+	if o.Start.IsZero() {
+		o.Start = time.Date(2021, 7, 20, 23, 0, 0, 0, time.UTC)
+	}
+	if o.FreeKB == 0 {
+		o.FreeKB = defaultFreeKB
+	}
+	if o.DatastoreKB == 0 {
+		o.DatastoreKB = defaultDatastoreKB
+	}
+	if o.Technician.DeleteAfter == 0 {
+		o.Technician.DeleteAfter = 10 * time.Minute
+	}
+	if o.Technician.DeployAfter == 0 {
+		o.Technician.DeployAfter = 15 * time.Minute
+	}
+	return o
+}

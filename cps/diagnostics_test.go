@@ -1,0 +1,138 @@
+package cps_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+)
+
+// CPS-131, CPS-132.
+func TestParseHAProxyGuide(t *testing.T) {
+	h, err := cps.ParseHAProxy(text("d", fixture(t, "diagnostics-ha_proxy.txt")))
+	require.NoError(t, err)
+	require.Equal(t, cps.Warn, h.Verdict)
+	require.Equal(t, "http://lbvip01:5540/haproxy-diam?stats", h.URL)
+	require.Len(t, h.Services, 3)
+	require.Equal(t, cps.HAProxyService{
+		Name: "diameter-int1-vip-lb02-A", State: "DOWN", Check: "L4CON",
+		Sessions: cps.HAProxyCounts{Current: 0, Max: 1}, Rate: cps.HAProxyCounts{Current: 0, Max: 1},
+		LastChange: 63027 * time.Second, Line: 12,
+	}, h.Services[0])
+	require.Equal(t, 63024*time.Second, h.Services[2].LastChange)
+	require.Len(t, h.Down(), 3)
+	require.Equal(t, map[string]int{"CPS-131": 3}, rows(h.Findings()))
+	require.NotEmpty(t, h.Notes)
+}
+
+// CPS-132: services on their way, and limits that are given.
+func TestParseHAProxyTransitions(t *testing.T) {
+	counts := "  Sessions (current,max,limit): 3,7,2000, Rate (sessions,max,limit): 1,2,30, Last Status change (seconds): 5\n"
+	h, err := cps.ParseHAProxy(text("d", "Checking HAProxy statistics and ports...[WARN]\n-----\na DOWN 1/2 L7OK/200\n"+counts+"b UP 1/3\n"+counts+"c UP\n"+counts+"-----\nbye\n-----\n"))
+	require.NoError(t, err)
+	require.True(t, h.Services[0].ComingUp())
+	require.Equal(t, "L7OK/200", h.Services[0].Check)
+	require.True(t, h.Services[1].GoingDown())
+	require.False(t, h.Services[2].GoingDown() || h.Services[2].ComingUp())
+	require.EqualValues(t, 2000, *h.Services[0].Sessions.Limit)
+	require.EqualValues(t, 30, *h.Services[0].Rate.Limit)
+	require.Empty(t, h.Down())
+	require.Equal(t, map[string]int{"CPS-132": 2}, rows(h.Findings()))
+}
+
+func TestParseHAProxyPass(t *testing.T) {
+	h, err := cps.ParseHAProxy(text("d", "Checking disk...[FAIL]\n/var 99%\nChecking HAProxy statistics and ports...[PASS]\nChecking memory...[PASS]\nx\n"))
+	require.NoError(t, err)
+	require.Equal(t, cps.Pass, h.Verdict)
+	require.Empty(t, h.Services)
+	require.Empty(t, h.Findings())
+}
+
+func TestParseHAProxyErrors(t *testing.T) {
+	guide := fixture(t, "diagnostics-ha_proxy.txt")
+	for name, tt := range map[string]struct{ in, want string }{
+		"empty":             {"", "d:1: no HAProxy check"},
+		"another check":     {"Checking disk...[PASS]\n", "no HAProxy check"},
+		"cut off":           {guide[:strings.LastIndex(guide, "  -----")], "the list of services is cut off"},
+		"cut off in counts": {guide[:strings.Index(guide, "63027")] + "\n  -----\n", "diameter-int1-vip-lb02-A is not followed by its sessions"},
+		"no counts":         {"Checking HAProxy...[WARN]\n-----\na DOWN L4CON\nb DOWN L4CON\n-----\n", "d:3:1: a is not followed"},
+		"nothing named":     {"Checking HAProxy...[WARN]\n", `d:1:1: the check names no service: near "[WARN]"`},
+		"not a service":     {"Checking HAProxy...[WARN]\n-----\nhello world\n-----\n", "d:3:1: expected a service"},
+		"no result":         {"Checking HAProxy...\n", "the check has no result"},
+		"unknown result":    {"Checking HAProxy...[MAYBE]\n", `unknown result of a check: it must be PASS, WARN or FAIL: near "MAYBE"`},
+		"too large":         {"Checking HAProxy...[WARN]\n-----\na DOWN\nSessions (current,max,limit): 0,1, Rate (sessions,max,limit): 0,1, Last Status change (seconds): 99999999999999999999\n-----\n", "count of a is too large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := cps.ParseHAProxy(text("d", tt.in))
+			requireError(t, err, tt.want)
+		})
+	}
+}
+
+// CPS-129.
+func TestParseAIDO(t *testing.T) {
+	a, err := cps.ParseAIDO(text("d", fixture(t, "diagnostics-aido.txt")))
+	require.NoError(t, err)
+	require.Equal(t, cps.Pass, a.Verdict)
+	require.Len(t, a.NotInstalled, 10)
+	require.Equal(t, "pcrfclient01", a.NotInstalled[0])
+	require.Equal(t, "sessionmgr08", a.NotInstalled[9])
+	require.Empty(t, a.Other)
+
+	_, err = cps.ParseAIDO(text("d", "Checking HAProxy...[PASS]\n"))
+	requireError(t, err, "d:1: no AIDO check")
+	_, err = cps.ParseAIDO(text("d", "Checking AIDO status on all VMs...[PASS]\nlb01 AIDO service is not installed on lb02, may be pre 19.4 build on lb02\n"))
+	requireError(t, err, "d:2:1: the line names two VMs, lb01 and lb02")
+}
+
+// CPS-130.
+func TestParseDiagnostics(t *testing.T) {
+	in := fixture(t, "get_rep-set1-removed.txt") + fixture(t, "diagnostics-aido.txt") + fixture(t, "diagnostics-ha_proxy.txt") + "Checking disk space ... [ FAIL ]\n"
+	d, err := cps.ParseDiagnostics(text("d", in))
+	require.NoError(t, err)
+	require.Equal(t, "CPS Diagnostics HA Multi-Node Environment", d.Title)
+	require.Len(t, d.Checks, 4)
+	require.Equal(t, []cps.Verdict{cps.NoVerdict, cps.Pass, cps.Warn, cps.Fail},
+		[]cps.Verdict{d.Checks[0].Verdict, d.Checks[1].Verdict, d.Checks[2].Verdict, d.Checks[3].Verdict})
+	require.Equal(t, cps.Fail, d.Worst())
+	require.Equal(t, map[string]int{"CPS-130": 2}, rows(d.Findings()))
+	rep, ok := d.Check("replica sets")
+	require.True(t, ok)
+	require.Contains(t, strings.Join(rep.Lines, "\n"), "SPR:set04")
+
+	// The replica table, the AIDO and the HAProxy check are read out of the whole output too.
+	_, err = cps.ParseReplicaTable(text("d", in))
+	require.NoError(t, err)
+	_, err = cps.ParseHAProxy(text("d", in))
+	require.NoError(t, err)
+	a, err := cps.ParseAIDO(text("d", in))
+	require.NoError(t, err)
+	require.Len(t, a.NotInstalled, 10)
+
+	_, err = cps.ParseDiagnostics(text("d", "bash: diagnostics.sh: command not found\n"))
+	requireError(t, err, "d:1: no check")
+}
+
+func FuzzParseDiagnostics(f *testing.F) {
+	for _, name := range []string{"diagnostics-ha_proxy.txt", "diagnostics-aido.txt", "get_rep-set1-removed.txt"} {
+		f.Add(fixture(f, name))
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if d, err := cps.ParseDiagnostics(strings.NewReader(in)); err == nil {
+			require.NotEmpty(t, d.Checks)
+			d.Findings()
+			d.Worst()
+		}
+		if h, err := cps.ParseHAProxy(strings.NewReader(in)); err == nil {
+			require.NotEqual(t, cps.NoVerdict, h.Verdict)
+			require.Equal(t, h.Verdict == cps.Pass || len(h.Services) > 0, true)
+			h.Findings()
+		}
+		if a, err := cps.ParseAIDO(strings.NewReader(in)); err == nil {
+			require.NotNil(t, a)
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package cps
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// PatchUndo is what "patch -u" prints (cps:2270-2274).
+type PatchUndo struct {
+	Steps []string // the lines of progress
+	Done  bool     // "patch undone successfully"
+	// RepositoriesRenamed: the log says "remove /etc/broadhop/repositories", but the file is kept as repositories.back (cps:2261).
+	RepositoriesRenamed bool
+}
+
+// RepositoriesPath is the file that "patch -u" renames to RepositoriesBackup.
+const (
+	RepositoriesPath   = "/etc/broadhop/repositories"
+	RepositoriesBackup = "/etc/broadhop/repositories.back"
+)
+
+// ParsePatchUndo reads the output of "patch -u". An output that does not begin with "undo the patches" is an error; one that ends
+// early is not Done.
+func ParsePatchUndo(r io.Reader) (*PatchUndo, error) {
+	src, err := readSource(r, "patch -u")
+	if err != nil {
+		return nil, err
+	}
+	u := &PatchUndo{}
+	for _, l := range src.clean() {
+		text := strings.TrimSpace(l.text)
+		switch {
+		case text == "":
+		case len(u.Steps) == 0 && text != "undo the patches":
+			src.failf(l.no, 1, text, "expected undo the patches")
+			return nil, src.err()
+		default:
+			u.Steps = append(u.Steps, text)
+			u.Done = u.Done || strings.HasPrefix(text, "patch undone successfully")
+			u.RepositoriesRenamed = u.RepositoriesRenamed || text == "remove "+RepositoriesPath
+		}
+	}
+	if len(u.Steps) == 0 {
+		src.failf(src.end(), 0, "", "no output of patch -u")
+		return nil, src.err()
+	}
+	return u, nil
+}
+
+// PatchList is what "patch -l" prints. The guide does not show its form, so the lines are kept beside the names found in them.
+type PatchList struct {
+	Names []string // such as Patch_1_11.9.9 or CPS701_1234
+	Lines []string
+}
+
+// ParsePatchList reads the output of "patch -l". Every output is accepted, an empty one too: no line means no patch, a line without a
+// known name must be looked at.
+func ParsePatchList(r io.Reader) (*PatchList, error) {
+	src, err := readSource(r, "patch -l")
+	if err != nil {
+		return nil, err
+	}
+	p := &PatchList{}
+	for _, l := range src.clean() {
+		if text := strings.TrimSpace(l.text); text != "" {
+			p.Lines = append(p.Lines, text)
+		}
+	}
+	p.Names = patchNames(p.Lines)
+	return p, nil
+}
+
+// Repositories is /etc/broadhop/repositories: one URL a line, of custom plug-ins and of patches (cps:2287-2293).
+type Repositories struct {
+	lines []sourceLine
+}
+
+// ParseRepositories reads the file. A line that is no file, http or https URL is an error; comments and blank lines are kept.
+func ParseRepositories(r io.Reader) (*Repositories, error) {
+	src, err := readSource(r, RepositoriesPath)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range src.lines {
+		text := strings.TrimSpace(l.text)
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Path == "" || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
+			src.failAt(l, text, "not the URL of a repository, such as file:///var/qps/.tmp/plugin1")
+		}
+	}
+	if err := src.err(); err != nil {
+		return nil, err
+	}
+	return &Repositories{src.lines}, nil
+}
+
+// URLs lists the repositories.
+func (r *Repositories) URLs() []string {
+	var urls []string
+	for _, l := range r.lines {
+		if text := strings.TrimSpace(l.text); text != "" && !strings.HasPrefix(text, "#") {
+			urls = append(urls, text)
+		}
+	}
+	return urls
+}
+
+// WithoutPatches is the file without its patch lines, the plug-ins left as they are: what must be in place before an upgrade where
+// "patch -u" took the file away (cps:2287-2293). A patch is told by the word in the last element of its URL; removed lists the lines.
+func (r *Repositories) WithoutPatches() (kept *Repositories, removed []string) {
+	kept = &Repositories{}
+	for _, l := range r.lines {
+		text := strings.TrimSpace(l.text)
+		last := strings.ToLower(text[strings.LastIndex(text, "/")+1:])
+		if !strings.HasPrefix(text, "#") && strings.Contains(last, "patch") {
+			removed = append(removed, text)
+			continue
+		}
+		kept.lines = append(kept.lines, l)
+	}
+	return kept, removed
+}
+
+// WriteTo writes the file.
+func (r *Repositories) WriteTo(w io.Writer) (int64, error) {
+	parts := make([]string, 0, 2*len(r.lines))
+	for _, l := range r.lines {
+		parts = append(parts, l.text, l.eol)
+	}
+	return writeLines(w, parts...)
+}
+
+// String is the file's text.
+func (r *Repositories) String() string {
+	var b strings.Builder
+	if _, err := r.WriteTo(&b); err != nil {
+		return fmt.Sprintf("cannot print: %v", err) // a strings.Builder never fails
+	}
+	return b.String()
+}

@@ -1,0 +1,187 @@
+package cps_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+)
+
+// mongoConfigOf makes a mongoConfig.cfg with one set for each list of data hosts, and arbitervip as arbiter.
+func mongoConfigOf(t testing.TB, sets ...[]string) *cps.MongoConfig {
+	t.Helper()
+	var b strings.Builder
+	for i, hosts := range sets {
+		port := 27717 + i
+		fmt.Fprintf(&b, "[SESSION-SET%d]\nSETNAME=set%02d\nARBITER=arbitervip:%d\n", i+1, i+1, port)
+		for n, host := range hosts {
+			fmt.Fprintf(&b, "MEMBER%d=%s:%d\n", n+1, host, port)
+		}
+		fmt.Fprintf(&b, "[SESSION-SET%d-END]\n", i+1)
+	}
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", b.String()))
+	require.NoError(t, err, "%s", b.String())
+	return mc
+}
+
+// CPS-007: the guide's sets are right for the guide's replica sets.
+func TestReviewSetsGuide(t *testing.T) {
+	h := guideHosts(t)
+	set1, set2, err := cps.SplitClusterSets(h)
+	require.NoError(t, err)
+	require.Empty(t, cps.ReviewSets(set1, set2, sixSets(t)))
+	require.Empty(t, cps.ReviewHosts(h, set1, set2))
+	require.Equal(t, "nothing to repair", cps.ProposeRepair(set1, set2, sixSets(t)).String())
+}
+
+// CPS-007, CPS-008: two data members in one set are found, with the repair in words and as data.
+func TestReviewSetsFindsSharedSet(t *testing.T) {
+	set1 := cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr02", "sessionmgr04", "qns02"}
+	set2 := cps.ClusterSet{"pcrfclient01", "lb01", "sessionmgr01", "sessionmgr03", "qns01"}
+	mc := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr03"}, []string{"sessionmgr02", "sessionmgr04"})
+	found := cps.ReviewSets(set1, set2, mc)
+	require.Equal(t, map[string]int{"CPS-007": 2, "CPS-008": 1}, rows(found))
+	require.Equal(t, cps.Finding{
+		Severity: cps.Error, Where: "mongoConfig.cfg:1", Row: "CPS-007",
+		What: "data members sessionmgr01:27717 and sessionmgr03:27717 of replica set set01 (SESSION-SET1) are both in upgrade set 2: while the set is down 1 of 3 votes remain, which is no majority",
+	}, found[0])
+	require.Equal(t, cps.Info, found[2].Severity)
+	require.Contains(t, found[2].What, "/var/tmp/cluster-upgrade-set-2.txt to /var/tmp/cluster-upgrade-set-1.txt")
+
+	repair := cps.ProposeRepair(set1, set2, mc)
+	require.Len(t, repair.Moves, 2)
+	require.Empty(t, repair.Impossible)
+	require.Empty(t, cps.ReviewSets(repair.Set1, repair.Set2, mc))
+	require.Len(t, repair.Set1, 5)
+	for _, m := range repair.Moves {
+		require.NotEqual(t, m.From, m.To)
+		require.Contains(t, m.Why, "parts it from")
+	}
+}
+
+// CPS-008: of two equal repairs the one that keeps even numbers in set 1 is proposed.
+func TestProposeRepairPrefersParity(t *testing.T) {
+	mc := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr02"})
+	set1, set2 := cps.ClusterSet{"lb02", "sessionmgr01", "sessionmgr02", "qns02"}, cps.ClusterSet{"lb01", "qns01"}
+	repair := cps.ProposeRepair(set1, set2, mc)
+	require.Equal(t, []cps.Move{{Alias: "sessionmgr01", From: 1, To: 2, Why: "parts it from sessionmgr02 in SESSION-SET1"}}, repair.Moves)
+	require.Equal(t, cps.ClusterSet{"lb02", "sessionmgr02", "qns02"}, repair.Set1)
+	require.True(t, repair.Set2.Contains("sessionmgr01"))
+}
+
+// CPS-008: where no move helps, the definition must change.
+func TestProposeRepairImpossible(t *testing.T) {
+	set1, set2 := cps.ClusterSet{"sessionmgr02"}, cps.ClusterSet{"sessionmgr01", "sessionmgr03"}
+	three := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr02", "sessionmgr03"})
+	repair := cps.ProposeRepair(set1, set2, three)
+	require.Empty(t, repair.Moves)
+	require.Equal(t, []string{"SESSION-SET1"}, repair.Impossible[0].Sets)
+	require.Equal(t, set1, repair.Set1)
+	require.Contains(t, repair.String(), "change the definition of SESSION-SET1 in mongoConfig.cfg")
+
+	circle := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr02"}, []string{"sessionmgr02", "sessionmgr03"}, []string{"sessionmgr03", "sessionmgr01"})
+	repair = cps.ProposeRepair(set1, set2, circle)
+	require.Equal(t, []string{"SESSION-SET1", "SESSION-SET2", "SESSION-SET3"}, repair.Impossible[0].Sets)
+}
+
+func TestReviewSetsPlacement(t *testing.T) {
+	set1, set2 := cps.ClusterSet{"lb02", "lb01", "perfcient02"}, cps.ClusterSet{"lb01"}
+	found := cps.ReviewSets(set1, set2, nil)
+	require.Len(t, found, 1)
+	require.Equal(t, "/var/tmp/cluster-upgrade-set-2.txt:1", found[0].Where)
+	require.Contains(t, found[0].What, "lb01 is already in set 1 (line 2)")
+
+	found = cps.ReviewHosts(hostsOf(t, "lb01", "lb02", "pcrfclient02"), set1, set2)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0].What, "pcrfclient02 is in neither")
+	require.Contains(t, found[1].What, "misspelt pcrfclient02")
+
+	require.Len(t, cps.ReviewSets(nil, cps.ClusterSet{"lb01"}, nil), 1)
+
+	// Another site's member is named, not taken for a violation.
+	mc := mongoConfigOf(t, []string{"lb01", "psessionmgr01"})
+	found = cps.ReviewSets(cps.ClusterSet{"lb02"}, cps.ClusterSet{"lb01"}, mc)
+	require.Len(t, found, 1)
+	require.Equal(t, cps.Warning, found[0].Severity)
+	require.Contains(t, found[0].What, "psessionmgr01:27717")
+}
+
+// MON-016: an arbiter that goes down with a data member takes the majority along.
+func TestReviewSetsArbiterInSet(t *testing.T) {
+	mc, err := cps.ParseMongoConfig(text("m.cfg", "[SPR-SET1]\nSETNAME=set04\nARBITER=pcrfclient01:27720\nMEMBER1=sessionmgr01:27720\nMEMBER2=sessionmgr02:27720\n[SPR-SET1-END]\n"))
+	require.NoError(t, err)
+	found := cps.ReviewSets(cps.ClusterSet{"sessionmgr02"}, cps.ClusterSet{"pcrfclient01", "sessionmgr01"}, mc)
+	require.Equal(t, map[string]int{"MON-016": 1}, rows(found))
+	require.Contains(t, found[0].What, "1 of 3 votes remain")
+}
+
+// CPS-008: on small clusters the proposal agrees with trying every placement: it exists exactly when one exists, and moves the fewest.
+func TestProposeRepairAgainstBruteForce(t *testing.T) {
+	hosts := []string{"sessionmgr01", "sessionmgr02", "sessionmgr03", "sessionmgr04", "sessionmgr05", "sessionmgr06"}
+	rapid.Check(t, func(rt *rapid.T) {
+		var set1, set2 cps.ClusterSet
+		for _, host := range hosts {
+			if rapid.Bool().Draw(rt, host) {
+				set1 = append(set1, host)
+			} else {
+				set2 = append(set2, host)
+			}
+		}
+		var sets [][]string
+		for range rapid.IntRange(1, 5).Draw(rt, "sets") {
+			n := rapid.SampledFrom([]int{2, 2, 2, 3}).Draw(rt, "members")
+			sets = append(sets, rapid.Permutation(hosts).Draw(rt, "hosts")[:n])
+		}
+		mc := mongoConfigOf(t, sets...)
+		fewest := bruteForce(hosts, set1, sets)
+		repair := cps.ProposeRepair(set1, set2, mc)
+		if possible := len(repair.Impossible) == 0; possible != (fewest >= 0) {
+			rt.Fatalf("possible: %v, brute force: %d moves", possible, fewest)
+		}
+		if len(repair.Set1)+len(repair.Set2) != len(hosts) {
+			rt.Fatalf("a VM was lost: %v %v", repair.Set1, repair.Set2)
+		}
+		if fewest < 0 {
+			return
+		}
+		if len(repair.Moves) != fewest {
+			rt.Fatalf("%d moves, brute force needs %d", len(repair.Moves), fewest)
+		}
+		if found := cps.ReviewSets(repair.Set1, repair.Set2, mc); rows(found)["CPS-007"] != 0 {
+			rt.Fatalf("after the repair: %v", found)
+		}
+	})
+}
+
+// bruteForce is the smallest number of moves after which no set has two members on one side, or -1.
+func bruteForce(hosts []string, set1 cps.ClusterSet, sets [][]string) int {
+	best := -1
+	for mask := range 1 << len(hosts) {
+		moves := 0
+		in1 := map[string]bool{}
+		for i, host := range hosts {
+			in1[host] = mask&(1<<i) != 0
+			if in1[host] != set1.Contains(host) {
+				moves++
+			}
+		}
+		good := !slices.ContainsFunc(sets, func(members []string) bool {
+			ones := 0
+			for _, host := range members {
+				if in1[host] {
+					ones++
+				}
+			}
+			return ones > 1 || len(members)-ones > 1
+		})
+		if good && (best < 0 || moves < best) {
+			best = moves
+		}
+	}
+	return best
+}

@@ -1,0 +1,470 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var archive = evenkeel.NewFact[string]("archive.set-1", "the archive of set 1")
+
+// factBook makes a fact in one step and needs it in the next.
+func factBook() *evenkeel.Runbook {
+	first := parseActionT("a", "safe")
+	first.Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return "/var/tmp/" + o.Text() + " 1.tgz", nil })}
+	second := evenkeel.Action{ID: "b", Title: "Use it", Cmd: sshexec.Command(sshexec.Mutating, "do", "b", "--from", archive.Ref()), Repeat: evenkeel.Safe}
+	return &evenkeel.Runbook{Name: "facts", Title: "Facts", Steps: []evenkeel.Step{
+		{ID: "s1", Title: "Make it", Host: "h", Makes: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{first}, Irreversible: "a test"},
+		{ID: "s2", Title: "Need it", Host: "h", Needs: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{second}, Irreversible: "a test"},
+	}}
+}
+
+func parseActionT(id, kind string) evenkeel.Action {
+	return evenkeel.Action{ID: id, Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id), Repeat: map[string]evenkeel.Repeat{"safe": evenkeel.Safe}[kind]}
+}
+
+func TestFactsAreJournalledBeforeTheyAreReliedOn(t *testing.T) {
+	var seen []string
+	m := &machine{done: map[string]string{}}
+	m.live("CRASH@before:b")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=died", m.life(t, evenkeel.Run, factBook(), j))
+	m.live("-")
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		seen = append(seen, cmd.String())
+		return m.Run(ctx, cmd)
+	})
+	report, err := evenkeel.Resume(t.Context(), factBook(), evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"do b --from '/var/tmp/done 1.tgz'"}, seen, "the fact comes from the journal of the life before")
+	got, err := archive.Get(report.State.Facts)
+	require.NoError(t, err)
+	require.Equal(t, "/var/tmp/done 1.tgz", got)
+}
+
+func TestSecretsAreNoFacts(t *testing.T) {
+	require.Panics(t, func() { evenkeel.NewFact[sshexec.Secret]("password", "a secret") })
+	require.Panics(t, func() {
+		evenkeel.NewFact[struct{ User, Password sshexec.Secret }]("login", "hidden in a struct")
+	})
+	require.Panics(t, func() { evenkeel.NewFact[map[string][]sshexec.Secret]("logins", "deeper") })
+	require.NotPanics(t, func() { evenkeel.NewFact[[]string]("names", "none") })
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		mend func(*evenkeel.Runbook)
+		want string
+	}{
+		{"sound", func(*evenkeel.Runbook) {}, ""},
+		{"fact not made", func(rb *evenkeel.Runbook) { rb.Steps = rb.Steps[1:] }, "needs fact archive.set-1, which no earlier step makes"},
+		{"fact not declared as needed", func(rb *evenkeel.Runbook) { rb.Steps[1].Needs = nil }, "does not declare as needed"},
+		{"fact not declared as made", func(rb *evenkeel.Runbook) { rb.Steps[0].Makes = nil }, "makes fact archive.set-1, which the step does not declare"},
+		{"declared and not made", func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Makes = nil }, "which no action of it makes"},
+		{"same step twice", func(rb *evenkeel.Runbook) { rb.Steps[1].ID = "s1" }, "an ID of its own"},
+		{"same action twice", func(rb *evenkeel.Runbook) {
+			rb.Steps[0].Actions = append(rb.Steps[0].Actions, rb.Steps[0].Actions[0])
+		}, "an ID of its own"},
+		{"no effect", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Effect = 0 }, "declares no effect"},
+		{"no repeatability", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Repeat = 0 }, "does not say whether it may be repeated"},
+		{"no probe", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Repeat = evenkeel.Never }, "no probe that could tell"},
+		{"probe forgets the fact", func(rb *evenkeel.Runbook) {
+			a := parseAction(t, "a.never")
+			a.Makes = rb.Steps[0].Actions[0].Makes
+			rb.Steps[0].Actions[0] = a
+		}, "its probe cannot recover fact archive.set-1"},
+		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" }, "neither how to undo it nor why"},
+		{"no host", func(rb *evenkeel.Runbook) { rb.Steps[0].Host = "" }, "has no host"},
+		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
+		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Guard = true }, "a guard must be read-only"},
+		{"window without invariant", func(rb *evenkeel.Runbook) {
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+		}, "which does not exist"},
+		{"window never closed", func(rb *evenkeel.Runbook) {
+			rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+		}, "window w is never closed"},
+		{"absolute invariant suspended", func(rb *evenkeel.Runbook) {
+			rb.Invariants = []evenkeel.Invariant{{ID: "x", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Closes = []string{"w"}
+		}, "may never be suspended"},
+		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} }, "a secret stands in an argument"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rb := factBook()
+			tc.mend(rb)
+			err := rb.Validate()
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+			_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+			require.ErrorContains(t, err, tc.want, "and it does not run")
+		})
+	}
+}
+
+// Invariants and windows.
+
+func watched(broken *bool, steps string, t *testing.T) *evenkeel.Runbook {
+	rb := parseRunbook(t, steps)
+	rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error {
+		if *broken {
+			return evenkeel.Violated("nobody serves")
+		}
+		return nil
+	}}}
+	return rb
+}
+
+func TestAViolationStopsTheRun(t *testing.T) {
+	broken := false
+	m := &machine{done: map[string]string{}}
+	rb := watched(&broken, "s1[a.safe b.safe c.safe]", t)
+	m.live("-")
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		broken = cmd.Argv[1] == "b"
+		return res, err
+	})
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var v *evenkeel.Violation
+	require.ErrorAs(t, err, &v)
+	require.Equal(t, "served", v.Invariant)
+	require.Equal(t, "a b", strings.Join(m.log, " "))
+	require.True(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindViolation }))
+	// Resume does not run c while it still does not hold, and does when it does.
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorAs(t, err, &v)
+	broken = false
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, "a b c", strings.Join(m.log, " "))
+}
+
+func TestAWindowSuspendsAndAnOverdueOneOnlyAlarms(t *testing.T) {
+	broken := true
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	rb := watched(&broken, "s1[a.safe] s2[b.safe]", t)
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second}}
+	rb.Steps[1].Closes = []string{"w"}
+	var events []evenkeel.EventKind
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { events = append(events, e.Kind) })})
+	require.NoError(t, err)
+	require.Len(t, report.State.Closed, 1)
+	require.Greater(t, report.State.Closed[0].Lasted(), time.Second)
+	alarms := slices.DeleteFunc(slices.Clone(events), func(k evenkeel.EventKind) bool { return k != evenkeel.EventAlarm })
+	require.Len(t, alarms, 1, "one alarm a window, and no stop")
+}
+
+func TestWhatCannotBeObservedIsNoViolation(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe]")
+	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return errors.New("the machine is off") }}}
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Positive(t, report.Unseen)
+}
+
+// The gate: what an operation did not declare does not run.
+func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	declared := sshexec.Command(sshexec.Mutating, "do", "x")
+	op := func(cmd sshexec.Cmd) *evenkeel.Runbook {
+		return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, at.Host, cmd) }},
+		}}}}}
+	}
+	run := func(cmd sshexec.Cmd) error {
+		_, err := evenkeel.Run(t.Context(), op(cmd), evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+		return err
+	}
+	require.NoError(t, run(declared))
+	require.NoError(t, run(sshexec.Command(sshexec.ReadOnly, "read", "y")))
+	require.ErrorIs(t, run(sshexec.Command(sshexec.Mutating, "do", "y")), evenkeel.ErrNotInPlan)
+	require.NotContains(t, m.log, "y")
+}
+
+// The lease.
+
+type leased struct {
+	mu    sync.Mutex
+	owner string
+	*machine
+}
+
+func (l *leased) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	res := sshexec.Result{Outcome: sshexec.Exited}
+	switch cmd.Argv[0] {
+	case "readlink":
+		res.Stdout = []byte(l.owner + "\n")
+		if l.owner == "" {
+			res.ExitCode = 1
+		}
+	case "ln":
+		if l.owner != "" {
+			res.ExitCode = 1
+		} else {
+			l.owner = cmd.Argv[3]
+		}
+	case "rm":
+		l.owner = ""
+	default:
+		return l.machine.Run(ctx, cmd)
+	}
+	return res, sshexec.Failure("h", cmd, res, nil)
+}
+
+func TestTheLeaseKeepsASecondOperatorOut(t *testing.T) {
+	l := &leased{machine: &machine{done: map[string]string{}}}
+	l.live("fail:b")
+	rb := parseRunbook(t, "s1[a.safe b.safe]")
+	rb.LeaseHosts = []string{"h"}
+	run := func(start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), j evenkeel.Journal, id, take string) error {
+		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": l}, evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: id, Holder: "anna@ops", TakeLease: take})
+		return err
+	}
+	mine := &evenkeel.MemJournal{}
+	require.Error(t, run(evenkeel.Run, mine, "r1", ""))
+	require.Equal(t, "r1 anna@ops", l.owner, "a run that stopped keeps its lease")
+	var held *evenkeel.LeaseHeldError
+	require.ErrorAs(t, run(evenkeel.Run, &evenkeel.MemJournal{}, "r2", ""), &held)
+	require.Equal(t, "r1 anna@ops", held.Owner)
+	require.NoError(t, run(evenkeel.Resume, mine, "", ""), "the same run goes on")
+	require.Empty(t, l.owner, "and gives the lease back at its end")
+
+	// A lease that another run took between two steps stops the run before it changes anything more.
+	l.live("-")
+	l.done = map[string]string{}
+	rb = parseRunbook(t, "s1[a.safe] s2[b.safe]")
+	rb.LeaseHosts = []string{"h"}
+	stolen := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := l.Run(ctx, cmd)
+		if cmd.Argv[0] == "do" {
+			l.owner = "r9 bert@ops"
+		}
+		return res, err
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": stolen}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "r3"})
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, "a", strings.Join(l.log, " "))
+	l.live("-")
+	require.NoError(t, run(evenkeel.Run, &evenkeel.MemJournal{}, "r4", "r9"), "taken over by name")
+}
+
+// Checks that look again.
+
+func TestRetryLooksAgainWithinItsBound(t *testing.T) {
+	looks := 0
+	a := evenkeel.Action{ID: "r", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "r"), Within: time.Minute, Expect: evenkeel.Expect{Check: func(evenkeel.Observed) error {
+		if looks++; looks < 4 {
+			return evenkeel.NotYet(10*time.Second, "look %d", looks)
+		}
+		return nil
+	}}}
+	rb := &evenkeel.Runbook{Name: "retry", Steps: []evenkeel.Step{{ID: "s", Host: "h", Actions: []evenkeel.Action{a}}}}
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, 4, looks)
+	require.Len(t, j.Records(), 6, "one record before and one after, however often it looked")
+	looks = -1000
+	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.ErrorIs(t, err, evenkeel.ErrOverdue)
+}
+
+func TestStopEndsAfterTheCurrentAction(t *testing.T) {
+	stop := make(chan struct{})
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Argv[1] == "a" {
+			close(stop)
+		}
+		return m.Run(ctx, cmd)
+	})
+	j := &evenkeel.MemJournal{}
+	rb := parseRunbook(t, "s1[a.never b.safe]")
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+	require.NoError(t, err)
+	require.Equal(t, "a b", strings.Join(m.log, " "))
+}
+
+// CPS-204, SSH-011: two terminals.
+func TestParallelStepsRunAtTheSameTime(t *testing.T) {
+	both := make(chan struct{}, 2)
+	meet := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		both <- struct{}{}
+		for len(both) < 2 {
+			if err := ctx.Err(); err != nil {
+				return sshexec.Result{}, sshexec.Failure("h", cmd, sshexec.Result{}, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return sshexec.Result{Outcome: sshexec.Exited}, nil
+	})
+	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
+	rb.Steps[0].Parallel, rb.Steps[1].Parallel = "two terminals", "two terminals"
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": meet}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+	require.NoError(t, err)
+}
+
+// Recovery.
+
+func TestTakeBackGoesBackAsFarAsThereIsAWay(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]")
+	run := func(fault string) (*evenkeel.State, *machine, *evenkeel.MemJournal) {
+		m := &machine{done: map[string]string{}}
+		m.live(fault)
+		j := &evenkeel.MemJournal{}
+		m.life(t, evenkeel.Run, rb, j)
+		st, err := evenkeel.ReadState(j.Records())
+		require.NoError(t, err)
+		return st, m, j
+	}
+	ids := func(rb *evenkeel.Runbook) (ids []string) {
+		for _, s := range rb.Steps {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	st, m, j := run("fail:e")
+	back, err := rb.Recovery(st)
+	require.NoError(t, err)
+	require.Equal(t, []string{"undo-s4", "undo-s3"}, ids(back), "s2 cannot be taken back")
+	m.live("-")
+	_, err = evenkeel.Run(t.Context(), back, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+	require.NoError(t, err)
+	require.Equal(t, "w v", strings.Join(m.log, " "))
+	require.NoError(t, evenkeel.MarkUndone(j, &stepClock{}, back))
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+	require.Equal(t, "c d e", strings.Join(m.log, " "), "what was taken back is done anew")
+
+	st, _, _ = run("fail:b")
+	_, err = rb.Recovery(st)
+	var no *evenkeel.CannotGoBackError
+	require.ErrorAs(t, err, &no)
+	require.Equal(t, "s2", no.Step)
+
+	st, _, _ = run("fail:a")
+	back, err = rb.Recovery(st)
+	require.NoError(t, err)
+	require.Equal(t, []string{"undo-s1"}, ids(back))
+}
+
+// Rendering.
+
+func TestMarkdownGolden(t *testing.T) {
+	rb := factBook()
+	rb.Intro = "A runbook of everything that a reader may see."
+	rb.Inputs = []evenkeel.Input{evenkeel.NewInput("Hosts.csv", []byte("x"))}
+	rb.LeaseHosts = []string{"h"}
+	rb.Invariants = []evenkeel.Invariant{
+		{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }},
+		{ID: "once", Title: "It is mounted once.", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return nil }},
+	}
+	s := &rb.Steps[1]
+	s.Ref, s.Why, s.Irreversible = "lustre:882", "The reason.", ""
+	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute}}
+	s.Closes = []string{"w"}
+	secret := parseActionT("pw", "safe")
+	secret.Cmd.Stdin, secret.Cmd.Mask = sshexec.SecretText("hunter2"), []sshexec.Secret{"hunter2"}
+	manual := evenkeel.Action{ID: "m", Title: "Judge the calls", Manual: "Look whether calls drop."}
+	never := parseAction(t, "n.never")
+	never.Host, never.Note, never.Expect.Text = "other", "only once", "it says done"
+	guard := parseAction(t, "g.guard")
+	text := parseActionT("t", "safe")
+	text.Cmd.Stdin = sshexec.Text("<xml/>\n")
+	s.Actions = append(s.Actions, secret, manual, never, guard, text)
+	s.Verify = []evenkeel.Action{parseAction(t, "v.read")}
+	s.Undo = []evenkeel.Action{parseActionT("u", "safe")}
+	require.NoError(t, rb.Validate())
+	var md, txt strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	require.NoError(t, rb.Text(&txt))
+	golden.Check(t, "runbook.md", md.String())
+	golden.Check(t, "runbook.txt", txt.String())
+	require.NotContains(t, md.String()+txt.String(), "hunter2")
+}
+
+// Rehearsal: a world of one machine that keeps what was done.
+
+type toyWorld struct {
+	m     *machine
+	clock *stepClock
+	bad   bool // forget what a probe should see, so that a repeat shows
+}
+
+func newToyWorld() *toyWorld {
+	return &toyWorld{m: &machine{done: map[string]string{}, faults: map[string]string{}}, clock: &stepClock{}}
+}
+
+func (w *toyWorld) Runner(string) (sshexec.Runner, error) {
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if w.bad && cmd.Argv[0] == "look" {
+			return sshexec.Result{Outcome: sshexec.Exited}, nil
+		}
+		return w.m.Run(ctx, cmd)
+	}), nil
+}
+func (w *toyWorld) Clock() evenkeel.Clock { return w.clock }
+func (w *toyWorld) Clone() evenkeel.World {
+	c := newToyWorld()
+	c.bad = w.bad
+	return c
+}
+func (w *toyWorld) Hash() string { return fmt.Sprint(w.m.done) }
+func (w *toyWorld) Check() error {
+	for i, what := range w.m.log {
+		if what == "b" && slices.Contains(w.m.log[:i], "b") {
+			return errors.New("b ran twice")
+		}
+	}
+	return nil
+}
+
+func TestRehearse(t *testing.T) {
+	rb := parseRunbook(t, "s1[r.read a.safe b.never] s2[c.probe verify:v.read]")
+	w := newToyWorld()
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
+	require.NoError(t, err)
+	require.Empty(t, report.Failures)
+	require.Equal(t, 2*report.Records+3*report.Commands, report.Schedules)
+	w.bad = true // a probe that lies: the rehearsal must see b run twice
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Failures)
+	require.ErrorContains(t, report.Failures[0], "b ran twice")
+}

@@ -1,0 +1,179 @@
+// Package cli is what the two example binaries share: flags, the configuration file, progress, exit codes, and the simulated world as a process of its own.
+// What they do is in packages lustre and cps; how it is run is in the root package.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// Exit codes of both binaries.
+const (
+	ExitDone    = 0 // the job is done; what was inspected is fine
+	ExitFailed  = 1 // it stopped at an error, and the journal knows where; what was inspected has findings
+	ExitInput   = 2 // bad input or usage; nothing was touched
+	ExitHeld    = 3 // a person is needed; resume takes it up
+	ExitStopped = 4 // stopped as asked; resume takes it up
+)
+
+// App is one of the binaries.
+type App struct {
+	Name    string
+	Title   string
+	Version string
+
+	// Load reads the job out of a configuration.
+	Load func(*Config) (*Job, error)
+	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
+	Example func(into, dir string) (*Config, error)
+	// World makes the simulated world that an example's configuration describes.
+	World func(*Config) (SimWorld, error)
+	// Inspect reads a file of a kind that the job knows.
+	Inspect func(name string) (*Inspection, error)
+
+	Stdout, Stderr io.Writer
+	Stdin          io.Reader
+
+	// Journal wraps the run's journal; tests kill the tool in it.
+	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
+}
+
+// Job is what a configuration comes to.
+type Job struct {
+	Runbook *evenkeel.Runbook
+	Hosts   []string // that the runbook names
+}
+
+// usageError is a mistake of the caller.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+type command struct {
+	name, args, what string
+	run              func(a *App, ctx context.Context, args []string) (int, error)
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
+		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
+		{"plan", "[-config FILE] [-format text|markdown]", "print the runbook", (*App).plan},
+		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
+		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
+		{"rollback", "-config FILE", "lead back from where the run stands, where there is a way", (*App).rollback},
+		{"rehearse", "[-config FILE] [-every N]", "run the runbook in a simulated world, with the tool dying at every point", (*App).rehearse},
+		{"status", "-config FILE", "say where a run stands", (*App).status},
+		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
+	}
+}
+
+// Main runs the command line and returns the exit code.
+func (a *App) Main(args []string) int {
+	if a.Stdout == nil {
+		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
+	}
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		a.usage(a.Stdout)
+		if len(args) == 0 {
+			return ExitInput
+		}
+		return ExitDone
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		code, err := c.run(a, context.Background(), args[1:])
+		if errors.Is(err, flag.ErrHelp) {
+			return ExitDone
+		}
+		if err != nil {
+			_, _ = fmt.Fprintf(a.Stderr, "%s %s: %v\n", a.Name, c.name, err)
+		}
+		return code
+	}
+	_, _ = fmt.Fprintf(a.Stderr, "%s: there is no command %q\n", a.Name, args[0])
+	a.usage(a.Stderr)
+	return ExitInput
+}
+
+func (a *App) usage(w io.Writer) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n", a.Name, a.Title)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
+	}
+	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
+		"%d a person is needed; %d stopped as asked.\nCtrl-C once stops after the current action; twice ends it.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+	_, _ = io.WriteString(w, b.String())
+}
+
+// flags parses a command's flags; what is left over must be as many arguments as are allowed.
+func (a *App) flags(fs *flag.FlagSet, args []string, operands int) error {
+	fs.SetOutput(a.Stderr)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err}
+	}
+	if fs.NArg() != operands {
+		return usageError{fmt.Errorf("it takes %d arguments and got %q", operands, fs.Args())}
+	}
+	return nil
+}
+
+// interrupts gives a channel that is closed at the first interrupt, and a context that ends at the second.
+func interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	hard, cancel := context.WithCancel(ctx)
+	closed := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+				if n == 0 {
+					close(closed)
+					continue
+				}
+				cancel()
+				return
+			case <-hard.Done():
+				return
+			}
+		}
+	}()
+	return closed, hard, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}
+
+// exitCode is the exit code for the end of a run.
+func exitCode(err error) int {
+	var hold *evenkeel.Hold
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &hold):
+		return ExitHeld
+	case errors.Is(err, evenkeel.ErrStopped):
+		return ExitStopped
+	}
+	return ExitFailed
+}
+
+// short prints a duration in whole seconds.
+func short(d time.Duration) string { return d.Round(time.Second).String() }

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// example makes the built-in example, or the one from dir, in a directory that the caller removes.
+func (a *App) example(dir string) (*Config, *Job, func(), error) {
+	into, err := os.MkdirTemp("", a.Name+"-")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	remove := func() { _ = os.RemoveAll(into) }
+	cfg, err := a.Example(into, dir)
+	if err != nil {
+		remove()
+		return nil, nil, nil, err
+	}
+	cfg.dir = into
+	job, err := a.Load(cfg)
+	if err != nil {
+		remove()
+		return nil, nil, nil, err
+	}
+	job.Runbook.Version = a.Version
+	return cfg, job, remove, nil
+}
+
+// given is the job of a configuration file, or the example.
+func (a *App) given(config, dir string) (*Config, *Job, func(), error) {
+	if config == "" {
+		return a.example(dir)
+	}
+	cfg, job, err := a.load(config)
+	return cfg, job, func() {}, err
+}
+
+func (a *App) plan(_ context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
+	config := fs.String("config", "", "the configuration file; the built-in example when empty")
+	dir := fs.String("dir", "", "take the example's input from this directory")
+	format := fs.String("format", "text", "text or markdown")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	_, job, remove, err := a.given(*config, *dir)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer remove()
+	switch *format {
+	case "text":
+		err = job.Runbook.Text(a.Stdout)
+	case "markdown":
+		err = job.Runbook.Markdown(a.Stdout)
+	default:
+		return ExitInput, fmt.Errorf("there is no format %q", *format)
+	}
+	return exitCode(err), err
+}
+
+func (a *App) demo(ctx context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
+	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
+	verbose := fs.Bool("v", false, "say more")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	into, err := os.MkdirTemp("", a.Name+"-demo-")
+	if err != nil {
+		return ExitFailed, err
+	}
+	s, err := a.serve(ctx, into, *dir)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer s.Close()
+	cfg, job, err := a.load(s.ConfigFile)
+	if err != nil {
+		return ExitInput, err
+	}
+	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", job.Runbook.Title, into)
+	one := session{app: a, cfg: cfg, config: s.ConfigFile, verbose: *verbose}
+	code, err := one.carryOut(ctx, job.Runbook, cfg.Path(cfg.Journal), evenkeel.Run)
+	if err == nil && s.world.Check() != nil {
+		return ExitFailed, s.world.Check()
+	}
+	return code, err
+}
+
+func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("rehearse", flag.ContinueOnError)
+	config := fs.String("config", "", "the configuration file; the built-in example when empty")
+	dir := fs.String("dir", "", "take the example's input from this directory")
+	every := fs.Int("every", 1, "try each N-th point only")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	cfg, job, remove, err := a.given(*config, *dir)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer remove()
+	world, err := a.World(cfg)
+	if err != nil {
+		return ExitInput, err
+	}
+	_, ctx, done := interrupts(ctx)
+	defer done()
+	report, err := evenkeel.Rehearse(ctx, job.Runbook, world, evenkeel.RehearsalPlan{
+		Every:     *every,
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return attendant{cfg: cfg, clock: w.Clock()} },
+	})
+	if err != nil {
+		return ExitFailed, err
+	}
+	_, _ = fmt.Fprintf(a.Stdout, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost connection: %d, of which broke something: %d\n",
+		job.Runbook.Title, report.Commands, report.Records, report.Schedules, len(report.Failures))
+	for _, f := range report.Failures {
+		_, _ = fmt.Fprintf(a.Stdout, "  %v\n", f)
+	}
+	if len(report.Failures) > 0 {
+		return ExitFailed, errors.New("the rehearsal broke something")
+	}
+	return ExitDone, nil
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+var background = context.Background()
+
+// progress prints what happens, a line each: elapsed time, step, host, what, and after each step what serves where.
+type progress struct {
+	w       io.Writer
+	verbose bool
+	serving func() string // empty where nobody knows
+
+	mu   sync.Mutex
+	last string
+}
+
+// Event prints an event.
+func (p *progress) Event(e evenkeel.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	host, _, _ := strings.Cut(e.Host, ".")
+	print := func(mark, text string) {
+		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
+	}
+	switch e.Kind {
+	case evenkeel.EventStep:
+		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  == %s\n", elapsed(e.Elapsed), e.Number, e.Total, e.Text)
+	case evenkeel.EventAction:
+		print(mark(e.Action), e.Text)
+	case evenkeel.EventAlready:
+		print("=", e.Text+" (done already)")
+	case evenkeel.EventWait:
+		if e.Text != p.last {
+			print("~", "waiting: "+e.Text)
+		}
+		p.last = e.Text
+	case evenkeel.EventAsk:
+		if e.Text != p.last {
+			print("?", "BY HAND: "+e.Text)
+		}
+		p.last = e.Text
+	case evenkeel.EventHold:
+		print("?", "HELD: "+e.Text)
+	case evenkeel.EventFailed:
+		print("x", "FAILED: "+e.Text)
+	case evenkeel.EventUnknown:
+		print("x", "outcome unknown: "+e.Text)
+	case evenkeel.EventUndo:
+		print("<", "undoing: "+e.Text)
+	case evenkeel.EventWindow:
+		print("[", "window opens: "+e.Text)
+	case evenkeel.EventClosed:
+		print("]", "window closes: "+e.Text)
+	case evenkeel.EventAlarm:
+		print("!", "ALARM: "+e.Text)
+	case evenkeel.EventUnseen:
+		if p.verbose {
+			print("o", "cannot be observed: "+e.Text)
+		}
+	case evenkeel.EventLease:
+		_, _ = fmt.Fprintf(p.w, "%9s  lease: %s\n", elapsed(e.Elapsed), e.Text)
+	case evenkeel.EventStepDone:
+		if text := p.serving(); text != "" {
+			_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d     done; serving: %s\n", elapsed(e.Elapsed), e.Number, e.Total, text)
+		}
+	case evenkeel.EventDone:
+	}
+}
+
+// mark tells how grave an action is.
+func mark(a *evenkeel.Action) string {
+	switch {
+	case a.Manual != "":
+		return "?"
+	case a.Op != nil && a.Op.Effect == evenkeel.Disruptive, a.Cmd.Effect == evenkeel.Disruptive:
+		return "!"
+	case a.Op != nil && a.Op.Effect == evenkeel.Mutating, a.Cmd.Effect == evenkeel.Mutating:
+		return "+"
+	}
+	return " "
+}
+
+// elapsed prints a duration as hours, minutes and seconds.
+func elapsed(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there.
+type attendant struct {
+	cfg    *Config
+	clock  evenkeel.Clock
+	noWait bool
+}
+
+// manualPoll is how often the evidence of a manual action is looked at.
+const manualPoll = 30 * time.Second
+
+// Attend answers for a manual action.
+func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+	if ask.Why == "" {
+		if text := at.cfg.Attest[ask.Action.ID]; text != "" {
+			return "attested in the configuration: " + text, nil
+		}
+		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest: %s, with who and when; and resume", ask.Instruction, ask.Action.ID)
+	}
+	if at.noWait {
+		return "", evenkeel.NeedsPerson("%s (not there yet: %s)", ask.Instruction, ask.Why)
+	}
+	return "", at.clock.Sleep(ctx, manualPoll)
+}
+
+// explain says what to do after a run ended before its end.
+func (a *App) explain(w io.Writer, config string, err error) {
+	var hold *evenkeel.Hold
+	var lease *evenkeel.LeaseHeldError
+	switch {
+	case err == nil:
+	case errors.As(err, &hold):
+		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s resume -config %s\n", hold.Step, hold.Action, hold.Reason, a.Name, config)
+	case errors.Is(err, evenkeel.ErrStopped):
+		_, _ = fmt.Fprintf(w, "\nStopped after the current action. To go on: %s resume -config %s\n", a.Name, config)
+	case errors.As(err, &lease):
+	default:
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s resume -config %s\nOr, where there is a way back: %s rollback -config %s\n", a.Name, config, a.Name, config)
+	}
+}

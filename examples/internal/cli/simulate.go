@@ -1,0 +1,324 @@
+package cli
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
+)
+
+// worldHost is the name of the machine that answers for the world itself.
+const worldHost = "world"
+
+// simulate serves a world until it is interrupted.
+func (a *App) simulate(ctx context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
+	into := fs.String("into", "", "write keys, inputs and config.yaml into this directory; a new one when empty")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	if *into == "" {
+		tmp, err := os.MkdirTemp("", a.Name+"-")
+		if err != nil {
+			return ExitFailed, err
+		}
+		*into = tmp
+	}
+	stop, ctx, done := interrupts(ctx)
+	defer done()
+	s, err := a.serve(ctx, *into, *dir)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer s.Close()
+	raw, err := os.ReadFile(s.ConfigFile)
+	if err != nil {
+		return ExitFailed, err
+	}
+	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s", "The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
+	select {
+	case <-stop:
+	case <-ctx.Done():
+	}
+	return ExitDone, nil
+}
+
+// served is a world behind SSH servers.
+type served struct {
+	ConfigFile string
+	world      SimWorld
+	servers    map[string]*sshexectest.Server
+	addrs      map[string]string
+	keys       map[string]string // host → the key ID that its server shows
+	known      string            // the known_hosts file
+
+	turn sync.Mutex // one command at a time, so that what a schedule does can be said again
+	hold holding
+}
+
+// serve makes the example in a directory and serves its world.
+func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
+	into, err := filepath.Abs(into)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := a.Example(into, dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg.dir = into
+	world, err := a.World(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &served{
+		ConfigFile: filepath.Join(into, "config.yaml"), world: world, servers: map[string]*sshexectest.Server{}, addrs: map[string]string{},
+		keys: map[string]string{}, known: filepath.Join(into, "known_hosts"), hold: holding{reached: make(chan struct{}), released: make(chan struct{})},
+	}
+	user, err := userKey(filepath.Join(into, "id_ed25519"))
+	if err != nil {
+		return nil, err
+	}
+	cfg.SSH = SSHConfig{User: "root", KnownHosts: []string{"known_hosts"}, Keys: []string{"id_ed25519"}}
+	cfg.World, cfg.Hosts = worldHost, map[string]string{}
+	if cfg.Journal == "" {
+		cfg.Journal = "journal.jsonl"
+	}
+	for _, host := range append(world.Machines(), worldHost) {
+		if err := s.listen(host, user); err != nil {
+			s.Close()
+			return nil, err
+		}
+		cfg.Hosts[host] = s.addrs[host]
+	}
+	if err := s.writeKnownHosts(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, cfg.Write(s.ConfigFile)
+}
+
+func (s *served) listen(host string, user ssh.PublicKey) error {
+	key, err := s.hostKey(host)
+	if err != nil {
+		return err
+	}
+	run := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) { return s.run(ctx, host, cmd) })
+	server, err := sshexectest.NewServer(sshexectest.Config{HostKeys: []ssh.Signer{key}, Authorized: []ssh.PublicKey{user}, Handler: sshexectest.RunnerHandler(run)})
+	if err != nil {
+		return err
+	}
+	addr, err := server.Listen()
+	if err != nil {
+		return err
+	}
+	s.servers[host], s.addrs[host] = server, addr
+	return nil
+}
+
+// hostKey is the key that goes with a host's present identity.
+func (s *served) hostKey(host string) (ssh.Signer, error) {
+	id := host
+	if host != worldHost {
+		id = s.world.HostKeyID(host)
+	}
+	s.keys[host] = id
+	seed := sha256.Sum256([]byte("simulated host key " + host + " " + id))
+	return ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed[:]))
+}
+
+// rekey shows new keys where a machine has them, and does what the person at the keyboard does: adds them to known_hosts.
+func (s *served) rekey() error {
+	changed := false
+	for _, host := range s.world.Machines() {
+		if s.world.HostKeyID(host) == s.keys[host] {
+			continue
+		}
+		key, err := s.hostKey(host)
+		if err != nil {
+			return err
+		}
+		s.servers[host].SetHostKeys(key)
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	return s.writeKnownHosts()
+}
+
+// writeKnownHosts writes the present keys, at once or not at all.
+func (s *served) writeKnownHosts() error {
+	var b strings.Builder
+	for _, host := range append(s.world.Machines(), worldHost) {
+		b.WriteString(s.servers[host].KnownHosts(s.addrs[host]) + "\n")
+	}
+	if err := os.WriteFile(s.known+".new", []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(s.known+".new", s.known)
+}
+
+// Close ends the servers.
+func (s *served) Close() {
+	s.hold.release()
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+}
+
+// run runs a command in the world, or on it.
+func (s *served) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	if host == worldHost {
+		return s.control(ctx, cmd)
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	runner, err := s.world.Runner(host)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	if s.hold.at("before") {
+		return s.lost(host, cmd)
+	}
+	res, err := runner.Run(ctx, cmd)
+	if kerr := s.rekey(); kerr != nil {
+		return res, kerr
+	}
+	if s.hold.at("after") {
+		return s.lost(host, cmd)
+	}
+	return res, err
+}
+
+// lost is what a client gets whose command was held: nothing.
+func (s *served) lost(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	res := sshexec.Result{Outcome: sshexec.Unknown}
+	return res, sshexec.Failure(host, cmd, res, errors.New("held back"))
+}
+
+// holding stops the world at a command, so that a test can kill the tool right there.
+type holding struct {
+	mu       sync.Mutex
+	when     string // before or after its effect
+	left     int    // commands until then
+	reached  chan struct{}
+	released chan struct{}
+	once     sync.Once
+}
+
+// at waits where the world is to be held. It tells whether it was.
+func (h *holding) at(when string) bool {
+	h.mu.Lock()
+	if when == "before" && h.left > 0 {
+		h.left--
+	}
+	hit := h.when == when && h.left == 0
+	if hit {
+		h.when = ""
+	}
+	h.mu.Unlock()
+	if !hit {
+		return false
+	}
+	close(h.reached)
+	<-h.released
+	return true
+}
+
+func (h *holding) release() { h.once.Do(func() { close(h.released) }) }
+
+// control answers the commands of the world's own host:
+//
+//	world now | sleep DURATION | report | hash
+//	world hold before|after N     hold the N-th command from now, before or after its effect
+//	world held                    wait until it is held
+//	world release                 let it go: its effect stays or stays away, and nobody hears of it
+func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	ok := func(text string) (sshexec.Result, error) {
+		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
+	}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N | held | release\n")}
+	args := append(cmd.Argv, "", "", "")
+	if args[0] != "world" {
+		return usage, nil
+	}
+	switch args[1] {
+	case "held":
+		select {
+		case <-s.hold.reached:
+			return ok("held")
+		case <-ctx.Done():
+			return usage, ctx.Err()
+		}
+	case "release":
+		s.hold.release()
+		return ok("released")
+	case "hold":
+		n, err := strconv.Atoi(args[3])
+		if err != nil || n < 1 || args[2] != "before" && args[2] != "after" {
+			return usage, nil
+		}
+		s.hold.mu.Lock()
+		s.hold.when, s.hold.left = args[2], n
+		s.hold.mu.Unlock()
+		return ok("will hold")
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	switch args[1] {
+	case "now":
+		return ok(s.world.Clock().Now().Format(time.RFC3339Nano))
+	case "sleep":
+		d, err := time.ParseDuration(args[2])
+		if err != nil || d < 0 {
+			return usage, nil
+		}
+		if err := s.world.Clock().Sleep(ctx, d); err != nil {
+			return usage, err
+		}
+		return ok(s.world.Clock().Now().Format(time.RFC3339Nano))
+	case "hash":
+		return ok(s.world.Hash())
+	case "report":
+		raw, err := json.Marshal(s.world.Report())
+		if err != nil {
+			return usage, err
+		}
+		return ok(string(raw))
+	}
+	return usage, nil
+}
+
+// userKey makes the key that logs in to the simulated machines, in a file of its own.
+func userKey(path string) (ssh.PublicKey, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "simulated world")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(public)
+}

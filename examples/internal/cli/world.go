@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// SimWorld is a simulated world that can be served.
+type SimWorld interface {
+	evenkeel.World
+	Machines() []string           // the hosts that can be logged in to
+	HostKeyID(host string) string // changes when the host's SSH key does
+	Report() WorldReport          // what really happened
+}
+
+// WorldReport is the world's own account: the truth, whatever the tool believes.
+type WorldReport struct {
+	Serving    []Serving `json:"serving"`
+	Outages    []Outage  `json:"outages"`
+	Violations []string  `json:"violations"`
+	Log        []Command `json:"log"` // commands that took effect, but for read-only ones
+}
+
+// Serving says what serves where.
+type Serving struct {
+	What  string `json:"what"`
+	Where string `json:"where"` // empty: nowhere
+}
+
+// Outage says how long something did not serve.
+type Outage struct {
+	What    string        `json:"what"`
+	Total   time.Duration `json:"total"`
+	Longest time.Duration `json:"longest"`
+}
+
+// Command is one command that took effect.
+type Command struct {
+	Host string `json:"host"`
+	Line string `json:"line"`
+}
+
+// serving is a report's line on what serves where.
+func (r WorldReport) serving() string {
+	parts := make([]string, len(r.Serving))
+	for i, s := range r.Serving {
+		where := s.Where
+		if where == "" {
+			where = "-"
+		}
+		parts[i] = s.What + "@" + where
+	}
+	return strings.Join(parts, "  ")
+}
+
+// summary prints the account at the end of a demo.
+func (r WorldReport) summary() string {
+	var b strings.Builder
+	b.WriteString("The world's own account:\n  served at the end:\n")
+	for _, s := range r.Serving {
+		fmt.Fprintf(&b, "    %-28s %s\n", s.What, s.Where)
+	}
+	b.WriteString("  outage, on the world's clock:\n")
+	for _, o := range r.Outages {
+		fmt.Fprintf(&b, "    %-28s %8s in all, longest %s\n", o.What, short(o.Total), short(o.Longest))
+	}
+	if len(r.Violations) == 0 {
+		b.WriteString("  invariants violated: none\n")
+	}
+	for _, v := range r.Violations {
+		fmt.Fprintf(&b, "  VIOLATED: %s\n", v)
+	}
+	return b.String()
+}
+
+// report asks the served world for its account; nothing in the real world.
+func (h *hosts) report() (*WorldReport, error) {
+	if h.clock == nil {
+		return nil, nil
+	}
+	out, err := h.clock.ask(background, "report")
+	if err != nil {
+		return nil, err
+	}
+	var r WorldReport
+	return &r, json.Unmarshal([]byte(out), &r)
+}

@@ -1,0 +1,286 @@
+package replsim
+
+import "time"
+
+// Stop ends the process at host cleanly. A primary that stops hands over where the servers do so.
+func (s *Set) Stop(host string) error {
+	i, err := s.find(host)
+	if err != nil || !s.procs[i].up {
+		return err
+	}
+	if s.procs[i].state == Primary && s.opt.ElectionHandoff {
+		s.demote(&s.procs[i], Secondary)
+		s.handOver(i)
+	}
+	s.end(i, false)
+	return nil
+}
+
+// Kill ends the process at host as a power loss does: nobody is told.
+func (s *Set) Kill(host string) error {
+	i, err := s.find(host)
+	if err != nil || !s.procs[i].up {
+		return err
+	}
+	s.end(i, true)
+	return nil
+}
+
+func (s *Set) end(i int, silent bool) {
+	p := &s.procs[i]
+	s.demote(p, Down)
+	p.up, p.silent, p.goneAt = false, silent, s.now
+	p.work, p.copying, p.maint = 0, false, false
+	p.lostAt, p.stoodAt, p.barredUntil = never, never, never
+	s.settle()
+}
+
+// Start starts the process at host. It joins with the data it has; without data it copies them first.
+func (s *Set) Start(host string) error {
+	i, err := s.find(host)
+	if err != nil || s.procs[i].up {
+		return err
+	}
+	p := &s.procs[i]
+	p.up, p.goneAt, p.silent = true, never, false
+	p.state = Startup
+	if p.cfg != nil {
+		s.begin(i)
+	}
+	s.settle()
+	return nil
+}
+
+// Wipe empties the disk of a stopped process, as a redeployed machine comes: no data, no configuration.
+func (s *Set) Wipe(host string) error {
+	i, err := s.find(host)
+	if err != nil {
+		return err
+	}
+	if s.procs[i].up {
+		return refuse(CodeInvalidConfig, "%s runs: stop it before its data are wiped", host)
+	}
+	gone, silent := s.procs[i].goneAt, s.procs[i].silent
+	s.procs[i] = newProc(host)
+	s.procs[i].state, s.procs[i].goneAt, s.procs[i].silent = Down, gone, silent
+	s.settle()
+	return nil
+}
+
+// StepDown makes the primary at host a secondary that does not stand for a while. It is refused while no other member
+// could take its place.
+func (s *Set) StepDown(host string, d time.Duration) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	if s.procs[i].state != Primary {
+		return refuse(CodeNotPrimary, "not primary so can't step down")
+	}
+	if s.successor(i) < 0 {
+		return refuse(CodeExceededTimeLimit, "No electable secondaries caught up")
+	}
+	s.demote(&s.procs[i], Secondary)
+	s.procs[i].barredUntil = s.now + d
+	if s.opt.ElectionHandoff {
+		s.handOver(i)
+	}
+	s.settle()
+	return nil
+}
+
+// successor is the caught-up member with the highest priority that sees the process at i and could be elected.
+func (s *Set) successor(i int) int {
+	best, bestPriority := -1, 0.0
+	for j := range s.procs {
+		p := &s.procs[j]
+		if j == i || !s.mayStand(j) || !s.sees(i, j) || p.barredUntil > s.now ||
+			s.procs[i].op.At-p.op.At > takeoverFreshness {
+			continue
+		}
+		if pr := p.cfg.Members[p.cfg.index(p.host)].Priority; pr > bestPriority {
+			best, bestPriority = j, pr
+		}
+	}
+	return best
+}
+
+// handOver lets the best successor of i stand at once, with every write of i.
+func (s *Set) handOver(i int) {
+	j := s.successor(i)
+	if j < 0 {
+		return
+	}
+	p := &s.procs[j]
+	p.op, p.docs = s.procs[i].op, s.procs[i].docs
+	p.lostAt, p.stoodAt = s.now-s.opt.ElectionTimeout, never
+}
+
+// Freeze keeps the secondary at host from standing for a while; 0 ends it.
+func (s *Set) Freeze(host string, d time.Duration) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	if s.procs[i].state == Primary {
+		return refuse(CodeNotSecondary, "cannot freeze node when primary or running for election. state: Primary")
+	}
+	s.procs[i].barredUntil, s.procs[i].takeoverAt = never, never
+	if d > 0 {
+		s.procs[i].barredUntil = s.now + d
+	}
+	s.settle()
+	return nil
+}
+
+// Maintenance puts the secondary at host into RECOVERING, or back.
+func (s *Set) Maintenance(host string, on bool) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	p := &s.procs[i]
+	switch {
+	case on && p.state == Secondary:
+		p.maint = true
+		s.demote(p, Recovering)
+	case !on && p.maint:
+		p.maint = false
+		if p.state == Recovering && !p.stale {
+			p.state = Secondary
+		}
+	default:
+		return refuse(CodeNotSecondary, "cannot change maintenance mode in state %s", p.state)
+	}
+	s.settle()
+	return nil
+}
+
+// SetIdle stops or resumes the clients' writes.
+func (s *Set) SetIdle(idle bool) {
+	s.opt.Idle = idle
+	s.settle()
+}
+
+// SetApplyRate changes how fast members apply the oplog.
+func (s *Set) SetApplyRate(r float64) {
+	if r > 0 {
+		s.opt.ApplyRate = r
+	}
+	s.settle()
+}
+
+// Reconfig asks the member at host to install a configuration, as replSetReconfig without force does. A process that
+// the configuration names and that does not exist yet is made, running and empty.
+func (s *Set) Reconfig(host string, cfg Config) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	p := &s.procs[i]
+	if p.state != Primary {
+		return refuse(CodeNotPrimary,
+			"replSetReconfig should only be run on PRIMARY, but my state is %s; use the \"force\" argument to override", p.state)
+	}
+	cfg = cfg.Clone()
+	cfg.Term = p.term
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	if s.opt.OneVoterRule && !s.committed(p.cfg) {
+		return refuse(CodeConfigUncommitted, "Cannot run replSetReconfig because the current config is not majority committed")
+	}
+	if err := cfg.succeeds(p.cfg, s.opt.OneVoterRule); err != nil {
+		return err
+	}
+	k := cfg.index(host)
+	if k < 0 {
+		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+	}
+	if !cfg.Members[k].electable() {
+		return refuse(CodeNodeNotElectable, "This node, %s, is not electable under the new configuration", host)
+	}
+	for _, m := range cfg.Members {
+		if _, err := s.find(m.Host); err != nil {
+			s.insert(m.Host)
+		}
+	}
+	i, _ = s.find(host)
+	s.adopt(i, &cfg)
+	s.settle()
+	return nil
+}
+
+// committed tells whether a majority of the configuration's voters have it on disk, running or not.
+func (s *Set) committed(cfg *Config) bool {
+	have := 0
+	for _, m := range cfg.Members {
+		if j, err := s.find(m.Host); err == nil && m.Votes > 0 && s.procs[j].cfg != nil &&
+			!cfg.newerThan(s.procs[j].cfg) {
+			have++
+		}
+	}
+	return 2*have > cfg.votes()
+}
+
+func (s *Set) insert(host string) {
+	p := newProc(host)
+	p.up = true
+	at := 0
+	for at < len(s.procs) && s.procs[at].host < host {
+		at++
+	}
+	s.procs = append(s.procs, proc{})
+	copy(s.procs[at+1:], s.procs[at:])
+	s.procs[at] = p
+}
+
+// change reconfigures on the primary.
+func (s *Set) change(edit func(*Config) error) error {
+	host, ok := s.Primary()
+	if !ok {
+		return refuse(CodeNotPrimary, "replica set %s has no primary", s.name)
+	}
+	i, err := s.find(host)
+	if err != nil {
+		return err
+	}
+	cfg := s.procs[i].cfg.Clone()
+	cfg.Version++
+	if err := edit(&cfg); err != nil {
+		return err
+	}
+	return s.Reconfig(host, cfg)
+}
+
+// Add adds a member on the primary; its process is made, running and empty, unless there is one.
+func (s *Set) Add(m MemberSpec) error {
+	return s.change(func(c *Config) error {
+		c.Members = append(c.Members, m)
+		return nil
+	})
+}
+
+// Remove removes a member on the primary; its process goes on as REMOVED.
+func (s *Set) Remove(host string) error {
+	return s.change(func(c *Config) error {
+		k := c.index(host)
+		if k < 0 {
+			return refuse(CodeNodeNotFound, "no member %s", host)
+		}
+		c.Members = append(c.Members[:k], c.Members[k+1:]...)
+		return nil
+	})
+}
+
+// SetPriority changes the priority of a member on the primary.
+func (s *Set) SetPriority(host string, priority float64) error {
+	return s.change(func(c *Config) error {
+		k := c.index(host)
+		if k < 0 {
+			return refuse(CodeNodeNotFound, "no member %s", host)
+		}
+		c.Members[k].Priority = priority
+		return nil
+	})
+}

@@ -1,0 +1,169 @@
+package simhost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Errors behind a command that did not end with an exit status.
+var (
+	ErrUnreachable    = errors.New("no route to host, or connection refused")
+	ErrConnectionLost = errors.New("the connection was lost")
+)
+
+// Handler is a program: it acts on the state and returns its exit status.
+type Handler func(c *Call) int
+
+// Call is one run of a program.
+type Call struct {
+	*State
+	Host  *Host
+	Name  string   // the program, without its directory
+	Args  []string // its arguments
+	Stdin string
+	Env   []string
+	Dir   string // the working directory
+	Out   bytes.Buffer
+	Err   bytes.Buffer
+}
+
+// Printf writes to the standard output.
+func (c *Call) Printf(format string, args ...any) { fmt.Fprintf(&c.Out, format, args...) }
+
+// Fail writes one line to the standard error and returns the status.
+func (c *Call) Fail(status int, format string, args ...any) int {
+	fmt.Fprintf(&c.Err, format+"\n", args...)
+	return status
+}
+
+// Changed notes what the program changed on its host; see State.Note.
+func (c *Call) Changed(format string, args ...any) { c.Note(c.Host.Name, format, args...) }
+
+// Path makes a path of an argument absolute, keeping nothing of a trailing slash or dot.
+func (c *Call) Path(arg string) string {
+	if strings.HasPrefix(arg, "/") {
+		return path.Clean(arg)
+	}
+	return path.Join(c.Dir, arg)
+}
+
+// defaultTimeLimit bounds a hanging command without a limit of its own.
+const defaultTimeLimit = time.Hour
+
+// Run runs one command on a host. The error is the cause where the command did not end with an exit status.
+func (s *State) Run(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	s.seq++
+	started := s.now
+	h := s.Host(host)
+	s.acted = false
+	s.changes, s.current = nil, h.Name+": "+strings.Join(maskArgv(cmd.Argv), " ")
+	res, cause := s.perform(h, cmd)
+	res.Elapsed = s.now.Sub(started)
+	if res.Outcome == sshexec.Exited && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
+		res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, context.DeadlineExceeded
+	}
+	s.log = append(s.log, Entry{
+		Seq: s.seq, Time: started, Host: h.Name, Argv: maskArgv(cmd.Argv),
+		Outcome: res.Outcome, Exit: res.ExitCode, Changed: s.changes,
+	})
+	s.changes, s.current = nil, ""
+	if cmd.Stdout != nil && len(res.Stdout) > 0 {
+		if _, err := cmd.Stdout.Write(res.Stdout); err != nil {
+			res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, err
+		}
+		res.Stdout = nil
+	}
+	return res, cause
+}
+
+// byItself logs what f changes as an entry of its own, without a command.
+func (s *State) byItself(f func()) {
+	s.changes = nil
+	started := s.now
+	f()
+	if len(s.changes) > 0 {
+		s.log = append(s.log, Entry{Seq: s.seq, Time: started, Changed: s.changes})
+	}
+	s.changes = nil
+}
+
+func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
+	fault := s.faultNow()
+	if fault == Refused || !h.Reachable() {
+		return sshexec.Result{Outcome: sshexec.NotStarted}, ErrUnreachable
+	}
+	stdin, err := readInput(cmd.Stdin)
+	if err != nil {
+		return sshexec.Result{Outcome: sshexec.NotStarted}, err
+	}
+	lost := func(cause error) (sshexec.Result, error) { return sshexec.Result{Outcome: sshexec.Unknown}, cause }
+	switch fault {
+	case CutBefore:
+		return lost(ErrConnectionLost)
+	case Hangs:
+		limit := cmd.Timeout
+		if limit == 0 {
+			limit = defaultTimeLimit
+		}
+		s.Sleep(limit)
+		return lost(context.DeadlineExceeded)
+	case PowerBefore:
+		h.PowerOff(s)
+		return lost(ErrConnectionLost)
+	case Fails:
+		return sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte("simulated failure\n")}, nil
+	case SucceedsIdly:
+		return sshexec.Result{Outcome: sshexec.Exited}, nil
+	case CutMiddle:
+		stdin = stdin[:len(stdin)/2]
+	}
+	boots := h.Boots
+	handler, cost := s.Registry.find(h, cmd.Argv)
+	s.Sleep(cost)
+	if h.Power != On || h.Boots != boots {
+		return lost(ErrConnectionLost)
+	}
+	c := &Call{
+		State: s, Host: h, Name: path.Base(cmd.Argv[0]), Args: slices.Clone(cmd.Argv[1:]), Stdin: stdin,
+		Env: cmd.Env, Dir: path.Join("/root", cmd.Dir),
+	}
+	if strings.HasPrefix(cmd.Dir, "/") {
+		c.Dir = path.Clean(cmd.Dir)
+	}
+	status := handler(c)
+	switch {
+	case fault == PowerAfter:
+		h.PowerOff(s)
+		return lost(ErrConnectionLost)
+	case fault == CutAfter, fault == CutMiddle, h.Power != On, h.Boots != boots:
+		return lost(ErrConnectionLost)
+	}
+	if cmd.Effect == sshexec.ReadOnly && s.acted {
+		s.Violate("a command declared read-only changed something: %s", strings.Join(s.changes, "; "))
+	}
+	return sshexec.Result{Outcome: sshexec.Exited, ExitCode: status, Stdout: c.Out.Bytes(), Stderr: c.Err.Bytes()}, nil
+}
+
+func readInput(in sshexec.Input) (string, error) {
+	if in.IsZero() {
+		return "", nil
+	}
+	r, err := in.Open()
+	if err != nil {
+		return "", err
+	}
+	data, err := io.ReadAll(r)
+	if cerr := r.Close(); err == nil {
+		err = cerr
+	}
+	return string(data), err
+}

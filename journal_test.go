@@ -1,0 +1,142 @@
+package evenkeel_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// journalOf makes a journal file with a run in it.
+func journalOf(t *testing.T) (path string, raw []byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "journal.jsonl")
+	j, err := evenkeel.OpenJournal(path)
+	require.NoError(t, err)
+	m := &machine{done: map[string]string{}}
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, parseRunbook(t, "s1[a.safe b.never] s2[c.probe]"), j))
+	require.NoError(t, j.Close())
+	raw, err = os.ReadFile(path)
+	require.NoError(t, err)
+	return path, raw
+}
+
+func TestJournalSurvivesATornRecordAtEveryByte(t *testing.T) {
+	path, raw := journalOf(t)
+	for cut := range len(raw) {
+		require.NoError(t, os.WriteFile(path, raw[:cut], 0o600))
+		j, err := evenkeel.OpenJournal(path)
+		require.NoError(t, err, "cut at byte %d", cut)
+		require.Len(t, j.Records(), bytes.Count(raw[:cut], []byte("\n")), "cut at byte %d", cut)
+		if len(j.Records()) > 0 { // what is written next stands on a line of its own
+			require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindResume}))
+		}
+		require.NoError(t, j.Close())
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		_, _, err = evenkeel.ReadJournal(bytes.NewReader(after))
+		require.NoError(t, err, "cut at byte %d", cut)
+	}
+}
+
+func TestJournalDamageShows(t *testing.T) {
+	path, raw := journalOf(t)
+	lines := strings.SplitAfter(strings.TrimSuffix(string(raw), "\n"), "\n")
+	for name, damaged := range map[string]string{
+		"a record changed":    strings.Replace(string(raw), `"action":"b"`, `"action":"x"`, 1),
+		"a record lost":       lines[0] + strings.Join(lines[2:], ""),
+		"two records swapped": lines[0] + lines[2] + lines[1] + strings.Join(lines[3:], ""),
+		"garbage in between":  lines[0] + "garbage\n" + strings.Join(lines[1:], ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, []byte(damaged), 0o600))
+			_, err := evenkeel.OpenJournal(path)
+			require.ErrorIs(t, err, evenkeel.ErrJournalDamaged)
+			require.ErrorContains(t, err, "line ")
+		})
+	}
+}
+
+func TestJournalIsPrivateAndLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	j, err := evenkeel.OpenJournal(path)
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	_, err = evenkeel.OpenJournal(path)
+	require.ErrorIs(t, err, evenkeel.ErrJournalInUse)
+	require.NoError(t, j.Close())
+}
+
+func TestJournalIsBoundToItsRunbook(t *testing.T) {
+	m := &machine{done: map[string]string{}}
+	m.live("fail:b")
+	j := &evenkeel.MemJournal{}
+	rb := parseRunbook(t, "s1[a.safe b.safe]")
+	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
+	start := func(rb *evenkeel.Runbook) error {
+		_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+		return err
+	}
+	require.ErrorIs(t, start(parseRunbook(t, "s1[a.safe b.never]")), evenkeel.ErrJournalOther)
+	require.ErrorIs(t, start(parseRunbook(t, "s1[a.safe b.safe c.safe]")), evenkeel.ErrJournalOther)
+	other := parseRunbook(t, "s1[a.safe b.safe]")
+	other.Inputs = []evenkeel.Input{evenkeel.NewInput("x", []byte("y"))}
+	require.ErrorIs(t, start(other), evenkeel.ErrJournalOther)
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+	require.ErrorIs(t, err, evenkeel.ErrJournalExists)
+	m.live("-")
+	require.NoError(t, start(rb))
+}
+
+// A run never goes on when its journal cannot be written.
+func TestNoJournalNoAction(t *testing.T) {
+	m := &machine{done: map[string]string{}}
+	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe auto]")
+	for n := 1; n < 6; n++ {
+		m.live("-")
+		j := &brokenJournal{good: n}
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+		require.ErrorIs(t, err, os.ErrClosed)
+		// begin, step, start a, end a, start b: an action runs only after its start is written.
+		require.Equal(t, map[int]string{1: "", 2: "", 3: "a", 4: "a", 5: "a b"}[n], strings.Join(m.log, " "), "after %d records", n)
+	}
+}
+
+type brokenJournal struct {
+	evenkeel.MemJournal
+	good int
+}
+
+func (j *brokenJournal) Append(r evenkeel.Record) error {
+	if j.good == 0 {
+		return os.ErrClosed
+	}
+	j.good--
+	return j.MemJournal.Append(r)
+}
+
+func FuzzReadJournal(f *testing.F) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	_ = enc.Encode(evenkeel.Record{Seq: 1, Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "x"}})
+	f.Add(buf.Bytes())
+	f.Add([]byte("{}\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		records, whole, err := evenkeel.ReadJournal(bytes.NewReader(raw))
+		if whole > int64(len(raw)) {
+			t.Fatal("more is good than there is")
+		}
+		if err == nil && len(records) > 0 {
+			_, _ = evenkeel.ReadState(records)
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package lustre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
+func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
+	n1, n2 := p.node(0), p.node(1)
+	cluster, err1 := p.newCluster()
+	move, err2 := p.switchOver()
+	join, err3 := p.join()
+	balance, err4 := p.rebalance()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	rb := &evenkeel.Runbook{
+		Name:  "lustre-hapair",
+		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
+		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name},
+		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()},
+		Steps: []evenkeel.Step{
+			p.preflight(), n1.backupStep(), n2.backupStep(),
+			p.evacuate(), p.holdFencing(),
+			n1.installStep("lustre:452", p.stillHeld()), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"), n1.lustreStep("lustre:585"), n1.haStep("lustre:800"),
+			cluster, move,
+			n2.installStep("lustre:1174", evenkeel.Action{}), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"), n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
+			join, balance, p.fencing(), p.finish(),
+		},
+	}
+	return rb, rb.Validate()
+}
+
+func (p *Pair) intro() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "One node is rebuilt while the other serves; the targets are down only while they move. Made from the backups of both nodes; the cluster is made again as it was.\n\n| target | mounted on | belongs on |\n|---|---|---|\n")
+	for _, t := range p.Targets {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)
+	}
+	if len(p.Plan.Dropped) > 0 {
+		b.WriteString("\nNot carried over from the old cluster:\n\n")
+		for _, d := range p.Plan.Dropped {
+			fmt.Fprintf(&b, "- %s\n", d)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// mounts reads what is mounted on both nodes; a node that does not answer is returned as unseen.
+func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (on map[string][]string, unseen error) {
+	on = map[string][]string{}
+	for _, s := range []Server{p.Config.Node1, p.Config.Node2} {
+		res, err := at.Run(ctx, s.Name, sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"))
+		if err == nil {
+			var points []string
+			points, err = mountedTargets(res.Stdout)
+			for _, point := range points {
+				on[point] = append(on[point], s.Name)
+			}
+		}
+		unseen = errors.Join(unseen, err)
+	}
+	return on, unseen
+}
+
+// mountedOnce is what the whole is about: data that is written from two nodes is lost.
+func (p *Pair) mountedOnce() evenkeel.Invariant {
+	return evenkeel.Invariant{
+		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
+		Check: func(ctx context.Context, at evenkeel.Site) error {
+			on, unseen := p.mounts(ctx, at)
+			for _, t := range p.Targets {
+				if nodes := on[t.Mount]; len(nodes) > 1 {
+					return evenkeel.Violated("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and "))
+				}
+			}
+			return unseen
+		},
+	}
+}
+
+// served is what users notice.
+func (p *Pair) served() evenkeel.Invariant {
+	return evenkeel.Invariant{
+		ID: "served", Title: "Every target is mounted on one of the nodes.",
+		Check: func(ctx context.Context, at evenkeel.Site) error {
+			on, unseen := p.mounts(ctx, at)
+			down := slices.DeleteFunc(p.enabled(), func(t PairTarget) bool { return len(on[t.Mount]) > 0 })
+			if len(down) == 0 {
+				return nil
+			}
+			if unseen != nil {
+				return unseen // it may be mounted where nobody can look
+			}
+			return evenkeel.Violated("%s is mounted nowhere", down[0].Resource)
+		},
+	}
+}

@@ -1,0 +1,226 @@
+package mongo
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/bson"
+)
+
+// Fields are the members of a document that this package has no name for, as the server sent them. They are written
+// back unchanged, in the order of their names.
+type Fields map[string]bson.RawValue
+
+// Config is a replica-set configuration document
+// (https://www.mongodb.com/docs/manual/reference/replica-configuration/).
+//
+// What is not named here (settings, protocolVersion, term, …) is kept in Extra, so that reading a configuration, changing it and
+// writing it back loses nothing.
+type Config struct {
+	ID      string   // name of the set
+	Version int64    // from 1, greater with every reconfiguration
+	Members []Member // in the order of the document
+	Extra   Fields
+}
+
+// Member is one member of a [Config]. A literal Member has priority 0 and no vote; see [DataMember] and [ArbiterMember].
+type Member struct {
+	ID          int    // 0 to 255, never reused for another host
+	Host        string // "host:port"
+	ArbiterOnly bool
+	Hidden      bool
+	Priority    float64 // 0 to 1000; 0 cannot be elected; fractions are legal
+	Votes       int     // 0 or 1
+	Extra       Fields  // buildIndexes, tags, slaveDelay or secondaryDelaySecs, horizons, …
+}
+
+// DataMember is a voting member that holds data.
+func DataMember(id int, host string, priority float64) Member {
+	return Member{ID: id, Host: host, Priority: priority, Votes: 1}
+}
+
+// ArbiterMember is a voting member without data; its priority is 0, as servers from 3.6 on print it.
+func ArbiterMember(id int, host string) Member {
+	return Member{ID: id, Host: host, ArbiterOnly: true, Votes: 1}
+}
+
+// Electable tells whether the member can become primary.
+func (m Member) Electable() bool { return !m.ArbiterOnly && m.Priority > 0 && m.Votes > 0 }
+
+// DelaySecs is how many seconds the member lags on purpose: slaveDelay up to 4.4, secondaryDelaySecs from 5.0 on.
+func (m Member) DelaySecs() int64 {
+	for _, name := range []string{"secondaryDelaySecs", "slaveDelay"} {
+		if v, ok := m.Extra[name]; ok {
+			n, _ := number(v)
+			return int64(n)
+		}
+	}
+	return 0
+}
+
+// buildsIndexes is true unless buildIndexes says otherwise.
+func (m Member) buildsIndexes() bool {
+	v, ok := m.Extra["buildIndexes"]
+	if !ok {
+		return true
+	}
+	b, isBool := v.BooleanOK()
+	return !isBool || b
+}
+
+// Clone copies the configuration; raw values are shared, since nothing changes them in place.
+func (c Config) Clone() Config {
+	c.Members = slices.Clone(c.Members)
+	for i := range c.Members {
+		c.Members[i].Extra = c.Members[i].Extra.clone()
+	}
+	c.Extra = c.Extra.clone()
+	return c
+}
+
+func (f Fields) clone() Fields {
+	if f == nil {
+		return nil
+	}
+	g := make(Fields, len(f))
+	for k, v := range f {
+		g[k] = v
+	}
+	return g
+}
+
+// Member finds a member by its host; the port 27017 may be left out.
+func (c Config) Member(host string) (Member, bool) {
+	if i := c.index(host); i >= 0 {
+		return c.Members[i], true
+	}
+	return Member{}, false
+}
+
+func (c Config) index(host string) int {
+	return slices.IndexFunc(c.Members, func(m Member) bool { return hostKey(m.Host) == hostKey(host) })
+}
+
+// hostKey is the host with its port.
+func hostKey(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		return host
+	}
+	return host + ":27017"
+}
+
+// Voters is the number of votes of the set.
+func (c Config) Voters() int {
+	n := 0
+	for _, m := range c.Members {
+		n += m.Votes
+	}
+	return n
+}
+
+// Majority is how many votes make a primary.
+func (c Config) Majority() int { return c.Voters()/2 + 1 }
+
+// Term is the term of the primary that wrote the configuration; servers before 4.4 have none.
+func (c Config) Term() (int64, bool) {
+	v, ok := c.Extra["term"]
+	if !ok {
+		return 0, false
+	}
+	n, ok := number(v)
+	return int64(n), ok
+}
+
+// Equal tells whether two configurations are the same but for version, term, the order of the members and an
+// arbiter's priority of 1, which old servers print for 0 (MON-008).
+func (c Config) Equal(d Config) bool {
+	if c.ID != d.ID || len(c.Members) != len(d.Members) || !c.Extra.equal(d.Extra, "term") {
+		return false
+	}
+	for _, m := range c.Members {
+		if i := d.index(m.Host); i < 0 || !sameMember(m, d.Members[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameMember(a, b Member) bool {
+	a, b = a.normal(), b.normal()
+	return a.ID == b.ID && hostKey(a.Host) == hostKey(b.Host) && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
+		a.Priority == b.Priority && a.Votes == b.Votes && a.Extra.equal(b.Extra)
+}
+
+// normal is the member as a server from 3.6 on would print it: older ones gave arbiters the priority 1.
+func (m Member) normal() Member {
+	if m.ArbiterOnly && m.Priority == 1 {
+		m.Priority = 0
+	}
+	return m
+}
+
+func (c Config) normal() Config {
+	c = c.Clone()
+	for i := range c.Members {
+		c.Members[i] = c.Members[i].normal()
+	}
+	return c
+}
+
+func (f Fields) equal(g Fields, except ...string) bool {
+	for _, a := range [2][2]Fields{{f, g}, {g, f}} {
+		for k, v := range a[0] {
+			if w, ok := a[1][k]; !slices.Contains(except, k) && (!ok || !sameValue(v, w)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sameValue compares two values; numbers are equal across their types, as a shell turns one into another.
+func sameValue(v, w bson.RawValue) bool {
+	a, aok := number(v)
+	b, bok := number(w)
+	if aok && bok {
+		return a == b
+	}
+	return v.Type == w.Type && bytes.Equal(v.Value, w.Value)
+}
+
+func number(v bson.RawValue) (float64, bool) {
+	if n, ok := v.Int32OK(); ok {
+		return float64(n), true
+	}
+	if n, ok := v.Int64OK(); ok {
+		return float64(n), true
+	}
+	return v.DoubleOK()
+}
+
+// String is the set on one line: "set02 v7: sessionmgr01:27718 p3, sessionmgr02:27718 p2, arbitervip:27718 arbiter".
+func (c Config) String() string {
+	parts := make([]string, len(c.Members))
+	for i, m := range c.Members {
+		parts[i] = m.String()
+	}
+	return fmt.Sprintf("%s v%d: %s", c.ID, c.Version, strings.Join(parts, ", "))
+}
+
+// String is the member in a few words.
+func (m Member) String() string {
+	if m.ArbiterOnly {
+		return m.Host + " arbiter"
+	}
+	s := m.Host + " p" + strconv.FormatFloat(m.Priority, 'g', -1, 64)
+	if m.Votes == 0 {
+		s += " no vote"
+	}
+	if m.Hidden {
+		s += " hidden"
+	}
+	return s
+}

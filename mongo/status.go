@@ -1,0 +1,64 @@
+package mongo
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+)
+
+// OpTime is a position in the oplog: the time and counter of the operation, and the term that wrote it (-1: none).
+type OpTime struct {
+	TS   primitive.Timestamp
+	Term int64
+}
+
+// Status is the answer of replSetGetStatus (https://www.mongodb.com/docs/manual/reference/command/replSetGetStatus/).
+// What is not named here is in Extra.
+type Status struct {
+	Set     string                   `bson:"set"`
+	Date    time.Time                `bson:"date"`    // the server's clock
+	MyState MemberState              `bson:"myState"` // of the member that answers
+	Term    int64                    `bson:"term"`    // 0 in protocol version 0
+	Members []MemberStatus           `bson:"members"`
+	Extra   map[string]bson.RawValue `bson:",inline"`
+}
+
+// MemberStatus is one member as the answering member sees it.
+type MemberStatus struct {
+	ID            int                      `bson:"_id"`
+	Name          string                   `bson:"name"` // "host:port"
+	Health        float64                  `bson:"health"`
+	State         MemberState              `bson:"state"`
+	StateStr      string                   `bson:"stateStr"` // "(not reachable/healthy)" for a dead member
+	UptimeSecs    int64                    `bson:"uptime"`
+	Optime        OpTime                   `bson:"optime"`
+	OptimeDate    time.Time                `bson:"optimeDate"`
+	ConfigVersion int64                    `bson:"configVersion"`
+	Self          bool                     `bson:"self"`
+	Message       string                   `bson:"lastHeartbeatMessage"`
+	Extra         map[string]bson.RawValue `bson:",inline"`
+}
+
+// Healthy tells whether the answering member reaches this one.
+func (m MemberStatus) Healthy() bool { return m.Health > 0 }
+
+// Primary is the healthy member in the state PRIMARY.
+func (s Status) Primary() (MemberStatus, bool) {
+	for _, m := range s.Members {
+		if m.Healthy() && m.State == StatePrimary {
+			return m, true
+		}
+	}
+	return MemberStatus{}, false
+}
+
+// Member finds a member by its host.
+func (s Status) Member(host string) (MemberStatus, bool) {
+	for _, m := range s.Members {
+		if hostKey(m.Name) == hostKey(host) {
+			return m, true
+		}
+	}
+	return MemberStatus{}, false
+}

@@ -1,0 +1,163 @@
+package pacemaker
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// ParseError is one mistake in an input: what is wrong, and its file, line and column.
+type ParseError = srcerr.Error
+
+// CIB is a cluster information base: the XML document that `cibadmin --query` prints. It holds the whole document, also what the
+// views do not show. Reading from several goroutines is safe, editing is not.
+type CIB struct {
+	raw []byte // the document as read, until the first edit
+	doc *etree.Document
+
+	indexOnce sync.Once
+	ids       map[string]*etree.Element // built when first needed, kept through edits; see byID
+}
+
+// ParseCIB reads a CIB. The root must be <cib>, the document well-formed and UTF-8, without a document type. Errors are
+// [*ParseError] with file, line and column; a document cut in half names the element that is open. Elements it does not know are kept.
+func ParseCIB(r io.Reader) (*CIB, error) {
+	name := srcerr.NameOf(r)
+	in := bufio.NewReader(r)
+	bom, _ := in.Peek(3) // a read error shows up again below
+	hasBOM := bytes.Equal(bom, []byte("\xef\xbb\xbf"))
+	data, err := srcerr.ReadText(srcerr.Named(name, in))
+	if err != nil {
+		return nil, err
+	}
+	s := newXMLScanner(name, data)
+	if err := s.scan(); err != nil {
+		return nil, err
+	}
+	if err := checkShape(s); err != nil {
+		return nil, err
+	}
+	c := &CIB{doc: s.doc, raw: data}
+	if hasBOM {
+		c.raw = append([]byte("\xef\xbb\xbf"), data...)
+	}
+	return c, nil
+}
+
+// checkShape refuses what is XML but no CIB.
+func checkShape(s *xmlScanner) *srcerr.Error {
+	if s.root.FullTag() != "cib" {
+		return s.errorOn(s.root, "the root element is not <cib>")
+	}
+	for _, tag := range []string{"configuration", "status"} {
+		if len(s.root.SelectElements(tag)) > 1 {
+			return s.errorOn(s.root, "<%s> stands more than once in <cib>", tag)
+		}
+	}
+	return nil
+}
+
+// WriteTo writes the document: byte for byte as it was read when it was not edited, else with the same information set.
+// It holds every secret of the CIB.
+func (c *CIB) WriteTo(w io.Writer) (int64, error) {
+	if c.raw != nil {
+		n, err := w.Write(c.raw)
+		return int64(n), err
+	}
+	return c.doc.WriteTo(w)
+}
+
+// Query is the document as `cibadmin --query` would print it (PCM-061, lustre:395): what [CIB.WriteTo] writes.
+func (c *CIB) Query() ([]byte, error) {
+	var b bytes.Buffer
+	_, err := c.WriteTo(&b)
+	return b.Bytes(), err
+}
+
+// Clone is an independent copy.
+func (c *CIB) Clone() *CIB {
+	return &CIB{raw: c.raw, doc: c.doc.Copy()}
+}
+
+// String is a summary without any value, safe to log.
+func (c *CIB) String() string {
+	return fmt.Sprintf("CIB %s: %d nodes, %d resources, %d location constraints", c.Version(), len(c.Nodes()), len(c.Resources()), len(c.Locations()))
+}
+
+// GoString is String, so that no format verb prints the document.
+func (c *CIB) GoString() string { return c.String() }
+
+// Version is a CIB's place in the order of changes: the greater one wins when nodes join.
+type Version struct {
+	AdminEpoch, Epoch, NumUpdates int
+}
+
+// String is the version as Pacemaker logs it.
+func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.AdminEpoch, v.Epoch, v.NumUpdates) }
+
+// Version reads admin_epoch, epoch and num_updates; one that is absent or no number is 0, as Pacemaker takes it.
+func (c *CIB) Version() Version {
+	number := func(key string) int {
+		n, err := strconv.Atoi(c.doc.Root().SelectAttrValue(key, "0"))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return Version{number("admin_epoch"), number("epoch"), number("num_updates")}
+}
+
+// Attribute is an attribute of the <cib> element, such as validate-with, dc-uuid or have-quorum.
+func (c *CIB) Attribute(name string) (string, bool) {
+	if a := c.doc.Root().SelectAttr(name); a != nil {
+		return a.Value, true
+	}
+	return "", false
+}
+
+// section is a part of <configuration>, nil when there is none.
+func (c *CIB) section(name string) *etree.Element {
+	conf := c.doc.Root().SelectElement("configuration")
+	if conf == nil {
+		return nil
+	}
+	return conf.SelectElement(name)
+}
+
+// children are the element children of a part of <configuration>.
+func (c *CIB) children(section string) []*etree.Element {
+	e := c.section(section)
+	if e == nil {
+		return nil
+	}
+	return e.ChildElements()
+}
+
+// byID finds an element by its id anywhere in the document.
+func (c *CIB) byID(id string) *etree.Element {
+	c.indexOnce.Do(func() {
+		c.ids = make(map[string]*etree.Element)
+		c.index(c.doc.Root())
+	})
+	return c.ids[id]
+}
+
+func (c *CIB) index(e *etree.Element) {
+	// Under <status> ids are not unique among the sections (node_state ids are the nodes' own).
+	if e.Tag == "status" && e.Parent() == c.doc.Root() {
+		return
+	}
+	if id := e.SelectAttrValue("id", ""); id != "" && c.ids[id] == nil {
+		c.ids[id] = e
+	}
+	for _, child := range e.ChildElements() {
+		c.index(child)
+	}
+}

@@ -1,0 +1,239 @@
+package pacemaker
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// CorosyncConf is a corosync.conf, lossless: an unedited one prints byte for byte, an edit touches its own line only.
+type CorosyncConf struct {
+	Root *CorosyncSection // the file itself: a section without a name
+	name string
+	bom  bool
+}
+
+// CorosyncSection is a section. The same name may stand many times: each interface of a totem is one.
+type CorosyncSection struct {
+	Name  string
+	Line  int // of its opening brace; 0 for the file itself
+	items []corosyncItem
+	open  string // the line of the opening brace, as read
+	close string
+}
+
+// corosyncItem is one line: a key, a section, or a comment or blank line (all but raw empty).
+type corosyncItem struct {
+	raw     string // the line with its end; empty for a section
+	key     string
+	value   string
+	line    int
+	section *CorosyncSection
+}
+
+// ParseCorosyncConf reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
+// a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with the line that opened it.
+func ParseCorosyncConf(r io.Reader) (*CorosyncConf, error) {
+	name := srcerr.NameOf(r)
+	in := bufio.NewReader(r)
+	bom, _ := in.Peek(3) // a read error shows up again below
+	hasBOM := bytes.Equal(bom, []byte("\xef\xbb\xbf"))
+	data, err := srcerr.ReadText(srcerr.Named(name, in))
+	if err != nil {
+		return nil, err
+	}
+	p := corosyncParser{file: name}
+	conf := &CorosyncConf{Root: &CorosyncSection{}, name: name, bom: hasBOM}
+	p.stack = []*CorosyncSection{conf.Root}
+	for rest := string(data); rest != ""; {
+		line := rest
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			line = rest[:i+1]
+		}
+		rest = rest[len(line):]
+		p.line++
+		p.read(line)
+	}
+	for _, s := range p.stack[1:] {
+		p.errs = append(p.errs, srcerr.Errorf(name, s.Line, 1+indent(s.open), s.Name+" {", "the brace of section %s is not closed", s.Name))
+	}
+	switch len(p.errs) {
+	case 0:
+		return conf, nil
+	case 1:
+		return nil, p.errs[0]
+	}
+	return nil, p.errs
+}
+
+type corosyncParser struct {
+	file  string
+	line  int
+	stack []*CorosyncSection
+	errs  srcerr.List
+}
+
+func (p *corosyncParser) read(raw string) {
+	text := strings.TrimSpace(raw)
+	top := p.stack[len(p.stack)-1]
+	fail := func(format string, args ...any) {
+		near := text
+		if key, _, ok := strings.Cut(text, ":"); ok && SecretName(key) {
+			near = key
+		}
+		p.errs = append(p.errs, srcerr.Errorf(p.file, p.line, 1+indent(raw), near, format, args...))
+	}
+	switch {
+	case text == "" || text[0] == '#':
+		top.items = append(top.items, corosyncItem{raw: raw, line: p.line})
+	case strings.Contains(text, "{"):
+		i := strings.LastIndexByte(text, '{')
+		name := strings.TrimSpace(text[:i])
+		if text[i+1:] != "" {
+			fail("text after an opening brace")
+		}
+		if name == "" {
+			fail("an opening brace without a section name")
+		}
+		s := &CorosyncSection{Name: name, Line: p.line, open: raw}
+		top.items = append(top.items, corosyncItem{section: s, line: p.line})
+		p.stack = append(p.stack, s) // also after an error, so that the braces below fit
+	case strings.Contains(text, "}"):
+		if text != "}" {
+			fail("text beside a closing brace")
+		}
+		if len(p.stack) == 1 {
+			fail("a closing brace without an opening one")
+			return
+		}
+		top.close = raw
+		p.stack = p.stack[:len(p.stack)-1]
+	case strings.Contains(text, ":"):
+		key, value, _ := strings.Cut(text, ":")
+		key = strings.TrimSpace(key)
+		if key == "" {
+			fail("a value without a key")
+		}
+		top.items = append(top.items, corosyncItem{raw: raw, key: key, value: strings.TrimSpace(value), line: p.line})
+	default:
+		fail("neither a section, nor a key and value, nor a comment")
+	}
+}
+
+func indent(raw string) int { return len(raw) - len(strings.TrimLeft(raw, " \t\r\n\v\f")) }
+
+// WriteTo writes the file: byte for byte as it was read where it was not edited.
+func (c *CorosyncConf) WriteTo(w io.Writer) (int64, error) {
+	var b strings.Builder
+	if c.bom {
+		b.WriteString("\xef\xbb\xbf")
+	}
+	c.Root.write(&b)
+	n, err := io.WriteString(w, b.String())
+	return int64(n), err
+}
+
+func (s *CorosyncSection) write(b *strings.Builder) {
+	b.WriteString(s.open)
+	for _, item := range s.items {
+		if item.section != nil {
+			item.section.write(b)
+		} else {
+			b.WriteString(item.raw)
+		}
+	}
+	b.WriteString(s.close)
+}
+
+// Sections are the sections of this name directly inside, in order; all of them when name is empty.
+func (s *CorosyncSection) Sections(name string) []*CorosyncSection {
+	var all []*CorosyncSection
+	for _, item := range s.items {
+		if item.section != nil && (name == "" || item.section.Name == name) {
+			all = append(all, item.section)
+		}
+	}
+	return all
+}
+
+// Get is the value of a key; the last one when it stands twice, as in corosync.
+func (s *CorosyncSection) Get(key string) (string, bool) {
+	if item := s.find(key); item != nil {
+		return item.value, true
+	}
+	return "", false
+}
+
+func (s *CorosyncSection) find(key string) *corosyncItem {
+	for i := len(s.items) - 1; i >= 0; i-- {
+		if s.items[i].section == nil && s.items[i].key == key {
+			return &s.items[i]
+		}
+	}
+	return nil
+}
+
+// Keys are the keys directly inside, in order, each once. String and JSON of a pair mask a secret.
+func (s *CorosyncSection) Keys() []NVPair {
+	var pairs []NVPair
+	seen := make(map[string]bool)
+	for _, item := range s.items {
+		if item.key != "" && !seen[item.key] {
+			seen[item.key] = true
+			value, _ := s.Get(item.key)
+			pairs = append(pairs, NVPair{Name: item.key, Value: value})
+		}
+	}
+	return pairs
+}
+
+// Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value that the file
+// could not hold is an error.
+func (s *CorosyncSection) Set(key, value string) error {
+	if key == "" || strings.ContainsAny(key, ":{}\r\n") || key[0] == '#' || strings.ContainsAny(value, "{}\r\n") ||
+		strings.TrimSpace(key) != key || strings.TrimSpace(value) != value {
+		return fmt.Errorf("corosync.conf cannot hold the key %q with such a value", key)
+	}
+	if item := s.find(key); item != nil {
+		item.raw = replaceValue(item.raw, value)
+		item.value = value
+		return nil
+	}
+	at, prefix, end := 0, strings.Repeat("\t", s.depthHint()), "\n"
+	for i, item := range s.items {
+		if item.key != "" {
+			at, prefix = i+1, item.raw[:indent(item.raw)]
+			if strings.HasSuffix(item.raw, "\r\n") {
+				end = "\r\n"
+			}
+		}
+	}
+	if at > 0 && !strings.HasSuffix(s.items[at-1].raw, "\n") {
+		s.items[at-1].raw += end
+	}
+	item := corosyncItem{raw: prefix + key + ": " + value + end, key: key, value: value}
+	s.items = append(s.items[:at], append([]corosyncItem{item}, s.items[at:]...)...)
+	return nil
+}
+
+func (s *CorosyncSection) depthHint() int {
+	if s.Name == "" {
+		return 0
+	}
+	return 1 + strings.Count(s.open[:indent(s.open)], "\t")
+}
+
+// replaceValue keeps what stands around the value: the indentation, the blank after the colon, the line end.
+func replaceValue(raw, value string) string {
+	colon := strings.IndexByte(raw, ':') + 1
+	body := strings.TrimRight(raw, " \t\r\n\v\f")
+	start := colon + indent(raw[colon:])
+	if start >= len(body) { // there was no value
+		return raw[:colon] + " " + value + raw[max(colon, len(body)):]
+	}
+	return raw[:start] + value + raw[len(body):]
+}

@@ -1,0 +1,253 @@
+package pacemaker
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/xml"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// corpus is the directory of real inputs; tests that need it are skipped without it.
+func corpus(t testing.TB, elem ...string) string {
+	t.Helper()
+	dir := os.Getenv("EVENKEEL_CORPUS")
+	if dir == "" {
+		t.Skip("EVENKEEL_CORPUS is not set: the corpus of real files is not read")
+	}
+	return filepath.Join(append([]string{dir}, elem...)...)
+}
+
+func filesUnder(t testing.TB, dir, suffix string) []string {
+	t.Helper()
+	var files []string
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, suffix) {
+			files = append(files, path)
+		}
+		return err
+	}))
+	require.NotEmpty(t, files)
+	return files
+}
+
+// manifest is the last column of the corpus's list, by path: what another reader said of the file.
+func manifest(t testing.TB) map[string]string {
+	t.Helper()
+	f, err := os.Open(corpus(t, "cluster", "MANIFEST.tsv"))
+	require.NoError(t, err)
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, -1
+	rows, err := r.ReadAll()
+	require.NoError(t, err)
+	oracle := make(map[string]string)
+	for _, row := range rows[1:] {
+		oracle[row[0]] = row[len(row)-1]
+	}
+	return oracle
+}
+
+// PCM-001: every CIB of the corpus parses and prints byte for byte; those whose root is another element are refused with their place.
+func TestCorpusCIBs(t *testing.T) {
+	oracle := manifest(t)
+	parsed, refused := 0, 0
+	for _, dir := range []string{corpus(t, "cluster", "cib"), corpus(t, "iml", "cib"), corpus(t, "simulated"), corpus(t, "pcs")} {
+		for _, path := range filesUnder(t, dir, ".xml") {
+			if strings.HasSuffix(path, "crm_mon.xml") {
+				continue
+			}
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			f, err := os.Open(path)
+			require.NoError(t, err)
+			cib, err := ParseCIB(f)
+			require.NoError(t, f.Close())
+			if root := rootTag(data); root != "cib" {
+				var parseErr *ParseError
+				require.ErrorAs(t, err, &parseErr, path)
+				require.Equal(t, path, parseErr.File)
+				require.Positive(t, parseErr.Line)
+				refused++
+				continue
+			}
+			require.NoError(t, err)
+			parsed++
+			var out bytes.Buffer
+			_, err = cib.WriteTo(&out)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(data, out.Bytes()), "%s does not print as it was read", path)
+
+			// An edit that changes nothing keeps the meaning, through print and read.
+			edited := cib.Clone()
+			edited.edit()
+			text, err := edited.Query()
+			require.NoError(t, err)
+			again, err := ParseCIB(bytes.NewReader(text))
+			require.NoError(t, err, path)
+			require.Empty(t, Diff(cib, again), path)
+			set := infoset(cib.doc.Root())
+			require.True(t, slices.Equal(set, infoset(again.doc.Root())), "%s does not keep its information set", path)
+			require.True(t, slices.Equal(standardInfoset(t, data), blankAttributes(set)), "%s reads otherwise than with encoding/xml", path)
+		}
+	}
+	require.NotEmpty(t, oracle)
+	t.Logf("%d CIBs parsed, %d refused", parsed, refused)
+	require.Greater(t, parsed, 1200)
+}
+
+// rootTag is the root element as encoding/xml sees it.
+func rootTag(data []byte) string {
+	d := xml.NewDecoder(bytes.NewReader(data))
+	for {
+		switch t, err := d.Token(); e := t.(type) {
+		case xml.StartElement:
+			return e.Name.Local
+		default:
+			if err != nil {
+				return ""
+			}
+		}
+	}
+}
+
+// PCM-010: corosync.conf of every release reads as pcs reads it, and prints byte for byte.
+func TestCorpusCorosync(t *testing.T) {
+	oracle := manifest(t)
+	parsed, refused := 0, 0
+	for _, dir := range []string{corpus(t, "cluster", "corosync"), corpus(t, "iml", "corosync")} {
+		for _, path := range filesUnder(t, dir, "") {
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			conf, err := ParseCorosyncConf(bytes.NewReader(data))
+			verdict := oracle["corosync/"+filepath.Base(path)]
+			if strings.HasPrefix(verdict, "pcs_parse=") && verdict != "pcs_parse=ok" {
+				require.Error(t, err, "%s: %s", path, verdict)
+				refused++
+				continue
+			}
+			require.NoError(t, err, "%s: %s", path, verdict)
+			var out bytes.Buffer
+			_, err = conf.WriteTo(&out)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(data, out.Bytes()), "%s does not print as it was read", path)
+			parsed++
+		}
+	}
+	t.Logf("%d corosync.confs parsed, %d refused, all as pcs does", parsed, refused)
+}
+
+// Every crm_mon answer of the corpus reads, and the answers of other tools are told apart from a cluster without nodes.
+func TestCorpusStatus(t *testing.T) {
+	parsed, other := 0, 0
+	for _, dir := range []string{corpus(t, "cluster", "crm_mon"), corpus(t, "simulated")} {
+		for _, path := range filesUnder(t, dir, ".xml") {
+			if strings.HasSuffix(path, "cib.xml") {
+				continue
+			}
+			f, err := os.Open(path)
+			require.NoError(t, err)
+			status, err := ParseStatus(f)
+			require.NoError(t, f.Close())
+			var statusErr *StatusError
+			if errors.As(err, &statusErr) {
+				other++
+				continue
+			}
+			require.NoError(t, err, path)
+			require.NotEmpty(t, append(len2(status.Nodes), len2(status.Resources)...), path)
+			parsed++
+		}
+	}
+	t.Logf("%d crm_mon answers parsed, %d answers of other tools", parsed, other)
+	require.Greater(t, parsed, 50)
+}
+
+func len2[T any](s []T) []int {
+	if len(s) == 0 {
+		return nil
+	}
+	return []int{len(s)}
+}
+
+// PCM-034: the rows in the text of crm_mon, of both generations of Pacemaker.
+func TestCorpusRows(t *testing.T) {
+	rows := 0
+	for _, path := range filesUnder(t, corpus(t, "simulated"), "crm_mon.txt") {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		_, list, found := strings.Cut(string(data), "Full List of Resources:\n")
+		require.True(t, found, path)
+		list, _, _ = strings.Cut(list, "\n\n")
+		got, err := ParseResourceRows(strings.NewReader(list))
+		require.NoError(t, err, path)
+		require.Len(t, got, 3)
+		rows += len(got)
+	}
+	t.Logf("%d rows", rows)
+}
+
+// PCM-011, PCM-029, PCM-045, H12: the guide's own awk scripts, run on the same files, say the same, but for what this package does
+// better on purpose: names are fully qualified, and the agent comes last.
+func TestSameAsTheGuidesScripts(t *testing.T) {
+	opts := guideOptions(t)
+	plan, err := Rebuild(readCIB(t, imlCIB), readConf(t), opts)
+	require.NoError(t, err)
+	script := func(name string) string {
+		data, err := os.ReadFile(corpus(t, "seed-awk", name))
+		require.NoError(t, err)
+		return strings.ReplaceAll(string(data), "\\\n", "")
+	}
+	sorted := func(words []string) []string { slices.Sort(words); return words }
+
+	require.Equal(t, sorted(strings.Fields(script("out.iml-v2.4.2.7RC1-rendered.txt"))), sorted(slices.Clone(plan.Setup[1].Argv)))
+
+	var resources []string
+	for _, line := range strings.Split(script("out.resource-0.9.152.txt"), "\n") {
+		if line != "" {
+			resources = append(resources, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	require.Equal(t, resources, lines(plan.Resources))
+
+	want := sorted(strings.Fields(script("out.property-0.9.152-short-nodenames.txt")))
+	var got []string
+	for i, o := range plan.Fencing {
+		argv := o.Argv
+		if i%2 == 1 { // the agent's own command repeats the words in front
+			argv = argv[5:]
+		}
+		for _, arg := range argv {
+			got = append(got, strings.TrimSuffix(arg, ".lfs.intl"))
+		}
+	}
+	require.Equal(t, want, sorted(got))
+}
+
+// PCM-021 to PCM-025, PCM-030: the list is what real pcs 0.9.152 took, command by command.
+func TestSameAsTheRebuildByRealPcs(t *testing.T) {
+	opts := guideOptions(t)
+	opts.PlainConstraints = true
+	plan, err := Rebuild(readCIB(t, imlCIB), readConf(t), opts)
+	require.NoError(t, err)
+	data, err := os.ReadFile(corpus(t, "pcs", "0.9.152", "rebuild-two-nodes", "transcript.txt"))
+	require.NoError(t, err)
+	var ran []string
+	for line := range strings.Lines(string(data)) {
+		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ "); ok && !strings.Contains(command, "--node") {
+			ran = append(ran, strings.TrimSuffix(command, " --force")) // the agents are not installed where it ran
+		}
+	}
+	var listed []string
+	for _, s := range plan.Sections()[1:7] {
+		listed = append(listed, lines(s.Operations)...)
+	}
+	require.Equal(t, ran, listed)
+}

@@ -1,0 +1,144 @@
+package pacemaker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Difference is one thing that two CIBs mean differently. A secret is masked in Old and New as well, so a Difference never holds one.
+type Difference struct {
+	Kind    string // property, resource default, node, resource, location constraint …
+	Subject string // which one: "MGS → ct6-mds2", "ct6-mds1"
+	Field   string // what of it: "score", "attribute 0_fence_plug"; empty for the thing itself
+	InOld   bool
+	InNew   bool
+	Old     string // empty when it is not in the old one, or when the thing itself comes or goes
+	New     string
+}
+
+// String is one sentence, such as "location constraint MGS → ct6-mds2: score 10 is gone".
+func (d Difference) String() string {
+	head := d.Kind + " " + d.Subject
+	if d.Field == "" && d.Old == "" && d.New == "" && d.InOld != d.InNew {
+		return head + " " + d.verb()
+	}
+	if d.Field != "" {
+		head += ": " + d.Field
+	} else {
+		head += ":"
+	}
+	switch {
+	case d.InOld && d.InNew && d.Old == d.New:
+		return head + " differs"
+	case d.InOld && d.InNew:
+		return fmt.Sprintf("%s was %s, is now %s", head, word(d.Old), word(d.New))
+	case d.InOld:
+		return fmt.Sprintf("%s %s %s", head, word(d.Old), d.verb())
+	}
+	return fmt.Sprintf("%s %s %s", head, word(d.New), d.verb())
+}
+
+func (d Difference) verb() string {
+	if d.InOld {
+		return "is gone"
+	}
+	return "is new"
+}
+
+// word quotes what a sentence could swallow.
+func word(s string) string {
+	if s == "" || strings.ContainsAny(s, " \t\r\n\"") && !strings.HasPrefix(s, "(") {
+		return fmt.Sprintf("%q", s)
+	}
+	return s
+}
+
+// DiffOption changes what Diff compares.
+type DiffOption func(*diffOptions)
+
+type diffOptions struct {
+	names    NodeNames
+	ids      bool
+	expected []Expectation
+}
+
+// RenameNodes compares the CIBs after renaming nodes, in both of them: short names to fully qualified ones (H12).
+func RenameNodes(names map[string]string) DiffOption {
+	return func(o *diffOptions) { o.names = names }
+}
+
+// ManagedIDs compares the ids of location constraints too: Pacemaker does not care for them, IML does (H9).
+func ManagedIDs() DiffOption { return func(o *diffOptions) { o.ids = true } }
+
+// Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like.
+func Expect(expected ...Expectation) DiffOption {
+	return func(o *diffOptions) { o.expected = append(o.expected, expected...) }
+}
+
+// Diff tells what two CIBs mean differently, in the order of the sections. It compares what Pacemaker acts on: see [Insignificant] for
+// what it passes over, and why. Two CIBs without a difference are the same configuration.
+func Diff(old, new *CIB, opts ...DiffOption) []Difference {
+	var o diffOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	a, b := factsOf(old, o), factsOf(new, o)
+	var all []Difference
+	for _, f := range a.list {
+		g, both := b.byKey[f.key]
+		switch {
+		case both && f.same == g.same:
+		case both:
+			all = append(all, difference(f, &g))
+		case f.owner == "" || b.owners[f.owner]:
+			all = append(all, difference(f, nil))
+		}
+	}
+	for _, g := range b.list {
+		if _, both := a.byKey[g.key]; !both && (g.owner == "" || a.owners[g.owner]) {
+			d := difference(g, nil)
+			d.InOld, d.InNew, d.Old, d.New = false, true, "", d.Old
+			all = append(all, d)
+		}
+	}
+	all = slices.DeleteFunc(all, func(d Difference) bool {
+		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.matches(d) })
+	})
+	slices.SortStableFunc(all, func(x, y Difference) int {
+		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))
+	})
+	return all
+}
+
+func difference(f fact, now *fact) Difference {
+	d := Difference{Kind: f.kind, Subject: f.subject, Field: f.field, InOld: true, Old: f.shown}
+	if now != nil {
+		d.InNew, d.New = true, now.shown
+	}
+	return d
+}
+
+// Insignificance is something that Diff passes over.
+type Insignificance struct {
+	What string
+	Why  string
+}
+
+// Insignificant is the table of what Diff does not report.
+func Insignificant() []Insignificance {
+	return []Insignificance{
+		{"admin_epoch, epoch, num_updates", "they count changes, they are none"},
+		{"cib-last-written, update-origin, update-client, update-user, request and write times", "they say who wrote last"},
+		{"dc-uuid, have-quorum, no-quorum-panic and the status section", "they are the state of the moment"},
+		{"crm_feature_set, validate-with", "the version of the schema follows Pacemaker's version"},
+		{"node ids, and node types normal and member", "EL6 uses the name, corosync 2 a number; both types mean the same"},
+		{"ids of sets, pairs, operations, rules and constraints", "Pacemaker does not act on them; see ManagedIDs for IML"},
+		{"the order of pairs, operations and constraints, comments, white space", "they mean nothing"},
+		{"how pairs of sets without a rule are divided", "only the effective value counts"},
+		{"target-role=Started", "it is the default, and enabling a resource removes it"},
+		{"the spelling of a time: 60, 60s, PT1M", "they are the same time"},
+		{"empty sets and sections", "they hold nothing"},
+	}
+}

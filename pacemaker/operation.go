@@ -1,0 +1,90 @@
+package pacemaker
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+)
+
+// Operation is one command on one node, as data. Argv and Stdin hold secrets in clear; String, GoString and JSON mask them.
+type Operation struct {
+	Name   string    // what it is, unique in a plan: "create MGS_32834e"
+	Node   string    // the node it runs on, by its fully qualified name; empty when any node of the cluster will do
+	Argv   []string  // never a shell line: a value with a blank or a $ is one argument (H13)
+	Secret []int     // the indexes in Argv that hold a secret
+	Stdin  string    // what the command reads
+	Hidden bool      // Stdin holds a secret
+	Asks   string    // what the command asks for on standard input and the caller has to give, such as the hacluster password
+	Effect op.Effect // what it does to the cluster
+	Repeat op.Repeat // whether it may run again when nobody knows if it ran
+	Ref    string    // the place in the guide, such as lustre:988
+	Why    string    // a remark for the reviewer; may be empty
+}
+
+// Masked is Argv with secrets masked: in name=value the name stays.
+func (o Operation) Masked() []string {
+	argv := slices.Clone(o.Argv)
+	for _, i := range o.Secret {
+		if i < 0 || i >= len(argv) {
+			continue
+		}
+		if name, _, ok := strings.Cut(argv[i], "="); ok && SecretName(name) {
+			argv[i] = name + "=" + Redacted
+		} else {
+			argv[i] = Redacted
+		}
+	}
+	return argv
+}
+
+// String is the command as one shell line for a reader, secrets masked. To run it, take Argv.
+func (o Operation) String() string {
+	words := o.Masked()
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	line := strings.Join(words, " ")
+	if o.Stdin != "" {
+		text := o.Stdin
+		if o.Hidden {
+			text = Redacted
+		}
+		line += " <<< " + shellWord(text)
+	}
+	return line
+}
+
+// GoString is String, so that %#v prints no secret.
+func (o Operation) GoString() string { return o.String() }
+
+// MarshalJSON writes the operation for a report, secrets masked.
+func (o Operation) MarshalJSON() ([]byte, error) {
+	stdin := o.Stdin
+	if o.Hidden && stdin != "" {
+		stdin = Redacted
+	}
+	return json.Marshal(struct {
+		Name   string    `json:"name"`
+		Node   string    `json:"node,omitempty"`
+		Argv   []string  `json:"argv"`
+		Stdin  string    `json:"stdin,omitempty"`
+		Asks   string    `json:"asks,omitempty"`
+		Effect op.Effect `json:"effect"`
+		Repeat op.Repeat `json:"repeat"`
+		Ref    string    `json:"ref,omitempty"`
+		Why    string    `json:"why,omitempty"`
+	}{o.Name, o.Node, o.Masked(), stdin, o.Asks, o.Effect, o.Repeat, o.Ref, o.Why})
+}
+
+// shellWord quotes a word where a shell would take it apart.
+func shellWord(w string) string {
+	plain := w != "" && !strings.ContainsFunc(w, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/@%[]", r)
+	})
+	if plain {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'"'"'`) + "'"
+}

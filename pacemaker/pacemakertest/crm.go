@@ -1,0 +1,434 @@
+package pacemakertest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// notConnected is the status of Pacemaker 1.1's programs when the cluster does not run (ENOTCONN).
+const notConnected = 107
+
+func runCrmMon(c *simhost.Call) int {
+	s := newSession(c)
+	asXML := false
+	for _, a := range c.Args {
+		switch a {
+		case "-X", "--as-xml":
+			asXML = true
+		case "-1", "-r", "-1r", "-n", "-A", "--one-shot", "--inactive":
+		default:
+			return c.Fail(1, "crm_mon: unrecognized option '%s' (--output-as came with Pacemaker 2.0.3)", a)
+		}
+	}
+	if !s.node.up {
+		return c.Fail(notConnected, "Connection to cluster failed: %v", errNotRunning)
+	}
+	if asXML {
+		return s.monitorXML()
+	}
+	s.monitorText()
+	return 0
+}
+
+func (s *session) stackName() string {
+	if s.node.conf.el6 {
+		return "classic openais (with plugin)"
+	}
+	return "corosync"
+}
+
+func (s *session) monitorText() {
+	s.Printf("Stack: %s\n", s.stackName())
+	if members := s.members(); s.node.ready && len(members) > 0 {
+		quorum := map[bool]string{true: "with", false: "WITHOUT"}[s.stack.quorate(s.State, s.node)]
+		s.Printf("Current DC: %s (version %s) - partition %s quorum\n", s.stack.uname(s.State, members[0]), s.node.doc.property("dc-version"), quorum)
+	} else {
+		s.Printf("Current DC: NONE\n")
+	}
+	s.Printf("Last updated: %s\n%d nodes and %d resources configured\n\n", s.Now().UTC().Format("Mon Jan _2 15:04:05 2006"), len(s.node.doc.nodes), len(s.node.doc.primitives))
+	if s.node.doc.flag("maintenance-mode", false) {
+		s.Printf("              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, stop or recover services\n\n")
+	}
+	for _, state := range []string{"UNCLEAN (offline)", "pending", "standby"} {
+		for _, n := range s.nodeNames(state) {
+			s.Printf("Node %s: %s\n", n, state)
+		}
+	}
+	for _, state := range []string{"Online", "OFFLINE"} {
+		if names := s.nodeNames(state); len(names) > 0 {
+			s.Printf("%s: [ %s ]\n", state, strings.Join(names, " "))
+		}
+	}
+	s.Printf("\nFull list of resources:\n\n")
+	for _, r := range s.node.doc.primitives {
+		s.Printf(" %s\n", s.row(s.node.doc, r))
+	}
+}
+
+// monitorXML is `crm_mon --as-xml` of Pacemaker 1.1.
+func (s *session) monitorXML() int {
+	doc := etree.NewDocument()
+	doc.WriteSettings.CanonicalAttrVal = true
+	doc.CreateProcInst("xml", `version="1.0"`)
+	root := element(&doc.Element, "crm_mon", "version", "1.1.15")
+	d, members := s.node.doc, s.members()
+	summary := element(root, "summary")
+	element(summary, "stack", "type", s.stackName())
+	if len(members) > 0 {
+		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name", s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]), "with_quorum", strconv.FormatBool(s.stack.quorate(s.State, s.node)))
+	} else {
+		element(summary, "current_dc", "present", "false")
+	}
+	element(summary, "last_update", "time", s.Now().UTC().Format("Mon Jan _2 15:04:05 2006"))
+	element(summary, "nodes_configured", "number", strconv.Itoa(len(d.nodes)), "expected_votes", "unknown")
+	element(summary, "resources_configured", "number", strconv.Itoa(len(d.primitives)))
+	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)), "symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
+		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode", strconv.FormatBool(d.flag("maintenance-mode", false)))
+	var unclean []string
+	if len(members) > 0 {
+		for _, n := range s.stack.unclean(s.State, members) {
+			unclean = append(unclean, n.Uname)
+		}
+	}
+	nodes := element(root, "nodes")
+	for _, n := range d.nodes {
+		m := s.peer(n.Uname)
+		running := 0
+		if m != nil {
+			running = len(m.active)
+		}
+		element(nodes, "node", "name", n.Uname, "id", n.ID, "online", strconv.FormatBool(m != nil && m.ready), "standby", strconv.FormatBool(d.nodeFlag(n.Uname, "standby")), "standby_onfail", "false",
+			"maintenance", strconv.FormatBool(d.nodeFlag(n.Uname, "maintenance")), "pending", strconv.FormatBool(m != nil && !m.ready), "unclean", strconv.FormatBool(slices.Contains(unclean, n.Uname)),
+			"shutdown", strconv.FormatBool(m != nil && m.leaving), "expected_up", strconv.FormatBool(m != nil), "is_dc", strconv.FormatBool(len(members) > 0 && m == members[0]), "resources_running", strconv.Itoa(running), "type", "member")
+	}
+	resources := element(root, "resources")
+	for _, p := range d.primitives {
+		s.resourceXML(resources, d, p)
+	}
+	attributes := element(root, "node_attributes")
+	for _, n := range d.nodes {
+		if s.peer(n.Uname) == nil {
+			continue
+		}
+		e := element(attributes, "node", "name", n.Uname)
+		for _, a := range n.Attributes.Effective() {
+			element(e, "attribute", "name", a.Name, "value", a.Value)
+		}
+	}
+	element(root, "node_history")
+	doc.Indent(4)
+	var buf bytes.Buffer
+	if _, err := doc.WriteTo(&buf); err != nil {
+		return s.Fail(1, "crm_mon: %v", err)
+	}
+	s.Out.Write(buf.Bytes())
+	return 0
+}
+
+func (s *session) resourceXML(list *etree.Element, d *document, p primitive) {
+	role := "Stopped"
+	var on []*node
+	for _, m := range s.members() {
+		for _, a := range m.active {
+			if a.primitive.id == p.id {
+				role = a.phase.String()
+				on = append(on, m)
+			}
+		}
+	}
+	agent := strings.Replace(p.agent, "ocf:", "ocf::", 1)
+	managed := p.managed && !d.flag("maintenance-mode", false)
+	e := element(list, "resource", "id", p.id, "resource_agent", agent, "role", role, "active", strconv.FormatBool(len(on) > 0), "orphaned", "false", "managed", strconv.FormatBool(managed),
+		"failed", "false", "failure_ignored", "false", "nodes_running_on", strconv.Itoa(len(on)))
+	if p.role != "" {
+		e.CreateAttr("target_role", p.role)
+	}
+	for _, m := range on {
+		element(e, "node", "name", s.stack.uname(s.State, m), "id", s.nodeID(m), "cached", "false")
+	}
+}
+
+func element(parent *etree.Element, tag string, pairs ...string) *etree.Element {
+	e := parent.CreateElement(tag)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		e.CreateAttr(pairs[i], pairs[i+1])
+	}
+	return e
+}
+
+func orDefault(value, absent string) string {
+	if value == "" {
+		return absent
+	}
+	return value
+}
+
+// runCrmNode knows -l (the nodes), -n (this node) and -R NODE --force (forget a node).
+func runCrmNode(c *simhost.Call) int {
+	s := newSession(c)
+	if !s.node.up {
+		return c.Fail(notConnected, "crm_node: %v", errNotRunning)
+	}
+	remove := ""
+	for i, a := range c.Args {
+		switch a {
+		case "-n", "--name":
+			c.Printf("%s\n", s.name())
+			return 0
+		case "-l", "--list":
+			for _, n := range s.node.doc.nodes {
+				state := "lost"
+				if s.peer(n.Uname) != nil {
+					state = "member"
+				}
+				c.Printf("%s %s %s\n", n.ID, n.Uname, state)
+			}
+			return 0
+		case "-R", "--remove":
+			if i+1 < len(c.Args) {
+				remove = c.Args[i+1]
+			}
+		}
+	}
+	switch {
+	case remove == "":
+		return c.Fail(1, "crm_node: unknown options")
+	case !slices.Contains(c.Args, "--force") && !slices.Contains(c.Args, "-f"):
+		return c.Fail(22, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, the --force flag is required in order to proceed.")
+	case s.peer(remove) != nil:
+		return c.Fail(22, "Node %s appears to be active. Remove it from the cluster first", remove)
+	}
+	if err := s.edit(func(cib *pacemaker.CIB) error { cib.RemoveNode(remove); return nil }); err != nil {
+		return c.Fail(1, "crm_node: %v", err)
+	}
+	return 0
+}
+
+// runCrmAttribute sets, prints or deletes one property or permanent node attribute.
+func runCrmAttribute(c *simhost.Call) int {
+	o := map[string]string{"type": "crm_config"}
+	short := map[string]string{"-t": "type", "-n": "name", "-v": "update", "-N": "node", "-G": "query", "-D": "delete", "-q": "quiet", "-Q": "quiet", "-l": "lifetime"}
+	for i := 0; i < len(c.Args); i++ {
+		name := short[c.Args[i]]
+		value, has := "", false
+		if name == "" && strings.HasPrefix(c.Args[i], "--") {
+			name, value, has = strings.Cut(c.Args[i][2:], "=")
+		}
+		switch name {
+		case "query", "delete", "quiet":
+		case "type", "name", "update", "node", "lifetime", "attr-name", "attr-value":
+			if !has {
+				if i++; i >= len(c.Args) {
+					return c.Fail(22, "crm_attribute: missing value of %s", name)
+				}
+				value = c.Args[i]
+			}
+		default:
+			return c.Fail(22, "crm_attribute: unknown option %s", c.Args[i])
+		}
+		o[map[string]string{"attr-name": "name", "attr-value": "update"}[name]+name] = value
+	}
+	if _, quiet := o["quiet"]; !quiet && o["name"] == "" {
+		return c.Fail(22, "crm_attribute: no name given")
+	}
+	return newSession(c).attribute(o)
+}
+
+// attribute does what crm_attribute was asked for.
+func (s *session) attribute(o map[string]string) int {
+	name, node := o["name"], o["node"]
+	ofNode := o["type"] == "nodes" || node != ""
+	if ofNode && node == "" {
+		node = s.name()
+	}
+	d, err := s.document()
+	if err != nil {
+		return s.Fail(notConnected, "Error connecting to the CIB: %v", err)
+	}
+	if _, known := d.node(node); ofNode && !known {
+		return s.Fail(6, "crm_attribute: Could not map name=%s to a UUID", node)
+	}
+	_, query := o["query"]
+	_, remove := o["delete"]
+	value, update := o["update"]
+	switch {
+	case query:
+		v, ok := d.cib.Property(name)
+		if ofNode {
+			n, _ := d.node(node)
+			v, ok = n.Attributes.Get(name)
+		}
+		if !ok {
+			return s.Fail(6, "Error performing operation: No such device or address")
+		}
+		if _, quiet := o["quiet"]; quiet {
+			s.Printf("%s\n", v)
+		} else {
+			s.Printf("scope=%s  name=%s value=%s\n", o["type"], name, v)
+		}
+		return 0
+	case !remove && !update:
+		return s.Fail(22, "crm_attribute: nothing to do")
+	}
+	err = s.edit(func(c *pacemaker.CIB) error {
+		switch {
+		case remove && ofNode:
+			c.RemoveNodeAttribute(node, name)
+		case remove:
+			c.RemoveProperty(name)
+		case ofNode:
+			return c.SetNodeAttribute(node, name, value)
+		default:
+			c.SetProperty(name, value)
+		}
+		return nil
+	})
+	if err != nil {
+		return s.Fail(62, "Error performing operation: %v", err)
+	}
+	return 0
+}
+
+func runCrmStandby(c *simhost.Call) int {
+	o := map[string]string{"type": "nodes", "name": "standby"}
+	for i := 0; i < len(c.Args); i++ {
+		switch a := c.Args[i]; a {
+		case "-G":
+			o["query"] = ""
+		case "-D":
+			o["delete"] = ""
+		case "-q", "-Q":
+			o["quiet"] = ""
+		case "-v", "-N", "-l":
+			if i++; i >= len(c.Args) {
+				return c.Fail(22, "crm_standby: missing value of %s", a)
+			}
+			o[map[string]string{"-v": "update", "-N": "node", "-l": "lifetime"}[a]] = c.Args[i]
+		default:
+			return c.Fail(22, "crm_standby: unknown option %s", a)
+		}
+	}
+	return newSession(c).attribute(o)
+}
+
+// runCrmResource knows --wait, --locate, --cleanup and --list.
+func runCrmResource(c *simhost.Call) int {
+	s := newSession(c)
+	if !s.node.up {
+		return c.Fail(notConnected, "Error connecting to the CIB manager: %v", errNotRunning)
+	}
+	resource, verb := "", ""
+	for i, a := range c.Args {
+		switch a {
+		case "-r", "--resource":
+			if i+1 < len(c.Args) {
+				resource = c.Args[i+1]
+			}
+		case "-W", "--locate":
+			verb = "locate"
+		case "-C", "--cleanup", "-P":
+			verb = "cleanup"
+		case "-L", "--list":
+			verb = "list"
+		case "--wait":
+			verb = "wait"
+		}
+	}
+	switch verb {
+	case "wait":
+		if !s.Until(ShutdownTime, func() bool { return s.node.ready && s.stack.settled(s.State, s.node) }) {
+			return c.Fail(62, "Error performing operation: Timer expired")
+		}
+	case "list":
+		for _, p := range s.node.doc.primitives {
+			c.Printf(" %s\n", s.row(s.node.doc, p))
+		}
+	case "cleanup":
+		p := &pcs{session: s}
+		if resource != "" {
+			p.words = []string{resource}
+		}
+		return p.cleanup()
+	case "locate":
+		if _, ok := s.node.doc.primitive(resource); !ok {
+			return c.Fail(6, "Error performing operation: No such device or address")
+		}
+		found := false
+		for _, m := range s.members() {
+			if slices.ContainsFunc(m.active, func(a active) bool { return a.primitive.id == resource }) {
+				c.Printf("resource %s is running on: %s\n", resource, s.stack.uname(s.State, m))
+				found = true
+			}
+		}
+		if !found {
+			c.Fail(0, "resource %s is NOT running", resource)
+		}
+	default:
+		return c.Fail(22, "crm_resource: unknown options")
+	}
+	return 0
+}
+
+// runStonithAdmin knows --history NODE: what this cluster fenced since its daemons started; '*' is every node.
+func runStonithAdmin(c *simhost.Call) int {
+	s := newSession(c)
+	if !s.node.up {
+		return c.Fail(notConnected, "Could not connect to fencer: %v", errNotRunning)
+	}
+	target := ""
+	for i, a := range c.Args {
+		if name, value, ok := strings.Cut(a, "="); ok && name == "--history" {
+			target = value
+		} else if (a == "--history" || a == "-H") && i+1 < len(c.Args) {
+			target = c.Args[i+1]
+		}
+	}
+	if target == "" {
+		return c.Fail(22, "stonith_admin: only --history NODE is simulated")
+	}
+	for _, f := range s.node.history {
+		if target == "*" || target == f.Target {
+			c.Printf("%s was able to reboot node %s on behalf of crmd.1234 from %s at %s\n", f.By, f.Target, f.By, f.Time.UTC().Format("Mon Jan _2 15:04:05 2006"))
+		}
+	}
+	return 0
+}
+
+// runCfgtool knows -s: the state of the rings.
+func runCfgtool(c *simhost.Call) int {
+	s := newSession(c)
+	id := s.node.conf
+	if id == nil {
+		return c.Fail(1, "Could not initialize corosync configuration API error 2")
+	}
+	if !slices.Contains(c.Args, "-s") {
+		return c.Fail(1, "corosync-cfgtool: only -s is simulated")
+	}
+	c.Printf("Printing ring status.\nLocal node ID %s\n", orDefault(numeric(id.nodeID(c.Host)), "16885952"))
+	for i, addr := range id.addr {
+		c.Printf("RING ID %d\n\tid\t= %s\n", i, addr)
+		if slices.Contains(s.stack.faulty, ring{c.Host.Name, i}) {
+			c.Printf("\tstatus\t= Marking ringid %d interface %s FAULTY\n", i, addr)
+		} else {
+			c.Printf("\tstatus\t= ring %d active with no faults\n", i)
+		}
+	}
+	return 0
+}
+
+func numeric(s string) string {
+	if _, err := strconv.Atoi(s); err != nil {
+		return ""
+	}
+	return s
+}
+
+var errNotUnique = errors.New("Name not unique on network") //nolint:revive,staticcheck // the words of cibadmin

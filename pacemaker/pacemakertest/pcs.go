@@ -1,0 +1,503 @@
+package pacemakertest
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// pcs is one run of pcs 0.9: its options taken out of its words.
+type pcs struct {
+	*session
+	words   []string
+	options map[string]string // --name value, or "" where it has none
+}
+
+// pcsValued are the options that take the next word as their value.
+var pcsValued = []string{
+	"--name", "--transport", "--rrpmode", "--token", "--fail_recv_const", "--token_coefficient", "--node", "--addr0", "--addr1", "--mcast0", "--mcast1", "--mcastport0", "--mcastport1", "--ttl0", "--ttl1",
+	"-u", "-p", "-f",
+}
+
+func runPcs(c *simhost.Call) int {
+	p := &pcs{session: newSession(c), options: map[string]string{}}
+	for i := 0; i < len(c.Args); i++ {
+		switch a := c.Args[i]; {
+		case slices.Contains(pcsValued, a):
+			if i++; i >= len(c.Args) {
+				return c.Fail(1, "option %s requires argument", a)
+			}
+			p.options[a] = c.Args[i]
+		case strings.HasPrefix(a, "--"):
+			name, value, _ := strings.Cut(a, "=")
+			if !slices.Contains(append([]string{"--force", "--all", "--start", "--enable", "--full", "--disabled", "--wait", "--local"}, pcsValued...), name) {
+				return c.Fail(1, "option %s not recognized", name)
+			}
+			p.options[name] = value
+		default:
+			p.words = append(p.words, a)
+		}
+	}
+	p.file = p.options["-f"]
+	return p.dispatch()
+}
+
+// has tells whether an option was given.
+func (p *pcs) has(name string) bool { _, ok := p.options[name]; return ok }
+
+// next takes the next word; empty when there is none.
+func (p *pcs) next() string {
+	if len(p.words) == 0 {
+		return ""
+	}
+	w := p.words[0]
+	p.words = p.words[1:]
+	return w
+}
+
+func (p *pcs) dispatch() int {
+	group, verb := p.next(), p.next()
+	run, ok := map[string]func() int{
+		"cluster auth": p.auth, "cluster setup": p.setup, "cluster start": p.start, "cluster stop": p.stop, "cluster enable": p.enable, "cluster disable": p.enable,
+		"cluster standby": p.standby, "cluster unstandby": p.standby, "cluster destroy": p.destroy, "cluster status": p.status, "cluster node": p.clusterNode,
+		"cluster cib": p.showCIB, "cluster cib-push": p.pushCIB,
+		"status ": p.status, "status resources": p.resources, "status nodes": p.status,
+		"property set": p.setProperty, "property unset": p.unsetProperty, "property show": p.showProperties, "property list": p.showProperties, "property ": p.showProperties,
+		"resource ": p.resources, "resource show": p.showResources, "resource create": p.createResource, "resource enable": p.enableResource, "resource disable": p.enableResource,
+		"resource defaults": p.defaults, "resource relocate": p.relocate, "resource cleanup": p.cleanup, "resource delete": p.deleteResource,
+		"constraint ": p.showConstraints, "constraint show": p.showConstraints, "constraint location": p.location, "constraint remove": p.removeConstraint,
+		"stonith create": p.createStonith, "stonith show": p.showStonith, "stonith ": p.showStonith,
+	}[group+" "+verb]
+	if !ok {
+		return p.Fail(1, "Usage: pcs [-f file] [-h] [commands]...\n(the simulated pcs does not know: %s %s)", group, verb)
+	}
+	p.Name = verb
+	return run()
+}
+
+// fail prints an error as pcs does.
+func (p *pcs) fail(err error, what string) int {
+	switch {
+	case errors.Is(err, errNotRunning):
+		return p.Fail(1, "Error: unable to get cib")
+	case errors.Is(err, errNoDC):
+		return p.Fail(1, "Error: %s\nCall cib_apply_diff failed (-62): %v", what, err)
+	}
+	return p.Fail(1, "Error: %v", err)
+}
+
+func (p *pcs) setProperty() int {
+	if node := p.options["--node"]; node != "" {
+		return p.setNodeAttributes(node)
+	}
+	if len(p.words) == 0 {
+		return p.Fail(1, "Usage: pcs property set ...")
+	}
+	err := p.edit(func(c *pacemaker.CIB) error {
+		for _, w := range p.words {
+			name, value, ok := strings.Cut(w, "=")
+			switch {
+			case !ok:
+				return errors.New("invalid property format: '" + w + "'")
+			case value == "":
+				c.RemoveProperty(name)
+			default:
+				c.SetProperty(name, value)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to set property")
+	}
+	return 0
+}
+
+// setNodeAttributes sets one attribute after the other, as pcs does: those before a failure stay set (H7).
+func (p *pcs) setNodeAttributes(node string) int {
+	for _, w := range p.words {
+		name, value, _ := strings.Cut(w, "=")
+		err := p.edit(func(c *pacemaker.CIB) error {
+			if value == "" {
+				c.RemoveNodeAttribute(node, name)
+				return nil
+			}
+			return c.SetNodeAttribute(node, name, value)
+		})
+		if errors.Is(err, pacemaker.ErrNotFound) {
+			return p.Fail(1, "Error: unable to set attribute %s\ncrm_attribute: Could not map name=%s to a UUID\n", name, node)
+		}
+		if err != nil {
+			return p.fail(err, "unable to set attribute "+name)
+		}
+	}
+	return 0
+}
+
+func (p *pcs) unsetProperty() int {
+	err := p.edit(func(c *pacemaker.CIB) error {
+		for _, w := range p.words {
+			if !c.RemoveProperty(w) && !p.has("--force") {
+				return errors.New("Cannot remove property '" + w + "', it is not present in property set 'cib-bootstrap-options'") //nolint:revive,staticcheck // pcs's words
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to unset property")
+	}
+	return 0
+}
+
+func (p *pcs) defaults() int {
+	d, err := p.document()
+	if err != nil {
+		return p.fail(err, "")
+	}
+	if len(p.words) == 0 {
+		pairs := d.cib.ResourceDefaults().Effective()
+		for _, pair := range pairs {
+			p.Printf("%s: %s\n", pair.Name, pair.Value)
+		}
+		if len(pairs) == 0 {
+			p.Printf("No defaults set\n")
+		}
+		return 0
+	}
+	err = p.edit(func(c *pacemaker.CIB) error {
+		for _, w := range p.words {
+			if name, value, _ := strings.Cut(w, "="); value == "" {
+				c.RemoveResourceDefault(name)
+			} else {
+				c.SetResourceDefault(name, value)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to set defaults")
+	}
+	return 0
+}
+
+// agentPath is the file of a resource or fence agent.
+func agentPath(r pacemaker.Resource) string {
+	if r.Class == "stonith" {
+		return "/usr/sbin/" + r.Type
+	}
+	return "/usr/lib/ocf/resource.d/" + r.Provider + "/" + r.Type
+}
+
+func (p *pcs) createResource() int {
+	id, agent := p.next(), p.next()
+	parts := strings.Split(agent, ":")
+	if len(parts) != 3 || parts[0] != "ocf" {
+		return p.Fail(1, "Error: Unable to create resource '%s', it is not installed on this system (use --force to override)", agent)
+	}
+	r := pacemaker.Resource{Kind: pacemaker.Primitive, ID: id, Class: parts[0], Provider: parts[1], Type: parts[2]}
+	if !p.Host.Exists(agentPath(r)) && !p.has("--force") {
+		return p.Fail(1, "Error: Unable to create resource '%s', it is not installed on this system (use --force to override)", agent)
+	}
+	return p.create(r)
+}
+
+func (p *pcs) createStonith() int {
+	r := pacemaker.Resource{Kind: pacemaker.Primitive, ID: p.next(), Class: "stonith", Type: p.next()}
+	if !p.Host.Exists(agentPath(r)) {
+		if !p.has("--force") {
+			return p.Fail(1, "Error: Agent '%s' not found, use --force to override", r.Type)
+		}
+		p.Printf("Warning: Agent '%s' not found\n", r.Type)
+	}
+	return p.create(r)
+}
+
+// create reads parameters, "op" and "meta", and adds the primitive as pcs 0.9 does.
+func (p *pcs) create(r pacemaker.Resource) int {
+	const instance, operation, meta = 0, 1, 2
+	where := instance
+	var params, metas []pacemaker.NVPair
+	for _, w := range p.words {
+		name, value, pair := strings.Cut(w, "=")
+		switch {
+		case w == "op":
+			where = operation
+		case w == "meta":
+			where = meta
+		case where == operation && !pair:
+			r.Operations = append(r.Operations, pacemaker.Op{Name: w})
+		case !pair || where == operation && len(r.Operations) == 0:
+			return p.Fail(1, "Error: missing value of '%s' option", w)
+		case where == operation:
+			setOption(&r.Operations[len(r.Operations)-1], name, value)
+		case where == meta:
+			metas = append(metas, pacemaker.NVPair{Name: name, Value: value})
+		default:
+			params = append(params, pacemaker.NVPair{Name: name, Value: value})
+		}
+	}
+	if p.has("--disabled") {
+		metas = append(metas, pacemaker.NVPair{Name: "target-role", Value: "Stopped"})
+	}
+	if len(params) > 0 || r.Class == "stonith" {
+		r.Instance = pacemaker.AttributeSets{{Pairs: params}}
+	}
+	if len(metas) > 0 {
+		r.Meta = pacemaker.AttributeSets{{Pairs: metas}}
+	}
+	if !slices.ContainsFunc(r.Operations, func(o pacemaker.Op) bool { return o.Name == "monitor" }) {
+		r.Operations = append(r.Operations, pacemaker.Op{Name: "monitor", Interval: "60s"})
+	}
+	err := p.edit(func(c *pacemaker.CIB) error { return c.AddPrimitive(r) })
+	if errors.Is(err, pacemaker.ErrExists) {
+		return p.Fail(1, "Error: unable to create resource/fence device '%s', '%s' already exists on this system", r.ID, r.ID)
+	}
+	if err != nil {
+		return p.fail(err, "unable to create resource")
+	}
+	return 0
+}
+
+func setOption(o *pacemaker.Op, name, value string) {
+	switch name {
+	case "interval":
+		o.Interval = value
+	case "timeout":
+		o.Timeout = value
+	default:
+		o.Other = append(o.Other, pacemaker.NVPair{Name: name, Value: value})
+	}
+}
+
+func (p *pcs) enableResource() int {
+	if len(p.words) == 0 {
+		return p.Fail(1, "Error: You must specify a resource to %s", p.Name)
+	}
+	for _, id := range p.words {
+		err := p.edit(func(c *pacemaker.CIB) error {
+			if _, ok := c.Resource(id); !ok {
+				return errors.New("unable to find a resource/clone/master/group: " + id)
+			}
+			if p.Name == "enable" {
+				c.RemoveMeta(id, "target-role")
+				return nil
+			}
+			return c.SetMeta(id, "target-role", "Stopped")
+		})
+		if err != nil {
+			return p.fail(err, "unable to "+p.Name+" "+id)
+		}
+	}
+	return p.wait()
+}
+
+// wait is --wait: until the cluster has nothing under way.
+func (p *pcs) wait() int {
+	if p.has("--wait") && p.file == "" && !p.Until(ShutdownTime, func() bool { return p.stack.settled(p.State, p.node) }) {
+		return p.Fail(1, "Error: waiting timeout")
+	}
+	return 0
+}
+
+func (p *pcs) deleteResource() int {
+	id := p.next()
+	err := p.edit(func(c *pacemaker.CIB) error {
+		if !c.RemoveResource(id) {
+			return errors.New("Resource '" + id + "' does not exist.") //nolint:revive,staticcheck // pcs's words
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to delete "+id)
+	}
+	return 0
+}
+
+func (p *pcs) cleanup() int {
+	if !p.node.ready {
+		return p.fail(errNotRunning, "")
+	}
+	for _, m := range p.members() {
+		m.failed = slices.DeleteFunc(slices.Clone(m.failed), func(id string) bool { return len(p.words) == 0 || slices.Contains(p.words, id) })
+	}
+	p.Changed("forgot failures")
+	p.stack.schedule(p.State)
+	return 0
+}
+
+// location is `pcs constraint location R prefers N=S …`, or avoids.
+func (p *pcs) location() int {
+	rsc, verb := p.next(), p.next()
+	if verb != "prefers" && verb != "avoids" || len(p.words) == 0 {
+		return p.Fail(1, "Usage: pcs constraint location <resource id> prefers <node[=score]>...")
+	}
+	err := p.edit(func(c *pacemaker.CIB) error {
+		if _, ok := c.Resource(rsc); !ok {
+			return errors.New("Resource '" + rsc + "' does not exist") //nolint:revive,staticcheck // pcs's words
+		}
+		for _, w := range p.words {
+			node, score, ok := strings.Cut(w, "=")
+			if !ok {
+				score = "INFINITY"
+			}
+			if _, err := pacemaker.ParseScore(score); err != nil {
+				return errors.New("invalid score '" + score + "', use integer or INFINITY or -INFINITY")
+			}
+			if verb == "avoids" {
+				score = "-" + score
+			}
+			l := pacemaker.Location{ID: "location-" + rsc + "-" + node + "-" + score, Resource: rsc, Node: node, Score: score}
+			c.RemoveConstraint(l.ID)
+			if err := c.AddLocation(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to add constraint")
+	}
+	return 0
+}
+
+func (p *pcs) removeConstraint() int {
+	for _, id := range p.words {
+		err := p.edit(func(c *pacemaker.CIB) error {
+			if !c.RemoveConstraint(id) {
+				return errors.New("Unable to find constraint - '" + id + "'") //nolint:revive,staticcheck // pcs's words
+			}
+			return nil
+		})
+		if err != nil {
+			return p.fail(err, "unable to remove constraint")
+		}
+	}
+	return 0
+}
+
+// moves are the resources that would run elsewhere without their stickiness: what relocate is about (H17).
+func (p *pcs) moves(only []string) (out []move) {
+	members := p.members()
+	for _, r := range p.node.doc.primitives {
+		want := p.stack.place(p.State, members, r, 0)
+		for _, n := range members {
+			running := slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == r.id })
+			if running && want != nil && want != n && r.managed && r.definition.Class != "stonith" && (len(only) == 0 || slices.Contains(only, r.id)) {
+				out = append(out, move{r.id, p.stack.uname(p.State, n), p.stack.uname(p.State, want)})
+			}
+		}
+	}
+	return out
+}
+
+type move struct{ resource, from, to string }
+
+func (p *pcs) relocate() int {
+	verb := p.next()
+	if !p.node.ready {
+		return p.fail(errNotRunning, "")
+	}
+	moves := p.moves(p.words)
+	switch verb {
+	case "show", "dry-run":
+		p.Printf("Current cluster status:\n")
+		p.clusterRows("  * ", "    * ")
+		p.Printf("\nTransition Summary:\n")
+		for _, m := range moves {
+			p.Printf("  * Move       %s     ( %s -> %s )\n", m.resource, m.from, m.to)
+		}
+		return 0
+	case "clear":
+		return p.clearRelocation()
+	case "run":
+	default:
+		return p.Fail(1, "Usage: pcs resource relocate <show|run|clear|dry-run>")
+	}
+	err := p.edit(func(c *pacemaker.CIB) error {
+		for _, m := range moves {
+			id := "pcs-relocate-" + m.resource
+			c.RemoveConstraint(id)
+			if err := c.AddLocation(pacemaker.Location{ID: id, Resource: m.resource, Node: m.to, Score: "INFINITY"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to relocate")
+	}
+	arrived := func() bool { return !p.node.ready || len(p.moves(p.words)) == 0 && p.stack.settled(p.State, p.node) }
+	if !p.Until(ShutdownTime, arrived) {
+		return p.Fail(1, "Error: waiting timeout\n\n%d resources were not relocated", len(moves))
+	}
+	return p.clearRelocation()
+}
+
+// clearRelocation takes away the constraints by which relocate moves.
+func (p *pcs) clearRelocation() int {
+	err := p.edit(func(c *pacemaker.CIB) error {
+		for _, l := range c.Locations() {
+			if strings.HasPrefix(l.ID, "pcs-relocate-") {
+				c.RemoveConstraint(l.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "unable to clear")
+	}
+	return 0
+}
+
+func (p *pcs) showCIB() int {
+	text, err := p.query()
+	if err != nil {
+		return p.fail(err, "")
+	}
+	if name := p.next(); name != "" {
+		if err := p.Host.WriteFile(p.State, p.Path(name), text); err != nil {
+			return p.Fail(1, "Error: Unable to write to file '%s', %v", name, err)
+		}
+		return 0
+	}
+	p.Out.WriteString(text)
+	return 0
+}
+
+func (p *pcs) pushCIB() int {
+	name := p.next()
+	text, err := p.Host.ReadFile(p.Path(name))
+	if err != nil {
+		return p.Fail(1, "Error: unable to parse new cib: %v", err)
+	}
+	if err := p.push(text); err != nil {
+		return p.fail(err, "unable to push cib")
+	}
+	p.Printf("CIB updated\n")
+	return 0
+}
+
+// push replaces the configuration, and takes a version that is newer than the one in force.
+func (s *session) push(text string) error {
+	next, err := parseDocument(text)
+	if err != nil {
+		return err
+	}
+	if s.file == "" && !s.node.ready {
+		return errNoDC
+	}
+	d, err := s.document()
+	if err != nil {
+		return err
+	}
+	cib := next.cib.Clone()
+	cib.SetAttribute("epoch", strconv.Itoa(max(d.version.Epoch, next.version.Epoch)+1))
+	if next, err = newDocument(cib); err != nil {
+		return err
+	}
+	return s.replace(next)
+}

@@ -1,0 +1,153 @@
+package pacemakertest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// schedule lets every cluster do what its configuration asks for now.
+func (st *Stack) schedule(s *simhost.State) {
+	var done []*node
+	for _, n := range st.nodes {
+		if !n.ready || slices.Contains(done, n) {
+			continue
+		}
+		members := st.members(s, n)
+		done = append(done, members...)
+		if slices.ContainsFunc(members, func(m *node) bool { return m.pause.After(s.Now()) }) {
+			continue
+		}
+		st.act(s, members)
+	}
+}
+
+// act is one look of a cluster's DC at the world.
+func (st *Stack) act(s *simhost.State, members []*node) {
+	doc := members[0].doc
+	mayAct := st.quorate(s, members[0]) || doc.property("no-quorum-policy") == "ignore"
+	blocked := st.fenceUnclean(s, members, mayAct) || !mayAct
+	if doc.flag("maintenance-mode", false) {
+		return
+	}
+	for _, n := range members { // what is no longer configured is stopped
+		for i := range n.active {
+			if _, known := doc.primitive(n.active[i].primitive.id); !known {
+				st.stop(s, n, i)
+			}
+		}
+	}
+	for _, p := range doc.primitives {
+		if p.managed {
+			st.settle(s, members, p, blocked)
+		}
+	}
+}
+
+// settle moves one resource towards where it should be, one operation at a time: a start waits until it is stopped everywhere else.
+func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked bool) {
+	want := st.place(s, members, p, p.stickiness)
+	elsewhere, there := false, false
+	for _, n := range members {
+		for i := range n.active {
+			switch {
+			case n.active[i].primitive.id != p.id:
+			case n == want:
+				there = true
+			default:
+				elsewhere = true
+				st.stop(s, n, i)
+			}
+		}
+	}
+	if want == nil || elsewhere || there || blocked {
+		return
+	}
+	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(StartTime)})
+}
+
+// place is the node where a resource belongs; nil where it must not run or cannot.
+func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickiness pacemaker.Score) *node {
+	doc := members[0].doc
+	if strings.EqualFold(p.role, "Stopped") || p.definition.Class == "stonith" && !doc.flag("stonith-enabled", true) || doc.flag("stop-all-resources", false) {
+		return nil
+	}
+	var (
+		best  *node
+		score pacemaker.Score
+	)
+	for _, n := range members {
+		name := st.uname(s, n)
+		if n.leaving || doc.nodeFlag(name, "standby") || doc.nodeFlag(name, "maintenance") || slices.Contains(n.failed, p.id) {
+			continue
+		}
+		v, named := p.scores[name]
+		if !named && !doc.flag("symmetric-cluster", true) {
+			continue
+		}
+		if slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == p.id }) {
+			v = v.Add(stickiness)
+		}
+		if v > -pacemaker.Infinity && (best == nil || v > score) {
+			best, score = n, v
+		}
+	}
+	return best
+}
+
+// stop begins to stop a resource that is started; one that is starting ends that first.
+func (st *Stack) stop(s *simhost.State, n *node, i int) {
+	if n.active[i].phase == started {
+		n.active[i].phase, n.active[i].due = stopping, s.Now().Add(StopTime)
+	}
+}
+
+// finish ends an operation; it tells whether the entry is gone.
+func (st *Stack) finish(s *simhost.State, n *node, i int) (gone bool) {
+	a, h := &n.active[i], s.Host(n.host)
+	agent := st.opts.Agents[a.primitive.agent]
+	a.due = time.Time{}
+	id, r := a.primitive.id, a.primitive.definition
+	switch a.phase {
+	case starting:
+		if agent.Start != nil {
+			if err := agent.Start(s, h, r); err != nil {
+				s.Note(n.host, "resource %s failed to start: %v", id, err)
+				n.failed = append(slices.Clip(n.failed), id)
+				n.active = slices.Delete(n.active, i, i+1)
+				return true
+			}
+		}
+		a.phase = started
+		s.Note(n.host, "resource %s started", id)
+	case stopping:
+		if agent.Stop != nil {
+			if err := agent.Stop(s, h, r); err != nil {
+				s.Note(n.host, "resource %s failed to stop: %v", id, err)
+				a.phase = started
+				return false
+			}
+		}
+		n.active = slices.Delete(n.active, i, i+1)
+		s.Note(n.host, "resource %s stopped", id)
+		return true
+	case started:
+	}
+	return false
+}
+
+// settled tells whether a cluster has nothing under way.
+func (st *Stack) settled(s *simhost.State, n *node) bool {
+	for _, m := range st.members(s, n) {
+		if m.pause.After(s.Now()) || slices.ContainsFunc(m.active, func(a active) bool { return a.phase != started }) {
+			return false
+		}
+		if slices.ContainsFunc(st.orders, func(o fenceOrder) bool { return o.by == m.host }) {
+			return false
+		}
+	}
+	return true
+}

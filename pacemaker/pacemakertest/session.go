@@ -1,0 +1,172 @@
+package pacemakertest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// session is one run of a cluster program: where it takes its CIB from and gives it back to.
+type session struct {
+	*simhost.Call
+	stack *Stack
+	node  *node
+	file  string // pcs -f: a CIB in a file in place of the cluster's
+}
+
+func newSession(c *simhost.Call) *session {
+	st := Of(c.State)
+	return &session{Call: c, stack: st, node: st.node(c.Host.Name)}
+}
+
+var errNoDC = errors.New("Timer expired") //nolint:revive,staticcheck // Pacemaker's words: nobody is elected yet
+
+// document is the CIB that the program works on.
+func (s *session) document() (*document, error) {
+	if s.file != "" {
+		text, err := s.Host.ReadFile(s.Path(s.file))
+		if err != nil {
+			return nil, err
+		}
+		return parseDocument(text)
+	}
+	if !s.node.up {
+		return nil, errNotRunning
+	}
+	return s.node.doc, nil
+}
+
+// edit changes the CIB. A cluster that has not elected anybody yet takes no change.
+func (s *session) edit(change func(*pacemaker.CIB) error) error {
+	d, err := s.document()
+	if err != nil {
+		return err
+	}
+	if s.file == "" && !s.node.ready {
+		return errNoDC
+	}
+	next, err := d.edited(change)
+	if err != nil {
+		return err
+	}
+	return s.replace(next)
+}
+
+func (s *session) replace(next *document) error {
+	if s.file != "" {
+		return s.Host.WriteFile(s.State, s.Path(s.file), next.text)
+	}
+	s.stack.commit(s.State, s.node, next)
+	s.Changed("CIB of its cluster is now at epoch %d", next.version.Epoch)
+	s.stack.schedule(s.State)
+	return nil
+}
+
+// name is what this host is called in its cluster.
+func (s *session) name() string { return s.stack.uname(s.State, s.node) }
+
+// members are the members of the program's cluster, the DC first.
+func (s *session) members() []*node { return s.stack.members(s.State, s.node) }
+
+// query is the CIB with the status section that the daemons would fill in.
+func (s *session) query() (string, error) {
+	d, err := s.document()
+	if err != nil {
+		return "", err
+	}
+	if s.file != "" {
+		return d.text, nil
+	}
+	doc := etree.NewDocument()
+	doc.WriteSettings.CanonicalAttrVal = true
+	if err := doc.ReadFromString(d.text); err != nil {
+		return "", err
+	}
+	root := doc.Root()
+	members := s.members()
+	root.CreateAttr("have-quorum", map[bool]string{true: "1", false: "0"}[s.stack.quorate(s.State, s.node)])
+	if len(members) > 0 {
+		root.CreateAttr("dc-uuid", s.nodeID(members[0]))
+	}
+	status := root.SelectElement("status")
+	if status == nil {
+		status = root.CreateElement("status")
+	}
+	status.Child = nil
+	for _, n := range d.nodes {
+		s.nodeState(status, n)
+	}
+	var buf bytes.Buffer
+	if _, err := doc.WriteTo(&buf); err != nil {
+		return "", err
+	}
+	return strings.TrimRight(buf.String(), "\n") + "\n", nil
+}
+
+func (s *session) nodeID(n *node) string { return n.conf.nodeID(s.State.Host(n.host)) }
+
+// peer finds the node of the program's cluster that has a name; nil when it is no running part of it.
+func (s *session) peer(uname string) *node {
+	for _, m := range s.stack.cluster(s.State, s.node) {
+		if s.stack.uname(s.State, m) == uname {
+			return m
+		}
+	}
+	return nil
+}
+
+// nodeState writes what the cluster knows of a node: whether it is there, and what runs on it.
+func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
+	e := status.CreateElement("node_state")
+	m := s.peer(n.Uname)
+	states := [4]string{"false", "offline", "down", "down"} // in_ccm, crmd, join, expected
+	switch {
+	case m != nil && m.ready:
+		states = [4]string{"true", "online", "member", "member"}
+	case m != nil:
+		states = [4]string{"true", "online", "pending", "member"}
+	case !slices.Contains(s.node.left, n.Uname):
+		states[3] = "member" // it should be there
+	}
+	for _, pair := range [][2]string{{"id", n.ID}, {"uname", n.Uname}, {"in_ccm", states[0]}, {"crmd", states[1]}, {"join", states[2]}, {"expected", states[3]}} {
+		e.CreateAttr(pair[0], pair[1])
+	}
+	lrm := e.CreateElement("lrm")
+	lrm.CreateAttr("id", n.ID)
+	list := lrm.CreateElement("lrm_resources")
+	if m == nil {
+		return
+	}
+	for i, a := range m.active {
+		r := list.CreateElement("lrm_resource")
+		d := a.primitive.definition
+		r.CreateAttr("id", a.primitive.id)
+		r.CreateAttr("type", d.Type)
+		r.CreateAttr("class", d.Class)
+		if d.Provider != "" {
+			r.CreateAttr("provider", d.Provider)
+		}
+		op, interval, rc := "start", "0", "0"
+		switch a.phase {
+		case starting:
+			rc = "-1"
+		case stopping:
+			op, rc = "stop", "-1"
+		case started:
+		}
+		h := r.CreateElement("lrm_rsc_op")
+		for _, pair := range [][2]string{
+			{"id", a.primitive.id + "_last_0"}, {"operation_key", a.primitive.id + "_" + op + "_" + interval}, {"operation", op},
+			{"call-id", strconv.Itoa(i + 1)}, {"rc-code", rc}, {"op-status", map[bool]string{true: "-1", false: "0"}[rc == "-1"]}, {"interval", interval}, {"on_node", n.Uname},
+		} {
+			h.CreateAttr(pair[0], pair[1])
+		}
+	}
+}

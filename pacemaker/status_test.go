@@ -1,0 +1,186 @@
+package pacemaker
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+func readStatus(t testing.TB, stage string) *Status {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "simulated", stage+".crm_mon.xml"))
+	require.NoError(t, err)
+	defer f.Close()
+	s, err := ParseStatus(f)
+	require.NoError(t, err)
+	return s
+}
+
+// PCM-020, PCM-033: the stages of the upgrade as crm_mon shows them.
+func TestStatusOfTheStages(t *testing.T) {
+	s := readStatus(t, "A-maintenance-disabled")
+	require.True(t, s.MaintenanceMode)
+	require.True(t, s.FencingEnabled)
+	require.Equal(t, DC{Present: true, Name: "ct6-mds1.lfs.intl", ID: "1", Version: "1.1.15-11.el7_3.4-e174ec8", Quorum: true}, s.DC)
+	n, ok := s.Node("ct6-mds1.lfs.intl")
+	require.True(t, ok)
+	require.Equal(t, NodeStatus{Name: "ct6-mds1.lfs.intl", ID: "1", Type: "member", Online: true, ExpectedUp: true, IsDC: true}, n)
+	r, ok := s.Resource("MGS_32834e")
+	require.True(t, ok)
+	require.Equal(t, ResourceStatus{ID: "MGS_32834e", Agent: "ocf:chroma:Target", Role: "Stopped", TargetRole: "Stopped"}, r)
+	require.Empty(t, s.RunsOn("MGS_32834e"))
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", s, *s, *s), "calvin")
+	require.Equal(t, "calvin", s.Attributes["ct6-mds1.lfs.intl"][4].Value)
+
+	s = readStatus(t, "C-node2-offline-disabled")
+	n, _ = s.Node("ct6-mds2.lfs.intl")
+	require.False(t, n.Online)
+
+	s = readStatus(t, "E-both-online-enabled")
+	require.False(t, s.MaintenanceMode)
+	require.NotEmpty(t, s.Resources)
+	_, ok = s.Resource("nothing")
+	require.False(t, ok)
+	_, ok = s.Node("nothing")
+	require.False(t, ok)
+}
+
+// Resources inside clones, groups and bundles, those grouped by node, failures, bans, and the words of Pacemaker 3.
+func TestStatusOfNestedResources(t *testing.T) {
+	s, err := ParseStatus(strings.NewReader(`<crm_mon version="1.1.15"><summary><current_dc present="false"/><cluster_options fencing-enabled="true"/></summary>
+	<nodes><node name="n" id="1" online="true" standby="true"><resource id="by-node" role="Started"><node name="n"/></resource></node></nodes>
+	<resources><clone id="c"><group id="g"><resource id="r" resource_agent="ocf::x:y" role="Started" active="true" removed="true" failed="true" pending="Monitoring"><node name="n" id="1"/></resource></group></clone>
+	<bundle id="b"><replica id="0"><resource id="i" role="Stopped" managed="false"/></replica></bundle></resources>
+	<failures><failure op_key="r_start_0" node="n" exitstatus="unknown error" exitreason="why" exitcode="1" status="Error" last-rc-change="then"/></failures>
+	<bans><ban id="cli-ban-r" resource="r" node="n" weight="-1000000"/></bans></crm_mon>`))
+	require.NoError(t, err)
+	require.Equal(t, []ResourceStatus{
+		{ID: "by-node", Role: "Started", Active: true, Managed: true, Nodes: []string{"n"}},
+		{ID: "r", Agent: "ocf::x:y", Role: "Started", Parents: []string{"c", "g"}, Active: true, Orphaned: true, Managed: true, Failed: true, Pending: "Monitoring", Nodes: []string{"n"}},
+		{ID: "i", Role: "Stopped", Parents: []string{"b"}},
+	}, s.Resources)
+	require.Equal(t, []Failure{{Operation: "r_start_0", Node: "n", ExitStatus: "unknown error", ExitReason: "why", ExitCode: 1, Status: "Error", LastChange: "then"}}, s.Failures)
+	require.Equal(t, []Ban{{"cli-ban-r", "r", "n", "-1000000"}}, s.Bans)
+	require.Equal(t, []string{"n"}, s.RunsOn("r"))
+	require.True(t, s.FencingEnabled)
+	require.True(t, s.Nodes[0].Standby)
+}
+
+// What is no status is never an empty one.
+func TestParseStatusErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                "f:1:1: the document has no element",
+		"<cib/>":                          `f:1:1: the root element is neither <crm_mon> nor <pacemaker-result>: near "<cib"`,
+		"<crm_mon><nodes><node/></nodes>": "f:1:32: the document ends while <crm_mon> is open since line 1 (/crm_mon)",
+		`<crm_mon><nodes><node name="n" online="perhaps"/></nodes></crm_mon>`:  `f:1:17: online="perhaps" is neither true nor false: near "<node"`,
+		`<crm_mon><nodes><node name="n"/></nodes></crm_mon>`:                   `f:1:17: the element has no online: near "<node"`,
+		`<crm_mon><nodes/><resources><resource id="r"/></resources></crm_mon>`: `f:1:29: the element has no role: near "<resource id=\"r\""`,
+	} {
+		_, err := ParseStatus(srcerr.Named("f", strings.NewReader(in)))
+		require.EqualError(t, err, want, in)
+	}
+	_, err := ParseStatus(strings.NewReader(`<pacemaker-result request="crm_mon --output-as=xml"><status code="102" message="Not connected"><errors><error>crm_mon: Connection to cluster failed</error></errors></status></pacemaker-result>`))
+	var statusErr *StatusError
+	require.ErrorAs(t, err, &statusErr)
+	require.Equal(t, 102, statusErr.Code, "H19")
+	require.EqualError(t, err, `"crm_mon --output-as=xml" failed with code 102: Not connected: crm_mon: Connection to cluster failed`)
+	_, err = ParseStatus(strings.NewReader(`<pacemaker-result request="crm_resource --locate"><nodes><node>a</node></nodes></pacemaker-result>`))
+	require.EqualError(t, err, `the answer of "crm_resource --locate" does not say how the cluster is`)
+}
+
+// PCM-034: the guide's own rows, of pcs 0.9 on Pacemaker 1.1, and those of 2.1; PCM-064: colours are passed over.
+func TestResourceRows(t *testing.T) {
+	data, err := os.ReadFile("testdata/lustre-pcs-resource.txt")
+	require.NoError(t, err)
+	var output []string
+	for line := range strings.Lines(string(data)) {
+		if !strings.Contains(line, "]# ") {
+			output = append(output, line)
+		}
+	}
+	rows, err := ParseResourceRows(strings.NewReader(strings.Join(output, "")))
+	require.NoError(t, err)
+	const agent = "ocf::chroma:Target"
+	require.Equal(t, []ResourceRow{
+		{ID: "MGS_32834e", Agent: agent, Role: "Stopped", Flags: []string{"disabled"}},
+		{ID: "demo-MDT0000_802c1b", Agent: agent, Role: "Stopped", Flags: []string{"disabled"}},
+		{ID: "MGS_32834e", Agent: agent, Role: "Started", Nodes: []string{"ct6-mds1.lfs.intl"}},
+		{ID: "demo-MDT0000_802c1b", Agent: agent, Role: "Started", Nodes: []string{"ct6-mds1.lfs.intl"}},
+	}, rows)
+	require.True(t, rows[0].Has("disabled"))
+	require.False(t, rows[2].Has("disabled"))
+
+	for line, want := range map[string]ResourceRow{
+		"  * R\t(ocf:chroma:Target):\t Stopped (disabled, unmanaged)":        {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopped", Flags: []string{"disabled", "unmanaged"}},
+		" R\t(ocf::chroma:Target):\tStopped":                                 {ID: "R", Agent: agent, Role: "Stopped"},
+		" \x1b[32mR\x1b[0m\t(ocf::chroma:Target):\tStarted n\r":              {ID: "R", Agent: agent, Role: "Started", Nodes: []string{"n"}},
+		" R\t(ocf::chroma:Target):\t(target-role:Stopped) Stopped":           {ID: "R", Agent: agent, Role: "Stopped", Flags: []string{"target-role:Stopped"}},
+		" R\t(ocf::chroma:Target):\tFAILED n (unmanaged)":                    {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n"}, Flags: []string{"unmanaged"}},
+		" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]":               {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n1", "n2"}, Flags: []string{"blocked"}},
+		" st-fencing\t(stonith:fence_chroma):\tStarted n":                    {ID: "st-fencing", Agent: "stonith:fence_chroma", Role: "Started", Nodes: []string{"n"}},
+		" Resource Group: g\n     R\t(ocf::chroma:Target):\tStopped":         {ID: "R", Agent: agent, Role: "Stopped", Group: "g"},
+		"  * Resource Group: g:\n    * R\t(ocf:chroma:Target):\t Stopping n": {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopping", Nodes: []string{"n"}, Group: "g"},
+	} {
+		rows, err := ParseResourceRows(strings.NewReader(line))
+		require.NoError(t, err, line)
+		require.Equal(t, []ResourceRow{want}, rows, line)
+	}
+	rows, err = ParseResourceRows(strings.NewReader("NO resources configured\n"))
+	require.NoError(t, err)
+	require.Empty(t, rows)
+
+	for in, want := range map[string]string{
+		"":                                 "f:1:1: there is no resource row",
+		"Error: cluster is not running":    `f:1:1: not a resource row: want "id (agent): Role node": near "Error: cluster is not running"`,
+		"R\t(ocf::chroma:Target):\tAsleep": `f:1:1: not a resource row: want "id (agent): Role node": near "R\t(ocf::chroma:Target):\tAsleep"`,
+		" Clone Set: c [R]":                `f:1:2: not a resource row: want "id (agent): Role node": near "Clone Set: c [R]"`,
+	} {
+		_, err := ParseResourceRows(srcerr.Named("f", strings.NewReader(in)))
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestSameTime(t *testing.T) {
+	for text, want := range map[string]string{
+		"60": "60000ms", "60s": "60000ms", "1m": "60000ms", "PT1M": "60000ms", "1min": "60000ms", "1h": "3600000ms", "5ms": "5ms", "P1D": "86400000ms",
+		"": "", "soon": "soon", "P": "P", "5 parsecs": "5 parsecs", "99999999999999999999": "99999999999999999999",
+	} {
+		require.Equal(t, want, sameTime(text), text)
+	}
+}
+
+func FuzzParseStatus(f *testing.F) {
+	data, err := os.ReadFile("testdata/simulated/A-maintenance-disabled.crm_mon.xml")
+	require.NoError(f, err)
+	f.Add(data)
+	f.Add([]byte(`<crm_mon><nodes/></crm_mon>`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := ParseStatus(bytes.NewReader(data))
+		require.True(t, (s == nil) != (err == nil))
+	})
+}
+
+func FuzzParseResourceRows(f *testing.F) {
+	data, err := os.ReadFile("testdata/lustre-pcs-resource.txt")
+	require.NoError(f, err)
+	f.Add(data)
+	f.Add([]byte(" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rows, err := ParseResourceRows(bytes.NewReader(data))
+		if err != nil {
+			require.Nil(t, rows)
+			return
+		}
+		for _, r := range rows {
+			require.NotEmpty(t, r.ID)
+			require.NotEmpty(t, r.Role)
+		}
+	})
+}

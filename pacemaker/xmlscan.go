@@ -1,0 +1,512 @@
+package pacemaker
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// maxDepth bounds the nesting of elements; libxml2, which Pacemaker reads with, has the same limit.
+const maxDepth = 256
+
+// xmlScanner checks well-formedness over the bytes and builds the tree as it goes. etree's own reader accepts two roots, garbage
+// and an empty document, and gives no positions.
+type xmlScanner struct {
+	file string
+	src  string
+	pos  int
+	open []openElement
+	root *etree.Element
+	doc  *etree.Document
+
+	allPlaces bool
+	places    map[*etree.Element]int // offsets: of the root, or of every element
+	attrs     []scannedAttr          // reused from tag to tag
+}
+
+type openElement struct {
+	element *etree.Element
+	offset  int
+}
+
+// scanXML reads one whole document. It refuses a DTD: a CIB has none, and entities of one's own are only an attack.
+func scanXML(file string, data []byte) (*etree.Document, *srcerr.Error) {
+	s := newXMLScanner(file, data)
+	if err := s.scan(); err != nil {
+		return nil, err
+	}
+	return s.doc, nil
+}
+
+func newXMLScanner(file string, data []byte) *xmlScanner {
+	s := &xmlScanner{file: file, src: string(data), doc: etree.NewDocument(), places: make(map[*etree.Element]int)}
+	// Without the canonical forms etree writes a newline in a value as it is, and the next reader makes a blank of it.
+	s.doc.WriteSettings = etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true}
+	return s
+}
+
+func (s *xmlScanner) scan() *srcerr.Error {
+	if err := s.checkCharacters(); err != nil {
+		return err
+	}
+	if err := s.declaration(); err != nil {
+		return err
+	}
+	for s.pos < len(s.src) {
+		if err := s.token(); err != nil {
+			return err
+		}
+	}
+	if len(s.open) > 0 {
+		return s.endOfInput("the document ends")
+	}
+	if s.root == nil {
+		return s.errorAt(len(s.src), "", "the document has no element")
+	}
+	return nil
+}
+
+// errorOn is an error about an element; its place is known when the scanner keeps places, and for the root.
+func (s *xmlScanner) errorOn(e *etree.Element, format string, args ...any) *srcerr.Error {
+	return s.errorAt(s.places[e], "<"+label(e), format, args...)
+}
+
+func (s *xmlScanner) errorAt(offset int, near, format string, args ...any) *srcerr.Error {
+	line, col := srcerr.Position([]byte(s.src), offset)
+	return srcerr.Errorf(s.file, line, col, near, format, args...)
+}
+
+// endOfInput names the elements that are still open: a file cut in half says where and in what.
+func (s *xmlScanner) endOfInput(what string) *srcerr.Error {
+	if len(s.open) == 0 {
+		return s.errorAt(len(s.src), "", "%s too early", what)
+	}
+	last := s.open[len(s.open)-1]
+	line, _ := srcerr.Position([]byte(s.src), last.offset)
+	var path strings.Builder
+	for _, o := range s.open {
+		path.WriteByte('/')
+		path.WriteString(o.element.FullTag())
+	}
+	return s.errorAt(len(s.src), "", "%s while <%s> is open since line %d (%s)", what, label(last.element), line, path.String())
+}
+
+// label is an element as a person would point at it: its tag and id.
+func label(e *etree.Element) string {
+	if id := e.SelectAttrValue("id", ""); id != "" {
+		return fmt.Sprintf("%s id=%q", e.FullTag(), id)
+	}
+	return e.FullTag()
+}
+
+func (s *xmlScanner) parent() *etree.Element {
+	if n := len(s.open); n > 0 {
+		return s.open[n-1].element
+	}
+	return &s.doc.Element
+}
+
+func (s *xmlScanner) checkCharacters() *srcerr.Error {
+	for i, r := range s.src {
+		if r < 0x20 && !isXMLSpace(byte(r)) || r == 0xFFFE || r == 0xFFFF {
+			return s.errorAt(i, strconv.QuoteRune(r), "a character that XML does not allow")
+		}
+	}
+	return nil
+}
+
+// declaration reads <?xml …?>, which may stand at the very start only.
+func (s *xmlScanner) declaration() *srcerr.Error {
+	if !strings.HasPrefix(s.src, "<?xml") || len(s.src) > 5 && isNameByte(s.src[5]) {
+		return nil
+	}
+	end := strings.Index(s.src, "?>")
+	if end < 0 {
+		return s.endOfInput("the document ends inside the XML declaration:")
+	}
+	attrs, err := s.attributes(5, end, "the XML declaration")
+	if err != nil {
+		return err
+	}
+	for i, a := range attrs {
+		switch {
+		case a.name == "version" && i == 0 && (a.value == "1.0" || a.value == "1.1"):
+		case a.name == "encoding" && i > 0:
+			if e := strings.ToLower(a.value); e != "utf-8" && e != "utf8" && e != "us-ascii" {
+				return s.errorAt(a.offset, a.value, "encoding is not UTF-8")
+			}
+		case a.name == "standalone" && i > 0 && (a.value == "yes" || a.value == "no"):
+		default:
+			return s.errorAt(a.offset, a.name, "unexpected in the XML declaration")
+		}
+	}
+	if len(attrs) == 0 {
+		return s.errorAt(0, s.src[:end+2], "the XML declaration has no version")
+	}
+	s.doc.CreateProcInst("xml", strings.Trim(s.src[5:end], xmlSpaces))
+	s.pos = end + 2
+	return nil
+}
+
+func (s *xmlScanner) token() *srcerr.Error {
+	rest := s.src[s.pos:]
+	switch {
+	case rest[0] != '<':
+		return s.text()
+	case strings.HasPrefix(rest, "<!--"):
+		return s.comment()
+	case strings.HasPrefix(rest, "<![CDATA["):
+		return s.cdata()
+	case strings.HasPrefix(rest, "<!"):
+		return s.errorAt(s.pos, firstLine(rest), "a document type or other declaration is refused")
+	case strings.HasPrefix(rest, "<?"):
+		return s.instruction()
+	case strings.HasPrefix(rest, "</"):
+		return s.endTag()
+	}
+	return s.startTag()
+}
+
+func (s *xmlScanner) text() *srcerr.Error {
+	start := s.pos
+	raw := s.src[start:]
+	if i := strings.IndexByte(raw, '<'); i >= 0 {
+		raw = raw[:i]
+	}
+	if len(s.open) == 0 {
+		if t := strings.Trim(raw, xmlSpaces); t != "" {
+			return s.errorAt(start+strings.Index(raw, t), firstLine(t), "text outside the root element")
+		}
+	}
+	if i := strings.Index(raw, "]]>"); i >= 0 {
+		return s.errorAt(start+i, "]]>", "the end of a CDATA section without its start")
+	}
+	value, err := s.decode(raw, start, false)
+	if err != nil {
+		return err
+	}
+	s.parent().CreateText(value)
+	s.pos = start + len(raw)
+	return nil
+}
+
+func (s *xmlScanner) comment() *srcerr.Error {
+	body := s.src[s.pos+4:]
+	end := strings.Index(body, "--")
+	if end < 0 {
+		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a comment that does not end")
+	}
+	if !strings.HasPrefix(body[end:], "-->") {
+		return s.errorAt(s.pos+4+end, "--", "two hyphens inside a comment")
+	}
+	s.parent().CreateComment(normalizeLines(body[:end]))
+	s.pos += 4 + end + 3
+	return nil
+}
+
+func (s *xmlScanner) cdata() *srcerr.Error {
+	if len(s.open) == 0 {
+		return s.errorAt(s.pos, "<![CDATA[", "text outside the root element")
+	}
+	body := s.src[s.pos+9:]
+	end := strings.Index(body, "]]>")
+	if end < 0 {
+		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a CDATA section that does not end")
+	}
+	s.parent().CreateCData(normalizeLines(body[:end]))
+	s.pos += 9 + end + 3
+	return nil
+}
+
+func (s *xmlScanner) instruction() *srcerr.Error {
+	body := s.src[s.pos+2:]
+	end := strings.Index(body, "?>")
+	if end < 0 {
+		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a processing instruction that does not end")
+	}
+	body = body[:end]
+	target := body[:nameLength(body)]
+	switch {
+	case !isName(target):
+		return s.errorAt(s.pos, firstLine(body), "a processing instruction without a name")
+	case strings.EqualFold(target, "xml"):
+		return s.errorAt(s.pos, "<?"+target, "an XML declaration that is not at the start of the document")
+	case len(body) > len(target) && !isXMLSpace(body[len(target)]):
+		return s.errorAt(s.pos, firstLine(body), "no blank after the name of a processing instruction")
+	}
+	s.parent().CreateProcInst(target, strings.TrimLeft(normalizeLines(body[len(target):]), xmlSpaces))
+	s.pos += 2 + end + 2
+	return nil
+}
+
+func (s *xmlScanner) endTag() *srcerr.Error {
+	start := s.pos
+	end := strings.IndexByte(s.src[start:], '>')
+	if end < 0 {
+		return s.endOfInput("the document ends inside an end tag")
+	}
+	tag := s.src[start : start+end+1]
+	name := strings.TrimRight(tag[2:len(tag)-1], xmlSpaces)
+	if len(s.open) == 0 {
+		return s.errorAt(start, tag, "an end tag without a start tag")
+	}
+	last := s.open[len(s.open)-1]
+	if name != last.element.FullTag() {
+		line, _ := srcerr.Position([]byte(s.src), last.offset)
+		return s.errorAt(start, tag, "the end tag does not fit <%s>, open since line %d", label(last.element), line)
+	}
+	s.open = s.open[:len(s.open)-1]
+	s.pos = start + len(tag)
+	return nil
+}
+
+func (s *xmlScanner) startTag() *srcerr.Error {
+	start := s.pos
+	n := nameLength(s.src[start+1:])
+	name := s.src[start+1 : start+1+n]
+	if !isName(name) {
+		return s.errorAt(start, firstLine(s.src[start:]), "a < that starts no tag")
+	}
+	if len(s.open) == 0 && s.root != nil {
+		return s.errorAt(start, "<"+name, "a second root element")
+	}
+	if len(s.open) >= maxDepth {
+		return s.errorAt(start, "<"+name, "elements are nested deeper than %d", maxDepth)
+	}
+	end, ok := tagEnd(s.src, start+1+n)
+	if !ok {
+		return s.endOfInput(fmt.Sprintf("the document ends inside the tag <%s>", name))
+	}
+	inner, empty := end, false
+	if s.src[end-1] == '/' && end-1 >= start+1+n {
+		inner, empty = end-1, true
+	}
+	attrs, err := s.attributes(start+1+n, inner, "<"+name+">")
+	if err != nil {
+		return err
+	}
+	e := s.parent().CreateElement(name)
+	if len(attrs) > 0 {
+		e.Attr = make([]etree.Attr, 0, len(attrs))
+	}
+	for _, a := range attrs {
+		e.CreateAttr(a.name, a.value)
+	}
+	if s.root == nil {
+		s.root = e
+		s.places[e] = start
+	} else if s.allPlaces {
+		s.places[e] = start
+	}
+	if !empty {
+		s.open = append(s.open, openElement{e, start})
+	}
+	s.pos = end + 1
+	return nil
+}
+
+// tagEnd finds the > that ends a tag, past any that stands inside a quoted value.
+func tagEnd(src string, i int) (int, bool) {
+	var quote byte
+	for ; i < len(src); i++ {
+		switch c := src[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '>':
+			return i, true
+		case c == '<': // report it as an error of the attributes, near its place
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+type scannedAttr struct {
+	name, value string
+	offset      int
+}
+
+func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcerr.Error) {
+	attrs := s.attrs[:0]
+	defer func() { s.attrs = attrs }()
+	for {
+		at := i
+		i = skipSpaces(s.src, i, end)
+		if i >= end {
+			if i == end && end < len(s.src) && s.src[end] == '<' {
+				return nil, s.errorAt(end, firstLine(s.src[end:]), "a < inside the tag %s", where)
+			}
+			return attrs, nil
+		}
+		n := nameLength(s.src[i:end])
+		name := s.src[i : i+n]
+		switch {
+		case !isName(name):
+			return nil, s.errorAt(i, firstLine(s.src[i:end]), "not an attribute, in %s", where)
+		case i == at:
+			return nil, s.errorAt(i, name, "no blank before an attribute of %s", where)
+		}
+		for _, a := range attrs {
+			if a.name == name {
+				return nil, s.errorAt(i, name, "an attribute of %s is given twice", where)
+			}
+		}
+		attr := scannedAttr{name: name, offset: i}
+		i = skipSpaces(s.src, i+n, end)
+		if i >= end || s.src[i] != '=' {
+			return nil, s.errorAt(attr.offset, name, "an attribute of %s has no value", where)
+		}
+		i = skipSpaces(s.src, i+1, end)
+		if i >= end || s.src[i] != '"' && s.src[i] != '\'' {
+			return nil, s.errorAt(attr.offset, name, "the value of an attribute of %s is not quoted", where)
+		}
+		length := strings.IndexByte(s.src[i+1:end], s.src[i])
+		if length < 0 {
+			return nil, s.errorAt(i, name, "the value of an attribute of %s does not end", where)
+		}
+		raw := s.src[i+1 : i+1+length]
+		if lt := strings.IndexByte(raw, '<'); lt >= 0 {
+			return nil, s.errorAt(i+1+lt, name, "a < in the value of an attribute of %s", where)
+		}
+		value, err := s.decode(raw, i+1, true)
+		if err != nil {
+			return nil, err
+		}
+		attr.value = value
+		attrs = append(attrs, attr)
+		i += length + 2
+	}
+}
+
+// decode resolves references and normalises white space as XML 1.0 says: line ends to \n, and in attributes to a blank.
+func (s *xmlScanner) decode(raw string, offset int, attr bool) (string, *srcerr.Error) {
+	special := "&\r"
+	if attr {
+		special = "&\r\n\t"
+	}
+	if !strings.ContainsAny(raw, special) {
+		return raw, nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		switch {
+		case c == '&':
+			r, n := reference(raw[i:])
+			if n == 0 {
+				// The text near a bad reference may be a password: only the ampersand's place is told.
+				return "", s.errorAt(offset+i, "&", "not a character reference that XML knows")
+			}
+			b.WriteRune(r)
+			i += n
+			continue
+		case c == '\r' && strings.HasPrefix(raw[i:], "\r\n"):
+			i++
+			continue
+		case c == '\r':
+			c = '\n'
+		}
+		if attr && (c == '\n' || c == '\t') {
+			c = ' '
+		}
+		b.WriteByte(c)
+		i++
+	}
+	return b.String(), nil
+}
+
+// reference reads the reference at the start of s; its length is 0 when it is none.
+func reference(s string) (rune, int) {
+	end := strings.IndexByte(s, ';')
+	if end < 2 || end > 12 {
+		return 0, 0
+	}
+	name := s[1:end]
+	switch name {
+	case "amp":
+		return '&', end + 1
+	case "lt":
+		return '<', end + 1
+	case "gt":
+		return '>', end + 1
+	case "quot":
+		return '"', end + 1
+	case "apos":
+		return '\'', end + 1
+	}
+	if name[0] != '#' {
+		return 0, 0
+	}
+	digits, base := name[1:], 10
+	if strings.HasPrefix(digits, "x") {
+		digits, base = digits[1:], 16
+	}
+	v, err := strconv.ParseUint(digits, base, 32)
+	r := rune(v)
+	switch {
+	case err != nil || v > utf8.MaxRune || !utf8.ValidRune(r):
+		return 0, 0
+	case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r == 0xFFFE, r == 0xFFFF:
+		return 0, 0
+	}
+	return r, end + 1
+}
+
+const xmlSpaces = " \t\r\n"
+
+func isXMLSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+func skipSpaces(s string, i, end int) int {
+	for i < end && isXMLSpace(s[i]) {
+		i++
+	}
+	return i
+}
+
+func normalizeLines(s string) string {
+	if !strings.Contains(s, "\r") {
+		return s
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
+func isNameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == ':' || c >= 0x80
+}
+
+func nameLength(s string) int {
+	i := 0
+	for i < len(s) && isNameByte(s[i]) {
+		i++
+	}
+	return i
+}
+
+// isName says whether s is a name with at most one prefix. Beyond ASCII it allows every letter-like range as a whole.
+func isName(s string) bool {
+	if s == "" || s[0] >= '0' && s[0] <= '9' || s[0] == '-' || s[0] == '.' || nameLength(s) != len(s) {
+		return false
+	}
+	prefix, local, colon := strings.Cut(s, ":")
+	return !colon || prefix != "" && local != "" && !strings.Contains(local, ":")
+}
+
+// firstLine is what an error shows of a text: one line, and nothing behind a quote, where a secret may stand.
+func firstLine(s string) string {
+	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
+		s = s[:i]
+	}
+	if i := strings.IndexAny(s, `"'`); i >= 0 {
+		s = s[:i]
+	}
+	return s
+}

@@ -1,0 +1,120 @@
+package sshexec
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+)
+
+// What is wrong with the key that a machine showed. There is no option to go on: a person adds or removes a line of known_hosts.
+var (
+	ErrHostKeyUnknown = errors.New("no known_hosts file has a key of this host")
+	ErrHostKeyChanged = errors.New("the host's key is not the one in known_hosts")
+	ErrHostKeyRevoked = errors.New("the host's key is marked @revoked in known_hosts")
+)
+
+// HostKeyError is a refused host key. It unwraps to ErrHostKeyUnknown, ErrHostKeyChanged or ErrHostKeyRevoked.
+type HostKeyError struct {
+	Name    string   // the name looked up, as known_hosts writes it
+	Offered string   // fingerprint and type of the key that the host showed
+	Known   []string // the lines that disagree, as file:line type fingerprint
+	Err     error
+}
+
+func (e *HostKeyError) Error() string {
+	s := fmt.Sprintf("%s: %v: it showed %s", e.Name, e.Err, e.Offered)
+	if len(e.Known) > 0 {
+		s += ", known is " + strings.Join(e.Known, ", ")
+	}
+	return s
+}
+
+func (e *HostKeyError) Unwrap() error { return e.Err }
+
+// hostKeys is the strict check of host keys for one connection. It is made anew for each, because known_hosts changes under a long run: a rebuilt
+// node gets the keys of its backup back (lustre:140).
+type hostKeys struct {
+	name string // host:port to look up
+	db   *knownhosts.HostKeyDB
+}
+
+// readHostKeys reads the files; of several names of the host the first one counts that a file knows.
+func readHostKeys(files, names []string) (*hostKeys, error) {
+	if len(files) == 0 {
+		files = defaultKnownHosts()
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there is no known_hosts file: %w", ErrHostKeyUnknown)
+	}
+	db, err := knownhosts.NewDB(files...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read known_hosts: %w", err)
+	}
+	for _, name := range names {
+		if len(db.HostKeys(name)) > 0 {
+			return &hostKeys{name, db}, nil
+		}
+	}
+	return &hostKeys{names[0], db}, nil
+}
+
+// defaultKnownHosts are the files that OpenSSH reads, those of them that exist.
+func defaultKnownHosts() []string {
+	files := []string{"/etc/ssh/ssh_known_hosts"}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append([]string{filepath.Join(home, ".ssh", "known_hosts")}, files...)
+	}
+	return slices.DeleteFunc(files, func(f string) bool {
+		_, err := os.Stat(f)
+		return err != nil
+	})
+}
+
+// algorithms asks the host for a key of a known type first; else a host with several keys shows one that no file has, and looks like an impostor.
+// The other types follow, so that a host that lost its known key is reported as changed and not as a failed negotiation.
+func (k *hostKeys) algorithms() []string {
+	known := k.db.HostKeyAlgorithms(k.name)
+	for _, a := range append(ssh.SupportedAlgorithms().HostKeys, ssh.KeyAlgoRSA) {
+		if !slices.Contains(known, a) {
+			known = append(known, a)
+		}
+	}
+	return known
+}
+
+func (k *hostKeys) check(_ string, remote net.Addr, key ssh.PublicKey) error {
+	err := k.db.HostKeyCallback()(k.name, remote, key)
+	if err == nil {
+		return nil
+	}
+	refused := &HostKeyError{Name: knownhosts.Normalize(k.name), Offered: describeKey(key), Err: err}
+	var mismatch *xknownhosts.KeyError
+	var revoked *xknownhosts.RevokedError
+	switch {
+	case errors.As(err, &revoked):
+		refused.Err = ErrHostKeyRevoked
+		refused.Known = []string{describeLine(revoked.Revoked)}
+	case errors.As(err, &mismatch) && len(mismatch.Want) == 0:
+		refused.Err = ErrHostKeyUnknown
+	case errors.As(err, &mismatch):
+		refused.Err = ErrHostKeyChanged
+		for _, known := range mismatch.Want {
+			refused.Known = append(refused.Known, describeLine(known))
+		}
+	}
+	return refused
+}
+
+func describeKey(key ssh.PublicKey) string { return key.Type() + " " + ssh.FingerprintSHA256(key) }
+
+func describeLine(k xknownhosts.KnownKey) string {
+	return fmt.Sprintf("%s:%d %s", k.Filename, k.Line, describeKey(k.Key))
+}

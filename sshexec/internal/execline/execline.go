@@ -1,0 +1,228 @@
+// Package execline makes the one line that an SSH exec request carries out of a command, and takes it apart again.
+//
+// An SSH server hands the line to the user's login shell, whatever that is. So the line is a call of /bin/sh with a single argument, written so that
+// the Bourne shells, csh and fish read the same: either the plain form
+//
+//	/bin/sh -c 'cd /tmp && exec env LC_ALL=C NAME=value program argument'
+//
+// or, where that holds a character on which those shells disagree inside quotes (a newline, "!", a backslash, a byte outside ASCII), the octal form
+//
+//	/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C program \012'
+//
+// "exec" and "env" replace the shell, so that a signal reaches the program and an exit by a signal is seen as one.
+package execline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+// Line is what an exec request says.
+type Line struct {
+	Dir  string   // working directory; the login directory when empty
+	Env  []string // NAME=value pairs, beside LC_ALL=C
+	Argv []string // program and arguments
+}
+
+// Locale is the one locale in which commands run: their words are the ones that parsers know.
+const Locale = "LC_ALL=C"
+
+// MaxLen bounds a line: Linux takes no single argument of 128 KiB, and the login shell gets the line as one.
+const MaxLen = 128<<10 - 1
+
+// ErrTooLong is what Build says of a line that no Linux machine would start.
+var ErrTooLong = errors.New("the command line is longer than the 128 KiB that Linux takes; pass long text by Stdin")
+
+const (
+	shell      = "/bin/sh"
+	octalShell = `eval "$(printf "$1")"`
+	runEnv     = "env"
+)
+
+// Build makes the line.
+func Build(l Line) (string, error) {
+	inner := build(l)
+	line := shellescape.QuoteCommand([]string{shell, "-c", inner})
+	if !agreed(inner) {
+		line = shellescape.QuoteCommand([]string{shell, "-c", octalShell, "sh", octal(inner)})
+	}
+	if len(line) > MaxLen {
+		return "", ErrTooLong
+	}
+	return line, nil
+}
+
+func build(l Line) string {
+	var b strings.Builder
+	if l.Dir != "" {
+		b.WriteString("cd " + shellescape.Quote(dirArgument(l.Dir)) + " && ")
+	}
+	b.WriteString("exec " + runEnv + " " + Locale + " ")
+	// A name needs quotes as a value does: env takes any, a shell's own assignment would not.
+	for _, e := range l.Env {
+		b.WriteString(shellescape.Quote(e) + " ")
+	}
+	b.WriteString(shellescape.QuoteCommand(l.Argv))
+	return b.String()
+}
+
+// dirArgument keeps cd from looking along CDPATH and from reading the name as an option.
+func dirArgument(dir string) string {
+	if strings.HasPrefix(dir, "/") {
+		return dir
+	}
+	return "./" + dir
+}
+
+// agreed tells whether all shells read text alike when it stands in single quotes.
+func agreed(text string) bool {
+	for i := range len(text) {
+		if !plain(text[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func plain(c byte) bool { return c >= ' ' && c <= '~' && c != '!' && c != '\\' }
+
+// octal writes text as a format for printf in which every byte that shells disagree on is \ooo.
+func octal(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		if c := text[i]; plain(c) && c != '\'' && c != '%' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\%03o`, c)
+		}
+	}
+	return b.String()
+}
+
+// unoctal undoes octal and accepts nothing else.
+func unoctal(text string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '%' || !plain(c) && c != '\\':
+			return "", false
+		case c != '\\':
+			b.WriteByte(c)
+		default:
+			if i+3 >= len(text) {
+				return "", false
+			}
+			n := 0
+			for _, d := range []byte(text[i+1 : i+4]) {
+				if d < '0' || d > '7' {
+					return "", false
+				}
+				n = n<<3 | int(d-'0')
+			}
+			if n > 0xff {
+				return "", false
+			}
+			b.WriteByte(byte(n))
+			i += 3
+		}
+	}
+	return b.String(), true
+}
+
+// Parse undoes Build exactly; built tells that Build made the line. It also reads a line that a person typed, as long as it is one simple command:
+// words with quotes, with "cd DIR &&" and NAME=value before them. Anything that needs a shell is an error.
+func Parse(line string) (l Line, built bool, err error) {
+	words, err := split(line)
+	if err != nil {
+		return Line{}, false, err
+	}
+	if inner, ok := unwrap(words); ok {
+		if l, err := parseInner(inner); err == nil && rebuilds(l, line) {
+			return l, true, nil
+		}
+	}
+	l, err = parseTyped(words)
+	return l, false, err
+}
+
+// rebuilds is what makes the inverse exact: a line that only looks like one of ours is a person's.
+func rebuilds(l Line, line string) bool {
+	again, err := Build(l)
+	return err == nil && again == line
+}
+
+func unwrap(words []word) (string, bool) {
+	text := make([]string, len(words))
+	for i, w := range words {
+		if w.operator {
+			return "", false
+		}
+		text[i] = w.text
+	}
+	switch {
+	case len(text) == 3 && text[0] == shell && text[1] == "-c":
+		return text[2], true
+	case len(text) == 5 && text[0] == shell && text[1] == "-c" && text[2] == octalShell && text[3] == "sh":
+		return unoctal(text[4])
+	}
+	return "", false
+}
+
+func parseInner(inner string) (Line, error) {
+	words, err := split(inner)
+	if err != nil {
+		return Line{}, err
+	}
+	var l Line
+	if dir, rest, ok := cutDir(words); ok {
+		l.Dir, words = dir, rest
+		if !strings.HasPrefix(dir, "/") {
+			l.Dir = strings.TrimPrefix(dir, "./")
+		}
+	}
+	if len(words) < 4 || words[0].text != "exec" || words[1].text != runEnv || words[2].text != Locale {
+		return Line{}, errors.New("not a line of this package")
+	}
+	return finish(l, words[3:])
+}
+
+func parseTyped(words []word) (Line, error) {
+	var l Line
+	if dir, rest, ok := cutDir(words); ok {
+		l.Dir, words = dir, rest
+	}
+	return finish(l, words)
+}
+
+// finish takes what stands after the directory: assignments, then the program.
+func finish(l Line, words []word) (Line, error) {
+	for len(words) > 0 && isAssignment(words[0]) {
+		l.Env = append(l.Env, words[0].text)
+		words = words[1:]
+	}
+	for _, w := range words {
+		if w.operator {
+			return Line{}, fmt.Errorf("%q needs a shell: one simple command only", w.text)
+		}
+		l.Argv = append(l.Argv, w.text)
+	}
+	if len(l.Argv) == 0 || l.Argv[0] == "" {
+		return Line{}, errors.New("no command")
+	}
+	return l, nil
+}
+
+func cutDir(words []word) (dir string, rest []word, ok bool) {
+	if len(words) >= 3 && words[0].text == "cd" && !words[1].operator && words[2].operator && words[2].text == "&&" {
+		return words[1].text, words[3:], true
+	}
+	return "", words, false
+}
+
+func isAssignment(w word) bool {
+	name, _, ok := strings.Cut(w.text, "=")
+	return ok && name != "" && !w.operator
+}

@@ -1,0 +1,180 @@
+package execline
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestBuild(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		line Line
+		want string
+	}{
+		{"plain", Line{Argv: []string{"ls", "-l"}}, `/bin/sh -c 'exec env LC_ALL=C ls -l'`},
+		{"blank", Line{Argv: []string{"ls", "a b"}}, `/bin/sh -c 'exec env LC_ALL=C ls '"'"'a b'"'"''`},
+		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `/bin/sh -c 'cd /tmp && exec env LC_ALL=C A=1 pwd'`},
+		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `/bin/sh -c 'cd ./-x && exec env LC_ALL=C pwd'`},
+		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\012b\047'`},
+		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\041b\047'`},
+		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `/bin/sh -c 'exec env LC_ALL=C echo '"'"'$HOME'"'"''`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Build(c.line)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+	_, err := Build(Line{Argv: []string{"echo", strings.Repeat("x", MaxLen)}})
+	require.ErrorIs(t, err, ErrTooLong)
+}
+
+// anyText draws text that quoting gets wrong most easily.
+func anyText() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.StringMatching(`[-a-z'"\\$!%&;|<>*?#~ \n\t=./]{0,12}`),
+		rapid.Map(rapid.SliceOfN(rapid.ByteRange(1, 255), 0, 12), func(b []byte) string { return string(b) }),
+		rapid.SampledFrom([]string{"", "'", `'"'"'`, `\`, "%s", "é", "~", "#", "cd", "&&", "exec", "env", "LC_ALL=C", "-", "--"}),
+	)
+}
+
+func anyLine() *rapid.Generator[Line] {
+	return rapid.Custom(func(t *rapid.T) Line {
+		program := anyText().Filter(func(s string) bool { return s != "" && !strings.Contains(s, "=") })
+		name := anyText().Filter(func(s string) bool { return s != "" && !strings.Contains(s, "=") })
+		env := rapid.Custom(func(t *rapid.T) string { return name.Draw(t, "name") + "=" + anyText().Draw(t, "value") })
+		return Line{
+			Dir:  anyText().Draw(t, "dir"),
+			Env:  rapid.SliceOfN(env, 0, 3).Draw(t, "env"),
+			Argv: append([]string{program.Draw(t, "program")}, rapid.SliceOfN(anyText(), 0, 4).Draw(t, "args")...),
+		}
+	})
+}
+
+func TestParseUndoesBuild(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := anyLine().Draw(t, "line")
+		line, err := Build(want)
+		require.NoError(t, err)
+		got, built, err := Parse(line)
+		require.NoError(t, err)
+		require.True(t, built)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// The line itself must be made only of characters that csh and fish take like a Bourne shell does.
+func TestBuildKeepsToAgreedCharacters(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line, err := Build(anyLine().Draw(t, "line"))
+		require.NoError(t, err)
+		for i, c := range []byte(line) {
+			require.True(t, c >= ' ' && c <= '~' && c != '!', "byte %q at %d of %s", c, i, line)
+			if c == '\\' {
+				require.True(t, line[i+1] >= '0' && line[i+1] <= '3', "a backslash of no octal number: %s", line)
+			}
+		}
+	})
+}
+
+// What real shells make of the line is what was put in.
+func TestShellsReadTheLineAlike(t *testing.T) {
+	var shells []string
+	for _, name := range []string{"sh", "dash", "bash", "ksh", "zsh", "busybox", "tcsh", "csh", "fish"} {
+		if path, err := exec.LookPath(name); err == nil {
+			shells = append(shells, path)
+		}
+	}
+	if len(shells) == 0 {
+		t.Skip("no shell here")
+	}
+	t.Logf("shells: %v", shells)
+	args := []string{"", " ", "'", `"`, `\`, `\\'`, "a\nb\n", "!x", "$HOME", "`id`", "%d%%", "*", "~", "-n", "é\xff", "{a,b}", "a=b", "#", "^x^y"}
+	var want strings.Builder
+	for _, a := range args {
+		want.WriteString("<" + a + ">")
+	}
+	for _, each := range [][]string{args, {"a b", "c'd", "$x"}} {
+		want.Reset()
+		for _, a := range each {
+			want.WriteString("<" + a + ">")
+		}
+		line, err := Build(Line{Dir: "/", Env: []string{"odd name=1"}, Argv: append([]string{"printf", "<%s>"}, each...)})
+		require.NoError(t, err)
+		for _, sh := range shells {
+			argv := []string{"-c", line}
+			if strings.HasSuffix(sh, "busybox") {
+				argv = []string{"sh", "-c", line}
+			}
+			out, err := exec.Command(sh, argv...).CombinedOutput()
+			require.NoError(t, err, "%s: %s", sh, out)
+			require.Equal(t, want.String(), string(out), sh)
+		}
+	}
+}
+
+func TestParseTyped(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want Line
+		err  string
+	}{
+		{in: "ls -l /tmp", want: Line{Argv: []string{"ls", "-l", "/tmp"}}},
+		{in: ` echo "a b" 'c d' e\ f "" `, want: Line{Argv: []string{"echo", "a b", "c d", "e f", ""}}},
+		{in: "cd /tmp && A=1 pwd", want: Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}},
+		{in: `/bin/sh -c 'echo hello'`, want: Line{Argv: []string{"/bin/sh", "-c", "echo hello"}}},
+		{in: `echo "\$x \a"`, want: Line{Argv: []string{"echo", `$x \a`}}},
+		{in: "echo a#b a~", want: Line{Argv: []string{"echo", "a#b", "a~"}}},
+		{in: "", err: "no command"},
+		{in: "ls | wc", err: "needs a shell"},
+		{in: "ls && id", err: "needs a shell"},
+		{in: "echo $HOME", err: "needs a shell"},
+		{in: `echo "$HOME"`, err: "needs a shell"},
+		{in: "ls *", err: "needs a shell"},
+		{in: "ls > x", err: "needs a shell"},
+		{in: "sleep 1 &", err: "needs a shell"},
+		{in: "# ls", err: "needs a shell"},
+		{in: "echo 'x", err: "not closed"},
+		{in: `echo "x`, err: "not closed"},
+		{in: `echo x\`, err: "backslash"},
+	} {
+		t.Run(c.in, func(t *testing.T) {
+			got, built, err := Parse(c.in)
+			require.False(t, built)
+			if c.err != "" {
+				require.ErrorContains(t, err, c.err)
+				return
+			}
+			require.NoError(t, err)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"", "ls -l /tmp", `/bin/sh -c 'exec env LC_ALL=C ls'`, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \041'`,
+		`/bin/sh -c 'eval "$(printf "$1")"' sh '\400'`, `cd a && b`, `'"'"'`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		l, built, err := Parse(s)
+		if err != nil {
+			return
+		}
+		if again, err := Build(l); built && (err != nil || again != s) {
+			t.Errorf("%q was taken for a built line, but builds %q, %v", s, again, err)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package sshexec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// quietTime is how long the output of a command that has exited may stay silent before it counts as complete. It matters only where a daemon was
+	// started that keeps the output open, as old init scripts do.
+	quietTime = time.Second
+	// termGrace is how long a cancelled command has to end after SIGTERM, and killGrace how long to wait for the news of its end after SIGKILL.
+	termGrace = 2 * time.Second
+	killGrace = time.Second
+)
+
+// ErrTimeout is the cause when a command ran longer than its Timeout. It is a context.DeadlineExceeded too.
+var ErrTimeout = fmt.Errorf("the command ran longer than its Timeout: %w", context.DeadlineExceeded)
+
+// commandContext is the context of one command: with its Timeout, and with a way to end it for a reason.
+func commandContext(ctx context.Context, cmd Cmd) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if cmd.Timeout <= 0 {
+		return ctx, cancel
+	}
+	ctx, stop := context.WithTimeoutCause(ctx, cmd.Timeout, ErrTimeout)
+	return ctx, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+}
+
+// contextCause is why the context ended; it is always the context's own error too.
+func contextCause(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// outputs are the two output streams of a running command.
+type outputs struct {
+	stdout, stderr *sink
+	done           chan struct{} // closed when both streams have ended
+}
+
+func collect(cmd Cmd, stdout, stderr io.Reader) *outputs {
+	o := &outputs{stdout: newSink(cmd.Stdout), stderr: newSink(nil), done: make(chan struct{})}
+	both := make(chan struct{}, 2)
+	for s, r := range map[*sink]io.Reader{o.stdout: stdout, o.stderr: stderr} {
+		go func() {
+			s.readFrom(r)
+			both <- struct{}{}
+		}()
+	}
+	go func() {
+		<-both
+		<-both
+		close(o.done)
+	}()
+	return o
+}
+
+// wait returns true when the command has exited and its output is complete, false when stop came first.
+func (o *outputs) wait(exited, stop <-chan struct{}) bool {
+	select {
+	case <-exited:
+	case <-stop:
+		return false
+	}
+	quiet := time.NewTimer(quietTime)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-o.done:
+			return true
+		case <-stop:
+			return false
+		case <-quiet.C:
+			left := quietTime - min(o.stdout.quiet(), o.stderr.quiet())
+			if left <= 0 {
+				return true
+			}
+			quiet.Reset(left)
+		}
+	}
+}
+
+// waitAtMost is wait with a time limit in place of a channel.
+func (o *outputs) waitAtMost(exited <-chan struct{}, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return o.wait(exited, ctx.Done())
+}
+
+// finish fills in what was captured. From then on nothing more is written to the caller's Stdout.
+func (o *outputs) finish(res *Result) error {
+	outErr, errErr := o.stdout.close(), o.stderr.close()
+	if outErr == nil {
+		res.Stdout, res.Truncated = o.stdout.kept.Bytes(), o.stdout.cut
+	}
+	if errErr == nil {
+		res.Stderr, res.Truncated = o.stderr.kept.Bytes(), res.Truncated || o.stderr.cut
+	}
+	if outErr != nil {
+		return outErr
+	}
+	return o.stdout.failed
+}
+
+// sink takes one stream to its end, whatever happens to the writer behind it: a stream that nobody reads would stop the command.
+type sink struct {
+	to      io.Writer // nil: keep
+	turn    chan struct{}
+	closed  bool
+	kept    bytes.Buffer
+	cut     bool
+	failed  error
+	last    atomic.Int64 // Unix nanoseconds of the last bytes
+	writing atomic.Bool
+}
+
+func newSink(to io.Writer) *sink {
+	s := &sink{to: to, turn: make(chan struct{}, 1)}
+	s.last.Store(time.Now().UnixNano())
+	return s
+}
+
+// quiet is how long no bytes have come.
+func (s *sink) quiet() time.Duration {
+	if s.writing.Load() {
+		return 0
+	}
+	return time.Since(time.Unix(0, s.last.Load()))
+}
+
+func (s *sink) readFrom(r io.Reader) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			s.writing.Store(true)
+			s.take(buf[:n])
+			s.last.Store(time.Now().UnixNano())
+			s.writing.Store(false)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *sink) take(p []byte) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	switch {
+	case s.closed || s.failed != nil:
+	case s.to != nil:
+		if _, err := s.to.Write(p); err != nil {
+			s.failed = fmt.Errorf("cannot write the output on: %w", err)
+		}
+	default:
+		room := CaptureLimit - s.kept.Len()
+		if room < len(p) {
+			s.cut = true
+			p = p[:room]
+		}
+		s.kept.Write(p)
+	}
+}
+
+// errStuckWriter is what a command ends with whose Stdout writer does not come back.
+var errStuckWriter = errors.New("the writer of the output hangs")
+
+func (s *sink) close() error {
+	patience := time.NewTimer(killGrace)
+	defer patience.Stop()
+	select {
+	case s.turn <- struct{}{}:
+		s.closed = true
+		<-s.turn
+		return nil
+	case <-patience.C:
+		return errStuckWriter
+	}
+}
+
+// feed copies the input to a command. A command may end without reading it all, so an error of w is none; an error of the input is reported.
+func feed(w io.Writer, in io.Reader) error {
+	source := &errReader{r: in}
+	_, _ = io.Copy(w, source)
+	if source.err != nil {
+		return fmt.Errorf("cannot read the command's input: %w", source.err)
+	}
+	return nil
+}
+
+type errReader struct {
+	r   io.Reader
+	err error
+}
+
+func (e *errReader) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		e.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,239 @@
+package sshexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
+)
+
+// Run runs the command in a session of its own. When ctx ends, the command gets SIGTERM, then SIGKILL; servers older than OpenSSH 7.9 do not pass signals on,
+// and then the session is closed and the outcome is Unknown.
+func (c *Client) Run(ctx context.Context, cmd Cmd) (Result, error) {
+	res, err := c.run(ctx, cmd)
+	return res, Failure(c.cfg.Host, cmd, res, err)
+}
+
+func (c *Client) run(ctx context.Context, cmd Cmd) (Result, error) {
+	if err := cmd.Validate(); err != nil {
+		return Result{}, err
+	}
+	line, err := execline.Build(execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv})
+	if err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := commandContext(ctx, cmd)
+	defer cancel(nil)
+	s, err := c.open(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.close()
+	in, err := cmd.Stdin.Open()
+	if err != nil {
+		return Result{}, fmt.Errorf("cannot open the command's input: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+
+	start := time.Now()
+	res, err := s.start(ctx, line)
+	if err == nil {
+		go s.feed(in, cancel)
+		res, err = s.wait(ctx, cmd)
+	}
+	if res.Outcome != NotStarted {
+		res.Elapsed = time.Since(start)
+	}
+	return res, err
+}
+
+// session is one command's channel on a connection.
+type session struct {
+	ch     ssh.Channel
+	exited chan struct{} // closed when the end of the command is known, or can no longer become known
+	status Result        // the end, to be read after exited
+}
+
+// open gets a session. Nothing has been sent that the host could run, so a connection that turns out dead is replaced, once.
+func (c *Client) open(ctx context.Context) (*session, error) {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, contextCause(ctx)
+	}
+	release := func() { <-c.slots }
+	for again := true; ; again = false {
+		conn, err := c.connect(ctx)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		ch, requests, abandoned, err := openChannel(ctx, conn.ssh, release)
+		var refused *ssh.OpenChannelError
+		switch {
+		case abandoned:
+			return nil, err
+		case err == nil:
+			s := &session{ch: ch, exited: make(chan struct{}), status: Result{Outcome: Unknown}}
+			go s.listen(requests, release)
+			return s, nil
+		case ctx.Err() != nil:
+			release()
+			return nil, contextCause(ctx)
+		case errors.As(err, &refused):
+			release()
+			return nil, fmt.Errorf("%w: %w", ErrSessionRefused, err)
+		case !again:
+			release()
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		_ = conn.ssh.Close()
+		<-conn.done
+	}
+}
+
+// openChannel waits for the host's answer as long as the context lasts. The connection stays: other commands are on it. A request that is abandoned
+// may still be granted, and releases its slot when it is closed again.
+func openChannel(ctx context.Context, conn ssh.Conn, release func()) (_ ssh.Channel, _ <-chan *ssh.Request, abandoned bool, _ error) {
+	type answer struct {
+		ch       ssh.Channel
+		requests <-chan *ssh.Request
+		err      error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		ch, requests, err := conn.OpenChannel("session", nil)
+		answered <- answer{ch, requests, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.ch, a.requests, false, a.err
+	case <-ctx.Done():
+		go func() {
+			if a := <-answered; a.err == nil {
+				_ = a.ch.Close()
+				ssh.DiscardRequests(a.requests)
+			}
+			release()
+		}()
+		return nil, nil, true, contextCause(ctx)
+	}
+}
+
+// start sends the command line. From the moment of sending on, only a clear refusal proves that the command did not start.
+func (s *session) start(ctx context.Context, line string) (Result, error) {
+	if ctx.Err() != nil {
+		return Result{}, contextCause(ctx)
+	}
+	type answer struct {
+		ok  bool
+		err error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		ok, err := s.ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{line}))
+		answered <- answer{ok, err}
+	}()
+	select {
+	case a := <-answered:
+		switch {
+		case a.err != nil:
+			return Result{Outcome: Unknown}, fmt.Errorf("%w: %w", ErrDisconnected, a.err)
+		case !a.ok:
+			return Result{}, fmt.Errorf("%w: it does not run commands", ErrSessionRefused)
+		}
+		return Result{}, nil
+	case <-ctx.Done():
+		return Result{Outcome: Unknown}, contextCause(ctx)
+	}
+}
+
+// feed sends the input. A broken input ends the command: half of it must not pass for the whole.
+func (s *session) feed(in io.Reader, cancel context.CancelCauseFunc) {
+	if err := feed(s.ch, in); err != nil {
+		cancel(err)
+		return
+	}
+	_ = s.ch.CloseWrite()
+}
+
+// wait waits for the end of the command, or makes an end of it.
+func (s *session) wait(ctx context.Context, cmd Cmd) (Result, error) {
+	out := collect(cmd, s.ch, s.ch.Stderr())
+	var cause error
+	if !out.wait(s.exited, ctx.Done()) {
+		cause = contextCause(ctx)
+		s.signal("TERM")
+		if !out.waitAtMost(s.exited, termGrace) {
+			s.signal("KILL")
+			out.waitAtMost(s.exited, killGrace)
+		}
+	}
+	res := Result{Outcome: Unknown}
+	select {
+	case <-s.exited:
+		res = s.status
+		if res.Outcome == Unknown && cause == nil {
+			cause = ErrDisconnected
+		}
+	default:
+	}
+	if err := out.finish(&res); cause == nil {
+		cause = err
+	}
+	return res, cause
+}
+
+// listen takes the host's news of the command until the channel is closed by both sides.
+func (s *session) listen(requests <-chan *ssh.Request, release func()) {
+	known := false
+	for r := range requests {
+		if !known {
+			if res, ok := exitOf(r); ok {
+				known = true
+				s.status = res
+				close(s.exited)
+			}
+		}
+		if r.WantReply {
+			_ = r.Reply(false, nil)
+		}
+	}
+	if !known {
+		close(s.exited)
+	}
+	release()
+}
+
+func exitOf(r *ssh.Request) (Result, bool) {
+	switch r.Type {
+	case "exit-status":
+		var msg struct{ Status uint32 }
+		if ssh.Unmarshal(r.Payload, &msg) == nil {
+			return Result{Outcome: Exited, ExitCode: int(msg.Status)}, true
+		}
+	case "exit-signal":
+		var msg struct {
+			Signal     string
+			CoreDumped bool
+			Message    string
+			Language   string
+		}
+		if ssh.Unmarshal(r.Payload, &msg) == nil {
+			return Result{Outcome: Signalled, Signal: msg.Signal}, true
+		}
+	}
+	return Result{}, false
+}
+
+// signal and close do not wait: the transport may be stuck, and the caller has waited enough.
+func (s *session) signal(name string) {
+	go func() { _, _ = s.ch.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{name})) }()
+}
+
+func (s *session) close() { go func() { _ = s.ch.Close() }() }

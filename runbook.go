@@ -105,16 +105,6 @@ type Runbook struct {
 	Recover func(*State) (*Runbook, error)
 }
 
-// step finds a step by its ID.
-func (rb *Runbook) step(id string) *Step {
-	for i := range rb.Steps {
-		if rb.Steps[i].ID == id {
-			return &rb.Steps[i]
-		}
-	}
-	return nil
-}
-
 // Digest binds a journal to what the runbook does: every step, action and command in order, the inputs and the tool's version.
 func (rb *Runbook) Digest() string {
 	h := sha256.New()

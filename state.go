@@ -159,6 +159,7 @@ func (st *State) apply(r Record) {
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
 	case KindDone:
 		st.Done = true
+	case KindBegin, KindViolation: // nothing moves
 	}
 }
 

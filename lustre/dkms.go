@@ -40,8 +40,8 @@ var (
 )
 
 // ParseDKMS reads what "dkms status" prints: lines "name, version, kernel, arch: status" (lustre:661), also without a blank after a comma, and
-// "name/version, kernel, arch: status" as later releases print it. A module that is only added has neither kernel nor architecture. The prompt that the guide shows above the lines
-// may be there. No module at all is an error.
+// "name/version, kernel, arch: status" as later releases print it. A module that is only added has neither kernel nor architecture. The prompt that the
+// guide shows above the lines may be there. No module at all is an error.
 func ParseDKMS(r io.Reader) ([]Module, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {

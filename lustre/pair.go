@@ -148,7 +148,7 @@ func (p *Pair) requirements(i int) []backup.Requirement {
 }
 
 // targetStore is where IML keeps a file for each target (LUS-003).
-const targetStore = "/var/lib/chroma/targets"
+const targetStore = TargetStoreDir
 
 // restore is the restore of a node from the tree dir.
 func (p *Pair) restore(i int, dir string) []backup.Operation {
@@ -156,7 +156,21 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 	if i == 1 {
 		pos = backup.SecondNode
 	}
-	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux})
+	a := p.archives[i]
+	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, Has: func(path string) bool {
+		// What every server has must be in its backup; what only some have is restored where it was.
+		return !optional(path) || a.Has(path)
+	}})
+}
+
+// optional tells whether a server may be without a path that the guide backs up.
+func optional(path string) bool {
+	for _, p := range backup.ServerManifest().Paths {
+		if p.Path == path {
+			return p.Optional
+		}
+	}
+	return false
 }
 
 // cluster reads the CIB and corosync.conf of node 1 and plans the rebuild.

@@ -74,8 +74,8 @@ var (
 	repoLine = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_.-]*)(\s*)([=:])\s*(.*?)\s*$`)
 )
 
-// ParseRepo reads a file of package sources (lustre:245-261, lustre:295-337). Comments are left out; indented lines continue the value above. A file without a section, a section or a
-// key that comes twice, and a section without a baseurl, mirrorlist or metalink are errors.
+// ParseRepo reads a file of package sources (lustre:245-261, lustre:295-337). Comments are left out; indented lines continue the value above. A file
+// without a section, a section or a key that comes twice, and a section without a baseurl, mirrorlist or metalink are errors.
 func ParseRepo(r io.Reader) (RepoFile, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {
@@ -143,7 +143,8 @@ type RepoOptions struct {
 	AgentRelease   string // the release of the operating system in the agent's address; "7" when empty
 }
 
-// ManagerRepo is Manager-for-Lustre.repo, the package sources that the manager offers to its servers (lustre:293-343). fqdn is the manager's name as the servers know it.
+// ManagerRepo is Manager-for-Lustre.repo, the package sources that the manager offers to its servers (lustre:293-343). fqdn is the manager's name as
+// the servers know it.
 func ManagerRepo(fqdn string, opts RepoOptions) RepoFile {
 	release := opts.AgentRelease
 	if release == "" {

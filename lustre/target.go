@@ -70,8 +70,8 @@ func (t *Target) field(key string) *string {
 // knownKeys are the keys that have a field, in the order in which new ones are written.
 var knownKeys = []string{"backfstype", "bdev", "device_type", "mntpt", "target_name"}
 
-// ParseTarget reads one file of the target store: one JSON object, with or without a newline. mntpt and bdev are required; it is an error when they are missing, when a known
-// key is no text, when a key comes twice, and when anything follows the object.
+// ParseTarget reads one file of the target store: one JSON object, with or without a newline. mntpt and bdev are required; it is an error when they are
+// missing, when a known key is no text, when a key comes twice, and when anything follows the object.
 func ParseTarget(r io.Reader) (*Target, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {
@@ -247,8 +247,8 @@ func (t *Target) Source() string {
 	return t.Device
 }
 
-// WriteTo writes the target as IML does: one line of JSON without a newline. What was read and not changed is written as it was, in its order; keys that are not known are
-// kept.
+// WriteTo writes the target as IML does: one line of JSON without a newline. What was read and not changed is written as it was, in its order; keys that
+// are not known are kept.
 func (t *Target) WriteTo(w io.Writer) (int64, error) {
 	line, err := t.MarshalJSON()
 	if err != nil {

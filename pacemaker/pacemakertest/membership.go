@@ -99,12 +99,17 @@ func (id *identity) knows(h *simhost.Host) bool {
 	return id.el6 || slices.ContainsFunc(id.nodes, func(n pacemaker.CorosyncNode) bool { return slices.Contains(addresses(n), h.Name) })
 }
 
+// same tells whether two configurations are of one cluster.
+func (id *identity) same(other *identity) bool {
+	return id != nil && other != nil && id.el6 == other.el6 && id.name == other.name && id.group == other.group
+}
+
 // sees tells whether the corosync of two hosts form one membership.
 func (st *Stack) sees(s *simhost.State, a, b *node) bool {
 	if a == b {
 		return true
 	}
-	if a.conf == nil || b.conf == nil || a.conf.el6 != b.conf.el6 || a.conf.name != b.conf.name || a.conf.group != b.conf.group {
+	if !a.conf.same(b.conf) {
 		return false
 	}
 	ha, hb := s.Host(a.host), s.Host(b.host)
@@ -305,10 +310,12 @@ func (st *Stack) leave(s *simhost.State, n *node) {
 
 // vanish takes a node out without a word: the others will miss it.
 func (st *Stack) vanish(s *simhost.State, n *node) {
-	others := slices.DeleteFunc(st.members(s, n), func(m *node) bool { return m == n })
+	id, was := n.conf, n.ready
 	n.reset()
-	for _, m := range others {
-		m.pause = s.Now().Add(DetectTime)
+	for _, m := range st.nodes { // the host may be off already, so nobody is asked who sees whom
+		if was && m != n && m.ready && m.conf.same(id) {
+			m.pause = s.Now().Add(DetectTime)
+		}
 	}
 }
 

@@ -115,3 +115,8 @@ func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	raw, err := os.ReadFile(c.Path(p)) // #nosec G304 -- the operator's configuration
 	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err
 }
+
+// Missing is what is wrong with a configuration that lacks a section.
+func Missing(section string) error {
+	return fmt.Errorf("the configuration has no section %q", section)
+}

@@ -1,0 +1,108 @@
+package evenkeel_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/evenkeel-ha/evenkeel"
+
+// arrows says which packages of this module each one may depend on, directly or not. A package that is not here fails the test: the layout of the house is
+// a decision, not an accident.
+var arrows = map[string][]string{
+	".":         {"sshexec/...", "internal/op", "internal/srcerr"},
+	"sshexec":   {"sshexec/...", "internal/op", "internal/srcerr"},
+	"backup":    {"sshexec/...", "internal/op", "internal/srcerr"},
+	"mongo":     {"internal/op", "internal/srcerr"},
+	"cps":       {".", "sshexec/...", "backup", "mongo", "internal/op", "internal/srcerr"},
+	"lustre":    {".", "sshexec/...", "backup", "pacemaker", "internal/op", "internal/srcerr"},
+	"pacemaker": {"sshexec/...", "internal/op", "internal/srcerr"},
+
+	// What tests and simulated worlds are made of.
+	"sshexec/internal/execline":       {"sshexec/...", "internal/op", "internal/srcerr"},
+	"sshexec/sshexectest":             {"sshexec/...", "internal/op", "internal/srcerr"},
+	"sshexec/sshexectest/conformance": {"sshexec/...", "internal/op", "internal/srcerr"},
+	"pacemaker/pacemakertest":         {"pacemaker", "sshexec/...", "internal/simhost", "internal/op", "internal/srcerr"},
+	"lustre/lustretest":               {".", "lustre", "backup", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/op", "internal/srcerr"},
+	"cps/cpstest":                     {".", "cps", "mongo", "backup", "sshexec/...", "internal/simhost", "internal/replsim", "internal/op", "internal/srcerr"},
+	"internal/op":                     {},
+	"internal/srcerr":                 {},
+	"internal/golden":                 {},
+	"internal/replsim":                {"internal/op"},
+	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/internal/cli":           {".", "sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/lustre-hapair":          {"..."},
+	"examples/cps-issm":               {"..."},
+}
+
+// noDriver are the packages that must not pull the MongoDB driver into their users' binaries.
+var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "examples/lustre-hapair"}
+
+type listed struct {
+	ImportPath string
+	Deps       []string
+}
+
+func TestArrowsRunOneWay(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Deps", "./...").Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		t.Fatalf("go list: %s", exit.Stderr)
+	}
+	require.NoError(t, err)
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else {
+			require.NoError(t, err)
+		}
+		name := short(p.ImportPath)
+		allowed, known := arrows[name]
+		if !known {
+			t.Errorf("package %s is not in the table of arrows", name)
+			continue
+		}
+		for _, dep := range p.Deps {
+			if d := short(dep); d != "" && d != name && !slices.ContainsFunc(allowed, func(a string) bool { return permits(a, d) }) {
+				t.Errorf("%s must not depend on %s", name, d)
+			}
+			if strings.HasPrefix(dep, "go.mongodb.org/") && slices.Contains(noDriver, name) {
+				t.Errorf("%s must not pull in the MongoDB driver (%s)", name, dep)
+			}
+			if dep == "testing" && !strings.HasSuffix(name, "conformance") && name != "internal/golden" {
+				t.Errorf("%s pulls package testing into binaries", name)
+			}
+		}
+	}
+}
+
+// short is a package's place in the module; empty for another module's.
+func short(path string) string {
+	if path == module {
+		return "."
+	}
+	rest, ok := strings.CutPrefix(path, module+"/")
+	if !ok {
+		return ""
+	}
+	return rest
+}
+
+func permits(pattern, name string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == base || strings.HasPrefix(name, base+"/")
+	}
+	return pattern == name
+}

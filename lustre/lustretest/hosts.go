@@ -1,0 +1,167 @@
+package lustretest
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+//go:embed testdata/el6-cib.xml testdata/el6-corosync.conf testdata/targets
+var files embed.FS
+
+func file(name string) string {
+	data, err := files.ReadFile("testdata/" + name)
+	if err != nil {
+		panic("lustretest: " + err.Error())
+	}
+	return string(data)
+}
+
+// The names of the simulated site.
+const (
+	Node1   = "ct6-mds1.lfs.intl"
+	Node2   = "ct6-mds2.lfs.intl"
+	Manager = "ct6-iml.lfs.intl" // where IML runs; it is a name only
+)
+
+// AgentRepos are the package definitions that the agent's dependencies need (lustre:535-541).
+func AgentRepos() []string {
+	return []string{
+		"https://copr.fedorainfracloud.org/coprs/managerforlustre/manager-for-lustre/repo/epel-7/managerforlustre-manager-for-lustre-epel-7.repo",
+		"https://copr.fedorainfracloud.org/coprs/ngompa/dnf-el7/repo/epel-7/ngompa-dnf-el7-epel-7.repo",
+	}
+}
+
+// hostIDScript is the guide's (lustre:636): it makes a persistent host id where there is none.
+const hostIDScript = "hid=`[ -f /etc/hostid ] && od -An -tx /etc/hostid|sed 's/ //g'`\n" + `[ "$hid" = ` + "`hostid` ] || genhostid"
+
+// labelScript is the guide's (lustre:493).
+const labelScript = "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"
+
+// shared are the files that both systems of a host have alike, before and after: its network.
+func shared(fqdn string) map[string]string {
+	octet := fqdn[len("ct6-mds"):][:1]
+	return map[string]string{
+		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1.1" + octet + "\nNETMASK=255.255.255.0\n",
+		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42.1" + octet + "\nNETMASK=255.255.255.0\n",
+	}
+}
+
+// el6 is a server as IML 2.4 left it.
+func el6(fqdn, cib string, targets map[string]string) simhost.OS {
+	os := simhost.EL6()
+	maps.Copy(os.Files, shared(fqdn))
+	short, _, _ := strings.Cut(fqdn, ".")
+	os.Kernel = "2.6.32-504.30.3.el6_lustre"
+	maps.Copy(os.Packages, map[string]string{
+		"corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2", "pcs": "0.9.148-7.el6_8.1", "lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
+		"chroma-agent": "2.4.2.7-1.el6", "chroma-diagnostics": "2.4.2.7-1.el6", "ntp": "4.2.6p5-10.el6", "kernel-devel": "2.6.32-504.30.3.el6_lustre",
+	})
+	maps.Copy(os.Services, map[string]simhost.Unit{
+		"corosync": {Active: false, Enabled: true}, "pacemaker": {Active: false, Enabled: true}, "chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
+	})
+	maps.Copy(os.Files, map[string]string{
+		"/etc/hosts":                                      "127.0.0.1 localhost\n192.168.1.11 ct6-mds1.lfs.intl ct6-mds1\n192.168.1.12 ct6-mds2.lfs.intl ct6-mds2\n192.168.1.10 " + Manager + " ct6-iml\n",
+		"/etc/resolv.conf":                                "search lfs.intl\nnameserver 192.168.1.1\n",
+		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + short + "\n",
+		"/etc/ntp.conf":                                   "server 192.168.1.1 iburst\n",
+		"/etc/corosync/corosync.conf":                     file("el6-corosync.conf"),
+		"/var/lib/pacemaker/cib/cib.xml":                  cib,
+		"/etc/modprobe.d/iml_lnet_module_parameters.conf": "options lnet networks=tcp0(eth0)\n",
+		"/root/.ssh/authorized_keys":                      "ssh-rsa AAAAsimulated admin@" + Manager + "\n",
+		"/root/.ssh/id_rsa":                               "simulated private key of root on " + short + "\n",
+		"/var/lib/chroma/authority.crt":                   "simulated certificate of the manager\n",
+		"/var/lib/chroma/self.crt":                        "simulated certificate of " + short + "\n",
+		"/var/lib/chroma/private.pem":                     "simulated private key of " + short + "\n",
+		"/var/lib/chroma/settings/c2VydmVy":               fmt.Sprintf("{\"url\": \"https://%s/agent/\"}", Manager),
+		"/usr/lib/ocf/resource.d/chroma/Target":           "#!/usr/bin/python\n",
+		"/usr/sbin/fence_chroma":                          "#!/usr/bin/python\n",
+		"/etc/yum.repos.d/Intel-Lustre-Agent.repo":        "[iml-agent]\nname=Intel Manager for Lustre Agent\nenabled=1\n",
+	})
+	os.Files["/etc/passwd"] += "ntp:x:38:38::/etc/ntp:/sbin/nologin\nhacluster:x:189:189:cluster user:/home/hacluster:/sbin/nologin\n"
+	os.Files["/etc/group"] += "ntp:x:38:\nhaclient:x:189:\n"
+	os.Files["/etc/shadow"] += "hacluster:!!:16000::::::\n"
+	for name, data := range targets {
+		os.Files[storePath+"/"+name] = data
+		os.Files["/mnt/"+strings.TrimPrefix(mountOf(data), "/mnt/")+"/.keep"] = ""
+	}
+	return os
+}
+
+func mountOf(data string) string {
+	_, rest, _ := strings.Cut(data, `"mntpt": "`)
+	dir, _, _ := strings.Cut(rest, `"`)
+	return dir
+}
+
+// freshEL7 is what the technician leaves: the system, the network and sshd, and nothing else.
+func freshEL7(fqdn string) simhost.OS {
+	os := simhost.EL7()
+	maps.Copy(os.Files, shared(fqdn))
+	os.Files["/etc/hostname"] = fqdn + "\n"
+	os.Files["/etc/hosts"] = "127.0.0.1 localhost\n"
+	return os
+}
+
+// registry is the software of the site: programs, packages and where they come from.
+func registry() *simhost.Registry {
+	r := simhost.NewRegistry()
+	r.Packages = packages()
+	r.Web[AgentRepos()[0]] = "[managerforlustre-manager-for-lustre]\nname=Copr repo for manager-for-lustre\nenabled=1\n"
+	r.Web[AgentRepos()[1]] = "[ngompa-dnf-el7]\nname=Copr repo for dnf-el7\nenabled=1\n"
+	r.Web["https://"+Manager+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"
+	r.Mounted = func(s *simhost.State, _ *simhost.Host) {
+		if f := of(s); f != nil {
+			f.mounted(s)
+		}
+	}
+	r.Script(hostIDScript, 0, func(c *simhost.Call) int {
+		_, now, _ := c.Invoke("", "hostid")
+		if _, kept, _ := c.Invoke("", "od", "-An", "-tx", "/etc/hostid"); strings.TrimSpace(kept) == strings.TrimSpace(now) {
+			return 0
+		}
+		status, _, _ := c.Invoke("", "genhostid")
+		return status
+	})
+	r.Script(labelScript, 0, func(c *simhost.Call) int {
+		status, out, errs := c.Invoke("", append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
+		c.Out.WriteString(out)
+		c.Err.WriteString(errs)
+		return status
+	})
+	return r
+}
+
+// extend adds OSTs to the two targets of the guide's file system, preferring the nodes by turns.
+func extend(cib *pacemaker.CIB, osts int, targets map[string]string) error {
+	for i := range osts {
+		label, uuid := fmt.Sprintf("demo-OST%04x", i), fmt.Sprintf("00000000-0000-4000-8000-%012x", i)
+		id := fmt.Sprintf("%s_%06x", label, 0xabc000+i)
+		targets[strings.TrimPrefix(storeName(uuid), storePath+"/")] = fmt.Sprintf("{\"backfstype\": \"ldiskfs\", \"bdev\": \"/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_EEOST%04x\", \"mntpt\": \"/mnt/%s\", \"target_name\": \"%s\"}", i, label, label)
+		r := pacemaker.Resource{
+			Kind: pacemaker.Primitive, ID: id, Class: "ocf", Provider: "chroma", Type: "Target",
+			Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: uuid}}}},
+			Meta:     pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target-role", Value: "Started"}}}},
+			Operations: []pacemaker.Op{
+				{ID: id + "-monitor-5", Name: "monitor", Interval: "5", Timeout: "60"}, {ID: id + "-start-0", Name: "start", Interval: "0", Timeout: "300"}, {ID: id + "-stop-0", Name: "stop", Interval: "0", Timeout: "300"},
+			},
+		}
+		if err := cib.AddPrimitive(r); err != nil {
+			return err
+		}
+		first, second := "ct6-mds1", "ct6-mds2"
+		if i%2 == 1 {
+			first, second = second, first
+		}
+		for _, l := range []pacemaker.Location{{ID: id + "-primary", Resource: id, Node: first, Score: "20"}, {ID: id + "-secondary", Resource: id, Node: second, Score: "10"}} {
+			if err := cib.AddLocation(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

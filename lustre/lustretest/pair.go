@@ -1,0 +1,145 @@
+package lustretest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+)
+
+// Options choose a pair; the zero value is the guide's pair at 22:00 on a day in June 2018.
+type Options struct {
+	Start        time.Time
+	InstallTime  time.Duration // how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
+	OSTs         int           // targets beside the MGS and the MDT of the guide
+	FenceStandby bool          // nodes in standby are fenced too, against IML's rule
+	NoInit       bool          // pcs starts nothing on EL7 and exits 0 (H4)
+	Faults       []simhost.Fault
+}
+
+// Pair is a world of two servers. It is safe for concurrent use as its World is.
+type Pair struct {
+	*simhost.World
+}
+
+// settleTime is enough for the old cluster to come up and mount its targets.
+const settleTime = time.Minute
+
+// NewPair builds the pair and lets its cluster come up. It panics when its own files are broken.
+func NewPair(o Options) *Pair {
+	if o.Start.IsZero() {
+		o.Start = time.Date(2018, time.June, 12, 22, 0, 0, 0, time.UTC)
+	}
+	if o.InstallTime == 0 {
+		o.InstallTime = 30 * time.Minute
+	}
+	cib, targets, err := site(o.OSTs)
+	if err != nil {
+		panic("lustretest: " + err.Error())
+	}
+	reg := registry()
+	pacemakertest.Install(reg)
+	s := simhost.NewState(reg, o.Start.Add(-settleTime))
+	f := &shelf{opts: &o}
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		data := targets[name]
+		_, rest, _ := strings.Cut(data, `"bdev": "`)
+		device, _, _ := strings.Cut(rest, `"`)
+		f.targets = append(f.targets, &target{device: device, label: strings.TrimPrefix(mountOf(data), "/mnt/")})
+	}
+	s.AddLayer(pacemakertest.New(pacemakertest.Options{
+		Agents:       map[string]pacemakertest.Agent{"ocf:chroma:Target": targetAgent()},
+		Fenced:       func(s *simhost.State, by string, h *simhost.Host) { of(s).fenced(s, by, h) },
+		Joined:       func(s *simhost.State, h *simhost.Host) { of(s).joined(h) },
+		FenceStandby: o.FenceStandby,
+		NoInit:       o.NoInit,
+	}))
+	s.AddLayer(f)
+	for _, name := range []string{Node1, Node2} {
+		s.AddHost(name, el6(name, cib, targets))
+	}
+	s.Sleep(settleTime)
+	s.Forget()
+	for _, fault := range o.Faults {
+		s.Inject(fault)
+	}
+	return &Pair{simhost.NewWorld(s)}
+}
+
+// site is the CIB and the target store of the pair.
+func site(osts int) (cib string, targets map[string]string, err error) {
+	targets = map[string]string{}
+	entries, err := files.ReadDir("testdata/targets")
+	if err != nil {
+		return "", nil, err
+	}
+	for _, e := range entries {
+		targets[e.Name()] = file("targets/" + e.Name())
+	}
+	doc, err := pacemaker.ParseCIB(strings.NewReader(file("el6-cib.xml")))
+	if err != nil {
+		return "", nil, err
+	}
+	if err := extend(doc, osts, targets); err != nil {
+		return "", nil, err
+	}
+	text, err := doc.Query()
+	return string(text), targets, err
+}
+
+// Clone is a deep copy, without the hooks.
+func (p *Pair) Clone() *Pair { return &Pair{p.World.Clone()} }
+
+// Check says which rules were broken so far; nil when none was.
+func (p *Pair) Check() error {
+	var errs []error
+	for _, v := range p.Violations() {
+		errs = append(errs, errors.New(v.String()))
+	}
+	return errors.Join(errs...)
+}
+
+// InstallOS plays the technician: it wipes the disk of a host and puts EL7 on it. The host is up after simhost.BootTime.
+func (p *Pair) InstallOS(host string) error {
+	var err error
+	p.Do(func(s *simhost.State) {
+		h := s.Host(host)
+		if h == nil {
+			err = fmt.Errorf("cannot install %s: no such host", host)
+			return
+		}
+		f := of(s)
+		f.visits = slices.DeleteFunc(slices.Clone(f.visits), func(v visit) bool { return v.host == h.Name })
+		if !slices.Contains(f.rebuilding, h.Name) {
+			f.rebuilding = append(slices.Clip(f.rebuilding), h.Name)
+		}
+		h.Install(s, freshEL7(h.Name))
+	})
+	return err
+}
+
+// HostKeyID is the fingerprint that a host's sshd presents: it changes with an installation, and goes back when /etc/ssh is restored and sshd restarted (H20).
+func (p *Pair) HostKeyID(host string) (id string) {
+	p.Do(func(s *simhost.State) {
+		if h := s.Host(host); h != nil {
+			id = h.HostKey()
+		}
+	})
+	return id
+}
+
+// PowerLoss takes the power from a host, without the technician noticing; PowerOn of the host gives it back.
+func (p *Pair) PowerLoss(host string) {
+	p.Do(func(s *simhost.State) { s.Host(host).PowerOff(s) })
+}
+
+// CutRing breaks, or mends, a corosync ring at a host.
+func (p *Pair) CutRing(host string, ring int, cut bool) {
+	p.Do(func(s *simhost.State) { pacemakertest.Of(s).CutRing(s, s.Host(host).Name, ring, cut) })
+}

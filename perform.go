@@ -161,11 +161,19 @@ func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd
 	return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
 }
 
-// exec runs a command that has passed the gate.
+// exec runs a command that has passed the gate. A read-only one whose connection was lost is sent once more: that does no harm, unless part of its output
+// has been passed on already.
 func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	r, err := e.hosts.Runner(host)
 	if err != nil {
 		return sshexec.Result{}, err
+	}
+	res, err := r.Run(ctx, cmd)
+	if cmd.Effect != ReadOnly || cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
+		return res, err
+	}
+	if serr := e.sleep(ctx, DefaultRetry); serr != nil {
+		return res, errors.Join(err, serr)
 	}
 	return r.Run(ctx, cmd)
 }

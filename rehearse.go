@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -21,6 +22,8 @@ type World interface {
 type RehearsalPlan struct {
 	// Attendant makes the person for one run in a world; nil when none is needed.
 	Attendant func(World) Attendant
+	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
+	Reset func() error
 	// Every thins the schedules out: each Every-th point is tried. 1 when zero.
 	Every int
 	// Kinds are the crashes to try; all when empty.
@@ -121,22 +124,25 @@ type rehearsed struct {
 // maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
 const maxResumes = 6
 
-// died is the panic that stands for the death of the tool.
-type died struct{}
-
 // run is one schedule: the run, the crash, and the resumes to the end.
 func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
-	journal := &dyingJournal{schedule: s}
-	hosts := &dyingHosts{world: world, schedule: s}
+	if r.plan.Reset != nil {
+		if err := r.plan.Reset(); err != nil {
+			return rehearsed{world: world, err: err}
+		}
+	}
+	tool := &mortal{world: world, schedule: s}
+	journal := &dyingJournal{tool: tool}
 	out := rehearsed{world: world}
-	opts := Options{Journal: journal, Clock: world.Clock(), Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
 	if r.plan.Attendant != nil {
 		opts.Attendant = r.plan.Attendant(world)
 	}
 	start := Run
 	for range maxResumes {
-		out.report, out.err = untilDeath(func() (*Report, error) { return start(ctx, r.rb, hosts, opts) })
-		if out.err == nil {
+		tool.dead = false
+		out.report, out.err = start(ctx, r.rb, tool, opts)
+		if out.err == nil && !tool.dead {
 			break
 		}
 		if len(journal.Records()) > 0 {
@@ -148,7 +154,7 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			break
 		}
 	}
-	out.records, out.commands = len(journal.Records()), hosts.count
+	out.records, out.commands = len(journal.Records()), tool.commands
 	if out.err == nil {
 		out.err = world.Check()
 	} else if werr := world.Check(); werr != nil {
@@ -159,65 +165,83 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 
 var errDied = errors.New("the tool died")
 
-// untilDeath runs f, and turns its scheduled death into an error.
-func untilDeath(f func() (*Report, error)) (rep *Report, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if _, ok := p.(died); !ok {
-				panic(p)
-			}
-			rep, err = nil, errDied
-		}
-	}()
-	return f()
-}
-
-// dyingJournal kills the tool at a record.
-type dyingJournal struct {
-	MemJournal
-	schedule Schedule
-	n        int
-}
-
-func (j *dyingJournal) Append(r Record) error {
-	j.n++
-	hit := j.n == j.schedule.At
-	if hit && j.schedule.Crash == CrashTorn {
-		panic(died{}) // what a resume reads is the journal without the torn record
-	}
-	err := j.MemJournal.Append(r)
-	if hit && j.schedule.Crash == CrashRecord {
-		panic(died{})
-	}
-	return err
-}
-
-// dyingHosts kills the tool, or its connection, at a command.
-type dyingHosts struct {
+// mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or the journal, until it is started again.
+type mortal struct {
 	world    World
 	schedule Schedule
-	count    int
+	commands int
+	records  int
+	dead     bool
 }
 
-func (h *dyingHosts) Runner(host string) (sshexec.Runner, error) {
-	r, err := h.world.Runner(host)
+// dies tells whether this is the scheduled point, and ends the tool's life there.
+func (m *mortal) dies(crash Crash, n int) bool {
+	hit := m.schedule.Crash == crash && m.schedule.At == n
+	m.dead = m.dead || hit
+	return hit
+}
+
+// Runner is the way to a machine of the world, for as long as the tool lives.
+func (m *mortal) Runner(host string) (sshexec.Runner, error) {
+	r, err := m.world.Runner(host)
 	if err != nil {
 		return nil, err
 	}
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		h.count++
-		hit := h.count == h.schedule.At
-		if hit && h.schedule.Crash == CrashBefore {
-			panic(died{})
+		if m.dead {
+			return sshexec.Result{}, errDied
+		}
+		m.commands++
+		n := m.commands
+		if m.dies(CrashBefore, n) {
+			return sshexec.Result{}, errDied
 		}
 		res, err := r.Run(ctx, cmd)
 		switch {
-		case hit && h.schedule.Crash == CrashAfter:
-			panic(died{})
-		case hit && h.schedule.Crash == CrashLost:
+		case m.dies(CrashAfter, n):
+			return sshexec.Result{}, errDied
+		case m.schedule.Crash == CrashLost && m.schedule.At == n:
 			lost := sshexec.Result{Outcome: Unknown}
 			return lost, sshexec.Failure(host, cmd, lost, errors.New("the connection was lost (rehearsed)"))
 		}
 		return res, err
 	}), nil
+}
+
+// dyingJournal is the journal as a resume would find it on the disk.
+type dyingJournal struct {
+	MemJournal
+	tool *mortal
+}
+
+// Append writes a record, or dies in the middle of it, or right after it.
+func (j *dyingJournal) Append(r Record) error {
+	if j.tool.dead {
+		return errDied
+	}
+	j.tool.records++
+	if j.tool.dies(CrashTorn, j.tool.records) {
+		return errDied // what a resume reads is the journal without the torn record
+	}
+	if err := j.MemJournal.Append(r); err != nil {
+		return err
+	}
+	if j.tool.dies(CrashRecord, j.tool.records) {
+		return errDied
+	}
+	return nil
+}
+
+// dyingClock is the world's clock; a dead tool waits for nothing.
+type dyingClock struct {
+	tool *mortal
+	Clock
+}
+
+// Sleep lets the world's time pass while the tool lives.
+func (c dyingClock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.tool.dead {
+		return errDied
+	}
+	return c.Clock.Sleep(ctx, d)
 }

@@ -59,6 +59,8 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"lost before effect: stop, then the probe proves it", "s1[a.never b.safe]", "gone:a; -", "a- look:a =failed | look:a a b =done"},
 	{"lost, safe: stop, and again on resume", "s1[a.safe b.safe]", "lost:a; -", "a? =failed | a b =done"},
 
+	{"lost, read-only: sent once more", "s1[r.read a.safe]", "lost:r", "read:r? read:r a =done"},
+
 	// Undo.
 	{"undo on failure", "s1[a.safe b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | a b =done"},
 	{"undo after cancel, under its own deadline", "s1[a.safe b.safe undo:u.safe auto]", "cancel:b; -", "a b! u =cancelled | a b =done"},
@@ -193,6 +195,9 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 	}
 	lost := sshexec.Result{Outcome: sshexec.Unknown}
 	switch {
+	case verb == "read" && fault == "lost":
+		m.log = append(m.log, "read:"+what+"?")
+		return lost, sshexec.Failure("h", cmd, lost, errors.New("connection lost"))
 	case verb == "read":
 		m.log = append(m.log, "read:"+what)
 	case fault == "fail":

@@ -33,7 +33,18 @@ func Build(w io.Writer, host string, when time.Time, files []File) error {
 		return fmt.Errorf("cannot build the archive: %q is not a host name", host)
 	}
 	gz := pgzip.NewWriter(w)
-	p, err := newPacker(gz, host, when)
+	if err := build(gz, host, when, files); err != nil {
+		_ = gz.Close() // ends its goroutines
+		return err
+	}
+	if err := gz.Close(); err != nil {
+		return fmt.Errorf("cannot end the archive: %w", err)
+	}
+	return nil
+}
+
+func build(w io.Writer, host string, when time.Time, files []File) error {
+	p, err := newPacker(w, host, when)
 	if err != nil {
 		return err
 	}
@@ -48,13 +59,7 @@ func Build(w io.Writer, host string, when time.Time, files []File) error {
 			return err
 		}
 	}
-	if err := p.finish(&Record{Manifest: "built", Host: host, Time: when}); err != nil {
-		return err
-	}
-	if err := gz.Close(); err != nil {
-		return fmt.Errorf("cannot end the archive: %w", err)
-	}
-	return nil
+	return p.finish(&Record{Manifest: "built", Host: host, Time: when})
 }
 
 func (f File) header(when time.Time) *tar.Header {

@@ -21,9 +21,9 @@ type Copy struct {
 	Size   int64  // in bytes
 }
 
-// Fetch takes an archive that another program made off the machine before the machine is destroyed: a guide's script (lustre:100, lustre:405), or the backups of a Cisco Policy
-// Suite deployment (cps:439). It streams the file into the local directory dir, under its own name and with mode 0600, and compares its digest with
-// the one that sha256sum gives on the machine. Only then does the file get its name. Both commands are ReadOnly.
+// Fetch takes an archive that another program made off the machine before the machine is destroyed: one of a guide's script (lustre:100, lustre:405),
+// or the backups of a Cisco Policy Suite deployment (cps:439). It streams the file into the local directory dir, under its own name and with mode
+// 0600, and compares its digest with the one that sha256sum gives on the machine. Only then does the file get its name. Both commands are ReadOnly.
 func Fetch(ctx context.Context, r sshexec.Runner, remote, dir string) (_ *Copy, err error) {
 	final := filepath.Join(dir, path.Base(remote))
 	defer func() {

@@ -36,18 +36,18 @@ type PairConfig struct {
 	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
 	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 
-	OldRelease   string        // what /etc/redhat-release says before: "release 6"
-	NewRelease   string        // and after: "release 7"
-	Profile      Profile       // which OSDs the servers have: both, as IML installs them (lustre:587)
-	Kernel       string        // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
-	AgentRepos   []string      // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
-	ClusterName  string        // lustre-ha-cluster
-	PlainPCS     bool          // make constraints by pcs as the guide does; their ids are then not IML's (H9)
-	KeepFirewall bool          // open the ports instead of disabling the firewall (lustre:844); the ports that corosync.conf names too (H16)
-	NoAutostart  bool          // do not start the cluster at boot (lustre:1697)
-	SELinux      bool          // label restored SSH keys (lustre:493)
-	Outage       time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
-	Install      time.Duration // how long the waits for a reboot last: 30 minutes
+	OldRelease      string        // what /etc/redhat-release says before: "release 6"
+	NewRelease      string        // and after: "release 7"
+	Profile         Profile       // which OSDs the servers have: both, as IML installs them (lustre:587)
+	Kernel          string        // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
+	AgentRepos      []string      // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
+	ClusterName     string        // lustre-ha-cluster
+	PlainPCS        bool          // make constraints by pcs as the guide does; their ids are then not IML's (H9)
+	DisableFirewall bool          // disable the firewall instead of opening its ports (lustre:844)
+	NoAutostart     bool          // do not start the cluster at boot (lustre:1697)
+	SELinux         bool          // label restored SSH keys (lustre:493)
+	Outage          time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
+	Install         time.Duration // how long the waits for a reboot last: 30 minutes
 }
 
 func (c *PairConfig) defaults() error {

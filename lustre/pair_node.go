@@ -329,7 +329,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 
 // firewall opens what the cluster needs: the service, and the ports that corosync.conf names, which the service does not know (H16, PCM-055).
 func (n *node) firewall() []evenkeel.Action {
-	if !n.Config.KeepFirewall {
+	if n.Config.DisableFirewall {
 		return []evenkeel.Action{
 			from("lustre:844", change("firewall-stop", "Stop the firewall", "systemctl", "stop", "firewalld")),
 			from("lustre:845", change("firewall-boot", "Do not start the firewall at boot", "systemctl", "disable", "firewalld")),

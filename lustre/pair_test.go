@@ -2,9 +2,10 @@ package lustre_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,5 +58,35 @@ func TestThePairIsUpgraded(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
-	fmt.Println(w.EndState())
+}
+
+func TestRehearsal(t *testing.T) {
+	w := lustretest.NewPair(lustretest.Options{})
+	pair := plannedPair(t, w, nil)
+	rb, err := pair.Runbook()
+	require.NoError(t, err)
+	begin := time.Now()
+	report, err := evenkeel.Rehearse(t.Context(), rb, w.Rehearsal(), evenkeel.RehearsalPlan{
+		Every: every(t), Reset: func() error { return errors.Join(os.RemoveAll(pair.Config.ArchiveDir), os.Mkdir(pair.Config.ArchiveDir, 0o700)) },
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return waiting{w.Clock()} },
+	})
+	require.NoError(t, err)
+	for i, f := range report.Failures {
+		if i == 20 {
+			break
+		}
+		t.Error(f)
+	}
+	t.Logf("%d commands, %d records, %d schedules, %d failures in %s", report.Commands, report.Records, report.Schedules, len(report.Failures), time.Since(begin))
+}
+
+// every thins a rehearsal out: the whole of it takes minutes, and CI does it.
+func every(t *testing.T) int {
+	t.Helper()
+	if text := os.Getenv("EVENKEEL_KILL_EVERY"); text != "" {
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		return n
+	}
+	return 17
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -119,6 +120,9 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 	if err != nil {
 		return nil, err
 	}
+	if !conn.line.ask() {
+		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, errEnded)
+	}
 	through, err := conn.ssh.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, err)
@@ -180,7 +184,8 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	sshConn, channels, requests, err := ssh.NewClientConn(raw, keys.name, &ssh.ClientConfig{
+	line := &lastWords{Conn: raw}
+	sshConn, channels, requests, err := ssh.NewClientConn(line, keys.name, &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: ciphers()},
 		User:              c.cfg.User,
 		Auth:              methods,
@@ -196,7 +201,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 		_ = raw.Close()
 		return nil, c.classify(ctx, err)
 	}
-	conn := &connection{ssh: ssh.NewClient(sshConn, channels, requests), done: make(chan struct{})}
+	conn := &connection{ssh: ssh.NewClient(sshConn, channels, requests), line: line, done: make(chan struct{})}
 	go conn.watch(c.cfg.KeepAlive, c.cfg.KeepAliveMisses)
 	return conn, nil
 }
@@ -243,11 +248,41 @@ func ciphers() []string {
 	}
 }
 
+// lastWords delays the news that a connection has ended for as long as someone may be about to ask for a channel on it. On that news x/crypto tells everybody who waits for a channel; who asks
+// just afterwards, it lets wait for ever, because it does not report a write that fails to the one who wrote.
+type lastWords struct {
+	net.Conn
+	ended atomic.Bool
+	asked atomic.Int64 // Unix nanoseconds of the last ask
+}
+
+// askTime is how long it may take from ask to the entry in x/crypto's list of channels: no time at all, unless the machine is busy.
+const askTime = 50 * time.Millisecond
+
+// ask must come before every request for a channel, and it forbids the request when it returns false.
+func (c *lastWords) ask() bool {
+	c.asked.Store(time.Now().UnixNano())
+	return !c.ended.Load()
+}
+
+func (c *lastWords) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.ended.Store(true)
+		time.Sleep(time.Until(time.Unix(0, c.asked.Load()).Add(askTime)))
+	}
+	return n, err
+}
+
 // connection is one live SSH connection.
 type connection struct {
 	ssh  *ssh.Client
+	line *lastWords
 	done chan struct{} // closed when the connection has ended
 }
+
+// errEnded is what is wrong when a connection ends before anything was sent on it.
+var errEnded = errors.New("the connection has ended")
 
 func (c *connection) alive() bool {
 	select {

@@ -73,7 +73,7 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 			release()
 			return nil, err
 		}
-		ch, requests, abandoned, err := openChannel(ctx, conn.ssh, release)
+		ch, requests, abandoned, err := openChannel(ctx, conn, release)
 		var refused *ssh.OpenChannelError
 		switch {
 		case abandoned:
@@ -99,20 +99,25 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 
 // openChannel waits for the host's answer as long as the context lasts. The connection stays: other commands are on it. A request that is abandoned
 // may still be granted, and releases its slot when it is closed again.
-func openChannel(ctx context.Context, conn ssh.Conn, release func()) (_ ssh.Channel, _ <-chan *ssh.Request, abandoned bool, _ error) {
+func openChannel(ctx context.Context, conn *connection, release func()) (_ ssh.Channel, _ <-chan *ssh.Request, abandoned bool, _ error) {
 	type answer struct {
 		ch       ssh.Channel
 		requests <-chan *ssh.Request
 		err      error
 	}
+	if !conn.line.ask() {
+		return nil, nil, false, errEnded
+	}
 	answered := make(chan answer, 1)
 	go func() {
-		ch, requests, err := conn.OpenChannel("session", nil)
+		ch, requests, err := conn.ssh.OpenChannel("session", nil)
 		answered <- answer{ch, requests, err}
 	}()
 	select {
 	case a := <-answered:
 		return a.ch, a.requests, false, a.err
+	case <-conn.done:
+		return nil, nil, false, errEnded
 	case <-ctx.Done():
 		go func() {
 			if a := <-answered; a.err == nil {

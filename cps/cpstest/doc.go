@@ -9,8 +9,8 @@
 // # What it is
 //
 // A pure, deterministic state machine on a virtual clock. Commands act on state, and answers are made from that state, in the guide's words: a wrong order
-// of commands fails, or breaks a rule, as it would on a real cluster. Clone copies it in full and Hash names its state, so that a rehearsal can
-// branch and prune.
+// of commands fails, or breaks a rule, as it would on a real cluster. Clone copies it in full, Hash names its state and EndState what matters at the end, so that a
+// rehearsal can branch, prune and compare. A Deployment is itself the clock to run by.
 //
 // # What is simulated
 //

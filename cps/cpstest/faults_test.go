@@ -113,6 +113,19 @@ func TestPowerLoss(t *testing.T) {
 		require.False(t, outage.Open)
 	}
 	require.Error(t, o.d.Power("nobody", true))
+
+	// With one half disabled there is nobody to take over. That is the machine's fault, not the operator's.
+	o.moveManager()
+	o.migrate("disable set 1")
+	require.NoError(t, o.d.Power("sessionmgr01", false))
+	require.NoError(t, o.d.Power("lb01", false))
+	o.d.Advance(10 * time.Minute)
+	require.NoError(t, o.d.Check())
+	last := o.d.Report().Outages[len(o.d.Report().Outages)-1]
+	require.Equal(t, "sessionmgr01 has no power", last.Excuse)
+	require.Greater(t, last.Lasted, 9*time.Minute)
+	require.True(t, last.Open)
+	require.Contains(t, last.String(), "so far (sessionmgr01 has no power)")
 }
 
 // TestClonesAreApart: a clone goes its own way, and two that do the same stay the same, whatever they do.
@@ -183,6 +196,16 @@ func BenchmarkMigration(b *testing.B) {
 		o.replace(2)
 		o.d.Advance(10 * time.Minute)
 		o.migrate("traffic restore")
+	}
+}
+
+// BenchmarkRehearsalStep is what a rehearsal pays for a branch: a clone and one command.
+func BenchmarkRehearsalStep(b *testing.B) {
+	o := newOperator(b, cpstest.Options{})
+	o.moveManager()
+	for b.Loop() {
+		c := &operator{TB: b, d: o.d.Clone()}
+		c.do("cluman", "diagnostics.sh")
 	}
 }
 

@@ -147,17 +147,19 @@ func TestEnableWithoutRedeploy(t *testing.T) {
 	require.Contains(t, out, "cannot connect to pcrfclient02")
 	o.do("cluman", deployAll+" --vms /var/tmp/cluster-upgrade-set-1.txt")
 	o.refused("enable set 1 /var/tmp/nowhere.tar.gz", "No such file or directory")
-	o.refused("enable set 1 "+o.damaged(log.Archive()), "damaged or not complete")
+	for _, missing := range []int{1, 9, 500} {
+		o.refused("enable set 1 "+o.damaged(log.Archive(), missing), "damaged or not complete")
+	}
 	require.NoError(t, o.d.Check())
 }
 
-// damaged is the first half of an archive, as an upload that broke leaves it.
-func (o *operator) damaged(path string) string {
+// damaged is an archive whose last bytes are missing, as an upload that broke leaves it.
+func (o *operator) damaged(path string, missing int) string {
 	o.Helper()
 	o.download(path)
-	o.safe["/var/tmp/half.tar.gz"] = o.safe[path][:len(o.safe[path])/2]
-	o.upload("/var/tmp/half.tar.gz")
-	return "/var/tmp/half.tar.gz"
+	o.safe["/var/tmp/part.tar.gz"] = o.safe[path][:len(o.safe[path])-missing]
+	o.upload("/var/tmp/part.tar.gz")
+	return "/var/tmp/part.tar.gz"
 }
 
 // TestArchiveLost: a machine must not go before its archive is off it (CPS-202).

@@ -3,6 +3,7 @@ package cpstest
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 )
@@ -14,9 +15,10 @@ type vm struct {
 	address     string // on the internal network
 	release     string // of its image; empty while it does not exist
 	exists      bool
-	rescue      bool // the next boot is the first one, into rescue mode (cps:878)
-	provisioned bool // deploy_all.py --provision made its new disk
-	keptDisk    bool // --useprovision kept the old one; --cleanupbackup deletes it
+	rescue      bool      // the next boot is the first one, into rescue mode (cps:878)
+	provisioned bool      // deploy_all.py --provision made its new disk
+	keptDisk    bool      // --useprovision kept the old one; --cleanupbackup deletes it
+	onTime      time.Time // from when its clock agrees with the others: NTP takes a while to converge on a new VM (cps:385)
 }
 
 func (v *vm) encode(e *simhost.Encoder) {
@@ -24,7 +26,11 @@ func (v *vm) encode(e *simhost.Encoder) {
 	for _, b := range []bool{v.exists, v.rescue, v.provisioned, v.keptDisk} {
 		e.Bool(b)
 	}
+	e.ToGo(v.onTime)
 }
+
+// convergence is how long NTP takes on a new VM.
+const convergence = 10 * time.Minute
 
 // vm finds a machine by its alias; nil when there is none.
 func (y *system) vm(alias string) *vm {
@@ -144,6 +150,7 @@ func (y *system) cameUp(s *simhost.State, h *simhost.Host) {
 		return
 	}
 	v.rescue = false
+	v.onTime = s.Now().Add(simhost.BootTime + convergence)
 	h.Restart(s)
 }
 

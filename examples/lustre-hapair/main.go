@@ -56,6 +56,6 @@ func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 		Node1:   lustre.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
 		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
-		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, KeepFirewall: c.KeepFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux,
+		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux,
 	})
 }

@@ -65,14 +65,15 @@ func (s *State) Run(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	started := s.now
 	h := s.Host(host)
 	s.acted = false
-	s.changes, s.current = nil, h.Name+": "+strings.Join(maskArgv(cmd.Argv), " ")
+	argv := maskArgv(cmd.Argv)
+	s.changes, s.current = nil, h.Name+": "+strings.Join(argv, " ")
 	res, cause := s.perform(h, cmd)
 	res.Elapsed = s.now.Sub(started)
 	if res.Outcome == sshexec.Exited && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
 		res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, context.DeadlineExceeded
 	}
 	s.log = append(s.log, Entry{
-		Seq: s.seq, Time: started, Host: h.Name, Argv: maskArgv(cmd.Argv),
+		Seq: s.seq, Time: started, Host: h.Name, Argv: argv,
 		Outcome: res.Outcome, Exit: res.ExitCode, Changed: s.changes,
 	})
 	s.changes, s.current = nil, ""
@@ -125,6 +126,7 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited}, nil
 	case CutMiddle:
 		stdin = stdin[:len(stdin)/2]
+	case Refused, CutAfter, PowerAfter: // before and after this
 	}
 	boots := h.Boots
 	handler, cost := s.Registry.find(h, cmd.Argv)

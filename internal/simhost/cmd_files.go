@@ -22,6 +22,7 @@ func addFilePrograms(r *Registry) {
 	r.Command("chmod", 0, runChmod)
 	r.Command("chown", 0, runChown)
 	r.Command("chcon", 0, runChcon)
+	r.Command("restorecon", 0, runRestorecon)
 	r.Command("find", 0, runFind)
 	r.Command("stat", 0, runStat)
 }
@@ -431,6 +432,18 @@ func runChcon(c *Call) int {
 		}
 	}
 	return c.each(f.has("R", ""), names, func(file *File) { file.Label = label })
+}
+
+// runRestorecon gives files the labels of the policy, which an empty label stands for.
+func runRestorecon(c *Call) int {
+	f, err := parseFlags(c.Args, "RrvFi", "")
+	if err != nil {
+		return c.refuse(err)
+	}
+	if c.Host.SELinux == "Disabled" {
+		return 0
+	}
+	return c.each(f.has("rR", ""), f.rest, func(file *File) { file.Label = "" })
 }
 
 func runFind(c *Call) int {

@@ -169,7 +169,7 @@ func (y *yumCall) collect(name string, todo *[]*Package) error {
 		if have != "" {
 			return nil
 		}
-		return fmt.Errorf("Package: requires %s, which no enabled repository offers", name) //nolint:revive,staticcheck // yum's style
+		return fmt.Errorf("Package: requires %s, which no enabled repository offers", name)
 	}
 	if have == p.Version {
 		return nil

@@ -29,7 +29,6 @@ type tarOptions struct {
 	absolute  bool // -P
 	exclude   []string
 	names     []string
-	strip     bool
 	fromStdin bool // -T -
 	nullNames bool
 }
@@ -108,7 +107,7 @@ func parseTar(args []string) (o tarOptions, err error) {
 		}
 	}
 	if o.mode == 0 && err == nil {
-		err = errors.New("You must specify one of the '-Acdtrux' options") //nolint:revive,staticcheck // tar's words
+		err = errors.New("You must specify one of the '-Acdtrux' options")
 	}
 	return o, err
 }
@@ -320,7 +319,7 @@ func (c *Call) extract(o tarOptions, h *tar.Header, r io.Reader) error {
 		}
 		f.Data = string(data)
 	default:
-		return fmt.Errorf("Cannot extract a member of type %q", h.Typeflag) //nolint:revive,staticcheck // tar's style
+		return fmt.Errorf("Cannot extract a member of type %q", h.Typeflag)
 	}
 	return c.Host.Put(c.State, p, f)
 }

@@ -1,7 +1,6 @@
 package simhost
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,19 +35,26 @@ type File struct {
 }
 
 func (f File) sealed() *File {
-	f.sum = sha256.Sum256(fmt.Appendf(nil, "%d %o %d %d %d %q %q ", f.Kind, f.Mode, f.UID, f.GID, f.MTime.UnixNano(), f.Target, f.Label+"\x00"+f.Data))
+	e := newEncoder(time.Time{})
+	for _, n := range []int{int(f.Kind), int(f.Mode), f.UID, f.GID, int(f.MTime.UnixNano())} {
+		e.Int(n)
+	}
+	for _, s := range []string{f.Target, f.Label, f.Data} {
+		e.Text(s)
+	}
+	f.sum = e.sum()
 	return &f
 }
 
 // Errors of the tree, worded as the C library words them.
 var (
-	ErrNoFile   = errors.New("No such file or directory")         //nolint:revive,staticcheck // the words of the programs simulated
-	ErrIsDir    = errors.New("Is a directory")                    //nolint:revive,staticcheck // as above
-	ErrNotDir   = errors.New("Not a directory")                   //nolint:revive,staticcheck // as above
-	ErrExists   = errors.New("File exists")                       //nolint:revive,staticcheck // as above
-	ErrNotEmpty = errors.New("Directory not empty")               //nolint:revive,staticcheck // as above
-	ErrLoop     = errors.New("Too many levels of symbolic links") //nolint:revive,staticcheck // as above
-	ErrReadOnly = errors.New("Permission denied")                 //nolint:revive,staticcheck // as above
+	ErrNoFile   = errors.New("No such file or directory")
+	ErrIsDir    = errors.New("Is a directory")
+	ErrNotDir   = errors.New("Not a directory")
+	ErrExists   = errors.New("File exists")
+	ErrNotEmpty = errors.New("Directory not empty")
+	ErrLoop     = errors.New("Too many levels of symbolic links")
+	ErrReadOnly = errors.New("Permission denied")
 )
 
 // tree is the disk of a host. Clones share the map until one of them writes.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"io"
 	"strings"
 	"time"
 )
@@ -26,7 +27,7 @@ func (e *Encoder) Int(n int) {
 // Text adds a string, with its length before it.
 func (e *Encoder) Text(s string) {
 	e.Int(len(s))
-	_, _ = e.h.Write([]byte(s))
+	_, _ = io.WriteString(e.h, s)
 }
 
 // Texts adds a list of strings in the order given.

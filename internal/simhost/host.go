@@ -266,7 +266,7 @@ func (h *Host) EnableService(s *State, name string, enabled bool) {
 func (h *Host) StartService(s *State, name string) error {
 	u, ok := h.services[name]
 	if !ok {
-		return fmt.Errorf("Unit %s.service not found", name) //nolint:revive,staticcheck // systemd's words
+		return fmt.Errorf("Unit %s.service not found", name)
 	}
 	if u.Active {
 		return nil

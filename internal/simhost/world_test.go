@@ -7,9 +7,12 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -375,6 +378,36 @@ func TestCloneIsIndependentAndDeterministic(t *testing.T) {
 	})
 }
 
+// TestRunnersTakeTurns is for the race detector: many runners on one world, and clones of it at the same time.
+func TestRunnersTakeTurns(t *testing.T) {
+	b := newBench(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			w := b.w
+			if i%2 == 1 {
+				w = b.w.Clone()
+			}
+			r, err := w.Runner("a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 20 {
+				if _, err := r.Run(context.Background(), sshexec.Command(sshexec.Mutating, "touch", "/root/x")); err != nil {
+					t.Error(err)
+				}
+				_ = w.Hash()
+				_ = w.Clone().Hash()
+			}
+		}()
+	}
+	wg.Wait()
+	require.Len(t, b.w.Log(), 80)
+}
+
 func TestSecretsAreMaskedInTheLog(t *testing.T) {
 	b := newBench(t)
 	for _, line := range []string{"echo 0_fence_password=calvin 0_fence_plug=x", `echo '<nvpair name="0_fence_password" value="calvin"/>'`, `echo '<nvpair value="calvin" name="0_fence_password"/>'`} {
@@ -402,6 +435,21 @@ func TestSplit(t *testing.T) {
 		_, err := simhost.Split(bad)
 		require.Error(t, err)
 	}
+}
+
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{`a 'b c' "d\"e"`, `x\ y`, "'", "a\tb\nc"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		words, err := simhost.Split(line)
+		if err != nil || !utf8.ValidString(line) {
+			return
+		}
+		again, err := simhost.Split(shellescape.QuoteCommand(words))
+		require.NoError(t, err)
+		require.Equal(t, words, again)
+	})
 }
 
 func BenchmarkClone(b *testing.B) {

@@ -178,9 +178,7 @@ func script() (lines []string) {
 		if len(words) > 2 {
 			text = strings.ReplaceAll(text, "/B/", "/bck-"+words[2]+"/")
 		}
-		for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
-			lines = append(lines, l)
-		}
+		lines = append(lines, strings.Split(strings.TrimSpace(text), "\n")...)
 	}
 	return lines
 }
@@ -481,6 +479,21 @@ func TestWithoutFencingACutDoublesTheMounts(t *testing.T) {
 	ty.p.CutRing("ct6-mds1", 1, true)
 	ty.p.Advance(30 * time.Second)
 	require.ErrorContains(t, ty.p.Check(), "is mounted on two nodes")
+}
+
+// TestHollowFencingDoublesTheMounts is H2 with H3: a killed daemon, an agent that only says it cut the power, and the targets of a living node start on its peer.
+func TestHollowFencingDoublesTheMounts(t *testing.T) {
+	for _, hollow := range []bool{true, false} {
+		ty := newTypist(t, lustretest.Options{HollowFencing: hollow})
+		ty.p.Kill("ct6-mds1", "pacemaker-execd")
+		ty.p.Advance(20 * time.Second)
+		require.Len(t, ty.p.Report().Fences, 1)
+		if hollow {
+			require.ErrorContains(t, ty.p.Check(), "target MGS is mounted on two nodes")
+		} else {
+			require.NoError(t, ty.p.Check())
+		}
+	}
 }
 
 // TestH4 is an exit status of 0 with nothing done.

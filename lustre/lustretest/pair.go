@@ -15,12 +15,13 @@ import (
 
 // Options choose a pair; the zero value is the guide's pair at 22:00 on a day in June 2018.
 type Options struct {
-	Start        time.Time
-	InstallTime  time.Duration // how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
-	OSTs         int           // targets beside the MGS and the MDT of the guide
-	FenceStandby bool          // nodes in standby are fenced too, against IML's rule
-	NoInit       bool          // pcs starts nothing on EL7 and exits 0 (H4)
-	Faults       []simhost.Fault
+	Start         time.Time
+	InstallTime   time.Duration // how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
+	OSTs          int           // targets beside the MGS and the MDT of the guide
+	FenceStandby  bool          // nodes in standby are fenced too, against IML's rule
+	HollowFencing bool          // the fence agent answers "ok" without cutting the power (H2)
+	NoInit        bool          // pcs starts nothing on EL7 and exits 0 (H4)
+	Faults        []simhost.Fault
 }
 
 // Pair is a world of two servers. It is safe for concurrent use as its World is.
@@ -54,11 +55,12 @@ func NewPair(o Options) *Pair {
 		f.targets = append(f.targets, &target{device: device, label: strings.TrimPrefix(mountOf(data), "/mnt/")})
 	}
 	s.AddLayer(pacemakertest.New(pacemakertest.Options{
-		Agents:       map[string]pacemakertest.Agent{"ocf:chroma:Target": targetAgent()},
-		Fenced:       func(s *simhost.State, by string, h *simhost.Host) { of(s).fenced(s, by, h) },
-		Joined:       func(s *simhost.State, h *simhost.Host) { of(s).joined(h) },
-		FenceStandby: o.FenceStandby,
-		NoInit:       o.NoInit,
+		Agents:        map[string]pacemakertest.Agent{"ocf:chroma:Target": targetAgent()},
+		Fenced:        func(s *simhost.State, by string, h *simhost.Host) { of(s).fenced(s, by, h) },
+		Joined:        func(s *simhost.State, h *simhost.Host) { of(s).joined(h) },
+		FenceStandby:  o.FenceStandby,
+		HollowFencing: o.HollowFencing,
+		NoInit:        o.NoInit,
 	}))
 	s.AddLayer(f)
 	for _, name := range []string{Node1, Node2} {
@@ -142,4 +144,9 @@ func (p *Pair) PowerLoss(host string) {
 // CutRing breaks, or mends, a corosync ring at a host.
 func (p *Pair) CutRing(host string, ring int, cut bool) {
 	p.Do(func(s *simhost.State) { pacemakertest.Of(s).CutRing(s, s.Host(host).Name, ring, cut) })
+}
+
+// Kill is `kill -9` of a daemon on a host, such as corosync or pacemaker-execd (H3).
+func (p *Pair) Kill(host, daemon string) {
+	p.Do(func(s *simhost.State) { pacemakertest.Of(s).Kill(s, host, daemon) })
 }

@@ -14,14 +14,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 )
 
-// storePath is the target store of IML; a file's name is the target's UUID in base64url (PEERS 1.2 of the project's notes: H24).
+// storePath is the target store of IML; a file's name is the target's UUID in base64url (H24).
 const storePath = "/var/lib/chroma/targets"
 
 // target is one shared disk and its history.
 type target struct {
 	device, label string
-	on            []string  // hosts that have it mounted, in full
-	since         time.Time // when it went down; zero while it is up
+	on            []string // hosts that have it mounted, in full
 	down          []Window
 }
 

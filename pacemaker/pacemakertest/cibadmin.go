@@ -19,8 +19,9 @@ var sections = map[string]string{
 }
 
 var (
-	errNoSuch = errors.New("No such device or address")                        //nolint:revive,staticcheck // the words of cibadmin
-	errSchema = errors.New("Update does not conform to the configured schema") //nolint:revive,staticcheck // as above
+	errNotUnique = errors.New("Name not unique on network")
+	errNoSuch    = errors.New("No such device or address")
+	errSchema    = errors.New("Update does not conform to the configured schema")
 )
 
 // runCibadmin knows queries (-Q), creation (-C), modification (-M), replacement (-R) and deletion (-D) in a section (-o), with XML from -X, -x FILE or -p.
@@ -141,7 +142,7 @@ func (s *session) printQuery(section string) int {
 func (s *session) change(verb byte, section, xml string, allowCreate bool) error {
 	piece := etree.NewDocument()
 	if err := piece.ReadFromString(xml); err != nil || piece.Root() == nil {
-		return fmt.Errorf("Couldn't parse input string: %.40q", xml) //nolint:revive,staticcheck // cibadmin's words
+		return fmt.Errorf("Couldn't parse input string: %.40q", xml)
 	}
 	if verb == 'R' && section == "" && piece.Root().Tag == "cib" {
 		return s.push(xml)

@@ -2,7 +2,6 @@ package pacemakertest
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -430,5 +429,3 @@ func numeric(s string) string {
 	}
 	return s
 }
-
-var errNotUnique = errors.New("Name not unique on network") //nolint:revive,staticcheck // the words of cibadmin

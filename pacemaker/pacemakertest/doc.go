@@ -15,5 +15,5 @@
 // an unclean loss, and IML's rule that a node in standby is never fenced; a firewall that keeps corosync apart (H16); stickiness (H17); rings that
 // fail (H18); exit statuses (H19); an init system that pcs does not recognise (H4).
 //
-// Groups, clones, colocation, ordering and rules are not: a CIB that has them is refused by Run of the scheduler as a violation of the world.
+// Groups, clones, templates and location rules are not: a CIB that has them is refused where it would come into force. Colocation and ordering are passed over.
 package pacemakertest

@@ -25,7 +25,7 @@ func (st *Stack) fenceUnclean(s *simhost.State, members []*node, mayAct bool) (b
 		case possible:
 		}
 		blocked = true
-		h := hostOf(s, target.Uname)
+		h := s.Host(target.Uname)
 		ordered := slices.ContainsFunc(st.orders, func(o fenceOrder) bool { return o.target == h.Name && o.by == dc.host })
 		if mayAct && !ordered {
 			st.orders = append(slices.Clip(st.orders), fenceOrder{h.Name, dc.host, s.Now().Add(FenceTime)})
@@ -42,7 +42,7 @@ func (st *Stack) unclean(s *simhost.State, members []*node) []pacemaker.Node {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(dc.doc.nodes), func(n pacemaker.Node) bool {
-		if n.Type != "" && n.Type != "normal" && n.Type != "member" || hostOf(s, n.Uname) == nil || slices.Contains(dc.left, n.Uname) {
+		if n.Type != "" && n.Type != "normal" && n.Type != "member" || s.Host(n.Uname) == nil || slices.Contains(dc.left, n.Uname) {
 			return true
 		}
 		return slices.ContainsFunc(st.cluster(s, dc), func(m *node) bool { return st.uname(s, m) == n.Uname })
@@ -91,7 +91,7 @@ func (st *Stack) strike(s *simhost.State, o fenceOrder) {
 	if len(members) == 0 || !by.doc.flag("stonith-enabled", true) {
 		return
 	}
-	i := slices.IndexFunc(st.unclean(s, members), func(n pacemaker.Node) bool { return hostOf(s, n.Uname) == target })
+	i := slices.IndexFunc(st.unclean(s, members), func(n pacemaker.Node) bool { return s.Host(n.Uname) == target })
 	if i < 0 {
 		return
 	}
@@ -106,7 +106,7 @@ func (st *Stack) strike(s *simhost.State, o fenceOrder) {
 	if st.opts.Fenced != nil {
 		st.opts.Fenced(s, o.by, target)
 	}
-	if target.Power != simhost.Off {
+	if target.Power != simhost.Off && !st.opts.HollowFencing {
 		target.Restart(s)
 	}
 }

@@ -150,9 +150,6 @@ func (st *Stack) uname(s *simhost.State, n *node) string {
 	return n.conf.uname(h)
 }
 
-// host finds the host behind a node's name in a cluster.
-func hostOf(s *simhost.State, uname string) *simhost.Host { return s.Host(uname) }
-
 // membership is who sees whom, to find out who is missed after something changed.
 func (st *Stack) membership(s *simhost.State) map[*node][]*node {
 	out := map[*node][]*node{}
@@ -338,4 +335,4 @@ func (st *Stack) quorate(s *simhost.State, n *node) bool {
 	return 2*have > all
 }
 
-var errNotRunning = errors.New("Transport endpoint is not connected") //nolint:revive,staticcheck // the words of the programs simulated
+var errNotRunning = errors.New("Transport endpoint is not connected")

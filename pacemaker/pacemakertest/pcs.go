@@ -142,7 +142,7 @@ func (p *pcs) unsetProperty() int {
 	err := p.edit(func(c *pacemaker.CIB) error {
 		for _, w := range p.words {
 			if !c.RemoveProperty(w) && !p.has("--force") {
-				return errors.New("Cannot remove property '" + w + "', it is not present in property set 'cib-bootstrap-options'") //nolint:revive,staticcheck // pcs's words
+				return errors.New("Cannot remove property '" + w + "', it is not present in property set 'cib-bootstrap-options'")
 			}
 		}
 		return nil
@@ -307,7 +307,7 @@ func (p *pcs) deleteResource() int {
 	id := p.next()
 	err := p.edit(func(c *pacemaker.CIB) error {
 		if !c.RemoveResource(id) {
-			return errors.New("Resource '" + id + "' does not exist.") //nolint:revive,staticcheck // pcs's words
+			return errors.New("Resource '" + id + "' does not exist.")
 		}
 		return nil
 	})
@@ -337,7 +337,7 @@ func (p *pcs) location() int {
 	}
 	err := p.edit(func(c *pacemaker.CIB) error {
 		if _, ok := c.Resource(rsc); !ok {
-			return errors.New("Resource '" + rsc + "' does not exist") //nolint:revive,staticcheck // pcs's words
+			return errors.New("Resource '" + rsc + "' does not exist")
 		}
 		for _, w := range p.words {
 			node, score, ok := strings.Cut(w, "=")
@@ -368,7 +368,7 @@ func (p *pcs) removeConstraint() int {
 	for _, id := range p.words {
 		err := p.edit(func(c *pacemaker.CIB) error {
 			if !c.RemoveConstraint(id) {
-				return errors.New("Unable to find constraint - '" + id + "'") //nolint:revive,staticcheck // pcs's words
+				return errors.New("Unable to find constraint - '" + id + "'")
 			}
 			return nil
 		})

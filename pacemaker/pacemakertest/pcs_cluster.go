@@ -23,7 +23,7 @@ func (p *pcs) authorised(node string) bool {
 func (p *pcs) pcsd(node string) (*simhost.Host, error) {
 	h := p.State.Host(node)
 	if h == nil || !p.Connected(p.Host, h) || !h.Active("pcsd") || h != p.Host && !h.Open("2224/tcp") {
-		return nil, fmt.Errorf("Unable to communicate with %s", node) //nolint:revive,staticcheck // pcs's words
+		return nil, fmt.Errorf("Unable to communicate with %s", node)
 	}
 	return h, nil
 }
@@ -76,7 +76,7 @@ func leftover(h *simhost.Host) string {
 // ready finds a node that pcs may configure and that is not in a cluster.
 func (p *pcs) available(node string) (*simhost.Host, error) {
 	if !p.authorised(node) {
-		return nil, fmt.Errorf("Unable to authenticate to %s - (HTTP error: 401), try running 'pcs cluster auth'", node) //nolint:revive,staticcheck // pcs's words
+		return nil, fmt.Errorf("Unable to authenticate to %s - (HTTP error: 401), try running 'pcs cluster auth'", node)
 	}
 	h, err := p.pcsd(node)
 	if err != nil {

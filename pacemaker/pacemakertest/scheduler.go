@@ -2,6 +2,7 @@ package pacemakertest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked 
 			}
 		}
 	}
-	if want == nil || elsewhere || there || blocked {
+	if want == nil || elsewhere || there || blocked || want.busy() {
 		return
 	}
 	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(StartTime)})
@@ -100,10 +101,27 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 
 // stop begins to stop a resource that is started; one that is starting ends that first.
 func (st *Stack) stop(s *simhost.State, n *node, i int) {
-	if n.active[i].phase == started {
+	if n.active[i].phase == started && !n.busy() {
 		n.active[i].phase, n.active[i].due = stopping, s.Now().Add(StopTime)
 	}
 }
+
+// busy tells whether a node may begin nothing more now: Pacemaker caps what runs at once at twice the cores, if node-action-limit sets no other number (H26).
+func (n *node) busy() bool {
+	limit, running := 2*cores, 0
+	if v, err := strconv.Atoi(n.doc.property("node-action-limit")); err == nil && v > 0 {
+		limit = v
+	}
+	for _, a := range n.active {
+		if a.phase != started {
+			running++
+		}
+	}
+	return running >= limit
+}
+
+// cores is the size of every simulated host.
+const cores = 2
 
 // finish ends an operation; it tells whether the entry is gone.
 func (st *Stack) finish(s *simhost.State, n *node, i int) (gone bool) {

@@ -26,7 +26,7 @@ func newSession(c *simhost.Call) *session {
 	return &session{Call: c, stack: st, node: st.node(c.Host.Name)}
 }
 
-var errNoDC = errors.New("Timer expired") //nolint:revive,staticcheck // Pacemaker's words: nobody is elected yet
+var errNoDC = errors.New("Timer expired")
 
 // document is the CIB that the program works on.
 func (s *session) document() (*document, error) {

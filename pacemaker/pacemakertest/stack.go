@@ -9,7 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// How long things take, in virtual time; see hazards.md, "Timings on the lab pair".
+// How long things take, in virtual time, near to what was measured on a real pair.
 const (
 	StartTime    = 3 * time.Second  // of a resource
 	StopTime     = 2 * time.Second  // of a resource
@@ -29,11 +29,12 @@ type Agent struct {
 
 // Options are what a world decides once.
 type Options struct {
-	Agents       map[string]Agent                                        // by name, such as ocf:chroma:Target; others start and stop without effect
-	Fenced       func(s *simhost.State, by string, target *simhost.Host) // called just before a host is power-cycled
-	Joined       func(s *simhost.State, h *simhost.Host)                 // called when a host has become a member of a cluster
-	FenceStandby bool                                                    // whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
-	NoInit       bool                                                    // pcs recognises no init system: it starts nothing and exits 0 (H4)
+	Agents        map[string]Agent                                        // by name, such as ocf:chroma:Target; others start and stop without effect
+	Fenced        func(s *simhost.State, by string, target *simhost.Host) // called just before a host is power-cycled
+	Joined        func(s *simhost.State, h *simhost.Host)                 // called when a host has become a member of a cluster
+	FenceStandby  bool                                                    // whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
+	HollowFencing bool                                                    // the fence agent answers "ok" without cutting the power (H2)
+	NoInit        bool                                                    // pcs recognises no init system: it starts nothing and exits 0 (H4)
 }
 
 // Fence is one power cycle that a cluster ordered.
@@ -263,6 +264,24 @@ func (st *Stack) CIB(host string) *pacemaker.CIB {
 		return n.doc.cib
 	}
 	return nil
+}
+
+// Kill is `kill -9` of a daemon: of corosync or pacemaker-execd it costs the node its place in the cluster, while what it runs goes on, until the peer fences it; of pacemakerd or
+// pacemaker-attrd nothing comes (H3).
+func (st *Stack) Kill(s *simhost.State, host, daemon string) {
+	h := s.Host(host)
+	n := st.node(h.Name)
+	s.Note(h.Name, "killed %s", daemon)
+	if !n.up || daemon != "corosync" && daemon != "pacemaker-execd" {
+		return
+	}
+	st.vanish(s, n)
+	h.MarkService(s, "pacemaker", false)
+	if daemon == "corosync" {
+		n.conf = nil
+		h.MarkService(s, "corosync", false)
+	}
+	st.schedule(s)
 }
 
 // CutRing breaks a ring at a host, or mends it. A host without a whole ring is cut off (H18).

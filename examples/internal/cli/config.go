@@ -43,19 +43,19 @@ type SSHConfig struct {
 
 // PairConfig is a Lustre pair in the configuration file.
 type PairConfig struct {
-	Node1        ServerConfig `yaml:"node1"`
-	Node2        ServerConfig `yaml:"node2"`
-	Manager      string       `yaml:"manager"`
-	PasswordFile string       `yaml:"password_file"` // holds the password for hacluster
-	Archives     string       `yaml:"archives"`      // the directory for fresh backups
-	Profile      string       `yaml:"profile,omitempty"`
-	Kernel       string       `yaml:"kernel,omitempty"`
-	AgentRepos   []string     `yaml:"agent_repos,omitempty"`
-	Cluster      string       `yaml:"cluster,omitempty"`
-	PlainPCS     bool         `yaml:"plain_pcs_constraints,omitempty"`
-	KeepFirewall bool         `yaml:"keep_firewall,omitempty"`
-	NoAutostart  bool         `yaml:"no_autostart,omitempty"`
-	SELinux      bool         `yaml:"selinux,omitempty"`
+	Node1           ServerConfig `yaml:"node1"`
+	Node2           ServerConfig `yaml:"node2"`
+	Manager         string       `yaml:"manager"`
+	PasswordFile    string       `yaml:"password_file"` // holds the password for hacluster
+	Archives        string       `yaml:"archives"`      // the directory for fresh backups
+	Profile         string       `yaml:"profile,omitempty"`
+	Kernel          string       `yaml:"kernel,omitempty"`
+	AgentRepos      []string     `yaml:"agent_repos,omitempty"`
+	Cluster         string       `yaml:"cluster,omitempty"`
+	PlainPCS        bool         `yaml:"plain_pcs_constraints,omitempty"`
+	DisableFirewall bool         `yaml:"disable_firewall,omitempty"`
+	NoAutostart     bool         `yaml:"no_autostart,omitempty"`
+	SELinux         bool         `yaml:"selinux,omitempty"`
 }
 
 // ServerConfig is one server of a pair.

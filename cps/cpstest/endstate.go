@@ -1,0 +1,56 @@
+package cpstest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+)
+
+// EndState describes what matters when all is done, one thing a line: releases, services, traffic, replica sets with members, states and priorities, arbitervip,
+// the sharding documents, what is mounted and left lying about. Two runs that end alike have the same text, whenever and
+// however they got there: it has no times, no terms and no counts of attempts. Hash, on the other hand, names every detail.
+func (d *Deployment) EndState() string {
+	var b strings.Builder
+	d.world.Do(func(s *simhost.State) {
+		y := systemOf(s)
+		y.sync(s)
+		h := s.Host(manager)
+		fmt.Fprintf(&b, "%s: %s, %s, restored %v, image mounted: %q\n", manager, y.manager.release, h.Power, y.manager.restored, imageMounted(h))
+		for _, dir := range []string{"/root", "/var/lib"} {
+			names, _ := h.List(dir)
+			fmt.Fprintf(&b, "%s %s: %s\n", manager, dir, strings.Join(names, " "))
+		}
+		for n := 1; n <= 2; n++ {
+			fmt.Fprintf(&b, "set %d: %s, takes traffic: %v\n", n, y.stage[n], y.takes(s, n))
+		}
+		for i := range y.vms {
+			y.vms[i].describe(&b, s)
+		}
+		fmt.Fprintf(&b, "arbitervip: %q\n", y.vip.owner)
+		for i := range y.sets {
+			y.sets[i].describe(&b)
+		}
+		fmt.Fprintf(&b, "SkRings built: %v\n", y.rings.built)
+	})
+	return b.String()
+}
+
+func (v *vm) describe(b *strings.Builder, s *simhost.State) {
+	h := s.Host(v.alias)
+	fmt.Fprintf(b, "%s: exists %v, %s, %s, kept disk %v, qns %v, monit %v, corosync %v\n",
+		v.alias, v.exists, v.release, h.Power, v.keptDisk, h.Active("qns"), h.Active("monit"), h.Active("corosync"))
+}
+
+func (r *replicaSet) describe(b *strings.Builder) {
+	out := r.report()
+	fmt.Fprintf(b, "%s: primary %s", out.Set, out.Primary)
+	for _, m := range out.Members {
+		fmt.Fprintf(b, ", %s %s %g", m.Host, m.State, m.Priority)
+	}
+	if r.spec.Type == "ADMIN" {
+		d := r.shardingReport()
+		fmt.Fprintf(b, ", version %d, settled %v", d.Version, d.Settled)
+	}
+	b.WriteByte('\n')
+}

@@ -1,0 +1,229 @@
+package cps_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+)
+
+// holdAt runs the migration until a person stops it at a step with a manual action.
+func holdAt(t testing.TB, cfg cps.ISSMConfig, opts cpstest.Options, step string) (*evenkeel.Runbook, outcome) {
+	t.Helper()
+	rb := runbook(t, cfg)
+	o := runOn(t, rb, deploy(t, opts), step)
+	var hold *evenkeel.Hold
+	require.ErrorAs(t, o.err, &hold)
+	require.Equal(t, step, hold.Step)
+	return rb, o
+}
+
+func (o outcome) state(t testing.TB) *evenkeel.State {
+	t.Helper()
+	st, err := evenkeel.ReadState(o.journal.Records())
+	require.NoError(t, err)
+	return st
+}
+
+// TestRollback goes back from where calls drop (WF-004, CPS-238, CPS-239, CPS-245..253): the end is the old release everywhere, no rule broken on the way.
+func TestRollback(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cfg  cps.ISSMConfig
+		opts cpstest.Options
+		hold string
+	}{
+		"after the swap":                        {hold: "calls"},
+		"before the swap":                       {hold: "users-set-1"},
+		"the ADMIN arbiter stays away, CPS-243": {hold: "calls", opts: cpstest.Options{AdminArbiterStops: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.cfg.ArchiveDir = t.TempDir()
+			rb, o := holdAt(t, tc.cfg, tc.opts, tc.hold)
+			back, err := rb.Recovery(o.state(t))
+			require.NoError(t, err)
+			require.Equal(t, "cps-issm-rollback", back.Name)
+			rolled := runOn(t, back, o.world, "")
+			require.NoError(t, rolled.err, "%v", rolled.events)
+			require.NoError(t, o.world.Check())
+			requireRolledBack(t, o.world)
+			_, known := rolled.report.State.Facts["primaries.moved"]
+			require.True(t, known, "CPS-248: who is primary now is told")
+		})
+	}
+}
+
+func requireRolledBack(t testing.TB, w simulated) {
+	t.Helper()
+	r := w.Report()
+	require.Equal(t, "19.4.0", r.Manager.Release)
+	for _, vm := range r.VMs {
+		require.Equal(t, "19.4.0", vm.Release, vm.Alias)
+		require.True(t, vm.Serving, vm.Alias)
+	}
+	require.True(t, r.Sets[0].Traffic && r.Sets[1].Traffic)
+	for _, set := range r.Replicas {
+		require.NotEmpty(t, set.Primary, set.Set)
+		require.Len(t, set.Members, 3, set.Set)
+	}
+}
+
+// TestRollbackOnPaper: what a person reviews at three in the morning (WF-004, CPS-250, CPS-251, CPS-252).
+func TestRollbackOnPaper(t *testing.T) {
+	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	back, err := rb.Recovery(o.state(t))
+	require.NoError(t, err)
+	var md strings.Builder
+	require.NoError(t, back.Markdown(&md))
+	golden.Check(t, "issm-rollback.md", md.String())
+}
+
+// TestRehearseRollback kills the tool throughout the rollback.
+func TestRehearseRollback(t *testing.T) {
+	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	back, err := rb.Recovery(o.state(t))
+	require.NoError(t, err)
+	every := 11
+	if testing.Short() {
+		every = 61
+	}
+	rehearse(t, back, o.world, every)
+}
+
+// TestRecoveryByState is the guide's rule when a way back exists (CPS-245, cps:1814,1832).
+func TestRecoveryByState(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: "/srv/archives", SourceISO: "/root/CPS_19.4.0.release.iso"})
+	at := func(step string, done bool) *evenkeel.State {
+		j := &evenkeel.MemJournal{}
+		require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "r", Runbook: rb.Name}}))
+		for _, s := range rb.Steps {
+			require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStep, Step: s.ID}))
+			facts := evenkeel.Facts{}
+			for _, k := range s.Makes {
+				facts[k.Name()] = []byte(`"known"`)
+			}
+			if s.ID == step && !done {
+				require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStart, Step: s.ID, Action: "in-the-middle", Facts: facts}))
+				break
+			}
+			require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStepDone, Step: s.ID, Facts: facts}))
+			if s.ID == step {
+				break
+			}
+		}
+		st, err := evenkeel.ReadState(j.Records())
+		require.NoError(t, err)
+		return st
+	}
+	const rollback, takeBack = "cps-issm-rollback", "Take back"
+	for _, tc := range []struct {
+		step string
+		done bool
+		want string // part of the way back's title, or of the refusal
+	}{
+		{"backup-cluman", false, takeBack},
+		{"deploy-cluman", true, takeBack},
+		{"restore-cluman", true, takeBack},
+		{"cluster-sets", true, takeBack},
+		{"disable-set-1", false, "finish that step by resuming this run, then roll back"},
+		{"disable-set-1", true, "after \"migrate.sh enable set 1\" has been run"},
+		{"redeploy-set-1", false, "after \"migrate.sh enable set 1\" has been run"},
+		{"enable-set-1", false, "after \"migrate.sh enable set 1\" has been run"},
+		{"enable-set-1", true, rollback},
+		{"members-set-1", false, rollback}, // CPS-240
+		{"traffic-swap", false, rollback},  // CPS-239
+		{"calls", false, rollback},         // CPS-238
+		{"disable-set-2", false, "these migration rollback steps cannot be used"},
+		{"enable-set-2", true, "these migration rollback steps cannot be used"},
+		{"hand-over", true, "these migration rollback steps cannot be used"},
+	} {
+		back, err := rb.Recovery(at(tc.step, tc.done))
+		var no *evenkeel.CannotGoBackError
+		if errors.As(err, &no) {
+			require.Contains(t, no.Error(), tc.want, "%s %v", tc.step, tc.done)
+			continue
+		}
+		require.NoError(t, err, "%s %v", tc.step, tc.done)
+		switch tc.want {
+		case rollback:
+			require.Equal(t, rollback, back.Name, "%s %v", tc.step, tc.done)
+		case takeBack:
+			require.Contains(t, back.Title, takeBack, "%s %v", tc.step, tc.done)
+		default:
+			t.Errorf("%s %v: no refusal", tc.step, tc.done)
+		}
+	}
+}
+
+// TestRollbackStopsRecoveringMembers: a big replica set never catches up; its mongod on the new VM is stopped before anything else (CPS-249, MON-034).
+func TestRollbackStopsRecoveringMembers(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()})
+	w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}})
+	o := runOn(t, rb, w, "")
+	require.ErrorContains(t, o.err, "sessionmgr02 is RECOVERING in BALANCE:set02", "CPS-240")
+	back, err := rb.Recovery(o.state(t))
+	require.NoError(t, err)
+	rolled := runOn(t, back, w, "rolled-back")
+	stopped := false
+	for _, e := range w.Log() {
+		stopped = stopped || e.Host == "sessionmgr02" && strings.Join(e.Argv, " ") == "/usr/bin/systemctl stop sessionmgr-27718"
+	}
+	require.True(t, stopped)
+	require.NoError(t, w.Check())
+	require.Equal(t, evenkeel.Did, rolled.state(t).Step("rollback").Progress, "%v", rolled.err)
+}
+
+// TestNoRollbackWhenSharded (CPS-247, cps:1822).
+func TestNoRollbackWhenSharded(t *testing.T) {
+	sharded := strings.Replace(fixture(t, "mongoConfig-six-sets.cfg"), "SETNAME=set01\n", "SETNAME=set01\nSHARD_COUNT=4\n", 1)
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sharded))
+	require.NoError(t, err)
+	m, err := cps.NewISSM(cps.ISSMConfig{ArchiveDir: "/srv/archives"}, guideHosts(t), mc)
+	require.NoError(t, err)
+	require.Equal(t, 1, rows(m.Findings())["CPS-247"])
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	require.Contains(t, rb.Intro, "there is no way back (cps:1822)")
+	j := &evenkeel.MemJournal{}
+	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "r", Runbook: rb.Name}}))
+	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStepDone, Step: "enable-set-1"}))
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	_, err = rb.Recovery(st)
+	var no *evenkeel.CannotGoBackError
+	require.ErrorAs(t, err, &no)
+	require.Contains(t, no.Reason, "sharding configured")
+}
+
+// TestTakeBackBeforeSet1 goes back while every VM is old: the old Cluster Manager returns.
+func TestTakeBackBeforeSet1(t *testing.T) {
+	cfg := cps.ISSMConfig{ArchiveDir: t.TempDir(), SourceISO: "/root/CPS_19.4.0.release.iso"}
+	rb, o := holdAt(t, cfg, cpstest.Options{}, "restore-cluman")
+	back, err := rb.Recovery(o.state(t))
+	require.NoError(t, err)
+	a := &restorer{technician{world: o.world}}
+	_, err = evenkeel.Run(context.Background(), back, o.world, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: o.world.Clock(), Attendant: a, Serial: true, TakeLease: testRun})
+	require.NoError(t, err)
+	require.NoError(t, o.world.Check())
+	require.Equal(t, "19.4.0", o.world.Report().Manager.Release)
+}
+
+// restorer is a technician who brings the old Cluster Manager back when asked to.
+type restorer struct{ technician }
+
+func (a *restorer) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+	if ask.Action.ID == "old-cluman" && a.world.Report().Manager.Release != "19.4.0" {
+		if err := a.world.RestoreManager(); err != nil {
+			return "", err
+		}
+		return "done", a.world.Sleep(ctx, 5*time.Minute)
+	}
+	return a.technician.Attend(ctx, ask)
+}

@@ -67,7 +67,9 @@ func TestRehearsal(t *testing.T) {
 	require.NoError(t, err)
 	begin := time.Now()
 	report, err := evenkeel.Rehearse(t.Context(), rb, w.Rehearsal(), evenkeel.RehearsalPlan{
-		Every: every(t), Reset: func() error { return errors.Join(os.RemoveAll(pair.Config.ArchiveDir), os.Mkdir(pair.Config.ArchiveDir, 0o700)) },
+		Every: every(t), Reset: func() error {
+			return errors.Join(os.RemoveAll(pair.Config.ArchiveDir), os.Mkdir(pair.Config.ArchiveDir, 0o700))
+		},
 		Attendant: func(w evenkeel.World) evenkeel.Attendant { return waiting{w.Clock()} },
 	})
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package sshexec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -33,7 +34,7 @@ type login struct {
 }
 
 // methods are the ways to log in for one connection; done gives back what they hold.
-func (l *login) methods() (list []ssh.AuthMethod, done func(), err error) {
+func (l *login) methods(ctx context.Context) (list []ssh.AuthMethod, done func(), err error) {
 	done = func() {}
 	signers := append([]ssh.Signer(nil), l.auth.Keys...)
 	for _, file := range l.auth.KeyFiles {
@@ -45,7 +46,7 @@ func (l *login) methods() (list []ssh.AuthMethod, done func(), err error) {
 	}
 	var fromAgent func() ([]ssh.Signer, error)
 	if l.auth.Agent {
-		conn, err := dialAgent()
+		conn, err := dialAgent(ctx)
 		if err != nil {
 			return nil, done, err
 		}
@@ -129,12 +130,13 @@ func (l *login) answer(_, _ string, questions []string, echos []bool) ([]string,
 	return answers, nil
 }
 
-func dialAgent() (net.Conn, error) {
+func dialAgent(ctx context.Context) (net.Conn, error) {
 	path := os.Getenv("SSH_AUTH_SOCK")
 	if path == "" {
 		return nil, errors.New("cannot ask the agent: SSH_AUTH_SOCK is not set")
 	}
-	conn, err := net.Dial("unix", path)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the agent: %w", err)
 	}

@@ -171,7 +171,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods, done, err := c.login.methods()
+	methods, done, err := c.login.methods(ctx)
 	defer done()
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func (Local) run(ctx context.Context, cmd Cmd) (Result, error) {
 
 // notStarted gives a program that cannot be started the exit status that a shell gives it.
 func notStarted(err error) (Result, error) {
-	code := 0
+	var code int
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		code = 127

@@ -180,6 +180,15 @@ func (d *Deployment) Hooks(before func(host string, c sshexec.Cmd), after func(h
 	d.world.BeforeEffect, d.world.AfterEffect = before, after
 }
 
+// Up tells whether a machine answers.
+func (d *Deployment) Up(host string) (up bool) {
+	d.world.Do(func(s *simhost.State) {
+		h := s.Host(host)
+		up = h != nil && h.Reachable()
+	})
+	return up
+}
+
 // HostKeyID is the fingerprint of the SSH host key that a machine presents; a redeployed machine has another. It is empty for a machine
 // that there is not.
 func (d *Deployment) HostKeyID(host string) (id string) {

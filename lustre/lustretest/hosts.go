@@ -43,18 +43,18 @@ const hostIDScript = "hid=`[ -f /etc/hostid ] && od -An -tx /etc/hostid|sed 's/ 
 const labelScript = "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"
 
 // shared are the files that both systems of a host have alike, before and after: its network.
-func shared(fqdn string) map[string]string {
-	octet := fqdn[len("ct6-mds"):][:1]
+func (p *Site) shared(fqdn string) map[string]string {
+	octet := p.octet(fqdn)
 	return map[string]string{
-		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1.1" + octet + "\nNETMASK=255.255.255.0\n",
-		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42.1" + octet + "\nNETMASK=255.255.255.0\n",
+		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1." + octet + "\nNETMASK=255.255.255.0\n",
+		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42." + octet + "\nNETMASK=255.255.255.0\n",
 	}
 }
 
 // el6 is a server as IML 2.4 left it.
-func el6(fqdn, cib string, targets map[string]string) simhost.OS {
+func (p *Site) el6(fqdn, cib string, targets map[string]string) simhost.OS {
 	os := simhost.EL6()
-	maps.Copy(os.Files, shared(fqdn))
+	maps.Copy(os.Files, p.shared(fqdn))
 	short, _, _ := strings.Cut(fqdn, ".")
 	os.Kernel = "2.6.32-504.30.3.el6_lustre"
 	maps.Copy(os.Packages, map[string]string{
@@ -65,11 +65,11 @@ func el6(fqdn, cib string, targets map[string]string) simhost.OS {
 		"corosync": {Active: false, Enabled: true}, "pacemaker": {Active: false, Enabled: true}, "chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
 	})
 	maps.Copy(os.Files, map[string]string{
-		"/etc/hosts":                                      "127.0.0.1 localhost\n192.168.1.11 ct6-mds1.lfs.intl ct6-mds1\n192.168.1.12 ct6-mds2.lfs.intl ct6-mds2\n192.168.1.10 " + Manager + " ct6-iml\n",
+		"/etc/hosts":                                      "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) + "192.168.1.10 " + Manager + " ct6-iml\n",
 		"/etc/resolv.conf":                                "search lfs.intl\nnameserver 192.168.1.1\n",
 		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + short + "\n",
 		"/etc/ntp.conf":                                   "server 192.168.1.1 iburst\n",
-		"/etc/corosync/corosync.conf":                     file("el6-corosync.conf"),
+		"/etc/corosync/corosync.conf":                     p.Corosync,
 		"/var/lib/pacemaker/cib/cib.xml":                  cib,
 		"/etc/modprobe.d/iml_lnet_module_parameters.conf": "options lnet networks=tcp0(eth0)\n",
 		"/root/.ssh/authorized_keys":                      "ssh-rsa AAAAsimulated admin@" + Manager + "\n",
@@ -87,21 +87,16 @@ func el6(fqdn, cib string, targets map[string]string) simhost.OS {
 	os.Files["/etc/shadow"] += "hacluster:!!:16000::::::\n"
 	for name, data := range targets {
 		os.Files[storePath+"/"+name] = data
-		os.Files["/mnt/"+strings.TrimPrefix(mountOf(data), "/mnt/")+"/.keep"] = ""
+		_, mount := placeOf(data)
+		os.Files[mount+"/.keep"] = ""
 	}
 	return os
 }
 
-func mountOf(data string) string {
-	_, rest, _ := strings.Cut(data, `"mntpt": "`)
-	dir, _, _ := strings.Cut(rest, `"`)
-	return dir
-}
-
 // freshEL7 is what the technician leaves: the system, the network and sshd, and nothing else.
-func freshEL7(fqdn string) simhost.OS {
+func (p *Site) freshEL7(fqdn string) simhost.OS {
 	os := simhost.EL7()
-	maps.Copy(os.Files, shared(fqdn))
+	maps.Copy(os.Files, p.shared(fqdn))
 	os.Files["/etc/hostname"] = fqdn + "\n"
 	os.Files["/etc/hosts"] = "127.0.0.1 localhost\n"
 	return os

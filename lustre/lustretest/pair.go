@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 )
 
 // Options choose a pair; the zero value is the guide's pair at 22:00 on a day in June 2018.
 type Options struct {
+	Site          *Site // another pair than the guide's
 	Start         time.Time
 	InstallTime   time.Duration // how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
 	OSTs          int           // targets beside the MGS and the MDT of the guide
@@ -40,7 +40,10 @@ func NewPair(o Options) *Pair {
 	if o.InstallTime == 0 {
 		o.InstallTime = 30 * time.Minute
 	}
-	cib, targets, err := site(o.OSTs)
+	if o.Site == nil {
+		o.Site = guideSite()
+	}
+	cib, targets, err := o.Site.with(o.OSTs)
 	if err != nil {
 		panic("lustretest: " + err.Error())
 	}
@@ -49,10 +52,8 @@ func NewPair(o Options) *Pair {
 	s := simhost.NewState(reg, o.Start.Add(-settleTime))
 	f := &shelf{opts: &o}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
-		data := targets[name]
-		_, rest, _ := strings.Cut(data, `"bdev": "`)
-		device, _, _ := strings.Cut(rest, `"`)
-		f.targets = append(f.targets, &target{device: device, label: strings.TrimPrefix(mountOf(data), "/mnt/")})
+		device, mount := placeOf(targets[name])
+		f.targets = append(f.targets, &target{device: device, label: strings.TrimPrefix(mount, "/mnt/")})
 	}
 	s.AddLayer(pacemakertest.New(pacemakertest.Options{
 		Agents:        map[string]pacemakertest.Agent{"ocf:chroma:Target": targetAgent()},
@@ -63,8 +64,8 @@ func NewPair(o Options) *Pair {
 		NoInit:        o.NoInit,
 	}))
 	s.AddLayer(f)
-	for _, name := range []string{Node1, Node2} {
-		s.AddHost(name, el6(name, cib, targets))
+	for _, name := range []string{o.Site.Node1, o.Site.Node2} {
+		s.AddHost(name, o.Site.el6(name, cib, targets))
 	}
 	s.Sleep(settleTime)
 	s.Forget()
@@ -72,27 +73,6 @@ func NewPair(o Options) *Pair {
 		s.Inject(fault)
 	}
 	return &Pair{simhost.NewWorld(s)}
-}
-
-// site is the CIB and the target store of the pair.
-func site(osts int) (cib string, targets map[string]string, err error) {
-	targets = map[string]string{}
-	entries, err := files.ReadDir("testdata/targets")
-	if err != nil {
-		return "", nil, err
-	}
-	for _, e := range entries {
-		targets[e.Name()] = file("targets/" + e.Name())
-	}
-	doc, err := pacemaker.ParseCIB(strings.NewReader(file("el6-cib.xml")))
-	if err != nil {
-		return "", nil, err
-	}
-	if err := extend(doc, osts, targets); err != nil {
-		return "", nil, err
-	}
-	text, err := doc.Query()
-	return string(text), targets, err
 }
 
 // Clone is a deep copy, without the hooks.
@@ -121,7 +101,7 @@ func (p *Pair) InstallOS(host string) error {
 		if !slices.Contains(f.rebuilding, h.Name) {
 			f.rebuilding = append(slices.Clip(f.rebuilding), h.Name)
 		}
-		h.Install(s, freshEL7(h.Name))
+		h.Install(s, f.opts.Site.freshEL7(h.Name))
 	})
 	return err
 }
@@ -134,6 +114,15 @@ func (p *Pair) HostKeyID(host string) (id string) {
 		}
 	})
 	return id
+}
+
+// Up tells whether a host answers.
+func (p *Pair) Up(host string) (up bool) {
+	p.Do(func(s *simhost.State) {
+		h := s.Host(host)
+		up = h != nil && h.Reachable()
+	})
+	return up
 }
 
 // PowerLoss takes the power from a host, without the technician noticing; PowerOn of the host gives it back.

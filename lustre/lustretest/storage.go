@@ -132,7 +132,7 @@ func (f *shelf) install(s *simhost.State, h *simhost.Host) {
 		h.PowerOn(s)
 		return
 	}
-	h.Install(s, freshEL7(h.Name))
+	h.Install(s, f.opts.Site.freshEL7(h.Name))
 }
 
 // joined ends the rebuilding of a host that has become a member of the new cluster.

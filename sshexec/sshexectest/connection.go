@@ -86,7 +86,7 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 				_ = conn.Close()
 				continue
 			}
-			ctx, stop := context.WithCancel(s.ctx)
+			ctx, stop := s.derive()
 			cancel = stop
 			s.wg.Go(func() {
 				defer stop()
@@ -147,8 +147,10 @@ func (s *Server) forward(c ssh.NewChannel) {
 		_ = c.Reject(ssh.ConnectionFailed, "unreadable request")
 		return
 	}
+	ctx, cancel := s.derive()
+	defer cancel()
 	var d net.Dialer
-	to, err := d.DialContext(s.ctx, "tcp", net.JoinHostPort(msg.Host, strconv.Itoa(int(msg.Port))))
+	to, err := d.DialContext(ctx, "tcp", net.JoinHostPort(msg.Host, strconv.Itoa(int(msg.Port))))
 	if err != nil {
 		_ = c.Reject(ssh.ConnectionFailed, err.Error())
 		return

@@ -72,7 +72,7 @@ type Server struct {
 	lines     []string
 	closed    bool
 
-	ctx    context.Context
+	derive func() (context.Context, context.CancelFunc) // a context that ends with the server
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -86,7 +86,8 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, errors.New("cannot make an SSH server: nobody may log in")
 	}
 	s := &Server{cfg: cfg, hostKeys: cfg.HostKeys, listeners: map[net.Listener]bool{}, conns: map[net.Conn]bool{}}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	s.derive, s.cancel = func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }, cancel
 	return s, nil
 }
 

@@ -10,11 +10,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -66,6 +68,7 @@ type served struct {
 	world      SimWorld
 	servers    map[string]*sshexectest.Server
 	addrs      map[string]string
+	gates      map[string]*gate
 	keys       map[string]string // host → the key ID that its server shows
 	known      string            // the known_hosts file
 
@@ -90,7 +93,7 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 	}
 	s := &served{
 		ConfigFile: filepath.Join(into, "config.yaml"), world: world, servers: map[string]*sshexectest.Server{}, addrs: map[string]string{},
-		keys: map[string]string{}, known: filepath.Join(into, "known_hosts"), hold: holding{reached: make(chan struct{}), released: make(chan struct{})},
+		gates: map[string]*gate{}, keys: map[string]string{}, known: filepath.Join(into, "known_hosts"), hold: holding{reached: make(chan struct{}), released: make(chan struct{})},
 	}
 	user, err := userKey(filepath.Join(into, "id_ed25519"))
 	if err != nil {
@@ -125,12 +128,31 @@ func (s *served) listen(host string, user ssh.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	addr, err := server.Listen()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	s.servers[host], s.addrs[host] = server, addr
+	g := &gate{Listener: l}
+	go func() { _ = server.Serve(g) }() // it ends when the server is closed
+	s.servers[host], s.addrs[host], s.gates[host] = server, l.Addr().String(), g
 	return nil
+}
+
+// gate is the listener of a machine: while the machine is off, it turns every connection away.
+type gate struct {
+	net.Listener
+	shut atomic.Bool
+}
+
+// Accept waits for a connection that the machine is there to take.
+func (g *gate) Accept() (net.Conn, error) {
+	for {
+		c, err := g.Listener.Accept()
+		if err != nil || !g.shut.Load() {
+			return c, err
+		}
+		_ = c.Close()
+	}
 }
 
 // hostKey is the key that goes with a host's present identity.
@@ -142,6 +164,22 @@ func (s *served) hostKey(host string) (ssh.Signer, error) {
 	s.keys[host] = id
 	seed := sha256.Sum256([]byte("simulated host key " + host + " " + id))
 	return ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed[:]))
+}
+
+// follow makes the servers what the machines are now: off, on, or with another key.
+func (s *served) follow() error {
+	for host, g := range s.gates {
+		if host == worldHost {
+			continue
+		}
+		if up := s.world.Up(host); up == g.shut.Load() {
+			g.shut.Store(!up)
+			if !up {
+				s.servers[host].Drop()
+			}
+		}
+	}
+	return s.rekey()
 }
 
 // rekey shows new keys where a machine has them, and does what the person at the keyboard does: adds them to known_hosts.
@@ -199,7 +237,7 @@ func (s *served) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec
 		return s.lost(host, cmd)
 	}
 	res, err := runner.Run(ctx, cmd)
-	if kerr := s.rekey(); kerr != nil {
+	if kerr := s.follow(); kerr != nil {
 		return res, kerr
 	}
 	if s.hold.at("after") {
@@ -292,6 +330,9 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 			return usage, nil
 		}
 		if err := s.world.Clock().Sleep(ctx, d); err != nil {
+			return usage, err
+		}
+		if err := s.follow(); err != nil {
 			return usage, err
 		}
 		return ok(s.world.Clock().Now().Format(time.RFC3339Nano))

@@ -13,6 +13,7 @@ import (
 type SimWorld interface {
 	evenkeel.World
 	Machines() []string           // the hosts that can be logged in to
+	Up(host string) bool          // whether it answers
 	HostKeyID(host string) string // changes when the host's SSH key does
 	Report() WorldReport          // what really happened
 }

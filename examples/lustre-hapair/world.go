@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of the guide, as IML 2.4 made it; with dir it is
+// the pair whose two backups (bck-*.tgz) are there, or whose cib.xml, corosync.conf and targets/ are.
+func example(into, dir string) (*cli.Config, error) {
+	cfg := &cli.Config{Journal: "journal.jsonl", Pair: &cli.PairConfig{
+		Node1: cli.ServerConfig{Name: lustretest.Node1}, Node2: cli.ServerConfig{Name: lustretest.Node2},
+		Manager: lustretest.Manager, PasswordFile: "hacluster-password", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
+	}}
+	if err := os.WriteFile(filepath.Join(into, cfg.Pair.PasswordFile), []byte("simulated-password\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(into, cfg.Pair.Archives), 0o700); err != nil {
+		return nil, err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "bck-*.tgz"))
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" && len(found) > 0 {
+		return cfg, given(cfg.Pair, found)
+	}
+	var site *lustretest.Site
+	if dir != "" {
+		if site, err = readSite(dir); err != nil {
+			return nil, err
+		}
+		cfg.Pair.Node1.Name, cfg.Pair.Node2.Name = site.Node1, site.Node2
+	}
+	return cfg, takeBackups(cfg.Pair, into, lustretest.NewPair(lustretest.Options{Site: site}))
+}
+
+// takeBackups backs the nodes of a simulated pair up, as an operator would those of a real one.
+func takeBackups(pair *cli.PairConfig, into string, world *lustretest.Pair) error {
+	for _, server := range []*cli.ServerConfig{&pair.Node1, &pair.Node2} {
+		r, err := world.Runner(server.Name)
+		if err != nil {
+			return err
+		}
+		info, err := backup.Create(context.Background(), r, backup.ServerManifest(), backup.Options{Dir: into, Now: world.Now})
+		if err != nil {
+			return err
+		}
+		server.Backup = filepath.Base(info.Path)
+	}
+	return nil
+}
+
+// given takes the backups that the user has.
+func given(pair *cli.PairConfig, found []string) error {
+	if len(found) != 2 {
+		return fmt.Errorf("a pair has two backups, and there are %d: %s", len(found), strings.Join(found, ", "))
+	}
+	for i, server := range []*cli.ServerConfig{&pair.Node1, &pair.Node2} {
+		path, err := filepath.Abs(found[i])
+		if err != nil {
+			return err
+		}
+		a, err := backup.OpenFile(path)
+		if err != nil {
+			return err
+		}
+		server.Backup, server.Name = path, fullName(a.Host())
+	}
+	return nil
+}
+
+// simulatedDomain completes the short names of EL6 where nothing else says the domain.
+const simulatedDomain = ".lfs.intl"
+
+func fullName(host string) string {
+	if strings.Contains(host, ".") {
+		return host
+	}
+	return host + simulatedDomain
+}
+
+// readSite reads the files of a pair out of a directory.
+func readSite(dir string) (*lustretest.Site, error) {
+	read := func(name string) (string, error) {
+		raw, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- the operator's files
+		return string(raw), err
+	}
+	site := &lustretest.Site{Targets: map[string]string{}}
+	var err1, err2 error
+	site.CIB, err1 = read("cib.xml")
+	site.Corosync, err2 = read("corosync.conf")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	targets, err := filepath.Glob(filepath.Join(dir, "targets", "*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range targets {
+		text, err := read(filepath.Join("targets", filepath.Base(name)))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := lustre.ParseTarget(srcerr.Named(name, strings.NewReader(text))); err != nil {
+			return nil, err
+		}
+		site.Targets[filepath.Base(name)] = text
+	}
+	if _, err := pacemaker.ParseCorosyncConf(srcerr.Named(filepath.Join(dir, "corosync.conf"), strings.NewReader(site.Corosync))); err != nil {
+		return nil, err
+	}
+	cib, err := pacemaker.ParseCIB(srcerr.Named(filepath.Join(dir, "cib.xml"), strings.NewReader(site.CIB)))
+	if err != nil {
+		return nil, err
+	}
+	nodes := cib.Nodes()
+	if len(nodes) != 2 {
+		return nil, fmt.Errorf("%s: a pair has two nodes, and this cluster has %d", filepath.Join(dir, "cib.xml"), len(nodes))
+	}
+	site.Node1, site.Node2 = fullName(nodes[0].Uname), fullName(nodes[1].Uname)
+	return site, nil
+}
+
+// world is the pair that a configuration's backups describe, simulated.
+func world(cfg *cli.Config) (cli.SimWorld, error) {
+	site := &lustretest.Site{Node1: cfg.Pair.Node1.Name, Node2: cfg.Pair.Node2.Name, Targets: map[string]string{}}
+	a, err := backup.OpenFile(cfg.Path(cfg.Pair.Node1.Backup))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := a.ClusterConfig()
+	if err != nil {
+		return nil, err
+	}
+	site.CIB = string(raw)
+	if raw, err = a.ReadFile("/etc/corosync/corosync.conf"); err != nil {
+		return nil, err
+	}
+	site.Corosync = string(raw)
+	for _, name := range a.Glob(lustre.TargetStoreDir + "/*") {
+		if raw, err = a.ReadFile(name); err != nil {
+			return nil, err
+		}
+		site.Targets[filepath.Base(name)] = string(raw)
+	}
+	if err := site.Check(); err != nil {
+		return nil, err
+	}
+	return simulated{lustretest.NewPair(lustretest.Options{Site: site})}, nil
+}
+
+// simulated shows the simulated pair in the words of the command line.
+type simulated struct{ *lustretest.Pair }
+
+func (s simulated) Clock() evenkeel.Clock { return s.World }
+func (s simulated) Clone() evenkeel.World { return simulated{s.Pair.Clone()} }
+func (s simulated) Hash() string          { return s.EndState() }
+
+// Machines are the servers.
+func (s simulated) Machines() []string {
+	var names []string
+	for _, h := range s.Pair.Report().Hosts {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// Report is the truth about the pair.
+func (s simulated) Report() cli.WorldReport {
+	r := s.Pair.Report()
+	out := cli.WorldReport{Violations: r.Violations}
+	for _, t := range r.Targets {
+		where := make([]string, len(t.On))
+		for i, name := range t.On {
+			where[i], _, _ = strings.Cut(name, ".")
+		}
+		out.Serving = append(out.Serving, cli.Serving{What: t.Label, Where: strings.Join(where, " AND ")})
+		out.Outages = append(out.Outages, cli.Outage{What: t.Label, Total: t.Down, Longest: t.Longest})
+	}
+	for _, e := range s.Log() {
+		if len(e.Changed) > 0 && e.Host != "" {
+			out.Log = append(out.Log, cli.Command{Host: e.Host, Line: strings.Join(e.Argv, " ")})
+		}
+	}
+	return out
+}

@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"internal/replsim":                {"internal/op"},
 	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
 	"examples/internal/cli":           {".", "sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/internal/cli/clitest":   {"examples/internal/cli", ".", "sshexec/...", "internal/op", "internal/srcerr"},
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
 }
@@ -78,7 +79,7 @@ func TestArrowsRunOneWay(t *testing.T) {
 			if strings.HasPrefix(dep, "go.mongodb.org/") && slices.Contains(noDriver, name) {
 				t.Errorf("%s must not pull in the MongoDB driver (%s)", name, dep)
 			}
-			if dep == "testing" && !strings.HasSuffix(name, "conformance") && name != "internal/golden" {
+			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/golden" {
 				t.Errorf("%s pulls package testing into binaries", name)
 			}
 		}

@@ -72,3 +72,17 @@ func TestLocalConforms(t *testing.T) {
 func TestClientConforms(t *testing.T) {
 	conformance.Test(t, func(t *testing.T) sshexec.Runner { return newMachine(t).dial(t) }, conformance.Options{Quick: testing.Short()})
 }
+
+func TestFileInput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "in put")
+	require.NoError(t, os.WriteFile(file, []byte("from a file"), 0o600))
+	cmd := sshexec.Command(sshexec.ReadOnly, "cat")
+	cmd.Stdin = sshexec.FileInput(file)
+	for _, r := range []sshexec.Runner{sshexec.Local{}, newMachine(t).dial(t)} {
+		for range 2 { // a file can be read again
+			res, err := r.Run(t.Context(), cmd)
+			require.NoError(t, err)
+			require.Equal(t, "from a file", string(res.Stdout))
+		}
+	}
+}

@@ -72,6 +72,8 @@ type served struct {
 	keys       map[string]string // host → the key ID that its server shows
 	known      string            // the known_hosts file
 
+	commands int // that were sent to its machines
+
 	turn sync.Mutex // one command at a time, so that what a schedule does can be said again
 	hold holding
 }
@@ -93,7 +95,7 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 	}
 	s := &served{
 		ConfigFile: filepath.Join(into, "config.yaml"), world: world, servers: map[string]*sshexectest.Server{}, addrs: map[string]string{},
-		gates: map[string]*gate{}, keys: map[string]string{}, known: filepath.Join(into, "known_hosts"), hold: holding{reached: make(chan struct{}), released: make(chan struct{})},
+		gates: map[string]*gate{}, keys: map[string]string{}, known: filepath.Join(into, "known_hosts"),
 	}
 	user, err := userKey(filepath.Join(into, "id_ed25519"))
 	if err != nil {
@@ -233,14 +235,15 @@ func (s *served) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec
 	if err != nil {
 		return sshexec.Result{}, err
 	}
-	if s.hold.at("before") {
+	s.commands++
+	if s.hold.at("before", host+" "+cmd.String()) {
 		return s.lost(host, cmd)
 	}
 	res, err := runner.Run(ctx, cmd)
 	if kerr := s.follow(); kerr != nil {
 		return res, kerr
 	}
-	if s.hold.at("after") {
+	if s.hold.at("after", host+" "+cmd.String()) {
 		return s.lost(host, cmd)
 	}
 	return res, err
@@ -255,45 +258,81 @@ func (s *served) lost(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 // holding stops the world at a command, so that a test can kill the tool right there.
 type holding struct {
 	mu       sync.Mutex
-	when     string // before or after its effect
-	left     int    // commands until then
-	reached  chan struct{}
+	when     string          // before or after its effect; empty: nowhere
+	left     int             // commands until then; 0: the first command that was never held
+	known    map[string]bool // what was held
+	reached  chan struct{}   // closed when it is held, or will not be
 	released chan struct{}
-	once     sync.Once
+}
+
+// ask has the n-th command from now held, or, with 0, the first that was never held.
+func (h *holding) ask(when string, n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.when, h.left = when, n
+	h.reached, h.released = make(chan struct{}), make(chan struct{})
+	if h.known == nil {
+		h.known = map[string]bool{}
+	}
 }
 
 // at waits where the world is to be held. It tells whether it was.
-func (h *holding) at(when string) bool {
+func (h *holding) at(when, command string) bool {
 	h.mu.Lock()
-	if when == "before" && h.left > 0 {
-		h.left--
-	}
-	hit := h.when == when && h.left == 0
-	if hit {
-		h.when = ""
-	}
-	h.mu.Unlock()
-	if !hit {
+	if h.when != when {
+		h.mu.Unlock()
 		return false
 	}
-	close(h.reached)
-	<-h.released
+	hit := h.left == 1 || h.left == 0 && !h.known[command]
+	if h.left > 1 {
+		h.left--
+	}
+	if !hit {
+		h.mu.Unlock()
+		return false
+	}
+	h.when = ""
+	h.known[command] = true
+	reached, released := h.reached, h.released
+	h.mu.Unlock()
+	close(reached)
+	<-released
 	return true
 }
 
-func (h *holding) release() { h.once.Do(func() { close(h.released) }) }
+// waits is closed when the world is held.
+func (h *holding) waits() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reached
+}
+
+// release lets the held command go; where none is, none will be held any more.
+func (h *holding) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.released == nil {
+		return
+	}
+	if h.when != "" {
+		h.when = ""
+		close(h.reached)
+	}
+	close(h.released)
+	h.released = nil
+}
 
 // control answers the commands of the world's own host:
 //
-//	world now | sleep DURATION | report | hash
-//	world hold before|after N     hold the N-th command from now, before or after its effect
-//	world held                    wait until it is held
+//	world now | sleep DURATION | report | hash | commands
+//	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held
+//	world held                    wait until it is held, or will not be
 //	world release                 let it go: its effect stays or stays away, and nobody hears of it
 func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil
@@ -301,7 +340,7 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 	switch args[1] {
 	case "held":
 		select {
-		case <-s.hold.reached:
+		case <-s.hold.waits():
 			return ok("held")
 		case <-ctx.Done():
 			return usage, ctx.Err()
@@ -311,12 +350,13 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 		return ok("released")
 	case "hold":
 		n, err := strconv.Atoi(args[3])
-		if err != nil || n < 1 || args[2] != "before" && args[2] != "after" {
+		if args[3] == "new" {
+			n, err = 0, nil
+		}
+		if err != nil || n < 0 || args[2] != "before" && args[2] != "after" {
 			return usage, nil
 		}
-		s.hold.mu.Lock()
-		s.hold.when, s.hold.left = args[2], n
-		s.hold.mu.Unlock()
+		s.hold.ask(args[2], n)
 		return ok("will hold")
 	}
 	s.turn.Lock()
@@ -336,6 +376,8 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 			return usage, err
 		}
 		return ok(s.world.Clock().Now().Format(time.RFC3339Nano))
+	case "commands":
+		return ok(strconv.Itoa(s.commands))
 	case "hash":
 		return ok(s.world.Hash())
 	case "report":

@@ -1,0 +1,379 @@
+// Package clitest kills the example binaries at every point and looks whether they get over it. The simulated world runs in a process of its own, so that
+// killing the tool does not kill the world; the world's word counts.
+package clitest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// The environment by which the test binary becomes the tool, and dies on demand.
+const (
+	asTool  = "EVENKEEL_TEST_AS_TOOL"
+	dieWhen = "EVENKEEL_TEST_DIE" // record:N or torn:N, counted in one life; N is new for the first record at which no life died before
+)
+
+// Main is TestMain for a binary's package: started as the tool, the test binary is the tool.
+func Main(m *testing.M, app func() *cli.App) {
+	if os.Getenv(asTool) == "" {
+		os.Exit(m.Run())
+	}
+	a := app()
+	a.Journal = dying
+	os.Exit(a.Main(os.Args[1:]))
+}
+
+// dying kills the process with SIGKILL at a record of its journal.
+func dying(path string, j evenkeel.Journal) evenkeel.Journal {
+	when, at, ok := strings.Cut(os.Getenv(dieWhen), ":")
+	if !ok {
+		return j
+	}
+	n, err := strconv.Atoi(at)
+	if err != nil {
+		n = 0 // new
+	}
+	return &dyingJournal{Journal: j, path: path, torn: when == "torn", at: n}
+}
+
+type dyingJournal struct {
+	evenkeel.Journal
+	path  string
+	torn  bool
+	at, n int
+}
+
+func (j *dyingJournal) Append(r evenkeel.Record) error {
+	j.n++
+	here := j.n == j.at || j.at == 0 && j.unheardOf(r)
+	if here && j.torn {
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		if err := appendTo(j.path, raw[:len(raw)/2]); err != nil {
+			return err
+		}
+		die()
+	}
+	err := j.Journal.Append(r)
+	if here {
+		die()
+	}
+	return err
+}
+
+// unheardOf tells whether no life died at such a record before, and remembers that this one does.
+func (j *dyingJournal) unheardOf(r evenkeel.Record) bool {
+	name := fmt.Sprintf("%s %s %s %s\n", r.Kind, r.Step, r.Action, r.Phase)
+	known, err := os.ReadFile(j.path + ".deaths")
+	if err == nil && strings.Contains("\n"+string(known), "\n"+name) {
+		return false
+	}
+	return appendTo(j.path+".deaths", []byte(name)) == nil
+}
+
+func appendTo(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+func die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// World is a served world.
+type World struct {
+	t      *testing.T
+	Config string
+	client *sshexec.Client
+}
+
+// Serve starts the simulated world as a process of its own.
+func Serve(t *testing.T) *World {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := tool(context.Background(), "", "simulate", "-into", dir)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	ready := make(chan string, 1)
+	go func() {
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			if strings.HasPrefix(s.Text(), "world:") {
+				ready <- s.Text()
+				break
+			}
+		}
+		_, _ = io.Copy(io.Discard, out)
+		close(ready)
+	}()
+	if _, ok := <-ready; !ok {
+		t.Fatalf("the world did not come up: %s", &stderr)
+	}
+	w := &World{t: t, Config: filepath.Join(dir, "config.yaml")}
+	cfg, err := cli.ReadConfig(w.Config)
+	require.NoError(t, err)
+	w.client, err = sshexec.NewClient(sshexec.Config{
+		Host: cfg.World, Addr: cfg.Hosts[cfg.World], User: "root", KnownHosts: []string{filepath.Join(dir, "known_hosts")},
+		Auth: sshexec.Auth{KeyFiles: []string{filepath.Join(dir, "id_ed25519")}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = w.client.Close() })
+	return w
+}
+
+// Ask asks the world itself.
+func (w *World) Ask(args ...string) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	res, err := w.client.Run(ctx, sshexec.Command(sshexec.ReadOnly, append([]string{"world"}, args...)...))
+	require.NoError(w.t, err)
+	return res.Text()
+}
+
+// Report is the world's account.
+func (w *World) Report() (r cli.WorldReport) {
+	w.t.Helper()
+	require.NoError(w.t, json.Unmarshal([]byte(w.Ask("report")), &r))
+	return r
+}
+
+// tool is the test binary as the tool.
+func tool(ctx context.Context, die string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asTool+"=1", dieWhen+"="+die)
+	return cmd
+}
+
+// Tool runs the tool to its end and returns its exit code, -1 when a signal ended it, and what it printed.
+func Tool(t *testing.T, die string, args ...string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	out, err := tool(ctx, die, args...).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), string(out)
+	}
+	require.NoError(t, err)
+	return 0, string(out)
+}
+
+// Kill is the test: an uninterrupted run, and then for each kind of death a run that dies there, followed by resume, which must end in the same state.
+func Kill(t *testing.T, app func() *cli.App) {
+	straight := Serve(t)
+	code, out := Tool(t, "", "run", "-config", straight.Config)
+	require.Equal(t, 0, code, "%s", out)
+	want := straight.Ask("hash")
+	commands, err := strconv.Atoi(straight.Ask("commands"))
+	require.NoError(t, err)
+	records := countRecords(t, straight.Config)
+	checkReport(t, app, straight)
+	t.Logf("an uninterrupted run: %d commands, %d journal records", commands, records)
+	for _, kind := range []struct {
+		name   string
+		points int
+	}{{"record", records}, {"torn", records}, {"before", commands}, {"after", commands}} {
+		for _, at := range points(t, kind.points) {
+			t.Run(fmt.Sprintf("%s %d", kind.name, at), func(t *testing.T) {
+				t.Parallel()
+				w := Serve(t)
+				if kind.name == "record" || kind.name == "torn" {
+					code, out := Tool(t, fmt.Sprintf("%s:%d", kind.name, at), "run", "-config", w.Config)
+					require.Equal(t, -1, code, "it did not die: %s", out)
+				} else {
+					killHeld(t, w, kind.name, at)
+				}
+				command := "resume"
+				if countRecords(t, w.Config) == 0 {
+					command = "run" // it died before the first record was whole: nothing was begun
+				}
+				code, out := Tool(t, "", command, "-config", w.Config)
+				require.Equal(t, 0, code, "%s", out)
+				require.Equal(t, want, w.Ask("hash"), "it ended in another state than the uninterrupted run")
+				checkReport(t, app, w)
+			})
+		}
+	}
+}
+
+// March is the death march: one run, whose tool dies at every journal record, in the middle of writing every record, and before and after the effect of every command; each time
+// a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands.
+func March(t *testing.T, app func() *cli.App) {
+	straight := Serve(t)
+	code, out := Tool(t, "", "run", "-config", straight.Config)
+	require.Equal(t, 0, code, "%s", out)
+	want := straight.Ask("hash")
+	for _, kind := range []string{"record", "torn", "before", "after"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := Serve(t)
+			lives := 1
+			for ; ; lives++ {
+				require.Less(t, lives, 5000, "it does not come to its end")
+				command := "resume"
+				if countRecords(t, w.Config) == 0 {
+					command = "run"
+				}
+				if !w.life(kind, command) {
+					break
+				}
+			}
+			require.Equal(t, want, w.Ask("hash"), "it ended in another state than the uninterrupted run")
+			checkReport(t, app, w)
+			t.Logf("%d lives", lives)
+			require.Greater(t, lives, 50)
+		})
+	}
+}
+
+// life is one life of a march; it tells whether the tool died.
+func (w *World) life(kind, command string) bool {
+	w.t.Helper()
+	if kind == "record" || kind == "torn" {
+		code, out := Tool(w.t, kind+":new", command, "-config", w.Config)
+		if code == 0 {
+			return false
+		}
+		require.Equal(w.t, -1, code, "%s", out)
+		return true
+	}
+	w.Ask("hold", kind, "new")
+	cmd := tool(context.Background(), "", command, "-config", w.Config)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(w.t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	held := make(chan struct{})
+	go func() {
+		w.Ask("held")
+		close(held)
+	}()
+	select {
+	case <-held:
+		require.NoError(w.t, cmd.Process.Kill())
+		<-ended
+		w.Ask("release")
+		return true
+	case err := <-ended:
+		require.NoError(w.t, err, "%s", &out)
+		w.Ask("release") // nothing new was left to hold; whoever waits for it goes
+		<-held
+		return false
+	}
+}
+
+// killHeld has the world hold a command, kills the tool there with SIGKILL, and lets the command go.
+func killHeld(t *testing.T, w *World, when string, at int) {
+	t.Helper()
+	w.Ask("hold", when, strconv.Itoa(at))
+	cmd := tool(context.Background(), "", "run", "-config", w.Config)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	w.Ask("held")
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	w.Ask("release")
+}
+
+// points are those of n points that are tried: about five of each kind, or every EVENKEEL_KILL_EVERY-th, as CI does it.
+func points(t *testing.T, n int) []int {
+	t.Helper()
+	every := max(1, n/4)
+	if text := os.Getenv("EVENKEEL_KILL_EVERY"); text != "" {
+		var err error
+		every, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	var list []int
+	for at := 1; at <= n; at += every {
+		list = append(list, at)
+	}
+	return list
+}
+
+func countRecords(t *testing.T, config string) int {
+	t.Helper()
+	cfg, err := cli.ReadConfig(config)
+	require.NoError(t, err)
+	f, err := os.Open(cfg.Path(cfg.Journal))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0
+	}
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	records, _, err := evenkeel.ReadJournal(f)
+	require.NoError(t, err)
+	return len(records)
+}
+
+// checkReport holds the world's own account against what must never be: a broken invariant, and a command twice that must never be repeated (SSH-010).
+func checkReport(t *testing.T, app func() *cli.App, w *World) {
+	t.Helper()
+	r := w.Report()
+	require.Empty(t, r.Violations)
+	cfg, err := cli.ReadConfig(w.Config)
+	require.NoError(t, err)
+	job, err := app().Load(cfg)
+	require.NoError(t, err)
+	checked := 0
+	for i := range job.Runbook.Steps {
+		s := &job.Runbook.Steps[i]
+		for j := range s.Actions {
+			a := &s.Actions[j]
+			if a.Repeat != evenkeel.Never || len(a.Cmd.Argv) == 0 {
+				continue
+			}
+			checked++
+			host := a.Host
+			if host == "" {
+				host = s.Host
+			}
+			// Facts stand at the end of these commands, if anywhere: what comes before them names the command.
+			line, _, _ := strings.Cut(strings.Join(a.Cmd.Argv, " "), "⟪")
+			times := 0
+			for _, c := range r.Log {
+				if c.Host == host && strings.HasPrefix(c.Line, line) {
+					times++
+				}
+			}
+			require.LessOrEqual(t, times, 1, "%s stands %d times in the world's log", line, times)
+		}
+	}
+	require.Positive(t, checked, "there is no command that must never be repeated")
+}

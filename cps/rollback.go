@@ -76,6 +76,7 @@ func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	}
 	rb.Steps = append(rb.Steps, m.stopRecoveringStep(), m.rollbackStep(), m.restoreManagerStep(), m.rollbackSetsStep(),
 		m.redeployOldStep(), m.bringArchiveStep(), m.enableOldStep(), m.rolledBackStep())
+	sayExpectations(rb)
 	return rb, rb.Validate()
 }
 
@@ -192,7 +193,7 @@ func (m *ISSM) rollbackStep() evenkeel.Step {
 		ID: "rollback", Title: "Stop set 1 and give the traffic to set 2", Host: m.cfg.ClusterManager, Ref: "cps:1899-1912",
 		Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
 		Actions: []evenkeel.Action{
-			m.quietGuard(),
+			m.quietGuard(migrateScript),
 			{
 				ID: "other-half", Title: "Set 2 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
 				Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
@@ -253,7 +254,7 @@ func (m *ISSM) redeployOldStep() evenkeel.Step {
 		Needs:        setArchives[1].keys(),
 		Irreversible: "the VMs of the new release are gone",
 	}
-	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager()}, m.deleteVMs(1)...)
+	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "deploy", Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
@@ -298,7 +299,7 @@ func (m *ISSM) enableOldStep() evenkeel.Step {
 		ID: "enable-set-1", Title: "Enable set 1 on " + m.from.String(), Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
-			m.quietGuard(), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,
+			m.quietGuard(migrateScript), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,
 		},
 		Irreversible: "it is the way back itself",
 	}

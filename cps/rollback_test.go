@@ -162,6 +162,31 @@ func TestRecoveryByState(t *testing.T) {
 	}
 }
 
+// TestRollbackAfterCorosyncMoved: arbitervip has gone over to set 1, which is about to go; the old corosync is started first (CPS-207, CPS-250).
+func TestRollbackAfterCorosyncMoved(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir(), SingleClusterCorosync: true})
+	w := deploy(t, cpstest.Options{})
+	stop := make(chan struct{})
+	opts := evenkeel.Options{
+		Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, RunID: testRun, Stop: stop,
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStepDone && e.Step.ID == "corosync" {
+				close(stop)
+			}
+		}),
+	}
+	report, err := evenkeel.Run(context.Background(), rb, w, opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Equal(t, "pcrfclient02", w.Report().ArbiterVIP)
+	back, err := rb.Recovery(report.State)
+	require.NoError(t, err)
+	rolled := runOn(t, back, w, "")
+	require.NoError(t, rolled.err)
+	require.NoError(t, w.Check())
+	requireRolledBack(t, w)
+	require.Equal(t, "pcrfclient01", w.Report().ArbiterVIP)
+}
+
 // TestRollbackStopsRecoveringMembers: a big replica set never catches up; its mongod on the new VM is stopped before anything else (CPS-249, MON-034).
 func TestRollbackStopsRecoveringMembers(t *testing.T) {
 	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()})

@@ -3,6 +3,7 @@ package cps
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,11 +115,7 @@ func (m *ISSM) withoutMajority(t *ReplicaTable) string {
 
 // votes tells a member that takes part in elections.
 func (m TableMember) votes() bool {
-	switch m.State {
-	case StatePrimary, StateSecondary, StateArbiter, StateRecovering, "STARTUP2", "ROLLBACK":
-		return m.Health == OnLine
-	}
-	return false
+	return m.Health == OnLine && (m.State.Serving() || slices.Contains([]MemberState{StateRecovering, "STARTUP2", "ROLLBACK"}, m.State))
 }
 
 // holds tells a data member that works.

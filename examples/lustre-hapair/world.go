@@ -20,14 +20,15 @@ import (
 // example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of the guide, as IML 2.4 made it; with dir it is
 // the pair whose two backups (bck-*.tgz) are there, or whose cib.xml, corosync.conf and targets/ are.
 func example(into, dir string) (*cli.Config, error) {
-	cfg := &cli.Config{Journal: "journal.jsonl", Pair: &cli.PairConfig{
-		Node1: cli.ServerConfig{Name: lustretest.Node1}, Node2: cli.ServerConfig{Name: lustretest.Node2},
+	pair := &pairConfig{
+		Node1: serverConfig{Name: lustretest.Node1}, Node2: serverConfig{Name: lustretest.Node2},
 		Manager: lustretest.Manager, PasswordFile: "hacluster-password", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
-	}}
-	if err := os.WriteFile(filepath.Join(into, cfg.Pair.PasswordFile), []byte("simulated-password\n"), 0o600); err != nil {
+	}
+	cfg := &cli.Config{Journal: "journal.jsonl", Job: pair}
+	if err := os.WriteFile(filepath.Join(into, pair.PasswordFile), []byte("simulated-password\n"), 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(into, cfg.Pair.Archives), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(into, pair.Archives), 0o700); err != nil {
 		return nil, err
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "bck-*.tgz"))
@@ -35,21 +36,21 @@ func example(into, dir string) (*cli.Config, error) {
 		return nil, err
 	}
 	if dir != "" && len(found) > 0 {
-		return cfg, given(cfg.Pair, found)
+		return cfg, given(pair, found)
 	}
 	var site *lustretest.Site
 	if dir != "" {
 		if site, err = readSite(dir); err != nil {
 			return nil, err
 		}
-		cfg.Pair.Node1.Name, cfg.Pair.Node2.Name = site.Node1, site.Node2
+		pair.Node1.Name, pair.Node2.Name = site.Node1, site.Node2
 	}
-	return cfg, takeBackups(cfg.Pair, into, lustretest.NewPair(lustretest.Options{Site: site}))
+	return cfg, takeBackups(pair, into, lustretest.NewPair(lustretest.Options{Site: site}))
 }
 
 // takeBackups backs the nodes of a simulated pair up, as an operator would those of a real one.
-func takeBackups(pair *cli.PairConfig, into string, world *lustretest.Pair) error {
-	for _, server := range []*cli.ServerConfig{&pair.Node1, &pair.Node2} {
+func takeBackups(pair *pairConfig, into string, world *lustretest.Pair) error {
+	for _, server := range []*serverConfig{&pair.Node1, &pair.Node2} {
 		r, err := world.Runner(server.Name)
 		if err != nil {
 			return err
@@ -64,11 +65,11 @@ func takeBackups(pair *cli.PairConfig, into string, world *lustretest.Pair) erro
 }
 
 // given takes the backups that the user has.
-func given(pair *cli.PairConfig, found []string) error {
+func given(pair *pairConfig, found []string) error {
 	if len(found) != 2 {
 		return fmt.Errorf("a pair has two backups, and there are %d: %s", len(found), strings.Join(found, ", "))
 	}
-	for i, server := range []*cli.ServerConfig{&pair.Node1, &pair.Node2} {
+	for i, server := range []*serverConfig{&pair.Node1, &pair.Node2} {
 		path, err := filepath.Abs(found[i])
 		if err != nil {
 			return err
@@ -136,8 +137,9 @@ func readSite(dir string) (*lustretest.Site, error) {
 
 // world is the pair that a configuration's backups describe, simulated.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
-	site := &lustretest.Site{Node1: cfg.Pair.Node1.Name, Node2: cfg.Pair.Node2.Name, Targets: map[string]string{}}
-	a, err := backup.OpenFile(cfg.Path(cfg.Pair.Node1.Backup))
+	pair := jobOf(cfg)
+	site := &lustretest.Site{Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}}
+	a, err := backup.OpenFile(cfg.Path(pair.Node1.Backup))
 	if err != nil {
 		return nil, err
 	}

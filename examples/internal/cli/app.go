@@ -32,8 +32,10 @@ type App struct {
 	Title   string
 	Version string
 
-	// Load reads the job out of a configuration.
-	Load func(*Config) (*Job, error)
+	// Read reads a configuration file: ReadConfig for the binary's own kind of job.
+	Read func(path string) (*Config, error)
+	// Load makes the job that a configuration asks for.
+	Load func(*Config) (*evenkeel.Runbook, error)
 	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
 	Example func(into, dir string) (*Config, error)
 	// World makes the simulated world that an example's configuration describes.
@@ -41,17 +43,14 @@ type App struct {
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
 
+	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
+	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error
+
 	Stdout, Stderr io.Writer
 	Stdin          io.Reader
 
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
-}
-
-// Job is what a configuration comes to.
-type Job struct {
-	Runbook *evenkeel.Runbook
-	Hosts   []string // that the runbook names
 }
 
 // usageError is a mistake of the caller.

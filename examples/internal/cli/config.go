@@ -20,15 +20,14 @@ type Config struct {
 	SSH   SSHConfig         `yaml:"ssh"`
 	Hosts map[string]string `yaml:"hosts"` // how to reach each machine: name: address:port. One that is not here is dialled by its name
 
-	// Attest holds, by the IDs of the runbook's manual actions, what a person states that no command can show.
+	// Attest holds, by step/action, what a person states that no command can show.
 	Attest map[string]string `yaml:"attest,omitempty"`
 
 	// World names the host of a simulated world that answers for its clock. Only simulate writes it.
 	World string `yaml:"world,omitempty"`
 
-	// The job: one of the two.
-	Pair *PairConfig `yaml:"pair,omitempty"`
-	CPS  *CPSConfig  `yaml:"cps,omitempty"`
+	// Job is the job itself, a section of its own for each binary.
+	Job any `yaml:"-"`
 
 	dir string
 }
@@ -41,58 +40,41 @@ type SSHConfig struct {
 	Agent      bool     `yaml:"agent,omitempty"`       // use the SSH agent
 }
 
-// PairConfig is a Lustre pair in the configuration file.
-type PairConfig struct {
-	Node1           ServerConfig `yaml:"node1"`
-	Node2           ServerConfig `yaml:"node2"`
-	Manager         string       `yaml:"manager"`
-	PasswordFile    string       `yaml:"password_file"` // holds the password for hacluster
-	Archives        string       `yaml:"archives"`      // the directory for fresh backups
-	Profile         string       `yaml:"profile,omitempty"`
-	Kernel          string       `yaml:"kernel,omitempty"`
-	AgentRepos      []string     `yaml:"agent_repos,omitempty"`
-	Cluster         string       `yaml:"cluster,omitempty"`
-	PlainPCS        bool         `yaml:"plain_pcs_constraints,omitempty"`
-	DisableFirewall bool         `yaml:"disable_firewall,omitempty"`
-	NoAutostart     bool         `yaml:"no_autostart,omitempty"`
-	SELinux         bool         `yaml:"selinux,omitempty"`
-}
-
-// ServerConfig is one server of a pair.
-type ServerConfig struct {
-	Name   string `yaml:"name"`
-	Backup string `yaml:"backup"`
-}
-
-// CPSConfig is a CPS cluster in the configuration file.
-type CPSConfig struct {
-	HostsCSV    string         `yaml:"hosts_csv"`
-	MongoConfig string         `yaml:"mongo_config"`
-	Archives    string         `yaml:"archives"`
-	Options     map[string]any `yaml:"options,omitempty"` // of the runbook; see cps.ISSMConfig
-}
-
-// ReadConfig reads a configuration file. An unknown key is an error, with its line.
-func ReadConfig(path string) (*Config, error) {
+// ReadConfig reads a configuration file whose job is a J; Config.Job points to it. An unknown key is an error, with its line.
+func ReadConfig[J any](path string) (*Config, error) {
+	if path == "" {
+		return nil, errors.New("-config is needed")
+	}
 	raw, err := os.ReadFile(path) // #nosec G304 -- the operator's configuration
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{dir: filepath.Dir(path)}
+	var file struct {
+		Config `yaml:",inline"`
+		Job    *J `yaml:"job"`
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
-	if err := dec.Decode(c); err != nil {
+	if err := dec.Decode(&file); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if c.Journal == "" {
+	switch {
+	case file.Journal == "":
 		return nil, fmt.Errorf("%s: journal: a run needs a file for its journal", path)
+	case file.Job == nil:
+		return nil, fmt.Errorf("%s: job: there is none", path)
 	}
+	c := &file.Config
+	c.Job, c.dir = file.Job, filepath.Dir(path)
 	return c, nil
 }
 
 // Write writes the configuration.
 func (c *Config) Write(path string) error {
-	raw, err := yaml.Marshal(c)
+	raw, err := yaml.Marshal(struct {
+		*Config `yaml:",inline"`
+		Job     any `yaml:"job"`
+	}{c, c.Job})
 	if err != nil {
 		return err
 	}
@@ -114,9 +96,4 @@ func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	}
 	raw, err := os.ReadFile(c.Path(p)) // #nosec G304 -- the operator's configuration
 	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err
-}
-
-// Missing is what is wrong with a configuration that lacks a section.
-func Missing(section string) error {
-	return fmt.Errorf("the configuration has no section %q", section)
 }

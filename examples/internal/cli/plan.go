@@ -11,7 +11,7 @@ import (
 )
 
 // example makes the built-in example, or the one from dir, in a directory that the caller removes.
-func (a *App) example(dir string) (*Config, *Job, func(), error) {
+func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
 	into, err := os.MkdirTemp("", a.Name+"-")
 	if err != nil {
 		return nil, nil, nil, err
@@ -23,22 +23,21 @@ func (a *App) example(dir string) (*Config, *Job, func(), error) {
 		return nil, nil, nil, err
 	}
 	cfg.dir = into
-	job, err := a.Load(cfg)
+	rb, err := a.runbook(cfg)
 	if err != nil {
 		remove()
 		return nil, nil, nil, err
 	}
-	job.Runbook.Version = a.Version
-	return cfg, job, remove, nil
+	return cfg, rb, remove, nil
 }
 
 // given is the job of a configuration file, or the example.
-func (a *App) given(config, dir string) (*Config, *Job, func(), error) {
+func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), error) {
 	if config == "" {
 		return a.example(dir)
 	}
-	cfg, job, err := a.load(config)
-	return cfg, job, func() {}, err
+	cfg, rb, err := a.load(config)
+	return cfg, rb, func() {}, err
 }
 
 func (a *App) plan(_ context.Context, args []string) (int, error) {
@@ -49,16 +48,16 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
-	_, job, remove, err := a.given(*config, *dir)
+	_, rb, remove, err := a.given(*config, *dir)
 	if err != nil {
 		return ExitInput, err
 	}
 	defer remove()
 	switch *format {
 	case "text":
-		err = job.Runbook.Text(a.Stdout)
+		err = rb.Text(a.Stdout)
 	case "markdown":
-		err = job.Runbook.Markdown(a.Stdout)
+		err = rb.Markdown(a.Stdout)
 	default:
 		return ExitInput, fmt.Errorf("there is no format %q", *format)
 	}
@@ -81,13 +80,13 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	defer s.Close()
-	cfg, job, err := a.load(s.ConfigFile)
+	cfg, rb, err := a.load(s.ConfigFile)
 	if err != nil {
 		return ExitInput, err
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", job.Runbook.Title, into)
+	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", rb.Title, into)
 	one := session{app: a, cfg: cfg, config: s.ConfigFile, verbose: *verbose}
-	code, err := one.carryOut(ctx, job.Runbook, cfg.Path(cfg.Journal), evenkeel.Run)
+	code, err := one.carryOut(ctx, rb, cfg.Path(cfg.Journal), evenkeel.Run)
 	if err == nil && s.world.Check() != nil {
 		return ExitFailed, s.world.Check()
 	}
@@ -102,7 +101,7 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
-	cfg, job, remove, err := a.given(*config, *dir)
+	cfg, rb, remove, err := a.given(*config, *dir)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -111,17 +110,18 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
+	cfg.World = worldHost // whoever is asked is a simulated person
 	_, ctx, done := interrupts(ctx)
 	defer done()
-	report, err := evenkeel.Rehearse(ctx, job.Runbook, world, evenkeel.RehearsalPlan{
+	report, err := evenkeel.Rehearse(ctx, rb, world, evenkeel.RehearsalPlan{
 		Every:     *every,
-		Attendant: func(w evenkeel.World) evenkeel.Attendant { return attendant{cfg: cfg, clock: w.Clock()} },
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return a.attendant(cfg, w, w.Clock(), false) },
 	})
 	if err != nil {
 		return ExitFailed, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost connection: %d, of which broke something: %d\n",
-		job.Runbook.Title, report.Commands, report.Records, report.Schedules, len(report.Failures))
+		rb.Title, report.Commands, report.Records, report.Schedules, len(report.Failures))
 	for _, f := range report.Failures {
 		_, _ = fmt.Fprintf(a.Stdout, "  %v\n", f)
 	}

@@ -96,11 +96,21 @@ func elapsed(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
-// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there.
+// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there. In a simulated world the person may also
+// do what is to be done.
 type attendant struct {
 	cfg    *Config
 	clock  evenkeel.Clock
 	noWait bool
+	person func(ctx context.Context, ask evenkeel.Ask) error
+}
+
+func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
+	at := attendant{cfg: cfg, clock: clock, noWait: noWait}
+	if cfg.World != "" && a.Person != nil {
+		at.person = func(ctx context.Context, ask evenkeel.Ask) error { return a.Person(ctx, hosts, ask) }
+	}
+	return at
 }
 
 // manualPoll is how often the evidence of a manual action is looked at.
@@ -108,17 +118,28 @@ const manualPoll = 30 * time.Second
 
 // Attend answers for a manual action.
 func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {
-		if text := at.cfg.Attest[ask.Action.ID]; text != "" {
+		if text := at.cfg.Attest[name]; text != "" {
 			return "attested in the configuration: " + text, nil
 		}
-		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest: %s, with who and when; and resume", ask.Instruction, ask.Action.ID)
+		if at.cfg.World != "" {
+			return "attested by the operator of a simulated world", nil
+		}
+		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume", ask.Instruction, name)
+	}
+	if at.person != nil {
+		if err := at.person(ctx, ask); err != nil {
+			return "", err
+		}
 	}
 	if at.noWait {
 		return "", evenkeel.NeedsPerson("%s (not there yet: %s)", ask.Instruction, ask.Why)
 	}
 	return "", at.clock.Sleep(ctx, manualPoll)
 }
+
+func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/" + a.ID }
 
 // explain says what to do after a run ended before its end.
 func (a *App) explain(w io.Writer, config string, err error) {

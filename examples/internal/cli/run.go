@@ -15,20 +15,23 @@ import (
 )
 
 // load reads the configuration and the job in it.
-func (a *App) load(path string) (*Config, *Job, error) {
-	if path == "" {
-		return nil, nil, errors.New("-config is needed")
-	}
-	cfg, err := ReadConfig(path)
+func (a *App) load(path string) (*Config, *evenkeel.Runbook, error) {
+	cfg, err := a.Read(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	job, err := a.Load(cfg)
+	rb, err := a.runbook(cfg)
+	return cfg, rb, err
+}
+
+// runbook is the runbook of a configuration, bound to this version of the tool.
+func (a *App) runbook(cfg *Config) (*evenkeel.Runbook, error) {
+	rb, err := a.Load(cfg)
 	if err != nil {
-		return cfg, nil, err
+		return nil, err
 	}
-	job.Runbook.Version = a.Version
-	return cfg, job, nil
+	rb.Version = a.Version
+	return rb, nil
 }
 
 func (a *App) run(ctx context.Context, args []string) (int, error) {
@@ -50,7 +53,7 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
-	cfg, job, err := a.load(*config)
+	cfg, rb, err := a.load(*config)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -59,7 +62,7 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 		return ExitInput, fmt.Errorf("there is no run to resume: %w", serr)
 	}
 	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take}
-	return s.carryOut(ctx, job.Runbook, path, start)
+	return s.carryOut(ctx, rb, path, start)
 }
 
 // session is one life of the tool.
@@ -84,7 +87,7 @@ func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string
 	defer done()
 	opts := evenkeel.Options{
 		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take,
-		Attendant: attendant{cfg: s.cfg, clock: hosts.Clock(), noWait: s.noWait},
+		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
 	if a.Journal != nil {
@@ -176,7 +179,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
-	cfg, job, err := a.load(*config)
+	cfg, rb, err := a.load(*config)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -184,7 +187,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	back, err := job.Runbook.Recovery(st)
+	back, err := rb.Recovery(st)
 	if err != nil {
 		return ExitFailed, err
 	}
@@ -248,7 +251,7 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
-	cfg, err := ReadConfig(*config)
+	cfg, err := a.Read(*config)
 	if err != nil {
 		return ExitInput, err
 	}

@@ -143,7 +143,7 @@ func Serve(t *testing.T) *World {
 		t.Fatalf("the world did not come up: %s", &stderr)
 	}
 	w := &World{t: t, Config: filepath.Join(dir, "config.yaml")}
-	cfg, err := cli.ReadConfig(w.Config)
+	cfg, err := cli.ReadConfig[map[string]any](w.Config)
 	require.NoError(t, err)
 	w.client, err = sshexec.NewClient(sshexec.Config{
 		Host: cfg.World, Addr: cfg.Hosts[cfg.World], User: "root", KnownHosts: []string{filepath.Join(dir, "known_hosts")},
@@ -329,7 +329,7 @@ func points(t *testing.T, n int) []int {
 
 func countRecords(t *testing.T, config string) int {
 	t.Helper()
-	cfg, err := cli.ReadConfig(config)
+	cfg, err := cli.ReadConfig[map[string]any](config)
 	require.NoError(t, err)
 	f, err := os.Open(cfg.Path(cfg.Journal))
 	if errors.Is(err, os.ErrNotExist) {
@@ -347,13 +347,13 @@ func checkReport(t *testing.T, app func() *cli.App, w *World) {
 	t.Helper()
 	r := w.Report()
 	require.Empty(t, r.Violations)
-	cfg, err := cli.ReadConfig(w.Config)
+	cfg, err := app().Read(w.Config)
 	require.NoError(t, err)
-	job, err := app().Load(cfg)
+	rb, err := app().Load(cfg)
 	require.NoError(t, err)
 	checked := 0
-	for i := range job.Runbook.Steps {
-		s := &job.Runbook.Steps[i]
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
 		for j := range s.Actions {
 			a := &s.Actions[j]
 			if a.Repeat != evenkeel.Never || len(a.Cmd.Argv) == 0 {

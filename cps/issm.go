@@ -1,0 +1,193 @@
+package cps
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// ISSM is an in-service migration of one cluster, planned: its two halves are known and reviewed (cps:200-1350).
+type ISSM struct {
+	cfg      ISSMConfig
+	hosts    *Hosts
+	mongo    *MongoConfig
+	sets     [3]ClusterSet // by number, 1 and 2
+	ownSets  bool          // not those that create-cluster-sets.sh makes
+	findings []Finding
+	from, to Release
+}
+
+// NewISSM plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg. It divides the VMs into the two cluster-upgrade sets and
+// reviews them (cps:631); whatever must not be acted on, such as two data members of a replica set in one half, is a *ReviewError, which
+// proposes the repair.
+func NewISSM(cfg ISSMConfig, hosts *Hosts, mongo *MongoConfig) (*ISSM, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	if hosts == nil || mongo == nil {
+		return nil, errors.New("cannot plan the migration: Hosts.csv and mongoConfig.cfg are needed")
+	}
+	m := &ISSM{cfg: cfg.withDefaults(), hosts: hosts, mongo: mongo}
+	m.from, m.to = mustRelease(m.cfg.From), mustRelease(m.cfg.To)
+	set1, set2, err := SplitClusterSets(hosts)
+	if len(m.cfg.Set1) > 0 {
+		m.ownSets = !slices.Equal(set1, m.cfg.Set1) || !slices.Equal(set2, m.cfg.Set2)
+		set1, set2, err = m.cfg.Set1, m.cfg.Set2, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	m.sets = [3]ClusterSet{1: set1, 2: set2}
+	m.findings = slices.Concat(CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), ReviewHosts(hosts, set1, set2), ReviewSets(set1, set2, mongo))
+	m.review()
+	if worst, found := Worst(m.findings); found && worst == Error {
+		return nil, &ReviewError{Findings: m.findings, Repair: ProposeRepair(set1, set2, mongo)}
+	}
+	return m, nil
+}
+
+// review adds what matters to this runbook alone.
+func (m *ISSM) review() {
+	f := findings{file: m.hosts.File}
+	for n := 1; n <= 2; n++ {
+		for _, class := range []string{"lb", "qns", "pcrfclient"} {
+			if len(m.ofClass(n, class)) == 0 {
+				f.add(Error, 0, "CPS-006", "set %d has no %s: it cannot serve alone", n, class)
+			}
+		}
+	}
+	f.file = m.mongo.File
+	for _, rs := range m.mongo.Sets {
+		for n := 1; n <= 2; n++ {
+			if len(m.dataHosts(rs.Name, n)) == 0 {
+				f.add(Warning, rs.Line, "CPS-007", "%s has no data member in set %d", rs.describe(), n)
+			}
+		}
+	}
+	if sharded, where := m.mongo.Sharded(); sharded {
+		f.add(Warning, 0, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no way back (cps:1822)", where[0].Where)
+	}
+	if len(m.adminSets()) == 0 {
+		f.add(Warning, 0, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
+	}
+	m.findings = append(m.findings, f.list...)
+}
+
+// ReviewError says why a migration is not planned: findings of severity Error, and how to repair the division of the VMs.
+type ReviewError struct {
+	Findings []Finding
+	Repair   Repair
+}
+
+func (e *ReviewError) Error() string {
+	var lines []string
+	for _, f := range e.Findings {
+		if f.Severity == Error {
+			lines = append(lines, f.String())
+		}
+	}
+	text := "the migration cannot be planned:\n  " + strings.Join(lines, "\n  ")
+	if len(e.Repair.Moves)+len(e.Repair.Impossible) > 0 {
+		text += "\nrepair: " + e.Repair.String()
+	}
+	return text
+}
+
+// Sets are the two cluster-upgrade sets; set 1 is migrated first.
+func (m *ISSM) Sets() (set1, set2 ClusterSet) {
+	return slices.Clone(m.sets[1]), slices.Clone(m.sets[2])
+}
+
+// Findings are the warnings that did not keep the migration from being planned.
+func (m *ISSM) Findings() []Finding { return slices.Clone(m.findings) }
+
+// runbookVersion changes when the runbook does other things for the same input.
+const runbookVersion = "cps-issm 1"
+
+// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see Runbook.Recovery.
+func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
+	rb := &evenkeel.Runbook{
+		Name:       "cps-issm",
+		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
+		Intro:      m.intro(),
+		Inputs:     m.inputs(),
+		Version:    runbookVersion,
+		Invariants: m.invariants(),
+		LeaseHosts: []string{m.cfg.ClusterManager},
+		Recover:    m.recover,
+	}
+	rb.Steps = append(rb.Steps, m.beforeSteps()...)
+	rb.Steps = append(rb.Steps, m.managerSteps()...)
+	rb.Steps = append(rb.Steps, m.set1Steps()...)
+	rb.Steps = append(rb.Steps, m.set2Steps()...)
+	rb.Steps = append(rb.Steps, m.afterSteps()...)
+	sayExpectations(rb)
+	return rb, rb.Validate()
+}
+
+// sayExpectations tells the reader what to expect where it is nothing but success.
+func sayExpectations(rb *evenkeel.Runbook) {
+	for i := range rb.Steps {
+		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Verify, rb.Steps[i].Undo} {
+			for j := range actions {
+				if a := &actions[j]; a.Expect.Text == "" && len(a.Cmd.Argv) > 0 {
+					a.Expect.Text = "exit status 0"
+				}
+			}
+		}
+	}
+}
+
+func (m *ISSM) intro() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Set 1 (%s) is migrated while set 2 (%s) serves, then the other way round. It follows the CPS Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
+		strings.Join(m.sets[1], ", "), strings.Join(m.sets[2], ", "), m.to)
+	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains in between, for good reasons (cps:385): the checks below say what matters when. ")
+	b.WriteString("A new machine has a new SSH host key: put it into known_hosts when it is deployed.\n\n")
+	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
+	for _, f := range m.findings {
+		if f.Severity == Warning {
+			b.WriteString("\n\n> " + f.String())
+		}
+	}
+	return b.String()
+}
+
+// inputs bind a journal to the files that the runbook was made from.
+func (m *ISSM) inputs() []evenkeel.Input {
+	return []evenkeel.Input{
+		evenkeel.NewInput(hostsPath, contentOf(m.hosts)),
+		evenkeel.NewInput(mongoConfigPath, contentOf(m.mongo)),
+	}
+}
+
+func contentOf(w io.WriterTo) []byte {
+	var b bytes.Buffer
+	_, _ = w.WriteTo(&b) // writing to memory does not fail
+	return b.Bytes()
+}
+
+// adminSets are the replica sets with the database sharding (cps:924).
+func (m *ISSM) adminSets() []ReplicaSet {
+	return slices.DeleteFunc(slices.Clone(m.mongo.Sets), func(rs ReplicaSet) bool { return rs.Type != "ADMIN" })
+}
+
+// output is what a command printed, under the name of the command.
+func output(name string, res sshexec.Result) io.Reader {
+	return srcerr.Named(name, bytes.NewReader(res.Stdout))
+}
+
+func (m *ISSM) replicaStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--get_replica_status")
+}
+
+func (m *ISSM) haproxyStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--ha_proxy")
+}

@@ -1,0 +1,340 @@
+package cps
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+type (
+	observed = evenkeel.Observed
+	checker  = func(observed) error
+)
+
+// exitedWell is for checks that read the output of a command which must also exit with 0.
+func exitedWell(o observed) error {
+	if o.ExitCode != 0 {
+		return fmt.Errorf("it exited with status %d: %s", o.ExitCode, lastLine(o.Stderr))
+	}
+	return nil
+}
+
+func lastLine(text []byte) string {
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.TrimSpace(lines[len(lines)-1]))
+}
+
+// failOn makes an error of the findings of severity Error.
+func failOn(list []Finding) error {
+	var errs []error
+	for _, f := range list {
+		if f.Severity == Error {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// migrated is the check of every migrate.sh: SUCCESS and END in the log (cps:433-434), no error in it, and exit status 0; none of them
+// alone is trusted.
+func migrated(o observed) error {
+	log, err := readMigrateLog(o.Result)
+	if err != nil {
+		return errors.Join(exitedWell(o), err)
+	}
+	return errors.Join(exitedWell(o), failOn(log.Findings()))
+}
+
+// readMigrateLog reads the log from the standard output, or from the standard error where that has it.
+func readMigrateLog(res sshexec.Result) (*MigrateLog, error) {
+	log, err := ParseMigrateLog(output("migrate.sh", res))
+	if err == nil && log.Ended() {
+		return log, nil
+	}
+	if other, oerr := ParseMigrateLog(srcerr.Named("migrate.sh", bytes.NewReader(res.Stderr))); oerr == nil && other.Ended() {
+		return other, nil
+	}
+	return log, err
+}
+
+// onTable is a check of the replica table.
+func (m *ISSM) onTable(check func(*ReplicaTable) error) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		t, err := m.parseTable(o.Result)
+		if err != nil {
+			return err
+		}
+		return check(t)
+	}
+}
+
+// onAbout is a check of about.sh.
+func onAbout(check func(*About) error) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		a, err := ParseAbout(output("about.sh", o.Result))
+		if err != nil {
+			return err
+		}
+		return check(a)
+	}
+}
+
+// soon makes a failed check one to be repeated.
+func soon(after time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return evenkeel.NotYet(after, "%v", err)
+}
+
+// system is a check of /etc/redhat-release.
+func system(version string) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		r, err := ParseOSRelease(output("/etc/redhat-release", o.Result))
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(r.Version, version) {
+			return fmt.Errorf("%s runs %s %s, not %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
+		}
+		return nil
+	}
+}
+
+// isSystem is a probe for a machine's new system.
+func isSystem(version string) func(observed) (evenkeel.Trace, error) {
+	return func(o observed) (evenkeel.Trace, error) {
+		return traceIf(system(version)(o) == nil), nil
+	}
+}
+
+var readSystem = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/redhat-release")
+
+// sameFile is a check of sha256sum: the file is the one that the plan was made from.
+func sameFile(input evenkeel.Input) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		if sum := digest(o.Result); sum != input.SHA256 {
+			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again from the file of the cluster", input.Name, sum, input.SHA256)
+		}
+		return nil
+	}
+}
+
+// digest is the first word that sha256sum prints.
+func digest(res sshexec.Result) string {
+	word, _, _ := strings.Cut(strings.TrimPrefix(res.Text(), `\`), " ")
+	return word
+}
+
+// quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
+func quiet(programs []string) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		for _, line := range strings.Split(string(o.Stdout), "\n") {
+			for _, program := range programs {
+				if strings.Contains(line, program+" ") {
+					return evenkeel.NotYet(30*time.Second, "still running: %s", strings.TrimSpace(line))
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// quietGuard must hold before anything that must not run twice at the same time.
+func (m *ISSM) quietGuard(programs ...string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
+		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
+		Cmd:    sshexec.Command(sshexec.ReadOnly, "ps", "-ef"),
+		Expect: evenkeel.Expect{Text: "not in the list: " + strings.Join(programs, ", "), Check: quiet(programs)},
+	}
+}
+
+// serving finds what keeps a half from carrying every replica set alone.
+func (m *ISSM) serving(n int) func(*ReplicaTable) error {
+	return func(t *ReplicaTable) error {
+		if why := m.withoutMajority(t); why != "" {
+			return errors.New(why)
+		}
+		if why := m.notCarrying(t, n); why != "" {
+			return errors.New(why)
+		}
+		return nil
+	}
+}
+
+// complete finds what is missing from the full strength of every replica set: the members of the given halves are there and at work, arbiters
+// too, and nobody is RECOVERING (cps:1014,1356).
+func (m *ISSM) complete(halves ...int) func(*ReplicaTable) error {
+	return func(t *ReplicaTable) error {
+		var errs []error
+		if why := m.withoutMajority(t); why != "" {
+			errs = append(errs, errors.New(why))
+		}
+		for _, set := range t.Sets {
+			for _, n := range halves {
+				for _, host := range m.dataHosts(set.Name, n) {
+					member, ok := set.Member(host)
+					switch {
+					case !ok:
+						errs = append(errs, fmt.Errorf("%s is not a member of %s", host, set.Title()))
+					case member.State == StateRecovering:
+						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", host, set.Title()))
+					case !member.holds():
+						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", host, member.State, member.Health, set.Title()))
+					}
+				}
+			}
+			for _, member := range set.Members {
+				if !slices.Contains(m.dataHosts(set.Name, 1), member.Host) && !slices.Contains(m.dataHosts(set.Name, 2), member.Host) && (member.Health != OnLine || !member.State.Serving()) {
+					errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", member.Host, member.State, member.Health, set.Title()))
+				}
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some.
+func (m *ISSM) trace(t *ReplicaTable, n int) (all, none bool) {
+	all, none = true, true
+	for _, set := range t.Sets {
+		for _, host := range m.dataHosts(set.Name, n) {
+			if _, ok := set.Member(host); ok {
+				none = false
+			} else {
+				all = false
+			}
+		}
+	}
+	return all, none
+}
+
+// leftProbe tells whether a half has left the replica sets: what "disable set" and "rollback" end with.
+func (m *ISSM) leftProbe(n int) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
+		Text: fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
+		Read: m.tableProbe(func(t *ReplicaTable) evenkeel.Trace {
+			switch all, none := m.trace(t, n); {
+			case none:
+				return evenkeel.Done
+			case all:
+				return evenkeel.Absent
+			}
+			return evenkeel.Partial
+		}),
+	}
+}
+
+// joinedProbe tells whether "enable set" has begun to bring a half back. That it came to its end no table tells: its last deeds leave no trace
+// there. So it is never found done, and is run again, which the guide itself does (cps:1989).
+func (m *ISSM) joinedProbe(n int) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the guide does (cps:1989): only its log tells that it ended", n),
+		Read: m.tableProbe(func(t *ReplicaTable) evenkeel.Trace {
+			if _, none := m.trace(t, n); none {
+				return evenkeel.Absent
+			}
+			return evenkeel.Partial
+		}),
+	}
+}
+
+func (m *ISSM) tableProbe(read func(*ReplicaTable) evenkeel.Trace) func(observed) (evenkeel.Trace, error) {
+	return func(o observed) (evenkeel.Trace, error) {
+		if err := exitedWell(o); err != nil {
+			return evenkeel.Undecided, err
+		}
+		t, err := m.parseTable(o.Result)
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		return read(t), nil
+	}
+}
+
+// trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
+func (m *ISSM) trafficProbe(text string, done func(first, second bool) bool) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
+		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
+		Read: func(o observed) (evenkeel.Trace, error) {
+			r, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
+			if err != nil {
+				return evenkeel.Undecided, err
+			}
+			if done(m.takesTraffic(r, 1), m.takesTraffic(r, 2)) {
+				return evenkeel.Done, nil
+			}
+			return evenkeel.Absent, nil
+		},
+	}
+}
+
+// mountedProbe tells whether an image is mounted.
+func mountedProbe(done bool) *evenkeel.Probe {
+	text := "nothing on " + isoMount
+	if done {
+		text = "an image on " + isoMount
+	}
+	return &evenkeel.Probe{
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text,
+		Read: func(o observed) (evenkeel.Trace, error) {
+			if err := exitedWell(o); err != nil {
+				return evenkeel.Undecided, err
+			}
+			for _, line := range strings.Split(string(o.Stdout), "\n") {
+				if fields := strings.Fields(line); len(fields) > 1 && fields[1] == isoMount {
+					return traceIf(done), nil
+				}
+			}
+			return traceIf(!done), nil
+		},
+	}
+}
+
+func traceIf(done bool) evenkeel.Trace {
+	if done {
+		return evenkeel.Done
+	}
+	return evenkeel.Absent
+}
+
+// umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
+func (m *ISSM) umountAction(id string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: sshexec.Command(sshexec.Mutating, "umount", isoMount),
+		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
+	}
+}
+
+func (m *ISSM) mountAction(id, iso string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount),
+		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
+	}
+}

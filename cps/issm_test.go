@@ -1,0 +1,44 @@
+package cps_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+)
+
+// guideMongo is the guide's six replica sets (cps:729-751).
+func guideMongo(t testing.TB) *cps.MongoConfig {
+	t.Helper()
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", fixture(t, "mongoConfig-six-sets.cfg")))
+	require.NoError(t, err)
+	return mc
+}
+
+func plan(t testing.TB, cfg cps.ISSMConfig) *cps.ISSM {
+	t.Helper()
+	m, err := cps.NewISSM(cfg, guideHosts(t), guideMongo(t))
+	require.NoError(t, err)
+	return m
+}
+
+func runbook(t testing.TB, cfg cps.ISSMConfig) *evenkeel.Runbook {
+	t.Helper()
+	rb, err := plan(t, cfg).Runbook()
+	require.NoError(t, err)
+	return rb
+}
+
+// TestISSMOnPaper: what a person reviews and signs (WF-001, WF-010, CPS-104).
+func TestISSMOnPaper(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: "/srv/cps-archives"})
+	var md, short strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	require.NoError(t, rb.Text(&short))
+	golden.Check(t, "issm.md", md.String())
+	golden.Check(t, "issm.txt", short.String())
+}

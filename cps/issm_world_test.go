@@ -1,0 +1,129 @@
+package cps_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// simulated is a simulated cluster as a World for runs and rehearsals.
+type simulated struct{ *cpstest.Deployment }
+
+func (w simulated) Clock() evenkeel.Clock { return w.Deployment }
+func (w simulated) Clone() evenkeel.World { return simulated{w.Deployment.Clone()} }
+
+// Hash is of what matters in the end, however long the way was.
+func (w simulated) Hash() string { return w.EndState() }
+
+// deploy makes a cluster from the very files that the plan is made from.
+func deploy(t testing.TB, opts cpstest.Options) simulated {
+	t.Helper()
+	opts.HostsCSV = printed(t, guideHosts(t))
+	opts.MongoConfig = printed(t, guideMongo(t))
+	d, err := cpstest.New(opts)
+	require.NoError(t, err)
+	return simulated{d}
+}
+
+// technician is the person at the keyboard of a simulated cluster: waits for what the world does by itself, makes users, and attests.
+type technician struct {
+	world simulated
+	hold  string // hold at this step
+	asked []string
+}
+
+func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+	a.asked = append(a.asked, ask.Step.ID+"/"+ask.Action.ID)
+	if ask.Step.ID == a.hold {
+		return "", evenkeel.NeedsPerson("as the test wants it")
+	}
+	if strings.HasPrefix(ask.Action.ID, "users-") {
+		return "made", a.makeUsers(ctx, ask)
+	}
+	if ask.Why != "" {
+		if len(a.asked) > 2000 {
+			return "", errors.New("the technician was asked too often: " + ask.Why)
+		}
+		return "waiting", a.world.Sleep(ctx, 2*time.Minute)
+	}
+	return "so it is", nil
+}
+
+// makeUsers is adduser.sh.
+func (a *technician) makeUsers(ctx context.Context, ask evenkeel.Ask) error {
+	r, err := a.world.Runner(ask.Action.Host)
+	if err != nil {
+		return err
+	}
+	_, names, _ := strings.Cut(ask.Why, " lacks ")
+	for _, name := range strings.Split(names, ", ") {
+		if _, err := r.Run(ctx, sshexec.Command(sshexec.Mutating, "useradd", name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type outcome struct {
+	world   simulated
+	journal *evenkeel.MemJournal
+	events  []string
+	report  *evenkeel.Report
+	err     error
+}
+
+// testRun is the name of every run here. It is that of rehearsals too, so that a way back may be rehearsed where a run has left its lease; a person gives the name
+// as Options.TakeLease.
+const testRun = "rehearsal"
+
+// runOn runs a runbook on a simulated cluster to its end, or to the hold of the technician.
+func runOn(t testing.TB, rb *evenkeel.Runbook, w simulated, hold string) outcome {
+	t.Helper()
+	o := outcome{world: w, journal: &evenkeel.MemJournal{}}
+	opts := evenkeel.Options{
+		Journal: o.journal, Clock: w.Clock(), Attendant: &technician{world: w, hold: hold}, Serial: true, RunID: testRun, Holder: "test",
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventFailed || e.Kind == evenkeel.EventAlarm || e.Kind == evenkeel.EventHold {
+				o.events = append(o.events, string(e.Kind)+": "+e.Text)
+			}
+		}),
+	}
+	o.report, o.err = evenkeel.Run(context.Background(), rb, w, opts)
+	return o
+}
+
+// TestISSMOnTheSimulatedCluster is the whole migration (WF-001, CPS-200..206, CPS-230..233): at the end everything runs the new release, and no rule was broken.
+func TestISSMOnTheSimulatedCluster(t *testing.T) {
+	w := deploy(t, cpstest.Options{})
+	o := runOn(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), w, "")
+	require.NoError(t, o.err, "%v", o.events)
+	require.NoError(t, w.Check())
+	require.Empty(t, o.events)
+	requireMigrated(t, w)
+	require.Greater(t, o.report.Checks, 50)
+}
+
+func requireMigrated(t testing.TB, w simulated) {
+	t.Helper()
+	r := w.Report()
+	require.Equal(t, "21.1.0", r.Manager.Release)
+	for _, vm := range r.VMs {
+		require.Equal(t, "21.1.0", vm.Release, vm.Alias)
+		require.True(t, vm.Serving, vm.Alias)
+	}
+	require.True(t, r.Sets[0].Traffic && r.Sets[1].Traffic)
+	require.Equal(t, r.BumpsOwed, r.Bumps, "MON-029: the version is raised exactly once for each set")
+	for _, s := range r.Sharding {
+		require.True(t, s.Settled, s.Set)
+	}
+	require.Empty(t, r.Violations)
+}

@@ -1,0 +1,68 @@
+// Command cps-issm migrates a Cisco Policy Suite cluster in service: the Cluster Manager, then one half of the VMs, then the other.
+//
+//	go run ./examples/cps-issm demo
+//
+// See the README for the other commands; package cps has the runbook.
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+)
+
+// version is part of what binds a journal to the tool that wrote it.
+const version = "0.1.0"
+
+func main() { os.Exit(app().Main(os.Args[1:])) }
+
+func app() *cli.App {
+	return &cli.App{
+		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed", Version: version,
+		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, World: world, Person: makeUsers, Inspect: inspect,
+	}
+}
+
+// issmConfig is the job of this binary in the configuration file.
+type issmConfig struct {
+	HostsCSV       string `yaml:"hosts_csv"`    // the cluster's own Hosts.csv
+	MongoConfig    string `yaml:"mongo_config"` // and mongoConfig.cfg
+	cps.ISSMConfig `yaml:",inline"`
+}
+
+// jobOf is the job of a configuration.
+func jobOf(cfg *cli.Config) *issmConfig { return cfg.Job.(*issmConfig) } //nolint:forcetypeassert // App.Read and example make no other
+
+// load makes the runbook that a configuration asks for.
+func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
+	c := jobOf(cfg)
+	hosts, err := parse(cfg.Path(c.HostsCSV), cps.ParseHosts)
+	if err != nil {
+		return nil, err
+	}
+	mongo, err := parse(cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
+	if err != nil {
+		return nil, err
+	}
+	options := c.ISSMConfig
+	options.ArchiveDir = cfg.Path(options.ArchiveDir)
+	migration, err := cps.NewISSM(options, hosts, mongo)
+	if err != nil {
+		return nil, err
+	}
+	return migration.Runbook()
+}
+
+// parse reads a file with a parser.
+func parse[T any](name string, parser func(io.Reader) (T, error)) (T, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer func() { _ = f.Close() }()
+	return parser(f)
+}

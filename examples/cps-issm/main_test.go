@@ -1,0 +1,15 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+)
+
+func TestMain(m *testing.M) { clitest.Main(m, app) }
+
+// WF-001, SSH-010: kill -9 at any point, then resume, ends like an uninterrupted run.
+func TestKill(t *testing.T) { clitest.Kill(t, app) }
+
+// The same at every record and around every command, one after the other in one world.
+func TestMarch(t *testing.T) { clitest.March(t, app) }

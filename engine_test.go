@@ -88,7 +88,7 @@ func TestValidate(t *testing.T) {
 			a.Makes = rb.Steps[0].Actions[0].Makes
 			rb.Steps[0].Actions[0] = a
 		}, "its probe cannot recover fact archive.set-1"},
-		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" }, "neither how to undo it nor why"},
+		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" }, "neither how to undo it nor why it cannot or need not"},
 		{"no host", func(rb *evenkeel.Runbook) { rb.Steps[0].Host = "" }, "has no host"},
 		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
 		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Guard = true }, "a guard must be read-only"},
@@ -377,6 +377,12 @@ func TestTakeBackGoesBackAsFarAsThereIsAWay(t *testing.T) {
 	var no *evenkeel.CannotGoBackError
 	require.ErrorAs(t, err, &no)
 	require.Equal(t, "s2", no.Step)
+
+	rb.Steps[1].Irreversible, rb.Steps[1].Harmless = "", "it may stay"
+	st, _, _ = run("fail:e")
+	back, err = rb.Recovery(st)
+	require.NoError(t, err)
+	require.Equal(t, []string{"undo-s4", "undo-s3", "undo-s1"}, ids(back), "what may stay does not stand in the way")
 
 	st, _, _ = run("fail:a")
 	back, err = rb.Recovery(st)

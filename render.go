@@ -17,6 +17,7 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("# %s", rb.Title)
 	p.para(rb.Intro)
+	p.para(howToRead)
 	p.made(rb)
 	p.watched(rb)
 	p.noReturn(rb)
@@ -25,6 +26,11 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 	}
 	return p.err
 }
+
+// howToRead explains the words behind each action.
+const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and whether it may be repeated when nobody knows if it ran: *safe*, twice is the same as once; " +
+	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *guard* must hold immediately before what follows it; after an interruption it is read again. " +
+	"$NAME in a command stands for something noted down in an earlier step."
 
 // Text writes the runbook in short, a line an action, for a terminal.
 func (rb *Runbook) Text(w io.Writer) error {
@@ -119,18 +125,27 @@ func (rb *Runbook) closes(id string, from int) int {
 	return from
 }
 
+// noReturn tells where the way back ends: the first of each run of steps that cannot be taken back.
 func (p *printer) noReturn(rb *Runbook) {
-	first := true
-	for i := range rb.Steps {
+	var points []string
+	for i := 0; i < len(rb.Steps); i++ {
 		s := &rb.Steps[i]
 		if s.Irreversible == "" {
 			continue
 		}
-		if first {
-			p.line("\n## Points of no return\n")
-			first = false
+		last := i
+		for last+1 < len(rb.Steps) && rb.Steps[last+1].Irreversible != "" {
+			last++
 		}
-		p.line("- Step %d, %s: %s", i+1, s.Title, s.Irreversible)
+		through := ""
+		if last > i {
+			through = fmt.Sprintf(" (to step %d)", last+1)
+		}
+		points = append(points, fmt.Sprintf("- From step %d, %s%s: %s", i+1, s.Title, through, s.Irreversible))
+		i = last
+	}
+	if len(points) > 0 {
+		p.line("\n## Points of no return\n\n%s", strings.Join(points, "\n"))
 	}
 }
 
@@ -167,6 +182,8 @@ func (p *printer) step(n int, s *Step) {
 	switch {
 	case s.Irreversible != "":
 		p.line("No way back: %s.\n", strings.TrimSuffix(s.Irreversible, "."))
+	case s.Harmless != "":
+		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(s.Harmless, "."))
 	case len(s.Undo) > 0:
 		p.line("<details><summary>To take it back</summary>\n")
 		for i := range s.Undo {
@@ -210,7 +227,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		p.line("%s", fence(Typed(a.Cmd)))
 	}
 	if a.Expect.Text != "" {
-		p.line("Expect: %s\n", a.Expect.Text)
+		p.line("Expect: %s\n", replaceRefs(a.Expect.Text))
 	}
 	for _, m := range a.Makes {
 		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), m.Key.Doc())
@@ -220,7 +237,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		if host == "" {
 			host = a.host(s)
 		}
-		p.line("If you do not know whether it ran, look, on `%s` (%s):\n\n%s", host, a.Probe.Text, fence(Typed(a.Probe.Cmd)))
+		p.line("If you do not know whether it ran, look, on `%s` (%s):\n\n%s", host, replaceRefs(a.Probe.Text), fence(Typed(a.Probe.Cmd)))
 	}
 }
 

@@ -198,10 +198,7 @@ func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 func (e *engine) progress(s *Step, phase Phase, a *Action) Progress {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p, ok := e.st.Step(s.ID).actions[actionKey{phase, a.ID}]; ok {
-		return p
-	}
-	return Pending
+	return e.st.Step(s.ID).Action(phase, a.ID)
 }
 
 func (e *engine) runStep(ctx context.Context, s *Step) error {

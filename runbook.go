@@ -25,10 +25,12 @@ type Step struct {
 	Actions []Action
 	Verify  []Action // read-only; the step is done only when these hold
 
-	// Undo takes back what this step did, as far as it got: each of its actions must be harmless where there is nothing to take back. A step that cannot be taken back says why in Irreversible; one of the two is needed
-	// for a step that changes anything.
+	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
+	// nothing to take back. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
+	// else is taken back.
 	Undo         []Action
 	Irreversible string
+	Harmless     string
 	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled.
 	UndoOnFailure bool
 
@@ -218,8 +220,8 @@ func (v *validator) step(s *Step) {
 		}
 		v.made[name] = true
 	}
-	if changes && len(s.Undo) == 0 && s.Irreversible == "" {
-		v.add("step %s: changes something and says neither how to undo it nor why it cannot be undone", s.ID)
+	if changes && len(s.Undo) == 0 && s.Irreversible == "" && s.Harmless == "" {
+		v.add("step %s: changes something and says neither how to undo it nor why it cannot or need not be undone", s.ID)
 	}
 	if s.UndoOnFailure && len(s.Undo) == 0 {
 		v.add("step %s: is to be undone on failure and has no undo", s.ID)

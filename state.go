@@ -56,6 +56,14 @@ type actionKey struct {
 	id    string
 }
 
+// Action is how far an action of the step has come.
+func (s *StepState) Action(phase Phase, id string) Progress {
+	if p, ok := s.actions[actionKey{phase, id}]; ok {
+		return p
+	}
+	return Pending
+}
+
 // OpenWindow is a window that is open.
 type OpenWindow struct {
 	Window

@@ -68,7 +68,7 @@ func (m *ISSM) restartStep() evenkeel.Step {
 			{ID: "hour", Title: "A quiet hour", Manual: "Confirm that messages may be dropped now: restartall.sh drops some."},
 			{ID: "restart", Title: "Restart all", Cmd: withTimeout(sshexec.Command(sshexec.Disruptive, m.cfg.Tools.RestartAll), 6*time.Hour), Repeat: evenkeel.Safe, Note: "Once more restarts once more, and drops messages once more; nothing else."},
 		},
-		Irreversible: "a restart is over when it is over",
+		Harmless: "a restart is over when it is over",
 	}
 }
 
@@ -115,9 +115,9 @@ func (m *ISSM) finalStep() evenkeel.Step {
 func (m *ISSM) imageStep() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "image", Title: "Unmount the image", Host: m.cfg.ClusterManager, Ref: "cps:2000-2005",
-		Why:          `It prevents "device is busy" at the next upgrade.`,
-		Actions:      []evenkeel.Action{m.umountAction("umount")},
-		Irreversible: "it is mounted again where it is needed",
+		Why:      `It prevents "device is busy" at the next upgrade.`,
+		Actions:  []evenkeel.Action{m.umountAction("umount")},
+		Harmless: "it is mounted again where it is needed",
 	}
 	if m.cfg.RemoveISO {
 		step.Actions = append(step.Actions, evenkeel.Action{

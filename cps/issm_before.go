@@ -35,7 +35,7 @@ func (m *ISSM) beforeSteps() []evenkeel.Step {
 			Actions: []evenkeel.Action{{
 				ID: "sync", Title: "Copy Grafana's information", Cmd: sshexec.Command(sshexec.Mutating, grafanaScript), Repeat: evenkeel.Safe,
 			}},
-			Irreversible: "the same users and dashboards on both VMs harm nothing",
+			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
 	}
 	if m.cfg.RemoveUdevRules {
@@ -176,6 +176,6 @@ func (m *ISSM) udevStep() evenkeel.Step {
 			ID: "back", Title: "It answers again", Cmd: m.replicaStatus(), Within: 30 * time.Minute,
 			Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
 		}},
-		Irreversible: "the removed rules are made anew where they are needed",
+		Harmless: "the removed rules are made anew where they are needed",
 	}
 }

@@ -38,7 +38,7 @@ func (m *ISSM) provisionStep(n int) evenkeel.Step {
 				Note: "Type it by hand: copied text may hold other characters (cps:646).",
 			},
 		},
-		Irreversible: "the prepared disks do no harm; deploy_all.py --cleanupbackup removes them",
+		Harmless: "the prepared disks do no harm; deploy_all.py --cleanupbackup removes them",
 	}
 }
 

@@ -172,6 +172,6 @@ func (m *ISSM) skipCarbonStep() evenkeel.Step {
 				},
 			},
 		}},
-		Irreversible: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
+		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
 	}
 }

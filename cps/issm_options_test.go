@@ -1,12 +1,14 @@
 package cps_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 )
@@ -71,6 +73,7 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 		"vCenter, CPS-068":                 {cfg: cps.ISSMConfig{NoSSH: true, UseCL: true}},
 		"corosync moved, CPS-207":          {cfg: cps.ISSMConfig{SingleClusterCorosync: true}},
 		"SKDB, MON-030":                    {cfg: cps.ISSMConfig{SKDB: true}, opts: cpstest.Options{SKDB: true}},
+		"OpenStack, CPS-039":               {cfg: cps.ISSMConfig{Platform: cps.OpenStack}},
 		"everything else":                  {cfg: cps.ISSMConfig{SkipCarbon: true, StaticRoutes: true, RestartAll: true, RemoveISO: true, RemoveUdevRules: true}},
 		"from 19.5.0, CPS-150":             {cfg: cps.ISSMConfig{From: "19.5.0"}, opts: cpstest.Options{From: "19.5.0"}},
 		"monit does not start, CPS-081":    {opts: cpstest.Options{MonitDown: []string{"lb01", "lb02"}}},
@@ -86,6 +89,16 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 			requireMigrated(t, w)
 		})
 	}
+}
+
+// TestProvisioningBesideDisabling runs the two terminals of the guide at the same time (CPS-204).
+func TestProvisioningBesideDisabling(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir(), Provision: true})
+	w := deploy(t, cpstest.Options{})
+	_, err := evenkeel.Run(context.Background(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Attendant: &technician{world: w}})
+	require.NoError(t, err)
+	require.NoError(t, w.Check())
+	requireMigrated(t, w)
 }
 
 // TestISSMConfigRefusals (CPS-150, CPS-202, CPS-207).

@@ -32,7 +32,7 @@ func (m *ISSM) ringsStep(n int) evenkeel.Step {
 				return nil
 			}}},
 		},
-		Irreversible: "the rings are made from the data, as often as one likes",
+		Harmless: "the rings are made from the data, as often as one likes",
 	}
 }
 

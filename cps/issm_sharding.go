@@ -67,7 +67,7 @@ func (m *ISSM) shardingStep(n int, rs ReplicaSet) evenkeel.Step {
 				return err
 			}},
 		}},
-		Irreversible: "the configuration is what the new release needs",
+		Harmless: "the configuration is what the new release needs",
 	}
 	for _, w := range fix.Steps(mongo.ShardingState{Set: rs.Name, HasConfig: true, ConfigVersion: noVersion}) {
 		script := strings.Replace(w.Script, strconv.FormatInt(noVersion, 10), version.Ref(), 1)

@@ -36,9 +36,10 @@ func deploy(t testing.TB, opts cpstest.Options) simulated {
 
 // technician is the person at the keyboard of a simulated cluster: waits for what the world does by itself, makes users, and attests.
 type technician struct {
-	world simulated
-	hold  string // hold at this step
-	asked []string
+	world  simulated
+	hold   string // hold at this step
+	asked  []string
+	booted map[string]bool // OpenStack: the sets whose VMs were booted
 }
 
 func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
@@ -48,6 +49,15 @@ func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, erro
 	}
 	if strings.HasPrefix(ask.Action.ID, "users-") {
 		return "made", a.makeUsers(ctx, ask)
+	}
+	if set, ok := strings.CutPrefix(ask.Step.ID, "redeploy-set-"); ok && ask.Action.ID == "deploy" && !a.booted[set] {
+		a.booted = map[string]bool{set: true} // nova boot, as the simulated cluster knows it
+		r, err := a.world.Runner("cluman")
+		if err != nil {
+			return "", err
+		}
+		_, err = r.Run(ctx, sshexec.Command(sshexec.Disruptive, "deploy_all.py", "--vms", "/var/tmp/cluster-upgrade-set-"+set+".txt"))
+		return "booted", err
 	}
 	if ask.Why != "" {
 		if len(a.asked) > 2000 {

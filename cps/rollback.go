@@ -101,9 +101,9 @@ func (m *ISSM) oldCorosyncStep() evenkeel.Step {
 	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
-		Why:          "It was stopped to move arbitervip to set 1, which is about to go.",
-		Actions:      []evenkeel.Action{m.corosyncAction("start", host, "cps:1884", func(c string) bool { return strings.Contains(c, "Running") })},
-		Irreversible: "it is the way back itself",
+		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
+		Actions:  []evenkeel.Action{m.corosyncAction("start", host, "cps:1884", func(c string) bool { return strings.Contains(c, "Running") })},
+		Harmless: "it is the way back itself",
 	}
 }
 
@@ -279,10 +279,10 @@ func (m *ISSM) bringArchiveStep() evenkeel.Step {
 	actions := append([]evenkeel.Action{m.isOldManager()}, setArchives[1].upload("cps:1952")...)
 	return evenkeel.Step{
 		ID: "bring-archive", Title: "Bring back the archive of set 1 and mount the image", Host: m.cfg.ClusterManager, Ref: "cps:1952-1962",
-		Why:          "The image is the one that was migrated to, not the old one (cps:1954).",
-		Needs:        setArchives[1].keys(),
-		Actions:      append(actions, m.imageThere(), m.umountAction("umount"), m.mountAction("mount", m.cfg.TargetISO)),
-		Irreversible: "it is the way back itself",
+		Why:      "The image is the one that was migrated to, not the old one (cps:1954).",
+		Needs:    setArchives[1].keys(),
+		Actions:  append(actions, m.imageThere(), m.umountAction("umount"), m.mountAction("mount", m.cfg.TargetISO)),
+		Harmless: "it is the way back itself",
 	}
 }
 
@@ -301,7 +301,7 @@ func (m *ISSM) enableOldStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,
 		},
-		Irreversible: "it is the way back itself",
+		Harmless: "it is the way back itself",
 	}
 }
 

@@ -2,7 +2,8 @@ package cps_test
 
 import (
 	"context"
-	"flag"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,13 +13,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 )
 
-var everyPoint = flag.Int("rehearse", 0, "rehearse the runbooks at each so-manieth point; 1 takes minutes")
-
-// rehearse runs a runbook in a world with every kind of crash, at every n-th point.
+// rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says another n, and 1 takes minutes.
 func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int) *evenkeel.RehearsalReport {
 	t.Helper()
-	if *everyPoint > 0 {
-		every = *everyPoint
+	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
+		var err error
+		every, err = strconv.Atoi(text)
+		require.NoError(t, err)
 	}
 	report, err := evenkeel.Rehearse(context.Background(), rb, w, evenkeel.RehearsalPlan{
 		Every:     every,

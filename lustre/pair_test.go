@@ -85,7 +85,7 @@ func TestRehearsal(t *testing.T) {
 // every thins a rehearsal out: the whole of it takes minutes, and CI does it.
 func every(t *testing.T) int {
 	t.Helper()
-	if text := os.Getenv("EVENKEEL_KILL_EVERY"); text != "" {
+	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
 		return n

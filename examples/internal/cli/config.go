@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -81,8 +82,13 @@ func (c *Config) Write(path string) error {
 	return os.WriteFile(path, raw, 0o600)
 }
 
-// Path is a path of the configuration, made absolute.
+// Path is a path of the configuration, made absolute; ~/ is the home directory.
 func (c *Config) Path(p string) string {
+	if rest, ok := strings.CutPrefix(p, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
 	if p == "" || filepath.IsAbs(p) {
 		return p
 	}

@@ -233,6 +233,9 @@ func Kill(t *testing.T, app func() *cli.App) {
 // March is the death march: one run, whose tool dies at every journal record, in the middle of writing every record, and before and after the effect of every command; each time
 // a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands.
 func March(t *testing.T, app func() *cli.App) {
+	if testing.Short() {
+		t.Skip("it takes a minute: not with -short")
+	}
 	straight := Serve(t)
 	code, out := Tool(t, "", "run", "-config", straight.Config)
 	require.Equal(t, 0, code, "%s", out)
@@ -315,6 +318,9 @@ func killHeld(t *testing.T, w *World, when string, at int) {
 func points(t *testing.T, n int) []int {
 	t.Helper()
 	every := max(1, n/4)
+	if testing.Short() {
+		every = max(1, n-1)
+	}
 	if text := os.Getenv("EVENKEEL_KILL_EVERY"); text != "" {
 		var err error
 		every, err = strconv.Atoi(text)

@@ -1,0 +1,45 @@
+package evenkeel_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// A runbook is data: it is read, and then run as read. Here the machine is a function; a real one is an sshexec.Client.
+func Example() {
+	rb := &evenkeel.Runbook{
+		Name: "restart", Title: "Restart the agent",
+		Steps: []evenkeel.Step{{
+			ID: "agent", Title: "Restart it", Host: "oss1", Harmless: "it runs again",
+			Actions: []evenkeel.Action{{
+				ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Safe,
+				Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
+			}},
+			Verify: []evenkeel.Action{{
+				ID: "active", Title: "It runs", Cmd: sshexec.Command(sshexec.ReadOnly, "systemctl", "is-active", "chroma-agent"),
+			}},
+		}},
+	}
+	if err := rb.Text(os.Stdout); err != nil {
+		fmt.Println(err)
+	}
+	machine := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		fmt.Println("oss1 runs:", cmd)
+		return sshexec.Result{Outcome: sshexec.Exited}, nil
+	})
+	report, err := evenkeel.Run(context.Background(), rb, evenkeel.HostMap{"oss1": machine}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+	fmt.Println(report.State.Done, err)
+	// Output:
+	// Restart the agent: 1 steps
+	//
+	//  1  agent                    Restart it
+	//     ! oss1: systemctl restart chroma-agent
+	//       verify: oss1: systemctl is-active chroma-agent
+	// oss1 runs: systemctl restart chroma-agent
+	// oss1 runs: systemctl is-active chroma-agent
+	// true <nil>
+}

@@ -3,7 +3,6 @@ package backup_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"testing"
 	"time"
@@ -144,7 +143,7 @@ func TestCreateFromDeadServer(t *testing.T) {
 	defer cancel()
 	_, err := backup.Create(ctx, s.run, backup.ServerManifest(), backup.Options{Dir: t.TempDir()})
 	var ce *sshexec.CommandError
-	require.True(t, errors.As(err, &ce), "%v", err)
+	require.ErrorAs(t, err, &ce)
 	require.Equal(t, sshexec.NotStarted, ce.Outcome)
 }
 

@@ -46,11 +46,11 @@ func ParseArchiveName(name string) (ArchiveName, error) {
 		return ArchiveName{}, fmt.Errorf("%q is %w: %s is no date and time", name, ErrNotArchive, m[3])
 	}
 	a := ArchiveName{Time: made}
-	switch {
-	case m[1] == "":
-	case m[1] == "cluman":
+	switch m[1] {
+	case "":
+	case "cluman":
 		a.Kind = ArchiveCluman
-	case m[1] == "arbiter":
+	case "arbiter":
 		a.Kind = ArchiveArbiter
 	default:
 		a.Kind = ArchiveSet

@@ -16,11 +16,11 @@ type Secret = sshexec.Secret
 // Keys of Configuration.csv that the guide names (cps:387-393,655-657).
 const (
 	KeyDBAuthEnabled        = "db_authentication_enabled"
-	KeyDBAuthAdminPasswd    = "db_authentication_admin_passwd"    //nolint:gosec // the name of a key
-	KeyDBAuthReadonlyPasswd = "db_authentication_readonly_passwd" //nolint:gosec // the name of a key
+	KeyDBAuthAdminPasswd    = "db_authentication_admin_passwd"
+	KeyDBAuthReadonlyPasswd = "db_authentication_readonly_passwd"
 	KeyVCenterHostname      = "vcenter_hostname"
 	KeyVCenterUser          = "vcenter_user"
-	KeyVCenterPasswd        = "vcenter_passwd" //nolint:gosec // the name of a key
+	KeyVCenterPasswd        = "vcenter_passwd"
 )
 
 // Configuration is /var/qps/config/deploy/csv/Configuration.csv: rows of "key,value," (cps:387-393,655-657). A blank may follow the

@@ -128,7 +128,7 @@ func FuzzParseDiagnostics(f *testing.F) {
 		}
 		if h, err := cps.ParseHAProxy(strings.NewReader(in)); err == nil {
 			require.NotEqual(t, cps.NoVerdict, h.Verdict)
-			require.Equal(t, h.Verdict == cps.Pass || len(h.Services) > 0, true)
+			require.True(t, h.Verdict == cps.Pass || len(h.Services) > 0)
 			h.Findings()
 		}
 		if a, err := cps.ParseAIDO(strings.NewReader(in)); err == nil {

@@ -2,7 +2,6 @@ package cps_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func requireError(t testing.TB, err error, want string) {
 	t.Helper()
 	require.Error(t, err)
 	var pe *cps.ParseError
-	require.True(t, errors.As(err, &pe), "%T is no ParseError", err)
+	require.ErrorAs(t, err, &pe)
 	require.Contains(t, err.Error(), want)
 }
 

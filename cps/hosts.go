@@ -258,13 +258,10 @@ func (h *Hosts) WriteTo(w io.Writer) (int64, error) {
 	var out []string
 	eol := "\n"
 	for _, l := range h.lines {
-		switch {
-		case l.row == 0:
+		if l.row == 0 {
 			out = append(out, l.text, l.eol)
-		default:
-			if host, kept := byLine[l.row]; kept {
-				out = append(out, h.rowText(host), l.eol)
-			}
+		} else if host, kept := byLine[l.row]; kept {
+			out = append(out, h.rowText(host), l.eol)
 		}
 		if l.eol != "" {
 			eol = l.eol

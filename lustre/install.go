@@ -136,6 +136,7 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 		b.yum("Install the e2fsprogs of the Lustre project", lines.e2fs, noGPG, noRepos, onlyE2fs, "install", "e2fsprogs", "e2fsprogs-devel")
 	case LDISKFSOnly:
 		b.yum("Install the e2fsprogs of the Lustre project", lines.e2fs, noGPG, noRepos, onlyE2fs, "install", "e2fsprogs")
+	case ZFSOnly: // needs none
 	}
 	switch {
 	case p != ZFSOnly:

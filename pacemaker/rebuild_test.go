@@ -2,7 +2,6 @@ package pacemaker
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -309,7 +308,7 @@ func TestRebuildRefusesWhatItCannotExpress(t *testing.T) {
 	_, err := Rebuild(cib, readConf(t), guideOptions(t))
 	var cannot *UnsupportedError
 	require.ErrorAs(t, err, &cannot)
-	require.True(t, errors.Is(err, ErrUnsupported))
+	require.ErrorIs(t, err, ErrUnsupported)
 	require.Len(t, cannot.What, 5, "%q", cannot.What)
 }
 

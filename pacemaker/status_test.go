@@ -163,7 +163,7 @@ func FuzzParseStatus(f *testing.F) {
 	f.Add([]byte(`<crm_mon><nodes/></crm_mon>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := ParseStatus(bytes.NewReader(data))
-		require.True(t, (s == nil) != (err == nil))
+		require.NotEqual(t, s == nil, err == nil)
 	})
 }
 

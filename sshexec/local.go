@@ -86,6 +86,7 @@ type process struct {
 }
 
 func startProcess(cmd Cmd) (*process, error) {
+	//nolint:noctx // the context ends the whole process group, which exec.CommandContext would not
 	p := &process{cmd: exec.Command(cmd.Argv[0], cmd.Argv[1:]...), exited: make(chan struct{})}
 	p.cmd.Dir = cmd.Dir
 	p.cmd.Env = append(append(os.Environ(), execline.Locale), cmd.Env...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the built-in example
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,12 @@ var (
 // example writes Hosts.csv and mongoConfig.cfg, those of the guide or those in dir, and returns the configuration for the migration.
 func example(into, dir string) (*cli.Config, error) {
 	const hosts, mongo, archives = "Hosts.csv", "mongoConfig.cfg", "archives"
+	if dir != "" {
+		// A mistake is reported where the operator can mend it: in dir, not in the copy.
+		if err := errors.Join(readable(filepath.Join(dir, hosts), cps.ParseHosts), readable(filepath.Join(dir, mongo), cps.ParseMongoConfig)); err != nil {
+			return nil, err
+		}
+	}
 	for name, content := range map[string][]byte{hosts: guideHosts, mongo: guideMongo} {
 		if dir != "" {
 			raw, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- the operator's files
@@ -45,6 +52,12 @@ func example(into, dir string) (*cli.Config, error) {
 		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: cps.VMware, RestartAll: true, SingleClusterCorosync: true,
 	}}
 	return &cli.Config{Journal: "journal.jsonl", Job: job}, nil
+}
+
+// readable tells what is wrong with a file.
+func readable[T any](name string, parser func(io.Reader) (T, error)) error {
+	_, err := parse(name, parser)
+	return err
 }
 
 // world is the cluster that a configuration's files describe, simulated.

@@ -16,6 +16,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
+// corosyncConf is where a server has it.
+const corosyncConf = "/etc/corosync/corosync.conf"
+
 // inspect reads a file by what is in it.
 func inspect(name string) (*cli.Inspection, error) {
 	raw, err := os.ReadFile(name)
@@ -57,7 +60,7 @@ func archive(in *cli.Inspection, name string) error {
 	}
 	reqs := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
-		{Path: "/etc/corosync/corosync.conf", Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
+		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
 		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
 	}
 	if missing := a.Covers(append(reqs, backup.Requirements(backup.RestoreServer("", backup.RestoreOptions{}))...)); len(missing) > 0 {
@@ -69,6 +72,41 @@ func archive(in *cli.Inspection, name string) error {
 				return fmt.Errorf("%s: %w", name, m) // nothing can be planned from it
 			}
 		}
+	}
+	return members(in, name, a)
+}
+
+// members reads the files in an archive that a plan is made from, each under the name archive!/path.
+func members(in *cli.Inspection, name string, a *backup.Archive) error {
+	inside := func(path string, raw []byte) io.Reader {
+		return reader(name+"!/"+strings.TrimPrefix(path, "/"), raw)
+	}
+	raw, err := a.ClusterConfig()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	member := "cluster-cfg-" + a.Host() + ".xml"
+	cib, err := pacemaker.ParseCIB(inside(member, raw))
+	if err != nil {
+		return err
+	}
+	in.Add("resources", "%d", len(cib.Primitives()))
+	findings(in, name+"!/"+member, cib)
+	if raw, err := a.ReadFile(corosyncConf); err == nil { // one that is missing is a finding already
+		if _, err := pacemaker.ParseCorosyncConf(inside(corosyncConf, raw)); err != nil {
+			return err
+		}
+	}
+	for _, path := range a.Glob(lustre.TargetStoreDir + "/*") {
+		raw, err := a.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		t, err := lustre.ParseTarget(inside(path, raw))
+		if err != nil {
+			return err
+		}
+		in.Add("target "+t.Name, "%s, mounted on %s", t.Device, t.MountPoint)
 	}
 	return nil
 }

@@ -110,6 +110,9 @@ func readSite(dir string) (*lustretest.Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("%s: there is no target file in it: copy those of /var/lib/chroma/targets", filepath.Join(dir, "targets"))
+	}
 	for _, name := range targets {
 		text, err := read(filepath.Join("targets", filepath.Base(name)))
 		if err != nil {
@@ -148,7 +151,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		return nil, err
 	}
 	site.CIB = string(raw)
-	if raw, err = a.ReadFile("/etc/corosync/corosync.conf"); err != nil {
+	if raw, err = a.ReadFile(corosyncConf); err != nil {
 		return nil, err
 	}
 	site.Corosync = string(raw)

@@ -97,7 +97,7 @@ func (o *Options) encode(num func(int64), flag func(bool)) {
 	} {
 		num(int64(d))
 	}
-	num(int64(math.Float64bits(o.ApplyRate)))
+	num(int64(math.Float64bits(o.ApplyRate))) //nolint:gosec // the bits, not the number
 	num(o.DataSize)
 	num(o.SyncRate)
 	flag(o.Idle)
@@ -118,7 +118,7 @@ func (c *Config) encode(num func(int64), str func(string), flag func(bool)) {
 		str(m.Host)
 		flag(m.ArbiterOnly)
 		flag(m.Hidden)
-		num(int64(math.Float64bits(m.Priority)))
+		num(int64(math.Float64bits(m.Priority))) //nolint:gosec // the bits, not the number
 		num(int64(m.Votes))
 	}
 }

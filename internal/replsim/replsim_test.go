@@ -1,7 +1,6 @@
 package replsim_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -545,7 +544,7 @@ func TestWorld(t *testing.T) {
 func TestNewSetRefusesIllegalMembers(t *testing.T) {
 	_, err := replsim.NewSet("rs", []replsim.MemberSpec{replsim.ArbiterAt(0, "a:1")}, replsim.Options{})
 	var e *replsim.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, replsim.CodeInvalidConfig, e.Code)
 }
 

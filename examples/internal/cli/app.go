@@ -82,11 +82,12 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 {
+		a.usage(a.Stderr)
+		return ExitInput
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		a.usage(a.Stdout)
-		if len(args) == 0 {
-			return ExitInput
-		}
 		return ExitDone
 	}
 	for _, c := range commands() {

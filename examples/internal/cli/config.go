@@ -70,7 +70,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	return c, nil
 }
 
-// Write writes the configuration.
+// Write writes the configuration, at once or not at all: whoever waits for it never reads half of it.
 func (c *Config) Write(path string) error {
 	raw, err := yaml.Marshal(struct {
 		*Config `yaml:",inline"`
@@ -79,7 +79,10 @@ func (c *Config) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, raw, 0o600)
+	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // Path is a path of the configuration, made absolute; ~/ is the home directory.

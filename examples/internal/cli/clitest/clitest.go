@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -28,18 +29,22 @@ import (
 
 // The environment by which the test binary becomes the tool, and dies on demand.
 const (
-	asTool  = "EVENKEEL_TEST_AS_TOOL"
-	dieWhen = "EVENKEEL_TEST_DIE" // record:N or torn:N, counted in one life; N is new for the first record at which no life died before
+	asTool = "EVENKEEL_TEST_AS_TOOL"
+	// record:N or torn:N, counted in one life; N is new for the first record at which no life died before. Or in:STEP, the first record of a step
+	dieWhen = "EVENKEEL_TEST_DIE"
 )
 
-// Main is TestMain for a binary's package: started as the tool, the test binary is the tool.
+// Main is TestMain for a binary's package: started as the tool, or under the tool's name, the test binary is the tool. Scripts find it by that name on their path.
 func Main(m *testing.M, app func() *cli.App) {
-	if os.Getenv(asTool) == "" {
-		os.Exit(m.Run())
+	run := func() {
+		a := app()
+		a.Journal = dying
+		os.Exit(a.Main(os.Args[1:]))
 	}
-	a := app()
-	a.Journal = dying
-	os.Exit(a.Main(os.Args[1:]))
+	if os.Getenv(asTool) != "" {
+		run()
+	}
+	testscript.Main(m, map[string]func(){app().Name: run})
 }
 
 // dying kills the process with SIGKILL at a record of its journal.
@@ -52,6 +57,9 @@ func dying(path string, j evenkeel.Journal) evenkeel.Journal {
 	if err != nil {
 		n = 0 // new
 	}
+	if when == "in" {
+		return &dyingJournal{Journal: j, path: path, step: at, at: -1}
+	}
 	return &dyingJournal{Journal: j, path: path, torn: when == "torn", at: n}
 }
 
@@ -59,12 +67,13 @@ type dyingJournal struct {
 	evenkeel.Journal
 	path  string
 	torn  bool
+	step  string
 	at, n int
 }
 
 func (j *dyingJournal) Append(r evenkeel.Record) error {
 	j.n++
-	here := j.n == j.at || j.at == 0 && j.unheardOf(r)
+	here := j.n == j.at || j.at == 0 && j.unheardOf(r) || j.step != "" && j.step == r.Step
 	if here && j.torn {
 		raw, err := json.Marshal(r)
 		if err != nil {
@@ -143,15 +152,26 @@ func Serve(t *testing.T) *World {
 		t.Fatalf("the world did not come up: %s", &stderr)
 	}
 	w := &World{t: t, Config: filepath.Join(dir, "config.yaml")}
-	cfg, err := cli.ReadConfig[map[string]any](w.Config)
+	client, err := reach(dir, "")
 	require.NoError(t, err)
-	w.client, err = sshexec.NewClient(sshexec.Config{
-		Host: cfg.World, Addr: cfg.Hosts[cfg.World], User: "root", KnownHosts: []string{filepath.Join(dir, "known_hosts")},
-		Auth: sshexec.Auth{KeyFiles: []string{filepath.Join(dir, "id_ed25519")}},
-	})
-	require.NoError(t, err)
+	w.client = client
 	t.Cleanup(func() { _ = w.client.Close() })
 	return w
+}
+
+// reach is the way to a machine of the world that is served out of a directory; with an empty name to the one that answers for the world itself.
+func reach(dir, host string) (*sshexec.Client, error) {
+	cfg, err := cli.ReadConfig[map[string]any](filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		host = cfg.World
+	}
+	return sshexec.NewClient(sshexec.Config{
+		Host: host, Addr: cfg.Hosts[host], User: "root", KnownHosts: []string{filepath.Join(dir, "known_hosts")},
+		Auth: sshexec.Auth{KeyFiles: []string{filepath.Join(dir, "id_ed25519")}},
+	})
 }
 
 // Ask asks the world itself.

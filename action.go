@@ -3,6 +3,7 @@ package evenkeel
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -30,11 +31,12 @@ type Action struct {
 	// Within bounds how long an action may ask to be looked at again (by a Retry from its check), in total. DefaultWithin when zero.
 	Within time.Duration
 
-	// Guard marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever
-	// the step is taken up anew.
+	// Guard marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever the step is taken up anew and
+	// something that follows it is left to change. What may have run in the life before is probed first.
 	Guard bool
 
-	// Severs says that the connection is expected to break under the command (a reboot, a shutdown): the probe then tells how it ended.
+	// Severs says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was seen to
+	// be killed, and not only where its outcome is unknown.
 	Severs bool
 }
 
@@ -45,7 +47,8 @@ const DefaultWithin = 10 * time.Minute
 type Op struct {
 	Effect Effect
 	Text   string // what it does, in words that a person could follow by hand
-	// Cmds are the commands that are not read-only which Do may run; any other is refused.
+	// Cmds are the commands that are not read-only which Do may run, to the last byte of their input; any other is refused. Of an input that is a secret
+	// only that it is one is compared: what it is may be known only when it is needed.
 	Cmds []sshexec.Cmd
 	Do   func(ctx context.Context, at Site) (sshexec.Result, error)
 }
@@ -71,7 +74,7 @@ func (s Site) Runner(host string) sshexec.Runner {
 // Expect says what an action must show.
 type Expect struct {
 	Text  string               // in words, for the reader
-	Check func(Observed) error // nil: the exit status is 0. With a Check, any exit status reaches it
+	Check func(Observed) error // nil: the exit status is 0. With a Check, any exit status reaches it; a command that did not exit never does
 	// Awaits: a machine that does not answer is "not yet", not a failure. For the wait after a reboot.
 	Awaits bool
 }
@@ -110,7 +113,10 @@ const (
 )
 
 func (t Trace) String() string {
-	return [...]string{"undecided", "absent", "partial", "done"}[t]
+	if names := [...]string{"undecided", "absent", "partial", "done"}; int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("trace %d", uint8(t))
 }
 
 // Retry from a check says: not yet, look again. It is obeyed only where looking again does no harm.
@@ -147,11 +153,14 @@ func (a *Action) effect() Effect {
 	if a.Op != nil {
 		return a.Op.Effect
 	}
-	if len(a.Cmd.Argv) == 0 && a.Manual != "" {
+	if a.attestation() {
 		return ReadOnly // an attestation changes nothing
 	}
 	return a.Cmd.Effect
 }
+
+// attestation tells whether a person's word is all that there is.
+func (a *Action) attestation() bool { return a.Manual != "" && len(a.Cmd.Argv) == 0 }
 
 // host is where the action runs.
 func (a *Action) host(s *Step) string {
@@ -170,4 +179,9 @@ func (a *Action) Describe() string {
 		return a.Manual
 	}
 	return a.Cmd.String()
+}
+
+// changes tells whether the step does anything but look.
+func (s *Step) changes() bool {
+	return slices.ContainsFunc(s.Actions, func(a Action) bool { return a.effect() != ReadOnly })
 }

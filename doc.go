@@ -8,11 +8,11 @@
 // # What a run promises
 //
 // Every action is journalled before it begins and after it ends, on disk, before anything goes on. An action that had begun when the tool died is
-// probed, never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe finds it done, a [Never] one only where the probe proves that it never took effect;
+// never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe finds it done or cannot tell, a [Never] one only where the probe proves that it never took effect;
 // otherwise the run holds for a person. A lost connection leaves the outcome [Unknown], which only a probe or a person
 // answers.
 //
-// Invariants are checked before the first change and after every one. A step that must break one opens a [Window]: declared, bounded, journalled, seen by
+// Invariants are checked before the first change, after every one, and before a window closes. A step that must break one opens a [Window]: declared, bounded, journalled, seen by
 // the reviewer. A violation outside a window stops the run; an overdue window raises an alarm and stops nothing, because stopping there would freeze the outage.
 //
 // A lease on the managed machines keeps a second operator out. Facts carry what one step finds out to the step that needs it; a secret can be no fact.

@@ -168,7 +168,11 @@ func TestAWindowSuspendsAndAnOverdueOneOnlyAlarms(t *testing.T) {
 	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second}}
 	rb.Steps[1].Closes = []string{"w"}
 	var events []evenkeel.EventKind
-	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		broken = cmd.Argv[1] != "b"
+		return m.Run(ctx, cmd)
+	})
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { events = append(events, e.Kind) })})
 	require.NoError(t, err)
 	require.Len(t, report.State.Closed, 1)
@@ -213,6 +217,7 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 type leased struct {
 	mu    sync.Mutex
 	owner string
+	aside map[string]string // path → what was moved there
 	*machine
 }
 
@@ -220,10 +225,15 @@ func (l *leased) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, erro
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	res := sshexec.Result{Outcome: sshexec.Exited}
+	path := cmd.Argv[len(cmd.Argv)-1]
 	switch cmd.Argv[0] {
 	case "readlink":
-		res.Stdout = []byte(l.owner + "\n")
-		if l.owner == "" {
+		owner := l.aside[path]
+		if path == evenkeel.LeasePath {
+			owner = l.owner
+		}
+		res.Stdout = []byte(owner + "\n")
+		if owner == "" {
 			res.ExitCode = 1
 		}
 	case "ln":
@@ -232,8 +242,21 @@ func (l *leased) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, erro
 		} else {
 			l.owner = cmd.Argv[3]
 		}
+	case "mv":
+		from := cmd.Argv[len(cmd.Argv)-2]
+		switch {
+		case from == evenkeel.LeasePath && l.owner == "":
+			res.ExitCode = 1
+		case from == evenkeel.LeasePath:
+			l.aside = map[string]string{path: l.owner}
+			l.owner = ""
+		case l.owner == "":
+			l.owner, l.aside = l.aside[from], nil
+		}
 	case "rm":
-		l.owner = ""
+		if path == evenkeel.LeasePath {
+			l.owner = ""
+		}
 	default:
 		return l.machine.Run(ctx, cmd)
 	}

@@ -115,9 +115,17 @@ func refs(text string) []string {
 	}
 }
 
-// Expand puts the values of facts in place of their references. A fact that is not known is an error: a command with a hole never runs.
+// Expand puts the values of facts in place of their references. A fact that is not known is an error: a command with a hole never runs. What a value holds is
+// not looked into: it is never taken for a reference.
 func (f Facts) Expand(text string) (string, error) {
-	for _, name := range refs(text) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, refOpen)
+		name, tail, whole := strings.Cut(rest, refClose)
+		if !found || !whole {
+			b.WriteString(text)
+			return b.String(), nil
+		}
 		raw, ok := f[name]
 		if !ok {
 			return "", fmt.Errorf("fact %s is not known yet", name)
@@ -127,9 +135,9 @@ func (f Facts) Expand(text string) (string, error) {
 		if json.Unmarshal(raw, &s) == nil {
 			value = s
 		}
-		text = strings.ReplaceAll(text, refOpen+name+refClose, value)
+		b.WriteString(before + value)
+		text = tail
 	}
-	return text, nil
 }
 
 // expandCmd fills a command in.

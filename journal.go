@@ -47,10 +47,10 @@ type Record struct {
 
 	Outcome *Outcome `json:"outcome,omitempty"`
 	Exit    int      `json:"exit,omitempty"`
-	Looks   int      `json:"looks,omitempty"` // how often a check looked before it was content
-	Trace   string   `json:"trace,omitempty"` // what a probe found
-	Error   string   `json:"error,omitempty"`
-	Output  string   `json:"output,omitempty"` // the end of what the action printed, secrets masked
+	Looks   int      `json:"looks,omitempty"`  // how often a check looked before it was content
+	Trace   string   `json:"trace,omitempty"`  // what a probe found
+	Error   string   `json:"error,omitempty"`  // secrets masked, cut to 4 KiB
+	Output  string   `json:"output,omitempty"` // what a person attested
 
 	Facts  Facts    `json:"facts,omitempty"`
 	Opens  []Window `json:"opens,omitempty"`
@@ -190,8 +190,10 @@ func OpenJournal(path string) (*FileJournal, error) {
 }
 
 func newFileJournal(f *os.File) (*FileJournal, error) {
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, ErrJournalInUse
+	} else if err != nil {
+		return nil, fmt.Errorf("cannot lock the journal: %w", err)
 	}
 	records, whole, err := ReadJournal(f)
 	if err != nil {

@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"pacemaker": {"sshexec/...", "internal/op", "internal/srcerr"},
 
 	// What tests and simulated worlds are made of.
+	"sshexec/sftpfiles":               {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/internal/execline":       {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/sshexectest":             {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/sshexectest/conformance": {"sshexec/...", "internal/op", "internal/srcerr"},
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/replsim":                {"internal/op"},
 	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
 	"examples/internal/cli":           {".", "sshexec/...", "internal/op", "internal/srcerr"},
-	"examples/internal/cli/clitest":   {"examples/internal/cli", ".", "sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/internal/cli/clitest":   {"examples/internal/cli", "internal/golden", ".", "sshexec/...", "internal/op", "internal/srcerr"},
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
 }

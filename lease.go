@@ -2,7 +2,9 @@ package evenkeel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -25,7 +27,8 @@ func (e *LeaseHeldError) Error() string {
 // token is what the lease of this run says.
 func (e *engine) token() string { return e.st.Run.ID + " " + e.opts.Holder }
 
-// takeLeases takes the lease on every machine that can be reached. A new run needs them all; one that is taken up again may find a machine being rebuilt.
+// takeLeases takes the lease on every machine that can be reached. A new run needs them all; one that is taken up again may find a machine being rebuilt. A run that
+// is kept out before it began gives back what it took.
 func (e *engine) takeLeases(ctx context.Context) error {
 	for _, host := range e.rb.LeaseHosts {
 		if err := e.takeLease(ctx, host, e.st.Resumed == 0); err != nil {
@@ -48,7 +51,7 @@ func (e *engine) takeLease(ctx context.Context, host string, required bool) erro
 	case run == e.st.Run.ID:
 		return nil
 	case run != "" && run == e.opts.TakeLease:
-		if _, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "rm", "-f", LeasePath)); err != nil {
+		if err := e.removeLease(ctx, host, run); err != nil {
 			return fmt.Errorf("cannot take the lease on %s over: %w", host, err)
 		}
 	case run != "":
@@ -57,7 +60,7 @@ func (e *engine) takeLease(ctx context.Context, host string, required bool) erro
 	if _, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "ln", "-s", "-T", e.token(), LeasePath)); err != nil {
 		// Somebody may have been faster, or the answer was lost: who has it now decides.
 		owner, lerr := e.leaseOwner(ctx, host)
-		if lerr != nil || owner != e.token() {
+		if run, _, _ := strings.Cut(owner, " "); lerr != nil || run != e.st.Run.ID {
 			if lerr == nil && owner != "" {
 				return &LeaseHeldError{Host: host, Owner: owner}
 			}
@@ -68,9 +71,35 @@ func (e *engine) takeLease(ctx context.Context, host string, required bool) erro
 	return nil
 }
 
+// removeLease takes the lease of a run away. It is moved aside first and looked at there: between the look and the removal somebody else may have taken it, and two
+// who take it over at the same time must not both believe that they have it.
+func (e *engine) removeLease(ctx context.Context, host, run string) error {
+	aside := LeasePath + "." + e.st.Run.ID
+	if _, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "mv", "-T", LeasePath, aside)); err != nil {
+		if owner, lerr := e.leaseOwner(ctx, host); lerr == nil && owner == "" {
+			return nil // somebody else removed it: who makes the next one decides
+		}
+		return err
+	}
+	owner, err := e.linkTarget(ctx, host, aside)
+	if err != nil {
+		return err
+	}
+	if found, _, _ := strings.Cut(owner, " "); found != run {
+		_, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "mv", "-n", "-T", aside, LeasePath))
+		return errors.Join(&LeaseHeldError{Host: host, Owner: owner}, err)
+	}
+	_, err = e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "rm", "-f", aside))
+	return err
+}
+
 // leaseOwner is the text of the lease on a machine; empty when there is none.
 func (e *engine) leaseOwner(ctx context.Context, host string) (string, error) {
-	cmd := sshexec.Command(sshexec.ReadOnly, "readlink", LeasePath)
+	return e.linkTarget(ctx, host, LeasePath)
+}
+
+func (e *engine) linkTarget(ctx context.Context, host, link string) (string, error) {
+	cmd := sshexec.Command(sshexec.ReadOnly, "readlink", link)
 	cmd.Timeout = lookTimeout
 	res, err := e.exec(ctx, host, cmd)
 	if err != nil && sshexec.OutcomeOf(err) == Exited && res.ExitCode == 1 {
@@ -85,8 +114,7 @@ func (e *engine) keepLeases(ctx context.Context, s *Step) error {
 	for _, h := range e.rb.LeaseHosts {
 		leased[h] = true
 	}
-	for i := range s.Actions {
-		a := &s.Actions[i]
+	for _, a := range slices.Concat(s.Actions, s.Undo) {
 		host := a.host(s)
 		if a.effect() == ReadOnly || !leased[host] {
 			continue

@@ -2,7 +2,8 @@ package evenkeel
 
 import "time"
 
-// Observer is told what happens, as it happens. It must not block; progress lines, logs and metrics hang on it.
+// Observer is told what happens, as it happens, one event at a time. It must not block, since the run waits for it; a panic in it is a crash of the tool like any
+// other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of a command.
 type Observer interface {
 	Event(Event)
 }
@@ -20,7 +21,7 @@ type EventKind string
 const (
 	EventStep     EventKind = "step"      // a step begins
 	EventStepDone EventKind = "step-done" // a step is done and verified
-	EventUndo     EventKind = "undo"      // a failed step is being undone
+	EventUndo     EventKind = "undo"      // a step is being undone
 	EventAction   EventKind = "action"    // an action begins
 	EventDone     EventKind = "done"      // an action is done
 	EventAlready  EventKind = "already"   // an action was found done
@@ -32,7 +33,7 @@ const (
 	EventClosed   EventKind = "closed"    // a window closed
 	EventAlarm    EventKind = "alarm"     // a window is overdue
 	EventUnseen   EventKind = "unseen"    // an invariant could not be observed
-	EventLease    EventKind = "lease"     // a lease was taken or given back
+	EventLease    EventKind = "lease"     // a lease was taken, or could not be given back
 	EventUnknown  EventKind = "unknown"   // a connection was lost; the outcome is unknown until a probe answers
 )
 

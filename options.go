@@ -16,16 +16,17 @@ type Options struct {
 	Stop      <-chan struct{} // closed: stop after the current action, in good order
 	Holder    string          // who runs, as others see it in the lease: user@host
 	// RunID names the run; random when empty. Only a new run takes it.
+	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string
 	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
 	TakeLease string
-	// UndoTimeout bounds the undo of a failed step. 15 minutes when zero.
+	// UndoTimeout bounds the undo of a failed step, which neither a cancelled context nor Stop ends. 15 minutes when zero.
 	UndoTimeout time.Duration
 	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
 	Serial bool
 }
 
-// Attendant is the person at the keyboard, or what speaks for one.
+// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time.
 type Attendant interface {
 	// Attend is asked for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
 	// the words to be journalled. A *Hold as the error pauses the run.

@@ -22,19 +22,14 @@ func (e *engine) note(r Record) error {
 	return nil
 }
 
-// runAction brings an action to its end, whatever is known of it already.
-func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action) error {
+// runAction brings an action to its end, whatever is known of it already; again wants it done even when it was.
+func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action, again bool) error {
 	progress := e.progress(s, phase, a)
-	if progress == Did {
+	if progress == Did && !again {
 		return nil
 	}
-	if phase != PhaseUndo {
-		if e.stopped() {
-			return ErrStopped
-		}
-		if err := ctx.Err(); err != nil {
-			return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
-		}
+	if err := e.mayGoOn(ctx, s, phase, a); err != nil {
+		return err
 	}
 	if a.effect() != ReadOnly {
 		if err := e.watch(ctx, s, phase, false); err != nil {
@@ -46,6 +41,20 @@ func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action)
 		}
 	}
 	return e.perform(ctx, s, phase, a)
+}
+
+// mayGoOn says no when the run was asked to stop or was cancelled. An undo goes on.
+func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
+	if phase == PhaseUndo {
+		return nil
+	}
+	if e.stopped(ctx) {
+		return ErrStopped
+	}
+	if err := ctx.Err(); err != nil {
+		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
+	}
+	return nil
 }
 
 // lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
@@ -82,6 +91,7 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		host = a.host(s)
 	}
 	begin := e.opts.Clock.Now()
+	limit := max(within(a), a.Probe.Settle) // an effect that takes its time is waited for
 	for {
 		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
 		trace, err := a.Probe.read(obs, err)
@@ -92,16 +102,17 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		var again *Retry
 		switch {
 		case err == nil && trace == Done:
-			facts, err := makeFacts(a.Probe.Makes, obs)
+			facts, err := a.makeFacts(a.Probe.Makes, obs)
 			return trace, facts, err
 		case err == nil:
 			return trace, nil, nil
 		case !errors.As(err, &again):
 			return Undecided, nil, err
-		case waited >= within(a):
-			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, within(a), err)
+		case waited >= limit:
+			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
 		}
 		e.event(EventWait, s, a, "%s", again.Reason)
+		e.alarms(s)
 		if err := e.sleep(ctx, after(again)); err != nil {
 			return Undecided, nil, err
 		}
@@ -188,7 +199,9 @@ func (e *engine) facts() Facts {
 	return facts
 }
 
-func makeFacts(makes []Make, obs Observed) (Facts, error) {
+// makeFacts reads facts out of what was seen. They are journalled, so one that holds a secret of the action is refused.
+func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
+	secrets := sshexec.Redactor(a.secrets()...)
 	facts := Facts{}
 	for _, m := range makes {
 		v, err := m.read(obs)
@@ -199,6 +212,9 @@ func makeFacts(makes []Make, obs Observed) (Facts, error) {
 		if err != nil {
 			return nil, fmt.Errorf("fact %s: %w", m.Key.Name(), err)
 		}
+		if secrets.String(string(raw)) != string(raw) {
+			return nil, fmt.Errorf("fact %s (%s) holds a secret, and facts are journalled", m.Key.Name(), m.Key.Doc())
+		}
 		facts[m.Key.Name()] = raw
 	}
 	return facts, nil
@@ -207,21 +223,28 @@ func makeFacts(makes []Make, obs Observed) (Facts, error) {
 // site is where an operation works: reads are free, changes only as declared.
 func (e *engine) site(host string, declared []sshexec.Cmd) Site {
 	facts := e.facts()
-	allowed := make([]string, 0, len(declared))
+	allowed := make([]sshexec.Cmd, 0, len(declared))
 	for _, c := range declared {
 		if c, err := facts.expandCmd(c); err == nil {
-			allowed = append(allowed, c.String())
+			allowed = append(allowed, c)
 		}
 	}
 	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if err := cmd.Validate(); err != nil {
 			return sshexec.Result{}, err
 		}
-		if cmd.Effect != ReadOnly && !slices.Contains(allowed, cmd.String()) {
+		if cmd.Effect != ReadOnly && !slices.ContainsFunc(allowed, func(c sshexec.Cmd) bool { return sameCmd(c, cmd) }) {
 			return sshexec.Result{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
 		}
 		return e.exec(ctx, host, cmd)
 	}}
+}
+
+// sameCmd tells whether two commands do the same: program, arguments, environment, and every byte of the input, but for a secret: what it is may be known only when it
+// is needed, and is no part of the plan.
+func sameCmd(a, b sshexec.Cmd) bool {
+	input := a.Stdin == b.Stdin || readsSecret(a) && readsSecret(b)
+	return input && a.Effect == b.Effect && a.Dir == b.Dir && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env)
 }
 
 // perform runs an action and journals its beginning and its end.
@@ -233,6 +256,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	}
 	e.event(EventAction, s, a, "%s", a.Title)
 	obs, looks, answer, err := e.attempt(ctx, s, phase, a)
+	err = e.masked(err)
 
 	var hold *Hold
 	if errors.As(err, &hold) {
@@ -242,19 +266,20 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	outcome := obs.Outcome
 	end.Outcome = &outcome
 	makes := a.Makes
-	if err != nil && outcome == Unknown && a.effect() != ReadOnly && a.Probe != nil {
+	if err != nil && (outcome == Unknown || outcome == Signalled && a.Severs) && a.effect() != ReadOnly && a.Probe != nil {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
-		trace, facts, perr := e.probe(context.WithoutCancel(ctx), s, a, true)
+		trace, facts, perr := e.probeAfter(ctx, s, a)
 		end.Trace = trace.String()
 		if perr == nil && trace == Done {
 			err, makes, end.Facts = nil, nil, facts
 		} else {
-			err = errors.Join(fmt.Errorf("%w; the probe found it %s", err, trace), perr)
+			err = errors.Join(fmt.Errorf("%w; the probe found it %s", err, trace), e.masked(perr))
 		}
 	}
 	if err == nil && len(makes) > 0 {
-		end.Facts, err = makeFacts(makes, obs)
+		end.Facts, err = a.makeFacts(makes, obs)
+		err = e.masked(err)
 	}
 	if err != nil {
 		end.Error = err.Error()
@@ -265,7 +290,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if err != nil {
 		e.event(EventFailed, s, a, "%v", err)
 		if a.effect() != ReadOnly {
-			err = errors.Join(err, e.violation(e.watch(ctx, s, phase, true)))
+			err = errors.Join(err, graver(e.watch(ctx, s, phase, true)))
 		}
 		return &StepError{Step: s.ID, Action: a.ID, Host: host, Err: err}
 	}
@@ -279,23 +304,38 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	return nil
 }
 
-// violation keeps of an error only what is one: a cancelled look says nothing.
-func (e *engine) violation(err error) error {
+// graver keeps of what the invariants said after a failure what is worse than the failure: a cancelled look says nothing.
+func graver(err error) error {
 	var v *Violation
 	if errors.As(err, &v) {
 		return v
 	}
+	if errors.Is(err, errJournal) {
+		return err
+	}
 	return nil
+}
+
+// probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once more all the same: that is what
+// the journal should say.
+func (e *engine) probeAfter(ctx context.Context, s *Step, a *Action) (Trace, Facts, error) {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+		defer cancel()
+	}
+	return e.probe(ctx, s, a, true)
 }
 
 // stop ends the run at an action for a person, or with an error, and journals it.
 func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
+	err = e.masked(err)
 	var hold *Hold
 	if !errors.As(err, &hold) {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
-	hold.Step, hold.Action = s.ID, a.ID
+	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.redact.String(hold.Reason)}
 	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
 		return jerr
 	}
@@ -372,7 +412,7 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string
 
 // check holds what an action showed against what was expected.
 func (a *Action) check(obs Observed, err error) error {
-	if err != nil && (obs.Outcome == NotStarted || obs.Outcome == Unknown) {
+	if err != nil && obs.Outcome != Exited { // what a killed command printed proves nothing
 		lost := isCommandError(err) && a.effect() == ReadOnly
 		if lost && (a.Expect.Awaits || a.Manual != "") {
 			return NotYet(0, "%v", err)
@@ -399,7 +439,7 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	if err != nil {
 		return "", err
 	}
-	if e.stopped() {
+	if e.stopped(ctx) {
 		return "", ErrStopped
 	}
 	if e.opts.Attendant == nil {
@@ -409,5 +449,5 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		return "", NeedsPerson("%s", instruction)
 	}
 	e.event(EventAsk, s, a, "%s", instruction)
-	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: instruction, Why: why})
+	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
 }

@@ -26,7 +26,8 @@ func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
 }
 
 // TakeBack is the runbook that undoes the steps that began, the last first, as far back as there is a way: to the beginning, or to the last step that cannot be
-// taken back. The steps that it takes back are to be marked with MarkUndone when it is done.
+// taken back; a step of which nothing ran but what looks is no such barrier. The steps that it takes back are to be marked with MarkUndone when it is done, and with them
+// those in between that only looked: what they saw is not true any more.
 func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
@@ -34,9 +35,23 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 		Intro: "Every step that began is undone, the last one first.",
 	}
 	spans := rb.spans()
+	var looks []Step // the steps in between that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
-		if !st.Step(s.ID).Touched() {
+		ss := st.Step(s.ID)
+		if !ss.Touched() {
+			continue
+		}
+		actions, err := ss.undoable(s, st.Facts)
+		if err != nil {
+			return nil, err
+		}
+		stays := s.Irreversible != "" || s.Harmless != ""
+		if len(actions) == 0 && !(stays && ss.changed(s)) {
+			looks = append(looks, Step{
+				ID: undoPrefix + s.ID, Title: "Not done any more: " + s.Title, Host: s.Host, Ref: s.Ref,
+				Why: "It changed nothing; what it looked at is looked at again when the run is taken up.",
+			})
 			continue
 		}
 		if s.Irreversible != "" {
@@ -46,25 +61,39 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 			back.Intro = fmt.Sprintf("What began after step %s is undone, the last step first. It goes no further back: %s.", s.ID, strings.TrimSuffix(s.Irreversible, "."))
 			break
 		}
-		if len(s.Undo) == 0 {
+		if len(actions) == 0 {
 			continue
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
-			Actions: s.Undo, Irreversible: "it is the way back itself",
+			Actions: actions, Irreversible: "it is the way back itself",
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, Fact[any]{name: name})
 		}
 		slices.SortFunc(undo.Needs, func(a, b FactKey) int { return strings.Compare(a.Name(), b.Name()) })
-		for _, w := range spans[i] {
-			w.ID = undo.ID + "-" + w.ID
-			undo.Opens = append(undo.Opens, w)
-			undo.Closes = append(undo.Closes, w.ID)
-		}
-		back.Steps = append(back.Steps, undo)
+		back.reopen(&undo, spans[i], s.Opens)
+		back.Steps = append(append(back.Steps, looks...), undo)
+		looks = nil
 	}
 	return back, back.Validate()
+}
+
+// reopen opens, from the first undo on, the windows that were open while what it takes back was done, and closes them with the undo of the step that opened them. One
+// whose opener is not taken back stays open: the system is left as it was within that window.
+func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
+	for _, w := range span {
+		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
+		w.ID = undoPrefix + w.ID
+		if !slices.Contains(rb.leftOpen, w.ID) {
+			undo.Opens = append(undo.Opens, w)
+			rb.leftOpen = append(rb.leftOpen, w.ID)
+		}
+		if own {
+			undo.Closes = append(undo.Closes, w.ID)
+			rb.leftOpen = slices.DeleteFunc(rb.leftOpen, func(id string) bool { return id == w.ID })
+		}
+	}
 }
 
 const undoPrefix = "undo-"
@@ -90,6 +119,43 @@ func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
 // Touched tells whether the step did anything that has not been taken back.
 func (s *StepState) Touched() bool {
 	return s.Progress != Pending && s.Progress != Undone
+}
+
+// changed tells whether anything of the step that changes something, be it by a person's hand, may have run.
+func (s *StepState) changed(step *Step) bool {
+	return slices.ContainsFunc(step.Actions, func(a Action) bool {
+		return (a.effect() != ReadOnly || a.Manual != "") && s.Action(PhaseDo, a.ID) != Pending
+	})
+}
+
+// undoable is what of the step's undo has something to take back. What refers to a fact that no action came to make has nothing; where the action that makes
+// the fact did begin and nobody knows the fact, only a person can take it back.
+func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
+	var undo []Action
+	for _, u := range step.Undo {
+		name := facts.missing(u.refs())
+		if name == "" {
+			undo = append(undo, u)
+			continue
+		}
+		for _, a := range step.Actions {
+			makes := slices.ContainsFunc(a.Makes, func(m Make) bool { return m.Key.Name() == name })
+			if makes && s.Action(PhaseDo, a.ID) != Pending {
+				return nil, &CannotGoBackError{Step: step.ID, Reason: fmt.Sprintf("%q needs to know %s, which %q did not tell: take that back by hand", u.Title, name, a.Title)}
+			}
+		}
+	}
+	return undo, nil
+}
+
+// missing is the first of the named facts that is not known; empty when all are.
+func (f Facts) missing(names []string) string {
+	for _, name := range names {
+		if _, ok := f[name]; !ok {
+			return name
+		}
+	}
+	return ""
 }
 
 // spans lists, for every step, the windows that are open while it runs.

@@ -3,8 +3,9 @@ package evenkeel
 import (
 	"fmt"
 	"io"
-	"sort"
+	"slices"
 	"strings"
+	"unicode"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -15,7 +16,7 @@ import (
 // the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
 func (rb *Runbook) Markdown(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("# %s", rb.Title)
+	p.line("# %s", inline(rb.Title))
 	p.para(rb.Intro)
 	p.para(howToRead)
 	p.made(rb)
@@ -35,13 +36,13 @@ const howToRead = "How to read it: every action says what it does to the system 
 // Text writes the runbook in short, a line an action, for a terminal.
 func (rb *Runbook) Text(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("%s: %d steps", rb.Title, len(rb.Steps))
+	p.line("%s: %d steps", plain(rb.Title), len(rb.Steps))
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
 		p.line("")
-		p.line("%2d  %-24s %s%s", i+1, s.ID, s.Title, in(" [", s.Ref, "]"))
+		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", s.Ref, "]"))
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s: %s", win.ID, win.Limit, win.Reason)
+			p.line("      window opens: %s, at most %s: %s", win.ID, win.Limit, plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.short(s, &s.Actions[j], "")
@@ -58,13 +59,14 @@ func (rb *Runbook) Text(w io.Writer) error {
 
 // printer writes lines and keeps the first error.
 type printer struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	redact sshexec.Redaction // what the action at hand must not show
+	err    error
 }
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = io.WriteString(p.w, p.redact.String(fmt.Sprintf(format+"\n", args...)))
 	}
 }
 
@@ -85,7 +87,7 @@ func (p *printer) made(rb *Runbook) {
 	if len(rb.Inputs) > 0 {
 		p.line("\n## Made from\n\n| input | sha256 |\n|---|---|")
 		for _, input := range rb.Inputs {
-			p.line("| %s | `%s` |", cell(input.Name), input.SHA256)
+			p.line("| %s | %s |", cell(input.Name), code(input.SHA256))
 		}
 		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", rb.Version, ""))
 	}
@@ -100,12 +102,12 @@ func (p *printer) watched(rb *Runbook) {
 	}
 	p.line("\n## What holds throughout\n")
 	for _, inv := range rb.Invariants {
-		p.line("- **%s**: %s%s", inv.ID, inv.Title, map[bool]string{true: " Never suspended."}[inv.Absolute])
+		p.line("- **%s**: %s%s", inline(inv.ID), inline(inv.Title), map[bool]string{true: " Never suspended."}[inv.Absolute])
 	}
 	var windows []string
 	for i := range rb.Steps {
 		for _, w := range rb.Steps[i].Opens {
-			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, w.Invariant, w.Limit, cell(w.Reason)))
+			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, cell(w.Invariant), w.Limit, cell(w.Reason)))
 		}
 	}
 	if len(windows) > 0 {
@@ -113,7 +115,7 @@ func (p *printer) watched(rb *Runbook) {
 	}
 }
 
-// closes is the index of the step that closes a window.
+// closes is the index of the step that closes a window; the last one where it stays open.
 func (rb *Runbook) closes(id string, from int) int {
 	for i := from; i < len(rb.Steps); i++ {
 		for _, c := range rb.Steps[i].Closes {
@@ -122,7 +124,7 @@ func (rb *Runbook) closes(id string, from int) int {
 			}
 		}
 	}
-	return from
+	return len(rb.Steps) - 1
 }
 
 // noReturn tells where the way back ends: the first of each run of steps that cannot be taken back.
@@ -141,7 +143,7 @@ func (p *printer) noReturn(rb *Runbook) {
 		if last > i {
 			through = fmt.Sprintf(" (to step %d)", last+1)
 		}
-		points = append(points, fmt.Sprintf("- From step %d, %s%s: %s", i+1, s.Title, through, s.Irreversible))
+		points = append(points, fmt.Sprintf("- From step %d, %s%s: %s", i+1, inline(s.Title), through, inline(s.Irreversible)))
 		i = last
 	}
 	if len(points) > 0 {
@@ -150,10 +152,10 @@ func (p *printer) noReturn(rb *Runbook) {
 }
 
 func (p *printer) step(n int, s *Step) {
-	p.line("\n## %d. %s", n, s.Title)
+	p.line("\n## %d. %s", n, inline(s.Title))
 	var facts []string
 	if s.Host != "" {
-		facts = append(facts, "on `"+s.Host+"`")
+		facts = append(facts, "on "+code(s.Host))
 	}
 	if s.Ref != "" {
 		facts = append(facts, "guide: "+s.Ref)
@@ -164,7 +166,7 @@ func (p *printer) step(n int, s *Step) {
 	p.para(strings.Join(facts, "; "))
 	p.para(s.Why)
 	for _, w := range s.Opens {
-		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", w.ID, w.Invariant, w.Limit, w.Reason)
+		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", inline(w.ID), inline(w.Invariant), w.Limit, inline(w.Reason))
 	}
 	p.line("")
 	for i := range s.Actions {
@@ -177,7 +179,7 @@ func (p *printer) step(n int, s *Step) {
 		}
 	}
 	for _, id := range s.Closes {
-		p.line("> **Window %s closes.**\n", id)
+		p.line("> **Window %s closes.**\n", inline(id))
 	}
 	switch {
 	case s.Irreversible != "":
@@ -194,6 +196,8 @@ func (p *printer) step(n int, s *Step) {
 }
 
 func (p *printer) action(number string, s *Step, a *Action) {
+	p.redact = sshexec.Redactor(a.secrets()...)
+	defer func() { p.redact = sshexec.Redaction{} }()
 	what := []string{a.effect().String()}
 	if a.effect() != ReadOnly {
 		what = append(what, "repeat: "+a.Repeat.String())
@@ -207,18 +211,22 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	if a.Manual != "" {
 		what = []string{"by hand"}
 	}
-	p.line("**%s** %s%s (%s)\n", number, a.Title, in(" — `", hostIfOther(s, a), "`"), strings.Join(what, "; "))
+	where := ""
+	if host := hostIfOther(s, a); host != "" {
+		where = " — " + code(host)
+	}
+	p.line("**%s** %s%s (%s)\n", number, inline(a.Title), where, strings.Join(what, "; "))
 	if a.Note != "" {
-		p.line("> %s\n", a.Note)
+		p.line("> %s\n", strings.ReplaceAll(a.Note, "\n", "\n> "))
 	}
 	if a.Manual != "" {
-		p.line("%s\n", replaceRefs(a.Manual))
+		p.line("%s\n", withVariables(a.Manual))
 		if len(a.Cmd.Argv) > 0 {
 			p.line("It is done when this shows it:\n")
 		}
 	}
 	if a.Op != nil {
-		p.line("%s\n", replaceRefs(a.Op.Text))
+		p.line("%s\n", withVariables(a.Op.Text))
 		for _, c := range a.Op.Cmds {
 			p.line("%s", fence(Typed(c)))
 		}
@@ -227,7 +235,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		p.line("%s", fence(Typed(a.Cmd)))
 	}
 	if a.Expect.Text != "" {
-		p.line("Expect: %s\n", replaceRefs(a.Expect.Text))
+		p.line("Expect: %s\n", withVariables(a.Expect.Text))
 	}
 	for _, m := range a.Makes {
 		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), m.Key.Doc())
@@ -237,7 +245,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		if host == "" {
 			host = a.host(s)
 		}
-		p.line("If you do not know whether it ran, look, on `%s` (%s):\n\n%s", host, replaceRefs(a.Probe.Text), fence(Typed(a.Probe.Cmd)))
+		p.line("If you do not know whether it ran, look, on %s (%s):\n\n%s", code(host), withVariables(a.Probe.Text), fence(Typed(a.Probe.Cmd)))
 	}
 }
 
@@ -250,28 +258,63 @@ func hostIfOther(s *Step, a *Action) string {
 
 func (p *printer) short(s *Step, a *Action, prefix string) {
 	mark := map[Effect]string{ReadOnly: " ", Mutating: "+", Disruptive: "!"}[a.effect()]
-	what := replaceRefs(a.Manual)
+	what := withVariables(a.Manual)
 	switch {
 	case a.Manual != "":
 		mark = "?"
 	case a.Op != nil:
-		what = replaceRefs(a.Op.Text)
+		what = withVariables(a.Op.Text)
 	default:
 		what = Typed(a.Cmd)
 	}
 	if i := strings.IndexByte(what, '\n'); i >= 0 {
 		what = what[:i] + " …"
 	}
-	p.line("    %s %s%s: %s", mark, prefix, a.host(s), what)
+	p.line("    %s %s%s: %s", mark, prefix, a.host(s), sshexec.Redactor(a.secrets()...).String(plain(what)))
 }
 
+// fence shows text as it is, whatever stands in it.
 func fence(text string) string {
-	return "```sh\n" + text + "\n```\n"
+	ticks := "```"
+	for strings.Contains(text, ticks) {
+		ticks += "`"
+	}
+	return ticks + "sh\n" + text + "\n" + ticks + "\n"
 }
 
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+// code shows a name as it is.
+func code(text string) string {
+	text = plain(text)
+	ticks := "`"
+	for strings.Contains(text, ticks) {
+		ticks += "`"
+	}
+	if len(ticks) > 1 {
+		text = " " + text + " "
+	}
+	return ticks + text + ticks
+}
 
-// Typed is a command as a person would type it: quoted, with the facts it needs as shell variables.
+// cell is text for a table.
+func cell(text string) string { return strings.ReplaceAll(inline(text), "|", `\|`) }
+
+// inline is text for one line of Markdown: nothing in it ends the line or passes for HTML.
+func inline(text string) string { return strings.ReplaceAll(plain(text), "<", `\<`) }
+
+// plain is text on one line, without what a terminal would obey.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// Typed is a command as a person would type it: quoted, with the facts it needs as shell variables. Secrets are masked.
 func Typed(cmd sshexec.Cmd) string {
 	var b strings.Builder
 	if cmd.Dir != "" {
@@ -289,15 +332,30 @@ func Typed(cmd sshexec.Cmd) string {
 	}
 	switch text := cmd.Stdin.PlainText(); {
 	case text != "":
-		b.WriteString(" <<'EOF'\n" + strings.TrimSuffix(text, "\n") + "\nEOF")
+		b.WriteString(hereDocument(text))
+	case readsSecret(cmd):
+		b.WriteString("    # the secret goes to its standard input")
+	case cmd.Stdin.Path() != "":
+		b.WriteString(" < " + quote(cmd.Stdin.Path()))
 	case !cmd.Stdin.IsZero():
-		if name := cmd.Stdin.String(); name == sshexec.Secret("").String() {
-			b.WriteString("    # type the secret when asked")
-		} else {
-			b.WriteString(" < " + quote(cmd.Stdin.Path()))
-		}
+		b.WriteString("    # its input is a stream that only the tool has")
 	}
-	return b.String()
+	return sshexec.Redactor(secretsOf(cmd)...).String(b.String())
+}
+
+// hereDocument types an input in. The shell leaves it alone, but for the facts in it.
+func hereDocument(text string) string {
+	end := "EOF"
+	for slices.Contains(strings.Split(text, "\n"), end) {
+		end += "F"
+	}
+	mark := "'" + end + "'"
+	if strings.Contains(text, refOpen) {
+		mark = end
+		text = strings.NewReplacer(`\`, `\\`, "$", `\$`, "`", "\\`").Replace(text)
+		text = replaceRefs(text, "${", "}")
+	}
+	return " <<" + mark + "\n" + strings.TrimSuffix(text, "\n") + "\n" + end
 }
 
 // quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
@@ -330,12 +388,13 @@ func variable(name string) string {
 	}, name))
 }
 
+// withVariables is text for a reader, with its facts as shell variables.
+func withVariables(text string) string { return replaceRefs(text, "$", "") }
+
 // replaceRefs shows the facts of a text as variables.
-func replaceRefs(text string) string {
-	names := refs(text)
-	sort.Strings(names)
-	for _, name := range names {
-		text = strings.ReplaceAll(text, refOpen+name+refClose, "$"+variable(name))
+func replaceRefs(text, before, after string) string {
+	for _, name := range refs(text) {
+		text = strings.ReplaceAll(text, refOpen+name+refClose, before+variable(name)+after)
 	}
 	return text
 }

@@ -7,12 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Run carries out a runbook from its beginning, with a new journal. It returns nil when every step is done; a *Hold when a person is needed; ErrStopped
-// when asked to stop; and a *StepError otherwise. Whatever it returns, the journal knows the place, and Resume takes it up.
+// Run carries out a runbook from its beginning, with a new journal. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
+// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine.
+// Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	e, err := newEngine(rb, hosts, opts)
 	if err != nil {
@@ -22,6 +27,9 @@ func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, 
 		return nil, ErrJournalExists
 	}
 	id := opts.RunID
+	if strings.HasPrefix(id, "-") || strings.ContainsFunc(id, unicode.IsSpace) {
+		return nil, fmt.Errorf("%q is no name for a run: the lease on the machines begins with it", id)
+	}
 	if id == "" {
 		var b [6]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -84,13 +92,18 @@ type engine struct {
 	hosts Hosts
 	opts  Options
 
+	redact sshexec.Redaction // hides every secret that a command of the runbook names
+
 	mu      sync.Mutex
 	st      *State
+	broken  error // a record could not be written: nothing may follow it
 	checks  int
 	unseen  int
 	actions int
 	alarmed map[string]bool
 	watched bool // the invariants were checked since the last change
+
+	telling sync.Mutex // one event at a time
 }
 
 func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
@@ -100,15 +113,21 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := rb.Validate(); err != nil {
 		return nil, fmt.Errorf("the runbook %s is not sound: %w", rb.Name, err)
 	}
-	return &engine{rb: rb, hosts: hosts, opts: opts, alarmed: map[string]bool{}}, nil
+	return &engine{rb: rb, hosts: hosts, opts: opts, redact: rb.redaction(), alarmed: map[string]bool{}}, nil
 }
 
-// append journals a record and takes it into the state. Nothing goes on when it fails.
+// append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
+// tell another story than what happened.
 func (e *engine) append(r Record) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.broken != nil {
+		return e.broken
+	}
 	r.Time = e.opts.Clock.Now()
+	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.redact.String(r.Command)
 	if err := e.opts.Journal.Append(r); err != nil {
+		e.broken = err
 		return err
 	}
 	if r.Kind == KindBegin {
@@ -121,7 +140,7 @@ func (e *engine) append(r Record) error {
 }
 
 func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args ...any) {
-	ev := Event{Kind: kind, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: fmt.Sprintf(format, args...), Total: len(e.rb.Steps)}
+	ev := Event{Kind: kind, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.shown(fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
 		ev.Elapsed = ev.Time.Sub(e.st.Begun)
@@ -138,6 +157,8 @@ func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args .
 			ev.Host = a.host(s)
 		}
 	}
+	e.telling.Lock()
+	defer e.telling.Unlock()
 	e.opts.Observer.Event(ev)
 }
 
@@ -149,8 +170,11 @@ func (e *engine) report() *Report {
 
 func (e *engine) run(ctx context.Context) (*Report, error) {
 	err := e.takeLeases(ctx)
+	if err != nil && !e.st.begun() {
+		e.dropLeases(ctx) // a run that did nothing must not keep others out
+	}
 	for i := 0; err == nil && i < len(e.rb.Steps); {
-		n := e.group(i)
+		n := e.rb.group(i)
 		err = e.runGroup(ctx, e.rb.Steps[i:i+n])
 		i += n
 	}
@@ -158,24 +182,10 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 		e.dropLeases(ctx)
 		err = e.append(Record{Kind: KindDone})
 	}
-	var hold *Hold
-	if errors.As(err, &hold) {
-		err = hold
-	}
 	return e.report(), err
 }
 
-// group is how many steps from i on run together.
-func (e *engine) group(i int) int {
-	n := 1
-	name := e.rb.Steps[i].Parallel
-	for name != "" && i+n < len(e.rb.Steps) && e.rb.Steps[i+n].Parallel == name {
-		n++
-	}
-	return n
-}
-
-// runGroup runs steps at the same time. When one fails the others finish what they are at: stopping a half in the middle helps nobody.
+// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody.
 func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	errs := make([]error, len(steps))
 	if e.opts.Serial || len(steps) == 1 {
@@ -184,14 +194,43 @@ func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 				break
 			}
 		}
-		return errors.Join(errs...)
+		return gravest(errs)
 	}
 	var wg sync.WaitGroup
 	for i := range steps {
 		wg.Go(func() { errs[i] = e.runStep(ctx, &steps[i]) })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return gravest(errs)
+}
+
+// gravest is what a group came to: its failures; else the first step that waits for a person; else that it was stopped. A hold must not hide
+// that the other terminal failed; what it asks for is in the journal.
+func gravest(errs []error) error {
+	var failures []error
+	var hold *Hold
+	var paused error
+	for _, err := range errs {
+		switch _, held := err.(*Hold); { //nolint:errorlint // a hold inside a failure is a failure
+		case err == nil:
+		case held && hold == nil:
+			errors.As(err, &hold)
+		case held:
+		case errors.Is(err, ErrStopped):
+			paused = err
+		default:
+			failures = append(failures, err)
+		}
+	}
+	switch {
+	case len(failures) == 1:
+		return failures[0]
+	case len(failures) > 1:
+		return errors.Join(failures...)
+	case hold != nil:
+		return hold
+	}
+	return paused
 }
 
 // progress is how far an action has come.
@@ -208,8 +247,13 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 	if ss.Progress == Did {
 		return nil
 	}
+	// Without the lease nothing is touched, not even to take it back.
+	if err := e.keepLeases(ctx, s); err != nil {
+		return &StepError{Step: s.ID, Err: err}
+	}
 	if ss.undoing && ss.Progress != Undone {
 		// The crash came while the step was being undone: that is finished first, and the step begins anew.
+		e.event(EventUndo, s, nil, "its undo is brought to an end")
 		if err := e.undo(ctx, s); err != nil {
 			return err
 		}
@@ -225,8 +269,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 		}
 	}
 	err := e.doStep(ctx, s)
-	var hold *Hold
-	if err != nil && s.UndoOnFailure && !errors.As(err, &hold) && !errors.Is(err, errJournal) {
+	if s.UndoOnFailure && failed(err) {
 		e.event(EventUndo, s, nil, "%v", err)
 		if uerr := e.undo(ctx, s); uerr != nil {
 			return errors.Join(err, uerr)
@@ -235,21 +278,30 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 	return err
 }
 
+// failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
+func failed(err error) bool {
+	var hold *Hold
+	return err != nil && !errors.As(err, &hold) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+}
+
 // doStep does what is left of a step.
 func (e *engine) doStep(ctx context.Context, s *Step) error {
-	if err := e.keepLeases(ctx, s); err != nil {
-		return &StepError{Step: s.ID, Err: err}
-	}
-	if err := e.reguard(ctx, s); err != nil {
+	if err := e.settle(ctx, s); err != nil {
 		return err
 	}
 	for i := range s.Actions {
-		if err := e.runAction(ctx, s, PhaseDo, &s.Actions[i]); err != nil {
+		if err := e.runAction(ctx, s, PhaseDo, &s.Actions[i], e.staleGuard(s, i)); err != nil {
 			return err
 		}
 	}
 	for i := range s.Verify {
-		if err := e.runAction(ctx, s, PhaseVerify, &s.Verify[i]); err != nil {
+		// All of it must hold at the same time: what was read in an earlier life is read again. Only a person's word is not asked for twice.
+		if err := e.runAction(ctx, s, PhaseVerify, &s.Verify[i], !s.Verify[i].attestation()); err != nil {
+			return err
+		}
+	}
+	if s.changes() || len(s.Closes) > 0 {
+		if err := e.watch(ctx, s, PhaseVerify, len(s.Closes) > 0, s.Closes...); err != nil {
 			return err
 		}
 	}
@@ -263,37 +315,60 @@ func (e *engine) doStep(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// reguard reads the guards again that stand before the place where a step is taken up: what they found may be old. A step with nothing left to change
-// needs none.
-func (e *engine) reguard(ctx context.Context, s *Step) error {
-	left := slices.IndexFunc(s.Actions, func(a Action) bool { return e.progress(s, PhaseDo, &a) != Did })
-	if left <= 0 || !slices.ContainsFunc(s.Actions[left:], func(a Action) bool { return a.effect() != ReadOnly }) {
+// staleGuard tells whether an action is a guard that was read in an earlier life, and that something which is left to do relies on.
+func (e *engine) staleGuard(s *Step, i int) bool {
+	return s.Actions[i].Guard && slices.ContainsFunc(s.Actions[i+1:], func(a Action) bool {
+		return a.effect() != ReadOnly && e.progress(s, PhaseDo, &a) != Did
+	})
+}
+
+// settle asks the probe about an action that may have run before the guards are read again: one that did run may be why a guard does not hold any more.
+func (e *engine) settle(ctx context.Context, s *Step) error {
+	if !slices.ContainsFunc(s.Actions, func(a Action) bool { return a.Guard }) {
 		return nil
 	}
-	for i := range s.Actions[:left] {
-		if g := &s.Actions[i]; g.Guard {
-			if err := e.perform(ctx, s, PhaseDo, g); err != nil {
-				return err
-			}
+	for i := range s.Actions {
+		a := &s.Actions[i]
+		progress := e.progress(s, PhaseDo, a)
+		if a.effect() == ReadOnly || progress != Doing && progress != Failed {
+			continue
+		}
+		if err := e.mayGoOn(ctx, s, PhaseDo, a); err != nil {
+			return err
+		}
+		if _, err := e.lookFirst(ctx, s, PhaseDo, a, progress); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// undo takes back what a step did: under its own deadline, whatever became of the run's context.
+// undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to stop.
 func (e *engine) undo(ctx context.Context, s *Step) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), unstoppable{}, true), e.opts.UndoTimeout)
 	defer cancel()
-	for i := range s.Undo {
-		if err := e.runAction(ctx, s, PhaseUndo, &s.Undo[i]); err != nil {
+	e.mu.Lock()
+	undo, err := e.st.Step(s.ID).undoable(s, e.st.Facts)
+	e.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("cannot undo: %w", err)
+	}
+	for i := range undo {
+		if err := e.runAction(ctx, s, PhaseUndo, &undo[i], false); err != nil {
 			return fmt.Errorf("cannot undo: %w", err)
 		}
 	}
 	return e.note(Record{Kind: KindStepUndone, Step: s.ID})
 }
 
+// unstoppable marks the context of an undo.
+type unstoppable struct{}
+
 // stopped tells whether the caller asked to stop.
-func (e *engine) stopped() bool {
+func (e *engine) stopped(ctx context.Context) bool {
+	if ctx.Value(unstoppable{}) != nil {
+		return false
+	}
 	select {
 	case <-e.opts.Stop:
 		return e.opts.Stop != nil
@@ -304,7 +379,7 @@ func (e *engine) stopped() bool {
 
 // sleep waits on the run's clock, and ends early when asked to stop.
 func (e *engine) sleep(ctx context.Context, d time.Duration) error {
-	if e.stopped() {
+	if e.stopped(ctx) {
 		return ErrStopped
 	}
 	return e.opts.Clock.Sleep(ctx, d)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -23,25 +24,27 @@ type Step struct {
 	Makes []FactKey // facts that its actions make
 
 	Actions []Action
-	Verify  []Action // read-only; the step is done only when these hold
+	Verify  []Action // read-only; the step is done only when these hold, all of them in one life of the tool
 
 	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
-	// nothing to take back. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
+	// nothing to take back; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
 	// else is taken back.
 	Undo         []Action
 	Irreversible string
 	Harmless     string
-	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled.
+	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for a person, or that was
+	// asked to stop, has not failed and keeps its place.
 	UndoOnFailure bool
 
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
 	Parallel string
 
 	Opens  []Window // invariants suspended from the beginning of this step
-	Closes []string // IDs of windows that end with this step
+	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 }
 
-// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm.
+// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
+// tool, as soon as the run looks: around a change and while a check waits, not in the middle of a command.
 type Window struct {
 	ID        string
 	Invariant string
@@ -103,11 +106,15 @@ type Runbook struct {
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
 	LeaseHosts []string
 
+	leftOpen []string // the windows that a take-back leaves open
+
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)
 }
 
-// Digest binds a journal to what the runbook does: every step, action and command in order, the inputs and the tool's version.
+// Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.
+// Of a secret it holds only that there is one; of a local file that a command reads, the path: what is in it belongs in Inputs. Titles and explanations may change, and so
+// may the bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of windows may not, since users feel them.
 func (rb *Runbook) Digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
@@ -118,14 +125,29 @@ func (rb *Runbook) Digest() string {
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
-		put("step", s.ID, s.Host, s.Parallel, s.Opens, s.Closes, s.UndoOnFailure)
+		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure)
+		for _, w := range s.Opens {
+			put("window", w.ID, w.Invariant, w.Limit)
+		}
 		for _, part := range []struct {
 			kind    string
 			actions []Action
 		}{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}} {
 			for j := range part.actions {
 				a := &part.actions[j]
-				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Describe(), a.Guard, a.Severs)
+				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
+				if a.Op != nil {
+					put("op", a.Op.Text)
+				}
+				for _, m := range a.Makes {
+					put("makes", m.Key.Name())
+				}
+				if a.Probe != nil {
+					put("probe", a.Probe.Host, a.Probe.Silent)
+				}
+				for _, c := range a.cmds() {
+					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
+				}
 			}
 		}
 	}
@@ -134,7 +156,7 @@ func (rb *Runbook) Digest() string {
 
 // Validate finds every mistake in a runbook before anything runs.
 func (rb *Runbook) Validate() error {
-	v := validator{rb: rb, made: map[string]bool{}, open: map[string]string{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
 	for i := range rb.Invariants {
 		inv := &rb.Invariants[i]
 		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {
@@ -145,10 +167,15 @@ func (rb *Runbook) Validate() error {
 	for name := range rb.Known {
 		v.made[name] = true
 	}
-	for i := range rb.Steps {
-		v.step(&rb.Steps[i])
+	for i := 0; i < len(rb.Steps); {
+		n := rb.group(i)
+		v.group(rb.Steps[i : i+n])
+		i += n
 	}
 	for id, step := range v.open {
+		if slices.Contains(rb.leftOpen, id) {
+			continue
+		}
 		v.add("step %s: window %s is never closed", step, id)
 	}
 	return errors.Join(v.errs...)
@@ -157,6 +184,7 @@ func (rb *Runbook) Validate() error {
 type validator struct {
 	rb         *Runbook
 	made       map[string]bool   // facts made so far
+	variables  map[string]string // shell variable → the fact that it stands for
 	open       map[string]string // window → the step that opened it
 	steps      map[string]bool
 	invariants map[string]*Invariant
@@ -167,14 +195,33 @@ func (v *validator) add(format string, args ...any) {
 	v.errs = append(v.errs, fmt.Errorf(format, args...))
 }
 
-func (v *validator) step(s *Step) {
+// group checks steps that run at the same time: none may count on another of them having run.
+func (v *validator) group(steps []Step) {
+	before := maps.Clone(v.open)
+	made := map[string]string{}
+	for i := range steps {
+		v.step(&steps[i], before)
+	}
+	for i := range steps {
+		for _, k := range steps[i].Makes {
+			if other, twice := made[k.Name()]; twice {
+				v.add("step %s: makes fact %s, as does step %s at the same time", steps[i].ID, k.Name(), other)
+			}
+			made[k.Name()] = steps[i].ID
+			v.made[k.Name()] = true
+		}
+	}
+}
+
+// step checks a step; before are the windows that are open before its group.
+func (v *validator) step(s *Step, before map[string]string) {
 	if s.ID == "" || v.steps[s.ID] {
 		v.add("step %q (%s): needs an ID of its own", s.ID, s.Title)
 	}
 	v.steps[s.ID] = true
-	needs := map[string]bool{}
+	known := map[string]bool{} // in this step, so far
 	for _, k := range s.Needs {
-		needs[k.Name()] = true
+		known[k.Name()] = true
 		if !v.made[k.Name()] {
 			v.add("step %s: needs fact %s, which no earlier step makes", s.ID, k.Name())
 		}
@@ -183,55 +230,81 @@ func (v *validator) step(s *Step) {
 	declared := map[string]bool{}
 	for _, k := range s.Makes {
 		declared[k.Name()] = true
+		v.variable(s, k.Name())
 	}
-	known := map[string]bool{} // in this step, so far
+	makes := map[string]bool{}
 	ids := map[string]bool{}
-	changes := false
 	for i := range s.Actions {
-		a := &s.Actions[i]
-		v.action(s, a, ids)
-		for _, name := range a.refs() {
-			if !needs[name] && !known[name] {
-				v.add("step %s, action %s: refers to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
-			}
-		}
-		for _, m := range a.Makes {
-			known[m.Key.Name()] = true
-			if !declared[m.Key.Name()] {
-				v.add("step %s, action %s: makes fact %s, which the step does not declare", s.ID, a.ID, m.Key.Name())
-			}
-		}
-		changes = changes || a.effect() != ReadOnly
+		v.action(s, &s.Actions[i], ids)
+		v.facts(s, &s.Actions[i], known, declared, makes)
 	}
 	for i := range s.Verify {
 		a := &s.Verify[i]
 		v.action(s, a, ids)
+		v.facts(s, a, known, declared, makes)
 		if a.effect() != ReadOnly {
 			v.add("step %s, verification %s: is not read-only", s.ID, a.ID)
 		}
 	}
 	undo := map[string]bool{}
 	for i := range s.Undo {
-		v.action(s, &s.Undo[i], undo)
+		a := &s.Undo[i]
+		v.action(s, a, undo)
+		v.facts(s, a, known, nil, nil)
 	}
 	for name := range declared {
-		if !known[name] {
+		if !makes[name] {
 			v.add("step %s: declares fact %s, which no action of it makes", s.ID, name)
 		}
-		v.made[name] = true
 	}
-	if changes && len(s.Undo) == 0 && s.Irreversible == "" && s.Harmless == "" {
+	if s.changes() && len(s.Undo) == 0 && s.Irreversible == "" && s.Harmless == "" {
 		v.add("step %s: changes something and says neither how to undo it nor why it cannot or need not be undone", s.ID)
 	}
 	if s.UndoOnFailure && len(s.Undo) == 0 {
 		v.add("step %s: is to be undone on failure and has no undo", s.ID)
 	}
 	for _, id := range s.Closes {
-		if _, ok := v.open[id]; !ok {
+		switch opener, open := v.open[id]; {
+		case !open:
 			v.add("step %s: closes window %s, which is not open", s.ID, id)
+		case before[id] == "" && opener != s.ID:
+			v.add("step %s: closes window %s, which step %s opens at the same time", s.ID, id, opener)
 		}
 		delete(v.open, id)
 	}
+}
+
+// facts checks what an action refers to and what it makes.
+func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]bool) {
+	for _, name := range a.refs() {
+		if !known[name] {
+			v.add("step %s, action %s: refers to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
+		}
+	}
+	for _, m := range a.Makes {
+		if makes == nil {
+			v.add("step %s, action %s: an undo makes no facts", s.ID, a.ID)
+			continue
+		}
+		known[m.Key.Name()], makes[m.Key.Name()] = true, true
+		if !declared[m.Key.Name()] {
+			v.add("step %s, action %s: makes fact %s, which the step does not declare", s.ID, a.ID, m.Key.Name())
+		}
+	}
+	for _, cmd := range a.cmds() {
+		if len(cmd.Argv) > 2 && cmd.Argv[0] == "/bin/sh" && cmd.Argv[1] == "-c" && len(refs(cmd.Argv[2])) > 0 {
+			v.add("step %s, action %s: a fact stands in the text of a script, where the shell would take it for more than a word; pass it as an argument", s.ID, a.ID)
+		}
+	}
+}
+
+// variable makes sure that no two facts look the same to somebody who follows the runbook by hand.
+func (v *validator) variable(s *Step, fact string) {
+	name := variable(fact)
+	if other := v.variables[name]; other != "" && other != fact {
+		v.add("step %s: facts %s and %s are both $%s on paper", s.ID, other, fact, name)
+	}
+	v.variables[name] = fact
 }
 
 func (v *validator) windows(s *Step) {
@@ -278,11 +351,20 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	if effect < ReadOnly || effect > Disruptive {
 		v.add("%s: declares no effect", where)
 	}
+	if a.Op != nil {
+		v.declared(where, a.Op)
+	}
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}
 	if a.Guard && effect != ReadOnly {
 		v.add("%s: a guard must be read-only", where)
+	}
+	if a.Probe != nil {
+		v.probe(where, s, a)
+	}
+	if a.Severs && a.Probe == nil {
+		v.add("%s: breaks its own connection and has no probe that could tell how it ended", where)
 	}
 	if effect == ReadOnly {
 		return
@@ -290,34 +372,60 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	switch a.Repeat {
 	case Safe:
 	case ProbeFirst, Never:
-		if a.Probe == nil || a.Probe.Read == nil || a.Probe.Cmd.Validate() != nil {
+		if a.Probe == nil {
 			v.add("%s: is %s and has no probe that could tell whether it ran", where, a.Repeat)
-			return
-		}
-		if a.Probe.Cmd.Effect != ReadOnly {
-			v.add("%s: its probe is not read-only", where)
-		}
-		for _, m := range a.Makes {
-			if !slices.ContainsFunc(a.Probe.Makes, func(p Make) bool { return p.Key.Name() == m.Key.Name() }) {
-				v.add("%s: its probe cannot recover fact %s", where, m.Key.Name())
-			}
 		}
 	default:
 		v.add("%s: does not say whether it may be repeated", where)
 	}
 }
 
-// refs are the names of the facts that the action's commands refer to.
-func (a *Action) refs() []string {
-	names := cmdRefs(a.Cmd)
-	if a.Op != nil {
-		names = append(names, refs(a.Op.Text)...)
-		for _, c := range a.Op.Cmds {
-			names = append(names, cmdRefs(c)...)
+// declared checks the commands of an operation against what it says that it does.
+func (v *validator) declared(where string, op *Op) {
+	for _, c := range op.Cmds {
+		if err := c.Validate(); err != nil {
+			v.add("%s: %w", where, err)
+		}
+		if c.Effect > op.Effect {
+			v.add("%s: is %s and declares a command that is %s: %s", where, op.Effect, c.Effect, c)
 		}
 	}
-	if a.Probe != nil {
-		names = append(names, cmdRefs(a.Probe.Cmd)...)
+}
+
+func (v *validator) probe(where string, s *Step, a *Action) {
+	switch {
+	case a.Probe.Read == nil || a.Probe.Cmd.Validate() != nil:
+		v.add("%s: has no probe that could tell whether it ran", where)
+	case a.Probe.Cmd.Effect != ReadOnly:
+		v.add("%s: its probe is not read-only", where)
+	case a.Probe.Host == "" && a.host(s) == "":
+		v.add("%s: its probe has no host", where)
 	}
-	return append(names, refs(a.Manual)...)
+	for _, m := range a.Makes {
+		if !slices.ContainsFunc(a.Probe.Makes, func(p Make) bool { return p.Key.Name() == m.Key.Name() }) {
+			v.add("%s: its probe cannot recover fact %s", where, m.Key.Name())
+		}
+	}
+}
+
+// refs are the names of the facts that the action's commands refer to.
+func (a *Action) refs() []string {
+	names := refs(a.Manual)
+	if a.Op != nil {
+		names = append(names, refs(a.Op.Text)...)
+	}
+	for _, c := range a.cmds() {
+		names = append(names, cmdRefs(c)...)
+	}
+	return names
+}
+
+// group is how many steps from i on run together.
+func (rb *Runbook) group(i int) int {
+	n := 1
+	name := rb.Steps[i].Parallel
+	for name != "" && i+n < len(rb.Steps) && rb.Steps[i+n].Parallel == name {
+		n++
+	}
+	return n
 }

@@ -22,9 +22,10 @@ import (
 //	          and "auto" undoes on failure; "verify:v.read" is a verification.
 //	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool dies, the command never arrives), CRASH@after:a (it dies, the command
 //	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
-//	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs). "-" is a life without fault.
+//	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs), stop:a (the operator asks to stop while a runs; it takes effect). "-" is a
+//	          life without fault.
 //	want      what the machine saw: "a" the command took effect, "a~" half an effect, "a!" it failed without effect, "a?" the connection was lost after effect, "a-" before; "look:a" the probe of a, "read:r" a read-only action; "|" between lives; and
-//	          at the end of each life =done, =held, =failed, =died or =cancelled.
+//	          at the end of each life =done, =held, =failed, =died, =stopped or =cancelled.
 var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"straight", "s1[a.safe b.never] s2[c.safe]", "-", "a b c =done"},
 	{"probe-first looks before the first time too", "s1[a.probe]", "-", "look:a a =done"},
@@ -48,6 +49,18 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"guard read again after a crash", "s1[g.guard a.safe b.safe]", "CRASH@before:b; -", "read:g a =died | read:g b =done"},
 	{"no guard when nothing is left to change", "s1[g.guard a.safe r.read]", "CRASH@before:r; -", "read:g a =died | read:r =done"},
 
+	{"all guards are read again, though the tool died while it read them again", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; CRASH@before:g; -", "read:g a read:h =died | =died | read:g read:h b =done"},
+	{"all guards are read again, though one did not hold in between", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
+	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -", "read:g a =died | look:a read:r =done"},
+	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]", "CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},
+	{"half of it ran: a person, whatever the guard says", "s1[g.guard a.never b.safe]", "half:a; -", "read:g a~ =failed | look:a =held"},
+	{"verifications must hold together", "s1[a.never verify:v.read verify:w.read]", "CRASH@before:w; -", "a read:v =died | read:v read:w =done"},
+
+	// Asked to stop: the place is kept.
+	{"stop", "s1[a.never b.safe]", "stop:a; -", "a =stopped | b =done"},
+	{"a stop is no failure: nothing is undone", "s1[a.never b.safe undo:u.safe auto]", "stop:a; -", "a =stopped | b =done"},
+	{"a stop does not end an undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b stop:u; -", "a b! u w =failed | a b =done"},
+
 	// A failure pauses; resume takes it up there.
 	{"failure pauses", "s1[a.safe b.safe c.safe]", "fail:b; -", "a b! =failed | b c =done"},
 	{"never, failed without effect: the probe proves it", "s1[a.never b.safe]", "fail:a; -", "a! =failed | look:a a b =done"},
@@ -67,6 +80,11 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"died in the undo: it is finished first", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b CRASH@before:w; -", "a b! u =died | w a b =done"},
 	{"no undo without auto", "s1[a.safe b.safe undo:u.safe]", "fail:b; -", "a b! =failed | b =done"},
 	{"undo of the failed step only", "s1[a.safe] s2[b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | b =done"},
+
+	{"died between the failure and its undo: it is taken up where it failed", "s1[a.never b.never undo:u.safe auto]", "fail:b CRASH@record:6; -", "a b! =died | look:b b =done"},
+	{"undone and done anew: no look at what was taken back", "s1[a.never b.never undo:u.never auto]", "fail:b; -", "a b! u =failed | a b =done"},
+	{"died in an undo that is never repeated: its probe decides", "s1[a.safe b.safe undo:u.never auto]", "fail:b CRASH@after:u; -", "a b! u =died | look:u a b =done"},
+	{"a hold is no failure: nothing is undone", "s1[a.safe m.manual undo:u.safe auto]", "-; did:m", "a read:m =held | read:m =done"},
 
 	// A person.
 	{"manual holds, resume looks again", "s1[m.manual a.safe]", "-; did:m", "read:m =held | read:m a =done"},
@@ -116,13 +134,14 @@ type machine struct {
 	faults  map[string]string // action → fault
 	record  int               // die after this record of this life; 0 never
 	cancel  func()
+	stop    chan struct{} // of this life
 	records int
 }
 
 type deathOfTool struct{}
 
 func (m *machine) live(faults string) {
-	m.log, m.faults, m.record, m.records = nil, map[string]string{}, 0, 0
+	m.log, m.faults, m.record, m.records, m.stop = nil, map[string]string{}, 0, 0, make(chan struct{})
 	for _, f := range strings.Fields(faults) {
 		kind, what, _ := strings.Cut(f, ":")
 		switch kind {
@@ -163,11 +182,13 @@ func (m *machine) life(t *testing.T, start func(context.Context, *evenkeel.Runbo
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m.cancel = cancel
-	_, err := start(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: dyingJournal{j, m}, Clock: &stepClock{}})
+	_, err := start(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: dyingJournal{j, m}, Clock: &stepClock{}, Stop: m.stop})
 	var hold *evenkeel.Hold
 	switch {
 	case err == nil:
 		return "=done"
+	case errors.Is(err, evenkeel.ErrStopped):
+		return "=stopped"
 	case errors.As(err, &hold):
 		return "=held"
 	case errors.Is(err, context.Canceled):
@@ -193,8 +214,14 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 	if fault == "CRASH@before" {
 		panic(deathOfTool{})
 	}
+	if fault == "stop" {
+		close(m.stop)
+	}
 	lost := sshexec.Result{Outcome: sshexec.Unknown}
 	switch {
+	case verb == "read" && fault == "fail":
+		m.log = append(m.log, "read:"+what+"!")
+		return exit(1, "")
 	case verb == "read" && fault == "lost":
 		m.log = append(m.log, "read:"+what+"?")
 		return lost, sshexec.Failure("h", cmd, lost, errors.New("connection lost"))

@@ -2,6 +2,7 @@ package evenkeel
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -48,7 +49,9 @@ type StepState struct {
 	Begun    time.Time
 	Ended    time.Time
 	actions  map[actionKey]Progress
-	undoing  bool // its undo began
+	undoing  bool         // its undo began
+	makes    []string     // the facts that it made
+	closed   []OpenWindow // the windows that it closed
 }
 
 type actionKey struct {
@@ -108,13 +111,16 @@ func (st *State) Step(id string) *StepState {
 func (st *State) apply(r Record) {
 	st.Last = r.Time
 	st.Records++
-	s := &StepState{}
+	s := &StepState{actions: map[actionKey]Progress{}}
 	if r.Step != "" {
 		s = st.Step(r.Step)
 	}
 	key := actionKey{r.Phase, r.Action}
 	for k, v := range r.Facts {
 		st.Facts[k] = v
+		if !slices.Contains(s.makes, k) {
+			s.makes = append(s.makes, k)
+		}
 	}
 	switch r.Kind {
 	case KindResume:
@@ -137,6 +143,8 @@ func (st *State) apply(r Record) {
 		s.actions[key] = Doing
 		if r.Phase == PhaseUndo {
 			s.undoing = true
+		} else {
+			s.Progress = Doing
 		}
 	case KindEnd:
 		s.actions[key] = Did
@@ -154,21 +162,66 @@ func (st *State) apply(r Record) {
 	case KindStepDone:
 		s.Progress, s.Ended = Did, r.Time
 		for _, id := range r.Closes {
+			if w, open := st.Windows[id]; open {
+				s.closed = append(s.closed, w)
+			}
 			st.close(id, r.Time)
 		}
 	case KindStepUndone:
-		s.Progress, s.Ended = Undone, r.Time
-		for id, w := range st.Windows {
-			if w.Step == r.Step {
-				st.close(id, r.Time)
-			}
-		}
+		st.undone(r.Step, s, r.Time)
 	case KindHold:
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
 	case KindDone:
 		st.Done = true
 	case KindBegin, KindViolation: // nothing moves
 	}
+}
+
+// undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those that it closed while an earlier step
+// still counts on them are open again. A run that was done is not done any more.
+func (st *State) undone(id string, s *StepState, at time.Time) {
+	s.Progress, s.Ended = Undone, at
+	st.Done = false
+	if st.Held != nil && st.Held.Step == id {
+		st.Held = nil
+	}
+	made := s.makes
+	s.makes = nil
+	for _, name := range made {
+		if !st.madeBySomeStep(name) {
+			delete(st.Facts, name)
+		}
+	}
+	for w, open := range st.Windows {
+		if open.Step == id {
+			st.close(w, at)
+		}
+	}
+	for _, w := range s.closed {
+		if w.Step != id && st.Step(w.Step).Touched() {
+			st.Windows[w.ID] = OpenWindow{Window: w.Window, Step: w.Step, Since: at}
+		}
+	}
+	s.closed = nil
+}
+
+func (st *State) madeBySomeStep(fact string) bool {
+	for _, s := range st.Steps {
+		if slices.Contains(s.makes, fact) {
+			return true
+		}
+	}
+	return false
+}
+
+// begun tells whether any step ever began.
+func (st *State) begun() bool {
+	for _, s := range st.Steps {
+		if s.Progress != Pending {
+			return true
+		}
+	}
+	return false
 }
 
 func (st *State) close(id string, at time.Time) {

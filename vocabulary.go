@@ -24,7 +24,7 @@ type Repeat = op.Repeat
 // The ways to repeat.
 const (
 	Safe       = op.Safe       // twice is the same as once
-	ProbeFirst = op.ProbeFirst // look first, every time; run unless the probe finds it done
+	ProbeFirst = op.ProbeFirst // look first, every time; run unless the probe finds it done, or cannot tell what became of it
 	Never      = op.Never      // run again only when the probe proves that it never took effect
 )
 

@@ -3,19 +3,22 @@ package evenkeel
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
-// watch checks every invariant that no open window suspends: before the first change and after every one. An undo is not watched: to stop
-// it half-way would keep what it takes back.
-func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) error {
+// watch checks every invariant that no open window suspends: before the first change of each life, after every change, and before a step closes
+// windows: what they suspended must hold again by then. An undo is not watched: to stop it half-way would keep what it takes back.
+func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool, closing ...string) error {
 	if phase == PhaseUndo {
 		return nil
 	}
 	e.mu.Lock()
 	skip := e.watched && !changed
 	suspended := map[string]bool{}
-	for _, w := range e.st.Windows {
-		suspended[w.Invariant] = true
+	for id, w := range e.st.Windows {
+		if !slices.Contains(closing, id) {
+			suspended[w.Invariant] = true
+		}
 	}
 	e.mu.Unlock()
 	e.alarms(s)
@@ -30,7 +33,10 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 		err := inv.Check(ctx, e.site("", nil))
 		var v *Violation
 		if errors.As(err, &v) {
-			v.Invariant = inv.ID
+			v = &Violation{Invariant: inv.ID, What: e.redact.String(v.What)}
+			e.mu.Lock()
+			e.watched = false // it must be seen to hold before anything else is changed
+			e.mu.Unlock()
 			if jerr := e.note(Record{Kind: KindViolation, Step: s.ID, Error: v.Error()}); jerr != nil {
 				return jerr
 			}

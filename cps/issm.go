@@ -65,6 +65,11 @@ func (m *ISSM) review() {
 	}
 	f.file = m.mongo.File
 	for _, rs := range m.mongo.Sets {
+		for _, member := range rs.Members {
+			if _, known := m.hosts.ByAlias(member.Host); !known {
+				f.add(Error, rs.Line, "CPS-007", "%s has a data member on %s, which Hosts.csv does not know: nobody can say in which half it is", rs.describe(), member.Host)
+			}
+		}
 		for n := 1; n <= 2; n++ {
 			if len(m.dataHosts(rs.Name, n)) == 0 {
 				f.add(Warning, rs.Line, "CPS-007", "%s has no data member in set %d", rs.describe(), n)

@@ -151,3 +151,12 @@ func TestReviewRefusesToPlan(t *testing.T) {
 	require.NoError(t, rb.Markdown(&md))
 	require.Contains(t, md.String(), "dd of=/var/tmp/cluster-upgrade-set-1.txt")
 }
+
+// TestUnknownMemberIsRefused: a data member that Hosts.csv does not know belongs to neither half, and the review would pass over it (CPS-007).
+func TestUnknownMemberIsRefused(t *testing.T) {
+	sets := strings.ReplaceAll(fixture(t, "mongoConfig-six-sets.cfg"), "MEMBER1=sessionmgr01:27717", "MEMBER1=sessionmgr09:27717")
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))
+	require.NoError(t, err)
+	_, err = cps.NewISSM(cps.ISSMConfig{ArchiveDir: "/a"}, guideHosts(t), mc)
+	require.ErrorContains(t, err, "sessionmgr09, which Hosts.csv does not know")
+}

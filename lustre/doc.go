@@ -10,4 +10,16 @@
 // A Lustre target (MGS, demo-MDT0000, demo-OST0001) is known in three places: as a resource of the cluster, whose parameter is the target's UUID;
 // as a file of the target store /var/lib/chroma/targets, named after the UUID in URL-safe base64; and, where it runs, in /proc/mounts. [Audit] compares the three,
 // because the guide's loop over the store hides a file that is missing (lustre:1098).
+//
+// # The upgrade of a pair
+//
+// [LoadPair] reads the backups of both servers of a pair, finds everything that would stop an upgrade in the middle, and touches no machine. [Pair.Runbook] is the
+// upgrade as an [evenkeel.Runbook]: node 1 is rebuilt while node 2 serves, all targets move to it, then node 2 is rebuilt, and the targets go where they belong
+// (WF-006, lustre:353-1760). It can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and taken back up to where a
+// system is erased.
+//
+// Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so before a target starts on node 1, the whole cluster of node 2 is
+// proven to have stopped, not to start at boot, and to have nothing mounted, read again immediately before. And the old cluster could shoot
+// node 1 while it is rebuilt: so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does, whether it has
+// restarted, and whether it has fenced anybody.
 package lustre

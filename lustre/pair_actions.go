@@ -1,8 +1,6 @@
 package lustre
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,6 +59,15 @@ func until(a evenkeel.Action, limit time.Duration, text string, check func(evenk
 	return within(limit, expect(a, text, check))
 }
 
+// guard marks what is read again whenever its step is taken up anew.
+func guard(a evenkeel.Action) evenkeel.Action {
+	a.Guard = true
+	return a
+}
+
+// guardAt is a guard on a host.
+func guardAt(host string, a evenkeel.Action) evenkeel.Action { return guard(at(host, a)) }
+
 // exited refuses an output that came with another exit status than 0.
 func exited(check func(evenkeel.Observed) error) func(evenkeel.Observed) error {
 	return func(o evenkeel.Observed) error {
@@ -69,6 +76,16 @@ func exited(check func(evenkeel.Observed) error) func(evenkeel.Observed) error {
 		}
 		return check(o)
 	}
+}
+
+// says wants the output to be one of the texts, exactly.
+func says(texts ...string) func(evenkeel.Observed) error {
+	return exited(func(o evenkeel.Observed) error {
+		if !slices.Contains(texts, o.Text()) {
+			return fmt.Errorf("it says %q, not %q", o.Text(), texts[0])
+		}
+		return nil
+	})
 }
 
 // contains wants a text in the output.
@@ -98,118 +115,6 @@ func exitProbe(text string, cmd sshexec.Cmd) evenkeel.Probe {
 		}
 		return evenkeel.Undecided, fmt.Errorf("exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 	}}
-}
-
-// readCIB reads what cibadmin --query printed.
-func readCIB(o evenkeel.Observed) (*pacemaker.CIB, error) {
-	if o.ExitCode != 0 {
-		return nil, fmt.Errorf("cibadmin: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
-	}
-	return pacemaker.ParseCIB(bytes.NewReader(o.Stdout))
-}
-
-var queryCIB = []string{"cibadmin", "--query"}
-
-// cibProbe is a probe that looks into the live CIB.
-func cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.Probe {
-	return evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...), Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		cib, err := readCIB(o)
-		switch {
-		case err != nil:
-			return evenkeel.Undecided, err
-		case done(cib):
-			return evenkeel.Done, nil
-		}
-		return evenkeel.Absent, nil
-	}}
-}
-
-// seeCIB looks into the live CIB.
-func seeCIB(id, title, text string, check func(*pacemaker.CIB) error) evenkeel.Action {
-	return expect(look(id, title, queryCIB...), text, func(o evenkeel.Observed) error {
-		cib, err := readCIB(o)
-		if err != nil {
-			return err
-		}
-		return check(cib)
-	})
-}
-
-// seeMounts looks at what is mounted.
-func seeMounts(id, title, text string, check func(mounted []string) error) evenkeel.Action {
-	return expect(look(id, title, "cat", "/proc/mounts"), text, exited(func(o evenkeel.Observed) error {
-		mounted, err := mountedTargets(o.Stdout)
-		if err != nil {
-			return err
-		}
-		return check(mounted)
-	}))
-}
-
-// mountedTargets are the mount points of Lustre targets in a /proc/mounts.
-func mountedTargets(raw []byte) ([]string, error) {
-	mounts, err := ParseMounts(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	var points []string
-	for _, m := range mounts.Lustre() {
-		points = append(points, m.MountPoint)
-	}
-	return points, nil
-}
-
-// noneMounted wants no target.
-func noneMounted(mounted []string) error {
-	if len(mounted) > 0 {
-		return evenkeel.NotYet(0, "still mounted: %s", strings.Join(mounted, ", "))
-	}
-	return nil
-}
-
-// allMounted wants every one of the targets.
-func allMounted(targets []PairTarget) func([]string) error {
-	return func(mounted []string) error {
-		var missing []string
-		for _, t := range targets {
-			if !slices.Contains(mounted, t.Mount) {
-				missing = append(missing, t.Resource+" on "+t.Mount)
-			}
-		}
-		if len(missing) > 0 {
-			return evenkeel.NotYet(0, "not mounted yet: %s", strings.Join(missing, ", "))
-		}
-		return nil
-	}
-}
-
-// readStatus reads what crm_mon printed. A cluster that is not up yet is "not yet" (H19).
-func readStatus(o evenkeel.Observed) (*pacemaker.Status, error) {
-	if o.ExitCode != 0 {
-		return nil, evenkeel.NotYet(0, "crm_mon: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
-	}
-	return pacemaker.ParseStatus(bytes.NewReader(o.Stdout))
-}
-
-var crmMon = []string{"crm_mon", "-1", "--as-xml"}
-
-// online wants nodes to be members of the cluster: the state counts, not the exit status of the start (H4).
-func online(nodes ...string) func(evenkeel.Observed) error {
-	return func(o evenkeel.Observed) error {
-		st, err := readStatus(o)
-		if err != nil {
-			return err
-		}
-		for _, name := range nodes {
-			if n, ok := st.Node(name); !ok || !n.Online {
-				return evenkeel.NotYet(0, "%s is not online yet", name)
-			}
-		}
-		if !st.DC.Present {
-			return evenkeel.NotYet(0, "the cluster has not elected a DC yet")
-		}
-		return nil
-	}
 }
 
 // operations turns the operations of a rebuild into actions, with a probe for those that need one.
@@ -252,5 +157,3 @@ func restoreActions(ops []backup.Operation, keep func(backup.Group) bool) []even
 	}
 	return actions
 }
-
-var errChanged = errors.New("the system is not as it was when the plan was made")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -18,7 +19,8 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	move, err2 := p.switchOver()
 	join, err3 := p.join()
 	balance, err4 := p.rebalance()
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	fencing, err5 := p.fencing()
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
 	rb := &evenkeel.Runbook{
@@ -28,14 +30,37 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()},
 		Steps: []evenkeel.Step{
 			p.preflight(), n1.backupStep(), n2.backupStep(),
-			p.evacuate(), p.holdFencing(),
-			n1.installStep("lustre:452", p.stillHeld()), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"), n1.lustreStep("lustre:585"), n1.haStep("lustre:800"),
+			p.evacuate(), p.leave(),
+			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
+			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),
 			cluster, move,
-			n2.installStep("lustre:1174", evenkeel.Action{}), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"), n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
-			join, balance, p.fencing(), p.finish(),
+			n2.shutDownStep("lustre:1174", seeStopped(n2.Name)...), n2.installStep("lustre:1175"), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
+			n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
+			join, balance, fencing, p.finish(),
 		},
 	}
+	limit(rb)
 	return rb, rb.Validate()
+}
+
+// limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may
+// have run; what follows tells.
+func limit(rb *evenkeel.Runbook) {
+	const installing, anything = 3 * time.Hour, 30 * time.Minute
+	for i := range rb.Steps {
+		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Undo} {
+			for j := range actions {
+				c := &actions[j].Cmd
+				switch {
+				case len(c.Argv) == 0, c.Effect == evenkeel.ReadOnly, c.Timeout != 0:
+				case c.Argv[0] == "yum":
+					c.Timeout = installing // modules are built meanwhile
+				default:
+					c.Timeout = anything
+				}
+			}
+		}
+	}
 }
 
 func (p *Pair) intro() string {
@@ -50,13 +75,19 @@ func (p *Pair) intro() string {
 			fmt.Fprintf(&b, "- %s\n", d)
 		}
 	}
+	if len(p.Notes) > 0 {
+		b.WriteString("\nTo be looked at, though nothing stops for it:\n\n")
+		for _, n := range p.Notes {
+			fmt.Fprintf(&b, "- %s\n", n)
+		}
+	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // mounts reads what is mounted on both nodes; a node that does not answer is returned as unseen.
 func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (on map[string][]string, unseen error) {
 	on = map[string][]string{}
-	for _, s := range []Server{p.Config.Node1, p.Config.Node2} {
+	for _, s := range p.servers() {
 		res, err := at.Run(ctx, s.Name, sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"))
 		if err == nil {
 			var points []string

@@ -3,6 +3,7 @@ package sshexec
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -40,13 +41,20 @@ func NewAudit(w io.Writer, secrets ...Secret) *Audit { return &Audit{out: w, sec
 // Runner is r with its commands logged under the host's name.
 func (a *Audit) Runner(host string, r Runner) Runner {
 	return RunnerFunc(func(ctx context.Context, cmd Cmd) (Result, error) {
-		rec, err := a.begin(host, cmd)
+		masked := cmd.masking(a.secrets)
+		rec, err := a.begin(host, masked)
 		if err != nil {
-			return Result{}, Failure(host, cmd, Result{}, err)
+			return Result{}, Failure(host, masked, Result{}, err)
 		}
-		res, runErr := r.Run(ctx, cmd)
-		if err := a.end(rec, cmd, res, runErr); err != nil && runErr == nil {
-			return res, Failure(host, cmd, res, err)
+		var res Result
+		var runErr error
+		if cmd.Validate() == nil {
+			res, runErr = r.Run(ctx, cmd)
+		} else {
+			runErr = Failure(host, masked, Result{}, masked.Validate())
+		}
+		if err := a.end(rec, masked, res, runErr); err != nil && runErr == nil {
+			return res, Failure(host, masked, res, err)
 		}
 		return res, runErr
 	})
@@ -58,7 +66,7 @@ func (a *Audit) begin(host string, cmd Cmd) (AuditRecord, error) {
 	a.id++
 	rec := AuditRecord{
 		Time: time.Now().UTC(), Event: "start", ID: a.id, Host: host, Effect: cmd.Effect,
-		Cmd: Redactor(a.secrets...).String(cmd.String()),
+		Cmd: cmd.String(),
 	}
 	return rec, a.write(rec)
 }
@@ -70,9 +78,22 @@ func (a *Audit) end(rec AuditRecord, cmd Cmd, res Result, err error) error {
 	rec.Event, rec.Millis, rec.Time = "end", now.Sub(rec.Time).Milliseconds(), now
 	rec.Outcome, rec.ExitCode, rec.Signal = &res.Outcome, res.ExitCode, res.Signal
 	if err != nil {
-		rec.Error = Redactor(append(a.secrets[:len(a.secrets):len(a.secrets)], cmd.Mask...)...).String(err.Error())
+		rec.Error = errorText(cmd, res, err)
 	}
 	return a.write(rec)
+}
+
+// errorText is the message of an error without the secrets that the command masks. The message is made anew out of the errors as they were captured: what the Runner masked is masked for good, and may have
+// left the end of a longer secret standing.
+func errorText(cmd Cmd, res Result, err error) string {
+	text := err.Error()
+	var ce *CommandError
+	if errors.As(err, &ce) {
+		again := *ce
+		again.Cmd, again.Stderr = cmd.String(), Redactor(cmd.secrets()...).String(string(res.Stderr))
+		text = again.Error()
+	}
+	return Redactor(cmd.secrets()...).String(text)
 }
 
 func (a *Audit) write(rec AuditRecord) error {

@@ -39,7 +39,11 @@ func (l *login) methods(ctx context.Context) (list []ssh.AuthMethod, done func()
 	signers := append([]ssh.Signer(nil), l.auth.Keys...)
 	for _, file := range l.auth.KeyFiles {
 		s, err := l.fromFile(file)
-		if err != nil {
+		var locked *ssh.PassphraseMissingError
+		switch {
+		case errors.As(err, &locked) && l.auth.Agent:
+			continue // the agent has it, or nobody
+		case err != nil:
 			return nil, done, err
 		}
 		signers = append(signers, s)

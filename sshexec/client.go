@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,9 @@ type Config struct {
 	Addr       string   // host:port to dial; Host at port 22 when empty
 	User       string   // who to log in as
 	Auth       Auth     // how to log in
-	KnownHosts []string // known_hosts files; when empty ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts. The check is strict
+	KnownHosts []string // known_hosts files; when empty ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
+	HostKeys   HostKeyPolicy
+	KeyAlias   string // name to look the host's key up by, in place of Addr and Host
 
 	// Jump is the machine through which to connect. The connection lives as long as the jump's.
 	Jump *Client
@@ -32,6 +35,7 @@ type Config struct {
 	KeepAlive       time.Duration // how often to ask whether the host is there; 15 s when zero, never when negative
 	KeepAliveMisses int           // how many questions may stay unanswered before the connection counts as lost; 3 when zero
 	MaxSessions     int           // how many commands run at a time on the connection, the others wait; 10, sshd's own limit, when zero
+	EndTime         time.Duration // how long it may take to end the processes of a command that was cancelled; 10 s when zero
 }
 
 // Errors of connecting and of connections.
@@ -49,6 +53,7 @@ type Client struct {
 	login *login
 	slots chan struct{} // one for each session that the host has open
 	turn  chan struct{} // held while connecting
+	owned *Client       // the jump host's, when it was made for this one
 
 	mu     sync.Mutex
 	conn   *connection
@@ -77,6 +82,7 @@ func NewClient(cfg Config) (*Client, error) {
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 15*time.Second)
 	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 15*time.Second)
 	cfg.KeepAliveMisses = cmp.Or(cfg.KeepAliveMisses, 3)
+	cfg.EndTime = cmp.Or(cfg.EndTime, 10*time.Second)
 	cfg.MaxSessions = cmp.Or(max(cfg.MaxSessions, 0), 10)
 	return &Client{
 		cfg: cfg, login: &login{auth: cfg.Auth},
@@ -106,11 +112,13 @@ func (c *Client) Close() error {
 	c.closed = true
 	conn := c.conn
 	c.mu.Unlock()
-	if conn == nil {
-		return nil
+	if conn != nil {
+		_ = conn.ssh.Close() // an error says only that the host was quicker
+		<-conn.done
 	}
-	_ = conn.ssh.Close() // an error says only that the host was quicker
-	<-conn.done
+	if c.owned != nil {
+		return c.owned.Close()
+	}
 	return nil
 }
 
@@ -167,7 +175,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeoutCause(parent, c.cfg.ConnectTimeout,
 		fmt.Errorf("%w: no answer within %s", ErrUnreachable, c.cfg.ConnectTimeout))
 	defer cancel()
-	keys, err := readHostKeys(c.cfg.KnownHosts, c.names())
+	keys, err := readHostKeys(c.cfg.HostKeys, c.cfg.KnownHosts, c.names())
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +216,9 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 
 // names are those under which known_hosts may have the machine: what is dialled first.
 func (c *Client) names() []string {
+	if c.cfg.KeyAlias != "" {
+		return []string{net.JoinHostPort(c.cfg.KeyAlias, "22")}
+	}
 	host := strings.Trim(c.cfg.Host, "[]")
 	_, port, _ := net.SplitHostPort(c.cfg.Addr)
 	return slices.Compact([]string{c.cfg.Addr, net.JoinHostPort(host, port), net.JoinHostPort(host, "22")})
@@ -227,12 +238,17 @@ func (c *Client) dialRaw(ctx context.Context) (net.Conn, error) {
 
 // classify names what a failed handshake means. x/crypto has no typed error for a refused login; its text is looked at here and nowhere else.
 func (c *Client) classify(ctx context.Context, err error) error {
-	var key *HostKeyError
+	var (
+		key  *HostKeyError
+		file *os.PathError
+	)
 	switch {
 	case ctx.Err() != nil:
 		return contextCause(ctx)
 	case errors.As(err, &key):
 		return key
+	case errors.As(err, &file):
+		return err
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		c.login.forgetPassword()
 		return fmt.Errorf("%w: %w", ErrAuth, err)

@@ -47,6 +47,12 @@ type Cmd struct {
 	Timeout time.Duration // bound on the whole command; none when zero
 	Stdout  io.Writer     // where to stream the standard output; it is captured in Result.Stdout when nil
 	Mask    []Secret      // values that must not stand in anything shown of this command or its output
+	Sudo    *Sudo         // run as another user; as the login user when nil
+
+	// Lines is shown every line of both outputs as it comes, one at a time. It must not block: the command waits for it.
+	Lines func(Line)
+	// Plain strips the sequences for terminals from all of the output, as StripControl does.
+	Plain bool
 }
 
 // Command is a Cmd of the given effect.
@@ -75,11 +81,18 @@ func (c Cmd) Validate() error {
 	case c.Effect < ReadOnly || c.Effect > Disruptive:
 		return fmt.Errorf("cannot run %s: %w", c, ErrNoEffect)
 	}
-	for _, text := range slices.Concat(c.Argv, c.Env, []string{c.Dir}) {
+	texts := slices.Concat(c.Argv, c.Env, []string{c.Dir})
+	if c.Sudo != nil {
+		texts = append(texts, c.Sudo.User)
+		if strings.ContainsAny(c.Sudo.Password.Reveal(), "\n\x00") {
+			return fmt.Errorf("cannot run %s: %w", c, errSudoPassword)
+		}
+	}
+	for _, text := range texts {
 		if strings.ContainsRune(text, 0) {
 			return fmt.Errorf("cannot run %s: %w", c, ErrNUL)
 		}
-		for _, s := range c.Mask {
+		for _, s := range c.stated() {
 			if s != "" && strings.Contains(text, s.Reveal()) {
 				return fmt.Errorf("cannot run %s: %w", c, ErrSecretArg)
 			}
@@ -99,11 +112,25 @@ func (c Cmd) Validate() error {
 	return nil
 }
 
+// stated are the values that are named as secrets.
+func (c Cmd) stated() []Secret {
+	if c.Sudo == nil || c.Sudo.Password == "" {
+		return c.Mask
+	}
+	return append(c.Mask[:len(c.Mask):len(c.Mask)], c.Sudo.Password)
+}
+
 // String is the command as one would type it into a shell, with secrets masked.
 func (c Cmd) String() string {
 	var b strings.Builder
 	if c.Dir != "" {
 		b.WriteString("cd " + shellescape.Quote(c.Dir) + " && ")
+	}
+	if c.Sudo != nil {
+		b.WriteString("sudo ")
+		if c.Sudo.User != "" {
+			b.WriteString("-u " + shellescape.Quote(c.Sudo.User) + " ")
+		}
 	}
 	for _, e := range c.Env {
 		name, value, _ := strings.Cut(e, "=")
@@ -113,7 +140,7 @@ func (c Cmd) String() string {
 	if d := c.Stdin.String(); d != "" {
 		b.WriteString("  < " + d)
 	}
-	return Redactor(c.Mask...).String(b.String())
+	return Redactor(c.secrets()...).String(b.String())
 }
 
 // Expand is the command with every text in it replaced by what f makes of it; a runbook fills in what earlier steps found out.

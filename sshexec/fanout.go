@@ -22,9 +22,10 @@ const DefaultLimit = 50
 
 // FanOptions say how a fan-out goes about its work.
 type FanOptions struct {
-	Limit    int              // how many commands run at a time; DefaultLimit when zero or less
-	Policy   Policy           // what a failure does to the commands that were not started yet
-	OnResult func(HostResult) // gets each result as it comes, one at a time, those that were not started last; may be nil
+	Limit    int                // how many commands run at a time; DefaultLimit when zero or less
+	Policy   Policy             // what a failure does to the commands that were not started yet
+	OnResult func(HostResult)   // gets each result as it comes, one at a time, those that were not started last; may be nil
+	OnLine   func(string, Line) // gets every line of output with its host's name as it comes, one at a time; may be nil
 }
 
 // HostResult is what became of the command on one host. A host that was not reached because another one failed, or because the context ended, has an
@@ -46,7 +47,7 @@ type Job struct {
 var (
 	ErrNotReached    = errors.New("the fan-out ended before this command was started")
 	ErrDuplicateHost = errors.New("a host is named twice, and would run the command twice")
-	ErrShared        = errors.New("one stream or writer cannot serve many hosts; use Text or FileInput, and leave Stdout nil")
+	ErrShared        = errors.New("one stream, writer or observer cannot serve many hosts; use Text or FileInput, and FanOptions.OnLine")
 )
 
 // FanError is what a fan-out returns when not every command exited with status 0. It unwraps to the hosts' own errors, those of hosts that were not reached left out.
@@ -64,7 +65,7 @@ func (e *FanError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d commands failed", len(e.Failed), e.Total)
 	if e.NotReached > 0 {
-		fmt.Fprintf(&b, ", %d were not started", e.NotReached)
+		fmt.Fprintf(&b, ", %d not started", e.NotReached)
 	}
 	if e.Cause != nil {
 		b.WriteString(": " + e.Cause.Error())
@@ -99,9 +100,10 @@ func (e *FanError) Unwrap() []error {
 func Each(ctx context.Context, hosts []string, runner func(host string) (Runner, error), cmd Cmd, opt FanOptions) ([]HostResult, error) {
 	seen := make(map[string]bool, len(hosts))
 	jobs := make([]Job, len(hosts))
+	var refusal error
 	for i, host := range hosts {
 		if seen[host] {
-			return notReached(ctx, jobs, hosts), fmt.Errorf("cannot run %s on %s: %w", cmd, host, ErrDuplicateHost)
+			refusal = fmt.Errorf("cannot run %s on %s: %w", cmd, host, ErrDuplicateHost)
 		}
 		seen[host] = true
 		jobs[i] = Job{Host: host, Cmd: cmd, Runner: RunnerFunc(func(ctx context.Context, cmd Cmd) (Result, error) {
@@ -112,52 +114,42 @@ func Each(ctx context.Context, hosts []string, runner func(host string) (Runner,
 			return r.Run(ctx, cmd)
 		})}
 	}
-	if len(hosts) > 1 && (cmd.Stdout != nil || cmd.Stdin.stream != nil) {
-		return notReached(ctx, jobs, hosts), fmt.Errorf("cannot run %s on %d hosts: %w", cmd, len(hosts), ErrShared)
+	if len(hosts) > 1 && (cmd.Stdout != nil || cmd.Lines != nil || cmd.Stdin.stream != nil) {
+		refusal = fmt.Errorf("cannot run %s on %d hosts: %w", cmd, len(hosts), ErrShared)
+	}
+	if refusal != nil {
+		return allUnreached(ctx, jobs), refusal
 	}
 	return Parallel(ctx, jobs, opt)
-}
-
-// notReached is the result of a fan-out that was refused as a whole.
-func notReached(ctx context.Context, jobs []Job, hosts []string) []HostResult {
-	f := fan{ctx: ctx, jobs: jobs, results: make([]HostResult, len(hosts))}
-	for i, host := range hosts {
-		f.jobs[i].Host = host
-		f.results[i] = f.unreached(i)
-	}
-	return f.results
 }
 
 // Parallel runs several commands at the same time, as in several terminals: Each for commands that differ, or that run on the same host. Every command is checked before the first one is
 // started. Results and error are those of Each.
 func Parallel(ctx context.Context, jobs []Job, opt FanOptions) ([]HostResult, error) {
-	f := &fan{ctx: ctx, jobs: jobs, opt: opt, results: make([]HostResult, len(jobs)), done: make([]bool, len(jobs))}
 	for _, job := range jobs {
 		if err := job.Cmd.Validate(); err != nil {
-			for i := range jobs {
-				f.results[i] = f.unreached(i)
-			}
-			return f.results, err
+			return allUnreached(ctx, jobs), err
 		}
 	}
 	limit := opt.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
+	f := &fan{jobs: jobs, opt: opt, results: make([]HostResult, len(jobs)), done: make([]bool, len(jobs))}
 	var workers sync.WaitGroup
 	for range min(limit, len(jobs)) {
-		workers.Go(f.work)
+		workers.Go(func() { f.work(ctx) })
 	}
 	workers.Wait()
-	return f.results, f.finish()
+	return f.results, f.finish(ctx)
 }
 
 // fan is a fan-out under way.
 type fan struct {
-	ctx     context.Context //nolint:containedctx // the fan lives no longer than the call of Parallel
 	jobs    []Job
 	opt     FanOptions
 	results []HostResult
+	lines   sync.Mutex // held while OnLine runs
 
 	mu      sync.Mutex
 	next    int    // the first job that nobody took
@@ -166,22 +158,39 @@ type fan struct {
 }
 
 // work runs one job after another until there are no more.
-func (f *fan) work() {
+func (f *fan) work(ctx context.Context) {
 	for {
-		i, ok := f.take()
+		i, ok := f.take(ctx)
 		if !ok {
 			return
 		}
 		job := f.jobs[i]
-		res, err := job.Runner.Run(f.ctx, job.Cmd)
+		res, err := job.Runner.Run(ctx, f.observed(job))
 		f.report(i, HostResult{Host: job.Host, Result: res, Err: err})
 	}
 }
 
-func (f *fan) take() (int, bool) {
+// observed is the command with its lines going to OnLine, after an observer of its own.
+func (f *fan) observed(job Job) Cmd {
+	cmd, own := job.Cmd, job.Cmd.Lines
+	if f.opt.OnLine == nil {
+		return cmd
+	}
+	cmd.Lines = func(l Line) {
+		if own != nil {
+			own(l)
+		}
+		f.lines.Lock()
+		defer f.lines.Unlock()
+		f.opt.OnLine(job.Host, l)
+	}
+	return cmd
+}
+
+func (f *fan) take(ctx context.Context) (int, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stopped || f.next == len(f.jobs) || f.ctx.Err() != nil {
+	if f.stopped || f.next == len(f.jobs) || ctx.Err() != nil {
 		return 0, false
 	}
 	f.next++
@@ -202,33 +211,41 @@ func (f *fan) report(i int, r HostResult) {
 }
 
 // finish fills in what was not started and sums up.
-func (f *fan) finish() error {
+func (f *fan) finish(ctx context.Context) error {
 	sum := &FanError{Total: len(f.jobs)}
-	for i := range f.jobs {
+	for i, job := range f.jobs {
 		switch {
 		case !f.done[i]:
 			sum.NotReached++
-			f.report(i, f.unreached(i))
+			f.report(i, unreached(ctx, job))
 		case f.results[i].Err != nil:
 			sum.Failed = append(sum.Failed, f.results[i])
 		}
 	}
-	if sum.NotReached > 0 && f.ctx.Err() != nil {
-		sum.Cause = contextCause(f.ctx)
-	}
 	if len(sum.Failed) == 0 && sum.NotReached == 0 {
 		return nil
+	}
+	if sum.NotReached > 0 {
+		sum.Cause = contextCause(ctx)
 	}
 	return sum
 }
 
-func (f *fan) unreached(i int) HostResult {
+func unreached(ctx context.Context, job Job) HostResult {
 	cause := ErrNotReached
-	if f.ctx.Err() != nil {
-		cause = fmt.Errorf("%w: %w", ErrNotReached, contextCause(f.ctx))
+	if ctx.Err() != nil {
+		cause = fmt.Errorf("%w: %w", ErrNotReached, contextCause(ctx))
 	}
-	job := f.jobs[i]
 	return HostResult{Host: job.Host, Err: Failure(job.Host, job.Cmd, Result{}, cause)}
+}
+
+// allUnreached is the result of a fan-out that was refused as a whole.
+func allUnreached(ctx context.Context, jobs []Job) []HostResult {
+	results := make([]HostResult, len(jobs))
+	for i, job := range jobs {
+		results[i] = unreached(ctx, job)
+	}
+	return results
 }
 
 // OnceRunner is a Runner that connects for every command and closes the connection after it: for a fan-out over more hosts than one wants to keep connections to.

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,7 +27,7 @@ func TestUploadAndDownload(t *testing.T) {
 			r, dir := open(t), t.TempDir()
 			data := make([]byte, 3<<20)
 			_, _ = rand.NewChaCha8([32]byte{}).Read(data)
-			for _, remote := range []string{"plain", "it's a $file", "-x", "naïve"} {
+			for _, remote := range []string{"plain", "it's a $file", "-x", "naïve", "new\nline", `back\slash\n`, "a\rb", "\xff"} {
 				path := filepath.Join(dir, remote)
 				require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
 				require.NoError(t, sshexec.Upload(t.Context(), r, bytes.NewReader(data), path, 0o640))
@@ -44,8 +46,29 @@ func TestUploadAndDownload(t *testing.T) {
 			}
 			require.NoError(t, sshexec.UploadFile(t.Context(), r, filepath.Join(dir, "back"), filepath.Join(dir, "copy"), 0o600))
 			requireNoLeftovers(t, dir)
+			for _, mode := range []fs.FileMode{0o4755, 0o640, 0o1600} {
+				info := keepMode(t, r, dir, mode)
+				require.Equal(t, info[0].Mode(), info[1].Mode())
+				require.Equal(t, info[0].Mode(), info[2].Mode())
+			}
 		})
 	}
+}
+
+// keepMode uploads and downloads a file of the given mode, as chmod counts it, with KeepMode.
+func keepMode(t *testing.T, r sshexec.Runner, dir string, mode fs.FileMode) (infos [3]fs.FileInfo) {
+	t.Helper()
+	names := [3]string{filepath.Join(dir, "original"), filepath.Join(dir, "up"), filepath.Join(dir, "down")}
+	require.NoError(t, os.WriteFile(names[0], []byte("x"), 0o600))
+	require.NoError(t, exec.CommandContext(t.Context(), "chmod", strconv.FormatUint(uint64(mode), 8), names[0]).Run())
+	require.NoError(t, sshexec.UploadFile(t.Context(), r, names[0], names[1], sshexec.KeepMode))
+	require.NoError(t, sshexec.DownloadFile(t.Context(), r, names[1], names[2], sshexec.KeepMode))
+	for i, n := range names {
+		var err error
+		infos[i], err = os.Stat(n)
+		require.NoError(t, err)
+	}
+	return infos
 }
 
 func requireNoLeftovers(t *testing.T, dir string) {
@@ -108,7 +131,7 @@ func TestUploadFailures(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left)
 	})
-	for _, path := range []string{"", "relative", "/tmp/", "/tmp/a\nb", `/tmp/a\b`} {
+	for _, path := range []string{"", "relative", "/tmp/", "/tmp/a\x00b"} {
 		require.Error(t, sshexec.Upload(t.Context(), sshexec.Local{}, strings.NewReader("x"), path, 0o600), path)
 	}
 }

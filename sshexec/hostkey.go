@@ -1,6 +1,7 @@
 package sshexec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,26 @@ import (
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
+
+// HostKeyPolicy says which keys of a machine are accepted. The zero value is Strict, and there is none that accepts a changed key.
+type HostKeyPolicy struct {
+	chosen  bool
+	newInto string // file to write new keys to
+	pin     bool   // accept none but these
+	pinned  []ssh.PublicKey
+}
+
+// Strict accepts the keys that a known_hosts file has, and no others.
+func Strict() HostKeyPolicy { return HostKeyPolicy{chosen: true} }
+
+// AcceptNew accepts the keys of known_hosts files, and the key of a machine that none of them knows: whoever answers then for the first time is believed. The key is
+// added to the file, which is made when it is not there, under the name that was dialled.
+func AcceptNew(file string) HostKeyPolicy { return HostKeyPolicy{chosen: true, newInto: file} }
+
+// Pinned accepts the given keys and no others; no known_hosts file is read.
+func Pinned(keys ...ssh.PublicKey) HostKeyPolicy {
+	return HostKeyPolicy{chosen: true, pin: true, pinned: keys}
+}
 
 // What is wrong with the key that a machine showed. There is no option to go on: a person adds or removes a line of known_hosts.
 var (
@@ -42,16 +63,29 @@ func (e *HostKeyError) Unwrap() error { return e.Err }
 // hostKeys is the strict check of host keys for one connection. It is made anew for each, because known_hosts changes under a long run: a rebuilt
 // node gets the keys of its backup back (lustre:140).
 type hostKeys struct {
-	name string // host:port to look up
-	db   *knownhosts.HostKeyDB
+	policy HostKeyPolicy
+	name   string // host:port to look up
+	files  []string
+	db     *knownhosts.HostKeyDB // nil when the keys are pinned
 }
 
 // readHostKeys reads the files; of several names of the host the first one counts that a file knows.
-func readHostKeys(files, names []string) (*hostKeys, error) {
+func readHostKeys(policy HostKeyPolicy, files, names []string) (*hostKeys, error) {
+	if policy.pin {
+		return &hostKeys{policy: policy, name: names[0]}, nil
+	}
 	if len(files) == 0 {
 		files = defaultKnownHosts()
 	}
-	if len(files) == 0 {
+	if into := policy.newInto; into != "" && !slices.Contains(files, into) {
+		files = append(files[:len(files):len(files)], into)
+	}
+	if policy.newInto != "" {
+		files = slices.DeleteFunc(slices.Clone(files), func(f string) bool {
+			_, err := os.Stat(f)
+			return errors.Is(err, os.ErrNotExist)
+		})
+	} else if len(files) == 0 {
 		return nil, fmt.Errorf("there is no known_hosts file: %w", ErrHostKeyUnknown)
 	}
 	db, err := knownhosts.NewDB(files...)
@@ -60,10 +94,10 @@ func readHostKeys(files, names []string) (*hostKeys, error) {
 	}
 	for _, name := range names {
 		if len(db.HostKeys(name)) > 0 {
-			return &hostKeys{name, db}, nil
+			return &hostKeys{policy, name, files, db}, nil
 		}
 	}
-	return &hostKeys{names[0], db}, nil
+	return &hostKeys{policy, names[0], files, db}, nil
 }
 
 // defaultKnownHosts are the files that OpenSSH reads, those of them that exist.
@@ -81,7 +115,16 @@ func defaultKnownHosts() []string {
 // algorithms asks the host for a key of a known type first; else a host with several keys shows one that no file has, and looks like an impostor.
 // The other types follow, so that a host that lost its known key is reported as changed and not as a failed negotiation.
 func (k *hostKeys) algorithms() []string {
-	known := k.db.HostKeyAlgorithms(k.name)
+	var known []string
+	if k.db != nil {
+		known = k.db.HostKeyAlgorithms(k.name)
+	}
+	for _, key := range k.policy.pinned {
+		if key.Type() == ssh.KeyAlgoRSA {
+			known = append(known, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+		}
+		known = append(known, key.Type())
+	}
 	for _, a := range append(ssh.SupportedAlgorithms().HostKeys, ssh.KeyAlgoRSA) {
 		if !slices.Contains(known, a) {
 			known = append(known, a)
@@ -91,6 +134,53 @@ func (k *hostKeys) algorithms() []string {
 }
 
 func (k *hostKeys) check(_ string, remote net.Addr, key ssh.PublicKey) error {
+	if k.policy.pin {
+		return k.checkPinned(key)
+	}
+	err := k.lookUp(remote, key)
+	if k.policy.newInto == "" || !errors.Is(err, ErrHostKeyUnknown) {
+		return err
+	}
+	return k.accept(remote, key)
+}
+
+func (k *hostKeys) checkPinned(key ssh.PublicKey) error {
+	refused := &HostKeyError{Name: knownhosts.Normalize(k.name), Offered: describeKey(key), Err: ErrHostKeyChanged}
+	for _, pinned := range k.policy.pinned {
+		if bytes.Equal(pinned.Marshal(), key.Marshal()) {
+			return nil
+		}
+		refused.Known = append(refused.Known, "pinned "+describeKey(pinned))
+	}
+	return refused
+}
+
+// accept writes down the key of a machine that is not known. Under the file's lock it looks again: another connection may have been first, perhaps with another key.
+func (k *hostKeys) accept(remote net.Addr, key ssh.PublicKey) error {
+	err := appendLocked(k.policy.newInto, func() (string, error) {
+		files := k.files
+		if !slices.Contains(files, k.policy.newInto) {
+			files = append(files[:len(files):len(files)], k.policy.newInto)
+		}
+		db, err := knownhosts.NewDB(files...)
+		if err != nil {
+			return "", err
+		}
+		k.db = db
+		if err := k.lookUp(remote, key); !errors.Is(err, ErrHostKeyUnknown) {
+			return "", err
+		}
+		return xknownhosts.Line([]string{knownhosts.Normalize(k.name)}, key) + "\n", nil
+	})
+	var refused *HostKeyError
+	if err != nil && !errors.As(err, &refused) {
+		return fmt.Errorf("cannot write the new host key down: %w", err)
+	}
+	return err
+}
+
+// lookUp asks the known_hosts files.
+func (k *hostKeys) lookUp(remote net.Addr, key ssh.PublicKey) error {
 	err := k.db.HostKeyCallback()(k.name, remote, key)
 	if err == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,22 +19,22 @@ type Local struct{}
 
 var _ Runner = Local{}
 
-// Run runs the command. When ctx ends, the command and its children get SIGTERM, then SIGKILL.
+// Run runs the command. When ctx ends, the command's process group gets SIGTERM, then SIGKILL; Result.Ending says what came of it.
 func (l Local) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	res, err := l.run(ctx, cmd)
 	return res, Failure("", cmd, res, err)
 }
 
-func (Local) run(ctx context.Context, cmd Cmd) (Result, error) {
+func (l Local) run(parent context.Context, cmd Cmd) (Result, error) {
 	if err := cmd.Validate(); err != nil {
 		return Result{}, err
 	}
-	ctx, cancel := commandContext(ctx, cmd)
+	ctx, cancel := commandContext(parent, cmd)
 	defer cancel(nil)
 	if ctx.Err() != nil {
 		return Result{}, contextCause(ctx)
 	}
-	if cmd.Dir != "" {
+	if cmd.Dir != "" && cmd.Sudo == nil {
 		if _, err := os.Stat(cmd.Dir); err != nil {
 			return Result{}, fmt.Errorf("cannot enter the working directory: %w", err)
 		}
@@ -42,26 +43,52 @@ func (Local) run(ctx context.Context, cmd Cmd) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot open the command's input: %w", err)
 	}
+	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv}
+	var sudo *sudoDialogue
+	endGroup := (*process).endGroup
+	if cmd.Sudo != nil {
+		sudo = newSudoDialogue(*cmd.Sudo)
+		line.Mark = newMark()
+		line, in = sudo.line(line), sudo.stdin(in)
+		defer sudo.watch(cancel)()
+		endGroup = func(p *process, out *outputs) Ending { return l.endSudo(parent, p, out, cmd, line.Mark) }
+	}
 	start := time.Now()
-	p, err := startProcess(cmd)
+	p, err := startProcess(line)
 	if err != nil {
 		_ = in.Close()
-		return notStarted(err)
+		return sudo.verdict(notStarted(err))
 	}
 	defer p.closePipes()
 	go func() {
-		defer func() {
-			_ = in.Close()
-			_ = p.stdin.Close()
-		}()
+		defer func() { _ = p.stdin.Close() }()
 		if err := feed(p.stdin, in); err != nil {
 			cancel(err)
 		}
 	}()
-	res, err := p.wait(ctx, cmd)
-	res.Elapsed = time.Since(start)
+	defer func() { _ = in.Close() }()
+	stderr := io.Reader(p.stderr)
+	if sudo != nil {
+		stderr = sudo.stderr(stderr)
+	}
+	res, err := p.wait(ctx, collect(cmd, p.stdout, stderr), endGroup)
+	res, err = sudo.verdict(res, err)
+	if res.Outcome != NotStarted {
+		res.Elapsed = time.Since(start)
+	}
 	return res, err
 }
+
+// endSudo ends the group of a command that belongs to another user: as that user.
+func (l Local) endSudo(parent context.Context, p *process, out *outputs, cmd Cmd, mark string) Ending {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), localEndTime)
+	defer cancel()
+	found, err := l.Run(ctx, endCommand(cmd, mark))
+	return endingOf(found, err, out.waitAtMost(p.exited, killGrace))
+}
+
+// localEndTime bounds the end of a command that was run with sudo and cancelled.
+const localEndTime = 10 * time.Second
 
 // notStarted gives a program that cannot be started the exit status that a shell gives it.
 func notStarted(err error) (Result, error) {
@@ -85,11 +112,11 @@ type process struct {
 	end                   Result // to be read after exited
 }
 
-func startProcess(cmd Cmd) (*process, error) {
+func startProcess(l execline.Line) (*process, error) {
 	//nolint:noctx // the context ends the whole process group, which exec.CommandContext would not
-	p := &process{cmd: exec.Command(cmd.Argv[0], cmd.Argv[1:]...), exited: make(chan struct{})}
-	p.cmd.Dir = cmd.Dir
-	p.cmd.Env = append(append(os.Environ(), execline.Locale), cmd.Env...)
+	p := &process{cmd: exec.Command(l.Argv[0], l.Argv[1:]...), exited: make(chan struct{})}
+	p.cmd.Dir = l.Dir
+	p.cmd.Env = append(append(os.Environ(), execline.Locale), l.Env...)
 	ownGroup(p.cmd)
 	var theirs []*os.File
 	defer func() {
@@ -138,16 +165,14 @@ func (p *process) closePipes() {
 	}
 }
 
-func (p *process) wait(ctx context.Context, cmd Cmd) (Result, error) {
-	out := collect(cmd, p.stdout, p.stderr)
-	var cause error
+func (p *process) wait(ctx context.Context, out *outputs, endGroup func(*process, *outputs) Ending) (Result, error) {
+	var (
+		cause  error
+		ending Ending
+	)
 	if !out.wait(p.exited, ctx.Done()) {
-		cause = contextCause(ctx)
-		terminateGroup(p.cmd)
-		if !out.waitAtMost(p.exited, termGrace) {
-			killGroup(p.cmd)
-			out.waitAtMost(p.exited, killGrace)
-		}
+		ending = endGroup(p, out)
+		cause = cancelled(contextCause(ctx), ending)
 	}
 	res := Result{Outcome: Unknown} // a process that even SIGKILL does not end waits for a device
 	select {
@@ -155,11 +180,33 @@ func (p *process) wait(ctx context.Context, cmd Cmd) (Result, error) {
 		res = p.end
 	default:
 	}
+	res.Ending = ending
 	if err := out.finish(&res); cause == nil {
 		cause = err
 	}
 	return res, cause
 }
+
+// endGroup ends the process group of a command that belongs to this user.
+func (p *process) endGroup(out *outputs) Ending {
+	terminateGroup(p.cmd)
+	out.waitAtMost(p.exited, termGrace)
+	for tries := killGrace / pollTime; groupAlive(p.cmd); tries-- {
+		if tries == 0 {
+			return GroupAlive
+		}
+		killGroup(p.cmd)
+		time.Sleep(pollTime)
+	}
+	<-p.exited
+	if !seesGroups {
+		return GroupUnknown
+	}
+	return GroupEnded
+}
+
+// pollTime is the pause between two looks at what has no signal of its own.
+const pollTime = 50 * time.Millisecond
 
 // endOf reads how a process ended out of what Wait returned.
 func endOf(err error) Result {

@@ -50,8 +50,22 @@ type outputs struct {
 	done           chan struct{} // closed when both streams have ended
 }
 
-func collect(cmd Cmd, stdout, stderr io.Reader) *outputs {
+// newOutputs takes the output as the command wants it.
+func newOutputs(cmd Cmd) *outputs {
 	o := &outputs{stdout: newSink(cmd.Stdout), stderr: newSink(nil), done: make(chan struct{})}
+	if cmd.Plain {
+		o.stdout.plain, o.stderr.plain = &controlStripper{}, &controlStripper{}
+	}
+	if cmd.Lines != nil {
+		to := &observer{to: cmd.Lines, hide: Redactor(cmd.secrets()...)}
+		o.stdout.lines, o.stderr.lines = &lineSplitter{stream: StdoutStream, to: to}, &lineSplitter{stream: StderrStream, to: to}
+	}
+	return o
+}
+
+// collect reads the output until it ends.
+func collect(cmd Cmd, stdout, stderr io.Reader) *outputs {
+	o := newOutputs(cmd)
 	both := make(chan struct{}, 2)
 	for s, r := range map[*sink]io.Reader{o.stdout: stdout, o.stderr: stderr} {
 		go func() {
@@ -99,7 +113,7 @@ func (o *outputs) waitAtMost(exited <-chan struct{}, limit time.Duration) bool {
 	return o.wait(exited, ctx.Done())
 }
 
-// finish fills in what was captured. From then on nothing more is written to the caller's Stdout.
+// finish fills in what was captured. From then on nothing more is given to the caller's Stdout and Lines.
 func (o *outputs) finish(res *Result) error {
 	outErr, errErr := o.stdout.close(), o.stderr.close()
 	if outErr == nil {
@@ -108,15 +122,19 @@ func (o *outputs) finish(res *Result) error {
 	if errErr == nil {
 		res.Stderr, res.Truncated = o.stderr.kept.Bytes(), res.Truncated || o.stderr.cut
 	}
-	if outErr != nil {
-		return outErr
+	for _, err := range []error{outErr, errErr} {
+		if err != nil {
+			return err
+		}
 	}
 	return o.stdout.failed
 }
 
 // sink takes one stream to its end, whatever happens to the writer behind it: a stream that nobody reads would stop the command.
 type sink struct {
-	to      io.Writer // nil: keep
+	to      io.Writer        // nil: keep
+	plain   *controlStripper // nil: as it comes
+	lines   *lineSplitter    // nil: no observer
 	turn    chan struct{}
 	closed  bool
 	kept    bytes.Buffer
@@ -159,8 +177,17 @@ func (s *sink) readFrom(r io.Reader) {
 func (s *sink) take(p []byte) {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
+	if s.closed {
+		return
+	}
+	if s.plain != nil {
+		p = s.plain.strip(p)
+	}
+	if s.lines != nil {
+		s.lines.write(p)
+	}
 	switch {
-	case s.closed || s.failed != nil:
+	case s.failed != nil || len(p) == 0:
 	case s.to != nil:
 		if _, err := s.to.Write(p); err != nil {
 			s.failed = fmt.Errorf("cannot write the output on: %w", err)
@@ -175,16 +202,25 @@ func (s *sink) take(p []byte) {
 	}
 }
 
-// errStuckWriter is what a command ends with whose Stdout writer does not come back.
-var errStuckWriter = errors.New("the writer of the output hangs")
+// errStuckWriter is what a command ends with whose Stdout or Lines does not come back.
+var errStuckWriter = errors.New("what takes the output hangs")
 
+// close lets nothing more through. A consumer that hangs is left behind; it is closed off when it comes back.
 func (s *sink) close() error {
+	closed := make(chan struct{})
+	go func() {
+		s.turn <- struct{}{}
+		if !s.closed && s.lines != nil {
+			s.lines.end()
+		}
+		s.closed = true
+		<-s.turn
+		close(closed)
+	}()
 	patience := time.NewTimer(killGrace)
 	defer patience.Stop()
 	select {
-	case s.turn <- struct{}{}:
-		s.closed = true
-		<-s.turn
+	case <-closed:
 		return nil
 	case <-patience.C:
 		return errStuckWriter

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -65,7 +66,7 @@ func (r *Recorder) Run(ctx context.Context, cmd Cmd) (Result, error) {
 }
 
 func (r *Recorder) write(x *exchange) error {
-	text := x.format(Redactor(append(r.secrets[:len(r.secrets):len(r.secrets)], x.cmd.Mask...)...).String)
+	text := x.format(Redactor(append(r.secrets[:len(r.secrets):len(r.secrets)], x.cmd.secrets()...)...).String)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.started {
@@ -133,6 +134,7 @@ func (r *Replay) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	if x.cause != nil {
 		cause = x.cause
 	}
+	x.showLines(cmd)
 	if cmd.Stdout != nil && len(x.stream) > 0 {
 		if _, err := cmd.Stdout.Write(x.stream); err != nil {
 			cause = fmt.Errorf("cannot write the output on: %w", err)
@@ -141,8 +143,23 @@ func (r *Replay) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	return x.result, Failure(r.host, cmd, x.result, cause)
 }
 
+// showLines shows the recorded output to the command's observer. How the lines of both streams came one after another is not in a recording.
+func (x *exchange) showLines(cmd Cmd) {
+	if cmd.Lines == nil {
+		return
+	}
+	to := &observer{to: cmd.Lines, hide: Redactor(cmd.secrets()...)}
+	show := func(stream string, text []byte) {
+		lines := lineSplitter{stream: stream, to: to}
+		lines.write(text)
+		lines.end()
+	}
+	show(StdoutStream, slices.Concat(x.result.Stdout, x.stream))
+	show(StderrStream, x.result.Stderr)
+}
+
 func (r *Replay) next(cmd Cmd) *exchange {
-	hide := Redactor(append(r.secrets[:len(r.secrets):len(r.secrets)], cmd.Mask...)...).String
+	hide := Redactor(append(r.secrets[:len(r.secrets):len(r.secrets)], cmd.secrets()...)...).String
 	asked := &exchange{cmd: cmd.Expand(hide), stdin: kindOf(cmd.Stdin)}
 	key := asked.key()
 	r.mu.Lock()

@@ -81,7 +81,13 @@ var knownCauses = []struct {
 	{"host-key-unknown", ErrHostKeyUnknown},
 	{"host-key-changed", ErrHostKeyChanged},
 	{"host-key-revoked", ErrHostKeyRevoked},
+	{"sudo", ErrSudo},
+	{"may-run", ErrMayRun},
+	{"gate", ErrGate},
 }
+
+// endingWords are what a recording says of the processes of a cancelled command.
+var endingWords = map[Ending]string{GroupEnded: "ended", GroupAlive: "alive", GroupUnknown: "unknown"}
 
 // format writes an exchange the way people can review it: one word and its value a line, outputs as indented text.
 func (x *exchange) format(hide func(string) string) string {
@@ -97,6 +103,9 @@ func (x *exchange) format(hide func(string) string) string {
 	}
 	if x.cmd.Dir != "" {
 		list("dir", []string{x.cmd.Dir})
+	}
+	if x.cmd.Sudo != nil {
+		list("sudo", []string{x.cmd.Sudo.User})
 	}
 	switch x.stdin {
 	case stdinNone:
@@ -118,6 +127,9 @@ func (x *exchange) format(hide func(string) string) string {
 	}
 	if x.result.Truncated {
 		b.WriteString("truncated\n")
+	}
+	if word := endingWords[x.result.Ending]; word != "" {
+		fmt.Fprintf(&b, "ending %s\n", word)
 	}
 	if x.cause != nil {
 		b.WriteString("cause")
@@ -258,6 +270,21 @@ func (p *recordingParser) takeWord(x *exchange, line, word, rest string) {
 			x.cmd.Dir = dir[0]
 		} else {
 			p.fail(line, "a directory is one quoted text")
+		}
+	case "sudo":
+		if user, ok := p.strings(rest); ok && len(user) == 1 {
+			x.cmd.Sudo = &Sudo{User: user[0]}
+		} else {
+			p.fail(line, "a user is one quoted text")
+		}
+	case "ending":
+		for e, word := range endingWords {
+			if word == rest {
+				x.result.Ending = e
+			}
+		}
+		if x.result.Ending == NotCancelled {
+			p.fail(line, "unknown ending")
 		}
 	case "stdin":
 		p.takeStdin(x, line, rest)
@@ -416,7 +443,11 @@ func (x *exchange) key() string {
 		input = x.cmd.Stdin.path
 	default:
 	}
-	k, _ := json.Marshal([]any{x.cmd.Effect, quoteList(x.cmd.Argv, same), quoteList(x.cmd.Env, same), x.cmd.Dir, x.stdin, strconv.Quote(input)})
+	sudo := []string{}
+	if x.cmd.Sudo != nil {
+		sudo = append(sudo, strconv.Quote(x.cmd.Sudo.User))
+	}
+	k, _ := json.Marshal([]any{sudo, x.cmd.Effect, quoteList(x.cmd.Argv, same), quoteList(x.cmd.Env, same), x.cmd.Dir, x.stdin, strconv.Quote(input)})
 	return string(k)
 }
 

@@ -31,6 +31,7 @@ type Result struct {
 	Stderr    []byte        // captured errors; likewise
 	Truncated bool          // the output was longer than what was kept
 	Elapsed   time.Duration // from sending the command to its end
+	Ending    Ending        // what became of the processes of a command that was cancelled
 }
 
 // CaptureLimit is how many bytes of each output stream a Runner keeps in memory.
@@ -97,7 +98,7 @@ func Failure(host string, cmd Cmd, res Result, cause error) error {
 	}
 	return &CommandError{
 		Host: host, Cmd: cmd.String(), Outcome: res.Outcome, ExitCode: res.ExitCode, Signal: res.Signal,
-		Stderr: Redactor(cmd.Mask...).String(string(res.Stderr)), Err: cause,
+		Stderr: Redactor(cmd.secrets()...).String(string(res.Stderr)), Err: cause,
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Run runs the command in a session of its own. When ctx ends, the command gets SIGTERM, then SIGKILL; servers older than OpenSSH 7.9 do not pass signals on,
-// and then the session is closed and the outcome is Unknown.
+// Run runs the command in a session of its own. When ctx ends, the command's process group gets SIGTERM and then SIGKILL: as a signal of the protocol, and, since servers older than
+// OpenSSH 7.9 do not pass those on, from a second session that finds the group by a mark in its environment. Result.Ending says what came of it.
 func (c *Client) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	res, err := c.run(ctx, cmd)
 	return res, Failure(c.cfg.Host, cmd, res, err)
@@ -23,10 +23,6 @@ func (c *Client) run(ctx context.Context, cmd Cmd) (Result, error) {
 	if err := cmd.Validate(); err != nil {
 		return Result{}, err
 	}
-	line, err := execline.Build(execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv})
-	if err != nil {
-		return Result{}, err
-	}
 	ctx, cancel := commandContext(ctx, cmd)
 	defer cancel(nil)
 	s, err := c.open(ctx)
@@ -34,29 +30,63 @@ func (c *Client) run(ctx context.Context, cmd Cmd) (Result, error) {
 		return Result{}, err
 	}
 	defer s.close()
-	in, err := cmd.Stdin.Open()
-	if err != nil {
-		return Result{}, fmt.Errorf("cannot open the command's input: %w", err)
-	}
-	defer func() { _ = in.Close() }()
-
-	start := time.Now()
-	res, err := s.start(ctx, line)
-	if err == nil {
-		go s.feed(in, cancel)
-		res, err = s.wait(ctx, cmd)
-	}
-	if res.Outcome != NotStarted {
-		res.Elapsed = time.Since(start)
-	}
-	return res, err
+	mark := newMark()
+	return s.perform(ctx, cmd, mark, func() (Result, error) { return c.endGroup(ctx, s.conn, cmd, mark) })
 }
 
 // session is one command's channel on a connection.
 type session struct {
+	conn   *connection
 	ch     ssh.Channel
 	exited chan struct{} // closed when the end of the command is known, or can no longer become known
 	status Result        // the end, to be read after exited
+}
+
+// newSession listens on a channel; release is called when it is closed by both sides.
+func newSession(conn *connection, ch ssh.Channel, requests <-chan *ssh.Request, release func()) *session {
+	s := &session{conn: conn, ch: ch, exited: make(chan struct{}), status: Result{Outcome: Unknown}}
+	go s.listen(requests, release)
+	return s
+}
+
+// perform runs a command in the session. endGroup ends its process group from elsewhere; where it is nil, a command that is cancelled is left to the protocol's signals.
+func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup func() (Result, error)) (Result, error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Mark: mark}
+	stderr := io.Reader(s.ch.Stderr())
+	in, err := cmd.Stdin.Open()
+	if err != nil {
+		return Result{}, fmt.Errorf("cannot open the command's input: %w", err)
+	}
+	var sudo *sudoDialogue
+	if cmd.Sudo != nil {
+		sudo = newSudoDialogue(*cmd.Sudo)
+		line, in, stderr = sudo.line(line), sudo.stdin(in), sudo.stderr(stderr)
+		defer sudo.watch(cancel)()
+	}
+	defer func() { _ = in.Close() }()
+	text, err := execline.Build(line)
+	if err != nil {
+		return Result{}, err
+	}
+
+	start := time.Now()
+	res, err := s.start(ctx, text)
+	switch {
+	case err == nil:
+		go s.feed(in, cancel)
+		res, err = s.wait(ctx, collect(cmd, s.ch, stderr), endGroup)
+	case res.Outcome == Unknown && ctx.Err() != nil && endGroup != nil:
+		found, lost := endGroup()
+		res.Ending = endingOf(found, lost, false)
+		err = cancelled(err, res.Ending)
+	}
+	res, err = sudo.verdict(res, err)
+	if res.Outcome != NotStarted {
+		res.Elapsed = time.Since(start)
+	}
+	return res, err
 }
 
 // open gets a session. Nothing has been sent that the host could run, so a connection that turns out dead is replaced, once.
@@ -79,9 +109,7 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 		case abandoned:
 			return nil, err
 		case err == nil:
-			s := &session{ch: ch, exited: make(chan struct{}), status: Result{Outcome: Unknown}}
-			go s.listen(requests, release)
-			return s, nil
+			return newSession(conn, ch, requests, release), nil
 		case ctx.Err() != nil:
 			release()
 			return nil, contextCause(ctx)
@@ -168,13 +196,20 @@ func (s *session) feed(in io.Reader, cancel context.CancelCauseFunc) {
 }
 
 // wait waits for the end of the command, or makes an end of it.
-func (s *session) wait(ctx context.Context, cmd Cmd) (Result, error) {
-	out := collect(cmd, s.ch, s.ch.Stderr())
-	var cause error
+func (s *session) wait(ctx context.Context, out *outputs, endGroup func() (Result, error)) (Result, error) {
+	var (
+		cause error
+		found Result
+		lost  error
+	)
 	if !out.wait(s.exited, ctx.Done()) {
 		cause = contextCause(ctx)
 		s.signal("TERM")
-		if !out.waitAtMost(s.exited, termGrace) {
+		out.waitAtMost(s.exited, termGrace)
+		if endGroup != nil {
+			found, lost = endGroup()
+		}
+		if !out.waitAtMost(s.exited, 0) {
 			s.signal("KILL")
 			out.waitAtMost(s.exited, killGrace)
 		}
@@ -187,6 +222,10 @@ func (s *session) wait(ctx context.Context, cmd Cmd) (Result, error) {
 			cause = ErrDisconnected
 		}
 	default:
+	}
+	if cause != nil && endGroup != nil && !errors.Is(cause, ErrDisconnected) {
+		res.Ending = endingOf(found, lost, res.Outcome != Unknown)
+		cause = cancelled(cause, res.Ending)
 	}
 	if err := out.finish(&res); cause == nil {
 		cause = err

@@ -65,7 +65,7 @@ func NewPair(o Options) *Pair {
 	}))
 	s.AddLayer(f)
 	for _, name := range []string{o.Site.Node1, o.Site.Node2} {
-		s.AddHost(name, o.Site.el6(name, cib, targets))
+		f.attach(s, s.AddHost(name, o.Site.el6(name, cib, targets)))
 	}
 	s.Sleep(settleTime)
 	s.Forget()

@@ -123,6 +123,16 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 			h.Load(s, "lustre")
 		}
 	case simhost.Installed:
+		f.attach(s, h)
+	}
+}
+
+// attach shows a host the shared disks.
+func (f *shelf) attach(s *simhost.State, h *simhost.Host) {
+	for _, t := range f.targets {
+		if strings.HasPrefix(t.device, "/dev/") {
+			h.MustWrite(s, t.device, "", 0o660)
+		}
 	}
 }
 

@@ -46,6 +46,10 @@ func (s *Server) session(conn *ssh.ServerConn, c ssh.NewChannel) {
 	case f.StallSessions:
 		return
 	case f.RefuseSessions:
+		if f.RefuseOnce {
+			f.RefuseSessions = false
+			s.SetFaults(f)
+		}
 		_ = c.Reject(ssh.ResourceShortage, "no more sessions")
 		return
 	}
@@ -91,6 +95,22 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 			s.wg.Go(func() {
 				defer stop()
 				s.run(ctx, conn, ch, msg.Line)
+			})
+			continue
+		case "subsystem":
+			var msg struct{ Name string }
+			if started || s.cfg.Subsystem == nil || ssh.Unmarshal(r.Payload, &msg) != nil {
+				break
+			}
+			serve, has := s.cfg.Subsystem(msg.Name)
+			if !has {
+				break
+			}
+			started = true
+			_ = r.Reply(true, nil)
+			s.wg.Go(func() {
+				serve(ch)
+				_ = ch.Close()
 			})
 			continue
 		case "env":

@@ -24,6 +24,9 @@ type Config struct {
 	Password   sshexec.Secret  // a password that logs in; none when empty
 	Handler    Handler         // what runs the commands
 	Forward    bool            // connect clients on to other addresses, as a jump host does
+
+	// Subsystem finds what serves a subsystem such as sftp, until the stream has ended. There are none when it is nil.
+	Subsystem func(name string) (serve func(io.ReadWriter), ok bool)
 }
 
 // Handler runs one command. It is called in a goroutine of its own; ctx ends when the client sends a signal that ends programs, and when the server is closed.
@@ -51,6 +54,7 @@ type Faults struct {
 	StallHandshake bool // accept connections and say nothing
 	StallSessions  bool // never answer a request for a session
 	RefuseSessions bool // refuse every request for a session
+	RefuseOnce     bool // … only until one was refused
 	StallExec      bool // never answer the request to run a command, and do not run it
 	RefuseExec     bool // refuse to run commands
 	CutBefore      bool // take the request, then cut the connection before the command runs

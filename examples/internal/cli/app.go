@@ -98,7 +98,7 @@ func (a *App) Main(args []string) int {
 		if errors.Is(err, flag.ErrHelp) {
 			return ExitDone
 		}
-		if err != nil {
+		if err != nil && code != ExitHeld && code != ExitStopped { // those were explained at length
 			_, _ = fmt.Fprintf(a.Stderr, "%s %s: %v\n", a.Name, c.name, err)
 		}
 		return code

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -57,7 +60,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, placed(path, err)
 	}
 	switch {
 	case file.Journal == "":
@@ -68,6 +71,32 @@ func ReadConfig[J any](path string) (*Config, error) {
 	c := &file.Config
 	c.Job, c.dir = file.Job, filepath.Dir(path)
 	return c, nil
+}
+
+// yamlLine is how the YAML library says where; noField how it says that a key is unknown.
+var (
+	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)`)
+	noField  = regexp.MustCompile(`^field (\S+) not found in type .*`)
+)
+
+// placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
+func placed(path string, err error) error {
+	mistakes := []string{err.Error()}
+	var types *yaml.TypeError
+	if errors.As(err, &types) {
+		mistakes = types.Errors
+	}
+	var list srcerr.List
+	for _, m := range mistakes {
+		line := 0
+		if at := yamlLine.FindStringSubmatch(m); at != nil {
+			line, _ = strconv.Atoi(at[1])
+			m = at[2]
+		}
+		m = noField.ReplaceAllString(m, `there is no key "$1"`)
+		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", m))
+	}
+	return list
 }
 
 // Write writes the configuration, at once or not at all: whoever waits for it never reads half of it.

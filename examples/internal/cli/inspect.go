@@ -53,6 +53,7 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 		code = ExitFailed
 	}
 	if *asJSON {
+		in.Facts, in.Findings = append([]Item{}, in.Facts...), append([]Finding{}, in.Findings...) // none is an empty list, not null
 		raw, err := json.MarshalIndent(in, "", "  ")
 		if err != nil {
 			return ExitInput, err

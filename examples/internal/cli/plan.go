@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -48,19 +50,28 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
-	_, rb, remove, err := a.given(*config, *dir)
+	cfg, rb, remove, err := a.given(*config, *dir)
 	if err != nil {
 		return ExitInput, err
 	}
 	defer remove()
+	var b strings.Builder
 	switch *format {
 	case "text":
-		err = rb.Text(a.Stdout)
+		err = rb.Text(&b)
 	case "markdown":
-		err = rb.Markdown(a.Stdout)
+		err = rb.Markdown(&b)
 	default:
 		return ExitInput, fmt.Errorf("there is no format %q", *format)
 	}
+	if err != nil {
+		return ExitFailed, err
+	}
+	text := b.String()
+	if *config == "" { // the example's own directory is gone when the plan is read
+		text = strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), "")
+	}
+	_, err = fmt.Fprint(a.Stdout, text)
 	return exitCode(err), err
 }
 
@@ -77,7 +88,7 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	}
 	s, err := a.serve(ctx, into, *dir)
 	if err != nil {
-		return ExitInput, err
+		return ExitInput, errors.Join(err, os.RemoveAll(into))
 	}
 	defer s.Close()
 	cfg, rb, err := a.load(s.ConfigFile)

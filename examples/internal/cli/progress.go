@@ -20,8 +20,8 @@ type progress struct {
 	verbose bool
 	serving func() string // empty where nobody knows
 
-	mu   sync.Mutex
-	last string
+	mu              sync.Mutex
+	waiting, asking string // what was last said of these: a poll that finds the same says nothing
 }
 
 // Event prints an event.
@@ -40,15 +40,15 @@ func (p *progress) Event(e evenkeel.Event) {
 	case evenkeel.EventAlready:
 		print("=", e.Text+" (done already)")
 	case evenkeel.EventWait:
-		if e.Text != p.last {
+		if e.Text != p.waiting {
 			print("~", "waiting: "+e.Text)
 		}
-		p.last = e.Text
+		p.waiting = e.Text
 	case evenkeel.EventAsk:
-		if e.Text != p.last {
+		if e.Text != p.asking {
 			print("?", "BY HAND: "+e.Text)
 		}
-		p.last = e.Text
+		p.asking = e.Text
 	case evenkeel.EventHold:
 		print("?", "HELD: "+e.Text)
 	case evenkeel.EventFailed:

@@ -45,12 +45,12 @@ func (a *App) resume(ctx context.Context, args []string) (int, error) {
 type runFunc func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
 
 func (a *App) carryOut(ctx context.Context, name string, args []string, start runFunc) (int, error) {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	config := fs.String("config", "", "the configuration file")
-	noWait := fs.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
-	verbose := fs.Bool("v", false, "say more")
-	take := fs.String("take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
-	if err := a.flags(fs, args, 0); err != nil {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	config := set.String("config", "", "the configuration file")
+	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
+	verbose := set.Bool("v", false, "say more")
+	take := set.String("take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
+	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
 	cfg, rb, err := a.load(*config)
@@ -58,8 +58,16 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 		return ExitInput, err
 	}
 	path := cfg.Path(cfg.Journal)
-	if _, serr := os.Stat(path); name == "resume" && serr != nil {
-		return ExitInput, fmt.Errorf("there is no run to resume: %w", serr)
+	if name == "resume" {
+		st, err := readState(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return ExitInput, fmt.Errorf("there is no run to resume: %w", err)
+		}
+		if err == nil { // else Resume says what is wrong with it
+			if err := a.ledBack(path, st); err != nil {
+				return ExitInput, err
+			}
+		}
 	}
 	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take}
 	return s.carryOut(ctx, rb, path, start)
@@ -196,7 +204,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 		return ExitDone, back.Markdown(a.Stdout)
 	}
 	// Each way back has a journal of its own; one that was interrupted is taken up.
-	path := fmt.Sprintf("%s.rollback-%d", cfg.Path(cfg.Journal), st.Records)
+	path := wayBack(cfg.Path(cfg.Journal), st)
 	start := runFunc(evenkeel.Run)
 	if records, err := readRecords(path); err == nil && len(records) > 0 {
 		start = evenkeel.Resume
@@ -222,6 +230,37 @@ func (a *App) markUndone(cfg *Config, back *evenkeel.Runbook) (int, error) {
 		return ExitFailed, err
 	}
 	return ExitDone, nil
+}
+
+// wayBack is the journal of the way back from where a run stands. Once the run has gone on, a way back from there has another.
+func wayBack(journal string, st *evenkeel.State) string {
+	return fmt.Sprintf("%s.rollback-%d", journal, st.Records)
+}
+
+// undoStep is how Runbook.TakeBack names its steps: this before the name of the step that is undone.
+const undoStep = "undo-"
+
+// ledBack refuses to go on with a run whose journal is no longer true of the machines, because a way back was begun from where it stands.
+func (a *App) ledBack(journal string, st *evenkeel.State) error {
+	back, err := readState(wayBack(journal, st))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, evenkeel.ErrJournalEmpty) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	unfinished := !back.Done
+	for _, id := range back.Run.Steps {
+		undone, ok := strings.CutPrefix(id, undoStep)
+		if back.Done && !ok {
+			return fmt.Errorf("the run was rolled back: %s, done %s. It cannot be resumed; a new one needs a journal of its own", back.Run.Title, back.Last.Format(time.RFC3339))
+		}
+		unfinished = unfinished || st.Step(undone).Touched() // the run's own journal has not been told yet
+	}
+	if unfinished {
+		return fmt.Errorf("a way back was begun, and is not at its end: %s. To finish it: %s rollback", back.Run.Title, a.Name)
+	}
+	return nil
 }
 
 func readRecords(path string) ([]evenkeel.Record, error) {
@@ -272,9 +311,12 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	for _, w := range st.Windows {
 		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason)
 	}
+	back := a.ledBack(cfg.Path(cfg.Journal), st)
 	switch {
 	case st.Done:
 		b.WriteString("done\n")
+	case back != nil:
+		fmt.Fprintf(&b, "%v\n", back)
 	case st.Held != nil:
 		fmt.Fprintf(&b, "held for a person at step %s, action %s: %s\n", st.Held.Step, st.Held.Action, st.Held.Reason)
 	}

@@ -84,6 +84,9 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(into, 0o700); err != nil {
+		return nil, err
+	}
 	cfg, err := a.Example(into, dir)
 	if err != nil {
 		return nil, err

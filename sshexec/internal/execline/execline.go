@@ -3,13 +3,21 @@
 // An SSH server hands the line to the user's login shell, whatever that is. So the line is a call of /bin/sh with a single argument, written so that
 // the Bourne shells, csh and fish read the same: either the plain form
 //
-//	/bin/sh -c 'cd /tmp && exec env LC_ALL=C NAME=value program argument'
+//	exec /bin/sh -c 'cd /tmp && exec env LC_ALL=C NAME=value program argument'
 //
 // or, where that holds a character on which those shells disagree inside quotes (a newline, "!", a backslash, a byte outside ASCII), the octal form
 //
-//	/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C program \012'
+//	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C program \012'
 //
-// "exec" and "env" replace the shell, so that a signal reaches the program and an exit by a signal is seen as one.
+// "exec" and "env" replace the shells, so that a signal reaches the program, an exit by a signal is seen as one, and the program leads the session and the process group that the
+// server made.
+//
+// A line with a mark begins with
+//
+//	export EVENKEEL_RUN=MARK.$$;
+//
+// so that every process of the command carries, in its environment, a name to find it by and the number of the process that leads its group: servers that pass no signals on leave
+// no other way to end it.
 package execline
 
 import (
@@ -25,7 +33,11 @@ type Line struct {
 	Dir  string   // working directory; the login directory when empty
 	Env  []string // NAME=value pairs, beside LC_ALL=C
 	Argv []string // program and arguments
+	Mark string   // name to find the command's processes by, small letters and digits; none when empty
 }
+
+// MarkVariable is the variable in the environment of a command that holds its mark, a dot, and the number of the process that leads it.
+const MarkVariable = "EVENKEEL_RUN"
 
 // Locale is the one locale in which commands run: their words are the ones that parsers know.
 const Locale = "LC_ALL=C"
@@ -38,16 +50,18 @@ var ErrTooLong = errors.New("the command line is longer than the 128 KiB that Li
 
 const (
 	shell      = "/bin/sh"
+	beforeMark = "export " + MarkVariable + "="
+	afterMark  = ".$$; "
 	octalShell = `eval "$(printf "$1")"`
 	runEnv     = "env"
 )
 
 // Build makes the line.
 func Build(l Line) (string, error) {
-	inner := build(l)
-	line := shellescape.QuoteCommand([]string{shell, "-c", inner})
+	inner := Script(l)
+	line := shellescape.QuoteCommand([]string{"exec", shell, "-c", inner})
 	if !agreed(inner) {
-		line = shellescape.QuoteCommand([]string{shell, "-c", octalShell, "sh", octal(inner)})
+		line = shellescape.QuoteCommand([]string{"exec", shell, "-c", octalShell, "sh", octal(inner)})
 	}
 	if len(line) > MaxLen {
 		return "", ErrTooLong
@@ -55,8 +69,12 @@ func Build(l Line) (string, error) {
 	return line, nil
 }
 
-func build(l Line) string {
+// Script is what /bin/sh is given to run the command.
+func Script(l Line) string {
 	var b strings.Builder
+	if l.Mark != "" {
+		b.WriteString(beforeMark + l.Mark + afterMark)
+	}
 	if l.Dir != "" {
 		b.WriteString("cd " + shellescape.Quote(dirArgument(l.Dir)) + " && ")
 	}
@@ -162,21 +180,27 @@ func unwrap(words []word) (string, bool) {
 		}
 		text[i] = w.text
 	}
-	switch {
-	case len(text) == 3 && text[0] == shell && text[1] == "-c":
-		return text[2], true
-	case len(text) == 5 && text[0] == shell && text[1] == "-c" && text[2] == octalShell && text[3] == "sh":
-		return unoctal(text[4])
+	if len(text) < 4 || text[0] != "exec" || text[1] != shell || text[2] != "-c" {
+		return "", false
+	}
+	switch rest := text[3:]; {
+	case len(rest) == 1:
+		return rest[0], true
+	case len(rest) == 3 && rest[0] == octalShell && rest[1] == "sh":
+		return unoctal(rest[2])
 	}
 	return "", false
 }
 
 func parseInner(inner string) (Line, error) {
+	var l Line
+	if marked, ok := strings.CutPrefix(inner, beforeMark); ok {
+		l.Mark, inner, _ = strings.Cut(marked, afterMark)
+	}
 	words, err := split(inner)
 	if err != nil {
 		return Line{}, err
 	}
-	var l Line
 	if dir, rest, ok := cutDir(words); ok {
 		l.Dir, words = dir, rest
 		if !strings.HasPrefix(dir, "/") {

@@ -17,13 +17,14 @@ func TestBuild(t *testing.T) {
 		line Line
 		want string
 	}{
-		{"plain", Line{Argv: []string{"ls", "-l"}}, `/bin/sh -c 'exec env LC_ALL=C ls -l'`},
-		{"blank", Line{Argv: []string{"ls", "a b"}}, `/bin/sh -c 'exec env LC_ALL=C ls '"'"'a b'"'"''`},
-		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `/bin/sh -c 'cd /tmp && exec env LC_ALL=C A=1 pwd'`},
-		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `/bin/sh -c 'cd ./-x && exec env LC_ALL=C pwd'`},
-		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\012b\047'`},
-		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\041b\047'`},
-		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `/bin/sh -c 'exec env LC_ALL=C echo '"'"'$HOME'"'"''`},
+		{"plain", Line{Argv: []string{"ls", "-l"}}, `exec /bin/sh -c 'exec env LC_ALL=C ls -l'`},
+		{"blank", Line{Argv: []string{"ls", "a b"}}, `exec /bin/sh -c 'exec env LC_ALL=C ls '"'"'a b'"'"''`},
+		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `exec /bin/sh -c 'cd /tmp && exec env LC_ALL=C A=1 pwd'`},
+		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `exec /bin/sh -c 'cd ./-x && exec env LC_ALL=C pwd'`},
+		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\012b\047'`},
+		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\041b\047'`},
+		{"mark", Line{Argv: []string{"ls"}, Dir: "/", Mark: "abc7"}, `exec /bin/sh -c 'export EVENKEEL_RUN=abc7.$$; cd / && exec env LC_ALL=C ls'`},
+		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `exec /bin/sh -c 'exec env LC_ALL=C echo '"'"'$HOME'"'"''`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Build(c.line)
@@ -53,6 +54,7 @@ func anyLine() *rapid.Generator[Line] {
 			Dir:  anyText().Draw(t, "dir"),
 			Env:  rapid.SliceOfN(env, 0, 3).Draw(t, "env"),
 			Argv: append([]string{program.Draw(t, "program")}, rapid.SliceOfN(anyText(), 0, 4).Draw(t, "args")...),
+			Mark: rapid.StringMatching(`[a-z0-9]{0,8}`).Draw(t, "mark"),
 		}
 	})
 }
@@ -163,8 +165,8 @@ func TestParseTyped(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"", "ls -l /tmp", `/bin/sh -c 'exec env LC_ALL=C ls'`, `/bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \041'`,
-		`/bin/sh -c 'eval "$(printf "$1")"' sh '\400'`, `cd a && b`, `'"'"'`,
+		"", "ls -l /tmp", `exec /bin/sh -c 'exec env LC_ALL=C ls'`, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \041'`,
+		`exec /bin/sh -c 'eval "$(printf "$1")"' sh '\400'`, `cd a && b`, `'"'"'`,
 	} {
 		f.Add(s)
 	}

@@ -29,8 +29,10 @@ import (
 
 // The environment by which the test binary becomes the tool, and dies on demand.
 const (
-	asTool = "EVENKEEL_TEST_AS_TOOL"
-	// record:N or torn:N, counted in one life; N is new for the first record at which no life died before. Or in:STEP, the first record of a step
+	asTool    = "EVENKEEL_TEST_AS_TOOL"
+	asVersion = "EVENKEEL_TEST_VERSION" // the version that the tool says it is
+	// dieWhen is record:N or torn:N, counted in one life; N is new for the first record at which no life died before. Or it is in:STEP, at the
+	// first record of a step; or stop:STEP, which only interrupts it there, as Ctrl-C does.
 	dieWhen = "EVENKEEL_TEST_DIE"
 )
 
@@ -39,6 +41,9 @@ func Main(m *testing.M, app func() *cli.App) {
 	run := func() {
 		a := app()
 		a.Journal = dying
+		if v := os.Getenv(asVersion); v != "" {
+			a.Version = v
+		}
 		os.Exit(a.Main(os.Args[1:]))
 	}
 	if os.Getenv(asTool) != "" {
@@ -57,8 +62,8 @@ func dying(path string, j evenkeel.Journal) evenkeel.Journal {
 	if err != nil {
 		n = 0 // new
 	}
-	if when == "in" {
-		return &dyingJournal{Journal: j, path: path, step: at, at: -1}
+	if when == "in" || when == "stop" {
+		return &dyingJournal{Journal: j, path: path, step: at, stop: when == "stop", at: -1}
 	}
 	return &dyingJournal{Journal: j, path: path, torn: when == "torn", at: n}
 }
@@ -68,6 +73,7 @@ type dyingJournal struct {
 	path  string
 	torn  bool
 	step  string
+	stop  bool
 	at, n int
 }
 
@@ -85,7 +91,11 @@ func (j *dyingJournal) Append(r evenkeel.Record) error {
 		die()
 	}
 	err := j.Journal.Append(r)
-	if here {
+	switch {
+	case here && j.stop:
+		j.step = "" // once
+		return errors.Join(err, syscall.Kill(os.Getpid(), syscall.SIGINT))
+	case here:
 		die()
 	}
 	return err

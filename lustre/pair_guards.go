@@ -1,0 +1,148 @@
+package lustre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// What must hold while node 1 is rebuilt: the old cluster, alive on node 2, must neither shoot it nor give it a target (H1).
+
+// spareNode1 are the guards before every disruptive step on node 1.
+func (p *Pair) spareNode1() []evenkeel.Action {
+	return []evenkeel.Action{p.held(), guard(p.calm())}
+}
+
+// held wants the old cluster to hold its fire.
+func (p *Pair) held() evenkeel.Action {
+	return guardAt(p.Config.Node2.Name, seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld))
+}
+
+func (p *Pair) fencingHeld(cib *pacemaker.CIB) error {
+	if v, _ := cib.Property("stonith-enabled"); v != "false" {
+		return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence node 1 while that is rebuilt", v)
+	}
+	return inStandby(p.old(p.Config.Node1.Name))(cib)
+}
+
+// oldFencing is the value of stonith-enabled that the old cluster had; Pacemaker's default is true.
+func (p *Pair) oldFencing() string {
+	if v, ok := p.CIB.Property("stonith-enabled"); ok {
+		return v
+	}
+	return "true"
+}
+
+// seenFile is where a person says that a restart of node 2, or a fencing, was looked into.
+const seenFile = "/root/evenkeel-seen"
+
+// history asks a cluster whom it has fenced since its daemons started.
+func history(node string) sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, "stonith_admin", "--history", node)
+}
+
+// calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so a person can
+// say that it was looked into, in seenFile.
+func (p *Pair) calm() evenkeel.Action {
+	n1, n2 := p.node(0), p.node(1)
+	return evenkeel.Action{
+		ID: "calm", Title: "Node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
+		Op: &evenkeel.Op{
+			Effect: evenkeel.ReadOnly,
+			Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " + p.old(n1.Name) + "` with what they were in the first step. " +
+				"If something is new: stop, find out why, see that every target is mounted on one node only; then append the new output to " + seenFile + " there, and resume.",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				return sshexec.Result{}, p.disturbed(ctx, at)
+			},
+		},
+	}
+}
+
+// disturbed is a Hold when node 2 has restarted or has fenced node 1.
+func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
+	n1, n2 := p.node(0), p.node(1)
+	boot, err1 := n2.bootSeen.Get(at.Facts)
+	fenced, err2 := n1.fenced.Get(at.Facts)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	seen, err := p.seen(ctx, at)
+	if err != nil {
+		return err
+	}
+	known := append(lines(fenced), seen...)
+	news := func(cmd sshexec.Cmd, known ...string) (string, error) {
+		res, err := at.Run(ctx, n2.Name, cmd)
+		if err != nil {
+			return "", err
+		}
+		for _, line := range lines(string(res.Stdout)) {
+			if !slices.Contains(known, line) {
+				return line, nil
+			}
+		}
+		return "", nil
+	}
+	line, err := news(sshexec.Command(sshexec.ReadOnly, bootID...), append(known, boot)...)
+	if err != nil {
+		return err
+	}
+	if line != "" {
+		return evenkeel.NeedsPerson("%s has restarted since the run began. Find out why, and see that every target is mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
+	}
+	if line, err = news(history(p.old(n1.Name)), known...); err != nil {
+		return err
+	}
+	if line != "" {
+		return evenkeel.NeedsPerson("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `stonith_admin --history %s >> %s` on %s, and resume", n1.Name, line, p.old(n1.Name), seenFile, n2.Name)
+	}
+	return nil
+}
+
+// seen is what a person has looked into.
+func (p *Pair) seen(ctx context.Context, at evenkeel.Site) ([]string, error) {
+	res, err := at.Run(ctx, p.Config.Node2.Name, sshexec.Command(sshexec.ReadOnly, "cat", seenFile))
+	if err != nil && res.Outcome != evenkeel.Exited {
+		return nil, err
+	}
+	return lines(string(res.Stdout)), nil // no such file: nothing to say
+}
+
+func lines(text string) []string {
+	var out []string
+	for _, l := range strings.Split(text, "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// able wants a node to have all that a target needs to start: the storage in sight, the mount points, the target store, the modules. It is looked at before the other
+// node lets go, for then it is too late.
+func (p *Pair) able(n *node) []evenkeel.Action {
+	argv := []string{"ls", "-d"}
+	for _, t := range p.enabled() {
+		argv = append(argv, t.Mount, TargetStoreDir+"/"+TargetFileName(t.UUID))
+		if t.Device != "" {
+			argv = append(argv, t.Device)
+		}
+	}
+	return []evenkeel.Action{
+		guardAt(n.Name, expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(func(evenkeel.Observed) error { return nil }))),
+		guardAt(n.Name, expect(look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules"), "lustre", exited(func(o evenkeel.Observed) error {
+			for _, l := range lines(string(o.Stdout)) {
+				if strings.HasPrefix(l, "lustre ") {
+					return nil
+				}
+			}
+			return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
+		}))),
+	}
+}

@@ -1,0 +1,301 @@
+package lustre
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// Pair is a pair as its backups describe it: everything that the runbook is made from.
+type Pair struct {
+	Config   PairConfig
+	CIB      *pacemaker.CIB
+	Corosync *pacemaker.CorosyncConf
+	Names    pacemaker.NodeNames // from the names in the CIB to fully qualified ones (H12)
+	Targets  []PairTarget        // in the order of the CIB
+	Plan     *pacemaker.RebuildPlan
+	Notes    []string // what the reviewer should know, though it stops nothing
+
+	archives [2]*backup.Archive
+	stores   [2]Store
+	ports    []int // that corosync.conf names
+}
+
+// PairTarget is a Lustre target: what the cluster and the target store know of it.
+type PairTarget struct {
+	Resource  string // the id in the CIB
+	UUID      string
+	Mount     string // where it is mounted
+	Device    string // the block device; empty for ZFS
+	Preferred string // the node it belongs on, fully qualified
+	Disabled  bool   // it was stopped on purpose, and stays so
+}
+
+const (
+	corosyncConf = "/etc/corosync/corosync.conf"
+	targetAgent  = "ocf:chroma:Target"
+)
+
+// LoadPair reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs and the backup lacks, a
+// target that the cluster knows and a node's store does not, a cluster that the rebuild cannot express, backups of two different clusters. It touches no machine.
+// What is wrong inside a file is a [ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
+func LoadPair(cfg PairConfig) (*Pair, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, fmt.Errorf("the configuration of the pair is not complete: %w", err)
+	}
+	p := &Pair{Config: cfg}
+	for i, s := range p.servers() {
+		a, err := backup.OpenFile(s.Backup)
+		if err != nil {
+			return nil, err
+		}
+		if !a.IsOf(s.Name) {
+			return nil, fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
+		}
+		p.archives[i] = a
+	}
+	for _, read := range []func() error{p.covered, p.cluster, p.oneCluster, p.targets} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *Pair) servers() []Server { return []Server{p.Config.Node1, p.Config.Node2} }
+
+// inside names a file in the backup of a node, for errors.
+func (p *Pair) inside(i int, name string) string { return p.servers()[i].Backup + "!" + name }
+
+// covered holds both backups against what the later steps read (BAK-026).
+func (p *Pair) covered() error {
+	var errs []error
+	for i, s := range p.servers() {
+		for _, m := range p.archives[i].Covers(p.requirements(i)) {
+			errs = append(errs, fmt.Errorf("%s: %w", s.Backup, m))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// requirements are what the steps of a node read from its backup.
+func (p *Pair) requirements(i int) []backup.Requirement {
+	reqs := []backup.Requirement{
+		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
+		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
+		{Path: TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
+	}
+	return append(reqs, backup.Requirements(p.restore(i, ""))...)
+}
+
+// restore is the restore of a node from the tree dir.
+func (p *Pair) restore(i int, dir string) []backup.Operation {
+	pos := backup.FirstNode
+	if i == 1 {
+		pos = backup.SecondNode
+	}
+	a := p.archives[i]
+	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, Has: func(path string) bool {
+		// What every server has must be in its backup; what only some have is restored where it was.
+		return !optional(path) || a.Has(path)
+	}})
+}
+
+// optional tells whether a server may be without a path that the guide backs up.
+func optional(path string) bool {
+	for _, p := range backup.ServerManifest().Paths {
+		if p.Path == path {
+			return p.Optional
+		}
+	}
+	return false
+}
+
+// readCluster reads the CIB and corosync.conf in the backup of a node.
+func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, error) {
+	a := p.archives[i]
+	raw, err := a.ClusterConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
+	}
+	cib, err := pacemaker.ParseCIB(srcerr.Named(p.inside(i, "cluster-cfg-"+a.Host()+".xml"), bytes.NewReader(raw)))
+	if err != nil {
+		return nil, nil, err
+	}
+	if raw, err = a.ReadFile(corosyncConf); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
+	}
+	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	return cib, conf, err
+}
+
+// cluster reads the cluster from the backup of node 1 and plans the rebuild.
+func (p *Pair) cluster() (err error) {
+	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
+		return err
+	}
+	if p.Names, err = pacemaker.ShortNames(p.Config.Node1.Name, p.Config.Node2.Name); err != nil {
+		return err
+	}
+	names := p.oldNames()
+	for _, s := range p.servers() {
+		if names[s.Name] == "" {
+			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
+		}
+	}
+	if v, _ := p.CIB.Property("maintenance-mode"); v == "true" {
+		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
+	}
+	rings, err := p.Corosync.Rings()
+	if err != nil {
+		return err
+	}
+	for _, r := range rings {
+		if !slices.Contains(p.ports, r.McastPort) {
+			p.ports = append(p.ports, r.McastPort)
+		}
+	}
+	if len(rings) < 2 {
+		p.Notes = append(p.Notes, "corosync has one ring only: when it fails, both nodes fence each other (H18)")
+	}
+	p.Plan, err = pacemaker.Rebuild(p.CIB, p.Corosync, pacemaker.RebuildOptions{
+		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
+		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS,
+	})
+	return err
+}
+
+// oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the nodes did not see each other.
+func (p *Pair) oneCluster() error {
+	cib, conf, err := p.readCluster(1)
+	if err != nil {
+		return err
+	}
+	if diff := pacemaker.Diff(p.CIB, cib); len(diff) > 0 {
+		return fmt.Errorf("the two backups do not show the same cluster: %s (%d differences in all); back both nodes up again", diff[0], len(diff))
+	}
+	one, err := p.Corosync.Rings()
+	if err != nil {
+		return err
+	}
+	two, err := conf.Rings()
+	if err != nil {
+		return err
+	}
+	same := func(a, b pacemaker.Interface) bool {
+		return a.Ring == b.Ring && a.McastAddr == b.McastAddr && a.McastPort == b.McastPort
+	}
+	if !slices.EqualFunc(one, two, same) {
+		return fmt.Errorf("%s and %s do not have the same rings", p.inside(0, corosyncConf), p.inside(1, corosyncConf))
+	}
+	return nil
+}
+
+// oldNames are the names that the old cluster has for the nodes, by their full ones.
+func (p *Pair) oldNames() map[string]string {
+	names := map[string]string{}
+	for _, n := range p.CIB.Nodes() {
+		names[p.Names.New(n.Uname)] = n.Uname
+	}
+	return names
+}
+
+// old is the name that the old cluster has for a node.
+func (p *Pair) old(fqdn string) string { return p.oldNames()[fqdn] }
+
+// targets puts together what the CIB and the target stores of both nodes say (H24). Both must know every target: each mounts the other's.
+func (p *Pair) targets() error {
+	resources := map[string]string{}
+	for _, r := range p.CIB.Primitives() {
+		if r.Agent() == targetAgent {
+			resources[r.ID], _ = r.Instance.Get("target")
+		}
+	}
+	if len(resources) == 0 {
+		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
+	}
+	var errs []error
+	for i, s := range p.servers() {
+		store, err := p.store(i)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		p.stores[i] = store
+		for _, f := range Audit(store, resources, nil) {
+			if f.Kind == NotInCluster || f.Kind == NoDataSet {
+				p.Notes = append(p.Notes, s.Name+": "+f.Text)
+				continue
+			}
+			errs = append(errs, fmt.Errorf("%s: %s", s.Backup, f))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, r := range p.CIB.Primitives() {
+		if r.Agent() != targetAgent {
+			continue
+		}
+		t, err := p.target(r)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		p.Targets = append(p.Targets, t)
+	}
+	return errors.Join(errs...)
+}
+
+// store reads the target store in the backup of a node.
+func (p *Pair) store(i int) (Store, error) {
+	files := map[string][]byte{}
+	for _, name := range p.archives[i].Glob(TargetStoreDir + "/*") {
+		raw, err := p.archives[i].ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files[filepath.Base(name)] = raw
+	}
+	return parseStore(p.inside(i, TargetStoreDir), files)
+}
+
+func (p *Pair) target(r pacemaker.Resource) (PairTarget, error) {
+	uuid, _ := r.Instance.Get("target")
+	one, two := p.stores[0][uuid], p.stores[1][uuid]
+	if one.MountPoint != two.MountPoint || one.Source() != two.Source() {
+		return PairTarget{}, fmt.Errorf("resource %s: %s has its target %s on %s, and %s has %s on %s", r.ID,
+			p.Config.Node1.Name, one.Source(), one.MountPoint, p.Config.Node2.Name, two.Source(), two.MountPoint)
+	}
+	node, _, err := p.CIB.PreferredNode(r.ID)
+	if err != nil {
+		return PairTarget{}, fmt.Errorf("resource %s: %w", r.ID, err)
+	}
+	role, _ := r.Meta.Get("target-role")
+	t := PairTarget{Resource: r.ID, UUID: uuid, Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
+	if strings.HasPrefix(one.Source(), "/dev/") {
+		t.Device = one.Source()
+	}
+	return t, nil
+}
+
+// enabled are the targets that are meant to run.
+func (p *Pair) enabled() []PairTarget {
+	return slices.DeleteFunc(slices.Clone(p.Targets), func(t PairTarget) bool { return t.Disabled })
+}
+
+// inputs bind a journal to what the plan was made from.
+func (p *Pair) inputs() []evenkeel.Input {
+	var in []evenkeel.Input
+	for i, s := range p.servers() {
+		in = append(in, evenkeel.Input{Name: filepath.Base(s.Backup), SHA256: p.archives[i].SHA256()})
+	}
+	return in
+}

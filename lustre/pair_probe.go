@@ -1,0 +1,85 @@
+package lustre
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// probeFor knows how to tell whether an operation of the rebuild ran.
+func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
+	has := func(id string) func(*pacemaker.CIB) bool {
+		return func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
+	}
+	for _, r := range p.CIB.Resources() {
+		if o.Name == "create "+r.ID {
+			return cibProbe("the CIB has "+r.ID, has(r.ID)), true
+		}
+	}
+	switch {
+	case slices.Contains(o.Argv, "setup"):
+		return p.confProbe(p.Config.Node1.Name, "corosync.conf is that of "+p.Config.ClusterName+" with "+p.Config.Node1.Name, p.Config.Node1.Name), true
+	case len(o.Argv) > 3 && o.Argv[1] == "cluster" && o.Argv[2] == "node" && o.Argv[3] == "add":
+		return p.confProbe(p.Config.Node2.Name, "corosync.conf there names both nodes", p.Config.Node1.Name, p.Config.Node2.Name), true
+	case slices.Contains(o.Argv, "relocate"):
+		return relocated("every target runs on the node that it prefers", p.placed(preferred)), true
+	}
+	for _, l := range p.CIB.Locations() {
+		where := p.Names.New(l.Node)
+		if o.Name == "constraint "+l.ID || o.Name == fmt.Sprintf("%s prefers %s", l.Resource, where) {
+			return cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
+				return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == l.Resource && have.Node == where })
+			}), true
+		}
+	}
+	return evenkeel.Probe{}, false
+}
+
+// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; a person decides about it (H6).
+func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
+	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		if o.ExitCode != 0 {
+			return evenkeel.Absent, nil
+		}
+		c, err := pacemaker.ParseCorosyncConf(bytes.NewReader(o.Stdout))
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		totem, err := c.Totem()
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		if totem.ClusterName != p.Config.ClusterName {
+			return evenkeel.Undecided, evenkeel.NeedsPerson("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
+		}
+		list, err := c.NodeList()
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		for _, want := range nodes {
+			if !slices.ContainsFunc(list, func(n pacemaker.CorosyncNode) bool { return n.Addresses[0] == want }) {
+				return evenkeel.Partial, nil
+			}
+		}
+		return evenkeel.Done, nil
+	}}
+}
+
+// relocated tells whether targets were moved to where they belong.
+func relocated(text string, there func(*pacemaker.Status) error) evenkeel.Probe {
+	return evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, crmMon...), Text: text, Settle: time.Minute, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		st, err := readStatus(o)
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		if there(st) == nil {
+			return evenkeel.Done, nil
+		}
+		return evenkeel.Absent, nil
+	}}
+}

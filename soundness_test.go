@@ -1,0 +1,231 @@
+package evenkeel_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// digestBook is a runbook with one of everything that a digest must cover.
+func digestBook(t *testing.T) *evenkeel.Runbook {
+	rb := parseRunbook(t, "s1[a.safe b.never m.manual verify:v.read undo:u.safe]")
+	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+	s := &rb.Steps[0]
+	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute}}, []string{"w"}
+	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
+	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
+		Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")}, Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
+	want := digestBook(t).Digest()
+	require.Equal(t, want, digestBook(t).Digest())
+	for name, tc := range map[string]struct {
+		change func(*evenkeel.Step)
+		other  bool
+	}{
+		"text of the same length on the input": {func(s *evenkeel.Step) { s.Actions[0].Cmd.Stdin = sshexec.Text("<bic/>") }, true},
+		"a secret on the input":                {func(s *evenkeel.Step) { s.Actions[0].Cmd.Stdin = sshexec.SecretText("<bic/>") }, true},
+		"a file on the input":                  {func(s *evenkeel.Step) { s.Actions[0].Cmd.Stdin = sshexec.FileInput("/x") }, true},
+		"the probe":                            {func(s *evenkeel.Step) { s.Actions[1].Probe.Cmd.Argv[1] = "z" }, true},
+		"where the probe looks":                {func(s *evenkeel.Step) { s.Actions[1].Probe.Host = "z" }, true},
+		"what silence means":                   {func(s *evenkeel.Step) { s.Actions[1].Probe.Silent = evenkeel.Absent }, true},
+		"the evidence of a manual action":      {func(s *evenkeel.Step) { s.Actions[2].Cmd.Argv[1] = "z" }, true},
+		"the instruction":                      {func(s *evenkeel.Step) { s.Actions[2].Manual = "z" }, true},
+		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Argv[1] = "z" }, true},
+		"a verification":                       {func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = "z" }, true},
+		"an undo":                              {func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = "z" }, true},
+		"the environment":                      {func(s *evenkeel.Step) { s.Actions[0].Cmd.Env = []string{"A=b"} }, true},
+		"a window's limit":                     {func(s *evenkeel.Step) { s.Opens[0].Limit++ }, true},
+		"a fact that it makes":                 {func(s *evenkeel.Step) { s.Actions[0].Makes = []evenkeel.Make{archive.From(nil)} }, true},
+		"a title":                              {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
+		"an explanation":                       {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
+		"another secret":                       {func(s *evenkeel.Step) { s.Actions[0].Cmd.Mask = []sshexec.Secret{"zzz"} }, false},
+		"more patience":                        {func(s *evenkeel.Step) { s.Actions[0].Within, s.Actions[0].Cmd.Timeout = time.Hour, time.Hour }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rb := digestBook(t)
+			tc.change(&rb.Steps[0])
+			if tc.other {
+				require.NotEqual(t, want, rb.Digest())
+			} else {
+				require.Equal(t, want, rb.Digest())
+			}
+		})
+	}
+}
+
+func TestTheGateComparesTheInputToo(t *testing.T) {
+	declared, other := sshexec.Command(sshexec.Mutating, "do", "x"), sshexec.Command(sshexec.Mutating, "do", "x")
+	declared.Stdin, other.Stdin = sshexec.Text("<cib/>"), sshexec.Text("<bic/>")
+	graver, secret := declared, declared
+	graver.Effect = sshexec.Disruptive
+	secret.Stdin = sshexec.SecretText("<cib/>")
+	for _, tc := range []struct {
+		cmd sshexec.Cmd
+		ok  bool
+	}{{declared, true}, {other, false}, {graver, false}, {secret, false}} {
+		rb := &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return at.Run(ctx, at.Host, tc.cmd)
+				}},
+		}}}}}
+		m := newMachine("-")
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+		if tc.ok {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, evenkeel.ErrNotInPlan)
+		require.Empty(t, m.log)
+	}
+}
+
+func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
+	unknown := evenkeel.NewFact[string]("unknown", "nobody makes it")
+	for _, tc := range []struct {
+		name, book string
+		mend       func(*evenkeel.Step)
+		want       string
+	}{
+		{"undo needs a fact that nobody makes", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }, "action u: refers to fact unknown"},
+		{"verification needs a fact that nobody makes", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }, "action v: refers to fact unknown"},
+		{"undo makes a fact", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo makes no facts"},
+		{"verification makes a fact in secret", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }, "which the step does not declare"},
+		{"probe of a safe action without a reader", "s1[a.safe]", func(s *evenkeel.Step) {
+			s.Actions[0].Probe = &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "look", "a")}
+		}, "no probe that could tell"},
+		{"probe without a host", "s1[a.never]", func(s *evenkeel.Step) {
+			s.Host, s.Actions[0].Cmd = "", sshexec.Cmd{}
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+		}, "its probe has no host"},
+		{"operation graver than it says", "s1[a.safe]", func(s *evenkeel.Step) {
+			s.Actions[0].Cmd = sshexec.Cmd{}
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")},
+				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+		}, "declares a command that is mutating"},
+		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].Severs = true }, "breaks its own connection"},
+		{"fact in the text of a script", "s1[a.safe]", func(s *evenkeel.Step) {
+			s.Needs = []evenkeel.FactKey{archive}
+			s.Actions[0].Cmd = sshexec.Script(sshexec.Mutating, "tar -xf "+archive.Ref())
+		}, "pass it as an argument"},
+		{"two facts with one name on paper", "s1[a.safe]", func(s *evenkeel.Step) {
+			other := evenkeel.NewFact[string]("archive.set.1", "another")
+			s.Makes = []evenkeel.FactKey{archive, other}
+			s.Actions[0].Makes = []evenkeel.Make{archive.From(nil), other.From(nil)}
+		}, "are both $ARCHIVE_SET_1 on paper"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rb := parseRunbook(t, tc.book)
+			rb.Known = evenkeel.Facts{}
+			tc.mend(&rb.Steps[0])
+			require.ErrorContains(t, rb.Validate(), tc.want)
+		})
+	}
+}
+
+// A name, a title or an input cannot change what the reader of a runbook takes for a command.
+func TestMarkdownIsNotTurnedByWhatStandsInIt(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe b.safe c.safe]")
+	s := &rb.Steps[0]
+	rb.Inputs = []evenkeel.Input{evenkeel.NewInput("a|b\n# c", nil)}
+	s.Title = "One\r\n## 9. Two <script>"
+	s.Actions[0].Note = "first\nsecond"
+	s.Actions[0].Cmd.Stdin = sshexec.Text("```\nEOF\nrm -rf /\n```\n")
+	rb.Known = evenkeel.Facts{"archive.set-1": nil}
+	s.Needs = []evenkeel.FactKey{archive}
+	s.Actions[1].Cmd.Stdin = sshexec.Text("path " + archive.Ref() + " costs $5\n")
+	s.Actions[2].Cmd.Stdin = sshexec.Stream(strings.NewReader(""))
+	s.Actions[2].Host = "h`x"
+	require.NoError(t, rb.Validate())
+	var md, text strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	require.NoError(t, rb.Text(&text))
+	got := md.String()
+	require.Contains(t, got, "\n## 1. One ## 9. Two \\<script>\n")
+	require.Contains(t, got, "| a\\|b # c |")
+	require.Contains(t, got, "> first\n> second\n")
+	require.Contains(t, got, "````sh\ndo a <<'EOFF'\n```\nEOF\nrm -rf /\n```\nEOFF\n````\n")
+	require.Contains(t, got, "do b <<EOF\npath ${ARCHIVE_SET_1} costs \\$5\nEOF\n")
+	require.Contains(t, got, "`` h`x ``")
+	require.Contains(t, got, "do c    # its input is a stream that only the tool has")
+	require.NotContains(t, got+text.String(), "\r")
+}
+
+// The lease.
+
+func TestAStolenLeaseKeepsEvenTheUndoOut(t *testing.T) {
+	l := &leased{machine: newMachine("-")}
+	rb := parseRunbook(t, "s1[a.safe] s2[b.safe undo:u.safe auto]")
+	rb.LeaseHosts = []string{"h"}
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := l.Run(ctx, cmd)
+		if cmd.Argv[0] == "do" {
+			l.owner = "r9 bert@ops"
+		}
+		return res, err
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var held *evenkeel.LeaseHeldError
+	require.ErrorAs(t, err, &held)
+	require.Equal(t, "a", strings.Join(l.log, " "), "nothing is done to a machine that somebody else works on, not even an undo")
+}
+
+// Two operators take a lease over at the same moment: the faster one keeps it.
+func TestALeaseIsTakenOverOnce(t *testing.T) {
+	for _, at := range []string{"mv", "rm", "ln"} {
+		l := &leased{machine: newMachine("-"), owner: "r1 anna@ops"}
+		rb := parseRunbook(t, "s1[a.safe]")
+		rb.LeaseHosts = []string{"h"}
+		faster := false
+		host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			if cmd.Argv[0] == at && !faster {
+				faster = true
+				l.owner = "r2 bert@ops" // between the slower one's look and its next command
+			}
+			return l.Run(ctx, cmd)
+		})
+		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, RunID: "r3", TakeLease: "r1"}
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
+		var held *evenkeel.LeaseHeldError
+		require.ErrorAs(t, err, &held, at)
+		require.Equal(t, "r2 bert@ops", held.Owner, at)
+		require.Equal(t, "r2 bert@ops", l.owner, at)
+		require.Empty(t, l.log, at)
+	}
+}
+
+func TestARunThatIsKeptOutGivesBackWhatItTook(t *testing.T) {
+	free, taken := &leased{machine: newMachine("-")}, &leased{machine: newMachine("-"), owner: "r9 bert@ops"}
+	rb := parseRunbook(t, "s1[a.safe]")
+	rb.LeaseHosts = []string{"h", "i"}
+	j := &evenkeel.MemJournal{}
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: "r1"}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": free, "i": taken}, opts)
+	var held *evenkeel.LeaseHeldError
+	require.ErrorAs(t, err, &held)
+	require.Empty(t, free.owner)
+	require.Equal(t, "r9 bert@ops", taken.owner)
+	taken.owner = ""
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": free, "i": taken}, opts)
+	require.NoError(t, err)
+}
+
+func TestTheNameOfARunFitsIntoItsLease(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe]")
+	for _, id := range []string{"two words", "-f", "line\nend"} {
+		j := &evenkeel.MemJournal{}
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, RunID: id})
+		require.ErrorContains(t, err, "is no name for a run")
+		require.Empty(t, j.Records())
+	}
+}

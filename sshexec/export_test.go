@@ -1,0 +1,24 @@
+package sshexec
+
+// StripInPieces strips a text that comes in pieces.
+func StripInPieces(text string, size func(left int) int) string {
+	var (
+		s   controlStripper
+		out []byte
+	)
+	for text != "" {
+		n := size(len(text))
+		out = append(out, s.strip([]byte(text[:n]))...)
+		text = text[n:]
+	}
+	return string(out)
+}
+
+// ReadGlance tells what parseGlance makes of a text.
+func ReadGlance(text []byte) (stdout, stderr []byte, res Result, err error) {
+	g, err := parseGlance(text)
+	return g.stdout, g.stderr, g.end, err
+}
+
+// Resolve tells what a configuration says of a host.
+func Resolve(c *SSHConfig, alias string, base Config) (Config, error) { return c.resolve(alias, base) }

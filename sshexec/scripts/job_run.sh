@@ -1,0 +1,21 @@
+# Runs a command whose files were made ready: $1 their directory, $2 the name that the directory takes when the command starts, $3 the command, $4 the file with its input, or - for this
+# script's own. Whoever takes the name first runs its command; a directory that is not empty is not replaced.
+new=$1 job=$2 line=$3 input=$4
+born() {
+	{ read -r stat; } 2>/dev/null </proc/$$/stat || exit 1
+	set -- ${stat##*) }
+	shift 19
+	echo "$$ $1"
+}
+cd -- "$new" || exit 1
+born >pid || exit 1
+[ "$input" = - ] || exec <"$input" || exit 1
+mv -T -- "$new" "$job" 2>/dev/null || exit 1
+rm -f input
+/bin/sh -c "$line" >stdout 2>stderr
+code=$?
+# A shell says 128+N of a program that signal N has ended; there is no telling it from one that exits with that number.
+signal=
+[ "$code" -le 128 ] || signal=$(kill -l "$code" 2>/dev/null)
+echo "$code $signal" | dd of=status.new conv=fsync 2>/dev/null
+mv -f status.new status

@@ -1,0 +1,250 @@
+package sshexec_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest/conformance"
+)
+
+func jobs(t *testing.T, id string) sshexec.SuperviseOptions {
+	return sshexec.SuperviseOptions{Dir: filepath.Join(t.TempDir(), "jobs"), ID: id, Poll: 200 * time.Millisecond, GiveUp: 10 * time.Second}
+}
+
+// A supervised command behaves as any other.
+func TestSupervisedConforms(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) sshexec.Runner{
+		"local": func(*testing.T) sshexec.Runner { return sshexec.Local{} },
+		"ssh":   func(t *testing.T) sshexec.Runner { return shellMachine(t).dial(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conformance.Test(t, func(t *testing.T) sshexec.Runner {
+				r, dir := open(t), t.TempDir()
+				var n atomic.Int32
+				return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					return sshexec.Supervise(ctx, r, cmd, sshexec.SuperviseOptions{Dir: dir, ID: fmt.Sprintf("job-%d", n.Add(1)), Poll: time.Second})
+				})
+			}, conformance.Options{Quick: true})
+		})
+	}
+}
+
+// SSH-008, SSH-010: a second start finds the first, while it runs and after it has ended; another command under the same ID is refused; once removed it can run again.
+func TestSuperviseRunsOnce(t *testing.T) {
+	opt, ran := jobs(t, "reposync"), filepath.Join(t.TempDir(), "ran")
+	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; echo out; echo err >&2; exit 7`, ran)
+	r := sshexec.Local{}
+	var all sync.WaitGroup
+	var started atomic.Int32
+	for range 5 {
+		all.Go(func() {
+			j, err := sshexec.StartSupervised(t.Context(), r, cmd, opt)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if j.Started() {
+				started.Add(1)
+			}
+			res, err := j.Wait(t.Context())
+			if sshexec.OutcomeOf(err) != sshexec.Exited || res.ExitCode != 7 || string(res.Stdout) != "out\n" || string(res.Stderr) != "err\n" {
+				t.Errorf("%+v, %v", res, err)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, started.Load())
+	text, err := os.ReadFile(ran)
+	require.NoError(t, err)
+	require.Equal(t, "x\n", string(text))
+
+	res, err := sshexec.Supervise(t.Context(), r, sshexec.Command(sshexec.Mutating, "true"), opt)
+	require.ErrorIs(t, err, sshexec.ErrJobDiffers)
+	require.Equal(t, sshexec.NotStarted, res.Outcome)
+
+	info, err := os.Stat(opt.Dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	left, err := filepath.Glob(filepath.Join(opt.Dir, ".*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	from := opt
+	from.StdoutFrom = 2
+	j, err := sshexec.Attach(t.Context(), r, sshexec.Cmd{}, from)
+	require.NoError(t, err)
+	res, _ = j.Wait(t.Context())
+	require.Equal(t, "t\n", string(res.Stdout))
+	require.NoError(t, j.Remove(t.Context()))
+	require.NoError(t, j.Remove(t.Context()))
+	_, err = sshexec.Attach(t.Context(), r, cmd, opt)
+	require.ErrorIs(t, err, sshexec.ErrNoJob)
+	_, err = sshexec.Supervise(t.Context(), r, cmd, opt)
+	require.Error(t, err)
+	text, err = os.ReadFile(ran)
+	require.NoError(t, err)
+	require.Equal(t, "x\nx\n", string(text))
+}
+
+// SSH-007, SSH-008: the link is cut again and again while the command prints; nothing is lost, nothing comes twice, it runs once.
+func TestSuperviseAcrossLostLinks(t *testing.T) {
+	m, ran := shellMachine(t), filepath.Join(t.TempDir(), "ran")
+	client := m.dial(t)
+	var out strings.Builder
+	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; i=0; while [ $i -lt 40 ]; do echo line $i; echo error $i >&2; i=$((i+1)); sleep 0.05; done; exit 3`, ran)
+	cmd.Stdout = &out
+	ctx, stop := context.WithCancel(t.Context())
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		for ctx.Err() == nil {
+			time.Sleep(150 * time.Millisecond)
+			m.Drop()
+		}
+	})
+	res, err := sshexec.Supervise(t.Context(), client, cmd, jobs(t, "dkms"))
+	stop()
+	cutter.Wait()
+	require.Error(t, err)
+	require.Equal(t, sshexec.Exited, res.Outcome)
+	require.Equal(t, 3, res.ExitCode)
+	var want, wantErr strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&want, "line %d\n", i)
+		fmt.Fprintf(&wantErr, "error %d\n", i)
+	}
+	require.Equal(t, want.String(), out.String())
+	require.Equal(t, wantErr.String(), string(res.Stderr))
+	text, err := os.ReadFile(ran)
+	require.NoError(t, err)
+	require.Equal(t, "x\n", string(text))
+}
+
+// SSH-010: the link is cut at the very start, before or after the machine has heard it.
+func TestSuperviseStartOverALostLink(t *testing.T) {
+	for name, f := range map[string]sshexectest.Faults{"before": {CutBefore: true}, "after": {CutAfter: true}, "no exit status": {OmitExit: true}} {
+		t.Run(name, func(t *testing.T) {
+			m, ran := shellMachine(t), filepath.Join(t.TempDir(), "ran")
+			client := m.dial(t)
+			m.SetFaults(f)
+			heal := time.AfterFunc(500*time.Millisecond, func() { m.SetFaults(sshexectest.Faults{}) })
+			defer heal.Stop()
+			cmd := sshexec.Script(sshexec.Mutating, `cat >>"$1"`, ran)
+			cmd.Stdin = sshexec.Text("all of it\x00\n\n")
+			res, err := sshexec.Supervise(t.Context(), client, cmd, jobs(t, "a"))
+			require.NoError(t, err)
+			require.Equal(t, sshexec.Exited, res.Outcome)
+			text, err := os.ReadFile(ran)
+			require.NoError(t, err)
+			require.Equal(t, "all of it\x00\n\n", string(text))
+		})
+	}
+}
+
+// An input that was cut off starts nothing.
+func TestSuperviseBrokenInput(t *testing.T) {
+	opt, ran := jobs(t, "a"), filepath.Join(t.TempDir(), "ran")
+	cmd := sshexec.Script(sshexec.Mutating, `cat >"$1"`, ran)
+	cmd.Stdin = sshexec.Stream(io.MultiReader(strings.NewReader("half"), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })))
+	_, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NoFileExists(t, ran)
+	left, err := filepath.Glob(filepath.Join(opt.Dir, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// When nobody waits any more the job goes on; it can be found again, and ended.
+func TestSuperviseOutlivesTheContext(t *testing.T) {
+	opt := jobs(t, "long")
+	cmd := sshexec.Script(sshexec.Mutating, `echo started; trap '' TERM; while :; do sleep 0.1; done`)
+	_, res, err := cancelWhenPrinted(t, superviser(opt), cmd, 1)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, sshexec.ErrMayRun)
+	require.Equal(t, sshexec.Unknown, res.Outcome)
+
+	j, err := sshexec.Attach(t.Context(), sshexec.Local{}, cmd, opt)
+	require.NoError(t, err)
+	require.False(t, j.Started())
+	require.ErrorIs(t, j.Remove(t.Context()), sshexec.ErrJobRuns)
+	ending, err := j.End(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, sshexec.GroupEnded, ending)
+	res, err = j.Wait(t.Context())
+	require.Error(t, err)
+	require.Equal(t, sshexec.Signalled, res.Outcome)
+	require.Equal(t, "KILL", res.Signal)
+	require.Equal(t, "started\n", string(res.Stdout))
+	out, _ := j.Offsets()
+	require.EqualValues(t, len("started\n"), out)
+}
+
+func superviser(opt sshexec.SuperviseOptions) sshexec.Runner {
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		return sshexec.Supervise(ctx, sshexec.Local{}, cmd, opt)
+	})
+}
+
+func TestSuperviseTimeout(t *testing.T) {
+	cmd := sshexec.Command(sshexec.Mutating, "sleep", "600")
+	cmd.Timeout = 300 * time.Millisecond
+	res, err := superviser(jobs(t, "slow")).Run(t.Context(), cmd)
+	require.ErrorIs(t, err, sshexec.ErrTimeout)
+	require.NotErrorIs(t, err, sshexec.ErrMayRun)
+	require.Equal(t, sshexec.Signalled, res.Outcome)
+	require.Equal(t, sshexec.GroupEnded, res.Ending)
+}
+
+// SSH-007: the supervisor is gone without a word, as after a power cut.
+func TestSuperviseLost(t *testing.T) {
+	opt := jobs(t, "lost")
+	cmd := sshexec.Script(sshexec.Mutating, `echo half; kill -9 "$PPID"`)
+	res, err := superviser(opt).Run(t.Context(), cmd)
+	require.ErrorIs(t, err, sshexec.ErrJobLost)
+	require.Equal(t, sshexec.Unknown, res.Outcome)
+	require.Equal(t, "half\n", string(res.Stdout))
+
+	opt.ID = "boot"
+	_, err = superviser(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(opt.Dir, "boot", "status")))
+	require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "boot", "boot"), []byte("another\n"), 0o600))
+	_, err = superviser(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	require.ErrorIs(t, err, sshexec.ErrJobLost)
+}
+
+// SSH-005: a secret input is in no file and in no argument.
+func TestSuperviseSecret(t *testing.T) {
+	const secret = "ge'heim $x"
+	opt := jobs(t, "secret")
+	cmd := sshexec.Script(sshexec.ReadOnly, `n=$(wc -c); grep -rl "$(printf 'ge\047heim')" "$1"; grep -la "$(printf 'ge\047heim')" /proc/[0-9]*/cmdline; echo "$n"`, opt.Dir)
+	cmd.Stdin = sshexec.SecretText(secret)
+	res, err := superviser(opt).Run(t.Context(), cmd)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintln(len(secret)), string(res.Stdout))
+}
+
+func TestSuperviseRefuses(t *testing.T) {
+	cmd := sshexec.Command(sshexec.ReadOnly, "true")
+	for _, opt := range []sshexec.SuperviseOptions{{Dir: "/tmp", ID: "../x"}, {Dir: "/tmp", ID: ".x"}, {Dir: "tmp", ID: "x"}, {Dir: "/tmp", ID: ""}} {
+		res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
+		require.Error(t, err)
+		require.Equal(t, sshexec.NotStarted, res.Outcome)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(t.TempDir(), link))
+	res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, sshexec.SuperviseOptions{Dir: link, ID: "x"})
+	require.ErrorContains(t, err, "does not belong")
+	require.Equal(t, sshexec.NotStarted, res.Outcome)
+}

@@ -66,7 +66,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
-			Actions: actions, Irreversible: "it is the way back itself",
+			Actions: actions, Harmless: "it is the way back itself",
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, Fact[any]{name: name})
@@ -98,6 +98,9 @@ func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 
 const undoPrefix = "undo-"
 
+// Undoes is the step of a run that a step of its TakeBack undoes. A step of any other way back undoes none.
+func Undoes(id string) (step string, ok bool) { return strings.CutPrefix(id, undoPrefix) }
+
 // MarkUndone tells a run's journal which of its steps a finished take-back has undone, so that Resume does them anew.
 func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
 	st, err := ReadState(journal.Records())
@@ -105,7 +108,7 @@ func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
 		return err
 	}
 	for i := range takeBack.Steps {
-		id, ok := strings.CutPrefix(takeBack.Steps[i].ID, undoPrefix)
+		id, ok := Undoes(takeBack.Steps[i].ID)
 		if !ok || !st.Step(id).Touched() {
 			continue
 		}

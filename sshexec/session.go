@@ -97,7 +97,8 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 		return nil, contextCause(ctx)
 	}
 	release := func() { <-c.slots }
-	for again := true; ; again = false {
+	again, pause := true, firstPause
+	for {
 		conn, err := c.connect(ctx)
 		if err != nil {
 			release()
@@ -113,6 +114,13 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 		case ctx.Err() != nil:
 			release()
 			return nil, contextCause(ctx)
+		case errors.As(err, &refused) && pause <= lastPause && refused.Reason != ssh.Prohibited:
+			if (wallClock{}).Sleep(ctx, pause) != nil {
+				release()
+				return nil, contextCause(ctx)
+			}
+			pause *= 2
+			continue
 		case errors.As(err, &refused):
 			release()
 			return nil, fmt.Errorf("%w: %w", ErrSessionRefused, err)
@@ -120,10 +128,17 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 			release()
 			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
+		again = false
 		_ = conn.ssh.Close()
 		<-conn.done
 	}
 }
+
+// OpenSSH counts a session for a moment after both sides have closed it, and refuses the next one when it allows no more. Asking again has started nothing.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 80 * time.Millisecond
+)
 
 // openChannel waits for the host's answer as long as the context lasts. The connection stays: other commands are on it. A request that is abandoned
 // may still be granted, and releases its slot when it is closed again.

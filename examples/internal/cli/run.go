@@ -191,7 +191,17 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	st, err := readState(cfg.Path(cfg.Journal))
+	path := cfg.Path(cfg.Journal)
+	if _, err := os.Stat(path); err != nil {
+		return ExitInput, fmt.Errorf("there is no run: %w", err)
+	}
+	// The run's own journal stays open, and thereby locked, to the end: nobody resumes the run while it is led back, and nobody leads back a run that goes on.
+	journal, err := evenkeel.OpenJournal(path)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer func() { _ = journal.Close() }()
+	st, err := evenkeel.ReadState(journal.Records())
 	if err != nil {
 		return ExitInput, err
 	}
@@ -204,7 +214,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 		return ExitDone, back.Markdown(a.Stdout)
 	}
 	// Each way back has a journal of its own; one that was interrupted is taken up.
-	path := wayBack(cfg.Path(cfg.Journal), st)
+	path = wayBack(path, st)
 	start := runFunc(evenkeel.Run)
 	if records, err := readRecords(path); err == nil && len(records) > 0 {
 		start = evenkeel.Resume
@@ -214,31 +224,20 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return code, err
 	}
-	return a.markUndone(cfg, back)
+	return ExitDone, s.markUndone(journal, back)
 }
 
 // markUndone tells the run's journal what was taken back, so that resume does it anew.
-func (a *App) markUndone(cfg *Config, back *evenkeel.Runbook) (int, error) {
-	journal, err := evenkeel.OpenJournal(cfg.Path(cfg.Journal))
-	if err != nil {
-		return ExitFailed, err
-	}
-	defer func() { _ = journal.Close() }()
-	hosts := connect(cfg)
+func (s session) markUndone(journal evenkeel.Journal, back *evenkeel.Runbook) error {
+	hosts := connect(s.cfg)
 	defer hosts.Close()
-	if err := evenkeel.MarkUndone(journal, hosts.Clock(), back); err != nil {
-		return ExitFailed, err
-	}
-	return ExitDone, nil
+	return evenkeel.MarkUndone(journal, hosts.Clock(), back)
 }
 
 // wayBack is the journal of the way back from where a run stands. Once the run has gone on, a way back from there has another.
 func wayBack(journal string, st *evenkeel.State) string {
 	return fmt.Sprintf("%s.rollback-%d", journal, st.Records)
 }
-
-// undoStep is how Runbook.TakeBack names its steps: this before the name of the step that is undone.
-const undoStep = "undo-"
 
 // ledBack refuses to go on with a run whose journal is no longer true of the machines, because a way back was begun from where it stands.
 func (a *App) ledBack(journal string, st *evenkeel.State) error {
@@ -251,7 +250,7 @@ func (a *App) ledBack(journal string, st *evenkeel.State) error {
 	}
 	unfinished := !back.Done
 	for _, id := range back.Run.Steps {
-		undone, ok := strings.CutPrefix(id, undoStep)
+		undone, ok := evenkeel.Undoes(id)
 		if back.Done && !ok {
 			return fmt.Errorf("the run was rolled back: %s, done %s. It cannot be resumed; a new one needs a journal of its own", back.Run.Title, back.Last.Format(time.RFC3339))
 		}

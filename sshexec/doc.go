@@ -25,9 +25,28 @@
 // [OpenConsole] opens a console that listens on a machine's localhost, through the machine ([Client.DialContext]). A [Console] is a Runner too, so that a dry run does not type into it, and an answer that
 // did not come is Unknown. Its session is left with Disconnect, which lets the process behind it go on.
 //
+// # Cancelling
+//
+// When the context of a command ends, or its Timeout passes, its process group is ended on the machine: found from a second session by a mark in its environment (EVENKEEL_RUN), since OpenSSH passes
+// signals on only since 7.9 and to root's commands not even now. [Result].Ending says what came of it; where that is not certain, the error is [ErrMayRun].
+//
+// # Commands that take hours
+//
+// [Supervise] runs a command detached from the connection, and finds it again after a lost link or in another run of the program ([Attach]): by its ID it runs once, however often it is started.
+// [WaitReboot] proves a reboot by the boot id. [Cmd].Lines shows output as it comes, and [Cmd].Plain takes the terminal's sequences out of it.
+//
+// # Another user
+//
+// [Cmd].Sudo or [WithSudo] runs commands through sudo. The password is sent when sudo asks for it, once, and apart from the command's input; a refusal is [ErrSudo], with the outcome NotStarted.
+//
+// # Hosts by their names in ~/.ssh/config
+//
+// [LoadSSHConfig] reads ssh_config(5) files, and [SSHConfig.Client] makes clients of what they say, jump hosts included.
+//
 // # Host keys
 //
-// The check is strict: an unknown key is [ErrHostKeyUnknown], another one than the known is [ErrHostKeyChanged], and there is no switch to go on. known_hosts is read anew at every connection.
+// The check is strict by default: an unknown key is [ErrHostKeyUnknown], another one than the known is [ErrHostKeyChanged]. [AcceptNew] writes the key of a machine down that is not known; [Pinned] takes given
+// keys only. A changed key is refused under every [HostKeyPolicy]. known_hosts is read anew at every connection.
 //
 // # Secrets
 //

@@ -69,7 +69,7 @@ func TestStripControl(t *testing.T) {
 		"\x1b\x1b[mx":                                  "x",
 		"\x1b]" + strings.Repeat("x", 5000) + "\nback": strings.Repeat("x", 5000-4095) + "\nback",
 	} {
-		require.True(t, want == string(sshexec.StripControl([]byte(in))), "%.40q", in)
+		require.Equal(t, want, string(sshexec.StripControl([]byte(in))), "%.40q", in)
 	}
 }
 

@@ -305,7 +305,7 @@ func TestOpenSSHSupervise(t *testing.T) {
 	var killer sync.WaitGroup
 	killer.Go(func() {
 		for ctx.Err() == nil {
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(1500 * time.Millisecond)
 			if res, err := c.Run(ctx, sshexec.Script(sshexec.ReadOnly, `echo $PPID`)); err == nil {
 				if _, err := (sshexec.Local{}).Run(ctx, sshexec.Command(sshexec.Disruptive, "kill", "-9", res.Text())); err == nil {
 					kills++
@@ -313,14 +313,14 @@ func TestOpenSSHSupervise(t *testing.T) {
 			}
 		}
 	})
-	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.05; done`, ran)
+	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); sleep 0.05; done`, ran)
 	res, err := sshexec.Supervise(t.Context(), c, cmd, jobs(t, "dkms"))
 	stop()
 	killer.Wait()
 	require.NoError(t, err)
 	require.Positive(t, kills)
 	var want strings.Builder
-	for i := range 40 {
+	for i := range 100 {
 		fmt.Fprintf(&want, "line %d\n", i)
 	}
 	require.Equal(t, want.String(), string(res.Stdout))

@@ -12,8 +12,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Run runs the command in a session of its own. When ctx ends, the command's process group gets SIGTERM and then SIGKILL: as a signal of the protocol, and, since servers older than
-// OpenSSH 7.9 do not pass those on, from a second session that finds the group by a mark in its environment. Result.Ending says what came of it.
+// Run runs the command in a session of its own. When ctx ends, the command's process group gets SIGTERM and then SIGKILL, from a second session that finds the group by a mark in its
+// environment: OpenSSH before 7.9 passes no signals on, and today's passes none on to root's commands. Where the group is not found, the protocol's signals are tried. Result.Ending says what
+// came of it.
 func (c *Client) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	res, err := c.run(ctx, cmd)
 	return res, Failure(c.cfg.Host, cmd, res, err)
@@ -219,14 +220,16 @@ func (s *session) wait(ctx context.Context, out *outputs, endGroup func() (Resul
 	)
 	if !out.wait(s.exited, ctx.Done()) {
 		cause = contextCause(ctx)
-		s.signal("TERM")
-		out.waitAtMost(s.exited, termGrace)
 		if endGroup != nil {
 			found, lost = endGroup()
-		}
-		if !out.waitAtMost(s.exited, 0) {
-			s.signal("KILL")
 			out.waitAtMost(s.exited, killGrace)
+		}
+		if !isClosed(s.exited) {
+			s.signal("TERM")
+			if !out.waitAtMost(s.exited, termGrace) {
+				s.signal("KILL")
+				out.waitAtMost(s.exited, killGrace)
+			}
 		}
 	}
 	res := Result{Outcome: Unknown}

@@ -100,7 +100,7 @@ Match host node1
 	got, err = sshexec.Resolve(c, "node9", sshexec.Config{})
 	require.NoError(t, err)
 	require.Equal(t, "node9:22", got.Addr)
-	require.NotZero(t, got.User)
+	require.NotEmpty(t, got.User)
 }
 
 func TestSSHConfigErrors(t *testing.T) {

@@ -156,6 +156,18 @@ func (j *Supervised) script(effect Effect, text string, args ...string) Cmd {
 	return cmd
 }
 
+// run runs a script. An error shows what it was for and not its text.
+func (j *Supervised) run(ctx context.Context, cmd Cmd, what string) (Result, error) {
+	res, err := j.r.Run(ctx, cmd)
+	var ce *CommandError
+	if errors.As(err, &ce) {
+		short := *ce
+		short.Cmd = "(" + what + " " + j.dir() + ")"
+		err = &short
+	}
+	return res, err
+}
+
 func (j *Supervised) start(ctx context.Context) (string, error) {
 	in, err := j.cmd.Stdin.Open()
 	if err != nil {
@@ -169,7 +181,7 @@ func (j *Supervised) start(ctx context.Context) (string, error) {
 	line := execline.Script(execline.Line{Dir: j.cmd.Dir, Env: j.cmd.Env, Argv: j.cmd.Argv})
 	start := j.script(j.cmd.Effect, jobStart, j.opt.Dir, j.opt.ID, digestOf(line), singleLine(j.cmd.String()), line, word, secret, jobRun)
 	start.Stdin = Stream(io.MultiReader(in, strings.NewReader(word)))
-	res, err := j.r.Run(ctx, start)
+	res, err := j.run(ctx, start, "start the job")
 	return res.Text(), err
 }
 
@@ -251,7 +263,7 @@ const lookTime = time.Minute
 func (j *Supervised) look(ctx context.Context, poll time.Duration) (glance, error) {
 	look := j.script(ReadOnly, jobLook, j.dir(), fmt.Sprint(j.opt.StdoutFrom), fmt.Sprint(j.opt.StderrFrom), fmt.Sprint(lookMost), fmt.Sprint(poll.Milliseconds()/100))
 	look.Timeout = poll + lookTime
-	res, err := j.r.Run(ctx, look)
+	res, err := j.run(ctx, look, "look at the job")
 	if err != nil {
 		return glance{}, err
 	}
@@ -271,7 +283,7 @@ func (j *Supervised) look(ctx context.Context, poll time.Duration) (glance, erro
 func (j *Supervised) End(ctx context.Context) (Ending, error) {
 	var ending Ending
 	err := j.patiently(ctx, nil, func() error {
-		res, err := j.r.Run(ctx, j.script(Disruptive, jobEnd, j.dir()))
+		res, err := j.run(ctx, j.script(Disruptive, jobEnd, j.dir()), "end the job")
 		ending = endingOf(res, err, true)
 		return err
 	})

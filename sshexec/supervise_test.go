@@ -169,7 +169,7 @@ func TestSuperviseBrokenInput(t *testing.T) {
 func TestSuperviseOutlivesTheContext(t *testing.T) {
 	opt := jobs(t, "long")
 	cmd := sshexec.Script(sshexec.Mutating, `echo started; trap '' TERM; while :; do sleep 0.1; done`)
-	_, res, err := cancelWhenPrinted(t, superviser(opt), cmd, 1)
+	_, res, err := cancelWhenPrinted(t, supervised(opt), cmd, 1)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, sshexec.ErrMayRun)
 	require.Equal(t, sshexec.Unknown, res.Outcome)
@@ -190,7 +190,7 @@ func TestSuperviseOutlivesTheContext(t *testing.T) {
 	require.EqualValues(t, len("started\n"), out)
 }
 
-func superviser(opt sshexec.SuperviseOptions) sshexec.Runner {
+func supervised(opt sshexec.SuperviseOptions) sshexec.Runner {
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		return sshexec.Supervise(ctx, sshexec.Local{}, cmd, opt)
 	})
@@ -199,7 +199,7 @@ func superviser(opt sshexec.SuperviseOptions) sshexec.Runner {
 func TestSuperviseTimeout(t *testing.T) {
 	cmd := sshexec.Command(sshexec.Mutating, "sleep", "600")
 	cmd.Timeout = 300 * time.Millisecond
-	res, err := superviser(jobs(t, "slow")).Run(t.Context(), cmd)
+	res, err := supervised(jobs(t, "slow")).Run(t.Context(), cmd)
 	require.ErrorIs(t, err, sshexec.ErrTimeout)
 	require.NotErrorIs(t, err, sshexec.ErrMayRun)
 	require.Equal(t, sshexec.Signalled, res.Outcome)
@@ -210,17 +210,17 @@ func TestSuperviseTimeout(t *testing.T) {
 func TestSuperviseLost(t *testing.T) {
 	opt := jobs(t, "lost")
 	cmd := sshexec.Script(sshexec.Mutating, `echo half; kill -9 "$PPID"`)
-	res, err := superviser(opt).Run(t.Context(), cmd)
+	res, err := supervised(opt).Run(t.Context(), cmd)
 	require.ErrorIs(t, err, sshexec.ErrJobLost)
 	require.Equal(t, sshexec.Unknown, res.Outcome)
 	require.Equal(t, "half\n", string(res.Stdout))
 
 	opt.ID = "boot"
-	_, err = superviser(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	_, err = supervised(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(opt.Dir, "boot", "status")))
 	require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "boot", "boot"), []byte("another\n"), 0o600))
-	_, err = superviser(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	_, err = supervised(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
 	require.ErrorIs(t, err, sshexec.ErrJobLost)
 }
 
@@ -230,7 +230,7 @@ func TestSuperviseSecret(t *testing.T) {
 	opt := jobs(t, "secret")
 	cmd := sshexec.Script(sshexec.ReadOnly, `n=$(wc -c); grep -rl "$(printf 'ge\047heim')" "$1"; grep -la "$(printf 'ge\047heim')" /proc/[0-9]*/cmdline; echo "$n"`, opt.Dir)
 	cmd.Stdin = sshexec.SecretText(secret)
-	res, err := superviser(opt).Run(t.Context(), cmd)
+	res, err := supervised(opt).Run(t.Context(), cmd)
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprintln(len(secret)), string(res.Stdout))
 }

@@ -46,8 +46,11 @@ if [ "$secret" = yes ]; then
 else
 	setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" input </dev/null >/dev/null 2>&1 &
 fi
+# Either this supervisor takes the name, and the files are no longer where they were made ready; or another was first, and this one ends: before it has, its files must not be
+# touched, or it could take the name with what is left of them.
+own=$!
 tries=200
-until [ -e "$dir/$id/pid" ]; do
+until [ -e "$dir/$id/pid" ] && { [ ! -d "$new" ] || ! kill -0 "$own" 2>/dev/null; }; do
 	tries=$((tries - 1))
 	[ "$tries" -gt 0 ] || fail "the job does not start"
 	sleep 0.05 2>/dev/null || sleep 1

@@ -19,7 +19,6 @@ import (
 // the client sends a signal. env is added to the environment.
 func ShellHandler(env ...string) Handler {
 	return func(ctx context.Context, req Request) Exit {
-		//nolint:noctx // the context ends the whole process group
 		cmd := exec.Command("/bin/sh", "-c", req.Line)
 		cmd.Env = append(os.Environ(), env...)
 		cmd.Stdout, cmd.Stderr = req.Stdout, req.Stderr

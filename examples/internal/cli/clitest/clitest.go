@@ -263,8 +263,8 @@ func Kill(t *testing.T, app func() *cli.App) {
 // March is the death march: one run, whose tool dies at every journal record, in the middle of writing every record, and before and after the effect of every command; each time
 // a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands.
 func March(t *testing.T, app func() *cli.App) {
-	if testing.Short() {
-		t.Skip("it takes a minute: not with -short")
+	if testing.Short() || raced {
+		t.Skip("it takes minutes: not with -short, and not with the race detector")
 	}
 	straight := Serve(t)
 	code, out := Tool(t, "", "run", "-config", straight.Config)

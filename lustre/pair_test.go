@@ -158,7 +158,7 @@ func unattended(w *lustretest.Pair) bool {
 // every thins a long test out: the whole of it takes minutes, and CI does it.
 func every(t *testing.T, otherwise int) int {
 	t.Helper()
-	if text := os.Getenv("EVENKEEL_KILL_EVERY"); text != "" {
+	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
 		return n

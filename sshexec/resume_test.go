@@ -91,7 +91,7 @@ func TestResumeProperties(t *testing.T) {
 				data := randomBytes(rapid.SampledFrom([]int{0, 1, 65535, 65536, 65537, 300000, 655360}).Draw(rt, "size"))
 				require.NoError(rt, os.WriteFile(src, data, 0o640))
 				part := dst + ".evenkeel-" + sumText(data)[:16] + ".part"
-				there := 0
+				there, damaged := 0, false
 				for range rapid.IntRange(0, 4).Draw(rt, "cuts") {
 					cut := rapid.IntRange(0, len(data)).Draw(rt, "cut")
 					done, err := tr.run(t.Context(), cutAfter(cut), src, dst, sshexec.TransferOptions{})
@@ -99,8 +99,13 @@ func TestResumeProperties(t *testing.T) {
 					require.EqualValues(rt, there, done.Resumed)
 					require.NoFileExists(rt, dst)
 					there = int(done.Resumed) + min(cut, len(data)-int(done.Resumed))
-					if there = max(there, sizeOf(rt, part)); rapid.IntRange(0, 3).Draw(rt, "damage") == 0 && there > 0 {
+					there = max(there, sizeOf(rt, part))
+					damaged = damaged && cut == 0 && there > 0 // the first byte that comes takes the place of the damaged one
+					if rapid.IntRange(0, 3).Draw(rt, "damage") == 0 && there > 0 && !damaged {
 						damage(rt, part)
+						damaged = true
+					}
+					if damaged {
 						there = 0
 					}
 					there = there / 65536 * 65536

@@ -150,23 +150,32 @@ type AIDO struct {
 
 var aidoForm = regexp.MustCompile(`^(\S+)\s+AIDO service is not installed on (\S+), may be pre 19\.4 build on`)
 
-// ParseAIDO reads the AIDO check out of the output of diagnostics.sh. The lines for VMs without the service can be ignored until every
-// VM is migrated (cps:524). An output without the check, and a line that names two VMs, are errors.
-func ParseAIDO(r io.Reader) (*AIDO, error) {
+// readCheck reads one check out of the output of diagnostics.sh; an output without it is an error.
+func readCheck(r io.Reader, name string) (*source, Check, error) {
 	src, err := readSource(r, "diagnostics.sh")
 	if err != nil {
-		return nil, err
+		return nil, Check{}, err
 	}
 	d := &Diagnostics{}
 	for _, l := range src.clean() {
 		d.line(src, l)
 	}
-	c, ok := d.Check("AIDO")
+	c, ok := d.Check(name)
 	if !ok {
-		src.failf(src.end(), 0, "", "no AIDO check")
-		return nil, src.err()
+		src.failf(src.end(), 0, "", "no %s check", name)
+		return nil, Check{}, src.err()
 	}
 	c.trim()
+	return src, c, nil
+}
+
+// ParseAIDO reads the AIDO check out of the output of diagnostics.sh. The lines for VMs without the service can be ignored until every
+// VM is migrated (cps:524). An output without the check, and a line that names two VMs, are errors.
+func ParseAIDO(r io.Reader) (*AIDO, error) {
+	src, c, err := readCheck(r, "AIDO")
+	if err != nil {
+		return nil, err
+	}
 	a := &AIDO{Verdict: c.Verdict}
 	for i, line := range c.Lines {
 		text := strings.TrimSpace(line)

@@ -44,20 +44,10 @@ var (
 // ParseHAProxy reads the HAProxy check out of the output of diagnostics.sh. An output without the check, a list that is not closed, a
 // service without its counts, and a warning that names no service are errors.
 func ParseHAProxy(r io.Reader) (*HAProxyReport, error) {
-	src, err := readSource(r, "diagnostics.sh")
+	src, c, err := readCheck(r, "HAProxy")
 	if err != nil {
 		return nil, err
 	}
-	d := &Diagnostics{}
-	for _, l := range src.clean() {
-		d.line(src, l)
-	}
-	c, ok := d.Check("HAProxy")
-	if !ok {
-		src.failf(src.end(), 0, "", "no HAProxy check")
-		return nil, src.err()
-	}
-	c.trim()
 	report := &HAProxyReport{File: src.name, Verdict: c.Verdict}
 	report.read(src, c)
 	if err := src.err(); err != nil {

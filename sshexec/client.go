@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -131,6 +130,7 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 	if !conn.line.ask() {
 		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, errEnded)
 	}
+	defer conn.line.answered()
 	through, err := conn.ssh.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, err)
@@ -192,7 +192,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	line := &lastWords{Conn: raw}
+	line := &lastWords{Conn: prompt(raw)}
 	sshConn, channels, requests, err := ssh.NewClientConn(line, keys.name, &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: ciphers()},
 		User:              c.cfg.User,
@@ -261,90 +261,5 @@ func ciphers() []string {
 	return []string{
 		ssh.CipherAES128GCM, ssh.CipherAES256GCM, ssh.CipherChaCha20Poly1305,
 		ssh.CipherAES128CTR, ssh.CipherAES192CTR, ssh.CipherAES256CTR,
-	}
-}
-
-// lastWords delays the news that a connection has ended for as long as someone may be about to ask for a channel on it. On that news x/crypto tells everybody who waits for a channel; who asks
-// just afterwards, it lets wait for ever, because it does not report a write that fails to the one who wrote.
-type lastWords struct {
-	net.Conn
-	ended atomic.Bool
-	asked atomic.Int64 // Unix nanoseconds of the last ask
-}
-
-// askTime is how long it may take from ask to the entry in x/crypto's list of channels: no time at all, unless the machine is busy.
-const askTime = 50 * time.Millisecond
-
-// ask must come before every request for a channel, and it forbids the request when it returns false.
-func (c *lastWords) ask() bool {
-	c.asked.Store(time.Now().UnixNano())
-	return !c.ended.Load()
-}
-
-func (c *lastWords) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err != nil {
-		c.ended.Store(true)
-		time.Sleep(time.Until(time.Unix(0, c.asked.Load()).Add(askTime)))
-	}
-	return n, err
-}
-
-// connection is one live SSH connection.
-type connection struct {
-	ssh  *ssh.Client
-	line *lastWords
-	done chan struct{} // closed when the connection has ended
-}
-
-// errEnded is what is wrong when a connection ends before anything was sent on it.
-var errEnded = errors.New("the connection has ended")
-
-func (c *connection) alive() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// watch closes done when the connection ends, and ends it when the host has stopped answering.
-func (c *connection) watch(every time.Duration, misses int) {
-	ended := make(chan struct{})
-	go func() {
-		_ = c.ssh.Wait()
-		close(ended)
-	}()
-	defer close(c.done)
-	if every <= 0 {
-		<-ended
-		return
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	answered := make(chan struct{}, 1)
-	answered <- struct{}{}
-	for missed := 0; ; {
-		select {
-		case <-ended:
-			return
-		case <-tick.C:
-		}
-		select {
-		case <-answered:
-			missed = 0
-			go func() {
-				// Any answer will do; an error means that the connection has ended, which ended says too.
-				_, _, _ = c.ssh.SendRequest("keepalive@openssh.com", true, nil)
-				answered <- struct{}{}
-			}()
-		default:
-			if missed++; missed >= misses {
-				_ = c.ssh.Close()
-				<-ended
-				return
-			}
-		}
 	}
 }

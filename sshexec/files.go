@@ -3,7 +3,6 @@ package sshexec
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,9 +43,11 @@ func Upload(ctx context.Context, r Runner, src io.Reader, remotePath string, mod
 }
 
 func upload(ctx context.Context, r Runner, src io.Reader, tmp, remotePath string, mode fs.FileMode) error {
-	sum := sha256.New()
+	sum := newRunningSum()
+	defer sum.end()
 	counted := &countingReader{r: io.TeeReader(src, sum)}
-	write := Command(Mutating, "dd", "of="+tmp, "bs=65536", "conv=fsync")
+	size := sizeOf(src)
+	write := writeCommand(tmp, size)
 	write.Stdin = Stream(counted)
 	if _, err := r.Run(ctx, Command(Mutating, "install", "-m", "0600", "--", "/dev/null", tmp)); err != nil {
 		return err
@@ -53,7 +55,7 @@ func upload(ctx context.Context, r Runner, src io.Reader, tmp, remotePath string
 	if _, err := r.Run(ctx, write); err != nil {
 		return err
 	}
-	if err := checkSum(ctx, r, tmp, hexSum(sum), counted.n); err != nil {
+	if err := checkSum(ctx, r, tmp, sum.end(), max(size, counted.n)); err != nil {
 		return err
 	}
 	for _, cmd := range []Cmd{
@@ -65,6 +67,28 @@ func upload(ctx context.Context, r Runner, src io.Reader, tmp, remotePath string
 		}
 	}
 	return nil
+}
+
+// writeCommand writes its input to a file. It syncs a small one; a big one is synced while its sum is taken.
+func writeCommand(name string, size int64, conv ...string) Cmd {
+	cmd := Command(Mutating, "dd", "of="+name, "bs="+strconv.Itoa(transferBlock))
+	if size < bigFile {
+		conv = append(conv, "fsync")
+	}
+	if len(conv) > 0 {
+		cmd.Argv = append(cmd.Argv, "conv="+strings.Join(conv, ","))
+	}
+	return cmd
+}
+
+// sizeOf is the size of what is read, 0 where it cannot be known.
+func sizeOf(src io.Reader) int64 {
+	if f, ok := src.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
 }
 
 // KeepMode as the mode of a copy stands for the mode of the original: permissions, set-user-id, set-group-id and sticky bit.
@@ -100,18 +124,24 @@ func download(ctx context.Context, r Runner, remotePath string, dst io.Writer) e
 	if err := checkRemotePath(remotePath); err != nil {
 		return err
 	}
-	sum, size := sha256.New(), &countingWriter{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sum := newRunningSum()
+	defer sum.end()
+	theirs := &sumBeside{take: func(size int64) (string, error) { return remoteSum(ctx, r, remotePath, size) }}
+	defer theirs.end()
 	read := Command(ReadOnly, "cat", "--", remotePath)
-	read.Stdout = io.MultiWriter(dst, sum, size)
+	read.Stdout = io.MultiWriter(dst, sum, theirs)
 	if _, err := r.Run(ctx, read); err != nil {
+		cancel()
 		return err
 	}
-	digest, err := remoteSum(ctx, r, remotePath, size.n)
+	digest, err := theirs.sum()
 	if err != nil {
 		return err
 	}
-	if digest != hexSum(sum) {
-		return fmt.Errorf("%w: it is %s there and %s here; the file may have changed meanwhile", ErrDigest, digest, hexSum(sum))
+	if ours := sum.end(); digest != ours {
+		return fmt.Errorf("%w: it is %s there and %s here; the file may have changed meanwhile", ErrDigest, digest, ours)
 	}
 	return nil
 }

@@ -88,9 +88,9 @@ func readHostKeys(policy HostKeyPolicy, files, names []string) (*hostKeys, error
 	} else if len(files) == 0 {
 		return nil, fmt.Errorf("there is no known_hosts file: %w", ErrHostKeyUnknown)
 	}
-	db, err := knownhosts.NewDB(files...)
+	db, err := knownFiles.load(files)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read known_hosts: %w", err)
+		return nil, err
 	}
 	for _, name := range names {
 		if len(db.HostKeys(name)) > 0 {
@@ -162,7 +162,7 @@ func (k *hostKeys) accept(remote net.Addr, key ssh.PublicKey) error {
 		if !slices.Contains(files, k.policy.newInto) {
 			files = append(files[:len(files):len(files)], k.policy.newInto)
 		}
-		db, err := knownhosts.NewDB(files...)
+		db, err := knownFiles.load(files)
 		if err != nil {
 			return "", err
 		}

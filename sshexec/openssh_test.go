@@ -68,7 +68,8 @@ func startSSHD(t *testing.T, address string, lines ...string) *sshd {
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.write(t, "sshd_config", strings.Join(append([]string{
 		"ListenAddress " + address, "Port " + port, "HostKey " + filepath.Join(s.dir, "host_key"), "AuthorizedKeysFile " + filepath.Join(s.dir, "authorized_keys"),
-		"PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes", "LogLevel VERBOSE",
+		"PidFile none", "StrictModes no", "SetEnv HOME=" + s.dir, // no start-up files of this user's shell
+		"UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes", "LogLevel VERBOSE",
 	}, lines...), "\n")+"\n")
 	s.start(t)
 	return s

@@ -78,7 +78,8 @@ func uploadResumable(ctx context.Context, r Runner, localPath, remotePath string
 		return done, err
 	}
 	// By its place and without truncation: bytes that arrive late, from an attempt that was given up, are the same at the same place.
-	write := Command(Mutating, "dd", "of="+part, "bs="+strconv.Itoa(transferBlock), "seek="+blocks(done.Resumed), "conv=notrunc,fsync")
+	write := writeCommand(part, done.Size, "notrunc")
+	write.Argv = append(write.Argv, "seek="+blocks(done.Resumed))
 	write.Stdin = Stream(opt.reader(f, done))
 	if _, err := r.Run(ctx, write); err != nil {
 		return done, err

@@ -155,6 +155,7 @@ func openChannel(ctx context.Context, conn *connection, release func()) (_ ssh.C
 	answered := make(chan answer, 1)
 	go func() {
 		ch, requests, err := conn.ssh.OpenChannel("session", nil)
+		conn.line.answered()
 		answered <- answer{ch, requests, err}
 	}()
 	select {

@@ -21,8 +21,11 @@ const bigFile = 16 << 20
 // The scripts for big files. An openssl that is not there or fails says nothing on its standard output, and reads nothing where it is not there.
 const (
 	sumScript   = `openssl dgst -sha256 -r "$1" 2>/dev/null || sha256sum "$1"`
-	checkScript = `sum=$(openssl dgst -sha256 -r "$2" 2>/dev/null || sha256sum "$2") || exit 2; case $sum in "$1 "* | "\\$1 "*) ;; *) echo "the sum is $sum" >&2; exit 1 ;; esac`
-	headScript  = `dd if="$1" bs="$2" count="$3" 2>/dev/null | { openssl dgst -sha256 -r 2>/dev/null || sha256sum; }`
+	checkScript = `dd if=/dev/null of="$2" conv=notrunc,fsync 2>/dev/null & sync=$!
+sum=$(openssl dgst -sha256 -r "$2" 2>/dev/null || sha256sum "$2") || exit 2
+wait "$sync" || { echo "it cannot be synced" >&2; exit 2; }
+case $sum in "$1 "* | "\\$1 "*) ;; *) echo "the sum is $sum" >&2; exit 1 ;; esac`
+	headScript = `dd if="$1" bs="$2" count="$3" 2>/dev/null | { openssl dgst -sha256 -r 2>/dev/null || sha256sum; }`
 )
 
 // remoteSum is the sha256 of a file of the machine.
@@ -47,7 +50,7 @@ func remoteHeadSum(ctx context.Context, r Runner, name string, at int64) (string
 	return parseSum(res)
 }
 
-// checkSum has the machine compare a file's sha256, and is ErrDigest when it is another one. The command only reads, but it is declared with the rest of an upload: without the file that a dry run does not write it could not succeed.
+// checkSum has the machine compare a file's sha256, and sync a big file meanwhile: a disk is not busy with the one while the processor is with the other. It is ErrDigest when it is another one. The command only reads, but it is declared with the rest of an upload: without the file that a dry run does not write it could not succeed.
 func checkSum(ctx context.Context, r Runner, name, sum string, size int64) error {
 	check := Command(Mutating, "sha256sum", "-c", "-")
 	check.Stdin = Text(sumLine(sum, name))

@@ -150,7 +150,7 @@ func TestTypedCommands(t *testing.T) {
 }
 
 func TestParseExec(t *testing.T) {
-	cmd, err := sshexectest.ParseExec(`exec /bin/sh -c 'cd /tmp && exec env LC_ALL=C A=1 ls '"'"'a b'"'"''`)
+	cmd, err := sshexectest.ParseExec(`exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec env LC_ALL=C A=1 ls '"'"'a b'"'"''`)
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff(sshexec.Cmd{Argv: []string{"ls", "a b"}, Env: []string{"A=1"}, Dir: "/tmp", Effect: sshexec.Disruptive}, cmd,
 		cmpopts.IgnoreUnexported(sshexec.Input{})))

@@ -3,18 +3,20 @@
 // An SSH server hands the line to the user's login shell, whatever that is. So the line is a call of /bin/sh with a single argument, written so that
 // the Bourne shells, csh and fish read the same: either the plain form
 //
-//	exec /bin/sh -c 'cd /tmp && exec env LC_ALL=C NAME=value program argument'
+//	exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec program argument'
 //
 // or, where that holds a character on which those shells disagree inside quotes (a newline, "!", a backslash, a byte outside ASCII), the octal form
 //
-//	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C program \012'
+//	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec program \012'
+//
+// Variables of the command's own come in by "exec env NAME=value program", because env takes names that a shell does not.
 //
 // "exec" and "env" replace the shells, so that a signal reaches the program, an exit by a signal is seen as one, and the program leads the session and the process group that the
 // server made.
 //
 // A line with a mark begins with
 //
-//	export EVENKEEL_RUN=MARK.$$;
+//	export LC_ALL=C EVENKEEL_RUN=MARK.$$;
 //
 // so that every process of the command carries, in its environment, a name to find it by and the number of the process that leads its group: servers that pass no signals on leave
 // no other way to end it.
@@ -45,13 +47,18 @@ const Locale = "LC_ALL=C"
 // MaxLen bounds a line: Linux takes no single argument of 128 KiB, and the login shell gets the line as one.
 const MaxLen = 128<<10 - 1
 
+// errNotBuilt says that Build did not make a line.
+var errNotBuilt = errors.New("not a line of this package")
+
 // ErrTooLong is what Build says of a line that no Linux machine would start.
 var ErrTooLong = errors.New("the command line is longer than the 128 KiB that Linux takes; pass long text by Stdin")
 
 const (
 	shell      = "/bin/sh"
-	beforeMark = "export " + MarkVariable + "="
-	afterMark  = ".$$; "
+	before     = "export " + Locale
+	beforeMark = " " + MarkVariable + "="
+	afterMark  = ".$$"
+	after      = "; "
 	octalShell = `eval "$(printf "$1")"`
 	runEnv     = "env"
 )
@@ -72,19 +79,28 @@ func Build(l Line) (string, error) {
 // Script is what /bin/sh is given to run the command.
 func Script(l Line) string {
 	var b strings.Builder
+	b.WriteString(before)
 	if l.Mark != "" {
 		b.WriteString(beforeMark + l.Mark + afterMark)
 	}
+	b.WriteString(after)
 	if l.Dir != "" {
 		b.WriteString("cd " + shellescape.Quote(dirArgument(l.Dir)) + " && ")
 	}
-	b.WriteString("exec " + runEnv + " " + Locale + " ")
-	// A name needs quotes as a value does: env takes any, a shell's own assignment would not.
+	b.WriteString("exec ")
+	if needsEnv(l) {
+		b.WriteString(runEnv + " " + Locale + " ")
+	}
 	for _, e := range l.Env {
 		b.WriteString(shellescape.Quote(e) + " ")
 	}
 	b.WriteString(shellescape.QuoteCommand(l.Argv))
 	return b.String()
+}
+
+// needsEnv tells whether env has to start the program. It costs a process image, so it is left out where the shell can do the same: there are no variables, and exec takes the name for no option.
+func needsEnv(l Line) bool {
+	return len(l.Env) > 0 || len(l.Argv) > 0 && (strings.HasPrefix(l.Argv[0], "-") || l.Argv[0] == runEnv)
 }
 
 // dirArgument keeps cd from looking along CDPATH and from reading the name as an option.
@@ -194,8 +210,12 @@ func unwrap(words []word) (string, bool) {
 
 func parseInner(inner string) (Line, error) {
 	var l Line
-	if marked, ok := strings.CutPrefix(inner, beforeMark); ok {
-		l.Mark, inner, _ = strings.Cut(marked, afterMark)
+	setting, inner, ok := strings.Cut(inner, after)
+	if !ok {
+		return Line{}, errNotBuilt
+	}
+	if marked, ok := strings.CutPrefix(setting, before+beforeMark); ok {
+		l.Mark = strings.TrimSuffix(marked, afterMark)
 	}
 	words, err := split(inner)
 	if err != nil {
@@ -207,10 +227,13 @@ func parseInner(inner string) (Line, error) {
 			l.Dir = strings.TrimPrefix(dir, "./")
 		}
 	}
-	if len(words) < 4 || words[0].text != "exec" || words[1].text != runEnv || words[2].text != Locale {
-		return Line{}, errors.New("not a line of this package")
+	switch {
+	case len(words) >= 4 && words[0].text == "exec" && words[1].text == runEnv && words[2].text == Locale:
+		return finish(l, words[3:])
+	case len(words) >= 2 && words[0].text == "exec":
+		return program(l, words[1:])
 	}
-	return finish(l, words[3:])
+	return Line{}, errNotBuilt
 }
 
 func parseTyped(words []word) (Line, error) {
@@ -227,6 +250,10 @@ func finish(l Line, words []word) (Line, error) {
 		l.Env = append(l.Env, words[0].text)
 		words = words[1:]
 	}
+	return program(l, words)
+}
+
+func program(l Line, words []word) (Line, error) {
 	for _, w := range words {
 		if w.operator {
 			return Line{}, fmt.Errorf("%q needs a shell: one simple command only", w.text)

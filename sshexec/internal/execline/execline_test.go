@@ -17,14 +17,16 @@ func TestBuild(t *testing.T) {
 		line Line
 		want string
 	}{
-		{"plain", Line{Argv: []string{"ls", "-l"}}, `exec /bin/sh -c 'exec env LC_ALL=C ls -l'`},
-		{"blank", Line{Argv: []string{"ls", "a b"}}, `exec /bin/sh -c 'exec env LC_ALL=C ls '"'"'a b'"'"''`},
-		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `exec /bin/sh -c 'cd /tmp && exec env LC_ALL=C A=1 pwd'`},
-		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `exec /bin/sh -c 'cd ./-x && exec env LC_ALL=C pwd'`},
-		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\012b\047'`},
-		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \047a\041b\047'`},
-		{"mark", Line{Argv: []string{"ls"}, Dir: "/", Mark: "abc7"}, `exec /bin/sh -c 'export EVENKEEL_RUN=abc7.$$; cd / && exec env LC_ALL=C ls'`},
-		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `exec /bin/sh -c 'exec env LC_ALL=C echo '"'"'$HOME'"'"''`},
+		{"plain", Line{Argv: []string{"ls", "-l"}}, `exec /bin/sh -c 'export LC_ALL=C; exec ls -l'`},
+		{"blank", Line{Argv: []string{"ls", "a b"}}, `exec /bin/sh -c 'export LC_ALL=C; exec ls '"'"'a b'"'"''`},
+		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec env LC_ALL=C A=1 pwd'`},
+		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `exec /bin/sh -c 'export LC_ALL=C; cd ./-x && exec pwd'`},
+		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\012b\047'`},
+		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\041b\047'`},
+		{"mark", Line{Argv: []string{"ls"}, Dir: "/", Mark: "abc7"}, `exec /bin/sh -c 'export LC_ALL=C EVENKEEL_RUN=abc7.$$; cd / && exec ls'`},
+		{"a program like an option", Line{Argv: []string{"-x"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C -x'`},
+		{"env itself", Line{Argv: []string{"env", "LC_ALL=C", "ls"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C env LC_ALL=C ls'`},
+		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `exec /bin/sh -c 'export LC_ALL=C; exec echo '"'"'$HOME'"'"''`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Build(c.line)
@@ -165,7 +167,7 @@ func TestParseTyped(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"", "ls -l /tmp", `exec /bin/sh -c 'exec env LC_ALL=C ls'`, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'exec env LC_ALL=C echo \041'`,
+		"", "ls -l /tmp", `exec /bin/sh -c 'export LC_ALL=C; exec ls'`, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \041'`,
 		`exec /bin/sh -c 'eval "$(printf "$1")"' sh '\400'`, `cd a && b`, `'"'"'`,
 	} {
 		f.Add(s)

@@ -17,7 +17,7 @@
 // # Files
 //
 // [Upload] and [Download] carry a file as a stream through a command, so that sudo and a dry run work as for any other. A copy is whole or not there: temporary file, sync, sha256, rename. [UploadResumable] and [DownloadResumable]
-// are for images so big that a lost link must not cost what was sent. [List], [Stat], [Mkdir], [Remove] and their like are commands too, of coreutils and findutils as old as EL6's, and take any name that a file can have. Package sftpfiles is for
+// are for images so big that a lost link must not cost what was sent. [UploadTree] and [DownloadTree] carry a directory with thousands of files as one stream. [List], [Stat], [Mkdir], [Remove] and their like are commands too, of coreutils and findutils as old as EL6's, and take any name that a file can have. Package sftpfiles is for
 // machines that give files but no commands.
 //
 // # Consoles

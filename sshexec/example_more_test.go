@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,23 @@ func ExampleUpload() {
 	// Output:
 	// <nil>
 	// -rw-r--r-- 27 lustre.conf
+}
+
+// Thousands of small files go as one stream.
+func ExampleUploadTree() {
+	ctx, node := context.Background(), sshexec.Local{}
+	dir, _ := os.MkdirTemp("", "example")
+	defer func() { _ = os.RemoveAll(dir) }()
+	keys := filepath.Join(dir, "keys")
+	_ = os.Mkdir(keys, 0o700)
+	_ = os.WriteFile(filepath.Join(keys, "id_ed25519.pub"), []byte("ssh-ed25519 AAAA…\n"), 0o644)
+	tree, err := sshexec.UploadTree(ctx, node, keys, filepath.Join(dir, "copy"))
+	fmt.Println(tree.Files, tree.Dirs, err)
+	_, err = sshexec.UploadTree(ctx, node, keys, filepath.Join(dir, "copy"))
+	fmt.Println(errors.Is(err, fs.ErrExist))
+	// Output:
+	// 1 1 <nil>
+	// true
 }
 
 // A transfer that was cut is called again, and goes on where it came to.

@@ -22,3 +22,9 @@ func ReadGlance(text []byte) (stdout, stderr []byte, res Result, err error) {
 
 // Resolve tells what a configuration says of a host.
 func Resolve(c *SSHConfig, alias string, base Config) (Config, error) { return c.resolve(alias, base) }
+
+// ParseSums and SumLine are the list of sums, read and written.
+var (
+	ParseSums = parseSums
+	SumLine   = sumLine
+)

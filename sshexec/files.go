@@ -209,22 +209,14 @@ func checkRemotePath(name string) error {
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
-// countingReader counts what is read, countingWriter what is written.
-type (
-	countingReader struct {
-		r io.Reader
-		n int64
-	}
-	countingWriter struct{ n int64 }
-)
+// countingReader counts what is read.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	return n, err
-}
-
-func (c *countingWriter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
 }

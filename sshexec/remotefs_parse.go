@@ -145,11 +145,16 @@ func modeOfUnix(raw uint32) fs.FileMode {
 
 // octalMode is the mode as chmod takes it.
 func octalMode(m fs.FileMode) string {
+	return fmt.Sprintf("%04o", unixMode(m))
+}
+
+// unixMode is the permissions of a mode as Unix numbers them.
+func unixMode(m fs.FileMode) uint32 {
 	bits := uint32(m.Perm())
 	for _, b := range modeBits {
 		if m&b.mode != 0 {
 			bits |= b.unix
 		}
 	}
-	return fmt.Sprintf("%04o", bits)
+	return bits
 }

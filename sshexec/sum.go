@@ -82,4 +82,7 @@ func sumLine(sum, name string) string {
 	return sum + "  " + name + "\n"
 }
 
-var sumEscape = strings.NewReplacer("\n", `\n`, `\`, `\\`)
+var (
+	sumEscape   = strings.NewReplacer("\n", `\n`, `\`, `\\`)
+	sumUnescape = strings.NewReplacer(`\n`, "\n", `\\`, `\`)
+)

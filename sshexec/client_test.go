@@ -1,6 +1,7 @@
 package sshexec_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -26,6 +27,43 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
+
+// What comes in another order than usual, or slowly, is the same.
+func TestUnusualServers(t *testing.T) {
+	t.Run("the end before the output", func(t *testing.T) {
+		m := newMachine(t)
+		m.SetFaults(sshexectest.Faults{Reorder: true})
+		c := m.dial(t)
+		var lines []sshexec.Line
+		cmd := sshexec.Script(sshexec.ReadOnly, `seq 1 20000; echo wrong >&2; exit 3`)
+		cmd.Lines = func(l sshexec.Line) { lines = append(lines, l) }
+		res, err := c.Run(t.Context(), cmd)
+		require.Error(t, err)
+		require.Equal(t, sshexec.Exited, res.Outcome)
+		require.Equal(t, 3, res.ExitCode)
+		require.Len(t, lines, 20001)
+		require.True(t, strings.HasSuffix(string(res.Stdout), "\n19999\n20000\n"))
+		require.Equal(t, "wrong\n", string(res.Stderr))
+		require.NoError(t, sshexec.Upload(t.Context(), c, strings.NewReader("text"), filepath.Join(t.TempDir(), "f"), 0o600))
+	})
+	t.Run("a slow line", func(t *testing.T) {
+		m := newMachine(t)
+		m.cfg.KeepAlive, m.cfg.KeepAliveMisses = 20*time.Millisecond, 100
+		c := m.dial(t)
+		m.SetFaults(sshexectest.Faults{Throttle: 200 << 10})
+		data, dir := randomBytes(100<<10), t.TempDir()
+		require.NoError(t, sshexec.Upload(t.Context(), c, bytes.NewReader(data), filepath.Join(dir, "f"), 0o600))
+		var back bytes.Buffer
+		require.NoError(t, sshexec.Download(t.Context(), c, filepath.Join(dir, "f"), &back))
+		require.True(t, bytes.Equal(data, back.Bytes()))
+		m.SetFaults(sshexectest.Faults{Throttle: 1 << 10})
+		ctx, cancel := context.WithCancel(t.Context())
+		cmd := sshexec.Script(sshexec.ReadOnly, `echo; exec sleep 60`)
+		cmd.Lines = func(sshexec.Line) { cancel() }
+		_, err := c.Run(ctx, cmd)
+		require.ErrorIs(t, err, context.Canceled, "nobody waits for a slow line longer than for a fast one")
+	})
+}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,12 +37,21 @@ type sshd struct {
 	cfg  sshexec.Config
 	addr string
 	dir  string
+	wrap []string // program and arguments that start sshd, when it is not started by itself
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
 }
 
 // startSSHD starts a server with lines added to its configuration, and stops it when the test ends.
 func startSSHD(t *testing.T, address string, lines ...string) *sshd {
+	t.Helper()
+	s := newSSHD(t, address, lines...)
+	s.start(t)
+	return s
+}
+
+// newSSHD is startSSHD without the start.
+func newSSHD(t *testing.T, address string, lines ...string) *sshd {
 	t.Helper()
 	if _, err := os.Stat(sshdPath); err != nil {
 		t.Skipf("no OpenSSH server here (Debian: openssh-server): %v", err)
@@ -66,12 +76,11 @@ func startSSHD(t *testing.T, address string, lines ...string) *sshd {
 	s.authorize(t, key.PublicKey())
 	s.write(t, "known_hosts", knownhosts.Line([]string{s.addr}, s.newHostKey(t))+"\n")
 	_, port, _ := net.SplitHostPort(s.addr)
-	s.write(t, "sshd_config", strings.Join(append([]string{
-		"ListenAddress " + address, "Port " + port, "HostKey " + filepath.Join(s.dir, "host_key"), "AuthorizedKeysFile " + filepath.Join(s.dir, "authorized_keys"),
-		"PidFile none", "StrictModes no", "SetEnv HOME=" + s.dir, // no start-up files of this user's shell
-		"UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes", "LogLevel VERBOSE",
-	}, lines...), "\n")+"\n")
-	s.start(t)
+	s.write(t, "sshd_config", strings.Join(append(lines, // of two lines that say the same thing sshd takes the first
+		"ListenAddress "+address, "Port "+port, "HostKey "+filepath.Join(s.dir, "host_key"), "AuthorizedKeysFile "+filepath.Join(s.dir, "authorized_keys"),
+		"PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes", "LogLevel VERBOSE",
+		"SetEnv HOME="+s.dir, // no start-up files of this user's shell
+	), "\n")+"\n")
 	return s
 }
 
@@ -101,7 +110,8 @@ func (s *sshd) newHostKey(t *testing.T) ssh.PublicKey {
 func (s *sshd) start(t *testing.T) {
 	t.Helper()
 	s.log = &bytes.Buffer{}
-	cmd := exec.Command(sshdPath, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
+	argv := append(slices.Clone(s.wrap), sshdPath, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr, cmd.WaitDelay = s.log, time.Second
 	require.NoError(t, cmd.Start())
 	s.cmd = cmd

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
 
 // randomBytes are the same for the same size.
@@ -309,4 +310,71 @@ func TestBigFiles(t *testing.T) {
 			requireOnly(t, dir, "src\n", `dst\`)
 		})
 	}
+}
+
+// Every copy is synced once: a small one by the command that writes it, a big one while its sum is taken, whatever part of a big file is sent.
+func TestUploadSyncs(t *testing.T) {
+	dir := t.TempDir()
+	big, small := filepath.Join(dir, "big"), filepath.Join(dir, "small")
+	require.NoError(t, os.WriteFile(big, make([]byte, 17<<20), 0o600))
+	require.NoError(t, os.WriteFile(small, []byte("x"), 0o600))
+	for _, c := range []struct {
+		name, file string
+		from       int64
+	}{{"small", small, 0}, {"big", big, 0}, {"the end of a big one", big, 17<<20 - 5}} {
+		var seen []string
+		r := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			for _, arg := range cmd.Argv {
+				if strings.Contains(arg, "fsync") {
+					seen = append(seen, cmd.Argv[0])
+				}
+			}
+			return sshexec.Local{}.Run(ctx, cmd)
+		})
+		f, err := os.Open(c.file)
+		require.NoError(t, err)
+		_, err = f.Seek(c.from, io.SeekStart)
+		require.NoError(t, err)
+		require.NoError(t, sshexec.Upload(t.Context(), r, f, filepath.Join(dir, "copy"), 0o600))
+		require.NoError(t, f.Close())
+		require.Equal(t, []string{map[bool]string{true: "dd", false: "/bin/sh"}[c.file == small]}, seen, c.name)
+	}
+	_, err := sshexec.Local{}.Run(t.Context(), sshexec.Command(sshexec.Disruptive, "rm", filepath.Join(dir, "copy")))
+	require.NoError(t, err)
+	// A disk that does not take the file is an error, although its sum is right.
+	failing := tamper("/bin/sh", func(cmd sshexec.Cmd) {})
+	broken := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		for i, arg := range cmd.Argv {
+			cmd.Argv[i] = strings.Replace(arg, "conv=notrunc,fsync", "conv=notrunc,fsync oflag=nosuchflag", 1)
+		}
+		return failing.Run(ctx, cmd)
+	})
+	require.ErrorContains(t, sshexec.UploadFile(t.Context(), broken, big, filepath.Join(dir, "copy"), 0o600), "cannot be synced")
+	requireOnly(t, dir, "big", "small")
+}
+
+// The far side's sum of a big file is taken beside the copy; where the connection has one session, after it.
+func TestBigDownloads(t *testing.T) {
+	data, dir := randomBytes(20<<20), t.TempDir()
+	far := filepath.Join(dir, "far")
+	require.NoError(t, os.WriteFile(far, data, 0o600))
+	for _, sessions := range []int{1, 10} {
+		m := newMachine(t)
+		m.cfg.MaxSessions = sessions
+		c := m.dial(t)
+		require.NoError(t, sshexec.DownloadFile(t.Context(), c, far, filepath.Join(dir, "back"), sshexec.KeepMode))
+		requireCopy(t, filepath.Join(dir, "back"), data, 0o600)
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		err := sshexec.Download(ctx, c, far, writerFunc(func(p []byte) (int, error) {
+			if n += len(p); n > 18<<20 {
+				cancel()
+			}
+			return len(p), nil
+		}))
+		require.ErrorIs(t, err, context.Canceled)
+		m.SetFaults(sshexectest.Faults{CutAfter: true})
+		require.Error(t, sshexec.Download(t.Context(), c, far, io.Discard))
+	}
+	requireOnly(t, dir, "far", "back")
 }

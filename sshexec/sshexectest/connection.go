@@ -1,6 +1,7 @@
 package sshexectest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -134,7 +135,12 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 
 // run runs the command and tells the client its end.
 func (s *Server) run(ctx context.Context, conn *ssh.ServerConn, ch ssh.Channel, line string) {
-	exit := s.cfg.Handler(ctx, Request{User: conn.User(), Line: line, Stdin: ch, Stdout: ch, Stderr: ch.Stderr()})
+	req := Request{User: conn.User(), Line: line, Stdin: ch, Stdout: ch, Stderr: ch.Stderr()}
+	var late, lateErr bytes.Buffer
+	if s.fault().Reorder {
+		req.Stdout, req.Stderr = &late, &lateErr
+	}
+	exit := s.cfg.Handler(ctx, req)
 	f := s.fault()
 	if exit.Drop || f.CutAfter {
 		_ = conn.Close()
@@ -152,6 +158,8 @@ func (s *Server) run(ctx context.Context, conn *ssh.ServerConn, ch ssh.Channel, 
 			_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit.Code)}))
 		}
 	}
+	_, _ = ch.Stderr().Write(lateErr.Bytes())
+	_, _ = ch.Write(late.Bytes())
 	_ = ch.Close()
 }
 

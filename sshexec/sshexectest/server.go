@@ -62,6 +62,8 @@ type Faults struct {
 	OmitExit       bool // close the session without telling the command's end
 	IgnoreSignals  bool // do not pass signals on, as OpenSSH before 7.9
 	StallRequests  bool // do not answer keep-alives
+	Reorder        bool // tell a command's end first, then what it wrote to its standard error, then its output
+	Throttle       int  // bytes a second that a connection carries, each way; no bound when 0
 }
 
 // Server is an SSH server in this process.
@@ -150,7 +152,7 @@ func (s *Server) accept(l net.Listener) error {
 		s.mu.Unlock()
 		go func() {
 			defer s.wg.Done()
-			s.serve(conn)
+			s.serve(&slowConn{conn, func() int { return s.fault().Throttle }})
 			_ = conn.Close()
 			s.mu.Lock()
 			delete(s.conns, conn)

@@ -1,5 +1,11 @@
 package sshexec
 
+import (
+	"net"
+
+	"golang.org/x/crypto/ssh"
+)
+
 // StripInPieces strips a text that comes in pieces.
 func StripInPieces(text string, size func(left int) int) string {
 	var (
@@ -28,3 +34,12 @@ var (
 	ParseSums = parseSums
 	SumLine   = sumLine
 )
+
+// CheckHostKey asks a policy and a known_hosts file about a key, as a connection does.
+func CheckHostKey(policy HostKeyPolicy, file, name string, key ssh.PublicKey) error {
+	keys, err := readHostKeys(policy, []string{file}, []string{name})
+	if err != nil {
+		return err
+	}
+	return keys.check(name, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}, key)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
@@ -90,6 +91,28 @@ func TestPinned(t *testing.T) {
 	_, err = sshexec.Dial(t.Context(), m.cfg)
 	require.ErrorIs(t, err, sshexec.ErrHostKeyChanged)
 	m.cfg.HostKeys = sshexec.Strict()
+	_, err = sshexec.Dial(t.Context(), m.cfg)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A known_hosts file counts as it is at the moment, also when a change left its size and its time as they were.
+func TestKnownHostsAreReadAnew(t *testing.T) {
+	m := newMachine(t)
+	file := m.cfg.KnownHosts[0]
+	m.dial(t)
+	good, err := os.ReadFile(file)
+	require.NoError(t, err)
+	before, err := os.Stat(file)
+	require.NoError(t, err)
+	bad := []byte(strings.Replace(string(good), strings.Fields(string(good))[2], strings.Fields(knownhosts.Line([]string{m.addr}, newKey(t).PublicKey()))[2], 1))
+	require.Len(t, bad, len(good))
+	require.NoError(t, os.WriteFile(file, bad, 0o600))
+	require.NoError(t, os.Chtimes(file, before.ModTime(), before.ModTime()))
+	_, err = sshexec.Dial(t.Context(), m.cfg)
+	require.ErrorIs(t, err, sshexec.ErrHostKeyChanged)
+	require.NoError(t, os.WriteFile(file, good, 0o600))
+	m.dial(t)
+	require.NoError(t, os.Remove(file))
 	_, err = sshexec.Dial(t.Context(), m.cfg)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

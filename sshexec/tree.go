@@ -29,7 +29,7 @@ var ErrNotCopied = errors.New("it is no file, directory or symbolic link of the 
 // fs.ErrExist; the directory above it must exist.
 //
 // Regular files, directories and symbolic links are copied with their permissions and times of modification, links as they are; the owner is who logs in. Anything else is ErrNotCopied. Hard links become files of
-// their own. The commands are tar, sha256sum, sync and mv, as old as EL6's.
+// their own. The commands are tar, find, openssl or sha256sum, sync and mv, as old as EL6's.
 //
 // An error whose outcome is Unknown leaves the whole tree or none, and perhaps a directory remoteDir.evenkeel-*.
 func UploadTree(ctx context.Context, r Runner, localDir, remoteDir string) (Tree, error) {
@@ -83,7 +83,7 @@ func fillTree(ctx context.Context, r Runner, local *os.Root, dir string) (Tree, 
 	in, out := io.Pipe()
 	packed := make(chan treePacker, 1)
 	go func() {
-		p := treePacker{root: local}
+		p := treePacker{root: local, sums: treeSums{}}
 		p.err = p.pack(out)
 		_ = out.CloseWithError(p.err)
 		packed <- p
@@ -103,16 +103,7 @@ func fillTree(ctx context.Context, r Runner, local *os.Root, dir string) (Tree, 
 	case p.err != nil && !dry:
 		return p.tree, fmt.Errorf("%w: tar ended well before it had read all", ErrNoSense)
 	}
-	check := Command(Mutating, "sha256sum", "-c", "--quiet", "-")
-	check.Dir, check.Stdin = dir, Text(p.sums.String())
-	if p.tree.Files == 0 && !dry { // an empty list is an error to sha256sum
-		check = Command(Mutating, "true")
-	}
-	if res, err := r.Run(ctx, check); err != nil {
-		var ce *CommandError
-		if errors.As(err, &ce) && ce.Outcome == Exited && ce.ExitCode == 1 {
-			return p.tree, fmt.Errorf("%w: %s: %w", ErrDigest, lastLine(res.Text()), err)
-		}
+	if err := compareTree(ctx, r, Mutating, dir, p.sums, dry); err != nil {
 		return p.tree, err
 	}
 	_, err = r.Run(ctx, Script(Mutating, syncScript, dir))
@@ -123,7 +114,7 @@ func fillTree(ctx context.Context, r Runner, local *os.Root, dir string) (Tree, 
 type treePacker struct {
 	root *os.Root
 	tree Tree
-	sums strings.Builder // as sha256sum -c reads them
+	sums treeSums
 	err  error
 }
 
@@ -201,6 +192,6 @@ func (p *treePacker) addFile(w *tar.Writer, name string, header *tar.Header) err
 	}
 	p.tree.Files++
 	p.tree.Bytes += n
-	p.sums.WriteString(sumLine(hexSum(sum), "./"+name))
+	p.sums[name] = hexSum(sum)
 	return nil
 }

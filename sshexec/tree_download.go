@@ -3,7 +3,6 @@ package sshexec
 import (
 	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -90,7 +89,7 @@ func fetchTree(parent context.Context, r Runner, remoteDir, dir string) (Tree, e
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	in, out := io.Pipe()
-	u := treeUnpacker{root: root, sums: map[string]string{}, dirs: map[string]*tar.Header{}}
+	u := treeUnpacker{root: root, sums: treeSums{}, dirs: map[string]*tar.Header{}}
 	unpacked := make(chan error, 1)
 	go func() {
 		err := u.unpack(in)
@@ -116,7 +115,7 @@ func fetchTree(parent context.Context, r Runner, remoteDir, dir string) (Tree, e
 			return u.tree, fmt.Errorf("%s: %w", strings.TrimSpace(line), ErrNotCopied)
 		}
 	}
-	if err := u.compare(ctx, r, remoteDir); err != nil {
+	if err := compareTree(ctx, r, ReadOnly, remoteDir, u.sums, false); err != nil {
 		return u.tree, err
 	}
 	if err := u.settleDirs(); err != nil {
@@ -129,7 +128,7 @@ func fetchTree(parent context.Context, r Runner, remoteDir, dir string) (Tree, e
 type treeUnpacker struct {
 	root *os.Root
 	tree Tree
-	sums map[string]string      // by the files' names
+	sums treeSums
 	dirs map[string]*tar.Header // those that are there
 }
 
@@ -197,55 +196,6 @@ func (u *treeUnpacker) takeFile(archive *tar.Reader, name string, header *tar.He
 // modeOfTar is the permissions that a copy gets.
 func modeOfTar(header *tar.Header) fs.FileMode {
 	return header.FileInfo().Mode() & (fs.ModePerm | fs.ModeSticky)
-}
-
-// compare holds the copy against the sums that the machine takes now.
-func (u *treeUnpacker) compare(ctx context.Context, r Runner, remoteDir string) error {
-	list := Command(ReadOnly, "find", ".", "-type", "f", "-exec", "sha256sum", "--", "{}", "+")
-	list.Dir = remoteDir
-	res, err := r.Run(ctx, list)
-	if err != nil {
-		return err
-	}
-	if res.Truncated {
-		return fmt.Errorf("%w: the list of sums is longer than %d bytes", ErrNoSense, CaptureLimit)
-	}
-	theirs, err := parseSums(res.Stdout)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(u.sums)) {
-		sum, ok := theirs[name]
-		if !ok || sum != u.sums[name] {
-			return fmt.Errorf("%w: %s changed during the copy", ErrDigest, name)
-		}
-		delete(theirs, name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		return fmt.Errorf("%w: %s came during the copy", ErrDigest, name)
-	}
-	return nil
-}
-
-// parseSums reads what sha256sum printed of files below the current directory.
-func parseSums(text []byte) (map[string]string, error) {
-	sums := map[string]string{}
-	for line := range bytes.Lines(text) {
-		digest, name, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), "  ")
-		if strings.HasPrefix(digest, `\`) {
-			name = sumUnescape.Replace(name)
-		}
-		sum, err := parseSum(Result{Stdout: []byte(digest)})
-		name, below := strings.CutPrefix(name, "./")
-		if err != nil || !ok || !below || !bytes.HasSuffix(line, []byte("\n")) {
-			return nil, fmt.Errorf("%w: %q is no line of sha256sum", ErrNoSense, line)
-		}
-		if sums[name] != "" {
-			return nil, fmt.Errorf("%w: two sums of %q", ErrNoSense, name)
-		}
-		sums[name] = sum
-	}
-	return sums, nil
 }
 
 // settleDirs gives the directories their modes and times: those below first, and only when nothing is written into them any more.

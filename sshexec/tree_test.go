@@ -156,7 +156,7 @@ func TestUploadTreeFailures(t *testing.T) {
 	}
 	t.Run("damaged on the way", func(t *testing.T) {
 		dir, here, there := setUp(t)
-		r := tamper("sha256sum", func(cmd sshexec.Cmd) { require.NoError(t, os.Truncate(filepath.Join(cmd.Dir, "sub/c"), 1)) })
+		r := tamper("/bin/sh", func(cmd sshexec.Cmd) { require.NoError(t, os.Truncate(filepath.Join(cmd.Dir, "sub/c"), 1)) })
 		_, err := sshexec.UploadTree(t.Context(), r, here, there)
 		require.ErrorIs(t, err, sshexec.ErrDigest)
 		require.ErrorContains(t, err, "sub/c")
@@ -219,7 +219,7 @@ func TestUploadTreeFailures(t *testing.T) {
 		r := sshexec.DryRun(sshexec.Local{}, func(cmd sshexec.Cmd) { would = append(would, cmd.Argv[0]) })
 		_, err := sshexec.UploadTree(t.Context(), r, here, there)
 		require.NoError(t, err)
-		require.Equal(t, []string{"mkdir", "tar", "sha256sum", "/bin/sh", "mv"}, would)
+		require.Equal(t, []string{"mkdir", "tar", "/bin/sh", "/bin/sh", "mv"}, would)
 		requireNothing(t, dir)
 	})
 	t.Run("names", func(t *testing.T) {
@@ -330,11 +330,11 @@ func TestDownloadTreeFailures(t *testing.T) {
 		func() error { return os.Rename(b, b+"2") },
 		func() error { return os.Remove(b + "2") },
 	} {
-		_, err := sshexec.DownloadTree(t.Context(), tamper("find", func(sshexec.Cmd) { require.NoError(t, change()) }), far, to)
+		_, err := sshexec.DownloadTree(t.Context(), tamper("/bin/sh", func(sshexec.Cmd) { require.NoError(t, change()) }), far, to)
 		requireNothing(t, err, sshexec.ErrDigest)
 		require.ErrorContains(t, err, "sub/b")
 	}
-	_, err := sshexec.DownloadTree(t.Context(), tamper("find", func(sshexec.Cmd) { writeTree(t, far, "c") }), far, to)
+	_, err := sshexec.DownloadTree(t.Context(), tamper("/bin/sh", func(sshexec.Cmd) { writeTree(t, far, "c") }), far, to)
 	requireNothing(t, err, sshexec.ErrDigest)
 	require.ErrorContains(t, err, "c came")
 
@@ -390,6 +390,7 @@ func outputCutAfter(n int) sshexec.Runner {
 // FuzzParseSums holds that no output of sha256sum is taken for another.
 func FuzzParseSums(f *testing.F) {
 	f.Add([]byte("982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1  ./f\n"))
+	f.Add([]byte("982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1 *./f\n"))
 	f.Add([]byte("\\982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1  ./new\\nline\\\\\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		sums, err := sshexec.ParseSums(text)

@@ -22,7 +22,7 @@ const cleanupTime = 10 * time.Second
 
 // Upload writes what src holds to a file of the machine, all of it or nothing: into a temporary file beside it (mode 0600, synced), whose sha256 is checked, which then gets the mode and
 // takes the name. A file that had the name is replaced, a symbolic link is too; a directory is an error. The directory of remotePath must exist. The commands are install, dd,
-// sha256sum, chmod and mv with plain arguments, as old as EL6's; they are mutating, so a dry run reports them and sends nothing.
+// sha256sum, chmod and mv with plain arguments, as old as EL6's; from 16 MB on the sum is taken by openssl where there is one, and the file synced meanwhile. They are mutating, so a dry run reports them and sends nothing.
 //
 // An error whose outcome is Unknown leaves either the old file or the new one, and perhaps a file remotePath.evenkeel-*; uploading again is safe.
 func Upload(ctx context.Context, r Runner, src io.Reader, remotePath string, mode fs.FileMode) error {

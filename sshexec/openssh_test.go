@@ -300,6 +300,22 @@ func TestOpenSSHSudo(t *testing.T) {
 			require.False(t, alive(t, pid))
 		}
 	}
+	// Files and trees, in a directory that only the other user may enter.
+	open := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(open), 0o755))
+	require.NoError(t, os.Chmod(open, 0o777))
+	writeTree(t, filepath.Join(open, "tree"), "a", "sub/b")
+	nobody := sshexec.WithSudo(s.dial(t), sshexec.Sudo{User: "nobody"})
+	require.NoError(t, sshexec.Mkdir(t.Context(), nobody, filepath.Join(open, "theirs"), 0o700))
+	_, err := sshexec.UploadTree(t.Context(), nobody, filepath.Join(open, "tree"), filepath.Join(open, "theirs/tree"))
+	require.NoError(t, err)
+	_, err = sshexec.DownloadTree(t.Context(), nobody, filepath.Join(open, "theirs/tree"), filepath.Join(open, "back"))
+	require.NoError(t, err)
+	require.Equal(t, listTree(t, filepath.Join(open, "tree")), listTree(t, filepath.Join(open, "back")))
+	info, err := sshexec.Lstat(t.Context(), nobody, filepath.Join(open, "theirs/tree/sub/b"))
+	require.NoError(t, err)
+	require.NotZero(t, info.UID)
+
 	c := sshexec.WithSudo(s.dial(t), sshexec.Sudo{User: "no-such-user"})
 	res, err := c.Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
 	require.ErrorIs(t, err, sshexec.ErrSudo)

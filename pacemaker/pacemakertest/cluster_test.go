@@ -175,6 +175,29 @@ func TestDeadTimeInACIBPutInPlaceBefore(t *testing.T) { // H5: the way round it
 	require.Contains(t, b.ok(n1, "crm_mon -1"), "Current DC: "+n1)
 }
 
+// A node that was off while the other one joined comes back with a CIB that knows itself only; the cluster knows both again.
+func TestEveryMemberIsInTheCIB(t *testing.T) {
+	b := newSite(t, pacemakertest.Options{})
+	b.both()
+	for _, first := range []string{n1, n2} {
+		b.ok(n1, "pcs cluster stop --all")
+		for host, uname := range map[string]string{n1: n1, n2: n2} {
+			epoch := "7000"
+			if host == first {
+				epoch = "8000"
+			}
+			_, err := b.run(host, "tee /var/lib/pacemaker/cib/cib.xml", `<cib epoch="`+epoch+`" num_updates="0" admin_epoch="0"><configuration><crm_config/><nodes><node id="`+map[string]string{n1: "1", n2: "2"}[uname]+`" uname="`+uname+
+				`"/></nodes><resources/><constraints/></configuration><status/></cib>`)
+			require.NoError(t, err)
+		}
+		b.ok(n1, "pcs cluster start --all")
+		b.w.Advance(2 * time.Minute)
+		_, online, _ := strings.Cut(b.ok(n2, "crm_mon -1"), "Online: [ ")
+		online, _, _ = strings.Cut(online, " ]")
+		require.ElementsMatch(t, []string{n1, n2}, strings.Fields(online), "the newer CIB was that of %s", first)
+	}
+}
+
 func TestAuth(t *testing.T) { // PCM-015, PCM-016
 	b := newSite(t, pacemakertest.Options{})
 	b.software()

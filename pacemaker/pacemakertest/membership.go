@@ -221,7 +221,14 @@ func (st *Stack) join(s *simhost.State, n *node) {
 	}
 	h, name := s.Host(n.host), st.uname(s, n)
 	n.ready, n.doc, n.left = true, doc, slices.Clone(left)
-	next, err := doc.edited(func(c *pacemaker.CIB) error { return st.introduce(c, n.conf, h) })
+	next, err := doc.edited(func(c *pacemaker.CIB) error {
+		for _, m := range st.members(s, n) { // the CIB that counts may be one that was written before the others were there
+			if err := st.introduce(c, m.conf, s.Host(m.host)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		s.Violate("the CIB of %s cannot be used: %v", n.host, err)
 		return

@@ -60,6 +60,18 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// TestMigrationAfterRollback: a migration that was taken back is not the last one; the second finds what the first has left behind.
+func TestMigrationAfterRollback(t *testing.T) {
+	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	back, err := rb.Recovery(o.state(t))
+	require.NoError(t, err)
+	require.NoError(t, runOn(t, back, o.world, "").err)
+	again := runOn(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), o.world, "")
+	require.NoError(t, again.err, "%v", again.events)
+	require.NoError(t, o.world.Check())
+	requireMigrated(t, o.world)
+}
+
 func requireRolledBack(t testing.TB, w simulated) {
 	t.Helper()
 	r := w.Report()

@@ -36,6 +36,9 @@ func (m *script) disable(n int) int {
 	if !m.work(5 * time.Minute) {
 		return m.finish()
 	}
+	if n == 1 {
+		y.rolledBack = false // a new migration begins
+	}
 	m.beginDisabling(n, members)
 	rule := strings.Repeat("=", len(ruler))
 	m.info("backup.handleRequest", "%s", rule)

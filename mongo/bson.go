@@ -124,3 +124,11 @@ func (o *OpTime) UnmarshalBSONValue(t bsontype.Type, data []byte) error {
 	}
 	return nil
 }
+
+// MarshalBSONValue writes what UnmarshalBSONValue reads.
+func (o OpTime) MarshalBSONValue() (bsontype.Type, []byte, error) {
+	if o.Term < 0 {
+		return bson.MarshalValue(o.TS)
+	}
+	return bson.MarshalValue(bson.D{{Key: "ts", Value: o.TS}, {Key: "t", Value: o.Term}})
+}

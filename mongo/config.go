@@ -137,21 +137,28 @@ func (c Config) Term() (int64, bool) {
 // Equal tells whether two configurations are the same but for version, term, the order of the members and an
 // arbiter's priority of 1, which old servers print for 0 (MON-008).
 func (c Config) Equal(d Config) bool {
-	if c.ID != d.ID || len(c.Members) != len(d.Members) || !c.Extra.equal(d.Extra, "term") {
+	return c.includes(d) && d.includes(c)
+}
+
+// includes is Equal, but that c may hold fields that d leaves out: what a server has made of a document, whose defaults it fills in.
+func (c Config) includes(d Config) bool {
+	if c.ID != d.ID || len(c.Members) != len(d.Members) || !c.Extra.include(d.Extra, "term") {
 		return false
 	}
 	for _, m := range c.Members {
-		if i := d.index(m.Host); i < 0 || !sameMember(m, d.Members[i]) {
+		i := d.index(m.Host)
+		if i < 0 || !m.sameAs(d.Members[i]) || !m.Extra.include(d.Members[i].Extra) {
 			return false
 		}
 	}
 	return true
 }
 
-func sameMember(a, b Member) bool {
-	a, b = a.normal(), b.normal()
+// sameAs compares the named fields.
+func (m Member) sameAs(b Member) bool {
+	a, b := m.normal(), b.normal()
 	return a.ID == b.ID && hostKey(a.Host) == hostKey(b.Host) && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
-		a.Priority == b.Priority && a.Votes == b.Votes && a.Extra.equal(b.Extra)
+		a.Priority == b.Priority && a.Votes == b.Votes
 }
 
 // normal is the member as a server from 3.6 on would print it: older ones gave arbiters the priority 1.
@@ -171,11 +178,14 @@ func (c Config) normal() Config {
 }
 
 func (f Fields) equal(g Fields, except ...string) bool {
-	for _, a := range [2][2]Fields{{f, g}, {g, f}} {
-		for k, v := range a[0] {
-			if w, ok := a[1][k]; !slices.Contains(except, k) && (!ok || !sameValue(v, w)) {
-				return false
-			}
+	return f.include(g, except...) && g.include(f, except...)
+}
+
+// include tells whether f has every field of g, with the same value.
+func (f Fields) include(g Fields, except ...string) bool {
+	for k, v := range g {
+		if w, ok := f[k]; !slices.Contains(except, k) && (!ok || !sameValue(v, w)) {
+			return false
 		}
 	}
 	return true

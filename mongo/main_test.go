@@ -2,11 +2,14 @@ package mongo_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
 
 // TestMain lets the property tests run over thousands of cases unless the command line says how many.
@@ -15,7 +18,21 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
 		_ = f.Value.Set("2000")
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// thinOut makes the property checks of a test rarer, for those that take a while each.
+func thinOut(t *testing.T, by int) {
+	f := flag.Lookup("rapid.checks")
+	n, err := strconv.Atoi(f.Value.String())
+	require.NoError(t, err)
+	require.NoError(t, f.Value.Set(strconv.Itoa(max(n/by, 1))))
+	t.Cleanup(func() { require.NoError(t, f.Value.Set(strconv.Itoa(n))) })
 }
 
 // corpus reads a file of the corpus, or skips the test where there is none.

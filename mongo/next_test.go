@@ -403,10 +403,25 @@ func TestSettled(t *testing.T) {
 	require.True(t, ok, "a dead voter is not awaited: %s", why)
 }
 
+// BenchmarkNext plans the first step of a hundred sets of seven members each; the time is for one set.
 func BenchmarkNext(b *testing.B) {
-	from := config(mongo.DataMember(1, sm1, 3), mongo.DataMember(2, sm2, 2), mongo.ArbiterMember(0, arb))
-	to := config(mongo.DataMember(1, sm1, 2), mongo.DataMember(2, sm2, 3), mongo.ArbiterMember(0, arb))
+	from, to := make([]mongo.Config, 100), make([]mongo.Config, 100)
+	for i := range from {
+		from[i] = mongo.Config{ID: fmt.Sprintf("set%02d", i), Version: 1}
+		for k := range 7 {
+			m := mongo.DataMember(k, fmt.Sprintf("sessionmgr%02d:%d", k, 27000+i), float64(1+(k+i)%7))
+			from[i].Members = append(from[i].Members, m)
+		}
+		to[i] = from[i].Clone()
+		for k := range to[i].Members {
+			to[i].Members[k].Priority = float64(1 + (k+i+3)%7)
+		}
+	}
+	i := 0
 	for b.Loop() {
-		_, _, _, _ = mongo.Next(from, to)
+		if _, _, _, err := mongo.Next(from[i%100], to[i%100]); err != nil {
+			b.Fatal(err)
+		}
+		i++
 	}
 }

@@ -6,6 +6,29 @@ import "fmt"
 // and shows a primary; a majority of the voters have the configuration; every member without a vote has copied its data; and no
 // member is about to take over from the primary. Where it has not, why says what is awaited. The status should come from the primary.
 func Settled(c Config, s Status) (ok bool, why string) {
+	return settled(c, s, func(m Member) bool { return m.Votes == 0 })
+}
+
+// settledStep is Settled for one step: of the members without a vote only those have to hold their data that the step has added.
+// Another one that has been down for long is not this step's affair.
+func settledStep(from, to Config, s Status) (ok bool, why string) {
+	return settled(to, s, func(m Member) bool {
+		_, was := from.Member(m.Host)
+		return m.Votes == 0 && !was
+	})
+}
+
+// ready tells whether the step from one configuration to the next may be sent: what came before it is settled, and whoever gets a
+// vote by it holds the data.
+func ready(from, to Config, s Status) (ok bool, why string) {
+	return settled(from, s, func(m Member) bool {
+		next, stays := to.Member(m.Host)
+		return stays && m.Votes == 0 && next.Votes > 0
+	})
+}
+
+// settled is Settled with those members named that have to hold their data.
+func settled(c Config, s Status, copied func(Member) bool) (ok bool, why string) {
 	if s.Set != c.ID {
 		return false, fmt.Sprintf("the status is of the set %q, not of %q", s.Set, c.ID)
 	}
@@ -24,7 +47,7 @@ func Settled(c Config, s Status) (ok bool, why string) {
 		if known && st.Healthy() && st.ConfigVersion >= c.Version {
 			have += m.Votes
 		}
-		if m.Votes == 0 && !m.ArbiterOnly && (!known || !st.Healthy() || !st.State.HoldsData()) {
+		if copied(m) && !m.ArbiterOnly && (!known || !st.Healthy() || !st.State.HoldsData()) {
 			return false, fmt.Sprintf("%s is not SECONDARY yet", m.Host)
 		}
 		if known && st.Healthy() && st.State == StateSecondary && m.Priority > priority {

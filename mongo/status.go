@@ -13,6 +13,17 @@ type OpTime struct {
 	Term int64
 }
 
+// before orders places in the oplog: by term where both have one, then by time.
+func (o OpTime) before(p OpTime) bool {
+	if o.Term != p.Term && o.Term >= 0 && p.Term >= 0 {
+		return o.Term < p.Term
+	}
+	if o.TS.T != p.TS.T {
+		return o.TS.T < p.TS.T
+	}
+	return o.TS.I < p.TS.I
+}
+
 // Status is the answer of replSetGetStatus (https://www.mongodb.com/docs/manual/reference/command/replSetGetStatus/).
 // What is not named here is in Extra.
 type Status struct {

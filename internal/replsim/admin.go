@@ -1,6 +1,9 @@
 package replsim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Stop ends the process at host cleanly. A primary that stops hands over where the servers do so.
 func (s *Set) Stop(host string) error {
@@ -162,6 +165,14 @@ func (s *Set) SetIdle(idle bool) {
 	s.settle()
 }
 
+// SetOplogWindow changes how far back the oplog reaches: shorter when the clients write more. It holds at once, as if they had always written so.
+func (s *Set) SetOplogWindow(d time.Duration) {
+	if d > 0 {
+		s.opt.OplogWindow = d
+	}
+	s.settle()
+}
+
 // SetApplyRate changes how fast members apply the oplog.
 func (s *Set) SetApplyRate(r float64) {
 	if r > 0 {
@@ -200,14 +211,69 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	if !cfg.Members[k].electable() {
 		return refuse(CodeNodeNotElectable, "This node, %s, is not electable under the new configuration", host)
 	}
+	s.install(host, &cfg)
+	return nil
+}
+
+// install makes the processes that the configuration names where there are none, and gives it to the one at host.
+func (s *Set) install(host string, cfg *Config) {
 	for _, m := range cfg.Members {
 		if _, err := s.find(m.Host); err != nil {
 			s.insert(m.Host)
 		}
 	}
-	i, _ = s.find(host)
-	s.adopt(i, &cfg)
+	i, _ := s.find(host)
+	s.adopt(i, cfg)
 	s.settle()
+}
+
+// Adopt gives every member a configuration with the same members as the one it has, as it is: the version and the document before a
+// scenario begins.
+func (s *Set) Adopt(cfg Config) error {
+	have := s.Config()
+	cfg = cfg.Clone()
+	cfg.Term = have.Term
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	if !slices.Equal(cfg.Members, have.Members) {
+		return refuse(CodeConfigIncompatible, "the members are not those of the set")
+	}
+	for i := range s.procs {
+		s.procs[i].cfg = &cfg
+	}
+	s.settle()
+	return nil
+}
+
+// forcedLeap is what a forced reconfiguration adds to the version, so that it wins against what others may have done meanwhile; a
+// server adds a random number from 10000 to 100000.
+const forcedLeap = 10000
+
+// ForceReconfig asks the member at host, primary or not, to install a configuration as replSetReconfig with force does. Neither a majority nor
+// the rule of one voter is asked for: Check may find two primaries afterwards.
+func (s *Set) ForceReconfig(host string, cfg Config) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	p := &s.procs[i]
+	if p.cfg == nil {
+		return refuse(CodeNotYetInitialized, "no replset config has been received")
+	}
+	cfg = cfg.Clone()
+	cfg.Term = p.cfg.Term
+	cfg.Version = max(cfg.Version, p.cfg.Version) + forcedLeap
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	if err := cfg.succeeds(p.cfg, false); err != nil {
+		return err
+	}
+	if cfg.index(host) < 0 {
+		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+	}
+	s.install(host, &cfg)
 	return nil
 }
 

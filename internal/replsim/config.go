@@ -69,6 +69,7 @@ type Config struct {
 	Version int64
 	Term    int64 // the term of the primary that wrote it
 	Members []MemberSpec
+	Doc     []byte // the document as a client sent it, carried along and never read here; nil for one made here
 }
 
 // Clone copies the configuration in full.
@@ -116,6 +117,7 @@ const (
 	CodeExceededTimeLimit  = 50
 	CodeNodeNotFound       = 74
 	CodeInvalidConfig      = 93
+	CodeNotYetInitialized  = 94
 	CodeNotSecondary       = 95
 	CodeConfigIncompatible = 103
 	CodeNodeNotElectable   = 104
@@ -130,6 +132,7 @@ var codeNames = map[int]string{
 	CodeNodeNotFound:       "NodeNotFound",
 	CodeInvalidConfig:      "InvalidReplicaSetConfig",
 	CodeNotSecondary:       "NotSecondary",
+	CodeNotYetInitialized:  "NotYetInitialized",
 	CodeConfigIncompatible: "NewReplicaSetConfigurationIncompatible",
 	CodeNodeNotElectable:   "NodeNotElectable",
 	CodeConfigUncommitted:  "CurrentConfigNotCommittedYet",

@@ -17,6 +17,8 @@
 //   - A primary that sees no majority steps down after the election timeout. What it wrote meanwhile is rolled back.
 //   - A member that was away applies the oplog at a set rate when it is back; one that was away longer than the oplog reaches is
 //     RECOVERING until its data are wiped and copied anew, which takes time by size.
+//   - Documents replicate with the oplog: the guide's sharding database by itself ([ShardingData]), and whatever else a caller
+//     keeps there ([Payload]). A rollback loses them, a majority keeps them ([Set.Committed]).
 //   - Reconfig refuses what servers refuse, with their codes. The rule of one voter at a time, and of one uncommitted
 //     configuration at most, belong to servers from 4.4 on and are an option: a 3.6 accepts reconfigs that make two
 //     primaries, and so does this model, until Check says so.

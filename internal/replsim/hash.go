@@ -76,6 +76,11 @@ func (s *Set) Hash() uint64 {
 		str(c.b)
 		num(int64(min(s.now-c.at, s.opt.HeartbeatTimeout)))
 	}
+	for _, w := range s.writes {
+		num(w.op.Term)
+		num(int64(head - w.op.At))
+		w.docs.encode(num, str, flag)
+	}
 	for _, b := range s.branches {
 		num(b.term)
 		num(int64(head - b.from))
@@ -112,6 +117,7 @@ func (c *Config) encode(num func(int64), str func(string), flag func(bool)) {
 	}
 	num(c.Version)
 	num(c.Term)
+	str(string(c.Doc))
 	num(int64(len(c.Members)))
 	for _, m := range c.Members {
 		num(int64(m.ID))
@@ -120,6 +126,13 @@ func (c *Config) encode(num func(int64), str func(string), flag func(bool)) {
 		flag(m.Hidden)
 		num(int64(math.Float64bits(m.Priority))) //nolint:gosec // the bits, not the number
 		num(int64(m.Votes))
+	}
+}
+
+func (d *documents) encode(num func(int64), str func(string), flag func(bool)) {
+	d.sharding.encode(num, str, flag)
+	if d.payload != nil {
+		num(int64(d.payload.Hash())) //nolint:gosec // the bits, not the number
 	}
 }
 

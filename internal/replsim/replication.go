@@ -65,6 +65,8 @@ func (s *Set) apply(p, src *proc, d time.Duration) {
 	p.op.Term = s.termAt(p.op, src.op.Term)
 	if p.op.At == src.op.At {
 		p.op, p.docs = src.op, src.docs
+	} else {
+		p.docs = s.docsAt(p.docs, p.op, src.op.Term)
 	}
 }
 
@@ -122,6 +124,7 @@ func (s *Set) trimBranches() {
 		k++
 	}
 	s.branches = s.branches[k:]
+	s.trimWrites()
 }
 
 // begin starts the work of a process that has just been started or configured.

@@ -73,7 +73,7 @@ type proc struct {
 	term  int64
 	bid   int64 // the term of the election that it won last
 	op    OpTime
-	docs  ShardingData
+	docs  documents
 
 	work        time.Duration // of the start-up or initial sync still to do
 	copying     bool          // the work is an initial sync
@@ -105,6 +105,7 @@ type Set struct {
 	procs    []proc // in the order of their hosts
 	cuts     []cut
 	branches []branch
+	writes   []written // those that some copy of the data has not reached yet, in order
 
 	serving  bool // a primary sees a majority
 	outTotal time.Duration
@@ -135,7 +136,7 @@ func NewSet(name string, members []MemberSpec, opts Options) (*Set, error) {
 			p.state = Primary
 		}
 		if !m.ArbiterOnly {
-			p.data, p.op, p.docs = true, OpTime{Term: 1}, DefaultShardingData()
+			p.data, p.op, p.docs = true, OpTime{Term: 1}, documents{sharding: DefaultShardingData()}
 		}
 		s.procs = append(s.procs, p)
 	}
@@ -173,6 +174,7 @@ func (s *Set) Clone() *Set {
 	c.procs = slices.Clone(s.procs)
 	c.cuts = slices.Clone(s.cuts)
 	c.branches = slices.Clone(s.branches)
+	c.writes = slices.Clone(s.writes)
 	return &c
 }
 
@@ -292,6 +294,7 @@ type MemberView struct {
 	State         State // Down when not healthy
 	Op            OpTime
 	ConfigVersion int64
+	ConfigTerm    int64
 	Self          bool
 }
 
@@ -304,7 +307,7 @@ func (s *Set) Status(host string) ([]MemberView, error) {
 	}
 	me := &s.procs[i]
 	if me.cfg == nil {
-		return nil, &Error{Code: 94, Name: "NotYetInitialized", Text: "no replset config has been received"}
+		return nil, refuse(CodeNotYetInitialized, "no replset config has been received")
 	}
 	views := make([]MemberView, 0, len(me.cfg.Members))
 	for _, m := range me.cfg.Members {
@@ -313,7 +316,7 @@ func (s *Set) Status(host string) ([]MemberView, error) {
 			p := &s.procs[j]
 			v.Healthy, v.State, v.Op = true, p.state, p.op
 			if p.cfg != nil {
-				v.ConfigVersion = p.cfg.Version
+				v.ConfigVersion, v.ConfigTerm = p.cfg.Version, p.cfg.Term
 			}
 		}
 		views = append(views, v)
@@ -336,4 +339,27 @@ func (s *Set) looksAlive(i, j int) bool {
 		}
 	}
 	return true
+}
+
+// TermOf is the highest term that the process at host has heard of.
+func (s *Set) TermOf(host string) int64 {
+	if i, err := s.find(host); err == nil {
+		return s.procs[i].term
+	}
+	return 0
+}
+
+// ConfigOf is the configuration that the process at host has; ok is false when it has none.
+func (s *Set) ConfigOf(host string) (c Config, ok bool) {
+	i, err := s.find(host)
+	if err != nil || s.procs[i].cfg == nil {
+		return Config{}, false
+	}
+	return s.procs[i].cfg.Clone(), true
+}
+
+// ConfigCommitted tells whether a majority of the voters has the configuration of the process at host.
+func (s *Set) ConfigCommitted(host string) bool {
+	i, err := s.find(host)
+	return err == nil && s.procs[i].cfg != nil && s.committed(s.procs[i].cfg)
 }

@@ -34,7 +34,7 @@ func (s *Set) Sharding(host string) (ShardingData, error) {
 	if err != nil {
 		return ShardingData{}, err
 	}
-	d := s.procs[i].docs
+	d := s.procs[i].docs.sharding
 	d.Versions = slices.Clone(d.Versions)
 	return d, nil
 }
@@ -44,35 +44,17 @@ func (s *Set) SetSharding(d ShardingData) {
 	d.Versions = slices.Clone(d.Versions)
 	for i := range s.procs {
 		if s.procs[i].data {
-			s.procs[i].docs = d
+			s.procs[i].docs.sharding = d
 		}
 	}
 }
 
-// write runs one write on the primary at host, and gives it to every member that is in sync and in reach.
+// write runs one write on the database sharding of the primary at host.
 func (s *Set) write(host string, edit func(*ShardingData) error) error {
-	i, err := s.running(host)
-	if err != nil {
-		return err
-	}
-	p := &s.procs[i]
-	if p.state != Primary {
-		return refuse(CodeNotPrimary, "not master")
-	}
-	d := p.docs
-	d.Versions = slices.Clone(d.Versions)
-	if err := edit(&d); err != nil {
-		return err
-	}
-	before := p.op
-	p.docs = d
-	p.op.At += tick
-	for j, linked := range s.linked(i) {
-		if q := &s.procs[j]; linked && j != i && s.follows(q) && q.op == before {
-			q.op, q.docs = p.op, p.docs
-		}
-	}
-	return nil
+	return s.writeDocuments(host, func(d *documents) error {
+		d.sharding.Versions = slices.Clone(d.sharding.Versions)
+		return edit(&d.sharding)
+	})
 }
 
 // UnsetMigratingShards is updateMany({}, {$unset: {migratingShards: 1}}) on cache_config; it gives the documents changed.

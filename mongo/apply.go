@@ -1,0 +1,218 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+)
+
+// Progress says how far a reconfiguration has come.
+type Progress int
+
+// What [ReplicaSet.Probe] finds.
+const (
+	NotSent   Progress = iota // the primary has what the step starts from: it may be sent
+	Installed                 // the primary has it; whether a majority has, is not known or not so yet
+	Committed                 // a majority of the voters has it, a primary stands and none is about to take over
+	Overtaken                 // the primary has something else: somebody was faster, or it was rolled back; plan anew
+)
+
+func (p Progress) String() string {
+	names := [...]string{"not sent", "installed", "committed", "overtaken"}
+	if p >= 0 && int(p) < len(names) {
+		return names[p]
+	}
+	return fmt.Sprintf("Progress(%d)", int(p))
+}
+
+// ErrConflict says that the set's configuration is neither the one that a step starts from nor the one it makes. Ask
+// [Next] again, with what the set has now.
+var ErrConflict = errors.New("the configuration was changed by somebody else")
+
+// Probe tells how far the step has come, and why not further. It changes nothing, and can be asked after a crash as well:
+// the two configurations are all that has to be journalled.
+func (r *ReplicaSet) Probe(ctx context.Context, from, to Config) (p Progress, why string, err error) {
+	host, err := r.Primary(ctx)
+	if err != nil {
+		return NotSent, "", err
+	}
+	now, committed, err := r.ConfigFrom(ctx, host)
+	if err != nil {
+		return NotSent, "", err
+	}
+	switch {
+	case sameVersion(now, to, false) && now.includes(to):
+	case sameVersion(now, from, true) && now.Equal(from):
+		return NotSent, "", nil
+	default:
+		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), nil
+	}
+	if committed != nil && !*committed {
+		return Installed, "the server says that no majority has the configuration yet", nil
+	}
+	s, err := r.StatusFrom(ctx, host)
+	if err != nil {
+		return Installed, "", err
+	}
+	if ok, why := settledStep(from, to, s); !ok {
+		return Installed, why, nil
+	}
+	return Committed, "", nil
+}
+
+// sameVersion compares versions, and for the start of a step terms where both have one: a new term means an election since the step was
+// planned. The step's own term is the server's to set.
+func sameVersion(a, b Config, term bool) bool {
+	ta, aok := a.Term()
+	tb, bok := b.Term()
+	return a.Version == b.Version && (!term || !aok || !bok || ta == tb)
+}
+
+func versionText(c Config) string {
+	if t, ok := c.Term(); ok {
+		return fmt.Sprintf("version %d of term %d", c.Version, t)
+	}
+	return fmt.Sprintf("version %d", c.Version)
+}
+
+// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]. It is a compare-and-set: the set
+// must have exactly from, with its version and term, else the error wraps [ErrConflict]; an unsafe step ([CheckStep]) is refused before
+// anything is sent.
+//
+// Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
+// probes first, and what it sends bears the version after from's, which a server takes once at most and refuses afterwards (code 103).
+// Any other refusal ends it. It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
+// https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/.
+func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
+	if err := CheckStep(from, to); err != nil {
+		return err
+	}
+	var last error
+	for range r.opt.Attempts {
+		p, err := r.probeWithPrimary(ctx, from, to)
+		switch {
+		case err != nil:
+			return errors.Join(err, last)
+		case p == Overtaken:
+			return r.conflict(ctx, from, last)
+		case p != NotSent:
+			return r.await(ctx, from, to)
+		}
+		if err := r.send(ctx, to); err == nil {
+			return r.await(ctx, from, to)
+		} else if !sendAgain(err) {
+			return err
+		} else {
+			last = err
+		}
+		if err := r.pause(ctx, "the answer to the reconfiguration: "+last.Error()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
+}
+
+func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) error {
+	found := "something else"
+	if c, err := r.Config(ctx); err == nil {
+		found = versionText(c)
+		if c.Version == from.Version {
+			found += " with another content or from another term"
+		}
+	}
+	return errors.Join(fmt.Errorf("replica set %s: %w: it was planned from %s and has %s", r.name, ErrConflict, versionText(from), found), last)
+}
+
+// probeWithPrimary probes, and waits for a primary as long as the context lets it.
+func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, err error) {
+	err = r.until(ctx, func() (bool, string, error) {
+		var why string
+		p, why, err = r.Probe(ctx, from, to)
+		switch {
+		case err == nil:
+			return true, "", nil
+		case errors.Is(err, ErrNoPrimary) || transient(err):
+			return false, "a primary: " + err.Error(), nil
+		}
+		return false, why, err
+	})
+	return p, err
+}
+
+// send installs a configuration on the primary. There is no way here to force it.
+func (r *ReplicaSet) send(ctx context.Context, c Config) error {
+	host, err := r.Primary(ctx)
+	if err != nil {
+		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
+	}
+	_, err = r.RunCommand(ctx, host, "admin", bson.D{
+		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: r.opt.CommandTimeout.Milliseconds()},
+	})
+	return err
+}
+
+// sendAgain tells whether a reconfiguration may be probed and sent again. Each of these leaves open only whether the version was
+// taken, and the probe tells.
+func sendAgain(err error) bool {
+	return transient(err) || HasCode(err, CodeConfigIncompatible, CodeConfigurationInProgress, CodeConfigNotCommitted)
+}
+
+// transient tells whether an error is one of the moment: no answer, the primary moved, time was up.
+func transient(err error) bool {
+	var e *CommandError
+	return errors.As(err, &e) && !hopeless(err) &&
+		(e.Outcome != op.Exited || primaryMoved(err) || HasCode(err, CodeMaxTimeMSExpired, CodeExceededTimeLimit))
+}
+
+// await waits until the step is committed.
+func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
+	return r.until(ctx, func() (bool, string, error) {
+		p, why, err := r.Probe(ctx, from, to)
+		switch {
+		case err != nil && (errors.Is(err, ErrNoPrimary) || transient(err)):
+			return false, err.Error(), nil
+		case err != nil:
+			return false, "", err
+		case p == NotSent, p == Overtaken:
+			// Installed before and gone now: the primary that took it lost it with its office, or somebody went on from it.
+			return false, "", fmt.Errorf("replica set %s: %w: version %d did not stay (%s)", r.name, ErrConflict, to.Version, why)
+		}
+		return p == Committed, why, nil
+	})
+}
+
+// until looks again and again until it is so, and tells the watcher what is awaited whenever that changes.
+func (r *ReplicaSet) until(ctx context.Context, look func() (done bool, why string, err error)) error {
+	told := ""
+	for {
+		done, why, err := look()
+		if done || err != nil {
+			return err
+		}
+		if why != told {
+			told = why
+			r.tell("waiting: %s", why)
+		}
+		if err := r.opt.Sleep(ctx, r.opt.Poll); err != nil {
+			return fmt.Errorf("replica set %s: gave up waiting: %s: %w", r.name, why, err)
+		}
+	}
+}
+
+func (r *ReplicaSet) pause(ctx context.Context, why string) error {
+	r.tell("waiting: %s", why)
+	if err := r.opt.Sleep(ctx, r.opt.Poll); err != nil {
+		return fmt.Errorf("replica set %s: gave up waiting: %s: %w", r.name, why, err)
+	}
+	return nil
+}
+
+func (r *ReplicaSet) tell(format string, args ...any) {
+	if r.opt.Watch != nil {
+		r.opt.Watch(Event{Set: r.name, Text: fmt.Sprintf(format, args...)})
+	}
+}

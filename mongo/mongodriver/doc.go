@@ -1,0 +1,9 @@
+// Package mongodriver lets package mongo reach servers through the official driver (go.mongodb.org/mongo-driver v1.17, servers from
+// 3.6 to 8.x). It is apart from package mongo so that who only parses and plans does not link the driver.
+//
+//	rs := mongo.NewReplicaSet("set02", []string{"sessionmgr01:27718"}, mongodriver.Dialer(mongodriver.Options{}), mongo.Options{})
+//	defer rs.Close(ctx)
+//	status, err := rs.Status(ctx)
+//
+// Version 2 of the driver refuses MongoDB 3.6, which CPS runs: https://www.mongodb.com/docs/drivers/compatibility/.
+package mongodriver

@@ -1,0 +1,306 @@
+// Package conformance holds what package mongo must do with any replica set that it can reach: simulated, in the process or behind the wire protocol
+// or a shell, or of real servers. The same scenarios on all of them show that the simulation is honest.
+package conformance
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/evenkeel-ha/evenkeel/mongo"
+)
+
+// Cluster is a new replica set that a scenario may do with as it likes: two members with data, of the priorities 3 and 2, and an
+// arbiter, in their steady state.
+type Cluster struct {
+	Name         string
+	First        string // the primary, priority 3
+	Second       string // priority 2
+	Arbiter      string
+	Dial         mongo.Dialer
+	Options      mongo.Options
+	Stop         func(host string) error // ends a process cleanly
+	Start        func(host string) error
+	OneVoterRule bool // servers from 4.4 on refuse two voters at once
+	Patience     time.Duration
+}
+
+// scenario is one of the tests.
+type scenario struct {
+	*testing.T
+	Cluster
+	rs  *mongo.ReplicaSet
+	ctx context.Context //nolint:containedctx // of one test
+}
+
+// Run runs every scenario on a cluster of its own.
+func Run(t *testing.T, start func(t *testing.T) Cluster) {
+	for _, s := range []struct {
+		name string
+		run  func(scenario)
+	}{
+		{"status and configuration", scenario.reads},
+		{"MON-018 the oplog can be read", scenario.oplog},
+		{"a reconfiguration on a secondary is refused", scenario.reconfigOnSecondary},
+		{"a version that is not greater is refused", scenario.sameVersion},
+		{"MON-035 priorities move the primary", scenario.swapPriorities},
+		{"step down and take over again", scenario.stepDown},
+		{"no step-down without a successor", scenario.noSuccessor},
+		{"freeze", scenario.freeze},
+		{"MON-004 maintenance shows as RECOVERING", scenario.maintenance},
+		{"MON-024 remove a member and add it again", scenario.removeAndAdd},
+		{"two voters at once", scenario.twoVoters},
+		{"a member goes down and comes back", scenario.downAndUp},
+		{"somebody else was faster", scenario.conflict},
+		{"MON-025 to MON-029 the sharding fix counts once", scenario.shardingFix},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			c := start(t)
+			ctx, cancel := context.WithTimeout(t.Context(), c.Patience)
+			defer cancel()
+			rs := mongo.NewReplicaSet(c.Name, []string{c.First, c.Second, c.Arbiter}, c.Dial, c.Options)
+			defer func() { require.NoError(t, rs.Close(context.WithoutCancel(ctx))) }()
+			s.run(scenario{T: t, Cluster: c, rs: rs, ctx: ctx})
+		})
+	}
+}
+
+func (s scenario) requirePrimary(want string) {
+	s.Helper()
+	got, err := s.rs.Primary(s.ctx)
+	require.NoError(s, err)
+	require.Equal(s, want, got)
+}
+
+func (s scenario) config() mongo.Config {
+	s.Helper()
+	c, err := s.rs.Config(s.ctx)
+	require.NoError(s, err)
+	return c
+}
+
+func (s scenario) reads() {
+	status, err := s.rs.Status(s.ctx)
+	require.NoError(s, err)
+	states := map[string]mongo.MemberState{}
+	for _, m := range status.Members {
+		states[m.Name] = m.State
+		require.True(s, m.Healthy(), m.Name)
+	}
+	require.Equal(s, map[string]mongo.MemberState{
+		s.First: mongo.StatePrimary, s.Second: mongo.StateSecondary, s.Arbiter: mongo.StateArbiter,
+	}, states)
+	c := s.config()
+	require.NoError(s, mongo.Validate(c))
+	require.Equal(s, 2, c.Majority())
+	first, ok := c.Member(s.First)
+	require.True(s, ok)
+	require.Equal(s, 3.0, first.Priority)
+	for host, arbiter := range map[string]bool{s.First: false, s.Arbiter: true} {
+		h, err := s.rs.Hello(s.ctx, host)
+		require.NoError(s, err)
+		require.Equal(s, []any{s.Name, s.First, arbiter, host == s.First}, []any{h.Set, h.PrimaryHost, h.ArbiterOnly, h.Primary()})
+	}
+	lags, err := s.rs.Lag(s.ctx)
+	require.NoError(s, err)
+	require.Len(s, lags, 2, "an arbiter has no lag")
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+	_, err = s.rs.RunCommand(s.ctx, s.First, "admin", bson.D{{Key: "evenkeelHasNoSuchCommand", Value: 1}})
+	require.True(s, mongo.HasCode(err, mongo.CodeCommandNotFound), "%v", err)
+}
+
+func (s scenario) oplog() {
+	for _, host := range []string{s.First, s.Second} {
+		o, err := s.rs.Oplog(s.ctx, host)
+		require.NoError(s, err)
+		require.Positive(s, o.MaxSize)
+		require.LessOrEqual(s, o.First.T, o.Last.T)
+	}
+	_, err := s.rs.Oplog(s.ctx, s.Arbiter)
+	require.ErrorIs(s, err, mongo.ErrOnArbiter)
+	look, err := s.rs.RollingOver(s.ctx, s.Second, time.Second)
+	require.NoError(s, err)
+	require.NotEmpty(s, look.Why)
+	_, err = s.rs.RollingOver(s.ctx, "nobody:1", time.Second)
+	require.ErrorContains(s, err, "has no member")
+}
+
+func (s scenario) send(host string, c mongo.Config) error {
+	_, err := s.rs.RunCommand(s.ctx, host, "admin", bson.D{{Key: "replSetReconfig", Value: c}})
+	return err
+}
+
+func (s scenario) reconfigOnSecondary() {
+	c := s.config()
+	c.Version++
+	err := s.send(s.Second, c)
+	require.True(s, mongo.HasCode(err, mongo.CodeNotPrimary), "%v", err)
+}
+
+func (s scenario) sameVersion() {
+	err := s.send(s.First, s.config())
+	require.True(s, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+}
+
+func (s scenario) swapPriorities() {
+	before := s.config()
+	var steps []string
+	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 2, s.Second: 3}, func(st mongo.Step) error {
+		steps = append(steps, st.Why)
+		return nil
+	})
+	require.NoError(s, err)
+	require.Len(s, steps, 2)
+	require.Contains(s, steps[0], "raise the priority of "+s.Second)
+	require.Contains(s, steps[1], "lower the priority of "+s.First)
+	require.Equal(s, before.Version+2, c.Version)
+	s.requirePrimary(s.Second)
+	_, err = s.rs.SetPriorities(s.ctx, map[string]float64{s.Second: 3}, func(mongo.Step) error {
+		require.Fail(s, "nothing is left to do")
+		return nil
+	})
+	require.NoError(s, err)
+}
+
+func (s scenario) stepDown() {
+	primary, err := s.rs.StepDown(s.ctx, s.First, 11*time.Second, 10*time.Second)
+	require.NoError(s, err)
+	require.Equal(s, s.Second, primary)
+	again, err := s.rs.StepDown(s.ctx, s.First, 11*time.Second, 10*time.Second)
+	require.NoError(s, err)
+	require.Equal(s, s.Second, again, "it is not the primary: nothing to do")
+	require.NoError(s, s.rs.WaitState(s.ctx, s.First, mongo.StatePrimary), "the higher priority takes over again")
+}
+
+func (s scenario) noSuccessor() {
+	require.NoError(s, s.Stop(s.Second))
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateDown))
+	_, err := s.rs.StepDown(s.ctx, s.First, 11*time.Second, 10*time.Second)
+	require.ErrorIs(s, err, mongo.ErrNoSuccessor)
+	s.requirePrimary(s.First)
+}
+
+func (s scenario) freeze() {
+	err := s.rs.Freeze(s.ctx, s.First, 10*time.Second)
+	require.True(s, mongo.HasCode(err, mongo.CodeNotSecondary), "%v", err)
+	require.NoError(s, s.rs.Freeze(s.ctx, s.Second, 60*time.Second))
+	require.NoError(s, s.rs.Freeze(s.ctx, s.Second, 0))
+}
+
+func (s scenario) maintenance() {
+	mode := func(on bool) {
+		_, err := s.rs.RunCommand(s.ctx, s.Second, "admin", bson.D{{Key: "replSetMaintenance", Value: on}})
+		require.NoError(s, err)
+	}
+	none, err := s.rs.Recovering(s.ctx)
+	require.NoError(s, err)
+	require.Empty(s, none)
+	mode(true)
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateRecovering))
+	one, err := s.rs.Recovering(s.ctx)
+	require.NoError(s, err)
+	require.Len(s, one, 1)
+	require.Equal(s, s.Second, one[0].Name)
+	mode(false)
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second, s.Second))
+}
+
+func (s scenario) removeAndAdd() {
+	before := s.config()
+	m, ok := before.Member(s.Second)
+	require.True(s, ok)
+	c, err := s.rs.RemoveMember(s.ctx, s.Second, nil)
+	require.NoError(s, err)
+	_, ok = c.Member(s.Second)
+	require.False(s, ok)
+	_, err = s.rs.RemoveMember(s.ctx, s.Second, func(mongo.Step) error {
+		require.Fail(s, "it is gone already")
+		return nil
+	})
+	require.NoError(s, err)
+	c, err = s.rs.AddMember(s.ctx, m, nil)
+	require.NoError(s, err)
+	require.True(s, c.Equal(before), "%v instead of %v", c, before)
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+	s.requirePrimary(s.First)
+}
+
+func (s scenario) twoVoters() {
+	before := s.config()
+	both := before.Clone()
+	both.Version++
+	both.Members = both.Members[:0]
+	for _, m := range before.Members {
+		if m.Host == s.First {
+			both.Members = append(both.Members, m)
+		}
+	}
+	require.ErrorIs(s, s.rs.Apply(s.ctx, before, both), mongo.ErrUnsafeStep)
+	require.Equal(s, before.Version, s.config().Version, "nothing was sent")
+	err := s.send(s.First, both)
+	if s.OneVoterRule {
+		require.True(s, mongo.HasCode(err, mongo.CodeInvalidConfig, mongo.CodeConfigIncompatible), "%v", err)
+	} else {
+		require.NoError(s, err, "servers before 4.4 take it, so nobody may rely on their refusal")
+	}
+}
+
+func (s scenario) downAndUp() {
+	require.NoError(s, s.Stop(s.Second))
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateDown))
+	require.NotEmpty(s, mongo.CanLose([]string{s.Arbiter}, s.view()), "one more loss is too much")
+	require.NoError(s, s.Start(s.Second))
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+	require.Empty(s, mongo.CanLose([]string{s.Arbiter}, s.view()))
+}
+
+func (s scenario) view() mongo.SetView {
+	status, err := s.rs.Status(s.ctx)
+	require.NoError(s, err)
+	return mongo.SetView{Config: s.config(), Status: &status}
+}
+
+func (s scenario) conflict() {
+	from := s.config()
+	wish := from.Clone()
+	wish.Members[0].Priority += 0.5
+	to, _, _, err := mongo.Next(from, wish)
+	require.NoError(s, err)
+	_, err = s.rs.SetPriorities(s.ctx, map[string]float64{s.Second: 2.25}, nil)
+	require.NoError(s, err)
+	require.ErrorIs(s, s.rs.Apply(s.ctx, from, to), mongo.ErrConflict)
+	p, _, err := s.rs.Probe(s.ctx, from, to)
+	require.NoError(s, err)
+	require.Equal(s, mongo.Overtaken, p)
+	second, _ := s.config().Member(s.Second)
+	require.Equal(s, 2.25, second.Priority)
+}
+
+func (s scenario) shardingFix() {
+	insert := func(coll string, docs ...any) {
+		_, err := s.rs.RunCommand(s.ctx, s.First, mongo.ShardingDatabase, bson.D{{Key: "insert", Value: coll}, {Key: "documents", Value: bson.A(docs)}})
+		require.NoError(s, err)
+	}
+	insert("cache_config", bson.D{{Key: "_id", Value: 1}, {Key: "migratingShards", Value: bson.A{"shard-1"}}}, bson.D{{Key: "_id", Value: 2}, {Key: "kept", Value: "x"}})
+	insert("config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: int32(4)}})
+	insert("versions", bson.D{{Key: "_id", Value: "cache_config"}, {Key: "version", Value: int32(7)}, {Key: "migrationStatus", Value: "MIGRATING"}})
+	fix := mongo.ShardingFix{Set: s.Name, Majority: 10 * time.Second}
+	var recorded *mongo.ShardingState
+	for range 3 {
+		err := fix.Apply(s.ctx, s.rs, recorded, func(st mongo.ShardingState) error {
+			recorded = &st
+			return nil
+		})
+		require.NoError(s, err)
+		now, err := fix.Read(s.ctx, s.rs)
+		require.NoError(s, err)
+		require.True(s, now.Fixed())
+		require.EqualValues(s, 5, now.ConfigVersion, "however often it is run from the same record")
+		require.EqualValues(s, 2, now.CacheConfigs)
+	}
+	require.EqualValues(s, 4, recorded.ConfigVersion)
+	require.False(s, recorded.Fixed())
+}

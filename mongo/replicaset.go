@@ -1,0 +1,455 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+)
+
+// Options are the times of a [ReplicaSet]. A zero field takes the default that is named beside it.
+type Options struct {
+	Poll           time.Duration // 500 ms: how often a wait looks again
+	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command
+	Sample         time.Duration // 10 s: how long [ReplicaSet.RollingOver] watches the oplog grow
+	Attempts       int           // 5: how often a reconfiguration is sent or planned anew before giving up
+
+	// Watch hears what a wait is waiting for, once for each new reason, and what Converge is about to do.
+	Watch func(Event)
+
+	// Sleep waits between two looks; nil sleeps. A simulated set lets its own time pass here.
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// Event is something that an operator may want to see while a call takes its time.
+type Event struct {
+	Set  string
+	Text string // one sentence without a full stop
+}
+
+func (o Options) withDefaults() Options {
+	o.Poll = cmp.Or(o.Poll, 500*time.Millisecond)
+	o.CommandTimeout = cmp.Or(o.CommandTimeout, 10*time.Second)
+	o.Sample = cmp.Or(o.Sample, 10*time.Second)
+	o.Attempts = cmp.Or(o.Attempts, 5)
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	return o
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ReplicaSet speaks to the members of one live set, each over a connection of its own, so that it can ask a certain member
+// and never writes to another one than it means. Its methods may be called concurrently. Waits end with the context; the error
+// then says what was awaited.
+//
+// No command that changes something is repeated blindly: see [ReplicaSet.Apply] and [ShardingFix.Apply] for what makes a
+// repeat safe there.
+type ReplicaSet struct {
+	name  string
+	seeds []string
+	dial  Dialer
+	opt   Options
+
+	mu    sync.Mutex
+	hosts []string        // known members, the seeds first
+	arbs  map[string]bool // of these, by hostKey, the arbiters
+	conns map[string]Conn // by hostKey
+	wire  map[string]int32
+	last  string // the primary, when last seen
+}
+
+// NewReplicaSet makes a client of the set with the name, knowing some of its members ("host:port"). It does not connect
+// yet. Close it.
+func NewReplicaSet(name string, seeds []string, dial Dialer, opts Options) *ReplicaSet {
+	return &ReplicaSet{
+		name: name, seeds: slices.Clone(seeds), dial: dial, opt: opts.withDefaults(), hosts: slices.Clone(seeds),
+		arbs: map[string]bool{}, conns: map[string]Conn{}, wire: map[string]int32{},
+	}
+}
+
+// Name is the name of the set.
+func (r *ReplicaSet) Name() string { return r.name }
+
+// Close ends every connection. The ReplicaSet may be used again afterwards.
+func (r *ReplicaSet) Close(ctx context.Context) error {
+	r.mu.Lock()
+	conns := r.conns
+	r.conns = map[string]Conn{}
+	r.mu.Unlock()
+	var errs []error
+	for _, c := range conns {
+		errs = append(errs, c.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// RunCommand runs a command on one member, and gives its refusal as a *[CommandError]. It is sent once, unless it failed on a connection that was there already,
+// and either certainly was not sent or changes nothing: then a new connection is tried.
+func (r *ReplicaSet) RunCommand(ctx context.Context, host, db string, cmd bson.D) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opt.CommandTimeout)
+	defer cancel()
+	raw, again, err := r.runOnce(ctx, host, db, cmd)
+	if again && ctx.Err() == nil {
+		raw, _, err = r.runOnce(ctx, host, db, cmd)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return raw, check(host, cmd, raw)
+}
+
+func (r *ReplicaSet) runOnce(ctx context.Context, host, db string, cmd bson.D) (raw bson.Raw, again bool, err error) {
+	conn, old, err := r.conn(ctx, host)
+	if err != nil {
+		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "cannot connect", Err: err}
+	}
+	if raw, err = conn.RunCommand(ctx, db, cmd); err == nil {
+		return raw, false, nil
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // a call that nobody waits for any more says nothing of the connection
+		r.drop(ctx, host, conn)
+	}
+	var e *CommandError
+	if !errors.As(err, &e) {
+		e = &CommandError{Host: host, Command: commandName(cmd), Outcome: op.Unknown, Err: err}
+		err = e
+	}
+	return nil, old && (e.Outcome == op.NotStarted || effects[commandName(cmd)] == op.ReadOnly), err
+}
+
+// conn is the connection to a member; old tells whether there was one.
+func (r *ReplicaSet) conn(ctx context.Context, host string) (c Conn, old bool, err error) {
+	key := hostKey(host)
+	r.mu.Lock()
+	c, ok := r.conns[key]
+	r.mu.Unlock()
+	if ok {
+		return c, true, nil
+	}
+	if c, err = r.dial(ctx, host); err != nil {
+		return nil, false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other, ok := r.conns[key]; ok { // somebody else was faster
+		_ = c.Close(ctx)
+		return other, true, nil
+	}
+	r.conns[key] = c
+	return c, false, nil
+}
+
+// drop closes a connection that has failed, so that the next command dials anew.
+func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
+	r.mu.Lock()
+	if r.conns[hostKey(host)] == c {
+		delete(r.conns, hostKey(host))
+	}
+	r.mu.Unlock()
+	_ = c.Close(context.WithoutCancel(ctx))
+}
+
+// Hello asks one member who it is. A member of another set, or of a server that is too old ([ErrTooOld]), is an error.
+func (r *ReplicaSet) Hello(ctx context.Context, host string) (Hello, error) {
+	raw, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "hello", Value: 1}})
+	if HasCode(err, CodeCommandNotFound) { // before 4.4.2
+		raw, err = r.RunCommand(ctx, host, "admin", bson.D{{Key: "isMaster", Value: 1}})
+	}
+	if err != nil {
+		return Hello{}, err
+	}
+	var h Hello
+	if err := bson.Unmarshal(raw, &h); err != nil {
+		return Hello{}, fmt.Errorf("%s: cannot read hello: %w", host, err)
+	}
+	if err := h.supported(host); err != nil {
+		return Hello{}, err
+	}
+	if h.Set != r.name && h.Set != "" {
+		return Hello{}, r.wrongSet(host, h.Set)
+	}
+	r.mu.Lock()
+	r.wire[hostKey(host)] = h.MaxWire
+	for _, m := range h.Members() {
+		r.learn(m)
+	}
+	for _, m := range h.Arbiters {
+		r.arbs[hostKey(m)] = true
+	}
+	r.mu.Unlock()
+	return h, nil
+}
+
+func (r *ReplicaSet) wrongSet(host, set string) error {
+	return fmt.Errorf("%s is %w: %q, not %q", host, ErrWrongSet, set, r.name)
+}
+
+// ServerVersion is the release of the server at host: "3.6.17".
+func (r *ReplicaSet) ServerVersion(ctx context.Context, host string) (string, error) {
+	raw, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "buildInfo", Value: 1}})
+	if err != nil {
+		return "", err
+	}
+	v, ok := raw.Lookup("version").StringValueOK()
+	if !ok || v == "" {
+		return "", fmt.Errorf("%s: cannot read buildInfo: it has no version", host)
+	}
+	return v, nil
+}
+
+// learn adds a member; the caller holds the lock.
+func (r *ReplicaSet) learn(host string) {
+	if !slices.ContainsFunc(r.hosts, func(h string) bool { return hostKey(h) == hostKey(host) }) {
+		r.hosts = append(r.hosts, host)
+	}
+}
+
+// know takes the members of a configuration as those of the set. The seeds stay known, whatever becomes of them.
+func (r *ReplicaSet) know(c Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hosts = slices.Clone(r.seeds)
+	for _, m := range c.Members {
+		r.learn(m.Host)
+		r.arbs[hostKey(m.Host)] = m.ArbiterOnly
+	}
+}
+
+// candidates are the known members that may be primary.
+func (r *ReplicaSet) candidates() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var hosts []string
+	for _, h := range r.hosts {
+		if !r.arbs[hostKey(h)] {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// ErrNoPrimary says that no member that could be asked is the primary.
+var ErrNoPrimary = errors.New("no primary")
+
+// Primary asks all known members that hold data, at once, which of them is the primary. One that also sees a majority is it; it does not wait for the others'
+// answers then, so that a dead machine costs no time. Of two that claim it, as there may be for the time of an election timeout after a network cut, and
+// neither of which sees a majority, the one elected last is it. The error wraps [ErrNoPrimary] and says what each member answered, unless
+// waiting mends none of it: then it wraps [ErrAuth], [ErrTooOld] or [ErrWrongSet].
+func (r *ReplicaSet) Primary(ctx context.Context) (string, error) {
+	f := finding{asked: map[string]bool{}}
+	for round := r.candidates(); len(round) > 0 && f.primary == ""; round = f.unasked(r.candidates()) {
+		r.ask(ctx, round, &f)
+	}
+	r.mu.Lock()
+	r.last = f.primary
+	r.mu.Unlock()
+	switch {
+	case f.primary != "":
+		return f.primary, nil
+	case !f.hope && len(f.errs) > 0:
+		return "", fmt.Errorf("replica set %s: %w", r.name, allOf(f.errs))
+	}
+	return "", fmt.Errorf("replica set %s has %w: %w", r.name, ErrNoPrimary, allOf(f.errs))
+}
+
+// allOf are errors of several members on one line, in the same order each time.
+type allOf []error
+
+func (a allOf) Error() string {
+	texts := make([]string, len(a))
+	for i, err := range a {
+		texts[i] = err.Error()
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, "; ")
+}
+
+func (a allOf) Unwrap() []error { return a }
+
+// finding is what a search for the primary has come to.
+type finding struct {
+	asked   map[string]bool // by hostKey
+	primary string
+	elected primitive.ObjectID
+	errs    []error
+	hope    bool // some answer may be another one in a moment
+}
+
+// unasked are those hosts that were not asked yet: the answers have named new ones.
+func (f *finding) unasked(hosts []string) []string {
+	return slices.DeleteFunc(hosts, func(h string) bool { return f.asked[hostKey(h)] })
+}
+
+// ask asks members at once, and ends when all have answered or one is certainly the primary.
+func (r *ReplicaSet) ask(ctx context.Context, hosts []string, f *finding) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		host string
+		Hello
+		majority bool
+		err      error
+	}
+	answers := make(chan answer, len(hosts))
+	for _, host := range hosts {
+		f.asked[hostKey(host)] = true
+		go func() {
+			a := answer{host: host}
+			if a.Hello, a.err = r.Hello(ctx, host); a.err == nil && a.Primary() {
+				a.majority = r.seesMajority(ctx, host)
+			}
+			answers <- a
+		}()
+	}
+	certain := false
+	for range hosts {
+		a := <-answers // of all of them, so that no goroutine stays
+		switch {
+		case certain:
+		case a.err != nil:
+			f.errs, f.hope = append(f.errs, a.err), f.hope || !hopeless(a.err)
+		case !a.Primary():
+			f.errs, f.hope = append(f.errs, fmt.Errorf("%s is not it", a.host)), true
+		case a.majority, f.primary == "", strings.Compare(a.ElectionID.Hex(), f.elected.Hex()) > 0:
+			f.primary, f.elected = a.host, a.ElectionID
+			if certain = a.majority; certain {
+				cancel()
+			}
+		}
+	}
+}
+
+// seesMajority tells whether a member sees more than half of the set, arbiters included. Members without a vote count as well here: who sees
+// fewer waits for the others' answers, no more.
+func (r *ReplicaSet) seesMajority(ctx context.Context, host string) bool {
+	s, err := r.StatusFrom(ctx, host)
+	healthy := 0
+	for _, m := range s.Members {
+		if m.Healthy() {
+			healthy++
+		}
+	}
+	return err == nil && 2*healthy > len(s.Members)
+}
+
+// primaryOrLast is the primary as last seen, or as it is found now.
+func (r *ReplicaSet) primaryOrLast(ctx context.Context) (string, error) {
+	r.mu.Lock()
+	last := r.last
+	r.mu.Unlock()
+	if last != "" {
+		return last, nil
+	}
+	return r.Primary(ctx)
+}
+
+// StatusFrom is the set as one member sees it.
+func (r *ReplicaSet) StatusFrom(ctx context.Context, host string) (Status, error) {
+	raw, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "replSetGetStatus", Value: 1}})
+	if err != nil {
+		return Status{}, err
+	}
+	var s Status
+	if err := bson.Unmarshal(raw, &s); err != nil {
+		return Status{}, fmt.Errorf("%s: cannot read the status: %w", host, err)
+	}
+	if s.Set != r.name {
+		return Status{}, r.wrongSet(host, s.Set)
+	}
+	if len(s.Members) == 0 {
+		return Status{}, fmt.Errorf("%s: cannot read the status: it has no members", host)
+	}
+	return s, nil
+}
+
+// Status is the set as its primary sees it. Without a primary the error wraps [ErrNoPrimary]; ask a certain member then, by
+// [ReplicaSet.StatusFrom].
+func (r *ReplicaSet) Status(ctx context.Context) (Status, error) {
+	host, err := r.primaryOrLast(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	s, err := r.StatusFrom(ctx, host)
+	if err == nil && s.MyState == StatePrimary {
+		return s, nil
+	}
+	if host, err = r.Primary(ctx); err != nil {
+		return Status{}, err
+	}
+	return r.StatusFrom(ctx, host)
+}
+
+// anyStatus is the primary's view, or without a primary that of any member that answers.
+func (r *ReplicaSet) anyStatus(ctx context.Context) (Status, error) {
+	s, err := r.Status(ctx)
+	if err == nil || ctx.Err() != nil {
+		return s, err
+	}
+	for _, h := range r.candidates() {
+		if s, err2 := r.StatusFrom(ctx, h); err2 == nil {
+			return s, nil
+		}
+	}
+	return Status{}, err
+}
+
+// Config is the configuration that the primary has.
+func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
+	host, err := r.Primary(ctx)
+	if err != nil {
+		return Config{}, err
+	}
+	c, _, err := r.ConfigFrom(ctx, host)
+	return c, err
+}
+
+// ConfigFrom is the configuration that one member has. From 4.4 on the server also tells whether a majority has it; committed is
+// nil where it does not.
+func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, committed *bool, err error) {
+	cmd := bson.D{{Key: "replSetGetConfig", Value: 1}}
+	r.mu.Lock()
+	wire := r.wire[hostKey(host)]
+	r.mu.Unlock()
+	if wire >= wire44 {
+		cmd = append(cmd, bson.E{Key: "commitmentStatus", Value: true})
+	}
+	raw, err := r.RunCommand(ctx, host, "admin", cmd)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	var doc struct {
+		Config    *Config `bson:"config"`
+		Committed *bool   `bson:"commitmentStatus"`
+	}
+	if err := bson.Unmarshal(raw, &doc); err != nil {
+		return Config{}, nil, fmt.Errorf("%s: %w", host, err)
+	}
+	if doc.Config == nil {
+		return Config{}, nil, fmt.Errorf("%s: cannot read the configuration: the answer has no field config", host)
+	}
+	if doc.Config.ID != r.name {
+		return Config{}, nil, r.wrongSet(host, doc.Config.ID)
+	}
+	r.know(*doc.Config)
+	return *doc.Config, doc.Committed, nil
+}

@@ -121,12 +121,16 @@ func exitProbe(text string, cmd sshexec.Cmd) evenkeel.Probe {
 func operations(ops []pacemaker.Operation, probe func(pacemaker.Operation) (evenkeel.Probe, bool)) ([]evenkeel.Action, error) {
 	actions := make([]evenkeel.Action, 0, len(ops))
 	for _, o := range ops {
-		if len(o.Secret) > 0 {
+		run := o.Runs()
+		if len(run.Secret) > 0 {
 			return nil, fmt.Errorf("%s would put a secret into the arguments of a command", o)
 		}
-		cmd := sshexec.Command(o.Effect, o.Argv...)
-		if o.Stdin != "" {
-			cmd.Stdin = sshexec.Text(o.Stdin)
+		cmd := sshexec.Command(run.Effect, run.Argv...)
+		switch {
+		case run.Hidden:
+			cmd.Stdin = sshexec.SecretText(sshexec.Secret(run.Stdin))
+		case run.Stdin != "":
+			cmd.Stdin = sshexec.Text(run.Stdin)
 		}
 		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: cmd, Repeat: o.Repeat}
 		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Safe {

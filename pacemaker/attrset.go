@@ -2,16 +2,19 @@ package pacemaker
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/beevik/etree"
 )
 
 // NVPair is a name and a value of the CIB. String, GoString and JSON mask the value of a secret; the field holds it.
 type NVPair struct {
-	ID    string
-	Name  string
-	Value string
+	ID    string `cib:"id"`
+	Name  string `cib:"name"`
+	Value string `cib:"value"`
+	Unset bool   // the element has no value at all, which is not the same as an empty one: Pacemaker passes over it
 }
 
 // String is "name=value", masked for a secret.
@@ -31,10 +34,17 @@ func (p NVPair) MarshalJSON() ([]byte, error) {
 
 // AttributeSet is one set of pairs: cluster_property_set, instance_attributes, meta_attributes or utilization.
 type AttributeSet struct {
-	ID    string
-	Score Score  // among several sets the greater one wins; 0 when absent or unreadable, as Pacemaker takes it
-	Rule  string // the XML of its <rule>; a set with a rule holds only when the rule does
-	Pairs []NVPair
+	ID        string   `cib:"id"`
+	Score     Score    `cib:"score"` // among several sets the greater one wins; 0 when absent or unreadable, as Pacemaker takes it
+	Condition *Rule    `cib:"<rule"` // a set with a rule holds only when the rule does
+	Rule      string   // the XML of that <rule>; empty without
+	Pairs     []NVPair `cib:"<nvpair <attributes<nvpair"` // the second is the form of CIBs before 1.0
+}
+
+func (s *AttributeSet) readFrom(_ *CIB, e *etree.Element) {
+	if rule := e.SelectElement("rule"); rule != nil {
+		s.Rule = rawXML(rule)
+	}
 }
 
 // Get is the value of a name in this set.
@@ -50,41 +60,41 @@ func (s AttributeSet) Get(name string) (string, bool) {
 // AttributeSets are the sets of one kind on one object, in the order of the document.
 type AttributeSets []AttributeSet
 
-// Effective is what holds when no rule does: the sets without a rule, merged as Pacemaker merges them (greater score first, then
-// document order, the first value of a name wins). Pairs come in the order of the document.
+// Effective is what holds when no rule does: the sets without a rule, merged as Pacemaker 1.1 and 2.x merge them. The set with the
+// greater score comes first, of two with the same score the later one; the first value of a name wins. A pair without a value is
+// passed over, and the value #default takes a name out again.
+//
+// Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/reusing-configuration.html
 func (s AttributeSets) Effective() []NVPair {
-	plain := make(AttributeSets, 0, len(s))
-	for _, set := range s {
-		if set.Rule == "" {
-			plain = append(plain, set)
-		}
-	}
-	if len(plain) == 1 && !hasDuplicates(plain[0].Pairs) {
-		return plain[0].Pairs
-	}
-	slices.SortStableFunc(plain, func(a, b AttributeSet) int { return int(b.Score - a.Score) })
+	plain := s.precedence()
+	plain = slices.DeleteFunc(plain, func(set AttributeSet) bool { return set.Rule != "" })
 	var pairs []NVPair
-	seen := make(map[string]bool)
+	place := make(map[string]int)
 	for _, set := range plain {
 		for _, p := range set.Pairs {
-			if !seen[p.Name] {
-				seen[p.Name] = true
+			at, seen := place[p.Name]
+			switch {
+			case p.Unset:
+			case strings.EqualFold(p.Value, "#default"):
+				if seen {
+					pairs[at].Unset = true // taken out below
+					delete(place, p.Name)
+				}
+			case !seen:
+				place[p.Name] = len(pairs)
 				pairs = append(pairs, p)
 			}
 		}
 	}
-	return pairs
+	return slices.DeleteFunc(pairs, func(p NVPair) bool { return p.Unset })
 }
 
-func hasDuplicates(pairs []NVPair) bool {
-	for i, p := range pairs {
-		for _, q := range pairs[:i] {
-			if p.Name == q.Name {
-				return true
-			}
-		}
-	}
-	return false
+// precedence are the sets in the order in which Pacemaker reads them.
+func (s AttributeSets) precedence() AttributeSets {
+	sets := slices.Clone(s)
+	slices.Reverse(sets)
+	slices.SortStableFunc(sets, func(a, b AttributeSet) int { return int(b.Score - a.Score) })
+	return sets
 }
 
 // Get is the effective value of a name.
@@ -92,56 +102,30 @@ func (s AttributeSets) Get(name string) (string, bool) {
 	return AttributeSet{Pairs: s.Effective()}.Get(name)
 }
 
+// readFrom follows a reference: the name may be the pair's own, the rest is that of the pair it refers to.
+func (p *NVPair) readFrom(c *CIB, e *etree.Element) {
+	target := c.follow(e)
+	switch {
+	case target == nil:
+		p.Unset = true
+		return
+	case target != e:
+		name := p.Name
+		*p = NVPair{ID: target.SelectAttrValue("id", ""), Name: target.SelectAttrValue("name", ""), Value: target.SelectAttrValue("value", "")}
+		if name != "" {
+			p.Name = name
+		}
+	}
+	p.Unset = target.SelectAttr("value") == nil
+}
+
 // attributeSets reads the sets with this tag under e, following id-ref.
 func (c *CIB) attributeSets(e *etree.Element, tag string) AttributeSets {
-	if e == nil {
-		return nil
-	}
 	var sets AttributeSets
-	for _, child := range e.ChildElements() {
-		if child.Tag != tag {
-			continue
-		}
-		if set, ok := c.attributeSet(c.follow(child)); ok {
-			sets = append(sets, set)
-		}
+	if e != nil {
+		c.readChildren(reflect.ValueOf(&sets).Elem(), e, [][]string{{tag}}, "")
 	}
 	return sets
-}
-
-func (c *CIB) attributeSet(e *etree.Element) (AttributeSet, bool) {
-	if e == nil {
-		return AttributeSet{}, false
-	}
-	set := AttributeSet{ID: e.SelectAttrValue("id", "")}
-	set.Score, _ = ParseScore(e.SelectAttrValue("score", "0"))
-	pairs := e
-	if wrapped := e.SelectElement("attributes"); wrapped != nil { // the form of CIBs before 1.0
-		pairs = wrapped
-	}
-	for _, child := range pairs.ChildElements() {
-		switch child.Tag {
-		case "rule":
-			set.Rule = rawXML(child)
-		case "nvpair":
-			if p, ok := c.pair(child); ok {
-				set.Pairs = append(set.Pairs, p)
-			}
-		}
-	}
-	return set, true
-}
-
-func (c *CIB) pair(e *etree.Element) (NVPair, bool) {
-	name := e.SelectAttrValue("name", "")
-	target := c.follow(e)
-	if target == nil {
-		return NVPair{}, false
-	}
-	if name == "" {
-		name = target.SelectAttrValue("name", "")
-	}
-	return NVPair{ID: target.SelectAttrValue("id", ""), Name: name, Value: target.SelectAttrValue("value", "")}, true
 }
 
 // follow resolves id-ref, at most a few times: a circle leads nowhere. An element without a reference is its own target.

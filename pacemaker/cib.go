@@ -19,8 +19,10 @@ type ParseError = srcerr.Error
 // CIB is a cluster information base: the XML document that `cibadmin --query` prints. It holds the whole document, also what the
 // views do not show. Reading from several goroutines is safe, editing is not.
 type CIB struct {
-	raw []byte // the document as read, until the first edit
-	doc *etree.Document
+	*source
+	doc    *etree.Document
+	bom    string               // the byte order mark that it was read with, mostly none
+	edited map[etree.Token]span // the tokens of the source that the tree was read from, once it is edited
 
 	indexOnce sync.Once
 	ids       map[string]*etree.Element // built when first needed, kept through edits; see byID
@@ -44,9 +46,9 @@ func ParseCIB(r io.Reader) (*CIB, error) {
 	if err := checkShape(s); err != nil {
 		return nil, err
 	}
-	c := &CIB{doc: s.doc, raw: data}
+	c := &CIB{source: s.source, doc: s.doc}
 	if hasBOM {
-		c.raw = append([]byte("\xef\xbb\xbf"), data...)
+		c.bom = "\xef\xbb\xbf"
 	}
 	return c, nil
 }
@@ -64,14 +66,41 @@ func checkShape(s *xmlScanner) *srcerr.Error {
 	return nil
 }
 
-// WriteTo writes the document: byte for byte as it was read when it was not edited, else with the same information set.
+// WriteTo writes the document, byte for byte as it was read but for what was edited: a changed attribute, a new or a removed element.
 // It holds every secret of the CIB.
 func (c *CIB) WriteTo(w io.Writer) (int64, error) {
-	if c.raw != nil {
-		n, err := w.Write(c.raw)
+	if c.edited == nil {
+		n, err := io.WriteString(w, c.bom+c.text)
 		return int64(n), err
 	}
-	return c.doc.WriteTo(w)
+	out := countingWriter{Writer: bufio.NewWriter(w)}
+	_, _ = out.WriteString(c.bom) // the first error shows up in Flush
+	p := printer{source: c.source, spans: c.edited, out: &out, fresh: &c.doc.WriteSettings}
+	p.tokens(c.doc.Child)
+	return out.n, out.Flush()
+}
+
+// countingWriter counts what is written.
+type countingWriter struct {
+	*bufio.Writer
+	n int64
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+func (w *countingWriter) WriteString(s string) (int, error) {
+	n, err := w.Writer.WriteString(s)
+	w.n += int64(n)
+	return n, err
+}
+
+func (w *countingWriter) WriteByte(b byte) error {
+	w.n++
+	return w.Writer.WriteByte(b)
 }
 
 // Query is the document as `cibadmin --query` would print it (PCM-061, lustre:395): what [CIB.WriteTo] writes.
@@ -83,7 +112,12 @@ func (c *CIB) Query() ([]byte, error) {
 
 // Clone is an independent copy.
 func (c *CIB) Clone() *CIB {
-	return &CIB{raw: c.raw, doc: c.doc.Copy()}
+	clone := &CIB{source: c.source, doc: c.doc.Copy(), bom: c.bom}
+	if c.edited != nil {
+		clone.edited = make(map[etree.Token]span, len(c.edited))
+		copySpans(c.doc.Child, clone.doc.Child, c.edited, clone.edited)
+	}
+	return clone
 }
 
 // String is a summary without any value, safe to log.

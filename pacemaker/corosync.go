@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
@@ -218,6 +219,52 @@ func (s *CorosyncSection) Set(key, value string) error {
 	item := corosyncItem{raw: prefix + key + ": " + value + end, key: key, value: value}
 	s.items = append(s.items[:at], append([]corosyncItem{item}, s.items[at:]...)...)
 	return nil
+}
+
+// Remove removes a key, with every line that has it; it says whether there was one.
+func (s *CorosyncSection) Remove(key string) bool {
+	before := len(s.items)
+	s.items = slices.DeleteFunc(s.items, func(i corosyncItem) bool { return key != "" && i.key == key })
+	return len(s.items) < before
+}
+
+// RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there.
+func (s *CorosyncSection) RemoveSection(sub *CorosyncSection) bool {
+	before := len(s.items)
+	s.items = slices.DeleteFunc(s.items, func(i corosyncItem) bool { return i.section != nil && i.section == sub })
+	return len(s.items) < before
+}
+
+// AddSection adds an empty section at the end. The name must be one word.
+func (s *CorosyncSection) AddSection(name string) (*CorosyncSection, error) {
+	if name == "" || strings.ContainsAny(name, " \t\r\n{}:#") {
+		return nil, fmt.Errorf("corosync.conf cannot hold a section named %q", name)
+	}
+	if n := len(s.items); n > 0 && s.items[n-1].section == nil && !strings.HasSuffix(s.items[n-1].raw, "\n") {
+		s.items[n-1].raw += "\n"
+	} else if n > 0 && s.items[n-1].section != nil && !strings.HasSuffix(s.items[n-1].section.close, "\n") {
+		s.items[n-1].section.close += "\n"
+	}
+	space := strings.Repeat("\t", s.depthHint())
+	sub := &CorosyncSection{Name: name, open: space + name + " {\n", close: space + "}\n"}
+	s.items = append(s.items, corosyncItem{section: sub})
+	return sub, nil
+}
+
+// Clone is an independent copy.
+func (c *CorosyncConf) Clone() *CorosyncConf {
+	return &CorosyncConf{Root: c.Root.clone(), name: c.name, bom: c.bom}
+}
+
+func (s *CorosyncSection) clone() *CorosyncSection {
+	out := *s
+	out.items = slices.Clone(s.items)
+	for i, item := range out.items {
+		if item.section != nil {
+			out.items[i].section = item.section.clone()
+		}
+	}
+	return &out
 }
 
 func (s *CorosyncSection) depthHint() int {

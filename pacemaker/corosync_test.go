@@ -27,7 +27,10 @@ func TestIMLsCorosyncConf(t *testing.T) {
 	require.Equal(t, string(data), printed(t, c))
 	totem, err := c.Totem()
 	require.NoError(t, err)
-	require.Equal(t, Totem{Version: 2, RRPMode: "active", SecAuth: "off", Token: 5000, Interfaces: totem.Interfaces}, totem)
+	require.Equal(t, Totem{
+		Version: 2, RRPMode: "active", SecAuth: "off", Token: 5000, TokenRetries: 10, MaxMessages: 20, Interfaces: totem.Interfaces,
+		Other: []NVPair{{Name: "threads", Value: "0"}},
+	}, totem)
 	rings, err := c.Rings()
 	require.NoError(t, err)
 	require.Equal(t, []Interface{
@@ -146,7 +149,7 @@ func TestNodeListAndQuorum(t *testing.T) {
 	}, nodes)
 	q, err := c.Quorum()
 	require.NoError(t, err)
-	require.Equal(t, Quorum{Provider: "corosync_votequorum", TwoNode: true, ExpectedVotes: 2}, q)
+	require.Equal(t, Quorum{Provider: "corosync_votequorum", TwoNode: true, WaitForAll: true, ExpectedVotes: 2}, q, "two_node switches wait_for_all on")
 }
 
 func FuzzParseCorosyncConf(f *testing.F) {
@@ -163,7 +166,15 @@ func FuzzParseCorosyncConf(f *testing.F) {
 		}
 		require.Equal(t, string(data), printed(t, c))
 		_, _ = c.Rings()
-		_, _ = c.NodeList()
+		_, _ = c.Ports()
+		_ = c.Problems()
+		_ = c.Releases()
+		if plan, err := c.PlanKnet(KnetOptions{}); err == nil {
+			again, err := ParseCorosyncConf(strings.NewReader(printed(t, plan.Conf)))
+			require.NoError(t, err)
+			require.True(t, again.Releases().Fits(3), "%s", printed(t, again))
+			require.Equal(t, string(data), printed(t, c), "the plan leaves the old file alone")
+		}
 		require.NoError(t, c.Root.Set("evenkeel_key", "value"))
 		again, err := ParseCorosyncConf(strings.NewReader(printed(t, c)))
 		require.NoError(t, err)

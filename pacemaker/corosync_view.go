@@ -8,16 +8,31 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// Totem is the totem section: how the nodes talk. Times are in milliseconds; what the file does not say is 0 or empty.
+// The typed views of corosync.conf: https://manpages.debian.org/corosync.conf.5 (3.x), and the same page of 1.4 and 2.4 for what is gone.
+// Times are in milliseconds. What the file does not say is 0, empty or false; keys that have no field of their own are in Other, as written.
+
+// Totem is the totem section: how the nodes talk.
 type Totem struct {
 	Version       int
 	ClusterName   string
 	Transport     string // udp, udpu, knet; empty is udp up to corosync 2, knet in 3
-	RRPMode       string // none, active, passive
-	SecAuth       string
+	RRPMode       string // none, active, passive; up to corosync 2
+	LinkMode      string // passive, active, rr; of knet
+	IPVersion     string // ipv4, ipv6, ipv4-6, ipv6-4
+	SecAuth       string // on, off
+	CryptoCipher  string // none, aes256 …
+	CryptoHash    string // none, sha256 …
+	CryptoModel   string // nss, openssl
+	KeyFile       string
 	Token         int // ms
+	TokenRetries  int // token_retransmits_before_loss_const
+	Join          int // ms
+	Consensus     int // ms
+	MaxMessages   int
 	FailRecvConst int // lost messages
+	NetMTU        int // bytes
 	Interfaces    []Interface
+	Other         []NVPair
 }
 
 // Interface is one interface block, as written. See [CorosyncConf.Rings] for the strict view.
@@ -26,9 +41,18 @@ type Interface struct {
 	Ring        int // ringnumber or linknumber; 0 when absent, as in corosync
 	BindNetAddr string
 	McastAddr   string
-	McastPort   int // UDP port; corosync sends from the port below as well
+	McastPort   int // UDP port; with multicast, corosync sends from the port below as well
 	TTL         int
 	Broadcast   bool
+	Members     []string // the addresses of the nodes, in the udpu of corosync 1
+	// Of knet.
+	KnetTransport string // udp or sctp
+	LinkPriority  int
+	PingInterval  int // ms
+	PingTimeout   int // ms
+	PingPrecision int
+	PongCount     int
+	Other         []NVPair
 }
 
 // Totem reads the totem section. Two totem sections are read as one, as corosync does; a number that is none is an error.
@@ -40,13 +64,12 @@ func (c *CorosyncConf) Totem() (Totem, error) {
 	}
 	r := fieldReader{conf: c}
 	for _, s := range sections {
-		r.number(s, "version", &t.Version)
-		r.text(s, "cluster_name", &t.ClusterName)
-		r.text(s, "transport", &t.Transport)
-		r.text(s, "rrp_mode", &t.RRPMode)
-		r.text(s, "secauth", &t.SecAuth)
-		r.number(s, "token", &t.Token)
-		r.number(s, "fail_recv_const", &t.FailRecvConst)
+		r.section(s, &t.Other, fields{
+			"version": &t.Version, "cluster_name": &t.ClusterName, "transport": &t.Transport, "rrp_mode": &t.RRPMode, "link_mode": &t.LinkMode,
+			"ip_version": &t.IPVersion, "secauth": &t.SecAuth, "crypto_cipher": &t.CryptoCipher, "crypto_hash": &t.CryptoHash, "crypto_model": &t.CryptoModel,
+			"keyfile": &t.KeyFile, "token": &t.Token, "token_retransmits_before_loss_const": &t.TokenRetries, "join": &t.Join,
+			"consensus": &t.Consensus, "max_messages": &t.MaxMessages, "fail_recv_const": &t.FailRecvConst, "netmtu": &t.NetMTU,
+		})
 		for _, i := range s.Sections("interface") {
 			t.Interfaces = append(t.Interfaces, r.netInterface(i))
 		}
@@ -56,15 +79,16 @@ func (c *CorosyncConf) Totem() (Totem, error) {
 
 func (r *fieldReader) netInterface(s *CorosyncSection) Interface {
 	i := Interface{Line: s.Line}
-	r.number(s, "ringnumber", &i.Ring)
-	r.number(s, "linknumber", &i.Ring)
-	r.text(s, "bindnetaddr", &i.BindNetAddr)
-	r.text(s, "mcastaddr", &i.McastAddr)
-	r.number(s, "mcastport", &i.McastPort)
-	r.number(s, "ttl", &i.TTL)
-	var broadcast string
-	r.text(s, "broadcast", &broadcast)
-	i.Broadcast = broadcast == "yes"
+	r.section(s, &i.Other, fields{
+		"ringnumber": &i.Ring, "linknumber": &i.Ring, "bindnetaddr": &i.BindNetAddr, "mcastaddr": &i.McastAddr, "mcastport": &i.McastPort,
+		"ttl": &i.TTL, "broadcast": &i.Broadcast, "knet_transport": &i.KnetTransport, "knet_link_priority": &i.LinkPriority,
+		"knet_ping_interval": &i.PingInterval, "knet_ping_timeout": &i.PingTimeout, "knet_ping_precision": &i.PingPrecision, "knet_pong_count": &i.PongCount,
+	})
+	for _, m := range s.Sections("member") {
+		if address, ok := m.Get("memberaddr"); ok {
+			i.Members = append(i.Members, address)
+		}
+	}
 	return i
 }
 
@@ -114,8 +138,10 @@ func (c *CorosyncConf) Rings() ([]Interface, error) {
 type CorosyncNode struct {
 	Line      int
 	Name      string
-	ID        int // nodeid; 0 when absent
-	Addresses map[int]string
+	ID        int            // nodeid; 0 when absent
+	Addresses map[int]string // ring0_addr, ring1_addr …
+	Votes     int            // quorum_votes; 0 when absent, which is 1
+	Other     []NVPair
 }
 
 // NodeList reads the nodelist; it is empty in the corosync.conf of EL6.
@@ -125,14 +151,13 @@ func (c *CorosyncConf) NodeList() ([]CorosyncNode, error) {
 	for _, list := range c.Root.Sections("nodelist") {
 		for _, s := range list.Sections("node") {
 			n := CorosyncNode{Line: s.Line, Addresses: make(map[int]string)}
-			r.text(s, "name", &n.Name)
-			r.number(s, "nodeid", &n.ID)
-			for _, k := range s.Keys() {
-				ring, ok := strings.CutPrefix(k.Name, "ring")
-				if number, isAddr := strings.CutSuffix(ring, "_addr"); ok && isAddr {
-					if i, err := strconv.Atoi(number); err == nil {
-						n.Addresses[i] = k.Value
-					}
+			var rest []NVPair
+			r.section(s, &rest, fields{"name": &n.Name, "nodeid": &n.ID, "quorum_votes": &n.Votes})
+			for _, k := range rest {
+				if ring, ok := ringAddress(k.Name); ok {
+					n.Addresses[ring] = k.Value
+				} else {
+					n.Other = append(n.Other, k)
 				}
 			}
 			nodes = append(nodes, n)
@@ -141,31 +166,61 @@ func (c *CorosyncConf) NodeList() ([]CorosyncNode, error) {
 	return nodes, r.errs.Err()
 }
 
-// Quorum is the quorum section.
-type Quorum struct {
-	Provider      string
-	ExpectedVotes int
-	TwoNode       bool
-}
-
-// Quorum reads the quorum section; it is the zero value when there is none.
-func (c *CorosyncConf) Quorum() (Quorum, error) {
-	r := fieldReader{conf: c}
-	var q Quorum
-	for _, s := range c.Root.Sections("quorum") {
-		two := 0
-		r.text(s, "provider", &q.Provider)
-		r.number(s, "expected_votes", &q.ExpectedVotes)
-		r.number(s, "two_node", &two)
-		q.TwoNode = q.TwoNode || two == 1
+// ringAddress is the number in ringN_addr.
+func ringAddress(key string) (int, bool) {
+	ring, ok := strings.CutPrefix(key, "ring")
+	number, isAddr := strings.CutSuffix(ring, "_addr")
+	if !ok || !isAddr {
+		return 0, false
 	}
-	return q, r.errs.Err()
+	i, err := strconv.Atoi(number)
+	return i, err == nil && i >= 0
 }
 
-// CorosyncService is a service section of corosync 1.x: how Pacemaker is started. Version 1 means by its own init script.
+// Logging is the logging section.
+type Logging struct {
+	ToLogfile      bool // to_logfile, or to_file in corosync 1
+	LogFile        string
+	ToSyslog       bool
+	ToStderr       bool
+	SyslogFacility string
+	Debug          string // on, off, trace
+	Timestamp      string // on, off, hires
+	Subsystems     []LoggerSubsystem
+	Other          []NVPair
+}
+
+// LoggerSubsystem is what one part of corosync logs differently.
+type LoggerSubsystem struct {
+	Line      int
+	Subsystem string
+	Debug     string
+	Other     []NVPair
+}
+
+// Logging reads the logging section; it is the zero value when there is none.
+func (c *CorosyncConf) Logging() (Logging, error) {
+	r := fieldReader{conf: c}
+	var l Logging
+	for _, s := range c.Root.Sections("logging") {
+		r.section(s, &l.Other, fields{
+			"to_file": &l.ToLogfile, "to_logfile": &l.ToLogfile, "logfile": &l.LogFile, "to_syslog": &l.ToSyslog, "to_stderr": &l.ToStderr,
+			"syslog_facility": &l.SyslogFacility, "debug": &l.Debug, "timestamp": &l.Timestamp,
+		})
+		for _, sub := range s.Sections("logger_subsys") {
+			v := LoggerSubsystem{Line: sub.Line}
+			r.section(sub, &v.Other, fields{"subsys": &v.Subsystem, "debug": &v.Debug})
+			l.Subsystems = append(l.Subsystems, v)
+		}
+	}
+	return l, r.errs.Err()
+}
+
+// CorosyncService is a service section of corosync 1.x: how Pacemaker is started. Version 0 means as a plugin, 1 by its own init script.
 type CorosyncService struct {
 	Name    string
 	Version int
+	Other   []NVPair
 }
 
 // Services reads the service sections; corosync 2 and later have none.
@@ -174,12 +229,14 @@ func (c *CorosyncConf) Services() ([]CorosyncService, error) {
 	var all []CorosyncService
 	for _, s := range c.Root.Sections("service") {
 		var v CorosyncService
-		r.text(s, "name", &v.Name)
-		r.number(s, "ver", &v.Version)
+		r.section(s, &v.Other, fields{"name": &v.Name, "ver": &v.Version})
 		all = append(all, v)
 	}
 	return all, r.errs.Err()
 }
+
+// fields says where the value of each key goes: to a *string, a *int or a *bool.
+type fields map[string]any
 
 // fieldReader reads typed values and collects what is wrong with them.
 type fieldReader struct {
@@ -187,17 +244,24 @@ type fieldReader struct {
 	errs srcerr.List
 }
 
-func (r *fieldReader) text(s *CorosyncSection, key string, dst *string) {
-	if v, ok := s.Get(key); ok {
-		*dst = v
+// section reads the keys of a section; those without a field go to rest. Of a key that stands twice the last counts, as in corosync.
+func (r *fieldReader) section(s *CorosyncSection, rest *[]NVPair, f fields) {
+	for _, k := range s.Keys() {
+		switch dst := f[k.Name].(type) {
+		case *string:
+			*dst = k.Value
+		case *int:
+			r.number(s, k.Name, dst)
+		case *bool:
+			*dst = k.Value == "yes" || k.Value == "on" || k.Value == "1"
+		default:
+			*rest = append(*rest, k)
+		}
 	}
 }
 
 func (r *fieldReader) number(s *CorosyncSection, key string, dst *int) {
 	item := s.find(key)
-	if item == nil {
-		return
-	}
 	n, err := strconv.Atoi(item.value)
 	if err != nil || n < 0 {
 		r.errs = append(r.errs, srcerr.Errorf(r.conf.name, item.line, 1+indent(item.raw), key+": "+item.value, "%s is not a number", key))

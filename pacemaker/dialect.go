@@ -1,72 +1,120 @@
 package pacemaker
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// Dialect knows the command of each operation in one generation of pcs. The node that an operation runs on is left empty where the
-// command itself does not decide it.
-type Dialect interface {
-	// Name is the generation, such as "pcs 0.9".
-	Name() string
+// PCSVersion is a release of pcs, such as 0.9.152.
+type PCSVersion struct{ Major, Minor, Patch int }
 
-	// Auth makes nodes trust each other's pcsd; it asks for the hacluster password.
-	Auth(nodes ...string) Operation
-	// Setup makes a new cluster of one node.
-	Setup(s ClusterSetup) (Operation, error)
-	// ClusterStart, ClusterEnable and ClusterDisable work on the local node when node is empty.
-	ClusterStart(node string) Operation
-	ClusterEnable(node string) Operation
-	ClusterDisable(node string) Operation
-	// NodeAdd adds a node to the running cluster.
-	NodeAdd(node string, start bool) Operation
-	// Standby and Unstandby work on the local node when node is empty.
-	Standby(node string) Operation
-	Unstandby(node string) Operation
+// String is the version as pcs prints it.
+func (v PCSVersion) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
 
-	// SetProperty sets one cluster property.
-	SetProperty(p NVPair) Operation
-	// Maintenance switches maintenance-mode.
-	Maintenance(on bool) Operation
-	// SetResourceDefault and SetOperationDefault set one default.
-	SetResourceDefault(p NVPair) Operation
-	SetOperationDefault(p NVPair) Operation
-	// SetNodeAttributes sets permanent attributes of a node in the given order: one operation or more.
-	SetNodeAttributes(node string, pairs []NVPair) []Operation
-
-	// CreateStonith and CreateResource make a primitive from its agent, parameters, operations and meta attributes.
-	CreateStonith(r Resource) Operation
-	CreateResource(r Resource, disabled bool) Operation
-	// PreferNode adds a location constraint; which id it gets is the dialect's choice.
-	PreferNode(resource, node string, score Score) Operation
-	// EnableResource and DisableResource set whether a resource may run.
-	EnableResource(id string) Operation
-	DisableResource(id string) Operation
-
-	// RelocateShow tells what RelocateRun would move; RelocateRun moves every resource to the node it prefers.
-	RelocateShow() Operation
-	RelocateRun() Operation
+// Compare orders versions by number: 0.9.169 comes before 0.10.1.
+func (v PCSVersion) Compare(w PCSVersion) int {
+	return cmp.Or(cmp.Compare(v.Major, w.Major), cmp.Compare(v.Minor, w.Minor), cmp.Compare(v.Patch, w.Patch))
 }
 
-// ClusterSetup is what a new cluster is made of.
-type ClusterSetup struct {
-	Name          string
-	Node          string // fully qualified
-	RRPMode       string
-	Rings         []Interface
-	Token         int // ms
-	FailRecvConst int // lost messages; 0 leaves corosync's default
+var versionLine = regexp.MustCompile(`^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:(?:\.\d|[-+~a-z])\S*)?$`)
+
+// ParsePCSVersion reads what `pcs --version` prints, also with --full, which adds the capabilities below. Warnings of the Python that
+// runs pcs may stand in front, and colour sequences around it. No version in the first lines is an error.
+func ParsePCSVersion(r io.Reader) (PCSVersion, error) {
+	name := srcerr.NameOf(r)
+	data, err := srcerr.ReadText(r)
+	if err != nil {
+		return PCSVersion{}, err
+	}
+	for line := range strings.Lines(string(data)) {
+		m := versionLine.FindStringSubmatch(strings.TrimSpace(plainText(line)))
+		if m == nil {
+			continue
+		}
+		number := func(s string) int { n, _ := strconv.Atoi(s); return n } // at most six digits
+		return PCSVersion{number(m[1]), number(m[2]), number(m[3])}, nil
+	}
+	first, _, _ := strings.Cut(string(data), "\n")
+	return PCSVersion{}, srcerr.Errorf(name, 1, 1, strings.TrimSpace(first), "not the output of pcs --version: there is no line such as 0.9.152")
 }
 
-// PCS09 is pcs 0.9: the only one for corosync 1 and 2 with Pacemaker 1.1, on EL6 and EL7. It is the dialect of the guide.
-var PCS09 Dialect = pcs09{}
+// Dialect knows the command of each operation in one release of pcs. The zero value is that of the guide, [PCS09]. The node that an
+// operation runs on is left empty where the command itself does not decide it.
+//
+// What the releases of a generation do differently is known by its first release: 0.10.7 for `resource defaults update`, for instance.
+// The manual pages are at https://github.com/ClusterLabs/pcs/blob/main/pcs/pcs.8.in, the changes in CHANGELOG.md there.
+type Dialect struct{ version PCSVersion }
+
+// The generations, each by a release that stands for it.
+var (
+	// PCS09 is the only one for corosync 1 and 2 with Pacemaker 1.1, on EL6 and EL7. It is the dialect of the guide.
+	PCS09 = Dialect{PCSVersion{0, 9, 152}}
+	// PCS010 is that of EL8: corosync 3 and Pacemaker 2 only.
+	PCS010 = Dialect{PCSVersion{0, 10, 18}}
+	// PCS011 is that of EL9 and Debian 12.
+	PCS011 = Dialect{PCSVersion{0, 11, 5}}
+	// PCS012 is that of EL10, with Pacemaker 3.
+	PCS012 = Dialect{PCSVersion{0, 12, 0}}
+)
+
+// ErrUnknownDialect says that a release of pcs is of no generation that this package knows: what it takes is not guessed.
+var ErrUnknownDialect = errors.New("unknown generation of pcs")
+
+// DialectOf is the dialect of a release. Generations older than 0.9 and newer than 0.12 are ErrUnknownDialect.
+func DialectOf(v PCSVersion) (Dialect, error) {
+	if v.Major != 0 || v.Minor < 9 || v.Minor > 12 {
+		return Dialect{}, fmt.Errorf("pcs %s: %w: known are 0.9 to 0.12", v, ErrUnknownDialect)
+	}
+	return Dialect{v}, nil
+}
+
+// PCSVersionQuery asks a node for its pcs; its output is for [ParsePCSVersion].
+func PCSVersionQuery() Operation {
+	return operation("version of pcs", "", op.ReadOnly, op.Safe, "pcs", "--version")
+}
+
+// Version is the release; that of the guide for the zero value.
+func (d Dialect) Version() PCSVersion {
+	if d.version == (PCSVersion{}) {
+		return PCS09.version
+	}
+	return d.version
+}
+
+// Name is the generation, such as "pcs 0.9".
+func (d Dialect) Name() string {
+	v := d.Version()
+	return fmt.Sprintf("pcs %d.%d", v.Major, v.Minor)
+}
+
+// from says whether the release is this one or a later one.
+func (d Dialect) from(minor, patch int) bool {
+	return d.Version().Compare(PCSVersion{0, minor, patch}) >= 0
+}
+
+// modern says whether the release is for corosync 3 and Pacemaker 2 or later: everything but pcs 0.9.
+func (d Dialect) modern() bool { return d.from(10, 0) }
 
 // unsupported collects what a rebuild cannot express; it is never left out silently.
 type unsupported []string
 
 func (u *unsupported) add(format string, args ...any) { *u = append(*u, fmt.Sprintf(format, args...)) }
+
+// err is nil when nothing was collected.
+func (u unsupported) err() error {
+	if len(u) == 0 {
+		return nil
+	}
+	return &UnsupportedError{What: u}
+}
 
 func operation(name, ref string, effect op.Effect, repeat op.Repeat, argv ...string) Operation {
 	return Operation{Name: name, Argv: argv, Effect: effect, Repeat: repeat, Ref: ref}

@@ -34,6 +34,8 @@ func (d Difference) String() string {
 		return head + " differs"
 	case d.InOld && d.InNew:
 		return fmt.Sprintf("%s was %s, is now %s", head, word(d.Old), word(d.New))
+	case d.Old+d.New == noDetail:
+		return head + " " + d.verb()
 	case d.InOld:
 		return fmt.Sprintf("%s %s %s", head, word(d.Old), d.verb())
 	}
@@ -62,6 +64,7 @@ type diffOptions struct {
 	names    NodeNames
 	ids      bool
 	expected []Expectation
+	started  bool // target-role=Started says something: another role would hold without it
 }
 
 // RenameNodes compares the CIBs after renaming nodes, in both of them: short names to fully qualified ones (H12).
@@ -69,7 +72,7 @@ func RenameNodes(names map[string]string) DiffOption {
 	return func(o *diffOptions) { o.names = names }
 }
 
-// ManagedIDs compares the ids of location constraints too: Pacemaker does not care for them, IML does (H9).
+// ManagedIDs compares the ids of constraints too: Pacemaker does not care for them, IML does (H9).
 func ManagedIDs() DiffOption { return func(o *diffOptions) { o.ids = true } }
 
 // Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like.
@@ -77,31 +80,18 @@ func Expect(expected ...Expectation) DiffOption {
 	return func(o *diffOptions) { o.expected = append(o.expected, expected...) }
 }
 
-// Diff tells what two CIBs mean differently, in the order of the sections. It compares what Pacemaker acts on: see [Insignificant] for
-// what it passes over, and why. Two CIBs without a difference are the same configuration.
+// Diff tells what two CIBs mean differently, in the order of the sections. It compares everything that stands in the configuration but
+// for what is in the table [Insignificant], and takes time in proportion to the size of the two. Without options it is symmetric, and
+// two CIBs without a difference are the same configuration.
 func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 	var o diffOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	a, b := factsOf(old, o), factsOf(new, o)
+	o.started = old.givesRoles() || new.givesRoles()
 	var all []Difference
-	for _, f := range a.list {
-		g, both := b.byKey[f.key]
-		switch {
-		case both && f.same == g.same:
-		case both:
-			all = append(all, difference(f, &g))
-		case f.owner == "" || b.owners[f.owner]:
-			all = append(all, difference(f, nil))
-		}
-	}
-	for _, g := range b.list {
-		if _, both := a.byKey[g.key]; !both && (g.owner == "" || a.owners[g.owner]) {
-			d := difference(g, nil)
-			d.InOld, d.InNew, d.Old, d.New = false, true, "", d.Old
-			all = append(all, d)
-		}
+	for pair := range pairUp(objectsOf(old, o), objectsOf(new, o)) {
+		all = append(all, pair.differences()...)
 	}
 	all = slices.DeleteFunc(all, func(d Difference) bool {
 		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.matches(d) })
@@ -110,14 +100,6 @@ func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))
 	})
 	return all
-}
-
-func difference(f fact, now *fact) Difference {
-	d := Difference{Kind: f.kind, Subject: f.subject, Field: f.field, InOld: true, Old: f.shown}
-	if now != nil {
-		d.InNew, d.New = true, now.shown
-	}
-	return d
 }
 
 // Insignificance is something that Diff passes over.
@@ -130,15 +112,20 @@ type Insignificance struct {
 func Insignificant() []Insignificance {
 	return []Insignificance{
 		{"admin_epoch, epoch, num_updates", "they count changes, they are none"},
-		{"cib-last-written, update-origin, update-client, update-user, request and write times", "they say who wrote last"},
+		{"cib-last-written, update-origin, update-client, update-user, execution-date, request and write times", "they say who wrote last, and when"},
 		{"dc-uuid, have-quorum, no-quorum-panic and the status section", "they are the state of the moment"},
 		{"crm_feature_set, validate-with", "the version of the schema follows Pacemaker's version"},
 		{"node ids, and node types normal and member", "EL6 uses the name, corosync 2 a number; both types mean the same"},
-		{"ids of sets, pairs, operations, rules and constraints", "Pacemaker does not act on them; see ManagedIDs for IML"},
-		{"the order of pairs, operations and constraints, comments, white space", "they mean nothing"},
-		{"how pairs of sets without a rule are divided", "only the effective value counts"},
-		{"target-role=Started", "it is the default, and enabling a resource removes it"},
-		{"the spelling of a time: 60, 60s, PT1M", "they are the same time"},
+		{"ids of sets, pairs, operations, rules, expressions, fencing levels, recipients and constraints", "Pacemaker does not act on them; see ManagedIDs for IML"},
+		{"the order of pairs, operations, constraints, nodes, tags and alerts, and of resources outside of groups", "it means nothing, or only breaks a tie between equal placements"},
+		{"comments, white space, the spelling of XML", "they mean nothing"},
+		{"how pairs of sets without a rule are divided, their scores, and pairs that another one hides", "only the effective value counts"},
+		{"pairs without a value", "Pacemaker passes over them"},
+		{"how a score is divided among plain location constraints on the same resource and node", "Pacemaker adds them up"},
+		{"interval=0 of an operation", "none is the same"},
+		{"id-ref", "what it refers to is compared in its place"},
+		{"target-role=Started, where nothing else gives a role", "it is the default, and enabling a resource removes it"},
+		{"the spelling of a time or a score: 60, 60s, PT1M; INFINITY, +INFINITY, 1000000", "they are the same"},
 		{"empty sets and sections", "they hold nothing"},
 	}
 }

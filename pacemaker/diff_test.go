@@ -26,7 +26,7 @@ func TestDiffAgainstARealRebuild(t *testing.T) {
 		"property maintenance-mode: true is new",
 		"resource MGS_32834e: meta attribute target-role Stopped is new",
 		"resource demo-MDT0000_802c1b: meta attribute target-role Stopped is new",
-		"resource st-fencing: operation monitor every 60000ms () is new",
+		"resource st-fencing: operation monitor every 60s is new",
 	}, sentences(Diff(old, rebuilt, RenameNodes(fqdns))))
 
 	expected := append(RebuildExpectations(), ExpectDisabled)
@@ -79,6 +79,38 @@ func TestDiffSentences(t *testing.T) {
 	}
 }
 
+// What has no form of its own is told as it stands: unknown attributes, sections and elements, and sections that stand twice.
+func TestDiffOfWhatNobodyKnows(t *testing.T) {
+	const head, tail = `<cib><configuration%s><resources%s/>`, `%s</configuration>%s</cib>`
+	cib := func(a, b, c, d string) *CIB {
+		return parseCIB(t, fmt.Sprintf(head, a, b)+fmt.Sprintf(tail, c, d))
+	}
+	base := cib("", "", "", "")
+	for _, c := range []struct {
+		cib  *CIB
+		want string
+	}{
+		{cib(` x="1"`, "", "", ""), "configuration configuration: XML attribute x 1 is new"},
+		{cib("", ` x="1"`, "", ""), "configuration resources: XML attribute x 1 is new"},
+		{cib("", "", `<new><thing id="t" a="1"><deep b="2"/></thing></new>`, ""), "configuration new: thing (id=t a=1 b=2) is new"},
+		{cib("", "", `<resources><primitive id="p"/></resources>`, ""), "configuration configuration: resources is new"},
+		{cib("", "", "", `<extra a="1"/>`), "configuration cib: extra (a=1) is new"},
+		{cib("", "", `<tags><tag id="t"/></tags>`, ""), "tag t is new"},
+		{cib("", "", `<acls><acl_role id="r"/></acls>`, ""), "ACL acl_role r is new"},
+		{cib("", "", `<alerts><alert id="a" path="/x"/></alerts>`, ""), "alert a is new"},
+		{cib("", "", `<fencing-topology><fencing-level id="f" target="n" index="2" devices="d"/></fencing-topology>`, ""), "fencing level 2 of n is new"},
+	} {
+		got := sentences(Diff(base, c.cib))
+		require.Len(t, got, 1, "%q", got)
+		require.Equal(t, c.want, got[0])
+	}
+	moved := func(in string) *CIB {
+		return parseCIB(t, `<cib><configuration><resources><group id="g">`+in+`</group><primitive id="x" class="lsb" type="t"/></resources></configuration></cib>`)
+	}
+	require.Equal(t, []string{"resource g: members was (a b), is now (b a)"},
+		sentences(Diff(moved(`<primitive id="a" class="lsb" type="t"/><primitive id="b" class="lsb" type="t"/>`), moved(`<primitive id="b" class="lsb" type="t"/><primitive id="a" class="lsb" type="t"/>`))))
+}
+
 // A changed password is told without either value, in every form.
 func TestDifferencesHoldNoSecret(t *testing.T) {
 	edited := readCIB(t, imlCIB)
@@ -108,9 +140,9 @@ func TestDiffOfOtherConstraints(t *testing.T) {
 		`<rsc_location id="l1x" rsc="a"><rule id="r1x" score="5"><expression id="e1x" attribute="#uname" operation="eq" value="n1.x"/></rule></rsc_location>`
 	b := parseCIB(t, head+other+tail)
 	require.Empty(t, Diff(a, b, RenameNodes(map[string]string{"n1": "n1.x"})))
-	require.Equal(t, []string{"location constraint a: conditions was (l1), is now (l1x)"}, sentences(Diff(a, b)))
+	require.Equal(t, []string{"location constraint a: rule was (score=5: #uname eq n1), is now (score=5: #uname eq n1.x)"}, sentences(Diff(a, b)))
 	require.Len(t, Diff(a, parseCIB(t, head+tail)), 4)
-	require.Len(t, Insignificant(), 11)
+	require.Len(t, Insignificant(), 16)
 }
 
 // Diff of anything with itself is empty; the other way round it tells the same with old and new exchanged.

@@ -3,10 +3,10 @@
 // It knows four documents:
 //
 //   - the CIB, as `cibadmin --query` prints it ([ParseCIB]): an unedited document prints byte for byte, an edited one keeps its
-//     information set, and [Diff] tells what two of them mean differently;
+//     other bytes; [Diff] tells what two of them mean differently, and [CIB.Validate] what is wrong with one;
 //   - corosync.conf ([ParseCorosyncConf]): lossless, with repeated sections, comments, tabs and line ends kept;
 //   - the XML of crm_mon 1.1, 2.x and 3.x ([ParseStatus]);
-//   - the resource rows of `pcs resource` ([ParseResourceRows]), for clusters too old to print XML.
+//   - the text of pcs 0.9 to 0.12 ([ParsePCSResources], [ParsePCSConstraints], [ParsePCSProperties], [ParseResourceRows]).
 //
 // [Rebuild] turns the first two into the commands that make the same cluster again on a freshly installed node, in the order of the
 // Lustre server upgrade guide (lustre:861-1101, 1122-1166, 1599-1666, 1697-1760). The commands are data: nothing here runs them.

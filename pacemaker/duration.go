@@ -6,34 +6,76 @@ import (
 	"strings"
 )
 
-var (
-	plainTime = regexp.MustCompile(`^\s*(\d+)\s*([A-Za-z]*)\s*$`)
-	isoTime   = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
-)
+// isoTime is a duration of ISO 8601. Pacemaker takes hours and seconds without the T as well.
+var isoTime = regexp.MustCompile(`^P(?:\d+Y)?(?:\d+M)?(?:(\d+)W)?(?:(\d+)D)?(?:T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
+
+// calendarTime are years and months, which are not always equally long.
+var calendarTime = regexp.MustCompile(`^P\d+[YM]`)
+
+// timeUnit is a unit of Pacemaker's in milliseconds, 0 when it is none.
+func timeUnit(unit string) int64 {
+	switch strings.ToLower(unit) {
+	case "", "s", "sec":
+		return 1000
+	case "m", "min":
+		return 60_000
+	case "h", "hr":
+		return 3_600_000
+	case "d":
+		return 86_400_000
+	case "ms", "msec":
+		return 1
+	}
+	return 0
+}
+
+// milliseconds reads a time as Pacemaker does: "60", "60s", "1min" or "PT1M".
+//
+// Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/options.html
+func milliseconds(s string) (int64, bool) {
+	s = strings.Trim(s, xmlSpaces)
+	digits := 0
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		digits++
+	}
+	if digits > 0 {
+		n, err := strconv.ParseInt(s[:digits], 10, 40)
+		factor := timeUnit(strings.Trim(s[digits:], xmlSpaces))
+		return n * factor, err == nil && factor > 0
+	}
+	m := isoTime.FindStringSubmatch(s)
+	if m == nil || len(s) <= 2 || calendarTime.MatchString(s) {
+		return 0, false
+	}
+	var total int64
+	for i, seconds := range []int64{604_800, 86_400, 3_600, 60, 1} {
+		n, err := strconv.ParseInt("0"+m[i+1], 10, 32)
+		if err != nil {
+			return 0, false
+		}
+		total += n * seconds
+	}
+	return total * 1000, true
+}
 
 // sameTime is one spelling for equal times: "60", "60s" and "PT1M" are all "60000ms". What is no time stays as it is.
 func sameTime(s string) string {
-	if m := plainTime.FindStringSubmatch(s); m != nil {
-		n, err := strconv.ParseInt(m[1], 10, 40)
-		factor := map[string]int64{
-			"": 1000, "s": 1000, "sec": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "hr": 3_600_000, "d": 86_400_000, "ms": 1, "msec": 1,
-		}[strings.ToLower(m[2])]
-		if err == nil && factor > 0 {
-			return strconv.FormatInt(n*factor, 10) + "ms"
-		}
-	}
-	if m := isoTime.FindStringSubmatch(s); m != nil && len(s) > 2 {
-		var total int64
-		for i, seconds := range []int64{86_400, 3_600, 60, 1} {
-			n, err := strconv.ParseInt("0"+m[i+1], 10, 32)
-			if err != nil {
-				return s
-			}
-			total += n * seconds
-		}
-		return strconv.FormatInt(total*1000, 10) + "ms"
+	if ms, ok := milliseconds(s); ok {
+		return strconv.FormatInt(ms, 10) + "ms"
 	}
 	return s
+}
+
+// spokenTime is a time as a person says it: 60s for 60, 60s and PT1M, 500ms.
+func spokenTime(s string) string {
+	ms, ok := milliseconds(s)
+	switch {
+	case !ok:
+		return s
+	case ms%1000 == 0:
+		return strconv.FormatInt(ms/1000, 10) + "s"
+	}
+	return strconv.FormatInt(ms, 10) + "ms"
 }
 
 // isTime says whether a value of this name is a time.

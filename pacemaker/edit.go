@@ -3,6 +3,8 @@ package pacemaker
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,49 +125,52 @@ func (c *CIB) AddPrimitive(r Resource) error {
 		return fmt.Errorf("resource %s is a %s, not a primitive", r.ID, r.Kind)
 	case r.ID == "" || r.Type == "" && r.Template == "":
 		return fmt.Errorf("resource %q: a primitive needs an id and an agent", r.ID)
-	case c.byID(r.ID) != nil:
-		return fmt.Errorf("id %s: %w", r.ID, ErrExists)
 	}
-	c.edit()
-	e := c.addChild(c.ensureSection("resources"), "primitive", "id", r.ID)
-	setAttrs(e, "class", r.Class, "provider", r.Provider, "type", r.Type, "template", r.Template)
-	c.addSets(e, "instance_attributes", r.ID, r.Instance)
-	c.addSets(e, "meta_attributes", r.ID, r.Meta)
-	c.addSets(e, "utilization", r.ID, r.Utilization)
-	if len(r.Operations) > 0 {
-		ops := c.addChild(e, "operations")
-		for _, o := range r.Operations {
-			c.addOperation(ops, r.ID, o)
+	r.Kind = Primitive
+	return c.AddResource(r)
+}
+
+// AddResource adds a resource of any kind, with everything in it, at the end of the resources. Ids of sets, pairs and operations that
+// are empty are made in the style of pcs.
+func (c *CIB) AddResource(r Resource) error {
+	for part := range walk([]Resource{r}) {
+		switch {
+		case part.ID == "" || !slices.Contains(resourceTags, string(part.Kind)):
+			return fmt.Errorf("resource %q: it needs an id and a kind", part.ID)
+		case c.byID(part.ID) != nil:
+			return fmt.Errorf("id %s: %w", part.ID, ErrExists)
 		}
 	}
+	c.edit()
+	c.writeChild(c.ensureSection("resources"), "", reflect.ValueOf(r))
 	return nil
 }
 
-func (c *CIB) addOperation(ops *etree.Element, resource string, o Op) {
-	id := o.ID
-	if id == "" {
-		id = c.freeID(fmt.Sprintf("%s-%s-interval-%s", resource, o.Name, o.Interval))
+func (c *CIB) addOperation(ops *etree.Element, o Op) {
+	if o.ID == "" {
+		resource := ops.Parent().SelectAttrValue("id", "")
+		o.ID = c.freeID(OperationID(resource, o.Name, o.Interval))
 	}
-	e := c.addChild(ops, "op", "id", id)
-	setAttrs(e, "name", o.Name, "interval", o.Interval, "timeout", o.Timeout)
-	for _, p := range o.Other {
-		e.CreateAttr(p.Name, p.Value)
-	}
-	c.addSets(e, "instance_attributes", id, o.Instance)
-	c.addSets(e, "meta_attributes", id, o.Meta)
+	e := c.addChild(ops, "op")
+	c.write(e, reflect.ValueOf(o))
+	c.note(e)
 }
 
-func (c *CIB) addSets(e *etree.Element, tag, owner string, sets AttributeSets) {
-	for _, s := range sets {
-		id := s.ID
-		if id == "" {
-			id = c.freeID(owner + "-" + tag)
-		}
-		set := c.addChild(e, tag, "id", id)
-		if s.Score != 0 {
-			set.CreateAttr("score", s.Score.String())
-		}
-		for _, p := range s.Pairs {
+func (c *CIB) addSet(e *etree.Element, tag string, s AttributeSet) {
+	if s.ID == "" {
+		s.ID = c.freeID(e.SelectAttrValue("id", e.Tag) + "-" + tag)
+	}
+	set := c.addChild(e, tag, "id", s.ID)
+	if s.Score != 0 {
+		set.CreateAttr("score", s.Score.String())
+	}
+	if s.Condition != nil {
+		c.writeChild(set, "rule", reflect.ValueOf(*s.Condition))
+	}
+	for _, p := range s.Pairs {
+		if p.ID != "" && c.byID(p.ID) == nil {
+			c.addChild(set, "nvpair", "id", p.ID, "name", p.Name, "value", p.Value)
+		} else {
 			c.setPair(set, p.Name, p.Value)
 		}
 	}
@@ -184,7 +189,7 @@ func (c *CIB) RemoveResource(id string) bool {
 		e = p
 		gone = append(gone, p.SelectAttrValue("id", ""))
 	}
-	for r := range walk([]Resource{c.resource(e)}) {
+	for r := range walk([]Resource{viewOf[Resource](c, e)}) {
 		gone = append(gone, r.ID)
 	}
 	c.remove(e)
@@ -235,7 +240,7 @@ func (c *CIB) forgetRefs(list *etree.Element, tag, id string) {
 	left := len(refs)
 	for _, ref := range refs {
 		if ref.SelectAttrValue("id", "") == id {
-			removeWithSpace(ref)
+			c.removeWithSpace(ref)
 			left--
 		}
 	}
@@ -274,17 +279,56 @@ func (c *CIB) AddLocation(l Location) error {
 	if _, err := ParseScore(l.Score); err != nil {
 		return fmt.Errorf("location constraint %s: %w", l.ID, err)
 	}
-	switch {
-	case l.ID == "" || !l.Plain():
+	if l.ID == "" || !l.Plain() {
 		return fmt.Errorf("location constraint %q: %w: it needs an id, a resource, a node and a score, and nothing else", l.ID, ErrUnsupported)
-	case c.byID(l.ID) != nil:
-		return fmt.Errorf("id %s: %w", l.ID, ErrExists)
-	case c.resourceElement(l.Resource) == nil:
-		return fmt.Errorf("location constraint %s: resource %s: %w", l.ID, l.Resource, ErrNotFound)
+	}
+	return c.addConstraint("rsc_location", l.ID, l, l.Resource)
+}
+
+// AddOrder adds an ordering constraint. The resources must exist.
+func (c *CIB) AddOrder(o Order) error {
+	return c.addConstraint("rsc_order", o.ID, o, append(setMembers(o.Sets), o.First, o.Then)...)
+}
+
+// AddColocation adds a colocation constraint. The resources must exist.
+func (c *CIB) AddColocation(o Colocation) error {
+	return c.addConstraint("rsc_colocation", o.ID, o, append(setMembers(o.Sets), o.Resource, o.With)...)
+}
+
+// AddTicket adds a ticket constraint. The resources must exist.
+func (c *CIB) AddTicket(o Ticket) error {
+	return c.addConstraint("rsc_ticket", o.ID, o, append(setMembers(o.Sets), o.Resource)...)
+}
+
+func setMembers(sets []ResourceSet) []string {
+	var all []string
+	for _, s := range sets {
+		all = append(all, s.Resources...)
+	}
+	return all
+}
+
+func (c *CIB) addConstraint(tag, id string, view any, resources ...string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("a constraint of the kind %s needs an id", tag)
+	case c.byID(id) != nil:
+		return fmt.Errorf("id %s: %w", id, ErrExists)
+	}
+	for _, r := range resources {
+		if r != "" && c.resourceElement(r) == nil && !c.isTag(r) {
+			return fmt.Errorf("constraint %s: resource %s: %w", id, r, ErrNotFound)
+		}
 	}
 	c.edit()
-	c.addChild(c.ensureSection("constraints"), "rsc_location", "id", l.ID, "rsc", l.Resource, "node", l.Node, "score", l.Score)
+	c.writeChild(c.ensureSection("constraints"), tag, reflect.ValueOf(view))
 	return nil
+}
+
+// isTag says whether an id is that of a tag, which may stand for its resources in a constraint.
+func (c *CIB) isTag(id string) bool {
+	e := c.byID(id)
+	return e != nil && e.Tag == "tag"
 }
 
 // RemoveConstraint removes a constraint of any kind by its id; it says whether there was one.
@@ -298,10 +342,12 @@ func (c *CIB) RemoveConstraint(id string) bool {
 	return true
 }
 
-// edit makes the tree, not the bytes as read, what is printed from now on.
+// edit makes the tree what is printed from now on. What stands in the source is noted before the tree changes.
 func (c *CIB) edit() {
 	c.byID("") // build the index before the tree changes
-	c.raw = nil
+	if c.edited == nil {
+		c.edited = c.spans(c.doc)
+	}
 }
 
 func (c *CIB) nodeElement(uname string) *etree.Element {
@@ -415,10 +461,15 @@ func (c *CIB) addChild(parent *etree.Element, tag string, attrs ...string) *etre
 	e := etree.NewElement(tag)
 	setAttrs(e, attrs...)
 	insertElement(parent, e, nil)
+	c.note(e)
+	return e
+}
+
+// note makes a new element known by its id.
+func (c *CIB) note(e *etree.Element) {
 	if id := e.SelectAttrValue("id", ""); id != "" && c.ids[id] == nil {
 		c.ids[id] = e
 	}
-	return e
 }
 
 func setAttrs(e *etree.Element, attrs ...string) {
@@ -431,7 +482,7 @@ func setAttrs(e *etree.Element, attrs ...string) {
 
 func (c *CIB) remove(e *etree.Element) {
 	c.unindex(e)
-	removeWithSpace(e)
+	c.removeWithSpace(e)
 }
 
 func (c *CIB) unindex(e *etree.Element) {
@@ -441,29 +492,6 @@ func (c *CIB) unindex(e *etree.Element) {
 	for _, child := range e.ChildElements() {
 		c.unindex(child)
 	}
-}
-
-// freeID is id, or id with a number when it is taken.
-func (c *CIB) freeID(id string) string {
-	free := id
-	for n := 1; c.byID(free) != nil; n++ {
-		free = fmt.Sprintf("%s-%d", id, n)
-	}
-	return free
-}
-
-// sanitizeID makes an XML id of a text: what cannot stand in one becomes a full stop, as in Pacemaker.
-func sanitizeID(s string) string {
-	clean := []byte(s)
-	for i, b := range clean {
-		if b < 0x80 && (!isNameByte(b) || b == ':') {
-			clean[i] = '.'
-		}
-	}
-	if len(clean) > 0 && !isName(string(clean[:1])) && clean[0] < 0x80 {
-		return "_" + string(clean)
-	}
-	return string(clean)
 }
 
 // insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB stays readable.
@@ -477,9 +505,8 @@ func insertElement(parent, e, before *etree.Element) {
 		}
 		return
 	}
-	children := parent.ChildElements()
-	if n := len(children); n > 0 {
-		last := children[n-1]
+	if children := parent.ChildElements(); len(children) > 0 {
+		last := children[len(children)-1]
 		at := last.Index() + 1
 		if space := spaceBefore(last); space != "" {
 			parent.InsertChildAt(at, etree.NewText(space))
@@ -489,13 +516,24 @@ func insertElement(parent, e, before *etree.Element) {
 		return
 	}
 	space := spaceBefore(parent)
-	if strings.HasPrefix(space, "\n") && len(parent.Child) == 0 {
+	n := len(parent.Child)
+	switch {
+	case !strings.HasPrefix(space, "\n"):
+		parent.InsertChildAt(n, e)
+	case n > 0 && isSpace(parent.Child[n-1]): // it stands before the end tag, and stays there
+		parent.InsertChildAt(n-1, etree.NewText(space+"  "))
+		parent.InsertChildAt(n, e)
+	default:
 		parent.AddChild(etree.NewText(space + "  "))
 		parent.AddChild(e)
 		parent.AddChild(etree.NewText(space))
-		return
 	}
-	parent.AddChild(e)
+}
+
+// isSpace says whether a token is nothing but white space.
+func isSpace(t etree.Token) bool {
+	text, ok := t.(*etree.CharData)
+	return ok && !text.IsCData() && strings.Trim(text.Data, xmlSpaces) == ""
 }
 
 // spaceBefore is the line break and indentation in front of an element, if it has nothing else there.
@@ -521,27 +559,30 @@ func spaceBefore(e *etree.Element) string {
 	return text.Data
 }
 
-func removeWithSpace(e *etree.Element) {
+// removeWithSpace removes an element with the line break and indentation in front of it. What edits put into an element that is empty
+// again goes as well.
+func (c *CIB) removeWithSpace(e *etree.Element) {
 	p := e.Parent()
 	if p == nil {
 		return
 	}
 	i := e.Index()
 	p.RemoveChildAt(i)
-	if i == 0 {
-		return
+	isNew := func(i int) bool {
+		_, old := c.edited[p.Child[i]]
+		return !old && isSpace(p.Child[i])
 	}
-	if text, ok := p.Child[i-1].(*etree.CharData); ok && !text.IsCData() && strings.Trim(text.Data, xmlSpaces) == "" {
+	if i > 0 && isSpace(p.Child[i-1]) {
 		p.RemoveChildAt(i - 1)
 	}
 	if len(p.ChildElements()) == 0 {
-		onlySpace := true
-		for _, t := range p.Child {
-			text, ok := t.(*etree.CharData)
-			onlySpace = onlySpace && ok && strings.Trim(text.Data, xmlSpaces) == ""
-		}
-		for onlySpace && len(p.Child) > 0 {
-			p.RemoveChildAt(0)
+		for i := len(p.Child) - 1; i >= 0; i-- {
+			if isNew(i) {
+				p.RemoveChildAt(i)
+			}
 		}
 	}
 }
+
+// removeWithSpace does the same in a tree that belongs to no document.
+func removeWithSpace(e *etree.Element) { (&CIB{}).removeWithSpace(e) }

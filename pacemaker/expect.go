@@ -17,7 +17,7 @@ var (
 		Name: "stonith by pcs",
 		Why:  "pcs gives a fence device a monitor every 60 s, which IML never had (H22)",
 		matches: func(d Difference) bool {
-			return d.Kind == kindResource && d.Field == "operation monitor every 60000ms" && !d.InOld && d.New == "()"
+			return d.Kind == kindResource && d.Field == "operation monitor every 60s" && !d.InOld && d.New == noDetail
 		},
 	}
 	// ExpectClusterOwned are the properties that each cluster writes by itself: the keys of EL6 that are gone or changed, and those of

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/beevik/etree"
+
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 )
 
@@ -21,6 +23,17 @@ type Operation struct {
 	Repeat op.Repeat // whether it may run again when nobody knows if it ran
 	Ref    string    // the place in the guide, such as lustre:988
 	Why    string    // a remark for the reviewer; may be empty
+	// Private does the same with the secrets on standard input: in the arguments of a command every user of the node can read them.
+	// It is nil when Argv holds none. Review shows the operation, masked; what runs is Private where there is one.
+	Private *Operation
+}
+
+// Runs is what is to be executed: Private where there is one, else the operation itself.
+func (o Operation) Runs() Operation {
+	if o.Private != nil {
+		return *o.Private
+	}
+	return o
 }
 
 // Masked is Argv with secrets masked: in name=value the name stays.
@@ -47,13 +60,35 @@ func (o Operation) String() string {
 	}
 	line := strings.Join(words, " ")
 	if o.Stdin != "" {
-		text := o.Stdin
-		if o.Hidden {
-			text = Redacted
-		}
-		line += " <<< " + shellWord(text)
+		line += " <<< " + shellWord(o.maskedStdin())
 	}
 	return line
+}
+
+// maskedStdin is Stdin as it may be shown: of XML the values of secrets are masked, of anything else that hides one all of it.
+func (o Operation) maskedStdin() string {
+	if !o.Hidden || o.Stdin == "" {
+		return o.Stdin
+	}
+	doc, err := scanXML("", []byte(o.Stdin))
+	if err != nil {
+		return Redacted
+	}
+	maskPairs(doc.Root())
+	return rawXML(doc.Root())
+}
+
+func maskPairs(e *etree.Element) {
+	if name := e.SelectAttrValue("name", ""); SecretName(name) {
+		for i := range e.Attr {
+			if e.Attr[i].Key == "value" {
+				e.Attr[i].Value = Redacted
+			}
+		}
+	}
+	for _, child := range e.ChildElements() {
+		maskPairs(child)
+	}
 }
 
 // GoString is String, so that %#v prints no secret.
@@ -61,10 +96,7 @@ func (o Operation) GoString() string { return o.String() }
 
 // MarshalJSON writes the operation for a report, secrets masked.
 func (o Operation) MarshalJSON() ([]byte, error) {
-	stdin := o.Stdin
-	if o.Hidden && stdin != "" {
-		stdin = Redacted
-	}
+	stdin := o.maskedStdin()
 	return json.Marshal(struct {
 		Name   string    `json:"name"`
 		Node   string    `json:"node,omitempty"`

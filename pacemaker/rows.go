@@ -38,6 +38,14 @@ var (
 	emptyList      = regexp.MustCompile(`^(?i)no resources( configured|)$`)
 )
 
+// plainText is a text without colour and cursor sequences.
+func plainText(s string) string {
+	if !strings.Contains(s, "\x1b") {
+		return s
+	}
+	return escapeSequence.ReplaceAllString(s, "")
+}
+
 // rowRoles are the roles that Pacemaker prints; anything else is a shape this package does not know.
 var rowRoles = map[string]bool{
 	"Started": true, "Stopped": true, "Starting": true, "Stopping": true, "FAILED": true, "ORPHANED": true,
@@ -58,7 +66,7 @@ func ParseResourceRows(r io.Reader) ([]ResourceRow, error) {
 	var errs srcerr.List
 	group, groupIndent, empty := "", 0, false
 	for i, raw := range strings.Split(string(data), "\n") {
-		line := strings.TrimRight(escapeSequence.ReplaceAllString(raw, ""), " \t\r")
+		line := strings.TrimRight(plainText(raw), " \t\r")
 		body := strings.TrimLeft(line, " \t*")
 		depth := len(line) - len(body)
 		if body == "" {

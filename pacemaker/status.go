@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -16,15 +17,31 @@ import (
 // Status is what crm_mon says of a running cluster.
 type Status struct {
 	Request         string // the command that was asked, from Pacemaker 2.0.3 on
+	Version         string // of crm_mon itself in 1.1, of the form of its answer later, such as 2.25
 	Stack           string // corosync, classic openais (with plugin), cman
+	Pacemakerd      string // the state of the daemon, such as running; from 2.1 on
 	DC              DC
+	LastUpdate      string // as written: "Tue Jun 12 22:00:01 2018"
+	LastChange      string
 	MaintenanceMode bool
 	FencingEnabled  bool
+	StopAll         bool   // stop-all-resources: nothing may run
+	NoQuorumPolicy  string // stop, freeze, ignore …
+	Configured      Configured
 	Nodes           []NodeStatus
 	Resources       []ResourceStatus // primitives at any depth
 	Failures        []Failure
 	Bans            []Ban
 	Attributes      map[string][]NVPair // by node: permanent and transient attributes; String of a pair masks a secret
+	Fencing         []FenceEvent        // what was fenced, the last first; only when crm_mon was asked for it
+	Tickets         []TicketStatus
+	History         []ResourceHistory // what each resource did on each node; only when crm_mon was asked for it
+}
+
+// Configured is how many of each there are.
+type Configured struct {
+	Nodes, Resources  int
+	Disabled, Blocked int // resources
 }
 
 // DC is the node that decides, as crm_mon sees it.
@@ -49,7 +66,10 @@ type NodeStatus struct {
 	Shutdown      bool
 	ExpectedUp    bool
 	IsDC          bool
-	Running       int // resources
+	Running       int    // resources
+	Health        string // green, yellow, red; from 2.1 on
+	FeatureSet    string // of this node, while versions are mixed; from 2.1 on
+	Container     string // of a guest node: the resource that it is
 }
 
 // ResourceStatus is the state of one instance of a primitive.
@@ -64,7 +84,9 @@ type ResourceStatus struct {
 	Blocked    bool
 	Managed    bool
 	Failed     bool
+	Ignored    bool     // its failure is ignored
 	Pending    string   // the operation under way, such as Starting
+	LockedTo   string   // the node that shut down cleanly and gets it back
 	Nodes      []string // where it runs; more than one for a failed or migrating resource
 }
 
@@ -82,6 +104,7 @@ type Failure struct {
 // Ban is a location constraint that forbids a node, as crm_mon lists it.
 type Ban struct {
 	ID, Resource, Node, Weight string
+	PromotedOnly               bool // it may run there, but not be promoted
 }
 
 // StatusError is an answer in good form that holds no cluster: crm_mon could not connect, say.
@@ -149,7 +172,6 @@ func ParseStatus(r io.Reader) (*Status, error) {
 		return nil, err
 	}
 	x := newXMLScanner(name, data)
-	x.allPlaces = true
 	if err := x.scan(); err != nil {
 		return nil, err
 	}
@@ -172,6 +194,9 @@ func ParseStatus(r io.Reader) (*Status, error) {
 	return p.status, nil
 }
 
+// notConnected is crm_mon's exit code when there is no cluster to ask.
+const notConnected = 102
+
 type statusReader struct {
 	xml    *xmlScanner
 	status *Status
@@ -180,9 +205,18 @@ type statusReader struct {
 
 func (p *statusReader) answer(root *etree.Element) error {
 	e := &StatusError{Request: p.status.Request}
+	if off := root.SelectElement("crm-mon-disconnected"); off != nil {
+		e.Code = notConnected
+		e.Message = "not connected"
+		for _, name := range []string{"description", "pacemakerd-state"} {
+			if text := off.SelectAttrValue(name, ""); text != "" {
+				e.Errors = append(e.Errors, text)
+			}
+		}
+	}
 	if status := root.SelectElement("status"); status != nil {
-		e.Code = p.number(status, "code")
-		e.Message = status.SelectAttrValue("message", "")
+		e.Code = cmp.Or(p.number(status, "code"), e.Code)
+		e.Message = cmp.Or(e.Message, status.SelectAttrValue("message", ""))
 		if list := status.SelectElement("errors"); list != nil {
 			for _, line := range list.SelectElements("error") {
 				e.Errors = append(e.Errors, strings.TrimSpace(line.Text()))
@@ -194,6 +228,11 @@ func (p *statusReader) answer(root *etree.Element) error {
 
 func (p *statusReader) read(root *etree.Element) {
 	s := p.status
+	s.Version = firstAttr(root, "api-version", "version")
+	if daemon := root.SelectElement("pacemakerd"); daemon != nil {
+		s.Pacemakerd = firstAttr(daemon, "state", "sys_from")
+	}
+	p.records(root)
 	if summary := root.SelectElement("summary"); summary != nil {
 		p.summary(summary)
 	}
@@ -219,7 +258,7 @@ func (p *statusReader) read(root *etree.Element) {
 		for _, e := range list.SelectElements("ban") {
 			s.Bans = append(s.Bans, Ban{
 				ID: e.SelectAttrValue("id", ""), Resource: e.SelectAttrValue("resource", ""),
-				Node: e.SelectAttrValue("node", ""), Weight: e.SelectAttrValue("weight", ""),
+				Node: e.SelectAttrValue("node", ""), Weight: e.SelectAttrValue("weight", ""), PromotedOnly: p.flag(e, false, "promoted-only", "master_only"),
 			})
 		}
 	}
@@ -238,6 +277,18 @@ func (p *statusReader) summary(e *etree.Element) {
 	s := p.status
 	if stack := e.SelectElement("stack"); stack != nil {
 		s.Stack = stack.SelectAttrValue("type", "")
+		s.Pacemakerd = cmp.Or(stack.SelectAttrValue("pacemakerd-state", ""), s.Pacemakerd)
+	}
+	for tag, text := range map[string]*string{"last_update": &s.LastUpdate, "last_change": &s.LastChange} {
+		if at := e.SelectElement(tag); at != nil {
+			*text = at.SelectAttrValue("time", "")
+		}
+	}
+	if n := e.SelectElement("nodes_configured"); n != nil {
+		s.Configured.Nodes = p.number(n, "number")
+	}
+	if n := e.SelectElement("resources_configured"); n != nil {
+		s.Configured.Resources, s.Configured.Disabled, s.Configured.Blocked = p.number(n, "number"), p.number(n, "disabled"), p.number(n, "blocked")
 	}
 	if dc := e.SelectElement("current_dc"); dc != nil {
 		s.DC = DC{
@@ -248,6 +299,8 @@ func (p *statusReader) summary(e *etree.Element) {
 	if options := e.SelectElement("cluster_options"); options != nil {
 		s.MaintenanceMode = p.flag(options, false, "maintenance-mode")
 		s.FencingEnabled = p.flag(options, false, "fencing-enabled", "stonith-enabled") // the first from Pacemaker 3.0 on
+		s.StopAll = p.flag(options, false, "stop-all-resources")
+		s.NoQuorumPolicy = options.SelectAttrValue("no-quorum-policy", "")
 	}
 }
 
@@ -258,7 +311,8 @@ func (p *statusReader) node(e *etree.Element) NodeStatus {
 		Online: p.flag(e, false, "online"), Standby: p.flag(e, false, "standby"), StandbyOnFail: p.flag(e, false, "standby_onfail"),
 		Maintenance: p.flag(e, false, "maintenance"), Pending: p.flag(e, false, "pending"), Unclean: p.flag(e, false, "unclean"),
 		Shutdown: p.flag(e, false, "shutdown"), ExpectedUp: p.flag(e, false, "expected_up"), IsDC: p.flag(e, false, "is_dc"),
-		Running: p.number(e, "resources_running"),
+		Running: p.number(e, "resources_running"), Health: e.SelectAttrValue("health", ""), FeatureSet: e.SelectAttrValue("feature_set", ""),
+		Container: e.SelectAttrValue("container_id", ""),
 	}
 }
 
@@ -283,6 +337,7 @@ func (p *statusReader) resource(e *etree.Element, parents []string) ResourceStat
 		Parents: parents, Pending: e.SelectAttrValue("pending", ""),
 		Active: p.flag(e, role != "Stopped", "active"), Orphaned: p.flag(e, false, "removed", "orphaned"), Blocked: p.flag(e, false, "blocked"),
 		Managed: p.flag(e, true, "managed"), Failed: p.flag(e, false, "failed"),
+		Ignored: p.flag(e, false, "failure_ignored"), LockedTo: e.SelectAttrValue("locked_to", ""),
 	}
 	for _, n := range e.SelectElements("node") {
 		r.Nodes = append(r.Nodes, n.SelectAttrValue("name", ""))
@@ -313,15 +368,18 @@ func (p *statusReader) require(e *etree.Element, names ...string) {
 
 // flag reads the first attribute of these names that is there.
 func (p *statusReader) flag(e *etree.Element, absent bool, names ...string) bool {
-	value := firstAttr(e, names...)
-	if value == "" {
-		return absent
+	for _, name := range names {
+		a := e.SelectAttr(name)
+		if a == nil || a.Value == "" {
+			continue
+		}
+		b, err := strconv.ParseBool(a.Value)
+		if err != nil {
+			p.fail(e, "%s=%q is neither true nor false", name, a.Value)
+		}
+		return b
 	}
-	b, err := strconv.ParseBool(value)
-	if err != nil {
-		p.fail(e, "%s=%q is neither true nor false", names[0], value)
-	}
-	return b
+	return absent
 }
 
 func (p *statusReader) number(e *etree.Element, name string) int {

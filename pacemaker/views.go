@@ -16,14 +16,16 @@ func (c *CIB) PropertySets() AttributeSets {
 }
 
 // Properties are the effective cluster properties: cib-bootstrap-options before all others. Sets with a rule are passed over.
-func (c *CIB) Properties() []NVPair {
-	sets := c.PropertySets()
+func (c *CIB) Properties() []NVPair { return bootstrapFirst(c.PropertySets()).Effective() }
+
+// bootstrapFirst gives the set that beats all others a score that says so.
+func bootstrapFirst(sets AttributeSets) AttributeSets {
 	for i := range sets {
 		if sets[i].ID == bootstrapSet {
 			sets[i].Score = Infinity + 1
 		}
 	}
-	return sets.Effective()
+	return sets
 }
 
 // Property is the effective value of one cluster property.
@@ -41,30 +43,43 @@ func (c *CIB) OperationDefaults() AttributeSets {
 	return c.attributeSets(c.section("op_defaults"), "meta_attributes")
 }
 
+// Header is what the <cib> element itself says.
+type Header struct {
+	AdminEpoch      string   `cib:"admin_epoch"` // with epoch and num_updates the place in the order of changes; see [CIB.Version]
+	Epoch           string   `cib:"epoch"`
+	NumUpdates      string   `cib:"num_updates"`
+	ValidateWith    string   `cib:"validate-with"` // the schema, such as pacemaker-3.9
+	FeatureSet      string   `cib:"crm_feature_set"`
+	RemoteTLSPort   string   `cib:"remote-tls-port"`
+	RemoteClearPort string   `cib:"remote-clear-port"`
+	HaveQuorum      string   `cib:"have-quorum"`
+	NoQuorumPanic   string   `cib:"no-quorum-panic"`
+	DC              string   `cib:"dc-uuid"` // the id of the node that decides
+	LastWritten     string   `cib:"cib-last-written"`
+	UpdateOrigin    string   `cib:"update-origin"`
+	UpdateClient    string   `cib:"update-client"`
+	UpdateUser      string   `cib:"update-user"`
+	ExecutionDate   string   `cib:"execution-date"` // for simulations: what the scheduler takes as now
+	Other           []NVPair `cib:"*"`
+}
+
+// Header shows the attributes of the <cib> element.
+func (c *CIB) Header() Header { return viewOf[Header](c, c.doc.Root()) }
+
 // Node is a cluster node. On EL6 its ID is its short name; with corosync 2 and later a number.
 type Node struct {
-	ID          string
-	Uname       string
-	Type        string // normal, member, remote, ping; empty is the same as member
-	Attributes  AttributeSets
-	Utilization AttributeSets
+	ID          string        `cib:"id"`
+	Uname       string        `cib:"uname"`
+	Type        string        `cib:"type"` // normal, member, remote, ping; empty is the same as member
+	Description string        `cib:"description"`
+	Score       string        `cib:"score"`
+	Attributes  AttributeSets `cib:"<instance_attributes"`
+	Utilization AttributeSets `cib:"<utilization"`
+	Other       []NVPair      `cib:"*"`
 }
 
 // Nodes are the nodes with their permanent attributes (PCM-005).
-func (c *CIB) Nodes() []Node {
-	var nodes []Node
-	for _, e := range c.children("nodes") {
-		if e.Tag != "node" {
-			continue
-		}
-		nodes = append(nodes, Node{
-			ID: e.SelectAttrValue("id", ""), Uname: e.SelectAttrValue("uname", ""), Type: e.SelectAttrValue("type", ""),
-			Attributes:  c.attributeSets(e, "instance_attributes"),
-			Utilization: c.attributeSets(e, "utilization"),
-		})
-	}
-	return nodes
-}
+func (c *CIB) Nodes() []Node { return viewsIn[Node](c, "nodes", "node") }
 
 // Node finds a node by its uname.
 func (c *CIB) Node(uname string) (Node, bool) {
@@ -91,18 +106,68 @@ const (
 
 // Resource is a resource of any kind, with what it contains.
 type Resource struct {
-	Kind     Kind
-	ID       string
-	Class    string // of a primitive or template: ocf, stonith, systemd, lsb, service
-	Provider string // of an ocf agent, such as chroma
-	Type     string // the agent, such as Target
-	Template string // the template that a primitive is made from
+	Kind        Kind   `cib:"."`
+	ID          string `cib:"id"`
+	Class       string `cib:"class"`    // of a primitive or template: ocf, stonith, systemd, lsb, service
+	Provider    string `cib:"provider"` // of an ocf agent, such as chroma
+	Type        string `cib:"type"`     // the agent, such as Target
+	Template    string `cib:"template"` // the template that a primitive is made from
+	Description string `cib:"description"`
+	// Of a bundle: the containers, their network and what they mount.
+	Container *Container       `cib:"<docker <podman <rkt"`
+	Network   *BundleNetwork   `cib:"<network"`
+	Storage   []StorageMapping `cib:"<storage<storage-mapping"`
 	// The attribute sets of the resource itself; a template's are not merged in.
-	Instance    AttributeSets
-	Meta        AttributeSets
-	Utilization AttributeSets
-	Operations  []Op
-	Members     []Resource // of a group, clone, master or bundle
+	Instance    AttributeSets `cib:"<instance_attributes"`
+	Meta        AttributeSets `cib:"<meta_attributes"`
+	Utilization AttributeSets `cib:"<utilization"`
+	Operations  []Op          `cib:"<operations<op"`
+	Members     []Resource    `cib:"<primitive <group <clone <master <bundle"` // of a group, clone, master or bundle
+	Other       []NVPair      `cib:"*"`                                        // XML attributes that no schema names
+}
+
+// Container is how the containers of a bundle are made.
+type Container struct {
+	Technology      string   `cib:"."` // docker, podman, rkt
+	Image           string   `cib:"image"`
+	Replicas        string   `cib:"replicas"`
+	ReplicasPerHost string   `cib:"replicas-per-host"`
+	PromotedMax     string   `cib:"promoted-max"`
+	Masters         string   `cib:"masters"` // the older name of promoted-max
+	RunCommand      string   `cib:"run-command"`
+	Network         string   `cib:"network"`
+	Options         string   `cib:"options"`
+	Other           []NVPair `cib:"*"`
+}
+
+// BundleNetwork is how the containers of a bundle are reached.
+type BundleNetwork struct {
+	IPRangeStart  string        `cib:"ip-range-start"`
+	ControlPort   string        `cib:"control-port"`
+	HostInterface string        `cib:"host-interface"`
+	HostNetmask   string        `cib:"host-netmask"`
+	AddHost       string        `cib:"add-host"`
+	Ports         []PortMapping `cib:"<port-mapping"`
+	Other         []NVPair      `cib:"*"`
+}
+
+// PortMapping is a port of a host that leads into a container.
+type PortMapping struct {
+	ID           string   `cib:"id"`
+	Port         string   `cib:"port"`
+	InternalPort string   `cib:"internal-port"`
+	Range        string   `cib:"range"`
+	Other        []NVPair `cib:"*"`
+}
+
+// StorageMapping is a directory of a host that is mounted in a container.
+type StorageMapping struct {
+	ID            string   `cib:"id"`
+	SourceDir     string   `cib:"source-dir"`
+	SourceDirRoot string   `cib:"source-dir-root"`
+	TargetDir     string   `cib:"target-dir"`
+	Options       string   `cib:"options"`
+	Other         []NVPair `cib:"*"`
 }
 
 // Agent is class:provider:type, as pcs and crm_mon write it; class:type for an agent without a provider.
@@ -115,25 +180,20 @@ func (r Resource) Agent() string {
 
 // Op is an operation of a resource. Interval and Timeout are as written: "5", "60s", "20m", "PT1M".
 type Op struct {
-	ID       string
-	Name     string
-	Interval string
-	Timeout  string
-	Other    []NVPair // its further XML attributes, such as on-fail or role; these have no ID
-	Instance AttributeSets
-	Meta     AttributeSets
+	ID       string        `cib:"id"`
+	Name     string        `cib:"name"`
+	Interval string        `cib:"interval"`
+	Timeout  string        `cib:"timeout"`
+	Other    []NVPair      `cib:"* description enabled interval-origin on-fail record-pending requires role start-delay"` // these have no ID
+	Instance AttributeSets `cib:"<instance_attributes"`
+	Meta     AttributeSets `cib:"<meta_attributes"`
 }
 
+// resourceTags are the names of the elements that are resources.
+var resourceTags = []string{string(Primitive), string(Group), string(Clone), string(Master), string(Bundle), string(Template)}
+
 // Resources are the resources at the top level, in the order of the document (PCM-002, PCM-003).
-func (c *CIB) Resources() []Resource {
-	var all []Resource
-	for _, e := range c.children("resources") {
-		if isResource(e) {
-			all = append(all, c.resource(e))
-		}
-	}
-	return all
-}
+func (c *CIB) Resources() []Resource { return viewsIn[Resource](c, "resources", resourceTags...) }
 
 // Primitives are all primitives, also those in groups, clones and bundles, in the order of the document. Templates are none.
 func (c *CIB) Primitives() []Resource {
@@ -152,7 +212,7 @@ func (c *CIB) Resource(id string) (Resource, bool) {
 	if e == nil {
 		return Resource{}, false
 	}
-	return c.resource(e), true
+	return viewOf[Resource](c, e), true
 }
 
 func (c *CIB) resourceElement(id string) *etree.Element {
@@ -179,137 +239,110 @@ func walk(rs []Resource) iter.Seq[Resource] {
 	}
 }
 
-func isResource(e *etree.Element) bool {
-	return slices.Contains([]Kind{Primitive, Group, Clone, Master, Bundle, Template}, Kind(e.Tag))
-}
-
-func (c *CIB) resource(e *etree.Element) Resource {
-	r := Resource{
-		Kind: Kind(e.Tag), ID: e.SelectAttrValue("id", ""),
-		Class: e.SelectAttrValue("class", ""), Provider: e.SelectAttrValue("provider", ""), Type: e.SelectAttrValue("type", ""),
-		Template:    e.SelectAttrValue("template", ""),
-		Instance:    c.attributeSets(e, "instance_attributes"),
-		Meta:        c.attributeSets(e, "meta_attributes"),
-		Utilization: c.attributeSets(e, "utilization"),
-	}
-	for _, child := range e.ChildElements() {
-		switch {
-		case child.Tag == "operations":
-			if ops := c.follow(child); ops != nil {
-				for _, op := range ops.SelectElements("op") {
-					r.Operations = append(r.Operations, c.operation(op))
-				}
-			}
-		case isResource(child):
-			r.Members = append(r.Members, c.resource(child))
-		}
-	}
-	return r
-}
-
-func (c *CIB) operation(e *etree.Element) Op {
-	op := Op{Instance: c.attributeSets(e, "instance_attributes"), Meta: c.attributeSets(e, "meta_attributes")}
-	for _, a := range e.Attr {
-		switch a.FullKey() {
-		case "id":
-			op.ID = a.Value
-		case "name":
-			op.Name = a.Value
-		case "interval":
-			op.Interval = a.Value
-		case "timeout":
-			op.Timeout = a.Value
-		default:
-			op.Other = append(op.Other, NVPair{Name: a.FullKey(), Value: a.Value})
-		}
-	}
-	return op
-}
+func isResource(e *etree.Element) bool { return slices.Contains(resourceTags, e.Tag) }
 
 // Tag is a named list of resources or constraints.
 type Tag struct {
-	ID   string
-	Refs []string
+	ID    string   `cib:"id"`
+	Refs  []string `cib:"<obj_ref@id"`
+	Other []NVPair `cib:"*"`
 }
 
 // Tags are the tags.
-func (c *CIB) Tags() []Tag {
-	var tags []Tag
-	for _, e := range c.children("tags") {
-		if e.Tag == "tag" {
-			t := Tag{ID: e.SelectAttrValue("id", "")}
-			for _, ref := range e.SelectElements("obj_ref") {
-				t.Refs = append(t.Refs, ref.SelectAttrValue("id", ""))
-			}
-			tags = append(tags, t)
-		}
-	}
-	return tags
-}
+func (c *CIB) Tags() []Tag { return viewsIn[Tag](c, "tags", "tag") }
 
 // FencingLevel is one level of the fencing topology. Exactly one of Target, TargetPattern and TargetAttribute is set.
 type FencingLevel struct {
-	ID              string
-	Target          string
-	TargetPattern   string
-	TargetAttribute string // name=value
-	Index           string
-	Devices         string // comma-separated ids, as written
+	ID              string   `cib:"id"`
+	Target          string   `cib:"target"`           // a node
+	TargetPattern   string   `cib:"target-pattern"`   // a regular expression over nodes
+	TargetAttribute string   `cib:"target-attribute"` // nodes whose attribute of this name is TargetValue
+	TargetValue     string   `cib:"target-value"`
+	Index           string   `cib:"index"`
+	Devices         string   `cib:"devices"` // comma-separated ids, as written
+	Other           []NVPair `cib:"*"`
+}
+
+// Targets says in words which nodes the level is for.
+func (l FencingLevel) Targets() string {
+	switch {
+	case l.TargetPattern != "":
+		return "nodes like " + l.TargetPattern
+	case l.TargetAttribute != "":
+		return "nodes with " + l.TargetAttribute + "=" + l.TargetValue
+	}
+	return l.Target
 }
 
 // FencingLevels are the levels of the fencing topology.
 func (c *CIB) FencingLevels() []FencingLevel {
-	var levels []FencingLevel
-	for _, e := range c.children("fencing-topology") {
-		if e.Tag != "fencing-level" {
-			continue
-		}
-		l := FencingLevel{
-			ID: e.SelectAttrValue("id", ""), Target: e.SelectAttrValue("target", ""), TargetPattern: e.SelectAttrValue("target-pattern", ""),
-			Index: e.SelectAttrValue("index", ""), Devices: e.SelectAttrValue("devices", ""),
-		}
-		if a := e.SelectAttrValue("target-attribute", ""); a != "" {
-			l.TargetAttribute = a + "=" + e.SelectAttrValue("target-value", "")
-		}
-		levels = append(levels, l)
-	}
-	return levels
+	return viewsIn[FencingLevel](c, "fencing-topology", "fencing-level")
 }
 
 // Alert is a program that Pacemaker calls on events.
 type Alert struct {
-	ID         string
-	Path       string
-	Recipients []string
+	ID          string        `cib:"id"`
+	Path        string        `cib:"path"`
+	Description string        `cib:"description"`
+	Instance    AttributeSets `cib:"<instance_attributes"`
+	Meta        AttributeSets `cib:"<meta_attributes"`
+	Select      *AlertSelect  `cib:"<select"` // nil: events of every kind but attribute changes
+	Recipients  []Recipient   `cib:"<recipient"`
+	Other       []NVPair      `cib:"*"`
+}
+
+// AlertSelect is which events an alert is called for.
+type AlertSelect struct {
+	Nodes      bool     `cib:"<select_nodes"`
+	Fencing    bool     `cib:"<select_fencing"`
+	Resources  bool     `cib:"<select_resources"`
+	Attributes bool     `cib:"<select_attributes"`
+	Names      []string `cib:"<select_attributes<attribute@name"` // of node attributes; none is all
+}
+
+// Recipient is where an alert goes to.
+type Recipient struct {
+	ID          string        `cib:"id"`
+	Value       string        `cib:"value"`
+	Description string        `cib:"description"`
+	Instance    AttributeSets `cib:"<instance_attributes"`
+	Meta        AttributeSets `cib:"<meta_attributes"`
+	Other       []NVPair      `cib:"*"`
 }
 
 // Alerts are the alerts.
-func (c *CIB) Alerts() []Alert {
-	var alerts []Alert
-	for _, e := range c.children("alerts") {
-		if e.Tag == "alert" {
-			a := Alert{ID: e.SelectAttrValue("id", ""), Path: e.SelectAttrValue("path", "")}
-			for _, r := range e.SelectElements("recipient") {
-				a.Recipients = append(a.Recipients, r.SelectAttrValue("value", ""))
-			}
-			alerts = append(alerts, a)
-		}
-	}
-	return alerts
+func (c *CIB) Alerts() []Alert { return viewsIn[Alert](c, "alerts", "alert") }
+
+// ACL is an entry of the access control lists: a role with its permissions, or who has which roles.
+type ACL struct {
+	Kind        string       `cib:"."` // acl_role, acl_target, acl_group, acl_user
+	ID          string       `cib:"id"`
+	Name        string       `cib:"name"` // of the user or group, when it is not the id
+	Description string       `cib:"description"`
+	Permissions []Permission `cib:"<acl_permission <read <write <deny"`
+	Roles       []string     `cib:"<role@id <role_ref@id"`
+	Other       []NVPair     `cib:"*"`
+	XML         string       // the entry as it stands
 }
 
-// ACL is an entry of the access control lists: a role, a user, a group or a target, with its permissions as XML.
-type ACL struct {
-	Kind string // acl_role, acl_target, acl_group, acl_user
-	ID   string
-	XML  string
+func (a *ACL) readFrom(_ *CIB, e *etree.Element) { a.XML = rawXML(e) }
+
+// Permission is one permission of a role, or of a user of the schemas before 2.0.
+type Permission struct {
+	Form       string   `cib:"."` // acl_permission, or read, write, deny in the schemas before 2.0
+	ID         string   `cib:"id"`
+	Kind       string   `cib:"kind"` // read, write, deny
+	XPath      string   `cib:"xpath"`
+	Reference  string   `cib:"reference"` // the id of an element
+	Ref        string   `cib:"ref"`       // the same in the schemas before 2.0
+	ObjectType string   `cib:"object-type"`
+	Tag        string   `cib:"tag"` // the same in the schemas before 2.0
+	Attribute  string   `cib:"attribute"`
+	About      string   `cib:"description"`
+	Other      []NVPair `cib:"*"`
 }
 
 // ACLs are the access control lists.
 func (c *CIB) ACLs() []ACL {
-	var acls []ACL
-	for _, e := range c.children("acls") {
-		acls = append(acls, ACL{Kind: e.Tag, ID: e.SelectAttrValue("id", ""), XML: rawXML(e)})
-	}
-	return acls
+	return viewsIn[ACL](c, "acls", "acl_role", "acl_target", "acl_group", "acl_user")
 }

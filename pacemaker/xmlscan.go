@@ -2,6 +2,7 @@ package pacemaker
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,16 +18,13 @@ const maxDepth = 256
 // xmlScanner checks well-formedness over the bytes and builds the tree as it goes. etree's own reader accepts two roots, garbage
 // and an empty document, and gives no positions.
 type xmlScanner struct {
-	file string
-	src  string
-	pos  int
-	open []openElement
-	root *etree.Element
-	doc  *etree.Document
-
-	allPlaces bool
-	places    map[*etree.Element]int // offsets: of the root, or of every element
-	attrs     []scannedAttr          // reused from tag to tag
+	*source
+	pos   int
+	open  []openElement
+	root  *etree.Element
+	doc   *etree.Document
+	attrs []scannedAttr // reused from tag to tag
+	found map[etree.Token]span
 }
 
 type openElement struct {
@@ -44,7 +42,7 @@ func scanXML(file string, data []byte) (*etree.Document, *srcerr.Error) {
 }
 
 func newXMLScanner(file string, data []byte) *xmlScanner {
-	s := &xmlScanner{file: file, src: string(data), doc: etree.NewDocument(), places: make(map[*etree.Element]int)}
+	s := &xmlScanner{source: &source{file: file, text: string(data)}, doc: etree.NewDocument()}
 	// Without the canonical forms etree writes a newline in a value as it is, and the next reader makes a blank of it.
 	s.doc.WriteSettings = etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true}
 	return s
@@ -57,7 +55,8 @@ func (s *xmlScanner) scan() *srcerr.Error {
 	if err := s.declaration(); err != nil {
 		return err
 	}
-	for s.pos < len(s.src) {
+	for s.pos < len(s.text) {
+		s.starts = append(s.starts, uint32(s.pos)) //nolint:gosec // inputs are bounded to 256 MiB
 		if err := s.token(); err != nil {
 			return err
 		}
@@ -66,42 +65,32 @@ func (s *xmlScanner) scan() *srcerr.Error {
 		return s.endOfInput("the document ends")
 	}
 	if s.root == nil {
-		return s.errorAt(len(s.src), "", "the document has no element")
+		return s.errorAt(len(s.text), "", "the document has no element")
 	}
 	return nil
 }
 
-// errorOn is an error about an element; its place is known when the scanner keeps places, and for the root.
+// errorOn is an error about an element of the tree, which must not be edited yet.
 func (s *xmlScanner) errorOn(e *etree.Element, format string, args ...any) *srcerr.Error {
-	return s.errorAt(s.places[e], "<"+label(e), format, args...)
-}
-
-func (s *xmlScanner) errorAt(offset int, near, format string, args ...any) *srcerr.Error {
-	line, col := srcerr.Position([]byte(s.src), offset)
-	return srcerr.Errorf(s.file, line, col, near, format, args...)
+	if s.found == nil {
+		s.found = s.spans(s.doc)
+	}
+	return s.errorAt(s.found[e].start, "<"+label(e), format, args...)
 }
 
 // endOfInput names the elements that are still open: a file cut in half says where and in what.
 func (s *xmlScanner) endOfInput(what string) *srcerr.Error {
 	if len(s.open) == 0 {
-		return s.errorAt(len(s.src), "", "%s too early", what)
+		return s.errorAt(len(s.text), "", "%s too early", what)
 	}
 	last := s.open[len(s.open)-1]
-	line, _ := srcerr.Position([]byte(s.src), last.offset)
+	line, _ := srcerr.Position([]byte(s.text), last.offset)
 	var path strings.Builder
 	for _, o := range s.open {
 		path.WriteByte('/')
 		path.WriteString(o.element.FullTag())
 	}
-	return s.errorAt(len(s.src), "", "%s while <%s> is open since line %d (%s)", what, label(last.element), line, path.String())
-}
-
-// label is an element as a person would point at it: its tag and id.
-func label(e *etree.Element) string {
-	if id := e.SelectAttrValue("id", ""); id != "" {
-		return fmt.Sprintf("%s id=%q", e.FullTag(), id)
-	}
-	return e.FullTag()
+	return s.errorAt(len(s.text), "", "%s while <%s> is open since line %d (%s)", what, label(last.element), line, path.String())
 }
 
 func (s *xmlScanner) parent() *etree.Element {
@@ -112,7 +101,7 @@ func (s *xmlScanner) parent() *etree.Element {
 }
 
 func (s *xmlScanner) checkCharacters() *srcerr.Error {
-	for i, r := range s.src {
+	for i, r := range s.text {
 		if r < 0x20 && !isXMLSpace(byte(r)) || r == 0xFFFE || r == 0xFFFF {
 			return s.errorAt(i, strconv.QuoteRune(r), "a character that XML does not allow")
 		}
@@ -122,10 +111,10 @@ func (s *xmlScanner) checkCharacters() *srcerr.Error {
 
 // declaration reads <?xml …?>, which may stand at the very start only.
 func (s *xmlScanner) declaration() *srcerr.Error {
-	if !strings.HasPrefix(s.src, "<?xml") || len(s.src) > 5 && isNameByte(s.src[5]) {
+	if !strings.HasPrefix(s.text, "<?xml") || len(s.text) > 5 && isNameByte(s.text[5]) {
 		return nil
 	}
-	end := strings.Index(s.src, "?>")
+	end := strings.Index(s.text, "?>")
 	if end < 0 {
 		return s.endOfInput("the document ends inside the XML declaration:")
 	}
@@ -146,18 +135,19 @@ func (s *xmlScanner) declaration() *srcerr.Error {
 		}
 	}
 	if len(attrs) == 0 {
-		return s.errorAt(0, s.src[:end+2], "the XML declaration has no version")
+		return s.errorAt(0, s.text[:end+2], "the XML declaration has no version")
 	}
-	s.doc.CreateProcInst("xml", strings.Trim(s.src[5:end], xmlSpaces))
+	s.doc.CreateProcInst("xml", strings.Trim(s.text[5:end], xmlSpaces))
+	s.starts = append(s.starts, 0)
 	s.pos = end + 2
 	return nil
 }
 
 func (s *xmlScanner) token() *srcerr.Error {
-	rest := s.src[s.pos:]
+	rest := s.text[s.pos:]
 	switch {
 	case rest[0] != '<':
-		return s.text()
+		return s.charData()
 	case strings.HasPrefix(rest, "<!--"):
 		return s.comment()
 	case strings.HasPrefix(rest, "<![CDATA["):
@@ -172,9 +162,9 @@ func (s *xmlScanner) token() *srcerr.Error {
 	return s.startTag()
 }
 
-func (s *xmlScanner) text() *srcerr.Error {
+func (s *xmlScanner) charData() *srcerr.Error {
 	start := s.pos
-	raw := s.src[start:]
+	raw := s.text[start:]
 	if i := strings.IndexByte(raw, '<'); i >= 0 {
 		raw = raw[:i]
 	}
@@ -196,10 +186,10 @@ func (s *xmlScanner) text() *srcerr.Error {
 }
 
 func (s *xmlScanner) comment() *srcerr.Error {
-	body := s.src[s.pos+4:]
+	body := s.text[s.pos+4:]
 	end := strings.Index(body, "--")
 	if end < 0 {
-		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a comment that does not end")
+		return s.errorAt(s.pos, firstLine(s.text[s.pos:]), "a comment that does not end")
 	}
 	if !strings.HasPrefix(body[end:], "-->") {
 		return s.errorAt(s.pos+4+end, "--", "two hyphens inside a comment")
@@ -213,10 +203,10 @@ func (s *xmlScanner) cdata() *srcerr.Error {
 	if len(s.open) == 0 {
 		return s.errorAt(s.pos, "<![CDATA[", "text outside the root element")
 	}
-	body := s.src[s.pos+9:]
+	body := s.text[s.pos+9:]
 	end := strings.Index(body, "]]>")
 	if end < 0 {
-		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a CDATA section that does not end")
+		return s.errorAt(s.pos, firstLine(s.text[s.pos:]), "a CDATA section that does not end")
 	}
 	s.parent().CreateCData(normalizeLines(body[:end]))
 	s.pos += 9 + end + 3
@@ -224,10 +214,10 @@ func (s *xmlScanner) cdata() *srcerr.Error {
 }
 
 func (s *xmlScanner) instruction() *srcerr.Error {
-	body := s.src[s.pos+2:]
+	body := s.text[s.pos+2:]
 	end := strings.Index(body, "?>")
 	if end < 0 {
-		return s.errorAt(s.pos, firstLine(s.src[s.pos:]), "a processing instruction that does not end")
+		return s.errorAt(s.pos, firstLine(s.text[s.pos:]), "a processing instruction that does not end")
 	}
 	body = body[:end]
 	target := body[:nameLength(body)]
@@ -246,18 +236,18 @@ func (s *xmlScanner) instruction() *srcerr.Error {
 
 func (s *xmlScanner) endTag() *srcerr.Error {
 	start := s.pos
-	end := strings.IndexByte(s.src[start:], '>')
+	end := strings.IndexByte(s.text[start:], '>')
 	if end < 0 {
 		return s.endOfInput("the document ends inside an end tag")
 	}
-	tag := s.src[start : start+end+1]
+	tag := s.text[start : start+end+1]
 	name := strings.TrimRight(tag[2:len(tag)-1], xmlSpaces)
 	if len(s.open) == 0 {
 		return s.errorAt(start, tag, "an end tag without a start tag")
 	}
 	last := s.open[len(s.open)-1]
 	if name != last.element.FullTag() {
-		line, _ := srcerr.Position([]byte(s.src), last.offset)
+		line, _ := srcerr.Position([]byte(s.text), last.offset)
 		return s.errorAt(start, tag, "the end tag does not fit <%s>, open since line %d", label(last.element), line)
 	}
 	s.open = s.open[:len(s.open)-1]
@@ -267,10 +257,10 @@ func (s *xmlScanner) endTag() *srcerr.Error {
 
 func (s *xmlScanner) startTag() *srcerr.Error {
 	start := s.pos
-	n := nameLength(s.src[start+1:])
-	name := s.src[start+1 : start+1+n]
+	n := nameLength(s.text[start+1:])
+	name := s.text[start+1 : start+1+n]
 	if !isName(name) {
-		return s.errorAt(start, firstLine(s.src[start:]), "a < that starts no tag")
+		return s.errorAt(start, firstLine(s.text[start:]), "a < that starts no tag")
 	}
 	if len(s.open) == 0 && s.root != nil {
 		return s.errorAt(start, "<"+name, "a second root element")
@@ -278,30 +268,29 @@ func (s *xmlScanner) startTag() *srcerr.Error {
 	if len(s.open) >= maxDepth {
 		return s.errorAt(start, "<"+name, "elements are nested deeper than %d", maxDepth)
 	}
-	end, ok := tagEnd(s.src, start+1+n)
+	end, ok := tagEnd(s.text, start+1+n)
 	if !ok {
 		return s.endOfInput(fmt.Sprintf("the document ends inside the tag <%s>", name))
 	}
 	inner, empty := end, false
-	if s.src[end-1] == '/' && end-1 >= start+1+n {
+	if s.text[end] == '>' && s.text[end-1] == '/' && end-1 >= start+1+n {
 		inner, empty = end-1, true
 	}
 	attrs, err := s.attributes(start+1+n, inner, "<"+name+">")
 	if err != nil {
 		return err
 	}
-	e := s.parent().CreateElement(name)
+	e := s.parent().CreateElement("x")
+	e.Space, e.Tag = splitName(name)
 	if len(attrs) > 0 {
 		e.Attr = make([]etree.Attr, 0, len(attrs))
 	}
 	for _, a := range attrs {
-		e.CreateAttr(a.name, a.value)
+		space, key := splitName(a.name)
+		e.Attr = append(e.Attr, etree.Attr{Space: space, Key: key, Value: a.value})
 	}
 	if s.root == nil {
 		s.root = e
-		s.places[e] = start
-	} else if s.allPlaces {
-		s.places[e] = start
 	}
 	if !empty {
 		s.open = append(s.open, openElement{e, start})
@@ -332,7 +321,7 @@ func tagEnd(src string, i int) (int, bool) {
 
 type scannedAttr struct {
 	name, value string
-	offset      int
+	offset, end int
 }
 
 func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcerr.Error) {
@@ -340,18 +329,18 @@ func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcer
 	defer func() { s.attrs = attrs }()
 	for {
 		at := i
-		i = skipSpaces(s.src, i, end)
+		i = skipSpaces(s.text, i, end)
 		if i >= end {
-			if i == end && end < len(s.src) && s.src[end] == '<' {
-				return nil, s.errorAt(end, firstLine(s.src[end:]), "a < inside the tag %s", where)
+			if i == end && end < len(s.text) && s.text[end] == '<' {
+				return nil, s.errorAt(end, firstLine(s.text[end:]), "a < inside the tag %s", where)
 			}
 			return attrs, nil
 		}
-		n := nameLength(s.src[i:end])
-		name := s.src[i : i+n]
+		n := nameLength(s.text[i:end])
+		name := s.text[i : i+n]
 		switch {
 		case !isName(name):
-			return nil, s.errorAt(i, firstLine(s.src[i:end]), "not an attribute, in %s", where)
+			return nil, s.errorAt(i, firstLine(s.text[i:end]), "not an attribute, in %s", where)
 		case i == at:
 			return nil, s.errorAt(i, name, "no blank before an attribute of %s", where)
 		}
@@ -361,19 +350,19 @@ func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcer
 			}
 		}
 		attr := scannedAttr{name: name, offset: i}
-		i = skipSpaces(s.src, i+n, end)
-		if i >= end || s.src[i] != '=' {
+		i = skipSpaces(s.text, i+n, end)
+		if i >= end || s.text[i] != '=' {
 			return nil, s.errorAt(attr.offset, name, "an attribute of %s has no value", where)
 		}
-		i = skipSpaces(s.src, i+1, end)
-		if i >= end || s.src[i] != '"' && s.src[i] != '\'' {
+		i = skipSpaces(s.text, i+1, end)
+		if i >= end || s.text[i] != '"' && s.text[i] != '\'' {
 			return nil, s.errorAt(attr.offset, name, "the value of an attribute of %s is not quoted", where)
 		}
-		length := strings.IndexByte(s.src[i+1:end], s.src[i])
+		length := strings.IndexByte(s.text[i+1:end], s.text[i])
 		if length < 0 {
 			return nil, s.errorAt(i, name, "the value of an attribute of %s does not end", where)
 		}
-		raw := s.src[i+1 : i+1+length]
+		raw := s.text[i+1 : i+1+length]
 		if lt := strings.IndexByte(raw, '<'); lt >= 0 {
 			return nil, s.errorAt(i+1+lt, name, "a < in the value of an attribute of %s", where)
 		}
@@ -381,9 +370,9 @@ func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcer
 		if err != nil {
 			return nil, err
 		}
-		attr.value = value
-		attrs = append(attrs, attr)
 		i += length + 2
+		attr.value, attr.end = value, i
+		attrs = append(attrs, attr)
 	}
 }
 
@@ -491,13 +480,42 @@ func nameLength(s string) int {
 	return i
 }
 
-// isName says whether s is a name with at most one prefix. Beyond ASCII it allows every letter-like range as a whole.
+// isName says whether s is a name of XML 1.0. Name spaces are not looked at: libxml2 reads a name with a stray colon as well.
 func isName(s string) bool {
-	if s == "" || s[0] >= '0' && s[0] <= '9' || s[0] == '-' || s[0] == '.' || nameLength(s) != len(s) {
-		return false
+	for i, r := range s {
+		if !isNameRune(r, i > 0) {
+			return false
+		}
 	}
-	prefix, local, colon := strings.Cut(s, ":")
-	return !colon || prefix != "" && local != "" && !strings.Contains(local, ":")
+	return s != ""
+}
+
+// nameRanges are the characters beyond ASCII that a name may start with, and laterRanges those that may follow (XML 1.0, 2.3).
+var (
+	nameRanges = [][2]rune{
+		{0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x2FF}, {0x370, 0x37D}, {0x37F, 0x1FFF}, {0x200C, 0x200D}, {0x2070, 0x218F}, {0x2C00, 0x2FEF},
+		{0x3001, 0xD7FF}, {0xF900, 0xFDCF}, {0xFDF0, 0xFFFD}, {0x10000, 0xEFFFF},
+	}
+	laterRanges = [][2]rune{{0xB7, 0xB7}, {0x300, 0x36F}, {0x203F, 0x2040}}
+)
+
+func isNameRune(r rune, later bool) bool {
+	if r < 0x80 {
+		return isNameByte(byte(r)) && (later || !(r >= '0' && r <= '9' || r == '-' || r == '.'))
+	}
+	in := func(ranges [][2]rune) bool {
+		return slices.ContainsFunc(ranges, func(x [2]rune) bool { return x[0] <= r && r <= x[1] })
+	}
+	return in(nameRanges) || later && in(laterRanges)
+}
+
+// splitName takes a prefix off a name. A name that is no prefix and local part stays whole.
+func splitName(name string) (space, local string) {
+	space, local, ok := strings.Cut(name, ":")
+	if !ok || space == "" || local == "" || strings.Contains(local, ":") {
+		return "", name
+	}
+	return space, local
 }
 
 // firstLine is what an error shows of a text: one line, and nothing behind a quote, where a secret may stand.

@@ -198,6 +198,9 @@ func apply(verb byte, conf, where, piece *etree.Element, allowCreate bool) error
 		return nil
 	}
 	id := piece.SelectAttrValue("id", "")
+	if section := where.SelectElement(piece.Tag); verb == 'M' && id == "" && section != nil { // a part of the configuration stands for its children
+		return apply(verb, conf, section, piece, allowCreate)
+	}
 	old := find(where, piece.Tag, id)
 	switch verb {
 	case 'C':

@@ -1,0 +1,153 @@
+package pacemaker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+const twoNodeConf = "quorum {\n\tprovider: corosync_votequorum\n\ttwo_node: 1\n\texpected_votes: 2\n}\n"
+
+func TestCanLose(t *testing.T) {
+	ignore := `<nvpair id="q" name="no-quorum-policy" value="ignore"/>`
+	two := func(resources, constraints, active string) string {
+		return cluster([]string{"n1", "n2"}, resources, constraints, active, ignore)
+	}
+	three := []string{"n1", "n2", "n3"}
+	conf := func(text string) *CorosyncConf {
+		c, err := ParseCorosyncConf(strings.NewReader(text))
+		require.NoError(t, err)
+		return c
+	}
+	tests := map[string]struct {
+		text  string
+		conf  *CorosyncConf
+		ok    bool
+		lost  []Lost
+		moves string
+	}{
+		"the other node takes all":   {text: two(primitive("a", "resource-stickiness", "1"), "", "a@n1 fence@n1"), ok: true, moves: "fence moves from n1 to n2; a moves from n1 to n2"},
+		"the other node must not":    {text: two(primitive("a"), location("only", "a", "n2", "-INFINITY"), "a@n1 fence@n2"), lost: []Lost{{"a", "n1: offline; n2: location constraint only (-INFINITY)"}}},
+		"what is stopped is no loss": {text: two(primitive("a", "target-role", "Stopped"), location("only", "a", "n2", "-INFINITY"), "fence@n2"), ok: true},
+		"the other node is in standby": {
+			text: strings.Replace(two(primitive("a"), "", "a@n1 fence@n1"), `uname="n2"/>`, `uname="n2"><instance_attributes id="i"><nvpair id="s" name="standby" value="on"/></instance_attributes></node>`, 1),
+			lost: []Lost{{"fence", "n1: offline; n2: standby"}, {"a", "n1: offline; n2: standby"}},
+		},
+		"not managed is lost":       {text: two(primitive("a", "is-managed", "false"), "", "a@n1 fence@n2"), lost: []Lost{{"a", "it is not managed"}}},
+		"apart needs two nodes":     {text: two(primitive("a")+primitive("b"), colocation("c", "b", "a", "-INFINITY"), "a@n1 b@n2 fence@n2"), lost: []Lost{{"b", "n1: offline; n2: colocation c (-INFINITY): a runs there"}}, moves: "a moves from n1 to n2"},
+		"a clone keeps an instance": {text: two(`<clone id="c">`+primitive("p")+`</clone>`, "", "p@n1 p@n2 fence@n2"), ok: true},
+		"a clone's last instance":   {text: two(`<clone id="c">`+primitive("p")+`</clone>`, location("l", "c", "n2", "-INFINITY"), "p@n1 fence@n2"), lost: []Lost{{"c", "n1: offline; n2: location constraint l (-INFINITY)"}}},
+		"two_node":                  {text: pair(primitive("a"), "", "a@n1 fence@n2"), conf: conf(twoNodeConf), ok: true, moves: "a moves from n1 to n2"},
+		"two nodes without two_node": {text: pair(primitive("a"), "", "a@n1 fence@n2"), conf: conf("quorum {\n\tprovider: corosync_votequorum\n\texpected_votes: 2\n}\n"),
+			lost: []Lost{{"fence", "the cluster has no quorum"}, {"a", "the cluster has no quorum"}}},
+		"two of three": {text: cluster(three, primitive("a"), "", "a@n1 fence@n2", ""), ok: true, moves: "a moves from n1 to n3"},
+		"one of three": {
+			text: strings.Replace(cluster(three, primitive("a"), "", "a@n1 fence@n2", ""), `uname="n3" in_ccm="true" crmd="online" join="member" expected="member"`, `uname="n3" in_ccm="false" crmd="offline" join="down" expected="down"`, 1),
+			lost: []Lost{{"fence", "the cluster has no quorum"}, {"a", "the cluster has no quorum"}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			loss, err := parseCIB(t, tt.text).CanLose("n1", tt.conf)
+			require.NoError(t, err)
+			require.Equal(t, tt.ok, loss.OK, loss)
+			require.Equal(t, tt.lost, loss.Lost)
+			var moves []string
+			for _, m := range loss.Moves {
+				moves = append(moves, m.String())
+			}
+			require.Equal(t, tt.moves, strings.Join(moves, "; "))
+			require.False(t, loss.Already)
+			require.NotEmpty(t, loss.Quorum)
+			for _, l := range tt.lost {
+				require.Contains(t, loss.String(), "n1 must not be lost: ")
+				require.Contains(t, loss.String(), l.Resource+" ("+l.Why+")")
+			}
+		})
+	}
+}
+
+// What cannot be known is said, never guessed.
+func TestCanLoseRefuses(t *testing.T) {
+	plain := pair(primitive("a"), "", "a@n1 fence@n2")
+	_, err := parseCIB(t, plain).CanLose("n9", nil)
+	require.ErrorIs(t, err, ErrNotFound)
+	_, err = parseCIB(t, plain).CanLose("n1", nil)
+	require.ErrorIs(t, err, ErrUnsupported)
+	require.ErrorContains(t, err, "corosync.conf")
+	for _, text := range []string{
+		"quorum {\n\tprovider: corosync_votequorum\n\tdevice {\n\t\tmodel: net\n\t}\n}\n",
+		"quorum {\n\tprovider: corosync_votequorum\n\tauto_tie_breaker: 1\n}\n",
+		"quorum {\n\tprovider: corosync_votequorum\n\tlast_man_standing: 1\n}\n",
+		"nodelist {\n\tnode {\n\t\tring0_addr: n1\n\t\tnodeid: 1\n\t\tquorum_votes: 2\n\t}\n}\nquorum {\n\tprovider: corosync_votequorum\n}\n",
+	} {
+		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		require.NoError(t, err)
+		_, err = parseCIB(t, plain).CanLose("n1", conf)
+		require.ErrorIs(t, err, ErrUnsupported, text)
+	}
+	_, err = parseCIB(t, pair(`<bundle id="b"/>`, "", "")).CanLose("n1", nil)
+	var e *PlacementError
+	require.ErrorAs(t, err, &e)
+
+	offline := strings.Replace(plain, `in_ccm="true" crmd="online" join="member" expected="member"><lrm id="1">`, `in_ccm="false" crmd="offline" join="down" expected="down"><lrm id="1">`, 1)
+	loss, err := parseCIB(t, strings.ReplaceAll(offline, `"stop"`, `"ignore"`)).CanLose("n1", mustConf(t))
+	require.NoError(t, err)
+	require.True(t, loss.Already)
+}
+
+func mustConf(t testing.TB) *CorosyncConf {
+	t.Helper()
+	conf, err := ParseCorosyncConf(strings.NewReader(twoNodeConf))
+	require.NoError(t, err)
+	return conf
+}
+
+// The answer is no exactly when something that runs now has no node without it, as Placement itself says; a yes leaves everything up.
+func TestCanLoseProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Replace(randomCluster().Draw(t, "cluster"), `name="symmetric-cluster"`, `name="no-quorum-policy" value="ignore"/><nvpair id="p3" name="symmetric-cluster"`, 1)
+		c, err := ParseCIB(strings.NewReader(text))
+		require.NoError(t, err)
+		nodes := c.Nodes()
+		node := nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "node")].Uname
+		loss, err := c.CanLose(node, nil)
+		if err != nil {
+			require.ErrorIs(t, err, ErrUnsupported)
+			return
+		}
+		now, err := c.Placement()
+		require.NoError(t, err)
+		then, err := c.Placement(WithoutNode(node))
+		require.NoError(t, err)
+		up := func(p *Placement) map[string]bool {
+			all := make(map[string]bool)
+			for _, i := range p.Instances {
+				if i.Node != "" {
+					all[i.Resource] = true
+				}
+			}
+			return all
+		}
+		lost := false
+		after := up(then)
+		for id := range up(now) {
+			lost = lost || !after[id]
+		}
+		if !lost {
+			require.True(t, loss.OK, loss)
+		}
+		if !loss.OK {
+			require.NotEmpty(t, loss.Lost)
+			require.True(t, lost, "%s: everything still has a node", loss)
+		}
+		for _, i := range then.Instances {
+			require.NotEqual(t, node, i.Node)
+		}
+		for _, m := range loss.Moves {
+			require.NotEqual(t, node, m.To)
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package pacemaker
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
+// without problems may still be for another release; see [CorosyncConf.Releases]. Each problem has its line.
+func (c *CorosyncConf) Problems() []*ParseError {
+	p := problems{conf: c}
+	totem, err := c.Totem()
+	p.also(err)
+	nodes, err := c.NodeList()
+	p.also(err)
+	quorum, err := c.Quorum()
+	p.also(err)
+	_, err = c.Logging()
+	p.also(err)
+	_, err = c.Services()
+	p.also(err)
+	p.sections()
+	p.totem(totem, len(nodes))
+	p.nodes(totem, nodes)
+	p.quorum(quorum, nodes)
+	if r := c.Releases(); r.From > r.To {
+		first := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.From == r.From })
+		last := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.To == r.To })
+		p.add(r.Marks[first].Line, r.Marks[first].What, "it is for corosync %d and later, but %s in line %d for corosync %d at most", r.From, r.Marks[last].What, r.Marks[last].Line, r.To)
+	}
+	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
+	return p.list
+}
+
+type problems struct {
+	conf *CorosyncConf
+	list []*ParseError
+}
+
+func (p *problems) add(line int, near, format string, args ...any) {
+	p.list = append(p.list, srcerr.Errorf(p.conf.name, line, 1, near, format, args...))
+}
+
+// also takes over the errors of a typed view.
+func (p *problems) also(err error) {
+	switch e := err.(type) { //nolint:errorlint // the views return these two, unwrapped
+	case srcerr.List:
+		p.list = append(p.list, e...)
+	case *srcerr.Error:
+		p.list = append(p.list, e)
+	}
+}
+
+// sections finds keys that stand twice in one section: the last one counts, and nobody sees it.
+func (p *problems) sections() {
+	var visit func(s *CorosyncSection)
+	visit = func(s *CorosyncSection) {
+		seen := make(map[string]int)
+		for _, item := range s.items {
+			if item.section != nil {
+				visit(item.section)
+				continue
+			}
+			if line, twice := seen[item.key]; twice && item.key != "" {
+				p.add(item.line, item.key, "%s stands in line %d as well: this one counts", item.key, line)
+			}
+			seen[item.key] = item.line
+		}
+	}
+	visit(p.conf.Root)
+}
+
+func (p *problems) totem(t Totem, nodes int) {
+	section := p.conf.Root.Sections("totem")
+	if len(section) == 0 {
+		return
+	}
+	line := section[0].Line
+	if t.Version != 2 {
+		p.add(line, "totem {", "version is %d: corosync wants 2", t.Version)
+	}
+	if t.Transport != "" && !slices.Contains([]string{"udp", "udpu", "knet", "iba"}, t.Transport) {
+		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport")
+	}
+	if len(t.Interfaces) == 0 && nodes == 0 {
+		p.add(line, "totem {", "neither an interface nor a nodelist: corosync does not know where to listen")
+	}
+	rings := make(map[int]int)
+	for _, i := range t.Interfaces {
+		if other, taken := rings[i.Ring]; taken {
+			p.add(i.Line, "interface", "ring %d is also the interface of line %d (a missing number is 0)", i.Ring, other)
+		}
+		rings[i.Ring] = i.Line
+		if i.Ring >= maxLinks {
+			p.add(i.Line, "interface", "ring %d: there are at most %d", i.Ring, maxLinks)
+		}
+		if i.McastPort > 65535 {
+			p.add(i.Line, "mcastport: "+strconv.Itoa(i.McastPort), "not a port")
+		}
+		if i.Broadcast && i.McastAddr != "" {
+			p.add(i.Line, "interface", "ring %d has a multicast address and broadcast: only one can be used", i.Ring)
+		}
+	}
+	if t.RRPMode != "" && !slices.Contains([]string{"none", "active", "passive"}, t.RRPMode) {
+		p.add(section[0].lineOf("rrp_mode"), "rrp_mode: "+t.RRPMode, "unknown mode")
+	}
+	if len(t.Interfaces) > 1 && (t.RRPMode == "" || t.RRPMode == "none") && (t.Transport == "" || t.Transport == "udp") && t.LinkMode == "" {
+		p.add(line, "totem {", "%d rings, but no rrp_mode: corosync 1 and 2 refuse them, and corosync 3 takes one ring with udp (H15)", len(t.Interfaces))
+	}
+}
+
+func (p *problems) nodes(t Totem, nodes []CorosyncNode) {
+	ids, names := make(map[int]int), make(map[string]int)
+	addresses := make(map[string]int)
+	for _, n := range nodes {
+		if line, taken := ids[n.ID]; taken && n.ID != 0 {
+			p.add(n.Line, "node {", "nodeid %d is also that of line %d", n.ID, line)
+		}
+		if line, taken := names[n.Name]; taken && n.Name != "" {
+			p.add(n.Line, "node {", "the name %s is also that of line %d", n.Name, line)
+		}
+		ids[n.ID], names[n.Name] = n.Line, n.Line
+		if n.ID == 0 && t.Transport == "knet" {
+			p.add(n.Line, "node {", "no nodeid: knet wants one")
+		}
+		if len(n.Addresses) == 0 {
+			p.add(n.Line, "node {", "no ring0_addr")
+		}
+		for ring := range len(n.Addresses) {
+			a, ok := n.Addresses[ring]
+			if !ok {
+				p.add(n.Line, "node {", "no ring%d_addr, though there are others", ring)
+				continue
+			}
+			key := fmt.Sprintf("%d %s", ring, a)
+			if line, taken := addresses[key]; taken {
+				p.add(n.Line, "node {", "ring%d_addr %s is also that of line %d", ring, a, line)
+			}
+			addresses[key] = n.Line
+		}
+	}
+}
+
+func (p *problems) quorum(q Quorum, nodes []CorosyncNode) {
+	section := p.conf.Root.Sections("quorum")
+	if len(section) == 0 {
+		return
+	}
+	s := section[0]
+	if q.Provider != "" && !slices.Contains([]string{"corosync_votequorum", "corosync_quorum_ykd"}, q.Provider) {
+		p.add(s.lineOf("provider"), "provider: "+q.Provider, "unknown provider")
+	}
+	if q.TwoNode && len(nodes) != 0 && len(nodes) != 2 {
+		p.add(s.lineOf("two_node"), "two_node: 1", "the nodelist has %d nodes", len(nodes))
+	}
+	if q.TwoNode && q.ExpectedVotes != 0 && q.ExpectedVotes != 2 {
+		p.add(s.lineOf("two_node"), "two_node: 1", "expected_votes is %d", q.ExpectedVotes)
+	}
+	if q.TwoNode && q.Device != nil {
+		p.add(s.lineOf("two_node"), "two_node: 1", "it cannot be used with the quorum device of line %d", q.Device.Line)
+	}
+	if q.Device != nil && q.Device.Model == "" {
+		p.add(q.Device.Line, "device {", "the quorum device has no model")
+	}
+	if q.Device != nil && q.Device.Model == "net" && q.Device.Net.Host == "" {
+		p.add(q.Device.Line, "device {", "the quorum device has no host")
+	}
+}
+
+// lineOf is the line of a key, or of the section where it is absent.
+func (s *CorosyncSection) lineOf(key string) int {
+	if item := s.find(key); item != nil {
+		return item.line
+	}
+	return s.Line
+}

@@ -1,0 +1,124 @@
+package pacemaker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CorosyncMark is something in a corosync.conf that only some releases of corosync know.
+type CorosyncMark struct {
+	Line     int
+	What     string // totem.rrp_mode, service
+	From, To int    // the first and the last major release that know it; 0 is open
+	Why      string
+}
+
+// String is "line 3: service: corosync 1 only: …".
+func (m CorosyncMark) String() string {
+	which := fmt.Sprintf("corosync %d to %d", max(m.From, 1), m.To)
+	switch {
+	case m.To == 0:
+		which = fmt.Sprintf("corosync %d and later", m.From)
+	case m.From == m.To || m.From == 0 && m.To == 1:
+		which = fmt.Sprintf("corosync %d only", m.To)
+	}
+	return fmt.Sprintf("line %d: %s: %s: %s", m.Line, m.What, which, m.Why)
+}
+
+// CorosyncReleases is which major releases of corosync a file is for.
+type CorosyncReleases struct {
+	From, To int // 1 to 3; From is greater than To when the marks contradict each other
+	Marks    []CorosyncMark
+}
+
+// Fits says whether a major release understands everything in the file.
+func (r CorosyncReleases) Fits(major int) bool { return r.From <= major && major <= r.To }
+
+// newestCorosync is the newest major release that this package knows.
+const newestCorosync = 3
+
+// sectionMarks are sections at the top level, keyMarks keys by their section, that not every release knows.
+var (
+	sectionMarks = map[string]CorosyncMark{
+		"service":   {To: 1, Why: "Pacemaker was started as a plugin, or told so"},
+		"aisexec":   {To: 1, Why: "the user that the daemon ran as"},
+		"amf":       {To: 1, Why: "the availability management framework is gone"},
+		"nodelist":  {From: 2, Why: "the nodes were found by multicast before"},
+		"resources": {From: 2, Why: "limits on the machine's memory and load"},
+		"system":    {From: 3, Why: "settings of the daemon itself"},
+		"nozzle":    {From: 3, Why: "a network device on knet"},
+	}
+	keyMarks = map[string]CorosyncMark{
+		"compatibility":                           {To: 1, Why: "it switched to the protocol of openais"},
+		"totem.rrp_mode":                          {To: 2, Why: "redundant rings are gone: knet has links"},
+		"totem.threads":                           {To: 2, Why: "encryption threads are gone"},
+		"totem.vsftype":                           {To: 2, Why: "virtual synchrony filters are gone"},
+		"totem.crypto_accept":                     {To: 1, Why: "it chose between two kinds of encryption"},
+		"totem.link_mode":                         {From: 3, Why: "how knet uses its links"},
+		"totem.crypto_model":                      {From: 3, Why: "the library that encrypts"},
+		"totem.block_unlisted_ips":                {From: 3, Why: "packets of strangers are dropped"},
+		"totem.cluster_uuid":                      {From: 3, Why: "an identity of the cluster"},
+		"totem.token_warning":                     {From: 3, Why: "a warning of late tokens"},
+		"totem.crypto_cipher":                     {From: 2, Why: "corosync 1 had secauth alone"},
+		"totem.crypto_hash":                       {From: 2, Why: "corosync 1 had secauth alone"},
+		"totem.cluster_name":                      {From: 2, Why: "clusters had no names before"},
+		"interface.linknumber":                    {From: 3, Why: "corosync 1 and 2 call it ringnumber"},
+		"logging.to_file":                         {To: 1, Why: "later releases call it to_logfile"},
+		"quorum.two_node":                         {From: 2, Why: "the quorum of two nodes is votequorum's"},
+		"quorum.wait_for_all":                     {From: 2, Why: "votequorum's"},
+		"quorum.auto_tie_breaker":                 {From: 2, Why: "votequorum's"},
+		"quorum.last_man_standing":                {From: 2, Why: "votequorum's"},
+		"node.name":                               {From: 2, Why: "nodes have no names before"},
+		"totem.rrp_problem_count_timeout":         {To: 2, Why: "of redundant rings"},
+		"totem.rrp_problem_count_threshold":       {To: 2, Why: "of redundant rings"},
+		"totem.rrp_problem_count_mcast_threshold": {To: 2, Why: "of redundant rings"},
+		"totem.rrp_token_expired_timeout":         {To: 2, Why: "of redundant rings"},
+		"totem.rrp_autorecovery_check_timeout":    {To: 2, Why: "of redundant rings"},
+	}
+)
+
+// Releases tells for which major releases of corosync the file is written, and by what that shows.
+func (c *CorosyncConf) Releases() CorosyncReleases {
+	r := CorosyncReleases{From: 1, To: newestCorosync}
+	mark := func(m CorosyncMark, what string, line int) {
+		m.What, m.Line = what, line
+		r.Marks = append(r.Marks, m)
+		r.From = max(r.From, m.From)
+		if m.To > 0 {
+			r.To = min(r.To, m.To)
+		}
+	}
+	var visit func(s *CorosyncSection)
+	visit = func(s *CorosyncSection) {
+		for _, item := range s.items {
+			switch {
+			case item.section != nil:
+				name := item.section.Name
+				if m, ok := sectionMarks[name]; ok && s.Name == "" {
+					mark(m, name, item.line)
+				}
+				if name == "device" && s.Name == "quorum" {
+					mark(CorosyncMark{From: 2, Why: "a quorum device"}, "quorum.device", item.line)
+				}
+				if name == "member" && s.Name == "interface" {
+					mark(CorosyncMark{To: 1, Why: "later releases have a nodelist"}, "interface.member", item.line)
+				}
+				visit(item.section)
+			case item.key == "":
+			case s.Name == "totem" && item.key == "transport" && item.value == "knet":
+				mark(CorosyncMark{From: 3, Why: "the transport of several links"}, "totem.transport: knet", item.line)
+			case strings.HasPrefix(item.key, "knet_"):
+				mark(CorosyncMark{From: 3, Why: "of knet"}, s.Name+"."+item.key, item.line)
+			default:
+				key := strings.TrimPrefix(s.Name+"."+item.key, ".")
+				if m, ok := keyMarks[key]; ok {
+					mark(m, key, item.line)
+				}
+			}
+		}
+	}
+	visit(c.Root)
+	slices.SortStableFunc(r.Marks, func(a, b CorosyncMark) int { return a.Line - b.Line })
+	return r
+}

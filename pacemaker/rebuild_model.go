@@ -1,0 +1,223 @@
+package pacemaker
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// clusterOwned are the properties that a cluster writes by itself or that the rebuild sets otherwise.
+var clusterOwned = map[string]string{
+	"cluster-infrastructure": "written by the cluster itself; openais and cman mean nothing to corosync 2 and later (H23)",
+	"expected-quorum-votes":  "a key of the old corosync plugin; corosync 2 and later count the votes themselves (H23)",
+	"dc-version":             "written by the cluster itself (H23)",
+	"have-watchdog":          "written by the cluster itself",
+	"last-lrm-refresh":       "a time stamp of the old cluster",
+	"cluster-name":           "given by the cluster setup",
+	"maintenance-mode":       "set by the rebuild, and ended at the switch-over",
+}
+
+// imlMark is the property set in which IML notes that it made the cluster.
+const imlMark = "intel_manager_for_lustre_configuration"
+
+// nodeStates are attributes that say what a node did at the time of the backup, not how it is made (H11).
+var nodeStates = map[string]string{
+	"standby":     "the rebuilt node would stay in standby (H11)",
+	"maintenance": "the rebuilt node would stay in maintenance (H11)",
+	"terminate":   "the rebuilt node would be fenced (H11)",
+}
+
+// model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
+func (b *rebuilder) model(backup *CIB) {
+	b.want = backup.Clone()
+	b.plan.want = b.want
+	b.want.edit()
+	conf := b.want.doc.Root().SelectElement("configuration")
+	if conf == nil {
+		b.cannot.add("the CIB has no configuration")
+		return
+	}
+	if status := b.want.doc.Root().SelectElement("status"); status != nil {
+		b.want.remove(status)
+	}
+	for _, section := range conf.ChildElements() {
+		if !slices.Contains(sectionOrder, section.Tag) && len(section.ChildElements()) > 0 {
+			b.cannot.add("the section %s is not known", section.Tag)
+		}
+	}
+	b.modelProperties()
+	b.modelNodes()
+	b.modelConstraints()
+	b.rename(conf)
+	b.disableAll()
+}
+
+// modelProperties drops what the new cluster has of its own.
+func (b *rebuilder) modelProperties() {
+	for _, set := range b.want.children("crm_config") {
+		for _, e := range set.SelectElements("nvpair") {
+			p := NVPair{Name: e.SelectAttrValue("name", ""), Value: e.SelectAttrValue("value", "")}
+			why, owned := clusterOwned[p.Name]
+			switch {
+			case owned:
+			case set.SelectAttrValue("id", "") == imlMark:
+				why = "a mark of IML's own in a property set of its own, which pcs cannot make"
+			default:
+				continue
+			}
+			b.drop("property "+p.String(), why)
+			b.want.remove(e)
+		}
+		if len(set.ChildElements()) == 0 && set.SelectAttr("id-ref") == nil {
+			b.want.remove(set)
+		}
+	}
+}
+
+// modelNodes drops the states that nodes were in.
+func (b *rebuilder) modelNodes() {
+	for _, n := range b.want.Nodes() {
+		for _, p := range n.Attributes.Effective() {
+			if why, state := nodeStates[p.Name]; state {
+				b.drop(fmt.Sprintf("attribute %s of %s", p, b.opts.Names.New(n.Uname)), why)
+				b.want.RemoveNodeAttribute(n.Uname, p.Name)
+			}
+		}
+	}
+}
+
+// modelConstraints drops what moving resources by hand left behind: it would pin them.
+func (b *rebuilder) modelConstraints() {
+	for _, l := range b.want.Locations() {
+		if strings.HasPrefix(l.ID, "cli-prefer-") || strings.HasPrefix(l.ID, "cli-ban-") || strings.HasPrefix(l.ID, "cli-standby-") {
+			b.drop("location constraint "+l.ID, "left behind by moving "+l.Resource+" by hand; it would pin the target")
+			b.want.RemoveConstraint(l.ID)
+		}
+	}
+}
+
+// rename gives the nodes their new names wherever they are named (H12).
+func (b *rebuilder) rename(e *etree.Element) {
+	where := strings.TrimSpace(e.Tag + " " + e.SelectAttrValue("id", ""))
+	set := func(key string) {
+		if a := e.SelectAttr(key); a != nil {
+			a.Value = b.node(a.Value, where)
+		}
+	}
+	switch e.Tag {
+	case "node":
+		set("uname")
+	case "rsc_location":
+		if e.SelectAttr("node") != nil {
+			where = "location constraint " + e.SelectAttrValue("id", "")
+			set("node")
+		}
+	case "expression":
+		if e.SelectAttrValue("attribute", "") == "#uname" {
+			if operation := e.SelectAttrValue("operation", ""); operation != "eq" && operation != "ne" {
+				b.cannot.add("%s compares node names by %s: with other names it says something else", where, operation)
+			} else {
+				set("value")
+			}
+		}
+	case "fencing-level":
+		set("target")
+		if pattern := e.SelectAttrValue("target-pattern", ""); pattern != "" {
+			b.checkPattern(pattern, where)
+		}
+	case "nvpair":
+		b.renameInParameter(e)
+	}
+	for _, child := range e.ChildElements() {
+		b.rename(child)
+	}
+}
+
+// checkPattern wants a regular expression over node names to choose the same nodes by their new names.
+func (b *rebuilder) checkPattern(pattern, where string) {
+	re, err := regexp.CompilePOSIX(pattern)
+	if err != nil {
+		b.cannot.add("%s: the pattern %q cannot be read: %v", where, pattern, err)
+		return
+	}
+	for old, name := range b.opts.Names {
+		if re.MatchString(old) != re.MatchString(name) {
+			b.cannot.add("%s: the pattern %q chooses %s, but not %s, or the other way round", where, pattern, old, name)
+		}
+	}
+}
+
+// hostParameters are the parameters of fence devices that name nodes.
+var hostParameters = map[string]*regexp.Regexp{
+	"pcmk_host_list": regexp.MustCompile(`[^\s,;]+`),
+	"pcmk_host_map":  regexp.MustCompile(`[^\s,;:]+:`),
+}
+
+func (b *rebuilder) renameInParameter(e *etree.Element) {
+	name, value := e.SelectAttrValue("name", ""), e.SelectAttrValue("value", "")
+	words := hostParameters[name]
+	if words == nil {
+		return
+	}
+	renamed := words.ReplaceAllStringFunc(value, func(w string) string {
+		if node, ok := strings.CutSuffix(w, ":"); ok {
+			return b.opts.Names.New(node) + ":"
+		}
+		return b.opts.Names.New(w)
+	})
+	if renamed != value {
+		e.CreateAttr("value", renamed)
+		b.drop(name+"="+value, "it names nodes: now "+renamed+" (H12)")
+	}
+}
+
+// disableAll disables every resource at the top level but fence devices, and notes what it was meant to do (H8, PCM-026).
+func (b *rebuilder) disableAll() {
+	for _, r := range b.want.Resources() {
+		if r.Kind == Template || fences(r) {
+			continue
+		}
+		was, _ := r.Meta.Get("target-role")
+		b.plan.roles = append(b.plan.roles, targetRole{id: r.ID, kind: r.Kind, was: was})
+		for inner := range walk([]Resource{r}) {
+			if slices.ContainsFunc(inner.Meta, func(s AttributeSet) bool { _, has := s.Get("target-role"); return has && s.Rule != "" }) {
+				b.cannot.add("%s %s: a rule decides its target-role: it could not be kept disabled (H8)", inner.Kind, inner.ID)
+			}
+			role, _ := inner.Meta.Get("target-role")
+			if inner.ID == r.ID || role == "" || strings.EqualFold(role, "Stopped") {
+				continue
+			}
+			if strings.EqualFold(was, "Stopped") || !strings.EqualFold(role, "Started") {
+				b.cannot.add("%s %s in %s has a target-role of its own, %s: it could not be kept disabled and given back (H8)", inner.Kind, inner.ID, r.ID, role)
+				continue
+			}
+			b.want.RemoveMeta(inner.ID, "target-role")
+			b.plan.roles = append(b.plan.roles, targetRole{id: inner.ID, kind: inner.Kind, was: role, inner: true})
+		}
+		if err := b.want.SetMeta(r.ID, "target-role", "Stopped"); err != nil {
+			b.cannot.add("%v", err)
+		}
+		if now, ok := b.want.Resource(r.ID); ok && len(r.Meta) > 1 { // a second set could win
+			if role, _ := now.Meta.Get("target-role"); role != "Stopped" {
+				b.cannot.add("%s %s cannot be disabled: another set of meta attributes says %s (H8)", r.Kind, r.ID, role)
+			}
+		}
+	}
+}
+
+// fences says whether a resource is a fence device, or holds nothing else.
+func fences(r Resource) bool {
+	found := false
+	for inner := range walk([]Resource{r}) {
+		if inner.Kind == Primitive {
+			if inner.Class != "stonith" {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}

@@ -1,0 +1,286 @@
+package pacemaker
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// structures are the checks that look at more than one attribute.
+var structures map[string]func(*validator, *etree.Element)
+
+func init() { // the checks use the tables, and the tables the checks
+	structures = map[string]func(*validator, *etree.Element){
+		"configuration": (*validator).sections, "primitive": (*validator).primitive, "template": (*validator).agent,
+		"group": (*validator).group, "clone": (*validator).clone, "master": (*validator).clone, "bundle": (*validator).bundle,
+		"operations": (*validator).operations, "rule": (*validator).rule,
+		"rsc_location": (*validator).location, "rsc_order": (*validator).constraint, "rsc_colocation": (*validator).constraint, "rsc_ticket": (*validator).constraint,
+		"resource_set": (*validator).resourceSet, "fencing-level": (*validator).fencingLevel,
+		"instance_attributes": (*validator).set, "meta_attributes": (*validator).set, "utilization": (*validator).set, "cluster_property_set": (*validator).set,
+		"crm_config": (*validator).properties, "rsc_defaults": (*validator).defaults,
+		"date_expression": (*validator).date,
+	}
+}
+
+// sections looks for those that every schema wants.
+func (v *validator) sections(e *etree.Element) {
+	for _, name := range []string{"crm_config", "nodes", "resources", "constraints"} {
+		switch n := len(e.SelectElements(name)); {
+		case n == 0:
+			v.find(v.strict(), "structure", e, "the section %s is missing", name)
+		case n > 1:
+			v.find(Fault, "structure", e, "the section %s stands %d times: Pacemaker reads the first only", name, n)
+		}
+	}
+}
+
+func has(e *etree.Element, names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return e.SelectAttr(n) != nil })
+}
+
+func (v *validator) primitive(e *etree.Element) {
+	if !has(e, "template") {
+		for _, name := range []string{"class", "type"} {
+			if !has(e, name) {
+				v.find(Fault, "missing-attribute", e, "the element has no %s", name)
+			}
+		}
+	}
+	v.agent(e)
+	v.metas(e)
+}
+
+func (v *validator) agent(e *etree.Element) {
+	if e.SelectAttrValue("class", "") == "ocf" && !has(e, "provider") {
+		v.find(Fault, "missing-attribute", e, "an agent of the class ocf has a provider")
+	}
+	v.severalSets(e, "instance_attributes")
+	v.severalSets(e, "meta_attributes")
+}
+
+func (v *validator) group(e *etree.Element) {
+	if len(resourceChildren(e)) == 0 {
+		v.find(Fault, "structure", e, "a group without members")
+	}
+	v.metas(e)
+}
+
+func (v *validator) clone(e *etree.Element) {
+	if n := len(resourceChildren(e)); n != 1 {
+		v.find(Fault, "structure", e, "a clone of %d resources: it must be one", n)
+	}
+	v.metas(e)
+}
+
+func (v *validator) bundle(e *etree.Element) {
+	if e.SelectElement("docker") == nil && e.SelectElement("podman") == nil && e.SelectElement("rkt") == nil {
+		v.find(Fault, "structure", e, "a bundle without docker, podman or rkt")
+	}
+	v.metas(e)
+}
+
+// operations looks for two with the same name and interval: Pacemaker keeps one record for both, whatever their roles.
+func (v *validator) operations(e *etree.Element) {
+	type key struct {
+		name     string
+		interval int64
+	}
+	seen := make(map[key]*etree.Element)
+	for _, op := range e.SelectElements("op") {
+		ms, _ := milliseconds(op.SelectAttrValue("interval", "0"))
+		k := key{op.SelectAttrValue("name", ""), ms}
+		if first := seen[k]; first != nil {
+			severity := Fault
+			if ms == 0 { // start, stop and the like: Pacemaker takes the first
+				severity = Warning
+			}
+			v.find(severity, "duplicate-operation", op, "operation %s every %s stands in %q as well: Pacemaker keeps one record for both",
+				k.name, spokenTime(op.SelectAttrValue("interval", "0")), first.SelectAttrValue("id", ""))
+		} else {
+			seen[k] = op
+		}
+	}
+}
+
+func (v *validator) rule(e *etree.Element) {
+	if !has(e, "id-ref") && len(e.ChildElements()) == 0 {
+		v.find(v.strict(), "structure", e, "a rule without a condition")
+	}
+	if has(e, "score") && has(e, "score-attribute") {
+		v.find(v.strict(), "structure", e, "a rule with score and with score-attribute")
+	}
+}
+
+func (v *validator) date(e *etree.Element) {
+	missing := func(what string) {
+		v.find(v.strict(), "structure", e, "a date expression with this operation needs %s", what)
+	}
+	switch e.SelectAttrValue("operation", "") {
+	case "gt":
+		if !has(e, "start") {
+			missing("start")
+		}
+	case "lt":
+		if !has(e, "end") {
+			missing("end")
+		}
+	case "in_range":
+		if !has(e, "start", "end") {
+			missing("start or end")
+		}
+	case "date_spec":
+		if e.SelectElement("date_spec") == nil {
+			missing("a date_spec")
+		}
+	}
+}
+
+func (v *validator) location(e *etree.Element) {
+	sets, rules := e.SelectElement("resource_set") != nil, e.SelectElement("rule") != nil
+	switch {
+	case !sets && !has(e, "rsc", "rsc-pattern"):
+		v.find(v.strict(), "structure", e, "a location constraint about no resource: it needs rsc, rsc-pattern or a resource_set")
+	case has(e, "rsc") && has(e, "rsc-pattern"):
+		v.find(v.strict(), "structure", e, "a location constraint with rsc and with rsc-pattern")
+	}
+	switch {
+	case rules && has(e, "node"):
+		v.find(v.strict(), "structure", e, "a location constraint with a node and with a rule")
+	case !rules && !has(e, "node"):
+		v.find(v.strict(), "structure", e, "a location constraint without a node and without a rule")
+	case !rules && !has(e, "score"):
+		v.find(v.strict(), "missing-attribute", e, "the element has no score")
+	}
+}
+
+// constraint looks at the others, which are about two resources, or about sets.
+func (v *validator) constraint(e *etree.Element) {
+	k := constraintKinds[e.Tag]
+	sets := e.SelectElement("resource_set") != nil
+	for _, name := range k.subject {
+		switch {
+		case name == "ticket":
+		case sets && has(e, name):
+			v.find(v.strict(), "structure", e, "a constraint with %s and with sets", name)
+		case !sets && !has(e, name):
+			v.find(v.strict(), "missing-attribute", e, "the element has no %s", name)
+		}
+	}
+	if has(e, "kind") && has(e, "score") {
+		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
+	}
+	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") && !has(e, "first-action", "then-action") {
+		v.find(Warning, "structure", e, "a resource that starts before itself")
+	}
+}
+
+func (v *validator) resourceSet(e *etree.Element) {
+	if !has(e, "id-ref") && e.SelectElement("resource_ref") == nil {
+		v.find(v.strict(), "structure", e, "a set without resources")
+	}
+}
+
+func (v *validator) fencingLevel(e *etree.Element) {
+	if !has(e, "target", "target-pattern", "target-attribute") {
+		v.find(v.strict(), "structure", e, "a fencing level for no node: it needs target, target-pattern or target-attribute")
+	}
+	if has(e, "target-attribute") != has(e, "target-value") {
+		v.find(v.strict(), "structure", e, "target-attribute and target-value go together")
+	}
+	for id := range strings.SplitSeq(e.SelectAttrValue("devices", ""), ",") {
+		id = strings.Trim(id, xmlSpaces)
+		if target := v.byID[id]; id != "" && (target == nil || !isResource(target)) {
+			v.find(Warning, "dangling-reference", e, "devices: there is no resource %q", id)
+		}
+	}
+}
+
+// set looks at the pairs of one set.
+func (v *validator) set(e *etree.Element) {
+	seen := make(map[string]bool)
+	for _, p := range e.SelectElements("nvpair") {
+		name := p.SelectAttrValue("name", "")
+		if name != "" && seen[name] && !has(p, "id-ref") {
+			v.find(Warning, "duplicate-name", p, "%s stands in this set twice: the first value counts", name)
+		}
+		seen[name] = true
+	}
+}
+
+// severalSets looks for values that hang on the order of two sets.
+func (v *validator) severalSets(e *etree.Element, tag string) {
+	type value struct {
+		value string
+		score Score
+	}
+	seen := make(map[string]value)
+	sets := v.cib.attributeSets(e, tag)
+	if len(sets) < 2 {
+		return
+	}
+	for _, set := range sets {
+		for _, p := range set.Pairs {
+			before, twice := seen[p.Name]
+			if twice && before.score == set.Score && before.value != p.Value && set.Rule == "" {
+				v.find(Warning, "equal-scores", e, "%s stands in two sets of %s with the same score: which one wins depends on Pacemaker's version", p.Name, tag)
+			}
+			if set.Rule == "" {
+				seen[p.Name] = value{p.Value, set.Score}
+			}
+		}
+	}
+}
+
+// metas looks at the meta attributes of a resource.
+func (v *validator) metas(e *etree.Element) {
+	for _, set := range e.SelectElements("meta_attributes") {
+		v.options(set, metaKinds)
+	}
+}
+
+func (v *validator) defaults(e *etree.Element) { v.metas(e) }
+
+func (v *validator) properties(e *etree.Element) {
+	for _, set := range e.SelectElements("cluster_property_set") {
+		v.options(set, propertyKinds)
+	}
+}
+
+func (v *validator) options(set *etree.Element, kinds map[string]valueKind) {
+	for _, p := range set.SelectElements("nvpair") {
+		name, value := p.SelectAttrValue("name", ""), p.SelectAttr("value")
+		kind, known := kinds[name]
+		if known && value != nil && !kind.holds(value.Value) {
+			v.find(Warning, "bad-option", p, "%s=%q is %s", name, value.Value, kind.not)
+		}
+	}
+}
+
+// fencing looks whether there is a device where one is needed: without one Pacemaker starts nothing.
+func (v *validator) fencing(root *etree.Element) {
+	for _, name := range []string{"stonith-enabled", "fencing-enabled", "stonith_enabled"} { // the last is how heartbeat wrote it
+		if on, ok := v.cib.Property(name); ok && optionBoolean.holds(on) && !truth(on) {
+			return
+		}
+	}
+	if watchdog, _ := v.cib.Property("have-watchdog"); truth(watchdog) { // a node fences itself
+		return
+	}
+	for _, e := range v.byID {
+		if isResource(e) && e.SelectAttrValue("class", "") == "stonith" && e.Tag != string(Template) {
+			return
+		}
+		if e.Tag == string(Primitive) {
+			if t := v.byID[e.SelectAttrValue("template", "")]; t != nil && t.SelectAttrValue("class", "") == "stonith" {
+				return
+			}
+		}
+	}
+	v.find(Fault, "no-fencing-device", root, "fencing is on, and there is no fence device: Pacemaker starts no resource")
+}
+
+// truth reads a boolean that holds.
+func truth(s string) bool {
+	return slices.Contains([]string{"true", "yes", "on", "y", "1"}, strings.ToLower(s))
+}

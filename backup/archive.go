@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -24,8 +23,8 @@ type Archive struct {
 	name    string
 	host    string
 	when    time.Time
-	source  string // the reader's name
-	file    string // where it can be read again; empty when it cannot
+	source  string                        // the reader's name
+	reopen  func() (io.ReadCloser, error) // reads it again; nil when it cannot be
 	sha256  string
 	record  *Record
 	entries []Entry
@@ -33,6 +32,8 @@ type Archive struct {
 	dirs    map[string]bool // directories that have something below them, with or without an entry of their own
 	data    map[string][]byte
 	topSeen bool
+
+	anyLayout bool // whether its paths begin at the root
 }
 
 // Entry is one file, directory or link of an archive.
@@ -48,6 +49,12 @@ type Entry struct {
 	Target  string // of a symbolic link, as found; of a hard link, the other name's Path
 	Hard    bool   // whether Target makes it a hard link
 	SHA256  string // of the content, in hexadecimal; empty for directories and symbolic links
+
+	// Attrs are extended attributes, ACLs and SELinux label by their keywords in PAX headers: SCHILY.xattr.NAME, SCHILY.acl.access, RHT.security.selinux. Their
+	// values may hold any bytes. Nil when there are none.
+	Attrs map[string]string
+
+	sparse bool // whether it has holes
 }
 
 // Name is the name of the archive's top directory: bck-HOST-YYYYmmdd-HHMMSS.
@@ -62,13 +69,7 @@ func (a *Archive) IsOf(host string) bool {
 	if a.record != nil && a.record.FQDN != "" {
 		names = append(names, a.record.FQDN)
 	}
-	for _, n := range names {
-		n, host := strings.ToLower(n), strings.ToLower(strings.TrimSuffix(host, "."))
-		if n == host || strings.HasPrefix(n, host+".") || strings.HasPrefix(host, n+".") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(n string) bool { return sameHost(n, host) })
 }
 
 // Time is when the backup was taken. Where the archive has no record it is the machine's wall clock, given as UTC since the archive's name has no zone.
@@ -108,38 +109,52 @@ func (a *Archive) Glob(pattern string) []string {
 var (
 	ErrAbsent    = errors.New("it is not in the backup")
 	ErrNotFile   = errors.New("it is not a file")
-	ErrTooLarge  = errors.New("it is too large to be kept in memory; open the archive with OpenFile")
+	ErrTooLarge  = errors.New("it was too large to be kept in memory, and the archive cannot be read again: open it with OpenFile")
 	ErrNoCluster = errors.New("the backup holds no cluster configuration (cluster-cfg-HOST.xml)")
 )
 
 // ReadFile is the content of a file, by its path on the machine. Symbolic links are followed within the archive.
 func (a *Archive) ReadFile(name string) ([]byte, error) {
-	e, err := a.resolve(name)
+	e, err := a.regular(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, name, err)
+		return nil, err
 	}
-	if !e.Mode.IsRegular() {
-		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, name, ErrNotFile)
-	}
-	key := e.Path
-	if e.Hard {
-		key = e.Target
-	}
+	key := e.contentPath()
 	if data, ok := a.data[key]; ok {
 		return bytes.Clone(data), nil
 	}
-	data, err := a.again(key, e.SHA256)
+	data, err := a.again(key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, name, err)
+		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, shown(name), err)
 	}
 	return data, nil
+}
+
+// regular is the entry of a file.
+func (a *Archive) regular(name string) (Entry, error) {
+	e, err := a.resolve(name)
+	if err == nil && !e.Mode.IsRegular() {
+		err = ErrNotFile
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("%s: cannot read %s: %w", a.name, shown(name), err)
+	}
+	return e, nil
+}
+
+// contentPath is where a file's content stands in the archive.
+func (e Entry) contentPath() string {
+	if e.Hard {
+		return e.Target
+	}
+	return e.Path
 }
 
 // Stat is the entry of a path of the machine, with links followed.
 func (a *Archive) Stat(name string) (Entry, error) {
 	e, err := a.resolve(name)
 	if err != nil {
-		return Entry{}, fmt.Errorf("%s: %s: %w", a.name, name, err)
+		return Entry{}, fmt.Errorf("%s: %s: %w", a.name, shown(name), err)
 	}
 	return e, nil
 }
@@ -225,49 +240,129 @@ func (a *Archive) directory(name string) Entry {
 	return Entry{Path: name, Mode: fs.ModeDir | 0o755}
 }
 
-// again reads one file's content from the archive's file.
-func (a *Archive) again(name, digest string) ([]byte, error) {
-	if a.file == "" {
-		return nil, ErrTooLarge
-	}
-	f, err := os.Open(a.file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	plain, closer, err := unpack(bufio.NewReader(f))
-	if err != nil {
-		return nil, err
-	}
-	defer closer()
-	for tr := tar.NewReader(plain); ; {
-		h, err := tr.Next()
-		if err != nil {
-			return nil, err
-		}
-		if h.Typeflag == tar.TypeDir || path.Clean(h.Name) != a.name+name {
-			continue
-		}
-		data, err := io.ReadAll(tr)
-		if err != nil {
-			return nil, err
-		}
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != digest {
-			return nil, errors.New("the archive has changed since it was opened")
-		}
-		return data, nil
-	}
+// again reads one file's content from the archive once more.
+func (a *Archive) again(name string) ([]byte, error) {
+	var data []byte
+	err := a.scan(func(path string) bool { return path == name }, func(e Entry, body io.Reader) (bool, error) {
+		var err error
+		data, err = io.ReadAll(body)
+		return false, err
+	})
+	return data, err
 }
 
-// Gunzip is the content of a compressed file of the archive, such as the database (DatabasePath), as a stream.
-func (a *Archive) Gunzip(name string) (io.ReadCloser, error) {
-	data, err := a.ReadFile(name)
+// errChanged is the error of an archive whose file is not what it was when it was opened.
+var errChanged = errors.New("the archive has changed since it was opened")
+
+// scan reads the archive once more and hands out the files that are wanted, each checked against the digest it had before. It ends when use returns
+// false. Entries that differ from those that Open judged are errChanged.
+func (a *Archive) scan(wanted func(path string) bool, use func(Entry, io.Reader) (more bool, err error)) error {
+	if a.reopen == nil {
+		return ErrTooLarge
+	}
+	f, err := a.reopen()
 	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	plain, stop, err := unpack(bufio.NewReaderSize(f, 256<<10))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	tr := tar.NewReader(plain)
+	for at := 0; at < len(a.entries); {
+		h, err := tr.Next()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errChanged, err)
+		}
+		e := a.entries[at]
+		switch name := a.pathOf(h); {
+		case h.Typeflag == tar.TypeXGlobalHeader, name == "/":
+			continue
+		case name != e.Path, h.Size != e.Size && !e.Hard:
+			return errChanged
+		}
+		at++
+		if !e.Mode.IsRegular() || e.Hard || !wanted(e.Path) {
+			continue
+		}
+		sum := sha256.New()
+		more, err := use(e, io.TeeReader(tr, sum))
+		if err != nil {
+			return err
+		}
+		if hex.EncodeToString(sum.Sum(nil)) != e.SHA256 {
+			return errChanged
+		}
+		if !more {
+			return nil
+		}
+	}
+	return nil
+}
+
+// pathOf is the machine's path of an entry of an archive that Open has judged.
+func (a *Archive) pathOf(h *tar.Header) string {
+	name := path.Clean("/" + h.Name)
+	if a.anyLayout {
+		return name
+	}
+	return path.Clean("/" + strings.TrimPrefix(name, "/"+a.name))
+}
+
+// Copy writes the content of a file to w, without holding it in memory.
+func (a *Archive) Copy(w io.Writer, name string) error {
+	e, err := a.regular(name)
+	if err != nil {
+		return err
+	}
+	key := e.contentPath()
+	if data, ok := a.data[key]; ok {
+		_, err = w.Write(data)
+	} else {
+		err = a.scan(func(path string) bool { return path == key }, func(_ Entry, body io.Reader) (bool, error) {
+			_, err := io.Copy(w, body)
+			return false, err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: cannot read %s: %w", a.name, shown(name), err)
+	}
+	return nil
+}
+
+// Gunzip is the content of a compressed file of the archive, such as the database (DatabasePath), as a stream that is not held in memory. It must be closed.
+func (a *Archive) Gunzip(name string) (io.ReadCloser, error) {
+	if _, err := a.regular(name); err != nil {
 		return nil, err
 	}
-	zr, err := gzip.NewReader(bytes.NewReader(data))
+	pr, pw := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = pw.CloseWithError(a.Copy(pw, name))
+	}()
+	zr, err := gzip.NewReader(pr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, name, err)
+		_ = pr.Close()
+		<-done
+		return nil, fmt.Errorf("%s: cannot read %s: %w", a.name, shown(name), err)
 	}
-	return zr, nil
+	return &unzipped{Reader: zr, pipe: pr, done: done}, nil
+}
+
+// unzipped is a compressed file that is being read.
+type unzipped struct {
+	*gzip.Reader
+	pipe *io.PipeReader
+	done chan struct{}
+}
+
+// Close ends the reading.
+func (u *unzipped) Close() error {
+	err := u.Reader.Close()
+	_ = u.pipe.Close()
+	<-u.done
+	return err
 }

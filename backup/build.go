@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"time"
-
-	"github.com/klauspost/pgzip"
 )
 
 // File is one file for Build.
@@ -32,7 +30,10 @@ func Build(w io.Writer, host string, when time.Time, files []File) error {
 	if !validHost(host) {
 		return fmt.Errorf("cannot build the archive: %q is not a host name", host)
 	}
-	gz := pgzip.NewWriter(w)
+	gz, err := packing{}.writer(w)
+	if err != nil {
+		return fmt.Errorf("cannot build the archive: %w", err)
+	}
 	if err := build(gz, host, when, files); err != nil {
 		_ = gz.Close() // ends its goroutines
 		return err

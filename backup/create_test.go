@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -127,7 +128,7 @@ func TestCreateServer(t *testing.T) {
 	require.Equal(t, "server", rec.Manifest)
 	var skipped []string
 	for _, s := range rec.Skipped {
-		skipped = append(skipped, s.Path)
+		skipped = append(skipped, string(s.Path))
 	}
 	require.ElementsMatch(t, []string{"/etc/ssh/out", "/etc/ssh/pipe"}, skipped)
 }
@@ -233,7 +234,7 @@ type tarFault struct {
 }
 
 func (f tarFault) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-	if cmd.Argv[0] != "tar" {
+	if cmd.Argv[0] != "tar" || cmd.Stdout == nil {
 		return f.machine.Run(ctx, cmd)
 	}
 	cut := &cutWriter{w: cmd.Stdout, left: f.after}
@@ -276,6 +277,26 @@ func TestCreateCutOff(t *testing.T) {
 	}
 }
 
+// Cut at any block, even between two entries where tar's format does not tell, and ended as if all were well: an error.
+func TestCreateCutAtEveryBlock(t *testing.T) {
+	m := newMachine(t)
+	require.NoError(t, os.RemoveAll(m.at("/var/lib/chroma/repo")))
+	var stream bytes.Buffer
+	keep := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Argv[0] == "tar" && cmd.Stdout != nil {
+			cmd.Stdout = io.MultiWriter(cmd.Stdout, &stream)
+		}
+		return m.Run(ctx, cmd)
+	})
+	_, err := backup.Create(t.Context(), keep, chromaOnly, backup.Options{Dir: t.TempDir(), Root: m.root})
+	require.NoError(t, err)
+	content := len(bytes.TrimRight(stream.Bytes(), "\x00"))
+	for after := 0; after < content+512; after += 512 {
+		_, err := backup.Create(t.Context(), sends(stream.Bytes()[:after]), chromaOnly, backup.Options{Dir: t.TempDir()})
+		require.Error(t, err, "cut after %d of %d bytes", after, content)
+	}
+}
+
 func TestCreateCancelled(t *testing.T) {
 	m := newMachine(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -300,6 +321,20 @@ func TestCreateLimits(t *testing.T) {
 	})
 	var limit *backup.LimitError
 	require.ErrorAs(t, err, &limit)
+}
+
+// Create makes nothing that Open would refuse: not an archive of almost nothing but zeros, either.
+func TestCreateTooDense(t *testing.T) {
+	m := newMachine(t)
+	defer backup.RatioGrace(1 << 20)()
+	zeros := make([]byte, 8<<20)
+	m.write(t, "/var/lib/chroma/zeros", string(zeros), 0o600)
+	m.only(t, false, "sh", "stat", "head", "cat", "readlink") // tar would find that they are written, and keep them
+	dir := t.TempDir()
+	_, err := backup.Create(t.Context(), m, chromaOnly, backup.Options{Dir: dir, Root: m.root})
+	var limit *backup.LimitError
+	require.ErrorAs(t, err, &limit)
+	require.Empty(t, glob(t, dir, "*"))
 }
 
 func TestCreateOptionalCommand(t *testing.T) {

@@ -24,6 +24,8 @@ import (
 type machine struct {
 	root   string
 	script map[string]answer // by the command as typed; a command that is neither scripted nor real fails
+	tools  string            // a PATH for the real ones, where only some are there
+	before func(sshexec.Cmd) // called before a command runs
 	mu     sync.Mutex
 	ran    []sshexec.Cmd
 }
@@ -53,10 +55,13 @@ func newMachine(t *testing.T) *machine {
 		}
 		m.write(t, name, "content of "+name+"\n", 0o644)
 	}
+	m.write(t, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n", 0o644)
+	m.write(t, "/etc/group", "root:x:0:\n", 0o644)
+	m.write(t, "/etc/gshadow", "root:::\n", 0o644)
 	m.write(t, "/etc/redhat-release", "CentOS release 6.8 (Final)\n", 0o644)
 	m.write(t, "/etc/sysconfig/network-scripts/ifcfg-eth1", "DEVICE=eth1\n", 0o644)
 	m.write(t, "/etc/sysconfig/network-scripts/ifup", "#!/bin/sh\n", 0o755)
-	m.write(t, "/etc/shadow", "root:$6$hash:::\n", 0o000)
+	m.write(t, "/etc/shadow", "root:$6$hash:17000:0:99999:7:::\n", 0o000)
 	m.write(t, "/etc/ssh/ssh_host_rsa_key", "PRIVATE KEY", 0o600)
 	m.write(t, "/var/lib/chroma/repo/big.rpm", "rpm", 0o644)
 	m.write(t, "/var/lib/chroma/targets/OWFh", `{"mntpt": "/mnt/MGS"}`, 0o600)
@@ -101,12 +106,25 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 		}
 		return res, sshexec.Failure("ct6-mds1", cmd, res, err)
 	}
-	if !slices.Contains([]string{"tar", "ls", "cat"}, cmd.Argv[0]) {
+	if !slices.Contains([]string{"tar", "ls", "cat", "find", "/bin/sh"}, cmd.Argv[0]) {
 		res.ExitCode = 127
 		return res, sshexec.Failure("ct6-mds1", cmd, res, nil)
 	}
-	run := exec.CommandContext(ctx, cmd.Argv[0], cmd.Argv[1:]...)
-	run.Env = append(os.Environ(), "LC_ALL=C")
+	if m.before != nil {
+		m.before(cmd)
+	}
+	program := cmd.Argv[0]
+	env := append(os.Environ(), "LC_ALL=C")
+	if m.tools != "" {
+		program = filepath.Join(m.tools, filepath.Base(program))
+		env = []string{"LC_ALL=C", "PATH=" + m.tools}
+		if _, err := os.Stat(program); err != nil {
+			res.ExitCode = 127
+			return res, sshexec.Failure("ct6-mds1", cmd, res, nil)
+		}
+	}
+	run := exec.CommandContext(ctx, program, cmd.Argv[1:]...)
+	run.Env = env
 	run.Stdout, run.Stderr = dst, &errs
 	err := run.Run()
 	res.Stdout, res.Stderr = out.Bytes(), errs.Bytes()
@@ -115,6 +133,23 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 		res.ExitCode, err = exit.ExitCode(), nil
 	}
 	return res, sshexec.Failure("ct6-mds1", cmd, res, err)
+}
+
+// only leaves the machine these programs, each the real one of this machine or an applet of busybox.
+func (m *machine) only(t *testing.T, busybox bool, programs ...string) {
+	t.Helper()
+	m.tools = t.TempDir()
+	for _, p := range programs {
+		from := p
+		if busybox {
+			from = "busybox"
+		}
+		real, err := exec.LookPath(from)
+		if err != nil {
+			t.Skip(err)
+		}
+		require.NoError(t, os.Symlink(real, filepath.Join(m.tools, p)))
+	}
 }
 
 // take makes a backup of the machine in a fresh directory.

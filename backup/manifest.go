@@ -139,7 +139,7 @@ func (m Manifest) Validate() error {
 	var seen []string
 	for _, p := range m.Paths {
 		switch {
-		case !isCleanAbsolute(p.Path):
+		case !isCleanAbsolute(p.Path) || strings.Contains(p.Path, "\n"):
 			bad("%q is not an absolute path in its shortest form", p.Path)
 			continue
 		case hasWildcard(path.Dir(p.Path)):
@@ -156,7 +156,7 @@ func (m Manifest) Validate() error {
 		seen = append(seen, p.Path)
 	}
 	for _, x := range m.Excludes {
-		if !isCleanAbsolute(x) || hasWildcard(x) {
+		if !isCleanAbsolute(x) || hasWildcard(x) || strings.Contains(x, "\n") {
 			bad("exclusion %q is not a plain absolute path", x)
 		}
 	}
@@ -170,7 +170,7 @@ func (m Manifest) Validate() error {
 
 // isCleanAbsolute tells whether p names a path below the root in its shortest form.
 func isCleanAbsolute(p string) bool {
-	return strings.HasPrefix(p, "/") && p != "/" && path.Clean(p) == p && !strings.ContainsAny(p, "\x00\n")
+	return strings.HasPrefix(p, "/") && p != "/" && path.Clean(p) == p && !strings.Contains(p, "\x00")
 }
 
 // within tells whether p is dir or lies below it.

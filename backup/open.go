@@ -3,19 +3,18 @@ package backup
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
@@ -54,9 +53,19 @@ func WithLimits(l Limits) OpenOption { return func(o *opener) { o.limits = l } }
 // is one on later systems), and the guides' scripts take them as they are; Create never does.
 func AllowLinksOut() OpenOption { return func(o *opener) { o.linksOut = true } }
 
+// RefuseSetuid refuses files with a set-user-id or set-group-id bit: no configuration file has one. Create keeps the bits as it finds them.
+func RefuseSetuid() OpenOption { return func(o *opener) { o.noSetuid = true } }
+
+// AnyLayout accepts archives that are not laid out as the Lustre guide's: those that Cisco's migrate.sh makes (cps:439). Paths are taken from the root, and
+// name and host, which such an archive does not tell, are given here.
+func AnyLayout(name, host string) OpenOption {
+	return func(o *opener) { o.a.anyLayout, o.a.name, o.a.host = true, name, host }
+}
+
 // Open reads an archive to its end without extracting it. An archive that is cut off, holds bytes after its end, or has an entry that could do harm when
 // extracted (an absolute path, "..", a link that leads out, a path through a link, a device, a name twice, unbounded size) is refused.
-// The reader's Name method, where it has one, names the archive in messages.
+// The reader's Name method, where it has one, names the archive in messages. A reader that is an [io.ReadSeeker], such as [bytes.Reader] or a file, is read again for
+// contents that were too large to keep in memory; it must stay open for that, and belongs to the Archive.
 func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 	o := &opener{
 		limits: DefaultLimits(),
@@ -64,6 +73,9 @@ func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 	}
 	for _, opt := range opts {
 		opt(o)
+	}
+	if again, ok := r.(io.ReadSeeker); ok {
+		o.a.reopen = rewinding(again)
 	}
 	if err := o.read(r); err != nil {
 		return nil, o.explain(err)
@@ -88,8 +100,22 @@ func OpenFile(name string, opts ...OpenOption) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.file = name
+	a.reopen = func() (io.ReadCloser, error) { return os.Open(name) } // #nosec G304 -- the same archive again
 	return a, nil
+}
+
+// rewinding reads r again from where it stood.
+func rewinding(r io.ReadSeeker) func() (io.ReadCloser, error) {
+	begin, err := r.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil // a pipe
+	}
+	return func() (io.ReadCloser, error) {
+		if _, err := r.Seek(begin, io.SeekStart); err != nil {
+			return nil, err
+		}
+		return io.NopCloser(r), nil
+	}
 }
 
 // opener is the work of one Open.
@@ -97,8 +123,11 @@ type opener struct {
 	a        *Archive
 	limits   Limits
 	linksOut bool
+	noSetuid bool
 	kept     int64
 	links    []int // the absolute symbolic links
+	seen     bool  // whether there was an entry at all
+	buf      []byte
 }
 
 func (o *opener) refuse(entry, why string, args ...any) error {
@@ -139,50 +168,35 @@ func isDamage(err error) bool {
 	return !errors.As(err, &pathErr)
 }
 
-// unpack finds out how the archive is compressed. Gzip is what the guides use.
-func unpack(r *bufio.Reader) (io.Reader, func(), error) {
-	magic, err := r.Peek(4)
-	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
-		gz, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		return gz, func() { _ = gz.Close() }, nil
-	case len(magic) == 4 && string(magic) == "\x28\xb5\x2f\xfd":
-		zs, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
-		if err != nil {
-			return nil, nil, err
-		}
-		return zs, zs.Close, nil
-	case err != nil && !errors.Is(err, io.EOF):
-		return nil, nil, err
-	case len(magic) == 0:
-		return nil, nil, fmt.Errorf("%w: it is empty", ErrNotArchive)
-	}
-	return nil, nil, fmt.Errorf("%w: it is not compressed with gzip or zstd", ErrNotArchive)
-}
-
-// read goes through the whole archive once.
+// read goes through the whole archive once. Decompression runs ahead in a goroutine of its own.
 func (o *opener) read(r io.Reader) error {
 	sum := sha256.New()
 	packed := &meter{r: io.TeeReader(r, sum)}
-	plain, closer, err := unpack(bufio.NewReader(packed))
+	plain, stop, err := unpack(bufio.NewReaderSize(packed, 256<<10))
 	if err != nil {
 		return err
 	}
-	defer closer()
-	unpacked := &meter{r: plain, packed: packed, limits: o.limits}
+	defer stop()
+	if err := o.entries(&meter{r: plain, packed: packed, limits: o.limits}); err != nil {
+		return err
+	}
+	stop() // the sum belongs to this goroutine again
+	if _, err := io.Copy(io.Discard, packed); err != nil {
+		return err
+	}
+	o.a.sha256 = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// entries goes through the entries.
+func (o *opener) entries(unpacked *meter) error {
 	tr := tar.NewReader(unpacked)
 	var logical int64 // content as handed out: more than was unpacked where files are sparse
 	for {
-		before := unpacked.n
+		before := unpacked.n.Load()
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			if err := endOfTar(unpacked, before); err != nil {
-				return err
-			}
-			break
+			return endOfTar(unpacked, before)
 		}
 		if err != nil {
 			return err
@@ -197,17 +211,13 @@ func (o *opener) read(r io.Reader) error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, packed); err != nil {
-		return err
-	}
-	o.a.sha256 = hex.EncodeToString(sum.Sum(nil))
-	return nil
 }
 
 // endOfTar makes sure that a tar stream ended where its writer ended it: with two blocks of zeros and nothing but zeros after them. archive/tar takes the end of
-// the bytes between two entries for the end of the archive. before is how far the stream had been read when the last entry's content ended.
+// the bytes between two entries, and between an extended header and its entry, for the end of the archive. before is how far the stream had been read when the last
+// entry's content ended.
 func endOfTar(m *meter, before int64) error {
-	if m.n-before < 2*tarBlock {
+	if m.n.Load()-before < 2*tarBlock || m.zeros < 2*tarBlock {
 		return io.ErrUnexpectedEOF
 	}
 	buf := make([]byte, 32<<10)
@@ -235,6 +245,7 @@ func (o *opener) entry(h *tar.Header, body io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
+	o.seen = true
 	name, err := o.place(h)
 	if err != nil {
 		return err
@@ -244,36 +255,65 @@ func (o *opener) entry(h *tar.Header, body io.Reader) error {
 	}
 	e := Entry{
 		Path: name, Mode: h.FileInfo().Mode(), UID: h.Uid, GID: h.Gid, Owner: h.Uname, Group: h.Gname, Size: h.Size, ModTime: h.ModTime,
+		Attrs: attrsOf(h), sparse: isSparse(h),
+	}
+	if o.noSetuid && h.Typeflag != tar.TypeDir && h.Mode&0o6000 != 0 {
+		return o.refuse(h.Name, "it has a set-user-id or set-group-id bit")
 	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		e.Mode = e.Mode &^ fs.ModeType
 		if err := o.content(&e, body); err != nil {
 			return err
 		}
 	case tar.TypeDir:
 	case tar.TypeSymlink:
-		e.Target = h.Linkname
-		if path.IsAbs(e.Target) {
-			o.links = append(o.links, len(a.entries))
-		} else if !staysInside(name, e.Target) {
-			return o.refuse(h.Name, "the link leads out of the archive, to %s", e.Target)
-		}
-	case tar.TypeLink:
-		target, err := o.inside(h.Name, h.Linkname)
-		if err != nil {
+		if err := o.symlink(&e, h, h.Linkname); err != nil {
 			return err
 		}
-		i, ok := a.index[target]
-		if !ok || i < 0 || !a.entries[i].Mode.IsRegular() {
-			return o.refuse(h.Name, "the hard link leads to %s, which is no file before it in the archive", h.Linkname)
+	case tar.TypeLink:
+		if err := o.hardLink(&e, h); err != nil {
+			return err
 		}
-		e.Target, e.Hard = target, true
-		e.Size, e.SHA256 = a.entries[i].Size, a.entries[i].SHA256
 	default:
 		return o.refuse(h.Name, "it is %s", oddType(h.Typeflag))
 	}
 	a.index[name] = len(a.entries)
 	a.entries = append(a.entries, e)
+	return nil
+}
+
+// symlink judges where a symbolic link leads.
+func (o *opener) symlink(e *Entry, h *tar.Header, target string) error {
+	e.Target = target
+	if path.IsAbs(target) {
+		o.links = append(o.links, len(o.a.entries))
+	} else if !staysInside(e.Path, target) {
+		return o.refuse(h.Name, "the link leads out of the archive, to %s", target)
+	}
+	return nil
+}
+
+// hardLink judges a hard link. One to a symbolic link, as tar makes them of a link with two names, is another symbolic link.
+func (o *opener) hardLink(e *Entry, h *tar.Header) error {
+	a := o.a
+	target, err := o.inside(h.Name, h.Linkname)
+	if err != nil {
+		return err
+	}
+	i, ok := a.index[target]
+	switch {
+	case ok && i >= 0 && a.entries[i].Mode&fs.ModeSymlink != 0:
+		e.Mode, e.Size = a.entries[i].Mode, 0
+		return o.symlink(e, h, a.entries[i].Target)
+	case !ok || i < 0 || !a.entries[i].Mode.IsRegular():
+		return o.refuse(h.Name, "the hard link leads to %s, which is no file before it in the archive", h.Linkname)
+	}
+	e.Target, e.Hard = target, true
+	if first := a.entries[i]; first.Hard {
+		e.Target = first.Target
+	}
+	e.Size, e.SHA256 = a.entries[i].Size, a.entries[i].SHA256
 	return nil
 }
 
@@ -326,6 +366,9 @@ func (o *opener) inside(entry, name string) (string, error) {
 			return "", o.refuse(entry, "the path %s goes up", name)
 		}
 	}
+	if o.a.anyLayout {
+		return path.Clean("/" + name), nil
+	}
 	top, rest, _ := strings.Cut(path.Clean(name), "/")
 	if o.a.name == "" {
 		o.a.name = top
@@ -368,19 +411,38 @@ func (o *opener) named(entry string) error {
 // content reads a file: its digest always, its bytes as far as memory is meant for them.
 func (o *opener) content(e *Entry, body io.Reader) error {
 	sum := sha256.New()
-	hashed := io.TeeReader(body, sum)
-	if o.kept+e.Size <= o.limits.Keep {
-		data, err := io.ReadAll(hashed)
-		if err != nil {
+	switch own := isOwn(e.Path); {
+	case own && e.Size > ownLimit:
+		return o.refuse(o.a.name+e.Path, "it is larger than %d bytes", ownLimit)
+	case own || o.kept+e.Size <= o.limits.Keep:
+		var data bytes.Buffer
+		data.Grow(int(min(e.Size, 1<<20)))
+		if _, err := io.Copy(io.MultiWriter(&data, sum), body); err != nil {
 			return err
 		}
-		o.a.data[e.Path] = data
-		o.kept += int64(len(data))
-	} else if _, err := io.Copy(io.Discard, hashed); err != nil {
-		return err
+		o.a.data[e.Path] = data.Bytes()
+		if !own {
+			o.kept += e.Size
+		}
+	default:
+		if o.buf == nil {
+			o.buf = make([]byte, 256<<10)
+		}
+		if _, err := io.CopyBuffer(onlyWriter{sum}, onlyReader{body}, o.buf); err != nil {
+			return err
+		}
 	}
 	e.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return nil
+}
+
+// ownLimit bounds, in bytes, the files that the backup adds and that Open needs itself: a record has a few hundred bytes for each file.
+const ownLimit = 256 << 20
+
+// isOwn tells whether a file is one that an opened archive always needs.
+func isOwn(name string) bool {
+	cluster, _ := path.Match(ClusterConfigPath, name)
+	return cluster || name == "/"+recordName || name == "/"+sumsName
 }
 
 // judgeLinks refuses absolute links to places outside; which places are inside is known only at the end.
@@ -400,7 +462,7 @@ func (o *opener) judgeLinks() error {
 // identify reads the archive's record, where it has one.
 func (o *opener) identify() error {
 	a := o.a
-	if a.name == "" {
+	if !o.seen {
 		return o.explain(fmt.Errorf("%w: it holds no files", ErrNotArchive))
 	}
 	i, ok := a.index["/"+recordName]
@@ -411,11 +473,10 @@ func (o *opener) identify() error {
 	if a.source != "" {
 		label = a.source + ":" + label
 	}
-	data, kept := a.data["/"+recordName]
-	if !kept || !a.entries[i].Mode.IsRegular() {
-		return &EntryError{Archive: a.source, Entry: label, Kind: ErrNotArchive, Why: "the record is not a file of sensible size"}
+	if e := a.entries[i]; !e.Mode.IsRegular() || e.Hard {
+		return &EntryError{Archive: a.source, Entry: label, Kind: ErrNotArchive, Why: "the record is not a file"}
 	}
-	rec, err := parseRecord(label, data)
+	rec, err := parseRecord(label, a.data["/"+recordName])
 	if err != nil {
 		return err
 	}

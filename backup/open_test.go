@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
+
+const tarBlock = 512
 
 const top = "bck-ct6-mds1-20170930-120005"
 
@@ -105,12 +108,20 @@ func TestOpenRefusesBombs(t *testing.T) {
 	var bomb bytes.Buffer
 	gz := gzip.NewWriter(&bomb)
 	tw := tar.NewWriter(gz)
-	const size = 64 << 20
+	const size = 16 << 20
 	require.NoError(t, tw.WriteHeader(&tar.Header{Name: top + "/zeros", Mode: 0o600, Size: size}))
-	_, err := tw.Write(make([]byte, size))
-	require.NoError(t, err)
+	for zeros := make([]byte, 1<<20); ; {
+		if _, err := tw.Write(zeros); err != nil {
+			require.ErrorIs(t, err, tar.ErrWriteTooLong)
+			break
+		}
+	}
 	require.NoError(t, tw.Close())
 	require.NoError(t, gz.Close())
+	saved := bytes.Clone(bomb.Bytes())
+	_, err := backup.Open(bytes.NewReader(saved))
+	require.NoError(t, err, "a few zeros are no attack")
+	defer backup.RatioGrace(8 << 20)()
 	_, err = backup.Open(&bomb)
 	require.ErrorIs(t, err, backup.ErrHostile)
 	require.ErrorContains(t, err, "for each packed one")
@@ -228,6 +239,16 @@ func TestOpenCutBeforeCompression(t *testing.T) {
 		_, err = backup.Open(&cut)
 		require.ErrorIs(t, err, backup.ErrDamaged, "cut to %d", n)
 	}
+	// Every block of an archive with extended headers, too.
+	zr, err = gzip.NewReader(bytes.NewReader(pack(t, file(top+"/a"), file(top+"/non\xffutf8"+strings.Repeat("/long", 60)))))
+	require.NoError(t, err)
+	var long bytes.Buffer
+	_, err = long.ReadFrom(zr)
+	require.NoError(t, err)
+	for n := 0; n < long.Len()-tarBlock; n += tarBlock {
+		_, err := backup.Open(bytes.NewReader(squeeze(long.Bytes()[:n])))
+		require.Error(t, err, "cut to %d of %d", n, long.Len())
+	}
 	var more bytes.Buffer
 	gz := gzip.NewWriter(&more)
 	_, err = gz.Write(append(bytes.Clone(plain.Bytes()), plain.Bytes()...))
@@ -266,8 +287,13 @@ func TestOpenFileKeepsLittle(t *testing.T) {
 	require.Len(t, data, 28000)
 	a, err = backup.Open(bytes.NewReader(sample(t)), backup.WithLimits(limits))
 	require.NoError(t, err)
+	data, err = a.ReadFile("/etc/ssh/sshd_config")
+	require.NoError(t, err, "memory can be read again")
+	require.Len(t, data, 28000)
+	a, err = backup.Open(io.MultiReader(bytes.NewReader(sample(t))), backup.WithLimits(limits))
+	require.NoError(t, err)
 	_, err = a.ReadFile("/etc/ssh/sshd_config")
-	require.ErrorIs(t, err, backup.ErrTooLarge)
+	require.ErrorIs(t, err, backup.ErrTooLarge, "a stream cannot")
 	_, err = backup.OpenFile(filepath.Join(t.TempDir(), "none.tgz"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
@@ -386,7 +412,9 @@ func repack(t *testing.T, data []byte, edit func(h *tar.Header, body []byte) ([]
 		if !keep {
 			continue
 		}
-		h.Size = int64(len(content))
+		h.Size, h.Format = int64(len(content)), tar.FormatPAX
+		delete(h.PAXRecords, "path")
+		delete(h.PAXRecords, "linkpath")
 		require.NoError(t, tw.WriteHeader(h))
 		_, err = tw.Write(content)
 		require.NoError(t, err)
@@ -407,7 +435,7 @@ func TestVerify(t *testing.T) {
 	}{
 		"changed": {edit: func(h *tar.Header, b []byte) ([]byte, bool) {
 			if strings.HasSuffix(h.Name, "/hosts") {
-				return []byte("10.0.0.1 evil\n"), true
+				return []byte("10.0.0.1 evilhost.x\n"), true
 			}
 			return b, true
 		}, want: "/etc/hosts: its content has changed"},

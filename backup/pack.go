@@ -5,15 +5,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // stampLayout is the time in an archive's name, as date +%Y%m%d-%H%M%S prints it (lustre:65).
@@ -26,17 +25,29 @@ func archiveName(host string, when time.Time) string {
 
 // packer writes the tree of one archive. Paths are the machine's, absolute; the packer puts them below the archive's top directory.
 type packer struct {
-	tw    *tar.Writer
-	top   string
-	when  time.Time
-	files []FileRecord
-	kinds map[string]byte // what was written, by path
-	links []*tar.Header   // absolute symbolic links, kept back until it is known whether they lead to something in the archive
-	skips []Skipped
+	w       io.Writer
+	tw      *tar.Writer
+	top     string
+	when    time.Time
+	files   []FileRecord
+	kinds   map[string]byte        // what was written, by path
+	sums    map[string]string      // digests of the files, by path
+	targets map[string]*tar.Header // the symbolic links that came, by path: one can have hard links
+	dropped map[string]string      // what came and is not kept, by path, with the reason
+	links   []*tar.Header          // absolute symbolic links, kept back until it is known whether they lead to something in the archive
+	late    []*tar.Header          // hard links to files that are taken later
+	skips   []Skipped
+	later   func(name string) bool // whether a file will be taken later; nil when none will
+	scratch scratch                // for sparse files
+	hash    hash.Hash
+	buf     []byte
 }
 
 func newPacker(w io.Writer, host string, when time.Time) (*packer, error) {
-	p := &packer{tw: tar.NewWriter(w), top: archiveName(host, when), when: when, kinds: map[string]byte{"/": tar.TypeDir}}
+	p := &packer{
+		w: w, tw: tar.NewWriter(w), top: archiveName(host, when), when: when, kinds: map[string]byte{"/": tar.TypeDir}, sums: map[string]string{},
+		targets: map[string]*tar.Header{}, dropped: map[string]string{}, hash: sha256.New(), buf: make([]byte, 256<<10),
+	}
 	err := p.tw.WriteHeader(&tar.Header{
 		Typeflag: tar.TypeDir, Name: p.top + "/", Mode: 0o755, Uname: "root", Gname: "root", ModTime: when, Format: tar.FormatPAX,
 	})
@@ -56,24 +67,19 @@ func (p *packer) add(h *tar.Header, body io.Reader) error {
 		if h.Typeflag == tar.TypeDir {
 			return nil // its entry was made when something below it came first
 		}
-		return fmt.Errorf("cannot back up %s: it came twice", name)
+		return fmt.Errorf("cannot back up %s: it came twice", shown(name))
 	}
 	out := cleanHeader(h)
 	switch out.Typeflag {
 	case tar.TypeSymlink:
-		if path.IsAbs(out.Linkname) {
-			p.links = append(p.links, out)
-			return nil
-		}
-		if !staysInside(name, out.Linkname) {
-			p.skip(name, "a link that leads out of the machine's root: "+out.Linkname)
-			return nil
-		}
+		return p.addSymlink(out)
 	case tar.TypeLink:
-		if p.kinds[out.Linkname] != tar.TypeReg {
-			return fmt.Errorf("cannot back up %s: it is a hard link to %s, which is not in the backup", name, out.Linkname)
+		return p.addHardLink(out)
+	case tar.TypeReg:
+		if isSparse(h) {
+			return p.addSparse(out, body)
 		}
-	case tar.TypeReg, tar.TypeDir:
+	case tar.TypeDir:
 	default:
 		p.skip(name, errNotKept.Error())
 		return nil
@@ -81,16 +87,84 @@ func (p *packer) add(h *tar.Header, body io.Reader) error {
 	return p.write(out, body)
 }
 
-func (p *packer) skip(name, why string) { p.skips = append(p.skips, Skipped{Path: name, Why: why}) }
+func (p *packer) addSymlink(h *tar.Header) error {
+	p.targets[h.Name] = h
+	switch {
+	case path.IsAbs(h.Linkname):
+		p.links = append(p.links, h)
+		return nil
+	case !staysInside(h.Name, h.Linkname):
+		p.skip(h.Name, "a link that leads out of the machine's root: "+h.Linkname)
+		return nil
+	}
+	return p.write(h, nil)
+}
+
+func (p *packer) addHardLink(h *tar.Header) error {
+	target, name := h.Linkname, h.Name
+	if why, ok := p.dropped[target]; ok && p.targets[target] == nil {
+		p.skip(name, why)
+		return nil
+	}
+	if link := p.targets[target]; link != nil { // a second name of a symbolic link is another symbolic link
+		copied := *link
+		copied.Name = name
+		return p.addSymlink(&copied)
+	}
+	switch {
+	case p.kinds[target] == tar.TypeReg:
+		return p.write(h, nil)
+	case p.later != nil && p.later(target):
+		p.late = append(p.late, h)
+		return nil
+	}
+	return fmt.Errorf("cannot back up %s: it is a hard link to %s, which is not in the backup", shown(name), shown(target))
+}
+
+// addLate writes the hard links that had to wait for their files.
+func (p *packer) addLate() error {
+	waiting := p.late
+	p.late, p.later = nil, nil
+	for _, h := range waiting {
+		if err := p.addHardLink(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *packer) skip(name, why string) {
+	p.dropped[name] = why
+	p.skips = append(p.skips, Skipped{Path: Name(name), Why: why})
+}
 
 // write puts an entry and the directories above it into the archive.
 func (p *packer) write(h *tar.Header, body io.Reader) error {
 	name := h.Name
-	if err := p.parents(name); err != nil {
+	rec, err := p.begin(h)
+	if err != nil {
 		return err
 	}
+	if err := p.tw.WriteHeader(h); err != nil {
+		return fmt.Errorf("cannot write %s into the archive: %w", shown(name), err)
+	}
+	if h.Typeflag == tar.TypeReg {
+		if rec.SHA256, err = p.copyTo(p.tw, body); err != nil {
+			return fmt.Errorf("cannot write %s into the archive: %w", shown(name), err)
+		}
+	}
+	p.end(rec)
+	return nil
+}
+
+// begin makes the directories above an entry, and turns its paths into those of the archive.
+func (p *packer) begin(h *tar.Header) (FileRecord, error) {
+	name := h.Name
+	if err := p.parents(name); err != nil {
+		return FileRecord{}, err
+	}
 	p.kinds[name] = h.Typeflag
-	rec := FileRecord{Path: name, Type: typeName(h.Typeflag), Size: h.Size, Target: h.Linkname}
+	rec := fileRecord(h)
 	h.Name = p.top + name
 	switch h.Typeflag {
 	case tar.TypeDir:
@@ -98,19 +172,37 @@ func (p *packer) write(h *tar.Header, body io.Reader) error {
 	case tar.TypeLink:
 		h.Linkname = p.top + h.Linkname
 	}
-	if err := p.tw.WriteHeader(h); err != nil {
-		return fmt.Errorf("cannot write %s into the archive: %w", name, err)
-	}
-	if h.Typeflag == tar.TypeReg {
-		sum := sha256.New()
-		if _, err := io.Copy(io.MultiWriter(p.tw, sum), body); err != nil {
-			return fmt.Errorf("cannot write %s into the archive: %w", name, err)
+	if !utf8.ValidString(h.Name + h.Linkname + h.Uname + h.Gname) {
+		if h.PAXRecords == nil {
+			h.PAXRecords = map[string]string{}
 		}
-		rec.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		h.PAXRecords["hdrcharset"] = "BINARY" // bsdtar takes names for UTF-8 otherwise
+	}
+	return rec, nil
+}
+
+func (p *packer) end(rec FileRecord) {
+	switch rec.Type {
+	case "file":
+		p.sums[string(rec.Path)] = rec.SHA256
+	case "hardlink":
+		p.sums[string(rec.Path)] = p.sums[string(rec.Target)]
 	}
 	p.files = append(p.files, rec)
-	return nil
 }
+
+// copyTo copies a file's content and returns its digest.
+func (p *packer) copyTo(w io.Writer, body io.Reader) (string, error) {
+	p.hash.Reset()
+	_, err := io.CopyBuffer(onlyWriter{io.MultiWriter(w, p.hash)}, onlyReader{body}, p.buf)
+	return hex.EncodeToString(p.hash.Sum(nil)), err
+}
+
+// onlyReader and onlyWriter hide what would make io.Copy take another buffer than the one it is given.
+type (
+	onlyReader struct{ io.Reader }
+	onlyWriter struct{ io.Writer }
+)
 
 // parents writes the directories above name that are not there yet. The guides' scripts make them with tar's defaults; so does this.
 func (p *packer) parents(name string) error {
@@ -119,7 +211,7 @@ func (p *packer) parents(name string) error {
 	case ok && kind == tar.TypeDir:
 		return nil
 	case ok:
-		return fmt.Errorf("cannot back up %s: %s is not a directory", name, dir)
+		return fmt.Errorf("cannot back up %s: %s is not a directory", shown(name), shown(dir))
 	}
 	return p.write(&tar.Header{
 		Typeflag: tar.TypeDir, Name: dir, Mode: 0o755, Uname: "root", Gname: "root", ModTime: p.when, Format: tar.FormatPAX,
@@ -137,38 +229,52 @@ func (p *packer) addSized(name string, size int64, body io.Reader) error {
 	}, body)
 }
 
-// addLinks writes the absolute links that lead to something the archive holds, and notes the others.
+// addLinks writes the absolute links that lead to something the archive holds, other such links included, and notes the rest.
 func (p *packer) addLinks() error {
+	for {
+		before := len(p.links)
+		var waiting []*tar.Header
+		for _, h := range p.links {
+			if _, ok := p.kinds[path.Clean(h.Linkname)]; !ok {
+				waiting = append(waiting, h)
+				continue
+			}
+			if err := p.write(h, nil); err != nil {
+				return err
+			}
+		}
+		p.links = waiting
+		if len(waiting) == before {
+			break
+		}
+	}
 	for _, h := range p.links {
-		if _, ok := p.kinds[path.Clean(h.Linkname)]; !ok {
-			p.skip(h.Name, "a link to something that is not in the backup: "+h.Linkname)
-			continue
-		}
-		if err := p.write(h, nil); err != nil {
-			return err
-		}
+		p.skip(h.Name, "a link to something that is not in the backup: "+h.Linkname)
 	}
 	p.links = nil
 	return nil
 }
 
-// finish writes the record and ends the archive.
+// finish writes the record and the sums, and ends the archive.
 func (p *packer) finish(rec *Record) error {
-	if err := p.addLinks(); err != nil {
+	if err := errors.Join(p.addLate(), p.addLinks()); err != nil {
 		return err
 	}
 	rec.Format, rec.Files, rec.Skipped = recordFormat, p.files, p.skips
-	data, err := json.MarshalIndent(rec, "", "  ")
+	data, err := rec.text()
 	if err != nil {
 		return fmt.Errorf("cannot write the archive's record: %w", err)
 	}
-	if err := p.addBytes("/"+recordName, append(data, '\n')); err != nil {
+	if err := p.addBytes("/"+recordName, data); err != nil {
+		return err
+	}
+	if err := p.addBytes("/"+sumsName, sumsText(p.sums)); err != nil {
 		return err
 	}
 	if err := p.tw.Close(); err != nil {
 		return fmt.Errorf("cannot end the archive: %w", err)
 	}
-	rec.Files = p.files[:len(p.files)-1]
+	rec.Files = p.files[:len(p.files)-2]
 	return nil
 }
 
@@ -176,23 +282,13 @@ func (p *packer) finish(rec *Record) error {
 func cleanHeader(h *tar.Header) *tar.Header {
 	out := &tar.Header{
 		Typeflag: h.Typeflag, Name: h.Name, Linkname: h.Linkname, Size: h.Size, Mode: h.Mode & 0o7777,
-		Uid: h.Uid, Gid: h.Gid, Uname: h.Uname, Gname: h.Gname, ModTime: h.ModTime, Format: tar.FormatPAX,
+		Uid: h.Uid, Gid: h.Gid, Uname: h.Uname, Gname: h.Gname, ModTime: h.ModTime, Format: tar.FormatPAX, PAXRecords: attrsOf(h),
 	}
 	if out.Typeflag == tar.TypeGNUSparse || out.Typeflag == tar.TypeCont {
-		out.Typeflag = tar.TypeReg // the reader hands out sparse files in full
+		out.Typeflag = tar.TypeReg
 	}
 	if out.Typeflag != tar.TypeReg {
 		out.Size = 0
-	}
-	for _, key := range slices.Sorted(maps.Keys(h.PAXRecords)) {
-		for _, prefix := range []string{"SCHILY.xattr.", "SCHILY.acl.", "RHT.security."} {
-			if strings.HasPrefix(key, prefix) {
-				if out.PAXRecords == nil {
-					out.PAXRecords = map[string]string{}
-				}
-				out.PAXRecords[key] = h.PAXRecords[key]
-			}
-		}
 	}
 	return out
 }

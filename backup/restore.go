@@ -22,6 +22,10 @@ type Operation struct {
 	Ref        string       // the place in the guide
 	Reads      string       // the path in the backup that it needs; empty when it needs none
 	Note       string       // what the operator should know, or why it is not as the guide has it
+	Undo       *sshexec.Cmd // takes it back, however often it is run; nil where NoUndo says why there is none
+	NoUndo     string       // why it needs no undo, or has none
+
+	replaces string // the path that it puts other content in place of; undone from what KeepReplaced kept
 }
 
 // Group is a part of a restore. A runbook places the groups; within one the order is fixed.
@@ -36,6 +40,7 @@ const (
 	GroupLNet    Group = "lnet"    // Lustre networking (lustre:515)
 	GroupAgent   Group = "agent"   // the management agent's state and certificates (lustre:547)
 	GroupExtract Group = "extract" // unpacking the archive (lustre:458)
+	GroupKeep    Group = "keep"    // keeping what is replaced; only with KeepReplaced
 )
 
 // Position is which server of a pair is restored; the guide's order differs between the two (lustre:501, lustre:1187).
@@ -53,7 +58,11 @@ type RestoreOptions struct {
 	Skip      []Group                // parts to leave out; restoring SSH is optional (lustre:499)
 	SELinux   bool                   // whether SELinux is enabled on the new system: labels are then set (lustre:493)
 	LNetFiles []string               // the LNet configuration under /etc/modprobe.d, where it is called otherwise than the guide has it (lustre:515)
+	Merged    *Merge                 // users and groups as MergeAccounts made them; the guide's way, the backup's files in place of the system's, when nil
 	Has       func(path string) bool // tells whether the backup holds a path; what it lacks is left out. Archive.Has fits. All is there when nil
+
+	// KeepReplaced keeps what the restore replaces, beyond what the guide keeps, in DIR.inst/replaced.tar, so that every operation has an undo.
+	KeepReplaced bool
 }
 
 // Extract unpacks an archive on the machine: it makes the tree bck-HOST-YYYYmmdd-HHMMSS below the directory into (lustre:458-463).
@@ -62,7 +71,8 @@ func Extract(archive, into string) Operation {
 		Group: GroupExtract, Title: "Extract the backup",
 		Cmd:    sshexec.Command(sshexec.Mutating, "tar", "zxf", archive, "-C", into),
 		Repeat: op.Safe, Ref: "lustre:462",
-		Note: "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
+		NoUndo: "a tree of its own that nothing reads by itself",
+		Note:   "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
 	}
 }
 
@@ -83,13 +93,13 @@ func RestoreServer(dir string, opts RestoreOptions) []Operation {
 	if len(lnet) == 0 {
 		lnet = []string{lnetFile}
 	}
-	parts := [][]Operation{restoreHosts(dir, 469), restoreUsers(dir, 477), restoreSSH(dir, 487, opts.SELinux), restoreNTP(dir, 505), restoreLNet(dir, lnet, 518),
+	parts := [][]Operation{restoreHosts(dir, 469), opts.users(dir, 477), restoreSSH(dir, 487, opts.SELinux), restoreNTP(dir, 505), restoreLNet(dir, lnet, 518),
 		restoreAgent(dir, 550, opts.SELinux)}
 	if opts.Position == SecondNode {
-		parts = [][]Operation{restoreNTP(dir, 1191), restoreHosts(dir, 1204), restoreUsers(dir, 1212), restoreSSH(dir, 1222, opts.SELinux),
+		parts = [][]Operation{restoreNTP(dir, 1191), restoreHosts(dir, 1204), opts.users(dir, 1212), restoreSSH(dir, 1222, opts.SELinux),
 			restoreLNet(dir, lnet, 1239), restoreAgent(dir, 1271, opts.SELinux)}
 	}
-	return opts.choose(parts)
+	return opts.choose(dir, parts)
 }
 
 // RestoreManager is the guide's restore of the manager's system as data (lustre:115-163); see RestoreServer for how it departs from the guide. The
@@ -99,22 +109,35 @@ func RestoreManager(dir string, opts RestoreOptions) []Operation {
 	ssh := append(restoreSSH(dir, 136, opts.SELinux), Operation{
 		Group: GroupSSH, Title: "Restart sshd with the restored configuration",
 		Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
-		Repeat: op.Safe, Ref: "lustre:140", Reads: "/etc/ssh",
+		Repeat: op.Safe, Ref: "lustre:140", Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
 		Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
 	})
-	return opts.choose([][]Operation{restoreHosts(dir, 118), restoreUsers(dir, 126), ssh, restoreNTP(dir, 155)})
+	return opts.choose(dir, [][]Operation{restoreHosts(dir, 118), opts.users(dir, 126), ssh, restoreNTP(dir, 155)})
 }
 
 // choose keeps what was not left out and is in the backup.
-func (o RestoreOptions) choose(parts [][]Operation) []Operation {
+func (o RestoreOptions) choose(dir string, parts [][]Operation) []Operation {
 	lacks := func(p string) bool { return p != "" && o.Has != nil && !o.Has(p) }
 	var out []Operation
+	var replaced []string
 	for _, part := range parts {
 		for _, op := range part {
-			if !slices.Contains(o.Skip, op.Group) && !lacks(op.Reads) {
-				out = append(out, op)
+			if slices.Contains(o.Skip, op.Group) || lacks(op.Reads) {
+				continue
 			}
+			if op.replaces != "" {
+				if o.KeepReplaced {
+					replaced = append(replaced, op.replaces)
+					op.Undo, op.NoUndo = putBack(dir, op.replaces), ""
+				} else if op.Undo == nil && op.NoUndo == "" {
+					op.NoUndo = "what the fresh installation had is replaced; KeepReplaced keeps it"
+				}
+			}
+			out = append(out, op)
 		}
+	}
+	if len(replaced) > 0 {
+		out = append(keepReplaced(dir, replaced), out...)
 	}
 	return out
 }
@@ -127,7 +150,7 @@ func Requirements(ops []Operation) []Requirement {
 		if o.Reads == "" || slices.ContainsFunc(reqs, known) {
 			continue
 		}
-		reqs = append(reqs, Requirement{Path: o.Reads, NeededBy: o.Title + " (" + o.Ref + ")"})
+		reqs = append(reqs, Requirement{Path: o.Reads, Check: contentChecks[o.Reads], NeededBy: o.Title + " (" + o.Ref + ")"})
 	}
 	return reqs
 }
@@ -137,7 +160,7 @@ func copyFile(group Group, dir, name, ref, note string) Operation {
 	return Operation{
 		Group: group, Title: "Restore " + name,
 		Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
-		Repeat: op.Safe, Ref: ref, Reads: name, Note: note,
+		Repeat: op.Safe, Ref: ref, Reads: name, Note: note, replaces: name,
 	}
 }
 
@@ -159,12 +182,21 @@ func restoreUsers(dir string, line int) []Operation {
 		"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/sudoers")
 }
 
+// users restores users and groups the guide's way, or as they were merged.
+func (o RestoreOptions) users(dir string, line int) []Operation {
+	ops := restoreUsers(dir, line)
+	if o.Merged == nil {
+		return ops
+	}
+	return append(o.Merged.operations(line), ops[len(ops)-1]) // sudoers has no accounts to merge
+}
+
 // restoreSSH starts at the guide's line of "mv /root/.ssh /root/.ssh.inst".
 func restoreSSH(dir string, line int, selinux bool) []Operation {
 	ops := []Operation{{
 		Group: GroupSSH, Title: "Make sure that root has an SSH directory",
 		Cmd:    sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", "/root/.ssh"),
-		Repeat: op.Safe, Ref: ref(line), Reads: "/root/.ssh",
+		Repeat: op.Safe, Ref: ref(line), Reads: "/root/.ssh", NoUndo: "an empty directory harms nothing",
 		Note: "a fresh system need not have one",
 	}}
 	ops = append(ops, overlay(dir, "/root/.ssh", line,
@@ -176,7 +208,7 @@ func restoreSSH(dir string, line int, selinux bool) []Operation {
 			Operation{
 				Group: GroupSSH, Title: "Label the host keys for SELinux",
 				Cmd:    sshexec.Script(sshexec.Mutating, "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"),
-				Repeat: op.Safe, Ref: ref(labelLine(line)), Reads: "/etc/ssh",
+				Repeat: op.Safe, Ref: ref(labelLine(line)), Reads: "/etc/ssh", NoUndo: noLabelUndo,
 			})
 	}
 	return ops
@@ -190,12 +222,14 @@ func labelLine(line int) int {
 	return line + 9
 }
 
+const noLabelUndo = "the labels are those of the files, and go with them"
+
 // relabel gives copied files the labels that the policy has for their place; "cp -a" carries along those of the place they came from.
 func relabel(group Group, line int, reads string, paths ...string) Operation {
 	return Operation{
 		Group: group, Title: "Restore the SELinux labels of " + strings.Join(paths, " and "),
 		Cmd:    sshexec.Command(sshexec.Mutating, append([]string{"restorecon", "-R"}, paths...)...),
-		Repeat: op.Safe, Ref: ref(line), Reads: reads,
+		Repeat: op.Safe, Ref: ref(line), Reads: reads, NoUndo: noLabelUndo,
 		Note: "not in the guide: files copied out of /root with cp -a keep a label under which sshd, for one, may not read them",
 	}
 }
@@ -209,21 +243,23 @@ func overlay(dir, name string, line int, note string) []Operation {
 		{
 			Group: GroupSSH, Title: "Copy the system's own " + name,
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", name, part),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name,
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name, NoUndo: noCopyUndo,
 			Note: "the guide moves the directory away, and leaves the machine without it until the next command",
 		},
 		{
 			Group: GroupSSH, Title: "Keep the copy as " + inst,
 			Cmd:    sshexec.Command(sshexec.Mutating, "mv", part, inst),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name,
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name, NoUndo: noCopyUndo,
 		},
 		{
 			Group: GroupSSH, Title: "Restore " + name,
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
-			Repeat: op.Safe, Ref: ref(line + 1), Reads: name, Note: note,
+			Repeat: op.Safe, Ref: ref(line + 1), Reads: name, Note: note, Undo: putBackDir(name),
 		},
 	}
 }
+
+const noCopyUndo = "a copy beside the original; the undo of what follows needs it"
 
 // ntpTimeout bounds the one-time setting of the clock, which waits for servers that may not answer.
 const ntpTimeout = 5 * time.Minute
@@ -234,19 +270,35 @@ func restoreNTP(dir string, line int) []Operation {
 	kept := sshexec.Command(sshexec.ReadOnly, "test", "-e", conf+".inst")
 	set := sshexec.Command(sshexec.Mutating, "ntpd", "-qg")
 	set.Timeout = ntpTimeout
+	undo := func(argv ...string) *sshexec.Cmd {
+		cmd := sshexec.Command(sshexec.Mutating, argv...)
+		return &cmd
+	}
+	restored := copyFile(GroupNTP, dir, conf, ref(line+3), "the form may differ between releases of the operating system (lustre:49)")
+	restored.replaces, restored.NoUndo = "", "the undo of what moved the system's own file away puts that back"
+	back := sshexec.Script(sshexec.Mutating, `if [ -e "$1.inst" ]; then mv -fT "$1.inst" "$1"; fi`, conf)
 	ops := []Operation{
-		{Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Safe, Ref: ref(line)},
+		{
+			Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Safe, Ref: ref(line),
+			NoUndo: "a package that is not started harms nothing",
+		},
 		{
 			Title: "Keep the system's own " + conf, Cmd: sshexec.Command(sshexec.Mutating, "mv", conf, conf+".inst"),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: "the system's own file was moved before", Ref: ref(line + 2),
+			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: "the system's own file was moved before", Ref: ref(line + 2), Undo: &back,
 		},
-		copyFile(GroupNTP, dir, conf, ref(line+3), "the form may differ between releases of the operating system (lustre:49)"),
+		restored,
 		{
-			Title: "Set the clock once", Cmd: set, Repeat: op.Safe, Ref: ref(line + 5),
+			Title: "Set the clock once", Cmd: set, Repeat: op.Safe, Ref: ref(line + 5), NoUndo: "a right clock harms nothing",
 			Note: "the clock may jump; two nodes with different clocks cannot be compared by their logs",
 		},
-		{Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Safe, Ref: ref(line + 6)},
-		{Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Safe, Ref: ref(line + 7)},
+		{
+			Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Safe, Ref: ref(line + 6),
+			Undo: undo("systemctl", "disable", "ntpd"),
+		},
+		{
+			Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Safe, Ref: ref(line + 7),
+			Undo: undo("systemctl", "stop", "ntpd"),
+		},
 	}
 	for i := range ops {
 		ops[i].Group, ops[i].Reads = GroupNTP, conf
@@ -267,7 +319,7 @@ func restoreAgent(dir string, line int, selinux bool) []Operation {
 	ops := []Operation{{
 		Group: GroupAgent, Title: "Restore the agent's configuration, certificates and targets",
 		Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
-		Repeat: op.Safe, Ref: ref(line), Reads: store,
+		Repeat: op.Safe, Ref: ref(line), Reads: store, replaces: store,
 	}}
 	if selinux {
 		ops = append(ops, relabel(GroupAgent, line, store, store))

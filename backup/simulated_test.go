@@ -33,11 +33,12 @@ func newServer(t *testing.T) server {
 	s := simhost.NewState(reg, noon)
 	h := s.AddHost("ct6-mds1.lfs.intl", simhost.EL6())
 	for _, name := range []string{
-		"/var/lib/chroma/targets/OWFh", "/var/lib/chroma/self.crt", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gshadow", "/etc/sudoers", "/etc/ntp.conf",
+		"/var/lib/chroma/targets/OWFh", "/var/lib/chroma/self.crt", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/sudoers", "/etc/ntp.conf",
 		"/etc/modprobe.d/iml_lnet_module_parameters.conf", "/etc/corosync/corosync.conf", "/root/.ssh/authorized_keys", "/etc/ssh/sshd_config",
 	} {
 		h.MustWrite(s, name, "old "+name+"\n", 0o600)
 	}
+	h.MustWrite(s, "/etc/gshadow", "root:::\n", 0)
 	w := simhost.NewWorld(s)
 	run, err := w.Runner("ct6-mds1.lfs.intl")
 	require.NoError(t, err)

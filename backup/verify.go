@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 )
 
@@ -17,43 +16,129 @@ type Mismatch struct {
 	Why  string
 }
 
-func (m Mismatch) Error() string { return fmt.Sprintf("%s: %s", m.Path, m.Why) }
+func (m Mismatch) Error() string { return fmt.Sprintf("%s: %s", shown(m.Path), m.Why) }
 
-// Verify compares every file with the digests that were taken when the backup was made, and names every one that differs, is missing or was added. It
-// is ErrNoRecord when there are no digests.
+// Verify compares every entry with what was noted when the backup was made: kind, content, owner, mode, time, attributes. It names every one that differs, is
+// missing or was added. It is ErrNoRecord when nothing was noted.
+//
+// Whoever alters an archive on purpose can alter its record and its sums alike; only the digest of the whole (Info.SHA256), kept elsewhere, tells that.
 func (a *Archive) Verify() error {
 	if a.record == nil {
+		if a.Has("/" + sumsName) {
+			return fmt.Errorf("%s: %w", a.name, Mismatch{Path: "/" + recordName, Why: "it is missing"})
+		}
 		return fmt.Errorf("cannot verify %s: %w", a.name, ErrNoRecord)
 	}
-	var errs []error
-	bad := func(p, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %w", a.name, Mismatch{Path: p, Why: fmt.Sprintf(format, args...)}))
-	}
-	known := map[string]bool{"/" + recordName: true}
+	v := verification{archive: a, known: map[string]bool{"/" + recordName: true}}
 	for _, f := range a.record.Files {
-		known[f.Path] = true
-		i, ok := a.index[f.Path]
-		if !ok || i < 0 {
-			bad(f.Path, "it is missing")
-			continue
-		}
-		e := a.entries[i]
-		target := e.Target
-		switch kind := e.kind(); {
-		case kind != f.Type:
-			bad(f.Path, "it is a %s, and was a %s", kind, f.Type)
-		case kind == "file" && e.SHA256 != f.SHA256:
-			bad(f.Path, "its content has changed")
-		case target != f.Target:
-			bad(f.Path, "it leads to %s, and led to %s", target, f.Target)
-		}
+		v.known[string(f.Path)] = true
+		v.compare(f)
+	}
+	if a.record.Format >= recordFormat {
+		v.known["/"+sumsName] = true
+		v.sums()
 	}
 	for _, e := range a.entries {
-		if !known[e.Path] {
-			bad(e.Path, "it was added")
+		if !v.known[e.Path] {
+			v.bad(e.Path, "it was added")
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(v.errs...)
+}
+
+// verification is the work of one Verify.
+type verification struct {
+	archive *Archive
+	known   map[string]bool
+	errs    []error
+}
+
+func (v *verification) bad(p, format string, args ...any) {
+	v.errs = append(v.errs, fmt.Errorf("%s: %w", v.archive.name, Mismatch{Path: p, Why: fmt.Sprintf(format, args...)}))
+}
+
+// compare holds an entry against its record.
+func (v *verification) compare(f FileRecord) {
+	name := string(f.Path)
+	i, ok := v.archive.index[name]
+	if !ok || i < 0 {
+		v.bad(name, "it is missing")
+		return
+	}
+	e := v.archive.entries[i]
+	was := string(f.Target)
+	switch kind := e.kind(); {
+	case kind != f.Type:
+		v.bad(name, "it is a %s, and was a %s", kind, f.Type)
+		return
+	case kind == "file" && e.Size != f.Size:
+		v.bad(name, "it has %d bytes, and had %d", e.Size, f.Size)
+	case kind == "file" && e.SHA256 != f.SHA256:
+		v.bad(name, "its content has changed")
+	case e.Target != was:
+		v.bad(name, "it leads to %s, and led to %s", shown(e.Target), shown(was))
+	}
+	if v.archive.record.Format < recordFormat {
+		return
+	}
+	if mode := octal(unixMode(e.Mode)); mode != f.Mode {
+		v.bad(name, "its mode is %s, and was %s", mode, f.Mode)
+	}
+	if e.UID != f.UID || e.GID != f.GID || e.Owner != string(f.Owner) || e.Group != string(f.Group) {
+		v.bad(name, "it belongs to %s (%d) and %s (%d), and belonged to %s (%d) and %s (%d)",
+			shown(e.Owner), e.UID, shown(e.Group), e.GID, shown(string(f.Owner)), f.UID, shown(string(f.Group)), f.GID)
+	}
+	if !e.ModTime.Equal(f.ModTime) {
+		v.bad(name, "its time is %s, and was %s", e.ModTime.UTC(), f.ModTime.UTC())
+	}
+	if attrsDigest(e.Attrs) != f.Attrs {
+		v.bad(name, "its extended attributes have changed")
+	}
+}
+
+// sums holds the list of digests, and so the record itself, against the entries.
+func (v *verification) sums() {
+	a := v.archive
+	data, ok := a.data["/"+sumsName]
+	if !ok {
+		v.bad("/"+sumsName, "it is missing")
+		return
+	}
+	want := map[string]string{}
+	for _, e := range a.entries {
+		if e.Mode.IsRegular() && e.Path != "/"+sumsName {
+			want[e.Path] = e.SHA256
+		}
+	}
+	there := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		there[line] = true
+	}
+	for line := range strings.Lines(string(sumsText(want))) {
+		if there[line] {
+			continue
+		}
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasSuffix(line, "./"+recordName) {
+			v.bad("/"+recordName, "its content has changed")
+		} else if len(v.errs) == 0 {
+			v.bad("/"+sumsName, "it does not have the line %q", line)
+		}
+	}
+	if len(v.errs) == 0 && string(sumsText(want)) != string(data) {
+		v.bad("/"+sumsName, "its content has changed")
+	}
+}
+
+// unixMode is the permissions with set-user-id, set-group-id and sticky bit as Linux numbers them.
+func unixMode(m fs.FileMode) int64 {
+	bits := int64(m.Perm())
+	for flag, bit := range map[fs.FileMode]int64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if m&flag != 0 {
+			bits |= bit
+		}
+	}
+	return bits
 }
 
 func (e Entry) kind() string {
@@ -66,81 +151,4 @@ func (e Entry) kind() string {
 		return "symlink"
 	}
 	return "file"
-}
-
-// Requirement is something that a later step reads from a backup.
-type Requirement struct {
-	Path     string             // on the machine, or a pattern for at least one path; ClusterConfigPath for the cluster configuration
-	Check    func([]byte) error // judges the content of each file that Path stands for; nil when being there is enough
-	NeededBy string             // the step, for the message
-}
-
-// Missing is a requirement that a backup does not meet.
-type Missing struct {
-	Path     string
-	NeededBy string
-	Err      error // what is wrong
-}
-
-func (m Missing) Error() string { return m.String() }
-
-func (m Missing) Unwrap() error { return m.Err }
-
-// String is one sentence: what, for whom, why.
-func (m Missing) String() string {
-	return fmt.Sprintf("%s, needed by %s: %v", m.Path, m.NeededBy, m.Err)
-}
-
-// Covers tells which requirements the archive does not meet; none when later steps will find all that they read. It is asked before anything is
-// destroyed (lustre:403).
-func (a *Archive) Covers(reqs []Requirement) []Missing {
-	var missing []Missing
-	for _, r := range reqs {
-		if err := a.meets(r); err != nil {
-			missing = append(missing, Missing{Path: r.Path, NeededBy: r.NeededBy, Err: err})
-		}
-	}
-	return missing
-}
-
-func (a *Archive) meets(r Requirement) error {
-	if r.Path == ClusterConfigPath {
-		data, err := a.ClusterConfig()
-		if err != nil || r.Check == nil {
-			return err
-		}
-		return r.Check(data)
-	}
-	found := a.Glob(r.Path)
-	if len(found) == 0 {
-		return fmt.Errorf("%s: %w", a.name, ErrAbsent)
-	}
-	if r.Check == nil {
-		return nil
-	}
-	for _, name := range found {
-		e, err := a.resolve(name)
-		if err != nil {
-			return err
-		}
-		if e.Mode.IsDir() {
-			continue
-		}
-		data, err := a.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if err := r.Check(data); err != nil {
-			return fmt.Errorf("%s in %s: %w", path.Clean(name), a.name, err)
-		}
-	}
-	return nil
-}
-
-// NotEmpty is a Check that refuses a file without content.
-func NotEmpty(data []byte) error {
-	if strings.TrimSpace(string(data)) == "" {
-		return errors.New("the file is empty")
-	}
-	return nil
 }

@@ -106,9 +106,10 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 	other := n.node(1 - n.index)
 	return evenkeel.Step{
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref,
-		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootOld},
+		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
 		Actions: append(append([]evenkeel.Action{
 			boot("boot-id", n.bootOld),
+			n.stillSafe(),
 			// No guard: once it is down, nobody can look there.
 			seeFree("free", n.Name),
 			guardAt(other.Name, seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled()))),

@@ -124,20 +124,9 @@ func (n *node) takeBackup(ctx context.Context, at evenkeel.Site) (sshexec.Result
 }
 
 func (n *node) checkBackup(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
-	path, err := n.archivePath.Get(at.Facts)
+	path, err := n.wholeBackup(at)
 	if err != nil {
 		return sshexec.Result{}, err
-	}
-	want, err := n.archiveSum.Get(at.Facts)
-	if err != nil {
-		return sshexec.Result{}, err
-	}
-	sum, err := digest(path)
-	if err != nil {
-		return sshexec.Result{}, err
-	}
-	if sum != want {
-		return sshexec.Result{}, fmt.Errorf("%s has changed since it was made: its sha256 is %s, not %s", path, sum, want)
 	}
 	fresh := n.Config
 	if n.index == 0 {
@@ -150,6 +139,35 @@ func (n *node) checkBackup(_ context.Context, at evenkeel.Site) (sshexec.Result,
 		return sshexec.Result{}, err
 	}
 	return sshexec.Result{}, n.unchanged(now.CIB)
+}
+
+// wholeBackup is the fresh backup's file on this machine, read again and found to be what was made.
+func (n *node) wholeBackup(at evenkeel.Site) (string, error) {
+	path, err1 := n.archivePath.Get(at.Facts)
+	want, err2 := n.archiveSum.Get(at.Facts)
+	if err := errors.Join(err1, err2); err != nil {
+		return "", err
+	}
+	sum, err := digest(path)
+	if err == nil && sum != want {
+		err = fmt.Errorf("%s has changed since it was made: its sha256 is %s, not %s", path, sum, want)
+	}
+	return path, err
+}
+
+// stillSafe makes sure, right before the node is given up, that its backup is off it and whole (lustre:403).
+func (n *node) stillSafe() evenkeel.Action {
+	return guard(evenkeel.Action{
+		ID: "backup", Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
+		Op: &evenkeel.Op{
+			Effect: evenkeel.ReadOnly,
+			Text:   "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() + ": what is not in it is lost once " + n.Name + " is erased.",
+			Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				_, err := n.wholeBackup(at)
+				return sshexec.Result{}, err
+			},
+		},
+	})
 }
 
 func digest(path string) (string, error) {

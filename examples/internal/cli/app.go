@@ -42,6 +42,8 @@ type App struct {
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
+	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
+	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error
@@ -63,8 +65,8 @@ type command struct {
 	run              func(a *App, ctx context.Context, args []string) (int, error)
 }
 
-func commands() []command {
-	return []command{
+func (a *App) commands() []command {
+	all := []command{
 		{"demo", "", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
 		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
 		{"plan", "[-config FILE] [-format text|markdown]", "print the runbook", (*App).plan},
@@ -75,6 +77,10 @@ func commands() []command {
 		{"status", "-config FILE", "say where a run stands", (*App).status},
 		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
 	}
+	if a.Backup != nil {
+		all = append(all, command{"backup", "-config FILE [-copy-to HOST:/DIR]", "take the backups now, read them again, and say whether an upgrade finds all that it needs", (*App).backup})
+	}
+	return all
 }
 
 // Main runs the command line and returns the exit code.
@@ -90,7 +96,7 @@ func (a *App) Main(args []string) int {
 		a.usage(a.Stdout)
 		return ExitDone
 	}
-	for _, c := range commands() {
+	for _, c := range a.commands() {
 		if c.name != args[0] {
 			continue
 		}
@@ -111,7 +117,7 @@ func (a *App) Main(args []string) int {
 func (a *App) usage(w io.Writer) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n", a.Name, a.Title)
-	for _, c := range commands() {
+	for _, c := range a.commands() {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+

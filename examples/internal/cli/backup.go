@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// Saved is a backup that was taken and found good.
+type Saved struct {
+	Host   string `json:"host"`
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`             // in bytes
+	Copy   string `json:"copy,omitempty"`   // host:path of a copy that was read back
+	Notes  []Note `json:"notes,omitempty"`  // what a person should know of it
+	Absent []Note `json:"absent,omitempty"` // what the machine does not have and need not have
+}
+
+// Note is a remark on one file of a backup.
+type Note struct {
+	Path string `json:"path"`
+	What string `json:"what"`
+}
+
+// BackupRequest says what to back up.
+type BackupRequest struct {
+	Config *Config
+	Hosts  evenkeel.Hosts
+	Now    func() time.Time
+	CopyTo string // host:/directory for a second copy; empty for none
+}
+
+func (a *App) backup(ctx context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("backup", flag.ContinueOnError)
+	config := fs.String("config", "", "the configuration file")
+	copyTo := fs.String("copy-to", "", "copy the backups to host:/directory, too, and read them back there")
+	asJSON := fs.Bool("json", false, "print JSON")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	cfg, err := a.Read(*config)
+	if err != nil {
+		return ExitInput, err
+	}
+	if host, dir, ok := strings.Cut(*copyTo, ":"); *copyTo != "" && (!ok || host == "" || !strings.HasPrefix(dir, "/")) {
+		return ExitInput, usageError{fmt.Errorf("-copy-to %q is not host:/directory", *copyTo)}
+	}
+	h := connect(cfg)
+	defer h.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop, hard, done := interrupts(ctx)
+	defer done()
+	go func() { // a backup changes nothing: the first interrupt ends it
+		select {
+		case <-stop:
+			cancel()
+		case <-hard.Done():
+		}
+	}()
+	saved, err := a.Backup(hard, BackupRequest{Config: cfg, Hosts: h, Now: h.Clock().Now, CopyTo: *copyTo})
+	if *asJSON {
+		raw, jsonErr := json.MarshalIndent(append([]Saved{}, saved...), "", "  ")
+		if jsonErr != nil {
+			return ExitFailed, jsonErr
+		}
+		_, _ = fmt.Fprintf(a.Stdout, "%s\n", raw)
+	} else {
+		_, _ = fmt.Fprint(a.Stdout, savedText(saved))
+	}
+	if err != nil {
+		return ExitFailed, err
+	}
+	return ExitDone, nil
+}
+
+// savedText is the report for people.
+func savedText(saved []Saved) string {
+	var b strings.Builder
+	for _, s := range saved {
+		fmt.Fprintf(&b, "%s: %s\n  %-10s %d bytes\n  %-10s %s\n", s.Host, s.File, "size", s.Size, "sha256", s.SHA256)
+		if s.Copy != "" {
+			fmt.Fprintf(&b, "  %-10s %s, read back\n", "copy", s.Copy)
+		}
+		for _, n := range s.Absent {
+			fmt.Fprintf(&b, "  %-10s %s\n", "absent", n.Path)
+		}
+		for _, n := range s.Notes {
+			fmt.Fprintf(&b, "  %-10s %s: %s\n", "note", n.Path, n.What)
+		}
+	}
+	if len(saved) > 0 {
+		b.WriteString("These are no backups of whole systems: they hold what the next system is made from, and are worth taking as a matter of routine.\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// xml reads a CIB, or else an answer of crm_mon.
+func xml(in *cli.Inspection, name string, raw []byte) error {
+	cib, err := pacemaker.ParseCIB(reader(name, raw))
+	if err != nil {
+		status, serr := pacemaker.ParseStatus(reader(name, raw))
+		var answer *pacemaker.StatusError
+		switch {
+		case serr == nil:
+			statusFacts(in, name, status)
+			return nil
+		case errors.As(serr, &answer):
+			return fmt.Errorf("%s: %w", name, answer)
+		}
+		return err
+	}
+	in.Kind = "Pacemaker CIB"
+	cibFacts(in, cib)
+	cibFindings(in, name, cib)
+	return nil
+}
+
+// cibFacts is what a CIB says, in the order in which one asks: which cluster, which nodes, what runs where, and what else counts.
+func cibFacts(in *cli.Inspection, cib *pacemaker.CIB) {
+	h := cib.Header()
+	in.Add("version", "%s, schema %s", cib.Version(), orNone(h.ValidateWith))
+	if h.LastWritten != "" {
+		in.Add("last written", "%s, by %s on %s", h.LastWritten, orNone(h.UpdateClient), orNone(h.UpdateOrigin))
+	}
+	for _, p := range cib.Properties() {
+		in.Add(p.Name, "%s", shown(p))
+	}
+	for _, p := range cib.ResourceDefaults().Effective() {
+		in.Add("resource default", "%s", p)
+	}
+	for _, p := range cib.OperationDefaults().Effective() {
+		in.Add("operation default", "%s", p)
+	}
+	for _, n := range cib.Nodes() {
+		in.Add("node "+n.Uname, "%s", node(n))
+	}
+	for _, r := range cib.Resources() {
+		resource(in, cib, r, 0)
+	}
+	constraints(in, cib)
+	for _, l := range cib.FencingLevels() {
+		in.Add("fencing level "+l.Index, "%s: %s", l.Targets(), strings.ReplaceAll(l.Devices, ",", " then "))
+	}
+	for _, t := range cib.Tags() {
+		in.Add("tag "+t.ID, "%s", strings.Join(t.Refs, " "))
+	}
+	for _, a := range cib.Alerts() {
+		in.Add("alert "+a.ID, "%s, %s", a.Path, count(len(a.Recipients), "recipient"))
+	}
+	if n := len(cib.ACLs()); n > 0 {
+		in.Add("access control", "%s", count(n, "entry"))
+	}
+}
+
+func node(n pacemaker.Node) string {
+	parts := []string{"id " + n.ID}
+	if n.Type != "" && n.Type != "normal" && n.Type != "member" {
+		parts = append(parts, n.Type)
+	}
+	attributes := n.Attributes.Effective()
+	parts = append(parts, count(len(attributes), "attribute"))
+	for _, p := range attributes {
+		switch p.Name {
+		case "standby", "maintenance", "terminate":
+			parts = append(parts, p.String())
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// resource is a line for a resource, and one for each that it contains.
+func resource(in *cli.Inspection, cib *pacemaker.CIB, r pacemaker.Resource, depth int) {
+	var parts []string
+	switch {
+	case r.Kind != pacemaker.Primitive:
+		parts = append(parts, string(r.Kind))
+	case r.Template != "":
+		parts = append(parts, "from template "+r.Template)
+	default:
+		parts = append(parts, r.Agent())
+	}
+	if best, score, err := cib.PreferredNode(r.ID); err == nil {
+		parts = append(parts, fmt.Sprintf("prefers %s (%s)", best, score))
+	}
+	for _, name := range []string{"target-role", "is-managed", "maintenance"} {
+		if v, ok := r.Meta.Get(name); ok {
+			parts = append(parts, name+"="+v)
+		}
+	}
+	for _, o := range r.Operations {
+		if o.Name == "monitor" {
+			parts = append(parts, fmt.Sprintf("monitor %s/%s", orNone(o.Interval), orNone(o.Timeout)))
+		}
+	}
+	in.Add(strings.Repeat("  ", depth)+r.ID, "%s", strings.Join(parts, ", "))
+	for _, m := range r.Members {
+		resource(in, cib, m, depth+1)
+	}
+}
+
+func constraints(in *cli.Inspection, cib *pacemaker.CIB) {
+	locations := cib.Locations()
+	if n := len(locations); n > 0 {
+		in.Add("location constraints", "%d", n)
+	}
+	for _, l := range locations {
+		if len(l.Rules) == 0 {
+			continue
+		}
+		texts := make([]string, len(l.Rules))
+		for i, r := range l.Rules {
+			texts[i] = fmt.Sprintf("%s when %s", orNone(r.Score+r.ScoreBy), r)
+		}
+		in.Add("location "+l.ID, "%s%s: %s", l.Resource, l.Pattern, strings.Join(texts, "; "))
+	}
+	for _, o := range cib.Orders() {
+		in.Add("order "+o.ID, "%s", about(o.First, " then ", o.Then, o.Sets)+suffix(o.Kind+o.Score))
+	}
+	for _, c := range cib.Colocations() {
+		in.Add("colocation "+c.ID, "%s", about(c.Resource, " with ", c.With, c.Sets)+suffix(c.Score))
+	}
+	for _, t := range cib.Tickets() {
+		in.Add("ticket "+t.Ticket, "%s", about(t.Resource, "", "", t.Sets)+suffix(t.LossPolicy))
+	}
+}
+
+func about(first, word, second string, sets []pacemaker.ResourceSet) string {
+	if len(sets) == 0 {
+		return first + word + second
+	}
+	texts := make([]string, len(sets))
+	for i, s := range sets {
+		texts[i] = "{" + strings.Join(s.Resources, " ") + "}"
+	}
+	return strings.Join(texts, strings.TrimRight(word, " ")+" ")
+}
+
+func suffix(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "y"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(what, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// shown is the value of a pair, masked when it is a secret.
+func shown(p pacemaker.NVPair) string {
+	_, value, _ := strings.Cut(p.String(), "=")
+	return value
+}
+
+// cibFindings is what stands in the way of an upgrade, then everything that is wrong with the CIB itself.
+func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
+	for _, property := range []string{"stonith-enabled", "fencing-enabled"} {
+		if v, _ := cib.Property(property); v == "false" {
+			in.Find(name, "%s is false: nothing protects the targets from a node that hangs", property)
+		}
+	}
+	if v, _ := cib.Property("maintenance-mode"); v == "true" {
+		in.Find(name, "maintenance-mode is on")
+	}
+	if v, _ := cib.Property("stop-all-resources"); v == "true" {
+		in.Find(name, "stop-all-resources is on")
+	}
+	for _, n := range cib.Nodes() {
+		for _, state := range []string{"standby", "maintenance"} {
+			if v, _ := n.Attributes.Get(state); v == "on" || v == "true" {
+				in.Find(name, "node %s is in %s", n.Uname, state)
+			}
+		}
+	}
+	for _, l := range cib.Locations() {
+		if strings.HasPrefix(l.ID, "cli-") {
+			in.Find(name, "constraint %s is left over from a move by hand", l.ID)
+		}
+	}
+	for _, p := range cib.Validate() {
+		where, what := place(name, p.At)
+		in.Find(where, "%s (%s, %s)", what, p.Severity, p.Check)
+	}
+}

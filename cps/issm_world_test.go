@@ -137,3 +137,28 @@ func requireMigrated(t testing.TB, w simulated) {
 	}
 	require.Empty(t, r.Violations)
 }
+
+// MON-028: with two ADMIN sets the three writes are made on the primary of each, once for each.
+func TestShardingFixOnEveryAdminSet(t *testing.T) {
+	sets := fixture(t, "mongoConfig-six-sets.cfg") + strings.Join([]string{
+		"", "[ADMIN-SET2]", "SETNAME=set07", "OPLOG_SIZE=5120", "ARBITER=arbitervip:27722", "ARBITER_DATA_PATH=/var/data/admin.27722",
+		"MEMBER1=sessionmgr01:27722", "MEMBER2=sessionmgr02:27722", "DATA_PATH=/var/data/admin.2", "[ADMIN-SET2-END]", "",
+	}, "\n")
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))
+	require.NoError(t, err)
+	m, err := cps.NewISSM(cps.ISSMConfig{ArchiveDir: t.TempDir()}, guideHosts(t), mc)
+	require.NoError(t, err)
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	d, err := cpstest.New(cpstest.Options{HostsCSV: printed(t, guideHosts(t)), MongoConfig: printed(t, mc)})
+	require.NoError(t, err)
+	o := runOn(t, rb, simulated{d}, "")
+	require.NoError(t, o.err, "%v", o.events)
+	require.NoError(t, d.Check())
+	requireMigrated(t, o.world)
+	var names []string
+	for _, s := range d.Report().Sharding {
+		names = append(names, s.Set)
+	}
+	require.ElementsMatch(t, []string{"ADMIN:set06", "ADMIN:set07"}, names)
+}

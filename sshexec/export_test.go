@@ -1,7 +1,9 @@
 package sshexec
 
 import (
+	"io"
 	"net"
+	"os"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -42,4 +44,10 @@ func CheckHostKey(policy HostKeyPolicy, file, name string, key ssh.PublicKey) er
 		return err
 	}
 	return keys.check(name, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}, key)
+}
+
+// EarlySync is a file that is synced on the way.
+func EarlySync(f *os.File) (to io.Writer, wait func() error) {
+	early := &earlySync{File: f}
+	return early, early.wait
 }

@@ -164,7 +164,12 @@ func DownloadFile(ctx context.Context, r Runner, remotePath, localPath string, m
 		_ = f.Close()
 		_ = os.Remove(f.Name()) // not there any more when all went well
 	}()
-	if err := Download(ctx, r, remotePath, f); err != nil {
+	early := &earlySync{File: f}
+	err = Download(ctx, r, remotePath, early)
+	if syncErr := early.wait(); err == nil && syncErr != nil {
+		err = fmt.Errorf("cannot download %s: %w", remotePath, syncErr)
+	}
+	if err != nil {
 		return err
 	}
 	if err := settle(f, localPath, mode); err != nil {

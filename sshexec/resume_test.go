@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -377,4 +378,20 @@ func TestBigDownloads(t *testing.T) {
 		require.Error(t, sshexec.Download(t.Context(), c, far, io.Discard))
 	}
 	requireOnly(t, dir, "far", "back")
+}
+
+// What the kernel says of a sync on the way is not forgotten: it says it once. A pipe cannot be synced.
+func TestEarlySyncRemembers(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }()
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	to, wait := sshexec.EarlySync(w)
+	_, err = to.Write(make([]byte, 1<<20))
+	require.NoError(t, err)
+	require.NoError(t, wait(), "too little for a sync")
+	_, err = to.Write(make([]byte, 64<<20))
+	require.NoError(t, err)
+	require.ErrorIs(t, wait(), syscall.EINVAL)
+	require.NoError(t, w.Close())
 }

@@ -75,9 +75,6 @@ func uploadTree(ctx context.Context, r Runner, localDir, remoteDir string) (Tree
 	return tree, err
 }
 
-// syncScript makes a tree safe from a power cut. Where sync does not know single file systems (coreutils before 8.24, so EL6 and EL7), it is all of them.
-const syncScript = `sync -f "$1" 2>/dev/null || sync`
-
 // fillTree sends the tree into an empty directory, has its sums compared and synced.
 func fillTree(ctx context.Context, r Runner, local *os.Root, dir string) (Tree, error) {
 	in, out := io.Pipe()
@@ -103,11 +100,7 @@ func fillTree(ctx context.Context, r Runner, local *os.Root, dir string) (Tree, 
 	case p.err != nil && !dry:
 		return p.tree, fmt.Errorf("%w: tar ended well before it had read all", ErrNoSense)
 	}
-	if err := compareTree(ctx, r, Mutating, dir, p.sums, dry); err != nil {
-		return p.tree, err
-	}
-	_, err = r.Run(ctx, Script(Mutating, syncScript, dir))
-	return p.tree, err
+	return p.tree, compareTree(ctx, r, Mutating, dir, p.sums, dry)
 }
 
 // treePacker makes a tar archive of a tree, with the sums of what is in it.

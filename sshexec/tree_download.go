@@ -115,13 +115,16 @@ func fetchTree(parent context.Context, r Runner, remoteDir, dir string) (Tree, e
 			return u.tree, fmt.Errorf("%s: %w", strings.TrimSpace(line), ErrNotCopied)
 		}
 	}
-	if err := compareTree(ctx, r, ReadOnly, remoteDir, u.sums, false); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- syncTree(top) }()
+	err = compareTree(ctx, r, ReadOnly, remoteDir, u.sums, false)
+	if err = errors.Join(err, <-synced); err != nil {
 		return u.tree, err
 	}
 	if err := u.settleDirs(); err != nil {
 		return u.tree, err
 	}
-	return u.tree, syncTree(top)
+	return u.tree, syncTree(top) // once more, for the directories: little is left to do
 }
 
 // treeUnpacker writes a tar archive into a directory.

@@ -197,6 +197,18 @@ func TestUploadTreeFailures(t *testing.T) {
 		require.ErrorContains(t, err, "No space left")
 		requireNothing(t, dir)
 	})
+	t.Run("a disk that does not take it", func(t *testing.T) {
+		dir, here, there := setUp(t)
+		broken := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			for i, arg := range cmd.Argv {
+				cmd.Argv[i] = strings.Replace(arg, "sync -f . 2>/dev/null || sync;", "sleep 0.1; false;", 1)
+			}
+			return sshexec.Local{}.Run(ctx, cmd)
+		})
+		_, err := sshexec.UploadTree(t.Context(), broken, here, there)
+		require.ErrorContains(t, err, "exit status 1")
+		requireNothing(t, dir)
+	})
 	t.Run("a tar that stops early and is content", func(t *testing.T) {
 		dir, here, there := setUp(t)
 		require.NoError(t, os.WriteFile(filepath.Join(here, "big"), make([]byte, 1<<20), 0o600))
@@ -219,7 +231,7 @@ func TestUploadTreeFailures(t *testing.T) {
 		r := sshexec.DryRun(sshexec.Local{}, func(cmd sshexec.Cmd) { would = append(would, cmd.Argv[0]) })
 		_, err := sshexec.UploadTree(t.Context(), r, here, there)
 		require.NoError(t, err)
-		require.Equal(t, []string{"mkdir", "tar", "/bin/sh", "/bin/sh", "mv"}, would)
+		require.Equal(t, []string{"mkdir", "tar", "/bin/sh", "mv"}, would)
 		requireNothing(t, dir)
 	})
 	t.Run("names", func(t *testing.T) {

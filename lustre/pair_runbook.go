@@ -107,12 +107,17 @@ func (p *Pair) mountedOnce() evenkeel.Invariant {
 		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
 		Check: func(ctx context.Context, at evenkeel.Site) error {
 			on, unseen := p.mounts(ctx, at)
+			if !slices.ContainsFunc(p.Targets, func(t PairTarget) bool { return len(on[t.Mount]) > 1 }) {
+				return unseen
+			}
+			// The nodes are read one after the other: a target that moves meanwhile is seen on both, once. One that is on both is seen so again.
+			again, blind := p.mounts(ctx, at)
 			for _, t := range p.Targets {
-				if nodes := on[t.Mount]; len(nodes) > 1 {
+				if nodes := on[t.Mount]; len(nodes) > 1 && (len(again[t.Mount]) > 1 || blind != nil) {
 					return evenkeel.Violated("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and "))
 				}
 			}
-			return unseen
+			return nil
 		},
 	}
 }

@@ -67,7 +67,7 @@ func guideScript(t *testing.T, name string) string {
 	t.Helper()
 	corpus := os.Getenv("EVENKEEL_CORPUS")
 	if corpus == "" {
-		t.Skip("EVENKEEL_CORPUS is not set")
+		t.Skip("EVENKEEL_CORPUS is not set: the guide's own scripts are beside the corpus")
 	}
 	return string(readFile(t, filepath.Join(corpus, "seed", name)))
 }
@@ -128,7 +128,7 @@ func TestGuideScriptsVerbatim(t *testing.T) {
 func TestGuideRestoresOurArchive(t *testing.T) {
 	corpus := os.Getenv("EVENKEEL_CORPUS")
 	if corpus == "" {
-		t.Skip("EVENKEEL_CORPUS is not set")
+		t.Skip("EVENKEEL_CORPUS is not set: the guide's own scripts are beside the corpus")
 	}
 	guide := strings.Split(string(readFile(t, filepath.Join(corpus, "..", "seeds", "lustre-ha-upgrade.md"))), "\n")
 	old := newMachine(t)

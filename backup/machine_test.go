@@ -146,7 +146,7 @@ func (m *machine) only(t *testing.T, busybox bool, programs ...string) {
 		}
 		real, err := exec.LookPath(from)
 		if err != nil {
-			t.Skip(err)
+			t.Skipf("no %s on PATH (Debian: busybox-static, coreutils, tar): %v", from, err)
 		}
 		require.NoError(t, os.Symlink(real, filepath.Join(m.tools, p)))
 	}

@@ -18,7 +18,7 @@ import (
 func needs(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		t.Skip(err)
+		t.Skipf("no %s on PATH (Debian: libarchive-tools, tar): %v", program, err)
 	}
 }
 

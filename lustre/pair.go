@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -29,18 +30,22 @@ type PairConfig struct {
 	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
 	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 
-	OldRelease      string        // what /etc/redhat-release says before: "release 6"
-	NewRelease      string        // and after: "release 7"
-	Profile         Profile       // which OSDs the servers have: both, as IML installs them (lustre:587)
-	Kernel          string        // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
-	AgentRepos      []string      // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
-	ClusterName     string        // lustre-ha-cluster
-	PlainPCS        bool          // make constraints by pcs as the guide does; their ids are then not IML's (H9)
-	DisableFirewall bool          // disable the firewall instead of opening its ports (lustre:844)
-	NoAutostart     bool          // do not start the cluster at boot (lustre:1697)
-	SELinux         bool          // label restored SSH keys (lustre:493)
-	Outage          time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
-	Install         time.Duration // how long the wait for a reboot may last: 30 minutes
+	OldRelease      string              // what /etc/redhat-release says before: "release 6"
+	NewRelease      string              // and after: "release 7"
+	Profile         Profile             // which OSDs the servers have: both, as IML installs them (lustre:587)
+	Kernel          string              // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
+	AgentRepos      []string            // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
+	ClusterName     string              // lustre-ha-cluster
+	OldPCS, NewPCS  pacemaker.Dialect   // the pcs of the old system and of the new one: both 0.9, as on EL6 and EL7
+	Atomic          bool                // make the cluster on node 1 of one CIB, in place before its first start, instead of by the guide's commands (H5, H25)
+	Knet            bool                // make a cluster of knet of one of multicast rings: needed from pcs 0.10 on (H15)
+	Addresses       map[string][]string // of each node, by its full name, one for each ring: for knet, unless corosync.conf has a node list
+	PlainPCS        bool                // make constraints by pcs as the guide does; their ids are then not IML's (H9)
+	DisableFirewall bool                // disable the firewall instead of opening its ports (lustre:844)
+	NoAutostart     bool                // do not start the cluster at boot (lustre:1697)
+	SELinux         bool                // label restored SSH keys (lustre:493)
+	Outage          time.Duration       // how long a target may be down while it moves, before an alarm: 10 minutes
+	Install         time.Duration       // how long the wait for a reboot may last: 30 minutes
 }
 
 func (c *PairConfig) defaults() error {

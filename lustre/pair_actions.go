@@ -117,8 +117,9 @@ func exitProbe(text string, cmd sshexec.Cmd) evenkeel.Probe {
 	}}
 }
 
-// operations turns the operations of a rebuild into actions, with a probe for those that need one.
-func operations(ops []pacemaker.Operation, probe func(pacemaker.Operation) (evenkeel.Probe, bool)) ([]evenkeel.Action, error) {
+// planned turns operations of the rebuild into actions: with a probe for those that need one, and the password where one is asked for.
+func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error) {
+	ops := slices.Concat(parts...)
 	actions := make([]evenkeel.Action, 0, len(ops))
 	for _, o := range ops {
 		run := o.Runs()
@@ -127,6 +128,8 @@ func operations(ops []pacemaker.Operation, probe func(pacemaker.Operation) (even
 		}
 		cmd := sshexec.Command(run.Effect, run.Argv...)
 		switch {
+		case run.Asks != "":
+			cmd.Stdin, cmd.Mask = sshexec.SecretText(p.Config.Password+"\n"), []sshexec.Secret{p.Config.Password}
 		case run.Hidden:
 			cmd.Stdin = sshexec.SecretText(sshexec.Secret(run.Stdin))
 		case run.Stdin != "":
@@ -134,15 +137,29 @@ func operations(ops []pacemaker.Operation, probe func(pacemaker.Operation) (even
 		}
 		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: cmd, Repeat: o.Repeat}
 		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Safe {
-			p, ok := probe(o)
+			probe, ok := p.probeFor(o)
 			if !ok {
 				return nil, fmt.Errorf("there is no way to tell whether %q ran", o)
 			}
-			a.Probe = &p
+			a.Probe = &probe
 		}
 		actions = append(actions, a)
+		if o.Repeat == evenkeel.Never {
+			actions = append(actions, seeDone(a))
+		}
 	}
 	return actions, nil
+}
+
+// seeDone looks at once whether an action that cannot simply be repeated has had its effect: exit status 0 alone proves nothing (H4), and what follows builds on it.
+func seeDone(a evenkeel.Action) evenkeel.Action {
+	return at(a.Probe.Host, expect(evenkeel.Action{ID: a.ID + "-done", Title: "It is done: " + a.Title, Cmd: a.Probe.Cmd}, a.Probe.Text, func(o evenkeel.Observed) error {
+		trace, err := a.Probe.Read(o)
+		if err == nil && trace != evenkeel.Done {
+			err = fmt.Errorf("exit status 0, and yet it is %s (H4)", trace)
+		}
+		return err
+	}))
 }
 
 // restoreActions turns the operations of a restore into actions.

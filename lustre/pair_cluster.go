@@ -1,6 +1,7 @@
 package lustre
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // newCluster makes the cluster again on node 1, with every target disabled (lustre:861-1101).
@@ -20,21 +20,19 @@ func (p *Pair) newCluster() (evenkeel.Step, error) {
 		Why:   "Every target is made disabled, and the cluster is in maintenance: node 2 still has them mounted (lustre:996, H8).",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced},
 	}
-	plan := p.Plan
-	setup, err1 := p.planned(plan.Setup)
-	settings, err2 := p.planned(plan.Properties, plan.Defaults, plan.Maintenance)
-	content, err3 := p.planned(plan.Stonith, plan.Resources, plan.Constraints)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	build := p.byCommands
+	if p.Config.Atomic {
+		build = p.byOneCIB
+	}
+	made, err := build()
+	if err != nil {
 		return s, err
 	}
 	s.Actions = slices.Concat(
+		[]evenkeel.Action{p.seePCS(n, p.Config.NewPCS)},
 		p.spareNode1(),
 		[]evenkeel.Action{seeAbsent("leftovers", "Nothing is left over from another cluster", leftovers...)},
-		setup,
-		[]evenkeel.Action{from("lustre:924", within(startLimit, seeStatus("online", "The cluster is up", n.Name+" online, with a DC", online(n.Name))))},
-		settings,
-		[]evenkeel.Action{guard(seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
-		content, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
+		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
 	s.Verify = []evenkeel.Action{
 		seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
 		seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
@@ -44,37 +42,78 @@ func (p *Pair) newCluster() (evenkeel.Step, error) {
 	return s, nil
 }
 
+// byCommands makes the cluster by the guide's list of commands.
+func (p *Pair) byCommands() ([]evenkeel.Action, error) {
+	plan := p.Plan
+	setup, err1 := p.planned(plan.Setup)
+	settings, err2 := p.planned(plan.Properties, plan.Defaults, plan.Maintenance)
+	content, err3 := p.planned(plan.Stonith, plan.Resources, plan.Constraints)
+	return slices.Concat(
+		p.bootFirst(setup),
+		[]evenkeel.Action{p.clusterUp()},
+		settings,
+		[]evenkeel.Action{guard(seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
+		content), errors.Join(err1, err2, err3)
+}
+
+// byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25): nothing is ever there that is not disabled and
+// in maintenance, and the start does not wait for a second node that is not to come yet.
+func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
+	setup, err1 := p.planned(p.Plan.Setup)
+	seed, err2 := p.Plan.Seed()
+	put, err3 := p.planned([]pacemaker.Operation{seed})
+	wait, err4 := p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	setup = p.bootFirst(setup)
+	start := slices.IndexFunc(setup, func(a evenkeel.Action) bool { return clusterVerb(a, "start") })
+	return slices.Concat(setup[:start], put, setup[start:], []evenkeel.Action{p.clusterUp()}, wait), nil
+}
+
+func (p *Pair) clusterUp() evenkeel.Action {
+	n1 := p.Config.Node1.Name
+	return from("lustre:924", within(startLimit, seeStatus("online", "The cluster is up", n1+" online, with a DC", online(n1))))
+}
+
+// seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
+func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
+	return at(n.Name, expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pacemaker.PCSVersionQuery().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
+		v, err := pacemaker.ParsePCSVersion(bytes.NewReader(o.Stdout))
+		if err != nil {
+			return err
+		}
+		have, err := pacemaker.DialectOf(v)
+		if err == nil && have.Name() != want.Name() {
+			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
+		}
+		return err
+	})))
+}
+
 // leftovers are the files by which pcs takes a machine for a member of a cluster (H6).
 var leftovers = []string{corosyncConf, "/etc/pacemaker/authkey", "/var/lib/pacemaker/cib/cib.xml"}
 
 // startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).
 const startLimit = 5 * time.Minute
 
-// planned turns parts of the plan into actions: with the password where one is asked for, and with or without a start at boot (LUS-060).
-func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error) {
-	actions, err := operations(slices.Concat(parts...), p.probeFor)
-	for i := range actions {
-		if clusterVerb(actions[i], "auth") { // it asks for the password
-			actions[i].Cmd.Stdin = sshexec.SecretText(p.Config.Password + "\n")
-			actions[i].Cmd.Mask = []sshexec.Secret{p.Config.Password}
-		}
+// bootFirst has the cluster start at boot before it is started, unlike in the guide: a node that loses power between the two comes back with its cluster. It
+// leaves that out where it is not wanted (LUS-060).
+func (p *Pair) bootFirst(actions []evenkeel.Action) []evenkeel.Action {
+	i := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return clusterVerb(a, "enable") })
+	switch {
+	case i < 0:
+	case p.Config.NoAutostart:
+		return slices.Delete(actions, i, i+1)
+	case i > 0 && clusterVerb(actions[i-1], "start"):
+		actions[i-1], actions[i] = actions[i], actions[i-1]
 	}
-	for i, a := range actions {
-		switch {
-		case !clusterVerb(a, "enable"):
-		case p.Config.NoAutostart:
-			return slices.Delete(actions, i, i+1), err
-		case i > 0 && clusterVerb(actions[i-1], "start"):
-			// Before the start, unlike in the guide: a node that loses power between the two comes back with its cluster.
-			actions[i-1], actions[i] = actions[i], actions[i-1]
-		}
-	}
-	return actions, err
+	return actions
 }
 
 // clusterVerb tells whether an action is `pcs cluster VERB`.
 func clusterVerb(a evenkeel.Action, verb string) bool {
-	return len(a.Cmd.Argv) > 2 && a.Cmd.Argv[1] == "cluster" && a.Cmd.Argv[2] == verb
+	return len(a.Cmd.Argv) > 2 && a.Cmd.Argv[0] == "pcs" && a.Cmd.Argv[1] == "cluster" && a.Cmd.Argv[2] == verb
 }
 
 func inMaintenance(cib *pacemaker.CIB) error {
@@ -86,9 +125,11 @@ func inMaintenance(cib *pacemaker.CIB) error {
 
 // harmless wants a cluster that touches no target.
 func (p *Pair) harmless(cib *pacemaker.CIB) error {
-	if err := inMaintenance(cib); err != nil {
-		return err
-	}
+	return errors.Join(inMaintenance(cib), p.disabled(cib))
+}
+
+// disabled wants every target to be disabled.
+func (p *Pair) disabled(cib *pacemaker.CIB) error {
 	for _, t := range p.Targets {
 		r, ok := cib.Resource(t.Resource)
 		if !ok {

@@ -41,7 +41,7 @@ func (n *node) firewall() []evenkeel.Action {
 	}
 	rules := []string{"--add-service=high-availability"}
 	for _, port := range n.ports {
-		rules = append(rules, fmt.Sprintf("--add-port=%d/udp", port))
+		rules = append(rules, "--add-port="+port)
 	}
 	var actions []evenkeel.Action
 	for i, rule := range rules {
@@ -59,8 +59,8 @@ func (n *node) firewall() []evenkeel.Action {
 func (n *node) portsOpen(o evenkeel.Observed) error {
 	open := strings.Fields(string(o.Stdout))
 	for _, port := range n.ports {
-		if want := fmt.Sprintf("%d/udp", port); !slices.Contains(open, want) {
-			return fmt.Errorf("port %s is closed: the nodes would not see each other", want)
+		if !slices.Contains(open, port) {
+			return fmt.Errorf("port %s is closed: the nodes would not see each other", port)
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		s.Closes = []string{"join"}
 	}
 	ops, err := p.planned(p.Plan.Join)
+	ops = p.bootFirst(ops)
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
 		[]evenkeel.Action{seeAbsent("leftovers", "Nothing is left over from another cluster", leftovers...)})
 	for _, a := range ops {

@@ -19,17 +19,17 @@ func (p *Pair) evacuate() evenkeel.Step {
 			guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
 			guardAt(n2.Name, seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2))),
 			guard(p.calm()),
-			from("lustre:428", disrupt("standby", "Put "+old1+" into standby", "pcs", "cluster", "standby", old1)),
+			from("lustre:428", disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...)),
 			waitFor(p.Config.Outage, n1.Name, seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted)),
 			from("lustre:437", waitFor(p.Config.Outage, n2.Name, seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())))),
 			from("lustre:436", waitFor(p.Config.Outage, n2.Name, seeStatus("status", "Every target runs on "+n2.Name, "every target Started on "+n2.Name, p.placed(everywhere(old2))))),
-			from("lustre:444", change("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", "pcs", "cluster", "disable")),
+			from("lustre:444", change("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...)),
 		},
 		Verify: []evenkeel.Action{at(n2.Name, seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old1, inStandby(old1)))},
 		Closes: []string{"evacuation"},
 	}
 	s.Undo = append(n1.autostartBack(), note("with a stickiness of 1000 the targets stay on node 2 until they are moved",
-		at(n2.Name, disrupt("unstandby", "Take "+old1+" out of standby", "pcs", "cluster", "unstandby", old1))))
+		at(n2.Name, disrupt("unstandby", "Take "+old1+" out of standby", p.Config.OldPCS.Unstandby(old1).Argv...))))
 	return s
 }
 
@@ -67,7 +67,7 @@ func (p *Pair) leave() evenkeel.Step {
 		ID: "leave-node1", Title: "Take " + n1.Name + " out of the old cluster, cleanly, with fencing held", Host: n1.Name, Ref: "lustre:452",
 		Why: "Not in the guide (H1): with no-quorum-policy=ignore the old cluster on node 2, if it is ever restarted alone, power-cycles node 1 in the middle of its rebuild.",
 		Actions: []evenkeel.Action{
-			at(n2.Name, change("hold", "Hold fencing in the old cluster", "pcs", "property", "set", "stonith-enabled=false")),
+			at(n2.Name, change("hold", "Hold fencing in the old cluster", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}).Argv...)),
 			p.held(),
 			guard(seeFree("free", n1.Name)),
 			from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker", "service", "pacemaker", "stop")),
@@ -78,7 +78,7 @@ func (p *Pair) leave() evenkeel.Step {
 			waitFor(p.Config.Outage, n2.Name, seeMounts("served", "Every target is still mounted on "+n2.Name, "every target", allMounted(p.enabled())))),
 	}
 	s.Undo = append(p.startOld(n1),
-		at(n2.Name, change("release", "Let the old cluster fence as before", "pcs", "property", "set", "stonith-enabled="+p.oldFencing())))
+		at(n2.Name, change("release", "Let the old cluster fence as before", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: p.oldFencing()}).Argv...)))
 	return s
 }
 

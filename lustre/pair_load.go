@@ -26,7 +26,7 @@ type Pair struct {
 
 	archives [2]*backup.Archive
 	stores   [2]Store
-	ports    []int // that corosync.conf names
+	ports    []string // that the new corosync listens on, such as 4242/udp
 }
 
 // PairTarget is a Lustre target: what the cluster and the target store know of it.
@@ -35,6 +35,7 @@ type PairTarget struct {
 	UUID      string
 	Mount     string // where it is mounted
 	Device    string // the block device; empty for ZFS
+	Pool      string // the ZFS pool; empty for a block device
 	Preferred string // the node it belongs on, fully qualified
 	Disabled  bool   // it was stopped on purpose, and stays so
 }
@@ -154,14 +155,12 @@ func (p *Pair) cluster() (err error) {
 	if v, _ := p.CIB.Property("maintenance-mode"); v == "true" {
 		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
 	}
-	rings, err := p.Corosync.Rings()
+	rings, err := p.links(p.Corosync)
 	if err != nil {
 		return err
 	}
-	for _, r := range rings {
-		if !slices.Contains(p.ports, r.McastPort) {
-			p.ports = append(p.ports, r.McastPort)
-		}
+	if p.ports, err = p.openPorts(); err != nil {
+		return err
 	}
 	if len(rings) < 2 {
 		p.Notes = append(p.Notes, "corosync has one ring only: when it fails, both nodes fence each other (H18)")
@@ -169,8 +168,56 @@ func (p *Pair) cluster() (err error) {
 	p.Plan, err = pacemaker.Rebuild(p.CIB, p.Corosync, pacemaker.RebuildOptions{
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
 		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS,
+		Dialect: p.Config.NewPCS, OldDialect: p.Config.OldPCS, Knet: p.Config.Knet, Addresses: p.Config.Addresses,
 	})
 	return err
+}
+
+// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
+func (p *Pair) links(conf *pacemaker.CorosyncConf) ([]string, error) {
+	var out []string
+	list, err := conf.NodeList()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 0 {
+		for link := range list[0].Addresses {
+			var addresses []string
+			for _, n := range list {
+				addresses = append(addresses, n.Addresses[link])
+			}
+			out = append(out, fmt.Sprint(link, addresses))
+		}
+		slices.Sort(out)
+		return out, nil
+	}
+	rings, err := conf.Rings()
+	for _, r := range rings {
+		out = append(out, fmt.Sprint(r.Ring, r.McastAddr, r.McastPort))
+	}
+	return out, err
+}
+
+// openPorts are the ports that the new cluster's corosync needs open, which the firewall's own service may not know (H16).
+func (p *Pair) openPorts() ([]string, error) {
+	conf := p.Corosync
+	if p.Config.Knet {
+		var nodes []pacemaker.ClusterNode
+		for _, s := range p.servers() {
+			nodes = append(nodes, pacemaker.ClusterNode{Name: s.Name, Addresses: p.Config.Addresses[s.Name]})
+		}
+		plan, err := conf.PlanKnet(pacemaker.KnetOptions{ClusterName: p.Config.ClusterName, Nodes: nodes})
+		if err != nil {
+			return nil, err
+		}
+		conf = plan.Conf
+	}
+	ports, err := conf.Ports()
+	var out []string
+	for _, port := range ports {
+		out = append(out, port.String())
+	}
+	return out, err
 }
 
 // oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the nodes did not see each other.
@@ -182,18 +229,15 @@ func (p *Pair) oneCluster() error {
 	if diff := pacemaker.Diff(p.CIB, cib); len(diff) > 0 {
 		return fmt.Errorf("the two backups do not show the same cluster: %s (%d differences in all); back both nodes up again", diff[0], len(diff))
 	}
-	one, err := p.Corosync.Rings()
+	one, err := p.links(p.Corosync)
 	if err != nil {
 		return err
 	}
-	two, err := conf.Rings()
+	two, err := p.links(conf)
 	if err != nil {
 		return err
 	}
-	same := func(a, b pacemaker.Interface) bool {
-		return a.Ring == b.Ring && a.McastAddr == b.McastAddr && a.McastPort == b.McastPort
-	}
-	if !slices.EqualFunc(one, two, same) {
+	if !slices.Equal(one, two) {
 		return fmt.Errorf("%s and %s do not have the same rings", p.inside(0, corosyncConf), p.inside(1, corosyncConf))
 	}
 	return nil
@@ -282,6 +326,8 @@ func (p *Pair) target(r pacemaker.Resource) (PairTarget, error) {
 	t := PairTarget{Resource: r.ID, UUID: uuid, Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
+	} else {
+		t.Pool, _, _ = strings.Cut(one.Source(), "/")
 	}
 	return t, nil
 }

@@ -218,14 +218,18 @@ func everywhere(node string) func(PairTarget) string { return func(PairTarget) s
 // preferred is the node that a target belongs on.
 func preferred(t PairTarget) string { return t.Preferred }
 
-// seeRings wants no ring of corosync to be faulty: with one ring left, the next fault lets both nodes fence each other (H18).
+// seeRings wants no ring of corosync to be faulty: with one ring left, the next fault lets both nodes fence each other (H18). A link of knet that has just come up
+// takes a moment to connect.
 func seeRings(id, node string) evenkeel.Action {
-	return at(node, expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), "no ring is FAULTY", exited(func(o evenkeel.Observed) error {
-		if strings.Contains(string(o.Stdout), "FAULTY") {
+	return within(time.Minute, at(node, expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), "no ring is FAULTY, no link disconnected", exited(func(o evenkeel.Observed) error {
+		switch text := string(o.Stdout); {
+		case strings.Contains(text, "FAULTY"):
 			return errors.New("a ring is faulty: with one ring left, the next fault lets both nodes fence each other")
+		case strings.Contains(text, "disconnected"):
+			return evenkeel.NotYet(0, "a link is disconnected: with one link left, the next fault lets both nodes fence each other")
 		}
 		return nil
-	})))
+	}))))
 }
 
 // seeStopped wants the old cluster on a node to be down, and to stay down when the node restarts. Exit statuses are those of an init script (LSB): 3 is stopped.

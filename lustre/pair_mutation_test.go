@@ -2,6 +2,7 @@ package lustre_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,12 +60,12 @@ func (d *draft) each(step, text string, change func(*evenkeel.Action)) {
 	require.Positive(d.t, n, "%s has nothing with %q", step, text)
 }
 
-// first moves the actions with the text in their command to the front of their step.
+// first moves the actions with the text in their command, or for their ID, to the front of their step.
 func (d *draft) first(step string, texts ...string) {
 	s := d.step(step)
 	var front, rest []evenkeel.Action
 	for _, a := range s.Actions {
-		if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(a.Cmd.String(), text) }) {
+		if slices.ContainsFunc(texts, func(text string) bool { return a.ID == text || strings.Contains(a.Cmd.String(), text) }) {
 			front = append(front, a)
 		} else {
 			rest = append(rest, a)
@@ -86,9 +87,17 @@ func (d *draft) blind() {
 				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.ID == "calm"
 				return look && len(a.Makes) == 0 && !waits
 			})
+			for i := range *actions {
+				if a := &(*actions)[i]; strings.HasPrefix(a.ID, "hand-over") {
+					typed(a, 0)
+				}
+			}
 		}
 	}
 }
+
+// typed makes of an operation the one of its commands that a person would type: without its looks.
+func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i], nil }
 
 // unguard takes out the guards only.
 func (d *draft) unguard() {
@@ -170,7 +179,25 @@ func damage(p *play) {
 
 // mistakes are the seeded ones. Each would hurt, and each must be found.
 func mistakes() []mistake {
-	const create, standby2 = "pcs resource create", "pcs cluster standby ct6-mds2"
+	const create = "pcs resource create"
+	untold := func(d *draft) {
+		d.each("switch-over", "let-go", func(a *evenkeel.Action) {
+			if len(a.Makes) > 0 { // the undo looks whether node 1 has let go
+				a.Cmd, a.Probe = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), nil
+			}
+		})
+	}
+	halfLetGo := func(without, instead string) func(*draft) {
+		return func(d *draft) {
+			d.each("switch-over", "let-go", func(a *evenkeel.Action) {
+				if a.Cmd.Effect != sshexec.ReadOnly { // the undo looks whether node 1 has let go
+					in := strings.NewReplacer(without, instead).Replace(stdin(d.t, a.Cmd))
+					require.NotEqual(d.t, stdin(d.t, a.Cmd), in)
+					a.Cmd.Stdin = sshexec.Text(in)
+				}
+			})
+		}
+	}
 	undisabled := func(d *draft) {
 		d.each("cluster-node1", create, func(a *evenkeel.Action) {
 			a.Cmd.Argv = slices.DeleteFunc(slices.Clone(a.Cmd.Argv), func(w string) bool { return w == "--disabled" })
@@ -184,25 +211,31 @@ func mistakes() []mistake {
 			mounts(d)
 		}, mounts: true},
 		{name: "maintenance mode forgotten", make: func(d *draft) { d.drop("cluster-node1", "maintenance-mode=true") }},
-		{name: "node 2 is not put into standby", make: func(d *draft) { d.drop("switch-over", standby2) }},
+		{name: "node 2 does not let go", make: func(d *draft) { untold(d) }, mounts: true},
+		{name: "node 2 is not put into standby", make: halfLetGo(`name="standby" value="on"`, `name="standby" value="off"`)},
+		{name: "the targets of node 2 are not disabled", make: halfLetGo(`value="Stopped"`, `value="Started"`)},
 		{name: "the cluster of node 2 is not stopped", make: func(d *draft) { d.drop("switch-over", "service pacemaker stop", "service corosync stop") }},
 		{name: "node 2 is left as it is (PCM-038)", make: func(d *draft) {
-			d.drop("switch-over", standby2, "service pacemaker stop", "service corosync stop")
+			untold(d)
+			d.drop("switch-over", "service pacemaker stop", "service corosync stop")
 		}, mounts: true},
-		{name: "corosync is stopped under pacemaker, without standby (PCM-038)", make: func(d *draft) { d.drop("switch-over", standby2, "service pacemaker stop") }, mounts: true},
-		{name: "the targets are started before node 2 stops (PCM-039)", make: func(d *draft) { d.first("switch-over", "maintenance-mode=false", "resource enable") }, mounts: true},
+		{name: "corosync is stopped under pacemaker, without standby (PCM-038)", make: func(d *draft) {
+			untold(d)
+			d.drop("switch-over", "service pacemaker stop")
+		}, mounts: true},
+		{name: "the targets are started before node 2 stops (PCM-039)", make: func(d *draft) { d.first("switch-over", "ready", "hand-over") }, mounts: true},
 		{name: "the targets are started before the new cluster is whole", make: func(d *draft) {
 			start := d.step("switch-over").Actions
 			for _, a := range start {
-				if strings.Contains(a.Cmd.String(), "maintenance-mode=false") || strings.Contains(a.Cmd.String(), "resource enable") {
+				if a.ID == "ready" || a.ID == "hand-over" {
 					a.ID += "-early"
 					d.step("cluster-node1").Actions = append(d.step("cluster-node1").Actions, a)
 				}
 			}
 		}, mounts: true},
 		{name: "node 2 may start its cluster at boot (PCM-037)", make: func(d *draft) { d.drop("switch-over", "pcs cluster disable") }},
-		{name: "the switch to node 1 is without a way out of maintenance (PCM-023)", make: func(d *draft) { d.drop("switch-over", "maintenance-mode=false") }},
-		{name: "one target is not enabled (PCM-035)", make: func(d *draft) { d.drop("switch-over", "pcs resource enable MGS_32834e") }},
+		{name: "the switch to node 1 is without a way out of maintenance (PCM-023)", make: func(d *draft) { d.drop("switch-over", "ready") }},
+		{name: "one target is not enabled (PCM-035)", make: func(d *draft) { d.each("switch-over", "hand-over", func(a *evenkeel.Action) { typed(a, 2) }) }},
 		{name: "mount points forgotten on node 1 (LUS-031, LUS-033)", make: func(d *draft) { d.drop("cluster-node1", "mkdir -p /mnt") }},
 		{name: "mount points forgotten on node 2 (LUS-031, LUS-033)", make: func(d *draft) { d.drop("join-node2", "mkdir -p /mnt") }},
 		{name: "modules not loaded (LUS-034)", make: func(d *draft) {
@@ -259,6 +292,15 @@ func mistakes() []mistake {
 			d.each("cluster-node1", "mkdir -p /mnt", func(a *evenkeel.Action) { a.Cmd.Effect = 0 })
 		}},
 	}
+}
+
+// stdin is what a command reads.
+func stdin(t testing.TB, c sshexec.Cmd) string {
+	in, err := c.Stdin.Open()
+	require.NoError(t, err)
+	text, err := io.ReadAll(in)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // mounts makes the mistake of starting a target at once matter at once: the mount points and modules are there before the targets are made.
@@ -345,9 +387,9 @@ func TestSeededMistakesOfTheWayBack(t *testing.T) {
 			undo := &d.step("switch-over").Undo
 			*undo = slices.DeleteFunc(*undo, func(a evenkeel.Action) bool { return strings.Contains(a.Cmd.String(), "resource disable") })
 		},
-		"node 2 leaves standby first": func(d *draft) {
+		"node 2 is given the targets back first": func(d *draft) {
 			undo := d.step("switch-over").Undo
-			i := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return a.ID == "unstandby" })
+			i := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return strings.HasPrefix(a.ID, "enable-") })
 			j := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return a.ID == "up-2" })
 			d.step("switch-over").Undo = slices.Concat(undo[j-2:j+1], undo[i:], undo[:j-2], undo[j+1:i])
 		},

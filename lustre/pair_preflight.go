@@ -20,6 +20,7 @@ func (p *Pair) preflight() evenkeel.Step {
 		s.Actions = append(s.Actions,
 			at(n.Name, expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease))),
 			at(n.Name, expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name))),
+			p.seePCS(n, p.Config.OldPCS),
 			seeRings("rings-"+n.no, n.Name))
 		for i, service := range clusterServices {
 			s.Makes = append(s.Makes, n.autostart[i])

@@ -153,7 +153,7 @@ func (s *scene) asBefore(t *testing.T, p *play, to string) {
 // The way back is rehearsed like the way forth: the tool may die anywhere on it.
 func TestTheWayBackRehearsed(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
-	for _, at := range [][2]string{{"leave-node1", "corosync"}, {"switch-over", "standby"}, {"switch-over", "serving"}} {
+	for _, at := range [][2]string{{"leave-node1", "corosync"}, {"switch-over", "let-go"}, {"switch-over", "serving"}} {
 		p := s.stopAt(t, at[0], at[1], true)
 		st, err := evenkeel.ReadState(p.journal.Records())
 		require.NoError(t, err)

@@ -1,64 +1,182 @@
 package lustre
 
 import (
+	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168).
+// switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part of the outage comes before it or after it: the
+// new cluster leaves maintenance first, with every target disabled, and node 2's cluster stops when its targets serve on node 1 already.
 func (p *Pair) switchOver() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
-	old2 := p.old(n2.Name)
 	s := evenkeel.Step{
 		ID: "switch-over", Title: "Move every target from " + n2.Name + " to " + n1.Name, Host: n1.Name, Ref: "lustre:1120",
-		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted twice. " +
-			"What proves that the whole cluster of node 2 has stopped is read again immediately before anything starts here.",
+		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted twice. So a target is enabled here only when it is proven gone there: " +
+			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, and nothing mounted, all of it read immediately before. " +
+			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of outage each (H25), with Pacemaker's throttle lifted (H26).",
 		Needs:  append(n2.autostarts(), n2.bootSeen, n1.fenced),
+		Makes:  []evenkeel.FactKey{p.letGoAt()},
 		Opens:  []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
 		Closes: []string{"switch-over"},
 	}
-	s.Actions = append(p.able(n1),
-		seeCIB("disabled", "The new cluster still touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
-		p.calm(),
-		at(n2.Name, from("lustre:1125", disrupt("standby", "Put "+old2+" into standby in the old cluster", "pcs", "cluster", "standby", old2))),
-		at(n2.Name, seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old2, inStandby(old2))),
-		waitFor(p.Config.Outage, n2.Name, seeMounts("stopped", "Node 2 has let go of every target", "no Lustre target", noneMounted)),
-		at(n2.Name, from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop"))),
-		at(n2.Name, from("lustre:1127", disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop"))),
-		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", "pcs", "cluster", "disable"))))
-	for _, a := range append(seeStopped(n2.Name), seeFree("free", n2.Name)) {
-		s.Actions = append(s.Actions, guard(a))
+	ready, err1 := p.readyPush()
+	letGo, err2 := p.letGoPush()
+	over, err3 := p.handOverAction()
+	lift, err4 := p.liftOld()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return s, err
 	}
-	start, err := p.planned(p.Plan.SwitchOver)
-	for i := range start {
-		start[i].Cmd.Effect = evenkeel.Disruptive // a target starts
-	}
-	s.Actions = slices.Concat(s.Actions, start, []evenkeel.Action{
-		within(p.Config.Outage, seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled()))),
-	})
-	s.Verify = []evenkeel.Action{from("lustre:1155", within(p.Config.Outage, seeStatus("status", "Every target runs on "+n1.Name, "every target Started on "+n1.Name, p.placed(everywhere(n1.Name)))))}
+	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
+		seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled),
+		seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.sameIDs),
+		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
+		from("lustre:1136", note("every target stays disabled", ready)),
+		within(p.Config.Outage, expect(look("settled", "The new cluster has looked for the targets, and has nothing left to do", "crm_resource", "--wait"), "no action is pending", settled)),
+		// No guard: once the targets are enabled, this is no longer so.
+		seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting),
+		lift,
+		guard(p.calm()),
+		at(n2.Name, from("lustre:1125", letGo)),
+		over,
+		within(p.Config.Outage, seeMounts("serving", "Every target is mounted here", "every target", soon(allMounted(p.enabled())))),
+	}, p.throttleAgain(), p.stopOld(n2))
+	s.Verify = append([]evenkeel.Action{
+		from("lustre:1155", within(p.Config.Outage, seeStatus("status", "Every target runs on "+n1.Name, "every target Started on "+n1.Name, p.placed(everywhere(n1.Name))))),
+	}, seeStopped(n2.Name)...)
 	s.Undo = p.switchBack()
-	return s, err
+	return s, nil
 }
 
-// switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby, and leaves that only when node 1
-// has provably let go.
+// stopOld stops the old cluster on node 2; its targets serve on node 1 already.
+func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
+	return []evenkeel.Action{
+		at(n2.Name, from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop"))),
+		at(n2.Name, from("lustre:1127", disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop"))),
+	}
+}
+
+// pushed makes an action of a change of a CIB.
+func pushed(id, title, host string, o pacemaker.Operation, err error) (evenkeel.Action, error) {
+	a := disrupt(id, title, o.Argv...)
+	a.Host, a.Cmd.Stdin = host, sshexec.Text(o.Stdin)
+	return a, err
+}
+
+// readyPush ends maintenance on node 1, every target disabled: the cluster looks for them, finds them stopped there, and has nothing more to find out when the outage begins.
+func (p *Pair) readyPush() (evenkeel.Action, error) {
+	prepared, err := p.Plan.Prepared()
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	o, err := prepared.Set(pacemaker.Settings{
+		Properties: append([]pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, unthrottled...),
+		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+	})
+	return pushed("ready", "End the maintenance of the new cluster, and lift its throttle (H26)", "", o, err)
+}
+
+// letGoPush makes node 2 stop every target, and keeps it from starting one again, in one change.
+func (p *Pair) letGoPush() (evenkeel.Action, error) {
+	n2 := p.Config.Node2.Name
+	o, err := p.CIB.Set(pacemaker.Settings{
+		Attributes: []pacemaker.NodeSetting{{Node: p.old(n2), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
+		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+	})
+	a, err := pushed("let-go", "Put "+p.old(n2)+" into standby and disable every target in the old cluster", n2, o, err)
+	fact := p.letGoAt()
+	a.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil })}
+	probe := cibProbe("the old cluster says so", func(cib *pacemaker.CIB) bool { return inStandby(p.old(n2))(cib) == nil && p.disabled(cib) == nil })
+	probe.Makes = a.Makes
+	a.Probe = &probe
+	return a, err
+}
+
+// letGoAt is when node 2 was told to let go.
+func (p *Pair) letGoAt() evenkeel.Fact[string] {
+	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to let go of its targets")
+}
+
+func resources(targets []PairTarget) []string {
+	out := make([]string, len(targets))
+	for i, t := range targets {
+		out[i] = t.Resource
+	}
+	return out
+}
+
+// waiting wants the new cluster to act, and every target to be disabled.
+func (p *Pair) waiting(cib *pacemaker.CIB) error {
+	if v, _ := cib.Property("maintenance-mode"); v == "true" {
+		return errors.New("the new cluster is still in maintenance")
+	}
+	return p.disabled(cib)
+}
+
+// settled reads what crm_resource --wait ended with.
+func settled(o evenkeel.Observed) error {
+	if o.ExitCode != 0 {
+		return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
+	}
+	return nil
+}
+
+// sameIDs wants the settings that the switch-over changes to have the ids of the plan: cibadmin finds them by these.
+func (p *Pair) sameIDs(live *pacemaker.CIB) error {
+	prepared, err := p.Plan.Prepared()
+	if err != nil {
+		return err
+	}
+	s := pacemaker.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pacemaker.Roles("Started", resources(p.Targets)...)}
+	want, err1 := prepared.Set(s)
+	have, err2 := live.Set(s)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if have.Stdin != want.Stdin {
+		return evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
+	}
+	return nil
+}
+
+// soon is a check that is to be repeated without delay.
+func soon(check func([]string) error) func([]string) error {
+	return func(mounted []string) error {
+		var again *evenkeel.Retry
+		err := check(mounted)
+		if errors.As(err, &again) {
+			again.After = time.Second
+		}
+		return err
+	}
+}
+
+// switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby with every target disabled, and leaves that only
+// when node 1 has provably let go.
 func (p *Pair) switchBack() []evenkeel.Action {
 	n1, n2 := p.node(0), p.node(1)
 	old2 := p.old(n2.Name)
 	var undo []evenkeel.Action
 	for _, t := range p.enabled() {
-		undo = append(undo, disrupt("disable-"+t.Resource, "Disable "+t.Resource+" in the new cluster", "pcs", "resource", "disable", t.Resource))
+		undo = append(undo, disrupt("disable-"+t.Resource, "Disable "+t.Resource+" in the new cluster", p.Config.NewPCS.DisableResource(t.Resource).Argv...))
 	}
 	undo = append(undo,
 		within(p.Config.Outage, seeMounts("let-go", "Node 1 has let go of every target", "no Lustre target", noneMounted)),
-		disrupt("maintenance", "Put the new cluster into maintenance again", "pcs", "property", "set", "maintenance-mode=true"))
+		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...))
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
-	return append(undo,
+	undo = append(undo,
 		guard(seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless)),
-		guard(seeFree("free", n1.Name)),
-		at(n2.Name, disrupt("unstandby", "Take "+old2+" out of standby", "pcs", "cluster", "unstandby", old2)),
+		guard(seeFree("free", n1.Name)))
+	for _, t := range p.enabled() {
+		undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" in the old cluster: it starts when the standby ends", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
+	}
+	return append(undo,
+		at(n2.Name, disrupt("unstandby", "Take "+old2+" out of standby", p.Config.OldPCS.Unstandby(old2).Argv...)),
 		waitFor(p.Config.Outage, n2.Name, seeMounts("serving", "Every target is mounted on node 2", "every target", allMounted(p.enabled()))))
 }

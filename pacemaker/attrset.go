@@ -145,12 +145,7 @@ func (c *CIB) follow(e *etree.Element) *etree.Element {
 
 // rawXML prints an element by itself.
 func rawXML(e *etree.Element) string {
-	doc := etree.NewDocument()
-	doc.WriteSettings = etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true}
-	doc.SetRoot(e.Copy())
-	text, err := doc.WriteToString()
-	if err != nil { // a strings.Builder does not fail
-		return ""
-	}
-	return text
+	var b strings.Builder
+	e.WriteTo(&b, &etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true})
+	return b.String()
 }

@@ -20,9 +20,11 @@ type ParseError = srcerr.Error
 // views do not show. Reading from several goroutines is safe, editing is not.
 type CIB struct {
 	*source
-	doc    *etree.Document
 	bom    string               // the byte order mark that it was read with, mostly none
 	edited map[etree.Token]span // the tokens of the source that the tree was read from, once it is edited
+
+	treeOnce sync.Once
+	doc      *etree.Document // made when first needed: use tree
 
 	indexOnce sync.Once
 	ids       map[string]*etree.Element // built when first needed, kept through edits; see byID
@@ -39,28 +41,45 @@ func ParseCIB(r io.Reader) (*CIB, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newXMLScanner(name, data)
-	if err := s.scan(); err != nil {
-		return nil, err
+	c := &CIB{source: &source{file: name, text: string(data)}}
+	root, bad := checkXML(c.source)
+	if bad == nil {
+		bad = c.checkShape(root)
 	}
-	if err := checkShape(s); err != nil {
-		return nil, err
+	if bad != nil {
+		return nil, bad
 	}
-	c := &CIB{source: s.source, doc: s.doc}
 	if hasBOM {
 		c.bom = "\xef\xbb\xbf"
 	}
 	return c, nil
 }
 
+// tree is the document. It is made from the text when something of it is first asked for: a CIB that is only copied or printed needs none.
+func (c *CIB) tree() *etree.Document {
+	c.treeOnce.Do(func() {
+		if c.doc == nil {
+			c.doc = c.parse()
+		}
+	})
+	return c.doc
+}
+
+func (c *CIB) root() *etree.Element { return c.tree().Root() }
+
 // checkShape refuses what is XML but no CIB.
-func checkShape(s *xmlScanner) *srcerr.Error {
-	if s.root.FullTag() != "cib" {
-		return s.errorOn(s.root, "the root element is not <cib>")
+func (c *CIB) checkShape(root *openElement) *srcerr.Error {
+	fail := func(format string, args ...any) *srcerr.Error {
+		return c.errorAt(root.offset, "<"+c.label(*root), format, args...)
 	}
-	for _, tag := range []string{"configuration", "status"} {
-		if len(s.root.SelectElements(tag)) > 1 {
-			return s.errorOn(s.root, "<%s> stands more than once in <cib>", tag)
+	if root.name != "cib" {
+		return fail("the root element is not <cib>")
+	}
+	seen := make(map[string]int)
+	for name := range c.namesAt(1) {
+		_, name = splitName(name)
+		if seen[name]++; seen[name] > 1 && (name == "configuration" || name == "status") {
+			return fail("<%s> stands more than once in <cib>", name)
 		}
 	}
 	return nil
@@ -110,14 +129,23 @@ func (c *CIB) Query() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Clone is an independent copy.
+// Clone is an independent copy. Of a document that was not edited it costs nothing before it is used.
 func (c *CIB) Clone() *CIB {
-	clone := &CIB{source: c.source, doc: c.doc.Copy(), bom: c.bom}
+	clone := &CIB{source: c.source, bom: c.bom}
 	if c.edited != nil {
+		clone.doc = c.doc.Copy()
 		clone.edited = make(map[etree.Token]span, len(c.edited))
 		copySpans(c.doc.Child, clone.doc.Child, c.edited, clone.edited)
 	}
 	return clone
+}
+
+// draft is an independent copy to edit that is never printed: what stands in the source need not be found again.
+func (c *CIB) draft() *CIB {
+	draft := c.Clone()
+	draft.byID("") // build the index before the tree changes
+	draft.edited = make(map[etree.Token]span)
+	return draft
 }
 
 // String is a summary without any value, safe to log.
@@ -139,7 +167,7 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.AdminEpoch, 
 // Version reads admin_epoch, epoch and num_updates; one that is absent or no number is 0, as Pacemaker takes it.
 func (c *CIB) Version() Version {
 	number := func(key string) int {
-		n, err := strconv.Atoi(c.doc.Root().SelectAttrValue(key, "0"))
+		n, err := strconv.Atoi(c.root().SelectAttrValue(key, "0"))
 		if err != nil {
 			return 0
 		}
@@ -150,7 +178,7 @@ func (c *CIB) Version() Version {
 
 // Attribute is an attribute of the <cib> element, such as validate-with, dc-uuid or have-quorum.
 func (c *CIB) Attribute(name string) (string, bool) {
-	if a := c.doc.Root().SelectAttr(name); a != nil {
+	if a := c.root().SelectAttr(name); a != nil {
 		return a.Value, true
 	}
 	return "", false
@@ -158,7 +186,7 @@ func (c *CIB) Attribute(name string) (string, bool) {
 
 // section is a part of <configuration>, nil when there is none.
 func (c *CIB) section(name string) *etree.Element {
-	conf := c.doc.Root().SelectElement("configuration")
+	conf := c.root().SelectElement("configuration")
 	if conf == nil {
 		return nil
 	}
@@ -178,20 +206,20 @@ func (c *CIB) children(section string) []*etree.Element {
 func (c *CIB) byID(id string) *etree.Element {
 	c.indexOnce.Do(func() {
 		c.ids = make(map[string]*etree.Element)
-		c.index(c.doc.Root())
+		c.index(c.root())
 	})
 	return c.ids[id]
 }
 
 func (c *CIB) index(e *etree.Element) {
 	// Under <status> ids are not unique among the sections (node_state ids are the nodes' own).
-	if e.Tag == "status" && e.Parent() == c.doc.Root() {
+	if e.Tag == "status" && e.Parent() == c.root() {
 		return
 	}
 	if id := e.SelectAttrValue("id", ""); id != "" && c.ids[id] == nil {
 		c.ids[id] = e
 	}
-	for _, child := range e.ChildElements() {
+	for child := range e.ChildElementsSeq() {
 		c.index(child)
 	}
 }

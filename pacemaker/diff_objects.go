@@ -19,7 +19,7 @@ type dissection struct {
 func objectsOf(c *CIB, o diffOptions) []*object {
 	d := &dissection{cib: c, diffOptions: o}
 	d.header()
-	for _, e := range c.doc.Root().ChildElements() {
+	for _, e := range c.root().ChildElements() {
 		switch e.Tag {
 		case "configuration":
 			d.configuration(e)
@@ -42,7 +42,7 @@ var volatile = map[string]bool{
 }
 
 func (d *dissection) header() {
-	for _, a := range d.cib.doc.Root().Attr {
+	for _, a := range d.cib.root().Attr {
 		if !volatile[a.FullKey()] {
 			d.tell(kindHeader, a.FullKey(), "", a.Value, masked(a.Key, a.Value))
 		}

@@ -20,20 +20,20 @@ var ErrExists = errors.New("exists already")
 func (c *CIB) BumpEpoch() {
 	c.edit()
 	v := c.Version()
-	c.doc.Root().CreateAttr("epoch", strconv.Itoa(v.Epoch+1))
-	c.doc.Root().CreateAttr("num_updates", "0")
+	c.root().CreateAttr("epoch", strconv.Itoa(v.Epoch+1))
+	c.root().CreateAttr("num_updates", "0")
 }
 
 // BumpNumUpdates counts a change of the status section.
 func (c *CIB) BumpNumUpdates() {
 	c.edit()
-	c.doc.Root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
+	c.root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
 }
 
 // SetAttribute sets an attribute of the <cib> element, such as have-quorum or dc-uuid.
 func (c *CIB) SetAttribute(name, value string) {
 	c.edit()
-	c.doc.Root().CreateAttr(name, value)
+	c.root().CreateAttr(name, value)
 }
 
 // SetProperty sets a cluster property where it stands, else in cib-bootstrap-options.
@@ -346,7 +346,7 @@ func (c *CIB) RemoveConstraint(id string) bool {
 func (c *CIB) edit() {
 	c.byID("") // build the index before the tree changes
 	if c.edited == nil {
-		c.edited = c.spans(c.doc)
+		c.edited = c.spans(c.tree())
 	}
 }
 
@@ -368,7 +368,7 @@ func (c *CIB) ensureSection(name string) *etree.Element {
 		return e
 	}
 	c.edit()
-	root := c.doc.Root()
+	root := c.root()
 	conf := root.SelectElement("configuration")
 	if conf == nil {
 		conf = etree.NewElement("configuration")
@@ -473,6 +473,7 @@ func (c *CIB) note(e *etree.Element) {
 }
 
 func setAttrs(e *etree.Element, attrs ...string) {
+	e.Attr = slices.Grow(e.Attr, len(attrs)/2)
 	for i := 0; i+1 < len(attrs); i += 2 {
 		if attrs[i+1] != "" || attrs[i] == "value" {
 			e.CreateAttr(attrs[i], attrs[i+1])

@@ -31,6 +31,11 @@ func (d Dialect) SetProperty(p NVPair) Operation {
 	return markSecrets(o, []NVPair{p})
 }
 
+// UnsetProperty removes a cluster property, or leaves it absent. pcs fails where there is none.
+func (d Dialect) UnsetProperty(name string) Operation {
+	return operation("no property "+name, "", op.Mutating, op.Safe, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
+}
+
 // knownProperties are the cluster options that Pacemaker 2.1 and 3.0 document, and pcs 0.11.4 and later take without --force:
 // https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/options.html
 var knownProperties = func() map[string]bool {

@@ -11,7 +11,7 @@ import (
 
 // readStatus reads the nodes' states and, from the histories of operations, where everything is active.
 func (p *placing) readStatus() {
-	status := p.cib.doc.Root().SelectElement("status")
+	status := p.cib.root().SelectElement("status")
 	if status == nil {
 		p.checkUnclean()
 		return

@@ -60,7 +60,7 @@ func (p *placing) ticketRole(id, role string) {
 }
 
 func (p *placing) ticketState(ticket string) (granted, standby bool) {
-	status := p.cib.doc.Root().SelectElement("status")
+	status := p.cib.root().SelectElement("status")
 	if status == nil {
 		return false, false
 	}

@@ -1,8 +1,11 @@
 package pacemaker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +45,8 @@ type RebuildOptions struct {
 	OldDialect    Dialect   // of the cluster that node 2 still runs; the zero value is PCS09
 	// Knet makes a cluster of knet of one of multicast rings: pcs 0.10 and later take one ring with udp (H15). It wants Addresses.
 	Knet bool
-	// Addresses are those of each node by its name, one for each ring, for knet and for pcs 0.10 and later.
+	// Addresses are those of each node by its name, one for each ring, for knet and for pcs 0.10 and later. Without any, those of the
+	// node list of corosync.conf are taken where it has one.
 	Addresses map[string][]string
 	// PlainConstraints makes location constraints by pcs, as the guide does. pcs gives them ids of its own, and IML, which looks for
 	// R-primary and R-secondary, no longer finds them (H9); so by default they are made by cibadmin with the ids of the CIB.
@@ -79,6 +83,19 @@ func (o RebuildOptions) check() error {
 	return errors.Join(errs...)
 }
 
+// listed are the addresses of the nodes in a node list, by their new names; a list of corosync 2 has no names, but addresses that may be names.
+func listed(list []CorosyncNode, names NodeNames) map[string][]string {
+	out := map[string][]string{}
+	for _, n := range list {
+		var addresses []string
+		for _, link := range slices.Sorted(maps.Keys(n.Addresses)) {
+			addresses = append(addresses, n.Addresses[link])
+		}
+		out[names.New(cmp.Or(n.Name, n.Addresses[0]))] = addresses
+	}
+	return out
+}
+
 // node is a node of the new cluster with its addresses.
 func (o RebuildOptions) node(name string) ClusterNode {
 	return ClusterNode{Name: name, Addresses: o.Addresses[name]}
@@ -95,6 +112,13 @@ func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, e
 	opts = opts.withDefaults()
 	if err := opts.check(); err != nil {
 		return nil, err
+	}
+	if len(opts.Addresses) == 0 && opts.Dialect.modern() {
+		list, err := conf.NodeList()
+		if err != nil {
+			return nil, err
+		}
+		opts.Addresses = listed(list, opts.Names)
 	}
 	b := &rebuilder{opts: opts, d: opts.Dialect, plan: &RebuildPlan{}}
 	if err := b.setup(conf); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -141,7 +140,7 @@ func (p *RebuildPlan) Push(live *CIB, stage Stage) (Operation, error) {
 		return Operation{}, err
 	}
 	o := operation("the whole configuration", "lustre:861", op.Mutating, op.Safe, "cibadmin", "--replace", "--xml-pipe")
-	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(want.doc.Root()), p.Maintenance[0].Node
+	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(want.root()), p.Maintenance[0].Node
 	o.Why = "one change in the place of many (H25); refused when the cluster has changed since it was read"
 	if stage > StagePrepared {
 		o.Effect = op.Disruptive
@@ -153,16 +152,22 @@ func (p *RebuildPlan) Push(live *CIB, stage Stage) (Operation, error) {
 // SwitchOverPush is SwitchOver as one change: maintenance ends and every target is enabled in the same moment, where a command for each
 // would add about two seconds of outage (H25). Nothing else is touched. live is the CIB of the new cluster, which knows the ids.
 func (p *RebuildPlan) SwitchOverPush(live *CIB) (Operation, error) {
-	after := live.Clone()
-	after.SetProperty("maintenance-mode", "false")
-	conf := etree.NewElement("configuration")
-	config := conf.CreateElement("crm_config")
-	for _, set := range after.children("crm_config") {
-		if pair := pairElement(set, "maintenance-mode"); pair != nil && set.SelectElement("rule") == nil {
-			config.AddChild(withOnly(set, pair))
-		}
+	roles, err := p.givenBack()
+	if err != nil {
+		return Operation{}, err
 	}
-	resources := conf.CreateElement("resources")
+	o, err := live.Set(Settings{Properties: []NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: roles})
+	if err != nil {
+		return Operation{}, err
+	}
+	o.Name, o.Ref, o.Node = "switch over", "lustre:1136", p.Maintenance[0].Node
+	o.Why = "maintenance ends and every target is enabled in one change (H25): they must all be stopped on the other node (H8)"
+	return o, nil
+}
+
+// givenBack are the roles of the resources that were meant to run in the old cluster.
+func (p *RebuildPlan) givenBack() ([]RoleSetting, error) {
+	var roles []RoleSetting
 	for _, r := range p.roles {
 		if strings.EqualFold(r.was, "Stopped") {
 			continue
@@ -171,40 +176,20 @@ func (p *RebuildPlan) SwitchOverPush(live *CIB) (Operation, error) {
 		if role == "" {
 			role = "Started" // a change by ids cannot remove it; it is what nothing means, unless something else decides
 			if by := p.want.defaultRole(r.id); by != "" {
-				return Operation{}, fmt.Errorf("cannot enable %s by itself: %s decides its role: %w; push the stage instead", r.id, by, ErrUnsupported)
+				return nil, fmt.Errorf("cannot enable %s by itself: %s decides its role: %w; push the stage instead", r.id, by, ErrUnsupported)
 			}
 		}
-		if err := after.SetMeta(r.id, "target-role", role); err != nil {
-			return Operation{}, fmt.Errorf("cannot enable %s: %w", r.id, err)
-		}
-		e := after.resourceElement(r.id)
-		for _, set := range e.SelectElements("meta_attributes") {
-			if pair := pairElement(set, "target-role"); pair != nil {
-				resources.AddChild(inPlace(e, withOnly(set, pair)))
-			}
-		}
+		roles = append(roles, RoleSetting{r.id, role})
 	}
-	o := operation("switch over", "lustre:1136", op.Disruptive, op.Safe, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
-	o.Stdin, o.Node = compactXML(conf), p.Maintenance[0].Node
-	o.Why = "maintenance ends and every target is enabled in one change (H25): they must all be stopped on the other node (H8)"
-	return o, nil
+	return roles, nil
 }
 
-// inPlace is an element's skeleton with one child, inside the skeletons of what it stands in: cibadmin finds each by its id.
-func inPlace(e, child *etree.Element) *etree.Element {
-	for ; e != nil && isResource(e); e = e.Parent() {
-		out := etree.NewElement(e.Tag)
-		out.CreateAttr("id", e.SelectAttrValue("id", ""))
-		out.AddChild(child)
-		child = out
+// Prepared is the new cluster's configuration at [StagePrepared] as the plan makes it, without anything that a running cluster writes by itself: what
+// [CIB.Set] takes for a change of a cluster that is yet to be.
+func (p *RebuildPlan) Prepared() (*CIB, error) {
+	empty, err := p.empty()
+	if err != nil {
+		return nil, err
 	}
-	return child
-}
-
-// withOnly is a copy of a set with one pair.
-func withOnly(set, pair *etree.Element) *etree.Element {
-	out := etree.NewElement(set.Tag)
-	out.Attr = slices.Clone(set.Attr)
-	out.AddChild(pair.Copy())
-	return out
+	return p.Configuration(empty, StagePrepared)
 }

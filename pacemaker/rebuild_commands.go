@@ -56,6 +56,18 @@ func (b *rebuilder) clusterSetup(conf *CorosyncConf, totem Totem) (ClusterSetup,
 		s.Transport, s.Rings, s.Cipher, s.Hash = "knet", plan.Setup.Rings, plan.Setup.Cipher, plan.Setup.Hash
 		return s, nil
 	}
+	if totem.Transport == "knet" && b.d.modern() { // it stays what it is
+		s.Transport, s.Cipher, s.Hash = "knet", totem.CryptoCipher, totem.CryptoHash
+		for link := range s.Nodes[0].Addresses {
+			i := slices.IndexFunc(totem.Interfaces, func(f Interface) bool { return f.Ring == link })
+			if i < 0 {
+				s.Rings = append(s.Rings, Interface{Ring: link})
+				continue
+			}
+			s.Rings = append(s.Rings, totem.Interfaces[i])
+		}
+		return s, nil
+	}
 	if t := totem.Transport; t != "" && t != "udp" {
 		return s, &UnsupportedError{What: []string{"corosync.conf has the transport " + t + ", not multicast udp"}}
 	}
@@ -187,6 +199,7 @@ func (b *rebuilder) resources() {
 			b.plan.Stonith = append(b.plan.Stonith, b.on1(sectionXML("create "+e.SelectAttrValue("id", ""), "resources", e))...)
 		}
 	}
+	b.plan.Resources = slices.Grow(b.plan.Resources, len(b.plan.roles))
 	for _, e := range b.want.children("resources") {
 		if !isResource(e) || e.Tag == string(Template) {
 			continue
@@ -227,14 +240,20 @@ func (b *rebuilder) resources() {
 
 // constraints makes the plain location constraints first, each resource's in the order of the resources, then all others.
 func (b *rebuilder) constraints() {
-	byResource := make(map[string][]Location)
+	byResource := make(map[string][]*etree.Element)
 	var ids []string
-	plain := make(map[string]bool)
-	for _, l := range b.want.Locations() {
-		if !l.Plain() {
+	var others []*etree.Element
+	all := b.want.children("constraints")
+	for _, e := range all {
+		if e.Tag != "rsc_location" {
+			others = append(others, e)
 			continue
 		}
-		plain[l.ID] = true
+		l := viewOf[Location](b.want, e)
+		if !l.Plain() {
+			others = append(others, e)
+			continue
+		}
 		if _, err := ParseScore(l.Score); err != nil {
 			b.cannot.add("location constraint %s: %v", l.ID, err)
 			continue
@@ -242,8 +261,9 @@ func (b *rebuilder) constraints() {
 		if len(byResource[l.Resource]) == 0 {
 			ids = append(ids, l.Resource)
 		}
-		byResource[l.Resource] = append(byResource[l.Resource], l)
+		byResource[l.Resource] = append(byResource[l.Resource], e)
 	}
+	b.plan.Constraints = slices.Grow(b.plan.Constraints, len(all))
 	emit := func(resource string) {
 		list, ok := byResource[resource]
 		if !ok {
@@ -251,9 +271,10 @@ func (b *rebuilder) constraints() {
 		}
 		delete(byResource, resource)
 		// The primary, with the greater score, first (lustre:1056-1061).
-		slices.SortStableFunc(list, func(a, b Location) int { return int(mustScore(b.Score) - mustScore(a.Score)) })
-		for _, l := range list {
-			b.plan.Constraints = append(b.plan.Constraints, b.on1(b.location(l))...)
+		score := func(e *etree.Element) Score { return mustScore(e.SelectAttrValue("score", "")) }
+		slices.SortStableFunc(list, func(a, b *etree.Element) int { return int(score(b) - score(a)) })
+		for _, e := range list {
+			b.plan.Constraints = append(b.plan.Constraints, b.on1(b.location(viewOf[Location](b.want, e)))...)
 		}
 	}
 	var visit func(list []*etree.Element)
@@ -268,18 +289,17 @@ func (b *rebuilder) constraints() {
 	visit(b.want.children("resources"))
 	for _, id := range ids {
 		if len(byResource[id]) > 0 {
-			b.cannot.add("location constraint %s is about %s, which is no resource", byResource[id][0].ID, id)
+			b.cannot.add("location constraint %s is about %s, which is no resource", byResource[id][0].SelectAttrValue("id", ""), id)
 		}
 	}
-	for _, e := range b.want.children("constraints") {
-		if id := e.SelectAttrValue("id", ""); !plain[id] {
-			if e.Tag == "rsc_location" {
-				b.byXML("location constraint %s is not of the plain form", id)
-			} else {
-				b.byXML("%s %s", e.Tag, id)
-			}
-			b.plan.Constraints = append(b.plan.Constraints, b.on1(sectionXML("constraint "+id, "constraints", e))...)
+	for _, e := range others {
+		id := e.SelectAttrValue("id", "")
+		if e.Tag == "rsc_location" {
+			b.byXML("location constraint %s is not of the plain form", id)
+		} else {
+			b.byXML("%s %s", e.Tag, id)
 		}
+		b.plan.Constraints = append(b.plan.Constraints, b.on1(sectionXML("constraint "+id, "constraints", e))...)
 	}
 }
 
@@ -293,11 +313,7 @@ func (b *rebuilder) location(l Location) Operation {
 	if b.opts.PlainConstraints {
 		return b.d.PreferNode(l.Resource, l.Node, mustScore(l.Score), l.Node != b.opts.Node1)
 	}
-	e := etree.NewElement("rsc_location")
-	setAttrs(e, "id", l.ID, "node", l.Node, "rsc", l.Resource, "score", l.Score)
-	o := operation("constraint "+l.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints", "-C", "-X", rawXML(e))
-	o.Why = "IML finds the constraint by its id (H9)"
-	return o
+	return ConstraintByID(l)
 }
 
 // extras makes what refers to resources and nodes and has no words of its own: each section in one change.
@@ -314,7 +330,7 @@ func (b *rebuilder) extras() {
 func (b *rebuilder) move() {
 	node1, node2 := b.opts.Node1, b.opts.Node2
 	b.plan.StopOther = on(node2, b.stopOld()...)
-	b.plan.SwitchOver = b.on1(b.d.Maintenance(false))
+	b.plan.SwitchOver = append(make([]Operation, 0, 1+len(b.plan.roles)), b.on1(b.d.Maintenance(false))...)
 	for _, r := range b.plan.roles {
 		if !strings.EqualFold(r.was, "Stopped") {
 			b.plan.SwitchOver = append(b.plan.SwitchOver, b.on1(b.enable(r))...)

@@ -21,7 +21,7 @@ func wordlessIn(e *etree.Element, r Resource, d Dialect) string {
 		return "is of the class " + r.Class + ", which pcs does not make"
 	}
 	seen := make(map[string]bool)
-	for _, child := range e.ChildElements() {
+	for child := range e.ChildElementsSeq() {
 		role, _ := r.Meta.Get("target-role")
 		switch {
 		case seen[child.Tag]:
@@ -57,7 +57,7 @@ func plainSet(set *etree.Element) bool {
 		return false
 	}
 	seen := make(map[string]bool)
-	for _, p := range set.ChildElements() {
+	for p := range set.ChildElementsSeq() {
 		name := p.SelectAttrValue("name", "")
 		if p.Tag != "nvpair" || !onlyAttrs(p, "id", "name", "value") || p.SelectAttrValue("value", "") == "" || name == "" || seen[name] || strings.ContainsAny(name, "= ") {
 			return false
@@ -69,7 +69,7 @@ func plainSet(set *etree.Element) bool {
 
 func plainOperations(ops *etree.Element, d Dialect) bool {
 	seen := make(map[string]bool)
-	for _, o := range ops.ChildElements() {
+	for o := range ops.ChildElementsSeq() {
 		key := o.SelectAttrValue("name", "") + " " + sameTime(o.SelectAttrValue("interval", ""))
 		role := o.SelectAttrValue("role", "")
 		switch {
@@ -81,7 +81,7 @@ func plainOperations(ops *etree.Element, d Dialect) bool {
 			return false
 		}
 		seen[key] = true
-		for _, child := range o.ChildElements() {
+		for child := range o.ChildElementsSeq() {
 			pairs := child.ChildElements()
 			if child.Tag != "instance_attributes" || !plainSet(child) || len(pairs) != 1 || pairs[0].SelectAttrValue("name", "") != "OCF_CHECK_LEVEL" {
 				return false

@@ -32,15 +32,14 @@ var nodeStates = map[string]string{
 
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
 func (b *rebuilder) model(backup *CIB) {
-	b.want = backup.Clone()
+	b.want = backup.draft()
 	b.plan.want = b.want
-	b.want.edit()
-	conf := b.want.doc.Root().SelectElement("configuration")
+	conf := b.want.root().SelectElement("configuration")
 	if conf == nil {
 		b.cannot.add("the CIB has no configuration")
 		return
 	}
-	if status := b.want.doc.Root().SelectElement("status"); status != nil {
+	if status := b.want.root().SelectElement("status"); status != nil {
 		b.want.remove(status)
 	}
 	for _, section := range conf.ChildElements() {
@@ -91,47 +90,45 @@ func (b *rebuilder) modelNodes() {
 
 // modelConstraints drops what moving resources by hand left behind: it would pin them.
 func (b *rebuilder) modelConstraints() {
-	for _, l := range b.want.Locations() {
-		if strings.HasPrefix(l.ID, "cli-prefer-") || strings.HasPrefix(l.ID, "cli-ban-") || strings.HasPrefix(l.ID, "cli-standby-") {
-			b.drop("location constraint "+l.ID, "left behind by moving "+l.Resource+" by hand; it would pin the target")
-			b.want.RemoveConstraint(l.ID)
+	for _, e := range b.want.children("constraints") {
+		id := e.SelectAttrValue("id", "")
+		if e.Tag == "rsc_location" && (strings.HasPrefix(id, "cli-prefer-") || strings.HasPrefix(id, "cli-ban-") || strings.HasPrefix(id, "cli-standby-")) {
+			b.drop("location constraint "+id, "left behind by moving "+e.SelectAttrValue("rsc", "")+" by hand; it would pin the target")
+			b.want.RemoveConstraint(id)
 		}
 	}
 }
 
 // rename gives the nodes their new names wherever they are named (H12).
 func (b *rebuilder) rename(e *etree.Element) {
-	where := strings.TrimSpace(e.Tag + " " + e.SelectAttrValue("id", ""))
-	set := func(key string) {
+	where := func() string { return strings.TrimSpace(e.Tag + " " + e.SelectAttrValue("id", "")) }
+	set := func(key, where string) {
 		if a := e.SelectAttr(key); a != nil {
 			a.Value = b.node(a.Value, where)
 		}
 	}
 	switch e.Tag {
 	case "node":
-		set("uname")
+		set("uname", where())
 	case "rsc_location":
-		if e.SelectAttr("node") != nil {
-			where = "location constraint " + e.SelectAttrValue("id", "")
-			set("node")
-		}
+		set("node", "location constraint "+e.SelectAttrValue("id", ""))
 	case "expression":
 		if e.SelectAttrValue("attribute", "") == "#uname" {
 			if operation := e.SelectAttrValue("operation", ""); operation != "eq" && operation != "ne" {
-				b.cannot.add("%s compares node names by %s: with other names it says something else", where, operation)
+				b.cannot.add("%s compares node names by %s: with other names it says something else", where(), operation)
 			} else {
-				set("value")
+				set("value", where())
 			}
 		}
 	case "fencing-level":
-		set("target")
+		set("target", where())
 		if pattern := e.SelectAttrValue("target-pattern", ""); pattern != "" {
-			b.checkPattern(pattern, where)
+			b.checkPattern(pattern, where())
 		}
 	case "nvpair":
 		b.renameInParameter(e)
 	}
-	for _, child := range e.ChildElements() {
+	for child := range e.ChildElementsSeq() {
 		b.rename(child)
 	}
 }
@@ -176,8 +173,12 @@ func (b *rebuilder) renameInParameter(e *etree.Element) {
 
 // disableAll disables every resource at the top level but fence devices, and notes what it was meant to do (H8, PCM-026).
 func (b *rebuilder) disableAll() {
-	for _, r := range b.want.Resources() {
-		if r.Kind == Template || fences(r) {
+	for _, e := range b.want.children("resources") {
+		if !isResource(e) || e.Tag == string(Template) {
+			continue
+		}
+		r := b.want.outline(e)
+		if fences(r) {
 			continue
 		}
 		was, _ := r.Meta.Get("target-role")
@@ -208,8 +209,22 @@ func (b *rebuilder) disableAll() {
 	}
 }
 
+// outline shows no more of a resource than what says whether it runs: kind, class, meta attributes and members.
+func (c *CIB) outline(e *etree.Element) Resource {
+	r := Resource{Kind: Kind(e.Tag), ID: e.SelectAttrValue("id", ""), Class: e.SelectAttrValue("class", ""), Meta: c.attributeSets(e, "meta_attributes")}
+	for child := range e.ChildElementsSeq() {
+		if member := c.follow(child); member != nil && isResource(child) {
+			r.Members = append(r.Members, c.outline(member))
+		}
+	}
+	return r
+}
+
 // fences says whether a resource is a fence device, or holds nothing else.
 func fences(r Resource) bool {
+	if r.Kind == Primitive {
+		return r.Class == "stonith"
+	}
 	found := false
 	for inner := range walk([]Resource{r}) {
 		if inner.Kind == Primitive {

@@ -1,7 +1,8 @@
 package pacemaker
 
 import (
-	"fmt"
+	"bufio"
+	"io"
 	"strings"
 )
 
@@ -86,17 +87,30 @@ func (p *RebuildPlan) Operations() []Operation {
 // String is the plan for a reader: each command with the node it runs on, secrets masked, and what is dropped.
 func (p *RebuildPlan) String() string {
 	var b strings.Builder
+	_, _ = p.WriteTo(&b) // a strings.Builder does not fail
+	return b.String()
+}
+
+// WriteTo writes what [RebuildPlan.String] is, without having all of it at once.
+func (p *RebuildPlan) WriteTo(w io.Writer) (int64, error) {
+	out := countingWriter{Writer: bufio.NewWriter(w)}
+	line := func(parts ...string) {
+		for _, part := range parts {
+			_, _ = out.WriteString(part) // the first error shows up in Flush
+		}
+		_ = out.WriteByte('\n')
+	}
 	for _, s := range p.Sections() {
-		fmt.Fprintf(&b, "# %s\n", s.Name)
+		line("# ", s.Name)
 		for _, o := range s.Operations {
-			fmt.Fprintf(&b, "[%s] %s\n", o.Node, o)
+			line("[", o.Node, "] ", o.String())
 		}
 	}
-	b.WriteString("# dropped\n")
+	line("# dropped")
 	for _, d := range p.Dropped {
-		fmt.Fprintf(&b, "%s\n", d)
+		line(d.String())
 	}
-	return b.String()
+	return out.n, out.Flush()
 }
 
 // UnsupportedError lists what a rebuild cannot express, or what the tools are known to refuse. Nothing is left out silently.

@@ -23,7 +23,10 @@ type pair struct {
 	w *simhost.World
 }
 
-func newPair(t testing.TB) pair {
+func newPair(t testing.TB) pair { return newPairWith(t, pacemakertest.Options{}) }
+
+func newPairWith(t testing.TB, o pacemakertest.Options) pair {
+	o.Agents = map[string]pacemakertest.Agent{"ocf:chroma:Target": {}}
 	reg := simhost.NewRegistry()
 	reg.Packages = []simhost.Package{
 		{
@@ -37,7 +40,7 @@ func newPair(t testing.TB) pair {
 	}
 	pacemakertest.Install(reg)
 	s := simhost.NewState(reg, time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC))
-	s.AddLayer(pacemakertest.New(pacemakertest.Options{Agents: map[string]pacemakertest.Agent{"ocf:chroma:Target": {}}}))
+	s.AddLayer(pacemakertest.New(o))
 	s.AddHost(node1, simhost.EL7())
 	s.AddHost(node2, simhost.EL7())
 	p := pair{t, simhost.NewWorld(s)}

@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -29,6 +30,27 @@ func (s *source) startOf(i int) int {
 		return int(s.starts[i])
 	}
 	return len(s.text)
+}
+
+// namesAt are the names of the elements that stand this deep in a text that was checked; the root element is at 0.
+func (s *source) namesAt(depth int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		deep := 0
+		for i := range s.starts {
+			token := s.text[s.startOf(i):s.startOf(i+1)]
+			switch {
+			case strings.HasPrefix(token, "</"):
+				deep--
+			case token[0] == '<' && isNameByte(token[1]):
+				if deep == depth && !yield(token[1:1+nameLength(token[1:])]) {
+					return
+				}
+				if !strings.HasSuffix(token, "/>") {
+					deep++
+				}
+			}
+		}
+	}
 }
 
 // spans finds the tokens of a tree that was read from this source and not edited yet.

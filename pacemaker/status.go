@@ -175,7 +175,7 @@ func ParseStatus(r io.Reader) (*Status, error) {
 	if err := x.scan(); err != nil {
 		return nil, err
 	}
-	root := x.root
+	root := x.tree.doc.Root()
 	if tag := root.FullTag(); tag != "crm_mon" && tag != "pacemaker-result" {
 		return nil, x.errorOn(root, "the root element is neither <crm_mon> nor <pacemaker-result>")
 	}

@@ -87,10 +87,10 @@ func Checks() []Check {
 func (c *CIB) Validate() []Problem {
 	v := &validator{cib: c, byID: make(map[string]*etree.Element), spans: c.edited}
 	if v.spans == nil {
-		v.spans = c.spans(c.doc)
+		v.spans = c.spans(c.tree())
 	}
 	v.schema, v.hasSchema = parseSchemaVersion(c.Header().ValidateWith)
-	root := c.doc.Root()
+	root := c.root()
 	v.header(root)
 	conf := root.SelectElement("configuration")
 	if conf == nil {
@@ -203,7 +203,7 @@ func (v *validator) collect(conf *etree.Element) {
 		}
 	}
 	walk(conf)
-	if status := v.cib.doc.Root().SelectElement("status"); status != nil {
+	if status := v.cib.root().SelectElement("status"); status != nil {
 		for _, state := range status.SelectElements("node_state") {
 			v.nodes[state.SelectAttrValue("uname", "")] = true
 		}

@@ -81,11 +81,13 @@ func viewOf[T any](c *CIB, e *etree.Element) T {
 
 // viewsIn shows the elements of these names in a section of the configuration.
 func viewsIn[T any](c *CIB, section string, tags ...string) []T {
-	var all []T
-	for _, e := range c.children(section) {
-		if slices.Contains(tags, e.Tag) {
-			all = append(all, viewOf[T](c, e))
-		}
+	elements := slices.DeleteFunc(c.children(section), func(e *etree.Element) bool { return !slices.Contains(tags, e.Tag) })
+	if len(elements) == 0 {
+		return nil
+	}
+	all := make([]T, len(elements))
+	for i, e := range elements {
+		c.read(reflect.ValueOf(&all[i]).Elem(), e)
 	}
 	return all
 }
@@ -104,8 +106,7 @@ func (c *CIB) read(v reflect.Value, e *etree.Element) {
 			score, _ := ParseScore(a.Value)
 			v.Field(i).SetInt(int64(score))
 		case plan.rest >= 0:
-			rest := v.Field(plan.rest)
-			rest.Set(reflect.Append(rest, reflect.ValueOf(NVPair{Name: a.FullKey(), Value: a.Value})))
+			grown(v.Field(plan.rest)).Set(reflect.ValueOf(NVPair{Name: a.FullKey(), Value: a.Value}))
 		}
 	}
 	for _, child := range plan.children {
@@ -118,6 +119,9 @@ func (c *CIB) read(v reflect.Value, e *etree.Element) {
 
 // readChildren shows what lies at the end of the paths, in the order of the document.
 func (c *CIB) readChildren(field reflect.Value, e *etree.Element, paths [][]string, attr string) {
+	if field.Kind() == reflect.Slice {
+		field.Grow(lastSteps(e, paths))
+	}
 	for _, child := range e.Child {
 		found, ok := child.(*etree.Element)
 		if !ok {
@@ -147,17 +151,36 @@ func (c *CIB) readChild(field reflect.Value, e *etree.Element, attr string) {
 	case field.Kind() == reflect.Bool:
 		field.SetBool(true)
 	case attr != "":
-		field.Set(reflect.Append(field, reflect.ValueOf(e.SelectAttrValue(attr, ""))))
+		grown(field).SetString(e.SelectAttrValue(attr, ""))
 	case field.Kind() == reflect.Pointer:
 		if field.IsNil() {
 			field.Set(reflect.New(field.Type().Elem()))
 			c.read(field.Elem(), e)
 		}
 	default: // a slice
-		v := reflect.New(field.Type().Elem()).Elem()
-		c.read(v, e)
-		field.Set(reflect.Append(field, v))
+		c.read(grown(field), e)
 	}
+}
+
+// lastSteps counts the children of an element that are the ends of paths.
+func lastSteps(e *etree.Element, paths [][]string) int {
+	n := 0
+	for child := range e.ChildElementsSeq() {
+		for _, path := range paths {
+			if len(path) == 1 && child.Tag == path[0] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// grown is a new last element of a slice.
+func grown(slice reflect.Value) reflect.Value {
+	n := slice.Len()
+	slice.Grow(1)
+	slice.SetLen(n + 1)
+	return slice.Index(n)
 }
 
 // write makes what a view shows under an element: the same table, the other way round. Ids of sets and pairs that are empty are made.

@@ -220,10 +220,10 @@ func TestViewsShowEveryValue(t *testing.T) {
 			visit(child)
 		}
 	}
-	visit(c.doc.Root())
+	visit(c.root())
 	require.Zero(t, missing)
 	for _, technology := range []string{"docker", "podman", "rkt"} {
-		require.NotNil(t, c.doc.FindElement("//bundle/"+technology), "the CIB has no %s", technology)
+		require.NotNil(t, c.tree().FindElement("//bundle/"+technology), "the CIB has no %s", technology)
 	}
 	t.Logf("%d values", len(shown))
 }

@@ -64,7 +64,7 @@ type Header struct {
 }
 
 // Header shows the attributes of the <cib> element.
-func (c *CIB) Header() Header { return viewOf[Header](c, c.doc.Root()) }
+func (c *CIB) Header() Header { return viewOf[Header](c, c.root()) }
 
 // Node is a cluster node. On EL6 its ID is its short name; with corosync 2 and later a number.
 type Node struct {

@@ -15,21 +15,23 @@ import (
 // maxDepth bounds the nesting of elements; libxml2, which Pacemaker reads with, has the same limit.
 const maxDepth = 256
 
-// xmlScanner checks well-formedness over the bytes and builds the tree as it goes. etree's own reader accepts two roots, garbage
-// and an empty document, and gives no positions.
+// xmlScanner checks well-formedness over the bytes, and builds the tree as it goes where one is wanted. etree's own reader accepts two
+// roots, garbage and an empty document, and gives no positions.
 type xmlScanner struct {
 	*source
 	pos   int
 	open  []openElement
-	root  *etree.Element
-	doc   *etree.Document
+	root  *openElement  // the first element, once it is read
 	attrs []scannedAttr // reused from tag to tag
+	tree  *treeBuilder  // nil when the text is only checked
+	again bool          // the text was checked before, and the places of its tokens are known
 	found map[etree.Token]span
 }
 
+// openElement is the name of an element and where its tag starts.
 type openElement struct {
-	element *etree.Element
-	offset  int
+	name   string
+	offset int
 }
 
 // scanXML reads one whole document. It refuses a DTD: a CIB has none, and entities of one's own are only an attack.
@@ -38,25 +40,40 @@ func scanXML(file string, data []byte) (*etree.Document, *srcerr.Error) {
 	if err := s.scan(); err != nil {
 		return nil, err
 	}
-	return s.doc, nil
+	return s.tree.doc, nil
 }
 
+// newXMLScanner is for a text whose tree is wanted at once.
 func newXMLScanner(file string, data []byte) *xmlScanner {
-	s := &xmlScanner{source: &source{file: file, text: string(data)}, doc: etree.NewDocument()}
-	// Without the canonical forms etree writes a newline in a value as it is, and the next reader makes a blank of it.
-	s.doc.WriteSettings = etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true}
-	return s
+	return &xmlScanner{source: &source{file: file, text: string(data)}, tree: newTreeBuilder()}
+}
+
+// checkXML reads one whole document without making its tree, and gives the place of its root element.
+func checkXML(s *source) (*openElement, *srcerr.Error) {
+	x := xmlScanner{source: s}
+	err := x.scan()
+	return x.root, err
+}
+
+// parse makes the tree of a text that was checked before.
+func (s *source) parse() *etree.Document {
+	x := xmlScanner{source: s, tree: newTreeBuilder(), again: true}
+	_ = x.scan() // as without an error as the first time
+	return x.tree.doc
 }
 
 func (s *xmlScanner) scan() *srcerr.Error {
-	if err := s.checkCharacters(); err != nil {
-		return err
+	if !s.again {
+		if err := s.checkCharacters(); err != nil {
+			return err
+		}
+		s.starts = make([]uint32, 0, 2*strings.Count(s.text, "<")) // a tag and a text; few documents hold more than that
 	}
 	if err := s.declaration(); err != nil {
 		return err
 	}
 	for s.pos < len(s.text) {
-		s.starts = append(s.starts, uint32(s.pos)) //nolint:gosec // inputs are bounded to 256 MiB
+		s.place(s.pos)
 		if err := s.token(); err != nil {
 			return err
 		}
@@ -67,13 +84,23 @@ func (s *xmlScanner) scan() *srcerr.Error {
 	if s.root == nil {
 		return s.errorAt(len(s.text), "", "the document has no element")
 	}
+	if s.tree != nil {
+		s.tree.end()
+	}
 	return nil
+}
+
+// place notes where a token starts.
+func (s *xmlScanner) place(offset int) {
+	if !s.again {
+		s.starts = append(s.starts, uint32(offset)) //nolint:gosec // inputs are bounded to 256 MiB
+	}
 }
 
 // errorOn is an error about an element of the tree, which must not be edited yet.
 func (s *xmlScanner) errorOn(e *etree.Element, format string, args ...any) *srcerr.Error {
 	if s.found == nil {
-		s.found = s.spans(s.doc)
+		s.found = s.spans(s.tree.doc)
 	}
 	return s.errorAt(s.found[e].start, "<"+label(e), format, args...)
 }
@@ -88,16 +115,18 @@ func (s *xmlScanner) endOfInput(what string) *srcerr.Error {
 	var path strings.Builder
 	for _, o := range s.open {
 		path.WriteByte('/')
-		path.WriteString(o.element.FullTag())
+		path.WriteString(o.name)
 	}
-	return s.errorAt(len(s.text), "", "%s while <%s> is open since line %d (%s)", what, label(last.element), line, path.String())
+	return s.errorAt(len(s.text), "", "%s while <%s> is open since line %d (%s)", what, s.label(last), line, path.String())
 }
 
-func (s *xmlScanner) parent() *etree.Element {
-	if n := len(s.open); n > 0 {
-		return s.open[n-1].element
+// label is an element that was read, as [label] shows one of the tree.
+func (s *source) label(o openElement) string {
+	x := xmlScanner{source: s, tree: newTreeBuilder(), pos: o.offset}
+	if err := x.startTag(); err != nil { // it was read once already
+		return o.name
 	}
-	return &s.doc.Element
+	return label(x.tree.children[0].(*etree.Element)) //nolint:forcetypeassert // a start tag makes an element
 }
 
 func (s *xmlScanner) checkCharacters() *srcerr.Error {
@@ -137,8 +166,10 @@ func (s *xmlScanner) declaration() *srcerr.Error {
 	if len(attrs) == 0 {
 		return s.errorAt(0, s.text[:end+2], "the XML declaration has no version")
 	}
-	s.doc.CreateProcInst("xml", strings.Trim(s.text[5:end], xmlSpaces))
-	s.starts = append(s.starts, 0)
+	if s.tree != nil {
+		s.tree.add(etree.NewProcInst("xml", strings.Trim(s.text[5:end], xmlSpaces)))
+	}
+	s.place(0)
 	s.pos = end + 2
 	return nil
 }
@@ -180,7 +211,9 @@ func (s *xmlScanner) charData() *srcerr.Error {
 	if err != nil {
 		return err
 	}
-	s.parent().CreateText(value)
+	if s.tree != nil {
+		s.tree.text(value)
+	}
 	s.pos = start + len(raw)
 	return nil
 }
@@ -194,7 +227,9 @@ func (s *xmlScanner) comment() *srcerr.Error {
 	if !strings.HasPrefix(body[end:], "-->") {
 		return s.errorAt(s.pos+4+end, "--", "two hyphens inside a comment")
 	}
-	s.parent().CreateComment(normalizeLines(body[:end]))
+	if s.tree != nil {
+		s.tree.add(etree.NewComment(normalizeLines(body[:end])))
+	}
 	s.pos += 4 + end + 3
 	return nil
 }
@@ -208,7 +243,9 @@ func (s *xmlScanner) cdata() *srcerr.Error {
 	if end < 0 {
 		return s.errorAt(s.pos, firstLine(s.text[s.pos:]), "a CDATA section that does not end")
 	}
-	s.parent().CreateCData(normalizeLines(body[:end]))
+	if s.tree != nil {
+		s.tree.add(etree.NewCData(normalizeLines(body[:end])))
+	}
 	s.pos += 9 + end + 3
 	return nil
 }
@@ -229,7 +266,9 @@ func (s *xmlScanner) instruction() *srcerr.Error {
 	case len(body) > len(target) && !isXMLSpace(body[len(target)]):
 		return s.errorAt(s.pos, firstLine(body), "no blank after the name of a processing instruction")
 	}
-	s.parent().CreateProcInst(target, strings.TrimLeft(normalizeLines(body[len(target):]), xmlSpaces))
+	if s.tree != nil {
+		s.tree.add(etree.NewProcInst(target, strings.TrimLeft(normalizeLines(body[len(target):]), xmlSpaces)))
+	}
 	s.pos += 2 + end + 2
 	return nil
 }
@@ -246,11 +285,14 @@ func (s *xmlScanner) endTag() *srcerr.Error {
 		return s.errorAt(start, tag, "an end tag without a start tag")
 	}
 	last := s.open[len(s.open)-1]
-	if name != last.element.FullTag() {
+	if name != last.name {
 		line, _ := srcerr.Position([]byte(s.text), last.offset)
-		return s.errorAt(start, tag, "the end tag does not fit <%s>, open since line %d", label(last.element), line)
+		return s.errorAt(start, tag, "the end tag does not fit <%s>, open since line %d", s.label(last), line)
 	}
 	s.open = s.open[:len(s.open)-1]
+	if s.tree != nil {
+		s.tree.end()
+	}
 	s.pos = start + len(tag)
 	return nil
 }
@@ -280,20 +322,17 @@ func (s *xmlScanner) startTag() *srcerr.Error {
 	if err != nil {
 		return err
 	}
-	e := s.parent().CreateElement("x")
-	e.Space, e.Tag = splitName(name)
-	if len(attrs) > 0 {
-		e.Attr = make([]etree.Attr, 0, len(attrs))
-	}
-	for _, a := range attrs {
-		space, key := splitName(a.name)
-		e.Attr = append(e.Attr, etree.Attr{Space: space, Key: key, Value: a.value})
-	}
 	if s.root == nil {
-		s.root = e
+		s.root = &openElement{name, start}
 	}
-	if !empty {
-		s.open = append(s.open, openElement{e, start})
+	if s.tree != nil {
+		s.tree.start(name, attrs)
+	}
+	switch {
+	case !empty:
+		s.open = append(s.open, openElement{name, start})
+	case s.tree != nil:
+		s.tree.end()
 	}
 	s.pos = end + 1
 	return nil

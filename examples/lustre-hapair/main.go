@@ -6,11 +6,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // version is part of what binds a journal to the tool that wrote it.
@@ -27,19 +31,24 @@ func app() *cli.App {
 
 // pairConfig is the job of this binary in the configuration file.
 type pairConfig struct {
-	Node1           serverConfig   `yaml:"node1"`
-	Node2           serverConfig   `yaml:"node2"`
-	Manager         string         `yaml:"manager"`
-	PasswordFile    string         `yaml:"password_file"` // holds the password for hacluster
-	Archives        string         `yaml:"archives"`      // the directory for fresh backups
-	Profile         lustre.Profile `yaml:"profile"`
-	Kernel          string         `yaml:"kernel,omitempty"`
-	AgentRepos      []string       `yaml:"agent_repos,omitempty"`
-	Cluster         string         `yaml:"cluster,omitempty"`
-	PlainPCS        bool           `yaml:"plain_pcs_constraints,omitempty"`
-	DisableFirewall bool           `yaml:"disable_firewall,omitempty"`
-	NoAutostart     bool           `yaml:"no_autostart,omitempty"`
-	SELinux         bool           `yaml:"selinux,omitempty"`
+	Node1           serverConfig        `yaml:"node1"`
+	Node2           serverConfig        `yaml:"node2"`
+	Manager         string              `yaml:"manager"`
+	PasswordFile    string              `yaml:"password_file"` // holds the password for hacluster
+	Archives        string              `yaml:"archives"`      // the directory for fresh backups
+	Profile         lustre.Profile      `yaml:"profile"`
+	Kernel          string              `yaml:"kernel,omitempty"`
+	AgentRepos      []string            `yaml:"agent_repos,omitempty"`
+	Cluster         string              `yaml:"cluster,omitempty"`
+	OldPCS          string              `yaml:"old_pcs,omitempty"` // what pcs --version prints on the old system; 0.9 of EL6 when empty
+	NewPCS          string              `yaml:"new_pcs,omitempty"` // and on the new one; 0.9 of EL7 when empty
+	Atomic          bool                `yaml:"atomic,omitempty"`
+	Knet            bool                `yaml:"knet,omitempty"`
+	Addresses       map[string][]string `yaml:"addresses,omitempty"`
+	PlainPCS        bool                `yaml:"plain_pcs_constraints,omitempty"`
+	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`
+	NoAutostart     bool                `yaml:"no_autostart,omitempty"`
+	SELinux         bool                `yaml:"selinux,omitempty"`
 }
 
 // serverConfig is one server of the pair.
@@ -53,19 +62,45 @@ func jobOf(cfg *cli.Config) *pairConfig { return cfg.Job.(*pairConfig) } //nolin
 
 // load makes the runbook that a configuration asks for.
 func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
+	pair, err := loadPair(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return pair.Runbook()
+}
+
+func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 	c := jobOf(cfg)
 	password, err := cfg.Secret(c.PasswordFile)
 	if err != nil {
 		return nil, err
 	}
-	pair, err := lustre.LoadPair(lustre.PairConfig{
+	oldPCS, err1 := dialect("old_pcs", c.OldPCS)
+	newPCS, err2 := dialect("new_pcs", c.NewPCS)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return lustre.LoadPair(lustre.PairConfig{
 		Node1:   lustre.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
 		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: c.Profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
+		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux,
 	})
-	if err != nil {
-		return nil, err
+}
+
+// dialect is the pcs that a key of the configuration names; the guide's without one.
+func dialect(key, version string) (pacemaker.Dialect, error) {
+	if version == "" {
+		return pacemaker.PCS09, nil
 	}
-	return pair.Runbook()
+	v, err := pacemaker.ParsePCSVersion(strings.NewReader(version))
+	if err != nil {
+		return pacemaker.Dialect{}, fmt.Errorf("%s: %q is no version of pcs, such as 0.11.5", key, version)
+	}
+	d, err := pacemaker.DialectOf(v)
+	if err != nil {
+		return d, fmt.Errorf("%s: %w", key, err)
+	}
+	return d, nil
 }

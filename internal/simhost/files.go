@@ -273,6 +273,20 @@ func (h *Host) MustWrite(s *State, p, data string, mode fs.FileMode) {
 	}
 }
 
+// MustGive is MustWrite of a file that belongs to an account, with mode 0600. An account that the host does not have leaves it to root.
+func (h *Host) MustGive(s *State, p, data, user, group string) {
+	h.MustWrite(s, p, data, 0o600)
+	f, err := h.Stat(p)
+	if err != nil {
+		panic(fmt.Sprintf("simhost: %s on %s is gone: %v", p, h.Name, err))
+	}
+	owned := *f
+	owned.UID, owned.GID = max(h.userID(user), 0), max(h.groupID(group), 0)
+	if err := h.Put(s, p, owned); err != nil {
+		panic(fmt.Sprintf("simhost: cannot give %s on %s to %s: %v", p, h.Name, user, err))
+	}
+}
+
 // MakeDirs makes a directory and those above it that are missing.
 func (h *Host) MakeDirs(s *State, dir string) {
 	at, err := h.disk.resolve(dir, true)

@@ -36,6 +36,7 @@ type OS struct {
 	Packages map[string]string // name to version, beside the kernel
 	Services map[string]Unit   // services there from the first
 	Files    map[string]string // mode 0644, but 0600 for /etc/shadow, /etc/gshadow and private keys
+	Owners   map[string]string // who owns a file of Files, as user:group; its mode is then 0600. Others are root's
 	FQDN     bool              // whether hostname prints the full name (EL7) or the short one (EL6)
 	SELinux  string            // Enforcing, Permissive or Disabled
 }
@@ -122,6 +123,10 @@ func (h *Host) install(s *State, os OS) {
 	h.MustWrite(s, "/etc/redhat-release", os.Release+"\n", 0o644)
 	for _, p := range slices.Sorted(maps.Keys(os.Files)) {
 		h.MustWrite(s, p, os.Files[p], modeOf(p))
+	}
+	for _, p := range slices.Sorted(maps.Keys(os.Owners)) {
+		user, group, _ := strings.Cut(os.Owners[p], ":")
+		h.MustGive(s, p, os.Files[p], user, group)
 	}
 	for _, kind := range []string{"rsa", "ed25519"} {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", h.Name, kind, h.Installs))

@@ -70,6 +70,8 @@ func NewRegistry() *Registry {
 	addAccountPrograms(r)
 	addPackagePrograms(r)
 	addNetworkPrograms(r)
+	addInstallProgram(r)
+	addStoragePrograms(r)
 	return r
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-//go:embed testdata/el6-cib.xml testdata/el6-corosync.conf testdata/targets
+//go:embed testdata/el6-cib.xml testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets
 var files embed.FS
 
 func file(name string) string {
@@ -51,8 +51,8 @@ func (p *Site) shared(fqdn string) map[string]string {
 	}
 }
 
-// el6 is a server as IML 2.4 left it.
-func (p *Site) el6(fqdn, cib string, targets map[string]string) simhost.OS {
+// el6 is a server as IML 2.4 left it; with corosync 3 if knet is set.
+func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simhost.OS {
 	os := simhost.EL6()
 	maps.Copy(os.Files, p.shared(fqdn))
 	short, _, _ := strings.Cut(fqdn, ".")
@@ -82,15 +82,37 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string) simhost.OS {
 		"/usr/sbin/fence_chroma":                          "#!/usr/bin/python\n",
 		"/etc/yum.repos.d/Intel-Lustre-Agent.repo":        "[iml-agent]\nname=Intel Manager for Lustre Agent\nenabled=1\n",
 	})
+	os.Owners = map[string]string{"/var/lib/pacemaker/cib/cib.xml": "hacluster:haclient"}
 	os.Files["/etc/passwd"] += "ntp:x:38:38::/etc/ntp:/sbin/nologin\nhacluster:x:189:189:cluster user:/home/hacluster:/sbin/nologin\n"
 	os.Files["/etc/group"] += "ntp:x:38:\nhaclient:x:189:\n"
 	os.Files["/etc/shadow"] += "hacluster:!!:16000::::::\n"
+	if knet {
+		maps.Copy(os.Packages, map[string]string{"corosync": "3.1.7-1.el6", "pacemaker": "2.1.5-1.el6", "pcs": "0.11.5-1.el6"})
+		os.Services["pcsd"] = simhost.Unit{Enabled: true}
+		os.Files["/etc/corosync/authkey"] = "simulated key of the old cluster\n"
+		os.Files["/etc/pacemaker/authkey"] = "simulated key of the old cluster\n"
+		os.Owners["/etc/pacemaker/authkey"] = "hacluster:haclient"
+		os.Files["/var/lib/pcsd/known-hosts"] = fmt.Sprintf(`{"format_version": 1, "data_version": 1, "known_hosts": {%q: {"dest_list": [], "token": "old"}, %q: {"dest_list": [], "token": "old"}}}`, p.short(1), p.short(2))
+	}
+	if zfs(targets) {
+		os.Packages["zfs"] = "0.6.5.7-1.el6"
+	}
 	for name, data := range targets {
 		os.Files[storePath+"/"+name] = data
 		_, mount := placeOf(data)
 		os.Files[mount+"/.keep"] = ""
 	}
 	return os
+}
+
+// zfs tells whether one of the targets lies in a pool.
+func zfs(targets map[string]string) bool {
+	for _, data := range targets {
+		if device, _ := placeOf(data); !strings.HasPrefix(device, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 // freshEL7 is what the technician leaves: the system, the network and sshd, and nothing else.
@@ -103,9 +125,16 @@ func (p *Site) freshEL7(fqdn string) simhost.OS {
 }
 
 // registry is the software of the site: programs, packages and where they come from.
-func registry() *simhost.Registry {
+func registry(knet bool) *simhost.Registry {
 	r := simhost.NewRegistry()
 	r.Packages = packages()
+	if knet {
+		for i, p := range r.Packages {
+			if v := map[string]string{"corosync": "3.1.7-1.el7", "pacemaker": "2.1.5-1.el7", "pcs": "0.11.5-1.el7"}[p.Name]; v != "" {
+				r.Packages[i].Version = v
+			}
+		}
+	}
 	r.Web[AgentRepos()[0]] = "[managerforlustre-manager-for-lustre]\nname=Copr repo for manager-for-lustre\nenabled=1\n"
 	r.Web[AgentRepos()[1]] = "[ngompa-dnf-el7]\nname=Copr repo for dnf-el7\nenabled=1\n"
 	r.Web["https://"+Manager+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"

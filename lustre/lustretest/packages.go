@@ -41,7 +41,7 @@ func packages() []simhost.Package {
 		{Name: "e2fsprogs", Version: "1.42.13.wc6-7.el7", Repo: "e2fsprogs-wc"}, {Name: "e2fsprogs-devel", Version: "1.42.13.wc6-7.el7", Repo: "e2fsprogs-wc"},
 		{Name: "spl-dkms", Version: "0.7.9-1.el7", Repo: "lustre-server", DKMS: true, Needs: []string{"gcc", "kernel-devel"}, Modules: []string{"spl"}, Cost: 3 * time.Minute},
 		{Name: "zfs-dkms", Version: "0.7.9-1.el7", Repo: "lustre-server", DKMS: true, Needs: []string{"spl-dkms"}, Modules: []string{"zfs"}, Cost: 6 * time.Minute},
-		{Name: "zfs", Version: "0.7.9-1.el7", Repo: "lustre-server", Needs: []string{"zfs-dkms"}},
+		{Name: "zfs", Version: "0.7.9-1.el7", Repo: "lustre-server", Needs: []string{"zfs-dkms"}, Programs: []string{"zpool"}},
 		{Name: "lustre-dkms", Version: "2.10.4-1.el7", Repo: "lustre-server", DKMS: true, Needs: []string{"zfs-dkms", "libyaml-devel"}, Modules: []string{"lustre"}, Cost: 10 * time.Minute},
 		{Name: "kmod-lustre", Version: "2.10.4-1.el7", Repo: "lustre-server", Kernel: "_lustre", Modules: []string{"lustre"}},
 		{Name: "kmod-lustre-osd-ldiskfs", Version: "2.10.4-1.el7", Repo: "lustre-server", Needs: []string{"kmod-lustre"}},

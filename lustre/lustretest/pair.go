@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 )
 
@@ -22,6 +23,18 @@ type Options struct {
 	HollowFencing bool          // the fence agent answers "ok" without cutting the power (H2)
 	NoInit        bool          // pcs starts nothing on EL7 and exits 0 (H4)
 	Faults        []simhost.Fault
+
+	// OldPCS and NewPCS are the releases of pcs before and after, with the Pacemaker and corosync that go with them; pcs 0.9 when zero. From 0.10 on the old
+	// cluster has corosync 3 with two links of knet; its node names are short all the same.
+	OldPCS, NewPCS pacemaker.Dialect
+	// Times is how long a target takes to start and to stop, by its label; pacemakertest.StartTime and StopTime when nil, or where it says 0.
+	Times func(label string) (start, stop time.Duration)
+	Load  float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
+}
+
+// modern tells whether a release of pcs is for corosync 3.
+func modern(d pacemaker.Dialect) bool {
+	return d.Version().Compare(pacemaker.PCSVersion{Major: 0, Minor: 10}) >= 0
 }
 
 // Pair is a world of two servers. It is safe for concurrent use as its World is.
@@ -41,31 +54,48 @@ func NewPair(o Options) *Pair {
 		o.InstallTime = 30 * time.Minute
 	}
 	if o.Site == nil {
-		o.Site = guideSite()
+		o.Site = GuideSite(o.OldPCS)
 	}
 	cib, targets, err := o.Site.with(o.OSTs)
 	if err != nil {
 		panic("lustretest: " + err.Error())
 	}
-	reg := registry()
+	reg := registry(modern(o.NewPCS))
 	pacemakertest.Install(reg)
 	s := simhost.NewState(reg, o.Start.Add(-settleTime))
 	f := &shelf{opts: &o}
+	labels := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		device, mount := placeOf(targets[name])
-		f.targets = append(f.targets, &target{device: device, label: strings.TrimPrefix(mount, "/mnt/")})
+		label := strings.TrimPrefix(mount, "/mnt/")
+		f.targets = append(f.targets, &target{device: device, label: label})
+		labels[storePath+"/"+name] = label
+	}
+	agent := targetAgent()
+	if o.Times != nil {
+		agent.Times = func(r pacemaker.Resource) (start, stop time.Duration) {
+			uuid, _ := r.Instance.Get("target")
+			return o.Times(labels[storeName(uuid)])
+		}
 	}
 	s.AddLayer(pacemakertest.New(pacemakertest.Options{
-		Agents:        map[string]pacemakertest.Agent{"ocf:chroma:Target": targetAgent()},
+		Agents:        map[string]pacemakertest.Agent{"ocf:chroma:Target": agent},
 		Fenced:        func(s *simhost.State, by string, h *simhost.Host) { of(s).fenced(s, by, h) },
 		Joined:        func(s *simhost.State, h *simhost.Host) { of(s).joined(h) },
 		FenceStandby:  o.FenceStandby,
 		HollowFencing: o.HollowFencing,
 		NoInit:        o.NoInit,
+		Load:          o.Load,
+		PCS: func(h *simhost.Host) pacemaker.Dialect {
+			if h.Major() == 6 {
+				return o.OldPCS
+			}
+			return o.NewPCS
+		},
 	}))
 	s.AddLayer(f)
 	for _, name := range []string{o.Site.Node1, o.Site.Node2} {
-		f.attach(s, s.AddHost(name, o.Site.el6(name, cib, targets)))
+		f.attach(s, s.AddHost(name, o.Site.el6(name, cib, targets, modern(o.OldPCS))))
 	}
 	s.Sleep(settleTime)
 	s.Forget()

@@ -17,8 +17,8 @@ type Site struct {
 	Targets      map[string]string // the target store, by file name
 }
 
-// guideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it.
-func guideSite() *Site {
+// GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old cluster has corosync 3, where nodes have numbers.
+func GuideSite(old pacemaker.Dialect) *Site {
 	p := &Site{Node1: Node1, Node2: Node2, CIB: file("el6-cib.xml"), Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
 	entries, err := files.ReadDir("testdata/targets")
 	if err != nil {
@@ -26,6 +26,10 @@ func guideSite() *Site {
 	}
 	for _, e := range entries {
 		p.Targets[e.Name()] = file("targets/" + e.Name())
+	}
+	if modern(old) {
+		p.Corosync = file("knet-corosync.conf")
+		p.CIB = strings.NewReplacer(`<node id="ct6-mds1"`, `<node id="1"`, `<node id="ct6-mds2"`, `<node id="2"`, `dc-uuid="ct6-mds2"`, `dc-uuid="2"`).Replace(p.CIB)
 	}
 	return p
 }
@@ -49,6 +53,11 @@ func (p *Site) Check() error {
 		}
 	}
 	return nil
+}
+
+// short is the short name of the first or the second node.
+func (p *Site) short(number int) string {
+	return short([]string{p.Node1, p.Node2}[number-1])
 }
 
 func short(fqdn string) string {

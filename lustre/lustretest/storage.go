@@ -122,6 +122,9 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		if h.Exists("/etc/modprobe.d/iml_lnet_module_parameters.conf") && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
+		if h.Major() == 6 && h.Package("zfs") != "" {
+			h.Load(s, "zfs")
+		}
 	case simhost.Installed:
 		f.attach(s, h)
 	}

@@ -82,7 +82,7 @@ func runCibadmin(c *simhost.Call) int {
 		return c.Fail(22, "The supplied command is not valid: no section %s", section)
 	}
 	if !s.node.up {
-		return c.Fail(notConnected, "Signon to CIB failed: %v\nInit failed, could not perform requested operations", errNotRunning)
+		return c.Fail(s.software.notConnected(), "Signon to CIB failed: %v\nInit failed, could not perform requested operations", errNotRunning)
 	}
 	switch {
 	case verb == 0:
@@ -115,7 +115,7 @@ func statusOf(err error) int {
 func (s *session) printQuery(section string) int {
 	text, err := s.query()
 	if err != nil {
-		return s.Fail(notConnected, "%v", err)
+		return s.Fail(s.software.notConnected(), "%v", err)
 	}
 	if section == "" {
 		s.Out.WriteString(text)

@@ -106,6 +106,21 @@ func (b site) fences() (out []pacemakertest.Fence) {
 
 const setup = "pcs cluster setup --name lustre-ha-cluster " + n1 + " --transport udp --rrpmode passive --addr0 10.128.0.0 --mcast0 226.94.0.1 --mcastport0 40015 --addr1 10.73.10.0 --mcast1 226.94.1.1 --mcastport1 40015 --token 17000 --fail_recv_const 10"
 
+// setupKnet is setup for corosync 3.
+const setupKnet = "pcs cluster setup lustre-ha-cluster " + n1 + " addr=10.128.0.11 addr=10.73.10.11 transport knet link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000 fail_recv_const=10"
+
+func setupOf(d pacemaker.Dialect) string {
+	if d == pacemaker.PCS09 {
+		return setup
+	}
+	return setupKnet
+}
+
+// authorise is the line that makes nodes trust each other's pcsd; the password goes by standard input.
+func authorise(d pacemaker.Dialect, nodes ...string) string {
+	return strings.Join(d.Auth(nodes...).Argv, " ")
+}
+
 // software installs everything, opens the firewall and sets the password.
 func (b site) software() {
 	b.t.Helper()
@@ -161,18 +176,47 @@ func TestFirstStartTakesTwentySeconds(t *testing.T) { // H5, PCM-020
 	b.ok(n1, "pcs property set stonith-enabled=true")
 }
 
-func TestDeadTimeInACIBPutInPlaceBefore(t *testing.T) { // H5: the way round it
-	b := newSite(t, pacemakertest.Options{})
-	b.software()
-	_, err := b.run(n1, "pcs cluster auth "+n1+" -u hacluster", "secret\n")
-	require.NoError(t, err)
-	b.ok(n1, setup, "mkdir -p /var/lib/pacemaker/cib")
-	_, err = b.run(n1, "tee /var/lib/pacemaker/cib/cib.xml", `<cib epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="cib-bootstrap-options">`+
-		`<nvpair id="d" name="dc-deadtime" value="2s"/></cluster_property_set></crm_config><nodes/><resources/><constraints/></configuration><status/></cib>`)
-	require.NoError(t, err)
-	b.ok(n1, "pcs cluster start")
-	b.w.Advance(3 * time.Second)
-	require.Contains(t, b.ok(n1, "crm_mon -1"), "Current DC: "+n1)
+// H5, the way round it: a CIB put in place before the first start. It must belong to hacluster: else Pacemaker stays down, though every command succeeds.
+func TestACIBPutInPlaceBeforeTheFirstStart(t *testing.T) {
+	const cib = `<cib epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="cib-bootstrap-options">` +
+		`<nvpair id="d" name="dc-deadtime" value="2s"/></cluster_property_set></crm_config><nodes/><resources/><constraints/></configuration><status/></cib>`
+	for command, up := range map[string]bool{
+		"install -o hacluster -g haclient -m 0600 /dev/stdin ": true,
+		"install -o root -g haclient -m 0660 /dev/stdin ":      true,
+		"install -o root -g haclient -m 0640 /dev/stdin ":      false,
+		"install -o hacluster -g haclient -m 0400 /dev/stdin ": false,
+		"tee ": false,
+	} {
+		for name, d := range map[string]pacemaker.Dialect{"pcs 0.9": pacemaker.PCS09, "pcs 0.11": pacemaker.PCS011} {
+			t.Run(name+" "+command, func(t *testing.T) {
+				b := newSite(t, pacemakertest.Options{PCS: func(*simhost.Host) pacemaker.Dialect { return d }})
+				b.software()
+				_, err := b.run(n1, authorise(d, n1), "secret\n")
+				require.NoError(t, err)
+				b.ok(n1, setupOf(d), "mkdir -p /var/lib/pacemaker/cib")
+				_, err = b.run(n1, command+"/var/lib/pacemaker/cib/cib.xml", cib)
+				require.NoError(t, err)
+				b.ok(n1, "pcs cluster start")
+				b.w.Advance(3 * time.Second)
+				if up {
+					require.Contains(t, b.ok(n1, "crm_mon -1"), "Current DC: "+n1)
+					require.Contains(t, b.ok(n1, "stat -c '%a %U %G' /var/lib/pacemaker/cib/cib.xml"), "600 hacluster haclient")
+					return
+				}
+				b.w.Advance(time.Minute)
+				require.Equal(t, "active\n", b.ok(n1, "systemctl is-active pacemaker"))
+				if d == pacemaker.PCS09 {
+					b.fails(n1, "cibadmin --query", 107)
+					return
+				}
+				b.fails(n1, "cibadmin --query", 102)
+				require.Equal(t, "Error: unable to get cib\n", b.fails(n1, "pcs status", 1))
+				res, err := b.run(n1, "crm_mon -1", "")
+				require.NoError(t, err, "it exits 0 all the same")
+				require.Contains(t, string(res.Stderr), "Could not connect to the CIB")
+			})
+		}
+	}
 }
 
 // A node that was off while the other one joined comes back with a CIB that knows itself only; the cluster knows both again.

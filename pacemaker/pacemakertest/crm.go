@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 
@@ -12,11 +13,11 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// notConnected is the status of Pacemaker 1.1's programs when the cluster does not run (ENOTCONN).
-const notConnected = 107
-
 func runCrmMon(c *simhost.Call) int {
 	s := newSession(c)
+	if s.software.modern() {
+		return s.runCrmMon2()
+	}
 	asXML := false
 	for _, a := range c.Args {
 		switch a {
@@ -28,7 +29,7 @@ func runCrmMon(c *simhost.Call) int {
 		}
 	}
 	if !s.node.up {
-		return c.Fail(notConnected, "Connection to cluster failed: %v", errNotRunning)
+		return c.Fail(s.software.notConnected(), "Connection to cluster failed: %v", errNotRunning)
 	}
 	if asXML {
 		return s.monitorXML()
@@ -37,15 +38,8 @@ func runCrmMon(c *simhost.Call) int {
 	return 0
 }
 
-func (s *session) stackName() string {
-	if s.node.conf.el6 {
-		return "classic openais (with plugin)"
-	}
-	return "corosync"
-}
-
 func (s *session) monitorText() {
-	s.Printf("Stack: %s\n", s.stackName())
+	s.Printf("Stack: %s\n", s.node.conf.stack())
 	if members := s.members(); s.node.ready && len(members) > 0 {
 		quorum := map[bool]string{true: "with", false: "WITHOUT"}[s.stack.quorate(s.State, s.node)]
 		s.Printf("Current DC: %s (version %s) - partition %s quorum\n", s.stack.uname(s.State, members[0]), s.node.doc.property("dc-version"), quorum)
@@ -80,7 +74,7 @@ func (s *session) monitorXML() int {
 	root := element(&doc.Element, "crm_mon", "version", "1.1.15")
 	d, members := s.node.doc, s.members()
 	summary := element(root, "summary")
-	element(summary, "stack", "type", s.stackName())
+	element(summary, "stack", "type", s.node.conf.stack())
 	if len(members) > 0 {
 		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name", s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]), "with_quorum", strconv.FormatBool(s.stack.quorate(s.State, s.node)))
 	} else {
@@ -170,17 +164,33 @@ func orDefault(value, absent string) string {
 	return value
 }
 
-// runCrmNode knows -l (the nodes), -n (this node) and -R NODE --force (forget a node).
+// runCrmNode knows -l (the nodes), -n and -i (this node), -p (who is there), -q (quorum) and -R NODE --force (forget a node).
 func runCrmNode(c *simhost.Call) int {
 	s := newSession(c)
 	if !s.node.up {
-		return c.Fail(notConnected, "crm_node: %v", errNotRunning)
+		if s.software.modern() {
+			return c.Fail(102, "error: Could not connect to controller: Connection refused")
+		}
+		return c.Fail(s.software.notConnected(), "crm_node: %v", errNotRunning)
 	}
 	remove := ""
 	for i, a := range c.Args {
 		switch a {
 		case "-n", "--name":
 			c.Printf("%s\n", s.name())
+			return 0
+		case "-i", "--cluster-id":
+			c.Printf("%s\n", s.nodeID(s.node))
+			return 0
+		case "-q", "--quorum":
+			c.Printf("%s\n", map[bool]string{true: "1", false: "0"}[s.stack.quorate(s.State, s.node)])
+			return 0
+		case "-p", "--partition":
+			var names []string
+			for _, m := range s.members() {
+				names = append(names, s.stack.uname(s.State, m))
+			}
+			c.Printf("%s \n", strings.Join(names, " "))
 			return 0
 		case "-l", "--list":
 			for _, n := range s.node.doc.nodes {
@@ -200,6 +210,8 @@ func runCrmNode(c *simhost.Call) int {
 	switch {
 	case remove == "":
 		return c.Fail(1, "crm_node: unknown options")
+	case s.software.modern():
+		return s.removeNode2(c, remove)
 	case !slices.Contains(c.Args, "--force") && !slices.Contains(c.Args, "-f"):
 		return c.Fail(22, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, the --force flag is required in order to proceed.")
 	case s.peer(remove) != nil:
@@ -249,11 +261,19 @@ func (s *session) attribute(o map[string]string) int {
 		node = s.name()
 	}
 	d, err := s.document()
-	if err != nil {
-		return s.Fail(notConnected, "Error connecting to the CIB: %v", err)
+	modern := s.software.modern()
+	missing := 6
+	if modern {
+		missing = 105 // CRM_EX_NOSUCH
+	}
+	switch {
+	case err != nil && modern:
+		return s.Fail(102, "crm_attribute: Could not connect to the CIB: %v", err)
+	case err != nil:
+		return s.Fail(s.software.notConnected(), "Error connecting to the CIB: %v", err)
 	}
 	if _, known := d.node(node); ofNode && !known {
-		return s.Fail(6, "crm_attribute: Could not map name=%s to a UUID", node)
+		return s.Fail(missing, "crm_attribute: Could not map name=%s to a UUID", node)
 	}
 	_, query := o["query"]
 	_, remove := o["delete"]
@@ -266,7 +286,7 @@ func (s *session) attribute(o map[string]string) int {
 			v, ok = n.Attributes.Get(name)
 		}
 		if !ok {
-			return s.Fail(6, "Error performing operation: No such device or address")
+			return s.Fail(missing, "%sError performing operation: No such device or address", map[bool]string{true: "crm_attribute: "}[modern])
 		}
 		if _, quiet := o["quiet"]; quiet {
 			s.Printf("%s\n", v)
@@ -277,8 +297,17 @@ func (s *session) attribute(o map[string]string) int {
 	case !remove && !update:
 		return s.Fail(22, "crm_attribute: nothing to do")
 	}
+	if remove && !s.holds(d, o["type"], node, name) { // it is gone, and there is nothing to change
+		return 0
+	}
 	err = s.edit(func(c *pacemaker.CIB) error {
 		switch {
+		case o["type"] == "rsc_defaults" && remove:
+			c.RemoveResourceDefault(name)
+		case o["type"] == "rsc_defaults":
+			c.SetResourceDefault(name, value)
+		case o["type"] == "op_defaults" && update:
+			c.SetOperationDefault(name, value)
 		case remove && ofNode:
 			c.RemoveNodeAttribute(node, name)
 		case remove:
@@ -293,7 +322,24 @@ func (s *session) attribute(o map[string]string) int {
 	if err != nil {
 		return s.Fail(62, "Error performing operation: %v", err)
 	}
+	if remove && modern {
+		s.Printf("Deleted %s %s: id=%s name=%s\n", o["type"], map[bool]string{true: "attribute", false: "option"}[ofNode], name, name)
+	}
 	return 0
+}
+
+// holds tells whether what crm_attribute is to delete is there.
+func (s *session) holds(d *document, section, node, name string) (there bool) {
+	switch {
+	case node != "":
+		n, _ := d.node(node)
+		_, there = n.Attributes.Get(name)
+	case section == "rsc_defaults":
+		_, there = d.cib.ResourceDefaults().Get(name)
+	default:
+		_, there = d.cib.Property(name)
+	}
+	return there
 }
 
 func runCrmStandby(c *simhost.Call) int {
@@ -318,22 +364,48 @@ func runCrmStandby(c *simhost.Call) int {
 	return newSession(c).attribute(o)
 }
 
-// runCrmResource knows --wait, --locate, --cleanup and --list.
+// runCrmResource knows --wait, --locate, --cleanup, --refresh, --list, and the parameters of a resource with --set-parameter, --delete-parameter and --get-parameter.
 func runCrmResource(c *simhost.Call) int {
 	s := newSession(c)
-	if !s.node.up {
-		return c.Fail(notConnected, "Error connecting to the CIB manager: %v", errNotRunning)
+	switch {
+	case !s.node.up && s.software.modern():
+		return c.Fail(102, "crm_resource: Could not connect to the CIB: %v\nError performing operation: Not connected", errNotRunning)
+	case !s.node.up:
+		return c.Fail(s.software.notConnected(), "Error connecting to the CIB manager: %v", errNotRunning)
 	}
 	resource, verb := "", ""
-	for i, a := range c.Args {
+	o := map[string]string{}
+	for i := 0; i < len(c.Args); i++ {
+		a, value, inline := strings.Cut(c.Args[i], "=")
+		take := func() string {
+			if inline {
+				return value
+			}
+			if i++; i < len(c.Args) {
+				return c.Args[i]
+			}
+			return ""
+		}
 		switch a {
 		case "-r", "--resource":
-			if i+1 < len(c.Args) {
-				resource = c.Args[i+1]
-			}
+			resource = take()
+		case "-m", "--meta":
+			o["meta"] = ""
+		case "-p", "--set-parameter":
+			verb, o["name"] = "set", take()
+		case "-d", "--delete-parameter":
+			verb, o["name"] = "unset", take()
+		case "-g", "--get-parameter":
+			verb, o["name"] = "get", take()
+		case "-v", "--parameter-value":
+			o["value"] = take()
+		case "-N", "--node":
+			o["node"] = take()
+		case "-T", "--timeout":
+			o["timeout"] = take()
 		case "-W", "--locate":
 			verb = "locate"
-		case "-C", "--cleanup", "-P":
+		case "-C", "--cleanup", "-P", "-R", "--refresh":
 			verb = "cleanup"
 		case "-L", "--list":
 			verb = "list"
@@ -342,22 +414,36 @@ func runCrmResource(c *simhost.Call) int {
 		}
 	}
 	switch verb {
+	case "set", "unset", "get":
+		return s.parameter(verb, resource, o)
 	case "wait":
+		if s.software.modern() {
+			return s.waitResources(o["timeout"])
+		}
 		if !s.Until(ShutdownTime, func() bool { return s.node.ready && s.stack.settled(s.State, s.node) }) {
 			return c.Fail(62, "Error performing operation: Timer expired")
 		}
 	case "list":
 		for _, p := range s.node.doc.primitives {
+			if s.software.modern() {
+				c.Printf("  %s\n", s.row2(s.node.doc, p))
+				continue
+			}
 			c.Printf(" %s\n", s.row(s.node.doc, p))
 		}
 	case "cleanup":
 		p := &pcs{session: s}
+		if _, known := s.node.doc.node(o["node"]); o["node"] != "" && !known && s.software.modern() {
+			return c.Fail(105, "crm_resource: Node '%s' not found\nError performing operation: No such object", o["node"])
+		}
 		if resource != "" {
 			p.words = []string{resource}
 		}
 		return p.cleanup()
 	case "locate":
-		if _, ok := s.node.doc.primitive(resource); !ok {
+		if _, ok := s.node.doc.primitive(resource); !ok && s.software.modern() {
+			return c.Fail(105, "crm_resource: Resource '%s' not found\nError performing operation: No such object", resource)
+		} else if !ok {
 			return c.Fail(6, "Error performing operation: No such device or address")
 		}
 		found := false
@@ -367,7 +453,9 @@ func runCrmResource(c *simhost.Call) int {
 				found = true
 			}
 		}
-		if !found {
+		if !found && s.software.modern() {
+			c.Printf("resource %s is NOT running\n", resource)
+		} else if !found {
 			c.Fail(0, "resource %s is NOT running", resource)
 		}
 	default:
@@ -376,11 +464,89 @@ func runCrmResource(c *simhost.Call) int {
 	return 0
 }
 
+// waitResources is `crm_resource --wait [--timeout SECONDS]` of Pacemaker 2.1: it looks every two seconds, and first after two.
+func (s *session) waitResources(timeout string) int {
+	limit := 60 * time.Minute
+	if n, err := strconv.Atoi(strings.TrimSuffix(timeout, "s")); err == nil && n > 0 {
+		limit = time.Duration(n) * time.Second
+	}
+	end := s.Now().Add(limit)
+	for {
+		s.Sleep(2 * time.Second)
+		if !s.node.up {
+			return s.Fail(102, "crm_resource: Could not connect to the CIB: %v\nError performing operation: Not connected", errNotRunning)
+		}
+		if s.node.ready && s.stack.settled(s.State, s.node) {
+			return 0
+		}
+		if !s.Now().Before(end) {
+			break
+		}
+	}
+	s.Printf("Pending actions:\n")
+	i := 0
+	for _, m := range s.members() {
+		for _, a := range m.active {
+			if a.phase != started {
+				i++
+				s.Printf("\tAction %d: %s_%s_0\ton %s\n", i, a.primitive.id, map[phase]string{starting: "start", stopping: "stop"}[a.phase], s.stack.uname(s.State, m))
+			}
+		}
+	}
+	return s.Fail(124, "crm_resource: Error performing operation: Timeout occurred")
+}
+
+// parameter sets, takes away or prints a parameter of a resource, or with --meta a meta attribute.
+func (s *session) parameter(verb, resource string, o map[string]string) int {
+	r, ok := s.node.doc.cib.Resource(resource)
+	missing := 6
+	if s.software.modern() {
+		missing = 105
+	}
+	if !ok {
+		return s.Fail(missing, "crm_resource: Resource '%s' not found\nError performing operation: No such object", resource)
+	}
+	_, meta := o["meta"]
+	name := o["name"]
+	value, there := r.Instance.Get(name)
+	if meta {
+		value, there = r.Meta.Get(name)
+	}
+	switch {
+	case verb == "get" && there:
+		s.Printf("%s\n", value)
+		return 0
+	case verb == "get":
+		return s.Fail(missing, "Attribute '%s' not found for '%s'\nError performing operation: No such object", name, resource)
+	case !meta:
+		return s.Fail(64, "crm_resource: the simulation changes meta attributes only")
+	case verb == "unset" && !there:
+		return 0
+	}
+	err := s.edit(func(c *pacemaker.CIB) error {
+		if verb == "unset" {
+			c.RemoveMeta(resource, name)
+			return nil
+		}
+		return c.SetMeta(resource, name, o["value"])
+	})
+	if err != nil {
+		return s.Fail(62, "Error performing operation: %v", err)
+	}
+	id := resource + "-meta_attributes"
+	if verb == "unset" {
+		s.Printf("Deleted '%s' option: id=%s-%s name=%s\n", resource, id, name, name)
+	} else {
+		s.Printf("Set '%s' option: id=%s-%s set=%s name=%s value=%s\n", resource, id, name, id, name, o["value"])
+	}
+	return 0
+}
+
 // runStonithAdmin knows --history NODE: what this cluster fenced since its daemons started; '*' is every node.
 func runStonithAdmin(c *simhost.Call) int {
 	s := newSession(c)
 	if !s.node.up {
-		return c.Fail(notConnected, "Could not connect to fencer: %v", errNotRunning)
+		return c.Fail(s.software.notConnected(), "Could not connect to fencer: %v", errNotRunning)
 	}
 	target := ""
 	for i, a := range c.Args {
@@ -392,6 +558,9 @@ func runStonithAdmin(c *simhost.Call) int {
 	}
 	if target == "" {
 		return c.Fail(22, "stonith_admin: only --history NODE is simulated")
+	}
+	if s.software.modern() {
+		return s.history(target, "last-successful")
 	}
 	for _, f := range s.node.history {
 		if target == "*" || target == f.Target {
@@ -410,6 +579,10 @@ func runCfgtool(c *simhost.Call) int {
 	}
 	if !slices.Contains(c.Args, "-s") {
 		return c.Fail(1, "corosync-cfgtool: only -s is simulated")
+	}
+	if id.modern() {
+		s.linkText(id)
+		return 0
 	}
 	c.Printf("Printing ring status.\nLocal node ID %s\n", orDefault(numeric(id.nodeID(c.Host)), "16885952"))
 	for i, addr := range id.addr {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -86,6 +88,17 @@ func (d *document) edited(edit func(*pacemaker.CIB) error) (*document, error) {
 func (d *document) property(name string) string {
 	v, _ := d.cib.Property(name)
 	return v
+}
+
+// duration is a property that is a time, as Pacemaker writes it: 20, 20s, 2min.
+func (d *document) duration(name string) (time.Duration, bool) {
+	v := strings.TrimSpace(d.property(name))
+	digits := strings.TrimLeft(v, "0123456789")
+	n, err := strconv.Atoi(strings.TrimSuffix(v, digits))
+	unit, known := map[string]time.Duration{
+		"": time.Second, "s": time.Second, "sec": time.Second, "ms": time.Millisecond, "msec": time.Millisecond, "m": time.Minute, "min": time.Minute, "h": time.Hour, "hr": time.Hour,
+	}[strings.ToLower(strings.TrimSpace(digits))]
+	return time.Duration(n) * unit, err == nil && known
 }
 
 // flag is a boolean property as Pacemaker reads it.

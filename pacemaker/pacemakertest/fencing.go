@@ -101,6 +101,7 @@ func (st *Stack) strike(s *simhost.State, o fenceOrder) {
 	for _, m := range members {
 		m.history = append(m.history, f)
 		m.left = append(slices.Clone(m.left), name)
+		m.forget(name)
 	}
 	s.Note(o.by, "fenced %s", name)
 	if st.opts.Fenced != nil {

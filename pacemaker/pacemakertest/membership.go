@@ -14,24 +14,25 @@ import (
 
 // Places on a host's disk.
 const (
-	ConfPath = "/etc/corosync/corosync.conf"
-	CIBPath  = "/var/lib/pacemaker/cib/cib.xml"
+	ConfPath    = "/etc/corosync/corosync.conf"
+	AuthKeyPath = "/etc/corosync/authkey" // by which the nodes of a cluster of corosync 3 know each other
+	CIBPath     = "/var/lib/pacemaker/cib/cib.xml"
 )
 
 // identity is what a corosync.conf says of the cluster. It never changes.
 type identity struct {
-	text    string // the file
-	el6     bool   // corosync 1 with the plugin
+	text string // the file
+	software
 	name    string
-	group   string // multicast address and port of the first ring
+	wire    string // what two nodes must have alike to understand each other
 	port    int
 	rings   int
-	addr    []string
+	addr    []string // of the node itself, or the networks of its rings up to corosync 2
 	nodes   []pacemaker.CorosyncNode
 	twoNode bool
 }
 
-func readIdentity(h *simhost.Host) (*identity, error) {
+func (st *Stack) readIdentity(h *simhost.Host) (*identity, error) {
 	text, err := h.ReadFile(ConfPath)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", ConfPath, err)
@@ -52,36 +53,83 @@ func readIdentity(h *simhost.Host) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := &identity{text: text, el6: h.Major() == 6, name: totem.ClusterName, nodes: nodes, rings: len(totem.Interfaces), twoNode: quorum.TwoNode}
-	if len(totem.Interfaces) == 0 {
+	id := &identity{text: text, software: st.software(h), name: totem.ClusterName, nodes: nodes, twoNode: quorum.TwoNode}
+	if id.modern() {
+		return id, id.links(h, totem)
+	}
+	id.rings = len(totem.Interfaces)
+	if id.rings == 0 {
 		return nil, errors.New("no interfaces defined")
 	}
 	for _, i := range totem.Interfaces {
 		id.addr = append(id.addr, i.BindNetAddr)
 		if i.Ring == 0 {
-			id.group, id.port = fmt.Sprintf("%s:%d", i.McastAddr, i.McastPort), i.McastPort
+			id.port = i.McastPort
+			id.wire = fmt.Sprintf("%v %s %s:%d", id.plugin, id.name, i.McastAddr, i.McastPort)
 		}
 	}
 	return id, nil
 }
 
-// uname is what a host is called in its cluster.
+// links fills in what corosync 3 takes from its node list. Who talks to whom is not decided by the name of the cluster but by the key.
+func (id *identity) links(h *simhost.Host, totem pacemaker.Totem) error {
+	self, ok := id.entry(h)
+	if !ok {
+		return fmt.Errorf("the node list of %s does not have this host", ConfPath)
+	}
+	for number := range 8 {
+		if a := self.Addresses[number]; a != "" {
+			id.addr = append(id.addr, a)
+		}
+	}
+	id.rings, id.port = len(id.addr), 5405
+	if len(totem.Interfaces) > 0 && totem.Interfaces[0].McastPort > 0 {
+		id.port = totem.Interfaces[0].McastPort
+	}
+	key := "in clear"
+	if secret := func(a string) bool { return a != "" && a != "none" }; secret(totem.CryptoCipher) || secret(totem.CryptoHash) {
+		var err error
+		if key, err = h.ReadFile(AuthKeyPath); err != nil {
+			return fmt.Errorf("Could not open %s: %w", AuthKeyPath, err)
+		}
+	}
+	id.wire = fmt.Sprintf("knet %d %s", id.port, key)
+	return nil
+}
+
+// entry is a host's place in the node list: by its name, full or short, or by an address that is one.
+func (id *identity) entry(h *simhost.Host) (pacemaker.CorosyncNode, bool) {
+	for _, n := range id.nodes {
+		if n.Name == h.Name || n.Name == h.Short() {
+			return n, true
+		}
+	}
+	for _, n := range id.nodes {
+		if slices.Contains(addresses(n), h.Name) || id.modern() && slices.Contains(addresses(n), h.Short()) {
+			return n, true
+		}
+	}
+	return pacemaker.CorosyncNode{}, false
+}
+
+// uname is what a host is called in its cluster: corosync 3 goes by the node list.
 func (id *identity) uname(h *simhost.Host) string {
-	if id.el6 {
+	if id.plugin {
 		return h.Short()
+	}
+	if n, ok := id.entry(h); id.modern() && ok && n.Name != "" {
+		return n.Name
 	}
 	return h.Name
 }
 
 // nodeID is a node's id in the CIB.
 func (id *identity) nodeID(h *simhost.Host) string {
-	if id.el6 {
+	if id.plugin {
 		return h.Short()
 	}
-	for _, n := range id.nodes {
-		if slices.Contains(addresses(n), h.Name) {
-			return strconv.Itoa(n.ID)
-		}
+	if n, ok := id.entry(h); ok {
+		return strconv.Itoa(n.ID)
 	}
 	return "1"
 }
@@ -96,12 +144,13 @@ func addresses(n pacemaker.CorosyncNode) []string {
 
 // knows tells whether the configuration lets a host in: by its node list where it has one.
 func (id *identity) knows(h *simhost.Host) bool {
-	return id.el6 || slices.ContainsFunc(id.nodes, func(n pacemaker.CorosyncNode) bool { return slices.Contains(addresses(n), h.Name) })
+	_, ok := id.entry(h)
+	return id.plugin || ok
 }
 
 // same tells whether two configurations are of one cluster.
 func (id *identity) same(other *identity) bool {
-	return id != nil && other != nil && id.el6 == other.el6 && id.name == other.name && id.group == other.group
+	return id != nil && other != nil && id.wire == other.wire
 }
 
 // sees tells whether the corosync of two hosts form one membership.
@@ -170,21 +219,27 @@ func (st *Stack) missed(s *simhost.State, before map[*node][]*node) {
 	}
 }
 
-// enter starts Pacemaker on a node: it reads its CIB and waits for others.
+// enter starts Pacemaker on a node: it reads its CIB and waits for others. A CIB that it may not read and write keeps it down, while its service runs (H5).
 func (st *Stack) enter(s *simhost.State, n *node) error {
 	h := s.Host(n.host)
-	n.up, n.ready, n.leaving, n.left, n.failed, n.active = true, false, false, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost = false, false, false, false, nil, nil, nil, nil, nil
 	text, err := h.ReadFile(CIBPath)
-	if err != nil {
-		text = emptyCIB
+	switch {
+	case err != nil:
+		text = st.software(h).emptyCIB()
+	case !ownCIB(h):
+		s.Note(n.host, "pacemaker-based cannot start: %s must be owned and writable by user hacluster", CIBPath)
+		n.broken = true
+		return nil
 	}
 	if n.doc, err = parseDocument(text); err != nil {
-		n.up, n.doc = false, nil
+		n.doc = nil
 		return err
 	}
+	n.up = true
 	wait := DeadTime
-	if d, err := time.ParseDuration(n.doc.property("dc-deadtime")); err == nil {
-		wait = d
+	if d, ok := n.doc.duration("dc-deadtime"); ok {
+		wait = max(d, ElectionTime)
 	}
 	if len(st.members(s, n)) > 0 {
 		wait = JoinTime
@@ -193,16 +248,11 @@ func (st *Stack) enter(s *simhost.State, n *node) error {
 	return nil
 }
 
-const emptyCIB = `<cib crm_feature_set="3.0.11" validate-with="pacemaker-2.5" epoch="0" num_updates="0" admin_epoch="0">
-  <configuration>
-    <crm_config/>
-    <nodes/>
-    <resources/>
-    <constraints/>
-  </configuration>
-  <status/>
-</cib>
-`
+// ownCIB tells whether Pacemaker may use the CIB on a host's disk: it must belong to hacluster, or to the group haclient, and be writable for it.
+func ownCIB(h *simhost.Host) bool {
+	f, err := h.Stat(CIBPath)
+	return err == nil && (h.UserName(f.UID) == "hacluster" && f.Mode&0o600 == 0o600 || h.GroupName(f.GID) == "haclient" && f.Mode&0o060 == 0o060)
+}
 
 // join makes a node a member: of the cluster that runs, taking the newer CIB, or of a new one that it begins.
 func (st *Stack) join(s *simhost.State, n *node) {
@@ -240,6 +290,7 @@ func (st *Stack) join(s *simhost.State, n *node) {
 	}
 	for _, m := range st.members(s, n) {
 		m.left = slices.DeleteFunc(slices.Clone(m.left), func(u string) bool { return u == name })
+		m.forget(name)
 		m.pause = time.Time{}
 	}
 	for _, m := range st.cluster(s, n) { // whoever waited for a decision now has somebody to ask
@@ -247,11 +298,7 @@ func (st *Stack) join(s *simhost.State, n *node) {
 			m.readyAt = s.Now().Add(JoinTime)
 		}
 	}
-	for _, p := range n.doc.primitives { // the first thing a new member does is to look what already runs on it
-		if a := st.opts.Agents[p.agent]; a.Running != nil && a.Running(s, h, p.definition) {
-			n.active = append(n.active, active{primitive: p, phase: started})
-		}
-	}
+	st.probe(s, n) // the first thing a new member does is to look what already runs on it
 	s.Note(n.host, "joined its cluster as %s", name)
 	if st.opts.Joined != nil {
 		st.opts.Joined(s, h)
@@ -268,19 +315,10 @@ func sameButEpoch(a, b *document) bool {
 
 // introduce writes into the CIB what a cluster writes by itself: the node, and the properties that name the software.
 func (st *Stack) introduce(c *pacemaker.CIB, id *identity, h *simhost.Host) error {
-	set := func(name, value string) {
-		if old, _ := c.Property(name); old != value {
-			c.SetProperty(name, value)
+	for _, p := range id.signature(id.name) {
+		if old, _ := c.Property(p.Name); old != p.Value {
+			c.SetProperty(p.Name, p.Value)
 		}
-	}
-	if id.el6 {
-		set("dc-version", "1.1.10-14.el6_5.3-368c726")
-		set("cluster-infrastructure", "openais")
-	} else {
-		set("have-watchdog", "false")
-		set("dc-version", "1.1.15-11.el7_3.4-e174ec8")
-		set("cluster-infrastructure", "corosync")
-		set("cluster-name", id.name)
 	}
 	if _, known := c.Node(id.uname(h)); !known {
 		return c.AddNode(id.nodeID(h), id.uname(h))
@@ -295,7 +333,7 @@ func (st *Stack) commit(s *simhost.State, n *node, d *document) {
 		m.doc = d
 		h := s.Host(m.host)
 		if data, err := h.ReadFile(CIBPath); changed || err != nil || data != d.text {
-			h.MustWrite(s, CIBPath, d.text, 0o600)
+			h.MustGive(s, CIBPath, d.text, "hacluster", "haclient")
 		}
 	}
 }
@@ -315,16 +353,39 @@ func (st *Stack) leave(s *simhost.State, n *node) {
 // vanish takes a node out without a word: the others will miss it.
 func (st *Stack) vanish(s *simhost.State, n *node) {
 	id, was := n.conf, n.ready
+	gone := ghost{uname: st.uname(s, n)}
+	for _, a := range n.active {
+		gone.resources = append(gone.resources, a.primitive.id)
+	}
 	n.reset()
 	for _, m := range st.nodes { // the host may be off already, so nobody is asked who sees whom
 		if was && m != n && m.ready && m.conf.same(id) {
 			m.pause = s.Now().Add(DetectTime)
+			m.lost = append(slices.Clip(m.lost), gone)
 		}
 	}
 }
 
+// forget ends the doubt about a node that was lost: it is fenced, or back.
+func (n *node) forget(uname string) {
+	n.lost = slices.DeleteFunc(slices.Clone(n.lost), func(g ghost) bool { return g.uname == uname })
+}
+
 func (n *node) reset() {
-	n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.failed = false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil
+}
+
+// meet notes which corosync has had all its nodes in sight.
+func (st *Stack) meet(s *simhost.State) {
+	for _, n := range st.nodes {
+		if n.conf == nil || n.met {
+			continue
+		}
+		n.met = !n.conf.twoNode || !slices.ContainsFunc(s.Hosts(), func(h *simhost.Host) bool {
+			m := st.node(h.Name)
+			return n.conf.knows(h) && (m.conf == nil || !st.sees(s, n, m))
+		})
+	}
 }
 
 // quorate tells whether a cluster has the votes to act.
@@ -333,10 +394,10 @@ func (st *Stack) quorate(s *simhost.State, n *node) bool {
 	if n.conf == nil {
 		return false
 	}
-	if !n.conf.el6 {
+	if !n.conf.plugin {
 		all = len(n.conf.nodes)
 		if n.conf.twoNode {
-			return have >= 1
+			return n.met || have == all
 		}
 	}
 	return 2*have > all

@@ -10,9 +10,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// pcs is one run of pcs 0.9: its options taken out of its words.
+// pcs is one run of pcs: its options taken out of its words.
 type pcs struct {
 	*session
+	group   string // the first word
 	words   []string
 	options map[string]string // --name value, or "" where it has none
 }
@@ -25,6 +26,16 @@ var pcsValued = []string{
 
 func runPcs(c *simhost.Call) int {
 	p := &pcs{session: newSession(c), options: map[string]string{}}
+	if slices.Equal(c.Args, []string{"--version"}) {
+		c.Printf("%s\n", p.software.dialect.Version())
+		return 0
+	}
+	if p.software.modern() {
+		if status := p.parseModern(); status != 0 {
+			return status
+		}
+		return p.dispatchModern()
+	}
 	for i := 0; i < len(c.Args); i++ {
 		switch a := c.Args[i]; {
 		case slices.Contains(pcsValued, a):
@@ -32,6 +43,9 @@ func runPcs(c *simhost.Call) int {
 				return c.Fail(1, "option %s requires argument", a)
 			}
 			p.options[a] = c.Args[i]
+		case a == "--version":
+			c.Printf("%s\n", pacemaker.PCS09.Version())
+			return 0
 		case strings.HasPrefix(a, "--"):
 			name, value, _ := strings.Cut(a, "=")
 			if !slices.Contains(append([]string{"--force", "--all", "--start", "--enable", "--full", "--disabled", "--wait", "--local"}, pcsValued...), name) {
@@ -61,11 +75,12 @@ func (p *pcs) next() string {
 
 func (p *pcs) dispatch() int {
 	group, verb := p.next(), p.next()
+	p.group = group
 	run, ok := map[string]func() int{
 		"cluster auth": p.auth, "cluster setup": p.setup, "cluster start": p.start, "cluster stop": p.stop, "cluster enable": p.enable, "cluster disable": p.enable,
 		"cluster standby": p.standby, "cluster unstandby": p.standby, "cluster destroy": p.destroy, "cluster status": p.status, "cluster node": p.clusterNode,
 		"cluster cib": p.showCIB, "cluster cib-push": p.pushCIB,
-		"status ": p.status, "status resources": p.resources, "status nodes": p.status,
+		"status ": p.status, "status pcsd": p.statusPcsd, "status resources": p.resources, "status nodes": p.status,
 		"property set": p.setProperty, "property unset": p.unsetProperty, "property show": p.showProperties, "property list": p.showProperties, "property ": p.showProperties,
 		"resource ": p.resources, "resource show": p.showResources, "resource create": p.createResource, "resource enable": p.enableResource, "resource disable": p.enableResource,
 		"resource defaults": p.defaults, "resource relocate": p.relocate, "resource cleanup": p.cleanup, "resource delete": p.deleteResource,
@@ -96,6 +111,12 @@ func (p *pcs) setProperty() int {
 	}
 	if len(p.words) == 0 {
 		return p.Fail(1, "Usage: pcs property set ...")
+	}
+	if _, err := p.document(); err != nil {
+		return p.fail(err, "unable to set property")
+	}
+	if strange := p.strangeProperties(); len(strange) > 0 {
+		return p.refuse(strange...)
 	}
 	err := p.edit(func(c *pacemaker.CIB) error {
 		for _, w := range p.words {
@@ -131,6 +152,9 @@ func (p *pcs) setNodeAttributes(node string) int {
 		if errors.Is(err, pacemaker.ErrNotFound) {
 			return p.Fail(1, "Error: unable to set attribute %s\ncrm_attribute: Could not map name=%s to a UUID\n", name, node)
 		}
+		if errors.Is(err, errNotRunning) && p.software.modern() {
+			return p.Fail(1, "Error: unable to set attribute %s\ncrm_attribute: Could not connect to the CIB: %v\n", name, err)
+		}
 		if err != nil {
 			return p.fail(err, "unable to set attribute "+name)
 		}
@@ -139,6 +163,17 @@ func (p *pcs) setNodeAttributes(node string) int {
 }
 
 func (p *pcs) unsetProperty() int {
+	if d, err := p.document(); err == nil && p.software.modern() && !p.has("--force") {
+		var missing []string
+		for _, w := range p.words {
+			if _, there := d.cib.Property(w); !there {
+				missing = append(missing, "Cannot remove property '"+w+"', it is not present in property set 'cib-bootstrap-options', use --force to override")
+			}
+		}
+		if len(missing) > 0 {
+			return p.refuse(missing...)
+		}
+	}
 	err := p.edit(func(c *pacemaker.CIB) error {
 		for _, w := range p.words {
 			if !c.RemoveProperty(w) && !p.has("--force") {
@@ -199,6 +234,9 @@ func (p *pcs) createResource() int {
 		return p.Fail(1, "Error: Unable to create resource '%s', it is not installed on this system (use --force to override)", agent)
 	}
 	r := pacemaker.Resource{Kind: pacemaker.Primitive, ID: id, Class: parts[0], Provider: parts[1], Type: parts[2]}
+	if p.software.modern() {
+		return p.createModern(r, agent)
+	}
 	if !p.Host.Exists(agentPath(r)) && !p.has("--force") {
 		return p.Fail(1, "Error: Unable to create resource '%s', it is not installed on this system (use --force to override)", agent)
 	}
@@ -207,6 +245,9 @@ func (p *pcs) createResource() int {
 
 func (p *pcs) createStonith() int {
 	r := pacemaker.Resource{Kind: pacemaker.Primitive, ID: p.next(), Class: "stonith", Type: p.next()}
+	if p.software.modern() {
+		return p.createModern(r, "stonith:"+r.Type)
+	}
 	if !p.Host.Exists(agentPath(r)) {
 		if !p.has("--force") {
 			return p.Fail(1, "Error: Agent '%s' not found, use --force to override", r.Type)
@@ -216,7 +257,22 @@ func (p *pcs) createStonith() int {
 	return p.create(r)
 }
 
-// create reads parameters, "op" and "meta", and adds the primitive as pcs 0.9 does.
+// createModern asks for the agent's metadata first: without them pcs makes a resource by force only.
+func (p *pcs) createModern(r pacemaker.Resource, agent string) int {
+	if _, err := p.document(); err != nil {
+		return p.fail(err, "")
+	}
+	if !p.Host.Exists(agentPath(r)) {
+		missing := "Agent '" + agent + "' is not installed or does not provide valid metadata: crm_resource: Metadata query for " + agent + " failed: No such device or address, Error performing operation: No such object"
+		if !p.has("--force") {
+			return p.refuse(missing + ", use --force to override")
+		}
+		p.Fail(0, "Warning: %s", missing)
+	}
+	return p.create(r)
+}
+
+// create reads parameters, "op" and "meta", and adds the primitive.
 func (p *pcs) create(r pacemaker.Resource) int {
 	const instance, operation, meta = 0, 1, 2
 	where := instance
@@ -243,16 +299,17 @@ func (p *pcs) create(r pacemaker.Resource) int {
 	if p.has("--disabled") {
 		metas = append(metas, pacemaker.NVPair{Name: "target-role", Value: "Stopped"})
 	}
-	if len(params) > 0 || r.Class == "stonith" {
+	if len(params) > 0 || r.Class == "stonith" && !p.software.modern() {
 		r.Instance = pacemaker.AttributeSets{{Pairs: params}}
 	}
 	if len(metas) > 0 {
 		r.Meta = pacemaker.AttributeSets{{Pairs: metas}}
 	}
-	if !slices.ContainsFunc(r.Operations, func(o pacemaker.Op) bool { return o.Name == "monitor" }) {
-		r.Operations = append(r.Operations, pacemaker.Op{Name: "monitor", Interval: "60s"})
-	}
+	p.defaultOperations(&r)
 	err := p.edit(func(c *pacemaker.CIB) error { return c.AddPrimitive(r) })
+	if errors.Is(err, pacemaker.ErrExists) && p.software.modern() {
+		return p.Fail(1, "Error: '%s' already exists", r.ID)
+	}
 	if errors.Is(err, pacemaker.ErrExists) {
 		return p.Fail(1, "Error: unable to create resource/fence device '%s', '%s' already exists on this system", r.ID, r.ID)
 	}
@@ -260,6 +317,25 @@ func (p *pcs) create(r pacemaker.Resource) int {
 		return p.fail(err, "unable to create resource")
 	}
 	return 0
+}
+
+// defaultOperations adds what the metadata of the agent ask for: a monitor, and in pcs 0.10 and later the start and the stop of a target.
+func (p *pcs) defaultOperations(r *pacemaker.Resource) {
+	defaults := []pacemaker.Op{{Name: "monitor", Interval: "60s"}}
+	if p.software.modern() && r.Class != "stonith" {
+		defaults = []pacemaker.Op{{Name: "monitor", Interval: "20", Timeout: "60"}, {Name: "start", Interval: "0s", Timeout: "300"}, {Name: "stop", Interval: "0s", Timeout: "300"}}
+	}
+	if p.has("--no-default-ops") { // pcs makes a monitor all the same
+		defaults = []pacemaker.Op{{Name: "monitor", Interval: "60s"}}
+	}
+	for _, d := range defaults {
+		if !slices.ContainsFunc(r.Operations, func(o pacemaker.Op) bool { return o.Name == d.Name }) {
+			r.Operations = append(r.Operations, d)
+		}
+	}
+	if p.software.modern() { // it sorts them by their names
+		slices.SortStableFunc(r.Operations, func(a, b pacemaker.Op) int { return strings.Compare(a.Name, b.Name) })
+	}
 }
 
 func setOption(o *pacemaker.Op, name, value string) {
@@ -276,6 +352,9 @@ func setOption(o *pacemaker.Op, name, value string) {
 func (p *pcs) enableResource() int {
 	if len(p.words) == 0 {
 		return p.Fail(1, "Error: You must specify a resource to %s", p.Name)
+	}
+	if p.software.modern() {
+		return p.enableModern()
 	}
 	for _, id := range p.words {
 		err := p.edit(func(c *pacemaker.CIB) error {
@@ -295,6 +374,37 @@ func (p *pcs) enableResource() int {
 	return p.wait()
 }
 
+// enableModern enables or disables all that are named in one change.
+func (p *pcs) enableModern() int {
+	d, err := p.document()
+	if err != nil {
+		return p.fail(err, "")
+	}
+	var missing []string
+	for _, id := range p.words {
+		if _, ok := d.cib.Resource(id); !ok {
+			missing = append(missing, "bundle/clone/group/resource/tag '"+id+"' does not exist")
+		}
+	}
+	if len(missing) > 0 {
+		return p.refuse(missing...)
+	}
+	err = p.edit(func(c *pacemaker.CIB) error {
+		for _, id := range p.words {
+			if p.Name == "enable" {
+				c.RemoveMeta(id, "target-role")
+			} else if err := c.SetMeta(id, "target-role", "Stopped"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return p.fail(err, "")
+	}
+	return p.waiting(p.words, p.Name == "enable")
+}
+
 // wait is --wait: until the cluster has nothing under way.
 func (p *pcs) wait() int {
 	if p.has("--wait") && p.file == "" && !p.Until(ShutdownTime, func() bool { return p.stack.settled(p.State, p.node) }) {
@@ -305,6 +415,16 @@ func (p *pcs) wait() int {
 
 func (p *pcs) deleteResource() int {
 	id := p.next()
+	if d, err := p.document(); err == nil && p.software.modern() {
+		if _, there := d.cib.Resource(id); there {
+			for _, l := range d.cib.Locations() {
+				if l.Resource == id {
+					p.tell("Removing Constraint - %s\n", l.ID)
+				}
+			}
+			p.tell("Deleting Resource - %s\n", id)
+		}
+	}
 	err := p.edit(func(c *pacemaker.CIB) error {
 		if !c.RemoveResource(id) {
 			return errors.New("Resource '" + id + "' does not exist.")
@@ -322,7 +442,7 @@ func (p *pcs) cleanup() int {
 		return p.fail(errNotRunning, "")
 	}
 	for _, m := range p.members() {
-		m.failed = slices.DeleteFunc(slices.Clone(m.failed), func(id string) bool { return len(p.words) == 0 || slices.Contains(p.words, id) })
+		m.failed = slices.DeleteFunc(slices.Clone(m.failed), func(f failure) bool { return len(p.words) == 0 || slices.Contains(p.words, f.resource) })
 	}
 	p.Changed("forgot failures")
 	p.stack.schedule(p.State)
@@ -331,9 +451,15 @@ func (p *pcs) cleanup() int {
 
 // location is `pcs constraint location R prefers N=S …`, or avoids.
 func (p *pcs) location() int {
+	if len(p.words) == 0 && p.software.modern() {
+		return p.showLocations()
+	}
 	rsc, verb := p.next(), p.next()
 	if verb != "prefers" && verb != "avoids" || len(p.words) == 0 {
 		return p.Fail(1, "Usage: pcs constraint location <resource id> prefers <node[=score]>...")
+	}
+	if status := p.checkNodes(); status != 0 {
+		return status
 	}
 	err := p.edit(func(c *pacemaker.CIB) error {
 		if _, ok := c.Resource(rsc); !ok {
@@ -360,6 +486,27 @@ func (p *pcs) location() int {
 	})
 	if err != nil {
 		return p.fail(err, "unable to add constraint")
+	}
+	return 0
+}
+
+// checkNodes refuses nodes that the cluster does not know, from pcs 0.10 on (H7).
+func (p *pcs) checkNodes() int {
+	if !p.software.modern() {
+		return 0
+	}
+	d, err := p.document()
+	if err != nil {
+		return p.fail(err, "")
+	}
+	if p.file != "" || p.has("--force") {
+		return p.Fail(0, "Warning: Validation for node existence in the cluster will be skipped")
+	}
+	for _, w := range p.words {
+		name, _, _ := strings.Cut(w, "=")
+		if _, known := d.node(name); !known {
+			return p.Fail(1, "Error: Node '%s' does not appear to exist in configuration, use --force to override", name)
+		}
 	}
 	return 0
 }
@@ -430,6 +577,15 @@ func (p *pcs) relocate() int {
 	if err != nil {
 		return p.fail(err, "unable to relocate")
 	}
+	if p.software.modern() && len(moves) > 0 {
+		for _, m := range moves {
+			p.tell("Creating location constraint: %s prefers %s=INFINITY\n", m.resource, m.to)
+		}
+		p.tell("\nWaiting for resources to move...\n\n")
+		for _, m := range moves {
+			defer p.tell("Removing constraint pcs-relocate-%s\n", m.resource)
+		}
+	}
 	arrived := func() bool { return !p.node.ready || len(p.moves(p.words)) == 0 && p.stack.settled(p.State, p.node) }
 	if !p.Until(ShutdownTime, arrived) {
 		return p.Fail(1, "Error: waiting timeout\n\n%d resources were not relocated", len(moves))
@@ -477,7 +633,7 @@ func (p *pcs) pushCIB() int {
 	if err := p.push(text); err != nil {
 		return p.fail(err, "unable to push cib")
 	}
-	p.Printf("CIB updated\n")
+	p.tell("CIB updated\n")
 	return 0
 }
 
@@ -487,7 +643,7 @@ func (s *session) push(text string) error {
 	if err != nil {
 		return err
 	}
-	if s.file == "" && !s.node.ready {
+	if s.undecided() {
 		return errNoDC
 	}
 	d, err := s.document()

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -65,7 +67,7 @@ func (p *pcs) auth() int {
 
 // leftover is a file that says that a machine belongs to a cluster already (H6).
 func leftover(h *simhost.Host) string {
-	for _, file := range []string{ConfPath, "/etc/pacemaker/authkey", CIBPath} {
+	for _, file := range []string{ConfPath, pacemakerKeyPath, CIBPath} {
 		if h.Exists(file) {
 			return file
 		}
@@ -215,7 +217,7 @@ func (p *pcs) on(f func(h *simhost.Host) error) int {
 	var hosts []*simhost.Host
 	switch {
 	case p.has("--all"):
-		id, err := readIdentity(p.Host)
+		id, err := p.stack.readIdentity(p.Host)
 		if err != nil {
 			return p.Fail(1, "Error: Unable to read %s: %v", ConfPath, err)
 		}
@@ -249,36 +251,89 @@ func (p *pcs) on(f func(h *simhost.Host) error) int {
 }
 
 func (p *pcs) start() int {
+	modern := p.software.modern()
 	if p.stack.opts.NoInit {
+		if modern {
+			p.tell("Starting Cluster...\n")
+			p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: not starting corosync: Unknown init system\nWarning: not starting pacemaker: Unknown init system")
+			return 0
+		}
 		p.Fail(0, "Warning: Unable to detect init system. Service management is not available.")
 		return 0
 	}
+	local := modern && len(p.words) == 0 && !p.has("--all")
+	if local && !p.Host.Exists(ConfPath) {
+		return p.Fail(1, "Error: cluster is not currently configured on this node")
+	}
 	status := p.on(func(h *simhost.Host) error {
-		p.Printf("%s: Starting Cluster...\n", h.Name)
+		p.say(local, h, "Starting Cluster...")
 		if !h.Exists(ConfPath) {
 			return errors.New("cluster is not currently configured on this node")
 		}
-		if err := h.StartService(p.State, "corosync"); err != nil {
-			return fmt.Errorf("unable to start corosync: %w", err)
-		}
-		if err := h.StartService(p.State, "pacemaker"); err != nil {
-			return fmt.Errorf("unable to start pacemaker: %w", err)
-		}
-		return nil
+		return p.startOn(h)
 	})
-	if status == 0 && p.has("--wait") && !p.Until(ShutdownTime, func() bool { return p.node.ready }) {
+	if status != 0 || !p.has("--wait") {
+		return status
+	}
+	if modern {
+		p.tell("Waiting for node(s) to start...\n")
+	}
+	if !p.Until(p.patience(), func() bool { return p.node.ready }) {
 		return p.Fail(1, "Error: unable to verify all nodes have started")
 	}
-	return status
+	if modern {
+		p.tell("Started\n")
+	}
+	return 0
+}
+
+// patience is how long --wait waits.
+func (p *pcs) patience() time.Duration {
+	if n, err := strconv.Atoi(p.options["--wait"]); err == nil && n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	return ShutdownTime
+}
+
+// say prints what happens on a node. pcs 0.10 and later do not name the local one where none was named.
+func (p *pcs) say(local bool, h *simhost.Host, what string) {
+	if !local {
+		p.tell("%s: ", p.called(h))
+	}
+	p.tell("%s\n", what)
+}
+
+// called is a host's name as the command line or the cluster has it.
+func (p *pcs) called(h *simhost.Host) string {
+	if id, err := p.stack.readIdentity(h); err == nil && id.modern() {
+		return id.uname(h)
+	}
+	return h.Name
 }
 
 func (p *pcs) stop() int {
+	modern := p.software.modern()
+	if p.stack.opts.NoInit && modern {
+		p.tell("Stopping Cluster (pacemaker)...\nStopping Cluster (corosync)...\n")
+		p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: not stopping pacemaker: Unknown init system\nWarning: not stopping corosync: Unknown init system")
+		return 0
+	}
+	local := modern && len(p.words) == 0 && !p.has("--all")
+	if len(p.words) <= 1 && !p.has("--all") && !p.has("--force") && modern {
+		h, what := p.Host, "Stopping the node"
+		if len(p.words) == 1 {
+			h, what = p.State.Host(p.words[0]), "Stopping the node(s)"
+		}
+		if h != nil && p.losesQuorum(p.stack.node(h.Name)) {
+			return p.Fail(1, "Error: %s will cause a loss of the quorum, use --force to override", what)
+		}
+	}
 	return p.on(func(h *simhost.Host) error {
-		p.Printf("%s: Stopping Cluster (pacemaker)...\n", h.Name)
+		p.say(local, h, "Stopping Cluster (pacemaker)...")
 		if err := h.StopService(p.State, "pacemaker"); err != nil {
 			return err
 		}
-		p.Printf("%s: Stopping Cluster (corosync)...\n", h.Name)
+		p.say(local, h, "Stopping Cluster (corosync)...")
 		return h.StopService(p.State, "corosync")
 	})
 }
@@ -292,7 +347,7 @@ func (p *pcs) enable() int {
 			}
 		}
 		if h != p.Host || p.has("--all") {
-			p.Printf("%s: Cluster %sd\n", h.Name, strings.ToUpper(p.Name[:1])+p.Name[1:])
+			p.tell("%s: Cluster %sd\n", p.called(h), strings.ToUpper(p.Name[:1])+p.Name[1:])
 		}
 		return nil
 	})
@@ -302,7 +357,10 @@ func (p *pcs) enable() int {
 func (p *pcs) standby() int {
 	names := p.words
 	d, err := p.document()
-	if err != nil {
+	switch {
+	case err != nil && p.software.modern():
+		return p.fail(err, "")
+	case err != nil:
 		return p.Fail(1, "Error: unable to get list of pacemaker nodes")
 	}
 	switch {
@@ -317,7 +375,7 @@ func (p *pcs) standby() int {
 	for _, name := range names {
 		err := p.edit(func(c *pacemaker.CIB) error {
 			if _, ok := c.Node(name); !ok {
-				return fmt.Errorf("node '%s' does not appear to exist in configuration", name)
+				return fmt.Errorf("%sode '%s' does not appear to exist in configuration", map[bool]string{true: "N", false: "n"}[p.software.modern()], name)
 			}
 			if p.Name == "standby" {
 				return c.SetNodeAttribute(name, "standby", "on")
@@ -333,7 +391,17 @@ func (p *pcs) standby() int {
 }
 
 func (p *pcs) destroy() int {
-	p.Printf("Shutting down pacemaker/corosync services...\nKilling any remaining services...\nRemoving all cluster configuration files...\n")
+	if id, err := p.stack.readIdentity(p.Host); p.has("--all") && err == nil {
+		for _, n := range id.nodes {
+			if h, err := p.pcsd(n.Name); err == nil {
+				p.tell("%s: Stopping Cluster (pacemaker)...\n", n.Name)
+				destroyOn(p.State, h)
+				p.tell("%s: Successfully destroyed cluster\n", n.Name)
+			}
+		}
+		return 0
+	}
+	p.tell("Shutting down pacemaker/corosync services...\nKilling any remaining services...\nRemoving all cluster configuration files...\n")
 	destroyOn(p.State, p.Host)
 	return 0
 }
@@ -341,7 +409,7 @@ func (p *pcs) destroy() int {
 func destroyOn(s *simhost.State, h *simhost.Host) {
 	_ = h.StopService(s, "pacemaker")
 	_ = h.StopService(s, "corosync")
-	for _, file := range []string{ConfPath, "/etc/pacemaker/authkey", CIBPath} {
+	for _, file := range []string{ConfPath, AuthKeyPath, pacemakerKeyPath, CIBPath} {
 		if h.Exists(file) {
 			_ = h.Remove(s, file)
 		}
@@ -355,8 +423,8 @@ func destroyOn(s *simhost.State, h *simhost.Host) {
 
 func (p *pcs) clusterNode() int {
 	verb, node := p.next(), p.next()
-	id, err := readIdentity(p.Host)
-	if err != nil || id.el6 {
+	id, err := p.stack.readIdentity(p.Host)
+	if err != nil || id.plugin {
 		return p.Fail(1, "Error: unable to read the node list of this cluster")
 	}
 	var names []string
@@ -431,7 +499,7 @@ func (p *pcs) distribute(id *identity, names []string) {
 		}
 		h.MustWrite(p.State, ConfPath, text, 0o644)
 		if n := p.stack.node(h.Name); n.conf != nil {
-			if next, err := readIdentity(h); err == nil {
+			if next, err := p.stack.readIdentity(h); err == nil {
 				n.conf = next
 			}
 		}

@@ -1,6 +1,7 @@
 package pacemakertest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// The outputs are those of pcs 0.9.152 with Pacemaker 1.1.
+// The outputs are those of pcs 0.9.152 with Pacemaker 1.1; those of pcs 0.11 are in pcs_modern_show.go.
 
 func (p *pcs) showProperties() int {
 	d, err := p.document()
@@ -46,7 +47,7 @@ func (p *pcs) showProperties() int {
 
 // showResources is `pcs resource show [--full | ID…]`.
 func (p *pcs) showResources() int {
-	if !p.has("--full") && len(p.words) == 0 {
+	if !p.software.modern() && !p.has("--full") && len(p.words) == 0 {
 		return p.resources()
 	}
 	return p.definitions(func(r pacemaker.Resource) bool {
@@ -55,8 +56,8 @@ func (p *pcs) showResources() int {
 }
 
 func (p *pcs) showStonith() int {
-	if !p.has("--full") && len(p.words) == 0 {
-		return p.rows(func(r primitive) bool { return r.definition.Class == "stonith" })
+	if !p.software.modern() && !p.has("--full") && len(p.words) == 0 {
+		return p.stonithStatus()
 	}
 	return p.definitions(func(r pacemaker.Resource) bool {
 		return r.Class == "stonith" && (len(p.words) == 0 || slices.Contains(p.words, r.ID))
@@ -72,7 +73,11 @@ func (p *pcs) definitions(show func(pacemaker.Resource) bool) int {
 	for _, r := range d.cib.Resources() {
 		if show(r) {
 			found = true
-			p.definition(r)
+			if p.software.modern() {
+				p.definition2(r)
+			} else {
+				p.definition(r)
+			}
 		}
 	}
 	if !found && len(p.words) > 0 {
@@ -119,15 +124,24 @@ func (p *pcs) resources() int {
 
 func (p *pcs) rows(show func(primitive) bool) int {
 	d, err := p.document()
-	if err != nil || p.file == "" && !p.node.up {
+	switch {
+	case err == nil && (p.file != "" || p.node.up):
+	case p.software.modern():
+		return p.Fail(1, "Error: unable to get cluster status from crm_mon\nerror: Could not connect to launcher: Connection refused\ncrm_mon: Connection to cluster failed: Connection refused")
+	default:
 		return p.Fail(1, "Error: unable to get resource status from crm_mon\nError: cluster is not currently running on this node")
 	}
 	any := false
 	for _, r := range d.primitives {
-		if show(r) {
-			any = true
+		switch {
+		case !show(r) || len(p.words) > 0 && !slices.Contains(p.words, r.id):
+			continue
+		case p.software.modern():
+			p.Printf("  %s\n", p.row2(d, r))
+		default:
 			p.Printf(" %s\n", p.row(d, r))
 		}
+		any = true
 	}
 	if !any {
 		p.Printf("NO resources configured\n")
@@ -208,11 +222,18 @@ func (s *session) clusterRows(heading, item string) {
 	}
 	s.Printf("\n%sFull List of Resources:\n", heading)
 	for _, r := range s.node.doc.primitives {
+		if s.software.modern() {
+			s.Printf("%s%s\n", strings.TrimSuffix(item, "* "), s.row2(s.node.doc, r))
+			continue
+		}
 		s.Printf("%s%s\n", item, strings.Replace(strings.Replace(s.row(s.node.doc, r), "::", ":", 1), ":\t", ":\t ", 1))
 	}
 }
 
 func (p *pcs) status() int {
+	if p.software.modern() {
+		return p.statusModern()
+	}
 	if !p.node.up {
 		return p.Fail(1, "Error: cluster is not currently running on this node")
 	}
@@ -220,6 +241,38 @@ func (p *pcs) status() int {
 		p.Printf("Cluster name: %s\n", p.node.conf.name)
 	}
 	p.monitorText()
+	p.daemons()
+	return 0
+}
+
+// statusPcsd is `pcs status pcsd [NODE…]`: whose pcsd answers.
+func (p *pcs) statusPcsd() int {
+	names := p.words
+	if len(names) == 0 {
+		id, err := p.stack.readIdentity(p.Host)
+		if err != nil {
+			return p.Fail(1, "Error: Unable to read %s: No such file or directory", ConfPath)
+		}
+		for _, n := range id.nodes {
+			names = append(names, cmp.Or(n.Name, n.Addresses[0]))
+		}
+	}
+	status := 0
+	for _, n := range names {
+		state := "Online"
+		switch _, err := p.pcsd(n); {
+		case err != nil:
+			state, status = "Offline", 2
+		case !p.authorised(n):
+			state, status = "Unable to authenticate", 2
+		}
+		p.Printf("  %s: %s\n", n, state)
+	}
+	return status
+}
+
+// daemons are the services at the end of a status.
+func (p *pcs) daemons() {
 	p.Printf("\nDaemon Status:\n")
 	for _, name := range []string{"corosync", "pacemaker", "pcsd"} {
 		u, ok := p.Host.Service(name)
@@ -228,10 +281,16 @@ func (p *pcs) status() int {
 		}
 		p.Printf("  %s: %s/%s\n", name, map[bool]string{true: "active", false: "inactive"}[u.Active], map[bool]string{true: "enabled", false: "disabled"}[u.Enabled])
 	}
-	return 0
 }
 
 func (p *pcs) showConstraints() int {
+	if p.software.modern() {
+		if status := p.showLocations(); status != 0 {
+			return status
+		}
+		p.Printf("Ordering Constraints:\nColocation Constraints:\nTicket Constraints:\n")
+		return 0
+	}
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")

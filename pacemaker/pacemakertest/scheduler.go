@@ -1,6 +1,8 @@
 package pacemakertest
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 // schedule lets every cluster do what its configuration asks for now.
 func (st *Stack) schedule(s *simhost.State) {
+	st.meet(s)
 	var done []*node
 	for _, n := range st.nodes {
 		if !n.ready || slices.Contains(done, n) {
@@ -29,6 +32,9 @@ func (st *Stack) schedule(s *simhost.State) {
 // act is one look of a cluster's DC at the world.
 func (st *Stack) act(s *simhost.State, members []*node) {
 	doc := members[0].doc
+	for _, n := range members {
+		st.probe(s, n)
+	}
 	mayAct := st.quorate(s, members[0]) || doc.property("no-quorum-policy") == "ignore"
 	blocked := st.fenceUnclean(s, members, mayAct) || !mayAct
 	if doc.flag("maintenance-mode", false) {
@@ -51,23 +57,58 @@ func (st *Stack) act(s *simhost.State, members []*node) {
 // settle moves one resource towards where it should be, one operation at a time: a start waits until it is stopped everywhere else.
 func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked bool) {
 	want := st.place(s, members, p, p.stickiness)
+	running := 0
+	for _, n := range members {
+		if n.runs(p.id) {
+			running++
+		}
+	}
 	elsewhere, there := false, false
 	for _, n := range members {
 		for i := range n.active {
 			switch {
 			case n.active[i].primitive.id != p.id:
-			case n == want:
+			case n == want && running == 1:
 				there = true
-			default:
+			default: // what runs twice is stopped everywhere first (multiple-active=stop_start)
 				elsewhere = true
 				st.stop(s, n, i)
 			}
 		}
 	}
-	if want == nil || elsewhere || there || blocked || want.busy() {
+	if want == nil || elsewhere || there || blocked || st.busy(want) {
 		return
 	}
-	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(StartTime)})
+	start, _ := st.times(p)
+	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(start)})
+}
+
+// runs tells whether a resource is not stopped on a node.
+func (n *node) runs(resource string) bool {
+	return slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == resource })
+}
+
+// probe looks whether the resources that the cluster knows nothing of yet run on a node already. It does so in maintenance as well.
+func (st *Stack) probe(s *simhost.State, n *node) {
+	for _, p := range n.doc.primitives {
+		if slices.Contains(n.probed, p.id) {
+			continue
+		}
+		n.probed = append(slices.Clip(n.probed), p.id)
+		if a := st.opts.Agents[p.agent]; a.Running != nil && !n.runs(p.id) && a.Running(s, s.Host(n.host), p.definition) {
+			n.active = append(slices.Clip(n.active), active{primitive: p, phase: started})
+			s.Note(n.host, "resource %s runs already", p.id)
+		}
+	}
+	n.probed = slices.DeleteFunc(slices.Clone(n.probed), func(id string) bool { _, known := n.doc.primitive(id); return !known })
+}
+
+// times is how long the operations of a resource take.
+func (st *Stack) times(p primitive) (start, stop time.Duration) {
+	if f := st.opts.Agents[p.agent].Times; f != nil {
+		start, stop = f(p.definition)
+	}
+	return cmp.Or(start, StartTime), cmp.Or(stop, StopTime)
 }
 
 // place is the node where a resource belongs; nil where it must not run or cannot.
@@ -82,14 +123,14 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 	)
 	for _, n := range members {
 		name := st.uname(s, n)
-		if n.leaving || doc.nodeFlag(name, "standby") || doc.nodeFlag(name, "maintenance") || slices.Contains(n.failed, p.id) {
+		if n.leaving || doc.nodeFlag(name, "standby") || doc.nodeFlag(name, "maintenance") || n.hasFailed(p.id) {
 			continue
 		}
 		v, named := p.scores[name]
 		if !named && !doc.flag("symmetric-cluster", true) {
 			continue
 		}
-		if slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == p.id }) {
+		if n.runs(p.id) {
 			v = v.Add(stickiness)
 		}
 		if v > -pacemaker.Infinity && (best == nil || v > score) {
@@ -101,23 +142,47 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 
 // stop begins to stop a resource that is started; one that is starting ends that first.
 func (st *Stack) stop(s *simhost.State, n *node, i int) {
-	if n.active[i].phase == started && !n.busy() {
-		n.active[i].phase, n.active[i].due = stopping, s.Now().Add(StopTime)
+	if a := &n.active[i]; a.phase == started && !st.busy(n) {
+		_, stop := st.times(a.primitive)
+		a.phase, a.due = stopping, s.Now().Add(stop)
 	}
 }
 
-// busy tells whether a node may begin nothing more now: Pacemaker caps what runs at once at twice the cores, if node-action-limit sets no other number (H26).
-func (n *node) busy() bool {
-	limit, running := 2*cores, 0
-	if v, err := strconv.Atoi(n.doc.property("node-action-limit")); err == nil && v > 0 {
-		limit = v
-	}
+// busy tells whether a node may begin nothing more now.
+func (st *Stack) busy(n *node) bool {
+	running := 0
 	for _, a := range n.active {
 		if a.phase != started {
 			running++
 		}
 	}
-	return running >= limit
+	return running >= st.limit(n.doc)
+}
+
+// limit is how many operations a node may have under way at once: twice its cores, if node-action-limit sets no other number, and less the more the load of the
+// node is above load-threshold, if that is not 0 (H26).
+func (st *Stack) limit(d *document) int {
+	limit := 2 * cores
+	if v, err := strconv.Atoi(d.property("node-action-limit")); err == nil && v > 0 {
+		limit = v
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(d.property("load-threshold")), "%"), 64)
+	if err != nil {
+		percent = 80
+	}
+	over := math.Inf(-1)
+	if percent > 0 {
+		over = st.opts.Load / cores / (percent / 100)
+	}
+	switch {
+	case over > 2:
+		limit = 1
+	case over > 1.6:
+		limit /= 4
+	case over > 1.2:
+		limit /= 2
+	}
+	return max(limit, 1)
 }
 
 // cores is the size of every simulated host.
@@ -134,7 +199,7 @@ func (st *Stack) finish(s *simhost.State, n *node, i int) (gone bool) {
 		if agent.Start != nil {
 			if err := agent.Start(s, h, r); err != nil {
 				s.Note(n.host, "resource %s failed to start: %v", id, err)
-				n.failed = append(slices.Clip(n.failed), id)
+				n.failed = append(slices.Clip(n.failed), failure{id, s.Now()})
 				n.active = slices.Delete(n.active, i, i+1)
 				return true
 			}

@@ -23,11 +23,13 @@ func Install(r *simhost.Registry) {
 }
 
 func startCorosync(s *simhost.State, h *simhost.Host) error {
-	id, err := readIdentity(h)
+	st := Of(s)
+	id, err := st.readIdentity(h)
 	if err != nil {
 		return err
 	}
-	Of(s).node(h.Name).conf = id
+	n := st.node(h.Name)
+	n.conf, n.met = id, false
 	return nil
 }
 
@@ -35,7 +37,7 @@ func startCorosync(s *simhost.State, h *simhost.Host) error {
 func stopCorosync(s *simhost.State, h *simhost.Host) error {
 	st := Of(s)
 	n := st.node(h.Name)
-	if n.up && h.Major() != 6 {
+	if n.up && !st.software(h).plugin {
 		if err := h.StopService(s, "pacemaker"); err != nil {
 			return err
 		}
@@ -53,7 +55,7 @@ func startPacemaker(s *simhost.State, h *simhost.Host) error {
 	st := Of(s)
 	n := st.node(h.Name)
 	if n.conf == nil {
-		if h.Major() == 6 {
+		if st.software(h).plugin {
 			return errors.New("corosync is not running")
 		}
 		if err := h.StartService(s, "corosync"); err != nil {

@@ -16,14 +16,15 @@ import (
 // session is one run of a cluster program: where it takes its CIB from and gives it back to.
 type session struct {
 	*simhost.Call
-	stack *Stack
-	node  *node
-	file  string // pcs -f: a CIB in a file in place of the cluster's
+	software software
+	stack    *Stack
+	node     *node
+	file     string // pcs -f: a CIB in a file in place of the cluster's
 }
 
 func newSession(c *simhost.Call) *session {
 	st := Of(c.State)
-	return &session{Call: c, stack: st, node: st.node(c.Host.Name)}
+	return &session{Call: c, software: st.software(c.Host), stack: st, node: st.node(c.Host.Name)}
 }
 
 var errNoDC = errors.New("Timer expired")
@@ -49,7 +50,7 @@ func (s *session) edit(change func(*pacemaker.CIB) error) error {
 	if err != nil {
 		return err
 	}
-	if s.file == "" && !s.node.ready {
+	if s.undecided() {
 		return errNoDC
 	}
 	next, err := d.edited(change)
@@ -59,9 +60,20 @@ func (s *session) edit(change func(*pacemaker.CIB) error) error {
 	return s.replace(next)
 }
 
+// undecided tells whether a change has to wait for an election. Pacemaker 2 takes changes on a node that waits for its first DC, and keeps them.
+func (s *session) undecided() bool {
+	return s.file == "" && !s.node.ready && !s.software.modern()
+}
+
 func (s *session) replace(next *document) error {
 	if s.file != "" {
 		return s.Host.WriteFile(s.State, s.Path(s.file), next.text)
+	}
+	if !s.node.ready && len(s.members()) == 0 {
+		s.node.doc = next
+		s.Host.MustGive(s.State, CIBPath, next.text, "hacluster", "haclient")
+		s.Changed("CIB of this node is now at epoch %d", next.version.Epoch)
+		return nil
 	}
 	s.stack.commit(s.State, s.node, next)
 	s.Changed("CIB of its cluster is now at epoch %d", next.version.Epoch)

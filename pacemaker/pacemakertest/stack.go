@@ -14,14 +14,17 @@ const (
 	StartTime    = 3 * time.Second  // of a resource
 	StopTime     = 2 * time.Second  // of a resource
 	DeadTime     = 20 * time.Second // until a lone first node decides alone (dc-deadtime, H5)
+	ElectionTime = 2 * time.Second  // which no dc-deadtime makes shorter
 	JoinTime     = 3 * time.Second  // until a node is a member of a running cluster
 	DetectTime   = 5 * time.Second  // until a lost node is missed
 	FenceTime    = 3 * time.Second  // of a power cycle
 	ShutdownTime = 20 * time.Minute // Pacemaker's own limit on leaving
 )
 
-// Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass.
+// Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass: how long its operations take is told by Times.
 type Agent struct {
+	// Times is how long a start and a stop of a resource take; StartTime and StopTime when nil, or where it says 0.
+	Times   func(r pacemaker.Resource) (start, stop time.Duration)
 	Start   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
 	Stop    func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
 	Running func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) bool
@@ -35,6 +38,10 @@ type Options struct {
 	FenceStandby  bool                                                    // whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
 	HollowFencing bool                                                    // the fence agent answers "ok" without cutting the power (H2)
 	NoInit        bool                                                    // pcs recognises no init system: it starts nothing and exits 0 (H4)
+	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pacemaker.PCS09] everywhere when nil. It is asked again and again, and
+	// must always say the same of the same operating system.
+	PCS  func(h *simhost.Host) pacemaker.Dialect
+	Load float64 // the load average of every host, by which Pacemaker throttles itself (H26); the hosts have two cores
 }
 
 // Fence is one power cycle that a cluster ordered.
@@ -68,7 +75,9 @@ type fenceOrder struct {
 type node struct {
 	host    string    // in full
 	conf    *identity // what corosync runs with; nil when it does not run
+	met     bool      // corosync has had every node of its list in sight since it started, which two_node wants before it gives quorum (wait_for_all)
 	up      bool      // pacemaker runs
+	broken  bool      // pacemaker was started, but may not use its CIB
 	leaving bool      // it is shutting down
 	ready   bool      // it is a member of its cluster
 	readyAt time.Time // when it will be
@@ -76,8 +85,27 @@ type node struct {
 	doc     *document
 	left    []string // nodes known to be safely down since this node's cluster came up
 	active  []active
-	failed  []string // resources that failed to start here
+	probed  []string  // resources of which the cluster knows whether they run here
+	failed  []failure // what went wrong here
+	lost    []ghost   // what ran on nodes that were lost and are not fenced yet
 	history []Fence
+}
+
+// failure is a resource that did not start on a node: it is not tried there again until it is cleaned up.
+type failure struct {
+	resource string
+	at       time.Time
+}
+
+// ghost is what ran on a node when it was lost.
+type ghost struct {
+	uname     string
+	resources []string
+}
+
+// hasFailed tells whether a resource failed on a node.
+func (n *node) hasFailed(resource string) bool {
+	return slices.ContainsFunc(n.failed, func(f failure) bool { return f.resource == resource })
 }
 
 // phase is where an operation stands.
@@ -115,6 +143,7 @@ func (st *Stack) Clone() simhost.Layer {
 	for _, n := range st.nodes {
 		m := *n
 		m.left, m.active, m.failed, m.history = slices.Clone(n.left), slices.Clone(n.active), slices.Clone(n.failed), slices.Clip(n.history)
+		m.probed, m.lost = slices.Clone(n.probed), slices.Clone(n.lost)
 		c.nodes = append(c.nodes, &m)
 	}
 	return c
@@ -128,7 +157,7 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 		if n.conf != nil {
 			e.Text(n.conf.text)
 		}
-		for _, b := range []bool{n.conf != nil, n.up, n.leaving, n.ready, n.doc != nil} {
+		for _, b := range []bool{n.conf != nil, n.met, n.broken, n.up, n.leaving, n.ready, n.doc != nil} {
 			e.Bool(b)
 		}
 		e.ToGo(n.readyAt)
@@ -137,7 +166,16 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 			e.Text(string(n.doc.sum[:]))
 		}
 		e.Texts(n.left)
-		e.Texts(n.failed)
+		e.Texts(n.probed)
+		e.Int(len(n.lost))
+		for _, g := range n.lost {
+			e.Text(g.uname)
+			e.Texts(g.resources)
+		}
+		e.Int(len(n.failed))
+		for _, f := range n.failed {
+			e.Text(f.resource)
+		}
 		e.Int(len(n.active))
 		for _, a := range n.active {
 			e.Text(a.primitive.id)

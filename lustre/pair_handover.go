@@ -1,0 +1,196 @@
+package lustre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+const (
+	// tick is how long the hand-over waits between two looks: what it costs is part of the outage.
+	tick = 50 * time.Millisecond
+	// patience is how long the targets that are free wait for the last one, so that all start in one transition. One that does not come free (a mount that
+	// hangs) must not keep the others down.
+	patience = 5 * time.Second
+)
+
+// handOverAction enables the targets on node 1 as soon as they are proven gone from node 2.
+func (p *Pair) handOverAction() (evenkeel.Action, error) {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	prepared, err := p.Plan.Prepared()
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	enable := func(targets []PairTarget) (sshexec.Cmd, error) {
+		o, err := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Started", resources(targets)...)})
+		cmd := sshexec.Command(o.Effect, o.Argv...)
+		cmd.Stdin = sshexec.Text(o.Stdin)
+		return cmd, err
+	}
+	all, err := enable(p.enabled())
+	cmds, errs := []sshexec.Cmd{all}, []error{err}
+	for _, t := range p.enabled() {
+		one, err := enable([]PairTarget{t})
+		cmds, errs = append(cmds, one), append(errs, err)
+	}
+	h := &handOver{Pair: p, cmds: cmds}
+	a := evenkeel.Action{
+		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
+		Op: &evenkeel.Op{
+			Effect: evenkeel.Disruptive, Cmds: cmds, Do: h.try,
+			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
+				" and target-role=Stopped for every target, and that the old cluster does not start at boot (or that it has stopped altogether). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
+				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
+		},
+	}
+	probe := cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
+		return !slices.ContainsFunc(p.enabled(), func(t PairTarget) bool { return role(cib, t) == "Stopped" })
+	})
+	a.Probe = &probe
+	return a, errors.Join(errs...)
+}
+
+func role(cib *pacemaker.CIB, t PairTarget) string {
+	r, _ := cib.Resource(t.Resource)
+	v, _ := r.Meta.Get("target-role")
+	return v
+}
+
+// handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs in, what it does depends on what it sees.
+type handOver struct {
+	*Pair
+	cmds []sshexec.Cmd // to enable all of the targets, and each one
+}
+
+// try looks once, and enables what is proven gone.
+func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+	busy, err := h.busy(ctx, at)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	targets := h.enabled()
+	gone := slices.DeleteFunc(slices.Clone(targets), func(t PairTarget) bool { return busy[t.Resource] })
+	whole := len(gone) == len(targets)
+	if !whole && (len(gone) == 0 || !h.overdue(at)) {
+		return sshexec.Result{}, evenkeel.NotYet(tick, "%d of %d targets are still mounted on %s", len(targets)-len(gone), len(targets), h.Config.Node2.Name)
+	}
+	if err := h.letGo(ctx, at); err != nil {
+		return sshexec.Result{}, err
+	}
+	if busy, err = h.busy(ctx, at); err != nil { // immediately before
+		return sshexec.Result{}, err
+	}
+	if i := slices.IndexFunc(gone, func(t PairTarget) bool { return busy[t.Resource] }); i >= 0 {
+		return sshexec.Result{}, fmt.Errorf("%s is mounted on %s again, though it was told to let go: to start it elsewhere would mount it twice", gone[i].Resource, h.Config.Node2.Name)
+	}
+	if whole {
+		return at.Run(ctx, at.Host, h.cmds[0])
+	}
+	for i, t := range targets {
+		if slices.Contains(gone, t) {
+			if res, err := at.Run(ctx, at.Host, h.cmds[1+i]); err != nil {
+				return res, err
+			}
+		}
+	}
+	return sshexec.Result{}, evenkeel.NotYet(0, "%s still holds: %s; the others are on their way", h.Config.Node2.Name, strings.Join(held(busy), ", "))
+}
+
+func held(busy map[string]bool) []string {
+	var out []string
+	for id, is := range busy {
+		if is {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// overdue tells whether the targets that are free have waited long enough for the others.
+func (h *handOver) overdue(at evenkeel.Site) bool {
+	began, err := h.letGoAt().Get(at.Facts)
+	if err != nil {
+		return false
+	}
+	since, err := time.Parse(time.RFC3339Nano, began)
+	return err == nil && at.Now.Sub(since) > patience
+}
+
+// busy are the targets that node 2 has mounted, or whose pool it has imported.
+func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool, error) {
+	n2 := h.Config.Node2.Name
+	res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"))
+	if err != nil {
+		return nil, err
+	}
+	mounted, err := mountedTargets(res.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	var pools []string
+	if slices.ContainsFunc(h.Targets, func(t PairTarget) bool { return t.Pool != "" }) {
+		res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "zpool", "list", "-H", "-o", "name"))
+		if err != nil {
+			return nil, err
+		}
+		pools = lines(string(res.Stdout))
+	}
+	busy := map[string]bool{}
+	for _, t := range h.Targets {
+		busy[t.Resource] = slices.Contains(mounted, t.Mount) || t.Pool != "" && slices.Contains(pools, t.Pool)
+	}
+	for _, m := range mounted {
+		if !slices.ContainsFunc(h.Targets, func(t PairTarget) bool { return t.Mount == m }) {
+			return nil, evenkeel.NeedsPerson("%s has mounted %s, which is no target of the plan: unmount it, and resume", n2, m)
+		}
+	}
+	return busy, nil
+}
+
+// letGo wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped.
+func (h *handOver) letGo(ctx context.Context, at evenkeel.Site) error {
+	n2 := h.Config.Node2.Name
+	for _, service := range clusterServices {
+		res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "chkconfig", service))
+		if err != nil && res.Outcome != evenkeel.Exited {
+			return err
+		}
+		if res.ExitCode != 1 {
+			return fmt.Errorf("%s would start at boot on %s (exit status %d): it could take a target back", service, n2, res.ExitCode)
+		}
+	}
+	res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, queryCIB...))
+	if err != nil {
+		if res.Outcome == evenkeel.Exited && h.stopped(ctx, at) == nil {
+			return nil // it has stopped altogether: better still
+		}
+		return err
+	}
+	cib, err := readCIB(evenkeel.Observed{Result: res})
+	if err != nil {
+		return err
+	}
+	return errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib))
+}
+
+// stopped wants the whole cluster of node 2 to be down.
+func (h *handOver) stopped(ctx context.Context, at evenkeel.Site) error {
+	for _, service := range clusterServices {
+		res, err := at.Run(ctx, h.Config.Node2.Name, sshexec.Command(sshexec.ReadOnly, "service", service, "status"))
+		if res.Outcome != evenkeel.Exited {
+			return err
+		}
+		if res.ExitCode != 3 {
+			return fmt.Errorf("%s has not stopped on %s (exit status %d)", service, h.Config.Node2.Name, res.ExitCode)
+		}
+	}
+	return nil
+}

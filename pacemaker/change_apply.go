@@ -1,0 +1,217 @@
+package pacemaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Reach is how changes get to the nodes.
+type Reach struct {
+	Runner   func(host string) (sshexec.Runner, error)
+	Password sshexec.Secret // of hacluster, for what asks for it
+	Clock    Clock          // the machine's when nil
+	Every    time.Duration  // between two looks; half a second when zero
+}
+
+// Clock is what waiting needs of a clock; the one of a simulated world is virtual.
+type Clock interface {
+	Now() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Applied is how a change was carried out.
+type Applied struct {
+	Already bool          // it was done before, and nothing ran
+	Outcome op.Outcome    // of the command; Unknown where only the proof tells that it ran
+	Looks   int           // how often the cluster was asked
+	Took    time.Duration // until all of the proof was seen
+}
+
+const (
+	defaultEvery = 500 * time.Millisecond
+	defaultLimit = 2 * time.Minute
+	// lookLimit bounds one look whose tool has no limit of its own: all of them can hang (H19).
+	lookLimit = 30 * time.Second
+)
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// applying is one Apply.
+type applying struct {
+	Reach
+	change Change
+	began  time.Time
+	done   Applied
+}
+
+// Apply carries out a change: it looks whether it is done already; if not, sees that what it needs is there, runs the command once, and looks until
+// all of the proof is seen or the limit is over. A command whose outcome is unknown (a lost connection, a tool that hung) is answered by looking,
+// never by running it again. An error before the command ran leaves the cluster as it was.
+func (c Change) Apply(ctx context.Context, r Reach) (Applied, error) {
+	if r.Clock == nil {
+		r.Clock = wallClock{}
+	}
+	if r.Every <= 0 {
+		r.Every = defaultEvery
+	}
+	if c.Limit <= 0 {
+		c.Limit = defaultLimit
+	}
+	a := &applying{Reach: r, change: c, began: r.Clock.Now()}
+	err := a.run(ctx)
+	a.done.Took = r.Clock.Now().Sub(a.began)
+	if err != nil {
+		return a.done, fmt.Errorf("cannot %s: %w", c.Do.Name, err)
+	}
+	return a.done, nil
+}
+
+func (a *applying) run(ctx context.Context) error {
+	if len(a.change.Proof) == 0 {
+		return errors.New("the change has no proof")
+	}
+	var later *NotYet
+	switch err := a.all(ctx, a.change.Proof); {
+	case err == nil:
+		a.done.Already = true
+		return nil
+	case !errors.As(err, &later):
+		return err
+	}
+	if err := a.all(ctx, a.change.Needs); err != nil {
+		if errors.As(err, &later) {
+			return fmt.Errorf("what it needs is not there: %s", later.Reason)
+		}
+		return err
+	}
+	return a.command(ctx)
+}
+
+// command runs it, once, and sees what came of it.
+func (a *applying) command(ctx context.Context) error {
+	o := a.change.Do
+	runner, err := a.Runner(o.Node)
+	if err != nil {
+		return err
+	}
+	cmd := o.Cmd(a.Password)
+	cmd.Timeout = a.change.Limit
+	a.began = a.Clock.Now()
+	res, err := runner.Run(ctx, cmd)
+	a.done.Outcome = res.Outcome
+	if sshexec.OutcomeOf(err) == op.NotStarted {
+		return err
+	}
+	if res.Outcome == op.Exited {
+		hide := sshexec.Redactor(a.Password)
+		if failed := o.Runs().Meaning().Judge(res.ExitCode, hide.String(string(res.Stdout)+"\n"+string(res.Stderr))); failed != nil {
+			// Only what stands on standard error: on the other one cibadmin prints the whole CIB that it refused, with the passwords in it.
+			return fmt.Errorf("%w: %s", failed, lastOf(hide.String(string(res.Stderr))))
+		}
+	}
+	missing := a.await(ctx)
+	switch {
+	case missing == nil:
+		return nil
+	case res.Outcome != op.Exited:
+		return fmt.Errorf("%w (%w): %w", ErrOutcomeUnknown, err, missing)
+	}
+	return missing
+}
+
+// await looks until all of the proof is seen. At least one look is taken, however long the command took.
+func (a *applying) await(ctx context.Context) error {
+	for {
+		err := a.all(ctx, a.change.Proof)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !passing(err):
+			return err
+		case a.Clock.Now().Sub(a.began) >= a.change.Limit:
+			return fmt.Errorf("%w within %v (%s): %w", ErrNotSeen, a.change.Limit, a.meaning(), err)
+		}
+		if err := a.Clock.Sleep(ctx, a.Every); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *applying) meaning() string {
+	words := make([]string, len(a.change.Proof))
+	for i, e := range a.change.Proof {
+		words[i] = e.Means
+	}
+	return strings.Join(words, "; ")
+}
+
+// passing says whether looking again may show something else: what is not there yet, a cluster that is starting, a host that does not answer.
+func passing(err error) bool {
+	var later *NotYet
+	var silent *sshexec.CommandError
+	return errors.As(err, &later) || errors.As(err, &silent) || errors.Is(err, ErrClusterDown) || errors.Is(err, ErrNoQuorum)
+}
+
+// all looks for every piece of evidence, in order, up to the first that is missing. Questions that are the same are asked once.
+func (a *applying) all(ctx context.Context, list []Evidence) error {
+	asked := map[string]sshexec.Result{}
+	for _, e := range list {
+		key := e.Look.Node + "\x00" + strings.Join(e.Look.Argv, "\x00")
+		answer, known := asked[key]
+		if !known {
+			var err error
+			if answer, err = a.ask(ctx, e.Look); err != nil {
+				return err
+			}
+			asked[key] = answer
+		}
+		if err := e.Read(answer); err != nil {
+			return fmt.Errorf("on %s: %w", e.Look.Node, err)
+		}
+	}
+	return nil
+}
+
+func (a *applying) ask(ctx context.Context, o Operation) (sshexec.Result, error) {
+	runner, err := a.Runner(o.Node)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	a.done.Looks++
+	cmd := o.Cmd("")
+	if cmd.Timeout = o.Meaning().Limit; cmd.Timeout == 0 {
+		cmd.Timeout = lookLimit
+	}
+	res, err := runner.Run(ctx, cmd)
+	if err != nil && res.Outcome != op.Exited {
+		return sshexec.Result{}, err
+	}
+	return res, nil
+}
+
+// lastOf is the last line of an output that says anything.
+func lastOf(output string) string {
+	lines := strings.Split(strings.TrimSpace(plainText(output)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

@@ -1,0 +1,327 @@
+package pacemaker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+)
+
+// Live makes changes of a running cluster. It does no I/O: what it returns is carried out by [Change.Apply], or turned into the actions of a runbook.
+// Nodes are given by their names in the cluster.
+type Live struct {
+	Dialect Dialect
+	Via     string    // the host on which commands run that any node could run
+	Hosts   NodeNames // the hosts of the nodes whose names in the cluster differ from theirs: the short names of EL6 (H12)
+	SysV    bool      // the nodes have EL6's init scripts, no systemd
+}
+
+// clusterUnits are the services that make up a cluster, in the order in which they start.
+var clusterUnits = []string{"corosync", "pacemaker"}
+
+func (l Live) via(o Operation) Operation {
+	o.Node = l.Via
+	return o
+}
+
+func (l Live) at(node string, o Operation) Operation {
+	o.Node = l.Hosts.New(node)
+	return o
+}
+
+// inCIB is what the stored configuration must show.
+func (l Live) inCIB(means string, judge func(*CIB) error) Evidence {
+	return Evidence{Look: l.via(QueryCIB()), Means: means, Judge: func(a Answer) error {
+		cib, err := a.CIB()
+		if err != nil {
+			return err
+		}
+		return judge(cib)
+	}}
+}
+
+// inStatus is what the running cluster must show.
+func (l Live) inStatus(means string, judge func(*Status) error) Evidence {
+	return l.statusAt(l.Via, means, judge)
+}
+
+func (l Live) statusAt(node, means string, judge func(*Status) error) Evidence {
+	return Evidence{Look: l.at(node, l.Dialect.QueryStatus()), Means: means, Judge: func(a Answer) error {
+		st, err := a.Status()
+		if err != nil {
+			return err
+		}
+		return judge(st)
+	}}
+}
+
+// file is what a file on a node must hold. What a missing file means is up to judge, which then gets "".
+func (l Live) file(node, path, means string, judge func(text string) error) Evidence {
+	look := l.at(node, operation(path, "", op.ReadOnly, op.Safe, "cat", path))
+	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
+		switch {
+		case a.Code == 0:
+			return judge(string(a.Stdout))
+		case strings.Contains(string(a.Stderr), "No such file or directory"):
+			return judge("")
+		}
+		return fmt.Errorf("cannot read %s on %s: exit status %d: %s", path, a.Node, a.Code, lastOf(string(a.Stderr)))
+	}}
+}
+
+// Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to PCM-017). It runs on Via;
+// from pcs 0.10 on that makes Via alone able to give orders to the others.
+func (l Live) Auth(nodes ...string) Change {
+	look := l.via(operation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
+	return Change{Do: l.via(l.Dialect.Auth(nodes...)), Limit: time.Minute, Proof: []Evidence{{
+		Look: look, Means: "pcs status pcsd says that each of them is Online: " + strings.Join(nodes, ", "),
+		Judge: func(a Answer) error {
+			states := pcsdStates(string(a.Stdout))
+			for _, n := range nodes {
+				if states[n] != "Online" {
+					return notYet("pcsd of %s is %q", n, states[n])
+				}
+			}
+			return nil
+		},
+	}}}
+}
+
+// pcsdStates reads lines such as "  ct6-mds1.lfs.intl: Online".
+func pcsdStates(text string) map[string]string {
+	states := map[string]string{}
+	for line := range strings.Lines(plainText(text)) {
+		if node, state, ok := strings.Cut(line, ":"); ok {
+			states[strings.TrimSpace(node)] = strings.TrimSpace(state)
+		}
+	}
+	return states
+}
+
+// corosyncConfPath is where corosync has its configuration.
+const corosyncConfPath = "/etc/corosync/corosync.conf"
+
+// leftoverFiles are those by which pcs takes a host for a member of another cluster (H6). pcs 0.11 overwrites a key alone, 0.9 refuses it.
+var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", CIBPath}
+
+// unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
+func (l Live) unused(node string) Evidence {
+	look := l.at(node, operation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
+	return Evidence{Look: look, Means: "no files of another cluster are on " + node, Judge: func(a Answer) error {
+		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
+			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", ErrLeftovers, strings.Join(found, ", "), a.Node)
+		}
+		return nil
+	}}
+}
+
+// memberFile wants a host's corosync.conf to be that of a cluster with these nodes. Another cluster's is an error, not a "not yet".
+func (l Live) memberFile(at, cluster string, nodes ...string) Evidence {
+	means := fmt.Sprintf("corosync.conf on %s names %s", at, strings.Join(nodes, ", "))
+	return l.file(at, corosyncConfPath, means, func(text string) error {
+		if text == "" {
+			return notYet("there is no %s", corosyncConfPath)
+		}
+		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		if err != nil {
+			return err
+		}
+		totem, err := conf.Totem()
+		if err != nil {
+			return err
+		}
+		if cluster != "" && totem.ClusterName != cluster {
+			return fmt.Errorf("%w: %s is that of the cluster %q, not %q", ErrLeftovers, corosyncConfPath, totem.ClusterName, cluster)
+		}
+		list, err := conf.NodeList()
+		if err != nil {
+			return err
+		}
+		for _, n := range nodes {
+			if !names(list, n) {
+				return notYet("corosync.conf does not name %s", n)
+			}
+		}
+		return nil
+	})
+}
+
+// names says whether a node list has a node: corosync 2 has its name as its address.
+func names(list []CorosyncNode, node string) bool {
+	return slices.ContainsFunc(list, func(n CorosyncNode) bool { return n.Name == node || n.Name == "" && n.Addresses[0] == node })
+}
+
+// Setup makes a new cluster (lustre:882, PCM-013). Files of another one are refused, and named (H6).
+func (l Live) Setup(s ClusterSetup) (Change, error) {
+	o, err := l.Dialect.Setup(s)
+	if err != nil {
+		return Change{}, err
+	}
+	c := Change{Do: l.via(o), Limit: 3 * time.Minute}
+	var all []string
+	for _, n := range s.Nodes {
+		all = append(all, n.Name)
+	}
+	for _, n := range all {
+		c.Needs = append(c.Needs, l.unused(n))
+		c.Proof = append(c.Proof, l.memberFile(n, s.Name, all...))
+	}
+	return c, nil
+}
+
+// NodeAdd adds a node to the running cluster (lustre:1615, PCM-040); with start it is done when the node is online.
+func (l Live) NodeAdd(node ClusterNode, start bool) Change {
+	c := Change{Do: l.via(l.Dialect.NodeAdd(node, start)), Limit: 3 * time.Minute}
+	c.Needs = []Evidence{l.unused(node.Name)}
+	c.Proof = []Evidence{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
+	if start {
+		c.Proof = append(c.Proof, l.Online(node.Name))
+	}
+	return c
+}
+
+// NodeRemove removes a node from the running cluster, and destroys the cluster's configuration on it. It is done when neither corosync.conf nor the CIB
+// knows it: a cluster that still knows a node may fence it while it is rebuilt (H1). The node's host must answer; see [Live.Forget].
+func (l Live) NodeRemove(node string) Change {
+	return Change{Do: l.via(l.Dialect.NodeRemove(node)), Limit: 3 * time.Minute, Proof: l.forgotten(node)}
+}
+
+// forgotten wants the cluster not to know a node.
+func (l Live) forgotten(node string) []Evidence {
+	file := l.file(l.Via, corosyncConfPath, "corosync.conf does not name "+node, func(text string) error {
+		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		if err != nil {
+			return err
+		}
+		list, err := conf.NodeList()
+		if err != nil {
+			return err
+		}
+		if names(list, node) {
+			return notYet("corosync.conf names %s", node)
+		}
+		return nil
+	})
+	return []Evidence{file, l.inCIB("the CIB does not know "+node, func(c *CIB) error {
+		if _, known := c.Node(node); known {
+			return notYet("the CIB knows %s", node)
+		}
+		return nil
+	})}
+}
+
+// Online wants nodes to be members that can take resources, and a DC. A cluster that does not run there is "not yet" (H4).
+func (l Live) Online(nodes ...string) Evidence {
+	e := l.inStatus("crm_mon shows online: "+strings.Join(nodes, ", "), func(st *Status) error { return online(st, nodes...) })
+	e.Judge = downIsNotYet(e.Judge)
+	return e
+}
+
+func online(st *Status, nodes ...string) error {
+	for _, name := range nodes {
+		if n, ok := st.Node(name); !ok || !n.Online || n.Pending || n.Unclean {
+			return notYet("%s is not online (in the cluster %v, online %v, pending %v, unclean %v)", name, ok, n.Online, n.Pending, n.Unclean)
+		}
+	}
+	if !st.DC.Present {
+		return notYet("the cluster has not elected a DC")
+	}
+	return nil
+}
+
+// downIsNotYet is for what begins with a cluster that does not run.
+func downIsNotYet(judge func(Answer) error) func(Answer) error {
+	return func(a Answer) error {
+		err := judge(a)
+		if err != nil && isDown(err) {
+			return notYet("%v", err)
+		}
+		return err
+	}
+}
+
+// Start starts the cluster on a node, and waits until it is online there (lustre:920-924, PCM-019, PCM-020). The first start of a cluster takes 20 s
+// more (H5).
+func (l Live) Start(node string) Change {
+	proof := l.statusAt(node, "crm_mon on "+node+" shows it online", func(st *Status) error { return online(st, node) })
+	proof.Judge = downIsNotYet(proof.Judge)
+	return Change{Do: l.at(node, l.Dialect.ClusterStart("")), Proof: []Evidence{proof}, Limit: 3 * time.Minute}
+}
+
+// Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done when neither of the two services
+// runs: pcs exits 0 also where it stopped nothing (H4).
+func (l Live) Stop(node string) Change {
+	return Change{Do: l.at(node, l.Dialect.ClusterStop("")), Proof: l.stopped(node), Limit: 25 * time.Minute} // Pacemaker's own limit is 20
+}
+
+// stopped wants neither of the services to run.
+func (l Live) stopped(node string) []Evidence {
+	const means = "neither pacemaker nor corosync runs on "
+	if !l.SysV {
+		return []Evidence{l.units(node, means+node, "is-active", "inactive", "failed")}
+	}
+	var list []Evidence
+	for _, unit := range clusterUnits {
+		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
+		list = append(list, Evidence{Look: look, Means: unit + " does not run on " + node, Judge: func(a Answer) error {
+			switch a.Code { // those of an init script (LSB)
+			case 3, 1, 2: // stopped; dead, with files left
+				return nil
+			case 0:
+				return notYet("%s runs", unit)
+			}
+			return fmt.Errorf("service %s status: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))
+		}})
+	}
+	return list
+}
+
+// units wants each of the two services to be in one of the states.
+func (l Live) units(node, means, verb string, want ...string) Evidence {
+	look := l.at(node, operation("the cluster's services", "", op.ReadOnly, op.Safe, append([]string{"systemctl", verb}, clusterUnits...)...))
+	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
+		states := strings.Fields(string(a.Stdout))
+		if len(states) != len(clusterUnits) {
+			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb, strings.Join(clusterUnits, ", "), a.Code, lastOf(string(a.Stderr)))
+		}
+		for i, state := range states {
+			if !slices.Contains(want, state) {
+				return notYet("%s is %s", clusterUnits[i], state)
+			}
+		}
+		return nil
+	}}
+}
+
+// Enable makes the cluster start at boot on a node (lustre:921).
+func (l Live) Enable(node string) Change {
+	return Change{Do: l.at(node, l.Dialect.ClusterEnable("")), Proof: l.atBoot(node, true), Limit: time.Minute}
+}
+
+// Disable makes the cluster not start at boot on a node (lustre:443, PCM-037).
+func (l Live) Disable(node string) Change {
+	return Change{Do: l.at(node, l.Dialect.ClusterDisable("")), Proof: l.atBoot(node, false), Limit: time.Minute}
+}
+
+func (l Live) atBoot(node string, enabled bool) []Evidence {
+	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
+	if !l.SysV {
+		return []Evidence{l.units(node, "systemctl is-enabled says "+word+" on "+node, "is-enabled", word)}
+	}
+	var list []Evidence
+	for _, unit := range clusterUnits {
+		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
+		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("chkconfig says that %s is %s on %s", unit, word, node), Judge: func(a Answer) error {
+			switch {
+			case a.Code > 1 || strings.Contains(string(a.Stderr), "error reading information"):
+				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))
+			case (a.Code == 0) != enabled:
+				return notYet("%s is not %s", unit, word)
+			}
+			return nil
+		}})
+	}
+	return list
+}

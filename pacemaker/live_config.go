@@ -1,0 +1,311 @@
+package pacemaker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/op"
+)
+
+// configLimit is how long a change of the configuration alone may take.
+const configLimit = time.Minute
+
+// Property sets a cluster property (lustre:934, PCM-021).
+func (l Live) Property(p NVPair) Change {
+	return l.pair(l.Dialect.SetProperty(p), "the property", p, func(c *CIB) (string, bool) { return c.Property(p.Name) })
+}
+
+// UnsetProperty removes a cluster property.
+func (l Live) UnsetProperty(name string) Change {
+	return Change{Do: l.via(l.Dialect.UnsetProperty(name)), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has no property "+name, func(c *CIB) error {
+		if v, has := c.Property(name); has {
+			return notYet("the property %s is %q", name, masked(name, v))
+		}
+		return nil
+	})}}
+}
+
+// ResourceDefault sets a default of all resources (lustre:963, PCM-022).
+func (l Live) ResourceDefault(p NVPair) Change {
+	return l.pair(l.Dialect.SetResourceDefault(p), "the resource default", p, func(c *CIB) (string, bool) { return c.ResourceDefaults().Get(p.Name) })
+}
+
+// OperationDefault sets a default of all operations.
+func (l Live) OperationDefault(p NVPair) Change {
+	return l.pair(l.Dialect.SetOperationDefault(p), "the operation default", p, func(c *CIB) (string, bool) { return c.OperationDefaults().Get(p.Name) })
+}
+
+func (l Live) pair(o Operation, what string, p NVPair, get func(*CIB) (string, bool)) Change {
+	means := fmt.Sprintf("the CIB has %s %s", what, p)
+	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB(means, func(c *CIB) error {
+		if v, has := get(c); !has || v != p.Value {
+			return notYet("%s %s is %q in the CIB", what, p.Name, masked(p.Name, v))
+		}
+		return nil
+	})}}
+}
+
+// ErrOther says that something of the name is there, but it is not what was asked for.
+var ErrOther = errors.New("it is there, but not as it should be")
+
+// CreateStonith makes a fence device (lustre:982, PCM-024). Secrets among its parameters go by standard input.
+func (l Live) CreateStonith(r Resource) (Change, error) {
+	return l.create(l.Dialect.CreateStonith(r), r, l.created(r, false))
+}
+
+// CreateResource makes a primitive (lustre:988, PCM-025). Disabled, it is done when the CIB says so and crm_mon shows it active nowhere: the other
+// node of a pair may still have the target mounted (PCM-026).
+func (l Live) CreateResource(r Resource, disabled bool) (Change, error) {
+	proof := l.created(r, disabled)
+	if disabled {
+		proof = append(proof, l.Inactive(r.ID))
+	}
+	return l.create(l.Dialect.CreateResource(r, disabled), r, proof)
+}
+
+func (l Live) create(o Operation, r Resource, proof []Evidence) (Change, error) {
+	if len(o.Secret) > 0 {
+		e, err := resourceXML(r, slices.Contains(o.Argv, "--disabled"))
+		if err != nil {
+			return Change{}, err
+		}
+		private := sectionXML(o.Name, "resources", e)
+		private.Ref, private.Repeat, private.Why, private.Node = o.Ref, o.Repeat, "the secrets go by standard input", l.Via
+		o.Private = &private
+	}
+	return Change{Do: l.via(o), Proof: proof, Limit: configLimit}, nil
+}
+
+// resourceXML is a primitive as it stands in a CIB.
+func resourceXML(r Resource, disabled bool) (*etree.Element, error) {
+	cib, err := ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`))
+	if err != nil {
+		return nil, err
+	}
+	if err := cib.AddResource(r); err != nil {
+		return nil, err
+	}
+	if disabled {
+		if err := cib.SetMeta(r.ID, "target-role", "Stopped"); err != nil {
+			return nil, err
+		}
+	}
+	return cib.resourceElement(r.ID), nil
+}
+
+// created wants a resource in the CIB, made as asked.
+func (l Live) created(r Resource, disabled bool) []Evidence {
+	means := "the CIB has " + r.ID + " as " + r.Agent()
+	if disabled {
+		means += ", disabled"
+	}
+	return []Evidence{l.inCIB(means, func(c *CIB) error {
+		have, ok := c.Resource(r.ID)
+		if !ok {
+			return notYet("the CIB has no %s", r.ID)
+		}
+		if have.Agent() != r.Agent() {
+			return fmt.Errorf("%s: %w: it is of %s, not of %s", r.ID, ErrOther, have.Agent(), r.Agent())
+		}
+		for _, p := range r.Instance.Effective() {
+			if v, _ := have.Instance.Get(p.Name); v != p.Value {
+				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, masked(p.Name, v), masked(p.Name, p.Value))
+			}
+		}
+		for _, o := range r.Operations {
+			if !slices.ContainsFunc(have.Operations, func(h Op) bool {
+				return h.Name == o.Name && sameTime(h.Interval) == sameTime(o.Interval) && sameTime(h.Timeout) == sameTime(o.Timeout)
+			}) {
+				return fmt.Errorf("%s: %w: it has no operation %s every %s with the time limit %s", r.ID, ErrOther, o.Name, o.Interval, o.Timeout)
+			}
+		}
+		if role, _ := have.Meta.Get("target-role"); disabled && !strings.EqualFold(role, "Stopped") {
+			return fmt.Errorf("%s: %w: it is not disabled: its target-role is %q (H8)", r.ID, ErrOther, role)
+		}
+		return nil
+	})}
+}
+
+// Inactive wants resources to be active nowhere.
+func (l Live) Inactive(ids ...string) Evidence {
+	return l.inStatus("crm_mon shows active nowhere: "+strings.Join(ids, ", "), func(st *Status) error {
+		for _, id := range ids {
+			if on := st.RunsOn(id); len(on) > 0 {
+				r, _ := st.Resource(id)
+				return notYet("%s is %s on %s", id, r.Role, strings.Join(on, ", "))
+			}
+		}
+		return nil
+	})
+}
+
+// Active wants each of the resources to run, on exactly one node.
+func (l Live) Active(ids ...string) Evidence {
+	return l.inStatus("crm_mon shows started, each on one node: "+strings.Join(ids, ", "), func(st *Status) error {
+		for _, id := range ids {
+			if st.MaintenanceMode {
+				return errors.New("the cluster is in maintenance mode: it starts nothing")
+			}
+			if err := runsOn(st, id, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ConstraintByID makes a location constraint with its own id, by which IML finds it; pcs would choose another (H9). A node that has not joined may be
+// named (H7).
+func ConstraintByID(loc Location) Operation {
+	e := etree.NewElement("rsc_location")
+	setAttrs(e, "id", loc.ID, "node", loc.Node, "rsc", loc.Resource, "score", loc.Score)
+	o := operation("constraint "+loc.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints", "-C", "-X", rawXML(e))
+	o.Why = "IML finds the constraint by its id (H9)"
+	return o
+}
+
+// Constraint makes a plain location constraint with its own id (lustre:1040, PCM-030, H9).
+func (l Live) Constraint(loc Location) Change {
+	means := fmt.Sprintf("the CIB has the constraint %s: %s on %s, %s", loc.ID, loc.Resource, loc.Node, loc.Score)
+	return Change{Do: l.via(ConstraintByID(loc)), Limit: configLimit, Proof: []Evidence{l.inCIB(means, func(c *CIB) error {
+		for _, have := range c.Locations() {
+			switch {
+			case have.ID != loc.ID:
+			case have.Resource != loc.Resource || have.Node != loc.Node || have.Score != loc.Score || !have.Plain():
+				return fmt.Errorf("constraint %s: %w: it says %s on %s, %s", loc.ID, ErrOther, have.Resource, have.Node, have.Score)
+			default:
+				return nil
+			}
+		}
+		return notYet("the CIB has no constraint %s", loc.ID)
+	})}}
+}
+
+// Roles enables or disables resources: all of them in one change of the CIB, from which Pacemaker makes one transition, where a command for each makes one
+// for each (H25). live must be the CIB of that cluster. Done is when each runs on exactly one node, or none anywhere.
+func (l Live) Roles(live *CIB, role string, ids ...string) (Change, error) {
+	stop := strings.EqualFold(role, "Stopped")
+	if !stop && !strings.EqualFold(role, "Started") {
+		return Change{}, &UnsupportedError{What: []string{"the target-role " + role}}
+	}
+	o, err := live.Set(Settings{Roles: Roles(role, ids...)})
+	if err != nil {
+		return Change{}, err
+	}
+	o.Name = map[bool]string{true: "disable ", false: "enable "}[stop] + strings.Join(ids, " ")
+	c := Change{Do: l.via(o), Proof: l.roleProof(stop, ids...), Limit: roleLimit(ids)}
+	return c, nil
+}
+
+// roleLimit leaves each start and stop its 300 s (lustre:988).
+func roleLimit(ids []string) time.Duration { return time.Duration(1+len(ids)) * 5 * time.Minute }
+
+// EnableResource lets a resource run (lustre:1142, PCM-035). It is done when it runs on exactly one node.
+func (l Live) EnableResource(id string) Change {
+	return Change{Do: l.via(l.Dialect.EnableResource(id)), Proof: l.roleProof(false, id), Limit: roleLimit(nil)}
+}
+
+// DisableResource stops a resource and keeps it stopped. It is done when it is active nowhere.
+func (l Live) DisableResource(id string) Change {
+	return Change{Do: l.via(l.Dialect.DisableResource(id)), Proof: l.roleProof(true, id), Limit: roleLimit(nil)}
+}
+
+func (l Live) roleProof(stop bool, ids ...string) []Evidence {
+	means := map[bool]string{true: "the CIB disables ", false: "the CIB disables none of "}[stop] + strings.Join(ids, ", ")
+	stored := l.inCIB(means, func(c *CIB) error {
+		for _, id := range ids {
+			r, ok := c.Resource(id)
+			if !ok {
+				return fmt.Errorf("resource %s: %w", id, ErrNotFound)
+			}
+			role, _ := r.Meta.Get("target-role")
+			if strings.EqualFold(role, "Stopped") != stop {
+				return notYet("the target-role of %s is %q", id, role)
+			}
+		}
+		return nil
+	})
+	if stop {
+		return []Evidence{stored, l.Inactive(ids...)}
+	}
+	return []Evidence{stored, l.Active(ids...)}
+}
+
+// NodeAttributes sets permanent attributes of a node in one change of the CIB, on standard input: passwords are among them. The agent of each fence device
+// stands last, because fence_chroma takes a device as configured when it has one (H10, PCM-044, PCM-046). live must be the CIB of that cluster: a node
+// that it does not know is [ErrAbsentNode] (H7). What says how a node is at the moment (standby, maintenance, terminate) is refused (H11).
+func (l Live) NodeAttributes(live *CIB, node string, pairs []NVPair) (Change, error) {
+	if _, known := live.Node(node); !known {
+		return Change{}, fmt.Errorf("cannot set attributes of %s: %w (H7)", node, ErrAbsentNode)
+	}
+	var s Settings
+	for _, p := range FencingOrder(pairs) {
+		if why, state := nodeStates[p.Name]; state {
+			return Change{}, fmt.Errorf("cannot set %s of %s: %s", p, node, why)
+		}
+		s.Attributes = append(s.Attributes, NodeSetting{node, p})
+	}
+	o, err := live.Set(s)
+	if err != nil {
+		return Change{}, err
+	}
+	o.Name, o.Ref, o.Effect, o.Hidden = "set attributes of "+node, "lustre:1737", op.Mutating, true
+	o.Why = "one change: no agent is seen without its parameters (H10)"
+	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has these attributes of "+node, func(c *CIB) error {
+		n, ok := c.Node(node)
+		if !ok {
+			return fmt.Errorf("%s: %w", node, ErrAbsentNode)
+		}
+		for _, p := range pairs {
+			if v, _ := n.Attributes.Get(p.Name); v != p.Value {
+				return notYet("%s of %s is %q", p.Name, node, masked(p.Name, v))
+			}
+		}
+		return nil
+	})}}, nil
+}
+
+// RemoveNodeAttributes removes permanent attributes of a node one after the other, the agents of fence devices first (H10).
+func (l Live) RemoveNodeAttributes(node string, names ...string) []Change {
+	pairs := make([]NVPair, len(names))
+	for i, n := range names {
+		pairs[i].Name = n
+	}
+	ordered := FencingOrder(pairs)
+	slices.Reverse(ordered)
+	changes := make([]Change, len(ordered))
+	for i, p := range ordered {
+		o := operation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
+		changes[i] = Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has no "+p.Name+" of "+node, func(c *CIB) error {
+			n, ok := c.Node(node)
+			if !ok {
+				return fmt.Errorf("%s: %w", node, ErrAbsentNode)
+			}
+			if _, has := n.Attributes.Get(p.Name); has {
+				return notYet("%s has %s", node, p.Name)
+			}
+			return nil
+		})}}
+	}
+	return changes
+}
+
+// FencingOrder is the order in which node attributes for fencing are to be set: the agent of each device after all else (H10). To remove them, go
+// through it backwards.
+func FencingOrder(pairs []NVPair) []NVPair {
+	out := slices.Clone(pairs)
+	rank := func(p NVPair) int {
+		if strings.HasSuffix(p.Name, "_fence_agent") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b NVPair) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}

@@ -1,0 +1,241 @@
+package pacemaker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+var fence = []pacemaker.NVPair{
+	{Name: "0_fence_agent", Value: "fence_ipmilan"}, {Name: "0_fence_ipaddr", Value: "10.128.3.11"}, {Name: "0_fence_login", Value: "admin"}, {Name: "0_fence_password", Value: "p w$d"},
+}
+
+func mgs() pacemaker.Resource {
+	return pacemaker.Resource{
+		ID: "MGS", Kind: pacemaker.Primitive, Class: "ocf", Provider: "chroma", Type: "Target",
+		Instance:   pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: "f5a6"}}}},
+		Operations: []pacemaker.Op{{Name: "monitor", Interval: "5", Timeout: "60"}, {Name: "start", Interval: "0", Timeout: "300"}, {Name: "stop", Interval: "0", Timeout: "300"}},
+	}
+}
+
+// liveSim is the simulated pair with what changes of it need.
+type liveSim struct {
+	pair
+	pacemaker.Live
+}
+
+func newLiveSim(t testing.TB) liveSim { return liveSim{newPair(t), pacemaker.Live{Via: node1}} }
+
+func (s liveSim) reach() pacemaker.Reach {
+	return pacemaker.Reach{Runner: s.w.Runner, Clock: s.w, Password: "secret", Every: time.Second}
+}
+
+// does applies changes, each of which has something to do, and again, when there is nothing left to do.
+func (s liveSim) does(changes ...pacemaker.Change) {
+	s.t.Helper()
+	for _, c := range changes {
+		got, err := c.Apply(context.Background(), s.reach())
+		require.NoError(s.t, err)
+		require.False(s.t, got.Already, "%s was done before", c)
+		got, err = c.Apply(context.Background(), s.reach())
+		require.NoError(s.t, err)
+		require.True(s.t, got.Already, "%s is not seen to be done", c)
+	}
+}
+
+func (s liveSim) fails(c pacemaker.Change) error {
+	s.t.Helper()
+	_, err := c.Apply(context.Background(), s.reach())
+	require.Error(s.t, err)
+	return err
+}
+
+func (s liveSim) sees(list ...pacemaker.Evidence) error {
+	s.t.Helper()
+	for _, e := range list {
+		r, err := s.w.Runner(e.Look.Node)
+		require.NoError(s.t, err)
+		res, err := r.Run(context.Background(), e.Look.Cmd(""))
+		require.True(s.t, err == nil || res.Outcome == sshexec.Exited, "%v", err)
+		if err := e.Read(res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func must[T any](t testing.TB) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		require.NoError(t, err)
+		return v
+	}
+}
+
+func setupOf(nodes ...string) pacemaker.ClusterSetup {
+	s := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []pacemaker.Interface{
+		{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 4242}, {Ring: 1, BindNetAddr: "10.128.1.0", McastAddr: "226.94.1.1", McastPort: 4244},
+	}}
+	for _, n := range nodes {
+		s.Nodes = append(s.Nodes, pacemaker.ClusterNode{Name: n})
+	}
+	return s
+}
+
+// up is a cluster of node 1 alone.
+func (s liveSim) up() {
+	s.t.Helper()
+	s.does(must[pacemaker.Change](s.t)(s.Setup(setupOf(node1))), s.Start(node1))
+}
+
+// PCM-013, PCM-015 to PCM-025, PCM-030, PCM-035, PCM-040, PCM-041, PCM-044: the whole rebuild, change by change, each proven by the state.
+func TestLiveRebuildsAPair(t *testing.T) {
+	s := newLiveSim(t)
+	change := must[pacemaker.Change](t)
+	require.NoError(t, s.sees(s.Hacluster(node1)))
+	s.does(s.Auth(node1))
+	s.up()
+	s.does(s.Enable(node1))
+	s.does(s.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), s.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}))
+	s.does(s.Maintenance(true))
+	s.does(change(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
+	s.does(change(s.CreateResource(mgs(), true)))
+	mdt := mgs()
+	mdt.ID = "MDT"
+	s.does(change(s.CreateResource(mdt, true)))
+	for _, l := range []pacemaker.Location{
+		{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "20"}, {ID: "MGS-secondary", Resource: "MGS", Node: node2, Score: "10"},
+		{ID: "MDT-primary", Resource: "MDT", Node: node2, Score: "20"}, {ID: "MDT-secondary", Resource: "MDT", Node: node1, Score: "10"},
+	} {
+		s.does(s.Constraint(l))
+	}
+	require.ErrorContains(t, s.fails(s.EnableResource("MGS")), "maintenance")
+	s.does(s.Maintenance(false))
+	s.does(change(s.Roles(s.live(), "Started", "MGS", "MDT")))
+	require.Equal(t, map[string][]string{"MGS": {node1}, "MDT": {node1}, "st-fencing": {node1}}, s.where())
+
+	s.does(s.Auth(node1, node2))
+	s.does(s.NodeAdd(pacemaker.ClusterNode{Name: node2}, true), s.Enable(node2))
+	s.does(s.RelocateRun(map[string]string{"MGS": node1, "MDT": node2}))
+	s.does(change(s.NodeAttributes(s.live(), node1, fence)))
+	require.NoError(t, s.sees(s.Settled()...))
+
+	s.does(s.Standby(node2))
+	require.Equal(t, []string{node1}, s.where()["MDT"])
+	s.does(s.Unstandby(node2), s.Disable(node2), s.Stop(node2))
+	require.ErrorIs(t, s.sees(s.inStatusOf(node2)), pacemaker.ErrClusterDown)
+	s.does(s.DisableResource("MDT"), s.EnableResource("MDT"))
+	s.does(s.UnsetProperty("no-quorum-policy"))
+}
+
+// inStatusOf asks one node.
+func (s liveSim) inStatusOf(node string) pacemaker.Evidence {
+	l := s.Live
+	l.Via = node
+	e := l.Placed(map[string]string{"MGS": node})
+	return e
+}
+
+func (s liveSim) where() map[string][]string {
+	var out map[string][]string
+	s.w.Do(func(st *simhost.State) { out = pacemakertest.Of(st).Where() })
+	return out
+}
+
+// H6: files of another cluster are named before pcs would refuse, or with --force destroy it.
+func TestLiveLeftovers(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	for _, file := range []string{"/etc/corosync/corosync.conf", "/etc/pacemaker/authkey", "/var/lib/pacemaker/cib/cib.xml"} {
+		s.w.Do(func(st *simhost.State) { st.Host(node1).MustWrite(st, file, "totem {\n  cluster_name: other\n}\n", 0o600) })
+		err := s.fails(must[pacemaker.Change](t)(s.Setup(setupOf(node1))))
+		require.ErrorIs(t, err, pacemaker.ErrLeftovers)
+		require.ErrorContains(t, err, file)
+		s.w.Do(func(st *simhost.State) { st.Host(node1).Remove(st, file) })
+	}
+}
+
+// H7, H10, H11: fencing attributes.
+func TestLiveNodeAttributes(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	s.up()
+	_, err := s.NodeAttributes(s.live(), node2, fence)
+	require.ErrorIs(t, err, pacemaker.ErrAbsentNode)
+	for _, name := range []string{"standby", "maintenance", "terminate"} {
+		_, err := s.NodeAttributes(s.live(), node1, []pacemaker.NVPair{{Name: name, Value: "on"}})
+		require.ErrorContains(t, err, "H11")
+	}
+	c := must[pacemaker.Change](t)(s.NodeAttributes(s.live(), node1, fence))
+	require.NotContains(t, c.String(), "p w$d")
+	require.Empty(t, c.Do.Secret, "no secret is in an argument")
+	s.does(c)
+	n, _ := s.live().Node(node1)
+	var names []string
+	for _, p := range n.Attributes.Effective() {
+		names = append(names, p.Name)
+	}
+	require.Equal(t, "0_fence_agent", names[len(names)-1])
+	s.does(s.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")...)
+	require.Equal(t, "remove 0_fence_agent of "+node1, s.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")[0].Do.Name)
+}
+
+// H4: pcs finds no init system, starts nothing and exits 0.
+func TestLiveStartThatDoesNothing(t *testing.T) {
+	s := liveSim{newPairWith(t, pacemakertest.Options{NoInit: true}), pacemaker.Live{Via: node1}}
+	s.does(s.Auth(node1))
+	s.does(must[pacemaker.Change](t)(s.Setup(setupOf(node1))))
+	require.ErrorIs(t, s.fails(s.Start(node1)), pacemaker.ErrNothingDone)
+}
+
+// H26: the throttle is put back as it was.
+func TestLiveThrottle(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	s.up()
+	s.does(s.Property(pacemaker.NVPair{Name: "load-threshold", Value: "60%"}))
+	before := s.live()
+	lift, was, err := s.LiftThrottle(before)
+	require.NoError(t, err)
+	require.Equal(t, pacemaker.Throttle{Before: []pacemaker.NVPair{{Name: "load-threshold", Value: "60%"}}}, was)
+	s.does(lift)
+	s.does(s.RestoreThrottle(was)...)
+	require.Empty(t, pacemaker.Diff(before, s.live()))
+}
+
+// PCM-051, PCM-052, PCM-055, H16: the service and the ports of corosync.conf, now and for good.
+func TestLiveFirewall(t *testing.T) {
+	s := newLiveSim(t)
+	ports := []pacemaker.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}}
+	require.ErrorContains(t, s.fails(s.OpenFirewall(node1, ports)[0]), "firewalld does not answer")
+	s.ok(node1, "", "systemctl", "start", "firewalld")
+	s.does(s.OpenFirewall(node1, ports)...)
+	require.Equal(t, "4241/udp 4242/udp", strings.TrimSpace(s.ok(node1, "", "firewall-cmd", "--permanent", "--list-ports")))
+	require.Contains(t, s.ok(node1, "", "firewall-cmd", "--list-services"), "high-availability")
+}
+
+// H8: what is there under the name, but not as asked, is no proof.
+func TestLiveCreateOfAnother(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	s.up()
+	s.does(must[pacemaker.Change](t)(s.CreateResource(mgs(), true)))
+	other := mgs()
+	other.Instance[0].Pairs[0].Value = "other"
+	require.ErrorIs(t, s.fails(must[pacemaker.Change](t)(s.CreateResource(other, true))), pacemaker.ErrOther)
+	other = mgs()
+	other.Operations[0].Timeout = "61"
+	require.ErrorIs(t, s.fails(must[pacemaker.Change](t)(s.CreateResource(other, true))), pacemaker.ErrOther)
+	s.does(s.EnableResource("MGS"))
+	require.ErrorIs(t, s.fails(must[pacemaker.Change](t)(s.CreateResource(mgs(), true))), pacemaker.ErrOther, "it is not disabled")
+	s.does(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "20"}))
+	require.ErrorIs(t, s.fails(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "10"})), pacemaker.ErrOther)
+}

@@ -143,6 +143,9 @@ func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error
 			}
 			a.Probe = &probe
 		}
+		if slices.ContainsFunc(actions, func(before evenkeel.Action) bool { return before.ID == a.ID }) {
+			a.ID += "-there" // the same on the other node
+		}
 		actions = append(actions, a)
 		if o.Repeat == evenkeel.Never {
 			actions = append(actions, seeDone(a))

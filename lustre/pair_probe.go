@@ -2,6 +2,7 @@ package lustre
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -62,7 +63,7 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 			return evenkeel.Undecided, err
 		}
 		for _, want := range nodes {
-			if !slices.ContainsFunc(list, func(n pacemaker.CorosyncNode) bool { return n.Addresses[0] == want }) {
+			if !slices.ContainsFunc(list, func(n pacemaker.CorosyncNode) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
 				return evenkeel.Partial, nil
 			}
 		}

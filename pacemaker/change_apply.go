@@ -67,22 +67,31 @@ type applying struct {
 // all of the proof is seen or the limit is over. A command whose outcome is unknown (a lost connection, a tool that hung) is answered by looking,
 // never by running it again. An error before the command ran leaves the cluster as it was.
 func (c Change) Apply(ctx context.Context, r Reach) (Applied, error) {
+	if c.Limit <= 0 {
+		c.Limit = defaultLimit
+	}
+	a := r.applying(c)
+	err := a.run(ctx)
+	a.done.Took = a.Clock.Now().Sub(a.began)
+	if err != nil {
+		return a.done, fmt.Errorf("cannot %s: %w", c.Do.Name, err)
+	}
+	return a.done, nil
+}
+
+// Await looks until all of the evidence is seen, or the limit is over; with none it looks once.
+func Await(ctx context.Context, r Reach, limit time.Duration, evidence ...Evidence) error {
+	return r.applying(Change{Proof: evidence, Limit: limit}).await(ctx)
+}
+
+func (r Reach) applying(c Change) *applying {
 	if r.Clock == nil {
 		r.Clock = wallClock{}
 	}
 	if r.Every <= 0 {
 		r.Every = defaultEvery
 	}
-	if c.Limit <= 0 {
-		c.Limit = defaultLimit
-	}
-	a := &applying{Reach: r, change: c, began: r.Clock.Now()}
-	err := a.run(ctx)
-	a.done.Took = r.Clock.Now().Sub(a.began)
-	if err != nil {
-		return a.done, fmt.Errorf("cannot %s: %w", c.Do.Name, err)
-	}
-	return a.done, nil
+	return &applying{Reach: r, change: c, began: r.Clock.Now()}
 }
 
 func (a *applying) run(ctx context.Context) error {

@@ -105,6 +105,12 @@ func TestApplyDoesNothingWhereItIsDone(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, got.Already)
 	require.Zero(t, h.ran)
+
+	// The machine's own clock is the default.
+	reach := reachOf(h)
+	reach.Clock = nil
+	_, err = start().Apply(context.Background(), reach)
+	require.NoError(t, err)
 }
 
 func TestApplyWaitsForWhatTheCommandSetsGoing(t *testing.T) {

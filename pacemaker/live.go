@@ -188,6 +188,21 @@ func (l Live) NodeRemove(node string) Change {
 	return Change{Do: l.via(l.Dialect.NodeRemove(node)), Limit: 3 * time.Minute, Proof: l.forgotten(node)}
 }
 
+// Forget is [Live.NodeRemove] of a node whose host does not answer, or was installed anew: it stays as it is. The node must have left the cluster, and
+// must not come back with its old files.
+func (l Live) Forget(node string) Change {
+	c := l.NodeRemove(node)
+	c.Do.Name = "forget " + node
+	c.Do.Argv = append(c.Do.Argv, map[bool]string{true: "--skip-offline", false: "--force"}[l.Dialect.modern()])
+	c.Needs = []Evidence{l.inStatus(node+" is not online, and needs no fencing", func(st *Status) error {
+		if n, ok := st.Node(node); ok && (n.Online || n.Pending || n.Unclean) {
+			return notYet("%s is still a member, or has to be fenced (online %v, unclean %v)", node, n.Online, n.Unclean)
+		}
+		return nil
+	})}
+	return c
+}
+
 // forgotten wants the cluster not to know a node.
 func (l Live) forgotten(node string) []Evidence {
 	file := l.file(l.Via, corosyncConfPath, "corosync.conf does not name "+node, func(text string) error {

@@ -149,9 +149,6 @@ func (l Live) Inactive(ids ...string) Evidence {
 func (l Live) Active(ids ...string) Evidence {
 	return l.inStatus("crm_mon shows started, each on one node: "+strings.Join(ids, ", "), func(st *Status) error {
 		for _, id := range ids {
-			if st.MaintenanceMode {
-				return errors.New("the cluster is in maintenance mode: it starts nothing")
-			}
 			if err := runsOn(st, id, ""); err != nil {
 				return err
 			}
@@ -200,6 +197,9 @@ func (l Live) Roles(live *CIB, role string, ids ...string) (Change, error) {
 	}
 	o.Name = map[bool]string{true: "disable ", false: "enable "}[stop] + strings.Join(ids, " ")
 	c := Change{Do: l.via(o), Proof: l.roleProof(stop, ids...), Limit: roleLimit(ids)}
+	if !stop {
+		c.Needs = l.managed()
+	}
 	return c, nil
 }
 
@@ -208,7 +208,7 @@ func roleLimit(ids []string) time.Duration { return time.Duration(1+len(ids)) * 
 
 // EnableResource lets a resource run (lustre:1142, PCM-035). It is done when it runs on exactly one node.
 func (l Live) EnableResource(id string) Change {
-	return Change{Do: l.via(l.Dialect.EnableResource(id)), Proof: l.roleProof(false, id), Limit: roleLimit(nil)}
+	return Change{Do: l.via(l.Dialect.EnableResource(id)), Needs: l.managed(), Proof: l.roleProof(false, id), Limit: roleLimit(nil)}
 }
 
 // DisableResource stops a resource and keeps it stopped. It is done when it is active nowhere.

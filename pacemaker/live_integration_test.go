@@ -5,29 +5,75 @@ package pacemaker_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// realPair is a pair of real nodes, freshly installed, that are in no cluster.
+// realPair is a pair of real nodes that have the cluster software and are in no cluster.
 type realPair struct {
 	t         *testing.T
+	lab       *pairlab.Lab
 	live      pacemaker.Live
 	clients   map[string]*sshexec.Client
-	addresses map[string][]string
-	targets   []string                              // what the agent knows the targets by
-	fence     func(node string) []pacemaker.NVPair  // the attributes by which a node can be fenced
-	stonith   pacemaker.Resource                    // the fence device
-	kill      func(node string, daemon string)      // kill -9
-	mounted   func() (map[string][]string, []string) // what is mounted where, and the double mounts so far, as the storage knows it
+	addresses map[string][]string // of each node, one for each ring
+	targets   []string            // the resources
+	uuids     map[string]string   // of the targets, by resource
 	password  sshexec.Secret
+}
+
+func newRealPair(t *testing.T) *realPair {
+	disks := pairlab.GuideTargets(3)
+	lab, err := pairlab.Start(t.Context(), pairlab.Options{Dir: t.TempDir(), Targets: disks})
+	if errors.Is(err, pairlab.ErrUnavailable) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, lab.Close()) })
+	p := &realPair{
+		t: t, lab: lab, live: pacemaker.Live{Dialect: pacemaker.PCS011, Via: node1}, clients: map[string]*sshexec.Client{}, addresses: map[string][]string{},
+		uuids: map[string]string{}, password: standin.HaclusterPassword,
+	}
+	for _, n := range lab.Nodes() {
+		p.addresses[n.Name()] = []string{n.Short(), n.Short() + "-ring1"}
+		p.clients[n.Name()] = p.client(n.Name())
+	}
+	for _, d := range disks {
+		p.targets = append(p.targets, pairlab.ResourceID(d))
+		p.uuids[pairlab.ResourceID(d)] = d.UUID
+	}
+	return p
+}
+
+func (p *realPair) node(name string) *pairlab.Node {
+	p.t.Helper()
+	return must[*pairlab.Node](p.t)(p.lab.Node(name))
+}
+
+// client is a new connection to a node.
+func (p *realPair) client(host string) *sshexec.Client {
+	p.t.Helper()
+	c, err := sshexec.NewClient(sshexec.Config{
+		Host: host, Addr: p.node(host).Addr(), User: "root", Auth: sshexec.Auth{KeyFiles: []string{p.lab.Key()}}, KnownHosts: []string{p.lab.KnownHosts()},
+	})
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// fence are the attributes by which a node's power can be cut.
+func (p *realPair) fence(node string) []pacemaker.NVPair {
+	return []pacemaker.NVPair{
+		{Name: "0_fence_agent", Value: "fence_virsh"}, {Name: "0_fence_ipaddr", Value: standin.FenceAddress}, {Name: "0_fence_ipport", Value: standin.FencePort},
+		{Name: "0_fence_login", Value: standin.FenceLogin}, {Name: "0_fence_password", Value: standin.FencePassword}, {Name: "0_fence_plug", Value: node},
+	}
 }
 
 func (p *realPair) reach() pacemaker.Reach {
@@ -37,14 +83,6 @@ func (p *realPair) reach() pacemaker.Reach {
 		}
 		return nil, errors.New("no such host: " + host)
 	}}
-}
-
-func (p *realPair) client(cfg sshexec.Config) *sshexec.Client {
-	p.t.Helper()
-	c, err := sshexec.NewClient(cfg)
-	require.NoError(p.t, err)
-	p.t.Cleanup(func() { _ = c.Close() })
-	return c
 }
 
 func (p *realPair) apply(c pacemaker.Change) (pacemaker.Applied, error) {
@@ -94,12 +132,14 @@ func (p *realPair) look(e pacemaker.Evidence) error {
 	return pacemaker.Await(p.t.Context(), p.reach(), 0, e)
 }
 
+// onlyOn wants every target to be mounted on one node, and none ever to have been on two, as the storage knows it.
 func (p *realPair) onlyOn(node string) {
 	p.t.Helper()
-	where, double := p.mounted()
-	require.Empty(p.t, double)
+	truth, err := p.lab.Truth()
+	require.NoError(p.t, err)
+	require.Empty(p.t, truth.DoubleMounts)
 	for _, id := range p.targets {
-		require.Equal(p.t, []string{node}, where[id], "%s", id)
+		require.Equal(p.t, []string{node}, truth.Serving(p.uuids[id]), "%s", id)
 	}
 }
 
@@ -129,7 +169,12 @@ func TestLiveOnARealPair(t *testing.T) {
 	change := must[pacemaker.Change](t)
 	node := func(n string) pacemaker.ClusterNode { return pacemaker.ClusterNode{Name: n, Addresses: p.addresses[n]} }
 
+	stonith := pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"}
+
 	require.NoError(t, p.look(l.Hacluster(node1)))
+	p.ok(node1, "systemctl", "stop", "pcsd.service")
+	p.ok(node1, "systemctl", "disable", "pcsd.service")
+	p.does(l.StartPcsd(node1)...)
 	good := p.password
 	p.password = "wr0ng"
 	_, err := p.apply(l.Auth(node1))
@@ -154,11 +199,11 @@ func TestLiveOnARealPair(t *testing.T) {
 	p.does(l.Start(node1), l.Enable(node1), l.UnsetProperty("dc-deadtime"))
 	p.does(l.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), l.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}),
 		l.OperationDefault(pacemaker.NVPair{Name: "timeout", Value: "120s"}))
-	p.does(l.Maintenance(true), change(l.CreateStonith(p.stonith)))
+	p.does(l.Maintenance(true), change(l.CreateStonith(stonith)))
 	preferred := map[string]string{}
 	for i, id := range p.targets {
 		r := mgs()
-		r.ID, r.Instance[0].Pairs[0].Value = id, id
+		r.ID, r.Instance[0].Pairs[0].Value = id, p.uuids[id]
 		p.does(change(l.CreateResource(r, true)))
 		first, second := node1, node2
 		if i == 1 {
@@ -169,7 +214,7 @@ func TestLiveOnARealPair(t *testing.T) {
 	}
 	_, err = p.apply(l.EnableResource(p.targets[0]))
 	require.ErrorContains(t, err, "maintenance")
-	p.does(l.DisableResource(p.targets[0]), l.Maintenance(false))
+	p.does(l.Maintenance(false))
 	lift, was, err := l.LiftThrottle(p.cib())
 	require.NoError(t, err)
 	p.does(lift, change(l.Roles(p.cib(), "Started", p.targets...)))
@@ -190,9 +235,9 @@ func TestLiveOnARealPair(t *testing.T) {
 
 	// H2, H3, H18: while fencing is held a lost node is not fenced, and what it may still have is started nowhere.
 	known := p.fenced()
-	p.does(l.HoldFencing(p.stonith.ID))
-	p.does(l.Enable(node1), l.DisableResource(p.targets[0]), l.EnableResource(p.targets[0])) // the resources stay where they are
-	p.kill(node2, "corosync")
+	p.does(l.HoldFencing(stonith.ID))
+	p.does(l.Standby(node1), l.Unstandby(node1)) // a resource stays where it is
+	require.NoError(t, p.node(node2).Kill("corosync"))
 	p.sees(time.Minute, pacemaker.Evidence{Look: onNode(node1, l.Dialect.QueryStatus()), Judge: func(a pacemaker.Answer) error {
 		st, err := a.Status()
 		if err != nil {
@@ -207,18 +252,22 @@ func TestLiveOnARealPair(t *testing.T) {
 	var later *pacemaker.NotYet
 	require.ErrorAs(t, p.look(l.Active(p.targets...)), &later, "what runs on a lost node counts as nothing")
 	p.onlyOn(node2)
-	release := l.ReleaseFencing(p.stonith.ID)
-	p.does(release)
+	p.does(l.ReleaseFencing(stonith.ID))
 	p.sees(time.Minute, l.Active(p.targets...))
 	p.onlyOn(node1)
 	require.ErrorContains(t, p.look(l.NotFenced(node2, known)), "H1")
 	p.sees(2*time.Minute, l.Online(node1, node2))
 
 	p.does(l.Disable(node2), l.Stop(node2), l.Start(node2))
-	p.does(l.NodeRemove(node2))
-	for _, c := range l.RemoveNodeAttributes(node1, "0_fence_agent", "0_fence_ipaddr") {
-		p.does(c)
-	}
+	p.does(l.NodeRemove(node2)) // H1: the cluster forgets it
+	p.does(l.NodeAdd(node(node2), true))
+	_, err = p.apply(l.Forget(node2))
+	require.ErrorContains(t, err, "still a member")
+	p.does(l.Stop(node2))
+	require.NoError(t, p.node(node2).PowerOff())
+	p.does(l.Forget(node2))
+	p.does(l.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")...)
+	p.does(l.DisableResource(p.targets[0]), l.EnableResource(p.targets[0]))
 	p.onlyOn(node1)
 }
 
@@ -236,7 +285,7 @@ func (p *realPair) unknownOutcome(l pacemaker.Live) {
 				return r.Run(ctx, cmd)
 			}
 			ran++
-			fragile := p.client(p.config(host))
+			fragile := p.client(host)
 			go func() {
 				time.Sleep(1500 * time.Millisecond)
 				_ = fragile.Close()
@@ -268,4 +317,13 @@ func onNode(node string, o pacemaker.Operation) pacemaker.Operation {
 	return o
 }
 
-var _ = net.JoinHostPort
+// PCM-051, PCM-052, PCM-056, H16: a new system lets the cluster in, and starts pcsd.
+func TestLiveOnANewSystem(t *testing.T) {
+	p := newRealPair(t)
+	require.NoError(t, p.node(node1).Wipe(pairlab.NewRelease))
+	require.NoError(t, p.lab.Trust())
+	p.clients[node1] = p.client(node1)
+	require.NoError(t, p.look(p.live.Hacluster(node1)))
+	p.does(p.live.StartPcsd(node1)...)
+	p.does(p.live.OpenFirewall(node1, []pacemaker.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}})...)
+}

@@ -22,7 +22,7 @@ func isOn(value string) bool {
 // Standby moves everything off a node and keeps it off (lustre:427, PCM-036). It is done when the CIB says so, which outlives a restart, and nothing
 // runs there any more: the command returns before anything has moved.
 func (l Live) Standby(node string) Change {
-	return Change{Do: l.via(l.Dialect.Standby(node)), Limit: 15 * time.Minute, Proof: []Evidence{
+	return Change{Do: l.via(l.Dialect.Standby(node)), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{
 		l.standbyStored(node, true),
 		l.inStatus("crm_mon shows "+node+" in standby and nothing on it", func(st *Status) error {
 			n, ok := st.Node(node)
@@ -31,8 +31,6 @@ func (l Live) Standby(node string) Change {
 				return fmt.Errorf("%s: %w", node, ErrAbsentNode)
 			case n.Online && !n.Standby:
 				return notYet("%s is not in standby", node)
-			case st.MaintenanceMode:
-				return errors.New("the cluster is in maintenance mode: it moves nothing")
 			}
 			for _, r := range st.Resources {
 				if r.Active && slices.Contains(r.Nodes, node) {
@@ -68,6 +66,16 @@ func (l Live) standbyStored(node string, on bool) Evidence {
 		}
 		return nil
 	})
+}
+
+// managed wants a cluster that acts on what it is told.
+func (l Live) managed() []Evidence {
+	return []Evidence{l.inStatus("the cluster is not in maintenance mode", func(st *Status) error {
+		if st.MaintenanceMode {
+			return errors.New("the cluster is in maintenance mode: it starts, stops and moves nothing")
+		}
+		return nil
+	})}
 }
 
 // Maintenance switches maintenance-mode (lustre:976, 1136, PCM-023). It is done when the CIB says so and the cluster has taken note.
@@ -142,7 +150,7 @@ func sortedKeys(m map[string]string) []string {
 // [CIB.Relocate] and [CIB.Placement] for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
 // them: a relocate that is cut short leaves them behind.
 func (l Live) RelocateRun(where map[string]string) Change {
-	return Change{Do: l.via(l.Dialect.RelocateRun()), Limit: 15 * time.Minute, Proof: []Evidence{l.Placed(where), l.noRelocation()}}
+	return Change{Do: l.via(l.Dialect.RelocateRun()), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{l.Placed(where), l.noRelocation()}}
 }
 
 // RelocateClear removes what a relocate that was cut short left behind.

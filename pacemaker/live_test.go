@@ -2,6 +2,7 @@ package pacemaker_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,14 @@ type liveSim struct {
 	pacemaker.Live
 }
 
-func newLiveSim(t testing.TB) liveSim { return liveSim{newPair(t), pacemaker.Live{Via: node1}} }
+func newLiveSim(t testing.TB) liveSim {
+	return newLiveSimOf(t, pacemaker.PCS09, pacemakertest.Options{})
+}
+
+func newLiveSimOf(t testing.TB, d pacemaker.Dialect, o pacemakertest.Options) liveSim {
+	o.PCS = func(*simhost.Host) pacemaker.Dialect { return d }
+	return liveSim{newPairWith(t, o), pacemaker.Live{Dialect: d, Via: node1}}
+}
 
 func (s liveSim) reach() pacemaker.Reach {
 	return pacemaker.Reach{Runner: s.w.Runner, Clock: s.w, Password: "secret", Every: time.Second}
@@ -80,25 +88,37 @@ func must[T any](t testing.TB) func(v T, err error) T {
 	}
 }
 
-func setupOf(nodes ...string) pacemaker.ClusterSetup {
-	s := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []pacemaker.Interface{
+func (s liveSim) setupOf(nodes ...string) pacemaker.ClusterSetup {
+	if s.Dialect.Version().Minor > 9 {
+		c := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []pacemaker.Interface{{Ring: 0}, {Ring: 1}}}
+		for i, n := range nodes {
+			c.Nodes = append(c.Nodes, pacemaker.ClusterNode{Name: n, Addresses: []string{fmt.Sprintf("10.128.0.%d", i+1), fmt.Sprintf("10.128.1.%d", i+1)}})
+		}
+		return c
+	}
+	c := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []pacemaker.Interface{
 		{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 4242}, {Ring: 1, BindNetAddr: "10.128.1.0", McastAddr: "226.94.1.1", McastPort: 4244},
 	}}
 	for _, n := range nodes {
-		s.Nodes = append(s.Nodes, pacemaker.ClusterNode{Name: n})
+		c.Nodes = append(c.Nodes, pacemaker.ClusterNode{Name: n})
 	}
-	return s
+	return c
 }
 
 // up is a cluster of node 1 alone.
 func (s liveSim) up() {
 	s.t.Helper()
-	s.does(must[pacemaker.Change](s.t)(s.Setup(setupOf(node1))), s.Start(node1))
+	s.does(must[pacemaker.Change](s.t)(s.Setup(s.setupOf(node1))), s.Start(node1))
 }
 
 // PCM-013, PCM-015 to PCM-025, PCM-030, PCM-035, PCM-040, PCM-041, PCM-044: the whole rebuild, change by change, each proven by the state.
 func TestLiveRebuildsAPair(t *testing.T) {
-	s := newLiveSim(t)
+	for _, d := range []pacemaker.Dialect{pacemaker.PCS09, pacemaker.PCS011} {
+		t.Run(d.Name(), func(t *testing.T) { rebuildLive(t, newLiveSimOf(t, d, pacemakertest.Options{})) })
+	}
+}
+
+func rebuildLive(t *testing.T, s liveSim) {
 	change := must[pacemaker.Change](t)
 	require.NoError(t, s.sees(s.Hacluster(node1)))
 	s.does(s.Auth(node1))
@@ -118,12 +138,21 @@ func TestLiveRebuildsAPair(t *testing.T) {
 		s.does(s.Constraint(l))
 	}
 	require.ErrorContains(t, s.fails(s.EnableResource("MGS")), "maintenance")
+	require.ErrorContains(t, s.fails(s.Standby(node1)), "maintenance")
+	require.ErrorContains(t, s.fails(change(s.Roles(s.live(), "Started", "MGS"))), "maintenance")
+	r, _ := s.live().Resource("MGS")
+	role, _ := r.Meta.Get("target-role")
+	require.Equal(t, "Stopped", role, "nothing ran")
 	s.does(s.Maintenance(false))
 	s.does(change(s.Roles(s.live(), "Started", "MGS", "MDT")))
 	require.Equal(t, map[string][]string{"MGS": {node1}, "MDT": {node1}, "st-fencing": {node1}}, s.where())
 
 	s.does(s.Auth(node1, node2))
-	s.does(s.NodeAdd(pacemaker.ClusterNode{Name: node2}, true), s.Enable(node2))
+	joins := pacemaker.ClusterNode{Name: node2}
+	if s.Dialect.Version().Minor > 9 {
+		joins.Addresses = []string{"10.128.0.2", "10.128.1.2"}
+	}
+	s.does(s.NodeAdd(joins, true), s.Enable(node2))
 	s.does(s.RelocateRun(map[string]string{"MGS": node1, "MDT": node2}))
 	s.does(change(s.NodeAttributes(s.live(), node1, fence)))
 	require.NoError(t, s.sees(s.Settled()...))
@@ -133,6 +162,9 @@ func TestLiveRebuildsAPair(t *testing.T) {
 	s.does(s.Unstandby(node2), s.Disable(node2), s.Stop(node2))
 	require.ErrorIs(t, s.sees(s.inStatusOf(node2)), pacemaker.ErrClusterDown)
 	s.does(s.DisableResource("MDT"), s.EnableResource("MDT"))
+	s.does(s.Start(node2))
+	require.ErrorContains(t, s.fails(s.Forget(node2)), "still a member")
+	s.does(s.NodeRemove(node2)) // H1: the cluster forgets it
 	s.does(s.UnsetProperty("no-quorum-policy"))
 }
 
@@ -155,11 +187,13 @@ func TestLiveLeftovers(t *testing.T) {
 	s := newLiveSim(t)
 	s.does(s.Auth(node1))
 	for _, file := range []string{"/etc/corosync/corosync.conf", "/etc/pacemaker/authkey", "/var/lib/pacemaker/cib/cib.xml"} {
-		s.w.Do(func(st *simhost.State) { st.Host(node1).MustWrite(st, file, "totem {\n  cluster_name: other\n}\n", 0o600) })
-		err := s.fails(must[pacemaker.Change](t)(s.Setup(setupOf(node1))))
+		s.w.Do(func(st *simhost.State) {
+			st.Host(node1).MustWrite(st, file, "totem {\n  cluster_name: other\n}\n", 0o600)
+		})
+		err := s.fails(must[pacemaker.Change](t)(s.Setup(s.setupOf(node1))))
 		require.ErrorIs(t, err, pacemaker.ErrLeftovers)
 		require.ErrorContains(t, err, file)
-		s.w.Do(func(st *simhost.State) { st.Host(node1).Remove(st, file) })
+		s.w.Do(func(st *simhost.State) { require.NoError(t, st.Host(node1).Remove(st, file)) })
 	}
 }
 
@@ -190,9 +224,9 @@ func TestLiveNodeAttributes(t *testing.T) {
 
 // H4: pcs finds no init system, starts nothing and exits 0.
 func TestLiveStartThatDoesNothing(t *testing.T) {
-	s := liveSim{newPairWith(t, pacemakertest.Options{NoInit: true}), pacemaker.Live{Via: node1}}
+	s := newLiveSimOf(t, pacemaker.PCS09, pacemakertest.Options{NoInit: true})
 	s.does(s.Auth(node1))
-	s.does(must[pacemaker.Change](t)(s.Setup(setupOf(node1))))
+	s.does(must[pacemaker.Change](t)(s.Setup(s.setupOf(node1))))
 	require.ErrorIs(t, s.fails(s.Start(node1)), pacemaker.ErrNothingDone)
 }
 

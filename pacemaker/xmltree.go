@@ -3,7 +3,7 @@ package pacemaker
 import "github.com/beevik/etree"
 
 // treeBuilder makes the etree nodes of a text while it is scanned. It cuts them from slabs, and gives every element room for just what it
-// holds: a large CIB has tens of thousands of elements, and one by one they would cost twice the time and a half more memory.
+// holds: a large CIB has tens of thousands of elements, and one by one they would cost more time and more memory.
 type treeBuilder struct {
 	doc      *etree.Document
 	open     []openNode

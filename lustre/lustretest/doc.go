@@ -12,6 +12,11 @@
 // mounted on two hosts is a violation at that instant; so is a host that is fenced while it is being rebuilt (from its shutdown until it is a member of
 // the new cluster). [Pair.Check] returns them; [Pair.Report] tells who mounts what, and for how long each target was down.
 //
+// # Releases
+//
+// Options.OldPCS and NewPCS give the old and the new system another pcs than 0.9, with the Pacemaker and corosync that go with it: corosync 3 and knet from pcs 0.10 on.
+// The names stay as they are: short before, full after.
+//
 // # Mounting
 //
 // ocf:chroma:Target starts on a host where the agent is installed, the target store holds the target's file, its mount point exists, and the Lustre modules are loaded

@@ -22,6 +22,8 @@ var (
 	errNotUnique = errors.New("Name not unique on network")
 	errNoSuch    = errors.New("No such device or address")
 	errSchema    = errors.New("Update does not conform to the configured schema")
+	errOutdated  = errors.New("Update was older than existing configuration")
+	errNotXML    = errors.New("Couldn't parse input from input string")
 )
 
 // runCibadmin knows queries (-Q), creation (-C), modification (-M), replacement (-R) and deletion (-D) in a section (-o), with XML from -X, -x FILE or -p.
@@ -78,13 +80,23 @@ func runCibadmin(c *simhost.Call) int {
 			return c.Fail(22, "cibadmin: unrecognized option '%s'", c.Args[i])
 		}
 	}
-	if _, known := sections[section]; section != "" && !known {
+	modern := s.software.modern()
+	if _, known := sections[section]; section != "" && !known && modern {
+		section = "" // it is not looked at
+	} else if section != "" && !known {
 		return c.Fail(22, "The supplied command is not valid: no section %s", section)
 	}
-	if !s.node.up {
+	switch {
+	case verb == 0 && modern:
+		return c.Fail(64, "cibadmin - query and edit the Pacemaker configuration\nUsage: cibadmin <command> [options]")
+	case !s.node.up && modern:
+		return c.Fail(102, "Could not connect to the CIB: %v\nInit failed, could not perform requested operations", errNotRunning)
+	case !s.node.up:
 		return c.Fail(s.software.notConnected(), "Signon to CIB failed: %v\nInit failed, could not perform requested operations", errNotRunning)
 	}
 	switch {
+	case !given && verb != 'Q' && modern:
+		return c.Fail(70, "Call failed: Invalid argument")
 	case verb == 0:
 		return c.Fail(22, "cibadmin: no command given")
 	case verb == 'Q':
@@ -92,10 +104,35 @@ func runCibadmin(c *simhost.Call) int {
 	case !given:
 		return c.Fail(22, "cibadmin: no XML given")
 	}
-	if err := s.change(verb, section, xml, allowCreate); err != nil {
+	if err := s.change(verb, section, xml, allowCreate); err != nil && modern {
+		return s.refused(verb, xml, err)
+	} else if err != nil {
 		return c.Fail(statusOf(err), "Call cib_%s failed (-%d): %v", map[byte]string{'C': "create", 'M': "modify", 'R': "replace", 'D': "delete"}[verb], statusOf(err), err)
 	}
 	return 0
+}
+
+// refused is what cibadmin of Pacemaker 2.1 says to a change: where it would not be valid, it prints all of it, secrets too.
+func (s *session) refused(verb byte, xml string, err error) int {
+	what, status := err.Error(), 1
+	switch {
+	case errors.Is(err, errNotUnique):
+		what, status = "File exists", 108
+		s.Printf("<failed>\n  <failed_update operation=\"cib_create\" reason=\"File exists\">\n    %s\n  </failed_update>\n</failed>\n", xml)
+	case errors.Is(err, errNoSuch):
+		status = 105
+	case errors.Is(err, errSchema):
+		status = 78
+		if d, err := s.document(); err == nil {
+			s.Printf("%s", d.text)
+		}
+		s.Printf("%s\n", xml)
+	case errors.Is(err, errOutdated):
+		status = 103
+	case errors.Is(err, errNotXML):
+		return s.Fail(78, "%v.", err)
+	}
+	return s.Fail(status, "Call cib_%s failed: %s", map[byte]string{'C': "create", 'M': "modify", 'R': "replace", 'D': "delete"}[verb], what)
 }
 
 func statusOf(err error) int {
@@ -141,7 +178,9 @@ func (s *session) printQuery(section string) int {
 
 func (s *session) change(verb byte, section, xml string, allowCreate bool) error {
 	piece := etree.NewDocument()
-	if err := piece.ReadFromString(xml); err != nil || piece.Root() == nil {
+	if err := piece.ReadFromString(xml); (err != nil || piece.Root() == nil) && s.software.modern() {
+		return errNotXML
+	} else if err != nil || piece.Root() == nil {
 		return fmt.Errorf("Couldn't parse input string: %.40q", xml)
 	}
 	if verb == 'R' && section == "" && piece.Root().Tag == "cib" {
@@ -189,6 +228,10 @@ func apply(verb byte, conf, where, piece *etree.Element, allowCreate bool) error
 		if verb == 'R' {
 			where.Child = nil
 			verb = 'C'
+		}
+		if verb == 'M' { // what is inside a part of the configuration is added where it is missing, with or without leave
+			merge(where, piece)
+			return nil
 		}
 		for _, child := range piece.ChildElements() {
 			if err := apply(verb, conf, where, child, allowCreate); err != nil {

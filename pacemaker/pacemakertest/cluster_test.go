@@ -623,20 +623,24 @@ func TestKilledDaemons(t *testing.T) { // H3
 	}
 }
 
-func TestThrottle(t *testing.T) { // H26: four at a time, unless the limit is lifted
-	began := map[string]int{"": 4, "16": 8}
-	for limit, want := range began {
+// H26: four at a time, unless the limit was lifted before Pacemaker started: a new limit alone is not told to the DC.
+func TestThrottle(t *testing.T) {
+	for when, want := range map[string]int{"never": 4, "while it runs": 4, "before the start": 8} {
 		b := newSite(t, pacemakertest.Options{})
 		b.first()
 		b.ok(n1, "pcs property set maintenance-mode=true", "pcs property set no-quorum-policy=ignore", "pcs property set stonith-enabled=false")
-		if limit != "" {
-			b.ok(n1, "pcs property set node-action-limit="+limit)
+		if when != "never" {
+			b.ok(n1, "pcs property set node-action-limit=16")
 		}
+		if when == "before the start" {
+			b.ok(n1, "pcs cluster stop", "pcs cluster start")
+		}
+		b.w.Advance(time.Minute)
 		for _, r := range strings.Split("ABCDEFGH", "") {
 			b.ok(n1, "pcs resource create "+r+" ocf:chroma:Target target=x op monitor interval=5")
 		}
 		b.ok(n1, "pcs property set maintenance-mode=false")
-		require.Len(t, b.where(), want)
+		require.Len(t, b.where(), want, when)
 		b.w.Advance(time.Minute)
 		require.Len(t, b.where(), 8)
 	}

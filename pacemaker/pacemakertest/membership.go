@@ -298,6 +298,7 @@ func (st *Stack) join(s *simhost.State, n *node) {
 			m.readyAt = s.Now().Add(JoinTime)
 		}
 	}
+	n.told, n.tellAt = st.throttle(n.doc), time.Time{}
 	st.probe(s, n) // the first thing a new member does is to look what already runs on it
 	s.Note(n.host, "joined its cluster as %s", name)
 	if st.opts.Joined != nil {
@@ -331,6 +332,7 @@ func (st *Stack) commit(s *simhost.State, n *node, d *document) {
 	for _, m := range st.members(s, n) {
 		changed := m.doc == nil || m.doc.sum != d.sum
 		m.doc = d
+		st.watchThrottle(s, m)
 		h := s.Host(m.host)
 		if data, err := h.ReadFile(CIBPath); changed || err != nil || data != d.text {
 			h.MustGive(s, CIBPath, d.text, "hacluster", "haclient")
@@ -372,6 +374,7 @@ func (n *node) forget(uname string) {
 }
 
 func (n *node) reset() {
+	n.tellAt = time.Time{}
 	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil
 }
 

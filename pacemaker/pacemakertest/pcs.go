@@ -99,6 +99,8 @@ func (p *pcs) fail(err error, what string) int {
 	switch {
 	case errors.Is(err, errNotRunning):
 		return p.Fail(1, "Error: unable to get cib")
+	case errors.Is(err, errOutdated):
+		return p.Fail(1, "Error: unable to push cib\nCall cib_replace failed: %v\n", err)
 	case errors.Is(err, errNoDC):
 		return p.Fail(1, "Error: %s\nCall cib_apply_diff failed (-62): %v", what, err)
 	}
@@ -143,12 +145,16 @@ func (p *pcs) setNodeAttributes(node string) int {
 	for _, w := range p.words {
 		name, value, _ := strings.Cut(w, "=")
 		err := p.edit(func(c *pacemaker.CIB) error {
-			if value == "" {
-				c.RemoveNodeAttribute(node, name)
+			if value == "" && !c.RemoveNodeAttribute(node, name) && p.software.modern() {
+				return errNoAttribute
+			} else if value == "" {
 				return nil
 			}
 			return c.SetNodeAttribute(node, name, value)
 		})
+		if errors.Is(err, errNoAttribute) {
+			return p.Fail(2, "Error: attribute: '%s' doesn't exist for node: '%s'", name, node)
+		}
 		if errors.Is(err, pacemaker.ErrNotFound) {
 			return p.Fail(1, "Error: unable to set attribute %s\ncrm_attribute: Could not map name=%s to a UUID\n", name, node)
 		}
@@ -161,6 +167,8 @@ func (p *pcs) setNodeAttributes(node string) int {
 	}
 	return 0
 }
+
+var errNoAttribute = errors.New("no such attribute")
 
 func (p *pcs) unsetProperty() int {
 	if d, err := p.document(); err == nil && p.software.modern() && !p.has("--force") {
@@ -389,6 +397,11 @@ func (p *pcs) enableModern() int {
 	if len(missing) > 0 {
 		return p.refuse(missing...)
 	}
+	for _, id := range p.words {
+		if r, known := d.primitive(id); known && (!r.managed || d.flag("maintenance-mode", false)) {
+			p.Fail(0, "Warning: '%s' is unmanaged", id)
+		}
+	}
 	err = p.edit(func(c *pacemaker.CIB) error {
 		for _, id := range p.words {
 			if p.Name == "enable" {
@@ -554,8 +567,18 @@ func (p *pcs) relocate() int {
 		p.Printf("Current cluster status:\n")
 		p.clusterRows("  * ", "    * ")
 		p.Printf("\nTransition Summary:\n")
+		width := 0 // crm_simulate of Pacemaker 2 pads the names to the longest
 		for _, m := range moves {
-			p.Printf("  * Move       %s     ( %s -> %s )\n", m.resource, m.from, m.to)
+			if p.software.modern() {
+				width = max(width, len(m.resource)+2, 5)
+			}
+		}
+		for _, m := range moves {
+			gap := "     "
+			if width > 0 {
+				gap = strings.Repeat(" ", width-len(m.resource)+3)
+			}
+			p.Printf("  * Move       %s%s( %s -> %s )\n", m.resource, gap, m.from, m.to)
 		}
 		return 0
 	case "clear":
@@ -649,6 +672,9 @@ func (s *session) push(text string) error {
 	d, err := s.document()
 	if err != nil {
 		return err
+	}
+	if s.software.modern() && newer(d.version, next.version) {
+		return errOutdated
 	}
 	cib := next.cib.Clone()
 	cib.SetAttribute("epoch", strconv.Itoa(max(d.version.Epoch, next.version.Epoch)+1))

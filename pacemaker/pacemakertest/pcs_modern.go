@@ -1,10 +1,11 @@
 package pacemakertest
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -286,26 +287,53 @@ func (p *pcs) defaultsModern() int {
 		p.Fail(0, "Deprecation Warning: This command is deprecated and will be removed. Please use 'pcs %s update' instead.", group)
 	}
 	p.Fail(0, defaultsWarning)
-	err = p.edit(func(c *pacemaker.CIB) error {
-		for _, w := range p.words {
-			name, value, _ := strings.Cut(w, "=")
-			switch {
-			case ofOperations && value == "":
-				return errors.New("the simulated pcs takes no default of operations away")
-			case ofOperations:
-				c.SetOperationDefault(name, value)
-			case value == "":
-				c.RemoveResourceDefault(name)
-			default:
-				c.SetResourceDefault(name, value)
-			}
+	section, sets := "rsc_defaults", d.cib.ResourceDefaults()
+	if ofOperations {
+		section, sets = "op_defaults", d.cib.OperationDefaults()
+	}
+	for _, w := range p.words {
+		name, value, _ := strings.Cut(w, "=")
+		if err := p.setDefault(section, sets, name, value); err != nil {
+			return p.fail(err, "unable to set defaults")
 		}
-		return nil
-	})
-	if err != nil {
-		return p.fail(err, "unable to set defaults")
 	}
 	return 0
+}
+
+// setDefault sets one default, or takes it away; the first makes the set, under the id that pcs gives it.
+func (p *pcs) setDefault(section string, sets pacemaker.AttributeSets, name, value string) error {
+	set := section + "-meta_attributes"
+	if len(sets) > 0 {
+		set = sets[0].ID
+	}
+	id := set + "-" + name
+	for _, s := range sets {
+		for _, pair := range s.Pairs {
+			if pair.Name == name {
+				set, id = s.ID, pair.ID
+			}
+		}
+	}
+	pair := etree.NewElement("nvpair")
+	element := etree.NewElement(section)
+	within := element.CreateElement("meta_attributes")
+	within.CreateAttr("id", set)
+	for _, a := range [][2]string{{"id", id}, {"name", name}, {"value", value}} {
+		pair.CreateAttr(a[0], a[1])
+	}
+	verb, root := byte('M'), element
+	if value == "" {
+		verb, root = 'D', pair
+	} else {
+		within.AddChild(pair)
+	}
+	doc := etree.NewDocument()
+	doc.SetRoot(root)
+	text, err := doc.WriteToString()
+	if err != nil {
+		return err
+	}
+	return p.change(verb, section, text, true)
 }
 
 func (p *pcs) showDefaults(sets pacemaker.AttributeSets) int {

@@ -60,6 +60,13 @@ func (p *pcs) trust(h *simhost.Host, nodes ...string) {
 	h.MustWrite(p.State, knownHostsPath, string(data)+"\n", 0o600)
 }
 
+// missKnownHosts warns where no node was ever authorised.
+func (p *pcs) missKnownHosts() {
+	if p.software.modern() && !p.Host.Exists(knownHostsPath) {
+		p.Fail(0, "Warning: Unable to read the known-hosts file: No such file or directory: '%s'", knownHostsPath)
+	}
+}
+
 func (p *pcs) knows(node string) bool {
 	_, known := readKnownHosts(p.Host).Hosts[node]
 	return known
@@ -188,9 +195,7 @@ func (p *pcs) setupModern() int {
 	if problem != "" || o.unknown != "" {
 		return p.Fail(1, "Error: %s%s", problem, o.unknown)
 	}
-	if !p.Host.Exists(knownHostsPath) {
-		p.Fail(0, "Warning: Unable to read the known-hosts file: No such file or directory: '%s'", knownHostsPath)
-	}
+	p.missKnownHosts()
 	local := p.options["--corosync_conf"]
 	if local == "" {
 		for i, n := range nodes {
@@ -466,10 +471,11 @@ func (p *pcs) nodeAdd() int {
 		return p.Fail(1, "\nUsage: pcs cluster node add...")
 	}
 	n := nodes[0]
+	p.missKnownHosts()
 	var errs []string
 	if !p.knows(n.Name) {
 		errs = append(errs, fmt.Sprintf("Host '%s' is not known to pcs, try to authenticate the host using 'pcs host auth %s' command", n.Name, n.Name), "None of hosts is known to pcs.")
-	} else if len(n.Addresses) == 0 && id.rings == 1 {
+	} else if len(n.Addresses) == 0 {
 		p.Fail(0, "No addresses specified for host '%s', using '%s'", n.Name, n.Name)
 		n.Addresses = []string{n.Name}
 	}
@@ -582,5 +588,6 @@ func (p *pcs) clusterStatus() int {
 	p.Printf(" Node List:\n")
 	p.nodeText("   ")
 	p.Printf("\nPCSD Status:\n")
-	return p.statusPcsd()
+	p.statusPcsd()
+	return 0
 }

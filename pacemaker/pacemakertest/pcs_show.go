@@ -257,13 +257,16 @@ func (p *pcs) statusPcsd() int {
 			names = append(names, cmp.Or(n.Name, n.Addresses[0]))
 		}
 	}
+	p.missKnownHosts()
 	status := 0
 	for _, n := range names {
 		state := "Online"
-		switch _, err := p.pcsd(n); {
-		case err != nil:
+		_, down := p.pcsd(n)
+		trusted := p.authorised(n) || p.software.modern() && p.knows(n)
+		switch {
+		case down != nil:
 			state, status = "Offline", 2
-		case !p.authorised(n):
+		case !trusted:
 			state, status = "Unable to authenticate", 2
 		}
 		p.Printf("  %s: %s\n", n, state)

@@ -2,9 +2,7 @@ package pacemakertest
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +74,7 @@ func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked 
 			}
 		}
 	}
-	if want == nil || elsewhere || there || blocked || st.busy(want) {
+	if want == nil || elsewhere || there || blocked || want.busy() {
 		return
 	}
 	start, _ := st.times(p)
@@ -142,47 +140,10 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 
 // stop begins to stop a resource that is started; one that is starting ends that first.
 func (st *Stack) stop(s *simhost.State, n *node, i int) {
-	if a := &n.active[i]; a.phase == started && !st.busy(n) {
+	if a := &n.active[i]; a.phase == started && !n.busy() {
 		_, stop := st.times(a.primitive)
 		a.phase, a.due = stopping, s.Now().Add(stop)
 	}
-}
-
-// busy tells whether a node may begin nothing more now.
-func (st *Stack) busy(n *node) bool {
-	running := 0
-	for _, a := range n.active {
-		if a.phase != started {
-			running++
-		}
-	}
-	return running >= st.limit(n.doc)
-}
-
-// limit is how many operations a node may have under way at once: twice its cores, if node-action-limit sets no other number, and less the more the load of the
-// node is above load-threshold, if that is not 0 (H26).
-func (st *Stack) limit(d *document) int {
-	limit := 2 * cores
-	if v, err := strconv.Atoi(d.property("node-action-limit")); err == nil && v > 0 {
-		limit = v
-	}
-	percent, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(d.property("load-threshold")), "%"), 64)
-	if err != nil {
-		percent = 80
-	}
-	over := math.Inf(-1)
-	if percent > 0 {
-		over = st.opts.Load / cores / (percent / 100)
-	}
-	switch {
-	case over > 2:
-		limit = 1
-	case over > 1.6:
-		limit /= 4
-	case over > 1.2:
-		limit /= 2
-	}
-	return max(limit, 1)
 }
 
 // cores is the size of every simulated host.

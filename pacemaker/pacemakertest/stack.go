@@ -87,6 +87,8 @@ type node struct {
 	active  []active
 	probed  []string  // resources of which the cluster knows whether they run here
 	failed  []failure // what went wrong here
+	told    throttle  // what the DC knows of its limits
+	tellAt  time.Time // when it will know more
 	lost    []ghost   // what ran on nodes that were lost and are not fenced yet
 	history []Fence
 }
@@ -166,6 +168,9 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 			e.Text(string(n.doc.sum[:]))
 		}
 		e.Texts(n.left)
+		e.Int(int(n.told.load))
+		e.Int(n.told.max)
+		e.ToGo(n.tellAt)
 		e.Texts(n.probed)
 		e.Int(len(n.lost))
 		for _, g := range n.lost {
@@ -208,6 +213,7 @@ func (st *Stack) Next(*simhost.State) (at time.Time, ok bool) {
 	for _, n := range st.nodes {
 		consider(n.readyAt)
 		consider(n.pause)
+		consider(n.tellAt)
 		for _, a := range n.active {
 			consider(a.due)
 		}
@@ -225,6 +231,9 @@ func (st *Stack) Tick(s *simhost.State) {
 	for _, n := range st.nodes {
 		if due(n.pause) {
 			n.pause = time.Time{}
+		}
+		if due(n.tellAt) {
+			n.told, n.tellAt = st.throttle(n.doc), time.Time{}
 		}
 		for i := 0; i < len(n.active); i++ {
 			if due(n.active[i].due) && st.finish(s, n, i) {

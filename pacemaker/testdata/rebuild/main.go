@@ -12,7 +12,7 @@ import (
 )
 
 // gcPercent keeps the heap near to what the tree and the plan need. At 5,000 resources it saves a fifth of the memory of Go's own 100,
-// for a twentieth more processor time; GOGC in the environment says otherwise.
+// for a third to a half more processor time; GOGC in the environment says otherwise.
 const gcPercent = 25
 
 func main() {

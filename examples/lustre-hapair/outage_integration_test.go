@@ -1,0 +1,260 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// floor is what no procedure can beat in the lab: a stop takes 1 s, a start 2 s.
+const floor = 3 * time.Second
+
+// measured is one way of moving a pair's targets from node 2 to node 1.
+type measured struct {
+	way     string
+	rebuild time.Duration   // from the installed packages to "ready to take over"
+	outages []time.Duration // of each target
+}
+
+// H25, H26: how long each target is down in the switch-over, and how long the rebuild takes: the guide's procedure, typed literally, against the tool, side by side. It
+// prints a table and judges nothing but that no target is ever mounted twice:
+//
+//	EVENKEEL_OUTAGE=3,16 go test -tags integration -run TestOutage -v ./examples/lustre-hapair
+func TestOutage(t *testing.T) {
+	sizes := os.Getenv("EVENKEEL_OUTAGE")
+	if sizes == "" {
+		t.Skip("a comparison of speeds: set EVENKEEL_OUTAGE=3,16 for pairs of 3 and of 16 targets")
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "targets\tway\tmedian outage\tlongest\t: floor\trebuild of node 1")
+	for size := range strings.SplitSeq(sizes, ",") {
+		var n int
+		_, err := fmt.Sscan(size, &n)
+		require.NoError(t, err)
+		for _, m := range []measured{typed(t, n), ours(t, n)} {
+			slices.Sort(m.outages)
+			median := m.outages[len(m.outages)/2]
+			_, _ = fmt.Fprintf(w, "%d\t%s\t%.1f s\t%.1f s\t%.2f\t%.1f s\n", n, m.way, median.Seconds(), m.outages[len(m.outages)-1].Seconds(), median.Seconds()/floor.Seconds(), m.rebuild.Seconds())
+		}
+	}
+	require.NoError(t, w.Flush())
+	t.Logf("\n%s", table.String())
+}
+
+// live is a pair with the runbook of the tool, run step by step in this process.
+type live struct {
+	*real
+	pair    *lustre.Pair
+	book    *evenkeel.Runbook
+	clients evenkeel.HostMap
+	journal *evenkeel.MemJournal
+}
+
+func newLive(t *testing.T, targets int, mend func(*pairConfig)) *live {
+	l := &live{real: newReal(t, targets, mend), journal: &evenkeel.MemJournal{}, clients: evenkeel.HostMap{}}
+	l.pair = l.real.pair()
+	var err error
+	l.book, err = l.pair.Runbook()
+	require.NoError(t, err)
+	for _, n := range l.lab.Nodes() {
+		c, err := sshexec.NewClient(sshexec.Config{
+			Host: n.Name(), Addr: n.Addr(), User: "root", KnownHosts: []string{filepath.Join(l.dir, "known_hosts")}, Auth: sshexec.Auth{KeyFiles: []string{l.lab.Key()}},
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		l.clients[n.Name()] = c
+	}
+	return l
+}
+
+// Attend is the person who installs the new system.
+func (l *live) Attend(_ context.Context, ask evenkeel.Ask) (string, error) {
+	if l.lab.Nodes()[0].On() {
+		return "", evenkeel.NeedsPerson("there is nothing to be done: %s", ask.Why)
+	}
+	l.person("at step install-node1,")
+	return "", nil
+}
+
+// carryOut runs the steps of the runbook from one to before another.
+func (l *live) carryOut(before string) {
+	l.t.Helper()
+	part := *l.book
+	part.Steps = part.Steps[:slices.IndexFunc(part.Steps, func(s evenkeel.Step) bool { return s.ID == before })]
+	_, err := evenkeel.Run(l.t.Context(), &part, l.clients, evenkeel.Options{Journal: l.journal, Attendant: l})
+	require.NoError(l.t, err)
+}
+
+// lasted is the time from the beginning of an action of a step to the end of another, by the journal.
+func (l *live) lasted(step, from, to string) time.Duration {
+	var begin, end time.Time
+	for _, rec := range l.journal.Records() {
+		switch {
+		case rec.Kind == evenkeel.KindStart && rec.Step == step && rec.Action == from:
+			begin = rec.Time
+		case rec.Kind == evenkeel.KindEnd && rec.Step == step && rec.Action == to:
+			end = rec.Time
+		}
+	}
+	require.False(l.t, begin.IsZero() || end.IsZero())
+	return end.Sub(begin)
+}
+
+// outages are those of each target since a time of the truth.
+func (l *live) outages(since time.Duration) []time.Duration {
+	l.t.Helper()
+	l.sound()
+	truth, err := l.lab.Truth()
+	require.NoError(l.t, err)
+	var out []time.Duration
+	for _, target := range l.targets {
+		require.Empty(l.t, truth.Overlaps(target.UUID))
+		require.Equal(l.t, []string{l.lab.Nodes()[0].Name()}, truth.Serving(target.UUID), target.Label)
+		for _, o := range truth.Outages(target.UUID) {
+			if o.From >= since {
+				out = append(out, o.Length())
+			}
+		}
+	}
+	require.Len(l.t, out, len(l.targets), "each target is down once")
+	return out
+}
+
+func (l *live) now() time.Duration {
+	truth, err := l.lab.Truth()
+	require.NoError(l.t, err)
+	return truth.Now
+}
+
+// ours is the tool's switch-over.
+func ours(t *testing.T, targets int) (m measured) {
+	m.way = "lustre-hapair"
+	t.Run(fmt.Sprintf("%s, %d targets", m.way, targets), func(t *testing.T) {
+		l := newLive(t, targets, ways["one CIB"])
+		var since time.Duration
+		i := slices.IndexFunc(l.book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
+		// The clock of the truth is read when everything is ready, and before node 2 is told to let go.
+		l.watch(i, "let-go", func() { since = l.now() })
+		l.carryOut("shutdown-node2")
+		m.outages = l.outages(since)
+		m.rebuild = l.lasted("cluster-node1", l.firstChange("cluster-node1"), "modules") + l.lasted("switch-over", "ready", "settled")
+	})
+	return m
+}
+
+// watch calls a function right before an action is run.
+func (l *live) watch(step int, action string, call func()) {
+	actions := slices.Clone(l.book.Steps[step].Actions)
+	i := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return a.ID == action })
+	mark := evenkeel.Action{ID: "mark", Title: "Read the clock", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Read the clock.", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) {
+		call()
+		return sshexec.Result{}, nil
+	}}}
+	l.book.Steps[step].Actions = slices.Insert(actions, i, mark)
+}
+
+// firstChange is the first action of a step that changes something.
+func (l *live) firstChange(step string) string {
+	i := slices.IndexFunc(l.book.Steps, func(s evenkeel.Step) bool { return s.ID == step })
+	actions := l.book.Steps[i].Actions
+	j := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return a.Op == nil && a.Cmd.Effect != evenkeel.ReadOnly })
+	return actions[j].ID
+}
+
+// typed is the guide's procedure, one command after the other, each as soon as the one before it has ended (lustre:861-1166).
+func typed(t *testing.T, targets int) (m measured) {
+	m.way = "the guide, typed"
+	t.Run(fmt.Sprintf("%s, %d targets", m.way, targets), func(t *testing.T) {
+		l := newLive(t, targets, func(c *pairConfig) { c.PlainPCS = true })
+		l.carryOut("cluster-node1")
+		n1, n2 := l.lab.Nodes()[0].Name(), l.lab.Nodes()[1].Name()
+
+		begin := time.Now()
+		plan := l.pair.Plan
+		for _, ops := range [][]pacemaker.Operation{plan.Setup, plan.Properties, plan.Defaults, plan.Maintenance, plan.Stonith, plan.Resources, plan.Constraints} {
+			for _, o := range ops {
+				l.operation(n1, o)
+			}
+			l.comesUp(n1)
+		}
+		m.rebuild = time.Since(begin)
+		for _, target := range l.pair.Targets {
+			l.typed(n1, "mkdir", "-p", target.Mount)
+		}
+		l.typed(n1, "systemctl", "start", "chroma-agent")
+		l.typed(n1, "modprobe", "lustre")
+
+		since := l.now()
+		short, _, _ := strings.Cut(n2, ".")
+		l.typed(n2, "pcs", "node", "standby", short) // lustre:1125, in the words of this pcs
+		l.typed(n2, "service", "pacemaker", "stop")
+		l.typed(n2, "service", "corosync", "stop")
+		l.typed(n2, "pcs", "cluster", "disable")
+		l.typed(n1, "pcs", "property", "set", "maintenance-mode=false") // lustre:1136
+		for _, target := range l.pair.Targets {
+			l.typed(n1, "pcs", "resource", "enable", target.Resource) // lustre:1142
+		}
+		require.Eventually(t, func() bool {
+			truth, err := l.lab.Truth()
+			require.NoError(t, err)
+			return !slices.ContainsFunc(l.targets, func(target pairlab.Target) bool { return len(truth.Serving(target.UUID)) == 0 })
+		}, 3*time.Minute, 50*time.Millisecond)
+		m.outages = l.outages(since)
+	})
+	return m
+}
+
+// typed runs a command of the guide.
+func (l *live) typed(host string, argv ...string) {
+	l.t.Helper()
+	_, err := l.clients[host].Run(l.t.Context(), sshexec.Command(sshexec.Disruptive, argv...))
+	require.NoError(l.t, err)
+}
+
+// operation runs an operation of the plan as a person would.
+func (l *live) operation(host string, o pacemaker.Operation) {
+	l.t.Helper()
+	cmd := sshexec.Command(o.Effect, o.Argv...)
+	switch {
+	case o.Asks != "":
+		cmd.Stdin = sshexec.SecretText(labPassword + "\n")
+	case o.Stdin != "":
+		cmd.Stdin = sshexec.Text(o.Stdin)
+	}
+	_, err := l.clients[host].Run(l.t.Context(), cmd)
+	require.NoError(l.t, err, "%s", o)
+}
+
+// comesUp waits until the cluster answers, as the guide says (lustre:924).
+func (l *live) comesUp(host string) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool {
+		res, err := l.clients[host].Run(l.t.Context(), sshexec.Command(sshexec.ReadOnly, "crm_mon", "-1", "--as-xml"))
+		if err != nil {
+			return false
+		}
+		st, err := pacemaker.ParseStatus(strings.NewReader(res.Text()))
+		if err != nil {
+			return false
+		}
+		n, ok := st.Node(host)
+		return ok && n.Online && st.DC.Present
+	}, 2*time.Minute, 200*time.Millisecond)
+}

@@ -1,0 +1,164 @@
+package pairlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
+)
+
+// The errors that a test looks for.
+var (
+	// ErrUnavailable says that this machine cannot have a lab, and why: it is not Linux, not Debian, nobody is root, a program is missing.
+	ErrUnavailable = errors.New("no lab can be made here")
+	// ErrOff says that a node has no power, or lost it while something was done there.
+	ErrOff = errors.New("the node has no power")
+)
+
+// What the parts of a lab have in common.
+type (
+	Release     = wire.Release
+	Target      = wire.Target
+	Behaviour   = wire.Behaviour
+	Truth       = wire.Truth
+	Change      = wire.Change
+	TargetEvent = wire.TargetEvent
+	DoubleMount = wire.DoubleMount
+	Fencing     = wire.Fencing
+	PowerChange = wire.PowerChange
+	Outage      = wire.Outage
+	Overlap     = wire.Overlap
+	NodeStatus  = wire.NodeStatus
+)
+
+// The releases.
+const (
+	OldRelease = wire.OldRelease
+	NewRelease = wire.NewRelease
+)
+
+// Options say what kind of lab is wanted.
+type Options struct {
+	// Dir is a directory of the owner's, for the key, known_hosts and the nodes' consoles. Its path must have no colon, comma or backslash.
+	Dir string
+	// Targets are what the storage holds. No two may share a UUID.
+	Targets []Target
+	// Post is how long a fenced node takes from power to its first instruction. 0 is 10 s: less than corosync's token and consensus time-outs together (6.6 s) would bring a
+	// node back before its own fencing is announced, and Pacemaker would stay down on it. Negative is none.
+	Post time.Duration
+	// StartDelay and StopDelay are how long a mount and an unmount take, of every target until [Lab.SetTarget].
+	StartDelay, StopDelay time.Duration
+	// Log gets the progress of building the image and the supervisor's complaints. nil is Dir/supervisor.log.
+	Log io.Writer
+	// Program is the lab's program where it is built already; else it is built by "go build", which needs a working directory within this module.
+	Program string
+	// Detached is a lab that outlives this process, until [Lab.Close] of whoever has attached to it.
+	Detached bool
+}
+
+// nodeNames are the nodes, as in the guide (lustre:118).
+var nodeNames = [2]string{"ct6-mds1.lfs.intl", "ct6-mds2.lfs.intl"}
+
+// Lab is a pair that runs.
+type Lab struct {
+	dir   string
+	nodes [2]*Node
+	close func() error // of who started it; nil of who attached
+}
+
+// The files in a lab's directory.
+const (
+	keyFile        = "id_ed25519"
+	knownHostsFile = "known_hosts"
+)
+
+// Nodes are both nodes, in the order of their addresses.
+func (l *Lab) Nodes() [2]*Node { return l.nodes }
+
+// Node finds a node by its full or short name.
+func (l *Lab) Node(name string) (*Node, error) {
+	for _, n := range l.nodes {
+		if name == n.name || name == n.Short() {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no node %q, only %s and %s", name, l.nodes[0].name, l.nodes[1].name)
+}
+
+// Key is the file of the private key that root of both nodes accepts.
+func (l *Lab) Key() string { return filepath.Join(l.dir, keyFile) }
+
+// KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was started or [Lab.Trust] was called last.
+func (l *Lab) KnownHosts() string { return filepath.Join(l.dir, knownHostsFile) }
+
+// Trust writes the nodes' present host keys into [Lab.KnownHosts].
+func (l *Lab) Trust() error {
+	var text strings.Builder
+	for _, n := range l.nodes {
+		keys, err := n.HostKeys()
+		if err != nil {
+			return err
+		}
+		host, _, err := net.SplitHostPort(n.addr)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			fmt.Fprintf(&text, "%s,%s,%s %s", host, n.name, n.Short(), ssh.MarshalAuthorizedKey(k))
+		}
+	}
+	return os.WriteFile(l.KnownHosts(), []byte(text.String()), 0o600)
+}
+
+// Truth is what happened so far.
+func (l *Lab) Truth() (Truth, error) {
+	answer, err := l.ask(context.Background(), wire.Request{Op: wire.OpTruth})
+	if err != nil {
+		return Truth{}, err
+	}
+	return *answer.Truth, nil
+}
+
+// SetTarget changes how the storage answers for a target, all of it: what b leaves out is zero.
+func (l *Lab) SetTarget(uuid string, b Behaviour) error {
+	_, err := l.ask(context.Background(), wire.Request{Op: wire.OpTarget, Target: uuid, Behaviour: &b})
+	return err
+}
+
+// Status is both nodes as their hardware sees them.
+func (l *Lab) Status() ([]NodeStatus, error) {
+	answer, err := l.ask(context.Background(), wire.Request{Op: wire.OpStatus})
+	return answer.Status, err
+}
+
+// Close ends the lab and everything in it. To close again does nothing.
+func (l *Lab) Close() error {
+	if l.close != nil {
+		return l.close()
+	}
+	return l.shut()
+}
+
+// Attach reaches a lab that runs already and was started in dir.
+func Attach(dir string) (*Lab, error) {
+	l := &Lab{dir: dir}
+	status, err := l.Status()
+	if err != nil {
+		return nil, fmt.Errorf("no lab runs in %s: %w", dir, err)
+	}
+	for i, st := range status {
+		if i < len(l.nodes) {
+			l.nodes[i] = &Node{lab: l, name: st.Name, addr: net.JoinHostPort(st.Address, "22")}
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,234 @@
+package standin
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
+)
+
+// The exit statuses of a resource agent.
+//
+// https://github.com/ClusterLabs/OCF-spec/blob/main/ra/1.1/resource-agent-api.md
+const (
+	ocfSuccess       = 0
+	ocfGeneric       = 1
+	ocfArgs          = 2
+	ocfUnimplemented = 3
+	ocfNotInstalled  = 5
+	ocfConfigured    = 6
+	ocfNotRunning    = 7
+)
+
+const (
+	storeDir = "/var/lib/chroma/targets"
+	agentLog = "/var/log/chroma-agent.log"
+)
+
+// record is a target's file in IML's store, in the form of 2.2 to 3.0 (H24).
+type record struct {
+	Backfs string `json:"backfstype"`
+	Device string `json:"bdev"`
+	Mount  string `json:"mntpt"`
+	Name   string `json:"target_name"`
+}
+
+// storeFile is where IML keeps a target: the name is the UUID in base64url.
+func storeFile(uuid string) string {
+	return path.Join(storeDir, base64.URLEncoding.EncodeToString([]byte(uuid)))
+}
+
+func (c *call) record(uuid string) (record, error) {
+	data, err := os.ReadFile(c.path(storeFile(uuid)))
+	if err != nil {
+		return record{}, fmt.Errorf("no target %s in the store: %w", uuid, err)
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", storeFile(uuid), err)
+	}
+	if r.Device == "" || r.Mount == "" {
+		return r, fmt.Errorf("%s: bdev or mntpt is missing", storeFile(uuid))
+	}
+	return r, nil
+}
+
+// source is what stands as the device in the mount table: of a ZFS target its data set.
+func (r record) source() string {
+	if r.Backfs == "zfs" && !strings.Contains(r.Device, "/") {
+		return r.Device + "/" + r.Name
+	}
+	return r.Device
+}
+
+// runTarget is ocf:chroma:Target. Like IML's it calls a target that it knows nothing of stopped: a probe on a node without the target store does no harm, and a start fails.
+func runTarget(c *call) int {
+	if len(c.args) != 1 {
+		return c.fail(ocfArgs, "usage: Target {start|stop|status|monitor|meta-data}")
+	}
+	action, uuid := c.args[0], c.getenv("OCF_RESKEY_target")
+	switch action {
+	case "meta-data":
+		c.printf("%s", targetMetadata)
+		return ocfSuccess
+	case "usage":
+		c.printf("usage: Target {start|stop|status|monitor|meta-data}\n")
+		return ocfSuccess
+	case "notify", "validate-all":
+		return ocfSuccess
+	case "start", "stop", "monitor", "status":
+	default:
+		return c.fail(ocfUnimplemented, "usage: Target {start|stop|status|monitor|meta-data}")
+	}
+	if uuid == "" {
+		return c.fail(ocfConfigured, "Target: the parameter target is missing")
+	}
+	here, err := c.mounted(uuid)
+	if err != nil {
+		return c.fail(ocfGeneric, "Target: %v", err)
+	}
+	switch {
+	case action == "start" && !here:
+		return c.startTarget(uuid)
+	case action == "stop" && here:
+		return c.stopTarget(uuid)
+	case action == "start", action == "stop":
+		// An agent that was killed half-way may have left the mount table behind the disks.
+		if r, err := c.record(uuid); err == nil {
+			if err := c.list(r, here); err != nil {
+				return c.fail(ocfGeneric, "Target: %v", err)
+			}
+		}
+		return ocfSuccess
+	case here:
+		return ocfSuccess
+	}
+	return ocfNotRunning
+}
+
+// mounted tells whether a target is mounted on this node.
+func (c *call) mounted(uuid string) (bool, error) {
+	reply, err := c.ask(wire.HardwareRequest{Op: "mounted"})
+	return slices.Contains(reply.Mounted, uuid), err
+}
+
+func (c *call) startTarget(uuid string) int {
+	if !c.moduleLoaded("lustre") {
+		c.log("%s: the lustre module is not loaded", uuid)
+		return c.fail(ocfArgs, "Target: the lustre module is not loaded")
+	}
+	r, err := c.mount(uuid)
+	if err != nil {
+		c.log("%s: start: %v", uuid, err)
+		return c.fail(ocfGeneric, "Target: %v", err)
+	}
+	c.log("%s: mounted on %s", uuid, r.Mount)
+	return ocfSuccess
+}
+
+func (c *call) mount(uuid string) (record, error) {
+	r, err := c.record(uuid)
+	if err != nil {
+		return r, err
+	}
+	if info, err := os.Stat(c.path(r.Mount)); err != nil || !info.IsDir() {
+		return r, fmt.Errorf("mount.lustre: %s is not a directory", r.Mount)
+	}
+	if strings.HasPrefix(r.Device, "/") && !c.exists(r.Device) {
+		return r, fmt.Errorf("mount.lustre: %s: no such device", r.Device)
+	}
+	if _, err := c.ask(wire.HardwareRequest{Op: "start", Target: uuid}); err != nil {
+		return r, err
+	}
+	return r, c.list(r, true)
+}
+
+// list puts a target into the mount table, or takes it out.
+func (c *call) list(r record, mounted bool) error {
+	line := c.mountLine(r)
+	start := line[:strings.Index(line, " lustre ")+1]
+	if mounted {
+		return c.edit(mountsFile, addLine(start, line))
+	}
+	return c.edit(mountsFile, dropLines(start))
+}
+
+// mountLine is the target's line in /proc/mounts. A newer Lustre tells the target's name there.
+func (c *call) mountLine(r record) string {
+	options := "ro"
+	if c.major() > 6 {
+		osd := "ldiskfs"
+		if r.Backfs != "" {
+			osd = r.Backfs
+		}
+		options = fmt.Sprintf("ro,svname=%s,osd=osd-%s", r.Name, osd)
+	}
+	return fmt.Sprintf("%s %s lustre %s 0 0", escape(r.source()), escape(r.Mount), options)
+}
+
+// escape writes blanks as the kernel does.
+func escape(s string) string {
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(s)
+}
+
+func (c *call) stopTarget(uuid string) int {
+	err := c.unmount(uuid)
+	if err != nil {
+		c.log("%s: stop: %v", uuid, err)
+		return c.fail(ocfGeneric, "Target: %v", err)
+	}
+	c.log("%s: unmounted", uuid)
+	return ocfSuccess
+}
+
+func (c *call) unmount(uuid string) error {
+	if _, err := c.ask(wire.HardwareRequest{Op: "stop", Target: uuid}); err != nil {
+		return err
+	}
+	r, err := c.record(uuid)
+	if err != nil {
+		return errors.Join(errors.New("it is unmounted, but stays in the mount table"), err)
+	}
+	return c.list(r, false)
+}
+
+// log writes into the agent's log, as IML's does; a log that cannot be written stops nothing.
+func (c *call) log(format string, args ...any) {
+	f, err := os.OpenFile(c.path(agentLog), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return
+	}
+	_, _ = fmt.Fprintf(f, time.Now().Format("[02/Jan/2006:15:04:05.000] ")+c.name+" "+format+"\n", args...)
+	_ = f.Close()
+}
+
+const targetMetadata = `<?xml version="1.0"?>
+<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
+<resource-agent name="Target">
+<version>1.0</version>
+<longdesc lang="en">A stand-in for the resource agent of a Chroma-managed Lustre target.</longdesc>
+<shortdesc lang="en">Manages Chroma-managed Lustre Targets</shortdesc>
+<parameters>
+<parameter name="target" required="1">
+<longdesc lang="en">The name of the target.</longdesc>
+<shortdesc lang="en">target</shortdesc>
+<content type="string" default="" />
+</parameter>
+</parameters>
+<actions>
+<action name="start" timeout="60" />
+<action name="stop" timeout="60" />
+<action name="notify" timeout="60" />
+<action name="monitor" depth="0" timeout="40" interval="20" />
+<action name="validate-all" timeout="5" />
+<action name="meta-data" timeout="5" />
+</actions>
+</resource-agent>
+`

@@ -126,16 +126,7 @@ func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error
 		if len(run.Secret) > 0 {
 			return nil, fmt.Errorf("%s would put a secret into the arguments of a command", o)
 		}
-		cmd := sshexec.Command(run.Effect, run.Argv...)
-		switch {
-		case run.Asks != "":
-			cmd.Stdin, cmd.Mask = sshexec.SecretText(p.Config.Password+"\n"), []sshexec.Secret{p.Config.Password}
-		case run.Hidden:
-			cmd.Stdin = sshexec.SecretText(sshexec.Secret(run.Stdin))
-		case run.Stdin != "":
-			cmd.Stdin = sshexec.Text(run.Stdin)
-		}
-		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: cmd, Repeat: o.Repeat}
+		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}
 		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Safe {
 			probe, ok := p.probeFor(o)
 			if !ok {

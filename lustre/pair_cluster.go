@@ -36,7 +36,7 @@ func (p *Pair) newCluster() (evenkeel.Step, error) {
 	s.Verify = []evenkeel.Action{
 		seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
 		seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
-			return p.same(live, pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
+			return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
 		}),
 	}
 	return s, nil
@@ -48,19 +48,24 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 	setup, err1 := p.planned(plan.Setup)
 	settings, err2 := p.planned(plan.Properties, plan.Defaults, plan.Maintenance)
 	content, err3 := p.planned(plan.Stonith, plan.Resources, plan.Constraints)
+	prepared, err4 := plan.Prepared()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	lift, err := p.lift(p.Config.Node1.Name, prepared)
 	return slices.Concat(
 		p.bootFirst(setup),
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
 		[]evenkeel.Action{guard(seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
-		content), errors.Join(err1, err2, err3)
+		content, lift), err
 }
 
 // byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25): nothing is ever there that is not disabled and
 // in maintenance, and the start does not wait for a second node that is not to come yet.
 func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 	setup, err1 := p.planned(p.Plan.Setup)
-	seed, err2 := p.Plan.Seed()
+	seed, err2 := p.Plan.Seed(pacemaker.Unthrottled()...)
 	put, err3 := p.planned([]pacemaker.Operation{seed})
 	wait, err4 := p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
 	if err := errors.Join(err1, err2, err3, err4); err != nil {

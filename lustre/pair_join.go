@@ -71,6 +71,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	s.Actions = append(s.Actions,
 		within(p.Config.Outage, seeStatus("placed", "Every target runs where it should", "each on its preferred node", p.placed(preferred))),
 		change("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
+	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
 		mine := slices.DeleteFunc(p.enabled(), func(t PairTarget) bool { return t.Preferred != server.Name })
 		s.Verify = append(s.Verify, at(server.Name, seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine))))

@@ -153,7 +153,7 @@ func exactly(targets []PairTarget) func([]string) error {
 // readStatus reads what crm_mon printed. A cluster that is not up yet is "not yet" (H19).
 func readStatus(o evenkeel.Observed) (*pacemaker.Status, error) {
 	if o.ExitCode != 0 {
-		return nil, evenkeel.NotYet(0, "crm_mon: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
+		return nil, evenkeel.NotYet(time.Second, "crm_mon: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 	}
 	return pacemaker.ParseStatus(bytes.NewReader(o.Stdout))
 }
@@ -174,11 +174,11 @@ func online(nodes ...string) func(*pacemaker.Status) error {
 	return func(st *pacemaker.Status) error {
 		for _, name := range nodes {
 			if n, ok := st.Node(name); !ok || !n.Online {
-				return evenkeel.NotYet(0, "%s is not online yet (where its cluster does not run: pcs cluster start)", name)
+				return evenkeel.NotYet(time.Second, "%s is not online yet (where its cluster does not run: pcs cluster start)", name)
 			}
 		}
 		if !st.DC.Present {
-			return evenkeel.NotYet(0, "the cluster has not elected a DC yet")
+			return evenkeel.NotYet(time.Second, "the cluster has not elected a DC yet")
 		}
 		return nil
 	}
@@ -206,6 +206,10 @@ func (p *Pair) placed(where func(PairTarget) string) func(*pacemaker.Status) err
 		for _, t := range p.enabled() {
 			if on := st.RunsOn(t.Resource); !slices.Equal(on, []string{where(t)}) {
 				return evenkeel.NotYet(0, "%s runs on %v, not on %s (a target that failed over is moved by pcs resource relocate run)", t.Resource, on, where(t))
+			}
+			// A node that is lost goes on being shown with what it had.
+			if n, _ := st.Node(where(t)); !n.Online || n.Unclean {
+				return evenkeel.NotYet(0, "%s is said to run on %s, which is not online", t.Resource, where(t))
 			}
 		}
 		return nil

@@ -3,12 +3,10 @@ package lustre
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part of the outage comes before it or after it: the
@@ -28,8 +26,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 	ready, err1 := p.readyPush()
 	letGo, err2 := p.letGoPush()
 	over, err3 := p.handOverAction()
-	lift, err4 := p.liftOld()
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
@@ -37,15 +34,14 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.sameIDs),
 		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
 		from("lustre:1136", note("every target stays disabled", ready)),
-		within(p.Config.Outage, expect(look("settled", "The new cluster has looked for the targets, and has nothing left to do", "crm_resource", "--wait"), "no action is pending", settled)),
+		within(p.Config.Outage, seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled)),
 		// No guard: once the targets are enabled, this is no longer so.
 		seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting),
-		lift,
 		guard(p.calm()),
 		at(n2.Name, from("lustre:1125", letGo)),
 		over,
 		within(p.Config.Outage, seeMounts("serving", "Every target is mounted here", "every target", soon(allMounted(p.enabled())))),
-	}, p.throttleAgain(), p.stopOld(n2))
+	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
 		from("lustre:1155", within(p.Config.Outage, seeStatus("status", "Every target runs on "+n1.Name, "every target Started on "+n1.Name, p.placed(everywhere(n1.Name))))),
 	}, seeStopped(n2.Name)...)
@@ -63,8 +59,8 @@ func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
 
 // pushed makes an action of a change of a CIB.
 func pushed(id, title, host string, o pacemaker.Operation, err error) (evenkeel.Action, error) {
-	a := disrupt(id, title, o.Argv...)
-	a.Host, a.Cmd.Stdin = host, sshexec.Text(o.Stdin)
+	a := disrupt(id, title)
+	a.Host, a.Cmd = host, o.Cmd("")
 	return a, err
 }
 
@@ -75,10 +71,10 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 		return evenkeel.Action{}, err
 	}
 	o, err := prepared.Set(pacemaker.Settings{
-		Properties: append([]pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, unthrottled...),
+		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
 		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
 	})
-	return pushed("ready", "End the maintenance of the new cluster, and lift its throttle (H26)", "", o, err)
+	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
 }
 
 // letGoPush makes node 2 stop every target, and keeps it from starting one again, in one change.
@@ -118,10 +114,18 @@ func (p *Pair) waiting(cib *pacemaker.CIB) error {
 	return p.disabled(cib)
 }
 
-// settled reads what crm_resource --wait ended with.
-func settled(o evenkeel.Observed) error {
-	if o.ExitCode != 0 {
-		return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
+// settled wants a cluster that acts and is not at work. It looked for the targets when they were made: what is stopped here needs no look any more.
+func (p *Pair) settled(st *pacemaker.Status) error {
+	if err := online(p.Config.Node1.Name)(st); err != nil {
+		return err
+	}
+	if st.MaintenanceMode {
+		return evenkeel.NotYet(tick, "the cluster is still in maintenance")
+	}
+	for _, r := range st.Resources {
+		if r.Role == "Starting" || r.Role == "Stopping" || r.Pending != "" {
+			return evenkeel.NotYet(tick, "%s is %s", r.ID, r.Role)
+		}
 	}
 	return nil
 }

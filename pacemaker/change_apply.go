@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func (c Change) Apply(ctx context.Context, r Reach) (Applied, error) {
 	err := a.run(ctx)
 	a.done.Took = a.Clock.Now().Sub(a.began)
 	if err != nil {
-		return a.done, fmt.Errorf("cannot %s: %w", c.Do.Name, err)
+		return a.done, fmt.Errorf("cannot carry out %q: %w", c.Do.Name, err)
 	}
 	return a.done, nil
 }
@@ -132,9 +133,11 @@ func (a *applying) command(ctx context.Context) error {
 	}
 	if res.Outcome == op.Exited {
 		hide := sshexec.Redactor(a.Password)
-		if failed := o.Runs().Meaning().Judge(res.ExitCode, hide.String(string(res.Stdout)+"\n"+string(res.Stderr))); failed != nil {
+		meaning := o.Runs().Meaning()
+		meaning.Command = cmp.Or(meaning.Command, cmd.Argv[0])
+		if failed := meaning.Judge(res.ExitCode, hide.String(string(res.Stdout)+"\n"+string(res.Stderr))); failed != nil {
 			// Only what stands on standard error: on the other one cibadmin prints the whole CIB that it refused, with the passwords in it.
-			return fmt.Errorf("%w: %s", failed, lastOf(hide.String(string(res.Stderr))))
+			return fmt.Errorf("%w: %s", failed, complaint(hide.String(string(res.Stderr))))
 		}
 	}
 	missing := a.await(ctx)
@@ -217,6 +220,21 @@ func (a *applying) ask(ctx context.Context, o Operation) (sshexec.Result, error)
 		return sshexec.Result{}, err
 	}
 	return res, nil
+}
+
+// complaint is what a tool says is wrong: of pcs all that it calls an error, but for the line that says no more than that there were errors; else the
+// last line.
+func complaint(stderr string) string {
+	var errs []string
+	for line := range strings.Lines(plainText(stderr)) {
+		if what, is := strings.CutPrefix(strings.TrimSpace(line), "Error: "); is && !strings.HasPrefix(what, "Errors have occurred") {
+			errs = append(errs, what)
+		}
+	}
+	if len(errs) == 0 {
+		return lastOf(stderr)
+	}
+	return strings.Join(errs, "; ")
 }
 
 // lastOf is the last line of an output that says anything.

@@ -255,3 +255,14 @@ func TestApplyShowsNoSecret(t *testing.T) {
 	require.ErrorIs(t, err, sshexec.ErrSecretArg)
 	require.NotContains(t, err.Error(), "s3cret")
 }
+
+// Of pcs all that it calls an error is told: its last line says no more than that there were some.
+func TestApplyTellsWhatIsWrong(t *testing.T) {
+	h := &host{do: func(*host) (sshexec.Result, error) {
+		return exited(1, "", "Warning: a\nError: the first\nError: the second\nError: Errors have occurred, therefore pcs is unable to continue\n"), nil
+	}}
+	_, err := apply(t, h, start())
+	require.ErrorIs(t, err, pacemaker.ErrCommandFailed)
+	require.ErrorContains(t, err, "the first; the second")
+	require.NotContains(t, err.Error(), "unable to continue")
+}

@@ -9,7 +9,7 @@
 //   - the text of pcs 0.9 to 0.12 ([ParsePCSResources], [ParsePCSConstraints], [ParsePCSProperties], [ParseResourceRows]).
 //
 // [Rebuild] turns the first two into the commands that make the same cluster again on a freshly installed node, in the order of the
-// Lustre server upgrade guide (lustre:861-1101, 1122-1166, 1599-1666, 1697-1760). The commands are data: nothing here runs them.
+// Lustre server upgrade guide (lustre:861-1101, 1122-1166, 1599-1666, 1697-1760). The commands are data.
 //
 // [Live] makes the changes of a running cluster, each a [Change]: the command, and the state that proves it. It plans only, too. [Change.Apply] and
 // [Await] are all of the package that talks to a node, by a Runner of sshexec: look whether it is done, do it once, look until it is seen.

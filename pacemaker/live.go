@@ -193,7 +193,10 @@ func (l Live) NodeRemove(node string) Change {
 func (l Live) Forget(node string) Change {
 	c := l.NodeRemove(node)
 	c.Do.Name = "forget " + node
-	c.Do.Argv = append(c.Do.Argv, map[bool]string{true: "--skip-offline", false: "--force"}[l.Dialect.modern()])
+	if l.Dialect.modern() {
+		c.Do.Argv = append(c.Do.Argv, "--skip-offline")
+	}
+	c.Do.Argv = append(c.Do.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
 	c.Needs = []Evidence{l.inStatus(node+" is not online, and needs no fencing", func(st *Status) error {
 		if n, ok := st.Node(node); ok && (n.Online || n.Pending || n.Unclean) {
 			return notYet("%s is still a member, or has to be fenced (online %v, unclean %v)", node, n.Online, n.Unclean)

@@ -2,6 +2,7 @@ package pacemaker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -272,4 +273,105 @@ func TestLiveCreateOfAnother(t *testing.T) {
 	require.ErrorIs(t, s.fails(must[pacemaker.Change](t)(s.CreateResource(mgs(), true))), pacemaker.ErrOther, "it is not disabled")
 	s.does(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "20"}))
 	require.ErrorIs(t, s.fails(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "10"})), pacemaker.ErrOther)
+}
+
+// PCM-037, PCM-038: what the init scripts of EL6 say.
+func TestLiveOnEL6(t *testing.T) {
+	l := pacemaker.Live{Via: node1, SysV: true, Hosts: pacemaker.NodeNames{"ct6-mds2": node2}}
+	stop, disable, enable := l.Stop("ct6-mds2"), l.Disable("ct6-mds2"), l.Enable("ct6-mds2")
+	require.Equal(t, []string{"service", "pacemaker", "status"}, stop.Proof[1].Look.Argv)
+	require.Equal(t, []string{"chkconfig", "corosync"}, disable.Proof[0].Look.Argv)
+	const seen, later, wrong = "seen", "later", "wrong"
+	for _, c := range []struct {
+		e      pacemaker.Evidence
+		code   int
+		stderr string
+		want   string
+	}{
+		{stop.Proof[0], 3, "", seen},
+		{stop.Proof[0], 1, "", seen},
+		{stop.Proof[0], 0, "", later},
+		{stop.Proof[0], 4, "", wrong},
+		{stop.Proof[0], 127, "service: command not found", wrong},
+		{disable.Proof[1], 1, "", seen},
+		{disable.Proof[1], 0, "", later},
+		{disable.Proof[1], 1, "error reading information on service pacemaker: No such file or directory", wrong},
+		{disable.Proof[1], 127, "", wrong},
+		{enable.Proof[0], 0, "", seen},
+		{enable.Proof[0], 1, "", later},
+	} {
+		require.Equal(t, node2, c.e.Look.Node, "the host has another name than the node (H12)")
+		err := c.e.Read(sshexec.Result{Outcome: sshexec.Exited, ExitCode: c.code, Stderr: []byte(c.stderr)})
+		got := seen
+		var notYet *pacemaker.NotYet
+		if errors.As(err, &notYet) {
+			got = later
+		} else if err != nil {
+			got = wrong
+		}
+		require.Equal(t, c.want, got, "%v: %d %s: %v", c.e.Look.Argv, c.code, c.stderr, err)
+	}
+}
+
+// H5: a CIB in place before the first start.
+func TestLiveSeed(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1), must[pacemaker.Change](t)(s.Setup(s.setupOf(node1))))
+	_, plan := imlPlan(t, false)
+	seed := must[pacemaker.Operation](t)(plan.Seed())
+	s.ok(node1, "", "mkdir", "-p", "/var/lib/pacemaker/cib") // the package has it
+	s.does(s.Seed(seed))
+	began := s.w.Now()
+	s.does(s.Start(node1))
+	require.Less(t, s.w.Now().Sub(began), 20*time.Second)
+	require.ErrorContains(t, s.fails(s.Seed(pacemaker.Operation{Name: "seed", Node: node1, Argv: seed.Argv, Stdin: seed.Stdin + "\n", Effect: seed.Effect})), "is active", "never under a cluster that runs")
+}
+
+// H19: a cluster that does not run is no proof of anything but of that.
+func TestLiveWithoutACluster(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	p := pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}
+	for _, c := range []pacemaker.Change{
+		s.Property(p), s.UnsetProperty("x"), s.ResourceDefault(p), s.OperationDefault(p), s.Maintenance(true), s.Standby(node1), s.Unstandby(node1), s.EnableResource("MGS"), s.DisableResource("MGS"),
+		s.Constraint(pacemaker.Location{ID: "x"}), s.HoldFencing("st-fencing"), s.ReleaseFencing("st-fencing"), s.RelocateRun(map[string]string{"MGS": node1}), s.RelocateClear(),
+		must[pacemaker.Change](t)(s.CreateResource(mgs(), true)),
+	} {
+		require.ErrorIs(t, s.fails(c), pacemaker.ErrClusterDown, "%s", c)
+	}
+	for _, e := range append(s.Settled(), s.Placed(map[string]string{"MGS": node1}), s.Active("MGS"), s.Inactive("MGS"), s.NotFenced(node1, nil)) {
+		require.ErrorIs(t, s.sees(e), pacemaker.ErrClusterDown, "%s", e.Means)
+	}
+	var later *pacemaker.NotYet
+	require.ErrorAs(t, s.sees(s.Online(node1)), &later, "it may be starting")
+}
+
+// H1: fencing is held by the device, not by the property that lets Pacemaker believe that a lost node has stopped.
+func TestLiveHoldFencing(t *testing.T) {
+	for _, d := range []pacemaker.Dialect{pacemaker.PCS09, pacemaker.PCS011} {
+		s := newLiveSimOf(t, d, pacemakertest.Options{})
+		s.does(s.Auth(node1))
+		s.up()
+		s.does(must[pacemaker.Change](t)(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
+		s.does(s.HoldFencing("st-fencing"))
+		v, has := s.live().Property("stonith-enabled")
+		require.False(t, has, v)
+		s.does(s.ReleaseFencing("st-fencing"))
+	}
+}
+
+// Secrets of a fence device go by standard input.
+func TestLiveSecretParameters(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	s.up()
+	c := must[pacemaker.Change](t)(s.CreateStonith(pacemaker.Resource{
+		ID: "st-ipmi", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_ipmilan",
+		Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "ipaddr", Value: "10.0.0.1"}, {Name: "password", Value: "p w$d"}}}},
+	}))
+	require.NotContains(t, c.String()+c.GoString(), "p w$d")
+	s.does(c)
+	for _, e := range s.w.Log() {
+		require.NotContains(t, fmt.Sprint(e), "p w$d")
+	}
 }

@@ -10,7 +10,7 @@ import (
 // Unthrottled lifts Pacemaker's throttle (H26): by itself it runs at most twice as many operations on a node as that has cores, and fewer when the load is
 // above 80 %. See node-action-limit and load-threshold in https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/options.html .
 func Unthrottled() []NVPair {
-	return []NVPair{{Name: "node-action-limit", Value: "256"}, {Name: "load-threshold", Value: "400%"}}
+	return []NVPair{{Name: "node-action-limit", Value: "256"}, {Name: "load-threshold", Value: "1000%"}}
 }
 
 // Throttle is what a cluster said of its throttle before it was lifted. It goes into the journal: what is put back must survive the tool.

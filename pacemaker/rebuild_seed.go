@@ -18,14 +18,18 @@ const CIBPath = "/var/lib/pacemaker/cib/cib.xml"
 
 // Seed puts the whole configuration in place on node 1 before the first start of its cluster, at [StagePrepared]: maintenance, every target disabled. From its
 // first moment on the cluster is as it should be, and its start does not wait 20 s for other nodes (H5). It goes between the setup, which
-// removes what is there, and the start. Pacemaker takes a file of its own user only.
-func (p *RebuildPlan) Seed() (Operation, error) {
+// removes what is there, and the start. Pacemaker takes a file of its own user only. More properties may be put in, such as [Unthrottled]: a cluster that runs
+// takes some of them late or not at all (H26).
+func (p *RebuildPlan) Seed(also ...NVPair) (Operation, error) {
 	seed, err := p.Prepared()
 	if err != nil {
 		return Operation{}, err
 	}
 	if _, has := seed.Property(SeedProperty); !has {
 		seed.SetProperty(SeedProperty, "2s")
+	}
+	for _, pair := range also {
+		seed.SetProperty(pair.Name, pair.Value)
 	}
 	var text bytes.Buffer
 	if _, err := seed.WriteTo(&text); err != nil {

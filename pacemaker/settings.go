@@ -95,7 +95,7 @@ func (c *CIB) Set(s Settings) (Operation, error) {
 	section("nodes", nodes)
 	section("resources", resources)
 	o := operation("set at once", "", op.Disruptive, op.Safe, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
-	o.Stdin = compactXML(conf)
+	o.Stdin, o.Hidden = compactXML(conf), hasSecret(conf)
 	return o, nil
 }
 

@@ -45,7 +45,7 @@ func (l *Lab) ask(ctx context.Context, request wire.Request, files ...*os.File) 
 func (l *Lab) shut() error {
 	conn, err := wire.Dial(l.dir, socket)
 	if err != nil {
-		return nil //nolint:nilerr // it has ended already
+		return nil // it has ended already
 	}
 	defer func() { _ = conn.Close() }()
 	var answer wire.Answer

@@ -24,20 +24,32 @@ var (
 	ErrOff = errors.New("the node has no power")
 )
 
-// What the parts of a lab have in common.
+// The words that the parts of a lab have in common.
 type (
-	Release     = wire.Release
-	Target      = wire.Target
-	Behaviour   = wire.Behaviour
-	Truth       = wire.Truth
-	Change      = wire.Change
+	// Release is which system a disk holds.
+	Release = wire.Release
+	// Target is one Lustre target on the storage.
+	Target = wire.Target
+	// Behaviour is how the storage answers for a target.
+	Behaviour = wire.Behaviour
+	// Truth is what happened, as seen outside the nodes.
+	Truth = wire.Truth
+	// Change is one thing that happened to a target.
+	Change = wire.Change
+	// TargetEvent is what happened to a target.
 	TargetEvent = wire.TargetEvent
+	// DoubleMount is a target in use on two nodes at once.
 	DoubleMount = wire.DoubleMount
-	Fencing     = wire.Fencing
+	// Fencing is a node cutting the power of another.
+	Fencing = wire.Fencing
+	// PowerChange is a power going on or off.
 	PowerChange = wire.PowerChange
-	Outage      = wire.Outage
-	Overlap     = wire.Overlap
-	NodeStatus  = wire.NodeStatus
+	// Outage is a time during which nobody served a target.
+	Outage = wire.Outage
+	// Overlap is a time during which two nodes had a target in use.
+	Overlap = wire.Overlap
+	// NodeStatus is a node as its hardware sees it.
+	NodeStatus = wire.NodeStatus
 )
 
 // The releases.

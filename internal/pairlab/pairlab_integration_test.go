@@ -160,15 +160,17 @@ func TestConsole(t *testing.T) {
 	require.Equal(t, "left behind\n0", fmt.Sprint(string(out), exit))
 
 	ctx, cancel := context.WithCancel(t.Context())
+	killed := make(chan error)
 	go func() {
-		eventually(t, "the command runs", func() bool {
-			_, _, exit, err := n.Exec(t.Context(), nil, "pgrep", "-f", "sleep 7777")
-			return err == nil && exit == 0
-		})
-		cancel()
+		_, _, _, err := n.Exec(ctx, nil, "sh", "-c", "sleep 7777; true")
+		killed <- err
 	}()
-	_, _, _, err = n.Exec(ctx, nil, "sh", "-c", "sleep 7777; true")
-	require.ErrorIs(t, err, context.Canceled)
+	eventually(t, "the command runs", func() bool {
+		_, _, exit, err := n.Exec(t.Context(), nil, "pgrep", "-f", "sleep 7777")
+		return err == nil && exit == 0
+	})
+	cancel()
+	require.ErrorIs(t, <-killed, context.Canceled)
 	eventually(t, "nobody waits for it: it is killed", func() bool {
 		_, _, exit, err := n.Exec(t.Context(), nil, "pgrep", "-f", "sleep 7777")
 		return err == nil && exit == 1

@@ -69,7 +69,7 @@ func (s *session) runCrmMon2() int {
 	}
 	s.Printf("\n%s\n", heading)
 	for _, r := range s.node.doc.primitives {
-		if role, _ := s.running(r.id); inactive || role != "Stopped" {
+		if role, _ := s.running(r.id); inactive || role != "Stopped" || s.ghost(r.id) != "" {
 			s.Printf("  %s\n", s.row2(s.node.doc, r))
 			any = true
 		}

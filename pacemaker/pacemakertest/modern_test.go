@@ -3,6 +3,7 @@ package pacemakertest_test
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,8 @@ func TestAuthWithPcs011(t *testing.T) { // PCM-015, PCM-016
 	}
 	b.ok(n1, setupKnet)
 	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1), "Error: 2 addresses must be specified for a node, 0 addresses specified for node '"+n2+"'")
+	b.auth(n1, n2)
+	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1), "Error: 2 addresses must be specified for a node, 1 address specified for node '"+n2+"'")
 	b.ok(n2, "systemctl stop pcsd")
 	require.Contains(t, b.fails(n1, authorise(pacemaker.PCS011, n2)+" -p secret", 1), "Error: Unable to communicate with "+n2)
 }
@@ -313,6 +316,7 @@ func TestToolsOfPacemaker2(t *testing.T) {
 	lost, err := pacemaker.ParseStatus(strings.NewReader(b.ok(n1, "crm_mon --as-xml")))
 	require.NoError(t, err)
 	require.Equal(t, []string{n2}, lost.RunsOn("B"), "it is shown where it was until the node is fenced")
+	require.Contains(t, b.ok(n1, "crm_mon -1"), "  * B\t(ocf:chroma:Target):\t Started "+n2+" (UNCLEAN)\n")
 	n, _ := lost.Node(n2)
 	require.False(t, n.Online)
 	require.True(t, n.Unclean)
@@ -499,4 +503,73 @@ func TestCibadminOfPacemaker2(t *testing.T) {
 	b.ok(n1, "cibadmin -Q -o nonsense")
 	b.ok(n1, "pcs cluster cib /root/cib.xml", "pcs property set maintenance-mode=true")
 	require.Contains(t, b.fails(n1, "pcs cluster cib-push /root/cib.xml", 1), "Update was older than existing configuration")
+}
+
+// The key decides who belongs together: with another one a node is alone, whatever its corosync.conf says.
+func TestAnotherKeyIsAnotherCluster(t *testing.T) {
+	for key, together := range map[string]bool{"": true, "another\n": false} {
+		b := newSite(t, modern(pacemakertest.Options{}))
+		b.bothModern()
+		b.ok(n1, "pcs cluster stop")
+		if key != "" {
+			_, err := b.run(n1, "tee /etc/corosync/authkey", key)
+			require.NoError(t, err)
+		}
+		b.ok(n1, "pcs cluster start")
+		b.w.Advance(time.Minute)
+		require.Equal(t, together, strings.Contains(b.ok(n1, "crm_mon -1"), "Online: [ "+n1+" "+n2+" ]"))
+	}
+}
+
+// What runs on a node before its resource is made is found by the first probe, in maintenance as well; what runs on both is stopped on both, and started on one.
+func TestProbes(t *testing.T) {
+	runs := func(h *simhost.Host) bool { return h.Exists("/run/target") }
+	agent := pacemakertest.Agent{
+		Start: func(s *simhost.State, h *simhost.Host, _ pacemaker.Resource) error {
+			h.MustWrite(s, "/run/target", "", 0o600)
+			return nil
+		},
+		Stop:    func(s *simhost.State, h *simhost.Host, _ pacemaker.Resource) error { return h.Remove(s, "/run/target") },
+		Running: func(_ *simhost.State, h *simhost.Host, _ pacemaker.Resource) bool { return runs(h) },
+	}
+	for name, c := range map[string]struct {
+		on       []string
+		disabled string
+		end      []string
+	}{
+		"on the other node, and to be stopped": {[]string{n2}, " --disabled", nil},
+		"on the other node, where it stays":    {[]string{n2}, "", []string{n2}},
+		"on both":                              {[]string{n1, n2}, "", []string{n1}},
+		"nowhere":                              {nil, "", []string{n1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newSite(t, modern(pacemakertest.Options{Agents: map[string]pacemakertest.Agent{"ocf:chroma:Target": agent}}))
+			b.bothModern()
+			for _, h := range c.on {
+				b.ok(h, "mkdir -p /run", "touch /run/target")
+			}
+			b.ok(n1, "pcs property set maintenance-mode=true", "pcs resource defaults update resource-stickiness=1000", "pcs property set stonith-enabled=false",
+				"pcs resource create A ocf:chroma:Target target=a op monitor interval=5"+c.disabled)
+			require.ElementsMatch(t, c.on, b.where()["A"], "found, and left alone")
+			if len(c.on) == 2 {
+				stopped := map[string]bool{}
+				b.ok(n1, "pcs property set maintenance-mode=false")
+				b.w.Advance(pacemakertest.StopTime)
+				b.w.Do(func(s *simhost.State) {
+					for _, h := range s.Hosts() {
+						stopped[h.Name] = !runs(h)
+					}
+				})
+				require.Equal(t, map[string]bool{n1: true, n2: true}, stopped, "both are stopped before one is started")
+			}
+			b.ok(n1, "pcs property set maintenance-mode=false")
+			b.w.Advance(time.Minute)
+			require.ElementsMatch(t, c.end, b.where()["A"])
+			b.w.Do(func(s *simhost.State) {
+				for _, h := range s.Hosts() {
+					require.Equal(t, slices.Contains(c.end, h.Name), runs(h), h.Name)
+				}
+			})
+		})
+	}
 }

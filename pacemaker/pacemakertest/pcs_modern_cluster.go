@@ -316,6 +316,13 @@ func (p *pcs) setupErrors(nodes []pacemaker.ClusterNode, o totemOptions, live bo
 	return append(errs, p.unavailable(nodes)...)
 }
 
+func addressCount(n int) string {
+	if n == 1 {
+		return "1 address"
+	}
+	return fmt.Sprintf("%d addresses", n)
+}
+
 // unavailable is what pcs has against machines that are to become nodes (H6).
 func (p *pcs) unavailable(nodes []pacemaker.ClusterNode) (errs []string) {
 	inCluster := false
@@ -480,7 +487,7 @@ func (p *pcs) nodeAdd() int {
 		n.Addresses = []string{n.Name}
 	}
 	if len(n.Addresses) != id.rings {
-		errs = append(errs, fmt.Sprintf("%d addresses must be specified for a node, %d addresses specified for node '%s'", id.rings, len(n.Addresses), n.Name))
+		errs = append(errs, fmt.Sprintf("%s must be specified for a node, %s specified for node '%s'", addressCount(id.rings), addressCount(len(n.Addresses)), n.Name))
 	}
 	if slices.ContainsFunc(id.nodes, func(o pacemaker.CorosyncNode) bool { return o.Name == n.Name }) {
 		errs = append(errs, fmt.Sprintf("Node name '%s' is already used by existing nodes; please, use other name", n.Name))

@@ -4,7 +4,7 @@ package pacemakertest_test
 
 import (
 	"errors"
-	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +17,10 @@ import (
 )
 
 // real is a pair with Debian's own corosync, Pacemaker and pcs.
-type real struct{ nodes [2]*pairlab.Node }
+type real struct {
+	nodes     [2]*pairlab.Node
+	addresses [2][]string // by ring
+}
 
 func newReal(t *testing.T) real {
 	lab, err := pairlab.Start(t.Context(), pairlab.Options{Dir: t.TempDir()})
@@ -26,7 +29,7 @@ func newReal(t *testing.T) real {
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, lab.Close()) })
-	r := real{lab.Nodes()}
+	r := real{nodes: lab.Nodes()}
 	for i, n := range r.nodes {
 		require.NoError(t, n.Wipe(pairlab.NewRelease))
 		require.Zero(t, r.run(t, i+1, "hacluster:secret\n", []string{"chpasswd"}).exit)
@@ -35,9 +38,16 @@ func newReal(t *testing.T) real {
 			out := r.run(t, i+1, "", []string{"pcs", "status", "pcsd", n.Name()}).out
 			return strings.Contains(out, "Unable to authenticate")
 		}, 2*time.Minute, time.Second, "pcsd answers")
+		for _, card := range []string{"eth0", "eth1"} {
+			m := address.FindStringSubmatch(r.run(t, i+1, "", []string{"ip", "-4", "-o", "addr", "show", "dev", card}).out)
+			require.NotNil(t, m, card)
+			r.addresses[i] = append(r.addresses[i], m[1])
+		}
 	}
 	return r
 }
+
+var address = regexp.MustCompile(`inet (\S+)/`)
 
 func (r real) run(t *testing.T, node int, stdin string, argv []string) reply {
 	t.Helper()
@@ -65,17 +75,7 @@ func (r real) settle(t *testing.T, node int) {
 	}, 3*time.Minute, 3*time.Second, "the cluster settles")
 }
 
-func (r real) addr(node, ring int) string {
-	host, _, err := net.SplitHostPort(r.nodes[node-1].Addr())
-	if err != nil {
-		panic(err)
-	}
-	if ring == 0 {
-		return host
-	}
-	parts := strings.Split(host, ".")
-	return strings.Join([]string{parts[0], parts[1], "1", parts[3]}, ".")
-}
+func (r real) addr(node, ring int) string { return r.addresses[node-1][ring] }
 
 // placed is the simulator with the addresses of a real pair.
 type placed struct {

@@ -161,7 +161,7 @@ func (b *builder) run(ctx context.Context, dir string, env []string, argv ...str
 }
 
 func (b *builder) command(ctx context.Context, dir string, env []string, argv ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "/usr/bin/env", argv...) //nolint:gosec // the commands of this file
+	cmd := exec.CommandContext(ctx, "/usr/bin/env", argv...)
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}, env...)
 	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {

@@ -117,7 +117,7 @@ func removeUnused(cache, name string) {
 
 // spawn runs the builder as PID 1 of a pid namespace: whatever it started ends with it.
 func spawn(ctx context.Context, program, dir string, log io.Writer) error {
-	cmd := exec.CommandContext(ctx, program, "build-image", dir) //nolint:gosec // our own program
+	cmd := exec.CommandContext(ctx, program, "build-image", dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	if err := RunOnOwnThread(cmd); err != nil {

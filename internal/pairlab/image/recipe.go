@@ -68,10 +68,10 @@ func readRecipe(root string) (recipe, error) {
 
 // digest names the image that the recipe makes.
 func (r recipe) digest() string {
-	h := sha256.New()
-	fmt.Fprintln(h, edition, runtime.GOARCH, r.Suite, r.Mirror, packages)
+	h := sha256.New() // takes all
+	_, _ = fmt.Fprintln(h, edition, runtime.GOARCH, r.Suite, r.Mirror, packages)
 	for _, s := range r.Sources {
-		fmt.Fprintf(h, "%s %q\n", s.name, s.text)
+		_, _ = fmt.Fprintf(h, "%s %q\n", s.name, s.text)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

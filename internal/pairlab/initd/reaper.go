@@ -58,9 +58,8 @@ type process struct {
 func (r *reaper) start(argv, env []string, dir string, files [3]uintptr) (process, error) {
 	r.mu.Lock() // so that it cannot be reaped before it is known
 	defer r.mu.Unlock()
-	pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
-		Dir: dir, Env: env, Files: files[:], Sys: &syscall.SysProcAttr{Setsid: true},
-	})
+	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: files[:], Sys: &syscall.SysProcAttr{Setsid: true}}
+	pid, err := syscall.ForkExec(argv[0], argv, attr) //nolint:gosec // a unit's program, or what somebody runs at the console
 	if err != nil {
 		return process{}, &os.PathError{Op: "exec", Path: argv[0], Err: err}
 	}

@@ -250,7 +250,7 @@ func (m *manager) attend(s *service, u *unit, main process, notify *notifySocket
 		s.state = failed
 	}
 	if wasUp && !stopping && u.restarts(status) {
-		s.again = time.AfterFunc(u.RestartSec, func() { m.restart(s) })
+		s.again = time.AfterFunc(u.RestartDelay, func() { m.restart(s) })
 	}
 	close(s.done)
 	s.mu.Unlock()
@@ -461,7 +461,7 @@ func (m *manager) environment(u *unit) (map[string]string, error) {
 	}
 	for _, path := range u.EnvFiles {
 		path, optional := strings.CutPrefix(path, "-")
-		text, err := os.ReadFile(filepath.Join(m.dir.root, path))
+		text, err := os.ReadFile(filepath.Join(m.dir.root, path)) //nolint:gosec // the unit names it
 		if err != nil {
 			if optional {
 				continue

@@ -309,9 +309,9 @@ func (c *systemctl) status(name string) int {
 }
 
 func (c *systemctl) show(name string) int {
-	load, enabled := "loaded", ""
-	var err error
-	if enabled, err = c.m.dir.state(name); err != nil {
+	load := "loaded"
+	enabled, err := c.m.dir.state(name)
+	if err != nil {
 		load = "not-found"
 	}
 	st, pid := c.state(name), 0

@@ -32,7 +32,7 @@ type unit struct {
 	RuntimeDirs []string
 
 	Restart       string // "no", "on-failure" or "always"
-	RestartSec    time.Duration
+	RestartDelay  time.Duration
 	SuccessExit   []int
 	NoRestartExit []int
 	StartBurst    int // starts within StartInterval
@@ -63,11 +63,11 @@ func newUnit(name string, f *unitFile) (*unit, error) {
 		Unneeded: p.yes("Unit", "StopWhenUnneeded", false),
 		Type:     p.oneOf("Type", "simple", "simple", "notify", "oneshot"),
 		StartPre: p.commands("ExecStartPre"), Start: p.commands("ExecStart"), Stop: p.commands("ExecStop"), Reload: p.commands("ExecReload"),
-		Null:        p.text("Service", "StandardError", "") == "null",
-		RuntimeDirs: f.words("Service", "RuntimeDirectory"),
-		Restart:     p.oneOf("Restart", "no", "no", "on-failure", "always"),
-		RestartSec:  p.span("Service", "RestartSec", 100*time.Millisecond),
-		SuccessExit: p.numbers("SuccessExitStatus"), NoRestartExit: p.numbers("RestartPreventExitStatus"),
+		Null:         p.text("Service", "StandardError", "") == "null",
+		RuntimeDirs:  f.words("Service", "RuntimeDirectory"),
+		Restart:      p.oneOf("Restart", "no", "no", "on-failure", "always"),
+		RestartDelay: p.span("Service", "RestartSec", 100*time.Millisecond),
+		SuccessExit:  p.numbers("SuccessExitStatus"), NoRestartExit: p.numbers("RestartPreventExitStatus"),
 		StartBurst: p.number("Unit", "StartLimitBurst", 5), StartInterval: p.span("Unit", "StartLimitIntervalSec", 10*time.Second),
 		TimeoutStart: p.span("Service", "TimeoutStartSec", 90*time.Second), TimeoutStop: p.span("Service", "TimeoutStopSec", 90*time.Second),
 		KillMode:    p.oneOf("KillMode", "control-group", "control-group", "mixed", "process", "none"),

@@ -26,7 +26,7 @@ func (m *machine) answer(conn *net.UnixConn) error {
 		answer.Error, answer.Off = err.Error(), errors.Is(err, errOff) || errors.Is(err, errPower)
 	}
 	if err := wire.Send(conn, answer); err != nil {
-		return nil //nolint:nilerr // nobody waits for it any more
+		return nil // nobody waits for it any more
 	}
 	if request.Op == wire.OpDown {
 		m.end()

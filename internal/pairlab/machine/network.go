@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The interface that leads to the machine outside, in the supervisor's network namespace.
+// Uplink is the interface that leads to the machine outside, in the supervisor's network namespace.
 const Uplink = "uplink"
 
 // rings are the networks of the cluster. Ring 0 is also where ssh comes in.

@@ -54,7 +54,7 @@ func BootNode() error {
 		}
 	}
 	unix.CloseOnExec(FDOrders)
-	return syscall.Exec(Program, []string{InitName}, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}) //nolint:gosec // our own program
+	return syscall.Exec(Program, []string{InitName}, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"})
 }
 
 // mount mounts, and names what could not be mounted where.

@@ -160,9 +160,7 @@ func up(ctx context.Context, dir string, args []string) error {
 	if o.Program, err = keepProgram(dir); err != nil {
 		return err
 	}
-	for i := range *targets {
-		o.Targets = append(o.Targets, exampleTarget(i))
-	}
+	o.Targets = pairlab.GuideTargets(*targets)
 	began := time.Now()
 	lab, err := pairlab.Start(ctx, o)
 	if err != nil {
@@ -192,18 +190,6 @@ func keepProgram(dir string) (string, error) {
 	}
 	_, err = io.Copy(copied, self)
 	return path, errors.Join(err, copied.Close())
-}
-
-// exampleTarget is a target as the guide's pair has them: the MGS, then MDTs, each node preferred in turn.
-func exampleTarget(i int) pairlab.Target {
-	label := "MGS"
-	if i > 0 {
-		label = fmt.Sprintf("testfs-MDT%04x", i-1)
-	}
-	return pairlab.Target{
-		UUID:  fmt.Sprintf("1e7a6c9e-0000-4000-8000-%012x", i),
-		Label: label, Mount: "/mnt/" + label, Device: "/dev/mapper/" + label, Backfs: "ldiskfs", Preferred: i % 2,
-	}
 }
 
 func status(lab *pairlab.Lab) error {

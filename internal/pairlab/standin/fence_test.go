@@ -133,3 +133,20 @@ func TestFenceMetadata(t *testing.T) {
 	}
 	require.Subset(t, names, []string{"off", "reboot", "on", "list", "monitor", "metadata"})
 }
+
+// FuzzFenceOrder reads any orders: an action or a node that was not given in so many words is never acted on.
+func FuzzFenceOrder(f *testing.F) {
+	f.Add("action=off\nport=ct6-mds1\n")
+	f.Add("nodename=a\nplug=b=c\n=\noption=reboot")
+	f.Add("crm_feature_set=3.16.1\r\naction")
+	f.Fuzz(func(t *testing.T, text string) {
+		order, err := (&call{stdin: strings.NewReader(text)}).fenceOrder()
+		if err != nil {
+			return
+		}
+		for name, value := range order {
+			require.Contains(t, []string{"action", "port", "nodename"}, name)
+			require.Contains(t, text, value)
+		}
+	})
+}

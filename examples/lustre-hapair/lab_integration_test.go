@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
@@ -73,10 +71,9 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 		mend(job)
 	}
 	cfg := &cli.Config{Journal: "journal.jsonl", Job: job, Hosts: map[string]string{}}
-	cfg.SSH = cli.SSHConfig{User: "root", Keys: []string{lab.Key()}, KnownHosts: []string{"known_hosts"}}
+	cfg.SSH = cli.SSHConfig{User: "root", Keys: []string{lab.Key()}, KnownHosts: []string{lab.KnownHosts()}}
 	for _, n := range lab.Nodes() {
 		cfg.Hosts[n.Name()] = n.Addr()
-		r.trust(n)
 	}
 	r.config = filepath.Join(r.dir, "pair.yaml")
 	require.NoError(t, cfg.Write(r.config))
@@ -92,20 +89,6 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 	}
 	require.NoError(t, cfg.Write(r.config))
 	return r
-}
-
-// trust adds the host keys that a node has now to known_hosts, as a person does after an installation.
-func (r *real) trust(n *pairlab.Node) {
-	r.t.Helper()
-	keys, err := n.HostKeys()
-	require.NoError(r.t, err)
-	f, err := os.OpenFile(filepath.Join(r.dir, "known_hosts"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(r.t, err)
-	for _, k := range keys {
-		_, err := fmt.Fprintln(f, knownhosts.Line([]string{n.Name(), n.Addr()}, k))
-		require.NoError(r.t, err)
-	}
-	require.NoError(r.t, f.Close())
 }
 
 // command is a life of the tool.
@@ -140,7 +123,7 @@ func (r *real) person(out string) bool {
 	}
 	n := r.lab.Nodes()[m[1][0]-'1']
 	require.NoError(r.t, n.Wipe(pairlab.NewRelease))
-	r.trust(n)
+	require.NoError(r.t, r.lab.Trust())
 	return true
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -80,7 +79,7 @@ func newLive(t *testing.T, targets int, mend func(*pairConfig)) *live {
 	require.NoError(t, err)
 	for _, n := range l.lab.Nodes() {
 		c, err := sshexec.NewClient(sshexec.Config{
-			Host: n.Name(), Addr: n.Addr(), User: "root", KnownHosts: []string{filepath.Join(l.dir, "known_hosts")}, Auth: sshexec.Auth{KeyFiles: []string{l.lab.Key()}},
+			Host: n.Name(), Addr: n.Addr(), User: "root", KnownHosts: []string{l.lab.KnownHosts()}, Auth: sshexec.Auth{KeyFiles: []string{l.lab.Key()}},
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Close() })

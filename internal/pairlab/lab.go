@@ -109,12 +109,17 @@ func (l *Lab) Node(name string) (*Node, error) {
 // Key is the file of the private key that root of both nodes accepts.
 func (l *Lab) Key() string { return filepath.Join(l.dir, keyFile) }
 
-// KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was started or [Lab.Trust] was called last.
+// KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was started and whenever [Lab.Trust] was called.
 func (l *Lab) KnownHosts() string { return filepath.Join(l.dir, knownHostsFile) }
 
-// Trust writes the nodes' present host keys into [Lab.KnownHosts].
+// Trust adds the nodes' present host keys to [Lab.KnownHosts], as a person does after an installation. The old ones stay: they come back with a restored /etc/ssh.
 func (l *Lab) Trust() error {
+	known, err := os.ReadFile(l.KnownHosts())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	var text strings.Builder
+	text.Write(known)
 	for _, n := range l.nodes {
 		keys, err := n.HostKeys()
 		if err != nil {
@@ -125,7 +130,9 @@ func (l *Lab) Trust() error {
 			return err
 		}
 		for _, k := range keys {
-			fmt.Fprintf(&text, "%s,%s,%s %s", host, n.name, n.Short(), ssh.MarshalAuthorizedKey(k))
+			if line := fmt.Sprintf("%s,%s,%s %s", host, n.name, n.Short(), ssh.MarshalAuthorizedKey(k)); !strings.Contains(text.String(), line) {
+				text.WriteString(line)
+			}
 		}
 	}
 	return os.WriteFile(l.KnownHosts(), []byte(text.String()), 0o600)

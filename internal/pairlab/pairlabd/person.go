@@ -33,8 +33,11 @@ const help = `A real two-node Pacemaker pair on this machine.
                       the power switch; off cuts the power
   cut NODE [RING...]  pull the cables of these rings (0, 1), both when none is named
   heal NODE [RING...] plug them in again
-  wipe NODE old|new   install the old or the new system on a blank disk, and boot it
+  wipe NODE old|new   install the old or the new system on a blank disk, boot it, and trust its new host keys
   kill NODE DAEMON... SIGKILL
+  cluster [-targets N]
+                      make the old cluster on both nodes, as IML left it; N as for "up"
+  config              print the configuration for lustre-hapair, with the newest backups in DIR/archives
   truth               what was mounted where and when, every double mount, fencing and outage
   down                end it; nothing stays but the image
 
@@ -68,6 +71,10 @@ func person(ctx context.Context, name string, args []string) (exit int, err erro
 		return 0, status(lab)
 	case "truth":
 		return 0, truth(lab)
+	case "cluster":
+		return 0, cluster(ctx, lab, args)
+	case "config":
+		return 0, config(lab, dir)
 	case "down":
 		return 0, lab.Close()
 	}
@@ -78,7 +85,11 @@ func person(ctx context.Context, name string, args []string) (exit int, err erro
 	if err != nil {
 		return 2, err
 	}
-	return atNode(ctx, node, name, args[1:])
+	exit, err = atNode(ctx, node, name, args[1:])
+	if name == "wipe" && err == nil {
+		err = lab.Trust()
+	}
+	return exit, err
 }
 
 func atNode(ctx context.Context, node *pairlab.Node, name string, args []string) (exit int, err error) {

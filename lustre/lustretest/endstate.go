@@ -2,11 +2,15 @@ package lustretest
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 )
+
+// uuidLine is what pcs makes up anew for each cluster.
+var uuidLine = regexp.MustCompile(`(?m)^\s*cluster_uuid:.*\n`)
 
 // EndState describes what matters when all is done, one thing a line: systems, services, packages, files of the configuration, the CIB, what is mounted where. Two
 // runs that end alike have the same text, whenever and however they got there.
@@ -26,7 +30,7 @@ func (p *Pair) EndState() string {
 			}
 			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", "/etc/corosync/corosync.conf", "/etc/modprobe.d/iml_lnet_module_parameters.conf"} {
 				text, _ := h.ReadFile(name)
-				fmt.Fprintf(&b, "  %s: %q\n", name, text)
+				fmt.Fprintf(&b, "  %s: %q\n", name, uuidLine.ReplaceAllString(text, ""))
 			}
 		}
 		for _, t := range of(s).targets {

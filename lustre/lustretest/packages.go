@@ -23,6 +23,7 @@ func packages() []simhost.Package {
 	list := []simhost.Package{
 		// The distribution.
 		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync"}, Services: []string{"pacemaker"}, Users: hacluster,
+			Files:    map[string]string{"/var/lib/pacemaker/cib/.keep": ""}, // the directory
 			Programs: []string{"cibadmin", "crm_mon", "crm_node", "crm_attribute", "crm_standby", "crm_resource", "stonith_admin"}},
 		{Name: "corosync", Version: "2.4.3-2.el7", Repo: "base", Services: []string{"corosync"}, Programs: []string{"corosync-cfgtool"}},
 		{Name: "pcs", Version: "0.9.162-5.el7.centos", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"}, Programs: []string{"pcs"}},

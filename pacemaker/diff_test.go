@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,11 +36,26 @@ func TestDiffAgainstARealRebuild(t *testing.T) {
 		rest := append(append([]Expectation{}, expected[:i]...), expected[i+1:]...)
 		require.NotEmpty(t, e.Name)
 		require.NotEmpty(t, e.Why)
-		if e.Name != ExpectNodeStates.Name && e.Name != ExpectMaintenanceOff.Name {
+		if e.Name != ExpectNodeStates.Name && e.Name != ExpectMaintenanceOff.Name && e.Name != ExpectOperationsByPCS.Name {
 			require.NotEmpty(t, Diff(old, rebuilt, RenameNodes(fqdns), Expect(rest...)), "without %q", e.Name)
 		}
 	}
 	require.Len(t, Diff(old, rebuilt, RenameNodes(fqdns), Expect(expected...), ManagedIDs()), 4, "H9: IML does not find four constraints")
+}
+
+// H22: what a later pcs adds to a resource is expected by name, and nothing else with it.
+func TestDiffOperationsByPCS(t *testing.T) {
+	of := func(ops string) *CIB {
+		cib, err := ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes/><resources><primitive id="R" class="ocf" provider="chroma" type="Target"><operations>` + ops +
+			`</operations></primitive></resources><constraints/></configuration><status/></cib>`))
+		require.NoError(t, err)
+		return cib
+	}
+	const monitor, notify = `<op id="m" name="monitor" interval="5"/>`, `<op id="n" name="notify" interval="0s" timeout="60"/>`
+	require.NotEmpty(t, Diff(of(monitor), of(monitor+notify)))
+	require.Empty(t, Diff(of(monitor), of(monitor+notify), Expect(ExpectOperationsByPCS)))
+	require.NotEmpty(t, Diff(of(monitor+notify), of(monitor), Expect(ExpectOperationsByPCS)), "one that is gone")
+	require.NotEmpty(t, Diff(of(monitor), of(monitor+`<op id="s" name="stop" interval="0s" timeout="60"/>`), Expect(ExpectOperationsByPCS)), "one that matters")
 }
 
 func TestDiffSentences(t *testing.T) {

@@ -1,6 +1,9 @@
 package pacemaker
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Expectation is a difference that a rebuild is known to make, with its name and the reason, so that a comparison can leave it out by
 // name and a report can say so.
@@ -18,6 +21,15 @@ var (
 		Why:  "pcs gives a fence device a monitor every 60 s, which IML never had (H22)",
 		matches: func(d Difference) bool {
 			return d.Kind == kindResource && d.Field == "operation monitor every 60s" && !d.InOld && d.New == noDetail
+		},
+	}
+	// ExpectOperationsByPCS are the operations that a late pcs 0.9 adds to a resource when its agent offers them and nothing tells it not to.
+	ExpectOperationsByPCS = Expectation{
+		Name: "operations by pcs",
+		Why:  "pcs gives a resource the operations that its agent offers, with the agent's time limits: they change nothing, as the guide's own are all there",
+		matches: func(d Difference) bool {
+			name, _ := strings.CutPrefix(d.Field, "operation ")
+			return d.Kind == kindResource && !d.InOld && slices.Contains([]string{"notify", "promote", "demote", "migrate_from", "migrate_to", "reload", "reload-agent"}, name)
 		},
 	}
 	// ExpectClusterOwned are the properties that each cluster writes by itself: the keys of EL6 that are gone or changed, and those of
@@ -66,5 +78,5 @@ var (
 
 // RebuildExpectations are the differences that every rebuild by the guide's commands makes, once the targets run again.
 func RebuildExpectations() []Expectation {
-	return []Expectation{ExpectStonithByPCS, ExpectClusterOwned, ExpectMaintenanceOff, ExpectIMLMark, ExpectNodeStates}
+	return []Expectation{ExpectStonithByPCS, ExpectOperationsByPCS, ExpectClusterOwned, ExpectMaintenanceOff, ExpectIMLMark, ExpectNodeStates}
 }

@@ -154,7 +154,7 @@ func (d Dialect) CreateStonith(r Resource) Operation {
 func (d Dialect) CreateResource(r Resource, disabled bool) Operation {
 	argv := append([]string{"pcs", "resource", "create", r.ID, r.Agent()}, d.definition(r)...)
 	o := operation("create "+r.ID, "lustre:988", op.Mutating, op.ProbeFirst, argv...)
-	if !hasDefaultOperations(r) {
+	if !hasDefaultOperations(r) || d.modern() { // from 0.10 on it would add notify and others that the agent offers
 		o.Argv = append(o.Argv, "--no-default-ops")
 	}
 	if disabled {

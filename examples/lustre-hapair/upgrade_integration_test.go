@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,22 +29,29 @@ var ways = map[string]func(*pairConfig){
 
 // H5, H8 to H10, H17, H25, H26: a real pair is upgraded in both ways, and comes to the same end.
 func TestRealPairIsUpgraded(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
 	ends := map[string]*pacemaker.CIB{}
-	for name, way := range ways {
-		t.Run(name, func(t *testing.T) {
-			r := newReal(t, 3, way)
-			before := r.cib(0)
-			exit, out := r.upgrade("run")
-			require.Equal(t, cli.ExitDone, exit, out)
-			after := r.upgraded()
-			ends[name] = after
-			r.asBefore(before, after)
-			truth, err := r.lab.Truth()
-			require.NoError(t, err)
-			require.Empty(t, truth.Fencings, "nothing is fenced on the way")
-			r.fencingWorks()
-		})
-	}
+	t.Run("both", func(t *testing.T) {
+		for name, way := range ways {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := newReal(t, 3, way)
+				before := r.cib(0)
+				exit, out := r.upgrade("run")
+				require.Equal(t, cli.ExitDone, exit, out)
+				after := r.upgraded()
+				r.asBefore(before, after)
+				truth, err := r.lab.Truth()
+				require.NoError(t, err)
+				require.Empty(t, truth.Fencings, "nothing is fenced on the way")
+				r.fencingWorks()
+				mu.Lock()
+				defer mu.Unlock()
+				ends[name] = after
+			})
+		}
+	})
 	if len(ends) == len(ways) {
 		require.Empty(t, pacemaker.Diff(ends["commands"], ends["one CIB"], pacemaker.Expect(pacemaker.RebuildExpectations()...)))
 	}
@@ -129,6 +137,7 @@ func (r *real) until(verb string, come func() bool, do func(kill func())) (exit 
 
 // WF-005, WF-006: the tool is killed at ten points that nobody chose, and resumed. It comes to the same end, and has done nothing twice that may not be.
 func TestRealPairSurvivesKill9(t *testing.T) {
+	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])
 	before := r.cib(0)
 	const seed, kills, records = 20180612, 10, 430
@@ -161,6 +170,7 @@ func TestRealPairSurvivesKill9(t *testing.T) {
 
 // SSH-006: the connection is lost while a command runs: whether it ran is not guessed but looked at, and nothing is done twice.
 func TestRealPairSurvivesLostConnections(t *testing.T) {
+	t.Parallel()
 	r := newReal(t, 3, nil)
 	before := r.cib(0)
 	cuts := []struct {
@@ -195,6 +205,7 @@ func TestRealPairSurvivesLostConnections(t *testing.T) {
 
 // H1, H19: node 2 loses power while node 1 is rebuilt: every target is down, and only a person can do something about it. The run stops and says what; when it was done, it goes on.
 func TestRealPairNode2LosesPower(t *testing.T) {
+	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])
 	before := r.cib(0)
 	verb, exit, out := "run", 0, ""
@@ -242,8 +253,10 @@ func TestRealPairNode2LosesPower(t *testing.T) {
 
 // H1: the old cluster, restarted alone, shoots the node that is being rebuilt, unless its fencing is held as the runbook holds it.
 func TestRealPairStartUpFencing(t *testing.T) {
+	t.Parallel()
 	for name, hold := range map[string]bool{"unguarded": false, "guarded": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newReal(t, 3, nil)
 			nodes := r.lab.Nodes()
 			do := func(node int, line string) {

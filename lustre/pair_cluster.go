@@ -67,7 +67,11 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 	setup, err1 := p.planned(p.Plan.Setup)
 	seed, err2 := p.Plan.Seed(pacemaker.Unthrottled()...)
 	put, err3 := p.planned([]pacemaker.Operation{seed})
-	wait, err4 := p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
+	var wait []evenkeel.Action
+	var err4 error
+	if _, its := p.CIB.Property(pacemaker.SeedProperty); !its {
+		wait, err4 = p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
+	}
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}

@@ -30,8 +30,8 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	}
 	enable := func(targets []PairTarget) (sshexec.Cmd, error) {
 		o, err := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Started", resources(targets)...)})
-		cmd := sshexec.Command(o.Effect, o.Argv...)
-		cmd.Stdin = sshexec.Text(o.Stdin)
+		cmd := o.Cmd("")
+		cmd.Timeout = time.Minute
 		return cmd, err
 	}
 	all, err := enable(p.enabled())
@@ -46,7 +46,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: cmds, Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
-				" and target-role=Stopped for every target, and that the old cluster does not start at boot (or that it has stopped altogether). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
+				" and target-role=Stopped for every target, that the last operation of each in its status is a stop that succeeded (the mount table forgets a mount when the unmounting begins), and that the old cluster does not start at boot (or that it has stopped altogether). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
 				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
 		},
 	}
@@ -71,36 +71,73 @@ type handOver struct {
 
 // try looks once, and enables what is proven gone.
 func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+	res, err := h.round(ctx, at)
+	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
+		// A connection was lost. The targets are down: the next round looks at everything anew, and does nothing that is not proven again.
+		return sshexec.Result{}, evenkeel.NotYet(tick, "%v", err)
+	}
+	return res, err
+}
+
+func isCommandError(err error) bool {
+	var failed *sshexec.CommandError
+	return errors.As(err, &failed)
+}
+
+func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Result, _ error) {
+	targets, n2 := h.enabled(), h.Config.Node2.Name
 	busy, err := h.busy(ctx, at)
 	if err != nil {
-		return sshexec.Result{}, err
+		return none, err
 	}
-	targets := h.enabled()
+	if len(held(busy)) < len(targets) { // something may be gone: the mount table alone does not prove it
+		if err := h.released(ctx, at, busy); err != nil {
+			return none, err
+		}
+	}
 	gone := slices.DeleteFunc(slices.Clone(targets), func(t PairTarget) bool { return busy[t.Resource] })
 	whole := len(gone) == len(targets)
 	if !whole && (len(gone) == 0 || !h.overdue(at)) {
-		return sshexec.Result{}, evenkeel.NotYet(tick, "%d of %d targets are still mounted on %s", len(targets)-len(gone), len(targets), h.Config.Node2.Name)
+		return none, evenkeel.NotYet(tick, "%s still holds %s", n2, strings.Join(held(busy), ", "))
 	}
-	if err := h.letGo(ctx, at); err != nil {
-		return sshexec.Result{}, err
+	now, err := h.busy(ctx, at) // immediately before
+	if err != nil {
+		return none, err
 	}
-	if busy, err = h.busy(ctx, at); err != nil { // immediately before
-		return sshexec.Result{}, err
-	}
-	if i := slices.IndexFunc(gone, func(t PairTarget) bool { return busy[t.Resource] }); i >= 0 {
-		return sshexec.Result{}, fmt.Errorf("%s is mounted on %s again, though it was told to let go: to start it elsewhere would mount it twice", gone[i].Resource, h.Config.Node2.Name)
+	if i := slices.IndexFunc(gone, func(t PairTarget) bool { return now[t.Resource] }); i >= 0 {
+		return none, fmt.Errorf("%s is mounted on %s again, though it was told to let go: to start it elsewhere would mount it twice", gone[i].Resource, n2)
 	}
 	if whole {
 		return at.Run(ctx, at.Host, h.cmds[0])
 	}
-	for i, t := range targets {
-		if slices.Contains(gone, t) {
-			if res, err := at.Run(ctx, at.Host, h.cmds[1+i]); err != nil {
-				return res, err
+	return none, h.some(ctx, at, gone, held(busy))
+}
+
+// some enables the targets that are gone while others do not come free; those that are enabled already are left alone.
+func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget, others []string) error {
+	res, err := at.Run(ctx, at.Host, brief(queryCIB...))
+	if err != nil {
+		return err
+	}
+	cib, err := readCIB(evenkeel.Observed{Result: res})
+	if err != nil {
+		return err
+	}
+	for i, t := range h.enabled() {
+		if slices.Contains(gone, t) && role(cib, t) == "Stopped" {
+			if _, err := at.Run(ctx, at.Host, h.cmds[1+i]); err != nil {
+				return err
 			}
 		}
 	}
-	return sshexec.Result{}, evenkeel.NotYet(0, "%s still holds: %s; the others are on their way", h.Config.Node2.Name, strings.Join(held(busy), ", "))
+	return evenkeel.NotYet(tick, "%s still holds %s; the others are on their way", h.Config.Node2.Name, strings.Join(others, ", "))
+}
+
+// brief is a look that does not hold the outage up when its tool hangs (H19).
+func brief(argv ...string) sshexec.Cmd {
+	cmd := sshexec.Command(sshexec.ReadOnly, argv...)
+	cmd.Timeout = 20 * time.Second
+	return cmd
 }
 
 func held(busy map[string]bool) []string {
@@ -127,7 +164,7 @@ func (h *handOver) overdue(at evenkeel.Site) bool {
 // busy are the targets that node 2 has mounted, or whose pool it has imported.
 func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool, error) {
 	n2 := h.Config.Node2.Name
-	res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"))
+	res, err := at.Run(ctx, n2, brief("cat", "/proc/mounts"))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +174,7 @@ func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool,
 	}
 	var pools []string
 	if slices.ContainsFunc(h.Targets, func(t PairTarget) bool { return t.Pool != "" }) {
-		res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "zpool", "list", "-H", "-o", "name"))
+		res, err := at.Run(ctx, n2, brief("zpool", "list", "-H", "-o", "name"))
 		if err != nil {
 			return nil, err
 		}
@@ -155,11 +192,12 @@ func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool,
 	return busy, nil
 }
 
-// letGo wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped.
-func (h *handOver) letGo(ctx context.Context, at evenkeel.Site) error {
+// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped. And it marks as busy what
+// is not mounted there any more, and yet not provably stopped: the kernel takes a mount out of its table when the unmounting begins, and goes on writing.
+func (h *handOver) released(ctx context.Context, at evenkeel.Site, busy map[string]bool) error {
 	n2 := h.Config.Node2.Name
 	for _, service := range clusterServices {
-		res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, "chkconfig", service))
+		res, err := at.Run(ctx, n2, brief("chkconfig", service))
 		if err != nil && res.Outcome != evenkeel.Exited {
 			return err
 		}
@@ -167,7 +205,7 @@ func (h *handOver) letGo(ctx context.Context, at evenkeel.Site) error {
 			return fmt.Errorf("%s would start at boot on %s (exit status %d): it could take a target back", service, n2, res.ExitCode)
 		}
 	}
-	res, err := at.Run(ctx, n2, sshexec.Command(sshexec.ReadOnly, queryCIB...))
+	res, err := at.Run(ctx, n2, brief(queryCIB...))
 	if err != nil {
 		if res.Outcome == evenkeel.Exited && h.stopped(ctx, at) == nil {
 			return nil // it has stopped altogether: better still
@@ -178,18 +216,23 @@ func (h *handOver) letGo(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
+	for _, t := range h.Targets {
+		if last, ok := cib.LastOperation(h.old(n2), t.Resource); ok && !last.Released() {
+			busy[t.Resource] = true
+		}
+	}
 	return errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib))
 }
 
 // stopped wants the whole cluster of node 2 to be down.
-func (h *handOver) stopped(ctx context.Context, at evenkeel.Site) error {
+func (p *Pair) stopped(ctx context.Context, at evenkeel.Site) error {
 	for _, service := range clusterServices {
-		res, err := at.Run(ctx, h.Config.Node2.Name, sshexec.Command(sshexec.ReadOnly, "service", service, "status"))
+		res, err := at.Run(ctx, p.Config.Node2.Name, brief("service", service, "status"))
 		if res.Outcome != evenkeel.Exited {
 			return err
 		}
 		if res.ExitCode != 3 {
-			return fmt.Errorf("%s has not stopped on %s (exit status %d)", service, h.Config.Node2.Name, res.ExitCode)
+			return fmt.Errorf("%s has not stopped on %s (exit status %d)", service, p.Config.Node2.Name, res.ExitCode)
 		}
 	}
 	return nil

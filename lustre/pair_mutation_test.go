@@ -88,7 +88,7 @@ func (d *draft) blind() {
 				return look && len(a.Makes) == 0 && !waits
 			})
 			for i := range *actions {
-				if a := &(*actions)[i]; strings.HasPrefix(a.ID, "hand-over") {
+				if a := &(*actions)[i]; a.Op != nil && (strings.HasPrefix(a.ID, "hand-over") || a.ID == "let-go") {
 					typed(a, 0)
 				}
 			}
@@ -182,19 +182,16 @@ func mistakes() []mistake {
 	const create = "pcs resource create"
 	untold := func(d *draft) {
 		d.each("switch-over", "let-go", func(a *evenkeel.Action) {
-			if len(a.Makes) > 0 { // the undo looks whether node 1 has let go
-				a.Cmd, a.Probe = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), nil
-			}
+			a.Cmd, a.Op, a.Probe = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), nil, nil
 		})
 	}
 	halfLetGo := func(without, instead string) func(*draft) {
 		return func(d *draft) {
 			d.each("switch-over", "let-go", func(a *evenkeel.Action) {
-				if a.Cmd.Effect != sshexec.ReadOnly { // the undo looks whether node 1 has let go
-					in := strings.NewReplacer(without, instead).Replace(stdin(d.t, a.Cmd))
-					require.NotEqual(d.t, stdin(d.t, a.Cmd), in)
-					a.Cmd.Stdin = sshexec.Text(in)
-				}
+				typed(a, 0)
+				in := strings.NewReplacer(without, instead).Replace(stdin(d.t, a.Cmd))
+				require.NotEqual(d.t, stdin(d.t, a.Cmd), in)
+				a.Cmd.Stdin = sshexec.Text(in)
 			})
 		}
 	}
@@ -385,11 +382,11 @@ func TestSeededMistakesOfTheWayBack(t *testing.T) {
 	for name, change := range map[string]func(*draft){
 		"not disabled in the new cluster": func(d *draft) {
 			undo := &d.step("switch-over").Undo
-			*undo = slices.DeleteFunc(*undo, func(a evenkeel.Action) bool { return strings.Contains(a.Cmd.String(), "resource disable") })
+			*undo = slices.DeleteFunc(*undo, func(a evenkeel.Action) bool { return a.ID == "disable" })
 		},
 		"node 2 is given the targets back first": func(d *draft) {
 			undo := d.step("switch-over").Undo
-			i := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return strings.HasPrefix(a.ID, "enable-") })
+			i := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return a.ID == "give-back" })
 			j := slices.IndexFunc(undo, func(a evenkeel.Action) bool { return a.ID == "up-2" })
 			d.step("switch-over").Undo = slices.Concat(undo[j-2:j+1], undo[i:], undo[:j-2], undo[j+1:i])
 		},

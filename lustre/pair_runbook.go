@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
@@ -89,7 +88,7 @@ func (p *Pair) intro() string {
 func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (on map[string][]string, unseen error) {
 	on = map[string][]string{}
 	for _, s := range p.servers() {
-		res, err := at.Run(ctx, s.Name, sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"))
+		res, err := at.Run(ctx, s.Name, brief("cat", "/proc/mounts"))
 		if err == nil {
 			var points []string
 			points, err = mountedTargets(res.Stdout)

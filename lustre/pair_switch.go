@@ -1,12 +1,14 @@
 package lustre
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part of the outage comes before it or after it: the
@@ -24,7 +26,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		Closes: []string{"switch-over"},
 	}
 	ready, err1 := p.readyPush()
-	letGo, err2 := p.letGoPush()
+	letGo, err2 := p.letGo()
 	over, err3 := p.handOverAction()
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
@@ -37,16 +39,17 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		within(p.Config.Outage, seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled)),
 		// No guard: once the targets are enabled, this is no longer so.
 		seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting),
-		guard(p.calm()),
-		at(n2.Name, from("lustre:1125", letGo)),
+		p.calm(),
+		letGo,
 		over,
 		within(p.Config.Outage, seeMounts("serving", "Every target is mounted here", "every target", soon(allMounted(p.enabled())))),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
 		from("lustre:1155", within(p.Config.Outage, seeStatus("status", "Every target runs on "+n1.Name, "every target Started on "+n1.Name, p.placed(everywhere(n1.Name))))),
 	}, seeStopped(n2.Name)...)
-	s.Undo = p.switchBack()
-	return s, nil
+	var err error
+	s.Undo, err = p.switchBack()
+	return s, err
 }
 
 // stopOld stops the old cluster on node 2; its targets serve on node 1 already.
@@ -77,20 +80,85 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
 }
 
-// letGoPush makes node 2 stop every target, and keeps it from starting one again, in one change.
-func (p *Pair) letGoPush() (evenkeel.Action, error) {
+// letGo makes node 2 stop every target, and keeps it from starting one again, in one change.
+func (p *Pair) letGo() (evenkeel.Action, error) {
 	n2 := p.Config.Node2.Name
-	o, err := p.CIB.Set(pacemaker.Settings{
-		Attributes: []pacemaker.NodeSetting{{Node: p.old(n2), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
-		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
-	})
-	a, err := pushed("let-go", "Put "+p.old(n2)+" into standby and disable every target in the old cluster", n2, o, err)
+	o, err := p.CIB.Set(p.lettingGo())
+	push := o.Cmd("")
+	push.Timeout = time.Minute
 	fact := p.letGoAt()
-	a.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil })}
-	probe := cibProbe("the old cluster says so", func(cib *pacemaker.CIB) bool { return inStandby(p.old(n2))(cib) == nil && p.disabled(cib) == nil })
-	probe.Makes = a.Makes
-	a.Probe = &probe
-	return a, err
+	told := func(cib *pacemaker.CIB) bool { return inStandby(p.old(n2))(cib) == nil && p.disabled(cib) == nil }
+	probe := cibProbe("the old cluster says so", told)
+	read := probe.Read
+	probe.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		if o.ExitCode != 0 {
+			return evenkeel.Absent, nil // it does not run: the action sees what that means
+		}
+		return read(o)
+	}
+	probe.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil })}
+	return evenkeel.Action{
+		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
+		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: probe.Makes, Probe: &probe,
+		Op: &evenkeel.Op{
+			Effect: evenkeel.Disruptive, Cmds: []sshexec.Cmd{push},
+			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
+				"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				cib, err := p.steady(ctx, at, told)
+				if err != nil || cib == nil || told(cib) {
+					return sshexec.Result{}, err
+				}
+				return at.Run(ctx, n2, push)
+			},
+		},
+	}, err
+}
+
+// lettingGo is what the old cluster is told.
+func (p *Pair) lettingGo() pacemaker.Settings {
+	return pacemaker.Settings{
+		Attributes: []pacemaker.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
+		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+	}
+}
+
+// steady wants node 2 to have every target mounted, and to be doing nothing with any: a target that is just being started there shows in no mount table, and would be
+// taken for gone. It returns the old cluster's CIB, at once where that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
+func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
+	n2 := p.Config.Node2.Name
+	res, err := at.Run(ctx, n2, brief(queryCIB...))
+	if err != nil {
+		if res.Outcome == evenkeel.Exited && p.stopped(ctx, at) == nil {
+			return nil, nil //nolint:nilnil // there is none, and that is no error
+		}
+		return nil, err
+	}
+	cib, err := readCIB(evenkeel.Observed{Result: res})
+	if err != nil || told(cib) {
+		return cib, err
+	}
+	want, err1 := p.CIB.Set(p.lettingGo())
+	have, err2 := cib.Set(p.lettingGo())
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	if want.Stdin != have.Stdin {
+		return nil, evenkeel.NeedsPerson("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", n2)
+	}
+	for _, t := range p.enabled() {
+		if last, ok := cib.LastOperation(p.old(n2), t.Resource); !ok || !last.Running() {
+			return nil, evenkeel.NotYet(time.Second, "%s is not steady on %s (last operation: %s)", t.Resource, n2, last.Task)
+		}
+	}
+	if res, err = at.Run(ctx, n2, brief("cat", "/proc/mounts")); err != nil {
+		return nil, err
+	}
+	mounted, err := mountedTargets(res.Stdout)
+	if err == nil {
+		err = soon(allMounted(p.enabled()))(mounted)
+	}
+	return cib, err
 }
 
 // letGoAt is when node 2 was told to let go.
@@ -162,25 +230,65 @@ func soon(check func([]string) error) func([]string) error {
 
 // switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby with every target disabled, and leaves that only
 // when node 1 has provably let go.
-func (p *Pair) switchBack() []evenkeel.Action {
+func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	n1, n2 := p.node(0), p.node(1)
 	old2 := p.old(n2.Name)
-	var undo []evenkeel.Action
-	for _, t := range p.enabled() {
-		undo = append(undo, disrupt("disable-"+t.Resource, "Disable "+t.Resource+" in the new cluster", p.Config.NewPCS.DisableResource(t.Resource).Argv...))
+	prepared, err1 := p.Plan.Prepared()
+	if err1 != nil {
+		return nil, err1
 	}
-	undo = append(undo,
-		within(p.Config.Outage, seeMounts("let-go", "Node 1 has let go of every target", "no Lustre target", noneMounted)),
-		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...))
+	off, err1 := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Stopped", resources(p.Targets)...)})
+	back, err2 := p.CIB.Set(pacemaker.Settings{
+		Attributes: []pacemaker.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
+		Roles:      pacemaker.Roles("Started", resources(p.enabled())...),
+	})
+	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
+	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)
+	released := func(id string) evenkeel.Action {
+		return within(p.Config.Outage, seeCIB(id, "The last that node 1 did with each target was to stop it", "each stopped, or never started", p.releasedBy(n1.Name)))
+	}
+	undo := []evenkeel.Action{
+		disable,
+		within(p.Config.Outage, seeMounts("unmounted", "Node 1 has let go of every target", "no Lustre target", noneMounted)),
+		within(p.Config.Outage, expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
+			if o.ExitCode != 0 {
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d", o.ExitCode)
+			}
+			return nil
+		})),
+		released("released"),
+		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
+	}
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
 		guard(seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless)),
-		guard(seeFree("free", n1.Name)))
-	for _, t := range p.enabled() {
-		undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" in the old cluster: it starts when the standby ends", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
-	}
-	return append(undo,
-		at(n2.Name, disrupt("unstandby", "Take "+old2+" out of standby", p.Config.OldPCS.Unstandby(old2).Argv...)),
+		guard(released("still-released")),
+		guard(seeFree("free", n1.Name)),
+		giveBack,
 		waitFor(p.Config.Outage, n2.Name, seeMounts("serving", "Every target is mounted on node 2", "every target", allMounted(p.enabled()))))
+	// What was not said in the old cluster is not to be said again.
+	for _, t := range p.enabled() {
+		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
+			undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
+		}
+	}
+	return append(undo, at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...))), errors.Join(err1, err2)
+}
+
+func said(r pacemaker.Resource) bool {
+	_, is := r.Meta.Get("target-role")
+	return is
+}
+
+// releasedBy wants a node to be active with no target, and not about to be.
+func (p *Pair) releasedBy(node string) func(*pacemaker.CIB) error {
+	return func(cib *pacemaker.CIB) error {
+		for _, t := range p.Targets {
+			if last, ok := cib.LastOperation(node, t.Resource); ok && !last.Released() {
+				return evenkeel.NotYet(time.Second, "the last that %s did with %s was %s (exit status %d)", node, t.Resource, last.Task, last.ExitCode)
+			}
+		}
+		return nil
+	}
 }

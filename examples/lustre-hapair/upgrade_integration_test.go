@@ -53,7 +53,7 @@ func TestRealPairIsUpgraded(t *testing.T) {
 		}
 	})
 	if len(ends) == len(ways) {
-		require.Empty(t, pacemaker.Diff(ends["commands"], ends["one CIB"], pacemaker.Expect(pacemaker.RebuildExpectations()...)))
+		require.Empty(t, pacemaker.Diff(ends["one CIB"], ends["commands"], pacemaker.Expect(pacemaker.RebuildExpectations()...)))
 	}
 }
 

@@ -188,15 +188,20 @@ func (c *call) stopTarget(uuid string) int {
 	return ocfSuccess
 }
 
+// unmount takes a target out of the mount table and then off the storage, as the kernel does: the table shows no mount any more while the file system is still being
+// written back, which takes its time.
 func (c *call) unmount(uuid string) error {
-	if _, err := c.ask(wire.HardwareRequest{Op: "stop", Target: uuid}); err != nil {
-		return err
-	}
 	r, err := c.record(uuid)
-	if err != nil {
-		return errors.Join(errors.New("it is unmounted, but stays in the mount table"), err)
+	if err == nil {
+		err = c.list(r, false)
 	}
-	return c.list(r, false)
+	if _, stopped := c.ask(wire.HardwareRequest{Op: "stop", Target: uuid}); stopped != nil {
+		if err == nil {
+			err = c.list(r, true)
+		}
+		return errors.Join(stopped, err)
+	}
+	return err
 }
 
 // log writes into the agent's log, as IML's does; a log that cannot be written stops nothing.

@@ -1,0 +1,263 @@
+package lustre_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// twoNodes are nodes of which a test says what they answer. Time passes only when somebody waits.
+type twoNodes struct {
+	t       *testing.T
+	pair    *lustre.Pair
+	now     time.Time
+	looks   int // at the mount table of node 2
+	mounted func(look int) []string
+	last    func(look int, resource string) string // the newest lrm_rsc_op of a resource on node 2
+	boot    int                                    // exit status of chkconfig
+	stopped bool                                   // node 2's cluster is down
+	pools   string
+	standby string
+	oldRole string // of every target in the old cluster, until it is told; Stopped when empty
+	oldID   string // the beginning of its id there
+	told    int    // the look before which node 2 was told
+	lost    int    // this look at the mount table is lost
+	refused int    // so many of the changes on node 1 are refused
+	role    map[string]string
+	enabled []string // by the changes on node 1, in their order
+}
+
+func (n *twoNodes) Now() time.Time { return n.now }
+
+func (n *twoNodes) Sleep(_ context.Context, d time.Duration) error {
+	n.now = n.now.Add(d)
+	return nil
+}
+
+func (n *twoNodes) Runner(host string) (sshexec.Runner, error) {
+	return sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := n.answer(host, cmd)
+		if err == nil && res.Outcome == evenkeel.Exited && res.ExitCode != 0 {
+			err = sshexec.Failure(host, cmd, res, nil)
+		}
+		return res, err
+	}), nil
+}
+
+func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	says := func(text string) (sshexec.Result, error) {
+		return sshexec.Result{Outcome: evenkeel.Exited, Stdout: []byte(text)}, nil
+	}
+	exits := func(code int) (sshexec.Result, error) {
+		return sshexec.Result{Outcome: evenkeel.Exited, ExitCode: code}, nil
+	}
+	switch line := strings.Join(cmd.Argv, " "); {
+	case line == "cat /proc/mounts":
+		if n.looks++; n.looks == n.lost {
+			res := sshexec.Result{Outcome: evenkeel.NotStarted}
+			return res, sshexec.Failure(host, cmd, res, errBroken)
+		}
+		table := strings.Builder{}
+		table.WriteString("/dev/sda1 / ext4 rw 0 0\n")
+		for _, dir := range n.mounted(n.looks) {
+			fmt.Fprintf(&table, "/dev/x %s lustre ro 0 0\n", dir)
+		}
+		return says(table.String())
+	case cmd.Argv[0] == "zpool":
+		return says(n.pools)
+	case cmd.Argv[0] == "chkconfig":
+		return exits(n.boot)
+	case cmd.Argv[0] == "service" && n.stopped:
+		return exits(3)
+	case cmd.Argv[0] == "service":
+		return exits(0)
+	case line == "cibadmin --query" && host == lustretest.Node2 && n.stopped:
+		return exits(102)
+	case line == "cibadmin --query":
+		return says(n.cib(host))
+	case cmd.Argv[0] == "cibadmin" && host == lustretest.Node2:
+		n.told, n.standby = n.looks, "on"
+		return exits(0)
+	case cmd.Argv[0] == "cibadmin" && n.refused > 0:
+		n.refused--
+		res := sshexec.Result{Outcome: evenkeel.NotStarted}
+		return res, sshexec.Failure(host, cmd, res, errBroken)
+	case cmd.Argv[0] == "cibadmin":
+		var changed []string
+		for _, t := range n.pair.Targets {
+			if strings.Contains(cmd.Stdin.PlainText(), `id="`+t.Resource+`"`) {
+				changed = append(changed, t.Resource)
+				n.role[t.Resource] = "Started"
+			}
+		}
+		n.enabled = append(n.enabled, strings.Join(changed, " "))
+		return exits(0)
+	}
+	n.t.Errorf("nobody thought of %s", cmd)
+	return exits(127)
+}
+
+func (n *twoNodes) cib(host string) string {
+	var resources, status strings.Builder
+	for _, t := range n.pair.Targets {
+		role := "Stopped"
+		switch {
+		case host == lustretest.Node1:
+			role = n.role[t.Resource]
+		case n.standby != "on" && n.oldRole != "":
+			role = n.oldRole
+		}
+		fmt.Fprintf(&resources, `<primitive id="%[1]s" class="ocf" provider="chroma" type="Target"><meta_attributes id="%[1]s-meta_attributes"><nvpair id="%[2]s%[1]s-meta_attributes-target-role" name="target-role" value="%[3]s"/></meta_attributes></primitive>`, t.Resource, n.oldID, role)
+		fmt.Fprintf(&status, `<lrm_resource id="%s"><lrm_rsc_op id="%[1]s_last_0" interval="0" %s/></lrm_resource>`, t.Resource, n.last(n.looks, t.Resource))
+	}
+	return `<cib><configuration><crm_config/><nodes><node id="1" uname="ct6-mds1"/><node id="ct6-mds2" uname="ct6-mds2"><instance_attributes id="nodes-ct6-mds2"><nvpair id="nodes-ct6-mds2-standby" name="standby" value="` + n.standby + `"/></instance_attributes></node></nodes><resources>` +
+		resources.String() + `</resources><constraints/></configuration><status><node_state id="2" uname="ct6-mds2"><lrm id="2"><lrm_resources>` + status.String() + `</lrm_resources></lrm></node_state></status></cib>`
+}
+
+const (
+	opStopped  = `operation="stop" call-id="9" rc-code="0" op-status="0"`
+	opStopping = `operation="stop" call-id="-1" rc-code="193" op-status="-1"`
+	opRunning  = `operation="start" call-id="8" rc-code="0" op-status="0"`
+	opFailed   = `operation="stop" call-id="9" rc-code="1" op-status="4"`
+)
+
+// H8, H25, H26: a target is enabled on node 1 when it is proven gone from node 2, no sooner, and not much later: each part of the proof by itself.
+func TestHandOver(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	const one, two = "MGS_32834e", "demo-MDT0000_802c1b"
+	both := one + " " + two
+	where := map[string]string{one: "/mnt/MGS", two: "/mnt/demo-MDT0000"}
+	gone := func(int) []string { return nil }
+	until := func(look int, dirs ...string) func(int) []string {
+		return func(now int) []string {
+			if now < look {
+				return dirs
+			}
+			return nil
+		}
+	}
+	always := func(op string) func(int, string) string { return func(int, string) string { return op } }
+	for name, tt := range map[string]struct {
+		set     func(*twoNodes)
+		enabled []string // what was enabled, change by change
+		fails   string
+		looks   int // how many looks it takes at the least
+	}{
+		"gone":                                       {set: func(*twoNodes) {}, enabled: []string{both}},
+		"mounted for a while":                        {set: func(n *twoNodes) { n.mounted = until(7, where[one], where[two]) }, enabled: []string{both}, looks: 7},
+		"one longer than the other":                  {set: func(n *twoNodes) { n.mounted = until(9, where[two]) }, enabled: []string{both}, looks: 9},
+		"not in the mount table, yet not off":        {set: func(n *twoNodes) { n.last = onceAt(11, opStopping, opStopped) }, enabled: []string{both}, looks: 11},
+		"the stop is not written down until it ends": {set: func(n *twoNodes) { n.last = onceAt(11, opRunning, opStopped) }, enabled: []string{both}, looks: 11},
+		"a stop that failed":                         {set: func(n *twoNodes) { n.last = always(opFailed) }, fails: "not within the time allowed"},
+		"one never comes free":                       {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
+		"one comes free late":                        {set: func(n *twoNodes) { n.mounted = until(300, where[two]) }, enabled: []string{one, both}},
+		"the pool is still imported": {set: func(n *twoNodes) {
+			n.pair.Targets[0].Pool = "mgs"
+			n.pools = "rpool\nmgs\n"
+		}, enabled: []string{two}, fails: "not within the time allowed"},
+		"another pool": {set: func(n *twoNodes) { n.pair.Targets[0].Pool, n.pools = "mgs", "rpool\n" }, enabled: []string{both}},
+		"mounted again": {set: func(n *twoNodes) {
+			n.mounted = func(look int) []string { return map[int][]string{2: {where[one]}}[look] }
+		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
+		"not in standby":                {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
+		"it would start at boot":        {set: func(n *twoNodes) { n.boot = 0 }, fails: "would start at boot"},
+		"its cluster stopped":           {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
+		"its cluster stopped, mounted":  {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
+		"a stranger is mounted":         {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
+		"a look is lost":                {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
+		"the change is refused":         {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
+		"its cluster stopped, one busy": {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair := *s.pair
+			pair.Targets = slices.Clone(pair.Targets)
+			n := &twoNodes{
+				t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: gone, last: always(opStopped), boot: 1, standby: "on",
+				role: map[string]string{one: "Stopped", two: "Stopped"},
+			}
+			tt.set(n)
+			book, err := pair.Runbook()
+			require.NoError(t, err)
+			i := slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
+			j := slices.IndexFunc(book.Steps[i].Actions, func(a evenkeel.Action) bool { return a.ID == "let-go" })
+			told := &book.Steps[i].Actions[j] // it has been
+			told.Op, told.Probe, told.Cmd = nil, nil, sshexec.Command(sshexec.ReadOnly, "service", "pacemaker", "status")
+			told.Expect.Check = func(evenkeel.Observed) error { return nil }
+			err = n.play(book, "let-go", "hand-over")
+			if tt.fails == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, tt.fails)
+			}
+			require.Equal(t, tt.enabled, n.enabled)
+			require.GreaterOrEqual(t, n.looks, tt.looks)
+		})
+	}
+}
+
+// A target that is just being started on node 2 shows in no mount table: node 2 is told to let go only when it has everything mounted and does nothing with it.
+func TestLetGo(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	all := []string{"/mnt/MGS", "/mnt/demo-MDT0000"}
+	for name, tt := range map[string]struct {
+		set   func(*twoNodes)
+		told  int // before which look
+		fails string
+	}{
+		"steady":               {set: func(*twoNodes) {}, told: 1},
+		"one is being started": {set: func(n *twoNodes) { n.mounted = func(look int) []string { return all[:min(2, 1+look/5)] } }, told: 5},
+		"one is being stopped": {set: func(n *twoNodes) { n.last = onceAt(3, opRunning, opStopping) }, told: 1},
+		"its stop is not over": {set: func(n *twoNodes) { n.last = func(int, string) string { return opStopping } }, fails: "is not steady"},
+		"other ids":            {set: func(n *twoNodes) { n.oldID = "mine-" }, fails: "under another id"},
+		"told before":          {set: func(n *twoNodes) { n.standby = "on" }},
+		"nobody to tell":       {set: func(n *twoNodes) { n.stopped = true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &twoNodes{
+				t: t, pair: s.pair, mounted: func(int) []string { return all }, last: func(int, string) string { return opRunning }, boot: 1, standby: "off", oldRole: "Started", role: map[string]string{},
+			}
+			tt.set(n)
+			book, err := s.pair.Runbook()
+			require.NoError(t, err)
+			err = n.play(book, "let-go")
+			if tt.fails == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, tt.fails)
+			}
+			require.Equal(t, tt.told, n.told)
+		})
+	}
+}
+
+// play runs only some of the actions of the switch-over.
+func (n *twoNodes) play(book *evenkeel.Runbook, ids ...string) error {
+	book.Invariants, book.LeaseHosts = nil, nil
+	i := slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
+	step := book.Steps[i]
+	step.Needs, step.Opens, step.Closes, step.Verify, step.Undo, step.Harmless = nil, nil, nil, nil, nil, "a test"
+	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions), func(a evenkeel.Action) bool { return !slices.Contains(ids, a.ID) })
+	book.Steps = []evenkeel.Step{step}
+	_, err := evenkeel.Run(n.t.Context(), book, n, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: n, Serial: true, RunID: "t", Holder: "t"})
+	return err
+}
+
+// onceAt is one thing before a look and another from then on.
+func onceAt(look int, before, after string) func(int, string) string {
+	return func(now int, _ string) string {
+		if now < look {
+			return before
+		}
+		return after
+	}
+}

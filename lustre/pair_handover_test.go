@@ -29,6 +29,7 @@ type twoNodes struct {
 	pools   string
 	standby string
 	oldRole string // of every target in the old cluster, until it is told; Stopped when empty
+	half    bool   // it was put into standby, and its targets were not disabled
 	oldID   string // the beginning of its id there
 	told    int    // the look before which node 2 was told
 	lost    int    // this look at the mount table is lost
@@ -114,7 +115,7 @@ func (n *twoNodes) cib(host string) string {
 		switch {
 		case host == lustretest.Node1:
 			role = n.role[t.Resource]
-		case n.standby != "on" && n.oldRole != "":
+		case (n.standby != "on" || n.half) && n.oldRole != "":
 			role = n.oldRole
 		}
 		fmt.Fprintf(&resources, `<primitive id="%[1]s" class="ocf" provider="chroma" type="Target"><meta_attributes id="%[1]s-meta_attributes"><nvpair id="%[2]s%[1]s-meta_attributes-target-role" name="target-role" value="%[3]s"/></meta_attributes></primitive>`, t.Resource, n.oldID, role)
@@ -170,6 +171,7 @@ func TestHandOver(t *testing.T) {
 			n.mounted = func(look int) []string { return map[int][]string{2: {where[one]}}[look] }
 		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
 		"not in standby":                {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
+		"not disabled":                  {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
 		"it would start at boot":        {set: func(n *twoNodes) { n.boot = 0 }, fails: "would start at boot"},
 		"its cluster stopped":           {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
 		"its cluster stopped, mounted":  {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},

@@ -163,6 +163,9 @@ func every(t *testing.T, otherwise int) int {
 		require.NoError(t, err)
 		return n
 	}
+	if testing.Short() {
+		return 7 * otherwise
+	}
 	return otherwise
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -31,8 +32,7 @@ func Open(ctx context.Context, c *sshexec.Client) (*Session, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
-	// Writes may overtake each other only in a temporary file, which is read back before it gets its name.
-	client, err := sftp.NewClientPipe(stream, stream, sftp.UseConcurrentWrites(true))
+	client, err := begin(stream)
 	if !stop() && err == nil {
 		_ = client.Close()
 	}
@@ -44,6 +44,23 @@ func Open(ctx context.Context, c *sshexec.Client) (*Session, error) {
 		return nil, fmt.Errorf("cannot start sftp on %s: %w", c.Host(), err)
 	}
 	return &Session{host: c.Host(), client: client}, nil
+}
+
+func begin(stream io.ReadWriteCloser) (*sftp.Client, error) {
+	// Writes may overtake each other only in a temporary file, which is read back before it gets its name.
+	return sftp.NewClientPipe(stream, ending{stream}, sftp.UseConcurrentWrites(true))
+}
+
+// ending says of a request that cannot be sent that the session is over. Without it the sftp client tells a lost connection from the reading side only, and a
+// writer that comes first gets whatever the stream said.
+type ending struct{ io.WriteCloser }
+
+func (e ending) Write(p []byte) (int, error) {
+	n, err := e.WriteCloser.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return n, err
 }
 
 // Close ends the session.

@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// newCluster makes the cluster again on node 1, with every target disabled (lustre:861-1101).
-func (p *Pair) newCluster() (evenkeel.Step, error) {
+// makeCluster makes the cluster again on node 1, with every target disabled (lustre:861-1101).
+func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	n, n2 := p.node(0), p.node(1)
 	s := evenkeel.Step{
 		ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every target disabled", Host: n.Name, Ref: "lustre:861", Irreversible: n.gone(),
@@ -28,14 +28,15 @@ func (p *Pair) newCluster() (evenkeel.Step, error) {
 	if err != nil {
 		return s, err
 	}
+	now := p.newCluster(n.Name)
 	s.Actions = slices.Concat(
 		[]evenkeel.Action{p.seePCS(n, p.Config.NewPCS)},
 		p.spareNode1(),
-		[]evenkeel.Action{seeAbsent("leftovers", "Nothing is left over from another cluster", leftovers...)},
+		[]evenkeel.Action{now.seeUnused(n.Name)},
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
 	s.Verify = []evenkeel.Action{
-		seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
-		seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
+		now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
+		now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
 			return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
 		}),
 	}
@@ -57,7 +58,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		p.bootFirst(setup),
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
-		[]evenkeel.Action{guard(seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
+		[]evenkeel.Action{guard(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
 		content, lift), err
 }
 
@@ -82,7 +83,7 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 
 func (p *Pair) clusterUp() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	return from("lustre:924", within(startLimit, seeStatus("online", "The cluster is up", n1+" online, with a DC", online(n1))))
+	return from("lustre:924", await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)))
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
@@ -99,9 +100,6 @@ func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
 		return err
 	})))
 }
-
-// leftovers are the files by which pcs takes a machine for a member of a cluster (H6).
-var leftovers = []string{corosyncConf, "/etc/pacemaker/authkey", "/var/lib/pacemaker/cib/cib.xml"}
 
 // startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).
 const startLimit = 5 * time.Minute

@@ -13,15 +13,16 @@ import (
 // fencing restores the attributes by which nodes are fenced, last of all (lustre:1697-1760).
 func (p *Pair) fencing() (evenkeel.Step, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	now := p.newCluster(n1)
 	s := evenkeel.Step{
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			guard(seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2))),
-			guard(seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered)),
+			guard(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2))),
+			guard(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered)),
 		},
 		Verify: []evenkeel.Action{
-			seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error { return p.same(live) }),
+			now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error { return p.same(live) }),
 		},
 		Harmless: "a pair without fencing is not to be left alone",
 	}
@@ -61,6 +62,7 @@ func (p *Pair) numbered(cib *pacemaker.CIB) error {
 // finish looks at the whole once more, and cleans up what the tool brought.
 func (p *Pair) finish() evenkeel.Step {
 	n1, n2 := p.node(0), p.node(1)
+	now := p.newCluster(n1.Name)
 	s := evenkeel.Step{ID: "finish", Title: "The pair is upgraded", Host: n1.Name, Ref: "lustre:1695", Harmless: "the backups themselves are on this machine"}
 	for _, n := range []*node{n1, n2} {
 		s.Needs = append(s.Needs, n.archiveName)
@@ -72,24 +74,16 @@ func (p *Pair) finish() evenkeel.Step {
 			at(n.Name, p.seeAutostart(n)))
 	}
 	s.Verify = append(s.Verify,
-		seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)),
-		seeStatus("status", "Every target runs where it should", "each on its preferred node", p.placed(preferred)))
+		now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)),
+		see("status", "Every target runs where it should", now.Placed(p.placed(preferred))))
 	return s
 }
 
 // seeAutostart wants the cluster to start at boot, or not to, as was asked for (LUS-059, LUS-060).
 func (p *Pair) seeAutostart(n *node) evenkeel.Action {
-	want, title := "enabled", "The cluster starts at boot on "+n.Name
+	title := "The cluster starts at boot on " + n.Name
 	if p.Config.NoAutostart {
-		want, title = "disabled", "The cluster does not start at boot on "+n.Name
+		title = "The cluster does not start at boot on " + n.Name
 	}
-	argv := append([]string{"systemctl", "is-enabled"}, clusterServices[:]...)
-	return expect(look(n.id("autostart"), title, argv...), want, func(o evenkeel.Observed) error {
-		for i, line := range lines(string(o.Stdout)) {
-			if line != want {
-				return fmt.Errorf("%s is %s, not %s", clusterServices[min(i, len(clusterServices)-1)], line, want)
-			}
-		}
-		return nil
-	})
+	return see(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]) // systemd tells of all units at once
 }

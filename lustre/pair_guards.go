@@ -21,7 +21,7 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
-	return guardAt(p.Config.Node2.Name, seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld))
+	return guard(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld))
 }
 
 func (p *Pair) fencingHeld(cib *pacemaker.CIB) error {

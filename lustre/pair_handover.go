@@ -50,10 +50,10 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
 		},
 	}
-	probe := cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
+	enabled := p.newCluster(n1).cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
 		return !slices.ContainsFunc(p.enabled(), func(t PairTarget) bool { return role(cib, t) == "Stopped" })
 	})
-	a.Probe = &probe
+	a.Probe = &enabled
 	return a, errors.Join(errs...)
 }
 

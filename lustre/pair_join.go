@@ -11,6 +11,7 @@ import (
 // join takes node 2 into the new cluster (lustre:1596-1650).
 func (p *Pair) join() (evenkeel.Step, error) {
 	n1, n := p.Config.Node1.Name, p.node(1)
+	now := p.newCluster(n1)
 	s := evenkeel.Step{
 		ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Ref: "lustre:1596", Irreversible: n.gone(),
 		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): without them a target that fails over would fail.",
@@ -22,15 +23,15 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	ops, err := p.planned(p.Plan.Join)
 	ops = p.bootFirst(ops)
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
-		[]evenkeel.Action{seeAbsent("leftovers", "Nothing is left over from another cluster", leftovers...)})
+		[]evenkeel.Action{now.seeUnused(n.Name)})
 	for _, a := range ops {
 		if clusterVerb(a, "start") {
-			s.Actions = append(s.Actions, guardAt(n1, seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1))))
+			s.Actions = append(s.Actions, guard(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1))))
 		}
 		s.Actions = append(s.Actions, a)
 	}
 	s.Verify = []evenkeel.Action{
-		at(n1, within(startLimit, seeStatus("online", "Both nodes are online", "both online, with a DC", online(n1, n.Name)))),
+		await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)),
 		seeRings("rings-1", n1), seeRings("rings-2", n.Name),
 	}
 	return s, err
@@ -53,6 +54,7 @@ func (p *Pair) movesByItself() bool {
 // rebalance moves the targets to the nodes that they prefer (lustre:1652-1695).
 func (p *Pair) rebalance() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
+	now := p.newCluster(n1.Name)
 	s := evenkeel.Step{
 		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
 		Why:    "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target goes first: node 2 has never had one since it was rebuilt.",
@@ -61,7 +63,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
 	s.Actions = append(p.able(n2), guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
-		guard(seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name))))
+		guard(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name))))
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
 			s.Actions = append(s.Actions, p.canary()...)
@@ -69,7 +71,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		within(p.Config.Outage, seeStatus("placed", "Every target runs where it should", "each on its preferred node", p.placed(preferred))),
+		note("a target that failed over is moved by `pcs resource relocate run`", await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred)))),
 		change("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
 	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
@@ -86,16 +88,11 @@ func (p *Pair) canary() []evenkeel.Action {
 		if t.Preferred != p.Config.Node2.Name {
 			continue
 		}
-		there := func(st *pacemaker.Status) error {
-			if on := st.RunsOn(t.Resource); !slices.Equal(on, []string{t.Preferred}) {
-				return evenkeel.NotYet(0, "%s runs on %v, not on %s", t.Resource, on, t.Preferred)
-			}
-			return nil
-		}
-		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(t.Resource+" runs on "+t.Preferred, there))
+		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
+		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there))
 		return []evenkeel.Action{
 			from("lustre:1665", move),
-			within(p.Config.Outage, seeStatus("canary-there", t.Resource+" runs on "+t.Preferred, "Started there", there)),
+			await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
 		}
 	}
 	return nil

@@ -10,15 +10,11 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // What is looked at, by the formats that programs are meant to read: the CIB, the XML of crm_mon, the kernel's mount table (H21).
 
-var (
-	queryCIB = []string{"cibadmin", "--query"}
-	crmMon   = []string{"crm_mon", "-1", "--as-xml"}
-)
+var queryCIB = []string{"cibadmin", "--query"}
 
 // readCIB reads what cibadmin --query printed.
 func readCIB(o evenkeel.Observed) (*pacemaker.CIB, error) {
@@ -26,31 +22,6 @@ func readCIB(o evenkeel.Observed) (*pacemaker.CIB, error) {
 		return nil, fmt.Errorf("cibadmin: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 	}
 	return pacemaker.ParseCIB(bytes.NewReader(o.Stdout))
-}
-
-// cibProbe is a probe that looks into the live CIB.
-func cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.Probe {
-	return evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...), Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		cib, err := readCIB(o)
-		switch {
-		case err != nil:
-			return evenkeel.Undecided, err
-		case done(cib):
-			return evenkeel.Done, nil
-		}
-		return evenkeel.Absent, nil
-	}}
-}
-
-// seeCIB looks into the live CIB.
-func seeCIB(id, title, text string, check func(*pacemaker.CIB) error) evenkeel.Action {
-	return expect(look(id, title, queryCIB...), text, func(o evenkeel.Observed) error {
-		cib, err := readCIB(o)
-		if err != nil {
-			return err
-		}
-		return check(cib)
-	})
 }
 
 // inStandby wants a node's standby to be stored in the CIB, so that it outlives a restart.
@@ -150,40 +121,6 @@ func exactly(targets []PairTarget) func([]string) error {
 	}
 }
 
-// readStatus reads what crm_mon printed. A cluster that is not up yet is "not yet" (H19).
-func readStatus(o evenkeel.Observed) (*pacemaker.Status, error) {
-	if o.ExitCode != 0 {
-		return nil, evenkeel.NotYet(time.Second, "crm_mon: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
-	}
-	return pacemaker.ParseStatus(bytes.NewReader(o.Stdout))
-}
-
-// seeStatus looks at the running cluster.
-func seeStatus(id, title, text string, check func(*pacemaker.Status) error) evenkeel.Action {
-	return expect(look(id, title, crmMon...), text, func(o evenkeel.Observed) error {
-		st, err := readStatus(o)
-		if err != nil {
-			return err
-		}
-		return check(st)
-	})
-}
-
-// online waits until nodes are members of the cluster: the state counts, not the exit status of the start (H4).
-func online(nodes ...string) func(*pacemaker.Status) error {
-	return func(st *pacemaker.Status) error {
-		for _, name := range nodes {
-			if n, ok := st.Node(name); !ok || !n.Online {
-				return evenkeel.NotYet(time.Second, "%s is not online yet (where its cluster does not run: pcs cluster start)", name)
-			}
-		}
-		if !st.DC.Present {
-			return evenkeel.NotYet(time.Second, "the cluster has not elected a DC yet")
-		}
-		return nil
-	}
-}
-
 // ready wants nodes that can take a target now.
 func ready(nodes ...string) func(*pacemaker.Status) error {
 	return func(st *pacemaker.Status) error {
@@ -200,20 +137,13 @@ func ready(nodes ...string) func(*pacemaker.Status) error {
 	}
 }
 
-// placed waits until every target runs on the node that where says.
-func (p *Pair) placed(where func(PairTarget) string) func(*pacemaker.Status) error {
-	return func(st *pacemaker.Status) error {
-		for _, t := range p.enabled() {
-			if on := st.RunsOn(t.Resource); !slices.Equal(on, []string{where(t)}) {
-				return evenkeel.NotYet(0, "%s runs on %v, not on %s (a target that failed over is moved by pcs resource relocate run)", t.Resource, on, where(t))
-			}
-			// A node that is lost goes on being shown with what it had.
-			if n, _ := st.Node(where(t)); !n.Online || n.Unclean {
-				return evenkeel.NotYet(0, "%s is said to run on %s, which is not online", t.Resource, where(t))
-			}
-		}
-		return nil
+// placed is the node that every target should run on.
+func (p *Pair) placed(where func(PairTarget) string) map[string]string {
+	nodes := map[string]string{}
+	for _, t := range p.enabled() {
+		nodes[t.Resource] = where(t)
 	}
+	return nodes
 }
 
 // everywhere is one node for every target.
@@ -236,39 +166,21 @@ func seeRings(id, node string) evenkeel.Action {
 	}))))
 }
 
-// seeStopped wants the old cluster on a node to be down, and to stay down when the node restarts. Exit statuses are those of an init script (LSB): 3 is stopped.
-func seeStopped(node string) []evenkeel.Action {
+// seeStopped wants the old cluster on a node to be down, and to stay down when the node restarts: it could take a target back.
+func (p *Pair) seeStopped(node string) []evenkeel.Action {
+	old := p.oldCluster(node)
+	off, boot := old.Stopped(p.old(node)), old.AtBoot(p.old(node), false)
 	var actions []evenkeel.Action
-	for _, service := range clusterServices {
+	for i, service := range clusterServices {
 		actions = append(actions,
-			at(node, expect(look("off-"+service, service+" has stopped on "+node, "service", service, "status"), "exit status 3: it is stopped", func(o evenkeel.Observed) error {
-				if o.ExitCode != 3 {
-					return fmt.Errorf("%s has not stopped on %s (exit status %d: %s): it could take a target back", service, node, o.ExitCode, o.Text())
-				}
-				return nil
-			})),
-			at(node, expect(look("boot-"+service, service+" does not start at boot on "+node, "chkconfig", service), "exit status 1: it is off", func(o evenkeel.Observed) error {
-				if o.ExitCode != 1 {
-					return fmt.Errorf("%s would start at boot on %s (exit status %d)", service, node, o.ExitCode)
-				}
-				return nil
-			})))
+			see("off-"+service, service+" has stopped on "+node, off[i]),
+			see("boot-"+service, service+" does not start at boot on "+node, boot[i]))
 	}
 	return actions
 }
 
 // clusterServices are what makes up the cluster on a node, in the order in which they start.
 var clusterServices = [...]string{"corosync", "pacemaker"}
-
-// seeAbsent wants none of the files to be there.
-func seeAbsent(id, title string, files ...string) evenkeel.Action {
-	return expect(look(id, title, append([]string{"ls", "-d"}, files...)...), "none of them is there", func(o evenkeel.Observed) error {
-		if found := strings.Fields(string(o.Stdout)); len(found) > 0 {
-			return fmt.Errorf("left over from another cluster: %s (H6). Look at it; if this node is the one being rebuilt, remove it by pcs cluster destroy, and resume", strings.Join(found, ", "))
-		}
-		return nil
-	})
-}
 
 // waitFor is until for a look that has its check already.
 func waitFor(limit time.Duration, node string, a evenkeel.Action) evenkeel.Action {

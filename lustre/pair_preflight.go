@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -30,10 +31,11 @@ func (p *Pair) preflight() evenkeel.Step {
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
 	past := look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
 	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil })}
+	was := p.oldCluster(n1.Name)
 	s.Actions = append(s.Actions,
 		at(n2.Name, boot("boot-id", n2.bootSeen)), at(n2.Name, past),
-		seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged),
-		seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy))
+		was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged),
+		was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy))
 	for i, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions, at(n.Name, p.audit(i)))
 	}
@@ -61,7 +63,7 @@ func (p *Pair) unchanged(live *pacemaker.CIB) error {
 	if diff := pacemaker.Diff(p.CIB, live); len(diff) > 0 {
 		return evenkeel.NeedsPerson("%v: %s (%d differences in all). Make the plan anew from a fresh backup", errChanged, diff[0], len(diff))
 	}
-	return nil
+	return p.oldIDs(live) // else it would be found out when node 1 is rebuilt
 }
 
 func (p *Pair) healthy(st *pacemaker.Status) error {
@@ -74,6 +76,11 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 		}
 		if r, _ := st.Resource(t.Resource); r.Failed || r.Blocked || !r.Managed {
 			return evenkeel.NeedsPerson("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
+		}
+		for _, f := range st.Failures {
+			if strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
+				return evenkeel.NeedsPerson("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s", f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
+			}
 		}
 	}
 	return nil

@@ -26,6 +26,17 @@ func TestPreflightRefuses(t *testing.T) {
 		"the cluster of node 2 stops": {func(p *play) { p.sh(n2, "service pacemaker stop") }, "Could not connect to fencer"},
 		"node 2 is off":               {func(p *play) { p.w.PowerLoss(n2) }, "no route to host"},
 		"upgraded already":            {func(p *play) { write(p, n1, "/etc/redhat-release", "CentOS Linux release 7.5.1804 (Core)\n") }, "release 6"},
+		"a target cannot start on node 2": {func(p *play) {
+			p.sh(n2, "mv /mnt/MGS /mnt/MGS.away")
+			p.sh(n1, "pcs cluster standby "+s.pair.Config.Node1.Short())
+			p.w.Advance(2 * time.Minute)
+			p.sh(n1, "pcs cluster unstandby "+s.pair.Config.Node1.Short())
+			p.sh(n2, "mv /mnt/MGS.away /mnt/MGS")
+		}, "MGS_32834e_start_0 failed on ct6-mds2"},
+		"an id changed by hand": {func(p *play) {
+			p.sh(n1, `cibadmin --delete -X '<nvpair id="MGS_32834e-meta_attributes-target-role"/>'`)
+			p.sh(n1, `cibadmin --modify --allow-create -X '<meta_attributes id="MGS_32834e-meta_attributes"><nvpair id="by-hand" name="target-role" value="Started"/></meta_attributes>'`)
+		}, "under another id"},
 		"an unknown target is mounted": {func(p *play) {
 			p.w.Do(func(st *simhost.State) {
 				st.Host(n2).Mount(st, simhost.Mount{Device: "/dev/sdz", Dir: "/mnt/other", Type: "lustre", Options: "ro"})

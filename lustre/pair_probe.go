@@ -14,12 +14,13 @@ import (
 
 // probeFor knows how to tell whether an operation of the rebuild ran.
 func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
+	there := p.newCluster(p.Config.Node1.Name)
 	has := func(id string) func(*pacemaker.CIB) bool {
 		return func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
 	}
 	for _, r := range p.CIB.Resources() {
 		if o.Name == "create "+r.ID {
-			return cibProbe("the CIB has "+r.ID, has(r.ID)), true
+			return there.cibProbe("the CIB has "+r.ID, has(r.ID)), true
 		}
 	}
 	switch {
@@ -28,12 +29,12 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 	case len(o.Argv) > 3 && o.Argv[1] == "cluster" && o.Argv[2] == "node" && o.Argv[3] == "add":
 		return p.confProbe(p.Config.Node2.Name, "corosync.conf there names both nodes", p.Config.Node1.Name, p.Config.Node2.Name), true
 	case slices.Contains(o.Argv, "relocate"):
-		return relocated("every target runs on the node that it prefers", p.placed(preferred)), true
+		return relocated(p.newCluster(p.Config.Node1.Name).Placed(p.placed(preferred))), true
 	}
 	for _, l := range p.CIB.Locations() {
 		where := p.Names.New(l.Node)
 		if o.Name == "constraint "+l.ID || o.Name == fmt.Sprintf("%s prefers %s", l.Resource, where) {
-			return cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
+			return there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
 				return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == l.Resource && have.Node == where })
 			}), true
 		}
@@ -71,16 +72,9 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	}}
 }
 
-// relocated tells whether targets were moved to where they belong.
-func relocated(text string, there func(*pacemaker.Status) error) evenkeel.Probe {
-	return evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, crmMon...), Text: text, Settle: time.Minute, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		st, err := readStatus(o)
-		if err != nil {
-			return evenkeel.Undecided, err
-		}
-		if there(st) == nil {
-			return evenkeel.Done, nil
-		}
-		return evenkeel.Absent, nil
-	}}
+// relocated tells whether targets were moved to where they belong, which takes a moment to show.
+func relocated(e pacemaker.Evidence) evenkeel.Probe {
+	p := probe(e)
+	p.Settle = time.Minute
+	return p
 }

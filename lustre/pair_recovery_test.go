@@ -238,3 +238,35 @@ func TestNode2Restarts(t *testing.T) {
 		require.NoError(t, p.w.Check())
 	}
 }
+
+// H17: a target that fails to start where it moves to stops the run at once, with what to do about it; when it was done, the run goes on. (The mount table would be watched in vain.)
+func TestATargetFailsToStart(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	mgs := s.pair.Targets[0]
+	for _, c := range []struct{ step, before, host, says string }{
+		{"evacuate-node1", "calm", lustretest.Node2, mgs.Resource + " could not be started on ct6-mds2 ("},
+		{"switch-over", "let-go", lustretest.Node1, mgs.Resource + " could not be started on " + lustretest.Node1 + " ("},
+	} {
+		p := s.play(t)
+		began, took := time.Time{}, time.Duration(0)
+		p.watch = func(e evenkeel.Event) {
+			switch {
+			case e.Kind == evenkeel.EventDone && e.Step.ID == c.step && e.Action.ID == c.before && began.IsZero():
+				began = p.w.Now()
+				p.sh(c.host, "mv "+mgs.Mount+" "+mgs.Mount+".away")
+			case !began.IsZero():
+				took = p.w.Now().Sub(began)
+			}
+		}
+		err := p.run()
+		require.ErrorContains(t, err, c.says, c.step)
+		require.ErrorContains(t, err, "pcs resource cleanup "+mgs.Resource)
+		require.Less(t, took, time.Minute)
+		require.NoError(t, p.w.Check())
+		p.sh(c.host, "mv "+mgs.Mount+".away "+mgs.Mount)
+		p.sh(c.host, "pcs resource cleanup "+mgs.Resource)
+		p.w.Advance(30 * time.Second)
+		require.NoError(t, p.resume(), c.step)
+		require.NoError(t, p.w.Check())
+	}
+}

@@ -15,7 +15,7 @@ import (
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	n1, n2 := p.node(0), p.node(1)
 	evacuate, err0 := p.evacuate()
-	cluster, err1 := p.newCluster()
+	cluster, err1 := p.makeCluster()
 	move, err2 := p.switchOver()
 	join, err3 := p.join()
 	balance, err4 := p.rebalance()
@@ -34,7 +34,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
 			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),
 			cluster, move,
-			n2.shutDownStep("lustre:1174", seeStopped(n2.Name)...), n2.installStep("lustre:1175"), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
+			n2.shutDownStep("lustre:1174", p.seeStopped(n2.Name)...), n2.installStep("lustre:1175"), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
 			n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
 			join, balance, fencing, p.finish(),
 		},

@@ -32,7 +32,7 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 	high, err2 := pushed("throttle-lifted", "Lift the throttle: targets are to stop and start all at once (H26)", host, loosen, err2)
 	wait := strconv.Itoa(int(notice / time.Second))
 	return []evenkeel.Action{
-		low, at(host, note("it looks at its load every 30 s", look("throttle-wait", "Wait until Pacemaker has looked at its load", "sleep", wait))),
+		note("for half a minute the cluster moves one thing at a time; who gives up here goes back by `rollback`, which puts it back", low), at(host, note("it looks at its load every 30 s", look("throttle-wait", "Wait until Pacemaker has looked at its load", "sleep", wait))),
 		high, at(host, note("it looks at its load every 30 s", look("throttle-noticed", "Wait until Pacemaker has looked at its load again", "sleep", wait))),
 	}, errors.Join(err1, err2)
 }

@@ -159,7 +159,7 @@ func (a *applying) await(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !passing(err):
+		case !Passing(err):
 			return err
 		case a.Clock.Now().Sub(a.began) >= a.change.Limit:
 			return fmt.Errorf("%w within %v (%s): %w", ErrNotSeen, a.change.Limit, a.meaning(), err)
@@ -178,8 +178,9 @@ func (a *applying) meaning() string {
 	return strings.Join(words, "; ")
 }
 
-// passing says whether looking again may show something else: what is not there yet, a cluster that is starting, a host that does not answer.
-func passing(err error) bool {
+// Passing says of an error of [Evidence.Read], or of the look, whether looking again may show something else: what is not there yet, a cluster that is starting, a host that
+// does not answer. It is for callers who wait by themselves.
+func Passing(err error) bool {
 	var later *NotYet
 	var silent *sshexec.CommandError
 	return errors.As(err, &later) || errors.As(err, &silent) || errors.Is(err, ErrClusterDown) || errors.Is(err, ErrNoQuorum)

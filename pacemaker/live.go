@@ -31,8 +31,8 @@ func (l Live) at(node string, o Operation) Operation {
 	return o
 }
 
-// inCIB is what the stored configuration must show.
-func (l Live) inCIB(means string, judge func(*CIB) error) Evidence {
+// InCIB is what the stored configuration must show. judge is as in [Evidence].
+func (l Live) InCIB(means string, judge func(*CIB) error) Evidence {
 	return Evidence{Look: l.via(QueryCIB()), Means: means, Judge: func(a Answer) error {
 		cib, err := a.CIB()
 		if err != nil {
@@ -42,8 +42,8 @@ func (l Live) inCIB(means string, judge func(*CIB) error) Evidence {
 	}}
 }
 
-// inStatus is what the running cluster must show.
-func (l Live) inStatus(means string, judge func(*Status) error) Evidence {
+// InStatus is what the running cluster must show. judge is as in [Evidence].
+func (l Live) InStatus(means string, judge func(*Status) error) Evidence {
 	return l.statusAt(l.Via, means, judge)
 }
 
@@ -106,10 +106,10 @@ const corosyncConfPath = "/etc/corosync/corosync.conf"
 // leftoverFiles are those by which pcs takes a host for a member of another cluster (H6). pcs 0.11 overwrites a key alone, 0.9 refuses it.
 var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", CIBPath}
 
-// unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
-func (l Live) unused(node string) Evidence {
+// Unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
+func (l Live) Unused(node string) Evidence {
 	look := l.at(node, operation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
-	return Evidence{Look: look, Means: "no files of another cluster are on " + node, Judge: func(a Answer) error {
+	return Evidence{Look: look, Means: "no file of a cluster is on " + node, Judge: func(a Answer) error {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
 			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", ErrLeftovers, strings.Join(found, ", "), a.Node)
 		}
@@ -165,7 +165,7 @@ func (l Live) Setup(s ClusterSetup) (Change, error) {
 		all = append(all, n.Name)
 	}
 	for _, n := range all {
-		c.Needs = append(c.Needs, l.unused(n))
+		c.Needs = append(c.Needs, l.Unused(n))
 		c.Proof = append(c.Proof, l.memberFile(n, s.Name, all...))
 	}
 	return c, nil
@@ -174,7 +174,7 @@ func (l Live) Setup(s ClusterSetup) (Change, error) {
 // NodeAdd adds a node to the running cluster (lustre:1615, PCM-040); with start it is done when the node is online.
 func (l Live) NodeAdd(node ClusterNode, start bool) Change {
 	c := Change{Do: l.via(l.Dialect.NodeAdd(node, start)), Limit: 3 * time.Minute}
-	c.Needs = []Evidence{l.unused(node.Name)}
+	c.Needs = []Evidence{l.Unused(node.Name)}
 	c.Proof = []Evidence{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
 	if start {
 		c.Proof = append(c.Proof, l.Online(node.Name))
@@ -197,7 +197,7 @@ func (l Live) Forget(node string) Change {
 		c.Do.Argv = append(c.Do.Argv, "--skip-offline")
 	}
 	c.Do.Argv = append(c.Do.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
-	c.Needs = []Evidence{l.inStatus(node+" is not online, and needs no fencing", func(st *Status) error {
+	c.Needs = []Evidence{l.InStatus(node+" is not online, and needs no fencing", func(st *Status) error {
 		if n, ok := st.Node(node); ok && (n.Online || n.Pending || n.Unclean) {
 			return notYet("%s is still a member, or has to be fenced (online %v, unclean %v)", node, n.Online, n.Unclean)
 		}
@@ -222,7 +222,7 @@ func (l Live) forgotten(node string) []Evidence {
 		}
 		return nil
 	})
-	return []Evidence{file, l.inCIB("the CIB does not know "+node, func(c *CIB) error {
+	return []Evidence{file, l.InCIB("the CIB does not know "+node, func(c *CIB) error {
 		if _, known := c.Node(node); known {
 			return notYet("the CIB knows %s", node)
 		}
@@ -232,7 +232,7 @@ func (l Live) forgotten(node string) []Evidence {
 
 // Online wants nodes to be members that can take resources, and a DC. A cluster that does not run there is "not yet" (H4).
 func (l Live) Online(nodes ...string) Evidence {
-	e := l.inStatus("crm_mon shows online: "+strings.Join(nodes, ", "), func(st *Status) error { return online(st, nodes...) })
+	e := l.InStatus("crm_mon shows online: "+strings.Join(nodes, ", "), func(st *Status) error { return online(st, nodes...) })
 	e.Judge = downIsNotYet(e.Judge)
 	return e
 }
@@ -271,11 +271,11 @@ func (l Live) Start(node string) Change {
 // Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done when neither of the two services
 // runs: pcs exits 0 also where it stopped nothing (H4).
 func (l Live) Stop(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterStop("")), Proof: l.stopped(node), Limit: 25 * time.Minute} // Pacemaker's own limit is 20
+	return Change{Do: l.at(node, l.Dialect.ClusterStop("")), Proof: l.Stopped(node), Limit: 25 * time.Minute} // Pacemaker's own limit is 20
 }
 
-// stopped wants neither of the services to run.
-func (l Live) stopped(node string) []Evidence {
+// Stopped wants neither of the services to run.
+func (l Live) Stopped(node string) []Evidence {
 	const means = "neither pacemaker nor corosync runs on "
 	if !l.SysV {
 		return []Evidence{l.units(node, means+node, "is-active", "inactive", "failed")}
@@ -283,12 +283,14 @@ func (l Live) stopped(node string) []Evidence {
 	var list []Evidence
 	for _, unit := range clusterUnits {
 		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
-		list = append(list, Evidence{Look: look, Means: unit + " does not run on " + node, Judge: func(a Answer) error {
+		list = append(list, Evidence{Look: look, Means: unit + " does not run on " + node + ": exit status 3", Judge: func(a Answer) error {
 			switch a.Code { // those of an init script (LSB)
-			case 3, 1, 2: // stopped; dead, with files left
+			case 3:
 				return nil
 			case 0:
 				return notYet("%s runs", unit)
+			case 1, 2:
+				return notYet("%s died on %s and left its files (exit status %d): its other daemons may still run, and the resources; service %s stop ends them", unit, node, a.Code, unit)
 			}
 			return fmt.Errorf("service %s status: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))
 		}})
@@ -315,15 +317,16 @@ func (l Live) units(node, means, verb string, want ...string) Evidence {
 
 // Enable makes the cluster start at boot on a node (lustre:921).
 func (l Live) Enable(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterEnable("")), Proof: l.atBoot(node, true), Limit: time.Minute}
+	return Change{Do: l.at(node, l.Dialect.ClusterEnable("")), Proof: l.AtBoot(node, true), Limit: time.Minute}
 }
 
 // Disable makes the cluster not start at boot on a node (lustre:443, PCM-037).
 func (l Live) Disable(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterDisable("")), Proof: l.atBoot(node, false), Limit: time.Minute}
+	return Change{Do: l.at(node, l.Dialect.ClusterDisable("")), Proof: l.AtBoot(node, false), Limit: time.Minute}
 }
 
-func (l Live) atBoot(node string, enabled bool) []Evidence {
+// AtBoot wants the cluster to start at boot on a node, or not to.
+func (l Live) AtBoot(node string, enabled bool) []Evidence {
 	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
 	if !l.SysV {
 		return []Evidence{l.units(node, "systemctl is-enabled says "+word+" on "+node, "is-enabled", word)}
@@ -331,7 +334,7 @@ func (l Live) atBoot(node string, enabled bool) []Evidence {
 	var list []Evidence
 	for _, unit := range clusterUnits {
 		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
-		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("chkconfig says that %s is %s on %s", unit, word, node), Judge: func(a Answer) error {
+		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), Judge: func(a Answer) error {
 			switch {
 			case a.Code > 1 || strings.Contains(string(a.Stderr), "error reading information"):
 				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))

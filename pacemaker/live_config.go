@@ -23,7 +23,7 @@ func (l Live) Property(p NVPair) Change {
 
 // UnsetProperty removes a cluster property.
 func (l Live) UnsetProperty(name string) Change {
-	return Change{Do: l.via(l.Dialect.UnsetProperty(name)), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has no property "+name, func(c *CIB) error {
+	return Change{Do: l.via(l.Dialect.UnsetProperty(name)), Limit: configLimit, Proof: []Evidence{l.InCIB("the CIB has no property "+name, func(c *CIB) error {
 		if v, has := c.Property(name); has {
 			return notYet("the property %s is %q", name, masked(name, v))
 		}
@@ -43,7 +43,7 @@ func (l Live) OperationDefault(p NVPair) Change {
 
 func (l Live) pair(o Operation, what string, p NVPair, get func(*CIB) (string, bool)) Change {
 	means := fmt.Sprintf("the CIB has %s %s", what, p)
-	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB(means, func(c *CIB) error {
+	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.InCIB(means, func(c *CIB) error {
 		if v, has := get(c); !has || v != p.Value {
 			return notYet("%s %s is %q in the CIB", what, p.Name, masked(p.Name, v))
 		}
@@ -105,7 +105,7 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 	if disabled {
 		means += ", disabled"
 	}
-	return []Evidence{l.inCIB(means, func(c *CIB) error {
+	return []Evidence{l.InCIB(means, func(c *CIB) error {
 		have, ok := c.Resource(r.ID)
 		if !ok {
 			return notYet("the CIB has no %s", r.ID)
@@ -134,7 +134,7 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 
 // Inactive wants resources to be active nowhere.
 func (l Live) Inactive(ids ...string) Evidence {
-	return l.inStatus("crm_mon shows active nowhere: "+strings.Join(ids, ", "), func(st *Status) error {
+	return l.InStatus("crm_mon shows active nowhere: "+strings.Join(ids, ", "), func(st *Status) error {
 		for _, id := range ids {
 			if on := st.RunsOn(id); len(on) > 0 {
 				r, _ := st.Resource(id)
@@ -147,7 +147,7 @@ func (l Live) Inactive(ids ...string) Evidence {
 
 // Active wants each of the resources to run, on exactly one node.
 func (l Live) Active(ids ...string) Evidence {
-	return l.inStatus("crm_mon shows started, each on one node: "+strings.Join(ids, ", "), func(st *Status) error {
+	return l.InStatus("crm_mon shows started, each on one node: "+strings.Join(ids, ", "), func(st *Status) error {
 		for _, id := range ids {
 			if err := runsOn(st, id, ""); err != nil {
 				return err
@@ -170,7 +170,7 @@ func ConstraintByID(loc Location) Operation {
 // Constraint makes a plain location constraint with its own id (lustre:1040, PCM-030, H9).
 func (l Live) Constraint(loc Location) Change {
 	means := fmt.Sprintf("the CIB has the constraint %s: %s on %s, %s", loc.ID, loc.Resource, loc.Node, loc.Score)
-	return Change{Do: l.via(ConstraintByID(loc)), Limit: configLimit, Proof: []Evidence{l.inCIB(means, func(c *CIB) error {
+	return Change{Do: l.via(ConstraintByID(loc)), Limit: configLimit, Proof: []Evidence{l.InCIB(means, func(c *CIB) error {
 		for _, have := range c.Locations() {
 			switch {
 			case have.ID != loc.ID:
@@ -218,7 +218,7 @@ func (l Live) DisableResource(id string) Change {
 
 func (l Live) roleProof(stop bool, ids ...string) []Evidence {
 	means := map[bool]string{true: "the CIB disables ", false: "the CIB disables none of "}[stop] + strings.Join(ids, ", ")
-	stored := l.inCIB(means, func(c *CIB) error {
+	stored := l.InCIB(means, func(c *CIB) error {
 		for _, id := range ids {
 			r, ok := c.Resource(id)
 			if !ok {
@@ -257,7 +257,7 @@ func (l Live) NodeAttributes(live *CIB, node string, pairs []NVPair) (Change, er
 	}
 	o.Name, o.Ref, o.Effect, o.Hidden = "set attributes of "+node, "lustre:1737", op.Mutating, true
 	o.Why = "one change: no agent is seen without its parameters (H10)"
-	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has these attributes of "+node, func(c *CIB) error {
+	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.InCIB("the CIB has these attributes of "+node, func(c *CIB) error {
 		n, ok := c.Node(node)
 		if !ok {
 			return fmt.Errorf("%s: %w", node, ErrAbsentNode)
@@ -282,7 +282,7 @@ func (l Live) RemoveNodeAttributes(node string, names ...string) []Change {
 	changes := make([]Change, len(ordered))
 	for i, p := range ordered {
 		o := operation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
-		changes[i] = Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.inCIB("the CIB has no "+p.Name+" of "+node, func(c *CIB) error {
+		changes[i] = Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *CIB) error {
 			n, ok := c.Node(node)
 			if !ok {
 				return fmt.Errorf("%s: %w", node, ErrAbsentNode)

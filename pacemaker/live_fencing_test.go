@@ -1,6 +1,7 @@
 package pacemaker_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -113,4 +114,32 @@ func TestActiveIsOnANodeThatLives(t *testing.T) {
 		}
 	}
 	require.Error(t, l.Placed(map[string]string{"MGS": "b"}).Read(status(on, started+a)))
+}
+
+// PCM-036: a start that failed where a resource is awaited is told at once: Pacemaker does not try it again by itself. One that failed elsewhere, or is being tried again, is not.
+func TestPlacedSeesAFailedStart(t *testing.T) {
+	for _, c := range []struct {
+		name, role, on, failure string
+		wrong                   bool
+	}{
+		{name: "nowhere", role: "Stopped", failure: `op_key="MGS_start_0" node="a"`, wrong: true},
+		{name: "went elsewhere", role: "Started", on: `<node name="b" id="2" cached="false"/>`, failure: `op_key="MGS_start_0" node="a"`, wrong: true},
+		{name: "is there after all", role: "Started", on: `<node name="a" id="1" cached="false"/>`, failure: `op_key="MGS_start_0" node="a"`},
+		{name: "is tried again", role: "Starting", failure: `op_key="MGS_start_0" node="a"`},
+		{name: "another node", role: "Stopped", failure: `op_key="MGS_start_0" node="b"`},
+		{name: "another resource", role: "Stopped", failure: `op_key="MGS2_start_0" node="a"`},
+		{name: "another operation", role: "Stopped", failure: `op_key="MGS_monitor_0" node="a"`},
+	} {
+		doc := `<crm_mon version="2.1.5"><summary><cluster_options maintenance-mode="false"/></summary><nodes><node name="a" id="1" online="true" unclean="false"/><node name="b" id="2" online="true" unclean="false"/></nodes>` +
+			`<resources><resource id="MGS" resource_agent="ocf:chroma:Target" role="` + c.role + `" active="` + strconv.FormatBool(c.on != "") + `" failed="false" blocked="false">` + c.on + `</resource></resources>` +
+			`<failures><failure ` + c.failure + ` exitstatus="error" exitreason="no such device" exitcode="1" status="complete" last-rc-change="then"/></failures></crm_mon>`
+		l := pacemaker.Live{Dialect: pacemaker.PCS011, Via: "a"}
+		err := l.Placed(map[string]string{"MGS": "a"}).Read(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(doc)})
+		if c.wrong {
+			require.False(t, pacemaker.Passing(err), c.name)
+			require.ErrorContains(t, err, "MGS could not be started on a (complete; error; no such device)", c.name)
+		} else if err != nil {
+			require.True(t, pacemaker.Passing(err), "%s: %v", c.name, err)
+		}
+	}
 }

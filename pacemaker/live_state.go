@@ -24,7 +24,7 @@ func isOn(value string) bool {
 func (l Live) Standby(node string) Change {
 	return Change{Do: l.via(l.Dialect.Standby(node)), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{
 		l.standbyStored(node, true),
-		l.inStatus("crm_mon shows "+node+" in standby and nothing on it", func(st *Status) error {
+		l.InStatus("crm_mon shows "+node+" in standby and nothing on it", func(st *Status) error {
 			n, ok := st.Node(node)
 			switch {
 			case !ok:
@@ -46,7 +46,7 @@ func (l Live) Standby(node string) Change {
 func (l Live) Unstandby(node string) Change {
 	return Change{Do: l.via(l.Dialect.Unstandby(node)), Limit: time.Minute, Proof: []Evidence{
 		l.standbyStored(node, false),
-		l.inStatus("crm_mon shows "+node+" without standby", func(st *Status) error {
+		l.InStatus("crm_mon shows "+node+" without standby", func(st *Status) error {
 			if n, ok := st.Node(node); !ok || n.Standby {
 				return notYet("%s is in standby, or not in the cluster", node)
 			}
@@ -56,7 +56,7 @@ func (l Live) Unstandby(node string) Change {
 }
 
 func (l Live) standbyStored(node string, on bool) Evidence {
-	return l.inCIB(fmt.Sprintf("the CIB says that %s is in standby: %v", node, on), func(c *CIB) error {
+	return l.InCIB(fmt.Sprintf("the CIB says that %s is in standby: %v", node, on), func(c *CIB) error {
 		n, ok := c.Node(node)
 		if !ok {
 			return fmt.Errorf("%s: %w", node, ErrAbsentNode)
@@ -70,7 +70,7 @@ func (l Live) standbyStored(node string, on bool) Evidence {
 
 // managed wants a cluster that acts on what it is told.
 func (l Live) managed() []Evidence {
-	return []Evidence{l.inStatus("the cluster is not in maintenance mode", func(st *Status) error {
+	return []Evidence{l.InStatus("the cluster is not in maintenance mode", func(st *Status) error {
 		if st.MaintenanceMode {
 			return errors.New("the cluster is in maintenance mode: it starts, stops and moves nothing")
 		}
@@ -81,13 +81,13 @@ func (l Live) managed() []Evidence {
 // Maintenance switches maintenance-mode (lustre:976, 1136, PCM-023). It is done when the CIB says so and the cluster has taken note.
 func (l Live) Maintenance(on bool) Change {
 	return Change{Do: l.via(l.Dialect.Maintenance(on)), Limit: time.Minute, Proof: []Evidence{
-		l.inCIB(fmt.Sprintf("the CIB says maintenance-mode=%v", on), func(c *CIB) error {
+		l.InCIB(fmt.Sprintf("the CIB says maintenance-mode=%v", on), func(c *CIB) error {
 			if v, _ := c.Property("maintenance-mode"); isOn(v) != on {
 				return notYet("maintenance-mode is %q", v)
 			}
 			return nil
 		}),
-		l.inStatus(fmt.Sprintf("crm_mon shows maintenance-mode %v", on), func(st *Status) error {
+		l.InStatus(fmt.Sprintf("crm_mon shows maintenance-mode %v", on), func(st *Status) error {
 			if st.MaintenanceMode != on {
 				return notYet("crm_mon shows maintenance-mode %v", st.MaintenanceMode)
 			}
@@ -107,6 +107,13 @@ func runsOn(st *Status, id, node string) error {
 		return fmt.Errorf("%s is active on %s", id, strings.Join(on, " and "))
 	case r.Failed || r.Blocked:
 		return fmt.Errorf("%s has failed (%s on %s): see crm_mon, mend it, and clean it up by pcs resource cleanup %s", id, r.Role, strings.Join(r.Nodes, ", "), id)
+	}
+	if !underWay(r) && !slices.Contains(on, node) {
+		if err := startFailed(st, id, node); err != nil {
+			return err
+		}
+	}
+	switch {
 	case len(on) == 0 || underWay(r):
 		return notYet("%s is %s", id, r.Role)
 	case node != "" && on[0] != node:
@@ -119,15 +126,31 @@ func runsOn(st *Status, id, node string) error {
 	return nil
 }
 
+// startFailed says how a resource failed to start on a node: Pacemaker does not try again there by itself (start-failure-is-fatal).
+func startFailed(st *Status, id, node string) error {
+	for _, f := range st.Failures {
+		if f.Node == node && strings.HasPrefix(f.Operation, id+"_start_") {
+			return fmt.Errorf("%s could not be started on %s (%s): mend it, clean up by pcs resource cleanup %s, and it is tried again", id, node, strings.Join(slices.DeleteFunc([]string{f.Status, f.ExitStatus, f.ExitReason}, isEmpty), "; "), id)
+		}
+	}
+	return nil
+}
+
+func isEmpty(text string) bool { return text == "" }
+
 // underWay says whether an operation of a resource has begun and not ended: crm_mon shows it as its role where it shows it at all.
 func underWay(r ResourceStatus) bool {
 	return r.Role == "Starting" || r.Role == "Stopping" || r.Role == "Promoting" || r.Role == "Demoting" || r.Role == "Migrating" || r.Pending != ""
 }
 
-// Placed wants each resource to run on the node that belongs to it, and nowhere else.
+// Placed wants each resource to run on the node that belongs to it, and nowhere else. A start that failed there is an error at once.
 func (l Live) Placed(where map[string]string) Evidence {
 	ids := sortedKeys(where)
-	return l.inStatus("crm_mon shows each resource on its node: "+strings.Join(ids, ", "), func(st *Status) error {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = id + " on " + where[id]
+	}
+	return l.InStatus("crm_mon shows "+strings.Join(words, ", "), func(st *Status) error {
 		for _, id := range ids {
 			if err := runsOn(st, id, where[id]); err != nil {
 				return err
@@ -159,7 +182,7 @@ func (l Live) RelocateClear() Change {
 }
 
 func (l Live) noRelocation() Evidence {
-	return l.inCIB("no constraint of pcs resource relocate is left", func(c *CIB) error {
+	return l.InCIB("no constraint of pcs resource relocate is left", func(c *CIB) error {
 		for _, loc := range c.Locations() {
 			if strings.HasPrefix(loc.ID, "pcs-relocate-") {
 				return notYet("the constraint %s is left (pcs resource relocate clear removes it)", loc.ID)
@@ -183,7 +206,7 @@ func (l Live) Settled() []Evidence {
 			}
 			return a.failure()
 		}},
-		l.inStatus("crm_mon shows no action under way", func(st *Status) error {
+		l.InStatus("crm_mon shows no action under way", func(st *Status) error {
 			if !st.DC.Present {
 				return notYet("the cluster has no DC")
 			}

@@ -54,7 +54,7 @@ func (l Live) propertiesAre(pairs []NVPair) Evidence {
 	for i, p := range pairs {
 		words[i] = p.String()
 	}
-	return l.inCIB("the CIB says "+strings.Join(words, ", "), func(c *CIB) error {
+	return l.InCIB("the CIB says "+strings.Join(words, ", "), func(c *CIB) error {
 		for _, p := range pairs {
 			if v, _ := c.Property(p.Name); v != p.Value {
 				return notYet("%s is %q", p.Name, masked(p.Name, v))
@@ -69,7 +69,7 @@ func (l Live) propertiesAre(pairs []NVPair) Evidence {
 func (l Live) Seed(seed Operation) Change {
 	look := operation("owner, mode and size of "+CIBPath, "", op.ReadOnly, op.Safe, "stat", "-c", "%U:%G %a %s", CIBPath)
 	look.Node = seed.Node
-	idle := Live{Dialect: l.Dialect, Via: seed.Node, SysV: l.SysV}.stopped(seed.Node)
+	idle := Live{Dialect: l.Dialect, Via: seed.Node, SysV: l.SysV}.Stopped(seed.Node)
 	return Change{Do: seed, Needs: idle, Limit: 30 * time.Second, Proof: []Evidence{{
 		Look: look, Means: CIBPath + " belongs to hacluster:haclient, has the mode 0600 and the size of the seed",
 		Judge: func(a Answer) error {

@@ -117,6 +117,7 @@ func (s *session) monitorXML() int {
 		}
 	}
 	element(root, "node_history")
+	s.failuresXML(root, members, "unknown error", "Error")
 	doc.Indent(4)
 	var buf bytes.Buffer
 	if _, err := doc.WriteTo(&buf); err != nil {

@@ -224,7 +224,7 @@ func (s *session) monitorXML2(request string) int {
 	}
 	s.attributesXML(root, d)
 	element(root, "node_history")
-	s.failuresXML(root, members)
+	s.failuresXML(root, members, "error", "complete")
 	s.fencesXML(root)
 	if request != "" {
 		element(root, "status", "code", "0", "message", "OK")
@@ -329,15 +329,16 @@ func (s *session) attributesXML(root *etree.Element, d *document) {
 	}
 }
 
-func (s *session) failuresXML(root *etree.Element, members []*node) {
+// failuresXML is what failed to start, in the words of 2.1 or of 1.1.
+func (s *session) failuresXML(root *etree.Element, members []*node, exit, status string) {
 	var section *etree.Element
 	for _, m := range members {
 		for i, f := range m.failed {
 			if section == nil {
 				section = element(root, "failures")
 			}
-			element(section, "failure", "op_key", f.resource+"_start_0", "node", s.stack.uname(s.State, m), "exitstatus", "error", "exitreason", "", "exitcode", "1", "call", strconv.Itoa(i+10),
-				"status", "complete", "last-rc-change", f.at.UTC().Format("2006-01-02 15:04:05Z"), "queued", "0", "exec", "8", "interval", "0", "task", "start")
+			element(section, "failure", "op_key", f.resource+"_start_0", "node", s.stack.uname(s.State, m), "exitstatus", exit, "exitreason", "", "exitcode", "1", "call", strconv.Itoa(i+10),
+				"status", status, "last-rc-change", f.at.UTC().Format("2006-01-02 15:04:05Z"), "queued", "0", "exec", "8", "interval", "0", "task", "start")
 		}
 	}
 }

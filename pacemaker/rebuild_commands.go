@@ -389,7 +389,10 @@ func (b *rebuilder) stopOld() []Operation {
 	if !b.opts.OldDialect.modern() {
 		return StopEL6(b.opts.OldDialect)
 	}
-	return []Operation{b.opts.OldDialect.Standby(""), b.opts.OldDialect.ClusterStop(""), b.opts.OldDialect.ClusterDisable("")}
+	stop := b.opts.OldDialect.ClusterStop("")
+	stop.Argv = append(stop.Argv, "--force")
+	stop.Why = "it is the last node of its cluster: without --force pcs refuses, for the loss of the quorum"
+	return []Operation{b.opts.OldDialect.Standby(""), stop, b.opts.OldDialect.ClusterDisable("")}
 }
 
 // StopEL6 takes an EL6 node out of its cluster, in the guide's order (lustre:1125-1128): standby, Pacemaker, Corosync, not at boot.

@@ -176,6 +176,10 @@ func TestRebuildForModernPCS(t *testing.T) {
 	}, lines(plan.Join))
 	require.NotEqual(t, plan.Join[0].Node, plan.Join[1].Node, "pcs 0.10 makes only the node that it runs on trust the others")
 	require.Equal(t, "pcs cluster standby", plan.StopOther[0].String(), "the old cluster still speaks 0.9")
+	opts.OldDialect = PCS011
+	plan, err = Rebuild(readCIB(t, imlCIB), readConf(t), opts)
+	require.NoError(t, err)
+	require.Equal(t, []string{"pcs node standby", "pcs cluster stop --force", "pcs cluster disable"}, lines(plan.StopOther), "pcs 0.10 and later refuse to stop the last node")
 }
 
 // The wide configuration in one piece, at each stage; what the live cluster has of its own stays, its strangers are refused.

@@ -46,7 +46,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: cmds, Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
-				" and target-role=Stopped for every target, that the last operation of each in its status is a stop that succeeded (the mount table forgets a mount when the unmounting begins), and that the old cluster does not start at boot (or that it has stopped altogether). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
+				" and target-role=Stopped for every target, that the last operation of each in its status is a stop that succeeded (the mount table forgets a mount when the unmounting begins), and that the old cluster does not start at boot (or that it has stopped altogether, and `pgrep -x umount` finds nothing). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
 				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
 		},
 	}
@@ -208,7 +208,7 @@ func (h *handOver) released(ctx context.Context, at evenkeel.Site, busy map[stri
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
 	if err != nil {
 		if res.Outcome == evenkeel.Exited && h.stopped(ctx, at) == nil {
-			return nil // it has stopped altogether: better still
+			return h.noneUnmounting(ctx, at)
 		}
 		return err
 	}
@@ -222,6 +222,21 @@ func (h *handOver) released(ctx context.Context, at evenkeel.Site, busy map[stri
 		}
 	}
 	return errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib))
+}
+
+// noneUnmounting waits until nothing is being unmounted on node 2: its cluster has stopped, and nobody is left to say that the last stop succeeded.
+func (h *handOver) noneUnmounting(ctx context.Context, at evenkeel.Site) error {
+	n2 := h.Config.Node2.Name
+	res, err := at.Run(ctx, n2, brief("pgrep", "-x", "umount"))
+	switch {
+	case err != nil && res.Outcome != evenkeel.Exited:
+		return err
+	case res.ExitCode == 0:
+		return evenkeel.NotYet(time.Second, "umount is still at work on %s", n2)
+	case res.ExitCode != 1:
+		return fmt.Errorf("pgrep -x umount on %s: exit status %d: %s", n2, res.ExitCode, strings.TrimSpace(string(res.Stderr)))
+	}
+	return nil
 }
 
 // stopped wants the whole cluster of node 2 to be down.

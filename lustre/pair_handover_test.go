@@ -27,6 +27,7 @@ type twoNodes struct {
 	boot    int                                    // exit status of chkconfig
 	stopped bool                                   // node 2's cluster is down
 	pools   string
+	umount  func(look int) int // exit status of pgrep -x umount
 	standby string
 	oldRole string // of every target in the old cluster, until it is told; Stopped when empty
 	half    bool   // it was put into standby, and its targets were not disabled
@@ -78,6 +79,8 @@ func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) 
 		return says(n.pools)
 	case cmd.Argv[0] == "chkconfig":
 		return exits(n.boot)
+	case cmd.Argv[0] == "pgrep":
+		return exits(n.umount(n.looks))
 	case cmd.Argv[0] == "service" && n.stopped:
 		return exits(3)
 	case cmd.Argv[0] == "service":
@@ -170,21 +173,23 @@ func TestHandOver(t *testing.T) {
 		"mounted again": {set: func(n *twoNodes) {
 			n.mounted = func(look int) []string { return map[int][]string{2: {where[one]}}[look] }
 		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
-		"not in standby":                {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
-		"not disabled":                  {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
-		"it would start at boot":        {set: func(n *twoNodes) { n.boot = 0 }, fails: "would start at boot"},
-		"its cluster stopped":           {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
-		"its cluster stopped, mounted":  {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
-		"a stranger is mounted":         {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
-		"a look is lost":                {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
-		"the change is refused":         {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
-		"its cluster stopped, one busy": {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
+		"not in standby":                  {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
+		"not disabled":                    {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
+		"it would start at boot":          {set: func(n *twoNodes) { n.boot = 0 }, fails: "would start at boot"},
+		"its cluster stopped":             {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
+		"its cluster stopped, mounted":    {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
+		"its cluster stopped, unmounting": {set: func(n *twoNodes) { n.stopped, n.umount = true, func(look int) int { return min(1, look/5) } }, enabled: []string{both}, looks: 5},
+		"no pgrep":                        {set: func(n *twoNodes) { n.stopped, n.umount = true, func(int) int { return 127 } }, fails: "pgrep -x umount"},
+		"a stranger is mounted":           {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
+		"a look is lost":                  {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
+		"the change is refused":           {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
+		"its cluster stopped, one busy":   {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pair := *s.pair
 			pair.Targets = slices.Clone(pair.Targets)
 			n := &twoNodes{
-				t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: gone, last: always(opStopped), boot: 1, standby: "on",
+				t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: gone, last: always(opStopped), boot: 1, standby: "on", umount: func(int) int { return 1 },
 				role: map[string]string{one: "Stopped", two: "Stopped"},
 			}
 			tt.set(n)

@@ -24,6 +24,7 @@ func addSystemPrograms(r *Registry) {
 	r.Command("df", 0, runDf)
 	r.Command("mount", 0, runMount)
 	r.Command("umount", 0, runUmount)
+	r.Command("pgrep", 0, runPgrep)
 	r.Command("mountpoint", 0, runMountpoint)
 	r.Command("genhostid", 0, runGenhostid)
 	r.Command("hostid", 0, runHostid)
@@ -87,6 +88,14 @@ func runUname(c *Call) int {
 	}
 	c.Printf("Linux\n")
 	return 0
+}
+
+// runPgrep finds no program of this name: those of this world end as soon as they begin.
+func runPgrep(c *Call) int {
+	if len(c.Args) != 2 || c.Args[0] != "-x" || c.Args[1] != "umount" {
+		return c.Fail(2, "pgrep: only -x umount is simulated")
+	}
+	return 1
 }
 
 func runReboot(c *Call) int {

@@ -196,13 +196,9 @@ func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool,
 // is not mounted there any more, and yet not provably stopped: the kernel takes a mount out of its table when the unmounting begins, and goes on writing.
 func (h *handOver) released(ctx context.Context, at evenkeel.Site, busy map[string]bool) error {
 	n2 := h.Config.Node2.Name
-	for _, service := range clusterServices {
-		res, err := at.Run(ctx, n2, brief("chkconfig", service))
-		if err != nil && res.Outcome != evenkeel.Exited {
-			return err
-		}
-		if res.ExitCode != 1 {
-			return fmt.Errorf("%s would start at boot on %s (exit status %d): it could take a target back", service, n2, res.ExitCode)
+	for _, e := range h.oldCluster(n2).AtBoot(h.old(n2), false) {
+		if err := ask(ctx, at, e); err != nil {
+			return fmt.Errorf("the cluster of %s could start at boot, and take a target back: %w", n2, err)
 		}
 	}
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
@@ -241,14 +237,20 @@ func (h *handOver) noneUnmounting(ctx context.Context, at evenkeel.Site) error {
 
 // stopped wants the whole cluster of node 2 to be down.
 func (p *Pair) stopped(ctx context.Context, at evenkeel.Site) error {
-	for _, service := range clusterServices {
-		res, err := at.Run(ctx, p.Config.Node2.Name, brief("service", service, "status"))
-		if res.Outcome != evenkeel.Exited {
+	n2 := p.Config.Node2.Name
+	for _, e := range p.oldCluster(n2).Stopped(p.old(n2)) {
+		if err := ask(ctx, at, e); err != nil {
 			return err
-		}
-		if res.ExitCode != 3 {
-			return fmt.Errorf("%s has not stopped on %s (exit status %d)", service, p.Config.Node2.Name, res.ExitCode)
 		}
 	}
 	return nil
+}
+
+// ask looks for a piece of evidence, once.
+func ask(ctx context.Context, at evenkeel.Site, e pacemaker.Evidence) error {
+	res, err := at.Run(ctx, e.Look.Node, brief(e.Look.Argv...))
+	if err != nil && res.Outcome != evenkeel.Exited {
+		return err
+	}
+	return e.Read(res)
 }

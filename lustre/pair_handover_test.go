@@ -175,7 +175,7 @@ func TestHandOver(t *testing.T) {
 		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
 		"not in standby":                  {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
 		"not disabled":                    {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
-		"it would start at boot":          {set: func(n *twoNodes) { n.boot = 0 }, fails: "would start at boot"},
+		"it would start at boot":          {set: func(n *twoNodes) { n.boot = 0 }, fails: "could start at boot"},
 		"its cluster stopped":             {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
 		"its cluster stopped, mounted":    {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
 		"its cluster stopped, unmounting": {set: func(n *twoNodes) { n.stopped, n.umount = true, func(look int) int { return min(1, look/5) } }, enabled: []string{both}, looks: 5},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // watch checks every invariant that no open window suspends: before the first change of each life, after every change, and before a step closes
@@ -73,6 +74,6 @@ func (e *engine) alarms(s *Step) {
 	}
 	e.mu.Unlock()
 	for _, w := range due {
-		e.event(EventAlarm, s, nil, "window %s (%s) is open for %s, longer than %s", w.ID, w.Reason, now.Sub(w.Since), w.Limit)
+		e.event(EventAlarm, s, nil, "window %s (%s) is open for %s, longer than %s", w.ID, w.Reason, now.Sub(w.Since).Round(time.Second), w.Limit)
 	}
 }

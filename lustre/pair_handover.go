@@ -74,9 +74,23 @@ func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, e
 	res, err := h.round(ctx, at)
 	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
 		// A connection was lost. The targets are down: the next round looks at everything anew, and does nothing that is not proven again.
-		return sshexec.Result{}, evenkeel.NotYet(tick, "%v", err)
+		return sshexec.Result{}, evenkeel.NotYet(tick, "%s", h.lost(err))
 	}
 	return res, err
+}
+
+// lost says what to do when one of the nodes does not answer.
+func (h *handOver) lost(err error) string {
+	var failed *sshexec.CommandError
+	if !errors.As(err, &failed) || failed.Host != h.Config.Node2.Name {
+		return err.Error()
+	}
+	cause := err
+	if failed.Err != nil {
+		cause = failed.Err
+	}
+	return fmt.Sprintf("%s does not answer (%v). Until it can be seen there that the targets are unmounted, nothing more is enabled on %s; enable nothing by hand. "+
+		"If it has lost its power, switch it on: its old cluster does not start at boot", failed.Host, cause, h.Config.Node1.Name)
 }
 
 func isCommandError(err error) bool {

@@ -34,6 +34,7 @@ type twoNodes struct {
 	oldID   string // the beginning of its id there
 	told    int    // the look before which node 2 was told
 	lost    int    // this look at the mount table is lost
+	dark    bool   // every look at it is
 	refused int    // so many of the changes on node 1 are refused
 	role    map[string]string
 	enabled []string // by the changes on node 1, in their order
@@ -65,7 +66,7 @@ func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) 
 	}
 	switch line := strings.Join(cmd.Argv, " "); {
 	case line == "cat /proc/mounts":
-		if n.looks++; n.looks == n.lost {
+		if n.looks++; n.looks == n.lost || n.dark {
 			res := sshexec.Result{Outcome: evenkeel.NotStarted}
 			return res, sshexec.Failure(host, cmd, res, errBroken)
 		}
@@ -182,6 +183,7 @@ func TestHandOver(t *testing.T) {
 		"no pgrep":                        {set: func(n *twoNodes) { n.stopped, n.umount = true, func(int) int { return 127 } }, fails: "pgrep -x umount"},
 		"a stranger is mounted":           {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
 		"a look is lost":                  {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
+		"node 2 does not answer":          {set: func(n *twoNodes) { n.dark = true }, fails: "switch it on: its old cluster does not start at boot"},
 		"the change is refused":           {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
 		"its cluster stopped, one busy":   {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
 	} {

@@ -270,3 +270,42 @@ func TestATargetFailsToStart(t *testing.T) {
 		require.NoError(t, p.w.Check())
 	}
 }
+
+// starting is a pair whose clusters take their time: after a start, crm_mon there exits 0 and knows of no cluster yet, as Pacemaker 2.1's does.
+type starting struct {
+	*lustretest.Pair
+	blind map[string]int // so many answers of crm_mon on a host
+	seen  int
+}
+
+func (s *starting) Runner(host string) (sshexec.Runner, error) {
+	r, err := s.Pair.Runner(host)
+	if err != nil {
+		return nil, err
+	}
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		switch {
+		case slices.Equal(cmd.Argv, []string{"service", "pacemaker", "start"}):
+			s.blind[host] = 3
+		case cmd.Argv[0] == "crm_mon" && s.blind[host] > 0:
+			s.blind[host]--
+			s.seen++
+			return sshexec.Result{Outcome: evenkeel.Exited, Stdout: []byte(`<crm_mon version="2.1.5"><pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-11-22 11:29:44Z"/></crm_mon>`)}, nil
+		}
+		return r.Run(ctx, cmd)
+	}), nil
+}
+
+// H19: the old cluster is started again on the way back, and waited for, be it that crm_mon exits 0 and says nothing of it.
+func TestTheWayBackWaitsForTheOldCluster(t *testing.T) {
+	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
+	for _, at := range [][2]string{{"leave-node1", "corosync"}, {"switch-over", "serving"}} {
+		p := s.stopAt(t, at[0], at[1], true)
+		hosts := &starting{Pair: p.w, blind: map[string]int{}}
+		p.hosts = hosts
+		require.NoError(t, p.takeBack(), "%v", at)
+		require.NotZero(t, hosts.seen)
+		s.asBefore(t, p, s.reversible()[at[0]])
+		require.NoError(t, p.w.Check())
+	}
+}

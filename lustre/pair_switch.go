@@ -261,7 +261,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	}
 	undo := []evenkeel.Action{
 		disable,
-		within(p.Config.Outage, seeMounts("unmounted", "Node 1 has let go of every target", "no Lustre target", noneMounted)),
+		within(p.Config.Outage, seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted)),
 		within(p.Config.Outage, expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 {
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d", o.ExitCode)
@@ -278,14 +278,17 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 		guard(released("still-released")),
 		guard(seeFree("free", n1.Name)),
 		giveBack,
-		waitFor(p.Config.Outage, n2.Name, seeMounts("serving", "Every target is mounted on node 2", "every target", allMounted(p.enabled()))))
+		waitFor(p.Config.Outage, n2.Name, seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
 	for _, t := range p.enabled() {
 		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
 			undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
 		}
 	}
-	return append(undo, at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...))), errors.Join(err1, err2)
+	undo = append(undo,
+		at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...)),
+		await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))))
+	return undo, errors.Join(err1, err2)
 }
 
 func said(r pacemaker.Resource) bool {

@@ -107,7 +107,8 @@ type Ban struct {
 	PromotedOnly               bool // it may run there, but not be promoted
 }
 
-// StatusError is an answer in good form that holds no cluster: crm_mon could not connect, say.
+// StatusError is an answer in good form that holds no cluster: crm_mon could not connect, say. Where the cluster does not run, or is only starting, it is
+// [ErrClusterDown].
 type StatusError struct {
 	Request string
 	Code    int // crm_mon's exit code; 102 is "not connected"
@@ -128,6 +129,11 @@ func (e *StatusError) Error() string {
 		text += ": " + strings.Join(e.Errors, "; ")
 	}
 	return text
+}
+
+// Is makes errors.Is find what crm_mon's code means.
+func (e *StatusError) Is(target error) bool {
+	return target == ErrClusterDown && e.Code == notConnected
 }
 
 // Node finds a node by its name.
@@ -205,6 +211,11 @@ type statusReader struct {
 
 func (p *statusReader) answer(root *etree.Element) error {
 	e := &StatusError{Request: p.status.Request}
+	if daemon := root.SelectElement("pacemakerd"); daemon != nil {
+		// crm_mon --as-xml exits 0 while the cluster starts: it has asked pacemakerd, and found nobody to ask for the CIB yet (H19).
+		e.Code, e.Message = notConnected, "not connected"
+		e.Errors = append(e.Errors, "pacemakerd is "+firstAttr(daemon, "state", "sys_from"))
+	}
 	if off := root.SelectElement("crm-mon-disconnected"); off != nil {
 		e.Code = notConnected
 		e.Message = "not connected"

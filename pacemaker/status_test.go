@@ -126,8 +126,14 @@ func TestParseStatusErrors(t *testing.T) {
 	require.EqualError(t, err, `"crm_mon --output-as=xml" failed with code 102: Not connected: crm_mon: Connection to cluster failed`)
 	_, err = ParseStatus(strings.NewReader(`<pacemaker-result api-version="2.42" request="crm_mon --output-as=xml"><crm-mon-disconnected description="Not connected to cluster" pacemakerd-state="remote"/><status code="102" message="Not connected"/></pacemaker-result>`))
 	require.EqualError(t, err, `"crm_mon --output-as=xml" failed with code 102: not connected: Not connected to cluster; remote`)
+	require.ErrorIs(t, err, ErrClusterDown)
+	// While the cluster starts, crm_mon 2.1.5 exits 0 and says no more than this.
+	_, err = ParseStatus(strings.NewReader(`<crm_mon version="2.1.5"><pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-11-22 11:29:44Z"/></crm_mon>`))
+	require.ErrorIs(t, err, ErrClusterDown)
+	require.EqualError(t, err, `"crm_mon" failed with code 102: not connected: pacemakerd is running`)
 	_, err = ParseStatus(strings.NewReader(`<pacemaker-result request="crm_resource --locate"><nodes><node>a</node></nodes></pacemaker-result>`))
 	require.EqualError(t, err, `the answer of "crm_resource --locate" does not say how the cluster is`)
+	require.NotErrorIs(t, err, ErrClusterDown)
 }
 
 // PCM-034: the guide's own rows, of pcs 0.9 on Pacemaker 1.1, and those of 2.1; PCM-064: colours are passed over.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
@@ -49,6 +50,7 @@ type pairConfig struct {
 	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`
 	NoAutostart     bool                `yaml:"no_autostart,omitempty"`
 	SELinux         bool                `yaml:"selinux,omitempty"`
+	Outage          time.Duration       `yaml:"outage,omitempty"` // how long a target may be down while it moves; 10m when empty
 }
 
 // serverConfig is one server of the pair.
@@ -85,7 +87,7 @@ func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: c.Profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
-		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux,
+		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux, Outage: c.Outage,
 	})
 }
 

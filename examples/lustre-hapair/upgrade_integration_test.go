@@ -42,9 +42,7 @@ func TestRealPairIsUpgraded(t *testing.T) {
 				require.Equal(t, cli.ExitDone, exit, out)
 				after := r.upgraded()
 				r.asBefore(before, after)
-				truth, err := r.lab.Truth()
-				require.NoError(t, err)
-				require.Empty(t, truth.Fencings, "nothing is fenced on the way")
+				r.unfenced()
 				r.fencingWorks()
 				mu.Lock()
 				defer mu.Unlock()
@@ -90,8 +88,10 @@ type record struct {
 }
 
 // records reads the journal, which may be growing.
-func (r *real) records() []record {
-	raw, err := os.ReadFile(filepath.Join(r.dir, "journal.jsonl"))
+func (r *real) records() []record { return readRecords(filepath.Join(r.dir, "journal.jsonl")) }
+
+func readRecords(path string) []record {
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
@@ -237,18 +237,11 @@ func TestRealPairNode2LosesPower(t *testing.T) {
 		return true
 	}, 3*time.Minute, 200*time.Millisecond)
 	exit, out = r.tool("resume", "-no-wait")
-	require.Equal(t, cli.ExitHeld, exit, out)
-	require.Contains(t, out, "has restarted since the run began")
-	require.Contains(t, out, "/root/evenkeel-seen")
-	_, stderr, code, err := r.lab.Nodes()[1].Exec(t.Context(), nil, "sh", "-c", "cat /proc/sys/kernel/random/boot_id >> /root/evenkeel-seen")
-	require.NoError(t, err)
-	require.Zero(t, code, "%s", stderr)
+	r.lookedInto(exit, out)
 	exit, out = r.upgrade("resume")
 	require.Equal(t, cli.ExitDone, exit, out)
 	r.asBefore(before, r.upgraded())
-	truth, err := r.lab.Truth()
-	require.NoError(t, err)
-	require.Empty(t, truth.Fencings)
+	r.unfenced()
 }
 
 // H1: the old cluster, restarted alone, shoots the node that is being rebuilt, unless its fencing is held as the runbook holds it.
@@ -258,19 +251,13 @@ func TestRealPairStartUpFencing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReal(t, 3, nil)
-			nodes := r.lab.Nodes()
-			do := func(node int, line string) {
-				out, stderr, exit, err := nodes[node].Exec(t.Context(), nil, "sh", "-c", line)
-				require.NoError(t, err)
-				require.Zero(t, exit, "%s: %s%s", line, out, stderr)
-			}
-			do(1, "touch /etc/fence-standby") // IML's agent spares a node in standby; others do not
-			do(0, "pcs node standby ct6-mds1 --wait=60")
+			r.exec(1, "touch /etc/fence-standby") // IML's agent spares a node in standby; others do not
+			r.exec(0, "pcs node standby ct6-mds1 --wait=60")
 			if hold {
-				do(1, "pcs property set stonith-enabled=false")
+				r.exec(1, "pcs property set stonith-enabled=false")
 			}
-			do(0, "service pacemaker stop && service corosync stop && pcs cluster disable")
-			do(1, "service pacemaker stop && service corosync stop && service corosync start && service pacemaker start")
+			r.exec(0, "service pacemaker stop && service corosync stop && pcs cluster disable")
+			r.exec(1, "service pacemaker stop && service corosync stop && service corosync start && service pacemaker start")
 			shot := func() bool {
 				truth, err := r.lab.Truth()
 				require.NoError(t, err)

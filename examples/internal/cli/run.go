@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +82,7 @@ type session struct {
 	config          string
 	noWait, verbose bool
 	take            string
+	back            bool // it is a way back
 }
 
 func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string, start runFunc) (int, error) {
@@ -108,7 +111,7 @@ func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string
 	if report != nil {
 		a.summary(rb, report, hosts)
 	}
-	a.explain(a.Stdout, s.config, err)
+	s.explain(err)
 	return exitCode(err), err
 }
 
@@ -154,7 +157,7 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			_, _ = fmt.Fprintf(out, "  %-20s %s\n", inv.ID, inv.Title)
 		}
 	}
-	if len(st.Closed) > 0 {
+	if len(st.Closed)+len(st.Windows) > 0 {
 		_, _ = fmt.Fprintf(out, "Windows:\n")
 		for _, w := range st.Closed {
 			over := ""
@@ -162,6 +165,10 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 				over = "  OVERDUE"
 			}
 			_, _ = fmt.Fprintf(out, "  %-20s open for %8s of at most %s%s\n", w.ID, short(w.Lasted()), short(w.Limit), over)
+		}
+		for _, id := range slices.Sorted(maps.Keys(st.Windows)) {
+			w := st.Windows[id]
+			_, _ = fmt.Fprintf(out, "  %-20s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", w.ID, w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
 		}
 	}
 	if report, err := hosts.report(); err == nil && report != nil {
@@ -219,19 +226,30 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if records, err := readRecords(path); err == nil && len(records) > 0 {
 		start = evenkeel.Resume
 	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, take: st.Run.ID}
+	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, take: st.Run.ID, back: true}
+	s.announce(back)
 	code, err := s.carryOut(ctx, back, path, start)
 	if err != nil {
 		return code, err
 	}
-	return ExitDone, s.markUndone(journal, back)
+	return ExitDone, s.arrive(rb, journal, back)
 }
 
-// markUndone tells the run's journal what was taken back, so that resume does it anew.
-func (s session) markUndone(journal evenkeel.Journal, back *evenkeel.Runbook) error {
+// arrive tells the run's journal what was taken back, so that resume does it anew, and says where that has led.
+func (s session) arrive(rb *evenkeel.Runbook, journal evenkeel.Journal, back *evenkeel.Runbook) error {
 	hosts := connect(s.cfg)
 	defer hosts.Close()
-	return evenkeel.MarkUndone(journal, hosts.Clock(), back)
+	if err := evenkeel.MarkUndone(journal, hosts.Clock(), back); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(back.Steps, func(step evenkeel.Step) bool { _, ok := evenkeel.Undoes(step.ID); return !ok }) {
+		return nil // a runbook of its own: the run is over
+	}
+	st, err := evenkeel.ReadState(journal.Records())
+	if err == nil {
+		s.arrived(rb, st)
+	}
+	return err
 }
 
 // wayBack is the journal of the way back from where a run stands. Once the run has gone on, a way back from there has another.
@@ -247,6 +265,9 @@ func (a *App) ledBack(journal string, st *evenkeel.State) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(back.Run.Steps, func(id string) bool { return back.Step(id).Touched() }) && !back.Done {
+		return nil // it was kept out before it did anything
 	}
 	unfinished := !back.Done
 	for _, id := range back.Run.Steps {

@@ -236,7 +236,7 @@ func (st *Stack) enter(s *simhost.State, n *node) error {
 		n.doc = nil
 		return err
 	}
-	n.up = true
+	n.up, n.cibAt = true, s.Now().Add(2*time.Second)
 	wait := DeadTime
 	if d, ok := n.doc.duration("dc-deadtime"); ok {
 		wait = max(d, ElectionTime)
@@ -375,6 +375,7 @@ func (n *node) forget(uname string) {
 
 func (n *node) reset() {
 	n.tellAt = time.Time{}
+	n.cibAt = time.Time{}
 	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil
 }
 

@@ -81,6 +81,7 @@ type node struct {
 	leaving bool      // it is shutting down
 	ready   bool      // it is a member of its cluster
 	readyAt time.Time // when it will be
+	cibAt   time.Time // when its CIB manager can be asked
 	pause   time.Time // until when the cluster does not act, because it has just missed a node
 	doc     *document
 	left    []string // nodes known to be safely down since this node's cluster came up
@@ -163,6 +164,7 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 			e.Bool(b)
 		}
 		e.ToGo(n.readyAt)
+		e.ToGo(n.cibAt)
 		e.ToGo(n.pause)
 		if n.doc != nil {
 			e.Text(string(n.doc.sum[:]))

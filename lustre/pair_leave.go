@@ -2,23 +2,21 @@ package lustre
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // evacuate moves every target to node 2 (lustre:422-448).
-func (p *Pair) evacuate() (evenkeel.Step, error) {
+func (p *Pair) evacuate() evenkeel.Step {
 	n1, n2 := p.node(0), p.node(1)
 	old1, old2 := p.old(n1.Name), p.old(n2.Name)
 	was := p.oldCluster(n2.Name)
-	lift, err := p.lift(n2.Name, p.CIB)
 	s := evenkeel.Step{
 		ID: "evacuate-node1", Title: "Move every target to " + n2.Name, Host: n1.Name, Ref: "lustre:422",
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Reason: "the targets of node 1 stop there before they start on node 2"}},
-		Actions: append(lift,
+		Actions: []evenkeel.Action{
 			guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
 			guard(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2))),
 			guard(p.calm()),
@@ -28,13 +26,13 @@ func (p *Pair) evacuate() (evenkeel.Step, error) {
 			from("lustre:436", await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2))))),
 			from("lustre:437", waitFor(p.Config.Outage, n2.Name, seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())))),
 			from("lustre:444", change("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...)),
-		),
+		},
 		Verify: []evenkeel.Action{was.seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old1, inStandby(old1))},
 		Closes: []string{"evacuation"},
 	}
-	s.Undo = append(slices.Concat(n1.autostartBack(), p.throttleAgain(n2.Name, p.Config.OldPCS)), note("with a stickiness of 1000 the targets stay on node 2 until they are moved",
+	s.Undo = append(n1.autostartBack(), note("with a stickiness of 1000 the targets stay on node 2 until they are moved",
 		at(n2.Name, disrupt("unstandby", "Take "+old1+" out of standby", p.Config.OldPCS.Unstandby(old1).Argv...))))
-	return s, err
+	return s
 }
 
 // autostarts are the facts that autostartBack needs.

@@ -14,7 +14,7 @@ import (
 // Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	n1, n2 := p.node(0), p.node(1)
-	evacuate, err0 := p.evacuate()
+	lift, err0 := p.liftStep()
 	cluster, err1 := p.makeCluster()
 	move, err2 := p.switchOver()
 	join, err3 := p.join()
@@ -30,7 +30,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()},
 		Steps: []evenkeel.Step{
 			p.preflight(), n1.backupStep(), n2.backupStep(),
-			evacuate, p.leave(),
+			lift, p.evacuate(), p.leave(),
 			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
 			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),
 			cluster, move,

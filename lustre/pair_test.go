@@ -176,6 +176,12 @@ func TestThePairIsUpgraded(t *testing.T) {
 	p.watch = func(e evenkeel.Event) { t.Log(e.Elapsed.Round(time.Second), e.Kind, e.Host, e.Text) }
 	require.NoError(t, p.run())
 	require.NoError(t, p.w.Check())
+	st, err := evenkeel.ReadState(p.journal.Records())
+	require.NoError(t, err)
+	require.Len(t, st.Closed, 3)
+	for _, w := range st.Closed {
+		require.Less(t, w.Lasted(), time.Minute, "window %s was open while nothing was down (waiting for the throttle, say)", w.ID)
+	}
 	r := p.w.Report()
 	require.Empty(t, r.Fences)
 	require.Equal(t, []string{lustretest.Node1}, r.Target("MGS").On)

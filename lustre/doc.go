@@ -18,8 +18,8 @@
 // (WF-006, lustre:353-1760). It can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and taken back up to where a
 // system is erased.
 //
-// Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so before a target starts on node 1, the whole cluster of node 2 is
-// proven to have stopped, not to start at boot, and to have nothing mounted, read again immediately before. And the old cluster could shoot
+// Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so a target is enabled on node 1 only when it is proven gone from
+// node 2: there in standby and disabled, its last operation a stop that succeeded, not in the mount table, and the old cluster not started at boot, read again immediately before. And the old cluster could shoot
 // node 1 while it is rebuilt: so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does, whether it has
 // restarted, and whether it has fenced anybody.
 package lustre

@@ -25,13 +25,17 @@ func (p *Pair) newCluster(host string) cluster {
 // see looks for a piece of evidence, once: what is not there is an error.
 func see(id, title string, e pacemaker.Evidence) evenkeel.Action {
 	return at(e.Look.Node, expect(look(id, title, e.Look.Argv...), e.Means, func(o evenkeel.Observed) error {
-		err := e.Read(o.Result)
-		var missing *pacemaker.NotYet
-		if errors.As(err, &missing) {
-			return errors.New(missing.Reason)
-		}
-		return err
+		return atOnce(e.Read(o.Result))
 	}))
+}
+
+// atOnce takes the "not yet" from what is not waited for.
+func atOnce(err error) error {
+	var missing *pacemaker.NotYet
+	if errors.As(err, &missing) {
+		return errors.New(missing.Reason)
+	}
+	return err
 }
 
 // await looks for a piece of evidence until it is there, for so long at most.

@@ -266,5 +266,5 @@ func ask(ctx context.Context, at evenkeel.Site, e pacemaker.Evidence) error {
 	if err != nil && res.Outcome != evenkeel.Exited {
 		return err
 	}
-	return e.Read(res)
+	return atOnce(e.Read(res))
 }

@@ -145,7 +145,7 @@ type reply struct {
 func check(host string, cmd bson.D, raw bson.Raw) error {
 	e := &CommandError{Host: host, Command: commandName(cmd), Outcome: op.Exited}
 	var r reply
-	if err := bson.Unmarshal(raw, &r); err != nil {
+	if err := decode(raw, &r); err != nil {
 		e.Outcome, e.Message, e.Err = op.Unknown, "cannot read the answer", err
 		return e
 	}

@@ -67,7 +67,7 @@ func (r *ReplicaSet) Oplog(ctx context.Context, host string) (Oplog, error) {
 		Size    *int64 `bson:"size"`
 		Capped  bool   `bson:"capped"`
 	}
-	if err := bson.Unmarshal(raw, &stats); err != nil {
+	if err := decode(raw, &stats); err != nil {
 		return Oplog{}, fmt.Errorf("%s: cannot read the size of the oplog: %w", host, err)
 	}
 	if stats.MaxSize == nil || stats.Size == nil || !stats.Capped || *stats.MaxSize <= 0 {
@@ -129,7 +129,7 @@ func (r *ReplicaSet) find(ctx context.Context, host, db string, cmd bson.D) ([]b
 			FirstBatch *[]bson.Raw `bson:"firstBatch"`
 		} `bson:"cursor"`
 	}
-	if err := bson.Unmarshal(raw, &doc); err != nil {
+	if err := decode(raw, &doc); err != nil {
 		return nil, fmt.Errorf("%s: cannot read what find gives: %w", host, err)
 	}
 	if doc.Cursor == nil || doc.Cursor.FirstBatch == nil {

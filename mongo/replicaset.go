@@ -179,7 +179,7 @@ func (r *ReplicaSet) Hello(ctx context.Context, host string) (Hello, error) {
 		return Hello{}, err
 	}
 	var h Hello
-	if err := bson.Unmarshal(raw, &h); err != nil {
+	if err := decode(raw, &h); err != nil {
 		return Hello{}, fmt.Errorf("%s: cannot read hello: %w", host, err)
 	}
 	if err := h.supported(host); err != nil {
@@ -370,7 +370,7 @@ func (r *ReplicaSet) StatusFrom(ctx context.Context, host string) (Status, error
 		return Status{}, err
 	}
 	var s Status
-	if err := bson.Unmarshal(raw, &s); err != nil {
+	if err := decode(raw, &s); err != nil {
 		return Status{}, fmt.Errorf("%s: cannot read the status: %w", host, err)
 	}
 	if s.Set != r.name {
@@ -441,7 +441,7 @@ func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, com
 		Config    *Config `bson:"config"`
 		Committed *bool   `bson:"commitmentStatus"`
 	}
-	if err := bson.Unmarshal(raw, &doc); err != nil {
+	if err := decode(raw, &doc); err != nil {
 		return Config{}, nil, fmt.Errorf("%s: %w", host, err)
 	}
 	if doc.Config == nil {

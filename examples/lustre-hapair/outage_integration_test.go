@@ -51,6 +51,9 @@ func TestOutage(t *testing.T) {
 			if t.Failed() {
 				return
 			}
+			if len(m.outages) == 0 {
+				continue // -run left this one out
+			}
 			slices.Sort(m.outages)
 			median := m.outages[len(m.outages)/2]
 			_, _ = fmt.Fprintf(w, "%d\t%s\t%.1f s\t%.1f s\t%.2f\t%.1f s\n", n, m.way, median.Seconds(), m.outages[len(m.outages)-1].Seconds(), median.Seconds()/floor.Seconds(), m.rebuild.Seconds())
@@ -93,7 +96,7 @@ func (l *live) Attend(_ context.Context, ask evenkeel.Ask) (string, error) {
 	require.Equal(l.t, "install-node1", ask.Step.ID)
 	require.False(l.t, l.installed, "it is installed, and still: %s", ask.Why)
 	l.installed = true
-	require.Eventually(l.t, func() bool { return !l.lab.Nodes()[0].On() }, time.Minute, 100*time.Millisecond)
+	require.Eventually(l.t, func() bool { return !l.lab.Nodes()[0].On() }, 3*time.Minute, 100*time.Millisecond) // init waits 90 s for a service that does not stop
 	l.person("at step install-node1,")
 	return "", nil
 }

@@ -34,7 +34,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 	}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
 		now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled),
-		now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.sameIDs),
+		now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs),
 		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
 		from("lustre:1136", note("every target stays disabled", ready)),
 		within(p.Config.Outage, now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled)),
@@ -153,23 +153,19 @@ func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemake
 		return nil, err
 	}
 	mounted, err := mountedTargets(res.Stdout)
-	if err == nil {
-		err = soon(allMounted(p.enabled()))(mounted)
+	if m := missing(p.enabled(), mounted); err == nil && m != "" {
+		err = evenkeel.NotYet(time.Second, "not mounted yet: %s", m)
 	}
 	return cib, err
 }
 
 // oldIDs wants the settings that the switch-over changes in the old cluster to have the ids that they have in the backup: cibadmin finds them by these.
 func (p *Pair) oldIDs(live *pacemaker.CIB) error {
-	want, err1 := p.CIB.Set(p.lettingGo())
-	have, err2 := live.Set(p.lettingGo())
-	if err := errors.Join(err1, err2); err != nil {
-		return err
+	same, err := sameIDs(p.CIB, live, p.lettingGo())
+	if err == nil && !same {
+		err = evenkeel.NeedsPerson("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
 	}
-	if want.Stdin != have.Stdin {
-		return evenkeel.NeedsPerson("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
-	}
-	return nil
+	return err
 }
 
 // letGoAt is when node 2 was told to let go.
@@ -209,34 +205,24 @@ func (p *Pair) settled(st *pacemaker.Status) error {
 	return nil
 }
 
-// sameIDs wants the settings that the switch-over changes to have the ids of the plan: cibadmin finds them by these.
-func (p *Pair) sameIDs(live *pacemaker.CIB) error {
+// newIDs wants the same of the new cluster, compared with the plan.
+func (p *Pair) newIDs(live *pacemaker.CIB) error {
 	prepared, err := p.Plan.Prepared()
 	if err != nil {
 		return err
 	}
-	s := pacemaker.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pacemaker.Roles("Started", resources(p.Targets)...)}
-	want, err1 := prepared.Set(s)
-	have, err2 := live.Set(s)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
+	same, err := sameIDs(prepared, live, pacemaker.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pacemaker.Roles("Started", resources(p.Targets)...)})
+	if err == nil && !same {
+		err = evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
 	}
-	if have.Stdin != want.Stdin {
-		return evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
-	}
-	return nil
+	return err
 }
 
-// soon is a check that is to be repeated without delay.
-func soon(check func([]string) error) func([]string) error {
-	return func(mounted []string) error {
-		var again *evenkeel.Retry
-		err := check(mounted)
-		if errors.As(err, &again) {
-			again.After = time.Second
-		}
-		return err
-	}
+// sameIDs tells whether two configurations have these settings under the same ids.
+func sameIDs(a, b *pacemaker.CIB, s pacemaker.Settings) (bool, error) {
+	one, err1 := a.Set(s)
+	other, err2 := b.Set(s)
+	return one.Stdin == other.Stdin, errors.Join(err1, err2)
 }
 
 // switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby with every target disabled, and leaves that only

@@ -19,6 +19,8 @@ type Throttle struct {
 }
 
 // LiftThrottle lifts the throttle in one change, and remembers what was there before. live must be the CIB of that cluster.
+// Pacemaker tells a raised limit to the other nodes only when a node's judgement of its load changes, which it looks at every 30 s: where that has to be sure, set
+// load-threshold to 1 % first, wait for more than 30 s, lift, and wait again.
 func (l Live) LiftThrottle(live *CIB) (Change, Throttle, error) {
 	var was Throttle
 	for _, p := range Unthrottled() {

@@ -56,10 +56,7 @@ func TestRealPairGoesBack(t *testing.T) {
 	r.serve(nodes[1])
 	r.standsAs(was)
 
-	exit, out = r.upgrade("resume")
-	require.Equal(t, cli.ExitDone, exit, out)
-	r.asBefore(before, r.upgraded())
-	r.unfenced()
+	r.goesOn(before)
 }
 
 // H1, H8, H19: node 2 loses its power when it was told to let go, and no target serves anywhere. Nothing is enabled on node 1 while nobody can look at node 2: the run stops,
@@ -98,10 +95,7 @@ func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {
 				exit, out = r.tool("resume", "-no-wait")
 				r.lookedInto(exit, out)
 			}
-			exit, out = r.upgrade("resume")
-			require.Equal(t, cli.ExitDone, exit, out)
-			r.asBefore(before, r.upgraded())
-			r.unfenced()
+			r.goesOn(before)
 		})
 	}
 }

@@ -93,6 +93,9 @@ func ReadState(records []Record) (*State, error) {
 	}
 	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}}
 	for _, r := range records {
+		if !slices.Contains(kinds, r.Kind) {
+			return nil, fmt.Errorf("%w: record %d is of kind %q, which this version does not know", ErrJournalDamaged, r.Seq, r.Kind)
+		}
 		st.apply(r)
 	}
 	return st, nil

@@ -16,9 +16,12 @@ type disk struct {
 	failSync  error
 }
 
-func (d *disk) Write(b []byte) (int, error) { d.calls = append(d.calls, "write"); return len(b), d.failWrite }
-func (d *disk) Sync() error                 { d.calls = append(d.calls, "sync"); return d.failSync }
-func (d *disk) Close() error                { return nil }
+func (d *disk) Write(b []byte) (int, error) {
+	d.calls = append(d.calls, "write")
+	return len(b), d.failWrite
+}
+func (d *disk) Sync() error  { d.calls = append(d.calls, "sync"); return d.failSync }
+func (d *disk) Close() error { return nil }
 
 // Append returns when the record is on the disk: one write, and a sync after it.
 func TestJournalSyncsEveryRecord(t *testing.T) {

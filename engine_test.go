@@ -198,7 +198,7 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 	declared := sshexec.Command(sshexec.Mutating, "do", "x")
 	op := func(cmd sshexec.Cmd) *evenkeel.Runbook {
 		return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, at.Host, cmd) }},
 		}}}}}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -152,9 +151,6 @@ func after(r *Retry) time.Duration {
 	return DefaultRetry
 }
 
-// lookTimeout bounds every read-only command that does not bound itself: some of them can hang (H19).
-const lookTimeout = 2 * time.Minute
-
 // look runs a read-only command for a probe, a check or an invariant.
 func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd) (Observed, error) {
 	facts := e.facts()
@@ -165,10 +161,7 @@ func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd
 	if cmd.Effect != ReadOnly {
 		return Observed{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
 	}
-	if cmd.Timeout == 0 {
-		cmd.Timeout = lookTimeout
-	}
-	res, err := e.exec(ctx, host, cmd)
+	res, err := e.exec(ctx, host, bounded(cmd))
 	return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
 }
 
@@ -218,33 +211,6 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 		facts[m.Key.Name()] = raw
 	}
 	return facts, nil
-}
-
-// site is where an operation works: reads are free, changes only as declared.
-func (e *engine) site(host string, declared []sshexec.Cmd) Site {
-	facts := e.facts()
-	allowed := make([]sshexec.Cmd, 0, len(declared))
-	for _, c := range declared {
-		if c, err := facts.expandCmd(c); err == nil {
-			allowed = append(allowed, c)
-		}
-	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
-		if err := cmd.Validate(); err != nil {
-			return sshexec.Result{}, err
-		}
-		if cmd.Effect != ReadOnly && !slices.ContainsFunc(allowed, func(c sshexec.Cmd) bool { return sameCmd(c, cmd) }) {
-			return sshexec.Result{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
-		}
-		return e.exec(ctx, host, cmd)
-	}}
-}
-
-// sameCmd tells whether two commands do the same: program, arguments, environment, and every byte of the input, but for a secret: what it is may be known only when it
-// is needed, and is no part of the plan.
-func sameCmd(a, b sshexec.Cmd) bool {
-	input := a.Stdin == b.Stdin || readsSecret(a) && readsSecret(b)
-	return input && a.Effect == b.Effect && a.Dir == b.Dir && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env)
 }
 
 // perform runs an action and journals its beginning and its end.
@@ -402,10 +368,7 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string
 	if err != nil {
 		return obs, "", err
 	}
-	if cmd.Effect == ReadOnly && cmd.Timeout == 0 {
-		cmd.Timeout = lookTimeout
-	}
-	obs.Result, err = e.exec(ctx, host, cmd)
+	obs.Result, err = e.exec(ctx, host, bounded(cmd))
 	obs.Now = e.opts.Clock.Now()
 	return obs, "", a.check(obs, err)
 }

@@ -138,6 +138,9 @@ func (rb *Runbook) Digest() string {
 				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
 				if a.Op != nil {
 					put("op", a.Op.Text)
+					for _, c := range a.Op.Cmds {
+						put("on", c.on(a.host(s)))
+					}
 				}
 				for _, m := range a.Makes {
 					put("makes", m.Key.Name())
@@ -146,7 +149,7 @@ func (rb *Runbook) Digest() string {
 					put("probe", a.Probe.Host, a.Probe.Silent)
 				}
 				for _, c := range a.cmds() {
-					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
+					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, asUser(c), c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
 				}
 			}
 		}
@@ -352,7 +355,7 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		v.add("%s: declares no effect", where)
 	}
 	if a.Op != nil {
-		v.declared(where, a.Op)
+		v.declared(where, a.host(s), a.Op)
 	}
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
@@ -381,13 +384,16 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 }
 
 // declared checks the commands of an operation against what it says that it does.
-func (v *validator) declared(where string, op *Op) {
+func (v *validator) declared(where, host string, op *Op) {
 	for _, c := range op.Cmds {
-		if err := c.Validate(); err != nil {
+		if err := c.Cmd.Validate(); err != nil {
 			v.add("%s: %w", where, err)
 		}
-		if c.Effect > op.Effect {
-			v.add("%s: is %s and declares a command that is %s: %s", where, op.Effect, c.Effect, c)
+		if c.on(host) == "" {
+			v.add("%s: declares a command on no host: %s", where, c.Cmd)
+		}
+		if c.Cmd.Effect > op.Effect {
+			v.add("%s: is %s and declares a command that is %s: %s", where, op.Effect, c.Cmd.Effect, c.Cmd)
 		}
 	}
 }

@@ -27,7 +27,9 @@ func (a *Action) cmds() []sshexec.Cmd {
 		cmds = append(cmds, a.Cmd)
 	}
 	if a.Op != nil {
-		cmds = append(cmds, a.Op.Cmds...)
+		for _, c := range a.Op.Cmds {
+			cmds = append(cmds, c.Cmd)
+		}
 	}
 	if a.Probe != nil {
 		cmds = append(cmds, a.Probe.Cmd)

@@ -20,7 +20,7 @@ func digestBook(t *testing.T) *evenkeel.Runbook {
 	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute}}, []string{"w"}
 	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
 	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
-		Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")}, Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
+		Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
 	require.NoError(t, rb.Validate())
 	return rb
 }
@@ -40,7 +40,7 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"what silence means":                   {func(s *evenkeel.Step) { s.Actions[1].Probe.Silent = evenkeel.Absent }, true},
 		"the evidence of a manual action":      {func(s *evenkeel.Step) { s.Actions[2].Cmd.Argv[1] = "z" }, true},
 		"the instruction":                      {func(s *evenkeel.Step) { s.Actions[2].Manual = "z" }, true},
-		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Argv[1] = "z" }, true},
+		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Cmd.Argv[1] = "z" }, true},
 		"a verification":                       {func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = "z" }, true},
 		"an undo":                              {func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = "z" }, true},
 		"the environment":                      {func(s *evenkeel.Step) { s.Actions[0].Cmd.Env = []string{"A=b"} }, true},
@@ -74,7 +74,7 @@ func TestTheGateComparesTheInputToo(t *testing.T) {
 		ok  bool
 	}{{declared, true}, {other, false}, {graver, false}, {secret, false}} {
 		rb := &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return at.Run(ctx, at.Host, tc.cmd)
 				}},
@@ -110,7 +110,7 @@ func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
 		}, "its probe has no host"},
 		{"operation graver than it says", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Actions[0].Cmd = sshexec.Cmd{}
-			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")},
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
 				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 		}, "declares a command that is mutating"},
 		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].Severs = true }, "breaks its own connection"},

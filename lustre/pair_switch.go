@@ -104,7 +104,7 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
 		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does,
 		Op: &evenkeel.Op{
-			Effect: evenkeel.Disruptive, Cmds: []sshexec.Cmd{push},
+			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
 			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
 				"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {

@@ -184,7 +184,7 @@ func listens(processes string, port int) bool {
 // rollbackStep takes set 1 out of service (cps:1899-1912).
 func (m *ISSM) rollbackStep() evenkeel.Step {
 	window := evenkeel.Window{
-		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute,
+		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
 		Reason: "the members of set 1 leave the replica sets, and arbitervip moves back to the pcrfclient of set 2",
 	}
 	return evenkeel.Step{

@@ -84,7 +84,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 	for _, w := range span {
 		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
-		w.ID = undoPrefix + w.ID
+		w.ID, w.Completion = undoPrefix+w.ID, nil // what completes the way forward is no part of the way back
 		if !slices.Contains(rb.leftOpen, w.ID) {
 			undo.Opens = append(undo.Opens, w)
 			rb.leftOpen = append(rb.leftOpen, w.ID)

@@ -242,7 +242,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 		within(p.Config.Outage, seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted)),
 		within(p.Config.Outage, expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 {
-				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d", o.ExitCode)
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
 			}
 			return nil
 		})),

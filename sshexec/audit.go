@@ -86,7 +86,7 @@ func (a *Audit) end(rec AuditRecord, cmd Cmd, res Result, err error) error {
 // errorText is the message of an error without the secrets that the command masks. The message is made anew out of the errors as they were captured: what the Runner masked is masked for good, and may have
 // left the end of a longer secret standing.
 func errorText(cmd Cmd, res Result, err error) string {
-	hide := cmd.redaction()
+	hide := cmd.Redaction()
 	var ce *CommandError
 	if !errors.As(err, &ce) {
 		return hide.String(err.Error())

@@ -37,8 +37,8 @@ func (c Cmd) secrets() []Secret {
 	return list
 }
 
-// redaction hides the secrets in what the command prints.
-func (c Cmd) redaction() Redaction {
+// Redaction hides the secrets of the command in what it prints.
+func (c Cmd) Redaction() Redaction {
 	if c.Stdin.inside == nil && len(c.Stdin.secret) > maxShownSecret {
 		return hideAll()
 	}
@@ -47,7 +47,7 @@ func (c Cmd) redaction() Redaction {
 
 // printed is what may be kept of the errors that the command printed.
 func (c Cmd) printed(stderr []byte) string {
-	text := c.redaction().String(string(stderr))
+	text := c.Redaction().String(string(stderr))
 	if c.Stdin.IsSecret() && len(text) > keptOfSecret {
 		text = strings.ToValidUTF8(text[:keptOfSecret], "") + "… (the rest is not kept: the input was a secret)"
 	}

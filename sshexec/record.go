@@ -51,7 +51,7 @@ func (r *Recorder) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	}
 	res, err := r.runner.Run(ctx, cmd)
 	x.result, x.stream = res, streamed.Bytes()
-	if cmd.redaction().hidesAll() {
+	if cmd.Redaction().hidesAll() {
 		x.result.Stdout, x.result.Stderr, x.stream = hidden(x.result.Stdout), hidden(x.result.Stderr), hidden(x.stream)
 	}
 	var ce *CommandError
@@ -159,7 +159,7 @@ func (x *exchange) showLines(cmd Cmd) {
 	if cmd.Lines == nil {
 		return
 	}
-	to := &observer{to: cmd.Lines, hide: cmd.redaction()}
+	to := &observer{to: cmd.Lines, hide: cmd.Redaction()}
 	show := func(stream string, text []byte) {
 		lines := lineSplitter{stream: stream, to: to}
 		lines.write(text)

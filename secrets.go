@@ -9,33 +9,30 @@ import (
 )
 
 // redaction hides every secret of the runbook and of its commands: whatever a check, a probe or a machine says, it is not journalled or shown.
-func (rb *Runbook) redaction() sshexec.Redaction {
+func (rb *Runbook) redaction() sshexec.Redaction { return sshexec.Redactor(rb.secrets()...) }
+
+func (rb *Runbook) secrets() []sshexec.Secret {
 	secrets := slices.Clone(rb.Secrets)
 	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo) {
-			secrets = append(secrets, a.secrets()...)
+		for _, part := range rb.Steps[i].parts() {
+			for j := range part.actions {
+				secrets = append(secrets, part.actions[j].secrets()...)
+			}
 		}
 	}
-	return sshexec.Redactor(secrets...)
+	return secrets
 }
 
 // WeakSecrets says why secrets of the runbook are weak, each reason once, without telling any: see [sshexec.Secret.Weakness].
 func (rb *Runbook) WeakSecrets() []string {
 	var reasons []string
-	add := func(secrets []sshexec.Secret) {
-		for _, s := range secrets {
-			if why := sshexec.Secret(strings.TrimSpace(s.Reveal())).Weakness(); why != "" && !slices.Contains(reasons, why) {
-				reasons = append(reasons, why)
-			}
+	for _, s := range rb.secrets() {
+		why := sshexec.Secret(strings.TrimSpace(s.Reveal())).Weakness()
+		if why != "" && !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
 		}
 	}
-	add(rb.Secrets)
-	for i := range rb.Steps {
-		for _, a := range slices.Concat(rb.Steps[i].Actions, rb.Steps[i].Verify, rb.Steps[i].Undo) {
-			add(a.secrets())
-		}
-	}
+	slices.Sort(reasons)
 	return reasons
 }
 
@@ -46,7 +43,9 @@ func (a *Action) cmds() []sshexec.Cmd {
 		cmds = append(cmds, a.Cmd)
 	}
 	if a.Op != nil {
-		cmds = append(cmds, a.Op.Cmds...)
+		for _, c := range a.Op.Cmds {
+			cmds = append(cmds, c.Cmd)
+		}
 	}
 	if a.Probe != nil {
 		cmds = append(cmds, a.Probe.Cmd)
@@ -65,19 +64,23 @@ func (a *Action) secrets() []sshexec.Secret {
 
 // secretsOf are the secrets that a command names: those that it masks, and those in its standard input.
 func secretsOf(cmd sshexec.Cmd) []sshexec.Secret {
-	return slices.Concat(cmd.Mask, cmd.Stdin.Secrets())
+	secrets := slices.Concat(cmd.Mask, cmd.Stdin.Secrets())
+	if cmd.Sudo != nil && cmd.Sudo.Password != "" {
+		secrets = append(secrets, cmd.Sudo.Password)
+	}
+	return secrets
 }
 
 // shownLimit is how many bytes of a message are journalled or told: an error that quotes an hour of output helps nobody.
 const shownLimit = 4 << 10
 
 // shown is text that quotes a program, as it may be journalled and told: without secrets, without what a terminal would obey, and not endless.
-func (e *engine) shown(text string) string { return bounded(e.redact.String(text)) }
+func (e *engine) shown(text string) string { return fit(e.redact.String(text)) }
 
 // own is text of ours, as it may be journalled and told.
-func (e *engine) own(text string) string { return bounded(e.redact.Own(text)) }
+func (e *engine) own(text string) string { return fit(e.redact.Own(text)) }
 
-func bounded(text string) string {
+func fit(text string) string {
 	text = printable.Text(text)
 	if len(text) > shownLimit {
 		text = strings.ToValidUTF8(text[:shownLimit], "") + "… (cut)"

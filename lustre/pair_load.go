@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Pair is a pair as its backups describe it: everything that the runbook is made from.
@@ -25,6 +26,8 @@ type Pair struct {
 	Targets  []PairTarget        // in the order of the CIB
 	Plan     *pacemaker.RebuildPlan
 	Notes    []string // what the reviewer should know, though it stops nothing
+
+	inBackups []sshexec.Secret // the passwords and keys in the backups
 
 	archives [2]*backup.Archive
 	stores   [2]Store
@@ -71,6 +74,7 @@ func LoadPair(cfg PairConfig) (*Pair, error) {
 			return nil, err
 		}
 	}
+	p.weakSecrets()
 	return p, nil
 }
 
@@ -138,6 +142,9 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, erro
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}
 	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	if err == nil {
+		p.found(cib, conf)
+	}
 	return cib, conf, err
 }
 

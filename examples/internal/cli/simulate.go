@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
@@ -43,7 +44,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		}
 		*into = tmp
 	}
-	stop, ctx, done := interrupts(ctx)
+	ctx, done := interruptible(ctx)
 	defer done()
 	s, err := a.serve(ctx, *into, *dir)
 	if err != nil {
@@ -55,11 +56,8 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		return ExitFailed, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s", "The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
-	select {
-	case <-stop:
-	case <-ctx.Done():
-	}
-	return ExitDone, nil
+	<-ctx.Done()
+	return ExitStopped, evenkeel.ErrStopped
 }
 
 // served is a world behind SSH servers.

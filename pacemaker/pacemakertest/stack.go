@@ -24,7 +24,7 @@ const (
 // Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass: how long its operations take is told by Times.
 type Agent struct {
 	// Times is how long a start and a stop of a resource take; StartTime and StopTime when nil, or where it says 0.
-	Times   func(r pacemaker.Resource) (start, stop time.Duration)
+	Times func(r pacemaker.Resource) (start, stop time.Duration)
 	// Begin is called when a start or a stop begins that is to last so long: a stop may be at work when nothing else shows the resource any more (H27). It may be nil.
 	Begin   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource, task string, lasts time.Duration)
 	Start   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error

@@ -229,3 +229,21 @@ func TestCalmWantsABootID(t *testing.T) {
 		require.Equal(t, text == later+"\n", errors.As(err, &hold))
 	}
 }
+
+// H18: a ring that corosync does not tell of is not sound, and neither is one of which it tells what nobody knows.
+func TestEveryRingIsThere(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	const (
+		head  = "Printing ring status.\nLocal node ID 16885952\n"
+		sound = "RING ID %d\n\tid\t= 10.0.0.1\n\tstatus\t= ring %[1]d active with no faults\n"
+	)
+	one, two := fmt.Sprintf(sound, 0), fmt.Sprintf(sound, 1)
+	for _, where := range []string{"preflight/rings-1", "preflight/rings-2", "evacuate-node1/rings-1", "join-node2/rings-2", "rebalance/rings-1"} {
+		step, id, _ := strings.Cut(where, "/")
+		check := s.action(t, step, id).Expect.Check
+		require.NoError(t, check(seen(0, head+one+two, "")), where)
+		for _, text := range []string{"", head, head + one, one + two + fmt.Sprintf(sound, 2), head + one + strings.Replace(two, "active with no faults", "enabled", 1)} {
+			require.Error(t, check(seen(0, text, "")), "%s: %q", where, text)
+		}
+	}
+}

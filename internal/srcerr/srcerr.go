@@ -65,7 +65,9 @@ var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credenti
 	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@`)
 
 // MayHoldSecret tells whether a text looks like one with a secret in it.
-func MayHoldSecret(text string) bool { return secretText.MatchString(text) }
+func MayHoldSecret(text string) bool {
+	return secretText.MatchString(strings.ReplaceAll(text, "[redacted]", ""))
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 

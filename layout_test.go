@@ -53,6 +53,7 @@ var arrows = map[string][]string{
 	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
 	"examples/internal/cli":           {".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"examples/internal/cli/clitest":   {"examples/internal/cli", "internal/golden", ".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"examples/internal/readme":        {}, // tests only
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Exit codes of both binaries.
@@ -90,6 +91,7 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
+	a.Stdout, a.Stderr = printable.Writer(a.Stdout), printable.Writer(a.Stderr) // what is shown comes from files and machines
 	if len(args) == 0 {
 		a.usage(a.Stderr)
 		return ExitInput

@@ -81,7 +81,13 @@ var errNoArchive = errors.New("no archive")
 func (a archiveFacts) mark() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "mark", Title: "Note the newest archive that is there", Cmd: listArchives,
-		Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none"},
+		Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o observed) error {
+			_, err := a.newest(string(o.Stdout))
+			if errors.Is(err, errNoArchive) {
+				err = nil
+			}
+			return errors.Join(exitedWell(o), err)
+		}},
 		Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
 			if errors.Is(err, errNoArchive) {

@@ -31,8 +31,7 @@ var nodeStates = map[string]string{
 }
 
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
-func (b *rebuilder) model(backup *CIB) {
-	b.want = backup.draft()
+func (b *rebuilder) model() {
 	b.plan.want = b.want
 	conf := b.want.root().SelectElement("configuration")
 	if conf == nil {

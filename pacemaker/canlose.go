@@ -85,7 +85,7 @@ func (p *placing) stateKnown(node string) error {
 		why = "there is no status section"
 	case !p.nodes[at].seen:
 		why = "the status does not name the node"
-	case !slices.ContainsFunc(p.nodes, func(n *placeNode) bool { return n.online }):
+	case !slices.ContainsFunc(p.nodes, func(n *placeNode) bool { return n.online && !n.unclean }):
 		why = "no node is online"
 	default:
 		return nil

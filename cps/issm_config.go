@@ -55,6 +55,9 @@ type ISSMConfig struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	StaticRoutes    bool `yaml:"static_routes"`     // ask for the route files after the VMs are deployed (cps:880)
 	SKDB            bool `yaml:"skdb"`              // the cluster has no SkRings (cps:952)
+	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because their arbiter goes with it. Whoever names one
+	// signs for the outage; without it such a plan is refused.
+	AcceptNoMajority []string `yaml:"accept_no_majority"`
 	// SKRingsDone is what skRingRebuildStatus prints when the rebuild has ended; "COMPLETED". The guide does not show it.
 	SKRingsDone string `yaml:"skrings_done"`
 	RestartAll  bool   `yaml:"restart_all"` // restartall.sh at the end; drops messages (cps:1350-1354)

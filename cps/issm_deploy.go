@@ -50,6 +50,9 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 		Needs:        setArchives[n].keys(),
 		Irreversible: "the old VMs are gone",
 	}
+	if w := m.noMajority(n); w != nil {
+		step.Opens = append(step.Opens, *w)
+	}
 	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript))
 	if m.cfg.Provision {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
@@ -74,6 +77,25 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 		})
 	}
 	return step
+}
+
+// noMajority is the window in which the replica sets that were signed for have no majority while a half is away; nil where there are none.
+func (m *ISSM) noMajority(n int) *evenkeel.Window {
+	var sets []string
+	place := placement(m.sets[1], m.sets[2])
+	for _, rs := range m.mongo.Sets {
+		if rs.losesMajority(place, n) {
+			left, of := rs.votesLeft(place, n)
+			sets = append(sets, fmt.Sprintf("%s: %d of %d votes remain, which is no majority", rs.Label, left, of))
+		}
+	}
+	if len(sets) == 0 {
+		return nil
+	}
+	return &evenkeel.Window{
+		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(),
+		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s", n, strings.Join(sets, "; ")),
+	}
 }
 
 // deleteVMs are a person's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the instruction, all are looked at.

@@ -52,6 +52,9 @@ func disabling(st *evenkeel.State, n int) bool {
 // Rollback is the guide's way back to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1 has been enabled and whose set 2
 // has not been touched. The state tells where set 1's archive is; Runbook.Recovery calls it when it is the way back.
 func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
+	if m == nil || m.hosts == nil || st == nil {
+		return nil, errNoPlan
+	}
 	known := evenkeel.Facts{}
 	for _, key := range slices.Concat(setArchives[1].keys(), managerArchive.keys(), []evenkeel.FactKey{factReplicas, factUsers[1]}) {
 		raw, ok := st.Facts[key.Name()]

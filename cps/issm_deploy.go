@@ -93,7 +93,7 @@ func (m *ISSM) noMajority(n int) *evenkeel.Window {
 		return nil
 	}
 	return &evenkeel.Window{
-		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(),
+		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(), Stop: evenkeel.StopBetweenSteps,
 		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s", n, strings.Join(sets, "; ")),
 	}
 }

@@ -180,7 +180,9 @@ func TestEveryCommandHasALimit(t *testing.T) {
 		p.each(func(where string, a evenkeel.Action) {
 			cmds := []sshexec.Cmd{a.Cmd}
 			if a.Op != nil {
-				cmds = append(cmds, a.Op.Cmds...)
+				for _, c := range a.Op.Cmds {
+					cmds = append(cmds, c.Cmd)
+				}
 			}
 			for _, c := range cmds {
 				if len(c.Argv) > 0 && c.Effect != evenkeel.ReadOnly {

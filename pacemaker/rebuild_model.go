@@ -32,7 +32,6 @@ var nodeStates = map[string]string{
 
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
 func (b *rebuilder) model(backup *CIB) error {
-	b.want = backup.draft()
 	b.plan.want = b.want
 	conf := b.want.root().SelectElement("configuration")
 	if conf == nil {

@@ -33,12 +33,12 @@ func inspect(name string) (*cli.Inspection, error) {
 		return in, mongoConfig(in, r)
 	case strings.HasPrefix(base, "cluster-upgrade-set"):
 		return in, clusterSet(in, r)
+	case strings.Contains(text, "CPS Diagnostics"), strings.Contains(text, "Checking ") && strings.Contains(text, "..."):
+		return in, diagnostics(in, name, raw)
 	case strings.Contains(text, "STATUS INFORMATION"):
 		return in, replicaTable(in, r)
-	case strings.Contains(text, "CPS Core Versions"):
+	case strings.Contains(text, "CPS Core Versions"), strings.Contains(text, "CPS Installer Version"):
 		return in, about(in, r)
-	case strings.Contains(text, "HAProxy statistics"):
-		return in, haproxy(in, r)
 	case strings.Contains(text, "__main__"):
 		return in, migrateLog(in, r)
 	case strings.Contains(text, "Hypervisor Name"):
@@ -165,9 +165,40 @@ func about(in *cli.Inspection, r io.Reader) error {
 	}
 	in.Kind = "about.sh"
 	in.Add("releases", "%v", a.Releases())
+	if patches := a.Patches(); len(patches) > 0 {
+		in.Add("patches", "%s", strings.Join(patches, ", "))
+	}
+	note(in, a.CheckPatches())
 	if a.Mixed() {
 		in.Find(in.File, "two releases run side by side: a migration is under way")
 	}
+	return nil
+}
+
+// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets and of HAProxy.
+func diagnostics(in *cli.Inspection, name string, raw []byte) error {
+	again := func() io.Reader { return srcerr.Named(name, bytes.NewReader(raw)) }
+	d, err := cps.ParseDiagnostics(again())
+	if err != nil {
+		return err
+	}
+	if bytes.Contains(raw, []byte("STATUS INFORMATION")) {
+		if err := replicaTable(in, again()); err != nil {
+			return err
+		}
+	}
+	if _, ok := d.Check("HAProxy"); ok {
+		if err := haproxy(in, again()); err != nil {
+			return err
+		}
+	}
+	if len(d.Checks) > 1 || in.Kind == "" {
+		in.Kind = "diagnostics.sh"
+		for _, c := range d.Checks {
+			in.Add(c.Title, "%s", c.Verdict)
+		}
+	}
+	note(in, d.Findings())
 	return nil
 }
 

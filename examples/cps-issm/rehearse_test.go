@@ -88,3 +88,6 @@ func TestRehearseOptions(t *testing.T) {
 		"tools":                   {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh", "about": "/var/qps/bin/about.sh", "restartall": "/var/qps/bin/control/restartall.sh", "mongo": "/usr/bin/mongo"}}},
 	})
 }
+
+// -dir takes a cluster's files everywhere, and leaves them as they are.
+func TestDir(t *testing.T) { clitest.Dir(t, app, "input") }

@@ -23,7 +23,23 @@ type lab struct {
 	dir  string
 	env  []string
 	run  *exec.Cmd // that waits for a person
+	over chan struct{}
+	end  error // of the run, once it is over
 	said log
+}
+
+// start begins a command that goes on while its reader works in another terminal.
+func (l *lab) start(t *testing.T, line string) {
+	t.Helper()
+	l.run = exec.CommandContext(t.Context(), "sh", "-c", "exec "+line)
+	l.run.Dir, l.run.Env = l.dir, append(os.Environ(), l.env...)
+	l.run.Stdout, l.run.Stderr = io.Writer(&l.said), &l.said
+	require.NoError(t, l.run.Start())
+	l.over = make(chan struct{})
+	go func() {
+		l.end = l.run.Wait()
+		close(l.over)
+	}()
 }
 
 // log is what a command that goes on has printed so far.
@@ -47,7 +63,13 @@ func (l *log) String() string {
 // said waits until the run asks for something.
 func (l *lab) asks(t *testing.T, what string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(l.said.String(), what) }, limit, 100*time.Millisecond, "%s", &l.said)
+	for !strings.Contains(l.said.String(), what) {
+		select {
+		case <-l.over:
+			t.Fatalf("the run is over (%v) and never asked for this: %s\n%s", l.end, what, &l.said)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func says(words ...string) func(*testing.T, *lab, string) {
@@ -101,9 +123,9 @@ func TestRealPair(t *testing.T) {
 	require.NoError(t, probe.Close())
 	l := &lab{dir: clone(t), env: []string{"XDG_CACHE_HOME=" + ownCache(t)}}
 	t.Cleanup(func() {
-		if l.run != nil && l.run.ProcessState == nil {
+		if l.run != nil {
 			_ = l.run.Process.Kill()
-			_ = l.run.Wait()
+			<-l.over
 		}
 		_, _ = shell(t, l.dir, "./pairlabd down", l.env...)
 	})
@@ -115,17 +137,15 @@ func TestRealPair(t *testing.T) {
 	for _, line := range all {
 		switch {
 		case line == runPair:
-			l.run = exec.CommandContext(t.Context(), "sh", "-c", "exec "+line)
-			l.run.Dir, l.run.Env = l.dir, append(os.Environ(), l.env...)
-			l.run.Stdout, l.run.Stderr = io.Writer(&l.said), &l.said
-			require.NoError(t, l.run.Start())
+			l.start(t, line)
 			continue
 		case strings.HasPrefix(line, "./pairlabd wipe ct6-mds1"):
 			l.asks(t, "BY HAND: Install the new operating system on ct6-mds1.lfs.intl")
 		case strings.HasPrefix(line, "./pairlabd wipe ct6-mds2"):
 			l.asks(t, "BY HAND: Install the new operating system on ct6-mds2.lfs.intl")
 		case strings.HasPrefix(line, "./pairlabd exec"):
-			require.NoError(t, l.run.Wait(), "%s", &l.said)
+			<-l.over
+			require.NoError(t, l.end, "%s", &l.said)
 			require.Regexp(t, `(?m): (\d+) of (\d+) steps done`, l.said.String())
 		}
 		after, ok := pairPromises[line]

@@ -10,8 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 func TestRehearseTouchesNothing(t *testing.T) { clitest.RehearseTouchesNothing(t, app) }
@@ -91,3 +93,20 @@ func TestRehearseOptions(t *testing.T) {
 
 // -dir takes a cluster's files everywhere, and leaves them as they are.
 func TestDir(t *testing.T) { clitest.Dir(t, app, "input") }
+
+// A load balancer of the simulated cluster has as many endpoints as the configuration says, each with its console.
+func TestWorldEndpoints(t *testing.T) {
+	cfg, err := cli.ReadConfig[issmConfig](clitest.Example(t, app, ""))
+	require.NoError(t, err)
+	for n, last := range map[int]string{0: "9094", 5: "9096"} {
+		jobOf(cfg).EndpointsPerLB = n
+		w, err := world(cfg)
+		require.NoError(t, err)
+		r, err := w.Runner("lb01")
+		require.NoError(t, err)
+		for _, port := range []string{last, "9097"} {
+			_, err = r.Run(t.Context(), sshexec.Script(sshexec.ReadOnly, cpstest.OSGiScript, port, "status"))
+			require.Equal(t, port == last, err == nil, "port %s: %v", port, err)
+		}
+	}
+}

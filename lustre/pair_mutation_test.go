@@ -84,7 +84,7 @@ func (d *draft) blind() {
 		for _, actions := range []*[]evenkeel.Action{&s.Actions, &s.Undo} {
 			*actions = slices.DeleteFunc(*actions, func(a evenkeel.Action) bool {
 				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID) // a person waits for a machine, a cluster or the targets
-				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.ID == "calm"
+				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.Op != nil && a.Op.Effect == sshexec.ReadOnly
 				return look && len(a.Makes) == 0 && !waits
 			})
 			for i := range *actions {
@@ -97,7 +97,7 @@ func (d *draft) blind() {
 }
 
 // typed makes of an operation the one of its commands that a person would type: without its looks.
-func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i], nil }
+func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i].Cmd, nil }
 
 // unguard takes out the guards only.
 func (d *draft) unguard() {

@@ -58,8 +58,15 @@ func TestRehearseOptions(t *testing.T) {
 		return map[string]any{"set1": []string(one), "set2": []string(two)}
 	}
 	clitest.RehearseOptions[issmConfig](t, app, map[string]clitest.Option{
-		"hosts_csv":               {Edit: renamed("hosts_csv", "our-hosts.csv")},
-		"mongo_config":            {Edit: renamed("mongo_config", "our-mongo.cfg")},
+		"hosts_csv":    {Edit: renamed("hosts_csv", "our-hosts.csv")},
+		"mongo_config": {Edit: renamed("mongo_config", "our-mongo.cfg")},
+		"configuration_csv": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			job["configuration_csv"] = "Configuration.csv"
+			raw, err := os.ReadFile(filepath.Join("..", "..", "cps", "cpstest", "testdata", "Configuration.csv"))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Configuration.csv"), raw, 0o600))
+		}},
 		"cluster_manager":         {Job: map[string]any{"cluster_manager": "installer"}},
 		"status_host":             {Job: map[string]any{"status_host": "127.0.0.1"}},
 		"platform":                {Job: map[string]any{"platform": "openstack"}},

@@ -70,11 +70,16 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	job := jobOf(cfg)
 	hosts, err1 := infile.Read(cfg.Path(job.HostsCSV), infile.Text)
 	mongo, err2 := infile.Read(cfg.Path(job.MongoConfig), infile.Text)
-	if err := errors.Join(err1, err2); err != nil {
+	var configuration []byte
+	var err3 error
+	if job.Configuration != "" {
+		configuration, err3 = infile.Read(cfg.Path(job.Configuration), infile.Text)
+	}
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	d, err := cpstest.New(cpstest.Options{
-		HostsCSV: string(hosts), MongoConfig: string(mongo), From: job.From, To: job.To, SKDB: job.SKDB,
+		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To, SKDB: job.SKDB,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})

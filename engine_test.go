@@ -490,7 +490,7 @@ func TestRehearse(t *testing.T) {
 	report, err := evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
 	require.NoError(t, err)
 	require.Empty(t, report.Failures)
-	require.Equal(t, 2*report.Records+3*report.Commands, report.Schedules)
+	require.Equal(t, 3*report.Records+4*report.Commands, report.Schedules)
 	w.bad = true // a probe that lies: the rehearsal must see b run twice
 	report, err = evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
 	require.NoError(t, err)

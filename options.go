@@ -77,7 +77,9 @@ func (e *StepError) Unwrap() error { return e.Err }
 var (
 	ErrStopped   = errors.New("stopped as asked; resume takes it up again")
 	ErrNotInPlan = errors.New("a command that no action declared was refused")
-	ErrOverdue   = errors.New("not within the time allowed")
+	// ErrCannotExtend is for Options.ExtendWindow; nothing was touched.
+	ErrCannotExtend = errors.New("cannot give a window more time")
+	ErrOverdue      = errors.New("not within the time allowed")
 )
 
 func (o *Options) defaults() error {

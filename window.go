@@ -109,11 +109,11 @@ func (e *engine) extendable() error {
 		w, open := e.st.Windows[id]
 		switch {
 		case !open:
-			return fmt.Errorf("cannot extend window %q: it is not open (open: %s)", id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
+			return fmt.Errorf("%w: %q is not open (open: %s)", ErrCannotExtend, id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
 		case w.holdsStop():
-			return fmt.Errorf("cannot extend window %s: it is an outage (%s), which has to be ended, not extended; resume without it", id, w.Reason)
+			return fmt.Errorf("%w: %s is an outage (%s), which has to be ended, not extended; resume without that", ErrCannotExtend, id, w.Reason)
 		case e.opts.ExtendWindow[id] <= 0:
-			return fmt.Errorf("cannot extend window %s by %s", id, e.opts.ExtendWindow[id])
+			return fmt.Errorf("%w: %s by %s", ErrCannotExtend, id, e.opts.ExtendWindow[id])
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	defer h.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop, hard, done := interrupts(ctx)
+	stop, hard, done := a.interrupts(ctx)
 	defer done()
 	go func() { // a backup changes nothing: the first interrupt ends it
 		select {

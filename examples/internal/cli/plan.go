@@ -122,7 +122,7 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	cfg.World = worldHost // whoever is asked is a simulated person
-	_, ctx, done := interrupts(ctx)
+	_, ctx, done := a.interrupts(ctx)
 	defer done()
 	report, err := evenkeel.Rehearse(ctx, rb, world, evenkeel.RehearsalPlan{
 		Every:     *every,

@@ -43,7 +43,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		}
 		*into = tmp
 	}
-	stop, ctx, done := interrupts(ctx)
+	stop, ctx, done := a.interrupts(ctx)
 	defer done()
 	s, err := a.serve(ctx, *into, *dir)
 	if err != nil {

@@ -316,3 +316,25 @@ func TestAnOutageIsNotExtended(t *testing.T) {
 	require.ErrorContains(t, err, "is an outage")
 	require.False(t, errors.Is(err, evenkeel.ErrStopped))
 }
+
+// An observer that is stuck, on a terminal that was halted by Ctrl-S say, does not keep a run from stopping at once.
+func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rb := parseRunbook(t, "s1[a.safe]")
+	free := make(chan struct{})
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		cancel()
+		<-ctx.Done()
+		close(free)
+		res := sshexec.Result{Outcome: sshexec.Unknown}
+		return res, sshexec.Failure("h", cmd, res, ctx.Err())
+	})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				<-free
+			}
+		})})
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -19,18 +18,20 @@ import (
 )
 
 // signals ask to stop.
-var signals = map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+var signals = map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "TWICE": syscall.SIGINT}
 
 // signalled sends a signal to its own process when an action begins.
 type signalled struct {
 	evenkeel.Journal
 	action string
 	signal syscall.Signal
+	twice  bool // once more when the action has ended
 }
 
 func (j *signalled) Append(r evenkeel.Record) error {
 	err := j.Journal.Append(r)
-	if err == nil && r.Kind == evenkeel.KindStart && r.Step+"/"+r.Action == j.action {
+	here := r.Kind == evenkeel.KindStart || j.twice && r.Kind == evenkeel.KindEnd
+	if err == nil && here && r.Step+"/"+r.Action == j.action {
 		err = syscall.Kill(syscall.Getpid(), j.signal)
 	}
 	return err
@@ -69,7 +70,7 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 	t.Run("twice "+twice, func(t *testing.T) {
 		t.Parallel()
 		w := Serve(t)
-		code, out := stopTwice(t, w, title(t, app, w, twice))
+		code, out := Tool(t, "TWICE:"+twice, "run", "-config", w.Config)
 		require.Equal(t, cli.ExitFailed, code, "%s", out)
 		require.Contains(t, out, "STOPPING: stopping at once")
 		require.Contains(t, out, "left open: window ")
@@ -123,35 +124,7 @@ func title(t *testing.T, app func() *cli.App, w *World, name string) string {
 }
 
 // readUntil runs the tool and reads what it prints up to a text; then it closes the pipe, as head does.
-func readUntil(t *testing.T, text string, args ...string) (code int, out string) {
-	t.Helper()
-	return watched(t, args, func(read *bufio.Scanner, pipe io.Closer, _ *exec.Cmd) {
-		for read.Scan() && !strings.Contains(read.Text(), text) {
-			continue
-		}
-		require.NoError(t, pipe.Close())
-	})
-}
-
-// stopTwice runs the tool, and interrupts it when it prints a text, and once more when it says that it waits.
-func stopTwice(t *testing.T, w *World, text string) (code int, out string) {
-	t.Helper()
-	var seen strings.Builder
-	code, errs := watched(t, []string{"run", "-config", w.Config}, func(read *bufio.Scanner, _ io.Closer, cmd *exec.Cmd) {
-		asked := 0
-		for read.Scan() {
-			seen.WriteString(read.Text() + "\n")
-			if asked == 0 && strings.Contains(read.Text(), text) || asked == 1 && strings.Contains(read.Text(), "STOPPING: asked to stop") {
-				asked++
-				require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-			}
-		}
-	})
-	return code, seen.String() + errs
-}
-
-// watched runs the tool with somebody who reads its output.
-func watched(t *testing.T, args []string, reader func(*bufio.Scanner, io.Closer, *exec.Cmd)) (code int, stderr string) {
+func readUntil(t *testing.T, text string, args ...string) (code int, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -161,7 +134,10 @@ func watched(t *testing.T, args []string, reader func(*bufio.Scanner, io.Closer,
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	require.NoError(t, cmd.Start())
-	reader(bufio.NewScanner(pipe), pipe, cmd)
+	for read := bufio.NewScanner(pipe); read.Scan() && !strings.Contains(read.Text(), text); {
+		continue
+	}
+	require.NoError(t, pipe.Close())
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

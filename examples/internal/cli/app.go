@@ -36,7 +36,9 @@ type App struct {
 	Load func(*Config) (*evenkeel.Runbook, error)
 	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
 	Example func(into, dir string) (*Config, error)
-	// World makes the simulated world that an example's configuration describes.
+	// Private has everything that a run writes on this machine, but for its journal, go below a directory, so that a rehearsal touches nothing else.
+	Private func(cfg *Config, dir string)
+	// World makes the simulated world that a configuration describes.
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)

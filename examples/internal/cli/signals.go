@@ -48,6 +48,11 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 	}
 }
 
+// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing is lost when it ends at once.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+}
+
 // oneShot is a channel, and what closes it; to do that twice is the same as once.
 func oneShot() (<-chan struct{}, func()) {
 	c := make(chan struct{})

@@ -36,6 +36,14 @@ const (
 	StopBetweenSteps StopRule = "between-steps"
 )
 
+// words are the rule for the reader.
+func (r StopRule) words() string {
+	if r == StopBetweenSteps {
+		return "between steps (reduced redundancy)"
+	}
+	return "at its close (an outage)"
+}
+
 // holdsStop tells whether a stop has to wait for the window's close. A rule that is not known is taken for the stricter one.
 func (w Window) holdsStop() bool { return w.Stop != StopBetweenSteps }
 

@@ -99,7 +99,7 @@ func (j *dyingJournal) Append(r evenkeel.Record) error {
 	switch {
 	case here && j.stop:
 		j.step = "" // once
-		return errors.Join(err, syscall.Kill(os.Getpid(), syscall.SIGINT))
+		return errors.Join(err, send(syscall.SIGINT))
 	case here:
 		die()
 	}

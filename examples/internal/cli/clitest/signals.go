@@ -32,8 +32,15 @@ func (j *signalled) Append(r evenkeel.Record) error {
 	err := j.Journal.Append(r)
 	here := r.Kind == evenkeel.KindStart || j.twice && r.Kind == evenkeel.KindEnd
 	if err == nil && here && r.Step+"/"+r.Action == j.action {
-		err = syscall.Kill(syscall.Getpid(), j.signal)
+		err = send(j.signal)
 	}
+	return err
+}
+
+// send sends a signal to this process, and lets it arrive before the run goes on.
+func send(signal syscall.Signal) error {
+	err := syscall.Kill(syscall.Getpid(), signal)
+	time.Sleep(300 * time.Millisecond)
 	return err
 }
 

@@ -25,7 +25,7 @@ type RehearsalPlan struct {
 	Attendant func(World) Attendant
 	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
 	Reset func() error
-	// Every thins the schedules out: each Every-th point is tried. 1 when zero.
+	// Every thins the schedules out: each Every-th point is tried, and each third of those for a stop. 1 when zero.
 	Every int
 	// Kinds are the kinds of schedules to try; all when empty.
 	Kinds []ScheduleKind
@@ -60,6 +60,14 @@ type Schedule struct {
 }
 
 func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Kind, s.At) }
+
+// every thins a kind of schedule out. Stops are all taken at the same few points, so one that is thinned out tries fewer of them.
+func (p RehearsalPlan) every(kind ScheduleKind) int {
+	if stops := kind == StopRecord || kind == StopCommand; stops && p.Every > 1 {
+		return 3 * p.Every
+	}
+	return p.Every
+}
 
 // RehearsalReport is what a rehearsal found.
 type RehearsalReport struct {
@@ -104,7 +112,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		if kind.atRecords() {
 			points = straight.records
 		}
-		for at := 1; at <= points; at += plan.Every {
+		for at := 1; at <= points; at += plan.every(kind) {
 			if err := ctx.Err(); err != nil {
 				return report, err
 			}

@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// outage is a runbook in which "down" takes the service away and "up" brings it back two steps later, inside a window with the given rule.
+// outage is a runbook in which "down" takes the service away and "up" brings it back two steps later, inside a window
+// with the given rule.
 func outage(t *testing.T, rule evenkeel.StopRule) (rb *evenkeel.Runbook, broken *bool, serves func(string)) {
 	broken = new(bool)
 	rb = watched(broken, "before[a.safe verify:v.read] opens[g.guard down.safe verify:w.read] mid[r.read b.never] closes[up.safe verify:x.read] after[c.safe]", t)
@@ -46,7 +47,8 @@ func (j *stoppingJournal) Append(r evenkeel.Record) error {
 	return err
 }
 
-// DESIGN "Stopping": wherever a stop is asked for, it is taken where nothing is down and nothing unproven, and the run comes to the same end.
+// DESIGN "Stopping": wherever a stop is asked for, it is taken where nothing is down and nothing unproven, and the run
+// comes to the same end.
 func TestAStopIsTakenAtSafePointsOnly(t *testing.T) {
 	for _, rule := range []evenkeel.StopRule{evenkeel.StopAtClose, evenkeel.StopBetweenSteps} {
 		stops := map[string]bool{}
@@ -285,7 +287,7 @@ func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
 	for id, by := range map[string]time.Duration{"x": time.Hour, "w": -1} {
 		opts.ExtendWindow = map[string]time.Duration{id: by}
 		_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
-		require.ErrorContains(t, err, "cannot extend window")
+		require.ErrorIs(t, err, evenkeel.ErrCannotExtend)
 		require.Len(t, j.Records(), before)
 	}
 	opts.ExtendWindow = map[string]time.Duration{"w": 2 * time.Hour}
@@ -313,6 +315,28 @@ func TestAnOutageIsNotExtended(t *testing.T) {
 		_, _ = evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	}()
 	_, err := evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: map[string]time.Duration{"w": time.Hour}})
-	require.ErrorContains(t, err, "it is an outage")
+	require.ErrorContains(t, err, "is an outage")
 	require.False(t, errors.Is(err, evenkeel.ErrStopped))
+}
+
+// An observer that is stuck, on a terminal that was halted by Ctrl-S say, does not keep a run from stopping at once.
+func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rb := parseRunbook(t, "s1[a.safe]")
+	free := make(chan struct{})
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		cancel()
+		<-ctx.Done()
+		close(free)
+		res := sshexec.Result{Outcome: sshexec.Unknown}
+		return res, sshexec.Failure("h", cmd, res, ctx.Err())
+	})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				<-free
+			}
+		})})
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -52,6 +52,10 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	config := set.String("config", "", "the configuration file")
 	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
 	verbose := set.Bool("v", false, "say more")
+	extend := windows{}
+	if name == "resume" {
+		set.Var(extend, "extend-window", "ID=DURATION: give a window that a stop has left open more time; can be repeated")
+	}
 	take := set.String("take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
@@ -77,8 +81,24 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 			}
 		}
 	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take}
+	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take, extend: extend}
 	return s.carryOut(ctx, rb, path, start)
+}
+
+// windows is a flag that gives windows more time.
+type windows map[string]time.Duration
+
+func (w windows) String() string { return "" }
+
+// Set takes ID=DURATION.
+func (w windows) Set(text string) error {
+	id, by, ok := strings.Cut(text, "=")
+	d, err := time.ParseDuration(by)
+	if !ok || id == "" || err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a window and how much longer it may be open, such as w=2h", text)
+	}
+	w[id] += d
+	return nil
 }
 
 // session is one life of the tool.
@@ -88,6 +108,7 @@ type session struct {
 	config          string
 	noWait, verbose bool
 	take            string
+	extend          windows
 	back            bool // it is a way back
 }
 
@@ -100,10 +121,10 @@ func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string
 	defer func() { _ = journal.Close() }()
 	hosts := connect(s.cfg)
 	defer hosts.Close()
-	stop, ctx, done := interrupts(ctx)
+	stop, ctx, done := a.interrupts(ctx)
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ExtendWindow: s.extend,
 		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
@@ -111,7 +132,8 @@ func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string
 		opts.Journal = a.Journal(path, journal)
 	}
 	report, err := start(ctx, rb, hosts, opts)
-	if errors.Is(err, evenkeel.ErrJournalExists) || errors.Is(err, evenkeel.ErrJournalOther) || errors.Is(err, evenkeel.ErrJournalEmpty) {
+	if errors.Is(err, evenkeel.ErrJournalExists) || errors.Is(err, evenkeel.ErrJournalOther) || errors.Is(err, evenkeel.ErrJournalEmpty) ||
+		errors.Is(err, evenkeel.ErrCannotExtend) {
 		return ExitInput, err
 	}
 	if report != nil {
@@ -335,7 +357,11 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		b.WriteString(line + "\n")
 	}
 	for _, w := range st.Windows {
-		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason)
+		rule := "an outage: a stop waits for its close"
+		if w.Stop == evenkeel.StopBetweenSteps {
+			rule = "reduced redundancy: resume -extend-window " + w.ID + "=DURATION gives it more time"
+		}
+		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s (%s)\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason, rule)
 	}
 	back := a.ledBack(cfg.Path(cfg.Journal), st)
 	switch {

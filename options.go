@@ -20,6 +20,8 @@ type Options struct {
 	RunID string
 	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
 	TakeLease string
+	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
+	ApprovedDigest string
 	// UndoTimeout bounds the undo of a failed step, which neither a cancelled context nor Stop ends. 15 minutes when zero.
 	UndoTimeout time.Duration
 	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
@@ -48,6 +50,10 @@ type Report struct {
 	Checks  int // how often an invariant was observed to hold
 	Unseen  int // how often one could not be observed
 	Actions int // that this run did itself
+
+	// Of a rollback:
+	Barrier *CannotRollBackError // the step that it could not go back over; nil where it reaches the beginning
+	Differs []string             // what still differs from the state before the run
 }
 
 // StepError says at which action a run stopped.
@@ -71,7 +77,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 
 // Errors that end a run before its end.
 var (
-	ErrStopped   = errors.New("stopped as asked; resume takes it up again")
+	ErrStopped   = errors.New("stopped as asked; its place is kept")
 	ErrNotInPlan = errors.New("a command that no action declared was refused")
 	ErrOverdue   = errors.New("not within the time allowed")
 )

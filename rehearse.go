@@ -76,7 +76,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		plan.Every = 1
 	}
 	if len(plan.Kinds) == 0 {
-		plan.Kinds = []Crash{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost}
+		plan.Kinds = []Crash{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, CrashRollback}
 	}
 	r := rehearsal{rb: rb, plan: plan}
 	straight := r.run(ctx, world.Clone(), Schedule{})
@@ -86,6 +86,12 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	}
 	want := straight.world.Hash()
 	for _, kind := range plan.Kinds {
+		if kind == CrashRollback {
+			if err := r.rollbacks(ctx, world, straight, report); err != nil {
+				return report, err
+			}
+			continue
+		}
 		points := straight.commands
 		if kind == CrashRecord || kind == CrashTorn {
 			points = straight.records
@@ -117,6 +123,7 @@ type rehearsal struct {
 type rehearsed struct {
 	world             World
 	report            *Report
+	journal           []Record
 	records, commands int
 	err               error
 }
@@ -154,7 +161,8 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			break
 		}
 	}
-	out.records, out.commands = len(journal.Records()), tool.commands
+	out.journal = journal.Records()
+	out.records, out.commands = len(out.journal), tool.commands
 	if out.err == nil {
 		out.err = world.Check()
 	} else if werr := world.Check(); werr != nil {

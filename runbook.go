@@ -26,9 +26,9 @@ type Step struct {
 	Actions []Action
 	Verify  []Action // read-only; the step is done only when these hold, all of them in one life of the tool
 
-	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
-	// nothing to take back; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
-	// else is taken back.
+	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions must be harmless where there is
+	// nothing to undo; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be undone: it is a point of no return.
+	// Harmless says why what it did may stay when all else is undone.
 	Undo         []Action
 	Irreversible string
 	Harmless     string
@@ -41,6 +41,8 @@ type Step struct {
 
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
+
+	undoes string // the step of the run that this step of a rollback undoes
 }
 
 // Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
@@ -100,16 +102,22 @@ type Runbook struct {
 	Invariants []Invariant
 	Steps      []Step
 
-	// Known are facts from before the run: what a recovery takes over from the run it recovers from.
+	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
 
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
 	LeaseHosts []string
 
-	leftOpen []string // the windows that a take-back leaves open
-
-	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
+	// Recover makes the rollback from a state where that is more than undoing the steps: UndoPlan, or a runbook with steps of its own that ends the run.
 	Recover func(*State) (*Runbook, error)
+	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
+	EndsRun bool
+	// Compare says, at the end of a rollback, what still differs from the state before the run, a sentence each. What it cannot read is an error.
+	Compare func(ctx context.Context, at Site) ([]string, error)
+
+	leftOpen []string             // the windows that a rollback leaves open
+	barrier  *CannotRollBackError // why a rollback goes no further back
+	origin   *Runbook             // what a rollback rolls back
 }
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.
@@ -125,7 +133,7 @@ func (rb *Runbook) Digest() string {
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
-		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure)
+		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure, s.Irreversible != "", s.Harmless != "")
 		for _, w := range s.Opens {
 			put("window", w.ID, w.Invariant, w.Limit)
 		}

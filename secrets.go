@@ -11,10 +11,12 @@ import (
 // redaction hides every secret that a command of the runbook masks or reads: whatever a check, a probe or a machine says, it is not journalled or shown.
 func (rb *Runbook) redaction() sshexec.Redaction {
 	var secrets []sshexec.Secret
-	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo) {
-			secrets = append(secrets, a.secrets()...)
+	for ; rb != nil; rb = rb.origin { // a rollback hides what the run hides too
+		for i := range rb.Steps {
+			s := &rb.Steps[i]
+			for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo) {
+				secrets = append(secrets, a.secrets()...)
+			}
 		}
 	}
 	return sshexec.Redactor(secrets...)

@@ -96,8 +96,8 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", rb.Title, into)
-	one := session{app: a, cfg: cfg, config: s.ConfigFile, verbose: *verbose}
-	code, err := one.carryOut(ctx, rb, cfg.Path(cfg.Journal), evenkeel.Run)
+	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
+	code, err := one.carryOut(ctx, evenkeel.Run)
 	if err == nil && s.world.Check() != nil {
 		return ExitFailed, s.world.Check()
 	}

@@ -141,15 +141,17 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 
 func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/" + a.ID }
 
-// explain says what to do after a run, or a way back, ended before its end.
+// explain says what to do after a life ended before its end.
 func (s session) explain(err error) {
 	var hold *evenkeel.Hold
 	var lease *evenkeel.LeaseHeldError
+	var away *evenkeel.UnreachableError
+	var cannot *evenkeel.CannotRollBackError
 	w := s.app.Stdout
 	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
 	on := again("resume")
-	if s.back {
-		on = again("rollback") // the run itself is not resumed before the way back is at its end
+	if s.verb == "rollback" {
+		on = again("rollback") // the run is not resumed before the rollback has ended
 	}
 	switch {
 	case err == nil:
@@ -157,40 +159,12 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped after the current action. To go on: %s\n", on)
-	case errors.As(err, &lease):
-	case s.back:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there, on the way back; nothing is repeated by itself. When the cause is mended: %s\n", on)
+	case errors.As(err, &lease), errors.As(err, &cannot):
+	case errors.As(err, &away):
+		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+	case s.verb == "rollback":
+		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, where there is a way back: %s\n", on, again("rollback"))
-	}
-}
-
-// announce says how far a way back leads, before anything is done.
-func (s session) announce(back *evenkeel.Runbook) {
-	intro := back.Intro
-	if len(back.Steps) == 0 {
-		intro = "Nothing that changes anything was done: there is nothing to take back."
-	}
-	_, _ = fmt.Fprintf(s.app.Stdout, "%s\n%s\n\n", back.Title, intro)
-}
-
-// arrived says where a way back has led to, and what can be done from there. st is the run's own state, which knows of it.
-func (s session) arrived(rb *evenkeel.Runbook, st *evenkeel.State) {
-	w := s.app.Stdout
-	last, next := "", ""
-	for i := range rb.Steps {
-		switch step := &rb.Steps[i]; {
-		case st.Step(step.ID).Progress == evenkeel.Did:
-			last = step.ID
-		case next == "":
-			next = step.ID
-		}
-	}
-	if last == "" {
-		last = "none, the run is back at its beginning"
-	}
-	_, _ = fmt.Fprintf(w, "\nThe way back is at its end. The last step that is still done: %s.\n", last)
-	if next != "" {
-		_, _ = fmt.Fprintf(w, "To go forward again, from step %s: %s resume -config %s\n", next, s.app.Name, s.config)
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
 }

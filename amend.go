@@ -34,10 +34,13 @@ func (rb *Runbook) hosts() []string {
 	var names []string
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
-		for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo) {
-			names = append(names, a.host(s))
-			if a.Probe != nil {
-				names = append(names, a.Probe.Host)
+		for _, part := range s.parts() {
+			for j := range part.actions {
+				a := &part.actions[j]
+				names = append(names, a.host(s))
+				if a.Probe != nil {
+					names = append(names, a.Probe.Host)
+				}
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func (rb *Runbook) Confirmations(st *State) []Confirmation {
 // confirmAhead asks for everything that can be confirmed before this life changes anything.
 func (e *engine) confirmAhead(ctx context.Context) error {
 	c, ok := e.opts.Attendant.(Confirmer)
-	if !ok || e.stopped(ctx) {
+	if !ok || e.stopRequested() {
 		return nil
 	}
 	e.mu.Lock()

@@ -227,8 +227,13 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 	if a.Op != nil {
 		p.line("%s\n", withVariables(a.Op.Text))
+		last := a.host(s)
 		for _, c := range a.Op.Cmds {
-			p.line("%s", fence(Typed(c)))
+			if on := c.on(a.host(s)); on != last {
+				p.line("On %s:\n", code(on))
+				last = on
+			}
+			p.line("%s", fence(Typed(c.Cmd)))
 		}
 	}
 	if len(a.Cmd.Argv) > 0 {
@@ -319,6 +324,9 @@ func Typed(cmd sshexec.Cmd) string {
 	var b strings.Builder
 	if cmd.Dir != "" {
 		b.WriteString("cd " + quote(cmd.Dir) + " && ")
+	}
+	if user := asUser(cmd); user != "" {
+		b.WriteString("sudo -u " + quote(user) + " ")
 	}
 	for _, e := range cmd.Env {
 		name, value, _ := strings.Cut(e, "=")

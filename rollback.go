@@ -87,7 +87,7 @@ func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Rep
 	if e.whole, err = ReadState(e.opts.Journal.Records()); err != nil {
 		return nil, err
 	}
-	e.rb, e.st, e.redact = plan, e.whole.Rollback, plan.redaction()
+	e.rb, e.spans, e.st, e.redact = plan, plan.spans(), e.whole.Rollback, plan.redaction()
 	report, err := e.run(ctx)
 	report.Barrier = plan.barrier
 	return report, err
@@ -95,7 +95,7 @@ func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Rep
 
 // rolledBackEnd compares the system with what it was before the run and ends the rollback.
 func (e *engine) rolledBackEnd(ctx context.Context) error {
-	if e.stopped(ctx) {
+	if e.stopRequested() {
 		return ErrStopped
 	}
 	var differs []string
@@ -168,7 +168,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
-		if !ss.Touched() {
+		if !ss.Touched() && !ss.changed(s) {
 			continue
 		}
 		actions, err := ss.undoable(s, st.Facts)
@@ -196,7 +196,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID,
-			Actions: actions, Harmless: "it is the rollback itself",
+			Actions: actions, Verify: st.Facts.known(s.UndoVerify), Harmless: "it is the rollback itself",
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, Fact[any]{name: name})
@@ -217,7 +217,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 	for _, w := range span {
 		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
-		w.ID = undoPrefix + w.ID
+		w.ID, w.Completion = undoPrefix+w.ID, nil // what completes the run is no part of the rollback
 		if !slices.Contains(rb.leftOpen, w.ID) {
 			undo.Opens = append(undo.Opens, w)
 			rb.leftOpen = append(rb.leftOpen, w.ID)
@@ -230,6 +230,9 @@ func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 }
 
 const undoPrefix = "undo-"
+
+// back tells whether the step undoes a change: what it breaks on its way is waited for at its end.
+func (s *Step) back() bool { return s.undoes != "" && len(s.Actions) > 0 }
 
 // ended is the record that a step has come to its end.
 func (s *Step) ended() Record {
@@ -269,6 +272,11 @@ func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 		}
 	}
 	return undo, nil
+}
+
+// known are the actions that refer to no fact that is not known.
+func (f Facts) known(actions []Action) []Action {
+	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return f.missing(a.refs()) != "" })
 }
 
 // missing is the first of the named facts that is not known; empty when all are.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 // load reads the configuration and the job in it.
@@ -237,7 +238,7 @@ func times(resumed int) string {
 }
 
 func readRecords(path string) ([]evenkeel.Record, error) {
-	f, err := os.Open(path) // #nosec G304 -- the operator's journal
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,15 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 	if at == 0 {
 		return nil // the run has not begun a step
 	}
-	got := r.run(ctx, world.Clone(), Schedule{Crash: CrashRecord, At: at})
-	if got.err == nil && got.world.Hash() != straight.world.Hash() {
-		got.err = errors.New("it ends in another state than a run without interruption")
-	}
-	if got.err != nil {
-		return fmt.Errorf("from where the run stands: %w", got.err)
+	// What was under way may not have taken effect, or may have, unrecorded.
+	for _, s := range []Schedule{{Crash: CrashRecord, At: at}, {Crash: CrashTorn, At: at + 1}} {
+		got := r.run(ctx, world.Clone(), s)
+		if got.err == nil && got.world.Hash() != straight.world.Hash() {
+			got.err = errors.New("it ends in another state than a run without interruption")
+		}
+		if got.err != nil {
+			return fmt.Errorf("from where the run stands: %w", got.err)
+		}
 	}
 	return nil
 }

@@ -128,9 +128,14 @@ func (e *engine) keptOut(ctx context.Context, cause error) error {
 	return unreachable(cause)
 }
 
+var errNoState = errors.New("the plan of a rollback needs the runbook and the state of its run")
+
 // RollbackPlan is what Rollback would run from a state, as a runbook to be read: what the runbook itself offers (Runbook.Recover), or else UndoPlan. While a rollback has not
 // ended it is that one, from its beginning. Where the last step cannot be undone the error is a *CannotRollBackError.
 func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errNoState
+	}
 	if st.RollingBack() {
 		st = st.Rollback.before
 	}
@@ -149,18 +154,18 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	if plan.Compare == nil {
 		plan.Compare = rb.Compare
 	}
-	if len(plan.Steps) == 0 {
-		return plan, nil
-	}
 	return plan, plan.Validate()
 }
 
 // UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last step that cannot be undone. A step of
 // which nothing ran but what only reads does not stop it. Steps in between that only read are marked as undone too: what they read is not true any more.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errNoState
+	}
 	plan := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Roll back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
-		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, Compare: rb.Compare,
+		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, Secrets: rb.Secrets, Compare: rb.Compare,
 		Intro: "Every step that began is undone, the last one first.", origin: rb,
 	}
 	spans := rb.spans()
@@ -205,9 +210,6 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		plan.reopen(&undo, spans[i], s.Opens)
 		plan.Steps = append(append(plan.Steps, looks...), undo)
 		looks = nil
-	}
-	if len(plan.Steps) == 0 {
-		return plan, nil
 	}
 	return plan, plan.Validate()
 }

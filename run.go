@@ -19,7 +19,7 @@ import (
 // ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine.
 // Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
-	if rb.origin != nil {
+	if rb != nil && rb.origin != nil {
 		return nil, fmt.Errorf("%s is the plan of a rollback: Rollback runs it, in the journal of the run", rb.Name)
 	}
 	e, err := newEngine(rb, hosts, opts)
@@ -136,6 +136,9 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := opts.defaults(); err != nil {
 		return nil, err
 	}
+	if rb == nil || hosts == nil {
+		return nil, errors.New("a run needs a runbook and the way to its hosts")
+	}
 	if err := rb.Validate(); err != nil {
 		return nil, fmt.Errorf("the runbook %s is not sound: %w", rb.Name, err)
 	}
@@ -154,7 +157,7 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
-	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.redact.String(r.Command)
+	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.own(r.Command)
 	if err := e.opts.Journal.Append(r); err != nil {
 		e.broken = err
 		return err
@@ -169,7 +172,7 @@ func (e *engine) append(r Record) error {
 }
 
 func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args ...any) {
-	ev := Event{Kind: kind, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.shown(fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
+	ev := Event{Kind: kind, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
 		ev.Elapsed = ev.Time.Sub(e.st.Begun)

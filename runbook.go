@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -102,6 +105,9 @@ type Runbook struct {
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
 	LeaseHosts []string
 
+	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.
+	Secrets []sshexec.Secret
+
 	// Recover makes the rollback from a state where that is more than undoing the steps: UndoPlan, or a runbook with steps of its own that ends the run.
 	Recover func(*State) (*Runbook, error)
 	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
@@ -173,7 +179,16 @@ func (s *Step) parts() []part {
 
 // Validate finds every mistake in a runbook before anything runs.
 func (rb *Runbook) Validate() error {
-	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	if rb == nil {
+		return errors.New("there is no runbook")
+	}
+	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
+		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
+	}
+	if len(rb.Steps) == 0 && rb.origin == nil {
+		v.add("runbook %q: has no steps", rb.Name)
+	}
 	for i := range rb.Invariants {
 		inv := &rb.Invariants[i]
 		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {
@@ -200,6 +215,7 @@ func (rb *Runbook) Validate() error {
 
 type validator struct {
 	rb         *Runbook
+	hide       sshexec.Redaction
 	made       map[string]bool   // facts made so far
 	variables  map[string]string // shell variable → the fact that it stands for
 	open       map[string]string // window → the step that opened it
@@ -363,6 +379,11 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		}
 		if a.host(s) == "" {
 			v.add("%s: has no host", where)
+		}
+	}
+	for _, c := range a.cmds() {
+		if v.hide.Finds(strings.Join(append(slices.Concat(c.Argv, c.Env), c.Dir, c.Stdin.PlainText()), "\x00")) {
+			v.add("%s: a secret of the runbook stands in its command or its input, where everybody can read it; pass it by sshexec.SecretDocument", where)
 		}
 	}
 	effect := a.effect()

@@ -17,7 +17,7 @@ func (m *ISSM) enableStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), m.enableAction(n, m.cfg.enableTime(), ref(n, "884-919", "1255-1290"))},
 	}
 	if n == 1 {
-		step.Irreversible = "set 1 runs the new release; the way back is the runbook " + rollbackName + " (cps:1814)"
+		step.Irreversible = "set 1 runs the new release; the rollback is the runbook " + rollbackName + " (cps:1814)"
 	} else {
 		step.Irreversible = pastRollback
 		if m.cfg.PeerPcrfclient != "" {

@@ -222,7 +222,7 @@ func TestNoRollbackWhenSharded(t *testing.T) {
 	require.Equal(t, 1, rows(m.Findings())["CPS-247"])
 	rb, err := m.Runbook()
 	require.NoError(t, err)
-	require.Contains(t, rb.Intro, "there is no way back (cps:1822)")
+	require.Contains(t, rb.Intro, "there is no rollback (cps:1822)")
 	j := &evenkeel.MemJournal{}
 	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "r", Runbook: rb.Name}}))
 	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStepDone, Step: "enable-set-1"}))

@@ -13,7 +13,7 @@ func (rb *Runbook) info(id string) *RunInfo {
 	info := &RunInfo{
 		ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs, EndsRun: rb.EndsRun,
 		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known}).Digest(),
-		Hosts:       rb.hosts(), Closers: map[string]string{},
+		Hosts:       rb.HostNames(), Closers: map[string]string{},
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
@@ -29,8 +29,8 @@ func (rb *Runbook) info(id string) *RunInfo {
 // digest is the digest of a runbook of this step alone.
 func (s *Step) digest() string { return (&Runbook{Steps: []Step{*s}}).Digest() }
 
-// hosts are the machines that the steps name.
-func (rb *Runbook) hosts() []string {
+// HostNames are the machines that the steps name.
+func (rb *Runbook) HostNames() []string {
 	var names []string
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
@@ -183,7 +183,9 @@ type AmendOptions struct {
 	Clock Clock  // WallClock when nil
 	// World is a simulated system as it was before the run; when given, the amended runbook is rehearsed in it, from where the run stands to its end.
 	World World
-	Plan  RehearsalPlan // who answers in that world
+	Plan  RehearsalPlan // who answers in that world, and what is cleared before each run
+	// Rehearsed is the amended runbook as it is rehearsed, where that writes to other places on this machine; the very runbook when nil.
+	Rehearsed *Runbook
 	// Confirm is asked, once everything else is found in order, whether the operator means it. An error leaves the journal as it is.
 	Confirm func(*Amendment) error
 	// ApprovedDigest, when given, is the only digest that the amended runbook may have.
@@ -226,7 +228,11 @@ func Amend(ctx context.Context, rb *Runbook, journal Journal, opts AmendOptions)
 	}
 	a.By = opts.By
 	if opts.World != nil {
-		if err := rehearseFrom(ctx, rb, opts.World, opts.Plan, journal.Records()); err != nil {
+		rehearsed := opts.Rehearsed
+		if rehearsed == nil {
+			rehearsed = rb
+		}
+		if err := rehearseFrom(ctx, rehearsed, opts.World, opts.Plan, journal.Records()); err != nil {
 			return a, fmt.Errorf("the amended runbook was rehearsed and does not come to its end: %w", err)
 		}
 	}

@@ -59,12 +59,22 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 			return a.sure("Amend the run?")
 		},
 	}
-	world, err := a.World(s.cfg)
+	cfg, err := a.Read(s.config) // the rehearsal's own: it writes elsewhere
+	if err != nil {
+		return ExitInput, err
+	}
+	play, err := a.private(cfg)
 	if err != nil {
 		return ExitInput, fmt.Errorf("cannot rehearse the amended runbook: %w", err)
 	}
-	opts.World = world
-	opts.Plan.Attendant = func(w evenkeel.World) evenkeel.Attendant { return a.attendant(s.cfg, w, w.Clock(), false) }
+	defer play.remove()
+	opts.World, opts.Rehearsed = play.world, play.runbook
+	opts.Plan = evenkeel.RehearsalPlan{
+		Reset:     play.reset,
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return a.attendant(play.cfg, w, w.Clock(), false) },
+	}
+	ctx, done := interruptible(ctx) // until it is confirmed nothing is changed
+	defer done()
 	if _, err := evenkeel.Amend(ctx, s.rb, journal, opts); err != nil {
 		return ExitInput, err
 	}

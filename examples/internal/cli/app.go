@@ -78,6 +78,7 @@ func (a *App) commands() []command {
 		{"amend", "-config FILE [-yes]", "go on with a runbook that was changed in steps that have not begun", (*App).amend},
 		{"rehearse", "[-config FILE] [-every N]", "run the runbook in a simulated world, with the tool dying at every point", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
+		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
 		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
 	}
 	if a.Backup != nil {

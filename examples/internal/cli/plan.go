@@ -58,9 +58,14 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	var b strings.Builder
 	switch *format {
 	case "text":
+		fmt.Fprintf(&b, "digest %s\n", rb.Digest())
 		err = rb.Text(&b)
 	case "markdown":
-		err = rb.Markdown(&b)
+		if err = rb.Markdown(&b); err == nil {
+			title, rest, _ := strings.Cut(b.String(), "\n")
+			b.Reset()
+			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s", title, rb.Digest(), a.Name, rest)
+		}
 	default:
 		return ExitInput, fmt.Errorf("there is no format %q", *format)
 	}

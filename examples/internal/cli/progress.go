@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -103,10 +104,12 @@ type attendant struct {
 	clock  evenkeel.Clock
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
+	in     *bufio.Reader // the terminal; nil where nobody can be asked
+	out    io.Writer
 }
 
 func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
-	at := attendant{cfg: cfg, clock: clock, noWait: noWait}
+	at := attendant{cfg: cfg, clock: clock, noWait: noWait, in: a.terminal(noWait), out: a.Stdout}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Ask) error { return a.Person(ctx, hosts, ask) }
 	}
@@ -120,13 +123,13 @@ const manualPoll = 30 * time.Second
 func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {
-		if text := at.cfg.Attest[name]; text != "" {
-			return "attested in the configuration: " + text, nil
-		}
-		if at.cfg.World != "" {
+		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume", ask.Instruction, name)
+		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+			return answer, err
+		}
+		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
 	}
 	if at.person != nil {
 		if err := at.person(ctx, ask); err != nil {

@@ -127,6 +127,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 			return exitCodeOf(err), err
 		}
 	}
+	s.listUnconfirmed(journal)
 	hosts := connect(s.cfg)
 	defer hosts.Close()
 	stop, ctx, done := interrupts(ctx)

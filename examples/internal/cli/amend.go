@@ -28,7 +28,7 @@ func (a *App) amend(ctx context.Context, args []string) (int, error) {
 	if s.cfg, s.rb, err = a.load(s.config); err != nil {
 		return ExitInput, err
 	}
-	if err := s.cfg.approval(s.approved, "amend"); err != nil {
+	if err := s.cfg.approval(s.rb, s.approved, "amend"); err != nil {
 		return ExitInput, err
 	}
 	if _, err := os.Stat(s.journal()); err != nil {

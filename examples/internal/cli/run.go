@@ -75,7 +75,7 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	if s.cfg, s.rb, err = a.load(s.config); err != nil {
 		return ExitInput, err
 	}
-	if err := s.cfg.approval(s.approved, name); err != nil {
+	if err := s.cfg.approval(s.rb, s.approved, name); err != nil {
 		return ExitInput, err
 	}
 	if name != "run" {
@@ -105,8 +105,11 @@ type session struct {
 	take, approved  string
 }
 
-// approval refuses to go on without the digest of what was signed, where the configuration wants it.
-func (c *Config) approval(digest, verb string) error {
+// approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the digest of what was signed.
+func (c *Config) approval(rb *evenkeel.Runbook, digest, verb string) error {
+	if is := rb.Digest(); digest != "" && digest != is {
+		return &evenkeel.NotApprovedError{Approved: digest, Is: is} // the run would say it too, with an empty journal made
+	}
 	if c.RequireApproval && digest == "" && verb != "rollback" {
 		return fmt.Errorf("the configuration has require_approval: give -approved-digest DIGEST, the digest on top of the plan that was signed (plan prints it)")
 	}

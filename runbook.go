@@ -112,8 +112,9 @@ type Runbook struct {
 	Recover func(*State) (*Runbook, error)
 	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
 	EndsRun bool
-	// Compare says, at the end of a rollback, what still differs from the state before the run, a sentence each. What it cannot read is an error.
-	Compare func(ctx context.Context, at Site) ([]string, error)
+	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only looks; the site has the facts of the run. What it
+	// cannot look at is a difference too. nil where the runbook cannot tell.
+	Compare func(context.Context, Site) ([]string, error)
 
 	leftOpen []string             // the windows that a rollback leaves open
 	barrier  *CannotRollBackError // why a rollback goes no further back

@@ -136,8 +136,11 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 func (l Live) Inactive(ids ...string) Evidence {
 	return l.InStatus("crm_mon shows active nowhere: "+strings.Join(ids, ", "), func(st *Status) error {
 		for _, id := range ids {
+			r, shown := st.Resource(id)
+			if !shown {
+				return notYet("crm_mon does not show %s", id)
+			}
 			if on := st.RunsOn(id); len(on) > 0 {
-				r, _ := st.Resource(id)
 				return notYet("%s is %s on %s", id, r.Role, strings.Join(on, ", "))
 			}
 		}

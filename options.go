@@ -83,7 +83,9 @@ func (e *StepError) Unwrap() error { return e.Err }
 var (
 	ErrStopped   = errors.New("stopped as asked; its place is kept")
 	ErrNotInPlan = errors.New("a command that no action declared was refused")
-	ErrOverdue   = errors.New("not within the time allowed")
+	// ErrCannotExtend is for Options.ExtendWindow; nothing was touched.
+	ErrCannotExtend = errors.New("cannot give a window more time")
+	ErrOverdue      = errors.New("not within the time allowed")
 )
 
 func (o *Options) defaults() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -24,31 +25,49 @@ type RehearsalPlan struct {
 	Attendant func(World) Attendant
 	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
 	Reset func() error
-	// Every thins the schedules out: each Every-th point is tried. 1 when zero.
+	// Every thins the schedules out: each Every-th point is tried, and each third of those for a stop. 1 when zero.
 	Every int
-	// Kinds are the crashes to try; all when empty.
-	Kinds []Crash
+	// Kinds are the kinds of schedules to try; all when empty.
+	Kinds []ScheduleKind
 }
 
-// Crash says where the tool dies in a schedule.
-type Crash string
+// ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, or somebody asks to stop.
+type ScheduleKind string
 
-// The crashes.
+// The kinds of schedules.
 const (
-	CrashRecord Crash = "after-record"  // right after a journal record was written
-	CrashTorn   Crash = "torn-record"   // in the middle of writing a record
-	CrashBefore Crash = "before-effect" // a command was sent and never arrived
-	CrashAfter  Crash = "after-effect"  // a command took effect and its answer never arrived
-	CrashLost   Crash = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
+	CrashRecord ScheduleKind = "after-record"  // the tool crashes right after a journal record was written
+	CrashTorn   ScheduleKind = "torn-record"   // it crashes in the middle of writing a record
+	CrashBefore ScheduleKind = "before-effect" // a command was sent and never arrived
+	CrashAfter  ScheduleKind = "after-effect"  // a command took effect and its answer never arrived
+	CrashLost   ScheduleKind = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
+	StopRecord  ScheduleKind = "stop-record"   // a stop is asked for when a journal record was written
+	StopCommand ScheduleKind = "stop-command"  // a stop is asked for while a command runs
 )
+
+// scheduleKinds are all of them but RollbackFrom.
+var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, StopRecord, StopCommand}
+
+// atRecords tells whether the points of a kind are records; else they are commands.
+func (k ScheduleKind) atRecords() bool {
+	return k == CrashRecord || k == CrashTorn || k == StopRecord
+}
 
 // Schedule is one way in which a run can go.
 type Schedule struct {
-	Crash Crash
-	At    int // the number of the record or command
+	Kind ScheduleKind
+	At   int // the number of the record or command
 }
 
-func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Crash, s.At) }
+func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Kind, s.At) }
+
+// every thins a kind of schedule out. Stops are all taken at the same few points, and rollbacks take two runs each, so one that is thinned out tries fewer of them.
+func (p RehearsalPlan) every(kind ScheduleKind) int {
+	if fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; fewer && p.Every > 1 {
+		return 3 * p.Every
+	}
+	return p.Every
+}
 
 // RehearsalReport is what a rehearsal found.
 type RehearsalReport struct {
@@ -68,9 +87,9 @@ type RehearsalFailure struct {
 
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
 
-// Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again with the tool dying at every journal record and
-// around every command, each time followed by Resume. The world's invariants must hold throughout and every run must end in the
-// same state. The error is that of the straight run; what the schedules broke is in the report.
+// Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again with the tool crashing, or being asked to stop, at every
+// journal record and around every command, each time followed by Resume. The world's invariants must hold throughout and every run must end in the
+// same state; a stop must leave nothing unproven and no outage behind. The error is that of the straight run; what the schedules broke is in the report.
 func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (*RehearsalReport, error) {
 	if rb == nil || world == nil {
 		return nil, errors.New("a rehearsal needs a runbook and a world")
@@ -79,7 +98,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		plan.Every = 1
 	}
 	if len(plan.Kinds) == 0 {
-		plan.Kinds = []Crash{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, CrashRollback}
+		plan.Kinds = append(slices.Clone(scheduleKinds), RollbackFrom)
 	}
 	r := rehearsal{rb: rb, plan: plan}
 	straight := r.run(ctx, world.Clone(), Schedule{})
@@ -89,17 +108,17 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	}
 	want := straight.world.Hash()
 	for _, kind := range plan.Kinds {
-		if kind == CrashRollback {
+		if kind == RollbackFrom {
 			if err := r.rollbacks(ctx, world, straight, report); err != nil {
 				return report, err
 			}
 			continue
 		}
 		points := straight.commands
-		if kind == CrashRecord || kind == CrashTorn {
+		if kind.atRecords() {
 			points = straight.records
 		}
-		for at := 1; at <= points; at += plan.Every {
+		for at := 1; at <= points; at += plan.every(kind) {
 			if err := ctx.Err(); err != nil {
 				return report, err
 			}
@@ -144,10 +163,10 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			return rehearsed{world: world, err: err}
 		}
 	}
-	tool := &mortal{world: world, schedule: s}
+	tool := &mortal{world: world, schedule: s, stop: make(chan struct{})}
 	journal := &dyingJournal{tool: tool}
 	out := rehearsed{world: world}
-	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
 	if r.plan.Attendant != nil {
 		opts.Attendant = r.plan.Attendant(world)
 	}
@@ -160,6 +179,13 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 		}
 		if len(journal.Records()) > 0 {
 			start = Resume
+		}
+		if errors.Is(out.err, ErrStopped) {
+			if err := r.stopped(ctx, world, out.report); err != nil {
+				out.err = err
+				break
+			}
+			tool.stop, opts.Stop = nil, nil // the operator takes it up again
 		}
 		var v *Violation
 		var hold *Hold
@@ -177,6 +203,48 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 	return out
 }
 
+// away is how long the operator is away after a stop.
+const away = time.Hour
+
+// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and every invariant that no open window suspends.
+func (r rehearsal) stopped(ctx context.Context, world World, report *Report) error {
+	if err := world.Clock().Sleep(ctx, away); err != nil {
+		return err
+	}
+	suspended := map[string]bool{}
+	for _, w := range report.State.openWindows() {
+		if w.holdsStop() {
+			return fmt.Errorf("a stop was taken inside an outage, %s", w)
+		}
+		suspended[w.Invariant] = true
+	}
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		if p := report.State.Step(s.ID).Progress; s.changes() && p != Pending && p != Did && p != Undone && !s.asks() {
+			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
+		}
+	}
+	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+		runner, err := world.Runner(host)
+		if err != nil || cmd.Effect != ReadOnly {
+			return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
+		}
+		return runner.Run(ctx, cmd)
+	}}
+	for _, inv := range r.rb.Invariants {
+		var v *Violation
+		if err := inv.Check(ctx, site); errors.As(err, &v) && !suspended[inv.ID] {
+			return fmt.Errorf("an hour after a stop: %w", err)
+		}
+	}
+	return nil
+}
+
+// asks tells whether a person has a part in the step; a stop may be taken there.
+func (s *Step) asks() bool {
+	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
+}
+
 var errDied = errors.New("the tool died")
 
 // mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or the journal, until it is started again.
@@ -186,11 +254,19 @@ type mortal struct {
 	commands int
 	records  int
 	dead     bool
+	stop     chan struct{} // closed to ask for a stop; nil when that was done
+}
+
+// asked asks to stop where that is scheduled.
+func (m *mortal) asked(kind ScheduleKind, n int) {
+	if m.schedule.Kind == kind && m.schedule.At == n && m.stop != nil {
+		close(m.stop)
+	}
 }
 
 // dies tells whether this is the scheduled point, and ends the tool's life there.
-func (m *mortal) dies(crash Crash, n int) bool {
-	hit := m.schedule.Crash == crash && m.schedule.At == n
+func (m *mortal) dies(crash ScheduleKind, n int) bool {
+	hit := m.schedule.Kind == crash && m.schedule.At == n
 	m.dead = m.dead || hit
 	return hit
 }
@@ -207,6 +283,7 @@ func (m *mortal) Runner(host string) (sshexec.Runner, error) {
 		}
 		m.commands++
 		n := m.commands
+		m.asked(StopCommand, n)
 		if m.dies(CrashBefore, n) {
 			return sshexec.Result{}, errDied
 		}
@@ -214,7 +291,7 @@ func (m *mortal) Runner(host string) (sshexec.Runner, error) {
 		switch {
 		case m.dies(CrashAfter, n):
 			return sshexec.Result{}, errDied
-		case m.schedule.Crash == CrashLost && m.schedule.At == n:
+		case m.schedule.Kind == CrashLost && m.schedule.At == n:
 			lost := sshexec.Result{Outcome: Unknown}
 			return lost, sshexec.Failure(host, cmd, lost, errors.New("the connection was lost (rehearsed)"))
 		}
@@ -240,6 +317,7 @@ func (j *dyingJournal) Append(r Record) error {
 	if err := j.MemJournal.Append(r); err != nil {
 		return err
 	}
+	j.tool.asked(StopRecord, j.tool.records)
 	if j.tool.dies(CrashRecord, j.tool.records) {
 		return errDied
 	}

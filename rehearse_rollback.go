@@ -18,7 +18,7 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 		return nil // the run has not begun a step
 	}
 	// What was under way may not have taken effect, or may have, unrecorded.
-	for _, s := range []Schedule{{Crash: CrashRecord, At: at}, {Crash: CrashTorn, At: at + 1}} {
+	for _, s := range []Schedule{{CrashRecord, at}, {CrashTorn, at + 1}} {
 		got := r.run(ctx, world.Clone(), s)
 		if got.err == nil && got.world.Hash() != straight.world.Hash() {
 			got.err = errors.New("it ends in another state than a run without interruption")
@@ -52,28 +52,30 @@ func stands(rehearsed, records []Record) int {
 	return 0
 }
 
-// CrashRollback is a rollback from every point: the tool crashes right after a journal record and is started again to roll back. Each is followed by one in which it crashes
-// once more, within the rollback; where and how is sampled.
-const CrashRollback Crash = "rollback-from"
+// RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to roll back. Each is followed by one in which it crashes, or is
+// asked to stop, within the rollback; where and how is sampled.
+const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from every point of the straight run.
 func (r rehearsal) rollbacks(ctx context.Context, world World, straight rehearsed, report *RehearsalReport) error {
-	kinds := []Crash{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost}
 	fail := func(at int, err error) {
 		if err != nil {
-			report.Failures = append(report.Failures, RehearsalFailure{Schedule{CrashRollback, at}, err})
+			report.Failures = append(report.Failures, RehearsalFailure{Schedule{RollbackFrom, at}, err})
 		}
 	}
-	for n, at := 0, 1; at <= straight.records; n, at = n+1, at+r.plan.Every {
+	for n, at := 0, 1; at <= straight.records; n, at = n+1, at+r.plan.every(RollbackFrom) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		whole := r.rollbackFrom(ctx, world.Clone(), at, Schedule{})
+		if err := ctx.Err(); err != nil {
+			return err // what the schedule came to says nothing
+		}
 		report.Schedules++
 		fail(at, whole.err)
-		inner := Schedule{Crash: kinds[n%len(kinds)]}
+		inner := Schedule{Kind: scheduleKinds[n%len(scheduleKinds)]}
 		points := whole.commands
-		if inner.Crash == CrashRecord || inner.Crash == CrashTorn {
+		if inner.Kind.atRecords() {
 			points = whole.records
 		}
 		if whole.err != nil || points == 0 {
@@ -81,18 +83,21 @@ func (r rehearsal) rollbacks(ctx context.Context, world World, straight rehearse
 		}
 		inner.At = 1 + n*37%points // 37: other points of the rollback each time
 		again := r.rollbackFrom(ctx, world.Clone(), at, inner)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		report.Schedules++
 		if again.err == nil && again.world.Hash() != whole.world.Hash() {
-			again.err = errors.New("it ended in another state than the rollback without a crash")
+			again.err = errors.New("it ended in another state than the rollback without interruption")
 		}
 		if again.err != nil {
-			fail(at, fmt.Errorf("with a crash of the rollback (%s): %w", inner, again.err))
+			fail(at, fmt.Errorf("interrupted in the rollback (%s): %w", inner, again.err))
 		}
 	}
 	return nil
 }
 
-// rollbackFrom runs until right after a record, crashes, and rolls back to the end, crashing once more on the way. The records and commands are those of the rollback.
+// rollbackFrom runs until right after a record, crashes, and rolls back to the end, interrupted on the way. The records and commands are those of the rollback.
 func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner Schedule) rehearsed {
 	out := rehearsed{world: world}
 	if r.plan.Reset != nil {
@@ -111,13 +116,17 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 		out.err = fmt.Errorf("record %d was not reached: %w", at, err)
 		return out
 	}
-	*tool = mortal{world: world, schedule: inner}
+	*tool = mortal{world: world, schedule: inner, stop: make(chan struct{})}
+	opts.Stop = tool.stop
 	run := len(journal.Records())
 	for range maxResumes {
 		tool.dead = false
 		out.report, out.err = Rollback(ctx, r.rb, tool, opts)
 		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Hold)) || errors.As(out.err, new(*CannotRollBackError)) {
 			break
+		}
+		if errors.Is(out.err, ErrStopped) {
+			tool.stop, opts.Stop = nil, nil // the operator calls it again
 		}
 	}
 	out.journal = journal.Records()[run:]

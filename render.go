@@ -41,7 +41,7 @@ func (rb *Runbook) Text(w io.Writer) error {
 		p.line("")
 		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", s.Ref, "]"))
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s: %s", win.ID, win.Limit, plain(win.Reason))
+			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", win.ID, win.Limit, win.Stop.words(), plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.short(s, &s.Actions[j], "")
@@ -106,11 +106,11 @@ func (p *printer) watched(rb *Runbook) {
 	var windows []string
 	for i := range rb.Steps {
 		for _, w := range rb.Steps[i].Opens {
-			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, cell(w.Invariant), w.Limit, cell(w.Reason)))
+			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, cell(w.Invariant), w.Limit, w.Stop.words(), cell(w.Reason)))
 		}
 	}
 	if len(windows) > 0 {
-		p.line("\nSuspended, openly:\n\n| steps | invariant | at most | because |\n|---|---|---|---|\n%s", strings.Join(windows, "\n"))
+		p.line("\nSuspended, openly:\n\n| steps | invariant | at most | a stop is taken | because |\n|---|---|---|---|---|\n%s", strings.Join(windows, "\n"))
 	}
 }
 
@@ -180,7 +180,16 @@ func (p *printer) step(n int, s *Step) {
 		}
 	}
 	for _, id := range s.Closes {
-		p.line("> **Window %s closes.**\n", inline(id))
+		p.line("> **Window %s closes** when what it suspended is seen to hold again.\n", inline(id))
+	}
+	for _, w := range s.Opens {
+		if len(w.Completion) > 0 {
+			p.line("<details><summary>To end window %s when a step inside it fails</summary>\n", inline(w.ID))
+			for i := range w.Completion {
+				p.action(fmt.Sprintf("%d.c%d", n, i+1), s, &w.Completion[i])
+			}
+			p.line("</details>\n")
+		}
 	}
 	switch {
 	case s.Irreversible != "":
@@ -191,6 +200,9 @@ func (p *printer) step(n int, s *Step) {
 		p.line("<details><summary>To take it back</summary>\n")
 		for i := range s.Undo {
 			p.action(fmt.Sprintf("%d.u%d", n, i+1), s, &s.Undo[i])
+		}
+		for i := range s.UndoVerify {
+			p.action(fmt.Sprintf("%d.uv%d", n, i+1), s, &s.UndoVerify[i])
 		}
 		p.line("</details>\n")
 	}

@@ -300,7 +300,7 @@ func (w *undoWorld) Clone() evenkeel.World {
 
 func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
 	rb := parseRunbook(t, "s1[r.read a.safe undo:ua.safe] s2[b.never c.probe undo:uc.safe undo:ub.safe verify:v.read]")
-	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.Crash{evenkeel.CrashRollback}}
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom}}
 	w := &undoWorld{toyWorld: *newToyWorld()}
 	report, err := evenkeel.Rehearse(t.Context(), rb, w, plan)
 	require.NoError(t, err)

@@ -65,6 +65,7 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"a stop before a person's part", "s1[a.safe m.manual b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
 	{"a stop is no failure: nothing is undone", "s1[a.never m.manual undo:u.safe auto] s2[b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
 	{"what was begun in an earlier life is proven before a stop", "s1[a.never b.safe verify:v.read] s2[c.safe]", "CRASH@after:a; stop:b; -", "a =died | look:a b read:v =stopped | c =done"},
+	{"a stop does not end an undo that asks a person", "s1[a.safe b.safe undo:u.safe undo:m.manual auto]", "fail:b stop:u; did:m", "a b! u read:m =held | read:m a b =done"},
 	{"a lost connection is answered before a stop", "s1[a.never b.safe] s2[c.safe]", "lost:a stop:b; -", "a? look:a b =stopped | c =done"},
 	{"a stop does not end an undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b stop:u; -", "a b! u w =failed | a b =done"},
 

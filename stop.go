@@ -19,9 +19,9 @@ func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
 			select {
 			case <-stop:
 				stop = nil
-				e.event(EventStopping, nil, nil, "%s", e.waitsFor())
+				e.tellStopping(e.waitsFor)
 			case <-ctx.Done():
-				e.event(EventStopping, nil, nil, "%s", e.leavesNow())
+				e.tellStopping(e.leavesNow)
 				cancel(context.Cause(ctx))
 				return
 			case <-over:
@@ -33,6 +33,21 @@ func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
 		close(over)
 		<-deaf
 		cancel(nil)
+	}
+}
+
+// tellingTime is how long a request to stop waits for its own message: an observer that is stuck must not keep the run from stopping.
+const tellingTime = 2 * time.Second
+
+func (e *engine) tellStopping(text func() string) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		e.event(EventStopping, nil, nil, "%s", text())
+	}()
+	select {
+	case <-told:
+	case <-time.After(tellingTime):
 	}
 }
 

@@ -285,7 +285,7 @@ func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
 	for id, by := range map[string]time.Duration{"x": time.Hour, "w": -1} {
 		opts.ExtendWindow = map[string]time.Duration{id: by}
 		_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
-		require.ErrorContains(t, err, "cannot extend window")
+		require.ErrorIs(t, err, evenkeel.ErrCannotExtend)
 		require.Len(t, j.Records(), before)
 	}
 	opts.ExtendWindow = map[string]time.Duration{"w": 2 * time.Hour}
@@ -313,6 +313,28 @@ func TestAnOutageIsNotExtended(t *testing.T) {
 		_, _ = evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	}()
 	_, err := evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: map[string]time.Duration{"w": time.Hour}})
-	require.ErrorContains(t, err, "it is an outage")
+	require.ErrorContains(t, err, "is an outage")
 	require.False(t, errors.Is(err, evenkeel.ErrStopped))
+}
+
+// An observer that is stuck, on a terminal that was halted by Ctrl-S say, does not keep a run from stopping at once.
+func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rb := parseRunbook(t, "s1[a.safe]")
+	free := make(chan struct{})
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		cancel()
+		<-ctx.Done()
+		close(free)
+		res := sshexec.Result{Outcome: sshexec.Unknown}
+		return res, sshexec.Failure("h", cmd, res, ctx.Err())
+	})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				<-free
+			}
+		})})
+	require.ErrorIs(t, err, context.Canceled)
 }

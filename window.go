@@ -36,6 +36,14 @@ const (
 	StopBetweenSteps StopRule = "between-steps"
 )
 
+// words are the rule for the reader.
+func (r StopRule) words() string {
+	if r == StopBetweenSteps {
+		return "between steps (reduced redundancy)"
+	}
+	return "at its close (an outage)"
+}
+
 // holdsStop tells whether a stop has to wait for the window's close. A rule that is not known is taken for the stricter one.
 func (w Window) holdsStop() bool { return w.Stop != StopBetweenSteps }
 
@@ -109,11 +117,11 @@ func (e *engine) extendable() error {
 		w, open := e.st.Windows[id]
 		switch {
 		case !open:
-			return fmt.Errorf("cannot extend window %q: it is not open (open: %s)", id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
+			return fmt.Errorf("%w: %q is not open (open: %s)", ErrCannotExtend, id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
 		case w.holdsStop():
-			return fmt.Errorf("cannot extend window %s: it is an outage (%s), which has to be ended, not extended; resume without it", id, w.Reason)
+			return fmt.Errorf("%w: %s is an outage (%s), which has to be ended, not extended; resume without that", ErrCannotExtend, id, w.Reason)
 		case e.opts.ExtendWindow[id] <= 0:
-			return fmt.Errorf("cannot extend window %s by %s", id, e.opts.ExtendWindow[id])
+			return fmt.Errorf("%w: %s by %s", ErrCannotExtend, id, e.opts.ExtendWindow[id])
 		}
 	}
 	return nil

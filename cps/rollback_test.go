@@ -103,7 +103,7 @@ func TestRehearseRollback(t *testing.T) {
 	if testing.Short() {
 		every = 211
 	}
-	rehearse(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.CrashRollback)
+	rehearse(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.RollbackFrom)
 }
 
 // TestRollbackByState is the guide's rule when a rollback is possible (CPS-245, cps:1814,1832).

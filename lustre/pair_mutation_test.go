@@ -358,7 +358,7 @@ func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 		require.Positive(t, number)
 		failures := func(rb *evenkeel.Runbook) []evenkeel.RehearsalFailure {
 			plan := s.rehearsal(number - 1) // at 1 and at number, and seldom more
-			plan.Kinds = []evenkeel.Crash{evenkeel.CrashAfter}
+			plan.Kinds = []evenkeel.ScheduleKind{evenkeel.CrashAfter}
 			report, err := evenkeel.Rehearse(t.Context(), rb, s.world.Rehearsal(), plan)
 			require.NoError(t, err)
 			return report.Failures

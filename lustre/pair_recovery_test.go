@@ -154,7 +154,7 @@ func (s *scene) asBefore(t *testing.T, p *play, to string) {
 func TestRollbackRehearsed(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	plan := s.rehearsal(every(t, 23))
-	plan.Kinds = []evenkeel.Crash{evenkeel.CrashRollback}
+	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.RollbackFrom}
 	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), plan)
 	require.NoError(t, err)
 	require.Empty(t, report.Failures)

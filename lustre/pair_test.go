@@ -73,6 +73,7 @@ type play struct {
 	journal *evenkeel.MemJournal
 	watch   func(evenkeel.Event)
 	dir     string // where the fresh backups go
+	stop    chan struct{}
 }
 
 func (s *scene) play(t testing.TB) *play {
@@ -83,7 +84,7 @@ func (s *scene) play(t testing.TB) *play {
 }
 
 func (p *play) options(j evenkeel.Journal) evenkeel.Options {
-	return evenkeel.Options{Journal: j, Clock: p.w, Attendant: &person{w: p.w}, Serial: true, RunID: "test", Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
+	return evenkeel.Options{Journal: j, Clock: p.w, Stop: p.stop, Attendant: &person{w: p.w}, Serial: true, RunID: "test", Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
 }
 
 func (p *play) run() error {

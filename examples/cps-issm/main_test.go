@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
 )
@@ -13,3 +14,8 @@ func TestKill(t *testing.T) { clitest.Kill(t, app) }
 
 // The same at every record and around every command, one after the other in one world.
 func TestMarch(t *testing.T) { clitest.March(t, app) }
+
+// DESIGN "Stopping": by signal, while a half leaves and while it is replaced.
+func TestSignals(t *testing.T) {
+	clitest.Signals(t, app, 30*time.Minute, "disable-set-1/disable", "disable-set-1/disable", "redeploy-set-1/deploy", "enable-set-1/enable")
+}

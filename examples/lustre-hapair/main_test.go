@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
 )
@@ -13,3 +14,8 @@ func TestKill(t *testing.T) { clitest.Kill(t, app) }
 
 // The same at every record and around every command, one after the other in one world.
 func TestMarch(t *testing.T) { clitest.March(t, app) }
+
+// DESIGN "Stopping": by signal, inside the outages and outside of them.
+func TestSignals(t *testing.T) {
+	clitest.Signals(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/let-go", "switch-over/hand-over", "evacuate-node1/standby", "leave-node1/pacemaker")
+}

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -23,7 +21,7 @@ const (
 	ExitFailed  = 1 // it stopped at an error, and the journal knows where; what was inspected has findings
 	ExitInput   = 2 // bad input or usage; nothing was touched
 	ExitHeld    = 3 // a person is needed; resume takes it up
-	ExitStopped = 4 // stopped as asked; resume takes it up
+	ExitStopped = 4 // stopped as asked, at a safe point; resume takes it up
 )
 
 // App is one of the binaries.
@@ -125,7 +123,8 @@ func (a *App) usage(w io.Writer) {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
-		"%d a person is needed; %d stopped as asked.\nCtrl-C once stops after the current action; twice ends it.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+		"%d a person is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal or a closed pipe ask to stop: never in the middle of an outage, nor before "+
+		"what was changed is verified; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
 	_, _ = io.WriteString(w, b.String())
 }
 
@@ -142,38 +141,6 @@ func (a *App) flags(fs *flag.FlagSet, args []string, operands int) error {
 		return usageError{fmt.Errorf("it takes %d arguments and got %q", operands, fs.Args())}
 	}
 	return nil
-}
-
-// interrupts gives a channel that is closed at the first interrupt, and a context that ends at the second.
-func interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	hard, cancel := context.WithCancel(ctx)
-	closed := make(chan struct{})
-	go func() {
-		for n := 0; ; n++ {
-			select {
-			case <-signals:
-				if n == 0 {
-					close(closed)
-					continue
-				}
-				cancel()
-				return
-			case <-hard.Done():
-				return
-			}
-		}
-	}()
-	return closed, hard, func() {
-		signal.Stop(signals)
-		cancel()
-	}
-}
-
-// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing is lost when it ends at once.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // exitCode is the exit code for the end of a run.

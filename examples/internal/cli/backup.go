@@ -53,18 +53,9 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	h := connect(cfg)
 	defer h.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop, hard, done := interrupts(ctx)
+	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it
 	defer done()
-	go func() { // a backup changes nothing: the first interrupt ends it
-		select {
-		case <-stop:
-			cancel()
-		case <-hard.Done():
-		}
-	}()
-	saved, err := a.Backup(hard, BackupRequest{Config: cfg, Hosts: h, Now: h.Clock().Now, CopyTo: *copyTo})
+	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: h, Now: h.Clock().Now, CopyTo: *copyTo})
 	if *asJSON {
 		raw, jsonErr := json.MarshalIndent(append([]Saved{}, saved...), "", "  ")
 		if jsonErr != nil {

@@ -64,6 +64,10 @@ func (p *progress) Event(e evenkeel.Event) {
 		print("]", "window closes: "+e.Text)
 	case evenkeel.EventAlarm:
 		print("!", "ALARM: "+e.Text)
+	case evenkeel.EventStopping:
+		_, _ = fmt.Fprintf(p.w, "%9s  STOPPING: %s\n", elapsed(e.Elapsed), e.Text)
+	case evenkeel.EventCompletion:
+		print("<", "completing: "+e.Text)
 	case evenkeel.EventUnseen:
 		if p.verbose {
 			print("o", "cannot be observed: "+e.Text)
@@ -161,7 +165,7 @@ func (s session) explain(err error) {
 	case errors.As(err, &hold):
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
-		_, _ = fmt.Fprintf(w, "\nStopped after the current action. To go on: %s\n", on)
+		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &lease), errors.As(err, &cannot):
 	case errors.As(err, &away):
 		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
@@ -170,4 +174,17 @@ func (s session) explain(err error) {
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
+}
+
+// left says what a stop leaves open.
+func left(err error) string {
+	var open *evenkeel.OpenWindowsError
+	if !errors.As(err, &open) {
+		return "nothing is down, and what was changed is verified"
+	}
+	var texts []string
+	for _, w := range open.Windows {
+		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+	}
+	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
 }

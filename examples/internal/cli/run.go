@@ -65,6 +65,8 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	case "rollback":
 		plan = set.Bool("plan", false, "only print what would be undone")
 	case "resume":
+		s.extend = windows{}
+		set.Var(s.extend, "extend-window", "ID=DURATION: give a window that a stop has left open more time; can be repeated")
 		amend = set.Bool("amend", false, "take the changed runbook into the run first: amend, and then resume")
 		yes = set.Bool("yes", false, "confirm the amendment without being asked")
 	}
@@ -94,6 +96,22 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	return s.carryOut(ctx, start)
 }
 
+// windows is a flag that gives windows more time.
+type windows map[string]time.Duration
+
+func (w windows) String() string { return "" }
+
+// Set takes ID=DURATION.
+func (w windows) Set(text string) error {
+	id, by, ok := strings.Cut(text, "=")
+	d, err := time.ParseDuration(by)
+	if !ok || id == "" || err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a window and how much longer it may be open, such as w=2h", text)
+	}
+	w[id] += d
+	return nil
+}
+
 // session is one life of the tool.
 type session struct {
 	app             *App
@@ -103,6 +121,7 @@ type session struct {
 	config          string
 	noWait, verbose bool
 	take, approved  string
+	extend          windows
 }
 
 // approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the digest of what was signed.
@@ -133,10 +152,10 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	s.listUnconfirmed(journal)
 	hosts := connect(s.cfg)
 	defer hosts.Close()
-	stop, ctx, done := interrupts(ctx)
+	stop, ctx, done := a.interrupts(ctx)
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ApprovedDigest: s.approved,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
@@ -158,7 +177,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 }
 
 // refusals are errors after which nothing was done: the input must change, or another command is meant.
-var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty, evenkeel.ErrJournalDamaged}
+var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty, evenkeel.ErrJournalDamaged, evenkeel.ErrCannotExtend}
 
 // exitCodeOf is ExitInput for an error after which nothing was done, and else the exit code of a run that ended.
 func exitCodeOf(err error) int {
@@ -287,7 +306,11 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		b.WriteString(line + "\n")
 	}
 	for _, w := range st.Windows {
-		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason)
+		rule := "an outage: a stop waits for its close"
+		if w.Stop == evenkeel.StopBetweenSteps {
+			rule = "reduced redundancy: resume -extend-window " + w.ID + "=DURATION gives it more time"
+		}
+		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s (%s)\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason, rule)
 	}
 	switch back := st.Rollback; {
 	case st.Done:

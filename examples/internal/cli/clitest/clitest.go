@@ -32,7 +32,8 @@ const (
 	asTool    = "EVENKEEL_TEST_AS_TOOL"
 	asVersion = "EVENKEEL_TEST_VERSION" // the version that the tool says it is
 	// dieWhen is record:N or torn:N, counted in one life; N is new for the first record at which no life died before. Or it is in:STEP, at the
-	// first record of a step; or stop:STEP, which only interrupts it there, as Ctrl-C does.
+	// first record of a step; or stop:STEP, which only interrupts it there, as Ctrl-C does; or INT, TERM, HUP or TWICE and
+	// :STEP/ACTION, which sends that signal when the action begins.
 	dieWhen = "EVENKEEL_TEST_DIE"
 )
 
@@ -65,6 +66,9 @@ func dying(path string, j evenkeel.Journal) evenkeel.Journal {
 	if when == "in" || when == "stop" {
 		return &dyingJournal{Journal: j, path: path, step: at, stop: when == "stop", at: -1}
 	}
+	if sig, ok := signals[when]; ok {
+		return &signalled{Journal: j, action: at, signal: sig, twice: when == "TWICE"}
+	}
 	return &dyingJournal{Journal: j, path: path, torn: when == "torn", at: n}
 }
 
@@ -95,7 +99,7 @@ func (j *dyingJournal) Append(r evenkeel.Record) error {
 	switch {
 	case here && j.stop:
 		j.step = "" // once
-		return errors.Join(err, syscall.Kill(os.Getpid(), syscall.SIGINT))
+		return errors.Join(err, send(syscall.SIGINT))
 	case here:
 		die()
 	}

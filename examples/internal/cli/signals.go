@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when a person asks a second time.
+//
+// Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and a pipe that nobody reads (run | head) ask to stop too, and detach the output: nobody
+// is there to ask a second time, and nothing that cannot be printed may end a run in the middle of an outage.
+func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
+	asked, ask := oneShot()
+	detach := a.detachable(ask)
+	hard, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// Caught, so that a write to a closed pipe is an error of that write. A lost connection raises it as well, so it asks for nothing by itself.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	go func() {
+		for persons := 0; ; {
+			select {
+			case s := <-signals:
+				if s == syscall.SIGHUP {
+					detach()
+				} else if persons++; persons > 1 {
+					cancel()
+					return
+				}
+				ask()
+			case <-hard.Done():
+				return
+			}
+		}
+	}()
+	return asked, hard, func() {
+		signal.Stop(signals)
+		signal.Stop(pipe)
+		cancel()
+	}
+}
+
+// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing is lost when it ends at once.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// oneShot is a channel, and what closes it; to do that twice is the same as once.
+func oneShot() (<-chan struct{}, func()) {
+	c := make(chan struct{})
+	return c, sync.OnceFunc(func() { close(c) })
+}
+
+// detachable has both outputs dropped as soon as one cannot be written to, which asks to stop, or when detach is called.
+func (a *App) detachable(ask func()) (detach func()) {
+	gone, detach := oneShot()
+	lost := func() {
+		detach()
+		ask()
+	}
+	a.Stdout, a.Stderr = &output{w: a.Stdout, gone: gone, lost: lost}, &output{w: a.Stderr, gone: gone, lost: lost}
+	return detach
+}
+
+// output is a terminal or a pipe that may be gone.
+type output struct {
+	w    io.Writer
+	gone <-chan struct{}
+	lost func()
+}
+
+// Write writes, or drops what nobody reads.
+func (o *output) Write(p []byte) (int, error) {
+	select {
+	case <-o.gone:
+		return len(p), nil
+	default:
+	}
+	if _, err := o.w.Write(p); err != nil {
+		o.lost()
+	}
+	return len(p), nil
+}

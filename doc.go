@@ -4,8 +4,8 @@
 // A [Runbook] is the whole job as data: steps, and in each step the actions, every one a single command or typed
 // operation with its effect, whether it may be repeated, what must be seen, and how to tell afterwards whether it ran.
 // A person reads it (see [Runbook.Markdown]) and signs it; [Run] carries out exactly that, over the runners of package
-// sshexec; [Resume] takes it up after a crash, a lost connection or a manual step; [Runbook.Recovery] leads back where
-// there is a way back; [Rehearse] runs it in a simulated world and kills the tool at every point.
+// sshexec; [Resume] takes it up after a crash, a lost connection or a manual step; [Rollback] undoes it as far as
+// possible; [Rehearse] runs it in a simulated world and crashes the tool at every point.
 //
 // # What a run promises
 //

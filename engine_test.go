@@ -363,56 +363,6 @@ func TestParallelStepsRunAtTheSameTime(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Recovery.
-
-func TestTakeBackGoesBackAsFarAsThereIsAWay(t *testing.T) {
-	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]")
-	run := func(fault string) (*evenkeel.State, *machine, *evenkeel.MemJournal) {
-		m := &machine{done: map[string]string{}}
-		m.live(fault)
-		j := &evenkeel.MemJournal{}
-		m.life(t, evenkeel.Run, rb, j)
-		st, err := evenkeel.ReadState(j.Records())
-		require.NoError(t, err)
-		return st, m, j
-	}
-	ids := func(rb *evenkeel.Runbook) (ids []string) {
-		for _, s := range rb.Steps {
-			ids = append(ids, s.ID)
-		}
-		return ids
-	}
-	st, m, j := run("fail:e")
-	back, err := rb.Recovery(st)
-	require.NoError(t, err)
-	require.Equal(t, []string{"undo-s4", "undo-s3"}, ids(back), "s2 cannot be taken back")
-	m.live("-")
-	_, err = evenkeel.Run(t.Context(), back, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
-	require.NoError(t, err)
-	require.Equal(t, "w v", strings.Join(m.log, " "))
-	require.NoError(t, evenkeel.MarkUndone(j, &stepClock{}, back))
-	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
-	require.Equal(t, "c d e", strings.Join(m.log, " "), "what was taken back is done anew")
-
-	st, _, _ = run("fail:b")
-	_, err = rb.Recovery(st)
-	var no *evenkeel.CannotGoBackError
-	require.ErrorAs(t, err, &no)
-	require.Equal(t, "s2", no.Step)
-
-	rb.Steps[1].Irreversible, rb.Steps[1].Harmless = "", "it may stay"
-	st, _, _ = run("fail:e")
-	back, err = rb.Recovery(st)
-	require.NoError(t, err)
-	require.Equal(t, []string{"undo-s4", "undo-s3", "undo-s1"}, ids(back), "what may stay does not stand in the way")
-
-	st, _, _ = run("fail:a")
-	back, err = rb.Recovery(st)
-	require.NoError(t, err)
-	require.Equal(t, []string{"undo-s1"}, ids(back))
-}
-
 // Rendering.
 
 func TestMarkdownGolden(t *testing.T) {
@@ -497,7 +447,7 @@ func TestRehearse(t *testing.T) {
 	report, err := evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
 	require.NoError(t, err)
 	require.Empty(t, report.Failures)
-	require.Equal(t, 3*report.Records+4*report.Commands, report.Schedules)
+	require.GreaterOrEqual(t, report.Schedules, 4*report.Records+4*report.Commands, "a rollback from every point, too")
 	w.bad = true // a probe that lies: the rehearsal must see b run twice
 	report, err = evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{})
 	require.NoError(t, err)

@@ -23,17 +23,22 @@ const (
 	KindEnd        Kind = "end"         // an action ended, and how
 	KindProbed     Kind = "probed"      // a probe answered what became of an action
 	KindStepDone   Kind = "step-done"   // a step is done and verified; closes its windows
-	KindStepUndone Kind = "step-undone" // what a step did was taken back
+	KindStepUndone Kind = "step-undone" // a step is undone; in a rollback it closes the windows of its undo
 	KindHold       Kind = "hold"        // a person is needed
 	KindViolation  Kind = "violation"   // an invariant did not hold outside a window
 	KindClosed     Kind = "closed"      // a run ended inside an outage, and what its window suspended is seen to hold again: closes it
 	KindExtend     Kind = "extend"      // a person gave open windows more time
 	KindDone       Kind = "done"        // the last record of a run that reached its end
+	KindConfirm    Kind = "confirm"     // the operator confirmed something ahead of its turn
+	KindAmend      Kind = "amend"       // steps that had not begun were changed
+	KindRollback   Kind = "rollback"    // a life that rolls back began, or went on: what it runs
+	KindRolledBack Kind = "rolled-back" // the rollback ended: what still differs from the state before the run
 )
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
 	KindBegin, KindResume, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation, KindClosed, KindExtend, KindDone,
+	KindConfirm, KindAmend, KindRollback, KindRolledBack,
 }
 
 // Record is one line of a journal.
@@ -47,6 +52,7 @@ type Record struct {
 	Phase   Phase  `json:"phase,omitempty"`
 	Host    string `json:"host,omitempty"`
 	Command string `json:"command,omitempty"` // secrets masked
+	Effect  string `json:"effect,omitempty"`  // of the action that starts; "by hand" for a manual one
 
 	Outcome *Outcome `json:"outcome,omitempty"`
 	Exit    int      `json:"exit,omitempty"`
@@ -61,7 +67,10 @@ type Record struct {
 	// Extends are the windows that a person gave more time, and how much.
 	Extends map[string]time.Duration `json:"extends,omitempty"`
 
-	Run *RunInfo `json:"run,omitempty"` // in the first record
+	Run   *RunInfo   `json:"run,omitempty"`   // what is run: where a run or rollback begins, and where the run is amended
+	Amend *Amendment `json:"amend,omitempty"` // what an amendment changed
+
+	Differs []string `json:"differs,omitempty"` // at the end of a rollback, from the state before the run
 
 	// Sum is a checksum over the sum of the record before and this record's bytes as they are on the disk: a record that was
 	// changed, lost or put elsewhere shows. It is the last field of the line.
@@ -77,6 +86,14 @@ type RunInfo struct {
 	Version string   `json:"version,omitempty"`
 	Inputs  []Input  `json:"inputs,omitempty"`
 	Steps   []string `json:"steps"`
+
+	StepDigests []string `json:"step_digests,omitempty"` // of each step, in the order of Steps
+	FrameDigest string   `json:"frame_digest,omitempty"` // of what holds for all steps: invariants, lease hosts, known facts
+	Hosts       []string `json:"hosts,omitempty"`        // that its steps work on or look at
+
+	Closers map[string]string `json:"closers,omitempty"` // window → the step that closes it
+
+	EndsRun bool `json:"ends_run,omitempty"` // of a rollback: when it has ended the run is over
 }
 
 // Journal is the memory of a run. Append returns only when the record will survive a crash.
@@ -89,7 +106,7 @@ type Journal interface {
 var (
 	ErrJournalInUse   = errors.New("the journal is in use by another process")
 	ErrJournalDamaged = errors.New("the journal is damaged")
-	ErrJournalExists  = errors.New("the journal has records already: resume that run, or choose another file")
+	ErrJournalExists  = errors.New("the journal has records of a run that changed something: resume that run, or choose another file")
 	ErrJournalOther   = errors.New("the journal belongs to another runbook, other inputs or another version of the tool")
 	ErrJournalEmpty   = errors.New("the journal is empty: there is nothing to resume")
 )

@@ -23,6 +23,8 @@ type Options struct {
 	RunID string
 	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
 	TakeLease string
+	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
+	ApprovedDigest string
 	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it,
 	// and journals it.
 	ExtendWindow map[string]time.Duration
@@ -56,6 +58,10 @@ type Report struct {
 	Checks  int // how often an invariant was observed to hold
 	Unseen  int // how often one could not be observed
 	Actions int // that this run did itself
+
+	// Of a rollback:
+	Barrier *CannotRollBackError // the step that it could not go back over; nil where it reaches the beginning
+	Differs []string             // what still differs from the state before the run
 }
 
 // StepError says at which action a run stopped.
@@ -79,7 +85,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 
 // Errors that end a run before its end.
 var (
-	ErrStopped   = errors.New("stopped as asked; resume takes it up again")
+	ErrStopped   = errors.New("stopped as asked; its place is kept")
 	ErrNotInPlan = errors.New("a command that no action declared was refused")
 	// ErrCannotExtend is for Options.ExtendWindow; nothing was touched.
 	ErrCannotExtend = errors.New("cannot give a window more time")

@@ -232,7 +232,7 @@ func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 // perform runs an action and journals its beginning and its end.
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
-	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe()}
+	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect()}
 	if err := e.note(start); err != nil {
 		return err
 	}
@@ -428,6 +428,9 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	}
 	if e.stopHere(s, true) {
 		return "", ErrStopped
+	}
+	if answer, ok := e.confirmed(s, a); ok {
+		return answer, nil
 	}
 	if e.opts.Attendant == nil {
 		if why != "" {

@@ -45,7 +45,7 @@ const (
 	StopCommand ScheduleKind = "stop-command"  // a stop is asked for while a command runs
 )
 
-// scheduleKinds are all of them.
+// scheduleKinds are all of them but RollbackFrom.
 var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, StopRecord, StopCommand}
 
 // atRecords tells whether the points of a kind are records; else they are commands.
@@ -61,9 +61,9 @@ type Schedule struct {
 
 func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Kind, s.At) }
 
-// every thins a kind of schedule out. Stops are all taken at the same few points, so one that is thinned out tries fewer of them.
+// every thins a kind of schedule out. Stops are all taken at the same few points, and rollbacks take two runs each, so one that is thinned out tries fewer of them.
 func (p RehearsalPlan) every(kind ScheduleKind) int {
-	if stops := kind == StopRecord || kind == StopCommand; stops && p.Every > 1 {
+	if fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; fewer && p.Every > 1 {
 		return 3 * p.Every
 	}
 	return p.Every
@@ -98,7 +98,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		plan.Every = 1
 	}
 	if len(plan.Kinds) == 0 {
-		plan.Kinds = scheduleKinds
+		plan.Kinds = append(slices.Clone(scheduleKinds), RollbackFrom)
 	}
 	r := rehearsal{rb: rb, plan: plan}
 	straight := r.run(ctx, world.Clone(), Schedule{})
@@ -108,6 +108,12 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	}
 	want := straight.world.Hash()
 	for _, kind := range plan.Kinds {
+		if kind == RollbackFrom {
+			if err := r.rollbacks(ctx, world, straight, report); err != nil {
+				return report, err
+			}
+			continue
+		}
 		points := straight.commands
 		if kind.atRecords() {
 			points = straight.records
@@ -142,6 +148,7 @@ type rehearsal struct {
 type rehearsed struct {
 	world             World
 	report            *Report
+	journal           []Record
 	records, commands int
 	err               error
 }
@@ -186,7 +193,8 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			break
 		}
 	}
-	out.records, out.commands = len(journal.Records()), tool.commands
+	out.journal = journal.Records()
+	out.records, out.commands = len(out.journal), tool.commands
 	if out.err == nil {
 		out.err = world.Check()
 	} else if werr := world.Check(); werr != nil {

@@ -126,7 +126,7 @@ func (rb *Runbook) closes(id string, from int) int {
 	return len(rb.Steps) - 1
 }
 
-// noReturn tells where the way back ends: the first of each run of steps that cannot be taken back.
+// noReturn tells what a rollback cannot go back over: the first of each run of steps that cannot be undone.
 func (p *printer) noReturn(rb *Runbook) {
 	var points []string
 	for i := 0; i < len(rb.Steps); i++ {

@@ -62,8 +62,8 @@ func TestAWindowClosesOnlyWhenItsInvariantHoldsAgain(t *testing.T) {
 	require.Equal(t, "a b", strings.Join(m.log, " "))
 }
 
-// A window that one step opens and a later one closes is open again when the later one is taken back.
-func TestTakingBackTheStepThatClosedAWindowOpensItAgain(t *testing.T) {
+// A window that one step opens and a later one closes is open again when the later one is undone.
+func TestUndoingTheStepThatClosedAWindowOpensItAgain(t *testing.T) {
 	broken := false
 	m := newMachine("fail:d")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe undo:u.safe] s3[d.safe undo:x.safe]", t)
@@ -72,69 +72,20 @@ func TestTakingBackTheStepThatClosedAWindowOpensItAgain(t *testing.T) {
 	serves := func(what string) { broken = map[string]bool{"a": true, "b": false, "u": true}[what] }
 	j := &evenkeel.MemJournal{}
 	opts := func() evenkeel.Options { return evenkeel.Options{Journal: j, Clock: &stepClock{}} }
-	report, err := evenkeel.Run(t.Context(), rb, on(m, serves), opts())
+	_, err := evenkeel.Run(t.Context(), rb, on(m, serves), opts())
 	require.Error(t, err)
-	back, err := rb.Recovery(report.State)
-	require.NoError(t, err)
 	m.live("-")
-	done, err := evenkeel.Run(t.Context(), back, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	done, err := evenkeel.Rollback(t.Context(), rb, on(m, serves), opts())
 	require.NoError(t, err)
 	require.Equal(t, "x u", strings.Join(m.log, " "))
-	require.Contains(t, done.State.Windows, "undo-w", "s1 is not taken back: the system is left within its window")
-	require.NoError(t, evenkeel.MarkUndone(j, &stepClock{}, back))
-	st, err := evenkeel.ReadState(j.Records())
-	require.NoError(t, err)
-	require.Contains(t, st.Windows, "w")
+	require.Contains(t, done.State.Windows, "w", "s1 is not undone: the system is left within its window")
 	m.live("-")
 	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts())
 	require.NoError(t, err)
 	require.Equal(t, "b d", strings.Join(m.log, " "))
 }
 
-func TestARunThatWasTakenBackIsNotDone(t *testing.T) {
-	m := newMachine("-")
-	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]")
-	first := &rb.Steps[0]
-	first.Makes = []evenkeel.FactKey{archive}
-	first.Actions[0].Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
-	j := &evenkeel.MemJournal{}
-	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
-	st, err := evenkeel.ReadState(j.Records())
-	require.NoError(t, err)
-	require.Contains(t, st.Facts, "archive.set-1")
-	back, err := rb.Recovery(st)
-	require.NoError(t, err)
-	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Run, back, &evenkeel.MemJournal{}))
-	require.Equal(t, "v u", strings.Join(m.log, " "))
-	require.NoError(t, evenkeel.MarkUndone(j, &stepClock{}, back))
-	st, err = evenkeel.ReadState(j.Records())
-	require.NoError(t, err)
-	require.NotContains(t, st.Facts, "archive.set-1", "what was found out in a step that was taken back is not true any more")
-	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
-	require.Equal(t, "a read:r b", strings.Join(m.log, " "), "all of it is done anew, the look in between too")
-}
-
-func TestAGuardThatSaysNoIsNoPointOfNoReturn(t *testing.T) {
-	m := newMachine("fail:g")
-	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[g.guard b.safe]")
-	j := &evenkeel.MemJournal{}
-	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
-	st, err := evenkeel.ReadState(j.Records())
-	require.NoError(t, err)
-	back, err := rb.Recovery(st)
-	require.NoError(t, err, "nothing of s2 was done")
-	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Run, back, &evenkeel.MemJournal{}))
-	require.Equal(t, "u", strings.Join(m.log, " "))
-	require.NoError(t, evenkeel.MarkUndone(j, &stepClock{}, back))
-	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
-	require.Equal(t, "a read:g b", strings.Join(m.log, " "))
-}
-
-// An undo that needs a fact has nothing to take back before the fact was made.
+// An undo that needs a fact has nothing to undo before the fact was made.
 func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	book := func() *evenkeel.Runbook {
 		rb := parseRunbook(t, "s1[b.safe a.safe undo:u.safe undo:w.safe auto]")
@@ -156,7 +107,7 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
-	back, err := rb.Recovery(st)
+	back, err := rb.RollbackPlan(st)
 	require.NoError(t, err)
 	require.Len(t, back.Steps[0].Actions, 1)
 
@@ -165,30 +116,30 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
 	st, err = evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
-	_, err = rb.Recovery(st)
-	var no *evenkeel.CannotGoBackError
+	_, err = rb.RollbackPlan(st)
+	var no *evenkeel.CannotRollBackError
 	require.ErrorAs(t, err, &no)
 	require.ErrorContains(t, err, "archive.set-1")
 }
 
 // A window that spans several steps spans their undo, and is closed with the undo of the step that opened it, when its invariant holds again.
-func TestAWindowSpansTheTakingBackOfItsSteps(t *testing.T) {
+func TestAWindowSpansTheUndoOfItsSteps(t *testing.T) {
 	broken := false
 	m := newMachine("fail:d")
 	rb := watched(&broken, "s1[a.safe undo:t.safe] s2[b.safe undo:u.safe] s3[d.safe undo:x.safe]", t)
 	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[2].Closes = []string{"w"}
 	serves := func(what string) { broken = what != "t" }
-	report, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, on(m, serves), opts)
 	require.Error(t, err)
-	back, err := rb.Recovery(report.State)
-	require.NoError(t, err)
 	m.live("-")
-	report, err = evenkeel.Run(t.Context(), back, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	report, err := evenkeel.Rollback(t.Context(), rb, on(m, serves), opts)
 	require.NoError(t, err)
 	require.Equal(t, "x u t", strings.Join(m.log, " "))
 	require.Empty(t, report.State.Windows)
-	require.Len(t, report.State.Closed, 1)
+	require.Empty(t, report.State.Rollback.Windows)
+	require.Len(t, report.State.Rollback.Closed, 1)
 }
 
 // Stop and cancellation.

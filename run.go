@@ -15,21 +15,25 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Run carries out a runbook from its beginning, with a new journal. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
+// Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed nothing: its records stay. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
 // ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine.
 // Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
+	if rb != nil && rb.origin != nil {
+		return nil, fmt.Errorf("%s is the plan of a rollback: Rollback runs it, in the journal of the run", rb.Name)
+	}
 	e, err := newEngine(rb, hosts, opts)
 	if err != nil {
 		return nil, err
 	}
-	if len(e.opts.Journal.Records()) > 0 {
-		return nil, ErrJournalExists
+	before := e.opts.Journal.Records()
+	id, err := beganBefore(before, opts.RunID)
+	if err != nil {
+		return nil, err
 	}
 	if len(opts.ExtendWindow) > 0 {
 		return nil, errors.New("a new run has no open window that could be extended")
 	}
-	id := opts.RunID
 	if strings.HasPrefix(id, "-") || strings.ContainsFunc(id, unicode.IsSpace) {
 		return nil, fmt.Errorf("%q is no name for a run: the lease on the machines begins with it", id)
 	}
@@ -40,14 +44,11 @@ func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, 
 		}
 		id = hex.EncodeToString(b[:])
 	}
-	info := RunInfo{ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs}
-	for i := range rb.Steps {
-		info.Steps = append(info.Steps, rb.Steps[i].ID)
-	}
-	first := Record{Kind: KindBegin, Run: &info, Facts: rb.Known}
+	first := Record{Kind: KindBegin, Run: rb.info(id), Facts: rb.Known}
 	if err := e.append(first); err != nil {
 		return nil, err
 	}
+	e.st.Records += len(before)
 	return e.run(ctx)
 }
 
@@ -62,10 +63,13 @@ func Resume(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Repor
 	if err != nil {
 		return nil, err
 	}
-	if st.Run.Runbook != rb.Name || st.Run.Digest != rb.Digest() {
-		return nil, fmt.Errorf("%w: it was begun as %s %s with %s", ErrJournalOther, st.Run.Runbook, st.Run.Version, describeInputs(st.Run.Inputs))
+	if err := rb.is(st); err != nil {
+		return nil, err
 	}
-	e.st = st
+	if err := st.rolledBack(); err != nil {
+		return nil, err
+	}
+	e.st, e.whole = st, st
 	if st.Done {
 		return e.report(), nil
 	}
@@ -83,21 +87,28 @@ func Resume(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Repor
 	return e.run(ctx)
 }
 
-func describeInputs(inputs []Input) string {
-	if len(inputs) == 0 {
-		return "no inputs"
+// beganBefore is the ID of a run in a journal with records: that of the run before, which must have changed nothing, unless another is asked for.
+func beganBefore(records []Record, id string) (string, error) {
+	if len(records) == 0 {
+		return id, nil
 	}
-	text := ""
-	for i, in := range inputs {
-		if i > 0 {
-			text += ", "
-		}
-		text += in.Name + " (sha256 " + in.SHA256[:min(12, len(in.SHA256))] + "…)"
+	st, err := ReadState(records)
+	if err != nil {
+		return "", err
 	}
-	return text
+	if err := st.rolledBack(); err != nil {
+		return "", err
+	}
+	if st.Changed {
+		return "", ErrJournalExists
+	}
+	if id == "" {
+		id = st.Run.ID // what it left on the machines is this run's
+	}
+	return id, nil
 }
 
-// engine is one Run or Resume.
+// engine is one life: of Run, Resume or Rollback.
 type engine struct {
 	rb    *Runbook
 	hosts Hosts
@@ -109,8 +120,9 @@ type engine struct {
 	redact sshexec.Redaction // hides every secret that a command of the runbook names
 
 	mu      sync.Mutex
-	st      *State
-	broken  error // a record could not be written: nothing may follow it
+	st      *State // of what this life runs
+	whole   *State // of the journal: st itself, or the run that st rolls back
+	broken  error  // a record could not be written: nothing may follow it
 	checks  int
 	unseen  int
 	actions int
@@ -129,6 +141,9 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	}
 	if err := rb.Validate(); err != nil {
 		return nil, fmt.Errorf("the runbook %s is not sound: %w", rb.Name, err)
+	}
+	if err := rb.approved(opts.ApprovedDigest); err != nil {
+		return nil, err
 	}
 	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(), alarmed: map[string]bool{}}, nil
 }
@@ -149,10 +164,10 @@ func (e *engine) append(r Record) error {
 	}
 	if r.Kind == KindBegin {
 		st, err := ReadState([]Record{r})
-		e.st = st
+		e.st, e.whole = st, st
 		return err
 	}
-	e.st.apply(r)
+	e.whole.apply(r)
 	return nil
 }
 
@@ -182,25 +197,28 @@ func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args .
 func (e *engine) report() *Report {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return &Report{State: e.st, Checks: e.checks, Unseen: e.unseen, Actions: e.actions}
+	return &Report{State: e.whole, Differs: e.whole.Differs, Checks: e.checks, Unseen: e.unseen, Actions: e.actions}
 }
 
 func (e *engine) run(ctx context.Context) (*Report, error) {
 	ctx, end := e.heed(ctx)
 	defer end()
 	err := e.takeLeases(ctx)
-	if err != nil && !e.st.begun() {
-		e.dropLeases(ctx) // a run that did nothing must not keep others out
+	if err != nil {
+		return e.report(), e.keptOut(ctx, err)
 	}
+	err = e.finishCompletions(ctx)
 	if err == nil {
-		err = e.finishCompletions(ctx)
+		err = e.confirmAhead(ctx)
 	}
 	for i := 0; err == nil && i < len(e.rb.Steps); {
 		n := e.rb.group(i)
 		err = e.endOutage(ctx, e.runGroup(ctx, e.rb.Steps[i:i+n]))
 		i += n
 	}
-	if err == nil {
+	if err == nil && e.st != e.whole {
+		err = e.rolledBackEnd(ctx)
+	} else if err == nil {
 		e.dropLeases(ctx)
 		err = e.append(Record{Kind: KindDone})
 	}
@@ -329,7 +347,7 @@ func (e *engine) doStep(ctx context.Context, s *Step) error {
 	if err := e.watchEnd(ctx, s); err != nil {
 		return err
 	}
-	if err := e.note(Record{Kind: KindStepDone, Step: s.ID, Closes: s.Closes}); err != nil {
+	if err := e.note(s.ended()); err != nil {
 		return err
 	}
 	for _, id := range s.Closes {

@@ -28,10 +28,10 @@ type Step struct {
 	Actions []Action
 	Verify  []Action // read-only; the step is done only when these hold, all of them in one life of the tool
 
-	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
-	// nothing to take back; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
-	// else is taken back.
-	// UndoVerify are read-only: what Undo took back is taken back only when these hold.
+	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions must be harmless where there is
+	// nothing to undo; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be undone: it is a point of no return.
+	// Harmless says why what it did may stay when all else is undone.
+	// UndoVerify are read-only: what Undo undid is undone only when these hold.
 	Undo         []Action
 	UndoVerify   []Action
 	Irreversible string
@@ -48,7 +48,7 @@ type Step struct {
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 
-	back bool // it takes a step back: what it breaks on its way is waited for at its end
+	undoes string // the step of the run that this step of a rollback undoes
 }
 
 // Invariant is what must hold throughout, but for declared windows.
@@ -99,7 +99,7 @@ type Runbook struct {
 	Invariants []Invariant
 	Steps      []Step
 
-	// Known are facts from before the run: what a recovery takes over from the run it recovers from.
+	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
 
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
@@ -108,15 +108,17 @@ type Runbook struct {
 	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.
 	Secrets []sshexec.Secret
 
-	leftOpen []string // the windows that a take-back leaves open
-	takeBack bool     // made by TakeBack: it may find nothing to do
-
-	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
+	// Recover makes the rollback from a state where that is more than undoing the steps: UndoPlan, or a runbook with steps of its own that ends the run.
 	Recover func(*State) (*Runbook, error)
-
+	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
+	EndsRun bool
 	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only looks; the site has the facts of the run. What it
 	// cannot look at is a difference too. nil where the runbook cannot tell.
 	Compare func(context.Context, Site) ([]string, error)
+
+	leftOpen []string             // the windows that a rollback leaves open
+	barrier  *CannotRollBackError // why a rollback goes no further back
+	origin   *Runbook             // what a rollback rolls back
 }
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.
@@ -132,7 +134,7 @@ func (rb *Runbook) Digest() string {
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
-		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure)
+		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure, s.Irreversible != "", s.Harmless != "")
 		for _, w := range s.Opens {
 			put("window", w.ID, w.Invariant, w.Limit, w.Stop)
 		}
@@ -185,7 +187,7 @@ func (rb *Runbook) Validate() error {
 	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
 		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
 	}
-	if len(rb.Steps) == 0 && !rb.takeBack {
+	if len(rb.Steps) == 0 && rb.origin == nil {
 		v.add("runbook %q: has no steps", rb.Name)
 	}
 	for i := range rb.Invariants {

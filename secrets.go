@@ -13,6 +13,9 @@ func (rb *Runbook) redaction() sshexec.Redaction { return sshexec.Redactor(rb.se
 
 func (rb *Runbook) secrets() []sshexec.Secret {
 	secrets := slices.Clone(rb.Secrets)
+	if rb.origin != nil { // a rollback hides what the run hides
+		secrets = append(secrets, rb.origin.secrets()...)
+	}
 	for i := range rb.Steps {
 		for _, part := range rb.Steps[i].parts() {
 			for j := range part.actions {

@@ -192,7 +192,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
-	back, err := rb.TakeBack(st)
+	back, err := rb.UndoPlan(st)
 	require.NoError(t, err)
 	require.Equal(t, rb.Secrets, back.Secrets, "the way back hides what the way there hides")
 }

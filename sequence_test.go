@@ -24,8 +24,9 @@ import (
 //	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
 //	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs), stop:a (the operator asks to stop while a runs; it takes effect). "-" is a
 //	          life without fault.
+//	          A life that begins with "rollback" is one of Rollback, the first is one of Run unless it says so, every other one of Resume; "run" is one of Run.
 //	want      what the machine saw: "a" the command took effect, "a~" half an effect, "a!" it failed without effect, "a?" the connection was lost after effect, "a-" before; "look:a" the probe of a, "read:r" a read-only action; "|" between lives; and
-//	          at the end of each life =done, =held, =failed, =died, =stopped or =cancelled.
+//	          at the end of each life =done, =held, =failed, =died, =stopped, =cancelled, =refused (a rollback is in the way) or =cannot (roll back).
 var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"straight", "s1[a.safe b.never] s2[c.safe]", "-", "a b c =done"},
 	{"probe-first looks before the first time too", "s1[a.probe]", "-", "look:a a =done"},
@@ -93,6 +94,24 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"died in an undo that is never repeated: its probe decides", "s1[a.safe b.safe undo:u.never auto]", "fail:b CRASH@after:u; -", "a b! u =died | look:u a b =done"},
 	{"a hold is no failure: nothing is undone", "s1[a.safe m.manual undo:u.safe auto]", "-; did:m", "a read:m =held | read:m =done"},
 
+	// Rollback: one call, in the run's own journal.
+	{"rollback and again forward", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "fail:b; rollback; -", "a b! =failed | v u =done | a b =done"},
+	{"rollback of a run that is done", "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:r b =done | v u =done | a read:r b =done"},
+	{"rollback to the step that cannot be undone", "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]", "fail:e; rollback; -", "a b c d e! =failed | w v =done | c d e =done"},
+	{"nothing to roll back over", "s1[a.safe undo:u.safe] s2[b.safe]", "fail:b; rollback; -", "a b! =failed | =cannot | b =done"},
+	{"rollback twice", "s1[a.safe undo:u.safe]", "-; rollback; rollback; -", "a =done | u =done | =done | a =done"},
+	{"died in the rollback: no resume, and the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback CRASH@before:u; -; rollback; -", "a b =done | v =died | =refused | u =done | a b =done"},
+	{"died after an undo took effect: it is done again where that is safe", "s1[a.safe undo:u.safe]", "-; rollback CRASH@after:u; rollback", "a =done | u =died | u =done"},
+	{"died in an undo that is never repeated: the probe decides", "s1[a.safe undo:u.never]", "-; rollback CRASH@after:u; rollback", "a =done | u =died | look:u =done"},
+	{"died right after the rollback was journalled", "s1[a.safe undo:u.safe]", "-; rollback CRASH@record:1; -; rollback; -", "a =done | =died | =refused | u =done | a =done"},
+	{"died before the rollback ended", "s1[a.safe undo:u.safe]", "-; rollback CRASH@record:5; -; rollback; -", "a =done | u =died | =refused | =done | a =done"},
+	{"stopped in the rollback", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback stop:v; -; rollback; -", "a b =done | v =stopped | =refused | u =done | a b =done"},
+	{"an undo fails: it is where the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback fail:u; -; rollback", "a b =done | v u! =failed | =refused | u =done"},
+	{"an undo that began by itself is probed in the rollback", "s1[a.safe b.safe undo:u.never auto]", "fail:b CRASH@after:u; rollback; -", "a b! u =died | look:u =done | a b =done"},
+	{"a guard that says no is no point of no return", "s1[a.safe undo:u.safe] s2[g.guard b.safe]", "fail:g; rollback; -", "a read:g! =failed | u =done | a read:g b =done"},
+	{"an undo by hand", "s1[a.safe undo:m.manual]", "-; rollback; -; rollback did:m; -", "a =done | read:m =held | =refused | read:m =done | a =done"},
+	{"no run after a rollback", "s1[a.safe undo:u.safe]", "-; rollback CRASH@before:u; run -", "a =done | =died | =refused"},
+
 	// A person.
 	{"manual holds, resume looks again", "s1[m.manual a.safe]", "-; did:m", "read:m =held | read:m a =done"},
 	{"manual done already", "s1[m.manual a.safe]", "did:m", "read:m a =done"},
@@ -107,7 +126,15 @@ func TestSequences(t *testing.T) {
 			start := evenkeel.Run
 			var lives []string
 			for _, faults := range strings.Split(tc.faults, "; ") {
-				m.live(faults)
+				rest, back := strings.CutPrefix(faults, "rollback")
+				rest, anew := strings.CutPrefix(rest, "run ")
+				switch {
+				case back:
+					start = evenkeel.Rollback
+				case anew:
+					start = evenkeel.Run
+				}
+				m.live(rest)
 				end := m.life(t, start, rb, journal)
 				lives = append(lives, strings.TrimSpace(strings.Join(m.log, " ")+" "+end))
 				start = evenkeel.Resume
@@ -200,6 +227,10 @@ func (m *machine) life(t *testing.T, start func(context.Context, *evenkeel.Runbo
 		return "=held"
 	case errors.Is(err, context.Canceled):
 		return "=cancelled"
+	case errors.As(err, new(*evenkeel.RolledBackError)):
+		return "=refused"
+	case errors.As(err, new(*evenkeel.CannotRollBackError)):
+		return "=cannot"
 	}
 	var se *evenkeel.StepError
 	require.ErrorAs(t, err, &se)

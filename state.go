@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,8 +46,28 @@ type State struct {
 	Resumed int // how often it was taken up again
 	Records int // in the journal
 
-	early map[string]OpenWindow // windows that were closed although their step is not done
+	// Changed tells whether anything that can change a machine ever began, be it by an operator's hand.
+	Changed bool
+	// Confirmed are the confirmations given ahead of their turn, by step/action.
+	Confirmed map[string]string
+	// Rollback is the last rollback of the run, as a run of its own runbook: Done when it has ended. Nil where none began.
+	Rollback *State
+	// Differs is what the last rollback found different from the state before the run.
+	Differs []string
+
+	before *State                // in a rollback: the run as it stood when the rollback began
+	early  map[string]OpenWindow // windows that were closed although their step is not done
 }
+
+func newState(r Record) *State {
+	return &State{
+		Run: *r.Run, Begun: r.Time, Last: r.Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}, Confirmed: map[string]string{},
+		early: map[string]OpenWindow{},
+	}
+}
+
+// RollingBack tells whether a rollback began and has not ended.
+func (st *State) RollingBack() bool { return st.Rollback != nil && !st.Rollback.Done }
 
 // StepState is how far a step has come.
 type StepState struct {
@@ -96,14 +117,79 @@ func ReadState(records []Record) (*State, error) {
 	if records[0].Kind != KindBegin || records[0].Run == nil {
 		return nil, fmt.Errorf("%w: it does not begin with what it is the journal of", ErrJournalDamaged)
 	}
-	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}, early: map[string]OpenWindow{}}
-	for _, r := range records {
+	st := newState(records[0])
+	for i, r := range records {
 		if !slices.Contains(kinds, r.Kind) {
 			return nil, fmt.Errorf("%w: record %d is of kind %q, which this version does not know", ErrJournalDamaged, r.Seq, r.Kind)
+		}
+		if i > 0 && r.Kind == KindBegin {
+			if r.Run == nil || st.Changed {
+				return nil, fmt.Errorf("%w: record %d begins a run, and the run before it had changed something", ErrJournalDamaged, r.Seq)
+			}
+			st = newState(r)
+			st.Records = i
+		}
+		if r.Kind == KindRollback && !st.RollingBack() {
+			before, err := ReadState(records[:i])
+			if err != nil {
+				return nil, err
+			}
+			if err := st.beginRollback(r, before); err != nil {
+				return nil, err
+			}
 		}
 		st.apply(r)
 	}
 	return st, nil
+}
+
+// beginRollback makes the place for what a rollback does: a run of its own runbook, beside the one that it rolls back.
+func (st *State) beginRollback(r Record, before *State) error {
+	if r.Run == nil {
+		return fmt.Errorf("%w: record %d begins a rollback and does not say of what", ErrJournalDamaged, r.Seq)
+	}
+	st.Rollback = newState(r)
+	st.Rollback.before = before
+	st.Rollback.Resumed = -1 // the record that begins it counts as a life
+	for _, id := range r.Run.Steps {
+		// An undo that began when its step failed goes on where it is: its actions are probed, not repeated blindly.
+		of := before.Step(strings.TrimPrefix(id, undoPrefix))
+		if r.Run.EndsRun || !of.undoing || of.Progress == Undone {
+			continue
+		}
+		for key, p := range of.actions {
+			if key.phase == PhaseUndo {
+				st.Rollback.Step(id).actions[actionKey{PhaseDo, key.id}] = p
+			}
+		}
+	}
+	st.Held, st.Done, st.Differs = nil, false, nil
+	return nil
+}
+
+// applyRollback takes a record of a rollback into the rollback's own state, and tells the run which of its steps are undone.
+func (st *State) applyRollback(r Record) {
+	back := st.Rollback
+	switch {
+	case r.Kind == KindRollback:
+		back.Resumed++
+		back.Held = nil
+	case r.Kind == KindRolledBack && r.Error != "":
+		was := back.before // it was kept out before it did anything
+		st.Held, st.Done, st.Differs, st.Rollback = was.Held, was.Done, was.Differs, was.Rollback
+		return
+	case r.Kind == KindRolledBack:
+		back.Done, st.Differs = true, r.Differs
+		if back.Run.EndsRun {
+			for id := range st.Windows {
+				st.close(id, r.Time)
+			}
+		}
+	case r.Kind == KindStepUndone && !back.Run.EndsRun:
+		st.undone(r.Step, st.Step(r.Step), r.Time)
+		r.Kind, r.Step = KindStepDone, undoPrefix+r.Step
+	}
+	back.apply(r)
 }
 
 // Step is the state of a step; pending when the journal does not name it.
@@ -117,6 +203,12 @@ func (st *State) Step(id string) *StepState {
 }
 
 func (st *State) apply(r Record) {
+	if st.RollingBack() {
+		st.applyRollback(r)
+		st.Last = r.Time
+		st.Records++
+		return
+	}
 	st.Last = r.Time
 	st.Records++
 	s := &StepState{actions: map[actionKey]Progress{}}
@@ -149,6 +241,7 @@ func (st *State) apply(r Record) {
 		}
 	case KindStart:
 		s.actions[key] = Doing
+		st.Changed = st.Changed || r.Effect != ReadOnly.String()
 		switch {
 		case r.Phase == PhaseUndo:
 			s.undoing = true
@@ -203,7 +296,13 @@ func (st *State) apply(r Record) {
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
 	case KindDone:
 		st.Done = true
-	case KindBegin, KindViolation: // nothing moves
+	case KindConfirm:
+		st.Confirmed[r.Step+"/"+r.Action] = r.Output
+	case KindAmend:
+		if r.Run != nil {
+			st.Run = *r.Run
+		}
+	case KindBegin, KindViolation, KindRollback, KindRolledBack: // nothing moves
 	}
 }
 
@@ -215,6 +314,11 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 	st.Done = false
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil
+	}
+	for name := range st.Confirmed {
+		if strings.HasPrefix(name, id+"/") {
+			delete(st.Confirmed, name)
+		}
 	}
 	for _, name := range made {
 		if !st.madeBySomeStep(name) {

@@ -209,7 +209,7 @@ func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
 	}
 }
 
-// What a person was asked for may be half done: it stands in the way back although its step has not begun.
+// What a person was asked for may be half done: a rollback does not go over it although its step has not begun.
 func TestWhatAPersonWasAskedForIsAPointOfNoReturn(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[m.manual b.safe]")
@@ -217,8 +217,8 @@ func TestWhatAPersonWasAskedForIsAPointOfNoReturn(t *testing.T) {
 	require.Equal(t, "=held", m.life(t, evenkeel.Run, rb, j))
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
-	_, err = rb.Recovery(st)
-	var no *evenkeel.CannotGoBackError
+	_, err = rb.RollbackPlan(st)
+	var no *evenkeel.CannotRollBackError
 	require.ErrorAs(t, err, &no)
 }
 

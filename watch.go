@@ -23,7 +23,7 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 		return nil
 	}
 	for _, inv := range e.unsuspended(s.Opens) {
-		if s.back && !inv.Absolute {
+		if s.back() && !inv.Absolute {
 			continue
 		}
 		var v *Violation
@@ -35,7 +35,7 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 		}
 	}
 	e.mu.Lock()
-	e.watched = !s.back
+	e.watched = !s.back()
 	e.mu.Unlock()
 	return nil
 }
@@ -93,7 +93,7 @@ func (e *engine) violated(s *Step, v *Violation) error {
 
 // watchEnd watches at the end of a step: what the windows that it closes suspended must be seen to hold again.
 func (e *engine) watchEnd(ctx context.Context, s *Step) error {
-	if len(s.Closes) == 0 && !s.back {
+	if len(s.Closes) == 0 && !s.back() {
 		if !s.changes() {
 			return nil
 		}
@@ -105,7 +105,7 @@ func (e *engine) watchEnd(ctx context.Context, s *Step) error {
 			until = e.due(w)
 		}
 	}
-	if s.back && len(s.Closes) == 0 {
+	if s.back() && len(s.Closes) == 0 {
 		until = e.opts.Clock.Now().Add(DefaultWithin)
 	}
 	return e.awaitHolding(ctx, s, PhaseVerify, until, s.Closes...)

@@ -14,7 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// slowly is a runbook whose change takes the service away for a while, forward and on the way back; unseen makes it not
+// slowly is a runbook whose change takes the service away for a while, forward and in a rollback; unseen makes it not
 // observable instead.
 func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *evenkeel.Runbook, clock *stepClock, moves func(string)) {
 	rb = parseRunbook(t, book)
@@ -39,20 +39,19 @@ func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *ev
 	}
 }
 
-// A window closes when its invariant is seen to hold again, and the run waits for that until the limit, forward and on
-// the way back.
+// A window closes when its invariant is seen to hold again, and the run waits for that until the limit, forward and in
+// a rollback.
 func TestAWindowWaitsForItsInvariantToHoldAgain(t *testing.T) {
 	for _, unseen := range []bool{false, true} {
 		rb, clock, moves := slowly(t, "s1[a.safe undo:u.safe]", time.Minute, unseen)
 		m := newMachine("-")
-		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock}
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), opts)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
-		back, err := rb.TakeBack(report.State)
-		require.NoError(t, err)
-		report, err = evenkeel.Run(t.Context(), back, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		report, err = evenkeel.Rollback(t.Context(), rb, on(m, moves), opts)
 		require.NoError(t, err, "a sound rollback stops in the middle")
-		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+		require.GreaterOrEqual(t, report.State.Rollback.Closed[0].Lasted(), time.Minute)
 		require.Equal(t, "a u", strings.Join(m.log, " "))
 	}
 }
@@ -83,13 +82,12 @@ func TestARollbackStepWaitsForTheInvariants(t *testing.T) {
 	for _, absolute := range []bool{false, true} {
 		rb, clock, moves := slowly(t, "s1[a.safe undo:u.safe undo:z.safe] s2[b.safe undo:y.safe]", time.Minute, false)
 		m := newMachine("-")
-		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		j := &evenkeel.MemJournal{}
+		_, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: j, Clock: clock})
 		require.NoError(t, err)
 		rb.Steps[0].Opens, rb.Steps[0].Closes = nil, nil
 		rb.Invariants[0].Absolute = absolute
-		back, err := rb.TakeBack(report.State)
-		require.NoError(t, err)
-		_, err = evenkeel.Run(t.Context(), back, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		_, err = evenkeel.Rollback(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: begunAs(t, rb, j), Clock: clock})
 		if absolute {
 			var v *evenkeel.Violation
 			require.ErrorAs(t, err, &v)
@@ -123,10 +121,8 @@ func TestAnUndoIsVerified(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, evenkeel.Undone, st.Step("s1").Progress, "it is taken for undone, and is not")
 	require.Equal(t, "a b! u read:v", strings.Join(m.log, " "))
-	back, err := book().TakeBack(st)
-	require.NoError(t, err)
 	m.live("-")
-	require.Equal(t, "=failed", m.life(t, evenkeel.Run, back, &evenkeel.MemJournal{}), "a rollback step has a verification of its own")
+	require.Equal(t, "=failed", m.life(t, evenkeel.Rollback, book(), begunAs(t, book(), j)), "a rollback step has a verification of its own")
 	delete(m.done, "v")
 	m.live("-")
 	require.Equal(t, "=done", m.life(t, evenkeel.Resume, book(), j))

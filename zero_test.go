@@ -39,7 +39,7 @@ func TestNothingIsNoRunbook(t *testing.T) {
 	require.ErrorAs(t, err, &unknown)
 	_, err = evenkeel.Rehearse(ctx, rb, nil, evenkeel.RehearsalPlan{})
 	require.Error(t, err)
-	_, err = rb.Recovery(nil)
+	_, err = rb.RollbackPlan(nil)
 	require.Error(t, err)
 	_, err = evenkeel.ReadState(nil)
 	require.Error(t, err)

@@ -72,7 +72,7 @@ func (m *ISSM) review() {
 		}
 	}
 	if sharded, where := m.mongo.Sharded(); sharded {
-		f.add(Warning, 0, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no way back (cps:1822)", where[0].Where)
+		f.add(Warning, 0, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
 	}
 	if len(m.adminSets()) == 0 {
 		f.add(Warning, 0, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
@@ -113,7 +113,7 @@ func (m *ISSM) Findings() []Finding { return slices.Clone(m.findings) }
 // runbookVersion changes when the runbook does other things for the same input.
 const runbookVersion = "cps-issm 1"
 
-// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see Runbook.Recovery.
+// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see evenkeel.Rollback.
 func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
 	if m == nil || m.hosts == nil {
 		return nil, errNoPlan

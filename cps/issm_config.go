@@ -67,7 +67,7 @@ type ISSMConfig struct {
 	OSGiPort       int `yaml:"osgi_port"`        // OSGi console of a Policy Server; 9091
 
 	// Attestations are things that a person must confirm before anything is changed, besides those of the guide.
-	Attestations []string `yaml:"attestations"`
+	Attestations []string `yaml:"attestations,omitempty"`
 
 	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
 	Secrets []Secret `yaml:"-"`

@@ -20,7 +20,7 @@ func (m *ISSM) enableStep(n int) evenkeel.Step {
 		step.Closes = append(step.Closes, w.ID)
 	}
 	if n == 1 {
-		step.Irreversible = "set 1 runs the new release; the way back is the runbook " + rollbackName + " (cps:1814)"
+		step.Irreversible = "set 1 runs the new release; the rollback is the runbook " + rollbackName + " (cps:1814)"
 	} else {
 		step.Irreversible = pastRollback
 		if m.cfg.PeerPcrfclient != "" {

@@ -73,9 +73,9 @@ func (m *ISSM) imageThere() evenkeel.Action {
 
 // deployManagerStep is a person's part: a new machine in the place of the old one (cps:449-469).
 func (m *ISSM) deployManagerStep() evenkeel.Step {
-	old := "Keep the old Cluster Manager, powered off: it is the way back."
+	old := "Keep the old Cluster Manager, powered off: a rollback needs it."
 	if m.cfg.Platform == OpenStack {
-		old = "Delete the old Cluster Manager first, else the deployment fails (cps:457); its snapshot is the way back."
+		old = "Delete the old Cluster Manager first, else the deployment fails (cps:457); a rollback needs its snapshot."
 	}
 	return evenkeel.Step{
 		ID: "deploy-cluman", Title: "Deploy the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:449-469",
@@ -105,7 +105,7 @@ func (m *ISSM) deployManagerStep() evenkeel.Step {
 	}
 }
 
-// oldManager is the way back over a replaced Cluster Manager.
+// oldManager undoes a replaced Cluster Manager.
 func (m *ISSM) oldManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "old-cluman", Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,

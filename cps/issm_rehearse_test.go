@@ -14,7 +14,7 @@ import (
 )
 
 // rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says another n, and 1 takes minutes.
-func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int) *evenkeel.RehearsalReport {
+func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds ...evenkeel.ScheduleKind) *evenkeel.RehearsalReport {
 	t.Helper()
 	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
 		var err error
@@ -22,7 +22,7 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int) *evenk
 		require.NoError(t, err)
 	}
 	report, err := evenkeel.Rehearse(context.Background(), rb, w, evenkeel.RehearsalPlan{
-		Every:     every,
+		Every: every, Kinds: kinds,
 		Attendant: func(w evenkeel.World) evenkeel.Attendant { return &technician{world: w.(simulated)} },
 	})
 	require.NoError(t, err)

@@ -108,7 +108,7 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 	return step
 }
 
-// pastRollback is why there is no way back any more.
+// pastRollback is why there is no rollback any more.
 const pastRollback = "once set 2 is disabled the cluster can only be migrated to its end: \"these migration rollback steps cannot be used if the entire CPS cluster has been migrated\" (cps:1814)"
 
 // archiveStep brings the set's archive to safety (cps:690-707,1915).

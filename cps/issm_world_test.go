@@ -91,14 +91,24 @@ type outcome struct {
 	err     error
 }
 
-// testRun is the name of every run here. It is that of rehearsals too, so that a way back may be rehearsed where a run has left its lease; a person gives the name
-// as Options.TakeLease.
+// testRun is the name of every run here.
 const testRun = "rehearsal"
 
 // runOn runs a runbook on a simulated cluster to its end, or to the hold of the technician.
 func runOn(t testing.TB, rb *evenkeel.Runbook, w simulated, hold string) outcome {
 	t.Helper()
-	o := outcome{world: w, journal: &evenkeel.MemJournal{}}
+	return life(t, evenkeel.Run, rb, outcome{world: w, journal: &evenkeel.MemJournal{}}, hold)
+}
+
+// rollBack rolls a run back.
+func rollBack(t testing.TB, rb *evenkeel.Runbook, o outcome, hold string) outcome {
+	t.Helper()
+	return life(t, evenkeel.Rollback, rb, outcome{world: o.world, journal: o.journal}, hold)
+}
+
+func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
+	t.Helper()
+	w := o.world
 	opts := evenkeel.Options{
 		Journal: o.journal, Clock: w.Clock(), Attendant: &technician{world: w, hold: hold}, Serial: true, RunID: testRun, Holder: "test",
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
@@ -107,7 +117,7 @@ func runOn(t testing.TB, rb *evenkeel.Runbook, w simulated, hold string) outcome
 			}
 		}),
 	}
-	o.report, o.err = evenkeel.Run(context.Background(), rb, w, opts)
+	o.report, o.err = start(context.Background(), rb, w, opts)
 	return o
 }
 

@@ -15,23 +15,23 @@ import (
 
 const rollbackName = "cps-issm-rollback"
 
-// recover is the way back from a state of the migration (cps:1810-1832, CPS-245):
+// recover is the rollback from a state of the migration (cps:1810-1832, CPS-245):
 //
-//   - before set 1 is disabled, the steps are taken back one by one;
+//   - before set 1 is disabled, the steps are undone one by one;
 //   - while set 1 is out of service there is none: "enable set 1" comes first;
 //   - with set 1 enabled and set 2 untouched, it is the guide's rollback, a runbook of its own;
 //   - once set 2 is being disabled there is none any more.
 func (m *ISSM) recover(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	switch {
 	case disabling(st, 2):
-		return nil, &evenkeel.CannotGoBackError{Step: "disable-set-2", Reason: pastRollback}
+		return nil, &evenkeel.CannotRollBackError{Step: "disable-set-2", Reason: pastRollback}
 	case st.Step("enable-set-1").Progress == evenkeel.Did:
 		if sharded, where := m.mongo.Sharded(); sharded {
-			return nil, &evenkeel.CannotGoBackError{Step: "enable-set-1", Reason: fmt.Sprintf("rollback is not supported with a mongoConfig.cfg that has sharding configured (cps:1822): %s", where[0])}
+			return nil, &evenkeel.CannotRollBackError{Step: "enable-set-1", Reason: fmt.Sprintf("rollback is not supported with a mongoConfig.cfg that has sharding configured (cps:1822): %s", where[0])}
 		}
 		return m.Rollback(st)
 	case disabling(st, 1):
-		return nil, &evenkeel.CannotGoBackError{Step: "disable-set-1", Reason: "the rollback works only after \"migrate.sh enable set 1\" has been run (cps:1832): finish that step by resuming this run, then roll back"}
+		return nil, &evenkeel.CannotRollBackError{Step: "disable-set-1", Reason: "the rollback works only after \"migrate.sh enable set 1\" has been run (cps:1832): finish that step by resuming this run, then roll back"}
 	}
 	plain, err := m.Runbook()
 	if err != nil {
@@ -39,18 +39,18 @@ func (m *ISSM) recover(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	}
 	plain.Recover = nil
 	plain.Steps = slices.DeleteFunc(plain.Steps, func(s evenkeel.Step) bool { return s.ID == setID("disable-set", 1) }) // it has changed nothing yet
-	return plain.TakeBack(st)
+	return plain.UndoPlan(st)
 }
 
-// disabling tells whether "disable set" may have begun. Its step looks around first, and a look that fails there must not close the way
-// back; the users are noted last, right before the command.
+// disabling tells whether "disable set" may have begun. Its step looks around first, and a look that fails there must not close the
+// way to a rollback; the users are noted last, right before the command.
 func disabling(st *evenkeel.State, n int) bool {
 	_, noted := st.Facts[factUsers[n].Name()]
 	return noted && st.Step(setID("disable-set", n)).Touched()
 }
 
-// Rollback is the guide's way back to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1 has been enabled and whose set 2
-// has not been touched. The state tells where set 1's archive is; Runbook.Recovery calls it when it is the way back.
+// Rollback is the guide's rollback to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1 has been enabled and whose set 2
+// has not been touched. The state tells where set 1's archive is. evenkeel.Rollback runs it when it is the rollback from there; the migration is over then.
 func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	if m == nil || m.hosts == nil || st == nil {
 		return nil, errNoPlan
@@ -72,6 +72,7 @@ func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
 		}, ""),
 		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager}, Known: known, Secrets: m.cfg.Secrets,
+		EndsRun: true,
 	}
 	rb.Steps = append(rb.Steps, m.beforeRollback())
 	if st.Step("corosync").Touched() {
@@ -106,7 +107,7 @@ func (m *ISSM) oldCorosyncStep() evenkeel.Step {
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
 		Actions:  []evenkeel.Action{m.corosyncAction("start", host, "cps:1884")},
-		Harmless: "it is the way back itself",
+		Harmless: "it is the rollback itself",
 	}
 }
 
@@ -287,7 +288,7 @@ func (m *ISSM) bringArchiveStep() evenkeel.Step {
 		Why:      "The image is the one that was migrated to, not the old one (cps:1954).",
 		Needs:    setArchives[1].keys(),
 		Actions:  append(actions, m.imageThere(), m.umountAction("umount"), m.mountAction("mount", m.cfg.TargetISO)),
-		Harmless: "it is the way back itself",
+		Harmless: "it is the rollback itself",
 	}
 }
 
@@ -306,7 +307,7 @@ func (m *ISSM) enableOldStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,
 		},
-		Harmless: "it is the way back itself",
+		Harmless: "it is the rollback itself",
 	}
 }
 

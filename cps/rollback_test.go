@@ -47,15 +47,17 @@ func TestRollback(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.cfg.ArchiveDir = t.TempDir()
 			rb, o := holdAt(t, tc.cfg, tc.opts, tc.hold)
-			back, err := rb.Recovery(o.state(t))
-			require.NoError(t, err)
-			require.Equal(t, "cps-issm-rollback", back.Name)
-			rolled := runOn(t, back, o.world, "")
+			rolled := rollBack(t, rb, o, "")
 			require.NoError(t, rolled.err, "%v", rolled.events)
+			require.Equal(t, "cps-issm-rollback", rolled.report.State.Rollback.Run.Runbook)
 			require.NoError(t, o.world.Check())
 			requireRolledBack(t, o.world)
-			_, known := rolled.report.State.Facts["primaries.moved"]
+			_, known := rolled.report.State.Rollback.Facts["primaries.moved"]
 			require.True(t, known, "CPS-248: who is primary now is told")
+			_, err := evenkeel.Resume(t.Context(), rb, o.world, evenkeel.Options{Journal: o.journal, Clock: o.world.Clock()})
+			var over *evenkeel.RolledBackError
+			require.ErrorAs(t, err, &over, "the migration is over")
+			require.False(t, over.Ended.IsZero())
 		})
 	}
 }
@@ -63,9 +65,7 @@ func TestRollback(t *testing.T) {
 // TestMigrationAfterRollback: a migration that was taken back is not the last one; the second finds what the first has left behind.
 func TestMigrationAfterRollback(t *testing.T) {
 	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
-	back, err := rb.Recovery(o.state(t))
-	require.NoError(t, err)
-	require.NoError(t, runOn(t, back, o.world, "").err)
+	require.NoError(t, rollBack(t, rb, o, "").err)
 	again := runOn(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), o.world, "")
 	require.NoError(t, again.err, "%v", again.events)
 	require.NoError(t, o.world.Check())
@@ -90,27 +90,24 @@ func requireRolledBack(t testing.TB, w simulated) {
 // TestRollbackOnPaper: what a person reviews at three in the morning (WF-004, CPS-250, CPS-251, CPS-252).
 func TestRollbackOnPaper(t *testing.T) {
 	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
-	back, err := rb.Recovery(o.state(t))
+	back, err := rb.RollbackPlan(o.state(t))
 	require.NoError(t, err)
 	var md strings.Builder
 	require.NoError(t, back.Markdown(&md))
 	golden.Check(t, "issm-rollback.md", md.String())
 }
 
-// TestRehearseRollback kills the tool throughout the rollback.
+// TestRehearseRollback rolls back from every point of the migration, and crashes within the rollback.
 func TestRehearseRollback(t *testing.T) {
-	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
-	back, err := rb.Recovery(o.state(t))
-	require.NoError(t, err)
-	every := 11
+	every := 37
 	if testing.Short() {
-		every = 61
+		every = 211
 	}
-	rehearse(t, back, o.world, every)
+	rehearse(t, runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.RollbackFrom)
 }
 
-// TestRecoveryByState is the guide's rule when a way back exists (CPS-245, cps:1814,1832).
-func TestRecoveryByState(t *testing.T) {
+// TestRollbackByState is the guide's rule when a rollback is possible (CPS-245, cps:1814,1832).
+func TestRollbackByState(t *testing.T) {
 	rb := runbook(t, cps.ISSMConfig{ArchiveDir: "/srv/archives", SourceISO: "/root/CPS_19.4.0.release.iso"})
 	at := func(step string, done bool) *evenkeel.State {
 		j := &evenkeel.MemJournal{}
@@ -134,16 +131,16 @@ func TestRecoveryByState(t *testing.T) {
 		require.NoError(t, err)
 		return st
 	}
-	const rollback, takeBack = "cps-issm-rollback", "Take back"
+	const rollback, undo = "cps-issm-rollback", "Roll back: "
 	for _, tc := range []struct {
 		step string
 		done bool
-		want string // part of the way back's title, or of the refusal
+		want string // part of the rollback's title, or of the refusal
 	}{
-		{"backup-cluman", false, takeBack},
-		{"deploy-cluman", true, takeBack},
-		{"restore-cluman", true, takeBack},
-		{"cluster-sets", true, takeBack},
+		{"backup-cluman", false, undo},
+		{"deploy-cluman", true, undo},
+		{"restore-cluman", true, undo},
+		{"cluster-sets", true, undo},
 		{"disable-set-1", false, "finish that step by resuming this run, then roll back"},
 		{"disable-set-1", true, "after \"migrate.sh enable set 1\" has been run"},
 		{"redeploy-set-1", false, "after \"migrate.sh enable set 1\" has been run"},
@@ -156,8 +153,8 @@ func TestRecoveryByState(t *testing.T) {
 		{"enable-set-2", true, "these migration rollback steps cannot be used"},
 		{"hand-over", true, "these migration rollback steps cannot be used"},
 	} {
-		back, err := rb.Recovery(at(tc.step, tc.done))
-		var no *evenkeel.CannotGoBackError
+		back, err := rb.RollbackPlan(at(tc.step, tc.done))
+		var no *evenkeel.CannotRollBackError
 		if errors.As(err, &no) {
 			require.Contains(t, no.Error(), tc.want, "%s %v", tc.step, tc.done)
 			continue
@@ -166,8 +163,8 @@ func TestRecoveryByState(t *testing.T) {
 		switch tc.want {
 		case rollback:
 			require.Equal(t, rollback, back.Name, "%s %v", tc.step, tc.done)
-		case takeBack:
-			require.Contains(t, back.Title, takeBack, "%s %v", tc.step, tc.done)
+		case undo:
+			require.Contains(t, back.Title, undo, "%s %v", tc.step, tc.done)
 		default:
 			t.Errorf("%s %v: no refusal", tc.step, tc.done)
 		}
@@ -179,8 +176,9 @@ func TestRollbackAfterCorosyncMoved(t *testing.T) {
 	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir(), SingleClusterCorosync: true})
 	w := deploy(t, cpstest.Options{})
 	stop := make(chan struct{})
+	journal := &evenkeel.MemJournal{}
 	opts := evenkeel.Options{
-		Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, RunID: testRun, Stop: stop,
+		Journal: journal, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, RunID: testRun, Stop: stop,
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventStepDone && e.Step.ID == "corosync" {
 				close(stop)
@@ -190,9 +188,8 @@ func TestRollbackAfterCorosyncMoved(t *testing.T) {
 	report, err := evenkeel.Run(context.Background(), rb, w, opts)
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	require.Equal(t, "pcrfclient02", w.Report().ArbiterVIP)
-	back, err := rb.Recovery(report.State)
-	require.NoError(t, err)
-	rolled := runOn(t, back, w, "")
+	require.NotNil(t, report)
+	rolled := rollBack(t, rb, outcome{world: w, journal: journal}, "")
 	require.NoError(t, rolled.err)
 	require.NoError(t, w.Check())
 	requireRolledBack(t, w)
@@ -205,16 +202,14 @@ func TestRollbackStopsRecoveringMembers(t *testing.T) {
 	w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}})
 	o := runOn(t, rb, w, "")
 	require.ErrorContains(t, o.err, "sessionmgr02 is RECOVERING in BALANCE:set02", "CPS-240")
-	back, err := rb.Recovery(o.state(t))
-	require.NoError(t, err)
-	rolled := runOn(t, back, w, "rolled-back")
+	rolled := rollBack(t, rb, o, "rolled-back")
 	stopped := false
 	for _, e := range w.Log() {
 		stopped = stopped || e.Host == "sessionmgr02" && strings.Join(e.Argv, " ") == "/usr/bin/systemctl stop sessionmgr-27718"
 	}
 	require.True(t, stopped)
 	require.NoError(t, w.Check())
-	require.Equal(t, evenkeel.Did, rolled.state(t).Step("rollback").Progress, "%v", rolled.err)
+	require.Equal(t, evenkeel.Did, rolled.state(t).Rollback.Step("rollback").Progress, "%v", rolled.err)
 }
 
 // TestNoRollbackWhenSharded (CPS-247, cps:1822).
@@ -227,26 +222,24 @@ func TestNoRollbackWhenSharded(t *testing.T) {
 	require.Equal(t, 1, rows(m.Findings())["CPS-247"])
 	rb, err := m.Runbook()
 	require.NoError(t, err)
-	require.Contains(t, rb.Intro, "there is no way back (cps:1822)")
+	require.Contains(t, rb.Intro, "there is no rollback (cps:1822)")
 	j := &evenkeel.MemJournal{}
 	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "r", Runbook: rb.Name}}))
 	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindStepDone, Step: "enable-set-1"}))
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
-	_, err = rb.Recovery(st)
-	var no *evenkeel.CannotGoBackError
+	_, err = rb.RollbackPlan(st)
+	var no *evenkeel.CannotRollBackError
 	require.ErrorAs(t, err, &no)
 	require.Contains(t, no.Reason, "sharding configured")
 }
 
-// TestTakeBackBeforeSet1 goes back while every VM is old: the old Cluster Manager returns.
-func TestTakeBackBeforeSet1(t *testing.T) {
+// TestRollbackBeforeSet1 goes back while every VM is old: the old Cluster Manager returns.
+func TestRollbackBeforeSet1(t *testing.T) {
 	cfg := cps.ISSMConfig{ArchiveDir: t.TempDir(), SourceISO: "/root/CPS_19.4.0.release.iso"}
 	rb, o := holdAt(t, cfg, cpstest.Options{}, "restore-cluman")
-	back, err := rb.Recovery(o.state(t))
-	require.NoError(t, err)
 	a := &restorer{technician{world: o.world}}
-	_, err = evenkeel.Run(context.Background(), back, o.world, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: o.world.Clock(), Attendant: a, Serial: true, TakeLease: testRun})
+	_, err := evenkeel.Rollback(context.Background(), rb, o.world, evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Attendant: a, Serial: true})
 	require.NoError(t, err)
 	require.NoError(t, o.world.Check())
 	require.Equal(t, "19.4.0", o.world.Report().Manager.Release)

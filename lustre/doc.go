@@ -15,7 +15,7 @@
 //
 // [LoadPair] reads the backups of both servers of a pair, finds everything that would stop an upgrade in the middle, and touches no machine. [Pair.Runbook] is the
 // upgrade as an [evenkeel.Runbook]: node 1 is rebuilt while node 2 serves, all targets move to it, then node 2 is rebuilt, and the targets go where they belong
-// (WF-006, lustre:353-1760). It can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and taken back up to where a
+// (WF-006, lustre:353-1760). It can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and rolled back up to where a
 // system is erased.
 //
 // Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so a target is enabled on node 1 only when it is proven gone from

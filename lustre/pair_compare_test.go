@@ -46,12 +46,12 @@ func TestWhatStillDiffers(t *testing.T) {
 	t.Run("before the run changed anything", func(t *testing.T) { require.Empty(t, s.stopAt(t, "lift-throttle", "throttle-tight", false).compared()) })
 	t.Run("back at the beginning", func(t *testing.T) {
 		p := s.stopAt(t, "leave-node1", "corosync", true)
-		require.NoError(t, p.takeBack())
+		require.NoError(t, p.rollBack())
 		says(t, p.compared(), "MGS_32834e is mounted on ct6-mds2.lfs.intl, not on the node that it prefers, ct6-mds1.lfs.intl")
 	})
 	t.Run("back at node 2", func(t *testing.T) {
 		p := s.stopAt(t, "switch-over", "serving", true)
-		require.NoError(t, p.takeBack())
+		require.NoError(t, p.rollBack())
 		diff := p.compared()
 		says(t, diff,
 			"ct6-mds1.lfs.intl runs \"CentOS Linux release 7", "MGS_32834e is mounted on ct6-mds2.lfs.intl, not on the node that it prefers",

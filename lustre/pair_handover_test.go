@@ -293,7 +293,7 @@ func (n *twoNodes) handOver() error {
 	return n.play(book, "let-go", "hand-over")
 }
 
-// giveBack plays the end of the way back: node 1 was told to let go.
+// giveBack plays the end of the rollback: node 1 was told to let go.
 func (n *twoNodes) giveBack() error {
 	book, err := n.pair.Runbook()
 	require.NoError(n.t, err)

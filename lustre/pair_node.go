@@ -56,7 +56,7 @@ func (p *Pair) node(i int) *node {
 // id makes a step's ID for this node.
 func (n *node) id(what string) string { return what + "-node" + n.no }
 
-// gone says why nothing can be taken back once the node is being rebuilt.
+// gone says why nothing can be rolled back once the node is being rebuilt.
 func (n *node) gone() string {
 	if n.index == 0 {
 		return n.Name + " is being rebuilt, and its targets run on the other node: go on; or leave it off, and the pair stays as it is, without a second node"

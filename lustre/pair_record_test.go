@@ -99,7 +99,7 @@ func TestTheRecordIsLostOnTheWay(t *testing.T) {
 		t.Run("back/"+a.name, func(t *testing.T) {
 			p := s.again(t, back)
 			a.on(p, "disable", lustretest.Node1)
-			a.ends(t, p, a.back, p.takeBack, lustretest.Node2)
+			a.ends(t, p, a.back, p.rollBack, lustretest.Node2)
 		})
 	}
 }

@@ -66,7 +66,7 @@ func (s *scene) stopAt(t *testing.T, step, action string, after bool) *play {
 	return p
 }
 
-// reversible are the steps from which there is a way back, with the place that it leads to.
+// reversible are the steps from which a rollback is possible, with the place that it leads to.
 func (s *scene) reversible() map[string]string {
 	back := map[string]string{}
 	to := "the beginning"
@@ -82,9 +82,9 @@ func (s *scene) reversible() map[string]string {
 	return back
 }
 
-// WF-006: whatever action fails, before or after it acted, the way back leads to the pair as it was, or, once node 1 is rebuilt, to node 2 serving everything;
-// and from there the run goes forward to its end. Nothing is mounted twice on any of these ways.
-func TestTheWayBack(t *testing.T) {
+// WF-006: whatever action fails, before or after it acted, the rollback leads to the pair as it was, or, once node 1 is rebuilt, to node 2 serving everything;
+// and from there the run goes forward to its end. Nothing is mounted twice on any of them.
+func TestRollback(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	where := s.reversible()
 	nth, thin, tried := 0, every(t, 2), 0
@@ -106,7 +106,7 @@ func TestTheWayBack(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d ways back", tried)
+	t.Logf("%d rollbacks", tried)
 }
 
 func (s *scene) thereAndBack(t *testing.T, step string, a evenkeel.Action, after bool, to string) {
@@ -118,7 +118,7 @@ func (s *scene) thereAndBack(t *testing.T, step string, a evenkeel.Action, after
 	require.Error(t, err)
 	p.hosts, p.watch = p.w, func(evenkeel.Event) {}
 	require.NoError(t, p.w.Check())
-	require.NoError(t, p.takeBack())
+	require.NoError(t, p.rollBack())
 	require.NoError(t, p.w.Check())
 	s.asBefore(t, p, to)
 	require.NoError(t, p.resume())
@@ -150,27 +150,20 @@ func (s *scene) asBefore(t *testing.T, p *play, to string) {
 	}
 }
 
-// The way back is rehearsed like the way forth: the tool may die anywhere on it.
-func TestTheWayBackRehearsed(t *testing.T) {
-	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
-	for _, at := range [][2]string{{"leave-node1", "corosync"}, {"switch-over", "let-go"}, {"switch-over", "serving"}} {
-		p := s.stopAt(t, at[0], at[1], true)
-		st, err := evenkeel.ReadState(p.journal.Records())
-		require.NoError(t, err)
-		back, err := s.book.Recovery(st)
-		require.NoError(t, err)
-		for _, h := range []string{lustretest.Node1, lustretest.Node2} {
-			p.sh(h, "rm -f "+evenkeel.LeasePath) // of the run that is taken back
-		}
-		report, err := evenkeel.Rehearse(t.Context(), back, p.w.Rehearsal(), evenkeel.RehearsalPlan{Every: every(t, 3)})
-		require.NoError(t, err)
-		require.Empty(t, report.Failures, "%v", at)
-		require.NoError(t, report.End.Check())
-	}
+// A rollback from every point, and crashes within it: nothing is mounted twice, and it comes to its end.
+func TestRollbackRehearsed(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	plan := s.rehearsal(every(t, 23))
+	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.RollbackFrom}
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures)
+	require.NotZero(t, report.Schedules)
+	t.Logf("%d records, %d schedules", report.Records, report.Schedules)
 }
 
-// LUS-063: where a system is erased there is no way back, and the tool says why.
-func TestNoWayBack(t *testing.T) {
+// LUS-063: where a system is erased there is no rollback, and the tool says why.
+func TestNoRollback(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	none := 0
 	for i := range s.book.Steps {
@@ -182,8 +175,8 @@ func TestNoWayBack(t *testing.T) {
 		i := slices.IndexFunc(step.Actions, func(a evenkeel.Action) bool {
 			return a.Manual != "" || a.Op == nil && a.Cmd.Effect != sshexec.ReadOnly || a.Op != nil && a.Op.Effect != sshexec.ReadOnly
 		})
-		err := s.stopAt(t, step.ID, step.Actions[i].ID, false).takeBack()
-		var cannot *evenkeel.CannotGoBackError
+		err := s.stopAt(t, step.ID, step.Actions[i].ID, false).rollBack()
+		var cannot *evenkeel.CannotRollBackError
 		require.ErrorAs(t, err, &cannot, step.ID)
 		require.Equal(t, step.ID, cannot.Step)
 		require.NotEmpty(t, cannot.Reason)
@@ -191,12 +184,12 @@ func TestNoWayBack(t *testing.T) {
 	require.Equal(t, 12, none)
 }
 
-// A cluster that did not start at boot before does not after the way back; nor is fencing switched on where it was off.
-func TestTheWayBackKeepsWhatWas(t *testing.T) {
+// A cluster that did not start at boot before does not after the rollback; nor is fencing switched on where it was off.
+func TestRollbackKeepsWhatWas(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	s.world.Do(func(st *simhost.State) { st.Host(lustretest.Node1).EnableService(st, "pacemaker", false) })
 	p := s.stopAt(t, "shutdown-node1", "shutdown", false)
-	require.NoError(t, p.takeBack())
+	require.NoError(t, p.rollBack())
 	require.Contains(t, p.sh(lustretest.Node1, "chkconfig --list pacemaker"), "3:off")
 	require.Contains(t, p.sh(lustretest.Node1, "chkconfig --list corosync"), "3:on")
 }
@@ -296,14 +289,14 @@ func (s *starting) Runner(host string) (sshexec.Runner, error) {
 	}), nil
 }
 
-// H19: the old cluster is started again on the way back, and waited for, be it that crm_mon exits 0 and says nothing of it.
-func TestTheWayBackWaitsForTheOldCluster(t *testing.T) {
+// H19: the old cluster is started again by the rollback, and waited for, be it that crm_mon exits 0 and says nothing of it.
+func TestRollbackWaitsForTheOldCluster(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	for _, at := range [][2]string{{"leave-node1", "corosync"}, {"switch-over", "serving"}} {
 		p := s.stopAt(t, at[0], at[1], true)
 		hosts := &starting{Pair: p.w, blind: map[string]int{}}
 		p.hosts = hosts
-		require.NoError(t, p.takeBack(), "%v", at)
+		require.NoError(t, p.rollBack(), "%v", at)
 		require.NotZero(t, hosts.seen)
 		s.asBefore(t, p, s.reversible()[at[0]])
 		require.NoError(t, p.w.Check())

@@ -97,19 +97,10 @@ func (p *play) resume() error {
 	return err
 }
 
-// takeBack goes back as far as there is a way, and marks that in the journal.
-func (p *play) takeBack() error {
-	st, err := evenkeel.ReadState(p.journal.Records())
-	require.NoError(p.t, err)
-	back, err := p.book.Recovery(st)
-	if err != nil {
-		return err
-	}
-	opts := p.options(&evenkeel.MemJournal{})
-	if _, err := evenkeel.Run(p.t.Context(), back, p.hosts, opts); err != nil {
-		return err
-	}
-	return evenkeel.MarkUndone(p.journal, p.w, back)
+// rollBack goes back as far as possible.
+func (p *play) rollBack() error {
+	_, err := evenkeel.Rollback(p.t.Context(), p.book, p.hosts, p.options(p.journal))
+	return err
 }
 
 // sh runs a line on a host of the world, as a person would.

@@ -10,7 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 )
 
-// TestRollback is the way back (CPS-250, CPS-251): the end is the old release everywhere, and no rule was broken.
+// TestRollback is the rollback (CPS-250, CPS-251): the end is the old release everywhere, and no rule was broken.
 func TestRollback(t *testing.T) {
 	for _, arbiterStops := range []bool{false, true} {
 		o := newOperator(t, cpstest.Options{AdminArbiterStops: arbiterStops})

@@ -4,7 +4,6 @@ package main
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,15 +36,15 @@ func TestRealPairGoesBack(t *testing.T) {
 	const seed, kills, records = 20180612, 5, 34
 	points := rand.New(rand.NewPCG(seed, 2)).Perm(records)[:kills]
 	slices.Sort(points)
-	t.Logf("seed %d: killed at records %v of the way back", seed, points)
+	t.Logf("seed %d: killed at records %v of the rollback", seed, points)
 	for _, at := range points {
-		exit, out = r.until("rollback", func() bool { return len(r.wayBack()) > 1+at }, func(kill func()) { kill() })
-		require.Equal(t, -1, exit, "the way back has fewer records than the test thinks, or it stopped:\n%s", out)
+		exit, out = r.until("rollback", func() bool { return len(r.rollback()) > 1+at }, func(kill func()) { kill() })
+		require.Equal(t, -1, exit, "the rollback has fewer records than the test thinks, or it stopped:\n%s", out)
 		r.sound()
 		exit, out = r.tool("resume", "-no-wait")
-		require.Equal(t, cli.ExitInput, exit, "a run goes on from half-way back:\n%s", out)
-		require.Contains(t, out, "a way back was begun, and is not at its end")
-		require.Contains(t, out, "To finish it: lustre-hapair rollback")
+		require.Equal(t, cli.ExitInput, exit, "a run goes on from the middle of a rollback:\n%s", out)
+		require.Contains(t, out, "and has not ended")
+		require.Contains(t, out, "bring it to its end first, with rollback")
 	}
 	exit, out = r.tool("rollback", "-no-wait")
 	require.Equal(t, cli.ExitDone, exit, out)
@@ -198,12 +197,12 @@ func (r *real) has(kind, step string) bool {
 	return slices.ContainsFunc(r.records(), func(rec record) bool { return rec.Kind == kind && rec.Step == step })
 }
 
-// wayBack are the records of the journal of the way back.
-func (r *real) wayBack() []record {
-	found, err := filepath.Glob(filepath.Join(r.dir, "journal.jsonl.rollback-*"))
-	require.NoError(r.t, err)
-	if len(found) == 0 {
+// rollback are the records of the journal since a rollback began.
+func (r *real) rollback() []record {
+	all := r.records()
+	i := slices.IndexFunc(all, func(rec record) bool { return rec.Kind == "rollback" })
+	if i < 0 {
 		return nil
 	}
-	return readRecords(found[len(found)-1])
+	return all[i:]
 }

@@ -73,9 +73,11 @@ func (a *App) commands() []command {
 		{"plan", "[-config FILE | -dir DIR] [-format text|markdown]", "print the runbook", (*App).plan},
 		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
-		{"rollback", "-config FILE", "lead back from where the run stands, where there is a way", (*App).rollback},
+		{"rollback", "-config FILE [-plan]", "undo what was done, the last step first, as far as possible", (*App).rollback},
+		{"amend", "-config FILE [-yes]", "go on with a runbook that was changed in steps that have not begun", (*App).amend},
 		{"rehearse", "[-config FILE | -dir DIR] [-every N]", "run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
+		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
 		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
 	}
 	if a.Backup != nil {

@@ -25,8 +25,11 @@ type Config struct {
 	SSH   SSHConfig         `yaml:"ssh"`
 	Hosts map[string]string `yaml:"hosts"` // how to reach each machine: name: address:port. One that is not here is dialled by its name
 
-	// Attest holds, by step/action, what a person states that no command can show.
+	// Attest holds, by step/action, what the operator confirms and no command can show: who, when, what.
 	Attest map[string]string `yaml:"attest,omitempty"`
+
+	// RequireApproval: run, resume and amend want -approved-digest, the digest of the plan that was signed.
+	RequireApproval bool `yaml:"require_approval,omitempty"`
 
 	// World names the host of a simulated world that answers for its clock. Only simulate writes it.
 	World string `yaml:"world,omitempty"`

@@ -58,9 +58,14 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	var b strings.Builder
 	switch *format {
 	case "text":
+		fmt.Fprintf(&b, "digest %s\n", rb.Digest())
 		err = rb.Text(&b)
 	case "markdown":
-		err = rb.Markdown(&b)
+		if err = rb.Markdown(&b); err == nil {
+			title, rest, _ := strings.Cut(b.String(), "\n")
+			b.Reset()
+			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s", title, rb.Digest(), a.Name, rest)
+		}
 	default:
 		return ExitInput, fmt.Errorf("there is no format %q", *format)
 	}
@@ -96,8 +101,8 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", rb.Title, into)
-	one := session{app: a, cfg: cfg, config: s.ConfigFile, verbose: *verbose}
-	code, err := one.carryOut(ctx, rb, cfg.Path(cfg.Journal), evenkeel.Run)
+	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
+	code, err := one.carryOut(ctx, evenkeel.Run)
 	if err == nil && s.world.Check() != nil {
 		return ExitFailed, s.world.Check()
 	}

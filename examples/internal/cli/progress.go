@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -110,10 +111,12 @@ type attendant struct {
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
+	in     *bufio.Reader        // the terminal; nil where nobody can be asked
+	out    io.Writer
 }
 
 func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
-	at := attendant{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}}
+	at := attendant{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Ask) error { return a.Person(ctx, hosts, ask) }
 	}
@@ -130,13 +133,13 @@ const manualPoll = 30 * time.Second
 func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {
-		if text := at.cfg.Attest[name]; text != "" {
-			return "attested in the configuration: " + text, nil
-		}
-		if at.cfg.World != "" {
+		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume", ask.Instruction, name)
+		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+			return answer, err
+		}
+		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
 	}
 	if at.person != nil {
 		if err := at.person(ctx, ask); err != nil {
@@ -161,15 +164,17 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 
 func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/" + a.ID }
 
-// explain says what to do after a run, or a way back, ended before its end.
+// explain says what to do after a life ended before its end.
 func (s session) explain(err error) {
 	var hold *evenkeel.Hold
 	var lease *evenkeel.LeaseHeldError
+	var away *evenkeel.UnreachableError
+	var cannot *evenkeel.CannotRollBackError
 	w := s.app.Stdout
 	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
 	on := again("resume")
-	if s.back {
-		on = again("rollback") // the run itself is not resumed before the way back is at its end
+	if s.verb == "rollback" {
+		on = again("rollback") // the run is not resumed before the rollback has ended
 	}
 	switch {
 	case err == nil:
@@ -177,11 +182,13 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
-	case errors.As(err, &lease):
-	case s.back:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there, on the way back; nothing is repeated by itself. When the cause is mended: %s\n", on)
+	case errors.As(err, &lease), errors.As(err, &cannot):
+	case errors.As(err, &away):
+		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+	case s.verb == "rollback":
+		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, where there is a way back: %s\n", on, again("rollback"))
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
 }
 
@@ -196,34 +203,4 @@ func left(err error) string {
 		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
 	}
 	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
-}
-
-// announce says how far a way back leads, before anything is done.
-func (s session) announce(back *evenkeel.Runbook) {
-	intro := back.Intro
-	if len(back.Steps) == 0 {
-		intro = "Nothing that changes anything was done: there is nothing to take back."
-	}
-	_, _ = fmt.Fprintf(s.app.Stdout, "%s\n%s\n\n", back.Title, intro)
-}
-
-// arrived says where a way back has led to, and what can be done from there. st is the run's own state, which knows of it.
-func (s session) arrived(rb *evenkeel.Runbook, st *evenkeel.State) {
-	w := s.app.Stdout
-	last, next := "", ""
-	for i := range rb.Steps {
-		switch step := &rb.Steps[i]; {
-		case st.Step(step.ID).Progress == evenkeel.Did:
-			last = step.ID
-		case next == "":
-			next = step.ID
-		}
-	}
-	if last == "" {
-		last = "none, the run is back at its beginning"
-	}
-	_, _ = fmt.Fprintf(w, "\nThe way back is at its end. The last step that is still done: %s.\n", last)
-	if next != "" {
-		_, _ = fmt.Fprintf(w, "To go forward again, from step %s: %s resume -config %s\n", next, s.app.Name, s.config)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -45,44 +46,59 @@ func (a *App) resume(ctx context.Context, args []string) (int, error) {
 	return a.carryOut(ctx, "resume", args, evenkeel.Resume)
 }
 
+func (a *App) rollback(ctx context.Context, args []string) (int, error) {
+	return a.carryOut(ctx, "rollback", args, evenkeel.Rollback)
+}
+
 type runFunc func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
 
 func (a *App) carryOut(ctx context.Context, name string, args []string, start runFunc) (int, error) {
+	s := session{app: a, verb: name}
+	var plan, amend, yes *bool
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	config := set.String("config", "", "the configuration file")
-	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
-	verbose := set.Bool("v", false, "say more")
-	extend := windows{}
-	if name == "resume" {
-		set.Var(extend, "extend-window", "ID=DURATION: give a window that a stop has left open more time; can be repeated")
+	set.StringVar(&s.config, "config", "", "the configuration file")
+	set.BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
+	set.BoolVar(&s.verbose, "v", false, "say more")
+	set.StringVar(&s.take, "take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
+	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
+	switch name {
+	case "rollback":
+		plan = set.Bool("plan", false, "only print what would be undone")
+	case "resume":
+		s.extend = windows{}
+		set.Var(s.extend, "extend-window", "ID=DURATION: give a window that a stop has left open more time; can be repeated")
+		amend = set.Bool("amend", false, "take the changed runbook into the run first: amend, and then resume")
+		yes = set.Bool("yes", false, "confirm the amendment without being asked")
 	}
-	take := set.String("take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
-	cfg, rb, err := a.load(*config)
-	if err != nil {
+	var err error
+	if s.cfg, s.rb, err = a.load(s.config); err != nil {
 		return ExitInput, err
 	}
-	if name == "run" && cfg.World == "" {
-		for _, why := range rb.WeakSecrets() {
+	if name == "run" && s.cfg.World == "" {
+		for _, why := range s.rb.WeakSecrets() {
 			_, _ = fmt.Fprintf(a.Stderr, "warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
 		}
 	}
-	path := cfg.Path(cfg.Journal)
-	if name == "resume" {
-		st, err := readState(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return ExitInput, fmt.Errorf("there is no run to resume: %w", err)
-		}
-		if err == nil { // else Resume says what is wrong with it
-			if err := a.ledBack(path, st); err != nil {
-				return ExitInput, err
-			}
+	if err := s.cfg.approval(s.rb, s.approved, name); err != nil {
+		return ExitInput, err
+	}
+	if name != "run" {
+		if _, err := os.Stat(s.journal()); err != nil {
+			return ExitInput, fmt.Errorf("there is no run to %s: %w", map[string]string{"resume": "resume", "rollback": "roll back"}[name], err)
 		}
 	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take, extend: extend}
-	return s.carryOut(ctx, rb, path, start)
+	switch {
+	case plan != nil && *plan:
+		return s.printRollback()
+	case amend != nil && *amend:
+		if code, err := s.amend(ctx, *yes); err != nil {
+			return code, err
+		}
+	}
+	return s.carryOut(ctx, start)
 }
 
 // windows is a flag that gives windows more time.
@@ -104,43 +120,78 @@ func (w windows) Set(text string) error {
 // session is one life of the tool.
 type session struct {
 	app             *App
+	verb            string // run, resume or rollback
 	cfg             *Config
+	rb              *evenkeel.Runbook
 	config          string
 	noWait, verbose bool
-	take            string
+	take, approved  string
 	extend          windows
-	back            bool // it is a way back
 }
 
-func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string, start runFunc) (int, error) {
+// approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the digest of what was signed.
+func (c *Config) approval(rb *evenkeel.Runbook, digest, verb string) error {
+	if is := rb.Digest(); digest != "" && digest != is {
+		return &evenkeel.NotApprovedError{Approved: digest, Is: is} // the run would say it too, with an empty journal made
+	}
+	if c.RequireApproval && digest == "" && verb != "rollback" {
+		return fmt.Errorf("the configuration has require_approval: give -approved-digest DIGEST, the digest on top of the plan that was signed (plan prints it)")
+	}
+	return nil
+}
+
+func (s session) journal() string { return s.cfg.Path(s.cfg.Journal) }
+
+func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
-	journal, err := evenkeel.OpenJournal(path)
+	journal, err := evenkeel.OpenJournal(s.journal())
 	if err != nil {
 		return ExitInput, err
 	}
 	defer func() { _ = journal.Close() }()
+	if s.verb == "rollback" {
+		if err := s.announce(journal); err != nil {
+			return exitCodeOf(err), err
+		}
+	}
+	s.listUnconfirmed(journal)
 	hosts := connect(s.cfg)
 	defer hosts.Close()
 	stop, ctx, done := a.interrupts(ctx)
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ExtendWindow: s.extend,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
 	if a.Journal != nil {
-		opts.Journal = a.Journal(path, journal)
+		opts.Journal = a.Journal(s.journal(), journal)
 	}
-	report, err := start(ctx, rb, hosts, opts)
-	if errors.Is(err, evenkeel.ErrJournalExists) || errors.Is(err, evenkeel.ErrJournalOther) || errors.Is(err, evenkeel.ErrJournalEmpty) ||
-		errors.Is(err, evenkeel.ErrCannotExtend) {
+	report, err := start(ctx, s.rb, hosts, opts)
+	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}
 	if report != nil {
-		a.summary(rb, report, hosts)
+		a.summary(s.rb, report, hosts)
+	}
+	if err == nil && s.verb == "rollback" {
+		s.rolledBack(report)
 	}
 	s.explain(err)
 	return exitCode(err), err
+}
+
+// refusals are errors after which nothing was done: the input must change, or another command is meant.
+var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty, evenkeel.ErrJournalDamaged, evenkeel.ErrCannotExtend}
+
+// exitCodeOf is ExitInput for an error after which nothing was done, and else the exit code of a run that ended.
+func exitCodeOf(err error) int {
+	var over *evenkeel.RolledBackError
+	var unsigned *evenkeel.NotApprovedError
+	if slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) || errors.As(err, &over) || errors.As(err, &unsigned) {
+		return ExitInput
+	}
+	return exitCode(err)
 }
 
 // serving says what serves where, in a simulated world.
@@ -214,103 +265,6 @@ func times(resumed int) string {
 	return fmt.Sprintf(", resumed %d times", resumed)
 }
 
-func (a *App) rollback(ctx context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("rollback", flag.ContinueOnError)
-	config := set.String("config", "", "the configuration file")
-	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
-	dry := set.Bool("plan", false, "only print the way back")
-	if err := a.flags(set, args, 0); err != nil {
-		return ExitInput, err
-	}
-	cfg, rb, err := a.load(*config)
-	if err != nil {
-		return ExitInput, err
-	}
-	path := cfg.Path(cfg.Journal)
-	if _, err := os.Stat(path); err != nil {
-		return ExitInput, fmt.Errorf("there is no run: %w", err)
-	}
-	// The run's own journal stays open, and thereby locked, to the end: nobody resumes the run while it is led back, and nobody leads back a run that goes on.
-	journal, err := evenkeel.OpenJournal(path)
-	if err != nil {
-		return ExitInput, err
-	}
-	defer func() { _ = journal.Close() }()
-	st, err := evenkeel.ReadState(journal.Records())
-	if err != nil {
-		return ExitInput, err
-	}
-	back, err := rb.Recovery(st)
-	if err != nil {
-		return ExitFailed, err
-	}
-	back.Version = a.Version
-	if *dry {
-		return ExitDone, back.Markdown(a.Stdout)
-	}
-	// Each way back has a journal of its own; one that was interrupted is taken up.
-	path = wayBack(path, st)
-	start := runFunc(evenkeel.Run)
-	if records, err := readRecords(path); err == nil && len(records) > 0 {
-		start = evenkeel.Resume
-	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, take: st.Run.ID, back: true}
-	s.announce(back)
-	code, err := s.carryOut(ctx, back, path, start)
-	if err != nil {
-		return code, err
-	}
-	return ExitDone, s.arrive(rb, journal, back)
-}
-
-// arrive tells the run's journal what was taken back, so that resume does it anew, and says where that has led.
-func (s session) arrive(rb *evenkeel.Runbook, journal evenkeel.Journal, back *evenkeel.Runbook) error {
-	hosts := connect(s.cfg)
-	defer hosts.Close()
-	if err := evenkeel.MarkUndone(journal, hosts.Clock(), back); err != nil {
-		return err
-	}
-	if slices.ContainsFunc(back.Steps, func(step evenkeel.Step) bool { _, ok := evenkeel.Undoes(step.ID); return !ok }) {
-		return nil // a runbook of its own: the run is over
-	}
-	st, err := evenkeel.ReadState(journal.Records())
-	if err == nil {
-		s.arrived(rb, st)
-	}
-	return err
-}
-
-// wayBack is the journal of the way back from where a run stands. Once the run has gone on, a way back from there has another.
-func wayBack(journal string, st *evenkeel.State) string {
-	return fmt.Sprintf("%s.rollback-%d", journal, st.Records)
-}
-
-// ledBack refuses to go on with a run whose journal is no longer true of the machines, because a way back was begun from where it stands.
-func (a *App) ledBack(journal string, st *evenkeel.State) error {
-	back, err := readState(wayBack(journal, st))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, evenkeel.ErrJournalEmpty) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(back.Run.Steps, func(id string) bool { return back.Step(id).Touched() }) && !back.Done {
-		return nil // it was kept out before it did anything
-	}
-	unfinished := !back.Done
-	for _, id := range back.Run.Steps {
-		undone, ok := evenkeel.Undoes(id)
-		if back.Done && !ok {
-			return fmt.Errorf("the run was rolled back: %s, done %s. It cannot be resumed; a new one needs a journal of its own", back.Run.Title, back.Last.Format(time.RFC3339))
-		}
-		unfinished = unfinished || st.Step(undone).Touched() // the run's own journal has not been told yet
-	}
-	if unfinished {
-		return fmt.Errorf("a way back was begun, and is not at its end: %s. To finish it: %s rollback", back.Run.Title, a.Name)
-	}
-	return nil
-}
-
 func readRecords(path string) ([]evenkeel.Record, error) {
 	f, err := infile.Open(path)
 	if err != nil {
@@ -363,15 +317,26 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		}
 		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s (%s)\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason, rule)
 	}
-	back := a.ledBack(cfg.Path(cfg.Journal), st)
-	switch {
+	switch back := st.Rollback; {
 	case st.Done:
 		b.WriteString("done\n")
-	case back != nil:
-		fmt.Fprintf(&b, "%v\n", back)
-	case st.Held != nil:
-		fmt.Fprintf(&b, "held for a person at step %s, action %s: %s\n", st.Held.Step, st.Held.Action, st.Held.Reason)
+	case st.RollingBack():
+		fmt.Fprintf(&b, "a rollback began at %s and has not ended: %s. To finish it: %s rollback\n", back.Begun.Format(time.RFC3339), back.Run.Title, a.Name)
+		paused(&b, back.Held)
+	case back != nil && back.Run.EndsRun:
+		fmt.Fprintf(&b, "the run was rolled back and is over: %s, ended %s\n", back.Run.Title, back.Last.Format(time.RFC3339))
+	default:
+		paused(&b, st.Held)
+	}
+	for _, d := range st.Differs {
+		fmt.Fprintf(&b, "differs from the state before the run: %s\n", d)
 	}
 	_, err = fmt.Fprint(a.Stdout, b.String())
 	return ExitDone, err
+}
+
+func paused(w io.Writer, h *evenkeel.Hold) {
+	if h != nil {
+		_, _ = fmt.Fprintf(w, "held for a person at step %s, action %s: %s\n", h.Step, h.Action, h.Reason)
+	}
 }

@@ -100,6 +100,14 @@ var promises = map[string]promise{
 			require.Zero(t, c.report(t).Log, "the machines that the configuration leads to were touched")
 		},
 	},
+	"./lustre-hapair config check -config pair.yaml": {
+		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
+		after: func(t *testing.T, c *site, out string) {
+			t.Helper()
+			require.Contains(t, out, "nothing is missing")
+			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
+		},
+	},
 	"./lustre-hapair run -config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after:  upgraded,

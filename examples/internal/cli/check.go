@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// config looks after the configuration.
+func (a *App) config(_ context.Context, args []string) (int, error) {
+	if len(args) == 0 || args[0] != "check" {
+		return ExitInput, usageError{errors.New("it takes check: config check -config FILE")}
+	}
+	set := flag.NewFlagSet("config check", flag.ContinueOnError)
+	config := set.String("config", "", "the configuration file")
+	if err := a.flags(set, args[1:], 0); err != nil {
+		return ExitInput, err
+	}
+	cfg, err := a.Read(*config)
+	if err != nil {
+		return ExitInput, err
+	}
+	problems := cfg.problems()
+	rb, err := a.runbook(cfg)
+	if err != nil {
+		problems = append(problems, strings.Split(err.Error(), "\n")...)
+	}
+	var missing []evenkeel.Confirmation
+	if rb != nil {
+		problems = append(problems, cfg.reach(rb)...)
+		missing = cfg.unconfirmed(rb, cfg.state())
+	}
+	var b strings.Builder
+	for _, p := range problems {
+		fmt.Fprintf(&b, "%s: %s\n", *config, p)
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(&b, "%s: %d confirmations are missing. %s", *config, len(missing), describeUnconfirmed(missing))
+	}
+	if b.Len() == 0 {
+		fmt.Fprintf(&b, "%s: nothing is missing. %d machines, %d steps, digest %s\n", *config, len(rb.HostNames()), len(rb.Steps), rb.Digest())
+	}
+	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
+		return ExitFailed, err
+	}
+	if n := len(problems) + len(missing); n > 0 {
+		return ExitInput, fmt.Errorf("%s: %d things are wrong or missing", *config, n)
+	}
+	return ExitDone, nil
+}
+
+// state is the state of the run, where there is one.
+func (c *Config) state() *evenkeel.State {
+	st, err := readState(c.Path(c.Journal))
+	if err != nil {
+		return nil
+	}
+	return st
+}
+
+// problems are the mistakes that show without the job.
+func (c *Config) problems() (list []string) {
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	dir := filepath.Dir(c.Path(c.Journal))
+	if info, err := os.Stat(dir); err != nil {
+		add("journal: %v: make that directory", err)
+	} else if !info.IsDir() {
+		add("journal: %s is no directory", dir)
+	}
+	if _, err := readState(c.Path(c.Journal)); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, evenkeel.ErrJournalEmpty) {
+		add("journal: %v", err)
+	}
+	if c.SSH.User == "" {
+		add("ssh: user: name who logs in")
+	}
+	if len(c.SSH.Keys) == 0 && !c.SSH.Agent {
+		add("ssh: keys: name a private key, or set agent: true")
+	}
+	if c.SSH.Agent && os.Getenv("SSH_AUTH_SOCK") == "" {
+		add("ssh: agent: no SSH agent runs here (SSH_AUTH_SOCK is empty)")
+	}
+	for _, key := range []struct {
+		name  string
+		files []string
+	}{{"keys", c.SSH.Keys}, {"known_hosts", c.SSH.KnownHosts}} {
+		for _, f := range key.files {
+			if _, err := os.ReadFile(c.Path(f)); err != nil {
+				add("ssh: %s: %v", key.name, err)
+			}
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(c.Hosts)) {
+		_, port, err := net.SplitHostPort(c.Hosts[host])
+		if err != nil {
+			add("hosts: %s: %v: write it as address:port", host, err)
+		} else if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			add("hosts: %s: %q is no port", host, port)
+		}
+	}
+	return list
+}
+
+// reach are the mistakes in how the machines of the job are reached, and in what the configuration says of it.
+func (c *Config) reach(rb *evenkeel.Runbook) (list []string) {
+	names := rb.HostNames()
+	for _, host := range slices.Sorted(maps.Keys(c.Hosts)) {
+		if !slices.Contains(names, host) && host != c.World {
+			list = append(list, fmt.Sprintf("hosts: %s: the job has no such machine (it has %s)", host, strings.Join(names, ", ")))
+		}
+	}
+	h := connect(c)
+	defer h.Close()
+	for _, host := range names {
+		if _, err := h.client(host); err != nil && !slices.Contains(list, err.Error()) {
+			list = append(list, err.Error())
+		}
+	}
+	known := map[string]bool{}
+	for _, one := range rb.Confirmations(nil) {
+		known[one.Name()] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Attest)) {
+		if !known[name] {
+			list = append(list, fmt.Sprintf("attest: %s: the job asks for no such confirmation", name))
+		}
+	}
+	return list
+}

@@ -1,0 +1,320 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// begunAs is a copy of a journal, as if its run had been begun with another runbook.
+func begunAs(t *testing.T, rb *evenkeel.Runbook, was evenkeel.Journal) *evenkeel.MemJournal {
+	t.Helper()
+	j := &evenkeel.MemJournal{}
+	for _, r := range was.Records() {
+		if r.Run != nil {
+			info := *r.Run
+			info.Digest = rb.Digest()
+			r.Run = &info
+		}
+		require.NoError(t, j.Append(r))
+	}
+	return j
+}
+
+func stateOf(t *testing.T, j evenkeel.Journal) *evenkeel.State {
+	t.Helper()
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	return st
+}
+
+// A rollback is a life in the run's journal: what it runs, each undone step as it is undone, and its end.
+func TestARollbackIsALifeInTheSameJournal(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	n := len(j.Records())
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	life := j.Records()[n:]
+	require.Equal(t, evenkeel.KindRollback, life[0].Kind)
+	require.Equal(t, plan.Digest(), life[0].Run.Digest)
+	require.Equal(t, j.Records()[0].Run.ID, life[0].Run.ID)
+	require.Equal(t, evenkeel.KindRolledBack, life[len(life)-1].Kind)
+	var undone []string
+	last := ""
+	for _, r := range life {
+		if r.Kind == evenkeel.KindStepUndone {
+			undone = append(undone, r.Step+" after "+last)
+		}
+		if r.Kind == evenkeel.KindEnd {
+			last = r.Action
+		}
+	}
+	require.Equal(t, []string{"s2 after v", "s1 after u"}, undone)
+}
+
+// Wherever the tool is killed in a rollback: what the state tells to be undone is undone, Resume is refused until the rollback has ended, and then does all of it anew.
+func TestAKillAnywhereInARollbackLeavesTheTruth(t *testing.T) {
+	undoes := map[string]string{"s1": "u", "s2": "v", "s3": "w"}
+	for kill := 1; ; kill++ {
+		m := newMachine("-")
+		rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe] s3[c.safe undo:w.safe]")
+		j := &evenkeel.MemJournal{}
+		require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+		n := len(j.Records())
+		m.live("-")
+		m.record = kill
+		end := m.life(t, evenkeel.Rollback, rb, j)
+		if end == "=done" {
+			require.Greater(t, kill, 12)
+			return
+		}
+		require.Equal(t, "=died", end)
+		st := stateOf(t, j)
+		for step, undo := range undoes {
+			if st.Step(step).Progress == evenkeel.Undone {
+				require.Equal(t, "done", m.done[undo], "after record %d, %s is said to be undone", kill, step)
+			}
+		}
+		ended := j.Records()[len(j.Records())-1].Kind == evenkeel.KindRolledBack
+		require.Equal(t, ended, !st.RollingBack(), "record %d", kill)
+		if !ended {
+			m.live("-")
+			before := len(j.Records())
+			require.Equal(t, "=refused", m.life(t, evenkeel.Resume, rb, j), "record %d", kill)
+			require.Empty(t, m.log)
+			require.Len(t, j.Records(), before, "a refused resume writes nothing")
+			m.live("-")
+			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+		}
+		require.Equal(t, 1, len(slices.DeleteFunc(slices.Clone(j.Records()[n:]), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindRolledBack })))
+		m.live("-")
+		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+		require.Equal(t, "a b c", strings.Join(m.log, " "))
+		roundTrip(t, j)
+	}
+}
+
+func TestResumeNamesTheRollbackThatIsInTheWay(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	m.live("CRASH@before:u")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var back *evenkeel.RolledBackError
+	require.ErrorAs(t, err, &back)
+	require.True(t, back.Ended.IsZero())
+	require.ErrorContains(t, err, "has not ended")
+	require.ErrorContains(t, err, "with rollback")
+}
+
+// A rollback that goes no further back says so, and what still differs.
+func TestARollbackSaysHowFarItGot(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe]")
+	rb.Steps[1].Irreversible = "the old system is erased"
+	compared := 0
+	rb.Compare = func(ctx context.Context, at evenkeel.Site) ([]string, error) {
+		compared++
+		_, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "read", "state"))
+		return []string{"h runs the new system"}, err
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	report, err := evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, 1, compared)
+	require.Equal(t, "s2", report.Barrier.Step)
+	require.Equal(t, []string{"h runs the new system"}, report.Differs)
+	require.Equal(t, report.Differs, stateOf(t, j).Differs, "it is in the journal")
+	require.Equal(t, evenkeel.Did, report.State.Step("s1").Progress)
+	require.Equal(t, evenkeel.Undone, report.State.Step("s3").Progress)
+	require.False(t, report.State.Done)
+
+	_, err = evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var no *evenkeel.CannotRollBackError
+	require.ErrorAs(t, err, &no)
+	require.ErrorContains(t, err, "cannot roll back step s2: the old system is erased")
+}
+
+// What could not be compared is a difference, not "fine"; a secret in it is hidden.
+func TestAComparisonThatFailsIsADifference(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	rb.Steps[0].Actions[0].Cmd.Mask = []sshexec.Secret{"hunter2hunter2"}
+	rb.Compare = func(context.Context, evenkeel.Site) ([]string, error) {
+		return []string{"password is hunter2hunter2"}, errors.New("h does not answer")
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	report, err := evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Len(t, report.Differs, 2)
+	require.NotContains(t, report.Differs[0], "hunter2")
+	require.Contains(t, report.Differs[1], "h does not answer")
+}
+
+// own is a runbook whose rollback has steps of its own, one of them with the name of a step of the run.
+func own(t *testing.T, ends bool) *evenkeel.Runbook {
+	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
+	rb.Recover = func(*evenkeel.State) (*evenkeel.Runbook, error) {
+		back := parseRunbook(t, "before[p.safe] s1[q.safe x.safe undo:y.safe auto]")
+		back.Name, back.Title, back.EndsRun = "test-rollback", "Bring the old release back", ends
+		return back, nil
+	}
+	return rb
+}
+
+func TestARollbackWithStepsOfItsOwnEndsTheRun(t *testing.T) {
+	m := newMachine("-")
+	rb := own(t, true)
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	m.live("fail:x")
+	require.Equal(t, "=failed", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, "p q x! y", strings.Join(m.log, " "))
+	st := stateOf(t, j)
+	require.Equal(t, evenkeel.Did, st.Step("s1").Progress, "s1 of the run is another step than s1 of the rollback")
+	require.Equal(t, evenkeel.Undone, st.Rollback.Step("s1").Progress)
+	m.live("CRASH@after:q")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	m.live("-")
+	require.Equal(t, "=refused", m.life(t, evenkeel.Resume, rb, j))
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, "q x", strings.Join(m.log, " "))
+	m.live("-")
+	_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var over *evenkeel.RolledBackError
+	require.ErrorAs(t, err, &over)
+	require.False(t, over.Ended.IsZero())
+	require.ErrorContains(t, err, "Bring the old release back")
+	require.Equal(t, "=refused", m.life(t, evenkeel.Run, rb, j))
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j), "there is nothing left to roll back")
+	require.Empty(t, m.log)
+}
+
+func TestARollbackWithStepsOfItsOwnMustEndTheRun(t *testing.T) {
+	m := newMachine("-")
+	rb := own(t, false)
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	n := len(j.Records())
+	_, err := evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorContains(t, err, "does not say that it ends the run")
+	require.Len(t, j.Records(), n)
+}
+
+// The plan of a rollback is for reading; what it undoes would not be journalled with the run.
+func TestThePlanOfARollbackIsNotRunByItself(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	_, err = evenkeel.Run(t.Context(), plan, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+	require.ErrorContains(t, err, "Rollback runs it")
+}
+
+// lib/p7lease: a rollback of a run that crashed is not locked out by the run's own lease.
+func TestARollbackIsNotLockedOutByItsOwnRun(t *testing.T) {
+	m := newMachine("CRASH@before:b")
+	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe]")
+	rb.LeaseHosts = []string{"h"}
+	l := &leased{machine: m}
+	host := evenkeel.HostMap{"h": l}
+	j := &evenkeel.MemJournal{}
+	func() {
+		defer func() { require.IsType(t, deathOfTool{}, recover()) }()
+		_, _ = evenkeel.Run(t.Context(), rb, host, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	}()
+	require.NotEmpty(t, l.owner)
+	m.live("-")
+	_, err := evenkeel.Rollback(t.Context(), rb, host, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, "u", strings.Join(m.log, " "))
+}
+
+// A rollback that another run keeps out did nothing: the run may as well go on when it is gone.
+func TestARollbackThatIsKeptOutIsNoRollback(t *testing.T) {
+	m := newMachine("fail:b")
+	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe]")
+	rb.LeaseHosts = []string{"h"}
+	l := &leased{machine: m}
+	host := evenkeel.HostMap{"h": l}
+	j := &evenkeel.MemJournal{}
+	opts := func() evenkeel.Options { return evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: "r1"} }
+	_, err := evenkeel.Run(t.Context(), rb, host, opts())
+	require.Error(t, err)
+	m.live("-")
+	l.owner = "other anna@ops"
+	var held *evenkeel.LeaseHeldError
+	_, err = evenkeel.Rollback(t.Context(), rb, host, opts())
+	require.ErrorAs(t, err, &held)
+	require.Empty(t, m.log)
+	require.Nil(t, stateOf(t, j).Rollback)
+	l.owner = ""
+	_, err = evenkeel.Resume(t.Context(), rb, host, opts())
+	require.NoError(t, err)
+	require.Equal(t, "b", strings.Join(m.log, " "))
+}
+
+// Rehearsal.
+
+// undoWorld keeps what is done and undone by name: "a" does, "ua" undoes.
+type undoWorld struct {
+	toyWorld
+	broken string // an undo that does nothing
+}
+
+func (w *undoWorld) Runner(host string) (sshexec.Runner, error) {
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		what := cmd.Argv[1]
+		res, err := w.m.Run(ctx, cmd)
+		if of, undo := strings.CutPrefix(what, "u"); undo && err == nil {
+			delete(w.m.done, what)
+			if what != w.broken {
+				delete(w.m.done, of)
+			}
+		}
+		return res, err
+	}), nil
+}
+
+func (w *undoWorld) Clone() evenkeel.World {
+	return &undoWorld{toyWorld: *newToyWorld(), broken: w.broken}
+}
+
+func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
+	rb := parseRunbook(t, "s1[r.read a.safe undo:ua.safe] s2[b.never c.probe undo:uc.safe undo:ub.safe verify:v.read]")
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom}}
+	w := &undoWorld{toyWorld: *newToyWorld()}
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures)
+	require.Greater(t, report.Schedules, report.Records, "each point, and within the rollbacks")
+
+	w.broken = "ub" // an undo that says that it is done and is not
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Failures)
+	require.ErrorContains(t, report.Failures[0], "the report names no difference")
+
+	rb.Compare = func(context.Context, evenkeel.Site) ([]string, error) { return []string{"b is still there"}, nil }
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures, "it is named")
+}

@@ -172,8 +172,11 @@ func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexe
 	if err != nil {
 		return sshexec.Result{}, err
 	}
+	if cmd.Effect != ReadOnly {
+		return e.change(ctx, host, r, cmd)
+	}
 	res, err := r.Run(ctx, cmd)
-	if cmd.Effect != ReadOnly || cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
+	if cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
 		return res, err
 	}
 	if serr := e.sleep(ctx, DefaultRetry); serr != nil {

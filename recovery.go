@@ -19,10 +19,14 @@ func (e *CannotGoBackError) Error() string {
 // Recovery is the runbook that leads back from a state: what the runbook itself offers (Runbook.Recover), or else the undo of every step that began, the
 // last first. It is a forward runbook like any other, with a journal of its own. Where there is no way back it returns a *CannotGoBackError.
 func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
-	if rb.Recover != nil {
-		return rb.Recover(st)
+	if rb.Recover == nil {
+		return rb.TakeBack(st)
 	}
-	return rb.TakeBack(st)
+	back, err := rb.Recover(st)
+	if err == nil {
+		back.from = st
+	}
+	return back, err
 }
 
 // TakeBack is the runbook that undoes the steps that began, the last first, as far back as there is a way: to the beginning, or to the last step that cannot be
@@ -31,7 +35,7 @@ func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
 func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
-		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts,
+		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, from: st,
 		Intro: "Every step that began is undone, the last one first.",
 	}
 	spans := rb.spans()

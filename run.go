@@ -16,7 +16,8 @@ import (
 )
 
 // Run carries out a runbook from its beginning, with a new journal. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
-// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine.
+// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine, a *LeaseLostError where another
+// life of this run has taken over.
 // Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	e, err := newEngine(rb, hosts, opts)
@@ -93,6 +94,7 @@ type engine struct {
 	opts  Options
 
 	redact sshexec.Redaction // hides every secret that a command of the runbook names
+	life   life              // what this life holds
 
 	mu      sync.Mutex
 	st      *State
@@ -169,10 +171,7 @@ func (e *engine) report() *Report {
 }
 
 func (e *engine) run(ctx context.Context) (*Report, error) {
-	err := e.takeLeases(ctx)
-	if err != nil && !e.st.begun() {
-		e.dropLeases(ctx) // a run that did nothing must not keep others out
-	}
+	err := e.beginLife(ctx)
 	for i := 0; err == nil && i < len(e.rb.Steps); {
 		n := e.rb.group(i)
 		err = e.runGroup(ctx, e.rb.Steps[i:i+n])
@@ -248,7 +247,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 		return nil
 	}
 	// Without the lease nothing is touched, not even to take it back.
-	if err := e.keepLeases(ctx, s); err != nil {
+	if err := e.checkLeases(ctx, s); err != nil {
 		return &StepError{Step: s.ID, Err: err}
 	}
 	if ss.undoing && ss.Progress != Undone {
@@ -261,7 +260,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 	}
 	e.event(EventStep, s, nil, "%s", s.Title)
 	if ss.Progress == Pending || ss.Progress == Undone {
-		if err := e.note(Record{Kind: KindStep, Step: s.ID, Opens: s.Opens}); err != nil {
+		if err := e.note(Record{Kind: KindStep, Step: s.ID, Opens: s.Opens, Reinstalls: s.Reinstalls}); err != nil {
 			return err
 		}
 		for _, w := range s.Opens {
@@ -281,7 +280,8 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 // failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
 func failed(err error) bool {
 	var hold *Hold
-	return err != nil && !errors.As(err, &hold) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+	var lost *LeaseLostError
+	return err != nil && !errors.As(err, &hold) && !errors.As(err, &lost) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 
 // doStep does what is left of a step.

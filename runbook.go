@@ -39,6 +39,10 @@ type Step struct {
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
 	Parallel string
 
+	// Reinstalls names hosts that lose their system in this step, or have lost it: from its beginning on each may be away, and comes back without a lease and as
+	// another machine. Of any other host that is an error.
+	Reinstalls []string
+
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 }
@@ -103,10 +107,11 @@ type Runbook struct {
 	// Known are facts from before the run: what a recovery takes over from the run it recovers from.
 	Known Facts
 
-	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
+	// LeaseHosts are machines beside those that the runbook changes on which the run keeps a lease: those that its changes affect. See Leased.
 	LeaseHosts []string
 
 	leftOpen []string // the windows that a take-back leaves open
+	from     *State   // the run that it rolls back, whose lease it takes over; nil when it is none
 
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)

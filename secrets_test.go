@@ -18,7 +18,7 @@ const canary = "c4n4ry-s3cr3t"
 
 // SSH-005: a machine that repeats the secret, a check that quotes what it saw, a hold, a retry, an operation: none of it is journalled, told or returned.
 func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
-	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	echo := newMachine("-").under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("password is " + canary)}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})

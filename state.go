@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Phase says to which list of a step an action belongs.
@@ -39,8 +41,12 @@ type State struct {
 	Closed  []ClosedWindow
 	Held    *Hold // the run waits for a person
 	Done    bool
-	Resumed int // how often it was taken up again
-	Records int // in the journal
+	Life    LifeInfo                     // the last life that took its leases
+	Bound   map[string][]sshexec.Machine // which machines each host was seen to be, the last one last
+
+	reinstalled map[string]bool // hosts that get another system, and have not been seen with it yet
+	Resumed     int             // how often it was taken up again
+	Records     int             // in the journal
 }
 
 // StepState is how far a step has come.
@@ -91,7 +97,8 @@ func ReadState(records []Record) (*State, error) {
 	if records[0].Kind != KindBegin || records[0].Run == nil {
 		return nil, fmt.Errorf("%w: it does not begin with what it is the journal of", ErrJournalDamaged)
 	}
-	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}}
+	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{},
+		Bound: map[string][]sshexec.Machine{}, reinstalled: map[string]bool{}}
 	for _, r := range records {
 		if !slices.Contains(kinds, r.Kind) {
 			return nil, fmt.Errorf("%w: record %d is of kind %q, which this version does not know", ErrJournalDamaged, r.Seq, r.Kind)
@@ -137,6 +144,9 @@ func (st *State) apply(r Record) {
 			s.Begun = r.Time
 		}
 		s.Progress = Doing
+		for _, host := range r.Reinstalls {
+			st.reinstalled[host] = true
+		}
 		for _, w := range r.Opens {
 			if _, open := st.Windows[w.ID]; !open {
 				st.Windows[w.ID] = OpenWindow{Window: w, Step: r.Step, Since: r.Time}
@@ -174,6 +184,13 @@ func (st *State) apply(r Record) {
 		st.undone(r.Step, s, r.Time)
 	case KindHold:
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
+	case KindLease:
+		st.Life = *r.Life
+	case KindIdentity:
+		st.Bound[r.Host] = append(st.Bound[r.Host], *r.Machine)
+		if len(r.Reinstalls) > 0 {
+			delete(st.reinstalled, r.Host)
+		}
 	case KindDone:
 		st.Done = true
 	case KindBegin, KindViolation: // nothing moves

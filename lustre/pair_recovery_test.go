@@ -159,9 +159,6 @@ func TestTheWayBackRehearsed(t *testing.T) {
 		require.NoError(t, err)
 		back, err := s.book.Recovery(st)
 		require.NoError(t, err)
-		for _, h := range []string{lustretest.Node1, lustretest.Node2} {
-			p.sh(h, "rm -f "+evenkeel.LeasePath) // of the run that is taken back
-		}
 		report, err := evenkeel.Rehearse(t.Context(), back, p.w.Rehearsal(), evenkeel.RehearsalPlan{Every: every(t, 3)})
 		require.NoError(t, err)
 		require.Empty(t, report.Failures, "%v", at)

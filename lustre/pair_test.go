@@ -105,6 +105,7 @@ func (p *play) takeBack() error {
 		return err
 	}
 	opts := p.options(&evenkeel.MemJournal{})
+	opts.RunID = "test-rollback"
 	if _, err := evenkeel.Run(p.t.Context(), back, p.hosts, opts); err != nil {
 		return err
 	}

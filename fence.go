@@ -1,0 +1,116 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// fence is what a machine checks before it runs a command of this life.
+func (e *engine) fence(host string) *sshexec.Fence {
+	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.life.Epoch, Life: e.life.Name, Host: host}
+}
+
+func (e *engine) holds(host string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.life.held[host] != ""
+}
+
+// change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
+// lease first.
+func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
+	cmd.Fence = e.fence(host)
+	for again := true; ; again = false {
+		if !e.holds(host) {
+			if err := e.admit(ctx, host); err != nil {
+				return sshexec.Result{}, err
+			}
+		}
+		if cmd.Wide {
+			if err := e.checkOthers(ctx, host); err != nil {
+				return sshexec.Result{}, err
+			}
+		}
+		res, err := r.Run(ctx, cmd)
+		var refused *sshexec.FencedError
+		switch {
+		case !errors.As(err, &refused):
+			return res, err
+		case again && refused.Reason == sshexec.LeaseMissing && e.expected(host):
+			e.mu.Lock()
+			delete(e.life.held, host)
+			e.mu.Unlock()
+			continue
+		}
+		return res, &LeaseLostError{Host: host, Err: err}
+	}
+}
+
+// admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none, and the others must still have theirs.
+func (e *engine) admit(ctx context.Context, host string) error {
+	if !slices.Contains(e.life.Hosts, host) {
+		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
+	}
+	if err := e.checkOthers(ctx, host); err != nil {
+		return err
+	}
+	l, err := e.lookAt(ctx, host)
+	if err != nil {
+		return err
+	}
+	if err := e.admissible(host, l); err != nil {
+		return err
+	}
+	if err := e.identify(host, l.Machine); err != nil {
+		return err
+	}
+	return e.take(ctx, host, l)
+}
+
+// checkOthers has every other machine that answers check its lease.
+func (e *engine) checkOthers(ctx context.Context, host string) error {
+	for _, other := range e.life.Hosts {
+		if other == host || !e.holds(other) {
+			continue
+		}
+		if err := e.checkLease(ctx, other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLease has a machine check its lease. One that does not answer, or has none because it is being reinstalled, says nothing.
+func (e *engine) checkLease(ctx context.Context, host string) error {
+	r, err := e.hosts.Runner(host)
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
+	var refused *sshexec.FencedError
+	if errors.As(err, &refused) && !(refused.Reason == sshexec.LeaseMissing && e.expected(host)) {
+		return &LeaseLostError{Host: host, Err: err}
+	}
+	return nil
+}
+
+// checkLeases checks, before a step begins, the lease of each machine that it changes.
+func (e *engine) checkLeases(ctx context.Context, s *Step) error {
+	checked := map[string]bool{}
+	for _, a := range slices.Concat(s.Actions, s.Undo) {
+		for _, host := range a.changes(s) {
+			if checked[host] || !e.holds(host) {
+				continue
+			}
+			checked[host] = true
+			if err := e.checkLease(ctx, host); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -40,10 +40,7 @@ func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd 
 		switch {
 		case !errors.As(err, &refused):
 			return res, err
-		case again && refused.Reason == sshexec.LeaseMissing && e.expected(host):
-			e.mu.Lock()
-			delete(e.life.held, host)
-			e.mu.Unlock()
+		case again && e.cameBack(host, refused):
 			continue
 		}
 		return res, &LeaseLostError{Host: host, Err: err}
@@ -92,10 +89,24 @@ func (e *engine) checkLease(ctx context.Context, host string) error {
 	}
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
-	if errors.As(err, &refused) && !(refused.Reason == sshexec.LeaseMissing && e.expected(host)) {
+	if errors.As(err, &refused) && !e.cameBack(host, refused) {
 		return &LeaseLostError{Host: host, Err: err}
 	}
 	return nil
+}
+
+// cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before
+// its next change.
+func (e *engine) cameBack(host string, refused *sshexec.FencedError) bool {
+	lease, err := sshexec.ParseLease(refused.Lease)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ours := err == nil && lease.Epoch < e.life.Epoch && (lease.Run == e.st.Run.ID || e.rb.from != nil && lease.Run == e.rb.from.Run.ID)
+	if !e.st.reinstalled[host] || refused.Reason != sshexec.LeaseMissing && !(refused.Reason == sshexec.LeaseOther && ours) {
+		return false
+	}
+	delete(e.life.held, host)
+	return true
 }
 
 // checkLeases checks, before a step begins, the lease of each machine that it changes.

@@ -49,6 +49,11 @@ func (rb *Runbook) Leased() []string {
 			}
 		}
 	}
+	if rb.from != nil { // the run that it rolls back holds more hosts than its way back touches
+		for _, h := range rb.from.Life.Hosts {
+			hosts[h] = true
+		}
+	}
 	delete(hosts, "")
 	return slices.Sorted(maps.Keys(hosts))
 }
@@ -319,7 +324,7 @@ func (e *engine) admissible(host string, l seenHost) error {
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
 	case lease.Epoch == 0:
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
-	case lease.Run != run && (!lease.Held || lease.Run == e.opts.TakeLease):
+	case (lease.Run != run || last.Epoch == 0) && (!lease.Held || lease.Run == e.opts.TakeLease):
 		return nil
 	case lease.Run != run, last.Epoch == 0:
 		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}

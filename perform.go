@@ -220,6 +220,9 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
 	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe()}
+	if phase == PhaseUndo {
+		start.Reinstalls = s.Reinstalls // the system from before comes back
+	}
 	if err := e.note(start); err != nil {
 		return err
 	}

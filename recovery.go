@@ -69,7 +69,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 			continue
 		}
 		undo := Step{
-			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
+			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, Reinstalls: s.Reinstalls,
 			Actions: actions, Harmless: "it is the way back itself",
 		}
 		for name := range st.Facts {

@@ -144,9 +144,7 @@ func (st *State) apply(r Record) {
 			s.Begun = r.Time
 		}
 		s.Progress = Doing
-		for _, host := range r.Reinstalls {
-			st.reinstalled[host] = true
-		}
+		st.reinstalls(r.Reinstalls)
 		for _, w := range r.Opens {
 			if _, open := st.Windows[w.ID]; !open {
 				st.Windows[w.ID] = OpenWindow{Window: w, Step: r.Step, Since: r.Time}
@@ -155,6 +153,7 @@ func (st *State) apply(r Record) {
 	case KindStart:
 		s.actions[key] = Doing
 		if r.Phase == PhaseUndo {
+			st.reinstalls(r.Reinstalls)
 			s.undoing = true
 		} else {
 			s.Progress = Doing
@@ -223,6 +222,12 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 		}
 	}
 	s.closed = nil
+}
+
+func (st *State) reinstalls(hosts []string) {
+	for _, host := range hosts {
+		st.reinstalled[host] = true
+	}
 }
 
 func (st *State) madeBySomeStep(fact string) bool {

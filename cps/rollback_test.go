@@ -246,7 +246,7 @@ func TestTakeBackBeforeSet1(t *testing.T) {
 	back, err := rb.Recovery(o.state(t))
 	require.NoError(t, err)
 	a := &restorer{technician{world: o.world}}
-	_, err = evenkeel.Run(context.Background(), back, o.world, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: o.world.Clock(), Attendant: a, Serial: true, TakeLease: testRun})
+	_, err = evenkeel.Run(context.Background(), back, o.world, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: o.world.Clock(), Attendant: a, Serial: true})
 	require.NoError(t, err)
 	require.NoError(t, o.world.Check())
 	require.Equal(t, "19.4.0", o.world.Report().Manager.Release)

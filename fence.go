@@ -43,8 +43,25 @@ func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd 
 		case again && e.cameBack(host, refused):
 			continue
 		}
-		return res, &LeaseLostError{Host: host, Err: err}
+		return res, e.lost(host, refused, err)
 	}
+}
+
+// lost says why a machine refused a command of this life.
+func (e *engine) lost(host string, refused *sshexec.FencedError, err error) error {
+	if lease, perr := sshexec.ParseLease(refused.Lease); perr == nil && lease.Life == e.life.Name && lease.Host != host {
+		return &IdentityError{Host: host, Other: lease.Host, Err: err}
+	}
+	return &LeaseLostError{Host: host, Err: err}
+}
+
+// keptOut tells whether an error is that this life may change nothing on a machine, not even to undo what it did.
+func keptOut(err error) bool {
+	var lost *LeaseLostError
+	var held *LeaseHeldError
+	var wrong *IdentityError
+	var same *SameMachineError
+	return errors.As(err, &lost) || errors.As(err, &held) || errors.As(err, &wrong) || errors.As(err, &same)
 }
 
 // admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none, and the others must still have theirs.
@@ -90,7 +107,7 @@ func (e *engine) checkLease(ctx context.Context, host string) error {
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
 	if errors.As(err, &refused) && !e.cameBack(host, refused) {
-		return &LeaseLostError{Host: host, Err: err}
+		return e.lost(host, refused, err)
 	}
 	return nil
 }

@@ -14,12 +14,18 @@ type IdentityError struct {
 	Other string // the host of this run that the machine is; empty when it is none
 	Want  sshexec.Machine
 	Got   sshexec.Machine
+	Err   error // how the machine refused a command, where it was it that found out
 }
+
+func (e *IdentityError) Unwrap() error { return e.Err }
 
 func (e *IdentityError) Error() string {
 	is := "a machine that this run does not know"
 	if e.Other != "" {
 		is = "the machine that is " + e.Other
+	}
+	if e.Err != nil {
+		return fmt.Sprintf("the address of %s leads to %s. Correct the address, then try again; nothing was changed there: %v", e.Host, is, e.Err)
 	}
 	was := ""
 	if e.Want != (sshexec.Machine{}) {

@@ -280,8 +280,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 // failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
 func failed(err error) bool {
 	var hold *Hold
-	var lost *LeaseLostError
-	return err != nil && !errors.As(err, &hold) && !errors.As(err, &lost) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+	return err != nil && !errors.As(err, &hold) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 
 // doStep does what is left of a step.

@@ -63,7 +63,10 @@ func (s *SimLease) look(host, path string) string {
 	}
 	id, from, name := s.ID, s.IDFrom, s.Name
 	if id == "" {
-		id, from = "machine-of-"+host, "/etc/machine-id"
+		id = "machine-of-" + host
+	}
+	if from == "" {
+		from = "/etc/machine-id"
 	}
 	if name == "" {
 		name = host

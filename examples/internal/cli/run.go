@@ -51,7 +51,8 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	config := set.String("config", "", "the configuration file")
 	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
 	verbose := set.Bool("v", false, "say more")
-	take := set.String("take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
+	take := set.String("take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
+	force := forceFlag(set)
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
@@ -71,8 +72,12 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 			}
 		}
 	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take}
+	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, verbose: *verbose, take: *take, force: *force}
 	return s.carryOut(ctx, rb, path, start)
+}
+
+func forceFlag(set *flag.FlagSet) *bool {
+	return set.Bool("force-takeover", false, "begin although a machine cannot be reached or its lease cannot be read: make sure first that nobody else is at work")
 }
 
 // session is one life of the tool.
@@ -82,6 +87,7 @@ type session struct {
 	config          string
 	noWait, verbose bool
 	take            string
+	force           bool
 	back            bool // it is a way back
 }
 
@@ -97,7 +103,7 @@ func (s session) carryOut(ctx context.Context, rb *evenkeel.Runbook, path string
 	stop, ctx, done := interrupts(ctx)
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force, LeasePath: s.cfg.LeasePath,
 		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
@@ -191,6 +197,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	config := set.String("config", "", "the configuration file")
 	noWait := set.Bool("no-wait", false, "hold at a manual step instead of waiting for it")
 	dry := set.Bool("plan", false, "only print the way back")
+	force := forceFlag(set)
 	if err := a.flags(set, args, 0); err != nil {
 		return ExitInput, err
 	}
@@ -226,7 +233,7 @@ func (a *App) rollback(ctx context.Context, args []string) (int, error) {
 	if records, err := readRecords(path); err == nil && len(records) > 0 {
 		start = evenkeel.Resume
 	}
-	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, take: st.Run.ID, back: true}
+	s := session{app: a, cfg: cfg, config: *config, noWait: *noWait, force: *force, back: true}
 	s.announce(back)
 	code, err := s.carryOut(ctx, back, path, start)
 	if err != nil {

@@ -92,15 +92,15 @@ func TestValidate(t *testing.T) {
 		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
 		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Guard = true }, "a guard must be read-only"},
 		{"window without invariant", func(rb *evenkeel.Runbook) {
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "which does not exist"},
 		{"window never closed", func(rb *evenkeel.Runbook) {
 			rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "window w is never closed"},
 		{"absolute invariant suspended", func(rb *evenkeel.Runbook) {
 			rb.Invariants = []evenkeel.Invariant{{ID: "x", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return nil }}}
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 			rb.Steps[0].Closes = []string{"w"}
 		}, "may never be suspended"},
 		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} }, "a secret stands in an argument"},
@@ -159,12 +159,12 @@ func TestAViolationStopsTheRun(t *testing.T) {
 	require.Equal(t, "a b c", strings.Join(m.log, " "))
 }
 
-func TestAWindowSuspendsAndAnOverdueOneOnlyAlarms(t *testing.T) {
+func TestAWindowSuspendsAndAnOverdueOneOfReducedRedundancyOnlyAlarms(t *testing.T) {
 	broken := true
 	m := &machine{done: map[string]string{}}
 	m.live("-")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second, Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[1].Closes = []string{"w"}
 	var events []evenkeel.EventKind
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -232,7 +232,7 @@ func TestRetryLooksAgainWithinItsBound(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrOverdue)
 }
 
-func TestStopEndsAfterTheCurrentAction(t *testing.T) {
+func TestStopEndsAfterTheCurrentStep(t *testing.T) {
 	stop := make(chan struct{})
 	m := &machine{done: map[string]string{}}
 	m.live("-")
@@ -243,7 +243,7 @@ func TestStopEndsAfterTheCurrentAction(t *testing.T) {
 		return m.Run(ctx, cmd)
 	})
 	j := &evenkeel.MemJournal{}
-	rb := parseRunbook(t, "s1[a.never b.safe]")
+	rb := parseRunbook(t, "s1[a.never] s2[b.safe]")
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Stop: stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
@@ -335,7 +335,7 @@ func TestMarkdownGolden(t *testing.T) {
 	}
 	s := &rb.Steps[1]
 	s.Ref, s.Why, s.Irreversible = "lustre:882", "The reason.", ""
-	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute}}
+	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute, Stop: evenkeel.StopBetweenSteps}}
 	s.Closes = []string{"w"}
 	secret := parseActionT("pw", "safe")
 	secret.Cmd.Stdin, secret.Cmd.Mask = sshexec.SecretText("hunter2"), []sshexec.Secret{"hunter2"}

@@ -11,13 +11,13 @@ import (
 
 // fence is what a machine checks before it runs a command of this life.
 func (e *engine) fence(host string) *sshexec.Fence {
-	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.life.Epoch, Life: e.life.Name, Host: host}
+	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host}
 }
 
 func (e *engine) holds(host string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.life.held[host] != ""
+	return e.mine.held[host] != ""
 }
 
 // change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
@@ -49,7 +49,7 @@ func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd 
 
 // lost says why a machine refused a command of this life.
 func (e *engine) lost(host string, refused *sshexec.FencedError, err error) error {
-	if lease, perr := sshexec.ParseLease(refused.Lease); perr == nil && lease.Life == e.life.Name && lease.Host != host {
+	if lease, perr := sshexec.ParseLease(refused.Lease); perr == nil && lease.Life == e.mine.Name && lease.Host != host {
 		return &IdentityError{Host: host, Other: lease.Host, Err: err}
 	}
 	return &LeaseLostError{Host: host, Err: err}
@@ -66,7 +66,7 @@ func keptOut(err error) bool {
 
 // admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none, and the others must still have theirs.
 func (e *engine) admit(ctx context.Context, host string) error {
-	if !slices.Contains(e.life.Hosts, host) {
+	if !slices.Contains(e.mine.Hosts, host) {
 		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
 	}
 	if err := e.checkOthers(ctx, host); err != nil {
@@ -87,7 +87,7 @@ func (e *engine) admit(ctx context.Context, host string) error {
 
 // checkOthers has every other machine that answers check its lease.
 func (e *engine) checkOthers(ctx context.Context, host string) error {
-	for _, other := range e.life.Hosts {
+	for _, other := range e.mine.Hosts {
 		if other == host || !e.holds(other) {
 			continue
 		}
@@ -118,18 +118,18 @@ func (e *engine) cameBack(host string, refused *sshexec.FencedError) bool {
 	lease, err := sshexec.ParseLease(refused.Lease)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ours := err == nil && lease.Epoch < e.life.Epoch && (lease.Run == e.st.Run.ID || e.rb.from != nil && lease.Run == e.rb.from.Run.ID)
+	ours := err == nil && lease.Epoch < e.mine.Epoch && (lease.Run == e.st.Run.ID || e.rb.from != nil && lease.Run == e.rb.from.Run.ID)
 	if !e.st.reinstalled[host] || refused.Reason != sshexec.LeaseMissing && !(refused.Reason == sshexec.LeaseOther && ours) {
 		return false
 	}
-	delete(e.life.held, host)
+	delete(e.mine.held, host)
 	return true
 }
 
 // checkLeases checks, before a step begins, the lease of each machine that it changes.
 func (e *engine) checkLeases(ctx context.Context, s *Step) error {
 	checked := map[string]bool{}
-	for _, a := range slices.Concat(s.Actions, s.Undo) {
+	for _, a := range s.all() {
 		for _, host := range a.changes(s) {
 			if checked[host] || !e.holds(host) {
 				continue

@@ -50,7 +50,9 @@ func TestTheGateComparesHostAndUser(t *testing.T) {
 		"each only on its own host":    {append(evenkeel.Here(plain), evenkeel.On("b", root)...), "a", root, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rb := gateBook(tc.declared, func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, tc.host, tc.cmd) })
+			rb := gateBook(tc.declared, func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				return at.Run(ctx, tc.host, tc.cmd)
+			})
 			r := &recorder{}
 			_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 			var changed []string

@@ -30,12 +30,14 @@ const (
 	KindStepUndone Kind = "step-undone" // what a step did was taken back
 	KindHold       Kind = "hold"        // a person is needed
 	KindViolation  Kind = "violation"   // an invariant did not hold outside a window
+	KindClosed     Kind = "closed"      // a run ended inside an outage, and what its window suspended is seen to hold again: closes it
+	KindExtend     Kind = "extend"      // a person gave open windows more time
 	KindDone       Kind = "done"        // the last record of a run that reached its end
 )
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
-	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation, KindDone,
+	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation, KindClosed, KindExtend, KindDone,
 }
 
 // Record is one line of a journal.
@@ -60,6 +62,8 @@ type Record struct {
 	Facts  Facts    `json:"facts,omitempty"`
 	Opens  []Window `json:"opens,omitempty"`
 	Closes []string `json:"closes,omitempty"`
+	// Extends are the windows that a person gave more time, and how much.
+	Extends map[string]time.Duration `json:"extends,omitempty"`
 
 	Run *RunInfo `json:"run,omitempty"` // in the first record
 

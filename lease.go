@@ -28,8 +28,8 @@ type LifeInfo struct {
 // life is what the engine holds on the machines.
 type life struct {
 	LifeInfo
-	held map[string]string // host → the line of its lease
-	wait time.Duration
+	held  map[string]string // host → the line of its lease
+	begun bool              // a stop is the steps' matter from here on
 }
 
 // Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and those of LeaseHosts, in order.
@@ -43,7 +43,7 @@ func (rb *Runbook) Leased() []string {
 		for _, h := range s.Reinstalls {
 			hosts[h] = true
 		}
-		for _, a := range slices.Concat(s.Actions, s.Undo) {
+		for _, a := range s.all() {
 			for _, h := range a.changes(s) {
 				hosts[h] = true
 			}
@@ -56,6 +56,15 @@ func (rb *Runbook) Leased() []string {
 	}
 	delete(hosts, "")
 	return slices.Sorted(maps.Keys(hosts))
+}
+
+// all are the actions of the step that may change something.
+func (s *Step) all() []Action {
+	actions := slices.Concat(s.Actions, s.Undo)
+	for _, w := range s.Opens {
+		actions = append(actions, w.Completion...)
+	}
+	return actions
 }
 
 // changes are the hosts that the action changes.
@@ -150,24 +159,25 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 // beginLife takes the lease of a new life on every machine. Nothing is written anywhere before all machines were looked at. A run that is kept out before it began
 // gives back what it took.
 func (e *engine) beginLife(ctx context.Context) error {
-	e.life = life{held: map[string]string{}, LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()}}
+	e.mine = life{held: map[string]string{}, LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()}}
 	seen, err := e.lookAround(ctx)
 	if err == nil {
 		err = e.identifyAll(seen)
 	}
-	if err == nil && len(e.life.Hosts) > 0 {
+	if err == nil && len(e.mine.Hosts) > 0 {
 		for _, l := range seen {
-			e.life.Epoch = max(e.life.Epoch, l.lease.Epoch)
+			e.mine.Epoch = max(e.mine.Epoch, l.lease.Epoch)
 		}
-		e.life.Epoch = max(e.life.Epoch, e.st.Life.Epoch) + 1
-		if e.life.Forced != "" {
-			e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %s", e.life.Forced)
+		e.mine.Epoch = max(e.mine.Epoch, e.st.Life.Epoch) + 1
+		if e.mine.Forced != "" {
+			e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %s", e.mine.Forced)
 		}
-		info := e.life.LifeInfo
+		info := e.mine.LifeInfo
 		if err = e.note(Record{Kind: KindLease, Life: &info}); err == nil {
 			err = e.takeAll(ctx, seen)
 		}
 	}
+	e.mine.begun = err == nil
 	if err != nil && !e.st.begun() {
 		e.dropLeases(ctx) // a run that did nothing must not keep others out
 	}
@@ -175,7 +185,7 @@ func (e *engine) beginLife(ctx context.Context) error {
 }
 
 func (e *engine) takeAll(ctx context.Context, seen map[string]seenHost) error {
-	for _, host := range e.life.Hosts {
+	for _, host := range e.mine.Hosts {
 		if l, ok := seen[host]; ok {
 			if err := e.take(ctx, host, l); err != nil {
 				return err
@@ -194,16 +204,16 @@ type seenHost struct {
 // lookAround looks at every machine, and refuses where one keeps this life out.
 func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 	seen := map[string]seenHost{}
-	for _, host := range e.life.Hosts {
+	for _, host := range e.mine.Hosts {
 		l, err := e.lookAt(ctx, host)
 		if unreached(err) {
 			if e.expected(host) {
-				e.life.Missing = append(e.life.Missing, host)
+				e.mine.Missing = append(e.mine.Missing, host)
 				e.event(EventLease, nil, nil, "%s does not answer; it is being reinstalled, and gets its lease when it is back", host)
 				continue
 			}
 			if err = e.force(&LeaseMissingError{Host: host, Err: err}); err == nil {
-				e.life.Missing = append(e.life.Missing, host)
+				e.mine.Missing = append(e.mine.Missing, host)
 				continue
 			}
 		}
@@ -215,8 +225,8 @@ func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 		}
 		seen[host] = l
 	}
-	if len(seen) == 0 && len(e.life.Hosts) > 0 {
-		if err := e.force(fmt.Errorf("none of %s can be reached: nobody can be kept out", strings.Join(e.life.Hosts, ", "))); err != nil {
+	if len(seen) == 0 && len(e.mine.Hosts) > 0 {
+		if err := e.force(fmt.Errorf("none of %s can be reached: nobody can be kept out", strings.Join(e.mine.Hosts, ", "))); err != nil {
 			return nil, err
 		}
 	}
@@ -228,7 +238,7 @@ func (e *engine) force(err error) error {
 	if !e.opts.ForceTakeover {
 		return err
 	}
-	e.life.Forced = strings.TrimPrefix(e.life.Forced+"; "+err.Error(), "; ")
+	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
 	return nil
 }
 
@@ -264,7 +274,7 @@ func (e *engine) lookAt(ctx context.Context, host string) (seenHost, error) {
 			return seenHost{}, err
 		}
 		e.event(EventWait, nil, nil, "%s may be restarting: %v", host, err)
-		if serr := e.sleep(ctx, DefaultRetry); serr != nil {
+		if serr := e.rest(ctx); serr != nil {
 			return seenHost{}, errors.Join(serr, err)
 		}
 	}
@@ -301,10 +311,18 @@ func (e *engine) onLease(ctx context.Context, host string, cmd sshexec.Cmd) (ssh
 		if tries == 1 || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
 			return res, err
 		}
-		if serr := e.sleep(ctx, DefaultRetry); serr != nil {
+		if serr := e.rest(ctx); serr != nil {
 			return res, errors.Join(err, serr)
 		}
 	}
+}
+
+// rest waits a moment before a machine is asked again.
+func (e *engine) rest(ctx context.Context) error {
+	if !e.mine.begun && e.stopRequested() {
+		return ErrStopped
+	}
+	return e.opts.Clock.Sleep(ctx, DefaultRetry)
 }
 
 // admissible refuses a lease that keeps this life out.
@@ -339,7 +357,7 @@ func (e *engine) admissible(host string, l seenHost) error {
 // lease is this life's lease for a host.
 func (e *engine) lease(host string) sshexec.Lease {
 	return sshexec.Lease{
-		Held: true, Run: e.st.Run.ID, Epoch: e.life.Epoch, Life: e.life.Name, Host: host, Since: e.opts.Clock.Now().Truncate(time.Second), Holder: e.opts.Holder,
+		Held: true, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host, Since: e.opts.Clock.Now().Truncate(time.Second), Holder: e.opts.Holder,
 	}
 }
 
@@ -357,9 +375,9 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 			return fmt.Errorf("%s: %w", host, err)
 		case swap.Taken:
 			e.mu.Lock()
-			e.life.held[host] = lease.String()
+			e.mine.held[host] = lease.String()
 			e.mu.Unlock()
-			e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.life.Epoch)
+			e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
 			return e.bind(host, seen)
 		case swap.Busy == "":
 			return e.beaten(host, swap.Line)
@@ -367,7 +385,7 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 			return &LeaseBusyError{Host: host, Command: swap.Busy, Waited: waited}
 		}
 		e.event(EventWait, nil, nil, "%s: a command of the life before still runs: %s", host, swap.Busy)
-		if err := e.sleep(ctx, DefaultRetry); err != nil {
+		if err := e.rest(ctx); err != nil {
 			return err
 		}
 	}
@@ -379,7 +397,7 @@ func (e *engine) beaten(host, line string) error {
 	switch {
 	case err != nil:
 		return &LeaseLostError{Host: host, Err: fmt.Errorf("it changed while it was taken: %w", err)}
-	case now.Life == e.life.Name:
+	case now.Life == e.mine.Name:
 		return &SameMachineError{Host: host, Other: now.Host}
 	}
 	return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: now}
@@ -387,10 +405,10 @@ func (e *engine) beaten(host, line string) error {
 
 // dropLeases gives the leases back. A lease that stays is reported; it harms nothing but the next run's patience.
 func (e *engine) dropLeases(ctx context.Context) {
-	for _, host := range slices.Sorted(maps.Keys(e.life.held)) {
-		free, _ := sshexec.ParseLease(e.life.held[host])
+	for _, host := range slices.Sorted(maps.Keys(e.mine.held)) {
+		free, _ := sshexec.ParseLease(e.mine.held[host])
 		free.Held = false
-		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, e.life.held[host], free))
+		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, e.mine.held[host], free))
 		if err == nil {
 			var swap sshexec.LeaseSwap
 			if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken {
@@ -401,6 +419,6 @@ func (e *engine) dropLeases(ctx context.Context) {
 			e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v", host, err)
 			continue
 		}
-		delete(e.life.held, host)
+		delete(e.mine.held, host)
 	}
 }

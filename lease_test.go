@@ -466,9 +466,9 @@ func reinstallBook() *evenkeel.Runbook {
 	return rb
 }
 
-type attendantFunc func() error
+type handFunc func() error
 
-func (f attendantFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "done", f() }
+func (f handFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "done", f() }
 
 // The step that expects a reinstalled host gives it a lease again, in the same life or in a later one, in which it may be away; no other does.
 func TestAReinstalledHostGetsItsLease(t *testing.T) {
@@ -490,7 +490,7 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 			rb := reinstallBook()
 			j := &evenkeel.MemJournal{}
 			opts := options(j, "A")
-			opts.Attendant = attendantFunc(func() error {
+			opts.Attendant = handFunc(func() error {
 				if tc.hold {
 					return evenkeel.NeedsPerson("reinstall it")
 				}
@@ -510,7 +510,7 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 				_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
 				var hold *evenkeel.Hold
 				require.ErrorAs(t, err, &hold, "it begins while the host is away")
-				again.Attendant = attendantFunc(func() error {
+				again.Attendant = handFunc(func() error {
 					p.before = nil
 					tc.wipe(p)
 					return nil
@@ -542,7 +542,7 @@ func TestALeaseIsMadeOnceForEachReinstallation(t *testing.T) {
 	rb.Steps[2].Actions = append(rb.Steps[2].Actions, more)
 	opts := options(&evenkeel.MemJournal{}, "A")
 	wipe := func() { *p.machines["n2"] = sshexec.SimLease{Machine: sshexec.Machine{ID: "new id", Name: "n2"}} }
-	opts.Attendant = attendantFunc(func() error { wipe(); return nil })
+	opts.Attendant = handFunc(func() error { wipe(); return nil })
 	p.before = func(_, _ string, cmd sshexec.Cmd) error {
 		if strings.Join(cmd.Argv, " ") == "disrupt n2 more" {
 			wipe()

@@ -38,22 +38,33 @@ func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action,
 		if done || err != nil {
 			return err
 		}
+		if err := e.beginAt(s, phase); err != nil {
+			return err
+		}
 	}
 	return e.perform(ctx, s, phase, a)
 }
 
-// mayGoOn says no when the run was asked to stop or was cancelled. An undo goes on.
-func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
-	if phase == PhaseUndo {
+// beginAt begins a step at an action of it that may change something.
+func (e *engine) beginAt(s *Step, phase Phase) error {
+	if phase != PhaseDo {
 		return nil
 	}
-	if e.stopped(ctx) {
+	return e.begin(s)
+}
+
+// mayGoOn says no when the run was asked to stop and this is a safe point, when it was cancelled, and when an outage has lasted too long. An undo and a completion go on.
+func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
+	if phase == PhaseUndo || phase == PhaseCompletion {
+		return nil
+	}
+	if e.stopHere(s, a.Manual != "") {
 		return ErrStopped
 	}
-	if err := ctx.Err(); err != nil {
-		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
+	if e.outer.Err() != nil {
+		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", context.Cause(e.outer))}
 	}
-	return nil
+	return e.outlasted(ctx, s)
 }
 
 // lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
@@ -62,9 +73,17 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 	if a.Repeat == Safe || (a.Repeat == Never && !again) {
 		return false, nil
 	}
-	trace, facts, err := e.probe(ctx, s, a, again)
+	trace, facts, err := e.probe(ctx, s, phase, a, again)
+	if errors.Is(err, ErrStopped) {
+		return false, ErrStopped
+	}
 	if err != nil {
 		return false, e.stop(s, phase, a, fmt.Errorf("cannot tell whether it ran: %w", err))
+	}
+	if trace == Done {
+		if err := e.beginAt(s, phase); err != nil {
+			return false, err
+		}
 	}
 	if again || trace == Done {
 		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Trace: trace.String(), Facts: facts}
@@ -84,7 +103,7 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 }
 
 // probe asks what became of an action; sent tells that its command may have been sent just now.
-func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trace, Facts, error) {
+func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sent bool) (Trace, Facts, error) {
 	host := a.Probe.Host
 	if host == "" {
 		host = a.host(s)
@@ -101,7 +120,7 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		var again *Retry
 		switch {
 		case err == nil && trace == Done:
-			facts, err := a.makeFacts(a.Probe.Makes, obs)
+			facts, err := e.makeFacts(a.Probe.Makes, obs)
 			return trace, facts, err
 		case err == nil:
 			return trace, nil, nil
@@ -112,7 +131,7 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		}
 		e.event(EventWait, s, a, "%s", again.Reason)
 		e.alarms(s)
-		if err := e.sleep(ctx, after(again)); err != nil {
+		if err := e.wait(ctx, s, phase, after(again)); err != nil {
 			return Undecided, nil, err
 		}
 	}
@@ -132,10 +151,7 @@ func (p *Probe) read(obs Observed, err error) (Trace, error) {
 	return Undecided, NotYet(0, "%v", err)
 }
 
-func isCommandError(err error) bool {
-	var ce *sshexec.CommandError
-	return errors.As(err, &ce)
-}
+func isCommandError(err error) bool { return sshexec.KnowsOutcome(err) }
 
 func within(a *Action) time.Duration {
 	if a.Within > 0 {
@@ -179,7 +195,7 @@ func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexe
 	if cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
 		return res, err
 	}
-	if serr := e.sleep(ctx, DefaultRetry); serr != nil {
+	if serr := e.opts.Clock.Sleep(ctx, DefaultRetry); serr != nil {
 		return res, errors.Join(err, serr)
 	}
 	return r.Run(ctx, cmd)
@@ -195,9 +211,8 @@ func (e *engine) facts() Facts {
 	return facts
 }
 
-// makeFacts reads facts out of what was seen. They are journalled, so one that holds a secret of the action is refused.
-func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
-	secrets := sshexec.Redactor(a.secrets()...)
+// makeFacts reads facts out of what was seen. They are journalled, so one that holds a secret is refused.
+func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 	facts := Facts{}
 	for _, m := range makes {
 		v, err := m.read(obs)
@@ -208,7 +223,7 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 		if err != nil {
 			return nil, fmt.Errorf("fact %s: %w", m.Key.Name(), err)
 		}
-		if secrets.String(string(raw)) != string(raw) {
+		if e.redact.Finds(string(raw)) {
 			return nil, fmt.Errorf("fact %s (%s) holds a secret, and facts are journalled", m.Key.Name(), m.Key.Doc())
 		}
 		facts[m.Key.Name()] = raw
@@ -220,8 +235,8 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
 	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe()}
-	if phase == PhaseUndo {
-		start.Reinstalls = s.Reinstalls // the system from before comes back
+	if phase == PhaseUndo || a.Manual != "" {
+		start.Reinstalls = s.Reinstalls // a person may do it before the step has begun; an undo brings the system from before back
 	}
 	if err := e.note(start); err != nil {
 		return err
@@ -231,7 +246,10 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	err = e.masked(err)
 
 	var hold *Hold
-	if errors.As(err, &hold) {
+	switch {
+	case errors.Is(err, ErrStopped):
+		return ErrStopped
+	case errors.As(err, &hold):
 		return e.stop(s, phase, a, hold)
 	}
 	end := Record{Kind: KindEnd, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Exit: obs.ExitCode, Looks: looks, Output: answer}
@@ -241,7 +259,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if err != nil && (outcome == Unknown || outcome == Signalled && a.Severs) && a.effect() != ReadOnly && a.Probe != nil {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
-		trace, facts, perr := e.probeAfter(ctx, s, a)
+		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
 		end.Trace = trace.String()
 		if perr == nil && trace == Done {
 			err, makes, end.Facts = nil, nil, facts
@@ -250,7 +268,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 		}
 	}
 	if err == nil && len(makes) > 0 {
-		end.Facts, err = a.makeFacts(makes, obs)
+		end.Facts, err = e.makeFacts(makes, obs)
 		err = e.masked(err)
 	}
 	if err != nil {
@@ -290,13 +308,13 @@ func graver(err error) error {
 
 // probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once more all the same: that is what
 // the journal should say.
-func (e *engine) probeAfter(ctx context.Context, s *Step, a *Action) (Trace, Facts, error) {
+func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action) (Trace, Facts, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 		defer cancel()
 	}
-	return e.probe(ctx, s, a, true)
+	return e.probe(ctx, s, phase, a, true)
 }
 
 // stop ends the run at an action for a person, or with an error, and journals it.
@@ -307,7 +325,7 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
-	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.redact.String(hold.Reason)}
+	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold.Reason)}
 	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
 		return jerr
 	}
@@ -334,6 +352,11 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 		}
 		e.event(EventWait, s, a, "%s", again.Reason)
 		e.alarms(s)
+		if phase == PhaseDo || phase == PhaseVerify {
+			if err := e.outlasted(ctx, s); err != nil {
+				return obs, looks, answer, err
+			}
+		}
 		if a.Manual != "" {
 			if answer, err = e.ask(ctx, s, a, again.Reason); err != nil {
 				return obs, looks, answer, err
@@ -341,7 +364,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 			begin = e.opts.Clock.Now() // a person takes the time that it takes
 			continue
 		}
-		if err := e.sleep(ctx, after(again)); err != nil {
+		if err := e.wait(ctx, s, phase, after(again)); err != nil {
 			return obs, looks, answer, err
 		}
 	}
@@ -408,7 +431,7 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	if err != nil {
 		return "", err
 	}
-	if e.stopped(ctx) {
+	if e.stopHere(s, true) {
 		return "", ErrStopped
 	}
 	if e.opts.Attendant == nil {
@@ -418,5 +441,10 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		return "", NeedsPerson("%s", instruction)
 	}
 	e.event(EventAsk, s, a, "%s", instruction)
-	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
+	var answer string
+	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {
+		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.own(instruction), Why: e.shown(why)})
+		return err
+	})
+	return answer, err
 }

@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ func (e *CannotGoBackError) Error() string {
 // Recovery is the runbook that leads back from a state: what the runbook itself offers (Runbook.Recover), or else the undo of every step that began, the
 // last first. It is a forward runbook like any other, with a journal of its own. Where there is no way back it returns a *CannotGoBackError.
 func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errors.New("a way back needs the runbook and the state of its run")
+	}
 	if rb.Recover == nil {
 		return rb.TakeBack(st)
 	}
@@ -33,17 +37,20 @@ func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
 // taken back; a step of which nothing ran but what looks is no such barrier. The steps that it takes back are to be marked with MarkUndone when it is done, and with them
 // those in between that only looked: what they saw is not true any more.
 func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errors.New("a way back needs the runbook and the state of its run")
+	}
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
-		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, from: st,
-		Intro: "Every step that began is undone, the last one first.",
+		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, Secrets: rb.Secrets, from: st,
+		Intro: "Every step that began is undone, the last one first.", takeBack: true,
 	}
 	spans := rb.spans()
 	var looks []Step // the steps in between that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
-		if !ss.Touched() {
+		if !ss.Touched() && !ss.changed(s) {
 			continue
 		}
 		actions, err := ss.undoable(s, st.Facts)
@@ -70,7 +77,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, Reinstalls: s.Reinstalls,
-			Actions: actions, Harmless: "it is the way back itself",
+			Actions: actions, Verify: st.Facts.known(s.UndoVerify), Harmless: "it is the way back itself", back: true,
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, Fact[any]{name: name})
@@ -88,7 +95,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 	for _, w := range span {
 		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
-		w.ID = undoPrefix + w.ID
+		w.ID, w.Completion = undoPrefix+w.ID, nil // what completes the way forward is no part of the way back
 		if !slices.Contains(rb.leftOpen, w.ID) {
 			undo.Opens = append(undo.Opens, w)
 			rb.leftOpen = append(rb.leftOpen, w.ID)
@@ -113,7 +120,7 @@ func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
 	}
 	for i := range takeBack.Steps {
 		id, ok := Undoes(takeBack.Steps[i].ID)
-		if !ok || !st.Step(id).Touched() {
+		if !ok || !st.Step(id).Touched() && len(st.Step(id).actions) == 0 {
 			continue
 		}
 		if err := journal.Append(Record{Time: clock.Now(), Kind: KindStepUndone, Step: id}); err != nil {
@@ -153,6 +160,11 @@ func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 		}
 	}
 	return undo, nil
+}
+
+// known are the actions that refer to no fact that is not known.
+func (f Facts) known(actions []Action) []Action {
+	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return f.missing(a.refs()) != "" })
 }
 
 // missing is the first of the named facts that is not known; empty when all are.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -15,10 +14,10 @@ import (
 // Markdown writes the runbook for a person who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
 // the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
 func (rb *Runbook) Markdown(w io.Writer) error {
-	p := &printer{w: w}
+	p := &printer{w: w, redact: rb.redaction()}
 	p.line("# %s", inline(rb.Title))
 	p.para(rb.Intro)
-	p.para(howToRead)
+	p.line("\n%s", howToRead)
 	p.made(rb)
 	p.watched(rb)
 	p.noReturn(rb)
@@ -35,7 +34,7 @@ const howToRead = "How to read it: every action says what it does to the system 
 
 // Text writes the runbook in short, a line an action, for a terminal.
 func (rb *Runbook) Text(w io.Writer) error {
-	p := &printer{w: w}
+	p := &printer{w: w, redact: rb.redaction()}
 	p.line("%s: %d steps", plain(rb.Title), len(rb.Steps))
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
@@ -60,19 +59,19 @@ func (rb *Runbook) Text(w io.Writer) error {
 // printer writes lines and keeps the first error.
 type printer struct {
 	w      io.Writer
-	redact sshexec.Redaction // what the action at hand must not show
+	redact sshexec.Redaction // what nothing may show
 	err    error
 }
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = io.WriteString(p.w, p.redact.String(fmt.Sprintf(format+"\n", args...)))
+		_, p.err = io.WriteString(p.w, p.redact.Own(fmt.Sprintf(format+"\n", args...)))
 	}
 }
 
 func (p *printer) para(text string) {
 	if text != "" {
-		p.line("\n%s", text)
+		p.line("\n%s", prose(text))
 	}
 }
 
@@ -89,11 +88,11 @@ func (p *printer) made(rb *Runbook) {
 		for _, input := range rb.Inputs {
 			p.line("| %s | %s |", cell(input.Name), code(input.SHA256))
 		}
-		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", rb.Version, ""))
+		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", inline(rb.Version), ""))
 	}
 	if leased := rb.Leased(); len(leased) > 0 {
 		p.line("\nWhile it runs, the lease file on %s (`%s` unless the operator names another) names the run. Each machine checks it together with every command that changes something; a second operator is kept out.",
-			strings.Join(leased, ", "), LeasePath)
+			inline(strings.Join(leased, ", ")), LeasePath)
 	}
 }
 
@@ -159,12 +158,14 @@ func (p *printer) step(n int, s *Step) {
 		facts = append(facts, "on "+code(s.Host))
 	}
 	if s.Ref != "" {
-		facts = append(facts, "guide: "+s.Ref)
+		facts = append(facts, "guide: "+inline(s.Ref))
 	}
 	if s.Parallel != "" {
-		facts = append(facts, "at the same time as its neighbours of group "+s.Parallel+", from another terminal")
+		facts = append(facts, "at the same time as its neighbours of group "+inline(s.Parallel)+", from another terminal")
 	}
-	p.para(strings.Join(facts, "; "))
+	if len(facts) > 0 {
+		p.line("\n%s", strings.Join(facts, "; "))
+	}
 	p.para(s.Why)
 	for _, w := range s.Opens {
 		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", inline(w.ID), inline(w.Invariant), w.Limit, inline(w.Reason))
@@ -184,9 +185,9 @@ func (p *printer) step(n int, s *Step) {
 	}
 	switch {
 	case s.Irreversible != "":
-		p.line("No way back: %s.\n", strings.TrimSuffix(s.Irreversible, "."))
+		p.line("No way back: %s.\n", strings.TrimSuffix(prose(s.Irreversible), "."))
 	case s.Harmless != "":
-		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(s.Harmless, "."))
+		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(prose(s.Harmless), "."))
 	case len(s.Undo) > 0:
 		p.line("<details><summary>To take it back</summary>\n")
 		for i := range s.Undo {
@@ -197,8 +198,6 @@ func (p *printer) step(n int, s *Step) {
 }
 
 func (p *printer) action(number string, s *Step, a *Action) {
-	p.redact = sshexec.Redactor(a.secrets()...)
-	defer func() { p.redact = sshexec.Redaction{} }()
 	what := []string{a.effect().String()}
 	if a.effect() != ReadOnly {
 		what = append(what, "repeat: "+a.Repeat.String())
@@ -207,7 +206,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		what = append(what, "guard: must hold right before what follows")
 	}
 	if a.Ref != "" && a.Ref != s.Ref {
-		what = append(what, a.Ref)
+		what = append(what, inline(a.Ref))
 	}
 	if a.Manual != "" {
 		what = []string{"by hand"}
@@ -218,16 +217,16 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 	p.line("**%s** %s%s (%s)\n", number, inline(a.Title), where, strings.Join(what, "; "))
 	if a.Note != "" {
-		p.line("> %s\n", strings.ReplaceAll(a.Note, "\n", "\n> "))
+		p.line("> %s\n", strings.ReplaceAll(prose(a.Note), "\n", "\n> "))
 	}
 	if a.Manual != "" {
-		p.line("%s\n", withVariables(a.Manual))
+		p.line("%s\n", prose(withVariables(a.Manual)))
 		if len(a.Cmd.Argv) > 0 {
 			p.line("It is done when this shows it:\n")
 		}
 	}
 	if a.Op != nil {
-		p.line("%s\n", withVariables(a.Op.Text))
+		p.line("%s\n", prose(withVariables(a.Op.Text)))
 		last := a.host(s)
 		for _, c := range a.Op.Cmds {
 			if on := c.on(a.host(s)); on != last {
@@ -241,17 +240,17 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		p.line("%s", fence(Typed(a.Cmd)))
 	}
 	if a.Expect.Text != "" {
-		p.line("Expect: %s\n", withVariables(a.Expect.Text))
+		p.line("Expect: %s\n", prose(withVariables(a.Expect.Text)))
 	}
 	for _, m := range a.Makes {
-		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), m.Key.Doc())
+		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), inline(m.Key.Doc()))
 	}
 	if a.Probe != nil {
 		host := a.Probe.Host
 		if host == "" {
 			host = a.host(s)
 		}
-		p.line("If you do not know whether it ran, look, on %s (%s):\n\n%s", code(host), withVariables(a.Probe.Text), fence(Typed(a.Probe.Cmd)))
+		p.line("If you do not know whether it ran, look, on %s (%s):\n\n%s", code(host), prose(withVariables(a.Probe.Text)), fence(Typed(a.Probe.Cmd)))
 	}
 }
 
@@ -276,48 +275,7 @@ func (p *printer) short(s *Step, a *Action, prefix string) {
 	if i := strings.IndexByte(what, '\n'); i >= 0 {
 		what = what[:i] + " …"
 	}
-	p.line("    %s %s%s: %s", mark, prefix, a.host(s), sshexec.Redactor(a.secrets()...).String(plain(what)))
-}
-
-// fence shows text as it is, whatever stands in it.
-func fence(text string) string {
-	ticks := "```"
-	for strings.Contains(text, ticks) {
-		ticks += "`"
-	}
-	return ticks + "sh\n" + text + "\n" + ticks + "\n"
-}
-
-// code shows a name as it is.
-func code(text string) string {
-	text = plain(text)
-	ticks := "`"
-	for strings.Contains(text, ticks) {
-		ticks += "`"
-	}
-	if len(ticks) > 1 {
-		text = " " + text + " "
-	}
-	return ticks + text + ticks
-}
-
-// cell is text for a table.
-func cell(text string) string { return strings.ReplaceAll(inline(text), "|", `\|`) }
-
-// inline is text for one line of Markdown: nothing in it ends the line or passes for HTML.
-func inline(text string) string { return strings.ReplaceAll(plain(text), "<", `\<`) }
-
-// plain is text on one line, without what a terminal would obey.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsControl(r):
-			return -1
-		}
-		return r
-	}, text)
+	p.line("    %s %s%s: %s", mark, prefix, plain(a.host(s)), plain(what))
 }
 
 // Typed is a command as a person would type it: quoted, with the facts it needs as shell variables. Secrets are masked.
@@ -342,14 +300,14 @@ func Typed(cmd sshexec.Cmd) string {
 	switch text := cmd.Stdin.PlainText(); {
 	case text != "":
 		b.WriteString(hereDocument(text))
-	case readsSecret(cmd):
+	case cmd.Stdin.IsSecret():
 		b.WriteString("    # the secret goes to its standard input")
 	case cmd.Stdin.Path() != "":
 		b.WriteString(" < " + quote(cmd.Stdin.Path()))
 	case !cmd.Stdin.IsZero():
 		b.WriteString("    # its input is a stream that only the tool has")
 	}
-	return sshexec.Redactor(secretsOf(cmd)...).String(b.String())
+	return sshexec.Redactor(secretsOf(cmd)...).Own(b.String())
 }
 
 // hereDocument types an input in. The shell leaves it alone, but for the facts in it.
@@ -369,6 +327,9 @@ func hereDocument(text string) string {
 
 // quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
 func quote(arg string) string {
+	if safe, hostile := shellSafe(arg); hostile {
+		return safe
+	}
 	if !strings.Contains(arg, refOpen) {
 		return shellescape.Quote(arg)
 	}

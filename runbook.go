@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -29,7 +31,9 @@ type Step struct {
 	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
 	// nothing to take back; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
 	// else is taken back.
+	// UndoVerify are read-only: what Undo took back is taken back only when these hold.
 	Undo         []Action
+	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
 	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for a person, or that was
@@ -43,17 +47,12 @@ type Step struct {
 	// another machine. Of any other host that is an error.
 	Reinstalls []string
 
+	// A step begins with its first action that may change something. What it only looks at before, or asks a person for, leaves it pending: a run that pauses or stops there
+	// has not begun it, and looks and asks anew when it is taken up.
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
-}
 
-// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
-// tool, as soon as the run looks: around a change and while a check waits, not in the middle of a command.
-type Window struct {
-	ID        string
-	Invariant string
-	Reason    string
-	Limit     time.Duration
+	back bool // it takes a step back: what it breaks on its way is waited for at its end
 }
 
 // Invariant is what must hold throughout, but for declared windows.
@@ -110,8 +109,12 @@ type Runbook struct {
 	// LeaseHosts are machines beside those that the runbook changes on which the run keeps a lease: those that its changes affect. See Leased.
 	LeaseHosts []string
 
+	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.
+	Secrets []sshexec.Secret
+
 	leftOpen []string // the windows that a take-back leaves open
 	from     *State   // the run that it rolls back, whose lease it takes over; nil when it is none
+	takeBack bool     // made by TakeBack: it may find nothing to do
 
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)
@@ -132,15 +135,12 @@ func (rb *Runbook) Digest() string {
 		s := &rb.Steps[i]
 		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure)
 		for _, w := range s.Opens {
-			put("window", w.ID, w.Invariant, w.Limit)
+			put("window", w.ID, w.Invariant, w.Limit, w.Stop)
 		}
-		for _, part := range []struct {
-			kind    string
-			actions []Action
-		}{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}} {
+		for _, part := range s.parts() {
 			for j := range part.actions {
 				a := &part.actions[j]
-				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
+				put(part.phase, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
 				if a.Op != nil {
 					put("op", a.Op.Text)
 					for _, c := range a.Op.Cmds {
@@ -162,9 +162,33 @@ func (rb *Runbook) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// part is one of a step's lists of actions.
+type part struct {
+	phase   string
+	actions []Action
+}
+
+// parts are all of a step's lists of actions.
+func (s *Step) parts() []part {
+	parts := []part{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}, {"undo-verify", s.UndoVerify}}
+	for _, w := range s.Opens {
+		parts = append(parts, part{"completion", w.Completion})
+	}
+	return parts
+}
+
 // Validate finds every mistake in a runbook before anything runs.
 func (rb *Runbook) Validate() error {
-	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	if rb == nil {
+		return errors.New("there is no runbook")
+	}
+	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
+		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
+	}
+	if len(rb.Steps) == 0 && !rb.takeBack {
+		v.add("runbook %q: has no steps", rb.Name)
+	}
 	for i := range rb.Invariants {
 		inv := &rb.Invariants[i]
 		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {
@@ -191,9 +215,11 @@ func (rb *Runbook) Validate() error {
 
 type validator struct {
 	rb         *Runbook
+	hide       sshexec.Redaction
 	made       map[string]bool   // facts made so far
 	variables  map[string]string // shell variable → the fact that it stands for
 	open       map[string]string // window → the step that opened it
+	outages    map[string]bool   // windows during which nobody may be waited for
 	steps      map[string]bool
 	invariants map[string]*Invariant
 	errs       []error
@@ -207,6 +233,7 @@ func (v *validator) add(format string, args ...any) {
 func (v *validator) group(steps []Step) {
 	before := maps.Clone(v.open)
 	made := map[string]string{}
+	v.persons(steps)
 	for i := range steps {
 		v.step(&steps[i], before)
 	}
@@ -260,6 +287,24 @@ func (v *validator) step(s *Step, before map[string]string) {
 		v.action(s, a, undo)
 		v.facts(s, a, known, nil, nil)
 	}
+	for i := range s.UndoVerify {
+		a := &s.UndoVerify[i]
+		v.action(s, a, undo)
+		v.facts(s, a, known, nil, nil)
+		if a.effect() != ReadOnly {
+			v.add("step %s, verification of the undo %s: is not read-only", s.ID, a.ID)
+		}
+	}
+	if len(s.UndoVerify) > 0 && len(s.Undo) == 0 {
+		v.add("step %s: verifies an undo that it does not have", s.ID)
+	}
+	completion := map[string]bool{}
+	for _, w := range s.Opens {
+		for i := range w.Completion {
+			v.action(s, &w.Completion[i], completion)
+			v.facts(s, &w.Completion[i], known, nil, nil)
+		}
+	}
 	for name := range declared {
 		if !makes[name] {
 			v.add("step %s: declares fact %s, which no action of it makes", s.ID, name)
@@ -291,7 +336,7 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 	}
 	for _, m := range a.Makes {
 		if makes == nil {
-			v.add("step %s, action %s: an undo makes no facts", s.ID, a.ID)
+			v.add("step %s, action %s: an undo or a completion makes no facts", s.ID, a.ID)
 			continue
 		}
 		known[m.Key.Name()], makes[m.Key.Name()] = true, true
@@ -315,25 +360,6 @@ func (v *validator) variable(s *Step, fact string) {
 	v.variables[name] = fact
 }
 
-func (v *validator) windows(s *Step) {
-	for _, w := range s.Opens {
-		inv := v.invariants[w.Invariant]
-		switch {
-		case inv == nil:
-			v.add("step %s: window %s suspends invariant %q, which does not exist", s.ID, w.ID, w.Invariant)
-		case inv.Absolute:
-			v.add("step %s: window %s suspends invariant %s, which may never be suspended", s.ID, w.ID, w.Invariant)
-		}
-		if w.ID == "" || w.Reason == "" || w.Limit <= 0 {
-			v.add("step %s: window %q needs an ID, a reason and a limit", s.ID, w.ID)
-		}
-		if _, twice := v.open[w.ID]; twice {
-			v.add("step %s: window %s is open already", s.ID, w.ID)
-		}
-		v.open[w.ID] = s.ID
-	}
-}
-
 func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	where := fmt.Sprintf("step %s, action %s", s.ID, a.ID)
 	if a.ID == "" || ids[a.ID] {
@@ -353,6 +379,11 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		}
 		if a.host(s) == "" {
 			v.add("%s: has no host", where)
+		}
+	}
+	for _, c := range a.cmds() {
+		if v.hide.Finds(strings.Join(append(slices.Concat(c.Argv, c.Env), c.Dir, c.Stdin.PlainText()), "\x00")) {
+			v.add("%s: a secret of the runbook stands in its command or its input, where everybody can read it; pass it by sshexec.SecretDocument", where)
 		}
 	}
 	effect := a.effect()

@@ -2,8 +2,10 @@ package lustre
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Pair is a pair as its backups describe it: everything that the runbook is made from.
@@ -24,6 +27,8 @@ type Pair struct {
 	Plan     *pacemaker.RebuildPlan
 	Notes    []string // what the reviewer should know, though it stops nothing
 
+	inBackups []sshexec.Secret // the passwords and keys in the backups
+
 	archives [2]*backup.Archive
 	stores   [2]Store
 	ports    []string // that the new corosync listens on, such as 4242/udp
@@ -33,6 +38,7 @@ type Pair struct {
 type PairTarget struct {
 	Resource  string // the id in the CIB
 	UUID      string
+	Label     string // what Lustre calls it, such as demo-MDT0000
 	Mount     string // where it is mounted
 	Device    string // the block device; empty for ZFS
 	Pool      string // the ZFS pool; empty for a block device
@@ -68,6 +74,7 @@ func LoadPair(cfg PairConfig) (*Pair, error) {
 			return nil, err
 		}
 	}
+	p.weakSecrets()
 	return p, nil
 }
 
@@ -135,6 +142,9 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, erro
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}
 	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	if err == nil {
+		p.found(cib, conf)
+	}
 	return cib, conf, err
 }
 
@@ -323,7 +333,7 @@ func (p *Pair) target(r pacemaker.Resource) (PairTarget, error) {
 		return PairTarget{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
 	role, _ := r.Meta.Get("target-role")
-	t := PairTarget{Resource: r.ID, UUID: uuid, Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
+	t := PairTarget{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

@@ -26,7 +26,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
-		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name},
+		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
 		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()},
 		Steps: []evenkeel.Step{
 			p.preflight(), n1.backupStep(), n2.backupStep(),

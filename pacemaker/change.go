@@ -101,14 +101,10 @@ func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
 	for _, i := range run.Secret {
 		cmd.Mask = append(cmd.Mask, sshexec.Secret(run.Argv[i]))
 	}
-	switch {
-	case run.Asks != "":
+	cmd.Stdin = run.input()
+	if run.Asks != "" {
 		cmd.Stdin = sshexec.SecretText(answer + "\n")
 		cmd.Mask = append(cmd.Mask, answer)
-	case run.Hidden:
-		cmd.Stdin = sshexec.SecretText(sshexec.Secret(run.Stdin))
-	case run.Stdin != "":
-		cmd.Stdin = sshexec.Text(run.Stdin)
 	}
 	return cmd
 }

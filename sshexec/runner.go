@@ -2,7 +2,6 @@ package sshexec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,7 +47,7 @@ type CommandError struct {
 	Outcome  Outcome
 	ExitCode int
 	Signal   string
-	Stderr   string // all that was captured of it; the message shows its last line only
+	Stderr   string // what was captured of it, secrets hidden; of a command that reads a secret the beginning only. The message shows its last line
 	Err      error  // the cause where there is one beside the exit status
 }
 
@@ -99,18 +98,48 @@ func Failure(host string, cmd Cmd, res Result, cause error) error {
 	}
 	return &CommandError{
 		Host: host, Cmd: cmd.String(), Outcome: res.Outcome, ExitCode: res.ExitCode, Signal: res.Signal,
-		Stderr: Redactor(cmd.secrets()...).String(string(res.Stderr)), Err: cause,
+		Stderr: cmd.printed(res.Stderr), Err: cause,
 	}
 }
 
-// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner made.
+// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner made. Of several errors, joined or of a
+// fan-out, the gravest counts: Unknown, then Signalled, then Exited. Errors of other packages take part when they have a method Outcome or CommandOutcome.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Exited
 	}
-	var ce *CommandError
-	if errors.As(err, &ce) {
-		return ce.Outcome
+	outcome, _ := outcomeOf(err)
+	return outcome
+}
+
+// KnowsOutcome tells whether anything in an error says what became of a command.
+func KnowsOutcome(err error) bool {
+	_, known := outcomeOf(err)
+	return known
+}
+
+// outcomeOf looks into an error as far as the first ones that know: they speak for what caused them too.
+func outcomeOf(err error) (gravest Outcome, known bool) {
+	switch e := err.(type) { //nolint:errorlint // what is wrapped is looked at below, each branch of it
+	case nil:
+		return NotStarted, false
+	case *CommandError:
+		if e == nil {
+			return Unknown, true // somebody returned a nil *CommandError as an error: nothing is known
+		}
+		return e.Outcome, true
+	case interface{ Outcome() Outcome }:
+		return e.Outcome(), true
+	case interface{ CommandOutcome() Outcome }: // for types that have a field Outcome
+		return e.CommandOutcome(), true
+	case interface{ Unwrap() error }:
+		return outcomeOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if outcome, ok := outcomeOf(part); ok {
+				gravest, known = max(gravest, outcome), true
+			}
+		}
 	}
-	return NotStarted
+	return gravest, known
 }

@@ -115,7 +115,7 @@ func (id *identity) entry(h *simhost.Host) (pacemaker.CorosyncNode, bool) {
 // uname is what a host is called in its cluster: corosync 3 goes by the node list.
 func (id *identity) uname(h *simhost.Host) string {
 	if id.plugin {
-		return h.Short()
+		return h.Hostname()
 	}
 	if n, ok := id.entry(h); id.modern() && ok && n.Name != "" {
 		return n.Name
@@ -126,7 +126,7 @@ func (id *identity) uname(h *simhost.Host) string {
 // nodeID is a node's id in the CIB.
 func (id *identity) nodeID(h *simhost.Host) string {
 	if id.plugin {
-		return h.Short()
+		return h.Hostname()
 	}
 	if n, ok := id.entry(h); ok {
 		return strconv.Itoa(n.ID)
@@ -222,7 +222,7 @@ func (st *Stack) missed(s *simhost.State, before map[*node][]*node) {
 // enter starts Pacemaker on a node: it reads its CIB and waits for others. A CIB that it may not read and write keeps it down, while its service runs (H5).
 func (st *Stack) enter(s *simhost.State, n *node) error {
 	h := s.Host(n.host)
-	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost = false, false, false, false, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost, n.records = false, false, false, false, nil, nil, nil, nil, nil, nil
 	text, err := h.ReadFile(CIBPath)
 	switch {
 	case err != nil:
@@ -376,7 +376,7 @@ func (n *node) forget(uname string) {
 func (n *node) reset() {
 	n.tellAt = time.Time{}
 	n.cibAt = time.Time{}
-	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost, n.records = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil, nil
 }
 
 // meet notes which corosync has had all its nodes in sight.

@@ -144,7 +144,11 @@ func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/"
 // explain says what to do after a run, or a way back, ended before its end.
 func (s session) explain(err error) {
 	var hold *evenkeel.Hold
-	var lease *evenkeel.LeaseHeldError
+	var (
+		held  *evenkeel.LeaseHeldError
+		lost  *evenkeel.LeaseLostError
+		stale *evenkeel.StaleJournalError
+	)
 	w := s.app.Stdout
 	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
 	on := again("resume")
@@ -157,7 +161,7 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped after the current action. To go on: %s\n", on)
-	case errors.As(err, &lease):
+	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale): // the error says what to do
 	case s.back:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there, on the way back; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:

@@ -280,7 +280,7 @@ func TestARunThatChangedNothingBeginsAnew(t *testing.T) {
 
 	// the next one gets as far as a look that says no
 	m := newMachine("fail:g")
-	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": &leased{machine: m}}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m.under(m.Run)}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	var failed *evenkeel.StepError
 	require.ErrorAs(t, err, &failed)
 

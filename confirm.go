@@ -120,20 +120,22 @@ func (a *Action) shownEffect() string {
 // UnreachableError says that a life ended before it began, because a machine could not be reached.
 type UnreachableError struct {
 	Host string
-	Err  error
+	Err  error // why
+
+	cause error // what the life would have needed it for
 }
 
 func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("cannot reach %s: %v. Nothing was done. Check that the machine is on, its address and port, its host key and the login, and begin again", e.Host, e.Err)
 }
 
-func (e *UnreachableError) Unwrap() error { return e.Err }
+func (e *UnreachableError) Unwrap() []error { return []error{e.Err, e.cause} }
 
 // unreachable says first what the cause is, where a command did not even start.
 func unreachable(err error) error {
 	var ce *sshexec.CommandError
 	if errors.As(err, &ce) && ce.Outcome == NotStarted && ce.Err != nil {
-		return &UnreachableError{Host: ce.Host, Err: ce.Err}
+		return &UnreachableError{Host: ce.Host, Err: ce.Err, cause: err}
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +43,7 @@ func TestFactsAreJournalledBeforeTheyAreReliedOn(t *testing.T) {
 	j := &evenkeel.MemJournal{}
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, factBook(), j))
 	m.live("-")
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		seen = append(seen, cmd.String())
 		return m.Run(ctx, cmd)
 	})
@@ -139,7 +138,7 @@ func TestAViolationStopsTheRun(t *testing.T) {
 	m := &machine{done: map[string]string{}}
 	rb := watched(&broken, "s1[a.safe b.safe c.safe]", t)
 	m.live("-")
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := m.Run(ctx, cmd)
 		broken = cmd.Argv[1] == "b"
 		return res, err
@@ -168,7 +167,7 @@ func TestAWindowSuspendsAndAnOverdueOneOfReducedRedundancyOnlyAlarms(t *testing.
 	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second, Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[1].Closes = []string{"w"}
 	var events []evenkeel.EventKind
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		broken = cmd.Argv[1] != "b"
 		return m.Run(ctx, cmd)
 	})
@@ -212,96 +211,6 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 	require.NotContains(t, m.log, "y")
 }
 
-// The lease.
-
-type leased struct {
-	mu    sync.Mutex
-	owner string
-	aside map[string]string // path → what was moved there
-	*machine
-}
-
-func (l *leased) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	res := sshexec.Result{Outcome: sshexec.Exited}
-	path := cmd.Argv[len(cmd.Argv)-1]
-	switch cmd.Argv[0] {
-	case "readlink":
-		owner := l.aside[path]
-		if path == evenkeel.LeasePath {
-			owner = l.owner
-		}
-		res.Stdout = []byte(owner + "\n")
-		if owner == "" {
-			res.ExitCode = 1
-		}
-	case "ln":
-		if l.owner != "" {
-			res.ExitCode = 1
-		} else {
-			l.owner = cmd.Argv[3]
-		}
-	case "mv":
-		from := cmd.Argv[len(cmd.Argv)-2]
-		switch {
-		case from == evenkeel.LeasePath && l.owner == "":
-			res.ExitCode = 1
-		case from == evenkeel.LeasePath:
-			l.aside = map[string]string{path: l.owner}
-			l.owner = ""
-		case l.owner == "":
-			l.owner, l.aside = l.aside[from], nil
-		}
-	case "rm":
-		if path == evenkeel.LeasePath {
-			l.owner = ""
-		}
-	default:
-		return l.machine.Run(ctx, cmd)
-	}
-	return res, sshexec.Failure("h", cmd, res, nil)
-}
-
-func TestTheLeaseKeepsASecondOperatorOut(t *testing.T) {
-	l := &leased{machine: &machine{done: map[string]string{}}}
-	l.live("fail:b")
-	rb := parseRunbook(t, "s1[a.safe b.safe]")
-	rb.LeaseHosts = []string{"h"}
-	run := func(start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), j evenkeel.Journal, id, take string) error {
-		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": l}, evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: id, Holder: "anna@ops", TakeLease: take})
-		return err
-	}
-	mine := &evenkeel.MemJournal{}
-	require.Error(t, run(evenkeel.Run, mine, "r1", ""))
-	require.Equal(t, "r1 anna@ops", l.owner, "a run that stopped keeps its lease")
-	var held *evenkeel.LeaseHeldError
-	require.ErrorAs(t, run(evenkeel.Run, &evenkeel.MemJournal{}, "r2", ""), &held)
-	require.Equal(t, "r1 anna@ops", held.Owner)
-	require.NoError(t, run(evenkeel.Resume, mine, "", ""), "the same run goes on")
-	require.Empty(t, l.owner, "and gives the lease back at its end")
-
-	// A lease that another run took between two steps stops the run before it changes anything more.
-	l.live("-")
-	l.done = map[string]string{}
-	rb = parseRunbook(t, "s1[a.safe] s2[b.safe]")
-	rb.LeaseHosts = []string{"h"}
-	stolen := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		res, err := l.Run(ctx, cmd)
-		if cmd.Argv[0] == "do" {
-			l.owner = "r9 bert@ops"
-		}
-		return res, err
-	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": stolen}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "r3"})
-	require.ErrorAs(t, err, &held)
-	require.Equal(t, "a", strings.Join(l.log, " "))
-	l.live("-")
-	require.NoError(t, run(evenkeel.Run, &evenkeel.MemJournal{}, "r4", "r9"), "taken over by name")
-}
-
-// Checks that look again.
-
 func TestRetryLooksAgainWithinItsBound(t *testing.T) {
 	looks := 0
 	a := evenkeel.Action{ID: "r", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "r"), Within: time.Minute, Expect: evenkeel.Expect{Check: func(evenkeel.Observed) error {
@@ -327,7 +236,7 @@ func TestStopEndsAfterTheCurrentStep(t *testing.T) {
 	stop := make(chan struct{})
 	m := &machine{done: map[string]string{}}
 	m.live("-")
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if cmd.Argv[1] == "a" {
 			close(stop)
 		}
@@ -345,7 +254,7 @@ func TestStopEndsAfterTheCurrentStep(t *testing.T) {
 // CPS-204, SSH-011: two terminals.
 func TestParallelStepsRunAtTheSameTime(t *testing.T) {
 	both := make(chan struct{}, 2)
-	meet := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	meet := newMachine("-").under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		both <- struct{}{}
 		for len(both) < 2 {
 			if err := ctx.Err(); err != nil {
@@ -418,7 +327,7 @@ func newToyWorld() *toyWorld {
 }
 
 func (w *toyWorld) Runner(string) (sshexec.Runner, error) {
-	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	return w.m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if w.bad && cmd.Argv[0] == "look" {
 			return sshexec.Result{Outcome: sshexec.Exited}, nil
 		}

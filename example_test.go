@@ -27,10 +27,10 @@ func Example() {
 	if err := rb.Text(os.Stdout); err != nil {
 		fmt.Println(err)
 	}
-	machine := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		fmt.Println("oss1 runs:", cmd)
 		return sshexec.Result{Outcome: sshexec.Exited}, nil
-	})
+	}))
 	report, err := evenkeel.Run(context.Background(), rb, evenkeel.HostMap{"oss1": machine}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
 	fmt.Println(report.State.Done, err)
 	// Output:

@@ -59,8 +59,12 @@ func (e *engine) site(host string, declared []OpCmd) Site {
 		if err := cmd.Validate(); err != nil {
 			return sshexec.Result{}, err
 		}
-		if cmd.Effect != ReadOnly && !slices.ContainsFunc(allowed, func(c OpCmd) bool { return c.Host == host && sameCmd(c.Cmd, cmd) }) {
-			return sshexec.Result{}, fmt.Errorf("%w: on %s: %s", ErrNotInPlan, host, cmd)
+		if cmd.Effect != ReadOnly {
+			i := slices.IndexFunc(allowed, func(c OpCmd) bool { return c.Host == host && sameCmd(c.Cmd, cmd) })
+			if i < 0 {
+				return sshexec.Result{}, fmt.Errorf("%w: on %s: %s", ErrNotInPlan, host, cmd)
+			}
+			cmd.Wide = cmd.Wide || allowed[i].Cmd.Wide
 		}
 		return e.exec(ctx, host, bounded(cmd))
 	}}

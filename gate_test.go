@@ -54,7 +54,7 @@ func TestTheGateComparesHostAndUser(t *testing.T) {
 				return at.Run(ctx, tc.host, tc.cmd)
 			})
 			r := &recorder{}
-			_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"a": r, "b": r}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+			_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 			var changed []string
 			for _, c := range r.got {
 				if strings.HasSuffix(c.String(), "do x") && c.Effect != sshexec.ReadOnly {
@@ -116,7 +116,7 @@ func TestEveryReadIsBounded(t *testing.T) {
 	rb.Steps[0].Actions[0].Repeat = evenkeel.ProbeFirst
 	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look, Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Absent, nil }}
 	r := &recorder{}
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"a": r, "b": r}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	reads := 0
 	for _, c := range r.got {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Kind says what a journal record tells.
@@ -18,6 +20,8 @@ type Kind string
 const (
 	KindBegin      Kind = "begin"       // the first record: what is run, from which inputs, by whom
 	KindResume     Kind = "resume"      // the run was taken up again
+	KindIdentity   Kind = "identity"    // a host was bound to the machine that it is
+	KindLease      Kind = "lease"       // this life takes its leases: its epoch, and on which hosts
 	KindStep       Kind = "step"        // a step began; opens its windows
 	KindStart      Kind = "start"       // an action is about to run
 	KindEnd        Kind = "end"         // an action ended, and how
@@ -37,8 +41,8 @@ const (
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
-	KindBegin, KindResume, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation, KindClosed, KindExtend, KindDone,
-	KindConfirm, KindAmend, KindRollback, KindRolledBack,
+	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation,
+	KindClosed, KindExtend, KindDone, KindConfirm, KindAmend, KindRollback, KindRolledBack,
 }
 
 // Record is one line of a journal.
@@ -71,6 +75,10 @@ type Record struct {
 	Amend *Amendment `json:"amend,omitempty"` // what an amendment changed
 
 	Differs []string `json:"differs,omitempty"` // at the end of a rollback, from the state before the run
+
+	Life       *LifeInfo        `json:"life,omitempty"`       // of a lease
+	Machine    *sshexec.Machine `json:"machine,omitempty"`    // of an identity
+	Reinstalls []string         `json:"reinstalls,omitempty"` // of a step: the hosts that get another system
 
 	// Sum is a checksum over the sum of the record before and this record's bytes as they are on the disk: a record that was
 	// changed, lost or put elsewhere shows. It is the last field of the line.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // journalOf makes a journal file with a run in it.
@@ -201,13 +202,14 @@ func TestJournalIsBoundToItsRunbook(t *testing.T) {
 func TestNoJournalNoAction(t *testing.T) {
 	m := &machine{done: map[string]string{}}
 	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe auto]")
-	for n := 1; n < 6; n++ {
+	for n := 1; n < 8; n++ {
 		m.live("-")
+		m.lease = sshexec.SimLease{} // that of the run before is given up
 		j := &brokenJournal{good: n}
 		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
 		require.ErrorIs(t, err, os.ErrClosed)
-		// begin, step, start a, end a, start b: an action runs only after its start is written.
-		require.Equal(t, map[int]string{1: "", 2: "", 3: "a", 4: "a", 5: "a b"}[n], strings.Join(m.log, " "), "after %d records", n)
+		// begin, lease, identity, step, start a, end a, start b: an action runs only after its start is written.
+		require.Equal(t, map[int]string{1: "", 2: "", 3: "", 4: "", 5: "a", 6: "a", 7: "a b"}[n], strings.Join(m.log, " "), "after %d records", n)
 	}
 }
 

@@ -2,144 +2,416 @@ package evenkeel
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// LeasePath is where a run keeps its lease on each of its machines: a symbolic link whose target names the run. Making a link is atomic and fails
-// where one is; its target cannot be half-written.
+// LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise.
 const LeasePath = "/var/lib/evenkeel.lease"
 
-// LeaseHeldError says that another run works on a machine.
-type LeaseHeldError struct {
-	Host  string
-	Owner string // "RUN HOLDER"
+// LifeInfo says which life of a run holds the machines: each run, resume and rollback is a life of its own, and its epoch is higher than that of any before.
+type LifeInfo struct {
+	Epoch   int      `json:"epoch"`
+	Name    string   `json:"name"` // random: no two lives have the same
+	Hosts   []string `json:"hosts,omitempty"`
+	Missing []string `json:"missing,omitempty"` // without a lease for now: being reinstalled, or left out by force
+	Forced  string   `json:"forced,omitempty"`  // what ForceTakeover passed over
 }
 
-func (e *LeaseHeldError) Error() string {
-	return fmt.Sprintf("%s is leased to another run (%s); if that run is over for good, take the lease over by its name or remove %s there", e.Host, e.Owner, LeasePath)
+// life is what the engine holds on the machines.
+type life struct {
+	LifeInfo
+	held  map[string]string // host → the line of its lease
+	begun bool              // a stop is the steps' matter from here on
 }
 
-// token is what the lease of this run says.
-func (e *engine) token() string { return e.st.Run.ID + " " + e.opts.Holder }
-
-// takeLeases takes the lease on every machine that can be reached. A new run needs them all; one that is taken up again may find a machine being rebuilt. A run that
-// is kept out before it began gives back what it took.
-func (e *engine) takeLeases(ctx context.Context) error {
-	for _, host := range e.rb.LeaseHosts {
-		if err := e.takeLease(ctx, host, e.st.Resumed == 0); err != nil {
-			return err
-		}
+// Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and those of LeaseHosts, in order.
+func (rb *Runbook) Leased() []string {
+	hosts := map[string]bool{}
+	for _, h := range rb.LeaseHosts {
+		hosts[h] = true
 	}
-	return nil
-}
-
-func (e *engine) takeLease(ctx context.Context, host string, required bool) error {
-	owner, err := e.leaseOwner(ctx, host)
-	if err != nil {
-		if required {
-			return fmt.Errorf("cannot read the lease on %s: %w", host, err)
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		for _, h := range s.Reinstalls {
+			hosts[h] = true
 		}
-		return nil // a machine that is being rebuilt answers later, and is looked at before anything is done to it
-	}
-	run, _, _ := strings.Cut(owner, " ")
-	switch {
-	case run == e.st.Run.ID:
-		return nil
-	case run != "" && run == e.opts.TakeLease:
-		if err := e.removeLease(ctx, host, run); err != nil {
-			return fmt.Errorf("cannot take the lease on %s over: %w", host, err)
-		}
-	case run != "":
-		return &LeaseHeldError{Host: host, Owner: owner}
-	}
-	if _, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "ln", "-s", "-T", e.token(), LeasePath)); err != nil {
-		// Somebody may have been faster, or the answer was lost: who has it now decides.
-		owner, lerr := e.leaseOwner(ctx, host)
-		if run, _, _ := strings.Cut(owner, " "); lerr != nil || run != e.st.Run.ID {
-			if lerr == nil && owner != "" {
-				return &LeaseHeldError{Host: host, Owner: owner}
+		for _, a := range s.all() {
+			for _, h := range a.changes(s) {
+				hosts[h] = true
 			}
-			return fmt.Errorf("cannot take the lease on %s: %w", host, err)
 		}
 	}
-	e.event(EventLease, nil, nil, "%s: lease taken", host)
-	return nil
-}
-
-// removeLease takes the lease of a run away. It is moved aside first and looked at there: between the look and the removal somebody else may have taken it, and two
-// who take it over at the same time must not both believe that they have it.
-func (e *engine) removeLease(ctx context.Context, host, run string) error {
-	aside := LeasePath + "." + e.st.Run.ID
-	if _, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "mv", "-T", LeasePath, aside)); err != nil {
-		if owner, lerr := e.leaseOwner(ctx, host); lerr == nil && owner == "" {
-			return nil // somebody else removed it: who makes the next one decides
+	if rb.origin != nil { // the run that it rolls back holds more hosts than its rollback touches
+		for _, h := range rb.origin.Leased() {
+			hosts[h] = true
 		}
-		return err
 	}
-	owner, err := e.linkTarget(ctx, host, aside)
-	if err != nil {
-		return err
-	}
-	if found, _, _ := strings.Cut(owner, " "); found != run {
-		_, err := e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "mv", "-n", "-T", aside, LeasePath))
-		return errors.Join(&LeaseHeldError{Host: host, Owner: owner}, err)
-	}
-	_, err = e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "rm", "-f", aside))
-	return err
+	delete(hosts, "")
+	return slices.Sorted(maps.Keys(hosts))
 }
 
-// leaseOwner is the text of the lease on a machine; empty when there is none.
-func (e *engine) leaseOwner(ctx context.Context, host string) (string, error) {
-	return e.linkTarget(ctx, host, LeasePath)
-}
-
-func (e *engine) linkTarget(ctx context.Context, host, link string) (string, error) {
-	cmd := sshexec.Command(sshexec.ReadOnly, "readlink", link)
-	cmd.Timeout = lookTimeout
-	res, err := e.exec(ctx, host, cmd)
-	if err != nil && sshexec.OutcomeOf(err) == Exited && res.ExitCode == 1 {
-		return "", nil
-	}
-	return res.Text(), err
-}
-
-// keepLeases makes sure, before a step changes a machine, that the lease there is still this run's.
-func (e *engine) keepLeases(ctx context.Context, s *Step) error {
-	leased := map[string]bool{}
-	for _, h := range e.rb.LeaseHosts {
-		leased[h] = true
-	}
+// all are the actions of the step that may change something.
+func (s *Step) all() []Action {
 	actions := slices.Concat(s.Actions, s.Undo)
 	for _, w := range s.Opens {
 		actions = append(actions, w.Completion...)
 	}
-	for _, a := range actions {
-		host := a.host(s)
-		if a.effect() == ReadOnly || !leased[host] {
-			continue
+	return actions
+}
+
+// changes are the hosts that the action changes.
+func (a *Action) changes(s *Step) []string {
+	if a.effect() == ReadOnly {
+		return nil
+	}
+	if a.Op == nil || len(a.Op.Cmds) == 0 {
+		return []string{a.host(s)}
+	}
+	var hosts []string
+	for _, c := range a.Op.Cmds {
+		if c.Cmd.Effect != ReadOnly {
+			hosts = append(hosts, c.on(a.host(s)))
 		}
-		leased[host] = false // once a step
-		if err := e.takeLease(ctx, host, false); err != nil {
-			return err
+	}
+	return hosts
+}
+
+// LeaseHeldError says that another run works on a machine.
+type LeaseHeldError struct {
+	Host, Path string
+	Lease      sshexec.Lease
+}
+
+func (e *LeaseHeldError) Error() string {
+	return fmt.Sprintf("%s is leased to another run: run %s of %s, since %s. Ask them to finish or to roll back. If that run is given up for good, take its lease over by the name of the run (%s)",
+		e.Host, e.Lease.Run, e.Lease.Holder, e.Lease.Since.Format(time.RFC3339), e.Path)
+}
+
+// LeaseLostError says that a machine refuses this life of the run, because its lease is another one: the run was taken over, or the machine is not the one that it
+// was. Nothing was started.
+type LeaseLostError struct {
+	Host string
+	Err  error // often a *sshexec.FencedError
+}
+
+func (e *LeaseLostError) Error() string {
+	return fmt.Sprintf("the lease on %s is not this one's any more; nothing more is changed: %v", e.Host, e.Err)
+}
+
+func (e *LeaseLostError) Unwrap() error { return e.Err }
+
+// LeaseMissingError says that a life cannot take its lease on a machine, and that nothing proves that nobody else works there.
+type LeaseMissingError struct {
+	Host string
+	Err  error
+}
+
+func (e *LeaseMissingError) Error() string {
+	return fmt.Sprintf("%s cannot be reached, and nobody else may be kept out there, so nothing was begun: %v. Bring it back, or make sure that nobody works on it and force the takeover", e.Host, e.Err)
+}
+
+func (e *LeaseMissingError) Unwrap() error { return e.Err }
+
+// LeaseBusyError says that a command of an earlier life still runs on a machine.
+type LeaseBusyError struct {
+	Host, Command string
+	Waited        time.Duration
+}
+
+func (e *LeaseBusyError) Error() string {
+	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), e.Command)
+}
+
+// StaleJournalError says that the run went on with another journal than this one.
+type StaleJournalError struct {
+	Host  string
+	Lease sshexec.Lease
+	Epoch int // the last one in the journal
+}
+
+func (e *StaleJournalError) Error() string {
+	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal", e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), e.Lease.Holder)
+}
+
+// errUnusable is what is wrong with a machine on which no lease can be kept.
+var errUnusable = errors.New("the lease cannot be kept")
+
+// usable tells whether a lease can be kept on a machine, and what to do where it cannot.
+func (e *engine) usable(host string, l sshexec.LeaseLook) error {
+	switch {
+	case !l.Flock:
+		return fmt.Errorf("%w on %s: there is no flock(1); install util-linux there", errUnusable, host)
+	case l.Fault != "":
+		return fmt.Errorf("%w on %s: %s cannot be written (%s); make the file system writable, log in as a user who may write it (or through sudo), or set another lease path",
+			errUnusable, host, e.opts.LeasePath, l.Fault)
+	}
+	return nil
+}
+
+// beginLife takes the lease of a new life on every machine. Nothing is written anywhere before all machines were looked at.
+func (e *engine) beginLife(ctx context.Context) error {
+	e.mine = life{held: map[string]string{}, LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()}}
+	seen, err := e.lookAround(ctx)
+	if err == nil {
+		err = e.identifyAll(seen)
+	}
+	if err == nil && len(e.mine.Hosts) > 0 {
+		for _, l := range seen {
+			e.mine.Epoch = max(e.mine.Epoch, l.lease.Epoch)
+		}
+		e.mine.Epoch = max(e.mine.Epoch, e.whole.Life.Epoch) + 1
+		if e.mine.Forced != "" {
+			e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %s", e.mine.Forced)
+		}
+		info := e.mine.LifeInfo
+		if err = e.note(Record{Kind: KindLease, Life: &info}); err == nil {
+			err = e.takeAll(ctx, seen)
+		}
+	}
+	e.mine.begun = err == nil
+	return err
+}
+
+func (e *engine) takeAll(ctx context.Context, seen map[string]seenHost) error {
+	for _, host := range e.mine.Hosts {
+		if l, ok := seen[host]; ok {
+			if err := e.take(ctx, host, l); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// dropLeases gives the leases back at the end. A lease that stays is reported; it harms nothing but the next run's patience.
+// seenHost is what a look at a machine showed.
+type seenHost struct {
+	sshexec.LeaseLook
+	lease sshexec.Lease // its zero value where there is none, or none that can be read
+}
+
+// lookAround looks at every machine, and refuses where one keeps this life out.
+func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
+	seen := map[string]seenHost{}
+	for _, host := range e.mine.Hosts {
+		l, err := e.lookAt(ctx, host)
+		if unreached(err) {
+			if e.expected(host) {
+				e.mine.Missing = append(e.mine.Missing, host)
+				e.event(EventLease, nil, nil, "%s does not answer; it is being reinstalled, and gets its lease when it is back", host)
+				continue
+			}
+			if err = e.force(&LeaseMissingError{Host: host, Err: err}); err == nil {
+				e.mine.Missing = append(e.mine.Missing, host)
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := e.admissible(host, l); err != nil {
+			return nil, err
+		}
+		seen[host] = l
+	}
+	if len(seen) == 0 && len(e.mine.Hosts) > 0 {
+		if err := e.force(fmt.Errorf("none of %s can be reached: nobody can be kept out", strings.Join(e.mine.Hosts, ", "))); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+// force passes over what keeps a life from beginning, if the operator said so.
+func (e *engine) force(err error) error {
+	if !e.opts.ForceTakeover {
+		return err
+	}
+	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
+	return nil
+}
+
+// unreached tells whether a machine could not be asked.
+func unreached(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, sshexec.ErrAuth) {
+		return false
+	}
+	var key *sshexec.HostKeyError
+	return isCommandError(err) && !errors.As(err, &key) && (sshexec.OutcomeOf(err) == NotStarted || sshexec.OutcomeOf(err) == Unknown)
+}
+
+// expected tells whether a host may be away, because a step that began reinstalls it.
+func (e *engine) expected(host string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.whole.reinstalled[host]
+}
+
+// lookAt looks at the lease of a machine and at who it is. One that restarts is waited for.
+func (e *engine) lookAt(ctx context.Context, host string) (seenHost, error) {
+	for begin := e.opts.Clock.Now(); ; {
+		res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath))
+		switch {
+		case err == nil:
+			look, err := sshexec.ReadLeaseLook(res)
+			if err != nil {
+				return seenHost{}, fmt.Errorf("%s: %w", host, err)
+			}
+			lease, _ := sshexec.ParseLease(look.Line)
+			return seenHost{look, lease}, e.usable(host, look)
+		case !unreached(err) || !e.restarts(host) || e.opts.Clock.Now().Sub(begin) >= DefaultWithin:
+			return seenHost{}, err
+		}
+		e.event(EventWait, nil, nil, "%s may be restarting: %v", host, err)
+		if serr := e.rest(ctx); serr != nil {
+			return seenHost{}, errors.Join(serr, err)
+		}
+	}
+}
+
+// restarts tells whether a host may be restarting: a step that is not done yet took its connection away.
+func (e *engine) restarts(host string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.rb.Steps {
+		s := &e.rb.Steps[i]
+		ss := e.st.Step(s.ID)
+		if ss.Touched() && ss.Progress != Did && slices.ContainsFunc(s.Actions, func(a Action) bool { return a.Severs && a.host(s) == host && ss.Action(PhaseDo, a.ID) != Pending }) {
+			return true
+		}
+	}
+	return false
+}
+
+// onLease runs a command on a lease. It may be sent again when its answer was lost.
+func (e *engine) onLease(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	r, err := e.hosts.Runner(host)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	for tries := 3; ; tries-- {
+		res, err := r.Run(ctx, cmd)
+		var ce *sshexec.CommandError
+		if errors.As(err, &ce) {
+			short := *ce
+			short.Cmd = "(the lease " + e.opts.LeasePath + ")"
+			err = &short
+		}
+		if tries == 1 || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
+			return res, err
+		}
+		if serr := e.rest(ctx); serr != nil {
+			return res, errors.Join(err, serr)
+		}
+	}
+}
+
+// rest waits a moment before a machine is asked again.
+func (e *engine) rest(ctx context.Context) error {
+	if !e.mine.begun && e.stopRequested() {
+		return ErrStopped
+	}
+	return e.opts.Clock.Sleep(ctx, DefaultRetry)
+}
+
+// admissible refuses a lease that keeps this life out.
+func (e *engine) admissible(host string, l seenHost) error {
+	e.mu.Lock()
+	_, known := e.whole.Bound[host]
+	last, run, new := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host]
+	e.mu.Unlock()
+	lease := l.lease
+	switch {
+	case l.Line == "" && (!known || new):
+		return nil
+	case l.Line == "":
+		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
+	case lease.Epoch == 0:
+		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
+	case (lease.Run != run || last.Epoch == 0) && (!lease.Held || lease.Run == e.opts.TakeLease):
+		return nil
+	case lease.Run != run, last.Epoch == 0:
+		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}
+	case lease.Host != host:
+		return &IdentityError{Host: host, Other: lease.Host, Got: l.Machine}
+	case lease.Epoch > last.Epoch, lease.Epoch == last.Epoch && lease.Life != last.Name:
+		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch})
+	}
+	return nil
+}
+
+// lease is this life's lease for a host.
+func (e *engine) lease(host string) sshexec.Lease {
+	return sshexec.Lease{
+		Held: true, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host, Since: e.opts.Clock.Now().Truncate(time.Second), Holder: e.opts.Holder,
+	}
+}
+
+// take puts this life's lease in the place of the one that was seen, and waits for what still runs there.
+func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
+	lease := e.lease(host)
+	for begin := e.opts.Clock.Now(); ; {
+		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, seen.Line, lease))
+		if err != nil {
+			return fmt.Errorf("cannot take the lease on %s: %w", host, err)
+		}
+		swap, err := sshexec.ReadLeaseSwap(res)
+		switch waited := e.opts.Clock.Now().Sub(begin); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", host, err)
+		case swap.Taken:
+			e.mu.Lock()
+			e.mine.held[host] = lease.String()
+			e.mu.Unlock()
+			e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
+			return e.bind(host, seen)
+		case swap.Busy == "":
+			return e.beaten(host, swap.Line)
+		case waited >= e.opts.TakeoverWait:
+			return &LeaseBusyError{Host: host, Command: swap.Busy, Waited: waited}
+		}
+		e.event(EventWait, nil, nil, "%s: a command of the life before still runs: %s", host, swap.Busy)
+		if err := e.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// beaten says who was faster at taking a lease.
+func (e *engine) beaten(host, line string) error {
+	now, err := sshexec.ParseLease(line)
+	switch {
+	case err != nil:
+		return &LeaseLostError{Host: host, Err: fmt.Errorf("it changed while it was taken: %w", err)}
+	case now.Life == e.mine.Name:
+		return &SameMachineError{Host: host, Other: now.Host}
+	}
+	return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: now}
+}
+
+// dropLeases gives the leases back. A lease that stays is reported; it harms nothing but the next run's patience.
 func (e *engine) dropLeases(ctx context.Context) {
-	for _, host := range e.rb.LeaseHosts {
-		owner, err := e.leaseOwner(ctx, host)
-		if err == nil && strings.HasPrefix(owner, e.st.Run.ID+" ") {
-			_, err = e.exec(ctx, host, sshexec.Command(sshexec.Mutating, "rm", "-f", LeasePath))
+	for _, host := range slices.Sorted(maps.Keys(e.mine.held)) {
+		free, _ := sshexec.ParseLease(e.mine.held[host])
+		free.Held = false
+		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, e.mine.held[host], free))
+		if err == nil {
+			var swap sshexec.LeaseSwap
+			if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken {
+				err = fmt.Errorf("it says %q, and %q still runs", swap.Line, swap.Busy)
+			}
 		}
 		if err != nil {
 			e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v", host, err)
+			continue
 		}
+		delete(e.mine.held, host)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Options say how to run a runbook; what it does is in the runbook alone.
@@ -21,10 +23,18 @@ type Options struct {
 	// RunID names the run; random when empty. Only a new run takes it.
 	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string
-	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
+	// TakeLease takes a lease over from another run, the one of that ID, which its operator has given up. A run's own lease needs no such word.
 	TakeLease string
 	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
 	ApprovedDigest string
+	// LeasePath is where each machine keeps the lease: a path that survives a reboot, and that the login user (or sudo)
+	// can write. LeasePath when empty.
+	LeasePath string
+	// ForceTakeover begins although a machine cannot be reached to take the lease there, or its lease cannot be read, or
+	// the run went on with another journal. Somebody else may be at work then: it is told loudly, and journalled.
+	ForceTakeover bool
+	// TakeoverWait bounds how long a life waits for a command of the life before that still runs. Two minutes when zero.
+	TakeoverWait time.Duration
 	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it,
 	// and journals it.
 	ExtendWindow map[string]time.Duration
@@ -104,6 +114,15 @@ func (o *Options) defaults() error {
 	}
 	if o.UndoTimeout == 0 {
 		o.UndoTimeout = 15 * time.Minute
+	}
+	if o.LeasePath == "" {
+		o.LeasePath = LeasePath
+	}
+	if err := sshexec.CheckLeasePath(o.LeasePath); err != nil {
+		return err
+	}
+	if o.TakeoverWait == 0 {
+		o.TakeoverWait = 2 * time.Minute
 	}
 	if o.Holder == "" {
 		o.Holder = "unnamed"

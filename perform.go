@@ -189,8 +189,11 @@ func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexe
 	if err != nil {
 		return sshexec.Result{}, err
 	}
+	if cmd.Effect != ReadOnly {
+		return e.change(ctx, host, r, cmd)
+	}
 	res, err := r.Run(ctx, cmd)
-	if cmd.Effect != ReadOnly || cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
+	if cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
 		return res, err
 	}
 	if serr := e.opts.Clock.Sleep(ctx, DefaultRetry); serr != nil {
@@ -233,6 +236,9 @@ func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
 	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect()}
+	if phase == PhaseUndo || a.Manual != "" || s.undoes != "" {
+		start.Reinstalls = s.Reinstalls // a person may do it before the step has begun; an undo brings the system from before back
+	}
 	if err := e.note(start); err != nil {
 		return err
 	}

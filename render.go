@@ -90,8 +90,9 @@ func (p *printer) made(rb *Runbook) {
 		}
 		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", inline(rb.Version), ""))
 	}
-	if len(rb.LeaseHosts) > 0 {
-		p.line("\nWhile it runs, `%s` on %s names the run; a second operator is kept out.", LeasePath, inline(strings.Join(rb.LeaseHosts, ", ")))
+	if leased := rb.Leased(); len(leased) > 0 {
+		p.line("\nWhile it runs, the lease file on %s (`%s` unless the operator names another) names the run. Each machine checks it together with every command that changes something; a second operator is kept out.",
+			inline(strings.Join(leased, ", ")), LeasePath)
 	}
 }
 

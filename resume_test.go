@@ -15,7 +15,7 @@ import (
 
 // on is a machine that does what is asked and calls after with the name of what was done.
 func on(m *machine, after func(what string)) evenkeel.HostMap {
-	return evenkeel.HostMap{"h": sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	return evenkeel.HostMap{"h": m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := m.Run(ctx, cmd)
 		after(cmd.Argv[1])
 		return res, err
@@ -102,7 +102,7 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 
 	rb := book()
 	rb.Steps[0].UndoOnFailure = false
-	m.live("fail:b")
+	m = newMachine("fail:b")
 	j := &evenkeel.MemJournal{}
 	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
 	st, err := evenkeel.ReadState(j.Records())
@@ -111,7 +111,7 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, back.Steps[0].Actions, 1)
 
-	m.live("lost:a") // it ran, and nobody knows what it made
+	m = newMachine("lost:a") // it ran, and nobody knows what it made
 	j = &evenkeel.MemJournal{}
 	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
 	st, err = evenkeel.ReadState(j.Records())
@@ -168,7 +168,7 @@ func TestAStopDoesNotEndAnUndoThatWaits(t *testing.T) {
 func TestAKilledCommandIsNoSuccess(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
 	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error { return nil }
-	killed := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	killed := newMachine("-").under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Signalled, Signal: "KILL"}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
@@ -181,7 +181,7 @@ func TestACommandThatSeversItsConnectionIsProbedWhenKilled(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[a.never]")
 	rb.Steps[0].Actions[0].Severs = true
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := m.Run(ctx, cmd)
 		if cmd.Argv[0] == "do" {
 			res = sshexec.Result{Outcome: sshexec.Signalled, Signal: "TERM"}
@@ -240,7 +240,7 @@ func TestAfterALostRecordNoParallelStepGoesOn(t *testing.T) {
 		}
 		return false
 	}}
-	hosts := evenkeel.HostMap{"h": sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	hosts := evenkeel.HostMap{"h": m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		<-lost // s2 is in the middle of b when the journal loses the record of s1
 		return m.Run(ctx, cmd)
 	})}
@@ -252,7 +252,7 @@ func TestAfterALostRecordNoParallelStepGoesOn(t *testing.T) {
 
 func TestAHoldDoesNotHideAFailure(t *testing.T) {
 	rb := parallel(t, "s1[m.manual] s2[b.safe]")
-	hosts := evenkeel.HostMap{"h": sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	hosts := evenkeel.HostMap{"h": newMachine("-").under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})}

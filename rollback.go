@@ -125,7 +125,10 @@ func (e *engine) keptOut(ctx context.Context, cause error) error {
 			return errors.Join(cause, err)
 		}
 	}
-	return unreachable(cause)
+	if e.whole.Life.Epoch == 0 {
+		return unreachable(cause) // a first life: nobody else is to be feared
+	}
+	return cause
 }
 
 var errNoState = errors.New("the plan of a rollback needs the runbook and the state of its run")
@@ -200,7 +203,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			continue
 		}
 		undo := Step{
-			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID,
+			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Reinstalls: s.Reinstalls,
 			Actions: actions, Verify: st.Facts.known(s.UndoVerify), Harmless: "it is the rollback itself",
 		}
 		for name := range st.Facts {

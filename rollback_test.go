@@ -234,14 +234,13 @@ func TestARollbackIsNotLockedOutByItsOwnRun(t *testing.T) {
 	m := newMachine("CRASH@before:b")
 	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe]")
 	rb.LeaseHosts = []string{"h"}
-	l := &leased{machine: m}
-	host := evenkeel.HostMap{"h": l}
+	host := evenkeel.HostMap{"h": m.under(m.Run)}
 	j := &evenkeel.MemJournal{}
 	func() {
 		defer func() { require.IsType(t, deathOfTool{}, recover()) }()
 		_, _ = evenkeel.Run(t.Context(), rb, host, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	}()
-	require.NotEmpty(t, l.owner)
+	require.NotEmpty(t, m.lease.Lines[evenkeel.LeasePath])
 	m.live("-")
 	_, err := evenkeel.Rollback(t.Context(), rb, host, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.NoError(t, err)
@@ -253,20 +252,23 @@ func TestARollbackThatIsKeptOutIsNoRollback(t *testing.T) {
 	m := newMachine("fail:b")
 	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe]")
 	rb.LeaseHosts = []string{"h"}
-	l := &leased{machine: m}
-	host := evenkeel.HostMap{"h": l}
+	host := evenkeel.HostMap{"h": m.under(m.Run)}
 	j := &evenkeel.MemJournal{}
 	opts := func() evenkeel.Options { return evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: "r1"} }
 	_, err := evenkeel.Run(t.Context(), rb, host, opts())
 	require.Error(t, err)
 	m.live("-")
-	l.owner = "other anna@ops"
+	ours := m.lease.Lines[evenkeel.LeasePath]
+	theirs, err := sshexec.ParseLease(ours)
+	require.NoError(t, err)
+	theirs.Run, theirs.Holder, theirs.Held = "other", "anna@ops", true
+	m.lease.Lines[evenkeel.LeasePath] = theirs.String()
 	var held *evenkeel.LeaseHeldError
 	_, err = evenkeel.Rollback(t.Context(), rb, host, opts())
 	require.ErrorAs(t, err, &held)
 	require.Empty(t, m.log)
 	require.Nil(t, stateOf(t, j).Rollback)
-	l.owner = ""
+	m.lease.Lines[evenkeel.LeasePath] = ours
 	_, err = evenkeel.Resume(t.Context(), rb, host, opts())
 	require.NoError(t, err)
 	require.Equal(t, "b", strings.Join(m.log, " "))
@@ -280,8 +282,8 @@ type undoWorld struct {
 	broken string // an undo that does nothing
 }
 
-func (w *undoWorld) Runner(host string) (sshexec.Runner, error) {
-	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+func (w *undoWorld) Runner(string) (sshexec.Runner, error) {
+	return w.m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		what := cmd.Argv[1]
 		res, err := w.m.Run(ctx, cmd)
 		if of, undo := strings.CutPrefix(what, "u"); undo && err == nil {

@@ -16,7 +16,8 @@ import (
 )
 
 // Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed nothing: its records stay. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
-// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine.
+// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine, a *LeaseLostError where another
+// life of this run has taken over.
 // Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	if rb != nil && rb.origin != nil {
@@ -48,7 +49,12 @@ func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, 
 	if err := e.append(first); err != nil {
 		return nil, err
 	}
-	e.st.Records += len(before)
+	if len(before) > 0 { // what the run before knew of the machines holds for this one
+		if e.whole, err = ReadState(e.opts.Journal.Records()); err != nil {
+			return nil, err
+		}
+		e.st = e.whole
+	}
 	return e.run(ctx)
 }
 
@@ -118,6 +124,7 @@ type engine struct {
 	life  time.Time    // when this life of the tool began
 
 	redact sshexec.Redaction // hides every secret that a command of the runbook names
+	mine   life              // what this life holds on the machines
 
 	mu      sync.Mutex
 	st      *State // of what this life runs
@@ -203,11 +210,10 @@ func (e *engine) report() *Report {
 func (e *engine) run(ctx context.Context) (*Report, error) {
 	ctx, end := e.heed(ctx)
 	defer end()
-	err := e.takeLeases(ctx)
-	if err != nil {
-		return e.report(), e.keptOut(ctx, err)
+	if err := e.beginLife(ctx); err != nil {
+		return e.report(), e.masked(e.keptOut(ctx, err))
 	}
-	err = e.finishCompletions(ctx)
+	err := e.finishCompletions(ctx)
 	if err == nil {
 		err = e.confirmAhead(ctx)
 	}
@@ -222,7 +228,7 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 		e.dropLeases(ctx)
 		err = e.append(Record{Kind: KindDone})
 	}
-	return e.report(), e.leaves(err)
+	return e.report(), e.masked(e.leaves(err))
 }
 
 // runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody.
@@ -291,7 +297,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 		return ErrStopped
 	}
 	// Without the lease nothing is touched, not even to take it back.
-	if err := e.keepLeases(ctx, s); err != nil {
+	if err := e.checkLeases(ctx, s); err != nil {
 		return &StepError{Step: s.ID, Err: err}
 	}
 	if ss.undoing {
@@ -318,7 +324,7 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 // failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
 func failed(err error) bool {
 	var hold *Hold
-	return err != nil && !errors.As(err, &hold) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+	return err != nil && !errors.As(err, &hold) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 
 // doStep does what is left of a step.

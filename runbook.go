@@ -43,6 +43,10 @@ type Step struct {
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
 	Parallel string
 
+	// Reinstalls names hosts that lose their system in this step, or have lost it: from its beginning on each may be away,
+	// and comes back without a lease and as another machine. Of any other host that is an error.
+	Reinstalls []string
+
 	// A step begins with its first action that may change something. What it only looks at before, or asks a person for,
 	// leaves it pending: a run that pauses or stops there has not begun it, and looks and asks anew when it is taken up.
 	Opens  []Window // invariants suspended from the beginning of this step
@@ -102,7 +106,7 @@ type Runbook struct {
 	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
 
-	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
+	// LeaseHosts are machines beside those that the runbook changes on which the run keeps a lease: those that its changes affect. See Leased.
 	LeaseHosts []string
 
 	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.

@@ -19,7 +19,7 @@ const canary = "c4n4ry-s3cr3t"
 
 // SSH-005: a machine that repeats the secret, a check that quotes what it saw, a hold, a retry, an operation: none of it is journalled, told or returned.
 func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
-	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	echo := newMachine("-").under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("password is " + canary)}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
@@ -167,10 +167,11 @@ func TestAHoldKeepsTheWordsOfTheInstruction(t *testing.T) {
 
 // Secrets of the inputs are hidden everywhere, and a weak one only in what programs print: the plan must not tell it by a gap.
 func TestSecretsOfTheRunbook(t *testing.T) {
-	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	bare := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte("refused: " + canary + " on lustre")}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
+	echo := newMachine("-").under(bare)
 	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"}, Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
 		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Safe}}}}}
 	var paper, seen strings.Builder
@@ -181,8 +182,11 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.Contains(t, paper.String(), "start lustre-ha")
 	require.Equal(t, []string{"it is shorter than 8 characters"}, rb.WeakSecrets())
 
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": bare}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.ErrorContains(t, err, "refused: [redacted] on [redacted]", "where the lease is taken, too")
+
 	j := &evenkeel.MemJournal{}
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: &stepClock{},
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { fmt.Fprintf(&seen, "%s: %s\n", e.Kind, e.Text) })})
 	require.ErrorContains(t, err, "refused: [redacted] on [redacted]")
 	raw, jerr := json.Marshal(j.Records())

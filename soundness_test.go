@@ -164,65 +164,6 @@ func TestMarkdownIsNotTurnedByWhatStandsInIt(t *testing.T) {
 	require.NotContains(t, got+text.String(), "\r")
 }
 
-// The lease.
-
-func TestAStolenLeaseKeepsEvenTheUndoOut(t *testing.T) {
-	l := &leased{machine: newMachine("-")}
-	rb := parseRunbook(t, "s1[a.safe] s2[b.safe undo:u.safe auto]")
-	rb.LeaseHosts = []string{"h"}
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		res, err := l.Run(ctx, cmd)
-		if cmd.Argv[0] == "do" {
-			l.owner = "r9 bert@ops"
-		}
-		return res, err
-	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
-	var held *evenkeel.LeaseHeldError
-	require.ErrorAs(t, err, &held)
-	require.Equal(t, "a", strings.Join(l.log, " "), "nothing is done to a machine that somebody else works on, not even an undo")
-}
-
-// Two operators take a lease over at the same moment: the faster one keeps it.
-func TestALeaseIsTakenOverOnce(t *testing.T) {
-	for _, at := range []string{"mv", "rm", "ln"} {
-		l := &leased{machine: newMachine("-"), owner: "r1 anna@ops"}
-		rb := parseRunbook(t, "s1[a.safe]")
-		rb.LeaseHosts = []string{"h"}
-		faster := false
-		host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-			if cmd.Argv[0] == at && !faster {
-				faster = true
-				l.owner = "r2 bert@ops" // between the slower one's look and its next command
-			}
-			return l.Run(ctx, cmd)
-		})
-		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, RunID: "r3", TakeLease: "r1"}
-		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
-		var held *evenkeel.LeaseHeldError
-		require.ErrorAs(t, err, &held, at)
-		require.Equal(t, "r2 bert@ops", held.Owner, at)
-		require.Equal(t, "r2 bert@ops", l.owner, at)
-		require.Empty(t, l.log, at)
-	}
-}
-
-func TestARunThatIsKeptOutGivesBackWhatItTook(t *testing.T) {
-	free, taken := &leased{machine: newMachine("-")}, &leased{machine: newMachine("-"), owner: "r9 bert@ops"}
-	rb := parseRunbook(t, "s1[a.safe]")
-	rb.LeaseHosts = []string{"h", "i"}
-	j := &evenkeel.MemJournal{}
-	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, RunID: "r1"}
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": free, "i": taken}, opts)
-	var held *evenkeel.LeaseHeldError
-	require.ErrorAs(t, err, &held)
-	require.Empty(t, free.owner)
-	require.Equal(t, "r9 bert@ops", taken.owner)
-	taken.owner = ""
-	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": free, "i": taken}, opts)
-	require.NoError(t, err)
-}
-
 func TestTheNameOfARunFitsIntoItsLease(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
 	for _, id := range []string{"two words", "-f", "line\nend"} {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Phase says to which list of a step an action belongs.
@@ -57,12 +59,17 @@ type State struct {
 
 	before *State                // in a rollback: the run as it stood when the rollback began
 	early  map[string]OpenWindow // windows that were closed although their step is not done
+
+	Life  LifeInfo                     // the last life that took its leases, be it of a run or of its rollback
+	Bound map[string][]sshexec.Machine // which machines each host was seen to be, the last one last
+
+	reinstalled map[string]bool // hosts that get another system, and have not been seen with it yet
 }
 
 func newState(r Record) *State {
 	return &State{
 		Run: *r.Run, Begun: r.Time, Last: r.Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}, Confirmed: map[string]string{},
-		early: map[string]OpenWindow{},
+		early: map[string]OpenWindow{}, Bound: map[string][]sshexec.Machine{}, reinstalled: map[string]bool{},
 	}
 }
 
@@ -126,8 +133,9 @@ func ReadState(records []Record) (*State, error) {
 			if r.Run == nil || st.Changed {
 				return nil, fmt.Errorf("%w: record %d begins a run, and the run before it had changed something", ErrJournalDamaged, r.Seq)
 			}
-			st = newState(r)
-			st.Records = i
+			next := newState(r)
+			next.Records, next.Life, next.Bound, next.reinstalled = i, st.Life, st.Bound, st.reinstalled
+			st = next
 		}
 		if r.Kind == KindRollback && !st.RollingBack() {
 			before, err := ReadState(records[:i])
@@ -202,7 +210,26 @@ func (st *State) Step(id string) *StepState {
 	return s
 }
 
+// machines takes in what a record says of the machines: that is the journal's, whichever run or rollback found it out.
+func (st *State) machines(r Record) {
+	switch r.Kind {
+	case KindStep, KindStart:
+		for _, host := range r.Reinstalls {
+			st.reinstalled[host] = true
+		}
+	case KindLease:
+		st.Life = *r.Life
+	case KindIdentity:
+		st.Bound[r.Host] = append(st.Bound[r.Host], *r.Machine)
+		if len(r.Reinstalls) > 0 {
+			delete(st.reinstalled, r.Host)
+		}
+	default:
+	}
+}
+
 func (st *State) apply(r Record) {
+	st.machines(r)
 	if st.RollingBack() {
 		st.applyRollback(r)
 		st.Last = r.Time
@@ -302,7 +329,7 @@ func (st *State) apply(r Record) {
 		if r.Run != nil {
 			st.Run = *r.Run
 		}
-	case KindBegin, KindViolation, KindRollback, KindRolledBack: // nothing moves
+	case KindBegin, KindViolation, KindRollback, KindRolledBack, KindLease, KindIdentity: // nothing moves
 	}
 }
 

@@ -95,7 +95,7 @@ func TestTheOperatorIsToldWhatAStopWaitsFor(t *testing.T) {
 		rb, _, serves := outage(t, evenkeel.StopAtClose)
 		m := newMachine("-")
 		stop, told := make(chan struct{}), make(chan string, 1)
-		host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 			res, err := m.Run(ctx, cmd)
 			serves(cmd.Argv[1])
 			if cmd.Argv[1] == at {
@@ -123,7 +123,7 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	told := ""
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if cmd.Argv[0] == "do" && cmd.Argv[1] == "b" {
 			cancel()
 			<-ctx.Done()

@@ -149,7 +149,11 @@ func (e *engine) begin(s *Step) error {
 	if begun && len(opens) == 0 {
 		return nil
 	}
-	if err := e.note(Record{Kind: KindStep, Step: s.ID, Opens: opens}); err != nil {
+	rec := Record{Kind: KindStep, Step: s.ID, Opens: opens}
+	if !begun {
+		rec.Reinstalls = s.Reinstalls
+	}
+	if err := e.note(rec); err != nil {
 		return err
 	}
 	for _, w := range opens {
@@ -185,8 +189,7 @@ func (e *engine) outlasted(ctx context.Context, s *Step) error {
 // the declared completion, or else the declared undo. Where there is neither, or where it fails, the run says what is
 // down.
 func (e *engine) endOutage(ctx context.Context, err error) error {
-	var leased *LeaseHeldError
-	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || errors.As(err, &leased) {
+	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)

@@ -122,9 +122,11 @@ func TestAnUndoIsVerified(t *testing.T) {
 	require.NotEqual(t, evenkeel.Undone, st.Step("s1").Progress, "it is taken for undone, and is not")
 	require.Equal(t, "a b! u read:v", strings.Join(m.log, " "))
 	m.live("-")
+	lease := m.lease.Clone()
 	require.Equal(t, "=failed", m.life(t, evenkeel.Rollback, book(), begunAs(t, book(), j)), "a rollback step has a verification of its own")
 	delete(m.done, "v")
 	m.live("-")
+	m.lease = lease // as if the rollback, whose journal is another one, had not been
 	require.Equal(t, "=done", m.life(t, evenkeel.Resume, book(), j))
 	require.Equal(t, "read:v a b", strings.Join(m.log, " "), "the undo is verified first")
 }
@@ -142,7 +144,7 @@ func TestAnUndoOnFailureWaitsForTheInvariant(t *testing.T) {
 
 // onDone is on for what took effect.
 func onDone(m *machine, after func(what string)) evenkeel.HostMap {
-	return evenkeel.HostMap{"h": sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	return evenkeel.HostMap{"h": m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := m.Run(ctx, cmd)
 		if err == nil {
 			after(cmd.Argv[1])
@@ -301,22 +303,21 @@ func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
 func TestWithoutTheLeaseNoOutageIsEnded(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopAtClose)
 	serves = complete(rb, serves)
-	rb.LeaseHosts = []string{"h"}
-	l := &leased{machine: newMachine("-")}
-	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		res, err := l.Run(ctx, cmd)
+	m := newMachine("-")
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
 		if cmd.Argv[0] == "do" {
 			serves(cmd.Argv[1])
 		}
 		if cmd.Argv[len(cmd.Argv)-1] == "down" {
-			l.owner = "r9 bert@ops"
+			m.lease.Lines[evenkeel.LeasePath] = "taken over by bert@ops"
 		}
 		return res, err
 	})
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
-	var held *evenkeel.LeaseHeldError
-	require.ErrorAs(t, err, &held)
-	require.NotContains(t, l.log, "over")
+	var lost *evenkeel.LeaseLostError
+	require.ErrorAs(t, err, &lost)
+	require.NotContains(t, m.log, "over")
 }
 
 // A person who takes the run up is there: the limit of an outage that is still open counts anew.

@@ -2,6 +2,7 @@ package cps
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 		Why:          "The first boot of each new VM is into rescue mode; that is normal (cps:878).",
 		Needs:        setArchives[n].keys(),
 		Irreversible: "the old VMs are gone",
+		Reinstalls:   slices.Clone(m.sets[n]),
 	}
 	if w := m.noMajority(n); w != nil {
 		step.Opens = append(step.Opens, *w)

@@ -79,7 +79,7 @@ func (m *ISSM) deployManagerStep() evenkeel.Step {
 	}
 	return evenkeel.Step{
 		ID: "deploy-cluman", Title: "Deploy the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:449-469",
-		Needs: managerArchive.keys(),
+		Needs: managerArchive.keys(), Reinstalls: []string{m.cfg.ClusterManager},
 		Actions: []evenkeel.Action{
 			managerArchive.kept("kept"),
 			{

@@ -195,7 +195,7 @@ func commandNumber(t *testing.T, rb *evenkeel.Runbook, w simulated, parts ...str
 // resume takes a run up again.
 func (o outcome) resume(t testing.TB, rb *evenkeel.Runbook) outcome {
 	t.Helper()
-	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Attendant: &technician{world: o.world}, Serial: true, Holder: "test"}
+	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Attendant: &technician{world: o.world}, Serial: true, Holder: "test", ForceTakeover: o.force}
 	o.report, o.err = evenkeel.Resume(context.Background(), rb, o.world, opts)
 	return o
 }

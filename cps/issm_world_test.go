@@ -89,10 +89,11 @@ type outcome struct {
 	events  []string
 	report  *evenkeel.Report
 	err     error
+	force   bool // resume although machines are down
 }
 
 // testRun is the name of every run here.
-const testRun = "rehearsal"
+const testRun = "migration"
 
 // runOn runs a runbook on a simulated cluster to its end, or to the hold of the technician.
 func runOn(t testing.TB, rb *evenkeel.Runbook, w simulated, hold string) outcome {

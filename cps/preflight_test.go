@@ -70,7 +70,7 @@ func TestPreflightStops(t *testing.T) {
 	}{
 		"10 GB are needed":                       {opts: cpstest.Options{FreeKB: 5 << 20}},                                                       // CPS-160
 		".htpasswd differs between pcrfclient01": {opts: cpstest.Options{HtpasswdDiffers: true}},                                                 // CPS-030
-		"clear this first":                       {change: func(w simulated) { must(w.Power("qns03", false)) }},                                  // CPS-161
+		"clear this first":                       {change: func(w simulated) { run(w, "qns03", "systemctl", "stop", "qns") }},                    // CPS-161
 		"runs 19.5.0.release, not 19.4.0":        {opts: cpstest.Options{From: "19.5.0"}},                                                        // CPS-150
 		"plan again from the file":               {change: func(w simulated) { run(w, "cluman", "tee", "-a", "/etc/broadhop/mongoConfig.cfg") }}, // CPS-031
 	} {
@@ -126,6 +126,7 @@ func TestInvariantsStopTheRun(t *testing.T) {
 			o = runOn(t, rb, deploy(t, cpstest.Options{}), "snapshot")
 		}
 		harm(o.world)
+		o.force = true
 		o = o.resume(t, rb)
 		var v *evenkeel.Violation
 		require.ErrorAs(t, o.err, &v, invariant)

@@ -226,7 +226,7 @@ func (m *ISSM) restoreManagerStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "restore-cluman", Title: "Bring the old Cluster Manager back", Host: m.cfg.ClusterManager, Ref: "cps:1914-1917",
 		Why:   "The archive of set 1 is on the operator's machine already: it was copied there when set 1 was disabled.",
-		Needs: slices.Concat(setArchives[1].keys(), managerArchive.keys()),
+		Needs: slices.Concat(setArchives[1].keys(), managerArchive.keys()), Reinstalls: []string{m.cfg.ClusterManager},
 		Actions: []evenkeel.Action{
 			setArchives[1].kept("kept"), m.oldManager(),
 			{
@@ -259,6 +259,7 @@ func (m *ISSM) redeployOldStep() evenkeel.Step {
 		ID: "redeploy-set-1", Title: fmt.Sprintf("Redeploy the VMs of set 1 on %s", m.from), Host: m.cfg.ClusterManager, Ref: at,
 		Needs:        setArchives[1].keys(),
 		Irreversible: "the VMs of the new release are gone",
+		Reinstalls:   slices.Clone(m.sets[1]),
 	}
 	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {

@@ -19,6 +19,7 @@ import (
 
 // twoNodes are nodes of which a test says what they answer. Time passes only when somebody waits.
 type twoNodes struct {
+	leases  map[string]*sshexec.SimLease
 	t       *testing.T
 	pair    *lustre.Pair
 	now     time.Time
@@ -56,13 +57,16 @@ func (n *twoNodes) Sleep(_ context.Context, d time.Duration) error {
 }
 
 func (n *twoNodes) Runner(host string) (sshexec.Runner, error) {
-	return sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	if n.leases[host] == nil {
+		n.leases[host] = &sshexec.SimLease{}
+	}
+	return sshexec.WithSimLease(host, n.leases[host], sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := n.answer(host, cmd)
 		if err == nil && res.Outcome == evenkeel.Exited && res.ExitCode != 0 {
 			err = sshexec.Failure(host, cmd, res, nil)
 		}
 		return res, err
-	}), nil
+	})), nil
 }
 
 func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -312,6 +316,7 @@ func (n *twoNodes) play(book *evenkeel.Runbook, ids ...string) error {
 	step.Needs, step.Opens, step.Closes, step.Verify, step.Undo, step.Harmless = nil, nil, nil, nil, nil, "a test"
 	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions), func(a evenkeel.Action) bool { return !slices.Contains(ids, a.ID) })
 	book.Steps = []evenkeel.Step{step}
+	n.leases = map[string]*sshexec.SimLease{}
 	_, err := evenkeel.Run(n.t.Context(), book, n, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: n, Serial: true, RunID: "t", Holder: "t"})
 	return err
 }

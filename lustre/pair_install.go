@@ -55,7 +55,7 @@ func (n *node) installStep(ref string) evenkeel.Step {
 		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
 	install = expect(install, "the release is the new one: "+n.Config.NewRelease, contains(n.Config.NewRelease))
 	return evenkeel.Step{
-		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Actions: []evenkeel.Action{install},
+		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
 		Verify:       []evenkeel.Action{expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name))},
 		Irreversible: "the old system of " + n.Name + " is erased: " + n.gone(),
 	}

@@ -110,7 +110,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 	on = expect(on, "the release is the old one: "+n.Config.OldRelease, contains(n.Config.OldRelease))
 	other := n.node(1 - n.index)
 	return evenkeel.Step{
-		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref,
+		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
 		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
 		Actions: append(append([]evenkeel.Action{
 			boot("boot-id", n.bootOld),

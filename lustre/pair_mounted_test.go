@@ -41,7 +41,7 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := func(looks []string) sshexec.Runner {
-				return sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				return sshexec.WithSimLease("node", &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 					res := sshexec.Result{Outcome: sshexec.Exited}
 					if cmd.Argv[0] != "cat" {
 						return res, nil
@@ -58,7 +58,7 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 						return res, sshexec.Failure("node", cmd, res, errors.New("no route to host"))
 					}
 					return res, nil
-				})
+				}))
 			}
 			i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "mounted-once" })
 			rb := &evenkeel.Runbook{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
@@ -40,7 +41,30 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		},
 	}
 	limit(rb)
+	wide(rb)
 	return rb, rb.Validate()
+}
+
+// wide marks the commands that change the whole cluster: before each of them every node checks its lease.
+func wide(rb *evenkeel.Runbook) {
+	mark := func(c *sshexec.Cmd) {
+		if len(c.Argv) > 0 && c.Effect != evenkeel.ReadOnly {
+			c.Wide = slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
+		}
+	}
+	for i := range rb.Steps {
+		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Undo} {
+			for j := range actions {
+				mark(&actions[j].Cmd)
+				if actions[j].Op == nil {
+					continue
+				}
+				for k := range actions[j].Op.Cmds {
+					mark(&actions[j].Op.Cmds[k].Cmd)
+				}
+			}
+		}
+	}
 }
 
 // limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may

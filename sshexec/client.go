@@ -193,11 +193,16 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	line := &lastWords{Conn: prompt(raw)}
+	var hostKey string
+	check := func(name string, addr net.Addr, key ssh.PublicKey) error {
+		hostKey = ssh.FingerprintSHA256(key)
+		return keys.check(name, addr, key)
+	}
 	sshConn, channels, requests, err := ssh.NewClientConn(line, keys.name, &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: ciphers()},
 		User:              c.cfg.User,
 		Auth:              methods,
-		HostKeyCallback:   keys.check,
+		HostKeyCallback:   check,
 		HostKeyAlgorithms: keys.algorithms(),
 		ClientVersion:     "SSH-2.0-evenkeel",
 	})
@@ -209,7 +214,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 		_ = raw.Close()
 		return nil, c.classify(ctx, err)
 	}
-	conn := &connection{ssh: ssh.NewClient(sshConn, channels, requests), line: line, done: make(chan struct{})}
+	conn := &connection{ssh: ssh.NewClient(sshConn, channels, requests), line: line, hostKey: hostKey, done: make(chan struct{})}
 	go conn.watch(c.cfg.KeepAlive, c.cfg.KeepAliveMisses)
 	return conn, nil
 }

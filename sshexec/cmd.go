@@ -48,6 +48,8 @@ type Cmd struct {
 	Stdout  io.Writer     // where to stream the standard output; it is captured in Result.Stdout when nil
 	Mask    []Secret      // values that must not stand in anything shown of this command or its output
 	Sudo    *Sudo         // run as another user; as the login user when nil
+	Fence   *Fence        // the lease that the machine must hold; none is needed when nil
+	Wide    bool          // it changes more than its own machine: the whole cluster
 
 	// Lines is shown every line of both outputs as it comes, one at a time. It must not block: the command waits for it.
 	Lines func(Line)
@@ -94,6 +96,11 @@ func (c Cmd) Validate() error {
 		}
 		if slices.ContainsFunc(c.stated(), func(s Secret) bool { return s.stands(text) }) {
 			return fmt.Errorf("cannot run %s: %w", c, ErrSecretArg)
+		}
+	}
+	if c.Fence != nil {
+		if err := c.Fence.validate(); err != nil {
+			return fmt.Errorf("cannot run %s: %w", c, err)
 		}
 	}
 	if strings.Contains(c.Argv[0], "=") {

@@ -11,9 +11,10 @@ import (
 
 // connection is one live SSH connection.
 type connection struct {
-	ssh  *ssh.Client
-	line *lastWords
-	done chan struct{} // closed when the connection has ended
+	ssh     *ssh.Client
+	line    *lastWords
+	hostKey string        // its fingerprint
+	done    chan struct{} // closed when the connection has ended
 }
 
 // errEnded is what is wrong when a connection ends before anything was sent on it.

@@ -43,7 +43,8 @@ func (l Local) run(parent context.Context, cmd Cmd) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot open the command's input: %w", err)
 	}
-	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv}
+	fence := fenceOf(cmd)
+	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Fence: fence}
 	var sudo *sudoDialogue
 	endGroup := (*process).endGroup
 	if cmd.Sudo != nil {
@@ -52,6 +53,9 @@ func (l Local) run(parent context.Context, cmd Cmd) (Result, error) {
 		line, in = sudo.line(line), sudo.stdin(in)
 		defer sudo.watch(cancel)()
 		endGroup = func(p *process, out *outputs) Ending { return l.endSudo(parent, p, out, cmd, line.Mark) }
+	}
+	if fence != nil {
+		line = execline.Line{Argv: []string{"/bin/sh", "-c", execline.Script(line)}}
 	}
 	start := time.Now()
 	p, err := startProcess(line)
@@ -72,6 +76,9 @@ func (l Local) run(parent context.Context, cmd Cmd) (Result, error) {
 		stderr = sudo.stderr(stderr)
 	}
 	res, err := p.wait(ctx, collect(cmd, p.stdout, stderr), endGroup)
+	if res, err, ok := fenced(fence, res); ok {
+		return res, err
+	}
 	res, err = sudo.verdict(res, err)
 	if res.Outcome != NotStarted {
 		res.Elapsed = time.Since(start)

@@ -31,6 +31,7 @@ type Result struct {
 	Truncated bool          // the output was longer than what was kept
 	Elapsed   time.Duration // from sending the command to its end
 	Ending    Ending        // what became of the processes of a command that was cancelled
+	HostKey   string        // the fingerprint of the host key of the connection that the command ran on; empty where there is none
 }
 
 // CaptureLimit is how many bytes of each output stream a Runner keeps in memory.

@@ -54,7 +54,8 @@ func newSession(conn *connection, ch ssh.Channel, requests <-chan *ssh.Request, 
 func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup func() (Result, error)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Mark: mark}
+	fence := fenceOf(cmd)
+	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Mark: mark, Fence: fence}
 	stderr := io.Reader(s.ch.Stderr())
 	in, err := cmd.Stdin.Open()
 	if err != nil {
@@ -82,6 +83,10 @@ func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup
 		found, lost := endGroup()
 		res.Ending = endingOf(found, lost, false)
 		err = cancelled(err, res.Ending)
+	}
+	res.HostKey = s.conn.hostKey
+	if res, err, ok := fenced(fence, res); ok {
+		return res, err
 	}
 	res, err = sudo.verdict(res, err)
 	if res.Outcome != NotStarted {

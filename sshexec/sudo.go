@@ -65,7 +65,8 @@ func (d *sudoDialogue) line(inner execline.Line) execline.Line {
 		argv = append(argv, "-u", d.sudo.User)
 	}
 	script := "echo " + strings.TrimSpace(d.start) + " >&2; " + execline.Script(inner)
-	return execline.Line{Argv: append(argv, "--", "/bin/sh", "-c", script), Mark: inner.Mark}
+	// The fence stands on both sides: sudo hands no lock on.
+	return execline.Line{Argv: append(argv, "--", "/bin/sh", "-c", script), Mark: inner.Mark, Fence: inner.Fence}
 }
 
 // watch ends the command when sudo keeps silent, until stop is called.

@@ -153,6 +153,9 @@ func (j *Supervised) dir() string { return path.Join(j.opt.Dir, j.opt.ID) }
 func (j *Supervised) script(effect Effect, text string, args ...string) Cmd {
 	cmd := Script(effect, text, args...)
 	cmd.Sudo = j.cmd.Sudo
+	if effect != ReadOnly {
+		cmd.Fence = j.cmd.Fence
+	}
 	return cmd
 }
 
@@ -303,7 +306,7 @@ func (j *Supervised) Remove(ctx context.Context) error {
 		err = ErrJobRuns
 	case err == nil:
 		rm := Command(Mutating, "rm", "-rf", "--", j.dir())
-		rm.Sudo = j.cmd.Sudo
+		rm.Sudo, rm.Fence = j.cmd.Sudo, j.cmd.Fence
 		_, err = j.r.Run(ctx, rm)
 	}
 	if err != nil {

@@ -56,6 +56,9 @@ func (c *Call) Path(arg string) string {
 	return path.Join(c.Dir, arg)
 }
 
+// leaseCost is the virtual time of a command on a lease.
+const leaseCost = 100 * time.Millisecond
+
 // defaultTimeLimit bounds a hanging command without a limit of its own.
 const defaultTimeLimit = time.Hour
 
@@ -128,6 +131,21 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 		stdin = stdin[:len(stdin)/2]
 	case Refused, CutAfter, PowerAfter: // before and after this
 	}
+	h.Lease.Machine = h.machine()
+	if res, err, handled := h.Lease.Do(h.Name, cmd); handled {
+		s.Sleep(leaseCost)
+		if fault == PowerAfter {
+			h.PowerOff(s)
+		}
+		if fault == PowerAfter || fault == CutAfter || fault == CutMiddle {
+			return lost(ErrConnectionLost)
+		}
+		var ce *sshexec.CommandError
+		if errors.As(err, &ce) {
+			err = ce.Err
+		}
+		return res, err
+	}
 	boots := h.Boots
 	handler, cost := s.Registry.find(h, cmd.Argv)
 	s.Sleep(cost)
@@ -152,7 +170,7 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 	if cmd.Effect == sshexec.ReadOnly && s.acted {
 		s.Violate("a command declared read-only changed something: %s", strings.Join(s.changes, "; "))
 	}
-	return sshexec.Result{Outcome: sshexec.Exited, ExitCode: status, Stdout: c.Out.Bytes(), Stderr: c.Err.Bytes()}, nil
+	return sshexec.Result{Outcome: sshexec.Exited, ExitCode: status, Stdout: c.Out.Bytes(), Stderr: c.Err.Bytes(), HostKey: h.hostKey}, nil
 }
 
 func readInput(in sshexec.Input) (string, error) {

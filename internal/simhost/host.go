@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Power is whether a host runs.
@@ -57,6 +59,8 @@ type Host struct {
 	Kernel   string // the running kernel's release
 	SELinux  string
 	HostID   uint32 // what hostid prints where /etc/hostid is missing
+	// Lease is the tool's lease on the machine's disk, and what fences read: State.Hash leaves it out, since each life of the tool writes another.
+	Lease sshexec.SimLease
 
 	fqdn     bool
 	bootAt   time.Time // when Booting
@@ -110,6 +114,7 @@ func (h *Host) install(s *State, os OS) {
 	h.disk, h.packages, h.dkms, h.services = newTree(), maps.Clone(os.Packages), map[string]string{}, maps.Clone(os.Services)
 	h.modules, h.mounts, h.firewall = nil, nil, newFirewall()
 	h.fqdn, h.SELinux = os.FQDN, os.SELinux
+	h.Lease = sshexec.SimLease{}
 	if h.packages == nil {
 		h.packages = map[string]string{}
 	}
@@ -181,7 +186,7 @@ func (h *Host) Restart(s *State) {
 }
 
 func (h *Host) goDown(s *State, how string) {
-	h.Power = Off
+	h.Power, h.Lease.Running = Off, ""
 	h.modules, h.mounts, h.procs = nil, nil, nil
 	for name, u := range h.services {
 		u.Active = false
@@ -225,6 +230,21 @@ func (h *Host) loadHostKey() error {
 	sum := sha256.Sum256([]byte(b.String()))
 	h.hostKey = "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 	return nil
+}
+
+// MachineID is what /etc/machine-id holds: another after each installation.
+func (h *Host) MachineID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s machine %d", h.Name, h.Installs))
+	return fmt.Sprintf("%x", sum[:16])
+}
+
+// machine is who the host is, as a look at its lease tells. A host of EL6 has the id of D-Bus.
+func (h *Host) machine() sshexec.Machine {
+	from := "/etc/machine-id"
+	if h.Major() == 6 {
+		from = "/var/lib/dbus/machine-id"
+	}
+	return sshexec.Machine{HostKey: h.hostKey, ID: h.MachineID(), IDFrom: from, Name: h.Hostname()}
 }
 
 // BootID is what /proc/sys/kernel/random/boot_id holds: another at each boot.
@@ -385,6 +405,7 @@ func (h *Host) clone() *Host {
 	c.packages, c.dkms, c.services = maps.Clone(h.packages), maps.Clone(h.dkms), maps.Clone(h.services)
 	c.modules, c.mounts, c.procs = slices.Clip(h.modules), slices.Clip(h.mounts), slices.Clip(h.procs)
 	c.firewall = h.firewall.clone()
+	c.Lease = h.Lease.Clone()
 	return &c
 }
 

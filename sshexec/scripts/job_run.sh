@@ -12,7 +12,8 @@ born >pid || exit 1
 [ "$input" = - ] || exec <"$input" || exit 1
 mv -T -- "$new" "$job" 2>/dev/null || exit 1
 rm -f input
-/bin/sh -c "$line" >stdout 2>stderr
+# This script keeps the lock of the command's fence; the command's daemons would keep it for ever.
+/bin/sh -c "$line" >stdout 2>stderr 9<&-
 code=$?
 # A shell says 128+N of a program that signal N has ended; there is no telling it from one that exits with that number.
 signal=

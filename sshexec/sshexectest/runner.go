@@ -31,16 +31,24 @@ func ServeRunner(l net.Listener, hostKey ssh.Signer, authorized []ssh.PublicKey,
 // ParseExec reads the command line of an exec request: exactly what a Client of sshexec makes of a Cmd, or one simple command as a person types it, with quotes,
 // and with "cd DIR &&" and NAME=value before it. The effect of the command is not in the line; the graver is assumed, Disruptive.
 func ParseExec(line string) (sshexec.Cmd, error) {
-	cmd, _, err := parseExec(line)
+	cmd, _, _, err := parseExec(line)
 	return cmd, err
 }
 
-func parseExec(line string) (cmd sshexec.Cmd, built bool, err error) {
+func parseExec(line string) (cmd sshexec.Cmd, fence *execline.Fence, built bool, err error) {
 	l, built, err := execline.Parse(line)
 	if err != nil {
-		return sshexec.Cmd{}, false, fmt.Errorf("cannot run %q: %w", line, err)
+		return sshexec.Cmd{}, nil, false, fmt.Errorf("cannot run %q: %w", line, err)
 	}
-	return sshexec.Cmd{Argv: l.Argv, Env: l.Env, Dir: l.Dir, Effect: sshexec.Disruptive}, built, nil
+	cmd = sshexec.Cmd{Argv: l.Argv, Env: l.Env, Dir: l.Dir, Effect: sshexec.Disruptive}
+	if l.Fence != nil {
+		lease, err := sshexec.ParseLease(l.Fence.Words)
+		if err != nil {
+			return sshexec.Cmd{}, nil, false, fmt.Errorf("cannot run %q: %w", line, err)
+		}
+		cmd.Fence = &sshexec.Fence{Path: l.Fence.Path, Run: lease.Run, Epoch: lease.Epoch, Life: lease.Life, Host: lease.Host}
+	}
+	return cmd, l.Fence, built, nil
 }
 
 // RunnerHandler hands every command to r. A command line that ParseExec cannot read ends with exit status 127, as does a command that r did not start; an outcome of
@@ -50,7 +58,7 @@ func parseExec(line string) (cmd sshexec.Cmd, built bool, err error) {
 // leaves it open.
 func RunnerHandler(r sshexec.Runner) Handler {
 	return func(ctx context.Context, req Request) Exit {
-		cmd, built, err := parseExec(req.Line)
+		cmd, fence, built, err := parseExec(req.Line)
 		if err != nil {
 			_, _ = fmt.Fprintln(req.Stderr, err)
 			return Exit{Code: 127}
@@ -69,6 +77,11 @@ func RunnerHandler(r sshexec.Runner) Handler {
 		res, err := r.Run(ctx, cmd)
 		if out.n == 0 {
 			_, _ = req.Stdout.Write(res.Stdout) // a simulator may have kept it
+		}
+		var refused *sshexec.FencedError
+		if errors.As(err, &refused) && fence != nil {
+			_, _ = fmt.Fprintf(req.Stderr, "%s%s %s\n", fence.FencedLine(), refused.Reason, refused.Lease)
+			return Exit{Code: execline.FencedStatus}
 		}
 		_, _ = req.Stderr.Write(res.Stderr)
 		switch res.Outcome {

@@ -22,6 +22,9 @@ type Config struct {
 	Journal string `yaml:"journal"`          // the file that remembers the run
 	Holder  string `yaml:"holder,omitempty"` // who runs it, as others see it in the lease; user@host when empty
 
+	// LeasePath is where each machine keeps the lease: a path that survives a reboot and that the login user can write; /var/lib/evenkeel.lease when empty.
+	LeasePath string `yaml:"lease_path,omitempty"`
+
 	SSH   SSHConfig         `yaml:"ssh"`
 	Hosts map[string]string `yaml:"hosts"` // how to reach each machine: name: address:port. One that is not here is dialled by its name
 
@@ -69,6 +72,8 @@ func ReadConfig[J any](path string) (*Config, error) {
 	switch {
 	case file.Journal == "":
 		return nil, fmt.Errorf("%s: journal: a run needs a file for its journal", path)
+	case file.LeasePath != "" && sshexec.CheckLeasePath(file.LeasePath) != nil:
+		return nil, fmt.Errorf("%s: lease_path: %w", path, sshexec.CheckLeasePath(file.LeasePath))
 	case file.Job == nil:
 		return nil, fmt.Errorf("%s: job: there is none", path)
 	}

@@ -167,9 +167,14 @@ func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/"
 // explain says what to do after a life ended before its end.
 func (s session) explain(err error) {
 	var hold *evenkeel.Hold
-	var lease *evenkeel.LeaseHeldError
-	var away *evenkeel.UnreachableError
-	var cannot *evenkeel.CannotRollBackError
+	var (
+		held    *evenkeel.LeaseHeldError
+		lost    *evenkeel.LeaseLostError
+		stale   *evenkeel.StaleJournalError
+		missing *evenkeel.LeaseMissingError
+		away    *evenkeel.UnreachableError
+		cannot  *evenkeel.CannotRollBackError
+	)
 	w := s.app.Stdout
 	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
 	on := again("resume")
@@ -182,8 +187,8 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
-	case errors.As(err, &lease), errors.As(err, &cannot):
-	case errors.As(err, &away):
+	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
+	case errors.As(err, &missing), errors.As(err, &away):
 		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)

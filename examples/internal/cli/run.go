@@ -59,8 +59,9 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	set.StringVar(&s.config, "config", "", "the configuration file")
 	set.BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
 	set.BoolVar(&s.verbose, "v", false, "say more")
-	set.StringVar(&s.take, "take-lease", "", "take the lease over from the run of this ID, whose operator you have asked")
+	set.StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
 	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
+	set.BoolVar(&s.force, "force-takeover", false, "begin although a machine cannot be reached or its lease cannot be read: make sure first that nobody else is at work")
 	switch name {
 	case "rollback":
 		plan = set.Bool("plan", false, "only print what would be undone")
@@ -117,6 +118,10 @@ func (w windows) Set(text string) error {
 	return nil
 }
 
+func forceFlag(set *flag.FlagSet) *bool {
+	return set.Bool("force-takeover", false, "begin although a machine cannot be reached or its lease cannot be read: make sure first that nobody else is at work")
+}
+
 // session is one life of the tool.
 type session struct {
 	app             *App
@@ -126,6 +131,7 @@ type session struct {
 	config          string
 	noWait, verbose bool
 	take, approved  string
+	force           bool
 	extend          windows
 }
 
@@ -160,7 +166,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	stop, ctx, done := a.interrupts(ctx)
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ApprovedDigest: s.approved, ExtendWindow: s.extend,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force, LeasePath: s.cfg.LeasePath,
+		ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}

@@ -36,6 +36,8 @@ type Line struct {
 	Env  []string // NAME=value pairs, beside LC_ALL=C
 	Argv []string // program and arguments
 	Mark string   // name to find the command's processes by, small letters and digits; none when empty
+	// Fence keeps the command from starting where the machine's lease is not the one that it needs; nothing is checked when nil.
+	Fence *Fence
 }
 
 // MarkVariable is the variable in the environment of a command that holds its mark, a dot, and the number of the process that leads it.
@@ -84,6 +86,17 @@ func Script(l Line) string {
 		b.WriteString(beforeMark + l.Mark + afterMark)
 	}
 	b.WriteString(after)
+	if l.Fence != nil {
+		b.WriteString(l.Fence.wrap(call(l)))
+	} else {
+		b.WriteString(call(l))
+	}
+	return b.String()
+}
+
+// call is the part of the script that becomes the program.
+func call(l Line) string {
+	var b strings.Builder
 	if l.Dir != "" {
 		b.WriteString("cd " + shellescape.Quote(dirArgument(l.Dir)) + " && ")
 	}
@@ -216,6 +229,9 @@ func parseInner(inner string) (Line, error) {
 	}
 	if marked, ok := strings.CutPrefix(setting, before+beforeMark); ok {
 		l.Mark = strings.TrimSuffix(marked, afterMark)
+	}
+	if f, script, ok := unwrapFence(inner); ok {
+		l.Fence, inner = &f, script
 	}
 	words, err := split(inner)
 	if err != nil {

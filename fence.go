@@ -1,0 +1,144 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// fence is what a machine checks before it runs a command of this life.
+func (e *engine) fence(host string) *sshexec.Fence {
+	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host}
+}
+
+func (e *engine) holds(host string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mine.held[host] != ""
+}
+
+// change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
+// lease first.
+func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
+	cmd.Fence = e.fence(host)
+	for again := true; ; again = false {
+		if !e.holds(host) {
+			if err := e.admit(ctx, host); err != nil {
+				return sshexec.Result{}, err
+			}
+		}
+		if cmd.Wide {
+			if err := e.checkOthers(ctx, host); err != nil {
+				return sshexec.Result{}, err
+			}
+		}
+		res, err := r.Run(ctx, cmd)
+		var refused *sshexec.FencedError
+		switch {
+		case !errors.As(err, &refused):
+			return res, err
+		case again && e.cameBack(host, refused):
+			continue
+		}
+		return res, e.lost(host, refused, err)
+	}
+}
+
+// lost says why a machine refused a command of this life.
+func (e *engine) lost(host string, refused *sshexec.FencedError, err error) error {
+	if lease, perr := sshexec.ParseLease(refused.Lease); perr == nil && lease.Life == e.mine.Name && lease.Host != host {
+		return &IdentityError{Host: host, Other: lease.Host, Err: err}
+	}
+	return &LeaseLostError{Host: host, Err: err}
+}
+
+// keptOut tells whether an error is that this life may change nothing on a machine, not even to undo what it did.
+func keptOut(err error) bool {
+	var lost *LeaseLostError
+	var held *LeaseHeldError
+	var wrong *IdentityError
+	var same *SameMachineError
+	return errors.As(err, &lost) || errors.As(err, &held) || errors.As(err, &wrong) || errors.As(err, &same)
+}
+
+// admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none, and the others must still have theirs.
+func (e *engine) admit(ctx context.Context, host string) error {
+	if !slices.Contains(e.mine.Hosts, host) {
+		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
+	}
+	if err := e.checkOthers(ctx, host); err != nil {
+		return err
+	}
+	l, err := e.lookAt(ctx, host)
+	if err != nil {
+		return err
+	}
+	if err := e.admissible(host, l); err != nil {
+		return err
+	}
+	if err := e.identify(host, l.Machine); err != nil {
+		return err
+	}
+	return e.take(ctx, host, l)
+}
+
+// checkOthers has every other machine that answers check its lease.
+func (e *engine) checkOthers(ctx context.Context, host string) error {
+	for _, other := range e.mine.Hosts {
+		if other == host || !e.holds(other) {
+			continue
+		}
+		if err := e.checkLease(ctx, other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLease has a machine check its lease. One that does not answer, or has none because it is being reinstalled, says nothing.
+func (e *engine) checkLease(ctx context.Context, host string) error {
+	r, err := e.hosts.Runner(host)
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
+	var refused *sshexec.FencedError
+	if errors.As(err, &refused) && !e.cameBack(host, refused) {
+		return e.lost(host, refused, err)
+	}
+	return nil
+}
+
+// cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before
+// its next change.
+func (e *engine) cameBack(host string, refused *sshexec.FencedError) bool {
+	lease, err := sshexec.ParseLease(refused.Lease)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ours := err == nil && lease.Epoch < e.mine.Epoch && lease.Run == e.st.Run.ID
+	if !e.whole.reinstalled[host] || refused.Reason != sshexec.LeaseMissing && !(refused.Reason == sshexec.LeaseOther && ours) {
+		return false
+	}
+	delete(e.mine.held, host)
+	return true
+}
+
+// checkLeases checks, before a step begins, the lease of each machine that it changes.
+func (e *engine) checkLeases(ctx context.Context, s *Step) error {
+	checked := map[string]bool{}
+	for _, a := range s.all() {
+		for _, host := range a.changes(s) {
+			if checked[host] || !e.holds(host) {
+				continue
+			}
+			checked[host] = true
+			if err := e.checkLease(ctx, host); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

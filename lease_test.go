@@ -1,0 +1,583 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// leasable gives every host a simulated lease file.
+func leasable(hosts evenkeel.HostMap) evenkeel.HostMap {
+	out := evenkeel.HostMap{}
+	for name, r := range hosts {
+		out[name] = sshexec.WithSimLease(name, &sshexec.SimLease{}, r)
+	}
+	return out
+}
+
+// park is some machines that several operators reach, each by its own way.
+type park struct {
+	mu       sync.Mutex
+	machines map[string]*sshexec.SimLease
+	log      []string // "operator machine command"
+	// before is called before a command reaches its machine, and may keep it back; an error is that of a machine out of reach.
+	before func(who, host string, cmd sshexec.Cmd) error
+}
+
+func newPark(names ...string) *park {
+	p := &park{machines: map[string]*sshexec.SimLease{}}
+	for _, n := range names {
+		p.machines[n] = &sshexec.SimLease{Machine: sshexec.Machine{HostKey: "key of " + n, ID: "id of " + n, IDFrom: "/etc/machine-id", Name: n}}
+	}
+	return p
+}
+
+var errFar = errors.New("no route to host")
+
+// as is the way of an operator. A machine stands under its own name unless the operator's addresses say otherwise.
+func (p *park) as(who string, addresses ...string) evenkeel.HostMap {
+	hosts := evenkeel.HostMap{}
+	for name := range p.machines {
+		at := name
+		for _, a := range addresses {
+			if host, to, ok := strings.Cut(a, "="); ok && host == name {
+				at = to
+			}
+		}
+		hosts[name] = p.way(who, name, at)
+	}
+	return hosts
+}
+
+func (p *park) way(who, host, at string) sshexec.Runner {
+	return sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if p.before != nil {
+			if err := p.before(who, host, cmd); err != nil {
+				res := sshexec.Result{Outcome: sshexec.NotStarted}
+				return res, sshexec.Failure(host, cmd, res, err)
+			}
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if res, err, handled := p.machines[at].Do(at, cmd); handled {
+			return res, err
+		}
+		if cmd.Effect != sshexec.ReadOnly {
+			p.log = append(p.log, who+" "+at+" "+strings.Join(cmd.Argv[1:], " "))
+		}
+		return sshexec.Result{Outcome: sshexec.Exited}, nil
+	})
+}
+
+func (p *park) ran(who string) (n int) {
+	for _, l := range p.log {
+		if strings.HasPrefix(l, who+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// book changes two hosts, n times each, in two steps.
+func book(n int, hosts ...string) *evenkeel.Runbook {
+	rb := &evenkeel.Runbook{Name: "r", Title: "r"}
+	for s, host := range hosts {
+		step := evenkeel.Step{ID: fmt.Sprint("s", s+1), Title: "s", Host: host, Harmless: "a test"}
+		for i := range n {
+			step.Actions = append(step.Actions, evenkeel.Action{
+				ID: fmt.Sprint("a", i), Title: "x", Repeat: evenkeel.Safe, Cmd: sshexec.Command(sshexec.Disruptive, "disrupt", host, fmt.Sprint(i)),
+			})
+		}
+		rb.Steps = append(rb.Steps, step)
+	}
+	return rb
+}
+
+func options(j evenkeel.Journal, who string) evenkeel.Options {
+	return evenkeel.Options{Journal: j, Clock: &stepClock{}, Holder: who}
+}
+
+// copyOf is a copied journal.
+func copyOf(t *testing.T, j *evenkeel.MemJournal) *evenkeel.MemJournal {
+	t.Helper()
+	c := &evenkeel.MemJournal{}
+	for _, r := range j.Records() {
+		require.NoError(t, c.Append(r))
+	}
+	return c
+}
+
+// suspended runs a tool up to its command at, which is not sent before wake is closed.
+func (p *park) suspended(t *testing.T, who, at string, start func() error) (wake chan struct{}, done chan error) {
+	t.Helper()
+	reached, wake, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	p.before = func(w, _ string, cmd sshexec.Cmd) error {
+		if w == who && strings.Join(cmd.Argv, " ") == at {
+			once.Do(func() {
+				close(reached)
+				<-wake
+			})
+		}
+		return nil
+	}
+	go func() { done <- start() }()
+	<-reached
+	return wake, done
+}
+
+// The lease hosts of a runbook are those that it changes, whatever it declares.
+func TestLeaseHostsAreDerived(t *testing.T) {
+	rb := book(1, "a", "b")
+	rb.LeaseHosts = []string{"z", "a"}
+	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u", Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}, {ID: "l", Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}
+	rb.Steps[1].Reinstalls = []string{"d"}
+	rb.Steps[1].Actions = append(rb.Steps[1].Actions, evenkeel.Action{ID: "op", Op: &evenkeel.Op{Effect: evenkeel.Mutating, Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}})
+	require.Equal(t, []string{"a", "b", "c", "d", "e", "z"}, rb.Leased())
+}
+
+// A tool is suspended in the middle of a step; a second one resumes from a copied journal, to the end or not. The first wakes up: its next command is refused by the
+// machine, with nothing run, no undo, no second try.
+func TestASuspendedToolIsFencedOff(t *testing.T) {
+	for _, at := range []string{"disrupt n1 0", "disrupt n1 2", "disrupt n2 4"} {
+		p := newPark("n1", "n2")
+		rb := book(5, "n1", "n2")
+		for i := range rb.Steps {
+			rb.Steps[i].Undo, rb.Steps[i].UndoOnFailure = []evenkeel.Action{parseActionT("undo", "safe")}, true
+		}
+		j := &evenkeel.MemJournal{}
+		wake, done := p.suspended(t, "A", at, func() error {
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "anna@ops"))
+			return err
+		})
+		before := p.ran("A")
+		_, err := evenkeel.Resume(t.Context(), rb, p.as("B"), options(copyOf(t, j), "bert@elsewhere"))
+		require.NoError(t, err)
+		close(wake)
+		err = <-done
+		var lost *evenkeel.LeaseLostError
+		require.ErrorAs(t, err, &lost)
+		require.ErrorContains(t, err, "bert@elsewhere")
+		require.Equal(t, evenkeel.NotStarted, sshexec.OutcomeOf(err))
+		require.Equal(t, before, p.ran("A"), "the tool that woke up changed something: %v", p.log)
+		st, err := evenkeel.ReadState(j.Records())
+		require.NoError(t, err)
+		last := j.Records()[len(j.Records())-1]
+		require.Equal(t, evenkeel.KindEnd, last.Kind)
+		require.Equal(t, evenkeel.NotStarted, *last.Outcome)
+		require.False(t, st.Done)
+
+		// Nor does it go on when it is started again: its journal is not the run's latest.
+		var stale *evenkeel.StaleJournalError
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "anna@ops"))
+		require.ErrorAs(t, err, &stale)
+		require.Equal(t, before, p.ran("A"))
+	}
+}
+
+// The same while the second one is still at work, with a run of its own that took an abandoned lease over.
+func TestASuspendedToolMeetsAnotherRun(t *testing.T) {
+	p := newPark("n1")
+	rb := book(5, "n1")
+	j := &evenkeel.MemJournal{}
+	opts := options(j, "anna@ops")
+	opts.RunID = "A"
+	wake, done := p.suspended(t, "A", "disrupt n1 0", func() error {
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+		return err
+	})
+	var held *evenkeel.LeaseHeldError
+	mine := options(&evenkeel.MemJournal{}, "bert@ops")
+	_, err := evenkeel.Run(t.Context(), rb, p.as("B"), mine)
+	require.ErrorAs(t, err, &held, "another run is kept out")
+	require.ErrorContains(t, err, "run A of anna@ops")
+	require.Zero(t, p.ran("B"))
+	mine = options(&evenkeel.MemJournal{}, "bert@ops")
+	mine.TakeLease = "A"
+	old := p.before
+	p.before = func(who, host string, cmd sshexec.Cmd) error {
+		if who == "B" && strings.Join(cmd.Argv, " ") == "disrupt n1 2" {
+			p.before = old
+			close(wake)
+			var lost *evenkeel.LeaseLostError
+			require.ErrorAs(t, <-done, &lost)
+		}
+		return old(who, host, cmd)
+	}
+	_, err = evenkeel.Run(t.Context(), rb, p.as("B"), mine)
+	require.NoError(t, err)
+	require.Zero(t, p.ran("A"))
+	require.Equal(t, 5, p.ran("B"))
+}
+
+// Of two operators each of whom reaches one node only, none begins; one that is forced to begins alone, loudly, and the journal says so.
+func TestTwoOperatorsWhoReachOneNodeEach(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(2, "n1", "n2")
+	j := &evenkeel.MemJournal{}
+	stop := make(chan struct{})
+	opts := options(j, "anna@ops")
+	opts.Stop = stop
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+			close(stop)
+			p.before = nil
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	reach := map[string]string{"A": "n1", "B": "n2"}
+	p.before = func(who, host string, cmd sshexec.Cmd) error {
+		if reach[who] != host {
+			return errFar
+		}
+		return nil
+	}
+	began, lines := p.log, p.machines["n2"].Lines[evenkeel.LeasePath]
+	for _, who := range []string{"A", "B"} {
+		var missing *evenkeel.LeaseMissingError
+		_, err := evenkeel.Resume(t.Context(), rb, p.as(who), options(copyOf(t, j), who))
+		require.ErrorAs(t, err, &missing)
+		require.ErrorIs(t, err, errFar)
+	}
+	require.Equal(t, began, p.log)
+	require.Equal(t, lines, p.machines["n2"].Lines[evenkeel.LeasePath], "who cannot begin writes nothing anywhere")
+
+	forced := options(copyOf(t, j), "A")
+	forced.ForceTakeover = true
+	var loud []string
+	forced.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAlarm {
+			loud = append(loud, e.Text)
+		}
+	})
+	reach["B"] = "n1"
+	_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), forced)
+	require.Error(t, err, "n2 is out of reach")
+	require.Equal(t, 2, p.ran("A"))
+	require.Len(t, loud, 1)
+	require.Contains(t, loud[0], "n2 cannot be reached")
+	require.True(t, slices.ContainsFunc(forced.Journal.Records(), func(r evenkeel.Record) bool {
+		return r.Kind == evenkeel.KindLease && strings.Contains(r.Life.Forced, "n2 cannot be reached") && slices.Equal(r.Life.Missing, []string{"n2"})
+	}))
+}
+
+// What keeps a life from beginning, and what it says.
+func TestALifeDoesNotBegin(t *testing.T) {
+	other := sshexec.Lease{Held: true, Run: "r9", Epoch: 3, Life: "l", Host: "n2", Since: time.Unix(0, 0), Holder: "carl@ops"}
+	for name, tc := range map[string]struct {
+		mend func(*sshexec.SimLease)
+		want string
+	}{
+		"a read-only root":  {func(m *sshexec.SimLease) { m.Fault = "Read-only file system" }, "make the file system writable"},
+		"no flock":          {func(m *sshexec.SimLease) { m.NoFlock = true }, "install util-linux"},
+		"another run":       {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: other.String()} }, "run r9 of carl@ops"},
+		"unreadable":        {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "garbage"} }, "cannot be read"},
+		"a version to come": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "evenkeel-lease 2 free"} }, "cannot be read"},
+		"the same machine": {func(m *sshexec.SimLease) {
+			m.Machine = sshexec.Machine{HostKey: "key of n1", ID: "id of n1", Name: "n1"}
+		}, "n1 and n2 lead to the same machine"},
+		"a command runs":     {func(m *sshexec.SimLease) { m.Running = "4711 umount /mnt/t0" }, "4711 umount /mnt/t0"},
+		"a command, no keys": {func(m *sshexec.SimLease) { m.Running, m.HostKey = "4711 umount /mnt/t0", "" }, "4711 umount /mnt/t0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			tc.mend(p.machines["n2"])
+			j := &evenkeel.MemJournal{}
+			_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), options(j, "A"))
+			require.ErrorContains(t, err, tc.want)
+			require.Empty(t, p.log)
+			free, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+			require.True(t, err != nil && p.machines["n1"].Lines == nil || !free.Held, "it gives back what it took")
+
+			p.machines["n2"] = newPark("n2").machines["n2"]
+			_, err = evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("A"), options(j, "A"))
+			require.NoError(t, err)
+			require.Len(t, p.log, 2)
+		})
+	}
+}
+
+// One address leads to two hosts whose identities cannot be told apart by what they say: the lease on it shows it.
+func TestTwoNamesOfOneMachine(t *testing.T) {
+	p := newPark("n1", "n2")
+	for _, m := range p.machines {
+		m.Machine = sshexec.Machine{}
+	}
+	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), evenkeel.HostMap{"n1": p.way("A", "n1", "n1"), "n2": p.way("A", "n2", "n1")}, options(&evenkeel.MemJournal{}, "A"))
+	var same *evenkeel.SameMachineError
+	require.ErrorAs(t, err, &same)
+	require.Empty(t, p.log)
+}
+
+// While a command of the life before runs, the next one waits for it, and then begins.
+func TestATakeoverWaitsForTheRunningCommand(t *testing.T) {
+	p := newPark("n1")
+	p.machines["n1"].Running = "4711 yum install"
+	waits := 0
+	opts := options(&evenkeel.MemJournal{}, "A")
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventWait {
+			require.Contains(t, e.Text, "4711 yum install")
+			if waits++; waits == 3 {
+				p.machines["n1"].Running = ""
+			}
+		}
+	})
+	_, err := evenkeel.Run(t.Context(), book(1, "n1"), p.as("A"), opts)
+	require.NoError(t, err)
+	require.Equal(t, 3, waits)
+}
+
+// A lease that cannot be read any more, or is gone, is not ours.
+func TestALeaseThatIsLostInTheMiddle(t *testing.T) {
+	for name, harm := range map[string]func(*sshexec.SimLease){
+		"gone":       func(m *sshexec.SimLease) { m.Lines = nil },
+		"unreadable": func(m *sshexec.SimLease) { m.Lines[evenkeel.LeasePath] = "x" },
+		"free": func(m *sshexec.SimLease) {
+			m.Lines[evenkeel.LeasePath] = strings.Replace(m.Lines[evenkeel.LeasePath], "held", "free", 1)
+		},
+		"no flock": func(m *sshexec.SimLease) { m.NoFlock = true },
+	} {
+		for _, at := range []string{"disrupt n1 1", "disrupt n2 0"} {
+			p := newPark("n1", "n2")
+			p.before = func(_, host string, cmd sshexec.Cmd) error {
+				if strings.Join(cmd.Argv, " ") == at {
+					harm(p.machines[host])
+				}
+				return nil
+			}
+			_, err := evenkeel.Run(t.Context(), book(3, "n1", "n2"), p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+			var lost *evenkeel.LeaseLostError
+			require.ErrorAs(t, err, &lost, name)
+			require.NotContains(t, p.log, "A n1 n1 1"+strings.Repeat(" never", len(p.log)), name)
+			require.Len(t, p.log, map[string]int{"disrupt n1 1": 1, "disrupt n2 0": 3}[at], name)
+		}
+	}
+}
+
+// A rollback is a life of its run: it takes the lease over by itself, and another run's lease keeps it out as any other.
+func TestARollbackTakesItsRunsLease(t *testing.T) {
+	p := newPark("n1")
+	rb := book(2, "n1")
+	rb.Steps[0].Harmless, rb.Steps[0].Undo = "", []evenkeel.Action{parseActionT("undo", "safe")}
+	j := &evenkeel.MemJournal{}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 1" {
+			cancel()
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(ctx, rb, p.as("A"), options(j, "A"))
+	_ = err
+	p.before = nil
+	_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.NoError(t, err)
+	require.Equal(t, "A n1 undo", p.log[len(p.log)-1])
+}
+
+// A command for the whole cluster is not sent where another machine has been taken over; one that does not answer says nothing.
+func TestAWideCommandAsksTheOtherMachines(t *testing.T) {
+	for _, wide := range []bool{false, true} {
+		p := newPark("n1", "n2")
+		rb := book(2, "n1", "n2")
+		rb.Steps[0].Actions[1].Cmd.Wide = wide
+		p.before = func(_, host string, cmd sshexec.Cmd) error {
+			if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+				p.machines["n2"].Lines[evenkeel.LeasePath] = "taken over"
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+		require.Error(t, err)
+		require.Equal(t, map[bool]int{false: 2, true: 1}[wide], len(p.log), "%v", p.log)
+	}
+}
+
+// Addresses that were swapped between two lives lead to the wrong machines: nothing is changed, and the error names both.
+func TestSwappedAddressesAreRefused(t *testing.T) {
+	for _, left := range []bool{true, false} { // with the lease that the life before left, and without
+		p := newPark("n1", "n2")
+		rb := book(2, "n1", "n2")
+		j := &evenkeel.MemJournal{}
+		stop := make(chan struct{})
+		opts := options(j, "A")
+		opts.Stop = stop
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+				close(stop)
+				p.before = nil
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+		require.ErrorIs(t, err, evenkeel.ErrStopped)
+		if !left {
+			p.machines["n1"].Lines, p.machines["n2"].Lines = nil, nil
+		}
+		ran := len(p.log)
+		forced := options(j, "A")
+		forced.ForceTakeover = true
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("A", "n1=n2", "n2=n1"), forced)
+		var wrong *evenkeel.IdentityError
+		require.ErrorAs(t, err, &wrong)
+		require.Equal(t, [2]string{"n1", "n2"}, [2]string{wrong.Host, wrong.Other})
+		require.ErrorContains(t, err, "the address of n1 leads to the machine that is n2")
+		require.Len(t, p.log, ran)
+
+		// A machine that nobody knows is refused too, though its lease file is a copy.
+		p.machines["n1"].Machine = sshexec.Machine{HostKey: "k", ID: "another", Name: "n1"}
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), forced)
+		require.ErrorAs(t, err, &wrong)
+		require.Empty(t, wrong.Other)
+		require.Len(t, p.log, ran)
+		if left {
+			// A key that was renewed is none of this: the machine is the same.
+			p.machines["n1"].Machine = sshexec.Machine{HostKey: "renewed", ID: "id of n1", Name: "n1"}
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
+			require.NoError(t, err)
+		}
+	}
+}
+
+// reinstallBook changes n1, has n2 reinstalled by a person, and changes n2.
+func reinstallBook() *evenkeel.Runbook {
+	rb := book(1, "n1", "n2")
+	reinstall := evenkeel.Step{
+		ID: "reinstall", Title: "Reinstall n2", Host: "n2", Reinstalls: []string{"n2"}, Irreversible: "a test",
+		Actions: []evenkeel.Action{{ID: "by-hand", Title: "Reinstall it", Manual: "Reinstall n2."}},
+	}
+	rb.Steps = []evenkeel.Step{rb.Steps[0], reinstall, rb.Steps[1]}
+	return rb
+}
+
+type handFunc func() error
+
+func (f handFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "done", f() }
+
+// The step that expects a reinstalled host gives it a lease again, in the same life or in a later one, in which it may be away; no other does.
+func TestAReinstalledHostGetsItsLease(t *testing.T) {
+	fresh := sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}
+	wipe := func(p *park) { *p.machines["n2"] = sshexec.SimLease{Machine: fresh} }
+	for name, tc := range map[string]struct {
+		hold  bool // the tool ends while the host is away
+		wipe  func(*park)
+		wrong bool
+	}{
+		"in one life": {false, wipe, false}, "in a later life": {true, wipe, false},
+		"the wrong machine":                  {false, func(p *park) { p.machines["n2"] = p.machines["n1"] }, true},
+		"the wrong machine, in a later life": {true, func(p *park) { p.machines["n2"] = p.machines["n1"] }, true},
+		"the wrong machine, wiped":           {false, func(p *park) { *p.machines["n2"] = sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true},
+		"it was not reinstalled at all":      {true, func(*park) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			rb := reinstallBook()
+			j := &evenkeel.MemJournal{}
+			opts := options(j, "A")
+			opts.Attendant = handFunc(func() error {
+				if tc.hold {
+					return evenkeel.NeedsPerson("reinstall it")
+				}
+				tc.wipe(p)
+				return nil
+			})
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			if tc.hold {
+				require.Error(t, err)
+				p.before = func(_, host string, _ sshexec.Cmd) error {
+					if host == "n2" {
+						return errFar
+					}
+					return nil
+				}
+				again := options(j, "A")
+				_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
+				var hold *evenkeel.Hold
+				require.ErrorAs(t, err, &hold, "it begins while the host is away")
+				again.Attendant = handFunc(func() error {
+					p.before = nil
+					tc.wipe(p)
+					return nil
+				})
+				_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
+			}
+			if tc.wrong {
+				var wrong *evenkeel.IdentityError
+				require.ErrorAs(t, err, &wrong)
+				require.Equal(t, "n1", wrong.Other)
+				require.Len(t, p.log, 1)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []string{"A n1 n1 0", "A n2 n2 0"}, p.log)
+			free, err := sshexec.ParseLease(p.machines["n2"].Lines[evenkeel.LeasePath])
+			require.NoError(t, err)
+			require.False(t, free.Held)
+		})
+	}
+}
+
+// Once a reinstalled host has its lease, another loss of it is not expected.
+func TestALeaseIsMadeOnceForEachReinstallation(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := reinstallBook()
+	more := rb.Steps[2].Actions[0]
+	more.ID, more.Cmd = "more", sshexec.Command(sshexec.Mutating, "disrupt", "n2", "more")
+	rb.Steps[2].Actions = append(rb.Steps[2].Actions, more)
+	opts := options(&evenkeel.MemJournal{}, "A")
+	wipe := func() { *p.machines["n2"] = sshexec.SimLease{Machine: sshexec.Machine{ID: "new id", Name: "n2"}} }
+	opts.Attendant = handFunc(func() error { wipe(); return nil })
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n2 more" {
+			wipe()
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+	var lost *evenkeel.LeaseLostError
+	require.ErrorAs(t, err, &lost)
+	require.Len(t, p.log, 2)
+}
+
+// Answers that are lost while leases are taken, and a tool that dies there, keep nobody out: not even the tool's next life.
+func TestALifeThatDiesAtItsBeginning(t *testing.T) {
+	for n := 1; ; n++ {
+		p := newPark("n1", "n2")
+		rb := book(1, "n1", "n2")
+		j := &evenkeel.MemJournal{}
+		count, died := 0, false
+		ctx, cancel := context.WithCancel(t.Context())
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			if count++; count == n {
+				died = true
+				cancel()
+			}
+			if died {
+				return context.Canceled
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(ctx, rb, p.as("A"), options(j, "A"))
+		cancel()
+		if !died {
+			require.NoError(t, err)
+			return
+		}
+		p.before = nil
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
+		require.NoError(t, err, "after command %d", n)
+	}
+}

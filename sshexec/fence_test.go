@@ -1,0 +1,367 @@
+//go:build unix
+
+package sshexec_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// leased is a lease file of this machine, and the fence of the life that holds it.
+func leased(t *testing.T) (sshexec.Fence, sshexec.Lease) {
+	t.Helper()
+	f := sshexec.Fence{Path: filepath.Join(t.TempDir(), "evenkeel.lease"), Run: "r1", Epoch: 1, Life: "life1", Host: "node1"}
+	if strings.ContainsAny(f.Path, " ~#") {
+		t.Skip("the temporary directory has a name that no lease path may have")
+	}
+	l := sshexec.Lease{Held: true, Run: f.Run, Epoch: f.Epoch, Life: f.Life, Host: f.Host, Since: time.Unix(0, 0), Holder: "anna@ops"}
+	swap(t, sshexec.Local{}, f.Path, "", l)
+	return f, l
+}
+
+func look(t *testing.T, r sshexec.Runner, path string) sshexec.LeaseLook {
+	t.Helper()
+	res, err := r.Run(t.Context(), sshexec.LookLease(path))
+	require.NoError(t, err)
+	l, err := sshexec.ReadLeaseLook(res)
+	require.NoError(t, err)
+	return l
+}
+
+func trySwap(t *testing.T, r sshexec.Runner, path, seen string, l sshexec.Lease) sshexec.LeaseSwap {
+	t.Helper()
+	res, err := r.Run(t.Context(), sshexec.SwapLease(path, seen, l))
+	require.NoError(t, err)
+	s, err := sshexec.ReadLeaseSwap(res)
+	require.NoError(t, err)
+	return s
+}
+
+func swap(t *testing.T, r sshexec.Runner, path, seen string, l sshexec.Lease) {
+	t.Helper()
+	require.Equal(t, sshexec.LeaseSwap{Taken: true}, trySwap(t, r, path, seen, l))
+}
+
+// next is the lease of the life after.
+func next(l sshexec.Lease) sshexec.Lease {
+	l.Epoch++
+	l.Life = "life" + string(rune('0'+l.Epoch))
+	return l
+}
+
+func refused(t *testing.T, res sshexec.Result, err error, reason sshexec.FenceReason) *sshexec.FencedError {
+	t.Helper()
+	var f *sshexec.FencedError
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, reason, f.Reason)
+	require.Equal(t, sshexec.NotStarted, res.Outcome)
+	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
+	return f
+}
+
+// runners are this machine's own Runner, and OpenSSH-like sessions on it.
+func fencedRunners(t *testing.T) map[string]sshexec.Runner {
+	t.Helper()
+	s := shellMachine(t).dial(t)
+	return map[string]sshexec.Runner{"local": sshexec.Local{}, "ssh": s}
+}
+
+// The lease on the machine decides whether a command starts.
+func TestAFencedCommand(t *testing.T) {
+	for name, r := range fencedRunners(t) {
+		t.Run(name, func(t *testing.T) {
+			f, l := leased(t)
+			mark := filepath.Join(t.TempDir(), "it ran")
+			touch := sshexec.Command(sshexec.Mutating, "touch", mark)
+			touch.Fence = &f
+			never := func() {
+				t.Helper()
+				_, err := os.Stat(mark)
+				require.ErrorIs(t, err, os.ErrNotExist, "a refused command ran")
+			}
+
+			_, err := r.Run(t.Context(), touch)
+			require.NoError(t, err)
+			require.NoError(t, os.Remove(mark))
+
+			cat := sshexec.Command(sshexec.Mutating, "cat")
+			cat.Fence, cat.Stdin = &f, sshexec.Text("its own input\n")
+			cat.Dir, cat.Env = "/", []string{"A=b"}
+			res, err := r.Run(t.Context(), cat)
+			require.NoError(t, err)
+			require.Equal(t, "its own input\n", string(res.Stdout))
+
+			for _, other := range []sshexec.Fence{
+				{Path: f.Path, Run: "r2", Epoch: 1, Life: "life1", Host: "node1"}, {Path: f.Path, Run: "r1", Epoch: 2, Life: "life1", Host: "node1"},
+				{Path: f.Path, Run: "r1", Epoch: 1, Life: "life", Host: "node1"}, {Path: f.Path, Run: "r1", Epoch: 1, Life: "life1", Host: "node"},
+			} {
+				touch.Fence = &other
+				res, err = r.Run(t.Context(), touch)
+				require.Equal(t, l.String(), refused(t, res, err, sshexec.LeaseOther).Lease)
+			}
+			touch.Fence = &f
+			for _, text := range []string{"", "\n", "garbage\n", "evenkeel-lease 1 free r1 1 life1 node1 1970-01-01T00:00:00Z anna@ops\n", "\x00\x00\n"} {
+				require.NoError(t, os.WriteFile(f.Path, []byte(text), 0o600))
+				res, err = r.Run(t.Context(), touch)
+				refused(t, res, err, sshexec.LeaseOther)
+			}
+			require.NoError(t, os.Remove(f.Path))
+			res, err = r.Run(t.Context(), touch)
+			refused(t, res, err, sshexec.LeaseMissing)
+			never()
+		})
+	}
+}
+
+// What a command of its own accord prints or returns is no refusal.
+func TestACommandCannotForgeARefusal(t *testing.T) {
+	f, _ := leased(t)
+	cmd := sshexec.Script(sshexec.Mutating, "echo evenkeel-fenced-x other >&2; exit 194")
+	cmd.Fence = &f
+	res, err := sshexec.Local{}.Run(t.Context(), cmd)
+	require.Error(t, err)
+	require.Equal(t, sshexec.Exited, res.Outcome)
+	require.Equal(t, 194, res.ExitCode)
+}
+
+// A command ends under its fence as it would without.
+func TestTheEndOfAFencedCommand(t *testing.T) {
+	for name, r := range fencedRunners(t) {
+		t.Run(name, func(t *testing.T) {
+			f, _ := leased(t)
+			for script, want := range map[string]sshexec.Result{
+				"exit 0": {Outcome: sshexec.Exited}, "exit 7": {Outcome: sshexec.Exited, ExitCode: 7}, "exit 255": {Outcome: sshexec.Exited, ExitCode: 255},
+				"kill -TERM $$": {Outcome: sshexec.Signalled, Signal: "TERM"}, "kill -KILL $$": {Outcome: sshexec.Signalled, Signal: "KILL"},
+			} {
+				cmd := sshexec.Script(sshexec.Mutating, script)
+				cmd.Fence = &f
+				res, _ := r.Run(t.Context(), cmd)
+				require.Equal(t, want, sshexec.Result{Outcome: res.Outcome, ExitCode: res.ExitCode, Signal: res.Signal}, script)
+			}
+			none := sshexec.Command(sshexec.Mutating, "no-such-program-here")
+			none.Fence = &f
+			res, _ := r.Run(t.Context(), none)
+			require.Equal(t, 127, res.ExitCode)
+		})
+	}
+}
+
+// While a command runs nobody takes its lease over, whatever became of the one who sent it; and who tries is told which command it is.
+func TestARunningCommandKeepsItsLease(t *testing.T) {
+	for name, r := range fencedRunners(t) {
+		t.Run(name, func(t *testing.T) {
+			f, l := leased(t)
+			pidFile := filepath.Join(t.TempDir(), "pid")
+			long := sshexec.Script(sshexec.Disruptive, `echo $$ >"$1"; exec sleep 300`, pidFile)
+			long.Fence = &f
+			ended := make(chan error, 1)
+			go func() {
+				_, err := r.Run(context.WithoutCancel(t.Context()), long)
+				ended <- err
+			}()
+			pid := waitForPID(t, pidFile)
+			s := trySwap(t, r, f.Path, l.String(), next(l))
+			require.False(t, s.Taken)
+			require.Contains(t, s.Busy, "sleep 300")
+			require.Contains(t, s.Busy, strconv.Itoa(pid))
+
+			// The wrapper is killed: the command still runs, without a lock.
+			require.NoError(t, syscall.Kill(parentOf(t, pid), syscall.SIGKILL))
+			require.Error(t, <-ended)
+			s = trySwap(t, r, f.Path, l.String(), next(l))
+			require.False(t, s.Taken, "a command whose wrapper was killed")
+			require.Contains(t, s.Busy, "sleep 300")
+
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+			swap(t, r, f.Path, l.String(), next(l))
+			res, err := r.Run(t.Context(), long)
+			refused(t, res, err, sshexec.LeaseOther)
+		})
+	}
+}
+
+// A daemon that a command leaves behind is no reason to wait.
+func TestADaemonDoesNotKeepTheLease(t *testing.T) {
+	f, l := leased(t)
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	start := sshexec.Script(sshexec.Mutating, `sleep 300 >/dev/null 2>&1 </dev/null & echo $! >"$1"`, pidFile)
+	start.Fence = &f
+	_, err := sshexec.Local{}.Run(t.Context(), start)
+	require.NoError(t, err)
+	pid := waitForPID(t, pidFile)
+	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+	swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+}
+
+// A lock that is left by nobody, and a lease that was taken meanwhile.
+func TestALeaseIsSwappedForTheOneThatWasSeen(t *testing.T) {
+	f, l := leased(t)
+	r := sshexec.Local{}
+	info, err := os.Stat(f.Path)
+	require.NoError(t, err)
+	swap(t, r, f.Path, l.String(), l) // the answer of the first was lost
+	require.Equal(t, l.String(), trySwap(t, r, f.Path, "", next(l)).Line, "it was free when it was seen")
+	swap(t, r, f.Path, l.String(), next(l))
+	require.Equal(t, next(l).String(), trySwap(t, r, f.Path, l.String(), next(next(l))).Line, "the slower one of two")
+	long := next(next(l))
+	long.Holder = strings.Repeat("x", 2000)
+	swap(t, r, f.Path, next(l).String(), long)
+	swap(t, r, f.Path, long.String(), next(long))
+	again, err := os.Stat(f.Path)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(info, again), "the lease file is never replaced")
+	require.Equal(t, info.Size(), again.Size())
+
+	file, err := os.Open(f.Path)
+	require.NoError(t, err)
+	require.NoError(t, unix.Flock(int(file.Fd()), unix.LOCK_EX))
+	require.NotEmpty(t, trySwap(t, r, f.Path, next(long).String(), l).Busy)
+	require.NoError(t, file.Close())
+	seen := look(t, r, f.Path)
+	require.True(t, seen.Flock)
+	require.Empty(t, seen.Fault)
+	require.Equal(t, next(long).String(), seen.Line)
+	name, err := os.Hostname()
+	require.NoError(t, err)
+	require.Equal(t, name, seen.Name)
+	require.NotEmpty(t, seen.ID+seen.Name)
+}
+
+// What a look says of a lease that cannot be used.
+func TestALeaseThatCannotBeUsed(t *testing.T) {
+	r := sshexec.Local{}
+	require.NotEmpty(t, look(t, r, "/proc/evenkeel.lease").Fault)
+	require.NotEmpty(t, look(t, r, t.TempDir()+"/there/is/no/such/directory").Fault)
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink("/dev/null", link))
+	require.NotEmpty(t, look(t, r, link).Fault)
+	for _, text := range []string{"\n", "\x00\x00\x00\n", "\n\nevenkeel\n"} {
+		bad := filepath.Join(t.TempDir(), "bad")
+		require.NoError(t, os.WriteFile(bad, []byte(text), 0o600))
+		line := look(t, r, bad).Line
+		_, err := sshexec.ParseLease(line)
+		require.NotEmpty(t, line, "%q is not a lease that nobody has", text)
+		require.ErrorIs(t, err, sshexec.ErrLease)
+	}
+
+	// No flock on the machine: nothing runs.
+	f, _ := leased(t)
+	bare := t.TempDir()
+	for _, program := range []string{"sh", "hostname", "tr", "touch"} {
+		path, err := exec.LookPath(program)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(path, filepath.Join(bare, program)))
+	}
+	t.Setenv("PATH", bare)
+	require.False(t, look(t, r, f.Path).Flock)
+	touch := sshexec.Command(sshexec.Mutating, "touch", filepath.Join(bare, "it ran"))
+	touch.Fence = &f
+	res, err := r.Run(t.Context(), touch)
+	refused(t, res, err, sshexec.LeaseNoLock)
+}
+
+// A job that runs on its own keeps the lock until it has ended; and no job is started, ended or removed without the lease.
+func TestASupervisedCommandKeepsItsLease(t *testing.T) {
+	f, l := leased(t)
+	r := sshexec.Local{}
+	cmd := sshexec.Command(sshexec.Disruptive, "sleep", "300")
+	cmd.Fence = &f
+	opt := sshexec.SuperviseOptions{Dir: filepath.Join(t.TempDir(), "jobs"), ID: "long"}
+	job, err := sshexec.StartSupervised(t.Context(), r, cmd, opt)
+	require.NoError(t, err)
+	s := trySwap(t, r, f.Path, l.String(), next(l))
+	require.False(t, s.Taken)
+	require.Contains(t, s.Busy, "sleep 300")
+	_, err = job.End(t.Context())
+	require.NoError(t, err)
+	_, err = job.Wait(t.Context())
+	require.Error(t, err)
+	swap(t, r, f.Path, l.String(), next(l))
+
+	var fenced *sshexec.FencedError
+	require.ErrorAs(t, job.Remove(t.Context()), &fenced)
+	opt.ID = "another"
+	_, err = sshexec.StartSupervised(t.Context(), r, cmd, opt)
+	require.ErrorAs(t, err, &fenced)
+	_, err = sshexec.Supervise(t.Context(), r, cmd, opt)
+	require.ErrorAs(t, err, &fenced)
+	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
+}
+
+// No text of a run can pass for another lease.
+func TestALeaseIsReadAsItWasWritten(t *testing.T) {
+	for _, text := range []string{"r1", "two words", "a%b", "-", "line\nend", "é", `\n"$(x)`, strings.Repeat("y", 40)} {
+		l := sshexec.Lease{Held: true, Run: text, Epoch: 12, Life: text, Host: text, Holder: text, Since: time.Unix(5, 0).UTC()}
+		require.NotContains(t, l.String(), "\n")
+		got, err := sshexec.ParseLease(l.String())
+		require.NoError(t, err)
+		require.Equal(t, l, got)
+	}
+	for _, line := range []string{"", "x", "evenkeel-lease 1 held r 0 l h", "evenkeel-lease 2 held r 1 l h", "evenkeel-lease 1 gone r 1 l h", "evenkeel-lease 1 held r 01 l h", "evenkeel-lease 1 held r 1 l",
+		"evenkeel-lease 1 held r 1 l h 1970", "evenkeel-lease 1 held r%4 1 l h"} {
+		_, err := sshexec.ParseLease(line)
+		require.ErrorIs(t, err, sshexec.ErrLease, line)
+	}
+	for _, f := range []sshexec.Fence{{}, {Path: "x", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a b", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Life: "l", Host: "h"},
+		{Path: "/a;reboot", Run: "r", Epoch: 1, Life: "l", Host: "h"}} {
+		cmd := sshexec.Command(sshexec.Mutating, "true")
+		cmd.Fence = &f
+		require.Error(t, cmd.Validate(), f)
+	}
+}
+
+func waitForPID(t *testing.T, file string) int {
+	t.Helper()
+	var pid int
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.HasSuffix(string(text), "\n") {
+			return false
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	return pid
+}
+
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	require.NoError(t, err)
+	f := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	parent, err := strconv.Atoi(f[1])
+	require.NoError(t, err)
+	return parent
+}
+
+// Through sudo, on both sides of which the fence stands: sudo hands no lock on.
+func TestAFencedCommandThroughSudo(t *testing.T) {
+	for _, mode := range []string{"nopasswd", "asks"} {
+		withFakeSudo(t, mode)
+		f, l := leased(t)
+		cmd := sshexec.Command(sshexec.Mutating, "cat")
+		cmd.Fence, cmd.Stdin, cmd.Sudo = &f, sshexec.Text("its own input"), &sshexec.Sudo{}
+		if mode == "asks" {
+			cmd.Sudo.Password = sudoPassword
+		}
+		res, err := sshexec.Local{}.Run(t.Context(), cmd)
+		require.NoError(t, err)
+		require.Equal(t, "its own input", string(res.Stdout))
+		swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+		res, err = sshexec.Local{}.Run(t.Context(), cmd)
+		refused(t, res, err, sshexec.LeaseOther)
+		require.NotErrorIs(t, err, sshexec.ErrSudo)
+	}
+}

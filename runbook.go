@@ -113,6 +113,10 @@ type Runbook struct {
 
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)
+
+	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only looks; the site has the facts of the run. What it
+	// cannot look at is a difference too. nil where the runbook cannot tell.
+	Compare func(context.Context, Site) ([]string, error)
 }
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.

@@ -27,7 +27,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 		from("lustre:851", change("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service")))
 	return evenkeel.Step{
 		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
-		Verify: []evenkeel.Action{from("lustre:857", expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", contains("active")))},
+		Verify: []evenkeel.Action{from("lustre:857", expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", says("active")))},
 	}
 }
 
@@ -51,7 +51,12 @@ func (n *node) firewall() []evenkeel.Action {
 			from("lustre:830", change("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule)))
 	}
 	return append(actions,
-		from("lustre:838", expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", contains("high-availability"))),
+		from("lustre:838", expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
+			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
+				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
+			}
+			return nil
+		}))),
 		expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen)))
 }
 

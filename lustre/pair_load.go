@@ -31,6 +31,7 @@ type Pair struct {
 
 	archives [2]*backup.Archive
 	stores   [2]Store
+	rings    int      // of the old corosync
 	ports    []string // that the new corosync listens on, such as 4242/udp
 }
 
@@ -162,13 +163,14 @@ func (p *Pair) cluster() (err error) {
 			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
 		}
 	}
-	if v, _ := p.CIB.Property("maintenance-mode"); v == "true" {
+	if v, said := p.CIB.Property("maintenance-mode"); said && v != "false" {
 		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
 	}
 	rings, err := p.links(p.Corosync)
 	if err != nil {
 		return err
 	}
+	p.rings = len(rings)
 	if p.ports, err = p.openPorts(); err != nil {
 		return err
 	}

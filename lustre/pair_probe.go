@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -45,8 +46,12 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 // confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; a person decides about it (H6).
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		if o.ExitCode != 0 {
+		switch {
+		case o.ExitCode == 0:
+		case strings.Contains(string(o.Stderr), "No such file or directory"):
 			return evenkeel.Absent, nil
+		default:
+			return evenkeel.Undecided, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 		}
 		c, err := pacemaker.ParseCorosyncConf(bytes.NewReader(o.Stdout))
 		if err != nil {

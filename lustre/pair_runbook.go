@@ -27,7 +27,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()},
+		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()}, Compare: p.compare,
 		Steps: []evenkeel.Step{
 			p.preflight(), n1.backupStep(), n2.backupStep(),
 			lift, p.evacuate(), p.leave(),

@@ -356,3 +356,21 @@ func TestAFailedLookBeginsNoStep(t *testing.T) {
 	require.Empty(t, report.State.Windows)
 	require.Equal(t, "a read:g!", strings.Join(m.log, " "), "there is nothing to undo")
 }
+
+// A person's word is asked for once, also where its step has not begun when the run stops.
+func TestAWordIsNotAskedForTwice(t *testing.T) {
+	rb := parseRunbook(t, "s1[g.guard b.safe]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	m := newMachine("fail:g")
+	j := &evenkeel.MemJournal{}
+	asked := 0
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: attendantFunc(func(context.Context, evenkeel.Ask) (string, error) {
+		asked++
+		return "so it is", nil
+	})}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+	require.Error(t, err)
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
+}

@@ -397,3 +397,26 @@ func TestNoStepOfAnOutageIsUndoneWhereOneCannotBe(t *testing.T) {
 	require.ErrorContains(t, err, "has no completion, and step closes has no undo")
 	require.NotContains(t, m.log, "t")
 }
+
+// The tool may crash while a done step of an outage is undone: that is finished first.
+func TestTheUndoOfADoneStepIsTakenUpAfterACrash(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+		rb.Steps[i].Undo, rb.Steps[i].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+	}
+	moves := func(what string) {
+		serves(map[string]string{"t": "up"}[what])
+		serves(what)
+	}
+	m := newMachine("fail:up CRASH@before:t")
+	j := &evenkeel.MemJournal{}
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_, _ = evenkeel.Run(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	}()
+	m.live("-")
+	_, err := evenkeel.Resume(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.False(t, *broken)
+	require.Equal(t, "t read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
+}

@@ -138,6 +138,7 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	j := &evenkeel.MemJournal{}
 	stop := make(chan struct{})
 	close(stop)
+	serves = complete(rb, serves)
 	rb.Steps = rb.Steps[1:] // the first request came in the outage
 	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
 	report, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{},
@@ -151,6 +152,7 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	require.ErrorAs(t, err, &left)
 	require.ErrorContains(t, err, "window w (it moves)")
 	require.Contains(t, report.State.Windows, "w")
+	require.NotContains(t, m.log, "over", "at once is at once")
 	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped, "a stop in the next life waits for the close too")
 	require.Equal(t, "down read:w read:r up read:x", strings.Join(slices.DeleteFunc(m.log, func(w string) bool { return w == "look:b" || w == "b" }), " "))
@@ -339,4 +341,36 @@ func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
 			}
 		})})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A guard that says no has begun nothing either.
+func TestAFailedLookBeginsNoStep(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[a.safe] s2[g.guard b.safe undo:u.safe auto]", t)
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Minute, Stop: evenkeel.StopAtClose}}
+	rb.Steps[1].Closes = []string{"w"}
+	m := newMachine("fail:g")
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.Equal(t, evenkeel.Pending, report.State.Step("s2").Progress)
+	require.Empty(t, report.State.Windows)
+	require.Equal(t, "a read:g!", strings.Join(m.log, " "), "there is nothing to undo")
+}
+
+// A person's word is asked for once, also where its step has not begun when the run stops.
+func TestAWordIsNotAskedForTwice(t *testing.T) {
+	rb := parseRunbook(t, "s1[g.guard b.safe]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	m := newMachine("fail:g")
+	j := &evenkeel.MemJournal{}
+	asked := 0
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: attendantFunc(func(context.Context, evenkeel.Ask) (string, error) {
+		asked++
+		return "so it is", nil
+	})}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+	require.Error(t, err)
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
 }

@@ -341,3 +341,79 @@ func TestTheLimitOfAnOutageCountsAnewWhenTheRunIsTakenUp(t *testing.T) {
 	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
 	require.NoError(t, err)
 }
+
+// The effect of a change may show only after the step has failed: one look that finds all well does not tell that the
+// outage is over.
+func TestOneGoodLookDoesNotEndAnOutage(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	clock := &stepClock{}
+	told := time.Time{}
+	rb.Invariants[0].Check = func(context.Context, evenkeel.Site) error {
+		if *broken && clock.now.Sub(told) > 20*time.Second {
+			return evenkeel.Violated("nobody serves")
+		}
+		return nil
+	}
+	m := newMachine("fail:w")
+	report, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+		if serves(what); what == "down" {
+			told = clock.now
+		}
+	}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+	require.Error(t, err)
+	require.Contains(t, m.log, "over")
+	require.False(t, *broken)
+	require.Empty(t, report.State.Windows)
+}
+
+// A completion that did not help is no completion: the window stays open, and the run says what is down.
+func TestACompletionThatDoesNotHelpIsSaid(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	complete(rb, serves)
+	m := newMachine("fail:up")
+	j := &evenkeel.MemJournal{}
+	report, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	require.Equal(t, []string{"invariant served is violated: nobody serves"}, left.Down)
+	require.Contains(t, report.State.Windows, "w")
+	require.Contains(t, m.log, "over")
+	*broken = false // a person has mended it
+	m.live("-")
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+}
+
+// Where one of the steps cannot be undone, none is: half a way back is no way back.
+func TestNoStepOfAnOutageIsUndoneWhereOneCannotBe(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Undo, rb.Steps[1].Irreversible = []evenkeel.Action{parseActionT("t", "safe")}, ""
+	m := newMachine("fail:up")
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.ErrorContains(t, err, "has no completion, and step closes has no undo")
+	require.NotContains(t, m.log, "t")
+}
+
+// The tool may crash while a done step of an outage is undone: that is finished first.
+func TestTheUndoOfADoneStepIsTakenUpAfterACrash(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+		rb.Steps[i].Undo, rb.Steps[i].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+	}
+	moves := func(what string) {
+		serves(map[string]string{"t": "up"}[what])
+		serves(what)
+	}
+	m := newMachine("fail:up CRASH@before:t")
+	j := &evenkeel.MemJournal{}
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_, _ = evenkeel.Run(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	}()
+	m.live("-")
+	_, err := evenkeel.Resume(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.False(t, *broken)
+	require.Equal(t, "t read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
+}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -50,6 +51,9 @@ func (a *Archive) Accounts() (AccountFiles, error) {
 // ReadAccounts reads the users and groups of the machine behind r; it must be root there.
 func ReadAccounts(ctx context.Context, r sshexec.Runner) (AccountFiles, error) {
 	var f AccountFiles
+	if r == nil {
+		return f, errors.New("the accounts cannot be read without a Runner")
+	}
 	for i, to := range f.each() {
 		res, err := r.Run(ctx, sshexec.Command(sshexec.ReadOnly, "cat", accountPaths[i]))
 		if err == nil && res.Truncated {

@@ -68,6 +68,9 @@ func AnyLayout(name, host string) OpenOption {
 // The reader's Name method, where it has one, names the archive in messages. A reader that is an [io.ReadSeeker], such as [bytes.Reader] or a file, is read again for
 // contents that were too large to keep in memory; it must stay open for that, and belongs to the Archive.
 func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
+	if r == nil {
+		return nil, errors.New("there is no archive to open: the reader is nil")
+	}
 	o := &opener{
 		limits: DefaultLimits(),
 		a:      &Archive{source: srcerr.NameOf(r), index: map[string]int{"/": -1}, dirs: map[string]bool{}, data: map[string][]byte{}},

@@ -20,6 +20,9 @@ type Plan struct {
 // It keeps what it replaces, so that Undo can take it back. restore is RestoreServer or RestoreManager. What the machine never had is left out; what must
 // be there and is not, or is not whole, is an error that names it and the operation that needs it (errors.As to Missing).
 func PlanRestore(a *Archive, m Manifest, restore func(string, RestoreOptions) []Operation, dir string, opts RestoreOptions) (*Plan, error) {
+	if a == nil || restore == nil {
+		return nil, errors.New("a restore is planned from an open archive, and from what it is to restore")
+	}
 	optional := map[string]bool{}
 	for _, p := range m.Paths {
 		optional[p.Path] = p.Optional

@@ -110,6 +110,9 @@ func parseModule(line string) (Module, error) {
 // CheckDKMS makes sure that each of the named modules is installed, for the given kernel where one is given, and that no module is in another state
 // (lustre:658). The error names all that are not.
 func CheckDKMS(modules []Module, kernel string, names ...string) error {
+	if len(modules)+len(names) == 0 {
+		return errors.New("dkms knows no kernel module, and none was named")
+	}
 	var errs []error
 	for _, m := range modules {
 		if m.Status != "installed" && (kernel == "" || m.Kernel == "" || m.Kernel == kernel) {

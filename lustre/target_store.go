@@ -53,6 +53,9 @@ func parseStore(dir string, files map[string][]byte) (Store, error) {
 
 // StoreOf reads the target store in a server's backup.
 func StoreOf(a *backup.Archive) (Store, error) {
+	if a == nil {
+		return nil, errors.New("the target store is read from an open archive, and there is none")
+	}
 	files := map[string][]byte{}
 	for _, name := range a.Glob(TargetStoreDir + "/*") {
 		data, err := a.ReadFile(name)

@@ -83,6 +83,9 @@ func versionsDoc(d bson.Raw) (v VersionsDoc, err error) {
 
 // primary is the primary of the right set.
 func (f ShardingFix) primary(ctx context.Context, r *ReplicaSet) (string, error) {
+	if r == nil {
+		return "", errors.New("there is no replica set to write to")
+	}
 	if f.Set != "" && f.Set != r.name {
 		return "", fmt.Errorf("the fix is for the set %s and this is %s", f.Set, r.name)
 	}

@@ -81,8 +81,11 @@ func (c Change) Apply(ctx context.Context, r Reach) (Applied, error) {
 	return a.done, nil
 }
 
-// Await looks until all of the evidence is seen, or the limit is over; with none it looks once.
+// Await looks until all of the evidence is seen, or the limit is over; with none of that it looks once. No evidence at all is an error: nothing would be proven.
 func Await(ctx context.Context, r Reach, limit time.Duration, evidence ...Evidence) error {
+	if len(evidence) == 0 || r.Runner == nil {
+		return errors.New("there is no evidence to look for, or no way to the nodes")
+	}
 	return r.applying(Change{Proof: evidence, Limit: limit}).await(ctx)
 }
 

@@ -34,6 +34,9 @@ type CIB struct {
 // ParseCIB reads a CIB. The root must be <cib>, the document well-formed and UTF-8, without a document type. Errors are
 // [*ParseError] with file, line and column; a document cut in half names the element that is open. Elements it does not know are kept.
 func ParseCIB(r io.Reader) (*CIB, error) {
+	if r == nil {
+		return nil, errNoCIB
+	}
 	name := srcerr.NameOf(r)
 	in := bufio.NewReader(r)
 	bom, _ := in.Peek(3) // a read error shows up again below

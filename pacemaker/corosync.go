@@ -45,6 +45,9 @@ type corosyncItem struct {
 // ParseCorosyncConf reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
 // a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with the line that opened it.
 func ParseCorosyncConf(r io.Reader) (*CorosyncConf, error) {
+	if r == nil {
+		return nil, errNoCorosyncConf
+	}
 	name := srcerr.NameOf(r)
 	in := bufio.NewReader(r)
 	bom, _ := in.Peek(3) // a read error shows up again below

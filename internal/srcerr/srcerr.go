@@ -138,6 +138,9 @@ func Named(name string, r io.Reader) io.Reader { return namedReader{r, name} }
 
 // ReadText reads all of a text input: bounded, UTF-8, without a byte order mark and without NUL bytes.
 func ReadText(r io.Reader) ([]byte, error) {
+	if r == nil {
+		return nil, &Error{Err: errors.New("there is nothing to read: the reader is nil")}
+	}
 	name := NameOf(r)
 	data, err := io.ReadAll(io.LimitReader(r, MaxInput+1))
 	if err != nil {

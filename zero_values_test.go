@@ -1,0 +1,72 @@
+package evenkeel_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// TestNothingGivesAnError: every exported function that reads, plans or judges, called with nil and zero values, gives an error: it does not panic, and it does not say that all is well.
+func TestNothingGivesAnError(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // what would wait for a machine ends at once
+	nothing := pacemaker.CIB{}
+	for name, f := range map[string]any{
+		"pacemaker.Await": pacemaker.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "pacemaker.ParseCorosyncConf": pacemaker.ParseCorosyncConf,
+		"pacemaker.ParsePCSVersion": pacemaker.ParsePCSVersion, "pacemaker.DialectOf": pacemaker.DialectOf, "pacemaker.ParseFencingHistory": pacemaker.ParseFencingHistory,
+		"pacemaker.ParsePCSCommands": pacemaker.ParsePCSCommands, "pacemaker.ParsePCSConstraints": pacemaker.ParsePCSConstraints, "pacemaker.ParsePCSProperties": pacemaker.ParsePCSProperties,
+		"pacemaker.ParsePCSDefaults": pacemaker.ParsePCSDefaults, "pacemaker.ParsePCSResources": pacemaker.ParsePCSResources, "pacemaker.Rebuild": pacemaker.Rebuild,
+		"pacemaker.ParseResourceRows": pacemaker.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore, "pacemaker.ParseStatus": pacemaker.ParseStatus,
+		"CIB.CanLose": nothing.CanLose, "CIB.Placement": nothing.Placement, "CIB.Relocate": nothing.Relocate, "CIB.Validate": nothing.Validate,
+		"mongo.CanLose": mongo.CanLose, "mongo.ParseSlaveReplicationInfo": mongo.ParseSlaveReplicationInfo, "mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
+		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState, "mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,
+		"ShardingFix.Read": mongo.ShardingFix{}.Read, "ShardingFix.Do": mongo.ShardingFix{}.Do, "ShardingFix.Apply": mongo.ShardingFix{}.Apply,
+		"ReplicaSet.Config": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Config, "ReplicaSet.Hello": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Hello,
+		"ReplicaSet.RunCommand": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).RunCommand, "ReplicaSet.StatusFrom": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).StatusFrom,
+		"sshexec.NewClient": sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each, "sshexec.Parallel": sshexec.Parallel,
+		"backup.ReadAccounts": backup.ReadAccounts, "backup.NotEmpty": backup.NotEmpty, "backup.Open": backup.Open, "backup.OpenFile": backup.OpenFile, "backup.PlanRestore": backup.PlanRestore,
+		"lustre.ParseDF": lustre.ParseDF, "lustre.ParseDKMS": lustre.ParseDKMS, "lustre.CheckDKMS": lustre.CheckDKMS, "lustre.HostID": lustre.HostID, "lustre.CheckHostID": lustre.CheckHostID,
+		"lustre.ParseMounts": lustre.ParseMounts, "lustre.LoadPair": lustre.LoadPair, "lustre.ParseRepo": lustre.ParseRepo, "lustre.ParseTarget": lustre.ParseTarget,
+		"lustre.ParseLabel": lustre.ParseLabel, "lustre.ResourceLabel": lustre.ResourceLabel, "lustre.TargetUUID": lustre.TargetUUID, "lustre.StoreOf": lustre.StoreOf,
+		"cps.ParseAbout": cps.ParseAbout, "cps.ParseArchiveName": cps.ParseArchiveName, "cps.ParseClusterSet": cps.ParseClusterSet, "cps.SplitClusterSets": cps.SplitClusterSets,
+		"cps.ParseCreatedSets": cps.ParseCreatedSets, "cps.ParseConfiguration": cps.ParseConfiguration, "cps.ParseDiagnostics": cps.ParseDiagnostics, "cps.ParseAIDO": cps.ParseAIDO,
+		"cps.ParseGRTable": cps.ParseGRTable, "cps.ParseHAProxy": cps.ParseHAProxy, "cps.ParseHosts": cps.ParseHosts, "cps.NewISSM": cps.NewISSM, "cps.ParseMigrateLog": cps.ParseMigrateLog,
+		"cps.ParseMongoConfig": cps.ParseMongoConfig, "cps.CheckUUID": cps.CheckUUID, "cps.ParsePorts": cps.ParsePorts, "cps.ParseUpdatedPort": cps.ParseUpdatedPort,
+		"cps.ParseOSRelease": cps.ParseOSRelease, "cps.ParseArbiterDate": cps.ParseArbiterDate, "cps.ParsePatchUndo": cps.ParsePatchUndo, "cps.ParsePatchList": cps.ParsePatchList,
+		"cps.ParseRepositories": cps.ParseRepositories, "cps.ReviewDiagnostics": cps.ReviewDiagnostics, "cps.ParseFreeSpace": cps.ParseFreeSpace, "cps.CheckMigration": cps.CheckMigration,
+		"cps.ParseReplicaTable": cps.ParseReplicaTable, "cps.ReviewSets": cps.ReviewSets, "cps.ReviewHosts": cps.ReviewHosts, "cps.ParseSetList": cps.ParseSetList,
+		"cps.ParseClusterStatus": cps.ParseClusterStatus, "ISSM.Runbook": (&cps.ISSM{}).Runbook, "ISSM.Rollback": (&cps.ISSM{}).Rollback,
+	} {
+		t.Run(name, func(t *testing.T) {
+			fn := reflect.ValueOf(f)
+			var in []reflect.Value
+			for i := range fn.Type().NumIn() {
+				switch arg := fn.Type().In(i); {
+				case fn.Type().IsVariadic() && i == fn.Type().NumIn()-1:
+				case arg == reflect.TypeFor[context.Context]():
+					in = append(in, reflect.ValueOf(ctx))
+				default:
+					in = append(in, reflect.Zero(arg))
+				}
+			}
+			var out []reflect.Value
+			require.NotPanics(t, func() { out = fn.Call(in) })
+			last := out[len(out)-1]
+			if last.Type() == reflect.TypeFor[error]() {
+				require.False(t, last.IsNil(), "it says that all is well")
+				require.NotEmpty(t, last.Interface().(error).Error())
+				return
+			}
+			require.NotZero(t, last.Len(), "it finds nothing wrong") // findings
+		})
+	}
+}

@@ -33,7 +33,7 @@ func TestRealPairForgetsAStop(t *testing.T) {
 	require.NoError(t, l.lab.SetTarget(slow.UUID, pairlab.Behaviour{StartDelay: 2 * time.Second, HangStop: true}))
 
 	enabled := make(chan []string, 1) // who served the slow target when that was enabled
-	started := map[string]bool{}       // the targets that were enabled
+	started := map[string]bool{}      // the targets that were enabled
 	hosts := evenkeel.HostMap{node2: l.clients[node2], l.lab.Nodes()[0].Name(): sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited}
 		switch {
@@ -63,7 +63,9 @@ func TestRealPairForgetsAStop(t *testing.T) {
 		"killall -9 pacemakerd pacemaker-execd pacemaker-controld pacemaker-schedulerd pacemaker-based pacemaker-attrd pacemaker-fenced; sleep 2; service pacemaker start",
 	} {
 		t.Log(line, l.exec(1, line))
-		again := func() bool { return !strings.HasPrefix(line, "killall") || strings.Count(l.last(1), "not found") == len(l.targets) }
+		again := func() bool {
+			return !strings.HasPrefix(line, "killall") || strings.Count(l.last(1), "not found") == len(l.targets)
+		}
 		for began := time.Now(); !again() && time.Since(began) < time.Minute; time.Sleep(time.Second) { // it starts, and looks for the targets
 		}
 		t.Logf("recorded on node 2: %s\n%s", l.last(1), l.exec(1, "service pacemaker status; crm_mon -1 2>&1; ps -e -o stat= -o args= | grep -E 'pacemaker|umount'"))

@@ -19,7 +19,8 @@
 // system is erased.
 //
 // Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so a target is enabled on node 1 only when it is proven gone from
-// node 2: there in standby and disabled, its last operation a stop that succeeded, not in the mount table, and the old cluster not started at boot, read again immediately before. And the old cluster could shoot
+// node 2: there in standby and disabled, not in the mount table, no operation on it under way or failed in the cluster's record, no process at work that mounts or unmounts it, no device of Lustre's left of it, and
+// the old cluster not started at boot, read again immediately before. A record that is not there proves nothing (H27). And the old cluster could shoot
 // node 1 while it is rebuilt: so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does, whether it has
 // restarted, and whether it has fenced anybody.
 package lustre

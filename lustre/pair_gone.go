@@ -16,7 +16,8 @@ import (
 
 // departure is the proof that targets are gone from a node. The mount table and the imported pools show what is mounted; the kernel takes a mount out of the table when the
 // unmounting begins, and goes on writing. Whether it has ended is in the cluster's record of the last stop, as long as that is there: a restart of the cluster or a cleanup
-// puts a probe or nothing in its place (H27). So the node's processes and Lustre's devices are asked in every case, and the record can only say no.
+// puts a probe or nothing in its place (H27). So the node's processes and Lustre's devices are asked in every case. The record can say no; a stop that it has seen succeed only
+// tells that a process which names no target is not at work on this one.
 type departure struct {
 	*Pair
 	host string // that is asked, by its full name

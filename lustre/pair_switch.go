@@ -20,7 +20,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 	s := evenkeel.Step{
 		ID: "switch-over", Title: "Move every target from " + n2.Name + " to " + n1.Name, Host: n1.Name, Ref: "lustre:1120",
 		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted twice. So a target is enabled here only when it is proven gone there: " +
-			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, and nothing mounted, all of it read immediately before. " +
+			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, nothing mounted, and nothing at work that mounts or unmounts it, all of it read immediately before. " +
 			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster acts: it leaves the targets alone because each is disabled, and for no other reason.",
 		Needs:  append(n2.autostarts(), n2.bootSeen, n1.fenced),
 		Makes:  []evenkeel.FactKey{p.letGoAt()},

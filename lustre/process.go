@@ -33,7 +33,7 @@ func mounts(args []string) bool {
 
 func mountProgram(word string) bool {
 	name := path.Base(word)
-	return slices.Contains([]string{"mount", "umount", "mount.lustre", "umount.lustre", "mount.lustre_tgt", "umount2"}, name)
+	return slices.Contains([]string{"mount", "umount", "mount.lustre", "umount.lustre", "mount.lustre_tgt"}, name)
 }
 
 // meant are the targets that a process which mounts has to do with: those that it names. any is false where it has to do with none: a mount of something else, and no more.

@@ -32,16 +32,23 @@ func TestRealPairForgetsAStop(t *testing.T) {
 	slow, node2 := l.targets[0], l.lab.Nodes()[1].Name()
 	require.NoError(t, l.lab.SetTarget(slow.UUID, pairlab.Behaviour{StartDelay: 2 * time.Second, HangStop: true}))
 
-	enabled := make(chan []string, 10) // who served the slow target when a target was enabled
+	enabled := make(chan []string, 1) // who served the slow target when that was enabled
+	started := map[string]bool{}      // the targets that were enabled
 	hosts := evenkeel.HostMap{node2: l.clients[node2], l.lab.Nodes()[0].Name(): sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited}
 		switch {
 		case cmd.Effect != sshexec.ReadOnly:
-			if strings.Contains(cmd.Stdin.PlainText(), slow.Label) {
-				enabled <- l.serving(slow)
+			for _, target := range l.targets {
+				id := pairlab.ResourceID(target)
+				if !strings.Contains(cmd.Stdin.PlainText(), `id="`+id+`"`) || started[id] {
+					continue
+				}
+				if started[id] = true; target == slow {
+					enabled <- l.serving(slow)
+				}
 			}
 		case cmd.Argv[0] == "cibadmin":
-			res.Stdout = l.disabledCIB()
+			res.Stdout = l.newCIB(started)
 		}
 		return res, nil
 	})}
@@ -56,7 +63,10 @@ func TestRealPairForgetsAStop(t *testing.T) {
 		"killall -9 pacemakerd pacemaker-execd pacemaker-controld pacemaker-schedulerd pacemaker-based pacemaker-attrd pacemaker-fenced; sleep 2; service pacemaker start",
 	} {
 		t.Log(line, l.exec(1, line))
-		for began := time.Now(); l.last(1) == "" && time.Since(began) < time.Minute; time.Sleep(time.Second) { // it has stopped, or starts
+		again := func() bool {
+			return !strings.HasPrefix(line, "killall") || strings.HasPrefix(l.last(1), slow.Label+": "+pacemaker.RecordNotFound.String())
+		}
+		for began := time.Now(); !again() && time.Since(began) < time.Minute; time.Sleep(time.Second) { // it starts, and looks for the targets
 		}
 		t.Logf("recorded on node 2: %s\n%s", l.last(1), l.exec(1, "service pacemaker status; crm_mon -1 2>&1; ps -e -o stat= -o args= | grep -E 'pacemaker|umount'"))
 		require.True(t, l.unmounting(1, slow.Mount), "umount has ended")
@@ -86,11 +96,12 @@ func (l *live) onlyTheOutage() *evenkeel.Runbook {
 	return &book
 }
 
-// disabledCIB is what the new cluster on node 1 would say.
-func (l *live) disabledCIB() []byte {
+// newCIB is what the new cluster on node 1 would say.
+func (l *live) newCIB(started map[string]bool) []byte {
 	cib := l.pair.CIB.Clone()
 	for _, target := range l.pair.Targets {
-		require.NoError(l.t, cib.SetMeta(target.Resource, "target-role", "Stopped"))
+		role := map[bool]string{true: "Started", false: "Stopped"}[started[target.Resource]]
+		require.NoError(l.t, cib.SetMeta(target.Resource, "target-role", role))
 	}
 	text, err := cib.Query()
 	require.NoError(l.t, err)

@@ -40,8 +40,10 @@ func TestCanaries(t *testing.T) {
 			return a
 		},
 		Fail: map[string]func(sshexec.Cmd, string) bool{
-			"a look":   func(cmd sshexec.Cmd, _ string) bool { return strings.Contains(cmd.Argv[0], "diagnostics.sh") },
-			"a change": func(cmd sshexec.Cmd, _ string) bool { return cmd.Effect != sshexec.ReadOnly && strings.Contains(cmd.String(), "migrate.sh") },
+			"a look": func(cmd sshexec.Cmd, _ string) bool { return strings.Contains(cmd.Argv[0], "diagnostics.sh") },
+			"a change": func(cmd sshexec.Cmd, _ string) bool {
+				return cmd.Effect != sshexec.ReadOnly && strings.Contains(cmd.String(), "migrate.sh")
+			},
 		},
 	}.Run(t)
 }

@@ -42,8 +42,10 @@ func TestCanaries(t *testing.T) {
 			return a
 		},
 		Fail: map[string]func(sshexec.Cmd, string) bool{
-			"the password's command":  func(_ sshexec.Cmd, in string) bool { return strings.HasPrefix(in, password) },
-			"the fencing's command":   func(cmd sshexec.Cmd, in string) bool { return cmd.Argv[0] == "cibadmin" && strings.Contains(in, "CANARY") },
+			"the password's command": func(_ sshexec.Cmd, in string) bool { return strings.HasPrefix(in, password) },
+			"the fencing's command": func(cmd sshexec.Cmd, in string) bool {
+				return cmd.Argv[0] == "cibadmin" && strings.Contains(in, "CANARY")
+			},
 			"a command without input": func(cmd sshexec.Cmd, _ string) bool { return cmd.Argv[0] == "pcs" && cmd.Effect != sshexec.ReadOnly },
 		},
 	}.Run(t)

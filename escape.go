@@ -2,6 +2,7 @@ package evenkeel
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
@@ -100,9 +101,12 @@ func code(text string) string {
 	return ticks + text + ticks
 }
 
-// shellSafe is an argument that has what a terminal would obey, for a shell that knows $'…'; ok is false when it has nothing of the kind.
+// forgedLine is a second line that a reader could take for a heading or the end of a block, though it stands in one.
+var forgedLine = regexp.MustCompile("\n(?:#{1,6} |```|===|---)")
+
+// shellSafe is an argument that has what a terminal would obey, or a reader would take for the document's own, for a shell that knows $'…'; ok is false when it has nothing of the kind.
 func shellSafe(arg string) (quoted string, ok bool) {
-	if printable.Text(arg) == arg {
+	if printable.Text(arg) == arg && !forgedLine.MatchString(arg) {
 		return "", false
 	}
 	var b strings.Builder
@@ -110,6 +114,8 @@ func shellSafe(arg string) (quoted string, ok bool) {
 		switch {
 		case r == '\'' || r == '\\':
 			b.WriteString(`\` + string(r))
+		case r == '\n':
+			b.WriteString(`\n`)
 		case printable.Safe(r):
 			b.WriteRune(r)
 		default:

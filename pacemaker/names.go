@@ -9,7 +9,6 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
-	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // ErrName says that an id or another name could be taken for something else: for an option of pcs, for a part of a shell line, or for another name that looks alike.
@@ -23,9 +22,9 @@ func CheckID(id string) error {
 	return nil
 }
 
-// checkNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that begins like an option or holds what cannot be seen. Each
-// mistake is a [*ParseError].
-func (c *CIB) checkNames() error {
+// CheckNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that begins like an option or holds what cannot be seen. It
+// returns the first mistake, a [*ParseError].
+func (c *CIB) CheckNames() error {
 	conf := c.root().SelectElement("configuration")
 	if conf == nil {
 		return nil
@@ -54,11 +53,10 @@ func (c *CIB) checkNames() error {
 		}
 	}
 	visit(conf)
-	var list srcerr.List
-	for _, p := range v.sorted() {
-		list = append(list, p.At)
+	if found := v.sorted(); len(found) > 0 {
+		return found[0].At
 	}
-	return list.Err()
+	return nil
 }
 
 // isNumber tells a number or a score.

@@ -38,8 +38,8 @@ func (b *rebuilder) model(backup *CIB) error {
 		b.cannot.add("the CIB has no configuration")
 		return nil
 	}
-	if b.want.checkNames() != nil {
-		return backup.Clone().checkNames() // it knows the lines
+	if b.want.CheckNames() != nil {
+		return backup.Clone().CheckNames() // it knows the lines
 	}
 	if status := b.want.root().SelectElement("status"); status != nil {
 		b.want.remove(status)

@@ -27,7 +27,7 @@ func printedForms(v string) map[string]string {
 	_ = xml.EscapeText(&x, []byte(v))
 	backslashed := strings.NewReplacer(`"`, `\"`, `$`, `\$`, " ", `\ `, "'", `\'`, "(", `\(`, ")", `\)`, `\`, `\\`, "\n", "\\\n", "\t", "\\\t", "`", "\\`")
 	return map[string]string{
-		"as it is": v, "upper case": strings.ToUpper(v), "lower case": strings.ToLower(v),
+		"as it is": v, "upper case": strings.ToUpper(v), "lower case": strings.ToLower(v), "one letter in another case": strings.Replace(v, "a", "A", 1),
 		"JSON": inner(string(j)), "Go": inner(fmt.Sprintf("%q", v)), "ASCII of Go": inner(fmt.Sprintf("%+q", v)),
 		"Python": strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`).Replace(v),
 		"XML":    x.String(), "libxml2": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\t", "&#9;").Replace(v),

@@ -206,6 +206,11 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 			in.Find(name, "constraint %s is left over from a move by hand", l.ID)
 		}
 	}
+	var at *pacemaker.ParseError
+	if errors.As(cib.CheckNames(), &at) {
+		where, what := place(name, at)
+		in.Find(where, "%s", what)
+	}
 	for _, p := range cib.Validate() {
 		where, what := place(name, p.At)
 		in.Find(where, "%s (%s, %s)", what, p.Severity, p.Check)

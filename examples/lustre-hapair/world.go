@@ -154,6 +154,9 @@ func readSite(dir string) (*lustretest.Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cib.CheckNames(); err != nil {
+		return nil, err
+	}
 	nodes := cib.Nodes()
 	if len(nodes) != 2 {
 		return nil, fmt.Errorf("%s: a pair has two nodes, and this cluster has %d", filepath.Join(dir, "cib.xml"), len(nodes))

@@ -70,7 +70,7 @@ func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
 	t.Setenv("TMPDIR", tmp)
 	before := snapshot(t, filepath.Dir(config))
 	for range 2 {
-		code, out := Tool(t, "", "rehearse", "-every", "150", "-config", config)
+		code, out := Tool(t, "", "rehearse", "-every", "400", "-config", config)
 		clean(t, code, out)
 		require.Equal(t, before, snapshot(t, filepath.Dir(config)))
 		require.Empty(t, snapshot(t, tmp), "left over")

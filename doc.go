@@ -1,34 +1,43 @@
-// Package evenkeel upgrades systems that run as two halves, one half while the other serves, and proves it before it touches them.
+// Package evenkeel upgrades systems that run as two halves, one half while the other serves, and proves it before it
+// touches them.
 //
-// A [Runbook] is the whole job as data: steps, and in each step the actions, every one a single command or typed operation with its effect, whether it may
-// be repeated, what must be seen, and how to tell afterwards whether it ran. A person reads it (see [Runbook.Markdown]) and signs it; [Run] carries
-// out exactly that, over the runners of package sshexec; [Resume] takes it up after a crash, a lost connection or a manual step; [Rollback] undoes it as far
-// as possible; [Rehearse] runs it in a simulated world and kills the tool at every point.
+// A [Runbook] is the whole job as data: steps, and in each step the actions, every one a single command or typed
+// operation with its effect, whether it may be repeated, what must be seen, and how to tell afterwards whether it ran.
+// A person reads it (see [Runbook.Markdown]) and signs it; [Run] carries out exactly that, over the runners of package
+// sshexec; [Resume] takes it up after a crash, a lost connection or a manual step; [Rollback] undoes it as far as
+// possible; [Rehearse] runs it in a simulated world and kills the tool at every point.
 //
 // # What a run promises
 //
-// Every action is journalled before it begins and after it ends, on disk, before anything goes on. An action that had begun when the tool died is
-// never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe finds it done or cannot tell, a [Never] one only where the probe proves that it never took effect;
-// otherwise the run holds for a person. A lost connection leaves the outcome [Unknown], which only a probe or a person
-// answers.
+// Every action is journalled before it begins and after it ends, on disk, before anything goes on. An action that had
+// begun when the tool died is never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe
+// finds it done or cannot tell, a [Never] one only where the probe proves that it never took effect; otherwise the run
+// holds for a person. A lost connection leaves the outcome [Unknown], which only a probe or a person answers.
 //
-// Invariants are checked before the first change and after every one. A step that must break one opens a [Window]: declared, bounded, journalled, seen by the reviewer. A
-// violation outside a window stops the run. A window opens right before the first change of its step, and closes when its invariant is seen to hold again: the run looks until
-// the window's limit, and on the way back too. What cannot be observed has not been seen to hold.
+// Invariants are checked before the first change and after every one. A step that must break one opens a [Window]:
+// declared, bounded, journalled, seen by the reviewer. A violation outside a window stops the run. A window opens right
+// before the first change of its step, and closes when its invariant is seen to hold again: the run looks until the
+// window's limit, and on the way back too. What cannot be observed has not been seen to hold.
 //
 // # Stopping
 //
-// A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything, or where a person is waited for. It is never taken between
-// a change and its proof, which is the verification of its step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and nobody
-// is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the window stays open, and a person extends its limit.
-// [EventStopping] says what a stop waits for. The end of the context stops at once, and says first what that leaves open.
+// A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything,
+// or where a person is waited for. It is never taken between a change and its proof, which is the verification of its
+// step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
+// nobody is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the
+// window stays open, and a person extends its limit. [EventStopping] says what a stop waits for. The end of the context
+// stops at once, and says first what that leaves open.
 //
-// A step that fails inside an outage, or an outage that lasts longer than its limit, is ended by the window's Completion, or else by the undo of the steps back to the one
-// that opened it. Where neither is declared the run ends with an [OpenWindowsError], which says what is down. An overdue window of reduced redundancy raises an alarm and stops nothing.
+// A step that fails inside an outage, or an outage that lasts longer than its limit, is ended by the window's
+// Completion, or else by the undo of the steps back to the one that opened it. Where neither is declared the run ends
+// with an [OpenWindowsError], which says what is down. An overdue window of reduced redundancy raises an alarm and
+// stops nothing.
 //
-// A step that has only looked, or asked a person, has not begun: it stays pending, its windows stay closed, and it looks anew when the run is taken up.
+// A step that has only looked, or asked a person, has not begun: it stays pending, its windows stay closed, and it
+// looks anew when the run is taken up.
 //
-// A lease on the managed machines keeps a second operator out. Facts carry what one step finds out to the step that needs it; a secret can be no fact.
+// A lease on the managed machines keeps a second operator out. Facts carry what one step finds out to the step that
+// needs it; a secret can be no fact.
 //
 // Packages cps and lustre make runbooks for their systems; users compose their own from the same words.
 package evenkeel

@@ -13,8 +13,9 @@ type Options struct {
 	Clock     Clock     // WallClock when nil
 	Observer  Observer  // nobody when nil
 	Attendant Attendant // who answers for manual actions; when nil the run holds at each whose evidence is not there
-	// Stop, when closed, asks to stop: the run ends with ErrStopped at the next safe point. That is never between a change and its proof, which is the verification of its
-	// step, nor inside an outage (StopAtClose). EventStopping says what it waits for. The end of the context stops at once, wherever that is.
+	// Stop, when closed, asks to stop: the run ends with ErrStopped at the next safe point. That is never between a
+	// change and its proof, which is the verification of its step, nor inside an outage (StopAtClose). EventStopping says
+	// what it waits for. The end of the context stops at once, wherever that is.
 	Stop   <-chan struct{}
 	Holder string // who runs, as others see it in the lease: user@host
 	// RunID names the run; random when empty. Only a new run takes it.
@@ -24,15 +25,18 @@ type Options struct {
 	TakeLease string
 	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
 	ApprovedDigest string
-	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it, and journals it.
+	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it,
+	// and journals it.
 	ExtendWindow map[string]time.Duration
-	// UndoTimeout bounds the undo of a failed step, and what ends an outage; neither a cancelled context nor Stop ends the undo. 15 minutes when zero.
+	// UndoTimeout bounds the undo of a failed step, and what ends an outage; neither a cancelled context nor Stop ends
+	// the undo. 15 minutes when zero.
 	UndoTimeout time.Duration
 	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
 	Serial bool
 }
 
-// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time. The context ends when the run is asked to stop.
+// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time. The context
+// ends when the run is asked to stop.
 type Attendant interface {
 	// Attend is asked for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
 	// the words to be journalled. A *Hold as the error pauses the run.

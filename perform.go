@@ -53,7 +53,8 @@ func (e *engine) beginAt(s *Step, phase Phase) error {
 	return e.begin(s)
 }
 
-// mayGoOn says no when the run was asked to stop and this is a safe point, when it was cancelled, and when an outage has lasted too long. An undo and a completion go on.
+// mayGoOn says no when the run was asked to stop and this is a safe point, when it was cancelled, and when an outage has
+// lasted too long. An undo and a completion go on.
 func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	if phase == PhaseUndo || phase == PhaseCompletion {
 		return nil
@@ -61,8 +62,8 @@ func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if e.stopHere(s, a.Manual != "") {
 		return ErrStopped
 	}
-	if e.outer.Err() != nil {
-		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", context.Cause(e.outer))}
+	if err := e.ended(); err != nil {
+		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
 	}
 	return e.outlasted(ctx, s)
 }

@@ -25,7 +25,8 @@ func interrupted(t *testing.T, fault string, mend func(a *evenkeel.Action, clock
 	return m, clock.now.Sub(begin), err
 }
 
-// An effect that takes its time to show is waited for: until then an absence is not believed, and nothing is sent a second time.
+// An effect that takes its time to show is waited for: until then an absence is not believed, and nothing is sent a
+// second time.
 func TestAnAbsenceIsNotBelievedBeforeItsSettling(t *testing.T) {
 	const settle = 20 * time.Minute // longer than a check is repeated
 	shows := time.Time{}
@@ -95,7 +96,8 @@ func TestOnlyAnIdempotentActionIsRepeatedByItsCheck(t *testing.T) {
 	}
 }
 
-// A change that looks first looks each time, also when it failed with a lost connection: it is never sent blindly again.
+// A change that looks first looks each time, also when it failed with a lost connection: it is never sent blindly
+// again.
 func TestAProbeFirstActionIsNeverSentBlindlyAgain(t *testing.T) {
 	for fault, want := range map[string]string{
 		"lost:a": "look:a a? look:a b", "fail:a": "look:a a! | look:a a b", "half:a": "look:a a~ | look:a a b", "gone:a": "look:a a- look:a | look:a a b",
@@ -113,7 +115,8 @@ func TestAProbeFirstActionIsNeverSentBlindlyAgain(t *testing.T) {
 	}
 }
 
-// A command whose connection was lost is probed and not sent again within its life, whatever its check would say of nothing.
+// A command whose connection was lost is probed and not sent again within its life, whatever its check would say of
+// nothing.
 func TestALostChangeIsNotSentAgainByItsCheck(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.probe]")
 	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error { return evenkeel.NotYet(0, "not yet") }

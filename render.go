@@ -39,9 +39,9 @@ func (rb *Runbook) Text(w io.Writer) error {
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
 		p.line("")
-		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", s.Ref, "]"))
+		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", plain(s.Ref), "]"))
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", win.ID, win.Limit, win.Stop.words(), plain(win.Reason))
+			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", plain(win.ID), win.Limit, win.Stop.words(), plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.short(s, &s.Actions[j], "")
@@ -50,7 +50,7 @@ func (rb *Runbook) Text(w io.Writer) error {
 			p.short(s, &s.Verify[j], "verify: ")
 		}
 		if len(s.Closes) > 0 {
-			p.line("      window closes: %s", strings.Join(s.Closes, ", "))
+			p.line("      window closes: %s", plain(strings.Join(s.Closes, ", ")))
 		}
 	}
 	return p.err

@@ -113,9 +113,9 @@ type engine struct {
 	rb    *Runbook
 	hosts Hosts
 	opts  Options
-	spans [][]Window      // the windows that are open while each step runs
-	outer context.Context // the caller's; its end stops the run at once
-	life  time.Time       // when this life of the tool began
+	spans [][]Window   // the windows that are open while each step runs
+	ended func() error // why the caller's context has ended, which stops the run at once; nil while it has not
+	life  time.Time    // when this life of the tool began
 
 	redact sshexec.Redaction // hides every secret that a command of the runbook names
 
@@ -145,7 +145,7 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := rb.approved(opts.ApprovedDigest); err != nil {
 		return nil, err
 	}
-	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), outer: context.Background(), redact: rb.redaction(), alarmed: map[string]bool{}}, nil
+	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(), alarmed: map[string]bool{}}, nil
 }
 
 // append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
@@ -385,8 +385,8 @@ func (e *engine) settle(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to stop. It is at its end when its verification holds, and what
-// the step suspended is seen to hold again.
+// undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to
+// stop. It is at its end when its verification holds, and what the step suspended is seen to hold again.
 func (e *engine) undo(ctx context.Context, s *Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
 	defer cancel()

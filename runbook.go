@@ -43,8 +43,8 @@ type Step struct {
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
 	Parallel string
 
-	// A step begins with its first action that may change something. What it only looks at before, or asks a person for, leaves it pending: a run that pauses or stops there
-	// has not begun it, and looks and asks anew when it is taken up.
+	// A step begins with its first action that may change something. What it only looks at before, or asks a person for,
+	// leaves it pending: a run that pauses or stops there has not begun it, and looks and asks anew when it is taken up.
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 

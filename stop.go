@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// heed listens for both requests to stop: the first is told what it waits for, the second what it leaves down, before the work's context ends.
+// heed listens for both requests to stop: the first is told what it waits for, the second what it leaves down, before
+// the work's context ends.
 func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
-	e.outer = ctx
+	e.ended = func() error { return context.Cause(ctx) }
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	over, deaf := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -36,7 +37,8 @@ func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
 	}
 }
 
-// tellingTime is how long a request to stop waits for its own message: an observer that is stuck must not keep the run from stopping.
+// tellingTime is how long a request to stop waits for its own message: an observer that is stuck must not keep the run
+// from stopping.
 const tellingTime = 2 * time.Second
 
 func (e *engine) tellStopping(text func() string) {
@@ -61,8 +63,8 @@ func (e *engine) stopRequested() bool {
 	}
 }
 
-// safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits for its proof, which is the step's own
-// verification. Where a person is waited for the run may pause anyway.
+// safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits
+// for its proof, which is the step's own verification. Where a person is waited for the run may pause anyway.
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -182,7 +184,7 @@ func (e *engine) atMost(s *Step) string {
 // leavesNow says what a stop at once leaves down.
 func (e *engine) leavesNow() string {
 	if open := e.openWindows(); len(open) > 0 {
-		return "stopping at once (" + context.Cause(e.outer).Error() + "). Left open: " + describeWindows(open)
+		return "stopping at once (" + e.ended().Error() + "). Left open: " + describeWindows(open)
 	}
-	return "stopping at once (" + context.Cause(e.outer).Error() + "). No window is open"
+	return "stopping at once (" + e.ended().Error() + "). No window is open"
 }

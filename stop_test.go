@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// outage is a runbook in which "down" takes the service away and "up" brings it back two steps later, inside a window with the given rule.
+// outage is a runbook in which "down" takes the service away and "up" brings it back two steps later, inside a window
+// with the given rule.
 func outage(t *testing.T, rule evenkeel.StopRule) (rb *evenkeel.Runbook, broken *bool, serves func(string)) {
 	broken = new(bool)
 	rb = watched(broken, "before[a.safe verify:v.read] opens[g.guard down.safe verify:w.read] mid[r.read b.never] closes[up.safe verify:x.read] after[c.safe]", t)
@@ -46,7 +47,8 @@ func (j *stoppingJournal) Append(r evenkeel.Record) error {
 	return err
 }
 
-// DESIGN "Stopping": wherever a stop is asked for, it is taken where nothing is down and nothing unproven, and the run comes to the same end.
+// DESIGN "Stopping": wherever a stop is asked for, it is taken where nothing is down and nothing unproven, and the run
+// comes to the same end.
 func TestAStopIsTakenAtSafePointsOnly(t *testing.T) {
 	for _, rule := range []evenkeel.StopRule{evenkeel.StopAtClose, evenkeel.StopBetweenSteps} {
 		stops := map[string]bool{}

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// watch checks every invariant that no open window suspends: before the first change of each life and after every change. An undo is watched at its end: to stop it half-way would
-// keep what it takes back. Of a step that takes another one back the same is true, but for what may never be suspended.
+// watch checks every invariant that no open window suspends: before the first change of each life and after every
+// change. An undo is watched at its end: to stop it half-way would keep what it takes back. Of a step that takes
+// another one back the same is true, but for what may never be suspended.
 func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) error {
 	if phase == PhaseUndo {
 		return nil
@@ -39,7 +40,8 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 	return nil
 }
 
-// unsuspended are the invariants that no open window suspends, nor one that is about to be opened; except names windows that are about to be closed.
+// unsuspended are the invariants that no open window suspends, nor one that is about to be opened; except names windows
+// that are about to be closed.
 func (e *engine) unsuspended(opens []Window, except ...string) []*Invariant {
 	suspended := map[string]bool{}
 	for _, w := range opens {
@@ -125,8 +127,8 @@ func (e *engine) watchUndo(ctx context.Context, s *Step) error {
 // holdingLook is how often a window that is about to close is looked at.
 const holdingLook = time.Second
 
-// awaitHolding looks until every invariant holds that no window but the closing ones suspends. What a closing one suspended must be seen: a machine that cannot be asked has
-// not said that all is well.
+// awaitHolding looks until every invariant holds that no window but the closing ones suspends. What a closing one
+// suspended must be seen: a machine that cannot be asked has not said that all is well.
 func (e *engine) awaitHolding(ctx context.Context, s *Step, phase Phase, until time.Time, closing ...string) error {
 	suspended := map[string]bool{}
 	for _, id := range closing {

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
-// tool, as soon as the run looks: around a change and while a check waits, not in the middle of a command. It opens right before the first action of its step that may
-// change something, and closes when what it suspended is seen to hold again.
+// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an
+// overdue one raises an alarm, once in each life of the tool, as soon as the run looks: around a change and while a
+// check waits, not in the middle of a command. It opens right before the first action of its step that may change
+// something, and closes when what it suspended is seen to hold again.
 type Window struct {
 	ID        string
 	Invariant string
@@ -20,8 +21,10 @@ type Window struct {
 	Limit     time.Duration
 	Stop      StopRule // what a request to stop does while it is open; there is no default
 
-	// Completion ends an outage (StopAtClose) from wherever it stands, when a step inside it fails or the limit is over and the invariant does not hold: actions that change something and
-	// those that wait for it, all harmless where there is nothing to do. Without one the steps back to the one that opened the window are undone, where each can be.
+	// Completion ends an outage (StopAtClose) from wherever it stands, when a step inside it fails or the limit is over
+	// and the invariant does not hold: actions that change something and those that wait for it, all harmless where
+	// there is nothing to do. Without one the steps back to the one that opened the window are undone, where each can
+	// be.
 	Completion []Action `json:"-"`
 }
 
@@ -32,7 +35,8 @@ type StopRule string
 const (
 	// StopAtClose is for an outage: a stop waits until the window closes, and nothing inside it waits for a person.
 	StopAtClose StopRule = "at-close"
-	// StopBetweenSteps is for reduced redundancy that lasts: a stop is taken between steps and the window stays open. Its limit is extended by a person (Options.ExtendWindow).
+	// StopBetweenSteps is for reduced redundancy that lasts: a stop is taken between steps and the window stays open.
+	// Its limit is extended by a person (Options.ExtendWindow).
 	StopBetweenSteps StopRule = "between-steps"
 )
 
@@ -44,7 +48,8 @@ func (r StopRule) words() string {
 	return "at its close (an outage)"
 }
 
-// holdsStop tells whether a stop has to wait for the window's close. A rule that is not known is taken for the stricter one.
+// holdsStop tells whether a stop has to wait for the window's close. A rule that is not known is taken for the stricter
+// one.
 func (w Window) holdsStop() bool { return w.Stop != StopBetweenSteps }
 
 func (w OpenWindow) String() string {
@@ -127,8 +132,8 @@ func (e *engine) extendable() error {
 	return nil
 }
 
-// begin journals that a step begins, with the windows that it opens: right before the first action that may change something. A window that was closed when a run ended
-// in the middle of it is opened again.
+// begin journals that a step begins, with the windows that it opens: right before the first action that may change
+// something. A window that was closed when a run ended in the middle of it is opened again.
 func (e *engine) begin(s *Step) error {
 	e.mu.Lock()
 	var opens []Window
@@ -176,11 +181,12 @@ func (e *engine) outlasted(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// endOutage is for a run that ends inside an outage, for whatever reason but that it was told to stop at once: it runs the declared completion, or else the declared undo. Where there is
-// neither, or where it fails, the run says what is down.
+// endOutage is for a run that ends inside an outage, for whatever reason but that it was told to stop at once: it runs
+// the declared completion, or else the declared undo. Where there is neither, or where it fails, the run says what is
+// down.
 func (e *engine) endOutage(ctx context.Context, err error) error {
 	var leased *LeaseHeldError
-	if err == nil || e.outer.Err() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || errors.As(err, &leased) {
+	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || errors.As(err, &leased) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
@@ -215,10 +221,12 @@ func (e *engine) endOutage(ctx context.Context, err error) error {
 	return &OpenWindowsError{Err: err, Windows: e.openWindows(), Down: down}
 }
 
-// outageSettle is how long the effect of a change that failed, or whose answer was lost, may take to show in an invariant.
+// outageSettle is how long the effect of a change that failed, or whose answer was lost, may take to show in an
+// invariant.
 const outageSettle = time.Minute
 
-// settled tells whether what an outage suspends holds although the run ends in it: at every look, for as long as an effect may take to show.
+// settled tells whether what an outage suspends holds although the run ends in it: at every look, for as long as an
+// effect may take to show.
 func (e *engine) settled(ctx context.Context, w OpenWindow) error {
 	for begin := e.opts.Clock.Now(); ; {
 		if err := e.observe(ctx, e.invariant(w.Invariant)); err != nil || e.opts.Clock.Now().Sub(begin) >= outageSettle {

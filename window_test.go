@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// slowly is a runbook whose change takes the service away for a while, forward and in a rollback; unseen makes it not observable instead.
+// slowly is a runbook whose change takes the service away for a while, forward and in a rollback; unseen makes it not
+// observable instead.
 func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *evenkeel.Runbook, clock *stepClock, moves func(string)) {
 	rb = parseRunbook(t, book)
 	clock = &stepClock{}
@@ -38,7 +39,8 @@ func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *ev
 	}
 }
 
-// A window closes when its invariant is seen to hold again, and the run waits for that until the limit, forward and in a rollback.
+// A window closes when its invariant is seen to hold again, and the run waits for that until the limit, forward and in
+// a rollback.
 func TestAWindowWaitsForItsInvariantToHoldAgain(t *testing.T) {
 	for _, unseen := range []bool{false, true} {
 		rb, clock, moves := slowly(t, "s1[a.safe undo:u.safe]", time.Minute, unseen)
@@ -158,7 +160,8 @@ func complete(rb *evenkeel.Runbook, serves func(string)) func(string) {
 	}
 }
 
-// A failure inside an outage is completed: the service comes back, the window closes, and the run is taken up where it failed, inside the window opened again.
+// A failure inside an outage is completed: the service comes back, the window closes, and the run is taken up where it
+// failed, inside the window opened again.
 func TestAFailureInAnOutageRunsTheCompletion(t *testing.T) {
 	for _, fault := range []string{"fail:w", "half:b", "fail:up", "fail:x"} {
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
@@ -260,7 +263,8 @@ func TestAnOutageThatNothingEndsIsSaid(t *testing.T) {
 	require.Equal(t, "up!", m.log[len(m.log)-1])
 }
 
-// An outage that lasts longer than its limit is ended like one in which a step failed; one that is over by then goes on.
+// An outage that lasts longer than its limit is ended like one in which a step failed; one that is over by then goes
+// on.
 func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
@@ -313,4 +317,26 @@ func TestWithoutTheLeaseNoOutageIsEnded(t *testing.T) {
 	var held *evenkeel.LeaseHeldError
 	require.ErrorAs(t, err, &held)
 	require.NotContains(t, l.log, "over")
+}
+
+// A person who takes the run up is there: the limit of an outage that is still open counts anew.
+func TestTheLimitOfAnOutageCountsAnewWhenTheRunIsTakenUp(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Opens[0].Limit = time.Minute
+	looks := 0
+	rb.Steps[2].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+		if looks++; looks < 100 {
+			return evenkeel.NotYet(time.Second, "it is slow")
+		}
+		return nil
+	}
+	m := newMachine("-")
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+	require.ErrorIs(t, err, evenkeel.ErrOverdue)
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	looks = 97
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+	require.NoError(t, err)
 }

@@ -32,8 +32,9 @@ func (v *validator) windows(s *Step) {
 	}
 }
 
-// persons finds manual actions inside an outage, in steps that run at the same time: nobody is waited for while something is down. What comes before the first action that
-// changes something is not inside the outage that its step opens.
+// persons finds manual actions inside an outage, in steps that run at the same time: nobody is waited for while
+// something is down. What comes before the first action that changes something is not inside the outage that its step
+// opens.
 func (v *validator) persons(steps []Step) {
 	outage := func(s *Step) string {
 		for id := range v.open {

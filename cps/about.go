@@ -13,7 +13,7 @@ type About struct {
 	Environment string      // "CPS Multi-Node Environment" or "CPS Arbiter"; empty in an excerpt
 	Installer   *Release    // CPS Installer Version; nil in an excerpt
 	Components  []Component // CPS Core Versions, in their order; none on an arbiter
-	PatchLines  []string    // every line that speaks of a patch, as printed: the guide does not show their form (cps:2253)
+	PatchLines  []string    // every line that speaks of a patch, or stands under such a heading, as printed: the guide does not show their form (cps:2253)
 	Other       []string    // other lines outside the list of components
 }
 
@@ -40,16 +40,17 @@ func ParseAbout(r io.Reader) (*About, error) {
 		return nil, err
 	}
 	a := &About{File: src.name}
-	inList, listLine := false, 0
+	inList, inPatches, listLine := false, false, 0
 	for _, l := range src.clean() {
 		text := strings.TrimSpace(l.text)
 		switch {
 		case text == "" || isRule(text) || text == "about.sh":
 		case text == "CPS Core Versions":
-			inList, listLine = true, l.no
+			inList, inPatches, listLine = true, false, l.no
 		case strings.HasPrefix(text, "CPS Installer Version"):
 			a.readInstaller(src, l, text)
-		case strings.Contains(strings.ToLower(text), "patch"):
+		case inPatches, strings.Contains(strings.ToLower(text), "patch"):
+			inPatches = inPatches || patchHeading.MatchString(text)
 			a.PatchLines = append(a.PatchLines, text)
 		case environmentForm.MatchString(text):
 			a.Environment, inList = text, false
@@ -133,6 +134,27 @@ func (a *About) VMs() []string {
 		}
 	}
 	return vms
+}
+
+var (
+	patchHeading = regexp.MustCompile(`^CPS Patch(?:es)?(?: History)?:?$`)
+	noPatches    = regexp.MustCompile(`(?i)^No patch(?:es)? (?:is|are)(?: currently)? (?:applied|installed)\.?$`)
+)
+
+// CheckPatches reports patches: a release with a patch level, and every line that is neither a heading nor says that there is none.
+func (a *About) CheckPatches() []Finding {
+	f := findings{file: a.File}
+	for _, line := range a.PatchLines {
+		if !patchHeading.MatchString(line) && !noPatches.MatchString(line) {
+			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
+		}
+	}
+	for _, r := range a.Releases() {
+		if r.Patched() {
+			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s runs", r)
+		}
+	}
+	return f.list
 }
 
 var patchName = regexp.MustCompile(`\b(?:Patch_[\w.]*\w|CPS\d+_\d+)`)

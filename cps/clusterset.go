@@ -74,6 +74,9 @@ func (s ClusterSet) Contains(alias string) bool { return slices.Contains(s, alia
 // count up (cps:593-628). An alias without a number, and a class that has VMs on one side only, are errors: the first cannot be
 // placed, and of the second nothing would be left to serve while its set is upgraded.
 func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
+	if h == nil {
+		return nil, nil, errors.New("there is no Hosts.csv")
+	}
 	var vms []numbered
 	var errs srcerr.List
 	rank := map[string]int{"pcrfclient": 0, "lb": 1, "sessionmgr": 2, "qns": 3}

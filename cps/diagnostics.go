@@ -34,13 +34,20 @@ type Check struct {
 	numbers []int // of Lines
 }
 
+// Forms of a check. Its title ends with dots, its tag follows there, on a line of its own, or behind the text that follows; words as in the titles of real outputs begin a
+// check, and any other text before a tag belongs to the check that is open.
 var (
-	checkForm   = regexp.MustCompile(`^Checking (.*?)\s*\.\.\.\s*(?:\[\s*([A-Z]+)\s*\])?$`)
-	verdictForm = regexp.MustCompile(`^\[\s*([A-Z]+)\s*\]$`)
+	checkForm   = regexp.MustCompile(`^(.*?)\s*\.\.\.\s*(?:\[\s*(\w+)\s*\])?$`)
+	checkWords  = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
+	verdictForm = regexp.MustCompile(`^\[\s*(\w+)\s*\]$`)
+	trouble     = regexp.MustCompile(`(?i)\[\s*(?:(FAIL|ERROR|CRITICAL)|WARN)`)
 )
 
+// replicaCheck is a part of the title of the one check that prints no tag.
+const replicaCheck = "replica sets"
+
 // ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and a tag other than
-// [PASS], [WARN] and [FAIL], are errors.
+// [PASS], [WARN] and [FAIL], are errors. A tag of trouble counts wherever it stands.
 func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	src, err := readSource(r, "diagnostics.sh")
 	if err != nil {
@@ -64,27 +71,57 @@ func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 
 func (d *Diagnostics) line(src *source, l sourceLine) {
 	text := strings.TrimSpace(l.text)
-	if m := checkForm.FindStringSubmatch(text); m != nil {
-		d.Checks = append(d.Checks, Check{Title: m[1], Verdict: readVerdict(src, l, m[2]), Line: l.no})
-		return
+	var c *Check
+	if n := len(d.Checks); n > 0 {
+		c = &d.Checks[n-1]
 	}
-	if len(d.Checks) == 0 {
-		if strings.HasPrefix(text, "CPS Diagnostics") {
+	if m := checkForm.FindStringSubmatch(text); m != nil && !strings.HasPrefix(text, "|") {
+		switch {
+		case c != nil && !checkWords.MatchString(text) && c.Verdict == NoVerdict && m[2] != "": // its result stands behind more text
+			c.Verdict = readVerdict(src, l, m[2])
+			return
+		case checkWords.MatchString(text) || m[2] != "":
+			d.Checks = append(d.Checks, Check{Title: strings.TrimPrefix(m[1], "Checking "), Verdict: readVerdict(src, l, m[2]), Line: l.no})
+			return
+		}
+	}
+	if c == nil {
+		switch {
+		case strings.HasPrefix(text, "CPS Diagnostics"):
 			d.Title = text
+		case trouble.MatchString(text):
+			d.Checks = append(d.Checks, Check{Title: text, Verdict: troubleOf(text), Line: l.no})
 		}
 		return
 	}
-	c := &d.Checks[len(d.Checks)-1]
-	if m := verdictForm.FindStringSubmatch(text); m != nil && c.Verdict == NoVerdict && strings.TrimSpace(strings.Join(c.Lines, "")) == "" {
-		c.Verdict = readVerdict(src, l, m[1])
+	if m := verdictForm.FindStringSubmatch(text); m != nil {
+		c.worsen(readVerdict(src, l, m[1]))
 		return
+	}
+	if trouble.MatchString(text) {
+		c.worsen(troubleOf(text))
 	}
 	c.Lines = append(c.Lines, l.text)
 	c.numbers = append(c.numbers, l.no)
 }
 
+// worsen keeps the graver of two results of one check.
+func (c *Check) worsen(v Verdict) {
+	if verdictRank(v) > verdictRank(c.Verdict) {
+		c.Verdict = v
+	}
+}
+
+// troubleOf is what a tag inside a text says.
+func troubleOf(text string) Verdict {
+	if m := trouble.FindStringSubmatch(text); m != nil && m[1] == "" {
+		return Warn
+	}
+	return Fail
+}
+
 func readVerdict(src *source, l sourceLine, tag string) Verdict {
-	v := Verdict(tag)
+	v := Verdict(strings.ToUpper(tag))
 	switch v {
 	case NoVerdict, Pass, Warn, Fail:
 	default:
@@ -125,7 +162,7 @@ func (d *Diagnostics) Worst() Verdict {
 
 func verdictRank(v Verdict) int { return slices.Index([]Verdict{NoVerdict, Pass, Warn, Fail}, v) }
 
-// Findings reports the checks that did not pass. During a migration some are expected to fail (cps:385): that is for the caller, who
+// Findings reports the checks that did not pass, or that have no result. During a migration some are expected to fail (cps:385): that is for the caller, who
 // knows the stage.
 func (d *Diagnostics) Findings() []Finding {
 	f := findings{file: d.File}
@@ -135,7 +172,11 @@ func (d *Diagnostics) Findings() []Finding {
 			f.add(Warning, c.Line, "CPS-130", "check %q warns", c.Title)
 		case Fail:
 			f.add(Error, c.Line, "CPS-130", "check %q failed", c.Title)
-		case Pass, NoVerdict:
+		case NoVerdict:
+			if !strings.Contains(strings.ToLower(c.Title), replicaCheck) { // its table says how it is
+				f.add(Error, c.Line, "CPS-130", "check %q has no result", c.Title)
+			}
+		case Pass:
 		}
 	}
 	return f.list

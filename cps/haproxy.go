@@ -21,9 +21,9 @@ type HAProxyReport struct {
 // HAProxyService is a service of the list: "diameter-int1-vip-lb02-A DOWN L4CON" and the line of counts below it.
 type HAProxyService struct {
 	Name       string
-	State      string // UP or DOWN, or another word of HAProxy
+	State      string // UP or DOWN, or another word of HAProxy; "no check" of a service that is not looked at
 	Transition string // "1/2" of DOWN 1/2 (coming up), "1/3" of UP 1/3 (going down); else empty
-	Check      string // how the last check failed, such as L4CON; empty where it is not printed
+	Check      string // how the last check failed, such as L4CON, or whose state it follows, "(via diameter/lb02)"; empty where it is not printed
 	Sessions   HAProxyCounts
 	Rate       HAProxyCounts
 	LastChange time.Duration // since the last change of state
@@ -37,7 +37,7 @@ type HAProxyCounts struct {
 }
 
 var (
-	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+(UP|DOWN|MAINT|DRAIN|NOLB|OPEN|STOPPED)(?:\s+(\d+/\d+))?(?:\s+([A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?))?$`)
+	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+(UP|DOWN|MAINT|DRAIN|NOLB|OPEN|STOPPED|no check)(?:\s+(\d+/\d+))?(?:\s+([A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?|\([^()]*\)))?$`)
 	countsForm  = regexp.MustCompile(`^Sessions \(current,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Rate \(sessions,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Last Status change \(seconds\):\s*(\d+)$`)
 )
 
@@ -142,7 +142,7 @@ func (s HAProxyService) GoingDown() bool { return s.State == "UP" && s.Transitio
 func (h *HAProxyReport) Down() []HAProxyService {
 	var down []HAProxyService
 	for _, s := range h.Services {
-		if s.State != "UP" && !s.ComingUp() {
+		if s.State != "UP" && s.State != "no check" && !s.ComingUp() {
 			down = append(down, s)
 		}
 	}
@@ -158,6 +158,8 @@ func (h *HAProxyReport) Findings() []Finding {
 			f.add(Info, s.Line, "CPS-132", "%s is coming up (%s)", s.Name, s.Transition)
 		case s.GoingDown():
 			f.add(Warning, s.Line, "CPS-132", "%s is going down (%s)", s.Name, s.Transition)
+		case s.State == "no check":
+			f.add(Warning, s.Line, "CPS-131", "%s is not checked: nobody knows whether it is up", s.Name)
 		case s.State != "UP":
 			f.add(Error, s.Line, "CPS-131", "%s is %s %s, for %s", s.Name, s.State, s.Check, s.LastChange)
 		}

@@ -45,7 +45,7 @@ func NewISSM(cfg ISSMConfig, hosts *Hosts, mongo *MongoConfig) (*ISSM, error) {
 		return nil, fmt.Errorf("cannot plan the migration: %w", err)
 	}
 	m.sets = [3]ClusterSet{1: set1, 2: set2}
-	m.findings = slices.Concat(CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), ReviewHosts(hosts, set1, set2), ReviewSets(set1, set2, mongo))
+	m.findings = slices.Concat(CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), ReviewHosts(hosts, set1, set2), reviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority))
 	m.review()
 	if worst, found := Worst(m.findings); found && worst == Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: ProposeRepair(set1, set2, mongo)}
@@ -65,11 +65,6 @@ func (m *ISSM) review() {
 	}
 	f.file = m.mongo.File
 	for _, rs := range m.mongo.Sets {
-		for _, member := range rs.Members {
-			if _, known := m.hosts.ByAlias(member.Host); !known {
-				f.add(Error, rs.Line, "CPS-007", "%s has a data member on %s, which Hosts.csv does not know: nobody can say in which half it is", rs.describe(), member.Host)
-			}
-		}
 		for n := 1; n <= 2; n++ {
 			if len(m.dataHosts(rs.Name, n)) == 0 {
 				f.add(Warning, rs.Line, "CPS-007", "%s has no data member in set %d", rs.describe(), n)
@@ -84,6 +79,8 @@ func (m *ISSM) review() {
 	}
 	m.findings = append(m.findings, f.list...)
 }
+
+var errNoPlan = errors.New("there is no plan: make one with NewISSM")
 
 // ReviewError says why a migration is not planned: findings of severity Error, and how to repair the division of the VMs.
 type ReviewError struct {
@@ -118,6 +115,9 @@ const runbookVersion = "cps-issm 1"
 
 // Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see evenkeel.Rollback.
 func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
+	if m == nil || m.hosts == nil {
+		return nil, errNoPlan
+	}
 	rb := &evenkeel.Runbook{
 		Name:       "cps-issm",
 		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),

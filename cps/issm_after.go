@@ -33,17 +33,14 @@ func (m *ISSM) restoreTrafficStep() evenkeel.Step {
 			},
 			{
 				ID: "restore", Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
-				Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second bool) bool { return first && second }),
+				Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
 			},
 		},
 		Verify: []evenkeel.Action{{
 			ID: "taken", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
 			Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
 			Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
-				if err := m.traffic(1)(o); err != nil {
-					return err
-				}
-				return m.traffic(2)(o)
+				return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
 			}},
 		}},
 		Irreversible: pastRollback,
@@ -82,7 +79,7 @@ func (m *ISSM) finalStep() evenkeel.Step {
 			{
 				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *About) error {
-					return soon(15*time.Second, errors.Join(m.installer(a, m.to), failOn(a.CheckHalves(all, m.from, m.to))))
+					return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
 				})},
 			},
 			{
@@ -97,14 +94,7 @@ func (m *ISSM) finalStep() evenkeel.Step {
 			{
 				ID: "health", Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Within: time.Hour,
 				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
-					d, err := ParseDiagnostics(output("diagnostics.sh", o.Result))
-					if err != nil {
-						return errors.Join(exitedWell(o), err)
-					}
-					if f := ReviewDiagnostics(d, StageAfter); len(f) > 0 {
-						return evenkeel.NotYet(30*time.Second, "%s", f[0])
-					}
-					return nil
+					return soon(30*time.Second, m.healthy(o, StageAfter))
 				}},
 			},
 		},
@@ -121,7 +111,7 @@ func (m *ISSM) imageStep() evenkeel.Step {
 	}
 	if m.cfg.RemoveISO {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "remove", Title: "Delete the image", Ref: "cps:2007-2010", Cmd: sshexec.Command(sshexec.Mutating, "rm", "-f", m.cfg.TargetISO), Repeat: evenkeel.Safe,
+			ID: "remove", Title: "Delete the image", Ref: "cps:2007-2010", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", m.cfg.TargetISO)), Repeat: evenkeel.Safe,
 		})
 	}
 	return step

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,11 @@ func (a archiveFacts) keys() []evenkeel.FactKey { return []evenkeel.FactKey{a.pa
 func (a archiveFacts) newest(list string) (string, error) {
 	var last ArchiveName
 	found := ""
-	for _, line := range strings.Split(list, "\n") {
+	lines := strings.Split(list, "\n")
+	if !slices.Contains(lines, ".") || !slices.Contains(lines, "..") || !strings.HasSuffix(list, "\n") {
+		return "", fmt.Errorf("the list of %s is not whole: . and .. must be in it, and its last line must be ended", archiveDir)
+	}
+	for _, line := range lines {
 		name, err := ParseArchiveName(strings.TrimSpace(line))
 		if err != nil || !a.is(name) || found != "" && !name.Time.After(last.Time) {
 			continue
@@ -66,22 +71,30 @@ func (a archiveFacts) newest(list string) (string, error) {
 		last, found = name, path.Join(archiveDir, strings.TrimSpace(line))
 	}
 	if found == "" {
-		return "", fmt.Errorf("no archive of %s in %s: %s", a.what, archiveDir, a.remedy())
+		return "", fmt.Errorf("%w of %s in %s: %s", errNoArchive, a.what, archiveDir, a.remedy())
 	}
 	return found, nil
 }
+
+var errNoArchive = errors.New("no archive")
 
 // mark notes the newest archive before another one is made, so that the new one can be told from it.
 func (a archiveFacts) mark() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "mark", Title: "Note the newest archive that is there", Cmd: listArchives,
-		Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none"},
+		Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o observed) error {
+			_, err := a.newest(string(o.Stdout))
+			if errors.Is(err, errNoArchive) {
+				err = nil
+			}
+			return errors.Join(exitedWell(o), err)
+		}},
 		Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
-			if err != nil {
-				return "", nil //nolint:nilerr // there is none yet
+			if errors.Is(err, errNoArchive) {
+				return "", nil // there is none yet
 			}
-			return newest, nil
+			return newest, err
 		})},
 	}
 }
@@ -95,13 +108,20 @@ func (a archiveFacts) madeProbe() *evenkeel.Probe {
 			if err == nil {
 				err = exitedWell(o)
 			}
-			newest, none := a.newest(string(o.Stdout))
-			return traceIf(none == nil && newest != earlier), err
+			if err != nil {
+				return evenkeel.Undecided, err
+			}
+			newest, err := a.newest(string(o.Stdout))
+			if err != nil && !errors.Is(err, errNoArchive) {
+				return evenkeel.Undecided, err
+			}
+			return traceIf(err == nil && newest != earlier), nil
 		},
 	}
 }
 
-var listArchives = sshexec.Command(sshexec.ReadOnly, "ls", "-1", archiveDir)
+// listArchives lists . and .. too, so that an empty directory can be told from no answer.
+var listArchives = sshexec.Command(sshexec.ReadOnly, "ls", "-1a", archiveDir)
 
 // remedy is what to do about an archive that is not there, or not whole: it comes last in what migrate.sh does.
 func (a archiveFacts) remedy() string {
@@ -124,7 +144,7 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour,
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
-			Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1). Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
+			Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
 				a.what, archiveDir, dir),
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return a.fetch(ctx, at, dir) },
 		},
@@ -145,6 +165,13 @@ func (a archiveFacts) fetch(ctx context.Context, at evenkeel.Site, dir string) (
 	remote, err := a.newest(string(list.Stdout))
 	if err != nil {
 		return list, soon(time.Minute, err)
+	}
+	earlier, err := a.earlier.Get(at.Facts)
+	if err == nil && remote == earlier {
+		err = fmt.Errorf("the newest archive, %s, is from before this run: %s", remote, a.remedy())
+	}
+	if err != nil {
+		return list, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return sshexec.Result{}, fmt.Errorf("cannot make the directory for the archives: %w", err)
@@ -223,12 +250,19 @@ func (a archiveFacts) kept(id string) evenkeel.Action {
 // upload brings the copy onto the Cluster Manager, under the path that it had: into a file beside it, checked, and renamed.
 func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	part := a.path.Ref() + ".part"
-	write := sshexec.Command(sshexec.Mutating, "dd", "of="+part, "conv=fsync", "status=none")
+	write := sshexec.PrivateFile(part) // the archive holds passwords and keys
 	write.Stdin = sshexec.FileInput(a.local.Ref())
 	write.Timeout = managerTime
 	here := func(o observed) (evenkeel.Trace, error) {
+		if o.ExitCode == 1 && o.Text() == "" {
+			return evenkeel.Absent, nil // sha256sum could not read it: it is not there
+		}
 		want, err := a.sum.Get(o.Facts)
-		return traceIf(o.ExitCode == 0 && digest(o.Result) == want), err
+		sum, serr := digest(o.Result)
+		if err = errors.Join(err, serr, exitedWell(o)); err != nil {
+			return evenkeel.Undecided, err
+		}
+		return traceIf(sum == want), nil
 	}
 	return []evenkeel.Action{
 		{
@@ -238,17 +272,26 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		{
 			ID: "sum", Title: "The copy is the original", Ref: ref, Guard: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
 			Note: "One of the two names may not be there.",
-			Expect: evenkeel.Expect{Text: "the sum noted at the download", Check: func(o observed) error {
-				want, err := a.sum.Get(o.Facts)
-				if err == nil && !strings.Contains(string(o.Stdout), want+"  ") {
-					err = errors.New("the archive on the Cluster Manager is not the one that was saved")
+			Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {
+				want, err1 := a.sum.Get(o.Facts)
+				name, err2 := a.path.Get(o.Facts)
+				found, err3 := sums(o.Result)
+				if err := errors.Join(err1, err2, err3); err != nil {
+					return err
 				}
-				return err
+				sum, copied := found[name+".part"] // what is renamed next
+				if !copied {
+					sum = found[name]
+				}
+				if sum != want {
+					return errors.New("the archive on the Cluster Manager is not the one that was saved")
+				}
+				return nil
 			}},
 		},
 		{
 			ID: "rename", Title: "Let the copy take its name", Ref: ref,
-			Cmd: sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref()), Repeat: evenkeel.ProbeFirst,
+			Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
 			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Read: here},
 		},
 	}

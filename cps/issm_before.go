@@ -3,8 +3,6 @@ package cps
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -33,7 +31,7 @@ func (m *ISSM) beforeSteps() []evenkeel.Step {
 		{
 			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
 			Actions: []evenkeel.Action{{
-				ID: "sync", Title: "Copy Grafana's information", Cmd: sshexec.Command(sshexec.Mutating, grafanaScript), Repeat: evenkeel.Safe,
+				ID: "sync", Title: "Copy Grafana's information", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, grafanaScript), time.Hour), Repeat: evenkeel.Safe,
 			}},
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
@@ -80,12 +78,8 @@ func (m *ISSM) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "health", Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
 			Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
-				d, err := ParseDiagnostics(output("diagnostics.sh", o.Result))
-				if err != nil {
-					return errors.Join(exitedWell(o), err)
-				}
-				if f := ReviewDiagnostics(d, StageBefore); len(f) > 0 {
-					return fmt.Errorf("clear this first: %s", f[0])
+				if err := m.healthy(o, StageBefore); err != nil {
+					return fmt.Errorf("clear this first: %w", err)
 				}
 				return nil
 			}},
@@ -100,26 +94,27 @@ func (m *ISSM) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "about", Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *About) error {
-				errs := []error{failOn(a.CheckHalves(nil, m.from, m.to)), m.installer(a, m.from)}
-				if len(a.PatchLines) > 0 || slices.ContainsFunc(a.Releases(), Release.Patched) {
-					errs = append(errs, fmt.Errorf("a patch is installed: ask Cisco before you remove it (cps:262-266): %s", strings.Join(a.PatchLines, "; ")))
-				}
-				return errors.Join(errs...)
+				return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
 			})},
 		},
 		{
 			ID: "htpasswd-first", Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
-			Expect: evenkeel.Expect{Text: "a sum"},
-			Makes:  []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result), nil })},
+			Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
+				_, err := digest(o.Result)
+				return errors.Join(exitedWell(o), err)
+			}},
+			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) })},
 		},
 		{
 			ID: "htpasswd-second", Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
 			Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
-				want, err := factHtpasswd.Get(o.Facts)
-				if err == nil && digest(o.Result) != want {
+				want, err1 := factHtpasswd.Get(o.Facts)
+				sum, err2 := digest(o.Result)
+				err := errors.Join(exitedWell(o), err1, err2)
+				if err == nil && sum != want {
 					err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
 				}
-				return errors.Join(exitedWell(o), err)
+				return err
 			}},
 		},
 	}
@@ -157,18 +152,24 @@ func (m *ISSM) attestations() []evenkeel.Action {
 func (m *ISSM) udevStep() evenkeel.Step {
 	const dir = "/etc/udev/rules.d/"
 	factBoot := evenkeel.NewFact[string]("boot.cluman", "boot id of the Cluster Manager before its restart")
-	bootID := sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/random/boot_id")
 	return evenkeel.Step{
 		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
-			{ID: "remove", Title: "Remove the rules", Cmd: sshexec.Command(sshexec.Mutating, "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules"), Repeat: evenkeel.Safe},
-			{ID: "boot-id", Title: "Note the boot id", Cmd: bootID, Makes: []evenkeel.Make{factBoot.From(func(o observed) (string, error) { return o.Text(), nil })}},
+			{ID: "remove", Title: "Remove the rules", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules")), Repeat: evenkeel.Safe},
+			{ID: "boot-id", Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
+				_, err := bootID(o)
+				return err
+			}}, Makes: []evenkeel.Make{factBoot.From(bootID)}},
 			{
-				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: sshexec.Command(sshexec.Disruptive, "reboot"), Severs: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
-				Probe: &evenkeel.Probe{Cmd: bootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.Trace, error) {
-					before, err := factBoot.Get(o.Facts)
-					return traceIf(o.ExitCode == 0 && o.Text() != before), err
+				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), Severs: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
+				Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.Trace, error) {
+					before, err1 := factBoot.Get(o.Facts)
+					now, err2 := bootID(o)
+					if err := errors.Join(err1, err2); err != nil {
+						return evenkeel.Undecided, err
+					}
+					return traceIf(now != before), nil
 				}},
 			},
 		},

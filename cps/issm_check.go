@@ -23,6 +23,9 @@ func exitedWell(o observed) error {
 	if o.ExitCode != 0 {
 		return fmt.Errorf("it exited with status %d: %s", o.ExitCode, lastLine(o.Stderr))
 	}
+	if o.Truncated {
+		return errors.New("its output is too long, and was cut off")
+	}
 	return nil
 }
 
@@ -110,17 +113,32 @@ func system(version string) checker {
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(r.Version, version) {
-			return fmt.Errorf("%s runs %s %s, not %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
+		if !r.isCentOS(version) {
+			return fmt.Errorf("%s runs %s %s, not CentOS %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
 		}
 		return nil
 	}
 }
 
-// isSystem is a probe for a machine's new system.
-func isSystem(version string) func(observed) (evenkeel.Trace, error) {
+// isCentOS tells a version of CentOS: 8.1 is 8.1.1911 too, and not 8.10.
+func (r OSRelease) isCentOS(version string) bool {
+	return strings.HasPrefix(r.Name, "CentOS") && r.Is(strings.TrimSuffix(version, "."))
+}
+
+// isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
+func isSystem(version, before string) func(observed) (evenkeel.Trace, error) {
 	return func(o observed) (evenkeel.Trace, error) {
-		return traceIf(system(version)(o) == nil), nil
+		if err := exitedWell(o); err != nil {
+			return evenkeel.Undecided, err
+		}
+		r, err := ParseOSRelease(output("/etc/redhat-release", o.Result))
+		if err == nil && !r.isCentOS(version) && !r.isCentOS(before) {
+			err = fmt.Errorf("%s runs %s %s, neither CentOS %s nor %s", o.Host, r.Name, r.Version, version, before)
+		}
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		return traceIf(r.isCentOS(version)), nil
 	}
 }
 
@@ -132,17 +150,15 @@ func sameFile(input evenkeel.Input) checker {
 		if err := exitedWell(o); err != nil {
 			return err
 		}
-		if sum := digest(o.Result); sum != input.SHA256 {
+		sum, err := digest(o.Result)
+		if err != nil {
+			return err
+		}
+		if sum != input.SHA256 {
 			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again from the file of the cluster", input.Name, sum, input.SHA256)
 		}
 		return nil
 	}
-}
-
-// digest is the first word that sha256sum prints.
-func digest(res sshexec.Result) string {
-	word, _, _ := strings.Cut(strings.TrimPrefix(res.Text(), `\`), " ")
-	return word
 }
 
 // quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
@@ -151,11 +167,13 @@ func quiet(programs []string) checker {
 		if err := exitedWell(o); err != nil {
 			return err
 		}
-		for _, line := range strings.Split(string(o.Stdout), "\n") {
-			for _, program := range programs {
-				if strings.Contains(line, program+" ") {
-					return evenkeel.NotYet(30*time.Second, "still running: %s", strings.TrimSpace(line))
-				}
+		list, err := processesOf(o.Result)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			if slices.ContainsFunc(programs, p.runs) {
+				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.pid, p.command)
 			}
 		}
 		return nil
@@ -167,8 +185,8 @@ func (m *ISSM) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
 		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
-		Cmd:    sshexec.Command(sshexec.ReadOnly, "ps", "-ef"),
-		Expect: evenkeel.Expect{Text: "not in the list: " + strings.Join(programs, ", "), Check: quiet(programs)},
+		Cmd:    listProcesses,
+		Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
 	}
 }
 
@@ -193,23 +211,31 @@ func (m *ISSM) complete(halves ...int) func(*ReplicaTable) error {
 		if why := m.withoutMajority(t); why != "" {
 			errs = append(errs, errors.New(why))
 		}
-		for _, set := range t.Sets {
+		for _, rs := range m.mongo.Sets {
+			set, _ := t.Set(rs.title())
 			for _, n := range halves {
-				for _, host := range m.dataHosts(set.Name, n) {
-					member, ok := set.Member(host)
+				for _, planned := range m.dataMembers(rs, n) {
+					member, ok := set.at(planned)
 					switch {
 					case !ok:
-						errs = append(errs, fmt.Errorf("%s is not a member of %s", host, set.Title()))
+						errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
 					case member.State == StateRecovering:
-						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", host, set.Title()))
+						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
 					case !member.holds():
-						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", host, member.State, member.Health, set.Title()))
+						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", planned.Host, member.State, member.Health, set.Title()))
 					}
 				}
 			}
+			for _, arbiter := range rs.Arbiters {
+				if member, ok := set.at(arbiter); !ok {
+					errs = append(errs, fmt.Errorf("arbiter %s is not a member of %s", arbiter.Address(), set.Title()))
+				} else if member.State != StateArbiter || member.Health != OnLine {
+					errs = append(errs, fmt.Errorf("arbiter %s is %s (%s) in %s", arbiter.Host, member.State, member.Health, set.Title()))
+				}
+			}
 			for _, member := range set.Members {
-				if !slices.Contains(m.dataHosts(set.Name, 1), member.Host) && !slices.Contains(m.dataHosts(set.Name, 2), member.Host) && (member.Health != OnLine || !member.State.Serving()) {
-					errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", member.Host, member.State, member.Health, set.Title()))
+				if !rs.has(member) {
+					errs = append(errs, fmt.Errorf("%s:%d is a member of %s, and mongoConfig.cfg does not know it", member.Host, member.Port, set.Title()))
 				}
 			}
 		}
@@ -217,19 +243,42 @@ func (m *ISSM) complete(halves ...int) func(*ReplicaTable) error {
 	}
 }
 
-// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some.
+// title is the set's header in the table, SESSION:set01.
+func (rs ReplicaSet) title() string { return rs.Type + ":" + rs.Name }
+
+// has tells whether a member of the table is one of mongoConfig.cfg.
+func (rs ReplicaSet) has(member TableMember) bool {
+	same := func(m MongoMember) bool { return m.Host == member.Host && m.Port == member.Port }
+	return slices.ContainsFunc(rs.Members, same) || slices.ContainsFunc(rs.Arbiters, same)
+}
+
+// at finds the row of a member of mongoConfig.cfg.
+func (s TableSet) at(m MongoMember) (TableMember, bool) {
+	i := slices.IndexFunc(s.Members, func(row TableMember) bool { return row.Host == m.Host && row.Port == m.Port })
+	if i < 0 {
+		return TableMember{}, false
+	}
+	return s.Members[i], true
+}
+
+// dataMembers are the data members that a replica set has in a half.
+func (m *ISSM) dataMembers(rs ReplicaSet, n int) []MongoMember {
+	return slices.DeleteFunc(slices.Clone(rs.Members), func(member MongoMember) bool { return !m.sets[n].Contains(member.Host) })
+}
+
+// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half that has none cannot be told by them.
 func (m *ISSM) trace(t *ReplicaTable, n int) (all, none bool) {
-	all, none = true, true
-	for _, set := range t.Sets {
-		for _, host := range m.dataHosts(set.Name, n) {
-			if _, ok := set.Member(host); ok {
-				none = false
-			} else {
-				all = false
+	planned, there := 0, 0
+	for _, rs := range m.mongo.Sets {
+		set, _ := t.Set(rs.title())
+		for _, member := range m.dataMembers(rs, n) {
+			planned++
+			if _, ok := set.Member(member.Host); ok {
+				there++
 			}
 		}
 	}
-	return all, none
+	return planned > 0 && there == planned, planned > 0 && there == 0
 }
 
 // leftProbe tells whether a half has left the replica sets: what "disable set" and "rollback" end with.
@@ -239,7 +288,7 @@ func (m *ISSM) leftProbe(n int) *evenkeel.Probe {
 		Text: fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *ReplicaTable) evenkeel.Trace {
 			switch all, none := m.trace(t, n); {
-			case none:
+			case none && m.serving(3-n)(t) == nil:
 				return evenkeel.Done
 			case all:
 				return evenkeel.Absent
@@ -278,19 +327,16 @@ func (m *ISSM) tableProbe(read func(*ReplicaTable) evenkeel.Trace) func(observed
 }
 
 // trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
-func (m *ISSM) trafficProbe(text string, done func(first, second bool) bool) *evenkeel.Probe {
+func (m *ISSM) trafficProbe(text string, done func(first, second endpoints) bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
 		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
 		Read: func(o observed) (evenkeel.Trace, error) {
-			r, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
+			r, err := m.haproxy(o)
 			if err != nil {
 				return evenkeel.Undecided, err
 			}
-			if done(m.takesTraffic(r, 1), m.takesTraffic(r, 2)) {
-				return evenkeel.Done, nil
-			}
-			return evenkeel.Absent, nil
+			return traceIf(done(m.endpoints(r, 1), m.endpoints(r, 2))), nil
 		},
 	}
 }
@@ -307,12 +353,14 @@ func mountedProbe(done bool) *evenkeel.Probe {
 			if err := exitedWell(o); err != nil {
 				return evenkeel.Undecided, err
 			}
-			for _, line := range strings.Split(string(o.Stdout), "\n") {
-				if fields := strings.Fields(line); len(fields) > 1 && fields[1] == isoMount {
-					return traceIf(done), nil
-				}
+			kind, err := mountedOn(o.Result, isoMount)
+			if err == nil && kind != "" && kind != "iso9660" && kind != "udf" {
+				err = fmt.Errorf("%s is mounted on %s, and not an image", kind, isoMount)
 			}
-			return traceIf(!done), nil
+			if err != nil {
+				return evenkeel.Undecided, err
+			}
+			return traceIf((kind != "") == done), nil
 		},
 	}
 }
@@ -327,14 +375,14 @@ func traceIf(done bool) evenkeel.Trace {
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
 func (m *ISSM) umountAction(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: sshexec.Command(sshexec.Mutating, "umount", isoMount),
+		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 	}
 }
 
 func (m *ISSM) mountAction(id, iso string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount),
+		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 	}
 }

@@ -55,8 +55,13 @@ type ISSMConfig struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	StaticRoutes    bool `yaml:"static_routes"`     // ask for the route files after the VMs are deployed (cps:880)
 	SKDB            bool `yaml:"skdb"`              // the cluster has no SkRings (cps:952)
-	RestartAll      bool `yaml:"restart_all"`       // restartall.sh at the end; drops messages (cps:1350-1354)
-	RemoveISO       bool `yaml:"remove_iso"`        // delete the image at the end (cps:2003-2010)
+	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because their arbiter goes with it. Whoever names one
+	// signs for the outage; without it such a plan is refused.
+	AcceptNoMajority []string `yaml:"accept_no_majority"`
+	// SKRingsDone is what skRingRebuildStatus prints when the rebuild has ended; "COMPLETED". The guide does not show it.
+	SKRingsDone string `yaml:"skrings_done"`
+	RestartAll  bool   `yaml:"restart_all"` // restartall.sh at the end; drops messages (cps:1350-1354)
+	RemoveISO   bool   `yaml:"remove_iso"`  // delete the image at the end (cps:2003-2010)
 
 	EndpointsPerLB int `yaml:"endpoints_per_lb"` // Diameter endpoints of a load balancer; 3 (cps:972-987)
 	OSGiPort       int `yaml:"osgi_port"`        // OSGi console of a Policy Server; 9091
@@ -117,6 +122,7 @@ func (c ISSMConfig) withDefaults() ISSMConfig {
 	if c.OSGiPort == 0 {
 		c.OSGiPort = 9091
 	}
+	text(&c.SKRingsDone, "COMPLETED")
 	text(&c.Tools.Diagnostics, "diagnostics.sh")
 	text(&c.Tools.About, "about.sh")
 	text(&c.Tools.RestartAll, "restartall.sh")

@@ -21,46 +21,51 @@ func (m *ISSM) corosyncStep() evenkeel.Step {
 				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Guard: true, Cmd: m.replicaStatus(),
 				Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 			},
-			m.corosyncAction("stop", old, "cps:665", func(c string) bool { return !strings.Contains(c, "Running") }),
+			m.corosyncAction("stop", old, "cps:665"),
 			{
 				ID: "moved", Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Within: 20 * time.Minute,
 				Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 			},
 		},
-		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665", func(c string) bool { return strings.Contains(c, "Running") })},
+		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665")},
 	}
 }
 
 // dataWhole finds replica sets that could not do without their arbiter.
 func (m *ISSM) dataWhole(t *ReplicaTable) error {
 	var errs []error
-	for _, set := range t.Sets {
+	for _, rs := range m.mongo.Sets {
+		set, _ := t.Set(rs.title())
 		working := 0
-		for _, member := range set.Members {
-			if member.holds() {
+		for _, member := range rs.Members {
+			if row, ok := set.at(member); ok && row.holds() {
 				working++
 			}
 		}
-		if 2*working <= len(set.Members) {
-			errs = append(errs, fmt.Errorf("%s has %d working data members of %d votes", set.Title(), working, len(set.Members)))
+		if votes := max(len(set.Members), len(rs.Members)+len(rs.Arbiters)); 2*working <= votes {
+			errs = append(errs, fmt.Errorf("%s has %d working data members of %d votes", set.Title(), working, votes))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // corosyncAction stops or starts corosync by monit.
-func (m *ISSM) corosyncAction(verb, host, at string, done func(status string) bool) evenkeel.Action {
+func (m *ISSM) corosyncAction(verb, host, at string) evenkeel.Action {
 	effect := map[string]evenkeel.Effect{"stop": evenkeel.Disruptive, "start": evenkeel.Mutating}[verb]
 	return evenkeel.Action{
 		ID: "corosync-" + verb, Title: strings.ToUpper(verb[:1]) + verb[1:] + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
-		Cmd: sshexec.Command(effect, "monit", verb, "corosync"),
+		Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
 			Read: func(o observed) (evenkeel.Trace, error) {
 				if err := exitedWell(o); err != nil {
 					return evenkeel.Undecided, err
 				}
-				return traceIf(done(string(o.Stdout))), nil
+				runs, err := monitRuns(o.Result, "corosync")
+				if err != nil {
+					return evenkeel.Undecided, err
+				}
+				return traceIf(runs == (verb == "start")), nil
 			},
 		},
 	}
@@ -75,7 +80,7 @@ func (m *ISSM) peerCorosyncStep() evenkeel.Step {
 		ID: "peer-corosync", Title: "Stop the other cluster's corosync", Host: m.cfg.PeerPcrfclient, Ref: "cps:671-677",
 		Why: "Never start it there again by hand: it joins when that cluster's set 2 is enabled (cps:673).",
 		Actions: []evenkeel.Action{
-			m.corosyncAction("stop", m.cfg.PeerPcrfclient, "cps:671", func(c string) bool { return !strings.Contains(c, "Running") }),
+			m.corosyncAction("stop", m.cfg.PeerPcrfclient, "cps:671"),
 		},
 		Irreversible: "corosync there must not be started by hand (cps:673)",
 		Opens: []evenkeel.Window{{

@@ -50,6 +50,9 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 		Needs:        setArchives[n].keys(),
 		Irreversible: "the old VMs are gone",
 	}
+	if w := m.noMajority(n); w != nil {
+		step.Opens = append(step.Opens, *w)
+	}
 	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript))
 	if m.cfg.Provision {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
@@ -76,6 +79,25 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 	return step
 }
 
+// noMajority is the window in which the replica sets that were signed for have no majority while a half is away; nil where there are none.
+func (m *ISSM) noMajority(n int) *evenkeel.Window {
+	var sets []string
+	place := placement(m.sets[1], m.sets[2])
+	for _, rs := range m.mongo.Sets {
+		if rs.losesMajority(place, n) {
+			left, of := rs.votesLeft(place, n)
+			sets = append(sets, fmt.Sprintf("%s: %d of %d votes remain, which is no majority", rs.Label, left, of))
+		}
+	}
+	if len(sets) == 0 {
+		return nil
+	}
+	return &evenkeel.Window{
+		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(), Stop: evenkeel.StopBetweenSteps,
+		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s", n, strings.Join(sets, "; ")),
+	}
+}
+
 // deleteVMs are a person's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the instruction, all are looked at.
 func (m *ISSM) deleteVMs(n int) []evenkeel.Action {
 	set := m.sets[n]
@@ -83,16 +105,8 @@ func (m *ISSM) deleteVMs(n int) []evenkeel.Action {
 	for i, alias := range set {
 		a := evenkeel.Action{
 			ID: "gone-" + alias, Title: alias + " is gone", Ref: ref(n, "772", "1146"), Within: time.Hour,
-			Cmd: sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
-			Expect: evenkeel.Expect{Text: "no answer (exit status 1)", Check: func(o observed) error {
-				switch o.ExitCode {
-				case 1:
-					return nil
-				case 0:
-					return evenkeel.NotYet(30*time.Second, "%s still answers", alias)
-				}
-				return fmt.Errorf("cannot tell whether %s is gone: %s", alias, lastLine(o.Stderr))
-			}},
+			Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+			Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: gone(alias)},
 		}
 		if i == 0 {
 			a.ID, a.Title = "delete", fmt.Sprintf("Delete the VMs of set %d", n)
@@ -132,10 +146,21 @@ func (m *ISSM) deployed(n int, a evenkeel.Action, version string) evenkeel.Actio
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
 func (m *ISSM) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: alias, Cmd: readSystem, Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version),
+		Host: alias, Cmd: readSystem, Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
 		Text: fmt.Sprintf("done when %s answers with CentOS %s, not begun when it does not answer", alias, strings.TrimSuffix(version, ".")),
 	}
 }
+
+// otherOS is the system that a VM runs where it does not run the given one.
+func (m *ISSM) otherOS(version string) string {
+	if version == m.cfg.TargetOS {
+		return m.cfg.SourceOS
+	}
+	return m.cfg.TargetOS
+}
+
+// gonePoll is how often it is asked whether a VM has gone.
+const gonePoll = 30 * time.Second
 
 // deployEach deploys VM by VM with deploy.sh, which takes the alias (cps:1939-1947).
 func (m *ISSM) deployEach(n int, version, at string) []evenkeel.Action {
@@ -166,11 +191,15 @@ func (m *ISSM) waitForVMs(n int, version string) []evenkeel.Action {
 func (m *ISSM) monitAction(lb, at string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "monit-" + lb, Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
-		Cmd: sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service"),
+		Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
 			Read: func(o observed) (evenkeel.Trace, error) {
-				return traceIf(o.ExitCode == 0 && strings.Contains(string(o.Stdout), "active (running)")), nil
+				active, err := unitActive(o)
+				if err != nil {
+					return evenkeel.Undecided, err
+				}
+				return traceIf(active), nil
 			},
 		},
 	}

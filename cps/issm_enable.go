@@ -16,12 +16,15 @@ func (m *ISSM) enableStep(n int) evenkeel.Step {
 		Needs:   setArchives[n].keys(),
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), m.enableAction(n, m.cfg.enableTime(), ref(n, "884-919", "1255-1290"))},
 	}
+	if w := m.noMajority(n); w != nil {
+		step.Closes = append(step.Closes, w.ID)
+	}
 	if n == 1 {
 		step.Irreversible = "set 1 runs the new release; the rollback is the runbook " + rollbackName + " (cps:1814)"
 	} else {
 		step.Irreversible = pastRollback
 		if m.cfg.PeerPcrfclient != "" {
-			step.Closes = []string{peerWindow}
+			step.Closes = append(step.Closes, peerWindow)
 		}
 	}
 	return step
@@ -84,7 +87,7 @@ func (m *ISSM) aboutStep(id string, halves ...int) evenkeel.Step {
 		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
 			ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
-			Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *About) error { return soon(30*time.Second, failOn(a.CheckHalves(upgraded, m.from, m.to))) })},
+			Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
 		}},
 	}
 }

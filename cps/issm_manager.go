@@ -3,13 +3,15 @@ package cps
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
+
+// brief is a command that does its work at once: after ten minutes it hangs, and is looked at.
+func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, 10*time.Minute) }
 
 // withTimeout is a command with a bound on its time.
 func withTimeout(c sshexec.Cmd, d time.Duration) sshexec.Cmd {
@@ -142,7 +144,7 @@ func (m *ISSM) restoreStep() evenkeel.Step {
 			{
 				ID: "about", Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *About) error {
-					return errors.Join(m.installer(a, m.to), failOn(a.CheckHalves(nil, m.from, m.to)))
+					return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
 				})},
 			},
 			{
@@ -157,7 +159,7 @@ func (m *ISSM) restoreStep() evenkeel.Step {
 // skipCarbonStep leaves Grafana's and the bulk statistics' history behind (cps:542-558).
 func (m *ISSM) skipCarbonStep() evenkeel.Step {
 	const lines = "SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n"
-	add := sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig)
+	add := brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
 	add.Stdin = sshexec.Text("\n" + lines)
 	return evenkeel.Step{
 		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
@@ -167,8 +169,14 @@ func (m *ISSM) skipCarbonStep() evenkeel.Step {
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
 				Read: func(o observed) (evenkeel.Trace, error) {
-					set := strings.Fields(string(o.Stdout))
-					return traceIf(slices.Contains(set, "SKIP_BLKSTATS=1") && slices.Contains(set, "SKIP_CARBONDB=1")), nil
+					if o.ExitCode == 1 && o.Text() == "" {
+						return evenkeel.Absent, nil // cat could not read it: there is no such file yet
+					}
+					set, err := installFlags(o.Result)
+					if err = errors.Join(exitedWell(o), err); err != nil {
+						return evenkeel.Undecided, err
+					}
+					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
 				},
 			},
 		}},

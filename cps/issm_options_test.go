@@ -158,5 +158,5 @@ func TestUnknownMemberIsRefused(t *testing.T) {
 	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))
 	require.NoError(t, err)
 	_, err = cps.NewISSM(cps.ISSMConfig{ArchiveDir: "/a"}, guideHosts(t), mc)
-	require.ErrorContains(t, err, "sessionmgr09, which Hosts.csv does not know")
+	require.ErrorContains(t, err, "sessionmgr09:27717 of replica set set01 (SESSION-SET1) is in neither upgrade set")
 }

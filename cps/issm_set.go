@@ -1,6 +1,7 @@
 package cps
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -63,7 +64,7 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 	}
 	step := evenkeel.Step{
 		ID: setID("disable-set", n), Title: fmt.Sprintf("Disable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "680-707", "1026-1045"),
-		Makes: []evenkeel.FactKey{factUsers[n]}, Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
+		Makes: []evenkeel.FactKey{factUsers[n], setArchives[n].earlier}, Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
@@ -76,6 +77,7 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Guard: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
 			},
+			setArchives[n].mark(),
 			m.usersBefore(n),
 			{
 				ID: "disable", Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)),
@@ -88,7 +90,9 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 		},
 		Verify: []evenkeel.Action{{
 			ID: "removed", Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Within: 10 * time.Minute,
-			Expect: evenkeel.Expect{Text: "none of them is listed", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, failOn(t.Removed(m.sets[n]))) })},
+			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *ReplicaTable) error {
+				return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
+			})},
 		}},
 	}
 	if n == 1 {
@@ -112,8 +116,8 @@ func (m *ISSM) archiveStep(n int) evenkeel.Step {
 	a := setArchives[n]
 	return evenkeel.Step{
 		ID: setID("archive-set", n), Title: fmt.Sprintf("Copy the archive of set %d off the machine", n), Host: m.cfg.ClusterManager, Ref: ref(n, "690-707", "1035-1045"),
-		Why:     "The guide needs it outside only for a rollback (cps:1915); then there may be no Cluster Manager left to copy it from.",
-		Makes:   a.keys(),
+		Why:   "The guide needs it outside only for a rollback (cps:1915); then there may be no Cluster Manager left to copy it from.",
+		Needs: []evenkeel.FactKey{a.earlier}, Makes: a.keys(),
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), a.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:1915")},
 	}
 }

@@ -17,17 +17,20 @@ func (m *ISSM) setsStep() evenkeel.Step {
 		Actions: []evenkeel.Action{{
 			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, createSetsScript), 10*time.Minute), Repeat: evenkeel.Safe,
 			Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
-				_, _, err := ParseCreatedSets(output(createSetsScript, o.Result))
+				set1, set2, err := ParseCreatedSets(output(createSetsScript, o.Result))
+				if err == nil && (set1 != ClusterSetPath(1) || set2 != ClusterSetPath(2)) {
+					err = fmt.Errorf("it made %s and %s, and not %s and %s", set1, set2, ClusterSetPath(1), ClusterSetPath(2))
+				}
 				return errors.Join(exitedWell(o), err)
 			}},
 		}},
 		Undo: []evenkeel.Action{{
-			ID: "remove", Title: "Remove both files", Cmd: sshexec.Command(sshexec.Mutating, "rm", "-f", ClusterSetPath(1), ClusterSetPath(2)), Repeat: evenkeel.Safe,
+			ID: "remove", Title: "Remove both files", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", ClusterSetPath(1), ClusterSetPath(2))), Repeat: evenkeel.Safe,
 		}},
 	}
 	for n := 1; n <= 2; n++ {
 		if m.ownSets {
-			write := sshexec.Command(sshexec.Mutating, "dd", "of="+ClusterSetPath(n), "conv=fsync", "status=none")
+			write := brief(sshexec.Command(sshexec.Mutating, "dd", "of="+ClusterSetPath(n), "conv=fsync", "status=none"))
 			write.Stdin = sshexec.Text(m.sets[n].String())
 			step.Actions = append(step.Actions, evenkeel.Action{
 				ID: fmt.Sprintf("write-%d", n), Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Safe,

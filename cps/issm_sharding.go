@@ -119,10 +119,13 @@ func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState])
 }
 
 func primaryOf(t *ReplicaTable, rs ReplicaSet) (TableMember, error) {
-	set, _ := t.Set(rs.Type + ":" + rs.Name)
+	set, _ := t.Set(rs.title())
 	p, ok := set.Primary()
-	if !ok {
-		return TableMember{}, fmt.Errorf("%s has no primary", set.Title())
+	if !ok || p.Health != OnLine {
+		return TableMember{}, fmt.Errorf("%s has no primary", rs.title())
+	}
+	if !rs.has(p) {
+		return TableMember{}, fmt.Errorf("the primary of %s is %s:%d, which mongoConfig.cfg does not know", rs.title(), p.Host, p.Port)
 	}
 	return p, nil
 }

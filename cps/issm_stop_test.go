@@ -9,7 +9,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 )
 
-// DESIGN "Stopping": while a half leaves, a stop waits; while it is replaced for hours, with persons who have a part in it, a stop is taken between steps.
+// DESIGN "Stopping": while a half leaves, a stop waits; while it is replaced for hours, with persons who have a part in
+// it, a stop is taken between steps.
 func TestTheWindowsOfAMigrationSayWhenAStopIsTaken(t *testing.T) {
 	rb := runbook(t, cps.ISSMConfig{ArchiveDir: "/archives", PeerPcrfclient: "b-pcrfclient01"})
 	rules := map[string]evenkeel.StopRule{}

@@ -2,6 +2,9 @@ package cps
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -10,12 +13,70 @@ import (
 // traffic is a check that a half takes traffic.
 func (m *ISSM) traffic(n int) checker {
 	return func(o observed) error {
-		r, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
-		if err == nil && !m.takesTraffic(r, n) {
+		r, err := m.haproxy(o)
+		if err == nil && !m.endpoints(r, n).taking {
 			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
 		}
-		return errors.Join(exitedWell(o), err)
+		return err
 	}
+}
+
+// silent is a check that a half takes no traffic.
+func (m *ISSM) silent(n int) checker {
+	return func(o observed) error {
+		r, err := m.haproxy(o)
+		if err == nil && !m.endpoints(r, n).down {
+			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
+		}
+		return err
+	}
+}
+
+// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody can say whose traffic it takes.
+func (m *ISSM) haproxy(o observed) (*HAProxyReport, error) {
+	if err := exitedWell(o); err != nil {
+		return nil, err
+	}
+	r, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
+	if err != nil {
+		return nil, err
+	}
+	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
+	for _, s := range r.Services {
+		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.of) {
+			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
+		}
+	}
+	return r, nil
+}
+
+// of tells whether a service is of a load balancer: diameter-int1-vip-lb02-A is of lb02.
+func (s HAProxyService) of(lb string) bool { return strings.Contains(s.Name+"-", "-"+lb+"-") }
+
+// endpoints is what a half's Diameter endpoints do.
+type endpoints struct {
+	taking bool // an endpoint is up
+	down   bool // all of them are down, each said to be
+}
+
+// endpoints reads the report, which names only what is not well.
+func (m *ISSM) endpoints(r *HAProxyReport, n int) endpoints {
+	e := endpoints{down: true}
+	for _, lb := range m.ofClass(n, "lb") {
+		notUp, down := 0, 0
+		for _, s := range r.Services {
+			if !s.of(lb) || s.State == "UP" {
+				continue
+			}
+			notUp++
+			if s.State == "DOWN" || s.State == "MAINT" || s.State == "STOPPED" {
+				down++
+			}
+		}
+		e.taking = e.taking || notUp < m.cfg.EndpointsPerLB
+		e.down = e.down && down >= m.cfg.EndpointsPerLB
+	}
+	return e
 }
 
 // swapStep gives the traffic to set 1 (cps:989-1010).
@@ -31,13 +92,15 @@ func (m *ISSM) swapStep() evenkeel.Step {
 			{
 				ID: "swap", Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Repeat: evenkeel.Never, Expect: succeeded,
 				Note:  "If it fails, roll set 1 back (cps:1010).",
-				Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second bool) bool { return first && !second }),
+				Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Title: "Set 1 takes traffic", Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
-			Note:   "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-			Expect: evenkeel.Expect{Text: "a load balancer of set 1 is not down", Check: m.traffic(1)},
+			ID: "taken", Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
+			Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
+			Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
+				return errors.Join(m.traffic(1)(o), m.silent(2)(o))
+			}},
 		}},
 		Irreversible: "the runbook " + rollbackName + " gives the traffic back to set 2",
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -31,7 +30,11 @@ func (m *ISSM) usersBefore(n int) evenkeel.Action {
 					if err != nil {
 						return res, err
 					}
-					for _, u := range usersOf(res) {
+					people, err := users(res)
+					if err != nil {
+						return res, fmt.Errorf("%s: %w", alias, err)
+					}
+					for _, u := range people {
 						lines = append(lines, alias+" "+u)
 					}
 				}
@@ -51,21 +54,6 @@ func (m *ISSM) usersBefore(n int) evenkeel.Action {
 const firstUserID, lastUserID = 1000, 59999
 
 var readPasswd = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/passwd")
-
-// usersOf lists the people in a passwd file.
-func usersOf(res sshexec.Result) []string {
-	var users []string
-	for _, line := range strings.Split(string(res.Stdout), "\n") {
-		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) < 4 {
-			continue
-		}
-		if id, err := strconv.Atoi(fields[2]); err == nil && id >= firstUserID && id <= lastUserID {
-			users = append(users, fields[0])
-		}
-	}
-	return users
-}
 
 // usersStep asks for the users that are not migrated, VM by VM, until they are there (cps:894-905,1265-1276, CPS-244).
 func (m *ISSM) usersStep(n int) evenkeel.Step {
@@ -94,7 +82,10 @@ func missingUsers(o observed, alias string, n int) error {
 	if err != nil {
 		return err
 	}
-	have := usersOf(o.Result)
+	have, err := users(o.Result)
+	if err != nil {
+		return err
+	}
 	var missing []string
 	for _, line := range noted {
 		if host, user, _ := strings.Cut(line, " "); host == alias && !slices.Contains(have, user) {

@@ -35,6 +35,9 @@ func (s Stage) underWay() bool { return s != StageBefore && s != StageAfter }
 // pass does: "clear or resolve any errors or warnings before proceeding" (cps:340). In between it is information, and the checks
 // that the stage is about (replica sets, releases, traffic) are made on their own.
 func ReviewDiagnostics(d *Diagnostics, stage Stage) []Finding {
+	if d == nil {
+		return []Finding{{Severity: Error, What: "there is no output of diagnostics.sh", Row: "CPS-130"}}
+	}
 	list := d.Findings()
 	if !stage.underWay() {
 		return list

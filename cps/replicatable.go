@@ -51,6 +51,8 @@ const (
 	StateArbiter    MemberState = "ARBITER"
 	StateRecovering MemberState = "RECOVERING"
 	StateUnknown    MemberState = "UNKNOWN"
+	// StateUnreachable is what the table prints of a member that nobody can reach.
+	StateUnreachable MemberState = "(not reachable/healthy)"
 )
 
 // Serving tells a state in which a member does its work: primary, secondary or arbiter.

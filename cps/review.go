@@ -2,13 +2,22 @@ package cps
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // ReviewSets checks two cluster-upgrade sets against the replica sets of the cluster, as the guide asks of the operator (cps:631): no
 // two data members of a replica set in the same upgrade set, every alias in one set and once. Where that is not so, the last finding
 // (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
+//
+// What it finds of severity Error is what NewISSM refuses: also a data member in neither set, and a set that keeps no majority of its votes, unless somebody signs for
+// it (ISSMConfig.AcceptNoMajority).
 func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig) []Finding {
+	return reviewSets(set1, set2, mc, nil)
+}
+
+// reviewSets is ReviewSets with the replica sets that somebody has signed for, by label.
+func reviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted []string) []Finding {
 	var f findings
 	reviewPlacement(&f, set1, set2)
 	if mc == nil {
@@ -18,8 +27,14 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig) []Finding {
 	place := placement(set1, set2)
 	violated := false
 	for _, rs := range mc.Sets {
-		if reviewReplicaSet(&f, rs, place) {
+		if reviewReplicaSet(&f, rs, place, slices.Contains(accepted, rs.Label)) {
 			violated = true
+		}
+	}
+	for _, label := range accepted {
+		i := slices.IndexFunc(mc.Sets, func(rs ReplicaSet) bool { return rs.Label == label })
+		if i < 0 || !mc.Sets[i].losesMajority(place, 1) && !mc.Sets[i].losesMajority(place, 2) {
+			f.add(Error, 0, "MON-016", "accept_no_majority names %s, which is no replica set that would be without a majority", label)
 		}
 	}
 	if violated {
@@ -31,6 +46,9 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig) []Finding {
 
 // ReviewHosts checks two cluster-upgrade sets against Hosts.csv: every VM in one of them, nothing in them that is no VM.
 func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
+	if h == nil {
+		return []Finding{{Severity: Error, What: "there is no Hosts.csv", Row: "CPS-005"}}
+	}
 	f := findings{file: h.File}
 	place := placement(set1, set2)
 	known := map[string]bool{}
@@ -88,27 +106,42 @@ func reviewPlacement(f *findings, set1, set2 ClusterSet) {
 	}
 }
 
-// reviewReplicaSet checks one replica set; true when two of its data members go down together.
-func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int) bool {
-	voters := len(rs.Members) + len(rs.Arbiters)
+// votesLeft is how many votes of a replica set are outside an upgrade set, and of how many.
+func (rs ReplicaSet) votesLeft(place map[string]int, set int) (left, of int) {
+	for _, m := range slices.Concat(rs.Members, rs.Arbiters) {
+		of++
+		if place[m.Host] != set {
+			left++
+		}
+	}
+	return left, of
+}
+
+// losesMajority tells whether nobody can write to a replica set while an upgrade set is down.
+func (rs ReplicaSet) losesMajority(place map[string]int, set int) bool {
+	left, of := rs.votesLeft(place, set)
+	return left < of/2+1
+}
+
+// reviewReplicaSet checks one replica set; true when two of its data members go down together. accepted tells that somebody has signed for the loss of its majority.
+func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int, accepted bool) bool {
 	violated := false
 	for set := 1; set <= 2; set++ {
-		var data, down []string
+		var data []string
 		for _, m := range rs.Members {
 			if place[m.Host] == set {
 				data = append(data, m.Address())
-				down = append(down, m.Address())
 			}
 		}
 		var arbiters []string
 		for _, m := range rs.Arbiters {
 			if place[m.Host] == set {
 				arbiters = append(arbiters, m.Address())
-				down = append(down, m.Address())
 			}
 		}
-		remain := fmt.Sprintf("while the set is down %d of %d votes remain", voters-len(down), voters)
-		majority := voters-len(down) >= voters/2+1
+		left, voters := rs.votesLeft(place, set)
+		remain := fmt.Sprintf("while the set is down %d of %d votes remain", left, voters)
+		majority := !rs.losesMajority(place, set)
 		switch {
 		case !majority:
 			remain += ", which is no majority"
@@ -121,9 +154,12 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int) bool {
 		case len(data) > 1:
 			violated = true
 			f.add(Error, rs.Line, "CPS-007", "data members %s of %s are both in upgrade set %d: %s", strings.Join(data, " and "), rs.describe(), set, remain)
-		case len(arbiters) > 0 && len(data) > 0 && !majority:
-			f.add(Warning, rs.Line, "MON-016", "arbiter %s and data member %s of %s are both in upgrade set %d: %s; an arbiter on arbitervip moves out of the way",
-				strings.Join(arbiters, " and "), data[0], rs.describe(), set, remain)
+		case !majority:
+			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+" in accept_no_majority"
+			if accepted {
+				severity, advice = Warning, "accept_no_majority signs for it: nobody can write to it meanwhile"
+			}
+			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s", strings.Join(slices.Concat(data, arbiters), " and "), rs.describe(), set, remain, advice)
 		}
 	}
 	for _, m := range rs.Members {
@@ -134,7 +170,7 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int) bool {
 		if canonical, changed := CanonicalAlias(m.Host); changed {
 			hint = "it looks like a misspelt " + canonical
 		}
-		f.add(Warning, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set: %s", m.Address(), rs.describe(), hint)
+		f.add(Error, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs.describe(), hint)
 	}
 	return violated
 }

@@ -103,11 +103,11 @@ func TestReviewSetsPlacement(t *testing.T) {
 
 	require.Len(t, cps.ReviewSets(nil, cps.ClusterSet{"lb01"}, nil), 1)
 
-	// Another site's member is named, not taken for a violation.
+	// Another site's member is named: nobody can say when it goes.
 	mc := mongoConfigOf(t, []string{"lb01", "psessionmgr01"})
 	found = cps.ReviewSets(cps.ClusterSet{"lb02"}, cps.ClusterSet{"lb01"}, mc)
 	require.Len(t, found, 1)
-	require.Equal(t, cps.Warning, found[0].Severity)
+	require.Equal(t, cps.Error, found[0].Severity)
 	require.Contains(t, found[0].What, "psessionmgr01:27717")
 }
 

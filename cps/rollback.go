@@ -52,6 +52,9 @@ func disabling(st *evenkeel.State, n int) bool {
 // Rollback is the guide's rollback to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1 has been enabled and whose set 2
 // has not been touched. The state tells where set 1's archive is. evenkeel.Rollback runs it when it is the rollback from there; the migration is over then.
 func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
+	if m == nil || m.hosts == nil || st == nil {
+		return nil, errNoPlan
+	}
 	known := evenkeel.Facts{}
 	for _, key := range slices.Concat(setArchives[1].keys(), managerArchive.keys(), []evenkeel.FactKey{factReplicas, factUsers[1]}) {
 		raw, ok := st.Facts[key.Name()]
@@ -103,7 +106,7 @@ func (m *ISSM) oldCorosyncStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
-		Actions:  []evenkeel.Action{m.corosyncAction("start", host, "cps:1884", func(c string) bool { return strings.Contains(c, "Running") })},
+		Actions:  []evenkeel.Action{m.corosyncAction("start", host, "cps:1884")},
 		Harmless: "it is the rollback itself",
 	}
 }
@@ -130,13 +133,7 @@ func (m *ISSM) stopRecoveringStep() evenkeel.Step {
 		}},
 		Verify: []evenkeel.Action{{
 			ID: "none", Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Within: 10 * time.Minute,
-			Expect: evenkeel.Expect{Text: "none of set 1 in that state", Check: m.onTable(func(t *ReplicaTable) error {
-				var errs []error
-				for _, p := range m.recovering(t) {
-					errs = append(errs, fmt.Errorf("%s is RECOVERING in %s", p.Member.Host, p.Set.Title()))
-				}
-				return soon(0, errors.Join(errs...))
-			})},
+			Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
 		}},
 		Irreversible: "these members are redeployed",
 	}
@@ -144,6 +141,22 @@ func (m *ISSM) stopRecoveringStep() evenkeel.Step {
 
 func stopMongod(port int) sshexec.Cmd {
 	return withTimeout(sshexec.Command(sshexec.Disruptive, "/usr/bin/systemctl", "stop", "sessionmgr-"+strconv.Itoa(port)), 10*time.Minute)
+}
+
+// atWorkOrStopped finds members of set 1 that are between the states that a rollback can take out: at work, or stopped.
+func (m *ISSM) atWorkOrStopped(t *ReplicaTable) error {
+	var errs []error
+	for _, rs := range m.mongo.Sets {
+		set, _ := t.Set(rs.title())
+		for _, planned := range m.dataMembers(rs, 1) {
+			if member, ok := set.at(planned); !ok {
+				errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), rs.title()))
+			} else if !member.holds() && member.Health != OffLine {
+				errs = append(errs, fmt.Errorf("%s is %s in %s", planned.Host, member.State, rs.title()))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (m *ISSM) recovering(t *ReplicaTable) []Placed {
@@ -160,26 +173,20 @@ func (m *ISSM) stopRecovering(ctx context.Context, at evenkeel.Site) (sshexec.Re
 		if res, err := at.Run(ctx, p.Member.Host, stopMongod(p.Member.Port)); err != nil {
 			return res, err
 		}
-		res, err := at.Run(ctx, p.Member.Host, sshexec.Command(sshexec.ReadOnly, "ps", "-ef"))
+		res, err := at.Run(ctx, p.Member.Host, listProcesses)
 		if err != nil {
 			return res, err
 		}
-		if listens(string(res.Stdout), p.Member.Port) {
+		list, err := processesOf(res)
+		if err != nil {
+			return res, fmt.Errorf("%s: %w", p.Member.Host, err)
+		}
+		if listens(list, p.Member.Port) {
 			return res, evenkeel.NeedsPerson("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume", p.Member.Port, p.Member.Host)
 		}
 		stopped = append(stopped, fmt.Sprintf("%s:%d", p.Member.Host, p.Member.Port))
 	}
 	return sshexec.Result{Stdout: []byte(strings.Join(stopped, "\n"))}, nil
-}
-
-// listens tells whether a mongod of a port is in the output of ps -ef (MON-034).
-func listens(processes string, port int) bool {
-	for _, line := range strings.Split(processes, "\n") {
-		if strings.Contains(line, "mongod") && slices.Contains(strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '=' || r == '-' }), strconv.Itoa(port)) {
-			return true
-		}
-	}
-	return false
 }
 
 // rollbackStep takes set 1 out of service (cps:1899-1912).
@@ -306,9 +313,9 @@ func (m *ISSM) enableOldStep() evenkeel.Step {
 
 func (m *ISSM) arbitersServe(t *ReplicaTable) bool {
 	for _, rs := range m.adminSets() {
-		set, _ := t.Set(rs.Type + ":" + rs.Name)
+		set, _ := t.Set(rs.title())
 		for _, arbiter := range rs.Arbiters {
-			member, ok := set.Member(arbiter.Host)
+			member, ok := set.at(arbiter)
 			if !ok || member.Health != OnLine || member.State != StateArbiter {
 				return false
 			}
@@ -335,7 +342,7 @@ func (m *ISSM) rolledBackStep() evenkeel.Step {
 			{
 				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 30 * time.Minute,
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *About) error {
-					return soon(30*time.Second, errors.Join(m.installer(a, m.from), failOn(a.CheckHalves(slices.Concat(m.sets[1], m.sets[2]), m.to, m.from))))
+					return soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
 				})},
 			},
 			{
@@ -344,9 +351,16 @@ func (m *ISSM) rolledBackStep() evenkeel.Step {
 			},
 			{
 				ID: "primaries", Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
-				Note:   "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",
-				Expect: evenkeel.Expect{Text: "a primary in every set; those that moved are noted", Check: m.onTable(func(*ReplicaTable) error { return nil })},
-				Makes:  []evenkeel.Make{factMoved.From(m.movedPrimaries)},
+				Note: "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",
+				Expect: evenkeel.Expect{Text: "a primary in every set; those that moved are noted", Check: m.onTable(func(t *ReplicaTable) error {
+					var errs []error
+					for _, rs := range m.mongo.Sets {
+						_, err := primaryOf(t, rs)
+						errs = append(errs, err)
+					}
+					return errors.Join(errs...)
+				})},
+				Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries)},
 			},
 		}, users.Actions...),
 	}

@@ -2,6 +2,7 @@ package cps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -81,12 +82,15 @@ func (m *ISSM) readTable(ctx context.Context, at evenkeel.Site) (*ReplicaTable, 
 
 // parseTable reads the table and holds it against mongoConfig.cfg: a table that lacks a set is no table of this cluster.
 func (m *ISSM) parseTable(res sshexec.Result) (*ReplicaTable, error) {
+	if res.Truncated {
+		return nil, errors.New("the replica table is too long, and was cut off")
+	}
 	t, err := ParseReplicaTable(output("diagnostics.sh --get_replica_status", res))
 	if err != nil {
 		return nil, err
 	}
 	for _, rs := range m.mongo.Sets {
-		if _, ok := t.Set(rs.Type + ":" + rs.Name); !ok {
+		if _, ok := t.Set(rs.title()); !ok {
 			return nil, fmt.Errorf("replica set %s:%s of mongoConfig.cfg is not in the table", rs.Type, rs.Name)
 		}
 	}
@@ -103,10 +107,10 @@ func (m *ISSM) withoutMajority(t *ReplicaTable) string {
 				votes++
 			}
 		}
-		switch _, ok := set.Primary(); {
+		switch p, ok := set.Primary(); {
 		case 2*votes <= len(set.Members):
 			why = append(why, fmt.Sprintf("%s has %d of %d votes", set.Title(), votes, len(set.Members)))
-		case !ok:
+		case !ok || p.Health != OnLine:
 			why = append(why, set.Title()+" has no primary")
 		}
 	}
@@ -173,30 +177,14 @@ func (m *ISSM) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
-	report, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", res))
+	report, err := m.haproxy(observed{Result: res})
 	if err != nil {
 		return err
 	}
-	if !m.takesTraffic(report, 1) && !m.takesTraffic(report, 2) {
+	if !m.endpoints(report, 1).taking && !m.endpoints(report, 2).taking {
 		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
 	}
 	return nil
-}
-
-// takesTraffic tells whether a load balancer of a half has an endpoint that is not down. The report names only what is not well.
-func (m *ISSM) takesTraffic(r *HAProxyReport, n int) bool {
-	for _, lb := range m.ofClass(n, "lb") {
-		down := 0
-		for _, s := range r.Services {
-			if s.State != "UP" && strings.Contains(s.Name+"-", "-"+lb+"-") {
-				down++
-			}
-		}
-		if down < m.cfg.EndpointsPerLB {
-			return true
-		}
-	}
-	return len(m.ofClass(n, "lb")) == 0
 }
 
 // ofClass are the VMs of a half of one class.

@@ -12,8 +12,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// DESIGN "Stopping": whichever command it is during which somebody asks to stop, nothing is down for the hour until the run is taken up: no target is away for longer than in a run that
-// nobody stops, plus what a window allows, and both come to the same end.
+// DESIGN "Stopping": whichever command it is during which somebody asks to stop, nothing is down for the hour until the
+// run is taken up: no target is away for longer than in a run that nobody stops, plus what a window allows, and both
+// come to the same end.
 func TestAStopFreezesNoOutage(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	straight := s.play(t)

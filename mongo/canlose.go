@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,16 +42,53 @@ type Loss struct {
 
 func (l Loss) String() string { return fmt.Sprintf("%s: %s: %s", l.Set, l.What, l.Why) }
 
+// UnknownHostError says that a host is in none of the sets that were asked about: a mistyped name would lose nothing.
+type UnknownHostError struct {
+	Hosts []string
+	Sets  []string
+}
+
+func (e *UnknownHostError) Error() string {
+	return fmt.Sprintf("cannot tell what would be lost: %s is a member of none of the sets (%s): name it as their configurations do", list(e.Hosts, ""), list(e.Sets, "no set was given"))
+}
+
 // CanLose tells what the sets would lose if the hosts were gone at once; nothing, when the answer is empty. A host is
 // "host:port" for one process or a bare host for every process on it, named as the configurations name it. Members that
 // are down already count as gone. Losses come in the order of the sets, the gravest first; [MovesPrimary], which is an
 // interruption and no loss, only where there is no other and the status names the primary.
-func CanLose(hosts []string, sets ...SetView) []Loss {
+//
+// It is an error where nothing can be said: no set is given, a host is in none of them (*[UnknownHostError]), or a view is no set, because its configuration is not
+// one that a server takes, or its status is another set's.
+func CanLose(hosts []string, sets ...SetView) ([]Loss, error) {
+	unknown := &UnknownHostError{}
+	for _, v := range sets {
+		c := v.Config.normal()
+		if err := Validate(c); err != nil {
+			return nil, fmt.Errorf("cannot tell what set %q would lose: %w", c.ID, err)
+		}
+		if v.Status != nil && v.Status.Set != "" && v.Status.Set != c.ID {
+			return nil, fmt.Errorf("cannot tell what set %s would lose: the status is that of set %s", c.ID, v.Status.Set)
+		}
+		unknown.Sets = append(unknown.Sets, c.ID)
+	}
+	for _, h := range hosts {
+		if !slices.ContainsFunc(sets, func(v SetView) bool {
+			return slices.ContainsFunc(v.Config.Members, func(m Member) bool { return named([]string{h}, m.Host) })
+		}) {
+			unknown.Hosts = append(unknown.Hosts, h)
+		}
+	}
+	switch {
+	case len(sets) == 0:
+		return nil, errors.New("cannot tell what would be lost: no replica set was given")
+	case len(unknown.Hosts) > 0:
+		return nil, unknown
+	}
 	var losses []Loss
 	for _, v := range sets {
 		losses = append(losses, v.lose(hosts)...)
 	}
-	return losses
+	return losses, nil
 }
 
 func named(hosts []string, host string) bool {

@@ -1,7 +1,7 @@
 package mongo_test
 
 import (
-	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +22,7 @@ func TestMON016CanLose(t *testing.T) {
 		mongo.DataMember(0, "sessionmgr02:1", 1), mongo.DataMember(1, "sessionmgr03:1", 0), mongo.DataMember(2, "sessionmgr05:1", 0),
 	}}
 	views := []mongo.SetView{{Config: good}, {Config: both}, {Config: quiet}}
-	got := mongo.CanLose([]string{"sessionmgr02", "sessionmgr04"}, views...)
+	got := canLose(t, []string{"sessionmgr02", "sessionmgr04"}, views...)
 	var lines []string
 	for _, l := range got {
 		lines = append(lines, l.String())
@@ -32,8 +32,7 @@ func TestMON016CanLose(t *testing.T) {
 		"set04: majority: without sessionmgr02:27720, sessionmgr04:27720 1 of 3 votes are left (arbitervip:27720) and 2 are needed for a primary.",
 		"set07: primary: without sessionmgr02:1 no member is left that could be elected (sessionmgr03:1, sessionmgr05:1).",
 	}, lines)
-	require.Empty(t, mongo.CanLose([]string{"sessionmgr02:27720"}, views...), "one process only")
-	require.Empty(t, mongo.CanLose([]string{"sessionmgr0"}, views...), "part of a name is no name")
+	require.Empty(t, canLose(t, []string{"sessionmgr02:27720"}, views...), "one process only")
 }
 
 // MON-014: a geo-redundant set of five survives either site, and not two of them.
@@ -42,9 +41,9 @@ func TestMON014GeographicSet(t *testing.T) {
 		mongo.DataMember(0, "s1a:1", 4), mongo.DataMember(1, "s1b:1", 3), mongo.DataMember(2, "s2a:1", 2), mongo.DataMember(3, "s2b:1", 1),
 		mongo.ArbiterMember(4, "s3:1"),
 	}}
-	require.Empty(t, mongo.CanLose([]string{"s1a", "s1b"}, mongo.SetView{Config: gr}))
-	require.Empty(t, mongo.CanLose([]string{"s2a", "s2b"}, mongo.SetView{Config: gr}))
-	require.Equal(t, mongo.LosesMajority, mongo.CanLose([]string{"s1a", "s1b", "s3"}, mongo.SetView{Config: gr})[0].What)
+	require.Empty(t, canLose(t, []string{"s1a", "s1b"}, mongo.SetView{Config: gr}))
+	require.Empty(t, canLose(t, []string{"s2a", "s2b"}, mongo.SetView{Config: gr}))
+	require.Equal(t, mongo.LosesMajority, canLose(t, []string{"s1a", "s1b", "s3"}, mongo.SetView{Config: gr})[0].What)
 }
 
 func TestCanLoseCountsWhatIsDownAlready(t *testing.T) {
@@ -57,17 +56,17 @@ func TestCanLoseCountsWhatIsDownAlready(t *testing.T) {
 	require.Equal(t, []mongo.Loss{{
 		Set: "set02", What: mongo.MovesPrimary,
 		Why: "without sessionmgr01:27718 the primary sessionmgr01:27718 is gone and another member has to be elected.",
-	}}, mongo.CanLose([]string{"sessionmgr01"}, view))
-	require.Empty(t, mongo.CanLose([]string{"sessionmgr02"}, view))
+	}}, canLose(t, []string{"sessionmgr01"}, view))
+	require.Empty(t, canLose(t, []string{"sessionmgr02"}, view))
 
 	status.Members[2].State = mongo.StateRecovering // its vote counts, its data do not
-	got := mongo.CanLose([]string{"sessionmgr01"}, view)
+	got := canLose(t, []string{"sessionmgr01"}, view)
 	require.Len(t, got, 2)
 	require.Equal(t, mongo.LosesData, got[0].What)
 	require.Equal(t, mongo.LosesPrimary, got[1].What)
 
 	status.Members[2].Health = 0
-	got = mongo.CanLose([]string{"arbitervip"}, view)
+	got = canLose(t, []string{"arbitervip"}, view)
 	require.Equal(t, mongo.LosesMajority, got[0].What)
 	require.Contains(t, got[0].Why, "and with sessionmgr02:27718 down")
 }
@@ -77,15 +76,15 @@ func TestCanLoseAgreesWithTheSimulator(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawLegal(t, "c")
 		var hosts []string
-		for i := range 10 {
+		for _, m := range c.Members {
 			if rapid.Bool().Draw(t, "gone") {
-				hosts = append(hosts, fmt.Sprintf("h%d", i))
+				hosts = append(hosts, strings.TrimSuffix(m.Host, ":27017"))
 			}
 		}
 		s, err := replsim.NewSet("rs", simConfig(c).Members, replsim.Options{})
 		require.NoError(t, err)
 		st := status(t, s)
-		losses := mongo.CanLose(hosts, mongo.SetView{Config: c, Status: &st})
+		losses := canLose(t, hosts, mongo.SetView{Config: c, Status: &st})
 		lost := len(losses) > 0 && losses[0].What != mongo.MovesPrimary
 		for _, h := range hosts {
 			_ = s.Kill(h + ":27017")
@@ -94,4 +93,35 @@ func TestCanLoseAgreesWithTheSimulator(t *testing.T) {
 		_, ok := s.Primary()
 		require.Equal(t, ok, !lost, "%v without %v: %v", c, hosts, losses)
 	})
+}
+
+func canLose(t require.TestingT, hosts []string, sets ...mongo.SetView) []mongo.Loss {
+	losses, err := mongo.CanLose(hosts, sets...)
+	require.NoError(t, err)
+	return losses
+}
+
+// TestCanLoseOfNobody: a host that no set knows, and a set that is none, lose nothing; that is no answer.
+func TestCanLoseOfNobody(t *testing.T) {
+	c := config(mongo.ArbiterMember(0, arb), mongo.DataMember(1, sm1, 3), mongo.DataMember(2, sm2, 2))
+	view := mongo.SetView{Config: c}
+	for _, host := range []string{"sessionmgr0", "sessionmgr09", "sessionmgr01:1", "SESSIONMGR01", "", "sessionmgr01.lfs.intl", " sessionmgr01"} {
+		_, err := mongo.CanLose([]string{"sessionmgr02", host}, view)
+		var unknown *mongo.UnknownHostError
+		require.ErrorAs(t, err, &unknown, "%q", host)
+		require.Equal(t, []string{host}, unknown.Hosts)
+		require.Contains(t, err.Error(), "set02")
+	}
+	for name, sets := range map[string][]mongo.SetView{
+		"no set":           nil,
+		"the zero value":   {{}},
+		"one of two":       {view, {}},
+		"without a member": {{Config: mongo.Config{ID: "set02", Version: 1}}},
+		"another's status": {{Config: c, Status: &mongo.Status{Set: "set03"}}},
+	} {
+		_, err := mongo.CanLose([]string{"sessionmgr01"}, sets...)
+		require.Error(t, err, name)
+		_, err = mongo.CanLose(nil, sets...)
+		require.Error(t, err, name)
+	}
 }

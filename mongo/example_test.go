@@ -46,7 +46,12 @@ func ExampleCanLose() {
 		mongo.DataMember(1, "sessionmgr01:27718", 3),
 		mongo.DataMember(2, "sessionmgr02:27718", 2),
 	}}
-	for _, loss := range mongo.CanLose([]string{"sessionmgr01", "arbitervip"}, mongo.SetView{Config: set}) {
+	losses, err := mongo.CanLose([]string{"sessionmgr01", "arbitervip"}, mongo.SetView{Config: set})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, loss := range losses {
 		fmt.Println(loss)
 	}
 	// Output:

@@ -56,7 +56,7 @@ func TestMON014EightRowsOfTheGeographicUpgrade(t *testing.T) {
 		require.NoError(t, err)
 		c, err := rs.Config(ctx)
 		require.NoError(t, err)
-		for _, loss := range mongo.CanLose([]string{host}, mongo.SetView{Config: c, Status: &look}) {
+		for _, loss := range canLose(t, []string{host}, mongo.SetView{Config: c, Status: &look}) {
 			require.Equal(t, mongo.MovesPrimary, loss.What, "%v", loss)
 			m, _ := c.Member(host)
 			_, err := rs.SetPriorities(ctx, map[string]float64{host: m.Priority / 16}, nil) // another takes over before it goes

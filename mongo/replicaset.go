@@ -119,6 +119,9 @@ func (r *ReplicaSet) RunCommand(ctx context.Context, host, db string, cmd bson.D
 }
 
 func (r *ReplicaSet) runOnce(ctx context.Context, host, db string, cmd bson.D) (raw bson.Raw, again bool, err error) {
+	if r.dial == nil {
+		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "no dialer was given"}
+	}
 	conn, old, err := r.conn(ctx, host)
 	if err != nil {
 		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "cannot connect", Err: err}

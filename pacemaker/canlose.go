@@ -42,13 +42,19 @@ func (l Loss) String() string {
 // Quorum is corosync's: conf is the cluster's corosync.conf, for two_node, expected_votes and a quorum device. It may be nil when
 // no-quorum-policy is ignore, as it always is under IML. Every node has one vote. A quorum device, or a cluster whose
 // quorum cannot be told from what is known, is an error that is [ErrUnsupported]; so is everything that [CIB.Placement] does not
-// compute. A node that is not in the CIB is [ErrNotFound].
+// compute. A node that is not in the CIB is [ErrNotFound]; a CIB that does not say what runs now is [ErrNoState].
 func (c *CIB) CanLose(node string, conf *CorosyncConf) (*Loss, error) {
+	if c.empty() {
+		return nil, fmt.Errorf("cannot tell whether %s can be lost: %w", node, errNoCIB)
+	}
 	if _, ok := c.Node(node); !ok {
 		return nil, fmt.Errorf("node %s: %w", node, ErrNotFound)
 	}
 	now, err := c.place(nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := now.stateKnown(node); err != nil {
 		return nil, err
 	}
 	quorum, words, err := now.quorumWithout(node, conf)
@@ -65,6 +71,26 @@ func (c *CIB) CanLose(node string, conf *CorosyncConf) (*Loss, error) {
 	}
 	loss.OK = len(loss.Lost) == 0
 	return loss, nil
+}
+
+// ErrNoState means that a CIB does not say what runs now: it is a configuration without a status, a backup, or of a cluster that is down. Nothing that runs there is
+// known, so nothing can be said of what would be lost.
+var ErrNoState = errors.New("the CIB does not say what runs now: read it from the running cluster, with its status section")
+
+// stateKnown finds out whether the status has the node, and one that is online.
+func (p *placing) stateKnown(node string) error {
+	why := ""
+	switch at := p.nodeIndex(node); {
+	case p.cib.root().SelectElement("status") == nil:
+		why = "there is no status section"
+	case !p.nodes[at].seen:
+		why = "the status does not name the node"
+	case !slices.ContainsFunc(p.nodes, func(n *placeNode) bool { return n.online && !n.unclean }):
+		why = "no node is online"
+	default:
+		return nil
+	}
+	return fmt.Errorf("cannot tell whether %s can be lost: %w (%s)", node, ErrNoState, why)
 }
 
 func withQuorum(has bool) PlacementOption { return func(p *placing) { p.quorum = &has } }

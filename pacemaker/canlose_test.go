@@ -1,6 +1,8 @@
 package pacemaker
 
 import (
+	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -114,6 +116,9 @@ func TestCanLoseProperties(t *testing.T) {
 		nodes := c.Nodes()
 		node := nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "node")].Uname
 		loss, err := c.CanLose(node, nil)
+		if errors.Is(err, ErrNoState) {
+			return // no node is online; see TestCanLoseNeedsTheState
+		}
 		if err != nil {
 			require.ErrorIs(t, err, ErrUnsupported)
 			return
@@ -150,4 +155,68 @@ func TestCanLoseProperties(t *testing.T) {
 			require.NotEqual(t, node, m.To)
 		}
 	})
+}
+
+// TestCanLoseNeedsTheState: without the state of the cluster nothing can be said of what would be lost, whatever else is known.
+func TestCanLoseNeedsTheState(t *testing.T) {
+	whole := strings.ReplaceAll(pair(primitive("a"), location("only", "a", "n2", "-INFINITY"), "a@n1 fence@n2"), `"stop"`, `"ignore"`)
+	loss, err := parseCIB(t, whole).CanLose("n1", mustConf(t))
+	require.NoError(t, err)
+	require.False(t, loss.OK)
+	for name, text := range map[string]string{
+		"no status":        regexp.MustCompile(`<status>.*</status>`).ReplaceAllString(whole, ""),
+		"an empty status":  regexp.MustCompile(`<status>.*</status>`).ReplaceAllString(whole, "<status/>"),
+		"without the node": regexp.MustCompile(`<node_state id="1".*?</node_state>`).ReplaceAllString(whole, ""),
+		"nobody is online": strings.ReplaceAll(whole, `crmd="online" join="member"`, `crmd="offline" join="down"`),
+	} {
+		require.NotEqual(t, whole, text, name)
+		_, err := parseCIB(t, text).CanLose("n1", mustConf(t))
+		require.ErrorIs(t, err, ErrNoState, name)
+	}
+}
+
+// TestCanLoseOfAnUnmanagedGroup: crm_simulate moves nothing of a group that is not managed, whatever its members say of themselves.
+func TestCanLoseOfAnUnmanagedGroup(t *testing.T) {
+	group := `<group id="g">` + metaSet("g", "is-managed", "false") + primitive("a", "is-managed", "true") + primitive("b", "is-managed", "true") + `</group>`
+	c := parseCIB(t, strings.ReplaceAll(pair(group, "", "a@n1 b@n1 fence@n2"), `"stop"`, `"ignore"`))
+	p, err := c.Placement()
+	require.NoError(t, err)
+	for _, r := range []string{"a", "b"} {
+		require.Equal(t, "n1", p.Of(r)[0].Node)
+		require.False(t, p.Of(r)[0].Managed)
+	}
+	loss, err := c.CanLose("n1", mustConf(t))
+	require.NoError(t, err)
+	require.False(t, loss.OK)
+	require.Equal(t, []Lost{{"a", "it is not managed"}, {"b", "it is not managed"}}, loss.Lost)
+	r, ok := c.Resource("g")
+	require.True(t, ok)
+	require.Empty(t, r.Agent(), "a group has no agent")
+}
+
+// TestNothingIsNoCluster: of nothing, nothing is said to be fine.
+func TestNothingIsNoCluster(t *testing.T) {
+	cib, conf := parseCIB(t, pair("", "", "")), readConf(t)
+	for _, c := range []*CIB{nil, {}} {
+		_, err := c.CanLose("n1", nil)
+		require.Error(t, err)
+		_, err = c.Placement()
+		require.Error(t, err)
+		_, err = c.Relocate()
+		require.Error(t, err)
+		require.NotEmpty(t, c.Validate())
+		_, err = Rebuild(c, conf, guideOptions(t))
+		require.Error(t, err)
+	}
+	for _, conf := range []*CorosyncConf{nil, {}} {
+		_, err := Rebuild(cib, conf, guideOptions(t))
+		require.Error(t, err)
+		_, err = conf.Quorum()
+		require.Error(t, err)
+		_, err = conf.Totem()
+		require.Error(t, err)
+		_, err = conf.NodeList()
+		require.Error(t, err)
+		require.NotEmpty(t, conf.Problems())
+	}
 }

@@ -3,6 +3,7 @@ package pacemaker
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -64,6 +65,11 @@ func (c *CIB) tree() *etree.Document {
 	})
 	return c.doc
 }
+
+// empty tells a CIB that was read from nothing: nil, or the zero value.
+func (c *CIB) empty() bool { return c == nil || c.source == nil }
+
+var errNoCIB = errors.New("there is no CIB: make one with ParseCIB")
 
 func (c *CIB) root() *etree.Element { return c.tree().Root() }
 

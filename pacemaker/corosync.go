@@ -3,6 +3,7 @@ package pacemaker
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -17,6 +18,11 @@ type CorosyncConf struct {
 	name string
 	bom  bool
 }
+
+// empty tells a file that was read from nothing: nil, or the zero value.
+func (c *CorosyncConf) empty() bool { return c == nil || c.Root == nil }
+
+var errNoCorosyncConf = errors.New("there is no corosync.conf: make one with ParseCorosyncConf")
 
 // CorosyncSection is a section. The same name may stand many times: each interface of a totem is one.
 type CorosyncSection struct {

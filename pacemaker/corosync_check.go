@@ -11,6 +11,9 @@ import (
 // Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
 // without problems may still be for another release; see [CorosyncConf.Releases]. Each problem has its line.
 func (c *CorosyncConf) Problems() []*ParseError {
+	if c.empty() {
+		return []*ParseError{{File: "corosync.conf", Err: errNoCorosyncConf}}
+	}
 	p := problems{conf: c}
 	totem, err := c.Totem()
 	p.also(err)

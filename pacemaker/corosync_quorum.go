@@ -56,6 +56,9 @@ const defaultQnetdPort = 5403
 
 // Quorum reads the quorum section; it is the zero value when there is none.
 func (c *CorosyncConf) Quorum() (Quorum, error) {
+	if c.empty() {
+		return Quorum{}, errNoCorosyncConf
+	}
 	r := fieldReader{conf: c}
 	var q Quorum
 	for _, s := range c.Root.Sections("quorum") {

@@ -58,6 +58,9 @@ type Interface struct {
 // Totem reads the totem section. Two totem sections are read as one, as corosync does; a number that is none is an error.
 func (c *CorosyncConf) Totem() (Totem, error) {
 	var t Totem
+	if c.empty() {
+		return t, errNoCorosyncConf
+	}
 	sections := c.Root.Sections("totem")
 	if len(sections) == 0 {
 		return t, &srcerr.Error{File: c.name, Err: fmt.Errorf("there is no totem section")}
@@ -146,6 +149,9 @@ type CorosyncNode struct {
 
 // NodeList reads the nodelist; it is empty in the corosync.conf of EL6.
 func (c *CorosyncConf) NodeList() ([]CorosyncNode, error) {
+	if c.empty() {
+		return nil, errNoCorosyncConf
+	}
 	r := fieldReader{conf: c}
 	var nodes []CorosyncNode
 	for _, list := range c.Root.Sections("nodelist") {

@@ -70,6 +70,9 @@ func (l Live) CreateResource(r Resource, disabled bool) (Change, error) {
 }
 
 func (l Live) create(o Operation, r Resource, proof []Evidence) (Change, error) {
+	if err := CheckID(r.ID); err != nil {
+		return Change{}, err
+	}
 	if len(o.Secret) > 0 {
 		e, err := resourceXML(r, slices.Contains(o.Argv, "--disabled"))
 		if err != nil {

@@ -109,6 +109,9 @@ func (t scoreTable) add(node int, s Score) {
 
 // place computes; everything that is not computed comes back in one error.
 func (c *CIB) place(options []PlacementOption) (*placing, error) {
+	if c.empty() {
+		return nil, errNoCIB
+	}
 	p := &placing{cib: c, named: make(map[string]*placeRes), parts: make(map[string]*placeRes), refused: make(map[Unsupported]bool)}
 	for _, o := range options {
 		o(p)
@@ -350,6 +353,9 @@ func (p *placing) readMeta(r *placeRes) {
 	r.managed = yes(r.meta["is-managed"], true) && !yes(r.meta["maintenance"], false) && !p.options.maintenance
 	if strings.EqualFold(r.meta["is-managed"], "default") {
 		r.managed = !p.options.maintenance
+	}
+	if r.parent != nil && r.parent.kind == Group && !r.parent.managed {
+		r.managed = false // a member that says otherwise does not move either: the group's own actions are missing
 	}
 	r.interleave = yes(r.meta["interleave"], false)
 	switch role := strings.ToLower(r.meta["target-role"]); role {

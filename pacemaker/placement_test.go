@@ -365,7 +365,7 @@ func FuzzPlacement(f *testing.F) {
 		for _, n := range p.Nodes {
 			_, err := c.CanLose(n.Name, nil)
 			if err != nil {
-				require.True(t, errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNotFound), err)
+				require.True(t, errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoState), err)
 			}
 		}
 	})

@@ -38,11 +38,11 @@ func ShortNames(fqdns ...string) (NodeNames, error) {
 type RebuildOptions struct {
 	Node1, Node2  string    // fully qualified names: node 1 is rebuilt first
 	Names         NodeNames // from the names in the CIB to these
-	ClusterName   string    // default lustre-ha-cluster
+	ClusterName   string    // default: the name that the cluster has; lustre-ha-cluster, the guide's, where it has none
 	Token         int       // ms; default 17000
 	FailRecvConst int       // default 10
 	Dialect       Dialect   // of the new cluster; the zero value is PCS09, the guide's
-	OldDialect    Dialect   // of the cluster that node 2 still runs; the zero value is PCS09
+	OldDialect    Dialect   // of the cluster that node 2 still runs; the zero value is PCS09, and refused for a cluster of knet
 	// Knet makes a cluster of knet of one of multicast rings: pcs 0.10 and later take one ring with udp (H15). It wants Addresses.
 	Knet bool
 	// Addresses are those of each node by its name, one for each ring, for knet and for pcs 0.10 and later. Without any, those of the
@@ -58,9 +58,6 @@ type RebuildOptions struct {
 }
 
 func (o RebuildOptions) withDefaults() RebuildOptions {
-	if o.ClusterName == "" {
-		o.ClusterName = "lustre-ha-cluster"
-	}
 	if o.Token == 0 {
 		o.Token = 17000
 	}
@@ -109,6 +106,9 @@ func (o RebuildOptions) node(name string) ClusterNode {
 // with its ids, where [RebuildOptions].ByXML allows it. What cannot be carried over without a guess, and what the tools are known to
 // refuse, is an [*UnsupportedError] that lists all of it.
 func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, error) {
+	if cib.empty() || conf.empty() {
+		return nil, errors.New("a rebuild needs the CIB and the corosync.conf of the cluster")
+	}
 	opts = opts.withDefaults()
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -120,11 +120,24 @@ func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, e
 		}
 		opts.Addresses = listed(list, opts.Names)
 	}
-	b := &rebuilder{opts: opts, d: opts.Dialect, plan: &RebuildPlan{}}
+	want := cib.draft()
+	if opts.ClusterName == "" {
+		name, err := clusterName(want, conf)
+		if err != nil {
+			return nil, err
+		}
+		opts.ClusterName = cmp.Or(name, "lustre-ha-cluster")
+	}
+	if totem, err := conf.Totem(); err == nil && totem.Transport == "knet" && !opts.OldDialect.modern() {
+		return nil, &UnsupportedError{What: []string{fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", opts.OldDialect.Name())}}
+	}
+	b := &rebuilder{want: want, opts: opts, d: opts.Dialect, plan: &RebuildPlan{}}
 	if err := b.setup(conf); err != nil {
 		return nil, err
 	}
-	b.model(cib)
+	if err := b.model(cib); err != nil {
+		return nil, err
+	}
 	b.properties()
 	b.defaults()
 	b.plan.Maintenance = b.on1(b.d.Maintenance(true))
@@ -137,6 +150,19 @@ func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, e
 		return nil, err
 	}
 	return b.plan, nil
+}
+
+// clusterName is the name that corosync.conf, and the CIB after it, give the cluster; empty where neither does.
+func clusterName(cib *CIB, conf *CorosyncConf) (string, error) {
+	totem, err := conf.Totem()
+	if err != nil {
+		return "", err
+	}
+	inCIB, _ := cib.Property("cluster-name")
+	if totem.ClusterName != "" && inCIB != "" && totem.ClusterName != inCIB {
+		return "", fmt.Errorf("the cluster is %q in corosync.conf and %q in the CIB: the two are not of one cluster, or give the name", totem.ClusterName, inCIB)
+	}
+	return cmp.Or(totem.ClusterName, inCIB), nil
 }
 
 type rebuilder struct {

@@ -363,3 +363,43 @@ func TestOnlyMulticastRings(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// TestRebuildKeepsTheClustersName: nobody asked for another one; and commands that would not stop the old cluster are refused.
+func TestRebuildKeepsTheClustersName(t *testing.T) {
+	conf := func(name, transport string) *CorosyncConf {
+		c, err := ParseCorosyncConf(strings.NewReader("totem {\n version: 2\n" + name + transport + "}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"))
+		require.NoError(t, err)
+		return c
+	}
+	cib := func(property string) *CIB {
+		return parseCIB(t, strings.ReplaceAll(strings.ReplaceAll(cluster([]string{"n1", "n2"}, primitive("a"), "", "", property), `"n1"`, `"n1.x"`), `"n2"`, `"n2.x"`))
+	}
+	named := `<nvpair id="cn" name="cluster-name" value="nfs"/>`
+	opts := RebuildOptions{Node1: "n1.x", Node2: "n2.x", Dialect: PCS011, OldDialect: PCS011, ByXML: true}
+	knet := " transport: knet\n"
+	for name, tc := range map[string]struct {
+		cib  *CIB
+		conf *CorosyncConf
+		want string
+	}{
+		"corosync.conf says it": {cib(""), conf(" cluster_name: nfs\n", knet), "nfs"},
+		"the CIB says it":       {cib(named), conf("", knet), "nfs"},
+		"both":                  {cib(named), conf(" cluster_name: nfs\n", knet), "nfs"},
+		"neither: the guide's":  {cib(""), conf("", knet), "lustre-ha-cluster"},
+	} {
+		plan, err := Rebuild(tc.cib, tc.conf, opts)
+		require.NoError(t, err, name)
+		require.Contains(t, plan.Setup[1].String(), "pcs cluster setup "+tc.want+" ", name)
+	}
+	_, err := Rebuild(cib(named), conf(" cluster_name: web\n", knet), opts)
+	require.ErrorContains(t, err, `"web" in corosync.conf and "nfs" in the CIB`)
+	own := opts
+	own.ClusterName = "new"
+	plan, err := Rebuild(cib(named), conf(" cluster_name: web\n", knet), own)
+	require.NoError(t, err)
+	require.Contains(t, plan.Setup[1].String(), "pcs cluster setup new ")
+	own.OldDialect = Dialect{}
+	_, err = Rebuild(cib(named), conf(" cluster_name: nfs\n", knet), own)
+	require.ErrorIs(t, err, ErrUnsupported)
+	require.ErrorContains(t, err, "OldDialect")
+}

@@ -85,6 +85,9 @@ func Checks() []Check {
 // Validate tells everything that is wrong with the configuration, in the order of the source. It runs in time proportional to the size
 // of the CIB. No value that may be a secret is in a problem.
 func (c *CIB) Validate() []Problem {
+	if c.empty() {
+		return []Problem{{Severity: Fault, Check: "empty", At: &ParseError{Err: errNoCIB}}}
+	}
 	v := &validator{cib: c, byID: make(map[string]*etree.Element), spans: c.edited}
 	if v.spans == nil {
 		v.spans = c.spans(c.tree())

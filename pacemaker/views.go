@@ -170,8 +170,11 @@ type StorageMapping struct {
 	Other         []NVPair `cib:"*"`
 }
 
-// Agent is class:provider:type, as pcs and crm_mon write it; class:type for an agent without a provider.
+// Agent is class:provider:type, as pcs and crm_mon write it; class:type for an agent without a provider. A group or a clone has none.
 func (r Resource) Agent() string {
+	if r.Class == "" && r.Type == "" {
+		return ""
+	}
 	if r.Provider == "" {
 		return r.Class + ":" + r.Type
 	}

@@ -56,10 +56,17 @@ func (y *system) build(s *simhost.State) {
 		s.AddHost(v.alias, os)
 		y.furnish(s, &v)
 		if v.class == "lb" {
-			y.lbs = append(y.lbs, balancer{alias: v.alias})
+			y.lbs = append(y.lbs, balancer{alias: v.alias, ends: make([]endpoint, y.opts.EndpointsPerLB)})
 		}
 	}
 	y.buildManager(s.AddHost(manager, y.managerOS(y.opts.From)), s)
+	if y.opts.Peer != "" {
+		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, y.opts.From)
+		for name := range peer.Services {
+			peer.Services[name] = simhost.Unit{Active: true, Enabled: true}
+		}
+		s.AddHost(y.opts.Peer, peer)
+	}
 	s.AddHost(spare, y.managerOS(y.opts.From)).PowerOff(s)
 	for n := 1; n <= 2; n++ {
 		y.halves[n], y.serves[n] = y.sides[n], true
@@ -80,9 +87,9 @@ func (y *system) buildManager(h *simhost.Host, s *simhost.State) {
 	for _, p := range logbackFiles {
 		h.MustWrite(s, p, logback(y.opts.From), 0o644)
 	}
-	h.MustWrite(s, isoPath(y.opts.From), isoText(y.opts.From), 0o644)
+	h.MustWrite(s, y.opts.SourceISO, isoText(y.opts.From), 0o644)
 	h.MakeDirs(s, isoDir)
-	h.Mount(s, simhost.Mount{Device: isoPath(y.opts.From), Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
+	h.Mount(s, simhost.Mount{Device: y.opts.SourceISO, Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
 }
 
 // internalAddress is a VM's address on the internal network, or on its first one where no network is called so.

@@ -2,6 +2,7 @@ package cpstest
 
 import (
 	_ "embed" // for the sample deployment
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,12 @@ type Options struct {
 	From  string    // the release at the start: 19.4.0
 	To    string    // the release of the ISO image: 21.1.0
 	Start time.Time // the virtual clock at the start
+
+	SourceISO, TargetISO string // where the images of both releases lie on the Cluster Manager: /root/CPS_RELEASE.release.iso
+	SourceOS, TargetOS   string // the beginning of the CentOS version before and after: 7.7.1908 and 8.1.1911
+	Peer                 string // pcrfclient01 of another cluster, which shares arbitervip; none when empty
+	EndpointsPerLB       int    // Diameter endpoints of a load balancer: 3
+	OSGiPort             int    // OSGi console of a Policy Server: 9091
 
 	Technician Technician
 	Data       map[string]Data // by replica set (set01); what is not named is small and never falls behind
@@ -69,6 +76,14 @@ const (
 	backupKB = 10 << 20
 )
 
+// version is a whole version that begins as is wanted: the usual one if it does.
+func version(begins, usual string) string {
+	if strings.HasPrefix(usual, begins) {
+		return usual
+	}
+	return strings.TrimSuffix(begins, ".")
+}
+
 func (o Options) withDefaults() Options {
 	text := func(s *string, v string) {
 		if *s == "" {
@@ -80,6 +95,15 @@ func (o Options) withDefaults() Options {
 	text(&o.Configuration, sampleConfiguration)
 	text(&o.From, "19.4.0")
 	text(&o.To, "21.1.0")
+	text(&o.SourceISO, isoPath(o.From))
+	text(&o.TargetISO, isoPath(o.To))
+	o.SourceOS, o.TargetOS = version(o.SourceOS, "7.7.1908"), version(o.TargetOS, "8.1.1911")
+	if o.EndpointsPerLB == 0 {
+		o.EndpointsPerLB = 3
+	}
+	if o.OSGiPort == 0 {
+		o.OSGiPort = 9091
+	}
 	text(&o.ArbiterVIP, "192.168.105.100")
 	text(&o.ArbiterVIPOn, "pcrfclient01")
 	if o.Start.IsZero() {

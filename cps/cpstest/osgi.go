@@ -31,7 +31,7 @@ func osgiConsole(c *simhost.Call) int {
 	c.Printf("Trying 127.0.0.1...\n")
 	n, err := strconv.Atoi(port)
 	listens := err == nil && y.serving(c.State, c.Host.Name) &&
-		(class(c.Host.Name) == "qns" && n == 9091 || y.lb(c.Host.Name) != nil && n >= firstEndpointPort && n < firstEndpointPort+3)
+		(class(c.Host.Name) == "qns" && n == y.opts.OSGiPort || y.lb(c.Host.Name) != nil && n >= firstEndpointPort && n < firstEndpointPort+y.opts.EndpointsPerLB)
 	if !listens {
 		return c.Fail(1, "telnet: connect to address 127.0.0.1: Connection refused")
 	}
@@ -88,7 +88,7 @@ func restartEndpoint(c *simhost.Call, name string) int {
 	if err != nil || n < 1 || n > len(components[class(c.Host.Name)]) || c.Args[0] != "restart" {
 		return c.Fail(1, "monit: There is no service named \"%s\"", name)
 	}
-	if b := y.lb(c.Host.Name); b != nil && n >= 2 {
+	if b := y.lb(c.Host.Name); b != nil && n >= 2 && n-2 < len(b.ends) {
 		b.ends[n-2] = endpoint{upAt: c.Now().Add(time.Minute)}
 	}
 	c.Changed("%s restarted", name)

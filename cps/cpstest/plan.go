@@ -105,12 +105,12 @@ func (p *plan) mongoVersion(release string) string {
 // redhatRelease is /etc/redhat-release of a CPS release (cps:521,1446).
 func (p *plan) redhatRelease(release string) string {
 	if release == p.opts.To {
-		return "CentOS Linux release 8.1.1911 (Core)"
+		return "CentOS Linux release " + p.opts.TargetOS + " (Core)"
 	}
-	return "CentOS Linux release 7.7.1908 (Core)"
+	return "CentOS Linux release " + p.opts.SourceOS + " (Core)"
 }
 
-// isoPath is where the image of a release lies on the Cluster Manager.
+// isoPath is where the image of a release lies on the Cluster Manager, unless it is said otherwise.
 func isoPath(release string) string { return "/root/CPS_" + release + ".release.iso" }
 
 // isoText is the beginning of such an image, as far as this simulation looks into it.

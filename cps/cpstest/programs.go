@@ -291,5 +291,6 @@ func ps(c *simhost.Call) int {
 			c.Printf("root      %4d     1  2 00:00 ?        00:10:00 /usr/bin/mongod --port %d --replSet %s\n", 2000+i, m.member.Port, systemOf(c.State).sets[m.set].spec.Name)
 		}
 	}
+	c.Printf("root      9999     1  0 00:00 ?        00:00:00 ps -ef\n")
 	return 0
 }

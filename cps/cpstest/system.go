@@ -81,6 +81,9 @@ func (y *system) Clone() simhost.Layer {
 		c.halves[i] = slices.Clone(half)
 	}
 	c.lbs = slices.Clone(y.lbs)
+	for i := range c.lbs {
+		c.lbs[i].ends = slices.Clone(c.lbs[i].ends)
+	}
 	c.archives = slices.Clone(y.archives)
 	c.events = slices.Clone(y.events)
 	c.outages = slices.Clone(y.outages)

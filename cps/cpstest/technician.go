@@ -121,7 +121,7 @@ func (y *system) managerOS(release string) simhost.OS {
 	os := simhost.EL7()
 	os.Release, os.FQDN, os.SELinux = y.redhatRelease(release), false, "Disabled"
 	os.Services = map[string]simhost.Unit{"monit": {Enabled: true}, "httpd": {Enabled: true}}
-	os.Files[isoPath(y.opts.To)] = isoText(y.opts.To)
+	os.Files[y.opts.TargetISO] = isoText(y.opts.To)
 	os.Files["/etc/broadhop/logback.xml"] = logback(release)
 	os.Files["/var/tmp/.keep"] = ""
 	os.Files["/var/lib/.keep"] = ""

@@ -8,10 +8,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 )
 
-// balancer is a load balancer's Diameter endpoints: three processes, with OSGi consoles on ports 9092, 9093 and 9094 (cps:1745).
+// balancer is a load balancer's Diameter endpoints: processes of which the OSGi consoles are on ports 9092, 9093, 9094 and so on (cps:1745).
 type balancer struct {
 	alias string
-	ends  [3]endpoint
+	ends  []endpoint
 }
 
 // endpoint is one of them.
@@ -40,10 +40,19 @@ func (y *system) endpointUp(s *simhost.State, b *balancer, i int) bool {
 		!e.excluded && !e.stuck && !s.Now().Before(e.upAt)
 }
 
+func (b *balancer) anyUp(up func(i int) bool) bool {
+	for i := range b.ends {
+		if up(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // endpointsUp tells whether a load balancer takes traffic.
 func (y *system) endpointsUp(s *simhost.State, alias string) bool {
 	b := y.lb(alias)
-	return b != nil && slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return y.endpointUp(s, b, i) })
+	return b != nil && b.anyUp(func(i int) bool { return y.endpointUp(s, b, i) })
 }
 
 // takes tells whether a half takes traffic: one of its load balancers is enough.
@@ -76,7 +85,9 @@ func (y *system) restoreTraffic(s *simhost.State) {
 func (y *system) stickTo(n int) {
 	for i := range y.lbs {
 		if b := &y.lbs[i]; y.setOf(b.alias) == n && slices.Contains(y.opts.Stuck, b.alias) {
-			b.ends[1].stuck, b.ends[2].stuck = true, true
+			for k := 1; k < min(3, len(b.ends)); k++ {
+				b.ends[k].stuck = true
+			}
 		}
 	}
 }

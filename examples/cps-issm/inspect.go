@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -23,26 +24,47 @@ func inspect(name string) (*cli.Inspection, error) {
 	base := strings.ToLower(filepath.Base(name))
 	text := string(raw)
 	switch {
-	case strings.HasPrefix(base, "configuration"):
+	case keyFile.MatchString(text): // before any name: it must not be quoted
+	case strings.HasSuffix(base, ".csv") && strings.Contains(base, "config"), strings.HasPrefix(base, "configuration"):
 		return in, configuration(in, r)
-	case strings.HasSuffix(base, ".csv"):
+	case strings.Contains(base, "hosts") && !strings.Contains(base, "additional") && strings.HasSuffix(base, ".csv"):
 		return in, hosts(in, r)
 	case strings.Contains(base, "mongoc"):
 		return in, mongoConfig(in, r)
 	case strings.HasPrefix(base, "cluster-upgrade-set"):
 		return in, clusterSet(in, r)
+	case strings.Contains(text, "CPS Diagnostics"), strings.Contains(text, "Checking ") && strings.Contains(text, "..."):
+		return in, diagnostics(in, name, raw)
 	case strings.Contains(text, "STATUS INFORMATION"):
 		return in, replicaTable(in, r)
-	case strings.Contains(text, "CPS Core Versions"):
+	case strings.Contains(text, "CPS Core Versions"), strings.Contains(text, "CPS Installer Version"):
 		return in, about(in, r)
-	case strings.Contains(text, "HAProxy statistics"):
-		return in, haproxy(in, r)
 	case strings.Contains(text, "__main__"):
 		return in, migrateLog(in, r)
 	case strings.Contains(text, "Hypervisor Name"):
 		return in, hosts(in, r)
+	case mongoText.MatchString(text):
+		return in, mongoConfig(in, r)
 	}
-	return in, mongoConfig(in, r)
+	for _, known := range otherTables {
+		if header, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(header, known.header) {
+			in.Kind = known.name + ", not used by a plan"
+			return in, nil
+		}
+	}
+	return nil, &cli.UnknownKindError{File: name, Kinds: "Hosts.csv, Configuration.csv, mongoConfig.cfg, a cluster-upgrade-set file, or the output of about.sh, diagnostics.sh --get_replica_status, migrate.sh or HAProxy's statistics"}
+}
+
+var (
+	// mongoText is how mongoConfig.cfg shows itself whatever its name is.
+	mongoText = regexp.MustCompile(`(?m)^\s*(?:\[[A-Z]+-SET[0-9]+|SETNAME\s*=|#?\S*SITE[0-9]*_START)`)
+	// keyFile is a private key or a file with hashes of passwords.
+	keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
+)
+
+// otherTables are the deployment tables that a plan does not need.
+var otherTables = []struct{ header, name string }{
+	{"Host,Alias,IP Address", "AdditionalHosts.csv"}, {"Role,Host Name Prefix,", "VMSpecification.csv"}, {"VLAN Name,", "Vlans.csv"},
 }
 
 // note takes over the parsers' findings.
@@ -143,9 +165,40 @@ func about(in *cli.Inspection, r io.Reader) error {
 	}
 	in.Kind = "about.sh"
 	in.Add("releases", "%v", a.Releases())
+	if patches := a.Patches(); len(patches) > 0 {
+		in.Add("patches", "%s", strings.Join(patches, ", "))
+	}
+	note(in, a.CheckPatches())
 	if a.Mixed() {
 		in.Find(in.File, "two releases run side by side: a migration is under way")
 	}
+	return nil
+}
+
+// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets and of HAProxy.
+func diagnostics(in *cli.Inspection, name string, raw []byte) error {
+	again := func() io.Reader { return srcerr.Named(name, bytes.NewReader(raw)) }
+	d, err := cps.ParseDiagnostics(again())
+	if err != nil {
+		return err
+	}
+	if bytes.Contains(raw, []byte("STATUS INFORMATION")) {
+		if err := replicaTable(in, again()); err != nil {
+			return err
+		}
+	}
+	if _, ok := d.Check("HAProxy"); ok {
+		if err := haproxy(in, again()); err != nil {
+			return err
+		}
+	}
+	if len(d.Checks) > 1 || in.Kind == "" {
+		in.Kind = "diagnostics.sh"
+		for _, c := range d.Checks {
+			in.Add(c.Title, "%s", c.Verdict)
+		}
+	}
+	note(in, d.Findings())
 	return nil
 }
 

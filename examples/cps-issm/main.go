@@ -23,7 +23,7 @@ func main() { os.Exit(app().Main(os.Args[1:])) }
 func app() *cli.App {
 	return &cli.App{
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed", Version: version,
-		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: technician, Inspect: inspect,
+		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: person, Inspect: inspect,
 	}
 }
 

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 func TestRehearseTouchesNothing(t *testing.T) { clitest.RehearseTouchesNothing(t, app) }
@@ -23,23 +29,56 @@ func renamed(key, to string) func(*testing.T, string, map[string]any) {
 	}
 }
 
+// What nobody does in the simulated world is said, and not waited for without an end.
+func TestRehearseAlone(t *testing.T) {
+	config := clitest.Example(t, app, "")
+	clitest.EditJob(t, config, func(job map[string]any) { job["platform"] = "openstack" })
+	alone := func() *cli.App {
+		a := app()
+		a.Person = nil
+		return a
+	}
+	code, out := clitest.Here(alone, "rehearse", "-config", config)
+	require.Equal(t, cli.ExitFailed, code, "%s", out)
+	require.Contains(t, out, "nobody in the simulated world does this: Boot the VMs")
+}
+
 // Whatever an operator's files and options are, the simulated world is made of them.
 func TestRehearseOptions(t *testing.T) {
+	hosts, err := cps.ParseHosts(bytes.NewReader(guideHosts))
+	require.NoError(t, err)
+	set1, set2, err := cps.SplitClusterSets(hosts)
+	require.NoError(t, err)
+	// Repaired sets: the Policy Servers are shared out otherwise than create-cluster-sets.sh does.
+	repaired := func() map[string]any {
+		one, two := slices.Clone(set1), slices.Clone(set2)
+		i, j := slices.Index(one, "qns02"), slices.Index(two, "qns03")
+		require.True(t, i >= 0 && j >= 0, "%v %v", set1, set2)
+		one[i], two[j] = two[j], one[i]
+		return map[string]any{"set1": []string(one), "set2": []string(two)}
+	}
 	clitest.RehearseOptions[issmConfig](t, app, map[string]clitest.Option{
-		"hosts_csv":               {Edit: renamed("hosts_csv", "our-hosts.csv")},
-		"mongo_config":            {Edit: renamed("mongo_config", "our-mongo.cfg")},
+		"hosts_csv":    {Edit: renamed("hosts_csv", "our-hosts.csv")},
+		"mongo_config": {Edit: renamed("mongo_config", "our-mongo.cfg")},
+		"configuration_csv": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			job["configuration_csv"] = "Configuration.csv"
+			raw, err := os.ReadFile(filepath.Join("..", "..", "cps", "cpstest", "testdata", "Configuration.csv"))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Configuration.csv"), raw, 0o600))
+		}},
 		"cluster_manager":         {Job: map[string]any{"cluster_manager": "installer"}},
 		"status_host":             {Job: map[string]any{"status_host": "127.0.0.1"}},
 		"platform":                {Job: map[string]any{"platform": "openstack"}},
 		"from":                    {Job: map[string]any{"from": "19.5.0"}},
-		"to":                      {Job: map[string]any{"to": "21.2.0"}},
-		"source_os":               {Job: map[string]any{"source_os": "7.6"}},
-		"target_os":               {Job: map[string]any{"target_os": "8.1."}},
-		"source_iso":              {Job: map[string]any{"source_iso": "/root/CPS_19.4.0.release.iso"}},
+		"to":                      {Not: "a plan knows one release to migrate to"},
+		"source_os":               {Job: map[string]any{"source_os": "7.6."}},
+		"target_os":               {Job: map[string]any{"target_os": "8.4"}},
+		"source_iso":              {Job: map[string]any{"source_iso": "/var/images/old.iso"}},
 		"target_iso":              {Job: map[string]any{"target_iso": "/var/images/CPS.iso"}},
 		"archive_dir":             {Job: map[string]any{"archive_dir": "/proc/nowhere"}},
-		"set1":                    {Job: map[string]any{"set1": []string{}}},
-		"set2":                    {Job: map[string]any{"set2": []string{}}},
+		"set1":                    {Job: repaired()},
+		"set2":                    {Job: map[string]any{"set1": []string(set1), "set2": []string(set2)}},
 		"provision":               {Job: map[string]any{"provision": true}},
 		"nossh":                   {Job: map[string]any{"nossh": true}},
 		"usecl":                   {Job: map[string]any{"nossh": true, "usecl": true}},
@@ -52,9 +91,29 @@ func TestRehearseOptions(t *testing.T) {
 		"skdb":                    {Job: map[string]any{"skdb": true}},
 		"restart_all":             {Job: map[string]any{"restart_all": false}},
 		"remove_iso":              {Job: map[string]any{"remove_iso": true}},
-		"endpoints_per_lb":        {Job: map[string]any{"endpoints_per_lb": 3}},
-		"osgi_port":               {Job: map[string]any{"osgi_port": 9091}},
+		"endpoints_per_lb":        {Job: map[string]any{"endpoints_per_lb": 5}},
+		"osgi_port":               {Job: map[string]any{"osgi_port": 9191}},
 		"attestations":            {Job: map[string]any{"attestations": []string{"The change board agrees."}}},
-		"tools":                   {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh"}}},
+		"tools":                   {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh", "about": "/var/qps/bin/about.sh", "restartall": "/var/qps/bin/control/restartall.sh", "mongo": "/usr/bin/mongo"}}},
 	})
+}
+
+// -dir takes a cluster's files everywhere, and leaves them as they are.
+func TestDir(t *testing.T) { clitest.Dir(t, app, "input") }
+
+// A load balancer of the simulated cluster has as many endpoints as the configuration says, each with its console.
+func TestWorldEndpoints(t *testing.T) {
+	cfg, err := cli.ReadConfig[issmConfig](clitest.Example(t, app, ""))
+	require.NoError(t, err)
+	for n, last := range map[int]string{0: "9094", 5: "9096"} {
+		jobOf(cfg).EndpointsPerLB = n
+		w, err := world(cfg)
+		require.NoError(t, err)
+		r, err := w.Runner("lb01")
+		require.NoError(t, err)
+		for _, port := range []string{last, "9097"} {
+			_, err = r.Run(t.Context(), sshexec.Script(sshexec.ReadOnly, cpstest.OSGiScript, port, "status"))
+			require.Equal(t, port == last, err == nil, "port %s: %v", port, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the built-in example
 	"errors"
@@ -70,28 +71,66 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	job := jobOf(cfg)
 	hosts, err1 := infile.Read(cfg.Path(job.HostsCSV), infile.Text)
 	mongo, err2 := infile.Read(cfg.Path(job.MongoConfig), infile.Text)
-	if err := errors.Join(err1, err2); err != nil {
+	var configuration []byte
+	var err3 error
+	if job.Configuration != "" {
+		configuration, err3 = infile.Read(cfg.Path(job.Configuration), infile.Text)
+	}
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	d, err := cpstest.New(cpstest.Options{HostsCSV: string(hosts), MongoConfig: string(mongo), From: job.From, To: job.To, SKDB: job.SKDB})
+	d, err := cpstest.New(cpstest.Options{
+		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To, SKDB: job.SKDB,
+		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
+		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return simulated{d}, nil
+	return simulated{d, cmp.Or(job.ClusterManager, clusterManager), job.PeerPcrfclient}, nil
 }
 
+// clusterManager is what the Cluster Manager is called in the simulated cluster.
+const clusterManager = "cluman"
+
 // simulated shows the simulated cluster in the words of the command line.
-type simulated struct{ *cpstest.Deployment }
+type simulated struct {
+	*cpstest.Deployment
+	manager string // the configuration's name for the Cluster Manager
+	peer    string // another cluster's pcrfclient01; empty when there is none
+}
 
 func (s simulated) Clock() evenkeel.Clock { return s.Deployment }
-func (s simulated) Clone() evenkeel.World { return simulated{s.Deployment.Clone()} }
+func (s simulated) Clone() evenkeel.World { return simulated{s.Deployment.Clone(), s.manager, s.peer} }
 func (s simulated) Hash() string          { return s.EndState() }
 
-// Machines are the Cluster Manager and the VMs.
+// inside is the simulated cluster's own name for a host.
+func (s simulated) inside(host string) string {
+	if host == s.manager {
+		return clusterManager
+	}
+	return host
+}
+
+// Runner is the way to a host by the configuration's name for it.
+func (s simulated) Runner(host string) (sshexec.Runner, error) {
+	return s.Deployment.Runner(s.inside(host))
+}
+
+// Up tells whether a host answers.
+func (s simulated) Up(host string) bool { return s.Deployment.Up(s.inside(host)) }
+
+// HostKeyID changes when the host's SSH key does.
+func (s simulated) HostKeyID(host string) string { return s.Deployment.HostKeyID(s.inside(host)) }
+
+// Machines are the Cluster Manager, the VMs, and another cluster's VM if the job needs one.
 func (s simulated) Machines() []string {
-	names := []string{"cluman"}
+	names := []string{s.manager}
 	for _, vm := range s.Deployment.Report().VMs {
 		names = append(names, vm.Alias)
+	}
+	if s.peer != "" {
+		names = append(names, s.peer)
 	}
 	return names
 }
@@ -117,22 +156,48 @@ func (s simulated) Report() cli.WorldReport {
 	}
 	for _, e := range s.Log() {
 		if len(e.Changed) > 0 && e.Host != "" {
-			out.Log = append(out.Log, cli.Command{Host: e.Host, Line: strings.Join(e.Argv, " ")})
+			host := e.Host
+			if host == clusterManager {
+				host = s.manager
+			}
+			out.Log = append(out.Log, cli.Command{Host: host, Line: strings.Join(e.Argv, " ")})
 		}
 	}
 	return out
 }
 
-// technician does what a person does in a simulated cluster.
-func technician(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
-	w, here := hosts.(simulated) // in a world that is served over SSH nobody but its owner brings a machine back
-	if here && ask.Action.ID == "old-cluman" && strings.HasPrefix(ask.Step.ID, "undo-") {
-		if err := w.RestoreManager(); err != nil {
-			return err
-		}
-		return w.Sleep(ctx, 5*time.Minute)
+// person does what nothing in a simulated cluster does by itself.
+func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+}
+
+// restoreManager brings the old Cluster Manager back in a rehearsal; in a world that is served over SSH nobody but its owner can.
+func restoreManager(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+	w, here := hosts.(simulated)
+	if !here || ask.Action.ID != "old-cluman" || !strings.HasPrefix(ask.Step.ID, "undo-") {
+		return nil
 	}
-	return makeUsers(ctx, hosts, ask)
+	if err := w.RestoreManager(); err != nil {
+		return err
+	}
+	return w.Sleep(ctx, 5*time.Minute)
+}
+
+// bootVMs is nova boot (cps:784), as the simulated cluster knows it. One that exists is left alone.
+func bootVMs(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+	set, deploys := strings.CutPrefix(ask.Step.ID, "redeploy-set-")
+	if !deploys || ask.Action.ID != "deploy" {
+		return nil
+	}
+	r, err := hosts.Runner(ask.Step.Host)
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(ctx, sshexec.Command(sshexec.Disruptive, "deploy_all.py", "--vms", "/var/tmp/cluster-upgrade-set-"+set+".txt"))
+	if sshexec.OutcomeOf(err) == sshexec.Exited {
+		return nil
+	}
+	return err
 }
 
 // makeUsers is adduser.sh, typed by a person on a simulated VM (cps:894): the action's evidence says who is missing.

@@ -71,3 +71,18 @@ func TestRehearseContradiction(t *testing.T) {
 	require.Contains(t, out, "old_pcs")
 	require.Equal(t, 1, strings.Count(out, "\n"), "%s", out)
 }
+
+// -dir takes a pair's files, or its backups, everywhere, and leaves them as they are.
+func TestDir(t *testing.T) {
+	dirs := map[string]string{}
+	for _, name := range []string{"knet", "full-names", "named-ids"} {
+		dirs[name] = filepath.Join("testdata", "pairs", name)
+		dirs[name+", backups"] = filepath.Dir(pairOf(dirs[name])(t, app))
+	}
+	for name, dir := range dirs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clitest.Dir(t, app, dir)
+		})
+	}
+}

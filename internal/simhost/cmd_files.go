@@ -52,6 +52,10 @@ func runLs(c *Call) int {
 		if len(f.rest) > 1 {
 			c.Printf("%s:\n", arg)
 		}
+		if f.has("a", "") {
+			c.lsRow(f, c.Path(arg), ".")
+			c.lsRow(f, path.Dir(c.Path(arg)), "..")
+		}
 		names, _ := c.Host.List(c.Path(arg))
 		for _, name := range names {
 			if !strings.HasPrefix(name, ".") || f.has("aA", "") {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Exit codes of both binaries.
@@ -67,14 +68,14 @@ type command struct {
 
 func (a *App) commands() []command {
 	all := []command{
-		{"demo", "", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
+		{"demo", "[-dir DIR]", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
 		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
-		{"plan", "[-config FILE] [-format text|markdown]", "print the runbook", (*App).plan},
+		{"plan", "[-config FILE | -dir DIR] [-format text|markdown]", "print the runbook", (*App).plan},
 		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
 		{"rollback", "-config FILE [-plan]", "undo what was done, the last step first, as far as possible", (*App).rollback},
 		{"amend", "-config FILE [-yes]", "go on with a runbook that was changed in steps that have not begun", (*App).amend},
-		{"rehearse", "[-config FILE] [-every N]", "run the runbook in a simulated world, with the tool dying at every point", (*App).rehearse},
+		{"rehearse", "[-config FILE | -dir DIR] [-every N]", "run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
 		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
 		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
@@ -90,6 +91,7 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
+	a.Stdout, a.Stderr = printable.Writer(a.Stdout), printable.Writer(a.Stderr) // what is shown comes from files and machines
 	if len(args) == 0 {
 		a.usage(a.Stderr)
 		return ExitInput

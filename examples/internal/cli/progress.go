@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 var background = context.Background()
@@ -29,7 +30,8 @@ type progress struct {
 func (p *progress) Event(e evenkeel.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	host, _, _ := strings.Cut(e.Host, ".")
+	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
+	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
 	print := func(mark, text string) {
 		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
 	}
@@ -110,15 +112,19 @@ type attendant struct {
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	in     *bufio.Reader // the terminal; nil where nobody can be asked
 	out    io.Writer
+	asked  map[string]time.Time // in a simulated world: since when each action waits
 }
 
 func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
-	at := attendant{cfg: cfg, clock: clock, noWait: noWait, in: a.terminal(noWait), out: a.Stdout}
+	at := attendant{cfg: cfg, clock: clock, noWait: noWait, in: a.terminal(noWait), out: a.Stdout, asked: map[string]time.Time{}}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Ask) error { return a.Person(ctx, hosts, ask) }
 	}
 	return at
 }
+
+// simulatedPatience is how long a simulated world may take for what a person does there: its clock passes by itself, and a wait without an end would never be seen.
+const simulatedPatience = 24 * time.Hour
 
 // manualPoll is how often the evidence of a manual action is looked at.
 const manualPoll = 30 * time.Second
@@ -142,6 +148,16 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 	}
 	if at.noWait {
 		return "", evenkeel.NeedsPerson("%s (not there yet: %s)", ask.Instruction, ask.Why)
+	}
+	if at.cfg.World != "" {
+		since, ok := at.asked[name]
+		if !ok {
+			since = at.clock.Now()
+			at.asked[name] = since
+		}
+		if at.clock.Now().Sub(since) > simulatedPatience {
+			return "", evenkeel.NeedsPerson("nobody in the simulated world does this: %s (not there after %s: %s)", ask.Instruction, simulatedPatience, ask.Why)
+		}
 	}
 	return "", at.clock.Sleep(ctx, manualPoll)
 }

@@ -80,6 +80,11 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	if err := s.cfg.approval(s.rb, s.approved, name); err != nil {
 		return ExitInput, err
 	}
+	if name == "run" && s.cfg.World == "" {
+		for _, why := range s.rb.WeakSecrets() {
+			_, _ = fmt.Fprintf(a.Stderr, "warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
+		}
+	}
 	if name != "run" {
 		if _, err := os.Stat(s.journal()); err != nil {
 			return ExitInput, fmt.Errorf("there is no run to %s: %w", map[string]string{"resume": "resume", "rollback": "roll back"}[name], err)

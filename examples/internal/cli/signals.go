@@ -9,10 +9,12 @@ import (
 	"syscall"
 )
 
-// interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when a person asks a second time.
+// interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when a person asks a
+// second time.
 //
-// Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and a pipe that nobody reads (run | head) ask to stop too, and detach the output: nobody
-// is there to ask a second time, and nothing that cannot be printed may end a run in the middle of an outage.
+// Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and a pipe that
+// nobody reads (run | head) ask to stop too, and detach the output: nobody is there to ask a second time, and nothing
+// that cannot be printed may end a run in the middle of an outage.
 func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
 	asked, ask := oneShot()
 	detach := a.detachable(ask)
@@ -22,7 +24,8 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	// Caught, so that a write to a closed pipe is an error of that write. A lost connection raises it as well, so it asks for nothing by itself.
+	// Caught, so that a write to a closed pipe is an error of that write. A lost connection raises it as well, so it
+	// asks for nothing by itself.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	go func() {
@@ -48,7 +51,8 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 	}
 }
 
-// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing is lost when it ends at once.
+// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing
+// is lost when it ends at once.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
@@ -59,7 +63,8 @@ func oneShot() (<-chan struct{}, func()) {
 	return c, sync.OnceFunc(func() { close(c) })
 }
 
-// detachable has both outputs dropped as soon as one cannot be written to, which asks to stop, or when detach is called.
+// detachable has both outputs dropped as soon as one cannot be written to, which asks to stop, or when detach is
+// called.
 func (a *App) detachable(ask func()) (detach func()) {
 	gone, detach := oneShot()
 	lost := func() {

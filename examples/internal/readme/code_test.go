@@ -37,6 +37,9 @@ var given = map[string]string{
 
 // TestCode compiles and vets every piece of Go in README.md, each as the body of a function.
 func TestCode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds everything anew: not with -short")
+	}
 	var functions strings.Builder
 	pieces := 0
 	used := map[string]bool{}

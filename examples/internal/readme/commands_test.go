@@ -141,6 +141,9 @@ var promises = map[string]promise{
 
 // TestCommands runs every command of README.md, but for the chapter of the real pair, one after the other in one clone.
 func TestCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds everything anew: not with -short")
+	}
 	c := &site{dir: clone(t)}
 	all := commands(t, false)
 	for line := range promises {

@@ -141,7 +141,9 @@ func shell(t *testing.T, dir, line string, env ...string) (exit int, out string)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
+	cmd.WaitDelay = 10 * time.Second // for what a command leaves behind to let go of its output
 	err := cmd.Run()
+	require.NotErrorIs(t, err, exec.ErrWaitDelay, "%s: something that it left behind holds its output", line)
 	require.NoError(t, ctx.Err(), "%s does not end: %s", line, &text)
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) {

@@ -43,6 +43,14 @@ func Here(app func() *cli.App, args ...string) (code int, out string) {
 	return a.Main(args), text.String()
 }
 
+// once leaves out what shows nothing more where all tests are run again with -short: each is many runs of a whole job.
+func once(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("many runs of a whole job: not with -short")
+	}
+}
+
 // seldom thins a rehearsal out to the straight run and one schedule of each kind.
 const seldom = "1000000"
 
@@ -56,6 +64,7 @@ func clean(t *testing.T, code int, out string) {
 // RehearseTouchesNothing rehearses an operator's configuration twice. Both must be clean, and must leave the operator's directory, and the directory for temporary
 // files, exactly as they were.
 func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
+	once(t)
 	config := Example(t, app, "")
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -101,6 +110,7 @@ type Option struct {
 
 // RehearseOptions rehearses a job with each of its options. There must be an entry for every key that the job's type J has.
 func RehearseOptions[J any](t *testing.T, app func() *cli.App, options map[string]Option) {
+	once(t)
 	var want []string
 	for _, key := range keys(reflect.TypeFor[J]()) {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(options)), func(name string) bool { n, _, _ := strings.Cut(name, ":"); return n == key }) {
@@ -211,4 +221,19 @@ func stopped(t *testing.T, s syscall.Signal, tmp string, args ...string) (int, s
 		require.ErrorAs(t, err, &exit)
 	}
 	return cmd.ProcessState.ExitCode(), out.String()
+}
+
+// Dir plans, rehearses and demonstrates with the files in a directory, which must stay as they are.
+func Dir(t *testing.T, app func() *cli.App, dir string) {
+	t.Helper()
+	once(t)
+	before := snapshot(t, dir)
+	code, out := Here(app, "plan", "-dir", dir)
+	require.Zero(t, code, "%s", out)
+	code, out = Here(app, "rehearse", "-every", seldom, "-dir", dir)
+	clean(t, code, out)
+	code, out = Here(app, "demo", "-dir", dir)
+	require.Zero(t, code, "%s", out)
+	require.Contains(t, out, "invariants violated: none")
+	require.Equal(t, before, snapshot(t, dir))
 }

@@ -44,8 +44,9 @@ func send(signal syscall.Signal) error {
 	return err
 }
 
-// Signals asks the binary to stop when one of the given actions (STEP/ACTION) begins: by Ctrl-C, SIGTERM, a lost terminal and a closed pipe. It stops at a safe point, the
-// world's own account tells that nothing was down for longer than in a run that nobody stops plus limit, and resume comes to the same end. twice is an action at which a second
+// Signals asks the binary to stop when one of the given actions (STEP/ACTION) begins: by Ctrl-C, SIGTERM, a lost
+// terminal and a closed pipe. It stops at a safe point, the world's own account tells that nothing was down for longer
+// than in a run that nobody stops plus limit, and resume comes to the same end. twice is an action at which a second
 // Ctrl-C stops it at once.
 func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice string, actions ...string) {
 	straight := Serve(t)

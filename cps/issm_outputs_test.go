@@ -28,7 +28,7 @@ type planned struct {
 func everyRunbook(t testing.TB) []planned {
 	t.Helper()
 	rb, o := holdAt(t, cps.ISSMConfig{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
-	back, err := rb.Recovery(o.state(t))
+	back, err := rb.RollbackPlan(o.state(t))
 	require.NoError(t, err)
 	facts := maps.Clone(o.state(t).Facts)
 	facts["boot.cluman"] = []byte(`"6f0cf4f5-0df4-4a39-a7a4-1c3bd1e4e5a1"`)

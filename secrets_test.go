@@ -198,7 +198,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.NoError(t, err)
 	back, err := rb.UndoPlan(st)
 	require.NoError(t, err)
-	require.Equal(t, rb.Secrets, back.Secrets, "the way back hides what the way there hides")
+	require.Equal(t, rb.Secrets, back.Secrets, "a rollback hides what the run hides")
 }
 
 func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {

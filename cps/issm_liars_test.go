@@ -82,7 +82,7 @@ func TestAStuckMongodIsSeen(t *testing.T) {
 			w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}})
 			o := runOn(t, rb, w, "")
 			require.Error(t, o.err)
-			back, err := rb.RollbackPlan(o.state(t))
+			back, err := rb.Recover(o.state(t))
 			require.NoError(t, err)
 			back.Steps = back.Steps[:2] // as far as the step that stops them
 			require.Equal(t, "stop-recovering", back.Steps[1].ID)

@@ -50,6 +50,12 @@ func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, erro
 	if strings.HasPrefix(ask.Action.ID, "users-") {
 		return "made", a.makeUsers(ctx, ask)
 	}
+	if ask.Action.ID == "old-cluman" && strings.HasPrefix(ask.Step.ID, "undo-") && a.world.Report().Manager.Release != "19.4.0" {
+		if err := a.world.RestoreManager(); err != nil {
+			return "", err
+		}
+		return "brought back", a.world.Sleep(ctx, 5*time.Minute)
+	}
 	if set, ok := strings.CutPrefix(ask.Step.ID, "redeploy-set-"); ok && ask.Action.ID == "deploy" && !a.booted[set] {
 		a.booted = map[string]bool{set: true} // nova boot, as the simulated cluster knows it
 		r, err := a.world.Runner("cluman")

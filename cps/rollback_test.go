@@ -238,22 +238,7 @@ func TestNoRollbackWhenSharded(t *testing.T) {
 func TestRollbackBeforeSet1(t *testing.T) {
 	cfg := cps.ISSMConfig{ArchiveDir: t.TempDir(), SourceISO: "/root/CPS_19.4.0.release.iso"}
 	rb, o := holdAt(t, cfg, cpstest.Options{}, "restore-cluman")
-	a := &restorer{technician{world: o.world}}
-	_, err := evenkeel.Rollback(context.Background(), rb, o.world, evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Attendant: a, Serial: true})
-	require.NoError(t, err)
+	require.NoError(t, rollBack(t, rb, o, "").err)
 	require.NoError(t, o.world.Check())
 	require.Equal(t, "19.4.0", o.world.Report().Manager.Release)
-}
-
-// restorer is a technician who brings the old Cluster Manager back when asked to.
-type restorer struct{ technician }
-
-func (a *restorer) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
-	if ask.Action.ID == "old-cluman" && a.world.Report().Manager.Release != "19.4.0" {
-		if err := a.world.RestoreManager(); err != nil {
-			return "", err
-		}
-		return "done", a.world.Sleep(ctx, 5*time.Minute)
-	}
-	return a.technician.Attend(ctx, ask)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -167,7 +168,19 @@ func (s simulated) Report() cli.WorldReport {
 
 // person does what nothing in a simulated cluster does by itself.
 func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
-	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask))
+	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+}
+
+// restoreManager brings the old Cluster Manager back in a rehearsal; in a world that is served over SSH nobody but its owner can.
+func restoreManager(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+	w, here := hosts.(simulated)
+	if !here || ask.Action.ID != "old-cluman" || !strings.HasPrefix(ask.Step.ID, "undo-") {
+		return nil
+	}
+	if err := w.RestoreManager(); err != nil {
+		return err
+	}
+	return w.Sleep(ctx, 5*time.Minute)
 }
 
 // bootVMs is nova boot (cps:784), as the simulated cluster knows it. One that exists is left alone.

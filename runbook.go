@@ -354,6 +354,7 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	if a.Op != nil {
 		v.declared(where, a.Op)
 	}
+	v.paper(where, a)
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}
@@ -414,6 +415,7 @@ func (a *Action) refs() []string {
 	if a.Op != nil {
 		names = append(names, refs(a.Op.Text)...)
 	}
+	names = append(names, a.paperRefs()...)
 	for _, c := range a.cmds() {
 		names = append(names, cmdRefs(c)...)
 	}

@@ -1,0 +1,140 @@
+package evenkeel
+
+import (
+	"io"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+func (p *printer) action(number string, s *Step, a *Action) {
+	p.redact = sshexec.Redactor(a.secrets()...)
+	defer func() { p.redact = sshexec.Redaction{} }()
+	what := []string{a.effect().String()}
+	if a.effect() != ReadOnly {
+		what = append(what, "repeat: "+a.Repeat.String())
+	}
+	if a.Guard {
+		what = append(what, "guard: must hold right before what follows")
+	}
+	if a.Ref != "" && a.Ref != s.Ref {
+		what = append(what, a.Ref)
+	}
+	if a.Manual != "" {
+		what = []string{"by hand"}
+	}
+	where := ""
+	if host := hostIfOther(s, a); host != "" {
+		where = " — " + code(host)
+	}
+	p.line("**%s** %s%s (%s)\n", number, inline(a.Title), where, strings.Join(what, "; "))
+	if a.Note != "" {
+		p.line("> %s\n", strings.ReplaceAll(a.Note, "\n", "\n> "))
+	}
+	blocks := a.blocks()
+	if a.Manual != "" {
+		p.line("%s\n", withVariables(a.Manual))
+		if len(blocks) > 0 {
+			p.line("It is done when the following shows it; type it again until then.\n")
+		}
+	}
+	if a.Op != nil {
+		p.line("%s\n", withVariables(a.Op.Text))
+	}
+	p.blocks(a.host(s), blocks)
+	if a.Expect.Text != "" {
+		p.line("Expect: %s\n", withVariables(a.Expect.Text))
+	}
+	if a.Severs {
+		p.line("The connection ends with it: its exit status says nothing.\n")
+	}
+	for _, m := range a.Makes {
+		p.makes(a, m, a.host(s))
+	}
+	if len(a.Paper) > 0 && a.effect() == ReadOnly && len(a.Cmd.Argv) > 0 {
+		p.line("(The tool itself runs %s, and reads what it prints.)\n", code(withVariables(a.Cmd.String())))
+	}
+	if a.Probe != nil {
+		p.probe(a, a.Probe, a.host(s))
+	}
+}
+
+// blocks are what a person types, one after the other. Of alternatives only one is.
+func (p *printer) blocks(host string, blocks []Block) {
+	for i := range blocks {
+		b := &blocks[i]
+		where, text := b.typedIn(host)
+		first := i == 0 || blocks[i-1].If == ""
+		if b.If != "" && first && i+1 < len(blocks) && blocks[i+1].If != "" {
+			p.line("Only one of the following, by what was printed:\n")
+		}
+		on := "On " + code(where)
+		if b.If != "" {
+			only := "Only if"
+			switch {
+			case !first:
+				only = "Or, if"
+			case i+1 < len(blocks) && blocks[i+1].If != "":
+				only = "Either, if"
+			}
+			on = only + " it printed the line " + code(b.If) + ", on " + code(where)
+		}
+		if b.Text != "" {
+			on = withVariables(b.Text) + " " + on
+		}
+		p.line("%s:\n\n%s", on, fence(text))
+		p.shows(b)
+	}
+}
+
+// shows is what a person judges a block by.
+func (p *printer) shows(b *Block) {
+	if len(b.Shows) == 0 {
+		return
+	}
+	what := "It must print this, and nothing else:"
+	if b.Until {
+		what = "Type it again until it prints this, and nothing else:"
+	}
+	p.line("%s\n\n%s", what, fenced("text", strings.Join(b.Shows, "\n")))
+}
+
+// makes is how a person sets the variable of a fact.
+func (p *printer) makes(a *Action, m Make, host string) {
+	name := variable(m.Key.Name())
+	if a.sets(m) {
+		p.line("This sets `%s`: %s.\n", name, m.Key.Doc())
+		return
+	}
+	script := withExpansions(m.script, `"`, `"`)
+	if script == "" {
+		script = Typed(a.Cmd)
+	}
+	p.line("Set `%s`: %s. On %s:\n\n%s", name, m.Key.Doc(), code(host), fence(name+"=$("+script+")\ndeclare -p "+name))
+}
+
+// probe is how a person finds out whether the action ran.
+func (p *printer) probe(a *Action, probe *Probe, host string) {
+	if probe.Host != "" {
+		host = probe.Host
+	}
+	blocks := probe.Paper
+	if len(blocks) == 0 {
+		blocks = []Block{{Cmd: probe.Cmd}}
+	}
+	p.line("> If you do not know whether it ran: it did if this holds: %s.", withVariables(strings.TrimSuffix(probe.Text, ".")))
+	quoted := &printer{w: &quoteWriter{w: p.w}, redact: p.redact, err: p.err}
+	quoted.line("")
+	quoted.blocks(host, blocks)
+	p.err = quoted.err
+	p.line("")
+}
+
+// quoteWriter puts what is written into a quotation of Markdown.
+type quoteWriter struct{ w io.Writer }
+
+func (q *quoteWriter) Write(b []byte) (int, error) {
+	text := strings.TrimSuffix(string(b), "\n")
+	_, err := io.WriteString(q.w, "> "+strings.ReplaceAll(text, "\n", "\n> ")+"\n")
+	return len(b), err
+}

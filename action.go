@@ -127,6 +127,8 @@ func (t Trace) String() string {
 type Retry struct {
 	After  time.Duration // DefaultRetry when zero
 	Reason string
+	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in its reason. Empty where an action waits for one thing.
+	Key string
 }
 
 // DefaultRetry is how long to wait where a Retry does not say.

@@ -111,7 +111,7 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		case waited >= limit:
 			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
 		}
-		e.event(EventWait, s, a, "%s", again.Reason)
+		e.waits(s, a, again)
 		e.alarms(s)
 		if err := e.sleep(ctx, after(again)); err != nil {
 			return Undecided, nil, err
@@ -143,6 +143,18 @@ func within(a *Action) time.Duration {
 		return a.Within
 	}
 	return DefaultWithin
+}
+
+// waits tells of a wait, by its key.
+func (e *engine) waits(s *Step, a *Action, r *Retry) {
+	e.keyed(EventWait, s, a, waitKey(s, a, r.Key), "%s", r.Reason)
+}
+
+func waitKey(s *Step, a *Action, key string) string {
+	if key != "" {
+		key = "/" + key
+	}
+	return s.ID + "/" + a.ID + key
 }
 
 func after(r *Retry) time.Duration {
@@ -360,7 +372,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
 			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
 		}
-		e.event(EventWait, s, a, "%s", again.Reason)
+		e.waits(s, a, again)
 		e.alarms(s)
 		if a.Manual != "" {
 			if answer, err = e.ask(ctx, s, a, again.Reason); err != nil {
@@ -448,6 +460,6 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		}
 		return "", NeedsPerson("%s", instruction)
 	}
-	e.event(EventAsk, s, a, "%s", instruction)
+	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
 }

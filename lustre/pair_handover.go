@@ -74,7 +74,7 @@ func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, e
 	res, err := h.round(ctx, at)
 	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
 		// A connection was lost. The targets are down: the next round looks at everything anew, and does nothing that is not proven again.
-		return sshexec.Result{}, evenkeel.NotYet(tick, "%s", h.lost(err))
+		return sshexec.Result{}, &evenkeel.Retry{After: tick, Key: "lost", Reason: h.lost(err)}
 	}
 	return res, err
 }
@@ -144,7 +144,7 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget
 			}
 		}
 	}
-	return evenkeel.NotYet(tick, "%s still holds %s; the others are on their way", h.Config.Node2.Name, strings.Join(others, ", "))
+	return &evenkeel.Retry{After: tick, Key: "some", Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, strings.Join(others, ", "))}
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).

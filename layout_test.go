@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/op":                     {},
 	"internal/srcerr":                 {},
 	"internal/golden":                 {},
+	"internal/papertest":              {"sshexec/...", "internal/op", "internal/srcerr"},
 	"internal/replsim":                {"internal/op"},
 	"internal/pairlab":                {"internal/pairlab/...", "pacemaker", "sshexec/...", "internal/op", "internal/srcerr"},
 	"internal/pairlab/image":          {},

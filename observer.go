@@ -46,7 +46,7 @@ type Event struct {
 	Host    string
 	Text    string
 	Key     string // of a wait or a question: the same key is the same wait, whatever differs in the text
-	Number  int // of the step, from 1
-	Total   int // steps in all
+	Number  int    // of the step, from 1
+	Total   int    // steps in all
 	Elapsed time.Duration
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -25,10 +26,13 @@ type Block struct {
 	// One of the two. Cmd is a command of the action. Script is text for bash that changes nothing; a fact in it stands outside all quotes, as its Ref.
 	Cmd    sshexec.Cmd
 	Pipe   string // what follows Cmd on its line: "2>&1 | tail -n 1"
+	From   string // text for bash whose last command prints the input of Cmd, where that is secret: it asks for it
 	Script string
 
 	Shows []string // the lines that it must print, and no others; exit status 0 when empty
 	Until bool     // type it again until it shows them
+	// Patience bounds Until: after that the last that it printed counts, and alternatives say what is typed then.
+	Patience time.Duration
 }
 
 // Typed is the Make with the script by which a person finds the fact out: what it prints is the value. Without one it is what the action's command prints.
@@ -80,6 +84,8 @@ func (v *validator) paper(where string, a *Action) {
 			v.add("%s, block %d: needs a command or a script, and not both", where, i+1)
 		case b.Script != "":
 			v.script(where, i, b.Script)
+		case b.From != "" && !readsSecret(b.Cmd):
+			v.add("%s, block %d: prints an input that is not secret, or not there", where, i+1)
 		case b.Pipe != "" && !b.Cmd.Stdin.IsZero():
 			v.add("%s, block %d: a command with an input is not piped", where, i+1)
 		case b.Cmd.Effect != ReadOnly:
@@ -144,8 +150,12 @@ func (a *Action) paperRefs() []string {
 func (b *Block) typedIn(host string) (where, text string) {
 	host = cmp.Or(b.Host, host)
 	switch {
+	case len(refs(b.Script)) > 0: // checked first: within a pipe, a variable that is not set would not stop the rest
+		return host, needed(refs(b.Script)) + "{\n" + withExpansions(b.Script, `"`, `"`) + "\n}"
 	case b.Script != "":
-		return host, withExpansions(b.Script, `"`, `"`)
+		return host, b.Script
+	case b.From != "":
+		return host, "( " + b.From + " | " + call(b.Cmd) + " )"
 	case b.Cmd.Stdin.Path() != "":
 		return Operator, sent(host, b.Cmd)
 	}

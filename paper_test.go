@@ -47,7 +47,9 @@ func typedCases(t *testing.T) map[string]struct {
 	file := filepath.Join(t.TempDir(), "in put")
 	require.NoError(t, os.WriteFile(file, []byte("of a file"), 0o600))
 	x := archive.Ref()
-	command := func(argv ...string) sshexec.Cmd { return sshexec.Command(sshexec.Mutating, append([]string{"act"}, argv...)...) }
+	command := func(argv ...string) sshexec.Cmd {
+		return sshexec.Command(sshexec.Mutating, append([]string{"act"}, argv...)...)
+	}
 	with := func(cmd sshexec.Cmd, f func(*sshexec.Cmd)) sshexec.Cmd { f(&cmd); return cmd }
 	return map[string]struct {
 		cmd         sshexec.Cmd
@@ -171,6 +173,6 @@ func TestAlternativesAreMarked(t *testing.T) {
 	a.Paper = []evenkeel.Block{{Script: "look", Host: "other", Text: "See what is free."}, {Cmd: one, If: "a"}, {Cmd: two, If: "b"}, {Script: "see", Shows: []string{"fine"}, Until: true}}
 	require.NoError(t, rb.Validate())
 	require.Contains(t, markdown(t, rb), "See what is free. On `other`:\n\n```sh\nlook\n```\n\n"+
-		"Only one of the following, by what was printed:\n\nEither, if it printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
+		"Only one of the following is typed. What was printed decides which; a line that was not printed: nothing.\n\nEither, if it printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
 		"On `h`:\n\n```sh\nsee\n```\n\nType it again until it prints this, and nothing else:\n\n```text\nfine\n```\n")
 }

@@ -16,6 +16,9 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 	p.line("# %s", inline(rb.Title))
 	p.para(rb.Intro)
 	p.para(howToRead)
+	if rb.Functions != "" {
+		p.line("\nPaste this into every new terminal on the machines; it changes nothing:\n\n%s", fence(rb.Functions))
+	}
 	p.made(rb)
 	p.watched(rb)
 	p.noReturn(rb)

@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -66,7 +67,7 @@ func (p *printer) blocks(host string, blocks []Block) {
 		where, text := b.typedIn(host)
 		first := i == 0 || blocks[i-1].If == ""
 		if b.If != "" && first && i+1 < len(blocks) && blocks[i+1].If != "" {
-			p.line("Only one of the following, by what was printed:\n")
+			p.line("Only one of the following is typed. What was printed decides which; a line that was not printed: nothing.\n")
 		}
 		on := "On " + code(where)
 		if b.If != "" {
@@ -93,7 +94,10 @@ func (p *printer) shows(b *Block) {
 		return
 	}
 	what := "It must print this, and nothing else:"
-	if b.Until {
+	switch {
+	case b.Patience > 0:
+		what = fmt.Sprintf("Type it again until it prints this, and nothing else. After %s go on with what it printed last:", b.Patience)
+	case b.Until:
 		what = "Type it again until it prints this, and nothing else:"
 	}
 	p.line("%s\n\n%s", what, fenced("text", strings.Join(b.Shows, "\n")))

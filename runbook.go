@@ -103,6 +103,9 @@ type Runbook struct {
 	// Known are facts from before the run: what a recovery takes over from the run it recovers from.
 	Known Facts
 
+	// Functions are functions of the shell that the blocks of actions use on the machines. A person pastes them into each terminal.
+	Functions string
+
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
 	LeaseHosts []string
 

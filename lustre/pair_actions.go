@@ -139,7 +139,7 @@ func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error
 		}
 		actions = append(actions, a)
 		if o.Repeat == evenkeel.Never {
-			actions = append(actions, seeDone(a))
+			actions = append(actions, p.showsConf(seeDone(a)))
 		}
 	}
 	return actions, nil

@@ -43,6 +43,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	h := &handOver{Pair: p, cmds: cmds}
 	a := evenkeel.Action{
 		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
+		Paper: p.handOverPaper(cmds),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: cmds, Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +

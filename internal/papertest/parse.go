@@ -14,6 +14,7 @@ type Block struct {
 	If       string // a line that must have been printed
 	Shows    string // what it must print; exit status 0 when empty
 	Until    bool
+	Patience bool // after a while the last that it printed counts
 	ReadOnly bool
 	Severs   bool // the connection ends with it
 }
@@ -69,7 +70,7 @@ func parse(md string) (*paper, error) {
 			text := strings.Join(body, "\n")
 			if language == "text" {
 				b := &(*last)[len(*last)-1]
-				b.Shows, b.Until = text, strings.Contains(lead, "until")
+				b.Shows, b.Until, b.Patience = text, strings.Contains(lead, "until"), strings.Contains(lead, "go on with what it printed last")
 				break
 			}
 			if strings.HasPrefix(lead, "Paste this into every new terminal") {

@@ -93,15 +93,15 @@ func TestValidate(t *testing.T) {
 		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
 		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Guard = true }, "a guard must be read-only"},
 		{"window without invariant", func(rb *evenkeel.Runbook) {
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "which does not exist"},
 		{"window never closed", func(rb *evenkeel.Runbook) {
 			rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "window w is never closed"},
 		{"absolute invariant suspended", func(rb *evenkeel.Runbook) {
 			rb.Invariants = []evenkeel.Invariant{{ID: "x", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return nil }}}
-			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 			rb.Steps[0].Closes = []string{"w"}
 		}, "may never be suspended"},
 		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} }, "a secret stands in an argument"},
@@ -160,12 +160,12 @@ func TestAViolationStopsTheRun(t *testing.T) {
 	require.Equal(t, "a b c", strings.Join(m.log, " "))
 }
 
-func TestAWindowSuspendsAndAnOverdueOneOnlyAlarms(t *testing.T) {
+func TestAWindowSuspendsAndAnOverdueOneOfReducedRedundancyOnlyAlarms(t *testing.T) {
 	broken := true
 	m := &machine{done: map[string]string{}}
 	m.live("-")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second, Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[1].Closes = []string{"w"}
 	var events []evenkeel.EventKind
 	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -198,7 +198,7 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 	declared := sshexec.Command(sshexec.Mutating, "do", "x")
 	op := func(cmd sshexec.Cmd) *evenkeel.Runbook {
 		return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, at.Host, cmd) }},
 		}}}}}
 	}
@@ -323,7 +323,7 @@ func TestRetryLooksAgainWithinItsBound(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrOverdue)
 }
 
-func TestStopEndsAfterTheCurrentAction(t *testing.T) {
+func TestStopEndsAfterTheCurrentStep(t *testing.T) {
 	stop := make(chan struct{})
 	m := &machine{done: map[string]string{}}
 	m.live("-")
@@ -334,7 +334,7 @@ func TestStopEndsAfterTheCurrentAction(t *testing.T) {
 		return m.Run(ctx, cmd)
 	})
 	j := &evenkeel.MemJournal{}
-	rb := parseRunbook(t, "s1[a.never b.safe]")
+	rb := parseRunbook(t, "s1[a.never] s2[b.safe]")
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Stop: stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
@@ -426,7 +426,7 @@ func TestMarkdownGolden(t *testing.T) {
 	}
 	s := &rb.Steps[1]
 	s.Ref, s.Why, s.Irreversible = "lustre:882", "The reason.", ""
-	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute}}
+	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute, Stop: evenkeel.StopBetweenSteps}}
 	s.Closes = []string{"w"}
 	secret := parseActionT("pw", "safe")
 	secret.Cmd.Stdin, secret.Cmd.Mask = sshexec.SecretText("hunter2"), []sshexec.Secret{"hunter2"}

@@ -1,10 +1,6 @@
 package evenkeel
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +26,15 @@ const (
 	KindStepUndone Kind = "step-undone" // what a step did was taken back
 	KindHold       Kind = "hold"        // a person is needed
 	KindViolation  Kind = "violation"   // an invariant did not hold outside a window
+	KindClosed     Kind = "closed"      // a run ended inside an outage, and what its window suspended is seen to hold again: closes it
+	KindExtend     Kind = "extend"      // a person gave open windows more time
 	KindDone       Kind = "done"        // the last record of a run that reached its end
 )
+
+// kinds are all of them: a record of another one is of a later version, and may mean anything.
+var kinds = []Kind{
+	KindBegin, KindResume, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation, KindClosed, KindExtend, KindDone,
+}
 
 // Record is one line of a journal.
 type Record struct {
@@ -55,10 +58,13 @@ type Record struct {
 	Facts  Facts    `json:"facts,omitempty"`
 	Opens  []Window `json:"opens,omitempty"`
 	Closes []string `json:"closes,omitempty"`
+	// Extends are the windows that a person gave more time, and how much.
+	Extends map[string]time.Duration `json:"extends,omitempty"`
 
 	Run *RunInfo `json:"run,omitempty"` // in the first record
 
-	// Sum is a checksum over the record before and this one: a record that was changed, lost or put elsewhere shows.
+	// Sum is a checksum over the sum of the record before and this record's bytes as they are on the disk: a record that was
+	// changed, lost or put elsewhere shows. It is the last field of the line.
 	Sum string `json:"sum,omitempty"`
 }
 
@@ -88,79 +94,6 @@ var (
 	ErrJournalEmpty   = errors.New("the journal is empty: there is nothing to resume")
 )
 
-// seal gives the next record its place and checksum.
-func seal(records []Record, r Record) (Record, []byte, error) {
-	r.Seq = len(records) + 1
-	last := ""
-	if len(records) > 0 {
-		last = records[len(records)-1].Sum
-	}
-	sum, err := sumOf(last, r)
-	if err != nil {
-		return r, nil, err
-	}
-	r.Sum = sum
-	line, err := json.Marshal(r)
-	return r, append(line, '\n'), err
-}
-
-func sumOf(last string, r Record) (string, error) {
-	r.Sum = ""
-	b, err := json.Marshal(r)
-	if err != nil {
-		return "", fmt.Errorf("cannot write journal record %d: %w", r.Seq, err)
-	}
-	h := sha256.New()
-	_, _ = io.WriteString(h, last)
-	_, _ = h.Write(b)
-	return hex.EncodeToString(h.Sum(nil)[:12]), nil
-}
-
-// ReadJournal reads the records of a journal. A last line that was cut off in the middle of writing is left out, and whole tells how many bytes
-// are good; any other damage is ErrJournalDamaged.
-func ReadJournal(r io.Reader) (records []Record, whole int64, err error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, 0, fmt.Errorf("cannot read the journal: %w", err)
-	}
-	for len(data) > 0 {
-		line, rest, complete := bytes.Cut(data, []byte{'\n'})
-		var rec Record
-		err := json.Unmarshal(line, &rec)
-		if err == nil {
-			err = follows(records, rec)
-		}
-		if !complete {
-			// A record counts only with its line end: it was the last byte to be written.
-			return records, whole, nil
-		}
-		if err != nil {
-			return records, whole, fmt.Errorf("%w: line %d: %w", ErrJournalDamaged, len(records)+1, err)
-		}
-		records = append(records, rec)
-		whole += int64(len(line)) + 1
-		data = rest
-	}
-	return records, whole, nil
-}
-
-func follows(records []Record, rec Record) error {
-	last := ""
-	if len(records) > 0 {
-		last = records[len(records)-1].Sum
-	}
-	sum, err := sumOf(last, rec)
-	switch {
-	case err != nil:
-		return err
-	case rec.Seq != len(records)+1:
-		return fmt.Errorf("record %d stands where %d belongs", rec.Seq, len(records)+1)
-	case sum != rec.Sum:
-		return errors.New("the checksum does not fit")
-	}
-	return nil
-}
-
 // FileJournal is a journal in a file of JSON lines, mode 0600. The file is locked while it is open.
 type FileJournal struct {
 	MemJournal
@@ -175,8 +108,12 @@ type journalFile interface {
 	Close() error
 }
 
-// OpenJournal opens the journal at path, or makes an empty one. A record that was cut off by a crash is removed.
+// OpenJournal opens the journal at path, or makes an empty one. A record that was cut off by a crash is removed. What is not a regular file
+// is refused: a device takes records and keeps none.
 func OpenJournal(path string) (*FileJournal, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("cannot open the journal: %s is not a regular file: name another", path)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the path is the operator's choice
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
@@ -208,11 +145,14 @@ func newFileJournal(f *os.File) (*FileJournal, error) {
 	if err := f.Sync(); err != nil {
 		return nil, fmt.Errorf("cannot sync the journal: %w", err)
 	}
-	if err := syncDir(filepath.Dir(f.Name())); err != nil {
+	if err := syncJournalDir(filepath.Dir(f.Name())); err != nil {
 		return nil, err
 	}
 	return &FileJournal{MemJournal: MemJournal{records: records}, f: f}, nil
 }
+
+// syncJournalDir makes the journal's name survive a crash; tests watch it.
+var syncJournalDir = syncDir
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir) // #nosec G304 -- the directory of the operator's journal

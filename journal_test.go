@@ -3,9 +3,11 @@ package evenkeel_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +63,104 @@ func TestJournalDamageShows(t *testing.T) {
 			require.ErrorIs(t, err, evenkeel.ErrJournalDamaged)
 			require.ErrorContains(t, err, "line ")
 		})
+	}
+}
+
+// Every single-bit flip is refused, or reads as exactly the same records: no record is lost in silence, and none says another thing.
+func TestJournalEveryBitFlipShows(t *testing.T) {
+	_, raw := journalOf(t)
+	for i := range raw {
+		for bit := range 8 {
+			flipped := bytes.Clone(raw)
+			flipped[i] ^= 1 << bit
+			_, _, err := evenkeel.ReadJournal(bytes.NewReader(flipped))
+			require.ErrorIs(t, err, evenkeel.ErrJournalDamaged, "byte %d, bit %d: %q", i, bit, flipped[max(0, i-20):min(len(raw), i+20)])
+		}
+	}
+}
+
+// A journal that is cut anywhere reads as the records whose line end is there, byte for byte: the state that a crash at that instant would have left. With a
+// bit flipped in what was cut off, it is the same, or refused.
+func TestJournalEveryTruncationIsAnEarlierJournal(t *testing.T) {
+	_, raw := journalOf(t)
+	want, _, err := evenkeel.ReadJournal(bytes.NewReader(raw))
+	require.NoError(t, err)
+	for cut := range len(raw) + 1 {
+		got, whole, err := evenkeel.ReadJournal(bytes.NewReader(raw[:cut]))
+		require.NoError(t, err, "cut at byte %d", cut)
+		require.Equal(t, append([]evenkeel.Record(nil), want[:len(got)]...), got, "cut at byte %d", cut)
+		require.EqualValues(t, bytes.LastIndexByte(raw[:cut], '\n')+1, whole, "cut at byte %d", cut)
+		for bit := range 8 {
+			if cut == 0 {
+				break
+			}
+			flipped := bytes.Clone(raw[:cut])
+			flipped[cut-1] ^= 1 << bit
+			if other, _, err := evenkeel.ReadJournal(bytes.NewReader(flipped)); err == nil {
+				require.Equal(t, got, other, "cut at byte %d, bit %d", cut, bit)
+			}
+		}
+	}
+}
+
+// The same record in another spelling is not the record that was written.
+func TestJournalInAnotherSpellingIsDamaged(t *testing.T) {
+	path, raw := journalOf(t)
+	for name, change := range map[string][2]string{
+		"an unknown field":    {`{"seq":2,`, `{"evil":"x","seq":2,`},
+		"another case":        {`"kind":"step"`, `"KIND":"step"`},
+		"a key twice":         {`{"seq":2,`, `{"seq":9,"seq":2,`},
+		"white space":         {`{"seq":2,`, `{ "seq": 2,`},
+		"an empty line after": {"\n", "\n\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := bytes.Replace(raw, []byte(change[0]), []byte(change[1]), 1)
+			require.NotEqual(t, raw, other)
+			require.NoError(t, os.WriteFile(path, other, 0o600))
+			_, err := evenkeel.OpenJournal(path)
+			require.ErrorIs(t, err, evenkeel.ErrJournalDamaged)
+		})
+	}
+}
+
+// What a crash cannot have left behind a journal is damage; zero bytes it can.
+func TestJournalTails(t *testing.T) {
+	_, raw := journalOf(t)
+	records, _, err := evenkeel.ReadJournal(bytes.NewReader(raw))
+	require.NoError(t, err)
+	next := fmt.Sprintf(`{"seq":%d,"time":"`, len(records)+1)
+	for tail, fine := range map[string]bool{
+		strings.Repeat("\x00", 4096): true, next: true, next + "\x00\x00": true, "{": true,
+		"garbage": false, "\xff\xfe": false, " ": false, "{}": false, `{"seq":1,`: false, "\n": false, "{}\n": false,
+	} {
+		got, whole, err := evenkeel.ReadJournal(strings.NewReader(string(raw) + tail))
+		if !fine {
+			require.ErrorIs(t, err, evenkeel.ErrJournalDamaged, "%q", tail)
+			continue
+		}
+		require.NoError(t, err, "%q", tail)
+		require.Equal(t, records, got)
+		require.EqualValues(t, len(raw), whole)
+	}
+}
+
+// A record of a later version of the tool may mean what this one does not know.
+func TestJournalOfALaterVersionIsRefused(t *testing.T) {
+	j := &evenkeel.MemJournal{}
+	require.NoError(t, j.Append(evenkeel.Record{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "x"}}))
+	require.NoError(t, j.Append(evenkeel.Record{Kind: "handed-over"}))
+	_, err := evenkeel.ReadState(j.Records())
+	require.ErrorIs(t, err, evenkeel.ErrJournalDamaged)
+	require.ErrorContains(t, err, `record 2 is of kind "handed-over"`)
+}
+
+// A device takes every record and keeps none; a directory or a FIFO is no journal.
+func TestJournalIsARegularFile(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	for _, path := range []string{"/dev/null", "/dev/full", fifo, t.TempDir()} {
+		_, err := evenkeel.OpenJournal(path)
+		require.ErrorContains(t, err, "not a regular file", path)
 	}
 }
 

@@ -19,10 +19,10 @@ const module = "github.com/evenkeel-ha/evenkeel"
 var arrows = map[string][]string{
 	".":         {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec":   {"sshexec/...", "internal/op", "internal/srcerr"},
-	"backup":    {"sshexec/...", "internal/op", "internal/srcerr"},
+	"backup":    {"sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
 	"mongo":     {"internal/op", "internal/srcerr"},
-	"cps":       {".", "sshexec/...", "backup", "mongo", "internal/op", "internal/srcerr"},
-	"lustre":    {".", "sshexec/...", "backup", "pacemaker", "internal/op", "internal/srcerr"},
+	"cps":       {".", "sshexec/...", "backup", "mongo", "internal/infile", "internal/op", "internal/srcerr"},
+	"lustre":    {".", "sshexec/...", "backup", "pacemaker", "internal/infile", "internal/op", "internal/srcerr"},
 	"pacemaker": {"sshexec/...", "internal/op", "internal/srcerr"},
 
 	// What tests and simulated worlds are made of.
@@ -31,13 +31,14 @@ var arrows = map[string][]string{
 	"sshexec/sshexectest":             {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/sshexectest/conformance": {"sshexec/...", "internal/op", "internal/srcerr"},
 	"pacemaker/pacemakertest":         {"pacemaker", "sshexec/...", "internal/simhost", "internal/op", "internal/srcerr"},
-	"lustre/lustretest":               {".", "lustre", "backup", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/op", "internal/srcerr"},
-	"cps/cpstest":                     {".", "cps", "mongo", "backup", "sshexec/...", "internal/simhost", "internal/replsim", "internal/op", "internal/srcerr"},
+	"lustre/lustretest":               {".", "lustre", "backup", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/infile", "internal/op", "internal/srcerr"},
+	"cps/cpstest":                     {".", "cps", "mongo", "backup", "sshexec/...", "internal/simhost", "internal/replsim", "internal/infile", "internal/op", "internal/srcerr"},
 	"mongo/mongodriver":               {"mongo", "internal/op", "internal/srcerr"},
 	"mongo/mongotest":                 {"mongo", "internal/replsim", "internal/op", "internal/srcerr"},
 	"mongo/mongotest/conformance":     {"mongo", "internal/op", "internal/srcerr"},
 	"internal/op":                     {},
 	"internal/srcerr":                 {},
+	"internal/infile":                 {},
 	"internal/golden":                 {},
 	"internal/papertest":              {"sshexec/...", "internal/op", "internal/srcerr"},
 	"internal/replsim":                {"internal/op"},
@@ -49,8 +50,8 @@ var arrows = map[string][]string{
 	"internal/pairlab/standin":        {"internal/pairlab/wire"},
 	"internal/pairlab/wire":           {},
 	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
-	"examples/internal/cli":           {".", "sshexec/...", "internal/op", "internal/srcerr"},
-	"examples/internal/cli/clitest":   {"examples/internal/cli", "internal/golden", ".", "sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/internal/cli":           {".", "sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
+	"examples/internal/cli/clitest":   {"examples/internal/cli", "internal/golden", ".", "sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
 }
@@ -91,7 +92,7 @@ func TestArrowsRunOneWay(t *testing.T) {
 			if strings.HasPrefix(dep, "go.mongodb.org/") && slices.Contains(noDriver, name) {
 				t.Errorf("%s must not pull in the MongoDB driver (%s)", name, dep)
 			}
-			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/golden" {
+			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/papertest" && name != "internal/golden" {
 				t.Errorf("%s pulls package testing into binaries", name)
 			}
 		}

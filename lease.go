@@ -114,7 +114,11 @@ func (e *engine) keepLeases(ctx context.Context, s *Step) error {
 	for _, h := range e.rb.LeaseHosts {
 		leased[h] = true
 	}
-	for _, a := range slices.Concat(s.Actions, s.Undo) {
+	actions := slices.Concat(s.Actions, s.Undo)
+	for _, w := range s.Opens {
+		actions = append(actions, w.Completion...)
+	}
+	for _, a := range actions {
 		host := a.host(s)
 		if a.effect() == ReadOnly || !leased[host] {
 			continue

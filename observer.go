@@ -34,7 +34,10 @@ const (
 	EventAlarm    EventKind = "alarm"     // a window is overdue
 	EventUnseen   EventKind = "unseen"    // an invariant could not be observed
 	EventLease    EventKind = "lease"     // a lease was taken, or could not be given back
-	EventUnknown  EventKind = "unknown"   // a connection was lost; the outcome is unknown until a probe answers
+	// EventStopping: the run was asked to stop. The text says what the stop waits for and for how long, or, where it stops at once, what that leaves down.
+	EventStopping   EventKind = "stopping"
+	EventCompletion EventKind = "completion" // an outage in which a step failed is being ended
+	EventUnknown    EventKind = "unknown"    // a connection was lost; the outcome is unknown until a probe answers
 )
 
 // Event is one thing that happened.

@@ -9,24 +9,28 @@ import (
 
 // Options say how to run a runbook; what it does is in the runbook alone.
 type Options struct {
-	Journal   Journal         // required
-	Clock     Clock           // WallClock when nil
-	Observer  Observer        // nobody when nil
-	Attendant Attendant       // who answers for manual actions; when nil the run holds at each whose evidence is not there
-	Stop      <-chan struct{} // closed: stop after the current action, in good order
-	Holder    string          // who runs, as others see it in the lease: user@host
+	Journal   Journal   // required
+	Clock     Clock     // WallClock when nil
+	Observer  Observer  // nobody when nil
+	Attendant Attendant // who answers for manual actions; when nil the run holds at each whose evidence is not there
+	// Stop, when closed, asks to stop: the run ends with ErrStopped at the next safe point. That is never between a change and its proof, which is the verification of its
+	// step, nor inside an outage (StopAtClose). EventStopping says what it waits for. The end of the context stops at once, wherever that is.
+	Stop   <-chan struct{}
+	Holder string // who runs, as others see it in the lease: user@host
 	// RunID names the run; random when empty. Only a new run takes it.
 	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string
 	// TakeLease takes a lease over from the run of that ID, whose operator has been asked.
 	TakeLease string
-	// UndoTimeout bounds the undo of a failed step, which neither a cancelled context nor Stop ends. 15 minutes when zero.
+	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it, and journals it.
+	ExtendWindow map[string]time.Duration
+	// UndoTimeout bounds the undo of a failed step, and what ends an outage; neither a cancelled context nor Stop ends the undo. 15 minutes when zero.
 	UndoTimeout time.Duration
 	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
 	Serial bool
 }
 
-// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time.
+// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time. The context ends when the run is asked to stop.
 type Attendant interface {
 	// Attend is asked for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
 	// the words to be journalled. A *Hold as the error pauses the run.

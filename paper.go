@@ -3,7 +3,6 @@ package evenkeel
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -49,9 +48,18 @@ func (a *Action) blocks() []Block {
 	case len(a.Cmd.Argv) > 0 && !a.onlyNotes():
 		return []Block{{Cmd: a.Cmd}}
 	case a.Op != nil && len(a.Op.Cmds) == 1:
-		return []Block{{Cmd: a.Op.Cmds[0]}}
+		return []Block{{Host: a.Op.Cmds[0].Host, Cmd: a.Op.Cmds[0].Cmd}}
 	}
 	return nil
+}
+
+// changing are the commands of the action that change something.
+func (a *Action) changing() []OpCmd {
+	cmds := Here(a.Cmd)
+	if a.Op != nil {
+		cmds = a.Op.Cmds
+	}
+	return slices.DeleteFunc(slices.Clone(cmds), func(c OpCmd) bool { return c.Cmd.Effect <= ReadOnly })
 }
 
 // onlyNotes tells whether the command is typed where its facts are set, and not before: it must not run twice.
@@ -65,8 +73,9 @@ func (a *Action) sets(m Make) bool {
 }
 
 // paper checks that a person is shown what the tool would run: every command that changes something, once, and no other.
-func (v *validator) paper(where string, a *Action) {
-	declared := slices.DeleteFunc(slices.Clone(a.cmds()), func(c sshexec.Cmd) bool { return c.Effect == ReadOnly })
+func (v *validator) paper(where string, s *Step, a *Action) {
+	declared := a.changing()
+	host := a.host(s)
 	blocks := a.blocks()
 	if len(declared) > 0 && len(blocks) == 0 && !a.onlyNotes() {
 		v.add("%s: says in no block which of its commands a person types, and when", where)
@@ -89,7 +98,7 @@ func (v *validator) paper(where string, a *Action) {
 		case b.Pipe != "" && !b.Cmd.Stdin.IsZero():
 			v.add("%s, block %d: a command with an input is not piped", where, i+1)
 		case b.Cmd.Effect != ReadOnly:
-			j := slices.IndexFunc(declared, func(c sshexec.Cmd) bool { return sameCommand(c, b.Cmd) })
+			j := slices.IndexFunc(declared, func(c OpCmd) bool { return c.on(host) == cmp.Or(b.Host, host) && sameCmd(c.Cmd, b.Cmd) })
 			if j < 0 {
 				v.add("%s, block %d: shows a command that the action does not run: %s", where, i+1, b.Cmd)
 				continue
@@ -105,7 +114,7 @@ func (v *validator) paper(where string, a *Action) {
 	}
 	for j, n := range shown {
 		if n != 1 && len(blocks) > 0 {
-			v.add("%s: %s stands in %d blocks: it must stand in one", where, declared[j], n)
+			v.add("%s: %s stands in %d blocks: it must stand in one", where, declared[j].Cmd, n)
 		}
 	}
 }
@@ -129,12 +138,6 @@ func (v *validator) script(where string, i int, text string) {
 			return
 		}
 	}
-}
-
-// sameCommand tells whether two commands are one and the same for the reader. Of secrets only that there are some is compared.
-func sameCommand(a, b sshexec.Cmd) bool {
-	return a.Effect == b.Effect && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env) && a.Dir == b.Dir && a.Stdin.PlainText() == b.Stdin.PlainText() &&
-		a.Stdin.Path() == b.Stdin.Path() && a.Stdin.String() == b.Stdin.String() && reflect.DeepEqual(a.Sudo, b.Sudo)
 }
 
 // paperRefs are the facts that the action refers to on paper beside those of its commands.

@@ -14,8 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// recorder is a program that writes down how it was called: its directory, its arguments, its variable, its input.
-const recorder = `#!/bin/sh
+// callRecorder is a program that writes down how it was called: its directory, its arguments, its variable, its input.
+const callRecorder = `#!/bin/sh
 { pwd; printf '<%s>' "$@"; echo; echo "V=$V"; cat; } >>"$RECORD"
 `
 
@@ -25,7 +25,7 @@ func bash(t *testing.T, shell, text, input string, env ...string) (called string
 	dir := t.TempDir()
 	record := filepath.Join(dir, "record")
 	for name, body := range map[string]string{
-		"act": recorder, "sudo": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"\n", "ssh": "#!/bin/sh\nshift\nexec /bin/bash -c \"$1\"\n",
+		"act": callRecorder, "sudo": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"\n", "ssh": "#!/bin/sh\nshift\nexec /bin/bash -c \"$1\"\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(body), 0o700))
 	}
@@ -137,6 +137,8 @@ func TestTheBlocksOfAnOperationAreItsCommands(t *testing.T) {
 		{"one is missing", "do 2 stands in 0 blocks", []evenkeel.Block{{Cmd: one}}},
 		{"one stands twice", "do 1 stands in 2 blocks", []evenkeel.Block{{Cmd: one}, {Cmd: two}, {Cmd: one}}},
 		{"another", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: two}, {Cmd: sshexec.Command(sshexec.Mutating, "do", "3")}}},
+		{"on another host", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: two, Host: "other"}}},
+		{"as another user", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Sudo: &sshexec.Sudo{}}}}},
 		{"other input", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Stdin: sshexec.Text("x")}}}},
 		{"nothing to depend on", "depends on a script that is not there", []evenkeel.Block{{Cmd: one, If: "a"}, {Cmd: two}}},
 		{"neither", "needs a command or a script", []evenkeel.Block{{}, {Cmd: one}, {Cmd: two}}},
@@ -151,7 +153,7 @@ func TestTheBlocksOfAnOperationAreItsCommands(t *testing.T) {
 			a := &rb.Steps[0].Actions[0]
 			a.Cmd, a.Paper = sshexec.Cmd{}, tc.paper
 			a.Op = &evenkeel.Op{
-				Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{one, two},
+				Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(one, two),
 				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil },
 			}
 			if tc.want == "" {
@@ -169,7 +171,7 @@ func TestAlternativesAreMarked(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
 	a := &rb.Steps[0].Actions[0]
 	a.Cmd = sshexec.Cmd{}
-	a.Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{one, two}, Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+	a.Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(one, two), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 	a.Paper = []evenkeel.Block{{Script: "look", Host: "other", Text: "See what is free."}, {Cmd: one, If: "a"}, {Cmd: two, If: "b"}, {Script: "see", Shows: []string{"fine"}, Until: true}}
 	require.NoError(t, rb.Validate())
 	require.Contains(t, markdown(t, rb), "See what is free. On `other`:\n\n```sh\nlook\n```\n\n"+

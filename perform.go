@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -39,22 +38,33 @@ func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action,
 		if done || err != nil {
 			return err
 		}
+		if err := e.beginAt(s, phase); err != nil {
+			return err
+		}
 	}
 	return e.perform(ctx, s, phase, a)
 }
 
-// mayGoOn says no when the run was asked to stop or was cancelled. An undo goes on.
-func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
-	if phase == PhaseUndo {
+// beginAt begins a step at an action of it that may change something.
+func (e *engine) beginAt(s *Step, phase Phase) error {
+	if phase != PhaseDo {
 		return nil
 	}
-	if e.stopped(ctx) {
+	return e.begin(s)
+}
+
+// mayGoOn says no when the run was asked to stop and this is a safe point, when it was cancelled, and when an outage has lasted too long. An undo and a completion go on.
+func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) error {
+	if phase == PhaseUndo || phase == PhaseCompletion {
+		return nil
+	}
+	if e.stopHere(s, a.Manual != "") {
 		return ErrStopped
 	}
-	if err := ctx.Err(); err != nil {
-		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", err)}
+	if e.outer.Err() != nil {
+		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: fmt.Errorf("cancelled before it began: %w", context.Cause(e.outer))}
 	}
-	return nil
+	return e.outlasted(ctx, s)
 }
 
 // lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
@@ -63,9 +73,17 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 	if a.Repeat == Safe || (a.Repeat == Never && !again) {
 		return false, nil
 	}
-	trace, facts, err := e.probe(ctx, s, a, again)
+	trace, facts, err := e.probe(ctx, s, phase, a, again)
+	if errors.Is(err, ErrStopped) {
+		return false, ErrStopped
+	}
 	if err != nil {
 		return false, e.stop(s, phase, a, fmt.Errorf("cannot tell whether it ran: %w", err))
+	}
+	if trace == Done {
+		if err := e.beginAt(s, phase); err != nil {
+			return false, err
+		}
 	}
 	if again || trace == Done {
 		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Trace: trace.String(), Facts: facts}
@@ -85,7 +103,7 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 }
 
 // probe asks what became of an action; sent tells that its command may have been sent just now.
-func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trace, Facts, error) {
+func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sent bool) (Trace, Facts, error) {
 	host := a.Probe.Host
 	if host == "" {
 		host = a.host(s)
@@ -113,7 +131,7 @@ func (e *engine) probe(ctx context.Context, s *Step, a *Action, sent bool) (Trac
 		}
 		e.waits(s, a, again)
 		e.alarms(s)
-		if err := e.sleep(ctx, after(again)); err != nil {
+		if err := e.wait(ctx, s, phase, after(again)); err != nil {
 			return Undecided, nil, err
 		}
 	}
@@ -164,9 +182,6 @@ func after(r *Retry) time.Duration {
 	return DefaultRetry
 }
 
-// lookTimeout bounds every read-only command that does not bound itself: some of them can hang (H19).
-const lookTimeout = 2 * time.Minute
-
 // look runs a read-only command for a probe, a check or an invariant.
 func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd) (Observed, error) {
 	facts := e.facts()
@@ -177,10 +192,7 @@ func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd
 	if cmd.Effect != ReadOnly {
 		return Observed{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
 	}
-	if cmd.Timeout == 0 {
-		cmd.Timeout = lookTimeout
-	}
-	res, err := e.exec(ctx, host, cmd)
+	res, err := e.exec(ctx, host, bounded(cmd))
 	return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
 }
 
@@ -195,7 +207,7 @@ func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexe
 	if cmd.Effect != ReadOnly || cmd.Stdout != nil || ctx.Err() != nil || !isCommandError(err) || sshexec.OutcomeOf(err) != Unknown {
 		return res, err
 	}
-	if serr := e.sleep(ctx, DefaultRetry); serr != nil {
+	if serr := e.opts.Clock.Sleep(ctx, DefaultRetry); serr != nil {
 		return res, errors.Join(err, serr)
 	}
 	return r.Run(ctx, cmd)
@@ -232,33 +244,6 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 	return facts, nil
 }
 
-// site is where an operation works: reads are free, changes only as declared.
-func (e *engine) site(host string, declared []sshexec.Cmd) Site {
-	facts := e.facts()
-	allowed := make([]sshexec.Cmd, 0, len(declared))
-	for _, c := range declared {
-		if c, err := facts.expandCmd(c); err == nil {
-			allowed = append(allowed, c)
-		}
-	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
-		if err := cmd.Validate(); err != nil {
-			return sshexec.Result{}, err
-		}
-		if cmd.Effect != ReadOnly && !slices.ContainsFunc(allowed, func(c sshexec.Cmd) bool { return sameCmd(c, cmd) }) {
-			return sshexec.Result{}, fmt.Errorf("%w: %s", ErrNotInPlan, cmd)
-		}
-		return e.exec(ctx, host, cmd)
-	}}
-}
-
-// sameCmd tells whether two commands do the same: program, arguments, environment, and every byte of the input, but for a secret: what it is may be known only when it
-// is needed, and is no part of the plan.
-func sameCmd(a, b sshexec.Cmd) bool {
-	input := a.Stdin == b.Stdin || readsSecret(a) && readsSecret(b)
-	return input && a.Effect == b.Effect && a.Dir == b.Dir && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env)
-}
-
 // perform runs an action and journals its beginning and its end.
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
@@ -271,7 +256,10 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	err = e.masked(err)
 
 	var hold *Hold
-	if errors.As(err, &hold) {
+	switch {
+	case errors.Is(err, ErrStopped):
+		return ErrStopped
+	case errors.As(err, &hold):
 		return e.stop(s, phase, a, hold)
 	}
 	end := Record{Kind: KindEnd, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Exit: obs.ExitCode, Looks: looks, Output: answer}
@@ -281,7 +269,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if err != nil && (outcome == Unknown || outcome == Signalled && a.Severs) && a.effect() != ReadOnly && a.Probe != nil {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
-		trace, facts, perr := e.probeAfter(ctx, s, a)
+		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
 		end.Trace = trace.String()
 		if perr == nil && trace == Done {
 			err, makes, end.Facts = nil, nil, facts
@@ -330,13 +318,13 @@ func graver(err error) error {
 
 // probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once more all the same: that is what
 // the journal should say.
-func (e *engine) probeAfter(ctx context.Context, s *Step, a *Action) (Trace, Facts, error) {
+func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action) (Trace, Facts, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 		defer cancel()
 	}
-	return e.probe(ctx, s, a, true)
+	return e.probe(ctx, s, phase, a, true)
 }
 
 // stop ends the run at an action for a person, or with an error, and journals it.
@@ -374,6 +362,11 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 		}
 		e.waits(s, a, again)
 		e.alarms(s)
+		if phase == PhaseDo || phase == PhaseVerify {
+			if err := e.outlasted(ctx, s); err != nil {
+				return obs, looks, answer, err
+			}
+		}
 		if a.Manual != "" {
 			if answer, err = e.ask(ctx, s, a, again.Reason); err != nil {
 				return obs, looks, answer, err
@@ -381,7 +374,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 			begin = e.opts.Clock.Now() // a person takes the time that it takes
 			continue
 		}
-		if err := e.sleep(ctx, after(again)); err != nil {
+		if err := e.wait(ctx, s, phase, after(again)); err != nil {
 			return obs, looks, answer, err
 		}
 	}
@@ -414,10 +407,7 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string
 	if err != nil {
 		return obs, "", err
 	}
-	if cmd.Effect == ReadOnly && cmd.Timeout == 0 {
-		cmd.Timeout = lookTimeout
-	}
-	obs.Result, err = e.exec(ctx, host, cmd)
+	obs.Result, err = e.exec(ctx, host, bounded(cmd))
 	obs.Now = e.opts.Clock.Now()
 	return obs, "", a.check(obs, err)
 }
@@ -451,7 +441,7 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	if err != nil {
 		return "", err
 	}
-	if e.stopped(ctx) {
+	if e.stopHere(s, true) {
 		return "", ErrStopped
 	}
 	if e.opts.Attendant == nil {
@@ -461,5 +451,10 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		return "", NeedsPerson("%s", instruction)
 	}
 	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
-	return e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
+	var answer string
+	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {
+		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
+		return err
+	})
+	return answer, err
 }

@@ -39,7 +39,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
-		if !ss.Touched() {
+		if !ss.Touched() && !ss.changed(s) {
 			continue
 		}
 		actions, err := ss.undoable(s, st.Facts)
@@ -66,7 +66,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref,
-			Actions: actions, Harmless: "it is the way back itself",
+			Actions: actions, Verify: st.Facts.known(s.UndoVerify), Harmless: "it is the way back itself", back: true,
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, Fact[any]{name: name})
@@ -84,7 +84,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 	for _, w := range span {
 		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
-		w.ID = undoPrefix + w.ID
+		w.ID, w.Completion = undoPrefix+w.ID, nil // what completes the way forward is no part of the way back
 		if !slices.Contains(rb.leftOpen, w.ID) {
 			undo.Opens = append(undo.Opens, w)
 			rb.leftOpen = append(rb.leftOpen, w.ID)
@@ -109,7 +109,7 @@ func MarkUndone(journal Journal, clock Clock, takeBack *Runbook) error {
 	}
 	for i := range takeBack.Steps {
 		id, ok := Undoes(takeBack.Steps[i].ID)
-		if !ok || !st.Step(id).Touched() {
+		if !ok || !st.Step(id).Touched() && len(st.Step(id).actions) == 0 {
 			continue
 		}
 		if err := journal.Append(Record{Time: clock.Now(), Kind: KindStepUndone, Step: id}); err != nil {
@@ -149,6 +149,11 @@ func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 		}
 	}
 	return undo, nil
+}
+
+// known are the actions that refer to no fact that is not known.
+func (f Facts) known(actions []Action) []Action {
+	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return f.missing(a.refs()) != "" })
 }
 
 // missing is the first of the named facts that is not known; empty when all are.

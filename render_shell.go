@@ -56,11 +56,7 @@ func call(cmd sshexec.Cmd) string {
 	if cmd.Dir != "" {
 		line = `/bin/sh -c 'cd "$1" && shift && "$@"' sh ` + quote(cmd.Dir) + " " + line
 	}
-	user := ""
-	if cmd.Sudo.User != "" {
-		user = "-u " + quote(cmd.Sudo.User) + " "
-	}
-	return "sudo " + user + "-- " + line
+	return "sudo -u " + quote(asUser(cmd)) + " -- " + line
 }
 
 // prompted asks for the secret that a command reads. One of several lines stands in a file.

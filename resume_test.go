@@ -48,7 +48,7 @@ func TestAWindowClosesOnlyWhenItsInvariantHoldsAgain(t *testing.T) {
 	broken := true
 	m := newMachine("-")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
 	rb.Steps[0].Closes = []string{"w"}
 	j := &evenkeel.MemJournal{}
 	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
@@ -67,7 +67,7 @@ func TestTakingBackTheStepThatClosedAWindowOpensItAgain(t *testing.T) {
 	broken := false
 	m := newMachine("fail:d")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe undo:u.safe] s3[d.safe undo:x.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
 	rb.Steps[1].Closes = []string{"w"}
 	serves := func(what string) { broken = map[string]bool{"a": true, "b": false, "u": true}[what] }
 	j := &evenkeel.MemJournal{}
@@ -176,7 +176,7 @@ func TestAWindowSpansTheTakingBackOfItsSteps(t *testing.T) {
 	broken := false
 	m := newMachine("fail:d")
 	rb := watched(&broken, "s1[a.safe undo:t.safe] s2[b.safe undo:u.safe] s3[d.safe undo:x.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[2].Closes = []string{"w"}
 	serves := func(what string) { broken = what != "t" }
 	report, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
@@ -321,7 +321,7 @@ func TestStepsOfAGroupDoNotCountOnEachOther(t *testing.T) {
 
 	rb = parallel(t, "s1[a.safe] s2[b.safe]")
 	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 	rb.Steps[1].Closes = []string{"w"}
 	require.ErrorContains(t, rb.Validate(), "closes window w, which step s1 opens at the same time")
 	rb.Steps[0].Closes, rb.Steps[1].Closes = rb.Steps[1].Closes, nil

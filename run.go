@@ -26,6 +26,9 @@ func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, 
 	if len(e.opts.Journal.Records()) > 0 {
 		return nil, ErrJournalExists
 	}
+	if len(opts.ExtendWindow) > 0 {
+		return nil, errors.New("a new run has no open window that could be extended")
+	}
 	id := opts.RunID
 	if strings.HasPrefix(id, "-") || strings.ContainsFunc(id, unicode.IsSpace) {
 		return nil, fmt.Errorf("%q is no name for a run: the lease on the machines begins with it", id)
@@ -66,8 +69,16 @@ func Resume(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Repor
 	if st.Done {
 		return e.report(), nil
 	}
+	if err := e.extendable(); err != nil {
+		return nil, err
+	}
 	if err := e.append(Record{Kind: KindResume}); err != nil {
 		return nil, err
+	}
+	if len(opts.ExtendWindow) > 0 {
+		if err := e.append(Record{Kind: KindExtend, Extends: opts.ExtendWindow}); err != nil {
+			return nil, err
+		}
 	}
 	return e.run(ctx)
 }
@@ -91,6 +102,9 @@ type engine struct {
 	rb    *Runbook
 	hosts Hosts
 	opts  Options
+	spans [][]Window      // the windows that are open while each step runs
+	outer context.Context // the caller's; its end stops the run at once
+	life  time.Time       // when this life of the tool began
 
 	redact sshexec.Redaction // hides every secret that a command of the runbook names
 
@@ -113,7 +127,7 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := rb.Validate(); err != nil {
 		return nil, fmt.Errorf("the runbook %s is not sound: %w", rb.Name, err)
 	}
-	return &engine{rb: rb, hosts: hosts, opts: opts, redact: rb.redaction(), alarmed: map[string]bool{}}, nil
+	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), outer: context.Background(), redact: rb.redaction(), alarmed: map[string]bool{}}, nil
 }
 
 // append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
@@ -173,20 +187,25 @@ func (e *engine) report() *Report {
 }
 
 func (e *engine) run(ctx context.Context) (*Report, error) {
+	ctx, end := e.heed(ctx)
+	defer end()
 	err := e.takeLeases(ctx)
 	if err != nil && !e.st.begun() {
 		e.dropLeases(ctx) // a run that did nothing must not keep others out
 	}
+	if err == nil {
+		err = e.finishCompletions(ctx)
+	}
 	for i := 0; err == nil && i < len(e.rb.Steps); {
 		n := e.rb.group(i)
-		err = e.runGroup(ctx, e.rb.Steps[i:i+n])
+		err = e.endOutage(ctx, e.runGroup(ctx, e.rb.Steps[i:i+n]))
 		i += n
 	}
 	if err == nil {
 		e.dropLeases(ctx)
 		err = e.append(Record{Kind: KindDone})
 	}
-	return e.report(), err
+	return e.report(), e.leaves(err)
 }
 
 // runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody.
@@ -248,32 +267,29 @@ func (e *engine) runStep(ctx context.Context, s *Step) error {
 	e.mu.Lock()
 	ss := *e.st.Step(s.ID)
 	e.mu.Unlock()
-	if ss.Progress == Did {
+	if ss.Progress == Did && !ss.undoing {
 		return nil
+	}
+	if e.stopHere(s, false) {
+		return ErrStopped
 	}
 	// Without the lease nothing is touched, not even to take it back.
 	if err := e.keepLeases(ctx, s); err != nil {
 		return &StepError{Step: s.ID, Err: err}
 	}
-	if ss.undoing && ss.Progress != Undone {
+	if ss.undoing {
 		// The crash came while the step was being undone: that is finished first, and the step begins anew.
 		e.event(EventUndo, s, nil, "its undo is brought to an end")
 		if err := e.undo(ctx, s); err != nil {
 			return err
 		}
-		ss.Progress = Undone
+		if e.stopHere(s, false) {
+			return ErrStopped
+		}
 	}
 	e.event(EventStep, s, nil, "%s", s.Title)
-	if ss.Progress == Pending || ss.Progress == Undone {
-		if err := e.note(Record{Kind: KindStep, Step: s.ID, Opens: s.Opens}); err != nil {
-			return err
-		}
-		for _, w := range s.Opens {
-			e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
-		}
-	}
 	err := e.doStep(ctx, s)
-	if s.UndoOnFailure && failed(err) {
+	if s.UndoOnFailure && failed(err) && e.begun(s) {
 		e.event(EventUndo, s, nil, "%v", err)
 		if uerr := e.undo(ctx, s); uerr != nil {
 			return errors.Join(err, uerr)
@@ -293,21 +309,26 @@ func (e *engine) doStep(ctx context.Context, s *Step) error {
 	if err := e.settle(ctx, s); err != nil {
 		return err
 	}
+	begun := e.begun(s)
 	for i := range s.Actions {
-		if err := e.runAction(ctx, s, PhaseDo, &s.Actions[i], e.staleGuard(s, i)); err != nil {
+		// A step that has not begun looks anew: what it saw may be days old. Only a person's word is not asked for twice.
+		a := &s.Actions[i]
+		again := !begun && a.effect() == ReadOnly && !a.attestation()
+		if err := e.runAction(ctx, s, PhaseDo, a, again || e.staleGuard(s, i)); err != nil {
 			return err
 		}
 	}
 	for i := range s.Verify {
-		// All of it must hold at the same time: what was read in an earlier life is read again. Only a person's word is not asked for twice.
+		// All of it must hold at the same time: what was read in an earlier life is read again.
 		if err := e.runAction(ctx, s, PhaseVerify, &s.Verify[i], !s.Verify[i].attestation()); err != nil {
 			return err
 		}
 	}
-	if s.changes() || len(s.Closes) > 0 {
-		if err := e.watch(ctx, s, PhaseVerify, len(s.Closes) > 0, s.Closes...); err != nil {
-			return err
-		}
+	if err := e.begin(s); err != nil { // one that changes nothing
+		return err
+	}
+	if err := e.watchEnd(ctx, s); err != nil {
+		return err
 	}
 	if err := e.note(Record{Kind: KindStepDone, Step: s.ID, Closes: s.Closes}); err != nil {
 		return err
@@ -347,12 +368,15 @@ func (e *engine) settle(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to stop.
+// undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to stop. It is at its end when its verification holds, and what
+// the step suspended is seen to hold again.
 func (e *engine) undo(ctx context.Context, s *Step) error {
-	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), unstoppable{}, true), e.opts.UndoTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
 	defer cancel()
 	e.mu.Lock()
-	undo, err := e.st.Step(s.ID).undoable(s, e.st.Facts)
+	ss := e.st.Step(s.ID)
+	undo, err := ss.undoable(s, e.st.Facts)
+	verify := e.st.Facts.known(s.UndoVerify)
 	e.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("cannot undo: %w", err)
@@ -362,29 +386,19 @@ func (e *engine) undo(ctx context.Context, s *Step) error {
 			return fmt.Errorf("cannot undo: %w", err)
 		}
 	}
-	return e.note(Record{Kind: KindStepUndone, Step: s.ID})
-}
-
-// unstoppable marks the context of an undo.
-type unstoppable struct{}
-
-// stopped tells whether the caller asked to stop.
-func (e *engine) stopped(ctx context.Context) bool {
-	if ctx.Value(unstoppable{}) != nil {
-		return false
+	for i := range verify {
+		if err := e.runAction(ctx, s, PhaseUndo, &verify[i], true); err != nil {
+			return fmt.Errorf("cannot undo: %w", err)
+		}
 	}
-	select {
-	case <-e.opts.Stop:
-		return e.opts.Stop != nil
-	default:
-		return false
+	if err := e.watchUndo(ctx, s); err != nil {
+		return fmt.Errorf("cannot undo: %w", err)
 	}
-}
-
-// sleep waits on the run's clock, and ends early when asked to stop.
-func (e *engine) sleep(ctx context.Context, d time.Duration) error {
-	if e.stopped(ctx) {
-		return ErrStopped
+	if err := e.note(Record{Kind: KindStepUndone, Step: s.ID}); err != nil {
+		return err
 	}
-	return e.opts.Clock.Sleep(ctx, d)
+	for _, w := range s.Opens {
+		e.event(EventClosed, s, nil, "%s", w.ID)
+	}
+	return nil
 }

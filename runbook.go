@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -29,7 +28,9 @@ type Step struct {
 	// A step that changes anything has one of these three. Undo takes back what it did, as far as it got: each of its actions must be harmless where there is
 	// nothing to take back; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be taken back: it is a point of no return. Harmless says why what it did may stay when all
 	// else is taken back.
+	// UndoVerify are read-only: what Undo took back is taken back only when these hold.
 	Undo         []Action
+	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
 	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for a person, or that was
@@ -39,17 +40,12 @@ type Step struct {
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
 	Parallel string
 
+	// A step begins with its first action that may change something. What it only looks at before, or asks a person for, leaves it pending: a run that pauses or stops there
+	// has not begun it, and looks and asks anew when it is taken up.
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
-}
 
-// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
-// tool, as soon as the run looks: around a change and while a check waits, not in the middle of a command.
-type Window struct {
-	ID        string
-	Invariant string
-	Reason    string
-	Limit     time.Duration
+	back bool // it takes a step back: what it breaks on its way is waited for at its end
 }
 
 // Invariant is what must hold throughout, but for declared windows.
@@ -130,17 +126,17 @@ func (rb *Runbook) Digest() string {
 		s := &rb.Steps[i]
 		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure)
 		for _, w := range s.Opens {
-			put("window", w.ID, w.Invariant, w.Limit)
+			put("window", w.ID, w.Invariant, w.Limit, w.Stop)
 		}
-		for _, part := range []struct {
-			kind    string
-			actions []Action
-		}{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}} {
+		for _, part := range s.parts() {
 			for j := range part.actions {
 				a := &part.actions[j]
-				put(part.kind, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
+				put(part.phase, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
 				if a.Op != nil {
 					put("op", a.Op.Text)
+					for _, c := range a.Op.Cmds {
+						put("on", c.on(a.host(s)))
+					}
 				}
 				for _, m := range a.Makes {
 					put("makes", m.Key.Name())
@@ -149,7 +145,7 @@ func (rb *Runbook) Digest() string {
 					put("probe", a.Probe.Host, a.Probe.Silent)
 				}
 				for _, c := range a.cmds() {
-					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
+					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, asUser(c), c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
 				}
 			}
 		}
@@ -157,9 +153,24 @@ func (rb *Runbook) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// part is one of a step's lists of actions.
+type part struct {
+	phase   string
+	actions []Action
+}
+
+// parts are all of a step's lists of actions.
+func (s *Step) parts() []part {
+	parts := []part{{"do", s.Actions}, {"verify", s.Verify}, {"undo", s.Undo}, {"undo-verify", s.UndoVerify}}
+	for _, w := range s.Opens {
+		parts = append(parts, part{"completion", w.Completion})
+	}
+	return parts
+}
+
 // Validate finds every mistake in a runbook before anything runs.
 func (rb *Runbook) Validate() error {
-	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
 	for i := range rb.Invariants {
 		inv := &rb.Invariants[i]
 		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {
@@ -189,6 +200,7 @@ type validator struct {
 	made       map[string]bool   // facts made so far
 	variables  map[string]string // shell variable → the fact that it stands for
 	open       map[string]string // window → the step that opened it
+	outages    map[string]bool   // windows during which nobody may be waited for
 	steps      map[string]bool
 	invariants map[string]*Invariant
 	errs       []error
@@ -202,6 +214,7 @@ func (v *validator) add(format string, args ...any) {
 func (v *validator) group(steps []Step) {
 	before := maps.Clone(v.open)
 	made := map[string]string{}
+	v.persons(steps)
 	for i := range steps {
 		v.step(&steps[i], before)
 	}
@@ -255,6 +268,24 @@ func (v *validator) step(s *Step, before map[string]string) {
 		v.action(s, a, undo)
 		v.facts(s, a, known, nil, nil)
 	}
+	for i := range s.UndoVerify {
+		a := &s.UndoVerify[i]
+		v.action(s, a, undo)
+		v.facts(s, a, known, nil, nil)
+		if a.effect() != ReadOnly {
+			v.add("step %s, verification of the undo %s: is not read-only", s.ID, a.ID)
+		}
+	}
+	if len(s.UndoVerify) > 0 && len(s.Undo) == 0 {
+		v.add("step %s: verifies an undo that it does not have", s.ID)
+	}
+	completion := map[string]bool{}
+	for _, w := range s.Opens {
+		for i := range w.Completion {
+			v.action(s, &w.Completion[i], completion)
+			v.facts(s, &w.Completion[i], known, nil, nil)
+		}
+	}
 	for name := range declared {
 		if !makes[name] {
 			v.add("step %s: declares fact %s, which no action of it makes", s.ID, name)
@@ -286,7 +317,7 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 	}
 	for _, m := range a.Makes {
 		if makes == nil {
-			v.add("step %s, action %s: an undo makes no facts", s.ID, a.ID)
+			v.add("step %s, action %s: an undo or a completion makes no facts", s.ID, a.ID)
 			continue
 		}
 		known[m.Key.Name()], makes[m.Key.Name()] = true, true
@@ -308,25 +339,6 @@ func (v *validator) variable(s *Step, fact string) {
 		v.add("step %s: facts %s and %s are both $%s on paper", s.ID, other, fact, name)
 	}
 	v.variables[name] = fact
-}
-
-func (v *validator) windows(s *Step) {
-	for _, w := range s.Opens {
-		inv := v.invariants[w.Invariant]
-		switch {
-		case inv == nil:
-			v.add("step %s: window %s suspends invariant %q, which does not exist", s.ID, w.ID, w.Invariant)
-		case inv.Absolute:
-			v.add("step %s: window %s suspends invariant %s, which may never be suspended", s.ID, w.ID, w.Invariant)
-		}
-		if w.ID == "" || w.Reason == "" || w.Limit <= 0 {
-			v.add("step %s: window %q needs an ID, a reason and a limit", s.ID, w.ID)
-		}
-		if _, twice := v.open[w.ID]; twice {
-			v.add("step %s: window %s is open already", s.ID, w.ID)
-		}
-		v.open[w.ID] = s.ID
-	}
 }
 
 func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
@@ -355,9 +367,9 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		v.add("%s: declares no effect", where)
 	}
 	if a.Op != nil {
-		v.declared(where, a.Op)
+		v.declared(where, a.host(s), a.Op)
 	}
-	v.paper(where, a)
+	v.paper(where, s, a)
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}
@@ -385,13 +397,16 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 }
 
 // declared checks the commands of an operation against what it says that it does.
-func (v *validator) declared(where string, op *Op) {
+func (v *validator) declared(where, host string, op *Op) {
 	for _, c := range op.Cmds {
-		if err := c.Validate(); err != nil {
+		if err := c.Cmd.Validate(); err != nil {
 			v.add("%s: %w", where, err)
 		}
-		if c.Effect > op.Effect {
-			v.add("%s: is %s and declares a command that is %s: %s", where, op.Effect, c.Effect, c)
+		if c.on(host) == "" {
+			v.add("%s: declares a command on no host: %s", where, c.Cmd)
+		}
+		if c.Cmd.Effect > op.Effect {
+			v.add("%s: is %s and declares a command that is %s: %s", where, op.Effect, c.Cmd.Effect, c.Cmd)
 		}
 	}
 }

@@ -12,9 +12,10 @@ import (
 func (rb *Runbook) redaction() sshexec.Redaction {
 	var secrets []sshexec.Secret
 	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo) {
-			secrets = append(secrets, a.secrets()...)
+		for _, part := range rb.Steps[i].parts() {
+			for j := range part.actions {
+				secrets = append(secrets, part.actions[j].secrets()...)
+			}
 		}
 	}
 	return sshexec.Redactor(secrets...)
@@ -27,7 +28,9 @@ func (a *Action) cmds() []sshexec.Cmd {
 		cmds = append(cmds, a.Cmd)
 	}
 	if a.Op != nil {
-		cmds = append(cmds, a.Op.Cmds...)
+		for _, c := range a.Op.Cmds {
+			cmds = append(cmds, c.Cmd)
+		}
 	}
 	if a.Probe != nil {
 		cmds = append(cmds, a.Probe.Cmd)

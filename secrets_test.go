@@ -39,7 +39,7 @@ func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 		},
 		"operation": func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Actions[0].Cmd = sshexec.Cmd{}
-			rb.Steps[0].Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "set it", Cmds: []sshexec.Cmd{setPassword}, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+			rb.Steps[0].Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "set it", Cmds: evenkeel.Here(setPassword), Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				res, err := at.Run(ctx, at.Host, setPassword)
 				return res, errors.Join(err, errors.New(res.Text()))
 			}}

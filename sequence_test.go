@@ -57,8 +57,14 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"verifications must hold together", "s1[a.never verify:v.read verify:w.read]", "CRASH@before:w; -", "a read:v =died | read:v read:w =done"},
 
 	// Asked to stop: the place is kept.
-	{"stop", "s1[a.never b.safe]", "stop:a; -", "a =stopped | b =done"},
-	{"a stop is no failure: nothing is undone", "s1[a.never b.safe undo:u.safe auto]", "stop:a; -", "a =stopped | b =done"},
+	{"a stop waits for the proof: the end of the step", "s1[a.never b.safe verify:v.read] s2[c.safe]", "stop:a; -", "a b read:v =stopped | c =done"},
+	{"a stop in the verification waits for its end", "s1[a.safe verify:v.read verify:w.read] s2[c.safe]", "stop:v; -", "a read:v read:w =stopped | c =done"},
+	{"a stop in the last step comes too late", "s1[a.safe b.safe]", "stop:a", "a b =done"},
+	{"a stop before the first change leaves the step pending: all is looked at anew", "s1[a.safe] s2[g.guard r.read b.safe]", "stop:r; -", "a read:g read:r =stopped | read:g read:r b =done"},
+	{"a stop before a person's part", "s1[a.safe m.manual b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
+	{"a stop is no failure: nothing is undone", "s1[a.never m.manual undo:u.safe auto] s2[b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
+	{"what was begun in an earlier life is proven before a stop", "s1[a.never b.safe verify:v.read] s2[c.safe]", "CRASH@after:a; stop:b; -", "a =died | look:a b read:v =stopped | c =done"},
+	{"a lost connection is answered before a stop", "s1[a.never b.safe] s2[c.safe]", "lost:a stop:b; -", "a? look:a b =stopped | c =done"},
 	{"a stop does not end an undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b stop:u; -", "a b! u w =failed | a b =done"},
 
 	// A failure pauses; resume takes it up there.
@@ -216,6 +222,7 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 	}
 	if fault == "stop" {
 		close(m.stop)
+		fault = ""
 	}
 	lost := sshexec.Result{Outcome: sshexec.Unknown}
 	switch {

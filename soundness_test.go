@@ -17,10 +17,10 @@ func digestBook(t *testing.T) *evenkeel.Runbook {
 	rb := parseRunbook(t, "s1[a.safe b.never m.manual verify:v.read undo:u.safe]")
 	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
 	s := &rb.Steps[0]
-	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute}}, []string{"w"}
+	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute, Stop: evenkeel.StopBetweenSteps}}, []string{"w"}
 	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
 	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
-		Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")}, Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
+		Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
 	require.NoError(t, rb.Validate())
 	return rb
 }
@@ -40,11 +40,14 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"what silence means":                   {func(s *evenkeel.Step) { s.Actions[1].Probe.Silent = evenkeel.Absent }, true},
 		"the evidence of a manual action":      {func(s *evenkeel.Step) { s.Actions[2].Cmd.Argv[1] = "z" }, true},
 		"the instruction":                      {func(s *evenkeel.Step) { s.Actions[2].Manual = "z" }, true},
-		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Argv[1] = "z" }, true},
+		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Cmd.Argv[1] = "z" }, true},
 		"a verification":                       {func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = "z" }, true},
 		"an undo":                              {func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = "z" }, true},
 		"the environment":                      {func(s *evenkeel.Step) { s.Actions[0].Cmd.Env = []string{"A=b"} }, true},
 		"a window's limit":                     {func(s *evenkeel.Step) { s.Opens[0].Limit++ }, true},
+		"when a stop is taken":                 {func(s *evenkeel.Step) { s.Opens[0].Stop = evenkeel.StopAtClose }, true},
+		"a completion":                         {func(s *evenkeel.Step) { s.Opens[0].Completion = []evenkeel.Action{parseActionT("c", "safe")} }, true},
+		"a verification of the undo":           {func(s *evenkeel.Step) { s.UndoVerify = []evenkeel.Action{parseActionT("c", "safe")} }, true},
 		"a fact that it makes":                 {func(s *evenkeel.Step) { s.Actions[0].Makes = []evenkeel.Make{archive.From(nil)} }, true},
 		"a title":                              {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
 		"an explanation":                       {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
@@ -74,7 +77,7 @@ func TestTheGateComparesTheInputToo(t *testing.T) {
 		ok  bool
 	}{{declared, true}, {other, false}, {graver, false}, {secret, false}} {
 		rb := &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: []sshexec.Cmd{declared},
+			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return at.Run(ctx, at.Host, tc.cmd)
 				}},
@@ -99,7 +102,7 @@ func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
 	}{
 		{"undo needs a fact that nobody makes", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }, "action u: refers to fact unknown"},
 		{"verification needs a fact that nobody makes", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }, "action v: refers to fact unknown"},
-		{"undo makes a fact", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo makes no facts"},
+		{"undo makes a fact", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo or a completion makes no facts"},
 		{"verification makes a fact in secret", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }, "which the step does not declare"},
 		{"probe of a safe action without a reader", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Actions[0].Probe = &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "look", "a")}
@@ -110,7 +113,7 @@ func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
 		}, "its probe has no host"},
 		{"operation graver than it says", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Actions[0].Cmd = sshexec.Cmd{}
-			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: []sshexec.Cmd{sshexec.Command(sshexec.Mutating, "do", "x")},
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
 				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 		}, "declares a command that is mutating"},
 		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].Severs = true }, "breaks its own connection"},

@@ -2,6 +2,7 @@ package evenkeel
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -14,6 +15,8 @@ const (
 	PhaseDo     Phase = ""
 	PhaseVerify Phase = "verify"
 	PhaseUndo   Phase = "undo"
+	// PhaseCompletion is what ends an outage in which a step failed (Window.Completion).
+	PhaseCompletion Phase = "completion"
 )
 
 // Progress says how far a step or an action has come.
@@ -41,6 +44,8 @@ type State struct {
 	Done    bool
 	Resumed int // how often it was taken up again
 	Records int // in the journal
+
+	early map[string]OpenWindow // windows that were closed although their step is not done
 }
 
 // StepState is how far a step has come.
@@ -91,8 +96,11 @@ func ReadState(records []Record) (*State, error) {
 	if records[0].Kind != KindBegin || records[0].Run == nil {
 		return nil, fmt.Errorf("%w: it does not begin with what it is the journal of", ErrJournalDamaged)
 	}
-	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}}
+	st := &State{Run: *records[0].Run, Begun: records[0].Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}, early: map[string]OpenWindow{}}
 	for _, r := range records {
+		if !slices.Contains(kinds, r.Kind) {
+			return nil, fmt.Errorf("%w: record %d is of kind %q, which this version does not know", ErrJournalDamaged, r.Seq, r.Kind)
+		}
 		st.apply(r)
 	}
 	return st, nil
@@ -126,31 +134,37 @@ func (st *State) apply(r Record) {
 	case KindResume:
 		st.Resumed++
 		st.Held = nil
-	case KindStep:
-		if s.Progress == Undone {
-			*s = StepState{actions: map[actionKey]Progress{}} // it is done anew
+		for _, s := range st.Steps {
+			if s.Progress == Pending {
+				s.Begun = time.Time{} // it begins anew
+			}
 		}
+	case KindStep:
 		if s.Begun.IsZero() {
 			s.Begun = r.Time
 		}
 		s.Progress = Doing
 		for _, w := range r.Opens {
-			if _, open := st.Windows[w.ID]; !open {
-				st.Windows[w.ID] = OpenWindow{Window: w, Step: r.Step, Since: r.Time}
-			}
+			st.open(w, r)
 		}
 	case KindStart:
 		s.actions[key] = Doing
-		if r.Phase == PhaseUndo {
+		switch {
+		case r.Phase == PhaseUndo:
 			s.undoing = true
-		} else {
+		case r.Phase == PhaseCompletion: // the step stands where it stood
+		case s.Touched():
 			s.Progress = Doing
+		case s.Begun.IsZero():
+			s.Begun = r.Time // it looks before it begins
 		}
 	case KindEnd:
 		s.actions[key] = Did
 		if r.Error != "" {
 			s.actions[key] = Failed
-			s.Progress = Failed
+			if s.Touched() && r.Phase != PhaseCompletion {
+				s.Progress = Failed
+			}
 		}
 	case KindProbed:
 		switch r.Trace {
@@ -165,7 +179,23 @@ func (st *State) apply(r Record) {
 			if w, open := st.Windows[id]; open {
 				s.closed = append(s.closed, w)
 			}
+			delete(st.early, id)
 			st.close(id, r.Time)
+		}
+	case KindClosed:
+		maps.DeleteFunc(s.actions, func(k actionKey, _ Progress) bool { return k.phase == PhaseCompletion })
+		for _, id := range r.Closes {
+			if w, open := st.Windows[id]; open {
+				st.early[id] = w
+			}
+			st.close(id, r.Time)
+		}
+	case KindExtend:
+		for id, by := range r.Extends {
+			if w, open := st.Windows[id]; open {
+				w.Limit += by
+				st.Windows[id] = w
+			}
 		}
 	case KindStepUndone:
 		st.undone(r.Step, s, r.Time)
@@ -180,13 +210,12 @@ func (st *State) apply(r Record) {
 // undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those that it closed while an earlier step
 // still counts on them are open again. A run that was done is not done any more.
 func (st *State) undone(id string, s *StepState, at time.Time) {
-	s.Progress, s.Ended = Undone, at
+	made, closed := s.makes, s.closed
+	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}} // it is done anew
 	st.Done = false
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil
 	}
-	made := s.makes
-	s.makes = nil
 	for _, name := range made {
 		if !st.madeBySomeStep(name) {
 			delete(st.Facts, name)
@@ -197,12 +226,25 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 			st.close(w, at)
 		}
 	}
-	for _, w := range s.closed {
+	maps.DeleteFunc(st.early, func(_ string, w OpenWindow) bool { return w.Step == id })
+	for _, w := range closed {
 		if w.Step != id && st.Step(w.Step).Touched() {
 			st.Windows[w.ID] = OpenWindow{Window: w.Window, Step: w.Step, Since: at}
 		}
 	}
-	s.closed = nil
+}
+
+// open opens a window that is not open. One that was closed early is still that of the step that opened it first.
+func (st *State) open(w Window, r Record) {
+	if _, open := st.Windows[w.ID]; open {
+		return
+	}
+	step := r.Step
+	if early, ok := st.early[w.ID]; ok {
+		step = early.Step
+		delete(st.early, w.ID)
+	}
+	st.Windows[w.ID] = OpenWindow{Window: w, Step: step, Since: r.Time}
 }
 
 func (st *State) madeBySomeStep(fact string) bool {

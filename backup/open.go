@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -91,7 +92,7 @@ func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 
 // OpenFile opens the archive in a file. Contents that were too large to keep in memory are read from the file again when they are asked for.
 func OpenFile(name string, opts ...OpenOption) (*Archive, error) {
-	f, err := os.Open(name) // #nosec G304 -- the archive that the caller names
+	f, err := infile.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the archive: %w", err)
 	}
@@ -100,7 +101,7 @@ func OpenFile(name string, opts ...OpenOption) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.reopen = func() (io.ReadCloser, error) { return os.Open(name) } // #nosec G304 -- the same archive again
+	a.reopen = func() (io.ReadCloser, error) { return infile.Open(name) }
 	return a, nil
 }
 
@@ -411,13 +412,16 @@ func (o *opener) named(entry string) error {
 // content reads a file: its digest always, its bytes as far as memory is meant for them.
 func (o *opener) content(e *Entry, body io.Reader) error {
 	sum := sha256.New()
+	if o.buf == nil {
+		o.buf = make([]byte, 256<<10) // one for all: an archive may hold half a million small files
+	}
 	switch own := isOwn(e.Path); {
 	case own && e.Size > ownLimit:
 		return o.refuse(o.a.name+e.Path, "it is larger than %d bytes", ownLimit)
 	case own || o.kept+e.Size <= o.limits.Keep:
 		var data bytes.Buffer
 		data.Grow(int(min(e.Size, 1<<20)))
-		if _, err := io.Copy(io.MultiWriter(&data, sum), body); err != nil {
+		if _, err := io.CopyBuffer(onlyWriter{io.MultiWriter(&data, sum)}, onlyReader{body}, o.buf); err != nil {
 			return err
 		}
 		o.a.data[e.Path] = data.Bytes()
@@ -425,9 +429,6 @@ func (o *opener) content(e *Entry, body io.Reader) error {
 			o.kept += e.Size
 		}
 	default:
-		if o.buf == nil {
-			o.buf = make([]byte, 256<<10)
-		}
 		if _, err := io.CopyBuffer(onlyWriter{sum}, onlyReader{body}, o.buf); err != nil {
 			return err
 		}

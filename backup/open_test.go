@@ -532,3 +532,24 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOpenManyFiles: ten times the files, ten times the time.
+func BenchmarkOpenManyFiles(b *testing.B) {
+	for _, n := range []int{2_000, 20_000} {
+		var plain bytes.Buffer
+		const top = "bck-oss1-20260101-220000"
+		tw := tar.NewWriter(&plain)
+		require.NoError(b, tw.WriteHeader(&tar.Header{Name: top + "/", Typeflag: tar.TypeDir, Mode: 0o755}))
+		for i := range n {
+			require.NoError(b, tw.WriteHeader(&tar.Header{Name: fmt.Sprintf("%s/etc/d%d/f%d", top, i/1000, i), Typeflag: tar.TypeReg, Mode: 0o644}))
+		}
+		require.NoError(b, tw.Close())
+		data := squeeze(plain.Bytes())
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				_, err := backup.Open(bytes.NewReader(data))
+				require.NoError(b, err)
+			}
+		})
+	}
+}

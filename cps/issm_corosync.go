@@ -79,7 +79,7 @@ func (m *ISSM) peerCorosyncStep() evenkeel.Step {
 		},
 		Irreversible: "corosync there must not be started by hand (cps:673)",
 		Opens: []evenkeel.Window{{
-			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour,
+			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,
 			Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is missing, and a set with two voters has no majority until set 2 is enabled",
 		}},
 	}

@@ -58,7 +58,7 @@ func ref(n int, lines ...string) string { return "cps:" + lines[n-1] }
 func (m *ISSM) disableStep(n int) evenkeel.Step {
 	other := 3 - n
 	window := evenkeel.Window{
-		ID: setID("disable-set", n), Invariant: invariantReplicas, Limit: 30 * time.Minute,
+		ID: setID("disable-set", n), Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
 		Reason: fmt.Sprintf("the members of set %d leave the replica sets: primaries among them step down, and one vote is gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
 	}
 	step := evenkeel.Step{

@@ -33,7 +33,9 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig) []Finding {
 func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
 	f := findings{file: h.File}
 	place := placement(set1, set2)
+	known := map[string]bool{}
 	for _, host := range h.Rows {
+		known[host.Alias] = true
 		if place[host.Alias] == 0 {
 			f.add(Error, host.Line, "CPS-005", "%s is in neither cluster-upgrade set: it would never be upgraded", host.Alias)
 		}
@@ -41,7 +43,7 @@ func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
 	for i, set := range []ClusterSet{set1, set2} {
 		f.file = ClusterSetPath(i + 1)
 		for n, alias := range set {
-			if _, known := h.ByAlias(alias); known {
+			if known[alias] {
 				continue
 			}
 			hint := ""

@@ -185,3 +185,23 @@ func bruteForce(hosts []string, set1 cps.ClusterSet, sets [][]string) int {
 	}
 	return best
 }
+
+// BenchmarkReviewHosts: ten times the hosts, ten times the time.
+func BenchmarkReviewHosts(b *testing.B) {
+	for _, n := range []int{2_000, 20_000} {
+		var csv strings.Builder
+		csv.WriteString("Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,Management\n")
+		var set cps.ClusterSet
+		for i := range n {
+			fmt.Fprintf(&csv, "esx%d,vm%d,qns,qns%05d,datastore1,,172.%d.%d.%d,\n", i, i, i, 16+i/62500, i/250%250, i%250+1)
+			set = append(set, fmt.Sprintf("qns%05d", i))
+		}
+		h, err := cps.ParseHosts(strings.NewReader(csv.String()))
+		require.NoError(b, err)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				require.Empty(b, cps.ReviewHosts(h, set[:n/2], set[n/2:]))
+			}
+		})
+	}
+}

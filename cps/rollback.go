@@ -109,13 +109,11 @@ func (m *ISSM) oldCorosyncStep() evenkeel.Step {
 
 // stopRecoveringStep ends the members of set 1 that are RECOVERING, which a rollback would stumble over (cps:1833,1866-1876, CPS-249).
 func (m *ISSM) stopRecoveringStep() evenkeel.Step {
-	var stops []sshexec.Cmd
-	var ports []int
+	var stops []evenkeel.OpCmd
 	for _, rs := range m.mongo.Sets {
 		for _, member := range rs.Members {
-			if m.sets[1].Contains(member.Host) && !slices.Contains(ports, member.Port) {
-				ports = append(ports, member.Port)
-				stops = append(stops, stopMongod(member.Port))
+			if m.sets[1].Contains(member.Host) {
+				stops = append(stops, evenkeel.On(member.Host, stopMongod(member.Port))...)
 			}
 		}
 	}
@@ -186,7 +184,7 @@ func listens(processes string, port int) bool {
 // rollbackStep takes set 1 out of service (cps:1899-1912).
 func (m *ISSM) rollbackStep() evenkeel.Step {
 	window := evenkeel.Window{
-		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute,
+		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
 		Reason: "the members of set 1 leave the replica sets, and arbitervip moves back to the pcrfclient of set 2",
 	}
 	return evenkeel.Step{

@@ -45,7 +45,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
 		Paper: p.handOverPaper(cmds),
 		Op: &evenkeel.Op{
-			Effect: evenkeel.Disruptive, Cmds: cmds, Do: h.try,
+			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
 				" and target-role=Stopped for every target, that the last operation of each in its status is a stop that succeeded (the mount table forgets a mount when the unmounting begins), and that the old cluster does not start at boot (or that it has stopped altogether, and `pgrep -x umount` finds nothing). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
 				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",

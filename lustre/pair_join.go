@@ -17,7 +17,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): without them a target that fails over would fail.",
 	}
 	if p.movesByItself() {
-		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
+		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
 	}
 	ops, err := p.planned(p.Plan.Join)
@@ -58,7 +58,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	s := evenkeel.Step{
 		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
 		Why:    "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target goes first: node 2 has never had one since it was rebuilt.",
-		Opens:  []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Reason: "a target stops on one node before it starts on the other"}},
+		Opens:  []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "a target stops on one node before it starts on the other"}},
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)

@@ -17,7 +17,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	s := evenkeel.Step{
 		ID: "evacuate-node1", Title: "Move every target to " + n2.Name, Host: n1.Name, Ref: "lustre:422",
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
-		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Reason: "the targets of node 1 stop there before they start on node 2"}},
+		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the targets of node 1 stop there before they start on node 2"}},
 		Actions: []evenkeel.Action{
 			guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
 			guard(showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2)),

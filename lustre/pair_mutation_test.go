@@ -97,7 +97,7 @@ func (d *draft) blind() {
 }
 
 // typed makes of an operation the one of its commands that a person would type: without its looks.
-func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i], nil }
+func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i].Cmd, nil }
 
 // unguard takes out the guards only.
 func (d *draft) unguard() {

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -174,7 +174,7 @@ func (n *node) stillSafe() evenkeel.Action {
 }
 
 func digest(path string) (string, error) {
-	f, err := os.Open(path) // #nosec G304 -- the archive that this run made
+	f, err := infile.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -42,7 +42,7 @@ func (n *node) upload(to string) evenkeel.Action {
 		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Safe,
 		Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Op: &evenkeel.Op{
-			Effect: evenkeel.Mutating, Cmds: []sshexec.Cmd{write},
+			Effect: evenkeel.Mutating, Cmds: evenkeel.Here(write),
 			Text: "Copy " + n.archivePath.Ref() + " to " + to + " on " + n.Name + "; the sha256 of the copy is " + n.archiveSum.Ref() + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				file, err1 := n.archivePath.Get(at.Facts)

@@ -23,7 +23,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster acts: it leaves the targets alone because each is disabled, and for no other reason.",
 		Needs:  append(n2.autostarts(), n2.bootSeen, n1.fenced),
 		Makes:  []evenkeel.FactKey{p.letGoAt()},
-		Opens:  []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
+		Opens:  []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
 		Closes: []string{"switch-over"},
 	}
 	ready, err1 := p.readyPush()
@@ -104,7 +104,7 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
 		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
 		Op: &evenkeel.Op{
-			Effect: evenkeel.Disruptive, Cmds: []sshexec.Cmd{push},
+			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
 			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
 				"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {

@@ -365,6 +365,7 @@ type scannedAttr struct {
 
 func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcerr.Error) {
 	attrs := s.attrs[:0]
+	var twice attrNames
 	defer func() { s.attrs = attrs }()
 	for {
 		at := i
@@ -383,10 +384,8 @@ func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcer
 		case i == at:
 			return nil, s.errorAt(i, name, "no blank before an attribute of %s", where)
 		}
-		for _, a := range attrs {
-			if a.name == name {
-				return nil, s.errorAt(i, name, "an attribute of %s is given twice", where)
-			}
+		if twice.add(attrs, name) {
+			return nil, s.errorAt(i, name, "an attribute of %s is given twice", where)
 		}
 		attr := scannedAttr{name: name, offset: i}
 		i = skipSpaces(s.text, i+n, end)
@@ -413,6 +412,28 @@ func (s *xmlScanner) attributes(i, end int, where string) ([]scannedAttr, *srcer
 		attr.value, attr.end = value, i
 		attrs = append(attrs, attr)
 	}
+}
+
+// attrNames finds a name that is given twice: among a few by looking at each, among many by a set.
+type attrNames map[string]bool
+
+// fewAttrs is how many attributes are looked at one by one; no element of the schemas has more.
+const fewAttrs = 32
+
+// add tells whether the element has an attribute of that name already, and takes note of it.
+func (n *attrNames) add(attrs []scannedAttr, name string) bool {
+	if len(attrs) < fewAttrs {
+		return slices.ContainsFunc(attrs, func(a scannedAttr) bool { return a.name == name })
+	}
+	if *n == nil {
+		*n = attrNames{}
+		for _, a := range attrs {
+			(*n)[a.name] = true
+		}
+	}
+	was := (*n)[name]
+	(*n)[name] = true
+	return was
 }
 
 // decode resolves references and normalises white space as XML 1.0 says: line ends to \n, and in attributes to a blank.

@@ -182,13 +182,21 @@ func (k *hostKeys) accept(remote net.Addr, key ssh.PublicKey) error {
 // lookUp asks the known_hosts files.
 func (k *hostKeys) lookUp(remote net.Addr, key ssh.PublicKey) error {
 	err := k.db.HostKeyCallback()(k.name, remote, key)
-	if err == nil {
+	if err == nil && !k.onlyAuthority(key) {
 		return nil
 	}
 	refused := &HostKeyError{Name: knownhosts.Normalize(k.name), Offered: describeKey(key), Err: err}
 	var mismatch *xknownhosts.KeyError
 	var revoked *xknownhosts.RevokedError
 	switch {
+	case err == nil:
+		refused.Err = ErrHostKeyUnknown
+		for _, known := range k.db.HostKeys(k.name) {
+			if !known.Cert {
+				refused.Known = append(refused.Known, describeKey(known))
+				refused.Err = ErrHostKeyChanged
+			}
+		}
 	case errors.As(err, &revoked):
 		refused.Err = ErrHostKeyRevoked
 		refused.Known = []string{describeLine(revoked.Revoked)}
@@ -197,10 +205,33 @@ func (k *hostKeys) lookUp(remote net.Addr, key ssh.PublicKey) error {
 	case errors.As(err, &mismatch):
 		refused.Err = ErrHostKeyChanged
 		for _, known := range mismatch.Want {
-			refused.Known = append(refused.Known, describeLine(known))
+			if !k.onlyAuthority(known.Key) {
+				refused.Known = append(refused.Known, describeLine(known))
+			}
+		}
+		if len(refused.Known) == 0 {
+			refused.Err = ErrHostKeyUnknown // an authority says nothing of a key without a certificate
 		}
 	}
 	return refused
+}
+
+// onlyAuthority tells whether all that known_hosts says of a key is that it signs certificates (@cert-authority): a host that shows the key itself
+// is not known by that. The package below takes it for known; OpenSSH does not.
+func (k *hostKeys) onlyAuthority(key ssh.PublicKey) bool {
+	if _, certified := key.(*ssh.Certificate); certified {
+		return false // the authority's signature was checked
+	}
+	authority := false
+	for _, known := range k.db.HostKeys(k.name) {
+		if bytes.Equal(known.Marshal(), key.Marshal()) {
+			if !known.Cert {
+				return false
+			}
+			authority = true
+		}
+	}
+	return authority
 }
 
 func describeKey(key ssh.PublicKey) string { return key.Type() + " " + ssh.FingerprintSHA256(key) }

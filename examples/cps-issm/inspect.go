@@ -3,18 +3,18 @@ package main
 import (
 	"bytes"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // inspect reads a file by its name, or, where that says nothing, by what is in it.
 func inspect(name string) (*cli.Inspection, error) {
-	raw, err := os.ReadFile(name)
+	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
 		return nil, err
 	}

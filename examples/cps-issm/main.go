@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 // version is part of what binds a journal to the tool that wrote it.
@@ -58,7 +59,7 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 
 // parse reads a file with a parser.
 func parse[T any](name string, parser func(io.Reader) (T, error)) (T, error) {
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		var none T
 		return none, err

@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -35,7 +36,7 @@ func example(into, dir string) (*cli.Config, error) {
 	}
 	for name, content := range map[string][]byte{hosts: guideHosts, mongo: guideMongo} {
 		if dir != "" {
-			raw, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- the operator's files
+			raw, err := infile.Read(filepath.Join(dir, name), infile.Text)
 			if err != nil {
 				return nil, err
 			}
@@ -63,8 +64,8 @@ func readable[T any](name string, parser func(io.Reader) (T, error)) error {
 // world is the cluster that a configuration's files describe, simulated.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
 	job := jobOf(cfg)
-	hosts, err1 := os.ReadFile(cfg.Path(job.HostsCSV))
-	mongo, err2 := os.ReadFile(cfg.Path(job.MongoConfig))
+	hosts, err1 := infile.Read(cfg.Path(job.HostsCSV), infile.Text)
+	mongo, err2 := infile.Read(cfg.Path(job.MongoConfig), infile.Text)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}

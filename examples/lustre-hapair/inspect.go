@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -21,21 +21,42 @@ const corosyncConf = "/etc/corosync/corosync.conf"
 
 // inspect reads a file by what is in it.
 func inspect(name string) (*cli.Inspection, error) {
-	raw, err := os.ReadFile(name)
+	in := &cli.Inspection{File: name}
+	packed, err := compressed(name)
 	if err != nil {
 		return nil, err
 	}
-	in := &cli.Inspection{File: name}
+	if packed {
+		return in, archive(in, name)
+	}
+	raw, err := infile.Read(name, infile.Text)
+	if err != nil {
+		return nil, err
+	}
 	text := bytes.TrimSpace(raw)
 	switch {
-	case bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) || strings.HasSuffix(name, ".tgz"):
-		return in, archive(in, name)
 	case bytes.HasPrefix(text, []byte("<")):
 		return in, xml(in, name, raw)
 	case bytes.HasPrefix(text, []byte("{")) || filepath.Base(filepath.Dir(name)) == "targets":
 		return in, target(in, name, raw)
 	}
 	return in, corosync(in, name, raw)
+}
+
+// compressed tells whether a file is an archive, by its first bytes or its name.
+func compressed(name string) (bool, error) {
+	f, err := infile.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }()
+	magic := make([]byte, 4)
+	n, err := io.ReadFull(f, magic)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, err
+	}
+	gzip, zstd := bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}), bytes.HasPrefix(magic[:n], []byte{0x28, 0xb5, 0x2f, 0xfd})
+	return gzip || zstd || strings.HasSuffix(name, ".tgz"), nil
 }
 
 func reader(name string, raw []byte) io.Reader { return srcerr.Named(name, bytes.NewReader(raw)) }

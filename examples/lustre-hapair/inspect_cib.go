@@ -49,8 +49,9 @@ func cibFacts(in *cli.Inspection, cib *pacemaker.CIB) {
 	for _, n := range cib.Nodes() {
 		in.Add("node "+n.Uname, "%s", node(n))
 	}
+	prefers := cib.Preferences()
 	for _, r := range cib.Resources() {
-		resource(in, cib, r, 0)
+		resource(in, prefers, r, 0)
 	}
 	constraints(in, cib)
 	for _, l := range cib.FencingLevels() {
@@ -84,7 +85,7 @@ func node(n pacemaker.Node) string {
 }
 
 // resource is a line for a resource, and one for each that it contains.
-func resource(in *cli.Inspection, cib *pacemaker.CIB, r pacemaker.Resource, depth int) {
+func resource(in *cli.Inspection, prefers *pacemaker.Preferences, r pacemaker.Resource, depth int) {
 	var parts []string
 	switch {
 	case r.Kind != pacemaker.Primitive:
@@ -94,7 +95,7 @@ func resource(in *cli.Inspection, cib *pacemaker.CIB, r pacemaker.Resource, dept
 	default:
 		parts = append(parts, r.Agent())
 	}
-	if best, score, err := cib.PreferredNode(r.ID); err == nil {
+	if best, score, err := prefers.Node(r.ID); err == nil {
 		parts = append(parts, fmt.Sprintf("prefers %s (%s)", best, score))
 	}
 	for _, name := range []string{"target-role", "is-managed", "maintenance"} {
@@ -109,7 +110,7 @@ func resource(in *cli.Inspection, cib *pacemaker.CIB, r pacemaker.Resource, dept
 	}
 	in.Add(strings.Repeat("  ", depth)+r.ID, "%s", strings.Join(parts, ", "))
 	for _, m := range r.Members {
-		resource(in, cib, m, depth+1)
+		resource(in, prefers, m, depth+1)
 	}
 }
 

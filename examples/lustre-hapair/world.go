@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
@@ -96,7 +97,7 @@ func fullName(host string) string {
 // readSite reads the files of a pair out of a directory.
 func readSite(dir string) (*lustretest.Site, error) {
 	read := func(name string) (string, error) {
-		raw, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- the operator's files
+		raw, err := infile.Read(filepath.Join(dir, name), infile.Text)
 		return string(raw), err
 	}
 	site := &lustretest.Site{Targets: map[string]string{}}

@@ -25,8 +25,8 @@ type tarOptions struct {
 	gzip      bool
 	file, dir string
 	follow    bool
-	lenient   bool // --ignore-failed-read
-	absolute  bool // -P
+	lenient   bool   // --ignore-failed-read
+	absolute  bool   // -P
 	prefix    string // --transform s,^,PREFIX,SH
 	exclude   []string
 	names     []string

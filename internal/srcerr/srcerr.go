@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxInput bounds what a parser reads: no configuration file of this field is larger.
-const MaxInput = 256 << 20
+// MaxInput bounds what a parser reads, in bytes: no configuration file of this field is larger.
+const MaxInput = 64 << 20
 
 // Error is one mistake in an input. Line and Col count from 1; 0 means unknown.
 type Error struct {

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -49,7 +50,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	if path == "" {
 		return nil, errors.New("-config is needed")
 	}
-	raw, err := os.ReadFile(path) // #nosec G304 -- the operator's configuration
+	raw, err := infile.Read(path, infile.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,6 @@ func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	if p == "" {
 		return "", errors.New("no file is named for the password")
 	}
-	raw, err := os.ReadFile(c.Path(p)) // #nosec G304 -- the operator's configuration
+	raw, err := infile.Read(c.Path(p), infile.Secret)
 	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err
 }

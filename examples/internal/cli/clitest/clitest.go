@@ -81,6 +81,7 @@ func (j *dyingJournal) Append(r evenkeel.Record) error {
 	j.n++
 	here := j.n == j.at || j.at == 0 && j.unheardOf(r) || j.step != "" && j.step == r.Step
 	if here && j.torn {
+		r.Seq = len(j.Records()) + 1
 		raw, err := json.Marshal(r)
 		if err != nil {
 			return err

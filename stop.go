@@ -1,0 +1,173 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// heed listens for both requests to stop: the first is told what it waits for, the second what it leaves down, before the work's context ends.
+func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
+	e.outer = ctx
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	over, deaf := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(deaf)
+		for stop := e.opts.Stop; ; {
+			select {
+			case <-stop:
+				stop = nil
+				e.event(EventStopping, nil, nil, "%s", e.waitsFor())
+			case <-ctx.Done():
+				e.event(EventStopping, nil, nil, "%s", e.leavesNow())
+				cancel(context.Cause(ctx))
+				return
+			case <-over:
+				return
+			}
+		}
+	}()
+	return work, func() {
+		close(over)
+		<-deaf
+		cancel(nil)
+	}
+}
+
+// stopRequested tells whether the run was asked to stop.
+func (e *engine) stopRequested() bool {
+	select {
+	case <-e.opts.Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits for its proof, which is the step's own
+// verification. Where a person is waited for the run may pause anyway.
+func (e *engine) safe(s *Step, person bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, w := range e.st.Windows {
+		if w.holdsStop() {
+			return false
+		}
+	}
+	ss := e.st.Step(s.ID)
+	return !ss.undoing && (person || !ss.Touched())
+}
+
+// stopHere tells whether the run was asked to stop and this is a safe point.
+func (e *engine) stopHere(s *Step, person bool) bool {
+	return e.stopRequested() && e.safe(s, person)
+}
+
+// untilStop does something that waits. At a safe point a request to stop ends it.
+func (e *engine) untilStop(ctx context.Context, s *Step, person bool, wait func(context.Context) error) error {
+	if !e.safe(s, person) {
+		return wait(ctx)
+	}
+	if e.stopRequested() {
+		return ErrStopped
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-e.opts.Stop:
+			cancel()
+		case <-inner.Done():
+		}
+	}()
+	err := wait(inner)
+	cancel()
+	<-done
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil && e.stopRequested() {
+		return ErrStopped
+	}
+	return err
+}
+
+// sleep waits on the run's clock.
+func (e *engine) sleep(ctx context.Context, s *Step, d time.Duration) error {
+	return e.untilStop(ctx, s, false, func(ctx context.Context) error { return e.opts.Clock.Sleep(ctx, d) })
+}
+
+// begun tells whether a step has begun.
+func (e *engine) begun(s *Step) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.Step(s.ID).Touched()
+}
+
+const secondRequest = "Asking once more stops at once"
+
+// waitsFor says what a stop waits for, and about how long.
+func (e *engine) waitsFor() string {
+	now := e.opts.Clock.Now()
+	var waits []string
+	for _, w := range e.openWindows() {
+		if !w.holdsStop() {
+			continue
+		}
+		left := "longer than its limit already"
+		if rest := e.due(w).Sub(now); rest > 0 {
+			left = "at most " + rest.Round(time.Second).String() + " more"
+		}
+		waits = append(waits, fmt.Sprintf("until %s closes: %s", w, left))
+	}
+	if len(waits) > 0 {
+		return "asked to stop: it waits " + strings.Join(waits, "; ") + ". " + secondRequest + " and leaves that down"
+	}
+	for i := range e.rb.Steps {
+		s := &e.rb.Steps[i]
+		if ss := e.stepState(s); ss.Touched() && (ss.Progress != Did || ss.undoing) {
+			waits = append(waits, fmt.Sprintf("for the end of step %s (%s)%s", s.ID, s.Title, e.atMost(s)))
+		}
+	}
+	if len(waits) > 0 {
+		return "asked to stop: it waits " + strings.Join(waits, "; ") + ". " + secondRequest + ", and what was changed last stays unproven"
+	}
+	return "asked to stop: it stops before the next change"
+}
+
+func (e *engine) stepState(s *Step) StepState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return *e.st.Step(s.ID)
+}
+
+// atMost says how long what is left of a step may take by its time limits; nothing where a command has none.
+func (e *engine) atMost(s *Step) string {
+	var sum time.Duration
+	for phase, actions := range map[Phase][]Action{PhaseDo: s.Actions, PhaseVerify: s.Verify} {
+		for i := range actions {
+			a := &actions[i]
+			if phase == PhaseDo && e.progress(s, phase, a) == Did {
+				continue
+			}
+			switch {
+			case a.Op != nil, a.effect() == ReadOnly:
+				sum += within(a)
+			case a.Cmd.Timeout == 0:
+				return ""
+			default:
+				sum += a.Cmd.Timeout
+			}
+		}
+	}
+	return ", by its time limits at most " + sum.String()
+}
+
+// leavesNow says what a stop at once leaves down.
+func (e *engine) leavesNow() string {
+	if open := e.openWindows(); len(open) > 0 {
+		return "stopping at once (" + context.Cause(e.outer).Error() + "). Left open: " + describeWindows(open)
+	}
+	return "stopping at once (" + context.Cause(e.outer).Error() + "). No window is open"
+}

@@ -1,0 +1,318 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// outage is a runbook in which "down" takes the service away and "up" brings it back two steps later, inside a window with the given rule.
+func outage(t *testing.T, rule evenkeel.StopRule) (rb *evenkeel.Runbook, broken *bool, serves func(string)) {
+	broken = new(bool)
+	rb = watched(broken, "before[a.safe verify:v.read] opens[g.guard down.safe verify:w.read] mid[r.read b.never] closes[up.safe verify:x.read] after[c.safe]", t)
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: rule}}
+	rb.Steps[3].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	return rb, broken, func(what string) {
+		switch what {
+		case "down":
+			*broken = true
+		case "up":
+			*broken = false
+		}
+	}
+}
+
+// stoppingJournal asks to stop at a record.
+type stoppingJournal struct {
+	evenkeel.MemJournal
+	at   int
+	stop chan struct{}
+}
+
+func (j *stoppingJournal) Append(r evenkeel.Record) error {
+	err := j.MemJournal.Append(r)
+	if len(j.Records()) == j.at {
+		close(j.stop)
+	}
+	return err
+}
+
+// DESIGN "Stopping": wherever a stop is asked for, it is taken where nothing is down and nothing unproven, and the run comes to the same end.
+func TestAStopIsTakenAtSafePointsOnly(t *testing.T) {
+	for _, rule := range []evenkeel.StopRule{evenkeel.StopAtClose, evenkeel.StopBetweenSteps} {
+		stops := map[string]bool{}
+		for at := 1; ; at++ {
+			rb, broken, serves := outage(t, rule)
+			m := newMachine("-")
+			j := &stoppingJournal{at: at, stop: make(chan struct{})}
+			report, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: j.stop})
+			if len(j.Records()) < at {
+				require.NoError(t, err)
+				break
+			}
+			if err != nil {
+				require.ErrorIs(t, err, evenkeel.ErrStopped)
+				stops[append([]string{"nothing"}, m.log...)[len(m.log)]] = true
+				for _, w := range report.State.Windows {
+					require.Equal(t, evenkeel.StopBetweenSteps, w.Stop, "record %d: a stop froze an outage", at)
+					require.ErrorContains(t, err, "window w (it moves)")
+				}
+				require.Equal(t, len(report.State.Windows) > 0, *broken, "record %d", at)
+				for i := range rb.Steps {
+					require.Contains(t, []evenkeel.Progress{evenkeel.Pending, evenkeel.Did}, report.State.Step(rb.Steps[i].ID).Progress, "record %d, step %s", at, rb.Steps[i].ID)
+				}
+				_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+			}
+			require.NoError(t, err)
+			changes := slices.DeleteFunc(slices.Clone(m.log), func(w string) bool { return strings.HasPrefix(w, "read:") })
+			require.Equal(t, "a down b up c", strings.Join(changes, " "), "record %d", at)
+		}
+		require.True(t, stops["read:v"] && stops["read:g"] && stops["read:x"], "%v", stops)
+		require.Equal(t, rule == evenkeel.StopBetweenSteps, stops["read:w"], "%v", stops)
+		require.False(t, stops["down"] || stops["up"], "%v", stops)
+	}
+}
+
+// The operator hears at once what a stop waits for, while the command still runs.
+func TestTheOperatorIsToldWhatAStopWaitsFor(t *testing.T) {
+	for at, want := range map[string]string{
+		"a":    "it waits for the end of step before",
+		"down": "it waits until window w (it moves) closes: at most",
+		"b":    "and leaves that down",
+		"c":    "it waits for the end of step after",
+	} {
+		rb, _, serves := outage(t, evenkeel.StopAtClose)
+		m := newMachine("-")
+		stop, told := make(chan struct{}), make(chan string, 1)
+		host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			res, err := m.Run(ctx, cmd)
+			serves(cmd.Argv[1])
+			if cmd.Argv[1] == at {
+				close(stop)
+				require.Contains(t, <-told, want)
+			}
+			return res, err
+		})
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStopping {
+					told <- e.Text
+				}
+			})})
+		if at != "c" {
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+		}
+	}
+}
+
+// The second request stops at once, and says before it does what that leaves down.
+func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	m := newMachine("-")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told := ""
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Argv[0] == "do" && cmd.Argv[1] == "b" {
+			cancel()
+			<-ctx.Done()
+			require.Contains(t, told, "window w (it moves)", "the command was stopped before it was told")
+			res := sshexec.Result{Outcome: sshexec.Unknown}
+			return res, sshexec.Failure("h", cmd, res, ctx.Err())
+		}
+		res, err := m.Run(ctx, cmd)
+		serves(cmd.Argv[1])
+		return res, err
+	})
+	j := &evenkeel.MemJournal{}
+	stop := make(chan struct{})
+	close(stop)
+	rb.Steps = rb.Steps[1:] // the first request came in the outage
+	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
+	report, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				told = e.Text
+			}
+		})})
+	require.ErrorIs(t, err, context.Canceled)
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	require.ErrorContains(t, err, "window w (it moves)")
+	require.Contains(t, report.State.Windows, "w")
+	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped, "a stop in the next life waits for the close too")
+	require.Equal(t, "down read:w read:r up read:x", strings.Join(slices.DeleteFunc(m.log, func(w string) bool { return w == "look:b" || w == "b" }), " "))
+}
+
+// A wait at a safe point ends when it is asked to stop, in a person's part and in a look.
+func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
+	never := func(evenkeel.Observed) error { return evenkeel.NotYet(24*time.Hour, "never") }
+	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]"} {
+		rb := parseRunbook(t, book)
+		rb.Steps[0].Actions[0].Expect.Check = never
+		stop := make(chan struct{})
+		waits := attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		})
+		j := &evenkeel.MemJournal{}
+		asked := false
+		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Stop: stop, Attendant: waits,
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventWait && !asked {
+					asked = true
+					time.AfterFunc(20*time.Millisecond, func() { close(stop) })
+				}
+			})})
+		require.ErrorIs(t, err, evenkeel.ErrStopped)
+		require.Equal(t, evenkeel.Pending, report.State.Step("s1").Progress)
+	}
+}
+
+type attendantFunc func(context.Context, evenkeel.Ask) (string, error)
+
+func (f attendantFunc) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+	return f(ctx, ask)
+}
+
+// A step begins, and opens its windows, with the first action that may change something.
+func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
+	for _, book := range []string{"s1[a.safe] s2[m.manual b.safe]", "s1[a.safe] s2[r.read m.manual b.never]"} {
+		broken := false
+		rb := watched(&broken, book, t)
+		rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Minute, Stop: evenkeel.StopAtClose}}
+		rb.Steps[1].Closes = []string{"w"}
+		m := newMachine("-")
+		j := &evenkeel.MemJournal{}
+		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+		var hold *evenkeel.Hold
+		require.ErrorAs(t, err, &hold)
+		require.Equal(t, evenkeel.Pending, report.State.Step("s2").Progress)
+		require.Empty(t, report.State.Windows, "an invariant is suspended while nobody works")
+		require.NotNil(t, report.State.Held)
+		m.live("did:m")
+		report, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+		require.NoError(t, err)
+		require.Len(t, report.State.Closed, 1)
+	}
+}
+
+// What a person was asked for may be half done: it stands in the way back although its step has not begun.
+func TestWhatAPersonWasAskedForIsAPointOfNoReturn(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[m.manual b.safe]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=held", m.life(t, evenkeel.Run, rb, j))
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	_, err = rb.Recovery(st)
+	var no *evenkeel.CannotGoBackError
+	require.ErrorAs(t, err, &no)
+}
+
+func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
+	manual := parseAction(t, "m.manual")
+	attest := evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	for _, tc := range []struct {
+		name string
+		mend func(rb *evenkeel.Runbook)
+		want string
+	}{
+		{"sound", func(*evenkeel.Runbook) {}, ""},
+		{"no rule", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "" }, "does not say when a stop is taken"},
+		{"a rule that nobody knows", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "now" }, "does not say when a stop is taken"},
+		{"a person before the first change is outside", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, manual) }, ""},
+		{"a person after the first change", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = append(rb.Steps[1].Actions, manual) }, "step opens, action m: waits for a person inside window w"},
+		{"a person in a step between", func(rb *evenkeel.Runbook) { rb.Steps[2].Actions = slices.Insert(rb.Steps[2].Actions, 0, manual) }, "step mid, action m: waits for a person inside window w"},
+		{"an attestation in the step that closes", func(rb *evenkeel.Runbook) { rb.Steps[3].Actions = append(rb.Steps[3].Actions, attest) }, "step closes, action m: waits for a person"},
+		{"a person in a verification", func(rb *evenkeel.Runbook) { rb.Steps[1].Verify = append(rb.Steps[1].Verify, manual) }, "step opens, action m: waits for a person"},
+		{"a person in an undo", func(rb *evenkeel.Runbook) { rb.Steps[2].Undo = []evenkeel.Action{manual} }, "step mid, action m: waits for a person"},
+		{"a person in a completion", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Completion = []evenkeel.Action{manual} }, "step opens, action m: waits for a person"},
+		{"a person at the same time", func(rb *evenkeel.Runbook) {
+			rb.Steps[0].Parallel, rb.Steps[1].Parallel = "p", "p"
+			rb.Steps[0].Actions = append(rb.Steps[0].Actions, manual)
+		}, "step before, action m: waits for a person"},
+		{"a person after the close", func(rb *evenkeel.Runbook) { rb.Steps[4].Actions = append(rb.Steps[4].Actions, manual) }, ""},
+		{"a person in reduced redundancy", func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Opens[0].Stop = evenkeel.StopBetweenSteps
+			rb.Steps[2].Actions = append(rb.Steps[2].Actions, manual)
+		}, ""},
+		{"a completion of reduced redundancy", func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Opens[0].Stop = evenkeel.StopBetweenSteps
+			rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("c", "safe")}
+		}, "has a completion, and is no outage"},
+		{"a verification of an undo that changes", func(rb *evenkeel.Runbook) {
+			rb.Steps[0].Undo, rb.Steps[0].UndoVerify = []evenkeel.Action{parseActionT("u", "safe")}, []evenkeel.Action{parseActionT("y", "safe")}
+		}, "is not read-only"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rb, _, _ := outage(t, evenkeel.StopAtClose)
+			tc.mend(rb)
+			if tc.want == "" {
+				require.NoError(t, rb.Validate())
+				return
+			}
+			require.ErrorContains(t, rb.Validate(), tc.want)
+		})
+	}
+}
+
+// A person gives a window more time; the journal says so.
+func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
+	m := newMachine("-")
+	stop := make(chan struct{})
+	j := &evenkeel.MemJournal{}
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop}
+	_, err := evenkeel.Run(t.Context(), rb, on(m, func(what string) {
+		serves(what)
+		if what == "down" {
+			close(stop)
+		}
+	}), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	before := len(j.Records())
+	for id, by := range map[string]time.Duration{"x": time.Hour, "w": -1} {
+		opts.ExtendWindow = map[string]time.Duration{id: by}
+		_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
+		require.ErrorContains(t, err, "cannot extend window")
+		require.Len(t, j.Records(), before)
+	}
+	opts.ExtendWindow = map[string]time.Duration{"w": 2 * time.Hour}
+	report, err := evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped, "it is still asked to stop")
+	require.Equal(t, 3*time.Hour, report.State.Windows["w"].Limit)
+	require.True(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindExtend && r.Extends["w"] == 2*time.Hour }))
+	roundTrip(t, j)
+	opts.Stop, opts.ExtendWindow = nil, nil
+	report, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Hour, report.State.Closed[0].Limit)
+
+	opts.Journal, opts.ExtendWindow = &evenkeel.MemJournal{}, map[string]time.Duration{"w": time.Hour}
+	_, err = evenkeel.Run(t.Context(), rb, on(m, serves), opts)
+	require.ErrorContains(t, err, "a new run has no open window")
+}
+
+func TestAnOutageIsNotExtended(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	m := newMachine("CRASH@before:b")
+	j := &evenkeel.MemJournal{}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	}()
+	_, err := evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: map[string]time.Duration{"w": time.Hour}})
+	require.ErrorContains(t, err, "it is an outage")
+	require.False(t, errors.Is(err, evenkeel.ErrStopped))
+}

@@ -1,0 +1,323 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Window suspends an invariant, openly and for a bounded time: the reviewer sees it, the journal records it, and an overdue one raises an alarm, once in each life of the
+// tool, as soon as the run looks: around a change and while a check waits, not in the middle of a command. It opens right before the first action of its step that may
+// change something, and closes when what it suspended is seen to hold again.
+type Window struct {
+	ID        string
+	Invariant string
+	Reason    string
+	Limit     time.Duration
+	Stop      StopRule // what a request to stop does while it is open; there is no default
+
+	// Completion ends an outage (StopAtClose) from wherever it stands, when a step inside it fails or the limit is over and the invariant does not hold: actions that change something and
+	// those that wait for it, all harmless where there is nothing to do. Without one the steps back to the one that opened the window are undone, where each can be.
+	Completion []Action `json:"-"`
+}
+
+// StopRule says what a request to stop does while a window is open.
+type StopRule string
+
+// The rules.
+const (
+	// StopAtClose is for an outage: a stop waits until the window closes, and nothing inside it waits for a person.
+	StopAtClose StopRule = "at-close"
+	// StopBetweenSteps is for reduced redundancy that lasts: a stop is taken between steps and the window stays open. Its limit is extended by a person (Options.ExtendWindow).
+	StopBetweenSteps StopRule = "between-steps"
+)
+
+// holdsStop tells whether a stop has to wait for the window's close. A rule that is not known is taken for the stricter one.
+func (w Window) holdsStop() bool { return w.Stop != StopBetweenSteps }
+
+func (w OpenWindow) String() string {
+	return fmt.Sprintf("window %s (%s)", w.ID, w.Reason)
+}
+
+// OpenWindowsError says that a run ended while windows were open. Err is why it ended.
+type OpenWindowsError struct {
+	Err     error
+	Windows []OpenWindow
+	Down    []string // what is known not to hold, where it was looked at
+}
+
+func (e *OpenWindowsError) Error() string {
+	text := e.Err.Error() + "\nleft open: " + describeWindows(e.Windows)
+	if len(e.Down) > 0 {
+		text += "\nnot as it should be: " + strings.Join(e.Down, "; ")
+	}
+	return text
+}
+
+func (e *OpenWindowsError) Unwrap() error { return e.Err }
+
+func describeWindows(windows []OpenWindow) string {
+	var texts []string
+	for _, w := range windows {
+		texts = append(texts, fmt.Sprintf("%s, open since %s, at most %s", w, w.Since.Format(time.RFC3339), w.Limit))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// openWindows are the windows that are open, the oldest first.
+func (e *engine) openWindows() []OpenWindow {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.openWindows()
+}
+
+func (st *State) openWindows() []OpenWindow {
+	return slices.SortedFunc(maps.Values(st.Windows), func(a, b OpenWindow) int {
+		if d := a.Since.Compare(b.Since); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+}
+
+// leaves adds to the error of a run what it leaves open.
+func (e *engine) leaves(err error) error {
+	var told *OpenWindowsError
+	open := e.openWindows()
+	if err == nil || len(open) == 0 || errors.As(err, &told) {
+		return err
+	}
+	return &OpenWindowsError{Err: err, Windows: open}
+}
+
+// due is until when a window may be open: its limit counts anew in each life, since a person has taken the run up.
+func (e *engine) due(w OpenWindow) time.Time {
+	since := w.Since
+	if since.Before(e.life) {
+		since = e.life
+	}
+	return since.Add(w.Limit)
+}
+
+// extendable tells whether the windows that a person wants to give more time can have it.
+func (e *engine) extendable() error {
+	for _, id := range slices.Sorted(maps.Keys(e.opts.ExtendWindow)) {
+		w, open := e.st.Windows[id]
+		switch {
+		case !open:
+			return fmt.Errorf("cannot extend window %q: it is not open (open: %s)", id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
+		case w.holdsStop():
+			return fmt.Errorf("cannot extend window %s: it is an outage (%s), which has to be ended, not extended; resume without it", id, w.Reason)
+		case e.opts.ExtendWindow[id] <= 0:
+			return fmt.Errorf("cannot extend window %s by %s", id, e.opts.ExtendWindow[id])
+		}
+	}
+	return nil
+}
+
+// begin journals that a step begins, with the windows that it opens: right before the first action that may change something. A window that was closed when a run ended
+// in the middle of it is opened again.
+func (e *engine) begin(s *Step) error {
+	e.mu.Lock()
+	var opens []Window
+	begun := e.st.Step(s.ID).Touched()
+	for _, w := range e.windowsDuring(s) {
+		_, early := e.st.early[w.ID]
+		own := slices.ContainsFunc(s.Opens, func(o Window) bool { return o.ID == w.ID })
+		if early || own && !begun {
+			opens = append(opens, w)
+		}
+	}
+	e.mu.Unlock()
+	if begun && len(opens) == 0 {
+		return nil
+	}
+	if err := e.note(Record{Kind: KindStep, Step: s.ID, Opens: opens}); err != nil {
+		return err
+	}
+	for _, w := range opens {
+		e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
+	}
+	return nil
+}
+
+// windowsDuring are the windows that are open while a step runs.
+func (e *engine) windowsDuring(s *Step) []Window {
+	for i := range e.rb.Steps {
+		if e.rb.Steps[i].ID == s.ID {
+			return e.spans[i]
+		}
+	}
+	return nil
+}
+
+// outlasted ends a step in an outage that lasts longer than its limit, unless what it suspends is seen to hold by now.
+func (e *engine) outlasted(ctx context.Context, s *Step) error {
+	for _, w := range e.openWindows() {
+		if !w.holdsStop() || !e.opts.Clock.Now().After(e.due(w)) {
+			continue
+		}
+		if err := e.observe(ctx, e.invariant(w.Invariant)); err != nil {
+			return &StepError{Step: s.ID, Err: fmt.Errorf("%w of %s: %s lasts longer: %w", ErrOverdue, w.Limit, w, err)}
+		}
+	}
+	return nil
+}
+
+// endOutage is for a run that ends inside an outage, for whatever reason but that it was told to stop at once: it runs the declared completion, or else the declared undo. Where there is
+// neither, or where it fails, the run says what is down.
+func (e *engine) endOutage(ctx context.Context, err error) error {
+	var leased *LeaseHeldError
+	if err == nil || e.outer.Err() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || errors.As(err, &leased) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
+	defer cancel()
+	var down []string
+	for _, w := range slices.Backward(e.openWindows()) { // the innermost first
+		if _, open := e.window(w.ID); !open || !w.holdsStop() {
+			continue // the undo of a step before has closed it
+		}
+		opener := e.step(w.Step)
+		what := e.settled(ctx, w)
+		if what == nil {
+			if cerr := e.closeAnyway(w); cerr != nil {
+				return errors.Join(err, cerr)
+			}
+			continue
+		}
+		e.event(EventFailed, opener, nil, "%v", err)
+		if uerr := e.end(ctx, opener, w); uerr != nil {
+			err = errors.Join(err, uerr)
+			what = e.observe(ctx, e.invariant(w.Invariant))
+		} else {
+			what = nil
+		}
+		if what != nil {
+			down = append(down, what.Error())
+		}
+	}
+	if len(down) == 0 {
+		return err
+	}
+	return &OpenWindowsError{Err: err, Windows: e.openWindows(), Down: down}
+}
+
+// outageSettle is how long the effect of a change that failed, or whose answer was lost, may take to show in an invariant.
+const outageSettle = time.Minute
+
+// settled tells whether what an outage suspends holds although the run ends in it: at every look, for as long as an effect may take to show.
+func (e *engine) settled(ctx context.Context, w OpenWindow) error {
+	for begin := e.opts.Clock.Now(); ; {
+		if err := e.observe(ctx, e.invariant(w.Invariant)); err != nil || e.opts.Clock.Now().Sub(begin) >= outageSettle {
+			return err
+		}
+		if err := e.opts.Clock.Sleep(ctx, DefaultRetry); err != nil {
+			return err
+		}
+	}
+}
+
+// end ends an outage by its completion or by the undo.
+func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
+	if declared := opener.window(w.ID); len(declared.Completion) > 0 {
+		return e.complete(ctx, opener, declared)
+	}
+	first := slices.IndexFunc(e.rb.Steps, func(s Step) bool { return s.ID == opener.ID })
+	var undo []*Step
+	for i := len(e.rb.Steps) - 1; i >= first; i-- {
+		s := &e.rb.Steps[i]
+		e.mu.Lock()
+		ss := *e.st.Step(s.ID)
+		e.mu.Unlock()
+		switch {
+		case !ss.Touched(), s.Harmless != "" && s.ID != opener.ID:
+		case len(s.Undo) == 0 && s.changes():
+			return fmt.Errorf("%s has no completion, and step %s has no undo", w, s.ID)
+		default:
+			undo = append(undo, s)
+		}
+	}
+	if len(undo) == 0 {
+		return fmt.Errorf("%s has no completion, and there is nothing to undo", w)
+	}
+	for _, s := range undo {
+		e.event(EventUndo, s, nil, "to end %s", w)
+		if err := e.undo(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete runs the completion of a window to its end, and closes the window. A crash in it is taken up by Resume.
+func (e *engine) complete(ctx context.Context, opener *Step, w Window) error {
+	e.event(EventCompletion, opener, nil, "to end window %s: %s", w.ID, w.Reason)
+	for i := range w.Completion {
+		if err := e.runAction(ctx, opener, PhaseCompletion, &w.Completion[i], w.Completion[i].effect() == ReadOnly); err != nil {
+			return fmt.Errorf("cannot complete: %w", err)
+		}
+	}
+	if err := e.awaitHolding(ctx, opener, PhaseCompletion, e.opts.Clock.Now().Add(w.Limit), w.ID); err != nil {
+		return fmt.Errorf("cannot complete: %w", err)
+	}
+	open, _ := e.window(w.ID)
+	return e.closeAnyway(open)
+}
+
+// closeAnyway closes a window in the middle of its step.
+func (e *engine) closeAnyway(w OpenWindow) error {
+	if err := e.note(Record{Kind: KindClosed, Step: w.Step, Closes: []string{w.ID}}); err != nil {
+		return err
+	}
+	e.event(EventClosed, e.step(w.Step), nil, "%s", w.ID)
+	return nil
+}
+
+// finishCompletions brings completions to their end that a crash cut off.
+func (e *engine) finishCompletions(ctx context.Context) error {
+	for _, w := range e.openWindows() {
+		opener := e.step(w.Step)
+		declared := opener.window(w.ID)
+		begun := slices.ContainsFunc(declared.Completion, func(a Action) bool { return e.progress(opener, PhaseCompletion, &a) != Pending })
+		if !begun {
+			continue
+		}
+		if err := e.complete(ctx, opener, declared); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// window is a window that may be open.
+func (e *engine) window(id string) (OpenWindow, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w, open := e.st.Windows[id]
+	return w, open
+}
+
+// window is what the step says of a window that it opens.
+func (s *Step) window(id string) Window {
+	for _, w := range s.Opens {
+		if w.ID == id {
+			return w
+		}
+	}
+	return Window{ID: id}
+}
+
+// step is the step of that ID; a journal names none that the runbook does not have.
+func (e *engine) step(id string) *Step {
+	for i := range e.rb.Steps {
+		if e.rb.Steps[i].ID == id {
+			return &e.rb.Steps[i]
+		}
+	}
+	return &Step{ID: id, Title: id}
+}

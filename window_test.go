@@ -1,0 +1,320 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// slowly is a runbook whose change takes the service away for a while, forward and on the way back; unseen makes it not observable instead.
+func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *evenkeel.Runbook, clock *stepClock, moves func(string)) {
+	rb = parseRunbook(t, book)
+	clock = &stepClock{}
+	until := time.Time{}
+	rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error {
+		switch {
+		case !clock.now.Before(until):
+			return nil
+		case unseen:
+			return errors.New("the machine does not answer")
+		}
+		return evenkeel.Violated("nobody serves")
+	}}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 5 * time.Minute, Stop: evenkeel.StopAtClose}}
+	rb.Steps[0].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	return rb, clock, func(what string) {
+		if what == "a" || what == "u" {
+			until = clock.now.Add(lasts)
+		}
+	}
+}
+
+// A window closes when its invariant is seen to hold again, and the run waits for that until the limit, forward and on the way back.
+func TestAWindowWaitsForItsInvariantToHoldAgain(t *testing.T) {
+	for _, unseen := range []bool{false, true} {
+		rb, clock, moves := slowly(t, "s1[a.safe undo:u.safe]", time.Minute, unseen)
+		m := newMachine("-")
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+		back, err := rb.TakeBack(report.State)
+		require.NoError(t, err)
+		report, err = evenkeel.Run(t.Context(), back, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		require.NoError(t, err, "a sound rollback stops in the middle")
+		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+		require.Equal(t, "a u", strings.Join(m.log, " "))
+	}
+}
+
+// What cannot be seen has not been seen to hold.
+func TestAWindowStaysOpenWhenItsInvariantIsNotSeenInTime(t *testing.T) {
+	for _, unseen := range []bool{false, true} {
+		rb, clock, moves := slowly(t, "s1[a.safe] s2[b.safe]", time.Hour, unseen)
+		m := newMachine("-")
+		j := &evenkeel.MemJournal{}
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: j, Clock: clock})
+		var v *evenkeel.Violation
+		require.Equal(t, !unseen, errors.As(err, &v), "%v", err)
+		require.Equal(t, unseen, errors.Is(err, evenkeel.ErrOverdue), "%v", err)
+		require.Contains(t, report.State.Windows, "w")
+		require.Equal(t, "a", strings.Join(m.log, " "))
+		var left *evenkeel.OpenWindowsError
+		require.ErrorAs(t, err, &left)
+		require.Len(t, left.Down, 1)
+		clock.now = clock.now.Add(time.Hour)
+		_, err = evenkeel.Resume(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: j, Clock: clock})
+		require.NoError(t, err)
+	}
+}
+
+// A step of a rollback that no window spans is waited for as well; what may never be suspended stops it at once.
+func TestARollbackStepWaitsForTheInvariants(t *testing.T) {
+	for _, absolute := range []bool{false, true} {
+		rb, clock, moves := slowly(t, "s1[a.safe undo:u.safe undo:z.safe] s2[b.safe undo:y.safe]", time.Minute, false)
+		m := newMachine("-")
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		require.NoError(t, err)
+		rb.Steps[0].Opens, rb.Steps[0].Closes = nil, nil
+		rb.Invariants[0].Absolute = absolute
+		back, err := rb.TakeBack(report.State)
+		require.NoError(t, err)
+		_, err = evenkeel.Run(t.Context(), back, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		if absolute {
+			var v *evenkeel.Violation
+			require.ErrorAs(t, err, &v)
+			require.Equal(t, "a b y u", strings.Join(m.log, " "))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, "a b y u z", strings.Join(m.log, " "))
+	}
+}
+
+// What was taken back is verified: on failure, in a rollback, and again where the tool crashed before it was.
+func TestAnUndoIsVerified(t *testing.T) {
+	book := func() *evenkeel.Runbook {
+		rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe auto]")
+		v := parseAction(t, "v.read")
+		v.Expect.Check = func(o evenkeel.Observed) error {
+			if o.Text() != "" {
+				return errors.New("it is still there")
+			}
+			return nil
+		}
+		rb.Steps[0].UndoVerify = []evenkeel.Action{v}
+		require.NoError(t, rb.Validate())
+		return rb
+	}
+	m := newMachine("fail:b did:v")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=failed", m.life(t, evenkeel.Run, book(), j))
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	require.NotEqual(t, evenkeel.Undone, st.Step("s1").Progress, "it is taken for undone, and is not")
+	require.Equal(t, "a b! u read:v", strings.Join(m.log, " "))
+	back, err := book().TakeBack(st)
+	require.NoError(t, err)
+	m.live("-")
+	require.Equal(t, "=failed", m.life(t, evenkeel.Run, back, &evenkeel.MemJournal{}), "a rollback step has a verification of its own")
+	delete(m.done, "v")
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Resume, book(), j))
+	require.Equal(t, "read:v a b", strings.Join(m.log, " "), "the undo is verified first")
+}
+
+// An undo on failure waits until what its step suspended is seen to hold again.
+func TestAnUndoOnFailureWaitsForTheInvariant(t *testing.T) {
+	rb, clock, moves := slowly(t, "s1[a.safe b.safe undo:u.safe auto]", time.Minute, true)
+	m := newMachine("fail:b")
+	report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+	require.Error(t, err)
+	require.Equal(t, "a b! u", strings.Join(m.log, " "))
+	require.Equal(t, evenkeel.Undone, report.State.Step("s1").Progress)
+	require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+}
+
+// onDone is on for what took effect.
+func onDone(m *machine, after func(what string)) evenkeel.HostMap {
+	return evenkeel.HostMap{"h": sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		if err == nil {
+			after(cmd.Argv[1])
+		}
+		return res, err
+	})}
+}
+
+// complete gives the window of outage a completion: "over" brings the service back wherever the run stands.
+func complete(rb *evenkeel.Runbook, serves func(string)) func(string) {
+	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("over", "safe"), {ID: "seen", Title: "seen", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "seen")}}
+	return func(what string) {
+		serves(map[string]string{"over": "up"}[what])
+		serves(what)
+	}
+}
+
+// A failure inside an outage is completed: the service comes back, the window closes, and the run is taken up where it failed, inside the window opened again.
+func TestAFailureInAnOutageRunsTheCompletion(t *testing.T) {
+	for _, fault := range []string{"fail:w", "half:b", "fail:up", "fail:x"} {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		serves = complete(rb, serves)
+		require.NoError(t, rb.Validate())
+		m := newMachine(fault)
+		j := &evenkeel.MemJournal{}
+		clock := &stepClock{}
+		report, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
+		require.Error(t, err)
+		require.False(t, *broken, "%s: nobody ends the outage", fault)
+		require.Empty(t, report.State.Windows, fault)
+		require.Equal(t, fault != "fail:x", slices.Contains(m.log, "over"), "%s: it serves already: %s", fault, m.log)
+		var left *evenkeel.OpenWindowsError
+		require.NotErrorAs(t, err, &left)
+		if fault == "half:b" {
+			m.done["b"] = "" // a person looked into it
+		}
+		m.live("-")
+		report, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
+		require.NoError(t, err, fault)
+		require.Equal(t, "w", report.State.Closed[len(report.State.Closed)-1].ID)
+		require.Equal(t, "opens", report.State.Closed[len(report.State.Closed)-1].Step)
+		for i := range rb.Steps {
+			require.Equal(t, evenkeel.Did, report.State.Step(rb.Steps[i].ID).Progress)
+		}
+		roundTrip(t, j)
+	}
+}
+
+// The tool may crash at every record of a completion: the next life brings that to its end first.
+func TestACompletionIsTakenUpAfterACrash(t *testing.T) {
+	crashed := 0
+	for at := 1; ; at++ {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		serves = complete(rb, serves)
+		m := newMachine("fail:up")
+		m.record = at
+		j := &evenkeel.MemJournal{}
+		clock := &stepClock{}
+		died := func() (died bool) {
+			defer func() { died = recover() != nil }()
+			_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: dyingJournal{j, m}, Clock: clock})
+			require.Error(t, err)
+			return false
+		}()
+		if !died {
+			break
+		}
+		last := j.Records()[len(j.Records())-1]
+		m.live("-")
+		_, err := evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
+		require.NoError(t, err, "record %d", at)
+		require.False(t, *broken)
+		if last.Phase == evenkeel.PhaseCompletion {
+			crashed++
+			require.Contains(t, []string{"over", "read:seen"}, m.log[0], "record %d: %s", at, m.log)
+		}
+	}
+	require.Equal(t, 4, crashed)
+}
+
+// Without a completion the steps back to the one that opened the window are undone.
+func TestAFailureInAnOutageUndoesItsSteps(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	for i, id := range []string{"t", "s"} {
+		rb.Steps[i+1].Undo, rb.Steps[i+1].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+	}
+	rb.Steps[3].Undo, rb.Steps[3].Irreversible = []evenkeel.Action{parseActionT("q", "safe")}, ""
+	require.NoError(t, rb.Validate())
+	moves := func(what string) {
+		serves(map[string]string{"t": "up"}[what])
+		serves(what)
+	}
+	m := newMachine("fail:up")
+	j := &evenkeel.MemJournal{}
+	clock := &stepClock{}
+	report, err := evenkeel.Run(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: clock})
+	require.Error(t, err)
+	require.False(t, *broken)
+	require.Empty(t, report.State.Windows)
+	require.Equal(t, "a read:v read:g down read:w read:r b up! q s t", strings.Join(m.log, " "))
+	m.live("-")
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, moves), evenkeel.Options{Journal: j, Clock: clock})
+	require.NoError(t, err)
+	require.Equal(t, "read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
+}
+
+// Where nothing ends the outage the run says what is down.
+func TestAnOutageThatNothingEndsIsSaid(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	m := newMachine("fail:up")
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	require.ErrorContains(t, err, "nobody serves")
+	require.ErrorContains(t, err, "window w (it moves)")
+	require.ErrorContains(t, err, "exit status 1", "and why it stopped")
+	require.Equal(t, "up!", m.log[len(m.log)-1])
+}
+
+// An outage that lasts longer than its limit is ended like one in which a step failed; one that is over by then goes on.
+func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		serves = complete(rb, serves)
+		rb.Steps[1].Opens[0].Limit = time.Minute
+		rb.Steps[2].Actions[0].Within = time.Hour
+		looks := 0
+		rb.Steps[2].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+			if looks++; looks < 100 {
+				*broken = *broken && !back
+				return evenkeel.NotYet(time.Second, "it is slow")
+			}
+			return nil
+		}
+		m := newMachine("-")
+		j := &evenkeel.MemJournal{}
+		clock := &stepClock{}
+		_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
+		require.False(t, *broken)
+		if back {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, evenkeel.ErrOverdue)
+		require.Less(t, looks, 100)
+		require.Equal(t, "over read:seen", strings.Join(m.log[len(m.log)-2:], " "))
+		looks = 100
+		_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
+		require.NoError(t, err)
+	}
+}
+
+// A second operator has the machines: nothing is done to them, not even to end an outage.
+func TestWithoutTheLeaseNoOutageIsEnded(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	rb.LeaseHosts = []string{"h"}
+	l := &leased{machine: newMachine("-")}
+	host := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := l.Run(ctx, cmd)
+		if cmd.Argv[0] == "do" {
+			serves(cmd.Argv[1])
+		}
+		if cmd.Argv[len(cmd.Argv)-1] == "down" {
+			l.owner = "r9 bert@ops"
+		}
+		return res, err
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var held *evenkeel.LeaseHeldError
+	require.ErrorAs(t, err, &held)
+	require.NotContains(t, l.log, "over")
+}

@@ -151,10 +151,7 @@ func (p *Probe) read(obs Observed, err error) (Trace, error) {
 	return Undecided, NotYet(0, "%v", err)
 }
 
-func isCommandError(err error) bool {
-	var ce *sshexec.CommandError
-	return errors.As(err, &ce)
-}
+func isCommandError(err error) bool { return sshexec.KnowsOutcome(err) }
 
 func within(a *Action) time.Duration {
 	if a.Within > 0 {

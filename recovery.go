@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ func (e *CannotGoBackError) Error() string {
 // Recovery is the runbook that leads back from a state: what the runbook itself offers (Runbook.Recover), or else the undo of every step that began, the
 // last first. It is a forward runbook like any other, with a journal of its own. Where there is no way back it returns a *CannotGoBackError.
 func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errors.New("a way back needs the runbook and the state of its run")
+	}
 	if rb.Recover != nil {
 		return rb.Recover(st)
 	}
@@ -29,10 +33,13 @@ func (rb *Runbook) Recovery(st *State) (*Runbook, error) {
 // taken back; a step of which nothing ran but what looks is no such barrier. The steps that it takes back are to be marked with MarkUndone when it is done, and with them
 // those in between that only looked: what they saw is not true any more.
 func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
+	if rb == nil || st == nil {
+		return nil, errors.New("a way back needs the runbook and the state of its run")
+	}
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
 		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts,
-		Intro: "Every step that began is undone, the last one first.",
+		Intro: "Every step that began is undone, the last one first.", takeBack: true,
 	}
 	spans := rb.spans()
 	var looks []Step // the steps in between that changed nothing

@@ -72,6 +72,9 @@ func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f
 // around every command, each time followed by Resume. The world's invariants must hold throughout and every run must end in the
 // same state. The error is that of the straight run; what the schedules broke is in the report.
 func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (*RehearsalReport, error) {
+	if rb == nil || world == nil {
+		return nil, errors.New("a rehearsal needs a runbook and a world")
+	}
 	if plan.Every < 1 {
 		plan.Every = 1
 	}

@@ -124,6 +124,9 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := opts.defaults(); err != nil {
 		return nil, err
 	}
+	if rb == nil || hosts == nil {
+		return nil, errors.New("a run needs a runbook and the way to its hosts")
+	}
 	if err := rb.Validate(); err != nil {
 		return nil, fmt.Errorf("the runbook %s is not sound: %w", rb.Name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -106,6 +107,7 @@ type Runbook struct {
 	LeaseHosts []string
 
 	leftOpen []string // the windows that a take-back leaves open
+	takeBack bool     // made by TakeBack: it may find nothing to do
 
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)
@@ -170,7 +172,16 @@ func (s *Step) parts() []part {
 
 // Validate finds every mistake in a runbook before anything runs.
 func (rb *Runbook) Validate() error {
+	if rb == nil {
+		return errors.New("there is no runbook")
+	}
 	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
+		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
+	}
+	if len(rb.Steps) == 0 && !rb.takeBack {
+		v.add("runbook %q: has no steps", rb.Name)
+	}
 	for i := range rb.Invariants {
 		inv := &rb.Invariants[i]
 		if inv.ID == "" || inv.Check == nil || v.invariants[inv.ID] != nil {

@@ -49,7 +49,7 @@ type HostMap map[string]sshexec.Runner
 
 // Runner returns the runner of a host.
 func (m HostMap) Runner(host string) (sshexec.Runner, error) {
-	if r, ok := m[host]; ok {
+	if r := m[host]; r != nil {
 		return r, nil
 	}
 	return nil, &UnknownHostError{Host: host}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -40,14 +39,15 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		one, err := enable([]PairTarget{t})
 		cmds, errs = append(cmds, one), append(errs, err)
 	}
-	h := &handOver{Pair: p, cmds: cmds}
+	h := &handOver{Pair: p, left: departure{Pair: p, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
 		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
 		Paper: p.handOverPaper(cmds),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
-				" and target-role=Stopped for every target, that the last operation of each in its status is a stop that succeeded (the mount table forgets a mount when the unmounting begins), and that the old cluster does not start at boot (or that it has stopped altogether, and `pgrep -x umount` finds nothing). Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
+				" and target-role=Stopped for every target, that no operation of one is under way or failed in its status, and that the old cluster does not start at boot (or that it has stopped altogether). " + processText +
+				" Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
 				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
 		},
 	}
@@ -67,6 +67,7 @@ func role(cib *pacemaker.CIB, t PairTarget) string {
 // handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs in, what it does depends on what it sees.
 type handOver struct {
 	*Pair
+	left departure
 	cmds []sshexec.Cmd // to enable all of the targets, and each one
 }
 
@@ -101,35 +102,35 @@ func isCommandError(err error) bool {
 
 func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Result, _ error) {
 	targets, n2 := h.enabled(), h.Config.Node2.Name
-	busy, err := h.busy(ctx, at)
+	holds, err := h.left.mounted(ctx, at)
 	if err != nil {
 		return none, err
 	}
-	if len(held(busy)) < len(targets) { // something may be gone: the mount table alone does not prove it
-		if err := h.released(ctx, at, busy); err != nil {
+	if len(h.left.gone(holds)) > 0 { // something may be gone: the mount table alone does not prove it
+		if err := h.released(ctx, at, holds); err != nil {
 			return none, err
 		}
 	}
-	gone := slices.DeleteFunc(slices.Clone(targets), func(t PairTarget) bool { return busy[t.Resource] })
+	gone := slices.DeleteFunc(h.left.gone(holds), func(t PairTarget) bool { return t.Disabled })
 	whole := len(gone) == len(targets)
 	if !whole && (len(gone) == 0 || !h.overdue(at)) {
-		return none, evenkeel.NotYet(tick, "%s still holds %s", n2, strings.Join(held(busy), ", "))
+		return none, evenkeel.NotYet(tick, "%s still holds %s", n2, holds)
 	}
-	now, err := h.busy(ctx, at) // immediately before
+	now, err := h.left.mounted(ctx, at) // immediately before
 	if err != nil {
 		return none, err
 	}
-	if i := slices.IndexFunc(gone, func(t PairTarget) bool { return now[t.Resource] }); i >= 0 {
+	if i := slices.IndexFunc(gone, func(t PairTarget) bool { return now[t.Resource] != "" }); i >= 0 {
 		return none, fmt.Errorf("%s is mounted on %s again, though it was told to let go: to start it elsewhere would mount it twice", gone[i].Resource, n2)
 	}
 	if whole {
 		return at.Run(ctx, at.Host, h.cmds[0])
 	}
-	return none, h.some(ctx, at, gone, held(busy))
+	return none, h.some(ctx, at, gone, holds)
 }
 
 // some enables the targets that are gone while others do not come free; those that are enabled already are left alone.
-func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget, others []string) error {
+func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget, others holding) error {
 	res, err := at.Run(ctx, at.Host, brief(queryCIB...))
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget
 			}
 		}
 	}
-	return &evenkeel.Retry{After: tick, Key: "some", Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, strings.Join(others, ", "))}
+	return &evenkeel.Retry{After: tick, Key: "some", Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, others)}
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).
@@ -153,17 +154,6 @@ func brief(argv ...string) sshexec.Cmd {
 	cmd := sshexec.Command(sshexec.ReadOnly, argv...)
 	cmd.Timeout = 20 * time.Second
 	return cmd
-}
-
-func held(busy map[string]bool) []string {
-	var out []string
-	for id, is := range busy {
-		if is {
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // overdue tells whether the targets that are free have waited long enough for the others.
@@ -176,78 +166,45 @@ func (h *handOver) overdue(at evenkeel.Site) bool {
 	return err == nil && at.Now.Sub(since) > patience
 }
 
-// busy are the targets that node 2 has mounted, or whose pool it has imported.
-func (h *handOver) busy(ctx context.Context, at evenkeel.Site) (map[string]bool, error) {
-	n2 := h.Config.Node2.Name
-	res, err := at.Run(ctx, n2, brief("cat", "/proc/mounts"))
-	if err != nil {
-		return nil, err
-	}
-	mounted, err := mountedTargets(res.Stdout)
-	if err != nil {
-		return nil, err
-	}
-	var pools []string
-	if slices.ContainsFunc(h.Targets, func(t PairTarget) bool { return t.Pool != "" }) {
-		res, err := at.Run(ctx, n2, brief("zpool", "list", "-H", "-o", "name"))
-		if err != nil {
-			return nil, err
-		}
-		pools = lines(string(res.Stdout))
-	}
-	busy := map[string]bool{}
-	for _, t := range h.Targets {
-		busy[t.Resource] = slices.Contains(mounted, t.Mount) || t.Pool != "" && slices.Contains(pools, t.Pool)
-	}
-	for _, m := range mounted {
-		if !slices.ContainsFunc(h.Targets, func(t PairTarget) bool { return t.Mount == m }) {
-			return nil, evenkeel.NeedsPerson("%s has mounted %s, which is no target of the plan: unmount it, and resume", n2, m)
-		}
-	}
-	return busy, nil
-}
-
-// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped. And it marks as busy what
-// is not mounted there any more, and yet not provably stopped: the kernel takes a mount out of its table when the unmounting begins, and goes on writing.
-func (h *handOver) released(ctx context.Context, at evenkeel.Site, busy map[string]bool) error {
+// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped. And it adds to those that node 2
+// holds the ones that are not mounted there any more, and yet not provably gone.
+func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding) error {
 	n2 := h.Config.Node2.Name
 	for _, e := range h.oldCluster(n2).AtBoot(h.old(n2), false) {
 		if err := ask(ctx, at, e); err != nil {
 			return fmt.Errorf("the cluster of %s could start at boot, and take a target back: %w", n2, err)
 		}
 	}
-	res, err := at.Run(ctx, n2, brief(queryCIB...))
-	if err != nil {
-		if res.Outcome == evenkeel.Exited && h.stopped(ctx, at) == nil {
-			return h.noneUnmounting(ctx, at)
-		}
-		return err
-	}
-	cib, err := readCIB(evenkeel.Observed{Result: res})
+	cib, err := h.oldCIB(ctx, at)
 	if err != nil {
 		return err
 	}
-	for _, t := range h.Targets {
-		if last, ok := cib.LastOperation(h.old(n2), t.Resource); ok && !last.Released() {
-			busy[t.Resource] = true
+	if cib != nil {
+		if err := errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib)); err != nil {
+			return err
 		}
 	}
-	return errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib))
+	return h.left.recorded(ctx, at, cib, holds)
 }
 
-// noneUnmounting waits until nothing is being unmounted on node 2: its cluster has stopped, and nobody is left to say that the last stop succeeded.
-func (h *handOver) noneUnmounting(ctx context.Context, at evenkeel.Site) error {
-	n2 := h.Config.Node2.Name
-	res, err := at.Run(ctx, n2, brief("pgrep", "-x", "umount"))
-	switch {
-	case err != nil && res.Outcome != evenkeel.Exited:
-		return err
-	case res.ExitCode == 0:
-		return evenkeel.NotYet(time.Second, "umount is still at work on %s", n2)
-	case res.ExitCode != 1:
-		return fmt.Errorf("pgrep -x umount on %s: exit status %d: %s", n2, res.ExitCode, strings.TrimSpace(string(res.Stderr)))
+// oldCIB is what the old cluster's CIB says; nil when that cluster has stopped altogether and there is nobody to ask. Where it neither answers nor has stopped, it is waited for.
+func (p *Pair) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, error) {
+	n2 := p.Config.Node2.Name
+	res, err := at.Run(ctx, n2, brief(queryCIB...))
+	if err != nil && res.Outcome == evenkeel.Exited {
+		up := p.stopped(ctx, at)
+		if up == nil {
+			return nil, nil //nolint:nilnil // there is none, and that is no error
+		}
+		if isCommandError(up) {
+			return nil, up
+		}
+		return nil, evenkeel.NotYet(time.Second, "the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole, corosync last", n2, err, up)
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return readCIB(evenkeel.Observed{Result: res})
 }
 
 // stopped wants the whole cluster of node 2 to be down.

@@ -1,6 +1,7 @@
 package lustre_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,11 +24,18 @@ type twoNodes struct {
 	now     time.Time
 	looks   int // at the mount table of node 2
 	mounted func(look int) []string
-	last    func(look int, resource string) string // the newest lrm_rsc_op of a resource on node 2
+	last    func(look int, resource string) string // the newest lrm_rsc_op of a resource on node 2; empty: it has no history
+	agent   string                                 // of that history, as attributes; that of the resource when empty
 	boot    int                                    // exit status of chkconfig
 	stopped bool                                   // node 2's cluster is down
-	pools   string
-	umount  func(look int) int // exit status of pgrep -x umount
+	service int                                    // exit status of service, when it is down: 3 when it is 0
+	pools   string                                 // what zpool prints
+	table   *string                                // what node 2's mount table is instead
+	procs   func(look int) []string                // what runs there besides the system
+	ps      *string                                // what ps prints instead
+	devices string                                 // what lctl dl prints
+	lctl    int                                    // its exit status
+	back    bool                                   // it is node 1 that lets go, of its new cluster
 	standby string
 	oldRole string // of every target in the old cluster, until it is told; Stopped when empty
 	half    bool   // it was put into standby, and its targets were not disabled
@@ -70,6 +78,9 @@ func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) 
 			res := sshexec.Result{Outcome: evenkeel.NotStarted}
 			return res, sshexec.Failure(host, cmd, res, errBroken)
 		}
+		if n.table != nil {
+			return says(*n.table)
+		}
 		table := strings.Builder{}
 		table.WriteString("/dev/sda1 / ext4 rw 0 0\n")
 		for _, dir := range n.mounted(n.looks) {
@@ -80,16 +91,31 @@ func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) 
 		return says(n.pools)
 	case cmd.Argv[0] == "chkconfig":
 		return exits(n.boot)
-	case cmd.Argv[0] == "pgrep":
-		return exits(n.umount(n.looks))
+	case line == "ps -e -o stat= -o args=" && n.ps != nil:
+		return says(*n.ps)
+	case line == "ps -e -o stat= -o args=":
+		table := "Ss   /sbin/init\nS<   [kthreadd]\n"
+		if n.procs != nil {
+			for _, args := range n.procs(n.looks) {
+				table += "D    " + args + "\n"
+			}
+		}
+		return says(table + "R+   " + line + "\n")
+	case line == "lctl dl":
+		return sshexec.Result{Outcome: evenkeel.Exited, ExitCode: n.lctl, Stdout: []byte(n.devices)}, nil
+	case cmd.Argv[0] == "systemctl" && n.stopped:
+		return says("inactive\ninactive\n")
 	case cmd.Argv[0] == "service" && n.stopped:
-		return exits(3)
+		return exits(cmp.Or(n.service, 3))
 	case cmd.Argv[0] == "service":
 		return exits(0)
-	case line == "cibadmin --query" && host == lustretest.Node2 && n.stopped:
+	case line == "cibadmin --query" && n.stopped && (host == lustretest.Node1) == n.back:
 		return exits(102)
 	case line == "cibadmin --query":
 		return says(n.cib(host))
+	case cmd.Argv[0] == "cibadmin" && n.back:
+		n.enabled = append(n.enabled, host)
+		return exits(0)
 	case cmd.Argv[0] == "cibadmin" && host == lustretest.Node2:
 		n.told, n.standby = n.looks, "on"
 		return exits(0)
@@ -123,10 +149,16 @@ func (n *twoNodes) cib(host string) string {
 			role = n.oldRole
 		}
 		fmt.Fprintf(&resources, `<primitive id="%[1]s" class="ocf" provider="chroma" type="Target"><meta_attributes id="%[1]s-meta_attributes"><nvpair id="%[2]s%[1]s-meta_attributes-target-role" name="target-role" value="%[3]s"/></meta_attributes></primitive>`, t.Resource, n.oldID, role)
-		fmt.Fprintf(&status, `<lrm_resource id="%s"><lrm_rsc_op id="%[1]s_last_0" interval="0" %s/></lrm_resource>`, t.Resource, n.last(n.looks, t.Resource))
+		if last := n.last(n.looks, t.Resource); last != "" {
+			fmt.Fprintf(&status, `<lrm_resource id="%[1]s" %[2]s><lrm_rsc_op id="%[1]s_last_0" interval="0" %[3]s/></lrm_resource>`, t.Resource, cmp.Or(n.agent, `class="ocf" provider="chroma" type="Target"`), last)
+		}
+	}
+	giver := "ct6-mds2"
+	if n.back {
+		giver = lustretest.Node1
 	}
 	return `<cib><configuration><crm_config/><nodes><node id="1" uname="ct6-mds1"/><node id="ct6-mds2" uname="ct6-mds2"><instance_attributes id="nodes-ct6-mds2"><nvpair id="nodes-ct6-mds2-standby" name="standby" value="` + n.standby + `"/></instance_attributes></node></nodes><resources>` +
-		resources.String() + `</resources><constraints/></configuration><status><node_state id="2" uname="ct6-mds2"><lrm id="2"><lrm_resources>` + status.String() + `</lrm_resources></lrm></node_state></status></cib>`
+		resources.String() + `</resources><constraints/></configuration><status><node_state id="2" uname="` + giver + `"><lrm id="2"><lrm_resources>` + status.String() + `</lrm_resources></lrm></node_state></status></cib>`
 }
 
 const (
@@ -142,7 +174,6 @@ func TestHandOver(t *testing.T) {
 	const one, two = "MGS_32834e", "demo-MDT0000_802c1b"
 	both := one + " " + two
 	where := map[string]string{one: "/mnt/MGS", two: "/mnt/demo-MDT0000"}
-	gone := func(int) []string { return nil }
 	until := func(look int, dirs ...string) func(int) []string {
 		return func(now int) []string {
 			if now < look {
@@ -168,9 +199,9 @@ func TestHandOver(t *testing.T) {
 		"one comes free late":                        {set: func(n *twoNodes) { n.mounted = until(300, where[two]) }, enabled: []string{one, both}},
 		"the pool is still imported": {set: func(n *twoNodes) {
 			n.pair.Targets[0].Pool = "mgs"
-			n.pools = "rpool\nmgs\n"
+			n.pools = "NAME\nrpool\nmgs\n"
 		}, enabled: []string{two}, fails: "not within the time allowed"},
-		"another pool": {set: func(n *twoNodes) { n.pair.Targets[0].Pool, n.pools = "mgs", "rpool\n" }, enabled: []string{both}},
+		"another pool": {set: func(n *twoNodes) { n.pair.Targets[0].Pool, n.pools = "mgs", "NAME\nrpool\n" }, enabled: []string{both}},
 		"mounted again": {set: func(n *twoNodes) {
 			n.mounted = func(look int) []string { return map[int][]string{2: {where[one]}}[look] }
 		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
@@ -179,8 +210,7 @@ func TestHandOver(t *testing.T) {
 		"it would start at boot":          {set: func(n *twoNodes) { n.boot = 0 }, fails: "could start at boot"},
 		"its cluster stopped":             {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
 		"its cluster stopped, mounted":    {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
-		"its cluster stopped, unmounting": {set: func(n *twoNodes) { n.stopped, n.umount = true, func(look int) int { return min(1, look/5) } }, enabled: []string{both}, looks: 5},
-		"no pgrep":                        {set: func(n *twoNodes) { n.stopped, n.umount = true, func(int) int { return 127 } }, fails: "pgrep -x umount"},
+		"its cluster stopped, unmounting": {set: func(n *twoNodes) { n.stopped, n.procs = true, atWork(5, "umount /mnt/MGS") }, enabled: []string{both}, looks: 5},
 		"a stranger is mounted":           {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
 		"a look is lost":                  {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
 		"node 2 does not answer":          {set: func(n *twoNodes) { n.dark = true }, fails: "switch it on: its old cluster does not start at boot"},
@@ -188,21 +218,10 @@ func TestHandOver(t *testing.T) {
 		"its cluster stopped, one busy":   {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pair := *s.pair
-			pair.Targets = slices.Clone(pair.Targets)
-			n := &twoNodes{
-				t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: gone, last: always(opStopped), boot: 1, standby: "on", umount: func(int) int { return 1 },
-				role: map[string]string{one: "Stopped", two: "Stopped"},
-			}
+			n := s.twoNodes(t)
+			n.pair.Config.Outage = 20 * time.Second
 			tt.set(n)
-			book, err := pair.Runbook()
-			require.NoError(t, err)
-			i := slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
-			j := slices.IndexFunc(book.Steps[i].Actions, func(a evenkeel.Action) bool { return a.ID == "let-go" })
-			told := &book.Steps[i].Actions[j] // it has been
-			told.Op, told.Probe, told.Cmd = nil, nil, sshexec.Command(sshexec.ReadOnly, "service", "pacemaker", "status")
-			told.Expect.Check = func(evenkeel.Observed) error { return nil }
-			err = n.play(book, "let-go", "hand-over")
+			err := n.handOver()
 			if tt.fails == "" {
 				require.NoError(t, err)
 			} else {
@@ -249,11 +268,47 @@ func TestLetGo(t *testing.T) {
 	}
 }
 
+// twoNodes are two of which one was told to let go, and has.
+func (s *scene) twoNodes(t *testing.T) *twoNodes {
+	pair := *s.pair
+	pair.Targets, pair.Config.Outage = slices.Clone(pair.Targets), 6*time.Second
+	n := &twoNodes{
+		t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: func(int) []string { return nil }, last: func(int, string) string { return opStopped },
+		boot: 1, standby: "on", role: map[string]string{},
+	}
+	for _, target := range pair.Targets {
+		n.role[target.Resource] = "Stopped"
+	}
+	return n
+}
+
+// handOver plays what follows when node 2 was told to let go.
+func (n *twoNodes) handOver() error {
+	book, err := n.pair.Runbook()
+	require.NoError(n.t, err)
+	actions := n.step(book).Actions
+	told := &actions[slices.IndexFunc(actions, func(a evenkeel.Action) bool { return a.ID == "let-go" })] // it has been
+	told.Op, told.Probe, told.Cmd = nil, nil, sshexec.Command(sshexec.ReadOnly, "service", "pacemaker", "status")
+	told.Expect.Check = func(evenkeel.Observed) error { return nil }
+	return n.play(book, "let-go", "hand-over")
+}
+
+// giveBack plays the end of the way back: node 1 was told to let go.
+func (n *twoNodes) giveBack() error {
+	book, err := n.pair.Runbook()
+	require.NoError(n.t, err)
+	n.step(book).Actions, n.step(book).Makes = n.step(book).Undo, nil
+	return n.play(book, "released", "still-released", "give-back")
+}
+
+func (*twoNodes) step(book *evenkeel.Runbook) *evenkeel.Step {
+	return &book.Steps[slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })]
+}
+
 // play runs only some of the actions of the switch-over.
 func (n *twoNodes) play(book *evenkeel.Runbook, ids ...string) error {
 	book.Invariants, book.LeaseHosts = nil, nil
-	i := slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
-	step := book.Steps[i]
+	step := *n.step(book)
 	step.Needs, step.Opens, step.Closes, step.Verify, step.Undo, step.Harmless = nil, nil, nil, nil, nil, "a test"
 	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions), func(a evenkeel.Action) bool { return !slices.Contains(ids, a.ID) })
 	book.Steps = []evenkeel.Step{step}
@@ -268,5 +323,15 @@ func onceAt(look int, before, after string) func(int, string) string {
 			return before
 		}
 		return after
+	}
+}
+
+// atWork is what runs before a look; from then on nothing does.
+func atWork(until int, args ...string) func(int) []string {
+	return func(look int) []string {
+		if look < until {
+			return args
+		}
+		return nil
 	}
 }

@@ -2,8 +2,10 @@ package lustre
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +35,7 @@ type Pair struct {
 type PairTarget struct {
 	Resource  string // the id in the CIB
 	UUID      string
+	Label     string // what Lustre calls it, such as demo-MDT0000
 	Mount     string // where it is mounted
 	Device    string // the block device; empty for ZFS
 	Pool      string // the ZFS pool; empty for a block device
@@ -323,7 +326,7 @@ func (p *Pair) target(r pacemaker.Resource) (PairTarget, error) {
 		return PairTarget{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
 	role, _ := r.Meta.Get("target-role")
-	t := PairTarget{Resource: r.ID, UUID: uuid, Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
+	t := PairTarget{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

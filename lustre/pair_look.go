@@ -46,11 +46,14 @@ func seeMounts(id, title, text string, check func(mounted []string) error) evenk
 	}))
 }
 
-// mountedTargets are the mount points of Lustre targets in a /proc/mounts.
+// mountedTargets are the mount points of Lustre targets in a /proc/mounts. A table without a root, or one that ends in the middle of a line, is not whole: it proves nothing.
 func mountedTargets(raw []byte) ([]string, error) {
 	mounts, err := ParseMounts(bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
+	}
+	if _, root := mounts.At("/"); !root || !bytes.HasSuffix(raw, []byte("\n")) {
+		return nil, errors.New("/proc/mounts was not read whole: it has no root file system, or its last line is cut off")
 	}
 	var points []string
 	for _, m := range mounts.Lustre() {

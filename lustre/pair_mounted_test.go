@@ -22,7 +22,7 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 		free    = "free"
 		silent  = "silent"
 	)
-	text := s.play(t).sh(lustretest.Node1, "cat /proc/mounts")
+	text := s.play(t).sh(lustretest.Node1, "cat /proc/mounts") + "\n"
 	var none strings.Builder
 	for line := range strings.Lines(text) {
 		if !strings.Contains(line, " lustre ") {

@@ -84,7 +84,7 @@ func (d *draft) blind() {
 		for _, actions := range []*[]evenkeel.Action{&s.Actions, &s.Undo} {
 			*actions = slices.DeleteFunc(*actions, func(a evenkeel.Action) bool {
 				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID) // a person waits for a machine, a cluster or the targets
-				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.ID == "calm"
+				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.Op != nil && a.Op.Effect == sshexec.ReadOnly
 				return look && len(a.Makes) == 0 && !waits
 			})
 			for i := range *actions {

@@ -130,26 +130,20 @@ func (p *Pair) lettingGo() pacemaker.Settings {
 // taken for gone. It returns the old cluster's CIB, at once where that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
 func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
 	n2 := p.Config.Node2.Name
-	res, err := at.Run(ctx, n2, brief(queryCIB...))
-	if err != nil {
-		if res.Outcome == evenkeel.Exited && p.stopped(ctx, at) == nil {
-			return nil, nil //nolint:nilnil // there is none, and that is no error
-		}
-		return nil, err
-	}
-	cib, err := readCIB(evenkeel.Observed{Result: res})
-	if err != nil || told(cib) {
+	cib, err := p.oldCIB(ctx, at)
+	if err != nil || cib == nil || told(cib) {
 		return cib, err
 	}
 	if err := p.oldIDs(cib); err != nil {
 		return nil, err
 	}
 	for _, t := range p.enabled() {
-		if last, ok := cib.LastOperation(p.old(n2), t.Resource); !ok || !last.Running() {
-			return nil, evenkeel.NotYet(time.Second, "%s is not steady on %s (last operation: %s)", t.Resource, n2, last.Task)
+		if _, is := cib.LastOperation(p.old(n2), t.Resource); is != pacemaker.RecordRunning {
+			return nil, evenkeel.NotYet(time.Second, "%s is not steady on %s: by the cluster's record it is %s", t.Resource, n2, is)
 		}
 	}
-	if res, err = at.Run(ctx, n2, brief("cat", "/proc/mounts")); err != nil {
+	res, err := at.Run(ctx, n2, brief("cat", "/proc/mounts"))
+	if err != nil {
 		return nil, err
 	}
 	mounted, err := mountedTargets(res.Stdout)
@@ -242,27 +236,24 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	})
 	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
 	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)
-	released := func(id string) evenkeel.Action {
-		return within(p.Config.Outage, p.showsReleased(now.seeCIB(id, "The last that node 1 did with each target was to stop it", "each stopped, or never started", p.releasedBy(n1.Name)), n1.Name))
-	}
+	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
 		within(p.Config.Outage, waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil))),
 		within(p.Config.Outage, untilShows(expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 {
-				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d", o.ExitCode)
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
 			}
 			return nil
 		}), ">/dev/null && echo idle", "idle")),
-		released("released"),
+		left.see("released"),
 		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
 		guard(showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...)),
-		guard(released("still-released")),
-		guard(seeFree("free", n1.Name)),
+		guard(left.see("still-released")),
 		giveBack,
 		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
@@ -280,16 +271,4 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 func said(r pacemaker.Resource) bool {
 	_, is := r.Meta.Get("target-role")
 	return is
-}
-
-// releasedBy wants a node to be active with no target, and not about to be.
-func (p *Pair) releasedBy(node string) func(*pacemaker.CIB) error {
-	return func(cib *pacemaker.CIB) error {
-		for _, t := range p.Targets {
-			if last, ok := cib.LastOperation(node, t.Resource); ok && !last.Released() {
-				return evenkeel.NotYet(time.Second, "the last that %s did with %s was %s (exit status %d)", node, t.Resource, last.Task, last.ExitCode)
-			}
-		}
-		return nil
-	}
 }

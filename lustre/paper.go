@@ -65,14 +65,21 @@ rings() {
   awk '/^(RING|LINK) ID/ { n++ } /no faults|: *connected|: *localhost/ { good++ } /FAULTY|disconnected/ { bad++ }
     END { print (n > 0 && good >= n && !bad) ? "every ring is sound" : "a ring is NOT sound" }'
 }
-# gone NODE TARGET=MOUNT=POOL...: which targets are proven gone from a node, of its mounts, its pools and the last that it did
+# gone NODE TARGET=MOUNT=POOL...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
 gone() {
   awk -v node="$1" -v list="${*:2}" '
-    $1 == "mounted" { seen = 1; busy[$2] = 1 } $1 == "pool" { busy["pool " $2] = 1 } $1 == node && $3 == "stopped" { stopped[$2] = 1 }
+    $1 == "mounted" { seen = 1; busy[$2] = 1 } $1 == "pool" { busy["pool " $2] = 1 } $1 == node { did[$2] = $3 }
+    $1 == "process" && /ps -e -o stat= -o args=/ { ps = 1; next }
+    $1 == "process" && $2 !~ /^Z/ && (/(^|[ \/])u?mount(\.lustre[a-z_]*)?( |$)/ || /u?n?mount_target/ || /Target (start|stop)/) { work = $0 }
+    $1 == "device" && ($4 ~ /^osd-/ || $5 ~ /-osd$/) { work = $0 }
     END {
-      if (!seen) { print "NOT proven: the mounts are not known"; exit }
+      if (!seen || !ps) { print "NOT proven: the mounts or the processes are not known"; exit }
+      if (work != "") { print "NOT proven, something is at work:", work; exit }
       n = split(list, t, " "); all = 1
-      for (i = 1; i <= n; i++) { split(t[i], f, "="); free[i] = !(f[2] in busy) && !(f[3] != "" && ("pool " f[3]) in busy) && f[1] in stopped; if (!free[i]) all = 0 }
+      for (i = 1; i <= n; i++) {
+        split(t[i], f, "="); free[i] = !(f[2] in busy) && !(f[3] != "" && ("pool " f[3]) in busy) && (!(f[1] in did) || did[f[1]] == "stopped")
+        if (!free[i]) all = 0
+      }
       if (all) { print "every target is gone"; exit }
       for (i = 1; i <= n; i++) { split(t[i], f, "="); print f[1], free[i] ? "is gone, another is not" : "is NOT proven gone" }
     }'

@@ -82,33 +82,37 @@ func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 		}
 		blocks = append(blocks, at(shows(boot, "| sort -u", "disabled").Paper[0]))
 	}
-	list, pools := []string{p.old(n2)}, ""
-	for _, t := range p.Targets {
-		list = append(list, t.Resource+"="+t.Mount+"="+t.Pool)
-		if t.Pool != "" {
-			pools = "; zpool list -H -o name | sed 's/^/pool /'"
-		}
-	}
-	const all = "every target is gone"
-	blocks = append(blocks, evenkeel.Block{
-		Host: n2, Text: "Which targets are proven gone: not mounted, no pool imported, and the last that the old cluster did was a stop that succeeded.",
-		Script: "{ cat /proc/mounts | targets | sed 's/^/mounted /'; cibadmin --query | last" + pools + "; } | gone " + shellescape.QuoteCommand(list),
-		Shows:  []string{all}, Until: true, Patience: patience,
-	}, evenkeel.Block{Cmd: cmds[0], If: all, Text: "At once."})
+	look := departure{Pair: p, host: n2, node: p.old(n2)}.goneBlock()
+	look.Host, look.Patience = n2, patience
+	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
 	for i, t := range p.enabled() {
 		blocks = append(blocks, evenkeel.Block{Cmd: cmds[1+i], If: t.Resource + " is gone, another is not", Text: "Then look again until every target is gone, and enable the others likewise."})
 	}
 	return blocks
 }
 
-// showsReleased is a look into the CIB that must show that a node has stopped each target.
-func (p *Pair) showsReleased(a evenkeel.Action, node string) evenkeel.Action {
-	var want, begin []string
-	for _, t := range p.Targets {
-		want, begin = append(want, node+" "+t.Resource+" stopped"), append(begin, node+" "+t.Resource+" ")
+const everyTargetIsGone = "every target is gone"
+
+// goneBlock looks for the proof that targets are gone from a node.
+func (d departure) goneBlock() evenkeel.Block {
+	list, pools := []string{d.node}, ""
+	for _, t := range d.Targets {
+		list = append(list, t.Resource+"="+t.Mount+"="+t.Pool)
+		if t.Pool != "" {
+			pools = " zpool list -H -o name 2>/dev/null | sed 's/^/pool /';"
+		}
 	}
-	slices.Sort(want)
-	return untilShows(a, only("last", begin...), want...)
+	return evenkeel.Block{
+		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
+		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; lctl dl 2>/dev/null | sed 's/^/device /'; cibadmin --query | last;" + pools +
+			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),
+		Shows: []string{everyTargetIsGone}, Until: true,
+	}
+}
+
+// roleBlock looks whether every target is disabled in the cluster.
+func (d departure) roleBlock() evenkeel.Block {
+	return showsSettings(evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}, d.roles("Stopped")...).Paper[0]
 }
 
 var settingID = regexp.MustCompile(`<nvpair id="([^"]*)" name="([^"]*)"`)

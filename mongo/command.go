@@ -59,6 +59,14 @@ func (e *CommandError) Error() string {
 
 func (e *CommandError) Unwrap() error { return e.Err }
 
+// CommandOutcome is what is known of the command, for sshexec.OutcomeOf. An answer by the server, and nothing else, says that it ended.
+func (e *CommandError) CommandOutcome() op.Outcome {
+	if e == nil {
+		return op.Unknown
+	}
+	return e.Outcome
+}
+
 // The codes of the servers that this package tells apart
 // (https://www.mongodb.com/docs/manual/reference/error-codes/).
 const (

@@ -47,6 +47,7 @@ type Job struct {
 var (
 	ErrNotReached    = errors.New("the fan-out ended before this command was started")
 	ErrDuplicateHost = errors.New("a host is named twice, and would run the command twice")
+	ErrNoHosts       = errors.New("there is nothing to run on: no host, or no Runner for it, was given")
 	ErrShared        = errors.New("one stream, writer or observer cannot serve many hosts; use Text or FileInput, and FanOptions.OnLine")
 )
 
@@ -95,12 +96,15 @@ func (e *FanError) Unwrap() []error {
 // Each runs one command on many hosts, at most Limit at a time, and returns the results in the order of the hosts, whatever the order in which they finished. The Runner of a host is asked
 // for when its turn comes; an error of it is the host's result, with the outcome NotStarted. Each does not close Runners; OnceRunner gives one that leaves nothing open.
 //
-// The results are complete also when the error is not nil. It is a *FanError when commands failed or were not started; ErrDuplicateHost, ErrShared or what Cmd.Validate says when nothing
-// was begun.
+// The results are complete also when the error is not nil. It is a *FanError when commands failed or were not started; ErrNoHosts, ErrDuplicateHost, ErrShared or what Cmd.Validate says when
+// nothing was begun.
 func Each(ctx context.Context, hosts []string, runner func(host string) (Runner, error), cmd Cmd, opt FanOptions) ([]HostResult, error) {
 	seen := make(map[string]bool, len(hosts))
 	jobs := make([]Job, len(hosts))
 	var refusal error
+	if runner == nil {
+		runner = func(string) (Runner, error) { return nil, ErrNoHosts }
+	}
 	for i, host := range hosts {
 		if seen[host] {
 			refusal = fmt.Errorf("cannot run %s on %s: %w", cmd, host, ErrDuplicateHost)
@@ -108,6 +112,9 @@ func Each(ctx context.Context, hosts []string, runner func(host string) (Runner,
 		seen[host] = true
 		jobs[i] = Job{Host: host, Cmd: cmd, Runner: RunnerFunc(func(ctx context.Context, cmd Cmd) (Result, error) {
 			r, err := runner(host)
+			if err == nil && r == nil {
+				err = ErrNoHosts
+			}
 			if err != nil {
 				return Result{}, Failure(host, cmd, Result{}, err)
 			}
@@ -126,9 +133,15 @@ func Each(ctx context.Context, hosts []string, runner func(host string) (Runner,
 // Parallel runs several commands at the same time, as in several terminals: Each for commands that differ, or that run on the same host. Every command is checked before the first one is
 // started. Results and error are those of Each.
 func Parallel(ctx context.Context, jobs []Job, opt FanOptions) ([]HostResult, error) {
+	if len(jobs) == 0 { // success with nothing done would be taken for "done everywhere"
+		return nil, ErrNoHosts
+	}
 	for _, job := range jobs {
 		if err := job.Cmd.Validate(); err != nil {
 			return allUnreached(ctx, jobs), err
+		}
+		if job.Runner == nil {
+			return allUnreached(ctx, jobs), fmt.Errorf("%s: %w", job.Host, ErrNoHosts)
 		}
 	}
 	limit := opt.Limit

@@ -2,7 +2,6 @@ package sshexec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -102,14 +101,44 @@ func Failure(host string, cmd Cmd, res Result, cause error) error {
 	}
 }
 
-// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner made.
+// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner made. Of several errors, joined or of a
+// fan-out, the gravest counts: Unknown, then Signalled, then Exited. Errors of other packages take part when they have a method Outcome or CommandOutcome.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Exited
 	}
-	var ce *CommandError
-	if errors.As(err, &ce) {
-		return ce.Outcome
+	outcome, _ := outcomeOf(err)
+	return outcome
+}
+
+// KnowsOutcome tells whether anything in an error says what became of a command.
+func KnowsOutcome(err error) bool {
+	_, known := outcomeOf(err)
+	return known
+}
+
+// outcomeOf looks into an error as far as the first ones that know: they speak for what caused them too.
+func outcomeOf(err error) (gravest Outcome, known bool) {
+	switch e := err.(type) { //nolint:errorlint // what is wrapped is looked at below, each branch of it
+	case nil:
+		return NotStarted, false
+	case *CommandError:
+		if e == nil {
+			return Unknown, true // somebody returned a nil *CommandError as an error: nothing is known
+		}
+		return e.Outcome, true
+	case interface{ Outcome() Outcome }:
+		return e.Outcome(), true
+	case interface{ CommandOutcome() Outcome }: // for types that have a field Outcome
+		return e.CommandOutcome(), true
+	case interface{ Unwrap() error }:
+		return outcomeOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if outcome, ok := outcomeOf(part); ok {
+				gravest, known = max(gravest, outcome), true
+			}
+		}
 	}
-	return NotStarted
+	return gravest, known
 }

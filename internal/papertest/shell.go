@@ -17,19 +17,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// textTools are this machine's programs that a block may use on a simulated host: they only read what is piped into them.
-var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", "uniq", "cut", "head", "tail", "tr", "wc", "diff", "comm", "seq", "mktemp", "rm", "tee"}
+// textTools are the programs of this machine that a block may use on a simulated host: they only read what is piped into them. Nothing that writes may be among them.
+var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", "uniq", "cut", "head", "tail", "tr", "wc", "diff", "comm", "seq"}
 
 // prelude makes every other program of a block one of the simulated host. The files that pass input and output are for this test alone.
 const prelude = `
 sim() {
-  local d status; d=$(command mktemp -d) || return 125
+  local d status; d=$(/usr/bin/mktemp -d) || return 125
   printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$@" >"$d/argv"
   case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
   exec 9<>"/dev/tcp/127.0.0.1/$PAPER_PORT" || return 125
   printf '%s\n' "$d" >&9; read -r status <&9; exec 9>&-
   "$PAPER_CAT" "$d/out"; "$PAPER_CAT" "$d/err" >&2
-  command rm -rf "$d"
+  /bin/rm -rf "$d"
   return "$status"
 }
 command_not_found_handle() { sim "$@"; }

@@ -25,6 +25,7 @@ func addSystemPrograms(r *Registry) {
 	r.Command("mount", 0, runMount)
 	r.Command("umount", 0, runUmount)
 	r.Command("pgrep", 0, runPgrep)
+	r.Command("ps", 0, runPs)
 	r.Command("mountpoint", 0, runMountpoint)
 	r.Command("genhostid", 0, runGenhostid)
 	r.Command("hostid", 0, runHostid)
@@ -90,12 +91,36 @@ func runUname(c *Call) int {
 	return 0
 }
 
-// runPgrep finds no program of this name: those of this world end as soon as they begin.
+// runPgrep is `pgrep -x PROGRAM`. The numbers are those of the order of the processes.
 func runPgrep(c *Call) int {
-	if len(c.Args) != 2 || c.Args[0] != "-x" || c.Args[1] != "umount" {
-		return c.Fail(2, "pgrep: only -x umount is simulated")
+	if len(c.Args) != 2 || c.Args[0] != "-x" {
+		return c.Fail(2, "pgrep: only -x is simulated")
 	}
-	return 1
+	status := 1
+	for i, args := range c.Host.procs {
+		program, _, _ := strings.Cut(args, " ")
+		if path.Base(program) == c.Args[1] {
+			c.Printf("%d\n", firstProcess+i)
+			status = 0
+		}
+	}
+	return status
+}
+
+// firstProcess is the number of the first process that was spawned.
+const firstProcess = 2001
+
+// runPs is `ps -e -o stat= -o args=`: the system's own processes, those that were spawned, and ps.
+func runPs(c *Call) int {
+	if strings.Join(c.Args, " ") != "-e -o stat= -o args=" {
+		return c.Fail(1, "ps: only -e -o stat= -o args= is simulated")
+	}
+	c.Printf("Ss   /sbin/init\nS    [kthreadd]\nSs   /usr/sbin/sshd\n")
+	for _, args := range c.Host.procs {
+		c.Printf("D    %s\n", args)
+	}
+	c.Printf("R+   ps %s\n", strings.Join(c.Args, " "))
+	return 0
 }
 
 func runReboot(c *Call) int {

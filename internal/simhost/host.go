@@ -67,6 +67,7 @@ type Host struct {
 	services map[string]Unit
 	modules  []string
 	mounts   []Mount
+	procs    []string // the arguments of each process that somebody else than the system runs
 	firewall firewall
 	hostKey  string // what sshd presents since it last started
 }
@@ -181,7 +182,7 @@ func (h *Host) Restart(s *State) {
 
 func (h *Host) goDown(s *State, how string) {
 	h.Power = Off
-	h.modules, h.mounts = nil, nil
+	h.modules, h.mounts, h.procs = nil, nil, nil
 	for name, u := range h.services {
 		u.Active = false
 		h.services[name] = u
@@ -355,6 +356,23 @@ func (h *Host) Unmount(s *State, dir string) {
 	}
 }
 
+// Spawn adds a process, which stays until End, or until the host goes down. The programs of this world themselves end as soon as they begin.
+func (h *Host) Spawn(s *State, args string) {
+	h.procs = append(slices.Clip(h.procs), args)
+	s.Note(h.Name, "%s has begun", args)
+}
+
+// End ends a process with these arguments, if there is one.
+func (h *Host) End(s *State, args string) {
+	if i := slices.Index(h.procs, args); i >= 0 {
+		h.procs = slices.Delete(slices.Clone(h.procs), i, i+1)
+		s.Note(h.Name, "%s has ended", args)
+	}
+}
+
+// Processes are the arguments of the processes that were spawned and have not ended.
+func (h *Host) Processes() []string { return slices.Clone(h.procs) }
+
 func (s *State) mountsChanged(h *Host) {
 	if s.Registry.Mounted != nil {
 		s.Registry.Mounted(s, h)
@@ -365,7 +383,7 @@ func (h *Host) clone() *Host {
 	c := *h
 	c.disk = h.disk.clone()
 	c.packages, c.dkms, c.services = maps.Clone(h.packages), maps.Clone(h.dkms), maps.Clone(h.services)
-	c.modules, c.mounts = slices.Clip(h.modules), slices.Clip(h.mounts)
+	c.modules, c.mounts, c.procs = slices.Clip(h.modules), slices.Clip(h.mounts), slices.Clip(h.procs)
 	c.firewall = h.firewall.clone()
 	return &c
 }
@@ -398,5 +416,6 @@ func (h *Host) encode(e *Encoder) {
 	for _, m := range h.mounts {
 		e.Texts([]string{m.Device, m.Dir, m.Type, m.Options})
 	}
+	e.Texts(h.procs)
 	h.firewall.encode(e)
 }

@@ -143,6 +143,7 @@ func registry(knet bool) *simhost.Registry {
 			f.mounted(s)
 		}
 	}
+	r.Command("lctl", 0, runLctl)
 	r.Script(hostIDScript, 0, func(c *simhost.Call) int {
 		_, now, _ := c.Invoke("", "hostid")
 		if _, kept, _ := c.Invoke("", "od", "-An", "-tx", "/etc/hostid"); strings.TrimSpace(kept) == strings.TrimSpace(now) {

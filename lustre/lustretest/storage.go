@@ -44,6 +44,23 @@ type shelf struct {
 	targets    []*target
 	visits     []visit
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
+	works      []work
+}
+
+// work is a mount or an unmount on its way. It comes to its end by itself, whatever becomes of the cluster that began it: its process is an orphan then.
+type work struct {
+	host  string
+	mount simhost.Mount
+	off   bool // it is an unmount
+	due   time.Time
+}
+
+// args are what the process table shows of it.
+func (w work) args() string {
+	if w.off {
+		return "umount " + w.mount.Dir
+	}
+	return "mount.lustre " + w.mount.Device + " " + w.mount.Dir
 }
 
 // visit is the technician's work on a host, over when due.
@@ -61,7 +78,7 @@ func (*shelf) Name() string { return "lustre" }
 
 // Clone is a deep copy.
 func (f *shelf) Clone() simhost.Layer {
-	c := &shelf{opts: f.opts, visits: slices.Clone(f.visits), rebuilding: slices.Clone(f.rebuilding)}
+	c := &shelf{opts: f.opts, visits: slices.Clone(f.visits), rebuilding: slices.Clone(f.rebuilding), works: slices.Clone(f.works)}
 	for _, t := range f.targets {
 		u := *t
 		u.on, u.down = slices.Clone(t.on), slices.Clip(t.down)
@@ -81,10 +98,19 @@ func (f *shelf) Encode(e *simhost.Encoder) {
 		e.ToGo(v.due)
 	}
 	e.Texts(f.rebuilding)
+	for _, w := range f.works {
+		e.Texts([]string{w.host, w.args()})
+		e.ToGo(w.due)
+	}
 }
 
-// Next is when the technician is done with a host.
+// Next is when the technician is done with a host, or a mount or an unmount is.
 func (f *shelf) Next(*simhost.State) (at time.Time, ok bool) {
+	for _, w := range f.works {
+		if !ok || w.due.Before(at) {
+			at, ok = w.due, true
+		}
+	}
 	for _, v := range f.visits {
 		if !ok || v.due.Before(at) {
 			at, ok = v.due, true
@@ -93,8 +119,13 @@ func (f *shelf) Next(*simhost.State) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// Tick ends the technician's work.
+// Tick ends the technician's work, and what mounts and unmounts.
 func (f *shelf) Tick(s *simhost.State) {
+	for _, w := range slices.Clone(f.works) {
+		if !w.due.After(s.Now()) {
+			f.end(s, w)
+		}
+	}
 	for i, v := range f.visits {
 		if !v.due.After(s.Now()) {
 			f.visits = slices.Delete(slices.Clone(f.visits), i, i+1)
@@ -108,6 +139,8 @@ func (f *shelf) Tick(s *simhost.State) {
 func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 	switch e {
 	case simhost.WentDown:
+		f.works = slices.DeleteFunc(slices.Clone(f.works), func(w work) bool { return w.host == h.Name })
+		f.mounted(s)
 		if !h.ShutDown {
 			return
 		}
@@ -174,7 +207,8 @@ func (f *shelf) mounted(s *simhost.State) {
 	for _, t := range f.targets {
 		var on []string
 		for _, h := range s.Hosts() {
-			if slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Device == t.device }) {
+			writing := slices.ContainsFunc(f.works, func(w work) bool { return w.off && w.host == h.Name && w.mount.Device == t.device })
+			if writing || slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Device == t.device }) {
 				on = append(on, h.Name)
 			}
 		}
@@ -214,39 +248,126 @@ func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
 	return rec, nil
 }
 
+// begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting begins, and the disk goes on being written (H27).
+func (f *shelf) begin(s *simhost.State, h *simhost.Host, w work) {
+	w.host = h.Name
+	f.works = append(slices.Clip(f.works), w)
+	h.Spawn(s, w.args())
+	if w.off {
+		h.Unmount(s, w.mount.Dir)
+	}
+}
+
+// end ends a mount or an unmount.
+func (f *shelf) end(s *simhost.State, w work) {
+	h := s.Host(w.host)
+	f.works = slices.DeleteFunc(slices.Clone(f.works), func(o work) bool { return o == w })
+	h.End(s, w.args())
+	if !w.off && !isMounted(h, w.mount.Dir) {
+		h.Mount(s, w.mount)
+	}
+	f.mounted(s)
+}
+
+// underWay is the mount or the unmount of a directory of a host that is at work.
+func (f *shelf) underWay(h *simhost.Host, dir string) (work, bool) {
+	i := slices.IndexFunc(f.works, func(w work) bool { return w.host == h.Name && w.mount.Dir == dir })
+	if i < 0 {
+		return work{}, false
+	}
+	return f.works[i], true
+}
+
+// mountable is the mount that a target is on a host, or why it cannot be mounted there.
+func mountable(h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
+	rec, err := readRecord(h, r)
+	switch {
+	case err != nil:
+		return simhost.Mount{}, err
+	case h.Package("chroma-agent") == "":
+		return simhost.Mount{}, errors.New("chroma-agent is not installed")
+	case !h.Loaded("lustre"):
+		return simhost.Mount{}, errors.New("the lustre module is not loaded")
+	case !h.IsDir(rec.Mount):
+		return simhost.Mount{}, fmt.Errorf("mount point %s does not exist", rec.Mount)
+	}
+	return simhost.Mount{Device: rec.Device, Dir: rec.Mount, Type: "lustre", Options: "ro"}, nil
+}
+
 // targetAgent is ocf:chroma:Target.
 func targetAgent() pacemakertest.Agent {
 	return pacemakertest.Agent{
-		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			rec, err := readRecord(h, r)
-			switch {
-			case err != nil:
-				return err
-			case h.Package("chroma-agent") == "":
-				return errors.New("chroma-agent is not installed")
-			case !h.Loaded("lustre"):
-				return errors.New("the lustre module is not loaded")
-			case !h.IsDir(rec.Mount):
-				return fmt.Errorf("mount point %s does not exist", rec.Mount)
-			case isMounted(h, rec):
-				return nil
+		Begin: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource, task string, lasts time.Duration) {
+			m, err := mountable(h, r)
+			if task == "stop" {
+				i := slices.IndexFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == mountOf(h, r) })
+				if i < 0 {
+					return
+				}
+				m, err = h.Mounts()[i], nil
 			}
-			h.Mount(s, simhost.Mount{Device: rec.Device, Dir: rec.Mount, Type: "lustre", Options: "ro"})
-			return nil
+			if _, busy := of(s).underWay(h, m.Dir); err == nil && !busy {
+				of(s).begin(s, h, work{mount: m, off: task == "stop", due: s.Now().Add(lasts)})
+			}
+		},
+		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			m, err := mountable(h, r)
+			if w, ok := of(s).underWay(h, mountOf(h, r)); ok && err == nil {
+				of(s).end(s, w)
+			}
+			if err == nil && !isMounted(h, m.Dir) {
+				h.Mount(s, m)
+			}
+			return err
 		},
 		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			if rec, err := readRecord(h, r); err == nil {
-				h.Unmount(s, rec.Mount)
+			dir := mountOf(h, r)
+			if w, ok := of(s).underWay(h, dir); ok && !w.due.After(s.Now()) {
+				of(s).end(s, w)
 			}
+			h.Unmount(s, dir)
 			return nil
 		},
 		Running: func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
-			rec, err := readRecord(h, r)
-			return err == nil && isMounted(h, rec)
+			return isMounted(h, mountOf(h, r))
 		},
 	}
 }
 
-func isMounted(h *simhost.Host, rec record) bool {
-	return slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == rec.Mount })
+// runLctl is `lctl dl`: the devices of Lustre on a host. A target that is being unmounted has its own until the end.
+func runLctl(c *simhost.Call) int {
+	if len(c.Args) != 1 || c.Args[0] != "dl" {
+		return c.Fail(1, "lctl: only dl is simulated")
+	}
+	i := 0
+	list := func(device, state string) {
+		for _, t := range of(c.State).targets {
+			if t.device == device {
+				c.Printf("%3d %s osd-ldiskfs %s-osd %[3]s-osd_UUID 5\n", i, state, t.label)
+				i++
+			}
+		}
+	}
+	for _, m := range c.Host.Mounts() {
+		list(m.Device, "UP")
+	}
+	for _, w := range of(c.State).works {
+		if w.host == c.Host.Name {
+			list(w.mount.Device, map[bool]string{true: "ST", false: "AT"}[w.off])
+		}
+	}
+	return 0
+}
+
+// mountOf is where a target is mounted on a host, by its store; nowhere where that does not know it.
+func mountOf(h *simhost.Host, r pacemaker.Resource) string {
+	rec, err := readRecord(h, r)
+	if err != nil {
+		return ""
+	}
+	return rec.Mount
+}
+
+func isMounted(h *simhost.Host, dir string) bool {
+	return slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == dir })
 }

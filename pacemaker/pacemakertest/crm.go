@@ -406,8 +406,10 @@ func runCrmResource(c *simhost.Call) int {
 			o["timeout"] = take()
 		case "-W", "--locate":
 			verb = "locate"
-		case "-C", "--cleanup", "-P", "-R", "--refresh":
+		case "-C", "--cleanup":
 			verb = "cleanup"
+		case "-P", "-R", "--refresh", "--reprobe":
+			verb = "refresh"
 		case "-L", "--list":
 			verb = "list"
 		case "--wait":
@@ -432,13 +434,18 @@ func runCrmResource(c *simhost.Call) int {
 			}
 			c.Printf(" %s\n", s.row(s.node.doc, p))
 		}
-	case "cleanup":
+	case "cleanup", "refresh":
 		p := &pcs{session: s}
 		if _, known := s.node.doc.node(o["node"]); o["node"] != "" && !known && s.software.modern() {
 			return c.Fail(105, "crm_resource: Node '%s' not found\nError performing operation: No such object", o["node"])
 		}
 		if resource != "" {
 			p.words = []string{resource}
+		}
+		if verb == "refresh" && s.node.ready {
+			c.Changed("forgot resources")
+			s.stack.refresh(s.State, s.members(), func(id string) bool { return resource == "" || id == resource })
+			return 0
 		}
 		return p.cleanup()
 	case "locate":

@@ -222,7 +222,7 @@ func (st *Stack) missed(s *simhost.State, before map[*node][]*node) {
 // enter starts Pacemaker on a node: it reads its CIB and waits for others. A CIB that it may not read and write keeps it down, while its service runs (H5).
 func (st *Stack) enter(s *simhost.State, n *node) error {
 	h := s.Host(n.host)
-	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost = false, false, false, false, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost, n.records = false, false, false, false, nil, nil, nil, nil, nil, nil
 	text, err := h.ReadFile(CIBPath)
 	switch {
 	case err != nil:
@@ -376,7 +376,7 @@ func (n *node) forget(uname string) {
 func (n *node) reset() {
 	n.tellAt = time.Time{}
 	n.cibAt = time.Time{}
-	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost, n.records = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil, nil
 }
 
 // meet notes which corosync has had all its nodes in sight.

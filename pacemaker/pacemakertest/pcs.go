@@ -454,11 +454,30 @@ func (p *pcs) cleanup() int {
 	if !p.node.ready {
 		return p.fail(errNotRunning, "")
 	}
-	for _, m := range p.members() {
-		m.failed = slices.DeleteFunc(slices.Clone(m.failed), func(f failure) bool { return len(p.words) == 0 || slices.Contains(p.words, f.resource) })
-	}
+	of := func(id string) bool { return len(p.words) == 0 || slices.Contains(p.words, id) }
 	p.Changed("forgot failures")
-	p.stack.schedule(p.State)
+	if !p.software.modern() {
+		p.stack.refresh(p.State, p.members(), of)
+		return 0
+	}
+	failed := func(m *node) func(string) bool {
+		return func(id string) bool {
+			return of(id) && (m.hasFailed(id) || slices.ContainsFunc(m.records, func(r Record) bool { return r.Resource == id && r.Status > 0 }))
+		}
+	}
+	for _, m := range p.members() { // Pacemaker 2 cleans up only what failed, and the failures are on each node its own
+		p.stack.refresh(p.State, []*node{m}, failed(m))
+	}
+	return 0
+}
+
+// refresh is `pcs resource refresh` of pcs 0.10 and later, for Pacemaker 2.
+func (p *pcs) refresh() int {
+	if !p.node.ready {
+		return p.fail(errNotRunning, "")
+	}
+	p.Changed("forgot resources")
+	p.stack.refresh(p.State, p.members(), func(id string) bool { return len(p.words) == 0 || slices.Contains(p.words, id) })
 	return 0
 }
 

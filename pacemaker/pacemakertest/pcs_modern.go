@@ -59,7 +59,7 @@ var modernVerbs = map[string]modernVerb{
 	"resource enable":      {(*pcs).enableResource, "-f --wait"},
 	"resource disable":     {(*pcs).enableResource, "-f --wait --safe --simulate --no-strict"},
 	"resource cleanup":     {(*pcs).cleanup, ""},
-	"resource refresh":     {(*pcs).cleanup, "--force --full"},
+	"resource refresh":     {(*pcs).refresh, "--force --full"},
 	"resource relocate":    {(*pcs).relocate, ""},
 	"resource defaults":    {(*pcs).defaultsModern, "-f --force --full"},
 	"resource op defaults": {(*pcs).defaultsModern, "-f --force --full"},

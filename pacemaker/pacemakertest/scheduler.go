@@ -79,6 +79,15 @@ func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked 
 	}
 	start, _ := st.times(p)
 	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(start)})
+	st.begin(s, want, p, "start", start)
+}
+
+// begin tells the agent of an operation, and records it.
+func (st *Stack) begin(s *simhost.State, n *node, p primitive, task string, lasts time.Duration) {
+	n.record(s, Record{Resource: p.id, Operation: task, Code: pendingCode, Status: -1})
+	if f := st.opts.Agents[p.agent].Begin; f != nil {
+		f(s, s.Host(n.host), p.definition, task, lasts)
+	}
 }
 
 // runs tells whether a resource is not stopped on a node.
@@ -93,10 +102,15 @@ func (st *Stack) probe(s *simhost.State, n *node) {
 			continue
 		}
 		n.probed = append(slices.Clip(n.probed), p.id)
+		found := Record{Resource: p.id, Operation: "monitor", Code: 7}
 		if a := st.opts.Agents[p.agent]; a.Running != nil && !n.runs(p.id) && a.Running(s, s.Host(n.host), p.definition) {
 			n.active = append(slices.Clip(n.active), active{primitive: p, phase: started})
 			s.Note(n.host, "resource %s runs already", p.id)
 		}
+		if n.runs(p.id) {
+			found.Code = 0
+		}
+		n.record(s, found)
 	}
 	n.probed = slices.DeleteFunc(slices.Clone(n.probed), func(id string) bool { _, known := n.doc.primitive(id); return !known })
 }
@@ -143,6 +157,7 @@ func (st *Stack) stop(s *simhost.State, n *node, i int) {
 	if a := &n.active[i]; a.phase == started && !n.busy() {
 		_, stop := st.times(a.primitive)
 		a.phase, a.due = stopping, s.Now().Add(stop)
+		st.begin(s, n, a.primitive, "stop", stop)
 	}
 }
 
@@ -162,20 +177,24 @@ func (st *Stack) finish(s *simhost.State, n *node, i int) (gone bool) {
 				s.Note(n.host, "resource %s failed to start: %v", id, err)
 				n.failed = append(slices.Clip(n.failed), failure{id, s.Now()})
 				n.active = slices.Delete(n.active, i, i+1)
+				n.record(s, Record{Resource: id, Operation: "start", Code: 1, Status: 4})
 				return true
 			}
 		}
 		a.phase = started
+		n.record(s, Record{Resource: id, Operation: "start"})
 		s.Note(n.host, "resource %s started", id)
 	case stopping:
 		if agent.Stop != nil {
 			if err := agent.Stop(s, h, r); err != nil {
 				s.Note(n.host, "resource %s failed to stop: %v", id, err)
+				n.record(s, Record{Resource: id, Operation: "stop", Code: 1, Status: 4})
 				a.phase = started
 				return false
 			}
 		}
 		n.active = slices.Delete(n.active, i, i+1)
+		n.record(s, Record{Resource: id, Operation: "stop"})
 		s.Note(n.host, "resource %s stopped", id)
 		return true
 	case started:

@@ -156,27 +156,30 @@ func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 	if m == nil {
 		return
 	}
-	for i, a := range m.active {
-		r := list.CreateElement("lrm_resource")
-		d := a.primitive.definition
-		r.CreateAttr("id", a.primitive.id)
-		r.CreateAttr("type", d.Type)
-		r.CreateAttr("class", d.Class)
-		if d.Provider != "" {
-			r.CreateAttr("provider", d.Provider)
+	for i, done := range m.records {
+		p, known := s.node.doc.primitive(done.Resource)
+		if !known {
+			continue
 		}
-		op, interval, rc := "start", "0", "0"
-		switch a.phase {
-		case starting:
-			rc = "-1"
-		case stopping:
-			op, rc = "stop", "-1"
-		case started:
+		r := list.CreateElement("lrm_resource")
+		r.CreateAttr("id", p.id)
+		agent := []string{p.definition.Class, p.definition.Provider, p.definition.Type}
+		if done.Agent != "" {
+			agent = strings.SplitN(done.Agent+"::", ":", 4)
+		}
+		for k, name := range []string{"class", "provider", "type"} {
+			if agent[k] != "" {
+				r.CreateAttr(name, agent[k])
+			}
 		}
 		h := r.CreateElement("lrm_rsc_op")
+		call := strconv.Itoa(i + 1)
+		if done.Status == -1 {
+			call = "-1"
+		}
 		for _, pair := range [][2]string{
-			{"id", a.primitive.id + "_last_0"}, {"operation_key", a.primitive.id + "_" + op + "_" + interval}, {"operation", op},
-			{"call-id", strconv.Itoa(i + 1)}, {"rc-code", rc}, {"op-status", map[bool]string{true: "-1", false: "0"}[rc == "-1"]}, {"interval", interval}, {"on_node", n.Uname},
+			{"id", p.id + "_last_0"}, {"operation_key", p.id + "_" + done.Operation + "_0"}, {"operation", done.Operation}, {"call-id", call},
+			{"rc-code", strconv.Itoa(done.Code)}, {"op-status", strconv.Itoa(done.Status)}, {"interval", "0"}, {"on_node", n.Uname}, {"last-rc-change", strconv.FormatInt(done.At.Unix(), 10)},
 		} {
 			h.CreateAttr(pair[0], pair[1])
 		}

@@ -24,7 +24,9 @@ const (
 // Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass: how long its operations take is told by Times.
 type Agent struct {
 	// Times is how long a start and a stop of a resource take; StartTime and StopTime when nil, or where it says 0.
-	Times   func(r pacemaker.Resource) (start, stop time.Duration)
+	Times func(r pacemaker.Resource) (start, stop time.Duration)
+	// Begin is called when a start or a stop begins that is to last so long: a stop may be at work when nothing else shows the resource any more (H27). It may be nil.
+	Begin   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource, task string, lasts time.Duration)
 	Start   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
 	Stop    func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
 	Running func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) bool
@@ -88,6 +90,7 @@ type node struct {
 	active  []active
 	probed  []string  // resources of which the cluster knows whether they run here
 	failed  []failure // what went wrong here
+	records []Record  // what the CIB's status says was done here last, with each resource
 	told    throttle  // what the DC knows of its limits
 	tellAt  time.Time // when it will know more
 	lost    []ghost   // what ran on nodes that were lost and are not fenced yet
@@ -146,7 +149,7 @@ func (st *Stack) Clone() simhost.Layer {
 	for _, n := range st.nodes {
 		m := *n
 		m.left, m.active, m.failed, m.history = slices.Clone(n.left), slices.Clone(n.active), slices.Clone(n.failed), slices.Clip(n.history)
-		m.probed, m.lost = slices.Clone(n.probed), slices.Clone(n.lost)
+		m.probed, m.lost, m.records = slices.Clone(n.probed), slices.Clone(n.lost), slices.Clone(n.records)
 		c.nodes = append(c.nodes, &m)
 	}
 	return c
@@ -174,6 +177,12 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 		e.Int(n.told.max)
 		e.ToGo(n.tellAt)
 		e.Texts(n.probed)
+		e.Int(len(n.records))
+		for _, r := range n.records {
+			e.Texts([]string{r.Resource, r.Agent, r.Operation})
+			e.Int(r.Code)
+			e.Int(r.Status)
+		}
 		e.Int(len(n.lost))
 		for _, g := range n.lost {
 			e.Text(g.uname)

@@ -155,6 +155,11 @@ func (n *node) run(stdin, line string) result {
 		},
 		exec: func(in io.Reader, stdout, stderr io.Writer, argv ...string) int {
 			prog := n.progs[filepath.Base(argv[0])]
+			if prog == nil && argv[0] == umountProgram {
+				r := n.run("", "umount "+strings.Join(argv[1:], " "))
+				_, _ = io.WriteString(stderr, r.err)
+				return r.exit
+			}
 			if prog == nil {
 				_, _ = io.WriteString(stderr, "no program "+argv[0])
 				return 127

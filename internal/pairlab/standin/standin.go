@@ -24,6 +24,7 @@ type program struct {
 func programs() []program {
 	return []program{
 		{"/usr/lib/ocf/resource.d/chroma/Target", "chroma-agent", runTarget},
+		{umountProgram, "chroma-agent", runUmount},
 		{"/usr/sbin/fence_chroma", "chroma-agent", runFence},
 		{"/usr/bin/yum", "", runYum},
 		{"/usr/bin/yum-config-manager", "yum-utils", runYumConfigManager},

@@ -90,6 +90,9 @@ func runTarget(c *call) int {
 	if uuid == "" {
 		return c.fail(ocfConfigured, "Target: the parameter target is missing")
 	}
+	if action == "monitor" || action == "status" {
+		return c.monitorTarget(uuid)
+	}
 	here, err := c.mounted(uuid)
 	if err != nil {
 		return c.fail(ocfGeneric, "Target: %v", err)
@@ -107,7 +110,14 @@ func runTarget(c *call) int {
 			}
 		}
 		return ocfSuccess
-	case here:
+	}
+	return ocfUnimplemented
+}
+
+// monitorTarget looks into the mount table, as IML's agent does: it does not see an unmount that is still at work (H27).
+func (c *call) monitorTarget(uuid string) int {
+	r, err := c.record(uuid)
+	if err == nil && slices.ContainsFunc(lustreMounts(c.read(mountsFile)), func(m []string) bool { return m[1] == escape(r.Mount) }) {
 		return ocfSuccess
 	}
 	return ocfNotRunning
@@ -179,13 +189,42 @@ func escape(s string) string {
 }
 
 func (c *call) stopTarget(uuid string) int {
-	err := c.unmount(uuid)
-	if err != nil {
-		c.log("%s: stop: %v", uuid, err)
-		return c.fail(ocfGeneric, "Target: %v", err)
+	if exit := c.exec(strings.NewReader(""), c.stdout, c.stderr, umountProgram, c.mountPoint(uuid)); exit != 0 {
+		c.log("%s: stop: umount: exit status %d", uuid, exit)
+		return c.fail(ocfGeneric, "Target: umount: exit status %d", exit)
 	}
 	c.log("%s: unmounted", uuid)
 	return ocfSuccess
+}
+
+// umountProgram is what unmounts a target. It has a process of its own, which is in the process table as long as it is at work, whatever becomes of the agent.
+const umountProgram = "/usr/lib/lustre/umount"
+
+// runUmount is `umount DIR` of a target. By its UUID it unmounts one of which the store knows nothing.
+func runUmount(c *call) int {
+	if len(c.args) != 1 {
+		return c.fail(1, "usage: umount DIR")
+	}
+	uuid := c.args[0]
+	files, _ := os.ReadDir(c.path(storeDir))
+	for _, f := range files {
+		name, err := base64.URLEncoding.DecodeString(f.Name())
+		if err == nil && c.mountPoint(string(name)) == c.args[0] {
+			uuid = string(name)
+		}
+	}
+	if err := c.unmount(uuid); err != nil {
+		return c.fail(32, "umount: %s: %v", c.args[0], err)
+	}
+	return 0
+}
+
+// mountPoint is where a target is mounted, by the store; its UUID where that does not know it.
+func (c *call) mountPoint(uuid string) string {
+	if r, err := c.record(uuid); err == nil {
+		return r.Mount
+	}
+	return uuid
 }
 
 // unmount takes a target out of the mount table and then off the storage, as the kernel does: the table shows no mount any more while the file system is still being

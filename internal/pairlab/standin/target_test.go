@@ -87,7 +87,8 @@ func TestTargetThatDoesNotStop(t *testing.T) {
 	n.ok("Target monitor")
 	require.Contains(t, n.read(mountsFile), " lustre ")
 	n.refuse = "mounted"
-	n.refused(ocfGeneric, "made to fail", "Target monitor") // not to know is not to be stopped
+	n.ok("Target monitor") // it asks the mount table
+	n.refused(ocfGeneric, "made to fail", "Target stop")
 }
 
 // TestTargetAfterAKill is an agent that died between the disks and the mount table.

@@ -29,6 +29,7 @@ type Block struct {
 	Script string
 
 	Shows []string // the lines that it must print, and no others; exit status 0 when empty
+	Ends  bool     // Shows are the last lines that it prints
 	Until bool     // type it again until it shows them
 	// Patience bounds Until: after that the last that it printed counts, and alternatives say what is typed then.
 	Patience time.Duration
@@ -43,6 +44,12 @@ func (m Make) Typed(script string) Make {
 // blocks are what a person types for the action.
 func (a *Action) blocks() []Block {
 	switch {
+	case len(a.Paper) > 0 && a.Manual != "": // the evidence comes when the person has done it
+		evidence := slices.Clone(a.Paper)
+		for i := range evidence {
+			evidence[i].Until = len(evidence[i].Shows) > 0
+		}
+		return evidence
 	case len(a.Paper) > 0:
 		return a.Paper
 	case len(a.Cmd.Argv) > 0 && !a.onlyNotes():
@@ -145,6 +152,7 @@ func (a *Action) paperRefs() []string {
 	var names []string
 	for _, b := range a.Paper {
 		names = append(names, refs(b.Script)...)
+		names = append(names, refs(b.From)...)
 	}
 	return names
 }
@@ -153,12 +161,12 @@ func (a *Action) paperRefs() []string {
 func (b *Block) typedIn(host string) (where, text string) {
 	host = cmp.Or(b.Host, host)
 	switch {
-	case len(refs(b.Script)) > 0: // checked first: within a pipe, a variable that is not set would not stop the rest
-		return host, needed(refs(b.Script)) + "{\n" + withExpansions(b.Script, `"`, `"`) + "\n}"
 	case b.Script != "":
-		return host, b.Script
+		return host, checkedFirst(refs(b.Script), withExpansions(b.Script, `"`, `"`))
 	case b.From != "":
-		return host, "( " + b.From + " | " + call(b.Cmd) + " )"
+		return host, checkedFirst(append(refs(b.From), cmdRefs(b.Cmd)...), "( "+withExpansions(b.From, `"`, `"`)+" | "+call(b.Cmd)+" )")
+	case b.Pipe != "":
+		return host, checkedFirst(cmdRefs(b.Cmd), typed(b.Cmd, b.Pipe))
 	case b.Cmd.Stdin.Path() != "":
 		return Operator, sent(host, b.Cmd)
 	}
@@ -171,6 +179,14 @@ func sent(host string, cmd sshexec.Cmd) string {
 	path := cmd.Stdin.Path()
 	cmd.Stdin = sshexec.Input{}
 	return fmt.Sprintf(`%sssh %s "$(printf '%%q ' %s)" < %s`, needed(cmdRefs(cmd)), quote(host), typed(cmd, ""), quote(path))
+}
+
+// checkedFirst runs text only if the variables of these facts are set: within a pipe, one that is not would not stop the rest.
+func checkedFirst(names []string, text string) string {
+	if len(names) == 0 {
+		return text
+	}
+	return needed(names) + "{\n" + text + "\n}"
 }
 
 // needed stops a line before its command when one of the facts is not set.

@@ -175,6 +175,6 @@ func TestAlternativesAreMarked(t *testing.T) {
 	a.Paper = []evenkeel.Block{{Script: "look", Host: "other", Text: "See what is free."}, {Cmd: one, If: "a"}, {Cmd: two, If: "b"}, {Script: "see", Shows: []string{"fine"}, Until: true}}
 	require.NoError(t, rb.Validate())
 	require.Contains(t, markdown(t, rb), "See what is free. On `other`:\n\n```sh\nlook\n```\n\n"+
-		"Only one of the following is typed. What was printed decides which; a line that was not printed: nothing.\n\nEither, if it printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
+		"Alternatives: what was printed decides. Type a block only if its line was printed, and no other.\n\nEither, if it printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
 		"On `h`:\n\n```sh\nsee\n```\n\nType it again until it prints this, and nothing else:\n\n```text\nfine\n```\n")
 }

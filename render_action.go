@@ -67,7 +67,7 @@ func (p *printer) blocks(host string, blocks []Block) {
 		where, text := b.typedIn(host)
 		first := i == 0 || blocks[i-1].If == ""
 		if b.If != "" && first && i+1 < len(blocks) && blocks[i+1].If != "" {
-			p.line("Only one of the following is typed. What was printed decides which; a line that was not printed: nothing.\n")
+			p.line("Alternatives: what was printed decides. Type a block only if its line was printed, and no other.\n")
 		}
 		on := "On " + code(where)
 		if b.If != "" {
@@ -95,6 +95,8 @@ func (p *printer) shows(b *Block) {
 	}
 	what := "It must print this, and nothing else:"
 	switch {
+	case b.Ends:
+		what = "What it prints must end with this:"
 	case b.Patience > 0:
 		what = fmt.Sprintf("Type it again until it prints this, and nothing else. After %s go on with what it printed last:", b.Patience)
 	case b.Until:
@@ -114,7 +116,7 @@ func (p *printer) makes(a *Action, m Make, host string) {
 	if script == "" {
 		script = Typed(a.Cmd)
 	}
-	p.line("Set `%s`: %s. On %s:\n\n%s", name, m.Key.Doc(), code(host), fence(name+"=$("+script+")\ndeclare -p "+name))
+	p.line("Set `%s`: %s. On %s:\n\n%s", name, m.Key.Doc(), code(host), fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
 }
 
 // probe is how a person finds out whether the action ran.

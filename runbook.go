@@ -326,6 +326,12 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 			v.add("step %s, action %s: refers to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
 		}
 	}
+	for _, name := range a.paperRefs() {
+		own := slices.ContainsFunc(a.Makes, func(m Make) bool { return m.Key.Name() == name && a.sets(m) })
+		if !known[name] && !own {
+			v.add("step %s, action %s: refers on paper to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
+		}
+	}
 	for _, m := range a.Makes {
 		if makes == nil {
 			v.add("step %s, action %s: an undo or a completion makes no facts", s.ID, a.ID)
@@ -444,7 +450,6 @@ func (a *Action) refs() []string {
 	if a.Op != nil {
 		names = append(names, refs(a.Op.Text)...)
 	}
-	names = append(names, a.paperRefs()...)
 	for _, c := range a.cmds() {
 		names = append(names, cmdRefs(c)...)
 	}

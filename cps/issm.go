@@ -119,6 +119,7 @@ const runbookVersion = "cps-issm 1"
 // Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see Runbook.Recovery.
 func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
+		Functions:  paperFunctions,
 		Name:       "cps-issm",
 		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
 		Intro:      m.intro(),

@@ -82,7 +82,7 @@ func (a archiveFacts) mark() evenkeel.Action {
 				return "", nil //nolint:nilerr // there is none yet
 			}
 			return newest, nil
-		})},
+		}).Typed(evenkeel.Typed(listArchives) + " | grep ^migrate | sort | tail -n 1 | grep . || echo none")},
 	}
 }
 
@@ -121,7 +121,7 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 		}
 	}
 	return evenkeel.Action{
-		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour,
+		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour, Paper: a.savePaper(host),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1). Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
@@ -197,7 +197,7 @@ func wholeArchive(name string) (sum string, err error) {
 // kept is the guard that must hold before the machine with the original is destroyed: the copy is here and is the original (CPS-202).
 func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "The archive of " + a.what + " is off the machine", Guard: true, Ref: "cps:439",
+		ID: id, Title: "The archive of " + a.what + " is off the machine", Guard: true, Ref: "cps:439", Paper: []evenkeel.Block{a.wholePaper()},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
@@ -237,8 +237,8 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		},
 		{
 			ID: "sum", Title: "The copy is the original", Ref: ref, Guard: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
-			Note: "One of the two names may not be there.",
-			Expect: evenkeel.Expect{Text: "the sum noted at the download", Check: func(o observed) error {
+			Note:  "One of the two names may not be there.",
+			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}}, Expect: evenkeel.Expect{Text: "the sum noted at the download", Check: func(o observed) error {
 				want, err := a.sum.Get(o.Facts)
 				if err == nil && !strings.Contains(string(o.Stdout), want+"  ") {
 					err = errors.New("the archive on the Cluster Manager is not the one that was saved")

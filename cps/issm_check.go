@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -166,9 +168,9 @@ func quiet(programs []string) checker {
 func (m *ISSM) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
-		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
-		Cmd:    sshexec.Command(sshexec.ReadOnly, "ps", "-ef"),
-		Expect: evenkeel.Expect{Text: "not in the list: " + strings.Join(programs, ", "), Check: quiet(programs)},
+		Note:  "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
+		Cmd:   sshexec.Command(sshexec.ReadOnly, "ps", "-ef"),
+		Paper: prints(sshexec.Command(sshexec.ReadOnly, "ps", "-ef"), "| running "+shellescape.QuoteCommand(programs), "none of them runs"), Expect: evenkeel.Expect{Text: "not in the list: " + strings.Join(programs, ", "), Check: quiet(programs)},
 	}
 }
 
@@ -328,6 +330,7 @@ func traceIf(done bool) evenkeel.Trace {
 func (m *ISSM) umountAction(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: sshexec.Command(sshexec.Mutating, "umount", isoMount),
+		Paper:  ifMounted("mounted", sshexec.Command(sshexec.Mutating, "umount", isoMount)),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 	}
 }
@@ -335,6 +338,7 @@ func (m *ISSM) umountAction(id string) evenkeel.Action {
 func (m *ISSM) mountAction(id, iso string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount),
+		Paper:  ifMounted("not mounted", sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 	}
 }

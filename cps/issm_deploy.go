@@ -83,8 +83,8 @@ func (m *ISSM) deleteVMs(n int) []evenkeel.Action {
 	for i, alias := range set {
 		a := evenkeel.Action{
 			ID: "gone-" + alias, Title: alias + " is gone", Ref: ref(n, "772", "1146"), Within: time.Hour,
-			Cmd: sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
-			Expect: evenkeel.Expect{Text: "no answer (exit status 1)", Check: func(o observed) error {
+			Cmd:   sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+			Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias), `>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")), Expect: evenkeel.Expect{Text: "no answer (exit status 1)", Check: func(o observed) error {
 				switch o.ExitCode {
 				case 1:
 					return nil
@@ -110,7 +110,7 @@ func (m *ISSM) deployVMs(n int) []evenkeel.Action {
 		return []evenkeel.Action{{
 			ID: "deploy", Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
 			Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")),
-			Cmd:    readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
+			Cmd:    readSystem, Paper: again(isRelease(m.cfg.TargetOS)), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
 		}}
 	case m.cfg.UseSharedStorage:
 		return m.deployEach(n, m.cfg.TargetOS, ref(n, "774-775", "1148-1149"))
@@ -156,7 +156,7 @@ func (m *ISSM) waitForVMs(n int, version string) []evenkeel.Action {
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
 			ID: "up-" + alias, Title: alias + " has booted", Host: alias, Cmd: readSystem, Within: time.Hour,
-			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
+			Paper: again(isRelease(version)), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
 		})
 	}
 	return actions

@@ -31,7 +31,7 @@ type Person struct {
 	Pause  time.Duration                   // between two looks
 }
 
-var variables = regexp.MustCompile(`\$\{([A-Z0-9_]+):\?`)
+var variables = regexp.MustCompile(`\$\{([A-Z0-9_]+):\?set `)
 
 // patience is how often a block is typed until it shows what it must.
 const patience = 500
@@ -77,7 +77,7 @@ func (s *shell) follow(t testing.TB, functions string, b *Block, who Person) str
 		require.NoError(t, err, "%s\n%s", b.Action, b.Text)
 		shown := strings.TrimSpace(s.note(out))
 		switch {
-		case b.Severs, b.Shows == "" && code == 0, b.Shows != "" && shown == b.Shows:
+		case b.Severs, b.Shows == "" && code == 0, b.Shows != "" && (shown == b.Shows || b.Ends && strings.HasSuffix(shown, "\n"+b.Shows)):
 			return shown
 		case b.Patience && try > 2000:
 			return shown

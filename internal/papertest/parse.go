@@ -13,6 +13,7 @@ type Block struct {
 	Text     string // what is typed
 	If       string // a line that must have been printed
 	Shows    string // what it must print; exit status 0 when empty
+	Ends     bool   // Shows are the last lines
 	Until    bool
 	Patience bool // after a while the last that it printed counts
 	ReadOnly bool
@@ -70,7 +71,8 @@ func parse(md string) (*paper, error) {
 			text := strings.Join(body, "\n")
 			if language == "text" {
 				b := &(*last)[len(*last)-1]
-				b.Shows, b.Until, b.Patience = text, strings.Contains(lead, "until"), strings.Contains(lead, "go on with what it printed last")
+				b.Shows, b.Ends = text, strings.Contains(lead, "must end with this")
+				b.Until, b.Patience = strings.Contains(lead, "until"), strings.Contains(lead, "go on with what it printed last")
 				break
 			}
 			if strings.HasPrefix(lead, "Paste this into every new terminal") {

@@ -25,7 +25,7 @@ const prelude = `
 sim() {
   local d status; d=$(/usr/bin/mktemp -d) || return 125
   printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$@" >"$d/argv"
-  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
+  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|install\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
   exec 9<>"/dev/tcp/127.0.0.1/$PAPER_PORT" || return 125
   printf '%s\n' "$d" >&9; read -r status <&9; exec 9>&-
   "$PAPER_CAT" "$d/out"; "$PAPER_CAT" "$d/err" >&2

@@ -1,9 +1,9 @@
 package lustre_test
 
 import (
-	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +25,7 @@ func (s *scene) followed(t *testing.T, unset bool) string {
 	var md strings.Builder
 	require.NoError(t, s.book.Markdown(&md))
 	w := s.world.Clone()
-	papertest.Follow(t, md.String(), onPaper{w}, papertest.Person{Dir: t.TempDir(), Unset: unset, Secret: func(action string) string {
+	papertest.Follow(t, md.String(), onPaper{w}, papertest.Person{Dir: t.TempDir(), Unset: unset, Pause: 20 * time.Second, Secret: func(action string) string {
 		if strings.Contains(action, "fencing attributes") {
 			return "calvin\ncalvin\n"
 		}
@@ -84,5 +84,3 @@ func judged(t *testing.T, rb *evenkeel.Runbook) {
 		}
 	}
 }
-
-var _ = context.Background

@@ -81,6 +81,14 @@ func (a *Action) sets(m Make) bool {
 
 // paper checks that a person is shown what the tool would run: every command that changes something, once, and no other.
 func (v *validator) paper(where string, s *Step, a *Action) {
+	if a.Probe != nil {
+		for i, b := range a.Probe.Paper {
+			if b.Script == "" || b.If != "" || len(b.Shows) == 0 {
+				v.add("%s, block %d of its probe: needs a script and what it shows", where, i+1)
+			}
+			v.script(where, i, b.Script)
+		}
+	}
 	declared := a.changing()
 	host := a.host(s)
 	blocks := a.blocks()
@@ -153,6 +161,11 @@ func (a *Action) paperRefs() []string {
 	for _, b := range a.Paper {
 		names = append(names, refs(b.Script)...)
 		names = append(names, refs(b.From)...)
+	}
+	if a.Probe != nil {
+		for _, b := range a.Probe.Paper {
+			names = append(names, refs(b.Script)...)
+		}
 	}
 	return names
 }

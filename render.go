@@ -37,9 +37,10 @@ const howToRead = "How to read it: every action says what it does to the system 
 
 // printer writes lines and keeps the first error.
 type printer struct {
-	w      io.Writer
-	redact sshexec.Redaction // what the action at hand must not show
-	err    error
+	w       io.Writer
+	probing bool              // the blocks look whether something ran
+	redact  sshexec.Redaction // what the action at hand must not show
+	err     error
 }
 
 func (p *printer) line(format string, args ...any) {

@@ -95,6 +95,8 @@ func (p *printer) shows(b *Block) {
 	}
 	what := "It must print this, and nothing else:"
 	switch {
+	case p.probing:
+		what = "It ran if it prints this, and nothing else:"
 	case b.Ends:
 		what = "What it prints must end with this:"
 	case b.Patience > 0:
@@ -128,8 +130,8 @@ func (p *printer) probe(a *Action, probe *Probe, host string) {
 	if len(blocks) == 0 {
 		blocks = []Block{{Cmd: probe.Cmd}}
 	}
-	p.line("> If you do not know whether it ran: it did if this holds: %s.", withVariables(strings.TrimSuffix(probe.Text, ".")))
-	quoted := &printer{w: &quoteWriter{w: p.w}, redact: p.redact, err: p.err}
+	p.line("> If you do not know whether it ran, look (%s).", withVariables(strings.TrimSuffix(probe.Text, ".")))
+	quoted := &printer{w: &quoteWriter{w: p.w}, redact: p.redact, probing: true, err: p.err}
 	quoted.line("")
 	quoted.blocks(host, blocks)
 	p.err = quoted.err

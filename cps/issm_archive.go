@@ -230,10 +230,11 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		want, err := a.sum.Get(o.Facts)
 		return traceIf(o.ExitCode == 0 && digest(o.Result) == want), err
 	}
+	sumPaper := []evenkeel.Block{{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}}}
 	return []evenkeel.Action{
 		{
 			ID: "upload", Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Read: here},
+			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
 		},
 		{
 			ID: "sum", Title: "The copy is the original", Ref: ref, Guard: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
@@ -249,7 +250,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		{
 			ID: "rename", Title: "Let the copy take its name", Ref: ref,
 			Cmd: sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref()), Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Read: here},
+			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
 		},
 	}
 }

@@ -238,7 +238,8 @@ func (m *ISSM) trace(t *ReplicaTable, n int) (all, none bool) {
 func (m *ISSM) leftProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
-		Text: fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
+		Paper: m.noneOf(n),
+		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *ReplicaTable) evenkeel.Trace {
 			switch all, none := m.trace(t, n); {
 			case none:
@@ -304,7 +305,7 @@ func mountedProbe(done bool) *evenkeel.Probe {
 		text = "an image on " + isoMount
 	}
 	return &evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text,
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
 		Read: func(o observed) (evenkeel.Trace, error) {
 			if err := exitedWell(o); err != nil {
 				return evenkeel.Undecided, err

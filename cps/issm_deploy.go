@@ -132,7 +132,7 @@ func (m *ISSM) deployed(n int, a evenkeel.Action, version string) evenkeel.Actio
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
 func (m *ISSM) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: alias, Cmd: readSystem, Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version),
+		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version),
 		Text: fmt.Sprintf("done when %s answers with CentOS %s, not begun when it does not answer", alias, strings.TrimSuffix(version, ".")),
 	}
 }
@@ -169,6 +169,7 @@ func (m *ISSM) monitAction(lb, at string) evenkeel.Action {
 		Cmd: sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service"),
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
 			Read: func(o observed) (evenkeel.Trace, error) {
 				return traceIf(o.ExitCode == 0 && strings.Contains(string(o.Stdout), "active (running)")), nil
 			},

@@ -183,6 +183,7 @@ func usersAgain(alias string, n int) []evenkeel.Block {
 
 // ifMounted types a command only if an image is mounted, or is not.
 func ifMounted(state string, cmd sshexec.Cmd) []evenkeel.Block {
-	look := "cat /proc/mounts | awk '{ seen = 1 } $2 == \"" + isoMount + "\" { is = 1 } END { print !seen ? \"NOT known\" : is ? \"mounted\" : \"not mounted\" }'"
-	return []evenkeel.Block{{Script: look}, {Cmd: cmd, If: state}}
+	return []evenkeel.Block{{Script: mountState}, {Cmd: cmd, If: state}}
 }
+
+const mountState = `cat /proc/mounts | awk '{ seen = 1 } $2 == "` + isoMount + `" { is = 1 } END { print !seen ? "NOT known" : is ? "mounted" : "not mounted" }'`

@@ -54,6 +54,11 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	enabled := p.newCluster(n1).cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
 		return !slices.ContainsFunc(p.enabled(), func(t PairTarget) bool { return role(cib, t) == "Stopped" })
 	})
+	var roles []string
+	for _, t := range p.enabled() {
+		roles = append(roles, t.Resource+" target-role=Started")
+	}
+	enabled.Paper = showsSettings(evenkeel.Action{Cmd: enabled.Cmd}, roles...).Paper
 	a.Probe = &enabled
 	return a, errors.Join(errs...)
 }

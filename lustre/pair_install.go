@@ -34,7 +34,8 @@ func bootIDIn(o evenkeel.Observed) (string, error) {
 // bootProbe tells whether a machine went down since the boot id was noted: it shows another one since.
 func bootProbe(before evenkeel.Fact[string], silent evenkeel.Trace) evenkeel.Probe {
 	return evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + strings.ToUpper(strings.ReplaceAll(before.Name(), ".", "_")),
+		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
+		Paper:  []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() + " >/dev/null && echo restarted", Shows: []string{"restarted"}}},
 		Silent: silent, Settle: 3 * time.Minute,
 		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 			was, err1 := before.Get(o.Facts)

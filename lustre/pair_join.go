@@ -89,7 +89,7 @@ func (p *Pair) canary() []evenkeel.Action {
 			continue
 		}
 		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
-		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there))
+		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there, map[string]string{t.Resource: t.Preferred}))
 		return []evenkeel.Action{
 			from("lustre:1665", move),
 			waits(showsPlaced(await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),

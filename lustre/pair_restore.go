@@ -16,7 +16,7 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 	target := n.tree() + ".tgz"
 	private := change("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
 	rename := probed(change("rename", "Give it its name", "mv", "-T", target+".part", target), evenkeel.Probe{
-		Cmd: sha256sum(target), Text: "the file has the backup's digest",
+		Cmd: sha256sum(target), Text: "the file has the backup's digest", Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 			want, err := n.archiveSum.Get(o.Facts)
 			if err == nil && sumIn(o.Result) == want {

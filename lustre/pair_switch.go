@@ -99,6 +99,7 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		}
 		return read(o)
 	}
+	does.Paper = showsSettings(evenkeel.Action{Cmd: does.Cmd}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
 	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
 	return evenkeel.Action{
 		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",

@@ -69,7 +69,7 @@ func (e *engine) site(host string, declared []OpCmd) Site {
 // sameCmd tells whether two commands do the same: program, arguments, environment, user, and every byte of the input, but for a secret: what it is may be known
 // only when it is needed, and is no part of the plan.
 func sameCmd(a, b sshexec.Cmd) bool {
-	input := a.Stdin == b.Stdin || readsSecret(a) && readsSecret(b)
+	input := a.Stdin == b.Stdin || a.Stdin.IsSecret() && b.Stdin.IsSecret()
 	return input && a.Effect == b.Effect && a.Dir == b.Dir && asUser(a) == asUser(b) && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env)
 }
 

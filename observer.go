@@ -3,7 +3,7 @@ package evenkeel
 import "time"
 
 // Observer is told what happens, as it happens, one event at a time. It must not block, since the run waits for it; a panic in it is a crash of the tool like any
-// other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of a command.
+// other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of the runbook, or what a terminal would obey.
 type Observer interface {
 	Event(Event)
 }

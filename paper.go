@@ -108,7 +108,7 @@ func (v *validator) paper(where string, s *Step, a *Action) {
 			v.add("%s, block %d: needs a command or a script, and not both", where, i+1)
 		case b.Script != "":
 			v.script(where, i, b.Script)
-		case b.From != "" && !readsSecret(b.Cmd):
+		case b.From != "" && !b.Cmd.Stdin.IsSecret():
 			v.add("%s, block %d: prints an input that is not secret, or not there", where, i+1)
 		case b.Pipe != "" && !b.Cmd.Stdin.IsZero():
 			v.add("%s, block %d: a command with an input is not piped", where, i+1)

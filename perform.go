@@ -120,7 +120,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		var again *Retry
 		switch {
 		case err == nil && trace == Done:
-			facts, err := a.makeFacts(a.Probe.Makes, obs)
+			facts, err := e.makeFacts(a.Probe.Makes, obs)
 			return trace, facts, err
 		case err == nil:
 			return trace, nil, nil
@@ -220,9 +220,8 @@ func (e *engine) facts() Facts {
 	return facts
 }
 
-// makeFacts reads facts out of what was seen. They are journalled, so one that holds a secret of the action is refused.
-func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
-	secrets := sshexec.Redactor(a.secrets()...)
+// makeFacts reads facts out of what was seen. They are journalled, so one that holds a secret is refused.
+func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 	facts := Facts{}
 	for _, m := range makes {
 		v, err := m.read(obs)
@@ -233,7 +232,7 @@ func (a *Action) makeFacts(makes []Make, obs Observed) (Facts, error) {
 		if err != nil {
 			return nil, fmt.Errorf("fact %s: %w", m.Key.Name(), err)
 		}
-		if secrets.String(string(raw)) != string(raw) {
+		if e.redact.Finds(string(raw)) {
 			return nil, fmt.Errorf("fact %s (%s) holds a secret, and facts are journalled", m.Key.Name(), m.Key.Doc())
 		}
 		facts[m.Key.Name()] = raw
@@ -275,7 +274,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 		}
 	}
 	if err == nil && len(makes) > 0 {
-		end.Facts, err = a.makeFacts(makes, obs)
+		end.Facts, err = e.makeFacts(makes, obs)
 		err = e.masked(err)
 	}
 	if err != nil {
@@ -332,7 +331,7 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
-	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.redact.String(hold.Reason)}
+	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold.Reason)}
 	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
 		return jerr
 	}
@@ -450,7 +449,7 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	var answer string
 	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {
-		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.redact.String(instruction), Why: e.shown(why)})
+		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.own(instruction), Why: e.shown(why)})
 		return err
 	})
 	return answer, err

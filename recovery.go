@@ -38,7 +38,7 @@ func (rb *Runbook) TakeBack(st *State) (*Runbook, error) {
 	}
 	back := &Runbook{
 		Name: rb.Name + "-rollback", Title: "Take back: " + rb.Title, Version: rb.Version, Inputs: rb.Inputs,
-		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts,
+		Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: st.Facts, Secrets: rb.Secrets,
 		Intro: "Every step that began is undone, the last one first.", takeBack: true,
 	}
 	spans := rb.spans()

@@ -99,6 +99,9 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 			}
 			s := Schedule{kind, at}
 			got := r.run(ctx, world.Clone(), s)
+			if err := ctx.Err(); err != nil {
+				return report, err // what the schedule came to says nothing
+			}
 			report.Schedules++
 			err := got.err
 			if err == nil && got.world.Hash() != want {

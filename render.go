@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -12,10 +11,10 @@ import (
 // Markdown writes the runbook for a person who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
 // the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
 func (rb *Runbook) Markdown(w io.Writer) error {
-	p := &printer{w: w}
+	p := &printer{w: w, redact: rb.redaction()}
 	p.line("# %s", inline(rb.Title))
 	p.para(rb.Intro)
-	p.para(howToRead)
+	p.line("\n%s", howToRead)
 	if rb.Functions != "" {
 		p.line("\nPaste this into every new terminal on the machines; it changes nothing:\n\n%s", fence(rb.Functions))
 	}
@@ -39,19 +38,19 @@ const howToRead = "How to read it: every action says what it does to the system 
 type printer struct {
 	w       io.Writer
 	probing bool              // the blocks look whether something ran
-	redact  sshexec.Redaction // what the action at hand must not show
+	redact  sshexec.Redaction // what nothing may show
 	err     error
 }
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = io.WriteString(p.w, p.redact.String(fmt.Sprintf(format+"\n", args...)))
+		_, p.err = io.WriteString(p.w, p.redact.Own(fmt.Sprintf(format+"\n", args...)))
 	}
 }
 
 func (p *printer) para(text string) {
 	if text != "" {
-		p.line("\n%s", text)
+		p.line("\n%s", prose(text))
 	}
 }
 
@@ -68,10 +67,10 @@ func (p *printer) made(rb *Runbook) {
 		for _, input := range rb.Inputs {
 			p.line("| %s | %s |", cell(input.Name), code(input.SHA256))
 		}
-		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", rb.Version, ""))
+		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", inline(rb.Version), ""))
 	}
 	if len(rb.LeaseHosts) > 0 {
-		p.line("\nWhile it runs, `%s` on %s names the run; a second operator is kept out.", LeasePath, strings.Join(rb.LeaseHosts, ", "))
+		p.line("\nWhile it runs, `%s` on %s names the run; a second operator is kept out.", LeasePath, inline(strings.Join(rb.LeaseHosts, ", ")))
 	}
 }
 
@@ -156,12 +155,14 @@ func (p *printer) step(n int, s *Step) {
 		facts = append(facts, "on "+code(s.Host))
 	}
 	if s.Ref != "" {
-		facts = append(facts, "guide: "+s.Ref)
+		facts = append(facts, "guide: "+inline(s.Ref))
 	}
 	if s.Parallel != "" {
-		facts = append(facts, "at the same time as its neighbours of group "+s.Parallel+", from another terminal")
+		facts = append(facts, "at the same time as its neighbours of group "+inline(s.Parallel)+", from another terminal")
 	}
-	p.para(strings.Join(facts, "; "))
+	if len(facts) > 0 {
+		p.line("\n%s", strings.Join(facts, "; "))
+	}
 	p.para(s.Why)
 	for _, w := range s.Opens {
 		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", inline(w.ID), inline(w.Invariant), w.Limit, inline(w.Reason))
@@ -181,9 +182,9 @@ func (p *printer) step(n int, s *Step) {
 	}
 	switch {
 	case s.Irreversible != "":
-		p.line("No way back: %s.\n", strings.TrimSuffix(s.Irreversible, "."))
+		p.line("No way back: %s.\n", strings.TrimSuffix(prose(s.Irreversible), "."))
 	case s.Harmless != "":
-		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(s.Harmless, "."))
+		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(prose(s.Harmless), "."))
 	case len(s.Undo) > 0:
 		p.line("<details><summary>To take it back</summary>\n")
 		for i := range s.Undo {
@@ -198,47 +199,4 @@ func hostIfOther(s *Step, a *Action) string {
 		return a.Host
 	}
 	return ""
-}
-
-// fence shows commands as they are, whatever stands in them.
-func fence(text string) string { return fenced("sh", text) }
-
-func fenced(language, text string) string {
-	ticks := "```"
-	for strings.Contains(text, ticks) {
-		ticks += "`"
-	}
-	return ticks + language + "\n" + text + "\n" + ticks + "\n"
-}
-
-// code shows a name as it is.
-func code(text string) string {
-	text = plain(text)
-	ticks := "`"
-	for strings.Contains(text, ticks) {
-		ticks += "`"
-	}
-	if len(ticks) > 1 {
-		text = " " + text + " "
-	}
-	return ticks + text + ticks
-}
-
-// cell is text for a table.
-func cell(text string) string { return strings.ReplaceAll(inline(text), "|", `\|`) }
-
-// inline is text for one line of Markdown: nothing in it ends the line or passes for HTML.
-func inline(text string) string { return strings.ReplaceAll(plain(text), "<", `\<`) }
-
-// plain is text on one line, without what a terminal would obey.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsControl(r):
-			return -1
-		}
-		return r
-	}, text)
 }

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 func (p *printer) action(number string, s *Step, a *Action) {
-	p.redact = sshexec.Redactor(a.secrets()...)
-	defer func() { p.redact = sshexec.Redaction{} }()
 	what := []string{a.effect().String()}
 	if a.effect() != ReadOnly {
 		what = append(what, "repeat: "+a.Repeat.String())
@@ -19,7 +15,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		what = append(what, "guard: must hold right before what follows")
 	}
 	if a.Ref != "" && a.Ref != s.Ref {
-		what = append(what, a.Ref)
+		what = append(what, inline(a.Ref))
 	}
 	if a.Manual != "" {
 		what = []string{"by hand"}
@@ -30,21 +26,21 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 	p.line("**%s** %s%s (%s)\n", number, inline(a.Title), where, strings.Join(what, "; "))
 	if a.Note != "" {
-		p.line("> %s\n", strings.ReplaceAll(a.Note, "\n", "\n> "))
+		p.line("> %s\n", strings.ReplaceAll(prose(a.Note), "\n", "\n> "))
 	}
 	blocks := a.blocks()
 	if a.Manual != "" {
-		p.line("%s\n", withVariables(a.Manual))
+		p.line("%s\n", prose(withVariables(a.Manual)))
 		if len(blocks) > 0 {
 			p.line("It is done when the following shows it; type it again until then.\n")
 		}
 	}
 	if a.Op != nil {
-		p.line("%s\n", withVariables(a.Op.Text))
+		p.line("%s\n", prose(withVariables(a.Op.Text)))
 	}
 	p.blocks(a.host(s), blocks)
 	if a.Expect.Text != "" {
-		p.line("Expect: %s\n", withVariables(a.Expect.Text))
+		p.line("Expect: %s\n", prose(withVariables(a.Expect.Text)))
 	}
 	if a.Severs {
 		p.line("The connection ends with it: its exit status says nothing.\n")
@@ -81,7 +77,7 @@ func (p *printer) blocks(host string, blocks []Block) {
 			on = only + " it printed the line " + code(b.If) + ", on " + code(where)
 		}
 		if b.Text != "" {
-			on = withVariables(b.Text) + " " + on
+			on = prose(withVariables(b.Text)) + " " + on
 		}
 		p.line("%s:\n\n%s", on, fence(text))
 		p.shows(b)
@@ -111,14 +107,14 @@ func (p *printer) shows(b *Block) {
 func (p *printer) makes(a *Action, m Make, host string) {
 	name := variable(m.Key.Name())
 	if a.sets(m) {
-		p.line("This sets `%s`: %s.\n", name, m.Key.Doc())
+		p.line("This sets `%s`: %s.\n", name, inline(m.Key.Doc()))
 		return
 	}
 	script := withExpansions(m.script, `"`, `"`)
 	if script == "" {
 		script = Typed(a.Cmd)
 	}
-	p.line("Set `%s`: %s. On %s:\n\n%s", name, m.Key.Doc(), code(host), fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
+	p.line("Set `%s`: %s. On %s:\n\n%s", name, inline(m.Key.Doc()), code(host), fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
 }
 
 // probe is how a person finds out whether the action ran.
@@ -130,7 +126,7 @@ func (p *printer) probe(a *Action, probe *Probe, host string) {
 	if len(blocks) == 0 {
 		blocks = []Block{{Cmd: probe.Cmd}}
 	}
-	p.line("> If you do not know whether it ran, look (%s).", withVariables(strings.TrimSuffix(probe.Text, ".")))
+	p.line("> If you do not know whether it ran, look (%s).", prose(withVariables(strings.TrimSuffix(probe.Text, "."))))
 	quoted := &printer{w: &quoteWriter{w: p.w}, redact: p.redact, probing: true, err: p.err}
 	quoted.line("")
 	quoted.blocks(host, blocks)

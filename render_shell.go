@@ -23,14 +23,14 @@ func typed(cmd sshexec.Cmd, pipe string) string {
 	switch text := cmd.Stdin.PlainText(); {
 	case text != "":
 		line = hereDocument(line, text)
-	case readsSecret(cmd):
+	case cmd.Stdin.IsSecret():
 		line = prompted(line, cmd)
 	case cmd.Stdin.Path() != "":
 		line += " < " + quote(cmd.Stdin.Path())
 	case !cmd.Stdin.IsZero():
 		line = "# only the tool has the input of this command: " + plain(line)
 	}
-	return sshexec.Redactor(secretsOf(cmd)...).String(line)
+	return sshexec.Redactor(secretsOf(cmd)...).Own(line)
 }
 
 // call is the program with its arguments, its user, its environment and its directory.
@@ -95,13 +95,13 @@ func hereDocument(line, text string) string {
 // quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
 func quote(arg string) string {
 	if !strings.Contains(arg, refOpen) {
-		return shellescape.Quote(arg)
+		return literal(arg)
 	}
 	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(arg, refOpen)
 		if before != "" {
-			b.WriteString(shellescape.Quote(before))
+			b.WriteString(literal(before))
 		}
 		if !ok {
 			return b.String()
@@ -110,6 +110,14 @@ func quote(arg string) string {
 		b.WriteString(`"` + expansion(name) + `"`)
 		arg = tail
 	}
+}
+
+// literal quotes a text for a shell.
+func literal(text string) string {
+	if safe, hostile := shellSafe(text); hostile {
+		return safe
+	}
+	return shellescape.Quote(text)
 }
 
 // expansion is what the shell puts a fact in by. A variable that is not set, or empty, stops the command.

@@ -3,13 +3,11 @@ package evenkeel
 import (
 	"io"
 	"strings"
-
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Text writes the runbook in short, a line an action, for a terminal.
 func (rb *Runbook) Text(w io.Writer) error {
-	p := &printer{w: w}
+	p := &printer{w: w, redact: rb.redaction()}
 	p.line("%s: %d steps", plain(rb.Title), len(rb.Steps))
 	if points := rb.pointsOfNoReturn(); len(points) > 0 {
 		p.line("\nPoints of no return:")
@@ -20,9 +18,9 @@ func (rb *Runbook) Text(w io.Writer) error {
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
 		p.line("")
-		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", s.Ref, "]"))
+		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", plain(s.Ref), "]"))
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s: %s", win.ID, win.Limit, plain(win.Reason))
+			p.line("      window opens: %s, at most %s: %s", plain(win.ID), win.Limit, plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.short(s, &s.Actions[j], "")
@@ -31,7 +29,7 @@ func (rb *Runbook) Text(w io.Writer) error {
 			p.short(s, &s.Verify[j], "verify: ")
 		}
 		if len(s.Closes) > 0 {
-			p.line("      window closes: %s", strings.Join(s.Closes, ", "))
+			p.line("      window closes: %s", plain(strings.Join(s.Closes, ", ")))
 		}
 	}
 	return p.err
@@ -51,5 +49,5 @@ func (p *printer) short(s *Step, a *Action, prefix string) {
 	if i := strings.IndexByte(what, '\n'); i >= 0 {
 		what = what[:i] + " …"
 	}
-	p.line("    %s %s%s: %s", mark, prefix, a.host(s), sshexec.Redactor(a.secrets()...).String(plain(what)))
+	p.line("    %s %s%s: %s", mark, prefix, plain(a.host(s)), plain(what))
 }

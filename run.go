@@ -142,7 +142,7 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
-	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.redact.String(r.Command)
+	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.own(r.Command)
 	if err := e.opts.Journal.Append(r); err != nil {
 		e.broken = err
 		return err
@@ -161,7 +161,7 @@ func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args .
 }
 
 func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, args ...any) {
-	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.shown(fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
+	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
 		ev.Elapsed = ev.Time.Sub(e.st.Begun)

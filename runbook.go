@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -106,11 +108,18 @@ type Runbook struct {
 	// LeaseHosts are the machines on which the run keeps a lease, so that no second operator works on them at the same time.
 	LeaseHosts []string
 
+	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.
+	Secrets []sshexec.Secret
+
 	leftOpen []string // the windows that a take-back leaves open
 	takeBack bool     // made by TakeBack: it may find nothing to do
 
 	// Recover makes the runbook that leads back from a state, where that is more than taking the steps back. See Recovery.
 	Recover func(*State) (*Runbook, error)
+
+	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only looks; the site has the facts of the run. What it
+	// cannot look at is a difference too. nil where the runbook cannot tell.
+	Compare func(context.Context, Site) ([]string, error)
 }
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.
@@ -175,7 +184,7 @@ func (rb *Runbook) Validate() error {
 	if rb == nil {
 		return errors.New("there is no runbook")
 	}
-	v := validator{rb: rb, made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
 	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
 		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
 	}
@@ -208,6 +217,7 @@ func (rb *Runbook) Validate() error {
 
 type validator struct {
 	rb         *Runbook
+	hide       sshexec.Redaction
 	made       map[string]bool   // facts made so far
 	variables  map[string]string // shell variable → the fact that it stands for
 	open       map[string]string // window → the step that opened it
@@ -377,6 +387,11 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		}
 		if a.host(s) == "" {
 			v.add("%s: has no host", where)
+		}
+	}
+	for _, c := range a.cmds() {
+		if v.hide.Finds(strings.Join(append(slices.Concat(c.Argv, c.Env), c.Dir, c.Stdin.PlainText()), "\x00")) {
+			v.add("%s: a secret of the runbook stands in its command or its input, where everybody can read it; pass it by sshexec.SecretDocument", where)
 		}
 	}
 	effect := a.effect()

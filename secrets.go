@@ -1,16 +1,18 @@
 package evenkeel
 
 import (
-	"io"
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// redaction hides every secret that a command of the runbook masks or reads: whatever a check, a probe or a machine says, it is not journalled or shown.
-func (rb *Runbook) redaction() sshexec.Redaction {
-	var secrets []sshexec.Secret
+// redaction hides every secret of the runbook and of its commands: whatever a check, a probe or a machine says, it is not journalled or shown.
+func (rb *Runbook) redaction() sshexec.Redaction { return sshexec.Redactor(rb.secrets()...) }
+
+func (rb *Runbook) secrets() []sshexec.Secret {
+	secrets := slices.Clone(rb.Secrets)
 	for i := range rb.Steps {
 		for _, part := range rb.Steps[i].parts() {
 			for j := range part.actions {
@@ -18,7 +20,20 @@ func (rb *Runbook) redaction() sshexec.Redaction {
 			}
 		}
 	}
-	return sshexec.Redactor(secrets...)
+	return secrets
+}
+
+// WeakSecrets says why secrets of the runbook are weak, each reason once, without telling any: see [sshexec.Secret.Weakness].
+func (rb *Runbook) WeakSecrets() []string {
+	var reasons []string
+	for _, s := range rb.secrets() {
+		why := sshexec.Secret(strings.TrimSpace(s.Reveal())).Weakness()
+		if why != "" && !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
+	}
+	slices.Sort(reasons)
+	return reasons
 }
 
 // cmds are all commands of an action.
@@ -47,36 +62,49 @@ func (a *Action) secrets() []sshexec.Secret {
 	return secrets
 }
 
-// secretsOf are the secrets that a command names: those that it masks, and the one on its standard input.
+// secretsOf are the secrets that a command names: those that it masks, and those in its standard input.
 func secretsOf(cmd sshexec.Cmd) []sshexec.Secret {
-	secrets := slices.Clone(cmd.Mask)
-	if !readsSecret(cmd) {
-		return secrets
-	}
-	if in, err := cmd.Stdin.Open(); err == nil {
-		text, _ := io.ReadAll(in) // from memory
-		_ = in.Close()
-		// A password is sent with a line end that nobody shows.
-		secrets = append(secrets, sshexec.Secret(text), sshexec.Secret(strings.TrimSpace(string(text))))
+	secrets := slices.Concat(cmd.Mask, cmd.Stdin.Secrets())
+	if cmd.Sudo != nil && cmd.Sudo.Password != "" {
+		secrets = append(secrets, cmd.Sudo.Password)
 	}
 	return secrets
-}
-
-// readsSecret tells whether a command's standard input is a secret.
-func readsSecret(cmd sshexec.Cmd) bool {
-	return cmd.Stdin.Path() == "" && cmd.Stdin.String() == sshexec.Secret("").String()
 }
 
 // shownLimit is how many bytes of a message are journalled or told: an error that quotes an hour of output helps nobody.
 const shownLimit = 4 << 10
 
-// shown is text as it may be journalled and told: without secrets, and not endless.
-func (e *engine) shown(text string) string {
-	text = e.redact.String(text)
+// shown is text that quotes a program, as it may be journalled and told: without secrets, without what a terminal would obey, and not endless.
+func (e *engine) shown(text string) string { return fit(e.redact.String(text)) }
+
+// own is text of ours, as it may be journalled and told.
+func (e *engine) own(text string) string { return fit(e.redact.Own(text)) }
+
+func fit(text string) string {
+	text = printable.Text(text)
 	if len(text) > shownLimit {
 		text = strings.ToValidUTF8(text[:shownLimit], "") + "… (cut)"
 	}
 	return text
+}
+
+// eventText is the text of an event: that of most kinds is a title.
+func (e *engine) eventText(kind EventKind, text string) string {
+	switch kind {
+	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm:
+		return e.own(text)
+	default:
+		return e.shown(text)
+	}
+}
+
+// reason is why a run holds at an action: what a person is asked to do is a text of ours, and what follows quotes a program.
+func (e *engine) reason(a *Action, why string) string {
+	instruction, err := e.facts().Expand(a.Manual)
+	if rest, asked := strings.CutPrefix(why, instruction); err == nil && a.Manual != "" && asked {
+		return e.redact.Own(instruction) + e.redact.String(rest)
+	}
+	return e.redact.String(why)
 }
 
 // masked is err with its secrets hidden; what it is stays to be asked with errors.Is and errors.As.

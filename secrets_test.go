@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -98,4 +99,113 @@ func TestAFactIsNeverTakenForAReference(t *testing.T) {
 	got, err := facts.Expand("⟪a⟫ and ⟪b⟫ and ⟪")
 	require.NoError(t, err)
 	require.Equal(t, "⟪b⟫ $(reboot) and 7 and ⟪", got)
+}
+
+// oneManual is a runbook with one manual action that has evidence, and one attestation.
+func oneManual(secrets ...sshexec.Secret) *evenkeel.Runbook {
+	return &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre (lustre:465)", Secrets: secrets, Steps: []evenkeel.Step{{ID: "s", Title: "Ask about lustre", Host: "h",
+		Actions: []evenkeel.Action{
+			{ID: "a", Title: "Mount lustre", Manual: "Mount lustre by hand; the password is " + canary, Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
+				Expect: evenkeel.Expect{Check: func(o evenkeel.Observed) error {
+					if strings.HasSuffix(o.Text(), "done") {
+						return nil
+					}
+					return fmt.Errorf("not yet: %s", o.Text())
+				}}},
+			{ID: "b", Title: "Confirm", Manual: "Confirm that lustre is well, not " + canary},
+		}}}}
+}
+
+type askedOf func(evenkeel.Ask) (string, error)
+
+func (f askedOf) Attend(_ context.Context, ask evenkeel.Ask) (string, error) { return f(ask) }
+
+// What an operator is asked holds no secret, nor what is missing; a word of ours that is a weak secret too stays in the question.
+func TestPromptsAreRedacted(t *testing.T) {
+	var asks []evenkeel.Ask
+	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("password " + canary + " of lustre, " + strings.ToUpper(canary))}
+		if len(asks) == 2 {
+			res.Stdout = []byte("done")
+		}
+		return res, sshexec.Failure("h", cmd, res, nil)
+	})
+	j := &evenkeel.MemJournal{}
+	clock := &stepClock{}
+	_, err := evenkeel.Run(t.Context(), oneManual(canary, "lustre"), evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: clock,
+		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
+			asks = append(asks, a)
+			if len(asks) < 3 {
+				return "I say " + canary, clock.Sleep(t.Context(), time.Second)
+			}
+			return "", evenkeel.NeedsPerson("%s Then tell %s", a.Instruction, canary)
+		})})
+	require.Error(t, err)
+	require.NotEmpty(t, asks)
+	why := ""
+	for _, a := range asks {
+		require.NotContains(t, a.Instruction+a.Why, canary)
+		require.NotContains(t, a.Why, strings.ToUpper(canary))
+		require.Contains(t, a.Instruction, "lustre")
+		why += a.Why
+	}
+	require.Contains(t, why, "password [redacted] of [redacted], [redacted]")
+	raw, jerr := json.Marshal(j.Records())
+	require.NoError(t, jerr)
+	require.NotContains(t, string(raw)+err.Error(), canary)
+}
+
+// A run that holds at a manual action says what is to be done in its own words.
+func TestAHoldKeepsTheWordsOfTheInstruction(t *testing.T) {
+	rb := oneManual(canary, "lustre")
+	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var hold *evenkeel.Hold
+	require.ErrorAs(t, err, &hold)
+	require.Equal(t, "Confirm that lustre is well, not [redacted]", hold.Reason)
+}
+
+// Secrets of the inputs are hidden everywhere, and a weak one only in what programs print: the plan must not tell it by a gap.
+func TestSecretsOfTheRunbook(t *testing.T) {
+	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte("refused: " + canary + " on lustre")}
+		return res, sshexec.Failure("h", cmd, res, nil)
+	})
+	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"}, Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
+		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Safe}}}}}
+	var paper, seen strings.Builder
+	require.NoError(t, rb.Markdown(&paper))
+	require.NoError(t, rb.Text(&paper))
+	require.NotContains(t, paper.String(), canary)
+	require.Contains(t, paper.String(), "Start lustre (lustre:465)")
+	require.Contains(t, paper.String(), "start lustre-ha")
+	require.Equal(t, []string{"it is shorter than 8 characters"}, rb.WeakSecrets())
+
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { fmt.Fprintf(&seen, "%s: %s\n", e.Kind, e.Text) })})
+	require.ErrorContains(t, err, "refused: [redacted] on [redacted]")
+	raw, jerr := json.Marshal(j.Records())
+	require.NoError(t, jerr)
+	require.NotContains(t, string(raw)+seen.String()+err.Error(), canary)
+	require.Contains(t, seen.String(), "action: Start lustre (lustre:465)\n")
+
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	back, err := rb.TakeBack(st)
+	require.NoError(t, err)
+	require.Equal(t, rb.Secrets, back.Secrets, "the way back hides what the way there hides")
+}
+
+func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
+	for name, cmd := range map[string]sshexec.Cmd{
+		"argument": sshexec.Command(sshexec.Mutating, "set", "password="+canary), "environment": {Argv: []string{"set"}, Env: []string{"P=" + canary}, Effect: sshexec.Mutating},
+		"input": {Argv: []string{"set"}, Stdin: sshexec.Text("<p>" + canary + "</p>"), Effect: sshexec.Mutating},
+	} {
+		rb := &evenkeel.Runbook{Name: "n", Title: "t", Secrets: []sshexec.Secret{canary}, Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Harmless: "a test",
+			Actions: []evenkeel.Action{{ID: "a", Title: "a", Cmd: cmd, Repeat: evenkeel.Safe}}}}}
+		err := rb.Validate()
+		require.ErrorContains(t, err, "a secret of the runbook", name)
+		require.NotContains(t, err.Error(), canary)
+	}
 }

@@ -317,7 +317,7 @@ func (m Merge) operations(line int) []Operation {
 	for i, data := range m.after.each() {
 		name, was := accountPaths[i], *m.before.each()[i]
 		write := sshexec.Script(sshexec.Mutating, installScript, name, digestOf(was))
-		write.Stdin = sshexec.SecretText(sshexec.Secret(*data))
+		write.Stdin = sshexec.SecretDocument(sshexec.Secret(*data), passwordHashes(*data)...)
 		probe := sshexec.Script(sshexec.ReadOnly, sameScript, name, digestOf(*data))
 		ops = append(ops, Operation{
 			Group: GroupUsers, Title: "Merge the backup into " + name, Cmd: write, Ref: ref(line + i), Reads: name, replaces: name,
@@ -326,6 +326,19 @@ func (m Merge) operations(line int) []Operation {
 		})
 	}
 	return ops
+}
+
+// passwordHashes are the secrets in one of the files: what stands where a password does, but for what says that there is none.
+func passwordHashes(data []byte) []sshexec.Secret {
+	var hashes []sshexec.Secret
+	for line := range strings.Lines(string(data)) {
+		if fields := strings.Split(line, ":"); len(fields) > 1 {
+			if hash := strings.TrimLeft(fields[1], "!*"); len(hash) > 1 {
+				hashes = append(hashes, sshexec.Secret(hash))
+			}
+		}
+	}
+	return hashes
 }
 
 func digestOf(data []byte) string {

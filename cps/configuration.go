@@ -165,10 +165,21 @@ func (c *Configuration) String() string {
 	return b.String()
 }
 
-var secretKey = regexp.MustCompile(`(?i)pass|pwd|secret|communit|token|credential|private|key$|_hash`)
+var secretKey = regexp.MustCompile(`(?i)pass|pwd|psw|(^|_)pw($|_)|secret|communit|token|credential|private|priv_|key$|_hash|auth_?key`)
 
 // IsSecretKey tells the keys of Configuration.csv whose values are not shown. It errs on the side of hiding.
 func IsSecretKey(key string) bool { return secretKey.MatchString(key) }
+
+// Secrets are the values in the file that no text may show: register them with what shows texts, such as a runbook's Secrets.
+func (c *Configuration) Secrets() []Secret {
+	var list []Secret
+	for _, l := range c.lines {
+		if value := l.value(); IsSecretKey(l.key) && len(value) > 1 && !slices.Contains(list, value) {
+			list = append(list, value)
+		}
+	}
+	return list
+}
 
 // VCenter is how the deployment scripts reach vCenter (cps:650-658). Fields that the file does not give must be given at run time.
 type VCenter struct {

@@ -127,6 +127,7 @@ func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
 		Version:    runbookVersion,
 		Invariants: m.invariants(),
 		LeaseHosts: []string{m.cfg.ClusterManager},
+		Secrets:    m.cfg.Secrets,
 		Recover:    m.recover,
 	}
 	rb.Steps = append(rb.Steps, m.beforeSteps()...)

@@ -223,7 +223,7 @@ func (a archiveFacts) kept(id string) evenkeel.Action {
 // upload brings the copy onto the Cluster Manager, under the path that it had: into a file beside it, checked, and renamed.
 func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	part := a.path.Ref() + ".part"
-	write := sshexec.Command(sshexec.Mutating, "dd", "of="+part, "conv=fsync", "status=none")
+	write := sshexec.PrivateFile(part) // the archive holds passwords and keys
 	write.Stdin = sshexec.FileInput(a.local.Ref())
 	write.Timeout = managerTime
 	here := func(o observed) (evenkeel.Trace, error) {

@@ -64,6 +64,9 @@ type ISSMConfig struct {
 	// Attestations are things that a person must confirm before anything is changed, besides those of the guide.
 	Attestations []string `yaml:"attestations"`
 
+	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
+	Secrets []Secret `yaml:"-"`
+
 	// Tools are the programs that the guide calls by name, where a login without a profile does not find them.
 	Tools Tools `yaml:"tools"`
 }

@@ -71,7 +71,7 @@ func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before (cps:1823): the last step says so.\n\n",
 			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
 		}, ""),
-		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager}, Known: known,
+		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager}, Known: known, Secrets: m.cfg.Secrets,
 	}
 	rb.Steps = append(rb.Steps, m.beforeRollback())
 	if st.Step("corosync").Touched() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,6 +49,9 @@ type PairConfig struct {
 	Install         time.Duration       // how long the wait for a reboot may last: 30 minutes
 }
 
+// hostName is what may be a word of a command: it is no option, and a shell leaves it alone.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
 func (c *PairConfig) defaults() error {
 	c.OldRelease = cmp.Or(c.OldRelease, "release 6")
 	c.NewRelease = cmp.Or(c.NewRelease, "release 7")
@@ -60,6 +64,9 @@ func (c *PairConfig) defaults() error {
 		if !strings.Contains(s.Name, ".") {
 			errs = append(errs, fmt.Errorf("node %q is not a fully qualified name", s.Name))
 		}
+		if !hostName.MatchString(s.Name) {
+			errs = append(errs, fmt.Errorf("node %q is not the name of a host: letters, digits, dots and dashes only, and no dash at the beginning", s.Name))
+		}
 		if s.Backup == "" {
 			errs = append(errs, fmt.Errorf("node %s has no backup to plan from", s.Name))
 		}
@@ -70,8 +77,14 @@ func (c *PairConfig) defaults() error {
 	if c.Password == "" {
 		errs = append(errs, errors.New("no password for hacluster is given"))
 	}
-	if c.Manager == "" {
+	switch {
+	case c.Manager == "":
 		errs = append(errs, errors.New("the manager's name is not given"))
+	case !hostName.MatchString(c.Manager):
+		errs = append(errs, fmt.Errorf("the manager %q is not the name of a host", c.Manager))
+	}
+	if !hostName.MatchString(c.ClusterName) {
+		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, and no dash at the beginning", c.ClusterName))
 	}
 	return errors.Join(errs...)
 }

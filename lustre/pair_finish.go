@@ -7,7 +7,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // fencing restores the attributes by which nodes are fenced, last of all (lustre:1697-1760).
@@ -41,7 +40,7 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 	set := note("In one change of the CIB, read from standard input: pcs would take the passwords as arguments, where every user of the node can read them. "+
 		"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)",
 		from("lustre:1737", change("attributes", "Restore the fencing attributes of both nodes", push.Argv...)))
-	set.Cmd.Stdin = sshexec.SecretText(sshexec.Secret(push.Stdin))
+	set.Cmd.Stdin = push.Cmd("").Stdin
 	set.Paper = []evenkeel.Block{{Cmd: set.Cmd, From: askedFor(push.Stdin)}}
 	s.Actions = append(s.Actions, set)
 	return s, nil

@@ -105,14 +105,19 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 		}
 		return "", nil
 	}
-	line, err := news(sshexec.Command(sshexec.ReadOnly, bootID...), append(known, boot)...)
+	res, err := at.Run(ctx, n2.Name, sshexec.Command(sshexec.ReadOnly, bootID...))
 	if err != nil {
 		return err
 	}
-	if line != "" {
+	now, err := bootIDIn(evenkeel.Observed{Result: res})
+	if err != nil {
+		return fmt.Errorf("%s: %w", n2.Name, err)
+	}
+	if now != boot && !slices.Contains(seen, now) {
 		return evenkeel.NeedsPerson("%s has restarted since the run began. Find out why, and see that every target is mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
 	}
-	if line, err = news(history(p.old(n1.Name)), known...); err != nil {
+	line, err := news(history(p.old(n1.Name)), known...)
+	if err != nil {
 		return err
 	}
 	if line != "" {
@@ -140,6 +145,19 @@ func lines(text string) []string {
 	return out
 }
 
+// listed wants every one of the paths in an output of ls.
+func listed(paths []string) func(evenkeel.Observed) error {
+	return func(o evenkeel.Observed) error {
+		have := lines(string(o.Stdout))
+		for _, path := range paths {
+			if !slices.Contains(have, path) {
+				return fmt.Errorf("%s is not there: no target would start", path)
+			}
+		}
+		return nil
+	}
+}
+
 // able wants a node to have all that a target needs to start: the storage in sight, the mount points, the target store, the modules. It is looked at before the other
 // node lets go, for then it is too late.
 func (p *Pair) able(n *node) []evenkeel.Action {
@@ -151,7 +169,7 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		}
 	}
 	return []evenkeel.Action{
-		guardAt(n.Name, shows(expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(func(evenkeel.Observed) error { return nil })), ">/dev/null && echo nothing is missing", "nothing is missing")),
+		guardAt(n.Name, shows(expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing")),
 		guardAt(n.Name, shows(expect(look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules"), "lustre", exited(func(o evenkeel.Observed) error {
 			for _, l := range lines(string(o.Stdout)) {
 				if strings.HasPrefix(l, "lustre ") {

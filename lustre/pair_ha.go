@@ -53,7 +53,12 @@ func (n *node) firewall() []evenkeel.Action {
 			from("lustre:830", change("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule)))
 	}
 	return append(actions,
-		from("lustre:838", showsText(expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", contains("high-availability")), "high-availability")),
+		from("lustre:838", shows(expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
+			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
+				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
+			}
+			return nil
+		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability")),
 		n.showsPorts(expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen))))
 }
 

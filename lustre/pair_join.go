@@ -32,7 +32,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	}
 	s.Verify = []evenkeel.Action{
 		showsOnline(await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
-		seeRings("rings-1", n1), seeRings("rings-2", n.Name),
+		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	return s, err
 }
@@ -62,7 +62,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
+	s.Actions = append(p.able(n2), guard(p.seeRings("rings-1", n1.Name, p.newRings())), guard(p.seeRings("rings-2", n2.Name, p.newRings())),
 		guard(showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name)))
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {

@@ -19,7 +19,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the targets of node 1 stop there before they start on node 2"}},
 		Actions: []evenkeel.Action{
-			guard(seeRings("rings-1", n1.Name)), guard(seeRings("rings-2", n2.Name)),
+			guard(p.seeRings("rings-1", n1.Name, p.rings)), guard(p.seeRings("rings-2", n2.Name, p.rings)),
 			guard(showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2)),
 			guard(p.calm()),
 			from("lustre:428", disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...)),
@@ -88,6 +88,9 @@ func (p *Pair) leave() evenkeel.Step {
 
 func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 	n, ok := st.Node(p.old(p.Config.Node1.Name))
+	if stays, there := st.Node(p.old(p.Config.Node2.Name)); !there || !stays.Online || !st.DC.Present {
+		return evenkeel.NotYet(0, "the old cluster does not show its own node %s online", p.old(p.Config.Node2.Name))
+	}
 	switch {
 	case !ok:
 		return nil // the cluster has forgotten it: better still

@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Pair is a pair as its backups describe it: everything that the runbook is made from.
@@ -26,8 +27,11 @@ type Pair struct {
 	Plan     *pacemaker.RebuildPlan
 	Notes    []string // what the reviewer should know, though it stops nothing
 
+	inBackups []sshexec.Secret // the passwords and keys in the backups
+
 	archives [2]*backup.Archive
 	stores   [2]Store
+	rings    int      // of the old corosync
 	ports    []string // that the new corosync listens on, such as 4242/udp
 }
 
@@ -71,6 +75,7 @@ func LoadPair(cfg PairConfig) (*Pair, error) {
 			return nil, err
 		}
 	}
+	p.weakSecrets()
 	return p, nil
 }
 
@@ -138,6 +143,9 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, erro
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}
 	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	if err == nil {
+		p.found(cib, conf)
+	}
 	return cib, conf, err
 }
 
@@ -155,13 +163,14 @@ func (p *Pair) cluster() (err error) {
 			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
 		}
 	}
-	if v, _ := p.CIB.Property("maintenance-mode"); v == "true" {
+	if v, said := p.CIB.Property("maintenance-mode"); said && v != "false" {
 		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
 	}
 	rings, err := p.links(p.Corosync)
 	if err != nil {
 		return err
 	}
+	p.rings = len(rings)
 	if p.ports, err = p.openPorts(); err != nil {
 		return err
 	}

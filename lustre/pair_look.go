@@ -21,7 +21,7 @@ func readCIB(o evenkeel.Observed) (*pacemaker.CIB, error) {
 	if o.ExitCode != 0 {
 		return nil, fmt.Errorf("cibadmin: exit status %d: %s", o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 	}
-	return pacemaker.ParseCIB(bytes.NewReader(o.Stdout))
+	return pacemaker.ParseLiveCIB(bytes.NewReader(o.Stdout))
 }
 
 // inStandby wants a node's standby to be stored in the CIB, so that it outlives a restart.
@@ -46,14 +46,23 @@ func seeMounts(id, title, text string, check func(mounted []string) error) evenk
 	}))
 }
 
-// mountedTargets are the mount points of Lustre targets in a /proc/mounts. A table without a root, or one that ends in the middle of a line, is not whole: it proves nothing.
-func mountedTargets(raw []byte) ([]string, error) {
+// wholeMounts reads a /proc/mounts. A table without a root, or one that ends in the middle of a line, is not whole: it proves nothing.
+func wholeMounts(raw []byte) (Mounts, error) {
 	mounts, err := ParseMounts(bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}
 	if _, root := mounts.At("/"); !root || !bytes.HasSuffix(raw, []byte("\n")) {
 		return nil, errors.New("/proc/mounts was not read whole: it has no root file system, or its last line is cut off")
+	}
+	return mounts, nil
+}
+
+// mountedTargets are the mount points of Lustre targets in a /proc/mounts.
+func mountedTargets(raw []byte) ([]string, error) {
+	mounts, err := wholeMounts(raw)
+	if err != nil {
+		return nil, err
 	}
 	var points []string
 	for _, m := range mounts.Lustre() {
@@ -133,7 +142,10 @@ func ready(nodes ...string) func(*pacemaker.Status) error {
 				return fmt.Errorf("node %s is not ready for targets (online %v, standby %v, unclean %v, maintenance %v)", name, n.Online, n.Standby, n.Unclean, n.Maintenance)
 			}
 		}
-		if st.MaintenanceMode {
+		switch {
+		case !st.DC.Present:
+			return errors.New("the cluster has no DC: it would move nothing")
+		case st.MaintenanceMode:
 			return errors.New("the cluster is in maintenance mode: it would move nothing")
 		}
 		return nil
@@ -155,18 +167,37 @@ func everywhere(node string) func(PairTarget) string { return func(PairTarget) s
 // preferred is the node that a target belongs on.
 func preferred(t PairTarget) string { return t.Preferred }
 
-// seeRings wants no ring of corosync to be faulty: with one ring left, the next fault lets both nodes fence each other (H18). A link of knet that has just come up
-// takes a moment to connect.
-func seeRings(id, node string) evenkeel.Action {
-	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), "no ring is FAULTY, no link disconnected", exited(func(o evenkeel.Observed) error {
-		switch text := string(o.Stdout); {
-		case strings.Contains(text, "FAULTY"):
-			return errors.New("a ring is faulty: with one ring left, the next fault lets both nodes fence each other")
-		case strings.Contains(text, "disconnected"):
-			return evenkeel.NotYet(0, "a link is disconnected: with one link left, the next fault lets both nodes fence each other")
+// seeRings wants every ring of corosync to be there, and sound: with one ring left, the next fault lets both nodes fence each other (H18). A link of knet that has just come
+// up takes a moment to connect.
+func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
+	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
+	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), means, exited(func(o evenkeel.Observed) error {
+		have, err := pacemaker.ParseRings(bytes.NewReader(o.Stdout))
+		if err != nil {
+			return err
+		}
+		if len(have) != rings {
+			return fmt.Errorf("corosync has %d rings on %s, not %d", len(have), node, rings)
+		}
+		for _, ring := range have {
+			switch {
+			case ring.Sound:
+			case strings.Contains(ring.Says, "nodeid"):
+				return evenkeel.NotYet(0, "link %d is not connected (%s): with one link left, the next fault lets both nodes fence each other", ring.Number, ring.Says)
+			default:
+				return fmt.Errorf("ring %d is not sound (%s): with one ring left, the next fault lets both nodes fence each other", ring.Number, ring.Says)
+			}
 		}
 		return nil
-	})), "| rings", "every ring is sound")))
+	})), "| rings", fmt.Sprintf("%d rings, every one sound", rings))))
+}
+
+// newRings is how many rings the new cluster has.
+func (p *Pair) newRings() int {
+	if n := len(p.Config.Addresses[p.Config.Node1.Name]); p.Config.Knet && n > 0 {
+		return n
+	}
+	return p.rings
 }
 
 // seeStopped wants the old cluster on a node to be down, and to stay down when the node restarts: it could take a target back.

@@ -1,7 +1,6 @@
 package lustre
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,7 +21,7 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			at(n.Name, showsText(expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease)), p.Config.OldRelease)),
 			at(n.Name, shows(expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name)), "| cut -d. -f1", n.Short())),
 			p.seePCS(n, p.Config.OldPCS),
-			seeRings("rings-"+n.no, n.Name))
+			p.seeRings("rings-"+n.no, n.Name, p.rings))
 		for i, service := range clusterServices {
 			s.Makes = append(s.Makes, n.autostart[i])
 			s.Actions = append(s.Actions, at(n.Name, autostart("autostart-"+service+"-"+n.no, service, n.autostart[i])))
@@ -46,8 +45,8 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 // autostart notes whether a service starts at boot.
 func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
 	a := expect(look(id, "Note whether "+service+" starts at boot", "chkconfig", service), "exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
-		if o.ExitCode > 1 {
-			return fmt.Errorf("chkconfig %s: exit status %d", service, o.ExitCode)
+		if text := strings.TrimSpace(string(o.Stdout) + string(o.Stderr)); o.ExitCode > 1 || text != "" { // it says nothing of a service that it knows
+			return fmt.Errorf("chkconfig %s: exit status %d: %s", service, o.ExitCode, text)
 		}
 		return nil
 	})
@@ -96,7 +95,7 @@ func (p *Pair) audit(i int) evenkeel.Action {
 	return showsNoOther(evenkeel.Action{
 		ID: fmt.Sprintf("audit-%d", i+1), Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
 		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: exited(func(o evenkeel.Observed) error {
-			mounts, err := ParseMounts(bytes.NewReader(o.Stdout))
+			mounts, err := wholeMounts(o.Stdout)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func TestPreflightRefuses(t *testing.T) {
 		disturb func(*play)
 		want    string
 	}{
-		"a ring is faulty":            {func(p *play) { p.w.CutRing(n2, 1, true) }, "a ring is faulty"},
+		"ring 1 is not sound":         {func(p *play) { p.w.CutRing(n2, 1, true) }, "ring 1 is not sound"},
 		"node 1 in standby":           {func(p *play) { p.sh(n1, "pcs cluster standby") }, "Make the plan anew"},
 		"in maintenance":              {func(p *play) { p.sh(n1, "pcs property set maintenance-mode=true") }, "Make the plan anew"},
 		"a target disabled":           {func(p *play) { p.sh(n1, "pcs resource disable MGS_32834e") }, "Make the plan anew"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
@@ -50,8 +51,12 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	paper := p.showsConf(evenkeel.Action{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}).Paper
 	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		if o.ExitCode != 0 {
+		switch {
+		case o.ExitCode == 0:
+		case strings.Contains(string(o.Stderr), "No such file or directory"):
 			return evenkeel.Absent, nil
+		default:
+			return evenkeel.Undecided, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 		}
 		c, err := pacemaker.ParseCorosyncConf(bytes.NewReader(o.Stdout))
 		if err != nil {

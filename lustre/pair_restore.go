@@ -36,7 +36,7 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 
 // upload copies the backup onto the node and reads it back. One operation, so that a copy that did not arrive whole is made anew by a resume.
 func (n *node) upload(to string) evenkeel.Action {
-	write := sshexec.Command(sshexec.Mutating, "dd", "of="+to, "conv=fsync", "status=none")
+	write := sshexec.PrivateFile(to)
 	write.Stdin = sshexec.FileInput(n.archivePath.Ref())
 	return evenkeel.Action{
 		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Safe,
@@ -51,7 +51,7 @@ func (n *node) upload(to string) evenkeel.Action {
 				if err := errors.Join(err1, err2, err3); err != nil {
 					return sshexec.Result{}, err
 				}
-				cmd := sshexec.Command(sshexec.Mutating, "dd", "of="+target, "conv=fsync", "status=none")
+				cmd := sshexec.PrivateFile(target)
 				cmd.Stdin = sshexec.FileInput(file)
 				if res, err := at.Run(ctx, at.Host, cmd); err != nil {
 					return res, err

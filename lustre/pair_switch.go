@@ -3,6 +3,7 @@ package lustre
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -178,8 +179,8 @@ func resources(targets []PairTarget) []string {
 
 // waiting wants the new cluster to act, and every target to be disabled.
 func (p *Pair) waiting(cib *pacemaker.CIB) error {
-	if v, _ := cib.Property("maintenance-mode"); v == "true" {
-		return errors.New("the new cluster is still in maintenance")
+	if v, _ := cib.Property("maintenance-mode"); v != "false" {
+		return fmt.Errorf("maintenance-mode is %q in the new cluster, not false", v)
 	}
 	return p.disabled(cib)
 }
@@ -191,6 +192,11 @@ func (p *Pair) settled(st *pacemaker.Status) error {
 	}
 	if st.MaintenanceMode {
 		return evenkeel.NotYet(tick, "the cluster is still in maintenance")
+	}
+	for _, t := range p.Targets {
+		if _, ok := st.Resource(t.Resource); !ok {
+			return evenkeel.NotYet(tick, "crm_mon does not show %s", t.Resource)
+		}
 	}
 	for _, r := range st.Resources {
 		if r.Role == "Starting" || r.Role == "Stopping" || r.Pending != "" {
@@ -242,11 +248,11 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 		disable,
 		within(p.Config.Outage, waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil))),
 		within(p.Config.Outage, untilShows(expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
-			if o.ExitCode != 0 {
+			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
 			}
 			return nil
-		}), ">/dev/null && echo idle", "idle")),
+		}), "&& echo idle", "idle")),
 		left.see("released"),
 		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}

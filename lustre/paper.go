@@ -63,7 +63,7 @@ status() {
 # rings: whether every ring is sound, of corosync-cfgtool -s
 rings() {
   awk '/^(RING|LINK) ID/ { n++ } /no faults/ || /:[ \t]*(connected|localhost)$/ { good++ } /FAULTY|disconnected/ { bad++ }
-    END { print (n > 0 && good >= n && !bad) ? "every ring is sound" : "a ring is NOT sound" }'
+    END { print n + 0, "rings,", (n > 0 && good >= n && !bad) ? "every one sound" : "NOT every one sound" }'
 }
 # gone NODE TARGET=MOUNT=POOL...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
 gone() {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -168,9 +169,26 @@ func (p *targetParser) key(name string, raw json.RawMessage, keyEnd, at int) {
 		p.bad(at, string(raw), "%s is not a text", name)
 		return
 	}
-	if name == "mntpt" && *field != "" && !path.IsAbs(*field) {
-		p.bad(at, string(raw), "mntpt is not an absolute path")
+	if err := checkField(name, *field); err != nil {
+		p.bad(at, string(raw), "%w", err)
 	}
+}
+
+// checkField refuses a value that would not be where it seems to be, or that would be taken for an option of a command.
+func checkField(name, value string) error {
+	switch {
+	case value == "":
+		return nil // finish says what is missing
+	case strings.ContainsFunc(value, func(r rune) bool { return !printable.Safe(r) }):
+		return fmt.Errorf("%s has letters that cannot be seen", name)
+	case name == "mntpt" && !path.IsAbs(value):
+		return errors.New("mntpt is not an absolute path")
+	case name == "mntpt" && (path.Clean(value) != strings.TrimSuffix(value, "/") || path.Clean(value) == "/"):
+		return errors.New("mntpt is not a plain path: it has . or .. or // in it, or is the root directory")
+	case strings.HasPrefix(value, "-"):
+		return fmt.Errorf("%s would be an option of a command: it begins with a dash", name)
+	}
+	return nil
 }
 
 // finish demands what every era has, and fills in what IML assumes.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
@@ -73,7 +75,21 @@ func (a Answer) CIB() (*CIB, error) {
 	if err := a.failure(); err != nil {
 		return nil, err
 	}
-	return ParseCIB(bytes.NewReader(a.Stdout))
+	return ParseLiveCIB(bytes.NewReader(a.Stdout))
+}
+
+// ParseLiveCIB reads what `cibadmin --query` of a running cluster printed. A part of a CIB would prove that something is not there; so one that lacks a section is an error.
+func ParseLiveCIB(r io.Reader) (*CIB, error) {
+	cib, err := ParseCIB(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"}, {"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
+		if len(children(cib.root(), path...)) == 0 {
+			return nil, fmt.Errorf("cibadmin did not show the whole CIB: it has no <%s>", strings.Join(path, "><"))
+		}
+	}
+	return cib, nil
 }
 
 // Status is the answer to [Dialect.QueryStatus]. [ErrClusterDown] says that there is nobody to ask.
@@ -81,7 +97,11 @@ func (a Answer) Status() (*Status, error) {
 	if err := a.failure(); err != nil {
 		return nil, err
 	}
-	return ParseStatus(bytes.NewReader(a.Stdout))
+	st, err := ParseStatus(bytes.NewReader(a.Stdout))
+	if err == nil && len(st.Nodes) == 0 {
+		return nil, notYet("crm_mon shows no node, not even its own")
+	}
+	return st, err
 }
 
 // QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that Pacemaker 3 has given up.
@@ -101,14 +121,10 @@ func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
 	for _, i := range run.Secret {
 		cmd.Mask = append(cmd.Mask, sshexec.Secret(run.Argv[i]))
 	}
-	switch {
-	case run.Asks != "":
+	cmd.Stdin = run.input()
+	if run.Asks != "" {
 		cmd.Stdin = sshexec.SecretText(answer + "\n")
 		cmd.Mask = append(cmd.Mask, answer)
-	case run.Hidden:
-		cmd.Stdin = sshexec.SecretText(sshexec.Secret(run.Stdin))
-	case run.Stdin != "":
-		cmd.Stdin = sshexec.Text(run.Stdin)
 	}
 	return cmd
 }

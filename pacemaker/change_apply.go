@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,9 @@ func (a *applying) command(ctx context.Context) error {
 		return err
 	}
 	if res.Outcome == op.Exited {
-		hide := sshexec.Redactor(a.Password)
+		masked := cmd
+		masked.Mask = append(slices.Clone(cmd.Mask), a.Password)
+		hide := masked.Redaction()
 		meaning := o.Runs().Meaning()
 		meaning.Command = cmp.Or(meaning.Command, cmd.Argv[0])
 		if failed := meaning.Judge(res.ExitCode, hide.String(string(res.Stdout)+"\n"+string(res.Stderr))); failed != nil {

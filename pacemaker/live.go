@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,6 +114,11 @@ func (l Live) Unused(node string) Evidence {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
 			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", ErrLeftovers, strings.Join(found, ", "), a.Node)
 		}
+		for _, file := range leftoverFiles { // ls names each that is not there
+			if a.Code == 0 || !strings.Contains(string(a.Stderr), file) {
+				return fmt.Errorf("ls on %s does not say whether %s is there: exit status %d: %s", a.Node, file, a.Code, lastOf(string(a.Stderr)))
+			}
+		}
 		return nil
 	}}
 }
@@ -214,16 +220,22 @@ func (l Live) forgotten(node string) []Evidence {
 			return err
 		}
 		list, err := conf.NodeList()
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if names(list, node) {
+		case len(list) == 0:
+			return fmt.Errorf("%s on %s names no node at all: it does not tell whether the cluster knows %s", corosyncConfPath, l.Via, node)
+		case names(list, node):
 			return notYet("corosync.conf names %s", node)
 		}
 		return nil
 	})
 	return []Evidence{file, l.InCIB("the CIB does not know "+node, func(c *CIB) error {
-		if _, known := c.Node(node); known {
+		_, known := c.Node(node)
+		switch {
+		case len(c.Nodes()) == 0:
+			return errors.New("the CIB knows no node at all")
+		case known:
 			return notYet("the CIB knows %s", node)
 		}
 		return nil
@@ -278,7 +290,7 @@ func (l Live) Stop(node string) Change {
 func (l Live) Stopped(node string) []Evidence {
 	const means = "neither pacemaker nor corosync runs on "
 	if !l.SysV {
-		return []Evidence{l.units(node, means+node, "is-active", "inactive", "failed")}
+		return []Evidence{l.units(node, means+node, "is-active", "inactive")}
 	}
 	var list []Evidence
 	for _, unit := range clusterUnits {
@@ -307,7 +319,10 @@ func (l Live) units(node, means, verb string, want ...string) Evidence {
 			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb, strings.Join(clusterUnits, ", "), a.Code, lastOf(string(a.Stderr)))
 		}
 		for i, state := range states {
-			if !slices.Contains(want, state) {
+			switch {
+			case state == "failed" && !slices.Contains(want, state):
+				return notYet("%s has failed on %s: its other daemons may still run, and the resources; systemctl stop %[1]s, see that none is left, and systemctl reset-failed %[1]s", clusterUnits[i], a.Node)
+			case !slices.Contains(want, state):
 				return notYet("%s is %s", clusterUnits[i], state)
 			}
 		}
@@ -336,8 +351,8 @@ func (l Live) AtBoot(node string, enabled bool) []Evidence {
 		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
 		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), Judge: func(a Answer) error {
 			switch {
-			case a.Code > 1 || strings.Contains(string(a.Stderr), "error reading information"):
-				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))
+			case a.Code > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows
+				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.Code, lastOf(a.text()))
 			case (a.Code == 0) != enabled:
 				return notYet("%s is not %s", unit, word)
 			}

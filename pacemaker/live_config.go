@@ -70,6 +70,9 @@ func (l Live) CreateResource(r Resource, disabled bool) (Change, error) {
 }
 
 func (l Live) create(o Operation, r Resource, proof []Evidence) (Change, error) {
+	if err := CheckID(r.ID); err != nil {
+		return Change{}, err
+	}
 	if len(o.Secret) > 0 {
 		e, err := resourceXML(r, slices.Contains(o.Argv, "--disabled"))
 		if err != nil {
@@ -136,8 +139,11 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 func (l Live) Inactive(ids ...string) Evidence {
 	return l.InStatus("crm_mon shows active nowhere: "+strings.Join(ids, ", "), func(st *Status) error {
 		for _, id := range ids {
+			r, shown := st.Resource(id)
+			if !shown {
+				return notYet("crm_mon does not show %s", id)
+			}
 			if on := st.RunsOn(id); len(on) > 0 {
-				r, _ := st.Resource(id)
 				return notYet("%s is %s on %s", id, r.Role, strings.Join(on, ", "))
 			}
 		}

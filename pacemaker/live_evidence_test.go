@@ -35,7 +35,7 @@ func TestEvidence(t *testing.T) {
 	}
 	cib := func(nodes, constraints string) string {
 		return `<cib epoch="1"><configuration><crm_config/><nodes>` + nodes + `</nodes><resources><primitive id="MGS" class="ocf" provider="chroma" type="Target"/></resources><constraints>` + constraints +
-			`</constraints></configuration></cib>`
+			`</constraints></configuration><status/></cib>`
 	}
 	standby := func(value string) string {
 		return `<node id="1" uname="a"><instance_attributes id="n"><nvpair id="s" name="standby" value="` + value + `"/></instance_attributes></node>`
@@ -84,7 +84,7 @@ func TestEvidence(t *testing.T) {
 		{"no such resource", l.EnableResource("MDT").Proof[0], 0, disabled, "wrong"},
 
 		{"stopped", l.Inactive("MGS"), 0, status("true", good, resource("Stopped", "false")), "seen"},
-		{"not there", l.Inactive("MGS"), 0, status("true", good, ""), "seen"},
+		{"not there", l.Inactive("MGS"), 0, status("true", good, ""), "later"},
 		{"stopping", l.Inactive("MGS"), 0, status("true", good, resource("Stopping", "true")), "later"},
 
 		{"at work", settled[0], 124, "Pending actions:", "later"},
@@ -98,7 +98,18 @@ func TestEvidence(t *testing.T) {
 
 		{"no file of its", forgotten[0], 0, conf, "seen"},
 		{"named", l.NodeRemove("b").Proof[0], 0, conf, "later"},
-		{"in no CIB", forgotten[1], 0, cib(``, ""), "seen"},
+		{"in no corosync.conf at all", forgotten[0], 0, "", "wrong"},
+		{"in a corosync.conf without nodes", forgotten[0], 0, "totem {\n  version: 2\n}\n", "wrong"},
+		{"no corosync.conf", forgotten[0], 1, "", "wrong"},
+		{"in no CIB", forgotten[1], 0, cib(`<node id="2" uname="b"/>`, ""), "seen"},
+		{"in a CIB without nodes", forgotten[1], 0, cib(``, ""), "wrong"},
+		{"in half a CIB", forgotten[1], 0, `<cib epoch="1"><configuration><crm_config/></configuration></cib>`, "wrong"},
+		{"in nothing", forgotten[1], 0, ``, "wrong"},
+
+		{"no status", online, 0, ``, "wrong"},
+		{"a status without nodes", online, 0, `<crm_mon version="2.1.5"><summary><current_dc present="true"/></summary><nodes/><resources/></crm_mon>`, "later"},
+		{"active nowhere", l.Inactive("MGS"), 0, status("true", good, resource("Stopped", "false")), "seen"},
+		{"not shown", l.Inactive("MGS"), 0, status("true", good, ""), "later"},
 		{"in the CIB", forgotten[1], 0, cib(standby("on"), ""), "later"},
 
 		{"left behind", l.RelocateClear().Proof[0], 0, cib(``, `<rsc_location id="pcs-relocate-MGS" rsc="MGS" node="a" score="INFINITY"/>`), "later"},

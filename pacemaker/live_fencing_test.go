@@ -59,7 +59,7 @@ func FuzzParseFencingHistory(f *testing.F) {
 
 // H1: a fencing that was not there before is found, in each form of the history; an old one and one of another node are not.
 func TestNotFenced(t *testing.T) {
-	const xml = `<crm_mon version="2.1.5"><nodes/><resources/><fence_history>` +
+	const xml = `<crm_mon version="2.1.5"><nodes><node name="ct6-mds2.lfs.intl" id="2" online="true"/></nodes><resources/><fence_history>` +
 		`<fence_event action="reboot" target="ct6-mds1.lfs.intl" client="c" origin="ct6-mds2.lfs.intl" status="failed" completed="2026-11-22 08:41:10Z"/></fence_history></crm_mon>`
 	for d, text := range map[pacemaker.Dialect]string{pacemaker.PCS09: history11, pacemaker.PCS011: xml} {
 		l := pacemaker.Live{Dialect: d, Via: node1}

@@ -79,12 +79,13 @@ func (o Operation) maskedStdin() string {
 }
 
 func maskPairs(e *etree.Element) {
-	if name := e.SelectAttrValue("name", ""); SecretName(name) {
-		for i := range e.Attr {
-			if e.Attr[i].Key == "value" {
-				e.Attr[i].Value = Redacted
-			}
+	name := e.SelectAttrValue("name", "")
+	for i := range e.Attr {
+		a := &e.Attr[i]
+		if a.Key == "value" {
+			a.Value = masked(name, a.Value)
 		}
+		a.Value = masked(a.Key, a.Value)
 	}
 	for _, child := range e.ChildElements() {
 		maskPairs(child)

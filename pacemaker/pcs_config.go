@@ -129,7 +129,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []NVPair) []Operation {
 // markSecrets notes where the secrets among pairs stand in the command.
 func markSecrets(o Operation, pairs []NVPair) Operation {
 	for _, p := range pairs {
-		if !SecretName(p.Name) || p.Value == "" {
+		if masked(p.Name, p.Value) == p.Value {
 			continue
 		}
 		for i, arg := range o.Argv {

@@ -124,7 +124,9 @@ func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, e
 	if err := b.setup(conf); err != nil {
 		return nil, err
 	}
-	b.model(cib)
+	if err := b.model(cib); err != nil {
+		return nil, err
+	}
 	b.properties()
 	b.defaults()
 	b.plan.Maintenance = b.on1(b.d.Maintenance(true))

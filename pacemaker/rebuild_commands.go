@@ -123,14 +123,6 @@ func dropSpace(e *etree.Element) {
 	}
 }
 
-// hasSecret says whether a pair below an element holds a secret.
-func hasSecret(e *etree.Element) bool {
-	if e.Tag == "nvpair" && SecretName(e.SelectAttrValue("name", "")) && e.SelectAttrValue("value", "") != "" {
-		return true
-	}
-	return slices.ContainsFunc(e.ChildElements(), hasSecret)
-}
-
 // ruled says whether one of the sets in a section holds under a rule only: then the section is made as it stands, because what wins
 // depends on all of them.
 func ruled(sets AttributeSets) bool {

@@ -31,13 +31,16 @@ var nodeStates = map[string]string{
 }
 
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
-func (b *rebuilder) model(backup *CIB) {
+func (b *rebuilder) model(backup *CIB) error {
 	b.want = backup.draft()
 	b.plan.want = b.want
 	conf := b.want.root().SelectElement("configuration")
 	if conf == nil {
 		b.cannot.add("the CIB has no configuration")
-		return
+		return nil
+	}
+	if b.want.checkNames() != nil {
+		return backup.Clone().checkNames() // it knows the lines
 	}
 	if status := b.want.root().SelectElement("status"); status != nil {
 		b.want.remove(status)
@@ -52,6 +55,7 @@ func (b *rebuilder) model(backup *CIB) {
 	b.modelConstraints()
 	b.rename(conf)
 	b.disableAll()
+	return nil
 }
 
 // modelProperties drops what the new cluster has of its own.

@@ -86,14 +86,17 @@ func (a *Audit) end(rec AuditRecord, cmd Cmd, res Result, err error) error {
 // errorText is the message of an error without the secrets that the command masks. The message is made anew out of the errors as they were captured: what the Runner masked is masked for good, and may have
 // left the end of a longer secret standing.
 func errorText(cmd Cmd, res Result, err error) string {
-	text := err.Error()
+	hide := cmd.Redaction()
 	var ce *CommandError
-	if errors.As(err, &ce) {
-		again := *ce
-		again.Cmd, again.Stderr = cmd.String(), Redactor(cmd.secrets()...).String(string(res.Stderr))
-		text = again.Error()
+	if !errors.As(err, &ce) {
+		return hide.String(err.Error())
 	}
-	return Redactor(cmd.secrets()...).String(text)
+	again := *ce
+	again.Cmd, again.Stderr = cmd.String(), cmd.printed(res.Stderr)
+	if ce.Err != nil {
+		again.Err = errors.New(hide.String(ce.Err.Error()))
+	}
+	return hide.Own(again.Error())
 }
 
 func (a *Audit) write(rec AuditRecord) error {

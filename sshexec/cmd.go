@@ -92,10 +92,8 @@ func (c Cmd) Validate() error {
 		if strings.ContainsRune(text, 0) {
 			return fmt.Errorf("cannot run %s: %w", c, ErrNUL)
 		}
-		for _, s := range c.stated() {
-			if s != "" && strings.Contains(text, s.Reveal()) {
-				return fmt.Errorf("cannot run %s: %w", c, ErrSecretArg)
-			}
+		if slices.ContainsFunc(c.stated(), func(s Secret) bool { return s.stands(text) }) {
+			return fmt.Errorf("cannot run %s: %w", c, ErrSecretArg)
 		}
 	}
 	if strings.Contains(c.Argv[0], "=") {
@@ -132,15 +130,21 @@ func (c Cmd) String() string {
 			b.WriteString("-u " + shellescape.Quote(c.Sudo.User) + " ")
 		}
 	}
+	hide := c.hideWords()
 	for _, e := range c.Env {
-		name, value, _ := strings.Cut(e, "=")
+		name, value, _ := strings.Cut(hide(e), "=")
 		b.WriteString(name + "=" + shellescape.Quote(value) + " ")
 	}
-	b.WriteString(shellescape.QuoteCommand(c.Argv))
+	for i, arg := range c.Argv {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(shellescape.Quote(hide(arg)))
+	}
 	if d := c.Stdin.String(); d != "" {
 		b.WriteString("  < " + d)
 	}
-	return Redactor(c.secrets()...).String(b.String())
+	return Redactor(c.secrets()...).Own(b.String())
 }
 
 // Expand is the command with every text in it replaced by what f makes of it; a runbook fills in what earlier steps found out.
@@ -161,6 +165,7 @@ func (c Cmd) Expand(f func(string) string) Cmd {
 type Input struct {
 	text   string
 	secret Secret
+	inside *[]Secret // the values in secret that are to be hidden; all of it when nil
 	path   string
 	stream *stream
 }
@@ -177,8 +182,16 @@ var ErrStreamTaken = errors.New("the stream was read before and cannot be read a
 // Text is an input of plain text.
 func Text(s string) Input { return Input{text: s} }
 
-// SecretText is an input that is never shown.
+// SecretText is an input that is never shown. A command that reads one may repeat it in a form that nobody foresaw: of what such a command says on its standard error, a
+// [CommandError] keeps the first KiB; nothing when the input is longer than 4 KiB, where to look for it is hopeless. Say what in it is secret with [SecretDocument].
 func SecretText(s Secret) Input { return Input{secret: s} }
+
+// SecretDocument is an input that is never shown, and in which only the given values are secrets: a configuration with passwords in it. They are hidden in what the
+// command prints; the rest of the document is not.
+func SecretDocument(text Secret, values ...Secret) Input {
+	values = slices.Clone(values)
+	return Input{secret: text, inside: &values}
+}
 
 // FileInput reads a file of the machine that evenkeel runs on.
 func FileInput(path string) Input { return Input{path: path} }
@@ -223,6 +236,20 @@ func (in Input) String() string {
 
 // Path is the local file that the input reads; empty when it is none.
 func (in Input) Path() string { return in.path }
+
+// Secrets are the values that must not be shown of an input: those of a SecretDocument, all of a SecretText.
+func (in Input) Secrets() []Secret {
+	switch {
+	case in.secret == "":
+		return nil
+	case in.inside != nil:
+		return slices.Clone(*in.inside)
+	}
+	return []Secret{in.secret}
+}
+
+// IsSecret tells whether the input is never shown.
+func (in Input) IsSecret() bool { return in.secret != "" }
 
 // PlainText is the input's text where it is plain text; a runbook shows it to the reader.
 func (in Input) PlainText() string { return in.text }

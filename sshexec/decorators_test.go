@@ -206,16 +206,16 @@ func TestDryRunForwardsOnlyReadOnly(t *testing.T) {
 // SSH-005: no secret in the audit log; and every command has its two lines.
 func TestAudit(t *testing.T) {
 	var log bytes.Buffer
-	audit := sshexec.NewAudit(&log, "first")
+	audit := sshexec.NewAudit(&log, "first-secret")
 	r := audit.Runner("node1", sshexec.Local{})
-	cmd := sshexec.Script(sshexec.Mutating, `echo "first $(cat)" >&2; exit 3`)
-	cmd.Stdin, cmd.Mask = sshexec.SecretText("second"), []sshexec.Secret{"second"}
+	cmd := sshexec.Script(sshexec.Mutating, `echo "first-secret $(cat)" >&2; exit 3`)
+	cmd.Stdin, cmd.Mask = sshexec.SecretText("second-secret"), []sshexec.Secret{"second-secret"}
 	_, err := r.Run(t.Context(), cmd)
 	require.Error(t, err)
 	_, err = audit.Runner("node2", sshexec.Local{}).Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "true"))
 	require.NoError(t, err)
-	require.NotContains(t, log.String(), "first")
-	require.NotContains(t, log.String(), "second")
+	require.NotContains(t, log.String(), "first-secret")
+	require.NotContains(t, log.String(), "second-secret")
 
 	var lines []sshexec.AuditRecord
 	for _, line := range strings.Split(strings.TrimSpace(log.String()), "\n") {

@@ -222,15 +222,15 @@ func TestNoSecretIsShown(t *testing.T) {
 // Of two secrets the one may be the beginning of the other: masked one after another, the end of the longer would stand.
 func TestSecretsWithinSecrets(t *testing.T) {
 	var log bytes.Buffer
-	cmd := sshexec.Command(sshexec.Mutating, "echo", "hunter22")
-	_, _ = sshexec.NewAudit(&log, "hunter22").Runner("n", sshexec.DryRun(sshexec.Local{}, nil)).Run(t.Context(), cmd)
+	cmd := sshexec.Command(sshexec.Mutating, "echo", "hunter2-4-all")
+	_, _ = sshexec.NewAudit(&log, "hunter2-4-all").Runner("n", sshexec.DryRun(sshexec.Local{}, nil)).Run(t.Context(), cmd)
 	require.NotContains(t, log.String(), "hunter")
 	log.Reset()
-	cmd.Mask = []sshexec.Secret{"hunter"}
-	_, err := sshexec.NewAudit(&log, "hunter22").Runner("n", sshexec.Local{}).Run(t.Context(), cmd)
+	cmd.Mask = []sshexec.Secret{"hunter2-4"}
+	_, err := sshexec.NewAudit(&log, "hunter2-4-all").Runner("n", sshexec.Local{}).Run(t.Context(), cmd)
 	require.ErrorIs(t, err, sshexec.ErrSecretArg)
 	require.NotContains(t, log.String(), "hunter")
-	require.NotContains(t, log.String(), "]22")
+	require.NotContains(t, log.String(), "]-all")
 }
 
 // A recording tells with whose rights a command ran and what became of it when it was cancelled, and its replay shows the lines.

@@ -48,8 +48,12 @@ func (l *lineSplitter) write(p []byte) {
 		if end < 0 {
 			l.begun = append(l.begun, p...)
 			for len(l.begun) >= maxLine {
-				l.to.show(l.stream, string(l.begun[:maxLine]))
-				l.begun = l.begun[maxLine:]
+				part := string(l.begun[:maxLine])
+				if begun := l.to.hide.begun(part); begun < maxLine {
+					part = part[:maxLine-begun] // a secret is not divided: neither part would be known for one
+				}
+				l.to.show(l.stream, part)
+				l.begun = l.begun[len(part):]
 			}
 			return
 		}

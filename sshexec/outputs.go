@@ -57,7 +57,7 @@ func newOutputs(cmd Cmd) *outputs {
 		o.stdout.plain, o.stderr.plain = &controlStripper{}, &controlStripper{}
 	}
 	if cmd.Lines != nil {
-		to := &observer{to: cmd.Lines, hide: Redactor(cmd.secrets()...)}
+		to := &observer{to: cmd.Lines, hide: cmd.Redaction()}
 		o.stdout.lines, o.stderr.lines = &lineSplitter{stream: StdoutStream, to: to}, &lineSplitter{stream: StderrStream, to: to}
 	}
 	return o

@@ -51,6 +51,9 @@ func (r *Recorder) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	}
 	res, err := r.runner.Run(ctx, cmd)
 	x.result, x.stream = res, streamed.Bytes()
+	if cmd.Redaction().hidesAll() {
+		x.result.Stdout, x.result.Stderr, x.stream = hidden(x.result.Stdout), hidden(x.result.Stderr), hidden(x.stream)
+	}
 	var ce *CommandError
 	switch {
 	case err == nil:
@@ -63,6 +66,14 @@ func (r *Recorder) Run(ctx context.Context, cmd Cmd) (Result, error) {
 		return res, Failure("", cmd, res, werr)
 	}
 	return res, err
+}
+
+// hidden is in the place of an output in which nobody can look for the secret.
+func hidden(output []byte) []byte {
+	if len(output) == 0 {
+		return nil
+	}
+	return []byte(mask)
 }
 
 func (r *Recorder) write(x *exchange) error {
@@ -148,7 +159,7 @@ func (x *exchange) showLines(cmd Cmd) {
 	if cmd.Lines == nil {
 		return
 	}
-	to := &observer{to: cmd.Lines, hide: Redactor(cmd.secrets()...)}
+	to := &observer{to: cmd.Lines, hide: cmd.Redaction()}
 	show := func(stream string, text []byte) {
 		lines := lineSplitter{stream: stream, to: to}
 		lines.write(text)

@@ -46,7 +46,7 @@ type CommandError struct {
 	Outcome  Outcome
 	ExitCode int
 	Signal   string
-	Stderr   string // all that was captured of it; the message shows its last line only
+	Stderr   string // what was captured of it, secrets hidden; of a command that reads a secret the beginning only. The message shows its last line
 	Err      error  // the cause where there is one beside the exit status
 }
 
@@ -97,7 +97,7 @@ func Failure(host string, cmd Cmd, res Result, cause error) error {
 	}
 	return &CommandError{
 		Host: host, Cmd: cmd.String(), Outcome: res.Outcome, ExitCode: res.ExitCode, Signal: res.Signal,
-		Stderr: Redactor(cmd.secrets()...).String(string(res.Stderr)), Err: cause,
+		Stderr: cmd.printed(res.Stderr), Err: cause,
 	}
 }
 

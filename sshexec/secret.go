@@ -1,14 +1,12 @@
 package sshexec
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"sort"
 	"strings"
-
-	"al.essio.dev/pkg/shellescape"
+	"unicode"
+	"unicode/utf8"
 )
 
 // mask is what stands where a secret stood.
@@ -41,52 +39,27 @@ func (s *Secret) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Redaction replaces secrets in text.
-type Redaction struct{ replace *strings.Replacer }
+// weakUpTo is the length up to which a secret of nothing but letters counts as a word.
+const weakUpTo = 16
 
-// Redactor hides the given secrets in every form in which a command line or a log shows them: plain, quoted for a shell, and in base64.
-func Redactor(secrets ...Secret) Redaction {
-	forms := map[string]bool{}
-	for _, s := range secrets {
-		v := s.Reveal()
-		if v == "" {
-			continue
-		}
-		quoted := shellescape.Quote(v)
-		forms[v] = true
-		forms[quoted] = true
-		forms[strings.ReplaceAll(v, `'`, `'"'"'`)] = true
-		forms[strings.ReplaceAll(v, `'`, `'\''`)] = true
-		forms[strings.Trim(fmt.Sprintf("%q", v), `"`)] = true
-		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
-			forms[enc.EncodeToString([]byte(v))] = true
-		}
+// Weakness says why a secret is easy to guess, without telling it; empty when it is not. A weak secret may be a word that stands in any text: it is
+// masked in what programs print only, and is to be reported to whoever chose it.
+func (s Secret) Weakness() string {
+	switch {
+	case s == "":
+		return ""
+	case utf8.RuneCountInString(s.Reveal()) < shortestStrong:
+		return fmt.Sprintf("it is shorter than %d characters", shortestStrong)
+	case len(s) <= weakUpTo && !strings.ContainsFunc(s.Reveal(), func(r rune) bool { return !unicode.IsLetter(r) }) && oneWord(s.Reveal()):
+		return "it is a plain word"
 	}
-	if len(forms) == 0 {
-		return Redaction{}
-	}
-	list := make([]string, 0, len(forms))
-	for f := range forms {
-		list = append(list, f)
-	}
-	// The longest form first, so that no tail of a longer form is left standing.
-	sort.Slice(list, func(i, j int) bool {
-		if len(list[i]) != len(list[j]) {
-			return len(list[i]) > len(list[j])
-		}
-		return list[i] < list[j]
-	})
-	pairs := make([]string, 0, 2*len(list))
-	for _, f := range list {
-		pairs = append(pairs, f, mask)
-	}
-	return Redaction{strings.NewReplacer(pairs...)}
+	return ""
 }
 
-// String is text without the secrets.
-func (r Redaction) String(text string) string {
-	if r.replace == nil {
-		return text
-	}
-	return r.replace.Replace(text)
+const shortestStrong = 8
+
+// oneWord tells a word as it stands in a text: "lustre", "Lustre", "LUSTRE".
+func oneWord(v string) bool {
+	_, n := utf8.DecodeRuneInString(v)
+	return strings.ToLower(v[n:]) == v[n:] || strings.ToUpper(v) == v
 }

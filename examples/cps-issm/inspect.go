@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -23,9 +24,10 @@ func inspect(name string) (*cli.Inspection, error) {
 	base := strings.ToLower(filepath.Base(name))
 	text := string(raw)
 	switch {
-	case strings.HasPrefix(base, "configuration"):
+	case keyFile.MatchString(text): // before any name: it must not be quoted
+	case strings.HasSuffix(base, ".csv") && strings.Contains(base, "config"), strings.HasPrefix(base, "configuration"):
 		return in, configuration(in, r)
-	case strings.HasSuffix(base, ".csv"):
+	case strings.Contains(base, "hosts") && !strings.Contains(base, "additional") && strings.HasSuffix(base, ".csv"):
 		return in, hosts(in, r)
 	case strings.Contains(base, "mongoc"):
 		return in, mongoConfig(in, r)
@@ -41,8 +43,28 @@ func inspect(name string) (*cli.Inspection, error) {
 		return in, migrateLog(in, r)
 	case strings.Contains(text, "Hypervisor Name"):
 		return in, hosts(in, r)
+	case mongoText.MatchString(text):
+		return in, mongoConfig(in, r)
 	}
-	return in, mongoConfig(in, r)
+	for _, known := range otherTables {
+		if header, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(header, known.header) {
+			in.Kind = known.name + ", not used by a plan"
+			return in, nil
+		}
+	}
+	return nil, &cli.UnknownKindError{File: name, Kinds: "Hosts.csv, Configuration.csv, mongoConfig.cfg, a cluster-upgrade-set file, or the output of about.sh, diagnostics.sh --get_replica_status, migrate.sh or HAProxy's statistics"}
+}
+
+var (
+	// mongoText is how mongoConfig.cfg shows itself whatever its name is.
+	mongoText = regexp.MustCompile(`(?m)^\s*(?:\[[A-Z]+-SET[0-9]+|SETNAME\s*=|#?\S*SITE[0-9]*_START)`)
+	// keyFile is a private key or a file with hashes of passwords.
+	keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
+)
+
+// otherTables are the deployment tables that a plan does not need.
+var otherTables = []struct{ header, name string }{
+	{"Host,Alias,IP Address", "AdditionalHosts.csv"}, {"Role,Host Name Prefix,", "VMSpecification.csv"}, {"VLAN Name,", "Vlans.csv"},
 }
 
 // note takes over the parsers' findings.

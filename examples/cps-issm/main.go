@@ -23,14 +23,15 @@ func main() { os.Exit(app().Main(os.Args[1:])) }
 func app() *cli.App {
 	return &cli.App{
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed", Version: version,
-		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, World: world, Person: makeUsers, Inspect: inspect,
+		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: makeUsers, Inspect: inspect,
 	}
 }
 
 // issmConfig is the job of this binary in the configuration file.
 type issmConfig struct {
-	HostsCSV       string `yaml:"hosts_csv"`    // the cluster's own Hosts.csv
-	MongoConfig    string `yaml:"mongo_config"` // and mongoConfig.cfg
+	HostsCSV       string `yaml:"hosts_csv"`                   // the cluster's own Hosts.csv
+	MongoConfig    string `yaml:"mongo_config"`                // and mongoConfig.cfg
+	Configuration  string `yaml:"configuration_csv,omitempty"` // and Configuration.csv, for its passwords: what a program prints of them is not shown
 	cps.ISSMConfig `yaml:",inline"`
 }
 
@@ -50,6 +51,13 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	}
 	options := c.ISSMConfig
 	options.ArchiveDir = cfg.Path(options.ArchiveDir)
+	if c.Configuration != "" {
+		csv, err := parse(cfg.Path(c.Configuration), cps.ParseConfiguration)
+		if err != nil {
+			return nil, err
+		}
+		options.Secrets = csv.Secrets()
+	}
 	migration, err := cps.NewISSM(options, hosts, mongo)
 	if err != nil {
 		return nil, err

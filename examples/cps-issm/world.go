@@ -61,6 +61,9 @@ func readable[T any](name string, parser func(io.Reader) (T, error)) error {
 	return err
 }
 
+// private has a run write its archives below a directory.
+func private(cfg *cli.Config, dir string) { jobOf(cfg).ArchiveDir = filepath.Join(dir, "archives") }
+
 // world is the cluster that a configuration's files describe, simulated.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
 	job := jobOf(cfg)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
@@ -35,12 +36,27 @@ func inspect(name string) (*cli.Inspection, error) {
 	}
 	text := bytes.TrimSpace(raw)
 	switch {
-	case bytes.HasPrefix(text, []byte("<")):
+	case bytes.HasPrefix(text, []byte("<")) && (clusterXML.Match(text) || filepath.Ext(name) == ".xml"):
 		return in, xml(in, name, raw)
-	case bytes.HasPrefix(text, []byte("{")) || filepath.Base(filepath.Dir(name)) == "targets":
+	case bytes.HasPrefix(text, []byte("{")) && targetKeys.Match(text) || inStore(name):
 		return in, target(in, name, raw)
+	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync"):
+		return in, corosync(in, name, raw)
 	}
-	return in, corosync(in, name, raw)
+	return nil, &cli.UnknownKindError{File: name, Kinds: "a CIB, the XML of crm_mon, corosync.conf, a file of the target store, or a server backup"}
+}
+
+// How the files that are known show themselves. What does not is never handed to a parser, which would quote it.
+var (
+	clusterXML   = regexp.MustCompile(`<(?:cib|crm_mon|pacemaker-result)[\s/>]`)
+	targetKeys   = regexp.MustCompile(`"(?:mntpt|bdev|target_name|backfstype|device_type)"`)
+	corosyncText = regexp.MustCompile(`(?m)^\s*(?:(?:totem|nodelist|quorum|logging|service|interface|amf|node|device|uidgid)\s*\{|compatibility\s*:)`)
+)
+
+// inStore tells whether a file has a place and a name as in a target store.
+func inStore(name string) bool {
+	_, err := lustre.TargetUUID(filepath.Base(name))
+	return err == nil && filepath.Base(filepath.Dir(name)) == "targets"
 }
 
 // compressed tells whether a file is an archive, by its first bytes or its name.
@@ -143,7 +159,7 @@ func place(name string, err *pacemaker.ParseError) (where, what string) {
 		}
 	}
 	what = err.Err.Error()
-	if err.Near != "" {
+	if err.Near != "" && !srcerr.MayHoldSecret(err.Near) {
 		what += ": near " + err.Near
 	}
 	return where, what

@@ -26,7 +26,7 @@ func main() { os.Exit(app().Main(os.Args[1:])) }
 func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
-		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, World: world, Inspect: inspect, Backup: takeNow,
+		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
 	}
 }
 

@@ -39,14 +39,30 @@ func example(into, dir string) (*cli.Config, error) {
 	if dir != "" && len(found) > 0 {
 		return cfg, given(pair, found)
 	}
-	var site *lustretest.Site
+	options := lustretest.Options{}
 	if dir != "" {
-		if site, err = readSite(dir); err != nil {
+		if options.Site, err = readSite(dir); err != nil {
 			return nil, err
 		}
-		pair.Node1.Name, pair.Node2.Name = site.Node1, site.Node2
+		pair.Node1.Name, pair.Node2.Name = options.Site.Node1, options.Site.Node2
+		if options.OldPCS, err = pair.pcsFor(options.Site.Corosync); err != nil {
+			return nil, err
+		}
 	}
-	return cfg, takeBackups(pair, into, lustretest.NewPair(lustretest.Options{Site: site}))
+	return cfg, takeBackups(pair, into, lustretest.NewPair(options))
+}
+
+// pcsFor notes which pcs goes with a corosync.conf, on the new system as on the old one, where it is not the guide's.
+func (c *pairConfig) pcsFor(corosync string) (pacemaker.Dialect, error) {
+	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(corosync))
+	if err != nil {
+		return pacemaker.Dialect{}, err
+	}
+	d := lustretest.PCSFor(conf)
+	if d != pacemaker.PCS09 {
+		c.OldPCS, c.NewPCS = d.Version().String(), d.Version().String()
+	}
+	return d, nil
 }
 
 // takeBackups backs the nodes of a simulated pair up, as an operator would those of a real one.
@@ -80,6 +96,13 @@ func given(pair *pairConfig, found []string) error {
 			return err
 		}
 		server.Backup, server.Name = path, fullName(a.Host())
+		raw, err := a.ReadFile(corosyncConf)
+		if err != nil {
+			return err
+		}
+		if _, err := pair.pcsFor(string(raw)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -139,10 +162,20 @@ func readSite(dir string) (*lustretest.Site, error) {
 	return site, nil
 }
 
-// world is the pair that a configuration's backups describe, simulated.
+// private has a run write its archives below a directory.
+func private(cfg *cli.Config, dir string) { jobOf(cfg).Archives = filepath.Join(dir, "archives") }
+
+// world is the pair that a configuration describes, simulated: its files are those in node 1's backup, its software and the repositories are those of the options.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
 	pair := jobOf(cfg)
-	site := &lustretest.Site{Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}}
+	site := &lustretest.Site{
+		Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}, Manager: pair.Manager, AgentRepos: pair.AgentRepos, Kernel: pair.Kernel,
+	}
+	oldPCS, err1 := dialect("old_pcs", pair.OldPCS)
+	newPCS, err2 := dialect("new_pcs", pair.NewPCS)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
 	a, err := backup.OpenFile(cfg.Path(pair.Node1.Backup))
 	if err != nil {
 		return nil, err
@@ -162,10 +195,10 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		}
 		site.Targets[filepath.Base(name)] = string(raw)
 	}
-	if err := site.Check(); err != nil {
-		return nil, err
+	if err := site.Check(oldPCS); err != nil {
+		return nil, fmt.Errorf("%s: %w", pair.Node1.Backup, err)
 	}
-	return simulated{lustretest.NewPair(lustretest.Options{Site: site})}, nil
+	return simulated{lustretest.NewPair(lustretest.Options{Site: site, OldPCS: oldPCS, NewPCS: newPCS})}, nil
 }
 
 // simulated shows the simulated pair in the words of the command line.

@@ -69,7 +69,8 @@ type Options struct {
 	Post time.Duration
 	// StartDelay and StopDelay are how long a mount and an unmount take, of every target until [Lab.SetTarget].
 	StartDelay, StopDelay time.Duration
-	// Log gets the progress of building the image and the supervisor's complaints. nil is Dir/supervisor.log.
+	// Log gets the progress of building the image and the supervisor's complaints. nil is Dir/supervisor.log; that is where the supervisor of a detached lab complains
+	// in any case.
 	Log io.Writer
 	// Program is the lab's program where it is built already; else it is built by "go build", which needs a working directory within this module.
 	Program string

@@ -41,12 +41,15 @@ func Start(ctx context.Context, o Options) (lab *Lab, err error) {
 			err = errors.Join(err, s.undo())
 		}
 	}()
-	if s.log == nil {
+	if s.log == nil || o.Detached {
 		logFile, err := os.OpenFile(filepath.Join(o.Dir, "supervisor.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, err
 		}
-		s.log, s.logFile = logFile, logFile
+		s.logFile = logFile
+		if s.log == nil {
+			s.log = logFile
+		}
 	}
 	for _, step := range []func(context.Context) error{s.build, s.takeImage, s.makeKey, s.spawn, s.plug, s.hello} {
 		if err := step(ctx); err != nil {
@@ -164,6 +167,9 @@ func (s *starter) spawn(context.Context) error {
 	s.cmd = exec.Command(s.program, args...) //nolint:gosec,noctx // its life is the lab's
 	s.cmd.SysProcAttr, s.cmd.ExtraFiles = attr, []*os.File{s.image.Lock()}
 	s.cmd.Stderr = s.log
+	if s.o.Detached { // it outlives this process, and must not keep anything open that somebody waits for the end of
+		s.cmd.Stderr = s.logFile
+	}
 	var err error
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		return err

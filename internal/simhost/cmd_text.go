@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 func addTextPrograms(r *Registry) {
@@ -15,6 +17,7 @@ func addTextPrograms(r *Registry) {
 	r.Command("cat", 0, runCat)
 	r.Command("tee", 0, runTee)
 	r.Command("dd", 0, runDd)
+	r.Script(sshexec.PrivateFile("").Argv[2], 0, runPrivateFile)
 	r.Command("sha256sum", 0, runSha256sum)
 	r.Command("test", 0, runTest)
 	r.Command("[", 0, runTest)
@@ -71,6 +74,17 @@ func runTee(c *Call) int {
 	}
 	c.Out.WriteString(c.Stdin)
 	return status
+}
+
+// runPrivateFile is what [sshexec.PrivateFile] runs.
+func runPrivateFile(c *Call) int {
+	if len(c.Args) != 2 {
+		return c.Fail(2, "sh: the script takes a path")
+	}
+	if err := c.Host.Put(c.State, c.Path(c.Args[1]), File{Mode: 0o600, Data: c.Stdin}); err != nil {
+		return c.Fail(1, "dd: failed to open '%s': %v", c.Args[1], err)
+	}
+	return 0
 }
 
 func runDd(c *Call) int {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -46,9 +47,26 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(e.Err.Error())
 	if e.Near != "" {
-		fmt.Fprintf(&b, ": near %q", clip(e.Near))
+		b.WriteString(": " + e.Quote())
 	}
 	return b.String()
+}
+
+// Quote is "near" and the offending text in quotes; or, where a secret may stand in the text, that it is not shown.
+func (e *Error) Quote() string {
+	if MayHoldSecret(e.Near) {
+		return "near a text that is not shown: it may hold a secret"
+	}
+	return fmt.Sprintf("near %q", clip(e.Near))
+}
+
+// secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of a password, an address with a password.
+var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|private.?key|api.?key|auth.?key|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
+	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@`)
+
+// MayHoldSecret tells whether a text looks like one with a secret in it.
+func MayHoldSecret(text string) bool {
+	return secretText.MatchString(strings.ReplaceAll(text, "[redacted]", ""))
 }
 
 func (e *Error) Unwrap() error { return e.Err }

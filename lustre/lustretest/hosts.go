@@ -55,7 +55,10 @@ func (p *Site) shared(fqdn string) map[string]string {
 func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simhost.OS {
 	os := simhost.EL6()
 	maps.Copy(os.Files, p.shared(fqdn))
-	short, _, _ := strings.Cut(fqdn, ".")
+	name := short(fqdn)
+	if os.FQDN = p.fullNames(cib); os.FQDN {
+		name = fqdn
+	}
 	os.Kernel = "2.6.32-504.30.3.el6_lustre"
 	maps.Copy(os.Packages, map[string]string{
 		"corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2", "pcs": "0.9.148-7.el6_8.1", "lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
@@ -65,19 +68,19 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 		"corosync": {Active: false, Enabled: true}, "pacemaker": {Active: false, Enabled: true}, "chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
 	})
 	maps.Copy(os.Files, map[string]string{
-		"/etc/hosts":                                      "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) + "192.168.1.10 " + Manager + " ct6-iml\n",
-		"/etc/resolv.conf":                                "search lfs.intl\nnameserver 192.168.1.1\n",
-		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + short + "\n",
+		"/etc/hosts":                                      "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) + "192.168.1.10 " + p.manager() + " " + short(p.manager()) + "\n",
+		"/etc/resolv.conf":                                "search " + domain(p.Node1) + "\nnameserver 192.168.1.1\n",
+		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + name + "\n",
 		"/etc/ntp.conf":                                   "server 192.168.1.1 iburst\n",
 		"/etc/corosync/corosync.conf":                     p.Corosync,
 		"/var/lib/pacemaker/cib/cib.xml":                  cib,
 		"/etc/modprobe.d/iml_lnet_module_parameters.conf": "options lnet networks=tcp0(eth0)\n",
-		"/root/.ssh/authorized_keys":                      "ssh-rsa AAAAsimulated admin@" + Manager + "\n",
-		"/root/.ssh/id_rsa":                               "simulated private key of root on " + short + "\n",
+		"/root/.ssh/authorized_keys":                      "ssh-rsa AAAAsimulated admin@" + p.manager() + "\n",
+		"/root/.ssh/id_rsa":                               "simulated private key of root on " + name + "\n",
 		"/var/lib/chroma/authority.crt":                   "simulated certificate of the manager\n",
-		"/var/lib/chroma/self.crt":                        "simulated certificate of " + short + "\n",
-		"/var/lib/chroma/private.pem":                     "simulated private key of " + short + "\n",
-		"/var/lib/chroma/settings/c2VydmVy":               fmt.Sprintf("{\"url\": \"https://%s/agent/\"}", Manager),
+		"/var/lib/chroma/self.crt":                        "simulated certificate of " + name + "\n",
+		"/var/lib/chroma/private.pem":                     "simulated private key of " + name + "\n",
+		"/var/lib/chroma/settings/c2VydmVy":               fmt.Sprintf("{\"url\": \"https://%s/agent/\"}", p.manager()),
 		"/usr/lib/ocf/resource.d/chroma/Target":           "#!/usr/bin/python\n",
 		"/usr/sbin/fence_chroma":                          "#!/usr/bin/python\n",
 		"/etc/yum.repos.d/Intel-Lustre-Agent.repo":        "[iml-agent]\nname=Intel Manager for Lustre Agent\nenabled=1\n",
@@ -92,7 +95,7 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 		os.Files["/etc/corosync/authkey"] = "simulated key of the old cluster\n"
 		os.Files["/etc/pacemaker/authkey"] = "simulated key of the old cluster\n"
 		os.Owners["/etc/pacemaker/authkey"] = "hacluster:haclient"
-		os.Files["/var/lib/pcsd/known-hosts"] = fmt.Sprintf(`{"format_version": 1, "data_version": 1, "known_hosts": {%q: {"dest_list": [], "token": "old"}, %q: {"dest_list": [], "token": "old"}}}`, p.short(1), p.short(2))
+		os.Files["/var/lib/pcsd/known-hosts"] = fmt.Sprintf(`{"format_version": 1, "data_version": 1, "known_hosts": {%q: {"dest_list": [], "token": "old"}, %q: {"dest_list": [], "token": "old"}}}`, p.unames(cib)...)
 	}
 	if zfs(targets) {
 		os.Packages["zfs"] = "0.6.5.7-1.el6"
@@ -124,10 +127,15 @@ func (p *Site) freshEL7(fqdn string) simhost.OS {
 	return os
 }
 
+const (
+	agentRepo = "[managerforlustre-manager-for-lustre]\nname=Copr repo for manager-for-lustre\nenabled=1\n"
+	dnfRepo   = "[ngompa-dnf-el7]\nname=Copr repo for dnf-el7\nenabled=1\n"
+)
+
 // registry is the software of the site: programs, packages and where they come from.
-func registry(knet bool) *simhost.Registry {
+func (p *Site) registry(knet bool) *simhost.Registry {
 	r := simhost.NewRegistry()
-	r.Packages = packages()
+	r.Packages = p.packages()
 	if knet {
 		for i, p := range r.Packages {
 			if v := map[string]string{"corosync": "3.1.7-1.el7", "pacemaker": "2.1.5-1.el7", "pcs": "0.11.5-1.el7"}[p.Name]; v != "" {
@@ -135,9 +143,20 @@ func registry(knet bool) *simhost.Registry {
 			}
 		}
 	}
-	r.Web[AgentRepos()[0]] = "[managerforlustre-manager-for-lustre]\nname=Copr repo for manager-for-lustre\nenabled=1\n"
-	r.Web[AgentRepos()[1]] = "[ngompa-dnf-el7]\nname=Copr repo for dnf-el7\nenabled=1\n"
-	r.Web["https://"+Manager+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"
+	// Whatever the addresses are: the first two have what the guide's have, or the only one has both; what more there are have nothing that is needed.
+	for i, url := range p.AgentRepos {
+		switch {
+		case i == 0 && len(p.AgentRepos) == 1:
+			r.Web[url] = agentRepo + dnfRepo
+		case i == 0:
+			r.Web[url] = agentRepo
+		case i == 1:
+			r.Web[url] = dnfRepo
+		default:
+			r.Web[url] = fmt.Sprintf("[further-%d]\nname=A further repository\nenabled=1\n", i+1)
+		}
+	}
+	r.Web["https://"+p.manager()+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"
 	r.Mounted = func(s *simhost.State, _ *simhost.Host) {
 		if f := of(s); f != nil {
 			f.mounted(s)

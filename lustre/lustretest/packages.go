@@ -10,6 +10,9 @@ import (
 // lustreKernel is the kernel of the Lustre repository, older than the one that a fresh system has (LUS-023).
 const lustreKernel = "3.10.0-862.2.3.el7_lustre"
 
+// newestKernel is that of the distribution's updates.
+const newestKernel = "3.10.0-862.14.4.el7"
+
 // development are the packages that the modules are compiled with (lustre:620-631), all in the distribution's repository.
 const development = `asciidoc audit-libs-devel automake bc binutils-devel bison device-mapper-devel elfutils-devel elfutils-libelf-devel expect flex gcc gcc-c++ git
 	glib2 glib2-devel hmaccalc keyutils-libs-devel krb5-devel ksh libattr-devel libblkid-devel libselinux-devel libtool libuuid-devel libyaml-devel lsscsi make ncurses-devel
@@ -17,7 +20,11 @@ const development = `asciidoc audit-libs-devel automake bc binutils-devel bison 
 	tcl tcl-devel tk tk-devel wget xmlto yum-utils zlib-devel`
 
 // packages is what the repositories of the site hold for EL7, and what a server on EL6 has.
-func packages() []simhost.Package {
+func (p *Site) packages() []simhost.Package {
+	deps, dnf := "managerforlustre-manager-for-lustre", "ngompa-dnf-el7"
+	if len(p.AgentRepos) == 0 {
+		deps, dnf = "iml-agent", "iml-agent"
+	}
 	hacluster := []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Home: "/home/hacluster", Shell: "/sbin/nologin"}}
 	agentFiles := map[string]string{"/usr/lib/ocf/resource.d/chroma/Target": "#!/usr/bin/python\n", "/usr/sbin/fence_chroma": "#!/usr/bin/python\n"}
 	list := []simhost.Package{
@@ -32,8 +39,8 @@ func packages() []simhost.Package {
 			Users: []simhost.User{{Name: "ntp", ID: 38, Home: "/etc/ntp", Shell: "/sbin/nologin"}}},
 		{Name: "epel-release", Version: "7-11", Repo: "extras", Files: map[string]string{"/etc/yum.repos.d/epel.repo": "[epel]\nname=Extra Packages for Enterprise Linux 7\nenabled=1\n"}},
 		// The agent and what it needs, each from another repository (lustre:520-568).
-		{Name: "python2-iml-deps", Version: "1.0-1.el7", Repo: "managerforlustre-manager-for-lustre"},
-		{Name: "dnf", Version: "2.7.5-1.el7", Repo: "ngompa-dnf-el7"},
+		{Name: "python2-iml-deps", Version: "1.0-1.el7", Repo: deps},
+		{Name: "dnf", Version: "2.7.5-1.el7", Repo: dnf},
 		{Name: "python-httplib2", Version: "0.9.2-1.el7", Repo: "epel"},
 		{Name: "chroma-agent", Version: "4.0.7.0-1.el7", Repo: "iml-agent", Needs: []string{"python2-iml-deps", "dnf", "python-httplib2"}, Services: []string{"chroma-agent"}, Files: agentFiles},
 		{Name: "chroma-agent-management", Version: "4.0.7.0-1.el7", Repo: "iml-agent", Needs: []string{"chroma-agent"}},
@@ -65,7 +72,10 @@ func packages() []simhost.Package {
 			cost = time.Minute
 		}
 		list = append(list, simhost.Package{Name: name, Version: lustreKernel, Repo: "lustre-server", Release: 7, Cost: cost},
-			simhost.Package{Name: name, Version: "3.10.0-862.14.4.el7", Repo: "updates", Release: 7, Cost: cost})
+			simhost.Package{Name: name, Version: newestKernel, Repo: "updates", Release: 7, Cost: cost})
+		if p.Kernel != "" && p.Kernel != lustreKernel && p.Kernel != newestKernel {
+			list = append(list, simhost.Package{Name: name, Version: p.Kernel, Repo: "updates", Release: 7, Cost: cost})
+		}
 	}
 	for _, name := range strings.Fields(development) {
 		list = append(list, simhost.Package{Name: name, Version: "1.0-1.el7", Repo: "base", Release: 7})

@@ -60,7 +60,7 @@ func NewPair(o Options) *Pair {
 	if err != nil {
 		panic("lustretest: " + err.Error())
 	}
-	reg := registry(modern(o.NewPCS))
+	reg := o.Site.registry(modern(o.NewPCS))
 	pacemakertest.Install(reg)
 	s := simhost.NewState(reg, o.Start.Add(-settleTime))
 	f := &shelf{opts: &o}

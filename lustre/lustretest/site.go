@@ -1,6 +1,7 @@
 package lustretest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,15 +12,19 @@ import (
 
 // Site is what makes one pair another than the guide's: its names, and the files that its cluster was made by.
 type Site struct {
-	Node1, Node2 string            // fully qualified; the CIB has the short names, as on EL6
+	Node1, Node2 string            // fully qualified; the CIB has the short names, as on EL6, or these
 	CIB          string            // of the old cluster
 	Corosync     string            // its corosync.conf
 	Targets      map[string]string // the target store, by file name
+
+	Manager    string   // where IML runs; [Manager] when empty
+	AgentRepos []string // addresses of package definitions; when there are none, the manager's repository has the agent's dependencies, too
+	Kernel     string   // a kernel that can be installed beside the guide's; empty for none
 }
 
 // GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old cluster has corosync 3, where nodes have numbers.
 func GuideSite(old pacemaker.Dialect) *Site {
-	p := &Site{Node1: Node1, Node2: Node2, CIB: file("el6-cib.xml"), Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
+	p := &Site{Node1: Node1, Node2: Node2, AgentRepos: AgentRepos(), CIB: file("el6-cib.xml"), Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
 	entries, err := files.ReadDir("testdata/targets")
 	if err != nil {
 		panic("lustretest: " + err.Error())
@@ -34,10 +39,14 @@ func GuideSite(old pacemaker.Dialect) *Site {
 	return p
 }
 
-// Check reads the site's files, so that a mistake in them is an error and not a world that does not come up.
-func (p *Site) Check() error {
-	if _, err := pacemaker.ParseCorosyncConf(strings.NewReader(p.Corosync)); err != nil {
+// Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the pcs of the old cluster.
+func (p *Site) Check(old pacemaker.Dialect) error {
+	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(p.Corosync))
+	if err != nil {
 		return err
+	}
+	if r := conf.Releases(); modern(old) && !r.Fits(3) || !modern(old) && !r.Fits(1) && !r.Fits(2) {
+		return fmt.Errorf("the old corosync.conf is for corosync %d to %d, which does not go with %s: say which pcs the old system has (old_pcs)", r.From, r.To, old.Name())
 	}
 	cib, _, err := p.with(0)
 	if err != nil {
@@ -48,21 +57,50 @@ func (p *Site) Check() error {
 		return err
 	}
 	for _, n := range doc.Nodes() {
-		if n.Uname != short(p.Node1) && n.Uname != short(p.Node2) {
-			return fmt.Errorf("the CIB has node %s, which is neither %s nor %s", n.Uname, short(p.Node1), short(p.Node2))
+		if !p.is(n.Uname, p.Node1) && !p.is(n.Uname, p.Node2) {
+			return fmt.Errorf("the CIB has node %s, which is neither %s nor %s", n.Uname, p.Node1, p.Node2)
 		}
 	}
 	return nil
 }
 
-// short is the short name of the first or the second node.
-func (p *Site) short(number int) string {
-	return short([]string{p.Node1, p.Node2}[number-1])
+// is tells whether a name in the CIB is that of a node.
+func (*Site) is(uname, fqdn string) bool { return uname == fqdn || uname == short(fqdn) }
+
+// PCSFor is the pcs that goes with a corosync.conf where nothing else says which: 0.11 where only corosync 3 takes the file, 0.9 otherwise.
+func PCSFor(conf *pacemaker.CorosyncConf) pacemaker.Dialect {
+	if conf.Releases().From >= 3 {
+		return pacemaker.PCS011
+	}
+	return pacemaker.PCS09
+}
+
+// unames are what the old cluster calls its nodes.
+func (p *Site) unames(cib string) []any {
+	if p.fullNames(cib) {
+		return []any{p.Node1, p.Node2}
+	}
+	return []any{short(p.Node1), short(p.Node2)}
+}
+
+// fullNames tells whether the old cluster calls its nodes by their full names.
+func (p *Site) fullNames(cib string) bool {
+	doc, err := pacemaker.ParseCIB(strings.NewReader(cib))
+	if err != nil {
+		return false
+	}
+	_, full := doc.Node(p.Node1)
+	return full
 }
 
 func short(fqdn string) string {
 	s, _, _ := strings.Cut(fqdn, ".")
 	return s
+}
+
+func domain(fqdn string) string {
+	_, d, _ := strings.Cut(fqdn, ".")
+	return d
 }
 
 // with is the CIB and the target store with so many OSTs more.
@@ -89,6 +127,9 @@ func (p *Site) octet(fqdn string) string {
 	}
 	return "12"
 }
+
+// manager is where IML runs.
+func (p *Site) manager() string { return cmp.Or(p.Manager, Manager) }
 
 // address is a node's line in /etc/hosts.
 func (p *Site) address(fqdn string) string {

@@ -115,7 +115,7 @@ func (id *identity) entry(h *simhost.Host) (pacemaker.CorosyncNode, bool) {
 // uname is what a host is called in its cluster: corosync 3 goes by the node list.
 func (id *identity) uname(h *simhost.Host) string {
 	if id.plugin {
-		return h.Short()
+		return h.Hostname()
 	}
 	if n, ok := id.entry(h); id.modern() && ok && n.Name != "" {
 		return n.Name
@@ -126,7 +126,7 @@ func (id *identity) uname(h *simhost.Host) string {
 // nodeID is a node's id in the CIB.
 func (id *identity) nodeID(h *simhost.Host) string {
 	if id.plugin {
-		return h.Short()
+		return h.Hostname()
 	}
 	if n, ok := id.entry(h); ok {
 		return strconv.Itoa(n.ID)

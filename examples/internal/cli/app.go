@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Exit codes of both binaries.
@@ -38,7 +39,9 @@ type App struct {
 	Load func(*Config) (*evenkeel.Runbook, error)
 	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
 	Example func(into, dir string) (*Config, error)
-	// World makes the simulated world that an example's configuration describes.
+	// Private has everything that a run writes on this machine, but for its journal, go below a directory, so that a rehearsal touches nothing else.
+	Private func(cfg *Config, dir string)
+	// World makes the simulated world that a configuration describes.
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
@@ -88,6 +91,7 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
+	a.Stdout, a.Stderr = printable.Writer(a.Stdout), printable.Writer(a.Stderr) // what is shown comes from files and machines
 	if len(args) == 0 {
 		a.usage(a.Stderr)
 		return ExitInput
@@ -165,6 +169,11 @@ func interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context
 		signal.Stop(signals)
 		cancel()
 	}
+}
+
+// interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing is lost when it ends at once.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // exitCode is the exit code for the end of a run.

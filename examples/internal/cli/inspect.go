@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Inspection is what is in a file and what is wrong with it.
@@ -38,6 +40,16 @@ func (i *Inspection) Find(where, format string, args ...any) {
 	i.Findings = append(i.Findings, Finding{Where: where, What: fmt.Sprintf(format, args...)})
 }
 
+// UnknownKindError says that nobody knows what a file is. It quotes nothing of it: it may be a password, a private key, a list of users.
+type UnknownKindError struct {
+	File  string
+	Kinds string // what inspect knows
+}
+
+func (e *UnknownKindError) Error() string {
+	return e.File + ": not a kind of file that inspect knows: " + e.Kinds + ". Nothing of it is shown, since it may hold a secret"
+}
+
 func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print JSON")
@@ -62,16 +74,17 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 		return code, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", in.File, in.Kind)
+	line := printable.Line // a value with a newline must not look like a line of ours
+	fmt.Fprintf(&b, "%s: %s\n", line(in.File), line(in.Kind))
 	for _, f := range in.Facts {
-		fmt.Fprintf(&b, "  %-28s %s\n", f.Name, f.Value)
+		fmt.Fprintf(&b, "  %-28s %s\n", line(f.Name), line(f.Value))
 	}
 	for _, f := range in.Findings {
 		where := ""
 		if f.Where != "" {
-			where = f.Where + ": "
+			where = line(f.Where) + ": "
 		}
-		fmt.Fprintf(&b, "FINDING  %s%s\n", where, f.What)
+		fmt.Fprintf(&b, "FINDING  %s%s\n", where, line(f.What))
 	}
 	if len(in.Findings) == 0 {
 		b.WriteString("nothing is wrong with it\n")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 var background = context.Background()
@@ -28,7 +29,8 @@ type progress struct {
 func (p *progress) Event(e evenkeel.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	host, _, _ := strings.Cut(e.Host, ".")
+	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
+	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
 	print := func(mark, text string) {
 		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
 	}

@@ -60,6 +60,11 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	if err != nil {
 		return ExitInput, err
 	}
+	if name == "run" && cfg.World == "" {
+		for _, why := range rb.WeakSecrets() {
+			_, _ = fmt.Fprintf(a.Stderr, "warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
+		}
+	}
 	path := cfg.Path(cfg.Journal)
 	if name == "resume" {
 		st, err := readState(path)

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
@@ -43,7 +44,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		}
 		*into = tmp
 	}
-	stop, ctx, done := interrupts(ctx)
+	ctx, done := interruptible(ctx)
 	defer done()
 	s, err := a.serve(ctx, *into, *dir)
 	if err != nil {
@@ -55,11 +56,8 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		return ExitFailed, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s", "The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
-	select {
-	case <-stop:
-	case <-ctx.Done():
-	}
-	return ExitDone, nil
+	<-ctx.Done()
+	return ExitStopped, evenkeel.ErrStopped
 }
 
 // served is a world behind SSH servers.
@@ -263,16 +261,17 @@ type holding struct {
 	mu       sync.Mutex
 	when     string          // before or after its effect; empty: nowhere
 	left     int             // commands until then; 0: the first command that was never held
+	word     string          // or the first command with this in it
 	known    map[string]bool // what was held
 	reached  chan struct{}   // closed when it is held, or will not be
 	released chan struct{}
 }
 
-// ask has the n-th command from now held, or, with 0, the first that was never held.
-func (h *holding) ask(when string, n int) {
+// ask has the n-th command from now held, or, with 0, the first that was never held; with a word, the first that has it.
+func (h *holding) ask(when string, n int, word string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.when, h.left = when, n
+	h.when, h.left, h.word = when, n, word
 	h.reached, h.released = make(chan struct{}), make(chan struct{})
 	if h.known == nil {
 		h.known = map[string]bool{}
@@ -287,6 +286,9 @@ func (h *holding) at(when, command string) bool {
 		return false
 	}
 	hit := h.left == 1 || h.left == 0 && !h.known[command]
+	if h.word != "" {
+		hit = strings.Contains(command, h.word)
+	}
 	if h.left > 1 {
 		h.left--
 	}
@@ -328,14 +330,15 @@ func (h *holding) release() {
 // control answers the commands of the world's own host:
 //
 //	world now | sleep DURATION | report | hash | commands
-//	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held
+//	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held,
+//	                              with any other word the first that has it
 //	world held                    wait until it is held, or will not be
 //	world release                 let it go: its effect stays or stays away, and nobody hears of it
 func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new|WORD | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil
@@ -352,14 +355,17 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 		s.hold.release()
 		return ok("released")
 	case "hold":
-		n, err := strconv.Atoi(args[3])
-		if args[3] == "new" {
-			n, err = 0, nil
+		n, word := 0, ""
+		if args[3] != "new" {
+			var err error
+			if n, err = strconv.Atoi(args[3]); err != nil {
+				n, word = 0, args[3]
+			}
 		}
-		if err != nil || n < 0 || args[2] != "before" && args[2] != "after" {
+		if n < 0 || n == 0 && word == "" && args[3] != "new" || args[2] != "before" && args[2] != "after" {
 			return usage, nil
 		}
-		s.hold.ask(args[2], n)
+		s.hold.ask(args[2], n, word)
 		return ok("will hold")
 	}
 	s.turn.Lock()

@@ -35,7 +35,7 @@ var (
 )
 
 func newSAN(began time.Time, targets []wire.Target, b wire.Behaviour, nodes ...string) *san {
-	s := &san{began: began, targets: map[string]*disk{}, truth: wire.Truth{Began: began}}
+	s := &san{began: began, targets: map[string]*disk{}, truth: wire.Truth{Began: began, Disks: targets}}
 	for _, t := range targets {
 		d := &disk{behaviour: b, changed: make(chan struct{}), mounted: map[string]bool{}, turns: map[string]chan struct{}{}}
 		for _, n := range nodes {

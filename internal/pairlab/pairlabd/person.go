@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -26,7 +25,8 @@ const help = `A real two-node Pacemaker pair on this machine.
   up [-targets N] [-post D] [-start D] [-stop D]
                       make the pair, with N Lustre targets on its storage; a mount takes -start, an unmount -stop,
                       a fenced node's self-test -post. It runs until "down". Needs root; the first time it
-                      builds the nodes' image, which takes minutes
+                      builds the nodes' image, which takes minutes. The journal and the backups of an earlier
+                      pair are put aside, into DIR/earlier
   status              power, cables and addresses of both nodes
   exec NODE CMD...    run a command at the node's console, which needs no network
   power NODE on|off|reset
@@ -38,7 +38,8 @@ const help = `A real two-node Pacemaker pair on this machine.
   cluster [-targets N]
                       make the old cluster on both nodes, as IML left it; N as for "up"
   config              print the configuration for lustre-hapair, with the newest backups in DIR/archives
-  truth               what was mounted where and when, every double mount, fencing and outage
+  truth               what was mounted where and when, every fencing and outage, where each target is mounted now,
+                      and every double mount, or that there was none
   down                end it; nothing stays but the image
 
 NODE is ct6-mds1 or ct6-mds2. DIR (default: pairlab in the user's cache directory) holds the ssh key and the consoles' logs.
@@ -167,6 +168,9 @@ func up(ctx context.Context, dir string, args []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if err := putAside(dir, time.Now()); err != nil {
+		return err
+	}
 	var err error
 	if o.Program, err = keepProgram(dir); err != nil {
 		return err
@@ -223,32 +227,11 @@ func status(lab *pairlab.Lab) error {
 	return nil
 }
 
-// truth prints the record, in order of time, and what follows from it.
+// truth prints what happened, as the storage and the power supply saw it.
 func truth(lab *pairlab.Lab) error {
 	t, err := lab.Truth()
 	if err != nil {
 		return err
 	}
-	var out strings.Builder
-	at := func(d time.Duration, format string, args ...any) {
-		fmt.Fprintf(&out, "%10.3f  %s\n", d.Seconds(), fmt.Sprintf(format, args...))
-	}
-	for _, p := range t.Power {
-		at(p.At, "%s power %s: %s", p.Node, map[bool]string{true: "on", false: "off"}[p.On], p.Why)
-	}
-	for _, f := range t.Fencings {
-		at(f.At, "%s fenced %s (%s, asked at %.3f)", f.By, f.Victim, f.Action, f.Asked.Seconds())
-	}
-	for _, c := range t.Changes {
-		at(c.At, "%s %s %s", c.Target, c.Event, c.Node)
-	}
-	for _, d := range t.DoubleMounts {
-		at(d.At, "%s DOUBLE MOUNT on %s and %s", d.Target, d.Nodes[0], d.Nodes[1])
-	}
-	for _, target := range t.Targets() {
-		for _, o := range t.Outages(target) {
-			at(o.From, "%s not served for %.3f s, until %s", target, o.Length().Seconds(), cmp.Or(o.After, "now"))
-		}
-	}
-	return show("%s", out.String())
+	return show("%s", account(t))
 }

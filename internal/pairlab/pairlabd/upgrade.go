@@ -28,6 +28,30 @@ func cluster(ctx context.Context, lab *pairlab.Lab, args []string) error {
 	return show("the old cluster serves %d targets, after %s\n", *targets, time.Since(began).Round(100*time.Millisecond))
 }
 
+// putAside moves what the tool left of an earlier pair out of the way of a new one, which that says nothing about: the journals and the backups.
+func putAside(dir string, now time.Time) error {
+	found, err := filepath.Glob(filepath.Join(dir, "journal.jsonl*"))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "archives")); err == nil {
+		found = append(found, filepath.Join(dir, "archives"))
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	aside := filepath.Join(dir, "earlier", now.UTC().Format("20060102-150405.000"))
+	if err := os.MkdirAll(aside, 0o700); err != nil {
+		return err
+	}
+	for _, name := range found {
+		if err := os.Rename(name, filepath.Join(aside, filepath.Base(name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const configText = `journal: %[1]s/journal.jsonl
 ssh:
   user: root

@@ -10,6 +10,7 @@ import (
 type Truth struct {
 	Began        time.Time     `json:"began"` // the wall clock when that clock stood at 0
 	Now          time.Duration `json:"now"`   // when this was asked
+	Disks        []Target      `json:"disks"` // what the storage holds
 	Changes      []Change      `json:"changes,omitempty"`
 	DoubleMounts []DoubleMount `json:"double_mounts,omitempty"`
 	Fencings     []Fencing     `json:"fencings,omitempty"`
@@ -172,6 +173,16 @@ func (t Truth) Serving(target string) []string {
 		}
 	}
 	return serving
+}
+
+// Label is what people call a target: the label of its disk, or the UUID where the storage has no such target.
+func (t Truth) Label(target string) string {
+	for _, d := range t.Disks {
+		if d.UUID == target && d.Label != "" {
+			return d.Label
+		}
+	}
+	return target
 }
 
 // Targets are all that something happened to, in the order of the first time.

@@ -1,0 +1,162 @@
+package clitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Canaries are secrets planted in what a binary reads.
+type Canaries struct {
+	App     func() *cli.App // with an Example that plants them
+	Dir     string          // for -dir; empty for none
+	Secrets []string
+	Planted []string // the names of the files that may hold them, as patterns
+	// Fail tells whether a command fails, and repeats every secret in every form; in is what it reads.
+	Fail map[string]func(cmd sshexec.Cmd, in string) bool
+}
+
+// forms are a secret as programs print it.
+func forms(v string) []string {
+	j, _ := json.Marshal(v)
+	list := []string{
+		v, strings.ToUpper(v), string(j[1 : len(j)-1]), html.EscapeString(v), strings.NewReplacer("&", "&amp;", `"`, "&quot;", "'", "&apos;").Replace(v), url.QueryEscape(v), url.PathEscape(v),
+		hex.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte("x" + v)), base64.StdEncoding.EncodeToString([]byte("xy" + v)),
+		strings.ReplaceAll(v, "'", `'\''`), strings.NewReplacer(`"`, `\"`, "'", `\'`, "&", `\&`).Replace(v), fmt.Sprintf("%q", v),
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Run has the binary plan, run with failing commands, tell its state, inspect and rehearse, and looks for every secret in every form in all that it prints and writes.
+func (c Canaries) Run(t *testing.T) {
+	for name, fails := range c.Fail {
+		t.Run(name, func(t *testing.T) { c.once(t, fails) })
+	}
+}
+
+func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	var printed bytes.Buffer
+	var failed atomic.Bool
+	spite := true
+	run := func(codes []int, args ...string) {
+		t.Helper()
+		a := c.App()
+		a.Stdout, a.Stderr, a.Stdin = &printed, &printed, strings.NewReader("")
+		world := a.World
+		a.World = func(cfg *cli.Config) (cli.SimWorld, error) {
+			w, err := world(cfg)
+			if err != nil || !spite {
+				return w, err
+			}
+			return spiteful{w, func(cmd sshexec.Cmd, in string) (string, bool) {
+				if failed.Load() || !fails(cmd, in) {
+					return "", false
+				}
+				failed.Store(true)
+				var all []string
+				for _, s := range c.Secrets {
+					all = append(all, forms(s)...)
+				}
+				return "refused:\n" + strings.Join(all, " ") + "\n" + strings.Join(all, " "), true
+			}}, nil
+		}
+		require.Contains(t, codes, a.Main(args), "%q: %s", args, printed.String())
+	}
+	dir := func(args ...string) []string {
+		if c.Dir != "" {
+			args = append(args, "-dir", c.Dir)
+		}
+		return args
+	}
+	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v")...)
+	require.True(t, failed.Load(), "no command failed")
+	require.Contains(t, printed.String(), "[redacted]", "what the command printed is told, without the secrets")
+	spite = false
+	configs, err := filepath.Glob(filepath.Join(tmp, "*", "config.yaml"))
+	require.NoError(t, err)
+	require.Len(t, configs, 1)
+	run([]int{cli.ExitDone}, "status", "-config", configs[0])
+	for _, format := range []string{"text", "markdown"} {
+		run([]int{cli.ExitDone}, "plan", "-config", configs[0], "-format", format)
+		run([]int{cli.ExitDone}, dir("plan", "-format", format)...)
+	}
+	run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "-every", "1000")...)
+	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", path)
+			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", "-json", path)
+		}
+		return err
+	}))
+	c.search(t, "what was printed", printed.String())
+	require.NoError(t, filepath.WalkDir(tmp, func(path string, d fs.DirEntry, err error) error {
+		planted := slices.ContainsFunc(c.Planted, func(p string) bool { ok, _ := filepath.Match(p, filepath.Base(path)); return ok })
+		if err != nil || !d.Type().IsRegular() || planted {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		c.search(t, path, string(raw))
+		return err
+	}))
+}
+
+func (c Canaries) search(t *testing.T, where, text string) {
+	t.Helper()
+	for _, s := range c.Secrets {
+		for _, f := range forms(s) {
+			// Of what is encoded behind something else, the end is what tells.
+			require.NotContains(t, strings.ToLower(text), strings.ToLower(f[max(0, len(f)-len(s)):]), "a secret in %s", where)
+		}
+	}
+}
+
+// spiteful is a world in which a command fails and repeats what it should not.
+type spiteful struct {
+	cli.SimWorld
+	refuse func(cmd sshexec.Cmd, in string) (string, bool)
+}
+
+func (w spiteful) Runner(host string) (sshexec.Runner, error) {
+	r, err := w.SimWorld.Runner(host)
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		in := ""
+		if !cmd.Stdin.IsZero() {
+			from, err := cmd.Stdin.Open()
+			if err != nil {
+				return sshexec.Result{}, sshexec.Failure(host, cmd, sshexec.Result{}, err)
+			}
+			raw, err := io.ReadAll(from)
+			if err != nil {
+				return sshexec.Result{}, sshexec.Failure(host, cmd, sshexec.Result{}, err)
+			}
+			in = string(raw)
+			cmd.Stdin = sshexec.Stream(strings.NewReader(in))
+		}
+		if text, yes := w.refuse(cmd, in); yes {
+			res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stdout: []byte(text), Stderr: []byte(text)}
+			return res, sshexec.Failure(host, cmd, res, nil)
+		}
+		return r.Run(ctx, cmd)
+	}), err
+}

@@ -1,0 +1,214 @@
+package clitest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+)
+
+// Example writes the configuration and the files of a binary's example, or of what is in from, into a directory, as an operator has them, and returns the
+// configuration's path.
+func Example(t *testing.T, app func() *cli.App, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cfg, err := app().Example(dir, from)
+	require.NoError(t, err)
+	config := filepath.Join(dir, "config.yaml")
+	require.NoError(t, cfg.Write(config))
+	return config
+}
+
+// Here runs the tool within this process, without its own signals and files.
+func Here(app func() *cli.App, args ...string) (code int, out string) {
+	var text bytes.Buffer
+	a := app()
+	a.Stdout, a.Stderr, a.Stdin = &text, &text, strings.NewReader("")
+	return a.Main(args), text.String()
+}
+
+// seldom thins a rehearsal out to the straight run and one schedule of each kind.
+const seldom = "1000000"
+
+// clean wants a rehearsal that tried something and broke nothing.
+func clean(t *testing.T, code int, out string) {
+	t.Helper()
+	require.Zero(t, code, "%s", out)
+	require.Regexp(t, `(?m)^schedules .*: [1-9]\d*, of which broke something: 0$`, out)
+}
+
+// RehearseTouchesNothing rehearses an operator's configuration twice. Both must be clean, and must leave the operator's directory, and the directory for temporary
+// files, exactly as they were.
+func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
+	config := Example(t, app, "")
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	before := snapshot(t, filepath.Dir(config))
+	for range 2 {
+		code, out := Tool(t, "", "rehearse", "-every", "150", "-config", config)
+		clean(t, code, out)
+		require.Equal(t, before, snapshot(t, filepath.Dir(config)))
+		require.Empty(t, snapshot(t, tmp), "left over")
+	}
+}
+
+// snapshot is every file below a directory: its kind and mode, when it was changed, and its content.
+func snapshot(t *testing.T, root string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		all[path] = fmt.Sprint(info.Mode(), info.ModTime())
+		if info.Mode().IsRegular() {
+			raw, err := os.ReadFile(path)
+			all[path] += fmt.Sprintf(" %x", sha256.Sum256(raw))
+			return err
+		}
+		return nil
+	}))
+	return all
+}
+
+// Option is how a key of a job is set to something else than in the example.
+type Option struct {
+	Job  map[string]any                                          // other keys' values, by the key
+	Edit func(t *testing.T, dir string, job map[string]any)      // what more is to be done, if anything
+	Not  string                                                  // why there is nothing to rehearse
+	Base func(t *testing.T, app func() *cli.App) (config string) // another configuration than the example's
+}
+
+// RehearseOptions rehearses a job with each of its options. There must be an entry for every key that the job's type J has.
+func RehearseOptions[J any](t *testing.T, app func() *cli.App, options map[string]Option) {
+	var want []string
+	for _, key := range keys(reflect.TypeFor[J]()) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(options)), func(name string) bool { n, _, _ := strings.Cut(name, ":"); return n == key }) {
+			want = append(want, key)
+		}
+	}
+	require.Empty(t, want, "options that no rehearsal tries")
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		o := options[name]
+		if o.Not != "" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := o.Base
+			if base == nil {
+				base = func(t *testing.T, app func() *cli.App) string { return Example(t, app, "") }
+			}
+			config := base(t, app)
+			EditJob(t, config, func(job map[string]any) {
+				maps.Copy(job, o.Job)
+				if o.Edit != nil {
+					o.Edit(t, filepath.Dir(config), job)
+				}
+			})
+			code, out := Here(app, "rehearse", "-every", seldom, "-config", config)
+			clean(t, code, out)
+		})
+	}
+}
+
+// EditJob changes the job of a configuration file.
+func EditJob(t *testing.T, config string, edit func(job map[string]any)) {
+	t.Helper()
+	raw, err := os.ReadFile(config)
+	require.NoError(t, err)
+	var all map[string]any
+	require.NoError(t, yaml.Unmarshal(raw, &all))
+	job, ok := all["job"].(map[string]any)
+	require.True(t, ok)
+	edit(job)
+	raw, err = yaml.Marshal(all)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, raw, 0o600))
+}
+
+// keys are the YAML keys of a struct.
+func keys(s reflect.Type) (all []string) {
+	for f := range s.Fields() {
+		name, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case strings.Contains(rest, "inline"):
+			all = append(all, keys(f.Type)...)
+		case name != "" && name != "-":
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// StopRehearsal sends each signal that asks to stop to a rehearsal of thousands of schedules, which must then say what it has tried, and leave nothing behind.
+func StopRehearsal(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			tmp := t.TempDir()
+			code, out := stopped(t, s, tmp, "rehearse")
+			require.Equal(t, cli.ExitStopped, code, "%s", out)
+			require.Regexp(t, `(?m)^schedules .*: \d+, of which broke something: 0$`, out)
+			require.Contains(t, out, "Stopped as asked")
+			require.Empty(t, snapshot(t, tmp), "left over")
+		})
+	}
+}
+
+// StopSimulation sends the signals to a simulated world that is served.
+func StopSimulation(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			code, out := stopped(t, s, t.TempDir(), "simulate")
+			require.Equal(t, cli.ExitStopped, code, "%s", out)
+			require.Contains(t, out, "Run it with")
+		})
+	}
+}
+
+// stopped starts a command, signals it when its own directory has something in it, and returns how it ended.
+func stopped(t *testing.T, s syscall.Signal, tmp string, args ...string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := tool(ctx, "", args...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool {
+		fresh, err := filepath.Glob(filepath.Join(tmp, "*", "run", "archives", "*")) // a rehearsal's first archive
+		served, err2 := filepath.Glob(filepath.Join(tmp, "*", "config.yaml"))        // a simulation's last file
+		return err == nil && err2 == nil && len(fresh)+len(served) > 0
+	}, patience, 5*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(s))
+	err := cmd.Wait()
+	require.NoError(t, ctx.Err(), "it did not end: %s", &out)
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exit)
+	}
+	return cmd.ProcessState.ExitCode(), out.String()
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
+	fs := flag.NewFlagSet("rehearse", flag.ContinueOnError)
+	config := fs.String("config", "", "the configuration file; the built-in example when empty")
+	dir := fs.String("dir", "", "take the example's input from this directory")
+	every := fs.Int("every", 1, "try each N-th point only")
+	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	if *every < 1 {
+		return ExitInput, usageError{fmt.Errorf("-every %d: it takes 1 for every point, 2 for each second one, and so on", *every)}
+	}
+	cfg, _, remove, err := a.given(*config, *dir)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer remove()
+	play, err := a.private(cfg)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer play.remove()
+	ctx, done := interruptible(ctx)
+	defer done()
+	report, err := evenkeel.Rehearse(ctx, play.runbook, play.world, evenkeel.RehearsalPlan{
+		Every: *every, Reset: play.reset,
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return a.attendant(play.cfg, w, w.Clock(), false) },
+	})
+	stopped := ctx.Err() != nil
+	if err != nil && !stopped {
+		return ExitFailed, err
+	}
+	_, _ = fmt.Fprint(a.Stdout, rehearsed(play.runbook, report))
+	switch {
+	case stopped:
+		_, _ = fmt.Fprintf(a.Stdout, "Stopped as asked: the other schedules were not tried.\n")
+		return ExitStopped, evenkeel.ErrStopped
+	case len(report.Failures) > 0:
+		return ExitFailed, errors.New("the rehearsal broke something")
+	}
+	return ExitDone, nil
+}
+
+// rehearsed is the account of a rehearsal, also of one that was stopped.
+func rehearsed(rb *evenkeel.Runbook, r *evenkeel.RehearsalReport) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost connection: %d, of which broke something: %d\n",
+		rb.Title, r.Commands, r.Records, r.Schedules, len(r.Failures))
+	for _, f := range r.Failures {
+		fmt.Fprintf(&b, "  %v\n", f)
+	}
+	return b.String()
+}
+
+// play is what a rehearsal works on: the user's configuration, but for the places where a run would write.
+type play struct {
+	cfg     *Config
+	runbook *evenkeel.Runbook
+	world   SimWorld
+	dir     string
+}
+
+// private makes the rehearsal of a configuration. The world and the runbook are made of the user's files and options; whatever a run writes goes into a
+// directory of the rehearsal's own.
+func (a *App) private(cfg *Config) (*play, error) {
+	dir, err := os.MkdirTemp("", a.Name+"-rehearsal-")
+	if err != nil {
+		return nil, err
+	}
+	p := &play{cfg: cfg, dir: dir}
+	cfg.World = worldHost // whoever is asked is a simulated person
+	cfg.Journal = filepath.Join(dir, "journal.jsonl")
+	a.Private(cfg, p.written())
+	if err = p.reset(); err == nil {
+		p.runbook, err = a.runbook(cfg)
+	}
+	if err == nil {
+		p.world, err = a.World(cfg)
+	}
+	if err != nil {
+		p.remove()
+		return nil, err
+	}
+	return p, nil
+}
+
+// written is the directory below which a run writes.
+func (p *play) written() string { return filepath.Join(p.dir, "run") }
+
+// reset takes away what the run before has written.
+func (p *play) reset() error {
+	return errors.Join(os.RemoveAll(p.written()), os.MkdirAll(filepath.Join(p.written(), "archives"), 0o700))
+}
+
+func (p *play) remove() { _ = os.RemoveAll(p.dir) }

@@ -1,0 +1,71 @@
+package pacemaker
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// ErrName says that an id or another name could be taken for something else: for an option of pcs, for a part of a shell line, or for another name that looks alike.
+var ErrName = errors.New("not a name")
+
+// CheckID refuses what Pacemaker does not take for an id: it begins with a letter or a low line, and goes on with these, digits, dots and dashes.
+func CheckID(id string) error {
+	if !isName(id) || strings.Contains(id, ":") || strings.ContainsFunc(id, func(r rune) bool { return !printable.Safe(r) }) {
+		return fmt.Errorf("%w: the id %q: an id begins with a letter or _, and has letters, digits, and . - _ only", ErrName, id)
+	}
+	return nil
+}
+
+// checkNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that begins like an option or holds what cannot be seen. Each
+// mistake is a [*ParseError].
+func (c *CIB) checkNames() error {
+	conf := c.root().SelectElement("configuration")
+	if conf == nil {
+		return nil
+	}
+	v := &validator{cib: c, spans: c.edited}
+	if v.spans == nil {
+		v.spans = c.spans(c.tree())
+	}
+	var visit func(*etree.Element)
+	visit = func(e *etree.Element) {
+		for _, a := range e.Attr {
+			switch {
+			case a.Key == "id" && e.Tag != "node": // of a node it is a number, or its name on EL6
+				if err := CheckID(a.Value); err != nil {
+					v.find(Fault, "name", e, "%w", err)
+				}
+			case a.Key == "value" && e.Tag == "nvpair", a.Key == "description": // behind its name, or never in a command
+			case strings.ContainsFunc(a.Value, func(r rune) bool { return !printable.Safe(r) }):
+				v.find(Fault, "name", e, "%w: %s=%q has letters that cannot be seen", ErrName, a.FullKey(), a.Value)
+			case strings.HasPrefix(a.Value, "-") && !isNumber(a.Value):
+				v.find(Fault, "name", e, "%w: %s=%q would be an option of a command", ErrName, a.FullKey(), a.Value)
+			}
+		}
+		for _, child := range e.ChildElements() {
+			visit(child)
+		}
+	}
+	visit(conf)
+	var list srcerr.List
+	for _, p := range v.sorted() {
+		list = append(list, p.At)
+	}
+	return list.Err()
+}
+
+// isNumber tells a number or a score.
+func isNumber(s string) bool {
+	if _, err := ParseScore(s); err == nil {
+		return true
+	}
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}

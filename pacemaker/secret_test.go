@@ -1,0 +1,46 @@
+package pacemaker_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+func TestSecretsOfACIB(t *testing.T) {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(`<cib><configuration>
+<crm_config><cluster_property_set id="p"><nvpair id="p1" name="proxy" value="http://user:in-url-CANARY@proxy.example:8080/"/><nvpair id="p2" name="stonith-enabled" value="true"/></cluster_property_set></crm_config>
+<nodes><node id="1" uname="n1"><instance_attributes id="a"><nvpair id="a1" name="0_fence_password" value="node-CANARY"/><nvpair id="a2" name="0_fence_login" value="root"/></instance_attributes></node></nodes>
+<resources>
+<primitive id="f" class="stonith" type="fence_ipmilan"><instance_attributes id="i"><nvpair id="i1" name="passwd" value="amp&amp;-CANARY"/>
+<nvpair id="i2" name="snmp-priv-passwd" value="dash-CANARY"/><nvpair id="i3" name="hexadecimal_kg" value="c4n4ry"/><nvpair id="i4" name="password_prompt" value="true"/><nvpair id="i5" name="secret-key" value="node-CANARY"/><nvpair id="i6" name="community" value="pu"/></instance_attributes></primitive>
+</resources><constraints/></configuration></cib>`))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []sshexec.Secret{"in-url-CANARY", "node-CANARY", "amp&-CANARY", "dash-CANARY", "c4n4ry", "pu"}, cib.Secrets())
+	for _, p := range cib.Properties() {
+		require.NotContains(t, p.String(), "CANARY")
+	}
+}
+
+func TestSecretsOfCorosyncConf(t *testing.T) {
+	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
+	require.NoError(t, err)
+	require.Equal(t, []sshexec.Secret{"totem-CANARY", "inner-CANARY"}, conf.Secrets())
+}
+
+// What a command reads is never shown, and what is secret in it is hidden in what it prints; the rest of what it prints is told.
+func TestAnOperationHidesTheSecretsOfItsDocument(t *testing.T) {
+	o := pacemaker.Operation{Name: "x", Argv: []string{"cibadmin", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true, Stdin: `<nodes><nvpair id="a" name="passwd" value="q&quot;uo&amp;te-CANARY"/></nodes>`}
+	cmd := o.Cmd("")
+	require.NotContains(t, cmd.String(), "CANARY")
+	for _, printed := range []string{`value="q&quot;uo&amp;te-CANARY"`, `q"uo&te-CANARY`, `bad value "q\"uo&te-CANARY`} {
+		err := sshexec.Failure("n1", cmd, sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte("not valid: " + printed)}, nil)
+		require.NotContains(t, err.Error(), "CANARY")
+		require.ErrorContains(t, err, "not valid: ")
+	}
+	o.Stdin = "not XML: passwd=CANARY-value"
+	require.NotContains(t, sshexec.Failure("n1", o.Cmd(""), sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte(o.Stdin)}, nil).Error(), "CANARY-value")
+}

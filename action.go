@@ -23,6 +23,8 @@ type Action struct {
 	Op     *Op
 	Manual string
 
+	Paper []Block // what a person types who follows the runbook by hand; the command as it is when empty
+
 	Repeat Repeat // needed unless the action is read-only
 	Expect Expect // what must be seen; exit status 0 when empty
 	Makes  []Make // the facts it finds out
@@ -98,6 +100,8 @@ type Probe struct {
 	Silent Trace
 	// Settle is how long the effect may take to show after the command was sent: until then an Absent is not believed.
 	Settle time.Duration
+	// Paper is what a person types who follows the runbook by hand, and must show for a done; the command as it is when empty.
+	Paper []Block
 	// Makes are the facts that the action would have made, read from what it left behind.
 	Makes []Make
 }
@@ -124,6 +128,8 @@ func (t Trace) String() string {
 type Retry struct {
 	After  time.Duration // DefaultRetry when zero
 	Reason string
+	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in its reason. Empty where an action waits for one thing.
+	Key string
 }
 
 // DefaultRetry is how long to wait where a Retry does not say.

@@ -12,7 +12,7 @@ import (
 func (rb *Runbook) info(id string) *RunInfo {
 	info := &RunInfo{
 		ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs, EndsRun: rb.EndsRun,
-		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known}).Digest(),
+		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known, Functions: rb.Functions}).Digest(),
 		Hosts:       rb.HostNames(), Closers: map[string]string{},
 	}
 	for i := range rb.Steps {

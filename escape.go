@@ -78,14 +78,16 @@ func entity(line string) bool {
 	return len(line) > 1 && (line[1] == '#' || line[1] >= 'a' && line[1] <= 'z' || line[1] >= 'A' && line[1] <= 'Z')
 }
 
-// fence shows text as it is, whatever stands in it.
-func fence(text string) string {
+// fence shows commands as they are, whatever stands in them.
+func fence(text string) string { return fenced("sh", text) }
+
+func fenced(language, text string) string {
 	text = printable.Text(text)
 	ticks := "```"
 	for strings.Contains(text, ticks) {
 		ticks += "`"
 	}
-	return ticks + "sh\n" + text + "\n" + ticks + "\n"
+	return ticks + language + "\n" + text + "\n" + ticks + "\n"
 }
 
 // code shows a name as it is.

@@ -62,6 +62,9 @@ func (f Fact[T]) Doc() string { return f.doc }
 // shows it as a shell variable.
 func (f Fact[T]) Ref() string { return refOpen + f.name + refClose }
 
+// Variable is the shell variable that stands for the fact where a person follows the runbook by hand.
+func (f Fact[T]) Variable() string { return variable(f.name) }
+
 // From declares that an action makes this fact, and how it is read out of what the action printed.
 func (f Fact[T]) From(read func(Observed) (T, error)) Make {
 	return Make{Key: f, read: func(o Observed) (any, error) { return read(o) }}
@@ -89,8 +92,9 @@ type FactKey interface {
 
 // Make says that an action makes a fact.
 type Make struct {
-	Key  FactKey
-	read func(Observed) (any, error)
+	Key    FactKey
+	read   func(Observed) (any, error)
+	script string // what a person types to find it out
 }
 
 // Facts are the values known so far, as journalled.

@@ -22,8 +22,17 @@ func (r *recorder) Run(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, erro
 
 func gateBook(declared []evenkeel.OpCmd, do func(context.Context, evenkeel.Site) (sshexec.Result, error)) *evenkeel.Runbook {
 	return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
-		ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do},
+		ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do}, Paper: inOrder(declared),
 	}}}}}
+}
+
+// inOrder shows commands as they stand.
+func inOrder(cmds []evenkeel.OpCmd) []evenkeel.Block {
+	blocks := make([]evenkeel.Block, len(cmds))
+	for i, c := range cmds {
+		blocks[i] = evenkeel.Block{Host: c.Host, Cmd: c.Cmd}
+	}
+	return blocks
 }
 
 // What was reviewed for one host and one user does not run on another host, or as another user.
@@ -83,7 +92,7 @@ func TestHostAndUserAreSignedAndShown(t *testing.T) {
 	require.NotEqual(t, here.Digest(), there.Digest())
 	require.NotEqual(t, here.Digest(), as.Digest())
 	require.Equal(t, here.Digest(), gateBook(evenkeel.On("a", plain), nothing).Digest(), "the action's host by name")
-	for rb, want := range map[*evenkeel.Runbook]string{there: "On `b`:", as: "sudo -u postgres do x"} {
+	for rb, want := range map[*evenkeel.Runbook]string{there: "On `b`:", as: "sudo -u postgres -- do x"} {
 		var b strings.Builder
 		require.NoError(t, rb.Markdown(&b))
 		require.Contains(t, b.String(), want)
@@ -130,4 +139,29 @@ func TestEveryReadIsBounded(t *testing.T) {
 		}
 	}
 	require.Greater(t, reads, 5)
+}
+
+// What a person would type, and what must then be seen, is signed too, and so is which hosts may come back without a lease.
+func TestThePaperIsSigned(t *testing.T) {
+	look := sshexec.Command(sshexec.ReadOnly, "look")
+	book := func(change func(*evenkeel.Runbook)) string {
+		rb := &evenkeel.Runbook{Name: "paper", Steps: []evenkeel.Step{{ID: "s", Host: "a", Actions: []evenkeel.Action{{
+			ID: "look", Cmd: look, Paper: []evenkeel.Block{{Cmd: look, Pipe: "| head -n 1", Shows: []string{"fine"}}},
+			Probe: &evenkeel.Probe{Cmd: look, Paper: []evenkeel.Block{{Script: "look", Shows: []string{"done"}}}},
+		}}}}}
+		change(rb)
+		return rb.Digest()
+	}
+	want := book(func(*evenkeel.Runbook) {})
+	for name, change := range map[string]func(*evenkeel.Runbook){
+		"pipe":                func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Paper[0].Pipe = "" },
+		"what it shows":       func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Paper[0].Shows[0] = "well" },
+		"where":               func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Paper[0].Host = "b" },
+		"when":                func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Paper[0].If = "x" },
+		"the probe's":         func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Probe.Paper[0].Script = "look twice" },
+		"the functions":       func(rb *evenkeel.Runbook) { rb.Functions = "f() { :; }" },
+		"what is reinstalled": func(rb *evenkeel.Runbook) { rb.Steps[0].Reinstalls = []string{"a"} },
+	} {
+		require.NotEqual(t, want, book(change), name)
+	}
 }

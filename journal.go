@@ -96,7 +96,7 @@ type RunInfo struct {
 	Steps   []string `json:"steps"`
 
 	StepDigests []string `json:"step_digests,omitempty"` // of each step, in the order of Steps
-	FrameDigest string   `json:"frame_digest,omitempty"` // of what holds for all steps: invariants, lease hosts, known facts
+	FrameDigest string   `json:"frame_digest,omitempty"` // of what holds for all steps: invariants, lease hosts, known facts, functions on paper
 	Hosts       []string `json:"hosts,omitempty"`        // that its steps work on or look at
 
 	Closers map[string]string `json:"closers,omitempty"` // window → the step that closes it

@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/srcerr":                 {},
 	"internal/infile":                 {},
 	"internal/golden":                 {},
+	"internal/papertest":              {"sshexec/...", "internal/op", "internal/srcerr"},
 	"internal/printable":              {},
 	"internal/replsim":                {"internal/op"},
 	"internal/pairlab":                {"internal/pairlab/...", "pacemaker", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
@@ -94,7 +95,7 @@ func TestArrowsRunOneWay(t *testing.T) {
 			if strings.HasPrefix(dep, "go.mongodb.org/") && slices.Contains(noDriver, name) {
 				t.Errorf("%s must not pull in the MongoDB driver (%s)", name, dep)
 			}
-			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/golden" {
+			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/papertest" && name != "internal/golden" {
 				t.Errorf("%s pulls package testing into binaries", name)
 			}
 		}

@@ -25,7 +25,7 @@ const (
 	EventAction   EventKind = "action"    // an action begins
 	EventDone     EventKind = "done"      // an action is done
 	EventAlready  EventKind = "already"   // an action was found done
-	EventWait     EventKind = "wait"      // a check is not content yet; it looks again
+	EventWait     EventKind = "wait"      // a check is not content yet; it looks again. See Event.Key
 	EventAsk      EventKind = "ask"       // a person is asked
 	EventHold     EventKind = "hold"      // the run stops for a person
 	EventFailed   EventKind = "failed"    // an action or step failed
@@ -48,7 +48,8 @@ type Event struct {
 	Action  *Action // nil outside an action
 	Host    string
 	Text    string
-	Number  int // of the step, from 1
-	Total   int // steps in all
+	Key     string // of a wait or a question: the same key is the same wait, whatever differs in the text
+	Number  int    // of the step, from 1
+	Total   int    // steps in all
 	Elapsed time.Duration
 }

@@ -130,7 +130,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		case waited >= limit:
 			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
 		}
-		e.event(EventWait, s, a, "%s", again.Reason)
+		e.waits(s, a, again)
 		e.alarms(s)
 		if err := e.wait(ctx, s, phase, after(again)); err != nil {
 			return Undecided, nil, err
@@ -159,6 +159,18 @@ func within(a *Action) time.Duration {
 		return a.Within
 	}
 	return DefaultWithin
+}
+
+// waits tells of a wait, by its key.
+func (e *engine) waits(s *Step, a *Action, r *Retry) {
+	e.keyed(EventWait, s, a, waitKey(s, a, r.Key), "%s", r.Reason)
+}
+
+func waitKey(s *Step, a *Action, key string) string {
+	if key != "" {
+		key = "/" + key
+	}
+	return s.ID + "/" + a.ID + key
 }
 
 func after(r *Retry) time.Duration {
@@ -351,7 +363,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
 			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
 		}
-		e.event(EventWait, s, a, "%s", again.Reason)
+		e.waits(s, a, again)
 		e.alarms(s)
 		if phase == PhaseDo || phase == PhaseVerify {
 			if err := e.outlasted(ctx, s); err != nil {
@@ -444,7 +456,7 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		}
 		return "", NeedsPerson("%s", instruction)
 	}
-	e.event(EventAsk, s, a, "%s", instruction)
+	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	var answer string
 	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {
 		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.own(instruction), Why: e.shown(why)})

@@ -3,10 +3,7 @@ package evenkeel
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-
-	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -18,6 +15,9 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 	p.line("# %s", inline(rb.Title))
 	p.para(rb.Intro)
 	p.line("\n%s", howToRead)
+	if rb.Functions != "" {
+		p.line("\nPaste this into every new terminal on the machines; it changes nothing:\n\n%s", fence(rb.Functions))
+	}
 	p.made(rb)
 	p.watched(rb)
 	p.noReturn(rb)
@@ -29,38 +29,17 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 
 // howToRead explains the words behind each action.
 const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and whether it may be repeated when nobody knows if it ran: *safe*, twice is the same as once; " +
-	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *guard* must hold immediately before what follows it; after an interruption it is read again. " +
-	"$NAME in a command stands for something noted down in an earlier step."
-
-// Text writes the runbook in short, a line an action, for a terminal.
-func (rb *Runbook) Text(w io.Writer) error {
-	p := &printer{w: w, redact: rb.redaction()}
-	p.line("%s: %d steps", plain(rb.Title), len(rb.Steps))
-	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		p.line("")
-		p.line("%2d  %-24s %s%s", i+1, s.ID, plain(s.Title), in(" [", plain(s.Ref), "]"))
-		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", plain(win.ID), win.Limit, win.Stop.words(), plain(win.Reason))
-		}
-		for j := range s.Actions {
-			p.short(s, &s.Actions[j], "")
-		}
-		for j := range s.Verify {
-			p.short(s, &s.Verify[j], "verify: ")
-		}
-		if len(s.Closes) > 0 {
-			p.line("      window closes: %s", plain(strings.Join(s.Closes, ", ")))
-		}
-	}
-	return p.err
-}
+	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *guard* must hold immediately before what follows it; after an interruption it is read again." +
+	"\n\nType the commands into bash, each where it says, in the order in which they stand. A command whose output is not described must end with exit status 0 (`echo $?`). " +
+	"A check that does not show what it must: stop, and find out why. " +
+	"What an earlier step found out stands in a variable of the shell; in another terminal it is set by pasting what `declare -p NAME` printed. A command whose variable is not set says so and does nothing."
 
 // printer writes lines and keeps the first error.
 type printer struct {
-	w      io.Writer
-	redact sshexec.Redaction // what nothing may show
-	err    error
+	w       io.Writer
+	probing bool              // the blocks look whether something ran
+	redact  sshexec.Redaction // what nothing may show
+	err     error
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -127,9 +106,15 @@ func (rb *Runbook) closes(id string, from int) int {
 	return len(rb.Steps) - 1
 }
 
-// noReturn tells what a rollback cannot go back over: the first of each run of steps that cannot be undone.
-func (p *printer) noReturn(rb *Runbook) {
-	var points []string
+// pointOfNoReturn is a run of steps that a rollback cannot go back over.
+type pointOfNoReturn struct {
+	from, to   int // numbers of steps, as shown
+	title, why string
+}
+
+// pointsOfNoReturn tells where a rollback ends: the first of each run of steps that cannot be undone.
+func (rb *Runbook) pointsOfNoReturn() []pointOfNoReturn {
+	var points []pointOfNoReturn
 	for i := 0; i < len(rb.Steps); i++ {
 		s := &rb.Steps[i]
 		if s.Irreversible == "" {
@@ -139,15 +124,28 @@ func (p *printer) noReturn(rb *Runbook) {
 		for last+1 < len(rb.Steps) && rb.Steps[last+1].Irreversible != "" {
 			last++
 		}
-		through := ""
-		if last > i {
-			through = fmt.Sprintf(" (to step %d)", last+1)
-		}
-		points = append(points, fmt.Sprintf("- From step %d, %s%s: %s", i+1, inline(s.Title), through, inline(s.Irreversible)))
+		points = append(points, pointOfNoReturn{i + 1, last + 1, s.Title, s.Irreversible})
 		i = last
 	}
+	return points
+}
+
+// line is the point as a line, its texts written by as.
+func (pt pointOfNoReturn) line(as func(string) string) string {
+	through := ""
+	if pt.to > pt.from {
+		through = fmt.Sprintf(" (to step %d)", pt.to)
+	}
+	return fmt.Sprintf("- From step %d, %s%s: %s", pt.from, as(pt.title), through, as(pt.why))
+}
+
+func (p *printer) noReturn(rb *Runbook) {
+	points := rb.pointsOfNoReturn()
 	if len(points) > 0 {
-		p.line("\n## Points of no return\n\n%s", strings.Join(points, "\n"))
+		p.line("\n## Points of no return\n")
+	}
+	for _, point := range points {
+		p.line("%s", point.line(inline))
 	}
 }
 
@@ -209,174 +207,9 @@ func (p *printer) step(n int, s *Step) {
 	}
 }
 
-func (p *printer) action(number string, s *Step, a *Action) {
-	what := []string{a.effect().String()}
-	if a.effect() != ReadOnly {
-		what = append(what, "repeat: "+a.Repeat.String())
-	}
-	if a.Guard {
-		what = append(what, "guard: must hold right before what follows")
-	}
-	if a.Ref != "" && a.Ref != s.Ref {
-		what = append(what, inline(a.Ref))
-	}
-	if a.Manual != "" {
-		what = []string{"by hand"}
-	}
-	where := ""
-	if host := hostIfOther(s, a); host != "" {
-		where = " — " + code(host)
-	}
-	p.line("**%s** %s%s (%s)\n", number, inline(a.Title), where, strings.Join(what, "; "))
-	if a.Note != "" {
-		p.line("> %s\n", strings.ReplaceAll(prose(a.Note), "\n", "\n> "))
-	}
-	if a.Manual != "" {
-		p.line("%s\n", prose(withVariables(a.Manual)))
-		if len(a.Cmd.Argv) > 0 {
-			p.line("It is done when this shows it:\n")
-		}
-	}
-	if a.Op != nil {
-		p.line("%s\n", prose(withVariables(a.Op.Text)))
-		last := a.host(s)
-		for _, c := range a.Op.Cmds {
-			if on := c.on(a.host(s)); on != last {
-				p.line("On %s:\n", code(on))
-				last = on
-			}
-			p.line("%s", fence(Typed(c.Cmd)))
-		}
-	}
-	if len(a.Cmd.Argv) > 0 {
-		p.line("%s", fence(Typed(a.Cmd)))
-	}
-	if a.Expect.Text != "" {
-		p.line("Expect: %s\n", prose(withVariables(a.Expect.Text)))
-	}
-	for _, m := range a.Makes {
-		p.line("Note down `%s`: %s.\n", variable(m.Key.Name()), inline(m.Key.Doc()))
-	}
-	if a.Probe != nil {
-		host := a.Probe.Host
-		if host == "" {
-			host = a.host(s)
-		}
-		p.line("If you do not know whether it ran, look, on %s (%s):\n\n%s", code(host), prose(withVariables(a.Probe.Text)), fence(Typed(a.Probe.Cmd)))
-	}
-}
-
 func hostIfOther(s *Step, a *Action) string {
 	if a.Host != "" && a.Host != s.Host {
 		return a.Host
 	}
 	return ""
-}
-
-func (p *printer) short(s *Step, a *Action, prefix string) {
-	mark := map[Effect]string{ReadOnly: " ", Mutating: "+", Disruptive: "!"}[a.effect()]
-	what := withVariables(a.Manual)
-	switch {
-	case a.Manual != "":
-		mark = "?"
-	case a.Op != nil:
-		what = withVariables(a.Op.Text)
-	default:
-		what = Typed(a.Cmd)
-	}
-	if i := strings.IndexByte(what, '\n'); i >= 0 {
-		what = what[:i] + " …"
-	}
-	p.line("    %s %s%s: %s", mark, prefix, plain(a.host(s)), plain(what))
-}
-
-// Typed is a command as a person would type it: quoted, with the facts it needs as shell variables. Secrets are masked.
-func Typed(cmd sshexec.Cmd) string {
-	var b strings.Builder
-	if cmd.Dir != "" {
-		b.WriteString("cd " + quote(cmd.Dir) + " && ")
-	}
-	if user := asUser(cmd); user != "" {
-		b.WriteString("sudo -u " + quote(user) + " ")
-	}
-	for _, e := range cmd.Env {
-		name, value, _ := strings.Cut(e, "=")
-		b.WriteString(name + "=" + quote(value) + " ")
-	}
-	for i, arg := range cmd.Argv {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(quote(arg))
-	}
-	switch text := cmd.Stdin.PlainText(); {
-	case text != "":
-		b.WriteString(hereDocument(text))
-	case cmd.Stdin.IsSecret():
-		b.WriteString("    # the secret goes to its standard input")
-	case cmd.Stdin.Path() != "":
-		b.WriteString(" < " + quote(cmd.Stdin.Path()))
-	case !cmd.Stdin.IsZero():
-		b.WriteString("    # its input is a stream that only the tool has")
-	}
-	return sshexec.Redactor(secretsOf(cmd)...).Own(b.String())
-}
-
-// hereDocument types an input in. The shell leaves it alone, but for the facts in it.
-func hereDocument(text string) string {
-	end := "EOF"
-	for slices.Contains(strings.Split(text, "\n"), end) {
-		end += "F"
-	}
-	mark := "'" + end + "'"
-	if strings.Contains(text, refOpen) {
-		mark = end
-		text = strings.NewReplacer(`\`, `\\`, "$", `\$`, "`", "\\`").Replace(text)
-		text = replaceRefs(text, "${", "}")
-	}
-	return " <<" + mark + "\n" + strings.TrimSuffix(text, "\n") + "\n" + end
-}
-
-// quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
-func quote(arg string) string {
-	if safe, hostile := shellSafe(arg); hostile {
-		return safe
-	}
-	if !strings.Contains(arg, refOpen) {
-		return shellescape.Quote(arg)
-	}
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(arg, refOpen)
-		if before != "" {
-			b.WriteString(shellescape.Quote(before))
-		}
-		if !ok {
-			return b.String()
-		}
-		name, tail, _ := strings.Cut(rest, refClose)
-		b.WriteString(`"$` + variable(name) + `"`)
-		arg = tail
-	}
-}
-
-// variable is the shell variable that stands for a fact.
-func variable(name string) string {
-	return strings.ToUpper(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, name))
-}
-
-// withVariables is text for a reader, with its facts as shell variables.
-func withVariables(text string) string { return replaceRefs(text, "$", "") }
-
-// replaceRefs shows the facts of a text as variables.
-func replaceRefs(text, before, after string) string {
-	for _, name := range refs(text) {
-		text = strings.ReplaceAll(text, refOpen+name+refClose, before+variable(name)+after)
-	}
-	return text
 }

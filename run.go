@@ -179,7 +179,11 @@ func (e *engine) append(r Record) error {
 }
 
 func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args ...any) {
-	ev := Event{Kind: kind, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
+	e.keyed(kind, s, a, "", format, args...)
+}
+
+func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, args ...any) {
+	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
 		ev.Elapsed = ev.Time.Sub(e.st.Begun)

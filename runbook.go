@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -106,6 +107,9 @@ type Runbook struct {
 	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
 
+	// Functions are functions of the shell that the blocks of actions use on the machines. A person pastes them into each terminal.
+	Functions string
+
 	// LeaseHosts are machines beside those that the runbook changes on which the run keeps a lease: those that its changes affect. See Leased.
 	LeaseHosts []string
 
@@ -132,13 +136,13 @@ func (rb *Runbook) Digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
-	put(rb.Name, rb.Version, rb.Inputs, rb.LeaseHosts, rb.Known)
+	put(rb.Name, rb.Version, rb.Inputs, rb.LeaseHosts, rb.Known, rb.Functions)
 	for _, inv := range rb.Invariants {
 		put("invariant", inv.ID, inv.Absolute)
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
-		put("step", s.ID, s.Host, s.Parallel, s.Closes, s.UndoOnFailure, s.Irreversible != "", s.Harmless != "")
+		put("step", s.ID, s.Host, s.Parallel, s.Reinstalls, s.Closes, s.UndoOnFailure, s.Irreversible != "", s.Harmless != "")
 		for _, w := range s.Opens {
 			put("window", w.ID, w.Invariant, w.Limit, w.Stop)
 		}
@@ -157,6 +161,12 @@ func (rb *Runbook) Digest() string {
 				}
 				if a.Probe != nil {
 					put("probe", a.Probe.Host, a.Probe.Silent)
+					for _, b := range a.Probe.Paper {
+						put("paper", cmp.Or(b.Host, a.Probe.Host, a.host(s)), b.If, Typed(b.Cmd), b.Pipe, b.From, b.Script, b.Shows, b.Ends, b.Until)
+					}
+				}
+				for _, b := range a.Paper {
+					put("paper", cmp.Or(b.Host, a.host(s)), b.If, Typed(b.Cmd), b.Pipe, b.From, b.Script, b.Shows, b.Ends, b.Until)
 				}
 				for _, c := range a.cmds() {
 					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, asUser(c), c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
@@ -339,6 +349,12 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 			v.add("step %s, action %s: refers to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
 		}
 	}
+	for _, name := range a.paperRefs() {
+		own := slices.ContainsFunc(a.Makes, func(m Make) bool { return m.Key.Name() == name && a.sets(m) })
+		if !known[name] && !own {
+			v.add("step %s, action %s: refers on paper to fact %s, which the step does not declare as needed", s.ID, a.ID, name)
+		}
+	}
 	for _, m := range a.Makes {
 		if makes == nil {
 			v.add("step %s, action %s: an undo or a completion makes no facts", s.ID, a.ID)
@@ -398,6 +414,7 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	if a.Op != nil {
 		v.declared(where, a.host(s), a.Op)
 	}
+	v.paper(where, s, a)
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}

@@ -158,9 +158,9 @@ func TestMarkdownIsNotTurnedByWhatStandsInIt(t *testing.T) {
 	require.Contains(t, got, "| a\\|b # c |")
 	require.Contains(t, got, "> first\n> second\n")
 	require.Contains(t, got, "````sh\ndo a <<'EOFF'\n```\nEOF\nrm -rf /\n```\nEOFF\n````\n")
-	require.Contains(t, got, "do b <<EOF\npath ${ARCHIVE_SET_1} costs \\$5\nEOF\n")
+	require.Contains(t, got, ": \"${ARCHIVE_SET_1:?set ARCHIVE_SET_1 first}\" && do b <<EOF\npath ${ARCHIVE_SET_1:?set ARCHIVE_SET_1 first} costs \\$5\nEOF\n")
 	require.Contains(t, got, "`` h`x ``")
-	require.Contains(t, got, "do c    # its input is a stream that only the tool has")
+	require.Contains(t, got, "# only the tool has the input of this command: do c")
 	require.NotContains(t, got+text.String(), "\r")
 }
 

@@ -119,6 +119,7 @@ func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
 		return nil, errNoPlan
 	}
 	rb := &evenkeel.Runbook{
+		Functions:  paperFunctions,
 		Name:       "cps-issm",
 		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
 		Intro:      m.intro(),

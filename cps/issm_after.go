@@ -29,16 +29,17 @@ func (m *ISSM) restoreTrafficStep() evenkeel.Step {
 			m.quietGuard(migrateScript),
 			{
 				ID: "whole", Title: "Every replica set is whole", Guard: true, Ref: "cps:1321", Cmd: m.replicaStatus(), Within: time.Hour,
-				Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 			},
 			{
-				ID: "restore", Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
+				ID: "restore", Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore")), Repeat: evenkeel.Never, Expect: succeeded,
 				Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
 			},
 		},
 		Verify: []evenkeel.Action{{
 			ID: "taken", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
-			Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
+			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
+			Paper: again(m.takes(1, 2)),
 			Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
 				return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
 			}},
@@ -78,13 +79,14 @@ func (m *ISSM) finalStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			{
 				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
+				Paper: again(m.runs(&m.to, [3]Release{1: m.to, 2: m.to})),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *About) error {
 					return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
 				})},
 			},
 			{
 				ID: "replicas", Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Within: time.Hour,
-				Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
+				Paper: again(append(m.allAtWork(), m.asRanked()...)), Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
 					if err := m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
 						return err
 					}
@@ -93,6 +95,7 @@ func (m *ISSM) finalStep() evenkeel.Step {
 			},
 			{
 				ID: "health", Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Within: time.Hour,
+				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
 				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
 					return soon(30*time.Second, m.healthy(o, StageAfter))
 				}},

@@ -95,7 +95,7 @@ func (a archiveFacts) mark() evenkeel.Action {
 				return "", nil // there is none yet
 			}
 			return newest, err
-		})},
+		}).Typed(evenkeel.Typed(listArchives) + " | grep ^migrate | sort | tail -n 1 | grep . || echo none")},
 	}
 }
 
@@ -141,7 +141,7 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 		}
 	}
 	return evenkeel.Action{
-		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour,
+		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour, Paper: a.savePaper(host),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
@@ -224,7 +224,7 @@ func wholeArchive(name string) (sum string, err error) {
 // kept is the guard that must hold before the machine with the original is destroyed: the copy is here and is the original (CPS-202).
 func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "The archive of " + a.what + " is off the machine", Guard: true, Ref: "cps:439",
+		ID: id, Title: "The archive of " + a.what + " is off the machine", Guard: true, Ref: "cps:439", Paper: []evenkeel.Block{a.wholePaper()},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
@@ -264,14 +264,16 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		}
 		return traceIf(sum == want), nil
 	}
+	sumPaper := []evenkeel.Block{{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}}}
 	return []evenkeel.Action{
 		{
 			ID: "upload", Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Read: here},
+			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
 		},
 		{
 			ID: "sum", Title: "The copy is the original", Ref: ref, Guard: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
-			Note: "One of the two names may not be there.",
+			Note:  "One of the two names may not be there.",
+			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}},
 			Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {
 				want, err1 := a.sum.Get(o.Facts)
 				name, err2 := a.path.Get(o.Facts)
@@ -292,7 +294,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		{
 			ID: "rename", Title: "Let the copy take its name", Ref: ref,
 			Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Read: here},
+			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
 		},
 	}
 }

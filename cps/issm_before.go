@@ -49,19 +49,22 @@ func (m *ISSM) beforeSteps() []evenkeel.Step {
 	})
 }
 
+// verdicts are what a full diagnostics says, each once.
+const verdicts = `| grep -oE '\[(PASS|WARN|FAIL)\]' | sort -u`
+
 // fileChecks compare the cluster's files with the plan's, and look for room.
 func (m *ISSM) fileChecks() []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, input := range m.inputs() {
 		actions = append(actions, evenkeel.Action{
 			ID: []string{"hosts", "mongo-config"}[i], Title: "The plan was made from this file", Ref: "cps:593,631",
-			Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
-			Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
+			Cmd:   sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256), Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
 		})
 	}
 	return append(actions, evenkeel.Action{
 		ID: "space", Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
-		Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
+		Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print $4 >= %d ? \"enough\" : \"NOT enough: \" $4 }'", MinFreeKB), "enough"), Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
 			free, err := ParseFreeSpace(output("df -Pk", o.Result))
 			if err == nil && free < MinFreeKB {
 				err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
@@ -77,6 +80,7 @@ func (m *ISSM) healthChecks(second, first string) []evenkeel.Action {
 	return []evenkeel.Action{
 		{
 			ID: "health", Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
 			Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
 				if err := m.healthy(o, StageBefore); err != nil {
 					return fmt.Errorf("clear this first: %w", err)
@@ -86,13 +90,14 @@ func (m *ISSM) healthChecks(second, first string) []evenkeel.Action {
 		},
 		{
 			ID: "replicas", Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
-			Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error {
+			Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error {
 				return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
 			})},
-			Makes: []evenkeel.Make{factReplicas.From(m.ranks)},
+			Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
 		},
 		{
 			ID: "about", Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+			Paper: m.runs(&m.from, [3]Release{1: m.from, 2: m.from}),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *About) error {
 				return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
 			})},
@@ -103,10 +108,11 @@ func (m *ISSM) healthChecks(second, first string) []evenkeel.Action {
 				_, err := digest(o.Result)
 				return errors.Join(exitedWell(o), err)
 			}},
-			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) })},
+			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
 		},
 		{
 			ID: "htpasswd-second", Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
+			Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
 			Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
 				want, err1 := factHtpasswd.Get(o.Facts)
 				sum, err2 := digest(o.Result)
@@ -175,7 +181,7 @@ func (m *ISSM) udevStep() evenkeel.Step {
 		},
 		Verify: []evenkeel.Action{{
 			ID: "back", Title: "It answers again", Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-			Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
+			Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
 		}},
 		Harmless: "the removed rules are made anew where they are needed",
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -186,6 +188,7 @@ func (m *ISSM) quietGuard(programs ...string) evenkeel.Action {
 		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
 		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
 		Cmd:    listProcesses,
+		Paper:  prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
 		Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
 	}
 }
@@ -285,7 +288,8 @@ func (m *ISSM) trace(t *ReplicaTable, n int) (all, none bool) {
 func (m *ISSM) leftProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
-		Text: fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
+		Paper: m.noneOf(n),
+		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *ReplicaTable) evenkeel.Trace {
 			switch all, none := m.trace(t, n); {
 			case none && m.serving(3-n)(t) == nil:
@@ -348,7 +352,7 @@ func mountedProbe(done bool) *evenkeel.Probe {
 		text = "an image on " + isoMount
 	}
 	return &evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text,
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
 		Read: func(o observed) (evenkeel.Trace, error) {
 			if err := exitedWell(o); err != nil {
 				return evenkeel.Undecided, err
@@ -376,6 +380,7 @@ func traceIf(done bool) evenkeel.Trace {
 func (m *ISSM) umountAction(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
+		Paper:  ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 	}
 }
@@ -383,6 +388,7 @@ func (m *ISSM) umountAction(id string) evenkeel.Action {
 func (m *ISSM) mountAction(id, iso string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
+		Paper:  ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
 		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 	}
 }

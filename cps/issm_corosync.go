@@ -19,12 +19,12 @@ func (m *ISSM) corosyncStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			{
 				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Guard: true, Cmd: m.replicaStatus(),
-				Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
+				Paper: m.dataAtWork(1, 2), Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 			},
 			m.corosyncAction("stop", old, "cps:665"),
 			{
 				ID: "moved", Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 			},
 		},
 		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665")},

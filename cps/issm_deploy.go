@@ -108,6 +108,7 @@ func (m *ISSM) deleteVMs(n int) []evenkeel.Action {
 		a := evenkeel.Action{
 			ID: "gone-" + alias, Title: alias + " is gone", Ref: ref(n, "772", "1146"), Within: time.Hour,
 			Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+			Paper:  again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias), `>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
 			Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: gone(alias)},
 		}
 		if i == 0 {
@@ -126,7 +127,7 @@ func (m *ISSM) deployVMs(n int) []evenkeel.Action {
 		return []evenkeel.Action{{
 			ID: "deploy", Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
 			Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")),
-			Cmd:    readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
+			Cmd:    readSystem, Paper: again(isRelease(m.cfg.TargetOS)), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
 		}}
 	case m.cfg.UseSharedStorage:
 		return m.deployEach(n, m.cfg.TargetOS, ref(n, "774-775", "1148-1149"))
@@ -148,7 +149,7 @@ func (m *ISSM) deployed(n int, a evenkeel.Action, version string) evenkeel.Actio
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
 func (m *ISSM) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: alias, Cmd: readSystem, Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
+		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
 		Text: fmt.Sprintf("done when %s answers with CentOS %s, not begun when it does not answer", alias, strings.TrimSuffix(version, ".")),
 	}
 }
@@ -183,7 +184,7 @@ func (m *ISSM) waitForVMs(n int, version string) []evenkeel.Action {
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
 			ID: "up-" + alias, Title: alias + " has booted", Host: alias, Cmd: readSystem, Within: time.Hour,
-			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
+			Paper: again(isRelease(version)), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
 		})
 	}
 	return actions
@@ -196,6 +197,7 @@ func (m *ISSM) monitAction(lb, at string) evenkeel.Action {
 		Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
 			Read: func(o observed) (evenkeel.Trace, error) {
 				active, err := unitActive(o)
 				if err != nil {

@@ -34,7 +34,7 @@ func (m *ISSM) enableStep(n int) evenkeel.Step {
 func (m *ISSM) enableAction(n int, timeout time.Duration, at string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "enable", Title: fmt.Sprintf("Enable set %d from its archive", n), Ref: at, Repeat: evenkeel.ProbeFirst, Expect: succeeded, Probe: m.joinedProbe(n), Within: time.Hour,
-		Cmd:  m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref()),
+		Cmd: m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref()), Paper: migrates(m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref())),
 		Note: "The log warns of users that are not migrated; they are asked for below.",
 	}
 }
@@ -47,12 +47,12 @@ func (m *ISSM) membersStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			{
 				ID: "synced", Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Within: 24 * time.Hour,
-				Note:   "A member that stays RECOVERING was away for longer than the oplog reaches: see cps:1382-1421.",
-				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				Note:  "A member that stays RECOVERING was away for longer than the oplog reaches: see cps:1382-1421.",
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
 			},
 			{
 				ID: "priorities", Title: "The priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Within: 15 * time.Minute,
-				Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
+				Paper: again(m.asRanked()), Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
 			},
 		},
 	}
@@ -87,6 +87,7 @@ func (m *ISSM) aboutStep(id string, halves ...int) evenkeel.Step {
 		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
 			ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
+			Paper:  again(m.runs(nil, [3]Release{1: m.to, 2: map[bool]Release{true: m.to, false: m.from}[len(halves) == 2]})),
 			Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
 		}},
 	}

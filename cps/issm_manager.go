@@ -48,7 +48,7 @@ func (m *ISSM) backupStep() evenkeel.Step {
 			m.mountAction("mount", m.cfg.TargetISO),
 			managerArchive.mark(),
 			{
-				ID: "backup", Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"),
+				ID: "backup", Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
 				Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
 			},
 			managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
@@ -67,7 +67,7 @@ func (m *ISSM) imageThere() evenkeel.Action {
 		ID: "image", Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
 		Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO),
 		Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
-		Expect: evenkeel.Expect{Text: "exit status 0"},
+		Paper:  again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")), Expect: evenkeel.Expect{Text: "exit status 0"},
 	}
 }
 
@@ -86,12 +86,12 @@ func (m *ISSM) deployManagerStep() evenkeel.Step {
 				ID: "deploy", Title: "Deploy the new Cluster Manager",
 				Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old),
 				Cmd:    readSystem,
-				Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+				Paper:  isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
 			},
 			{
 				ID: "ready", Title: "The Status API says ready", Ref: "cps:462-469", Within: 3 * time.Hour,
-				Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", StatusURL(m.cfg.StatusHost)),
-				Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
+				Cmd:   sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", StatusURL(m.cfg.StatusHost)),
+				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", StatusURL(m.cfg.StatusHost)), `2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)), Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
 					s, err := ParseClusterStatus(output("Status API", o.Result))
 					if err == nil && !s.Ready() {
 						err = fmt.Errorf("the status is %s", s.Status)
@@ -111,7 +111,7 @@ func (m *ISSM) oldManager() evenkeel.Action {
 		ID: "old-cluman", Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,
 		Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from),
 		Cmd:    readSystem,
-		Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		Paper:  isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
 	}
 }
 
@@ -119,7 +119,7 @@ func (m *ISSM) oldManager() evenkeel.Action {
 func (m *ISSM) newManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "new-cluman", Title: "This is the new Cluster Manager", Guard: true, Cmd: readSystem, Ref: "cps:520",
-		Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+		Paper: isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
 	}
 }
 
@@ -131,7 +131,7 @@ func (m *ISSM) restoreStep() evenkeel.Step {
 		m.mountAction("mount", m.cfg.TargetISO),
 		evenkeel.Action{
 			ID: "restore", Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Safe, Expect: succeeded,
-			Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()),
+			Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
 		},
 		evenkeel.Action{
 			ID: "reapply", Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
@@ -143,13 +143,14 @@ func (m *ISSM) restoreStep() evenkeel.Step {
 		Verify: []evenkeel.Action{
 			{
 				ID: "about", Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+				Paper: m.runs(&m.to, [3]Release{1: m.from, 2: m.from}),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *About) error {
 					return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
 				})},
 			},
 			{
 				ID: "replicas", Title: "It sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
-				Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
+				Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
 			},
 		},
 		Undo: []evenkeel.Action{m.umountAction("umount")},

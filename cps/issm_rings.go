@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -21,16 +23,23 @@ func (m *ISSM) ringsStep(n int) evenkeel.Step {
 		ID: setID("skrings-set", n), Title: "Rebuild the SkRings", Host: host, Ref: ref(n, "947-956", "1313-1318"),
 		Why: "For memcache set-ups only (cps:952). The console listens on the VM itself; telnet's exit status says nothing.",
 		Actions: []evenkeel.Action{
-			{ID: "before", Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
-			{ID: "rebuild", Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Repeat: evenkeel.Safe, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
+			{ID: "before", Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Paper: prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"), "| grep -q 'osgi>' && echo the console has answered", "the console has answered"), Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
+			{ID: "rebuild", Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Repeat: evenkeel.Safe, Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}}, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
 			{
 				ID: "after", Title: "The rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Within: time.Hour,
 				Note:   "The guide does not show what the console answers. Where it says that the rebuild has ended in other words, give them as skrings_done in the configuration, and resume.",
+				Paper:  again(m.ringsPaper(console(evenkeel.ReadOnly, "skRingRebuildStatus"))),
 				Expect: evenkeel.Expect{Text: "an answer that says that the rebuild has ended", Check: m.ringsDone},
 			},
 		},
 		Harmless: "the rings are made from the data, as often as one likes",
 	}
+}
+
+// ringsPaper shows by hand that the console says that the rebuild has ended.
+func (m *ISSM) ringsPaper(status sshexec.Cmd) []evenkeel.Block {
+	line := `(^|: *)` + regexp.QuoteMeta(m.cfg.SKRingsDone) + `\.?[[:space:]]*$` // the whole answer, or what stands behind a colon
+	return prints(status, "| grep -qiE "+shellescape.Quote(line)+" && echo ended", "ended")
 }
 
 // osgiScript types a command into an OSGi console on the VM itself and leaves it as one must, with disconnect and y (cps:1759-1781).

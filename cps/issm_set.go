@@ -69,27 +69,28 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 			m.quietGuard(migrateScript),
 			{
 				ID: "other-half", Title: fmt.Sprintf("Set %d carries every replica set", other), Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *ReplicaTable) error {
+				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *ReplicaTable) error {
 					return soon(0, m.serving(other)(t))
 				})},
 			},
 			{
 				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Guard: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
+				Paper: again(m.takes(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
 			},
 			setArchives[n].mark(),
 			m.usersBefore(n),
 			{
-				ID: "disable", Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)),
+				ID: "disable", Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)), Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n))),
 				Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(n), Within: time.Hour,
 			},
 			{
 				ID: "settled", Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
 			},
 		},
 		Verify: []evenkeel.Action{{
 			ID: "removed", Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Within: 10 * time.Minute,
+			Paper: again(m.noneOf(n)),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *ReplicaTable) error {
 				return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
 			})},
@@ -102,7 +103,7 @@ func (m *ISSM) disableStep(n int) evenkeel.Step {
 		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
 			ID: "first-half", Title: "Set 1 is whole", Guard: true, Ref: "cps:564", Cmd: m.replicaStatus(), Within: 6 * time.Hour,
-			Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+			Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
 		})
 	}
 	return step

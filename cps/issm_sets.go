@@ -3,6 +3,7 @@ package cps
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,10 +13,11 @@ import (
 
 // setsStep divides the VMs (cps:578-631).
 func (m *ISSM) setsStep() evenkeel.Step {
+	create := withTimeout(sshexec.Command(sshexec.Mutating, createSetsScript), 10*time.Minute)
 	step := evenkeel.Step{
 		ID: "cluster-sets", Title: "Divide the VMs into two sets", Host: m.cfg.ClusterManager, Ref: "cps:578-631",
 		Actions: []evenkeel.Action{{
-			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, createSetsScript), 10*time.Minute), Repeat: evenkeel.Safe,
+			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{ClusterSetPath(1), ClusterSetPath(2)}}}, Repeat: evenkeel.Safe,
 			Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
 				set1, set2, err := ParseCreatedSets(output(createSetsScript, o.Result))
 				if err == nil && (set1 != ClusterSetPath(1) || set2 != ClusterSetPath(2)) {
@@ -41,7 +43,7 @@ func (m *ISSM) setsStep() evenkeel.Step {
 	for n := 1; n <= 2; n++ {
 		step.Verify = append(step.Verify, evenkeel.Action{
 			ID: fmt.Sprintf("set-%d", n), Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", ClusterSetPath(n)),
-			Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", ClusterSetPath(n)), "| grep . | LC_ALL=C sort", slices.Sorted(slices.Values(m.sets[n]))...), Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
 		})
 	}
 	return step

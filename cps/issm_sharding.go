@@ -37,8 +37,8 @@ func (m *ISSM) shardingStep(n int, rs ReplicaSet) evenkeel.Step {
 					return soon(10*time.Second, err)
 				})},
 				Makes: []evenkeel.Make{
-					primary.From(m.fromPrimary(rs, func(p TableMember) string { return p.Host })),
-					port.From(m.fromPrimary(rs, func(p TableMember) string { return strconv.Itoa(p.Port) })),
+					primary.From(m.fromPrimary(rs, func(p TableMember) string { return p.Host })).Typed(m.primaryPaper(rs, 2)),
+					port.From(m.fromPrimary(rs, func(p TableMember) string { return strconv.Itoa(p.Port) })).Typed(m.primaryPaper(rs, 3)),
 				},
 			},
 			{
@@ -50,13 +50,13 @@ func (m *ISSM) shardingStep(n int, rs ReplicaSet) evenkeel.Step {
 					return err
 				}},
 				Makes: []evenkeel.Make{
-					before.From(shardingState),
-					version.From(versionOf),
+					before.From(shardingState).Typed(evenkeel.Typed(read) + " | grep ^evenkeel-sharding-state"),
+					version.From(versionOf).Typed(evenkeel.Typed(read) + ` | sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p'`),
 				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "fixed", Title: "Nothing of the migration is left", Cmd: read, Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
+			ID: "fixed", Title: "Nothing of the migration is left", Cmd: read, Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`), Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
 				if err := exitedWell(o); err != nil {
 					return err
 				}
@@ -77,6 +77,11 @@ func (m *ISSM) shardingStep(n int, rs ReplicaSet) evenkeel.Step {
 		})
 	}
 	return step
+}
+
+// primaryPaper prints a column of the row of the primary.
+func (m *ISSM) primaryPaper(rs ReplicaSet, column int) string {
+	return evenkeel.Typed(m.replicaStatus()) + fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
 }
 
 // noVersion stands for the version that is not known yet; no server counts that far.

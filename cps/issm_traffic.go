@@ -87,17 +87,18 @@ func (m *ISSM) swapStep() evenkeel.Step {
 			m.quietGuard(migrateScript),
 			{
 				ID: "whole", Title: "Set 1 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+				Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
 			},
 			{
-				ID: "swap", Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Repeat: evenkeel.Never, Expect: succeeded,
+				ID: "swap", Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap")), Repeat: evenkeel.Never, Expect: succeeded,
 				Note:  "If it fails, roll set 1 back (cps:1010).",
 				Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
 			},
 		},
 		Verify: []evenkeel.Action{{
 			ID: "taken", Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
-			Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
+			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
+			Paper: again(m.takes(1)),
 			Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
 				return errors.Join(m.traffic(1)(o), m.silent(2)(o))
 			}},

@@ -19,7 +19,7 @@ var factUsers = [3]evenkeel.Fact[[]string]{
 // usersBefore notes the users that a person made: the log of "enable set" names them too (cps:897-905), but a log can be lost.
 func (m *ISSM) usersBefore(n int) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "users", Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"),
+		ID: "users", Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"), Paper: usersPaper(factUsers[n].Variable(), m.sets[n]),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text:   fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.", strings.Join(m.sets[n], ", "), firstUserID),
@@ -65,7 +65,7 @@ func (m *ISSM) usersStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "users-" + alias, Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
 			Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s those that begin with %s.", alias, factUsers[n].Ref(), alias),
-			Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
+			Paper:  usersAgain(alias, n), Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
 				if err := exitedWell(o); err != nil {
 					return err
 				}

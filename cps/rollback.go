@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -64,8 +66,9 @@ func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		known[key.Name()] = raw
 	}
 	rb := &evenkeel.Runbook{
-		Name:  rollbackName,
-		Title: fmt.Sprintf("Roll set 1 back from CPS %s to %s", m.to, m.from),
+		Functions: paperFunctions,
+		Name:      rollbackName,
+		Title:     fmt.Sprintf("Roll set 1 back from CPS %s to %s", m.to, m.from),
 		Intro: strings.Join([]string{
 			"Set 2, which was not touched, serves alone while set 1 is put back. Calls are served on a best effort basis: do it in a maintenance window (cps:1820). ",
 			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before (cps:1823): the last step says so.\n\n",
@@ -94,7 +97,7 @@ func (m *ISSM) beforeRollback() evenkeel.Step {
 			setArchives[1].kept("kept"),
 			{
 				ID: "mongo-config", Title: "The replica sets are those of the plan", Ref: "cps:1821-1822", Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
-				Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
+				Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name), "| cut -c1-64", m.inputs()[1].SHA256), Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
 			},
 		},
 	}
@@ -114,17 +117,20 @@ func (m *ISSM) oldCorosyncStep() evenkeel.Step {
 // stopRecoveringStep ends the members of set 1 that are RECOVERING, which a rollback would stumble over (cps:1833,1866-1876, CPS-249).
 func (m *ISSM) stopRecoveringStep() evenkeel.Step {
 	var stops []evenkeel.OpCmd
+	paper := []evenkeel.Block{{Script: evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "RECOVERING" { print "stop", $2, $3 } END { if (!NR) print "NOT known" }'`}}
 	for _, rs := range m.mongo.Sets {
 		for _, member := range rs.Members {
 			if m.sets[1].Contains(member.Host) {
-				stops = append(stops, evenkeel.On(member.Host, stopMongod(member.Port))...)
+				stop := stopMongod(member.Port)
+				stops = append(stops, evenkeel.On(member.Host, stop)...)
+				paper = append(paper, evenkeel.Block{Host: member.Host, Cmd: stop, If: fmt.Sprintf("stop %s %d", member.Host, member.Port)})
 			}
 		}
 	}
 	return evenkeel.Step{
 		ID: "stop-recovering", Title: "Stop the RECOVERING members of set 1", Host: m.cfg.ClusterManager, Ref: "cps:1833-1876",
 		Actions: []evenkeel.Action{{
-			ID: "stop", Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Safe,
+			ID: "stop", Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Safe, Paper: paper,
 			Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
@@ -133,6 +139,7 @@ func (m *ISSM) stopRecoveringStep() evenkeel.Step {
 		}},
 		Verify: []evenkeel.Action{{
 			ID: "none", Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Within: 10 * time.Minute,
+			Paper:  again(prints(m.replicaStatus(), `| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
 			Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
 		}},
 		Irreversible: "these members are redeployed",
@@ -202,19 +209,19 @@ func (m *ISSM) rollbackStep() evenkeel.Step {
 			m.quietGuard(migrateScript),
 			{
 				ID: "other-half", Title: "Set 2 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
+				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
 			},
 			{
-				ID: "rollback", Title: "Roll set 1 back", Ref: "cps:1901", Cmd: m.migrate(evenkeel.Disruptive, disableTime, "rollback"),
+				ID: "rollback", Title: "Roll set 1 back", Ref: "cps:1901", Cmd: m.migrate(evenkeel.Disruptive, disableTime, "rollback"), Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "rollback")),
 				Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(1), Within: time.Hour,
 			},
 			{
 				ID: "settled", Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
+				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
 			},
 			{
 				ID: "traffic", Title: "Set 2 takes traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
+				Paper: again(m.takes(2)), Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
 			},
 		},
 		Irreversible: "set 1 is out of service until it is enabled on the old release",
@@ -231,7 +238,7 @@ func (m *ISSM) restoreManagerStep() evenkeel.Step {
 			setArchives[1].kept("kept"), m.oldManager(),
 			{
 				ID: "replicas", Title: "It sees the replica sets", Cmd: m.replicaStatus(), Within: time.Hour,
-				Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true, Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
+				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true, Check: m.onTable(func(t *ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
 			},
 		},
 	}
@@ -241,7 +248,7 @@ func (m *ISSM) restoreManagerStep() evenkeel.Step {
 func (m *ISSM) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "old-cluman", Title: "This is the old Cluster Manager", Guard: true, Cmd: readSystem,
-		Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		Paper: isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
 	}
 }
 
@@ -266,7 +273,7 @@ func (m *ISSM) redeployOldStep() evenkeel.Step {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "deploy", Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
 			Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from),
-			Cmd:    readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
+			Cmd:    readSystem, Paper: again(isRelease(m.cfg.SourceOS)), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
 		})
 	} else {
 		step.Actions = append(step.Actions, m.deployEach(1, m.cfg.SourceOS, at)...)
@@ -337,18 +344,19 @@ func (m *ISSM) rolledBackStep() evenkeel.Step {
 		Actions: append([]evenkeel.Action{
 			{
 				ID: "replicas", Title: "Every member is back", Cmd: m.replicaStatus(), Within: 24 * time.Hour,
-				Note:   "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
-				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				Note:  "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
 			},
 			{
 				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 30 * time.Minute,
+				Paper: again(m.runs(&m.from, [3]Release{1: m.from, 2: m.from})),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *About) error {
 					return soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
 				})},
 			},
 			{
 				ID: "traffic", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 30 * time.Minute,
-				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
+				Paper: again(m.takes(1, 2)), Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
 			},
 			{
 				ID: "primaries", Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
@@ -361,7 +369,7 @@ func (m *ISSM) rolledBackStep() evenkeel.Step {
 					}
 					return errors.Join(errs...)
 				})},
-				Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries)},
+				Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
 			},
 		}, users.Actions...),
 	}

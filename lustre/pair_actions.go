@@ -106,7 +106,7 @@ func probed(a evenkeel.Action, probe evenkeel.Probe) evenkeel.Action {
 
 // exitProbe is a probe whose exit status tells: 0 done, 1 absent.
 func exitProbe(text string, cmd sshexec.Cmd) evenkeel.Probe {
-	return evenkeel.Probe{Cmd: cmd, Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+	return evenkeel.Probe{Cmd: cmd, Text: text, Paper: []evenkeel.Block{{Script: evenkeel.Typed(cmd) + " && echo it ran", Shows: []string{"it ran"}}}, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 		switch o.ExitCode {
 		case 0:
 			return evenkeel.Done, nil
@@ -139,7 +139,7 @@ func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error
 		}
 		actions = append(actions, a)
 		if o.Repeat == evenkeel.Never {
-			actions = append(actions, seeDone(a))
+			actions = append(actions, p.showsConf(seeDone(a)))
 		}
 	}
 	return actions, nil

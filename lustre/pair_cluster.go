@@ -34,13 +34,14 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		p.spareNode1(),
 		[]evenkeel.Action{now.seeUnused(n.Name)},
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
+	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
+		return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
+	}), false)
 	s.Verify = []evenkeel.Action{
-		now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless),
-		now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
-			return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
-		}),
+		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...),
+		same,
 	}
-	return s, nil
+	return s, err
 }
 
 // byCommands makes the cluster by the guide's list of commands.
@@ -58,7 +59,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		p.bootFirst(setup),
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
-		[]evenkeel.Action{guard(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance))},
+		[]evenkeel.Action{guard(showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true"))},
 		content, lift), err
 }
 
@@ -83,12 +84,12 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 
 func (p *Pair) clusterUp() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	return from("lustre:924", await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)))
+	return from("lustre:924", showsOnline(await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1))
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
 func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
-	return at(n.Name, expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pacemaker.PCSVersionQuery().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
+	return at(n.Name, showsRelease(expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pacemaker.PCSVersionQuery().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
 		v, err := pacemaker.ParsePCSVersion(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
@@ -98,7 +99,7 @@ func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
 			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
 		}
 		return err
-	})))
+	})), want))
 }
 
 // startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).

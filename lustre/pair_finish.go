@@ -13,20 +13,21 @@ import (
 func (p *Pair) fencing() (evenkeel.Step, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	now := p.newCluster(n1)
+	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error { return p.same(live) }), true)
 	s := evenkeel.Step{
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			guard(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2))),
-			guard(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered)),
+			guard(showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2)),
+			guard(showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2")),
 		},
 		Verify: []evenkeel.Action{
-			now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error { return p.same(live) }),
+			same,
 		},
 		Harmless: "a pair without fencing is not to be left alone",
 	}
-	if len(p.Plan.Fencing) == 0 {
-		return s, nil
+	if err != nil || len(p.Plan.Fencing) == 0 {
+		return s, err
 	}
 	nodes, err := pacemaker.ParseCIB(strings.NewReader(fmt.Sprintf(newNodes, n1, n2)))
 	if err != nil {
@@ -40,6 +41,7 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 		"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)",
 		from("lustre:1737", change("attributes", "Restore the fencing attributes of both nodes", push.Argv...)))
 	set.Cmd.Stdin = push.Cmd("").Stdin
+	set.Paper = []evenkeel.Block{{Cmd: set.Cmd, From: askedFor(push.Stdin)}}
 	s.Actions = append(s.Actions, set)
 	return s, nil
 }
@@ -69,12 +71,12 @@ func (p *Pair) finish() evenkeel.Step {
 			at(n.Name, note("it holds /etc/shadow and private keys; the backup itself is on this machine", change(n.id("clean"), "Remove the copy of the backup from "+n.Name,
 				"rm", "-rf", n.tree(), n.tree()+".tgz"))))
 		s.Verify = append(s.Verify,
-			at(n.Name, expect(look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release"), p.Config.NewRelease, contains(p.Config.NewRelease))),
+			at(n.Name, showsText(expect(look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release"), p.Config.NewRelease, contains(p.Config.NewRelease)), p.Config.NewRelease)),
 			at(n.Name, p.seeAutostart(n)))
 	}
 	s.Verify = append(s.Verify,
-		now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)),
-		see("status", "Every target runs where it should", now.Placed(p.placed(preferred))))
+		showsReady(now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name),
+		showsPlaced(see("status", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))
 	return s
 }
 
@@ -84,5 +86,6 @@ func (p *Pair) seeAutostart(n *node) evenkeel.Action {
 	if p.Config.NoAutostart {
 		title = "The cluster does not start at boot on " + n.Name
 	}
-	return see(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]) // systemd tells of all units at once
+	word := map[bool]string{false: "enabled", true: "disabled"}[p.Config.NoAutostart]
+	return shows(see(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]), "| sort | uniq -c | awk '{ print $1, $2 }'", "2 "+word) // systemd tells of all units at once
 }

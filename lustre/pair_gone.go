@@ -153,6 +153,7 @@ type claim struct {
 func (d departure) see(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Title: d.host + " has let go of every target, provably", Host: d.host, Within: d.Config.Outage,
+		Paper: []evenkeel.Block{d.roleBlock(), d.goneBlock()},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). `cibadmin --query` says target-role=Stopped for every target, " +

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -21,7 +23,8 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
-	return guard(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld))
+	return guard(showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
+		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on"))
 }
 
 func (p *Pair) fencingHeld(cib *pacemaker.CIB) error {
@@ -47,6 +50,12 @@ func history(node string) sshexec.Cmd {
 	return sshexec.Command(sshexec.ReadOnly, "stonith_admin", "--history", node)
 }
 
+// fencedScript prints the history of node 1 for a person: never nothing, so that a variable holds it.
+func (p *Pair) fencedScript() string {
+	node := p.old(p.Config.Node1.Name)
+	return "echo history of " + node + " && " + shellescape.QuoteCommand(history(node).Argv)
+}
+
 // calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so a person can
 // say that it was looked into, in seenFile.
 func (p *Pair) calm() evenkeel.Action {
@@ -60,6 +69,10 @@ func (p *Pair) calm() evenkeel.Action {
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				return sshexec.Result{}, p.disturbed(ctx, at)
 			},
+		},
+		Paper: []evenkeel.Block{
+			{Script: "{ echo " + n2.bootSeen.Ref() + "; cat " + seenFile + " 2>/dev/null; } | grep -qxF \"$(cat /proc/sys/kernel/random/boot_id)\" && echo not restarted", Shows: []string{"not restarted"}},
+			{Script: "{ " + p.fencedScript() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile + " 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
 		},
 	}
 }
@@ -156,14 +169,14 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		}
 	}
 	return []evenkeel.Action{
-		guardAt(n.Name, expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(listed(argv[2:])))),
-		guardAt(n.Name, expect(look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules"), "lustre", exited(func(o evenkeel.Observed) error {
+		guardAt(n.Name, shows(expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing")),
+		guardAt(n.Name, shows(expect(look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules"), "lustre", exited(func(o evenkeel.Observed) error {
 			for _, l := range lines(string(o.Stdout)) {
 				if strings.HasPrefix(l, "lustre ") {
 					return nil
 				}
 			}
 			return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
-		}))),
+		})), "| grep -c '^lustre '", "1")),
 	}
 }

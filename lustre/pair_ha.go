@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -17,7 +19,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 	password.Cmd.Mask = []sshexec.Secret{n.Config.Password}
 	actions := []evenkeel.Action{
 		from("lustre:805", change("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync", "fence-agents")),
-		from("lustre:811", expect(look("hacluster", "The user hacluster is there", "id", "hacluster"), "uid=189(hacluster)", contains("(hacluster)"))),
+		from("lustre:811", showsText(expect(look("hacluster", "The user hacluster is there", "id", "hacluster"), "uid=189(hacluster)", contains("(hacluster)")), "(hacluster)")),
 		from("lustre:820", password),
 	}
 	actions = append(actions, n.firewall()...)
@@ -27,7 +29,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 		from("lustre:851", change("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service")))
 	return evenkeel.Step{
 		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
-		Verify: []evenkeel.Action{from("lustre:857", expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", says("active")))},
+		Verify: []evenkeel.Action{from("lustre:857", shows(expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", says("active")), "", "active"))},
 	}
 }
 
@@ -51,13 +53,21 @@ func (n *node) firewall() []evenkeel.Action {
 			from("lustre:830", change("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule)))
 	}
 	return append(actions,
-		from("lustre:838", expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
+		from("lustre:838", shows(expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
 			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
 				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
 			}
 			return nil
-		}))),
-		expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen)))
+		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability")),
+		n.showsPorts(expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen))))
+}
+
+// showsPorts has a person look for the ports.
+func (n *node) showsPorts(a evenkeel.Action) evenkeel.Action {
+	if len(n.ports) == 0 {
+		return a
+	}
+	return shows(a, "| tr ' ' '\\n' | grep -xE "+shellescape.Quote(strings.Join(n.ports, "|"))+" | sort", slices.Sorted(slices.Values(n.ports))...)
 }
 
 // portsOpen wants the ports that corosync.conf names among those that the firewall lists.

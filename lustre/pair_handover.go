@@ -42,6 +42,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	h := &handOver{Pair: p, left: departure{Pair: p, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
 		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
+		Paper: p.handOverPaper(cmds),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
 			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
@@ -53,6 +54,11 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	enabled := p.newCluster(n1).cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
 		return !slices.ContainsFunc(p.enabled(), func(t PairTarget) bool { return role(cib, t) == "Stopped" })
 	})
+	var roles []string
+	for _, t := range p.enabled() {
+		roles = append(roles, t.Resource+" target-role=Started")
+	}
+	enabled.Paper = showsSettings(evenkeel.Action{Cmd: enabled.Cmd}, roles...).Paper
 	a.Probe = &enabled
 	return a, errors.Join(errs...)
 }
@@ -75,7 +81,7 @@ func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, e
 	res, err := h.round(ctx, at)
 	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
 		// A connection was lost. The targets are down: the next round looks at everything anew, and does nothing that is not proven again.
-		return sshexec.Result{}, evenkeel.NotYet(tick, "%s", h.lost(err))
+		return sshexec.Result{}, &evenkeel.Retry{After: tick, Key: "lost", Reason: h.lost(err)}
 	}
 	return res, err
 }
@@ -145,7 +151,7 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []PairTarget
 			}
 		}
 	}
-	return evenkeel.NotYet(tick, "%s still holds %s; the others are on their way", h.Config.Node2.Name, others)
+	return &evenkeel.Retry{After: tick, Key: "some", Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, others)}
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).

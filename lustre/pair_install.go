@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -31,7 +34,8 @@ func bootIDIn(o evenkeel.Observed) (string, error) {
 // bootProbe tells whether a machine went down since the boot id was noted: it shows another one since.
 func bootProbe(before evenkeel.Fact[string], silent evenkeel.Trace) evenkeel.Probe {
 	return evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + strings.ToUpper(strings.ReplaceAll(before.Name(), ".", "_")),
+		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
+		Paper:  []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() + " >/dev/null && echo restarted", Shows: []string{"restarted"}}},
 		Silent: silent, Settle: 3 * time.Minute,
 		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 			was, err1 := before.Get(o.Facts)
@@ -53,10 +57,10 @@ func (n *node) installStep(ref string) evenkeel.Step {
 	install.Manual = "Install the new operating system on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
 		"Restore the network with the system's tools (nmtui), with the host name " + n.Name + ", and the direct link between the servers that is ring 1 (lustre:465). " +
 		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
-	install = expect(install, "the release is the new one: "+n.Config.NewRelease, contains(n.Config.NewRelease))
+	install = waits(showsText(expect(install, "the release is the new one: "+n.Config.NewRelease, contains(n.Config.NewRelease)), n.Config.NewRelease))
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
-		Verify:       []evenkeel.Action{expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name))},
+		Verify:       []evenkeel.Action{shows(expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name)), "", n.Name)},
 		Irreversible: "the old system of " + n.Name + " is erased: " + n.gone(),
 	}
 }
@@ -77,6 +81,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 				return evenkeel.NotYet(10*time.Second, "it has not gone down yet")
 			})
 			back.Expect.Awaits = true
+			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
 			actions = append(actions, boot("boot-id", n.bootNew))
 			actions = append(actions, beforeReboot...)
 			actions = append(actions, from(c.Ref, reboot), back)
@@ -84,7 +89,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}
 		if c.Argv[0] == "dkms" {
-			a = expect(a, "every module is installed", exited(n.modulesInstalled))
+			a = shows(expect(a, "every module is installed", exited(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
 		}
 		actions = append(actions, a)
 	}
@@ -92,6 +97,11 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 		ID: n.id("lustre"), Title: "Install Lustre on " + n.Name, Host: n.Name, Ref: ref,
 		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootNew}, Actions: actions, Irreversible: n.gone(),
 	}
+}
+
+// modulesFilter prints the modules of the profile that are installed.
+func modulesFilter(modules []string) string {
+	return "| grep 'installed' | sed -E 's/[,/ ].*//' | grep -xE " + shellescape.Quote(strings.Join(modules, "|")) + " | sort -u"
 }
 
 // modulesInstalled wants every kernel module of the profile to be built and installed (lustre:658).

@@ -26,12 +26,12 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		[]evenkeel.Action{now.seeUnused(n.Name)})
 	for _, a := range ops {
 		if clusterVerb(a, "start") {
-			s.Actions = append(s.Actions, guard(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1))))
+			s.Actions = append(s.Actions, guard(showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1)))
 		}
 		s.Actions = append(s.Actions, a)
 	}
 	s.Verify = []evenkeel.Action{
-		await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)),
+		showsOnline(await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	return s, err
@@ -63,7 +63,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
 	s.Actions = append(p.able(n2), guard(p.seeRings("rings-1", n1.Name, p.newRings())), guard(p.seeRings("rings-2", n2.Name, p.newRings())),
-		guard(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name))))
+		guard(showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name)))
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
 			s.Actions = append(s.Actions, p.canary()...)
@@ -71,12 +71,12 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		note("a target that failed over is moved by `pcs resource relocate run`", await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred)))),
+		note("a target that failed over is moved by `pcs resource relocate run`", waits(showsPlaced(await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))),
 		change("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
 	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
 		mine := slices.DeleteFunc(p.enabled(), func(t PairTarget) bool { return t.Preferred != server.Name })
-		s.Verify = append(s.Verify, at(server.Name, seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine))))
+		s.Verify = append(s.Verify, at(server.Name, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine))))
 	}
 	s.Harmless = "every target runs on an upgraded node, whichever it is"
 	return s, err
@@ -89,10 +89,10 @@ func (p *Pair) canary() []evenkeel.Action {
 			continue
 		}
 		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
-		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there))
+		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there, map[string]string{t.Resource: t.Preferred}))
 		return []evenkeel.Action{
 			from("lustre:1665", move),
-			await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
+			waits(showsPlaced(await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
 		}
 	}
 	return nil

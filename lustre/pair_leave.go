@@ -3,6 +3,8 @@ package lustre
 import (
 	"fmt"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -18,16 +20,16 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the targets of node 1 stop there before they start on node 2"}},
 		Actions: []evenkeel.Action{
 			guard(p.seeRings("rings-1", n1.Name, p.rings)), guard(p.seeRings("rings-2", n2.Name, p.rings)),
-			guard(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2))),
+			guard(showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2)),
 			guard(p.calm()),
 			from("lustre:428", disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...)),
-			waitFor(p.Config.Outage, n1.Name, seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted)),
+			waitFor(p.Config.Outage, n1.Name, waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
 			// It sees a start that failed, which the mount table does not show.
-			from("lustre:436", await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2))))),
-			from("lustre:437", waitFor(p.Config.Outage, n2.Name, seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())))),
+			from("lustre:436", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2))))),
+			from("lustre:437", waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled())))),
 			from("lustre:444", change("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...)),
 		},
-		Verify: []evenkeel.Action{was.seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old1, inStandby(old1))},
+		Verify: []evenkeel.Action{showsSettings(was.seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old1, inStandby(old1)), "node "+old1+" standby=on")},
 		Closes: []string{"evacuation"},
 	}
 	s.Undo = append(n1.autostartBack(), note("with a stickiness of 1000 the targets stay on node 2 until they are moved",
@@ -59,7 +61,7 @@ func (p *Pair) startOld(n *node) []evenkeel.Action {
 	for _, service := range clusterServices {
 		actions = append(actions, at(n.Name, disrupt("start-"+service, "Start "+service+" on "+n.Name, "service", service, "start")))
 	}
-	return append(actions, await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name, p.oldCluster(n.Name).Online(p.old(n.Name))))
+	return append(actions, showsOnline(await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name, p.oldCluster(n.Name).Online(p.old(n.Name))), p.old(n.Name)))
 }
 
 // leave takes node 1 out of the old cluster cleanly, and keeps that from shooting it while it is rebuilt (H1).
@@ -76,8 +78,8 @@ func (p *Pair) leave() evenkeel.Step {
 			from("lustre:1127", disrupt("corosync", "Stop Corosync", "service", "corosync", "stop")),
 		},
 		Verify: append(p.seeStopped(n1.Name),
-			within(p.Config.Outage, p.oldCluster(n2.Name).seeStatus("left", "The old cluster knows that node 1 left in good order", "offline, and not unclean", p.leftCleanly)),
-			waitFor(p.Config.Outage, n2.Name, seeMounts("served", "Every target is still mounted on "+n2.Name, "every target", allMounted(p.enabled())))),
+			within(p.Config.Outage, untilShows(p.oldCluster(n2.Name).seeStatus("left", "The old cluster knows that node 1 left in good order", "offline, and not unclean", p.leftCleanly), "| status | sed -nE "+shellescape.Quote("s/^(node "+p.old(n1.Name)+" online=[a-z]*) .*(unclean=[a-z]*) .*/\\1 \\2/p"), "node "+p.old(n1.Name)+" online=false unclean=false")),
+			waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is still mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled())))),
 	}
 	s.Undo = append(p.startOld(n1),
 		at(n2.Name, change("release", "Let the old cluster fence as before", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: p.oldFencing()}).Argv...)))
@@ -107,7 +109,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 	down.Severs, down.Within = true, n.Config.Install
 	on := look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
-	on = expect(on, "the release is the old one: "+n.Config.OldRelease, contains(n.Config.OldRelease))
+	on = waits(showsText(expect(on, "the release is the old one: "+n.Config.OldRelease, contains(n.Config.OldRelease)), n.Config.OldRelease))
 	other := n.node(1 - n.index)
 	return evenkeel.Step{
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
@@ -117,7 +119,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 			n.stillSafe(),
 			// No guard: once it is down, nobody can look there.
 			seeFree("free", n.Name),
-			guardAt(other.Name, seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled()))),
+			guardAt(other.Name, showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())), n.enabled())),
 		}, before...), down),
 		Undo: []evenkeel.Action{on},
 	}

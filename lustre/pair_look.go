@@ -81,12 +81,12 @@ func noneMounted(mounted []string) error {
 
 // seeFree wants no target to be mounted now. It does not wait: it stands right before what would mount one elsewhere.
 func seeFree(id, node string) evenkeel.Action {
-	return at(node, seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
+	return at(node, showsMounts(seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
 		if len(mounted) > 0 {
 			return fmt.Errorf("%s is mounted on %s: to start it elsewhere would mount it twice", strings.Join(mounted, ", "), node)
 		}
 		return nil
-	}))
+	}), nil))
 }
 
 // missing are the targets that are not mounted.
@@ -171,7 +171,7 @@ func preferred(t PairTarget) string { return t.Preferred }
 // up takes a moment to connect.
 func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
-	return within(time.Minute, at(node, expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), means, exited(func(o evenkeel.Observed) error {
+	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), means, exited(func(o evenkeel.Observed) error {
 		have, err := pacemaker.ParseRings(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
@@ -189,7 +189,7 @@ func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 			}
 		}
 		return nil
-	}))))
+	})), "| rings", fmt.Sprintf("%d rings, every one sound", rings))))
 }
 
 // newRings is how many rings the new cluster has.
@@ -207,8 +207,8 @@ func (p *Pair) seeStopped(node string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, service := range clusterServices {
 		actions = append(actions,
-			see("off-"+service, service+" has stopped on "+node, off[i]),
-			see("boot-"+service, service+" does not start at boot on "+node, boot[i]))
+			showsExit(see("off-"+service, service+" has stopped on "+node, off[i]), 3),
+			showsExit(see("boot-"+service, service+" does not start at boot on "+node, boot[i]), 1))
 	}
 	return actions
 }

@@ -79,6 +79,7 @@ func (n *node) backupStep() evenkeel.Step {
 			n.archivePath.From(info(func(i backup.Info) string { return i.Path })),
 			n.archiveSum.From(info(func(i backup.Info) string { return i.SHA256 })),
 		},
+		Paper: n.backupPaper(),
 	}
 	check := evenkeel.Action{
 		ID: "check", Title: "Read the backup again: nothing that a later step needs is missing, and the system is as it was planned for", Ref: "lustre:403",
@@ -88,6 +89,7 @@ func (n *node) backupStep() evenkeel.Step {
 				"the cluster's configuration is the one that this plan was made from.",
 			Do: n.checkBackup,
 		},
+		Paper: []evenkeel.Block{n.wholePaper(), n.listPaper()},
 	}
 	return evenkeel.Step{
 		ID: n.id("backup"), Title: "Back up " + n.Name, Host: n.Name, Ref: "lustre:365",
@@ -167,6 +169,7 @@ func (n *node) stillSafe() evenkeel.Action {
 				return sshexec.Result{}, err
 			},
 		},
+		Paper: []evenkeel.Block{n.wholePaper()},
 	})
 }
 

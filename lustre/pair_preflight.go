@@ -13,13 +13,13 @@ import (
 var errChanged = errors.New("the system is not as it was when the plan was made")
 
 // preflight looks whether the pair is what the plan was made for, and sound; it changes nothing. It notes what later steps compare with.
-func (p *Pair) preflight() evenkeel.Step {
+func (p *Pair) preflight() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
 	s := evenkeel.Step{ID: "preflight", Title: "The pair is sound, and as it was when the plan was made", Host: n1.Name, Ref: "lustre:363"}
 	for _, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions,
-			at(n.Name, expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease))),
-			at(n.Name, expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name))),
+			at(n.Name, showsText(expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease)), p.Config.OldRelease)),
+			at(n.Name, shows(expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name)), "| cut -d. -f1", n.Short())),
 			p.seePCS(n, p.Config.OldPCS),
 			p.seeRings("rings-"+n.no, n.Name, p.rings))
 		for i, service := range clusterServices {
@@ -29,16 +29,17 @@ func (p *Pair) preflight() evenkeel.Step {
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
 	past := look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
-	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil })}
+	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil }).Typed(p.fencedScript())}
 	was := p.oldCluster(n1.Name)
+	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged))
 	s.Actions = append(s.Actions,
 		at(n2.Name, boot("boot-id", n2.bootSeen)), at(n2.Name, past),
-		was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged),
-		was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy))
+		unchanged,
+		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)))
 	for i, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions, at(n.Name, p.audit(i)))
 	}
-	return s
+	return s, err
 }
 
 // autostart notes whether a service starts at boot.
@@ -54,7 +55,7 @@ func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
 			return "on", nil
 		}
 		return "off", nil
-	})}
+	}).Typed("chkconfig " + service + " >/dev/null; case $? in 0) echo on ;; 1) echo off ;; esac")}
 	return a
 }
 
@@ -91,7 +92,7 @@ func (p *Pair) audit(i int) evenkeel.Action {
 	for _, t := range p.Targets {
 		resources[t.Resource] = t.UUID
 	}
-	return evenkeel.Action{
+	return showsNoOther(evenkeel.Action{
 		ID: fmt.Sprintf("audit-%d", i+1), Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
 		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: exited(func(o evenkeel.Observed) error {
 			mounts, err := wholeMounts(o.Stdout)
@@ -105,5 +106,5 @@ func (p *Pair) audit(i int) evenkeel.Action {
 			}
 			return nil
 		})},
-	}
+	}, p.Targets)
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -21,7 +24,7 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 	}
 	for _, r := range p.CIB.Resources() {
 		if o.Name == "create "+r.ID {
-			return there.cibProbe("the CIB has "+r.ID, has(r.ID)), true
+			return onPaper(there.cibProbe("the CIB has "+r.ID, has(r.ID)), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(r.ID)+" is"), r.ID+" is"), true
 		}
 	}
 	switch {
@@ -30,14 +33,15 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 	case len(o.Argv) > 3 && o.Argv[1] == "cluster" && o.Argv[2] == "node" && o.Argv[3] == "add":
 		return p.confProbe(p.Config.Node2.Name, "corosync.conf there names both nodes", p.Config.Node1.Name, p.Config.Node2.Name), true
 	case slices.Contains(o.Argv, "relocate"):
-		return relocated(p.newCluster(p.Config.Node1.Name).Placed(p.placed(preferred))), true
+		return relocated(p.newCluster(p.Config.Node1.Name).Placed(p.placed(preferred)), p.placed(preferred)), true
 	}
 	for _, l := range p.CIB.Locations() {
 		where := p.Names.New(l.Node)
 		if o.Name == "constraint "+l.ID || o.Name == fmt.Sprintf("%s prefers %s", l.Resource, where) {
-			return there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
+			line := "location " + l.Resource + " " + where
+			return onPaper(there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
 				return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == l.Resource && have.Node == where })
-			}), true
+			}), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(line)), line), true
 		}
 	}
 	return evenkeel.Probe{}, false
@@ -45,7 +49,8 @@ func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
 
 // confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; a person decides about it (H6).
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
-	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+	paper := p.showsConf(evenkeel.Action{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}).Paper
+	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 		switch {
 		case o.ExitCode == 0:
 		case strings.Contains(string(o.Stderr), "No such file or directory"):
@@ -77,9 +82,16 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	}}
 }
 
+// onPaper lets a person judge a probe by what its command prints, after the filter.
+func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
+	p.Paper = shows(evenkeel.Action{Cmd: p.Cmd}, filter, lines...).Paper
+	return p
+}
+
 // relocated tells whether targets were moved to where they belong, which takes a moment to show.
-func relocated(e pacemaker.Evidence) evenkeel.Probe {
+func relocated(e pacemaker.Evidence, placed map[string]string) evenkeel.Probe {
 	p := probe(e)
+	p.Paper = showsPlaced(evenkeel.Action{Cmd: p.Cmd}, placed).Paper
 	p.Settle = time.Minute
 	return p
 }

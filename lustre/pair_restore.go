@@ -16,7 +16,7 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 	target := n.tree() + ".tgz"
 	private := change("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
 	rename := probed(change("rename", "Give it its name", "mv", "-T", target+".part", target), evenkeel.Probe{
-		Cmd: sha256sum(target), Text: "the file has the backup's digest",
+		Cmd: sha256sum(target), Text: "the file has the backup's digest", Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 			want, err := n.archiveSum.Get(o.Facts)
 			if err == nil && sumIn(o.Result) == want {
@@ -40,6 +40,7 @@ func (n *node) upload(to string) evenkeel.Action {
 	write.Stdin = sshexec.FileInput(n.archivePath.Ref())
 	return evenkeel.Action{
 		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Safe,
+		Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Mutating, Cmds: evenkeel.Here(write),
 			Text: "Copy " + n.archivePath.Ref() + " to " + to + " on " + n.Name + "; the sha256 of the copy is " + n.archiveSum.Ref() + ".",

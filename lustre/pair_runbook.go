@@ -15,22 +15,23 @@ import (
 // Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	n1, n2 := p.node(0), p.node(1)
+	first, errFirst := p.preflight()
 	lift, err0 := p.liftStep()
 	cluster, err1 := p.makeCluster()
 	move, err2 := p.switchOver()
 	join, err3 := p.join()
 	balance, err4 := p.rebalance()
 	fencing, err5 := p.fencing()
-	if err := errors.Join(err0, err1, err2, err3, err4, err5); err != nil {
+	if err := errors.Join(errFirst, err0, err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
 	rb := &evenkeel.Runbook{
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()}, Compare: p.compare,
+		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()}, Compare: p.compare, Functions: paperFunctions,
 		Steps: []evenkeel.Step{
-			p.preflight(), n1.backupStep(), n2.backupStep(),
+			first, n1.backupStep(), n2.backupStep(),
 			lift, p.evacuate(), p.leave(),
 			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
 			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),

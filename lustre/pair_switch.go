@@ -34,22 +34,22 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		return s, err
 	}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
-		now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled),
-		now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs),
+		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled), p.roles("Stopped")...),
+		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
 		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
 		from("lustre:1136", note("every target stays disabled", ready)),
-		within(p.Config.Outage, now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled)),
+		within(p.Config.Outage, untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled), "| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false")),
 		// No guard: once the targets are enabled, this is no longer so.
-		now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting),
+		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
 		p.calm(),
 		letGo,
 		over,
 		// It sees a start that failed, which the mount table does not show.
-		from("lustre:1155", await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name))))),
-		within(p.Config.Outage, seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled()))),
+		from("lustre:1155", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))))),
+		within(p.Config.Outage, waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled()))),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
-		from("lustre:1155", see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name))))),
+		from("lustre:1155", showsPlaced(see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))),
 	}, p.seeStopped(n2.Name)...)
 	var err error
 	s.Undo, err = p.switchBack()
@@ -100,10 +100,11 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		}
 		return read(o)
 	}
-	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil })}
+	does.Paper = showsSettings(evenkeel.Action{Cmd: does.Cmd}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
+	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
 	return evenkeel.Action{
 		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
-		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does,
+		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
 			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
@@ -245,23 +246,23 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
-		within(p.Config.Outage, seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted)),
-		within(p.Config.Outage, expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
+		within(p.Config.Outage, waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil))),
+		within(p.Config.Outage, untilShows(expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
 			}
 			return nil
-		})),
+		}), "&& echo idle", "idle")),
 		left.see("released"),
 		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
-		guard(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless)),
+		guard(showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...)),
 		guard(left.see("still-released")),
 		giveBack,
-		waitFor(p.Config.Outage, n2.Name, seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled()))))
+		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
 	for _, t := range p.enabled() {
 		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
@@ -270,7 +271,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	}
 	undo = append(undo,
 		at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...)),
-		await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))))
+		waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	return undo, errors.Join(err1, err2)
 }
 

@@ -11,3 +11,5 @@ func TestScript(t *testing.T) { clitest.Scripts(t) }
 
 // The runbook as it is reviewed and signed.
 func TestPlan(t *testing.T) { clitest.Plan(t) }
+
+func TestWaitsAreToldOnce(t *testing.T) { clitest.Waits(t) }

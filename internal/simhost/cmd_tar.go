@@ -25,8 +25,9 @@ type tarOptions struct {
 	gzip      bool
 	file, dir string
 	follow    bool
-	lenient   bool // --ignore-failed-read
-	absolute  bool // -P
+	lenient   bool   // --ignore-failed-read
+	absolute  bool   // -P
+	prefix    string // --transform s,^,PREFIX,SH
 	exclude   []string
 	names     []string
 	fromStdin bool // -T -
@@ -57,6 +58,15 @@ func parseTar(args []string) (o tarOptions, err error) {
 					v = value()
 				}
 				o.exclude = append(o.exclude, v)
+			case "transform":
+				if !has {
+					v = value()
+				}
+				prefix, ok := strings.CutPrefix(strings.TrimSuffix(v, ",SH"), "s,^,")
+				if !ok || !strings.HasSuffix(v, ",SH") || strings.Contains(prefix, ",") {
+					return o, fmt.Errorf("the simulated tar knows no transformation but s,^,PREFIX,SH: '%s'", v)
+				}
+				o.prefix = prefix
 			case "ignore-failed-read":
 				o.lenient = true
 			case "null":
@@ -175,7 +185,7 @@ func (c *Call) createTar(o tarOptions) int {
 			if excluded(o.exclude, name+strings.TrimPrefix(p, c.linkless(at))) {
 				continue
 			}
-			if err := c.addMember(w, o, p, member); err != nil {
+			if err := c.addMember(w, o, p, o.prefix+member); err != nil {
 				return c.Fail(2, "tar: %s: %v", p, err)
 			}
 		}

@@ -75,9 +75,22 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	text := b.String()
 	if *config == "" { // the example's own directory is gone when the plan is read
 		text = strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), "")
+		text = exampleBanner(*format, *dir) + text
 	}
 	_, err = fmt.Fprint(a.Stdout, text)
 	return exitCode(err), err
+}
+
+// exampleBanner says on top of a plan that it is not one of the operator's own system.
+func exampleBanner(format, dir string) string {
+	what := "This is the plan of the built-in example, not of your system: no configuration was given (-config FILE)."
+	if dir != "" {
+		what = "This plan is made without a configuration (-config FILE): its inputs are those of -dir, and all else is the built-in example's."
+	}
+	if format == "markdown" {
+		return "> **" + what + "**\n\n"
+	}
+	return what + "\n\n"
 }
 
 func (a *App) demo(ctx context.Context, args []string) (int, error) {

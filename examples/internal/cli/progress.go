@@ -23,7 +23,7 @@ type progress struct {
 	serving func() string // empty where nobody knows
 
 	mu              sync.Mutex
-	waiting, asking string // what was last said of these: a poll that finds the same says nothing
+	waiting, asking string // the keys of what was last said of these: a poll that waits for the same says nothing
 }
 
 // Event prints an event.
@@ -43,15 +43,15 @@ func (p *progress) Event(e evenkeel.Event) {
 	case evenkeel.EventAlready:
 		print("=", e.Text+" (done already)")
 	case evenkeel.EventWait:
-		if e.Text != p.waiting {
+		if e.Key != p.waiting {
 			print("~", "waiting: "+e.Text)
 		}
-		p.waiting = e.Text
+		p.waiting = e.Key
 	case evenkeel.EventAsk:
-		if e.Text != p.asking {
+		if e.Key != p.asking {
 			print("?", "BY HAND: "+e.Text)
 		}
-		p.asking = e.Text
+		p.asking = e.Key
 	case evenkeel.EventHold:
 		print("?", "HELD: "+e.Text)
 	case evenkeel.EventFailed:

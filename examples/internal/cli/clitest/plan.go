@@ -25,3 +25,25 @@ func Plan(t *testing.T) {
 		})
 	}
 }
+
+var (
+	waitLine = regexp.MustCompile(`(?m)^ *\S+ +(\d+/\d+) +\S+ +~ waiting: (.*)$`)
+	digits   = regexp.MustCompile(`\d+`)
+)
+
+// Waits runs the demo, and wants no wait to be told twice in a row: not even when its text has another port number.
+func Waits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs the whole demo")
+	}
+	code, out := Tool(t, "", "demo")
+	require.Equal(t, 0, code, "%s", out)
+	waits := waitLine.FindAllStringSubmatch(out, -1)
+	require.NotEmpty(t, waits, "the demo waits for machines")
+	told := map[string]string{}
+	for _, w := range waits {
+		what := w[1] + " " + digits.ReplaceAllString(w[2], "N")
+		require.Empty(t, told[what], "told twice:\n%s\n%s", told[what], w[0])
+		told[what] = w[0]
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -237,14 +238,15 @@ func (s *served) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec
 		return sshexec.Result{}, err
 	}
 	s.commands++
-	if s.hold.at("before", host+" "+cmd.String()) {
+	what := host + " " + sameInEachLife(cmd)
+	if s.hold.at("before", what) {
 		return s.lost(host, cmd)
 	}
 	res, err := runner.Run(ctx, cmd)
 	if kerr := s.follow(); kerr != nil {
 		return res, kerr
 	}
-	if s.hold.at("after", host+" "+cmd.String()) {
+	if s.hold.at("after", what) {
 		return s.lost(host, cmd)
 	}
 	return res, err
@@ -303,6 +305,15 @@ func (h *holding) at(when, command string) bool {
 	close(reached)
 	<-released
 	return true
+}
+
+// sameInEachLife is a command without what differs in each life of the tool: a lease names the life. Else a tool that is killed at each command that it
+// never sent before would be killed at its leases for ever.
+func sameInEachLife(cmd sshexec.Cmd) string {
+	if at := slices.Index(cmd.Argv, evenkeel.LeasePath); at >= 0 {
+		cmd.Argv = cmd.Argv[:at+1]
+	}
+	return cmd.String()
 }
 
 // waits is closed when the world is held.

@@ -1,6 +1,7 @@
 package cps_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,14 +83,19 @@ func TestAStuckMongodIsSeen(t *testing.T) {
 			w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}})
 			o := runOn(t, rb, w, "")
 			require.Error(t, o.err)
-			back, err := rb.Recover(o.state(t))
-			require.NoError(t, err)
-			back.Steps = back.Steps[:2] // as far as the step that stops them
-			require.Equal(t, "stop-recovering", back.Steps[1].ID)
+			recover := rb.Recover
+			rb.Recover = func(st *evenkeel.State) (*evenkeel.Runbook, error) {
+				plan, err := recover(st)
+				if err == nil {
+					plan.Steps = plan.Steps[:2] // as far as the step that stops them
+					require.Equal(t, "stop-recovering", plan.Steps[1].ID)
+				}
+				return plan, err
+			}
 			l := liar{w, func(host string, cmd sshexec.Cmd) (string, bool) {
 				return tc.list, host == "sessionmgr02" && strings.Join(cmd.Argv, " ") == "ps -ef"
 			}}
-			err = l.run(back)
+			_, err := evenkeel.Rollback(context.Background(), rb, l, evenkeel.Options{Journal: o.journal, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, Holder: "test"})
 			if tc.wants == "" {
 				require.NoError(t, err)
 				return

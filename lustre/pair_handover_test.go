@@ -292,7 +292,7 @@ func (n *twoNodes) handOver() error {
 	require.NoError(n.t, err)
 	actions := n.step(book).Actions
 	told := &actions[slices.IndexFunc(actions, func(a evenkeel.Action) bool { return a.ID == "let-go" })] // it has been
-	told.Op, told.Probe, told.Cmd = nil, nil, sshexec.Command(sshexec.ReadOnly, "service", "pacemaker", "status")
+	told.Op, told.Probe, told.Paper, told.Cmd = nil, nil, nil, sshexec.Command(sshexec.ReadOnly, "service", "pacemaker", "status")
 	told.Expect.Check = func(evenkeel.Observed) error { return nil }
 	return n.play(book, "let-go", "hand-over")
 }

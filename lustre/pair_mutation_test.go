@@ -97,7 +97,7 @@ func (d *draft) blind() {
 }
 
 // typed makes of an operation the one of its commands that a person would type: without its looks.
-func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op = a.Op.Cmds[i].Cmd, nil }
+func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op, a.Paper = a.Op.Cmds[i].Cmd, nil, nil }
 
 // unguard takes out the guards only.
 func (d *draft) unguard() {
@@ -182,7 +182,7 @@ func mistakes() []mistake {
 	const create = "pcs resource create"
 	untold := func(d *draft) {
 		d.each("switch-over", "let-go", func(a *evenkeel.Action) {
-			a.Cmd, a.Op, a.Probe = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), nil, nil
+			a.Cmd, a.Op, a.Probe, a.Paper = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), nil, nil, nil
 		})
 	}
 	halfLetGo := func(without, instead string) func(*draft) {

@@ -33,6 +33,10 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}
+	// It sees a start that failed, which the mount table does not show.
+	status := from("lustre:1155", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))))
+	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
+	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled), p.roles("Stopped")...),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
@@ -44,8 +48,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		p.calm(),
 		letGo,
 		over,
-		// It sees a start that failed, which the mount table does not show.
-		from("lustre:1155", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))))),
+		status,
 		within(p.Config.Outage, waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled()))),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{

@@ -402,7 +402,7 @@ func TestAWideCommandAsksTheOtherMachines(t *testing.T) {
 		}
 		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
 		require.Error(t, err)
-		require.Equal(t, map[bool]int{false: 2, true: 1}[wide], len(p.log), "%v", p.log)
+		require.Len(t, p.log, map[bool]int{false: 2, true: 1}[wide])
 	}
 }
 

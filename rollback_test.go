@@ -98,7 +98,7 @@ func TestAKillAnywhereInARollbackLeavesTheTruth(t *testing.T) {
 			m.live("-")
 			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 		}
-		require.Equal(t, 1, len(slices.DeleteFunc(slices.Clone(j.Records()[n:]), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindRolledBack })))
+		require.Len(t, slices.DeleteFunc(slices.Clone(j.Records()[n:]), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindRolledBack }), 1)
 		m.live("-")
 		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
 		require.Equal(t, "a b c", strings.Join(m.log, " "))

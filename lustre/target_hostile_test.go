@@ -1,7 +1,6 @@
 package lustre_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -22,7 +21,7 @@ func TestAMountPointIsAPlainPath(t *testing.T) {
 	for _, mount := range []string{`"/mnt/../../etc/x"`, `"mnt/x"`, `"./x"`, `"/mnt/./x"`, `"/mnt//x"`, `"/"`, `"//"`, `"/mnt/.."`, `"/mnt/a\u001b[31m"`, `"/mnt/a\nb"`, `"/mnt/a\u202eb"`, `"/mnt/a\u200bb"`, `"/mnt/a\u009bb"`, `"-o"`} {
 		var at *lustre.ParseError
 		err := parse(mount, `"/dev/sdb"`)
-		require.True(t, errors.As(err, &at), mount)
+		require.ErrorAs(t, err, &at, mount)
 		require.Equal(t, []any{"targets/x", 3}, []any{at.File, at.Line}, mount)
 	}
 	require.ErrorContains(t, parse(`"/mnt/MGS"`, `"--force"`), "targets/x:2:")

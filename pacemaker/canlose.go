@@ -79,7 +79,7 @@ var ErrNoState = errors.New("the CIB does not say what runs now: read it from th
 
 // stateKnown finds out whether the status has the node, and one that is online.
 func (p *placing) stateKnown(node string) error {
-	why := ""
+	var why string
 	switch at := p.nodeIndex(node); {
 	case p.cib.root().SelectElement("status") == nil:
 		why = "there is no status section"

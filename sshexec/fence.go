@@ -44,6 +44,7 @@ func (e *FencedError) Error() string {
 		return "refused by the machine: there is no lease " + e.Path + " there"
 	case LeaseNoLock:
 		return "refused by the machine: its lease " + e.Path + " cannot be locked (flock of util-linux is needed)"
+	case LeaseOther:
 	}
 	l, err := ParseLease(e.Lease)
 	switch {

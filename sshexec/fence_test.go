@@ -115,11 +115,11 @@ func TestAFencedCommand(t *testing.T) {
 			for _, text := range []string{"", "\n", "garbage\n", "evenkeel-lease 1 free r1 1 life1 node1 1970-01-01T00:00:00Z anna@ops\n", "\x00\x00\n"} {
 				require.NoError(t, os.WriteFile(f.Path, []byte(text), 0o600))
 				res, err = r.Run(t.Context(), touch)
-				refused(t, res, err, sshexec.LeaseOther)
+				_ = refused(t, res, err, sshexec.LeaseOther)
 			}
 			require.NoError(t, os.Remove(f.Path))
 			res, err = r.Run(t.Context(), touch)
-			refused(t, res, err, sshexec.LeaseMissing)
+			_ = refused(t, res, err, sshexec.LeaseMissing)
 			never()
 		})
 	}
@@ -187,7 +187,7 @@ func TestARunningCommandKeepsItsLease(t *testing.T) {
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 			swap(t, r, f.Path, l.String(), next(l))
 			res, err := r.Run(t.Context(), long)
-			refused(t, res, err, sshexec.LeaseOther)
+			_ = refused(t, res, err, sshexec.LeaseOther)
 		})
 	}
 }
@@ -361,7 +361,7 @@ func TestAFencedCommandThroughSudo(t *testing.T) {
 		require.Equal(t, "its own input", string(res.Stdout))
 		swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
 		res, err = sshexec.Local{}.Run(t.Context(), cmd)
-		refused(t, res, err, sshexec.LeaseOther)
+		_ = refused(t, res, err, sshexec.LeaseOther)
 		require.NotErrorIs(t, err, sshexec.ErrSudo)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -46,7 +45,7 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 	for name, kind := range map[string]string{fifo: "a FIFO", dir: "a directory", "/dev/zero": "a device"} {
 		_, err := infile.Read(name, 8)
 		require.ErrorIs(t, err, infile.ErrNotRegular, name)
-		require.True(t, strings.Contains(err.Error(), kind), "%v", err)
+		require.ErrorContains(t, err, kind)
 	}
 	_, err = infile.Read(socket, 8)
 	require.Error(t, err)

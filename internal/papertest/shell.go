@@ -44,14 +44,13 @@ ssh() { local h=${1#*@}; shift; PAPER_HOST=$h PATH=$PAPER_BIN /bin/bash -c "$PAP
 
 // shell runs blocks.
 type shell struct {
-	world   World
-	dir     string // the operator's directory
-	bin     string
-	server  net.Listener
-	wg      sync.WaitGroup
-	vars    map[string]string // as declare -p prints them
-	paths   []string          // programs that are called by their path
-	secrets func(action string) string
+	world  World
+	dir    string // the operator's directory
+	bin    string
+	server net.Listener
+	wg     sync.WaitGroup
+	vars   map[string]string // as declare -p prints them
+	paths  []string          // programs that are called by their path
 }
 
 func newShell(w World, dir string, md string) (*shell, error) {

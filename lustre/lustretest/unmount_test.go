@@ -90,7 +90,7 @@ func TestAnUnmountAtWork(t *testing.T) {
 		require.Equal(t, p.Hash(), c.Hash())
 		c.Advance(40 * time.Second)
 		require.NotEqual(t, p.Hash(), c.Hash())
-		require.False(t, strings.Contains(strings.Join(c.Report().Target("MGS").On, ""), "mds1"))
+		require.NotContains(t, strings.Join(c.Report().Target("MGS").On, ""), "mds1")
 		require.Equal(t, []string{lustretest.Node1}, p.Report().Target("MGS").On)
 	})
 }

@@ -118,10 +118,6 @@ func (w windows) Set(text string) error {
 	return nil
 }
 
-func forceFlag(set *flag.FlagSet) *bool {
-	return set.Bool("force-takeover", false, "begin although a machine cannot be reached or its lease cannot be read: make sure first that nobody else is at work")
-}
-
 // session is one life of the tool.
 type session struct {
 	app             *App

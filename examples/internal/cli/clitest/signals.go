@@ -61,7 +61,8 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 			t.Run(how+" "+action, func(t *testing.T) {
 				t.Parallel()
 				w := Serve(t)
-				code, out := 0, ""
+				var code int
+				var out string
 				if how == "PIPE" {
 					code, out = readUntil(t, title(t, app, w, action), "run", "-config", w.Config)
 				} else {

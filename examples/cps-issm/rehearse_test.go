@@ -67,6 +67,8 @@ func TestRehearseOptions(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Configuration.csv"), raw, 0o600))
 		}},
+		"accept_no_majority":      {Not: "in the example every replica set keeps its majority; package cps tests one that does not"},
+		"skrings_done":            {Not: "the simulated console says COMPLETED; package cps tests other words"},
 		"cluster_manager":         {Job: map[string]any{"cluster_manager": "installer"}},
 		"status_host":             {Job: map[string]any{"status_host": "127.0.0.1"}},
 		"platform":                {Job: map[string]any{"platform": "openstack"}},

@@ -82,13 +82,18 @@ func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return lustre.LoadPair(lustre.PairConfig{
+	pair, err := lustre.LoadPair(lustre.PairConfig{
 		Node1:   lustre.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
 		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: c.Profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux, Outage: c.Outage,
 	})
+	var unsupported *pacemaker.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return nil, fmt.Errorf("%w (the configuration says which pcs each side has: old_pcs, new_pcs)", err)
+	}
+	return pair, err
 }
 
 // dialect is the pcs that a key of the configuration names; the guide's without one.

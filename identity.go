@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,11 +82,29 @@ func (e *engine) identifyAll(seen map[string]seenHost) error {
 				return &SameMachineError{Host: other, Other: host}
 			}
 		}
-		if err := e.identify(host, got); err != nil {
+		if err := e.identify(host, got); err != nil && !e.replacedAhead(host, seen[host], err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// replacedAhead tells whether a machine without a lease may take the place of a host although no step expects it yet: a step that is not done reinstalls the host, and the operator,
+// who did that by hand while the run was stopped, says so by force. A machine that is known as another host never may.
+func (e *engine) replacedAhead(host string, seen seenHost, err error) bool {
+	var wrong *IdentityError
+	if !errors.As(err, &wrong) || wrong.Other != "" || seen.Line != "" || e.force(err) != nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	expected := slices.ContainsFunc(e.rb.Steps, func(s Step) bool {
+		return slices.Contains(s.Reinstalls, host) && e.st.Step(s.ID).Progress != Did
+	})
+	if expected {
+		e.whole.reinstalled[host] = true
+	}
+	return expected
 }
 
 // identify refuses a machine that is not the host.

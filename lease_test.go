@@ -581,3 +581,49 @@ func TestALifeThatDiesAtItsBeginning(t *testing.T) {
 		require.NoError(t, err, "after command %d", n)
 	}
 }
+
+// A person replaced a machine by hand while the run was stopped before the step that expects it. The operator may say so by force; but not of a machine that no step
+// replaces, nor of one that is known as another host.
+func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
+	fresh := sshexec.SimLease{Machine: sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}}
+	for name, tc := range map[string]struct {
+		host  string // that another machine takes the place of
+		by    func(*park) sshexec.SimLease
+		force bool
+		goes  bool
+	}{
+		"not said":                     {"n2", func(*park) sshexec.SimLease { return fresh }, false, false},
+		"said":                         {"n2", func(*park) sshexec.SimLease { return fresh }, true, true},
+		"by the other host":            {"n2", func(p *park) sshexec.SimLease { return sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true, false},
+		"a host that no step replaces": {"n1", func(*park) sshexec.SimLease { return fresh }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			rb := reinstallBook()
+			stop := make(chan struct{})
+			opts := options(&evenkeel.MemJournal{}, "A")
+			opts.Stop = stop
+			p.before = func(_, host string, cmd sshexec.Cmd) error {
+				if cmd.Argv[0] == "disrupt" && host == "n1" {
+					close(stop)
+				}
+				return nil
+			}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+			p.before, opts.Stop = nil, nil
+			by := tc.by(p)
+			*p.machines[tc.host] = by
+			opts.ForceTakeover = tc.force
+			opts.Attendant = handFunc(func() error { return nil })
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
+			if !tc.goes {
+				require.Error(t, err)
+				require.Len(t, p.log, 1, "nothing more was changed")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []string{"A n1 n1 0", "A n2 n2 0"}, p.log)
+		})
+	}
+}

@@ -187,10 +187,9 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			}
 			tool.stop, opts.Stop = nil, nil // the operator takes it up again
 		}
-		var missing *LeaseMissingError
 		if s.Kind == StopRecord || s.Kind == StopCommand {
-			// A person went on by hand while the run was stopped, and took a machine away. There is no other operator here, and this one knows.
-			opts.ForceTakeover = opts.ForceTakeover || errors.As(out.err, &missing)
+			// A person went on by hand while the run was stopped, and took a machine away or replaced it. There is no other operator here, and this one knows.
+			opts.ForceTakeover = opts.ForceTakeover || errors.As(out.err, new(*LeaseMissingError)) || errors.As(out.err, new(*LeaseLostError))
 		}
 		var v *Violation
 		var hold *Hold

@@ -17,7 +17,7 @@
 // Invariants are checked before the first change and after every one. A step that must break one opens a [Window]:
 // declared, bounded, journalled, seen by the reviewer. A violation outside a window stops the run. A window opens right
 // before the first change of its step, and closes when its invariant is seen to hold again: the run looks until the
-// window's limit, and on the way back too. What cannot be observed has not been seen to hold.
+// window's limit, in a rollback too. What cannot be observed has not been seen to hold.
 //
 // # Stopping
 //
@@ -36,8 +36,14 @@
 // A step that has only looked, or asked a person, has not begun: it stays pending, its windows stay closed, and it
 // looks anew when the run is taken up.
 //
-// A lease on the managed machines keeps a second operator out. Facts carry what one step finds out to the step that
-// needs it; a secret can be no fact.
+// # Who may change what
+//
+// Each life of a run (a run, a resume, a rollback) takes a lease on every host that it changes, with an epoch that is
+// higher than that of any life before. The machine itself compares the epoch with every command that changes anything:
+// a life that was taken over, or a copy of the journal, changes nothing any more ([LeaseLostError]). Each host is bound
+// to its machine by host key, machine id and name ([IdentityError]); only a step that Reinstalls a host expects another.
+//
+// Facts carry what one step finds out to the step that needs it; a secret can be no fact.
 //
 // Packages cps and lustre make runbooks for their systems; users compose their own from the same words.
 package evenkeel

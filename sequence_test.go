@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,15 +313,22 @@ func (m *machine) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, err
 }
 
 // stepClock moves by a second at every look.
-type stepClock struct{ now time.Time }
+type stepClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (c *stepClock) Now() time.Time {
-	c.now = c.now.Add(time.Second)
+func (c *stepClock) move(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 	return c.now
 }
 
+func (c *stepClock) Now() time.Time { return c.move(time.Second) }
+
 func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
-	c.now = c.now.Add(d)
+	c.move(d)
 	return ctx.Err()
 }
 

@@ -60,7 +60,7 @@ type UnknownHostError struct{ Host string }
 
 func (e *UnknownHostError) Error() string { return "no way to reach host " + e.Host + " was given" }
 
-// Clock is the time that a run lives by. WallClock is the real one; a simulated world brings its own.
+// Clock is the time that a run lives by. WallClock is the real one; a simulated world brings its own. Several goroutines ask it at the same time.
 type Clock interface {
 	Now() time.Time
 	Sleep(ctx context.Context, d time.Duration) error // returns early with the context's error

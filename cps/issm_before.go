@@ -64,7 +64,7 @@ func (m *ISSM) fileChecks() []evenkeel.Action {
 	}
 	return append(actions, evenkeel.Action{
 		ID: "space", Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
-		Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print $4 >= %d ? \"enough\" : \"NOT enough: \" $4 }'", MinFreeKB), "enough"), Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
+		Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", MinFreeKB), "enough"), Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
 			free, err := ParseFreeSpace(output("df -Pk", o.Result))
 			if err == nil && free < MinFreeKB {
 				err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)

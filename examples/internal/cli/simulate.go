@@ -264,16 +264,18 @@ type holding struct {
 	when     string          // before or after its effect; empty: nowhere
 	left     int             // commands until then; 0: the first command that was never held
 	word     string          // or the first command with this in it
+	each     int             // with left 0: of the commands that were never held, each n-th
+	fresh    int             // how many of these there were
 	known    map[string]bool // what was held
 	reached  chan struct{}   // closed when it is held, or will not be
 	released chan struct{}
 }
 
 // ask has the n-th command from now held, or, with 0, the first that was never held; with a word, the first that has it.
-func (h *holding) ask(when string, n int, word string) {
+func (h *holding) ask(when string, n int, word string, each int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.when, h.left, h.word = when, n, word
+	h.when, h.left, h.word, h.each = when, n, word, each
 	h.reached, h.released = make(chan struct{}), make(chan struct{})
 	if h.known == nil {
 		h.known = map[string]bool{}
@@ -287,9 +289,14 @@ func (h *holding) at(when, command string) bool {
 		h.mu.Unlock()
 		return false
 	}
-	hit := h.left == 1 || h.left == 0 && !h.known[command]
-	if h.word != "" {
+	hit := h.left == 1
+	switch {
+	case h.word != "":
 		hit = strings.Contains(command, h.word)
+	case h.left == 0 && !h.known[command]:
+		h.known[command] = true
+		h.fresh++
+		hit = h.fresh%h.each == 0
 	}
 	if h.left > 1 {
 		h.left--
@@ -341,7 +348,8 @@ func (h *holding) release() {
 // control answers the commands of the world's own host:
 //
 //	world now | sleep DURATION | report | hash | commands
-//	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held,
+//	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held
+//	                              ("new/3": the third of those),
 //	                              with any other word the first that has it
 //	world held                    wait until it is held, or will not be
 //	world release                 let it go: its effect stays or stays away, and nobody hears of it
@@ -349,7 +357,7 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new|WORD | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new|new/N|WORD | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil
@@ -366,17 +374,23 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 		s.hold.release()
 		return ok("released")
 	case "hold":
-		n, word := 0, ""
-		if args[3] != "new" {
+		n, word, each := 0, "", 1
+		switch nth, isNew := strings.CutPrefix(args[3], "new/"); {
+		case isNew:
+			var err error
+			if each, err = strconv.Atoi(nth); err != nil || each < 1 {
+				return usage, nil
+			}
+		case args[3] != "new":
 			var err error
 			if n, err = strconv.Atoi(args[3]); err != nil {
 				n, word = 0, args[3]
 			}
 		}
-		if n < 0 || n == 0 && word == "" && args[3] != "new" || args[2] != "before" && args[2] != "after" {
+		if n < 0 || n == 0 && word == "" && !strings.HasPrefix(args[3], "new") || args[2] != "before" && args[2] != "after" {
 			return usage, nil
 		}
-		s.hold.ask(args[2], n, word)
+		s.hold.ask(args[2], n, word, each)
 		return ok("will hold")
 	}
 	s.turn.Lock()

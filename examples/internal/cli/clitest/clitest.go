@@ -265,7 +265,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 	}
 }
 
-// March is the death march: one run, whose tool dies at every journal record, in the middle of writing every record, and before and after the effect of every command; each time
+// March is the death march: one run, whose tool dies at every journal record, in the middle of writing every record, before the effect of every command, and after that of every third; each time
 // a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands.
 func March(t *testing.T, app func() *cli.App) {
 	if testing.Short() || raced {
@@ -309,7 +309,11 @@ func (w *World) life(kind, command string) bool {
 		require.Equal(w.t, -1, code, "%s", out)
 		return true
 	}
-	w.Ask("hold", kind, "new")
+	what := "new"
+	if kind == "after" {
+		what = "new/3" // before the effect, every one is tried
+	}
+	w.Ask("hold", kind, what)
 	cmd := tool(context.Background(), "", command, "-config", w.Config)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

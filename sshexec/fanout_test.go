@@ -162,6 +162,10 @@ func checkFan(t *rapid.T, w *fanWorld, results, came []sshexec.HostResult, err e
 		require.Equal(t, hosts[e.host], came[i].Host, "results come as commands end")
 	}
 	require.LessOrEqual(t, w.atOnce(), limit)
+	if len(hosts) == 0 {
+		require.ErrorIs(t, err, sshexec.ErrNoHosts, "nothing was done, and nobody is to take that for success")
+		return
+	}
 	if failed == 0 {
 		require.NoError(t, err)
 		require.Equal(t, min(limit, len(hosts)), w.atOnce(), "the limit is used")

@@ -32,6 +32,6 @@ func ExampleDialer() {
 	fmt.Println(look.CatchesUp, err)
 	// Output:
 	// set02 v7: sessionmgr01:27718 p3, sessionmgr02:27718 p2, arbitervip:27718 arbiter
-	// []
+	// [] <nil>
 	// false <nil>
 }

@@ -269,7 +269,7 @@ func TestALeaseThatCannotBeUsed(t *testing.T) {
 	touch := sshexec.Command(sshexec.Mutating, "touch", filepath.Join(bare, "it ran"))
 	touch.Fence = &f
 	res, err := r.Run(t.Context(), touch)
-	refused(t, res, err, sshexec.LeaseNoLock)
+	_ = refused(t, res, err, sshexec.LeaseNoLock)
 }
 
 // A job that runs on its own keeps the lock until it has ended; and no job is started, ended or removed without the lease.

@@ -71,6 +71,12 @@ func sameMachine(a, b sshexec.Machine) bool {
 	return a.HostKey != "" && a.HostKey == b.HostKey || a.HostKey == "" && b.HostKey == "" && a.ID == b.ID && a.Name == b.Name
 }
 
+// copied tells whether two machines that share an id are a machine and its copy: neither the key nor the name is the same.
+func copied(a, b sshexec.Machine) bool {
+	known := a.HostKey != "" && b.HostKey != "" || a.Name != "" && b.Name != ""
+	return known && a.ID == b.ID && alike(a, b) == 1
+}
+
 // identifyAll refuses machines that are not the hosts whose addresses lead to them. A machine that was copied has the id of the one that it was copied from: then its
 // key and name count. A key or a name may change, since restoring a system brings its old ones back.
 func (e *engine) identifyAll(seen map[string]seenHost) error {
@@ -122,7 +128,7 @@ func (e *engine) identify(host string, got sshexec.Machine) error {
 	}
 	for _, other := range slices.Sorted(maps.Keys(e.whole.Bound)) {
 		for _, m := range e.whole.Bound[other] {
-			if other != host && sameMachine(m, got) && alike(m, got) > best {
+			if other != host && sameMachine(m, got) && alike(m, got) > best && !copied(m, got) {
 				wrong.Other = other
 				return wrong
 			}

@@ -627,3 +627,45 @@ func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 		})
 	}
 }
+
+// Nodes that were made from one image often share a machine id. A crash after the first of them was bound does not lock the second one out; swapped addresses are
+// refused all the same.
+func TestCopiedMachinesAreTold(t *testing.T) {
+	for name, swap := range map[string]bool{"as they were": false, "swapped": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			for _, n := range []string{"n1", "n2"} {
+				p.machines[n].Machine = sshexec.Machine{ID: "of the image", IDFrom: "/etc/machine-id", HostKey: "key of " + n, Name: n}
+			}
+			rb := book(1, "n1", "n2")
+			whole := &evenkeel.MemJournal{}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(whole, "A"))
+			require.NoError(t, err)
+			// The journal of a run that crashed when it had bound the first host.
+			j, q := &evenkeel.MemJournal{}, newPark("n1", "n2")
+			for _, r := range whole.Records() {
+				require.NoError(t, j.Append(r))
+				if r.Kind == evenkeel.KindIdentity {
+					break
+				}
+			}
+			for _, n := range []string{"n1", "n2"} {
+				q.machines[n].Machine = p.machines[n].Machine
+			}
+			if swap {
+				q.machines["n1"], q.machines["n2"] = q.machines["n2"], q.machines["n1"]
+			}
+			opts := options(j, "A")
+			opts.ForceTakeover = true // the leases of that crash are not here
+			_, err = evenkeel.Resume(t.Context(), rb, q.as("A"), opts)
+			if !swap {
+				require.NoError(t, err)
+				require.Equal(t, []string{"A n1 n1 0", "A n2 n2 0"}, q.log)
+				return
+			}
+			var wrong *evenkeel.IdentityError
+			require.ErrorAs(t, err, &wrong)
+			require.Empty(t, q.log)
+		})
+	}
+}

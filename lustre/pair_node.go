@@ -117,6 +117,9 @@ func (n *node) takeBackup(ctx context.Context, at evenkeel.Site) (sshexec.Result
 	made, err := backup.Create(ctx, at.Runner(at.Host), backup.ServerManifest(), backup.Options{
 		Dir: n.Config.ArchiveDir, Now: func() time.Time { return at.Now },
 	})
+	if errors.Is(err, backup.ErrExists) { // a life that ended within this second has made it, and nobody knows that it is whole
+		return sshexec.Result{}, evenkeel.NotYet(time.Second, "%v", err)
+	}
 	if err != nil {
 		return sshexec.Result{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -247,4 +248,22 @@ func TestEveryRingIsThere(t *testing.T) {
 			require.Error(t, check(seen(0, text, "")), "%s: %q", where, text)
 		}
 	}
+}
+
+// A life that ended right after it made a backup has left an archive with the name of this second: the next life waits for another name, and goes on.
+func TestABackupOfTheSameSecond(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	first := s.play(t)
+	require.NoError(t, first.run())
+	made, err := filepath.Glob(filepath.Join(first.dir, "bck-*.tgz"))
+	require.NoError(t, err)
+	require.Len(t, made, 2)
+	second := s.play(t) // the same world at the same time
+	for _, name := range made {
+		require.NoError(t, os.WriteFile(name, []byte("half of an archive"), 0o600))
+	}
+	require.NoError(t, second.run())
+	made, err = filepath.Glob(filepath.Join(first.dir, "bck-*.tgz"))
+	require.NoError(t, err)
+	require.Len(t, made, 4)
 }

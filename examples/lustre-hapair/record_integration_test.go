@@ -34,7 +34,8 @@ func TestRealPairForgetsAStop(t *testing.T) {
 
 	enabled := make(chan []string, 1) // who served the slow target when that was enabled
 	started := map[string]bool{}      // the targets that were enabled
-	hosts := evenkeel.HostMap{node2: l.clients[node2], l.lab.Nodes()[0].Name(): sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+	node1 := l.lab.Nodes()[0].Name()
+	hosts := evenkeel.HostMap{node2: l.clients[node2], node1: sshexec.WithSimLease(node1, &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited}
 		switch {
 		case cmd.Effect != sshexec.ReadOnly:
@@ -51,7 +52,7 @@ func TestRealPairForgetsAStop(t *testing.T) {
 			res.Stdout = l.newCIB(started)
 		}
 		return res, nil
-	})}
+	}))}
 	ended := make(chan error, 1)
 	go func() {
 		_, err := evenkeel.Run(t.Context(), l.onlyTheOutage(), hosts, evenkeel.Options{Journal: l.journal})

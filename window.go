@@ -297,13 +297,20 @@ func (e *engine) closeAnyway(w OpenWindow) error {
 	return nil
 }
 
-// finishCompletions brings completions to their end that a crash cut off.
+// finishCompletions brings completions to their end that a crash cut off, or that failed. Where what the window suspends
+// holds again by itself, or by a person's hand, there is nothing left to complete: the run goes on where it stood.
 func (e *engine) finishCompletions(ctx context.Context) error {
 	for _, w := range e.openWindows() {
 		opener := e.step(w.Step)
 		declared := opener.window(w.ID)
 		begun := slices.ContainsFunc(declared.Completion, func(a Action) bool { return e.progress(opener, PhaseCompletion, &a) != Pending })
 		if !begun {
+			continue
+		}
+		if e.settled(ctx, w) == nil {
+			if err := e.closeAnyway(w); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := e.complete(ctx, opener, declared); err != nil {

@@ -118,11 +118,36 @@ func (s *scene) thereAndBack(t *testing.T, step string, a evenkeel.Action, after
 	require.Error(t, err)
 	p.hosts, p.watch = p.w, func(evenkeel.Event) {}
 	require.NoError(t, p.w.Check())
-	require.NoError(t, p.rollBack())
+	err = p.rollBack()
+	if before := s.stepBefore(step, a); before != nil && len(before.Undo) == 0 {
+		var cannot *evenkeel.CannotRollBackError // the step has not begun, and nothing leads back from the one before
+		require.ErrorAs(t, err, &cannot)
+		require.Equal(t, before.ID, cannot.Step)
+	} else {
+		require.NoError(t, err)
+	}
 	require.NoError(t, p.w.Check())
 	s.asBefore(t, p, to)
 	require.NoError(t, p.resume())
 	require.NoError(t, p.w.Check())
+}
+
+// stepBefore is the step before, of a run that broke at an action before it had begun the step: it begins with its first change.
+func (s *scene) stepBefore(id string, broke evenkeel.Action) *evenkeel.Step {
+	i := slices.IndexFunc(s.book.Steps, func(step evenkeel.Step) bool { return step.ID == id })
+	for _, a := range s.book.Steps[i].Actions {
+		changes := a.Manual != "" || a.Cmd.Effect != sshexec.ReadOnly
+		if a.Op != nil {
+			changes = a.Op.Effect != sshexec.ReadOnly
+		}
+		switch {
+		case changes || i == 0:
+			return nil
+		case a.ID == broke.ID:
+			return &s.book.Steps[i-1]
+		}
+	}
+	return nil
 }
 
 // asBefore wants the pair to be as it was, or node 2 to serve every target.

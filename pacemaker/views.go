@@ -172,7 +172,7 @@ type StorageMapping struct {
 
 // Agent is class:provider:type, as pcs and crm_mon write it; class:type for an agent without a provider. A group or a clone has none.
 func (r Resource) Agent() string {
-	if r.Class == "" && r.Type == "" {
+	if r.Class == "" && r.Provider == "" && r.Type == "" {
 		return ""
 	}
 	if r.Provider == "" {

@@ -191,6 +191,11 @@ func (e *engine) beginLife(ctx context.Context) error {
 			e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %s", e.mine.Forced)
 		}
 		info := e.mine.LifeInfo
+		for _, host := range e.mine.Hosts {
+			if err := e.lease(host).Validate(); err != nil {
+				return fmt.Errorf("no lease can be kept on %s: %w", host, err)
+			}
+		}
 		if err = e.note(Record{Kind: KindLease, Life: &info}); err == nil {
 			err = e.takeAll(ctx, seen)
 		}

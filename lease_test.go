@@ -926,3 +926,33 @@ func TestAHostThatTheLastLifeDidWithoutGivesItsLeaseBack(t *testing.T) {
 		})
 	}
 }
+
+// However long the name of a holder is, the lease can be read and is given back. A run whose own names leave no room for it
+// does not begin, and writes nothing anywhere.
+func TestLongNamesInALease(t *testing.T) {
+	for n := 60; n < 80; n++ { // each of these letters takes six bytes of the line
+		p := newPark("n1")
+		_, err := evenkeel.Run(t.Context(), book(1, "n1"), p.as("A"), options(&evenkeel.MemJournal{}, strings.Repeat("é", n)+"@ops"))
+		require.NoError(t, err)
+		free, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+		require.NoError(t, err)
+		require.False(t, free.Held)
+		_, err = evenkeel.Run(t.Context(), book(1, "n1"), p.as("B"), options(&evenkeel.MemJournal{}, "B"))
+		require.NoError(t, err)
+	}
+	for n := 400; n < 520; n += 4 {
+		p := newPark("n1", "n2")
+		opts := options(&evenkeel.MemJournal{}, "A")
+		opts.RunID = strings.Repeat("r", n)
+		_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), opts)
+		if err == nil {
+			continue
+		}
+		require.ErrorIs(t, err, sshexec.ErrLease)
+		require.Empty(t, p.log)
+		require.Empty(t, p.machines["n1"].Lines[evenkeel.LeasePath])
+		require.Greater(t, n, 430, "there is room for a name of %d bytes", n)
+		return
+	}
+	t.Error("a name of 520 bytes is taken")
+}

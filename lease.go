@@ -383,7 +383,8 @@ func takenOver(l sshexec.Lease) error {
 		end = "which is given up"
 	}
 	return fmt.Errorf("it was taken over by run %s of %s, %s (%s). Find out what that run changed. "+
-		"Begin a new run with a new journal, or force the takeover where this journal is still true", l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
+		"Begin a new run with a new journal, or force the takeover where this journal is still true",
+		l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
 }
 
 // lease is this life's lease for a host.
@@ -470,8 +471,8 @@ func (e *engine) dropLeases(ctx context.Context) {
 	}
 }
 
-// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts that this one did without.
-// Such a host was passed over by force, is away, or is not in the runbook any more.
+// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts
+// that this one did without. Such a host was passed over by force, is away, or is not in the runbook any more.
 func (e *engine) giveBack(ctx context.Context) {
 	e.mu.Lock()
 	hosts := slices.Concat(e.mine.Hosts, slices.Collect(maps.Keys(e.whole.Bound)))
@@ -484,7 +485,7 @@ func (e *engine) giveBack(ctx context.Context) {
 		line, err := e.oldLease(ctx, host)
 		switch {
 		case err != nil:
-			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. %s", host, err, e.takesOver())
 		case line != "":
 			e.drop(ctx, host, line)
 		}
@@ -492,8 +493,13 @@ func (e *engine) giveBack(ctx context.Context) {
 	e.dropLeases(ctx)
 }
 
-// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very journal counts: with a copy
-// of it, somebody may be at work there.
+// takesOver says what becomes of a lease that stays.
+func (e *engine) takesOver() string {
+	return "The next run can take it over by the name of this one, " + e.st.Run.ID
+}
+
+// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very
+// journal counts: with a copy of it, somebody may be at work there.
 func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
 	defer cancel()
@@ -536,7 +542,7 @@ func (e *engine) drop(ctx context.Context, host, line string) bool {
 		}
 	}
 	if err != nil {
-		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. %s", host, err, e.takesOver())
 	}
 	return err == nil
 }

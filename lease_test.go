@@ -956,3 +956,56 @@ func TestLongNamesInALease(t *testing.T) {
 	}
 	t.Error("a name of 520 bytes is taken")
 }
+
+// A command for the whole cluster is not sent where another machine refuses the login, shows another host key or cannot check
+// its lease; nor is the next step on such a machine begun. One that does not answer, or that is being reinstalled, says nothing.
+func TestAMachineThatCannotCheckItsLease(t *testing.T) {
+	exited := errors.New("exited")
+	for name, tc := range map[string]struct {
+		err        error
+		reinstalls bool
+		goes       bool
+	}{
+		"out of reach":             {err: errFar, goes: true},
+		"login":                    {err: fmt.Errorf("n2: %w", sshexec.ErrAuth)},
+		"host key":                 {err: &sshexec.HostKeyError{Name: "n2", Err: errors.New("another key")}},
+		"it exits":                 {err: exited},
+		"host key, being replaced": {err: &sshexec.HostKeyError{Name: "n2", Err: errors.New("another key")}, reinstalls: true, goes: true},
+	} {
+		for _, wide := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " ", wide), func(t *testing.T) {
+				p := newPark("n1", "n2")
+				rb := book(2, "n1", "n2")
+				rb.Steps[0].Actions[1].Cmd.Wide = wide
+				if tc.reinstalls {
+					rb.Steps[0].Reinstalls = []string{"n2"}
+				}
+				asked := 0
+				hosts := p.as("A")
+				n2 := hosts["n2"]
+				hosts["n2"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					if p.ran("A") == 0 || !sshexec.IsLeaseCmd(cmd) || cmd.Fence == nil {
+						return n2.Run(ctx, cmd)
+					}
+					asked++
+					res := sshexec.Result{Outcome: sshexec.NotStarted}
+					if errors.Is(tc.err, exited) {
+						res = sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}
+					}
+					return res, sshexec.Failure("n2", cmd, res, tc.err)
+				})
+				j := &evenkeel.MemJournal{}
+				_, err := evenkeel.Run(t.Context(), rb, hosts, options(j, "A"))
+				require.Positive(t, asked)
+				if tc.goes {
+					require.NoError(t, err)
+					require.Len(t, p.log, 4)
+					return
+				}
+				require.ErrorContains(t, err, "n2 could not check its lease")
+				require.Equal(t, evenkeel.NotStarted, sshexec.OutcomeOf(err))
+				require.Len(t, p.log, map[bool]int{true: 1, false: 2}[wide])
+			})
+		}
+	}
+}

@@ -255,13 +255,29 @@ func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 
 // force passes over what keeps a life from beginning, if the operator said so.
 func (e *engine) force(err error) error {
-	if !e.opts.ForceTakeover {
+	if host := keepsOut(err); !e.opts.ForceTakeover && !slices.Contains(e.opts.forcible, host) {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
 	return nil
+}
+
+// keepsOut is the host that keeps a life from beginning, because its lease or the host itself is not there; empty where none does.
+func keepsOut(err error) (host string) {
+	var missing *LeaseMissingError
+	var lost *LeaseLostError
+	var wrong *IdentityError
+	switch {
+	case errors.As(err, &missing):
+		return missing.Host
+	case errors.As(err, &lost):
+		return lost.Host
+	case errors.As(err, &wrong):
+		return wrong.Host
+	}
+	return ""
 }
 
 // unreached tells whether a machine could not be asked.

@@ -185,6 +185,7 @@ func TestAFailureInAnOutageRunsTheCompletion(t *testing.T) {
 		m.live("-")
 		report, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
 		require.NoError(t, err, fault)
+		require.Len(t, report.State.Closed, 2, "%s: the window is not open again", fault)
 		require.Equal(t, "w", report.State.Closed[len(report.State.Closed)-1].ID)
 		require.Equal(t, "opens", report.State.Closed[len(report.State.Closed)-1].Step)
 		for i := range rb.Steps {
@@ -419,4 +420,108 @@ func TestTheUndoOfADoneStepIsTakenUpAfterACrash(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, *broken)
 	require.Equal(t, "t read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
+}
+
+// Two outages, one in the other, are ended from the inside, each under the deadline of an undo.
+func TestTheInnerOutageIsEndedFirst(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Opens[0].ID, rb.Steps[3].Closes = "z", []string{"a", "z"}
+	rb.Steps[2].Opens = slices.Clone(rb.Steps[1].Opens)
+	rb.Steps[2].Opens[0].ID = "a"
+	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("outer", "safe")}
+	rb.Steps[2].Opens[0].Completion = []evenkeel.Action{parseActionT("inner", "safe")}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:up")
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		if err == nil {
+			serves(map[string]string{"outer": "up"}[cmd.Argv[1]])
+			serves(cmd.Argv[1])
+		}
+		_, bounded := ctx.Deadline()
+		require.Equal(t, cmd.Argv[1] == "inner" || cmd.Argv[1] == "outer", bounded, cmd.Argv[1])
+		return res, err
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.Equal(t, "up! inner outer", strings.Join(m.log[len(m.log)-3:], " "))
+}
+
+// A completion that a crash cut off looks again at what it looked at; where a person has ended the outage it does nothing.
+func TestACompletionThatWasCutOffLooksAgain(t *testing.T) {
+	for _, mended := range []bool{false, true} {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		serves = complete(rb, serves)
+		slices.Reverse(rb.Steps[1].Opens[0].Completion)
+		m := newMachine("fail:up CRASH@before:over")
+		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+		func() {
+			defer func() { require.NotNil(t, recover()) }()
+			_, _ = evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+		}()
+		*broken = !mended
+		m.live("-")
+		_, err := evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+		require.NoError(t, err)
+		require.Equal(t, map[bool]string{false: "read:seen over up read:x c", true: "up read:x c"}[mended], strings.Join(m.log, " "))
+	}
+}
+
+// Where an undo fails on the way back out of an outage, those of the steps before it are not tried.
+func TestAnUndoThatFailsEndsTheWayBack(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+		rb.Steps[i].Undo, rb.Steps[i].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+	}
+	m := newMachine("fail:up fail:q")
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	require.Equal(t, "up! q!", strings.Join(m.log[len(m.log)-2:], " "))
+}
+
+// The way back out of an outage passes over a harmless step, but not over the one that opened the outage.
+func TestAHarmlessStepDoesNotKeepAnOutageFromBeingUndone(t *testing.T) {
+	for harmless, want := range map[int]string{2: "up! q t", 1: "b up!"} {
+		rb, _, serves := outage(t, evenkeel.StopAtClose)
+		for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+			rb.Steps[i].Irreversible, rb.Steps[i].Harmless = "", "a test"
+			if i != harmless {
+				rb.Steps[i].Undo, rb.Steps[i].Harmless = []evenkeel.Action{parseActionT(id, "safe")}, ""
+			}
+		}
+		require.NoError(t, rb.Validate())
+		m := newMachine("fail:up")
+		_, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+			serves(map[string]string{"t": "up"}[what])
+			serves(what)
+		}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+		require.Error(t, err)
+		require.True(t, strings.HasSuffix(strings.Join(m.log, " "), want), "%s", m.log)
+	}
+}
+
+// The lease is lost on one machine: the completion does nothing on the others either.
+func TestWithoutOneLeaseNothingIsDoneElsewhere(t *testing.T) {
+	broken := false
+	rb := book(2, "n1")
+	rb.Invariants = watched(&broken, "s1[a.safe]", t).Invariants
+	over := parseActionT("over", "safe")
+	over.Host = "n2"
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose,
+		Completion: []evenkeel.Action{over}}}
+	rb.Steps[0].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	p := newPark("n1", "n2")
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 1" {
+			broken = true
+			p.machines["n1"].Lines[evenkeel.LeasePath] = "taken over by bert@ops"
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+	var lost *evenkeel.LeaseLostError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, []string{"A n1 n1 0"}, p.log)
 }

@@ -163,9 +163,12 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 // A wait at a safe point ends when it is asked to stop, in a person's part and in a look.
 func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 	never := func(evenkeel.Observed) error { return evenkeel.NotYet(24*time.Hour, "never") }
-	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]"} {
+	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]", "s1[a.probe]"} {
 		rb := parseRunbook(t, book)
 		rb.Steps[0].Actions[0].Expect.Check = never
+		if p := rb.Steps[0].Actions[0].Probe; p != nil {
+			p.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Undecided, never(o) }
+		}
 		stop := make(chan struct{})
 		waits := attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
 			<-ctx.Done()
@@ -181,7 +184,9 @@ func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 				}
 			})})
 		require.ErrorIs(t, err, evenkeel.ErrStopped)
+		require.NotErrorAs(t, err, new(*evenkeel.StepError), "a stop is no failure")
 		require.Equal(t, evenkeel.Pending, report.State.Step("s1").Progress)
+		require.False(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindEnd }))
 	}
 }
 

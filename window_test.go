@@ -271,13 +271,18 @@ func TestAnOutageThatNothingEndsIsSaid(t *testing.T) {
 // An outage that lasts longer than its limit is ended like one in which a step failed; one that is over by then goes
 // on.
 func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
-	for _, back := range []bool{false, true} {
+	for i := range 4 {
+		back, verify := i%2 == 1, i/2 == 1
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
 		serves = complete(rb, serves)
 		rb.Steps[1].Opens[0].Limit = time.Minute
-		rb.Steps[2].Actions[0].Within = time.Hour
+		slow := &rb.Steps[2].Actions[0]
+		if verify {
+			slow = &rb.Steps[1].Verify[0]
+		}
+		slow.Within = time.Hour
 		looks := 0
-		rb.Steps[2].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+		slow.Expect.Check = func(evenkeel.Observed) error {
 			if looks++; looks < 100 {
 				*broken = *broken && !back
 				return evenkeel.NotYet(time.Second, "it is slow")
@@ -524,4 +529,19 @@ func TestWithoutOneLeaseNothingIsDoneElsewhere(t *testing.T) {
 	var lost *evenkeel.LeaseLostError
 	require.ErrorAs(t, err, &lost)
 	require.Equal(t, []string{"A n1 n1 0"}, p.log)
+}
+
+// A command that took longer than the outage may last is the last one: what comes next is not begun.
+func TestNothingIsBegunInAnOutageThatLastsTooLong(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	m := newMachine("-")
+	clock := &stepClock{}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+		if serves(what); what == "b" && m.log[len(m.log)-1] == "b" {
+			clock.move(2 * time.Hour)
+		}
+	}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+	require.ErrorIs(t, err, evenkeel.ErrOverdue)
+	require.Equal(t, "b over read:seen", strings.Join(m.log[len(m.log)-3:], " "))
 }

@@ -116,6 +116,13 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 			"its invariants, lease hosts or known facts are others", "", false, "lease hosts"},
 		"a host": {func(rb *evenkeel.Runbook) { rb.Steps[3].Host = "h2" },
 			"step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"steps of which one began": {func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Actions[0].Cmd.Argv, rb.Steps[3].Actions[0].Cmd.Argv = []string{"do", "x"}, []string{"do", "y"}
+		}, "step s2 is changed (it began already)", "s2", true, "step s2 is not what it was"},
+		"the host of a probe": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Actions[0] = parseAction(t, "d.never")
+			rb.Steps[3].Actions[0].Probe.Host = "h2"
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"an input": {func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) },
 			"input Hosts.csv is another", "", false, "input Hosts.csv is another"},
 		"nothing": {func(*evenkeel.Runbook) {}, "", "", false, "the runbook is the one that it was begun with"},
@@ -449,4 +456,17 @@ func TestEachConfirmationNeedsItsAnswer(t *testing.T) {
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
 		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: &laconic{}})
 	require.ErrorContains(t, err, "0 answers to 1 confirmations")
+}
+
+// Before any step began nothing was made from the inputs: they may still be others.
+func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), fourSteps(t, nil), evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	rb := fourSteps(t, func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) })
+	a, err := evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+	require.NoError(t, err)
+	require.Len(t, a.Inputs, 1)
 }

@@ -769,6 +769,7 @@ func TestForcePassesOverAMachineThatDoesNotAnswerOnly(t *testing.T) {
 			if !force || !tc.missing {
 				require.Equal(t, tc.missing, errors.As(err, new(*evenkeel.LeaseMissingError)), "%s: %v", name, err)
 				require.Equal(t, tc.asked, asked, name)
+				require.Equal(t, tc.outcome == sshexec.NotStarted, errors.As(err, new(*evenkeel.UnreachableError)), "%s: %v", name, err)
 				require.Empty(t, p.log, name)
 				continue
 			}

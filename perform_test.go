@@ -13,8 +13,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// once runs a runbook on a machine that is down in its own way, from the first command of the given words on, for some commands.
-func once(t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, attendant evenkeel.Attendant) error {
+// once runs a runbook on a machine that does not answer some commands of the given words.
+func once(
+	t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, attendant evenkeel.Attendant,
+) error {
 	t.Helper()
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if strings.Join(cmd.Argv, " ") == words && times > 0 {
@@ -77,7 +79,8 @@ func TestAProbeReadsAnExitStatus(t *testing.T) {
 		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
 	require.NoError(t, err)
 }
 
@@ -201,7 +204,8 @@ func TestAViolationByAFailureIsSaid(t *testing.T) {
 	broken := false
 	rb := watched(&broken, "s1[a.safe]", t)
 	j := &evenkeel.MemJournal{}
-	_, err := evenkeel.Run(t.Context(), rb, on(newMachine("fail:a"), func(string) { broken = true }), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	hosts := on(newMachine("fail:a"), func(string) { broken = true })
+	_, err := evenkeel.Run(t.Context(), rb, hosts, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.ErrorAs(t, err, new(*evenkeel.Violation))
 	require.ErrorContains(t, err, "exit status 1")
 	require.Equal(t, evenkeel.KindViolation, j.Records()[len(j.Records())-1].Kind)
@@ -263,7 +267,8 @@ func TestWhatAGroupOfStepsComesTo(t *testing.T) {
 	host := sshexec.RunnerFunc(func(context.Context, sshexec.Cmd) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited}, nil
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
 	require.ErrorContains(t, err, "no: s1")
 	require.ErrorContains(t, err, "no: s2")
 }

@@ -545,3 +545,21 @@ func TestNothingIsBegunInAnOutageThatLastsTooLong(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrOverdue)
 	require.Equal(t, "b over read:seen", strings.Join(m.log[len(m.log)-3:], " "))
 }
+
+// A completion leaves the step that opened the outage where it stood, also one that fails; and each outage is completed anew.
+func TestACompletionIsNoPartOfItsStep(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	m := newMachine("fail:up fail:over")
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+	require.ErrorAs(t, err, new(*evenkeel.OpenWindowsError))
+	require.Equal(t, evenkeel.Did, stateOf(t, opts.Journal).Step("opens").Progress)
+	*broken = false
+	for range 2 {
+		m.live("fail:up")
+		_, err = evenkeel.Resume(t.Context(), rb, onDone(m, func(what string) { *broken = what != "over" && (*broken || what == "seen") }), opts)
+		require.Error(t, err)
+		*broken = true
+	}
+}

@@ -435,6 +435,7 @@ func TestNothingIsConfirmedTwice(t *testing.T) {
 	}{handFunc(func() error { return nil }), c}
 	require.Error(t, life(evenkeel.Resume))
 	asked := len(c.asked)
+	require.False(t, slices.ContainsFunc(opts.Journal.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindConfirm && r.Output == "" }))
 	require.NoError(t, life(evenkeel.Resume))
 	require.Len(t, c.asked, asked, "a word that was given is asked for again")
 
@@ -469,4 +470,23 @@ func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
 	a, err := evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
 	require.NoError(t, err)
 	require.Len(t, a.Inputs, 1)
+}
+
+// What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what a person does by hand.
+func TestAConfirmationWaitsForItsTurn(t *testing.T) {
+	word := evenkeel.Action{ID: "w", Title: "w", Manual: "say so"}
+	rb := parseRunbook(t, "s1[g.guard a.safe]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 1, word)
+	c := &confirming{answers: map[string]string{"w": "yes"}}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	hosts := evenkeel.HostMap{"h": newMachine("fail:g")}
+	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
+	require.Error(t, err)
+	_, err = evenkeel.Resume(t.Context(), rb, hosts, opts)
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"w"}}, c.asked)
+
+	rb = parseRunbook(t, "s1[m.manual]")
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, word)
+	require.False(t, rb.Confirmations(nil)[0].Ahead)
 }

@@ -490,3 +490,19 @@ func TestAWindowOfAnUnknownRuleIsAnOutage(t *testing.T) {
 	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: extend})
 	require.ErrorContains(t, err, "is an outage")
 }
+
+// A person is not waited for any longer in the middle of a step either, where nothing is down.
+func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe]")
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stop := make(chan struct{})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+		Attendant: attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
+			close(stop)
+			<-ctx.Done()
+			return "", ctx.Err()
+		})})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+}

@@ -133,13 +133,15 @@ func TestAnUndoIsVerified(t *testing.T) {
 
 // An undo on failure waits until what its step suspended is seen to hold again.
 func TestAnUndoOnFailureWaitsForTheInvariant(t *testing.T) {
-	rb, clock, moves := slowly(t, "s1[a.safe b.safe undo:u.safe auto]", time.Minute, true)
-	m := newMachine("fail:b")
-	report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
-	require.Error(t, err)
-	require.Equal(t, "a b! u", strings.Join(m.log, " "))
-	require.Equal(t, evenkeel.Undone, report.State.Step("s1").Progress)
-	require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+	for _, lasts := range []time.Duration{time.Minute, 7 * time.Minute} { // longer than the window may be open, too
+		rb, clock, moves := slowly(t, "s1[a.safe b.safe undo:u.safe auto]", lasts, true)
+		m := newMachine("fail:b")
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		require.Error(t, err)
+		require.Equal(t, "a b! u", strings.Join(m.log, " "))
+		require.Equal(t, evenkeel.Undone, report.State.Step("s1").Progress)
+		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), lasts)
+	}
 }
 
 // onDone is on for what took effect.
@@ -443,8 +445,9 @@ func TestTheInnerOutageIsEndedFirst(t *testing.T) {
 			serves(map[string]string{"outer": "up"}[cmd.Argv[1]])
 			serves(cmd.Argv[1])
 		}
-		_, bounded := ctx.Deadline()
+		until, bounded := ctx.Deadline()
 		require.Equal(t, cmd.Argv[1] == "inner" || cmd.Argv[1] == "outer", bounded, cmd.Argv[1])
+		require.True(t, until.Before(time.Now().Add(time.Hour)))
 		return res, err
 	})
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
@@ -562,4 +565,64 @@ func TestACompletionIsNoPartOfItsStep(t *testing.T) {
 		require.Error(t, err)
 		*broken = true
 	}
+}
+
+// An undo is not stopped half-way by an invariant, nor by the end of the run's context: it has a deadline of its own. Its verification
+// is read as a whole each time.
+func TestAnUndoIsBroughtToItsEnd(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", t)
+	rb.Steps[0].UndoVerify = []evenkeel.Action{parseAction(t, "v.read"), parseAction(t, "x.read")}
+	m := newMachine("fail:x")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		switch cmd.Argv[1] {
+		case "b":
+			broken = true
+			cancel()
+			<-ctx.Done()
+			res := sshexec.Result{Outcome: sshexec.Signalled}
+			return res, sshexec.Failure("h", cmd, res, ctx.Err())
+		case "w":
+			broken = false
+		}
+		return m.Run(ctx, cmd)
+	})
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, "a u w read:v read:x!", strings.Join(m.log, " "))
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+	require.Equal(t, "read:v read:x a b", strings.Join(m.log, " "))
+}
+
+// A window that closes inside another one of the same invariant waits for nothing: that is still suspended.
+func TestAWindowInsideAnotherOneCloses(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[2].Opens = slices.Clone(rb.Steps[1].Opens)
+	rb.Steps[2].Opens[0].ID, rb.Steps[2].Closes = "inner", []string{"inner"}
+	require.NoError(t, rb.Validate())
+	_, err := evenkeel.Run(t.Context(), rb, on(newMachine("-"), serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+}
+
+// An overdue window raises its alarm once in each life, though its limit counts anew.
+func TestAnOverdueWindowRaisesAnAlarmInEachLife(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
+	m := newMachine("fail:b")
+	clock, alarms := &stepClock{}, 0
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAlarm {
+			alarms++
+		}
+	})}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+	require.Error(t, err)
+	require.Zero(t, alarms)
+	clock.move(24 * time.Hour)
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+	require.NoError(t, err)
+	require.Equal(t, 1, alarms)
 }

@@ -62,8 +62,9 @@ status() {
 }
 # rings: whether every ring is sound, of corosync-cfgtool -s
 rings() {
-  awk '/^(RING|LINK) ID/ { n++ } /no faults/ || /:[ \t]*(connected|localhost)$/ { good++ } /FAULTY|disconnected/ { bad++ }
-    END { print n + 0, "rings,", (n > 0 && good >= n && !bad) ? "every one sound" : "NOT every one sound" }'
+  awk '/^(RING|LINK) ID/ { n++; nodes = 0 } /no faults$/ || /status[ \t]*= OK$/ { good++ } /FAULTY|disconnected|(enabled|connected):0/ { bad++ }
+    /nodeid.*:[ \t]*(connected|localhost|link enabled:1[ \t]+link connected:1)$/ && ++nodes == 2 { good++ }
+    END { print n + 0, "rings,", (n > 0 && good == n && !bad) ? "every one sound" : "NOT every one sound" }'
 }
 # gone NODE TARGET=MOUNT=POOL...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
 gone() {
@@ -71,7 +72,7 @@ gone() {
     $1 == "mounted" { seen = 1; busy[$2] = 1 } $1 == "pool" { busy["pool " $2] = 1 } $1 == node { did[$2] = $3 }
     $1 == "process" && /ps -e -o stat= -o args=/ { ps = 1; next }
     $1 == "process" && $2 !~ /^Z/ && (/(^|[ \/])u?mount(\.lustre[a-z_]*)?( |$)/ || /u?n?mount_target/ || /Target (start|stop)/) { work = $0 }
-    $1 == "device" && ($4 ~ /^osd-/ || $5 ~ /-osd$/) { work = $0 }
+    $1 == "device" && ($2 == "unknown" || $4 ~ /^osd-/ || $5 ~ /-osd$/) { work = $0 }
     END {
       if (!seen || !ps) { print "NOT proven: the mounts or the processes are not known"; exit }
       if (work != "") { print "NOT proven, something is at work:", work; exit }

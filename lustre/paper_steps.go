@@ -104,7 +104,7 @@ func (d departure) goneBlock() evenkeel.Block {
 	}
 	return evenkeel.Block{
 		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
-		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; lctl dl 2>/dev/null | sed 's/^/device /'; cibadmin --query | last;" + pools +
+		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo unknown; } | sed 's/^/device /'; cibadmin --query | last;" + pools +
 			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),
 		Shows: []string{everyTargetIsGone}, Until: true,
 	}

@@ -14,6 +14,30 @@ func (e *engine) fence(host string) *sshexec.Fence {
 	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host}
 }
 
+// MarkWide marks the commands that change more than their own machine, such as pcs: before each of them every host with a
+// lease checks it (sshexec.Cmd.Wide).
+func (rb *Runbook) MarkWide(wide func(sshexec.Cmd) bool) {
+	mark := func(cmd *sshexec.Cmd) {
+		if len(cmd.Argv) > 0 && cmd.Effect != ReadOnly && wide(*cmd) {
+			cmd.Wide = true
+		}
+	}
+	for i := range rb.Steps {
+		for _, p := range rb.Steps[i].parts() {
+			for j := range p.actions {
+				a := &p.actions[j]
+				mark(&a.Cmd)
+				if a.Op == nil {
+					continue
+				}
+				for k := range a.Op.Cmds {
+					mark(&a.Op.Cmds[k].Cmd)
+				}
+			}
+		}
+	}
+}
+
 func (e *engine) holds(host string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -136,6 +136,7 @@ func (m *ISSM) Runbook() (*evenkeel.Runbook, error) {
 	rb.Steps = append(rb.Steps, m.set2Steps()...)
 	rb.Steps = append(rb.Steps, m.afterSteps()...)
 	sayExpectations(rb)
+	rb.MarkWide(m.wide)
 	return rb, rb.Validate()
 }
 
@@ -197,4 +198,9 @@ func (m *ISSM) replicaStatus() sshexec.Cmd {
 
 func (m *ISSM) haproxyStatus() sshexec.Cmd {
 	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--ha_proxy")
+}
+
+// wide tells whether a command changes VMs beside its own.
+func (m *ISSM) wide(c sshexec.Cmd) bool {
+	return slices.Contains([]string{migrateScript, deployAllScript, m.cfg.Tools.RestartAll, m.cfg.Tools.Mongo}, c.Argv[0])
 }

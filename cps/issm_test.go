@@ -1,6 +1,8 @@
 package cps_test
 
 import (
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // guideMongo is the guide's six replica sets (cps:729-751).
@@ -41,4 +44,29 @@ func TestISSMOnPaper(t *testing.T) {
 	require.NoError(t, rb.Text(&short))
 	golden.Check(t, "issm.md", md.String())
 	golden.Check(t, "issm.txt", short.String())
+}
+
+// What changes VMs beside its own is fenced on every host that has a lease.
+func TestCommandsOfTheClusterAreWide(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: "/srv/cps-archives", RestartAll: true, Tools: cps.Tools{RestartAll: "/opt/restartall.sh"}})
+	wide := map[string]bool{}
+	for _, s := range rb.Steps {
+		for _, a := range slices.Concat(s.Actions, s.Undo) {
+			cmds := []sshexec.Cmd{a.Cmd}
+			if a.Op != nil {
+				for _, c := range a.Op.Cmds {
+					cmds = append(cmds, c.Cmd)
+				}
+			}
+			for _, c := range cmds {
+				if c.Effect != evenkeel.ReadOnly && len(c.Argv) > 0 {
+					wide[path.Base(c.Argv[0])] = c.Wide
+				}
+			}
+		}
+	}
+	require.Equal(t, map[string]bool{
+		"migrate.sh": true, "deploy_all.py": true, "restartall.sh": true, "mongo": true,
+		"create-cluster-sets.sh": false, "grafana_sync.sh": false, "mount": false, "mv": false, "rm": false, "sh": false, "systemctl": false, "umount": false,
+	}, wide)
 }

@@ -84,6 +84,7 @@ func (m *ISSM) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	rb.Steps = append(rb.Steps, m.stopRecoveringStep(), m.rollbackStep(), m.restoreManagerStep(), m.rollbackSetsStep(),
 		m.redeployOldStep(), m.bringArchiveStep(), m.enableOldStep(), m.rolledBackStep())
 	sayExpectations(rb)
+	rb.MarkWide(m.wide)
 	return rb, rb.Validate()
 }
 

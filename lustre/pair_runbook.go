@@ -42,30 +42,13 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		},
 	}
 	limit(rb)
-	wide(rb)
+	rb.MarkWide(wide)
 	return rb, rb.Validate()
 }
 
-// wide marks the commands that change the whole cluster: before each of them every node checks its lease.
-func wide(rb *evenkeel.Runbook) {
-	mark := func(c *sshexec.Cmd) {
-		if len(c.Argv) > 0 && c.Effect != evenkeel.ReadOnly {
-			c.Wide = slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
-		}
-	}
-	for i := range rb.Steps {
-		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Undo} {
-			for j := range actions {
-				mark(&actions[j].Cmd)
-				if actions[j].Op == nil {
-					continue
-				}
-				for k := range actions[j].Op.Cmds {
-					mark(&actions[j].Op.Cmds[k].Cmd)
-				}
-			}
-		}
-	}
+// wide tells whether a command changes the whole cluster.
+func wide(c sshexec.Cmd) bool {
+	return slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
 }
 
 // limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -214,4 +215,30 @@ type waiting struct{ clock evenkeel.Clock }
 
 func (w waiting) Attend(ctx context.Context, _ evenkeel.Ask) (string, error) {
 	return "", w.clock.Sleep(ctx, time.Minute)
+}
+
+// A change of the cluster is fenced on both nodes, in the steps, on the way back, and in what completes an outage.
+func TestCommandsOfTheClusterAreWide(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	wide := map[string]bool{}
+	for _, step := range s.book.Steps {
+		actions := slices.Concat(step.Actions, step.Undo)
+		for _, w := range step.Opens {
+			actions = append(actions, w.Completion...)
+		}
+		for _, a := range actions {
+			cmds := []sshexec.Cmd{a.Cmd}
+			if a.Op != nil {
+				for _, c := range a.Op.Cmds {
+					cmds = append(cmds, c.Cmd)
+				}
+			}
+			for _, c := range cmds {
+				if c.Effect != evenkeel.ReadOnly && len(c.Argv) > 0 && (c.Wide || slices.Contains([]string{"pcs", "cibadmin", "crm_resource", "crm_attribute", "service"}, c.Argv[0])) {
+					wide[c.Argv[0]] = c.Wide
+				}
+			}
+		}
+	}
+	require.Equal(t, map[string]bool{"pcs": true, "cibadmin": true, "crm_attribute": true, "service": false}, wide)
 }

@@ -20,10 +20,7 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 	detach := a.detachable(ask)
 	hard, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup
-		signal.Notify(signals, syscall.SIGHUP)
-	}
+	signal.Notify(signals, stopSignals()...)
 	// Caught, so that a write to a closed pipe is an error of that write. A lost connection raises it as well, so it
 	// asks for nothing by itself.
 	pipe := make(chan os.Signal, 1)
@@ -54,7 +51,16 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 // interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing
 // is lost when it ends at once.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	return signal.NotifyContext(ctx, stopSignals()...)
+}
+
+// stopSignals are the signals that ask to stop. Under nohup a lost terminal does not.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // oneShot is a channel, and what closes it; to do that twice is the same as once.

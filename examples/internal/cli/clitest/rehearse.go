@@ -176,6 +176,7 @@ func StopRehearsal(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
+			needs(t, s)
 			tmp := t.TempDir()
 			code, out := stopped(t, s, tmp, "rehearse")
 			require.Equal(t, cli.ExitStopped, code, "%s", out)
@@ -191,6 +192,7 @@ func StopSimulation(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
+			needs(t, s)
 			code, out := stopped(t, s, t.TempDir(), "simulate")
 			require.Equal(t, cli.ExitStopped, code, "%s", out)
 			require.Contains(t, out, "Run it with")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,14 @@ func (j *signalled) Append(r evenkeel.Record) error {
 	return err
 }
 
+// needs skips a test of a signal that nobody here can receive: nohup has SIGHUP ignored, and the binaries respect that.
+func needs(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if s != 0 && signal.Ignored(s) {
+		t.Skipf("%s is ignored here, as under nohup", s)
+	}
+}
+
 // send sends a signal to this process, and lets it arrive before the run goes on.
 func send(signal syscall.Signal) error {
 	err := syscall.Kill(syscall.Getpid(), signal)
@@ -60,6 +69,7 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 			}
 			t.Run(how+" "+action, func(t *testing.T) {
 				t.Parallel()
+				needs(t, signals[how])
 				w := Serve(t)
 				var code int
 				var out string

@@ -253,15 +253,21 @@ func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 	return seen, nil
 }
 
-// force passes over what keeps a life from beginning, if the operator said so.
+// force passes over what keeps a life from beginning, if the operator said so. Where the life has begun already, and a host that
+// it did without comes back, that is told and journalled too.
 func (e *engine) force(err error) error {
 	if host := keepsOut(err); !e.opts.ForceTakeover && !slices.Contains(e.opts.forcible, host) {
 		return err
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
-	return nil
+	info := e.mine.LifeInfo
+	e.mu.Unlock()
+	if !e.mine.begun {
+		return nil
+	}
+	e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %v", err)
+	return e.note(Record{Kind: KindLease, Life: &info})
 }
 
 // keepsOut is the host that keeps a life from beginning, because its lease or the host itself is not there; empty where none does.

@@ -1356,3 +1356,38 @@ func TestWhatKeepsAReinstalledHostOut(t *testing.T) {
 		}
 	}
 }
+
+// What a forced life passes over later, on a host that comes back while it works, is told and journalled too.
+func TestAForcedLifeTellsOfEachHostThatItPassesOver(t *testing.T) {
+	p, j, stop := newPark("n1", "n2"), &evenkeel.MemJournal{}, make(chan struct{})
+	close(stop)
+	opts := options(j, "A")
+	opts.Stop = stop
+	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+			p.before = nil
+			p.machines["n2"].Lines = nil
+		}
+		if host == "n2" {
+			return errFar
+		}
+		return nil
+	}
+	var loud []string
+	forced := options(j, "A")
+	forced.ForceTakeover = true
+	forced.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAlarm {
+			loud = append(loud, e.Text)
+		}
+	})
+	report, err := evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("A"), forced)
+	require.NoError(t, err)
+	require.Len(t, loud, 2)
+	for i, what := range []string{"n2 cannot be reached", "nothing expects n2 to be reinstalled"} {
+		require.Contains(t, loud[i], what)
+		require.Contains(t, report.State.Life.Forced, what)
+	}
+}

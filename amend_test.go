@@ -391,3 +391,40 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}, {"calls"}}, c.asked)
 	roundTrip(t, j)
 }
+
+// confirmFunc is a Confirmer that answers by a function.
+type confirmFunc func(ctx context.Context, asks []evenkeel.Ask) ([]string, error)
+
+func (f confirmFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "yes", nil }
+
+func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
+	return f(ctx, asks)
+}
+
+// confirmsBefore is a runbook whose last step begins with a confirmation.
+func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
+	s := &rb.Steps[len(rb.Steps)-1]
+	s.Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: "Confirm"}}, s.Actions...)
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context ends. The
+// run ends as stopped, and is resumed as if nothing had been asked.
+func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
+	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
+	m := newMachine("-")
+	j := &evenkeel.MemJournal{}
+	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Ask) ([]string, error) {
+		close(m.stop)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: waits, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, m.log)
+	answers := confirmFunc(func(context.Context, []evenkeel.Ask) ([]string, error) { return []string{"alice"}, nil })
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: answers})
+	require.NoError(t, err)
+	require.Equal(t, "read:r a", strings.Join(m.log, " "))
+}

@@ -11,7 +11,7 @@ import (
 // Confirmer is an Attendant that can be asked for several confirmations at once, so that none costs a pause of its own.
 type Confirmer interface {
 	// Confirm is asked, before the first change of a life, for every confirmation without evidence that comes before it. An empty answer
-	// leaves that confirmation to its turn; the others are journalled.
+	// leaves that confirmation to its turn; the others are journalled. The context ends when the run is asked to stop.
 	Confirm(ctx context.Context, asks []Ask) (answers []string, err error)
 }
 
@@ -80,7 +80,11 @@ func (e *engine) confirmAhead(ctx context.Context) error {
 	if len(asks) == 0 {
 		return nil
 	}
-	answers, err := c.Confirm(ctx, asks)
+	var answers []string
+	err := e.unlessStopped(ctx, func(ctx context.Context) (err error) {
+		answers, err = c.Confirm(ctx, asks)
+		return err
+	})
 	if err != nil {
 		return err
 	}

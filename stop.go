@@ -87,6 +87,11 @@ func (e *engine) untilStop(ctx context.Context, s *Step, person bool, wait func(
 	if !e.safe(s, person) {
 		return wait(ctx)
 	}
+	return e.unlessStopped(ctx, wait)
+}
+
+// unlessStopped does something that waits, at a safe point: a request to stop ends it.
+func (e *engine) unlessStopped(ctx context.Context, wait func(context.Context) error) error {
 	if e.stopRequested() {
 		return ErrStopped
 	}

@@ -68,13 +68,30 @@ func (e *engine) stopRequested() bool {
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, w := range e.st.Windows {
+	ss := e.st.Step(s.ID)
+	return !e.st.inOutage() && !ss.undoing && (person || !ss.Touched())
+}
+
+// inOutage tells whether a window is open that a stop has to wait for.
+func (st *State) inOutage() bool {
+	for _, w := range st.Windows {
 		if w.holdsStop() {
+			return true
+		}
+	}
+	return false
+}
+
+// atRest tells whether a stop may be taken in every step: nothing is down, is being undone, or was changed and is not proven.
+func (e *engine) atRest() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.rb.Steps {
+		if ss := e.st.Step(e.rb.Steps[i].ID); ss.undoing || ss.Touched() && ss.Progress != Did {
 			return false
 		}
 	}
-	ss := e.st.Step(s.ID)
-	return !ss.undoing && (person || !ss.Touched())
+	return !e.st.inOutage()
 }
 
 // stopHere tells whether the run was asked to stop and this is a safe point.

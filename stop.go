@@ -82,6 +82,12 @@ func (st *State) inOutage() bool {
 	return false
 }
 
+func (e *engine) inOutage() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.inOutage()
+}
+
 // atRest tells whether a stop may be taken in every step: nothing is down, is being undone, or was changed and is not proven.
 func (e *engine) atRest() bool {
 	e.mu.Lock()

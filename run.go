@@ -240,7 +240,8 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	return e.report(), e.masked(e.leaves(err))
 }
 
-// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody.
+// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody. Only the outage
+// that it opened is ended at once.
 func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	errs := make([]error, len(steps))
 	if e.opts.Serial || len(steps) == 1 {
@@ -253,7 +254,7 @@ func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	}
 	var wg sync.WaitGroup
 	for i := range steps {
-		wg.Go(func() { errs[i] = e.runStep(ctx, &steps[i]) })
+		wg.Go(func() { errs[i] = e.endOwnOutage(ctx, &steps[i], e.runStep(ctx, &steps[i])) })
 	}
 	wg.Wait()
 	return gravest(errs)

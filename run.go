@@ -215,7 +215,7 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	ctx, end := e.heed(ctx)
 	defer end()
 	if err := e.beginLife(ctx); err != nil {
-		return e.report(), e.masked(e.keptOut(ctx, err))
+		return e.report(), e.masked(e.leaves(e.keptOut(ctx, err)))
 	}
 	err := e.finishCompletions(ctx)
 	if err == nil {

@@ -97,11 +97,23 @@ func (st *State) openWindows() []OpenWindow {
 	})
 }
 
-// leaves adds to the error of a run what it leaves open.
+// leaves adds to the error of a run what it leaves open. A rollback leaves open what the run left, as long as it has not begun to undo that.
 func (e *engine) leaves(err error) error {
 	var told *OpenWindowsError
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
 	open := e.openWindows()
-	if err == nil || len(open) == 0 || errors.As(err, &told) {
+	if e.whole != e.st {
+		e.mu.Lock()
+		for _, w := range e.whole.openWindows() {
+			if _, again := e.st.Windows[undoPrefix+w.ID]; !again {
+				open = append(open, w)
+			}
+		}
+		e.mu.Unlock()
+	}
+	if len(open) == 0 {
 		return err
 	}
 	return &OpenWindowsError{Err: err, Windows: open}

@@ -475,3 +475,53 @@ func TestAnOutageDoesNotWaitForTheStepBesideIt(t *testing.T) {
 		})
 	}
 }
+
+// A life that cannot begin, because a machine is out of reach, says what the life before it left down. That is true of a rollback as well.
+func TestALifeThatCannotBeginSaysWhatIsDown(t *testing.T) {
+	for name, start := range map[string]func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error){
+		"resume": evenkeel.Resume, "rollback": evenkeel.Rollback,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			rb := book(1, "n1", "n2")
+			rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+			rb.Steps[1].Closes = []string{"w"}
+			rb.Steps[0].Harmless, rb.Steps[0].Undo = "", []evenkeel.Action{parseActionT("u", "safe")}
+			j := &diesAt{kind: evenkeel.KindStepDone}
+			func() {
+				defer func() { require.IsType(t, deathOfTool{}, recover()) }()
+				_, _ = evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+			}()
+			require.Contains(t, stateOf(t, j).Windows, "w")
+			began := slices.Clone(p.log)
+			p.before = func(_, host string, _ sshexec.Cmd) error {
+				if host == "n2" {
+					return errFar
+				}
+				return nil
+			}
+			_, err := start(t.Context(), rb, p.as("A"), options(j, "A"))
+			var missing *evenkeel.LeaseMissingError
+			require.ErrorAs(t, err, &missing)
+			var left *evenkeel.OpenWindowsError
+			require.ErrorAs(t, err, &left)
+			require.ErrorContains(t, err, "left open: window w (it moves)")
+			require.Equal(t, began, p.log)
+		})
+	}
+}
+
+// diesAt is a journal at whose first record of a kind the tool dies.
+type diesAt struct {
+	evenkeel.MemJournal
+	kind evenkeel.Kind
+}
+
+func (j *diesAt) Append(r evenkeel.Record) error {
+	err := j.MemJournal.Append(r)
+	if r.Kind == j.kind {
+		panic(deathOfTool{})
+	}
+	return err
+}

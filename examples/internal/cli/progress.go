@@ -189,7 +189,12 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
-		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+		nothing := "Nothing was done"
+		var open *evenkeel.OpenWindowsError
+		if errors.As(err, &open) {
+			nothing += " now, and what an earlier life left is as it was: " + left(err)
+		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
@@ -205,7 +210,11 @@ func left(err error) string {
 	}
 	var texts []string
 	for _, w := range open.Windows {
-		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
+		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
+			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+		}
+		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
+	return strings.Join(texts, "; ")
 }

@@ -77,7 +77,7 @@ func (e *engine) confirmAhead(ctx context.Context) error {
 		if !one.Ahead || err != nil { // a fact that is not known yet: at its turn
 			continue
 		}
-		asks = append(asks, Ask{Step: one.Step, Action: one.Action, Instruction: e.redact.String(instruction)})
+		asks = append(asks, Ask{Step: one.Step, Action: one.Action, Instruction: e.own(instruction)})
 	}
 	if len(asks) == 0 {
 		return nil

@@ -164,7 +164,12 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
-	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.own(r.Command)
+	if r.Kind == KindHold {
+		r.Error = e.own(r.Error) // what it quotes is masked already: see reason
+	} else {
+		r.Error = e.shown(r.Error)
+	}
+	r.Output, r.Command = e.shown(r.Output), e.own(r.Command)
 	if err := e.opts.Journal.Append(r); err != nil {
 		e.broken = err
 		return err
@@ -183,6 +188,11 @@ func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args .
 }
 
 func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = e.errorText(err)
+		}
+	}
 	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {

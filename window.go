@@ -283,13 +283,13 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool
 		switch {
 		case !ss.Touched(), (alone || s.Harmless != "") && s.ID != opener.ID:
 		case len(s.Undo) == 0 && s.changes():
-			return fmt.Errorf("%s has no completion, and step %s has no undo", w, s.ID)
+			return ownError(fmt.Sprintf("%s has no completion, and step %s has no undo", w, s.ID))
 		default:
 			undo = append(undo, s)
 		}
 	}
 	if len(undo) == 0 {
-		return fmt.Errorf("%s has no completion, and there is nothing to undo", w)
+		return ownError(fmt.Sprintf("%s has no completion, and there is nothing to undo", w))
 	}
 	for _, s := range undo {
 		e.event(EventUndo, s, nil, "to end %s", w)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +110,7 @@ type attendant struct {
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
-	in     *bufio.Reader        // the terminal; nil where nobody can be asked
+	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
 }
 
@@ -136,7 +135,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
 		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)

@@ -61,8 +61,9 @@ type endpoints struct {
 
 // endpoints reads the report, which names only what is not well.
 func (m *ISSM) endpoints(r *HAProxyReport, n int) endpoints {
-	e := endpoints{down: true}
-	for _, lb := range m.ofClass(n, "lb") {
+	balancers := m.ofClass(n, "lb")
+	e := endpoints{down: len(balancers) > 0}
+	for _, lb := range balancers {
 		notUp, down := 0, 0
 		for _, s := range r.Services {
 			if !s.of(lb) || s.State == "UP" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,15 +176,20 @@ func (d departure) look(ctx context.Context, at evenkeel.Site) error {
 		return err
 	}
 	holds := holding{}
+	// The mounts first, and again last: an umount that begins in between is in one of them, or in the process table.
+	seeMounts := func() error {
+		mounted, err := d.mounted(ctx, at)
+		maps.Copy(holds, mounted)
+		return err
+	}
+	if err := seeMounts(); err != nil {
+		return err
+	}
 	if err := d.recorded(ctx, at, cib, holds); err != nil {
 		return err
 	}
-	mounted, err := d.mounted(ctx, at)
-	if err != nil {
+	if err := seeMounts(); err != nil {
 		return err
-	}
-	for id, why := range mounted {
-		holds[id] = why
 	}
 	if len(holds) > 0 {
 		return evenkeel.NotYet(time.Second, "%s still holds %s", d.host, holds)
@@ -238,15 +244,32 @@ func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, er
 	return claims, nil
 }
 
-// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process waits for it (umount -l). Where there is no lctl, nobody
-// can be asked.
+// unloaded wants Lustre's modules not to be loaded.
+func (d departure) unloaded(ctx context.Context, at evenkeel.Site) error {
+	res, err := at.Run(ctx, d.host, brief("cat", "/proc/modules"))
+	if err != nil {
+		return err
+	}
+	if !bytes.HasSuffix(res.Stdout, []byte("\n")) {
+		return fmt.Errorf("/proc/modules on %s is not read whole", d.host)
+	}
+	for _, line := range lines(string(res.Stdout)) {
+		if name, _, _ := strings.Cut(line, " "); name == "lustre" || name == "obdclass" {
+			return fmt.Errorf("there is no lctl on %s, but %s is loaded: put lctl into the PATH of the login, so that its devices can be seen", d.host, name)
+		}
+	}
+	return nil
+}
+
+// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process waits for it (umount -l). Without lctl nobody can be
+// asked, and that is right only where Lustre is not loaded: then there is no device.
 func (d departure) devices(ctx context.Context, at evenkeel.Site) ([]claim, error) {
 	res, err := at.Run(ctx, d.host, brief("lctl", "dl"))
 	switch {
 	case err != nil && res.Outcome != evenkeel.Exited:
 		return nil, err
 	case res.ExitCode == 127:
-		return nil, nil
+		return nil, d.unloaded(ctx, at)
 	case res.ExitCode != 0:
 		return nil, fmt.Errorf("lctl dl on %s: exit status %d: %s", d.host, res.ExitCode, strings.TrimSpace(string(res.Stderr)))
 	}

@@ -36,6 +36,7 @@ type twoNodes struct {
 	ps      *string                                // what ps prints instead
 	devices string                                 // what lctl dl prints
 	lctl    int                                    // its exit status
+	modules string                                 // what is loaded
 	back    bool                                   // it is node 1 that lets go, of its new cluster
 	standby string
 	oldRole string // of every target in the old cluster, until it is told; Stopped when empty
@@ -105,6 +106,8 @@ func (n *twoNodes) answer(host string, cmd sshexec.Cmd) (sshexec.Result, error) 
 			}
 		}
 		return says(table + "R+   " + line + "\n")
+	case line == "cat /proc/modules":
+		return says(n.modules)
 	case line == "lctl dl":
 		return sshexec.Result{Outcome: evenkeel.Exited, ExitCode: n.lctl, Stdout: []byte(n.devices)}, nil
 	case cmd.Argv[0] == "systemctl" && n.stopped:

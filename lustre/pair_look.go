@@ -181,7 +181,9 @@ func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 		}
 		for _, ring := range have {
 			switch {
+			case ring.Sound && len(ring.Nodes) == 0, ring.Sound && len(ring.Nodes) == 2:
 			case ring.Sound:
+				return evenkeel.NotYet(0, "link %d tells of %d of the 2 nodes only (%s)", ring.Number, len(ring.Nodes), ring.Says)
 			case strings.Contains(ring.Says, "nodeid"):
 				return evenkeel.NotYet(0, "link %d is not connected (%s): with one link left, the next fault lets both nodes fence each other", ring.Number, ring.Says)
 			default:

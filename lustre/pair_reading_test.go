@@ -247,6 +247,11 @@ func TestEveryRingIsThere(t *testing.T) {
 		for _, text := range []string{"", head, head + one, one + two + fmt.Sprintf(sound, 2), head + one + strings.Replace(two, "active with no faults", "enabled", 1)} {
 			require.Error(t, check(seen(0, text, "")), "%s: %q", where, text)
 		}
+		// A link that tells of one node only, be it that the output was cut off there.
+		const local, other = "LINK ID %d udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n", "\t\tnodeid:          2:\tconnected\n"
+		links := "Local node ID 1, transport knet\n" + fmt.Sprintf(local, 0) + other + fmt.Sprintf(local, 1)
+		require.ErrorContains(t, check(seen(0, links, "")), "1 of the 2 nodes", where)
+		require.NoError(t, check(seen(0, links+other, "")), where)
 	}
 }
 

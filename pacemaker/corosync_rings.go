@@ -17,6 +17,8 @@ type RingStatus struct {
 	Sound   bool
 	// Says is the state as it is written, of a link that of each node: "ring 0 active with no faults", "nodeid 1: localhost; nodeid 2: connected".
 	Says string
+	// Nodes are the ids of the nodes of which a link says how it reaches them, this one among them; none of a ring of corosync 1 and 2, or of udpu.
+	Nodes []int
 }
 
 var (
@@ -81,6 +83,11 @@ func (s *RingStatus) read(text string) error {
 	if m == nil {
 		return fmt.Errorf("not a line of the state of ring %d", s.Number)
 	}
+	id, err := strconv.Atoi(m[1])
+	if err != nil {
+		return fmt.Errorf("%s is no node id", m[1])
+	}
+	s.Nodes = append(s.Nodes, id)
 	sound := soundLink.MatchString(m[2])
 	if s.Says == "" {
 		s.Says, s.Sound = "nodeid "+m[1]+": "+m[2], sound

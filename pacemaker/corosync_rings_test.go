@@ -47,3 +47,17 @@ func TestParseRings(t *testing.T) {
 		})
 	}
 }
+
+// H18: of a link it says which nodes it tells of: an output that was cut off after the first tells of one only.
+func TestParseRingsTellsTheNodesOfALink(t *testing.T) {
+	const local = "Local node ID 1, transport knet\nLINK ID 0 udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n"
+	for text, nodes := range map[string][]int{
+		local: {1},
+		local + "\t\tnodeid:          2:\tconnected\n":                                      {1, 2},
+		"Local node ID 1\nRING ID 0\n\tid\t= 1\n\tstatus\t= ring 0 active with no faults\n": nil,
+	} {
+		rings, err := ParseRings(strings.NewReader(text))
+		require.NoError(t, err)
+		require.Equal(t, nodes, rings[0].Nodes)
+	}
+}

@@ -418,8 +418,8 @@ func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
 	return rb
 }
 
-// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context ends. The
-// run ends as stopped, and is resumed as if nothing had been asked.
+// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context
+// ends. The run ends as stopped, and is resumed as if nothing had been asked.
 func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
 	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
 	m := newMachine("-")
@@ -438,8 +438,8 @@ func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
 	require.Equal(t, "read:r a", strings.Join(m.log, " "))
 }
 
-// Nobody is waited for while something is down, is being undone, or was changed and is not proven: a life that is taken up there asks nothing
-// ahead. What it would have asked for it asks at its turn.
+// Nobody is waited for while something is down, is being undone, or was changed and is not proven: a life that is taken up there asks
+// nothing ahead. What it would have asked for it asks at its turn.
 func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
 	for name, tc := range map[string]struct {
 		book, fault, log string

@@ -100,7 +100,8 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 		return false, nil
 	}
 	return false, e.stop(s, phase, a, &Hold{hidden: true, Reason: e.redact.Own(fmt.Sprintf(
-		"%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: bring it to its end or take it back by hand, then resume",
+		"%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: "+
+			"bring it to its end or take it back by hand, then resume",
 		a.Title, a.host(s), trace, a.Probe.Text))})
 }
 

@@ -160,9 +160,9 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	return plan, plan.Validate()
 }
 
-// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last step that cannot be undone. A step of
-// which nothing ran but what only reads does not stop it. Such steps are marked as undone too: what they read is not true any more, or is old by the
-// time that somebody goes on.
+// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
+// step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
+// what they read is not true any more, or is old by the time that somebody goes on.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState

@@ -235,7 +235,8 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 		n := e.rb.group(i)
 		err = e.endOutage(ctx, e.runGroup(ctx, e.rb.Steps[i:i+n]))
 		if errors.Is(err, ErrStopped) && e.inOutage() {
-			// A step took the stop, and one beside it opened an outage after that: what the outage waits for is done, and the stop waits for its close.
+			// A step took the stop, and one beside it opened an outage after that: what the outage waits for is done, and the stop
+			// waits for its close.
 			err = nil
 			continue
 		}
@@ -250,8 +251,8 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	return e.report(), e.masked(e.leaves(err))
 }
 
-// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody. Only the outage
-// that it opened is ended at once.
+// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody. Only
+// the outage that it opened is ended at once.
 func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	errs := make([]error, len(steps))
 	if e.opts.Serial || len(steps) == 1 {

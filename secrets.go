@@ -94,16 +94,16 @@ func fit(text string) string {
 // eventText is the text of an event: that of most kinds is a title, or an error that is masked already.
 func (e *engine) eventText(kind EventKind, text string) string {
 	switch kind {
-	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm, EventHold, EventFailed, EventUndo,
-		EventCompletion, EventStopping:
+	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm,
+		EventHold, EventFailed, EventUndo, EventCompletion, EventStopping:
 		return e.own(text)
 	default:
 		return e.shown(text)
 	}
 }
 
-// reason is why a run holds at an action. What a person is asked to do is a text of ours, and so is all that is said of an attestation; what follows
-// elsewhere quotes a program.
+// reason is why a run holds at an action. What a person is asked to do is a text of ours, and so is all that is said of an
+// attestation; what follows elsewhere quotes a program.
 func (e *engine) reason(a *Action, hold *Hold) string {
 	if hold.hidden || a.attestation() {
 		return e.redact.Own(hold.Reason)
@@ -129,8 +129,8 @@ func (e *engine) masked(err error) error {
 	return &maskedError{text, err}
 }
 
-// errorText is what an error says, with its secrets hidden. What an error of ours adds to its cause is our own text: to mask a word there that is a
-// weak secret too would tell it to whoever has the plan. Everything else may quote a program.
+// errorText is what an error says, with its secrets hidden. What an error of ours adds to its cause is our own text: to mask a word
+// there that is a weak secret too would tell it to whoever has the plan. Everything else may quote a program.
 func (e *engine) errorText(err error) string {
 	hide := e.redact.String
 	switch m := err.(type) { //nolint:errorlint // each error of the chain is looked at by itself

@@ -188,8 +188,8 @@ func TestAHoldKeepsTheWordsOfTheInstruction(t *testing.T) {
 	require.EqualError(t, err, "held for a person: "+want+" Then resume.")
 }
 
-// What is asked ahead has the words of the instruction, as what is asked at its turn has: a word of it that is a weak secret is not masked, which
-// would tell the secret, and nothing in it is obeyed by a terminal.
+// What is asked ahead has the words of the instruction, as what is asked at its turn has: a word of it that is a weak secret is not
+// masked, which would tell the secret, and nothing in it is obeyed by a terminal.
 func TestWhatIsAskedAheadIsShownAsAtItsTurn(t *testing.T) {
 	rb := oneManual(canary, "lustre")
 	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
@@ -213,8 +213,8 @@ func TestWhatIsAskedAheadIsShownAsAtItsTurn(t *testing.T) {
 	require.Equal(t, []string{want, want}, asked)
 }
 
-// The error of a run masks a weak secret in what a program said, and in nothing that is ours: which step it was, what is left open, and what a
-// person has to look at. So it is in what is told of it.
+// The error of a run masks a weak secret in what a program said, and in nothing that is ours: which step it was, what is left open,
+// and what a person has to look at. So it is in what is told of it.
 func TestAnErrorMasksOnlyWhatAProgramSaid(t *testing.T) {
 	broken := false
 	rb := watched(&broken, "lustre[down.safe b.never]", t)

@@ -390,8 +390,8 @@ func TestAWordIsNotAskedForTwice(t *testing.T) {
 	require.Equal(t, 1, asked)
 }
 
-// A stop never freezes an outage. Here one parallel step takes the stop while the one beside it is about to open an outage that a later step
-// closes: the stop waits for that close, and the step that had taken it is done before.
+// A stop never freezes an outage. Here one parallel step takes the stop while the one beside it is about to open an outage that a
+// later step closes: the stop waits for that close, and the step that had taken it is done before.
 func TestAStopInAParallelGroupFreezesNoOutage(t *testing.T) {
 	broken := false
 	rb := watched(&broken, "s1[r.read a.safe] s2[down.safe] s3[up.safe] s4[b.safe]", t)

@@ -97,7 +97,8 @@ func (st *State) openWindows() []OpenWindow {
 	})
 }
 
-// leaves adds to the error of a run what it leaves open. A rollback leaves open what the run left, as long as it has not begun to undo that.
+// leaves adds to the error of a run what it leaves open. A rollback leaves open what the run left, as long as it has not begun to undo
+// that.
 func (e *engine) leaves(err error) error {
 	var told *OpenWindowsError
 	if err == nil || errors.As(err, &told) {
@@ -208,8 +209,8 @@ func (e *engine) endOutage(ctx context.Context, err error) error {
 	return &OpenWindowsError{Err: err, Windows: e.openWindows(), Down: down}
 }
 
-// endOwnOutage ends the outage that a step opened and failed in, while the steps beside it go on: they may take hours. What it cannot end is tried
-// again when they have ended, and then said.
+// endOwnOutage ends the outage that a step opened and failed in, while the steps beside it go on: they may take hours. What it cannot
+// end is tried again when they have ended, and then said.
 func (e *engine) endOwnOutage(ctx context.Context, s *Step, err error) error {
 	_, err = e.endOutages(ctx, s, err)
 	return err
@@ -268,7 +269,8 @@ func (e *engine) settled(ctx context.Context, w OpenWindow) error {
 	}
 }
 
-// end ends an outage by its completion or by the undo: of the opener alone while the steps beside it go on, since none of them counts on it.
+// end ends an outage by its completion or by the undo: of the opener alone while the steps beside it go on, since none of them counts
+// on it.
 func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool) error {
 	if declared := opener.window(w.ID); len(declared.Completion) > 0 {
 		return e.complete(ctx, opener, declared)

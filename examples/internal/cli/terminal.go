@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// terminal is where the operator is asked, one question at a time. A question ends with its context. Nothing can end a read that waits, so that one
-// goes on by itself, and answers the question that comes next.
+// terminal is where the operator is asked, one question at a time. A question ends with its context. Nothing can end a read that
+// waits, so that one goes on by itself, and answers the question that comes next.
 type terminal struct {
 	in     *bufio.Reader
 	asking sync.Mutex   // parallel steps may ask at the same time

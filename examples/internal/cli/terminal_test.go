@@ -36,8 +36,8 @@ func question(id string) evenkeel.Ask {
 	return evenkeel.Ask{Step: &evenkeel.Step{ID: "s"}, Action: &evenkeel.Action{ID: id}, Instruction: "Confirm " + id}
 }
 
-// A question ends when the run is asked to stop, be it asked ahead or at its turn; nobody has to press Enter. A line that was typed for it does not
-// answer the question that comes next.
+// A question ends when the run is asked to stop, be it asked ahead or at its turn; nobody has to press Enter. A line that was typed
+// for it does not answer the question that comes next.
 func TestAQuestionEndsWithItsContext(t *testing.T) {
 	at, types, asked := asker(t)
 	for _, ask := range []func(context.Context) error{

@@ -317,7 +317,7 @@ func (rb *Runbook) spans() [][]Window {
 	spans := make([][]Window, len(rb.Steps))
 	var open []Window
 	for i := range rb.Steps {
-		open = append(slices.Clip(open), rb.Steps[i].Opens...)
+		open = append(open, rb.Steps[i].Opens...)
 		spans[i] = open
 		open = slices.DeleteFunc(slices.Clone(open), func(w Window) bool { return slices.Contains(rb.Steps[i].Closes, w.ID) })
 	}

@@ -38,7 +38,7 @@ type archiveFacts struct {
 func archiveOf(name, what, maker string, is func(ArchiveName) bool) archiveFacts {
 	return archiveFacts{
 		what: what, maker: maker, is: is,
-		earlier: evenkeel.NewFact[string]("archive."+name+".earlier", "newest archive of "+what+" before this run made one; empty for none"),
+		earlier: evenkeel.NewFact[string]("archive."+name+".earlier", "newest archive of "+what+" before this run made one, or none"),
 		path:    evenkeel.NewFact[string]("archive."+name, "archive of "+what+" on the Cluster Manager"),
 		local:   evenkeel.NewFact[string]("archive."+name+".local", "its copy on the operator's machine"),
 		sum:     evenkeel.NewFact[string]("archive."+name+".sha256", "its sha256"),
@@ -78,6 +78,9 @@ func (a archiveFacts) newest(list string) (string, error) {
 
 var errNoArchive = errors.New("no archive")
 
+// noArchive is noted where there is no archive yet.
+const noArchive = "none"
+
 // mark notes the newest archive before another one is made, so that the new one can be told from it.
 func (a archiveFacts) mark() evenkeel.Action {
 	return evenkeel.Action{
@@ -92,10 +95,10 @@ func (a archiveFacts) mark() evenkeel.Action {
 		Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
 			if errors.Is(err, errNoArchive) {
-				return "", nil // there is none yet
+				return noArchive, nil // there is none yet
 			}
 			return newest, err
-		}).Typed(evenkeel.Typed(listArchives) + " | grep ^migrate | sort | tail -n 1 | grep . || echo none")},
+		}).Typed(a.newestOnPaper(evenkeel.Typed(listArchives)))},
 	}
 }
 

@@ -150,12 +150,23 @@ func isRelease(version string) []evenkeel.Block {
 	return prints(readSystem, "| grep -oF "+shellescape.Quote(text), text)
 }
 
-// savePaper copies the newest archive to the operator's machine.
+// newestOnPaper prints the path of the newest archive in a list of the directory, or none; a list that is not whole fails.
+func (a archiveFacts) newestOnPaper(list string) string {
+	what := strings.ReplaceAll(a.what, " ", "-")
+	if a.what == managerArchive.what {
+		what = "cluman"
+	}
+	return list + ` | awk '$0 == "." || $0 == ".." { whole++ } /^migrate[_-]` + what + `[_-][0-9]+_[0-9]+\.tar\.gz$/ && $0 > last { last = $0 }
+    END { if (whole != 2) exit 1; print last == "" ? "` + noArchive + `" : "` + archiveDir + `/" last }'`
+}
+
+// savePaper copies the newest archive, which must be a new one, to the operator's machine.
 func (a archiveFacts) savePaper(host string) []evenkeel.Block {
-	pattern := "^migrate[_-]" + map[bool]string{true: "cluman", false: strings.ReplaceAll(a.what, " ", "-")}[a.what == managerArchive.what] + `[_-][0-9]{8}_[0-9]{6}\.tar\.gz$`
-	script := fmt.Sprintf(`umask 077 && mkdir -p archives && %[1]s=%[4]s/$(ssh %[5]s ls -1 %[4]s | grep -E '%[6]s' | sort | tail -n 1) && %[2]s=$PWD/archives/${%[1]s##*/} &&
+	remote := func(cmd sshexec.Cmd) string { return "ssh " + host + " " + evenkeel.Typed(cmd) }
+	script := fmt.Sprintf(`umask 077 && mkdir -p archives && %[1]s=$(%[4]s) &&
+  [ "$%[1]s" != %[6]s ] && [ "$%[1]s" != %[7]s ] && %[2]s=$PWD/archives/${%[1]s##*/} &&
   ssh %[5]s cat "$%[1]s" > "$%[2]s" && %[3]s=$(sha256sum < "$%[2]s" | cut -c1-64) && declare -p %[1]s %[2]s %[3]s`,
-		a.path.Variable(), a.local.Variable(), a.sum.Variable(), archiveDir, host, pattern)
+		a.path.Variable(), a.local.Variable(), a.sum.Variable(), a.newestOnPaper(remote(listArchives)), host, noArchive, a.earlier.Ref())
 	return []evenkeel.Block{
 		{Host: evenkeel.Operator, Text: "It holds passwords and keys.", Script: script},
 		{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}},
@@ -172,7 +183,9 @@ func (a archiveFacts) wholePaper() evenkeel.Block {
 
 // usersPaper notes the users of VMs.
 func usersPaper(variable string, vms []string) []evenkeel.Block {
-	return []evenkeel.Block{{Host: evenkeel.Operator, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do ssh "$h" cat /etc/passwd | awk -F: -v h="$h" '$3 >= %[3]d && $3 <= %[4]d { print h, $1 }'; done) && declare -p %[1]s`,
+	return []evenkeel.Block{{Host: evenkeel.Operator, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do
+  ssh "$h" cat /etc/passwd | awk -F: -v h="$h" '$1 == "root" { whole = 1 } $3 >= %[3]d && $3 <= %[4]d { print h, $1 } END { exit !whole }' || exit 1
+done) && declare -p %[1]s`,
 		variable, strings.Join(vms, " "), firstUserID, lastUserID)}}
 }
 

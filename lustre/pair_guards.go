@@ -56,6 +56,12 @@ func (p *Pair) fencedScript() string {
 	return "echo history of " + node + " && " + shellescape.QuoteCommand(history(node).Argv)
 }
 
+// fencedAgain prints the same: nothing more of a cluster that has stopped, which fences nobody, and NOT known where it failed.
+func (p *Pair) fencedAgain() string {
+	node := p.old(p.Config.Node1.Name)
+	return "echo history of " + node + " && answer " + shellescape.QuoteCommand(history(node).Argv)
+}
+
 // calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so a person can
 // say that it was looked into, in seenFile.
 func (p *Pair) calm() evenkeel.Action {
@@ -72,7 +78,7 @@ func (p *Pair) calm() evenkeel.Action {
 		},
 		Paper: []evenkeel.Block{
 			{Script: "{ echo " + n2.bootSeen.Ref() + "; cat " + seenFile + " 2>/dev/null; } | grep -qxF \"$(cat /proc/sys/kernel/random/boot_id)\" && echo not restarted", Shows: []string{"not restarted"}},
-			{Script: "{ " + p.fencedScript() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile + " 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
+			{Script: "{ " + p.fencedAgain() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile + " 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
 		},
 	}
 }

@@ -99,12 +99,12 @@ func (d departure) goneBlock() evenkeel.Block {
 	for _, t := range d.Targets {
 		list = append(list, t.Resource+"="+t.Mount+"="+t.Pool)
 		if t.Pool != "" {
-			pools = " zpool list -H -o name 2>/dev/null | sed 's/^/pool /';"
+			pools = " { zpool list -H -o name || echo NOT known: zpool; } | sed 's/^/pool /';"
 		}
 	}
 	return evenkeel.Block{
 		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
-		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo unknown; } | sed 's/^/device /'; cibadmin --query | last;" + pools +
+		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo NOT known: lctl; } | sed 's/^/device /'; answer cibadmin --query | last;" + pools +
 			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),
 		Shows: []string{everyTargetIsGone}, Until: true,
 	}

@@ -1,6 +1,7 @@
 package lustre_test
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,63 @@ func judged(t *testing.T, rb *evenkeel.Runbook) {
 			}
 		}
 	}
+}
+
+// block is the block of the runbook on paper that has such a command, with the functions that it uses.
+func (s *scene) block(t *testing.T, has string) string {
+	t.Helper()
+	var md strings.Builder
+	require.NoError(t, s.book.Markdown(&md))
+	for i, text := range strings.Split(md.String(), "```") {
+		if i%2 == 1 && strings.Contains(text, has) && !strings.Contains(text, "gone() {") {
+			_, script, _ := strings.Cut(text, "\n")
+			return s.book.Functions + "\n" + script
+		}
+	}
+	t.Fatalf("no block has %q", has)
+	return ""
+}
+
+// byHand runs a script with the given shell functions in place of the programs of a node.
+func byHand(t *testing.T, programs, script string) string {
+	t.Helper()
+	out, _ := exec.CommandContext(t.Context(), "bash", "-c", programs+"\n"+script).CombinedOutput() // what it prints is judged, as a person does
+	return strings.TrimSpace(string(out))
+}
+
+// The proof that every target is gone is no proof where one of the programs failed, or printed nothing.
+func TestGoneOnPaperFailsClosed(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	const (
+		mounts = `cat() { case $1 in /proc/mounts) echo "/dev/sda1 / ext4 rw 0 0";; /proc/modules) echo "ext4 1 0 - Live 0x0";; esac; }`
+		others = `ps() { echo "Ss /sbin/init"; echo "R+ ps -e -o stat= -o args="; }; lctl() { echo "  1 UP mgc MGC10.0.0.1@tcp 4cb 5"; }; cibadmin() { echo "<cib/>"; }`
+		gone   = "every target is gone"
+	)
+	script := s.block(t, "| gone ct6-mds2 ")
+	require.Equal(t, gone, byHand(t, mounts+"\n"+others, script))
+	require.Equal(t, gone, byHand(t, mounts+"\n"+others+"; cibadmin() { return 107; }", script), "a cluster that has stopped")
+	require.Equal(t, gone, byHand(t, mounts+"\n"+others+"; lctl() { return 127; }", script), "a node without Lustre")
+	for name, broken := range map[string]string{
+		"no mount table":             `cat() { :; }`,
+		"a mount table not read":     `cat() { return 1; }`,
+		"a target mounted elsewhere": `cat() { echo "/dev/sdx /mnt/other lustre rw 0 0"; }`,
+		"a target mounted":           `cat() { echo "/dev/sdx /mnt/MGS lustre rw 0 0"; }`,
+		"no processes":               `ps() { :; }`,
+		"an umount":                  `ps() { echo "D umount /mnt/MGS"; echo "R+ ps -e -o stat= -o args="; }`,
+		"no CIB":                     `cibadmin() { return 1; }`,
+		"no lctl, but Lustre":        `lctl() { return 127; }; cat() { case $1 in /proc/mounts) echo "/dev/sda1 / ext4 rw 0 0";; *) echo "obdclass 1 0 - Live 0x0";; esac; }`,
+		"a device":                   `lctl() { echo "  0 UP osd-ldiskfs MGS-osd MGS-osd_UUID 5"; }`,
+	} {
+		require.NotContains(t, byHand(t, mounts+"\n"+others+"\n"+broken, script), gone, name)
+	}
+}
+
+// H1: that node 1 was not fenced is not said where the history cannot be read.
+func TestFencedOnPaperFailsClosed(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	script := "NODE1_FENCED='history of ct6-mds1'\n" + s.block(t, "answer stonith_admin")
+	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { :; }`, script))
+	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { return 107; }`, script), "a cluster that has stopped fences nobody")
+	require.NotContains(t, byHand(t, `stonith_admin() { return 1; }`, script), "not fenced")
+	require.NotContains(t, byHand(t, `stonith_admin() { echo "node2 turned node1 off"; }`, script), "not fenced")
 }

@@ -103,7 +103,7 @@ func (e *engine) rolledBackEnd(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("cancelled before the rollback was compared with the state before the run: %w", ctx.Err())
 	}
-	e.dropLeases(ctx)
+	e.giveBack(ctx)
 	return e.append(Record{Kind: KindRolledBack, Differs: differs})
 }
 

@@ -122,6 +122,31 @@ func TestResumeNamesTheRollbackThatIsInTheWay(t *testing.T) {
 	require.ErrorContains(t, err, "with rollback")
 }
 
+// A rollback that can undo nothing says why and what differs, as every other does. It looks, and changes and journals nothing.
+func TestARefusedRollbackSaysWhatDiffers(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe]")
+	rb.Steps[1].Irreversible = "the old system is erased"
+	rb.Compare = func(ctx context.Context, at evenkeel.Site) ([]string, error) {
+		_, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "read", "state"))
+		return []string{"h runs the new system"}, errors.Join(err, errors.New("i is off"))
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	before := len(j.Records())
+	m.live("-")
+	report, err := evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var no *evenkeel.CannotRollBackError
+	require.ErrorAs(t, err, &no)
+	require.Equal(t, "s2", no.Step)
+	require.Equal(t, no, report.Barrier)
+	require.Len(t, report.Differs, 2)
+	require.Equal(t, "h runs the new system", report.Differs[0])
+	require.Contains(t, report.Differs[1], "not everything could be compared with the state before the run: i is off")
+	require.Equal(t, []string{"read:state"}, m.log, "it only looks")
+	require.Len(t, j.Records(), before)
+}
+
 // A rollback that goes no further back says so, and what still differs.
 func TestARollbackSaysHowFarItGot(t *testing.T) {
 	m := newMachine("-")

@@ -175,30 +175,45 @@ func (s session) explain(err error) {
 		cannot  *evenkeel.CannotRollBackError
 	)
 	w := s.app.Stdout
-	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
-	on := again("resume")
-	if s.verb == "rollback" {
-		on = again("rollback") // the run is not resumed before the rollback has ended
-	}
+	again := s.again
+	on := again(s.onward())
 	switch {
 	case err == nil:
 	case errors.As(err, &hold):
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
-	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
+	case errors.As(err, &held):
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), held.Lease.Run)
+	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
-		nothing := "Nothing was done"
+		nothing, force := "Nothing was done", ""
 		var open *evenkeel.OpenWindowsError
 		if errors.As(err, &open) {
 			nothing += " now, and what an earlier life left is as it was: " + left(err)
 		}
-		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
+		if missing != nil {
+			force = "Or, when it is certain that nobody works there: " + again(s.verb) + " -force-takeover\n"
+		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n%s", nothing, again(s.verb), force)
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
+}
+
+// again is a command that works on this run.
+func (s session) again(verb string) string {
+	return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config)
+}
+
+// onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
+func (s session) onward() string {
+	if s.verb == "rollback" {
+		return "rollback"
+	}
+	return "resume"
 }
 
 // left says what a stop leaves open.

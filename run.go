@@ -408,6 +408,9 @@ func (e *engine) undo(ctx context.Context, s *Step) error {
 	if err != nil {
 		return fmt.Errorf("cannot undo: %w", err)
 	}
+	if err := e.reopen(s); err != nil {
+		return err
+	}
 	for i := range undo {
 		if err := e.runAction(ctx, s, PhaseUndo, &undo[i], false); err != nil {
 			return fmt.Errorf("cannot undo: %w", err)

@@ -263,6 +263,7 @@ func (st *State) apply(r Record) {
 			s.Begun = r.Time
 		}
 		s.Progress = Doing
+		s.undoing = s.undoing || r.Phase == PhaseUndo
 		for _, w := range r.Opens {
 			st.open(w, r)
 		}
@@ -365,12 +366,17 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 	}
 }
 
-// open opens a window that is not open. One that was closed early is still that of the step that opened it first.
+// open opens a window that is not open. One that was closed before is still that of the step that opened it first.
 func (st *State) open(w Window, r Record) {
 	if _, open := st.Windows[w.ID]; open {
 		return
 	}
 	step := r.Step
+	for _, closed := range st.Step(r.Step).closed { // its undo opens it again
+		if closed.ID == w.ID {
+			step = closed.Step
+		}
+	}
 	if early, ok := st.early[w.ID]; ok {
 		step = early.Step
 		delete(st.early, w.ID)

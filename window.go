@@ -162,6 +162,32 @@ func (e *engine) begin(s *Step) error {
 	return nil
 }
 
+// reopen opens the windows again, before a step is undone, that were open while it was done and have been closed since:
+// early, or by the step itself. The undo may break what they suspend.
+func (e *engine) reopen(s *Step) error {
+	e.mu.Lock()
+	var opens []Window
+	for _, w := range e.windowsDuring(s) {
+		_, open := e.st.Windows[w.ID]
+		_, early := e.st.early[w.ID]
+		closed := slices.ContainsFunc(e.st.Step(s.ID).closed, func(c OpenWindow) bool { return c.ID == w.ID })
+		if !open && (early || closed) {
+			opens = append(opens, w)
+		}
+	}
+	e.mu.Unlock()
+	if len(opens) == 0 {
+		return nil
+	}
+	if err := e.note(Record{Kind: KindStep, Step: s.ID, Phase: PhaseUndo, Opens: opens}); err != nil {
+		return err
+	}
+	for _, w := range opens {
+		e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
+	}
+	return nil
+}
+
 // windowsDuring are the windows that are open while a step runs.
 func (e *engine) windowsDuring(s *Step) []Window {
 	for i := range e.rb.Steps {

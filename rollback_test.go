@@ -320,3 +320,41 @@ func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Failures, "it is named")
 }
+
+// However often a rollback was kept out, its journal is read in one go: each of them adds its records, and is not read once more
+// for all that come after. With 200 of them a reader that does so never comes to an end.
+func TestManyRefusedRollbacksAreReadOnce(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	j := &evenkeel.MemJournal{}
+	m := newMachine("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	away := evenkeel.HostMap{"h": sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.NotStarted}
+		return res, sshexec.Failure("h", cmd, res, errors.New("no route to host"))
+	})}
+	for range 200 {
+		_, err := evenkeel.Rollback(t.Context(), rb, away, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+		require.ErrorContains(t, err, "no route to host")
+	}
+	st := stateOf(t, j)
+	require.True(t, st.Done && !st.RollingBack() && st.Step("s1").Touched(), "each of them left the run as it was")
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, "u", strings.Join(m.log, " "))
+}
+
+// What a rollback undoes does not move what it goes by: its plan stays the one from where the run stood when it began.
+func TestThePlanOfARollbackStaysWhileItGoesOn(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
+	j := &evenkeel.MemJournal{}
+	m := newMachine("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	m.live("CRASH@before:u")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	again, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	require.Len(t, again.Steps, 2)
+	require.Equal(t, plan.Digest(), again.Digest())
+}

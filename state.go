@@ -73,6 +73,24 @@ func newState(r Record) *State {
 	}
 }
 
+// clone is the state as it stands, which the records that follow do not move. A rollback before it is shared: it has ended.
+func (st *State) clone() *State {
+	c := *st
+	c.Steps = make(map[string]*StepState, len(st.Steps))
+	for id, s := range st.Steps {
+		step := *s
+		step.actions, step.makes, step.closed = maps.Clone(s.actions), slices.Clone(s.makes), slices.Clone(s.closed)
+		c.Steps[id] = &step
+	}
+	c.Facts, c.Confirmed = maps.Clone(st.Facts), maps.Clone(st.Confirmed)
+	c.Windows, c.early, c.Closed = maps.Clone(st.Windows), maps.Clone(st.early), slices.Clone(st.Closed)
+	c.reinstalled, c.Bound = maps.Clone(st.reinstalled), make(map[string][]sshexec.Machine, len(st.Bound))
+	for host, seen := range st.Bound {
+		c.Bound[host] = slices.Clone(seen)
+	}
+	return &c
+}
+
 // RollingBack tells whether a rollback began and has not ended.
 func (st *State) RollingBack() bool { return st.Rollback != nil && !st.Rollback.Done }
 
@@ -138,11 +156,7 @@ func ReadState(records []Record) (*State, error) {
 			st = next
 		}
 		if r.Kind == KindRollback && !st.RollingBack() {
-			before, err := ReadState(records[:i])
-			if err != nil {
-				return nil, err
-			}
-			if err := st.beginRollback(r, before); err != nil {
+			if err := st.beginRollback(r, st.clone()); err != nil {
 				return nil, err
 			}
 		}

@@ -358,3 +358,49 @@ func TestThePlanOfARollbackStaysWhileItGoesOn(t *testing.T) {
 	require.Len(t, again.Steps, 2)
 	require.Equal(t, plan.Digest(), again.Digest())
 }
+
+// A step whose changes may stay, and that came after one that was undone, is done again in its turn: what it did may count on
+// that one. It is done as after a crash: what must not be repeated is probed. One before everything that was undone stays done.
+func TestAHarmlessStepIsDoneAgainAfterARollback(t *testing.T) {
+	rb := parseRunbook(t, "s0[z.safe] s1[a.safe undo:u.safe] s2[g.guard r.safe n.never m.manual] s3[b.safe undo:v.safe] s4[e.safe]")
+	for _, i := range []int{0, 2, 4} {
+		rb.Steps[i].Irreversible, rb.Steps[i].Harmless = "", "a test"
+	}
+	for _, faults := range []string{"-", "CRASH@before:u", "CRASH@after:u"} {
+		m := newMachine("did:m")
+		j := &evenkeel.MemJournal{}
+		require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+		m.live(faults)
+		if m.life(t, evenkeel.Rollback, rb, j) == "=died" {
+			m.live("-")
+			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+		}
+		st := stateOf(t, j)
+		for id, want := range map[string]evenkeel.Progress{"s0": evenkeel.Did, "s1": evenkeel.Undone, "s2": evenkeel.Undone, "s3": evenkeel.Undone, "s4": evenkeel.Undone} {
+			require.Equal(t, want, st.Step(id).Progress, "%s: %s", faults, id)
+		}
+		m.live("-")
+		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+		require.Equal(t, "a look:n read:g r read:m b e", strings.Join(m.log, " "), faults)
+	}
+}
+
+// The same where the steps of an outage are undone to end it.
+func TestAHarmlessStepOfAnOutageIsDoneAgain(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Irreversible, rb.Steps[1].Undo = "", []evenkeel.Action{parseActionT("up", "safe")}
+	rb.Steps[2] = parseRunbook(t, "mid[r.safe b.never]").Steps[0]
+	rb.Steps[2].Irreversible, rb.Steps[2].Harmless = "", "a test"
+	rb.Steps[3] = parseRunbook(t, "closes[x.safe up.safe undo:y.safe]").Steps[0]
+	rb.Steps[3].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:x")
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.False(t, *broken)
+	m.live("-")
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(m.log, " "), "down read:w r look:b x up")
+}

@@ -118,6 +118,16 @@ func (s *StepState) Action(phase Phase, id string) Progress {
 	return Pending
 }
 
+// acted tells whether any action of that list of the step began.
+func (s *StepState) acted(phase Phase) bool {
+	for key := range s.actions {
+		if key.phase == phase {
+			return true
+		}
+	}
+	return false
+}
+
 // OpenWindow is a window that is open.
 type OpenWindow struct {
 	Window
@@ -208,7 +218,8 @@ func (st *State) applyRollback(r Record) {
 			}
 		}
 	case r.Kind == KindStepUndone && !back.Run.EndsRun:
-		st.undone(r.Step, st.Step(r.Step), r.Time)
+		undo := back.Step(undoPrefix + r.Step)
+		st.undone(r.Step, st.Step(r.Step), !undo.acted(PhaseDo), r.Time)
 		r.Kind, r.Step = KindStepDone, undoPrefix+r.Step
 	}
 	back.apply(r)
@@ -333,7 +344,7 @@ func (st *State) apply(r Record) {
 			}
 		}
 	case KindStepUndone:
-		st.undone(r.Step, s, r.Time)
+		st.undone(r.Step, s, !s.acted(PhaseUndo), r.Time)
 	case KindHold:
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
 	case KindDone:
@@ -349,10 +360,16 @@ func (st *State) apply(r Record) {
 }
 
 // undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those that it closed while an earlier step
-// still counts on them are open again. A run that was done is not done any more.
-func (st *State) undone(id string, s *StepState, at time.Time) {
-	made, closed := s.makes, s.closed
+// still counts on them are open again. A run that was done is not done any more. Where nothing of it was undone, what it did may stand (stays): it is
+// done anew as after a crash, looked at where it must not be repeated.
+func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
+	made, closed, did := s.makes, s.closed, s.actions
 	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}} // it is done anew
+	for key, p := range did {
+		if stays && key.phase == PhaseDo && p != Pending {
+			s.actions[key] = Doing
+		}
+	}
 	st.Done = false
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil

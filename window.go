@@ -273,6 +273,7 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
 		return e.complete(ctx, opener, declared)
 	}
 	first := slices.IndexFunc(e.rb.Steps, func(s Step) bool { return s.ID == opener.ID })
+	stays := func(s *Step) bool { return s.Harmless != "" && s.ID != opener.ID }
 	var undo []*Step
 	for i := len(e.rb.Steps) - 1; i >= first; i-- {
 		s := &e.rb.Steps[i]
@@ -280,8 +281,8 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
 		ss := *e.st.Step(s.ID)
 		e.mu.Unlock()
 		switch {
-		case !ss.Touched(), s.Harmless != "" && s.ID != opener.ID:
-		case len(s.Undo) == 0 && s.changes():
+		case !ss.Touched(), stays(s) && !ss.closedItself(s):
+		case !stays(s) && len(s.Undo) == 0 && s.changes():
 			return fmt.Errorf("%s has no completion, and step %s has no undo", w, s.ID)
 		default:
 			undo = append(undo, s)
@@ -291,6 +292,12 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
 		return fmt.Errorf("%s has no completion, and there is nothing to undo", w)
 	}
 	for _, s := range undo {
+		if stays(s) { // it is done again after what is undone next
+			if err := e.note(Record{Kind: KindStepUndone, Step: s.ID}); err != nil {
+				return err
+			}
+			continue
+		}
 		e.event(EventUndo, s, nil, "to end %s", w)
 		if err := e.undo(ctx, s); err != nil {
 			return err

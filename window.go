@@ -101,6 +101,9 @@ func (st *State) openWindows() []OpenWindow {
 func (e *engine) leaves(err error) error {
 	var told *OpenWindowsError
 	open := e.openWindows()
+	if steps := e.unproven(); errors.Is(err, ErrStopped) && len(steps) > 0 {
+		err = &UnprovenError{Err: err, Steps: steps}
+	}
 	if err == nil || len(open) == 0 || errors.As(err, &told) {
 		return err
 	}

@@ -200,12 +200,20 @@ func (s session) explain(err error) {
 // left says what a stop leaves open.
 func left(err error) string {
 	var open *evenkeel.OpenWindowsError
+	var unproven *evenkeel.UnprovenError
+	proof := "what was changed is verified"
+	if errors.As(err, &unproven) {
+		proof = "what was changed in step " + strings.Join(unproven.Steps, " and in step ") + " is not verified yet: it waits for a person"
+	}
 	if !errors.As(err, &open) {
-		return "nothing is down, and what was changed is verified"
+		return "nothing is down, and " + proof
 	}
 	var texts []string
 	for _, w := range open.Windows {
 		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+	}
+	if unproven != nil {
+		texts = append(texts, proof)
 	}
 	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
 }

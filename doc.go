@@ -18,6 +18,7 @@
 // declared, bounded, journalled, seen by the reviewer. A violation outside a window stops the run. A window opens right
 // before the first change of its step, and closes when its invariant is seen to hold again: the run looks until the
 // window's limit, in a rollback too. What cannot be observed has not been seen to hold.
+// An invariant that may never be suspended is seen to hold before a run changes anything ([ErrUnseen]).
 //
 // # Stopping
 //

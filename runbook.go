@@ -61,7 +61,8 @@ type Step struct {
 type Invariant struct {
 	ID    string
 	Title string
-	// Absolute: no window may suspend it.
+	// Absolute: no window may suspend it, and it is seen to hold before the first change of a run. A run that is taken up after
+	// that need not see it: a machine may be away because a step before has reinstalled it. Nor need a rollback.
 	Absolute bool
 	// Check returns nil when it holds, a *Violation when it does not, and any other error when it cannot be observed now (a machine is off).
 	Check func(ctx context.Context, at Site) error

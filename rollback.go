@@ -111,7 +111,7 @@ func (e *engine) rolledBackEnd(ctx context.Context) error {
 			differs = append(differs, e.shown(d))
 		}
 	}
-	e.dropLeases(ctx)
+	e.giveBack(ctx)
 	return e.append(Record{Kind: KindRolledBack, Differs: differs})
 }
 
@@ -315,7 +315,7 @@ func (rb *Runbook) spans() [][]Window {
 	spans := make([][]Window, len(rb.Steps))
 	var open []Window
 	for i := range rb.Steps {
-		open = append(slices.Clip(open), rb.Steps[i].Opens...)
+		open = append(open, rb.Steps[i].Opens...)
 		spans[i] = open
 		open = slices.DeleteFunc(slices.Clone(open), func(w Window) bool { return slices.Contains(rb.Steps[i].Closes, w.ID) })
 	}

@@ -417,6 +417,79 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	roundTrip(t, j)
 }
 
+// confirmFunc is a Confirmer that answers by a function.
+type confirmFunc func(ctx context.Context, asks []evenkeel.Ask) ([]string, error)
+
+func (f confirmFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "yes", nil }
+
+func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
+	return f(ctx, asks)
+}
+
+// confirmsBefore is a runbook whose last step begins with a confirmation.
+func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
+	s := &rb.Steps[len(rb.Steps)-1]
+	s.Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: "Confirm"}}, s.Actions...)
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context
+// ends. The run ends as stopped, and is resumed as if nothing had been asked.
+func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
+	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
+	m := newMachine("-")
+	j := &evenkeel.MemJournal{}
+	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Ask) ([]string, error) {
+		close(m.stop)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: waits, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, m.log)
+	answers := confirmFunc(func(context.Context, []evenkeel.Ask) ([]string, error) { return []string{"alice"}, nil })
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: answers})
+	require.NoError(t, err)
+	require.Equal(t, "read:r a", strings.Join(m.log, " "))
+}
+
+// Nobody is waited for while something is down, is being undone, or was changed and is not proven: a life that is taken up there asks
+// nothing ahead. What it would have asked for it asks at its turn.
+func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
+	for name, tc := range map[string]struct {
+		book, fault, log string
+		window           bool
+	}{
+		"outage of which only looks are left": {"s1[down.safe up.safe] s2[r.read] s3[x.read a.safe]", "CRASH@before:r", "read:r read:x a", true},
+		"change that is not proven":           {"s1[up.safe verify:r.read] s2[x.read] s3[a.safe]", "CRASH@before:r", "read:r read:x a", false},
+		"undo that began": {"s1[up.safe b.safe undo:u.safe undo:w.safe auto verify:r.read] s3[a.safe]", "fail:b CRASH@before:w",
+			"w up b read:r a", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			rb := watched(&broken, tc.book, t)
+			if tc.window {
+				rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+				rb.Steps[1].Closes = []string{"w"}
+			}
+			confirmsBefore(t, rb)
+			m := newMachine(tc.fault)
+			j := &evenkeel.MemJournal{}
+			require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+			require.Equal(t, tc.window, len(stateOf(t, j).Windows) > 0)
+			m.live("-")
+			ahead := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+				t.Errorf("%d confirmations are asked for ahead", len(asks))
+				return nil, errors.New("the terminal is gone")
+			})
+			_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: ahead})
+			require.NoError(t, err)
+			require.Equal(t, tc.log, strings.Join(m.log, " "))
+		})
+	}
+}
+
 // What a person confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
 // ahead of its turn or at it; what was confirmed in the other steps stays.
 func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {

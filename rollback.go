@@ -160,9 +160,10 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	return plan, plan.Validate()
 }
 
-// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last step that cannot be undone. A step of
-// which nothing ran but what only reads does not stop it. Steps in between that only read are marked as undone too: what they read is not true any more. So are those in between
-// whose changes may stay (Step.Harmless): a resume does them again, after what they followed.
+// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
+// step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
+// what they read is not true any more, or is old by the time that somebody goes on. So are those in between whose changes may stay
+// (Step.Harmless): a resume does them again, after what they followed.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState
@@ -173,7 +174,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		Intro: "Every step that began is undone, the last one first.", origin: rb,
 	}
 	spans := rb.spans()
-	var looks []Step // the steps in between of which nothing is undone
+	var looks []Step // the steps in between of which nothing is undone, and those before the first change that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
@@ -201,14 +202,13 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			break
 		}
 		if len(actions) == 0 {
-			again := Step{
-				ID: undoPrefix + s.ID, Title: "To be done again: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID,
-				Why: "What it did may stay: " + strings.TrimSuffix(s.Harmless, ".") + ". It came after what is undone next: a resume does it again.",
-			}
-			if len(s.Opens) > 0 && !ss.closedItself(s) {
+			if !ss.closedItself(s) {
 				continue // its window stays open, and it goes on where it is
 			}
-			looks = append(looks, again)
+			looks = append(looks, Step{
+				ID: undoPrefix + s.ID, Title: "To be done again: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Harmless: s.Harmless,
+				Why: "What it did may stay. It came after what is undone next: a resume does it again.",
+			})
 			continue
 		}
 		undo := Step{
@@ -222,6 +222,10 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		plan.reopen(&undo, spans[i], s.Opens)
 		plan.Steps = append(append(plan.Steps, looks...), undo)
 		looks = nil
+	}
+	if len(plan.Steps) > 0 || st.Changed {
+		// What may stay, and came before everything that is undone, stays done.
+		plan.Steps = append(plan.Steps, slices.DeleteFunc(looks, func(s Step) bool { return s.Harmless != "" })...)
 	}
 	return plan, plan.Validate()
 }

@@ -322,6 +322,29 @@ func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
 	require.Empty(t, report.Failures, "it is named")
 }
 
+// A rollback that is refused does nothing: a rehearsal finds one that did something first.
+func TestRehearseFindsARefusedRollbackThatDidSomething(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:ua.safe] s2[b.safe]")
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom}}
+	w := &undoWorld{toyWorld: *newToyWorld()}
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures, "where it is refused nothing is done")
+
+	rb.Recover = func(*evenkeel.State) (*evenkeel.Runbook, error) {
+		back := parseRunbook(t, "s1[x.safe y.safe]")
+		back.Name, back.EndsRun = "test-rollback", true
+		back.Steps[0].Actions[1].Expect.Check = func(evenkeel.Observed) error {
+			return &evenkeel.CannotRollBackError{Step: "s2", Reason: "it came to light too late"}
+		}
+		return back, nil
+	}
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Failures)
+	require.ErrorContains(t, report.Failures[0], "changed the world all the same")
+}
+
 // A rollback is that of its runbook, and the one that began is the one that goes on.
 func TestARollbackIsThatOfItsRunbook(t *testing.T) {
 	m := newMachine("-")
@@ -400,7 +423,7 @@ func TestARollbackOfItsOwnKeepsWhatItsRunbookSays(t *testing.T) {
 	require.Empty(t, stateOf(t, j).Windows)
 }
 
-// What a plan of undoing says of a step: a harmless one stays done, one of which there is nothing to undo is done anew, and what
+// What a plan of undoing says of a step: a harmless one is to be done again, one of which there is nothing to undo is done anew, and what
 // completes an outage is no part of it.
 func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
 	broken := false
@@ -430,12 +453,12 @@ func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
 			require.Empty(t, w.Completion)
 		}
 	}
-	require.Equal(t, []string{"undo-s3", "undo-s1"}, ids)
-	require.Equal(t, []string{"h"}, plan.Steps[1].Reinstalls)
+	require.Equal(t, []string{"undo-s3", "undo-s2", "undo-s1"}, ids)
+	require.Equal(t, []string{"h"}, plan.Steps[2].Reinstalls)
 	m.live("-")
 	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 	require.Equal(t, evenkeel.Undone, stateOf(t, j).Step("s3").Progress)
-	require.Equal(t, evenkeel.Did, stateOf(t, j).Step("s2").Progress)
+	require.Equal(t, evenkeel.Undone, stateOf(t, j).Step("s2").Progress)
 
 	m.live("CRASH@after:d")
 	require.Equal(t, "=died", m.life(t, evenkeel.Resume, rb, j))

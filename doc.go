@@ -18,12 +18,13 @@
 // declared, bounded, journalled, seen by the reviewer. A violation outside a window stops the run. A window opens right
 // before the first change of its step, and closes when its invariant is seen to hold again: the run looks until the
 // window's limit, in a rollback too. What cannot be observed has not been seen to hold.
+// An invariant that may never be suspended is seen to hold before a run changes anything ([ErrUnseen]).
 //
 // # Stopping
 //
 // A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything,
-// or where a person is waited for. It is never taken between a change and its proof, which is the verification of its
-// step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
+// or where a person is waited for. Elsewhere it is never taken between a change and its proof, which is the verification
+// of its step; in the middle of a step that waits for a person it is, and an [UnprovenError] names the step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
 // nobody is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the
 // window stays open, and a person extends its limit. [EventStopping] says what a stop waits for. The end of the context
 // stops at once, and says first what that leaves open.

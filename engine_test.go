@@ -364,3 +364,38 @@ func TestRehearse(t *testing.T) {
 	require.NotEmpty(t, report.Failures)
 	require.ErrorContains(t, report.Failures[0], "b ran twice")
 }
+
+// Nothing is changed before every invariant that may never be broken was seen to hold, be it after steps that only look. Once a
+// run has changed something a machine may be away for good reason: it goes on, and it can always be rolled back.
+func TestAnAbsoluteInvariantIsSeenBeforeTheFirstChange(t *testing.T) {
+	rb := parseRunbook(t, "s0[r.read] s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
+	away := errors.New("n1: no route to host")
+	var unseen error
+	rb.Invariants = []evenkeel.Invariant{{ID: "once", Title: "It is mounted once.", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return unseen }}}
+	m := newMachine("-")
+	j := &evenkeel.MemJournal{}
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}}
+	host := evenkeel.HostMap{"h": m}
+	unseen = away
+	_, err := evenkeel.Run(t.Context(), rb, host, opts)
+	for range 2 {
+		require.ErrorIs(t, err, evenkeel.ErrUnseen)
+		require.ErrorIs(t, err, away)
+		require.ErrorContains(t, err, "once (It is mounted once.)")
+		require.Equal(t, "read:r", strings.Join(m.log, " "))
+		_, err = evenkeel.Resume(t.Context(), rb, host, opts)
+	}
+	unseen = nil
+	m.live("fail:b")
+	_, err = evenkeel.Resume(t.Context(), rb, host, opts)
+	require.Error(t, err)
+	unseen = away
+	report, err := evenkeel.Resume(t.Context(), rb, host, opts)
+	require.NoError(t, err)
+	require.Positive(t, report.Unseen)
+	_, err = evenkeel.Rollback(t.Context(), rb, host, opts)
+	require.NoError(t, err)
+	require.Equal(t, "a b! b v u", strings.Join(m.log, " "))
+	_, err = evenkeel.Resume(t.Context(), rb, host, opts)
+	require.ErrorIs(t, err, evenkeel.ErrUnseen, "all was undone: it is a first change again")
+}

@@ -117,13 +117,15 @@ var (
 	ErrJournalExists  = errors.New("the journal has records of a run that changed something: resume that run, or choose another file")
 	ErrJournalOther   = errors.New("the journal belongs to another runbook, other inputs or another version of the tool")
 	ErrJournalEmpty   = errors.New("the journal is empty: there is nothing to resume")
+	ErrJournalMoved   = errors.New("the journal's file was removed or replaced while it was written")
 )
 
 // FileJournal is a journal in a file of JSON lines, mode 0600. The file is locked while it is open.
 type FileJournal struct {
 	MemJournal
 	f      journalFile
-	broken error // a write failed: nothing may follow it
+	moved  func() error // why the file is not at its path any more; nil where nobody can tell
+	broken error        // a write failed: nothing may follow it
 }
 
 // journalFile is what a FileJournal needs of its file.
@@ -173,7 +175,29 @@ func newFileJournal(f *os.File) (*FileJournal, error) {
 	if err := syncJournalDir(filepath.Dir(f.Name())); err != nil {
 		return nil, err
 	}
-	return &FileJournal{MemJournal: MemJournal{records: records}, f: f}, nil
+	path, err := filepath.Abs(f.Name())
+	if err != nil {
+		return nil, err
+	}
+	return &FileJournal{MemJournal: MemJournal{records: records}, f: f, moved: func() error { return stillAt(path, f) }}, nil
+}
+
+// stillAt tells whether the file is the one at the path: what is written to a file that was removed or replaced is remembered nowhere.
+func stillAt(path string, f *os.File) error {
+	is, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %s is gone: put it back, or look at the machines before anything else is done", ErrJournalMoved, path)
+	case err != nil:
+		return err
+	case !os.SameFile(is, there):
+		return fmt.Errorf("%w: another file is at %s: put the journal back, or look at the machines before anything else is done", ErrJournalMoved, path)
+	}
+	return nil
 }
 
 // syncJournalDir makes the journal's name survive a crash; tests watch it.
@@ -191,7 +215,8 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// Append writes a record and waits until it is on the disk. After a failed write the journal takes no more records: the run must stop.
+// Append writes a record and waits until it is on the disk, in the file that is at the journal's path. After a failed write, or where that
+// file was removed or replaced, the journal takes no more records: the run must stop.
 func (j *FileJournal) Append(r Record) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -204,6 +229,9 @@ func (j *FileJournal) Append(r Record) error {
 	}
 	if _, err = j.f.Write(line); err == nil {
 		err = j.f.Sync()
+	}
+	if err == nil && j.moved != nil { // after the write: a file that was moved aside is whole
+		err = j.moved()
 	}
 	if err != nil {
 		j.broken = fmt.Errorf("cannot write the journal; nothing more is done: %w", err)

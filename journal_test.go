@@ -242,3 +242,50 @@ func FuzzReadJournal(f *testing.F) {
 		}
 	})
 }
+
+// What a run does is on the disk where it is looked for: a journal whose file is removed, replaced or moved aside under the tool
+// stops the run before anything more is done. One that was moved aside and is put back is resumed.
+func TestAJournalThatIsTakenAwayStopsTheRun(t *testing.T) {
+	for name, take := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"moved":   func(path string) error { return os.Rename(path, path+".old") },
+		"replaced": func(path string) error {
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+				return err
+			}
+			return os.Rename(path+".new", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			j, err := evenkeel.OpenJournal(path)
+			require.NoError(t, err)
+			rb := parseRunbook(t, "s1[a.safe b.never] s2[c.safe]")
+			m := newMachine("-")
+			_, err = evenkeel.Run(t.Context(), rb, on(m, func(what string) {
+				if what == "a" {
+					require.NoError(t, take(path))
+				}
+			}), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+			require.ErrorIs(t, err, evenkeel.ErrJournalMoved)
+			require.ErrorContains(t, err, path)
+			require.Equal(t, "a", strings.Join(m.log, " "), "nothing more is done")
+			require.ErrorIs(t, j.Append(evenkeel.Record{Kind: evenkeel.KindResume}), evenkeel.ErrJournalMoved)
+			require.NoError(t, j.Close())
+			if name != "moved" {
+				return
+			}
+			require.NoError(t, os.Rename(path+".old", path))
+			j, err = evenkeel.OpenJournal(path)
+			require.NoError(t, err)
+			m.live("-")
+			require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+			require.Equal(t, "b c", strings.Join(m.log, " "))
+			require.NoError(t, j.Close())
+		})
+	}
+}

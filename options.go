@@ -16,8 +16,9 @@ type Options struct {
 	Observer  Observer  // nobody when nil
 	Attendant Attendant // who answers for manual actions; when nil the run holds at each whose evidence is not there
 	// Stop, when closed, asks to stop: the run ends with ErrStopped at the next safe point. That is never between a
-	// change and its proof, which is the verification of its step, nor inside an outage (StopAtClose). EventStopping says
-	// what it waits for. The end of the context stops at once, wherever that is.
+	// change and its proof, which is the verification of its step, nor inside an outage (StopAtClose). Only where a step
+	// waits for a person, who may take days, a stop is taken before the proof: the error is an *UnprovenError, and an
+	// ErrStopped. EventStopping says what it waits for. The end of the context stops at once, wherever that is.
 	Stop   <-chan struct{}
 	Holder string // who runs, as others see it in the lease: user@host
 	// RunID names the run; random when empty. Only a new run takes it.

@@ -180,7 +180,8 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 
 // UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
 // step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
-// what they read is not true any more, or is old by the time that somebody goes on.
+// what they read is not true any more, or is old by the time that somebody goes on. So are those in between whose changes may stay
+// (Step.Harmless): a resume does them again, after what they followed.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState
@@ -191,7 +192,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		Intro: "Every step that began is undone, the last one first.", origin: rb,
 	}
 	spans := rb.spans()
-	var looks []Step // the steps in between, and before the first change, that changed nothing
+	var looks []Step // the steps in between of which nothing is undone, and those before the first change that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
@@ -219,6 +220,13 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			break
 		}
 		if len(actions) == 0 {
+			if !ss.closedItself(s) {
+				continue // its window stays open, and it goes on where it is
+			}
+			looks = append(looks, Step{
+				ID: undoPrefix + s.ID, Title: "To be done again: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Harmless: s.Harmless,
+				Why: "What it did may stay. It came after what is undone next: a resume does it again.",
+			})
 			continue
 		}
 		undo := Step{
@@ -234,7 +242,8 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		looks = nil
 	}
 	if len(plan.Steps) > 0 || st.Changed {
-		plan.Steps = append(plan.Steps, looks...)
+		// What may stay, and came before everything that is undone, stays done.
+		plan.Steps = append(plan.Steps, slices.DeleteFunc(looks, func(s Step) bool { return s.Harmless != "" })...)
 	}
 	return plan, plan.Validate()
 }
@@ -278,6 +287,13 @@ func (s *StepState) Touched() bool {
 func (s *StepState) changed(step *Step) bool {
 	return slices.ContainsFunc(step.Actions, func(a Action) bool {
 		return (a.effect() != ReadOnly || a.Manual != "") && s.Action(PhaseDo, a.ID) != Pending
+	})
+}
+
+// closedItself tells whether the step has closed every window that it opens.
+func (s *StepState) closedItself(step *Step) bool {
+	return !slices.ContainsFunc(step.Opens, func(w Window) bool {
+		return !slices.ContainsFunc(s.closed, func(c OpenWindow) bool { return c.ID == w.ID })
 	})
 }
 

@@ -448,7 +448,7 @@ func TestARollbackOfItsOwnKeepsWhatItsRunbookSays(t *testing.T) {
 	require.Empty(t, stateOf(t, j).Windows)
 }
 
-// What a plan of undoing says of a step: a harmless one stays done, one of which there is nothing to undo is done anew, and what
+// What a plan of undoing says of a step: a harmless one is to be done again, one of which there is nothing to undo is done anew, and what
 // completes an outage is no part of it.
 func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
 	broken := false
@@ -478,12 +478,12 @@ func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
 			require.Empty(t, w.Completion)
 		}
 	}
-	require.Equal(t, []string{"undo-s3", "undo-s1"}, ids)
-	require.Equal(t, []string{"h"}, plan.Steps[1].Reinstalls)
+	require.Equal(t, []string{"undo-s3", "undo-s2", "undo-s1"}, ids)
+	require.Equal(t, []string{"h"}, plan.Steps[2].Reinstalls)
 	m.live("-")
 	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 	require.Equal(t, evenkeel.Undone, stateOf(t, j).Step("s3").Progress)
-	require.Equal(t, evenkeel.Did, stateOf(t, j).Step("s2").Progress)
+	require.Equal(t, evenkeel.Undone, stateOf(t, j).Step("s2").Progress)
 
 	m.live("CRASH@after:d")
 	require.Equal(t, "=died", m.life(t, evenkeel.Resume, rb, j))
@@ -500,4 +500,88 @@ func TestARollbackOfHarmlessStepsIsOne(t *testing.T) {
 	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
 	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 	require.Equal(t, evenkeel.KindRolledBack, j.Records()[len(j.Records())-1].Kind)
+}
+
+// However often a rollback was kept out, its journal is read in one go: each of them adds its records, and is not read once more
+// for all that come after. With 200 of them a reader that does so never comes to an end.
+func TestManyRefusedRollbacksAreReadOnce(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	j := &evenkeel.MemJournal{}
+	m := newMachine("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	away := evenkeel.HostMap{"h": sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.NotStarted}
+		return res, sshexec.Failure("h", cmd, res, errors.New("no route to host"))
+	})}
+	for range 200 {
+		_, err := evenkeel.Rollback(t.Context(), rb, away, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+		require.ErrorContains(t, err, "no route to host")
+	}
+	st := stateOf(t, j)
+	require.True(t, st.Done && !st.RollingBack() && st.Step("s1").Touched(), "each of them left the run as it was")
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, "u", strings.Join(m.log, " "))
+}
+
+// What a rollback undoes does not move what it goes by: its plan stays the one from where the run stood when it began.
+func TestThePlanOfARollbackStaysWhileItGoesOn(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
+	j := &evenkeel.MemJournal{}
+	m := newMachine("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	m.live("CRASH@before:u")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	again, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	require.Len(t, again.Steps, 2)
+	require.Equal(t, plan.Digest(), again.Digest())
+}
+
+// A step whose changes may stay, and that came after one that was undone, is done again in its turn: what it did may count on
+// that one. It is done as after a crash: what must not be repeated is probed. One before everything that was undone stays done.
+func TestAHarmlessStepIsDoneAgainAfterARollback(t *testing.T) {
+	rb := parseRunbook(t, "s0[z.safe] s1[a.safe undo:u.safe] s2[g.guard r.safe n.never m.manual] s3[b.safe undo:v.safe] s4[e.safe]")
+	for _, i := range []int{0, 2, 4} {
+		rb.Steps[i].Irreversible, rb.Steps[i].Harmless = "", "a test"
+	}
+	for _, faults := range []string{"-", "CRASH@before:u", "CRASH@after:u"} {
+		m := newMachine("did:m")
+		j := &evenkeel.MemJournal{}
+		require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+		m.live(faults)
+		if m.life(t, evenkeel.Rollback, rb, j) == "=died" {
+			m.live("-")
+			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+		}
+		st := stateOf(t, j)
+		for id, want := range map[string]evenkeel.Progress{"s0": evenkeel.Did, "s1": evenkeel.Undone, "s2": evenkeel.Undone, "s3": evenkeel.Undone, "s4": evenkeel.Undone} {
+			require.Equal(t, want, st.Step(id).Progress, "%s: %s", faults, id)
+		}
+		m.live("-")
+		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+		require.Equal(t, "a look:n read:g r read:m b e", strings.Join(m.log, " "), faults)
+	}
+}
+
+// The same where the steps of an outage are undone to end it.
+func TestAHarmlessStepOfAnOutageIsDoneAgain(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Irreversible, rb.Steps[1].Undo = "", []evenkeel.Action{parseActionT("up", "safe")}
+	rb.Steps[2] = parseRunbook(t, "mid[r.safe b.never]").Steps[0]
+	rb.Steps[2].Irreversible, rb.Steps[2].Harmless = "", "a test"
+	rb.Steps[3] = parseRunbook(t, "closes[x.safe up.safe undo:y.safe]").Steps[0]
+	rb.Steps[3].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:x")
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.False(t, *broken)
+	m.live("-")
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(m.log, " "), "down read:w r look:b x up")
 }

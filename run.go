@@ -132,6 +132,7 @@ type engine struct {
 	broken  error  // a record could not be written: nothing may follow it
 	checks  int
 	unseen  int
+	seen    map[string]bool // the invariants that this life saw hold
 	actions int
 	alarmed map[string]bool
 	watched bool // the invariants were checked since the last change
@@ -152,7 +153,7 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := rb.approved(opts.ApprovedDigest); err != nil {
 		return nil, err
 	}
-	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(), alarmed: map[string]bool{}}, nil
+	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(), alarmed: map[string]bool{}, seen: map[string]bool{}}, nil
 }
 
 // append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
@@ -424,6 +425,9 @@ func (e *engine) undo(ctx context.Context, s *Step) error {
 	e.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("cannot undo: %w", err)
+	}
+	if err := e.reopen(s); err != nil {
+		return err
 	}
 	for i := range undo {
 		if err := e.runAction(ctx, s, PhaseUndo, &undo[i], false); err != nil {

@@ -31,7 +31,8 @@ type Step struct {
 
 	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions must be harmless where there is
 	// nothing to undo; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be undone: it is a point of no return.
-	// Harmless says why what it did may stay when all else is undone.
+	// Harmless says why what it did may stay when all else is undone. Where a step before it is undone it is done again after that one, as it
+	// would be after a crash: what must not be repeated is probed.
 	// UndoVerify are read-only: what Undo undid is undone only when these hold.
 	Undo         []Action
 	UndoVerify   []Action
@@ -60,7 +61,8 @@ type Step struct {
 type Invariant struct {
 	ID    string
 	Title string
-	// Absolute: no window may suspend it.
+	// Absolute: no window may suspend it, and it is seen to hold before the first change of a run. A run that is taken up after
+	// that need not see it: a machine may be away because a step before has reinstalled it. Nor need a rollback.
 	Absolute bool
 	// Check returns nil when it holds, a *Violation when it does not, and any other error when it cannot be observed now (a machine is off).
 	Check func(ctx context.Context, at Site) error

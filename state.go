@@ -73,6 +73,24 @@ func newState(r Record) *State {
 	}
 }
 
+// clone is the state as it stands, which the records that follow do not move. A rollback before it is shared: it has ended.
+func (st *State) clone() *State {
+	c := *st
+	c.Steps = make(map[string]*StepState, len(st.Steps))
+	for id, s := range st.Steps {
+		step := *s
+		step.actions, step.makes, step.closed = maps.Clone(s.actions), slices.Clone(s.makes), slices.Clone(s.closed)
+		c.Steps[id] = &step
+	}
+	c.Facts, c.Confirmed = maps.Clone(st.Facts), maps.Clone(st.Confirmed)
+	c.Windows, c.early, c.Closed = maps.Clone(st.Windows), maps.Clone(st.early), slices.Clone(st.Closed)
+	c.reinstalled, c.Bound = maps.Clone(st.reinstalled), make(map[string][]sshexec.Machine, len(st.Bound))
+	for host, seen := range st.Bound {
+		c.Bound[host] = slices.Clone(seen)
+	}
+	return &c
+}
+
 // RollingBack tells whether a rollback began and has not ended.
 func (st *State) RollingBack() bool { return st.Rollback != nil && !st.Rollback.Done }
 
@@ -98,6 +116,16 @@ func (s *StepState) Action(phase Phase, id string) Progress {
 		return p
 	}
 	return Pending
+}
+
+// acted tells whether any action of that list of the step began.
+func (s *StepState) acted(phase Phase) bool {
+	for key := range s.actions {
+		if key.phase == phase {
+			return true
+		}
+	}
+	return false
 }
 
 // OpenWindow is a window that is open.
@@ -138,11 +166,7 @@ func ReadState(records []Record) (*State, error) {
 			st = next
 		}
 		if r.Kind == KindRollback && !st.RollingBack() {
-			before, err := ReadState(records[:i])
-			if err != nil {
-				return nil, err
-			}
-			if err := st.beginRollback(r, before); err != nil {
+			if err := st.beginRollback(r, st.clone()); err != nil {
 				return nil, err
 			}
 		}
@@ -194,7 +218,8 @@ func (st *State) applyRollback(r Record) {
 			}
 		}
 	case r.Kind == KindStepUndone && !back.Run.EndsRun:
-		st.undone(r.Step, st.Step(r.Step), r.Time)
+		undo := back.Step(undoPrefix + r.Step)
+		st.undone(r.Step, st.Step(r.Step), !undo.acted(PhaseDo), r.Time)
 		r.Kind, r.Step = KindStepDone, undoPrefix+r.Step
 	}
 	back.apply(r)
@@ -263,6 +288,7 @@ func (st *State) apply(r Record) {
 			s.Begun = r.Time
 		}
 		s.Progress = Doing
+		s.undoing = s.undoing || r.Phase == PhaseUndo
 		for _, w := range r.Opens {
 			st.open(w, r)
 		}
@@ -318,7 +344,7 @@ func (st *State) apply(r Record) {
 			}
 		}
 	case KindStepUndone:
-		st.undone(r.Step, s, r.Time)
+		st.undone(r.Step, s, !s.acted(PhaseUndo), r.Time)
 	case KindHold:
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
 	case KindDone:
@@ -339,10 +365,16 @@ func (st *State) apply(r Record) {
 }
 
 // undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those that it closed while an earlier step
-// still counts on them are open again. A run that was done is not done any more.
-func (st *State) undone(id string, s *StepState, at time.Time) {
-	made, closed := s.makes, s.closed
+// still counts on them are open again. A run that was done is not done any more. Where nothing of it was undone, what it did may stand (stays): it is
+// done anew as after a crash, looked at where it must not be repeated.
+func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
+	made, closed, did := s.makes, s.closed, s.actions
 	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}} // it is done anew
+	for key, p := range did {
+		if stays && key.phase == PhaseDo && p != Pending {
+			s.actions[key] = Doing
+		}
+	}
 	st.Done = false
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil
@@ -381,12 +413,17 @@ func (st *State) unconfirm(id string) {
 	maps.DeleteFunc(st.Confirmed, func(name string, _ string) bool { return strings.HasPrefix(name, id+"/") })
 }
 
-// open opens a window that is not open. One that was closed early is still that of the step that opened it first.
+// open opens a window that is not open. One that was closed before is still that of the step that opened it first.
 func (st *State) open(w Window, r Record) {
 	if _, open := st.Windows[w.ID]; open {
 		return
 	}
 	step := r.Step
+	for _, closed := range st.Step(r.Step).closed { // its undo opens it again
+		if closed.ID == w.ID {
+			step = closed.Step
+		}
+	}
 	if early, ok := st.early[w.ID]; ok {
 		step = early.Step
 		delete(st.early, w.ID)

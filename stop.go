@@ -64,7 +64,8 @@ func (e *engine) stopRequested() bool {
 }
 
 // safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits
-// for its proof, which is the step's own verification. Where a person is waited for the run may pause anyway.
+// for its proof, which is the step's own verification. Where a person is waited for, which may take days, the run may stop all the same:
+// it says then what is not verified yet (UnprovenError).
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -172,13 +173,49 @@ func (e *engine) waitsFor() string {
 	for i := range e.rb.Steps {
 		s := &e.rb.Steps[i]
 		if ss := e.stepState(s); ss.Touched() && (ss.Progress != Did || ss.undoing) {
-			waits = append(waits, fmt.Sprintf("for the end of step %s (%s)%s", s.ID, s.Title, e.atMost(s)))
+			waits = append(waits, fmt.Sprintf("for the end of step %s (%s)%s%s", s.ID, s.Title, e.atMost(s), e.asksFor(s)))
 		}
 	}
 	if len(waits) > 0 {
 		return "asked to stop: it waits " + strings.Join(waits, "; ") + ". " + secondRequest + ", and what was changed last stays unproven"
 	}
 	return "asked to stop: it stops before the next change"
+}
+
+// UnprovenError says that a stop was taken in the middle of steps that have changed something, where they wait for a person. Err is
+// the stop.
+type UnprovenError struct {
+	Err   error
+	Steps []string // whose changes are not verified yet: ID and title
+}
+
+func (e *UnprovenError) Error() string {
+	return e.Err.Error() + "\nnot verified yet: what was changed in step " + strings.Join(e.Steps, "; in step ")
+}
+
+func (e *UnprovenError) Unwrap() error { return e.Err }
+
+// unproven are the steps that have changed something and are not at their end.
+func (e *engine) unproven() (steps []string) {
+	for i := range e.rb.Steps {
+		s := &e.rb.Steps[i]
+		if ss := e.stepState(s); ss.Touched() && (ss.Progress != Did || ss.undoing) {
+			steps = append(steps, fmt.Sprintf("%s (%s)", s.ID, s.Title))
+		}
+	}
+	return steps
+}
+
+// asksFor says that what is left of a step waits for a person, where a stop is taken.
+func (e *engine) asksFor(s *Step) string {
+	for phase, actions := range map[Phase][]Action{PhaseDo: s.Actions, PhaseVerify: s.Verify} {
+		for i := range actions {
+			if actions[i].Manual != "" && e.progress(s, phase, &actions[i]) != Did {
+				return " or until a person is needed in it, and then what it changed stays unproven"
+			}
+		}
+	}
+	return ""
 }
 
 func (e *engine) stepState(s *Step) StepState {

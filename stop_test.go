@@ -2,6 +2,7 @@ package evenkeel_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -558,4 +559,35 @@ func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 			return "", ctx.Err()
 		})})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
+}
+
+// A stop leaves nothing unproven that was changed, but where a step waits for a person, who may take days: there the operator is
+// told beforehand, the error names the step, and the run that is taken up proves it.
+func TestAStopThatWaitsForAPersonSaysWhatIsUnproven(t *testing.T) {
+	for _, tc := range []struct{ book, tells, want string }{
+		{"s1[a.safe m.manual b.safe verify:v.read]", "until a person is needed in it, and then what it changed stays unproven", "not verified yet: what was changed in step s1 (s1)"},
+		{"s1[a.safe b.safe verify:v.read] s2[m.manual c.safe]", "it waits for the end of step s1", ""},
+	} {
+		rb := parseRunbook(t, tc.book)
+		m := newMachine("-")
+		j := &evenkeel.MemJournal{}
+		stop, told := make(chan struct{}), make(chan string, 1)
+		_, err := evenkeel.Run(t.Context(), rb, on(m, func(what string) {
+			if what == "a" {
+				close(stop)
+				require.Contains(t, <-told, tc.tells)
+			}
+		}), evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				told <- e.Text
+			}
+		})})
+		require.ErrorIs(t, err, evenkeel.ErrStopped)
+		var unproven *evenkeel.UnprovenError
+		require.Equal(t, tc.want != "", errors.As(err, &unproven), "%v", err)
+		require.ErrorContains(t, err, tc.want)
+		m.live("did:m")
+		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+		require.Equal(t, tc.want != "", strings.HasSuffix(strings.Join(m.log, " "), "read:m b read:v"))
+	}
 }

@@ -16,7 +16,8 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 		return nil
 	}
 	e.mu.Lock()
-	skip := e.watched && !changed
+	must := phase == PhaseDo && e.nothingChanged()
+	skip := e.watched && !changed && (!must || e.seenAll())
 	e.mu.Unlock()
 	e.alarms(s)
 	if skip {
@@ -30,6 +31,8 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 		switch err := e.observe(ctx, inv); {
 		case errors.As(err, &v):
 			return e.violated(s, v)
+		case err != nil && must && inv.Absolute:
+			return &StepError{Step: s.ID, Err: fmt.Errorf("%w: %s (%s): %w", ErrUnseen, inv.ID, inv.Title, err)}
 		case err != nil:
 			e.event(EventUnseen, s, nil, "%s: %v", inv.ID, err)
 		}
@@ -38,6 +41,20 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 	e.watched = !s.back()
 	e.mu.Unlock()
 	return nil
+}
+
+// ErrUnseen says that an invariant which may never be broken cannot be observed before the first change of a run.
+var ErrUnseen = errors.New("nothing is changed before every invariant that may never be broken was seen to hold: make that it can be observed, and begin again")
+
+// nothingChanged tells whether the run has changed nothing yet, or has undone all of it; of a rollback it is not asked: nobody is kept
+// from going back. The caller holds e.mu.
+func (e *engine) nothingChanged() bool {
+	return e.st == e.whole && !slices.ContainsFunc(e.rb.Steps, func(s Step) bool { return s.changes() && e.st.Step(s.ID).Touched() })
+}
+
+// seenAll tells whether this life has seen every invariant hold that may never be broken. The caller holds e.mu.
+func (e *engine) seenAll() bool {
+	return !slices.ContainsFunc(e.rb.Invariants, func(inv Invariant) bool { return inv.Absolute && !e.seen[inv.ID] })
 }
 
 // unsuspended are the invariants that no open window suspends, nor one that is about to be opened; except names windows
@@ -79,6 +96,7 @@ func (e *engine) observe(ctx context.Context, inv *Invariant) error {
 		return e.masked(err)
 	}
 	e.checks++
+	e.seen[inv.ID] = true
 	return nil
 }
 

@@ -105,6 +105,9 @@ func (e *engine) leaves(err error) error {
 		return err
 	}
 	open := e.openWindows()
+	if steps := e.unproven(); errors.Is(err, ErrStopped) && len(steps) > 0 {
+		err = &UnprovenError{Err: err, Steps: steps}
+	}
 	if e.whole != e.st {
 		e.mu.Lock()
 		for _, w := range e.whole.openWindows() {
@@ -171,6 +174,32 @@ func (e *engine) begin(s *Step) error {
 		rec.Reinstalls = s.Reinstalls
 	}
 	if err := e.note(rec); err != nil {
+		return err
+	}
+	for _, w := range opens {
+		e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
+	}
+	return nil
+}
+
+// reopen opens the windows again, before a step is undone, that were open while it was done and have been closed since:
+// early, or by the step itself. The undo may break what they suspend.
+func (e *engine) reopen(s *Step) error {
+	e.mu.Lock()
+	var opens []Window
+	for _, w := range e.windowsDuring(s) {
+		_, open := e.st.Windows[w.ID]
+		_, early := e.st.early[w.ID]
+		closed := slices.ContainsFunc(e.st.Step(s.ID).closed, func(c OpenWindow) bool { return c.ID == w.ID })
+		if !open && (early || closed) {
+			opens = append(opens, w)
+		}
+	}
+	e.mu.Unlock()
+	if len(opens) == 0 {
+		return nil
+	}
+	if err := e.note(Record{Kind: KindStep, Step: s.ID, Phase: PhaseUndo, Opens: opens}); err != nil {
 		return err
 	}
 	for _, w := range opens {
@@ -280,6 +309,7 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool
 		return e.complete(ctx, opener, declared)
 	}
 	first := slices.IndexFunc(e.rb.Steps, func(s Step) bool { return s.ID == opener.ID })
+	stays := func(s *Step) bool { return s.Harmless != "" && s.ID != opener.ID }
 	var undo []*Step
 	for i := len(e.rb.Steps) - 1; i >= first; i-- {
 		s := &e.rb.Steps[i]
@@ -287,8 +317,8 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool
 		ss := *e.st.Step(s.ID)
 		e.mu.Unlock()
 		switch {
-		case !ss.Touched(), (alone || s.Harmless != "") && s.ID != opener.ID:
-		case len(s.Undo) == 0 && s.changes():
+		case !ss.Touched(), alone && s.ID != opener.ID, stays(s) && !ss.closedItself(s):
+		case !stays(s) && len(s.Undo) == 0 && s.changes():
 			return ownError(fmt.Sprintf("%s has no completion, and step %s has no undo", w, s.ID))
 		default:
 			undo = append(undo, s)
@@ -298,6 +328,12 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool
 		return ownError(fmt.Sprintf("%s has no completion, and there is nothing to undo", w))
 	}
 	for _, s := range undo {
+		if stays(s) { // it is done again after what is undone next
+			if err := e.note(Record{Kind: KindStepUndone, Step: s.ID}); err != nil {
+				return err
+			}
+			continue
+		}
 		e.event(EventUndo, s, nil, "to end %s", w)
 		if err := e.undo(ctx, s); err != nil {
 			return err

@@ -732,3 +732,68 @@ func TestAnOverdueWindowRaisesAnAlarmInEachLife(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, alarms)
 }
+
+// An undo stays within the window of its step: one that failed goes on, when the run is taken up, in the window that was
+// closed meanwhile, and so does that of a step which closed the window itself. Where that fails too the run says what is open.
+func TestAnUndoGoesOnInItsWindow(t *testing.T) {
+	for _, second := range []string{"-", "fail:lower"} {
+		rb, broken, _ := outage(t, evenkeel.StopAtClose)
+		closes := parseRunbook(t, "closes[up.safe x.safe undo:nox.safe undo:lower.safe auto]").Steps[0]
+		closes.Closes = []string{"w"}
+		rb.Steps[3] = closes
+		require.NoError(t, rb.Validate())
+		serves := func(what string) { *broken = what == "down" || what == "lower" || *broken && what != "up" }
+		m := newMachine("fail:x fail:nox")
+		j := &evenkeel.MemJournal{}
+		opts := evenkeel.Options{Journal: j, Clock: &stepClock{}}
+		report, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+		require.ErrorContains(t, err, "cannot undo")
+		require.Empty(t, report.State.Windows, "it serves again: the outage is over")
+		m.live(second)
+		_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+		if second != "-" {
+			require.ErrorContains(t, err, "cannot undo")
+			m.live("-")
+			_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+		}
+		require.NoError(t, err)
+		require.Contains(t, strings.Join(m.log, " "), "lower up x")
+		for _, r := range j.Records() {
+			require.NotEqual(t, evenkeel.KindViolation, r.Kind)
+		}
+	}
+
+	// Two outages that overlap: the step that closed the first is undone to end the second.
+	rb, broken, _ := outage(t, evenkeel.StopAtClose)
+	rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "other", Title: "It is there.", Check: func(context.Context, evenkeel.Site) error {
+		return nil
+	}})
+	other := false
+	rb.Invariants[1].Check = func(context.Context, evenkeel.Site) error {
+		if other {
+			return evenkeel.Violated("it is away")
+		}
+		return nil
+	}
+	undo := func(id string) []evenkeel.Action { return []evenkeel.Action{parseAction(t, id+".safe")} }
+	rb.Steps[2] = parseRunbook(t, "mid[away.safe]").Steps[0]
+	rb.Steps[2].Irreversible, rb.Steps[2].Undo = "", undo("there")
+	rb.Steps[2].Opens = []evenkeel.Window{{ID: "v", Invariant: "other", Reason: "it goes", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	rb.Steps[3].Irreversible, rb.Steps[3].Undo = "", undo("lower")
+	rb.Steps[4].Irreversible, rb.Steps[4].Undo, rb.Steps[4].Closes = "", undo("d"), []string{"v"}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:c")
+	j := &evenkeel.MemJournal{}
+	report, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+		*broken = what == "down" || what == "lower" || *broken && what != "up"
+		other = what == "away" || other && what != "there"
+	}), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "cannot undo")
+	require.Contains(t, strings.Join(m.log, " "), "c! d lower there")
+	require.False(t, other)
+	require.Contains(t, report.State.Windows, "w", "the first outage is open again, and belongs to the step that opened it")
+	require.Equal(t, "opens", report.State.Windows["w"].Step)
+	var open *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &open)
+}

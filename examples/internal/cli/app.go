@@ -168,7 +168,7 @@ func (a *App) usage(w io.Writer) {
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
 		"%d a person is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask to stop: never in the middle of an outage, nor before "+
-		"what was changed is verified; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+		"what was changed is verified, unless that waits for a person; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
 	_, _ = io.WriteString(w, b.String())
 }
 

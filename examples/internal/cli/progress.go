@@ -219,8 +219,13 @@ func (s session) onward() string {
 // left says what a stop leaves open.
 func left(err error) string {
 	var open *evenkeel.OpenWindowsError
+	var unproven *evenkeel.UnprovenError
+	proof := "what was changed is verified"
+	if errors.As(err, &unproven) {
+		proof = "what was changed in step " + strings.Join(unproven.Steps, " and in step ") + " is not verified yet: it waits for a person"
+	}
 	if !errors.As(err, &open) {
-		return "nothing is down, and what was changed is verified"
+		return "nothing is down, and " + proof
 	}
 	var texts []string
 	for _, w := range open.Windows {
@@ -229,6 +234,9 @@ func left(err error) string {
 			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
 		}
 		texts = append(texts, text)
+	}
+	if unproven != nil {
+		texts = append(texts, proof)
 	}
 	return strings.Join(texts, "; ")
 }

@@ -66,9 +66,10 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 
 // compareMounts looks where each target is mounted.
 func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []string) {
-	on, unseen := p.mounts(ctx, at)
+	seen, unseen := p.mounts(ctx, at)
+	diff = append(diff, p.astray(seen)...)
 	for _, t := range p.Targets {
-		nodes := on[t.Mount]
+		nodes := seen.at(t.Mount)
 		switch {
 		case t.Disabled && len(nodes) > 0:
 			diff = append(diff, fmt.Sprintf("%s is mounted on %s: it was disabled", t.Resource, strings.Join(nodes, " and ")))

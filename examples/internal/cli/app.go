@@ -54,6 +54,8 @@ type App struct {
 
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
+
+	tty *terminal // where the operator is asked, from the first question on
 }
 
 // usageError is a mistake of the caller.

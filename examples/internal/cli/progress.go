@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +110,7 @@ type attendant struct {
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
-	in     *bufio.Reader        // the terminal; nil where nobody can be asked
+	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
 }
 
@@ -136,7 +135,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
 		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
@@ -189,7 +188,12 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
-		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+		nothing := "Nothing was done"
+		var open *evenkeel.OpenWindowsError
+		if errors.As(err, &open) {
+			nothing += " now, and what an earlier life left is as it was: " + left(err)
+		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
@@ -205,7 +209,11 @@ func left(err error) string {
 	}
 	var texts []string
 	for _, w := range open.Windows {
-		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
+		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
+			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+		}
+		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
+	return strings.Join(texts, "; ")
 }

@@ -3,6 +3,7 @@ package evenkeel_test
 import (
 	"context"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,40 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
+
+// TestZeroIsNoAllClear: what judges a value says of an empty one, or of nil, that there is nothing to judge.
+func TestZeroIsNoAllClear(t *testing.T) {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`))
+	require.NoError(t, err)
+	for name, diff := range map[string][]pacemaker.Difference{
+		"nil and a CIB": pacemaker.Diff(nil, cib), "a CIB and nil": pacemaker.Diff(cib, nil), "nil and nil": pacemaker.Diff(nil, nil), "empty and empty": pacemaker.Diff(&pacemaker.CIB{}, &pacemaker.CIB{}),
+	} {
+		require.Len(t, diff, 1, name)
+		require.NotEmpty(t, diff[0].String(), name)
+	}
+	require.Empty(t, pacemaker.Diff(cib, cib))
+	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader("# nothing\n"))
+	if err == nil {
+		for major := range 4 {
+			require.False(t, conf.Releases().Fits(major), "an empty corosync.conf is for no release")
+		}
+	}
+	require.False(t, mongo.Predict(mongo.Oplog{}, 0, 0, 0).CatchesUp)
+	require.NotEmpty(t, mongo.Predict(mongo.Oplog{}, 0, 0, 0).Why)
+	require.NotEmpty(t, lustre.Audit(nil, nil, nil))
+	for stage := range cps.Stage(7) {
+		list := cps.ReviewDiagnostics(&cps.Diagnostics{}, stage)
+		require.NotEmpty(t, list)
+		require.Equal(t, cps.Error, list[0].Severity, "%s", stage)
+	}
+	fine, err := cps.ParseDiagnostics(strings.NewReader("Checking disk...[PASS]\n"))
+	require.NoError(t, err)
+	require.Empty(t, cps.ReviewDiagnostics(fine, cps.StageAfter))
+	require.NotEmpty(t, cps.ReviewDiagnostics(fine, cps.Stage(99)), "there is no such stage")
+	require.NotEmpty(t, cps.ReviewHosts(&cps.Hosts{}, nil, nil))
+	require.NotEmpty(t, (&cps.ReplicaTable{}).Findings())
+	require.NotEmpty(t, (&cps.About{}).CheckHalves(nil, cps.Release{}, cps.Release{}))
+}
 
 // TestNothingGivesAnError: every exported function that reads, plans or judges, called with nil and zero values, gives an error: it does not panic, and it does not say that all is well.
 func TestNothingGivesAnError(t *testing.T) {

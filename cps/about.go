@@ -149,6 +149,9 @@ func (a *About) CheckPatches() []Finding {
 			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
 		}
 	}
+	if n := len(a.PatchLines); n > 0 && patchHeading.MatchString(a.PatchLines[n-1]) {
+		f.add(Error, 0, "CPS-158", "nothing stands below %q: the output may be cut off, and a patch is not seen", a.PatchLines[n-1])
+	}
 	for _, r := range a.Releases() {
 		if r.Patched() {
 			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s runs", r)
@@ -179,6 +182,9 @@ func patchNames(lines []string) []string {
 // that should have components (class lb, qns or pcrfclient) and has none is reported too.
 func (a *About) CheckHalves(upgraded ClusterSet, before, after Release) []Finding {
 	f := findings{file: a.File}
+	if len(a.Components) == 0 {
+		f.add(Error, 0, "CPS-231", "no component is listed: nobody can say what runs")
+	}
 	for _, c := range a.Components {
 		want := before
 		if upgraded.Contains(c.VM) {

@@ -2,6 +2,7 @@ package cps
 
 import (
 	"io"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type Diagnostics struct {
 	File   string // the name errors and findings give
 	Title  string // "CPS Diagnostics HA Multi-Node Environment"; empty in an excerpt
 	Checks []Check
+	before []sourceLine // what stands before the first check, and is no title
 }
 
 // Check is what stands from one "Checking ...": line to the next.
@@ -91,6 +93,8 @@ func (d *Diagnostics) line(src *source, l sourceLine) {
 			d.Title = text
 		case trouble.MatchString(text):
 			d.Checks = append(d.Checks, Check{Title: text, Verdict: troubleOf(text), Line: l.no})
+		case text != "" && !isRule(text) && !strings.HasPrefix(text, "|"):
+			d.before = append(d.before, l)
 		}
 		return
 	}
@@ -162,7 +166,81 @@ func (d *Diagnostics) Worst() Verdict {
 
 func verdictRank(v Verdict) int { return slices.Index([]Verdict{NoVerdict, Pass, Warn, Fail}, v) }
 
-// Findings reports the checks that did not pass, or that have no result. During a migration some are expected to fail (cps:385): that is for the caller, who
+// proxySentences are what the HAProxy check says of every list, be it wrapped or not (cps:1726-1731).
+var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some services as down or with errors\. If services are restarting, this is normal\.|` +
+	`Please wait up to a minute after restart is successful to ensure services are marked up\.|` +
+	`Services marked DOWN 1/2 are coming up \(1 success in last 2 tries\)\.|Services marked UP 1/3 are going down\.|Go to the following url for complete HA Proxy status information:`)
+
+// gaveUp is what a check says, or a program in its place, that was not made to its end. It is no detail of a check that warns or failed.
+var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
+
+// NotUnderstood reports the lines that are of no known form: nobody can say that what they tell is harmless. Below a check that warns or failed any text may stand, for it
+// is a finding by itself, but none that says that the checks were given up. The table of the replica sets is read by [ParseReplicaTable].
+func (d *Diagnostics) NotUnderstood() []Finding {
+	f := findings{file: d.File}
+	say := func(line int, text string) {
+		f.add(Error, line, "CPS-130", "not understood: %q", strings.TrimSpace(text))
+	}
+	for _, l := range d.before {
+		say(l.no, l.text)
+	}
+	for _, c := range d.Checks {
+		title := strings.ToLower(c.Title)
+		rest := c.foreign(strings.Contains(title, "haproxy"))
+		for i, line := range c.Lines {
+			if i >= len(c.numbers) || rest[i] == "" {
+				continue
+			}
+			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, replicaCheck) || gaveUp.MatchString(strings.TrimSpace(line)) {
+				say(c.numbers[i], line)
+			}
+		}
+	}
+	return f.list
+}
+
+// foreign are the lines of a check, those of a known form emptied.
+func (c Check) foreign(proxy bool) []string {
+	rest := make([]string, len(c.Lines))
+	joined, of := "", []int{} // the text of all lines, and of which line each byte is: sentences wrap
+	for i, line := range c.Lines {
+		text := strings.Join(strings.Fields(line), " ")
+		switch {
+		case text == "" || isRule(text) || strings.HasPrefix(text, "|") || aidoForm.MatchString(text) && strings.Contains(strings.ToLower(c.Title), "aido"):
+			continue
+		case proxy && (serviceForm.MatchString(text) || proxyDetail.MatchString(text)):
+			continue
+		}
+		rest[i] = text
+		for range text + " " {
+			of = append(of, i)
+		}
+		joined += text + " "
+	}
+	if !proxy || len(of) != len(joined) { // not ASCII: no sentence of ours
+		return rest
+	}
+	known := map[int]int{}
+	for _, at := range proxySentences.FindAllStringIndex(joined, -1) {
+		for _, i := range of[at[0]:at[1]] {
+			known[i]++
+		}
+	}
+	for i, text := range rest {
+		if known[i] > 0 && known[i] >= len(text)-strings.Count(text, ". ")-1 {
+			rest[i] = ""
+		}
+		if u, err := url.Parse(text); err == nil && u.Scheme != "" && u.Host != "" {
+			rest[i] = ""
+		}
+	}
+	return rest
+}
+
+// proxyDetail is the line of counts below a service, or what is left of one that wraps.
+var proxyDetail = regexp.MustCompile(`^(?:Sessions \(current,max,limit\):.*|Rate \(sessions,max,limit\):.*|Last Status change \(seconds\):.*|\(?seconds\):(?: \d+)?|\d+)$`)
+
+// Findings reports the checks that did not pass, or that have no result, and the lines that are not understood. During a migration some are expected to fail (cps:385): that is for the caller, who
 // knows the stage.
 func (d *Diagnostics) Findings() []Finding {
 	f := findings{file: d.File}
@@ -179,6 +257,10 @@ func (d *Diagnostics) Findings() []Finding {
 		case Pass:
 		}
 	}
+	if len(d.Checks) == 0 {
+		f.add(Error, 0, "CPS-130", "there is no check")
+	}
+	f.list = append(f.list, d.NotUnderstood()...)
 	return f.list
 }
 

@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // CPS-131, CPS-132.
@@ -135,4 +137,71 @@ func FuzzParseDiagnostics(f *testing.F) {
 			require.NotNil(t, a)
 		}
 	})
+}
+
+// CPS-130: a line that is not understood is a finding and an error at every stage, wherever it stands: it can be what diagnostics.sh says in the place of its checks.
+func TestDiagnosticsNotUnderstood(t *testing.T) {
+	const head = "CPS Diagnostics HA Multi-Node Environment\n---------------------------\n"
+	for _, foreign := range []string{
+		"FATAL: 12 VMs are unreachable, their checks were skipped", "ERROR: could not reach lb01", "ssh: connect to host qns03 port 22: No route to host", "CRITICAL disk full on pcrfclient01",
+		"Traceback (most recent call last):", "FAILED to connect", "WARNING: y", "something else",
+	} {
+		for where, in := range map[string]string{
+			"after a check that passed": head + "Checking basic ports for all VMs...[PASS]\n" + foreign + "\nChecking swap space for all VMs...[PASS]\n",
+			"at the end":                head + "Checking basic ports for all VMs...[PASS]\n" + foreign + "\n",
+			"before the first check":    head + foreign + "\nChecking basic ports for all VMs...[PASS]\n",
+			"in the HAProxy check":      head + "Checking HAProxy statistics and ports...[PASS]\n" + foreign + "\n",
+			"in the AIDO check":         fixture(t, "diagnostics-aido.txt") + foreign + "\n",
+		} {
+			d, err := cps.ParseDiagnostics(text("d", in))
+			require.NoError(t, err, "%s: %s", foreign, where)
+			require.Len(t, d.NotUnderstood(), 1, "%s: %s", foreign, where)
+			require.Contains(t, d.NotUnderstood()[0].What, "not understood: ")
+			for stage := cps.StageBefore; stage <= cps.StageAfter; stage++ {
+				require.Subset(t, cps.ReviewDiagnostics(d, stage), d.NotUnderstood(), "%s: %s: %s", foreign, where, stage)
+			}
+		}
+	}
+}
+
+// CPS-130: below a check that failed any detail may stand, but not that the rest was given up. The texts of the guide and of real outputs are understood, wrapped or not.
+func TestDiagnosticsUnderstood(t *testing.T) {
+	for _, name := range []string{"diagnostics-aido.txt", "diagnostics-full-fail.txt", "diagnostics-ha_proxy.txt", "diagnostics-ha_proxy-nocheck.txt"} {
+		d, err := cps.ParseDiagnostics(text("d", fixture(t, name)))
+		require.NoError(t, err)
+		require.Empty(t, d.NotUnderstood(), name)
+	}
+	d, err := cps.ParseDiagnostics(text("d", "Checking disk...[FAIL]\n/var 99%\nFATAL: 3 VMs unreachable, remaining checks skipped\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{`not understood: "FATAL: 3 VMs unreachable, remaining checks skipped"`}, whats(d.NotUnderstood()))
+}
+
+func whats(list []cps.Finding) []string {
+	var out []string
+	for _, f := range list {
+		out = append(out, f.What)
+	}
+	return out
+}
+
+// CPS-131: the HAProxy check lists what is not well. A line that is not understood may stand for the list, and no traffic is inferred from what is not listed.
+func TestTrafficIsNotInferredFromWhatIsNotUnderstood(t *testing.T) {
+	rb := runbook(t, cps.ISSMConfig{ArchiveDir: t.TempDir()})
+	const head = "CPS Diagnostics HA Multi-Node Environment\n---------------------------\n"
+	looked := 0
+	for i := range rb.Steps {
+		for _, a := range rb.Steps[i].Actions {
+			if a.ID != "other-traffic" || a.Expect.Check == nil {
+				continue
+			}
+			looked++
+			check := func(out string) error {
+				return a.Expect.Check(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(head + out)}, Facts: evenkeel.Facts{}})
+			}
+			require.NoError(t, check("Checking HAProxy statistics and ports...[PASS]\n"))
+			require.ErrorContains(t, check("Checking HAProxy statistics and ports...[PASS]\nERROR: haproxy is not running on lb01\n"), "not understood")
+			require.ErrorContains(t, check("ssh: connect to host lb01 port 22: No route to host\nChecking HAProxy statistics and ports...[PASS]\n"), "not understood")
+		}
+	}
+	require.Positive(t, looked)
 }

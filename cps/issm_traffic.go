@@ -37,6 +37,14 @@ func (m *ISSM) haproxy(o observed) (*HAProxyReport, error) {
 	if err := exitedWell(o); err != nil {
 		return nil, err
 	}
+	// The report names only what is not well: a line that is not understood could be what it says instead.
+	d, err := ParseDiagnostics(output("diagnostics.sh --ha_proxy", o.Result))
+	if err != nil {
+		return nil, err
+	}
+	if err := failOn(d.NotUnderstood()); err != nil {
+		return nil, err
+	}
 	r, err := ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cps
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,20 +30,27 @@ func (s Stage) String() string {
 }
 
 // underWay tells the stages in which diagnostics fail for good reasons: clocks converge, replica sets are not synced (cps:385).
-func (s Stage) underWay() bool { return s != StageBefore && s != StageAfter }
+func (s Stage) underWay() bool { return s > StageBefore && s < StageAfter }
 
 // ReviewDiagnostics says what of an output of diagnostics.sh matters at a stage. Before and after the migration every check that did not
 // pass does: "clear or resolve any errors or warnings before proceeding" (cps:340). In between it is information, and the checks
-// that the stage is about (replica sets, releases, traffic) are made on their own.
+// that the stage is about (replica sets, releases, traffic) are made on their own. A line that is not understood, and an output without a check, are errors at every stage.
 func ReviewDiagnostics(d *Diagnostics, stage Stage) []Finding {
 	if d == nil {
 		return []Finding{{Severity: Error, What: "there is no output of diagnostics.sh", Row: "CPS-130"}}
 	}
 	list := d.Findings()
+	if stage > StageAfter {
+		list = append(list, Finding{Severity: Error, Where: d.File, What: "there is no " + stage.String(), Row: "CPS-130"})
+	}
 	if !stage.underWay() {
 		return list
 	}
+	notUnderstood := d.NotUnderstood()
 	for i := range list {
+		if len(d.Checks) == 0 || slices.Contains(notUnderstood, list[i]) { // no stage accounts for it
+			continue
+		}
 		list[i].Severity = Info
 		list[i].What += " (" + stage.String() + ": this may be so)"
 		list[i].Row = "CPS-164"

@@ -166,6 +166,9 @@ func (t *ReplicaTable) where(match func(TableMember) bool) []Placed {
 // primary to sync from. Which sets and members there should be depends on the stage of the migration and is not judged here.
 func (t *ReplicaTable) Findings() []Finding {
 	f := findings{file: t.File}
+	if len(t.Sets) == 0 {
+		f.add(Error, 0, "MON-004", "there is no replica set in the table")
+	}
 	for _, s := range t.Sets {
 		primaries := 0
 		for _, m := range s.Members {

@@ -50,6 +50,9 @@ func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
 		return []Finding{{Severity: Error, What: "there is no Hosts.csv", Row: "CPS-005"}}
 	}
 	f := findings{file: h.File}
+	if len(h.Rows) == 0 {
+		f.add(Error, 0, "CPS-005", "there is no VM in Hosts.csv")
+	}
 	place := placement(set1, set2)
 	known := map[string]bool{}
 	for _, host := range h.Rows {

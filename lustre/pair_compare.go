@@ -38,12 +38,8 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 			n.Name, text, n.Config.OldRelease)}, false
 	}
 	was := n.oldCluster(n.Name)
-	for _, e := range was.Stopped(n.Pair.old(n.Name)) {
-		if err := ask(ctx, at, e); err == nil {
-			diff = append(diff, fmt.Sprintf("%s does not run on %s: service %[1]s start", e.Look.Argv[1], n.Name))
-		} else if isCommandError(err) {
-			diff = append(diff, fmt.Sprintf("%s: whether %s runs is not known: %v", n.Name, e.Look.Argv[1], err))
-		}
+	for _, service := range clusterServices {
+		diff = append(diff, n.compareService(ctx, at, service)...)
 	}
 	for i, e := range was.AtBoot(n.Pair.old(n.Name), true) {
 		service := clusterServices[i]
@@ -65,11 +61,28 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 	return diff, true
 }
 
+// compareService tells whether a service runs, as its init script says: exit status 0 and the word is yes, 3 is no, and anything else is not known. A daemon that died
+// leaves 1 or 2, and the others may still run.
+func (n *node) compareService(ctx context.Context, at evenkeel.Site, service string) []string {
+	res, err := at.Run(ctx, n.Name, brief("service", service, "status"))
+	text := strings.TrimSpace(string(res.Stdout) + string(res.Stderr))
+	switch {
+	case err != nil && res.Outcome != evenkeel.Exited:
+		return []string{fmt.Sprintf("%s: whether %s runs is not known: %v", n.Name, service, err)}
+	case res.ExitCode == 0 && strings.Contains(text, "is running"):
+		return nil
+	case res.ExitCode == 3:
+		return []string{fmt.Sprintf("%s does not run on %s: service %[1]s start", service, n.Name)}
+	}
+	return []string{fmt.Sprintf("%s: whether %s runs is not known: service %[2]s status: exit status %d: %s", n.Name, service, res.ExitCode, text)}
+}
+
 // compareMounts looks where each target is mounted.
 func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []string) {
-	on, unseen := p.mounts(ctx, at)
+	seen, unseen := p.mounts(ctx, at)
+	diff = append(diff, p.astray(seen)...)
 	for _, t := range p.Targets {
-		nodes := on[t.Mount]
+		nodes := seen.at(t.Mount)
 		switch {
 		case t.Disabled && len(nodes) > 0:
 			diff = append(diff, fmt.Sprintf("%s is mounted on %s: it was disabled", t.Resource, strings.Join(nodes, " and ")))

@@ -14,7 +14,10 @@ import (
 )
 
 // compared is what still differs after a rollback, by the facts that the run has found out.
-func (p *play) compared() []string {
+func (p *play) compared() []string { return p.comparedOn(p.w) }
+
+// comparedOn is the same with other hosts.
+func (p *play) comparedOn(hosts evenkeel.Hosts) []string {
 	p.t.Helper()
 	st, err := evenkeel.ReadState(p.journal.Records())
 	require.NoError(p.t, err)
@@ -28,7 +31,7 @@ func (p *play) compared() []string {
 			}},
 		}},
 	}}}
-	_, err = evenkeel.Run(p.t.Context(), look, p.w, p.options(&evenkeel.MemJournal{}))
+	_, err = evenkeel.Run(p.t.Context(), look, hosts, p.options(&evenkeel.MemJournal{}))
 	require.NoError(p.t, err)
 	return diff
 }
@@ -88,6 +91,49 @@ func TestWhatStillDiffers(t *testing.T) {
 			p := s.stopAt(t, "evacuate-node1", "rings-1", false)
 			c.spoil(p)
 			require.Contains(t, strings.Join(p.compared(), "\n"), c.says)
+		})
+	}
+}
+
+// LUS-036: whether the old cluster runs is said by two exit statuses, 0 with its word and 3. A daemon that is dead "but subsys locked" (2) or "but pid file exists" (1), a
+// status that is not known (4), and a service that is not there (127) are differences of their own.
+func TestADeadServiceIsADifference(t *testing.T) {
+	p := newScene(t, lustretest.Options{InstallTime: -1}, nil).stopAt(t, "evacuate-node1", "rings-1", false)
+	for name, c := range map[string]struct {
+		code       int
+		text, says string
+	}{
+		"running":                   {code: 0, text: "corosync (pid  1234) is running..."},
+		"nothing said":              {code: 0, says: "whether corosync runs is not known"},
+		"another word":              {code: 0, text: "Usage: corosync {start|stop|status}", says: "whether corosync runs is not known"},
+		"dead, pid file exists":     {code: 1, text: "corosync dead but pid file exists", says: "whether corosync runs is not known: service corosync status: exit status 1: corosync dead"},
+		"dead, subsys locked":       {code: 2, text: "corosync dead but subsys locked", says: "whether corosync runs is not known"},
+		"stopped":                   {code: 3, text: "corosync is stopped", says: "corosync does not run on ct6-mds1.lfs.intl: service corosync start"},
+		"unknown":                   {code: 4, text: "corosync status unknown due to insufficient privileges.", says: "whether corosync runs is not known"},
+		"no such program or script": {code: 127, says: "whether corosync runs is not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hosts := evenkeel.HostMap{}
+			for _, n := range []string{lustretest.Node1, lustretest.Node2} {
+				real, err := p.w.Runner(n)
+				require.NoError(t, err)
+				hosts[n] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					if n != lustretest.Node1 || cmd.Argv[0] != "service" || cmd.Argv[1] != "corosync" {
+						return real.Run(ctx, cmd)
+					}
+					res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: c.code, Stdout: []byte(c.text + "\n")}
+					if c.code == 0 {
+						return res, nil
+					}
+					return res, sshexec.Failure(n, cmd, res, nil)
+				})
+			}
+			diff := strings.Join(p.comparedOn(hosts), "\n")
+			if c.says == "" {
+				require.NotContains(t, diff, "corosync")
+				return
+			}
+			require.Contains(t, diff, c.says)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,8 +60,11 @@ func (p *Pair) fencedScript() string {
 // fencedAgain prints the same: nothing more of a cluster that has stopped, which fences nobody, and NOT known where it failed.
 func (p *Pair) fencedAgain() string {
 	node := p.old(p.Config.Node1.Name)
-	return "echo history of " + node + " && answer " + shellescape.QuoteCommand(history(node).Argv)
+	return "echo history of " + node + " && answer counted " + p.node(0).fenced.Ref() + " " + shellescape.QuoteCommand(history(node).Argv)
 }
+
+// countLine ends a history of Pacemaker 2, also one of nothing; 1.1 prints none.
+var countLine = regexp.MustCompile(`(?m)^\s*\d+ events? found\s*$`)
 
 // calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so a person can
 // say that it was looked into, in seenFile.
@@ -103,6 +107,9 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 		}
 		if err != nil {
 			return "", err
+		}
+		if countLine.MatchString(fenced) && !countLine.Match(res.Stdout) { // silence is no answer where it had a word for "none"
+			return "", fmt.Errorf("%s: %s did not say how many events it found, as it did in the first step: whether %s was fenced is not known", n2.Name, cmd, n1.Name)
 		}
 		for _, line := range lines(string(res.Stdout)) {
 			if !slices.Contains(known, line) {

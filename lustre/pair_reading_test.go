@@ -232,6 +232,48 @@ func TestCalmWantsABootID(t *testing.T) {
 	}
 }
 
+// H1: an empty history of fencing is "none" only of a Pacemaker that prints nothing for none, as 1.1. One that counted its events in the first step counts them again.
+func TestASilentHistoryIsNoAnswerOfAPacemakerThatCounts(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	for name, c := range map[string]struct{ noted, now, want string }{
+		"1.1, none":       {},
+		"2, none":         {noted: "0 events found", now: "0 events found\n"},
+		"2, silence":      {noted: "0 events found", want: "did not say how many events it found"},
+		"2, cut off":      {noted: `a\n1 event found`, now: "a\n", want: "did not say how many events it found"},
+		"2, one more":     {noted: "0 events found", now: "a\n1 event found\n", want: "was fenced: a"},
+		"2, only counted": {noted: "0 events found", now: "1 event found\n", want: "was fenced: 1 event found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book, err := s.pair.Runbook()
+			require.NoError(t, err)
+			calm := s.action(t, "evacuate-node1", "calm")
+			calm.Paper = nil // it needs facts of other steps
+			book.Invariants, book.LeaseHosts = nil, nil
+			book.Known = evenkeel.Facts{"node2.boot.seen": []byte(`"` + before + `"`), "node1.fenced": []byte(`"` + c.noted + `"`)}
+			book.Steps = []evenkeel.Step{{ID: "calm", Title: "Calm", Host: lustretest.Node2, Actions: []evenkeel.Action{calm}}}
+			hosts := evenkeel.HostMap{lustretest.Node2: sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				res := sshexec.Result{Outcome: sshexec.Exited}
+				switch {
+				case slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id"):
+					res.Stdout = []byte(before + "\n")
+				case cmd.Argv[0] == "stonith_admin":
+					res.Stdout = []byte(c.now)
+				case cmd.Argv[0] == "cat":
+					res.ExitCode = 1
+					return res, sshexec.Failure("n", cmd, res, nil)
+				}
+				return res, nil
+			})}
+			_, err = evenkeel.Run(t.Context(), book, hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "t", Holder: "t"})
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
 // H18: a ring that corosync does not tell of is not sound, and neither is one of which it tells what nobody knows.
 func TestEveryRingIsThere(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -92,21 +93,78 @@ func (p *Pair) intro() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// mounts reads what is mounted on both nodes; a node that does not answer is returned as unseen.
-func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (on map[string][]string, unseen error) {
-	on = map[string][]string{}
+// sighting is a mount that was seen on a node.
+type sighting struct {
+	node string
+	Mount
+}
+
+type sightings []sighting
+
+// at are the nodes that have a Lustre target at a mount point.
+func (s sightings) at(point string) []string {
+	var nodes []string
+	for _, m := range s {
+		if m.IsTarget() && m.MountPoint == point {
+			nodes = append(nodes, m.node)
+		}
+	}
+	return nodes
+}
+
+// mounts reads what is mounted on both nodes; a node that does not answer, or whose table is not whole, is returned as unseen.
+func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (seen sightings, unseen error) {
 	for _, s := range p.servers() {
 		res, err := at.Run(ctx, s.Name, brief("cat", "/proc/mounts"))
 		if err == nil {
-			var points []string
-			points, err = mountedTargets(res.Stdout)
-			for _, point := range points {
-				on[point] = append(on[point], s.Name)
+			var mounts Mounts
+			mounts, err = wholeMounts(res.Stdout)
+			for _, m := range mounts {
+				seen = append(seen, sighting{s.Name, m})
 			}
 		}
 		unseen = errors.Join(unseen, err)
 	}
-	return on, unseen
+	return seen, unseen
+}
+
+// ownName tells names of disks that each machine gives by itself: the same one means another disk on another node.
+var ownName = regexp.MustCompile(`^/dev/(sd|vd|xvd|hd|nvme|dm-)`)
+
+// twice says which targets are mounted on both nodes, each at its own mount point.
+func (p *Pair) twice(seen sightings) []string {
+	var found []string
+	for _, t := range p.Targets {
+		if nodes := seen.at(t.Mount); len(nodes) > 1 {
+			found = append(found, fmt.Sprintf("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and ")))
+		}
+	}
+	return found
+}
+
+// astray says what is mounted where it does not belong: the disk of a target by another path, and a Lustre target at the mount point of none. The table may show a disk by
+// another name than the plan has, so that the last one can be a disk of the pair.
+func (p *Pair) astray(seen sightings) []string {
+	var found []string
+	points, owner := map[string]bool{}, map[string]PairTarget{}
+	for _, t := range p.Targets {
+		points[t.Mount] = true
+		if stored, ok := p.stores[0][t.UUID]; ok && stored.Source() != "" && !ownName.MatchString(stored.Source()) {
+			owner[stored.Source()] = t
+		}
+	}
+	for _, m := range seen {
+		t, ours := owner[m.Device]
+		switch {
+		case ours && (m.MountPoint != t.Mount || !m.IsTarget()):
+			found = append(found, fmt.Sprintf("the disk of %s, %s, is mounted on %s at %s as %s, not at %s: unmount it there NOW, if the target is mounted elsewhere",
+				t.Resource, m.Device, m.node, m.MountPoint, m.FSType, t.Mount))
+		case !points[m.MountPoint] && (m.IsTarget() || m.FSType == "ldiskfs"):
+			found = append(found, fmt.Sprintf("%s is mounted on %s at %s, which is the mount point of no target: it can be the disk of one by another name. See which disk it is NOW; "+
+				"unmount it if its target is mounted elsewhere", m.Device, m.node, m.MountPoint))
+		}
+	}
+	return found
 }
 
 // mountedOnce is what the whole is about: data that is written from two nodes is lost.
@@ -114,15 +172,17 @@ func (p *Pair) mountedOnce() evenkeel.Invariant {
 	return evenkeel.Invariant{
 		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
 		Check: func(ctx context.Context, at evenkeel.Site) error {
-			on, unseen := p.mounts(ctx, at)
-			if !slices.ContainsFunc(p.Targets, func(t PairTarget) bool { return len(on[t.Mount]) > 1 }) {
+			seen, unseen := p.mounts(ctx, at)
+			found := slices.Concat(p.twice(seen), p.astray(seen))
+			if len(found) == 0 {
 				return unseen
 			}
 			// The nodes are read one after the other: a target that moves meanwhile is seen on both, once. One that is on both is seen so again.
 			again, blind := p.mounts(ctx, at)
-			for _, t := range p.Targets {
-				if nodes := on[t.Mount]; len(nodes) > 1 && (len(again[t.Mount]) > 1 || blind != nil) {
-					return evenkeel.Violated("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and "))
+			still := slices.Concat(p.twice(again), p.astray(again))
+			for _, text := range found {
+				if blind != nil || slices.Contains(still, text) {
+					return evenkeel.Violated("%s", text)
 				}
 			}
 			return nil
@@ -135,8 +195,8 @@ func (p *Pair) served() evenkeel.Invariant {
 	return evenkeel.Invariant{
 		ID: "served", Title: "Every target is mounted on one of the nodes.",
 		Check: func(ctx context.Context, at evenkeel.Site) error {
-			on, unseen := p.mounts(ctx, at)
-			down := slices.DeleteFunc(p.enabled(), func(t PairTarget) bool { return len(on[t.Mount]) > 0 })
+			seen, unseen := p.mounts(ctx, at)
+			down := slices.DeleteFunc(p.enabled(), func(t PairTarget) bool { return len(seen.at(t.Mount)) > 0 })
 			if len(down) == 0 {
 				return nil
 			}

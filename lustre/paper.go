@@ -69,6 +69,13 @@ rings() {
 }
 # answer COMMAND...: what a program of the cluster prints. A cluster that has stopped (102, 107) says nothing; any other failure says so
 answer() { "$@"; case $? in 0 | 102 | 107) ;; *) echo "NOT known: $*" ;; esac; }
+# counted NOTED COMMAND...: a history of fencing. One that told how many events it had tells it again, or it was not read
+counted() {
+  local h
+  h=$("${@:2}") || return
+  [ -z "$h" ] || printf '%s\n' "$h"
+  case $1 in *" event"*" found"*) case $h in *" event"*" found"*) ;; *) return 1 ;; esac ;; esac
+}
 # gone NODE TARGET=MOUNT=POOL...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
 gone() {
   awk -v node="$1" -v list="${*:2}" '

@@ -165,7 +165,7 @@ func askedFor(document string) string {
 	var asks, values []string
 	format := passwordPair.ReplaceAllStringFunc(strings.ReplaceAll(document, "%", "%%"), func(pair string) string {
 		m := passwordPair.FindStringSubmatch(pair)
-		if !pacemaker.SecretName(m[2]) {
+		if !pacemaker.SecretPair(m[2], m[3]) {
 			return pair
 		}
 		v := fmt.Sprintf("SECRET%d", len(asks)+1)

@@ -138,9 +138,16 @@ func TestGoneOnPaperFailsClosed(t *testing.T) {
 // H1: that node 1 was not fenced is not said where the history cannot be read.
 func TestFencedOnPaperFailsClosed(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	script := "NODE1_FENCED='history of ct6-mds1'\n" + s.block(t, "answer stonith_admin")
+	block := s.block(t, "answer counted")
+	script := "NODE1_FENCED='history of ct6-mds1'\n" + block
 	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { :; }`, script))
 	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { return 107; }`, script), "a cluster that has stopped fences nobody")
 	require.NotContains(t, byHand(t, `stonith_admin() { return 1; }`, script), "not fenced")
 	require.NotContains(t, byHand(t, `stonith_admin() { echo "node2 turned node1 off"; }`, script), "not fenced")
+
+	counted := "NODE1_FENCED=$'history of ct6-mds1\\n0 events found'\n" + block
+	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { echo "0 events found"; }`, counted))
+	require.Equal(t, "not fenced", byHand(t, `stonith_admin() { return 107; }`, counted), "a cluster that has stopped fences nobody")
+	require.NotContains(t, byHand(t, `stonith_admin() { :; }`, counted), "not fenced", "it had a word for none")
+	require.NotContains(t, byHand(t, `stonith_admin() { echo "1 event found"; }`, counted), "not fenced")
 }

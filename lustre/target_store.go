@@ -114,6 +114,9 @@ func (f Finding) String() string { return f.Text }
 // cluster, the UUID that is its parameter "target". mounts may be nil. The findings are sorted; there are none when all agree.
 func Audit(store Store, resources map[string]string, mounts Mounts) []Finding {
 	a := auditor{store: store, resources: resources}
+	if len(store) == 0 && len(resources) == 0 && len(mounts) == 0 { // nothing agrees with nothing
+		a.say(NotInCluster, "", "", "there is nothing to compare: no target store, no resource and no mount was given")
+	}
 	a.cluster()
 	a.files()
 	a.mounts(mounts)

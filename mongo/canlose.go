@@ -3,8 +3,10 @@ package mongo
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // SetView is what is known of one replica set: its configuration, and its status where somebody asked. Without a
@@ -19,7 +21,7 @@ type LossKind int
 
 // The losses, from the gravest to the mildest.
 const (
-	LosesData     LossKind = iota // no current copy of the data is left
+	LosesData     LossKind = iota // no current copy of the data is left: none, or one that lags more than [MaxLag]
 	LosesMajority                 // no primary can be elected or stay for want of votes: nobody can write
 	LosesPrimary                  // votes are left, but no member that could be elected: nobody can write
 	MovesPrimary                  // another member becomes primary: no writes during the election
@@ -32,6 +34,9 @@ func (k LossKind) String() string {
 	}
 	return fmt.Sprintf("LossKind(%d)", int(k))
 }
+
+// MaxLag is how far behind the freshest member a copy of the data may be and still counts as current: a healthy one is seconds behind, a minute is trouble.
+const MaxLag = 60 * time.Second
 
 // Loss is one thing that one set would lose.
 type Loss struct {
@@ -102,7 +107,7 @@ func (v SetView) lose(hosts []string) []Loss {
 	votes, copies, electable, copiesNow := 0, 0, 0, 0
 	for _, m := range c.Members {
 		state, up := v.stateOf(m)
-		holds := up && !m.ArbiterOnly && state.HoldsData()
+		holds := up && !m.ArbiterOnly && state.HoldsData() && v.lag(m) <= MaxLag
 		if holds {
 			copiesNow++
 		}
@@ -120,9 +125,9 @@ func (v SetView) lose(hosts []string) []Loss {
 		}
 		if holds {
 			copies++
-			if m.Electable() {
-				electable++
-			}
+		}
+		if up && !m.ArbiterOnly && state.HoldsData() && m.Electable() { // also one that lags: it would be elected, and be rolled back to
+			electable++
 		}
 	}
 	without := "without " + list(gone, "any further host")
@@ -134,7 +139,7 @@ func (v SetView) lose(hosts []string) []Loss {
 		losses = append(losses, Loss{Set: c.ID, What: k, Why: without + " " + fmt.Sprintf(format, args...) + "."})
 	}
 	if copies == 0 {
-		add(LosesData, "none of its %d current copies of the data is left", copiesNow)
+		add(LosesData, "none of its %d current copies of the data is left%s", copiesNow, v.stale(hosts))
 	}
 	switch {
 	case votes < c.Majority():
@@ -142,12 +147,73 @@ func (v SetView) lose(hosts []string) []Loss {
 	case electable == 0:
 		add(LosesPrimary, "no member is left that could be elected (%s)", list(kept, "none"))
 	}
-	if len(losses) == 0 && v.Status != nil {
-		if p, ok := v.Status.Primary(); ok && named(hosts, p.Name) {
-			add(MovesPrimary, "the primary %s is gone and another member has to be elected", p.Name)
+	if v.Status == nil || len(losses) > 0 && losses[len(losses)-1].What != LosesData {
+		return losses
+	}
+	var primaries []string
+	for _, m := range v.Status.Members {
+		if m.Healthy() && m.State == StatePrimary {
+			primaries = append(primaries, m.Name)
 		}
 	}
+	switch {
+	case len(primaries) == 0:
+		add(LosesPrimary, "there is no primary, as there is none now")
+	case len(primaries) > 1:
+		add(LosesPrimary, "%s both say that they are the primary, as they do now: which one's data will stay nobody can say", strings.Join(primaries, " and "))
+	case len(losses) == 0 && named(hosts, primaries[0]):
+		add(MovesPrimary, "the primary %s is gone and another member has to be elected", primaries[0])
+	}
 	return losses
+}
+
+// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it. A member of which it has neither is not known to lag where
+// it tells of nobody; else it has no data.
+func (v SetView) lag(m Member) time.Duration {
+	if v.Status == nil {
+		return 0
+	}
+	var own, head time.Time
+	for _, st := range v.Status.Members {
+		if !st.Healthy() || !st.State.HoldsData() {
+			continue
+		}
+		at := st.OptimeDate
+		if st.Optime.TS.T > 0 {
+			at = time.Unix(int64(st.Optime.TS.T), 0)
+		}
+		if at.After(head) {
+			head = at
+		}
+		if hostKey(st.Name) == hostKey(m.Host) {
+			own = at
+		}
+	}
+	switch {
+	case head.IsZero():
+		return 0
+	case own.IsZero():
+		return math.MaxInt64
+	}
+	return head.Sub(own)
+}
+
+// stale names the copies that are left and are not current, and how far they are behind.
+func (v SetView) stale(hosts []string) string {
+	var old []string
+	for _, m := range v.Config.normal().Members {
+		if state, up := v.stateOf(m); up && !m.ArbiterOnly && state.HoldsData() && !named(hosts, m.Host) {
+			if lag := v.lag(m); lag == math.MaxInt64 {
+				old = append(old, m.Host+" has no data yet")
+			} else if lag > MaxLag {
+				old = append(old, fmt.Sprintf("%s is %v behind", m.Host, lag.Round(time.Second)))
+			}
+		}
+	}
+	if len(old) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(old, ", ") + ")"
 }
 
 // stateOf is the state of a member, as the status has it, or as a member that is well would be.

@@ -71,6 +71,44 @@ func TestCanLoseCountsWhatIsDownAlready(t *testing.T) {
 	require.Contains(t, got[0].Why, "and with sessionmgr02:27718 down")
 }
 
+// MON-016: a copy that lags is not current, and a set that has no primary now, or two, is not well, whoever is lost.
+func TestCanLoseWantsACurrentCopyAndOnePrimary(t *testing.T) {
+	c := config(mongo.ArbiterMember(0, arb), mongo.DataMember(1, sm1, 3), mongo.DataMember(2, sm2, 2))
+	now := time.Date(2021, 5, 2, 8, 0, 0, 0, time.UTC)
+	member := func(host string, state mongo.MemberState, behind time.Duration) mongo.MemberStatus {
+		return mongo.MemberStatus{Name: host, Health: 1, State: state, OptimeDate: now.Add(-behind)}
+	}
+	arbiter := mongo.MemberStatus{Name: arb, Health: 1, State: mongo.StateArbiter}
+	optime := member(sm2, mongo.StateSecondary, 0)
+	optime.Optime.TS.T = uint32(now.Add(-time.Hour).Unix())
+	empty := mongo.MemberStatus{Name: sm2, Health: 1, State: mongo.StateSecondary}
+	for name, tc := range map[string]struct {
+		lost     string
+		one, two mongo.MemberStatus
+		what     mongo.LossKind
+		why      string
+	}{
+		"ten days behind":       {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StateSecondary, 240*time.Hour), mongo.LosesData, "(sessionmgr02:27718 is 240h0m0s behind)"},
+		"by its optime":         {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), optime, mongo.LosesData, "is 1h0m0s behind"},
+		"without data":          {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), empty, mongo.LosesData, "sessionmgr02:27718 has no data yet"},
+		"a few seconds behind":  {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StateSecondary, 5*time.Second), mongo.MovesPrimary, "has to be elected"},
+		"no primary now":        {"arbitervip", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0), mongo.LosesPrimary, "there is none now"},
+		"no primary, none lost": {"", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0), mongo.LosesPrimary, "there is none now"},
+		"two primaries":         {"arbitervip", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StatePrimary, 0), mongo.LosesPrimary, "sessionmgr01:27718 and sessionmgr02:27718 both say"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var hosts []string
+			if tc.lost != "" {
+				hosts = []string{tc.lost}
+			}
+			got := canLose(t, hosts, mongo.SetView{Config: c, Status: &mongo.Status{Set: "set02", Members: []mongo.MemberStatus{arbiter, tc.one, tc.two}}})
+			require.Len(t, got, 1)
+			require.Equal(t, tc.what, got[0].What)
+			require.Contains(t, got[0].Why, tc.why)
+		})
+	}
+}
+
 // The verdict is what happens: for any set and any hosts, exactly those verdicts cost the primary for good.
 func TestCanLoseAgreesWithTheSimulator(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

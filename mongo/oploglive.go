@@ -206,6 +206,10 @@ type Outlook struct {
 func Predict(o Oplog, lag, outage time.Duration, rate float64) Outlook {
 	p := Outlook{Lag: lag, WriteRate: rate, Window: o.Reach(max(rate, o.Rate()))}
 	p.Spare = p.Window - outage - lag
+	if o.MaxSize <= 0 {
+		p.Window, p.Spare, p.Why = 0, -outage-lag, "nothing is known of the oplog: it has no size"
+		return p
+	}
 	p.CatchesUp = p.Spare >= 0
 	if p.Window == math.MaxInt64 {
 		p.Why = "nothing is written into the oplog"

@@ -28,7 +28,7 @@ func (m CorosyncMark) String() string {
 
 // CorosyncReleases is which major releases of corosync a file is for.
 type CorosyncReleases struct {
-	From, To int // 1 to 3; From is greater than To when the marks contradict each other
+	From, To int // 1 to 3; From is greater than To when the marks contradict each other, or the file says nothing
 	Marks    []CorosyncMark
 }
 
@@ -119,6 +119,9 @@ func (c *CorosyncConf) Releases() CorosyncReleases {
 		}
 	}
 	visit(c.Root)
+	if !slices.ContainsFunc(c.Root.items, func(i corosyncItem) bool { return i.key != "" || i.section != nil }) {
+		r.From, r.To = newestCorosync, 0 // a file that says nothing is for none
+	}
 	slices.SortStableFunc(r.Marks, func(a, b CorosyncMark) int { return a.Line - b.Line })
 	return r
 }

@@ -82,11 +82,14 @@ func Expect(expected ...Expectation) DiffOption {
 
 // Diff tells what two CIBs mean differently, in the order of the sections. It compares everything that stands in the configuration but
 // for what is in the table [Insignificant], and takes time in proportion to the size of the two. Without options it is symmetric, and
-// two CIBs without a difference are the same configuration.
+// two CIBs without a difference are the same configuration. Where one of them is nil or empty, that is the difference.
 func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 	var o diffOptions
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if is, will := !old.empty(), !new.empty(); !is || !will { // no CIB is like no other, not even like none
+		return []Difference{{Kind: kindHeader, Subject: "cib", InOld: is, InNew: will}}
 	}
 	o.started = old.givesRoles() || new.givesRoles()
 	var all []Difference

@@ -43,7 +43,7 @@ func (o Operation) Masked() []string {
 		if i < 0 || i >= len(argv) {
 			continue
 		}
-		if name, _, ok := strings.Cut(argv[i], "="); ok && SecretName(name) {
+		if name, value, ok := strings.Cut(argv[i], "="); ok && SecretPair(name, value) {
 			argv[i] = name + "=" + Redacted
 		} else {
 			argv[i] = Redacted

@@ -25,7 +25,7 @@ type PCSCommand struct {
 func (c PCSCommand) String() string {
 	words := slices.Clone(c.Argv)
 	for i, w := range words {
-		if name, _, ok := strings.Cut(w, "="); ok && SecretName(name) {
+		if name, value, ok := strings.Cut(w, "="); ok && SecretPair(name, value) {
 			w = name + "=" + Redacted
 		}
 		words[i] = shellWord(w)

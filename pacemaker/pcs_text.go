@@ -61,7 +61,7 @@ func readOutline(r io.Reader) (*outline, error) {
 func (o *outline) fail(l *outlineLine, format string, args ...any) {
 	near := l.text
 	for i, word := range strings.Fields(near) {
-		if name, _, ok := strings.Cut(word, "="); ok && SecretName(name) || SecretName(strings.TrimSuffix(word, ":")) {
+		if name, value, ok := strings.Cut(word, "="); ok && SecretPair(name, value) || SecretName(strings.TrimSuffix(word, ":")) {
 			near = strings.Join(strings.Fields(near)[:i], " ") + " " + name + "=" + Redacted
 			break
 		}

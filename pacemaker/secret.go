@@ -2,6 +2,7 @@ package pacemaker
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,11 +29,22 @@ func SecretName(name string) bool {
 	return slices.ContainsFunc([]string{"pass", "pw", "psk", "token"}, func(word string) bool { return n == word || strings.HasSuffix(n, "_"+word) })
 }
 
+// secretOption is an option that gives a password, as fence agents and mount programs take it: ipmitool's -P, --password, password=.
+var secretOption = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:-p|--passw|--passphrase)[\s=]*\S|\bpass(?:w(?:or)?d|phrase)?=`)
+
+// SecretPair says whether the value of an attribute holds a secret: by the name of the attribute, as [SecretName], or as one of several options: those of a fence agent
+// (0_fence_ipmitool_opts), and whatever gives a password by -P, --password or password=. Such a value is secret as a whole: nobody can say where the password ends.
+func SecretPair(name, value string) bool {
+	n := strings.ToLower(name)
+	options := n == "opts" || strings.HasSuffix(n, "_opts") || strings.HasSuffix(n, "-opts")
+	return value != "" && (SecretName(name) || options || secretOption.MatchString(value))
+}
+
 // masked is a value as it may be shown.
 func masked(name, value string) string {
 	switch {
 	case value == "":
-	case SecretName(name):
+	case SecretPair(name, value):
 		return Redacted
 	case strings.Contains(value, "://"):
 		if u, err := url.Parse(value); err == nil && u.User != nil {
@@ -42,7 +54,7 @@ func masked(name, value string) string {
 	return value
 }
 
-// Secrets are the values in the document that no text may show: those of attributes that [SecretName] names, and passwords in addresses. Register them with what shows
+// Secrets are the values in the document that no text may show: those that [SecretPair] names, and passwords in addresses. Register them with what shows
 // texts: [sshexec.Redactor], or a runbook's Secrets. A switch ("true", "0") is no secret, whatever its name.
 func (c *CIB) Secrets() []sshexec.Secret { return secretsIn(c.root()) }
 
@@ -70,10 +82,10 @@ func secretsIn(e *etree.Element) []sshexec.Secret {
 	var list []sshexec.Secret
 	var walk func(*etree.Element)
 	walk = func(e *etree.Element) {
-		named := SecretName(e.SelectAttrValue("name", ""))
+		name := e.SelectAttrValue("name", "")
 		for _, a := range e.Attr {
 			switch {
-			case a.Key == "value" && named, SecretName(a.Key):
+			case a.Key == "value" && SecretPair(name, a.Value), SecretPair(a.Key, a.Value):
 				list = addSecret(list, a.Value)
 			case strings.Contains(a.Value, "://"):
 				if u, err := url.Parse(a.Value); err == nil && u.User != nil {

@@ -25,6 +25,31 @@ func TestSecretsOfACIB(t *testing.T) {
 	}
 }
 
+// H23: options of a fence agent can hold a password. Such a value is secret as a whole, wherever it is shown: in a difference, a pair, a command.
+func TestOptionsWithAPasswordAreSecret(t *testing.T) {
+	cib := func(opts, mount string) *pacemaker.CIB {
+		c, err := pacemaker.ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes><node id="1" uname="n1"><instance_attributes id="a">` +
+			`<nvpair id="a1" name="0_fence_ipmitool_opts" value="` + opts + `"/><nvpair id="a2" name="extra" value="` + mount + `"/></instance_attributes></node></nodes><resources/><constraints/></configuration></cib>`))
+		require.NoError(t, err)
+		return c
+	}
+	for _, value := range []string{"-U root -P CANARY", "-PCANARY -U root", "lanplus --password CANARY", "--password=CANARY", "username=bob,password=CANARY", "user=bob,passwd=CANARY", "-pass CANARY-x -passwd CANARY"} {
+		one, two := cib("-U root -I lanplus", "rw"), cib("-U root -X CANARY", value)
+		var texts []string
+		for _, d := range append(pacemaker.Diff(one, two), pacemaker.Diff(two, one)...) {
+			texts = append(texts, d.String())
+		}
+		require.NotContains(t, strings.Join(texts, "\n"), "CANARY", value)
+		require.NotEmpty(t, texts)
+		require.ElementsMatch(t, []sshexec.Secret{"-U root -X CANARY", sshexec.Secret(value)}, two.Secrets())
+		require.NotContains(t, pacemaker.NVPair{Name: "extra", Value: value}.String(), "CANARY")
+		require.NotContains(t, pacemaker.PCSCommand{Argv: []string{"pcs", "property", "set", "extra=" + value}}.String(), "CANARY")
+	}
+	for _, value := range []string{"ro", "retry=5", "/dev/disk/by-id/scsi-p", "stop-pass", "10.0.0.1", "-INFINITY", "snmp-priv-passwd", "--permissive"} {
+		require.False(t, pacemaker.SecretPair("extra", value), value)
+	}
+}
+
 func TestSecretsOfCorosyncConf(t *testing.T) {
 	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
 	require.NoError(t, err)

@@ -13,12 +13,21 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// inspect reads a file by its name, or, where that says nothing, by what is in it.
+// inspect reads a file, and tells of one that may be cut off.
 func inspect(name string) (*cli.Inspection, error) {
 	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
 		return nil, err
 	}
+	in, err := inspectText(name, raw)
+	if err == nil && !bytes.HasSuffix(raw, []byte("\n")) {
+		in.Find(name, "it may be cut off: its last line has no line end")
+	}
+	return in, err
+}
+
+// inspectText reads a file by its name, or, where that says nothing, by what is in it.
+func inspectText(name string, raw []byte) (*cli.Inspection, error) {
 	in := &cli.Inspection{File: name}
 	r := srcerr.Named(name, bytes.NewReader(raw))
 	base := strings.ToLower(filepath.Base(name))

@@ -32,6 +32,9 @@ func (p *progress) Event(e evenkeel.Event) {
 	defer p.mu.Unlock()
 	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
 	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
+	if e.Missed > 0 {
+		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n", elapsed(e.Elapsed), e.Missed)
+	}
 	print := func(mark, text string) {
 		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -14,9 +15,10 @@ import (
 //
 // Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and a pipe that
 // nobody reads (run | head) ask to stop too, and detach the output: nobody is there to ask a second time, and nothing
-// that cannot be printed may end a run in the middle of an outage.
+// that cannot be printed may end a run in the middle of an outage. One that is not read for a while asks for nothing.
 func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
 	asked, ask := oneShot()
+	settle := a.patient()
 	detach := a.detachable(ask)
 	hard, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
@@ -45,6 +47,20 @@ func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard contex
 		signal.Stop(signals)
 		signal.Stop(pipe)
 		cancel()
+		settle()
+	}
+}
+
+// patient has a run go on when nobody reads its outputs. Unlike a terminal that is gone, one that is halted does not ask to stop: somebody may sit there, and can.
+func (a *App) patient() (settle func()) {
+	errs := &patient{w: a.Stderr}
+	out := &patient{w: a.Stdout, stuck: func() {
+		_, _ = fmt.Fprintf(errs, "%s: nobody reads the output (a halted terminal?). It is kept, and the run goes on without it; status says where it stands\n", a.Name)
+	}}
+	a.Stdout, a.Stderr = out, errs
+	return func() {
+		out.settle()
+		errs.settle()
 	}
 }
 

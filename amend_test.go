@@ -3,6 +3,7 @@ package evenkeel_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,13 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 			"its invariants, lease hosts or known facts are others", "", false, "lease hosts"},
 		"a host": {func(rb *evenkeel.Runbook) { rb.Steps[3].Host = "h2" },
 			"step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"steps of which one began": {func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Actions[0].Cmd.Argv, rb.Steps[3].Actions[0].Cmd.Argv = []string{"do", "x"}, []string{"do", "y"}
+		}, "step s2 is changed (it began already)", "s2", true, "step s2 is not what it was"},
+		"the host of a probe": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Actions[0] = parseAction(t, "d.never")
+			rb.Steps[3].Actions[0].Probe.Host = "h2"
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"an input": {func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) },
 			"input Hosts.csv is another", "", false, "input Hosts.csv is another"},
 		"nothing": {func(*evenkeel.Runbook) {}, "", "", false, "the runbook is the one that it was begun with"},
@@ -384,10 +392,101 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	}
 	require.Equal(t, []string{"since monday", "until six", "on vault"}, kept, "and each stands where it belongs")
 	require.Len(t, rb.Confirmations(report.State), 1)
+	require.Len(t, slices.DeleteFunc(slices.Clone(j.Records()), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindConfirm }), 3)
 
 	c.answers["calls"] = "none dropped"
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts())
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}, {"calls"}}, c.asked)
 	roundTrip(t, j)
+}
+
+// What was confirmed ahead, or at its turn in a step that was undone before, is not asked for again; nor is anybody asked
+// whose run was told to stop, or before what a person does by hand.
+func TestNothingIsConfirmedTwice(t *testing.T) {
+	word := func(id string) evenkeel.Action { return evenkeel.Action{ID: id, Title: id, Manual: "Confirm " + id} }
+	rb := parseRunbook(t, "s1[g.guard a.safe undo:u.safe] s2[m.manual r.read]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, word("first"))
+	rb.Steps[1].Actions = append(rb.Steps[1].Actions, word("last"))
+	m := newMachine("fail:g did:m")
+	c := &confirming{answers: map[string]string{"first": "yes"}}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	life := func(start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)) error {
+		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+		return err
+	}
+	require.Error(t, life(evenkeel.Run))
+	require.Equal(t, [][]string{{"first"}}, c.asked)
+	require.ErrorAs(t, life(evenkeel.Resume), new(*evenkeel.Hold), "the last one")
+	require.Len(t, c.asked, 1)
+	for _, one := range rb.Confirmations(nil) {
+		require.Equal(t, one.Action.ID == "first", one.Ahead, one.Name())
+	}
+
+	m, rb.Steps = newMachine("-"), rb.Steps[:1]
+	opts.Journal = &evenkeel.MemJournal{}
+	require.NoError(t, life(evenkeel.Run))
+	require.NoError(t, life(evenkeel.Rollback))
+	m.live("fail:g")
+	c.answers["first"] = "" // it is left to its turn
+	opts.Attendant = struct {
+		evenkeel.Attendant
+		evenkeel.Confirmer
+	}{handFunc(func() error { return nil }), c}
+	require.Error(t, life(evenkeel.Resume))
+	asked := len(c.asked)
+	require.False(t, slices.ContainsFunc(opts.Journal.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindConfirm && r.Output == "" }))
+	require.NoError(t, life(evenkeel.Resume))
+	require.Len(t, c.asked, asked, "a word that was given is asked for again")
+
+	stop := make(chan struct{})
+	close(stop)
+	opts.Journal, opts.Stop = &evenkeel.MemJournal{}, stop
+	require.ErrorIs(t, life(evenkeel.Run), evenkeel.ErrStopped)
+	require.Len(t, c.asked, asked)
+}
+
+// laconic answers to fewer confirmations than it was asked for.
+type laconic struct{ confirming }
+
+func (s *laconic) Confirm(context.Context, []evenkeel.Ask) ([]string, error) { return nil, nil }
+
+func TestEachConfirmationNeedsItsAnswer(t *testing.T) {
+	rb := parseRunbook(t, "s1[r.read a.safe]")
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: &laconic{}})
+	require.ErrorContains(t, err, "0 answers to 1 confirmations")
+}
+
+// Before any step began nothing was made from the inputs: they may still be others.
+func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), fourSteps(t, nil), evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	rb := fourSteps(t, func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) })
+	a, err := evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+	require.NoError(t, err)
+	require.Len(t, a.Inputs, 1)
+}
+
+// What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what a person does by hand.
+func TestAConfirmationWaitsForItsTurn(t *testing.T) {
+	word := evenkeel.Action{ID: "w", Title: "w", Manual: "say so"}
+	rb := parseRunbook(t, "s1[g.guard a.safe]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 1, word)
+	c := &confirming{answers: map[string]string{"w": "yes"}}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	hosts := evenkeel.HostMap{"h": newMachine("fail:g")}
+	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
+	require.Error(t, err)
+	_, err = evenkeel.Resume(t.Context(), rb, hosts, opts)
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"w"}}, c.asked)
+
+	rb = parseRunbook(t, "s1[m.manual]")
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, word)
+	require.False(t, rb.Confirmations(nil)[0].Ahead)
 }

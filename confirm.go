@@ -48,7 +48,7 @@ func (rb *Runbook) Confirmations(st *State) []Confirmation {
 			for j := range part.actions {
 				a := &part.actions[j]
 				switch {
-				case ss.Progress != Undone && ss.Action(part.phase, a.ID) == Did:
+				case ss.Action(part.phase, a.ID) == Did:
 				case !a.attestation():
 					ahead = ahead && a.effect() == ReadOnly && a.Manual == ""
 				case st == nil || st.Confirmed[confirmName(s, a)] == "":

@@ -133,6 +133,11 @@ func TestPromptsAreRedacted(t *testing.T) {
 	j := &evenkeel.MemJournal{}
 	clock := &stepClock{}
 	_, err := evenkeel.Run(t.Context(), oneManual(canary, "lustre"), evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: clock,
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventAsk {
+				require.Contains(t, e.Text, "lustre")
+			}
+		}),
 		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
 			asks = append(asks, a)
 			if len(asks) < 3 {
@@ -181,6 +186,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.Contains(t, paper.String(), "Start lustre (lustre:465)")
 	require.Contains(t, paper.String(), "start lustre-ha")
 	require.Equal(t, []string{"it is shorter than 8 characters"}, rb.WeakSecrets())
+	require.Len(t, (&evenkeel.Runbook{Secrets: []sshexec.Secret{"x7!          \n"}}).WeakSecrets(), 1, "blanks make none strong")
 
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": bare}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.ErrorContains(t, err, "refused: [redacted] on [redacted]", "where the lease is taken, too")
@@ -193,6 +199,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.NoError(t, jerr)
 	require.NotContains(t, string(raw)+seen.String()+err.Error(), canary)
 	require.Contains(t, seen.String(), "action: Start lustre (lustre:465)\n")
+	require.NotContains(t, seen.String(), "on lustre", "what a program prints tells a weak one")
 
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
@@ -211,5 +218,30 @@ func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
 		err := rb.Validate()
 		require.ErrorContains(t, err, "a secret of the runbook", name)
 		require.NotContains(t, err.Error(), canary)
+	}
+}
+
+// What an operator answers, and the password that sudo repeats, are no more journalled than what a machine prints; nor is what a
+// terminal would obey, or the beginning of a secret where a long message is cut.
+func TestWhatIsKeptOfAnswersAndOfLongMessages(t *testing.T) {
+	filler := strings.Repeat("x", 4<<10-14)
+	for name, says := range map[string]string{"secret": "sudo: " + canary, "terminal": "\x1b[2J\x07", "cut": filler + canary} {
+		rb := parseRunbook(t, "s1[r.read a.safe]")
+		rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+		a := &rb.Steps[0].Actions[1]
+		a.Cmd.Sudo = &sshexec.Sudo{Password: canary}
+		a.Expect.Check = func(evenkeel.Observed) error { return errors.New(says) }
+		j := &evenkeel.MemJournal{}
+		var seen strings.Builder
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+			Observer:  evenkeel.ObserverFunc(func(e evenkeel.Event) { seen.WriteString(e.Text) }),
+			Attendant: askedOf(func(evenkeel.Ask) (string, error) { return "I say " + canary, nil }),
+		})
+		require.Error(t, err)
+		for _, r := range j.Records() {
+			seen.WriteString(r.Output + r.Error)
+		}
+		require.NotContains(t, seen.String(), canary[:4], name)
+		require.NotContains(t, seen.String(), "\x1b", name)
 	}
 }

@@ -122,7 +122,11 @@ func (e *engine) extendable() error {
 		w, open := e.st.Windows[id]
 		switch {
 		case !open:
-			return fmt.Errorf("%w: %q is not open (open: %s)", ErrCannotExtend, id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
+			which := "no window is"
+			if len(e.st.Windows) > 0 {
+				which = "open: " + strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", ")
+			}
+			return fmt.Errorf("%w: %q is not open (%s)", ErrCannotExtend, id, which)
 		case w.holdsStop():
 			return fmt.Errorf("%w: %s is an outage (%s), which has to be ended, not extended; resume without that", ErrCannotExtend, id, w.Reason)
 		case e.opts.ExtendWindow[id] <= 0:

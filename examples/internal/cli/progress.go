@@ -179,25 +179,40 @@ func (s session) explain(err error) {
 		cannot  *evenkeel.CannotRollBackError
 	)
 	w := s.app.Stdout
-	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
-	on := again("resume")
-	if s.verb == "rollback" {
-		on = again("rollback") // the run is not resumed before the rollback has ended
-	}
+	again := s.again
+	on := again(s.onward())
 	switch {
 	case err == nil:
 	case errors.As(err, &hold):
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
-	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
-	case errors.As(err, &missing), errors.As(err, &away):
+	case errors.As(err, &held):
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), held.Lease.Run)
+	case errors.As(err, &missing):
+		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\nOr, when it is certain that nobody works there: %s -force-takeover\n",
+			again(s.verb), again(s.verb))
+	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
+	case errors.As(err, &away):
 		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
+}
+
+// again is a command that works on this run.
+func (s session) again(verb string) string {
+	return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config)
+}
+
+// onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
+func (s session) onward() string {
+	if s.verb == "rollback" {
+		return "rollback"
+	}
+	return "resume"
 }
 
 // left says what a stop leaves open.

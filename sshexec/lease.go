@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	show "github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Lease is what a lease file says: one line, padded with blanks to a fixed length, so that it is replaced in place and never shorter. The file is made once and
@@ -41,13 +43,13 @@ func (l Lease) String() string {
 	return line[:min(len(line), leaseSize)]
 }
 
-// Describe is the lease in words.
+// Describe is the lease in words, on one line: whoever wrote it chose them.
 func (l Lease) Describe() string {
 	verb := "held"
 	if !l.Held {
 		verb = "given back"
 	}
-	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", l.Run, l.Epoch, verb, l.Holder, l.Since.Format(time.RFC3339), l.Host)
+	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", show.Line(l.Run), l.Epoch, verb, show.Line(l.Holder), l.Since.Format(time.RFC3339), show.Line(l.Host))
 }
 
 // ErrLease means that a lease file holds something else than a lease.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -188,7 +189,11 @@ func (s session) explain(err error) {
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held):
-		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), held.Lease.Run)
+		run := held.Lease.Run
+		if !typed.MatchString(run) {
+			run = "RUN, the name of that run" // somebody else chose it: it may be anything to a shell
+		}
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), run)
 	case errors.As(err, &missing):
 		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\nOr, when it is certain that nobody works there: %s -force-takeover\n",
 			again(s.verb), again(s.verb))
@@ -201,6 +206,9 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
 }
+
+// typed is a word that a shell takes as it is.
+var typed = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {

@@ -149,7 +149,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
 	hosts := connect(s.cfg)
 	defer hosts.Close()
-	if err := hosts.ready(ctx); err != nil { // before a journal is made
+	if err := hosts.ready(ctx, s.rb.HostNames()); err != nil { // before a journal is made
 		return ExitFailed, err
 	}
 	journal, err := evenkeel.OpenJournal(s.journal())

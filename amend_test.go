@@ -116,6 +116,22 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 			"its invariants, lease hosts or known facts are others", "", false, "lease hosts"},
 		"a host": {func(rb *evenkeel.Runbook) { rb.Steps[3].Host = "h2" },
 			"step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host of an operation's command": {func(rb *evenkeel.Runbook) {
+			cmds := evenkeel.On("h2", sshexec.Command(sshexec.Mutating, "do", "d"))
+			rb.Steps[3].Actions[0].Cmd = sshexec.Cmd{}
+			rb.Steps[3].Actions[0].Op = &evenkeel.Op{
+				Effect: evenkeel.Mutating, Text: "it", Cmds: cmds, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return at.Run(ctx, "h2", cmds[0].Cmd)
+				},
+			}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host on paper": {func(rb *evenkeel.Runbook) {
+			cmd := rb.Steps[3].Actions[0].Cmd
+			rb.Steps[3].Actions[0].Paper = []evenkeel.Block{{Host: evenkeel.Operator, Script: "look"}, {Host: "h2", Script: "look"}, {Cmd: cmd}}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host that is reinstalled": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Reinstalls = []string{"h2"}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"steps of which one began": {func(rb *evenkeel.Runbook) {
 			rb.Steps[1].Actions[0].Cmd.Argv, rb.Steps[3].Actions[0].Cmd.Argv = []string{"do", "x"}, []string{"do", "y"}
 		}, "step s2 is changed (it began already)", "s2", true, "step s2 is not what it was"},
@@ -399,6 +415,128 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}, {"calls"}}, c.asked)
 	roundTrip(t, j)
+}
+
+// What a person confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
+// ahead of its turn or at it; what was confirmed in the other steps stays.
+func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
+	book := func(text string) *evenkeel.Runbook {
+		rb := parseRunbook(t, "s1[r.read] s2[q.read a.safe] s3[b.safe]")
+		rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "other", Title: "other", Manual: "Confirm the freeze."})
+		rb.Steps[1].Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: text}}, rb.Steps[1].Actions...)
+		return rb
+	}
+	for name, at := range map[string]string{"confirmed ahead": "r", "confirmed at its turn": "q"} {
+		t.Run(name, func(t *testing.T) {
+			m, j, stop := newMachine("-"), &evenkeel.MemJournal{}, make(chan struct{})
+			host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				if cmd.Argv[1] == at {
+					close(stop)
+				}
+				return m.Run(ctx, cmd)
+			})
+			opts := func(answers map[string]string) (evenkeel.Options, *confirming) {
+				c := &confirming{answers: answers}
+				return evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: c}, c
+			}
+			said, _ := opts(map[string]string{"other": "since monday", "c": "yes"})
+			said.Stop = stop
+			_, err := evenkeel.Run(t.Context(), book("Confirm that the backup is done."), evenkeel.HostMap{"h": host}, said)
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+			require.NotContains(t, m.log, "a", "the step has not begun")
+
+			rb := book("Confirm that no client is mounted.")
+			_, err = evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+			require.NoError(t, err)
+			silent, c := opts(nil)
+			_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, silent)
+			var hold *evenkeel.Hold
+			require.ErrorAs(t, err, &hold)
+			require.ErrorContains(t, err, "Confirm that no client is mounted.")
+			require.Equal(t, [][]string{{"c"}}, c.asked)
+			require.NotContains(t, m.log, "a")
+
+			again, _ := opts(map[string]string{"c": "none is"})
+			report, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, again)
+			require.NoError(t, err)
+			require.Equal(t, "none is", report.State.Confirmed["s2/c"])
+			require.Equal(t, "since monday", report.State.Confirmed["s1/other"])
+			roundTrip(t, j)
+		})
+	}
+}
+
+// confirmFunc is a Confirmer that answers by a function.
+type confirmFunc func(ctx context.Context, asks []evenkeel.Ask) ([]string, error)
+
+func (f confirmFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "yes", nil }
+
+func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
+	return f(ctx, asks)
+}
+
+// confirmsBefore is a runbook whose last step begins with a confirmation.
+func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
+	s := &rb.Steps[len(rb.Steps)-1]
+	s.Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: "Confirm"}}, s.Actions...)
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context
+// ends. The run ends as stopped, and is resumed as if nothing had been asked.
+func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
+	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
+	m := newMachine("-")
+	j := &evenkeel.MemJournal{}
+	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Ask) ([]string, error) {
+		close(m.stop)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: waits, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, m.log)
+	answers := confirmFunc(func(context.Context, []evenkeel.Ask) ([]string, error) { return []string{"alice"}, nil })
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: answers})
+	require.NoError(t, err)
+	require.Equal(t, "read:r a", strings.Join(m.log, " "))
+}
+
+// Nobody is waited for while something is down, is being undone, or was changed and is not proven: a life that is taken up there asks
+// nothing ahead. What it would have asked for it asks at its turn.
+func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
+	for name, tc := range map[string]struct {
+		book, fault, log string
+		window           bool
+	}{
+		"outage of which only looks are left": {"s1[down.safe up.safe] s2[r.read] s3[x.read a.safe]", "CRASH@before:r", "read:r read:x a", true},
+		"change that is not proven":           {"s1[up.safe verify:r.read] s2[x.read] s3[a.safe]", "CRASH@before:r", "read:r read:x a", false},
+		"undo that began": {"s1[up.safe b.safe undo:u.safe undo:w.safe auto verify:r.read] s3[a.safe]", "fail:b CRASH@before:w",
+			"w up b read:r a", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			rb := watched(&broken, tc.book, t)
+			if tc.window {
+				rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+				rb.Steps[1].Closes = []string{"w"}
+			}
+			confirmsBefore(t, rb)
+			m := newMachine(tc.fault)
+			j := &evenkeel.MemJournal{}
+			require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+			require.Equal(t, tc.window, len(stateOf(t, j).Windows) > 0)
+			m.live("-")
+			ahead := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+				t.Errorf("%d confirmations are asked for ahead", len(asks))
+				return nil, errors.New("the terminal is gone")
+			})
+			_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: ahead})
+			require.NoError(t, err)
+			require.Equal(t, tc.log, strings.Join(m.log, " "))
+		})
+	}
 }
 
 // What was confirmed ahead, or at its turn in a step that was undone before, is not asked for again; nor is anybody asked

@@ -44,6 +44,13 @@ func (e *engine) holds(host string) bool {
 	return e.mine.held[host] != ""
 }
 
+// takes is how often this life took the lease of a host.
+func (e *engine) takes(host string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mine.takes[host]
+}
+
 // change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
 // lease first.
 func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -59,12 +66,13 @@ func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd 
 				return sshexec.Result{}, err
 			}
 		}
+		takes := e.takes(host)
 		res, err := r.Run(ctx, cmd)
 		var refused *sshexec.FencedError
 		switch {
 		case !errors.As(err, &refused):
 			return res, err
-		case again && e.cameBack(host, refused):
+		case again && e.cameBack(host, refused, takes):
 			continue
 		}
 		return res, e.lost(host, refused, err)
@@ -92,6 +100,12 @@ func keptOut(err error) bool {
 func (e *engine) admit(ctx context.Context, host string) error {
 	if !slices.Contains(e.mine.Hosts, host) {
 		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
+	}
+	turn := e.admission(host)
+	turn.Lock()
+	defer turn.Unlock()
+	if e.holds(host) { // a parallel step was faster
+		return nil
 	}
 	if err := e.checkOthers(ctx, host); err != nil {
 		return err
@@ -122,26 +136,47 @@ func (e *engine) checkOthers(ctx context.Context, host string) error {
 	return nil
 }
 
-// checkLease has a machine check its lease. One that does not answer, or has none because it is being reinstalled, says nothing.
+// uncheckedError says that a machine answers, and could not be had to check its lease. What needs the check was not started.
+type uncheckedError struct {
+	host string
+	err  error
+}
+
+func (e *uncheckedError) Error() string {
+	return fmt.Sprintf("%s could not check its lease, so nothing more is changed: %v", e.host, e.err)
+}
+
+func (e *uncheckedError) Unwrap() error            { return e.err }
+func (e *uncheckedError) Outcome() sshexec.Outcome { return NotStarted }
+
+// checkLease has a machine check its lease. One that does not answer, or is being reinstalled, says nothing. Any other that
+// answers otherwise, with another host key or a login that it refuses, is not known to keep others out.
 func (e *engine) checkLease(ctx context.Context, host string) error {
 	r, err := e.hosts.Runner(host)
 	if err != nil {
 		return err
 	}
+	takes := e.takes(host)
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
-	if errors.As(err, &refused) && !e.cameBack(host, refused) {
+	switch {
+	case errors.As(err, &refused) && !e.cameBack(host, refused, takes):
 		return e.lost(host, refused, err)
+	case err == nil, refused != nil, unreached(err), e.expected(host), ctx.Err() != nil:
+		return nil
 	}
-	return nil
+	return &uncheckedError{host, err}
 }
 
 // cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before
-// its next change.
-func (e *engine) cameBack(host string, refused *sshexec.FencedError) bool {
+// its next change. Where a parallel step has given it one since the refused command was sent (takes), it has come back too.
+func (e *engine) cameBack(host string, refused *sshexec.FencedError, takes int) bool {
 	lease, err := sshexec.ParseLease(refused.Lease)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.mine.takes[host] != takes {
+		return true
+	}
 	ours := err == nil && lease.Epoch < e.mine.Epoch && lease.Run == e.st.Run.ID
 	if !e.whole.reinstalled[host] || refused.Reason != sshexec.LeaseMissing && !(refused.Reason == sshexec.LeaseOther && ours) {
 		return false

@@ -103,7 +103,7 @@ func (e *engine) rolledBackEnd(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("cancelled before the rollback was compared with the state before the run: %w", ctx.Err())
 	}
-	e.dropLeases(ctx)
+	e.giveBack(ctx)
 	return e.append(Record{Kind: KindRolledBack, Differs: differs})
 }
 
@@ -178,8 +178,9 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	return plan, plan.Validate()
 }
 
-// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last step that cannot be undone. A step of
-// which nothing ran but what only reads does not stop it. Steps in between that only read are marked as undone too: what they read is not true any more.
+// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
+// step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
+// what they read is not true any more, or is old by the time that somebody goes on.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState
@@ -190,7 +191,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		Intro: "Every step that began is undone, the last one first.", origin: rb,
 	}
 	spans := rb.spans()
-	var looks []Step // the steps in between that changed nothing
+	var looks []Step // the steps in between, and before the first change, that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
@@ -231,6 +232,9 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		plan.reopen(&undo, spans[i], s.Opens)
 		plan.Steps = append(append(plan.Steps, looks...), undo)
 		looks = nil
+	}
+	if len(plan.Steps) > 0 || st.Changed {
+		plan.Steps = append(plan.Steps, looks...)
 	}
 	return plan, plan.Validate()
 }

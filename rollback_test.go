@@ -347,6 +347,29 @@ func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
 	require.Empty(t, report.Failures, "it is named")
 }
 
+// A rollback that is refused does nothing: a rehearsal finds one that did something first.
+func TestRehearseFindsARefusedRollbackThatDidSomething(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:ua.safe] s2[b.safe]")
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom}}
+	w := &undoWorld{toyWorld: *newToyWorld()}
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures, "where it is refused nothing is done")
+
+	rb.Recover = func(*evenkeel.State) (*evenkeel.Runbook, error) {
+		back := parseRunbook(t, "s1[x.safe y.safe]")
+		back.Name, back.EndsRun = "test-rollback", true
+		back.Steps[0].Actions[1].Expect.Check = func(evenkeel.Observed) error {
+			return &evenkeel.CannotRollBackError{Step: "s2", Reason: "it came to light too late"}
+		}
+		return back, nil
+	}
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Failures)
+	require.ErrorContains(t, report.Failures[0], "changed the world all the same")
+}
+
 // A rollback is that of its runbook, and the one that began is the one that goes on.
 func TestARollbackIsThatOfItsRunbook(t *testing.T) {
 	m := newMachine("-")

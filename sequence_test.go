@@ -101,6 +101,10 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	// Rollback: one call, in the run's own journal.
 	{"rollback and again forward", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "fail:b; rollback; -", "a b! =failed | v u =done | a b =done"},
 	{"rollback of a run that is done", "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:r b =done | v u =done | a read:r b =done"},
+	{"what was looked at before the first change is looked at again", "s0[p.read] s1[g.guard] s2[a.safe undo:u.safe]", "-; rollback; -", "read:p read:g a =done | u =done | read:p read:g a =done"},
+	{"so it is where the undo had begun by itself", "s0[p.read] s1[a.safe b.safe undo:u.safe auto]", "fail:b; rollback; -", "read:p a b! u =failed | =done | read:p a b =done"},
+	{"and behind the step that cannot be undone", "s1[a.safe] s2[p.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:p b =done | v =done | read:p b =done"},
+	{"a rollback of a run that only looked does nothing", "s0[p.read] s1[g.guard a.safe undo:u.safe]", "fail:g; rollback; -", "read:p read:g! =failed | =done | read:g a =done"},
 	{"rollback to the step that cannot be undone", "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]", "fail:e; rollback; -", "a b c d e! =failed | w v =done | c d e =done"},
 	{"nothing to roll back over", "s1[a.safe undo:u.safe] s2[b.safe]", "fail:b; rollback; -", "a b! =failed | =cannot | b =done"},
 	{"rollback twice", "s1[a.safe undo:u.safe]", "-; rollback; rollback; -", "a =done | u =done | =done | a =done"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -413,6 +414,58 @@ func TestAWordIsNotAskedForTwice(t *testing.T) {
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
 	require.NoError(t, err)
 	require.Equal(t, 1, asked)
+}
+
+// A stop never freezes an outage. Here one parallel step takes the stop while the one beside it is about to open an outage that a
+// later step closes: the stop waits for that close, and the step that had taken it is done before.
+func TestAStopInAParallelGroupFreezesNoOutage(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[r.read a.safe] s2[down.safe] s3[up.safe] s4[b.safe]", t)
+	rb.Steps[0].Parallel, rb.Steps[1].Parallel = "g", "g"
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	rb.Steps[2].Closes = []string{"w"}
+	m := newMachine("-")
+	clock := &stoppedClock{sleeps: make(chan struct{}), ended: make(chan struct{})}
+	var once sync.Once
+	rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "seen", Title: "It is seen.", Check: func(context.Context, evenkeel.Site) error {
+		once.Do(func() { // right before "down": too late for s2 to take the stop
+			<-clock.sleeps
+			close(m.stop)
+			<-clock.ended
+		})
+		return nil
+	}})
+	require.NoError(t, rb.Validate())
+	looks := 0
+	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+		if looks++; looks == 1 {
+			return evenkeel.NotYet(time.Hour, "it is slow")
+		}
+		return nil
+	}
+	serves := func(what string) { broken = what == "down" || broken && what != "up" }
+	report, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, report.State.Windows)
+	require.Equal(t, "read:r down read:r a up", strings.Join(m.log, " "))
+}
+
+// stoppedClock is a clock whose first sleep ends with its context: it tells that it begins, and that it has ended.
+type stoppedClock struct {
+	stepClock
+	sleeps, ended chan struct{}
+	once          sync.Once
+}
+
+func (c *stoppedClock) Sleep(ctx context.Context, d time.Duration) error {
+	err := c.stepClock.Sleep(ctx, d)
+	c.once.Do(func() {
+		close(c.sleeps)
+		<-ctx.Done()
+		err = ctx.Err()
+		close(c.ended)
+	})
+	return err
 }
 
 // A stop does not wait for the close of a window of reduced redundancy, and does not say so.

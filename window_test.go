@@ -429,6 +429,111 @@ func TestTheUndoOfADoneStepIsTakenUpAfterACrash(t *testing.T) {
 	require.Equal(t, "t read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
 }
 
+// An outage in which a parallel step fails is ended at once: the step beside it may take hours, and goes on meanwhile. It is ended by the
+// completion, or by the undo of the step that failed, which leaves the other one alone wherever it stands in the list.
+func TestAnOutageDoesNotWaitForTheStepBesideIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		book       string
+		opener     int
+		completion bool
+	}{
+		"undo":                             {"s1[slow.safe undo:z.safe] s2[down.safe b.safe undo:up.safe]", 1, false},
+		"undo, and the other one is later": {"s1[down.safe b.safe undo:up.safe] s2[slow.safe undo:z.safe]", 0, false},
+		"completion":                       {"s1[slow.safe] s2[down.safe b.safe]", 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			rb := watched(&broken, tc.book, t)
+			rb.Steps[0].Parallel, rb.Steps[1].Parallel = "g", "g"
+			w := evenkeel.Window{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}
+			if tc.completion {
+				w.Completion = []evenkeel.Action{parseActionT("up", "safe")}
+			}
+			rb.Steps[tc.opener].Opens, rb.Steps[tc.opener].Closes = []evenkeel.Window{w}, []string{"w"}
+			require.NoError(t, rb.Validate())
+			m := newMachine("fail:b")
+			began, ended, closed := make(chan struct{}), false, make(chan struct{})
+			host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				switch cmd.Argv[1] {
+				case "slow": // ends only when the outage has ended
+					close(began)
+					<-closed
+					ended = true
+					return sshexec.Result{Outcome: sshexec.Exited}, nil
+				case "down":
+					<-began
+				}
+				res, err := m.Run(ctx, cmd)
+				broken = cmd.Argv[1] == "down" || broken && cmd.Argv[1] != "up"
+				return res, err
+			})
+			report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+					if e.Kind == evenkeel.EventClosed {
+						close(closed)
+					}
+				})})
+			require.Error(t, err)
+			require.True(t, ended)
+			require.Equal(t, "down b! up", strings.Join(m.log, " "))
+			require.Empty(t, report.State.Windows)
+			require.Equal(t, evenkeel.Did, report.State.Step(rb.Steps[1-tc.opener].ID).Progress)
+			var left *evenkeel.OpenWindowsError
+			require.NotErrorAs(t, err, &left)
+		})
+	}
+}
+
+// A life that cannot begin, because a machine is out of reach, says what the life before it left down. That is true of a rollback as well.
+func TestALifeThatCannotBeginSaysWhatIsDown(t *testing.T) {
+	for name, start := range map[string]func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error){
+		"resume": evenkeel.Resume, "rollback": evenkeel.Rollback,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			rb := book(1, "n1", "n2")
+			rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+			rb.Steps[1].Closes = []string{"w"}
+			rb.Steps[0].Harmless, rb.Steps[0].Undo = "", []evenkeel.Action{parseActionT("u", "safe")}
+			j := &diesAt{kind: evenkeel.KindStepDone}
+			func() {
+				defer func() { require.IsType(t, deathOfTool{}, recover()) }()
+				_, _ = evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+			}()
+			require.Contains(t, stateOf(t, j).Windows, "w")
+			began := slices.Clone(p.log)
+			p.before = func(_, host string, _ sshexec.Cmd) error {
+				if host == "n2" {
+					return errFar
+				}
+				return nil
+			}
+			_, err := start(t.Context(), rb, p.as("A"), options(j, "A"))
+			var missing *evenkeel.LeaseMissingError
+			require.ErrorAs(t, err, &missing)
+			var left *evenkeel.OpenWindowsError
+			require.ErrorAs(t, err, &left)
+			require.ErrorContains(t, err, "left open: window w (it moves)")
+			require.Equal(t, began, p.log)
+		})
+	}
+}
+
+// diesAt is a journal at whose first record of a kind the tool dies.
+type diesAt struct {
+	evenkeel.MemJournal
+	kind evenkeel.Kind
+}
+
+func (j *diesAt) Append(r evenkeel.Record) error {
+	err := j.MemJournal.Append(r)
+	if r.Kind == j.kind {
+		panic(deathOfTool{})
+	}
+	return err
+}
+
 // Two outages, one in the other, are ended from the inside, each under the deadline of an undo.
 func TestTheInnerOutageIsEndedFirst(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopAtClose)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -365,6 +366,29 @@ func TestAFencedCommandThroughSudo(t *testing.T) {
 		_ = refused(t, res, err, sshexec.LeaseOther)
 		require.NotErrorIs(t, err, sshexec.ErrSudo)
 	}
+}
+
+// Only the holder of a lease is cut where its line is too long, and between two letters; where that is not enough, the lease
+// is refused.
+func TestALongHolderIsCut(t *testing.T) {
+	for n := range 200 {
+		holder := strings.Repeat("a", n%7) + strings.Repeat("é", n)
+		l := sshexec.Lease{Held: true, Run: "r", Epoch: 1, Life: "l", Host: "h", Holder: "-" + holder, Since: time.Unix(5, 0).UTC()}
+		require.NoError(t, l.Validate())
+		got, err := sshexec.ParseLease(l.String())
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix("-"+holder, got.Holder))
+		require.True(t, utf8.ValidString(got.Holder))
+		l.Holder = got.Holder
+		require.Equal(t, l, got)
+		again := got
+		again.Held = false
+		require.NoError(t, again.Validate())
+	}
+	l := sshexec.Lease{Held: true, Run: strings.Repeat("r", 500), Epoch: 1, Life: "l", Host: "h", Holder: "x"}
+	require.ErrorIs(t, l.Validate(), sshexec.ErrLease)
+	l.Run, l.Holder = "r", ""
+	require.ErrorIs(t, l.Validate(), sshexec.ErrLease)
 }
 
 // An answer about a lease is read as a whole or not at all, and no command on a lease runs for ever.

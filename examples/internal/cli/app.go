@@ -57,6 +57,8 @@ type App struct {
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
 
 	carried bool // a run was carried on: the exit code says what became of it, and the journal what was printed
+
+	tty *terminal // where the operator is asked, from the first question on
 }
 
 // usageError is a mistake of the caller.

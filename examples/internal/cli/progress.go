@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +114,7 @@ type attendant struct {
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
-	in     *bufio.Reader        // the terminal; nil where nobody can be asked
+	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
 }
 
@@ -140,7 +139,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
 		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
@@ -190,16 +189,21 @@ func (s session) explain(err error) {
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held):
 		run := held.Lease.Run
-		if !typed.MatchString(run) {
+		if !shellWord.MatchString(run) {
 			run = "RUN, the name of that run" // somebody else chose it: it may be anything to a shell
 		}
 		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), run)
-	case errors.As(err, &missing):
-		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\nOr, when it is certain that nobody works there: %s -force-takeover\n",
-			again(s.verb), again(s.verb))
 	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
-	case errors.As(err, &away):
-		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+	case errors.As(err, &missing), errors.As(err, &away):
+		nothing := "Nothing was done"
+		var open *evenkeel.OpenWindowsError
+		if errors.As(err, &open) {
+			nothing += " now, and what an earlier life left is as it was: " + left(err)
+		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
+		if missing != nil {
+			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s -force-takeover\n", again(s.verb))
+		}
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
@@ -207,8 +211,8 @@ func (s session) explain(err error) {
 	}
 }
 
-// typed is a word that a shell takes as it is.
-var typed = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
+// shellWord is a word that a shell takes as it is.
+var shellWord = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {
@@ -231,7 +235,11 @@ func left(err error) string {
 	}
 	var texts []string
 	for _, w := range open.Windows {
-		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
+		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
+			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+		}
+		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
+	return strings.Join(texts, "; ")
 }

@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
-
-	show "github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Lease is what a lease file says: one line, padded with blanks to a fixed length, so that it is replaced in place and never shorter. The file is made once and
@@ -65,7 +64,17 @@ func (l Lease) Describe() string {
 	if !l.Held {
 		verb = "given back"
 	}
-	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", show.Line(l.Run), l.Epoch, verb, show.Line(l.Holder), l.Since.Format(time.RFC3339), show.Line(l.Host))
+	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", oneLine(l.Run), l.Epoch, verb, oneLine(l.Holder), l.Since.Format(time.RFC3339), oneLine(l.Host))
+}
+
+// oneLine is text without the control characters and line ends in it.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // ErrLease means that a lease file holds something else than a lease.

@@ -45,10 +45,10 @@ func (e *SameMachineError) Error() string {
 func describeMachine(m sshexec.Machine) string {
 	text := fmt.Sprintf("%q", m.Name)
 	if m.ID != "" {
-		text += fmt.Sprintf(" with id %s (%s)", m.ID, m.IDFrom)
+		text += fmt.Sprintf(" with id %s (%s)", plain(m.ID), plain(m.IDFrom))
 	}
 	if m.HostKey != "" {
-		text += ", host key " + m.HostKey
+		text += ", host key " + plain(m.HostKey)
 	}
 	return text
 }

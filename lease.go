@@ -108,7 +108,7 @@ type LeaseHeldError struct {
 
 func (e *LeaseHeldError) Error() string {
 	return fmt.Sprintf("%s is leased to another run: run %s of %s, since %s. Ask them to finish or to roll back. If that run is given up for good, take its lease over by the name of the run (%s)",
-		e.Host, e.Lease.Run, e.Lease.Holder, e.Lease.Since.Format(time.RFC3339), e.Path)
+		e.Host, plain(e.Lease.Run), plain(e.Lease.Holder), e.Lease.Since.Format(time.RFC3339), e.Path)
 }
 
 // LeaseLostError says that a machine refuses this life of the run, because its lease is another one: the run was taken over, or the machine is not the one that it
@@ -143,7 +143,7 @@ type LeaseBusyError struct {
 }
 
 func (e *LeaseBusyError) Error() string {
-	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), e.Command)
+	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), plain(e.Command))
 }
 
 // StaleJournalError says that the run went on with another journal than this one.
@@ -154,7 +154,7 @@ type StaleJournalError struct {
 }
 
 func (e *StaleJournalError) Error() string {
-	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal", e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), e.Lease.Holder)
+	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal", e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), plain(e.Lease.Holder))
 }
 
 // errUnusable is what is wrong with a machine on which no lease can be kept.
@@ -167,7 +167,7 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 		return fmt.Errorf("%w on %s: there is no flock(1); install util-linux there", errUnusable, host)
 	case l.Fault != "":
 		return fmt.Errorf("%w on %s: %s cannot be written (%s); make the file system writable, log in as a user who may write it (or through sudo), or set another lease path",
-			errUnusable, host, e.opts.LeasePath, l.Fault)
+			errUnusable, host, e.opts.LeasePath, plain(l.Fault))
 	}
 	return nil
 }
@@ -442,7 +442,7 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 		case waited >= e.opts.TakeoverWait:
 			return &LeaseBusyError{Host: host, Command: swap.Busy, Waited: waited}
 		}
-		e.event(EventWait, nil, nil, "%s: a command of the life before still runs: %s", host, swap.Busy)
+		e.event(EventWait, nil, nil, "%s: a command of the life before still runs: %s", host, plain(swap.Busy))
 		if err := e.rest(ctx); err != nil {
 			return err
 		}

@@ -223,6 +223,30 @@ func TestASuspendedToolMeetsAnotherRun(t *testing.T) {
 	require.Equal(t, 5, p.ran("B"))
 }
 
+// What another run wrote into its lease, and what a machine says of itself, is data: no word of it makes a line of its own in an error.
+func TestAnErrorKeepsForeignWordsOnTheirLine(t *testing.T) {
+	const forged = "x\r\nFORGED: all fine\n\x1b[2J"
+	lease := sshexec.Lease{Held: true, Run: forged, Epoch: 1, Life: forged, Host: forged, Holder: forged}
+	machine := sshexec.Machine{ID: forged, IDFrom: forged, Name: forged, HostKey: forged}
+	for _, err := range []error{
+		&evenkeel.LeaseHeldError{Host: "h", Lease: lease}, &evenkeel.StaleJournalError{Host: "h", Lease: lease}, &evenkeel.LeaseBusyError{Host: "h", Command: forged},
+		&evenkeel.LeaseLostError{Host: "h", Err: &sshexec.FencedError{Path: "/l", Reason: sshexec.LeaseOther, Lease: lease.String()}},
+		&evenkeel.IdentityError{Host: "h", Want: machine, Got: machine},
+	} {
+		require.Contains(t, err.Error(), "FORGED", "%T", err)
+		require.NotRegexp(t, `[\n\r\x1b]`, err.Error(), "%T", err)
+	}
+	// The machine's own lease, as another run meets it.
+	p := newPark("n1")
+	rb := book(1, "n1")
+	mine := lease
+	mine.Host = "n1"
+	p.machines["n1"].Lines = map[string]string{evenkeel.LeasePath: mine.String()}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("B"), options(&evenkeel.MemJournal{}, "bert@ops"))
+	require.ErrorContains(t, err, "FORGED")
+	require.NotContains(t, err.Error(), "\n")
+}
+
 // Of two operators each of whom reaches one node only, none begins; one that is forced to begins alone, loudly, and the journal says so.
 func TestTwoOperatorsWhoReachOneNodeEach(t *testing.T) {
 	p := newPark("n1", "n2")

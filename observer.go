@@ -2,8 +2,8 @@ package evenkeel
 
 import "time"
 
-// Observer is told what happens, as it happens, one event at a time. It must not block, since the run waits for it; a panic in it is a crash of the tool like any
-// other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of the runbook, or what a terminal would obey.
+// Observer is told what happens, as it happens, one event at a time. The run waits for it, but for a moment only: one that blocks for longer is told the rest when it
+// returns, as far as there is room, and may still be in an event when the run has ended. A panic in it is a crash of the tool like any other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of the runbook, or what a terminal would obey.
 type Observer interface {
 	Event(Event)
 }
@@ -52,4 +52,5 @@ type Event struct {
 	Number  int    // of the step, from 1
 	Total   int    // steps in all
 	Elapsed time.Duration
+	Missed  int // events before this one that the observer was never told, since it was stuck
 }

@@ -137,7 +137,7 @@ type engine struct {
 	alarmed map[string]bool
 	watched bool // the invariants were checked since the last change
 
-	telling sync.Mutex // one event at a time
+	teller teller
 }
 
 func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
@@ -153,7 +153,10 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	if err := rb.approved(opts.ApprovedDigest); err != nil {
 		return nil, err
 	}
-	return &engine{rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(), alarmed: map[string]bool{}, seen: map[string]bool{}}, nil
+	return &engine{
+		rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(),
+		alarmed: map[string]bool{}, seen: map[string]bool{}, teller: teller{observer: opts.Observer},
+	}, nil
 }
 
 // append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
@@ -211,9 +214,7 @@ func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, a
 			ev.Host = a.host(s)
 		}
 	}
-	e.telling.Lock()
-	defer e.telling.Unlock()
-	e.opts.Observer.Event(ev)
+	e.teller.tell(ev)
 }
 
 func (e *engine) report() *Report {
@@ -223,6 +224,7 @@ func (e *engine) report() *Report {
 }
 
 func (e *engine) run(ctx context.Context) (*Report, error) {
+	defer e.teller.end()
 	ctx, end := e.heed(ctx)
 	defer end()
 	if err := e.beginLife(ctx); err != nil {

@@ -37,10 +37,8 @@ func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
 	}
 }
 
-// tellingTime is how long a request to stop waits for its own message: an observer that is stuck must not keep the run
+// tellStopping does not wait for its own message for long: neither an observer nor a journal that is stuck may keep the run
 // from stopping.
-const tellingTime = 2 * time.Second
-
 func (e *engine) tellStopping(text func() string) {
 	told := make(chan struct{})
 	go func() {

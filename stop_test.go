@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -357,6 +359,30 @@ func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
 			}
 		})})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Observer: one that is stuck in the middle of an outage does not keep the run from ending the outage. The run goes on without it, and never calls it again while
+// it is in an event, nor when the run is over.
+func TestAStuckObserverDoesNotHoldAnOutageOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		free := make(chan struct{})
+		var told atomic.Int32
+		m := newMachine("-")
+		_, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				told.Add(1)
+				if e.Kind == evenkeel.EventWindow {
+					<-free
+				}
+			})})
+		require.NoError(t, err)
+		require.False(t, *broken)
+		before := told.Load()
+		close(free)
+		synctest.Wait()
+		require.Equal(t, before, told.Load(), "the run is over")
+	})
 }
 
 // A guard that says no has begun nothing either.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -81,7 +82,15 @@ func (c *PairConfig) defaults() error {
 	case c.Manager == "":
 		errs = append(errs, errors.New("the manager's name is not given"))
 	case !hostName.MatchString(c.Manager):
-		errs = append(errs, fmt.Errorf("the manager %q is not the name of a host", c.Manager))
+		// Not quoted: whoever takes it for an address may have written a password into it.
+		errs = append(errs, errors.New("the manager's name is not the name of a host: letters, digits, dots and dashes only, and no address"))
+	}
+	for i, repo := range c.AgentRepos {
+		// Plans, journals and lists of processes show it, and so nothing of it is quoted here.
+		if u, err := url.Parse(repo); err != nil || u.User != nil || u.Scheme != "" && u.Opaque != "" || !strings.Contains(repo, "://") && strings.Contains(repo, "@") {
+			errs = append(errs, fmt.Errorf("repository %d of agent_repos is no address, or has a user name or a password in it, which everybody would see in plans, in the journal "+
+				"and in lists of processes: name one that asks for none, such as a mirror of your own", i+1))
+		}
 	}
 	if !hostName.MatchString(c.ClusterName) {
 		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, and no dash at the beginning", c.ClusterName))

@@ -110,3 +110,18 @@ func TestMarkdown(t *testing.T) {
 	require.NotContains(t, text, "calvin")
 	golden.Check(t, "pair.md", text)
 }
+
+// A password in the address of a repository would stand in plans, journals and argument lists: it is refused, and the refusal quotes nothing of it.
+func TestARepositoryWithAPasswordIsRefused(t *testing.T) {
+	for _, repo := range []string{
+		"https://bob:hunter2@example.com/a.repo", "https://hunter2@example.com/a.repo", "https://bob:hun/ter2@example.com/a.repo", "https://bob:%hunter2@example.com/", "bob:hunter2@example.com/a.repo",
+		"//bob:hunter2@example.com/a.repo", "https:bob:hunter2@example.com/a.repo",
+	} {
+		_, err := lustre.LoadPair(lustre.PairConfig{AgentRepos: []string{"https://example.com/@group/a.repo", "file:///srv/a.repo", "/srv/a.repo", repo}, Manager: "bob:hunter2@iml"})
+		require.ErrorContains(t, err, "repository 4 of agent_repos", repo)
+		require.NotContains(t, err.Error(), "repository 1")
+		require.NotContains(t, err.Error(), "repository 2")
+		require.NotContains(t, err.Error(), "repository 3")
+		require.NotRegexp(t, "hun/?ter2", err.Error())
+	}
+}

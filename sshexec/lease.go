@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -57,13 +58,23 @@ func (l Lease) Validate() error {
 	return err
 }
 
-// Describe is the lease in words.
+// Describe is the lease in words, on one line: whoever wrote it chose them.
 func (l Lease) Describe() string {
 	verb := "held"
 	if !l.Held {
 		verb = "given back"
 	}
-	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", l.Run, l.Epoch, verb, l.Holder, l.Since.Format(time.RFC3339), l.Host)
+	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", oneLine(l.Run), l.Epoch, verb, oneLine(l.Holder), l.Since.Format(time.RFC3339), oneLine(l.Host))
+}
+
+// oneLine is text without the control characters and line ends in it.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // ErrLease means that a lease file holds something else than a lease.

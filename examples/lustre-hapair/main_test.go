@@ -19,3 +19,8 @@ func TestMarch(t *testing.T) { clitest.March(t, app) }
 func TestSignals(t *testing.T) {
 	clitest.Signals(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/let-go", "switch-over/hand-over", "evacuate-node1/standby", "leave-node1/pacemaker")
 }
+
+// DESIGN "Stopping": a terminal that is halted, a hung link or less that waits for a key do not hold an outage open.
+func TestUnread(t *testing.T) {
+	clitest.Unread(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/hand-over")
+}

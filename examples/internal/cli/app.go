@@ -56,8 +56,9 @@ type App struct {
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
 
-	tty     *terminal // where the operator is asked, from the first question on
-	carried bool      // a run was carried on: the exit code says what became of it, and the journal what was printed
+	carried bool // a run was carried on: the exit code says what became of it, and the journal what was printed
+
+	tty *terminal // where the operator is asked, from the first question on
 }
 
 // usageError is a mistake of the caller.

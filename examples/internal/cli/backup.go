@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,7 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	h := connect(cfg)
 	defer h.Close()
-	if err := h.ready(ctx); err != nil {
+	if err := h.ready(ctx, slices.Collect(maps.Keys(cfg.Hosts))); err != nil {
 		return ExitFailed, err
 	}
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it

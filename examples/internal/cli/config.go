@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,15 +97,23 @@ func ReadConfig[J any](path string) (*Config, error) {
 
 // isMapping refuses a file that is no configuration at all. It may be the password file, given by mistake: nothing of it is quoted.
 func isMapping(path string, raw []byte) error {
-	var doc yaml.Node
-	err := yaml.Unmarshal(raw, &doc)
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	err := dec.Decode(&doc)
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, io.EOF):
 		return placed(path, err)
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
 		return fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
 		return srcerr.Errorf(path, doc.Content[0].Line, 0, "", "this is no configuration: a mapping of keys was expected")
+	}
+	// What stands behind a line --- would be read by nobody, be it that an approval is required.
+	switch err := dec.Decode(&more); {
+	case err == nil:
+		return srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
+	case !errors.Is(err, io.EOF):
+		return placed(path, err)
 	}
 	return nil
 }

@@ -51,6 +51,27 @@ func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 	}
 }
 
+// A second document would be read by nobody, whatever it asks for: it is refused, with its line.
+func TestAConfigurationIsOneDocument(t *testing.T) {
+	const one = "journal: j\njob: {}\n"
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	for text, want := range map[string]string{
+		one + "---\nrequire_approval: true\n": "c.yaml:3: a second document begins here",
+		"---\n" + one + "---\n":               "c.yaml:4: a second document begins here",
+		one + "---\n]\n":                      "c.yaml:",
+		"---\n" + one + "...\n# the end\n":    "",
+		one:                                   "",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := ReadConfig[someJob](path)
+		if want == "" {
+			require.NoError(t, err, "%q", text)
+			continue
+		}
+		require.ErrorContains(t, err, want, "%q", text)
+	}
+}
+
 // bomb is a small file that would be very large if all its aliases were followed.
 func bomb(word string) string {
 	var b strings.Builder

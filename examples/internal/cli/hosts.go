@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -78,14 +79,28 @@ func (h *hosts) Clock() evenkeel.Clock {
 	return evenkeel.WallClock{}
 }
 
-// ready tells whether the world that the hosts are in answers. One that is gone has no time, and nothing may be journalled without it.
-func (h *hosts) ready(ctx context.Context) error {
+// ready tells whether the world that the hosts are in answers, and whether the machines are its own. One that is gone has no time, and nothing may be journalled
+// without it; and on real machines nobody would confirm what the operator of a simulated world does.
+func (h *hosts) ready(ctx context.Context, machines []string) error {
 	if h.clock == nil {
 		return nil
 	}
 	if err := h.clock.look(ctx); err != nil {
-		return fmt.Errorf("the simulated world does not answer, and nothing was done. If its simulate has ended it is gone with all "+
-			"that was in it; serve a new one: %w", err)
+		return fmt.Errorf("the simulated world (world: %s) does not answer, and nothing was done. If its simulate has ended it is gone with all "+
+			"that was in it; serve a new one. For real machines take world out of the configuration: %w", h.cfg.World, err)
+	}
+	text, err := h.clock.ask(ctx, "addresses")
+	var own map[string]string
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &own)
+	}
+	if err != nil {
+		return fmt.Errorf("world: %s does not say which machines are its own, and nothing was done: %w", h.cfg.World, err)
+	}
+	for _, name := range machines {
+		if own[name] == "" || h.cfg.Hosts[name] != own[name] {
+			return fmt.Errorf("world: %s is set, and %s is none of its machines, so nothing was done: for real machines take world out of the configuration", h.cfg.World, name)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,9 @@ func (p *progress) Event(e evenkeel.Event) {
 	defer p.mu.Unlock()
 	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
 	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
+	if e.Missed > 0 {
+		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n", elapsed(e.Elapsed), e.Missed)
+	}
 	print := func(mark, text string) {
 		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
 	}
@@ -184,24 +188,31 @@ func (s session) explain(err error) {
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held):
-		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), held.Lease.Run)
+		run := held.Lease.Run
+		if !shellWord.MatchString(run) {
+			run = "RUN, the name of that run" // somebody else chose it: it may be anything to a shell
+		}
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), run)
 	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
-		nothing, force := "Nothing was done", ""
+		nothing := "Nothing was done"
 		var open *evenkeel.OpenWindowsError
 		if errors.As(err, &open) {
 			nothing += " now, and what an earlier life left is as it was: " + left(err)
 		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
 		if missing != nil {
-			force = "Or, when it is certain that nobody works there: " + again(s.verb) + " -force-takeover\n"
+			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s -force-takeover\n", again(s.verb))
 		}
-		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n%s", nothing, again(s.verb), force)
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
 }
+
+// shellWord is a word that a shell takes as it is.
+var shellWord = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {

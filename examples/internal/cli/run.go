@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -150,7 +151,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
 	hosts := connect(s.cfg)
 	defer hosts.Close()
-	if err := hosts.ready(ctx); err != nil { // before a journal is made
+	if err := hosts.ready(ctx, s.rb.HostNames()); err != nil { // before a journal is made
 		return ExitFailed, err
 	}
 	journal, err := evenkeel.OpenJournal(s.journal())
@@ -245,7 +246,8 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			_, _ = fmt.Fprintf(out, "  %-20s %s\n", inv.ID, inv.Title)
 		}
 	}
-	if len(st.Closed)+len(st.Windows) > 0 {
+	open := openWindows(st)
+	if len(st.Closed)+len(open) > 0 {
 		_, _ = fmt.Fprintf(out, "Windows:\n")
 		for _, w := range st.Closed {
 			over := ""
@@ -254,8 +256,7 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			}
 			_, _ = fmt.Fprintf(out, "  %-20s open for %8s of at most %s%s\n", w.ID, short(w.Lasted()), short(w.Limit), over)
 		}
-		for _, id := range slices.Sorted(maps.Keys(st.Windows)) {
-			w := st.Windows[id]
+		for _, w := range open {
 			_, _ = fmt.Fprintf(out, "  %-20s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", w.ID, w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
 		}
 	}
@@ -319,10 +320,13 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		}
 		b.WriteString(line + "\n")
 	}
-	for _, w := range st.Windows {
+	for _, w := range openWindows(st) {
 		rule := "an outage: a stop waits for its close"
 		if w.Stop == evenkeel.StopBetweenSteps {
 			rule = "reduced redundancy: resume -extend-window " + w.ID + "=DURATION gives it more time"
+			if st.RollingBack() {
+				rule = "reduced redundancy"
+			}
 		}
 		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s (%s)\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason, rule)
 	}
@@ -342,6 +346,18 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	}
 	_, err = fmt.Fprint(a.Stdout, b.String())
 	return ExitDone, err
+}
+
+// openWindows are the windows that are open, the oldest first: those of the run, and those of a rollback that has not ended.
+func openWindows(st *evenkeel.State) []evenkeel.OpenWindow {
+	open := slices.Collect(maps.Values(st.Windows))
+	if st.RollingBack() {
+		open = slices.AppendSeq(open, maps.Values(st.Rollback.Windows))
+	}
+	slices.SortFunc(open, func(a, b evenkeel.OpenWindow) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	})
+	return open
 }
 
 func paused(w io.Writer, h *evenkeel.Hold) {

@@ -17,9 +17,10 @@ import (
 // Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and an output that
 // nobody reads (run | head) or that has no room (a full disk) ask to stop too, and detach the output: nobody is there to
 // ask a second time, and nothing that cannot be printed may end a run in the middle of an outage. Why it stops is said
-// where something can still be said; on is the command that goes on.
+// where something can still be said; on is the command that goes on. An output that is not read for a while asks for nothing.
 func (a *App) interrupts(ctx context.Context, on string) (stop <-chan struct{}, hard context.Context, done func()) {
 	asked, ask := oneShot()
+	settle := a.patient()
 	detach := a.detachable(ask, on)
 	hard, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
@@ -48,6 +49,20 @@ func (a *App) interrupts(ctx context.Context, on string) (stop <-chan struct{}, 
 		signal.Stop(signals)
 		signal.Stop(pipe)
 		cancel()
+		settle()
+	}
+}
+
+// patient has a run go on when nobody reads its outputs. Unlike a terminal that is gone, one that is halted does not ask to stop: somebody may sit there, and can.
+func (a *App) patient() (settle func()) {
+	errs := &patient{w: a.Stderr}
+	out := &patient{w: a.Stdout, stuck: func() {
+		_, _ = fmt.Fprintf(errs, "%s: nobody reads the output (a halted terminal?). It is kept, and the run goes on without it; status says where it stands\n", a.Name)
+	}}
+	a.Stdout, a.Stderr = out, errs
+	return func() {
+		out.settle()
+		errs.settle()
 	}
 }
 

@@ -376,7 +376,7 @@ func (h *holding) release() {
 
 // control answers the commands of the world's own host:
 //
-//	world now | sleep DURATION | report | hash | commands
+//	world now | sleep DURATION | report | hash | commands | addresses
 //	world do DEED                 have the person of the world do what no machine there does
 //	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held
 //	                              ("new/3": the third of those),
@@ -387,7 +387,7 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | commands | do DEED | hold before|after N|new|new/N|WORD | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | commands | addresses | do DEED | hold before|after N|new|new/N|WORD | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil
@@ -449,6 +449,12 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 			return sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte(err.Error() + "\n")}, nil
 		}
 		return ok("done")
+	case "addresses":
+		raw, err := json.Marshal(s.addrs)
+		if err != nil {
+			return usage, err
+		}
+		return ok(string(raw))
 	case "commands":
 		return ok(strconv.Itoa(s.commands))
 	case "hash":

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"os/signal"
 	"strings"
@@ -103,6 +104,57 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 		require.Contains(t, status, "an outage: a stop waits for its close")
 		w.after(t, want, nil, 0)
 	})
+}
+
+// Unread runs the binary on an output that nobody reads, from the beginning: that asks for nothing, and the run comes to its end. A first
+// signal at action, and a second at twice, end it as they end any other.
+func Unread(t *testing.T, app func() *cli.App, limit time.Duration, twice, action string) {
+	straight := Serve(t)
+	code, out := Tool(t, "", "run", "-config", straight.Config)
+	require.Equal(t, 0, code, "%s", out)
+	want, longest := straight.Ask("hash"), outages(straight)
+	for _, one := range []struct {
+		die string
+		end int
+	}{{"", cli.ExitDone}, {"TERM:" + action, cli.ExitStopped}, {"TWICE:" + twice, cli.ExitFailed}} {
+		t.Run("unread "+one.die, func(t *testing.T) {
+			t.Parallel()
+			w := Serve(t)
+			require.Equal(t, one.end, unread(t, one.die, "run", "-config", w.Config))
+			switch one.end {
+			case cli.ExitDone:
+				require.Equal(t, want, w.Ask("hash"))
+				checkReport(t, app, w)
+			case cli.ExitStopped:
+				w.after(t, want, longest, limit)
+			default:
+				w.after(t, want, nil, 0)
+			}
+		})
+	}
+}
+
+// unread runs the tool with both its outputs into a pipe that is full and that nobody reads.
+func unread(t *testing.T, die string, args ...string) (code int) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }()
+	defer func() { _ = w.Close() }()
+	require.NoError(t, w.SetWriteDeadline(time.Now().Add(time.Second)))
+	_, err = w.Write(make([]byte, 1<<24))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "the pipe is full")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := tool(ctx, die, args...)
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	require.NoError(t, err)
+	return 0
 }
 
 // after looks an hour later what the stop has left, and has the run taken up.

@@ -325,9 +325,10 @@ func (e *engine) rest(ctx context.Context) error {
 func (e *engine) admissible(host string, l seenHost) error {
 	e.mu.Lock()
 	_, known := e.whole.Bound[host]
-	last, run, new := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host]
+	last, run, new, stands := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host], e.whole.stands()
 	e.mu.Unlock()
 	lease := l.lease
+	other := lease.Run != run || last.Epoch == 0
 	switch {
 	case l.Line == "" && (!known || new):
 		return nil
@@ -335,16 +336,28 @@ func (e *engine) admissible(host string, l seenHost) error {
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
 	case lease.Epoch == 0:
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
-	case (lease.Run != run || last.Epoch == 0) && (!lease.Held || lease.Run == e.opts.TakeLease):
-		return nil
-	case lease.Run != run, last.Epoch == 0:
+	case other && lease.Held && lease.Run != e.opts.TakeLease:
 		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}
+	case other && known && !new && stands: // it was this run's
+		return e.force(&LeaseLostError{Host: host, Err: takenOver(lease)})
+	case other:
+		return nil
 	case lease.Host != host:
 		return &IdentityError{Host: host, Other: lease.Host, Got: l.Machine}
 	case lease.Epoch > last.Epoch, lease.Epoch == last.Epoch && lease.Life != last.Name:
 		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch})
 	}
 	return nil
+}
+
+// takenOver says that another run has been at work where a run is to go on: what the journal of that one tells may not be true any more.
+func takenOver(l sshexec.Lease) error {
+	end := "which has ended"
+	if l.Held {
+		end = "which is given up"
+	}
+	return fmt.Errorf("it was taken over by run %s of %s, %s (%s). Find out what that run changed. "+
+		"Begin a new run with a new journal, or force the takeover where this journal is still true", l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
 }
 
 // lease is this life's lease for a host.

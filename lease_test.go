@@ -669,3 +669,80 @@ func TestCopiedMachinesAreTold(t *testing.T) {
 		})
 	}
 }
+
+// A run is not taken up from where its journal ends when another run has been at work there since, even if that one has
+// ended: neither forward nor back. The operator may say by force that the journal is still true, also where he has to name
+// the other run because it still has the lease. A run of which nothing stands begins as a new one does.
+func TestARunThatWasTakenOverAndWhoseSuccessorHasEnded(t *testing.T) {
+	undoable := func() *evenkeel.Runbook {
+		rb := book(2, "n1", "n2")
+		for i := range rb.Steps {
+			rb.Steps[i].Harmless, rb.Steps[i].Undo = "", []evenkeel.Action{parseActionT("undo", "safe")}
+		}
+		return rb
+	}
+	type start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
+	for name, tc := range map[string]struct {
+		ends  bool // the first run comes to its end
+		stays bool // the other run does not
+		undo  bool // the first run is rolled back before the other one begins
+		then  start
+		ok    bool
+	}{
+		"resume": {then: evenkeel.Resume}, "rollback": {then: evenkeel.Rollback}, "rollback when it is done": {ends: true, then: evenkeel.Rollback},
+		"resume when the other one was given up": {stays: true, then: evenkeel.Resume},
+		"resume when all was undone before":      {undo: true, then: evenkeel.Resume, ok: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, j, rb := newPark("n1", "n2"), &evenkeel.MemJournal{}, undoable()
+			stopAt := func(who string, opts *evenkeel.Options) {
+				stop := make(chan struct{})
+				opts.Stop = stop
+				p.before = func(w, _ string, cmd sshexec.Cmd) error {
+					if w == who && strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+						close(stop)
+						p.before = nil
+					}
+					return nil
+				}
+			}
+			opts := options(j, "A")
+			opts.RunID = "A"
+			if !tc.ends {
+				stopAt("A", &opts)
+			}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			require.Equal(t, !tc.ends, errors.Is(err, evenkeel.ErrStopped), "%v", err)
+			if tc.undo {
+				_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
+				require.NoError(t, err)
+			}
+			other := options(&evenkeel.MemJournal{}, "bert@ops")
+			other.RunID, other.TakeLease = "B", "A"
+			if tc.stays {
+				stopAt("B", &other)
+			}
+			_, err = evenkeel.Run(t.Context(), book(2, "n1", "n2"), p.as("B"), other)
+			require.Equal(t, tc.stays, errors.Is(err, evenkeel.ErrStopped), "%v", err)
+
+			ran, again := p.ran("A"), options(j, "A")
+			if tc.stays {
+				_, err = tc.then(t.Context(), rb, p.as("A"), again)
+				var held *evenkeel.LeaseHeldError
+				require.ErrorAs(t, err, &held)
+				again.TakeLease = "B"
+			}
+			_, err = tc.then(t.Context(), rb, p.as("A"), again)
+			if !tc.ok {
+				var lost *evenkeel.LeaseLostError
+				require.ErrorAs(t, err, &lost)
+				require.ErrorContains(t, err, "taken over by run B of bert@ops, which ")
+				require.Equal(t, ran, p.ran("A"), "nothing was changed")
+				again.ForceTakeover = true
+				_, err = tc.then(t.Context(), rb, p.as("A"), again)
+			}
+			require.NoError(t, err)
+			require.Greater(t, p.ran("A"), ran)
+		})
+	}
+}

@@ -397,6 +397,20 @@ func (st *State) begun() bool {
 	return false
 }
 
+// stands tells whether the journal tells of anything that a later life takes as done or as said. Where it does not, the run
+// begins as a new one does.
+func (st *State) stands() bool {
+	if len(st.Confirmed) > 0 || st.RollingBack() && st.Rollback.stands() {
+		return true
+	}
+	for _, s := range st.Steps {
+		if s.Touched() || len(s.actions) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (st *State) close(id string, at time.Time) {
 	if w, ok := st.Windows[id]; ok {
 		st.Closed = append(st.Closed, ClosedWindow{OpenWindow: w, Until: at})

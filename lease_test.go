@@ -689,7 +689,9 @@ func TestARunThatWasTakenOverAndWhoseSuccessorHasEnded(t *testing.T) {
 		then  start
 		ok    bool
 	}{
-		"resume": {then: evenkeel.Resume}, "rollback": {then: evenkeel.Rollback}, "rollback when it is done": {ends: true, then: evenkeel.Rollback},
+		"resume":                                 {then: evenkeel.Resume},
+		"rollback":                               {then: evenkeel.Rollback},
+		"rollback when it is done":               {ends: true, then: evenkeel.Rollback},
 		"resume when the other one was given up": {stays: true, then: evenkeel.Resume},
 		"resume when all was undone before":      {undo: true, then: evenkeel.Resume, ok: true},
 	} {

@@ -62,7 +62,8 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	set.StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
 	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
 	set.BoolVar(&s.force, "force-takeover", false,
-		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: make sure first that nobody else is, and that the journal is still true")
+		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
+			"make sure first that nobody else is, and that the journal is still true")
 	switch name {
 	case "rollback":
 		plan = set.Bool("plan", false, "only print what would be undone")

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -29,7 +30,20 @@ type LifeInfo struct {
 type life struct {
 	LifeInfo
 	held  map[string]string // host → the line of its lease
+	takes map[string]int    // host → how often its lease was taken
 	begun bool              // a stop is the steps' matter from here on
+
+	admitting map[string]*sync.Mutex // by host: of parallel steps one gives it its lease, and the others wait
+}
+
+// admission is the turn to give a host its lease.
+func (e *engine) admission(host string) *sync.Mutex {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mine.admitting[host] == nil {
+		e.mine.admitting[host] = &sync.Mutex{}
+	}
+	return e.mine.admitting[host]
 }
 
 // Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and those of LeaseHosts, in order.
@@ -158,7 +172,10 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 
 // beginLife takes the lease of a new life on every machine. Nothing is written anywhere before all machines were looked at.
 func (e *engine) beginLife(ctx context.Context) error {
-	e.mine = life{held: map[string]string{}, LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()}}
+	e.mine = life{
+		held: map[string]string{}, takes: map[string]int{}, admitting: map[string]*sync.Mutex{},
+		LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()},
+	}
 	seen, err := e.lookAround(ctx)
 	if err == nil {
 		err = e.identifyAll(seen)
@@ -234,6 +251,8 @@ func (e *engine) force(err error) error {
 	if !e.opts.ForceTakeover {
 		return err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
 	return nil
 }
@@ -380,11 +399,9 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", host, err)
 		case swap.Taken:
-			e.mu.Lock()
-			e.mine.held[host] = lease.String()
-			e.mu.Unlock()
-			e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
-			return e.bind(host, seen)
+			return e.taken(host, lease.String(), seen)
+		case swap.Busy == "" && e.ours(host, swap.Line):
+			return e.taken(host, swap.Line, seen)
 		case swap.Busy == "":
 			return e.beaten(host, swap.Line)
 		case waited >= e.opts.TakeoverWait:
@@ -395,6 +412,22 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 			return err
 		}
 	}
+}
+
+// taken notes that this life has the lease of a host, and who the host is.
+func (e *engine) taken(host, line string, seen seenHost) error {
+	e.mu.Lock()
+	e.mine.held[host] = line
+	e.mine.takes[host]++
+	e.mu.Unlock()
+	e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
+	return e.bind(host, seen)
+}
+
+// ours tells whether the line of a lease is that of this life for this host.
+func (e *engine) ours(host, line string) bool {
+	now, err := sshexec.ParseLease(line)
+	return err == nil && now.Held && now.Life == e.mine.Name && now.Host == host
 }
 
 // beaten says who was faster at taking a lease.

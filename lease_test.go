@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -745,6 +746,51 @@ func TestARunThatWasTakenOverAndWhoseSuccessorHasEnded(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Greater(t, p.ran("A"), ran)
+		})
+	}
+}
+
+// Of two parallel steps on a host that has just come back, one gives it its lease and both go on: when both find it without a
+// lease at the same time, and when one hears so only after the other has given it one.
+func TestParallelStepsOnAHostThatCameBack(t *testing.T) {
+	for name, late := range map[string]bool{"at the same time": false, "one hears late": true} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				p := newPark("n1", "n2")
+				rb := book(1, "n2", "n1", "n1")
+				rb.Steps[0].Reinstalls = []string{"n1"}
+				rb.Steps[1].Parallel, rb.Steps[2].Parallel = "g", "g"
+				hosts := p.as("A")
+				n1, n2 := hosts["n1"], hosts["n2"]
+				var both sync.WaitGroup
+				both.Add(2)
+				var heard atomic.Bool
+				var once sync.Once
+				changed := make(chan struct{})
+				hosts["n2"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					res, err := n2.Run(ctx, cmd)
+					if cmd.Argv[0] == "disrupt" {
+						*p.machines["n1"] = sshexec.SimLease{Machine: sshexec.Machine{HostKey: "new", ID: "new", Name: "n1"}}
+					}
+					return res, err
+				})
+				hosts["n1"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					res, err := n1.Run(ctx, cmd)
+					switch refused := errors.As(err, new(*sshexec.FencedError)); {
+					case refused && !late:
+						both.Done()
+						both.Wait()
+					case refused && heard.CompareAndSwap(false, true):
+						<-changed
+					case cmd.Argv[0] == "disrupt":
+						once.Do(func() { close(changed) })
+					}
+					return res, err
+				})
+				_, err := evenkeel.Run(t.Context(), rb, hosts, options(&evenkeel.MemJournal{}, "A"))
+				require.NoError(t, err)
+				require.Equal(t, []string{"A n2 n2 0", "A n1 n1 0", "A n1 n1 0"}, p.log)
+			}
 		})
 	}
 }

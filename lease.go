@@ -33,6 +33,8 @@ type life struct {
 	takes map[string]int    // host → how often its lease was taken
 	begun bool              // a stop is the steps' matter from here on
 
+	unsure map[string]string // host → the line of a lease of which nobody knows whether it was taken
+
 	admitting map[string]*sync.Mutex // by host: of parallel steps one gives it its lease, and the others wait
 }
 
@@ -173,7 +175,7 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 // beginLife takes the lease of a new life on every machine. Nothing is written anywhere before all machines were looked at.
 func (e *engine) beginLife(ctx context.Context) error {
 	e.mine = life{
-		held: map[string]string{}, takes: map[string]int{}, admitting: map[string]*sync.Mutex{},
+		held: map[string]string{}, takes: map[string]int{}, unsure: map[string]string{}, admitting: map[string]*sync.Mutex{},
 		LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()},
 	}
 	seen, err := e.lookAround(ctx)
@@ -392,6 +394,11 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 	for begin := e.opts.Clock.Now(); ; {
 		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, seen.Line, lease))
 		if err != nil {
+			if sshexec.OutcomeOf(err) != NotStarted {
+				e.mu.Lock()
+				e.mine.unsure[host] = lease.String()
+				e.mu.Unlock()
+			}
 			return fmt.Errorf("cannot take the lease on %s: %w", host, err)
 		}
 		swap, err := sshexec.ReadLeaseSwap(res)
@@ -419,6 +426,7 @@ func (e *engine) taken(host, line string, seen seenHost) error {
 	e.mu.Lock()
 	e.mine.held[host] = line
 	e.mine.takes[host]++
+	delete(e.mine.unsure, host)
 	e.mu.Unlock()
 	e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
 	return e.bind(host, seen)
@@ -442,22 +450,41 @@ func (e *engine) beaten(host, line string) error {
 	return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: now}
 }
 
-// dropLeases gives the leases back. A lease that stays is reported; it harms nothing but the next run's patience.
+// dropLeases gives the leases back, also where the context has ended, and those of which nobody knows whether they were taken.
+// A lease that stays is reported; it harms nothing but the next run's patience.
 func (e *engine) dropLeases(ctx context.Context) {
 	for _, host := range slices.Sorted(maps.Keys(e.mine.held)) {
-		free, _ := sshexec.ParseLease(e.mine.held[host])
-		free.Held = false
-		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, e.mine.held[host], free))
-		if err == nil {
-			var swap sshexec.LeaseSwap
-			if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken {
-				err = fmt.Errorf("it says %q, and %q still runs", swap.Line, swap.Busy)
-			}
+		if e.drop(ctx, host, e.mine.held[host]) {
+			delete(e.mine.held, host)
 		}
-		if err != nil {
-			e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v", host, err)
-			continue
-		}
-		delete(e.mine.held, host)
 	}
+	for _, host := range slices.Sorted(maps.Keys(e.mine.unsure)) {
+		if e.drop(ctx, host, e.mine.unsure[host]) {
+			delete(e.mine.unsure, host)
+		}
+	}
+}
+
+// drop gives a lease back, and tells whether this life has it no more.
+func (e *engine) drop(ctx context.Context, host, line string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
+	defer cancel()
+	free, err := sshexec.ParseLease(line)
+	free.Held = false
+	var res sshexec.Result
+	if err == nil {
+		res, err = e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, line, free))
+	}
+	if err == nil {
+		var swap sshexec.LeaseSwap
+		if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken && e.mine.unsure[host] == line && swap.Busy == "" {
+			return true // it was not taken
+		} else if err == nil && !swap.Taken {
+			err = fmt.Errorf("it says %q, and %q still runs", swap.Line, swap.Busy)
+		}
+	}
+	if err != nil {
+		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+	}
+	return err == nil
 }

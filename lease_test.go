@@ -794,3 +794,59 @@ func TestParallelStepsOnAHostThatCameBack(t *testing.T) {
 		})
 	}
 }
+
+// obedient are hosts whose commands end with their context.
+func obedient(hosts evenkeel.HostMap) evenkeel.HostMap {
+	for name, r := range hosts {
+		hosts[name] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			if ctx.Err() != nil {
+				res := sshexec.Result{Outcome: sshexec.NotStarted}
+				return res, sshexec.Failure(name, cmd, res, ctx.Err())
+			}
+			return r.Run(ctx, cmd)
+		})
+	}
+	return hosts
+}
+
+// A run that is cancelled before it did anything keeps nobody out, also where the answer to its taking a lease was lost; nor
+// does one that is cancelled when its last step is done.
+func TestACancelledRunGivesItsLeasesBack(t *testing.T) {
+	for _, at := range []string{"before it takes the second lease", "while it takes the second lease", "at its end"} {
+		t.Run(at, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			ctx, cancel := context.WithCancel(t.Context())
+			hosts := obedient(p.as("A"))
+			n2, count := hosts["n2"], 0
+			hosts["n2"] = sshexec.RunnerFunc(func(c context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				count++ // it looks, and then it takes
+				if count == 2 && at == "before it takes the second lease" {
+					cancel()
+					<-c.Done()
+				}
+				res, err := n2.Run(c, cmd)
+				if count == 2 && at == "while it takes the second lease" {
+					cancel()
+					<-c.Done()
+					lost := sshexec.Result{Outcome: sshexec.Unknown}
+					return lost, sshexec.Failure("n2", cmd, lost, context.Canceled)
+				}
+				return res, err
+			})
+			opts := options(&evenkeel.MemJournal{}, "A")
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStepDone && e.Step.ID == "s2" {
+					cancel()
+				}
+			})
+			_, err := evenkeel.Run(ctx, book(1, "n1", "n2"), hosts, opts)
+			require.Error(t, ctx.Err())
+			require.Equal(t, at == "at its end", err == nil, "%v", err)
+			for name, m := range p.machines {
+				require.NotContains(t, m.Lines[evenkeel.LeasePath], " held ", name)
+			}
+			_, err = evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("B"), options(&evenkeel.MemJournal{}, "B"))
+			require.NoError(t, err)
+		})
+	}
+}

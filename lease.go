@@ -465,6 +465,53 @@ func (e *engine) dropLeases(ctx context.Context) {
 	}
 }
 
+// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts that this one did without.
+// Such a host was passed over by force, is away, or is not in the runbook any more.
+func (e *engine) giveBack(ctx context.Context) {
+	e.mu.Lock()
+	hosts := slices.Concat(e.mine.Hosts, slices.Collect(maps.Keys(e.whole.Bound)))
+	e.mu.Unlock()
+	slices.Sort(hosts)
+	for _, host := range slices.Compact(hosts) {
+		if e.holds(host) {
+			continue
+		}
+		line, err := e.oldLease(ctx, host)
+		switch {
+		case err != nil:
+			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+		case line != "":
+			e.drop(ctx, host, line)
+		}
+	}
+	e.dropLeases(ctx)
+}
+
+// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very journal counts: with a copy
+// of it, somebody may be at work there.
+func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
+	defer cancel()
+	res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath))
+	if err != nil {
+		return "", err
+	}
+	look, err := sshexec.ReadLeaseLook(res)
+	if err != nil || look.Line == "" {
+		return "", err
+	}
+	lease, err := sshexec.ParseLease(look.Line)
+	if err != nil || !lease.Held || lease.Run != e.st.Run.ID {
+		return "", err
+	}
+	if !slices.ContainsFunc(e.opts.Journal.Records(), func(r Record) bool {
+		return r.Life != nil && r.Life.Epoch == lease.Epoch && r.Life.Name == lease.Life
+	}) {
+		return "", fmt.Errorf("it has one that this journal does not know: %s", lease.Describe())
+	}
+	return look.Line, nil
+}
+
 // drop gives a lease back, and tells whether this life has it no more.
 func (e *engine) drop(ctx context.Context, host, line string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)

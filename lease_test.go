@@ -850,3 +850,79 @@ func TestACancelledRunGivesItsLeasesBack(t *testing.T) {
 		})
 	}
 }
+
+// A host that was passed over by force and is back when the run ends gives its old lease back: the next run is not kept out. So
+// does one that an amendment took out of the runbook. Where the host is still away the run says what remains, and how to
+// take it over; and a lease of a life that this journal does not know stays, since with a copy of it somebody may be at work.
+func TestAHostThatTheLastLifeDidWithoutGivesItsLeaseBack(t *testing.T) {
+	for _, then := range []string{"it is back", "it is still away", "somebody works there with a copy", "it is amended away"} {
+		t.Run(then, func(t *testing.T) {
+			p, j := newPark("n1", "n2"), &evenkeel.MemJournal{}
+			far := func(host, last string) {
+				p.before = func(_, h string, cmd sshexec.Cmd) error {
+					if h == host {
+						return errFar
+					}
+					if strings.Join(cmd.Argv, " ") == last {
+						p.before = nil
+					}
+					return nil
+				}
+			}
+			stop := make(chan struct{})
+			opts := options(j, "A")
+			opts.RunID, opts.Stop = "A", stop
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStepDone && e.Step.ID == "s1" {
+					close(stop)
+				}
+			})
+			rb := book(1, "n2", "n1")
+			if then == "it is amended away" {
+				rb = book(1, "n1", "n2")
+			}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+
+			var told []string
+			again := options(j, "A")
+			again.ForceTakeover = then != "it is amended away"
+			again.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) { told = append(told, e.Text) })
+			switch then {
+			case "it is amended away":
+				rb = book(1, "n1")
+				_, err = evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+				require.NoError(t, err)
+			case "it is still away":
+				far("n2", "")
+			default:
+				far("n2", "disrupt n1 0")
+			}
+			if then == "somebody works there with a copy" {
+				lease, err := sshexec.ParseLease(p.machines["n2"].Lines[evenkeel.LeasePath])
+				require.NoError(t, err)
+				lease.Epoch, lease.Life, lease.Holder = 2, "another", "bert@ops"
+				p.machines["n2"].Lines[evenkeel.LeasePath] = lease.String()
+			}
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
+			require.NoError(t, err)
+			p.before = nil
+			next := options(&evenkeel.MemJournal{}, "B")
+			_, err = evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("B"), next)
+			if then == "it is back" || then == "it is amended away" {
+				require.NoError(t, err)
+				return
+			}
+			var held *evenkeel.LeaseHeldError
+			require.ErrorAs(t, err, &held)
+			require.Equal(t, "n2", held.Host)
+			said := strings.Join(told, "\n")
+			require.Contains(t, said, "n2: it cannot be seen whether it still has a lease of this run")
+			require.Contains(t, said, "take it over by the name of this one, A")
+			require.Equal(t, then == "somebody works there with a copy", strings.Contains(said, "bert@ops"))
+			next.TakeLease = "A"
+			_, err = evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("B"), next)
+			require.NoError(t, err)
+		})
+	}
+}

@@ -115,6 +115,22 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 			"its invariants, lease hosts or known facts are others", "", false, "lease hosts"},
 		"a host": {func(rb *evenkeel.Runbook) { rb.Steps[3].Host = "h2" },
 			"step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host of an operation's command": {func(rb *evenkeel.Runbook) {
+			cmds := evenkeel.On("h2", sshexec.Command(sshexec.Mutating, "do", "d"))
+			rb.Steps[3].Actions[0].Cmd = sshexec.Cmd{}
+			rb.Steps[3].Actions[0].Op = &evenkeel.Op{
+				Effect: evenkeel.Mutating, Text: "it", Cmds: cmds, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return at.Run(ctx, "h2", cmds[0].Cmd)
+				},
+			}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host on paper": {func(rb *evenkeel.Runbook) {
+			cmd := rb.Steps[3].Actions[0].Cmd
+			rb.Steps[3].Actions[0].Paper = []evenkeel.Block{{Host: evenkeel.Operator, Script: "look"}, {Host: "h2", Script: "look"}, {Cmd: cmd}}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host that is reinstalled": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Reinstalls = []string{"h2"}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"an input": {func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) },
 			"input Hosts.csv is another", "", false, "input Hosts.csv is another"},
 		"nothing": {func(*evenkeel.Runbook) {}, "", "", false, "the runbook is the one that it was begun with"},

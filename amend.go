@@ -13,7 +13,7 @@ func (rb *Runbook) info(id string) *RunInfo {
 	info := &RunInfo{
 		ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs, EndsRun: rb.EndsRun,
 		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known, Functions: rb.Functions}).Digest(),
-		Hosts:       rb.HostNames(), Closers: map[string]string{},
+		Hosts:       rb.allHosts(), Closers: map[string]string{},
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
@@ -29,23 +29,46 @@ func (rb *Runbook) info(id string) *RunInfo {
 // digest is the digest of a runbook of this step alone.
 func (s *Step) digest() string { return (&Runbook{Steps: []Step{*s}}).Digest() }
 
-// HostNames are the machines that the steps name.
+// HostNames are the machines that the steps name, be it in an operation's commands, on paper or as what is reinstalled.
 func (rb *Runbook) HostNames() []string {
 	var names []string
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
+		names = append(names, s.Reinstalls...)
 		for _, part := range s.parts() {
 			for j := range part.actions {
-				a := &part.actions[j]
-				names = append(names, a.host(s))
-				if a.Probe != nil {
-					names = append(names, a.Probe.Host)
-				}
+				names = append(names, part.actions[j].hosts(s)...)
 			}
 		}
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == Operator })
+}
+
+// allHosts are the machines that the steps name, and those with a lease.
+func (rb *Runbook) allHosts() []string {
+	names := slices.Concat(rb.HostNames(), rb.Leased())
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// hosts are the machines that the action names.
+func (a *Action) hosts(s *Step) []string {
+	names := []string{a.host(s)}
+	paper := a.Paper
+	if a.Op != nil {
+		for _, c := range a.Op.Cmds {
+			names = append(names, c.Host)
+		}
+	}
+	if a.Probe != nil {
+		names = append(names, a.Probe.Host)
+		paper = slices.Concat(paper, a.Probe.Paper)
+	}
+	for _, b := range paper {
+		names = append(names, b.Host)
+	}
+	return names
 }
 
 // ChangedRunbookError says that a journal was begun with another runbook than the one at hand, and what differs. It is an ErrJournalOther.

@@ -115,6 +115,22 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 			"its invariants, lease hosts or known facts are others", "", false, "lease hosts"},
 		"a host": {func(rb *evenkeel.Runbook) { rb.Steps[3].Host = "h2" },
 			"step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host of an operation's command": {func(rb *evenkeel.Runbook) {
+			cmds := evenkeel.On("h2", sshexec.Command(sshexec.Mutating, "do", "d"))
+			rb.Steps[3].Actions[0].Cmd = sshexec.Cmd{}
+			rb.Steps[3].Actions[0].Op = &evenkeel.Op{
+				Effect: evenkeel.Mutating, Text: "it", Cmds: cmds, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return at.Run(ctx, "h2", cmds[0].Cmd)
+				},
+			}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host on paper": {func(rb *evenkeel.Runbook) {
+			cmd := rb.Steps[3].Actions[0].Cmd
+			rb.Steps[3].Actions[0].Paper = []evenkeel.Block{{Host: evenkeel.Operator, Script: "look"}, {Host: "h2", Script: "look"}, {Cmd: cmd}}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"a host that is reinstalled": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Reinstalls = []string{"h2"}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"an input": {func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) },
 			"input Hosts.csv is another", "", false, "input Hosts.csv is another"},
 		"nothing": {func(*evenkeel.Runbook) {}, "", "", false, "the runbook is the one that it was begun with"},
@@ -390,4 +406,53 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}, {"calls"}}, c.asked)
 	roundTrip(t, j)
+}
+
+// What a person confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
+// ahead of its turn or at it; what was confirmed in the other steps stays.
+func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
+	book := func(text string) *evenkeel.Runbook {
+		rb := parseRunbook(t, "s1[r.read] s2[q.read a.safe] s3[b.safe]")
+		rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "other", Title: "other", Manual: "Confirm the freeze."})
+		rb.Steps[1].Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: text}}, rb.Steps[1].Actions...)
+		return rb
+	}
+	for name, at := range map[string]string{"confirmed ahead": "r", "confirmed at its turn": "q"} {
+		t.Run(name, func(t *testing.T) {
+			m, j, stop := newMachine("-"), &evenkeel.MemJournal{}, make(chan struct{})
+			host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				if cmd.Argv[1] == at {
+					close(stop)
+				}
+				return m.Run(ctx, cmd)
+			})
+			opts := func(answers map[string]string) (evenkeel.Options, *confirming) {
+				c := &confirming{answers: answers}
+				return evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: c}, c
+			}
+			said, _ := opts(map[string]string{"other": "since monday", "c": "yes"})
+			said.Stop = stop
+			_, err := evenkeel.Run(t.Context(), book("Confirm that the backup is done."), evenkeel.HostMap{"h": host}, said)
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+			require.NotContains(t, m.log, "a", "the step has not begun")
+
+			rb := book("Confirm that no client is mounted.")
+			_, err = evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+			require.NoError(t, err)
+			silent, c := opts(nil)
+			_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, silent)
+			var hold *evenkeel.Hold
+			require.ErrorAs(t, err, &hold)
+			require.ErrorContains(t, err, "Confirm that no client is mounted.")
+			require.Equal(t, [][]string{{"c"}}, c.asked)
+			require.NotContains(t, m.log, "a")
+
+			again, _ := opts(map[string]string{"c": "none is"})
+			report, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, again)
+			require.NoError(t, err)
+			require.Equal(t, "none is", report.State.Confirmed["s2/c"])
+			require.Equal(t, "since monday", report.State.Confirmed["s1/other"])
+			roundTrip(t, j)
+		})
+	}
 }

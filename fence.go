@@ -44,6 +44,13 @@ func (e *engine) holds(host string) bool {
 	return e.mine.held[host] != ""
 }
 
+// takes is how often this life took the lease of a host.
+func (e *engine) takes(host string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mine.takes[host]
+}
+
 // change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
 // lease first.
 func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -59,12 +66,13 @@ func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd 
 				return sshexec.Result{}, err
 			}
 		}
+		takes := e.takes(host)
 		res, err := r.Run(ctx, cmd)
 		var refused *sshexec.FencedError
 		switch {
 		case !errors.As(err, &refused):
 			return res, err
-		case again && e.cameBack(host, refused):
+		case again && e.cameBack(host, refused, takes):
 			continue
 		}
 		return res, e.lost(host, refused, err)
@@ -92,6 +100,12 @@ func keptOut(err error) bool {
 func (e *engine) admit(ctx context.Context, host string) error {
 	if !slices.Contains(e.mine.Hosts, host) {
 		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
+	}
+	turn := e.admission(host)
+	turn.Lock()
+	defer turn.Unlock()
+	if e.holds(host) { // a parallel step was faster
+		return nil
 	}
 	if err := e.checkOthers(ctx, host); err != nil {
 		return err
@@ -128,20 +142,24 @@ func (e *engine) checkLease(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
+	takes := e.takes(host)
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
-	if errors.As(err, &refused) && !e.cameBack(host, refused) {
+	if errors.As(err, &refused) && !e.cameBack(host, refused, takes) {
 		return e.lost(host, refused, err)
 	}
 	return nil
 }
 
 // cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before
-// its next change.
-func (e *engine) cameBack(host string, refused *sshexec.FencedError) bool {
+// its next change. Where a parallel step has given it one since the refused command was sent (takes), it has come back too.
+func (e *engine) cameBack(host string, refused *sshexec.FencedError, takes int) bool {
 	lease, err := sshexec.ParseLease(refused.Lease)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.mine.takes[host] != takes {
+		return true
+	}
 	ours := err == nil && lease.Epoch < e.mine.Epoch && lease.Run == e.st.Run.ID
 	if !e.whole.reinstalled[host] || refused.Reason != sshexec.LeaseMissing && !(refused.Reason == sshexec.LeaseOther && ours) {
 		return false

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -29,7 +30,22 @@ type LifeInfo struct {
 type life struct {
 	LifeInfo
 	held  map[string]string // host → the line of its lease
+	takes map[string]int    // host → how often its lease was taken
 	begun bool              // a stop is the steps' matter from here on
+
+	unsure map[string]string // host → the line of a lease of which nobody knows whether it was taken
+
+	admitting map[string]*sync.Mutex // by host: of parallel steps one gives it its lease, and the others wait
+}
+
+// admission is the turn to give a host its lease.
+func (e *engine) admission(host string) *sync.Mutex {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mine.admitting[host] == nil {
+		e.mine.admitting[host] = &sync.Mutex{}
+	}
+	return e.mine.admitting[host]
 }
 
 // Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and those of LeaseHosts, in order.
@@ -158,7 +174,10 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 
 // beginLife takes the lease of a new life on every machine. Nothing is written anywhere before all machines were looked at.
 func (e *engine) beginLife(ctx context.Context) error {
-	e.mine = life{held: map[string]string{}, LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()}}
+	e.mine = life{
+		held: map[string]string{}, takes: map[string]int{}, unsure: map[string]string{}, admitting: map[string]*sync.Mutex{},
+		LifeInfo: LifeInfo{Name: strings.ToLower(rand.Text()[:16]), Hosts: e.rb.Leased()},
+	}
 	seen, err := e.lookAround(ctx)
 	if err == nil {
 		err = e.identifyAll(seen)
@@ -234,6 +253,8 @@ func (e *engine) force(err error) error {
 	if !e.opts.ForceTakeover {
 		return err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
 	return nil
 }
@@ -325,9 +346,10 @@ func (e *engine) rest(ctx context.Context) error {
 func (e *engine) admissible(host string, l seenHost) error {
 	e.mu.Lock()
 	_, known := e.whole.Bound[host]
-	last, run, new := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host]
+	last, run, new, stands := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host], e.whole.stands()
 	e.mu.Unlock()
 	lease := l.lease
+	other := lease.Run != run || last.Epoch == 0
 	switch {
 	case l.Line == "" && (!known || new):
 		return nil
@@ -335,16 +357,28 @@ func (e *engine) admissible(host string, l seenHost) error {
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
 	case lease.Epoch == 0:
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
-	case (lease.Run != run || last.Epoch == 0) && (!lease.Held || lease.Run == e.opts.TakeLease):
-		return nil
-	case lease.Run != run, last.Epoch == 0:
+	case other && lease.Held && lease.Run != e.opts.TakeLease:
 		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}
+	case other && known && !new && stands: // it was this run's
+		return e.force(&LeaseLostError{Host: host, Err: takenOver(lease)})
+	case other:
+		return nil
 	case lease.Host != host:
 		return &IdentityError{Host: host, Other: lease.Host, Got: l.Machine}
 	case lease.Epoch > last.Epoch, lease.Epoch == last.Epoch && lease.Life != last.Name:
 		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch})
 	}
 	return nil
+}
+
+// takenOver says that another run has been at work where a run is to go on: what the journal of that one tells may not be true any more.
+func takenOver(l sshexec.Lease) error {
+	end := "which has ended"
+	if l.Held {
+		end = "which is given up"
+	}
+	return fmt.Errorf("it was taken over by run %s of %s, %s (%s). Find out what that run changed. "+
+		"Begin a new run with a new journal, or force the takeover where this journal is still true", l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
 }
 
 // lease is this life's lease for a host.
@@ -360,6 +394,11 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 	for begin := e.opts.Clock.Now(); ; {
 		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, seen.Line, lease))
 		if err != nil {
+			if sshexec.OutcomeOf(err) != NotStarted {
+				e.mu.Lock()
+				e.mine.unsure[host] = lease.String()
+				e.mu.Unlock()
+			}
 			return fmt.Errorf("cannot take the lease on %s: %w", host, err)
 		}
 		swap, err := sshexec.ReadLeaseSwap(res)
@@ -367,11 +406,9 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", host, err)
 		case swap.Taken:
-			e.mu.Lock()
-			e.mine.held[host] = lease.String()
-			e.mu.Unlock()
-			e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
-			return e.bind(host, seen)
+			return e.taken(host, lease.String(), seen)
+		case swap.Busy == "" && e.ours(host, swap.Line):
+			return e.taken(host, swap.Line, seen)
 		case swap.Busy == "":
 			return e.beaten(host, swap.Line)
 		case waited >= e.opts.TakeoverWait:
@@ -382,6 +419,23 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 			return err
 		}
 	}
+}
+
+// taken notes that this life has the lease of a host, and who the host is.
+func (e *engine) taken(host, line string, seen seenHost) error {
+	e.mu.Lock()
+	e.mine.held[host] = line
+	e.mine.takes[host]++
+	delete(e.mine.unsure, host)
+	e.mu.Unlock()
+	e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
+	return e.bind(host, seen)
+}
+
+// ours tells whether the line of a lease is that of this life for this host.
+func (e *engine) ours(host, line string) bool {
+	now, err := sshexec.ParseLease(line)
+	return err == nil && now.Held && now.Life == e.mine.Name && now.Host == host
 }
 
 // beaten says who was faster at taking a lease.
@@ -396,22 +450,88 @@ func (e *engine) beaten(host, line string) error {
 	return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: now}
 }
 
-// dropLeases gives the leases back. A lease that stays is reported; it harms nothing but the next run's patience.
+// dropLeases gives the leases back, also where the context has ended, and those of which nobody knows whether they were taken.
+// A lease that stays is reported; it harms nothing but the next run's patience.
 func (e *engine) dropLeases(ctx context.Context) {
 	for _, host := range slices.Sorted(maps.Keys(e.mine.held)) {
-		free, _ := sshexec.ParseLease(e.mine.held[host])
-		free.Held = false
-		res, err := e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, e.mine.held[host], free))
-		if err == nil {
-			var swap sshexec.LeaseSwap
-			if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken {
-				err = fmt.Errorf("it says %q, and %q still runs", swap.Line, swap.Busy)
-			}
+		if e.drop(ctx, host, e.mine.held[host]) {
+			delete(e.mine.held, host)
 		}
-		if err != nil {
-			e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v", host, err)
+	}
+	for _, host := range slices.Sorted(maps.Keys(e.mine.unsure)) {
+		if e.drop(ctx, host, e.mine.unsure[host]) {
+			delete(e.mine.unsure, host)
+		}
+	}
+}
+
+// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts that this one did without.
+// Such a host was passed over by force, is away, or is not in the runbook any more.
+func (e *engine) giveBack(ctx context.Context) {
+	e.mu.Lock()
+	hosts := slices.Concat(e.mine.Hosts, slices.Collect(maps.Keys(e.whole.Bound)))
+	e.mu.Unlock()
+	slices.Sort(hosts)
+	for _, host := range slices.Compact(hosts) {
+		if e.holds(host) {
 			continue
 		}
-		delete(e.mine.held, host)
+		line, err := e.oldLease(ctx, host)
+		switch {
+		case err != nil:
+			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+		case line != "":
+			e.drop(ctx, host, line)
+		}
 	}
+	e.dropLeases(ctx)
+}
+
+// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very journal counts: with a copy
+// of it, somebody may be at work there.
+func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
+	defer cancel()
+	res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath))
+	if err != nil {
+		return "", err
+	}
+	look, err := sshexec.ReadLeaseLook(res)
+	if err != nil || look.Line == "" {
+		return "", err
+	}
+	lease, err := sshexec.ParseLease(look.Line)
+	if err != nil || !lease.Held || lease.Run != e.st.Run.ID {
+		return "", err
+	}
+	if !slices.ContainsFunc(e.opts.Journal.Records(), func(r Record) bool {
+		return r.Life != nil && r.Life.Epoch == lease.Epoch && r.Life.Name == lease.Life
+	}) {
+		return "", fmt.Errorf("it has one that this journal does not know: %s", lease.Describe())
+	}
+	return look.Line, nil
+}
+
+// drop gives a lease back, and tells whether this life has it no more.
+func (e *engine) drop(ctx context.Context, host, line string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
+	defer cancel()
+	free, err := sshexec.ParseLease(line)
+	free.Held = false
+	var res sshexec.Result
+	if err == nil {
+		res, err = e.onLease(ctx, host, sshexec.SwapLease(e.opts.LeasePath, line, free))
+	}
+	if err == nil {
+		var swap sshexec.LeaseSwap
+		if swap, err = sshexec.ReadLeaseSwap(res); err == nil && !swap.Taken && e.mine.unsure[host] == line && swap.Busy == "" {
+			return true // it was not taken
+		} else if err == nil && !swap.Taken {
+			err = fmt.Errorf("it says %q, and %q still runs", swap.Line, swap.Busy)
+		}
+	}
+	if err != nil {
+		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+	}
+	return err == nil
 }

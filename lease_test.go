@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -666,6 +667,262 @@ func TestCopiedMachinesAreTold(t *testing.T) {
 			var wrong *evenkeel.IdentityError
 			require.ErrorAs(t, err, &wrong)
 			require.Empty(t, q.log)
+		})
+	}
+}
+
+// A run is not taken up from where its journal ends when another run has been at work there since, even if that one has
+// ended: neither forward nor back. The operator may say by force that the journal is still true, also where he has to name
+// the other run because it still has the lease. A run of which nothing stands begins as a new one does.
+func TestARunThatWasTakenOverAndWhoseSuccessorHasEnded(t *testing.T) {
+	undoable := func() *evenkeel.Runbook {
+		rb := book(2, "n1", "n2")
+		for i := range rb.Steps {
+			rb.Steps[i].Harmless, rb.Steps[i].Undo = "", []evenkeel.Action{parseActionT("undo", "safe")}
+		}
+		return rb
+	}
+	type start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
+	for name, tc := range map[string]struct {
+		ends  bool // the first run comes to its end
+		stays bool // the other run does not
+		undo  bool // the first run is rolled back before the other one begins
+		then  start
+		ok    bool
+	}{
+		"resume":                                 {then: evenkeel.Resume},
+		"rollback":                               {then: evenkeel.Rollback},
+		"rollback when it is done":               {ends: true, then: evenkeel.Rollback},
+		"resume when the other one was given up": {stays: true, then: evenkeel.Resume},
+		"resume when all was undone before":      {undo: true, then: evenkeel.Resume, ok: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, j, rb := newPark("n1", "n2"), &evenkeel.MemJournal{}, undoable()
+			stopAt := func(who string, opts *evenkeel.Options) {
+				stop := make(chan struct{})
+				opts.Stop = stop
+				p.before = func(w, _ string, cmd sshexec.Cmd) error {
+					if w == who && strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+						close(stop)
+						p.before = nil
+					}
+					return nil
+				}
+			}
+			opts := options(j, "A")
+			opts.RunID = "A"
+			if !tc.ends {
+				stopAt("A", &opts)
+			}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			require.Equal(t, !tc.ends, errors.Is(err, evenkeel.ErrStopped), "%v", err)
+			if tc.undo {
+				_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
+				require.NoError(t, err)
+			}
+			other := options(&evenkeel.MemJournal{}, "bert@ops")
+			other.RunID, other.TakeLease = "B", "A"
+			if tc.stays {
+				stopAt("B", &other)
+			}
+			_, err = evenkeel.Run(t.Context(), book(2, "n1", "n2"), p.as("B"), other)
+			require.Equal(t, tc.stays, errors.Is(err, evenkeel.ErrStopped), "%v", err)
+
+			ran, again := p.ran("A"), options(j, "A")
+			if tc.stays {
+				_, err = tc.then(t.Context(), rb, p.as("A"), again)
+				var held *evenkeel.LeaseHeldError
+				require.ErrorAs(t, err, &held)
+				again.TakeLease = "B"
+			}
+			_, err = tc.then(t.Context(), rb, p.as("A"), again)
+			if !tc.ok {
+				var lost *evenkeel.LeaseLostError
+				require.ErrorAs(t, err, &lost)
+				require.ErrorContains(t, err, "taken over by run B of bert@ops, which ")
+				require.Equal(t, ran, p.ran("A"), "nothing was changed")
+				again.ForceTakeover = true
+				_, err = tc.then(t.Context(), rb, p.as("A"), again)
+			}
+			require.NoError(t, err)
+			require.Greater(t, p.ran("A"), ran)
+		})
+	}
+}
+
+// Of two parallel steps on a host that has just come back, one gives it its lease and both go on: when both find it without a
+// lease at the same time, and when one hears so only after the other has given it one.
+func TestParallelStepsOnAHostThatCameBack(t *testing.T) {
+	for name, late := range map[string]bool{"at the same time": false, "one hears late": true} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				p := newPark("n1", "n2")
+				rb := book(1, "n2", "n1", "n1")
+				rb.Steps[0].Reinstalls = []string{"n1"}
+				rb.Steps[1].Parallel, rb.Steps[2].Parallel = "g", "g"
+				hosts := p.as("A")
+				n1, n2 := hosts["n1"], hosts["n2"]
+				var both sync.WaitGroup
+				both.Add(2)
+				var heard atomic.Bool
+				var once sync.Once
+				changed := make(chan struct{})
+				hosts["n2"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					res, err := n2.Run(ctx, cmd)
+					if cmd.Argv[0] == "disrupt" {
+						*p.machines["n1"] = sshexec.SimLease{Machine: sshexec.Machine{HostKey: "new", ID: "new", Name: "n1"}}
+					}
+					return res, err
+				})
+				hosts["n1"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					res, err := n1.Run(ctx, cmd)
+					switch refused := errors.As(err, new(*sshexec.FencedError)); {
+					case refused && !late:
+						both.Done()
+						both.Wait()
+					case refused && heard.CompareAndSwap(false, true):
+						<-changed
+					case cmd.Argv[0] == "disrupt":
+						once.Do(func() { close(changed) })
+					}
+					return res, err
+				})
+				_, err := evenkeel.Run(t.Context(), rb, hosts, options(&evenkeel.MemJournal{}, "A"))
+				require.NoError(t, err)
+				require.Equal(t, []string{"A n2 n2 0", "A n1 n1 0", "A n1 n1 0"}, p.log)
+			}
+		})
+	}
+}
+
+// obedient are hosts whose commands end with their context.
+func obedient(hosts evenkeel.HostMap) evenkeel.HostMap {
+	for name, r := range hosts {
+		hosts[name] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			if ctx.Err() != nil {
+				res := sshexec.Result{Outcome: sshexec.NotStarted}
+				return res, sshexec.Failure(name, cmd, res, ctx.Err())
+			}
+			return r.Run(ctx, cmd)
+		})
+	}
+	return hosts
+}
+
+// A run that is cancelled before it did anything keeps nobody out, also where the answer to its taking a lease was lost; nor
+// does one that is cancelled when its last step is done.
+func TestACancelledRunGivesItsLeasesBack(t *testing.T) {
+	for _, at := range []string{"before it takes the second lease", "while it takes the second lease", "at its end"} {
+		t.Run(at, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			ctx, cancel := context.WithCancel(t.Context())
+			hosts := obedient(p.as("A"))
+			n2, count := hosts["n2"], 0
+			hosts["n2"] = sshexec.RunnerFunc(func(c context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				count++ // it looks, and then it takes
+				if count == 2 && at == "before it takes the second lease" {
+					cancel()
+					<-c.Done()
+				}
+				res, err := n2.Run(c, cmd)
+				if count == 2 && at == "while it takes the second lease" {
+					cancel()
+					<-c.Done()
+					lost := sshexec.Result{Outcome: sshexec.Unknown}
+					return lost, sshexec.Failure("n2", cmd, lost, context.Canceled)
+				}
+				return res, err
+			})
+			opts := options(&evenkeel.MemJournal{}, "A")
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStepDone && e.Step.ID == "s2" {
+					cancel()
+				}
+			})
+			_, err := evenkeel.Run(ctx, book(1, "n1", "n2"), hosts, opts)
+			require.Error(t, ctx.Err())
+			require.Equal(t, at == "at its end", err == nil, "%v", err)
+			for name, m := range p.machines {
+				require.NotContains(t, m.Lines[evenkeel.LeasePath], " held ", name)
+			}
+			_, err = evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("B"), options(&evenkeel.MemJournal{}, "B"))
+			require.NoError(t, err)
+		})
+	}
+}
+
+// A host that was passed over by force and is back when the run ends gives its old lease back: the next run is not kept out. So
+// does one that an amendment took out of the runbook. Where the host is still away the run says what remains, and how to
+// take it over; and a lease of a life that this journal does not know stays, since with a copy of it somebody may be at work.
+func TestAHostThatTheLastLifeDidWithoutGivesItsLeaseBack(t *testing.T) {
+	for _, then := range []string{"it is back", "it is still away", "somebody works there with a copy", "it is amended away"} {
+		t.Run(then, func(t *testing.T) {
+			p, j := newPark("n1", "n2"), &evenkeel.MemJournal{}
+			far := func(host, last string) {
+				p.before = func(_, h string, cmd sshexec.Cmd) error {
+					if h == host {
+						return errFar
+					}
+					if strings.Join(cmd.Argv, " ") == last {
+						p.before = nil
+					}
+					return nil
+				}
+			}
+			stop := make(chan struct{})
+			opts := options(j, "A")
+			opts.RunID, opts.Stop = "A", stop
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStepDone && e.Step.ID == "s1" {
+					close(stop)
+				}
+			})
+			rb := book(1, "n2", "n1")
+			if then == "it is amended away" {
+				rb = book(1, "n1", "n2")
+			}
+			_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+			require.ErrorIs(t, err, evenkeel.ErrStopped)
+
+			var told []string
+			again := options(j, "A")
+			again.ForceTakeover = then != "it is amended away"
+			again.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) { told = append(told, e.Text) })
+			switch then {
+			case "it is amended away":
+				rb = book(1, "n1")
+				_, err = evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+				require.NoError(t, err)
+			case "it is still away":
+				far("n2", "")
+			default:
+				far("n2", "disrupt n1 0")
+			}
+			if then == "somebody works there with a copy" {
+				lease, err := sshexec.ParseLease(p.machines["n2"].Lines[evenkeel.LeasePath])
+				require.NoError(t, err)
+				lease.Epoch, lease.Life, lease.Holder = 2, "another", "bert@ops"
+				p.machines["n2"].Lines[evenkeel.LeasePath] = lease.String()
+			}
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
+			require.NoError(t, err)
+			p.before = nil
+			next := options(&evenkeel.MemJournal{}, "B")
+			_, err = evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("B"), next)
+			if then == "it is back" || then == "it is amended away" {
+				require.NoError(t, err)
+				return
+			}
+			var held *evenkeel.LeaseHeldError
+			require.ErrorAs(t, err, &held)
+			require.Equal(t, "n2", held.Host)
+			said := strings.Join(told, "\n")
+			require.Contains(t, said, "n2: it cannot be seen whether it still has a lease of this run")
+			require.Contains(t, said, "take it over by the name of this one, A")
+			require.Equal(t, then == "somebody works there with a copy", strings.Contains(said, "bert@ops"))
+			next.TakeLease = "A"
+			_, err = evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("B"), next)
+			require.NoError(t, err)
 		})
 	}
 }

@@ -24,6 +24,7 @@ type Options struct {
 	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string
 	// TakeLease takes a lease over from another run, the one of that ID, which its operator has given up. A run's own lease needs no such word.
+	// A run that began and was itself taken over needs ForceTakeover as well: that other run may have changed things.
 	TakeLease string
 	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
 	ApprovedDigest string
@@ -31,7 +32,8 @@ type Options struct {
 	// can write. LeasePath when empty.
 	LeasePath string
 	// ForceTakeover begins although a machine cannot be reached to take the lease there, or its lease cannot be read, or
-	// the run went on with another journal. Somebody else may be at work then: it is told loudly, and journalled.
+	// the run went on with another journal, or another run has taken a machine over since. Somebody else may be at work
+	// then, or the journal may not be true any more: it is told loudly, and journalled.
 	ForceTakeover bool
 	// TakeoverWait bounds how long a life waits for a command of the life before that still runs. Two minutes when zero.
 	TakeoverWait time.Duration

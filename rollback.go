@@ -111,7 +111,7 @@ func (e *engine) rolledBackEnd(ctx context.Context) error {
 			differs = append(differs, e.shown(d))
 		}
 	}
-	e.dropLeases(ctx)
+	e.giveBack(ctx)
 	return e.append(Record{Kind: KindRolledBack, Differs: differs})
 }
 

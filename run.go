@@ -229,7 +229,7 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	if err == nil && e.st != e.whole {
 		err = e.rolledBackEnd(ctx)
 	} else if err == nil {
-		e.dropLeases(ctx)
+		e.giveBack(ctx)
 		err = e.append(Record{Kind: KindDone})
 	}
 	return e.report(), e.masked(e.leaves(err))

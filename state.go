@@ -329,6 +329,11 @@ func (st *State) apply(r Record) {
 		if r.Run != nil {
 			st.Run = *r.Run
 		}
+		if r.Amend != nil {
+			for _, changed := range r.Amend.Steps {
+				st.amended(changed.ID)
+			}
+		}
 	case KindBegin, KindViolation, KindRollback, KindRolledBack, KindLease, KindIdentity: // nothing moves
 	}
 }
@@ -342,11 +347,7 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil
 	}
-	for name := range st.Confirmed {
-		if strings.HasPrefix(name, id+"/") {
-			delete(st.Confirmed, name)
-		}
-	}
+	st.unconfirm(id)
 	for _, name := range made {
 		if !st.madeBySomeStep(name) {
 			delete(st.Facts, name)
@@ -363,6 +364,21 @@ func (st *State) undone(id string, s *StepState, at time.Time) {
 			st.Windows[w.ID] = OpenWindow{Window: w.Window, Step: w.Step, Since: at}
 		}
 	}
+}
+
+// amended forgets what a step saw, and what a person said there: that was to another text. The step has not begun.
+func (st *State) amended(id string) {
+	s := st.Step(id)
+	s.actions = map[actionKey]Progress{}
+	if st.Held != nil && st.Held.Step == id {
+		st.Held = nil
+	}
+	st.unconfirm(id)
+}
+
+// unconfirm forgets what was confirmed ahead of its turn in a step.
+func (st *State) unconfirm(id string) {
+	maps.DeleteFunc(st.Confirmed, func(name string, _ string) bool { return strings.HasPrefix(name, id+"/") })
 }
 
 // open opens a window that is not open. One that was closed early is still that of the step that opened it first.
@@ -391,6 +407,20 @@ func (st *State) madeBySomeStep(fact string) bool {
 func (st *State) begun() bool {
 	for _, s := range st.Steps {
 		if s.Progress != Pending {
+			return true
+		}
+	}
+	return false
+}
+
+// stands tells whether the journal tells of anything that a later life takes as done or as said. Where it does not, the run
+// begins as a new one does.
+func (st *State) stands() bool {
+	if len(st.Confirmed) > 0 || st.RollingBack() && st.Rollback.stands() {
+		return true
+	}
+	for _, s := range st.Steps {
+		if s.Touched() || len(s.actions) > 0 {
 			return true
 		}
 	}

@@ -61,7 +61,9 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	set.BoolVar(&s.verbose, "v", false, "say more")
 	set.StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
 	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
-	set.BoolVar(&s.force, "force-takeover", false, "begin although a machine cannot be reached or its lease cannot be read: make sure first that nobody else is at work")
+	set.BoolVar(&s.force, "force-takeover", false,
+		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
+			"make sure first that nobody else is, and that the journal is still true")
 	switch name {
 	case "rollback":
 		plan = set.Bool("plan", false, "only print what would be undone")

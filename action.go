@@ -146,6 +146,8 @@ func NotYet(after time.Duration, format string, args ...any) error {
 type Hold struct {
 	Step, Action string // filled in by the run
 	Reason       string // what to do, as an instruction
+
+	hidden bool // no secret is left in the reason
 }
 
 func (h *Hold) Error() string { return "held for a person: " + h.Reason }

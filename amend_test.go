@@ -3,6 +3,7 @@ package evenkeel_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,13 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"a host that is reinstalled": {func(rb *evenkeel.Runbook) {
 			rb.Steps[3].Reinstalls = []string{"h2"}
+		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
+		"steps of which one began": {func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Actions[0].Cmd.Argv, rb.Steps[3].Actions[0].Cmd.Argv = []string{"do", "x"}, []string{"do", "y"}
+		}, "step s2 is changed (it began already)", "s2", true, "step s2 is not what it was"},
+		"the host of a probe": {func(rb *evenkeel.Runbook) {
+			rb.Steps[3].Actions[0] = parseAction(t, "d.never")
+			rb.Steps[3].Actions[0].Probe.Host = "h2"
 		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"an input": {func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) },
 			"input Hosts.csv is another", "", false, "input Hosts.csv is another"},
@@ -400,12 +408,86 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	}
 	require.Equal(t, []string{"since monday", "until six", "on vault"}, kept, "and each stands where it belongs")
 	require.Len(t, rb.Confirmations(report.State), 1)
+	require.Len(t, slices.DeleteFunc(slices.Clone(j.Records()), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindConfirm }), 3)
 
 	c.answers["calls"] = "none dropped"
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts())
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}, {"calls"}}, c.asked)
 	roundTrip(t, j)
+}
+
+// confirmFunc is a Confirmer that answers by a function.
+type confirmFunc func(ctx context.Context, asks []evenkeel.Ask) ([]string, error)
+
+func (f confirmFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "yes", nil }
+
+func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
+	return f(ctx, asks)
+}
+
+// confirmsBefore is a runbook whose last step begins with a confirmation.
+func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
+	s := &rb.Steps[len(rb.Steps)-1]
+	s.Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: "Confirm"}}, s.Actions...)
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context
+// ends. The run ends as stopped, and is resumed as if nothing had been asked.
+func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
+	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
+	m := newMachine("-")
+	j := &evenkeel.MemJournal{}
+	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Ask) ([]string, error) {
+		close(m.stop)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: waits, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, m.log)
+	answers := confirmFunc(func(context.Context, []evenkeel.Ask) ([]string, error) { return []string{"alice"}, nil })
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: answers})
+	require.NoError(t, err)
+	require.Equal(t, "read:r a", strings.Join(m.log, " "))
+}
+
+// Nobody is waited for while something is down, is being undone, or was changed and is not proven: a life that is taken up there asks
+// nothing ahead. What it would have asked for it asks at its turn.
+func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
+	for name, tc := range map[string]struct {
+		book, fault, log string
+		window           bool
+	}{
+		"outage of which only looks are left": {"s1[down.safe up.safe] s2[r.read] s3[x.read a.safe]", "CRASH@before:r", "read:r read:x a", true},
+		"change that is not proven":           {"s1[up.safe verify:r.read] s2[x.read] s3[a.safe]", "CRASH@before:r", "read:r read:x a", false},
+		"undo that began": {"s1[up.safe b.safe undo:u.safe undo:w.safe auto verify:r.read] s3[a.safe]", "fail:b CRASH@before:w",
+			"w up b read:r a", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			rb := watched(&broken, tc.book, t)
+			if tc.window {
+				rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+				rb.Steps[1].Closes = []string{"w"}
+			}
+			confirmsBefore(t, rb)
+			m := newMachine(tc.fault)
+			j := &evenkeel.MemJournal{}
+			require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+			require.Equal(t, tc.window, len(stateOf(t, j).Windows) > 0)
+			m.live("-")
+			ahead := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+				t.Errorf("%d confirmations are asked for ahead", len(asks))
+				return nil, errors.New("the terminal is gone")
+			})
+			_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: ahead})
+			require.NoError(t, err)
+			require.Equal(t, tc.log, strings.Join(m.log, " "))
+		})
+	}
 }
 
 // What a person confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
@@ -455,4 +537,94 @@ func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 			roundTrip(t, j)
 		})
 	}
+}
+
+// What was confirmed ahead, or at its turn in a step that was undone before, is not asked for again; nor is anybody asked
+// whose run was told to stop, or before what a person does by hand.
+func TestNothingIsConfirmedTwice(t *testing.T) {
+	word := func(id string) evenkeel.Action { return evenkeel.Action{ID: id, Title: id, Manual: "Confirm " + id} }
+	rb := parseRunbook(t, "s1[g.guard a.safe undo:u.safe] s2[m.manual r.read]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, word("first"))
+	rb.Steps[1].Actions = append(rb.Steps[1].Actions, word("last"))
+	m := newMachine("fail:g did:m")
+	c := &confirming{answers: map[string]string{"first": "yes"}}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	life := func(start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)) error {
+		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+		return err
+	}
+	require.Error(t, life(evenkeel.Run))
+	require.Equal(t, [][]string{{"first"}}, c.asked)
+	require.ErrorAs(t, life(evenkeel.Resume), new(*evenkeel.Hold), "the last one")
+	require.Len(t, c.asked, 1)
+	for _, one := range rb.Confirmations(nil) {
+		require.Equal(t, one.Action.ID == "first", one.Ahead, one.Name())
+	}
+
+	m, rb.Steps = newMachine("-"), rb.Steps[:1]
+	opts.Journal = &evenkeel.MemJournal{}
+	require.NoError(t, life(evenkeel.Run))
+	require.NoError(t, life(evenkeel.Rollback))
+	m.live("fail:g")
+	c.answers["first"] = "" // it is left to its turn
+	opts.Attendant = struct {
+		evenkeel.Attendant
+		evenkeel.Confirmer
+	}{handFunc(func() error { return nil }), c}
+	require.Error(t, life(evenkeel.Resume))
+	asked := len(c.asked)
+	require.False(t, slices.ContainsFunc(opts.Journal.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindConfirm && r.Output == "" }))
+	require.NoError(t, life(evenkeel.Resume))
+	require.Len(t, c.asked, asked, "a word that was given is asked for again")
+
+	stop := make(chan struct{})
+	close(stop)
+	opts.Journal, opts.Stop = &evenkeel.MemJournal{}, stop
+	require.ErrorIs(t, life(evenkeel.Run), evenkeel.ErrStopped)
+	require.Len(t, c.asked, asked)
+}
+
+// laconic answers to fewer confirmations than it was asked for.
+type laconic struct{ confirming }
+
+func (s *laconic) Confirm(context.Context, []evenkeel.Ask) ([]string, error) { return nil, nil }
+
+func TestEachConfirmationNeedsItsAnswer(t *testing.T) {
+	rb := parseRunbook(t, "s1[r.read a.safe]")
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: &laconic{}})
+	require.ErrorContains(t, err, "0 answers to 1 confirmations")
+}
+
+// Before any step began nothing was made from the inputs: they may still be others.
+func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), fourSteps(t, nil), evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	rb := fourSteps(t, func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) })
+	a, err := evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})
+	require.NoError(t, err)
+	require.Len(t, a.Inputs, 1)
+}
+
+// What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what a person does by hand.
+func TestAConfirmationWaitsForItsTurn(t *testing.T) {
+	word := evenkeel.Action{ID: "w", Title: "w", Manual: "say so"}
+	rb := parseRunbook(t, "s1[g.guard a.safe]")
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 1, word)
+	c := &confirming{answers: map[string]string{"w": "yes"}}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	hosts := evenkeel.HostMap{"h": newMachine("fail:g")}
+	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
+	require.Error(t, err)
+	_, err = evenkeel.Resume(t.Context(), rb, hosts, opts)
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"w"}}, c.asked)
+
+	rb = parseRunbook(t, "s1[m.manual]")
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, word)
+	require.False(t, rb.Confirmations(nil)[0].Ahead)
 }

@@ -10,8 +10,9 @@ import (
 
 // Confirmer is an Attendant that can be asked for several confirmations at once, so that none costs a pause of its own.
 type Confirmer interface {
-	// Confirm is asked, before the first change of a life, for every confirmation without evidence that comes before it. An empty answer
-	// leaves that confirmation to its turn; the others are journalled.
+	// Confirm is asked, before the first change of a life, for every confirmation without evidence that comes before it; but not in a
+	// life that begins inside an outage, an undo, or between a change and its proof. An empty answer leaves that confirmation to its
+	// turn; the others are journalled. The context ends when the run is asked to stop.
 	Confirm(ctx context.Context, asks []Ask) (answers []string, err error)
 }
 
@@ -48,7 +49,7 @@ func (rb *Runbook) Confirmations(st *State) []Confirmation {
 			for j := range part.actions {
 				a := &part.actions[j]
 				switch {
-				case ss.Progress != Undone && ss.Action(part.phase, a.ID) == Did:
+				case ss.Action(part.phase, a.ID) == Did:
 				case !a.attestation():
 					ahead = ahead && a.effect() == ReadOnly && a.Manual == ""
 				case st == nil || st.Confirmed[confirmName(s, a)] == "":
@@ -60,10 +61,11 @@ func (rb *Runbook) Confirmations(st *State) []Confirmation {
 	return list
 }
 
-// confirmAhead asks for everything that can be confirmed before this life changes anything.
+// confirmAhead asks for everything that can be confirmed before this life changes anything. Nobody is waited for while something is
+// down, is being undone, or was changed and is not proven: then each is asked for at its turn.
 func (e *engine) confirmAhead(ctx context.Context) error {
 	c, ok := e.opts.Attendant.(Confirmer)
-	if !ok || e.stopRequested() {
+	if !ok || e.stopRequested() || !e.atRest() {
 		return nil
 	}
 	e.mu.Lock()
@@ -75,12 +77,16 @@ func (e *engine) confirmAhead(ctx context.Context) error {
 		if !one.Ahead || err != nil { // a fact that is not known yet: at its turn
 			continue
 		}
-		asks = append(asks, Ask{Step: one.Step, Action: one.Action, Instruction: e.redact.String(instruction)})
+		asks = append(asks, Ask{Step: one.Step, Action: one.Action, Instruction: e.own(instruction)})
 	}
 	if len(asks) == 0 {
 		return nil
 	}
-	answers, err := c.Confirm(ctx, asks)
+	var answers []string
+	err := e.unlessStopped(ctx, func(ctx context.Context) (err error) {
+		answers, err = c.Confirm(ctx, asks)
+		return err
+	})
 	if err != nil {
 		return err
 	}

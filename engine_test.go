@@ -153,6 +153,7 @@ func TestAViolationStopsTheRun(t *testing.T) {
 	// Resume does not run c while it still does not hold, and does when it does.
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.ErrorAs(t, err, &v)
+	require.Equal(t, "a b", strings.Join(m.log, " "), "something was changed while it does not hold")
 	broken = false
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.NoError(t, err)

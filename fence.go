@@ -145,7 +145,21 @@ func (e *engine) checkOthers(ctx context.Context, host string) error {
 	return nil
 }
 
-// checkLease has a machine check its lease. One that does not answer, or has none because it is being reinstalled, says nothing.
+// uncheckedError says that a machine answers, and could not be had to check its lease. What needs the check was not started.
+type uncheckedError struct {
+	host string
+	err  error
+}
+
+func (e *uncheckedError) Error() string {
+	return fmt.Sprintf("%s could not check its lease, so nothing more is changed: %v", e.host, e.err)
+}
+
+func (e *uncheckedError) Unwrap() error            { return e.err }
+func (e *uncheckedError) Outcome() sshexec.Outcome { return NotStarted }
+
+// checkLease has a machine check its lease. One that does not answer, or is being reinstalled, says nothing. Any other that
+// answers otherwise, with another host key or a login that it refuses, is not known to keep others out.
 func (e *engine) checkLease(ctx context.Context, host string) error {
 	r, err := e.hosts.Runner(host)
 	if err != nil {
@@ -154,10 +168,13 @@ func (e *engine) checkLease(ctx context.Context, host string) error {
 	takes := e.takes(host)
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
-	if errors.As(err, &refused) && !e.cameBack(host, refused, takes) {
+	switch {
+	case errors.As(err, &refused) && !e.cameBack(host, refused, takes):
 		return e.lost(host, refused, err)
+	case err == nil, refused != nil, unreached(err), e.expected(host), ctx.Err() != nil:
+		return nil
 	}
-	return nil
+	return &uncheckedError{host, err}
 }
 
 // cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before

@@ -40,6 +40,8 @@ func TestTheGateComparesHostAndUser(t *testing.T) {
 	plain := sshexec.Command(sshexec.Mutating, "do", "x")
 	root, postgres, explicit := plain, plain, plain
 	root.Sudo, postgres.Sudo, explicit.Sudo = &sshexec.Sudo{}, &sshexec.Sudo{User: "postgres"}, &sshexec.Sudo{User: "root"}
+	inDir, withEnv := plain, plain
+	inDir.Dir, withEnv.Env = "/srv", []string{"LANG=C"}
 	for name, tc := range map[string]struct {
 		declared []evenkeel.OpCmd
 		host     string
@@ -55,6 +57,10 @@ func TestTheGateComparesHostAndUser(t *testing.T) {
 		"as another user":              {evenkeel.Here(root), "a", postgres, false},
 		"root by default and by name":  {evenkeel.Here(root), "a", explicit, true},
 		"the user that was declared":   {evenkeel.Here(postgres), "a", postgres, true},
+		"in another directory":         {evenkeel.Here(plain), "a", inDir, false},
+		"in the directory declared":    {evenkeel.Here(inDir), "a", inDir, true},
+		"in another environment":       {evenkeel.Here(plain), "a", withEnv, false},
+		"in the environment declared":  {evenkeel.Here(withEnv), "a", withEnv, true},
 		"one of two declared commands": {append(evenkeel.Here(plain), evenkeel.On("b", root)...), "b", root, true},
 		"each only on its own host":    {append(evenkeel.Here(plain), evenkeel.On("b", root)...), "a", root, false},
 	} {
@@ -102,6 +108,42 @@ func TestHostAndUserAreSignedAndShown(t *testing.T) {
 	before := command.Digest()
 	command.Steps[0].Actions[0].Cmd = root
 	require.NotEqual(t, before, command.Digest())
+}
+
+// A command that is declared for the whole cluster is one, whatever the operation says when it sends it.
+func TestAWideCommandIsWideAsDeclared(t *testing.T) {
+	wide := sshexec.Command(sshexec.Mutating, "do", "x")
+	wide.Wide = true
+	rb := gateBook(evenkeel.Here(wide), func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+		return at.Run(ctx, at.Host, sshexec.Command(sshexec.Mutating, "do", "x"))
+	})
+	rb.LeaseHosts = []string{"b"}
+	p := newPark("a", "b")
+	opts := options(&evenkeel.MemJournal{}, "A")
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAction {
+			p.machines["b"].Lines[evenkeel.LeasePath] = "taken over"
+		}
+	})
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+	require.ErrorAs(t, err, new(*evenkeel.LeaseLostError))
+	require.Empty(t, p.log)
+}
+
+// A change has the time that it takes: only its author knows a limit for it.
+func TestAChangeIsNotBounded(t *testing.T) {
+	change := sshexec.Command(sshexec.Mutating, "do", "x")
+	rb := gateBook(evenkeel.Here(change), func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+		return at.Run(ctx, at.Host, change)
+	})
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, parseActionT("y", "safe"))
+	r := &recorder{}
+	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Len(t, r.got, 2)
+	for _, c := range r.got {
+		require.Zero(t, c.Timeout, "%s", c)
+	}
 }
 
 // Every read-only command that the engine sends has a time limit: an operation's and an invariant's reads, too.

@@ -198,6 +198,11 @@ func (e *engine) beginLife(ctx context.Context) error {
 			e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %s", e.mine.Forced)
 		}
 		info := e.mine.LifeInfo
+		for _, host := range e.mine.Hosts {
+			if err := e.lease(host).Validate(); err != nil {
+				return fmt.Errorf("no lease can be kept on %s: %w", host, err)
+			}
+		}
 		if err = e.note(Record{Kind: KindLease, Life: &info}); err == nil {
 			err = e.takeAll(ctx, seen)
 		}
@@ -255,15 +260,37 @@ func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 	return seen, nil
 }
 
-// force passes over what keeps a life from beginning, if the operator said so.
+// force passes over what keeps a life from beginning, if the operator said so. Where the life has begun already, and a host that
+// it did without comes back, that is told and journalled too.
 func (e *engine) force(err error) error {
-	if !e.opts.ForceTakeover {
+	if host := keepsOut(err); !e.opts.ForceTakeover && !slices.Contains(e.opts.forcible, host) {
 		return err
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.mine.Forced = strings.TrimPrefix(e.mine.Forced+"; "+err.Error(), "; ")
-	return nil
+	info := e.mine.LifeInfo
+	e.mu.Unlock()
+	if !e.mine.begun {
+		return nil
+	}
+	e.event(EventAlarm, nil, nil, "FORCED TAKEOVER: %v", err)
+	return e.note(Record{Kind: KindLease, Life: &info})
+}
+
+// keepsOut is the host that keeps a life from beginning, because its lease or the host itself is not there; empty where none does.
+func keepsOut(err error) (host string) {
+	var missing *LeaseMissingError
+	var lost *LeaseLostError
+	var wrong *IdentityError
+	switch {
+	case errors.As(err, &missing):
+		return missing.Host
+	case errors.As(err, &lost):
+		return lost.Host
+	case errors.As(err, &wrong):
+		return wrong.Host
+	}
+	return ""
 }
 
 // unreached tells whether a machine could not be asked.
@@ -407,7 +434,8 @@ func takenOver(l sshexec.Lease) error {
 		end = "which is given up"
 	}
 	return fmt.Errorf("it was taken over by run %s of %s, %s (%s). Find out what that run changed. "+
-		"Begin a new run with a new journal, or force the takeover where this journal is still true", l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
+		"Begin a new run with a new journal, or force the takeover where this journal is still true",
+		l.Run, l.Holder, end, l.Since.Format(time.RFC3339))
 }
 
 // lease is this life's lease for a host.
@@ -494,8 +522,8 @@ func (e *engine) dropLeases(ctx context.Context) {
 	}
 }
 
-// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts that this one did without.
-// Such a host was passed over by force, is away, or is not in the runbook any more.
+// giveBack gives back, at the end of a run, every lease that it has: those of this life, and those of its lives before on hosts
+// that this one did without. Such a host was passed over by force, is away, or is not in the runbook any more.
 func (e *engine) giveBack(ctx context.Context) {
 	e.mu.Lock()
 	hosts := slices.Concat(e.mine.Hosts, slices.Collect(maps.Keys(e.whole.Bound)))
@@ -508,7 +536,7 @@ func (e *engine) giveBack(ctx context.Context) {
 		line, err := e.oldLease(ctx, host)
 		switch {
 		case err != nil:
-			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+			e.event(EventLease, nil, nil, "%s: it cannot be seen whether it still has a lease of this run: %v. %s", host, err, e.takesOver())
 		case line != "":
 			e.drop(ctx, host, line)
 		}
@@ -516,8 +544,13 @@ func (e *engine) giveBack(ctx context.Context) {
 	e.dropLeases(ctx)
 }
 
-// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very journal counts: with a copy
-// of it, somebody may be at work there.
+// takesOver says what becomes of a lease that stays.
+func (e *engine) takesOver() string {
+	return "The next run can take it over by the name of this one, " + e.st.Run.ID
+}
+
+// oldLease is the line of the lease that a life of this run has left on a host; empty where none has. Only a life of this very
+// journal counts: with a copy of it, somebody may be at work there.
 func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
 	defer cancel()
@@ -560,7 +593,7 @@ func (e *engine) drop(ctx context.Context, host, line string) bool {
 		}
 	}
 	if err != nil {
-		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. The next run can take it over by the name of this one, %s", host, err, e.st.Run.ID)
+		e.event(EventLease, nil, nil, "%s: the lease could not be given back: %v. %s", host, err, e.takesOver())
 	}
 	return err == nil
 }

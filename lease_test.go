@@ -144,7 +144,9 @@ func TestLeaseHostsAreDerived(t *testing.T) {
 	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u", Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}, {ID: "l", Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}
 	rb.Steps[1].Reinstalls = []string{"d"}
 	rb.Steps[1].Actions = append(rb.Steps[1].Actions, evenkeel.Action{ID: "op", Op: &evenkeel.Op{Effect: evenkeel.Mutating, Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}})
-	require.Equal(t, []string{"a", "b", "c", "d", "e", "z"}, rb.Leased())
+	over := evenkeel.Action{ID: "f", Host: "f", Cmd: sshexec.Command(sshexec.Mutating, "x")}
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Completion: []evenkeel.Action{over}}}
+	require.Equal(t, []string{"a", "b", "c", "d", "e", "f", "z"}, rb.Leased())
 }
 
 // A tool is suspended in the middle of a step; a second one resumes from a copied journal, to the end or not. The first wakes up: its next command is refused by the
@@ -314,8 +316,9 @@ func TestALifeDoesNotBegin(t *testing.T) {
 // One address leads to two hosts whose identities cannot be told apart by what they say: the lease on it shows it.
 func TestTwoNamesOfOneMachine(t *testing.T) {
 	p := newPark("n1", "n2")
-	for _, m := range p.machines {
-		m.Machine = sshexec.Machine{}
+	p.before = func(_, host string, _ sshexec.Cmd) error { // it says another name each time
+		p.machines["n1"].Machine = sshexec.Machine{ID: "id as " + host, Name: "name as " + host}
+		return nil
 	}
 	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), evenkeel.HostMap{"n1": p.way("A", "n1", "n1"), "n2": p.way("A", "n2", "n1")}, options(&evenkeel.MemJournal{}, "A"))
 	var same *evenkeel.SameMachineError
@@ -351,18 +354,25 @@ func TestALeaseThatIsLostInTheMiddle(t *testing.T) {
 			m.Lines[evenkeel.LeasePath] = strings.Replace(m.Lines[evenkeel.LeasePath], "held", "free", 1)
 		},
 		"no flock": func(m *sshexec.SimLease) { m.NoFlock = true },
+		"another run's, by another name": func(m *sshexec.SimLease) {
+			m.Lines[evenkeel.LeasePath] = sshexec.Lease{Held: true, Run: "r9", Epoch: 1, Life: "l", Host: "n9", Holder: "carl@ops"}.String()
+		},
 	} {
 		for _, at := range []string{"disrupt n1 1", "disrupt n2 0"} {
 			p := newPark("n1", "n2")
 			p.before = func(_, host string, cmd sshexec.Cmd) error {
 				if strings.Join(cmd.Argv, " ") == at {
+					p.before = nil // once: a second try would be let in
 					harm(p.machines[host])
 				}
 				return nil
 			}
-			_, err := evenkeel.Run(t.Context(), book(3, "n1", "n2"), p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+			opts := options(&evenkeel.MemJournal{}, "A")
+			opts.ForceTakeover = true // which is for the beginning only
+			_, err := evenkeel.Run(t.Context(), book(3, "n1", "n2"), p.as("A"), opts)
 			var lost *evenkeel.LeaseLostError
 			require.ErrorAs(t, err, &lost, name)
+			require.NotErrorAs(t, err, new(*evenkeel.IdentityError), name)
 			require.NotContains(t, p.log, "A n1 n1 1"+strings.Repeat(" never", len(p.log)), name)
 			require.Len(t, p.log, map[string]int{"disrupt n1 1": 1, "disrupt n2 0": 3}[at], name)
 		}
@@ -388,6 +398,9 @@ func TestARollbackTakesItsRunsLease(t *testing.T) {
 	_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
 	require.NoError(t, err)
 	require.Equal(t, "A n1 undo", p.log[len(p.log)-1])
+	free, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+	require.NoError(t, err)
+	require.False(t, free.Held, "a rollback that ended gives its lease back")
 }
 
 // A command for the whole cluster is not sent where another machine has been taken over; one that does not answer says nothing.
@@ -450,6 +463,7 @@ func TestSwappedAddressesAreRefused(t *testing.T) {
 			p.machines["n1"].Machine = sshexec.Machine{HostKey: "renewed", ID: "id of n1", Name: "n1"}
 			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
 			require.NoError(t, err)
+			require.Equal(t, "renewed", stateOf(t, j).Bound["n1"][1].HostKey)
 		}
 	}
 }
@@ -509,6 +523,7 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 				_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
 				var hold *evenkeel.Hold
 				require.ErrorAs(t, err, &hold, "it begins while the host is away")
+				require.Equal(t, []string{"n2"}, stateOf(t, j).Life.Missing)
 				again.Attendant = handFunc(func() error {
 					p.before = nil
 					tc.wipe(p)
@@ -544,6 +559,7 @@ func TestALeaseIsMadeOnceForEachReinstallation(t *testing.T) {
 	opts.Attendant = handFunc(func() error { wipe(); return nil })
 	p.before = func(_, _ string, cmd sshexec.Cmd) error {
 		if strings.Join(cmd.Argv, " ") == "disrupt n2 more" {
+			p.before = nil
 			wipe()
 		}
 		return nil
@@ -925,6 +941,455 @@ func TestAHostThatTheLastLifeDidWithoutGivesItsLeaseBack(t *testing.T) {
 			_, err = evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("B"), next)
 			require.NoError(t, err)
 		})
+	}
+}
+
+// However long the name of a holder is, the lease can be read and is given back. A run whose own names leave no room for it
+// does not begin, and writes nothing anywhere.
+func TestLongNamesInALease(t *testing.T) {
+	for n := 60; n < 80; n++ { // each of these letters takes six bytes of the line
+		p := newPark("n1")
+		_, err := evenkeel.Run(t.Context(), book(1, "n1"), p.as("A"), options(&evenkeel.MemJournal{}, strings.Repeat("é", n)+"@ops"))
+		require.NoError(t, err)
+		free, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+		require.NoError(t, err)
+		require.False(t, free.Held)
+		_, err = evenkeel.Run(t.Context(), book(1, "n1"), p.as("B"), options(&evenkeel.MemJournal{}, "B"))
+		require.NoError(t, err)
+	}
+	for n := 400; n < 520; n += 4 {
+		p := newPark("n1", "n2")
+		opts := options(&evenkeel.MemJournal{}, "A")
+		opts.RunID = strings.Repeat("r", n)
+		_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), opts)
+		if err == nil {
+			continue
+		}
+		require.ErrorIs(t, err, sshexec.ErrLease)
+		require.Empty(t, p.log)
+		require.Empty(t, p.machines["n1"].Lines[evenkeel.LeasePath])
+		require.Greater(t, n, 430, "there is room for a name of %d bytes", n)
+		return
+	}
+	t.Error("a name of 520 bytes is taken")
+}
+
+// A command for the whole cluster is not sent where another machine refuses the login, shows another host key or cannot check
+// its lease; nor is the next step on such a machine begun. One that does not answer, or that is being reinstalled, says nothing.
+func TestAMachineThatCannotCheckItsLease(t *testing.T) {
+	exited := errors.New("exited")
+	for name, tc := range map[string]struct {
+		err        error
+		reinstalls bool
+		goes       bool
+	}{
+		"out of reach":             {err: errFar, goes: true},
+		"login":                    {err: fmt.Errorf("n2: %w", sshexec.ErrAuth)},
+		"host key":                 {err: &sshexec.HostKeyError{Name: "n2", Err: errors.New("another key")}},
+		"it exits":                 {err: exited},
+		"host key, being replaced": {err: &sshexec.HostKeyError{Name: "n2", Err: errors.New("another key")}, reinstalls: true, goes: true},
+	} {
+		for _, wide := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " ", wide), func(t *testing.T) {
+				p := newPark("n1", "n2")
+				rb := book(2, "n1", "n2")
+				rb.Steps[0].Actions[1].Cmd.Wide = wide
+				if tc.reinstalls {
+					rb.Steps[0].Reinstalls = []string{"n2"}
+				}
+				asked := 0
+				hosts := p.as("A")
+				n2 := hosts["n2"]
+				hosts["n2"] = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					if p.ran("A") == 0 || !sshexec.IsLeaseCmd(cmd) || cmd.Fence == nil {
+						return n2.Run(ctx, cmd)
+					}
+					asked++
+					res := sshexec.Result{Outcome: sshexec.NotStarted}
+					if errors.Is(tc.err, exited) {
+						res = sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}
+					}
+					return res, sshexec.Failure("n2", cmd, res, tc.err)
+				})
+				j := &evenkeel.MemJournal{}
+				_, err := evenkeel.Run(t.Context(), rb, hosts, options(j, "A"))
+				require.Positive(t, asked)
+				if tc.goes {
+					require.NoError(t, err)
+					require.Len(t, p.log, 4)
+					return
+				}
+				require.ErrorContains(t, err, "n2 could not check its lease")
+				require.Equal(t, evenkeel.NotStarted, sshexec.OutcomeOf(err))
+				require.Len(t, p.log, map[bool]int{true: 1, false: 2}[wide])
+			})
+		}
+	}
+}
+
+// begunIn is the journal of a run of rb that was stopped after its first command; hand is what a person does who is asked.
+func (p *park) begunIn(t *testing.T, rb *evenkeel.Runbook, who string, hand ...func()) *evenkeel.MemJournal {
+	t.Helper()
+	j := &evenkeel.MemJournal{}
+	stop := make(chan struct{})
+	opts := options(j, who)
+	opts.Stop, opts.RunID = stop, "r1"
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if cmd.Argv[0] == "disrupt" {
+			p.before = nil
+			close(stop)
+		}
+		return nil
+	}
+	opts.Attendant = handFunc(func() error {
+		for _, h := range hand {
+			h()
+		}
+		return nil
+	})
+	_, err := evenkeel.Run(t.Context(), rb, p.as(who), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	return j
+}
+
+// The epoch grows beyond what any machine has seen, also where another run has given its lease back.
+func TestAnEpochIsHigherThanAnyBefore(t *testing.T) {
+	p := newPark("n1", "n2")
+	before := sshexec.Lease{Run: "r9", Epoch: 7, Life: "l", Host: "n2", Holder: "carl@ops"}
+	p.machines["n2"].Lines = map[string]string{evenkeel.LeasePath: before.String()}
+	j := &evenkeel.MemJournal{}
+	opts := options(j, "A")
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) { require.NotContains(t, e.Text, "could not be given back") })
+	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), opts)
+	require.NoError(t, err)
+	require.Equal(t, 8, stateOf(t, j).Life.Epoch)
+}
+
+// Only a machine that does not answer is passed over by force; one that does not let us in, or is another one, is not. An answer that was lost is asked for
+// again.
+func TestForcePassesOverAMachineThatDoesNotAnswerOnly(t *testing.T) {
+	for name, tc := range map[string]struct {
+		outcome sshexec.Outcome
+		err     error
+		asked   int
+		missing bool
+	}{
+		"no way there":          {sshexec.NotStarted, errFar, 1, true},
+		"the answer is lost":    {sshexec.Unknown, errFar, 3, true},
+		"no login":              {sshexec.NotStarted, sshexec.ErrAuth, 1, false},
+		"another host key":      {sshexec.NotStarted, &sshexec.HostKeyError{Err: sshexec.ErrHostKeyChanged}, 1, false},
+		"it failed on its side": {sshexec.Exited, errFar, 1, false},
+	} {
+		for _, force := range []bool{false, true} {
+			p := newPark("n1", "n2", "n3")
+			asked := 0
+			hosts := p.as("A")
+			for _, host := range []string{"n2", "n3"} {
+				hosts[host] = sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+					asked++
+					res := sshexec.Result{Outcome: tc.outcome}
+					return res, sshexec.Failure(host, cmd, res, tc.err)
+				})
+			}
+			j := &evenkeel.MemJournal{}
+			opts := options(j, "A")
+			opts.ForceTakeover = force
+			stop := make(chan struct{})
+			p.before = func(_, _ string, cmd sshexec.Cmd) error {
+				if cmd.Argv[0] == "disrupt" {
+					close(stop)
+				}
+				return nil
+			}
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStep {
+					opts.Stop = stop
+				}
+			})
+			_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2", "n3"), hosts, opts)
+			require.Error(t, err, name)
+			if !force || !tc.missing {
+				require.Equal(t, tc.missing, errors.As(err, new(*evenkeel.LeaseMissingError)), "%s: %v", name, err)
+				require.Equal(t, tc.asked, asked, name)
+				require.Equal(t, tc.outcome == sshexec.NotStarted, errors.As(err, new(*evenkeel.UnreachableError)), "%s: %v", name, err)
+				require.Empty(t, p.log, name)
+				continue
+			}
+			life := stateOf(t, j).Life
+			require.Equal(t, []string{"n2", "n3"}, life.Missing, name)
+			require.Contains(t, life.Forced, "n2 cannot be reached", name)
+			require.Contains(t, life.Forced, "n3 cannot be reached", name)
+		}
+	}
+}
+
+// Where every machine is away nobody can be kept out, though a step reinstalls them all.
+func TestALifeThatReachesNobodyDoesNotBegin(t *testing.T) {
+	p := newPark("n2")
+	rb := reinstallBook()
+	rb.Steps = rb.Steps[1:]
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.ErrorAs(t, err, new(*evenkeel.Hold))
+	p.before = func(string, string, sshexec.Cmd) error { return errFar }
+	_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.ErrorContains(t, err, "none of n2 can be reached: nobody can be kept out")
+}
+
+// A host whose connection a step takes away may be restarting, until that step is done: a life waits for it as long as a check may take.
+func TestALifeWaitsForAHostThatRestarts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		severs, done bool
+		away         int // looks until it answers
+		begins       bool
+	}{
+		"it comes back":        {true, false, 20, true},
+		"it does not in time":  {true, false, 2000, false},
+		"nothing restarts it":  {false, false, 1, false},
+		"it had come back":     {true, true, 1, false},
+		"it was never severed": {false, true, 1, false},
+	} {
+		p := newPark("n1", "n2")
+		rb := book(1, "n1", "n2", "n1")
+		reboot := parseAction(t, "reboot.never")
+		reboot.Host, reboot.Severs = "n2", tc.severs
+		rb.Steps[0].Actions = append(rb.Steps[0].Actions, reboot)
+		stop := make(chan struct{})
+		opts := options(&evenkeel.MemJournal{}, "A")
+		opts.Stop = stop
+		p.before = func(_, host string, cmd sshexec.Cmd) error {
+			switch {
+			case cmd.Argv[0] == "do" && tc.done:
+				close(stop)
+			case cmd.Argv[0] == "do", cmd.Argv[0] == "look":
+				return errFar
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+		require.Error(t, err, name)
+		looks := 0
+		p.before = func(_, host string, _ sshexec.Cmd) error {
+			if host == "n2" && looks < tc.away {
+				looks++
+				return errFar
+			}
+			return nil
+		}
+		opts.Stop = nil
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
+		require.Equal(t, tc.begins, !errors.As(err, new(*evenkeel.LeaseMissingError)), "%s: %v", name, err)
+		require.Less(t, looks, 1000, name)
+	}
+}
+
+// Before a life has begun a stop ends its waits; once it has, a lease whose answer was lost is given back all the same.
+func TestAStopWhileALeaseIsTakenOrGivenBack(t *testing.T) {
+	p := newPark("n1")
+	p.machines["n1"].Running = "4711 yum install"
+	stop := make(chan struct{})
+	opts := options(&evenkeel.MemJournal{}, "A")
+	opts.Stop, opts.TakeoverWait = stop, time.Hour
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventWait {
+			close(stop)
+			opts.Observer = nil
+		}
+	})
+	_, err := evenkeel.Run(t.Context(), book(1, "n1"), p.as("A"), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, p.log)
+
+	p = newPark("n1")
+	opts = options(&evenkeel.MemJournal{}, "A")
+	stop = make(chan struct{})
+	opts.Stop = stop
+	lost := false
+	hosts := evenkeel.HostMap{"n1": sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Argv[0] == "disrupt" {
+			close(stop)
+		} else if len(p.log) > 0 && !lost {
+			lost = true
+			res := sshexec.Result{Outcome: sshexec.Unknown}
+			return res, sshexec.Failure("n1", cmd, res, errFar)
+		}
+		return p.way("A", "n1", "n1").Run(ctx, cmd)
+	})}
+	_, err = evenkeel.Run(t.Context(), book(1, "n1"), hosts, opts)
+	require.NoError(t, err)
+	require.True(t, lost)
+	free, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+	require.NoError(t, err)
+	require.False(t, free.Held)
+}
+
+// A machine that had a lease and has none is not taken for a new one, unless the operator says so by force.
+func TestALeaseThatIsGoneBetweenTwoLives(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(1, "n1", "n2")
+	j := p.begunIn(t, rb, "A")
+	p.machines["n2"].Lines = nil
+	opts := options(j, "A")
+	_, err := evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
+	require.ErrorAs(t, err, new(*evenkeel.LeaseLostError))
+	require.Len(t, p.log, 1)
+	opts.ForceTakeover = true
+	_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
+	require.NoError(t, err)
+}
+
+// A run of the same name in another journal is another run, until it has given its lease back.
+func TestARunOfTheSameNameIsAnotherRun(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(1, "n1", "n2")
+	j := p.begunIn(t, rb, "A")
+	other := func() error {
+		opts := options(&evenkeel.MemJournal{}, "B")
+		opts.RunID = "r1"
+		_, err := evenkeel.Run(t.Context(), rb, p.as("B"), opts)
+		return err
+	}
+	require.ErrorAs(t, other(), new(*evenkeel.LeaseHeldError))
+	require.Zero(t, p.ran("B"))
+	_, err := evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.NoError(t, err)
+	require.NoError(t, other())
+}
+
+// Two lives of one epoch are two: the journal of the one is not that of the other.
+func TestALifeOfTheSameEpochIsAnother(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(1, "n1", "n2")
+	j := p.begunIn(t, rb, "A")
+	lease, err := sshexec.ParseLease(p.machines["n1"].Lines[evenkeel.LeasePath])
+	require.NoError(t, err)
+	lease.Life, lease.Holder = "another", "bert@ops"
+	p.machines["n1"].Lines[evenkeel.LeasePath] = lease.String()
+	_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.ErrorAs(t, err, new(*evenkeel.StaleJournalError))
+	require.Len(t, p.log, 1)
+}
+
+// A life does not wait longer than it was told to, and one that gives up keeps the leases of a run that changed something.
+func TestATakeoverGivesUpInTime(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(1, "n1", "n2")
+	j := p.begunIn(t, rb, "A")
+	p.machines["n2"].Running = "4711 yum install"
+	opts := options(j, "A")
+	opts.TakeoverWait = time.Minute
+	_, err := evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
+	var busy *evenkeel.LeaseBusyError
+	require.ErrorAs(t, err, &busy)
+	require.GreaterOrEqual(t, busy.Waited, time.Minute)
+	require.Less(t, busy.Waited, 2*time.Minute)
+	for _, m := range p.machines {
+		lease, err := sshexec.ParseLease(m.Lines[evenkeel.LeasePath])
+		require.NoError(t, err)
+		require.True(t, lease.Held, "another run could begin on what is half done")
+	}
+}
+
+// A step begins only with its leases: it does not even look where one was lost.
+func TestAStepDoesNotBeginWithoutItsLeases(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(1, "n1", "n2")
+	rb.Steps[1].Actions = append([]evenkeel.Action{parseAction(t, "l.read")}, rb.Steps[1].Actions...)
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if cmd.Argv[0] == "disrupt" {
+			p.machines["n2"].Lines[evenkeel.LeasePath] = "taken over"
+		}
+		return nil
+	}
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+	require.ErrorAs(t, err, new(*evenkeel.LeaseLostError))
+	require.False(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Step == "s2" }))
+}
+
+// A host that a command reinstalls gets a lease again; what keeps it out of that stops the step, and nothing is undone, not even elsewhere.
+func TestWhatKeepsAReinstalledHostOut(t *testing.T) {
+	fresh := sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}
+	other := sshexec.Lease{Held: true, Run: "r9", Epoch: 9, Life: "l", Host: "n2", Holder: "carl@ops"}
+	for name, tc := range map[string]struct {
+		harm func(*park)
+		want any
+	}{
+		"nothing": {func(*park) {}, nil},
+		"another run has it": {func(p *park) {
+			p.machines["n2"].Lines = map[string]string{evenkeel.LeasePath: other.String()}
+		}, new(*evenkeel.LeaseHeldError)},
+		"it is another machine": {func(p *park) { p.machines["n2"].Machine = p.machines["n1"].Machine }, new(*evenkeel.IdentityError)},
+		"this life was taken over elsewhere": {func(p *park) {
+			p.machines["n1"].Lines[evenkeel.LeasePath] = "taken over"
+		}, new(*evenkeel.LeaseLostError)},
+	} {
+		p := newPark("n1", "n2", "n3")
+		rb := book(1, "n3", "n2")
+		rb.LeaseHosts = []string{"n1"}
+		rb.Steps[0].Reinstalls = []string{"n2"}
+		undo := parseActionT("undo", "safe")
+		undo.Host = "n3"
+		rb.Steps[1].Harmless, rb.Steps[1].Undo, rb.Steps[1].UndoOnFailure = "", []evenkeel.Action{undo}, true
+		mine := parseActionT("mine", "safe")
+		mine.Host = "n3"
+		rb.Steps[1].Actions = append([]evenkeel.Action{mine}, rb.Steps[1].Actions...)
+		require.NoError(t, rb.Validate())
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			switch strings.Join(cmd.Argv, " ") {
+			case "disrupt n3 0":
+				*p.machines["n2"] = sshexec.SimLease{Machine: fresh}
+			case "do mine":
+				tc.harm(p)
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+		if tc.want == nil {
+			require.NoError(t, err)
+			require.Equal(t, []string{"A n3 n3 0", "A n3 mine", "A n2 n2 0"}, p.log)
+			continue
+		}
+		require.ErrorAs(t, err, tc.want, name)
+		require.Equal(t, []string{"A n3 n3 0", "A n3 mine"}, p.log, name)
+		if line := p.machines["n2"].Lines[evenkeel.LeasePath]; line != "" {
+			require.Contains(t, line, "r9", "%s: its lease was taken", name)
+		}
+	}
+}
+
+// What a forced life passes over later, on a host that comes back while it works, is told and journalled too.
+func TestAForcedLifeTellsOfEachHostThatItPassesOver(t *testing.T) {
+	p, j, stop := newPark("n1", "n2"), &evenkeel.MemJournal{}, make(chan struct{})
+	close(stop)
+	opts := options(j, "A")
+	opts.Stop = stop
+	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), p.as("A"), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+			p.before = nil
+			p.machines["n2"].Lines = nil
+		}
+		if host == "n2" {
+			return errFar
+		}
+		return nil
+	}
+	var loud []string
+	forced := options(j, "A")
+	forced.ForceTakeover = true
+	forced.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAlarm {
+			loud = append(loud, e.Text)
+		}
+	})
+	report, err := evenkeel.Resume(t.Context(), book(1, "n1", "n2"), p.as("A"), forced)
+	require.NoError(t, err)
+	require.Len(t, loud, 2)
+	for i, what := range []string{"n2 cannot be reached", "nothing expects n2 to be reinstalled"} {
+		require.Contains(t, loud[i], what)
+		require.Contains(t, report.State.Life.Forced, what)
 	}
 }
 

@@ -35,6 +35,7 @@ type Options struct {
 	// the run went on with another journal, or another run has taken a machine over since. Somebody else may be at work
 	// then, or the journal may not be true any more: it is told loudly, and journalled.
 	ForceTakeover bool
+	forcible      []string // in a rehearsal: the only hosts of which it is said
 	// TakeoverWait bounds how long a life waits for a command of the life before that still runs. Two minutes when zero.
 	TakeoverWait time.Duration
 	// ExtendWindow gives windows that a stop left open (StopBetweenSteps) more time, by their IDs. Only Resume takes it,

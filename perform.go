@@ -99,8 +99,10 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action,
 	case !again, trace == Absent, trace == Partial && a.Repeat == ProbeFirst:
 		return false, nil
 	}
-	return false, e.stop(s, phase, a, NeedsPerson("%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: bring it to its end or take it back by hand, then resume",
-		a.Title, a.host(s), trace, a.Probe.Text))
+	return false, e.stop(s, phase, a, &Hold{hidden: true, Reason: e.redact.Own(fmt.Sprintf(
+		"%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: "+
+			"bring it to its end or take it back by hand, then resume",
+		a.Title, a.host(s), trace, a.Probe.Text))})
 }
 
 // probe asks what became of an action; sent tells that its command may have been sent just now.
@@ -338,7 +340,7 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
-	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold.Reason)}
+	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold), hidden: true}
 	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
 		return jerr
 	}

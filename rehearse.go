@@ -188,8 +188,9 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			tool.stop, opts.Stop = nil, nil // the operator takes it up again
 		}
 		if s.Kind == StopRecord || s.Kind == StopCommand {
-			// A person went on by hand while the run was stopped, and took a machine away or replaced it. There is no other operator here, and this one knows.
-			opts.ForceTakeover = opts.ForceTakeover || errors.As(out.err, new(*LeaseMissingError)) || errors.As(out.err, new(*LeaseLostError))
+			// A person went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
+			// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
+			opts.forcible = r.replaceable(out.report)
 		}
 		var v *Violation
 		var hold *Hold
@@ -205,6 +206,17 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 		out.err = errors.Join(out.err, werr)
 	}
 	return out
+}
+
+// replaceable are the hosts that a person may have replaced ahead of the step that has them reinstalled.
+func (r rehearsal) replaceable(report *Report) (hosts []string) {
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
+			hosts = append(hosts, s.Reinstalls...)
+		}
+	}
+	return hosts
 }
 
 // away is how long the operator is away after a stop.

@@ -118,7 +118,7 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 	}
 	*tool = mortal{world: world, schedule: inner, stop: make(chan struct{})}
 	opts.Stop = tool.stop
-	run := len(journal.Records())
+	run, stood := len(journal.Records()), world.Hash()
 	for range maxResumes {
 		tool.dead = false
 		out.report, out.err = Rollback(ctx, r.rb, tool, opts)
@@ -134,6 +134,9 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 	switch {
 	case errors.As(out.err, new(*CannotRollBackError)):
 		out.err = nil // it says so, and does nothing
+		if world.Hash() != stood {
+			out.err = errors.New("the rollback says that it cannot go back, and changed the world all the same")
+		}
 	case out.err == nil:
 		out.err = r.restored(out, before)
 	}

@@ -2,11 +2,16 @@ package evenkeel_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // A rehearsal that is stopped begins no further schedule, and says what the ones before came to: the one that was under way counts neither as sound nor as broken.
@@ -25,4 +30,60 @@ func TestRehearseStopped(t *testing.T) {
 	require.Equal(t, 4, begun)
 	require.Equal(t, 2, report.Schedules)
 	require.Empty(t, report.Failures)
+}
+
+// wipedWorld is a park in which the lease of n2 is lost while the operator is away.
+type wipedWorld struct {
+	*park
+	clock *stepClock
+}
+
+func newWipedWorld() *wipedWorld { return &wipedWorld{newPark("n1", "n2"), &stepClock{}} }
+
+func (w *wipedWorld) Clone() evenkeel.World                      { return newWipedWorld() }
+func (w *wipedWorld) Check() error                               { return nil }
+func (w *wipedWorld) Clock() evenkeel.Clock                      { return wipingClock{w.clock, w} }
+func (w *wipedWorld) Runner(host string) (sshexec.Runner, error) { return w.as("A").Runner(host) }
+
+func (w *wipedWorld) Hash() string {
+	done := map[string]bool{}
+	for _, what := range w.log {
+		done[what] = true
+	}
+	return fmt.Sprint(slices.Sorted(maps.Keys(done)))
+}
+
+type wipingClock struct {
+	*stepClock
+	world *wipedWorld
+}
+
+func (c wipingClock) Sleep(ctx context.Context, d time.Duration) error {
+	if d >= time.Hour {
+		c.world.machines["n2"].Lines = nil
+	}
+	return c.stepClock.Sleep(ctx, d)
+}
+
+// A lease that is lost while a rehearsed run is stopped is a finding. It is none only where a step to come reinstalls that very
+// host: a person may have done that ahead of it.
+func TestALeaseThatIsLostInARehearsedStop(t *testing.T) {
+	for _, tc := range []struct {
+		reinstalls string
+		finding    bool
+	}{{"", true}, {"n1", true}, {"n2", false}} {
+		rb := book(1, "n1", "n2", "n1")
+		if tc.reinstalls != "" {
+			rb.Steps[2].Reinstalls = []string{tc.reinstalls}
+		}
+		plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.StopRecord, evenkeel.StopCommand}}
+		report, err := evenkeel.Rehearse(t.Context(), rb, newWipedWorld(), plan)
+		require.NoError(t, err)
+		require.Equal(t, tc.finding, len(report.Failures) > 0, "%q: %v", tc.reinstalls, report.Failures)
+		for _, f := range report.Failures {
+			var lost *evenkeel.LeaseLostError
+			require.ErrorAs(t, f.Err, &lost)
+			require.Equal(t, "n2", lost.Host)
+		}
+	}
 }

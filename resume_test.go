@@ -93,6 +93,8 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 		s.Makes = []evenkeel.FactKey{archive}
 		s.Actions[1].Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
 		s.Undo[0].Cmd.Argv = append(s.Undo[0].Cmd.Argv, archive.Ref())
+		s.UndoVerify = []evenkeel.Action{parseAction(t, "y.read")}
+		s.UndoVerify[0].Cmd.Argv = append(s.UndoVerify[0].Cmd.Argv, archive.Ref())
 		require.NoError(t, rb.Validate())
 		return rb
 	}
@@ -110,6 +112,7 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	back, err := rb.RollbackPlan(st)
 	require.NoError(t, err)
 	require.Len(t, back.Steps[0].Actions, 1)
+	require.Empty(t, back.Steps[0].Verify, "nor is there anything to verify")
 
 	m = newMachine("lost:a") // it ran, and nobody knows what it made
 	j = &evenkeel.MemJournal{}

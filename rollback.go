@@ -50,7 +50,8 @@ func (st *State) rolledBack() error {
 // refuses until it has ended, and then does the undone steps anew, unless the runbook has a rollback of its own that ends the run (Runbook.Recover, EndsRun).
 //
 // It goes as far back as it can: Report.Barrier is the step that it could not go back over, nil where it reached the beginning. Where it could not undo even the last step it
-// does nothing and returns that *CannotRollBackError. Report.Differs says what still differs from the state before the run, as Runbook.Compare sees it.
+// does nothing but look, and returns that *CannotRollBackError. Report.Differs says what still differs from the state before the
+// run, as Runbook.Compare sees it.
 func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	e, err := newEngine(rb, hosts, opts)
 	if err != nil {
@@ -69,7 +70,7 @@ func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Rep
 	}
 	plan, err := rb.RollbackPlan(st)
 	if err != nil {
-		return e.report(), err
+		return e.refused(ctx, err), err
 	}
 	if len(plan.Steps) == 0 && !st.Changed {
 		return e.report(), nil
@@ -98,21 +99,38 @@ func (e *engine) rolledBackEnd(ctx context.Context) error {
 	if e.stopRequested() {
 		return ErrStopped
 	}
-	var differs []string
-	if e.rb.Compare != nil {
-		found, err := e.rb.Compare(ctx, e.site("", nil))
-		if ctx.Err() != nil {
-			return fmt.Errorf("cancelled before the rollback was compared with the state before the run: %w", ctx.Err())
-		}
-		if err != nil { // what could not be compared may differ
-			found = append(found, fmt.Sprintf("not everything could be compared with the state before the run: %v", err))
-		}
-		for _, d := range found {
-			differs = append(differs, e.shown(d))
-		}
+	differs := e.differs(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("cancelled before the rollback was compared with the state before the run: %w", ctx.Err())
 	}
 	e.giveBack(ctx)
 	return e.append(Record{Kind: KindRolledBack, Differs: differs})
+}
+
+// differs says what differs from the state before the run. It only reads.
+func (e *engine) differs(ctx context.Context) []string {
+	if e.rb.Compare == nil {
+		return nil
+	}
+	found, err := e.rb.Compare(ctx, e.site("", nil))
+	if err != nil { // what could not be compared may differ
+		found = append(found, fmt.Sprintf("not everything could be compared with the state before the run: %v", err))
+	}
+	var differs []string
+	for _, d := range found {
+		differs = append(differs, e.shown(d))
+	}
+	return differs
+}
+
+// refused is the report of a rollback that can undo nothing: where it is barred, and what differs. Nothing was done, so
+// nothing is journalled.
+func (e *engine) refused(ctx context.Context, err error) *Report {
+	r := e.report()
+	if errors.As(err, &r.Barrier) {
+		r.Differs = e.differs(ctx)
+	}
+	return r
 }
 
 // keptOut is the end of a life that did not get its leases. One that did nothing yet leaves nothing behind: no lease, and no rollback that began.
@@ -160,8 +178,9 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	return plan, plan.Validate()
 }
 
-// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last step that cannot be undone. A step of
-// which nothing ran but what only reads does not stop it. Steps in between that only read are marked as undone too: what they read is not true any more.
+// UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
+// step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
+// what they read is not true any more, or is old by the time that somebody goes on.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState
@@ -172,7 +191,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		Intro: "Every step that began is undone, the last one first.", origin: rb,
 	}
 	spans := rb.spans()
-	var looks []Step // the steps in between that changed nothing
+	var looks []Step // the steps in between, and before the first change, that changed nothing
 	for i := len(rb.Steps) - 1; i >= 0; i-- {
 		s := &rb.Steps[i]
 		ss := st.Step(s.ID)
@@ -213,6 +232,9 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		plan.reopen(&undo, spans[i], s.Opens)
 		plan.Steps = append(append(plan.Steps, looks...), undo)
 		looks = nil
+	}
+	if len(plan.Steps) > 0 || st.Changed {
+		plan.Steps = append(plan.Steps, looks...)
 	}
 	return plan, plan.Validate()
 }
@@ -299,7 +321,7 @@ func (rb *Runbook) spans() [][]Window {
 	spans := make([][]Window, len(rb.Steps))
 	var open []Window
 	for i := range rb.Steps {
-		open = append(slices.Clip(open), rb.Steps[i].Opens...)
+		open = append(open, rb.Steps[i].Opens...)
 		spans[i] = open
 		open = slices.DeleteFunc(slices.Clone(open), func(w Window) bool { return slices.Contains(rb.Steps[i].Closes, w.ID) })
 	}

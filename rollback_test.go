@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -119,6 +120,31 @@ func TestResumeNamesTheRollbackThatIsInTheWay(t *testing.T) {
 	require.True(t, back.Ended.IsZero())
 	require.ErrorContains(t, err, "has not ended")
 	require.ErrorContains(t, err, "with rollback")
+}
+
+// A rollback that can undo nothing says why and what differs, as every other does. It looks, and changes and journals nothing.
+func TestARefusedRollbackSaysWhatDiffers(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe]")
+	rb.Steps[1].Irreversible = "the old system is erased"
+	rb.Compare = func(ctx context.Context, at evenkeel.Site) ([]string, error) {
+		_, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "read", "state"))
+		return []string{"h runs the new system"}, errors.Join(err, errors.New("i is off"))
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	before := len(j.Records())
+	m.live("-")
+	report, err := evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	var no *evenkeel.CannotRollBackError
+	require.ErrorAs(t, err, &no)
+	require.Equal(t, "s2", no.Step)
+	require.Equal(t, no, report.Barrier)
+	require.Len(t, report.Differs, 2)
+	require.Equal(t, "h runs the new system", report.Differs[0])
+	require.Contains(t, report.Differs[1], "not everything could be compared with the state before the run: i is off")
+	require.Equal(t, []string{"read:state"}, m.log, "it only looks")
+	require.Len(t, j.Records(), before)
 }
 
 // A rollback that goes no further back says so, and what still differs.
@@ -319,4 +345,159 @@ func TestRehearseRollsBackFromEveryPoint(t *testing.T) {
 	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
 	require.NoError(t, err)
 	require.Empty(t, report.Failures, "it is named")
+}
+
+// A rollback that is refused does nothing: a rehearsal finds one that did something first.
+func TestRehearseFindsARefusedRollbackThatDidSomething(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe undo:ua.safe] s2[b.safe]")
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom}}
+	w := &undoWorld{toyWorld: *newToyWorld()}
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.Empty(t, report.Failures, "where it is refused nothing is done")
+
+	rb.Recover = func(*evenkeel.State) (*evenkeel.Runbook, error) {
+		back := parseRunbook(t, "s1[x.safe y.safe]")
+		back.Name, back.EndsRun = "test-rollback", true
+		back.Steps[0].Actions[1].Expect.Check = func(evenkeel.Observed) error {
+			return &evenkeel.CannotRollBackError{Step: "s2", Reason: "it came to light too late"}
+		}
+		return back, nil
+	}
+	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Failures)
+	require.ErrorContains(t, report.Failures[0], "changed the world all the same")
+}
+
+// A rollback is that of its runbook, and the one that began is the one that goes on.
+func TestARollbackIsThatOfItsRunbook(t *testing.T) {
+	m := newMachine("-")
+	rb, name := own(t, true), "test-rollback"
+	recover := rb.Recover
+	rb.Recover = func(st *evenkeel.State) (*evenkeel.Runbook, error) {
+		back, err := recover(st)
+		back.Name = name
+		return back, err
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	n := len(j.Records())
+	_, err := evenkeel.Rollback(t.Context(), parseRunbook(t, "s1[a.safe undo:u.safe]"), evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+	require.ErrorIs(t, err, evenkeel.ErrJournalOther)
+	require.Len(t, j.Records(), n)
+
+	m.live("CRASH@before:q")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	name = "another"
+	n = len(j.Records())
+	_, err = evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+	require.ErrorIs(t, err, evenkeel.ErrJournalOther)
+	require.Len(t, j.Records(), n)
+}
+
+// A rollback that another run keeps out in its middle has begun all the same.
+func TestARollbackThatBeganStaysOne(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
+	host := evenkeel.HostMap{"h": m.under(m.Run)}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	m.live("CRASH@before:u")
+	require.Equal(t, "=died", m.life(t, evenkeel.Rollback, rb, j))
+	m.lease.Lines[evenkeel.LeasePath] = sshexec.Lease{Held: true, Run: "r9", Epoch: 1, Life: "l", Host: "h", Holder: "carl@ops"}.String()
+	_, err := evenkeel.Rollback(t.Context(), rb, host, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorAs(t, err, new(*evenkeel.LeaseHeldError))
+	require.True(t, stateOf(t, j).RollingBack())
+}
+
+// A rollback that is cancelled while it compares has not ended.
+func TestACancelledComparisonIsNoEnd(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rb.Compare = func(ctx context.Context, _ evenkeel.Site) ([]string, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	_, err := evenkeel.Rollback(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.True(t, stateOf(t, j).RollingBack())
+}
+
+// A rollback of its own is compared, and has the lease hosts, as its runbook says.
+func TestARollbackOfItsOwnKeepsWhatItsRunbookSays(t *testing.T) {
+	m := newMachine("-")
+	rb := own(t, true)
+	rb.Steps[1].Actions[0].Host = "g"
+	rb.Compare = func(context.Context, evenkeel.Site) ([]string, error) { return []string{"h differs"}, nil }
+	j := &evenkeel.MemJournal{}
+	hosts := evenkeel.HostMap{"h": m.under(m.Run), "g": sshexec.WithSimLease("g", &sshexec.SimLease{}, &recorder{})}
+	_, err := evenkeel.Run(t.Context(), rb, hosts, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	require.Equal(t, []string{"g", "h"}, plan.Leased())
+	report, err := evenkeel.Rollback(t.Context(), rb, hosts, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"h differs"}, report.Differs)
+	require.Empty(t, stateOf(t, j).Windows)
+}
+
+// What a plan of undoing says of a step: a harmless one stays done, one of which there is nothing to undo is done anew, and what
+// completes an outage is no part of it.
+func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe d.safe undo:v.safe] s4[e.safe undo:w.safe]", t)
+	rb.Steps[1].Irreversible, rb.Steps[1].Harmless = "", "a test"
+	rb.Steps[0].Reinstalls = []string{"h"}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose,
+		Completion: []evenkeel.Action{parseActionT("over", "safe")}}}
+	rb.Steps[0].Closes = []string{"w"}
+	s := &rb.Steps[2]
+	s.Makes = []evenkeel.FactKey{archive}
+	s.Actions[1].Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
+	s.Undo[0].Cmd.Argv = append(s.Undo[0].Cmd.Argv, archive.Ref())
+	y := parseAction(t, "y.read")
+	y.Cmd.Argv = append(y.Cmd.Argv, archive.Ref())
+	s.UndoVerify = []evenkeel.Action{y}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:c")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=failed", m.life(t, evenkeel.Run, rb, j))
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	var ids []string
+	for _, s := range plan.Steps {
+		ids = append(ids, s.ID)
+		for _, w := range s.Opens {
+			require.Empty(t, w.Completion)
+		}
+	}
+	require.Equal(t, []string{"undo-s3", "undo-s1"}, ids)
+	require.Equal(t, []string{"h"}, plan.Steps[1].Reinstalls)
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, evenkeel.Undone, stateOf(t, j).Step("s3").Progress)
+	require.Equal(t, evenkeel.Did, stateOf(t, j).Step("s2").Progress)
+
+	m.live("CRASH@after:d")
+	require.Equal(t, "=died", m.life(t, evenkeel.Resume, rb, j))
+	_, err = rb.RollbackPlan(stateOf(t, j))
+	require.ErrorContains(t, err, "needs to know archive.set-1", "it may have been made")
+}
+
+// A run of which only harmless things were done is rolled back all the same: it is in the journal.
+func TestARollbackOfHarmlessStepsIsOne(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe]")
+	rb.Steps[0].Irreversible, rb.Steps[0].Harmless = "", "a test"
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, evenkeel.KindRolledBack, j.Records()[len(j.Records())-1].Kind)
 }

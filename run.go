@@ -164,7 +164,12 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
-	r.Error, r.Output, r.Command = e.shown(r.Error), e.shown(r.Output), e.own(r.Command)
+	if r.Kind == KindHold {
+		r.Error = e.own(r.Error) // what it quotes is masked already: see reason
+	} else {
+		r.Error = e.shown(r.Error)
+	}
+	r.Output, r.Command = e.shown(r.Output), e.own(r.Command)
 	if err := e.opts.Journal.Append(r); err != nil {
 		e.broken = err
 		return err
@@ -183,6 +188,11 @@ func (e *engine) event(kind EventKind, s *Step, a *Action, format string, args .
 }
 
 func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = e.errorText(err)
+		}
+	}
 	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
@@ -215,7 +225,7 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	ctx, end := e.heed(ctx)
 	defer end()
 	if err := e.beginLife(ctx); err != nil {
-		return e.report(), e.masked(e.keptOut(ctx, err))
+		return e.report(), e.masked(e.leaves(e.keptOut(ctx, err)))
 	}
 	err := e.finishCompletions(ctx)
 	if err == nil {
@@ -224,6 +234,12 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	for i := 0; err == nil && i < len(e.rb.Steps); {
 		n := e.rb.group(i)
 		err = e.endOutage(ctx, e.runGroup(ctx, e.rb.Steps[i:i+n]))
+		if errors.Is(err, ErrStopped) && e.inOutage() {
+			// A step took the stop, and one beside it opened an outage after that: what the outage waits for is done, and the stop
+			// waits for its close.
+			err = nil
+			continue
+		}
 		i += n
 	}
 	if err == nil && e.st != e.whole {
@@ -235,7 +251,8 @@ func (e *engine) run(ctx context.Context) (*Report, error) {
 	return e.report(), e.masked(e.leaves(err))
 }
 
-// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody.
+// runGroup runs steps at the same time. When one fails the others come to their ends: stopping a half in the middle helps nobody. Only
+// the outage that it opened is ended at once.
 func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	errs := make([]error, len(steps))
 	if e.opts.Serial || len(steps) == 1 {
@@ -248,7 +265,7 @@ func (e *engine) runGroup(ctx context.Context, steps []Step) error {
 	}
 	var wg sync.WaitGroup
 	for i := range steps {
-		wg.Go(func() { errs[i] = e.runStep(ctx, &steps[i]) })
+		wg.Go(func() { errs[i] = e.endOwnOutage(ctx, &steps[i], e.runStep(ctx, &steps[i])) })
 	}
 	wg.Wait()
 	return gravest(errs)

@@ -91,23 +91,30 @@ func fit(text string) string {
 	return text
 }
 
-// eventText is the text of an event: that of most kinds is a title.
+// eventText is the text of an event: that of most kinds is a title, or an error that is masked already.
 func (e *engine) eventText(kind EventKind, text string) string {
 	switch kind {
-	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm:
+	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm,
+		EventHold, EventFailed, EventUndo, EventCompletion, EventStopping:
 		return e.own(text)
 	default:
 		return e.shown(text)
 	}
 }
 
-// reason is why a run holds at an action: what a person is asked to do is a text of ours, and what follows quotes a program.
-func (e *engine) reason(a *Action, why string) string {
-	instruction, err := e.facts().Expand(a.Manual)
-	if rest, asked := strings.CutPrefix(why, instruction); err == nil && a.Manual != "" && asked {
-		return e.redact.Own(instruction) + e.redact.String(rest)
+// reason is why a run holds at an action. What a person is asked to do is a text of ours, and so is all that is said of an
+// attestation; what follows elsewhere quotes a program.
+func (e *engine) reason(a *Action, hold *Hold) string {
+	if hold.hidden || a.attestation() {
+		return e.redact.Own(hold.Reason)
 	}
-	return e.redact.String(why)
+	instruction, err := e.facts().Expand(a.Manual)
+	for _, ours := range []string{instruction, e.own(instruction)} { // an attendant knows it as it was asked
+		if rest, asked := strings.CutPrefix(hold.Reason, ours); err == nil && a.Manual != "" && asked {
+			return e.redact.Own(ours) + e.redact.String(rest)
+		}
+	}
+	return e.redact.String(hold.Reason)
 }
 
 // masked is err with its secrets hidden; what it is stays to be asked with errors.Is and errors.As.
@@ -115,11 +122,60 @@ func (e *engine) masked(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := e.redact.String(err.Error())
+	text := e.errorText(err)
 	if text == err.Error() {
 		return err
 	}
 	return &maskedError{text, err}
+}
+
+// errorText is what an error says, with its secrets hidden. What an error of ours adds to its cause is our own text: to mask a word
+// there that is a weak secret too would tell it to whoever has the plan. Everything else may quote a program.
+func (e *engine) errorText(err error) string {
+	hide := e.redact.String
+	switch m := err.(type) { //nolint:errorlint // each error of the chain is looked at by itself
+	case *maskedError:
+		return m.text
+	case *Hold:
+		if m.hidden {
+			return m.Error()
+		}
+	case *StepError, *OpenWindowsError, *CannotRollBackError, ownError:
+		hide = e.redact.Own
+	}
+	if slices.Contains(ownErrors, err) {
+		hide = e.redact.Own
+	}
+	var text strings.Builder
+	rest := err.Error()
+	for _, cause := range causes(err) {
+		if before, after, found := strings.Cut(rest, cause.Error()); found && cause.Error() != "" {
+			text.WriteString(hide(before) + e.errorText(cause))
+			rest = after
+		}
+	}
+	return e.redact.Own(text.String() + hide(rest)) // a secret may begin in one part and end in another
+}
+
+// ownError is an error that is a text of ours, and quotes no program.
+type ownError string
+
+func (e ownError) Error() string { return string(e) }
+
+// ownErrors quote nothing.
+var ownErrors = []error{ErrStopped, ErrNotInPlan, ErrCannotExtend, ErrOverdue, errJournal}
+
+// causes are the errors that an error wraps.
+func causes(err error) []error {
+	switch w := err.(type) { //nolint:errorlint // it is this one's causes that are asked for
+	case interface{ Unwrap() error }:
+		if cause := w.Unwrap(); cause != nil {
+			return []error{cause}
+		}
+	case interface{ Unwrap() []error }:
+		return slices.DeleteFunc(slices.Clone(w.Unwrap()), func(err error) bool { return err == nil })
+	}
+	return nil
 }
 
 type maskedError struct {

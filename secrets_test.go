@@ -133,6 +133,11 @@ func TestPromptsAreRedacted(t *testing.T) {
 	j := &evenkeel.MemJournal{}
 	clock := &stepClock{}
 	_, err := evenkeel.Run(t.Context(), oneManual(canary, "lustre"), evenkeel.HostMap{"h": echo}, evenkeel.Options{Journal: j, Clock: clock,
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventAsk {
+				require.Contains(t, e.Text, "lustre")
+			}
+		}),
 		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
 			asks = append(asks, a)
 			if len(asks) < 3 {
@@ -159,10 +164,84 @@ func TestPromptsAreRedacted(t *testing.T) {
 func TestAHoldKeepsTheWordsOfTheInstruction(t *testing.T) {
 	rb := oneManual(canary, "lustre")
 	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	j := &evenkeel.MemJournal{}
+	told := ""
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventHold {
+				told = e.Text
+			}
+		})})
 	var hold *evenkeel.Hold
 	require.ErrorAs(t, err, &hold)
-	require.Equal(t, "Confirm that lustre is well, not [redacted]", hold.Reason)
+	const want = "Confirm that lustre is well, not [redacted]"
+	require.Equal(t, want, hold.Reason)
+	require.EqualError(t, err, "held for a person: "+want)
+	require.Equal(t, want, told)
+	require.Equal(t, want, report.State.Held.Reason, "the journal's words")
+
+	// An attendant who is asked knows the instruction as it was asked.
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
+			return "", evenkeel.NeedsPerson("%s Then resume.", a.Instruction)
+		})})
+	require.EqualError(t, err, "held for a person: "+want+" Then resume.")
+}
+
+// What is asked ahead has the words of the instruction, as what is asked at its turn has: a word of it that is a weak secret is not
+// masked, which would tell the secret, and nothing in it is obeyed by a terminal.
+func TestWhatIsAskedAheadIsShownAsAtItsTurn(t *testing.T) {
+	rb := oneManual(canary, "lustre")
+	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
+	rb.Steps[0].Actions[0].Manual += "\x1b[2J"
+	var asked []string
+	none := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+		asked = append(asked, asks[0].Instruction)
+		return []string{""}, nil
+	})
+	atTurn := askedOf(func(a evenkeel.Ask) (string, error) {
+		asked = append(asked, a.Instruction)
+		return "yes", nil
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+		Attendant: struct {
+			askedOf
+			evenkeel.Confirmer
+		}{atTurn, none}})
+	require.NoError(t, err)
+	const want = `Confirm that lustre is well, not [redacted]\u001b[2J`
+	require.Equal(t, []string{want, want}, asked)
+}
+
+// The error of a run masks a weak secret in what a program said, and in nothing that is ours: which step it was, what is left open,
+// and what a person has to look at. So it is in what is told of it.
+func TestAnErrorMasksOnlyWhatAProgramSaid(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "lustre[down.safe b.never]", t)
+	rb.Secrets = []sshexec.Secret{"lustre"}
+	rb.Steps[0].Actions[1].Title = "Stop lustre"
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "lustre moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	rb.Steps[0].Closes = []string{"w"}
+	rb.Steps[0].Actions[1].Expect.Check = func(evenkeel.Observed) error { return errors.New("lustre is not well") }
+	m := newMachine("half:b")
+	j := &evenkeel.MemJournal{}
+	var failed []string
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventFailed {
+			failed = append(failed, e.Text)
+		}
+	})}
+	serves := func(what string) { broken = broken || what == "down" }
+	_, err := evenkeel.Run(t.Context(), rb, on(m, serves), opts)
+	require.ErrorContains(t, err, "step lustre, action b on h: [redacted] is not well\n")
+	require.ErrorContains(t, err, "window w (lustre moves) has no completion, and step lustre has no undo\n")
+	require.ErrorContains(t, err, "left open: window w (lustre moves)")
+	require.Equal(t, []string{"[redacted] is not well", "step lustre, action b on h: [redacted] is not well"}, failed)
+	m.live("-")
+	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
+	var hold *evenkeel.Hold
+	require.ErrorAs(t, err, &hold)
+	require.ErrorContains(t, err, `held for a person: "Stop lustre" on h may have run`)
 }
 
 // Secrets of the inputs are hidden everywhere, and a weak one only in what programs print: the plan must not tell it by a gap.
@@ -181,6 +260,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.Contains(t, paper.String(), "Start lustre (lustre:465)")
 	require.Contains(t, paper.String(), "start lustre-ha")
 	require.Equal(t, []string{"it is shorter than 8 characters"}, rb.WeakSecrets())
+	require.Len(t, (&evenkeel.Runbook{Secrets: []sshexec.Secret{"x7!          \n"}}).WeakSecrets(), 1, "blanks make none strong")
 
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": bare}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.ErrorContains(t, err, "refused: [redacted] on [redacted]", "where the lease is taken, too")
@@ -193,6 +273,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.NoError(t, jerr)
 	require.NotContains(t, string(raw)+seen.String()+err.Error(), canary)
 	require.Contains(t, seen.String(), "action: Start lustre (lustre:465)\n")
+	require.NotContains(t, seen.String(), "on lustre", "what a program prints tells a weak one")
 
 	st, err := evenkeel.ReadState(j.Records())
 	require.NoError(t, err)
@@ -211,5 +292,30 @@ func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
 		err := rb.Validate()
 		require.ErrorContains(t, err, "a secret of the runbook", name)
 		require.NotContains(t, err.Error(), canary)
+	}
+}
+
+// What an operator answers, and the password that sudo repeats, are no more journalled than what a machine prints; nor is what a
+// terminal would obey, or the beginning of a secret where a long message is cut.
+func TestWhatIsKeptOfAnswersAndOfLongMessages(t *testing.T) {
+	filler := strings.Repeat("x", 4<<10-14)
+	for name, says := range map[string]string{"secret": "sudo: " + canary, "terminal": "\x1b[2J\x07", "cut": filler + canary} {
+		rb := parseRunbook(t, "s1[r.read a.safe]")
+		rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+		a := &rb.Steps[0].Actions[1]
+		a.Cmd.Sudo = &sshexec.Sudo{Password: canary}
+		a.Expect.Check = func(evenkeel.Observed) error { return errors.New(says) }
+		j := &evenkeel.MemJournal{}
+		var seen strings.Builder
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{},
+			Observer:  evenkeel.ObserverFunc(func(e evenkeel.Event) { seen.WriteString(e.Text) }),
+			Attendant: askedOf(func(evenkeel.Ask) (string, error) { return "I say " + canary, nil }),
+		})
+		require.Error(t, err)
+		for _, r := range j.Records() {
+			seen.WriteString(r.Output + r.Error)
+		}
+		require.NotContains(t, seen.String(), canary[:4], name)
+		require.NotContains(t, seen.String(), "\x1b", name)
 	}
 }

@@ -83,6 +83,9 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 
 	{"lost, read-only: sent once more", "s1[r.read a.safe]", "lost:r", "read:r? read:r a =done"},
 
+	{"what the probe proved absent is not asked for again", "s1[g.guard a.never]", "CRASH@before:a; fail:g; -", "read:g =died | look:a read:g! =failed | read:g a =done"},
+	{"killed: the probe is a matter of the next life", "s1[a.never b.safe]", "cancel:a; -", "a! =cancelled | look:a a b =done"},
+
 	// Undo.
 	{"undo on failure", "s1[a.safe b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | a b =done"},
 	{"undo after cancel, under its own deadline", "s1[a.safe b.safe undo:u.safe auto]", "cancel:b; -", "a b! u =cancelled | a b =done"},
@@ -98,6 +101,10 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	// Rollback: one call, in the run's own journal.
 	{"rollback and again forward", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "fail:b; rollback; -", "a b! =failed | v u =done | a b =done"},
 	{"rollback of a run that is done", "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:r b =done | v u =done | a read:r b =done"},
+	{"what was looked at before the first change is looked at again", "s0[p.read] s1[g.guard] s2[a.safe undo:u.safe]", "-; rollback; -", "read:p read:g a =done | u =done | read:p read:g a =done"},
+	{"so it is where the undo had begun by itself", "s0[p.read] s1[a.safe b.safe undo:u.safe auto]", "fail:b; rollback; -", "read:p a b! u =failed | =done | read:p a b =done"},
+	{"and behind the step that cannot be undone", "s1[a.safe] s2[p.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:p b =done | v =done | read:p b =done"},
+	{"a rollback of a run that only looked does nothing", "s0[p.read] s1[g.guard a.safe undo:u.safe]", "fail:g; rollback; -", "read:p read:g! =failed | =done | read:g a =done"},
 	{"rollback to the step that cannot be undone", "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]", "fail:e; rollback; -", "a b c d e! =failed | w v =done | c d e =done"},
 	{"nothing to roll back over", "s1[a.safe undo:u.safe] s2[b.safe]", "fail:b; rollback; -", "a b! =failed | =cannot | b =done"},
 	{"rollback twice", "s1[a.safe undo:u.safe]", "-; rollback; rollback; -", "a =done | u =done | =done | a =done"},
@@ -112,6 +119,10 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"a guard that says no is no point of no return", "s1[a.safe undo:u.safe] s2[g.guard b.safe]", "fail:g; rollback; -", "a read:g! =failed | u =done | a read:g b =done"},
 	{"an undo by hand", "s1[a.safe undo:m.manual]", "-; rollback; -; rollback did:m; -", "a =done | read:m =held | =refused | read:m =done | a =done"},
 	{"no run after a rollback", "s1[a.safe undo:u.safe]", "-; rollback CRASH@before:u; run -", "a =done | =died | =refused"},
+
+	{"a stop in the last undo: the rollback has not ended", "s1[a.safe undo:u.safe]", "-; rollback stop:u; -; rollback", "a =done | u =stopped | =refused | =done"},
+	{"a look between two steps that are undone before it and two after", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe] s3[r.read] s4[c.safe undo:w.safe]",
+		"-; rollback; -", "a b read:r c =done | w v u =done | a b read:r c =done"},
 
 	// A person.
 	{"manual holds, resume looks again", "s1[m.manual a.safe]", "-; did:m", "read:m =held | read:m a =done"},

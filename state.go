@@ -223,7 +223,10 @@ func (st *State) machines(r Record) {
 			st.reinstalled[host] = true
 		}
 	case KindLease:
-		st.Life, st.written, st.living = *r.Life, 0, true
+		if r.Life.Name != st.Life.Name { // else it is told once more, with what was forced since
+			st.written = 0
+		}
+		st.Life, st.living = *r.Life, true
 	case KindBegin, KindResume, KindRollback, KindAmend: // another life, or none
 		st.living = false
 	case KindIdentity:

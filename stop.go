@@ -68,13 +68,36 @@ func (e *engine) stopRequested() bool {
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, w := range e.st.Windows {
+	ss := e.st.Step(s.ID)
+	return !e.st.inOutage() && !ss.undoing && (person || !ss.Touched())
+}
+
+// inOutage tells whether a window is open that a stop has to wait for.
+func (st *State) inOutage() bool {
+	for _, w := range st.Windows {
 		if w.holdsStop() {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *engine) inOutage() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.inOutage()
+}
+
+// atRest tells whether a stop may be taken in every step: nothing is down, is being undone, or was changed and is not proven.
+func (e *engine) atRest() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.rb.Steps {
+		if ss := e.st.Step(e.rb.Steps[i].ID); ss.undoing || ss.Touched() && ss.Progress != Did {
 			return false
 		}
 	}
-	ss := e.st.Step(s.ID)
-	return !ss.undoing && (person || !ss.Touched())
+	return !e.st.inOutage()
 }
 
 // stopHere tells whether the run was asked to stop and this is a safe point.
@@ -87,6 +110,11 @@ func (e *engine) untilStop(ctx context.Context, s *Step, person bool, wait func(
 	if !e.safe(s, person) {
 		return wait(ctx)
 	}
+	return e.unlessStopped(ctx, wait)
+}
+
+// unlessStopped does something that waits, at a safe point: a request to stop ends it.
+func (e *engine) unlessStopped(ctx context.Context, wait func(context.Context) error) error {
 	if e.stopRequested() {
 		return ErrStopped
 	}

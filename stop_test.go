@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -122,8 +123,10 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	told := ""
+	var command context.Context
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if cmd.Argv[0] == "do" && cmd.Argv[1] == "b" {
+			command = ctx
 			cancel()
 			<-ctx.Done()
 			require.Contains(t, told, "window w (it moves)", "the command was stopped before it was told")
@@ -143,6 +146,7 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	report, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{},
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventStopping {
+				require.NoError(t, command.Err(), "the command was stopped before it was told")
 				told = e.Text
 			}
 		})})
@@ -160,9 +164,12 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 // A wait at a safe point ends when it is asked to stop, in a person's part and in a look.
 func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 	never := func(evenkeel.Observed) error { return evenkeel.NotYet(24*time.Hour, "never") }
-	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]"} {
+	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]", "s1[a.probe]"} {
 		rb := parseRunbook(t, book)
 		rb.Steps[0].Actions[0].Expect.Check = never
+		if p := rb.Steps[0].Actions[0].Probe; p != nil {
+			p.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Undecided, never(o) }
+		}
 		stop := make(chan struct{})
 		waits := attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
 			<-ctx.Done()
@@ -178,7 +185,9 @@ func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 				}
 			})})
 		require.ErrorIs(t, err, evenkeel.ErrStopped)
+		require.NotErrorAs(t, err, new(*evenkeel.StepError), "a stop is no failure")
 		require.Equal(t, evenkeel.Pending, report.State.Step("s1").Progress)
+		require.False(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindEnd }))
 	}
 }
 
@@ -207,6 +216,8 @@ func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
 		report, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 		require.NoError(t, err)
 		require.Len(t, report.State.Closed, 1)
+		begins := slices.DeleteFunc(slices.Clone(j.Records()), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindStep || r.Step != "s2" })
+		require.Len(t, begins, 1, "a step begins once")
 	}
 }
 
@@ -254,6 +265,11 @@ func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 			rb.Steps[1].Opens[0].Stop = evenkeel.StopBetweenSteps
 			rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("c", "safe")}
 		}, "has a completion, and is no outage"},
+		{"no limit", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Limit = 0 }, "needs an ID, a reason and a limit"},
+		{"a window that is open already", func(rb *evenkeel.Runbook) { rb.Steps[2].Opens = rb.Steps[1].Opens }, "window w is open already"},
+		{"a person in the verification of a step that only looks", func(rb *evenkeel.Runbook) {
+			rb.Steps[1].Actions, rb.Steps[1].Verify = rb.Steps[1].Actions[:1], []evenkeel.Action{manual}
+		}, "step opens, action m: waits for a person"},
 		{"a verification of an undo that changes", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Undo, rb.Steps[0].UndoVerify = []evenkeel.Action{parseActionT("u", "safe")}, []evenkeel.Action{parseActionT("y", "safe")}
 		}, "is not read-only"},
@@ -285,8 +301,8 @@ func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
 	}), opts)
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	before := len(j.Records())
-	for id, by := range map[string]time.Duration{"x": time.Hour, "w": -1} {
-		opts.ExtendWindow = map[string]time.Duration{id: by}
+	for _, by := range []map[string]time.Duration{{"x": time.Hour}, {"w": -1}, {"w": 0}} {
+		opts.ExtendWindow = by
 		_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
 		require.ErrorIs(t, err, evenkeel.ErrCannotExtend)
 		require.Len(t, j.Records(), before)
@@ -372,4 +388,174 @@ func TestAWordIsNotAskedForTwice(t *testing.T) {
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
 	require.NoError(t, err)
 	require.Equal(t, 1, asked)
+}
+
+// A stop never freezes an outage. Here one parallel step takes the stop while the one beside it is about to open an outage that a
+// later step closes: the stop waits for that close, and the step that had taken it is done before.
+func TestAStopInAParallelGroupFreezesNoOutage(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[r.read a.safe] s2[down.safe] s3[up.safe] s4[b.safe]", t)
+	rb.Steps[0].Parallel, rb.Steps[1].Parallel = "g", "g"
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	rb.Steps[2].Closes = []string{"w"}
+	m := newMachine("-")
+	clock := &stoppedClock{sleeps: make(chan struct{}), ended: make(chan struct{})}
+	var once sync.Once
+	rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "seen", Title: "It is seen.", Check: func(context.Context, evenkeel.Site) error {
+		once.Do(func() { // right before "down": too late for s2 to take the stop
+			<-clock.sleeps
+			close(m.stop)
+			<-clock.ended
+		})
+		return nil
+	}})
+	require.NoError(t, rb.Validate())
+	looks := 0
+	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+		if looks++; looks == 1 {
+			return evenkeel.NotYet(time.Hour, "it is slow")
+		}
+		return nil
+	}
+	serves := func(what string) { broken = what == "down" || broken && what != "up" }
+	report, err := evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Empty(t, report.State.Windows)
+	require.Equal(t, "read:r down read:r a up", strings.Join(m.log, " "))
+}
+
+// stoppedClock is a clock whose first sleep ends with its context: it tells that it begins, and that it has ended.
+type stoppedClock struct {
+	stepClock
+	sleeps, ended chan struct{}
+	once          sync.Once
+}
+
+func (c *stoppedClock) Sleep(ctx context.Context, d time.Duration) error {
+	err := c.stepClock.Sleep(ctx, d)
+	c.once.Do(func() {
+		close(c.sleeps)
+		<-ctx.Done()
+		err = ctx.Err()
+		close(c.ended)
+	})
+	return err
+}
+
+// A stop does not wait for the close of a window of reduced redundancy, and does not say so.
+func TestAStopDoesNotWaitForReducedRedundancyToEnd(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
+	require.Contains(t, toldAt(t, rb, "b", serves), "asked to stop: it waits for the end of step mid")
+}
+
+// toldAt is what the operator is told who asks to stop while an action runs.
+func toldAt(t *testing.T, rb *evenkeel.Runbook, at string, after func(string)) (text string) {
+	t.Helper()
+	m := newMachine("-")
+	stop, told := make(chan struct{}), make(chan string, 1)
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		after(cmd.Argv[1])
+		if cmd.Argv[1] == at {
+			close(stop)
+			text = <-told
+		}
+		return res, err
+	})
+	_, _ = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventStopping {
+				told <- e.Text
+			}
+		})})
+	return text
+}
+
+// How long a stop waits is said by the limits of what is left, and not where a command that is left has none.
+func TestTheTimeThatAStopWaitsIsThatOfWhatIsLeft(t *testing.T) {
+	for limit, want := range map[time.Duration]string{time.Minute: "(s1), by its time limits at most 1m0s. ", 0: "(s1). "} {
+		rb := parseRunbook(t, "s1[a.safe b.safe]")
+		rb.Steps[0].Actions[0].Cmd.Timeout = time.Hour
+		rb.Steps[0].Actions[1].Cmd.Timeout = limit
+		require.Contains(t, toldAt(t, rb, "b", func(string) {}), want)
+	}
+}
+
+// In a later life a stop waits for the limit that counts anew, and says so.
+func TestTheTimeThatAStopWaitsCountsAnewInALaterLife(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	m := newMachine("CRASH@before:b")
+	clock := &stepClock{}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock}
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_, _ = evenkeel.Run(t.Context(), rb, on(m, serves), opts)
+	}()
+	clock.move(24 * time.Hour)
+	stop, told := make(chan struct{}), make(chan string, 1)
+	opts.Stop = stop
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventStopping {
+			told <- e.Text
+		}
+	})
+	_, err := evenkeel.Resume(t.Context(), rb, on(m, func(what string) {
+		serves(what)
+		if what == "b" && m.log[len(m.log)-1] == "b" {
+			close(stop)
+			require.Contains(t, <-told, "closes: at most 59m")
+		}
+	}), opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+}
+
+// What a person answers is kept, though the run was asked to stop meanwhile.
+func TestAnAnswerIsKeptThoughAStopCame(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	stop := make(chan struct{})
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop}
+	opts.Attendant = attendantFunc(func(context.Context, evenkeel.Ask) (string, error) {
+		close(stop)
+		return "so it is", nil
+	})
+	m := newMachine("-")
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.True(t, slices.ContainsFunc(opts.Journal.Records(), func(r evenkeel.Record) bool { return r.Output == "so it is" }))
+}
+
+// A window of a rule that this version does not know is taken for an outage.
+func TestAWindowOfAnUnknownRuleIsAnOutage(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
+	m := newMachine("fail:b")
+	was, j := &evenkeel.MemJournal{}, &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: was, Clock: &stepClock{}})
+	require.Error(t, err)
+	for _, r := range was.Records() {
+		r.Opens = slices.Clone(r.Opens)
+		for i := range r.Opens {
+			r.Opens[i].Stop = "later"
+		}
+		require.NoError(t, j.Append(r))
+	}
+	extend := map[string]time.Duration{"w": time.Hour}
+	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: extend})
+	require.ErrorContains(t, err, "is an outage")
+}
+
+// A person is not waited for any longer in the middle of a step either, where nothing is down.
+func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe]")
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stop := make(chan struct{})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+		Attendant: attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
+			close(stop)
+			<-ctx.Done()
+			return "", ctx.Err()
+		})})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
 }

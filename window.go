@@ -97,11 +97,24 @@ func (st *State) openWindows() []OpenWindow {
 	})
 }
 
-// leaves adds to the error of a run what it leaves open.
+// leaves adds to the error of a run what it leaves open. A rollback leaves open what the run left, as long as it has not begun to undo
+// that.
 func (e *engine) leaves(err error) error {
 	var told *OpenWindowsError
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
 	open := e.openWindows()
-	if err == nil || len(open) == 0 || errors.As(err, &told) {
+	if e.whole != e.st {
+		e.mu.Lock()
+		for _, w := range e.whole.openWindows() {
+			if _, again := e.st.Windows[undoPrefix+w.ID]; !again {
+				open = append(open, w)
+			}
+		}
+		e.mu.Unlock()
+	}
+	if len(open) == 0 {
 		return err
 	}
 	return &OpenWindowsError{Err: err, Windows: open}
@@ -122,7 +135,11 @@ func (e *engine) extendable() error {
 		w, open := e.st.Windows[id]
 		switch {
 		case !open:
-			return fmt.Errorf("%w: %q is not open (open: %s)", ErrCannotExtend, id, strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", "))
+			which := "no window is"
+			if len(e.st.Windows) > 0 {
+				which = "open: " + strings.Join(slices.Sorted(maps.Keys(e.st.Windows)), ", ")
+			}
+			return fmt.Errorf("%w: %q is not open (%s)", ErrCannotExtend, id, which)
 		case w.holdsStop():
 			return fmt.Errorf("%w: %s is an outage (%s), which has to be ended, not extended; resume without that", ErrCannotExtend, id, w.Reason)
 		case e.opts.ExtendWindow[id] <= 0:
@@ -189,13 +206,31 @@ func (e *engine) outlasted(ctx context.Context, s *Step) error {
 // the declared completion, or else the declared undo. Where there is neither, or where it fails, the run says what is
 // down.
 func (e *engine) endOutage(ctx context.Context, err error) error {
-	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) {
+	down, err := e.endOutages(ctx, nil, err)
+	if len(down) == 0 {
 		return err
+	}
+	return &OpenWindowsError{Err: err, Windows: e.openWindows(), Down: down}
+}
+
+// endOwnOutage ends the outage that a step opened and failed in, while the steps beside it go on: they may take hours. What it cannot
+// end is tried again when they have ended, and then said.
+func (e *engine) endOwnOutage(ctx context.Context, s *Step, err error) error {
+	_, err = e.endOutages(ctx, s, err)
+	return err
+}
+
+// endOutages ends every outage, or those that one step opened. It tells what is still down.
+func (e *engine) endOutages(ctx context.Context, of *Step, err error) (down []string, _ error) {
+	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
 	defer cancel()
-	var down []string
 	for _, w := range slices.Backward(e.openWindows()) { // the innermost first
+		if of != nil && w.Step != of.ID {
+			continue
+		}
 		if _, open := e.window(w.ID); !open || !w.holdsStop() {
 			continue // the undo of a step before has closed it
 		}
@@ -203,12 +238,12 @@ func (e *engine) endOutage(ctx context.Context, err error) error {
 		what := e.settled(ctx, w)
 		if what == nil {
 			if cerr := e.closeAnyway(w); cerr != nil {
-				return errors.Join(err, cerr)
+				return nil, errors.Join(err, cerr)
 			}
 			continue
 		}
 		e.event(EventFailed, opener, nil, "%v", err)
-		if uerr := e.end(ctx, opener, w); uerr != nil {
+		if uerr := e.end(ctx, opener, w, of != nil); uerr != nil {
 			err = errors.Join(err, uerr)
 			what = e.observe(ctx, e.invariant(w.Invariant))
 		} else {
@@ -218,10 +253,7 @@ func (e *engine) endOutage(ctx context.Context, err error) error {
 			down = append(down, what.Error())
 		}
 	}
-	if len(down) == 0 {
-		return err
-	}
-	return &OpenWindowsError{Err: err, Windows: e.openWindows(), Down: down}
+	return down, err
 }
 
 // outageSettle is how long the effect of a change that failed, or whose answer was lost, may take to show in an
@@ -241,8 +273,9 @@ func (e *engine) settled(ctx context.Context, w OpenWindow) error {
 	}
 }
 
-// end ends an outage by its completion or by the undo.
-func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
+// end ends an outage by its completion or by the undo: of the opener alone while the steps beside it go on, since none of them counts
+// on it.
+func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool) error {
 	if declared := opener.window(w.ID); len(declared.Completion) > 0 {
 		return e.complete(ctx, opener, declared)
 	}
@@ -254,15 +287,15 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow) error {
 		ss := *e.st.Step(s.ID)
 		e.mu.Unlock()
 		switch {
-		case !ss.Touched(), s.Harmless != "" && s.ID != opener.ID:
+		case !ss.Touched(), (alone || s.Harmless != "") && s.ID != opener.ID:
 		case len(s.Undo) == 0 && s.changes():
-			return fmt.Errorf("%s has no completion, and step %s has no undo", w, s.ID)
+			return ownError(fmt.Sprintf("%s has no completion, and step %s has no undo", w, s.ID))
 		default:
 			undo = append(undo, s)
 		}
 	}
 	if len(undo) == 0 {
-		return fmt.Errorf("%s has no completion, and there is nothing to undo", w)
+		return ownError(fmt.Sprintf("%s has no completion, and there is nothing to undo", w))
 	}
 	for _, s := range undo {
 		e.event(EventUndo, s, nil, "to end %s", w)

@@ -133,13 +133,15 @@ func TestAnUndoIsVerified(t *testing.T) {
 
 // An undo on failure waits until what its step suspended is seen to hold again.
 func TestAnUndoOnFailureWaitsForTheInvariant(t *testing.T) {
-	rb, clock, moves := slowly(t, "s1[a.safe b.safe undo:u.safe auto]", time.Minute, true)
-	m := newMachine("fail:b")
-	report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
-	require.Error(t, err)
-	require.Equal(t, "a b! u", strings.Join(m.log, " "))
-	require.Equal(t, evenkeel.Undone, report.State.Step("s1").Progress)
-	require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), time.Minute)
+	for _, lasts := range []time.Duration{time.Minute, 7 * time.Minute} { // longer than the window may be open, too
+		rb, clock, moves := slowly(t, "s1[a.safe b.safe undo:u.safe auto]", lasts, true)
+		m := newMachine("fail:b")
+		report, err := evenkeel.Run(t.Context(), rb, on(m, moves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		require.Error(t, err)
+		require.Equal(t, "a b! u", strings.Join(m.log, " "))
+		require.Equal(t, evenkeel.Undone, report.State.Step("s1").Progress)
+		require.GreaterOrEqual(t, report.State.Closed[0].Lasted(), lasts)
+	}
 }
 
 // onDone is on for what took effect.
@@ -185,6 +187,7 @@ func TestAFailureInAnOutageRunsTheCompletion(t *testing.T) {
 		m.live("-")
 		report, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
 		require.NoError(t, err, fault)
+		require.Len(t, report.State.Closed, 2, "%s: the window is not open again", fault)
 		require.Equal(t, "w", report.State.Closed[len(report.State.Closed)-1].ID)
 		require.Equal(t, "opens", report.State.Closed[len(report.State.Closed)-1].Step)
 		for i := range rb.Steps {
@@ -270,13 +273,18 @@ func TestAnOutageThatNothingEndsIsSaid(t *testing.T) {
 // An outage that lasts longer than its limit is ended like one in which a step failed; one that is over by then goes
 // on.
 func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
-	for _, back := range []bool{false, true} {
+	for i := range 4 {
+		back, verify := i%2 == 1, i/2 == 1
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
 		serves = complete(rb, serves)
 		rb.Steps[1].Opens[0].Limit = time.Minute
-		rb.Steps[2].Actions[0].Within = time.Hour
+		slow := &rb.Steps[2].Actions[0]
+		if verify {
+			slow = &rb.Steps[1].Verify[0]
+		}
+		slow.Within = time.Hour
 		looks := 0
-		rb.Steps[2].Actions[0].Expect.Check = func(evenkeel.Observed) error {
+		slow.Expect.Check = func(evenkeel.Observed) error {
 			if looks++; looks < 100 {
 				*broken = *broken && !back
 				return evenkeel.NotYet(time.Second, "it is slow")
@@ -419,4 +427,308 @@ func TestTheUndoOfADoneStepIsTakenUpAfterACrash(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, *broken)
 	require.Equal(t, "t read:g down read:w read:r b up read:x c", strings.Join(m.log, " "))
+}
+
+// An outage in which a parallel step fails is ended at once: the step beside it may take hours, and goes on meanwhile. It is ended by the
+// completion, or by the undo of the step that failed, which leaves the other one alone wherever it stands in the list.
+func TestAnOutageDoesNotWaitForTheStepBesideIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		book       string
+		opener     int
+		completion bool
+	}{
+		"undo":                             {"s1[slow.safe undo:z.safe] s2[down.safe b.safe undo:up.safe]", 1, false},
+		"undo, and the other one is later": {"s1[down.safe b.safe undo:up.safe] s2[slow.safe undo:z.safe]", 0, false},
+		"completion":                       {"s1[slow.safe] s2[down.safe b.safe]", 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			rb := watched(&broken, tc.book, t)
+			rb.Steps[0].Parallel, rb.Steps[1].Parallel = "g", "g"
+			w := evenkeel.Window{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}
+			if tc.completion {
+				w.Completion = []evenkeel.Action{parseActionT("up", "safe")}
+			}
+			rb.Steps[tc.opener].Opens, rb.Steps[tc.opener].Closes = []evenkeel.Window{w}, []string{"w"}
+			require.NoError(t, rb.Validate())
+			m := newMachine("fail:b")
+			began, ended, closed := make(chan struct{}), false, make(chan struct{})
+			host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				switch cmd.Argv[1] {
+				case "slow": // ends only when the outage has ended
+					close(began)
+					<-closed
+					ended = true
+					return sshexec.Result{Outcome: sshexec.Exited}, nil
+				case "down":
+					<-began
+				}
+				res, err := m.Run(ctx, cmd)
+				broken = cmd.Argv[1] == "down" || broken && cmd.Argv[1] != "up"
+				return res, err
+			})
+			report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+					if e.Kind == evenkeel.EventClosed {
+						close(closed)
+					}
+				})})
+			require.Error(t, err)
+			require.True(t, ended)
+			require.Equal(t, "down b! up", strings.Join(m.log, " "))
+			require.Empty(t, report.State.Windows)
+			require.Equal(t, evenkeel.Did, report.State.Step(rb.Steps[1-tc.opener].ID).Progress)
+			var left *evenkeel.OpenWindowsError
+			require.NotErrorAs(t, err, &left)
+		})
+	}
+}
+
+// A life that cannot begin, because a machine is out of reach, says what the life before it left down. That is true of a rollback as well.
+func TestALifeThatCannotBeginSaysWhatIsDown(t *testing.T) {
+	for name, start := range map[string]func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error){
+		"resume": evenkeel.Resume, "rollback": evenkeel.Rollback,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPark("n1", "n2")
+			rb := book(1, "n1", "n2")
+			rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+			rb.Steps[1].Closes = []string{"w"}
+			rb.Steps[0].Harmless, rb.Steps[0].Undo = "", []evenkeel.Action{parseActionT("u", "safe")}
+			j := &diesAt{kind: evenkeel.KindStepDone}
+			func() {
+				defer func() { require.IsType(t, deathOfTool{}, recover()) }()
+				_, _ = evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+			}()
+			require.Contains(t, stateOf(t, j).Windows, "w")
+			began := slices.Clone(p.log)
+			p.before = func(_, host string, _ sshexec.Cmd) error {
+				if host == "n2" {
+					return errFar
+				}
+				return nil
+			}
+			_, err := start(t.Context(), rb, p.as("A"), options(j, "A"))
+			var missing *evenkeel.LeaseMissingError
+			require.ErrorAs(t, err, &missing)
+			var left *evenkeel.OpenWindowsError
+			require.ErrorAs(t, err, &left)
+			require.ErrorContains(t, err, "left open: window w (it moves)")
+			require.Equal(t, began, p.log)
+		})
+	}
+}
+
+// diesAt is a journal at whose first record of a kind the tool dies.
+type diesAt struct {
+	evenkeel.MemJournal
+	kind evenkeel.Kind
+}
+
+func (j *diesAt) Append(r evenkeel.Record) error {
+	err := j.MemJournal.Append(r)
+	if r.Kind == j.kind {
+		panic(deathOfTool{})
+	}
+	return err
+}
+
+// Two outages, one in the other, are ended from the inside, each under the deadline of an undo.
+func TestTheInnerOutageIsEndedFirst(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[1].Opens[0].ID, rb.Steps[3].Closes = "z", []string{"a", "z"}
+	rb.Steps[2].Opens = slices.Clone(rb.Steps[1].Opens)
+	rb.Steps[2].Opens[0].ID = "a"
+	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("outer", "safe")}
+	rb.Steps[2].Opens[0].Completion = []evenkeel.Action{parseActionT("inner", "safe")}
+	require.NoError(t, rb.Validate())
+	m := newMachine("fail:up")
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		if err == nil {
+			serves(map[string]string{"outer": "up"}[cmd.Argv[1]])
+			serves(cmd.Argv[1])
+		}
+		until, bounded := ctx.Deadline()
+		require.Equal(t, cmd.Argv[1] == "inner" || cmd.Argv[1] == "outer", bounded, cmd.Argv[1])
+		require.True(t, until.Before(time.Now().Add(time.Hour)))
+		return res, err
+	})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.Equal(t, "up! inner outer", strings.Join(m.log[len(m.log)-3:], " "))
+}
+
+// A completion that a crash cut off looks again at what it looked at; where a person has ended the outage it does nothing.
+func TestACompletionThatWasCutOffLooksAgain(t *testing.T) {
+	for _, mended := range []bool{false, true} {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		serves = complete(rb, serves)
+		slices.Reverse(rb.Steps[1].Opens[0].Completion)
+		m := newMachine("fail:up CRASH@before:over")
+		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+		func() {
+			defer func() { require.NotNil(t, recover()) }()
+			_, _ = evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+		}()
+		*broken = !mended
+		m.live("-")
+		_, err := evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+		require.NoError(t, err)
+		require.Equal(t, map[bool]string{false: "read:seen over up read:x c", true: "up read:x c"}[mended], strings.Join(m.log, " "))
+	}
+}
+
+// Where an undo fails on the way back out of an outage, those of the steps before it are not tried.
+func TestAnUndoThatFailsEndsTheWayBack(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+		rb.Steps[i].Undo, rb.Steps[i].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+	}
+	m := newMachine("fail:up fail:q")
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	var left *evenkeel.OpenWindowsError
+	require.ErrorAs(t, err, &left)
+	require.Equal(t, "up! q!", strings.Join(m.log[len(m.log)-2:], " "))
+}
+
+// The way back out of an outage passes over a harmless step, but not over the one that opened the outage.
+func TestAHarmlessStepDoesNotKeepAnOutageFromBeingUndone(t *testing.T) {
+	for harmless, want := range map[int]string{2: "up! q t", 1: "b up!"} {
+		rb, _, serves := outage(t, evenkeel.StopAtClose)
+		for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
+			rb.Steps[i].Irreversible, rb.Steps[i].Harmless = "", "a test"
+			if i != harmless {
+				rb.Steps[i].Undo, rb.Steps[i].Harmless = []evenkeel.Action{parseActionT(id, "safe")}, ""
+			}
+		}
+		require.NoError(t, rb.Validate())
+		m := newMachine("fail:up")
+		_, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+			serves(map[string]string{"t": "up"}[what])
+			serves(what)
+		}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+		require.Error(t, err)
+		require.True(t, strings.HasSuffix(strings.Join(m.log, " "), want), "%s", m.log)
+	}
+}
+
+// The lease is lost on one machine: the completion does nothing on the others either.
+func TestWithoutOneLeaseNothingIsDoneElsewhere(t *testing.T) {
+	broken := false
+	rb := book(2, "n1")
+	rb.Invariants = watched(&broken, "s1[a.safe]", t).Invariants
+	over := parseActionT("over", "safe")
+	over.Host = "n2"
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose,
+		Completion: []evenkeel.Action{over}}}
+	rb.Steps[0].Closes = []string{"w"}
+	require.NoError(t, rb.Validate())
+	p := newPark("n1", "n2")
+	p.before = func(_, _ string, cmd sshexec.Cmd) error {
+		if strings.Join(cmd.Argv, " ") == "disrupt n1 1" {
+			broken = true
+			p.machines["n1"].Lines[evenkeel.LeasePath] = "taken over by bert@ops"
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+	var lost *evenkeel.LeaseLostError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, []string{"A n1 n1 0"}, p.log)
+}
+
+// A command that took longer than the outage may last is the last one: what comes next is not begun.
+func TestNothingIsBegunInAnOutageThatLastsTooLong(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	m := newMachine("-")
+	clock := &stepClock{}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, func(what string) {
+		if serves(what); what == "b" && m.log[len(m.log)-1] == "b" {
+			clock.move(2 * time.Hour)
+		}
+	}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+	require.ErrorIs(t, err, evenkeel.ErrOverdue)
+	require.Equal(t, "b over read:seen", strings.Join(m.log[len(m.log)-3:], " "))
+}
+
+// A completion leaves the step that opened the outage where it stood, also one that fails; and each outage is completed anew.
+func TestACompletionIsNoPartOfItsStep(t *testing.T) {
+	rb, broken, serves := outage(t, evenkeel.StopAtClose)
+	serves = complete(rb, serves)
+	m := newMachine("fail:up fail:over")
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+	require.ErrorAs(t, err, new(*evenkeel.OpenWindowsError))
+	require.Equal(t, evenkeel.Did, stateOf(t, opts.Journal).Step("opens").Progress)
+	for life := range 2 { // a person has ended it; then it is down again
+		*broken = false
+		m.live("fail:up")
+		_, err = evenkeel.Resume(t.Context(), rb, on(m, func(what string) { *broken = what != "over" && (*broken || what == "up") }), opts)
+		require.Error(t, err)
+		require.False(t, *broken, "life %d", life)
+		require.Contains(t, m.log, "over", "life %d", life)
+	}
+}
+
+// An undo is not stopped half-way by an invariant, nor by the end of the run's context: it has a deadline of its own. Its verification
+// is read as a whole each time.
+func TestAnUndoIsBroughtToItsEnd(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", t)
+	rb.Steps[0].UndoVerify = []evenkeel.Action{parseAction(t, "v.read"), parseAction(t, "x.read")}
+	m := newMachine("fail:x")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		switch cmd.Argv[1] {
+		case "b":
+			broken = true
+			cancel()
+			<-ctx.Done()
+			res := sshexec.Result{Outcome: sshexec.Signalled}
+			return res, sshexec.Failure("h", cmd, res, ctx.Err())
+		case "w":
+			broken = false
+		}
+		return m.Run(ctx, cmd)
+	})
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, "a u w read:v read:x!", strings.Join(m.log, " "))
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+	require.Equal(t, "read:v read:x a b", strings.Join(m.log, " "))
+}
+
+// A window that closes inside another one of the same invariant waits for nothing: that is still suspended.
+func TestAWindowInsideAnotherOneCloses(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopAtClose)
+	rb.Steps[2].Opens = slices.Clone(rb.Steps[1].Opens)
+	rb.Steps[2].Opens[0].ID, rb.Steps[2].Closes = "inner", []string{"inner"}
+	require.NoError(t, rb.Validate())
+	_, err := evenkeel.Run(t.Context(), rb, on(newMachine("-"), serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+}
+
+// An overdue window raises its alarm once in each life, though its limit counts anew.
+func TestAnOverdueWindowRaisesAnAlarmInEachLife(t *testing.T) {
+	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
+	m := newMachine("fail:b")
+	clock, alarms := &stepClock{}, 0
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAlarm {
+			alarms++
+		}
+	})}
+	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+	require.Error(t, err)
+	require.Zero(t, alarms)
+	clock.move(24 * time.Hour)
+	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), opts)
+	require.NoError(t, err)
+	require.Equal(t, 1, alarms)
 }

@@ -34,7 +34,8 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 	case err != nil:
 		return []string{fmt.Sprintf("%s cannot be looked at: %v. If it is off, switch it on; if its new system is being installed, leave it off or go on with the upgrade", n.Name, err)}, false
 	case !strings.Contains(text, n.Config.OldRelease):
-		return []string{fmt.Sprintf("%s runs %q: its old system (%s) is gone; go on with the upgrade, or install the old system by hand", n.Name, text, n.Config.OldRelease)}, false
+		return []string{fmt.Sprintf("%s runs %q: its old system (%s) is gone: the way is forward, or to install the old system by hand",
+			n.Name, text, n.Config.OldRelease)}, false
 	}
 	was := n.oldCluster(n.Name)
 	for _, e := range was.Stopped(n.Pair.old(n.Name)) {

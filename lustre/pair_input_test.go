@@ -122,7 +122,9 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 		"no archive":                 {mend: func(c *lustre.PairConfig) { c.Node1.Backup += ".gone" }, want: []string{".gone"}, is: os.ErrNotExist},
 		"short names":                {mend: func(c *lustre.PairConfig) { c.Node1.Name = "ct6-mds1" }, want: []string{"not a fully qualified name"}},
 		"one machine":                {mend: func(c *lustre.PairConfig) { c.Node2 = c.Node1 }, want: []string{"the same machine"}},
-		"nothing configured":         {mend: func(c *lustre.PairConfig) { *c = lustre.PairConfig{} }, want: []string{"no password", "manager's name", "no backup"}},
+		"several mistakes": {mend: func(c *lustre.PairConfig) { c.Manager, c.Node1.Backup, c.Node2.Backup = "", "gone.tgz", "lost.tgz" },
+			want: []string{"manager's name", "gone.tgz", "lost.tgz"}},
+		"nothing configured": {mend: func(c *lustre.PairConfig) { *c = lustre.PairConfig{} }, want: []string{"no password", "manager's name", "no backup"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

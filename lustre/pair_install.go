@@ -61,7 +61,7 @@ func (n *node) installStep(ref string) evenkeel.Step {
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
 		Verify:       []evenkeel.Action{shows(expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name)), "", n.Name)},
-		Irreversible: "the old system of " + n.Name + " is erased: " + n.gone(),
+		Irreversible: n.gone(),
 	}
 }
 

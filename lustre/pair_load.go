@@ -54,21 +54,28 @@ const (
 
 // LoadPair reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs and the backup lacks, a
 // target that the cluster knows and a node's store does not, a cluster that the rebuild cannot express, backups of two different clusters. It touches no machine.
+// The error joins all that is wrong with the options and with either backup; what is read out of the backups is looked at
+// when these are well.
 // What is wrong inside a file is a [ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
 func LoadPair(cfg PairConfig) (*Pair, error) {
+	var errs []error
 	if err := cfg.defaults(); err != nil {
-		return nil, fmt.Errorf("the configuration of the pair is not complete: %w", err)
+		errs = append(errs, fmt.Errorf("the configuration of the pair is not complete: %w", err))
 	}
 	p := &Pair{Config: cfg}
 	for i, s := range p.servers() {
+		if s.Backup == "" {
+			continue // that is said already
+		}
 		a, err := backup.OpenFile(s.Backup)
-		if err != nil {
-			return nil, err
+		if err == nil && !a.IsOf(s.Name) {
+			err = fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
 		}
-		if !a.IsOf(s.Name) {
-			return nil, fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
-		}
+		errs = append(errs, err)
 		p.archives[i] = a
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	for _, read := range []func() error{p.covered, p.cluster, p.oneCluster, p.targets} {
 		if err := read(); err != nil {

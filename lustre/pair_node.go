@@ -56,12 +56,13 @@ func (p *Pair) node(i int) *node {
 // id makes a step's ID for this node.
 func (n *node) id(what string) string { return what + "-node" + n.no }
 
-// gone says why nothing can be rolled back once the node is being rebuilt.
+// gone says why nothing can be rolled back from when the node is rebuilt: it must be true while it is, and after the run.
 func (n *node) gone() string {
+	why := "the old system of " + n.Name + " is erased; as long as " + n.Name + " is not rebuilt, "
 	if n.index == 0 {
-		return n.Name + " is being rebuilt, and its targets run on the other node: go on; or leave it off, and the pair stays as it is, without a second node"
+		return why + "its targets run on the other node: go on, or leave it off, and the pair stays as it is, without a second node"
 	}
-	return n.Name + " is being rebuilt, and every target runs on the upgraded node: go on"
+	return why + "every target runs on the upgraded node: go on"
 }
 
 // backupStep takes a fresh backup to this machine and proves that it is whole (lustre:365-405).

@@ -51,3 +51,6 @@ func EarlySync(f *os.File) (to io.Writer, wait func() error) {
 	early := &earlySync{File: f}
 	return early, early.wait
 }
+
+// FenceMark is what would mark a refusal of a run of the command.
+func FenceMark(cmd Cmd) string { return fenceOf(cmd).Mark }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -379,12 +380,13 @@ func TestALeaseIsReadAsItWasWritten(t *testing.T) {
 		require.Equal(t, l, got)
 	}
 	for _, line := range []string{"", "x", "evenkeel-lease 1 held r 0 l h", "evenkeel-lease 2 held r 1 l h", "evenkeel-lease 1 gone r 1 l h", "evenkeel-lease 1 held r 01 l h", "evenkeel-lease 1 held r 1 l",
-		"evenkeel-lease 1 held r 1 l h 1970", "evenkeel-lease 1 held r%4 1 l h"} {
+		"evenkeel-lease 1 held r 1 l h 1970", "evenkeel-lease 1 held r%4 1 l h", "evenkeel-lease 1 held  1 l h"} {
 		_, err := sshexec.ParseLease(line)
 		require.ErrorIs(t, err, sshexec.ErrLease, line)
 	}
 	for _, f := range []sshexec.Fence{{}, {Path: "x", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a b", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Life: "l", Host: "h"},
-		{Path: "/a;reboot", Run: "r", Epoch: 1, Life: "l", Host: "h"}} {
+		{Path: "/a;reboot", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a/../b", Run: "r", Epoch: 1, Life: "l", Host: "h"},
+		{Path: "/", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Epoch: 1, Life: "l"}} {
 		cmd := sshexec.Command(sshexec.Mutating, "true")
 		cmd.Fence = &f
 		require.Error(t, cmd.Validate(), f)
@@ -433,4 +435,55 @@ func TestAFencedCommandThroughSudo(t *testing.T) {
 		_ = refused(t, res, err, sshexec.LeaseOther)
 		require.NotErrorIs(t, err, sshexec.ErrSudo)
 	}
+}
+
+// Only the holder of a lease is cut where its line is too long, and between two letters; where that is not enough, the lease
+// is refused.
+func TestALongHolderIsCut(t *testing.T) {
+	for n := range 200 {
+		holder := strings.Repeat("a", n%7) + strings.Repeat("é", n)
+		l := sshexec.Lease{Held: true, Run: "r", Epoch: 1, Life: "l", Host: "h", Holder: "-" + holder, Since: time.Unix(5, 0).UTC()}
+		require.NoError(t, l.Validate())
+		got, err := sshexec.ParseLease(l.String())
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix("-"+holder, got.Holder))
+		require.True(t, utf8.ValidString(got.Holder))
+		l.Holder = got.Holder
+		require.Equal(t, l, got)
+		again := got
+		again.Held = false
+		require.NoError(t, again.Validate())
+	}
+	l := sshexec.Lease{Held: true, Run: strings.Repeat("r", 500), Epoch: 1, Life: "l", Host: "h", Holder: "x"}
+	require.ErrorIs(t, l.Validate(), sshexec.ErrLease)
+	l.Run, l.Holder = "r", ""
+	require.ErrorIs(t, l.Validate(), sshexec.ErrLease)
+}
+
+// An answer about a lease is read as a whole or not at all, and no command on a lease runs for ever.
+func TestAnAnswerAboutALeaseIsReadAsAWhole(t *testing.T) {
+	const whole = "lease\nat\nother\nflock yes\nfault\nid /etc/machine-id 4711\nname n\n"
+	look, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(whole), HostKey: "k"})
+	require.NoError(t, err)
+	require.Equal(t, sshexec.LeaseLook{Flock: true, At: -1, Machine: sshexec.Machine{HostKey: "k", ID: "4711", IDFrom: "/etc/machine-id", Name: "n"}}, look)
+	for _, text := range []string{whole + "lease evenkeel-lease 1 free r 1 l h\n", strings.Replace(whole, "fault\n", "", 1), whole + "more\n"} {
+		_, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(text)})
+		require.Error(t, err, text)
+	}
+	busy, err := sshexec.ReadLeaseSwap(sshexec.Result{Stdout: []byte("busy\n")})
+	require.NoError(t, err)
+	require.NotEmpty(t, busy.Busy, "a command that cannot be seen is one")
+	for _, cmd := range []sshexec.Cmd{sshexec.LookLease("/a", ""), sshexec.SwapLease("/a", "", sshexec.Lease{}), sshexec.CheckLease(&sshexec.Fence{})} {
+		require.Equal(t, sshexec.LeaseTimeout, cmd.Timeout)
+	}
+}
+
+// No command knows how its refusal would be marked; a lease that was given back is told from another one.
+func TestWhatARefusalSays(t *testing.T) {
+	f, l := leased(t)
+	cmd := sshexec.Command(sshexec.Mutating, "true")
+	cmd.Fence = &f
+	require.NotEqual(t, sshexec.FenceMark(cmd), sshexec.FenceMark(cmd))
+	l.Held = false
+	require.ErrorContains(t, &sshexec.FencedError{Path: f.Path, Reason: sshexec.LeaseOther, Lease: l.String()}, "was given back")
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
@@ -42,10 +43,25 @@ func (l Lease) words() string {
 	return leaseVersion + state + " " + leaseWord(l.Run) + " " + strconv.Itoa(l.Epoch) + " " + leaseWord(l.Life) + " " + leaseWord(l.Host)
 }
 
-// String is the line of the lease file.
+// String is the line of the lease file. A holder who is too long for it is cut.
 func (l Lease) String() string {
-	line := l.words() + " " + l.Since.UTC().Format(time.RFC3339) + " " + leaseWord(l.Holder)
-	return line[:min(len(line), leaseSize)]
+	line := l.words() + " " + l.Since.UTC().Format(time.RFC3339) + " "
+	holder := l.Holder
+	for len(line)+len(leaseWord(holder)) > leaseSize && holder != "" {
+		_, n := utf8.DecodeLastRuneInString(holder)
+		holder = holder[:len(holder)-n]
+	}
+	return line + leaseWord(holder)
+}
+
+// Validate refuses a lease that has no place in a lease file, or that nobody could read there.
+func (l Lease) Validate() error {
+	line := l.String()
+	if len(line) > leaseSize {
+		return fmt.Errorf("%w: the names of its run, life and host are too long for a line of %d bytes: %.80q…", ErrLease, leaseSize, line)
+	}
+	_, err := ParseLease(line)
+	return err
 }
 
 // Describe is the lease in words.

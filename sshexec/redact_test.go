@@ -130,6 +130,9 @@ func TestWeakSecretsAreReportedAndAreWordsInOurOwnText(t *testing.T) {
 	hide := sshexec.Redactor("lustre", "pl4in-CANARY")
 	require.Equal(t, "mount of lustre ([lustre:465]): [redacted]", hide.Own("mount of lustre ([lustre:465]): pl4in-CANARY"))
 	require.Equal(t, "bad password [redacted] (see lustre:465): [redacted]", hide.String("bad password lustre (see lustre:465): pl4in-CANARY"))
+	require.Equal(t, "login [redacted]:x:1", hide.String("login lustre:x:1"), "no guide's name")
+	wide := sshexec.Redactor(" two  words-CANARY ")
+	require.Equal(t, "<[redacted]> <[redacted]>", wide.String("<two words-CANARY> <two  words-CANARY>"), "white space run together, or cut off")
 }
 
 func TestAWeakSecretIsFoundInACommandAsAValueOnly(t *testing.T) {
@@ -170,7 +173,7 @@ func TestALongLineIsNotDividedInASecret(t *testing.T) {
 	for shift := range len(secret) + 1 {
 		text := strings.Repeat("y", 64<<10-shift) + secret + "zz"
 		cmd := sshexec.Command(sshexec.ReadOnly, "printf", "%s")
-		cmd.Stdin = sshexec.SecretText(secret)
+		cmd.Stdin, cmd.Mask = sshexec.SecretText(secret), []sshexec.Secret{"calvin"} // and a weak one beside it
 		var seen strings.Builder
 		cmd.Lines = func(l sshexec.Line) { seen.WriteString(l.Text) }
 		cmd.Argv = []string{"/bin/sh", "-c", `head -c "$1" /dev/zero | tr '\0' y; cat; printf zz`, "sh", fmt.Sprint(64<<10 - shift)}

@@ -6,6 +6,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -41,28 +43,34 @@ func jobOf(cfg *cli.Config) *issmConfig { return cfg.Job.(*issmConfig) } //nolin
 // load makes the runbook that a configuration asks for.
 func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	c := jobOf(cfg)
-	hosts, err := parse(cfg.Path(c.HostsCSV), cps.ParseHosts)
-	if err != nil {
-		return nil, err
-	}
-	mongo, err := parse(cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
-	if err != nil {
-		return nil, err
-	}
+	hosts, err1 := needed("hosts_csv", cfg.Path(c.HostsCSV), cps.ParseHosts)
+	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
 	options := c.ISSMConfig
 	options.ArchiveDir = cfg.Path(options.ArchiveDir)
+	var err3 error
 	if c.Configuration != "" {
-		csv, err := parse(cfg.Path(c.Configuration), cps.ParseConfiguration)
-		if err != nil {
-			return nil, err
+		var csv *cps.Configuration
+		if csv, err3 = parse(cfg.Path(c.Configuration), cps.ParseConfiguration); err3 == nil {
+			options.Secrets = csv.Secrets()
 		}
-		options.Secrets = csv.Secrets()
+	}
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	migration, err := cps.NewISSM(options, hosts, mongo)
 	if err != nil {
 		return nil, err
 	}
 	return migration.Runbook()
+}
+
+// needed reads the file that a key of the configuration names.
+func needed[T any](key, name string, parser func(io.Reader) (T, error)) (T, error) {
+	if name == "" {
+		var none T
+		return none, fmt.Errorf("%s: no file is named", key)
+	}
+	return parse(name, parser)
 }
 
 // parse reads a file with a parser.

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // the built-in example
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func example(into, dir string) (*cli.Config, error) {
 			}
 			content = raw
 		}
-		if err := os.WriteFile(filepath.Join(into, name), content, 0o600); err != nil {
+		if err := cli.WriteNew(filepath.Join(into, name), content); err != nil {
 			return nil, err
 		}
 	}
@@ -171,16 +172,24 @@ func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
 	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
 }
 
-// restoreManager brings the old Cluster Manager back in a rehearsal; in a world that is served over SSH nobody but its owner can.
+// bringBack is the deed of the person who powers the new Cluster Manager off and the preserved one on (cps:1917).
+const bringBack = "restore-cluman"
+
+// restoreManager has the old Cluster Manager brought back.
 func restoreManager(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
-	w, here := hosts.(simulated)
-	if !here || ask.Action.ID != "old-cluman" || !strings.HasPrefix(ask.Step.ID, "undo-") {
+	if ask.Action.ID != "old-cluman" || !strings.HasPrefix(ask.Step.ID, "undo-") {
 		return nil
 	}
-	if err := w.RestoreManager(); err != nil {
-		return err
+	return cli.HaveDone(ctx, hosts, bringBack)
+}
+
+// Do is a person in the machine room. Whoever asks may have died before it was seen done, and asks again.
+func (s simulated) Do(ctx context.Context, deed string) error {
+	if deed != bringBack {
+		return fmt.Errorf("nobody here knows how to do %q", deed)
 	}
-	return w.Sleep(ctx, 5*time.Minute)
+	_ = s.RestoreManager()             // it fails where the old one is there already
+	return s.Sleep(ctx, 5*time.Minute) // it boots
 }
 
 // bootVMs is nova boot (cps:784), as the simulated cluster knows it. One that exists is left alone.

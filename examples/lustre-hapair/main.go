@@ -35,9 +35,9 @@ type pairConfig struct {
 	Node1           serverConfig        `yaml:"node1"`
 	Node2           serverConfig        `yaml:"node2"`
 	Manager         string              `yaml:"manager"`
-	PasswordFile    string              `yaml:"password_file"` // holds the password for hacluster
-	Archives        string              `yaml:"archives"`      // the directory for fresh backups
-	Profile         lustre.Profile      `yaml:"profile"`
+	PasswordFile    string              `yaml:"password_file"`     // holds the password for hacluster
+	Archives        string              `yaml:"archives"`          // the directory for fresh backups
+	Profile         string              `yaml:"profile,omitempty"` // both, ldiskfs or zfs; both when empty
 	Kernel          string              `yaml:"kernel,omitempty"`
 	AgentRepos      []string            `yaml:"agent_repos,omitempty"`
 	Cluster         string              `yaml:"cluster,omitempty"`
@@ -73,27 +73,33 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 
 func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 	c := jobOf(cfg)
-	password, err := cfg.Secret(c.PasswordFile)
-	if err != nil {
-		return nil, err
+	password, err1 := cfg.Secret(c.PasswordFile)
+	if err1 != nil {
+		password = "unknown" // so that LoadPair does not say once more that there is none: nothing is planned with it
 	}
-	oldPCS, err1 := dialect("old_pcs", c.OldPCS)
-	newPCS, err2 := dialect("new_pcs", c.NewPCS)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+	oldPCS, err2 := dialect("old_pcs", c.OldPCS)
+	newPCS, err3 := dialect("new_pcs", c.NewPCS)
+	profile, err4 := lustre.BothOSDs, error(nil)
+	if c.Profile != "" {
+		if err4 = profile.UnmarshalText([]byte(c.Profile)); err4 != nil {
+			err4 = fmt.Errorf("profile: %w", err4)
+		}
 	}
 	pair, err := lustre.LoadPair(lustre.PairConfig{
 		Node1:   lustre.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
 		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
-		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: c.Profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
+		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux, Outage: c.Outage,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {
-		return nil, fmt.Errorf("%w (the configuration says which pcs each side has: old_pcs, new_pcs)", err)
+		err = fmt.Errorf("%w (the configuration says which pcs each side has: old_pcs, new_pcs)", err)
 	}
-	return pair, err
+	if err := errors.Join(err1, err2, err3, err4, err); err != nil { // all of them: config check promises it
+		return nil, err
+	}
+	return pair, nil
 }
 
 // dialect is the pcs that a key of the configuration names; the guide's without one.

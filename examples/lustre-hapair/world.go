@@ -26,7 +26,7 @@ func example(into, dir string) (*cli.Config, error) {
 		Manager: lustretest.Manager, PasswordFile: "hacluster-password", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
 	}
 	cfg := &cli.Config{Journal: "journal.jsonl", Job: pair}
-	if err := os.WriteFile(filepath.Join(into, pair.PasswordFile), []byte("simulated-password\n"), 0o600); err != nil {
+	if err := cli.WriteNew(filepath.Join(into, pair.PasswordFile), []byte("simulated-password\n")); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(into, pair.Archives), 0o700); err != nil {

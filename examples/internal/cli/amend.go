@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -49,6 +48,8 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 		return ExitInput, err
 	}
 	defer func() { _ = journal.Close() }()
+	ctx, done := interruptible(ctx) // until it is confirmed nothing is changed
+	defer done()
 	opts := evenkeel.AmendOptions{
 		By: holder(s.cfg), ApprovedDigest: s.approved,
 		Confirm: func(am *evenkeel.Amendment) error {
@@ -56,7 +57,7 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 			if yes {
 				return nil
 			}
-			return a.sure("Amend the run?")
+			return a.sure(ctx, "Amend the run?")
 		},
 	}
 	cfg, err := a.Read(s.config) // the rehearsal's own: it writes elsewhere
@@ -73,8 +74,6 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 		Reset:     play.reset,
 		Attendant: func(w evenkeel.World) evenkeel.Attendant { return a.attendant(play.cfg, w, w.Clock(), false) },
 	}
-	ctx, done := interruptible(ctx) // until it is confirmed nothing is changed
-	defer done()
 	if _, err := evenkeel.Amend(ctx, s.rb, journal, opts); err != nil {
 		return ExitInput, err
 	}
@@ -99,13 +98,12 @@ func shown(am *evenkeel.Amendment) string {
 }
 
 // sure asks a yes of the operator; where nobody can be asked, -yes is needed.
-func (a *App) sure(question string) error {
-	if !interactive(a.Stdin) {
+func (a *App) sure(ctx context.Context, question string) error {
+	tty := a.terminal(false)
+	if tty == nil {
 		return errors.New("nobody can be asked here: give -yes to confirm. Nothing was changed")
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "%s Type yes: ", question)
-	line, err := bufio.NewReader(a.Stdin).ReadString('\n')
-	if strings.TrimSpace(line) != "yes" {
+	if answer, err := tty.ask(ctx, a.Stdout, "%s Type yes: ", question); answer != "yes" {
 		return errors.Join(errors.New("not confirmed. Nothing was changed"), err)
 	}
 	return nil

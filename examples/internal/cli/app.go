@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -54,6 +55,9 @@ type App struct {
 
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
+
+	tty     *terminal // where the operator is asked, from the first question on
+	carried bool      // a run was carried on: the exit code says what became of it, and the journal what was printed
 }
 
 // usageError is a mistake of the caller.
@@ -91,14 +95,52 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
-	a.Stdout, a.Stderr = printable.Writer(a.Stdout), printable.Writer(a.Stderr) // what is shown comes from files and machines
+	answer := &noted{w: a.Stdout}
+	a.Stdout, a.Stderr = printable.Writer(answer), printable.Writer(a.Stderr) // what is shown comes from files and machines
+	code, err := a.command(args)
+	if lost := answer.lost(); lost != nil && code == ExitDone && !a.carried { // an answer that nobody got is none
+		code, err = ExitFailed, fmt.Errorf("%s: the output is lost: %w", a.Name, lost)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(a.Stderr, "%v\n", err)
+	}
+	return code
+}
+
+// noted notes that something could not be written.
+type noted struct {
+	w   io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+// Write writes, and notes the first failure.
+func (n *noted) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	written, err := n.w.Write(p)
+	if n.err == nil {
+		n.err = err
+	}
+	return written, err
+}
+
+// lost is why something of the output is lost; nil where nothing is.
+func (n *noted) lost() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.err
+}
+
+// command runs a command. The error is what is left to be said; the exit code may stand alone.
+func (a *App) command(args []string) (int, error) {
 	if len(args) == 0 {
 		a.usage(a.Stderr)
-		return ExitInput
+		return ExitInput, nil
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		a.usage(a.Stdout)
-		return ExitDone
+		return ExitDone, nil
 	}
 	for _, c := range a.commands() {
 		if c.name != args[0] {
@@ -106,16 +148,16 @@ func (a *App) Main(args []string) int {
 		}
 		code, err := c.run(a, context.Background(), args[1:])
 		if errors.Is(err, flag.ErrHelp) {
-			return ExitDone
+			return ExitDone, nil
 		}
-		if err != nil && code != ExitHeld && code != ExitStopped { // those were explained at length
-			_, _ = fmt.Fprintf(a.Stderr, "%s %s: %v\n", a.Name, c.name, err)
+		if err == nil || code == ExitHeld || code == ExitStopped { // those were explained at length
+			return code, nil
 		}
-		return code
+		return code, fmt.Errorf("%s %s: %w", a.Name, c.name, err)
 	}
 	_, _ = fmt.Fprintf(a.Stderr, "%s: there is no command %q\n", a.Name, args[0])
 	a.usage(a.Stderr)
-	return ExitInput
+	return ExitInput, nil
 }
 
 func (a *App) usage(w io.Writer) {
@@ -125,22 +167,30 @@ func (a *App) usage(w io.Writer) {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
-		"%d a person is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal or a closed pipe ask to stop: never in the middle of an outage, nor before "+
+		"%d a person is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask to stop: never in the middle of an outage, nor before "+
 		"what was changed is verified; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
 	_, _ = io.WriteString(w, b.String())
 }
 
 // flags parses a command's flags; what is left over must be as many arguments as are allowed.
 func (a *App) flags(fs *flag.FlagSet, args []string, operands int) error {
-	fs.SetOutput(a.Stderr)
+	var said strings.Builder
+	fs.SetOutput(&said)
 	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
+		help := errors.Is(err, flag.ErrHelp)
+		text := said.String()
+		if !help { // package flag says the error first; it is said at the end, once
+			text = strings.TrimPrefix(text, err.Error()+"\n")
+		}
+		_, _ = io.WriteString(a.Stderr, text)
+		if help {
 			return err
 		}
 		return usageError{err}
 	}
 	if fs.NArg() != operands {
-		return usageError{fmt.Errorf("it takes %d arguments and got %q", operands, fs.Args())}
+		what := map[bool]string{true: "no argument", false: "one argument"}[operands == 0]
+		return usageError{fmt.Errorf("beside its flags it takes %s and got %q", what, fs.Args())}
 	}
 	return nil
 }
@@ -157,6 +207,14 @@ func exitCode(err error) int {
 		return ExitStopped
 	}
 	return ExitFailed
+}
+
+// counted is a number of things with its word.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // short prints a duration in whole seconds.

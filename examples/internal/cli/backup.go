@@ -53,6 +53,9 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	h := connect(cfg)
 	defer h.Close()
+	if err := h.ready(ctx); err != nil {
+		return ExitFailed, err
+	}
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it
 	defer done()
 	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: h, Now: h.Clock().Now, CopyTo: *copyTo})

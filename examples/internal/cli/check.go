@@ -27,25 +27,34 @@ func (a *App) config(_ context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	cfg, err := a.Read(*config)
-	if err != nil {
+	if cfg == nil {
 		return ExitInput, err
 	}
-	problems := cfg.problems()
-	rb, err := a.runbook(cfg)
-	if err != nil {
-		problems = append(problems, strings.Split(err.Error(), "\n")...)
+	problems := lines(err) // with these the rest can still be looked at
+	for _, p := range cfg.problems() {
+		problems = append(problems, *config+": "+p)
+	}
+	var rb *evenkeel.Runbook
+	if cfg.Job != nil {
+		rb, err = a.runbook(cfg)
+		for _, p := range lines(err) {
+			problems = append(problems, *config+": "+p)
+		}
 	}
 	var missing []evenkeel.Confirmation
 	if rb != nil {
-		problems = append(problems, cfg.reach(rb)...)
+		for _, p := range cfg.reach(rb) {
+			problems = append(problems, *config+": "+p)
+		}
 		missing = cfg.unconfirmed(rb, cfg.state())
 	}
 	var b strings.Builder
 	for _, p := range problems {
-		fmt.Fprintf(&b, "%s: %s\n", *config, p)
+		fmt.Fprintln(&b, p)
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(&b, "%s: %d confirmations are missing. %s", *config, len(missing), describeUnconfirmed(missing))
+		fmt.Fprintf(&b, "%s: %s missing. %s", *config,
+			counted(len(missing), "confirmation is", "confirmations are"), describeUnconfirmed(missing))
 	}
 	if b.Len() == 0 {
 		fmt.Fprintf(&b, "%s: nothing is missing. %d machines, %d steps, digest %s\n", *config, len(rb.HostNames()), len(rb.Steps), rb.Digest())
@@ -54,9 +63,17 @@ func (a *App) config(_ context.Context, args []string) (int, error) {
 		return ExitFailed, err
 	}
 	if n := len(problems) + len(missing); n > 0 {
-		return ExitInput, fmt.Errorf("%s: %d things are wrong or missing", *config, n)
+		return ExitInput, fmt.Errorf("%s: %s wrong or missing", *config, counted(n, "thing is", "things are"))
 	}
 	return ExitDone, nil
+}
+
+// lines are the mistakes in an error, one on each line of it; none for nil.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
 }
 
 // state is the state of the run, where there is one.
@@ -72,12 +89,15 @@ func (c *Config) state() *evenkeel.State {
 func (c *Config) problems() (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	dir := filepath.Dir(c.Path(c.Journal))
-	if info, err := os.Stat(dir); err != nil {
+	if c.Journal == "" {
+		dir = "" // that is said already
+	} else if info, err := os.Stat(dir); err != nil {
 		add("journal: %v: make that directory", err)
 	} else if !info.IsDir() {
 		add("journal: %s is no directory", dir)
 	}
-	if _, err := readState(c.Path(c.Journal)); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, evenkeel.ErrJournalEmpty) {
+	_, err := readState(c.Path(c.Journal))
+	if dir != "" && err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, evenkeel.ErrJournalEmpty) {
 		add("journal: %v", err)
 	}
 	if c.SSH.User == "" {

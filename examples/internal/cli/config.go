@@ -53,6 +53,8 @@ type SSHConfig struct {
 }
 
 // ReadConfig reads a configuration file whose job is a J; Config.Job points to it. An unknown key is an error, with its line.
+// Beside the mistakes in a file that is YAML it returns what could be read, so that config check can look for more; Config.Job
+// is nil where there is none.
 func ReadConfig[J any](path string) (*Config, error) {
 	if path == "" {
 		return nil, errors.New("-config is needed")
@@ -61,33 +63,99 @@ func ReadConfig[J any](path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := isMapping(path, raw); err != nil {
+		return nil, err
+	}
 	var file struct {
 		Config `yaml:",inline"`
 		Job    *J `yaml:"job"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
+	var errs []error
 	if err := dec.Decode(&file); err != nil {
-		return nil, placed(path, err)
+		errs = append(errs, placed(path, err))
+		if types := (*yaml.TypeError)(nil); !errors.As(err, &types) {
+			return nil, errs[0] // it ended in the middle: nobody knows what is missing
+		}
 	}
-	switch {
-	case file.Journal == "":
-		return nil, fmt.Errorf("%s: journal: a run needs a file for its journal", path)
-	case file.LeasePath != "" && sshexec.CheckLeasePath(file.LeasePath) != nil:
-		return nil, fmt.Errorf("%s: lease_path: %w", path, sshexec.CheckLeasePath(file.LeasePath))
-	case file.Job == nil:
-		return nil, fmt.Errorf("%s: job: there is none", path)
+	if file.Journal == "" {
+		errs = append(errs, fmt.Errorf("%s: journal: a run needs a file for its journal", path))
+	}
+	if err := sshexec.CheckLeasePath(file.LeasePath); file.LeasePath != "" && err != nil {
+		errs = append(errs, fmt.Errorf("%s: lease_path: %w", path, err))
 	}
 	c := &file.Config
-	c.Job, c.dir = file.Job, filepath.Dir(path)
-	return c, nil
+	c.dir = filepath.Dir(path)
+	if file.Job == nil {
+		errs = append(errs, fmt.Errorf("%s: job: there is none", path))
+	} else {
+		c.Job = file.Job
+	}
+	return c, errors.Join(errs...)
 }
 
-// yamlLine is how the YAML library says where; noField how it says that a key is unknown.
+// isMapping refuses a file that is no configuration at all. It may be the password file, given by mistake: nothing of it is quoted.
+func isMapping(path string, raw []byte) error {
+	var doc yaml.Node
+	err := yaml.Unmarshal(raw, &doc)
+	switch {
+	case err != nil:
+		return placed(path, err)
+	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
+		return fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
+	case doc.Content[0].Kind != yaml.MappingNode:
+		return srcerr.Errorf(path, doc.Content[0].Line, 0, "", "this is no configuration: a mapping of keys was expected")
+	}
+	return nil
+}
+
+// What the YAML library says: where; that a key is unknown, or there twice; and what quotes a value.
 var (
-	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)`)
-	noField  = regexp.MustCompile(`^field (\S+) not found in type .*`)
+	yamlLine  = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)`)
+	noField   = regexp.MustCompile(`^field (\S+) not found in type .*`)
+	twice     = regexp.MustCompile(`(?s)^mapping key .* already defined at line (\d+)$`)
+	twiceHere = regexp.MustCompile(`^field (\S+) already set in type .*`)
+	wrongKind = regexp.MustCompile(`(?s)^cannot unmarshal .* into (.+)$`)
+	anchor    = regexp.MustCompile(`(?s)^unknown anchor '.*`)
+	itself    = regexp.MustCompile(`(?s)^anchor '.*' value contains itself$`)
+	oddKey    = regexp.MustCompile(`(?s)^invalid map key: .*`)
+	notAs     = regexp.MustCompile(`(?s)^cannot decode .* as a \S+$`)
 )
+
+// plain is what the YAML library says, in words of the file: without a type of Go, and without a value, which may be a
+// secret that stands in the wrong place.
+func plain(m string) string {
+	if wrong := wrongKind.FindStringSubmatch(m); wrong != nil {
+		return "another kind of value is needed here" + wanted(wrong[1])
+	}
+	m = noField.ReplaceAllString(m, `there is no key "$1"`)
+	m = twice.ReplaceAllString(m, "this key is there already, in line $1")
+	m = twiceHere.ReplaceAllString(m, `the key "$1" is there already`)
+	m = anchor.ReplaceAllString(m, "an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes")
+	m = itself.ReplaceAllString(m, "an anchor (&) contains itself")
+	m = oddKey.ReplaceAllString(m, "a key must be a text")
+	return notAs.ReplaceAllString(m, "a value is not what its tag (!!) says")
+}
+
+// wanted is a type of Go in the words of YAML; empty where there is no word for it.
+func wanted(goType string) string {
+	switch {
+	case goType == "string":
+		return ": a text"
+	case goType == "bool":
+		return ": true or false"
+	case goType == "time.Duration":
+		return ": a duration such as 10m"
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"):
+		return ": a whole number"
+	case strings.HasPrefix(goType, "[]"):
+		return ": a list"
+	case strings.HasPrefix(goType, "map["), strings.HasPrefix(goType, "struct"), strings.HasSuffix(strings.ToLower(goType), "config"):
+		return ": keys with their values"
+	}
+	return ""
+}
 
 // placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
 func placed(path string, err error) error {
@@ -103,8 +171,7 @@ func placed(path string, err error) error {
 			line, _ = strconv.Atoi(at[1])
 			m = at[2]
 		}
-		m = noField.ReplaceAllString(m, `there is no key "$1"`)
-		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", m))
+		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", plain(strings.TrimPrefix(m, "yaml: "))))
 	}
 	return list
 }
@@ -140,7 +207,7 @@ func (c *Config) Path(p string) string {
 // Secret reads a secret out of a file of its own.
 func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	if p == "" {
-		return "", errors.New("no file is named for the password")
+		return "", errors.New("password_file: no file is named for the password")
 	}
 	raw, err := infile.Read(c.Path(p), infile.Secret)
 	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -51,14 +50,14 @@ func (s session) listUnconfirmed(journal evenkeel.Journal) {
 }
 
 // Confirm answers for everything that can be confirmed before something is changed: from the configuration, or, on a terminal, by asking for all of it.
-func (at attendant) Confirm(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+func (at attendant) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
 	answers := make([]string, len(asks))
 	if at.cfg.World != "" {
 		return answers, nil
 	}
 	for i, ask := range asks {
 		var err error
-		if answers[i], err = at.confirmation(ask); err != nil {
+		if answers[i], err = at.confirmation(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +65,7 @@ func (at attendant) Confirm(_ context.Context, asks []evenkeel.Ask) ([]string, e
 }
 
 // confirmation is what the configuration or the operator at the terminal says; empty where neither does.
-func (at attendant) confirmation(ask evenkeel.Ask) (string, error) {
+func (at attendant) confirmation(ctx context.Context, ask evenkeel.Ask) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if text := at.cfg.Attest[name]; text != "" {
 		return "attested in the configuration: " + text, nil
@@ -74,21 +73,9 @@ func (at attendant) confirmation(ask evenkeel.Ask) (string, error) {
 	if at.in == nil {
 		return "", nil
 	}
-	_, _ = fmt.Fprintf(at.out, "%s: %s\n  Who confirms it, and when? (empty: not now) ", name, ask.Instruction)
-	line, err := at.in.ReadString('\n')
-	if err != nil && err != io.EOF {
+	line, err := at.in.ask(ctx, at.out, "%s: %s\n  Who confirms it, and when? (empty: not now) ", name, ask.Instruction)
+	if err != nil || line == "" {
 		return "", err
 	}
-	if line = strings.TrimSpace(line); line == "" {
-		return "", nil
-	}
 	return "confirmed at the terminal: " + line, nil
-}
-
-// terminal is where the operator can be asked; nil where nobody sits.
-func (a *App) terminal(noWait bool) *bufio.Reader {
-	if noWait || !interactive(a.Stdin) {
-		return nil
-	}
-	return bufio.NewReader(a.Stdin)
 }

@@ -78,6 +78,18 @@ func (h *hosts) Clock() evenkeel.Clock {
 	return evenkeel.WallClock{}
 }
 
+// ready tells whether the world that the hosts are in answers. One that is gone has no time, and nothing may be journalled without it.
+func (h *hosts) ready(ctx context.Context) error {
+	if h.clock == nil {
+		return nil
+	}
+	if err := h.clock.look(ctx); err != nil {
+		return fmt.Errorf("the simulated world does not answer, and nothing was done. If its simulate has ended it is gone with all "+
+			"that was in it; serve a new one: %w", err)
+	}
+	return nil
+}
+
 // Close closes the connections.
 func (h *hosts) Close() {
 	h.mu.Lock()
@@ -103,21 +115,31 @@ func (c *worldClock) moved() {
 	c.mu.Unlock()
 }
 
-// Now is the world's time.
+// Now is the world's time; when the world is gone the last that it told, and whatever is done next says so. There is one:
+// see hosts.ready.
 func (c *worldClock) Now() time.Time {
+	_ = c.look(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// look asks for the world's time where it may have changed.
+func (c *worldClock) look(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.valid {
-		return c.now
+		return nil
 	}
-	out, err := c.ask(context.Background(), "now")
+	out, err := c.ask(ctx, "now")
 	if err != nil {
-		return c.now // the world is gone: whatever is done next says so
+		return err
 	}
-	if t, err := time.Parse(time.RFC3339Nano, out); err == nil {
+	t, err := time.Parse(time.RFC3339Nano, out)
+	if err == nil {
 		c.now, c.valid = t, true
 	}
-	return c.now
+	return err
 }
 
 // Sleep lets the world's time pass.

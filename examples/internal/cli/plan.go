@@ -35,8 +35,11 @@ func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
 
 // given is the job of a configuration file, or the example.
 func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), error) {
-	if config == "" {
+	switch {
+	case config == "":
 		return a.example(dir)
+	case dir != "":
+		return nil, nil, nil, usageError{errors.New("it takes -config or -dir, not both: a configuration names its own input")}
 	}
 	cfg, rb, err := a.load(config)
 	return cfg, rb, func() {}, err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +110,7 @@ type attendant struct {
 	noWait bool
 	person func(ctx context.Context, ask evenkeel.Ask) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
-	in     *bufio.Reader        // the terminal; nil where nobody can be asked
+	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
 }
 
@@ -136,7 +135,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
 			return "attested by the operator of a simulated world", nil
 		}
-		if answer, err := at.confirmation(ask); answer != "" || err != nil {
+		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
 		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
@@ -176,25 +175,45 @@ func (s session) explain(err error) {
 		cannot  *evenkeel.CannotRollBackError
 	)
 	w := s.app.Stdout
-	again := func(verb string) string { return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config) }
-	on := again("resume")
-	if s.verb == "rollback" {
-		on = again("rollback") // the run is not resumed before the rollback has ended
-	}
+	again := s.again
+	on := again(s.onward())
 	switch {
 	case err == nil:
 	case errors.As(err, &hold):
 		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
-	case errors.As(err, &held), errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
+	case errors.As(err, &held):
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), held.Lease.Run)
+	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
-		_, _ = fmt.Fprintf(w, "\nNothing was done. When the cause is mended: %s\n", again(s.verb))
+		nothing, force := "Nothing was done", ""
+		var open *evenkeel.OpenWindowsError
+		if errors.As(err, &open) {
+			nothing += " now, and what an earlier life left is as it was: " + left(err)
+		}
+		if missing != nil {
+			force = "Or, when it is certain that nobody works there: " + again(s.verb) + " -force-takeover\n"
+		}
+		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n%s", nothing, again(s.verb), force)
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
 	}
+}
+
+// again is a command that works on this run.
+func (s session) again(verb string) string {
+	return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config)
+}
+
+// onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
+func (s session) onward() string {
+	if s.verb == "rollback" {
+		return "rollback"
+	}
+	return "resume"
 }
 
 // left says what a stop leaves open.
@@ -205,7 +224,11 @@ func left(err error) string {
 	}
 	var texts []string
 	for _, w := range open.Windows {
-		texts = append(texts, fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit)))
+		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
+		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
+			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+		}
+		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + " (resume -extend-window " + open.Windows[0].ID + "=DURATION gives it more time)"
+	return strings.Join(texts, "; ")
 }

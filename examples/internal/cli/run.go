@@ -148,6 +148,11 @@ func (s session) journal() string { return s.cfg.Path(s.cfg.Journal) }
 
 func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
+	hosts := connect(s.cfg)
+	defer hosts.Close()
+	if err := hosts.ready(ctx); err != nil { // before a journal is made
+		return ExitFailed, err
+	}
 	journal, err := evenkeel.OpenJournal(s.journal())
 	if err != nil {
 		return ExitInput, err
@@ -159,9 +164,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		}
 	}
 	s.listUnconfirmed(journal)
-	hosts := connect(s.cfg)
-	defer hosts.Close()
-	stop, ctx, done := a.interrupts(ctx)
+	a.carried = true
+	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
 	defer done()
 	opts := evenkeel.Options{
 		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force, LeasePath: s.cfg.LeasePath,
@@ -179,8 +183,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if report != nil {
 		a.summary(s.rb, report, hosts)
 	}
-	if err == nil && s.verb == "rollback" {
-		s.rolledBack(report)
+	if cannot := (*evenkeel.CannotRollBackError)(nil); s.verb == "rollback" && report != nil && (err == nil || errors.As(err, &cannot)) {
+		s.rolledBack(report, err != nil)
 	}
 	s.explain(err)
 	return exitCode(err), err

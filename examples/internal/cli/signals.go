@@ -2,22 +2,25 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when a person asks a
 // second time.
 //
-// Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and a pipe that
-// nobody reads (run | head) ask to stop too, and detach the output: nobody is there to ask a second time, and nothing
-// that cannot be printed may end a run in the middle of an outage.
-func (a *App) interrupts(ctx context.Context) (stop <-chan struct{}, hard context.Context, done func()) {
+// Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and an output that
+// nobody reads (run | head) or that has no room (a full disk) ask to stop too, and detach the output: nobody is there to
+// ask a second time, and nothing that cannot be printed may end a run in the middle of an outage. Why it stops is said
+// where something can still be said; on is the command that goes on.
+func (a *App) interrupts(ctx context.Context, on string) (stop <-chan struct{}, hard context.Context, done func()) {
 	asked, ask := oneShot()
-	detach := a.detachable(ask)
+	detach := a.detachable(ask, on)
 	hard, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, stopSignals()...)
@@ -69,23 +72,25 @@ func oneShot() (<-chan struct{}, func()) {
 	return c, sync.OnceFunc(func() { close(c) })
 }
 
-// detachable has both outputs dropped as soon as one cannot be written to, which asks to stop, or when detach is
-// called.
-func (a *App) detachable(ask func()) (detach func()) {
+// detachable has an output dropped as soon as it cannot be written to, which asks to stop and is said once, on the error
+// output; and has both dropped when detach is called.
+func (a *App) detachable(ask func(), on string) (detach func()) {
 	gone, detach := oneShot()
-	lost := func() {
-		detach()
+	errs := &output{w: a.Stderr, gone: gone, lost: func(error) { ask() }}
+	a.Stdout, a.Stderr = &output{w: a.Stdout, gone: gone, lost: func(cause error) {
 		ask()
-	}
-	a.Stdout, a.Stderr = &output{w: a.Stdout, gone: gone, lost: lost}, &output{w: a.Stderr, gone: gone, lost: lost}
+		_, _ = fmt.Fprintf(errs, "%s: the output is lost: %v. The run stops at the next safe point, unless it ends before. "+
+			"The journal knows where. To go on: %s\n", a.Name, cause, on)
+	}}, errs
 	return detach
 }
 
-// output is a terminal or a pipe that may be gone.
+// output is a terminal, a pipe or a file that may be gone or full.
 type output struct {
 	w    io.Writer
 	gone <-chan struct{}
-	lost func()
+	lost func(cause error) // called once, when it cannot be written to
+	off  atomic.Bool
 }
 
 // Write writes, or drops what nobody reads.
@@ -95,8 +100,11 @@ func (o *output) Write(p []byte) (int, error) {
 		return len(p), nil
 	default:
 	}
-	if _, err := o.w.Write(p); err != nil {
-		o.lost()
+	if o.off.Load() {
+		return len(p), nil
+	}
+	if _, err := o.w.Write(p); err != nil && o.off.CompareAndSwap(false, true) {
+		o.lost(err)
 	}
 	return len(p), nil
 }

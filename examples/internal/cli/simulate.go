@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -23,6 +24,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
@@ -86,6 +88,12 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, err
 	}
+	// A world may live there, and its files are all that leads to it; or they are an operator's own.
+	for _, name := range []string{"config.yaml", "id_ed25519", "known_hosts", "journal.jsonl"} {
+		if _, err := os.Lstat(filepath.Join(into, name)); err == nil {
+			return nil, occupied(filepath.Join(into, name))
+		}
+	}
 	cfg, err := a.Example(into, dir)
 	if err != nil {
 		return nil, err
@@ -120,6 +128,27 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 		return nil, err
 	}
 	return s, cfg.Write(s.ConfigFile)
+}
+
+// WriteNew writes an input of the example into a directory that the user named: over no file, unless it says the same.
+func WriteNew(path string, content []byte) error {
+	if was, err := infile.Read(path, infile.Text); err == nil && bytes.Equal(was, content) {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return occupied(path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
+}
+
+// occupied refuses to write over a file.
+func occupied(path string) error {
+	return fmt.Errorf("%s is there already, and would be overwritten: give a new directory", path)
 }
 
 func (s *served) listen(host string, user ssh.PublicKey) error {
@@ -348,6 +377,7 @@ func (h *holding) release() {
 // control answers the commands of the world's own host:
 //
 //	world now | sleep DURATION | report | hash | commands
+//	world do DEED                 have the person of the world do what no machine there does
 //	world hold before|after N     hold the N-th command from now, before or after its effect; with "new" the first that was never held
 //	                              ("new/3": the third of those),
 //	                              with any other word the first that has it
@@ -357,7 +387,7 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | hold before|after N|new|new/N|WORD | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | commands | do DEED | hold before|after N|new|new/N|WORD | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil
@@ -410,6 +440,15 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 			return usage, err
 		}
 		return ok(s.world.Clock().Now().Format(time.RFC3339Nano))
+	case "do":
+		doer, can := s.world.(Doer)
+		if !can {
+			return usage, nil
+		}
+		if err := errors.Join(doer.Do(ctx, args[2]), s.follow()); err != nil {
+			return sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte(err.Error() + "\n")}, nil
+		}
+		return ok("done")
 	case "commands":
 		return ok(strconv.Itoa(s.commands))
 	case "hash":

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // SimWorld is a simulated world that can be served.
@@ -16,6 +18,25 @@ type SimWorld interface {
 	Up(host string) bool          // whether it answers
 	HostKeyID(host string) string // changes when the host's SSH key does
 	Report() WorldReport          // what really happened
+}
+
+// Doer is a world in which a person can be asked to do what no machine there does by itself. To ask once more for what is
+// done is no mistake.
+type Doer interface {
+	Do(ctx context.Context, deed string) error
+}
+
+// HaveDone has a deed done by the person of a simulated world, be it here or served over SSH.
+func HaveDone(ctx context.Context, hosts evenkeel.Hosts, deed string) error {
+	if here, ok := hosts.(Doer); ok {
+		return here.Do(ctx, deed)
+	}
+	r, err := hosts.Runner(worldHost)
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(ctx, sshexec.Command(sshexec.Mutating, "world", "do", deed))
+	return err
 }
 
 // WorldReport is the world's own account: the truth, whatever the tool believes.

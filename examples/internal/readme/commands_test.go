@@ -210,7 +210,9 @@ func (c *site) pair(t *testing.T) {
 		require.NoError(t, os.Remove(stale))
 	}
 	require.NoError(t, os.RemoveAll(filepath.Join(c.dir, "archives")))
-	_ = os.Remove(filepath.Join(c.dir, "config.yaml"))
+	for _, name := range []string{"config.yaml", "id_ed25519", "known_hosts"} { // of the world before: simulate writes over no other
+		_ = os.Remove(filepath.Join(c.dir, name))
+	}
 	files := filepath.Join(c.dir, "pair")
 	require.NoError(t, os.RemoveAll(files))
 	require.NoError(t, os.CopyFS(files, os.DirFS(filepath.Join(c.dir, "examples", "lustre-hapair", "testdata", "pairs", "full-names"))))

@@ -82,6 +82,10 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 				if how == "INT" || how == "TERM" {
 					require.Contains(t, out, "STOPPING: asked to stop: it waits ")
 				}
+				if how == "PIPE" {
+					require.Equal(t, 1, strings.Count(out, "the output is lost"), "%s", out)
+					require.Contains(t, out, "To go on: "+app().Name+" resume -config "+w.Config)
+				}
 				w.after(t, want, longest, limit)
 			})
 		}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+type someJob struct {
+	Files []string `yaml:"files"`
+	Fast  bool     `yaml:"fast"`
+}
+
+// What was given for a configuration may be a password, and so may a value in a wrong place. A mistake is named by its line and in plain words: no value, no type of Go.
+func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
+	for text, want := range map[string]string{
+		"hunter2\n":                        "c.yaml:1: this is no configuration: a mapping of keys was expected",
+		"\n\nhunter2 hunter2\n":            "c.yaml:3: this is no configuration",
+		"- hunter2\n":                      "c.yaml:1: this is no configuration",
+		"*hunter2\n":                       "an alias (*) refers to an anchor (&) that is not there",
+		"&hunter2 [*hunter2]\n":            "this is no configuration",
+		"!hunter2 x\n":                     "this is no configuration",
+		"12345678\n":                       "this is no configuration",
+		"":                                 "c.yaml: it is empty: write the configuration into it",
+		"# nothing but this\n":             "it is empty",
+		"---\n":                            "it is empty",
+		"ssh: hunter2\n":                   "c.yaml:1: another kind of value is needed here: keys with their values",
+		"ssh: [hunter2]\n":                 "keys with their values",
+		"journal: {hunter2: hunter2}\n":    ": a text",
+		"require_approval: hunter2\n":      ": true or false",
+		"ssh: {keys: {a: hunter2}}\n":      ": a list",
+		"job: hunter2\n":                   "c.yaml:1: another kind of value is needed here",
+		"job:\n  fast: hunter2\n":          "c.yaml:2: another kind of value is needed here: true or false",
+		"ssh: !!int hunter2\n":             "a value is not what its tag (!!) says",
+		"ssh: &hunter2 {user: *hunter2}\n": "another kind of value",
+		"? {a: hunter2}\n: x\n":            "c.yaml:",
+		"journal: a\njournal: hunter2\n":   "c.yaml:2: this key is there already, in line 1",
+		"a: \"hunter2\n":                   "c.yaml:2: ",
+		bomb("hunter2"):                    "c.yaml:",
+	} {
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := ReadConfig[someJob](path)
+		require.ErrorContains(t, err, want, "%q", text)
+		for _, never := range []string{"hunter2", "12345678", "struct", "cli.", "interface", "unmarshal"} {
+			require.NotContains(t, err.Error(), never, "%q", text)
+		}
+	}
+}
+
+// bomb is a small file that would be very large if all its aliases were followed.
+func bomb(word string) string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [" + word + "]\n")
+	last := "a0"
+	for _, name := range []string{"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"} {
+		b.WriteString(name + ": &" + name + " [" + strings.Repeat("*"+last+",", 9) + "*" + last + "]\n")
+		last = name
+	}
+	return b.String() + "job: {files: *" + last + "}\n"
+}
+
+// What is missing in a configuration is said at once, and what could be read is there for more to be found in it.
+func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("lease_path: x\nholder: me\ntypo: 1\n"), 0o600))
+	cfg, err := ReadConfig[someJob](path)
+	for _, want := range []string{`c.yaml:3: there is no key "typo"`, "journal: ", "lease_path: ", "job: there is none"} {
+		require.ErrorContains(t, err, want)
+	}
+	require.Equal(t, "me", cfg.Holder)
+	require.Nil(t, cfg.Job)
+}

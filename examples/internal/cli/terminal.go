@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+// terminal is where the operator is asked, one question at a time. A question ends with its context. Nothing can end a read that
+// waits, so that one goes on by itself, and answers the question that comes next.
+type terminal struct {
+	in     *bufio.Reader
+	asking sync.Mutex   // parallel steps may ask at the same time
+	read   <-chan typed // the read that is under way; nil when there is none
+}
+
+// typed is a line that the operator typed.
+type typed struct {
+	line string
+	err  error
+}
+
+// ask asks the operator. The answer is a line without the space around it.
+func (t *terminal) ask(ctx context.Context, out io.Writer, format string, args ...any) (string, error) {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	select {
+	case <-t.read: // typed for a question that was given up
+		t.read = nil
+	default:
+	}
+	_, _ = fmt.Fprintf(out, format, args...)
+	if t.read == nil {
+		read := make(chan typed, 1)
+		t.read = read
+		go func() {
+			line, err := t.in.ReadString('\n')
+			read <- typed{line, err}
+		}()
+	}
+	select {
+	case got := <-t.read:
+		t.read = nil
+		if got.err != nil && !errors.Is(got.err, io.EOF) {
+			return "", got.err
+		}
+		return strings.TrimSpace(got.line), nil
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(out) // what is said next is no part of the question
+		return "", ctx.Err()
+	}
+}
+
+// terminal is where the operator can be asked; nil where nobody sits. Every life of the tool asks at the same one.
+func (a *App) terminal(noWait bool) *terminal {
+	if noWait || !interactive(a.Stdin) {
+		return nil
+	}
+	if a.tty == nil {
+		a.tty = &terminal{in: bufio.NewReader(a.Stdin)}
+	}
+	return a.tty
+}

@@ -14,6 +14,15 @@ func (e *engine) fence(host string) *sshexec.Fence {
 	return &sshexec.Fence{Path: e.opts.LeasePath, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host}
 }
 
+// leave is that fence for a command that changes something: the machine keeps how far the journal was.
+func (e *engine) leave(host string) *sshexec.Fence {
+	f := e.fence(host)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f.At = e.whole.written
+	return f
+}
+
 // MarkWide marks the commands that change more than their own machine, such as pcs: before each of them every host with a
 // lease checks it (sshexec.Cmd.Wide).
 func (rb *Runbook) MarkWide(wide func(sshexec.Cmd) bool) {
@@ -54,7 +63,7 @@ func (e *engine) takes(host string) int {
 // change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
 // lease first.
 func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
-	cmd.Fence = e.fence(host)
+	cmd.Fence = e.leave(host)
 	for again := true; ; again = false {
 		if !e.holds(host) {
 			if err := e.admit(ctx, host); err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise.
+// LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise. Every operator of a machine has to use the same path: a run
+// with another looks here too, and is kept out by a lease that it finds; the other way round nobody would know where to look.
 const LeasePath = "/var/lib/evenkeel.lease"
 
 // LifeInfo says which life of a run holds the machines: each run, resume and rollback is a life of its own, and its epoch is higher than that of any before.
@@ -151,10 +152,17 @@ type StaleJournalError struct {
 	Host  string
 	Lease sshexec.Lease
 	Epoch int // the last one in the journal
+	// Where the epochs are the same: how many records of that life the journal has, and how many it had when the machine got its last command of it.
+	Records, At int
 }
 
 func (e *StaleJournalError) Error() string {
-	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal", e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), plain(e.Lease.Holder))
+	if e.At > 0 {
+		return fmt.Sprintf("this journal is not the run's latest: it has %d records of epoch %d, and when %s got its last command from %s there were %d. "+
+			"It is a copy from before, or its end was lost. Go on with the journal of %[4]s", e.Records, e.Epoch, e.Host, plain(e.Lease.Holder), e.At)
+	}
+	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal",
+		e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), plain(e.Lease.Holder))
 }
 
 // errUnusable is what is wrong with a machine on which no lease can be kept.
@@ -305,7 +313,7 @@ func (e *engine) expected(host string) bool {
 // lookAt looks at the lease of a machine and at who it is. One that restarts is waited for.
 func (e *engine) lookAt(ctx context.Context, host string) (seenHost, error) {
 	for begin := e.opts.Clock.Now(); ; {
-		res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath))
+		res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath, LeasePath))
 		switch {
 		case err == nil:
 			look, err := sshexec.ReadLeaseLook(res)
@@ -373,15 +381,21 @@ func (e *engine) rest(ctx context.Context) error {
 func (e *engine) admissible(host string, l seenHost) error {
 	e.mu.Lock()
 	_, known := e.whole.Bound[host]
-	last, run, new, stands := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host], e.whole.stands()
+	last, run, new, stands, written := e.whole.Life, e.st.Run.ID, e.whole.reinstalled[host], e.whole.stands(), e.whole.written
 	e.mu.Unlock()
 	lease := l.lease
 	other := lease.Run != run || last.Epoch == 0
+	if err := e.elsewhere(host, l.Other); err != nil {
+		return err
+	}
 	switch {
 	case l.Line == "" && (!known || new):
 		return nil
 	case l.Line == "":
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
+	case l.Foreign():
+		return fmt.Errorf("%w on %s: the file %s is no lease (it begins with %.80q), and nothing is written into it: set another lease path",
+			errUnusable, host, e.opts.LeasePath, l.Line)
 	case lease.Epoch == 0:
 		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
 	case other && lease.Held && lease.Run != e.opts.TakeLease:
@@ -394,8 +408,24 @@ func (e *engine) admissible(host string, l seenHost) error {
 		return &IdentityError{Host: host, Other: lease.Host, Got: l.Machine}
 	case lease.Epoch > last.Epoch, lease.Epoch == last.Epoch && lease.Life != last.Name:
 		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch})
+	case lease.Epoch == last.Epoch && l.At > written:
+		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch, Records: written, At: l.At})
+	case lease.Epoch == last.Epoch && l.At < 0:
+		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("it cannot be read behind the lease %s how far the run's journal was, so this may be a copy from before: "+
+			"make sure that it is the run's latest, then force the takeover", e.opts.LeasePath)})
 	}
 	return nil
+}
+
+// elsewhere refuses a machine at whose standard path another run holds a lease, while this one uses another path. It cannot be taken over from here: its
+// commands would go on.
+func (e *engine) elsewhere(host, line string) error {
+	lease, err := sshexec.ParseLease(line)
+	if err != nil || !lease.Held || lease.Run == e.st.Run.ID {
+		return nil
+	}
+	return fmt.Errorf("all who work on a machine have to use the same lease path, and this run uses %s: %w", e.opts.LeasePath,
+		&LeaseHeldError{Host: host, Path: LeasePath, Lease: lease})
 }
 
 // takenOver says that another run has been at work where a run is to go on: what the journal of that one tells may not be true any more.
@@ -525,7 +555,7 @@ func (e *engine) takesOver() string {
 func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sshexec.LeaseTimeout)
 	defer cancel()
-	res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath))
+	res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath, LeasePath))
 	if err != nil {
 		return "", err
 	}

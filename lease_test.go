@@ -310,7 +310,8 @@ func TestALifeDoesNotBegin(t *testing.T) {
 		"a read-only root":  {func(m *sshexec.SimLease) { m.Fault = "Read-only file system" }, "make the file system writable"},
 		"no flock":          {func(m *sshexec.SimLease) { m.NoFlock = true }, "install util-linux"},
 		"another run":       {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: other.String()} }, "run r9 of carl@ops"},
-		"unreadable":        {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "garbage"} }, "cannot be read"},
+		"unreadable":        {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "unreadable"} }, "cannot be read"},
+		"somebody's file":   {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "root:x:0:0"} }, "is no lease"},
 		"a version to come": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "evenkeel-lease 2 free"} }, "cannot be read"},
 		"the same machine": {func(m *sshexec.SimLease) {
 			m.Machine = sshexec.Machine{HostKey: "key of n1", ID: "id of n1", Name: "n1"}
@@ -1413,5 +1414,111 @@ func TestAForcedLifeTellsOfEachHostThatItPassesOver(t *testing.T) {
 	for i, what := range []string{"n2 cannot be reached", "nothing expects n2 to be reinstalled"} {
 		require.Contains(t, loud[i], what)
 		require.Contains(t, report.State.Life.Forced, what)
+	}
+}
+
+// A journal that was copied in the middle of a life is refused when the run went on with the journal itself in the same life, and nothing is run a second time.
+// Trying again does not help: what a life that is kept out writes makes the copy no longer. So is one whose machine cannot say any more how far the journal was.
+// Force goes on all the same, and the journal itself is taken up as ever.
+func TestAJournalCopiedInTheMiddleOfALife(t *testing.T) {
+	for _, torn := range []bool{false, true} {
+		p, j := newPark("n1", "n2"), &evenkeel.MemJournal{}
+		rb := book(5, "n1", "n2")
+		for i := range rb.Steps {
+			for k := range rb.Steps[i].Actions {
+				rb.Steps[i].Actions[k].Repeat = evenkeel.Never
+				rb.Steps[i].Actions[k].Probe = &evenkeel.Probe{
+					Cmd: sshexec.Command(sshexec.ReadOnly, "look"), Text: "x",
+					Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Done, nil },
+				}
+			}
+		}
+		var early *evenkeel.MemJournal
+		ctx, die := context.WithCancel(t.Context())
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			switch strings.Join(cmd.Argv, " ") {
+			case "disrupt n1 1":
+				early = copyOf(t, j)
+			case "disrupt n2 4":
+				die()
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(ctx, rb, p.as("A"), options(j, "anna@ops"))
+		_ = err
+		p.before = nil
+		require.Len(t, p.log, 10)
+		latest := copyOf(t, j)
+		if torn {
+			p.machines["n1"].At[evenkeel.LeasePath] = "at "
+			p.machines["n2"].At = nil
+		}
+		for range 12 {
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("B"), options(early, "bert@elsewhere"))
+			if torn {
+				var lost *evenkeel.LeaseLostError
+				require.ErrorAs(t, err, &lost)
+				require.ErrorContains(t, err, "how far the run's journal was")
+			} else {
+				var stale *evenkeel.StaleJournalError
+				require.ErrorAs(t, err, &stale)
+				require.ErrorContains(t, err, "Go on with the journal of anna@ops")
+				require.Greater(t, stale.At, stale.Records)
+			}
+			require.Zero(t, p.ran("B"))
+		}
+		_, err = evenkeel.Rollback(t.Context(), rb, p.as("B"), options(early, "bert@elsewhere"))
+		require.Error(t, err)
+		require.Zero(t, p.ran("B"))
+		if !torn {
+			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(latest, "anna@ops"))
+			require.NoError(t, err)
+			require.Len(t, p.log, 10)
+		}
+		forced := options(early, "bert@elsewhere")
+		forced.ForceTakeover = true
+		_, err = evenkeel.Resume(t.Context(), rb, p.as("B"), forced)
+		require.NoError(t, err)
+		require.NotZero(t, p.ran("B"))
+	}
+}
+
+// An operator whose lease path is another one is kept out while a run holds the lease at the standard path; it cannot take that over from there.
+func TestAnotherLeasePath(t *testing.T) {
+	p, rb := newPark("n1", "n2"), book(3, "n1", "n2")
+	a := options(&evenkeel.MemJournal{}, "anna@ops")
+	a.RunID = "A"
+	wake, done := p.suspended(t, "A", "disrupt n1 1", func() error {
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), a)
+		return err
+	})
+	for _, take := range []string{"", "A"} {
+		b := options(&evenkeel.MemJournal{}, "bert@elsewhere")
+		b.LeasePath, b.TakeLease, b.ForceTakeover = "/root/evenkeel.lease", take, true
+		_, err := evenkeel.Run(t.Context(), rb, p.as("B"), b)
+		var held *evenkeel.LeaseHeldError
+		require.ErrorAs(t, err, &held)
+		require.Equal(t, evenkeel.LeasePath, held.Path)
+		require.ErrorContains(t, err, "the same lease path")
+		require.Zero(t, p.ran("B"))
+	}
+	close(wake)
+	require.NoError(t, <-done)
+	b := options(&evenkeel.MemJournal{}, "bert@elsewhere")
+	b.LeasePath = "/root/evenkeel.lease"
+	_, err := evenkeel.Run(t.Context(), rb, p.as("B"), b)
+	require.NoError(t, err, "the other has ended")
+}
+
+// Force takes a lease whose write was torn, and never a file that is no lease.
+func TestForceAndALeaseThatCannotBeRead(t *testing.T) {
+	for line, ok := range map[string]bool{"unreadable": true, "evenkeel-lease 1 hel": true, "evenkeel-lease 2 free": true, "root:x:0:0": false} {
+		p := newPark("n1")
+		p.machines["n1"].Lines = map[string]string{evenkeel.LeasePath: line}
+		opts := options(&evenkeel.MemJournal{}, "A")
+		opts.ForceTakeover = true
+		_, err := evenkeel.Run(t.Context(), book(1, "n1"), p.as("A"), opts)
+		require.Equal(t, ok, err == nil, "%s: %v", line, err)
+		require.Equal(t, ok, p.machines["n1"].Lines[evenkeel.LeasePath] != line)
 	}
 }

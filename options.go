@@ -30,7 +30,7 @@ type Options struct {
 	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
 	ApprovedDigest string
 	// LeasePath is where each machine keeps the lease: a path that survives a reboot, and that the login user (or sudo)
-	// can write. LeasePath when empty.
+	// can write. Every operator of a machine has to use the same path. LeasePath when empty.
 	LeasePath string
 	// ForceTakeover begins although a machine cannot be reached to take the lease there, or its lease cannot be read, or
 	// the run went on with another journal, or another run has taken a machine over since. Somebody else may be at work

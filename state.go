@@ -63,6 +63,11 @@ type State struct {
 	Life  LifeInfo                     // the last life that took its leases, be it of a run or of its rollback
 	Bound map[string][]sshexec.Machine // which machines each host was seen to be, the last one last
 
+	// written is how many records the last life wrote, from the one of its leases on. Those of a later life that was kept out are not
+	// among them, so that trying again makes no copy of the journal longer.
+	written int
+	living  bool
+
 	reinstalled map[string]bool // hosts that get another system, and have not been seen with it yet
 }
 
@@ -162,7 +167,7 @@ func ReadState(records []Record) (*State, error) {
 				return nil, fmt.Errorf("%w: record %d begins a run, and the run before it had changed something", ErrJournalDamaged, r.Seq)
 			}
 			next := newState(r)
-			next.Records, next.Life, next.Bound, next.reinstalled = i, st.Life, st.Bound, st.reinstalled
+			next.Records, next.Life, next.Bound, next.reinstalled, next.written = i, st.Life, st.Bound, st.reinstalled, st.written
 			st = next
 		}
 		if r.Kind == KindRollback && !st.RollingBack() {
@@ -243,13 +248,21 @@ func (st *State) machines(r Record) {
 			st.reinstalled[host] = true
 		}
 	case KindLease:
-		st.Life = *r.Life
+		if r.Life.Name != st.Life.Name { // else it is told once more, with what was forced since
+			st.written = 0
+		}
+		st.Life, st.living = *r.Life, true
+	case KindBegin, KindResume, KindRollback, KindAmend: // another life, or none
+		st.living = false
 	case KindIdentity:
 		st.Bound[r.Host] = append(st.Bound[r.Host], *r.Machine)
 		if len(r.Reinstalls) > 0 {
 			delete(st.reinstalled, r.Host)
 		}
 	default:
+	}
+	if st.living {
+		st.written++
 	}
 }
 

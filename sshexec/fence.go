@@ -19,6 +19,9 @@ type Fence struct {
 	Epoch int    // and which life of that run's
 	Life  string // and which process's: no two lives have the same
 	Host  string // and for which machine, as the run names it: an address that leads to another machine is refused
+	// At is how many records the life had written in its journal when it sent the command. The wrapper leaves it behind the lease (LeaseLook.At), so that a
+	// copy of the journal from before the command can be told from the journal. Nothing is left when it is zero, as for a command that changes nothing.
+	At int
 }
 
 // FencedError says that a machine refused to start a command, because its lease is not the one that the command needs.
@@ -65,16 +68,22 @@ func (f *Fence) words() string {
 }
 
 func (f *Fence) validate() error {
-	if !leasePath(f.Path) || f.Run == "" || f.Epoch < 1 || f.Life == "" || f.Host == "" {
+	if !leasePath(f.Path) || f.Run == "" || f.Epoch < 1 || f.Life == "" || f.Host == "" || f.At < 0 {
 		return fmt.Errorf("%w, and it needs a run, an epoch, a life and a host: %+v", errFence, *f)
 	}
 	return nil
 }
 
-// CheckLeasePath refuses a path that no lease file may have.
+// CheckLeasePath refuses a path that no lease file may have: one that a shell would read otherwise, and one that does not survive a reboot or that anybody may
+// remove. What is in a file that is there already, only the machine can tell (LeaseLook.Foreign).
 func CheckLeasePath(p string) error {
 	if !leasePath(p) {
 		return fmt.Errorf("%w: %q", errFence, p)
+	}
+	for _, dir := range []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/lock", "/var/run", "/var/tmp"} {
+		if p == dir || strings.HasPrefix(p, dir+"/") {
+			return fmt.Errorf("the lease cannot be kept at %s: what is in %s does not survive a reboot, or anybody may remove it", p, dir)
+		}
 	}
 	return nil
 }
@@ -91,7 +100,11 @@ func fenceOf(cmd Cmd) *execline.Fence {
 		return nil
 	}
 	script, _ := scriptOf(cmd)
-	return &execline.Fence{Path: cmd.Fence.Path, Words: cmd.Fence.words(), Mark: strings.ToLower(rand.Text()), Inherit: script == jobStart}
+	f := &execline.Fence{Path: cmd.Fence.Path, Words: cmd.Fence.words(), Mark: strings.ToLower(rand.Text()), Inherit: script == jobStart}
+	if cmd.Fence.At > 0 {
+		f.At = atLine(cmd.Fence.Life, cmd.Fence.At)
+	}
+	return f
 }
 
 // fenced corrects how a command ended that its fence kept from starting; ok tells that it was.

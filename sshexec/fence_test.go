@@ -34,7 +34,7 @@ func leased(t *testing.T) (sshexec.Fence, sshexec.Lease) {
 
 func look(t *testing.T, r sshexec.Runner, path string) sshexec.LeaseLook {
 	t.Helper()
-	res, err := r.Run(t.Context(), sshexec.LookLease(path))
+	res, err := r.Run(t.Context(), sshexec.LookLease(path, ""))
 	require.NoError(t, err)
 	l, err := sshexec.ReadLeaseLook(res)
 	require.NoError(t, err)
@@ -240,6 +240,75 @@ func TestALeaseIsSwappedForTheOneThatWasSeen(t *testing.T) {
 	require.NotEmpty(t, seen.ID+seen.Name)
 }
 
+// The machine keeps how far the life's journal was at its last command, whichever of two parallel commands comes last, through sudo too, and when the lease is
+// given back. What a crash tore is told as unknown. The next life begins at nothing.
+func TestTheMachineKeepsHowFarTheJournalWas(t *testing.T) {
+	for name, r := range fencedRunners(t) {
+		t.Run(name, func(t *testing.T) {
+			f, l := leased(t)
+			for _, at := range [][2]int{{0, 0}, {5, 5}, {3, 5}, {0, 5}, {12, 12}} {
+				cmd := sshexec.Command(sshexec.Mutating, "true")
+				f.At, cmd.Fence = at[0], &f
+				_, err := r.Run(t.Context(), cmd)
+				require.NoError(t, err)
+				require.Equal(t, at[1], look(t, r, f.Path).At)
+			}
+			other := f
+			other.Life, other.At = "another", 90
+			cmd := sshexec.Command(sshexec.Mutating, "true")
+			cmd.Fence = &other
+			_, err := r.Run(t.Context(), cmd)
+			require.Error(t, err)
+			free := l
+			free.Held = false
+			swap(t, r, f.Path, l.String(), free)
+			require.Equal(t, 12, look(t, r, f.Path).At)
+
+			text, err := os.ReadFile(f.Path)
+			require.NoError(t, err)
+			for _, torn := range []string{"", "at life1\n", "at life1 1\x002\n", "at life1 012\n", "at life2 12\n", strings.Repeat("\x00", 64)} {
+				require.NoError(t, os.WriteFile(f.Path, append(text[:512:512], torn...), 0o600))
+				at := look(t, r, f.Path).At
+				require.True(t, at < 0 || strings.Contains(torn, "\x002") && at == 12, "%q: %d", torn, at) // bash reads over a NUL byte
+			}
+			swap(t, r, f.Path, free.String(), next(l))
+			require.Zero(t, look(t, r, f.Path).At)
+		})
+	}
+	withFakeSudo(t, "nopasswd")
+	f, _ := leased(t)
+	cmd := sshexec.Command(sshexec.Mutating, "true")
+	f.At, cmd.Fence, cmd.Sudo = 7, &f, &sshexec.Sudo{}
+	_, err := sshexec.Local{}.Run(t.Context(), cmd)
+	require.NoError(t, err)
+	require.Equal(t, 7, look(t, sshexec.Local{}, f.Path).At)
+}
+
+// A lease whose first line a crash tore is seen as such, and can be taken as it was seen. A file with anything else in it is somebody's.
+func TestALeaseThatWasTorn(t *testing.T) {
+	for text, foreign := range map[string]bool{"\n": false, "\x00\x00\x00\x00": false, "evenkeel-lease 1 he\n": false, "hello\n": true, "\n127.0.0.1 localhost\n": true} {
+		f, l := leased(t)
+		require.NoError(t, os.WriteFile(f.Path, []byte(text), 0o600))
+		seen := look(t, sshexec.Local{}, f.Path)
+		require.Equal(t, foreign, seen.Foreign(), "%q", text)
+		if !foreign {
+			require.False(t, trySwap(t, sshexec.Local{}, f.Path, "", l).Taken)
+			swap(t, sshexec.Local{}, f.Path, seen.Line, l)
+			require.Equal(t, l.String(), look(t, sshexec.Local{}, f.Path).Line)
+		}
+	}
+}
+
+// No lease is kept where a reboot or anybody may remove it.
+func TestPathsThatNoLeaseMayHave(t *testing.T) {
+	for _, p := range []string{"", "x", "/", "/a b", "/run/l", "/var/run/l", "/tmp/l", "/var/tmp/l", "/dev/shm/l", "/proc/l", "/sys/l"} {
+		require.Error(t, sshexec.CheckLeasePath(p), p)
+	}
+	for _, p := range []string{"/var/lib/evenkeel.lease", "/root/l", "/runs/l"} {
+		require.NoError(t, sshexec.CheckLeasePath(p))
+	}
+}
+
 // What a look says of a lease that cannot be used.
 func TestALeaseThatCannotBeUsed(t *testing.T) {
 	r := sshexec.Local{}
@@ -393,10 +462,10 @@ func TestALongHolderIsCut(t *testing.T) {
 
 // An answer about a lease is read as a whole or not at all, and no command on a lease runs for ever.
 func TestAnAnswerAboutALeaseIsReadAsAWhole(t *testing.T) {
-	const whole = "lease\nflock yes\nfault\nid /etc/machine-id 4711\nname n\n"
+	const whole = "lease\nat\nother\nflock yes\nfault\nid /etc/machine-id 4711\nname n\n"
 	look, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(whole), HostKey: "k"})
 	require.NoError(t, err)
-	require.Equal(t, sshexec.LeaseLook{Flock: true, Machine: sshexec.Machine{HostKey: "k", ID: "4711", IDFrom: "/etc/machine-id", Name: "n"}}, look)
+	require.Equal(t, sshexec.LeaseLook{Flock: true, At: -1, Machine: sshexec.Machine{HostKey: "k", ID: "4711", IDFrom: "/etc/machine-id", Name: "n"}}, look)
 	for _, text := range []string{whole + "lease evenkeel-lease 1 free r 1 l h\n", strings.Replace(whole, "fault\n", "", 1), whole + "more\n"} {
 		_, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(text)})
 		require.Error(t, err, text)
@@ -404,7 +473,7 @@ func TestAnAnswerAboutALeaseIsReadAsAWhole(t *testing.T) {
 	busy, err := sshexec.ReadLeaseSwap(sshexec.Result{Stdout: []byte("busy\n")})
 	require.NoError(t, err)
 	require.NotEmpty(t, busy.Busy, "a command that cannot be seen is one")
-	for _, cmd := range []sshexec.Cmd{sshexec.LookLease("/a"), sshexec.SwapLease("/a", "", sshexec.Lease{}), sshexec.CheckLease(&sshexec.Fence{})} {
+	for _, cmd := range []sshexec.Cmd{sshexec.LookLease("/a", ""), sshexec.SwapLease("/a", "", sshexec.Lease{}), sshexec.CheckLease(&sshexec.Fence{})} {
 		require.Equal(t, sshexec.LeaseTimeout, cmd.Timeout)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
 // Lease is what a lease file says: one line, padded with blanks to a fixed length, so that it is replaced in place and never shorter. The file is made once and
@@ -26,7 +28,12 @@ type Lease struct {
 // leaseSize is the length of the line in the file, without its newline.
 const leaseSize = 511
 
-const leaseVersion = "evenkeel-lease 1 "
+const (
+	leaseKind    = "evenkeel-lease "
+	leaseVersion = leaseKind + "1 "
+	// leaseUnreadable stands for a first line that is blank in a file that is not empty: a write was torn.
+	leaseUnreadable = "unreadable"
+)
 
 // words are the part of the lease that a fence compares.
 func (l Lease) words() string {
@@ -144,6 +151,21 @@ func leaseUnword(word string) (string, bool) {
 	return b.String(), b.Len() > 0
 }
 
+// atLine is the line behind that of the lease: how many records the life's journal had when it sent its last command there.
+func atLine(life string, number int) string {
+	return execline.AtLine(leaseWord(life), strconv.Itoa(number))
+}
+
+// parseAt reads it. It is -1 where it is not that of the lease's own life: whoever takes a lease begins the line anew.
+func parseAt(line string, l Lease) int {
+	number, ok := strings.CutPrefix(line, "at "+leaseWord(l.Life)+" ")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 0 || strconv.Itoa(n) != number {
+		return -1
+	}
+	return n
+}
+
 //go:embed scripts/lease_look.sh
 var leaseLook string
 
@@ -154,9 +176,12 @@ var leaseSwap string
 const LeaseTimeout = time.Minute
 
 // LookLease makes the command that reads a machine's lease, who the machine is, and whether the lease can be used. It makes the lease file where there is none.
-// ReadLeaseLook reads its output.
-func LookLease(path string) Cmd {
-	cmd := Script(Mutating, leaseLook, path)
+// ReadLeaseLook reads its output. It also reads the lease at the standard path, where that is another and not empty, and makes nothing there.
+func LookLease(path, standard string) Cmd {
+	if standard == path {
+		standard = ""
+	}
+	cmd := Script(Mutating, leaseLook, path, standard)
 	cmd.Timeout = LeaseTimeout
 	return cmd
 }
@@ -164,6 +189,8 @@ func LookLease(path string) Cmd {
 // LeaseLook is what LookLease sees.
 type LeaseLook struct {
 	Line  string // what the lease file says; empty when it is new
+	At    int    // how many records the journal of the lease's life had at its last command there (Fence.At); -1 when that cannot be read
+	Other string // what the lease file at the standard path says, where another path is used; empty when there is none
 	Flock bool   // whether the machine has flock(1)
 	Fault string // why the lease file cannot be written; empty when it can
 	Machine
@@ -180,7 +207,7 @@ type Machine struct {
 // ReadLeaseLook reads what LookLease printed.
 func ReadLeaseLook(res Result) (LeaseLook, error) {
 	l := LeaseLook{Machine: Machine{HostKey: res.HostKey}}
-	seen := map[string]bool{}
+	seen, at := map[string]bool{}, ""
 	for line := range strings.Lines(res.Text() + "\n") {
 		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		if seen[name] {
@@ -191,6 +218,10 @@ func ReadLeaseLook(res Result) (LeaseLook, error) {
 		switch name {
 		case "lease":
 			l.Line = value
+		case "at":
+			at = value
+		case "other":
+			l.Other = value
 		case "flock":
 			l.Flock = value == "yes"
 		case "fault":
@@ -203,12 +234,19 @@ func ReadLeaseLook(res Result) (LeaseLook, error) {
 			return LeaseLook{}, fmt.Errorf("cannot read what the machine says of its lease: %.80q", line)
 		}
 	}
-	for _, name := range []string{"lease", "flock", "fault", "id", "name"} {
+	for _, name := range []string{"lease", "at", "other", "flock", "fault", "id", "name"} {
 		if !seen[name] {
 			return LeaseLook{}, fmt.Errorf("cannot read what the machine says of its lease: no line %q", name)
 		}
 	}
+	lease, _ := ParseLease(l.Line)
+	l.At = parseAt(at, lease)
 	return l, nil
+}
+
+// Foreign tells whether the file at the path of the lease is somebody else's: neither new, nor a lease of any version, nor one whose write was torn.
+func (l LeaseLook) Foreign() bool {
+	return l.Line != "" && l.Line != leaseUnreadable && !strings.HasPrefix(l.Line, leaseKind)
 }
 
 // CheckLease makes the command that does nothing but have a machine check its lease.
@@ -223,7 +261,7 @@ const checkProgram = "true"
 // SwapLease makes the command that puts another lease in the place of the one that was seen (empty for none), while no fenced command runs. Sent twice it does
 // the same as once. ReadLeaseSwap reads its output.
 func SwapLease(path, seen string, lease Lease) Cmd {
-	cmd := Script(Mutating, leaseSwap, path, seen, lease.String(), strconv.Itoa(leaseSize))
+	cmd := Script(Mutating, leaseSwap, path, seen, lease.String(), strconv.Itoa(leaseSize), strings.TrimSpace(atLine(lease.Life, 0)))
 	cmd.Timeout = LeaseTimeout
 	return cmd
 }

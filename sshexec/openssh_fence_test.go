@@ -106,7 +106,10 @@ func startFencedPair(t *testing.T) *fencedPair {
 	if os.Geteuid() != 0 {
 		t.Skip("it needs root, for a mount namespace for each node")
 	}
-	p := &fencedPair{dir: t.TempDir(), at: t.TempDir(), nodes: map[string]*sshd{}}
+	at, err := os.MkdirTemp("/var/lib", "evenkeel-test-") // no lease is kept in /tmp
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(at) })
+	p := &fencedPair{dir: t.TempDir(), at: at, nodes: map[string]*sshd{}}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKey(private, "")

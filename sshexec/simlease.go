@@ -13,6 +13,7 @@ import (
 // value is a machine that never had a lease. A Runner of a simulated machine asks Do first. All of it is data, so that a world can copy and store it.
 type SimLease struct {
 	Lines   map[string]string // what the lease files say, by path
+	At      map[string]string // what stands behind it: the mark of Fence.At
 	Machine                   // its ID and name are made from the host's name where they are empty
 	Fault   string            // why no lease file can be written: "Read-only file system"
 	NoFlock bool              // the machine has no flock(1)
@@ -22,7 +23,7 @@ type SimLease struct {
 // Clone is a copy that shares nothing.
 func (s *SimLease) Clone() SimLease {
 	c := *s
-	c.Lines = maps.Clone(s.Lines)
+	c.Lines, c.At = maps.Clone(s.Lines), maps.Clone(s.At)
 	return c
 }
 
@@ -31,16 +32,19 @@ func (s *SimLease) Do(host string, cmd Cmd) (res Result, err error, handled bool
 	res.Outcome = Exited
 	switch script, args := scriptOf(cmd); script {
 	case leaseLook:
-		res.Stdout, res.HostKey = []byte(s.look(host, args[0])), s.HostKey
+		res.Stdout, res.HostKey = []byte(s.look(host, args[0], args[1])), s.HostKey
 		return res, nil, true
 	case leaseSwap:
-		text, status := s.swap(args[0], args[1], args[2])
+		text, status := s.swap(args[0], args[1], args[2], args[4])
 		res.Stdout, res.ExitCode, res.HostKey = []byte(text), status, s.HostKey
 		return res, Failure(host, cmd, res, nil), true
 	}
 	if why := s.refuses(cmd.Fence); why != nil {
 		res.Outcome = NotStarted
 		return res, Failure(host, cmd, res, why), true
+	}
+	if cmd.Fence != nil && cmd.Fence.At > 0 {
+		s.leaveAt(cmd.Fence)
 	}
 	if cmd.Fence != nil && len(cmd.Argv) == 1 && cmd.Argv[0] == checkProgram {
 		return res, nil, true
@@ -56,7 +60,18 @@ func scriptOf(cmd Cmd) (text string, args []string) {
 	return "", nil
 }
 
-func (s *SimLease) look(host, path string) string {
+// leaveAt does what the wrapper of a fenced command does with its mark.
+func (s *SimLease) leaveAt(f *Fence) {
+	if s.Fault != "" || parseAt(s.At[f.Path], Lease{Life: f.Life}) >= f.At {
+		return
+	}
+	if s.At == nil {
+		s.At = map[string]string{}
+	}
+	s.At[f.Path] = strings.TrimSpace(atLine(f.Life, f.At))
+}
+
+func (s *SimLease) look(host, path, standard string) string {
 	flock := "yes"
 	if s.NoFlock {
 		flock = "no"
@@ -71,10 +86,14 @@ func (s *SimLease) look(host, path string) string {
 	if name == "" {
 		name = host
 	}
-	return fmt.Sprintf("lease %s\nflock %s\nfault %s\nid %s %s\nname %s\n", s.Lines[path], flock, s.Fault, from, id, name)
+	other := ""
+	if standard != "" {
+		other = s.Lines[standard]
+	}
+	return fmt.Sprintf("lease %s\nat %s\nother %s\nflock %s\nfault %s\nid %s %s\nname %s\n", s.Lines[path], s.At[path], other, flock, s.Fault, from, id, name)
 }
 
-func (s *SimLease) swap(path, seen, lease string) (text string, status int) {
+func (s *SimLease) swap(path, seen, lease, mark string) (text string, status int) {
 	switch line := s.Lines[path]; {
 	case s.Fault != "":
 		return "", 1
@@ -86,7 +105,13 @@ func (s *SimLease) swap(path, seen, lease string) (text string, status int) {
 	if s.Lines == nil {
 		s.Lines = map[string]string{}
 	}
+	if s.At == nil {
+		s.At = map[string]string{}
+	}
 	s.Lines[path] = lease
+	if !strings.HasPrefix(s.At[path], strings.TrimSuffix(mark, "0")) {
+		s.At[path] = mark
+	}
 	return "taken\n", 0
 }
 

@@ -1,6 +1,7 @@
-# Puts the lease $3 into the file $1, which must say $2, or $3 already; $4 is the length of its line. Prints "taken", or "changed" and what the file says, or
+# Puts the lease $3 into the file $1, which must say $2, or $3 already; $4 is the length of its line, and
+# $5 is the line behind it, which stays where it is of the same life. Prints "taken", or "changed" and what the file says, or
 # "busy" and the commands that hold its lock. The file is written in place, by one write, and is never replaced: running commands hold its lock.
-path=$1 seen=$2 lease=$3 size=$4
+path=$1 seen=$2 lease=$3 size=$4 mark=$5
 umask 022
 
 # running lists the commands that a fence of this lease started: those whose own number stands in their environment. Without root it sees this user's only.
@@ -48,11 +49,14 @@ left=$(running 9<&-)
 	exit 0
 }
 read -r line <&9
+[ -n "$line" ] || [ ! -s "$path" ] || line=unreadable # as the look calls it
+read -r at <&9
+case "$at" in "${mark% *} "*) mark=$at ;; esac
 if [ "$line" != "$seen" ] && [ "$line" != "$lease" ]; then
 	echo "changed $line"
 	exit 0
 fi
-printf "%-${size}s\n" "$lease" | dd of="$path" bs=4096 conv=notrunc,fsync 2>/dev/null || {
+printf "%-${size}s\n%-63s\n" "$lease" "$mark" | dd of="$path" bs=4096 conv=notrunc,fsync 2>/dev/null || {
 	echo "cannot write $path" >&2
 	exit 1
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -47,6 +48,11 @@ func parseExec(line string) (cmd sshexec.Cmd, fence *execline.Fence, built bool,
 			return sshexec.Cmd{}, nil, false, fmt.Errorf("cannot run %q: %w", line, err)
 		}
 		cmd.Fence = &sshexec.Fence{Path: l.Fence.Path, Run: lease.Run, Epoch: lease.Epoch, Life: lease.Life, Host: lease.Host}
+		if f := strings.Fields(l.Fence.At); len(f) == 3 {
+			if cmd.Fence.At, err = strconv.Atoi(f[2]); err != nil {
+				return sshexec.Cmd{}, nil, false, fmt.Errorf("cannot run %q: %w", line, err)
+			}
+		}
 	}
 	return cmd, l.Fence, built, nil
 }

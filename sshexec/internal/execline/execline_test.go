@@ -182,3 +182,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A fenced line is read back as it was built, with the mark that it leaves and without; what was changed in it is no line of ours.
+func TestAFencedLineIsReadBack(t *testing.T) {
+	for _, at := range []string{"", AtLine("life1", "12")} {
+		for _, inherit := range []bool{false, true} {
+			want := Line{Argv: []string{"touch", "a b"}, Mark: "m1", Fence: &Fence{
+				Path: "/var/lib/x.lease", Words: "evenkeel-lease 1 held r 1 life1 h", Mark: "z", Inherit: inherit, At: at,
+			}}
+			line, err := Build(want)
+			require.NoError(t, err)
+			got, built, err := Parse(line)
+			require.NoError(t, err)
+			require.True(t, built)
+			require.Equal(t, want, got)
+			_, built, _ = Parse(strings.Replace(line, "-ge 12", "-ge 13", 1))
+			require.Equal(t, at == "", built)
+		}
+	}
+}

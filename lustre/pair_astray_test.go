@@ -66,9 +66,7 @@ func TestMountedOnceKnowsTheDisks(t *testing.T) {
 				require.Zero(t, rep.Unseen)
 				require.NotZero(t, rep.Checks)
 			case unseen:
-				require.NoError(t, err)
-				require.Zero(t, rep.Checks)
-				require.NotZero(t, rep.Unseen)
+				require.ErrorIs(t, err, evenkeel.ErrUnseen)
 			default:
 				require.ErrorContains(t, err, tc.want)
 			}

@@ -268,6 +268,7 @@ type mortal struct {
 	world    World
 	schedule Schedule
 	commands int
+	changes  int // commands that change something: those with a fence
 	records  int
 	dead     bool
 	stop     chan struct{} // closed to ask for a stop; nil when that was done
@@ -298,6 +299,9 @@ func (m *mortal) Runner(host string) (sshexec.Runner, error) {
 			return sshexec.Result{}, errDied
 		}
 		m.commands++
+		if cmd.Fence != nil && cmd.Effect != ReadOnly {
+			m.changes++
+		}
 		n := m.commands
 		m.asked(StopCommand, n)
 		if m.dies(CrashBefore, n) {

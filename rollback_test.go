@@ -367,7 +367,7 @@ func TestRehearseFindsARefusedRollbackThatDidSomething(t *testing.T) {
 	report, err = evenkeel.Rehearse(t.Context(), rb, w, plan)
 	require.NoError(t, err)
 	require.NotEmpty(t, report.Failures)
-	require.ErrorContains(t, report.Failures[0], "changed the world all the same")
+	require.ErrorContains(t, report.Failures[0], "changed something all the same")
 }
 
 // A rollback is that of its runbook, and the one that began is the one that goes on.

@@ -55,7 +55,9 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	h := connect(cfg)
 	defer h.Close()
-	if err := h.ready(ctx, slices.Collect(maps.Keys(cfg.Hosts))); err != nil {
+	far, _, _ := strings.Cut(*copyTo, ":") // what keeps the copies may be a machine of any kind
+	machines := slices.DeleteFunc(slices.Collect(maps.Keys(cfg.Hosts)), func(name string) bool { return name == far })
+	if err := h.ready(ctx, machines); err != nil {
 		return ExitFailed, err
 	}
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it

@@ -115,11 +115,11 @@ type noted struct {
 	err error
 }
 
-// Write writes, and notes the first failure.
+// Write writes, and notes the first failure. While it is stuck nobody else waits for it.
 func (n *noted) Write(p []byte) (int, error) {
+	written, err := n.w.Write(p)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	written, err := n.w.Write(p)
 	if n.err == nil {
 		n.err = err
 	}

@@ -1,7 +1,6 @@
 package evenkeel_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -93,8 +92,8 @@ func TestWhoMayReplaceAHostAheadOfItsStep(t *testing.T) {
 			require.Contains(t, stateOf(t, j).Life.Forced, "the address of n2 leads to a machine that this run does not know", name)
 			continue
 		}
-		require.True(t, errors.As(err, new(*evenkeel.IdentityError)), "%s: %v", name, err)
+		require.ErrorAs(t, err, new(*evenkeel.IdentityError), name)
 		require.Len(t, p.log, ran, name)
-		require.False(t, strings.Contains(p.machines["n2"].Lines[evenkeel.LeasePath], " 2 "), "%s: it was given a lease", name)
+		require.NotContains(t, p.machines["n2"].Lines[evenkeel.LeasePath], " 2 ", "%s: it was given a lease", name)
 	}
 }

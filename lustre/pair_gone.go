@@ -255,23 +255,24 @@ func (d departure) unloaded(ctx context.Context, at evenkeel.Site) error {
 	}
 	for _, line := range lines(string(res.Stdout)) {
 		if name, _, _ := strings.Cut(line, " "); name == "lustre" || name == "obdclass" {
-			return fmt.Errorf("there is no lctl on %s, but %s is loaded: put lctl into the PATH of the login, so that its devices can be seen", d.host, name)
+			return fmt.Errorf("%s is loaded, and its devices cannot be seen: make that lctl is in the PATH of the login, and answers", name)
 		}
 	}
 	return nil
 }
 
-// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process waits for it (umount -l). Without lctl nobody can be
-// asked, and that is right only where Lustre is not loaded: then there is no device.
+// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process waits for it (umount -l). Where lctl does not
+// answer, that is right only without Lustre's modules: then there is no device.
 func (d departure) devices(ctx context.Context, at evenkeel.Site) ([]claim, error) {
 	res, err := at.Run(ctx, d.host, brief("lctl", "dl"))
 	switch {
 	case err != nil && res.Outcome != evenkeel.Exited:
 		return nil, err
-	case res.ExitCode == 127:
-		return nil, d.unloaded(ctx, at)
-	case res.ExitCode != 0:
-		return nil, fmt.Errorf("lctl dl on %s: exit status %d: %s", d.host, res.ExitCode, strings.TrimSpace(string(res.Stderr)))
+	case res.ExitCode != 0: // such as 127: there is no lctl in the PATH of the login
+		if err := d.unloaded(ctx, at); err != nil {
+			return nil, fmt.Errorf("lctl dl on %s: exit status %d: %s: %w", d.host, res.ExitCode, strings.TrimSpace(string(res.Stderr)), err)
+		}
+		return nil, nil
 	}
 	var claims []claim
 	for _, line := range lines(string(res.Stdout)) { // such as "0 UP osd-ldiskfs MGS-osd MGS-osd_UUID 5"

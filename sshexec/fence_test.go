@@ -483,7 +483,8 @@ func TestWhatARefusalSays(t *testing.T) {
 	f, l := leased(t)
 	cmd := sshexec.Command(sshexec.Mutating, "true")
 	cmd.Fence = &f
-	require.NotEqual(t, sshexec.FenceMark(cmd), sshexec.FenceMark(cmd))
+	mark := sshexec.FenceMark(cmd)
+	require.NotEqual(t, mark, sshexec.FenceMark(cmd))
 	l.Held = false
 	require.ErrorContains(t, &sshexec.FencedError{Path: f.Path, Reason: sshexec.LeaseOther, Lease: l.String()}, "was given back")
 }

@@ -66,9 +66,11 @@ func TestInstallLustre(t *testing.T) {
 	require.Empty(t, n.ok("modprobe -v lustre"))
 	require.Regexp(t, `(?m)^lustre \d+ 0 - Live `, n.read(modulesFile))
 	require.Contains(t, n.ok("lsmod"), "lustre ")
+	require.Empty(t, n.ok("lctl dl"), "nothing is mounted")
 
 	n.boot()
 	require.NotContains(t, n.read(modulesFile), "lustre", "the network is not configured")
+	n.refused(1, "may not be loaded", "lctl dl")
 	n.write(lnetFile, "options lnet networks=tcp0(eth0)\n")
 	n.boot()
 	require.Contains(t, n.read(modulesFile), "\nlustre ")

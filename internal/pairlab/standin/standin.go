@@ -34,6 +34,7 @@ func programs() []program {
 		{"/usr/sbin/modprobe", "", runModprobe},
 		{"/usr/sbin/rmmod", "", runRmmod},
 		{"/usr/sbin/lsmod", "", runLsmod},
+		{"/usr/sbin/lctl", "", runLctl},
 		{"/usr/sbin/zpool", "zfs", runZpool},
 		{"/usr/local/sbin/df", "", runDf},
 		{"/usr/sbin/ntpd", "ntp", runNtpd},

@@ -32,7 +32,7 @@ func TestRealPairGoesBack(t *testing.T) {
 
 	exit, out := r.tool("rollback", "-plan")
 	require.Zero(t, exit, out)
-	require.Contains(t, out, "It goes no further back: "+nodes[0].Name()+" is being rebuilt")
+	require.Contains(t, out, "It goes no further back: the old system of "+nodes[0].Name()+" is erased")
 	const seed, kills, records = 20180612, 5, 34
 	points := rand.New(rand.NewPCG(seed, 2)).Perm(records)[:kills]
 	slices.Sort(points)
@@ -48,7 +48,7 @@ func TestRealPairGoesBack(t *testing.T) {
 	}
 	exit, out = r.tool("rollback", "-no-wait")
 	require.Equal(t, cli.ExitDone, exit, out)
-	require.Contains(t, out, "It goes no further back: "+nodes[0].Name()+" is being rebuilt")
+	require.Contains(t, out, "It goes no further back: the old system of "+nodes[0].Name()+" is erased")
 	require.Contains(t, out, "Every target runs on "+nodes[1].Name()+", in the old cluster")
 	require.Contains(t, out, "The last step that is still done: cluster-node1.")
 	require.Contains(t, out, "To go forward again, from step switch-over: lustre-hapair resume")

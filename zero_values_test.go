@@ -32,6 +32,7 @@ func TestZeroIsNoAllClear(t *testing.T) {
 		for major := range 4 {
 			require.False(t, conf.Releases().Fits(major), "an empty corosync.conf is for no release")
 		}
+		require.NotEmpty(t, conf.Problems(), "an empty corosync.conf")
 	}
 	require.False(t, mongo.Predict(mongo.Oplog{}, 0, 0, 0).CatchesUp)
 	require.NotEmpty(t, mongo.Predict(mongo.Oplog{}, 0, 0, 0).Why)

@@ -29,7 +29,7 @@ func (c *CorosyncConf) Problems() []*ParseError {
 	p.totem(totem, len(nodes))
 	p.nodes(totem, nodes)
 	p.quorum(quorum, nodes)
-	if r := c.Releases(); r.From > r.To {
+	if r := c.Releases(); r.From > r.To && len(r.Marks) > 0 {
 		first := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.From == r.From })
 		last := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.To == r.To })
 		p.add(r.Marks[first].Line, r.Marks[first].What, "it is for corosync %d and later, but %s in line %d for corosync %d at most", r.From, r.Marks[last].What, r.Marks[last].Line, r.To)

@@ -35,7 +35,11 @@ func corosyncFacts(in *cli.Inspection, name string, conf *pacemaker.CorosyncConf
 		return err
 	}
 	releases := conf.Releases()
-	in.Add("for corosync", "%d to %d", releases.From, releases.To)
+	if releases.From > releases.To {
+		in.Add("for corosync", "no release")
+	} else {
+		in.Add("for corosync", "%d to %d", releases.From, releases.To)
+	}
 	in.Add("cluster", "%s, transport %s, token %d ms", orNone(totem.ClusterName), orNone(totem.Transport), totem.Token)
 	if totem.RRPMode != "" {
 		in.Add("rrp_mode", "%s", totem.RRPMode)

@@ -78,9 +78,9 @@ func wellFormed(text []byte) error {
 	return nil
 }
 
-// deliberate refusals are those of things that XML allows and no CIB has.
+// deliberate refusals are those of things that XML allows and no CIB has, and of an XML declaration that libxml2 puts up with.
 func deliberate(message string) bool {
-	for _, text := range []string{"a document type or other declaration is refused", "encoding is not UTF-8", "not a text file"} {
+	for _, text := range []string{"a document type or other declaration is refused", "encoding is not UTF-8", "not a text file", "the XML declaration"} {
 		if strings.Contains(message, text) {
 			return true
 		}

@@ -3,7 +3,6 @@ package lustre_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -51,15 +50,7 @@ func TestMountedOnceKnowsTheDisks(t *testing.T) {
 					return res, nil
 				}))
 			}
-			i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "mounted-once" })
-			rb := &evenkeel.Runbook{
-				Name: "look", Title: "Look", Invariants: s.book.Invariants[i : i+1],
-				Steps: []evenkeel.Step{{ID: "look", Title: "Look", Host: lustretest.Node1, Harmless: "it only looks", Actions: []evenkeel.Action{
-					{ID: "true", Title: "Nothing", Repeat: evenkeel.Safe, Cmd: sshexec.Command(sshexec.Mutating, "true")},
-				}}},
-			}
-			rep, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{lustretest.Node1: node(tc.node1), lustretest.Node2: node(tc.node2)},
-				evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "r", Holder: "test"})
+			rep, err := s.mountedOnce(t, node(tc.node1), node(tc.node2))
 			switch tc.want {
 			case holds:
 				require.NoError(t, err)

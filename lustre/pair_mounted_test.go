@@ -60,15 +60,7 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 					return res, nil
 				}))
 			}
-			i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "mounted-once" })
-			rb := &evenkeel.Runbook{
-				Name: "look", Title: "Look", Invariants: s.book.Invariants[i : i+1],
-				Steps: []evenkeel.Step{{ID: "look", Title: "Look", Host: lustretest.Node1, Harmless: "it only looks", Actions: []evenkeel.Action{
-					{ID: "true", Title: "Nothing", Repeat: evenkeel.Safe, Cmd: sshexec.Command(sshexec.Mutating, "true")},
-				}}},
-			}
-			_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{lustretest.Node1: node(tc.node1), lustretest.Node2: node(tc.node2)},
-				evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "r", Holder: "test"})
+			_, err := s.mountedOnce(t, node(tc.node1), node(tc.node2))
 			if tc.violated {
 				require.ErrorContains(t, err, "stop one of them NOW")
 				return
@@ -76,4 +68,18 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+// mountedOnce runs a step that does nothing, watched by the invariant "mounted-once" alone, on two such nodes.
+func (s *scene) mountedOnce(t *testing.T, node1, node2 sshexec.Runner) (*evenkeel.Report, error) {
+	t.Helper()
+	i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "mounted-once" })
+	rb := &evenkeel.Runbook{
+		Name: "look", Title: "Look", Invariants: s.book.Invariants[i : i+1],
+		Steps: []evenkeel.Step{{ID: "look", Title: "Look", Host: lustretest.Node1, Harmless: "it only looks", Actions: []evenkeel.Action{
+			{ID: "true", Title: "Nothing", Repeat: evenkeel.Safe, Cmd: sshexec.Command(sshexec.Mutating, "true")},
+		}}},
+	}
+	return evenkeel.Run(t.Context(), rb, evenkeel.HostMap{lustretest.Node1: node1, lustretest.Node2: node2},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "r", Holder: "test"})
 }

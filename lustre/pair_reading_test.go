@@ -199,29 +199,39 @@ func (s spoiling) Runner(host string) (sshexec.Runner, error) {
 	}), err
 }
 
+// calmly runs the guard against a restart and fencing alone, on a node 2 that has no notes of a person; fenced is the history that was noted, says what each other program prints.
+func (s *scene) calmly(t *testing.T, fenced string, says func(sshexec.Cmd) string) error {
+	t.Helper()
+	book, err := s.pair.Runbook()
+	require.NoError(t, err)
+	calm := s.action(t, "evacuate-node1", "calm")
+	calm.Paper = nil // it needs facts of other steps
+	book.Invariants, book.LeaseHosts = nil, nil
+	book.Known = evenkeel.Facts{"node2.boot.seen": []byte(`"` + before + `"`), "node1.fenced": []byte(`"` + fenced + `"`)}
+	book.Steps = []evenkeel.Step{{ID: "calm", Title: "Calm", Host: lustretest.Node2, Actions: []evenkeel.Action{calm}}}
+	hosts := evenkeel.HostMap{lustretest.Node2: sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res := sshexec.Result{Outcome: sshexec.Exited}
+		if cmd.Argv[0] == "cat" && !slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id") {
+			res.ExitCode = 1
+			return res, sshexec.Failure("n", cmd, res, nil)
+		}
+		res.Stdout = []byte(says(cmd))
+		return res, nil
+	})}
+	_, err = evenkeel.Run(t.Context(), book, hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "t", Holder: "t"})
+	return err
+}
+
 // H1: what tells of a restart of node 2 must be a boot id. Silence is none.
 func TestCalmWantsABootID(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for text, fails := range map[string]string{before + "\n": "", "": "no boot id", "unknown\n": "no boot id", later + "\n": "has restarted since"} {
-		book, err := s.pair.Runbook()
-		require.NoError(t, err)
-		calm := s.action(t, "evacuate-node1", "calm")
-		calm.Paper = nil // it needs facts of other steps
-		book.Invariants, book.LeaseHosts = nil, nil
-		book.Known = evenkeel.Facts{"node2.boot.seen": []byte(`"` + before + `"`), "node1.fenced": []byte(`""`)}
-		book.Steps = []evenkeel.Step{{ID: "calm", Title: "Calm", Host: lustretest.Node2, Actions: []evenkeel.Action{calm}}}
-		hosts := evenkeel.HostMap{lustretest.Node2: sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-			res := sshexec.Result{Outcome: sshexec.Exited}
-			switch {
-			case slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id"):
-				res.Stdout = []byte(text)
-			case cmd.Argv[0] == "cat":
-				res.ExitCode = 1
-				return res, sshexec.Failure("n", cmd, res, nil)
+		err := s.calmly(t, "", func(cmd sshexec.Cmd) string {
+			if slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id") {
+				return text
 			}
-			return res, nil
-		})}
-		_, err = evenkeel.Run(t.Context(), book, hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "t", Holder: "t"})
+			return ""
+		})
 		if fails == "" {
 			require.NoError(t, err)
 			continue
@@ -244,27 +254,12 @@ func TestASilentHistoryIsNoAnswerOfAPacemakerThatCounts(t *testing.T) {
 		"2, only counted": {noted: "0 events found", now: "1 event found\n", want: "was fenced: 1 event found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			book, err := s.pair.Runbook()
-			require.NoError(t, err)
-			calm := s.action(t, "evacuate-node1", "calm")
-			calm.Paper = nil // it needs facts of other steps
-			book.Invariants, book.LeaseHosts = nil, nil
-			book.Known = evenkeel.Facts{"node2.boot.seen": []byte(`"` + before + `"`), "node1.fenced": []byte(`"` + c.noted + `"`)}
-			book.Steps = []evenkeel.Step{{ID: "calm", Title: "Calm", Host: lustretest.Node2, Actions: []evenkeel.Action{calm}}}
-			hosts := evenkeel.HostMap{lustretest.Node2: sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-				res := sshexec.Result{Outcome: sshexec.Exited}
-				switch {
-				case slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id"):
-					res.Stdout = []byte(before + "\n")
-				case cmd.Argv[0] == "stonith_admin":
-					res.Stdout = []byte(c.now)
-				case cmd.Argv[0] == "cat":
-					res.ExitCode = 1
-					return res, sshexec.Failure("n", cmd, res, nil)
+			err := s.calmly(t, c.noted, func(cmd sshexec.Cmd) string {
+				if cmd.Argv[0] == "stonith_admin" {
+					return c.now
 				}
-				return res, nil
-			})}
-			_, err = evenkeel.Run(t.Context(), book, hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, RunID: "t", Holder: "t"})
+				return before + "\n"
+			})
 			if c.want == "" {
 				require.NoError(t, err)
 				return

@@ -211,6 +211,26 @@ func TestStepDownClosesConnections(t *testing.T) {
 	}
 }
 
+// TestWireLengthsThatLie: a document sequence whose length is none is hung up on. FuzzWire found the first.
+func TestWireLengthsThatLie(t *testing.T) {
+	set := start(t, mongotest.Options{})
+	for _, length := range []uint32{0, 1, 3, 4, 5, 1 << 20, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff} {
+		c, err := set.DialContext(t.Context(), "tcp", sm1)
+		require.NoError(t, err)
+		message := binary.LittleEndian.AppendUint32(make([]byte, 12, 32), 2013)
+		message = append(message, 0, 0, 0, 0, 1) // flags, and the kind of the section
+		message = binary.LittleEndian.AppendUint32(message, length)
+		message = append(message, "updates\x00"...)
+		binary.LittleEndian.PutUint32(message, uint32(len(message)))
+		_, err = c.Write(message)
+		require.NoError(t, err)
+		answer, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Empty(t, answer, "length %#x", length)
+		require.NoError(t, c.Close())
+	}
+}
+
 // FuzzWire feeds a server with what no driver sends. It answers or hangs up.
 func FuzzWire(f *testing.F) {
 	set := start(f, mongotest.Options{User: &mongo.Credential{User: "u", Password: "p"}})
@@ -237,6 +257,7 @@ func FuzzWire(f *testing.F) {
 		f.Add(msg(2004, "\x00\x00\x00\x00admin.$cmd\x00\x00\x00\x00\x00\xff\xff\xff\xff"+doc(d)))
 	}
 	f.Add(msg(2013, "\x00\x00\x00\x00\x01\x10\x00\x00\x00updates\x00"))
+	f.Add(msg(2013, "\x00\x00\x00\x00\x01\x01\x00\x00\x80\xff\xff\xffates\x00"))
 	f.Add([]byte{255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, s := range []*mongotest.Set{set, open} {

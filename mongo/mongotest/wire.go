@@ -221,6 +221,9 @@ func (q *request) readMsg(b []byte) (quiet bool, err error) {
 		case wiremessage.DocumentSequence:
 			var name string
 			var docs []bsoncore.Document
+			if len(b) < 4 || int32(binary.LittleEndian.Uint32(b)) < 4 { // the driver's reader panics on a length that does not count itself
+				return false, errMessage
+			}
 			if name, docs, b, ok = wiremessage.ReadMsgSectionDocumentSequence(b); !ok {
 				return false, errMessage
 			}

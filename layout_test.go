@@ -22,8 +22,11 @@ var arrows = map[string][]string{
 	"backup":    {"sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
 	"mongo":     {"internal/op", "internal/srcerr"},
 	"cps":       {".", "sshexec/...", "backup", "mongo", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
-	"lustre":    {".", "sshexec/...", "backup", "pacemaker", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"lustre":    {"sshexec/...", "backup", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"pacemaker": {"sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
+
+	// Runbooks.
+	"lustre/upgrade": {".", "lustre", "sshexec/...", "backup", "pacemaker", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 
 	// What tests and simulated worlds are made of.
 	"sshexec/sftpfiles":               {"sshexec/...", "internal/op", "internal/srcerr"},

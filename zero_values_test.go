@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -71,7 +72,7 @@ func TestNothingGivesAnError(t *testing.T) {
 		"sshexec.NewClient": sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each, "sshexec.Parallel": sshexec.Parallel,
 		"backup.ReadAccounts": backup.ReadAccounts, "backup.NotEmpty": backup.NotEmpty, "backup.Open": backup.Open, "backup.OpenFile": backup.OpenFile, "backup.PlanRestore": backup.PlanRestore,
 		"lustre.ParseDF": lustre.ParseDF, "lustre.ParseDKMS": lustre.ParseDKMS, "lustre.CheckDKMS": lustre.CheckDKMS, "lustre.HostID": lustre.HostID, "lustre.CheckHostID": lustre.CheckHostID,
-		"lustre.ParseMounts": lustre.ParseMounts, "lustre.LoadPair": lustre.LoadPair, "lustre.ParseRepo": lustre.ParseRepo, "lustre.ParseTarget": lustre.ParseTarget,
+		"lustre.ParseMounts": lustre.ParseMounts, "upgrade.Load": upgrade.Load, "lustre.ParseRepo": lustre.ParseRepo, "lustre.ParseTarget": lustre.ParseTarget,
 		"lustre.ParseLabel": lustre.ParseLabel, "lustre.ResourceLabel": lustre.ResourceLabel, "lustre.TargetUUID": lustre.TargetUUID, "lustre.StoreOf": lustre.StoreOf,
 		"cps.ParseAbout": cps.ParseAbout, "cps.ParseArchiveName": cps.ParseArchiveName, "cps.ParseClusterSet": cps.ParseClusterSet, "cps.SplitClusterSets": cps.SplitClusterSets,
 		"cps.ParseCreatedSets": cps.ParseCreatedSets, "cps.ParseConfiguration": cps.ParseConfiguration, "cps.ParseDiagnostics": cps.ParseDiagnostics, "cps.ParseAIDO": cps.ParseAIDO,

@@ -22,10 +22,9 @@ type Store map[string]*Target
 // ErrNoTargets says that a target store holds no target at all: whatever is asked for, the wrong place was read.
 var ErrNoTargets = errors.New("the target store holds no target")
 
-// ParseStore reads the files of a target store, given by file name. Every file that is not a target is an error, all at once; so is an empty store.
-func ParseStore(files map[string][]byte) (Store, error) { return parseStore("", files) }
-
-func parseStore(dir string, files map[string][]byte) (Store, error) {
+// ParseStore reads the files of a target store, given by file name. The directory names them in errors. Every file that is not a target is an error,
+// all at once; so is an empty store.
+func ParseStore(dir string, files map[string][]byte) (Store, error) {
 	store := Store{}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -64,7 +63,7 @@ func StoreOf(a *backup.Archive) (Store, error) {
 		}
 		files[path.Base(name)] = data
 	}
-	store, err := parseStore(a.Name()+TargetStoreDir, files)
+	store, err := ParseStore(a.Name()+TargetStoreDir, files)
 	if err != nil {
 		return nil, fmt.Errorf("backup %s: %w", a.Name(), err)
 	}

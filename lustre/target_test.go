@@ -192,7 +192,7 @@ func TestStoresOfTheCorpus(t *testing.T) {
 			require.NoError(t, err)
 			read++
 		}
-		store, err := lustre.ParseStore(files)
+		store, err := lustre.ParseStore("", files)
 		require.NoError(t, err, dir)
 		for _, uuid := range store.UUIDs() {
 			line, err := store[uuid].MarshalJSON()
@@ -220,9 +220,9 @@ func TestGuideTargets(t *testing.T) {
 }
 
 func TestParseStoreErrors(t *testing.T) {
-	_, err := lustre.ParseStore(nil)
+	_, err := lustre.ParseStore("", nil)
 	require.ErrorIs(t, err, lustre.ErrNoTargets)
-	_, err = lustre.ParseStore(map[string][]byte{
+	_, err = lustre.ParseStore("", map[string][]byte{
 		lustre.TargetFileName(mgsUUID): []byte(mgs), lustre.TargetFileName(mdtUUID): []byte("{}"), "tmpXYZ": []byte(mgs),
 	})
 	require.ErrorContains(t, err, "tmpXYZ")

@@ -19,8 +19,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
-	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -173,7 +173,7 @@ func (r *real) cib(node int) *pacemaker.CIB {
 }
 
 // pair is the plan that the tool makes.
-func (r *real) pair() *lustre.Pair {
+func (r *real) pair() *upgrade.Pair {
 	r.t.Helper()
 	cfg, err := cli.ReadConfig[pairConfig](r.config)
 	require.NoError(r.t, err)

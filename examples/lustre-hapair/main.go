@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -71,11 +72,11 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	return pair.Runbook()
 }
 
-func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
+func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 	c := jobOf(cfg)
 	password, err1 := cfg.Secret(c.PasswordFile)
 	if err1 != nil {
-		password = "unknown" // so that LoadPair does not say once more that there is none: nothing is planned with it
+		password = "unknown" // so that Load does not say once more that there is none: nothing is planned with it
 	}
 	oldPCS, err2 := dialect("old_pcs", c.OldPCS)
 	newPCS, err3 := dialect("new_pcs", c.NewPCS)
@@ -85,9 +86,9 @@ func loadPair(cfg *cli.Config) (*lustre.Pair, error) {
 			err4 = fmt.Errorf("profile: %w", err4)
 		}
 	}
-	pair, err := lustre.LoadPair(lustre.PairConfig{
-		Node1:   lustre.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
-		Node2:   lustre.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
+	pair, err := upgrade.Load(upgrade.Config{
+		Node1:   upgrade.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
+		Node2:   upgrade.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux, Outage: c.Outage,

@@ -16,7 +16,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
-	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -66,7 +66,7 @@ func TestOutage(t *testing.T) {
 // live is a pair with the runbook of the tool, run step by step in this process.
 type live struct {
 	*real
-	pair    *lustre.Pair
+	pair    *upgrade.Pair
 	book    *evenkeel.Runbook
 	clients evenkeel.HostMap
 	journal *evenkeel.MemJournal

@@ -31,7 +31,7 @@ var given = map[string]string{
 	"pacemaker.ParseCIB": "file, confFile io.Reader, before *pacemaker.CIB",
 	"backup.Create":      "ctx context.Context, client sshexec.Runner",
 	"mongo.Next":         "current, desired mongo.Config, sets []mongo.SetView",
-	"lustre.LoadPair":    "node1, node2 lustre.Server, password sshexec.Secret",
+	"upgrade.Load":       "node1, node2 upgrade.Server, password sshexec.Secret",
 	"cps.ParseHosts":     "hostsFile io.Reader, mongoConfig *cps.MongoConfig",
 }
 

@@ -47,7 +47,7 @@ func TestTheTargetStoreIsIMLs(t *testing.T) {
 	for _, e := range entries {
 		files[e.Name()] = []byte(n.read(lustre.TargetStoreDir + "/" + e.Name()))
 	}
-	store, err := lustre.ParseStore(files)
+	store, err := lustre.ParseStore("", files)
 	require.NoError(t, err)
 	for _, want := range labConfig().Targets {
 		got := store[want.UUID]

@@ -1,0 +1,168 @@
+package upgrade
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// makeCluster makes the cluster again on node 1, with every target disabled (lustre:861-1101).
+func (p *Pair) makeCluster() (evenkeel.Step, error) {
+	n, n2 := p.node(0), p.node(1)
+	s := evenkeel.Step{
+		ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every target disabled", Host: n.Name, Ref: "lustre:861", Irreversible: n.gone(),
+		Why:   "Every target is made disabled, and the cluster is in maintenance: node 2 still has them mounted (lustre:996, H8).",
+		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced},
+	}
+	build := p.byCommands
+	if p.Config.Atomic {
+		build = p.byOneCIB
+	}
+	made, err := build()
+	if err != nil {
+		return s, err
+	}
+	now := p.newCluster(n.Name)
+	s.Actions = slices.Concat(
+		[]evenkeel.Action{p.seePCS(n, p.Config.NewPCS)},
+		p.spareNode1(),
+		[]evenkeel.Action{now.seeUnused(n.Name)},
+		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
+	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
+		return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
+	}), false)
+	s.Verify = []evenkeel.Action{
+		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...),
+		same,
+	}
+	return s, err
+}
+
+// byCommands makes the cluster by the guide's list of commands.
+func (p *Pair) byCommands() ([]evenkeel.Action, error) {
+	plan := p.Plan
+	setup, err1 := p.planned(plan.Setup)
+	settings, err2 := p.planned(plan.Properties, plan.Defaults, plan.Maintenance)
+	content, err3 := p.planned(plan.Stonith, plan.Resources, plan.Constraints)
+	prepared, err4 := plan.Prepared()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	lift, err := p.lift(p.Config.Node1.Name, prepared)
+	return slices.Concat(
+		p.bootFirst(setup),
+		[]evenkeel.Action{p.clusterUp()},
+		settings,
+		[]evenkeel.Action{guard(showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true"))},
+		content, lift), err
+}
+
+// byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25): nothing is ever there that is not disabled and
+// in maintenance, and the start does not wait for a second node that is not to come yet.
+func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
+	setup, err1 := p.planned(p.Plan.Setup)
+	seed, err2 := p.Plan.Seed(pacemaker.Unthrottled()...)
+	put, err3 := p.planned([]pacemaker.Operation{seed})
+	var wait []evenkeel.Action
+	var err4 error
+	if _, its := p.CIB.Property(pacemaker.SeedProperty); !its {
+		wait, err4 = p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	setup = p.bootFirst(setup)
+	start := slices.IndexFunc(setup, func(a evenkeel.Action) bool { return clusterVerb(a, "start") })
+	return slices.Concat(setup[:start], put, setup[start:], []evenkeel.Action{p.clusterUp()}, wait), nil
+}
+
+func (p *Pair) clusterUp() evenkeel.Action {
+	n1 := p.Config.Node1.Name
+	return from("lustre:924", showsOnline(await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1))
+}
+
+// seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
+func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
+	return at(n.Name, showsRelease(expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pacemaker.PCSVersionQuery().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
+		v, err := pacemaker.ParsePCSVersion(bytes.NewReader(o.Stdout))
+		if err != nil {
+			return err
+		}
+		have, err := pacemaker.DialectOf(v)
+		if err == nil && have.Name() != want.Name() {
+			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
+		}
+		return err
+	})), want))
+}
+
+// startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).
+const startLimit = 5 * time.Minute
+
+// bootFirst has the cluster start at boot before it is started, unlike in the guide: a node that loses power between the two comes back with its cluster. It
+// leaves that out where it is not wanted (LUS-060).
+func (p *Pair) bootFirst(actions []evenkeel.Action) []evenkeel.Action {
+	i := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return clusterVerb(a, "enable") })
+	switch {
+	case i < 0:
+	case p.Config.NoAutostart:
+		return slices.Delete(actions, i, i+1)
+	case i > 0 && clusterVerb(actions[i-1], "start"):
+		actions[i-1], actions[i] = actions[i], actions[i-1]
+	}
+	return actions
+}
+
+// clusterVerb tells whether an action is `pcs cluster VERB`.
+func clusterVerb(a evenkeel.Action, verb string) bool {
+	return len(a.Cmd.Argv) > 2 && a.Cmd.Argv[0] == "pcs" && a.Cmd.Argv[1] == "cluster" && a.Cmd.Argv[2] == verb
+}
+
+func inMaintenance(cib *pacemaker.CIB) error {
+	if v, _ := cib.Property("maintenance-mode"); v != "true" {
+		return fmt.Errorf("maintenance-mode is %q", v)
+	}
+	return nil
+}
+
+// harmless wants a cluster that touches no target.
+func (p *Pair) harmless(cib *pacemaker.CIB) error {
+	return errors.Join(inMaintenance(cib), p.disabled(cib))
+}
+
+// disabled wants every target to be disabled.
+func (p *Pair) disabled(cib *pacemaker.CIB) error {
+	for _, t := range p.Targets {
+		r, ok := cib.Resource(t.Resource)
+		if !ok {
+			return fmt.Errorf("target %s is missing", t.Resource)
+		}
+		if role, _ := r.Meta.Get("target-role"); role != "Stopped" {
+			return fmt.Errorf("target %s is not disabled (target-role %q): it would be mounted on two nodes", t.Resource, role)
+		}
+	}
+	return nil
+}
+
+// same wants the live configuration to be the backed-up one but for named differences.
+func (p *Pair) same(live *pacemaker.CIB, also ...pacemaker.Expectation) error {
+	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(p.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...), pacemaker.Expect(also...)}
+	if !p.Config.PlainPCS {
+		opts = append(opts, pacemaker.ManagedIDs())
+	}
+	diff := pacemaker.Diff(p.CIB, live, opts...)
+	if len(diff) == 0 {
+		return nil
+	}
+	lines := make([]string, len(diff))
+	for i, d := range diff {
+		lines[i] = d.String()
+	}
+	return fmt.Errorf("the configuration is not the backed-up one: %s", strings.Join(lines, "; "))
+}

@@ -1,0 +1,100 @@
+package upgrade
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// haStep installs the cluster software (lustre:800-858, 1535-1596).
+func (n *node) haStep(ref string) evenkeel.Step {
+	password := change("password", "Set the password of hacluster", "passwd", "--stdin", "hacluster")
+	password.Cmd.Stdin = sshexec.SecretText(n.Config.Password + "\n")
+	password.Cmd.Mask = []sshexec.Secret{n.Config.Password}
+	actions := []evenkeel.Action{
+		from("lustre:805", change("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync", "fence-agents")),
+		from("lustre:811", showsText(expect(look("hacluster", "The user hacluster is there", "id", "hacluster"), "uid=189(hacluster)", contains("(hacluster)")), "(hacluster)")),
+		from("lustre:820", password),
+	}
+	actions = append(actions, n.firewall()...)
+	actions = append(actions,
+		// At boot first, unlike in the guide: a node that loses power between the two comes back with it.
+		from("lustre:852", change("pcsd-boot", "Start pcsd at boot", "systemctl", "enable", "pcsd.service")),
+		from("lustre:851", change("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service")))
+	return evenkeel.Step{
+		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
+		Verify: []evenkeel.Action{from("lustre:857", shows(expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", says("active")), "", "active"))},
+	}
+}
+
+// firewall opens what the cluster needs: the service, and the ports that corosync.conf names, which the service does not know (H16, PCM-055).
+func (n *node) firewall() []evenkeel.Action {
+	if n.Config.DisableFirewall {
+		return []evenkeel.Action{
+			from("lustre:844", change("firewall-stop", "Stop the firewall", "systemctl", "stop", "firewalld")),
+			from("lustre:845", change("firewall-boot", "Do not start the firewall at boot", "systemctl", "disable", "firewalld")),
+		}
+	}
+	rules := []string{"--add-service=high-availability"}
+	for _, port := range n.ports {
+		rules = append(rules, "--add-port="+port)
+	}
+	var actions []evenkeel.Action
+	for i, rule := range rules {
+		no := strconv.Itoa(i + 1)
+		actions = append(actions,
+			from("lustre:829", change("firewall-"+no, "Open the firewall for good: "+rule, "firewall-cmd", "--permanent", rule)),
+			from("lustre:830", change("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule)))
+	}
+	return append(actions,
+		from("lustre:838", shows(expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
+			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
+				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
+			}
+			return nil
+		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability")),
+		n.showsPorts(expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen))))
+}
+
+// showsPorts has a person look for the ports.
+func (n *node) showsPorts(a evenkeel.Action) evenkeel.Action {
+	if len(n.ports) == 0 {
+		return a
+	}
+	return shows(a, "| tr ' ' '\\n' | grep -xE "+shellescape.Quote(strings.Join(n.ports, "|"))+" | sort", slices.Sorted(slices.Values(n.ports))...)
+}
+
+// portsOpen wants the ports that corosync.conf names among those that the firewall lists.
+func (n *node) portsOpen(o evenkeel.Observed) error {
+	open := strings.Fields(string(o.Stdout))
+	for _, port := range n.ports {
+		if !slices.Contains(open, port) {
+			return fmt.Errorf("port %s is closed: the nodes would not see each other", port)
+		}
+	}
+	return nil
+}
+
+// mountPoints makes the directories that the targets are mounted on: without one the resource agent fails (lustre:1064).
+func (n *node) mountPoints(ref string) []evenkeel.Action {
+	var actions []evenkeel.Action
+	for _, t := range n.Targets {
+		actions = append(actions, from(ref, change("mkdir-"+t.Resource, "Make the mount point of "+t.Resource, "mkdir", "-p", t.Mount)))
+	}
+	return actions
+}
+
+// startAgent starts IML's agent and loads Lustre's modules, which the targets need (lustre:1104-1118).
+func (n *node) startAgent(ref string) []evenkeel.Action {
+	return []evenkeel.Action{
+		from(ref, change("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent")),
+		from(ref, change("agent-start", "Start the agent", "systemctl", "start", "chroma-agent")),
+		from(ref, change("modules", "Load Lustre's modules", "modprobe", "lustre")),
+	}
+}

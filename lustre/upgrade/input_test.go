@@ -1,0 +1,170 @@
+package upgrade_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// rewrite gives an archive other contents: edit gets each file's name below the tree and what is in it, and returns what is to be in it; nil takes the file out. The
+// tool's own record of digests is left out, as in an archive made by the guide's script.
+func rewrite(t *testing.T, archive string, edit func(name string, data []byte) []byte) {
+	t.Helper()
+	raw, err := os.ReadFile(archive)
+	require.NoError(t, err)
+	unzip, err := gzip.NewReader(bytes.NewReader(raw))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	w := tar.NewWriter(zip)
+	for r := tar.NewReader(unzip); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		_, name, _ := strings.Cut(h.Name, "/")
+		if strings.Contains(filepath.Base(name), "evenkeel") || strings.Contains(filepath.Base(name), "manifest") {
+			continue
+		}
+		if h.Typeflag == tar.TypeReg {
+			if data = edit("/"+name, data); data == nil {
+				continue
+			}
+			h.Size = int64(len(data))
+		}
+		require.NoError(t, w.WriteHeader(h))
+		_, err = w.Write(data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, zip.Close())
+	require.NoError(t, os.WriteFile(archive, out.Bytes(), 0o600))
+}
+
+// H24, BAK-026, LUS-003, PCM-001, PCM-010: whatever is wrong with the inputs is found before a machine is touched, and named with its place.
+func TestInputsThatCannotBePlannedFrom(t *testing.T) {
+	w := lustretest.NewPair(lustretest.Options{})
+	base := backedUp(t, w)
+	const (
+		cib  = "cluster-cfg-"
+		conf = "/etc/corosync/corosync.conf"
+		mgs  = "OWFhZjNkOWQ" // the beginning of the file name of the MGS
+	)
+	drop := func(part string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if strings.Contains(name, part) {
+				return nil
+			}
+			return data
+		}
+	}
+	replace := func(part, old, text string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if !strings.Contains(name, part) {
+				return data
+			}
+			require.Contains(t, string(data), old)
+			return bytes.ReplaceAll(data, []byte(old), []byte(text))
+		}
+	}
+	half := func(part string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if strings.Contains(name, part) {
+				return data[:len(data)/2]
+			}
+			return data
+		}
+	}
+	const primitive = `<primitive class="stonith" id="st-fencing" type="fence_chroma"/>`
+	noTargets := replace(cib, `provider="chroma" type="Target"`, `provider="heartbeat" type="Dummy"`)
+	oneTarget := replace(cib, "ea0ec37d-288e-48e2-8f11-922980e5cf37", "9aaf3d9d-df51-48d5-9da1-49d57dee12c0")
+	tests := map[string]struct {
+		one, two func(string, []byte) []byte // what is done to each backup
+		mend     func(*upgrade.Config)
+		want     []string
+		place    bool // the error has file, line and column
+		is       error
+	}{
+		"no CIB":                     {one: drop(cib), want: []string{"cluster-cfg-", "lustre:948"}},
+		"the CIB cut in half":        {one: half(cib), want: []string{"cluster-cfg-ct6-mds1.xml:"}, place: true},
+		"a brace is not closed":      {one: replace(conf, "amf {\n\tmode: disabled\n}", "amf {\n\tmode: disabled\n"), want: []string{"corosync.conf:"}, place: true},
+		"a target without mntpt":     {one: replace(mgs, `"mntpt"`, `"mount"`), want: []string{mgs, "mntpt"}, place: true},
+		"a target that is no JSON":   {two: replace(mgs, "{", ""), want: []string{mgs, "ct6-mds2"}, place: true},
+		"a target missing on node 1": {one: drop(mgs), want: []string{"MGS_32834e", "target store"}},
+		"a target missing on node 2": {two: drop(mgs), want: []string{"ct6-mds2", "MGS_32834e"}},
+		"another mount on node 2":    {two: replace(mgs, "/mnt/MGS", "/mnt/MGT"), want: []string{"MGS_32834e", "/mnt/MGT"}},
+		"an empty target store":      {one: drop("/var/lib/chroma/targets/"), want: []string{"/var/lib/chroma/targets"}},
+		"backups exchanged":          {mend: func(c *upgrade.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup }, want: []string{"is a backup of ct6-mds2"}},
+		"backups of two clusters":    {two: replace(cib, "1000", "100"), want: []string{"do not show the same cluster"}},
+		"other rings on node 2":      {two: replace(conf, "226.94.1.1", "226.94.1.2"), want: []string{"same rings"}},
+		"a group":                    {one: replace(cib, primitive, `<group id="g"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></group>`), want: []string{"g is not a plain primitive"}, is: pacemaker.ErrUnsupported},
+		"a clone":                    {one: replace(cib, primitive, `<clone id="c"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></clone>`), want: []string{"c is not a plain primitive"}, is: pacemaker.ErrUnsupported},
+		"an unknown node preferred":  {one: replace(cib, `node="ct6-mds1" rsc="MGS_32834e"`, `node="ct6-mds9" rsc="MGS_32834e"`), want: []string{"ct6-mds9"}, is: pacemaker.ErrUnsupported},
+		"another cluster's node":     {one: replace(cib, `uname="ct6-mds2"`, `uname="ct6-oss2"`), want: []string{"no node ct6-mds2"}},
+		"in maintenance":             {one: replace(cib, `name="no-quorum-policy" value="ignore"`, `name="maintenance-mode" value="true"`), want: []string{"maintenance mode"}},
+		"no target at all":           {one: noTargets, two: noTargets, want: []string{"no pair that IML made"}},
+		"two resources, one target":  {one: oneTarget, two: oneTarget, want: []string{"mounted twice"}},
+		"no archive":                 {mend: func(c *upgrade.Config) { c.Node1.Backup += ".gone" }, want: []string{".gone"}, is: os.ErrNotExist},
+		"short names":                {mend: func(c *upgrade.Config) { c.Node1.Name = "ct6-mds1" }, want: []string{"not a fully qualified name"}},
+		"one machine":                {mend: func(c *upgrade.Config) { c.Node2 = c.Node1 }, want: []string{"the same machine"}},
+		"several mistakes": {mend: func(c *upgrade.Config) { c.Manager, c.Node1.Backup, c.Node2.Backup = "", "gone.tgz", "lost.tgz" },
+			want: []string{"manager's name", "gone.tgz", "lost.tgz"}},
+		"nothing configured": {mend: func(c *upgrade.Config) { *c = upgrade.Config{} }, want: []string{"no password", "manager's name", "no backup"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			cfg, dir := base, t.TempDir()
+			for i, s := range []*upgrade.Server{&cfg.Node1, &cfg.Node2} {
+				data, err := os.ReadFile(s.Backup)
+				require.NoError(t, err)
+				s.Backup = filepath.Join(dir, filepath.Base(s.Backup))
+				require.NoError(t, os.WriteFile(s.Backup, data, 0o600))
+				if edit := []func(string, []byte) []byte{tt.one, tt.two}[i]; edit != nil {
+					rewrite(t, s.Backup, edit)
+				}
+			}
+			if tt.mend != nil {
+				tt.mend(&cfg)
+			}
+			_, err := upgrade.Load(cfg)
+			require.Error(t, err)
+			for _, want := range tt.want {
+				require.ErrorContains(t, err, want)
+			}
+			if tt.is != nil {
+				require.ErrorIs(t, err, tt.is)
+			}
+			if tt.place {
+				var at *lustre.ParseError
+				require.ErrorAs(t, err, &at)
+				require.Positive(t, at.Line)
+				require.Contains(t, at.File, ".tgz!")
+			}
+		})
+	}
+}
+
+// H23, PCM-018: what is not carried over is told.
+func TestWhatIsDroppedIsTold(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	for _, want := range []string{"cluster-infrastructure", "expected-quorum-votes", "rrp_mode: active"} {
+		require.Contains(t, s.book.Intro, want)
+	}
+	require.Equal(t, lustretest.Node1, s.pair.Names.New("ct6-mds1"))
+}

@@ -1,0 +1,115 @@
+package upgrade
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+var bootID = []string{"cat", "/proc/sys/kernel/random/boot_id"}
+
+// boot reads the boot id into a fact.
+func boot(id string, fact evenkeel.Fact[string]) evenkeel.Action {
+	a := look(id, "Note the boot id", bootID...)
+	a.Makes = []evenkeel.Make{fact.From(bootIDIn)}
+	return a
+}
+
+// bootIDIn is the boot id that was printed: a UUID.
+func bootIDIn(o evenkeel.Observed) (string, error) {
+	if id := o.Text(); o.ExitCode == 0 && len(id) == 36 {
+		return id, nil
+	}
+	return "", fmt.Errorf("no boot id: exit status %d, %q", o.ExitCode, o.Text())
+}
+
+// bootProbe tells whether a machine went down since the boot id was noted: it shows another one since.
+func bootProbe(before evenkeel.Fact[string], silent evenkeel.Trace) evenkeel.Probe {
+	return evenkeel.Probe{
+		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
+		Paper:  []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() + " >/dev/null && echo restarted", Shows: []string{"restarted"}}},
+		Silent: silent, Settle: 3 * time.Minute,
+		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+			was, err1 := before.Get(o.Facts)
+			is, err2 := bootIDIn(o)
+			switch err := errors.Join(err1, err2); {
+			case err != nil:
+				return evenkeel.Undecided, err
+			case is == was:
+				return evenkeel.Absent, nil
+			}
+			return evenkeel.Done, nil
+		},
+	}
+}
+
+// installStep has a person install the new system (lustre:450-465, 1172-1186).
+func (n *node) installStep(ref string) evenkeel.Step {
+	install := look("install", "Install the new operating system on "+n.Name, "cat", "/etc/redhat-release")
+	install.Manual = "Install the new operating system on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
+		"Restore the network with the system's tools (nmtui), with the host name " + n.Name + ", and the direct link between the servers that is ring 1 (lustre:465). " +
+		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
+	install = waits(showsText(expect(install, "the release is the new one: "+n.Config.NewRelease, contains(n.Config.NewRelease)), n.Config.NewRelease))
+	return evenkeel.Step{
+		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
+		Verify:       []evenkeel.Action{shows(expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name)), "", n.Name)},
+		Irreversible: n.gone(),
+	}
+}
+
+// lustreStep installs Lustre for the profile, through the reboot into its kernel (lustre:585-798).
+func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.Step {
+	var actions []evenkeel.Action
+	for i, c := range n.Config.Profile.Commands(n.index == 1, n.Config.Kernel) {
+		if c.Reboot() {
+			reboot := probed(disrupt("reboot", c.Title, c.Argv...), bootProbe(n.bootNew, evenkeel.Undecided))
+			reboot.Severs, reboot.Within = true, n.Config.Install
+			back := until(look("back", "The machine is up again", bootID...), n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
+				was, err1 := n.bootNew.Get(o.Facts)
+				is, err2 := bootIDIn(o)
+				if err := errors.Join(err1, err2); err != nil || is != was {
+					return err
+				}
+				return evenkeel.NotYet(10*time.Second, "it has not gone down yet")
+			})
+			back.Expect.Awaits = true
+			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
+			actions = append(actions, boot("boot-id", n.bootNew))
+			actions = append(actions, beforeReboot...)
+			actions = append(actions, from(c.Ref, reboot), back)
+			continue
+		}
+		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}
+		if c.Argv[0] == "dkms" {
+			a = shows(expect(a, "every module is installed", exited(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
+		}
+		actions = append(actions, a)
+	}
+	return evenkeel.Step{
+		ID: n.id("lustre"), Title: "Install Lustre on " + n.Name, Host: n.Name, Ref: ref,
+		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootNew}, Actions: actions, Irreversible: n.gone(),
+	}
+}
+
+// modulesFilter prints the modules of the profile that are installed.
+func modulesFilter(modules []string) string {
+	return "| grep 'installed' | sed -E 's/[,/ ].*//' | grep -xE " + shellescape.Quote(strings.Join(modules, "|")) + " | sort -u"
+}
+
+// modulesInstalled wants every kernel module of the profile to be built and installed (lustre:658).
+func (n *node) modulesInstalled(o evenkeel.Observed) error {
+	modules, err := lustre.ParseDKMS(bytes.NewReader(o.Stdout))
+	if err != nil {
+		return err
+	}
+	return lustre.CheckDKMS(modules, "", n.Config.Profile.DKMSModules()...)
+}

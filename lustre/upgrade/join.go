@@ -1,0 +1,99 @@
+package upgrade
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+)
+
+// join takes node 2 into the new cluster (lustre:1596-1650).
+func (p *Pair) join() (evenkeel.Step, error) {
+	n1, n := p.Config.Node1.Name, p.node(1)
+	now := p.newCluster(n1)
+	s := evenkeel.Step{
+		ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Ref: "lustre:1596", Irreversible: n.gone(),
+		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): without them a target that fails over would fail.",
+	}
+	if p.movesByItself() {
+		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
+		s.Closes = []string{"join"}
+	}
+	ops, err := p.planned(p.Plan.Join)
+	ops = p.bootFirst(ops)
+	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
+		[]evenkeel.Action{now.seeUnused(n.Name)})
+	for _, a := range ops {
+		if clusterVerb(a, "start") {
+			s.Actions = append(s.Actions, guard(showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1)))
+		}
+		s.Actions = append(s.Actions, a)
+	}
+	s.Verify = []evenkeel.Action{
+		showsOnline(await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
+		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
+	}
+	return s, err
+}
+
+// movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least the stickiness (PCM-009).
+func (p *Pair) movesByItself() bool {
+	sticky := pacemaker.Score(0)
+	for _, pair := range p.CIB.ResourceDefaults().Effective() {
+		if pair.Name == "resource-stickiness" {
+			sticky, _ = pacemaker.ParseScore(pair.Value)
+		}
+	}
+	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
+		_, score, err := p.CIB.PreferredNode(t.Resource)
+		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
+	})
+}
+
+// rebalance moves the targets to the nodes that they prefer (lustre:1652-1695).
+func (p *Pair) rebalance() (evenkeel.Step, error) {
+	n1, n2 := p.node(0), p.node(1)
+	now := p.newCluster(n1.Name)
+	s := evenkeel.Step{
+		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
+		Why:    "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target goes first: node 2 has never had one since it was rebuilt.",
+		Opens:  []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "a target stops on one node before it starts on the other"}},
+		Closes: []string{"rebalance"},
+	}
+	ops, err := p.planned(p.Plan.Rebalance)
+	s.Actions = append(p.able(n2), guard(p.seeRings("rings-1", n1.Name, p.newRings())), guard(p.seeRings("rings-2", n2.Name, p.newRings())),
+		guard(showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name)))
+	for _, a := range ops {
+		if a.Cmd.Effect != evenkeel.ReadOnly {
+			s.Actions = append(s.Actions, p.canary()...)
+		}
+		s.Actions = append(s.Actions, a)
+	}
+	s.Actions = append(s.Actions,
+		note("a target that failed over is moved by `pcs resource relocate run`", waits(showsPlaced(await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))),
+		change("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
+	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
+	for i, server := range p.servers() {
+		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
+		s.Verify = append(s.Verify, at(server.Name, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine))))
+	}
+	s.Harmless = "every target runs on an upgraded node, whichever it is"
+	return s, err
+}
+
+// canary moves one target to node 2 before the others (H17).
+func (p *Pair) canary() []evenkeel.Action {
+	for _, t := range p.enabled() {
+		if t.Preferred != p.Config.Node2.Name {
+			continue
+		}
+		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
+		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there, map[string]string{t.Resource: t.Preferred}))
+		return []evenkeel.Action{
+			from("lustre:1665", move),
+			waits(showsPlaced(await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
+		}
+	}
+	return nil
+}

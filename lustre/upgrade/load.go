@@ -1,0 +1,367 @@
+package upgrade
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Pair is a pair as its backups describe it: everything that the runbook is made from.
+type Pair struct {
+	Config   Config
+	CIB      *pacemaker.CIB
+	Corosync *pacemaker.CorosyncConf
+	Names    pacemaker.NodeNames // from the names in the CIB to fully qualified ones (H12)
+	Targets  []Target            // in the order of the CIB
+	Plan     *pacemaker.RebuildPlan
+	Notes    []string // what the reviewer should know, though it stops nothing
+
+	inBackups []sshexec.Secret // the passwords and keys in the backups
+
+	archives [2]*backup.Archive
+	stores   [2]lustre.Store
+	rings    int      // of the old corosync
+	ports    []string // that the new corosync listens on, such as 4242/udp
+}
+
+// Target is a Lustre target: what the cluster and the target store know of it.
+type Target struct {
+	Resource  string // the id in the CIB
+	UUID      string
+	Label     string // what Lustre calls it, such as demo-MDT0000
+	Mount     string // where it is mounted
+	Device    string // the block device; empty for ZFS
+	Pool      string // the ZFS pool; empty for a block device
+	Preferred string // the node it belongs on, fully qualified
+	Disabled  bool   // it was stopped on purpose, and stays so
+}
+
+const (
+	corosyncConf = "/etc/corosync/corosync.conf"
+	targetAgent  = "ocf:chroma:Target"
+)
+
+// Load reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs and the backup lacks, a
+// target that the cluster knows and a node's store does not, a cluster that the rebuild cannot express, backups of two different clusters. It touches no machine.
+// The error joins all that is wrong with the options and with either backup; what is read out of the backups is looked at
+// when these are well.
+// What is wrong inside a file is a [ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
+func Load(cfg Config) (*Pair, error) {
+	var errs []error
+	if err := cfg.defaults(); err != nil {
+		errs = append(errs, fmt.Errorf("the configuration of the pair is not complete: %w", err))
+	}
+	p := &Pair{Config: cfg}
+	for i, s := range p.servers() {
+		if s.Backup == "" {
+			continue // that is said already
+		}
+		a, err := backup.OpenFile(s.Backup)
+		if err == nil && !a.IsOf(s.Name) {
+			err = fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
+		}
+		errs = append(errs, err)
+		p.archives[i] = a
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, read := range []func() error{p.covered, p.cluster, p.oneCluster, p.targets} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	p.weakSecrets()
+	return p, nil
+}
+
+func (p *Pair) servers() []Server { return []Server{p.Config.Node1, p.Config.Node2} }
+
+// inside names a file in the backup of a node, for errors.
+func (p *Pair) inside(i int, name string) string { return p.servers()[i].Backup + "!" + name }
+
+// covered holds both backups against what the later steps read (BAK-026).
+func (p *Pair) covered() error {
+	var errs []error
+	for i, s := range p.servers() {
+		for _, m := range p.archives[i].Covers(p.requirements(i)) {
+			errs = append(errs, fmt.Errorf("%s: %w", s.Backup, m))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// requirements are what the steps of a node read from its backup.
+func (p *Pair) requirements(i int) []backup.Requirement {
+	reqs := []backup.Requirement{
+		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
+		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
+		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
+	}
+	return append(reqs, backup.Requirements(p.restore(i, ""))...)
+}
+
+// restore is the restore of a node from the tree dir.
+func (p *Pair) restore(i int, dir string) []backup.Operation {
+	pos := backup.FirstNode
+	if i == 1 {
+		pos = backup.SecondNode
+	}
+	a := p.archives[i]
+	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, Has: func(path string) bool {
+		// What every server has must be in its backup; what only some have is restored where it was.
+		return !optional(path) || a.Has(path)
+	}})
+}
+
+// optional tells whether a server may be without a path that the guide backs up.
+func optional(path string) bool {
+	for _, p := range backup.ServerManifest().Paths {
+		if p.Path == path {
+			return p.Optional
+		}
+	}
+	return false
+}
+
+// readCluster reads the CIB and corosync.conf in the backup of a node.
+func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, error) {
+	a := p.archives[i]
+	raw, err := a.ClusterConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
+	}
+	cib, err := pacemaker.ParseCIB(srcerr.Named(p.inside(i, "cluster-cfg-"+a.Host()+".xml"), bytes.NewReader(raw)))
+	if err != nil {
+		return nil, nil, err
+	}
+	if raw, err = a.ReadFile(corosyncConf); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
+	}
+	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	if err == nil {
+		p.found(cib, conf)
+	}
+	return cib, conf, err
+}
+
+// cluster reads the cluster from the backup of node 1 and plans the rebuild.
+func (p *Pair) cluster() (err error) {
+	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
+		return err
+	}
+	if p.Names, err = pacemaker.ShortNames(p.Config.Node1.Name, p.Config.Node2.Name); err != nil {
+		return err
+	}
+	names := p.oldNames()
+	for _, s := range p.servers() {
+		if names[s.Name] == "" {
+			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
+		}
+	}
+	if v, said := p.CIB.Property("maintenance-mode"); said && v != "false" {
+		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
+	}
+	rings, err := p.links(p.Corosync)
+	if err != nil {
+		return err
+	}
+	p.rings = len(rings)
+	if p.ports, err = p.openPorts(); err != nil {
+		return err
+	}
+	if len(rings) < 2 {
+		p.Notes = append(p.Notes, "corosync has one ring only: when it fails, both nodes fence each other (H18)")
+	}
+	p.Plan, err = pacemaker.Rebuild(p.CIB, p.Corosync, pacemaker.RebuildOptions{
+		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
+		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS,
+		Dialect: p.Config.NewPCS, OldDialect: p.Config.OldPCS, Knet: p.Config.Knet, Addresses: p.Config.Addresses,
+	})
+	return err
+}
+
+// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
+func (p *Pair) links(conf *pacemaker.CorosyncConf) ([]string, error) {
+	var out []string
+	list, err := conf.NodeList()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 0 {
+		for link := range list[0].Addresses {
+			var addresses []string
+			for _, n := range list {
+				addresses = append(addresses, n.Addresses[link])
+			}
+			out = append(out, fmt.Sprint(link, addresses))
+		}
+		slices.Sort(out)
+		return out, nil
+	}
+	rings, err := conf.Rings()
+	for _, r := range rings {
+		out = append(out, fmt.Sprint(r.Ring, r.McastAddr, r.McastPort))
+	}
+	return out, err
+}
+
+// openPorts are the ports that the new cluster's corosync needs open, which the firewall's own service may not know (H16).
+func (p *Pair) openPorts() ([]string, error) {
+	conf := p.Corosync
+	if p.Config.Knet {
+		var nodes []pacemaker.ClusterNode
+		for _, s := range p.servers() {
+			nodes = append(nodes, pacemaker.ClusterNode{Name: s.Name, Addresses: p.Config.Addresses[s.Name]})
+		}
+		plan, err := conf.PlanKnet(pacemaker.KnetOptions{ClusterName: p.Config.ClusterName, Nodes: nodes})
+		if err != nil {
+			return nil, err
+		}
+		conf = plan.Conf
+	}
+	ports, err := conf.Ports()
+	var out []string
+	for _, port := range ports {
+		out = append(out, port.String())
+	}
+	return out, err
+}
+
+// oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the nodes did not see each other.
+func (p *Pair) oneCluster() error {
+	cib, conf, err := p.readCluster(1)
+	if err != nil {
+		return err
+	}
+	if diff := pacemaker.Diff(p.CIB, cib); len(diff) > 0 {
+		return fmt.Errorf("the two backups do not show the same cluster: %s (%d differences in all); back both nodes up again", diff[0], len(diff))
+	}
+	one, err := p.links(p.Corosync)
+	if err != nil {
+		return err
+	}
+	two, err := p.links(conf)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(one, two) {
+		return fmt.Errorf("%s and %s do not have the same rings", p.inside(0, corosyncConf), p.inside(1, corosyncConf))
+	}
+	return nil
+}
+
+// oldNames are the names that the old cluster has for the nodes, by their full ones.
+func (p *Pair) oldNames() map[string]string {
+	names := map[string]string{}
+	for _, n := range p.CIB.Nodes() {
+		names[p.Names.New(n.Uname)] = n.Uname
+	}
+	return names
+}
+
+// old is the name that the old cluster has for a node.
+func (p *Pair) old(fqdn string) string { return p.oldNames()[fqdn] }
+
+// targets puts together what the CIB and the target stores of both nodes say (H24). Both must know every target: each mounts the other's.
+func (p *Pair) targets() error {
+	resources := map[string]string{}
+	for _, r := range p.CIB.Primitives() {
+		if r.Agent() == targetAgent {
+			resources[r.ID], _ = r.Instance.Get("target")
+		}
+	}
+	if len(resources) == 0 {
+		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
+	}
+	var errs []error
+	for i, s := range p.servers() {
+		store, err := p.store(i)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		p.stores[i] = store
+		for _, f := range lustre.Audit(store, resources, nil) {
+			if f.Kind == lustre.NotInCluster || f.Kind == lustre.NoDataSet {
+				p.Notes = append(p.Notes, s.Name+": "+f.Text)
+				continue
+			}
+			errs = append(errs, fmt.Errorf("%s: %s", s.Backup, f))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, r := range p.CIB.Primitives() {
+		if r.Agent() != targetAgent {
+			continue
+		}
+		t, err := p.target(r)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		p.Targets = append(p.Targets, t)
+	}
+	return errors.Join(errs...)
+}
+
+// store reads the target store in the backup of a node.
+func (p *Pair) store(i int) (lustre.Store, error) {
+	files := map[string][]byte{}
+	for _, name := range p.archives[i].Glob(lustre.TargetStoreDir + "/*") {
+		raw, err := p.archives[i].ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files[filepath.Base(name)] = raw
+	}
+	return lustre.ParseStore(p.inside(i, lustre.TargetStoreDir), files)
+}
+
+func (p *Pair) target(r pacemaker.Resource) (Target, error) {
+	uuid, _ := r.Instance.Get("target")
+	one, two := p.stores[0][uuid], p.stores[1][uuid]
+	if one.MountPoint != two.MountPoint || one.Source() != two.Source() {
+		return Target{}, fmt.Errorf("resource %s: %s has its target %s on %s, and %s has %s on %s", r.ID,
+			p.Config.Node1.Name, one.Source(), one.MountPoint, p.Config.Node2.Name, two.Source(), two.MountPoint)
+	}
+	node, _, err := p.CIB.PreferredNode(r.ID)
+	if err != nil {
+		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
+	}
+	role, _ := r.Meta.Get("target-role")
+	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
+	if strings.HasPrefix(one.Source(), "/dev/") {
+		t.Device = one.Source()
+	} else {
+		t.Pool, _, _ = strings.Cut(one.Source(), "/")
+	}
+	return t, nil
+}
+
+// enabled are the targets that are meant to run.
+func (p *Pair) enabled() []Target {
+	return slices.DeleteFunc(slices.Clone(p.Targets), func(t Target) bool { return t.Disabled })
+}
+
+// inputs bind a journal to what the plan was made from.
+func (p *Pair) inputs() []evenkeel.Input {
+	var in []evenkeel.Input
+	for i, s := range p.servers() {
+		in = append(in, evenkeel.Input{Name: filepath.Base(s.Backup), SHA256: p.archives[i].SHA256()})
+	}
+	return in
+}

@@ -1,0 +1,111 @@
+package upgrade
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+var errChanged = errors.New("the system is not as it was when the plan was made")
+
+// preflight looks whether the pair is what the plan was made for, and sound; it changes nothing. It notes what later steps compare with.
+func (p *Pair) preflight() (evenkeel.Step, error) {
+	n1, n2 := p.node(0), p.node(1)
+	s := evenkeel.Step{ID: "preflight", Title: "The pair is sound, and as it was when the plan was made", Host: n1.Name, Ref: "lustre:363"}
+	for _, n := range []*node{n1, n2} {
+		s.Actions = append(s.Actions,
+			at(n.Name, showsText(expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease)), p.Config.OldRelease)),
+			at(n.Name, shows(expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name)), "| cut -d. -f1", n.Short())),
+			p.seePCS(n, p.Config.OldPCS),
+			p.seeRings("rings-"+n.no, n.Name, p.rings))
+		for i, service := range clusterServices {
+			s.Makes = append(s.Makes, n.autostart[i])
+			s.Actions = append(s.Actions, at(n.Name, autostart("autostart-"+service+"-"+n.no, service, n.autostart[i])))
+		}
+	}
+	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
+	past := look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
+	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil }).Typed(p.fencedScript())}
+	was := p.oldCluster(n1.Name)
+	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged))
+	s.Actions = append(s.Actions,
+		at(n2.Name, boot("boot-id", n2.bootSeen)), at(n2.Name, past),
+		unchanged,
+		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)))
+	for i, n := range []*node{n1, n2} {
+		s.Actions = append(s.Actions, at(n.Name, p.audit(i)))
+	}
+	return s, err
+}
+
+// autostart notes whether a service starts at boot.
+func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
+	a := expect(look(id, "Note whether "+service+" starts at boot", "chkconfig", service), "exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
+		if text := strings.TrimSpace(string(o.Stdout) + string(o.Stderr)); o.ExitCode > 1 || text != "" { // it says nothing of a service that it knows
+			return fmt.Errorf("chkconfig %s: exit status %d: %s", service, o.ExitCode, text)
+		}
+		return nil
+	})
+	a.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) {
+		if o.ExitCode == 0 {
+			return "on", nil
+		}
+		return "off", nil
+	}).Typed("chkconfig " + service + " >/dev/null; case $? in 0) echo on ;; 1) echo off ;; esac")}
+	return a
+}
+
+func (p *Pair) unchanged(live *pacemaker.CIB) error {
+	if diff := pacemaker.Diff(p.CIB, live); len(diff) > 0 {
+		return evenkeel.NeedsPerson("%v: %s (%d differences in all). Make the plan anew from a fresh backup", errChanged, diff[0], len(diff))
+	}
+	return p.oldIDs(live) // else it would be found out when node 1 is rebuilt
+}
+
+func (p *Pair) healthy(st *pacemaker.Status) error {
+	if err := ready(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))(st); err != nil {
+		return evenkeel.NeedsPerson("%v: an upgrade begins with two sound nodes", err)
+	}
+	for _, t := range p.enabled() {
+		if on := st.RunsOn(t.Resource); len(on) != 1 {
+			return evenkeel.NeedsPerson("target %s runs on %v: it must run on exactly one node", t.Resource, on)
+		}
+		if r, _ := st.Resource(t.Resource); r.Failed || r.Blocked || !r.Managed {
+			return evenkeel.NeedsPerson("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
+		}
+		for _, f := range st.Failures {
+			if strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
+				return evenkeel.NeedsPerson("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s", f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
+			}
+		}
+	}
+	return nil
+}
+
+// audit compares the target store of the plan, the cluster and the mounts of a node (H24).
+func (p *Pair) audit(i int) evenkeel.Action {
+	resources := map[string]string{}
+	for _, t := range p.Targets {
+		resources[t.Resource] = t.UUID
+	}
+	return showsNoOther(evenkeel.Action{
+		ID: fmt.Sprintf("audit-%d", i+1), Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
+		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: exited(func(o evenkeel.Observed) error {
+			mounts, err := wholeMounts(o.Stdout)
+			if err != nil {
+				return err
+			}
+			for _, f := range lustre.Audit(p.stores[i], resources, mounts) {
+				if f.Kind == lustre.MountedUnknown || f.Kind == lustre.MountedOtherwise {
+					return evenkeel.NeedsPerson("%s: to move it is not in the plan", f)
+				}
+			}
+			return nil
+		})},
+	}, p.Targets)
+}

@@ -1,0 +1,97 @@
+package upgrade
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// probeFor knows how to tell whether an operation of the rebuild ran.
+func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
+	there := p.newCluster(p.Config.Node1.Name)
+	has := func(id string) func(*pacemaker.CIB) bool {
+		return func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
+	}
+	for _, r := range p.CIB.Resources() {
+		if o.Name == "create "+r.ID {
+			return onPaper(there.cibProbe("the CIB has "+r.ID, has(r.ID)), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(r.ID)+" is"), r.ID+" is"), true
+		}
+	}
+	switch {
+	case slices.Contains(o.Argv, "setup"):
+		return p.confProbe(p.Config.Node1.Name, "corosync.conf is that of "+p.Config.ClusterName+" with "+p.Config.Node1.Name, p.Config.Node1.Name), true
+	case len(o.Argv) > 3 && o.Argv[1] == "cluster" && o.Argv[2] == "node" && o.Argv[3] == "add":
+		return p.confProbe(p.Config.Node2.Name, "corosync.conf there names both nodes", p.Config.Node1.Name, p.Config.Node2.Name), true
+	case slices.Contains(o.Argv, "relocate"):
+		return relocated(p.newCluster(p.Config.Node1.Name).Placed(p.placed(preferred)), p.placed(preferred)), true
+	}
+	for _, l := range p.CIB.Locations() {
+		where := p.Names.New(l.Node)
+		if o.Name == "constraint "+l.ID || o.Name == fmt.Sprintf("%s prefers %s", l.Resource, where) {
+			line := "location " + l.Resource + " " + where
+			return onPaper(there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
+				return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == l.Resource && have.Node == where })
+			}), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(line)), line), true
+		}
+	}
+	return evenkeel.Probe{}, false
+}
+
+// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; a person decides about it (H6).
+func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
+	paper := p.showsConf(evenkeel.Action{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}).Paper
+	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		switch {
+		case o.ExitCode == 0:
+		case strings.Contains(string(o.Stderr), "No such file or directory"):
+			return evenkeel.Absent, nil
+		default:
+			return evenkeel.Undecided, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
+		}
+		c, err := pacemaker.ParseCorosyncConf(bytes.NewReader(o.Stdout))
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		totem, err := c.Totem()
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		if totem.ClusterName != p.Config.ClusterName {
+			return evenkeel.Undecided, evenkeel.NeedsPerson("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
+		}
+		list, err := c.NodeList()
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		for _, want := range nodes {
+			if !slices.ContainsFunc(list, func(n pacemaker.CorosyncNode) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
+				return evenkeel.Partial, nil
+			}
+		}
+		return evenkeel.Done, nil
+	}}
+}
+
+// onPaper lets a person judge a probe by what its command prints, after the filter.
+func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
+	p.Paper = shows(evenkeel.Action{Cmd: p.Cmd}, filter, lines...).Paper
+	return p
+}
+
+// relocated tells whether targets were moved to where they belong, which takes a moment to show.
+func relocated(e pacemaker.Evidence, placed map[string]string) evenkeel.Probe {
+	p := probe(e)
+	p.Paper = showsPlaced(evenkeel.Action{Cmd: p.Cmd}, placed).Paper
+	p.Settle = time.Minute
+	return p
+}

@@ -1,0 +1,210 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
+func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
+	n1, n2 := p.node(0), p.node(1)
+	first, errFirst := p.preflight()
+	lift, err0 := p.liftStep()
+	cluster, err1 := p.makeCluster()
+	move, err2 := p.switchOver()
+	join, err3 := p.join()
+	balance, err4 := p.rebalance()
+	fencing, err5 := p.fencing()
+	if err := errors.Join(errFirst, err0, err1, err2, err3, err4, err5); err != nil {
+		return nil, err
+	}
+	rb := &evenkeel.Runbook{
+		Name:  "lustre-hapair",
+		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
+		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
+		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()}, Compare: p.compare, Functions: paperFunctions,
+		Steps: []evenkeel.Step{
+			first, n1.backupStep(), n2.backupStep(),
+			lift, p.evacuate(), p.leave(),
+			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
+			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),
+			cluster, move,
+			n2.shutDownStep("lustre:1174", p.seeStopped(n2.Name)...), n2.installStep("lustre:1175"), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
+			n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
+			join, balance, fencing, p.finish(),
+		},
+	}
+	limit(rb)
+	rb.MarkWide(wide)
+	return rb, rb.Validate()
+}
+
+// wide tells whether a command changes the whole cluster.
+func wide(c sshexec.Cmd) bool {
+	return slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
+}
+
+// limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may
+// have run; what follows tells.
+func limit(rb *evenkeel.Runbook) {
+	const installing, anything = 3 * time.Hour, 30 * time.Minute
+	for i := range rb.Steps {
+		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Undo} {
+			for j := range actions {
+				c := &actions[j].Cmd
+				switch {
+				case len(c.Argv) == 0, c.Effect == evenkeel.ReadOnly, c.Timeout != 0:
+				case c.Argv[0] == "yum":
+					c.Timeout = installing // modules are built meanwhile
+				default:
+					c.Timeout = anything
+				}
+			}
+		}
+	}
+}
+
+func (p *Pair) intro() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "One node is rebuilt while the other serves; the targets are down only while they move. Made from the backups of both nodes; the cluster is made again as it was.\n\n| target | mounted on | belongs on |\n|---|---|---|\n")
+	for _, t := range p.Targets {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)
+	}
+	if len(p.Plan.Dropped) > 0 {
+		b.WriteString("\nNot carried over from the old cluster:\n\n")
+		for _, d := range p.Plan.Dropped {
+			fmt.Fprintf(&b, "- %s\n", d)
+		}
+	}
+	if len(p.Notes) > 0 {
+		b.WriteString("\nTo be looked at, though nothing stops for it:\n\n")
+		for _, n := range p.Notes {
+			fmt.Fprintf(&b, "- %s\n", n)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// sighting is a mount that was seen on a node.
+type sighting struct {
+	node string
+	lustre.Mount
+}
+
+type sightings []sighting
+
+// at are the nodes that have a Lustre target at a mount point.
+func (s sightings) at(point string) []string {
+	var nodes []string
+	for _, m := range s {
+		if m.IsTarget() && m.MountPoint == point {
+			nodes = append(nodes, m.node)
+		}
+	}
+	return nodes
+}
+
+// mounts reads what is mounted on both nodes; a node that does not answer, or whose table is not whole, is returned as unseen.
+func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (seen sightings, unseen error) {
+	for _, s := range p.servers() {
+		res, err := at.Run(ctx, s.Name, brief("cat", "/proc/mounts"))
+		if err == nil {
+			var mounts lustre.Mounts
+			mounts, err = wholeMounts(res.Stdout)
+			for _, m := range mounts {
+				seen = append(seen, sighting{s.Name, m})
+			}
+		}
+		unseen = errors.Join(unseen, err)
+	}
+	return seen, unseen
+}
+
+// ownName tells names of disks that each machine gives by itself: the same one means another disk on another node.
+var ownName = regexp.MustCompile(`^/dev/(sd|vd|xvd|hd|nvme|dm-)`)
+
+// twice says which targets are mounted on both nodes, each at its own mount point.
+func (p *Pair) twice(seen sightings) []string {
+	var found []string
+	for _, t := range p.Targets {
+		if nodes := seen.at(t.Mount); len(nodes) > 1 {
+			found = append(found, fmt.Sprintf("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and ")))
+		}
+	}
+	return found
+}
+
+// astray says what is mounted where it does not belong: the disk of a target by another path, and a Lustre target at the mount point of none. The table may show a disk by
+// another name than the plan has, so that the last one can be a disk of the pair.
+func (p *Pair) astray(seen sightings) []string {
+	var found []string
+	points, owner := map[string]bool{}, map[string]Target{}
+	for _, t := range p.Targets {
+		points[t.Mount] = true
+		if stored, ok := p.stores[0][t.UUID]; ok && stored.Source() != "" && !ownName.MatchString(stored.Source()) {
+			owner[stored.Source()] = t
+		}
+	}
+	for _, m := range seen {
+		t, ours := owner[m.Device]
+		switch {
+		case ours && (m.MountPoint != t.Mount || !m.IsTarget()):
+			found = append(found, fmt.Sprintf("the disk of %s, %s, is mounted on %s at %s as %s, not at %s: unmount it there NOW, if the target is mounted elsewhere",
+				t.Resource, m.Device, m.node, m.MountPoint, m.FSType, t.Mount))
+		case !points[m.MountPoint] && (m.IsTarget() || m.FSType == "ldiskfs"):
+			found = append(found, fmt.Sprintf("%s is mounted on %s at %s, which is the mount point of no target: it can be the disk of one by another name. See which disk it is NOW; "+
+				"unmount it if its target is mounted elsewhere", m.Device, m.node, m.MountPoint))
+		}
+	}
+	return found
+}
+
+// mountedOnce is what the whole is about: data that is written from two nodes is lost.
+func (p *Pair) mountedOnce() evenkeel.Invariant {
+	return evenkeel.Invariant{
+		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
+		Check: func(ctx context.Context, at evenkeel.Site) error {
+			seen, unseen := p.mounts(ctx, at)
+			found := slices.Concat(p.twice(seen), p.astray(seen))
+			if len(found) == 0 {
+				return unseen
+			}
+			// The nodes are read one after the other: a target that moves meanwhile is seen on both, once. One that is on both is seen so again.
+			again, blind := p.mounts(ctx, at)
+			still := slices.Concat(p.twice(again), p.astray(again))
+			for _, text := range found {
+				if blind != nil || slices.Contains(still, text) {
+					return evenkeel.Violated("%s", text)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// served is what users notice.
+func (p *Pair) served() evenkeel.Invariant {
+	return evenkeel.Invariant{
+		ID: "served", Title: "Every target is mounted on one of the nodes.",
+		Check: func(ctx context.Context, at evenkeel.Site) error {
+			seen, unseen := p.mounts(ctx, at)
+			down := slices.DeleteFunc(p.enabled(), func(t Target) bool { return len(seen.at(t.Mount)) > 0 })
+			if len(down) == 0 {
+				return nil
+			}
+			if unseen != nil {
+				return unseen // it may be mounted where nobody can look
+			}
+			return evenkeel.Violated("%s is mounted nowhere", down[0].Resource)
+		},
+	}
+}

@@ -1,0 +1,93 @@
+package upgrade_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+type hostsFunc func(string) (sshexec.Runner, error)
+
+func (f hostsFunc) Runner(h string) (sshexec.Runner, error) { return f(h) }
+
+// told is everything that a run tells: its error, its events and its journal.
+func (p *play) told(t *testing.T) string {
+	var b strings.Builder
+	p.watch = func(e evenkeel.Event) { b.WriteString(e.Text + "\n") }
+	if err := p.run(); err != nil {
+		b.WriteString(err.Error() + "\n")
+	}
+	raw, err := json.Marshal(p.journal.Records())
+	require.NoError(t, err)
+	return b.String() + string(raw)
+}
+
+// The fencing passwords: cibadmin refuses the change, and says which line it did not like.
+func TestFencingPasswordsInTheErrorOfCibadmin(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	for name, says := range map[string]func(line string) string{
+		"the line":       func(line string) string { return "Update does not conform to the configured schema\n" + line },
+		"the value":      func(string) string { return "cib_modify: bad value calvin" },
+		"cut off behind": func(line string) string { return "-:1: parser error\n" + line[:strings.Index(line, "calvin")+6] },
+	} {
+		p := s.play(t)
+		p.hosts = hostsFunc(func(host string) (sshexec.Runner, error) {
+			r, err := p.w.Runner(host)
+			return sshexec.RunnerFunc(func(ctx context.Context, c sshexec.Cmd) (sshexec.Result, error) {
+				if f, err := c.Stdin.Open(); err == nil && c.Stdin.Path() == "" {
+					raw, _ := io.ReadAll(f)
+					for line := range strings.Lines(strings.ReplaceAll(string(raw), "><", ">\n<")) {
+						if strings.Contains(line, "calvin") {
+							res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte(says(line))}
+							return res, sshexec.Failure(host, c, res, nil)
+						}
+					}
+				}
+				return r.Run(ctx, c)
+			}), err
+		})
+		told := p.told(t)
+		require.Contains(t, told, "[redacted]", name)
+		require.NotContains(t, told, "calvin", name)
+	}
+}
+
+// A fencing password was changed by hand since the backup: the difference is told, the passwords are not.
+func TestAFencingPasswordInADifference(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	p := s.play(t)
+	p.hosts = hostsFunc(func(host string) (sshexec.Runner, error) {
+		r, err := p.w.Runner(host)
+		return sshexec.RunnerFunc(func(ctx context.Context, c sshexec.Cmd) (sshexec.Result, error) {
+			res, err := r.Run(ctx, c)
+			res.Stdout = bytes.ReplaceAll(res.Stdout, []byte(`"calvin"`), []byte(`"CANARY-new"`))
+			return res, err
+		}), err
+	})
+	told := p.told(t)
+	require.Contains(t, told, "0_fence_password differs")
+	require.NotContains(t, told, "calvin")
+	require.NotContains(t, told, "CANARY-new")
+}
+
+// The lab's password is a word: it is told to be weak, and every word of ours stays.
+func TestAPasswordThatIsAWord(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.Password = "lustre" })
+	var b strings.Builder
+	require.NoError(t, s.book.Markdown(&b))
+	require.NoError(t, s.book.Text(&b))
+	require.NotContains(t, b.String(), "[redacted]")
+	require.Contains(t, b.String(), "lustre:465")
+	require.Contains(t, b.String(), "the password given for hacluster is weak: it is shorter than 8 characters")
+	require.NotEmpty(t, s.book.WeakSecrets())
+}

@@ -1,0 +1,284 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part of the outage comes before it or after it: the
+// new cluster leaves maintenance first, with every target disabled, and node 2's cluster stops when its targets serve on node 1 already.
+func (p *Pair) switchOver() (evenkeel.Step, error) {
+	n1, n2 := p.node(0), p.node(1)
+	now := p.newCluster(n1.Name)
+	s := evenkeel.Step{
+		ID: "switch-over", Title: "Move every target from " + n2.Name + " to " + n1.Name, Host: n1.Name, Ref: "lustre:1120",
+		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted twice. So a target is enabled here only when it is proven gone there: " +
+			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, nothing mounted, and nothing at work that mounts or unmounts it, all of it read immediately before. " +
+			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster acts: it leaves the targets alone because each is disabled, and for no other reason.",
+		Needs:  append(n2.autostarts(), n2.bootSeen, n1.fenced),
+		Makes:  []evenkeel.FactKey{p.letGoAt()},
+		Opens:  []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
+		Closes: []string{"switch-over"},
+	}
+	ready, err1 := p.readyPush()
+	letGo, err2 := p.letGo()
+	over, err3 := p.handOverAction()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return s, err
+	}
+	// It sees a start that failed, which the mount table does not show.
+	status := from("lustre:1155", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))))
+	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
+	s.Opens[0].Completion = []evenkeel.Action{over, status}
+	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
+		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled), p.roles("Stopped")...),
+		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
+		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
+		from("lustre:1136", note("every target stays disabled", ready)),
+		within(p.Config.Outage, untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled), "| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false")),
+		// No guard: once the targets are enabled, this is no longer so.
+		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
+		p.calm(),
+		letGo,
+		over,
+		status,
+		within(p.Config.Outage, waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled()))),
+	}, p.stopOld(n2))
+	s.Verify = append([]evenkeel.Action{
+		from("lustre:1155", showsPlaced(see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))),
+	}, p.seeStopped(n2.Name)...)
+	var err error
+	s.Undo, err = p.switchBack()
+	return s, err
+}
+
+// stopOld stops the old cluster on node 2; its targets serve on node 1 already.
+func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
+	return []evenkeel.Action{
+		at(n2.Name, from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop"))),
+		at(n2.Name, from("lustre:1127", disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop"))),
+	}
+}
+
+// pushed makes an action of a change of a CIB.
+func pushed(id, title, host string, o pacemaker.Operation, err error) (evenkeel.Action, error) {
+	a := disrupt(id, title)
+	a.Host, a.Cmd = host, o.Cmd("")
+	return a, err
+}
+
+// readyPush ends maintenance on node 1, every target disabled: the cluster looks for them, finds them stopped there, and has nothing more to find out when the outage begins.
+func (p *Pair) readyPush() (evenkeel.Action, error) {
+	prepared, err := p.Plan.Prepared()
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	o, err := prepared.Set(pacemaker.Settings{
+		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
+		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+	})
+	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
+}
+
+// letGo makes node 2 stop every target, and keeps it from starting one again, in one change.
+func (p *Pair) letGo() (evenkeel.Action, error) {
+	n2 := p.Config.Node2.Name
+	o, err := p.CIB.Set(p.lettingGo())
+	push := o.Cmd("")
+	push.Timeout = time.Minute
+	fact := p.letGoAt()
+	told := func(cib *pacemaker.CIB) bool { return inStandby(p.old(n2))(cib) == nil && p.disabled(cib) == nil }
+	does := p.oldCluster(n2).cibProbe("the old cluster says so", told)
+	read := does.Read
+	does.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		if o.ExitCode != 0 {
+			return evenkeel.Absent, nil // it does not run: the action sees what that means
+		}
+		return read(o)
+	}
+	does.Paper = showsSettings(evenkeel.Action{Cmd: does.Cmd}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
+	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
+	return evenkeel.Action{
+		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
+		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
+		Op: &evenkeel.Op{
+			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
+			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
+				"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				cib, err := p.steady(ctx, at, told)
+				if err != nil || cib == nil || told(cib) {
+					return sshexec.Result{}, err
+				}
+				return at.Run(ctx, n2, push)
+			},
+		},
+	}, err
+}
+
+// lettingGo is what the old cluster is told.
+func (p *Pair) lettingGo() pacemaker.Settings {
+	return pacemaker.Settings{
+		Attributes: []pacemaker.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
+		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+	}
+}
+
+// steady wants node 2 to have every target mounted, and to be doing nothing with any: a target that is just being started there shows in no mount table, and would be
+// taken for gone. It returns the old cluster's CIB, at once where that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
+func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
+	n2 := p.Config.Node2.Name
+	cib, err := p.oldCIB(ctx, at)
+	if err != nil || cib == nil || told(cib) {
+		return cib, err
+	}
+	if err := p.oldIDs(cib); err != nil {
+		return nil, err
+	}
+	for _, t := range p.enabled() {
+		if _, is := cib.LastOperation(p.old(n2), t.Resource); is != pacemaker.RecordRunning {
+			return nil, evenkeel.NotYet(time.Second, "%s is not steady on %s: by the cluster's record it is %s", t.Resource, n2, is)
+		}
+	}
+	res, err := at.Run(ctx, n2, brief("cat", "/proc/mounts"))
+	if err != nil {
+		return nil, err
+	}
+	mounted, err := mountedTargets(res.Stdout)
+	if m := missing(p.enabled(), mounted); err == nil && m != "" {
+		err = evenkeel.NotYet(time.Second, "not mounted yet: %s", m)
+	}
+	return cib, err
+}
+
+// oldIDs wants the settings that the switch-over changes in the old cluster to have the ids that they have in the backup: cibadmin finds them by these.
+func (p *Pair) oldIDs(live *pacemaker.CIB) error {
+	same, err := sameIDs(p.CIB, live, p.lettingGo())
+	if err == nil && !same {
+		err = evenkeel.NeedsPerson("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
+	}
+	return err
+}
+
+// letGoAt is when node 2 was told to let go.
+func (p *Pair) letGoAt() evenkeel.Fact[string] {
+	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to let go of its targets")
+}
+
+func resources(targets []Target) []string {
+	out := make([]string, len(targets))
+	for i, t := range targets {
+		out[i] = t.Resource
+	}
+	return out
+}
+
+// waiting wants the new cluster to act, and every target to be disabled.
+func (p *Pair) waiting(cib *pacemaker.CIB) error {
+	if v, _ := cib.Property("maintenance-mode"); v != "false" {
+		return fmt.Errorf("maintenance-mode is %q in the new cluster, not false", v)
+	}
+	return p.disabled(cib)
+}
+
+// settled wants a cluster that acts and is not at work. It looked for the targets when they were made: what is stopped here needs no look any more.
+func (p *Pair) settled(st *pacemaker.Status) error {
+	if !st.DC.Present {
+		return evenkeel.NotYet(tick, "the cluster has not elected a DC")
+	}
+	if st.MaintenanceMode {
+		return evenkeel.NotYet(tick, "the cluster is still in maintenance")
+	}
+	for _, t := range p.Targets {
+		if _, ok := st.Resource(t.Resource); !ok {
+			return evenkeel.NotYet(tick, "crm_mon does not show %s", t.Resource)
+		}
+	}
+	for _, r := range st.Resources {
+		if r.Role == "Starting" || r.Role == "Stopping" || r.Pending != "" {
+			return evenkeel.NotYet(tick, "%s is %s", r.ID, r.Role)
+		}
+	}
+	return nil
+}
+
+// newIDs wants the same of the new cluster, compared with the plan.
+func (p *Pair) newIDs(live *pacemaker.CIB) error {
+	prepared, err := p.Plan.Prepared()
+	if err != nil {
+		return err
+	}
+	same, err := sameIDs(prepared, live, pacemaker.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pacemaker.Roles("Started", resources(p.Targets)...)})
+	if err == nil && !same {
+		err = evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
+	}
+	return err
+}
+
+// sameIDs tells whether two configurations have these settings under the same ids.
+func sameIDs(a, b *pacemaker.CIB, s pacemaker.Settings) (bool, error) {
+	one, err1 := a.Set(s)
+	other, err2 := b.Set(s)
+	return one.Stdin == other.Stdin, errors.Join(err1, err2)
+}
+
+// switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby with every target disabled, and leaves that only
+// when node 1 has provably let go.
+func (p *Pair) switchBack() ([]evenkeel.Action, error) {
+	n1, n2 := p.node(0), p.node(1)
+	old2 := p.old(n2.Name)
+	now := p.newCluster(n1.Name)
+	prepared, err1 := p.Plan.Prepared()
+	if err1 != nil {
+		return nil, err1
+	}
+	off, err1 := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Stopped", resources(p.Targets)...)})
+	back, err2 := p.CIB.Set(pacemaker.Settings{
+		Attributes: []pacemaker.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
+		Roles:      pacemaker.Roles("Started", resources(p.enabled())...),
+	})
+	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
+	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)
+	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
+	undo := []evenkeel.Action{
+		disable,
+		within(p.Config.Outage, waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil))),
+		within(p.Config.Outage, untilShows(expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
+			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
+			}
+			return nil
+		}), "&& echo idle", "idle")),
+		left.see("released"),
+		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
+	}
+	undo = append(undo, p.startOld(n2)...)
+	undo = append(undo, n2.autostartBack()...)
+	undo = append(undo,
+		guard(showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...)),
+		guard(left.see("still-released")),
+		giveBack,
+		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
+	// What was not said in the old cluster is not to be said again.
+	for _, t := range p.enabled() {
+		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
+			undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
+		}
+	}
+	undo = append(undo,
+		at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...)),
+		waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
+	return undo, errors.Join(err1, err2)
+}
+
+func said(r pacemaker.Resource) bool {
+	_, is := r.Meta.Get("target-role")
+	return is
+}

@@ -190,3 +190,14 @@ func ParseCreatedSets(r io.Reader) (set1, set2 string, err error) {
 	}
 	return paths[0], paths[1], nil
 }
+
+// OfClass are the VMs of the set of one class, such as lb, qns or sessionmgr.
+func (c ClusterSet) OfClass(class string) []string {
+	var list []string
+	for _, alias := range c {
+		if vm, ok := splitAlias(alias); ok && vm.class == class {
+			list = append(list, alias)
+		}
+	}
+	return list
+}

@@ -45,8 +45,8 @@ var (
 	trouble     = regexp.MustCompile(`(?i)\[\s*(?:(FAIL|ERROR|CRITICAL)|WARN)`)
 )
 
-// replicaCheck is a part of the title of the one check that prints no tag.
-const replicaCheck = "replica sets"
+// CheckReplicaSets is a part of the title of the one check that prints no tag.
+const CheckReplicaSets = "replica sets"
 
 // ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and a tag other than
 // [PASS], [WARN] and [FAIL], are errors. A tag of trouble counts wherever it stands.
@@ -191,7 +191,7 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 			if i >= len(c.numbers) || rest[i] == "" {
 				continue
 			}
-			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, replicaCheck) || gaveUp.MatchString(strings.TrimSpace(line)) {
+			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, CheckReplicaSets) || gaveUp.MatchString(strings.TrimSpace(line)) {
 				say(c.numbers[i], line)
 			}
 		}
@@ -251,7 +251,7 @@ func (d *Diagnostics) Findings() []Finding {
 		case Fail:
 			f.add(Error, c.Line, "CPS-130", "check %q failed", c.Title)
 		case NoVerdict:
-			if !strings.Contains(strings.ToLower(c.Title), replicaCheck) { // its table says how it is
+			if !strings.Contains(strings.ToLower(c.Title), CheckReplicaSets) { // its table says how it is
 				f.add(Error, c.Line, "CPS-130", "check %q has no result", c.Title)
 			}
 		case Pass:

@@ -166,3 +166,6 @@ func (h *HAProxyReport) Findings() []Finding {
 	}
 	return f.list
 }
+
+// Of tells whether a service is of a load balancer: diameter-int1-vip-lb02-A is of lb02.
+func (s HAProxyService) Of(lb string) bool { return strings.Contains(s.Name+"-", "-"+lb+"-") }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks must pass, and the replica sets, whose check has
@@ -20,13 +22,13 @@ func (m *ISSM) healthy(o observed, stage Stage) error {
 	for _, f := range ReviewDiagnostics(d, stage) {
 		errs = append(errs, errors.New(f.String()))
 	}
-	for _, part := range []string{replicaCheck, "HAProxy"} {
+	for _, part := range []string{CheckReplicaSets, "HAProxy"} {
 		if _, ok := d.Check(part); !ok {
 			errs = append(errs, fmt.Errorf("diagnostics.sh did not check %s: its output is not whole", part))
 		}
 	}
 	if len(d.Checks) < minChecks {
-		errs = append(errs, fmt.Errorf("diagnostics.sh made %s only: its output is not whole", plural(len(d.Checks), "check")))
+		errs = append(errs, fmt.Errorf("diagnostics.sh made %s only: its output is not whole", printable.Count(len(d.Checks), "check")))
 	}
 	t, err := m.parseTable(o.Result)
 	if err == nil {
@@ -44,7 +46,7 @@ func (m *ISSM) releases(a *About, upgraded ClusterSet, before, after Release) er
 	listed := a.VMs()
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			for _, alias := range m.ofClass(n, class) {
+			for _, alias := range m.sets[n].OfClass(class) {
 				if !slices.Contains(listed, alias) && !upgraded.Contains(alias) { // CheckHalves has looked for those
 					errs = append(errs, fmt.Errorf("%s is not listed: none of its processes answers", alias))
 				}

@@ -35,7 +35,13 @@ func NewISSM(cfg ISSMConfig, hosts *Hosts, mongo *MongoConfig) (*ISSM, error) {
 		return nil, errors.New("cannot plan the migration: Hosts.csv and mongoConfig.cfg are needed")
 	}
 	m := &ISSM{cfg: cfg.withDefaults(), hosts: hosts, mongo: mongo}
-	m.from, m.to = mustRelease(m.cfg.From), mustRelease(m.cfg.To)
+	var err error
+	if m.from, err = ParseRelease(m.cfg.From); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	if m.to, err = ParseRelease(m.cfg.To); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
 	set1, set2, err := SplitClusterSets(hosts)
 	if len(m.cfg.Set1) > 0 {
 		m.ownSets = !slices.Equal(set1, m.cfg.Set1) || !slices.Equal(set2, m.cfg.Set2)
@@ -45,7 +51,7 @@ func NewISSM(cfg ISSMConfig, hosts *Hosts, mongo *MongoConfig) (*ISSM, error) {
 		return nil, fmt.Errorf("cannot plan the migration: %w", err)
 	}
 	m.sets = [3]ClusterSet{1: set1, 2: set2}
-	m.findings = slices.Concat(CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), ReviewHosts(hosts, set1, set2), reviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority))
+	m.findings = slices.Concat(CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), ReviewHosts(hosts, set1, set2), ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
 	if worst, found := Worst(m.findings); found && worst == Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: ProposeRepair(set1, set2, mongo)}
@@ -55,29 +61,29 @@ func NewISSM(cfg ISSMConfig, hosts *Hosts, mongo *MongoConfig) (*ISSM, error) {
 
 // review adds what matters to this runbook alone.
 func (m *ISSM) review() {
-	f := findings{file: m.hosts.File}
+	add := func(severity Severity, where, row, format string, args ...any) {
+		m.findings = append(m.findings, Finding{Severity: severity, Where: where, What: fmt.Sprintf(format, args...), Row: row})
+	}
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			if len(m.ofClass(n, class)) == 0 {
-				f.add(Error, 0, "CPS-006", "set %d has no %s: it cannot serve alone", n, class)
+			if len(m.sets[n].OfClass(class)) == 0 {
+				add(Error, m.hosts.File, "CPS-006", "set %d has no %s: it cannot serve alone", n, class)
 			}
 		}
 	}
-	f.file = m.mongo.File
 	for _, rs := range m.mongo.Sets {
 		for n := 1; n <= 2; n++ {
 			if len(m.dataHosts(rs.Name, n)) == 0 {
-				f.add(Warning, rs.Line, "CPS-007", "%s has no data member in set %d", rs.describe(), n)
+				add(Warning, fmt.Sprintf("%s:%d", m.mongo.File, rs.Line), "CPS-007", "%s has no data member in set %d", rs, n)
 			}
 		}
 	}
 	if sharded, where := m.mongo.Sharded(); sharded {
-		f.add(Warning, 0, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
+		add(Warning, m.mongo.File, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
 	}
 	if len(m.adminSets()) == 0 {
-		f.add(Warning, 0, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
+		add(Warning, m.mongo.File, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
 	}
-	m.findings = append(m.findings, f.list...)
 }
 
 var errNoPlan = errors.New("there is no plan: make one with NewISSM")

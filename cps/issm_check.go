@@ -115,16 +115,11 @@ func system(version string) checker {
 		if err != nil {
 			return err
 		}
-		if !r.isCentOS(version) {
+		if !r.IsCentOS(version) {
 			return fmt.Errorf("%s runs %s %s, not CentOS %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
 		}
 		return nil
 	}
-}
-
-// isCentOS tells a version of CentOS: 8.1 is 8.1.1911 too, and not 8.10.
-func (r OSRelease) isCentOS(version string) bool {
-	return strings.HasPrefix(r.Name, "CentOS") && r.Is(strings.TrimSuffix(version, "."))
 }
 
 // isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
@@ -134,13 +129,13 @@ func isSystem(version, before string) func(observed) (evenkeel.Trace, error) {
 			return evenkeel.Undecided, err
 		}
 		r, err := ParseOSRelease(output("/etc/redhat-release", o.Result))
-		if err == nil && !r.isCentOS(version) && !r.isCentOS(before) {
+		if err == nil && !r.IsCentOS(version) && !r.IsCentOS(before) {
 			err = fmt.Errorf("%s runs %s %s, neither CentOS %s nor %s", o.Host, r.Name, r.Version, version, before)
 		}
 		if err != nil {
 			return evenkeel.Undecided, err
 		}
-		return traceIf(r.isCentOS(version)), nil
+		return traceIf(r.IsCentOS(version)), nil
 	}
 }
 
@@ -174,8 +169,8 @@ func quiet(programs []string) checker {
 			return err
 		}
 		for _, p := range list {
-			if slices.ContainsFunc(programs, p.runs) {
-				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.pid, p.command)
+			if slices.ContainsFunc(programs, p.Runs) {
+				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.PID, p.Command)
 			}
 		}
 		return nil
@@ -215,53 +210,35 @@ func (m *ISSM) complete(halves ...int) func(*ReplicaTable) error {
 			errs = append(errs, errors.New(why))
 		}
 		for _, rs := range m.mongo.Sets {
-			set, _ := t.Set(rs.title())
+			set, _ := t.Set(rs.Title())
 			for _, n := range halves {
 				for _, planned := range m.dataMembers(rs, n) {
-					member, ok := set.at(planned)
+					member, ok := set.At(planned)
 					switch {
 					case !ok:
 						errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
 					case member.State == StateRecovering:
 						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
-					case !member.holds():
+					case !member.HoldsData():
 						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", planned.Host, member.State, member.Health, set.Title()))
 					}
 				}
 			}
 			for _, arbiter := range rs.Arbiters {
-				if member, ok := set.at(arbiter); !ok {
+				if member, ok := set.At(arbiter); !ok {
 					errs = append(errs, fmt.Errorf("arbiter %s is not a member of %s", arbiter.Address(), set.Title()))
 				} else if member.State != StateArbiter || member.Health != OnLine {
 					errs = append(errs, fmt.Errorf("arbiter %s is %s (%s) in %s", arbiter.Host, member.State, member.Health, set.Title()))
 				}
 			}
 			for _, member := range set.Members {
-				if !rs.has(member) {
+				if !rs.Has(member) {
 					errs = append(errs, fmt.Errorf("%s:%d is a member of %s, and mongoConfig.cfg does not know it", member.Host, member.Port, set.Title()))
 				}
 			}
 		}
 		return errors.Join(errs...)
 	}
-}
-
-// title is the set's header in the table, SESSION:set01.
-func (rs ReplicaSet) title() string { return rs.Type + ":" + rs.Name }
-
-// has tells whether a member of the table is one of mongoConfig.cfg.
-func (rs ReplicaSet) has(member TableMember) bool {
-	same := func(m MongoMember) bool { return m.Host == member.Host && m.Port == member.Port }
-	return slices.ContainsFunc(rs.Members, same) || slices.ContainsFunc(rs.Arbiters, same)
-}
-
-// at finds the row of a member of mongoConfig.cfg.
-func (s TableSet) at(m MongoMember) (TableMember, bool) {
-	i := slices.IndexFunc(s.Members, func(row TableMember) bool { return row.Host == m.Host && row.Port == m.Port })
-	if i < 0 {
-		return TableMember{}, false
-	}
-	return s.Members[i], true
 }
 
 // dataMembers are the data members that a replica set has in a half.
@@ -273,7 +250,7 @@ func (m *ISSM) dataMembers(rs ReplicaSet, n int) []MongoMember {
 func (m *ISSM) trace(t *ReplicaTable, n int) (all, none bool) {
 	planned, there := 0, 0
 	for _, rs := range m.mongo.Sets {
-		set, _ := t.Set(rs.title())
+		set, _ := t.Set(rs.Title())
 		for _, member := range m.dataMembers(rs, n) {
 			planned++
 			if _, ok := set.Member(member.Host); ok {

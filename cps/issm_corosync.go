@@ -12,7 +12,7 @@ import (
 
 // corosyncStep moves arbitervip to the new corosync (cps:665-669, CPS-207).
 func (m *ISSM) corosyncStep() evenkeel.Step {
-	old := m.ofClass(2, "pcrfclient")[0]
+	old := m.sets[2].OfClass("pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
 		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
@@ -35,10 +35,10 @@ func (m *ISSM) corosyncStep() evenkeel.Step {
 func (m *ISSM) dataWhole(t *ReplicaTable) error {
 	var errs []error
 	for _, rs := range m.mongo.Sets {
-		set, _ := t.Set(rs.title())
+		set, _ := t.Set(rs.Title())
 		working := 0
 		for _, member := range rs.Members {
-			if row, ok := set.at(member); ok && row.holds() {
+			if row, ok := set.At(member); ok && row.HoldsData() {
 				working++
 			}
 		}

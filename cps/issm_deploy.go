@@ -66,7 +66,7 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployVMs(n)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(n, m.cfg.TargetOS)...)
-	for _, lb := range m.ofClass(n, "lb") {
+	for _, lb := range m.sets[n].OfClass("lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, ref(n, "824-833", "1198-1207")))
 	}
 	if m.cfg.Platform == OpenStack {
@@ -84,10 +84,9 @@ func (m *ISSM) redeployStep(n int) evenkeel.Step {
 // noMajority is the window in which the replica sets that were signed for have no majority while a half is away; nil where there are none.
 func (m *ISSM) noMajority(n int) *evenkeel.Window {
 	var sets []string
-	place := placement(m.sets[1], m.sets[2])
 	for _, rs := range m.mongo.Sets {
-		if rs.losesMajority(place, n) {
-			left, of := rs.votesLeft(place, n)
+		if rs.LosesMajority(m.sets[n]) {
+			left, of := rs.VotesLeft(m.sets[n])
 			sets = append(sets, fmt.Sprintf("%s: %d of %d votes remain, which is no majority", rs.Label, left, of))
 		}
 	}
@@ -212,7 +211,7 @@ func (m *ISSM) monitAction(lb, at string) evenkeel.Action {
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).
 func (m *ISSM) assignVIPs(n int) evenkeel.Action {
 	address := func(class, network string) string {
-		for _, alias := range m.ofClass(n, class) {
+		for _, alias := range m.sets[n].OfClass(class) {
 			if host, ok := m.hosts.ByAlias(alias); ok {
 				if addr, ok := host.Address(network); ok {
 					return fmt.Sprintf("the port of %s with %s", alias, addr)
@@ -226,6 +225,6 @@ func (m *ISSM) assignVIPs(n int) evenkeel.Action {
 		ID: "vips", Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
 		Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",
 		Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
-			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.ofClass(n, "lb"), ", ")),
+			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.sets[n].OfClass("lb"), ", ")),
 	}
 }

@@ -124,13 +124,13 @@ func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState])
 }
 
 func primaryOf(t *ReplicaTable, rs ReplicaSet) (TableMember, error) {
-	set, _ := t.Set(rs.title())
+	set, _ := t.Set(rs.Title())
 	p, ok := set.Primary()
 	if !ok || p.Health != OnLine {
-		return TableMember{}, fmt.Errorf("%s has no primary", rs.title())
+		return TableMember{}, fmt.Errorf("%s has no primary", rs.Title())
 	}
-	if !rs.has(p) {
-		return TableMember{}, fmt.Errorf("the primary of %s is %s:%d, which mongoConfig.cfg does not know", rs.title(), p.Host, p.Port)
+	if !rs.Has(p) {
+		return TableMember{}, fmt.Errorf("the primary of %s is %s:%d, which mongoConfig.cfg does not know", rs.Title(), p.Host, p.Port)
 	}
 	return p, nil
 }

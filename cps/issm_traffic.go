@@ -49,17 +49,14 @@ func (m *ISSM) haproxy(o observed) (*HAProxyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
+	balancers := slices.Concat(m.sets[1].OfClass("lb"), m.sets[2].OfClass("lb"))
 	for _, s := range r.Services {
-		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.of) {
+		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
 			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
 		}
 	}
 	return r, nil
 }
-
-// of tells whether a service is of a load balancer: diameter-int1-vip-lb02-A is of lb02.
-func (s HAProxyService) of(lb string) bool { return strings.Contains(s.Name+"-", "-"+lb+"-") }
 
 // endpoints is what a half's Diameter endpoints do.
 type endpoints struct {
@@ -69,12 +66,12 @@ type endpoints struct {
 
 // endpoints reads the report, which names only what is not well.
 func (m *ISSM) endpoints(r *HAProxyReport, n int) endpoints {
-	balancers := m.ofClass(n, "lb")
+	balancers := m.sets[n].OfClass("lb")
 	e := endpoints{down: len(balancers) > 0}
 	for _, lb := range balancers {
 		notUp, down := 0, 0
 		for _, s := range r.Services {
-			if !s.of(lb) || s.State == "UP" {
+			if !s.Of(lb) || s.State == "UP" {
 				continue
 			}
 			notUp++

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -37,7 +38,7 @@ func digest(res sshexec.Result) (string, error) {
 		return "", err
 	}
 	if len(found) != 1 {
-		return "", fmt.Errorf("%s where the sum of one file is expected", plural(len(found), "sum"))
+		return "", fmt.Errorf("%s where the sum of one file is expected", printable.Count(len(found), "sum"))
 	}
 	for _, sum := range found {
 		return sum, nil
@@ -176,6 +177,8 @@ func gone(alias string) checker {
 	}
 }
 
+var installKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
+
 // installFlags are the flags in /var/install.cfg that are 1 as the file stands: KEY=VALUE lines, of which the last one counts.
 func installFlags(res sshexec.Result) (map[string]bool, error) {
 	set := map[string]bool{}
@@ -183,7 +186,7 @@ func installFlags(res sshexec.Result) (map[string]bool, error) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		switch {
 		case strings.HasPrefix(key, "#"):
-		case !ok || !keyForm.MatchString(strings.TrimSpace(key)):
+		case !ok || !installKey.MatchString(strings.TrimSpace(key)):
 			return nil, fmt.Errorf("not a line of %s, KEY=VALUE", installConfig)
 		default:
 			set[strings.TrimSpace(key)] = strings.TrimSpace(value) == "1"
@@ -191,3 +194,8 @@ func installFlags(res sshexec.Result) (map[string]bool, error) {
 	}
 	return set, nil
 }
+
+var listProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
+
+// processesOf reads what ps -ef printed.
+func processesOf(res sshexec.Result) ([]Process, error) { return ParseProcesses(output("ps -ef", res)) }

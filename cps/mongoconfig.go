@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // MongoConfig is /etc/broadhop/mongoConfig.cfg: the replica sets of a cluster (cps:631,1821; the guide also calls it mongocfg.cfg).
@@ -291,18 +293,21 @@ func (c *MongoConfig) Findings() []Finding {
 			used[m.Address()] = set.Label
 		}
 		if majority := len(members)/2 + 1; len(members)-1 < majority {
-			f.add(Warning, set.Line, "MON-016", "%s has %s: without one of them it has no majority", set.describe(), plural(len(members), "voter"))
+			f.add(Warning, set.Line, "MON-016", "%s has %s: without one of them it has no majority", set, printable.Count(len(members), "voter"))
 		}
 	}
 	return f.list
 }
 
 // describe names a set the way both the file and the replica table do.
-func (s ReplicaSet) describe() string { return fmt.Sprintf("replica set %s (%s)", s.Name, s.Label) }
+// String names the replica set and its label in mongoConfig.cfg.
+func (s ReplicaSet) String() string { return fmt.Sprintf("replica set %s (%s)", s.Name, s.Label) }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+// Title is the set's header in the replica table, SESSION:set01.
+func (s ReplicaSet) Title() string { return s.Type + ":" + s.Name }
+
+// Has tells whether a member of the table is one of mongoConfig.cfg.
+func (s ReplicaSet) Has(member TableMember) bool {
+	same := func(m MongoMember) bool { return m.Host == member.Host && m.Port == member.Port }
+	return slices.ContainsFunc(s.Members, same) || slices.ContainsFunc(s.Arbiters, same)
 }

@@ -78,3 +78,8 @@ func ParseArbiterDate(r io.Reader) (time.Time, error) {
 	src.failf(src.end(), 0, "", "no output of date")
 	return time.Time{}, src.err()
 }
+
+// IsCentOS tells a version of CentOS: 8.1 is 8.1.1911 too, and not 8.10.
+func (r OSRelease) IsCentOS(version string) bool {
+	return strings.HasPrefix(r.Name, "CentOS") && r.Is(strings.TrimSuffix(version, "."))
+}

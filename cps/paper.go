@@ -126,7 +126,7 @@ func (m *ISSM) runs(installer *Release, releases [3]Release) []evenkeel.Block {
 	}
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			for _, alias := range m.ofClass(n, class) {
+			for _, alias := range m.sets[n].OfClass(class) {
 				want = append(want, alias+" "+releases[n].String())
 			}
 		}
@@ -139,7 +139,7 @@ func (m *ISSM) runs(installer *Release, releases [3]Release) []evenkeel.Block {
 func (m *ISSM) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
-		blocks = append(blocks, prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), "it takes traffic")...)
+		blocks = append(blocks, prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
 	}
 	return blocks
 }

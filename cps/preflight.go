@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Stage is how far a migration has come; what diagnostics.sh may complain of depends on it (cps:385,524,568,1022).
@@ -87,7 +89,7 @@ func ParseFreeSpace(r io.Reader) (kilobytes int64, err error) {
 		}
 	}
 	if rows != 1 && len(src.errs) == 0 {
-		src.failf(src.end(), 0, "", "%s where one file system is expected", plural(rows, "row"))
+		src.failf(src.end(), 0, "", "%s where one file system is expected", printable.Count(rows, "row"))
 	}
 	if err := src.err(); err != nil {
 		return 0, err

@@ -8,31 +8,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// process is a row of ps -ef.
-type process struct {
-	pid     int
-	command string
+// Process is a row of ps -ef.
+type Process struct {
+	PID     int
+	Command string // with its arguments
 }
-
-var listProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
 
 var (
 	psHeading = regexp.MustCompile(`^UID\s+PID\s+PPID\s+C\s+STIME\s+TTY\s+TIME\s+CMD$`)
 	psRow     = regexp.MustCompile(`^\S+\s+(\d+)\s+\d+\s+\d+\s+\S+\s+\S+\s+[\d:-]+\s(.*)$`)
 )
 
-// parseProcesses reads ps -ef. What is absent from the list is taken to be absent from the machine, so the list must be whole: it has its heading, process 1, and
+// ParseProcesses reads ps -ef. What is absent from the list is taken to be absent from the machine, so the list must be whole: it has its heading, process 1, and
 // ps itself.
-func parseProcesses(r io.Reader) ([]process, error) {
+func ParseProcesses(r io.Reader) ([]Process, error) {
 	src, err := readSource(r, "ps -ef")
 	if err != nil {
 		return nil, err
 	}
-	var list []process
+	var list []Process
 	for i, l := range src.lines {
 		m := psRow.FindStringSubmatch(l.text)
 		switch {
@@ -49,27 +45,24 @@ func parseProcesses(r io.Reader) ([]process, error) {
 			if err != nil {
 				src.failAt(l, m[1], "not a process id")
 			}
-			list = append(list, process{pid, strings.TrimSpace(m[2])})
+			list = append(list, Process{pid, strings.TrimSpace(m[2])})
 		}
 	}
 	if err := src.err(); err != nil {
 		return nil, err
 	}
-	first := slices.ContainsFunc(list, func(p process) bool { return p.pid == 1 })
-	itself := slices.ContainsFunc(list, func(p process) bool { return p.runs("ps") })
+	first := slices.ContainsFunc(list, func(p Process) bool { return p.PID == 1 })
+	itself := slices.ContainsFunc(list, func(p Process) bool { return p.Runs("ps") })
 	if !first || !itself {
 		return nil, fmt.Errorf("the list of ps -ef is not whole: process 1 and ps itself must be in it")
 	}
 	return list, nil
 }
 
-// processesOf reads what ps -ef printed.
-func processesOf(res sshexec.Result) ([]process, error) { return parseProcesses(output("ps -ef", res)) }
-
-// runs tells whether a process is, or was started with, a program: under any path, by any interpreter, as .sh or as the .py that it calls.
-func (p process) runs(program string) bool {
+// Runs tells whether a process is, or was started with, a program: under any path, by any interpreter, as .sh or as the .py that it calls.
+func (p Process) Runs(program string) bool {
 	name := stem(program)
-	return slices.ContainsFunc(strings.FieldsFunc(p.command, func(r rune) bool { return strings.ContainsRune(" \t'\"`;|&()", r) }), func(word string) bool { return stem(word) == name })
+	return slices.ContainsFunc(strings.FieldsFunc(p.Command, func(r rune) bool { return strings.ContainsRune(" \t'\"`;|&()", r) }), func(word string) bool { return stem(word) == name })
 }
 
 // stem is the name of a script without its directory and ending. A name without the ending of a script keeps its directory: /srv/deploy is no deploy.sh.
@@ -85,9 +78,9 @@ func stem(program string) string {
 
 var numberForm = regexp.MustCompile(`\d+`)
 
-// listens tells whether a mongod of a port is among the processes (MON-034): the port stands in an option, or in the name of its configuration.
-func listens(list []process, port int) bool {
-	return slices.ContainsFunc(list, func(p process) bool {
-		return strings.Contains(strings.ToLower(p.command), "mongo") && slices.Contains(numberForm.FindAllString(p.command, -1), strconv.Itoa(port))
+// Listens tells whether a mongod of a port is among the processes (MON-034): the port stands in an option, or in the name of its configuration.
+func Listens(list []Process, port int) bool {
+	return slices.ContainsFunc(list, func(p Process) bool {
+		return strings.Contains(strings.ToLower(p.Command), "mongo") && slices.Contains(numberForm.FindAllString(p.Command, -1), strconv.Itoa(port))
 	})
 }

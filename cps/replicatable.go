@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // ReplicaTable is what diagnostics.sh --get_replica_status prints (cps:721-752,1104-1132,1839-1862).
@@ -185,7 +187,7 @@ func (t *ReplicaTable) Findings() []Finding {
 			}
 		}
 		if primaries != 1 {
-			f.add(Error, s.Line, "MON-016", "%s has %s", s.Title(), strings.Replace(plural(primaries, "primary"), "primarys", "primaries", 1))
+			f.add(Error, s.Line, "MON-016", "%s has %s", s.Title(), printable.Count(primaries, "primary"))
 		}
 	}
 	return f.list
@@ -200,4 +202,23 @@ func (t *ReplicaTable) Removed(set ClusterSet) []Finding {
 		}
 	}
 	return f.list
+}
+
+// At finds the row of a member of mongoConfig.cfg.
+func (s TableSet) At(m MongoMember) (TableMember, bool) {
+	i := slices.IndexFunc(s.Members, func(row TableMember) bool { return row.Host == m.Host && row.Port == m.Port })
+	if i < 0 {
+		return TableMember{}, false
+	}
+	return s.Members[i], true
+}
+
+// Votes tells a member that takes part in elections.
+func (m TableMember) Votes() bool {
+	return m.Health == OnLine && (m.State.Serving() || slices.Contains([]MemberState{StateRecovering, "STARTUP2", "ROLLBACK"}, m.State))
+}
+
+// HoldsData tells a data member that works.
+func (m TableMember) HoldsData() bool {
+	return m.Health == OnLine && (m.State == StatePrimary || m.State == StateSecondary)
 }

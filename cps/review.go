@@ -10,30 +10,25 @@ import (
 // two data members of a replica set in the same upgrade set, every alias in one set and once. Where that is not so, the last finding
 // (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
 //
-// What it finds of severity Error is what NewISSM refuses: also a data member in neither set, and a set that keeps no majority of its votes, unless somebody signs for
-// it (ISSMConfig.AcceptNoMajority).
-func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig) []Finding {
-	return reviewSets(set1, set2, mc, nil)
-}
-
-// reviewSets is ReviewSets with the replica sets that somebody has signed for, by label.
-func reviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted []string) []Finding {
+// What it finds of severity Error, no migration is planned with: also a data member in neither set, and a set that keeps no majority of its votes, unless somebody has
+// signed for it: accepted has the labels of such replica sets.
+func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted ...string) []Finding {
 	var f findings
 	reviewPlacement(&f, set1, set2)
 	if mc == nil {
 		return f.list
 	}
 	f.file = mc.File
-	place := placement(set1, set2)
+	sets := [3]ClusterSet{1: set1, 2: set2}
 	violated := false
 	for _, rs := range mc.Sets {
-		if reviewReplicaSet(&f, rs, place, slices.Contains(accepted, rs.Label)) {
+		if reviewReplicaSet(&f, rs, sets, slices.Contains(accepted, rs.Label)) {
 			violated = true
 		}
 	}
 	for _, label := range accepted {
 		i := slices.IndexFunc(mc.Sets, func(rs ReplicaSet) bool { return rs.Label == label })
-		if i < 0 || !mc.Sets[i].losesMajority(place, 1) && !mc.Sets[i].losesMajority(place, 2) {
+		if i < 0 || !mc.Sets[i].LosesMajority(set1) && !mc.Sets[i].LosesMajority(set2) {
 			f.add(Error, 0, "MON-016", "accept_no_majority names %s, which is no replica set that would be without a majority", label)
 		}
 	}
@@ -109,42 +104,42 @@ func reviewPlacement(f *findings, set1, set2 ClusterSet) {
 	}
 }
 
-// votesLeft is how many votes of a replica set are outside an upgrade set, and of how many.
-func (rs ReplicaSet) votesLeft(place map[string]int, set int) (left, of int) {
-	for _, m := range slices.Concat(rs.Members, rs.Arbiters) {
+// VotesLeft is how many votes of a replica set remain while an upgrade set is down, and of how many.
+func (s ReplicaSet) VotesLeft(down ClusterSet) (left, of int) {
+	for _, m := range slices.Concat(s.Members, s.Arbiters) {
 		of++
-		if place[m.Host] != set {
+		if !down.Contains(m.Host) {
 			left++
 		}
 	}
 	return left, of
 }
 
-// losesMajority tells whether nobody can write to a replica set while an upgrade set is down.
-func (rs ReplicaSet) losesMajority(place map[string]int, set int) bool {
-	left, of := rs.votesLeft(place, set)
+// LosesMajority tells whether nobody can write to a replica set while an upgrade set is down.
+func (s ReplicaSet) LosesMajority(down ClusterSet) bool {
+	left, of := s.VotesLeft(down)
 	return left < of/2+1
 }
 
 // reviewReplicaSet checks one replica set; true when two of its data members go down together. accepted tells that somebody has signed for the loss of its majority.
-func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int, accepted bool) bool {
+func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted bool) bool {
 	violated := false
 	for set := 1; set <= 2; set++ {
 		var data []string
 		for _, m := range rs.Members {
-			if place[m.Host] == set {
+			if sets[set].Contains(m.Host) {
 				data = append(data, m.Address())
 			}
 		}
 		var arbiters []string
 		for _, m := range rs.Arbiters {
-			if place[m.Host] == set {
+			if sets[set].Contains(m.Host) {
 				arbiters = append(arbiters, m.Address())
 			}
 		}
-		left, voters := rs.votesLeft(place, set)
+		left, voters := rs.VotesLeft(sets[set])
 		remain := fmt.Sprintf("while the set is down %d of %d votes remain", left, voters)
-		majority := !rs.losesMajority(place, set)
+		majority := !rs.LosesMajority(sets[set])
 		switch {
 		case !majority:
 			remain += ", which is no majority"
@@ -156,24 +151,24 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, place map[string]int, accepted
 		switch {
 		case len(data) > 1:
 			violated = true
-			f.add(Error, rs.Line, "CPS-007", "data members %s of %s are both in upgrade set %d: %s", strings.Join(data, " and "), rs.describe(), set, remain)
+			f.add(Error, rs.Line, "CPS-007", "data members %s of %s are both in upgrade set %d: %s", strings.Join(data, " and "), rs, set, remain)
 		case !majority:
 			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+" in accept_no_majority"
 			if accepted {
 				severity, advice = Warning, "accept_no_majority signs for it: nobody can write to it meanwhile"
 			}
-			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s", strings.Join(slices.Concat(data, arbiters), " and "), rs.describe(), set, remain, advice)
+			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s", strings.Join(slices.Concat(data, arbiters), " and "), rs, set, remain, advice)
 		}
 	}
 	for _, m := range rs.Members {
-		if place[m.Host] != 0 {
+		if sets[1].Contains(m.Host) || sets[2].Contains(m.Host) {
 			continue
 		}
 		hint := "another site, or a misspelt name"
 		if canonical, changed := CanonicalAlias(m.Host); changed {
 			hint = "it looks like a misspelt " + canonical
 		}
-		f.add(Error, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs.describe(), hint)
+		f.add(Error, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs, hint)
 	}
 	return violated
 }

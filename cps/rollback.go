@@ -106,7 +106,7 @@ func (m *ISSM) beforeRollback() evenkeel.Step {
 
 // oldCorosyncStep undoes the move of arbitervip, so that the half that stays can take it back.
 func (m *ISSM) oldCorosyncStep() evenkeel.Step {
-	host := m.ofClass(2, "pcrfclient")[0]
+	host := m.sets[2].OfClass("pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
@@ -135,7 +135,7 @@ func (m *ISSM) stopRecoveringStep() evenkeel.Step {
 			Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
-				Text: "Look at diagnostics.sh --get_replica_status. Where a member of " + strings.Join(m.ofClass(1, "sessionmgr"), ", ") + " is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is gone; kill it if it is not.",
+				Text: "Look at diagnostics.sh --get_replica_status. Where a member of " + strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") + " is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is gone; kill it if it is not.",
 			},
 		}},
 		Verify: []evenkeel.Action{{
@@ -155,12 +155,12 @@ func stopMongod(port int) sshexec.Cmd {
 func (m *ISSM) atWorkOrStopped(t *ReplicaTable) error {
 	var errs []error
 	for _, rs := range m.mongo.Sets {
-		set, _ := t.Set(rs.title())
+		set, _ := t.Set(rs.Title())
 		for _, planned := range m.dataMembers(rs, 1) {
-			if member, ok := set.at(planned); !ok {
-				errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), rs.title()))
-			} else if !member.holds() && member.Health != OffLine {
-				errs = append(errs, fmt.Errorf("%s is %s in %s", planned.Host, member.State, rs.title()))
+			if member, ok := set.At(planned); !ok {
+				errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), rs.Title()))
+			} else if !member.HoldsData() && member.Health != OffLine {
+				errs = append(errs, fmt.Errorf("%s is %s in %s", planned.Host, member.State, rs.Title()))
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func (m *ISSM) stopRecovering(ctx context.Context, at evenkeel.Site) (sshexec.Re
 		if err != nil {
 			return res, fmt.Errorf("%s: %w", p.Member.Host, err)
 		}
-		if listens(list, p.Member.Port) {
+		if Listens(list, p.Member.Port) {
 			return res, evenkeel.NeedsPerson("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume", p.Member.Port, p.Member.Host)
 		}
 		stopped = append(stopped, fmt.Sprintf("%s:%d", p.Member.Host, p.Member.Port))
@@ -280,7 +280,7 @@ func (m *ISSM) redeployOldStep() evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployEach(1, m.cfg.SourceOS, at)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(1, m.cfg.SourceOS)...)
-	for _, lb := range m.ofClass(1, "lb") {
+	for _, lb := range m.sets[1].OfClass("lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, at))
 	}
 	if m.cfg.Platform == OpenStack {
@@ -322,9 +322,9 @@ func (m *ISSM) enableOldStep() evenkeel.Step {
 
 func (m *ISSM) arbitersServe(t *ReplicaTable) bool {
 	for _, rs := range m.adminSets() {
-		set, _ := t.Set(rs.title())
+		set, _ := t.Set(rs.Title())
 		for _, arbiter := range rs.Arbiters {
-			member, ok := set.at(arbiter)
+			member, ok := set.At(arbiter)
 			if !ok || member.Health != OnLine || member.State != StateArbiter {
 				return false
 			}

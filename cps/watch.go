@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +89,7 @@ func (m *ISSM) parseTable(res sshexec.Result) (*ReplicaTable, error) {
 		return nil, err
 	}
 	for _, rs := range m.mongo.Sets {
-		if _, ok := t.Set(rs.title()); !ok {
+		if _, ok := t.Set(rs.Title()); !ok {
 			return nil, fmt.Errorf("replica set %s:%s of mongoConfig.cfg is not in the table", rs.Type, rs.Name)
 		}
 	}
@@ -103,7 +102,7 @@ func (m *ISSM) withoutMajority(t *ReplicaTable) string {
 	for _, set := range t.Sets {
 		votes := 0
 		for _, member := range set.Members {
-			if member.votes() {
+			if member.Votes() {
 				votes++
 			}
 		}
@@ -115,16 +114,6 @@ func (m *ISSM) withoutMajority(t *ReplicaTable) string {
 		}
 	}
 	return strings.Join(why, "; ")
-}
-
-// votes tells a member that takes part in elections.
-func (m TableMember) votes() bool {
-	return m.Health == OnLine && (m.State.Serving() || slices.Contains([]MemberState{StateRecovering, "STARTUP2", "ROLLBACK"}, m.State))
-}
-
-// holds tells a data member that works.
-func (m TableMember) holds() bool {
-	return m.Health == OnLine && (m.State == StatePrimary || m.State == StateSecondary)
 }
 
 func (m *ISSM) watchHalves(ctx context.Context, at evenkeel.Site) error {
@@ -146,7 +135,7 @@ func (m *ISSM) notCarrying(t *ReplicaTable, n int) string {
 		mine, working := 0, 0
 		for _, host := range m.dataHosts(set.Name, n) {
 			mine++
-			if member, ok := set.Member(host); ok && member.holds() {
+			if member, ok := set.Member(host); ok && member.HoldsData() {
 				working++
 			}
 		}
@@ -185,15 +174,4 @@ func (m *ISSM) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
 	}
 	return nil
-}
-
-// ofClass are the VMs of a half of one class.
-func (m *ISSM) ofClass(n int, class string) []string {
-	var list []string
-	for _, alias := range m.sets[n] {
-		if vm, ok := splitAlias(alias); ok && vm.class == class {
-			list = append(list, alias)
-		}
-	}
-	return list
 }

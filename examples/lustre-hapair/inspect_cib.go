@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -61,10 +62,10 @@ func cibFacts(in *cli.Inspection, cib *pacemaker.CIB) {
 		in.Add("tag "+t.ID, "%s", strings.Join(t.Refs, " "))
 	}
 	for _, a := range cib.Alerts() {
-		in.Add("alert "+a.ID, "%s, %s", a.Path, count(len(a.Recipients), "recipient"))
+		in.Add("alert "+a.ID, "%s, %s", a.Path, printable.Count(len(a.Recipients), "recipient"))
 	}
 	if n := len(cib.ACLs()); n > 0 {
-		in.Add("access control", "%s", count(n, "entry"))
+		in.Add("access control", "%s", printable.Count(n, "entry"))
 	}
 }
 
@@ -74,7 +75,7 @@ func node(n pacemaker.Node) string {
 		parts = append(parts, n.Type)
 	}
 	attributes := n.Attributes.Effective()
-	parts = append(parts, count(len(attributes), "attribute"))
+	parts = append(parts, printable.Count(len(attributes), "attribute"))
 	for _, p := range attributes {
 		switch p.Name {
 		case "standby", "maintenance", "terminate":
@@ -163,16 +164,6 @@ func orNone(s string) string {
 		return "-"
 	}
 	return s
-}
-
-func count(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(what, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // shown is the value of a pair, masked when it is a secret.

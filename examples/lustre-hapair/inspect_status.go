@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -56,7 +57,7 @@ func nodeState(n pacemaker.NodeStatus) string {
 		}
 	}
 	slices.Sort(state[1:])
-	return fmt.Sprintf("%s, %s", strings.Join(state, ", "), count(n.Running, "resource"))
+	return fmt.Sprintf("%s, %s", strings.Join(state, ", "), printable.Count(n.Running, "resource"))
 }
 
 func resourceState(r pacemaker.ResourceStatus) string {

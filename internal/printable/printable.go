@@ -91,3 +91,14 @@ func whole(text []byte) int {
 	}
 	return len(text)
 }
+
+// Count is a number of things in words: "1 check", "2 checks", "3 primaries".
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "y"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -21,11 +21,12 @@ var arrows = map[string][]string{
 	"sshexec":   {"sshexec/...", "internal/op", "internal/srcerr"},
 	"backup":    {"sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
 	"mongo":     {"internal/op", "internal/srcerr"},
-	"cps":       {".", "sshexec/...", "backup", "mongo", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"cps":       {"sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"lustre":    {"sshexec/...", "backup", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"pacemaker": {"sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
 
 	// Runbooks.
+	"cps/issm":       {".", "cps", "mongo", "sshexec/...", "backup", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"lustre/upgrade": {".", "lustre", "sshexec/...", "backup", "pacemaker", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 
 	// What tests and simulated worlds are made of.
@@ -35,8 +36,8 @@ var arrows = map[string][]string{
 	"sshexec/sshexectest":             {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/sshexectest/conformance": {"sshexec/...", "internal/op", "internal/srcerr"},
 	"pacemaker/pacemakertest":         {"pacemaker", "sshexec/...", "internal/simhost", "internal/op", "internal/printable", "internal/srcerr"},
-	"lustre/lustretest":               {".", "lustre", "backup", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
-	"cps/cpstest":                     {".", "cps", "mongo", "backup", "sshexec/...", "internal/simhost", "internal/replsim", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"lustre/lustretest":               {".", "lustre", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/op", "internal/printable", "internal/srcerr"},
+	"cps/cpstest":                     {"cps", "sshexec/...", "internal/simhost", "internal/replsim", "internal/op", "internal/printable", "internal/srcerr"},
 	"mongo/mongodriver":               {"mongo", "internal/op", "internal/srcerr"},
 	"mongo/mongotest":                 {"mongo", "internal/replsim", "internal/op", "internal/srcerr"},
 	"mongo/mongotest/conformance":     {"mongo", "internal/op", "internal/srcerr"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/mongo"
@@ -76,12 +77,12 @@ func TestNothingGivesAnError(t *testing.T) {
 		"lustre.ParseLabel": lustre.ParseLabel, "lustre.ResourceLabel": lustre.ResourceLabel, "lustre.TargetUUID": lustre.TargetUUID, "lustre.StoreOf": lustre.StoreOf,
 		"cps.ParseAbout": cps.ParseAbout, "cps.ParseArchiveName": cps.ParseArchiveName, "cps.ParseClusterSet": cps.ParseClusterSet, "cps.SplitClusterSets": cps.SplitClusterSets,
 		"cps.ParseCreatedSets": cps.ParseCreatedSets, "cps.ParseConfiguration": cps.ParseConfiguration, "cps.ParseDiagnostics": cps.ParseDiagnostics, "cps.ParseAIDO": cps.ParseAIDO,
-		"cps.ParseGRTable": cps.ParseGRTable, "cps.ParseHAProxy": cps.ParseHAProxy, "cps.ParseHosts": cps.ParseHosts, "cps.NewISSM": cps.NewISSM, "cps.ParseMigrateLog": cps.ParseMigrateLog,
+		"cps.ParseGRTable": cps.ParseGRTable, "cps.ParseHAProxy": cps.ParseHAProxy, "cps.ParseHosts": cps.ParseHosts, "issm.New": issm.New, "cps.ParseMigrateLog": cps.ParseMigrateLog,
 		"cps.ParseMongoConfig": cps.ParseMongoConfig, "cps.CheckUUID": cps.CheckUUID, "cps.ParsePorts": cps.ParsePorts, "cps.ParseUpdatedPort": cps.ParseUpdatedPort,
 		"cps.ParseOSRelease": cps.ParseOSRelease, "cps.ParseArbiterDate": cps.ParseArbiterDate, "cps.ParsePatchUndo": cps.ParsePatchUndo, "cps.ParsePatchList": cps.ParsePatchList,
 		"cps.ParseRepositories": cps.ParseRepositories, "cps.ReviewDiagnostics": cps.ReviewDiagnostics, "cps.ParseFreeSpace": cps.ParseFreeSpace, "cps.CheckMigration": cps.CheckMigration,
 		"cps.ParseReplicaTable": cps.ParseReplicaTable, "cps.ReviewSets": cps.ReviewSets, "cps.ReviewHosts": cps.ReviewHosts, "cps.ParseSetList": cps.ParseSetList,
-		"cps.ParseClusterStatus": cps.ParseClusterStatus, "ISSM.Runbook": (&cps.ISSM{}).Runbook, "ISSM.Rollback": (&cps.ISSM{}).Rollback,
+		"cps.ParseClusterStatus": cps.ParseClusterStatus, "Migration.Runbook": (&issm.Migration{}).Runbook, "Migration.Rollback": (&issm.Migration{}).Rollback,
 	} {
 		t.Run(name, func(t *testing.T) {
 			fn := reflect.ValueOf(f)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
@@ -31,10 +32,10 @@ func app() *cli.App {
 
 // issmConfig is the job of this binary in the configuration file.
 type issmConfig struct {
-	HostsCSV       string `yaml:"hosts_csv"`                   // the cluster's own Hosts.csv
-	MongoConfig    string `yaml:"mongo_config"`                // and mongoConfig.cfg
-	Configuration  string `yaml:"configuration_csv,omitempty"` // and Configuration.csv, for its passwords: what a program prints of them is not shown
-	cps.ISSMConfig `yaml:",inline"`
+	HostsCSV      string `yaml:"hosts_csv"`                   // the cluster's own Hosts.csv
+	MongoConfig   string `yaml:"mongo_config"`                // and mongoConfig.cfg
+	Configuration string `yaml:"configuration_csv,omitempty"` // and Configuration.csv, for its passwords: what a program prints of them is not shown
+	issm.Config   `yaml:",inline"`
 }
 
 // jobOf is the job of a configuration.
@@ -45,7 +46,7 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	c := jobOf(cfg)
 	hosts, err1 := needed("hosts_csv", cfg.Path(c.HostsCSV), cps.ParseHosts)
 	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
-	options := c.ISSMConfig
+	options := c.Config
 	options.ArchiveDir = cfg.Path(options.ArchiveDir)
 	var err3 error
 	if c.Configuration != "" {
@@ -57,7 +58,7 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
-	migration, err := cps.NewISSM(options, hosts, mongo)
+	migration, err := issm.New(options, hosts, mongo)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -52,8 +53,8 @@ func example(into, dir string) (*cli.Config, error) {
 	if err := os.MkdirAll(filepath.Join(into, archives), 0o700); err != nil {
 		return nil, err
 	}
-	job := &issmConfig{HostsCSV: hosts, MongoConfig: mongo, ISSMConfig: cps.ISSMConfig{
-		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: cps.VMware, RestartAll: true, SingleClusterCorosync: true,
+	job := &issmConfig{HostsCSV: hosts, MongoConfig: mongo, Config: issm.Config{
+		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: issm.VMware, RestartAll: true, SingleClusterCorosync: true,
 	}}
 	return &cli.Config{Journal: "journal.jsonl", Job: job}, nil
 }

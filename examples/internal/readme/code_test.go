@@ -21,7 +21,7 @@ const module = "github.com/evenkeel-ha/evenkeel"
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "os": "os", "time": "time",
 	"evenkeel": module, "sshexec": module + "/sshexec", "pacemaker": module + "/pacemaker", "backup": module + "/backup",
-	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps",
+	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps", "upgrade": module + "/lustre/upgrade", "issm": module + "/cps/issm",
 }
 
 // given is what a reader of a piece of code is said to have, by the first thing that the piece does.

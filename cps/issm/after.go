@@ -1,0 +1,138 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// afterSteps give the traffic back to both halves and tidy up (cps:1323-1356,2000-2010).
+func (m *Migration) afterSteps() []evenkeel.Step {
+	steps := []evenkeel.Step{m.restoreTrafficStep()}
+	if m.cfg.Provision {
+		steps = append(steps, m.cleanUpStep())
+	}
+	if m.cfg.RestartAll {
+		steps = append(steps, m.restartStep())
+	}
+	return append(steps, m.finalStep(), m.imageStep(), m.handOverStep())
+}
+
+func (m *Migration) restoreTrafficStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "traffic-restore", Title: "Give the traffic back to both halves", Host: m.cfg.ClusterManager, Ref: "cps:1323-1337",
+		Actions: []evenkeel.Action{
+			m.quietGuard(migrateScript),
+			{
+				ID: "whole", Title: "Every replica set is whole", Guard: true, Ref: "cps:1321", Cmd: m.replicaStatus(), Within: time.Hour,
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+			},
+			{
+				ID: "restore", Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore")), Repeat: evenkeel.Never, Expect: succeeded,
+				Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
+			},
+		},
+		Verify: []evenkeel.Action{{
+			ID: "taken", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
+			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
+			Paper: again(m.takes(1, 2)),
+			Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
+				return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
+			}},
+		}},
+		Irreversible: pastRollback,
+	}
+}
+
+func (m *Migration) cleanUpStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "cleanup", Title: "Remove what the provisioning kept", Host: m.cfg.ClusterManager, Ref: "cps:1342-1345",
+		Actions: []evenkeel.Action{{
+			ID: "cleanup", Title: "Delete the old disks", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, deployAllScript, "--cleanupbackup"), 2*time.Hour), Repeat: evenkeel.Safe,
+		}},
+		Irreversible: "the old disks are deleted",
+	}
+}
+
+func (m *Migration) restartStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "restart", Title: "Restart all processes, one VM after the other", Host: m.cfg.ClusterManager, Ref: "cps:1350-1354",
+		Why: "It ends errors without effect in the logs (cps:1350). It drops messages (cps:1354).",
+		Actions: []evenkeel.Action{
+			{ID: "hour", Title: "A quiet hour", Manual: "Confirm that messages may be dropped now: restartall.sh drops some."},
+			{ID: "restart", Title: "Restart all", Cmd: withTimeout(sshexec.Command(sshexec.Disruptive, m.cfg.Tools.RestartAll), 6*time.Hour), Repeat: evenkeel.Safe, Note: "Once more restarts once more, and drops messages once more; nothing else."},
+		},
+		Harmless: "a restart is over when it is over",
+	}
+}
+
+// finalStep is the state that the whole migration is for.
+func (m *Migration) finalStep() evenkeel.Step {
+	all := slices.Concat(m.sets[1], m.sets[2])
+	return evenkeel.Step{
+		ID: "final", Title: "Look at the whole cluster", Host: m.cfg.ClusterManager, Ref: "cps:337",
+		Needs: []evenkeel.FactKey{factReplicas},
+		Actions: []evenkeel.Action{
+			{
+				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
+				Paper: again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *cps.About) error {
+					return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
+				})},
+			},
+			{
+				ID: "replicas", Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Within: time.Hour,
+				Paper: again(append(m.allAtWork(), m.asRanked()...)), Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
+					if err := m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
+						return err
+					}
+					return m.sameRanks(o)
+				}},
+			},
+			{
+				ID: "health", Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Within: time.Hour,
+				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
+				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
+					return soon(30*time.Second, m.healthy(o, cps.StageAfter))
+				}},
+			},
+		},
+	}
+}
+
+// imageStep takes the image away (cps:2000-2010, CPS-219).
+func (m *Migration) imageStep() evenkeel.Step {
+	step := evenkeel.Step{
+		ID: "image", Title: "Unmount the image", Host: m.cfg.ClusterManager, Ref: "cps:2000-2005",
+		Why:      `It prevents "device is busy" at the next upgrade.`,
+		Actions:  []evenkeel.Action{m.umountAction("umount")},
+		Harmless: "it is mounted again where it is needed",
+	}
+	if m.cfg.RemoveISO {
+		step.Actions = append(step.Actions, evenkeel.Action{
+			ID: "remove", Title: "Delete the image", Ref: "cps:2007-2010", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", m.cfg.TargetISO)), Repeat: evenkeel.Safe,
+		})
+	}
+	return step
+}
+
+// handOverStep is what remains for people (CPS-152, CPS-155, CPS-162, CPS-163, CPS-182).
+func (m *Migration) handOverStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "hand-over", Title: "What remains for people", Ref: "cps:238-306,1358-1381",
+		Actions: []evenkeel.Action{
+			{ID: "grafana", Ref: "cps:238", Title: "Grafana's data source", Manual: "Configure the graphite data source in the Grafana GUI."},
+			{ID: "overload", Ref: "cps:256", Title: "Session Limit Overload Protection", Manual: "Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting the qns processes."},
+			{ID: "debug", Ref: "cps:299-301", Title: "Log files", Manual: "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files."},
+			{ID: "customizations", Ref: "cps:261", Title: "Customizations of the VMs", Manual: "Reapply the customizations that were made directly on VMs."},
+			{ID: "keys", Ref: "cps:1362-1381", Title: "SSH keys", Manual: "If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean."},
+			{ID: "disk", Ref: "cps:246", Title: "Disks of the pcrfclients", Manual: "Watch the disk use of the pcrfclient VMs: the new release writes more statistics."},
+			{ID: "freeze", Ref: "cps:252", Title: "End of the change freeze", Manual: "End the change freeze when the cluster is validated."},
+		},
+	}
+}

@@ -1,0 +1,189 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// The facts of the cluster as it was before.
+var (
+	factReplicas = evenkeel.NewFact[[]ranked]("replicas.before", "primary and priorities of every replica set before the migration")
+	factHtpasswd = evenkeel.NewFact[string]("htpasswd.sha256", "sha256 of .htpasswd on the first pcrfclient")
+)
+
+// beforeSteps look at the cluster and let a person confirm what no command can tell (cps:250-306).
+func (m *Migration) beforeSteps() []evenkeel.Step {
+	first, second := m.sets[2].OfClass("pcrfclient")[0], m.sets[1].OfClass("pcrfclient")[0]
+	steps := []evenkeel.Step{
+		{
+			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
+			Makes:   []evenkeel.FactKey{factReplicas, factHtpasswd},
+			Actions: append(m.fileChecks(), m.healthChecks(second, first)...),
+		},
+		{
+			ID: "confirm", Title: "Confirm what no command can tell", Ref: "cps:250-306",
+			Actions: m.attestations(),
+		},
+		{
+			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
+			Actions: []evenkeel.Action{{
+				ID: "sync", Title: "Copy Grafana's information", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, grafanaScript), time.Hour), Repeat: evenkeel.Safe,
+			}},
+			Harmless: "the same users and dashboards on both VMs harm nothing",
+		},
+	}
+	if m.cfg.RemoveUdevRules {
+		steps = append(steps, m.udevStep())
+	}
+	return append(steps, evenkeel.Step{
+		ID: "snapshot", Title: "Back the Cluster Manager up as a whole", Ref: "cps:260,377",
+		Why: "A rollback needs it (cps:1819).",
+		Actions: []evenkeel.Action{{
+			ID: "snapshot", Title: "Snapshot or clone of the Cluster Manager",
+			Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and Restore Guide. Say where it is.",
+		}},
+	})
+}
+
+// verdicts are what a full diagnostics says, each once.
+const verdicts = `| grep -oE '\[(PASS|WARN|FAIL)\]' | sort -u`
+
+// fileChecks compare the cluster's files with the plan's, and look for room.
+func (m *Migration) fileChecks() []evenkeel.Action {
+	var actions []evenkeel.Action
+	for i, input := range m.inputs() {
+		actions = append(actions, evenkeel.Action{
+			ID: []string{"hosts", "mongo-config"}[i], Title: "The plan was made from this file", Ref: "cps:593,631",
+			Cmd:   sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256), Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
+		})
+	}
+	return append(actions, evenkeel.Action{
+		ID: "space", Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
+		Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"), Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
+			free, err := cps.ParseFreeSpace(output("df -Pk", o.Result))
+			if err == nil && free < cps.MinFreeKB {
+				err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
+			}
+			return errors.Join(exitedWell(o), err)
+		}},
+	})
+}
+
+// healthChecks look at everything that runs. second and first are the pcrfclients of set 1 and set 2.
+func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
+	sum := sshexec.Command(sshexec.ReadOnly, "sha256sum", htpasswdPath)
+	return []evenkeel.Action{
+		{
+			ID: "health", Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
+			Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
+				if err := m.healthy(o, cps.StageBefore); err != nil {
+					return fmt.Errorf("clear this first: %w", err)
+				}
+				return nil
+			}},
+		},
+		{
+			ID: "replicas", Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
+			Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error {
+				return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+			})},
+			Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
+		},
+		{
+			ID: "about", Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+			Paper: m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from}),
+			Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *cps.About) error {
+				return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
+			})},
+		},
+		{
+			ID: "htpasswd-first", Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
+			Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
+				_, err := digest(o.Result)
+				return errors.Join(exitedWell(o), err)
+			}},
+			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
+		},
+		{
+			ID: "htpasswd-second", Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
+			Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
+			Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
+				want, err1 := factHtpasswd.Get(o.Facts)
+				sum, err2 := digest(o.Result)
+				err := errors.Join(exitedWell(o), err1, err2)
+				if err == nil && sum != want {
+					err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
+				}
+				return err
+			}},
+		},
+	}
+}
+
+// installer checks the installer version of about.sh.
+func (m *Migration) installer(a *cps.About, want cps.Release) error {
+	if a.Installer == nil || !a.Installer.Equal(want) {
+		return fmt.Errorf("the installer is on %v, not %s", a.Installer, want)
+	}
+	return nil
+}
+
+// attestations are what only a person knows (WF-007).
+func (m *Migration) attestations() []evenkeel.Action {
+	actions := []evenkeel.Action{
+		{ID: "freeze", Ref: "cps:252", Title: "Change freeze", Manual: "Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated."},
+		{ID: "overload", Ref: "cps:256", Title: "Session Limit Overload Protection", Manual: "In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is."},
+		{ID: "grafana-user", Ref: "cps:236,323", Title: "Graphite credentials", Manual: "Confirm that at least one Graphite/Grafana user and the data source credential are configured."},
+		{ID: "customizations", Ref: "cps:261,437", Title: "Customizations", Manual: "Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; what was changed on a VM itself is reapplied by hand."},
+		{ID: "debug", Ref: "cps:293-299", Title: "Debug log of the upgrade", Manual: `Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`},
+	}
+	if m.cfg.Platform == VMware {
+		actions = append(actions,
+			evenkeel.Action{ID: "hypervisor", Ref: "cps:268-275", Title: "Hypervisor", Manual: "Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed."},
+			evenkeel.Action{ID: "db-authentication", Ref: "cps:387-393", Title: "Database authentication", Manual: "Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without the row the migration fails."})
+	}
+	for i, text := range m.cfg.Attestations {
+		actions = append(actions, evenkeel.Action{ID: fmt.Sprintf("site-%d", i+1), Title: "Of this site", Manual: text})
+	}
+	return actions
+}
+
+// udevStep removes the rules that tie interface names to the old machine (cps:366-375).
+func (m *Migration) udevStep() evenkeel.Step {
+	const dir = "/etc/udev/rules.d/"
+	factBoot := evenkeel.NewFact[string]("boot.cluman", "boot id of the Cluster Manager before its restart")
+	return evenkeel.Step{
+		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:366-375",
+		Makes: []evenkeel.FactKey{factBoot},
+		Actions: []evenkeel.Action{
+			{ID: "remove", Title: "Remove the rules", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules")), Repeat: evenkeel.Safe},
+			{ID: "boot-id", Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
+				_, err := bootID(o)
+				return err
+			}}, Makes: []evenkeel.Make{factBoot.From(bootID)}},
+			{
+				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), Severs: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
+				Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.Trace, error) {
+					before, err1 := factBoot.Get(o.Facts)
+					now, err2 := bootID(o)
+					if err := errors.Join(err1, err2); err != nil {
+						return evenkeel.Undecided, err
+					}
+					return traceIf(now != before), nil
+				}},
+			},
+		},
+		Verify: []evenkeel.Action{{
+			ID: "back", Title: "It answers again", Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+			Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
+		}},
+		Harmless: "the removed rules are made anew where they are needed",
+	}
+}

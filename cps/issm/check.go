@@ -1,0 +1,372 @@
+package issm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+type (
+	observed = evenkeel.Observed
+	checker  = func(observed) error
+)
+
+// exitedWell is for checks that read the output of a command which must also exit with 0.
+func exitedWell(o observed) error {
+	if o.ExitCode != 0 {
+		return fmt.Errorf("it exited with status %d: %s", o.ExitCode, lastLine(o.Stderr))
+	}
+	if o.Truncated {
+		return errors.New("its output is too long, and was cut off")
+	}
+	return nil
+}
+
+func lastLine(text []byte) string {
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.TrimSpace(lines[len(lines)-1]))
+}
+
+// failOn makes an error of the findings of severity Error.
+func failOn(list []cps.Finding) error {
+	var errs []error
+	for _, f := range list {
+		if f.Severity == cps.Error {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// migrated is the check of every migrate.sh: SUCCESS and END in the log (cps:433-434), no error in it, and exit status 0; none of them
+// alone is trusted.
+func migrated(o observed) error {
+	log, err := readMigrateLog(o.Result)
+	if err != nil {
+		return errors.Join(exitedWell(o), err)
+	}
+	return errors.Join(exitedWell(o), failOn(log.Findings()))
+}
+
+// readMigrateLog reads the log from the standard output, or from the standard error where that has it.
+func readMigrateLog(res sshexec.Result) (*cps.MigrateLog, error) {
+	log, err := cps.ParseMigrateLog(output("migrate.sh", res))
+	if err == nil && log.Ended() {
+		return log, nil
+	}
+	if other, oerr := cps.ParseMigrateLog(srcerr.Named("migrate.sh", bytes.NewReader(res.Stderr))); oerr == nil && other.Ended() {
+		return other, nil
+	}
+	return log, err
+}
+
+// onTable is a check of the replica table.
+func (m *Migration) onTable(check func(*cps.ReplicaTable) error) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		t, err := m.parseTable(o.Result)
+		if err != nil {
+			return err
+		}
+		return check(t)
+	}
+}
+
+// onAbout is a check of about.sh.
+func onAbout(check func(*cps.About) error) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		a, err := cps.ParseAbout(output("about.sh", o.Result))
+		if err != nil {
+			return err
+		}
+		return check(a)
+	}
+}
+
+// soon makes a failed check one to be repeated.
+func soon(after time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return evenkeel.NotYet(after, "%v", err)
+}
+
+// system is a check of /etc/redhat-release.
+func system(version string) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
+		if err != nil {
+			return err
+		}
+		if !r.IsCentOS(version) {
+			return fmt.Errorf("%s runs %s %s, not CentOS %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
+		}
+		return nil
+	}
+}
+
+// isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
+func isSystem(version, before string) func(observed) (evenkeel.Trace, error) {
+	return func(o observed) (evenkeel.Trace, error) {
+		if err := exitedWell(o); err != nil {
+			return evenkeel.Undecided, err
+		}
+		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
+		if err == nil && !r.IsCentOS(version) && !r.IsCentOS(before) {
+			err = fmt.Errorf("%s runs %s %s, neither CentOS %s nor %s", o.Host, r.Name, r.Version, version, before)
+		}
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		return traceIf(r.IsCentOS(version)), nil
+	}
+}
+
+var readSystem = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/redhat-release")
+
+// sameFile is a check of sha256sum: the file is the one that the plan was made from.
+func sameFile(input evenkeel.Input) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		sum, err := digest(o.Result)
+		if err != nil {
+			return err
+		}
+		if sum != input.SHA256 {
+			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again from the file of the cluster", input.Name, sum, input.SHA256)
+		}
+		return nil
+	}
+}
+
+// quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
+func quiet(programs []string) checker {
+	return func(o observed) error {
+		if err := exitedWell(o); err != nil {
+			return err
+		}
+		list, err := processesOf(o.Result)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			if slices.ContainsFunc(programs, p.Runs) {
+				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.PID, p.Command)
+			}
+		}
+		return nil
+	}
+}
+
+// quietGuard must hold before anything that must not run twice at the same time.
+func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
+		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
+		Cmd:    listProcesses,
+		Paper:  prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
+		Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
+	}
+}
+
+// serving finds what keeps a half from carrying every replica set alone.
+func (m *Migration) serving(n int) func(*cps.ReplicaTable) error {
+	return func(t *cps.ReplicaTable) error {
+		if why := m.withoutMajority(t); why != "" {
+			return errors.New(why)
+		}
+		if why := m.notCarrying(t, n); why != "" {
+			return errors.New(why)
+		}
+		return nil
+	}
+}
+
+// complete finds what is missing from the full strength of every replica set: the members of the given halves are there and at work, arbiters
+// too, and nobody is RECOVERING (cps:1014,1356).
+func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
+	return func(t *cps.ReplicaTable) error {
+		var errs []error
+		if why := m.withoutMajority(t); why != "" {
+			errs = append(errs, errors.New(why))
+		}
+		for _, rs := range m.mongo.Sets {
+			set, _ := t.Set(rs.Title())
+			for _, n := range halves {
+				for _, planned := range m.dataMembers(rs, n) {
+					member, ok := set.At(planned)
+					switch {
+					case !ok:
+						errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
+					case member.State == cps.StateRecovering:
+						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
+					case !member.HoldsData():
+						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", planned.Host, member.State, member.Health, set.Title()))
+					}
+				}
+			}
+			for _, arbiter := range rs.Arbiters {
+				if member, ok := set.At(arbiter); !ok {
+					errs = append(errs, fmt.Errorf("arbiter %s is not a member of %s", arbiter.Address(), set.Title()))
+				} else if member.State != cps.StateArbiter || member.Health != cps.OnLine {
+					errs = append(errs, fmt.Errorf("arbiter %s is %s (%s) in %s", arbiter.Host, member.State, member.Health, set.Title()))
+				}
+			}
+			for _, member := range set.Members {
+				if !rs.Has(member) {
+					errs = append(errs, fmt.Errorf("%s:%d is a member of %s, and mongoConfig.cfg does not know it", member.Host, member.Port, set.Title()))
+				}
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// dataMembers are the data members that a replica set has in a half.
+func (m *Migration) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
+	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.sets[n].Contains(member.Host) })
+}
+
+// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half that has none cannot be told by them.
+func (m *Migration) trace(t *cps.ReplicaTable, n int) (all, none bool) {
+	planned, there := 0, 0
+	for _, rs := range m.mongo.Sets {
+		set, _ := t.Set(rs.Title())
+		for _, member := range m.dataMembers(rs, n) {
+			planned++
+			if _, ok := set.Member(member.Host); ok {
+				there++
+			}
+		}
+	}
+	return planned > 0 && there == planned, planned > 0 && there == 0
+}
+
+// leftProbe tells whether a half has left the replica sets: what "disable set" and "rollback" end with.
+func (m *Migration) leftProbe(n int) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
+		Paper: m.noneOf(n),
+		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.Trace {
+			switch all, none := m.trace(t, n); {
+			case none && m.serving(3-n)(t) == nil:
+				return evenkeel.Done
+			case all:
+				return evenkeel.Absent
+			}
+			return evenkeel.Partial
+		}),
+	}
+}
+
+// joinedProbe tells whether "enable set" has begun to bring a half back. That it came to its end no table tells: its last deeds leave no trace
+// there. So it is never found done, and is run again, which the guide itself does (cps:1989).
+func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the guide does (cps:1989): only its log tells that it ended", n),
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.Trace {
+			if _, none := m.trace(t, n); none {
+				return evenkeel.Absent
+			}
+			return evenkeel.Partial
+		}),
+	}
+}
+
+func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.Trace) func(observed) (evenkeel.Trace, error) {
+	return func(o observed) (evenkeel.Trace, error) {
+		if err := exitedWell(o); err != nil {
+			return evenkeel.Undecided, err
+		}
+		t, err := m.parseTable(o.Result)
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		return read(t), nil
+	}
+}
+
+// trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
+func (m *Migration) trafficProbe(text string, done func(first, second endpoints) bool) *evenkeel.Probe {
+	return &evenkeel.Probe{
+		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
+		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
+		Read: func(o observed) (evenkeel.Trace, error) {
+			r, err := m.haproxy(o)
+			if err != nil {
+				return evenkeel.Undecided, err
+			}
+			return traceIf(done(m.endpoints(r, 1), m.endpoints(r, 2))), nil
+		},
+	}
+}
+
+// mountedProbe tells whether an image is mounted.
+func mountedProbe(done bool) *evenkeel.Probe {
+	text := "nothing on " + isoMount
+	if done {
+		text = "an image on " + isoMount
+	}
+	return &evenkeel.Probe{
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
+		Read: func(o observed) (evenkeel.Trace, error) {
+			if err := exitedWell(o); err != nil {
+				return evenkeel.Undecided, err
+			}
+			kind, err := mountedOn(o.Result, isoMount)
+			if err == nil && kind != "" && kind != "iso9660" && kind != "udf" {
+				err = fmt.Errorf("%s is mounted on %s, and not an image", kind, isoMount)
+			}
+			if err != nil {
+				return evenkeel.Undecided, err
+			}
+			return traceIf((kind != "") == done), nil
+		},
+	}
+}
+
+func traceIf(done bool) evenkeel.Trace {
+	if done {
+		return evenkeel.Done
+	}
+	return evenkeel.Absent
+}
+
+// umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
+func (m *Migration) umountAction(id string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
+		Paper:  ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
+		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
+	}
+}
+
+func (m *Migration) mountAction(id, iso string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
+		Paper:  ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
+		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
+	}
+}

@@ -1,0 +1,221 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+)
+
+// Platform is what the VMs of a cluster run on; it decides how they are deployed (cps:779-784) and who assigns the virtual addresses (cps:836).
+type Platform string
+
+// The platforms of the guide.
+const (
+	VMware    Platform = "vmware"
+	OpenStack Platform = "openstack"
+)
+
+// Config says what an in-service migration is to do where the guide leaves a choice. The zero value of a field is its default.
+//
+// The control names of the VMs, by which a run finds its way to them, are their aliases in Hosts.csv.
+type Config struct {
+	ClusterManager string   `yaml:"cluster_manager"` // control name of the Cluster Manager, also called the installer; "cluman"
+	StatusHost     string   `yaml:"status_host"`     // where the Status API answers, as the Cluster Manager itself reaches it; "localhost" (cps:464)
+	Platform       Platform `yaml:"platform"`        // vmware or openstack; "vmware"
+
+	From      string `yaml:"from"`       // release to migrate from; "19.4.0"
+	To        string `yaml:"to"`         // release to migrate to; "21.1.0"
+	SourceOS  string `yaml:"source_os"`  // beginning of the CentOS version before; "7."
+	TargetOS  string `yaml:"target_os"`  // beginning of the CentOS version after; "8.1" (cps:521)
+	SourceISO string `yaml:"source_iso"` // the image mounted before; where it is given, taking the migration back mounts it again
+	TargetISO string `yaml:"target_iso"` // the image on the Cluster Manager; "/root/CPS_21.1.0.release.iso", of To
+
+	// ArchiveDir is a directory on the operator's machine. Every archive is copied there, and checked, before the machine that it
+	// was made on is destroyed (cps:439,1915). Required.
+	ArchiveDir string `yaml:"archive_dir"`
+
+	// Set1 and Set2 are the cluster-upgrade sets where they are not those that create-cluster-sets.sh makes: after a repair (cps:631).
+	Set1 cps.ClusterSet `yaml:"set1"`
+	Set2 cps.ClusterSet `yaml:"set2"`
+
+	Provision        bool `yaml:"provision"`          // provision the VMs beforehand: faster, more disk, VMware only (cps:633-648)
+	NoSSH            bool `yaml:"nossh"`              // deploy through vCenter: --nossh (cps:648)
+	UseCL            bool `yaml:"usecl"`              // deploy from content libraries: --usecl, needs NoSSH (cps:648)
+	UseSharedStorage bool `yaml:"use_shared_storage"` // shared or single storage: deploy.sh for each VM, VMware only (cps:774)
+
+	// SingleClusterCorosync moves arbitervip to the new corosync by "monit stop corosync" on pcrfclient01, before set 2 is disabled (cps:665).
+	SingleClusterCorosync bool `yaml:"single_cluster_corosync"`
+	// PeerPcrfclient is the control name of the other cluster's pcrfclient01, where arbitervip is shared between two
+	// clusters: its corosync is stopped before set 2 is deployed (cps:671).
+	PeerPcrfclient string `yaml:"peer_pcrfclient"`
+
+	RemoveUdevRules bool `yaml:"remove_udev_rules"` // remove two udev files on the old Cluster Manager and reboot it (cps:368-375)
+	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
+	StaticRoutes    bool `yaml:"static_routes"`     // ask for the route files after the VMs are deployed (cps:880)
+	SKDB            bool `yaml:"skdb"`              // the cluster has no SkRings (cps:952)
+	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because their arbiter goes with it. Whoever names one
+	// signs for the outage; without it such a plan is refused.
+	AcceptNoMajority []string `yaml:"accept_no_majority"`
+	// SKRingsDone is what skRingRebuildStatus prints when the rebuild has ended; "COMPLETED". The guide does not show it.
+	SKRingsDone string `yaml:"skrings_done"`
+	RestartAll  bool   `yaml:"restart_all"` // restartall.sh at the end; drops messages (cps:1350-1354)
+	RemoveISO   bool   `yaml:"remove_iso"`  // delete the image at the end (cps:2003-2010)
+
+	EndpointsPerLB int `yaml:"endpoints_per_lb"` // Diameter endpoints of a load balancer; 3 (cps:972-987)
+	OSGiPort       int `yaml:"osgi_port"`        // OSGi console of a Policy Server; 9091
+
+	// Attestations are things that a person must confirm before anything is changed, besides those of the guide.
+	Attestations []string `yaml:"attestations,omitempty"`
+
+	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
+	Secrets []cps.Secret `yaml:"-"`
+
+	// Tools are the programs that the guide calls by name, where a login without a profile does not find them.
+	Tools Tools `yaml:"tools"`
+}
+
+// Tools are paths of programs on the Cluster Manager. The zero value of a field is the name alone.
+type Tools struct {
+	Diagnostics string `yaml:"diagnostics"` // diagnostics.sh
+	About       string `yaml:"about"`       // about.sh
+	RestartAll  string `yaml:"restartall"`  // restartall.sh
+	Mongo       string `yaml:"mongo"`       // mongo
+}
+
+// Paths of the guide on the Cluster Manager.
+const (
+	isoMount         = "/mnt/iso"
+	migrateScript    = isoMount + "/migrate.sh"
+	archiveDir       = "/var/tmp"
+	createSetsScript = "/var/qps/install/current/scripts/create-cluster-sets.sh"
+	deployAllScript  = "/var/qps/install/current/scripts/deployer/support/deploy_all.py"
+	deployOneScript  = "/var/qps/install/current/scripts/deployer/deploy.sh"
+	grafanaScript    = "/var/qps/bin/support/grafana_sync.sh"
+	installConfig    = "/var/install.cfg"
+	hostsPath        = "/var/qps/config/deploy/csv/Hosts.csv"
+	mongoConfigPath  = "/etc/broadhop/mongoConfig.cfg"
+	htpasswdPath     = "/var/broadhop/.htpasswd" // #nosec G101 -- a path
+)
+
+// withDefaults fills in what is not given.
+func (c Config) withDefaults() Config {
+	text := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	text(&c.ClusterManager, "cluman")
+	text(&c.StatusHost, "localhost")
+	if c.Platform == "" {
+		c.Platform = VMware
+	}
+	text(&c.From, "19.4.0")
+	text(&c.To, "21.1.0")
+	text(&c.SourceOS, "7.")
+	text(&c.TargetOS, "8.1")
+	text(&c.TargetISO, "/root/CPS_"+c.To+".release.iso")
+	if c.EndpointsPerLB == 0 {
+		c.EndpointsPerLB = 3
+	}
+	if c.OSGiPort == 0 {
+		c.OSGiPort = 9091
+	}
+	text(&c.SKRingsDone, "COMPLETED")
+	text(&c.Tools.Diagnostics, "diagnostics.sh")
+	text(&c.Tools.About, "about.sh")
+	text(&c.Tools.RestartAll, "restartall.sh")
+	text(&c.Tools.Mongo, "mongo")
+	return c
+}
+
+// Validate finds every choice that the guide does not allow, or that contradicts another.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Platform != VMware && c.Platform != OpenStack {
+		bad("platform %q: it must be %s or %s", c.Platform, VMware, OpenStack)
+	}
+	if c.ArchiveDir == "" {
+		bad("archive_dir is missing: the archives must be copied off the machines that are destroyed (cps:439)")
+	}
+	errs = append(errs, c.validateReleases()...)
+	for _, iso := range []string{c.SourceISO, c.TargetISO} {
+		if iso != "" && (!path.IsAbs(iso) || path.Ext(iso) != ".iso") {
+			bad("image %q: it must be the absolute path of an .iso file", iso)
+		}
+	}
+	if c.SourceISO == c.TargetISO {
+		bad("source_iso and target_iso are the same file")
+	}
+	if (len(c.Set1) == 0) != (len(c.Set2) == 0) {
+		bad("set1 and set2 must be given together")
+	}
+	if c.Platform == OpenStack && (c.Provision || c.NoSSH || c.UseCL || c.UseSharedStorage) {
+		bad("provision, nossh, usecl and use_shared_storage are for VMware only (cps:635)")
+	}
+	if c.UseCL && !c.NoSSH {
+		bad("usecl needs nossh (cps:648)")
+	}
+	if c.Provision && c.NoSSH {
+		bad("provision and nossh exclude each other: --nossh stands in the place of --provision and --useprovision (cps:648)")
+	}
+	if c.NoSSH && c.UseSharedStorage {
+		bad("nossh and use_shared_storage exclude each other: deploy.sh has no such option (cps:774)")
+	}
+	if c.Provision && c.UseSharedStorage {
+		bad("provision and use_shared_storage exclude each other: deploy.sh cannot provision (cps:774)")
+	}
+	if c.SingleClusterCorosync && c.PeerPcrfclient != "" {
+		bad("single_cluster_corosync and peer_pcrfclient exclude each other: arbitervip is either in one cluster or between two (cps:665,671)")
+	}
+	if c.OSGiPort < 1 || c.OSGiPort > 65535 {
+		bad("osgi_port %d is no port", c.OSGiPort)
+	}
+	if c.EndpointsPerLB < 1 {
+		bad("endpoints_per_lb %d: it must be at least 1", c.EndpointsPerLB)
+	}
+	for i, text := range c.Attestations {
+		if strings.TrimSpace(text) == "" {
+			bad("attestation %d is empty", i+1)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) validateReleases() []error {
+	from, err1 := cps.ParseRelease(c.From)
+	to, err2 := cps.ParseRelease(c.To)
+	if err1 != nil || err2 != nil {
+		return []error{err1, err2}
+	}
+	var errs []error
+	for _, f := range cps.CheckMigration(from, to) {
+		if f.Severity == cps.Error {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	if strings.HasPrefix(c.SourceOS, c.TargetOS) || strings.HasPrefix(c.TargetOS, c.SourceOS) {
+		errs = append(errs, fmt.Errorf("source_os %s and target_os %s cannot be told apart: a new machine is known by its system", c.SourceOS, c.TargetOS))
+	}
+	return errs
+}
+
+// Bounds on the long commands. They are generous: what they end is no longer known, and must be looked at.
+const (
+	managerTime = 2 * time.Hour
+	disableTime = 3 * time.Hour
+	deployTime  = 8 * time.Hour
+)
+
+// enableTime allows for the copying of 55 GB of whisper files, which takes up to 20 hours (cps:558).
+func (c Config) enableTime() time.Duration {
+	if c.SkipCarbon {
+		return 6 * time.Hour
+	}
+	return 30 * time.Hour
+}

@@ -1,0 +1,92 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// corosyncStep moves arbitervip to the new corosync (cps:665-669, CPS-207).
+func (m *Migration) corosyncStep() evenkeel.Step {
+	old := m.sets[2].OfClass("pcrfclient")[0]
+	return evenkeel.Step{
+		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
+		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
+		Actions: []evenkeel.Action{
+			{
+				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Guard: true, Cmd: m.replicaStatus(),
+				Paper: m.dataAtWork(1, 2), Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
+			},
+			m.corosyncAction("stop", old, "cps:665"),
+			{
+				ID: "moved", Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Within: 20 * time.Minute,
+				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+			},
+		},
+		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665")},
+	}
+}
+
+// dataWhole finds replica sets that could not do without their arbiter.
+func (m *Migration) dataWhole(t *cps.ReplicaTable) error {
+	var errs []error
+	for _, rs := range m.mongo.Sets {
+		set, _ := t.Set(rs.Title())
+		working := 0
+		for _, member := range rs.Members {
+			if row, ok := set.At(member); ok && row.HoldsData() {
+				working++
+			}
+		}
+		if votes := max(len(set.Members), len(rs.Members)+len(rs.Arbiters)); 2*working <= votes {
+			errs = append(errs, fmt.Errorf("%s has %d working data members of %d votes", set.Title(), working, votes))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// corosyncAction stops or starts corosync by monit.
+func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
+	effect := map[string]evenkeel.Effect{"stop": evenkeel.Disruptive, "start": evenkeel.Mutating}[verb]
+	return evenkeel.Action{
+		ID: "corosync-" + verb, Title: strings.ToUpper(verb[:1]) + verb[1:] + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
+		Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
+		Probe: &evenkeel.Probe{
+			Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
+			Read: func(o observed) (evenkeel.Trace, error) {
+				if err := exitedWell(o); err != nil {
+					return evenkeel.Undecided, err
+				}
+				runs, err := monitRuns(o.Result, "corosync")
+				if err != nil {
+					return evenkeel.Undecided, err
+				}
+				return traceIf(runs == (verb == "start")), nil
+			},
+		},
+	}
+}
+
+// peerWindow is open from the stop of the other cluster's corosync until set 2 is enabled.
+const peerWindow = "no-arbitervip"
+
+// peerCorosyncStep is the two-cluster rule (cps:671-677).
+func (m *Migration) peerCorosyncStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "peer-corosync", Title: "Stop the other cluster's corosync", Host: m.cfg.PeerPcrfclient, Ref: "cps:671-677",
+		Why: "Never start it there again by hand: it joins when that cluster's set 2 is enabled (cps:673).",
+		Actions: []evenkeel.Action{
+			m.corosyncAction("stop", m.cfg.PeerPcrfclient, "cps:671"),
+		},
+		Irreversible: "corosync there must not be started by hand (cps:673)",
+		Opens: []evenkeel.Window{{
+			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,
+			Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is missing, and a set with two voters has no majority until set 2 is enabled",
+		}},
+	}
+}

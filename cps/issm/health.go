@@ -1,0 +1,63 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
+)
+
+// healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks must pass, and the replica sets, whose check has
+// no result of its own, must be whole.
+func (m *Migration) healthy(o observed, stage cps.Stage) error {
+	if err := exitedWell(o); err != nil {
+		return err
+	}
+	d, err := cps.ParseDiagnostics(output("diagnostics.sh", o.Result))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range cps.ReviewDiagnostics(d, stage) {
+		errs = append(errs, errors.New(f.String()))
+	}
+	for _, part := range []string{cps.CheckReplicaSets, "HAProxy"} {
+		if _, ok := d.Check(part); !ok {
+			errs = append(errs, fmt.Errorf("diagnostics.sh did not check %s: its output is not whole", part))
+		}
+	}
+	if len(d.Checks) < minChecks {
+		errs = append(errs, fmt.Errorf("diagnostics.sh made %s only: its output is not whole", printable.Count(len(d.Checks), "check")))
+	}
+	t, err := m.parseTable(o.Result)
+	if err == nil {
+		err = errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// minChecks is fewer than any release makes in a full run; an output with less is an excerpt.
+const minChecks = 5
+
+// releases checks about.sh against the plan: every VM that has components is listed, on the release that its half is to have, and no other VM is.
+func (m *Migration) releases(a *cps.About, upgraded cps.ClusterSet, before, after cps.Release) error {
+	errs := []error{failOn(a.CheckHalves(upgraded, before, after))}
+	listed := a.VMs()
+	for n := 1; n <= 2; n++ {
+		for _, class := range []string{"lb", "qns", "pcrfclient"} {
+			for _, alias := range m.sets[n].OfClass(class) {
+				if !slices.Contains(listed, alias) && !upgraded.Contains(alias) { // CheckHalves has looked for those
+					errs = append(errs, fmt.Errorf("%s is not listed: none of its processes answers", alias))
+				}
+			}
+		}
+	}
+	for _, alias := range listed {
+		if !m.sets[1].Contains(alias) && !m.sets[2].Contains(alias) {
+			errs = append(errs, fmt.Errorf("%s is listed, and is in neither set of the plan", alias))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,204 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// What the runbooks read of a Linux machine. Each reading says what must be there, so that an output which is empty, cut off or another program's is an error and
+// never an answer.
+
+var sumForm = regexp.MustCompile(`^\\?([0-9a-f]{64}) [ *](.+)$`)
+
+// sums reads what sha256sum printed: the sum of each file. A line of another form is an error.
+func sums(res sshexec.Result) (map[string]string, error) {
+	found := map[string]string{}
+	for _, line := range outputLines(res) {
+		m := sumForm.FindStringSubmatch(line)
+		if m == nil {
+			return nil, fmt.Errorf("not a line of sha256sum, SUM  FILE: %.80q", line)
+		}
+		found[m[2]] = m[1]
+	}
+	return found, nil
+}
+
+// digest is the sum of the one file that sha256sum was asked for.
+func digest(res sshexec.Result) (string, error) {
+	found, err := sums(res)
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%s where the sum of one file is expected", printable.Count(len(found), "sum"))
+	}
+	for _, sum := range found {
+		return sum, nil
+	}
+	return "", nil
+}
+
+// outputLines are the lines of an output that are not blank.
+func outputLines(res sshexec.Result) []string {
+	return slices.DeleteFunc(strings.Split(string(res.Stdout), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+}
+
+// mountedOn reads /proc/mounts and gives the type of what is mounted on a directory, the last mount of several; empty for none. Every machine has / mounted: a list
+// without it is not whole.
+func mountedOn(res sshexec.Result, dir string) (string, error) {
+	root, kind := false, ""
+	if !strings.HasSuffix(string(res.Stdout), "\n") {
+		return "", errors.New("the list of mounts is empty, or cut off in its last line")
+	}
+	for _, line := range outputLines(res) {
+		fields := strings.Fields(line)
+		if len(fields) != 6 || !strings.HasPrefix(fields[1], "/") {
+			return "", fmt.Errorf("not a line of /proc/mounts: %.80q", line)
+		}
+		root = root || fields[1] == "/"
+		if fields[1] == dir {
+			kind = fields[2]
+		}
+	}
+	if !root {
+		return "", errors.New("the list of mounts is not whole: nothing is mounted on /")
+	}
+	return kind, nil
+}
+
+var bootForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+var readBootID = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/random/boot_id")
+
+// bootID reads the boot id; anything else than a UUID is none, and so never "another boot".
+func bootID(o observed) (string, error) {
+	if err := exitedWell(o); err != nil {
+		return "", err
+	}
+	if !bootForm.MatchString(o.Text()) {
+		return "", fmt.Errorf("not a boot id: %.80q", o.Text())
+	}
+	return o.Text(), nil
+}
+
+// monitStates are the words of "monit status" that say whether a process runs; "OK" is the later spelling of "Running".
+var monitStates = map[string]bool{"Running": true, "OK": true, "Not monitored": false}
+
+// monitRuns reads "monit status SERVICE": whether monit runs the service. A state in between, or an unknown one, is an error that asks to look again.
+func monitRuns(res sshexec.Result, service string) (bool, error) {
+	at := ""
+	for _, line := range outputLines(res) {
+		text := strings.TrimSpace(line)
+		if quoted, ok := strings.CutPrefix(text, "Process '"); ok {
+			at = strings.TrimSuffix(quoted, "'")
+			continue
+		}
+		state, ok := strings.CutPrefix(text, "status ")
+		if at != service || !ok {
+			continue
+		}
+		state = strings.TrimSpace(state)
+		runs, known := monitStates[state]
+		if !known {
+			return false, evenkeel.NotYet(0, "monit says of %s: %s", service, state)
+		}
+		return runs, nil
+	}
+	return false, fmt.Errorf("monit says nothing of %s: expected Process '%s' and its status", service, service)
+}
+
+// unitActive reads "systemctl status": whether the unit is active and running.
+func unitActive(o observed) (bool, error) {
+	for _, line := range outputLines(o.Result) {
+		state, ok := strings.CutPrefix(strings.TrimSpace(line), "Active: ")
+		switch {
+		case !ok:
+		case o.ExitCode == 0 && strings.HasPrefix(state, "active (running)"):
+			return true, nil
+		case o.ExitCode == 3 && (strings.HasPrefix(state, "inactive ") || strings.HasPrefix(state, "failed ")):
+			return false, nil
+		default:
+			return false, evenkeel.NotYet(0, "systemctl says %s, with exit status %d", state, o.ExitCode)
+		}
+	}
+	return false, fmt.Errorf("systemctl says nothing of the unit's state: a line Active: is missing (exit status %d): %s", o.ExitCode, lastLine(o.Stderr))
+}
+
+// users lists the people in a passwd file. Every machine has the user root: a list without it is not whole.
+func users(res sshexec.Result) ([]string, error) {
+	var people []string
+	root := false
+	for _, line := range outputLines(res) {
+		fields := strings.Split(line, ":")
+		id := -1
+		if len(fields) == 7 {
+			if n, err := strconv.Atoi(fields[2]); err == nil {
+				id = n
+			}
+		}
+		switch {
+		case id < 0:
+			return nil, fmt.Errorf("not a line of /etc/passwd: %.40q", line)
+		case fields[0] == "root" && id == 0:
+			root = true
+		case id >= firstUserID && id <= lastUserID:
+			people = append(people, fields[0])
+		}
+	}
+	if !root {
+		return nil, errors.New("the list of users is not whole: root is missing")
+	}
+	return people, nil
+}
+
+var (
+	pingLost     = regexp.MustCompile(`(?m)^1 packets? transmitted, 0 (?:packets )?received\b`)
+	pingAnswered = regexp.MustCompile(`(?m)^1 packets? transmitted, 1 (?:packets )?received\b`)
+)
+
+// gone is a check of ping: the packet was sent, and nothing came back.
+func gone(alias string) checker {
+	return func(o observed) error {
+		switch {
+		case o.ExitCode == 1 && pingLost.Match(o.Stdout):
+			return nil
+		case o.ExitCode == 0 && pingAnswered.Match(o.Stdout):
+			return evenkeel.NotYet(gonePoll, "%s still answers", alias)
+		}
+		return fmt.Errorf("cannot tell whether %s is gone: ping ended with status %d and does not say what became of its packet: %s", alias, o.ExitCode, lastLine(o.Stderr))
+	}
+}
+
+var installKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
+
+// installFlags are the flags in /var/install.cfg that are 1 as the file stands: KEY=VALUE lines, of which the last one counts.
+func installFlags(res sshexec.Result) (map[string]bool, error) {
+	set := map[string]bool{}
+	for _, line := range outputLines(res) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		switch {
+		case strings.HasPrefix(key, "#"):
+		case !ok || !installKey.MatchString(strings.TrimSpace(key)):
+			return nil, fmt.Errorf("not a line of %s, KEY=VALUE", installConfig)
+		default:
+			set[strings.TrimSpace(key)] = strings.TrimSpace(value) == "1"
+		}
+	}
+	return set, nil
+}
+
+var listProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
+
+// processesOf reads what ps -ef printed.
+func processesOf(res sshexec.Result) ([]cps.Process, error) {
+	return cps.ParseProcesses(output("ps -ef", res))
+}

@@ -1,0 +1,187 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// brief is a command that does its work at once: after ten minutes it hangs, and is looked at.
+func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, 10*time.Minute) }
+
+// withTimeout is a command with a bound on its time.
+func withTimeout(c sshexec.Cmd, d time.Duration) sshexec.Cmd {
+	c.Timeout = d
+	return c
+}
+
+// managerSteps replace the Cluster Manager (cps:377-560, CPS-201).
+func (m *Migration) managerSteps() []evenkeel.Step {
+	steps := []evenkeel.Step{m.backupStep(), m.deployManagerStep(), m.restoreStep()}
+	if m.cfg.SkipCarbon {
+		steps = append(steps, m.skipCarbonStep())
+	}
+	return append(steps, m.setsStep())
+}
+
+// migrate is a run of migrate.sh.
+func (m *Migration) migrate(effect evenkeel.Effect, timeout time.Duration, args ...string) sshexec.Cmd {
+	return withTimeout(sshexec.Command(effect, append([]string{migrateScript}, args...)...), timeout)
+}
+
+// succeeded is what every run of migrate.sh must show (CPS-111).
+var succeeded = evenkeel.Expect{Text: "the log ends with SUCCESS and ===== END =====, without an ERROR", Check: migrated}
+
+// backupStep saves the Cluster Manager's data (cps:409-447).
+func (m *Migration) backupStep() evenkeel.Step {
+	step := evenkeel.Step{
+		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it", Host: m.cfg.ClusterManager, Ref: "cps:409-447",
+		Makes: append(managerArchive.keys(), managerArchive.earlier),
+		Actions: []evenkeel.Action{
+			m.imageThere(),
+			m.quietGuard(migrateScript),
+			m.umountAction("umount"),
+			m.mountAction("mount", m.cfg.TargetISO),
+			managerArchive.mark(),
+			{
+				ID: "backup", Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
+				Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
+			},
+			managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
+		},
+		Undo: []evenkeel.Action{m.umountAction("umount")},
+	}
+	if m.cfg.SourceISO != "" {
+		step.Undo = append(step.Undo, m.mountAction("mount", m.cfg.SourceISO))
+	}
+	return step
+}
+
+// imageThere lets a person bring the image, unless it is there.
+func (m *Migration) imageThere() evenkeel.Action {
+	return evenkeel.Action{
+		ID: "image", Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
+		Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO),
+		Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
+		Paper:  again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")), Expect: evenkeel.Expect{Text: "exit status 0"},
+	}
+}
+
+// deployManagerStep is a person's part: a new machine in the place of the old one (cps:449-469).
+func (m *Migration) deployManagerStep() evenkeel.Step {
+	old := "Keep the old Cluster Manager, powered off: a rollback needs it."
+	if m.cfg.Platform == OpenStack {
+		old = "Delete the old Cluster Manager first, else the deployment fails (cps:457); a rollback needs its snapshot."
+	}
+	return evenkeel.Step{
+		ID: "deploy-cluman", Title: "Deploy the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:449-469",
+		Needs: managerArchive.keys(), Reinstalls: []string{m.cfg.ClusterManager},
+		Actions: []evenkeel.Action{
+			managerArchive.kept("kept"),
+			{
+				ID: "deploy", Title: "Deploy the new Cluster Manager",
+				Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old),
+				Cmd:    readSystem,
+				Paper:  isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+			},
+			{
+				ID: "ready", Title: "The Status API says ready", Ref: "cps:462-469", Within: 3 * time.Hour,
+				Cmd:   sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
+				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)), `2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)), Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
+					s, err := cps.ParseClusterStatus(output("Status API", o.Result))
+					if err == nil && !s.Ready() {
+						err = fmt.Errorf("the status is %s", s.Status)
+					}
+					return soon(30*time.Second, errors.Join(exitedWell(o), err))
+				}},
+			},
+			m.imageThere(),
+		},
+		Undo: []evenkeel.Action{m.oldManager()},
+	}
+}
+
+// oldManager undoes a replaced Cluster Manager.
+func (m *Migration) oldManager() evenkeel.Action {
+	return evenkeel.Action{
+		ID: "old-cluman", Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,
+		Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from),
+		Cmd:    readSystem,
+		Paper:  isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+	}
+}
+
+// newManager is the guard that the machine is the new one.
+func (m *Migration) newManager() evenkeel.Action {
+	return evenkeel.Action{
+		ID: "new-cluman", Title: "This is the new Cluster Manager", Guard: true, Cmd: readSystem, Ref: "cps:520",
+		Paper: isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+	}
+}
+
+// restoreStep makes the new machine the Cluster Manager (cps:471-521).
+func (m *Migration) restoreStep() evenkeel.Step {
+	actions := append([]evenkeel.Action{m.newManager(), m.quietGuard(migrateScript)}, managerArchive.upload("cps:472-475")...)
+	actions = append(actions,
+		m.umountAction("umount"),
+		m.mountAction("mount", m.cfg.TargetISO),
+		evenkeel.Action{
+			ID: "restore", Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Safe, Expect: succeeded,
+			Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
+		},
+		evenkeel.Action{
+			ID: "reapply", Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
+			Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in /var/tmp/logback_backup; five of them were overwritten: merge your changes.",
+		})
+	return evenkeel.Step{
+		ID: "restore-cluman", Title: "Restore the data onto the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:471-521",
+		Needs: managerArchive.keys(), Actions: actions,
+		Verify: []evenkeel.Action{
+			{
+				ID: "about", Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+				Paper: m.runs(&m.to, [3]cps.Release{1: m.from, 2: m.from}),
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *cps.About) error {
+					return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
+				})},
+			},
+			{
+				ID: "replicas", Title: "It sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
+				Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
+			},
+		},
+		Undo: []evenkeel.Action{m.umountAction("umount")},
+	}
+}
+
+// skipCarbonStep leaves Grafana's and the bulk statistics' history behind (cps:542-558).
+func (m *Migration) skipCarbonStep() evenkeel.Step {
+	const lines = "SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n"
+	add := brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
+	add.Stdin = sshexec.Text("\n" + lines)
+	return evenkeel.Step{
+		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
+		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes 15 to 20 hours (cps:558).",
+		Actions: []evenkeel.Action{{
+			ID: "skip", Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
+			Probe: &evenkeel.Probe{
+				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
+				Read: func(o observed) (evenkeel.Trace, error) {
+					if o.ExitCode == 1 && o.Text() == "" {
+						return evenkeel.Absent, nil // cat could not read it: there is no such file yet
+					}
+					set, err := installFlags(o.Result)
+					if err = errors.Join(exitedWell(o), err); err != nil {
+						return evenkeel.Undecided, err
+					}
+					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
+				},
+			},
+		}},
+		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
+	}
+}

@@ -1,0 +1,213 @@
+package issm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Migration is an in-service migration of one cluster, planned: its two halves are known and reviewed (cps:200-1350).
+type Migration struct {
+	cfg      Config
+	hosts    *cps.Hosts
+	mongo    *cps.MongoConfig
+	sets     [3]cps.ClusterSet // by number, 1 and 2
+	ownSets  bool              // not those that create-cluster-sets.sh makes
+	findings []cps.Finding
+	from, to cps.Release
+}
+
+// New plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg. It divides the VMs into the two cluster-upgrade sets and
+// reviews them (cps:631); whatever must not be acted on, such as two data members of a replica set in one half, is a *ReviewError, which
+// proposes the repair.
+func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	if hosts == nil || mongo == nil {
+		return nil, errors.New("cannot plan the migration: Hosts.csv and mongoConfig.cfg are needed")
+	}
+	m := &Migration{cfg: cfg.withDefaults(), hosts: hosts, mongo: mongo}
+	var err error
+	if m.from, err = cps.ParseRelease(m.cfg.From); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	if m.to, err = cps.ParseRelease(m.cfg.To); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	set1, set2, err := cps.SplitClusterSets(hosts)
+	if len(m.cfg.Set1) > 0 {
+		m.ownSets = !slices.Equal(set1, m.cfg.Set1) || !slices.Equal(set2, m.cfg.Set2)
+		set1, set2, err = m.cfg.Set1, m.cfg.Set2, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
+	m.sets = [3]cps.ClusterSet{1: set1, 2: set2}
+	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), cps.ReviewHosts(hosts, set1, set2), cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
+	m.review()
+	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
+		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
+	}
+	return m, nil
+}
+
+// review adds what matters to this runbook alone.
+func (m *Migration) review() {
+	add := func(severity cps.Severity, where, row, format string, args ...any) {
+		m.findings = append(m.findings, cps.Finding{Severity: severity, Where: where, What: fmt.Sprintf(format, args...), Row: row})
+	}
+	for n := 1; n <= 2; n++ {
+		for _, class := range []string{"lb", "qns", "pcrfclient"} {
+			if len(m.sets[n].OfClass(class)) == 0 {
+				add(cps.Error, m.hosts.File, "CPS-006", "set %d has no %s: it cannot serve alone", n, class)
+			}
+		}
+	}
+	for _, rs := range m.mongo.Sets {
+		for n := 1; n <= 2; n++ {
+			if len(m.dataHosts(rs.Name, n)) == 0 {
+				add(cps.Warning, fmt.Sprintf("%s:%d", m.mongo.File, rs.Line), "CPS-007", "%s has no data member in set %d", rs, n)
+			}
+		}
+	}
+	if sharded, where := m.mongo.Sharded(); sharded {
+		add(cps.Warning, m.mongo.File, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
+	}
+	if len(m.adminSets()) == 0 {
+		add(cps.Warning, m.mongo.File, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
+	}
+}
+
+var errNoPlan = errors.New("there is no plan: make one with New")
+
+// ReviewError says why a migration is not planned: findings of severity Error, and how to repair the division of the VMs.
+type ReviewError struct {
+	Findings []cps.Finding
+	Repair   cps.Repair
+}
+
+func (e *ReviewError) Error() string {
+	var lines []string
+	for _, f := range e.Findings {
+		if f.Severity == cps.Error {
+			lines = append(lines, f.String())
+		}
+	}
+	text := "the migration cannot be planned:\n  " + strings.Join(lines, "\n  ")
+	if len(e.Repair.Moves)+len(e.Repair.Impossible) > 0 {
+		text += "\nrepair: " + e.Repair.String()
+	}
+	return text
+}
+
+// Sets are the two cluster-upgrade sets; set 1 is migrated first.
+func (m *Migration) Sets() (set1, set2 cps.ClusterSet) {
+	return slices.Clone(m.sets[1]), slices.Clone(m.sets[2])
+}
+
+// Findings are the warnings that did not keep the migration from being planned.
+func (m *Migration) Findings() []cps.Finding { return slices.Clone(m.findings) }
+
+// runbookVersion changes when the runbook does other things for the same input.
+const runbookVersion = "cps-issm 1"
+
+// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see evenkeel.Rollback.
+func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
+	if m == nil || m.hosts == nil {
+		return nil, errNoPlan
+	}
+	rb := &evenkeel.Runbook{
+		Functions:  paperFunctions,
+		Name:       "cps-issm",
+		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
+		Intro:      m.intro(),
+		Inputs:     m.inputs(),
+		Version:    runbookVersion,
+		Invariants: m.invariants(),
+		LeaseHosts: []string{m.cfg.ClusterManager},
+		Secrets:    m.cfg.Secrets,
+		Recover:    m.recover,
+	}
+	rb.Steps = append(rb.Steps, m.beforeSteps()...)
+	rb.Steps = append(rb.Steps, m.managerSteps()...)
+	rb.Steps = append(rb.Steps, m.set1Steps()...)
+	rb.Steps = append(rb.Steps, m.set2Steps()...)
+	rb.Steps = append(rb.Steps, m.afterSteps()...)
+	sayExpectations(rb)
+	rb.MarkWide(m.wide)
+	return rb, rb.Validate()
+}
+
+// sayExpectations tells the reader what to expect where it is nothing but success.
+func sayExpectations(rb *evenkeel.Runbook) {
+	for i := range rb.Steps {
+		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Verify, rb.Steps[i].Undo} {
+			for j := range actions {
+				if a := &actions[j]; a.Expect.Text == "" && len(a.Cmd.Argv) > 0 {
+					a.Expect.Text = "exit status 0"
+				}
+			}
+		}
+	}
+}
+
+func (m *Migration) intro() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Set 1 (%s) is migrated while set 2 (%s) serves, then the other way round. It follows the CPS Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
+		strings.Join(m.sets[1], ", "), strings.Join(m.sets[2], ", "), m.to)
+	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains in between, for good reasons (cps:385): the checks below say what matters when. ")
+	b.WriteString("A new machine has a new SSH host key: put it into known_hosts when it is deployed.\n\n")
+	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
+	for _, f := range m.findings {
+		if f.Severity == cps.Warning {
+			b.WriteString("\n\n> " + f.String())
+		}
+	}
+	return b.String()
+}
+
+// inputs bind a journal to the files that the runbook was made from.
+func (m *Migration) inputs() []evenkeel.Input {
+	return []evenkeel.Input{
+		evenkeel.NewInput(hostsPath, contentOf(m.hosts)),
+		evenkeel.NewInput(mongoConfigPath, contentOf(m.mongo)),
+	}
+}
+
+func contentOf(w io.WriterTo) []byte {
+	var b bytes.Buffer
+	_, _ = w.WriteTo(&b) // writing to memory does not fail
+	return b.Bytes()
+}
+
+// adminSets are the replica sets with the database sharding (cps:924).
+func (m *Migration) adminSets() []cps.ReplicaSet {
+	return slices.DeleteFunc(slices.Clone(m.mongo.Sets), func(rs cps.ReplicaSet) bool { return rs.Type != "ADMIN" })
+}
+
+// output is what a command printed, under the name of the command.
+func output(name string, res sshexec.Result) io.Reader {
+	return srcerr.Named(name, bytes.NewReader(res.Stdout))
+}
+
+func (m *Migration) replicaStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--get_replica_status")
+}
+
+func (m *Migration) haproxyStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--ha_proxy")
+}
+
+// wide tells whether a command changes VMs beside its own.
+func (m *Migration) wide(c sshexec.Cmd) bool {
+	return slices.Contains([]string{migrateScript, deployAllScript, m.cfg.Tools.RestartAll, m.cfg.Tools.Mongo}, c.Argv[0])
+}

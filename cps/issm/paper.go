@@ -1,0 +1,203 @@
+package issm
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// What a person types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
+
+// paperFunctions turn what the programs print into lines that can be compared.
+const paperFunctions = `# replicas: SET HOST PORT STATE HEALTH PRIORITY of every member, of diagnostics.sh --get_replica_status
+replicas() {
+  awk '/^\| *[A-Za-z_]+:[A-Za-z0-9_-]+ *\|/ { set = $0; gsub(/[| ]/, "", set); next }
+    /Member-[0-9]+ / { gsub(/\|/, ""); gsub(/^ +| +$/, ""); split($0, f, / +- +/); split(f[2], p, / *: */); print set, f[4], p[1], f[3], f[5], f[7] }' | LC_ALL=C sort
+}
+# members: who is at work, of the same
+members() {
+  replicas | awk '{ well = $5 == "ON-LINE" && ($4 == "PRIMARY" || $4 == "SECONDARY" || $4 == "ARBITER"); sets[$1]++; if (well && $4 == "PRIMARY") primary[$1] = 1
+      print $1, $2, well ? "is at work" : "is NOT at work: " $4 " " $5 }
+    END { for (s in sets) print s, (s in primary) ? "has a primary" : "has NO primary" }' | LC_ALL=C sort
+}
+# ranks: the data members of every set by their priority, the highest first, of the same
+ranks() { replicas | awk '$4 != "ARBITER"' | LC_ALL=C sort -k1,1 -k6,6nr -k2,2 | awk '{ print $1, $2 }'; }
+# releases: the installer and every VM, of about.sh
+releases() {
+  awk '/Installer Version/ { print "installer", $NF } /^[A-Za-z0-9-]+: / && /[0-9]\.release/ { h = $1; sub(/:$/, "", h); v = $NF; sub(/\.release.*/, "", v); print h, v } /[Pp]atch/ { print "PATCH:", $0 }' | LC_ALL=C sort -u
+}
+# traffic N LB...: whether one of these load balancers takes traffic, with N endpoints each, of diagnostics.sh --ha_proxy
+traffic() {
+  awk -v n="$1" -v list="${*:2}" 'BEGIN { k = split(list, lb, " ") } /HAProxy/ { seen = 1 }
+    $1 ~ /^diameter/ && $2 != "UP" { for (i = 1; i <= k; i++) if (index($1 "-", "-" lb[i] "-")) down[lb[i]]++ }
+    END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "it takes traffic"; exit } print "it takes NO traffic" }'
+}
+# running PROGRAM...: whether one of these runs, of ps -ef
+running() {
+  awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0, p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
+    END { if (!seen) print "NOT known"; else if (!any) print "none of them runs" }'
+}
+# verdict: the log of migrate.sh, and whether it came to its end
+verdict() {
+  awk '{ print } /SUCCESS/ { good = 1 } /ERROR|CRITICAL|Traceback/ { bad = 1 } /[^ ]/ { last = $0 }
+    END { print (good && !bad && last ~ /===== END =====/) ? "migrate.sh has succeeded" : "migrate.sh has NOT succeeded" }'
+}`
+
+// prints is a look whose output, after the filter, must be these lines.
+func prints(cmd sshexec.Cmd, filter string, lines ...string) []evenkeel.Block {
+	return []evenkeel.Block{{Script: strings.TrimSpace(evenkeel.Typed(cmd) + " " + filter), Shows: lines}}
+}
+
+// again has a person look until it shows.
+func again(blocks []evenkeel.Block) []evenkeel.Block {
+	for i := range blocks {
+		blocks[i].Until = true
+	}
+	return blocks
+}
+
+// migrates is a run of migrate.sh whose log a person reads to its end.
+func migrates(cmd sshexec.Cmd) []evenkeel.Block {
+	return []evenkeel.Block{{Cmd: cmd, Pipe: `2>&1 | verdict; echo "exit status ${PIPESTATUS[0]}"`, Shows: []string{"migrate.sh has succeeded", "exit status 0"}, Ends: true}}
+}
+
+// allAtWork wants every member of every replica set at work, arbiters too.
+func (m *Migration) allAtWork() []evenkeel.Block {
+	var want []string
+	for _, rs := range m.mongo.Sets {
+		want = append(want, title(rs)+" has a primary")
+		for _, member := range slices.Concat(rs.Members, rs.Arbiters) {
+			want = append(want, title(rs)+" "+member.Host+" is at work")
+		}
+	}
+	slices.Sort(want)
+	return prints(m.replicaStatus(), "| members", want...)
+}
+
+// dataAtWork wants the data members of halves at work, and a primary in every set.
+func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block {
+	var want, hosts []string
+	for _, rs := range m.mongo.Sets {
+		want = append(want, title(rs)+" has a primary")
+		for _, n := range halves {
+			for _, host := range m.dataHosts(rs.Name, n) {
+				want, hosts = append(want, title(rs)+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
+			}
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(hosts)
+	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(slices.Compact(hosts), "|")+") "), want...)
+}
+
+// noneOf wants no member of a half in any replica set, and a primary in each.
+func (m *Migration) noneOf(n int) []evenkeel.Block {
+	var want, hosts []string
+	for _, rs := range m.mongo.Sets {
+		want = append(want, title(rs)+" has a primary")
+	}
+	for _, alias := range m.sets[n] {
+		hosts = append(hosts, regexp.QuoteMeta(alias))
+	}
+	slices.Sort(want)
+	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") "), want...)
+}
+
+func title(rs cps.ReplicaSet) string { return rs.Type + ":" + rs.Name }
+
+// asRanked wants the order of the priorities of the beginning.
+func (m *Migration) asRanked() []evenkeel.Block {
+	return []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(m.replicaStatus()) + " | ranks) <(echo " + factReplicas.Ref() + ") && echo the same", Shows: []string{"the same"}}}
+}
+
+// runs wants releases: of the installer, where one is given, and of the VMs of each half that run qns processes.
+func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []evenkeel.Block {
+	filter, want := "| releases", []string{}
+	if installer == nil {
+		filter += " | grep -v ^installer"
+	} else {
+		want = append(want, "installer "+installer.String())
+	}
+	for n := 1; n <= 2; n++ {
+		for _, class := range []string{"lb", "qns", "pcrfclient"} {
+			for _, alias := range m.sets[n].OfClass(class) {
+				want = append(want, alias+" "+releases[n].String())
+			}
+		}
+	}
+	slices.Sort(want)
+	return prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), filter, want...)
+}
+
+// takes wants each of the halves to take traffic.
+func (m *Migration) takes(halves ...int) []evenkeel.Block {
+	var blocks []evenkeel.Block
+	for _, n := range halves {
+		blocks = append(blocks, prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
+	}
+	return blocks
+}
+
+// isRelease wants a system.
+func isRelease(version string) []evenkeel.Block {
+	text := "release " + version
+	return prints(readSystem, "| grep -oF "+shellescape.Quote(text), text)
+}
+
+// newestOnPaper prints the path of the newest archive in a list of the directory, or none; a list that is not whole fails.
+func (a archiveFacts) newestOnPaper(list string) string {
+	what := strings.ReplaceAll(a.what, " ", "-")
+	if a.what == managerArchive.what {
+		what = "cluman"
+	}
+	return list + ` | awk '$0 == "." || $0 == ".." { whole++ } /^migrate[_-]` + what + `[_-][0-9]+_[0-9]+\.tar\.gz$/ && $0 > last { last = $0 }
+    END { if (whole != 2) exit 1; print last == "" ? "` + noArchive + `" : "` + archiveDir + `/" last }'`
+}
+
+// savePaper copies the newest archive, which must be a new one, to the operator's machine.
+func (a archiveFacts) savePaper(host string) []evenkeel.Block {
+	remote := func(cmd sshexec.Cmd) string { return "ssh " + host + " " + evenkeel.Typed(cmd) }
+	script := fmt.Sprintf(`umask 077 && mkdir -p archives && %[1]s=$(%[4]s) &&
+  [ "$%[1]s" != %[6]s ] && [ "$%[1]s" != %[7]s ] && %[2]s=$PWD/archives/${%[1]s##*/} &&
+  ssh %[5]s cat "$%[1]s" > "$%[2]s" && %[3]s=$(sha256sum < "$%[2]s" | cut -c1-64) && declare -p %[1]s %[2]s %[3]s`,
+		a.path.Variable(), a.local.Variable(), a.sum.Variable(), a.newestOnPaper(remote(listArchives)), host, noArchive, a.earlier.Ref())
+	return []evenkeel.Block{
+		{Host: evenkeel.Operator, Text: "It holds passwords and keys.", Script: script},
+		{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}},
+		a.wholePaper(),
+	}
+}
+
+// wholePaper wants the copy to be the original, and to be read to its end.
+func (a archiveFacts) wholePaper() evenkeel.Block {
+	return evenkeel.Block{
+		Host: evenkeel.Operator, Script: "sha256sum < " + a.local.Ref() + " | grep -c " + a.sum.Ref() + " && tar tzf " + a.local.Ref() + " >/dev/null && echo whole", Shows: []string{"1", "whole"},
+	}
+}
+
+// usersPaper notes the users of VMs.
+func usersPaper(variable string, vms []string) []evenkeel.Block {
+	return []evenkeel.Block{{Host: evenkeel.Operator, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do
+  ssh "$h" cat /etc/passwd | awk -F: -v h="$h" '$1 == "root" { whole = 1 } $3 >= %[3]d && $3 <= %[4]d { print h, $1 } END { exit !whole }' || exit 1
+done) && declare -p %[1]s`,
+		variable, strings.Join(vms, " "), firstUserID, lastUserID)}}
+}
+
+// usersAgain wants the users that were noted of a VM.
+func usersAgain(alias string, n int) []evenkeel.Block {
+	return again([]evenkeel.Block{{Script: "echo " + factUsers[n].Ref() + " | awk '$1 == \"" + alias + "\" { print $2 }' | grep -vxF -f <(" + evenkeel.Typed(readPasswd) + " | cut -d: -f1) || echo no user is missing", Shows: []string{"no user is missing"}}})
+}
+
+// ifMounted types a command only if an image is mounted, or is not.
+func ifMounted(state string, cmd sshexec.Cmd) []evenkeel.Block {
+	return []evenkeel.Block{{Script: mountState}, {Cmd: cmd, If: state}}
+}
+
+const mountState = `cat /proc/mounts | awk '{ seen = 1 } $2 == "` + isoMount + `" { is = 1 } END { print !seen ? "NOT known" : is ? "mounted" : "not mounted" }'`

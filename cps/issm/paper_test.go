@@ -1,0 +1,92 @@
+package issm_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
+	"github.com/evenkeel-ha/evenkeel/internal/papertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// followed follows a runbook's Markdown by hand, in a world of its own.
+func followed(t *testing.T, rb *evenkeel.Runbook, w simulated, unset bool) {
+	t.Helper()
+	var md strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	papertest.Follow(t, md.String(), w, papertest.Person{
+		Dir: t.TempDir(), Unset: unset, Pause: time.Minute, Secret: func(string) string { return "" },
+		ByHand: func(action, host string) error {
+			if _, users, ok := strings.Cut(action, "Users of "); ok && users != "" {
+				r, err := w.Runner(host)
+				if err != nil {
+					return err
+				}
+				for _, name := range []string{"mongoreadonly", "admin"} {
+					_, _ = r.Run(context.Background(), sshexec.Command(sshexec.Mutating, "useradd", name)) // it may be there
+				}
+			}
+			return nil
+		},
+	})
+}
+
+// Point 2 of issue 12: followed by hand, the runbook on paper ends where the engine's run ends. Without one of its variables, no command does anything.
+func TestTheRunbookByHand(t *testing.T) {
+	for name, mend := range map[string]func(*issm.Config){
+		"guide":    func(*issm.Config) {},
+		"corosync": func(c *issm.Config) { c.SingleClusterCorosync, c.RestartAll, c.RemoveISO = true, true, true },
+		"storage":  func(c *issm.Config) { c.UseSharedStorage, c.SkipCarbon, c.RemoveUdevRules = true, true, true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "guide" {
+				t.Skip("one of them is enough in a short run")
+			}
+			cfg := issm.Config{ArchiveDir: t.TempDir()}
+			mend(&cfg)
+			rb := runbook(t, cfg)
+			w := deploy(t, cpstest.Options{})
+			byHand := w.Clone().(simulated)
+			o := runOn(t, rb, w, "")
+			require.NoError(t, o.err, "%v", o.events)
+			followed(t, rb, byHand, name == "guide")
+			require.NoError(t, byHand.Check())
+			require.Equal(t, w.Hash(), byHand.Hash())
+		})
+	}
+}
+
+// Every check has something that a person can judge it by, and every operation what a person types, in every variant of the runbook.
+func TestEveryCheckCanBeJudged(t *testing.T) {
+	for _, mend := range []func(*issm.Config){
+		func(*issm.Config) {},
+		func(c *issm.Config) { c.Platform = issm.OpenStack },
+		func(c *issm.Config) {
+			c.SingleClusterCorosync, c.RestartAll, c.RemoveISO, c.RemoveUdevRules = true, true, true, true
+		},
+		func(c *issm.Config) { c.PeerPcrfclient, c.Provision = "peer", true },
+	} {
+		cfg := issm.Config{ArchiveDir: t.TempDir()}
+		mend(&cfg)
+		for _, s := range runbook(t, cfg).Steps {
+			for _, a := range append(append(append([]evenkeel.Action{}, s.Actions...), s.Verify...), s.Undo...) {
+				shown := len(a.Makes) > 0
+				for _, b := range a.Paper {
+					shown = shown || len(b.Shows) > 0
+				}
+				if a.Expect.Check != nil && !shown {
+					t.Errorf("%s/%s: %s: nothing tells a person whether it holds", s.ID, a.ID, a.Expect.Text)
+				}
+				if a.Op != nil && len(a.Paper) == 0 {
+					t.Errorf("%s/%s: an operation in prose", s.ID, a.ID)
+				}
+			}
+		}
+	}
+}

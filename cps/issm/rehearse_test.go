@@ -1,0 +1,61 @@
+package issm_test
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
+)
+
+// rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says another n, and 1 takes minutes.
+func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds ...evenkeel.ScheduleKind) *evenkeel.RehearsalReport {
+	t.Helper()
+	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
+		var err error
+		every, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	report, err := evenkeel.Rehearse(context.Background(), rb, w, evenkeel.RehearsalPlan{
+		Every: every, Kinds: kinds,
+		Attendant: func(w evenkeel.World) evenkeel.Attendant { return &technician{world: w.(simulated)} },
+	})
+	require.NoError(t, err)
+	t.Logf("%s: %d records, %d commands, %d schedules, %d failures", rb.Name, report.Records, report.Commands, report.Schedules, len(report.Failures))
+	for i, f := range report.Failures {
+		if i < 20 {
+			t.Error(f)
+		}
+	}
+	require.Empty(t, report.Failures)
+	return report
+}
+
+// TestRehearseISSM kills the tool, and its connections, throughout the migration: each time the run is taken up and ends as the undisturbed one.
+func TestRehearseISSM(t *testing.T) {
+	every := 13
+	if testing.Short() {
+		every = 61
+	}
+	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every)
+	require.Greater(t, report.Schedules, 20)
+}
+
+// TestRehearseISSMChoices does the same for the branches.
+func TestRehearseISSMChoices(t *testing.T) {
+	for name, cfg := range map[string]issm.Config{
+		"provisioned":       {Provision: true, SkipCarbon: true, RestartAll: true},
+		"shared storage":    {UseSharedStorage: true, RemoveUdevRules: true, RemoveISO: true},
+		"corosync is moved": {SingleClusterCorosync: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg.ArchiveDir = t.TempDir()
+			rehearse(t, runbook(t, cfg), deploy(t, cpstest.Options{}), 67)
+		})
+	}
+}

@@ -1,0 +1,105 @@
+package issm_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
+)
+
+// TestReviewAndPlanAgree: a plan is refused when, and only when, the review of its inputs has an error, whatever became of the replica sets.
+func TestReviewAndPlanAgree(t *testing.T) {
+	hosts := guideHosts(t)
+	set1, set2, err := cps.SplitClusterSets(hosts)
+	require.NoError(t, err)
+	whole := strings.Split(fixture(t, "mongoConfig-six-sets.cfg"), "\n")
+	verdicts := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		lines := append([]string(nil), whole...)
+		for range rapid.IntRange(0, 4).Draw(t, "edits") {
+			i := rapid.IntRange(0, len(lines)-1).Draw(t, "line")
+			key, value, ok := strings.Cut(lines[i], "=")
+			if !ok || !strings.HasPrefix(key, "MEMBER") && !strings.HasPrefix(key, "ARBITER") || strings.Contains(key, "PATH") {
+				continue
+			}
+			_, port, _ := strings.Cut(value, ":")
+			host := rapid.SampledFrom([]string{"sessionmgr01", "sessionmgr02", "sessionmgr09", "arbitervip", "lb01", "SEC-sessionmgr01", "sesionmgr01", "pcrfclient02"}).Draw(t, "host")
+			switch rapid.IntRange(0, 2).Draw(t, "how") {
+			case 0:
+				lines[i] = key + "=" + host + ":" + port
+			case 1:
+				lines[i] = ""
+			default:
+				lines[i] += fmt.Sprintf("\n%s%d=%s:%s", strings.TrimRight(key, "0123456789"), rapid.IntRange(3, 9).Draw(t, "n"), host, port)
+			}
+		}
+		mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", strings.Join(lines, "\n")))
+		if err != nil {
+			return
+		}
+		reviewed := append(cps.ReviewSets(set1, set2, mc), mc.Findings()...)
+		worst, found := cps.Worst(reviewed)
+		refused := found && worst == cps.Error
+		_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
+		require.Equal(t, refused, err != nil, "%v\n%v", err, reviewed)
+		verdicts[refused]++
+	})
+	require.NotZero(t, verdicts[true])
+	require.NotZero(t, verdicts[false])
+}
+
+// arbitersOnAHalf is a deployment whose arbiters run on a session manager of set 2: they go when that half goes.
+func arbitersOnAHalf(t testing.TB) (*cps.Hosts, *cps.MongoConfig) {
+	t.Helper()
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("testdata", "arbiters-on-a-half", name))
+		require.NoError(t, err)
+		return string(data)
+	}
+	hosts, err := cps.ParseHosts(text("Hosts.csv", read("Hosts.csv")))
+	require.NoError(t, err)
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", read("mongoConfig.cfg")))
+	require.NoError(t, err)
+	return hosts, mc
+}
+
+// TestNoMajorityIsSignedFor (MON-016): one of three votes stays while set 2 is away. That is refused until each such set is named, and then every format says so.
+func TestNoMajorityIsSignedFor(t *testing.T) {
+	hosts, mc := arbitersOnAHalf(t)
+	set1, set2, err := cps.SplitClusterSets(hosts)
+	require.NoError(t, err)
+	var labels []string
+	for _, rs := range mc.Sets {
+		labels = append(labels, rs.Label)
+	}
+	worst, _ := cps.Worst(cps.ReviewSets(set1, set2, mc))
+	require.Equal(t, cps.Error, worst)
+	for _, accepted := range [][]string{nil, labels[1:], append([]string{"SESSION-SET9"}, labels...)} {
+		_, err = issm.New(issm.Config{ArchiveDir: "/a", AcceptNoMajority: accepted}, hosts, mc)
+		require.ErrorContains(t, err, "accept_no_majority", "%v", accepted)
+	}
+	_, err = issm.New(issm.Config{ArchiveDir: "/a", AcceptNoMajority: labels[:1]}, guideHosts(t), guideMongo(t))
+	require.ErrorContains(t, err, "no replica set that would be without a majority", "a signature for nothing")
+
+	m, err := issm.New(issm.Config{ArchiveDir: "/a", AcceptNoMajority: labels}, hosts, mc)
+	require.NoError(t, err)
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	var md, short strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	require.NoError(t, rb.Text(&short))
+	for _, label := range labels {
+		require.Contains(t, md.String(), label)
+		require.Contains(t, short.String(), label)
+	}
+	for _, out := range []string{md.String(), short.String()} {
+		require.Contains(t, out, "1 of 3 votes remain, which is no majority")
+	}
+}

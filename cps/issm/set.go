@@ -1,0 +1,125 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+)
+
+// set1Steps migrate set 1 while set 2 serves (cps:562-1014, CPS-203).
+func (m *Migration) set1Steps() []evenkeel.Step {
+	steps := m.halfSteps(1)
+	return append(steps, m.aboutStep("about-set-1", 1), m.swapStep(), m.callsStep())
+}
+
+// set2Steps migrate set 2, once set 1 is proven (cps:564,1016-1321, CPS-205, CPS-206).
+func (m *Migration) set2Steps() []evenkeel.Step {
+	var steps []evenkeel.Step
+	if m.cfg.SingleClusterCorosync {
+		steps = append(steps, m.corosyncStep())
+	}
+	return append(append(steps, m.halfSteps(2)...), m.aboutStep("about-set-2", 1, 2))
+}
+
+// halfSteps disable, redeploy and enable a half.
+func (m *Migration) halfSteps(n int) []evenkeel.Step {
+	var steps []evenkeel.Step
+	disable := m.disableStep(n)
+	if m.cfg.Provision {
+		provision := m.provisionStep(n)
+		// Two terminals (cps:638-644). For set 2 the guide has it after the disabling; then it takes its time while nobody but set 1 serves.
+		disable.Parallel, provision.Parallel = setID("set", n), setID("set", n)
+		steps = append(steps, provision)
+	}
+	steps = append(steps, disable, m.archiveStep(n))
+	if n == 2 && m.cfg.PeerPcrfclient != "" {
+		steps = append(steps, m.peerCorosyncStep())
+	}
+	steps = append(steps, m.redeployStep(n), m.enableStep(n), m.membersStep(n), m.usersStep(n))
+	for _, rs := range m.adminSets() {
+		steps = append(steps, m.shardingStep(n, rs))
+	}
+	if !m.cfg.SKDB {
+		steps = append(steps, m.ringsStep(n))
+	}
+	return steps
+}
+
+// setID names a step of a half.
+func setID(what string, n int) string { return fmt.Sprintf("%s-%d", what, n) }
+
+// ref picks the guide's line of a set.
+func ref(n int, lines ...string) string { return "cps:" + lines[n-1] }
+
+// disableStep takes a half out of service (cps:680-707,1026-1045).
+func (m *Migration) disableStep(n int) evenkeel.Step {
+	other := 3 - n
+	window := evenkeel.Window{
+		ID: setID("disable-set", n), Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
+		Reason: fmt.Sprintf("the members of set %d leave the replica sets: primaries among them step down, and one vote is gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
+	}
+	step := evenkeel.Step{
+		ID: setID("disable-set", n), Title: fmt.Sprintf("Disable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "680-707", "1026-1045"),
+		Makes: []evenkeel.FactKey{factUsers[n], setArchives[n].earlier}, Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
+		Actions: []evenkeel.Action{
+			m.quietGuard(migrateScript),
+			{
+				ID: "other-half", Title: fmt.Sprintf("Set %d carries every replica set", other), Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
+					return soon(0, m.serving(other)(t))
+				})},
+			},
+			{
+				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Guard: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
+				Paper: again(m.takes(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
+			},
+			setArchives[n].mark(),
+			m.usersBefore(n),
+			{
+				ID: "disable", Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)), Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n))),
+				Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(n), Within: time.Hour,
+			},
+			{
+				ID: "settled", Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Within: 20 * time.Minute,
+				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+			},
+		},
+		Verify: []evenkeel.Action{{
+			ID: "removed", Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Within: 10 * time.Minute,
+			Paper: again(m.noneOf(n)),
+			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
+				return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
+			})},
+		}},
+	}
+	if n == 1 {
+		step.Irreversible = "set 1 is out of service; it comes back by \"enable set 1\", and only then can it be rolled back (cps:1832)"
+	} else {
+		step.Irreversible = pastRollback
+		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
+		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
+			ID: "first-half", Title: "Set 1 is whole", Guard: true, Ref: "cps:564", Cmd: m.replicaStatus(), Within: 6 * time.Hour,
+			Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+		})
+	}
+	return step
+}
+
+// pastRollback is why there is no rollback any more.
+const pastRollback = "once set 2 is disabled the cluster can only be migrated to its end: \"these migration rollback steps cannot be used if the entire CPS cluster has been migrated\" (cps:1814)"
+
+// archiveStep brings the set's archive to safety (cps:690-707,1915).
+func (m *Migration) archiveStep(n int) evenkeel.Step {
+	a := setArchives[n]
+	return evenkeel.Step{
+		ID: setID("archive-set", n), Title: fmt.Sprintf("Copy the archive of set %d off the machine", n), Host: m.cfg.ClusterManager, Ref: ref(n, "690-707", "1035-1045"),
+		Why:   "The guide needs it outside only for a rollback (cps:1915); then there may be no Cluster Manager left to copy it from.",
+		Needs: []evenkeel.FactKey{a.earlier}, Makes: a.keys(),
+		Actions: []evenkeel.Action{m.quietGuard(migrateScript), a.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:1915")},
+	}
+}

@@ -1,0 +1,150 @@
+package issm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// shardingStep makes the guide's three writes on the primary of an ADMIN set, each exactly once (cps:921-945,1292-1311, MON-025..029): the
+// state is read and journalled first, and the version is raised only from the one that was read.
+func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
+	name := fmt.Sprintf("sharding.set-%d.%s", n, rs.Name)
+	primary := evenkeel.NewFact[string](name+".primary", "VM with the primary of "+rs.Name)
+	port := evenkeel.NewFact[string](name+".port", "its port")
+	before := evenkeel.NewFact[mongo.ShardingState](name+".before", "sharding state of "+rs.Name+" before the writes")
+	version := evenkeel.NewFact[int64](name+".version", "version of its configuration before the writes")
+
+	fix := mongo.ShardingFix{Set: rs.Name}
+	shell := func(effect evenkeel.Effect, script string) sshexec.Cmd {
+		return withTimeout(sshexec.Command(effect, m.cfg.Tools.Mongo, "--quiet", "--host", primary.Ref(), "--port", port.Ref(), mongo.ShardingDatabase, "--eval", script), 10*time.Minute)
+	}
+	read := shell(evenkeel.ReadOnly, fix.ReadScript())
+	step := evenkeel.Step{
+		ID: fmt.Sprintf("sharding-set-%d-%s", n, rs.Name), Title: "Put the sharding configuration of " + rs.Name + " right", Host: m.cfg.ClusterManager, Ref: ref(n, "921-945", "1292-1311"),
+		Why:   "The guide's second write raises a version by one, and is not the same when it is made twice. So the version is noted first, and raised from that version only.",
+		Makes: []evenkeel.FactKey{primary, port, before, version},
+		Actions: []evenkeel.Action{
+			{
+				ID: "primary", Title: "Find the primary", Guard: true, Cmd: m.replicaStatus(), Within: 15 * time.Minute,
+				Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY", Check: m.onTable(func(t *cps.ReplicaTable) error {
+					_, err := primaryOf(t, rs)
+					return soon(10*time.Second, err)
+				})},
+				Makes: []evenkeel.Make{
+					primary.From(m.fromPrimary(rs, func(p cps.TableMember) string { return p.Host })).Typed(m.primaryPaper(rs, 2)),
+					port.From(m.fromPrimary(rs, func(p cps.TableMember) string { return strconv.Itoa(p.Port) })).Typed(m.primaryPaper(rs, 3)),
+				},
+			},
+			{
+				ID: "read", Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o observed) error {
+					if err := exitedWell(o); err != nil {
+						return err
+					}
+					_, err := shardingState(o)
+					return err
+				}},
+				Makes: []evenkeel.Make{
+					before.From(shardingState).Typed(evenkeel.Typed(read) + " | grep ^evenkeel-sharding-state"),
+					version.From(versionOf).Typed(evenkeel.Typed(read) + ` | sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p'`),
+				},
+			},
+		},
+		Verify: []evenkeel.Action{{
+			ID: "fixed", Title: "Nothing of the migration is left", Cmd: read, Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`), Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
+				if err := exitedWell(o); err != nil {
+					return err
+				}
+				s, err := shardingState(o)
+				if err == nil && !s.Fixed() {
+					err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
+				}
+				return err
+			}},
+		}},
+		Harmless: "the configuration is what the new release needs",
+	}
+	for _, w := range fix.Steps(mongo.ShardingState{Set: rs.Name, HasConfig: true, ConfigVersion: noVersion}) {
+		script := strings.Replace(w.Script, strconv.FormatInt(noVersion, 10), version.Ref(), 1)
+		step.Actions = append(step.Actions, evenkeel.Action{
+			ID: strings.Fields(w.Op.String())[0], Title: capital(w.Op.String()), Ref: w.Guide, Repeat: evenkeel.ProbeFirst, Cmd: shell(w.Effect, script),
+			Probe: &evenkeel.Probe{Cmd: read, Text: "the state follows from the one that was noted", Read: writeProbe(w, before)},
+		})
+	}
+	return step
+}
+
+// primaryPaper prints a column of the row of the primary.
+func (m *Migration) primaryPaper(rs cps.ReplicaSet, column int) string {
+	return evenkeel.Typed(m.replicaStatus()) + fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
+}
+
+// noVersion stands for the version that is not known yet; no server counts that far.
+const noVersion = 987654321987654321
+
+// shardingState reads what the shell printed.
+func shardingState(o observed) (mongo.ShardingState, error) {
+	s, err := mongo.ParseShardingState(output("mongo shell", o.Result))
+	if err != nil {
+		return mongo.ShardingState{}, err
+	}
+	return *s, nil
+}
+
+// versionOf is the version of the configuration, or one that no document has.
+func versionOf(o observed) (int64, error) {
+	s, err := shardingState(o)
+	if err == nil && !s.HasConfig {
+		return noVersion, nil
+	}
+	return s.ConfigVersion, err
+}
+
+// writeProbe tells whether a write has taken effect.
+func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(observed) (evenkeel.Trace, error) {
+	return func(o observed) (evenkeel.Trace, error) {
+		if err := exitedWell(o); err != nil {
+			return evenkeel.Undecided, err
+		}
+		now, err := shardingState(o)
+		if err != nil {
+			return evenkeel.Undecided, err
+		}
+		if w.Before, err = before.Get(o.Facts); err != nil {
+			return evenkeel.Undecided, err
+		}
+		done, err := w.Probe(now)
+		return traceIf(done), err
+	}
+}
+
+func primaryOf(t *cps.ReplicaTable, rs cps.ReplicaSet) (cps.TableMember, error) {
+	set, _ := t.Set(rs.Title())
+	p, ok := set.Primary()
+	if !ok || p.Health != cps.OnLine {
+		return cps.TableMember{}, fmt.Errorf("%s has no primary", rs.Title())
+	}
+	if !rs.Has(p) {
+		return cps.TableMember{}, fmt.Errorf("the primary of %s is %s:%d, which mongoConfig.cfg does not know", rs.Title(), p.Host, p.Port)
+	}
+	return p, nil
+}
+
+func (m *Migration) fromPrimary(rs cps.ReplicaSet, pick func(cps.TableMember) string) func(observed) (string, error) {
+	return func(o observed) (string, error) {
+		t, err := m.parseTable(o.Result)
+		if err != nil {
+			return "", err
+		}
+		p, err := primaryOf(t, rs)
+		return pick(p), err
+	}
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -1,0 +1,127 @@
+package issm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+)
+
+// traffic is a check that a half takes traffic.
+func (m *Migration) traffic(n int) checker {
+	return func(o observed) error {
+		r, err := m.haproxy(o)
+		if err == nil && !m.endpoints(r, n).taking {
+			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
+		}
+		return err
+	}
+}
+
+// silent is a check that a half takes no traffic.
+func (m *Migration) silent(n int) checker {
+	return func(o observed) error {
+		r, err := m.haproxy(o)
+		if err == nil && !m.endpoints(r, n).down {
+			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
+		}
+		return err
+	}
+}
+
+// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody can say whose traffic it takes.
+func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
+	if err := exitedWell(o); err != nil {
+		return nil, err
+	}
+	// The report names only what is not well: a line that is not understood could be what it says instead.
+	d, err := cps.ParseDiagnostics(output("diagnostics.sh --ha_proxy", o.Result))
+	if err != nil {
+		return nil, err
+	}
+	if err := failOn(d.NotUnderstood()); err != nil {
+		return nil, err
+	}
+	r, err := cps.ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
+	if err != nil {
+		return nil, err
+	}
+	balancers := slices.Concat(m.sets[1].OfClass("lb"), m.sets[2].OfClass("lb"))
+	for _, s := range r.Services {
+		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
+			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
+		}
+	}
+	return r, nil
+}
+
+// endpoints is what a half's Diameter endpoints do.
+type endpoints struct {
+	taking bool // an endpoint is up
+	down   bool // all of them are down, each said to be
+}
+
+// endpoints reads the report, which names only what is not well.
+func (m *Migration) endpoints(r *cps.HAProxyReport, n int) endpoints {
+	balancers := m.sets[n].OfClass("lb")
+	e := endpoints{down: len(balancers) > 0}
+	for _, lb := range balancers {
+		notUp, down := 0, 0
+		for _, s := range r.Services {
+			if !s.Of(lb) || s.State == "UP" {
+				continue
+			}
+			notUp++
+			if s.State == "DOWN" || s.State == "MAINT" || s.State == "STOPPED" {
+				down++
+			}
+		}
+		e.taking = e.taking || notUp < m.cfg.EndpointsPerLB
+		e.down = e.down && down >= m.cfg.EndpointsPerLB
+	}
+	return e
+}
+
+// swapStep gives the traffic to set 1 (cps:989-1010).
+func (m *Migration) swapStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "traffic-swap", Title: "Move the traffic to set 1", Host: m.cfg.ClusterManager, Ref: "cps:989-1010",
+		Actions: []evenkeel.Action{
+			m.quietGuard(migrateScript),
+			{
+				ID: "whole", Title: "Set 1 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+				Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+			},
+			{
+				ID: "swap", Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap")), Repeat: evenkeel.Never, Expect: succeeded,
+				Note:  "If it fails, roll set 1 back (cps:1010).",
+				Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
+			},
+		},
+		Verify: []evenkeel.Action{{
+			ID: "taken", Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
+			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
+			Paper: again(m.takes(1)),
+			Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
+				return errors.Join(m.traffic(1)(o), m.silent(2)(o))
+			}},
+		}},
+		Irreversible: "the runbook " + rollbackName + " gives the traffic back to set 2",
+	}
+}
+
+// callsStep lets a person judge (cps:991, CPS-232): no command of the guide tells whether calls drop.
+func (m *Migration) callsStep() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "calls", Title: "Judge the call traffic", Ref: "cps:564,991,1018",
+		Why: "The last moment for going back. Calls that drop now drop for good once set 2 is disabled: then roll back (cps:564).",
+		Actions: []evenkeel.Action{{
+			ID: "calls", Title: "No call drops",
+			Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there are no call drops; else stop here and roll back.",
+		}},
+	}
+}

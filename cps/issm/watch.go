@@ -1,0 +1,178 @@
+package issm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// The invariants of a migration.
+const (
+	invariantReplicas = "replica-sets"
+	invariantHalves   = "one-half"
+	invariantTraffic  = "traffic"
+)
+
+// electionTime is how long a replica set may be without a primary because it elects one; ten seconds are MongoDB's own patience, and a
+// priority takeover comes on top.
+const electionTime = 60 * time.Second
+
+// electionLook is how often it is looked at meanwhile.
+const electionLook = 15 * time.Second
+
+// invariants are what must hold throughout a migration (WF-009). They are read on the Cluster Manager; while that is being replaced
+// they cannot be observed.
+func (m *Migration) invariants() []evenkeel.Invariant {
+	return []evenkeel.Invariant{
+		{
+			ID:    invariantReplicas,
+			Title: "Every replica set has a primary and a majority of its votes (cps:631); an election of up to " + electionTime.String() + " counts as none.",
+			Check: m.watchReplicas,
+		},
+		{
+			ID:       invariantHalves,
+			Title:    "Never are both cluster-upgrade sets disabled: one of them has a working data member in every replica set.",
+			Absolute: true,
+			Check:    m.watchHalves,
+		},
+		{
+			ID:       invariantTraffic,
+			Title:    "At least one half takes traffic: not every Diameter endpoint of every load balancer is down (cps:224).",
+			Absolute: true,
+			Check:    m.watchTraffic,
+		},
+	}
+}
+
+func (m *Migration) watchReplicas(ctx context.Context, at evenkeel.Site) error {
+	for waited := time.Duration(0); ; waited += electionLook {
+		t, err := m.readTable(ctx, at)
+		if err != nil {
+			return err
+		}
+		why := m.withoutMajority(t)
+		switch {
+		case why == "":
+			return nil
+		case waited >= electionTime:
+			return evenkeel.Violated("%s, for more than %s", why, electionTime)
+		}
+		pause := sshexec.Command(sshexec.ReadOnly, "sleep", strconv.Itoa(int(electionLook/time.Second)))
+		if _, err := at.Run(ctx, m.cfg.ClusterManager, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// readTable asks for the replica sets.
+func (m *Migration) readTable(ctx context.Context, at evenkeel.Site) (*cps.ReplicaTable, error) {
+	res, err := at.Run(ctx, m.cfg.ClusterManager, m.replicaStatus())
+	if err != nil {
+		return nil, err
+	}
+	return m.parseTable(res)
+}
+
+// parseTable reads the table and holds it against mongoConfig.cfg: a table that lacks a set is no table of this cluster.
+func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
+	if res.Truncated {
+		return nil, errors.New("the replica table is too long, and was cut off")
+	}
+	t, err := cps.ParseReplicaTable(output("diagnostics.sh --get_replica_status", res))
+	if err != nil {
+		return nil, err
+	}
+	for _, rs := range m.mongo.Sets {
+		if _, ok := t.Set(rs.Title()); !ok {
+			return nil, fmt.Errorf("replica set %s:%s of mongoConfig.cfg is not in the table", rs.Type, rs.Name)
+		}
+	}
+	return t, nil
+}
+
+// withoutMajority names the replica sets that nobody can write to; empty when there are none.
+func (m *Migration) withoutMajority(t *cps.ReplicaTable) string {
+	var why []string
+	for _, set := range t.Sets {
+		votes := 0
+		for _, member := range set.Members {
+			if member.Votes() {
+				votes++
+			}
+		}
+		switch p, ok := set.Primary(); {
+		case 2*votes <= len(set.Members):
+			why = append(why, fmt.Sprintf("%s has %d of %d votes", set.Title(), votes, len(set.Members)))
+		case !ok || p.Health != cps.OnLine:
+			why = append(why, set.Title()+" has no primary")
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+func (m *Migration) watchHalves(ctx context.Context, at evenkeel.Site) error {
+	t, err := m.readTable(ctx, at)
+	if err != nil {
+		return err
+	}
+	down1, down2 := m.notCarrying(t, 1), m.notCarrying(t, 2)
+	if down1 != "" && down2 != "" {
+		return evenkeel.Violated("neither half carries every replica set: %s; %s", down1, down2)
+	}
+	return nil
+}
+
+// notCarrying says what a half lacks to carry every replica set alone; empty when it lacks nothing.
+func (m *Migration) notCarrying(t *cps.ReplicaTable, n int) string {
+	var missing []string
+	for _, set := range t.Sets {
+		mine, working := 0, 0
+		for _, host := range m.dataHosts(set.Name, n) {
+			mine++
+			if member, ok := set.Member(host); ok && member.HoldsData() {
+				working++
+			}
+		}
+		if mine > 0 && working == 0 {
+			missing = append(missing, set.Title())
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("set %d has no working member of %s", n, strings.Join(missing, ", "))
+}
+
+// dataHosts are the VMs of an upgrade set that have a data member of a replica set.
+func (m *Migration) dataHosts(name string, n int) []string {
+	var hosts []string
+	rs, _ := m.mongo.ByName(name)
+	for _, member := range rs.Members {
+		if m.sets[n].Contains(member.Host) {
+			hosts = append(hosts, member.Host)
+		}
+	}
+	return hosts
+}
+
+func (m *Migration) watchTraffic(ctx context.Context, at evenkeel.Site) error {
+	res, err := at.Run(ctx, m.cfg.ClusterManager, m.haproxyStatus())
+	if err != nil {
+		return err
+	}
+	report, err := m.haproxy(observed{Result: res})
+	if err != nil {
+		return err
+	}
+	if !m.endpoints(report, 1).taking && !m.endpoints(report, 2).taking {
+		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
+	}
+	return nil
+}

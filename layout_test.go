@@ -18,7 +18,7 @@ const module = "github.com/evenkeel-ha/evenkeel"
 // a decision, not an accident.
 var arrows = map[string][]string{
 	".":         {"sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
-	"sshexec":   {"sshexec/...", "internal/op", "internal/srcerr"},
+	"sshexec":   {"sshexec/internal/...", "internal/op", "internal/srcerr"},
 	"backup":    {"sshexec/...", "internal/infile", "internal/op", "internal/srcerr"},
 	"mongo":     {"internal/op", "internal/srcerr"},
 	"cps":       {"sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
@@ -35,9 +35,9 @@ var arrows = map[string][]string{
 	"sshexec/internal/matcher":        {},
 	"sshexec/sshexectest":             {"sshexec/...", "internal/op", "internal/srcerr"},
 	"sshexec/sshexectest/conformance": {"sshexec/...", "internal/op", "internal/srcerr"},
-	"pacemaker/pacemakertest":         {"pacemaker", "sshexec/...", "internal/simhost", "internal/op", "internal/printable", "internal/srcerr"},
-	"lustre/lustretest":               {".", "lustre", "pacemaker/...", "sshexec/...", "internal/simhost", "internal/op", "internal/printable", "internal/srcerr"},
-	"cps/cpstest":                     {"cps", "sshexec/...", "internal/simhost", "internal/replsim", "internal/op", "internal/printable", "internal/srcerr"},
+	"pacemaker/pacemakertest":         {"pacemaker", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
+	"lustre/lustretest":               {".", "lustre", "pacemaker/...", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
+	"cps/cpstest":                     {"cps", "sshexec/...", "internal/replsim", "internal/op", "internal/printable", "internal/srcerr"},
 	"mongo/mongodriver":               {"mongo", "internal/op", "internal/srcerr"},
 	"mongo/mongotest":                 {"mongo", "internal/replsim", "internal/op", "internal/srcerr"},
 	"mongo/mongotest/conformance":     {"mongo", "internal/op", "internal/srcerr"},
@@ -55,9 +55,9 @@ var arrows = map[string][]string{
 	"internal/pairlab/pairlabd":       {"internal/pairlab/...", "pacemaker", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
 	"internal/pairlab/standin":        {"internal/pairlab/wire"},
 	"internal/pairlab/wire":           {},
-	"internal/simhost":                {"sshexec/...", "internal/op", "internal/srcerr"},
-	"examples/internal/cli":           {".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
-	"examples/internal/cli/clitest":   {"examples/internal/cli", "internal/golden", ".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"sshexec/simhost":                 {"sshexec/...", "internal/op", "internal/srcerr"},
+	"examples/cli":                    {".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
+	"examples/internal/clitest":       {"examples/cli", "internal/golden", ".", "sshexec/...", "internal/infile", "internal/op", "internal/printable", "internal/srcerr"},
 	"examples/internal/readme":        {}, // tests only
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
@@ -96,6 +96,9 @@ func TestArrowsRunOneWay(t *testing.T) {
 			if d := short(dep); d != "" && d != name && !slices.ContainsFunc(allowed, func(a string) bool { return permits(a, d) }) {
 				t.Errorf("%s must not depend on %s", name, d)
 			}
+			if simulates(short(dep)) && !simulates(name) && !strings.HasPrefix(name, "examples/") {
+				t.Errorf("%s must not depend on the simulator %s", name, short(dep))
+			}
 			if strings.HasPrefix(dep, "go.mongodb.org/") && slices.Contains(noDriver, name) {
 				t.Errorf("%s must not pull in the MongoDB driver (%s)", name, dep)
 			}
@@ -104,6 +107,11 @@ func TestArrowsRunOneWay(t *testing.T) {
 			}
 		}
 	}
+}
+
+// simulates tells a package that a simulated world or a test is made of. Binaries link them for demo, simulate and rehearse; libraries do not.
+func simulates(name string) bool {
+	return strings.HasSuffix(name, "test") || strings.HasSuffix(name, "/simhost") || strings.HasSuffix(name, "/conformance")
 }
 
 // short is a package's place in the module; empty for another module's.

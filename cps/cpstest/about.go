@@ -3,7 +3,7 @@ package cpstest
 import (
 	"fmt"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // components are the processes of a class of VMs, as about.sh lists them (cps:972-987).

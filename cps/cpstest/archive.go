@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Archive is a backup that migrate.sh made, as it stands in the books of this world: nothing that the operator sees.

@@ -3,7 +3,7 @@ package cpstest
 import (
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // vip is arbitervip: the address under which the arbiters of all replica sets run, on the pcrfclient that holds it.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // How long the work on a VM's image takes.

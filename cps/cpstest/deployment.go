@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Deployment is a simulated CPS cluster. All its methods are safe for concurrent use; commands are run one at a time.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // diagnostics is diagnostics.sh (cps:337,715,1089,1717,1804).

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // EndState describes what matters when all is done, one thing a line: releases, services, traffic, replica sets with members, states and priorities, arbitervip,

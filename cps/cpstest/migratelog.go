@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // script is one run of migrate.sh: it logs in the guide's form (cps:430-434) and takes its time.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT". It is no JavaScript engine: it looks for the statements it knows in the script and runs

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // OSGiScript is the one idiom in which a command reaches an OSGi console here: a script of two arguments, the console's port and the

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // programs are those of CPS, besides what every Linux host has.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // replicaSet is one replica set of mongoConfig.cfg, with what was seen of it last.

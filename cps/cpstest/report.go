@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Violation is a rule that was broken, with the time and the command that was running.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // system is CPS itself: what stands above the single host. It is a layer of the simulated world.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // balancer is a load balancer's Diameter endpoints: processes of which the OSGi consoles are on ports 9092, 9093, 9094 and so on (cps:1745).

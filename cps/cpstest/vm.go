@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // vm is one virtual machine of Hosts.csv. Whether it is up and what runs on it is its host's to say.

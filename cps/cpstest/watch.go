@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // electionAllowance is how long a set may be without a primary for no better reason than an election.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )

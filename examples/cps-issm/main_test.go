@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 )
 
 func TestMain(m *testing.M) { clitest.Main(m, app) }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

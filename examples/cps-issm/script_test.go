@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 )
 
 // The binary as an operator meets it: exit status, messages, bad input, holding, going back.

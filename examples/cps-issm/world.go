@@ -16,7 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"

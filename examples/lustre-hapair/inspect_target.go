@@ -3,7 +3,7 @@ package main
 import (
 	"path/filepath"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 )
 

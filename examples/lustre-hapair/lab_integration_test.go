@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"

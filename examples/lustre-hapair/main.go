@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"

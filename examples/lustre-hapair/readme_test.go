@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
 // TestReadmeConfiguration reads the configuration that README.md shows, as it stands there and with everything in it that is commented out.

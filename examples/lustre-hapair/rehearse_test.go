@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 )
 

@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // uuidLine is what pcs makes up anew for each cluster.

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 //go:embed testdata/el6-cib.xml testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // lustreKernel is the kernel of the Lustre repository, older than the one that a fresh system has (LUS-023).

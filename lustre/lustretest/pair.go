@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Options choose a pair; the zero value is the guide's pair at 22:00 on a day in June 2018.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // storePath is the target store of IML; a file's name is the target's UUID in base64url (H24).

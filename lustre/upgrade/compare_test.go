@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // compared is what still differs after a rollback, by the facts that the run has found out.

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // WF-009, H2 to H4, H19: each command of the run goes wrong in each way. The run finishes, or stops with an error or for a person, and nothing is ever mounted twice or fenced

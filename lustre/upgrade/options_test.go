@@ -8,10 +8,10 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Every choice gives a sound runbook that comes to its end, and does what was chosen.

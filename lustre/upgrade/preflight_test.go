@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // H11, H18, H24, LUS-036, PCM-018: a pair that is not sound, or not as it was planned for, is refused before anything is changed.

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // amnesia is a state into which the cluster of a node comes while its targets are being unmounted.

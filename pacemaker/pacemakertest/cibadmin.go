@@ -8,8 +8,8 @@ import (
 
 	"github.com/beevik/etree"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // sections are the parts of a CIB that -o names.

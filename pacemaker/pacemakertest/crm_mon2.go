@@ -9,8 +9,8 @@ import (
 
 	"github.com/beevik/etree"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // The outputs of Pacemaker 2.1: crm_mon as text and as XML, and what pcs takes over from it.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // A host without a corosync.conf: the cluster does not start, and its programs say so.

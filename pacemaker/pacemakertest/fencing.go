@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // fenceUnclean orders the power cycle of every node that the CIB lists, that is no member, and that is not known to be safely down: one that was lost, and,

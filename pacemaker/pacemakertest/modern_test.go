@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // modern are the options of a site with pcs 0.11 on both hosts.

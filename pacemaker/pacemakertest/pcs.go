@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // pcs is one run of pcs: its options taken out of its words.

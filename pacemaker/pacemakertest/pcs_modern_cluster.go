@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // tell prints what pcs does, which goes to the standard error from 0.10 on.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Record is the last that a node did with a resource, as the status section of the CIB has it.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // A scenario is one list of commands for two freshly installed nodes with pcs 0.11: the simulator and a real pair must answer it alike.

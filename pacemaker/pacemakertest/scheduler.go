@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // schedule lets every cluster do what its configuration asks for now.

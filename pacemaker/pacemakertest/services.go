@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Install adds the cluster's programs and services to a registry. The packages that bring them are the caller's.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/beevik/etree"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // session is one run of a cluster program: where it takes its CIB from and gives it back to.

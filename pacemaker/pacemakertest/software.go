@@ -1,8 +1,8 @@
 package pacemakertest
 
 import (
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // software is the generation of a host's cluster programs: its pcs, and the Pacemaker and corosync that go with it.

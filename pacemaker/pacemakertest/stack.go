@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // How long things take, in virtual time, near to what was measured on a real pair.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Pacemaker throttles itself (H26): each node's controller tells the DC how many operations it may have under way, and how loaded it is.

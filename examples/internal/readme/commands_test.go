@@ -18,9 +18,9 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/evenkeel-ha/evenkeel/examples/internal/cli"
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/evenkeel-ha/evenkeel/internal/simhost"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 func TestZpoolListFollowsTheMounts(t *testing.T) {

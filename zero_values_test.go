@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -29,7 +30,7 @@ func TestZeroIsNoAllClear(t *testing.T) {
 		require.NotEmpty(t, diff[0].String(), name)
 	}
 	require.Empty(t, pacemaker.Diff(cib, cib))
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader("# nothing\n"))
+	conf, err := corosync.Parse(strings.NewReader("# nothing\n"))
 	if err == nil {
 		for major := range 4 {
 			require.False(t, conf.Releases().Fits(major), "an empty corosync.conf is for no release")
@@ -59,7 +60,7 @@ func TestNothingGivesAnError(t *testing.T) {
 	cancel() // what would wait for a machine ends at once
 	nothing := pacemaker.CIB{}
 	for name, f := range map[string]any{
-		"pacemaker.Await": pacemaker.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "pacemaker.ParseCorosyncConf": pacemaker.ParseCorosyncConf,
+		"pacemaker.Await": pacemaker.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
 		"pacemaker.ParsePCSVersion": pacemaker.ParsePCSVersion, "pacemaker.DialectOf": pacemaker.DialectOf, "pacemaker.ParseFencingHistory": pacemaker.ParseFencingHistory,
 		"pacemaker.ParsePCSCommands": pacemaker.ParsePCSCommands, "pacemaker.ParsePCSConstraints": pacemaker.ParsePCSConstraints, "pacemaker.ParsePCSProperties": pacemaker.ParsePCSProperties,
 		"pacemaker.ParsePCSDefaults": pacemaker.ParsePCSDefaults, "pacemaker.ParsePCSResources": pacemaker.ParsePCSResources, "pacemaker.Rebuild": pacemaker.Rebuild,

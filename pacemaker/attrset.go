@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // NVPair is a name and a value of the CIB. String, GoString and JSON mask the value of a secret; the field holds it.
@@ -18,7 +20,7 @@ type NVPair struct {
 }
 
 // String is "name=value", masked for a secret.
-func (p NVPair) String() string { return p.Name + "=" + masked(p.Name, p.Value) }
+func (p NVPair) String() string { return p.Name + "=" + secretname.Masked(p.Name, p.Value) }
 
 // GoString is String: %#v must not print a password either.
 func (p NVPair) GoString() string { return p.String() }
@@ -29,7 +31,7 @@ func (p NVPair) MarshalJSON() ([]byte, error) {
 		ID    string `json:"id,omitempty"`
 		Name  string `json:"name"`
 		Value string `json:"value"`
-	}{p.ID, p.Name, masked(p.Name, p.Value)})
+	}{p.ID, p.Name, secretname.Masked(p.Name, p.Value)})
 }
 
 // AttributeSet is one set of pairs: cluster_property_set, instance_attributes, meta_attributes or utilization.

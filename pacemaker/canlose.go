@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // Loss is what the loss of one node would do to a cluster. [CIB.CanLose] computes it.
@@ -43,7 +45,7 @@ func (l Loss) String() string {
 // no-quorum-policy is ignore, as it always is under IML. Every node has one vote. A quorum device, or a cluster whose
 // quorum cannot be told from what is known, is an error that is [ErrUnsupported]; so is everything that [CIB.Placement] does not
 // compute. A node that is not in the CIB is [ErrNotFound]; a CIB that does not say what runs now is [ErrNoState].
-func (c *CIB) CanLose(node string, conf *CorosyncConf) (*Loss, error) {
+func (c *CIB) CanLose(node string, conf *corosync.Conf) (*Loss, error) {
 	if c.empty() {
 		return nil, fmt.Errorf("cannot tell whether %s can be lost: %w", node, errNoCIB)
 	}
@@ -135,7 +137,7 @@ func (r *placeRes) reasonOf(p *placing) string {
 var errQuorumUnknown = errors.New("corosync.conf is needed to tell")
 
 // quorumWithout says whether the cluster keeps its quorum without a node, and how that is known.
-func (p *placing) quorumWithout(node string, conf *CorosyncConf) (bool, string, error) {
+func (p *placing) quorumWithout(node string, conf *corosync.Conf) (bool, string, error) {
 	if p.options.noQuorum == "ignore" {
 		return p.options.quorum, "no-quorum-policy is ignore", nil
 	}
@@ -164,7 +166,7 @@ func (p *placing) quorumWithout(node string, conf *CorosyncConf) (bool, string, 
 		if err != nil {
 			return false, "", err
 		}
-		if slices.ContainsFunc(members, func(n CorosyncNode) bool { return n.Votes > 1 }) {
+		if slices.ContainsFunc(members, func(n corosync.Node) bool { return n.Votes > 1 }) {
 			return false, "", fmt.Errorf("a node with several votes: %w", ErrUnsupported)
 		}
 		twoNode = q.TwoNode

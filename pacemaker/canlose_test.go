@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 const twoNodeConf = "quorum {\n\tprovider: corosync_votequorum\n\ttwo_node: 1\n\texpected_votes: 2\n}\n"
@@ -18,14 +20,14 @@ func TestCanLose(t *testing.T) {
 		return cluster([]string{"n1", "n2"}, resources, constraints, active, ignore)
 	}
 	three := []string{"n1", "n2", "n3"}
-	conf := func(text string) *CorosyncConf {
-		c, err := ParseCorosyncConf(strings.NewReader(text))
+	conf := func(text string) *corosync.Conf {
+		c, err := corosync.Parse(strings.NewReader(text))
 		require.NoError(t, err)
 		return c
 	}
 	tests := map[string]struct {
 		text  string
-		conf  *CorosyncConf
+		conf  *corosync.Conf
 		ok    bool
 		lost  []Lost
 		moves string
@@ -85,7 +87,7 @@ func TestCanLoseRefuses(t *testing.T) {
 		"quorum {\n\tprovider: corosync_votequorum\n\tlast_man_standing: 1\n}\n",
 		"nodelist {\n\tnode {\n\t\tring0_addr: n1\n\t\tnodeid: 1\n\t\tquorum_votes: 2\n\t}\n}\nquorum {\n\tprovider: corosync_votequorum\n}\n",
 	} {
-		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		conf, err := corosync.Parse(strings.NewReader(text))
 		require.NoError(t, err)
 		_, err = parseCIB(t, plain).CanLose("n1", conf)
 		require.ErrorIs(t, err, ErrUnsupported, text)
@@ -100,9 +102,9 @@ func TestCanLoseRefuses(t *testing.T) {
 	require.True(t, loss.Already)
 }
 
-func mustConf(t testing.TB) *CorosyncConf {
+func mustConf(t testing.TB) *corosync.Conf {
 	t.Helper()
-	conf, err := ParseCorosyncConf(strings.NewReader(twoNodeConf))
+	conf, err := corosync.Parse(strings.NewReader(twoNodeConf))
 	require.NoError(t, err)
 	return conf
 }
@@ -208,7 +210,7 @@ func TestNothingIsNoCluster(t *testing.T) {
 		_, err = Rebuild(c, conf, guideOptions(t))
 		require.Error(t, err)
 	}
-	for _, conf := range []*CorosyncConf{nil, {}} {
+	for _, conf := range []*corosync.Conf{nil, {}} {
 		_, err := Rebuild(cib, conf, guideOptions(t))
 		require.Error(t, err)
 		_, err = conf.Quorum()

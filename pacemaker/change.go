@@ -128,3 +128,18 @@ func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
 	}
 	return cmd
 }
+
+// input is what the operation reads, with the secrets in it named.
+func (o Operation) input() sshexec.Input {
+	switch {
+	case o.Stdin == "":
+		return sshexec.Input{}
+	case !o.Hidden:
+		return sshexec.Text(o.Stdin)
+	}
+	doc, err := scanXML("", []byte(o.Stdin))
+	if err != nil || doc.Root() == nil {
+		return sshexec.SecretText(sshexec.Secret(o.Stdin))
+	}
+	return sshexec.SecretDocument(sshexec.Secret(o.Stdin), secretsIn(doc.Root())...)
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/xml"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,37 +12,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
-
-// corpus is the directory of real inputs; tests that need it are skipped without it.
-func corpus(t testing.TB, elem ...string) string {
-	t.Helper()
-	dir := os.Getenv("EVENKEEL_CORPUS")
-	if dir == "" {
-		t.Skip("EVENKEEL_CORPUS is not set: the corpus of real files is not read")
-	}
-	return filepath.Join(append([]string{dir}, elem...)...)
-}
-
-func filesUnder(t testing.TB, dir, suffix string) []string {
-	t.Helper()
-	var files []string
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasSuffix(path, suffix) {
-			files = append(files, path)
-		}
-		return err
-	}))
-	require.NotEmpty(t, files)
-	return files
-}
 
 // corpusCIBs are the files of the corpus that hold a CIB, or a piece of one.
 func corpusCIBs(t testing.TB) []string {
 	t.Helper()
 	var files []string
-	for _, dir := range []string{corpus(t, "cluster", "cib"), corpus(t, "iml", "cib"), corpus(t, "simulated"), corpus(t, "pcs")} {
-		for _, path := range filesUnder(t, dir, ".xml") {
+	for _, dir := range []string{golden.Corpus(t, "cluster", "cib"), golden.Corpus(t, "iml", "cib"), golden.Corpus(t, "simulated"), golden.Corpus(t, "pcs")} {
+		for _, path := range golden.FilesUnder(t, dir, ".xml") {
 			if !strings.HasSuffix(path, "crm_mon.xml") {
 				files = append(files, path)
 			}
@@ -55,7 +34,7 @@ func corpusCIBs(t testing.TB) []string {
 // manifest is the last column of the corpus's list, by path: what another reader said of the file.
 func manifest(t testing.TB) map[string]string {
 	t.Helper()
-	f, err := os.Open(corpus(t, "cluster", "MANIFEST.tsv"))
+	f, err := os.Open(golden.Corpus(t, "cluster", "MANIFEST.tsv"))
 	require.NoError(t, err)
 	defer f.Close()
 	r := csv.NewReader(f)
@@ -131,11 +110,11 @@ func rootTag(data []byte) string {
 func TestCorpusCorosync(t *testing.T) {
 	oracle := manifest(t)
 	parsed, refused := 0, 0
-	for _, dir := range []string{corpus(t, "cluster", "corosync"), corpus(t, "iml", "corosync")} {
-		for _, path := range filesUnder(t, dir, "") {
+	for _, dir := range []string{golden.Corpus(t, "cluster", "corosync"), golden.Corpus(t, "iml", "corosync")} {
+		for _, path := range golden.FilesUnder(t, dir, "") {
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
-			conf, err := ParseCorosyncConf(bytes.NewReader(data))
+			conf, err := corosync.Parse(bytes.NewReader(data))
 			verdict := oracle["corosync/"+filepath.Base(path)]
 			if strings.HasPrefix(verdict, "pcs_parse=") && verdict != "pcs_parse=ok" {
 				require.Error(t, err, "%s: %s", path, verdict)
@@ -156,8 +135,8 @@ func TestCorpusCorosync(t *testing.T) {
 // Every crm_mon answer of the corpus reads, and the answers of other tools are told apart from a cluster without nodes.
 func TestCorpusStatus(t *testing.T) {
 	parsed, other := 0, 0
-	for _, dir := range []string{corpus(t, "cluster", "crm_mon"), corpus(t, "simulated")} {
-		for _, path := range filesUnder(t, dir, ".xml") {
+	for _, dir := range []string{golden.Corpus(t, "cluster", "crm_mon"), golden.Corpus(t, "simulated")} {
+		for _, path := range golden.FilesUnder(t, dir, ".xml") {
 			if strings.HasSuffix(path, "cib.xml") {
 				continue
 			}
@@ -191,7 +170,7 @@ func len2[T any](s []T) []int {
 // PCM-034: the rows in the text of crm_mon, of both generations of Pacemaker.
 func TestCorpusRows(t *testing.T) {
 	rows := 0
-	for _, path := range filesUnder(t, corpus(t, "simulated"), "crm_mon.txt") {
+	for _, path := range golden.FilesUnder(t, golden.Corpus(t, "simulated"), "crm_mon.txt") {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		_, list, found := strings.Cut(string(data), "Full List of Resources:\n")
@@ -212,7 +191,7 @@ func TestSameAsTheGuidesScripts(t *testing.T) {
 	plan, err := Rebuild(readCIB(t, imlCIB), readConf(t), opts)
 	require.NoError(t, err)
 	script := func(name string) string {
-		data, err := os.ReadFile(corpus(t, "seed-awk", name))
+		data, err := os.ReadFile(golden.Corpus(t, "seed-awk", name))
 		require.NoError(t, err)
 		return strings.ReplaceAll(string(data), "\\\n", "")
 	}
@@ -248,7 +227,7 @@ func TestSameAsTheRebuildByRealPcs(t *testing.T) {
 	opts.PlainConstraints = true
 	plan, err := Rebuild(readCIB(t, imlCIB), readConf(t), opts)
 	require.NoError(t, err)
-	data, err := os.ReadFile(corpus(t, "pcs", "0.9.152", "rebuild-two-nodes", "transcript.txt"))
+	data, err := os.ReadFile(golden.Corpus(t, "pcs", "0.9.152", "rebuild-two-nodes", "transcript.txt"))
 	require.NoError(t, err)
 	var ran []string
 	for line := range strings.Lines(string(data)) {

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 func TestParsePCSVersion(t *testing.T) {
@@ -69,9 +70,9 @@ func TestDialectOf(t *testing.T) {
 	require.Negative(t, PCSVersion{0, 9, 169}.Compare(PCSVersion{0, 10, 1}))
 }
 
-var oneRing = []Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 40015}}
+var oneRing = []corosync.Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 40015}}
 
-var twoRings = []Interface{
+var twoRings = []corosync.Interface{
 	{Ring: 1, BindNetAddr: "10.73.10.0", McastAddr: "226.94.1.1", McastPort: 40015},
 	{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 40015},
 }
@@ -90,9 +91,9 @@ func everyOperation(t testing.TB, d Dialect) []Operation {
 	ops := []Operation{
 		PCSVersionQuery(), QueryCIB(),
 		d.Auth("n1.x", "n2.x"),
-		must(d.Setup(ClusterSetup{Name: "c", Nodes: []ClusterNode{{Name: "n1.x"}}, RRPMode: "passive", Rings: oneRing, Token: 17000, FailRecvConst: 10})),
+		must(d.Setup(corosync.Setup{Name: "c", Nodes: []corosync.Member{{Name: "n1.x"}}, RRPMode: "passive", Rings: oneRing, Token: 17000, FailRecvConst: 10})),
 		d.ClusterStart(""), d.ClusterStart("n1.x"), d.ClusterStop(""), d.ClusterEnable(""), d.ClusterDisable("n1.x"), d.ClusterDestroy(),
-		d.NodeAdd(ClusterNode{Name: "n2.x", Addresses: []string{"10.128.0.22"}}, true), d.NodeRemove("n2.x"),
+		d.NodeAdd(corosync.Member{Name: "n2.x", Addresses: []string{"10.128.0.22"}}, true), d.NodeRemove("n2.x"),
 		d.Standby("n1.x"), d.Standby(""), d.Unstandby("n1.x"),
 		d.SetProperty(NVPair{Name: "no-quorum-policy", Value: "ignore"}), d.SetProperty(NVPair{Name: "site-mark", Value: "a=b"}),
 		d.Maintenance(true), d.Maintenance(false),
@@ -144,23 +145,23 @@ func TestReleasesInsideAGeneration(t *testing.T) {
 
 // H15 and what else is known to be refused is said before anything runs, with what to do instead.
 func TestKnownRefusals(t *testing.T) {
-	node := []ClusterNode{{Name: "n1.x", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
+	node := []corosync.Member{{Name: "n1.x", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
 	for name, c := range map[string]struct {
 		d     Dialect
-		setup ClusterSetup
+		setup corosync.Setup
 		want  string
 	}{
-		"two rings on udp":      {PCS011, ClusterSetup{Nodes: []ClusterNode{{Name: "n"}}, Transport: "udp", Rings: twoRings}, "(H15); move to knet"},
-		"two rings on udpu":     {PCS010, ClusterSetup{Nodes: node, Transport: "udpu", Rings: twoRings}, "(H15); move to knet"},
-		"knet on corosync 2":    {PCS09, ClusterSetup{Nodes: node, Transport: "knet", Rings: twoRings}, "has no knet"},
-		"three rings":           {PCS09, ClusterSetup{Nodes: node, Rings: append(slices.Clone(twoRings), Interface{Ring: 2})}, "at most two rings"},
-		"active rings":          {PCS09, ClusterSetup{Nodes: node, Rings: twoRings, RRPMode: "active"}, "--force only"},
-		"nine links":            {PCS012, ClusterSetup{Transport: "knet", Rings: make([]Interface, 9)}, "at most 8 links"},
-		"a link has no address": {PCS011, ClusterSetup{Nodes: []ClusterNode{{Name: "n", Addresses: []string{"10.0.0.1"}}}, Transport: "knet", Rings: twoRings}, "1 addresses for 2 links"},
-		"no address at all":     {PCS011, ClusterSetup{Nodes: []ClusterNode{{Name: "n"}}, Transport: "knet", Rings: twoRings}, "0 addresses for 2 links"},
-		"encryption on udp":     {PCS011, ClusterSetup{Nodes: []ClusterNode{{Name: "n"}}, Rings: oneRing, Cipher: "aes256"}, "does not encrypt"},
-		"another transport":     {PCS09, ClusterSetup{Transport: "iba"}, "transport iba"},
-		"broadcast on a port":   {PCS09, ClusterSetup{Nodes: node, Rings: []Interface{{BindNetAddr: "10.0.0.0", Broadcast: true, McastPort: 4001}}}, "broadcast on port 4001"},
+		"two rings on udp":      {PCS011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "udp", Rings: twoRings}, "(H15); move to knet"},
+		"two rings on udpu":     {PCS010, corosync.Setup{Nodes: node, Transport: "udpu", Rings: twoRings}, "(H15); move to knet"},
+		"knet on corosync 2":    {PCS09, corosync.Setup{Nodes: node, Transport: "knet", Rings: twoRings}, "has no knet"},
+		"three rings":           {PCS09, corosync.Setup{Nodes: node, Rings: append(slices.Clone(twoRings), corosync.Interface{Ring: 2})}, "at most two rings"},
+		"active rings":          {PCS09, corosync.Setup{Nodes: node, Rings: twoRings, RRPMode: "active"}, "--force only"},
+		"nine links":            {PCS012, corosync.Setup{Transport: "knet", Rings: make([]corosync.Interface, 9)}, "at most 8 links"},
+		"a link has no address": {PCS011, corosync.Setup{Nodes: []corosync.Member{{Name: "n", Addresses: []string{"10.0.0.1"}}}, Transport: "knet", Rings: twoRings}, "1 addresses for 2 links"},
+		"no address at all":     {PCS011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "knet", Rings: twoRings}, "0 addresses for 2 links"},
+		"encryption on udp":     {PCS011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Rings: oneRing, Cipher: "aes256"}, "does not encrypt"},
+		"another transport":     {PCS09, corosync.Setup{Transport: "iba"}, "transport iba"},
+		"broadcast on a port":   {PCS09, corosync.Setup{Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.0.0.0", Broadcast: true, McastPort: 4001}}}, "broadcast on port 4001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := c.d.Setup(c.setup)
@@ -173,29 +174,29 @@ func TestKnownRefusals(t *testing.T) {
 
 // The forms of `cluster setup` that real pcs 0.11.5 took and refused, and the other transports.
 func TestSetupForms(t *testing.T) {
-	node := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
-	two := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
+	node := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
+	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
 	for _, c := range []struct {
 		d     Dialect
-		setup ClusterSetup
+		setup corosync.Setup
 		want  string
 	}{
-		{PCS011, ClusterSetup{Name: "lustre-ha-cluster", Nodes: node, Rings: oneRing, Token: 17000, FailRecvConst: 10},
+		{PCS011, corosync.Setup{Name: "lustre-ha-cluster", Nodes: node, Rings: oneRing, Token: 17000, FailRecvConst: 10},
 			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 transport udp link bindnetaddr=10.128.0.0 mcastaddr=226.94.0.1 mcastport=40015 totem token=17000 fail_recv_const=10"},
-		{PCS011, ClusterSetup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000},
+		{PCS011, corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000},
 			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 addr=10.73.10.1 transport knet link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000"},
-		{PCS012, ClusterSetup{Name: "c", Nodes: node, Transport: "knet", Rings: []Interface{{}}, Cipher: "none", Hash: "none"},
+		{PCS012, corosync.Setup{Name: "c", Nodes: node, Transport: "knet", Rings: []corosync.Interface{{}}, Cipher: "none", Hash: "none"},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport knet crypto cipher=none hash=none"},
-		{PCS010, ClusterSetup{Name: "c", Nodes: node, Transport: "udpu", Rings: []Interface{{McastPort: 5407, BindNetAddr: "10.128.0.0"}}},
+		{PCS010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu", Rings: []corosync.Interface{{McastPort: 5407, BindNetAddr: "10.128.0.0"}}},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu link mcastport=5407"},
-		{PCS010, ClusterSetup{Name: "c", Nodes: node, Transport: "udpu", Rings: []Interface{{}}}, "pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu"},
-		{PCS010, ClusterSetup{Name: "c", Nodes: node, Rings: []Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, TTL: 2}}},
+		{PCS010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu", Rings: []corosync.Interface{{}}}, "pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu"},
+		{PCS010, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, TTL: 2}}},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udp link bindnetaddr=10.128.0.0 broadcast=1 ttl=2"},
-		{PCS09, ClusterSetup{Name: "c", Nodes: two, Transport: "udpu", RRPMode: "passive", Rings: twoRings},
+		{PCS09, corosync.Setup{Name: "c", Nodes: two, Transport: "udpu", RRPMode: "passive", Rings: twoRings},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl,10.73.10.1 --transport udpu --rrpmode passive"},
-		{PCS09, ClusterSetup{Name: "c", Nodes: node, Rings: []Interface{{BindNetAddr: "10.128.0.0", Broadcast: true}}},
+		{PCS09, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true}}},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl --transport udp --addr0 10.128.0.0 --broadcast0"},
-		{PCS09, ClusterSetup{Name: "c", Nodes: node, Rings: []Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.0.0.1", McastPort: 5405, TTL: 3}}},
+		{PCS09, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.0.0.1", McastPort: 5405, TTL: 3}}},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl --transport udp --addr0 10.128.0.0 --mcast0 226.0.0.1 --mcastport0 5405 --ttl0 3"},
 	} {
 		o, err := c.d.Setup(c.setup)
@@ -206,7 +207,7 @@ func TestSetupForms(t *testing.T) {
 
 // The commands that real pcs 0.11.5 was given stand in its record word by word, and so do its refusals (H15).
 func TestCorpusSetupAttempts(t *testing.T) {
-	data, err := os.ReadFile(corpus(t, "pcs", "0.11.5", "cluster-setup-attempts.txt"))
+	data, err := os.ReadFile(golden.Corpus(t, "pcs", "0.11.5", "cluster-setup-attempts.txt"))
 	require.NoError(t, err)
 	var took, refused []string
 	for attempt := range strings.SplitSeq(string(data), "$ ") {
@@ -222,15 +223,15 @@ func TestCorpusSetupAttempts(t *testing.T) {
 	}
 	require.Len(t, took, 2)
 	require.Len(t, refused, 2)
-	one := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
-	two := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
-	o, err := PCS011.Setup(ClusterSetup{Name: "lustre-ha-cluster", Nodes: one, Rings: oneRing, Token: 17000, FailRecvConst: 10})
+	one := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
+	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}}
+	o, err := PCS011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: one, Rings: oneRing, Token: 17000, FailRecvConst: 10})
 	require.NoError(t, err)
 	require.Equal(t, took[0], o.String())
-	o, err = PCS011.Setup(ClusterSetup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000})
+	o, err = PCS011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000})
 	require.NoError(t, err)
 	require.Equal(t, took[1], o.String())
-	_, err = PCS011.Setup(ClusterSetup{Name: "lustre-ha-cluster", Nodes: two, Transport: "udp", Rings: twoRings, Token: 17000})
+	_, err = PCS011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "udp", Rings: twoRings, Token: 17000})
 	require.ErrorContains(t, err, "H15", "real pcs refused: %s", refused[0])
 }
 
@@ -247,4 +248,20 @@ func TestExportIsOneCommand(t *testing.T) {
 	}
 	_, err := PCS09.Export("pcs-commands | pcs-commands-verbose")
 	require.ErrorIs(t, err, ErrUnsupported)
+}
+
+// H15: pcs 0.10 and later make the links of a plan for knet.
+func TestSetupOfAKnetPlan(t *testing.T) {
+	plan, err := readConf(t).PlanKnet(corosync.KnetOptions{
+		ClusterName: "lustre-ha-cluster", Token: 17000,
+		Nodes: []corosync.Member{
+			{Name: "ct6-mds1.lfs.intl", Addresses: []string{"192.168.1.21", "10.42.42.21"}},
+			{Name: "ct6-mds2.lfs.intl", Addresses: []string{"192.168.1.22", "10.42.42.22"}},
+		},
+	})
+	require.NoError(t, err)
+	o, err := PCS011.Setup(plan.Setup)
+	require.NoError(t, err)
+	require.Equal(t, "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.21 addr=10.42.42.21 ct6-mds2.lfs.intl addr=192.168.1.22 addr=10.42.42.22 "+
+		"transport knet link_mode=active link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 crypto cipher=aes256 hash=sha256 totem token=17000", o.String())
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // orderedChildren are the elements in which the order of the children means something: members of a set start one after the other,
@@ -116,11 +118,11 @@ func (d *dissection) shown(e *etree.Element) string {
 		var words []string
 		if e.Tag == "nvpair" {
 			name := e.SelectAttrValue("name", "")
-			return []string{name + "=" + masked(name, e.SelectAttrValue("value", ""))}
+			return []string{name + "=" + secretname.Masked(name, e.SelectAttrValue("value", ""))}
 		}
 		for _, a := range e.Attr {
 			if a.Key != "id" || !hasOwnID(e.Tag) {
-				words = append(words, a.FullKey()+"="+masked(a.Key, a.Value))
+				words = append(words, a.FullKey()+"="+secretname.Masked(a.Key, a.Value))
 			}
 		}
 		for _, child := range e.ChildElements() {

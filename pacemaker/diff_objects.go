@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // dissection takes a CIB apart into objects. Everything in the configuration ends up in one of them: what has no form of its own is
@@ -44,7 +46,7 @@ var volatile = map[string]bool{
 func (d *dissection) header() {
 	for _, a := range d.cib.root().Attr {
 		if !volatile[a.FullKey()] {
-			d.tell(kindHeader, a.FullKey(), "", a.Value, masked(a.Key, a.Value))
+			d.tell(kindHeader, a.FullKey(), "", a.Value, secretname.Masked(a.Key, a.Value))
 		}
 	}
 }
@@ -98,7 +100,7 @@ func (d *dissection) configuration(conf *etree.Element) {
 // attributesOf notes attributes on a section, which the schemas do not know.
 func (d *dissection) attributesOf(section *etree.Element) {
 	for _, a := range section.Attr {
-		d.tell(kindSection, section.Tag, "XML attribute "+a.FullKey(), a.Value, masked(a.Key, a.Value))
+		d.tell(kindSection, section.Tag, "XML attribute "+a.FullKey(), a.Value, secretname.Masked(a.Key, a.Value))
 	}
 }
 
@@ -145,7 +147,7 @@ func (d *dissection) generic(o *object, e *etree.Element, except ...string) {
 func (d *dissection) attrs(o *object, e *etree.Element, except ...string) {
 	for _, a := range e.Attr {
 		if !slices.Contains(except, a.FullKey()) {
-			o.fields = append(o.fields, field{a.FullKey(), d.attrValue(e, a), masked(a.Key, a.Value)})
+			o.fields = append(o.fields, field{a.FullKey(), d.attrValue(e, a), secretname.Masked(a.Key, a.Value)})
 		}
 	}
 }
@@ -214,7 +216,7 @@ func (d *dissection) sets(o *object, sets AttributeSets, what string) {
 		if what != "attribute" && isTime(p.Name) { // an agent may read its own parameters otherwise
 			same = sameTime(p.Value)
 		}
-		o.fields = append(o.fields, field{strings.TrimSpace(what + " " + p.Name), same, masked(p.Name, p.Value)})
+		o.fields = append(o.fields, field{strings.TrimSpace(what + " " + p.Name), same, secretname.Masked(p.Name, p.Value)})
 	}
 	o.fields = append(o.fields, d.ruled(sets, strings.TrimSpace(what+" set with a rule"))...)
 }

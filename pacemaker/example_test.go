@@ -5,9 +5,10 @@ import (
 	"os"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-func read() (*pacemaker.CIB, *pacemaker.CorosyncConf, error) {
+func read() (*pacemaker.CIB, *corosync.Conf, error) {
 	file, err := os.Open("testdata/constructed-iml-2.4-el6-short-nodenames.xml")
 	if err != nil {
 		return nil, nil, err
@@ -17,12 +18,12 @@ func read() (*pacemaker.CIB, *pacemaker.CorosyncConf, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conf, err := os.Open("testdata/iml-v2.4.2.7RC1-rendered.conf")
+	conf, err := os.Open("corosync/testdata/iml-v2.4.2.7RC1-rendered.conf")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer conf.Close()
-	corosync, err := pacemaker.ParseCorosyncConf(conf)
+	corosync, err := corosync.Parse(conf)
 	return cib, corosync, err
 }
 

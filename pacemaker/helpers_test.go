@@ -13,6 +13,8 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 const imlCIB = "constructed-iml-2.4-el6-short-nodenames.xml"
@@ -34,11 +36,11 @@ func parseCIB(t testing.TB, text string) *CIB {
 	return cib
 }
 
-func readConf(t testing.TB) *CorosyncConf {
+func readConf(t testing.TB) *corosync.Conf {
 	t.Helper()
-	data, err := os.ReadFile("testdata/iml-v2.4.2.7RC1-rendered.conf")
+	data, err := os.ReadFile("corosync/testdata/iml-v2.4.2.7RC1-rendered.conf")
 	require.NoError(t, err)
-	conf, err := ParseCorosyncConf(bytes.NewReader(data))
+	conf, err := corosync.Parse(bytes.NewReader(data))
 	require.NoError(t, err)
 	return conf
 }

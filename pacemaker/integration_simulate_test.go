@@ -21,6 +21,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // program skips the test when a program of Debian's packages is missing.
@@ -107,8 +109,8 @@ func computed(p *Placement) []string {
 // realCIBs are the CIBs of the corpus.
 func realCIBs(t testing.TB) []string {
 	var files []string
-	for _, dir := range []string{corpus(t, "cluster", "cib"), corpus(t, "iml", "cib"), corpus(t, "simulated"), corpus(t, "pcs")} {
-		for _, path := range filesUnder(t, dir, ".xml") {
+	for _, dir := range []string{golden.Corpus(t, "cluster", "cib"), golden.Corpus(t, "iml", "cib"), golden.Corpus(t, "simulated"), golden.Corpus(t, "pcs")} {
+		for _, path := range golden.FilesUnder(t, dir, ".xml") {
 			if !strings.HasSuffix(path, "crm_mon.xml") {
 				files = append(files, path)
 			}

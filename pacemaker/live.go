@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // Live makes changes of a running cluster. It does no I/O: what it returns is carried out by [Change.Apply], or turned into the actions of a runbook.
@@ -130,7 +131,7 @@ func (l Live) memberFile(at, cluster string, nodes ...string) Evidence {
 		if text == "" {
 			return notYet("there is no %s", corosyncConfPath)
 		}
-		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		conf, err := corosync.Parse(strings.NewReader(text))
 		if err != nil {
 			return err
 		}
@@ -155,12 +156,12 @@ func (l Live) memberFile(at, cluster string, nodes ...string) Evidence {
 }
 
 // names says whether a node list has a node: corosync 2 has its name as its address.
-func names(list []CorosyncNode, node string) bool {
-	return slices.ContainsFunc(list, func(n CorosyncNode) bool { return n.Name == node || n.Name == "" && n.Addresses[0] == node })
+func names(list []corosync.Node, node string) bool {
+	return slices.ContainsFunc(list, func(n corosync.Node) bool { return n.Name == node || n.Name == "" && n.Addresses[0] == node })
 }
 
 // Setup makes a new cluster (lustre:882, PCM-013). Files of another one are refused, and named (H6).
-func (l Live) Setup(s ClusterSetup) (Change, error) {
+func (l Live) Setup(s corosync.Setup) (Change, error) {
 	o, err := l.Dialect.Setup(s)
 	if err != nil {
 		return Change{}, err
@@ -178,7 +179,7 @@ func (l Live) Setup(s ClusterSetup) (Change, error) {
 }
 
 // NodeAdd adds a node to the running cluster (lustre:1615, PCM-040); with start it is done when the node is online.
-func (l Live) NodeAdd(node ClusterNode, start bool) Change {
+func (l Live) NodeAdd(node corosync.Member, start bool) Change {
 	c := Change{Do: l.via(l.Dialect.NodeAdd(node, start)), Limit: 3 * time.Minute}
 	c.Needs = []Evidence{l.Unused(node.Name)}
 	c.Proof = []Evidence{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
@@ -215,7 +216,7 @@ func (l Live) Forget(node string) Change {
 // forgotten wants the cluster not to know a node.
 func (l Live) forgotten(node string) []Evidence {
 	file := l.file(l.Via, corosyncConfPath, "corosync.conf does not name "+node, func(text string) error {
-		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		conf, err := corosync.Parse(strings.NewReader(text))
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // configLimit is how long a change of the configuration alone may take.
@@ -25,7 +26,7 @@ func (l Live) Property(p NVPair) Change {
 func (l Live) UnsetProperty(name string) Change {
 	return Change{Do: l.via(l.Dialect.UnsetProperty(name)), Limit: configLimit, Proof: []Evidence{l.InCIB("the CIB has no property "+name, func(c *CIB) error {
 		if v, has := c.Property(name); has {
-			return notYet("the property %s is %q", name, masked(name, v))
+			return notYet("the property %s is %q", name, secretname.Masked(name, v))
 		}
 		return nil
 	})}}
@@ -45,7 +46,7 @@ func (l Live) pair(o Operation, what string, p NVPair, get func(*CIB) (string, b
 	means := fmt.Sprintf("the CIB has %s %s", what, p)
 	return Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.InCIB(means, func(c *CIB) error {
 		if v, has := get(c); !has || v != p.Value {
-			return notYet("%s %s is %q in the CIB", what, p.Name, masked(p.Name, v))
+			return notYet("%s %s is %q in the CIB", what, p.Name, secretname.Masked(p.Name, v))
 		}
 		return nil
 	})}}
@@ -118,7 +119,7 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 		}
 		for _, p := range r.Instance.Effective() {
 			if v, _ := have.Instance.Get(p.Name); v != p.Value {
-				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, masked(p.Name, v), masked(p.Name, p.Value))
+				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, secretname.Masked(p.Name, v), secretname.Masked(p.Name, p.Value))
 			}
 		}
 		for _, o := range r.Operations {
@@ -270,7 +271,7 @@ func (l Live) NodeAttributes(live *CIB, node string, pairs []NVPair) (Change, er
 		}
 		for _, p := range pairs {
 			if v, _ := n.Attributes.Get(p.Name); v != p.Value {
-				return notYet("%s of %s is %q", p.Name, node, masked(p.Name, v))
+				return notYet("%s of %s is %q", p.Name, node, secretname.Masked(p.Name, v))
 			}
 		}
 		return nil

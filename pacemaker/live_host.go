@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // seedStat is what `stat -c '%U:%G %a %s'` says of a seed that is in place.
@@ -21,7 +22,7 @@ const ClusterService = "high-availability"
 // OpenFirewall opens the firewall of a host for the cluster: the service, and the ports that corosync.conf names (lustre:823-838, PCM-052, PCM-055, H16), each
 // for now and for after a restart. A host whose firewalld does not run makes the change fail before anything is done; the guide's
 // other way is to switch it off (lustre:844).
-func (l Live) OpenFirewall(node string, ports []Port) []Change {
+func (l Live) OpenFirewall(node string, ports []corosync.Port) []Change {
 	add := func(what, query string, permanent bool) Change {
 		argv := []string{"firewall-cmd"}
 		name := "open " + what + " in the firewall of " + node

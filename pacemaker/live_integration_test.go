@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -148,9 +149,9 @@ func (p *realPair) onlyOn(node string) {
 }
 
 func (p *realPair) setup(nodes ...string) pacemaker.Change {
-	s := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []pacemaker.Interface{{Ring: 0}, {Ring: 1}}}
+	s := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
 	for _, n := range nodes {
-		s.Nodes = append(s.Nodes, pacemaker.ClusterNode{Name: n, Addresses: p.addresses[n]})
+		s.Nodes = append(s.Nodes, corosync.Member{Name: n, Addresses: p.addresses[n]})
 	}
 	return must[pacemaker.Change](p.t)(p.live.Setup(s))
 }
@@ -171,7 +172,7 @@ func TestLiveOnARealPair(t *testing.T) {
 	p := newRealPair(t)
 	l := p.live
 	change := must[pacemaker.Change](t)
-	node := func(n string) pacemaker.ClusterNode { return pacemaker.ClusterNode{Name: n, Addresses: p.addresses[n]} }
+	node := func(n string) corosync.Member { return corosync.Member{Name: n, Addresses: p.addresses[n]} }
 
 	stonith := pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"}
 
@@ -323,7 +324,7 @@ func TestLiveOnANewSystem(t *testing.T) {
 	p.clients[node1] = p.client(node1)
 	require.NoError(t, p.look(p.live.Hacluster(node1)))
 	p.does(p.live.StartPcsd(node1)...)
-	p.does(p.live.OpenFirewall(node1, []pacemaker.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}})...)
+	p.does(p.live.OpenFirewall(node1, []corosync.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}})...)
 }
 
 // H1: a cluster forgets a node that is off.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -89,19 +90,19 @@ func must[T any](t testing.TB) func(v T, err error) T {
 	}
 }
 
-func (s liveSim) setupOf(nodes ...string) pacemaker.ClusterSetup {
+func (s liveSim) setupOf(nodes ...string) corosync.Setup {
 	if s.Dialect.Version().Minor > 9 {
-		c := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []pacemaker.Interface{{Ring: 0}, {Ring: 1}}}
+		c := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
 		for i, n := range nodes {
-			c.Nodes = append(c.Nodes, pacemaker.ClusterNode{Name: n, Addresses: []string{fmt.Sprintf("10.128.0.%d", i+1), fmt.Sprintf("10.128.1.%d", i+1)}})
+			c.Nodes = append(c.Nodes, corosync.Member{Name: n, Addresses: []string{fmt.Sprintf("10.128.0.%d", i+1), fmt.Sprintf("10.128.1.%d", i+1)}})
 		}
 		return c
 	}
-	c := pacemaker.ClusterSetup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []pacemaker.Interface{
+	c := corosync.Setup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []corosync.Interface{
 		{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 4242}, {Ring: 1, BindNetAddr: "10.128.1.0", McastAddr: "226.94.1.1", McastPort: 4244},
 	}}
 	for _, n := range nodes {
-		c.Nodes = append(c.Nodes, pacemaker.ClusterNode{Name: n})
+		c.Nodes = append(c.Nodes, corosync.Member{Name: n})
 	}
 	return c
 }
@@ -149,7 +150,7 @@ func rebuildLive(t *testing.T, s liveSim) {
 	require.Equal(t, map[string][]string{"MGS": {node1}, "MDT": {node1}, "st-fencing": {node1}}, s.where())
 
 	s.does(s.Auth(node1, node2))
-	joins := pacemaker.ClusterNode{Name: node2}
+	joins := corosync.Member{Name: node2}
 	if s.Dialect.Version().Minor > 9 {
 		joins.Addresses = []string{"10.128.0.2", "10.128.1.2"}
 	}
@@ -249,7 +250,7 @@ func TestLiveThrottle(t *testing.T) {
 // PCM-051, PCM-052, PCM-055, H16: the service and the ports of corosync.conf, now and for good.
 func TestLiveFirewall(t *testing.T) {
 	s := newLiveSim(t)
-	ports := []pacemaker.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}}
+	ports := []corosync.Port{{Number: 4241, Protocol: "udp"}, {Number: 4242, Protocol: "udp"}}
 	require.ErrorContains(t, s.fails(s.OpenFirewall(node1, ports)[0]), "firewalld does not answer")
 	s.ok(node1, "", "systemctl", "start", "firewalld")
 	s.does(s.OpenFirewall(node1, ports)...)

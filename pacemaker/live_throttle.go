@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // Unthrottled lifts Pacemaker's throttle (H26): by itself it runs at most twice as many operations on a node as that has cores, and fewer when the load is
@@ -59,7 +60,7 @@ func (l Live) propertiesAre(pairs []NVPair) Evidence {
 	return l.InCIB("the CIB says "+strings.Join(words, ", "), func(c *CIB) error {
 		for _, p := range pairs {
 			if v, _ := c.Property(p.Name); v != p.Value {
-				return notYet("%s is %q", p.Name, masked(p.Name, v))
+				return notYet("%s is %q", p.Name, secretname.Masked(p.Name, v))
 			}
 		}
 		return nil

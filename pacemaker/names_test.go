@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // A name out of a file is a word of a command: never an option, never a part of a shell line, never another name that looks alike.
@@ -20,7 +21,7 @@ func TestNamesThatAreNoneAreRefused(t *testing.T) {
 	rebuild := func(text string) error {
 		cib, err := pacemaker.ParseCIB(srcerr.Named("cib.xml", strings.NewReader(text)))
 		require.NoError(t, err)
-		corosync, err := pacemaker.ParseCorosyncConf(strings.NewReader(string(conf)))
+		corosync, err := corosync.Parse(strings.NewReader(string(conf)))
 		require.NoError(t, err)
 		names, err := pacemaker.ShortNames("ct6-mds1.lfs.intl", "ct6-mds2.lfs.intl")
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // Operation is one command on one node, as data. Argv and Stdin hold secrets in clear; String, GoString and JSON mask them.
@@ -83,9 +84,9 @@ func maskPairs(e *etree.Element) {
 	for i := range e.Attr {
 		a := &e.Attr[i]
 		if a.Key == "value" {
-			a.Value = masked(name, a.Value)
+			a.Value = secretname.Masked(name, a.Value)
 		}
-		a.Value = masked(a.Key, a.Value)
+		a.Value = secretname.Masked(a.Key, a.Value)
 	}
 	for _, child := range e.ChildElements() {
 		maskPairs(child)

@@ -6,36 +6,11 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-// ClusterSetup is what a new cluster is made of.
-type ClusterSetup struct {
-	Name      string
-	Nodes     []ClusterNode
-	Transport string // udp, udpu or knet; empty is udp
-	// RRPMode is how several rings are used: passive or active. It becomes knet's link_mode.
-	RRPMode       string
-	Rings         []Interface // rings of udp, links of knet
-	Token         int         // ms
-	FailRecvConst int         // lost messages; 0 leaves corosync's default
-	Cipher, Hash  string      // of knet: "aes256", "sha256"; empty leaves pcs's default, which encrypts; "none" does not
-}
-
-// ClusterNode is a node of a new cluster.
-type ClusterNode struct {
-	Name string // fully qualified
-	// Addresses has one address for each ring or link. pcs 0.9 takes them for udpu only; without any, pcs finds one by the name.
-	Addresses []string
-}
-
-// defaultPort is corosync's UDP port where none is named.
-const defaultPort = 5405
-
-// maxLinks is how many links each transport can have: rings of redundant ring protocol, links of knet.
-const (
-	maxRings = 2
-	maxLinks = 8
-)
+// maxRings is how many rings the redundant ring protocol can have.
+const maxRings = 2
 
 // Auth makes nodes trust each other's pcsd; it asks for the hacluster password (lustre:864). pcs 0.9 makes all of them trust all;
 // from pcs 0.10 on the node that it runs on may give orders to the others, so it is to be run on each.
@@ -52,12 +27,12 @@ func (d Dialect) Auth(nodes ...string) Operation {
 
 // Setup makes a new cluster (lustre:882). What this pcs is known to refuse is an [*UnsupportedError] that says so, and what to do
 // instead, before anything runs (H15).
-func (d Dialect) Setup(s ClusterSetup) (Operation, error) {
+func (d Dialect) Setup(s corosync.Setup) (Operation, error) {
 	if s.Transport == "" {
 		s.Transport = "udp"
 	}
 	s.Rings = slices.Clone(s.Rings)
-	slices.SortStableFunc(s.Rings, func(a, b Interface) int { return a.Ring - b.Ring })
+	slices.SortStableFunc(s.Rings, func(a, b corosync.Interface) int { return a.Ring - b.Ring })
 	if err := d.setupRefusals(s).err(); err != nil {
 		return Operation{}, err
 	}
@@ -71,7 +46,7 @@ func (d Dialect) Setup(s ClusterSetup) (Operation, error) {
 }
 
 // setupRefusals is what this pcs will not make.
-func (d Dialect) setupRefusals(s ClusterSetup) (no unsupported) {
+func (d Dialect) setupRefusals(s corosync.Setup) (no unsupported) {
 	knet := s.Transport == "knet"
 	switch {
 	case s.Transport != "udp" && s.Transport != "udpu" && !knet:
@@ -79,17 +54,17 @@ func (d Dialect) setupRefusals(s ClusterSetup) (no unsupported) {
 	case knet && !d.modern():
 		no.add("%s makes clusters for corosync 2, which has no knet: use udp", d.Name())
 	case !knet && d.modern() && len(s.Rings) > 1:
-		no.add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links", d.Name(), s.Transport, len(s.Rings), maxLinks)
+		no.add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links", d.Name(), s.Transport, len(s.Rings), corosync.MaxLinks)
 	case !knet && !d.modern() && len(s.Rings) > maxRings:
 		no.add("%s makes clusters of at most two rings, not %d", d.Name(), len(s.Rings))
-	case knet && len(s.Rings) > maxLinks:
-		no.add("knet has at most %d links, not %d", maxLinks, len(s.Rings))
+	case knet && len(s.Rings) > corosync.MaxLinks:
+		no.add("knet has at most %d links, not %d", corosync.MaxLinks, len(s.Rings))
 	}
 	if !d.modern() && s.RRPMode == "active" && len(s.Rings) > 1 {
 		no.add("%s takes rrp_mode active with --force only, \"not supported or tested\": use passive", d.Name())
 	}
 	for _, r := range s.Rings {
-		if r.Broadcast && !d.modern() && r.McastPort != 0 && r.McastPort != defaultPort {
+		if r.Broadcast && !d.modern() && r.McastPort != 0 && r.McastPort != corosync.DefaultPort {
 			no.add("ring %d uses broadcast on port %d: %s takes no port with --broadcast%d", r.Ring, r.McastPort, d.Name(), r.Ring)
 		}
 	}
@@ -110,7 +85,7 @@ func (d Dialect) setupRefusals(s ClusterSetup) (no unsupported) {
 func encrypts(algorithm string) bool { return algorithm != "" && algorithm != "none" }
 
 // setup09 is the guide's command.
-func (d Dialect) setup09(s ClusterSetup) []string {
+func (d Dialect) setup09(s corosync.Setup) []string {
 	argv := []string{"pcs", "cluster", "setup", "--name", s.Name}
 	for _, n := range s.Nodes {
 		if s.Transport == "udpu" {
@@ -146,10 +121,10 @@ func (d Dialect) setup09(s ClusterSetup) []string {
 	return argv
 }
 
-func (d Dialect) setup010(s ClusterSetup) []string {
+func (d Dialect) setup010(s corosync.Setup) []string {
 	argv := []string{"pcs", "cluster", "setup", s.Name}
 	for _, n := range s.Nodes {
-		argv = append(argv, n.words()...)
+		argv = append(argv, nodeWords(n)...)
 	}
 	argv = append(argv, "transport", s.Transport)
 	if s.Transport == "knet" {
@@ -177,7 +152,7 @@ func (d Dialect) setup010(s ClusterSetup) []string {
 }
 
 // linkOptions are the options of the one link of udp or udpu; udpu takes the port only.
-func linkOptions(s ClusterSetup) []string {
+func linkOptions(s corosync.Setup) []string {
 	var words []string
 	for _, r := range s.Rings {
 		words = append(words, "link")
@@ -214,8 +189,8 @@ func appendNumber(words []string, name string, value int) []string {
 	return append(words, name+"="+strconv.Itoa(value))
 }
 
-// words are the node as pcs 0.10 and later name it.
-func (n ClusterNode) words() []string {
+// nodeWords are the node as pcs 0.10 and later name it.
+func nodeWords(n corosync.Member) []string {
 	words := []string{n.Name}
 	for _, a := range n.Addresses {
 		words = append(words, "addr="+a)
@@ -263,10 +238,10 @@ func (d Dialect) ClusterDestroy() Operation {
 }
 
 // NodeAdd adds a node to the running cluster (lustre:1615). From pcs 0.10 on it must have been authorised, and takes its addresses.
-func (d Dialect) NodeAdd(node ClusterNode, start bool) Operation {
+func (d Dialect) NodeAdd(node corosync.Member, start bool) Operation {
 	argv := []string{"pcs", "cluster", "node", "add", node.Name}
 	if d.modern() {
-		argv = append(argv[:4], node.words()...)
+		argv = append(argv[:4], nodeWords(node)...)
 	}
 	if start {
 		argv = append(argv, "--start")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // pcsCannotSet says whether this pcs cannot set a pair: an empty value removes it, and pcs 0.9 takes name=value apart at every "=".
@@ -129,7 +130,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []NVPair) []Operation {
 // markSecrets notes where the secrets among pairs stand in the command.
 func markSecrets(o Operation, pairs []NVPair) Operation {
 	for _, p := range pairs {
-		if masked(p.Name, p.Value) == p.Value {
+		if secretname.Masked(p.Name, p.Value) == p.Value {
 			continue
 		}
 		for i, arg := range o.Argv {

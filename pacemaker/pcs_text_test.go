@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -143,8 +144,8 @@ func TestCorpusText(t *testing.T) {
 					`name="configured_by" value="ct6-mds1"`, `name="configured_by" value="ct6-mds1.lfs.intl"`, `node="ct6-mds1"`, `node="ct6-mds1.lfs.intl"`, `node="ct6-mds2"`, `node="ct6-mds2.lfs.intl"`).Replace(string(text)))
 			}
 			change(cib)
-			dir := corpus(t, "pcs", release, "constructed-iml-2.4-el6-"+variant)
-			files += len(filesUnder(t, dir, ".out"))
+			dir := golden.Corpus(t, "pcs", release, "constructed-iml-2.4-el6-"+variant)
+			files += len(golden.FilesUnder(t, dir, ".out"))
 			t.Run(release+" "+variant, func(t *testing.T) {
 				agreesWithCIB(t, cib, func(name string) string { return filepath.Join(dir, name+".out") })
 			})
@@ -282,7 +283,7 @@ func TestTextErrors(t *testing.T) {
 
 func FuzzParsePCSText(f *testing.F) {
 	for _, dir := range []string{"testdata/pcs-0.9.152", "testdata/pcs-0.11.5"} {
-		for _, path := range filesUnder(f, dir, ".txt") {
+		for _, path := range golden.FilesUnder(f, dir, ".txt") {
 			data, err := os.ReadFile(path)
 			require.NoError(f, err)
 			f.Add(string(data))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // pair is a two-node cluster with the given resources and constraints; a resource's place is in a word "R@node" of active.
@@ -401,7 +403,7 @@ func BenchmarkPlacement(b *testing.B) {
 }
 
 func BenchmarkCanLose(b *testing.B) {
-	conf, err := ParseCorosyncConf(strings.NewReader("quorum {\n\tprovider: corosync_votequorum\n\ttwo_node: 1\n\texpected_votes: 2\n}\n"))
+	conf, err := corosync.Parse(strings.NewReader("quorum {\n\tprovider: corosync_votequorum\n\ttwo_node: 1\n\texpected_votes: 2\n}\n"))
 	require.NoError(b, err)
 	c := parseCIB(b, largePair(5000))
 	b.ReportAllocs()

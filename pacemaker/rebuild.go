@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // NodeNames says what a node of the old cluster is called in the new one: the short names of EL6 become fully qualified (H12). A name
@@ -81,7 +83,7 @@ func (o RebuildOptions) check() error {
 }
 
 // listed are the addresses of the nodes in a node list, by their new names; a list of corosync 2 has no names, but addresses that may be names.
-func listed(list []CorosyncNode, names NodeNames) map[string][]string {
+func listed(list []corosync.Node, names NodeNames) map[string][]string {
 	out := map[string][]string{}
 	for _, n := range list {
 		var addresses []string
@@ -94,8 +96,8 @@ func listed(list []CorosyncNode, names NodeNames) map[string][]string {
 }
 
 // node is a node of the new cluster with its addresses.
-func (o RebuildOptions) node(name string) ClusterNode {
-	return ClusterNode{Name: name, Addresses: o.Addresses[name]}
+func (o RebuildOptions) node(name string) corosync.Member {
+	return corosync.Member{Name: name, Addresses: o.Addresses[name]}
 }
 
 // Rebuild plans how the cluster of a backup is made again: on node 1 first, then taken over from node 2, then joined by it
@@ -105,8 +107,8 @@ func (o RebuildOptions) node(name string) ClusterNode {
 // at once ([RebuildPlan.Push]). Where pcs has words that say exactly what the CIB says, the list uses them; all else goes by cibadmin, as XML,
 // with its ids, where [RebuildOptions].ByXML allows it. What cannot be carried over without a guess, and what the tools are known to
 // refuse, is an [*UnsupportedError] that lists all of it.
-func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, error) {
-	if cib.empty() || conf.empty() {
+func Rebuild(cib *CIB, conf *corosync.Conf, opts RebuildOptions) (*RebuildPlan, error) {
+	if cib.empty() || conf == nil || conf.Root == nil {
 		return nil, errors.New("a rebuild needs the CIB and the corosync.conf of the cluster")
 	}
 	opts = opts.withDefaults()
@@ -153,7 +155,7 @@ func Rebuild(cib *CIB, conf *CorosyncConf, opts RebuildOptions) (*RebuildPlan, e
 }
 
 // clusterName is the name that corosync.conf, and the CIB after it, give the cluster; empty where neither does.
-func clusterName(cib *CIB, conf *CorosyncConf) (string, error) {
+func clusterName(cib *CIB, conf *corosync.Conf) (string, error) {
 	totem, err := conf.Totem()
 	if err != nil {
 		return "", err

@@ -8,10 +8,11 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // setup makes the cluster software's own configuration.
-func (b *rebuilder) setup(conf *CorosyncConf) error {
+func (b *rebuilder) setup(conf *corosync.Conf) error {
 	totem, err := conf.Totem()
 	if err != nil {
 		return err
@@ -41,14 +42,14 @@ func (b *rebuilder) setup(conf *CorosyncConf) error {
 }
 
 // clusterSetup is a cluster of node 1 alone, with the rings of the old one or with links of knet in their place.
-func (b *rebuilder) clusterSetup(conf *CorosyncConf, totem Totem) (ClusterSetup, error) {
-	s := ClusterSetup{
-		Name: b.opts.ClusterName, Nodes: []ClusterNode{b.opts.node(b.opts.Node1)}, RRPMode: "passive",
+func (b *rebuilder) clusterSetup(conf *corosync.Conf, totem corosync.Totem) (corosync.Setup, error) {
+	s := corosync.Setup{
+		Name: b.opts.ClusterName, Nodes: []corosync.Member{b.opts.node(b.opts.Node1)}, RRPMode: "passive",
 		Token: b.opts.Token, FailRecvConst: b.opts.FailRecvConst,
 	}
 	if b.opts.Knet {
-		plan, err := conf.PlanKnet(KnetOptions{
-			ClusterName: b.opts.ClusterName, Token: b.opts.Token, Nodes: []ClusterNode{b.opts.node(b.opts.Node1), b.opts.node(b.opts.Node2)},
+		plan, err := conf.PlanKnet(corosync.KnetOptions{
+			ClusterName: b.opts.ClusterName, Token: b.opts.Token, Nodes: []corosync.Member{b.opts.node(b.opts.Node1), b.opts.node(b.opts.Node2)},
 		})
 		if err != nil {
 			return s, fmt.Errorf("cannot move to knet: %w", err)
@@ -59,9 +60,9 @@ func (b *rebuilder) clusterSetup(conf *CorosyncConf, totem Totem) (ClusterSetup,
 	if totem.Transport == "knet" && b.d.modern() { // it stays what it is
 		s.Transport, s.Cipher, s.Hash = "knet", totem.CryptoCipher, totem.CryptoHash
 		for link := range s.Nodes[0].Addresses {
-			i := slices.IndexFunc(totem.Interfaces, func(f Interface) bool { return f.Ring == link })
+			i := slices.IndexFunc(totem.Interfaces, func(f corosync.Interface) bool { return f.Ring == link })
 			if i < 0 {
-				s.Rings = append(s.Rings, Interface{Ring: link})
+				s.Rings = append(s.Rings, corosync.Interface{Ring: link})
 				continue
 			}
 			s.Rings = append(s.Rings, totem.Interfaces[i])

@@ -36,7 +36,7 @@ func TestCompareRebuild(t *testing.T) {
 	build := exec.Command("go", "build", "-o", dir, "./testdata/measure", "./testdata/rebuild")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	conf, err := filepath.Abs("testdata/iml-v2.4.2.7RC1-rendered.conf")
+	conf, err := filepath.Abs("corosync/testdata/iml-v2.4.2.7RC1-rendered.conf")
 	require.NoError(t, err)
 
 	var table strings.Builder

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // freshCIB is a cluster of two nodes without anything, as pcs 0.11 leaves it after the setup.
@@ -272,14 +274,14 @@ func TestRealExitStatuses(t *testing.T) {
 // The words of `pcs cluster setup` that this package makes for 0.11 are taken by real pcs, and its corosync.conf is what they say (H15).
 func TestRealPCSSetup(t *testing.T) {
 	program(t, "pcs", "pcs")
-	two := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}, {Name: "ct6-mds2.lfs.intl", Addresses: []string{"10.128.0.22", "10.73.10.2"}}}
-	one := []ClusterNode{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
-	for name, setup := range map[string]ClusterSetup{
+	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}, {Name: "ct6-mds2.lfs.intl", Addresses: []string{"10.128.0.22", "10.73.10.2"}}}
+	one := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
+	for name, setup := range map[string]corosync.Setup{
 		"knet":      {Name: "c", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000, FailRecvConst: 10, Cipher: "aes256", Hash: "sha256"},
 		"plain":     {Name: "c", Nodes: two, Transport: "knet", Rings: twoRings, Cipher: "none", Hash: "none"},
 		"udp":       {Name: "c", Nodes: one, Rings: oneRing, Token: 17000},
-		"broadcast": {Name: "c", Nodes: one, Rings: []Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, McastPort: 5407}}},
-		"udpu":      {Name: "c", Nodes: one, Transport: "udpu", Rings: []Interface{{McastPort: 5407}}},
+		"broadcast": {Name: "c", Nodes: one, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, McastPort: 5407}}},
+		"udpu":      {Name: "c", Nodes: one, Transport: "udpu", Rings: []corosync.Interface{{McastPort: 5407}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := PCS011.Setup(setup)
@@ -289,7 +291,7 @@ func TestRealPCSSetup(t *testing.T) {
 			require.NoError(t, err, "%s\n%s", o, out)
 			data, err := os.ReadFile(file)
 			require.NoError(t, err)
-			conf, err := ParseCorosyncConf(bytes.NewReader(data))
+			conf, err := corosync.Parse(bytes.NewReader(data))
 			require.NoError(t, err)
 			require.Empty(t, conf.Problems())
 			totem, err := conf.Totem()
@@ -320,37 +322,4 @@ func TestRealPCSSetup(t *testing.T) {
 	out, err := exec.CommandContext(context.Background(), "pcs", "cluster", "setup", "c", "n", "addr=10.0.0.1", "addr=10.1.0.1", "transport", "udp", "--corosync_conf="+filepath.Join(t.TempDir(), "c")).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "1 address must be specified")
-}
-
-// Real corosync 3 accepts what PlanKnet makes of IML's rings, which it refuses as they are (H15).
-func TestRealCorosyncTakesTheKnetPlan(t *testing.T) {
-	program(t, "corosync", "corosync")
-	dir := t.TempDir()
-	check := func(c *CorosyncConf) error {
-		c = c.Clone()
-		for _, l := range c.Root.Sections("logging") {
-			c.Root.RemoveSection(l) // it names a directory that this machine need not have
-		}
-		file := filepath.Join(dir, "corosync.conf")
-		require.NoError(t, os.WriteFile(file, []byte(printed(t, c)), 0o600))
-		cmd := exec.CommandContext(context.Background(), "corosync", "-t", "-c", file)
-		cmd.Dir = dir
-		return cmd.Run()
-	}
-	old := readConf(t)
-	require.Error(t, check(old))
-	for _, cipher := range []string{"none", "aes256"} {
-		hash := map[string]string{"none": "none", "aes256": "sha256"}[cipher]
-		plan, err := old.PlanKnet(KnetOptions{ClusterName: "c", Token: 17000, Cipher: cipher, Hash: hash, Nodes: []ClusterNode{
-			{Name: "a", Addresses: []string{"127.0.0.1", "127.0.1.1"}}, {Name: "b", Addresses: []string{"127.0.0.2", "127.0.1.2"}},
-		}})
-		require.NoError(t, err)
-		totem := plan.Conf.Root.Sections("totem")[0]
-		if cipher != "none" {
-			key := filepath.Join(dir, "authkey")
-			require.NoError(t, os.WriteFile(key, bytes.Repeat([]byte("k"), 256), 0o400))
-			require.NoError(t, totem.Set("keyfile", key))
-		}
-		require.NoError(t, check(plan.Conf), "%s", printed(t, plan.Conf))
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 func guideOptions(t testing.TB) RebuildOptions {
@@ -356,7 +357,7 @@ func TestOnlyMulticastRings(t *testing.T) {
 		"totem {\n transport: udpu\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n mcastaddr: 226.0.0.1\n mcastport: 5405\n }\n}\n": "udpu",
 		"totem {\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n broadcast: yes\n mcastport: 4001\n }\n}\n":                         "broadcast",
 	} {
-		conf, err := ParseCorosyncConf(strings.NewReader(text))
+		conf, err := corosync.Parse(strings.NewReader(text))
 		require.NoError(t, err)
 		_, err = Rebuild(readCIB(t, imlCIB), conf, guideOptions(t))
 		require.ErrorIs(t, err, ErrUnsupported)
@@ -366,8 +367,8 @@ func TestOnlyMulticastRings(t *testing.T) {
 
 // TestRebuildKeepsTheClustersName: nobody asked for another one; and commands that would not stop the old cluster are refused.
 func TestRebuildKeepsTheClustersName(t *testing.T) {
-	conf := func(name, transport string) *CorosyncConf {
-		c, err := ParseCorosyncConf(strings.NewReader("totem {\n version: 2\n" + name + transport + "}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"))
+	conf := func(name, transport string) *corosync.Conf {
+		c, err := corosync.Parse(strings.NewReader("totem {\n version: 2\n" + name + transport + "}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"))
 		require.NoError(t, err)
 		return c
 	}
@@ -379,7 +380,7 @@ func TestRebuildKeepsTheClustersName(t *testing.T) {
 	knet := " transport: knet\n"
 	for name, tc := range map[string]struct {
 		cib  *CIB
-		conf *CorosyncConf
+		conf *corosync.Conf
 		want string
 	}{
 		"corosync.conf says it": {cib(""), conf(" cluster_name: nfs\n", knet), "nfs"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // Rule is a condition: on node attributes, on dates, on resources and operations, or on further rules.
@@ -78,7 +80,7 @@ func (r Rule) String() string {
 		case "defined", "not_defined":
 			part = e.Operation + " " + e.Attribute
 		default:
-			part += " " + masked(e.Attribute, e.Value)
+			part += " " + secretname.Masked(e.Attribute, e.Value)
 		}
 		parts = append(parts, part)
 	}

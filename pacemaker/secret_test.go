@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -51,7 +52,7 @@ func TestOptionsWithAPasswordAreSecret(t *testing.T) {
 }
 
 func TestSecretsOfCorosyncConf(t *testing.T) {
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
+	conf, err := corosync.Parse(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
 	require.NoError(t, err)
 	require.Equal(t, []sshexec.Secret{"totem-CANARY", "inner-CANARY"}, conf.Secrets())
 }

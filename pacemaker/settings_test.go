@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 const twoTargets = `<cib validate-with="pacemaker-2.0" epoch="5" num_updates="0" admin_epoch="0"><configuration>
@@ -70,7 +72,7 @@ func TestSeed(t *testing.T) {
 
 // H15: a cluster of knet stays one, with the addresses of its node list under the new names.
 func TestRebuildOfKnet(t *testing.T) {
-	conf, err := ParseCorosyncConf(strings.NewReader(`totem {
+	conf, err := corosync.Parse(strings.NewReader(`totem {
 	version: 2
 	transport: knet
 	crypto_cipher: aes256

@@ -9,6 +9,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -290,7 +291,7 @@ func (v *validator) attributes(e *etree.Element) {
 			want, checked = valueKinds["@"+a.Key]
 		}
 		if checked && !want.holds(a.Value) {
-			v.find(v.strict(), "bad-value", e, "%s=%q is %s", a.Key, masked(a.Key, a.Value), want.not)
+			v.find(v.strict(), "bad-value", e, "%s=%q is %s", a.Key, secretname.Masked(a.Key, a.Value), want.not)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -104,7 +105,7 @@ func TestCorpusValidation(t *testing.T) {
 	verdicts := manifest(t)
 	good, bad, missed := 0, 0, 0
 	checks := make(map[string]int)
-	for _, path := range filesUnder(t, corpus(t, "cluster", "cib"), ".xml") {
+	for _, path := range golden.FilesUnder(t, golden.Corpus(t, "cluster", "cib"), ".xml") {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		c, err := ParseCIB(bytes.NewReader(data))

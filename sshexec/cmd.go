@@ -13,6 +13,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 // Effect says what a command does to the machine; the zero value is refused. See the constants.
@@ -94,7 +95,7 @@ func (c Cmd) Validate() error {
 		if strings.ContainsRune(text, 0) {
 			return fmt.Errorf("cannot run %s: %w", c, ErrNUL)
 		}
-		if slices.ContainsFunc(c.stated(), func(s Secret) bool { return s.stands(text) }) {
+		if slices.ContainsFunc(c.stated(), func(s Secret) bool { return standsIn(s, text) }) {
 			return fmt.Errorf("cannot run %s: %w", c, ErrSecretArg)
 		}
 	}
@@ -232,7 +233,7 @@ func (in Input) String() string {
 	case in.path != "":
 		return shellescape.Quote(in.path)
 	case in.secret != "":
-		return mask
+		return secret.Mask
 	case in.stream != nil:
 		return "(a stream)"
 	case in.text != "":

@@ -3,6 +3,8 @@ package sshexec
 import (
 	"fmt"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 // shown is String with more secrets masked. They are masked in one go: of two secrets of which one is a part of the other, the longer must be found first.
@@ -59,16 +61,16 @@ func (c Cmd) hideWords() func(string) string {
 	secrets := c.secrets()
 	return func(text string) string {
 		for _, s := range secrets {
-			if s.Weakness() != "" && s.stands(text) {
-				return strings.TrimSuffix(text, s.Reveal()) + mask
+			if s.Weakness() != "" && standsIn(s, text) {
+				return strings.TrimSuffix(text, s.Reveal()) + secret.Mask
 			}
 		}
 		return text
 	}
 }
 
-// stands tells whether a secret stands in an argument: a weak one only as all of it or as its value, for it may be a word.
-func (s Secret) stands(text string) bool {
+// standsIn tells whether a secret stands in an argument: a weak one only as all of it or as its value, for it may be a word.
+func standsIn(s Secret, text string) bool {
 	v := s.Reveal()
 	if v == "" || s.Weakness() == "" {
 		return v != "" && strings.Contains(text, v)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 // Recorder is a Runner that writes down what another one does, for people to review and for Replay to answer from. The text has one paragraph for each command:
@@ -73,7 +75,7 @@ func hidden(output []byte) []byte {
 	if len(output) == 0 {
 		return nil
 	}
-	return []byte(mask)
+	return []byte(secret.Mask)
 }
 
 func (r *Recorder) write(x *exchange) error {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/matcher"
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 // Redaction hides secrets in text. The zero value hides nothing.
@@ -89,7 +90,7 @@ func (r Redaction) String(text string) string {
 		return text
 	}
 	if r.all {
-		return mask
+		return secret.Mask
 	}
 	r.once.Do(r.make)
 	var spans []matcher.Span
@@ -144,7 +145,7 @@ func hide(text string, spans []matcher.Span) string {
 	var b strings.Builder
 	at := 0
 	for _, s := range spans {
-		b.WriteString(text[at:s.Start] + mask)
+		b.WriteString(text[at:s.Start] + secret.Mask)
 		at = s.End
 	}
 	b.WriteString(text[at:])

@@ -1,65 +1,6 @@
 package sshexec
 
-import (
-	"fmt"
-	"io"
-	"log/slog"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "github.com/evenkeel-ha/evenkeel/sshexec/secret"
 
-// mask is what stands where a secret stood.
-const mask = "[redacted]"
-
-// Secret is a value that must not be seen: it prints, formats, logs and marshals as "[redacted]".
-type Secret string
-
-// Reveal is the secret itself. The only places to call it are where the value is handed to another program's input.
-func (s Secret) Reveal() string { return string(s) }
-
-// String hides the secret.
-func (s Secret) String() string { return mask }
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return mask }
-
-// Format hides the secret from every verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
-
-// LogValue hides the secret from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
-
-// MarshalText hides the secret from JSON, YAML and every other encoder.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
-
-// UnmarshalText takes the secret out of a configuration file.
-func (s *Secret) UnmarshalText(b []byte) error {
-	*s = Secret(b)
-	return nil
-}
-
-// weakUpTo is the length up to which a secret of nothing but letters counts as a word.
-const weakUpTo = 16
-
-// Weakness says why a secret is easy to guess, without telling it; empty when it is not. A weak secret may be a word that stands in any text: it is
-// masked in what programs print only, and is to be reported to whoever chose it.
-func (s Secret) Weakness() string {
-	switch {
-	case s == "":
-		return ""
-	case utf8.RuneCountInString(s.Reveal()) < shortestStrong:
-		return fmt.Sprintf("it is shorter than %d characters", shortestStrong)
-	case len(s) <= weakUpTo && !strings.ContainsFunc(s.Reveal(), func(r rune) bool { return !unicode.IsLetter(r) }) && oneWord(s.Reveal()):
-		return "it is a plain word"
-	}
-	return ""
-}
-
-const shortestStrong = 8
-
-// oneWord tells a word as it stands in a text: "lustre", "Lustre", "LUSTRE".
-func oneWord(v string) bool {
-	_, n := utf8.DecodeRuneInString(v)
-	return strings.ToLower(v[n:]) == v[n:] || strings.ToUpper(v) == v
-}
+// Secret is a value that must not be seen: it prints, formats, logs and marshals as "[redacted]". See [secret.Secret].
+type Secret = secret.Secret

@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // corosyncConf is where a server has it.
@@ -41,7 +42,7 @@ func inspect(name string) (*cli.Inspection, error) {
 	case bytes.HasPrefix(text, []byte("{")) && targetKeys.Match(text) || inStore(name):
 		return in, target(in, name, raw)
 	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync"):
-		return in, corosync(in, name, raw)
+		return in, inspectCorosync(in, name, raw)
 	}
 	return nil, &cli.UnknownKindError{File: name, Kinds: "a CIB, the XML of crm_mon, corosync.conf, a file of the target store, or a server backup"}
 }
@@ -126,7 +127,7 @@ func members(in *cli.Inspection, name string, a *backup.Archive) error {
 	cibFacts(in, cib)
 	cibFindings(in, name+"!/"+member, cib)
 	if raw, err := a.ReadFile(corosyncConf); err == nil { // one that is missing is a finding already
-		conf, err := pacemaker.ParseCorosyncConf(inside(corosyncConf, raw))
+		conf, err := corosync.Parse(inside(corosyncConf, raw))
 		if err != nil {
 			return err
 		}

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-func corosync(in *cli.Inspection, name string, raw []byte) error {
-	conf, err := pacemaker.ParseCorosyncConf(reader(name, raw))
+func inspectCorosync(in *cli.Inspection, name string, raw []byte) error {
+	conf, err := corosync.Parse(reader(name, raw))
 	if err != nil {
 		return err
 	}
@@ -17,7 +17,7 @@ func corosync(in *cli.Inspection, name string, raw []byte) error {
 	return corosyncFacts(in, name, conf)
 }
 
-func corosyncFacts(in *cli.Inspection, name string, conf *pacemaker.CorosyncConf) error {
+func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) error {
 	totem, err := conf.Totem()
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of the guide, as IML 2.4 made it; with dir it is
@@ -53,8 +54,8 @@ func example(into, dir string) (*cli.Config, error) {
 }
 
 // pcsFor notes which pcs goes with a corosync.conf, on the new system as on the old one, where it is not the guide's.
-func (c *pairConfig) pcsFor(corosync string) (pacemaker.Dialect, error) {
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(corosync))
+func (c *pairConfig) pcsFor(text string) (pacemaker.Dialect, error) {
+	conf, err := corosync.Parse(strings.NewReader(text))
 	if err != nil {
 		return pacemaker.Dialect{}, err
 	}
@@ -147,7 +148,7 @@ func readSite(dir string) (*lustretest.Site, error) {
 		}
 		site.Targets[filepath.Base(name)] = text
 	}
-	if _, err := pacemaker.ParseCorosyncConf(srcerr.Named(filepath.Join(dir, "corosync.conf"), strings.NewReader(site.Corosync))); err != nil {
+	if _, err := corosync.Parse(srcerr.Named(filepath.Join(dir, "corosync.conf"), strings.NewReader(site.Corosync))); err != nil {
 		return nil, err
 	}
 	cib, err := pacemaker.ParseCIB(srcerr.Named(filepath.Join(dir, "cib.xml"), strings.NewReader(site.CIB)))

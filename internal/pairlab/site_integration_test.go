@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // oldPair is a lab with the old cluster on it.
@@ -96,7 +97,7 @@ func TestTheOldCluster(t *testing.T) {
 	deadtime, _ := cib.Property("dc-deadtime")
 	require.Empty(t, deadtime, "the seed is gone")
 	require.Len(t, cib.Nodes(), 2)
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(typedOK(t, one, "cat", "/etc/corosync/corosync.conf")))
+	conf, err := corosync.Parse(strings.NewReader(typedOK(t, one, "cat", "/etc/corosync/corosync.conf")))
 	require.NoError(t, err)
 	nodes, err := conf.NodeList()
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // Site is what makes one pair another than the guide's: its names, and the files that its cluster was made by.
@@ -41,7 +42,7 @@ func GuideSite(old pacemaker.Dialect) *Site {
 
 // Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the pcs of the old cluster.
 func (p *Site) Check(old pacemaker.Dialect) error {
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(p.Corosync))
+	conf, err := corosync.Parse(strings.NewReader(p.Corosync))
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (p *Site) Check(old pacemaker.Dialect) error {
 func (*Site) is(uname, fqdn string) bool { return uname == fqdn || uname == short(fqdn) }
 
 // PCSFor is the pcs that goes with a corosync.conf where nothing else says which: 0.11 where only corosync 3 takes the file, 0.9 otherwise.
-func PCSFor(conf *pacemaker.CorosyncConf) pacemaker.Dialect {
+func PCSFor(conf *corosync.Conf) pacemaker.Dialect {
 	if conf.Releases().From >= 3 {
 		return pacemaker.PCS011
 	}

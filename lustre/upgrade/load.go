@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -22,7 +23,7 @@ import (
 type Pair struct {
 	Config   Config
 	CIB      *pacemaker.CIB
-	Corosync *pacemaker.CorosyncConf
+	Corosync *corosync.Conf
 	Names    pacemaker.NodeNames // from the names in the CIB to fully qualified ones (H12)
 	Targets  []Target            // in the order of the CIB
 	Plan     *pacemaker.RebuildPlan
@@ -137,7 +138,7 @@ func optional(path string) bool {
 }
 
 // readCluster reads the CIB and corosync.conf in the backup of a node.
-func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, error) {
+func (p *Pair) readCluster(i int) (*pacemaker.CIB, *corosync.Conf, error) {
 	a := p.archives[i]
 	raw, err := a.ClusterConfig()
 	if err != nil {
@@ -150,7 +151,7 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *pacemaker.CorosyncConf, erro
 	if raw, err = a.ReadFile(corosyncConf); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}
-	conf, err := pacemaker.ParseCorosyncConf(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
+	conf, err := corosync.Parse(srcerr.Named(p.inside(i, corosyncConf), bytes.NewReader(raw)))
 	if err == nil {
 		p.found(cib, conf)
 	}
@@ -194,7 +195,7 @@ func (p *Pair) cluster() (err error) {
 }
 
 // links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
-func (p *Pair) links(conf *pacemaker.CorosyncConf) ([]string, error) {
+func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 	var out []string
 	list, err := conf.NodeList()
 	if err != nil {
@@ -222,11 +223,11 @@ func (p *Pair) links(conf *pacemaker.CorosyncConf) ([]string, error) {
 func (p *Pair) openPorts() ([]string, error) {
 	conf := p.Corosync
 	if p.Config.Knet {
-		var nodes []pacemaker.ClusterNode
+		var nodes []corosync.Member
 		for _, s := range p.servers() {
-			nodes = append(nodes, pacemaker.ClusterNode{Name: s.Name, Addresses: p.Config.Addresses[s.Name]})
+			nodes = append(nodes, corosync.Member{Name: s.Name, Addresses: p.Config.Addresses[s.Name]})
 		}
-		plan, err := conf.PlanKnet(pacemaker.KnetOptions{ClusterName: p.Config.ClusterName, Nodes: nodes})
+		plan, err := conf.PlanKnet(corosync.KnetOptions{ClusterName: p.Config.ClusterName, Nodes: nodes})
 		if err != nil {
 			return nil, err
 		}

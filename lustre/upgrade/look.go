@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // What is looked at, by the formats that programs are meant to read: the CIB, the XML of crm_mon, the kernel's mount table (H21).
@@ -173,7 +174,7 @@ func preferred(t Target) string { return t.Preferred }
 func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
 	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), means, exited(func(o evenkeel.Observed) error {
-		have, err := pacemaker.ParseRings(bytes.NewReader(o.Stdout))
+		have, err := corosync.ParseRings(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -58,7 +59,7 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 		default:
 			return evenkeel.Undecided, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 		}
-		c, err := pacemaker.ParseCorosyncConf(bytes.NewReader(o.Stdout))
+		c, err := corosync.Parse(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return evenkeel.Undecided, err
 		}
@@ -74,7 +75,7 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 			return evenkeel.Undecided, err
 		}
 		for _, want := range nodes {
-			if !slices.ContainsFunc(list, func(n pacemaker.CorosyncNode) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
+			if !slices.ContainsFunc(list, func(n corosync.Node) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
 				return evenkeel.Partial, nil
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -14,7 +15,7 @@ func (p *Pair) secrets() []sshexec.Secret {
 }
 
 // found notes the secrets of a backup.
-func (p *Pair) found(cib *pacemaker.CIB, conf *pacemaker.CorosyncConf) {
+func (p *Pair) found(cib *pacemaker.CIB, conf *corosync.Conf) {
 	for _, s := range slices.Concat(cib.Secrets(), conf.Secrets()) {
 		if !slices.Contains(p.inBackups, s) {
 			p.inBackups = append(p.inBackups, s)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -28,7 +29,7 @@ type identity struct {
 	port    int
 	rings   int
 	addr    []string // of the node itself, or the networks of its rings up to corosync 2
-	nodes   []pacemaker.CorosyncNode
+	nodes   []corosync.Node
 	twoNode bool
 }
 
@@ -37,7 +38,7 @@ func (st *Stack) readIdentity(h *simhost.Host) (*identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", ConfPath, err)
 	}
-	conf, err := pacemaker.ParseCorosyncConf(strings.NewReader(text))
+	conf, err := corosync.Parse(strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (st *Stack) readIdentity(h *simhost.Host) (*identity, error) {
 }
 
 // links fills in what corosync 3 takes from its node list. Who talks to whom is not decided by the name of the cluster but by the key.
-func (id *identity) links(h *simhost.Host, totem pacemaker.Totem) error {
+func (id *identity) links(h *simhost.Host, totem corosync.Totem) error {
 	self, ok := id.entry(h)
 	if !ok {
 		return fmt.Errorf("the node list of %s does not have this host", ConfPath)
@@ -98,7 +99,7 @@ func (id *identity) links(h *simhost.Host, totem pacemaker.Totem) error {
 }
 
 // entry is a host's place in the node list: by its name, full or short, or by an address that is one.
-func (id *identity) entry(h *simhost.Host) (pacemaker.CorosyncNode, bool) {
+func (id *identity) entry(h *simhost.Host) (corosync.Node, bool) {
 	for _, n := range id.nodes {
 		if n.Name == h.Name || n.Name == h.Short() {
 			return n, true
@@ -109,7 +110,7 @@ func (id *identity) entry(h *simhost.Host) (pacemaker.CorosyncNode, bool) {
 			return n, true
 		}
 	}
-	return pacemaker.CorosyncNode{}, false
+	return corosync.Node{}, false
 }
 
 // uname is what a host is called in its cluster: corosync 3 goes by the node list.
@@ -134,7 +135,7 @@ func (id *identity) nodeID(h *simhost.Host) string {
 	return "1"
 }
 
-func addresses(n pacemaker.CorosyncNode) []string {
+func addresses(n corosync.Node) []string {
 	list := []string{n.Name}
 	for i := range 2 {
 		list = append(list, n.Addresses[i])

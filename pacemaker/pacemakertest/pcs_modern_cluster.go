@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -122,7 +123,7 @@ func (p *pcs) hostAuth() int {
 }
 
 // parseNodes takes `NODE addr=… addr=… NODE …` apart; the rest begins at the first word that is neither and that follows a keyword.
-func parseNodes(words []string) (nodes []pacemaker.ClusterNode, rest []string, problem string) {
+func parseNodes(words []string) (nodes []corosync.Member, rest []string, problem string) {
 	for i, w := range words {
 		if slices.Contains([]string{"transport", "totem", "quorum"}, w) {
 			return nodes, words[i:], ""
@@ -130,7 +131,7 @@ func parseNodes(words []string) (nodes []pacemaker.ClusterNode, rest []string, p
 		name, value, pair := strings.Cut(w, "=")
 		switch {
 		case !pair:
-			nodes = append(nodes, pacemaker.ClusterNode{Name: w})
+			nodes = append(nodes, corosync.Member{Name: w})
 		case name != "addr" || len(nodes) == 0:
 			return nil, nil, "Unexpected node option '" + name + "'"
 		default:
@@ -279,7 +280,7 @@ func (p *pcs) startNew(names []string) int {
 }
 
 // setupErrors is everything that pcs has against a new cluster; it tells all at once.
-func (p *pcs) setupErrors(nodes []pacemaker.ClusterNode, o totemOptions, live bool) (errs []string) {
+func (p *pcs) setupErrors(nodes []corosync.Member, o totemOptions, live bool) (errs []string) {
 	known := 0
 	for _, n := range nodes {
 		if live && !p.knows(n.Name) {
@@ -324,7 +325,7 @@ func addressCount(n int) string {
 }
 
 // unavailable is what pcs has against machines that are to become nodes (H6).
-func (p *pcs) unavailable(nodes []pacemaker.ClusterNode) (errs []string) {
+func (p *pcs) unavailable(nodes []corosync.Member) (errs []string) {
 	inCluster := false
 	for _, n := range nodes {
 		h, err := p.pcsd(n.Name)
@@ -380,7 +381,7 @@ func quoted(names []string) string {
 }
 
 // knetConf is the corosync.conf that pcs 0.11 writes.
-func knetConf(name, uuid string, nodes []pacemaker.ClusterNode, o totemOptions) string {
+func knetConf(name, uuid string, nodes []corosync.Member, o totemOptions) string {
 	var b strings.Builder
 	pairs := func(indent string, list []pacemaker.NVPair) {
 		for _, pair := range list {
@@ -400,9 +401,9 @@ func knetConf(name, uuid string, nodes []pacemaker.ClusterNode, o totemOptions) 
 		b.WriteString("    }\n")
 	}
 	b.WriteString("}\n\n")
-	list := make([]pacemaker.CorosyncNode, len(nodes))
+	list := make([]corosync.Node, len(nodes))
 	for i, n := range nodes {
-		list[i] = pacemaker.CorosyncNode{Name: n.Name, ID: i + 1, Addresses: map[int]string{}}
+		list[i] = corosync.Node{Name: n.Name, ID: i + 1, Addresses: map[int]string{}}
 		for k, a := range n.Addresses {
 			list[i].Addresses[k] = a
 		}
@@ -412,7 +413,7 @@ func knetConf(name, uuid string, nodes []pacemaker.ClusterNode, o totemOptions) 
 	return b.String()
 }
 
-func writeKnetNodes(b *strings.Builder, nodes []pacemaker.CorosyncNode, quorum []pacemaker.NVPair) {
+func writeKnetNodes(b *strings.Builder, nodes []corosync.Node, quorum []pacemaker.NVPair) {
 	b.WriteString("nodelist {\n")
 	for i, n := range nodes {
 		if i > 0 {
@@ -437,7 +438,7 @@ func writeKnetNodes(b *strings.Builder, nodes []pacemaker.CorosyncNode, quorum [
 }
 
 // redistribute writes another node list to all nodes of the list, and running daemons take it up.
-func (p *pcs) redistribute(id *identity, nodes []pacemaker.CorosyncNode) {
+func (p *pcs) redistribute(id *identity, nodes []corosync.Node) {
 	head, rest, _ := strings.Cut(id.text, "nodelist {")
 	_, tail, _ := strings.Cut(rest, "\nlogging {")
 	var b strings.Builder
@@ -489,11 +490,11 @@ func (p *pcs) nodeAdd() int {
 	if len(n.Addresses) != id.rings {
 		errs = append(errs, fmt.Sprintf("%s must be specified for a node, %s specified for node '%s'", addressCount(id.rings), addressCount(len(n.Addresses)), n.Name))
 	}
-	if slices.ContainsFunc(id.nodes, func(o pacemaker.CorosyncNode) bool { return o.Name == n.Name }) {
+	if slices.ContainsFunc(id.nodes, func(o corosync.Node) bool { return o.Name == n.Name }) {
 		errs = append(errs, fmt.Sprintf("Node name '%s' is already used by existing nodes; please, use other name", n.Name))
 	}
 	if len(errs) == 0 {
-		errs = p.unavailable([]pacemaker.ClusterNode{n})
+		errs = p.unavailable([]corosync.Member{n})
 	}
 	for _, o := range id.nodes {
 		if _, err := p.pcsd(o.Name); err != nil {
@@ -515,7 +516,7 @@ func (p *pcs) nodeAdd() int {
 	for ids[next] {
 		next++
 	}
-	entry := pacemaker.CorosyncNode{Name: n.Name, ID: next, Addresses: map[int]string{}}
+	entry := corosync.Node{Name: n.Name, ID: next, Addresses: map[int]string{}}
 	for k, a := range n.Addresses {
 		entry.Addresses[k] = a
 	}
@@ -540,7 +541,7 @@ func (p *pcs) nodeRemove() int {
 		return p.Fail(1, "Error: Unable to read Corosync configuration '%s': %v", ConfPath, err)
 	}
 	node := p.next()
-	if !slices.ContainsFunc(id.nodes, func(o pacemaker.CorosyncNode) bool { return o.Name == node }) {
+	if !slices.ContainsFunc(id.nodes, func(o corosync.Node) bool { return o.Name == node }) {
 		return p.refuse(fmt.Sprintf("Node '%s' does not appear to exist in configuration", node))
 	}
 	if len(id.nodes) == 1 {
@@ -553,7 +554,7 @@ func (p *pcs) nodeRemove() int {
 	} else if !p.has("--skip-offline") {
 		return p.refuse(fmt.Sprintf("Unable to connect to %s, use --skip-offline to override", node))
 	}
-	p.redistribute(id, slices.DeleteFunc(slices.Clone(id.nodes), func(o pacemaker.CorosyncNode) bool { return o.Name == node }))
+	p.redistribute(id, slices.DeleteFunc(slices.Clone(id.nodes), func(o corosync.Node) bool { return o.Name == node }))
 	if err := p.edit(func(c *pacemaker.CIB) error { c.RemoveNode(node); return nil }); err != nil && p.node.up {
 		return p.fail(err, "unable to remove node")
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // gcPercent keeps the heap near to what the tree and the plan need. At 5,000 resources it saves a fifth of the memory of Go's own 100,
@@ -34,7 +35,7 @@ func rebuild(out io.Writer, cibFile, confFile string) error {
 	if err != nil {
 		return err
 	}
-	conf, err := read(confFile, pacemaker.ParseCorosyncConf)
+	conf, err := read(confFile, corosync.Parse)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 // Quorum is the quorum section: https://manpages.debian.org/votequorum.5
 type Quorum struct {
@@ -13,7 +13,7 @@ type Quorum struct {
 	LastManWindow     int // ms
 	AllowDownscale    bool
 	Device            *QuorumDevice // nil without
-	Other             []NVPair
+	Other             []Pair
 	waitForAllWritten bool
 }
 
@@ -27,7 +27,7 @@ type QuorumDevice struct {
 	MasterWins  bool
 	Net         QuorumNet
 	Heuristics  QuorumHeuristics
-	Other       []NVPair
+	Other       []Pair
 }
 
 // QuorumNet is the server that gives the vote.
@@ -38,26 +38,26 @@ type QuorumNet struct {
 	TieBreaker     string // lowest, highest, or an id
 	TLS            string // on, off, required
 	ConnectTimeout int    // ms
-	Other          []NVPair
+	Other          []Pair
 }
 
 // QuorumHeuristics are programs that say whether this half is worth keeping.
 type QuorumHeuristics struct {
-	Mode        string   // on, off, sync
-	Interval    int      // ms
-	Timeout     int      // ms
-	SyncTimeout int      // ms
-	Programs    []NVPair // exec_NAME, in the order of the file
-	Other       []NVPair
+	Mode        string // on, off, sync
+	Interval    int    // ms
+	Timeout     int    // ms
+	SyncTimeout int    // ms
+	Programs    []Pair // exec_NAME, in the order of the file
+	Other       []Pair
 }
 
 // defaultQnetdPort is the port of corosync-qnetd.
 const defaultQnetdPort = 5403
 
 // Quorum reads the quorum section; it is the zero value when there is none.
-func (c *CorosyncConf) Quorum() (Quorum, error) {
+func (c *Conf) Quorum() (Quorum, error) {
 	if c.empty() {
-		return Quorum{}, errNoCorosyncConf
+		return Quorum{}, errNoConf
 	}
 	r := fieldReader{conf: c}
 	var q Quorum
@@ -81,7 +81,7 @@ func (c *CorosyncConf) Quorum() (Quorum, error) {
 	return q, r.errs.Err()
 }
 
-func (r *fieldReader) device(s *CorosyncSection) QuorumDevice {
+func (r *fieldReader) device(s *Section) QuorumDevice {
 	d := QuorumDevice{Line: s.Line}
 	r.section(s, &d.Other, fields{"model": &d.Model, "votes": &d.Votes, "timeout": &d.Timeout, "sync_timeout": &d.SyncTimeout, "master_wins": &d.MasterWins})
 	for _, n := range s.Sections("net") {
@@ -90,7 +90,7 @@ func (r *fieldReader) device(s *CorosyncSection) QuorumDevice {
 		})
 	}
 	for _, h := range s.Sections("heuristics") {
-		var rest []NVPair
+		var rest []Pair
 		r.section(h, &rest, fields{"mode": &d.Heuristics.Mode, "interval": &d.Heuristics.Interval, "timeout": &d.Heuristics.Timeout, "sync_timeout": &d.Heuristics.SyncTimeout})
 		for _, p := range rest {
 			if len(p.Name) > len("exec_") && p.Name[:len("exec_")] == "exec_" {

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 )
 
 // CorosyncMark is something in a corosync.conf that only some releases of corosync know.
-type CorosyncMark struct {
+type Mark struct {
 	Line     int
 	What     string // totem.rrp_mode, service
 	From, To int    // the first and the last major release that know it; 0 is open
@@ -15,7 +15,7 @@ type CorosyncMark struct {
 }
 
 // String is "line 3: service: corosync 1 only: …".
-func (m CorosyncMark) String() string {
+func (m Mark) String() string {
 	which := fmt.Sprintf("corosync %d to %d", max(m.From, 1), m.To)
 	switch {
 	case m.To == 0:
@@ -27,20 +27,20 @@ func (m CorosyncMark) String() string {
 }
 
 // CorosyncReleases is which major releases of corosync a file is for.
-type CorosyncReleases struct {
+type Releases struct {
 	From, To int // 1 to 3; From is greater than To when the marks contradict each other, or the file says nothing
-	Marks    []CorosyncMark
+	Marks    []Mark
 }
 
 // Fits says whether a major release understands everything in the file.
-func (r CorosyncReleases) Fits(major int) bool { return r.From <= major && major <= r.To }
+func (r Releases) Fits(major int) bool { return r.From <= major && major <= r.To }
 
 // newestCorosync is the newest major release that this package knows.
 const newestCorosync = 3
 
 // sectionMarks are sections at the top level, keyMarks keys by their section, that not every release knows.
 var (
-	sectionMarks = map[string]CorosyncMark{
+	sectionMarks = map[string]Mark{
 		"service":   {To: 1, Why: "Pacemaker was started as a plugin, or told so"},
 		"aisexec":   {To: 1, Why: "the user that the daemon ran as"},
 		"amf":       {To: 1, Why: "the availability management framework is gone"},
@@ -49,7 +49,7 @@ var (
 		"system":    {From: 3, Why: "settings of the daemon itself"},
 		"nozzle":    {From: 3, Why: "a network device on knet"},
 	}
-	keyMarks = map[string]CorosyncMark{
+	keyMarks = map[string]Mark{
 		"compatibility":                           {To: 1, Why: "it switched to the protocol of openais"},
 		"totem.rrp_mode":                          {To: 2, Why: "redundant rings are gone: knet has links"},
 		"totem.threads":                           {To: 2, Why: "encryption threads are gone"},
@@ -79,9 +79,9 @@ var (
 )
 
 // Releases tells for which major releases of corosync the file is written, and by what that shows.
-func (c *CorosyncConf) Releases() CorosyncReleases {
-	r := CorosyncReleases{From: 1, To: newestCorosync}
-	mark := func(m CorosyncMark, what string, line int) {
+func (c *Conf) Releases() Releases {
+	r := Releases{From: 1, To: newestCorosync}
+	mark := func(m Mark, what string, line int) {
 		m.What, m.Line = what, line
 		r.Marks = append(r.Marks, m)
 		r.From = max(r.From, m.From)
@@ -89,8 +89,8 @@ func (c *CorosyncConf) Releases() CorosyncReleases {
 			r.To = min(r.To, m.To)
 		}
 	}
-	var visit func(s *CorosyncSection)
-	visit = func(s *CorosyncSection) {
+	var visit func(s *Section)
+	visit = func(s *Section) {
 		for _, item := range s.items {
 			switch {
 			case item.section != nil:
@@ -99,17 +99,17 @@ func (c *CorosyncConf) Releases() CorosyncReleases {
 					mark(m, name, item.line)
 				}
 				if name == "device" && s.Name == "quorum" {
-					mark(CorosyncMark{From: 2, Why: "a quorum device"}, "quorum.device", item.line)
+					mark(Mark{From: 2, Why: "a quorum device"}, "quorum.device", item.line)
 				}
 				if name == "member" && s.Name == "interface" {
-					mark(CorosyncMark{To: 1, Why: "later releases have a nodelist"}, "interface.member", item.line)
+					mark(Mark{To: 1, Why: "later releases have a nodelist"}, "interface.member", item.line)
 				}
 				visit(item.section)
 			case item.key == "":
 			case s.Name == "totem" && item.key == "transport" && item.value == "knet":
-				mark(CorosyncMark{From: 3, Why: "the transport of several links"}, "totem.transport: knet", item.line)
+				mark(Mark{From: 3, Why: "the transport of several links"}, "totem.transport: knet", item.line)
 			case strings.HasPrefix(item.key, "knet_"):
-				mark(CorosyncMark{From: 3, Why: "of knet"}, s.Name+"."+item.key, item.line)
+				mark(Mark{From: 3, Why: "of knet"}, s.Name+"."+item.key, item.line)
 			default:
 				key := strings.TrimPrefix(s.Name+"."+item.key, ".")
 				if m, ok := keyMarks[key]; ok {
@@ -119,9 +119,9 @@ func (c *CorosyncConf) Releases() CorosyncReleases {
 		}
 	}
 	visit(c.Root)
-	if !slices.ContainsFunc(c.Root.items, func(i corosyncItem) bool { return i.key != "" || i.section != nil }) {
+	if !slices.ContainsFunc(c.Root.items, func(i entry) bool { return i.key != "" || i.section != nil }) {
 		r.From, r.To = newestCorosync, 0 // a file that says nothing is for none
 	}
-	slices.SortStableFunc(r.Marks, func(a, b CorosyncMark) int { return a.Line - b.Line })
+	slices.SortStableFunc(r.Marks, func(a, b Mark) int { return a.Line - b.Line })
 	return r
 }

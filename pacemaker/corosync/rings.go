@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"cmp"
@@ -7,13 +7,15 @@ import (
 	"net"
 	"slices"
 	"strconv"
+
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // KnetOptions say what an old corosync.conf does not.
 type KnetOptions struct {
 	ClusterName string // default: that of the file
 	// Nodes have one address for each ring, in the order of the rings. Default: those of the nodelist, where it has them all.
-	Nodes        []ClusterNode
+	Nodes        []Member
 	Cipher, Hash string // default aes256 and sha256, as pcs takes; "none" for both leaves the network unencrypted
 	Token        int    // ms; default: that of the file
 }
@@ -21,17 +23,17 @@ type KnetOptions struct {
 // KnetPlan is how a cluster moves from rings of udp or udpu to links of knet, which corosync 3 wants for more than one (H15).
 type KnetPlan struct {
 	// Conf is the new corosync.conf: the old one with its comments and what still holds.
-	Conf *CorosyncConf
+	Conf *Conf
 	// Setup is the same for [Dialect.Setup] of pcs 0.10 and later.
-	Setup   ClusterSetup
-	Changes []CorosyncChange
+	Setup   Setup
+	Changes []KnetChange
 	// Open are the ports that the new cluster needs and the old one did not, Close those that it no longer needs, Keep the others.
 	Open, Close, Keep []Port
 	Notes             []string // what has to be done beside the file
 }
 
 // CorosyncChange is one difference between the old file and the new one.
-type CorosyncChange struct {
+type KnetChange struct {
 	Line int    // in the old file; 0 for what is new
 	What string // totem.rrp_mode: passive
 	New  string // totem.link_mode: passive; empty for what goes
@@ -39,7 +41,7 @@ type CorosyncChange struct {
 }
 
 // String is "line 3: rrp_mode: passive → link_mode: passive: why".
-func (c CorosyncChange) String() string {
+func (c KnetChange) String() string {
 	switch {
 	case c.Line == 0:
 		return "new: " + c.New + ": " + c.Why
@@ -51,7 +53,7 @@ func (c CorosyncChange) String() string {
 
 // PlanKnet plans the move of a cluster of corosync 1 or 2, or of udp in corosync 3, to knet. Nothing is guessed: an address that is
 // not given, a ring that is broken or a file that is knet already is an error. The file that comes out is one that `corosync -t` accepts.
-func (c *CorosyncConf) PlanKnet(o KnetOptions) (*KnetPlan, error) {
+func (c *Conf) PlanKnet(o KnetOptions) (*KnetPlan, error) {
 	totem, err := c.Totem()
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ func (c *CorosyncConf) PlanKnet(o KnetOptions) (*KnetPlan, error) {
 }
 
 type knetBuilder struct {
-	old, conf *CorosyncConf
+	old, conf *Conf
 	opts      KnetOptions
 	totem     Totem
 	quorum    Quorum
@@ -101,7 +103,7 @@ type knetBuilder struct {
 }
 
 func (b *knetBuilder) note(line int, what, now, why string) {
-	b.plan.Changes = append(b.plan.Changes, CorosyncChange{line, what, now, why})
+	b.plan.Changes = append(b.plan.Changes, KnetChange{line, what, now, why})
 }
 
 // keep notes the first edit that failed.
@@ -112,10 +114,10 @@ func (b *knetBuilder) keep(err error) {
 }
 
 // nodes finds the addresses of every node on every link.
-func (b *knetBuilder) nodes(old []CorosyncNode) error {
+func (b *knetBuilder) nodes(old []Node) error {
 	if b.opts.Nodes == nil {
 		for _, n := range old {
-			node := ClusterNode{Name: cmp.Or(n.Name, n.Addresses[0])}
+			node := Member{Name: cmp.Or(n.Name, n.Addresses[0])}
 			for i := range b.rings {
 				if a := n.Addresses[b.rings[i].Ring]; a != "" {
 					node.Addresses = append(node.Addresses, a)
@@ -167,19 +169,18 @@ func (b *knetBuilder) dropSections() {
 }
 
 // drop removes a key and says why.
-func (b *knetBuilder) drop(s *CorosyncSection, key, why string) {
+func (b *knetBuilder) drop(s *Section, key, why string) {
 	item := s.find(key)
 	if item == nil {
 		return
 	}
-	what := NVPair{Name: key, Value: item.value}
-	line := item.line
+	line, was := item.line, secretname.Masked(key, item.value)
 	s.Remove(key)
-	b.note(line, key+": "+masked(what.Name, what.Value), "", why)
+	b.note(line, key+": "+was, "", why)
 }
 
 // set sets a key and says why, where the value is new.
-func (b *knetBuilder) set(s *CorosyncSection, key, value, why string) {
+func (b *knetBuilder) set(s *Section, key, value, why string) {
 	line, what := 0, ""
 	if item := s.find(key); item != nil {
 		if item.value == value {
@@ -198,7 +199,7 @@ func (b *knetBuilder) transport() {
 	if name := cmp.Or(b.opts.ClusterName, b.totem.ClusterName); name != "" {
 		b.set(totem, "cluster_name", name, "pcs and Pacemaker call the cluster by it")
 	}
-	b.set(totem, "transport", "knet", fmt.Sprintf("corosync 3 has one link with udp and udpu, and %d with knet (H15)", maxLinks))
+	b.set(totem, "transport", "knet", fmt.Sprintf("corosync 3 has one link with udp and udpu, and %d with knet (H15)", MaxLinks))
 	mode := "passive"
 	if b.totem.RRPMode == "active" {
 		mode = "active"
@@ -264,7 +265,7 @@ func (b *knetBuilder) interfaces() {
 			}
 			if _, ok := i.Get("mcastport"); !ok { // knet's own default depends on the link
 				s.RemoveSection(i)
-				b.note(i.Line, "section interface", "", "link "+strconv.Itoa(link)+" uses knet's own port, "+strconv.Itoa(defaultPort+link))
+				b.note(i.Line, "section interface", "", "link "+strconv.Itoa(link)+" uses knet's own port, "+strconv.Itoa(DefaultPort+link))
 			}
 		}
 	}
@@ -302,9 +303,9 @@ func (b *knetBuilder) nodelist() {
 			b.keep(err)
 			return
 		}
-		pairs := []NVPair{{Name: "name", Value: n.Name}, {Name: "nodeid", Value: strconv.Itoa(id)}}
+		pairs := []Pair{{Name: "name", Value: n.Name}, {Name: "nodeid", Value: strconv.Itoa(id)}}
 		for i, a := range n.Addresses {
-			pairs = append(pairs, NVPair{Name: fmt.Sprintf("ring%d_addr", i), Value: a})
+			pairs = append(pairs, Pair{Name: fmt.Sprintf("ring%d_addr", i), Value: a})
 		}
 		for _, p := range pairs {
 			b.keep(node.Set(p.Name, p.Value))
@@ -321,7 +322,7 @@ func (b *knetBuilder) quorumSection() {
 			b.keep(err)
 			return
 		}
-		sections = []*CorosyncSection{s}
+		sections = []*Section{s}
 	}
 	q := sections[0]
 	b.set(q, "provider", "corosync_votequorum", "the votes are corosync's own business since corosync 2, no longer Pacemaker's")
@@ -350,7 +351,7 @@ func (b *knetBuilder) setup() {
 	if b.totem.RRPMode == "active" {
 		mode = "active"
 	}
-	s := ClusterSetup{
+	s := Setup{
 		Name: cmp.Or(b.opts.ClusterName, b.totem.ClusterName), Nodes: b.opts.Nodes, Transport: "knet", RRPMode: mode,
 		Token: cmp.Or(b.opts.Token, b.totem.Token), FailRecvConst: b.totem.FailRecvConst, Cipher: b.opts.Cipher, Hash: b.opts.Hash,
 	}

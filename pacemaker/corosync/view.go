@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ type Totem struct {
 	FailRecvConst int // lost messages
 	NetMTU        int // bytes
 	Interfaces    []Interface
-	Other         []NVPair
+	Other         []Pair
 }
 
 // Interface is one interface block, as written. See [CorosyncConf.Rings] for the strict view.
@@ -52,14 +52,14 @@ type Interface struct {
 	PingTimeout   int // ms
 	PingPrecision int
 	PongCount     int
-	Other         []NVPair
+	Other         []Pair
 }
 
 // Totem reads the totem section. Two totem sections are read as one, as corosync does; a number that is none is an error.
-func (c *CorosyncConf) Totem() (Totem, error) {
+func (c *Conf) Totem() (Totem, error) {
 	var t Totem
 	if c.empty() {
-		return t, errNoCorosyncConf
+		return t, errNoConf
 	}
 	sections := c.Root.Sections("totem")
 	if len(sections) == 0 {
@@ -80,7 +80,7 @@ func (c *CorosyncConf) Totem() (Totem, error) {
 	return t, r.errs.Err()
 }
 
-func (r *fieldReader) netInterface(s *CorosyncSection) Interface {
+func (r *fieldReader) netInterface(s *Section) Interface {
 	i := Interface{Line: s.Line}
 	r.section(s, &i.Other, fields{
 		"ringnumber": &i.Ring, "linknumber": &i.Ring, "bindnetaddr": &i.BindNetAddr, "mcastaddr": &i.McastAddr, "mcastport": &i.McastPort,
@@ -98,7 +98,7 @@ func (r *fieldReader) netInterface(s *CorosyncSection) Interface {
 // Rings is the strict view of the interface blocks of a multicast cluster: every ring has its bindnetaddr, mcastaddr and mcastport,
 // and a number of its own (lustre:894-913). A key that is missing is an error with the line of its block: it never comes from the
 // ring before, as it does in the guide's awk (H14, PCM-012). All errors come at once.
-func (c *CorosyncConf) Rings() ([]Interface, error) {
+func (c *Conf) Rings() ([]Interface, error) {
 	t, err := c.Totem()
 	if err != nil {
 		return nil, err
@@ -138,26 +138,26 @@ func (c *CorosyncConf) Rings() ([]Interface, error) {
 }
 
 // CorosyncNode is a node of the nodelist.
-type CorosyncNode struct {
+type Node struct {
 	Line      int
 	Name      string
 	ID        int            // nodeid; 0 when absent
 	Addresses map[int]string // ring0_addr, ring1_addr …
 	Votes     int            // quorum_votes; 0 when absent, which is 1
-	Other     []NVPair
+	Other     []Pair
 }
 
 // NodeList reads the nodelist; it is empty in the corosync.conf of EL6.
-func (c *CorosyncConf) NodeList() ([]CorosyncNode, error) {
+func (c *Conf) NodeList() ([]Node, error) {
 	if c.empty() {
-		return nil, errNoCorosyncConf
+		return nil, errNoConf
 	}
 	r := fieldReader{conf: c}
-	var nodes []CorosyncNode
+	var nodes []Node
 	for _, list := range c.Root.Sections("nodelist") {
 		for _, s := range list.Sections("node") {
-			n := CorosyncNode{Line: s.Line, Addresses: make(map[int]string)}
-			var rest []NVPair
+			n := Node{Line: s.Line, Addresses: make(map[int]string)}
+			var rest []Pair
 			r.section(s, &rest, fields{"name": &n.Name, "nodeid": &n.ID, "quorum_votes": &n.Votes})
 			for _, k := range rest {
 				if ring, ok := ringAddress(k.Name); ok {
@@ -193,7 +193,7 @@ type Logging struct {
 	Debug          string // on, off, trace
 	Timestamp      string // on, off, hires
 	Subsystems     []LoggerSubsystem
-	Other          []NVPair
+	Other          []Pair
 }
 
 // LoggerSubsystem is what one part of corosync logs differently.
@@ -201,11 +201,11 @@ type LoggerSubsystem struct {
 	Line      int
 	Subsystem string
 	Debug     string
-	Other     []NVPair
+	Other     []Pair
 }
 
 // Logging reads the logging section; it is the zero value when there is none.
-func (c *CorosyncConf) Logging() (Logging, error) {
+func (c *Conf) Logging() (Logging, error) {
 	r := fieldReader{conf: c}
 	var l Logging
 	for _, s := range c.Root.Sections("logging") {
@@ -223,18 +223,18 @@ func (c *CorosyncConf) Logging() (Logging, error) {
 }
 
 // CorosyncService is a service section of corosync 1.x: how Pacemaker is started. Version 0 means as a plugin, 1 by its own init script.
-type CorosyncService struct {
+type Service struct {
 	Name    string
 	Version int
-	Other   []NVPair
+	Other   []Pair
 }
 
 // Services reads the service sections; corosync 2 and later have none.
-func (c *CorosyncConf) Services() ([]CorosyncService, error) {
+func (c *Conf) Services() ([]Service, error) {
 	r := fieldReader{conf: c}
-	var all []CorosyncService
+	var all []Service
 	for _, s := range c.Root.Sections("service") {
-		var v CorosyncService
+		var v Service
 		r.section(s, &v.Other, fields{"name": &v.Name, "ver": &v.Version})
 		all = append(all, v)
 	}
@@ -246,12 +246,12 @@ type fields map[string]any
 
 // fieldReader reads typed values and collects what is wrong with them.
 type fieldReader struct {
-	conf *CorosyncConf
+	conf *Conf
 	errs srcerr.List
 }
 
 // section reads the keys of a section; those without a field go to rest. Of a key that stands twice the last counts, as in corosync.
-func (r *fieldReader) section(s *CorosyncSection, rest *[]NVPair, f fields) {
+func (r *fieldReader) section(s *Section, rest *[]Pair, f fields) {
 	for _, k := range s.Keys() {
 		switch dst := f[k.Name].(type) {
 		case *string:
@@ -266,7 +266,7 @@ func (r *fieldReader) section(s *CorosyncSection, rest *[]NVPair, f fields) {
 	}
 }
 
-func (r *fieldReader) number(s *CorosyncSection, key string, dst *int) {
+func (r *fieldReader) number(s *Section, key string, dst *int) {
 	item := s.find(key)
 	n, err := strconv.Atoi(item.value)
 	if err != nil || n < 0 {

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 
 // Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
 // without problems may still be for another release; see [CorosyncConf.Releases]. Each problem has its line.
-func (c *CorosyncConf) Problems() []*ParseError {
+func (c *Conf) Problems() []*ParseError {
 	if c.empty() {
-		return []*ParseError{{File: "corosync.conf", Err: errNoCorosyncConf}}
+		return []*ParseError{{File: "corosync.conf", Err: errNoConf}}
 	}
 	p := problems{conf: c}
 	totem, err := c.Totem()
@@ -30,8 +30,8 @@ func (c *CorosyncConf) Problems() []*ParseError {
 	p.nodes(totem, nodes)
 	p.quorum(quorum, nodes)
 	if r := c.Releases(); r.From > r.To && len(r.Marks) > 0 {
-		first := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.From == r.From })
-		last := slices.IndexFunc(r.Marks, func(m CorosyncMark) bool { return m.To == r.To })
+		first := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.From == r.From })
+		last := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.To == r.To })
 		p.add(r.Marks[first].Line, r.Marks[first].What, "it is for corosync %d and later, but %s in line %d for corosync %d at most", r.From, r.Marks[last].What, r.Marks[last].Line, r.To)
 	}
 	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
@@ -39,7 +39,7 @@ func (c *CorosyncConf) Problems() []*ParseError {
 }
 
 type problems struct {
-	conf *CorosyncConf
+	conf *Conf
 	list []*ParseError
 }
 
@@ -59,8 +59,8 @@ func (p *problems) also(err error) {
 
 // sections finds keys that stand twice in one section: the last one counts, and nobody sees it.
 func (p *problems) sections() {
-	var visit func(s *CorosyncSection)
-	visit = func(s *CorosyncSection) {
+	var visit func(s *Section)
+	visit = func(s *Section) {
 		seen := make(map[string]int)
 		for _, item := range s.items {
 			if item.section != nil {
@@ -97,8 +97,8 @@ func (p *problems) totem(t Totem, nodes int) {
 			p.add(i.Line, "interface", "ring %d is also the interface of line %d (a missing number is 0)", i.Ring, other)
 		}
 		rings[i.Ring] = i.Line
-		if i.Ring >= maxLinks {
-			p.add(i.Line, "interface", "ring %d: there are at most %d", i.Ring, maxLinks)
+		if i.Ring >= MaxLinks {
+			p.add(i.Line, "interface", "ring %d: there are at most %d", i.Ring, MaxLinks)
 		}
 		if i.McastPort > 65535 {
 			p.add(i.Line, "mcastport: "+strconv.Itoa(i.McastPort), "not a port")
@@ -115,7 +115,7 @@ func (p *problems) totem(t Totem, nodes int) {
 	}
 }
 
-func (p *problems) nodes(t Totem, nodes []CorosyncNode) {
+func (p *problems) nodes(t Totem, nodes []Node) {
 	ids, names := make(map[int]int), make(map[string]int)
 	addresses := make(map[string]int)
 	for _, n := range nodes {
@@ -147,7 +147,7 @@ func (p *problems) nodes(t Totem, nodes []CorosyncNode) {
 	}
 }
 
-func (p *problems) quorum(q Quorum, nodes []CorosyncNode) {
+func (p *problems) quorum(q Quorum, nodes []Node) {
 	section := p.conf.Root.Sections("quorum")
 	if len(section) == 0 {
 		return
@@ -174,7 +174,7 @@ func (p *problems) quorum(q Quorum, nodes []CorosyncNode) {
 }
 
 // lineOf is the line of a key, or of the section where it is absent.
-func (s *CorosyncSection) lineOf(key string) int {
+func (s *Section) lineOf(key string) int {
 	if item := s.find(key); item != nil {
 		return item.line
 	}

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Protocol
 
 // Ports are the ports that corosync uses according to the file: the firewall service "high-availability" opens 5404 to 5412 only, and IML
 // takes a port at random (H16, PCM-055). Multicast and broadcast use the port below as well, to send from. They come in order, each once.
-func (c *CorosyncConf) Ports() ([]Port, error) {
+func (c *Conf) Ports() ([]Port, error) {
 	t, err := c.Totem()
 	if err != nil {
 		return nil, err
@@ -37,11 +37,11 @@ func (c *CorosyncConf) Ports() ([]Port, error) {
 		switch {
 		case port > 0:
 		case l.Broadcast:
-			port = defaultPort + 2*l.Ring
+			port = DefaultPort + 2*l.Ring
 		case transportOf(t, nodes) == "knet":
-			port = defaultPort + l.Ring
+			port = DefaultPort + l.Ring
 		default:
-			port = defaultPort
+			port = DefaultPort
 		}
 		ports = append(ports, Port{port, "udp", fmt.Sprintf("corosync, link %d", l.Ring)})
 		if transportOf(t, nodes) == "udp" {
@@ -59,20 +59,20 @@ func (c *CorosyncConf) Ports() ([]Port, error) {
 
 // transportOf is the transport that is in force. A file that names none and could be for either release counts as udp: that is one port
 // more than knet needs, and none less.
-func transportOf(t Totem, nodes []CorosyncNode) string {
+func transportOf(t Totem, nodes []Node) string {
 	switch {
 	case t.Transport != "":
 		return t.Transport
 	case t.LinkMode != "" || t.CryptoModel != "":
 		return "knet"
-	case slices.ContainsFunc(nodes, func(n CorosyncNode) bool { return len(n.Addresses) > 1 }) && t.RRPMode == "":
+	case slices.ContainsFunc(nodes, func(n Node) bool { return len(n.Addresses) > 1 }) && t.RRPMode == "":
 		return "knet"
 	}
 	return "udp"
 }
 
 // links are the interfaces, and for knet and udpu those that only the nodelist names.
-func links(t Totem, nodes []CorosyncNode) []Interface {
+func links(t Totem, nodes []Node) []Interface {
 	list := slices.Clone(t.Interfaces)
 	for _, n := range nodes {
 		for ring := range n.Addresses {

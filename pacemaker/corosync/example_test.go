@@ -1,21 +1,28 @@
-package pacemaker_test
+package corosync_test
 
 import (
 	"fmt"
+	"os"
 
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 // A pair with two multicast rings moves to knet: pcs 0.10 and later refuse it as it is.
-func ExampleCorosyncConf_PlanKnet() {
-	_, conf, err := read()
+func ExampleConf_PlanKnet() {
+	file, err := os.Open("testdata/iml-v2.4.2.7RC1-rendered.conf")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	plan, err := conf.PlanKnet(pacemaker.KnetOptions{
+	defer file.Close()
+	conf, err := corosync.Parse(file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := conf.PlanKnet(corosync.KnetOptions{
 		ClusterName: "lustre-ha-cluster",
-		Nodes: []pacemaker.ClusterNode{
+		Nodes: []corosync.Member{
 			{Name: "ct6-mds1.lfs.intl", Addresses: []string{"192.168.1.21", "10.42.42.21"}},
 			{Name: "ct6-mds2.lfs.intl", Addresses: []string{"192.168.1.22", "10.42.42.22"}},
 		},

@@ -1,4 +1,4 @@
-package pacemaker
+package corosync
 
 import (
 	"bufio"
@@ -9,44 +9,46 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 // CorosyncConf is a corosync.conf, lossless: an unedited one prints byte for byte, an edit touches its own line only.
-type CorosyncConf struct {
-	Root *CorosyncSection // the file itself: a section without a name
+type Conf struct {
+	Root *Section // the file itself: a section without a name
 	name string
 	bom  bool
 }
 
 // empty tells a file that was read from nothing: nil, or the zero value.
-func (c *CorosyncConf) empty() bool { return c == nil || c.Root == nil }
+func (c *Conf) empty() bool { return c == nil || c.Root == nil }
 
-var errNoCorosyncConf = errors.New("there is no corosync.conf: make one with ParseCorosyncConf")
+var errNoConf = errors.New("there is no corosync.conf: make one with Parse")
 
 // CorosyncSection is a section. The same name may stand many times: each interface of a totem is one.
-type CorosyncSection struct {
+type Section struct {
 	Name  string
 	Line  int // of its opening brace; 0 for the file itself
-	items []corosyncItem
+	items []entry
 	open  string // the line of the opening brace, as read
 	close string
 }
 
-// corosyncItem is one line: a key, a section, or a comment or blank line (all but raw empty).
-type corosyncItem struct {
+// entry is one line: a key, a section, or a comment or blank line (all but raw empty).
+type entry struct {
 	raw     string // the line with its end; empty for a section
 	key     string
 	value   string
 	line    int
-	section *CorosyncSection
+	section *Section
 }
 
 // ParseCorosyncConf reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
 // a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with the line that opened it.
-func ParseCorosyncConf(r io.Reader) (*CorosyncConf, error) {
+func Parse(r io.Reader) (*Conf, error) {
 	if r == nil {
-		return nil, errNoCorosyncConf
+		return nil, errNoConf
 	}
 	name := srcerr.NameOf(r)
 	in := bufio.NewReader(r)
@@ -57,8 +59,8 @@ func ParseCorosyncConf(r io.Reader) (*CorosyncConf, error) {
 		return nil, err
 	}
 	p := corosyncParser{file: name}
-	conf := &CorosyncConf{Root: &CorosyncSection{}, name: name, bom: hasBOM}
-	p.stack = []*CorosyncSection{conf.Root}
+	conf := &Conf{Root: &Section{}, name: name, bom: hasBOM}
+	p.stack = []*Section{conf.Root}
 	for rest := string(data); rest != ""; {
 		line := rest
 		if i := strings.IndexByte(rest, '\n'); i >= 0 {
@@ -83,7 +85,7 @@ func ParseCorosyncConf(r io.Reader) (*CorosyncConf, error) {
 type corosyncParser struct {
 	file  string
 	line  int
-	stack []*CorosyncSection
+	stack []*Section
 	errs  srcerr.List
 }
 
@@ -92,14 +94,14 @@ func (p *corosyncParser) read(raw string) {
 	top := p.stack[len(p.stack)-1]
 	fail := func(format string, args ...any) {
 		near := text
-		if key, _, ok := strings.Cut(text, ":"); ok && SecretName(key) {
+		if key, _, ok := strings.Cut(text, ":"); ok && secretname.Name(key) {
 			near = key
 		}
 		p.errs = append(p.errs, srcerr.Errorf(p.file, p.line, 1+indent(raw), near, format, args...))
 	}
 	switch {
 	case text == "" || text[0] == '#':
-		top.items = append(top.items, corosyncItem{raw: raw, line: p.line})
+		top.items = append(top.items, entry{raw: raw, line: p.line})
 	case strings.Contains(text, "{"):
 		i := strings.LastIndexByte(text, '{')
 		name := strings.TrimSpace(text[:i])
@@ -109,8 +111,8 @@ func (p *corosyncParser) read(raw string) {
 		if name == "" {
 			fail("an opening brace without a section name")
 		}
-		s := &CorosyncSection{Name: name, Line: p.line, open: raw}
-		top.items = append(top.items, corosyncItem{section: s, line: p.line})
+		s := &Section{Name: name, Line: p.line, open: raw}
+		top.items = append(top.items, entry{section: s, line: p.line})
 		p.stack = append(p.stack, s) // also after an error, so that the braces below fit
 	case strings.Contains(text, "}"):
 		if text != "}" {
@@ -128,7 +130,7 @@ func (p *corosyncParser) read(raw string) {
 		if key == "" {
 			fail("a value without a key")
 		}
-		top.items = append(top.items, corosyncItem{raw: raw, key: key, value: strings.TrimSpace(value), line: p.line})
+		top.items = append(top.items, entry{raw: raw, key: key, value: strings.TrimSpace(value), line: p.line})
 	default:
 		fail("neither a section, nor a key and value, nor a comment")
 	}
@@ -137,7 +139,7 @@ func (p *corosyncParser) read(raw string) {
 func indent(raw string) int { return len(raw) - len(strings.TrimLeft(raw, " \t\r\n\v\f")) }
 
 // WriteTo writes the file: byte for byte as it was read where it was not edited.
-func (c *CorosyncConf) WriteTo(w io.Writer) (int64, error) {
+func (c *Conf) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
 	if c.bom {
 		b.WriteString("\xef\xbb\xbf")
@@ -147,7 +149,7 @@ func (c *CorosyncConf) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-func (s *CorosyncSection) write(b *strings.Builder) {
+func (s *Section) write(b *strings.Builder) {
 	b.WriteString(s.open)
 	for _, item := range s.items {
 		if item.section != nil {
@@ -160,8 +162,8 @@ func (s *CorosyncSection) write(b *strings.Builder) {
 }
 
 // Sections are the sections of this name directly inside, in order; all of them when name is empty.
-func (s *CorosyncSection) Sections(name string) []*CorosyncSection {
-	var all []*CorosyncSection
+func (s *Section) Sections(name string) []*Section {
+	var all []*Section
 	for _, item := range s.items {
 		if item.section != nil && (name == "" || item.section.Name == name) {
 			all = append(all, item.section)
@@ -171,14 +173,14 @@ func (s *CorosyncSection) Sections(name string) []*CorosyncSection {
 }
 
 // Get is the value of a key; the last one when it stands twice, as in corosync.
-func (s *CorosyncSection) Get(key string) (string, bool) {
+func (s *Section) Get(key string) (string, bool) {
 	if item := s.find(key); item != nil {
 		return item.value, true
 	}
 	return "", false
 }
 
-func (s *CorosyncSection) find(key string) *corosyncItem {
+func (s *Section) find(key string) *entry {
 	for i := len(s.items) - 1; i >= 0; i-- {
 		if s.items[i].section == nil && s.items[i].key == key {
 			return &s.items[i]
@@ -188,14 +190,14 @@ func (s *CorosyncSection) find(key string) *corosyncItem {
 }
 
 // Keys are the keys directly inside, in order, each once. String and JSON of a pair mask a secret.
-func (s *CorosyncSection) Keys() []NVPair {
-	var pairs []NVPair
+func (s *Section) Keys() []Pair {
+	var pairs []Pair
 	seen := make(map[string]bool)
 	for _, item := range s.items {
 		if item.key != "" && !seen[item.key] {
 			seen[item.key] = true
 			value, _ := s.Get(item.key)
-			pairs = append(pairs, NVPair{Name: item.key, Value: value})
+			pairs = append(pairs, Pair{Name: item.key, Value: value})
 		}
 	}
 	return pairs
@@ -203,7 +205,7 @@ func (s *CorosyncSection) Keys() []NVPair {
 
 // Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value that the file
 // could not hold is an error.
-func (s *CorosyncSection) Set(key, value string) error {
+func (s *Section) Set(key, value string) error {
 	if key == "" || strings.ContainsAny(key, ":{}\r\n") || key[0] == '#' || strings.ContainsAny(value, "{}\r\n") ||
 		strings.TrimSpace(key) != key || strings.TrimSpace(value) != value {
 		return fmt.Errorf("corosync.conf cannot hold the key %q with such a value", key)
@@ -225,27 +227,27 @@ func (s *CorosyncSection) Set(key, value string) error {
 	if at > 0 && !strings.HasSuffix(s.items[at-1].raw, "\n") {
 		s.items[at-1].raw += end
 	}
-	item := corosyncItem{raw: prefix + key + ": " + value + end, key: key, value: value}
-	s.items = append(s.items[:at], append([]corosyncItem{item}, s.items[at:]...)...)
+	item := entry{raw: prefix + key + ": " + value + end, key: key, value: value}
+	s.items = append(s.items[:at], append([]entry{item}, s.items[at:]...)...)
 	return nil
 }
 
 // Remove removes a key, with every line that has it; it says whether there was one.
-func (s *CorosyncSection) Remove(key string) bool {
+func (s *Section) Remove(key string) bool {
 	before := len(s.items)
-	s.items = slices.DeleteFunc(s.items, func(i corosyncItem) bool { return key != "" && i.key == key })
+	s.items = slices.DeleteFunc(s.items, func(i entry) bool { return key != "" && i.key == key })
 	return len(s.items) < before
 }
 
 // RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there.
-func (s *CorosyncSection) RemoveSection(sub *CorosyncSection) bool {
+func (s *Section) RemoveSection(sub *Section) bool {
 	before := len(s.items)
-	s.items = slices.DeleteFunc(s.items, func(i corosyncItem) bool { return i.section != nil && i.section == sub })
+	s.items = slices.DeleteFunc(s.items, func(i entry) bool { return i.section != nil && i.section == sub })
 	return len(s.items) < before
 }
 
 // AddSection adds an empty section at the end. The name must be one word.
-func (s *CorosyncSection) AddSection(name string) (*CorosyncSection, error) {
+func (s *Section) AddSection(name string) (*Section, error) {
 	if name == "" || strings.ContainsAny(name, " \t\r\n{}:#") {
 		return nil, fmt.Errorf("corosync.conf cannot hold a section named %q", name)
 	}
@@ -255,17 +257,17 @@ func (s *CorosyncSection) AddSection(name string) (*CorosyncSection, error) {
 		s.items[n-1].section.close += "\n"
 	}
 	space := strings.Repeat("\t", s.depthHint())
-	sub := &CorosyncSection{Name: name, open: space + name + " {\n", close: space + "}\n"}
-	s.items = append(s.items, corosyncItem{section: sub})
+	sub := &Section{Name: name, open: space + name + " {\n", close: space + "}\n"}
+	s.items = append(s.items, entry{section: sub})
 	return sub, nil
 }
 
 // Clone is an independent copy.
-func (c *CorosyncConf) Clone() *CorosyncConf {
-	return &CorosyncConf{Root: c.Root.clone(), name: c.name, bom: c.bom}
+func (c *Conf) Clone() *Conf {
+	return &Conf{Root: c.Root.clone(), name: c.name, bom: c.bom}
 }
 
-func (s *CorosyncSection) clone() *CorosyncSection {
+func (s *Section) clone() *Section {
 	out := *s
 	out.items = slices.Clone(s.items)
 	for i, item := range out.items {
@@ -276,7 +278,7 @@ func (s *CorosyncSection) clone() *CorosyncSection {
 	return &out
 }
 
-func (s *CorosyncSection) depthHint() int {
+func (s *Section) depthHint() int {
 	if s.Name == "" {
 		return 0
 	}
@@ -292,4 +294,23 @@ func replaceValue(raw, value string) string {
 		return raw[:colon] + " " + value + raw[max(colon, len(body)):]
 	}
 	return raw[:start] + value + raw[len(body):]
+}
+
+// Secrets are the values in the file that no text may show.
+func (c *Conf) Secrets() []secret.Secret {
+	var list []secret.Secret
+	var walk func(*Section)
+	walk = func(s *Section) {
+		for _, item := range s.items {
+			// In totem, key is what the nodes encrypt with, and token a time.
+			if secretname.Name(item.key) && item.key != "token" || item.key == "key" {
+				list = secretname.Add(list, item.value)
+			}
+			if item.section != nil {
+				walk(item.section)
+			}
+		}
+	}
+	walk(c.Root)
+	return list
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -65,7 +66,7 @@ func TestNothingGivesAnError(t *testing.T) {
 		"pacemaker.ParsePCSCommands": pacemaker.ParsePCSCommands, "pacemaker.ParsePCSConstraints": pacemaker.ParsePCSConstraints, "pacemaker.ParsePCSProperties": pacemaker.ParsePCSProperties,
 		"pacemaker.ParsePCSDefaults": pacemaker.ParsePCSDefaults, "pacemaker.ParsePCSResources": pacemaker.ParsePCSResources, "pacemaker.Rebuild": pacemaker.Rebuild,
 		"pacemaker.ParseResourceRows": pacemaker.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore, "pacemaker.ParseStatus": pacemaker.ParseStatus,
-		"CIB.CanLose": nothing.CanLose, "CIB.Placement": nothing.Placement, "CIB.Relocate": nothing.Relocate, "CIB.Validate": nothing.Validate,
+		"placement.CanLose": placement.CanLose, "placement.Of": placement.Of, "placement.Relocate": placement.Relocate, "CIB.Validate": nothing.Validate,
 		"mongo.CanLose": mongo.CanLose, "mongo.ParseSlaveReplicationInfo": mongo.ParseSlaveReplicationInfo, "mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
 		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState, "mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,
 		"ShardingFix.Read": mongo.ShardingFix{}.Read, "ShardingFix.Do": mongo.ShardingFix{}.Do, "ShardingFix.Apply": mongo.ShardingFix{}.Apply,

@@ -106,7 +106,7 @@ func (s AttributeSets) Get(name string) (string, bool) {
 
 // readFrom follows a reference: the name may be the pair's own, the rest is that of the pair it refers to.
 func (p *NVPair) readFrom(c *CIB, e *etree.Element) {
-	target := c.follow(e)
+	target := c.Follow(e)
 	switch {
 	case target == nil:
 		p.Unset = true
@@ -121,8 +121,8 @@ func (p *NVPair) readFrom(c *CIB, e *etree.Element) {
 	p.Unset = target.SelectAttr("value") == nil
 }
 
-// attributeSets reads the sets with this tag under e, following id-ref.
-func (c *CIB) attributeSets(e *etree.Element, tag string) AttributeSets {
+// SetsOf reads the sets with this tag under e, following id-ref.
+func (c *CIB) SetsOf(e *etree.Element, tag string) AttributeSets {
 	var sets AttributeSets
 	if e != nil {
 		c.readChildren(reflect.ValueOf(&sets).Elem(), e, [][]string{{tag}}, "")
@@ -130,8 +130,8 @@ func (c *CIB) attributeSets(e *etree.Element, tag string) AttributeSets {
 	return sets
 }
 
-// follow resolves id-ref, at most a few times: a circle leads nowhere. An element without a reference is its own target.
-func (c *CIB) follow(e *etree.Element) *etree.Element {
+// Follow resolves id-ref, at most a few times: a circle leads nowhere. An element without a reference is its own target.
+func (c *CIB) Follow(e *etree.Element) *etree.Element {
 	for range 8 {
 		if e == nil {
 			return nil

@@ -85,7 +85,7 @@ func ParseLiveCIB(r io.Reader) (*CIB, error) {
 		return nil, err
 	}
 	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"}, {"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
-		if len(children(cib.root(), path...)) == 0 {
+		if len(children(cib.Root(), path...)) == 0 {
 			return nil, fmt.Errorf("cibadmin did not show the whole CIB: it has no <%s>", strings.Join(path, "><"))
 		}
 	}

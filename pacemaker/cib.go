@@ -35,7 +35,7 @@ type CIB struct {
 // [*ParseError] with file, line and column; a document cut in half names the element that is open. Elements it does not know are kept.
 func ParseCIB(r io.Reader) (*CIB, error) {
 	if r == nil {
-		return nil, errNoCIB
+		return nil, ErrNoCIB
 	}
 	name := srcerr.NameOf(r)
 	in := bufio.NewReader(r)
@@ -72,9 +72,16 @@ func (c *CIB) tree() *etree.Document {
 // empty tells a CIB that was read from nothing: nil, or the zero value.
 func (c *CIB) empty() bool { return c == nil || c.source == nil }
 
-var errNoCIB = errors.New("there is no CIB: make one with ParseCIB")
+// ErrNoCIB says that there is no CIB to look into: it is nil, or the zero value.
+var ErrNoCIB = errors.New("there is no CIB: make one with ParseCIB")
 
-func (c *CIB) root() *etree.Element { return c.tree().Root() }
+// Root is the document's element, for what the views do not show; nil where there is no CIB. Change it by the edits of CIB alone.
+func (c *CIB) Root() *etree.Element {
+	if c.empty() {
+		return nil
+	}
+	return c.tree().Root()
+}
 
 // checkShape refuses what is XML but no CIB.
 func (c *CIB) checkShape(root *openElement) *srcerr.Error {
@@ -176,7 +183,7 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.AdminEpoch, 
 // Version reads admin_epoch, epoch and num_updates; one that is absent or no number is 0, as Pacemaker takes it.
 func (c *CIB) Version() Version {
 	number := func(key string) int {
-		n, err := strconv.Atoi(c.root().SelectAttrValue(key, "0"))
+		n, err := strconv.Atoi(c.Root().SelectAttrValue(key, "0"))
 		if err != nil {
 			return 0
 		}
@@ -187,7 +194,7 @@ func (c *CIB) Version() Version {
 
 // Attribute is an attribute of the <cib> element, such as validate-with, dc-uuid or have-quorum.
 func (c *CIB) Attribute(name string) (string, bool) {
-	if a := c.root().SelectAttr(name); a != nil {
+	if a := c.Root().SelectAttr(name); a != nil {
 		return a.Value, true
 	}
 	return "", false
@@ -195,15 +202,15 @@ func (c *CIB) Attribute(name string) (string, bool) {
 
 // section is a part of <configuration>, nil when there is none.
 func (c *CIB) section(name string) *etree.Element {
-	conf := c.root().SelectElement("configuration")
+	conf := c.Root().SelectElement("configuration")
 	if conf == nil {
 		return nil
 	}
 	return conf.SelectElement(name)
 }
 
-// children are the element children of a part of <configuration>.
-func (c *CIB) children(section string) []*etree.Element {
+// SectionChildren are the element children of a part of <configuration>.
+func (c *CIB) SectionChildren(section string) []*etree.Element {
 	e := c.section(section)
 	if e == nil {
 		return nil
@@ -215,14 +222,14 @@ func (c *CIB) children(section string) []*etree.Element {
 func (c *CIB) byID(id string) *etree.Element {
 	c.indexOnce.Do(func() {
 		c.ids = make(map[string]*etree.Element)
-		c.index(c.root())
+		c.index(c.Root())
 	})
 	return c.ids[id]
 }
 
 func (c *CIB) index(e *etree.Element) {
 	// Under <status> ids are not unique among the sections (node_state ids are the nodes' own).
-	if e.Tag == "status" && e.Parent() == c.root() {
+	if e.Tag == "status" && e.Parent() == c.Root() {
 		return
 	}
 	if id := e.SelectAttrValue("id", ""); id != "" && c.ids[id] == nil {

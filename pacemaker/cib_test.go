@@ -186,7 +186,7 @@ func TestEditKeepsTheInformationSet(t *testing.T) {
 	c := parseCIB(t, "<?xml version=\"1.0\" ?>\r\n<!-- keep -->\r\n<cib xmlns:x=\"u\" x:y='1' epoch=\"4\"><configuration><crm_config/><nodes><node id=\"1\" uname=\"n\">"+
 		"<instance_attributes id=\"i\"><nvpair id=\"p\" name=\"a\" value=\"x&#10;y&#9;&quot;&lt;'&amp;&#13;z\n.\"/></instance_attributes></node></nodes>"+
 		"</configuration><status>t &lt; <![CDATA[<raw>]]><?pi data?></status></cib>\n")
-	before := infoset(c.root())
+	before := infoset(c.Root())
 	n, _ := c.Node("n")
 	value, _ := n.Attributes.Get("a")
 	require.Equal(t, "x\ny\t\"<'&\rz .", value)
@@ -202,7 +202,7 @@ func TestEditKeepsTheInformationSet(t *testing.T) {
 	n, _ = again.Node("n")
 	value, _ = n.Attributes.Get("a")
 	require.Equal(t, "x\ny\t\"<'&\rz .", value)
-	require.Len(t, infoset(again.root()), len(before)+3, "only the empty property set is more")
+	require.Len(t, infoset(again.Root()), len(before)+3, "only the empty property set is more")
 	require.NoError(t, again.SetNodeAttribute("n", "a", "1\n2\t3\r"))
 	text, err = again.Query()
 	require.NoError(t, err)
@@ -411,7 +411,7 @@ func FuzzParseCIB(f *testing.F) {
 		require.NoError(t, err)
 		again, err := ParseCIB(bytes.NewReader(out))
 		require.NoError(t, err, "%q", out)
-		require.Equal(t, infoset(c.root()), infoset(again.root()))
+		require.Equal(t, infoset(c.Root()), infoset(again.Root()))
 		require.Empty(t, Diff(c, again, ManagedIDs()))
 	})
 }

@@ -52,7 +52,7 @@ func (c *CIB) Preferences() *Preferences {
 
 // Scores is [CIB.NodeScores].
 func (p *Preferences) Scores(resource string) (map[string]Score, error) {
-	e := p.cib.resourceElement(resource)
+	e := p.cib.ResourceElement(resource)
 	switch {
 	case e == nil:
 		return nil, fmt.Errorf("resource %s: %w", resource, ErrNotFound)

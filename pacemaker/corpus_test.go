@@ -17,20 +17,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-// corpusCIBs are the files of the corpus that hold a CIB, or a piece of one.
-func corpusCIBs(t testing.TB) []string {
-	t.Helper()
-	var files []string
-	for _, dir := range []string{golden.Corpus(t, "cluster", "cib"), golden.Corpus(t, "iml", "cib"), golden.Corpus(t, "simulated"), golden.Corpus(t, "pcs")} {
-		for _, path := range golden.FilesUnder(t, dir, ".xml") {
-			if !strings.HasSuffix(path, "crm_mon.xml") {
-				files = append(files, path)
-			}
-		}
-	}
-	return files
-}
-
 // manifest is the last column of the corpus's list, by path: what another reader said of the file.
 func manifest(t testing.TB) map[string]string {
 	t.Helper()
@@ -52,7 +38,7 @@ func manifest(t testing.TB) map[string]string {
 func TestCorpusCIBs(t *testing.T) {
 	oracle := manifest(t)
 	parsed, refused := 0, 0
-	for _, path := range corpusCIBs(t) {
+	for _, path := range golden.CorpusCIBs(t) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		f, err := os.Open(path)
@@ -82,8 +68,8 @@ func TestCorpusCIBs(t *testing.T) {
 		again, err := ParseCIB(bytes.NewReader(text))
 		require.NoError(t, err, path)
 		require.Empty(t, Diff(cib, again), path)
-		set := infoset(cib.root())
-		require.True(t, slices.Equal(set, infoset(again.root())), "%s does not keep its information set", path)
+		set := infoset(cib.Root())
+		require.True(t, slices.Equal(set, infoset(again.Root())), "%s does not keep its information set", path)
 		require.True(t, slices.Equal(standardInfoset(t, data), blankAttributes(set)), "%s reads otherwise than with encoding/xml", path)
 	}
 	require.NotEmpty(t, oracle)

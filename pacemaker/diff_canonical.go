@@ -54,7 +54,7 @@ func (d *dissection) writeCanonical(b *strings.Builder, e *etree.Element, depth 
 	if hasOwnID(e.Tag) {
 		passed = append(passed, "id")
 	}
-	if target := d.cib.follow(e); target != nil && target != e && depth < maxDepth {
+	if target := d.cib.Follow(e); target != nil && target != e && depth < maxDepth {
 		if e.Tag == "nvpair" { // it may have a name of its own beside the reference
 			attrs = append(attrs, fmt.Sprintf("name=%q", viewOf[NVPair](d.cib, e).Name))
 			passed = append(passed, "name")
@@ -104,7 +104,7 @@ func (d *dissection) attrValue(e *etree.Element, a etree.Attr) string {
 func (d *dissection) shown(e *etree.Element) string {
 	var say func(*etree.Element) []string
 	say = func(e *etree.Element) []string {
-		if target := d.cib.follow(e); target != nil {
+		if target := d.cib.Follow(e); target != nil {
 			e = target
 		}
 		if e.Tag == "rule" {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // mutation is one change that the schemas allow: it is done, and taken back.
@@ -109,7 +111,7 @@ func TestCorpusDiffTellsEveryChange(t *testing.T) {
 		perFile = n
 	}
 	files, possible, made, told, silent := 0, 0, 0, 0, 0
-	for _, path := range corpusCIBs(t) {
+	for _, path := range golden.CorpusCIBs(t) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		base, err := ParseCIB(bytes.NewReader(data))

@@ -21,7 +21,7 @@ type dissection struct {
 func objectsOf(c *CIB, o diffOptions) []*object {
 	d := &dissection{cib: c, diffOptions: o}
 	d.header()
-	for _, e := range c.root().ChildElements() {
+	for _, e := range c.Root().ChildElements() {
 		switch e.Tag {
 		case "configuration":
 			d.configuration(e)
@@ -44,7 +44,7 @@ var volatile = map[string]bool{
 }
 
 func (d *dissection) header() {
-	for _, a := range d.cib.root().Attr {
+	for _, a := range d.cib.Root().Attr {
 		if !volatile[a.FullKey()] {
 			d.tell(kindHeader, a.FullKey(), "", a.Value, secretname.Masked(a.Key, a.Value))
 		}
@@ -110,7 +110,7 @@ func (d *dissection) entry(section, e *etree.Element) {
 	switch {
 	case section.Tag == "nodes" && e.Tag == "node":
 		d.node(e)
-	case section.Tag == "resources" && isResource(e):
+	case section.Tag == "resources" && IsResource(e):
 		d.resource(e, "")
 	case e.Tag == "fencing-level":
 		l := viewOf[FencingLevel](d.cib, e)
@@ -167,7 +167,7 @@ var attrSetTags = map[string]string{"instance_attributes": "attribute", "meta_at
 func (d *dissection) object(o *object, e *etree.Element, handle func(*etree.Element) bool, except ...string) {
 	d.attrs(o, e, append(except, "id")...)
 	for tag, what := range attrSetTags {
-		d.sets(o, d.cib.attributeSets(e, tag), what)
+		d.sets(o, d.cib.SetsOf(e, tag), what)
 	}
 	for i, child := range e.ChildElements() {
 		switch {
@@ -181,7 +181,7 @@ func (d *dissection) object(o *object, e *etree.Element, handle func(*etree.Elem
 
 // plainSet says whether a set holds nothing but what sets has told.
 func (d *dissection) plainSet(e *etree.Element) bool {
-	set := d.cib.follow(e)
+	set := d.cib.Follow(e)
 	if set == nil {
 		return false
 	}
@@ -259,7 +259,7 @@ func (d *dissection) ruled(sets AttributeSets, name string) []field {
 
 // values notes each effective pair of a section as an object of its own, and each set with a rule.
 func (d *dissection) values(section *etree.Element, tag, kind, ruledKind string) {
-	sets := d.cib.attributeSets(section, tag)
+	sets := d.cib.SetsOf(section, tag)
 	if tag == "cluster_property_set" {
 		sets = bootstrapFirst(sets)
 	}
@@ -302,7 +302,7 @@ func (d *dissection) resource(e *etree.Element, container string) {
 	var members []string
 	d.object(o, e, func(child *etree.Element) bool {
 		switch {
-		case isResource(child):
+		case IsResource(child):
 			members = append(members, child.SelectAttrValue("id", ""))
 			d.resource(child, id)
 		case child.Tag == "operations":
@@ -319,7 +319,7 @@ func (d *dissection) resource(e *etree.Element, container string) {
 }
 
 func (d *dissection) operations(o *object, e *etree.Element) {
-	ops := d.cib.follow(e)
+	ops := d.cib.Follow(e)
 	if ops == nil {
 		d.child(o, e, e, 0)
 		return
@@ -452,8 +452,8 @@ func (c *CIB) givesRoles() bool {
 	var inside func([]*etree.Element) bool
 	inside = func(list []*etree.Element) bool {
 		return slices.ContainsFunc(list, func(e *etree.Element) bool {
-			return isResource(e) && e.Tag != string(Primitive) && (has(c.attributeSets(e, "meta_attributes")) || inside(e.ChildElements()))
+			return IsResource(e) && e.Tag != string(Primitive) && (has(c.SetsOf(e, "meta_attributes")) || inside(e.ChildElements()))
 		})
 	}
-	return inside(c.children("resources"))
+	return inside(c.SectionChildren("resources"))
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // Two documents that differ in everything that does not count are the same: the children in another order where that means nothing, other
@@ -44,7 +46,7 @@ func TestDiffOfTheSameInOtherWords(t *testing.T) {
 func TestCorpusDiffOfShuffledCIBs(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4)) // the same order every time
 	shuffled := 0
-	for _, path := range corpusCIBs(t) {
+	for _, path := range golden.CorpusCIBs(t) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		base, err := ParseCIB(bytes.NewReader(data))

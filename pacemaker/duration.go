@@ -29,10 +29,10 @@ func timeUnit(unit string) int64 {
 	return 0
 }
 
-// milliseconds reads a time as Pacemaker does: "60", "60s", "1min" or "PT1M".
+// Milliseconds reads a time as Pacemaker does: "60", "60s", "1min" or "PT1M".
 //
 // Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/options.html
-func milliseconds(s string) (int64, bool) {
+func Milliseconds(s string) (int64, bool) {
 	s = strings.Trim(s, xmlSpaces)
 	digits := 0
 	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
@@ -60,7 +60,7 @@ func milliseconds(s string) (int64, bool) {
 
 // sameTime is one spelling for equal times: "60", "60s" and "PT1M" are all "60000ms". What is no time stays as it is.
 func sameTime(s string) string {
-	if ms, ok := milliseconds(s); ok {
+	if ms, ok := Milliseconds(s); ok {
 		return strconv.FormatInt(ms, 10) + "ms"
 	}
 	return s
@@ -68,7 +68,7 @@ func sameTime(s string) string {
 
 // spokenTime is a time as a person says it: 60s for 60, 60s and PT1M, 500ms.
 func spokenTime(s string) string {
-	ms, ok := milliseconds(s)
+	ms, ok := Milliseconds(s)
 	switch {
 	case !ok:
 		return s

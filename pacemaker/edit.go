@@ -20,20 +20,20 @@ var ErrExists = errors.New("exists already")
 func (c *CIB) BumpEpoch() {
 	c.edit()
 	v := c.Version()
-	c.root().CreateAttr("epoch", strconv.Itoa(v.Epoch+1))
-	c.root().CreateAttr("num_updates", "0")
+	c.Root().CreateAttr("epoch", strconv.Itoa(v.Epoch+1))
+	c.Root().CreateAttr("num_updates", "0")
 }
 
 // BumpNumUpdates counts a change of the status section.
 func (c *CIB) BumpNumUpdates() {
 	c.edit()
-	c.root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
+	c.Root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
 }
 
 // SetAttribute sets an attribute of the <cib> element, such as have-quorum or dc-uuid.
 func (c *CIB) SetAttribute(name, value string) {
 	c.edit()
-	c.root().CreateAttr(name, value)
+	c.Root().CreateAttr(name, value)
 }
 
 // SetProperty sets a cluster property where it stands, else in cib-bootstrap-options.
@@ -133,7 +133,7 @@ func (c *CIB) AddPrimitive(r Resource) error {
 // AddResource adds a resource of any kind, with everything in it, at the end of the resources. Ids of sets, pairs and operations that
 // are empty are made in the style of pcs.
 func (c *CIB) AddResource(r Resource) error {
-	for part := range walk([]Resource{r}) {
+	for part := range Walk([]Resource{r}) {
 		switch {
 		case part.ID == "" || !slices.Contains(resourceTags, string(part.Kind)):
 			return fmt.Errorf("resource %q: it needs an id and a kind", part.ID)
@@ -179,17 +179,17 @@ func (c *CIB) addSet(e *etree.Element, tag string, s AttributeSet) {
 // RemoveResource removes a resource and what names it: constraints, places in sets and tags, and a container that it leaves empty,
 // as pcs does. It says whether there was one.
 func (c *CIB) RemoveResource(id string) bool {
-	e := c.resourceElement(id)
+	e := c.ResourceElement(id)
 	if e == nil {
 		return false
 	}
 	c.edit()
 	gone := []string{id}
-	for p := e.Parent(); isResource(p) && len(resourceChildren(p)) == 1; p = e.Parent() {
+	for p := e.Parent(); IsResource(p) && len(ResourceChildren(p)) == 1; p = e.Parent() {
 		e = p
 		gone = append(gone, p.SelectAttrValue("id", ""))
 	}
-	for r := range walk([]Resource{viewOf[Resource](c, e)}) {
+	for r := range Walk([]Resource{viewOf[Resource](c, e)}) {
 		gone = append(gone, r.ID)
 	}
 	c.remove(e)
@@ -199,10 +199,11 @@ func (c *CIB) RemoveResource(id string) bool {
 	return true
 }
 
-func resourceChildren(e *etree.Element) []*etree.Element {
+// ResourceChildren are the resources directly inside an element.
+func ResourceChildren(e *etree.Element) []*etree.Element {
 	var all []*etree.Element
 	for _, child := range e.ChildElements() {
-		if isResource(child) {
+		if IsResource(child) {
 			all = append(all, child)
 		}
 	}
@@ -211,7 +212,7 @@ func resourceChildren(e *etree.Element) []*etree.Element {
 
 // forget removes every reference to a resource that is gone.
 func (c *CIB) forget(id string) {
-	for _, e := range append(c.children("constraints"), c.children("tags")...) {
+	for _, e := range append(c.SectionChildren("constraints"), c.SectionChildren("tags")...) {
 		for _, key := range []string{"rsc", "with-rsc", "first", "then"} {
 			if e.SelectAttrValue(key, "") == id {
 				c.remove(e)
@@ -260,7 +261,7 @@ func (c *CIB) SetInstanceAttribute(resource, name, value string) error {
 }
 
 func (c *CIB) setOfResource(resource, tag, name, value string) error {
-	e := c.resourceElement(resource)
+	e := c.ResourceElement(resource)
 	if e == nil {
 		return fmt.Errorf("resource %s: %w", resource, ErrNotFound)
 	}
@@ -271,7 +272,7 @@ func (c *CIB) setOfResource(resource, tag, name, value string) error {
 
 // RemoveMeta removes a meta attribute of a resource; it says whether there was one.
 func (c *CIB) RemoveMeta(resource, name string) bool {
-	return c.removePairs(c.resourceElement(resource), "meta_attributes", name)
+	return c.removePairs(c.ResourceElement(resource), "meta_attributes", name)
 }
 
 // AddLocation adds a location constraint of the plain form by its id (H9). The resource must exist; the node need not.
@@ -316,7 +317,7 @@ func (c *CIB) addConstraint(tag, id string, view any, resources ...string) error
 		return fmt.Errorf("id %s: %w", id, ErrExists)
 	}
 	for _, r := range resources {
-		if r != "" && c.resourceElement(r) == nil && !c.isTag(r) {
+		if r != "" && c.ResourceElement(r) == nil && !c.isTag(r) {
 			return fmt.Errorf("constraint %s: resource %s: %w", id, r, ErrNotFound)
 		}
 	}
@@ -351,7 +352,7 @@ func (c *CIB) edit() {
 }
 
 func (c *CIB) nodeElement(uname string) *etree.Element {
-	for _, e := range c.children("nodes") {
+	for _, e := range c.SectionChildren("nodes") {
 		if e.Tag == "node" && e.SelectAttrValue("uname", "") == uname {
 			return e
 		}
@@ -368,7 +369,7 @@ func (c *CIB) ensureSection(name string) *etree.Element {
 		return e
 	}
 	c.edit()
-	root := c.root()
+	root := c.Root()
 	conf := root.SelectElement("configuration")
 	if conf == nil {
 		conf = etree.NewElement("configuration")

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // changed is what an edit took out of a text and put in at one place.
@@ -87,7 +89,7 @@ func TestCloneOfAnEditedCIB(t *testing.T) {
 // In every CIB of the corpus an edit changes what it is about only, and taking it back gives the same bytes again.
 func TestCorpusEdits(t *testing.T) {
 	edited := 0
-	for _, path := range corpusCIBs(t) {
+	for _, path := range golden.CorpusCIBs(t) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		c, err := ParseCIB(strings.NewReader(string(data)))

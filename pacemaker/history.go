@@ -65,7 +65,7 @@ func (o LastOperation) Running() bool { return o.State() == RecordRunning }
 // last that came to its end.
 func (c *CIB) LastOperation(node, resource string) (LastOperation, RecordState) {
 	var last *etree.Element
-	for _, state := range children(c.root(), "status", "node_state") {
+	for _, state := range children(c.Root(), "status", "node_state") {
 		if state.SelectAttrValue("uname", "") != node {
 			continue
 		}
@@ -74,7 +74,7 @@ func (c *CIB) LastOperation(node, resource string) (LastOperation, RecordState) 
 				continue
 			}
 			for _, op := range history.SelectElements("lrm_rsc_op") {
-				if last == nil || callID(op) >= callID(last) {
+				if last == nil || CallID(op) >= CallID(last) {
 					last = op
 				}
 			}
@@ -122,4 +122,13 @@ func numberOr(e *etree.Element, key string, otherwise int) int {
 		return n
 	}
 	return otherwise
+}
+
+// CallID is the number of an operation in the record of its node; operations follow each other by it.
+func CallID(op *etree.Element) int {
+	n, err := strconv.Atoi(op.SelectAttrValue("call-id", ""))
+	if err != nil || n < 0 { // not finished yet: the newest
+		return int(^uint(0) >> 1)
+	}
+	return n
 }

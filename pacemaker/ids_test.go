@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // H9, PCM-030: ids as pcs makes them.
@@ -39,7 +41,7 @@ func orDefault(kind string) string {
 func TestIDsAreThoseOfPcs(t *testing.T) {
 	files := []string{"testdata/pcs-0.9.152/rebuild-two-nodes.xml"}
 	if os.Getenv("EVENKEEL_CORPUS") != "" {
-		files = append(files, corpusCIBs(t)...)
+		files = append(files, golden.CorpusCIBs(t)...)
 	}
 	made := 0
 	for _, path := range files {

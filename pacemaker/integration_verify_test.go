@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // verify is crm_verify's exit status on a CIB, -1 when it takes too long (it runs the scheduler).
@@ -46,12 +48,12 @@ func recorded(t testing.TB) map[string]int {
 
 // PCM-001: a CIB that was read, edited and printed has the same verdict from crm_verify as the file itself.
 func TestRoundTripKeepsTheVerdict(t *testing.T) {
-	program(t, "crm_verify", "pacemaker-cli-utils")
+	golden.Program(t, "crm_verify", "pacemaker-cli-utils")
 	before := recorded(t)
 	var lock sync.Mutex
 	verdicts := make(map[int]int)
 	slow := 0
-	inParallel(realCIBs(t), func(path string) {
+	golden.InParallel(golden.CorpusCIBs(t), func(path string) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return

@@ -100,7 +100,7 @@ func resourceXML(r Resource, disabled bool) (*etree.Element, error) {
 			return nil, err
 		}
 	}
-	return cib.resourceElement(r.ID), nil
+	return cib.ResourceElement(r.ID), nil
 }
 
 // created wants a resource in the CIB, made as asked.

@@ -170,7 +170,7 @@ func sortedKeys(m map[string]string) []string {
 }
 
 // RelocateRun moves each of the resources to the node that it prefers (lustre:1665, PCM-041). What is to come of it is where, by resource: see
-// [CIB.Relocate] and [CIB.Placement] for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
+// placement.Relocate and placement.Of for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
 // them: a relocate that is cut short leaves them behind.
 func (l Live) RelocateRun(where map[string]string) Change {
 	return Change{Do: l.via(l.Dialect.RelocateRun()), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{l.Placed(where), l.noRelocation()}}

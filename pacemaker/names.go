@@ -25,7 +25,7 @@ func CheckID(id string) error {
 // CheckNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that begins like an option or holds what cannot be seen. It
 // returns the first mistake, a [*ParseError].
 func (c *CIB) CheckNames() error {
-	conf := c.root().SelectElement("configuration")
+	conf := c.Root().SelectElement("configuration")
 	if conf == nil {
 		return nil
 	}

@@ -108,10 +108,10 @@ func (p *RebuildPlan) checkFresh(live *CIB) error {
 	var strange []string
 	for _, section := range []string{"resources", "constraints"} {
 		known := make(map[string]bool)
-		for _, e := range p.want.children(section) {
+		for _, e := range p.want.SectionChildren(section) {
 			known[e.SelectAttrValue("id", "")] = true
 		}
-		for _, e := range live.children(section) {
+		for _, e := range live.SectionChildren(section) {
 			id := e.SelectAttrValue("id", "")
 			// pcs gives constraints ids of its own (H9): location-RESOURCE-NODE-SCORE.
 			if resource := e.SelectAttrValue("rsc", ""); section == "constraints" && resource != "" && strings.HasPrefix(id, "location-"+resource+"-") {
@@ -140,7 +140,7 @@ func (p *RebuildPlan) Push(live *CIB, stage Stage) (Operation, error) {
 		return Operation{}, err
 	}
 	o := operation("the whole configuration", "lustre:861", op.Mutating, op.Safe, "cibadmin", "--replace", "--xml-pipe")
-	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(want.root()), p.Maintenance[0].Node
+	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(want.Root()), p.Maintenance[0].Node
 	o.Why = "one change in the place of many (H25); refused when the cluster has changed since it was read"
 	if stage > StagePrepared {
 		o.Effect = op.Disruptive

@@ -186,15 +186,15 @@ func (b *rebuilder) sectionDefaults(section string, sets AttributeSets, set func
 
 // resources makes them in the order of the CIB, fence devices and templates first.
 func (b *rebuilder) resources() {
-	for _, e := range b.want.children("resources") {
+	for _, e := range b.want.SectionChildren("resources") {
 		if e.Tag == string(Template) { // what is made from it refers to it
 			b.byXML("template %s is not a plain primitive", e.SelectAttrValue("id", ""))
 			b.plan.Stonith = append(b.plan.Stonith, b.on1(sectionXML("create "+e.SelectAttrValue("id", ""), "resources", e))...)
 		}
 	}
 	b.plan.Resources = slices.Grow(b.plan.Resources, len(b.plan.roles))
-	for _, e := range b.want.children("resources") {
-		if !isResource(e) || e.Tag == string(Template) {
+	for _, e := range b.want.SectionChildren("resources") {
+		if !IsResource(e) || e.Tag == string(Template) {
 			continue
 		}
 		r := viewOf[Resource](b.want, e)
@@ -236,7 +236,7 @@ func (b *rebuilder) constraints() {
 	byResource := make(map[string][]*etree.Element)
 	var ids []string
 	var others []*etree.Element
-	all := b.want.children("constraints")
+	all := b.want.SectionChildren("constraints")
 	for _, e := range all {
 		if e.Tag != "rsc_location" {
 			others = append(others, e)
@@ -273,13 +273,13 @@ func (b *rebuilder) constraints() {
 	var visit func(list []*etree.Element)
 	visit = func(list []*etree.Element) {
 		for _, e := range list {
-			if isResource(e) {
+			if IsResource(e) {
 				emit(e.SelectAttrValue("id", ""))
 				visit(e.ChildElements())
 			}
 		}
 	}
-	visit(b.want.children("resources"))
+	visit(b.want.SectionChildren("resources"))
 	for _, id := range ids {
 		if len(byResource[id]) > 0 {
 			b.cannot.add("location constraint %s is about %s, which is no resource", byResource[id][0].SelectAttrValue("id", ""), id)
@@ -369,7 +369,7 @@ func (c *CIB) defaultRole(id string) string {
 	if says(c.ResourceDefaults()) {
 		return "the resource defaults"
 	}
-	if e := c.resourceElement(id); e != nil && e.SelectAttr("template") != nil {
+	if e := c.ResourceElement(id); e != nil && e.SelectAttr("template") != nil {
 		if t, ok := c.Resource(e.SelectAttrValue("template", "")); ok && says(t.Meta) {
 			return "the template " + t.ID
 		}

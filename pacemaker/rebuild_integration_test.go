@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
@@ -44,8 +45,8 @@ type offline struct {
 
 func newOffline(t testing.TB) offline {
 	t.Helper()
-	program(t, "pcs", "pcs")
-	program(t, "cibadmin", "pacemaker-cli-utils")
+	golden.Program(t, "pcs", "pcs")
+	golden.Program(t, "cibadmin", "pacemaker-cli-utils")
 	o := offline{t, filepath.Join(t.TempDir(), "cib.xml")}
 	require.NoError(t, os.WriteFile(o.file, []byte(freshCIB), 0o600))
 	return o
@@ -233,8 +234,8 @@ func TestRealPCSTextReadsBack(t *testing.T) {
 
 // H4, H7, H19: the meanings of exit statuses, asked of the real tools where no cluster runs.
 func TestRealExitStatuses(t *testing.T) {
-	program(t, "pcs", "pcs")
-	program(t, "crm_mon", "pacemaker-cli-utils")
+	golden.Program(t, "pcs", "pcs")
+	golden.Program(t, "crm_mon", "pacemaker-cli-utils")
 	if exec.CommandContext(context.Background(), "crm_mon", "-1").Run() == nil {
 		t.Skip("a cluster runs on this machine")
 	}
@@ -273,7 +274,7 @@ func TestRealExitStatuses(t *testing.T) {
 
 // The words of `pcs cluster setup` that this package makes for 0.11 are taken by real pcs, and its corosync.conf is what they say (H15).
 func TestRealPCSSetup(t *testing.T) {
-	program(t, "pcs", "pcs")
+	golden.Program(t, "pcs", "pcs")
 	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}, {Name: "ct6-mds2.lfs.intl", Addresses: []string{"10.128.0.22", "10.73.10.2"}}}
 	one := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
 	for name, setup := range map[string]corosync.Setup{

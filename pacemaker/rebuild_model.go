@@ -33,7 +33,7 @@ var nodeStates = map[string]string{
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
 func (b *rebuilder) model(backup *CIB) error {
 	b.plan.want = b.want
-	conf := b.want.root().SelectElement("configuration")
+	conf := b.want.Root().SelectElement("configuration")
 	if conf == nil {
 		b.cannot.add("the CIB has no configuration")
 		return nil
@@ -41,7 +41,7 @@ func (b *rebuilder) model(backup *CIB) error {
 	if b.want.CheckNames() != nil {
 		return backup.Clone().CheckNames() // it knows the lines
 	}
-	if status := b.want.root().SelectElement("status"); status != nil {
+	if status := b.want.Root().SelectElement("status"); status != nil {
 		b.want.remove(status)
 	}
 	for _, section := range conf.ChildElements() {
@@ -59,7 +59,7 @@ func (b *rebuilder) model(backup *CIB) error {
 
 // modelProperties drops what the new cluster has of its own.
 func (b *rebuilder) modelProperties() {
-	for _, set := range b.want.children("crm_config") {
+	for _, set := range b.want.SectionChildren("crm_config") {
 		for _, e := range set.SelectElements("nvpair") {
 			p := NVPair{Name: e.SelectAttrValue("name", ""), Value: e.SelectAttrValue("value", "")}
 			why, owned := clusterOwned[p.Name]
@@ -93,7 +93,7 @@ func (b *rebuilder) modelNodes() {
 
 // modelConstraints drops what moving resources by hand left behind: it would pin them.
 func (b *rebuilder) modelConstraints() {
-	for _, e := range b.want.children("constraints") {
+	for _, e := range b.want.SectionChildren("constraints") {
 		id := e.SelectAttrValue("id", "")
 		if e.Tag == "rsc_location" && (strings.HasPrefix(id, "cli-prefer-") || strings.HasPrefix(id, "cli-ban-") || strings.HasPrefix(id, "cli-standby-")) {
 			b.drop("location constraint "+id, "left behind by moving "+e.SelectAttrValue("rsc", "")+" by hand; it would pin the target")
@@ -176,8 +176,8 @@ func (b *rebuilder) renameInParameter(e *etree.Element) {
 
 // disableAll disables every resource at the top level but fence devices, and notes what it was meant to do (H8, PCM-026).
 func (b *rebuilder) disableAll() {
-	for _, e := range b.want.children("resources") {
-		if !isResource(e) || e.Tag == string(Template) {
+	for _, e := range b.want.SectionChildren("resources") {
+		if !IsResource(e) || e.Tag == string(Template) {
 			continue
 		}
 		r := b.want.outline(e)
@@ -186,7 +186,7 @@ func (b *rebuilder) disableAll() {
 		}
 		was, _ := r.Meta.Get("target-role")
 		b.plan.roles = append(b.plan.roles, targetRole{id: r.ID, kind: r.Kind, was: was})
-		for inner := range walk([]Resource{r}) {
+		for inner := range Walk([]Resource{r}) {
 			if slices.ContainsFunc(inner.Meta, func(s AttributeSet) bool { _, has := s.Get("target-role"); return has && s.Rule != "" }) {
 				b.cannot.add("%s %s: a rule decides its target-role: it could not be kept disabled (H8)", inner.Kind, inner.ID)
 			}
@@ -214,9 +214,9 @@ func (b *rebuilder) disableAll() {
 
 // outline shows no more of a resource than what says whether it runs: kind, class, meta attributes and members.
 func (c *CIB) outline(e *etree.Element) Resource {
-	r := Resource{Kind: Kind(e.Tag), ID: e.SelectAttrValue("id", ""), Class: e.SelectAttrValue("class", ""), Meta: c.attributeSets(e, "meta_attributes")}
+	r := Resource{Kind: Kind(e.Tag), ID: e.SelectAttrValue("id", ""), Class: e.SelectAttrValue("class", ""), Meta: c.SetsOf(e, "meta_attributes")}
 	for child := range e.ChildElementsSeq() {
-		if member := c.follow(child); member != nil && isResource(child) {
+		if member := c.Follow(child); member != nil && IsResource(child) {
 			r.Members = append(r.Members, c.outline(member))
 		}
 	}
@@ -229,7 +229,7 @@ func fences(r Resource) bool {
 		return r.Class == "stonith"
 	}
 	found := false
-	for inner := range walk([]Resource{r}) {
+	for inner := range Walk([]Resource{r}) {
 		if inner.Kind == Primitive {
 			if inner.Class != "stonith" {
 				return false

@@ -37,14 +37,14 @@ func (p *RebuildPlan) Seed(also ...NVPair) (Operation, error) {
 	}
 	o := operation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Safe,
 		"install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin", CIBPath)
-	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(seed.root()), p.Maintenance[0].Node
+	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(seed.Root()), p.Maintenance[0].Node
 	o.Why = "one file in the place of many commands; the cluster is in maintenance, with every target disabled, from its first moment on (H8, H25)"
 	return o, nil
 }
 
 // empty is a cluster without anything, under the schema of the backed-up one: newer Pacemakers read it, and raise it when asked to.
 func (p *RebuildPlan) empty() (*CIB, error) {
-	from := p.want.root()
+	from := p.want.Root()
 	root := etree.NewElement("cib")
 	for _, key := range []string{"crm_feature_set", "validate-with"} {
 		if v := from.SelectAttrValue(key, ""); v != "" {

@@ -373,7 +373,10 @@ func TestRebuildKeepsTheClustersName(t *testing.T) {
 		return c
 	}
 	cib := func(property string) *CIB {
-		return parseCIB(t, strings.ReplaceAll(strings.ReplaceAll(cluster([]string{"n1", "n2"}, primitive("a"), "", "", property), `"n1"`, `"n1.x"`), `"n2"`, `"n2.x"`))
+		return parseCIB(t, `<cib validate-with="pacemaker-3.0" crm_feature_set="3.15.0" epoch="9" num_updates="0" admin_epoch="0"><configuration>
+<crm_config><cluster_property_set id="o">`+property+`</cluster_property_set></crm_config>
+<nodes><node id="1" uname="n1.x"/><node id="2" uname="n2.x"/></nodes>
+<resources><primitive id="a" class="ocf" provider="pacemaker" type="Dummy"/></resources><constraints/></configuration></cib>`)
 	}
 	named := `<nvpair id="cn" name="cluster-name" value="nfs"/>`
 	opts := RebuildOptions{Node1: "n1.x", Node2: "n2.x", Dialect: PCS011, OldDialect: PCS011, ByXML: true}
@@ -403,4 +406,16 @@ func TestRebuildKeepsTheClustersName(t *testing.T) {
 	_, err = Rebuild(cib(named), conf(" cluster_name: nfs\n", knet), own)
 	require.ErrorIs(t, err, ErrUnsupported)
 	require.ErrorContains(t, err, "OldDialect")
+}
+
+// TestRebuildOfNothing: of nothing, nothing is planned.
+func TestRebuildOfNothing(t *testing.T) {
+	for _, c := range []*CIB{nil, {}} {
+		_, err := Rebuild(c, readConf(t), guideOptions(t))
+		require.Error(t, err)
+	}
+	for _, conf := range []*corosync.Conf{nil, {}} {
+		_, err := Rebuild(readCIB(t, imlCIB), conf, guideOptions(t))
+		require.Error(t, err)
+	}
 }

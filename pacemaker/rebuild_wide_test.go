@@ -119,7 +119,7 @@ func TestWordsOfPCS(t *testing.T) {
 		`<primitive id="a" class="lsb" type="y"><operations id-ref="b"/></primitive>`:                                                                                                                "operations",
 	} {
 		cib := parseCIB(t, `<cib><configuration><resources>`+xml+`</resources></configuration></cib>`)
-		e := cib.children("resources")[0]
+		e := cib.SectionChildren("resources")[0]
 		got := wordlessIn(e, viewOf[Resource](cib, e), PCS09)
 		if want == "" {
 			require.Empty(t, got, "%s", xml)

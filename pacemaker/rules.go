@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/beevik/etree"
+
 	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
@@ -142,3 +144,6 @@ func (e DateExpression) String() string {
 	}
 	return "date before " + e.End
 }
+
+// RuleAt reads the element of a rule, following id-ref.
+func (c *CIB) RuleAt(e *etree.Element) Rule { return viewOf[Rule](c, e) }

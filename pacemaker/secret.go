@@ -23,7 +23,7 @@ func SecretPair(name, value string) bool { return secretname.Pair(name, value) }
 
 // Secrets are the values in the document that no text may show: those that [SecretPair] names, and passwords in addresses. Register them with what shows
 // texts: package sshexec's Redactor, or a runbook's Secrets. A switch ("true", "0") is no secret, whatever its name.
-func (c *CIB) Secrets() []secret.Secret { return secretsIn(c.root()) }
+func (c *CIB) Secrets() []secret.Secret { return secretsIn(c.Root()) }
 
 // secretsIn are the secrets below an element, each once.
 func secretsIn(e *etree.Element) []secret.Secret {

@@ -64,7 +64,7 @@ func (c *CIB) Set(s Settings) (Operation, error) {
 		}
 	}
 	var config, nodes, resources []*etree.Element
-	for _, set := range after.children("crm_config") {
+	for _, set := range after.SectionChildren("crm_config") {
 		if part := withOnly(set, namedPairs(set, s.Properties)); part != nil {
 			config = append(config, part)
 		}
@@ -84,7 +84,7 @@ func (c *CIB) Set(s Settings) (Operation, error) {
 		}
 	}
 	for _, r := range s.Roles {
-		e := after.resourceElement(r.Resource)
+		e := after.ResourceElement(r.Resource)
 		for _, set := range e.SelectElements("meta_attributes") {
 			if part := withOnly(set, namedPairs(set, []NVPair{{Name: "target-role"}})); part != nil {
 				resources = append(resources, inPlace(e, part))
@@ -115,7 +115,7 @@ func namedPairs(set *etree.Element, names []NVPair) []*etree.Element {
 
 // inPlace is a resource's skeleton with one child, inside the skeletons of what it stands in: cibadmin finds each by its id.
 func inPlace(e, child *etree.Element) *etree.Element {
-	for ; e != nil && isResource(e); e = e.Parent() {
+	for ; e != nil && IsResource(e); e = e.Parent() {
 		child = skeleton(e, child)
 	}
 	return child

@@ -87,14 +87,14 @@ func Checks() []Check {
 // of the CIB. No value that may be a secret is in a problem.
 func (c *CIB) Validate() []Problem {
 	if c.empty() {
-		return []Problem{{Severity: Fault, Check: "empty", At: &ParseError{Err: errNoCIB}}}
+		return []Problem{{Severity: Fault, Check: "empty", At: &ParseError{Err: ErrNoCIB}}}
 	}
 	v := &validator{cib: c, byID: make(map[string]*etree.Element), spans: c.edited}
 	if v.spans == nil {
 		v.spans = c.spans(c.tree())
 	}
 	v.schema, v.hasSchema = parseSchemaVersion(c.Header().ValidateWith)
-	root := c.root()
+	root := c.Root()
 	v.header(root)
 	conf := root.SelectElement("configuration")
 	if conf == nil {
@@ -207,7 +207,7 @@ func (v *validator) collect(conf *etree.Element) {
 		}
 	}
 	walk(conf)
-	if status := v.cib.root().SelectElement("status"); status != nil {
+	if status := v.cib.Root().SelectElement("status"); status != nil {
 		for _, state := range status.SelectElements("node_state") {
 			v.nodes[state.SelectAttrValue("uname", "")] = true
 		}

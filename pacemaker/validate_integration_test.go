@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // schemaChecks are the checks that the schemas make as well; the others look further.
@@ -39,7 +41,7 @@ func TestValidateAsTheSchemas(t *testing.T) {
 		bySchema[schema] = append(bySchema[schema], path)
 		cibs[path], changes[path] = c, change
 	}
-	for i, path := range corpusCIBs(t) {
+	for i, path := range golden.CorpusCIBs(t) {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		c, err := ParseCIB(bytes.NewReader(data))

@@ -60,14 +60,14 @@ func (v *validator) agent(e *etree.Element) {
 }
 
 func (v *validator) group(e *etree.Element) {
-	if len(resourceChildren(e)) == 0 {
+	if len(ResourceChildren(e)) == 0 {
 		v.find(Fault, "structure", e, "a group without members")
 	}
 	v.metas(e)
 }
 
 func (v *validator) clone(e *etree.Element) {
-	if n := len(resourceChildren(e)); n != 1 {
+	if n := len(ResourceChildren(e)); n != 1 {
 		v.find(Fault, "structure", e, "a clone of %d resources: it must be one", n)
 	}
 	v.metas(e)
@@ -88,7 +88,7 @@ func (v *validator) operations(e *etree.Element) {
 	}
 	seen := make(map[key]*etree.Element)
 	for _, op := range e.SelectElements("op") {
-		ms, _ := milliseconds(op.SelectAttrValue("interval", "0"))
+		ms, _ := Milliseconds(op.SelectAttrValue("interval", "0"))
 		k := key{op.SelectAttrValue("name", ""), ms}
 		if first := seen[k]; first != nil {
 			severity := Fault
@@ -190,7 +190,7 @@ func (v *validator) fencingLevel(e *etree.Element) {
 	}
 	for id := range strings.SplitSeq(e.SelectAttrValue("devices", ""), ",") {
 		id = strings.Trim(id, xmlSpaces)
-		if target := v.byID[id]; id != "" && (target == nil || !isResource(target)) {
+		if target := v.byID[id]; id != "" && (target == nil || !IsResource(target)) {
 			v.find(Warning, "dangling-reference", e, "devices: there is no resource %q", id)
 		}
 	}
@@ -215,7 +215,7 @@ func (v *validator) severalSets(e *etree.Element, tag string) {
 		score Score
 	}
 	seen := make(map[string]value)
-	sets := v.cib.attributeSets(e, tag)
+	sets := v.cib.SetsOf(e, tag)
 	if len(sets) < 2 {
 		return
 	}
@@ -268,7 +268,7 @@ func (v *validator) fencing(root *etree.Element) {
 		return
 	}
 	for _, e := range v.byID {
-		if isResource(e) && e.SelectAttrValue("class", "") == "stonith" && e.Tag != string(Template) {
+		if IsResource(e) && e.SelectAttrValue("class", "") == "stonith" && e.Tag != string(Template) {
 			return
 		}
 		if e.Tag == string(Primitive) {

@@ -37,7 +37,7 @@ var (
 	}, "neither true nor false"}
 	wholeNumber  = valueKind{func(s string) bool { _, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); return err == nil }, "no whole number"}
 	countValue   = valueKind{func(s string) bool { _, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64); return err == nil }, "no number from 0 on"}
-	timeValue    = valueKind{func(s string) bool { _, ok := milliseconds(s); return ok || isoTime.MatchString(s) }, "no time, such as 60s or PT1M"}
+	timeValue    = valueKind{func(s string) bool { _, ok := Milliseconds(s); return ok || isoTime.MatchString(s) }, "no time, such as 60s or PT1M"}
 	roleValue    = oneOf("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
 	actionValue  = oneOf("start", "stop", "promote", "demote")
 	quorumPolicy = oneOf("stop", "freeze", "ignore", "demote", "suicide", "fence")

@@ -81,7 +81,7 @@ func viewOf[T any](c *CIB, e *etree.Element) T {
 
 // viewsIn shows the elements of these names in a section of the configuration.
 func viewsIn[T any](c *CIB, section string, tags ...string) []T {
-	elements := slices.DeleteFunc(c.children(section), func(e *etree.Element) bool { return !slices.Contains(tags, e.Tag) })
+	elements := slices.DeleteFunc(c.SectionChildren(section), func(e *etree.Element) bool { return !slices.Contains(tags, e.Tag) })
 	if len(elements) == 0 {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (c *CIB) readChildren(field reflect.Value, e *etree.Element, paths [][]stri
 			}
 			target := found
 			if found.Tag != "nvpair" { // a pair may have a name of its own beside the reference
-				target = c.follow(found)
+				target = c.Follow(found)
 			}
 			switch {
 			case target == nil: // a reference that leads nowhere; Validate tells

@@ -220,7 +220,7 @@ func TestViewsShowEveryValue(t *testing.T) {
 			visit(child)
 		}
 	}
-	visit(c.root())
+	visit(c.Root())
 	require.Zero(t, missing)
 	for _, technology := range []string{"docker", "podman", "rkt"} {
 		require.NotNil(t, c.tree().FindElement("//bundle/"+technology), "the CIB has no %s", technology)

@@ -12,7 +12,7 @@ const bootstrapSet = "cib-bootstrap-options"
 
 // PropertySets are the cluster's property sets, as they stand (PCM-006).
 func (c *CIB) PropertySets() AttributeSets {
-	return c.attributeSets(c.section("crm_config"), "cluster_property_set")
+	return c.SetsOf(c.section("crm_config"), "cluster_property_set")
 }
 
 // Properties are the effective cluster properties: cib-bootstrap-options before all others. Sets with a rule are passed over.
@@ -35,12 +35,12 @@ func (c *CIB) Property(name string) (string, bool) {
 
 // ResourceDefaults are the sets of rsc_defaults (PCM-008).
 func (c *CIB) ResourceDefaults() AttributeSets {
-	return c.attributeSets(c.section("rsc_defaults"), "meta_attributes")
+	return c.SetsOf(c.section("rsc_defaults"), "meta_attributes")
 }
 
 // OperationDefaults are the sets of op_defaults.
 func (c *CIB) OperationDefaults() AttributeSets {
-	return c.attributeSets(c.section("op_defaults"), "meta_attributes")
+	return c.SetsOf(c.section("op_defaults"), "meta_attributes")
 }
 
 // Header is what the <cib> element itself says.
@@ -64,7 +64,7 @@ type Header struct {
 }
 
 // Header shows the attributes of the <cib> element.
-func (c *CIB) Header() Header { return viewOf[Header](c, c.root()) }
+func (c *CIB) Header() Header { return viewOf[Header](c, c.Root()) }
 
 // Node is a cluster node. On EL6 its ID is its short name; with corosync 2 and later a number.
 type Node struct {
@@ -201,7 +201,7 @@ func (c *CIB) Resources() []Resource { return viewsIn[Resource](c, "resources", 
 // Primitives are all primitives, also those in groups, clones and bundles, in the order of the document. Templates are none.
 func (c *CIB) Primitives() []Resource {
 	var all []Resource
-	for r := range walk(c.Resources()) {
+	for r := range Walk(c.Resources()) {
 		if r.Kind == Primitive {
 			all = append(all, r)
 		}
@@ -211,23 +211,24 @@ func (c *CIB) Primitives() []Resource {
 
 // Resource finds a resource of any kind by its id.
 func (c *CIB) Resource(id string) (Resource, bool) {
-	e := c.resourceElement(id)
+	e := c.ResourceElement(id)
 	if e == nil {
 		return Resource{}, false
 	}
 	return viewOf[Resource](c, e), true
 }
 
-func (c *CIB) resourceElement(id string) *etree.Element {
+// ResourceElement is the element of a resource; nil when there is none of this id.
+func (c *CIB) ResourceElement(id string) *etree.Element {
 	e := c.byID(id)
-	if e == nil || !isResource(e) {
+	if e == nil || !IsResource(e) {
 		return nil
 	}
 	return e
 }
 
-// walk visits resources depth first, the outer one before what it contains.
-func walk(rs []Resource) iter.Seq[Resource] {
+// Walk visits resources depth first, the outer one before what it contains.
+func Walk(rs []Resource) iter.Seq[Resource] {
 	return func(yield func(Resource) bool) {
 		var visit func([]Resource) bool
 		visit = func(rs []Resource) bool {
@@ -242,7 +243,8 @@ func walk(rs []Resource) iter.Seq[Resource] {
 	}
 }
 
-func isResource(e *etree.Element) bool { return slices.Contains(resourceTags, e.Tag) }
+// IsResource tells the element of a resource: a primitive, group, clone, master, bundle or template.
+func IsResource(e *etree.Element) bool { return slices.Contains(resourceTags, e.Tag) }
 
 // Tag is a named list of resources or constraints.
 type Tag struct {

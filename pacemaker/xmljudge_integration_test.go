@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -120,7 +121,7 @@ func judgeSeeds(t *testing.T) [][]byte {
 	}
 	files := []string{"testdata/" + imlCIB}
 	if os.Getenv("EVENKEEL_CORPUS") != "" {
-		files = append(files, corpusCIBs(t)...)
+		files = append(files, golden.CorpusCIBs(t)...)
 	}
 	for _, path := range files {
 		data, err := os.ReadFile(path)

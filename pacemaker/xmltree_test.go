@@ -64,14 +64,14 @@ func TestOutlineIsTheView(t *testing.T) {
 	}
 	parts := func(r Resource) []part {
 		var all []part
-		for r := range walk([]Resource{r}) {
+		for r := range Walk([]Resource{r}) {
 			all = append(all, part{r.Kind, r.ID, r.Class, r.Meta})
 		}
 		return all
 	}
 	whole, ok := c.Resource("c")
 	require.True(t, ok)
-	outline := parts(c.outline(c.resourceElement("c")))
+	outline := parts(c.outline(c.ResourceElement("c")))
 	require.Len(t, outline, 4)
 	require.Equal(t, parts(whole), outline)
 }

@@ -11,13 +11,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // Real corosync 3 accepts what PlanKnet makes of IML's rings, which it refuses as they are (H15).
 func TestRealCorosyncTakesTheKnetPlan(t *testing.T) {
-	if _, err := exec.LookPath("corosync"); err != nil {
-		t.Skip("corosync is not installed")
-	}
+	golden.Program(t, "corosync", "corosync")
 	dir := t.TempDir()
 	check := func(c *Conf) error {
 		c = c.Clone()

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -117,7 +117,7 @@ func (p *placing) readNodeState(e *etree.Element) {
 	}
 	n := p.nodes[at]
 	if transient := e.SelectElement("transient_attributes"); transient != nil {
-		for name, value := range p.plainPairs("node_state "+n.name, p.cib.attributeSets(transient, "instance_attributes")) {
+		for name, value := range p.plainPairs("node_state "+n.name, p.cib.SetsOf(transient, "instance_attributes")) {
 			n.attributes[name] = value
 		}
 	}

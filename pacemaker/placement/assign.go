@@ -1,12 +1,14 @@
-package pacemaker
+package placement
 
 import (
 	"fmt"
 	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // spoiled marks a node that lost its preference to a dependent's dislike while scores were being added up; it is below every score.
-const spoiled = -100 * Infinity
+const spoiled = -100 * pacemaker.Infinity
 
 // applyState adds what the present state says to the scores: stickiness, and fail counts beyond migration-threshold.
 func (p *placing) applyState() {
@@ -53,14 +55,14 @@ func (p *placing) assign(r *placeRes, prefer int) {
 		return
 	}
 	switch r.kind {
-	case Group:
+	case pacemaker.Group:
 		r.busy = true
 		r.expandGroup()
 		for _, m := range r.parts {
 			p.assign(m, prefer)
 		}
 		r.busy, r.placed = false, true
-	case Clone:
+	case pacemaker.Clone:
 		p.assignClone(r)
 	default:
 		p.assignPrimitive(r, prefer)
@@ -79,7 +81,7 @@ func (r *placeRes) expandGroup() {
 	unmanaged := !first.managed
 	for _, m := range r.parts[1:] {
 		if unmanaged { // then the members do not pull each other along
-			m.rankWith(slices.DeleteFunc(slices.Clone(r.with), func(c *placeColocation) bool { return c.score < Infinity }))
+			m.rankWith(slices.DeleteFunc(slices.Clone(r.with), func(c *placeColocation) bool { return c.score < pacemaker.Infinity }))
 		}
 		unmanaged = unmanaged || !m.managed
 	}
@@ -100,11 +102,11 @@ func (p *placing) assignPrimitive(r *placeRes, prefer int) {
 		p.followPrimary(r, c)
 	}
 	for _, c := range r.others {
-		p.takeOver(c.dependent, &r.table, float32(c.score)/float32(Infinity), true, false)
+		p.takeOver(c.dependent, &r.table, float32(c.score)/float32(pacemaker.Infinity), true, false)
 	}
 	if r.stopped {
 		for n := range p.nodes {
-			r.table.add(n, -Infinity)
+			r.table.add(n, -pacemaker.Infinity)
 		}
 		r.why = "target-role is Stopped"
 	}
@@ -159,9 +161,9 @@ func (p *placing) unput(r *placeRes) {
 // better says whether a resource that is active on the node active would rather have node a than node b: by score, then fewer
 // resources, then where it is, then by name.
 func (p *placing) better(t scoreTable, a, b, active int) bool {
-	worth := func(n int) Score {
+	worth := func(n int) pacemaker.Score {
 		if !p.nodes[n].available() {
-			return -Infinity
+			return -pacemaker.Infinity
 		}
 		return t.score[n]
 	}
@@ -221,7 +223,7 @@ func (p *placing) anyUsable(t scoreTable) bool {
 // followPrimary places what a resource depends on, and lets that decide.
 func (p *placing) followPrimary(r *placeRes, c *placeColocation) {
 	var before scoreTable
-	if c.score < 0 && c.score > -Infinity {
+	if c.score < 0 && c.score > -pacemaker.Infinity {
 		before = r.table.clone()
 	}
 	p.assign(c.primary, nowhere)
@@ -234,16 +236,16 @@ func (p *placing) followPrimary(r *placeRes, c *placeColocation) {
 // applyColocation lets the place of a primary change the scores of a primitive that depends on it.
 func (p *placing) applyColocation(r, primary *placeRes, c *placeColocation) {
 	switch primary.kind {
-	case Group:
+	case pacemaker.Group:
 		if !primary.placed {
 			return
 		}
 		member := primary.parts[0]
-		if c.score >= Infinity { // the whole group must be up
+		if c.score >= pacemaker.Infinity { // the whole group must be up
 			member = primary.parts[len(primary.parts)-1]
 		}
 		p.applyColocation(r, member, c)
-	case Clone:
+	case pacemaker.Clone:
 		p.applyCloneColocation(r, primary, c)
 	default:
 		if primary.placed && !r.placed {
@@ -267,17 +269,17 @@ func (p *placing) applyPlace(r, primary *placeRes, c *placeColocation) {
 		case at == nowhere:
 			work.add(n, -c.score)
 			r.blame(n, c, primary.id+" runs nowhere")
-		case n == at && c.score < Infinity:
+		case n == at && c.score < pacemaker.Infinity:
 			work.add(n, c.score)
 			if c.score < 0 {
 				r.blame(n, c, primary.id+" runs there")
 			}
-		case n != at && c.score >= Infinity:
-			work.add(n, -Infinity)
+		case n != at && c.score >= pacemaker.Infinity:
+			work.add(n, -pacemaker.Infinity)
 			r.blame(n, c, primary.id+" runs on "+p.nodes[at].name)
 		}
 	}
-	if c.score >= Infinity || c.score <= -Infinity || p.anyUsable(work) {
+	if c.score >= pacemaker.Infinity || c.score <= -pacemaker.Infinity || p.anyUsable(work) {
 		r.table = work
 	}
 }
@@ -296,7 +298,7 @@ func (p *placing) takeOver(r *placeRes, scores *scoreTable, factor float32, drop
 	defer func() { r.merging = false }()
 	work := scores.clone()
 	dependents := r.others
-	if r.kind == Group {
+	if r.kind == pacemaker.Group {
 		p.takeOver(r.parts[0], &work, factor, dropping, onlyGood)
 		dependents = r.parts[len(r.parts)-1].others
 	} else {
@@ -309,7 +311,7 @@ func (p *placing) takeOver(r *placeRes, scores *scoreTable, factor float32, drop
 			sign = -1
 		}
 		for _, c := range dependents {
-			p.takeOver(c.dependent, &work, sign*float32(c.score)/float32(Infinity), true, onlyGood)
+			p.takeOver(c.dependent, &work, sign*float32(c.score)/float32(pacemaker.Infinity), true, onlyGood)
 		}
 	case dropping:
 		return
@@ -330,9 +332,9 @@ func (p *placing) addWishes(work, wishes scoreTable, factor float32, onlyGood bo
 		if !work.in[n] {
 			continue
 		}
-		score := -Infinity
+		score := -pacemaker.Infinity
 		if wishes.in[n] && p.nodes[n].available() {
-			score = max(wishes.score[n], -Infinity)
+			score = max(wishes.score[n], -pacemaker.Infinity)
 		}
 		if factor < 0 && score < 0 || work.score[n] == spoiled {
 			continue
@@ -349,13 +351,13 @@ func (p *placing) addWishes(work, wishes scoreTable, factor float32, onlyGood bo
 }
 
 // scaled is a score times a factor, rounded, and never rounded away.
-func scaled(s Score, factor float32) Score {
+func scaled(s pacemaker.Score, factor float32) pacemaker.Score {
 	product := factor * float32(s)
 	half := 0.5
 	if product < 0 {
 		half = -0.5
 	}
-	result := Score(float64(product) + half)
+	result := pacemaker.Score(float64(product) + half)
 	switch {
 	case result != 0 || s == 0:
 	case factor > 0:

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -35,7 +35,7 @@ func (p *placing) readOrder(e *etree.Element) {
 	var lastAction string
 	var lastSequential bool
 	for _, s := range sets {
-		s = p.cib.follow(s)
+		s = p.cib.Follow(s)
 		if s == nil {
 			p.refuse(FeatureReference, id, "a set by reference")
 			return

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
@@ -64,9 +65,9 @@ func colocation(id, rsc, with, score string) string {
 }
 
 // places are the nodes of each instance as "R@node", but for the fence device.
-func places(t testing.TB, text string, options ...PlacementOption) []string {
+func places(t testing.TB, text string, options ...Option) []string {
 	t.Helper()
-	p, err := parseCIB(t, text).Placement(options...)
+	p, err := Of(parseCIB(t, text), options...)
 	require.NoError(t, err)
 	var all []string
 	for _, i := range p.Instances {
@@ -216,16 +217,16 @@ func TestPlacementUnsupported(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseCIB(t, tt.text).Placement()
-			require.ErrorIs(t, err, ErrUnsupported)
-			var e *PlacementError
+			_, err := Of(parseCIB(t, tt.text))
+			require.ErrorIs(t, err, pacemaker.ErrUnsupported)
+			var e *Error
 			require.ErrorAs(t, err, &e)
 			require.Contains(t, e.Reasons, tt.want)
 			require.Contains(t, err.Error(), tt.want.Element)
 		})
 	}
-	_, err := parseCIB(t, pair(`<bundle id="b"/><master id="m">`+primitive("a")+`</master>`, "", "")).Placement()
-	var e *PlacementError
+	_, err := Of(parseCIB(t, pair(`<bundle id="b"/><master id="m">`+primitive("a")+`</master>`, "", "")))
+	var e *Error
 	require.ErrorAs(t, err, &e)
 	require.Len(t, e.Reasons, 2)
 	require.True(t, strings.HasPrefix(err.Error(), "cannot compute the placement: bundle: b; promotable clone: m"), err)
@@ -237,13 +238,13 @@ func TestRelocate(t *testing.T) {
 	cib := parseCIB(t, pair(primitive("MGS", "resource-stickiness", "1000")+primitive("MDT", "resource-stickiness", "1000"),
 		location("MGS-primary", "MGS", "n1", "20")+location("MGS-secondary", "MGS", "n2", "10")+
 			location("MDT-primary", "MDT", "n2", "20")+location("MDT-secondary", "MDT", "n1", "10"), "MGS@n1 MDT@n1 fence@n1"))
-	p, err := cib.Placement()
+	p, err := Of(cib)
 	require.NoError(t, err)
 	require.Empty(t, p.Moves())
 	off := p.NotPreferred()
 	require.Len(t, off, 1)
 	require.Equal(t, []string{"n2"}, off[0].Preferred)
-	moves, err := cib.Relocate()
+	moves, err := Relocate(cib)
 	require.NoError(t, err)
 	var texts []string
 	for _, m := range moves {
@@ -256,9 +257,9 @@ func TestRelocate(t *testing.T) {
 	require.Len(t, p.On("n1"), 3)
 }
 
-func mustPlace(t testing.TB, c *CIB, options ...PlacementOption) *Placement {
+func mustPlace(t testing.TB, c *pacemaker.CIB, options ...Option) *Placement {
 	t.Helper()
-	p, err := c.Placement(options...)
+	p, err := Of(c, options...)
 	require.NoError(t, err)
 	return p
 }
@@ -268,7 +269,7 @@ func TestPlacementReasons(t *testing.T) {
 	text := strings.Replace(pair(primitive("a")+primitive("b")+primitive("c", "target-role", "Stopped"), location("no-b", "b", "n2", "-INFINITY")+colocation("bc", "b", "c", "INFINITY"), "a@n1 c@n1"),
 		`uname="n1"/>`, `uname="n1"><instance_attributes id="i1"><nvpair id="i1s" name="standby" value="on"/></instance_attributes></node>`, 1)
 	p := mustPlace(t, parseCIB(t, text))
-	require.Equal(t, []PlacementNode{{"n1", false, "standby"}, {"n2", true, ""}}, p.Nodes)
+	require.Equal(t, []Node{{"n1", false, "standby"}, {"n2", true, ""}}, p.Nodes)
 	require.Equal(t, "n1: standby; n2: location constraint no-b (-INFINITY), colocation bc (INFINITY): c runs nowhere", p.Of("b")[0].Why)
 	require.Equal(t, "target-role is Stopped", p.Of("c")[0].Why)
 	var texts []string
@@ -289,15 +290,15 @@ func TestPlacementProperties(t *testing.T) {
 	computed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		text := randomCluster().Draw(t, "cluster")
-		c, err := ParseCIB(strings.NewReader(text))
+		c, err := pacemaker.ParseCIB(strings.NewReader(text))
 		require.NoError(t, err)
-		p, err := c.Placement()
+		p, err := Of(c)
 		if err != nil {
-			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 			return
 		}
 		computed++
-		again, err := c.Placement()
+		again, err := Of(c)
 		require.NoError(t, err)
 		require.Equal(t, p, again, "the same question has the same answer")
 
@@ -329,11 +330,11 @@ func TestPlacementProperties(t *testing.T) {
 			top = chosen.Parents[0]
 		}
 		banned := strings.Replace(text, "<constraints>", "<constraints>"+location("ban", top, node, "-INFINITY"), 1)
-		b, err := ParseCIB(strings.NewReader(banned))
+		b, err := pacemaker.ParseCIB(strings.NewReader(banned))
 		require.NoError(t, err)
-		q, err := b.Placement()
+		q, err := Of(b)
 		if err != nil {
-			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 			return
 		}
 		for _, i := range q.Of(chosen.Resource) {
@@ -352,22 +353,22 @@ func FuzzPlacement(f *testing.F) {
 	}
 	f.Add(pair(`<clone id="c"><group id="g"/></clone><group id="h"/>`, colocation("c1", "c", "h", "x"), ""))
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := ParseCIB(strings.NewReader(text))
+		c, err := pacemaker.ParseCIB(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		p, err := c.Placement()
+		p, err := Of(c)
 		if err != nil {
-			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 			return
 		}
 		for _, i := range p.Instances {
 			require.True(t, i.Node != "" || i.Why != "")
 		}
 		for _, n := range p.Nodes {
-			_, err := c.CanLose(n.Name, nil)
+			_, err := CanLose(c, n.Name, nil)
 			if err != nil {
-				require.True(t, errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoState), err)
+				require.True(t, errors.Is(err, pacemaker.ErrUnsupported) || errors.Is(err, pacemaker.ErrNotFound) || errors.Is(err, ErrNoState), err)
 			}
 		}
 	})
@@ -395,7 +396,7 @@ func BenchmarkPlacement(b *testing.B) {
 		b.Run(fmt.Sprintf("%d resources", resources), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := c.Placement()
+				_, err := Of(c)
 				require.NoError(b, err)
 			}
 		})
@@ -408,7 +409,14 @@ func BenchmarkCanLose(b *testing.B) {
 	c := parseCIB(b, largePair(5000))
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := c.CanLose("n1", conf)
+		_, err := CanLose(c, "n1", conf)
 		require.NoError(b, err)
 	}
+}
+
+func parseCIB(t testing.TB, text string) *pacemaker.CIB {
+	t.Helper()
+	cib, err := pacemaker.ParseCIB(strings.NewReader(text))
+	require.NoError(t, err)
+	return cib
 }

@@ -1,4 +1,4 @@
-package pacemaker_test
+package placement_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
 )
 
 const runningPair = `<cib validate-with="pacemaker-3.0" crm_feature_set="3.15.0" have-quorum="1" epoch="9" num_updates="0" admin_epoch="0">
@@ -36,21 +37,21 @@ const runningPair = `<cib validate-with="pacemaker-3.0" crm_feature_set="3.15.0"
 </cib>`
 
 // Where everything would run, and whether each node could be taken down for its upgrade.
-func ExampleCIB_CanLose() {
+func ExampleCanLose() {
 	cib, err := pacemaker.ParseCIB(strings.NewReader(runningPair))
 	if err != nil {
 		log.SetOutput(os.Stdout)
 		log.Fatal(err)
 	}
-	placement, err := cib.Placement()
+	where, err := placement.Of(cib)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, move := range placement.Moves() {
+	for _, move := range where.Moves() {
 		fmt.Println(move)
 	}
 	for _, node := range []string{"mds1", "mds2"} {
-		loss, err := cib.CanLose(node, nil)
+		loss, err := placement.CanLose(cib, node, nil)
 		if err != nil {
 			log.Fatal(err)
 		}

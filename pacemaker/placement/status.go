@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // readStatus reads the nodes' states and, from the histories of operations, where everything is active.
 func (p *placing) readStatus() {
-	status := p.cib.root().SelectElement("status")
+	status := p.cib.Root().SelectElement("status")
 	if status == nil {
 		p.checkUnclean()
 		return
@@ -64,7 +66,7 @@ func (p *placing) readHistory(at int, e *etree.Element) {
 	if len(ops) == 0 {
 		return
 	}
-	slices.SortStableFunc(ops, func(a, b *etree.Element) int { return cmp.Compare(callID(a), callID(b)) })
+	slices.SortStableFunc(ops, func(a, b *etree.Element) int { return cmp.Compare(pacemaker.CallID(a), pacemaker.CallID(b)) })
 	id := e.SelectAttrValue("id", "")
 	r := p.historyOf(at, id)
 	what := "history of " + id + " on " + p.nodes[at].name
@@ -100,17 +102,9 @@ func (p *placing) stuck(at int, r *placeRes, what string, h *history) {
 	}
 }
 
-func callID(op *etree.Element) int {
-	n, err := strconv.Atoi(op.SelectAttrValue("call-id", ""))
-	if err != nil || n < 0 { // not finished yet: the newest
-		return int(^uint(0) >> 1)
-	}
-	return n
-}
-
 // anonymousTop is the clone around an instance, else the resource itself: what a failure on a node forbids there.
 func (r *placeRes) anonymousTop() *placeRes {
-	if top := r.topmost(); top.kind == Clone {
+	if top := r.topmost(); top.kind == pacemaker.Clone {
 		return top
 	}
 	return r
@@ -203,7 +197,7 @@ func (p *placing) ownFailurePolicy(r *placeRes, op *etree.Element) bool {
 			return true
 		}
 	}
-	e := p.cib.resourceElement(r.id)
+	e := p.cib.ResourceElement(r.id)
 	if e == nil {
 		return true
 	}
@@ -211,7 +205,7 @@ func (p *placing) ownFailurePolicy(r *placeRes, op *etree.Element) bool {
 	if t := p.templates[e.SelectAttrValue("template", "")]; t != nil {
 		places = append(places, t)
 	}
-	interval, _ := milliseconds(op.SelectAttrValue("interval", "0") + "ms")
+	interval, _ := pacemaker.Milliseconds(op.SelectAttrValue("interval", "0") + "ms")
 	for _, place := range places {
 		ops := place.SelectElement("operations")
 		if ops == nil {
@@ -221,7 +215,7 @@ func (p *placing) ownFailurePolicy(r *placeRes, op *etree.Element) bool {
 			return true
 		}
 		for _, o := range ops.SelectElements("op") {
-			every, ok := milliseconds(o.SelectAttrValue("interval", "0"))
+			every, ok := pacemaker.Milliseconds(o.SelectAttrValue("interval", "0"))
 			same := o.SelectAttrValue("name", "") == op.SelectAttrValue("operation", "") && (!ok || every == interval)
 			if same && (o.SelectAttr("on-fail") != nil || o.SelectAttr("on_fail") != nil || o.SelectAttr("id-ref") != nil || len(o.ChildElements()) > 0) {
 				return true
@@ -243,7 +237,7 @@ func expectedResult(op *etree.Element) (int, bool) {
 
 // historyOf finds the resource, or the instance of a clone, that a history is about; nil for one that is no longer configured.
 func (p *placing) historyOf(at int, id string) *placeRes {
-	if r := p.named[id]; r != nil && r.kind == Primitive {
+	if r := p.named[id]; r != nil && r.kind == pacemaker.Primitive {
 		return r
 	}
 	base, _, _ := strings.Cut(id, ":")
@@ -292,7 +286,7 @@ func (p *placing) active(at int, r *placeRes, what string, h history) {
 	}
 	r.running = append(r.running, at)
 	if len(r.running) > 1 {
-		if top := r.topmost(); top.kind == Clone {
+		if top := r.topmost(); top.kind == pacemaker.Clone {
 			p.refuse(FeatureCloneInstance, top.id, "more instances are active than clone-max=%d", top.max)
 		}
 		if mode := r.meta["multiple-active"]; mode != "" && mode != "stop_start" {
@@ -303,7 +297,7 @@ func (p *placing) active(at int, r *placeRes, what string, h history) {
 		r.managed = false
 	}
 	if !r.managed {
-		r.table.add(at, Infinity)
+		r.table.add(at, pacemaker.Infinity)
 	}
 }
 

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"fmt"

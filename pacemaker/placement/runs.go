@@ -1,10 +1,12 @@
-package pacemaker
+package placement
 
 import (
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // failKey tells a resource on a node.
@@ -15,10 +17,10 @@ type failKey struct {
 
 // failCounts are the fail counts in the nodes' attributes, summed over operations: fail-count-R#start_0 since Pacemaker 1.1.17
 // (feature set 3.0.13), fail-count-R before. Each cluster counts its own form only.
-func (p *placing) failCounts() map[failKey]Score {
+func (p *placing) failCounts() map[failKey]pacemaker.Score {
 	feature, _ := p.cib.Attribute("crm_feature_set")
 	byOperation := compareVersions(feature, "3.0.13") >= 0
-	counts := make(map[failKey]Score)
+	counts := make(map[failKey]pacemaker.Score)
 	for at, n := range p.nodes {
 		for _, name := range slices.Sorted(maps.Keys(n.attributes)) {
 			rest, ok := strings.CutPrefix(name, "fail-count-")
@@ -32,7 +34,7 @@ func (p *placing) failCounts() map[failKey]Score {
 			if p.named[resource] == nil {
 				resource, _, _ = strings.Cut(resource, ":")
 			}
-			s, err := ParseScore(n.attributes[name])
+			s, err := pacemaker.ParseScore(n.attributes[name])
 			if err != nil {
 				p.refuse(FeatureResourceState, name+" on "+n.name, "%s", n.attributes[name])
 			}
@@ -140,7 +142,7 @@ func (p *placing) settleOrder(o placeOrder) bool {
 
 // units are what an order treats one by one: the instances of a clone, else the resource.
 func (r *placeRes) units() []*placeRes {
-	if r.kind == Clone {
+	if r.kind == pacemaker.Clone {
 		return r.parts
 	}
 	return []*placeRes{r}
@@ -158,12 +160,12 @@ func (r *placeRes) whole() bool {
 // readyFor says whether a resource has started as far as one that comes after it asks for. A clone has when clone-min
 // instances have, or one; without clone-min, for an instance of an interleaved clone only the instance on the same node counts.
 func (r *placeRes) readyFor(o placeOrder, unit *placeRes) bool {
-	if r.kind != Clone {
+	if r.kind != pacemaker.Clone {
 		return r.whole()
 	}
 	ready := 0
 	for _, part := range r.parts {
-		if part.whole() && (o.any || o.then.kind != Clone || !o.then.interleave || o.min > 0 || part.place() == unit.place()) {
+		if part.whole() && (o.any || o.then.kind != pacemaker.Clone || !o.then.interleave || o.min > 0 || part.place() == unit.place()) {
 			ready++
 		}
 	}
@@ -177,7 +179,7 @@ func (p *placing) settleColocations(r *placeRes) bool {
 		return false
 	}
 	for _, c := range r.with {
-		if c.score < Infinity || c.primary.up() {
+		if c.score < pacemaker.Infinity || c.primary.up() {
 			continue
 		}
 		if len(r.running) > 0 && !c.primary.runningAnywhere() {
@@ -218,5 +220,5 @@ func (p *placing) against(r *placeRes, at int) string {
 	case !r.table.in[at]:
 		return "no constraint allows it there"
 	}
-	return "score " + max(r.table.score[at], -Infinity).String()
+	return "score " + max(r.table.score[at], -pacemaker.Infinity).String()
 }

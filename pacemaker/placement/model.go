@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // placing is one computation of a placement. It is filled from the configuration (placement_model.go, placement_constraints.go) and
 // the status (placement_status.go); then resources get nodes one after the other (placement_assign.go, placement_clone.go), and what
 // cannot start after all is taken out again (placement_runs.go).
 type placing struct {
-	cib              *CIB
+	cib              *pacemaker.CIB
 	ignoreStickiness bool
 	lost             string // a node that is taken to have left
 	quorum           *bool  // what to take the quorum for, instead of what the CIB says
@@ -45,14 +47,14 @@ type placeOptions struct {
 // placeRes is a resource while it is being placed: a primitive, a group, a clone, or one instance of a clone.
 type placeRes struct {
 	id     string
-	kind   Kind
+	kind   pacemaker.Kind
 	parent *placeRes
 	parts  []*placeRes // members of a group, instances of a clone
 	meta   map[string]string
 
-	priority   Score
-	stickiness Score
-	threshold  Score // migration-threshold
+	priority   pacemaker.Score
+	stickiness pacemaker.Score
+	threshold  pacemaker.Score // migration-threshold
 	managed    bool
 	stopped    bool // target-role is Stopped
 	interleave bool
@@ -88,18 +90,18 @@ type placeCause struct {
 
 // scoreTable holds a score for each node that a resource may be placed on. In an asymmetric cluster not all nodes are in it.
 type scoreTable struct {
-	score []Score
+	score []pacemaker.Score
 	in    []bool
 }
 
 func newScoreTable(nodes int) scoreTable {
-	return scoreTable{score: make([]Score, nodes), in: make([]bool, nodes)}
+	return scoreTable{score: make([]pacemaker.Score, nodes), in: make([]bool, nodes)}
 }
 
 func (t scoreTable) clone() scoreTable { return scoreTable{slices.Clone(t.score), slices.Clone(t.in)} }
 
 // add adds to a node's score and lets the node in.
-func (t scoreTable) add(node int, s Score) {
+func (t scoreTable) add(node int, s pacemaker.Score) {
 	if !t.in[node] {
 		t.in[node] = true
 		t.score[node] = 0
@@ -108,9 +110,9 @@ func (t scoreTable) add(node int, s Score) {
 }
 
 // place computes; everything that is not computed comes back in one error.
-func (c *CIB) place(options []PlacementOption) (*placing, error) {
-	if c.empty() {
-		return nil, errNoCIB
+func place(c *pacemaker.CIB, options []Option) (*placing, error) {
+	if c.Root() == nil {
+		return nil, pacemaker.ErrNoCIB
 	}
 	p := &placing{cib: c, named: make(map[string]*placeRes), parts: make(map[string]*placeRes), refused: make(map[Unsupported]bool)}
 	for _, o := range options {
@@ -126,7 +128,7 @@ func (c *CIB) place(options []PlacementOption) (*placing, error) {
 	p.rankColocations()
 	p.checkLoops()
 	if len(p.unsupported) > 0 {
-		return nil, &PlacementError{Reasons: p.unsupported}
+		return nil, &Error{Reasons: p.unsupported}
 	}
 	p.applyState()
 	for _, r := range p.tops {
@@ -134,7 +136,7 @@ func (c *CIB) place(options []PlacementOption) (*placing, error) {
 	}
 	p.settle()
 	if len(p.unsupported) > 0 {
-		return nil, &PlacementError{Reasons: p.unsupported}
+		return nil, &Error{Reasons: p.unsupported}
 	}
 	return p, nil
 }
@@ -158,7 +160,7 @@ func yes(value string, absent bool) bool {
 }
 
 // plainPairs are the effective pairs of sets, refused when one depends on a rule.
-func (p *placing) plainPairs(element string, sets AttributeSets) map[string]string {
+func (p *placing) plainPairs(element string, sets pacemaker.AttributeSets) map[string]string {
 	pairs := make(map[string]string)
 	for _, s := range sets {
 		if s.Rule != "" {
@@ -239,14 +241,14 @@ func (p *placing) knowsNewNames(dcVersion string) bool {
 
 func (p *placing) readResources() {
 	p.templates = make(map[string]*etree.Element)
-	elements := p.cib.children("resources")
+	elements := p.cib.SectionChildren("resources")
 	for _, e := range elements {
-		if e.Tag == string(Template) {
+		if e.Tag == string(pacemaker.Template) {
 			p.templates[e.SelectAttrValue("id", "")] = e
 		}
 	}
 	for _, e := range elements {
-		if !isResource(e) || e.Tag == string(Template) {
+		if !pacemaker.IsResource(e) || e.Tag == string(pacemaker.Template) {
 			continue
 		}
 		if r := p.readResource(e, nil); r != nil {
@@ -258,8 +260,8 @@ func (p *placing) readResources() {
 
 // readResource reads a resource with its parts; what is not computed is refused and left out.
 func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
-	r := &placeRes{id: e.SelectAttrValue("id", ""), kind: Kind(e.Tag), parent: parent, assigned: nowhere}
-	sets := p.cib.attributeSets(e, "meta_attributes")
+	r := &placeRes{id: e.SelectAttrValue("id", ""), kind: pacemaker.Kind(e.Tag), parent: parent, assigned: nowhere}
+	sets := p.cib.SetsOf(e, "meta_attributes")
 	class, agent := e.SelectAttrValue("class", ""), e.SelectAttrValue("type", "")
 	if name := e.SelectAttrValue("template", ""); name != "" {
 		t := p.templates[name]
@@ -267,7 +269,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 			p.refuse(FeatureReference, r.id, "there is no template %s", name)
 			return nil
 		}
-		sets = append(p.cib.attributeSets(t, "meta_attributes"), sets...)
+		sets = append(p.cib.SetsOf(t, "meta_attributes"), sets...)
 		class, agent = t.SelectAttrValue("class", ""), t.SelectAttrValue("type", "")
 	}
 	r.meta = p.plainPairs(r.id, sets)
@@ -280,12 +282,12 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 		}
 	}
 	switch r.kind {
-	case Primitive:
+	case pacemaker.Primitive:
 		r.fence = class == "stonith"
 		p.readPrimitive(r, class, agent)
-	case Group:
+	case pacemaker.Group:
 		for _, child := range e.ChildElements() {
-			if child.Tag == string(Primitive) {
+			if child.Tag == string(pacemaker.Primitive) {
 				if m := p.readResource(child, r); m != nil {
 					r.parts = append(r.parts, m)
 				}
@@ -297,7 +299,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 		if len(r.parts) == 0 {
 			return nil
 		}
-	case Clone, Master:
+	case pacemaker.Clone, pacemaker.Master:
 		if !p.readClone(r, e) {
 			return nil
 		}
@@ -305,7 +307,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 		p.refuse(FeatureBundle, r.id, "")
 		return nil
 	}
-	if r.topmost().kind != Clone || parent == nil {
+	if r.topmost().kind != pacemaker.Clone || parent == nil {
 		p.named[r.id] = r
 	}
 	return r
@@ -329,13 +331,13 @@ func (p *placing) inherit(r, parent *placeRes) {
 }
 
 func (p *placing) readMeta(r *placeRes) {
-	score := func(name string, absent Score) Score {
+	score := func(name string, absent pacemaker.Score) pacemaker.Score {
 		value := r.meta[name]
 		if value == "" || strings.EqualFold(value, "default") {
 			return absent
 		}
 		whole, _, _ := strings.Cut(value, ".") // Pacemaker reads 1.0 as 1
-		s, err := ParseScore(whole)
+		s, err := pacemaker.ParseScore(whole)
 		if err != nil {
 			p.refuse(FeatureResourceState, r.id, "%s=%s", name, value)
 		}
@@ -343,8 +345,8 @@ func (p *placing) readMeta(r *placeRes) {
 	}
 	r.priority = score("priority", 0)
 	r.stickiness = score("resource-stickiness", 0)
-	r.threshold = max(score("migration-threshold", Infinity), 0)
-	if s, err := ParseScore(r.meta["migration-threshold"]); err == nil && s < 0 {
+	r.threshold = max(score("migration-threshold", pacemaker.Infinity), 0)
+	if s, err := pacemaker.ParseScore(r.meta["migration-threshold"]); err == nil && s < 0 {
 		r.threshold = 1 // as Pacemaker takes it
 	}
 	if p.ignoreStickiness {
@@ -354,7 +356,7 @@ func (p *placing) readMeta(r *placeRes) {
 	if strings.EqualFold(r.meta["is-managed"], "default") {
 		r.managed = !p.options.maintenance
 	}
-	if r.parent != nil && r.parent.kind == Group && !r.parent.managed {
+	if r.parent != nil && r.parent.kind == pacemaker.Group && !r.parent.managed {
 		r.managed = false // a member that says otherwise does not move either: the group's own actions are missing
 	}
 	r.interleave = yes(r.meta["interleave"], false)
@@ -397,7 +399,7 @@ func (p *placing) readPrimitive(r *placeRes, class, agent string) {
 // readClone makes the instances of an anonymous clone.
 func (p *placing) readClone(r *placeRes, e *etree.Element) bool {
 	switch {
-	case r.kind == Master || yes(r.meta["promotable"], false):
+	case r.kind == pacemaker.Master || yes(r.meta["promotable"], false):
 		p.refuse(FeaturePromotable, r.id, "")
 		return false
 	case yes(r.meta["globally-unique"], false):
@@ -422,7 +424,7 @@ func (p *placing) readClone(r *placeRes, e *etree.Element) bool {
 	}
 	var child *etree.Element
 	for _, c := range e.ChildElements() {
-		if c.Tag == string(Primitive) || c.Tag == string(Group) {
+		if c.Tag == string(pacemaker.Primitive) || c.Tag == string(pacemaker.Group) {
 			child = c
 			break
 		}
@@ -431,7 +433,7 @@ func (p *placing) readClone(r *placeRes, e *etree.Element) bool {
 		return false
 	}
 	p.parts[child.SelectAttrValue("id", "")] = r
-	for _, c := range resourceChildren(child) {
+	for _, c := range pacemaker.ResourceChildren(child) {
 		p.parts[c.SelectAttrValue("id", "")] = r
 	}
 	// One at least, which may be active although none is wanted; and no more than there are nodes, for there is one a node at most.
@@ -454,7 +456,7 @@ func (r *placeRes) topmost() *placeRes {
 
 // primitives are the primitives in a resource, of a clone those of each instance.
 func (r *placeRes) primitives() []*placeRes {
-	if r.kind == Primitive {
+	if r.kind == pacemaker.Primitive {
 		return []*placeRes{r}
 	}
 	var all []*placeRes
@@ -466,14 +468,14 @@ func (r *placeRes) primitives() []*placeRes {
 
 // deny forbids a resource and its parts a node, and keeps the reason.
 func (r *placeRes) deny(node int, why string) {
-	r.addScore(node, -Infinity)
+	r.addScore(node, -pacemaker.Infinity)
 	for _, m := range r.primitives() {
 		m.causes = append(m.causes, placeCause{node, why})
 	}
 }
 
 // addScore adds a score of a node to a resource and all its parts.
-func (r *placeRes) addScore(node int, s Score) {
+func (r *placeRes) addScore(node int, s pacemaker.Score) {
 	for _, part := range r.parts {
 		part.addScore(node, s)
 	}
@@ -484,11 +486,11 @@ func (r *placeRes) addScore(node int, s Score) {
 func (p *placing) result() *Placement {
 	out := &Placement{}
 	for _, n := range p.nodes {
-		out.Nodes = append(out.Nodes, PlacementNode{Name: n.name, Available: n.available(), Why: n.why()})
+		out.Nodes = append(out.Nodes, Node{Name: n.name, Available: n.available(), Why: n.why()})
 	}
 	for _, top := range p.tops {
 		for _, r := range top.primitives() {
-			if top.kind == Clone && r.assigned == nowhere && len(r.running) == 0 && p.spare(r) {
+			if top.kind == pacemaker.Clone && r.assigned == nowhere && len(r.running) == 0 && p.spare(r) {
 				continue
 			}
 			out.Instances = append(out.Instances, p.instance(r))
@@ -499,7 +501,7 @@ func (p *placing) result() *Placement {
 
 // spare says whether an instance of a clone has no node because others have them all: that is nothing to report but for the first.
 func (p *placing) spare(r *placeRes) bool {
-	for r.parent.kind != Clone {
+	for r.parent.kind != pacemaker.Clone {
 		r = r.parent
 	}
 	return r.parent.parts[0] != r
@@ -518,7 +520,7 @@ func (p *placing) instance(r *placeRes) Instance {
 	}
 	for n := range p.nodes {
 		if r.table.in[n] {
-			i.Scores = append(i.Scores, NodeScore{p.nodes[n].name, max(r.table.score[n], -Infinity)})
+			i.Scores = append(i.Scores, NodeScore{p.nodes[n].name, max(r.table.score[n], -pacemaker.Infinity)})
 		}
 	}
 	slices.SortStableFunc(i.Scores, func(a, b NodeScore) int { return cmp.Compare(b.Score, a.Score) })
@@ -535,7 +537,7 @@ func (p *placing) preferred(r *placeRes) []string {
 		}
 	}
 	var best []string
-	var top Score
+	var top pacemaker.Score
 	for n, s := range sum.score {
 		switch {
 		case s <= 0 || s < top:

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // placeColocation is one pair of a colocation: the dependent wants to be (or not to be) where the primary is.
 type placeColocation struct {
 	id                 string
 	dependent, primary *placeRes
-	score              Score
+	score              pacemaker.Score
 }
 
 // placeOrder is one pair of a mandatory order: then may run only when first does.
@@ -26,7 +28,7 @@ type placeOrder struct {
 }
 
 // colocate adds a colocation to both of its resources.
-func colocate(dependent, primary *placeRes, score Score, id string) {
+func colocate(dependent, primary *placeRes, score pacemaker.Score, id string) {
 	if score == 0 {
 		return
 	}
@@ -38,7 +40,9 @@ func colocate(dependent, primary *placeRes, score Score, id string) {
 // rank is the order in which a resource's colocations count: other ends with higher priority first, clones before groups before
 // primitives, then by id.
 func rank(a, b *placeRes) int {
-	variant := func(r *placeRes) int { return slices.Index([]Kind{Clone, Group, Primitive}, r.kind) }
+	variant := func(r *placeRes) int {
+		return slices.Index([]pacemaker.Kind{pacemaker.Clone, pacemaker.Group, pacemaker.Primitive}, r.kind)
+	}
 	return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(variant(a), variant(b)), strings.Compare(a.id, b.id))
 }
 
@@ -65,9 +69,9 @@ func ranked(old, more []*placeColocation, other func(*placeColocation) *placeRes
 func (p *placing) rankColocations() {
 	all := p.everything()
 	for _, r := range all {
-		if r.kind == Group {
+		if r.kind == pacemaker.Group {
 			for i, m := range r.parts[1:] {
-				colocate(m, r.parts[i], Infinity, r.id)
+				colocate(m, r.parts[i], pacemaker.Infinity, r.id)
 			}
 		}
 	}
@@ -80,7 +84,7 @@ func (p *placing) rankColocations() {
 }
 
 func (p *placing) readConstraints() {
-	for _, e := range p.cib.children("constraints") {
+	for _, e := range p.cib.SectionChildren("constraints") {
 		switch e.Tag {
 		case "rsc_location":
 			p.readLocation(e)
@@ -134,7 +138,7 @@ func (p *placing) readGroupings() {
 	for _, tag := range p.cib.Tags() {
 		p.groupings[tag.ID] = tag.Refs
 	}
-	for r := range walk(p.cib.Resources()) {
+	for r := range pacemaker.Walk(p.cib.Resources()) {
 		if r.Template != "" {
 			p.groupings[r.Template] = append(p.groupings[r.Template], r.ID)
 		}
@@ -150,11 +154,11 @@ func (p *placing) readGroupings() {
 }
 
 // score reads a score of a constraint; one that is absent is 0.
-func (p *placing) score(constraint, text string) Score {
+func (p *placing) score(constraint, text string) pacemaker.Score {
 	if text == "" {
 		return 0
 	}
-	s, err := ParseScore(text)
+	s, err := pacemaker.ParseScore(text)
 	if err != nil {
 		p.refuse(FeatureRule, constraint, "score %s", text)
 	}
@@ -169,7 +173,7 @@ func (p *placing) readLocation(e *etree.Element) {
 	}
 	sets := e.SelectElements("resource_set")
 	for _, set := range sets {
-		set = p.cib.follow(set)
+		set = p.cib.Follow(set)
 		if set == nil {
 			p.refuse(FeatureReference, id, "a set by reference")
 			continue
@@ -220,7 +224,7 @@ func (p *placing) locate(r *placeRes, e *etree.Element, score, role string) {
 			p.refuse(FeatureRole, id, "role %s", role)
 		}
 		if at := p.nodeIndex(node); at >= 0 {
-			scores := make(map[int]Score)
+			scores := make(map[int]pacemaker.Score)
 			scores[at] = p.score(id, score)
 			p.applyLocation(r, scores, id)
 		}
@@ -235,21 +239,21 @@ func (p *placing) locate(r *placeRes, e *etree.Element, score, role string) {
 }
 
 // applyLocation adds the scores of a location constraint. In a group only the first member takes the scores, because the others
-// follow it; but all of them are allowed on the node. Every instance of a clone takes them.
-func (p *placing) applyLocation(r *placeRes, scores map[int]Score, why string) {
+// Follow it; but all of them are allowed on the node. Every instance of a clone takes them.
+func (p *placing) applyLocation(r *placeRes, scores map[int]pacemaker.Score, why string) {
 	for at, s := range scores {
 		r.located.add(at, s)
 		p.addLocation(r, at, s, why)
 	}
 }
 
-func (p *placing) addLocation(r *placeRes, at int, s Score, why string) {
+func (p *placing) addLocation(r *placeRes, at int, s pacemaker.Score, why string) {
 	r.table.add(at, s)
-	if r.kind == Primitive && s < 0 {
+	if r.kind == pacemaker.Primitive && s < 0 {
 		r.causes = append(r.causes, placeCause{at, "location constraint " + why + " (" + s.String() + ")"})
 	}
 	for i, part := range r.parts {
-		if r.kind == Group && i > 0 {
+		if r.kind == pacemaker.Group && i > 0 {
 			s = 0
 		}
 		p.addLocation(part, at, s, why)
@@ -275,7 +279,7 @@ func (p *placing) readColocation(e *etree.Element) {
 	if len(sets) > 0 {
 		var last *colocationSet
 		for _, set := range sets {
-			current := p.readColocationSet(id, p.cib.follow(set), score)
+			current := p.readColocationSet(id, p.cib.Follow(set), score)
 			if current == nil {
 				return
 			}
@@ -311,7 +315,7 @@ func (p *placing) plainRole(id, role string) {
 }
 
 // readColocationSet reads a set and colocates its members among themselves; nil when the set cannot be read.
-func (p *placing) readColocationSet(id string, e *etree.Element, score Score) *colocationSet {
+func (p *placing) readColocationSet(id string, e *etree.Element, score pacemaker.Score) *colocationSet {
 	if e == nil {
 		p.refuse(FeatureReference, id, "a set by reference")
 		return nil
@@ -346,7 +350,7 @@ func (p *placing) readColocationSet(id string, e *etree.Element, score Score) *c
 }
 
 // colocateSets makes one set depend on the next: of a sequential set the first member depends, and the last is depended on.
-func colocateSets(dependent, primary *colocationSet, score Score, id string) {
+func colocateSets(dependent, primary *colocationSet, score pacemaker.Score, id string) {
 	from, to := dependent.members, primary.members
 	if dependent.sequential && len(from) > 0 {
 		from = from[:1]

@@ -1,19 +1,21 @@
-package pacemaker
+package placement
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// Placement says where every primitive of a CIB runs now and where Pacemaker would run it. [CIB.Placement] computes it.
+// Placement says where every primitive of a CIB runs now and where Pacemaker would run it. [Of] computes it.
 type Placement struct {
-	Nodes     []PlacementNode // by name
-	Instances []Instance      // in the order in which Pacemaker places resources: higher priority first, then as in the document
+	Nodes     []Node     // by name
+	Instances []Instance // in the order in which Pacemaker places resources: higher priority first, then as in the document
 }
 
-// PlacementNode is a node as the scheduler sees it.
-type PlacementNode struct {
+// Node is a node as the scheduler sees it.
+type Node struct {
 	Name      string
 	Available bool   // resources may be placed on it
 	Why       string // why not: offline, standby, maintenance, shutting down, to be fenced; empty when it is available
@@ -34,7 +36,7 @@ type Instance struct {
 // NodeScore is a node's score for a resource.
 type NodeScore struct {
 	Node  string
-	Score Score
+	Score pacemaker.Score
 }
 
 // Move is an instance that would run elsewhere than it does.
@@ -56,28 +58,28 @@ func (m Move) String() string {
 	return fmt.Sprintf("%s moves from %s to %s", m.Resource, strings.Join(m.From, " and "), m.To)
 }
 
-// PlacementOption changes the question that [CIB.Placement] answers.
-type PlacementOption func(*placing)
+// Option changes the question that [Of] answers.
+type Option func(*placing)
 
 // IgnoreStickiness places resources as if none preferred to stay where it is: what `pcs resource relocate` does for a moment.
-func IgnoreStickiness() PlacementOption { return func(p *placing) { p.ignoreStickiness = true } }
+func IgnoreStickiness() Option { return func(p *placing) { p.ignoreStickiness = true } }
 
 // WithoutNode places resources as if a node had left for good: switched off, fenced, or its cluster software stopped.
-func WithoutNode(name string) PlacementOption { return func(p *placing) { p.lost = name } }
+func WithoutNode(name string) Option { return func(p *placing) { p.lost = name } }
 
-// Placement computes where everything runs and where it should, from the configuration and the status of the CIB. It knows primitives,
+// Of computes where everything runs and where it should, from the configuration and the status of the CIB. It knows primitives,
 // templates, groups and anonymous clones; location constraints with nodes, patterns, sets, tags and rules on node attributes;
 // colocation and order constraints, also of sets; tickets; stickiness, priority, target-role, is-managed, maintenance, standby, fail
 // counts with migration-threshold, failed operations with their default consequence, symmetric and asymmetric clusters, quorum,
 // fencing, and the state of nodes. Ties are broken as Pacemaker 2.1 does.
 //
-// Whatever else could decide a placement (see [Feature]) is not guessed: the answer is a [*PlacementError] that names each such thing
+// Whatever else could decide a placement (see [Feature]) is not guessed: the answer is a [*Error] that names each such thing
 // and its place, and is [ErrUnsupported] for errors.Is. Actions are taken to succeed, and rules on dates are never computed, so that
 // the same CIB always has the same answer.
 //
 // Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/constraints.html
-func (c *CIB) Placement(options ...PlacementOption) (*Placement, error) {
-	p, err := c.place(options)
+func Of(c *pacemaker.CIB, options ...Option) (*Placement, error) {
+	p, err := place(c, options)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +88,8 @@ func (c *CIB) Placement(options ...PlacementOption) (*Placement, error) {
 
 // Relocate is what `pcs resource relocate run` would move: every resource to the node it would have if nothing held it where it is
 // (PCM-041, H17, lustre:1656-1666). An empty list means that everything is where it prefers to be.
-func (c *CIB) Relocate() ([]Move, error) {
-	p, err := c.Placement(IgnoreStickiness())
+func Relocate(c *pacemaker.CIB) ([]Move, error) {
+	p, err := Of(c, IgnoreStickiness())
 	if err != nil {
 		return nil, err
 	}

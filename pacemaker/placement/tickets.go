@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -19,7 +19,7 @@ func (p *placing) readTicket(e *etree.Element) {
 	var members []*placeRes
 	sets := e.SelectElements("resource_set")
 	for _, s := range sets {
-		if s = p.cib.follow(s); s == nil {
+		if s = p.cib.Follow(s); s == nil {
 			p.refuse(FeatureReference, id, "a set by reference")
 			return
 		}
@@ -60,7 +60,7 @@ func (p *placing) ticketRole(id, role string) {
 }
 
 func (p *placing) ticketState(ticket string) (granted, standby bool) {
-	status := p.cib.root().SelectElement("status")
+	status := p.cib.Root().SelectElement("status")
 	if status == nil {
 		return false, false
 	}

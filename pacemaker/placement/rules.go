@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
@@ -6,21 +6,23 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // ruleScores are the scores that a rule gives to nodes. Rules on dates, roles and resources are refused.
-func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]Score {
-	e = p.cib.follow(e)
+func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]pacemaker.Score {
+	e = p.cib.Follow(e)
 	if e == nil {
 		p.refuse(FeatureReference, constraint, "a rule by reference")
 		return nil
 	}
-	rule := viewOf[Rule](p.cib, e)
+	rule := p.cib.RuleAt(e)
 	if rule.Role != "" {
 		p.refuse(FeatureRole, constraint, "rule for role %s", rule.Role)
 		return nil
 	}
-	scores := make(map[int]Score)
+	scores := make(map[int]pacemaker.Score)
 	for at, n := range p.nodes {
 		if !p.holds(constraint, rule, n) {
 			continue
@@ -31,7 +33,7 @@ func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]Score 
 		default:
 			value, ok := n.attributes[rule.ScoreBy]
 			if !ok {
-				scores[at] = -Infinity
+				scores[at] = -pacemaker.Infinity
 				continue
 			}
 			scores[at] = p.score(constraint, value)
@@ -41,7 +43,7 @@ func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]Score 
 }
 
 // holds says whether a rule is true on a node.
-func (p *placing) holds(constraint string, rule Rule, n *placeNode) bool {
+func (p *placing) holds(constraint string, rule pacemaker.Rule, n *placeNode) bool {
 	if len(rule.Dates) > 0 {
 		p.refuse(FeatureRule, constraint, "on dates")
 	}
@@ -64,7 +66,7 @@ func (p *placing) holds(constraint string, rule Rule, n *placeNode) bool {
 	return !either
 }
 
-func (p *placing) expressionHolds(constraint string, x NodeExpression, n *placeNode) bool {
+func (p *placing) expressionHolds(constraint string, x pacemaker.NodeExpression, n *placeNode) bool {
 	if x.ValueSource != "" && x.ValueSource != "literal" || x.Attribute == "#role" || strings.Contains(x.Attribute, "%") {
 		p.refuse(FeatureRule, constraint, "expression on %s", x.Attribute)
 	}
@@ -99,7 +101,7 @@ func (p *placing) expressionHolds(constraint string, x NodeExpression, n *placeN
 }
 
 // compare compares an attribute's value with that of an expression: as text unless a type or an order asks for numbers.
-func (p *placing) compare(constraint string, x NodeExpression, value string) int {
+func (p *placing) compare(constraint string, x pacemaker.NodeExpression, value string) int {
 	kind := strings.ToLower(x.Type)
 	if kind == "" {
 		kind = "string"

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
@@ -54,7 +55,7 @@ func TestCanLose(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			loss, err := parseCIB(t, tt.text).CanLose("n1", tt.conf)
+			loss, err := CanLose(parseCIB(t, tt.text), "n1", tt.conf)
 			require.NoError(t, err)
 			require.Equal(t, tt.ok, loss.OK, loss)
 			require.Equal(t, tt.lost, loss.Lost)
@@ -76,10 +77,10 @@ func TestCanLose(t *testing.T) {
 // What cannot be known is said, never guessed.
 func TestCanLoseRefuses(t *testing.T) {
 	plain := pair(primitive("a"), "", "a@n1 fence@n2")
-	_, err := parseCIB(t, plain).CanLose("n9", nil)
-	require.ErrorIs(t, err, ErrNotFound)
-	_, err = parseCIB(t, plain).CanLose("n1", nil)
-	require.ErrorIs(t, err, ErrUnsupported)
+	_, err := CanLose(parseCIB(t, plain), "n9", nil)
+	require.ErrorIs(t, err, pacemaker.ErrNotFound)
+	_, err = CanLose(parseCIB(t, plain), "n1", nil)
+	require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 	require.ErrorContains(t, err, "corosync.conf")
 	for _, text := range []string{
 		"quorum {\n\tprovider: corosync_votequorum\n\tdevice {\n\t\tmodel: net\n\t}\n}\n",
@@ -89,15 +90,15 @@ func TestCanLoseRefuses(t *testing.T) {
 	} {
 		conf, err := corosync.Parse(strings.NewReader(text))
 		require.NoError(t, err)
-		_, err = parseCIB(t, plain).CanLose("n1", conf)
-		require.ErrorIs(t, err, ErrUnsupported, text)
+		_, err = CanLose(parseCIB(t, plain), "n1", conf)
+		require.ErrorIs(t, err, pacemaker.ErrUnsupported, text)
 	}
-	_, err = parseCIB(t, pair(`<bundle id="b"/>`, "", "")).CanLose("n1", nil)
-	var e *PlacementError
+	_, err = CanLose(parseCIB(t, pair(`<bundle id="b"/>`, "", "")), "n1", nil)
+	var e *Error
 	require.ErrorAs(t, err, &e)
 
 	offline := strings.Replace(plain, `in_ccm="true" crmd="online" join="member" expected="member"><lrm id="1">`, `in_ccm="false" crmd="offline" join="down" expected="down"><lrm id="1">`, 1)
-	loss, err := parseCIB(t, strings.ReplaceAll(offline, `"stop"`, `"ignore"`)).CanLose("n1", mustConf(t))
+	loss, err := CanLose(parseCIB(t, strings.ReplaceAll(offline, `"stop"`, `"ignore"`)), "n1", mustConf(t))
 	require.NoError(t, err)
 	require.True(t, loss.Already)
 }
@@ -113,21 +114,21 @@ func mustConf(t testing.TB) *corosync.Conf {
 func TestCanLoseProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Replace(randomCluster().Draw(t, "cluster"), `name="symmetric-cluster"`, `name="no-quorum-policy" value="ignore"/><nvpair id="p3" name="symmetric-cluster"`, 1)
-		c, err := ParseCIB(strings.NewReader(text))
+		c, err := pacemaker.ParseCIB(strings.NewReader(text))
 		require.NoError(t, err)
 		nodes := c.Nodes()
 		node := nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "node")].Uname
-		loss, err := c.CanLose(node, nil)
+		loss, err := CanLose(c, node, nil)
 		if errors.Is(err, ErrNoState) {
 			return // no node is online; see TestCanLoseNeedsTheState
 		}
 		if err != nil {
-			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 			return
 		}
-		now, err := c.Placement()
+		now, err := Of(c)
 		require.NoError(t, err)
-		then, err := c.Placement(WithoutNode(node))
+		then, err := Of(c, WithoutNode(node))
 		require.NoError(t, err)
 		up := func(p *Placement) map[string]bool {
 			all := make(map[string]bool)
@@ -162,7 +163,7 @@ func TestCanLoseProperties(t *testing.T) {
 // TestCanLoseNeedsTheState: without the state of the cluster nothing can be said of what would be lost, whatever else is known.
 func TestCanLoseNeedsTheState(t *testing.T) {
 	whole := strings.ReplaceAll(pair(primitive("a"), location("only", "a", "n2", "-INFINITY"), "a@n1 fence@n2"), `"stop"`, `"ignore"`)
-	loss, err := parseCIB(t, whole).CanLose("n1", mustConf(t))
+	loss, err := CanLose(parseCIB(t, whole), "n1", mustConf(t))
 	require.NoError(t, err)
 	require.False(t, loss.OK)
 	for name, text := range map[string]string{
@@ -172,7 +173,7 @@ func TestCanLoseNeedsTheState(t *testing.T) {
 		"nobody is online": strings.ReplaceAll(whole, `crmd="online" join="member"`, `crmd="offline" join="down"`),
 	} {
 		require.NotEqual(t, whole, text, name)
-		_, err := parseCIB(t, text).CanLose("n1", mustConf(t))
+		_, err := CanLose(parseCIB(t, text), "n1", mustConf(t))
 		require.ErrorIs(t, err, ErrNoState, name)
 	}
 }
@@ -181,13 +182,13 @@ func TestCanLoseNeedsTheState(t *testing.T) {
 func TestCanLoseOfAnUnmanagedGroup(t *testing.T) {
 	group := `<group id="g">` + metaSet("g", "is-managed", "false") + primitive("a", "is-managed", "true") + primitive("b", "is-managed", "true") + `</group>`
 	c := parseCIB(t, strings.ReplaceAll(pair(group, "", "a@n1 b@n1 fence@n2"), `"stop"`, `"ignore"`))
-	p, err := c.Placement()
+	p, err := Of(c)
 	require.NoError(t, err)
 	for _, r := range []string{"a", "b"} {
 		require.Equal(t, "n1", p.Of(r)[0].Node)
 		require.False(t, p.Of(r)[0].Managed)
 	}
-	loss, err := c.CanLose("n1", mustConf(t))
+	loss, err := CanLose(c, "n1", mustConf(t))
 	require.NoError(t, err)
 	require.False(t, loss.OK)
 	require.Equal(t, []Lost{{"a", "it is not managed"}, {"b", "it is not managed"}}, loss.Lost)
@@ -198,22 +199,17 @@ func TestCanLoseOfAnUnmanagedGroup(t *testing.T) {
 
 // TestNothingIsNoCluster: of nothing, nothing is said to be fine.
 func TestNothingIsNoCluster(t *testing.T) {
-	cib, conf := parseCIB(t, pair("", "", "")), readConf(t)
-	for _, c := range []*CIB{nil, {}} {
-		_, err := c.CanLose("n1", nil)
+	for _, c := range []*pacemaker.CIB{nil, {}} {
+		_, err := CanLose(c, "n1", nil)
 		require.Error(t, err)
-		_, err = c.Placement()
+		_, err = Of(c)
 		require.Error(t, err)
-		_, err = c.Relocate()
+		_, err = Relocate(c)
 		require.Error(t, err)
 		require.NotEmpty(t, c.Validate())
-		_, err = Rebuild(c, conf, guideOptions(t))
-		require.Error(t, err)
 	}
 	for _, conf := range []*corosync.Conf{nil, {}} {
-		_, err := Rebuild(cib, conf, guideOptions(t))
-		require.Error(t, err)
-		_, err = conf.Quorum()
+		_, err := conf.Quorum()
 		require.Error(t, err)
 		_, err = conf.Totem()
 		require.Error(t, err)

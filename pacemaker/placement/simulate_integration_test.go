@@ -1,6 +1,6 @@
 //go:build integration
 
-package pacemaker
+package placement
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,17 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
-
-// program skips the test when a program of Debian's packages is missing.
-func program(t testing.TB, name, pkg string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is missing: install Debian's package %s", name, pkg)
-	}
-	return path
-}
 
 // simulated is what crm_simulate says of a CIB after its transition.
 type simulated struct {
@@ -106,39 +96,6 @@ func computed(p *Placement) []string {
 	return all
 }
 
-// realCIBs are the CIBs of the corpus.
-func realCIBs(t testing.TB) []string {
-	var files []string
-	for _, dir := range []string{golden.Corpus(t, "cluster", "cib"), golden.Corpus(t, "iml", "cib"), golden.Corpus(t, "simulated"), golden.Corpus(t, "pcs")} {
-		for _, path := range golden.FilesUnder(t, dir, ".xml") {
-			if !strings.HasSuffix(path, "crm_mon.xml") {
-				files = append(files, path)
-			}
-		}
-	}
-	return files
-}
-
-// inParallel runs a job for each file.
-func inParallel(files []string, job func(path string)) {
-	todo := make(chan string)
-	var wait sync.WaitGroup
-	for range runtime.NumCPU() {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for path := range todo {
-				job(path)
-			}
-		}()
-	}
-	for _, path := range files {
-		todo <- path
-	}
-	close(todo)
-	wait.Wait()
-}
-
 // tally counts what became of the CIBs of a sweep.
 type tally struct {
 	sync.Mutex
@@ -150,11 +107,11 @@ type tally struct {
 }
 
 func (s *tally) judge(path string, text []byte) {
-	cib, err := ParseCIB(bytes.NewReader(text))
+	cib, err := pacemaker.ParseCIB(bytes.NewReader(text))
 	if err != nil {
 		return
 	}
-	p, err := cib.Placement()
+	p, err := Of(cib)
 	var want []string
 	errRun := errCannotRun
 	if err == nil || !s.onlyClaimed {
@@ -163,7 +120,7 @@ func (s *tally) judge(path string, text []byte) {
 	s.Lock()
 	defer s.Unlock()
 	s.files++
-	var unsupported *PlacementError
+	var unsupported *Error
 	if errors.As(err, &unsupported) {
 		for _, r := range unsupported.Reasons {
 			s.unsupported[r.Feature]++
@@ -201,10 +158,10 @@ func (s *tally) report(t *testing.T, what string) {
 
 // Placement agrees with Pacemaker's own scheduler on the node of every resource instance of every CIB that it claims to compute.
 func TestPlacementAgreesWithCrmSimulate(t *testing.T) {
-	program(t, "crm_simulate", "pacemaker-cli-utils")
-	files := realCIBs(t)
+	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
+	files := golden.CorpusCIBs(t)
 	s := &tally{unsupported: make(map[Feature]int)}
-	inParallel(files, func(path string) {
+	golden.InParallel(files, func(path string) {
 		if text, err := os.ReadFile(path); err == nil {
 			s.judge(filepath.Base(path), text)
 		}
@@ -219,10 +176,10 @@ func TestPlacementAgreesWithCrmSimulate(t *testing.T) {
 
 // The same for CIBs that use the property names of Pacemaker 3, put in the words that Debian's Pacemaker knows: so more of them run.
 func TestPlacementAgreesWithCrmSimulateOldNames(t *testing.T) {
-	program(t, "crm_simulate", "pacemaker-cli-utils")
+	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	names := strings.NewReplacer(`name="fencing-enabled"`, `name="stonith-enabled"`, `name="stop-removed-resources"`, `name="stop-orphan-resources"`)
 	s := &tally{unsupported: make(map[Feature]int), onlyClaimed: true}
-	inParallel(realCIBs(t), func(path string) {
+	golden.InParallel(golden.CorpusCIBs(t), func(path string) {
 		text, err := os.ReadFile(path)
 		if changed := names.Replace(string(text)); err == nil && changed != string(text) {
 			s.judge(filepath.Base(path), []byte(changed))
@@ -234,7 +191,7 @@ func TestPlacementAgreesWithCrmSimulateOldNames(t *testing.T) {
 
 // The cases of TestPlacement are what crm_simulate says too.
 func TestPlacementCasesAreRight(t *testing.T) {
-	program(t, "crm_simulate", "pacemaker-cli-utils")
+	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	for name, tt := range placementCases() {
 		if tt.newer {
 			continue
@@ -248,7 +205,7 @@ func TestPlacementCasesAreRight(t *testing.T) {
 
 // Random clusters: the same answer as crm_simulate's wherever Placement gives one. EVENKEEL_RANDOM is how many; 300 by default.
 func TestPlacementAgreesOnRandomClusters(t *testing.T) {
-	program(t, "crm_simulate", "pacemaker-cli-utils")
+	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	count := 300
 	if n, err := strconv.Atoi(os.Getenv("EVENKEEL_RANDOM")); err == nil {
 		count = n
@@ -261,7 +218,7 @@ func TestPlacementAgreesOnRandomClusters(t *testing.T) {
 		texts[seeds[i]] = []byte(gen.Example(i))
 	}
 	s := &tally{unsupported: make(map[Feature]int), onlyClaimed: true}
-	inParallel(seeds, func(seed string) { s.judge(seed, texts[seed]) })
+	golden.InParallel(seeds, func(seed string) { s.judge(seed, texts[seed]) })
 	s.report(t, "random clusters")
 	require.Greater(t, 2*s.claimed, s.files, "most of them are within what Placement computes")
 }

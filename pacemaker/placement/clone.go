@@ -1,22 +1,24 @@
-package pacemaker
+package placement
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // assignClone spreads the instances of a clone: first those that are active stay where they are as far as that keeps them spread
 // evenly, then the others get the best nodes that are left.
 func (p *placing) assignClone(clone *placeRes) {
 	clone.busy = true
-	if clone.parts[0].kind == Group && clone.failedAnywhere() {
+	if clone.parts[0].kind == pacemaker.Group && clone.failedAnywhere() {
 		p.refuse(FeatureCloneInstance, clone.id, "a member of a cloned group has failed")
 	}
 	for _, c := range clone.with {
 		p.assign(c.primary, nowhere)
 	}
 	for _, c := range clone.others {
-		p.takeOver(c.dependent, &clone.table, float32(c.score)/float32(Infinity), true, true)
+		p.takeOver(c.dependent, &clone.table, float32(c.score)/float32(pacemaker.Infinity), true, true)
 	}
 	usable := 0
 	for _, n := range p.nodes {
@@ -45,7 +47,7 @@ func (p *placing) assignClone(clone *placeRes) {
 		case part.placed:
 		case done >= clone.max:
 			for n := range p.nodes {
-				part.addScore(n, -Infinity)
+				part.addScore(n, -pacemaker.Infinity)
 			}
 			for _, m := range part.primitives() {
 				m.why = "clone-max has been reached"
@@ -77,7 +79,7 @@ func (s *cloneSpread) place(part *placeRes, prefer int) bool {
 		switch {
 		case !part.table.in[n]:
 		case !p.nodes[n].available(), !s.clone.table.in[n], s.clone.table.score[n] < 0, s.count[n] > 0: // one instance a node
-			part.addScore(n, -Infinity)
+			part.addScore(n, -pacemaker.Infinity)
 		}
 	}
 	before := make(map[*placeRes]scoreTable)
@@ -87,7 +89,7 @@ func (s *cloneSpread) place(part *placeRes, prefer int) bool {
 	p.assign(part, prefer)
 	at := part.place()
 	if at != nowhere && prefer != nowhere && at != prefer {
-		if part.kind == Group { // releases of Pacemaker differ in what they do then
+		if part.kind == pacemaker.Group { // releases of Pacemaker differ in what they do then
 			p.refuse(FeatureCloneInstance, s.clone.id, "an instance of the cloned group would leave %s", p.nodes[prefer].name)
 		}
 		for r, t := range before {
@@ -105,12 +107,12 @@ func (s *cloneSpread) place(part *placeRes, prefer int) bool {
 
 // inheritColocations hands the clone's colocations to an instance. Finite wishes of dependents count only when some nodes get none.
 func (s *cloneSpread) inheritColocations(part *placeRes) {
-	if part.expanded && part.kind == Primitive || part.kind == Group && len(part.with)+len(part.others) > 0 {
+	if part.expanded && part.kind == pacemaker.Primitive || part.kind == pacemaker.Group && len(part.with)+len(part.others) > 0 {
 		return
 	}
-	part.expanded = part.kind == Primitive
+	part.expanded = part.kind == pacemaker.Primitive
 	part.rankWith(slices.DeleteFunc(slices.Clone(s.clone.with), func(c *placeColocation) bool {
-		return !s.all && c.score > 0 && c.score < Infinity
+		return !s.all && c.score > 0 && c.score < pacemaker.Infinity
 	}))
 	part.rankOthers(slices.DeleteFunc(slices.Clone(s.clone.others), func(c *placeColocation) bool { return !s.all && c.score > 0 }))
 }
@@ -170,14 +172,14 @@ func (p *placing) instanceOrder(clone, a, b *placeRes) int {
 }
 
 // likedAt is how much the clone's colocations like an instance on a node.
-func (p *placing) likedAt(clone *placeRes, n int) Score {
+func (p *placing) likedAt(clone *placeRes, n int) pacemaker.Score {
 	t := newScoreTable(len(p.nodes))
 	t.add(n, 0)
 	for _, c := range clone.with {
-		p.takeOver(c.primary, &t, float32(c.score)/float32(Infinity), false, false)
+		p.takeOver(c.primary, &t, float32(c.score)/float32(pacemaker.Infinity), false, false)
 	}
 	for _, c := range clone.others {
-		p.takeOver(c.dependent, &t, float32(c.score)/float32(Infinity), false, true)
+		p.takeOver(c.dependent, &t, float32(c.score)/float32(pacemaker.Infinity), false, true)
 	}
 	return t.score[n]
 }
@@ -187,16 +189,16 @@ func (p *placing) applyCloneColocation(r, clone *placeRes, c *placeColocation) {
 	if !clone.placed || r.placed {
 		return
 	}
-	if c.dependent.kind == Clone && c.dependent.interleave {
+	if c.dependent.kind == pacemaker.Clone && c.dependent.interleave {
 		if part := p.pair(r, clone); part != nil {
 			p.applyColocation(r, part, c)
-		} else if c.score >= Infinity {
+		} else if c.score >= pacemaker.Infinity {
 			r.why = "no instance of " + clone.id + " is where it could go"
 			p.put(r, nowhere)
 		}
 		return
 	}
-	if c.score < Infinity {
+	if c.score < pacemaker.Infinity {
 		for _, part := range clone.parts {
 			p.applyColocation(r, part, c)
 		}
@@ -206,7 +208,7 @@ func (p *placing) applyCloneColocation(r, clone *placeRes, c *placeColocation) {
 		if !r.table.in[n] || slices.ContainsFunc(clone.parts, func(part *placeRes) bool { return part.place() == n }) {
 			continue
 		}
-		r.table.add(n, -Infinity)
+		r.table.add(n, -pacemaker.Infinity)
 		r.blame(n, c, clone.id+" has no instance there")
 	}
 }

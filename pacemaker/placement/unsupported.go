@@ -1,11 +1,13 @@
-package pacemaker
+package placement
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// Feature is a part of Pacemaker that [CIB.Placement] does not compute.
+// Feature is a part of Pacemaker that [Of] does not compute.
 type Feature string
 
 // The features that make an answer unsupported. Each stands for something that decides placements in Pacemaker's own scheduler.
@@ -58,13 +60,13 @@ func (u Unsupported) String() string {
 	return text
 }
 
-// PlacementError says why a placement is not computed: everything that stands in the way, in the order of its finding.
+// Error says why a placement is not computed: everything that stands in the way, in the order of its finding.
 // It is [ErrUnsupported] for errors.Is.
-type PlacementError struct {
+type Error struct {
 	Reasons []Unsupported
 }
 
-func (e *PlacementError) Error() string {
+func (e *Error) Error() string {
 	texts := make([]string, len(e.Reasons))
 	for i, r := range e.Reasons {
 		texts[i] = r.String()
@@ -73,7 +75,7 @@ func (e *PlacementError) Error() string {
 }
 
 // Is makes errors.Is(err, ErrUnsupported) true.
-func (e *PlacementError) Is(target error) bool { return target == ErrUnsupported }
+func (e *Error) Is(target error) bool { return target == pacemaker.ErrUnsupported }
 
 // refuse notes something that is not computed, once.
 func (p *placing) refuse(f Feature, element, why string, args ...any) {

@@ -1,4 +1,4 @@
-package pacemaker
+package placement
 
 import (
 	"errors"
@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-// Loss is what the loss of one node would do to a cluster. [CIB.CanLose] computes it.
+// Loss is what the loss of one node would do to a cluster. [CanLose] computes it.
 type Loss struct {
 	Node    string
 	OK      bool   // everything that should run would still run
@@ -43,16 +44,16 @@ func (l Loss) String() string {
 //
 // Quorum is corosync's: conf is the cluster's corosync.conf, for two_node, expected_votes and a quorum device. It may be nil when
 // no-quorum-policy is ignore, as it always is under IML. Every node has one vote. A quorum device, or a cluster whose
-// quorum cannot be told from what is known, is an error that is [ErrUnsupported]; so is everything that [CIB.Placement] does not
+// quorum cannot be told from what is known, is an error that is [ErrUnsupported]; so is everything that [Of] does not
 // compute. A node that is not in the CIB is [ErrNotFound]; a CIB that does not say what runs now is [ErrNoState].
-func (c *CIB) CanLose(node string, conf *corosync.Conf) (*Loss, error) {
-	if c.empty() {
-		return nil, fmt.Errorf("cannot tell whether %s can be lost: %w", node, errNoCIB)
+func CanLose(c *pacemaker.CIB, node string, conf *corosync.Conf) (*Loss, error) {
+	if c.Root() == nil {
+		return nil, fmt.Errorf("cannot tell whether %s can be lost: %w", node, pacemaker.ErrNoCIB)
 	}
 	if _, ok := c.Node(node); !ok {
-		return nil, fmt.Errorf("node %s: %w", node, ErrNotFound)
+		return nil, fmt.Errorf("node %s: %w", node, pacemaker.ErrNotFound)
 	}
-	now, err := c.place(nil)
+	now, err := place(c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (c *CIB) CanLose(node string, conf *corosync.Conf) (*Loss, error) {
 	if err != nil {
 		return nil, fmt.Errorf("quorum without %s: %w", node, err)
 	}
-	then, err := c.place([]PlacementOption{WithoutNode(node), withQuorum(quorum)})
+	then, err := place(c, []Option{WithoutNode(node), withQuorum(quorum)})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ var ErrNoState = errors.New("the CIB does not say what runs now: read it from th
 func (p *placing) stateKnown(node string) error {
 	var why string
 	switch at := p.nodeIndex(node); {
-	case p.cib.root().SelectElement("status") == nil:
+	case p.cib.Root().SelectElement("status") == nil:
 		why = "there is no status section"
 	case !p.nodes[at].seen:
 		why = "the status does not name the node"
@@ -95,11 +96,11 @@ func (p *placing) stateKnown(node string) error {
 	return fmt.Errorf("cannot tell whether %s can be lost: %w (%s)", node, ErrNoState, why)
 }
 
-func withQuorum(has bool) PlacementOption { return func(p *placing) { p.quorum = &has } }
+func withQuorum(has bool) Option { return func(p *placing) { p.quorum = &has } }
 
 // compare notes what becomes of a resource at the top level.
 func (l *Loss) compare(now, then *placeRes, p *placing) {
-	if now.kind == Clone {
+	if now.kind == pacemaker.Clone {
 		up := func(clone *placeRes) int {
 			n := 0
 			for _, part := range clone.parts {
@@ -158,16 +159,16 @@ func (p *placing) quorumWithout(node string, conf *corosync.Conf) (bool, string,
 		case err != nil:
 			return false, "", err
 		case q.Device != nil:
-			return false, "", fmt.Errorf("a quorum device votes as well: %w", ErrUnsupported)
+			return false, "", fmt.Errorf("a quorum device votes as well: %w", pacemaker.ErrUnsupported)
 		case q.AutoTieBreaker || q.LastManStanding:
-			return false, "", fmt.Errorf("auto_tie_breaker or last_man_standing: %w", ErrUnsupported)
+			return false, "", fmt.Errorf("auto_tie_breaker or last_man_standing: %w", pacemaker.ErrUnsupported)
 		}
 		members, err := conf.NodeList()
 		if err != nil {
 			return false, "", err
 		}
 		if slices.ContainsFunc(members, func(n corosync.Node) bool { return n.Votes > 1 }) {
-			return false, "", fmt.Errorf("a node with several votes: %w", ErrUnsupported)
+			return false, "", fmt.Errorf("a node with several votes: %w", pacemaker.ErrUnsupported)
 		}
 		twoNode = q.TwoNode
 		votes = max(votes, q.ExpectedVotes)
@@ -176,7 +177,7 @@ func (p *placing) quorumWithout(node string, conf *corosync.Conf) (bool, string,
 	case twoNode && votes == 2:
 		return left >= 1, "two_node: one node is enough", nil
 	case votes == 2 && conf == nil && left == 1:
-		return false, "", fmt.Errorf("two nodes, of which one stays: %w: %w", errQuorumUnknown, ErrUnsupported)
+		return false, "", fmt.Errorf("two nodes, of which one stays: %w: %w", errQuorumUnknown, pacemaker.ErrUnsupported)
 	}
 	return left > votes/2, fmt.Sprintf("%d of %d votes stay", left, votes), nil
 }

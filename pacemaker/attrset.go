@@ -45,7 +45,7 @@ type AttributeSet struct {
 
 func (s *AttributeSet) readFrom(_ *CIB, e *etree.Element) {
 	if rule := e.SelectElement("rule"); rule != nil {
-		s.Rule = rawXML(rule)
+		s.Rule = RawXML(rule)
 	}
 }
 
@@ -146,8 +146,3 @@ func (c *CIB) Follow(e *etree.Element) *etree.Element {
 }
 
 // rawXML prints an element by itself.
-func rawXML(e *etree.Element) string {
-	var b strings.Builder
-	e.WriteTo(&b, &etree.WriteSettings{CanonicalAttrVal: true, CanonicalText: true})
-	return b.String()
-}

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -78,20 +75,6 @@ func (a Answer) CIB() (*CIB, error) {
 	return ParseLiveCIB(bytes.NewReader(a.Stdout))
 }
 
-// ParseLiveCIB reads what `cibadmin --query` of a running cluster printed. A part of a CIB would prove that something is not there; so one that lacks a section is an error.
-func ParseLiveCIB(r io.Reader) (*CIB, error) {
-	cib, err := ParseCIB(r)
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"}, {"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
-		if len(children(cib.Root(), path...)) == 0 {
-			return nil, fmt.Errorf("cibadmin did not show the whole CIB: it has no <%s>", strings.Join(path, "><"))
-		}
-	}
-	return cib, nil
-}
-
 // Status is the answer to [Dialect.QueryStatus]. [ErrClusterDown] says that there is nobody to ask.
 func (a Answer) Status() (*Status, error) {
 	if err := a.failure(); err != nil {
@@ -102,44 +85,4 @@ func (a Answer) Status() (*Status, error) {
 		return nil, notYet("crm_mon shows no node, not even its own")
 	}
 	return st, err
-}
-
-// QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that Pacemaker 3 has given up.
-func (d Dialect) QueryStatus() Operation {
-	form := "--as-xml"
-	if d.from(12, 0) {
-		form = "--output-as=xml"
-	}
-	return operation("the state of the cluster", "lustre:924", op.ReadOnly, op.Safe, "crm_mon", "-1", form)
-}
-
-// Cmd is the operation as a command to run. The secrets in it go by standard input; answer is what it asks for, such as the password of hacluster.
-// An operation that has a secret in its arguments and no private form makes a command that every Runner refuses.
-func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
-	run := o.Runs()
-	cmd := sshexec.Command(run.Effect, run.Argv...)
-	for _, i := range run.Secret {
-		cmd.Mask = append(cmd.Mask, sshexec.Secret(run.Argv[i]))
-	}
-	cmd.Stdin = run.input()
-	if run.Asks != "" {
-		cmd.Stdin = sshexec.SecretText(answer + "\n")
-		cmd.Mask = append(cmd.Mask, answer)
-	}
-	return cmd
-}
-
-// input is what the operation reads, with the secrets in it named.
-func (o Operation) input() sshexec.Input {
-	switch {
-	case o.Stdin == "":
-		return sshexec.Input{}
-	case !o.Hidden:
-		return sshexec.Text(o.Stdin)
-	}
-	doc, err := scanXML("", []byte(o.Stdin))
-	if err != nil || doc.Root() == nil {
-		return sshexec.SecretText(sshexec.Secret(o.Stdin))
-	}
-	return sshexec.SecretDocument(sshexec.Secret(o.Stdin), secretsIn(doc.Root())...)
 }

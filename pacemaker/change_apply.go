@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -233,7 +234,7 @@ func (a *applying) ask(ctx context.Context, o Operation) (sshexec.Result, error)
 // last line.
 func complaint(stderr string) string {
 	var errs []string
-	for line := range strings.Lines(plainText(stderr)) {
+	for line := range strings.Lines(printable.Plain(stderr)) {
 		if what, is := strings.CutPrefix(strings.TrimSpace(line), "Error: "); is && !strings.HasPrefix(what, "Errors have occurred") {
 			errs = append(errs, what)
 		}
@@ -246,6 +247,6 @@ func complaint(stderr string) string {
 
 // lastOf is the last line of an output that says anything.
 func lastOf(output string) string {
-	lines := strings.Split(strings.TrimSpace(plainText(output)), "\n")
+	lines := strings.Split(strings.TrimSpace(printable.Plain(output)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/beevik/etree"
@@ -74,14 +75,6 @@ func (c *CIB) empty() bool { return c == nil || c.source == nil }
 
 // ErrNoCIB says that there is no CIB to look into: it is nil, or the zero value.
 var ErrNoCIB = errors.New("there is no CIB: make one with ParseCIB")
-
-// Root is the document's element, for what the views do not show; nil where there is no CIB. Change it by the edits of CIB alone.
-func (c *CIB) Root() *etree.Element {
-	if c.empty() {
-		return nil
-	}
-	return c.tree().Root()
-}
 
 // checkShape refuses what is XML but no CIB.
 func (c *CIB) checkShape(root *openElement) *srcerr.Error {
@@ -156,14 +149,6 @@ func (c *CIB) Clone() *CIB {
 	return clone
 }
 
-// draft is an independent copy to edit that is never printed: what stands in the source need not be found again.
-func (c *CIB) draft() *CIB {
-	draft := c.Clone()
-	draft.byID("") // build the index before the tree changes
-	draft.edited = make(map[etree.Token]span)
-	return draft
-}
-
 // String is a summary without any value, safe to log.
 func (c *CIB) String() string {
 	return fmt.Sprintf("CIB %s: %d nodes, %d resources, %d location constraints", c.Version(), len(c.Nodes()), len(c.Resources()), len(c.Locations()))
@@ -200,24 +185,6 @@ func (c *CIB) Attribute(name string) (string, bool) {
 	return "", false
 }
 
-// section is a part of <configuration>, nil when there is none.
-func (c *CIB) section(name string) *etree.Element {
-	conf := c.Root().SelectElement("configuration")
-	if conf == nil {
-		return nil
-	}
-	return conf.SelectElement(name)
-}
-
-// SectionChildren are the element children of a part of <configuration>.
-func (c *CIB) SectionChildren(section string) []*etree.Element {
-	e := c.section(section)
-	if e == nil {
-		return nil
-	}
-	return e.ChildElements()
-}
-
 // byID finds an element by its id anywhere in the document.
 func (c *CIB) byID(id string) *etree.Element {
 	c.indexOnce.Do(func() {
@@ -238,4 +205,18 @@ func (c *CIB) index(e *etree.Element) {
 	for child := range e.ChildElementsSeq() {
 		c.index(child)
 	}
+}
+
+// ParseLiveCIB reads what `cibadmin --query` of a running cluster printed. A part of a CIB would prove that something is not there; so one that lacks a section is an error.
+func ParseLiveCIB(r io.Reader) (*CIB, error) {
+	cib, err := ParseCIB(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"}, {"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
+		if len(children(cib.Root(), path...)) == 0 {
+			return nil, fmt.Errorf("cibadmin did not show the whole CIB: it has no <%s>", strings.Join(path, "><"))
+		}
+	}
+	return cib, nil
 }

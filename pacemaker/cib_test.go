@@ -193,7 +193,7 @@ func TestEditKeepsTheInformationSet(t *testing.T) {
 
 	c.SetProperty("p", "v")
 	require.True(t, c.RemoveProperty("p"))
-	c.edit()
+	c.Edit()
 	text, err := c.Query()
 	require.NoError(t, err)
 	require.Contains(t, string(text), "<!-- keep -->")

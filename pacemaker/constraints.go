@@ -56,7 +56,7 @@ func (p *Preferences) Scores(resource string) (map[string]Score, error) {
 	switch {
 	case e == nil:
 		return nil, fmt.Errorf("resource %s: %w", resource, ErrNotFound)
-	case e.Parent() != p.cib.section("resources"):
+	case e.Parent() != p.cib.Section("resources"):
 		return nil, fmt.Errorf("resource %s is part of %s: %w", resource, e.Parent().SelectAttrValue("id", "a container"), ErrUnsupported)
 	}
 	for _, l := range p.broad {

@@ -62,7 +62,7 @@ func TestCorpusCIBs(t *testing.T) {
 
 		// An edit that changes nothing keeps the meaning, through print and read.
 		edited := cib.Clone()
-		edited.edit()
+		edited.Edit()
 		text, err := edited.Query()
 		require.NoError(t, err)
 		again, err := ParseCIB(bytes.NewReader(text))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -35,7 +36,7 @@ func ParsePCSVersion(r io.Reader) (PCSVersion, error) {
 		return PCSVersion{}, err
 	}
 	for line := range strings.Lines(string(data)) {
-		m := versionLine.FindStringSubmatch(strings.TrimSpace(plainText(line)))
+		m := versionLine.FindStringSubmatch(strings.TrimSpace(printable.Plain(line)))
 		if m == nil {
 			continue
 		}
@@ -78,7 +79,7 @@ func DialectOf(v PCSVersion) (Dialect, error) {
 
 // PCSVersionQuery asks a node for its pcs; its output is for [ParsePCSVersion].
 func PCSVersionQuery() Operation {
-	return operation("version of pcs", "", op.ReadOnly, op.Safe, "pcs", "--version")
+	return NewOperation("version of pcs", "", op.ReadOnly, op.Safe, "pcs", "--version")
 }
 
 // Version is the release; that of the guide for the zero value.
@@ -95,27 +96,15 @@ func (d Dialect) Name() string {
 	return fmt.Sprintf("pcs %d.%d", v.Major, v.Minor)
 }
 
-// from says whether the release is this one or a later one.
-func (d Dialect) from(minor, patch int) bool {
+// From says whether the release is this one or a later one.
+func (d Dialect) From(minor, patch int) bool {
 	return d.Version().Compare(PCSVersion{0, minor, patch}) >= 0
 }
 
-// modern says whether the release is for corosync 3 and Pacemaker 2 or later: everything but pcs 0.9.
-func (d Dialect) modern() bool { return d.from(10, 0) }
+// Modern says whether the release is for corosync 3 and Pacemaker 2 or later: everything but pcs 0.9.
+func (d Dialect) Modern() bool { return d.From(10, 0) }
 
-// unsupported collects what a rebuild cannot express; it is never left out silently.
-type unsupported []string
-
-func (u *unsupported) add(format string, args ...any) { *u = append(*u, fmt.Sprintf(format, args...)) }
-
-// err is nil when nothing was collected.
-func (u unsupported) err() error {
-	if len(u) == 0 {
-		return nil
-	}
-	return &UnsupportedError{What: u}
-}
-
-func operation(name, ref string, effect op.Effect, repeat op.Repeat, argv ...string) Operation {
+// NewOperation is an operation without a node: its name, its place in the guide, its effect, whether it may be repeated, and its command.
+func NewOperation(name, ref string, effect op.Effect, repeat op.Repeat, argv ...string) Operation {
 	return Operation{Name: name, Argv: argv, Effect: effect, Repeat: repeat, Ref: ref}
 }

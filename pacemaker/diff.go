@@ -97,7 +97,7 @@ func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 		all = append(all, pair.differences()...)
 	}
 	all = slices.DeleteFunc(all, func(d Difference) bool {
-		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.matches(d) })
+		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.Matches(d) })
 	})
 	slices.SortStableFunc(all, func(x, y Difference) int {
 		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))

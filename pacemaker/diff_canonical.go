@@ -95,7 +95,7 @@ func (d *dissection) attrValue(e *etree.Element, a etree.Attr) string {
 	case a.Key == "node" || a.Key == "target" || a.Key == "value" && e.SelectAttrValue("attribute", "") == "#uname":
 		return d.names.New(a.Value)
 	case e.Tag == "op" && (isTime(a.Key) || a.Key == "start-delay"):
-		return sameTime(a.Value)
+		return SameTime(a.Value)
 	}
 	return a.Value
 }

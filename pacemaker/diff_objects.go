@@ -214,7 +214,7 @@ func (d *dissection) sets(o *object, sets AttributeSets, what string) {
 		}
 		same := p.Value
 		if what != "attribute" && isTime(p.Name) { // an agent may read its own parameters otherwise
-			same = sameTime(p.Value)
+			same = SameTime(p.Value)
 		}
 		o.fields = append(o.fields, field{strings.TrimSpace(what + " " + p.Name), same, secretname.Masked(p.Name, p.Value)})
 	}
@@ -341,7 +341,7 @@ func (d *dissection) operations(o *object, e *etree.Element) {
 // operation notes an operation as one field: its name, interval and role tell which, everything else is what it says.
 func (d *dissection) operation(o *object, e *etree.Element) {
 	name := "operation " + e.SelectAttrValue("name", "")
-	if interval := e.SelectAttrValue("interval", ""); interval != "" && sameTime(interval) != "0ms" {
+	if interval := e.SelectAttrValue("interval", ""); interval != "" && SameTime(interval) != "0ms" {
 		name += " every " + spokenTime(interval)
 	}
 	if role := e.SelectAttrValue("role", ""); role != "" {

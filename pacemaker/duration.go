@@ -58,8 +58,8 @@ func Milliseconds(s string) (int64, bool) {
 	return total * 1000, true
 }
 
-// sameTime is one spelling for equal times: "60", "60s" and "PT1M" are all "60000ms". What is no time stays as it is.
-func sameTime(s string) string {
+// SameTime is one spelling for equal times: "60", "60s" and "PT1M" are all "60000ms". What is no time stays as it is.
+func SameTime(s string) string {
 	if ms, ok := Milliseconds(s); ok {
 		return strconv.FormatInt(ms, 10) + "ms"
 	}

@@ -18,7 +18,7 @@ var ErrExists = errors.New("exists already")
 
 // BumpEpoch counts a change of the configuration: epoch plus one, num_updates 0, as Pacemaker does.
 func (c *CIB) BumpEpoch() {
-	c.edit()
+	c.Edit()
 	v := c.Version()
 	c.Root().CreateAttr("epoch", strconv.Itoa(v.Epoch+1))
 	c.Root().CreateAttr("num_updates", "0")
@@ -26,20 +26,20 @@ func (c *CIB) BumpEpoch() {
 
 // BumpNumUpdates counts a change of the status section.
 func (c *CIB) BumpNumUpdates() {
-	c.edit()
+	c.Edit()
 	c.Root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
 }
 
 // SetAttribute sets an attribute of the <cib> element, such as have-quorum or dc-uuid.
 func (c *CIB) SetAttribute(name, value string) {
-	c.edit()
+	c.Edit()
 	c.Root().CreateAttr(name, value)
 }
 
 // SetProperty sets a cluster property where it stands, else in cib-bootstrap-options.
 func (c *CIB) SetProperty(name, value string) {
-	c.edit()
-	config := c.ensureSection("crm_config")
+	c.Edit()
+	config := c.EnsureSection("crm_config")
 	set := c.findSet(config, "cluster_property_set", bootstrapSet)
 	if set != nil && pairElement(set, name) == nil {
 		if other := c.setWith(config, "cluster_property_set", name); other != nil {
@@ -57,64 +57,64 @@ func (c *CIB) SetProperty(name, value string) {
 
 // RemoveProperty removes a cluster property from every set; it says whether there was one.
 func (c *CIB) RemoveProperty(name string) bool {
-	return c.removePairs(c.section("crm_config"), "cluster_property_set", name)
+	return c.removePairs(c.Section("crm_config"), "cluster_property_set", name)
 }
 
 // SetResourceDefault sets a default of all resources.
 func (c *CIB) SetResourceDefault(name, value string) {
-	c.edit()
-	c.setIn(c.ensureSection("rsc_defaults"), "meta_attributes", "rsc_defaults-options", name, value)
+	c.Edit()
+	c.setIn(c.EnsureSection("rsc_defaults"), "meta_attributes", "rsc_defaults-options", name, value)
 }
 
 // RemoveResourceDefault removes a default; it says whether there was one.
 func (c *CIB) RemoveResourceDefault(name string) bool {
-	return c.removePairs(c.section("rsc_defaults"), "meta_attributes", name)
+	return c.removePairs(c.Section("rsc_defaults"), "meta_attributes", name)
 }
 
 // SetOperationDefault sets a default of all operations.
 func (c *CIB) SetOperationDefault(name, value string) {
-	c.edit()
-	c.setIn(c.ensureSection("op_defaults"), "meta_attributes", "op_defaults-options", name, value)
+	c.Edit()
+	c.setIn(c.EnsureSection("op_defaults"), "meta_attributes", "op_defaults-options", name, value)
 }
 
 // AddNode adds a node; its id and uname must be free.
 func (c *CIB) AddNode(id, uname string) error {
-	nodes := c.ensureSection("nodes")
+	nodes := c.EnsureSection("nodes")
 	for _, n := range c.Nodes() {
 		if n.ID == id || n.Uname == uname {
 			return fmt.Errorf("node id=%s uname=%s: %w", id, uname, ErrExists)
 		}
 	}
-	c.edit()
+	c.Edit()
 	c.addChild(nodes, "node", "id", id, "uname", uname)
 	return nil
 }
 
 // RemoveNode removes a node and its attributes; it says whether there was one. Its constraints stay, as they do in Pacemaker.
 func (c *CIB) RemoveNode(uname string) bool {
-	e := c.nodeElement(uname)
+	e := c.NodeElement(uname)
 	if e == nil {
 		return false
 	}
-	c.edit()
-	c.remove(e)
+	c.Edit()
+	c.Remove(e)
 	return true
 }
 
 // SetNodeAttribute sets a permanent node attribute. A node that the CIB does not have is ErrNotFound (H7).
 func (c *CIB) SetNodeAttribute(uname, name, value string) error {
-	e := c.nodeElement(uname)
+	e := c.NodeElement(uname)
 	if e == nil {
 		return fmt.Errorf("node %s: %w", uname, ErrNotFound)
 	}
-	c.edit()
+	c.Edit()
 	c.setIn(e, "instance_attributes", "nodes-"+e.SelectAttrValue("id", uname), name, value)
 	return nil
 }
 
 // RemoveNodeAttribute removes a permanent node attribute; it says whether there was one.
 func (c *CIB) RemoveNodeAttribute(uname, name string) bool {
-	return c.removePairs(c.nodeElement(uname), "instance_attributes", name)
+	return c.removePairs(c.NodeElement(uname), "instance_attributes", name)
 }
 
 // AddPrimitive adds a primitive at the end of the resources: its attributes, meta attributes, utilization and operations, with the
@@ -141,8 +141,8 @@ func (c *CIB) AddResource(r Resource) error {
 			return fmt.Errorf("id %s: %w", part.ID, ErrExists)
 		}
 	}
-	c.edit()
-	c.writeChild(c.ensureSection("resources"), "", reflect.ValueOf(r))
+	c.Edit()
+	c.writeChild(c.EnsureSection("resources"), "", reflect.ValueOf(r))
 	return nil
 }
 
@@ -183,7 +183,7 @@ func (c *CIB) RemoveResource(id string) bool {
 	if e == nil {
 		return false
 	}
-	c.edit()
+	c.Edit()
 	gone := []string{id}
 	for p := e.Parent(); IsResource(p) && len(ResourceChildren(p)) == 1; p = e.Parent() {
 		e = p
@@ -192,7 +192,7 @@ func (c *CIB) RemoveResource(id string) bool {
 	for r := range Walk([]Resource{viewOf[Resource](c, e)}) {
 		gone = append(gone, r.ID)
 	}
-	c.remove(e)
+	c.Remove(e)
 	for _, g := range gone {
 		c.forget(g)
 	}
@@ -215,7 +215,7 @@ func (c *CIB) forget(id string) {
 	for _, e := range append(c.SectionChildren("constraints"), c.SectionChildren("tags")...) {
 		for _, key := range []string{"rsc", "with-rsc", "first", "then"} {
 			if e.SelectAttrValue(key, "") == id {
-				c.remove(e)
+				c.Remove(e)
 			}
 		}
 		if e.Parent() == nil {
@@ -230,7 +230,7 @@ func (c *CIB) forget(id string) {
 			c.forgetRefs(set, "resource_ref", id)
 		}
 		if len(sets) > 0 && len(e.SelectElements("resource_set")) == 0 {
-			c.remove(e)
+			c.Remove(e)
 		}
 	}
 }
@@ -246,7 +246,7 @@ func (c *CIB) forgetRefs(list *etree.Element, tag, id string) {
 		}
 	}
 	if left == 0 && len(refs) > 0 {
-		c.remove(list)
+		c.Remove(list)
 	}
 }
 
@@ -265,7 +265,7 @@ func (c *CIB) setOfResource(resource, tag, name, value string) error {
 	if e == nil {
 		return fmt.Errorf("resource %s: %w", resource, ErrNotFound)
 	}
-	c.edit()
+	c.Edit()
 	c.setIn(e, tag, resource+"-"+tag, name, value)
 	return nil
 }
@@ -321,8 +321,8 @@ func (c *CIB) addConstraint(tag, id string, view any, resources ...string) error
 			return fmt.Errorf("constraint %s: resource %s: %w", id, r, ErrNotFound)
 		}
 	}
-	c.edit()
-	c.writeChild(c.ensureSection("constraints"), tag, reflect.ValueOf(view))
+	c.Edit()
+	c.writeChild(c.EnsureSection("constraints"), tag, reflect.ValueOf(view))
 	return nil
 }
 
@@ -335,40 +335,20 @@ func (c *CIB) isTag(id string) bool {
 // RemoveConstraint removes a constraint of any kind by its id; it says whether there was one.
 func (c *CIB) RemoveConstraint(id string) bool {
 	e := c.byID(id)
-	if e == nil || c.section("constraints") == nil || e.Parent() != c.section("constraints") {
+	if e == nil || c.Section("constraints") == nil || e.Parent() != c.Section("constraints") {
 		return false
 	}
-	c.edit()
-	c.remove(e)
+	c.Edit()
+	c.Remove(e)
 	return true
 }
 
-// edit makes the tree what is printed from now on. What stands in the source is noted before the tree changes.
-func (c *CIB) edit() {
-	c.byID("") // build the index before the tree changes
-	if c.edited == nil {
-		c.edited = c.spans(c.tree())
-	}
-}
-
-func (c *CIB) nodeElement(uname string) *etree.Element {
-	for _, e := range c.SectionChildren("nodes") {
-		if e.Tag == "node" && e.SelectAttrValue("uname", "") == uname {
-			return e
-		}
-	}
-	return nil
-}
-
-// sectionOrder is the order in which the schemas want the parts of <configuration>.
-var sectionOrder = []string{"crm_config", "nodes", "resources", "constraints", "rsc_defaults", "op_defaults", "fencing-topology", "tags", "acls", "alerts"}
-
-// ensureSection finds or makes a part of <configuration>, at its place.
-func (c *CIB) ensureSection(name string) *etree.Element {
-	if e := c.section(name); e != nil {
+// EnsureSection finds or makes a part of <configuration>, at its place.
+func (c *CIB) EnsureSection(name string) *etree.Element {
+	if e := c.Section(name); e != nil {
 		return e
 	}
-	c.edit()
+	c.Edit()
 	root := c.Root()
 	conf := root.SelectElement("configuration")
 	if conf == nil {
@@ -377,7 +357,7 @@ func (c *CIB) ensureSection(name string) *etree.Element {
 	}
 	later := false
 	var before *etree.Element
-	for _, s := range sectionOrder {
+	for _, s := range SectionNames {
 		if later && before == nil {
 			before = conf.SelectElement(s)
 		}
@@ -449,8 +429,8 @@ func (c *CIB) removePairs(e *etree.Element, tag, name string) bool {
 	found := false
 	for _, set := range e.SelectElements(tag) {
 		for p := pairElement(set, name); p != nil; p = pairElement(set, name) {
-			c.edit()
-			c.remove(p)
+			c.Edit()
+			c.Remove(p)
 			found = true
 		}
 	}
@@ -480,11 +460,6 @@ func setAttrs(e *etree.Element, attrs ...string) {
 			e.CreateAttr(attrs[i], attrs[i+1])
 		}
 	}
-}
-
-func (c *CIB) remove(e *etree.Element) {
-	c.unindex(e)
-	c.removeWithSpace(e)
 }
 
 func (c *CIB) unindex(e *etree.Element) {
@@ -585,6 +560,3 @@ func (c *CIB) removeWithSpace(e *etree.Element) {
 		}
 	}
 }
-
-// removeWithSpace does the same in a tree that belongs to no document.
-func removeWithSpace(e *etree.Element) { (&CIB{}).removeWithSpace(e) }

@@ -104,7 +104,7 @@ func TestCorpusEdits(t *testing.T) {
 			c.SetAttribute("epoch", epoch)
 			require.Equal(t, before, textOf(t, c), path)
 		}
-		if c.section("nodes") != nil {
+		if c.Section("nodes") != nil {
 			require.NoError(t, c.AddNode("evenkeel-test", "evenkeel-test"), path)
 			out, in := changed(before, textOf(t, c))
 			require.LessOrEqual(t, len(out), 1, "%s: %q is gone", path, out) // the slash of <nodes/>

@@ -10,7 +10,7 @@ import (
 type Expectation struct {
 	Name    string
 	Why     string
-	matches func(Difference) bool
+	Matches func(Difference) bool // whether a difference is this one
 }
 
 // The differences that are known.
@@ -19,7 +19,7 @@ var (
 	ExpectStonithByPCS = Expectation{
 		Name: "stonith by pcs",
 		Why:  "pcs gives a fence device a monitor every 60 s, which IML never had (H22)",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			return d.Kind == kindResource && d.Field == "operation monitor every 60s" && !d.InOld && d.New == noDetail
 		},
 	}
@@ -27,7 +27,7 @@ var (
 	ExpectOperationsByPCS = Expectation{
 		Name: "operations by pcs",
 		Why:  "pcs gives a resource the operations that its agent offers, with the agent's time limits: they change nothing, as the guide's own are all there",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			name, _ := strings.CutPrefix(d.Field, "operation ")
 			return d.Kind == kindResource && !d.InOld && slices.Contains([]string{"notify", "promote", "demote", "migrate_from", "migrate_to", "reload", "reload-agent"}, name)
 		},
@@ -37,7 +37,7 @@ var (
 	ExpectClusterOwned = Expectation{
 		Name: "cluster-owned properties",
 		Why:  "the keys of EL6 mean nothing on corosync 2 and later, and each cluster writes its own (H23)",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			_, owned := clusterOwned[d.Subject]
 			return d.Kind == kindProperty && owned && d.Subject != "maintenance-mode"
 		},
@@ -46,7 +46,7 @@ var (
 	ExpectMaintenanceOff = Expectation{
 		Name: "maintenance-mode off",
 		Why:  "the rebuild switches it on and off again; false is the default",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			return d.Kind == kindProperty && d.Subject == "maintenance-mode" && (!d.InOld || d.Old == "false") && (!d.InNew || d.New == "false")
 		},
 	}
@@ -54,7 +54,7 @@ var (
 	ExpectDisabled = Expectation{
 		Name: "disabled until the switch-over",
 		Why:  "the targets stay disabled and the cluster in maintenance until the other node has stopped (PCM-026)",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			return d.Kind == kindResource && d.Field == "meta attribute target-role" && !d.InOld && strings.EqualFold(d.New, "Stopped") ||
 				d.Kind == kindProperty && d.Subject == "maintenance-mode" && d.New == "true"
 		},
@@ -63,13 +63,13 @@ var (
 	ExpectIMLMark = Expectation{
 		Name:    "IML's mark",
 		Why:     "IML keeps configured_by in a property set of its own, which pcs cannot make",
-		matches: func(d Difference) bool { return d.Kind == kindProperty && d.Subject == "configured_by" && !d.InNew },
+		Matches: func(d Difference) bool { return d.Kind == kindProperty && d.Subject == "configured_by" && !d.InNew },
 	}
 	// ExpectNodeStates are node attributes that say what a node did at the time of the backup (H11).
 	ExpectNodeStates = Expectation{
 		Name: "node states",
 		Why:  "standby, maintenance and terminate are never carried over (H11)",
-		matches: func(d Difference) bool {
+		Matches: func(d Difference) bool {
 			_, state := nodeStates[strings.TrimPrefix(d.Field, "attribute ")]
 			return d.Kind == kindNode && state && !d.InNew
 		},

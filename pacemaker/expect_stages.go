@@ -8,7 +8,7 @@ import "strings"
 var ExpectFencingLater = Expectation{
 	Name: "fencing attributes later",
 	Why:  "they are set last, so that nothing is fenced during the work",
-	matches: func(d Difference) bool {
+	Matches: func(d Difference) bool {
 		return d.Kind == kindNode && !d.InNew && strings.Contains(d.Field, "_fence_")
 	},
 }
@@ -18,6 +18,6 @@ func ExpectNodeLater(name string) Expectation {
 	return Expectation{
 		Name:    "node " + name + " later",
 		Why:     "it joins when it has been rebuilt",
-		matches: func(d Difference) bool { return d.Kind == kindNode && d.Subject == name && !d.InNew },
+		Matches: func(d Difference) bool { return d.Kind == kindNode && d.Subject == name && !d.InNew },
 	}
 }

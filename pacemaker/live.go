@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
@@ -61,7 +62,7 @@ func (l Live) statusAt(node, means string, judge func(*Status) error) Evidence {
 
 // file is what a file on a node must hold. What a missing file means is up to judge, which then gets "".
 func (l Live) file(node, path, means string, judge func(text string) error) Evidence {
-	look := l.at(node, operation(path, "", op.ReadOnly, op.Safe, "cat", path))
+	look := l.at(node, NewOperation(path, "", op.ReadOnly, op.Safe, "cat", path))
 	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
 		switch {
 		case a.Code == 0:
@@ -76,7 +77,7 @@ func (l Live) file(node, path, means string, judge func(text string) error) Evid
 // Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to PCM-017). It runs on Via;
 // from pcs 0.10 on that makes Via alone able to give orders to the others.
 func (l Live) Auth(nodes ...string) Change {
-	look := l.via(operation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
+	look := l.via(NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
 	return Change{Do: l.via(l.Dialect.Auth(nodes...)), Limit: time.Minute, Proof: []Evidence{{
 		Look: look, Means: "pcs status pcsd says that each of them is Online: " + strings.Join(nodes, ", "),
 		Judge: func(a Answer) error {
@@ -94,7 +95,7 @@ func (l Live) Auth(nodes ...string) Change {
 // pcsdStates reads lines such as "  ct6-mds1.lfs.intl: Online".
 func pcsdStates(text string) map[string]string {
 	states := map[string]string{}
-	for line := range strings.Lines(plainText(text)) {
+	for line := range strings.Lines(printable.Plain(text)) {
 		if node, state, ok := strings.Cut(line, ":"); ok {
 			states[strings.TrimSpace(node)] = strings.TrimSpace(state)
 		}
@@ -110,7 +111,7 @@ var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", CIBPath
 
 // Unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
 func (l Live) Unused(node string) Evidence {
-	look := l.at(node, operation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
+	look := l.at(node, NewOperation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
 	return Evidence{Look: look, Means: "no file of a cluster is on " + node, Judge: func(a Answer) error {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
 			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", ErrLeftovers, strings.Join(found, ", "), a.Node)
@@ -200,7 +201,7 @@ func (l Live) NodeRemove(node string) Change {
 func (l Live) Forget(node string) Change {
 	c := l.NodeRemove(node)
 	c.Do.Name = "forget " + node
-	if l.Dialect.modern() {
+	if l.Dialect.Modern() {
 		c.Do.Argv = append(c.Do.Argv, "--skip-offline")
 	}
 	c.Do.Argv = append(c.Do.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
@@ -295,7 +296,7 @@ func (l Live) Stopped(node string) []Evidence {
 	}
 	var list []Evidence
 	for _, unit := range clusterUnits {
-		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
+		look := l.at(node, NewOperation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
 		list = append(list, Evidence{Look: look, Means: unit + " does not run on " + node + ": exit status 3", Judge: func(a Answer) error {
 			switch a.Code { // those of an init script (LSB)
 			case 3:
@@ -313,7 +314,7 @@ func (l Live) Stopped(node string) []Evidence {
 
 // units wants each of the two services to be in one of the states.
 func (l Live) units(node, means, verb string, want ...string) Evidence {
-	look := l.at(node, operation("the cluster's services", "", op.ReadOnly, op.Safe, append([]string{"systemctl", verb}, clusterUnits...)...))
+	look := l.at(node, NewOperation("the cluster's services", "", op.ReadOnly, op.Safe, append([]string{"systemctl", verb}, clusterUnits...)...))
 	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
 		states := strings.Fields(string(a.Stdout))
 		if len(states) != len(clusterUnits) {
@@ -349,7 +350,7 @@ func (l Live) AtBoot(node string, enabled bool) []Evidence {
 	}
 	var list []Evidence
 	for _, unit := range clusterUnits {
-		look := l.at(node, operation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
+		look := l.at(node, NewOperation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
 		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), Judge: func(a Answer) error {
 			switch {
 			case a.Code > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows

@@ -79,7 +79,7 @@ func (l Live) create(o Operation, r Resource, proof []Evidence) (Change, error) 
 		if err != nil {
 			return Change{}, err
 		}
-		private := sectionXML(o.Name, "resources", e)
+		private := AddXML(o.Name, "resources", e)
 		private.Ref, private.Repeat, private.Why, private.Node = o.Ref, o.Repeat, "the secrets go by standard input", l.Via
 		o.Private = &private
 	}
@@ -124,7 +124,7 @@ func (l Live) created(r Resource, disabled bool) []Evidence {
 		}
 		for _, o := range r.Operations {
 			if !slices.ContainsFunc(have.Operations, func(h Op) bool {
-				return h.Name == o.Name && sameTime(h.Interval) == sameTime(o.Interval) && sameTime(h.Timeout) == sameTime(o.Timeout)
+				return h.Name == o.Name && SameTime(h.Interval) == SameTime(o.Interval) && SameTime(h.Timeout) == SameTime(o.Timeout)
 			}) {
 				return fmt.Errorf("%s: %w: it has no operation %s every %s with the time limit %s", r.ID, ErrOther, o.Name, o.Interval, o.Timeout)
 			}
@@ -164,16 +164,6 @@ func (l Live) Active(ids ...string) Evidence {
 	})
 }
 
-// ConstraintByID makes a location constraint with its own id, by which IML finds it; pcs would choose another (H9). A node that has not joined may be
-// named (H7).
-func ConstraintByID(loc Location) Operation {
-	e := etree.NewElement("rsc_location")
-	setAttrs(e, "id", loc.ID, "node", loc.Node, "rsc", loc.Resource, "score", loc.Score)
-	o := operation("constraint "+loc.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints", "-C", "-X", rawXML(e))
-	o.Why = "IML finds the constraint by its id (H9)"
-	return o
-}
-
 // Constraint makes a plain location constraint with its own id (lustre:1040, PCM-030, H9).
 func (l Live) Constraint(loc Location) Change {
 	means := fmt.Sprintf("the CIB has the constraint %s: %s on %s, %s", loc.ID, loc.Resource, loc.Node, loc.Score)
@@ -198,7 +188,7 @@ func (l Live) Roles(live *CIB, role string, ids ...string) (Change, error) {
 	if !stop && !strings.EqualFold(role, "Started") {
 		return Change{}, &UnsupportedError{What: []string{"the target-role " + role}}
 	}
-	o, err := live.Set(Settings{Roles: Roles(role, ids...)})
+	o, err := Set(live, Settings{Roles: Roles(role, ids...)})
 	if err != nil {
 		return Change{}, err
 	}
@@ -253,12 +243,12 @@ func (l Live) NodeAttributes(live *CIB, node string, pairs []NVPair) (Change, er
 	}
 	var s Settings
 	for _, p := range FencingOrder(pairs) {
-		if why, state := nodeStates[p.Name]; state {
+		if why, state := NodeState(p.Name); state {
 			return Change{}, fmt.Errorf("cannot set %s of %s: %s", p, node, why)
 		}
 		s.Attributes = append(s.Attributes, NodeSetting{node, p})
 	}
-	o, err := live.Set(s)
+	o, err := Set(live, s)
 	if err != nil {
 		return Change{}, err
 	}
@@ -288,7 +278,7 @@ func (l Live) RemoveNodeAttributes(node string, names ...string) []Change {
 	slices.Reverse(ordered)
 	changes := make([]Change, len(ordered))
 	for i, p := range ordered {
-		o := operation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
+		o := NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
 		changes[i] = Change{Do: l.via(o), Limit: configLimit, Proof: []Evidence{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *CIB) error {
 			n, ok := c.Node(node)
 			if !ok {

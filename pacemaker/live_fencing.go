@@ -9,19 +9,9 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
-
-// QueryFencing asks whom the cluster has fenced, or tried to; the answer is for [Answer.Fencing]. Pacemaker 1.1 knows only the text of stonith_admin.
-// The history is kept by the daemons: it begins anew when the cluster of all nodes has stopped.
-func (d Dialect) QueryFencing() Operation {
-	if !d.modern() {
-		return operation("the history of fencing", "", op.ReadOnly, op.Safe, "stonith_admin", "--history", "*")
-	}
-	o := d.QueryStatus()
-	o.Name, o.Argv = "the history of fencing", append(o.Argv, "--fence-history=3")
-	return o
-}
 
 // Fencing is the answer to [Dialect.QueryFencing], in the order in which it was given.
 func (a Answer) Fencing() ([]FenceEvent, error) {
@@ -56,7 +46,7 @@ func ParseFencingHistory(r io.Reader) ([]FenceEvent, error) {
 		return nil, err
 	}
 	var events []FenceEvent
-	lines := bufio.NewScanner(strings.NewReader(plainText(string(data))))
+	lines := bufio.NewScanner(strings.NewReader(printable.Plain(string(data))))
 	lines.Buffer(nil, len(data)+1)
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
@@ -109,7 +99,7 @@ func modernEvent(m []string) FenceEvent {
 func (l Live) NotFenced(node string, known []FenceEvent) Evidence {
 	old := map[string]bool{}
 	for _, e := range known {
-		old[e.key()] = true
+		old[key(e)] = true
 	}
 	return Evidence{Look: l.via(l.Dialect.QueryFencing()), Means: "the cluster has not fenced " + node + " since", Judge: func(a Answer) error {
 		events, err := a.Fencing()
@@ -117,7 +107,7 @@ func (l Live) NotFenced(node string, known []FenceEvent) Evidence {
 			return err
 		}
 		for _, e := range events {
-			if e.Target == node && !old[e.key()] {
+			if e.Target == node && !old[key(e)] {
 				return fmt.Errorf("the cluster of %s ordered a %s of %s: %s %s (H1)", a.Node, e.Action, node, e.Status, e.Completed)
 			}
 		}
@@ -125,7 +115,7 @@ func (l Live) NotFenced(node string, known []FenceEvent) Evidence {
 	}}
 }
 
-func (e FenceEvent) key() string {
+func key(e FenceEvent) string {
 	return strings.Join([]string{e.Action, e.Target, e.Origin, e.Status, e.Completed}, "\x00")
 }
 
@@ -148,8 +138,8 @@ func (l Live) ReleaseFencing(device string) Change {
 // fenceDevice is `pcs stonith enable` or `disable`; pcs 0.9 has them as those of a resource.
 func (l Live) fenceDevice(verb, device string) Operation {
 	group := "stonith"
-	if !l.Dialect.modern() {
+	if !l.Dialect.Modern() {
 		group = "resource"
 	}
-	return operation(verb+" "+device, "", op.Mutating, op.Safe, "pcs", group, verb, device)
+	return NewOperation(verb+" "+device, "", op.Mutating, op.Safe, "pcs", group, verb, device)
 }

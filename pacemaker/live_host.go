@@ -30,8 +30,8 @@ func (l Live) OpenFirewall(node string, ports []corosync.Port) []Change {
 			argv = append(argv, "--permanent")
 			name += " for good"
 		}
-		ask := l.at(node, operation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Safe, append(slices.Clone(argv), "--list-"+query)...))
-		o := operation(name, "lustre:829", op.Mutating, op.Safe, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
+		ask := l.at(node, NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Safe, append(slices.Clone(argv), "--list-"+query)...))
+		o := NewOperation(name, "lustre:829", op.Mutating, op.Safe, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
 		return Change{Do: l.at(node, o), Limit: configLimit, Proof: []Evidence{{Look: ask, Means: what + " is in firewall-cmd --list-" + query, Judge: func(a Answer) error {
 			switch {
 			case a.Code != 0:
@@ -56,7 +56,7 @@ var idLine = regexp.MustCompile(`^uid=\d+\(([^)]+)\) gid=\d+\(([^)]+)\)`)
 
 // Hacluster wants a host to have the user and the group of the cluster software (lustre:808-812, PCM-049).
 func (l Live) Hacluster(node string) Evidence {
-	look := l.at(node, operation("the user hacluster", "lustre:811", op.ReadOnly, op.Safe, "id", "hacluster"))
+	look := l.at(node, NewOperation("the user hacluster", "lustre:811", op.ReadOnly, op.Safe, "id", "hacluster"))
 	return Evidence{Look: look, Means: "id hacluster on " + node + " says hacluster, in the group haclient", Judge: func(a Answer) error {
 		m := idLine.FindStringSubmatch(string(a.Stdout))
 		switch {
@@ -72,8 +72,8 @@ func (l Live) Hacluster(node string) Evidence {
 // StartPcsd starts pcsd on a host, now and at boot (lustre:851-858, PCM-056, PCM-057).
 func (l Live) StartPcsd(node string) []Change {
 	do := func(verb, ask, want string) Change {
-		look := l.at(node, operation("pcsd", "lustre:855", op.ReadOnly, op.Safe, "systemctl", ask, "pcsd.service"))
-		o := operation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Safe, "systemctl", verb, "pcsd.service")
+		look := l.at(node, NewOperation("pcsd", "lustre:855", op.ReadOnly, op.Safe, "systemctl", ask, "pcsd.service"))
+		o := NewOperation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Safe, "systemctl", verb, "pcsd.service")
 		return Change{Do: l.at(node, o), Limit: time.Minute, Proof: []Evidence{{Look: look, Means: "systemctl says that pcsd is " + want + " on " + node, Judge: func(a Answer) error {
 			if state := strings.TrimSpace(string(a.Stdout)); state != want {
 				return notYet("pcsd is %q", state)

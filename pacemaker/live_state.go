@@ -198,7 +198,7 @@ const settleStep = "5"
 // Settled wants a cluster that has nothing left to do: crm_resource asks the scheduler, and crm_mon shows that no action is under way and no node is joining. Unlike a bare
 // `crm_resource --wait`, which can hang, each look is short (H19).
 func (l Live) Settled() []Evidence {
-	wait := operation("wait until the cluster is stable", "", op.ReadOnly, op.Safe, "crm_resource", "--wait", "--timeout", settleStep)
+	wait := NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Safe, "crm_resource", "--wait", "--timeout", settleStep)
 	return []Evidence{
 		{Look: l.via(wait), Means: "crm_resource --wait says that nothing is left to do", Judge: func(a Answer) error {
 			if a.Code == 124 || a.Code == 62 { // timed out: Pacemaker 2 and later, 1.1

@@ -29,7 +29,7 @@ func (l Live) LiftThrottle(live *CIB) (Change, Throttle, error) {
 			was.Before = append(was.Before, NVPair{Name: p.Name, Value: v})
 		}
 	}
-	o, err := live.Set(Settings{Properties: Unthrottled()})
+	o, err := Set(live, Settings{Properties: Unthrottled()})
 	if err != nil {
 		return Change{}, Throttle{}, err
 	}
@@ -70,7 +70,7 @@ func (l Live) propertiesAre(pairs []NVPair) Evidence {
 // Seed puts a CIB in place on a host before the first start of its cluster, so that this does not wait 20 s for other nodes (H5): see [RebuildPlan.Seed].
 // It is for after the setup, which removes what is there. Pacemaker takes a file of its own user only, that others cannot read.
 func (l Live) Seed(seed Operation) Change {
-	look := operation("owner, mode and size of "+CIBPath, "", op.ReadOnly, op.Safe, "stat", "-c", "%U:%G %a %s", CIBPath)
+	look := NewOperation("owner, mode and size of "+CIBPath, "", op.ReadOnly, op.Safe, "stat", "-c", "%U:%G %a %s", CIBPath)
 	look.Node = seed.Node
 	idle := Live{Dialect: l.Dialect, Via: seed.Node, SysV: l.SysV}.Stopped(seed.Node)
 	return Change{Do: seed, Needs: idle, Limit: 30 * time.Second, Proof: []Evidence{{

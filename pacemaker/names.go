@@ -67,3 +67,28 @@ func isNumber(s string) bool {
 	_, err := strconv.ParseFloat(s, 64)
 	return err == nil
 }
+
+// NodeNames says what a node of the old cluster is called in the new one: the short names of EL6 become fully qualified (H12). A name
+// that is no key stays as it is.
+type NodeNames map[string]string
+
+// New is the new name of a node.
+func (n NodeNames) New(name string) string {
+	if full, ok := n[name]; ok {
+		return full
+	}
+	return name
+}
+
+// ShortNames maps the first label of each fully qualified name to the name; two names with the same first label are an error.
+func ShortNames(fqdns ...string) (NodeNames, error) {
+	names := make(NodeNames)
+	for _, fqdn := range fqdns {
+		short, _, _ := strings.Cut(fqdn, ".")
+		if other, taken := names[short]; taken && other != fqdn {
+			return nil, fmt.Errorf("the short name %s stands for both %s and %s", short, other, fqdn)
+		}
+		names[short] = fqdn
+	}
+	return names, nil
+}

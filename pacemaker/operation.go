@@ -5,10 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/beevik/etree"
-
 	"github.com/evenkeel-ha/evenkeel/internal/op"
-	"github.com/evenkeel-ha/evenkeel/internal/secretname"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // Operation is one command on one node, as data. Argv and Stdin hold secrets in clear; String, GoString and JSON mask them.
@@ -71,26 +69,7 @@ func (o Operation) maskedStdin() string {
 	if !o.Hidden || o.Stdin == "" {
 		return o.Stdin
 	}
-	doc, err := scanXML("", []byte(o.Stdin))
-	if err != nil {
-		return Redacted
-	}
-	maskPairs(doc.Root())
-	return rawXML(doc.Root())
-}
-
-func maskPairs(e *etree.Element) {
-	name := e.SelectAttrValue("name", "")
-	for i := range e.Attr {
-		a := &e.Attr[i]
-		if a.Key == "value" {
-			a.Value = secretname.Masked(name, a.Value)
-		}
-		a.Value = secretname.Masked(a.Key, a.Value)
-	}
-	for _, child := range e.ChildElements() {
-		maskPairs(child)
-	}
+	return MaskXML(o.Stdin)
 }
 
 // GoString is String, so that %#v prints no secret.
@@ -121,4 +100,35 @@ func shellWord(w string) string {
 		return w
 	}
 	return "'" + strings.ReplaceAll(w, "'", `'"'"'`) + "'"
+}
+
+// Cmd is the operation as a command to run. The secrets in it go by standard input; answer is what it asks for, such as the password of hacluster.
+// An operation that has a secret in its arguments and no private form makes a command that every Runner refuses.
+func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
+	run := o.Runs()
+	cmd := sshexec.Command(run.Effect, run.Argv...)
+	for _, i := range run.Secret {
+		cmd.Mask = append(cmd.Mask, sshexec.Secret(run.Argv[i]))
+	}
+	cmd.Stdin = run.input()
+	if run.Asks != "" {
+		cmd.Stdin = sshexec.SecretText(answer + "\n")
+		cmd.Mask = append(cmd.Mask, answer)
+	}
+	return cmd
+}
+
+// input is what the operation reads, with the secrets in it named.
+func (o Operation) input() sshexec.Input {
+	switch {
+	case o.Stdin == "":
+		return sshexec.Input{}
+	case !o.Hidden:
+		return sshexec.Text(o.Stdin)
+	}
+	secrets, ok := SecretsInXML(o.Stdin)
+	if !ok {
+		return sshexec.SecretText(sshexec.Secret(o.Stdin))
+	}
+	return sshexec.SecretDocument(sshexec.Secret(o.Stdin), secrets...)
 }

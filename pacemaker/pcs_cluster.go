@@ -16,11 +16,11 @@ const maxRings = 2
 // from pcs 0.10 on the node that it runs on may give orders to the others, so it is to be run on each.
 func (d Dialect) Auth(nodes ...string) Operation {
 	argv := []string{"pcs", "cluster", "auth"}
-	if d.modern() {
+	if d.Modern() {
 		argv = []string{"pcs", "host", "auth"}
 	}
 	argv = append(append(argv, nodes...), "-u", "hacluster")
-	o := operation("authorise "+strings.Join(nodes, " "), "lustre:864", op.Mutating, op.Safe, argv...)
+	o := NewOperation("authorise "+strings.Join(nodes, " "), "lustre:864", op.Mutating, op.Safe, argv...)
 	o.Asks = "the password of hacluster"
 	return o
 }
@@ -33,50 +33,50 @@ func (d Dialect) Setup(s corosync.Setup) (Operation, error) {
 	}
 	s.Rings = slices.Clone(s.Rings)
 	slices.SortStableFunc(s.Rings, func(a, b corosync.Interface) int { return a.Ring - b.Ring })
-	if err := d.setupRefusals(s).err(); err != nil {
+	if err := d.setupRefusals(s).Err(); err != nil {
 		return Operation{}, err
 	}
 	argv := d.setup09(s)
-	if d.modern() {
+	if d.Modern() {
 		argv = d.setup010(s)
 	}
-	o := operation("set up "+s.Name, "lustre:882", op.Disruptive, op.Never, argv...)
+	o := NewOperation("set up "+s.Name, "lustre:882", op.Disruptive, op.Never, argv...)
 	o.Why = "refuses when an old corosync.conf or authkey is left on the node (H6)"
 	return o, nil
 }
 
 // setupRefusals is what this pcs will not make.
-func (d Dialect) setupRefusals(s corosync.Setup) (no unsupported) {
+func (d Dialect) setupRefusals(s corosync.Setup) (no Refusals) {
 	knet := s.Transport == "knet"
 	switch {
 	case s.Transport != "udp" && s.Transport != "udpu" && !knet:
-		no.add("%s makes no clusters with the transport %s", d.Name(), s.Transport)
-	case knet && !d.modern():
-		no.add("%s makes clusters for corosync 2, which has no knet: use udp", d.Name())
-	case !knet && d.modern() && len(s.Rings) > 1:
-		no.add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links", d.Name(), s.Transport, len(s.Rings), corosync.MaxLinks)
-	case !knet && !d.modern() && len(s.Rings) > maxRings:
-		no.add("%s makes clusters of at most two rings, not %d", d.Name(), len(s.Rings))
+		no.Add("%s makes no clusters with the transport %s", d.Name(), s.Transport)
+	case knet && !d.Modern():
+		no.Add("%s makes clusters for corosync 2, which has no knet: use udp", d.Name())
+	case !knet && d.Modern() && len(s.Rings) > 1:
+		no.Add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links", d.Name(), s.Transport, len(s.Rings), corosync.MaxLinks)
+	case !knet && !d.Modern() && len(s.Rings) > maxRings:
+		no.Add("%s makes clusters of at most two rings, not %d", d.Name(), len(s.Rings))
 	case knet && len(s.Rings) > corosync.MaxLinks:
-		no.add("knet has at most %d links, not %d", corosync.MaxLinks, len(s.Rings))
+		no.Add("knet has at most %d links, not %d", corosync.MaxLinks, len(s.Rings))
 	}
-	if !d.modern() && s.RRPMode == "active" && len(s.Rings) > 1 {
-		no.add("%s takes rrp_mode active with --force only, \"not supported or tested\": use passive", d.Name())
+	if !d.Modern() && s.RRPMode == "active" && len(s.Rings) > 1 {
+		no.Add("%s takes rrp_mode active with --force only, \"not supported or tested\": use passive", d.Name())
 	}
 	for _, r := range s.Rings {
-		if r.Broadcast && !d.modern() && r.McastPort != 0 && r.McastPort != corosync.DefaultPort {
-			no.add("ring %d uses broadcast on port %d: %s takes no port with --broadcast%d", r.Ring, r.McastPort, d.Name(), r.Ring)
+		if r.Broadcast && !d.Modern() && r.McastPort != 0 && r.McastPort != corosync.DefaultPort {
+			no.Add("ring %d uses broadcast on port %d: %s takes no port with --broadcast%d", r.Ring, r.McastPort, d.Name(), r.Ring)
 		}
 	}
 	if !knet && (encrypts(s.Cipher) || encrypts(s.Hash)) {
-		no.add("%s does not encrypt with the transport %s: use knet", d.Name(), s.Transport)
+		no.Add("%s does not encrypt with the transport %s: use knet", d.Name(), s.Transport)
 	}
 	for _, n := range s.Nodes {
 		switch {
 		case len(n.Addresses) == 0 && (s.Transport == "udp" || len(s.Rings) < 2):
-		case s.Transport == "udp" && !d.modern(): // pcs 0.9 finds the nodes of a multicast cluster by their names
+		case s.Transport == "udp" && !d.Modern(): // pcs 0.9 finds the nodes of a multicast cluster by their names
 		case len(n.Addresses) != len(s.Rings):
-			no.add("node %s has %d addresses for %d links: %s wants one for each", n.Name, len(n.Addresses), len(s.Rings), s.Transport)
+			no.Add("node %s has %d addresses for %d links: %s wants one for each", n.Name, len(n.Addresses), len(s.Rings), s.Transport)
 		}
 	}
 	return no
@@ -208,31 +208,31 @@ func onNode(node string, argv ...string) []string {
 
 // ClusterStart starts the cluster on a node; on the local one when node is empty.
 func (d Dialect) ClusterStart(node string) Operation {
-	o := operation("start the cluster", "lustre:920", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "start")...)
+	o := NewOperation("start the cluster", "lustre:920", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "start")...)
 	o.Why = "exits 0 even where it started nothing (H4): the state decides; the first start waits 20 s for other nodes (H5)"
 	return o
 }
 
 // ClusterStop stops the cluster on a node; on the local one when node is empty. Its resources move first.
 func (d Dialect) ClusterStop(node string) Operation {
-	o := operation("stop the cluster", "", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "stop")...)
+	o := NewOperation("stop the cluster", "", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "stop")...)
 	o.Why = "exits 0 even where it stopped nothing (H4): the state decides"
 	return o
 }
 
 // ClusterEnable makes the cluster start at boot; on the local node when node is empty.
 func (d Dialect) ClusterEnable(node string) Operation {
-	return operation("start the cluster at boot", "lustre:921", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "enable")...)
+	return NewOperation("start the cluster at boot", "lustre:921", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "enable")...)
 }
 
 // ClusterDisable makes it not start at boot; on the local node when node is empty.
 func (d Dialect) ClusterDisable(node string) Operation {
-	return operation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "disable")...)
+	return NewOperation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "disable")...)
 }
 
 // ClusterDestroy removes the local node's cluster configuration for good: only for the node under rebuild (H6).
 func (d Dialect) ClusterDestroy() Operation {
-	o := operation("remove the cluster's configuration", "", op.Disruptive, op.Never, "pcs", "cluster", "destroy")
+	o := NewOperation("remove the cluster's configuration", "", op.Disruptive, op.Never, "pcs", "cluster", "destroy")
 	o.Why = "only on the node under rebuild (H6)"
 	return o
 }
@@ -240,33 +240,33 @@ func (d Dialect) ClusterDestroy() Operation {
 // NodeAdd adds a node to the running cluster (lustre:1615). From pcs 0.10 on it must have been authorised, and takes its addresses.
 func (d Dialect) NodeAdd(node corosync.Member, start bool) Operation {
 	argv := []string{"pcs", "cluster", "node", "add", node.Name}
-	if d.modern() {
+	if d.Modern() {
 		argv = append(argv[:4], nodeWords(node)...)
 	}
 	if start {
 		argv = append(argv, "--start")
 	}
-	return operation("add "+node.Name, "lustre:1615", op.Disruptive, op.Never, argv...)
+	return NewOperation("add "+node.Name, "lustre:1615", op.Disruptive, op.Never, argv...)
 }
 
 // NodeRemove removes a node from the running cluster, and destroys its configuration there.
 func (d Dialect) NodeRemove(node string) Operation {
-	return operation("remove "+node, "", op.Disruptive, op.Never, "pcs", "cluster", "node", "remove", node)
+	return NewOperation("remove "+node, "", op.Disruptive, op.Never, "pcs", "cluster", "node", "remove", node)
 }
 
 // Standby moves everything off a node and keeps it off; the local node when node is empty (lustre:427).
 func (d Dialect) Standby(node string) Operation {
-	return operation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "standby")...)
+	return NewOperation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "standby")...)
 }
 
 // Unstandby ends standby; on the local node when node is empty.
 func (d Dialect) Unstandby(node string) Operation {
-	return operation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
+	return NewOperation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
 }
 
 // nodeGroup is where standby stands: pcs 0.10 dropped `cluster standby` for `node standby`.
 func (d Dialect) nodeGroup() string {
-	if d.modern() {
+	if d.Modern() {
 		return "node"
 	}
 	return "cluster"

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -56,11 +57,11 @@ func ParsePCSCommands(r io.Reader) (*PCSCommands, error) {
 	number := 0
 	for raw := range strings.Lines(text) {
 		number++
-		if plainText(raw) != raw {
+		if printable.Plain(raw) != raw {
 			out.Escapes = append(out.Escapes, number)
 		}
 	}
-	w := commandWordsReader{text: plainText(text), line: 1}
+	w := commandWordsReader{text: printable.Plain(text), line: 1}
 	for {
 		line, argv, more := w.command()
 		if w.open != 0 {

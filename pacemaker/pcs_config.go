@@ -12,7 +12,7 @@ import (
 
 // pcsCannotSet says whether this pcs cannot set a pair: an empty value removes it, and pcs 0.9 takes name=value apart at every "=".
 func (d Dialect) pcsCannotSet(p NVPair) bool {
-	return p.Value == "" || !d.modern() && strings.Contains(p.Value, "=")
+	return p.Value == "" || !d.Modern() && strings.Contains(p.Value, "=")
 }
 
 // SetProperty sets one cluster property (lustre:934). pcs refuses names that it does not know from 0.11.4 on unless it is forced.
@@ -23,18 +23,18 @@ func (d Dialect) SetProperty(p NVPair) Operation {
 	case d.pcsCannotSet(p):
 		argv = []string{"crm_attribute", "--type", "crm_config", "--name", p.Name, "--update", p.Value}
 		why = d.Name() + " cannot set an empty value or one with an equals sign"
-	case d.from(11, 4) && !knownProperties[p.Name]:
+	case d.From(11, 4) && !knownProperties[p.Name]:
 		argv = append(argv, "--force")
 		why = "pcs refuses properties that are not Pacemaker's own without --force"
 	}
-	o := operation("property "+p.Name, "lustre:934", op.Mutating, op.Safe, argv...)
+	o := NewOperation("property "+p.Name, "lustre:934", op.Mutating, op.Safe, argv...)
 	o.Why = why
 	return markSecrets(o, []NVPair{p})
 }
 
 // UnsetProperty removes a cluster property, or leaves it absent. pcs fails where there is none.
 func (d Dialect) UnsetProperty(name string) Operation {
-	return operation("no property "+name, "", op.Mutating, op.Safe, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
+	return NewOperation("no property "+name, "", op.Mutating, op.Safe, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
 }
 
 // knownProperties are the cluster options that Pacemaker 2.1 and 3.0 document, and pcs 0.11.4 and later take without --force:
@@ -66,7 +66,7 @@ func (d Dialect) Maintenance(on bool) Operation {
 
 // defaultsWord is `update` from pcs 0.10.7 on; the form without it is deprecated from there and gone in 0.12.
 func (d Dialect) defaultsWord() []string {
-	if d.from(10, 7) {
+	if d.From(10, 7) {
 		return []string{"update"}
 	}
 	return nil
@@ -87,7 +87,7 @@ func (d Dialect) setDefault(name, ref string, p NVPair, section string, words ..
 	if d.pcsCannotSet(p) {
 		argv = []string{"crm_attribute", "--type", section, "--name", p.Name, "--update", p.Value}
 	}
-	return markSecrets(operation(name, ref, op.Mutating, op.Safe, argv...), []NVPair{p})
+	return markSecrets(NewOperation(name, ref, op.Mutating, op.Safe, argv...), []NVPair{p})
 }
 
 // SetNodeAttributes sets permanent attributes of a node in the given order: one operation or more (lustre:1737). A node that is no
@@ -100,7 +100,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []NVPair) []Operation {
 			return
 		}
 		argv := []string{"pcs", "property", "set", "--node", node}
-		if d.modern() {
+		if d.Modern() {
 			argv = []string{"pcs", "node", "attribute", node}
 		}
 		names := make([]string, len(simple))
@@ -109,7 +109,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []NVPair) []Operation {
 			names[i] = p.Name
 		}
 		name := fmt.Sprintf("attributes of %s: %s", node, strings.Join(names, " "))
-		ops = append(ops, markSecrets(operation(name, "lustre:1737", op.Mutating, op.Safe, argv...), simple))
+		ops = append(ops, markSecrets(NewOperation(name, "lustre:1737", op.Mutating, op.Safe, argv...), simple))
 		simple = nil
 	}
 	for _, p := range pairs {
@@ -118,7 +118,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []NVPair) []Operation {
 			continue
 		}
 		flush()
-		o := operation(fmt.Sprintf("attributes of %s: %s", node, p.Name), "lustre:1737", op.Mutating, op.Safe,
+		o := NewOperation(fmt.Sprintf("attributes of %s: %s", node, p.Name), "lustre:1737", op.Mutating, op.Safe,
 			"crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--update", p.Value)
 		o.Why = d.Name() + " cannot set an empty value or one with an equals sign"
 		ops = append(ops, markSecrets(o, []NVPair{p}))
@@ -146,7 +146,7 @@ func markSecrets(o Operation, pairs []NVPair) Operation {
 // CreateStonith makes a fence device from its agent, parameters, operations and meta attributes (lustre:982).
 func (d Dialect) CreateStonith(r Resource) Operation {
 	argv := append([]string{"pcs", "stonith", "create", r.ID, r.Type}, d.definition(r)...)
-	o := operation("create "+r.ID, "lustre:982", op.Mutating, op.ProbeFirst, argv...)
+	o := NewOperation("create "+r.ID, "lustre:982", op.Mutating, op.ProbeFirst, argv...)
 	o.Why = "pcs adds an empty attribute set and a 60 s monitor that IML never had (H22)"
 	return markSecrets(o, r.Instance.Effective())
 }
@@ -154,8 +154,8 @@ func (d Dialect) CreateStonith(r Resource) Operation {
 // CreateResource makes a primitive from its agent, parameters, operations and meta attributes (lustre:988).
 func (d Dialect) CreateResource(r Resource, disabled bool) Operation {
 	argv := append([]string{"pcs", "resource", "create", r.ID, r.Agent()}, d.definition(r)...)
-	o := operation("create "+r.ID, "lustre:988", op.Mutating, op.ProbeFirst, argv...)
-	if !hasDefaultOperations(r) || d.modern() { // from 0.10 on it would add notify and others that the agent offers
+	o := NewOperation("create "+r.ID, "lustre:988", op.Mutating, op.ProbeFirst, argv...)
+	if !hasDefaultOperations(r) || d.Modern() { // from 0.10 on it would add notify and others that the agent offers
 		o.Argv = append(o.Argv, "--no-default-ops")
 	}
 	if disabled {
@@ -222,9 +222,9 @@ func guideOrder(o Op) int {
 // PreferNode adds a location constraint (lustre:1040); its id is pcs's own choice (H9). From pcs 0.10 on a node that is no member is
 // refused without --force (H7): absent says that it is none yet.
 func (d Dialect) PreferNode(resource, node string, score Score, absent bool) Operation {
-	o := operation(fmt.Sprintf("%s prefers %s", resource, node), "lustre:1040", op.Mutating, op.ProbeFirst,
+	o := NewOperation(fmt.Sprintf("%s prefers %s", resource, node), "lustre:1040", op.Mutating, op.ProbeFirst,
 		"pcs", "constraint", "location", resource, "prefers", node+"="+score.String())
-	if absent && d.modern() {
+	if absent && d.Modern() {
 		o.Argv = append(o.Argv, "--force")
 		o.Why = node + " has not joined yet: " + d.Name() + " refuses to name it without --force (H7)"
 	}
@@ -233,27 +233,27 @@ func (d Dialect) PreferNode(resource, node string, score Score, absent bool) Ope
 
 // EnableResource lets a resource run (lustre:1142).
 func (d Dialect) EnableResource(id string) Operation {
-	return operation("enable "+id, "lustre:1142", op.Mutating, op.Safe, "pcs", "resource", "enable", id)
+	return NewOperation("enable "+id, "lustre:1142", op.Mutating, op.Safe, "pcs", "resource", "enable", id)
 }
 
 // DisableResource stops a resource and keeps it stopped.
 func (d Dialect) DisableResource(id string) Operation {
-	return operation("disable "+id, "", op.Disruptive, op.Safe, "pcs", "resource", "disable", id)
+	return NewOperation("disable "+id, "", op.Disruptive, op.Safe, "pcs", "resource", "disable", id)
 }
 
 // RelocateShow tells what RelocateRun would move (lustre:1659).
 func (d Dialect) RelocateShow() Operation {
-	return operation("show what would move", "lustre:1659", op.ReadOnly, op.Safe, "pcs", "resource", "relocate", "show")
+	return NewOperation("show what would move", "lustre:1659", op.ReadOnly, op.Safe, "pcs", "resource", "relocate", "show")
 }
 
 // RelocateRun moves every resource to the node that it prefers (lustre:1665).
 func (d Dialect) RelocateRun() Operation {
-	o := operation("move every target to the node it prefers", "lustre:1665", op.Disruptive, op.ProbeFirst, "pcs", "resource", "relocate", "run")
+	o := NewOperation("move every target to the node it prefers", "lustre:1665", op.Disruptive, op.ProbeFirst, "pcs", "resource", "relocate", "run")
 	o.Why = "nothing moves back by itself: the stickiness is greater than the preference (H17)"
 	return o
 }
 
 // RelocateClear removes the constraints that a relocate that was cut short left behind.
 func (d Dialect) RelocateClear() Operation {
-	return operation("remove what relocate left behind", "", op.Mutating, op.Safe, "pcs", "resource", "relocate", "clear")
+	return NewOperation("remove what relocate left behind", "", op.Mutating, op.Safe, "pcs", "resource", "relocate", "clear")
 }

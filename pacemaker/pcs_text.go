@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -37,7 +38,7 @@ func readOutline(r io.Reader) (*outline, error) {
 	number := 0
 	for raw := range strings.Lines(string(data)) {
 		number++
-		text := strings.TrimRight(plainText(raw), " \t\r\n")
+		text := strings.TrimRight(printable.Plain(raw), " \t\r\n")
 		body := strings.TrimLeft(text, " \t")
 		if body == "" || strings.HasPrefix(body, "Warning: ") || strings.HasPrefix(body, "Deprecation Warning: ") {
 			continue

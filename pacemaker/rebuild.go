@@ -11,31 +11,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
-// NodeNames says what a node of the old cluster is called in the new one: the short names of EL6 become fully qualified (H12). A name
-// that is no key stays as it is.
-type NodeNames map[string]string
-
-// New is the new name of a node.
-func (n NodeNames) New(name string) string {
-	if full, ok := n[name]; ok {
-		return full
-	}
-	return name
-}
-
-// ShortNames maps the first label of each fully qualified name to the name; two names with the same first label are an error.
-func ShortNames(fqdns ...string) (NodeNames, error) {
-	names := make(NodeNames)
-	for _, fqdn := range fqdns {
-		short, _, _ := strings.Cut(fqdn, ".")
-		if other, taken := names[short]; taken && other != fqdn {
-			return nil, fmt.Errorf("the short name %s stands for both %s and %s", short, other, fqdn)
-		}
-		names[short] = fqdn
-	}
-	return names, nil
-}
-
 // RebuildOptions say how the cluster is made again. Zero values take what the guide says.
 type RebuildOptions struct {
 	Node1, Node2  string    // fully qualified names: node 1 is rebuilt first
@@ -115,14 +90,14 @@ func Rebuild(cib *CIB, conf *corosync.Conf, opts RebuildOptions) (*RebuildPlan, 
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	if len(opts.Addresses) == 0 && opts.Dialect.modern() {
+	if len(opts.Addresses) == 0 && opts.Dialect.Modern() {
 		list, err := conf.NodeList()
 		if err != nil {
 			return nil, err
 		}
 		opts.Addresses = listed(list, opts.Names)
 	}
-	want := cib.draft()
+	want := cib.Draft()
 	if opts.ClusterName == "" {
 		name, err := clusterName(want, conf)
 		if err != nil {
@@ -130,7 +105,7 @@ func Rebuild(cib *CIB, conf *corosync.Conf, opts RebuildOptions) (*RebuildPlan, 
 		}
 		opts.ClusterName = cmp.Or(name, "lustre-ha-cluster")
 	}
-	if totem, err := conf.Totem(); err == nil && totem.Transport == "knet" && !opts.OldDialect.modern() {
+	if totem, err := conf.Totem(); err == nil && totem.Transport == "knet" && !opts.OldDialect.Modern() {
 		return nil, &UnsupportedError{What: []string{fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", opts.OldDialect.Name())}}
 	}
 	b := &rebuilder{want: want, opts: opts, d: opts.Dialect, plan: &RebuildPlan{}}
@@ -148,7 +123,7 @@ func Rebuild(cib *CIB, conf *corosync.Conf, opts RebuildOptions) (*RebuildPlan, 
 	b.extras()
 	b.move()
 	b.fencing()
-	if err := b.cannot.err(); err != nil {
+	if err := b.cannot.Err(); err != nil {
 		return nil, err
 	}
 	return b.plan, nil
@@ -172,7 +147,7 @@ type rebuilder struct {
 	opts   RebuildOptions
 	d      Dialect
 	plan   *RebuildPlan
-	cannot unsupported
+	cannot Refusals
 }
 
 func on(node string, ops ...Operation) []Operation {
@@ -192,7 +167,7 @@ func (b *rebuilder) drop(what, why string) {
 func (b *rebuilder) node(old, where string) string {
 	name := b.opts.Names.New(old)
 	if name != b.opts.Node1 && name != b.opts.Node2 {
-		b.cannot.add("%s names the node %s, which is neither %s nor %s", where, name, b.opts.Node1, b.opts.Node2)
+		b.cannot.Add("%s names the node %s, which is neither %s nor %s", where, name, b.opts.Node1, b.opts.Node2)
 	}
 	return name
 }

@@ -38,20 +38,20 @@ func (p *RebuildPlan) Configuration(live *CIB, stage Stage) (*CIB, error) {
 		return nil, err
 	}
 	out := live.Clone()
-	out.edit()
+	out.Edit()
 	owned := out.Properties()
-	for _, section := range sectionOrder {
+	for _, section := range SectionNames {
 		if section == "nodes" {
 			continue
 		}
-		if e := out.section(section); e != nil {
+		if e := out.Section(section); e != nil {
 			e.Child = nil
 		}
-		from := p.want.section(section)
+		from := p.want.Section(section)
 		if from == nil {
 			continue
 		}
-		to := out.ensureSection(section)
+		to := out.EnsureSection(section)
 		if len(to.Child) == 0 {
 			to.AddChild(etree.NewText("\n"))
 		}
@@ -60,16 +60,16 @@ func (p *RebuildPlan) Configuration(live *CIB, stage Stage) (*CIB, error) {
 			to.AddChild(etree.NewText("\n"))
 		}
 	}
-	out = out.reindexed()
+	out = reindexed(out)
 	for _, property := range owned {
-		if _, is := clusterOwned[property.Name]; is {
+		if _, is := ClusterOwned(property.Name); is {
 			out.SetProperty(property.Name, property.Value)
 		}
 	}
 	out.SetProperty("maintenance-mode", fmt.Sprint(stage == StagePrepared))
 	if stage > StagePrepared {
 		for _, r := range p.roles {
-			if err := out.giveBack(r); err != nil {
+			if err := giveBack(out, r); err != nil {
 				return nil, err
 			}
 		}
@@ -88,14 +88,14 @@ func (p *RebuildPlan) Configuration(live *CIB, stage Stage) (*CIB, error) {
 }
 
 // reindexed is the same document with its ids looked up anew.
-func (c *CIB) reindexed() *CIB {
+func reindexed(c *CIB) *CIB {
 	out := c.Clone()
-	out.edit()
+	out.Edit()
 	return out
 }
 
 // giveBack sets what a resource was meant to do in the old cluster.
-func (c *CIB) giveBack(r targetRole) error {
+func giveBack(c *CIB, r targetRole) error {
 	if r.was == "" {
 		c.RemoveMeta(r.id, "target-role")
 		return nil
@@ -139,8 +139,8 @@ func (p *RebuildPlan) Push(live *CIB, stage Stage) (Operation, error) {
 	if _, err := want.WriteTo(&text); err != nil {
 		return Operation{}, err
 	}
-	o := operation("the whole configuration", "lustre:861", op.Mutating, op.Safe, "cibadmin", "--replace", "--xml-pipe")
-	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(want.Root()), p.Maintenance[0].Node
+	o := NewOperation("the whole configuration", "lustre:861", op.Mutating, op.Safe, "cibadmin", "--replace", "--xml-pipe")
+	o.Stdin, o.Hidden, o.Node = text.String(), HasSecret(want.Root()), p.Maintenance[0].Node
 	o.Why = "one change in the place of many (H25); refused when the cluster has changed since it was read"
 	if stage > StagePrepared {
 		o.Effect = op.Disruptive
@@ -156,7 +156,7 @@ func (p *RebuildPlan) SwitchOverPush(live *CIB) (Operation, error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	o, err := live.Set(Settings{Properties: []NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: roles})
+	o, err := Set(live, Settings{Properties: []NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: roles})
 	if err != nil {
 		return Operation{}, err
 	}
@@ -175,7 +175,7 @@ func (p *RebuildPlan) givenBack() ([]RoleSetting, error) {
 		role := r.was
 		if role == "" {
 			role = "Started" // a change by ids cannot remove it; it is what nothing means, unless something else decides
-			if by := p.want.defaultRole(r.id); by != "" {
+			if by := defaultRole(p.want, r.id); by != "" {
 				return nil, fmt.Errorf("cannot enable %s by itself: %s decides its role: %w; push the stage instead", r.id, by, ErrUnsupported)
 			}
 		}

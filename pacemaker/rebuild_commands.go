@@ -57,7 +57,7 @@ func (b *rebuilder) clusterSetup(conf *corosync.Conf, totem corosync.Totem) (cor
 		s.Transport, s.Rings, s.Cipher, s.Hash = "knet", plan.Setup.Rings, plan.Setup.Cipher, plan.Setup.Hash
 		return s, nil
 	}
-	if totem.Transport == "knet" && b.d.modern() { // it stays what it is
+	if totem.Transport == "knet" && b.d.Modern() { // it stays what it is
 		s.Transport, s.Cipher, s.Hash = "knet", totem.CryptoCipher, totem.CryptoHash
 		for link := range s.Nodes[0].Addresses {
 			i := slices.IndexFunc(totem.Interfaces, func(f corosync.Interface) bool { return f.Ring == link })
@@ -80,48 +80,9 @@ func (b *rebuilder) clusterSetup(conf *corosync.Conf, totem corosync.Totem) (cor
 // byXML says whether something for which pcs has no words may go by cibadmin, and notes it otherwise.
 func (b *rebuilder) byXML(format string, args ...any) bool {
 	if !b.opts.ByXML {
-		b.cannot.add(format, args...)
+		b.cannot.Add(format, args...)
 	}
 	return b.opts.ByXML
-}
-
-// sectionXML is an operation that adds XML to a section of the CIB: what is there already by its id is made the same, so that it may run again.
-func sectionXML(name, section string, elements ...*etree.Element) Operation {
-	parts := make([]string, len(elements))
-	secret := false
-	for i, e := range elements {
-		parts[i] = compactXML(e)
-		secret = secret || hasSecret(e)
-	}
-	text := parts[0]
-	if len(parts) > 1 {
-		text = "<" + section + ">" + strings.Join(parts, "") + "</" + section + ">"
-	}
-	o := operation(name, "", op.Mutating, op.Safe, "cibadmin", "--modify", "--allow-create", "--scope", section, "--xml-pipe")
-	o.Stdin, o.Hidden = text, secret
-	return o
-}
-
-// compactXML prints an element by itself, without the white space between elements.
-func compactXML(e *etree.Element) string {
-	e = e.Copy()
-	dropSpace(e)
-	return rawXML(e)
-}
-
-func dropSpace(e *etree.Element) {
-	for i := len(e.Child) - 1; i >= 0; i-- {
-		switch t := e.Child[i].(type) {
-		case *etree.CharData:
-			if strings.Trim(t.Data, xmlSpaces) == "" {
-				e.RemoveChildAt(i)
-			}
-		case *etree.Comment:
-			e.RemoveChildAt(i)
-		case *etree.Element:
-			dropSpace(t)
-		}
-	}
 }
 
 // ruled says whether one of the sets in a section holds under a rule only: then the section is made as it stands, because what wins
@@ -148,7 +109,7 @@ func (b *rebuilder) properties() {
 	}
 	if ruled(b.want.PropertySets()) {
 		b.byXML("a property set has a rule")
-		b.plan.Properties = append(b.plan.Properties, b.on1(sectionXML("properties with rules", "crm_config", b.want.section("crm_config")))...)
+		b.plan.Properties = append(b.plan.Properties, b.on1(AddXML("properties with rules", "crm_config", b.want.Section("crm_config")))...)
 		return
 	}
 	for _, p := range b.want.Properties() {
@@ -167,7 +128,7 @@ func (b *rebuilder) defaults() {
 func (b *rebuilder) sectionDefaults(section string, sets AttributeSets, set func(NVPair) Operation) {
 	if ruled(sets) {
 		b.byXML("%s: a set has a rule", section)
-		b.plan.Defaults = append(b.plan.Defaults, b.on1(sectionXML(section+" with rules", section, b.want.section(section)))...)
+		b.plan.Defaults = append(b.plan.Defaults, b.on1(AddXML(section+" with rules", section, b.want.Section(section)))...)
 		return
 	}
 	pairs := slices.Clone(sets.Effective())
@@ -189,7 +150,7 @@ func (b *rebuilder) resources() {
 	for _, e := range b.want.SectionChildren("resources") {
 		if e.Tag == string(Template) { // what is made from it refers to it
 			b.byXML("template %s is not a plain primitive", e.SelectAttrValue("id", ""))
-			b.plan.Stonith = append(b.plan.Stonith, b.on1(sectionXML("create "+e.SelectAttrValue("id", ""), "resources", e))...)
+			b.plan.Stonith = append(b.plan.Stonith, b.on1(AddXML("create "+e.SelectAttrValue("id", ""), "resources", e))...)
 		}
 	}
 	b.plan.Resources = slices.Grow(b.plan.Resources, len(b.plan.roles))
@@ -197,14 +158,14 @@ func (b *rebuilder) resources() {
 		if !IsResource(e) || e.Tag == string(Template) {
 			continue
 		}
-		r := viewOf[Resource](b.want, e)
+		r := b.want.ResourceAt(e)
 		fence := fences(r)
 		var o Operation
 		wordless := wordlessIn(e, r, b.d)
 		switch {
 		case wordless != "":
 			b.byXML("%s %s %s", r.Kind, r.ID, wordless)
-			o = sectionXML("create "+r.ID, "resources", e)
+			o = AddXML("create "+r.ID, "resources", e)
 			if !fence {
 				o.Why = "disabled: the other node still has it (PCM-026)"
 			}
@@ -214,7 +175,7 @@ func (b *rebuilder) resources() {
 			o = b.d.CreateResource(r, true)
 		}
 		if len(o.Secret) > 0 {
-			private := sectionXML(o.Name, "resources", e)
+			private := AddXML(o.Name, "resources", e)
 			private.Ref, private.Why, private.Node = o.Ref, "the secrets go by standard input", b.opts.Node1
 			o.Private = &private
 		}
@@ -242,13 +203,13 @@ func (b *rebuilder) constraints() {
 			others = append(others, e)
 			continue
 		}
-		l := viewOf[Location](b.want, e)
+		l := b.want.LocationAt(e)
 		if !l.Plain() {
 			others = append(others, e)
 			continue
 		}
 		if _, err := ParseScore(l.Score); err != nil {
-			b.cannot.add("location constraint %s: %v", l.ID, err)
+			b.cannot.Add("location constraint %s: %v", l.ID, err)
 			continue
 		}
 		if len(byResource[l.Resource]) == 0 {
@@ -267,7 +228,7 @@ func (b *rebuilder) constraints() {
 		score := func(e *etree.Element) Score { return mustScore(e.SelectAttrValue("score", "")) }
 		slices.SortStableFunc(list, func(a, b *etree.Element) int { return int(score(b) - score(a)) })
 		for _, e := range list {
-			b.plan.Constraints = append(b.plan.Constraints, b.on1(b.location(viewOf[Location](b.want, e)))...)
+			b.plan.Constraints = append(b.plan.Constraints, b.on1(b.location(b.want.LocationAt(e)))...)
 		}
 	}
 	var visit func(list []*etree.Element)
@@ -282,7 +243,7 @@ func (b *rebuilder) constraints() {
 	visit(b.want.SectionChildren("resources"))
 	for _, id := range ids {
 		if len(byResource[id]) > 0 {
-			b.cannot.add("location constraint %s is about %s, which is no resource", byResource[id][0].SelectAttrValue("id", ""), id)
+			b.cannot.Add("location constraint %s is about %s, which is no resource", byResource[id][0].SelectAttrValue("id", ""), id)
 		}
 	}
 	for _, e := range others {
@@ -292,7 +253,7 @@ func (b *rebuilder) constraints() {
 		} else {
 			b.byXML("%s %s", e.Tag, id)
 		}
-		b.plan.Constraints = append(b.plan.Constraints, b.on1(sectionXML("constraint "+id, "constraints", e))...)
+		b.plan.Constraints = append(b.plan.Constraints, b.on1(AddXML("constraint "+id, "constraints", e))...)
 	}
 }
 
@@ -312,9 +273,9 @@ func (b *rebuilder) location(l Location) Operation {
 // extras makes what refers to resources and nodes and has no words of its own: each section in one change.
 func (b *rebuilder) extras() {
 	for _, section := range []string{"fencing-topology", "tags", "acls", "alerts"} {
-		if e := b.want.section(section); e != nil && len(e.ChildElements()) > 0 {
+		if e := b.want.Section(section); e != nil && len(e.ChildElements()) > 0 {
 			b.byXML("the section %s is not empty", section)
-			b.plan.Constraints = append(b.plan.Constraints, b.on1(sectionXML(section, section, e))...)
+			b.plan.Constraints = append(b.plan.Constraints, b.on1(AddXML(section, section, e))...)
 		}
 	}
 }
@@ -332,7 +293,7 @@ func (b *rebuilder) move() {
 	auth := b.d.Auth(node1, node2)
 	auth.Ref = "lustre:1599"
 	b.plan.Join = b.on1(auth, b.d.NodeAdd(b.opts.node(node2), b.opts.StartOnAdd))
-	if b.d.modern() { // it made node 1 trust node 2 only
+	if b.d.Modern() { // it made node 1 trust node 2 only
 		there := auth
 		b.plan.Join = slices.Concat(b.plan.Join[:1], on(node2, there), b.plan.Join[1:])
 	}
@@ -351,18 +312,18 @@ func (b *rebuilder) move() {
 // said; so it is asked for primitives only, and only where removing it means Started.
 func (b *rebuilder) enable(r targetRole) Operation {
 	started := r.was == "" || strings.EqualFold(r.was, "Started")
-	if r.kind == Primitive && started && !r.inner && !(r.was != "" && b.want.defaultRole(r.id) != "") {
+	if r.kind == Primitive && started && !r.inner && !(r.was != "" && defaultRole(b.want, r.id) != "") {
 		return b.d.EnableResource(r.id)
 	}
 	argv := []string{"crm_resource", "--resource", r.id, "--meta", "--delete-parameter", "target-role"}
 	if r.was != "" {
 		argv = []string{"crm_resource", "--resource", r.id, "--meta", "--set-parameter", "target-role", "--parameter-value", r.was}
 	}
-	return operation("enable "+r.id, "lustre:1142", op.Mutating, op.Safe, argv...)
+	return NewOperation("enable "+r.id, "lustre:1142", op.Mutating, op.Safe, argv...)
 }
 
 // defaultRole says where a resource gets its target-role from when it does not say it itself: a default of all, or its template.
-func (c *CIB) defaultRole(id string) string {
+func defaultRole(c *CIB, id string) string {
 	says := func(sets AttributeSets) bool {
 		return slices.ContainsFunc(sets, func(s AttributeSet) bool { _, has := s.Get("target-role"); return has })
 	}
@@ -379,7 +340,7 @@ func (c *CIB) defaultRole(id string) string {
 
 // stopOld takes node 2 out of its old cluster: by the guide's commands for EL6, by pcs where systemd runs the cluster.
 func (b *rebuilder) stopOld() []Operation {
-	if !b.opts.OldDialect.modern() {
+	if !b.opts.OldDialect.Modern() {
 		return StopEL6(b.opts.OldDialect)
 	}
 	stop := b.opts.OldDialect.ClusterStop("")
@@ -396,8 +357,8 @@ func StopEL6(d Dialect) []Operation {
 	disable.Ref = "lustre:1128"
 	return []Operation{
 		standby,
-		operation("stop pacemaker", "lustre:1126", op.Disruptive, op.Safe, "service", "pacemaker", "stop"),
-		operation("stop corosync", "lustre:1127", op.Disruptive, op.Safe, "service", "corosync", "stop"),
+		NewOperation("stop pacemaker", "lustre:1126", op.Disruptive, op.Safe, "service", "pacemaker", "stop"),
+		NewOperation("stop corosync", "lustre:1127", op.Disruptive, op.Safe, "service", "corosync", "stop"),
 		disable,
 	}
 }

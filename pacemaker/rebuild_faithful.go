@@ -70,14 +70,14 @@ func plainSet(set *etree.Element) bool {
 func plainOperations(ops *etree.Element, d Dialect) bool {
 	seen := make(map[string]bool)
 	for o := range ops.ChildElementsSeq() {
-		key := o.SelectAttrValue("name", "") + " " + sameTime(o.SelectAttrValue("interval", ""))
+		key := o.SelectAttrValue("name", "") + " " + SameTime(o.SelectAttrValue("interval", ""))
 		role := o.SelectAttrValue("role", "")
 		switch {
 		case o.Tag != "op" || !onlyAttrs(o, "id", "name", "interval", "timeout", "on-fail", "role", "enabled"):
 			return false
 		case o.SelectAttr("interval") == nil || seen[key]:
 			return false
-		case d.modern() && (role == "Master" || role == "Slave"): // renamed in Pacemaker 2.1
+		case d.Modern() && (role == "Master" || role == "Slave"): // renamed in Pacemaker 2.1
 			return false
 		}
 		seen[key] = true

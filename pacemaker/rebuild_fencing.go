@@ -15,10 +15,10 @@ import (
 func (b *rebuilder) fencing() {
 	for _, n := range b.want.Nodes() {
 		if len(n.Utilization) > 0 {
-			b.cannot.add("node %s has utilization attributes", n.Uname)
+			b.cannot.Add("node %s has utilization attributes", n.Uname)
 		}
 		if ruled(n.Attributes) {
-			b.cannot.add("node %s has attributes under a rule", n.Uname)
+			b.cannot.Add("node %s has attributes under a rule", n.Uname)
 		}
 		var first, agents []NVPair
 		for _, p := range n.Attributes.Effective() {
@@ -49,13 +49,13 @@ func (p *RebuildPlan) FencingPush(live *CIB) (Operation, error) {
 				return Operation{}, fmt.Errorf("cannot set fencing attributes: %w", err)
 			}
 		}
-		e := after.nodeElement(n.node).Copy()
+		e := after.NodeElement(n.node).Copy()
 		keepPairs(e, n.pairs)
 		nodes.AddChild(e)
 	}
 	return Operation{
 		Name: "fencing attributes", Argv: []string{"cibadmin", "--modify", "--allow-create", "--scope", "nodes", "--xml-pipe"},
-		Stdin: rawXML(nodes), Hidden: true, Effect: op.Mutating, Repeat: op.Safe, Ref: "lustre:1697",
+		Stdin: RawXML(nodes), Hidden: true, Effect: op.Mutating, Repeat: op.Safe, Ref: "lustre:1697",
 		Why: "one change: no agent is seen without its parameters (H10)",
 	}, nil
 }
@@ -64,12 +64,12 @@ func (p *RebuildPlan) FencingPush(live *CIB) (Operation, error) {
 func keepPairs(node *etree.Element, pairs []NVPair) {
 	for _, set := range node.ChildElements() {
 		if set.Tag != "instance_attributes" || set.SelectElement("rule") != nil {
-			removeWithSpace(set)
+			RemoveElement(set)
 			continue
 		}
 		for _, e := range set.SelectElements("nvpair") {
 			if !slices.ContainsFunc(pairs, func(p NVPair) bool { return p.Name == e.SelectAttrValue("name", "") }) {
-				removeWithSpace(e)
+				RemoveElement(e)
 			}
 		}
 	}

@@ -159,7 +159,7 @@ func TestRealToolsTakeBothForms(t *testing.T) {
 				ids = nil
 			}
 			// A change by ids cannot remove a role: it says Started where the commands say nothing.
-			said := Expectation{Name: "role said", matches: func(d Difference) bool {
+			said := Expectation{Name: "role said", Matches: func(d Difference) bool {
 				return d.Field == "meta attribute target-role" && d.Old == "Started" && !d.InNew
 			}}
 			same := func() {

@@ -9,44 +9,26 @@ import (
 	"github.com/beevik/etree"
 )
 
-// clusterOwned are the properties that a cluster writes by itself or that the rebuild sets otherwise.
-var clusterOwned = map[string]string{
-	"cluster-infrastructure": "written by the cluster itself; openais and cman mean nothing to corosync 2 and later (H23)",
-	"expected-quorum-votes":  "a key of the old corosync plugin; corosync 2 and later count the votes themselves (H23)",
-	"dc-version":             "written by the cluster itself (H23)",
-	"have-watchdog":          "written by the cluster itself",
-	"last-lrm-refresh":       "a time stamp of the old cluster",
-	"cluster-name":           "given by the cluster setup",
-	"maintenance-mode":       "set by the rebuild, and ended at the switch-over",
-}
-
 // imlMark is the property set in which IML notes that it made the cluster.
 const imlMark = "intel_manager_for_lustre_configuration"
-
-// nodeStates are attributes that say what a node did at the time of the backup, not how it is made (H11).
-var nodeStates = map[string]string{
-	"standby":     "the rebuilt node would stay in standby (H11)",
-	"maintenance": "the rebuilt node would stay in maintenance (H11)",
-	"terminate":   "the rebuilt node would be fenced (H11)",
-}
 
 // model makes the wanted configuration of the backed-up one: nodes renamed, what is not carried over gone, every target disabled.
 func (b *rebuilder) model(backup *CIB) error {
 	b.plan.want = b.want
 	conf := b.want.Root().SelectElement("configuration")
 	if conf == nil {
-		b.cannot.add("the CIB has no configuration")
+		b.cannot.Add("the CIB has no configuration")
 		return nil
 	}
 	if b.want.CheckNames() != nil {
 		return backup.Clone().CheckNames() // it knows the lines
 	}
 	if status := b.want.Root().SelectElement("status"); status != nil {
-		b.want.remove(status)
+		b.want.Remove(status)
 	}
 	for _, section := range conf.ChildElements() {
-		if !slices.Contains(sectionOrder, section.Tag) && len(section.ChildElements()) > 0 {
-			b.cannot.add("the section %s is not known", section.Tag)
+		if !slices.Contains(SectionNames, section.Tag) && len(section.ChildElements()) > 0 {
+			b.cannot.Add("the section %s is not known", section.Tag)
 		}
 	}
 	b.modelProperties()
@@ -62,7 +44,7 @@ func (b *rebuilder) modelProperties() {
 	for _, set := range b.want.SectionChildren("crm_config") {
 		for _, e := range set.SelectElements("nvpair") {
 			p := NVPair{Name: e.SelectAttrValue("name", ""), Value: e.SelectAttrValue("value", "")}
-			why, owned := clusterOwned[p.Name]
+			why, owned := ClusterOwned(p.Name)
 			switch {
 			case owned:
 			case set.SelectAttrValue("id", "") == imlMark:
@@ -71,10 +53,10 @@ func (b *rebuilder) modelProperties() {
 				continue
 			}
 			b.drop("property "+p.String(), why)
-			b.want.remove(e)
+			b.want.Remove(e)
 		}
 		if len(set.ChildElements()) == 0 && set.SelectAttr("id-ref") == nil {
-			b.want.remove(set)
+			b.want.Remove(set)
 		}
 	}
 }
@@ -83,7 +65,7 @@ func (b *rebuilder) modelProperties() {
 func (b *rebuilder) modelNodes() {
 	for _, n := range b.want.Nodes() {
 		for _, p := range n.Attributes.Effective() {
-			if why, state := nodeStates[p.Name]; state {
+			if why, state := NodeState(p.Name); state {
 				b.drop(fmt.Sprintf("attribute %s of %s", p, b.opts.Names.New(n.Uname)), why)
 				b.want.RemoveNodeAttribute(n.Uname, p.Name)
 			}
@@ -118,7 +100,7 @@ func (b *rebuilder) rename(e *etree.Element) {
 	case "expression":
 		if e.SelectAttrValue("attribute", "") == "#uname" {
 			if operation := e.SelectAttrValue("operation", ""); operation != "eq" && operation != "ne" {
-				b.cannot.add("%s compares node names by %s: with other names it says something else", where(), operation)
+				b.cannot.Add("%s compares node names by %s: with other names it says something else", where(), operation)
 			} else {
 				set("value", where())
 			}
@@ -140,12 +122,12 @@ func (b *rebuilder) rename(e *etree.Element) {
 func (b *rebuilder) checkPattern(pattern, where string) {
 	re, err := regexp.CompilePOSIX(pattern)
 	if err != nil {
-		b.cannot.add("%s: the pattern %q cannot be read: %v", where, pattern, err)
+		b.cannot.Add("%s: the pattern %q cannot be read: %v", where, pattern, err)
 		return
 	}
 	for old, name := range b.opts.Names {
 		if re.MatchString(old) != re.MatchString(name) {
-			b.cannot.add("%s: the pattern %q chooses %s, but not %s, or the other way round", where, pattern, old, name)
+			b.cannot.Add("%s: the pattern %q chooses %s, but not %s, or the other way round", where, pattern, old, name)
 		}
 	}
 }
@@ -180,7 +162,7 @@ func (b *rebuilder) disableAll() {
 		if !IsResource(e) || e.Tag == string(Template) {
 			continue
 		}
-		r := b.want.outline(e)
+		r := gist(b.want, e)
 		if fences(r) {
 			continue
 		}
@@ -188,36 +170,36 @@ func (b *rebuilder) disableAll() {
 		b.plan.roles = append(b.plan.roles, targetRole{id: r.ID, kind: r.Kind, was: was})
 		for inner := range Walk([]Resource{r}) {
 			if slices.ContainsFunc(inner.Meta, func(s AttributeSet) bool { _, has := s.Get("target-role"); return has && s.Rule != "" }) {
-				b.cannot.add("%s %s: a rule decides its target-role: it could not be kept disabled (H8)", inner.Kind, inner.ID)
+				b.cannot.Add("%s %s: a rule decides its target-role: it could not be kept disabled (H8)", inner.Kind, inner.ID)
 			}
 			role, _ := inner.Meta.Get("target-role")
 			if inner.ID == r.ID || role == "" || strings.EqualFold(role, "Stopped") {
 				continue
 			}
 			if strings.EqualFold(was, "Stopped") || !strings.EqualFold(role, "Started") {
-				b.cannot.add("%s %s in %s has a target-role of its own, %s: it could not be kept disabled and given back (H8)", inner.Kind, inner.ID, r.ID, role)
+				b.cannot.Add("%s %s in %s has a target-role of its own, %s: it could not be kept disabled and given back (H8)", inner.Kind, inner.ID, r.ID, role)
 				continue
 			}
 			b.want.RemoveMeta(inner.ID, "target-role")
 			b.plan.roles = append(b.plan.roles, targetRole{id: inner.ID, kind: inner.Kind, was: role, inner: true})
 		}
 		if err := b.want.SetMeta(r.ID, "target-role", "Stopped"); err != nil {
-			b.cannot.add("%v", err)
+			b.cannot.Add("%v", err)
 		}
 		if now, ok := b.want.Resource(r.ID); ok && len(r.Meta) > 1 { // a second set could win
 			if role, _ := now.Meta.Get("target-role"); role != "Stopped" {
-				b.cannot.add("%s %s cannot be disabled: another set of meta attributes says %s (H8)", r.Kind, r.ID, role)
+				b.cannot.Add("%s %s cannot be disabled: another set of meta attributes says %s (H8)", r.Kind, r.ID, role)
 			}
 		}
 	}
 }
 
-// outline shows no more of a resource than what says whether it runs: kind, class, meta attributes and members.
-func (c *CIB) outline(e *etree.Element) Resource {
+// gist shows no more of a resource than what says whether it runs: kind, class, meta attributes and members.
+func gist(c *CIB, e *etree.Element) Resource {
 	r := Resource{Kind: Kind(e.Tag), ID: e.SelectAttrValue("id", ""), Class: e.SelectAttrValue("class", ""), Meta: c.SetsOf(e, "meta_attributes")}
 	for child := range e.ChildElementsSeq() {
 		if member := c.Follow(child); member != nil && IsResource(child) {
-			r.Members = append(r.Members, c.outline(member))
+			r.Members = append(r.Members, gist(c, member))
 		}
 	}
 	return r

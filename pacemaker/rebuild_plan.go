@@ -93,12 +93,12 @@ func (p *RebuildPlan) String() string {
 
 // WriteTo writes what [RebuildPlan.String] is, without having all of it at once.
 func (p *RebuildPlan) WriteTo(w io.Writer) (int64, error) {
-	out := countingWriter{Writer: bufio.NewWriter(w)}
+	n, out := int64(0), bufio.NewWriter(w)
 	line := func(parts ...string) {
-		for _, part := range parts {
-			_, _ = out.WriteString(part) // the first error shows up in Flush
+		for _, part := range append(parts, "\n") {
+			written, _ := out.WriteString(part) // the first error shows up in Flush
+			n += int64(written)
 		}
-		_ = out.WriteByte('\n')
 	}
 	for _, s := range p.Sections() {
 		line("# ", s.Name)
@@ -110,17 +110,5 @@ func (p *RebuildPlan) WriteTo(w io.Writer) (int64, error) {
 	for _, d := range p.Dropped {
 		line(d.String())
 	}
-	return out.n, out.Flush()
+	return n, out.Flush()
 }
-
-// UnsupportedError lists what a rebuild cannot express, or what the tools are known to refuse. Nothing is left out silently.
-type UnsupportedError struct {
-	What []string
-}
-
-func (e *UnsupportedError) Error() string {
-	return "the configuration cannot be rebuilt by commands: " + strings.Join(e.What, "; ")
-}
-
-// Is makes errors.Is(err, ErrUnsupported) true.
-func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }

@@ -35,9 +35,9 @@ func (p *RebuildPlan) Seed(also ...NVPair) (Operation, error) {
 	if _, err := seed.WriteTo(&text); err != nil {
 		return Operation{}, err
 	}
-	o := operation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Safe,
+	o := NewOperation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Safe,
 		"install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin", CIBPath)
-	o.Stdin, o.Hidden, o.Node = text.String(), hasSecret(seed.Root()), p.Maintenance[0].Node
+	o.Stdin, o.Hidden, o.Node = text.String(), HasSecret(seed.Root()), p.Maintenance[0].Node
 	o.Why = "one file in the place of many commands; the cluster is in maintenance, with every target disabled, from its first moment on (H8, H25)"
 	return o, nil
 }
@@ -59,5 +59,5 @@ func (p *RebuildPlan) empty() (*CIB, error) {
 		conf.CreateElement(section)
 	}
 	root.CreateElement("status")
-	return ParseCIB(strings.NewReader(rawXML(root)))
+	return ParseCIB(strings.NewReader(RawXML(root)))
 }

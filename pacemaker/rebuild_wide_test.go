@@ -50,7 +50,7 @@ func TestRebuildOfAnyCluster(t *testing.T) {
 		opts := guideOptions(t)
 		opts.Dialect, opts.ByXML = d, true
 		conf := readConf(t)
-		if d.modern() {
+		if d.Modern() {
 			opts.Knet, opts.OldDialect = true, PCS010
 			opts.Addresses = map[string][]string{opts.Node1: {"192.168.1.21", "10.42.42.21"}, opts.Node2: {"192.168.1.22", "10.42.42.22"}}
 		}
@@ -224,7 +224,7 @@ func TestConfiguration(t *testing.T) {
 	_, err = plan.Configuration(serving, StageComplete)
 	require.NoError(t, err, "only node 1 has attributes that are carried over")
 	require.Empty(t, Diff(parseCIB(t, wideCIB), serving, RenameNodes(guideOptions(t).Names), ManagedIDs(), Expect(RebuildExpectations()...),
-		Expect(ExpectNodeLater("ct6-mds2.lfs.intl"), Expectation{Name: "later", matches: func(d Difference) bool {
+		Expect(ExpectNodeLater("ct6-mds2.lfs.intl"), Expectation{Name: "later", Matches: func(d Difference) bool {
 			return strings.Contains(d.Field, "attribute rack") || strings.Contains(d.Field, "pcmk_host") || d.Subject == "no-quorum-policy" || d.Subject == "symmetric-cluster" || d.Subject == "dc-version"
 		}})))
 

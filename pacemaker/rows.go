@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -29,22 +30,12 @@ func (r ResourceRow) Has(flag string) bool {
 }
 
 var (
-	// Colour and cursor sequences, which pcs may write even to a file (PCM-064, lustre:418).
-	escapeSequence = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|\x1b\\([A-Z]")
-	resourceRow    = regexp.MustCompile(`^(\S+)\s+\(([A-Za-z][\w.-]*:[^\s()]+)\):\s*(.*)$`)
-	rowFlags       = regexp.MustCompile(`\(([^()]*)\)`)
-	rowNodes       = regexp.MustCompile(`\[([^\[\]]*)\]`)
-	groupHeading   = regexp.MustCompile(`^Resource Group: (\S+?):?(?:\s+\(.*\))?:?$`)
-	emptyList      = regexp.MustCompile(`^(?i)no resources( configured|)$`)
+	resourceRow  = regexp.MustCompile(`^(\S+)\s+\(([A-Za-z][\w.-]*:[^\s()]+)\):\s*(.*)$`)
+	rowFlags     = regexp.MustCompile(`\(([^()]*)\)`)
+	rowNodes     = regexp.MustCompile(`\[([^\[\]]*)\]`)
+	groupHeading = regexp.MustCompile(`^Resource Group: (\S+?):?(?:\s+\(.*\))?:?$`)
+	emptyList    = regexp.MustCompile(`^(?i)no resources( configured|)$`)
 )
-
-// plainText is a text without colour and cursor sequences.
-func plainText(s string) string {
-	if !strings.Contains(s, "\x1b") {
-		return s
-	}
-	return escapeSequence.ReplaceAllString(s, "")
-}
 
 // rowRoles are the roles that Pacemaker prints; anything else is a shape this package does not know.
 var rowRoles = map[string]bool{
@@ -66,7 +57,7 @@ func ParseResourceRows(r io.Reader) ([]ResourceRow, error) {
 	var errs srcerr.List
 	group, groupIndent, empty := "", 0, false
 	for i, raw := range strings.Split(string(data), "\n") {
-		line := strings.TrimRight(plainText(raw), " \t\r")
+		line := strings.TrimRight(printable.Plain(raw), " \t\r")
 		body := strings.TrimLeft(line, " \t*")
 		depth := len(line) - len(body)
 		if body == "" {

@@ -51,5 +51,38 @@ func secretsIn(e *etree.Element) []secret.Secret {
 	return list
 }
 
-// hasSecret says whether an element, or one below it, holds a secret.
-func hasSecret(e *etree.Element) bool { return len(secretsIn(e)) > 0 }
+// HasSecret says whether an element, or one below it, holds a secret.
+func HasSecret(e *etree.Element) bool { return len(secretsIn(e)) > 0 }
+
+// MaskXML is XML as it may be shown, with the values of secrets masked; all of it is masked where it is none.
+func MaskXML(text string) string {
+	doc, err := scanXML("", []byte(text))
+	if err != nil || doc.Root() == nil {
+		return Redacted
+	}
+	maskPairs(doc.Root())
+	return RawXML(doc.Root())
+}
+
+func maskPairs(e *etree.Element) {
+	name := e.SelectAttrValue("name", "")
+	for i := range e.Attr {
+		a := &e.Attr[i]
+		if a.Key == "value" {
+			a.Value = secretname.Masked(name, a.Value)
+		}
+		a.Value = secretname.Masked(a.Key, a.Value)
+	}
+	for _, child := range e.ChildElements() {
+		maskPairs(child)
+	}
+}
+
+// SecretsInXML are the secrets in a piece of XML, each once; false where it is no XML.
+func SecretsInXML(text string) ([]secret.Secret, bool) {
+	doc, err := scanXML("", []byte(text))
+	if err != nil || doc.Root() == nil {
+		return nil, false
+	}
+	return secretsIn(doc.Root()), true
+}

@@ -37,7 +37,7 @@ func Roles(role string, resources ...string) []RoleSetting {
 
 // Set is the command that puts the settings in force in a running cluster. Everything else is left as it is: cibadmin finds each value by its id, and
 // that is why c must be the CIB of that cluster, or one with the same ids. A value that is not there yet is made.
-func (c *CIB) Set(s Settings) (Operation, error) {
+func Set(c *CIB, s Settings) (Operation, error) {
 	after := c.Clone()
 	for _, p := range s.Properties {
 		after.SetProperty(p.Name, p.Value)
@@ -76,7 +76,7 @@ func (c *CIB) Set(s Settings) (Operation, error) {
 				pairs = append(pairs, a.NVPair)
 			}
 		}
-		e := after.nodeElement(n.Uname)
+		e := after.NodeElement(n.Uname)
 		for _, set := range e.SelectElements("instance_attributes") {
 			if part := withOnly(set, namedPairs(set, pairs)); part != nil {
 				nodes = append(nodes, skeleton(e, part))
@@ -94,8 +94,8 @@ func (c *CIB) Set(s Settings) (Operation, error) {
 	section("crm_config", config)
 	section("nodes", nodes)
 	section("resources", resources)
-	o := operation("set at once", "", op.Disruptive, op.Safe, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
-	o.Stdin, o.Hidden = compactXML(conf), hasSecret(conf)
+	o := NewOperation("set at once", "", op.Disruptive, op.Safe, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
+	o.Stdin, o.Hidden = CompactXML(conf), HasSecret(conf)
 	return o, nil
 }
 

@@ -21,7 +21,7 @@ const twoTargets = `<cib validate-with="pacemaker-2.0" epoch="5" num_updates="0"
 func TestSetIsOneChange(t *testing.T) {
 	cib, err := ParseCIB(strings.NewReader(twoTargets))
 	require.NoError(t, err)
-	o, err := cib.Set(Settings{
+	o, err := Set(cib, Settings{
 		Properties: []NVPair{{Name: "load-threshold", Value: "400%"}, {Name: "node-action-limit", Value: "64"}},
 		Attributes: []NodeSetting{{"b", NVPair{Name: "standby", Value: "on"}}},
 		Roles:      Roles("Stopped", "T1", "T2"),
@@ -40,9 +40,9 @@ func TestSetIsOneChange(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, Diff(untouched, cib), "what it was made from is not changed")
 
-	_, err = cib.Set(Settings{Roles: Roles("Stopped", "T9")})
+	_, err = Set(cib, Settings{Roles: Roles("Stopped", "T9")})
 	require.ErrorIs(t, err, ErrNotFound)
-	_, err = cib.Set(Settings{Attributes: []NodeSetting{{"c", NVPair{Name: "standby", Value: "on"}}}})
+	_, err = Set(cib, Settings{Attributes: []NodeSetting{{"c", NVPair{Name: "standby", Value: "on"}}}})
 	require.ErrorIs(t, err, ErrNotFound)
 }
 

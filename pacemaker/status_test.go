@@ -193,7 +193,7 @@ func TestSameTime(t *testing.T) {
 		"60": "60000ms", "60s": "60000ms", "1m": "60000ms", "PT1M": "60000ms", "1min": "60000ms", "1h": "3600000ms", "5ms": "5ms", "P1D": "86400000ms", "P1W": "604800000ms", "P10S": "10000ms", "P1M": "P1M",
 		"": "", "soon": "soon", "P": "P", "5 parsecs": "5 parsecs", "99999999999999999999": "99999999999999999999",
 	} {
-		require.Equal(t, want, sameTime(text), text)
+		require.Equal(t, want, SameTime(text), text)
 	}
 }
 

@@ -12,7 +12,7 @@ const bootstrapSet = "cib-bootstrap-options"
 
 // PropertySets are the cluster's property sets, as they stand (PCM-006).
 func (c *CIB) PropertySets() AttributeSets {
-	return c.SetsOf(c.section("crm_config"), "cluster_property_set")
+	return c.SetsOf(c.Section("crm_config"), "cluster_property_set")
 }
 
 // Properties are the effective cluster properties: cib-bootstrap-options before all others. Sets with a rule are passed over.
@@ -35,12 +35,12 @@ func (c *CIB) Property(name string) (string, bool) {
 
 // ResourceDefaults are the sets of rsc_defaults (PCM-008).
 func (c *CIB) ResourceDefaults() AttributeSets {
-	return c.SetsOf(c.section("rsc_defaults"), "meta_attributes")
+	return c.SetsOf(c.Section("rsc_defaults"), "meta_attributes")
 }
 
 // OperationDefaults are the sets of op_defaults.
 func (c *CIB) OperationDefaults() AttributeSets {
-	return c.SetsOf(c.section("op_defaults"), "meta_attributes")
+	return c.SetsOf(c.Section("op_defaults"), "meta_attributes")
 }
 
 // Header is what the <cib> element itself says.
@@ -330,7 +330,7 @@ type ACL struct {
 	XML         string       // the entry as it stands
 }
 
-func (a *ACL) readFrom(_ *CIB, e *etree.Element) { a.XML = rawXML(e) }
+func (a *ACL) readFrom(_ *CIB, e *etree.Element) { a.XML = RawXML(e) }
 
 // Permission is one permission of a role, or of a user of the schemas before 2.0.
 type Permission struct {

@@ -71,7 +71,7 @@ func TestOutlineIsTheView(t *testing.T) {
 	}
 	whole, ok := c.Resource("c")
 	require.True(t, ok)
-	outline := parts(c.outline(c.ResourceElement("c")))
+	outline := parts(gist(c, c.ResourceElement("c")))
 	require.Len(t, outline, 4)
 	require.Equal(t, parts(whole), outline)
 }

@@ -7,6 +7,7 @@ package printable
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -101,4 +102,15 @@ func Count(n int, noun string) string {
 		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// escapeSequence is what a terminal takes for colour and for moves of the cursor, which pcs may write even to a file (PCM-064, lustre:418).
+var escapeSequence = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|\x1b\\([A-Z]")
+
+// Plain is a text without colour and cursor sequences.
+func Plain(s string) string {
+	if !strings.Contains(s, "\x1b") {
+		return s
+	}
+	return escapeSequence.ReplaceAllString(s, "")
 }

@@ -28,7 +28,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		return evenkeel.Action{}, err
 	}
 	enable := func(targets []Target) (sshexec.Cmd, error) {
-		o, err := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Started", resources(targets)...)})
+		o, err := pacemaker.Set(prepared, pacemaker.Settings{Roles: pacemaker.Roles("Started", resources(targets)...)})
 		cmd := o.Cmd("")
 		cmd.Timeout = time.Minute
 		return cmd, err

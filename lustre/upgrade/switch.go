@@ -80,7 +80,7 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 	if err != nil {
 		return evenkeel.Action{}, err
 	}
-	o, err := prepared.Set(pacemaker.Settings{
+	o, err := pacemaker.Set(prepared, pacemaker.Settings{
 		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
 		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
 	})
@@ -90,7 +90,7 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 // letGo makes node 2 stop every target, and keeps it from starting one again, in one change.
 func (p *Pair) letGo() (evenkeel.Action, error) {
 	n2 := p.Config.Node2.Name
-	o, err := p.CIB.Set(p.lettingGo())
+	o, err := pacemaker.Set(p.CIB, p.lettingGo())
 	push := o.Cmd("")
 	push.Timeout = time.Minute
 	fact := p.letGoAt()
@@ -224,8 +224,8 @@ func (p *Pair) newIDs(live *pacemaker.CIB) error {
 
 // sameIDs tells whether two configurations have these settings under the same ids.
 func sameIDs(a, b *pacemaker.CIB, s pacemaker.Settings) (bool, error) {
-	one, err1 := a.Set(s)
-	other, err2 := b.Set(s)
+	one, err1 := pacemaker.Set(a, s)
+	other, err2 := pacemaker.Set(b, s)
 	return one.Stdin == other.Stdin, errors.Join(err1, err2)
 }
 
@@ -239,8 +239,8 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	if err1 != nil {
 		return nil, err1
 	}
-	off, err1 := prepared.Set(pacemaker.Settings{Roles: pacemaker.Roles("Stopped", resources(p.Targets)...)})
-	back, err2 := p.CIB.Set(pacemaker.Settings{
+	off, err1 := pacemaker.Set(prepared, pacemaker.Settings{Roles: pacemaker.Roles("Stopped", resources(p.Targets)...)})
+	back, err2 := pacemaker.Set(p.CIB, pacemaker.Settings{
 		Attributes: []pacemaker.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
 		Roles:      pacemaker.Roles("Started", resources(p.enabled())...),
 	})

@@ -37,8 +37,8 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 			busy[i].Value = "1%"
 		}
 	}
-	tighten, err1 := cib.Set(pacemaker.Settings{Properties: busy})
-	loosen, err2 := cib.Set(pacemaker.Settings{Properties: pacemaker.Unthrottled()})
+	tighten, err1 := pacemaker.Set(cib, pacemaker.Settings{Properties: busy})
+	loosen, err2 := pacemaker.Set(cib, pacemaker.Settings{Properties: pacemaker.Unthrottled()})
 	low, err1 := pushed("throttle-tight", "Let the cluster judge its load high, so that it tells a new judgement (H26)", host, tighten, err1)
 	high, err2 := pushed("throttle-lifted", "Lift the throttle: targets are to stop and start all at once (H26)", host, loosen, err2)
 	wait := strconv.Itoa(int(notice / time.Second))

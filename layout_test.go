@@ -26,9 +26,12 @@ var arrows = map[string][]string{
 	"mongo":               {},
 	"cps":                 {"sshexec/..."},
 	"lustre":              {"sshexec/...", "backup"},
-	"pacemaker":           {"pacemaker/corosync", "sshexec/..."},
+	"pacemaker":           {},
 	"pacemaker/corosync":  {},
-	"pacemaker/placement": {"pacemaker", "pacemaker/corosync", "sshexec/..."},
+	"pacemaker/pcs":       {"pacemaker", "pacemaker/corosync", "sshexec/..."},
+	"pacemaker/placement": {"pacemaker", "pacemaker/corosync"},
+	"pacemaker/rebuild":   {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
+	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
 	"cps/issm":       {".", "cps", "mongo", "sshexec/...", "backup"},
@@ -68,7 +71,7 @@ var arrows = map[string][]string{
 var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "examples/lustre-hapair"}
 
 // noSSH are the packages that read files alone: who imports them links no SSH.
-var noSSH = []string{"pacemaker/corosync"}
+var noSSH = []string{"pacemaker", "pacemaker/corosync", "pacemaker/placement"}
 
 type listed struct {
 	ImportPath string

@@ -16,7 +16,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -61,11 +64,11 @@ func TestNothingGivesAnError(t *testing.T) {
 	cancel() // what would wait for a machine ends at once
 	nothing := pacemaker.CIB{}
 	for name, f := range map[string]any{
-		"pacemaker.Await": pacemaker.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
-		"pacemaker.ParsePCSVersion": pacemaker.ParsePCSVersion, "pacemaker.DialectOf": pacemaker.DialectOf, "pacemaker.ParseFencingHistory": pacemaker.ParseFencingHistory,
-		"pacemaker.ParsePCSCommands": pacemaker.ParsePCSCommands, "pacemaker.ParsePCSConstraints": pacemaker.ParsePCSConstraints, "pacemaker.ParsePCSProperties": pacemaker.ParsePCSProperties,
-		"pacemaker.ParsePCSDefaults": pacemaker.ParsePCSDefaults, "pacemaker.ParsePCSResources": pacemaker.ParsePCSResources, "pacemaker.Rebuild": pacemaker.Rebuild,
-		"pacemaker.ParseResourceRows": pacemaker.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore, "pacemaker.ParseStatus": pacemaker.ParseStatus,
+		"live.Await": live.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
+		"pcs.ParseVersion": pcs.ParseVersion, "pcs.DialectOf": pcs.DialectOf, "live.ParseFencingHistory": live.ParseFencingHistory,
+		"pcs.ParseCommands": pcs.ParseCommands, "pcs.ParseConstraints": pcs.ParseConstraints, "pcs.ParseProperties": pcs.ParseProperties,
+		"pcs.ParseDefaults": pcs.ParseDefaults, "pcs.ParseResources": pcs.ParseResources, "rebuild.New": rebuild.New,
+		"pcs.ParseResourceRows": pcs.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore, "pacemaker.ParseStatus": pacemaker.ParseStatus,
 		"placement.CanLose": placement.CanLose, "placement.Of": placement.Of, "placement.Relocate": placement.Relocate, "CIB.Validate": nothing.Validate,
 		"mongo.CanLose": mongo.CanLose, "mongo.ParseSlaveReplicationInfo": mongo.ParseSlaveReplicationInfo, "mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
 		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState, "mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,

@@ -18,6 +18,9 @@ import (
 // ParseError is one mistake in an input: what is wrong, and its file, line and column.
 type ParseError = srcerr.Error
 
+// CIBPath is where Pacemaker keeps the CIB.
+const CIBPath = "/var/lib/pacemaker/cib/cib.xml"
+
 // CIB is a cluster information base: the XML document that `cibadmin --query` prints. It holds the whole document, also what the
 // views do not show. Reading from several goroutines is safe, editing is not.
 type CIB struct {
@@ -70,8 +73,8 @@ func (c *CIB) tree() *etree.Document {
 	return c.doc
 }
 
-// empty tells a CIB that was read from nothing: nil, or the zero value.
-func (c *CIB) empty() bool { return c == nil || c.source == nil }
+// Empty tells a CIB that was read from nothing: nil, or the zero value.
+func (c *CIB) Empty() bool { return c == nil || c.source == nil }
 
 // ErrNoCIB says that there is no CIB to look into: it is nil, or the zero value.
 var ErrNoCIB = errors.New("there is no CIB: make one with ParseCIB")

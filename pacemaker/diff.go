@@ -88,7 +88,7 @@ func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if is, will := !old.empty(), !new.empty(); !is || !will { // no CIB is like no other, not even like none
+	if is, will := !old.Empty(), !new.Empty(); !is || !will { // no CIB is like no other, not even like none
 		return []Difference{{Kind: kindHeader, Subject: "cib", InOld: is, InNew: will}}
 	}
 	o.started = old.givesRoles() || new.givesRoles()

@@ -1,22 +1,20 @@
-// Package pacemaker reads, edits, compares and rebuilds the configuration of a Pacemaker and Corosync cluster, and changes one that runs.
+// Package pacemaker reads, edits, checks and compares the configuration of a Pacemaker cluster, and reads what it says of itself.
 //
-// It knows four documents:
+//   - The CIB, as `cibadmin --query` prints it ([ParseCIB]): an unedited document prints byte for byte, an edited one keeps its other bytes.
+//     [Diff] tells what two of them mean differently, and [CIB.Validate] what is wrong with one.
+//   - The XML of crm_mon 1.1, 2.x and 3.x ([ParseStatus]), and what the cluster last did to a resource on a node ([CIB.LastOperation]).
 //
-//   - the CIB, as `cibadmin --query` prints it ([ParseCIB]): an unedited document prints byte for byte, an edited one keeps its
-//     other bytes; [Diff] tells what two of them mean differently, and [CIB.Validate] what is wrong with one;
-//   - corosync.conf ([ParseCorosyncConf]): lossless, with repeated sections, comments, tabs and line ends kept;
-//   - the XML of crm_mon 1.1, 2.x and 3.x ([ParseStatus]);
-//   - the text of pcs 0.9 to 0.12 ([ParsePCSResources], [ParsePCSConstraints], [ParsePCSProperties], [ParseResourceRows]).
+// Its rooms:
 //
-// [Rebuild] turns the first two into the commands that make the same cluster again on a freshly installed node, in the order of the
-// Lustre server upgrade guide (lustre:861-1101, 1122-1166, 1599-1666, 1697-1760). The commands are data.
-//
-// [Live] makes the changes of a running cluster, each a [Change]: the command, and the state that proves it. It plans only, too. [Change.Apply] and
-// [Await] are all of the package that talks to a node, by a Runner of sshexec: look whether it is done, do it once, look until it is seen.
+//   - corosync: corosync.conf, and its move to knet;
+//   - pcs: the commands of pcs 0.9 to 0.12 and of cibadmin as data, what they refuse, what their exit status means, and the text that they print;
+//   - placement: where resources run and would run, and what is lost with a node;
+//   - rebuild: from the files of a cluster to the commands, or the one CIB, that make it again;
+//   - live: changes of a running cluster, each with its proof;
+//   - pacemakertest: the simulator.
 //
 // # Secrets
 //
-// Fencing passwords stand in a CIB in plain text. Every value whose name looks like a secret ([SecretName]) is masked in String,
-// in errors, in differences, in JSON and in rendered commands. Only [CIB.WriteTo], [CIB.Query], the fields of the views and
-// [Operation.Argv] hold it.
+// Fencing passwords stand in a CIB in plain text. Every value whose name looks like a secret ([SecretName]) is masked in String, in errors, in differences, in
+// JSON and in rendered commands. Only [CIB.WriteTo], [CIB.Query], the fields of the views and the Argv of an operation hold it.
 package pacemaker

@@ -10,7 +10,7 @@ import (
 
 // Root is the document's element, for what the views do not show; nil where there is no CIB. Change it by the edits of CIB alone.
 func (c *CIB) Root() *etree.Element {
-	if c.empty() {
+	if c.Empty() {
 		return nil
 	}
 	return c.tree().Root()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 )
 
 func read() (*pacemaker.CIB, *corosync.Conf, error) {
@@ -39,7 +40,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	plan, err := pacemaker.Rebuild(cib, corosync, pacemaker.RebuildOptions{
+	plan, err := rebuild.New(cib, corosync, rebuild.Options{
 		Node1: "ct6-mds1.lfs.intl", Node2: "ct6-mds2.lfs.intl", Names: names,
 	})
 	if err != nil {

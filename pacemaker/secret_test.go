@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -44,22 +44,16 @@ func TestOptionsWithAPasswordAreSecret(t *testing.T) {
 		require.NotEmpty(t, texts)
 		require.ElementsMatch(t, []sshexec.Secret{"-U root -X CANARY", sshexec.Secret(value)}, two.Secrets())
 		require.NotContains(t, pacemaker.NVPair{Name: "extra", Value: value}.String(), "CANARY")
-		require.NotContains(t, pacemaker.PCSCommand{Argv: []string{"pcs", "property", "set", "extra=" + value}}.String(), "CANARY")
+		require.NotContains(t, pcs.Command{Argv: []string{"pcs", "property", "set", "extra=" + value}}.String(), "CANARY")
 	}
 	for _, value := range []string{"ro", "retry=5", "/dev/disk/by-id/scsi-p", "stop-pass", "10.0.0.1", "-INFINITY", "snmp-priv-passwd", "--permissive"} {
 		require.False(t, pacemaker.SecretPair("extra", value), value)
 	}
 }
 
-func TestSecretsOfCorosyncConf(t *testing.T) {
-	conf, err := corosync.Parse(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
-	require.NoError(t, err)
-	require.Equal(t, []sshexec.Secret{"totem-CANARY", "inner-CANARY"}, conf.Secrets())
-}
-
 // What a command reads is never shown, and what is secret in it is hidden in what it prints; the rest of what it prints is told.
 func TestAnOperationHidesTheSecretsOfItsDocument(t *testing.T) {
-	o := pacemaker.Operation{Name: "x", Argv: []string{"cibadmin", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true, Stdin: `<nodes><nvpair id="a" name="passwd" value="q&quot;uo&amp;te-CANARY"/></nodes>`}
+	o := pcs.Operation{Name: "x", Argv: []string{"cibadmin", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true, Stdin: `<nodes><nvpair id="a" name="passwd" value="q&quot;uo&amp;te-CANARY"/></nodes>`}
 	cmd := o.Cmd("")
 	require.NotContains(t, cmd.String(), "CANARY")
 	for _, printed := range []string{`value="q&quot;uo&amp;te-CANARY"`, `q"uo&te-CANARY`, `bad value "q\"uo&te-CANARY`} {

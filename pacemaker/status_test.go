@@ -136,58 +136,6 @@ func TestParseStatusErrors(t *testing.T) {
 	require.NotErrorIs(t, err, ErrClusterDown)
 }
 
-// PCM-034: the guide's own rows, of pcs 0.9 on Pacemaker 1.1, and those of 2.1; PCM-064: colours are passed over.
-func TestResourceRows(t *testing.T) {
-	data, err := os.ReadFile("testdata/lustre-pcs-resource.txt")
-	require.NoError(t, err)
-	var output []string
-	for line := range strings.Lines(string(data)) {
-		if !strings.Contains(line, "]# ") {
-			output = append(output, line)
-		}
-	}
-	rows, err := ParseResourceRows(strings.NewReader(strings.Join(output, "")))
-	require.NoError(t, err)
-	const agent = "ocf::chroma:Target"
-	require.Equal(t, []ResourceRow{
-		{ID: "MGS_32834e", Agent: agent, Role: "Stopped", Flags: []string{"disabled"}},
-		{ID: "demo-MDT0000_802c1b", Agent: agent, Role: "Stopped", Flags: []string{"disabled"}},
-		{ID: "MGS_32834e", Agent: agent, Role: "Started", Nodes: []string{"ct6-mds1.lfs.intl"}},
-		{ID: "demo-MDT0000_802c1b", Agent: agent, Role: "Started", Nodes: []string{"ct6-mds1.lfs.intl"}},
-	}, rows)
-	require.True(t, rows[0].Has("disabled"))
-	require.False(t, rows[2].Has("disabled"))
-
-	for line, want := range map[string]ResourceRow{
-		"  * R\t(ocf:chroma:Target):\t Stopped (disabled, unmanaged)":        {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopped", Flags: []string{"disabled", "unmanaged"}},
-		" R\t(ocf::chroma:Target):\tStopped":                                 {ID: "R", Agent: agent, Role: "Stopped"},
-		" \x1b[32mR\x1b[0m\t(ocf::chroma:Target):\tStarted n\r":              {ID: "R", Agent: agent, Role: "Started", Nodes: []string{"n"}},
-		" R\t(ocf::chroma:Target):\t(target-role:Stopped) Stopped":           {ID: "R", Agent: agent, Role: "Stopped", Flags: []string{"target-role:Stopped"}},
-		" R\t(ocf::chroma:Target):\tFAILED n (unmanaged)":                    {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n"}, Flags: []string{"unmanaged"}},
-		" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]":               {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n1", "n2"}, Flags: []string{"blocked"}},
-		" st-fencing\t(stonith:fence_chroma):\tStarted n":                    {ID: "st-fencing", Agent: "stonith:fence_chroma", Role: "Started", Nodes: []string{"n"}},
-		" Resource Group: g\n     R\t(ocf::chroma:Target):\tStopped":         {ID: "R", Agent: agent, Role: "Stopped", Group: "g"},
-		"  * Resource Group: g:\n    * R\t(ocf:chroma:Target):\t Stopping n": {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopping", Nodes: []string{"n"}, Group: "g"},
-	} {
-		rows, err := ParseResourceRows(strings.NewReader(line))
-		require.NoError(t, err, line)
-		require.Equal(t, []ResourceRow{want}, rows, line)
-	}
-	rows, err = ParseResourceRows(strings.NewReader("NO resources configured\n"))
-	require.NoError(t, err)
-	require.Empty(t, rows)
-
-	for in, want := range map[string]string{
-		"":                                 "f:1:1: there is no resource row",
-		"Error: cluster is not running":    `f:1:1: not a resource row: want "id (agent): Role node": near "Error: cluster is not running"`,
-		"R\t(ocf::chroma:Target):\tAsleep": `f:1:1: not a resource row: want "id (agent): Role node": near "R\t(ocf::chroma:Target):\tAsleep"`,
-		" Clone Set: c [R]":                `f:1:2: not a resource row: want "id (agent): Role node": near "Clone Set: c [R]"`,
-	} {
-		_, err := ParseResourceRows(srcerr.Named("f", strings.NewReader(in)))
-		require.EqualError(t, err, want)
-	}
-}
-
 func TestSameTime(t *testing.T) {
 	for text, want := range map[string]string{
 		"60": "60000ms", "60s": "60000ms", "1m": "60000ms", "PT1M": "60000ms", "1min": "60000ms", "1h": "3600000ms", "5ms": "5ms", "P1D": "86400000ms", "P1W": "604800000ms", "P10S": "10000ms", "P1M": "P1M",
@@ -205,23 +153,5 @@ func FuzzParseStatus(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := ParseStatus(bytes.NewReader(data))
 		require.NotEqual(t, s == nil, err == nil)
-	})
-}
-
-func FuzzParseResourceRows(f *testing.F) {
-	data, err := os.ReadFile("testdata/lustre-pcs-resource.txt")
-	require.NoError(f, err)
-	f.Add(data)
-	f.Add([]byte(" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		rows, err := ParseResourceRows(bytes.NewReader(data))
-		if err != nil {
-			require.Nil(t, rows)
-			return
-		}
-		for _, r := range rows {
-			require.NotEmpty(t, r.ID)
-			require.NotEmpty(t, r.Role)
-		}
 	})
 }

@@ -86,7 +86,7 @@ func Checks() []Check {
 // Validate tells everything that is wrong with the configuration, in the order of the source. It runs in time proportional to the size
 // of the CIB. No value that may be a secret is in a problem.
 func (c *CIB) Validate() []Problem {
-	if c.empty() {
+	if c.Empty() {
 		return []Problem{{Severity: Fault, Check: "empty", At: &ParseError{Err: ErrNoCIB}}}
 	}
 	v := &validator{cib: c, byID: make(map[string]*etree.Element), spans: c.edited}

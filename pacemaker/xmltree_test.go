@@ -1,9 +1,6 @@
 package pacemaker
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -50,32 +47,6 @@ func TestTreeIsWhatEtreeReads(t *testing.T) {
 	}
 }
 
-// TestOutlineIsTheView shows that the short view of a resource says what the whole one does.
-func TestOutlineIsTheView(t *testing.T) {
-	const text = `<cib><configuration><resources><clone id="c"><meta_attributes id="m"><nvpair id="n" name="target-role" value="Stopped"/></meta_attributes>` +
-		`<group id="g"><primitive id="p" class="ocf" provider="heartbeat" type="Dummy"><meta_attributes id="q"><rule id="r" score="1"/></meta_attributes></primitive>` +
-		`<primitive id="f" class="stonith" type="fence_x"/></group></clone></resources></configuration></cib>`
-	c := parseCIB(t, text)
-	type part struct {
-		Kind  Kind
-		ID    string
-		Class string
-		Meta  AttributeSets
-	}
-	parts := func(r Resource) []part {
-		var all []part
-		for r := range Walk([]Resource{r}) {
-			all = append(all, part{r.Kind, r.ID, r.Class, r.Meta})
-		}
-		return all
-	}
-	whole, ok := c.Resource("c")
-	require.True(t, ok)
-	outline := parts(gist(c, c.ResourceElement("c")))
-	require.Len(t, outline, 4)
-	require.Equal(t, parts(whole), outline)
-}
-
 // TestNodesOfOneSlabDoNotMeet edits every element: what is added to one must not run over its neighbour in the slab.
 func TestNodesOfOneSlabDoNotMeet(t *testing.T) {
 	doc := parseCIB(t, string(everyToken())).tree()
@@ -97,20 +68,19 @@ func TestNodesOfOneSlabDoNotMeet(t *testing.T) {
 	require.Equal(t, before, infoset(&doc.Element))
 }
 
-// TestTreeIsMadeWhenNeeded shows that what only copies or prints a CIB makes no tree, and that a rebuild makes one, not two.
+// TestTreeIsMadeWhenNeeded shows that what only copies or prints a CIB makes no tree, and that a draft makes its own.
 func TestTreeIsMadeWhenNeeded(t *testing.T) {
-	data := manyTargets(t, 3)
-	c := parseCIB(t, string(data))
+	c := readCIB(t, imlCIB)
+	data, err := os.ReadFile("testdata/" + imlCIB)
+	require.NoError(t, err)
 	clone := c.Clone()
 	out, err := c.Query()
 	require.NoError(t, err)
 	require.Equal(t, string(data), string(out))
-	plan, err := Rebuild(c, readConf(t), guideOptions(t))
-	require.NoError(t, err)
-	require.Len(t, plan.Resources, 5)
-	require.Nil(t, c.doc, "the CIB that was rebuilt from")
+	require.NoError(t, c.Draft().SetMeta("MGS_32834e", "target-role", "Stopped"))
+	require.Nil(t, c.doc, "the CIB that the draft was made of")
 	require.Nil(t, clone.doc)
-	require.Len(t, c.Resources(), 6)
+	require.NotEmpty(t, c.Resources())
 	require.NotNil(t, c.doc)
 	require.Nil(t, clone.doc, "a clone has a tree of its own")
 }
@@ -125,9 +95,6 @@ func TestClonesAreIndependent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after))
 	require.NotEmpty(t, Diff(c, clone))
-	_, err = Rebuild(c, readConf(t), guideOptions(t))
-	require.NoError(t, err)
-	require.Empty(t, Diff(c, readCIB(t, imlCIB)), "a rebuild edits a copy")
 }
 
 func TestSectionsAreCountedByTheirLocalName(t *testing.T) {
@@ -144,26 +111,4 @@ func TestSectionsAreCountedByTheirLocalName(t *testing.T) {
 		}
 		require.EqualError(t, err, want, text)
 	}
-}
-
-// errFull is what a writer without room says.
-var errFull = errors.New("no room")
-
-type fullWriter struct{}
-
-func (fullWriter) Write([]byte) (int, error) { return 0, errFull }
-
-func TestPlanIsWrittenAsItPrints(t *testing.T) {
-	plan, err := Rebuild(parseCIB(t, string(manyTargets(t, 100))), readConf(t), guideOptions(t))
-	require.NoError(t, err)
-	var out bytes.Buffer
-	n, err := plan.WriteTo(&out)
-	require.NoError(t, err)
-	require.Equal(t, int64(out.Len()), n)
-	require.Equal(t, plan.String(), out.String())
-	require.Equal(t, 102, strings.Count(out.String(), "pcs resource create "))
-	_, err = plan.WriteTo(fullWriter{})
-	require.ErrorIs(t, err, errFull)
-	_, err = plan.WriteTo(io.Discard)
-	require.NoError(t, err)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // version is part of what binds a journal to the tool that wrote it.
@@ -104,15 +105,15 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 }
 
 // dialect is the pcs that a key of the configuration names; the guide's without one.
-func dialect(key, version string) (pacemaker.Dialect, error) {
+func dialect(key, version string) (pcs.Dialect, error) {
 	if version == "" {
-		return pacemaker.PCS09, nil
+		return pcs.V09, nil
 	}
-	v, err := pacemaker.ParsePCSVersion(strings.NewReader(version))
+	v, err := pcs.ParseVersion(strings.NewReader(version))
 	if err != nil {
-		return pacemaker.Dialect{}, fmt.Errorf("%s: %q is no version of pcs, such as 0.11.5", key, version)
+		return pcs.Dialect{}, fmt.Errorf("%s: %q is no version of pcs, such as 0.11.5", key, version)
 	}
-	d, err := pacemaker.DialectOf(v)
+	d, err := pcs.DialectOf(v)
 	if err != nil {
 		return d, fmt.Errorf("%s: %w", key, err)
 	}

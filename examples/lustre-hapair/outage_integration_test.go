@@ -18,6 +18,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -196,7 +197,7 @@ func typed(t *testing.T, targets int) (m measured) {
 
 		begin := time.Now()
 		plan := l.pair.Plan
-		for _, ops := range [][]pacemaker.Operation{plan.Setup, plan.Properties, plan.Defaults, plan.Maintenance, plan.Stonith, plan.Resources, plan.Constraints} {
+		for _, ops := range [][]pcs.Operation{plan.Setup, plan.Properties, plan.Defaults, plan.Maintenance, plan.Stonith, plan.Resources, plan.Constraints} {
 			for _, o := range ops {
 				l.operation(n1, o)
 			}
@@ -237,7 +238,7 @@ func (l *live) typed(host string, argv ...string) {
 }
 
 // operation runs an operation of the plan as a person would.
-func (l *live) operation(host string, o pacemaker.Operation) {
+func (l *live) operation(host string, o pcs.Operation) {
 	l.t.Helper()
 	cmd := sshexec.Command(o.Effect, o.Argv...)
 	switch {

@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of the guide, as IML 2.4 made it; with dir it is
@@ -54,13 +55,13 @@ func example(into, dir string) (*cli.Config, error) {
 }
 
 // pcsFor notes which pcs goes with a corosync.conf, on the new system as on the old one, where it is not the guide's.
-func (c *pairConfig) pcsFor(text string) (pacemaker.Dialect, error) {
+func (c *pairConfig) pcsFor(text string) (pcs.Dialect, error) {
 	conf, err := corosync.Parse(strings.NewReader(text))
 	if err != nil {
-		return pacemaker.Dialect{}, err
+		return pcs.Dialect{}, err
 	}
 	d := lustretest.PCSFor(conf)
-	if d != pacemaker.PCS09 {
+	if d != pcs.V09 {
 		c.OldPCS, c.NewPCS = d.Version().String(), d.Version().String()
 	}
 	return d, nil

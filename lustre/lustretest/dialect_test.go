@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -59,16 +60,16 @@ func translated(text string) string {
 
 // TestTheGuideInOtherDialects upgrades pairs of which either system, or both, has pcs 0.11: the end is the same.
 func TestTheGuideInOtherDialects(t *testing.T) {
-	for _, c := range []struct{ old, new pacemaker.Dialect }{{pacemaker.PCS09, pacemaker.PCS011}, {pacemaker.PCS011, pacemaker.PCS011}, {pacemaker.PCS011, pacemaker.PCS09}} {
+	for _, c := range []struct{ old, new pcs.Dialect }{{pcs.V09, pcs.V011}, {pcs.V011, pcs.V011}, {pcs.V011, pcs.V09}} {
 		t.Run(c.old.Name()+" to "+c.new.Name(), func(t *testing.T) {
 			ty := newTypist(t, lustretest.Options{OldPCS: c.old, NewPCS: c.new})
 			require.NoError(t, ty.p.Check())
 			require.Equal(t, c.old.Version().String()+"\n", ty.ok("2", "pcs --version"))
 			before := ty.cib("1")
-			if c.old == pacemaker.PCS011 {
+			if c.old == pcs.V011 {
 				require.Equal(t, "1 ct6-mds1 member\n2 ct6-mds2 member\n", ty.ok("1", "crm_node -l"), "short names on corosync 3 (H12)")
 			}
-			ty.typeAll(inDialect(c.old == pacemaker.PCS011, c.new == pacemaker.PCS011))
+			ty.typeAll(inDialect(c.old == pcs.V011, c.new == pcs.V011))
 			require.NoError(t, ty.p.Check())
 			r := ty.p.Report()
 			require.Equal(t, []string{lustretest.Node1}, r.Target("MGS").On)
@@ -97,7 +98,7 @@ func TestDangersInTheNewDialect(t *testing.T) {
 		"node 2's cluster restarts in standby":                  {[]string{oneChange, "0$ world sleep 10s", "2$ pcs cluster stop --force", "1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b", "2$ pcs cluster start"}, false, true},
 	}
 	for _, fenceStandby := range []bool{false, true} { // node 1 went in standby, and IML's agent spares such a node (H1); others do not
-		base := newTypist(t, lustretest.Options{OldPCS: pacemaker.PCS011, NewPCS: pacemaker.PCS011, FenceStandby: fenceStandby})
+		base := newTypist(t, lustretest.Options{OldPCS: pcs.V011, NewPCS: pcs.V011, FenceStandby: fenceStandby})
 		base.typeAll(lines[:over])
 		for name, c := range cases {
 			t.Run(fmt.Sprintf("%s, fencing of standby %v", name, fenceStandby), func(t *testing.T) {
@@ -163,7 +164,7 @@ func TestDurationsOfTargets(t *testing.T) {
 
 // TestZpoolFollowsTheMounts: on a pair with a ZFS target its pool is imported where the target is mounted.
 func TestZpoolFollowsTheMounts(t *testing.T) {
-	site := *lustretest.GuideSite(pacemaker.PCS09)
+	site := *lustretest.GuideSite(pcs.V09)
 	for name, data := range site.Targets {
 		if strings.Contains(data, "demo-MDT0000") {
 			site.Targets[name] = `{"backfstype": "zfs", "bdev": "mdtpool/mdt0", "mntpt": "/mnt/demo-MDT0000", "target_name": "demo-MDT0000"}`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -26,15 +27,15 @@ type Options struct {
 
 	// OldPCS and NewPCS are the releases of pcs before and after, with the Pacemaker and corosync that go with them; pcs 0.9 when zero. From 0.10 on the old
 	// cluster has corosync 3 with two links of knet; its node names are short all the same.
-	OldPCS, NewPCS pacemaker.Dialect
+	OldPCS, NewPCS pcs.Dialect
 	// Times is how long a target takes to start and to stop, by its label; pacemakertest.StartTime and StopTime when nil, or where it says 0.
 	Times func(label string) (start, stop time.Duration)
 	Load  float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
 }
 
 // modern tells whether a release of pcs is for corosync 3.
-func modern(d pacemaker.Dialect) bool {
-	return d.Version().Compare(pacemaker.PCSVersion{Major: 0, Minor: 10}) >= 0
+func modern(d pcs.Dialect) bool {
+	return d.Version().Compare(pcs.Version{Major: 0, Minor: 10}) >= 0
 }
 
 // Pair is a world of two servers. It is safe for concurrent use as its World is.
@@ -86,7 +87,7 @@ func NewPair(o Options) *Pair {
 		HollowFencing: o.HollowFencing,
 		NoInit:        o.NoInit,
 		Load:          o.Load,
-		PCS: func(h *simhost.Host) pacemaker.Dialect {
+		PCS: func(h *simhost.Host) pcs.Dialect {
 			if h.Major() == 6 {
 				return o.OldPCS
 			}

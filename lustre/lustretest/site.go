@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // Site is what makes one pair another than the guide's: its names, and the files that its cluster was made by.
@@ -24,7 +25,7 @@ type Site struct {
 }
 
 // GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old cluster has corosync 3, where nodes have numbers.
-func GuideSite(old pacemaker.Dialect) *Site {
+func GuideSite(old pcs.Dialect) *Site {
 	p := &Site{Node1: Node1, Node2: Node2, AgentRepos: AgentRepos(), CIB: file("el6-cib.xml"), Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
 	entries, err := files.ReadDir("testdata/targets")
 	if err != nil {
@@ -41,7 +42,7 @@ func GuideSite(old pacemaker.Dialect) *Site {
 }
 
 // Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the pcs of the old cluster.
-func (p *Site) Check(old pacemaker.Dialect) error {
+func (p *Site) Check(old pcs.Dialect) error {
 	conf, err := corosync.Parse(strings.NewReader(p.Corosync))
 	if err != nil {
 		return err
@@ -69,11 +70,11 @@ func (p *Site) Check(old pacemaker.Dialect) error {
 func (*Site) is(uname, fqdn string) bool { return uname == fqdn || uname == short(fqdn) }
 
 // PCSFor is the pcs that goes with a corosync.conf where nothing else says which: 0.11 where only corosync 3 takes the file, 0.9 otherwise.
-func PCSFor(conf *corosync.Conf) pacemaker.Dialect {
+func PCSFor(conf *corosync.Conf) pcs.Dialect {
 	if conf.Releases().From >= 3 {
-		return pacemaker.PCS011
+		return pcs.V011
 	}
-	return pacemaker.PCS09
+	return pcs.V09
 }
 
 // unames are what the old cluster calls its nodes.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -118,7 +118,7 @@ func exitProbe(text string, cmd sshexec.Cmd) evenkeel.Probe {
 }
 
 // planned turns operations of the rebuild into actions: with a probe for those that need one, and the password where one is asked for.
-func (p *Pair) planned(parts ...[]pacemaker.Operation) ([]evenkeel.Action, error) {
+func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 	ops := slices.Concat(parts...)
 	actions := make([]evenkeel.Action, 0, len(ops))
 	for _, o := range ops {

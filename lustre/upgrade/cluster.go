@@ -10,6 +10,9 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 )
 
 // makeCluster makes the cluster again on node 1, with every target disabled (lustre:861-1101).
@@ -67,12 +70,12 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 // in maintenance, and the start does not wait for a second node that is not to come yet.
 func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 	setup, err1 := p.planned(p.Plan.Setup)
-	seed, err2 := p.Plan.Seed(pacemaker.Unthrottled()...)
-	put, err3 := p.planned([]pacemaker.Operation{seed})
+	seed, err2 := p.Plan.Seed(live.Unthrottled()...)
+	put, err3 := p.planned([]pcs.Operation{seed})
 	var wait []evenkeel.Action
 	var err4 error
-	if _, its := p.CIB.Property(pacemaker.SeedProperty); !its {
-		wait, err4 = p.planned([]pacemaker.Operation{p.Config.NewPCS.UnsetProperty(pacemaker.SeedProperty)})
+	if _, its := p.CIB.Property(rebuild.SeedProperty); !its {
+		wait, err4 = p.planned([]pcs.Operation{p.Config.NewPCS.UnsetProperty(rebuild.SeedProperty)})
 	}
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
@@ -88,13 +91,13 @@ func (p *Pair) clusterUp() evenkeel.Action {
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
-func (p *Pair) seePCS(n *node, want pacemaker.Dialect) evenkeel.Action {
-	return at(n.Name, showsRelease(expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pacemaker.PCSVersionQuery().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
-		v, err := pacemaker.ParsePCSVersion(bytes.NewReader(o.Stdout))
+func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
+	return at(n.Name, showsRelease(expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pcs.QueryVersion().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
+		v, err := pcs.ParseVersion(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
 		}
-		have, err := pacemaker.DialectOf(v)
+		have, err := pcs.DialectOf(v)
 		if err == nil && have.Name() != want.Name() {
 			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -136,14 +137,14 @@ func (p *Pair) compareMembers(ctx context.Context, at evenkeel.Site, old map[str
 // advice says what a difference of the old cluster's configuration means, and how it is put right.
 func (p *Pair) advice(d pacemaker.Difference, old map[string]bool) string {
 	n1, field := p.Config.Node1.Name, d.Field+" "+d.Subject
-	throttled := slices.ContainsFunc(pacemaker.Unthrottled(), func(u pacemaker.NVPair) bool { return strings.Contains(field, u.Name) })
+	throttled := slices.ContainsFunc(live.Unthrottled(), func(u pacemaker.NVPair) bool { return strings.Contains(field, u.Name) })
 	switch {
 	case strings.Contains(field, "stonith-enabled") && !old[n1]:
 		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. It has to stay off while " + n1 + " is being rebuilt; when that stays off for good, `" + p.put("stonith-enabled") + "`"
 	case strings.Contains(field, "stonith-enabled"):
 		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. Switch it on when both nodes are well: `" + p.put("stonith-enabled") + "`"
 	case throttled:
-		for _, u := range pacemaker.Unthrottled() {
+		for _, u := range live.Unthrottled() {
 			if strings.Contains(field, u.Name) {
 				return ". Pacemaker's throttle is lifted: `" + p.put(u.Name) + "`"
 			}

@@ -8,19 +8,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // upgrades are the pairs of systems, and the ways, that the runbook is for beside the guide's.
 var upgrades = map[string]struct {
-	old, new pacemaker.Dialect
+	old, new pcs.Dialect
 	atomic   bool
 }{
-	"EL6 to EL7, one CIB":             {pacemaker.PCS09, pacemaker.PCS09, true},
-	"EL6 to EL9, commands":            {pacemaker.PCS09, pacemaker.PCS011, false},
-	"EL6 to EL9, one CIB":             {pacemaker.PCS09, pacemaker.PCS011, true},
-	"pcs 0.11 on both sides":          {pacemaker.PCS011, pacemaker.PCS011, false},
-	"pcs 0.11 on both sides, one CIB": {pacemaker.PCS011, pacemaker.PCS011, true},
+	"EL6 to EL7, one CIB":             {pcs.V09, pcs.V09, true},
+	"EL6 to EL9, commands":            {pcs.V09, pcs.V011, false},
+	"EL6 to EL9, one CIB":             {pcs.V09, pcs.V011, true},
+	"pcs 0.11 on both sides":          {pcs.V011, pcs.V011, false},
+	"pcs 0.11 on both sides, one CIB": {pcs.V011, pcs.V011, true},
 }
 
 // H5, H15, H24 to H26, PCM-018: with any pcs on either side, and in both ways, the pair comes to the same end; and the tool may die anywhere.
@@ -30,7 +30,7 @@ func TestOtherSystemsAndWays(t *testing.T) {
 			world := lustretest.Options{OldPCS: u.old, NewPCS: u.new, Site: lustretest.GuideSite(u.old)}
 			s := newScene(t, world, func(c *upgrade.Config) {
 				c.OldPCS, c.NewPCS, c.Atomic = u.old, u.new, u.atomic
-				if u.old == pacemaker.PCS09 && u.new != pacemaker.PCS09 {
+				if u.old == pcs.V09 && u.new != pcs.V09 {
 					c.Knet = true
 					c.Addresses = map[string][]string{
 						lustretest.Node1: {"192.168.1.11", "10.42.42.11"}, lustretest.Node2: {"192.168.1.12", "10.42.42.12"},
@@ -57,7 +57,7 @@ func TestOtherSystemsAndWays(t *testing.T) {
 
 // The plan speaks to one generation of pcs: another one on the machine stops the run before anything is changed.
 func TestAnotherPCSThanPlannedFor(t *testing.T) {
-	s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.OldPCS = pacemaker.PCS011 })
+	s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.OldPCS = pcs.V011 })
 	p := s.play(t)
 	var hold *evenkeel.Hold
 	require.ErrorAs(t, p.run(), &hold)

@@ -8,24 +8,25 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // cluster is one of the two clusters of an upgrade, asked on one of its nodes. What it must show is package pacemaker's evidence; here that becomes actions and probes.
-type cluster struct{ pacemaker.Live }
+type cluster struct{ live.Cluster }
 
 // oldCluster is the one that is given up.
 func (p *Pair) oldCluster(host string) cluster {
-	return cluster{pacemaker.Live{Dialect: p.Config.OldPCS, Via: host, Hosts: p.Names, SysV: true}}
+	return cluster{live.Cluster{Dialect: p.Config.OldPCS, Via: host, Hosts: p.Names, SysV: true}}
 }
 
 // newCluster is the one that is made.
 func (p *Pair) newCluster(host string) cluster {
-	return cluster{pacemaker.Live{Dialect: p.Config.NewPCS, Via: host}}
+	return cluster{live.Cluster{Dialect: p.Config.NewPCS, Via: host}}
 }
 
 // see looks for a piece of evidence, once: what is not there is an error.
-func see(id, title string, e pacemaker.Evidence) evenkeel.Action {
+func see(id, title string, e live.Evidence) evenkeel.Action {
 	return at(e.Look.Node, expect(look(id, title, e.Look.Argv...), e.Means, func(o evenkeel.Observed) error {
 		return atOnce(e.Read(o.Result))
 	}))
@@ -33,7 +34,7 @@ func see(id, title string, e pacemaker.Evidence) evenkeel.Action {
 
 // atOnce takes the "not yet" from what is not waited for.
 func atOnce(err error) error {
-	var missing *pacemaker.NotYet
+	var missing *live.NotYet
 	if errors.As(err, &missing) {
 		return errors.New(missing.Reason)
 	}
@@ -41,7 +42,7 @@ func atOnce(err error) error {
 }
 
 // await looks for a piece of evidence until it is there, for so long at most.
-func await(limit time.Duration, id, title string, e pacemaker.Evidence) evenkeel.Action {
+func await(limit time.Duration, id, title string, e live.Evidence) evenkeel.Action {
 	a := within(limit, see(id, title, e))
 	a.Expect.Check = func(o evenkeel.Observed) error { return orLater(e.Read(o.Result)) }
 	return a
@@ -49,11 +50,11 @@ func await(limit time.Duration, id, title string, e pacemaker.Evidence) evenkeel
 
 // orLater says of what may still come that it is to be looked for again.
 func orLater(err error) error {
-	var missing *pacemaker.NotYet
+	var missing *live.NotYet
 	switch {
 	case errors.As(err, &missing):
 		return evenkeel.NotYet(time.Second, "%s", missing.Reason)
-	case err != nil && pacemaker.Passing(err):
+	case err != nil && live.Passing(err):
 		return evenkeel.NotYet(time.Second, "%v", err)
 	}
 	return err
@@ -70,10 +71,10 @@ func (c cluster) seeCIB(id, title, text string, check func(*pacemaker.CIB) error
 }
 
 // probe tells from a piece of evidence whether something ran.
-func probe(e pacemaker.Evidence) evenkeel.Probe {
+func probe(e live.Evidence) evenkeel.Probe {
 	return evenkeel.Probe{Host: e.Look.Node, Cmd: sshexec.Command(sshexec.ReadOnly, e.Look.Argv...), Text: e.Means, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 		err := e.Read(o.Result)
-		var missing *pacemaker.NotYet
+		var missing *live.NotYet
 		switch {
 		case err == nil:
 			return evenkeel.Done, nil
@@ -88,7 +89,7 @@ func probe(e pacemaker.Evidence) evenkeel.Probe {
 func (c cluster) cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.Probe {
 	return probe(c.InCIB(text, func(cib *pacemaker.CIB) error {
 		if !done(cib) {
-			return &pacemaker.NotYet{Reason: text}
+			return &live.NotYet{Reason: text}
 		}
 		return nil
 	}))

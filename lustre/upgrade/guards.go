@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -103,7 +104,7 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	known := append(lines(fenced), seen...)
 	news := func(cmd sshexec.Cmd, known ...string) (string, error) {
 		res, err := at.Run(ctx, n2.Name, cmd)
-		if res.Outcome == evenkeel.Exited && errors.Is(pacemaker.Operation{Argv: cmd.Argv}.Meaning().Judge(res.ExitCode, string(res.Stderr)), pacemaker.ErrClusterDown) {
+		if res.Outcome == evenkeel.Exited && errors.Is(pcs.Operation{Argv: cmd.Argv}.Meaning().Judge(res.ExitCode, string(res.Stderr)), pacemaker.ErrClusterDown) {
 			return "", nil // it has stopped, and fences nobody
 		}
 		if err != nil {

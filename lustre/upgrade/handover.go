@@ -9,6 +9,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -28,7 +30,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		return evenkeel.Action{}, err
 	}
 	enable := func(targets []Target) (sshexec.Cmd, error) {
-		o, err := pacemaker.Set(prepared, pacemaker.Settings{Roles: pacemaker.Roles("Started", resources(targets)...)})
+		o, err := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Started", resources(targets)...)})
 		cmd := o.Cmd("")
 		cmd.Timeout = time.Minute
 		return cmd, err
@@ -224,7 +226,7 @@ func (p *Pair) stopped(ctx context.Context, at evenkeel.Site) error {
 }
 
 // ask looks for a piece of evidence, once.
-func ask(ctx context.Context, at evenkeel.Site, e pacemaker.Evidence) error {
+func ask(ctx context.Context, at evenkeel.Site, e live.Evidence) error {
 	res, err := at.Run(ctx, e.Look.Node, brief(e.Look.Argv...))
 	if err != nil && res.Outcome != evenkeel.Exited {
 		return err

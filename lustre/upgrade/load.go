@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -26,7 +27,7 @@ type Pair struct {
 	Corosync *corosync.Conf
 	Names    pacemaker.NodeNames // from the names in the CIB to fully qualified ones (H12)
 	Targets  []Target            // in the order of the CIB
-	Plan     *pacemaker.RebuildPlan
+	Plan     *rebuild.Plan
 	Notes    []string // what the reviewer should know, though it stops nothing
 
 	inBackups []sshexec.Secret // the passwords and keys in the backups
@@ -186,7 +187,7 @@ func (p *Pair) cluster() (err error) {
 	if len(rings) < 2 {
 		p.Notes = append(p.Notes, "corosync has one ring only: when it fails, both nodes fence each other (H18)")
 	}
-	p.Plan, err = pacemaker.Rebuild(p.CIB, p.Corosync, pacemaker.RebuildOptions{
+	p.Plan, err = rebuild.New(p.CIB, p.Corosync, rebuild.Options{
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
 		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS,
 		Dialect: p.Config.NewPCS, OldDialect: p.Config.OldPCS, Knet: p.Config.Knet, Addresses: p.Config.Addresses,

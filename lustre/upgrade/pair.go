@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/lustre"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -39,7 +39,7 @@ type Config struct {
 	Kernel          string              // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
 	AgentRepos      []string            // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
 	ClusterName     string              // lustre-ha-cluster
-	OldPCS, NewPCS  pacemaker.Dialect   // the pcs of the old system and of the new one: both 0.9, as on EL6 and EL7
+	OldPCS, NewPCS  pcs.Dialect         // the pcs of the old system and of the new one: both 0.9, as on EL6 and EL7
 	Atomic          bool                // make the cluster on node 1 of one CIB, in place before its first start, instead of by the guide's commands (H5, H25)
 	Knet            bool                // make a cluster of knet of one of multicast rings: needed from pcs 0.10 on (H15)
 	Addresses       map[string][]string // of each node, by its full name, one for each ring: for knet, unless corosync.conf has a node list

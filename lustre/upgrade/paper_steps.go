@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -130,7 +131,7 @@ func showsIDs(a evenkeel.Action, change string) evenkeel.Action {
 }
 
 // showsRelease is a look at the release of pcs.
-func showsRelease(a evenkeel.Action, want pacemaker.Dialect) evenkeel.Action {
+func showsRelease(a evenkeel.Action, want pcs.Dialect) evenkeel.Action {
 	release := strings.TrimPrefix(want.Name(), "pcs ")
 	return shows(a, "| grep -oE "+shellescape.Quote(`^`+regexp.QuoteMeta(release)+`\b`), release)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // onPaper is the pair for a person who follows the runbook by hand.
@@ -46,8 +46,8 @@ func TestTheRunbookByHand(t *testing.T) {
 		"atomic": {mend: func(c *upgrade.Config) { c.Atomic = true }},
 		"plain":  {mend: func(c *upgrade.Config) { c.PlainPCS, c.DisableFirewall, c.NoAutostart = true, true, true }},
 		"modern": {
-			opts: lustretest.Options{OldPCS: pacemaker.PCS011, NewPCS: pacemaker.PCS011},
-			mend: func(c *upgrade.Config) { c.OldPCS, c.NewPCS = pacemaker.PCS011, pacemaker.PCS011 },
+			opts: lustretest.Options{OldPCS: pcs.V011, NewPCS: pcs.V011},
+			mend: func(c *upgrade.Config) { c.OldPCS, c.NewPCS = pcs.V011, pcs.V011 },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

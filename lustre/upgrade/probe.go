@@ -14,11 +14,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // probeFor knows how to tell whether an operation of the rebuild ran.
-func (p *Pair) probeFor(o pacemaker.Operation) (evenkeel.Probe, bool) {
+func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
 	there := p.newCluster(p.Config.Node1.Name)
 	has := func(id string) func(*pacemaker.CIB) bool {
 		return func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
@@ -90,7 +92,7 @@ func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
 }
 
 // relocated tells whether targets were moved to where they belong, which takes a moment to show.
-func relocated(e pacemaker.Evidence, placed map[string]string) evenkeel.Probe {
+func relocated(e live.Evidence, placed map[string]string) evenkeel.Probe {
 	p := probe(e)
 	p.Paper = showsPlaced(evenkeel.Action{Cmd: p.Cmd}, placed).Paper
 	p.Settle = time.Minute

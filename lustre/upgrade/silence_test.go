@@ -10,7 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -24,12 +24,12 @@ var telling = map[string]string{
 func TestNoLookTakesSilenceForAnAnswer(t *testing.T) {
 	for name, mend := range map[string]func(*upgrade.Config){
 		"commands": nil, "one CIB": func(c *upgrade.Config) { c.Atomic = true },
-		"knet": func(c *upgrade.Config) { c.NewPCS, c.Knet = pacemaker.PCS011, true },
+		"knet": func(c *upgrade.Config) { c.NewPCS, c.Knet = pcs.V011, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := lustretest.Options{}
 			if name == "knet" {
-				opts.OldPCS, opts.NewPCS = pacemaker.PCS09, pacemaker.PCS011
+				opts.OldPCS, opts.NewPCS = pcs.V09, pcs.V011
 				mendKnet := mend
 				mend = func(c *upgrade.Config) {
 					mendKnet(c)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -68,7 +69,7 @@ func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
 }
 
 // pushed makes an action of a change of a CIB.
-func pushed(id, title, host string, o pacemaker.Operation, err error) (evenkeel.Action, error) {
+func pushed(id, title, host string, o pcs.Operation, err error) (evenkeel.Action, error) {
 	a := disrupt(id, title)
 	a.Host, a.Cmd = host, o.Cmd("")
 	return a, err
@@ -80,9 +81,9 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 	if err != nil {
 		return evenkeel.Action{}, err
 	}
-	o, err := pacemaker.Set(prepared, pacemaker.Settings{
+	o, err := pcs.Set(prepared, pcs.Settings{
 		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
-		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+		Roles:      pcs.Roles("Stopped", resources(p.Targets)...),
 	})
 	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
 }
@@ -90,7 +91,7 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 // letGo makes node 2 stop every target, and keeps it from starting one again, in one change.
 func (p *Pair) letGo() (evenkeel.Action, error) {
 	n2 := p.Config.Node2.Name
-	o, err := pacemaker.Set(p.CIB, p.lettingGo())
+	o, err := pcs.Set(p.CIB, p.lettingGo())
 	push := o.Cmd("")
 	push.Timeout = time.Minute
 	fact := p.letGoAt()
@@ -124,10 +125,10 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 }
 
 // lettingGo is what the old cluster is told.
-func (p *Pair) lettingGo() pacemaker.Settings {
-	return pacemaker.Settings{
-		Attributes: []pacemaker.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
-		Roles:      pacemaker.Roles("Stopped", resources(p.Targets)...),
+func (p *Pair) lettingGo() pcs.Settings {
+	return pcs.Settings{
+		Attributes: []pcs.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
+		Roles:      pcs.Roles("Stopped", resources(p.Targets)...),
 	}
 }
 
@@ -215,7 +216,7 @@ func (p *Pair) newIDs(live *pacemaker.CIB) error {
 	if err != nil {
 		return err
 	}
-	same, err := sameIDs(prepared, live, pacemaker.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pacemaker.Roles("Started", resources(p.Targets)...)})
+	same, err := sameIDs(prepared, live, pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pcs.Roles("Started", resources(p.Targets)...)})
 	if err == nil && !same {
 		err = evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
 	}
@@ -223,9 +224,9 @@ func (p *Pair) newIDs(live *pacemaker.CIB) error {
 }
 
 // sameIDs tells whether two configurations have these settings under the same ids.
-func sameIDs(a, b *pacemaker.CIB, s pacemaker.Settings) (bool, error) {
-	one, err1 := pacemaker.Set(a, s)
-	other, err2 := pacemaker.Set(b, s)
+func sameIDs(a, b *pacemaker.CIB, s pcs.Settings) (bool, error) {
+	one, err1 := pcs.Set(a, s)
+	other, err2 := pcs.Set(b, s)
 	return one.Stdin == other.Stdin, errors.Join(err1, err2)
 }
 
@@ -239,10 +240,10 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	if err1 != nil {
 		return nil, err1
 	}
-	off, err1 := pacemaker.Set(prepared, pacemaker.Settings{Roles: pacemaker.Roles("Stopped", resources(p.Targets)...)})
-	back, err2 := pacemaker.Set(p.CIB, pacemaker.Settings{
-		Attributes: []pacemaker.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
-		Roles:      pacemaker.Roles("Started", resources(p.enabled())...),
+	off, err1 := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Stopped", resources(p.Targets)...)})
+	back, err2 := pcs.Set(p.CIB, pcs.Settings{
+		Attributes: []pcs.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
+		Roles:      pcs.Roles("Started", resources(p.enabled())...),
 	})
 	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
 	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // Pacemaker throttles itself (H26): by itself it runs twice as many actions on a node as that has cores, and one at a time when the load is high, so that many targets move
@@ -31,14 +33,14 @@ func (p *Pair) liftStep() (evenkeel.Step, error) {
 // lift lifts the throttle of a running cluster. cib has the ids of its settings. A limit that is set while nothing else changes is never told; so the node is first made
 // to judge its load high, and then to judge it low.
 func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) {
-	busy := slices.Clone(pacemaker.Unthrottled())
+	busy := slices.Clone(live.Unthrottled())
 	for i := range busy {
 		if busy[i].Name == "load-threshold" {
 			busy[i].Value = "1%"
 		}
 	}
-	tighten, err1 := pacemaker.Set(cib, pacemaker.Settings{Properties: busy})
-	loosen, err2 := pacemaker.Set(cib, pacemaker.Settings{Properties: pacemaker.Unthrottled()})
+	tighten, err1 := pcs.Set(cib, pcs.Settings{Properties: busy})
+	loosen, err2 := pcs.Set(cib, pcs.Settings{Properties: live.Unthrottled()})
 	low, err1 := pushed("throttle-tight", "Let the cluster judge its load high, so that it tells a new judgement (H26)", host, tighten, err1)
 	high, err2 := pushed("throttle-lifted", "Lift the throttle: targets are to stop and start all at once (H26)", host, loosen, err2)
 	wait := strconv.Itoa(int(notice / time.Second))
@@ -49,9 +51,9 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 }
 
 // throttleAgain gives a cluster the throttle that the old one had.
-func (p *Pair) throttleAgain(host string, pcs pacemaker.Dialect) []evenkeel.Action {
+func (p *Pair) throttleAgain(host string, pcs pcs.Dialect) []evenkeel.Action {
 	var actions []evenkeel.Action
-	for _, u := range pacemaker.Unthrottled() {
+	for _, u := range live.Unthrottled() {
 		o := pcs.UnsetProperty(u.Name)
 		if v, has := p.CIB.Property(u.Name); has {
 			o = pcs.SetProperty(pacemaker.NVPair{Name: u.Name, Value: v})
@@ -64,7 +66,7 @@ func (p *Pair) throttleAgain(host string, pcs pacemaker.Dialect) []evenkeel.Acti
 // throttled is a configuration with the throttle that the old cluster had.
 func (p *Pair) throttled(cib *pacemaker.CIB) *pacemaker.CIB {
 	cib = cib.Clone()
-	for _, u := range pacemaker.Unthrottled() {
+	for _, u := range live.Unthrottled() {
 		if v, has := p.CIB.Property(u.Name); has {
 			cib.SetProperty(u.Name, v)
 		} else {

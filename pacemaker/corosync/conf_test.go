@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
 func printed(t testing.TB, c *Conf) string {
@@ -187,4 +188,10 @@ func readConf(t testing.TB) *Conf {
 	conf, err := Parse(bytes.NewReader(data))
 	require.NoError(t, err)
 	return conf
+}
+
+func TestSecrets(t *testing.T) {
+	conf, err := Parse(strings.NewReader("totem {\n\ttoken: 5000\n\tkey: totem-CANARY\n\tinterface {\n\t\tpassword: inner-CANARY\n\t}\n}\n"))
+	require.NoError(t, err)
+	require.Equal(t, []secret.Secret{"totem-CANARY", "inner-CANARY"}, conf.Secrets())
 }

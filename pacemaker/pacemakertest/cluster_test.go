@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
@@ -109,15 +110,15 @@ const setup = "pcs cluster setup --name lustre-ha-cluster " + n1 + " --transport
 // setupKnet is setup for corosync 3.
 const setupKnet = "pcs cluster setup lustre-ha-cluster " + n1 + " addr=10.128.0.11 addr=10.73.10.11 transport knet link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000 fail_recv_const=10"
 
-func setupOf(d pacemaker.Dialect) string {
-	if d == pacemaker.PCS09 {
+func setupOf(d pcs.Dialect) string {
+	if d == pcs.V09 {
 		return setup
 	}
 	return setupKnet
 }
 
 // authorise is the line that makes nodes trust each other's pcsd; the password goes by standard input.
-func authorise(d pacemaker.Dialect, nodes ...string) string {
+func authorise(d pcs.Dialect, nodes ...string) string {
 	return strings.Join(d.Auth(nodes...).Argv, " ")
 }
 
@@ -187,9 +188,9 @@ func TestACIBPutInPlaceBeforeTheFirstStart(t *testing.T) {
 		"install -o hacluster -g haclient -m 0400 /dev/stdin ": false,
 		"tee ": false,
 	} {
-		for name, d := range map[string]pacemaker.Dialect{"pcs 0.9": pacemaker.PCS09, "pcs 0.11": pacemaker.PCS011} {
+		for name, d := range map[string]pcs.Dialect{"pcs 0.9": pcs.V09, "pcs 0.11": pcs.V011} {
 			t.Run(name+" "+command, func(t *testing.T) {
-				b := newSite(t, pacemakertest.Options{PCS: func(*simhost.Host) pacemaker.Dialect { return d }})
+				b := newSite(t, pacemakertest.Options{PCS: func(*simhost.Host) pcs.Dialect { return d }})
 				b.software()
 				_, err := b.run(n1, authorise(d, n1), "secret\n")
 				require.NoError(t, err)
@@ -205,7 +206,7 @@ func TestACIBPutInPlaceBeforeTheFirstStart(t *testing.T) {
 				}
 				b.w.Advance(time.Minute)
 				require.Equal(t, "active\n", b.ok(n1, "systemctl is-active pacemaker"))
-				if d == pacemaker.PCS09 {
+				if d == pcs.V09 {
 					b.fails(n1, "cibadmin --query", 107)
 					return
 				}
@@ -473,7 +474,7 @@ func TestMonitorXMLIsReadable(t *testing.T) {
 	require.True(t, ok)
 	require.True(t, n.Online)
 	b.fails(n1, "crm_mon --output-as=xml", 1) // Pacemaker 2.0.3 brought it
-	rows, err := pacemaker.ParseResourceRows(strings.NewReader(b.ok(n1, "pcs resource")))
+	rows, err := pcs.ParseResourceRows(strings.NewReader(b.ok(n1, "pcs resource")))
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 }

@@ -435,7 +435,7 @@ func runCrmResource(c *simhost.Call) int {
 			c.Printf(" %s\n", s.row(s.node.doc, p))
 		}
 	case "cleanup", "refresh":
-		p := &pcs{session: s}
+		p := &pcsCommand{session: s}
 		if _, known := s.node.doc.node(o["node"]); o["node"] != "" && !known && s.software.modern() {
 			return c.Fail(105, "crm_resource: Node '%s' not found\nError performing operation: No such object", o["node"])
 		}

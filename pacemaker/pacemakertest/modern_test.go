@@ -12,12 +12,13 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // modern are the options of a site with pcs 0.11 on both hosts.
 func modern(o pacemakertest.Options) pacemakertest.Options {
-	o.PCS = func(*simhost.Host) pacemaker.Dialect { return pacemaker.PCS011 }
+	o.PCS = func(*simhost.Host) pcs.Dialect { return pcs.V011 }
 	return o
 }
 
@@ -32,7 +33,7 @@ func (b site) firstModern() {
 
 func (b site) auth(host string, nodes ...string) {
 	b.t.Helper()
-	res, err := b.run(host, authorise(pacemaker.PCS011, nodes...), "secret\n")
+	res, err := b.run(host, authorise(pcs.V011, nodes...), "secret\n")
 	require.NoError(b.t, err, "%s", res.Stderr)
 }
 
@@ -54,10 +55,10 @@ func (b site) resourcesModern() {
 }
 
 func TestVersionOfPcs(t *testing.T) {
-	for _, d := range []pacemaker.Dialect{pacemaker.PCS09, pacemaker.PCS010, pacemaker.PCS011, pacemaker.PCS012} {
-		b := newSite(t, pacemakertest.Options{PCS: func(*simhost.Host) pacemaker.Dialect { return d }})
+	for _, d := range []pcs.Dialect{pcs.V09, pcs.V010, pcs.V011, pcs.V012} {
+		b := newSite(t, pacemakertest.Options{PCS: func(*simhost.Host) pcs.Dialect { return d }})
 		b.software()
-		v, err := pacemaker.ParsePCSVersion(strings.NewReader(b.ok(n1, strings.Join(pacemaker.PCSVersionQuery().Argv, " "))))
+		v, err := pcs.ParseVersion(strings.NewReader(b.ok(n1, strings.Join(pcs.QueryVersion().Argv, " "))))
 		require.NoError(t, err)
 		require.Equal(t, d.Version(), v)
 	}
@@ -161,7 +162,7 @@ func TestPlacementWithPcs011(t *testing.T) {
 	old, err := pacemaker.ParseStatus(strings.NewReader(b.ok(n1, "crm_mon --as-xml")))
 	require.NoError(t, err)
 	require.Equal(t, st.RunsOn("B"), old.RunsOn("B"))
-	rows, err := pacemaker.ParseResourceRows(strings.NewReader(b.ok(n1, "pcs resource")))
+	rows, err := pcs.ParseResourceRows(strings.NewReader(b.ok(n1, "pcs resource")))
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 }
@@ -212,7 +213,7 @@ func TestOldAndNewClusterSideBySide(t *testing.T) {
 func TestAuthWithPcs011(t *testing.T) { // PCM-015, PCM-016
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.software()
-	line := authorise(pacemaker.PCS011, n1)
+	line := authorise(pcs.V011, n1)
 	res, err := b.run(n1, line, "wrong\n")
 	require.Error(t, err)
 	require.Equal(t, "Error: "+n1+": Username and/or password is incorrect\n", string(res.Stderr))
@@ -228,7 +229,7 @@ func TestAuthWithPcs011(t *testing.T) { // PCM-015, PCM-016
 	b.auth(n1, n2)
 	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1), "Error: 2 addresses must be specified for a node, 1 address specified for node '"+n2+"'")
 	b.ok(n2, "systemctl stop pcsd")
-	require.Contains(t, b.fails(n1, authorise(pacemaker.PCS011, n2)+" -p secret", 1), "Error: Unable to communicate with "+n2)
+	require.Contains(t, b.fails(n1, authorise(pcs.V011, n2)+" -p secret", 1), "Error: Unable to communicate with "+n2)
 }
 
 func TestSetupWithPcs011RefusesLeftovers(t *testing.T) { // H6

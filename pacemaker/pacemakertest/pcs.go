@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// pcs is one run of pcs: its options taken out of its words.
-type pcs struct {
+// pcsCommand is one run of pcs: its options taken out of its words.
+type pcsCommand struct {
 	*session
 	group   string // the first word
 	words   []string
@@ -25,7 +26,7 @@ var pcsValued = []string{
 }
 
 func runPcs(c *simhost.Call) int {
-	p := &pcs{session: newSession(c), options: map[string]string{}}
+	p := &pcsCommand{session: newSession(c), options: map[string]string{}}
 	if slices.Equal(c.Args, []string{"--version"}) {
 		c.Printf("%s\n", p.software.dialect.Version())
 		return 0
@@ -44,7 +45,7 @@ func runPcs(c *simhost.Call) int {
 			}
 			p.options[a] = c.Args[i]
 		case a == "--version":
-			c.Printf("%s\n", pacemaker.PCS09.Version())
+			c.Printf("%s\n", pcs.V09.Version())
 			return 0
 		case strings.HasPrefix(a, "--"):
 			name, value, _ := strings.Cut(a, "=")
@@ -61,10 +62,10 @@ func runPcs(c *simhost.Call) int {
 }
 
 // has tells whether an option was given.
-func (p *pcs) has(name string) bool { _, ok := p.options[name]; return ok }
+func (p *pcsCommand) has(name string) bool { _, ok := p.options[name]; return ok }
 
 // next takes the next word; empty when there is none.
-func (p *pcs) next() string {
+func (p *pcsCommand) next() string {
 	if len(p.words) == 0 {
 		return ""
 	}
@@ -73,7 +74,7 @@ func (p *pcs) next() string {
 	return w
 }
 
-func (p *pcs) dispatch() int {
+func (p *pcsCommand) dispatch() int {
 	group, verb := p.next(), p.next()
 	p.group = group
 	run, ok := map[string]func() int{
@@ -95,7 +96,7 @@ func (p *pcs) dispatch() int {
 }
 
 // fail prints an error as pcs does.
-func (p *pcs) fail(err error, what string) int {
+func (p *pcsCommand) fail(err error, what string) int {
 	switch {
 	case errors.Is(err, errNotRunning):
 		return p.Fail(1, "Error: unable to get cib")
@@ -107,7 +108,7 @@ func (p *pcs) fail(err error, what string) int {
 	return p.Fail(1, "Error: %v", err)
 }
 
-func (p *pcs) setProperty() int {
+func (p *pcsCommand) setProperty() int {
 	if node := p.options["--node"]; node != "" {
 		return p.setNodeAttributes(node)
 	}
@@ -141,7 +142,7 @@ func (p *pcs) setProperty() int {
 }
 
 // setNodeAttributes sets one attribute after the other, as pcs does: those before a failure stay set (H7).
-func (p *pcs) setNodeAttributes(node string) int {
+func (p *pcsCommand) setNodeAttributes(node string) int {
 	for _, w := range p.words {
 		name, value, _ := strings.Cut(w, "=")
 		err := p.edit(func(c *pacemaker.CIB) error {
@@ -170,7 +171,7 @@ func (p *pcs) setNodeAttributes(node string) int {
 
 var errNoAttribute = errors.New("no such attribute")
 
-func (p *pcs) unsetProperty() int {
+func (p *pcsCommand) unsetProperty() int {
 	if d, err := p.document(); err == nil && p.software.modern() && !p.has("--force") {
 		var missing []string
 		for _, w := range p.words {
@@ -196,7 +197,7 @@ func (p *pcs) unsetProperty() int {
 	return 0
 }
 
-func (p *pcs) defaults() int {
+func (p *pcsCommand) defaults() int {
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")
@@ -235,7 +236,7 @@ func agentPath(r pacemaker.Resource) string {
 	return "/usr/lib/ocf/resource.d/" + r.Provider + "/" + r.Type
 }
 
-func (p *pcs) createResource() int {
+func (p *pcsCommand) createResource() int {
 	id, agent := p.next(), p.next()
 	parts := strings.Split(agent, ":")
 	if len(parts) != 3 || parts[0] != "ocf" {
@@ -251,7 +252,7 @@ func (p *pcs) createResource() int {
 	return p.create(r)
 }
 
-func (p *pcs) createStonith() int {
+func (p *pcsCommand) createStonith() int {
 	r := pacemaker.Resource{Kind: pacemaker.Primitive, ID: p.next(), Class: "stonith", Type: p.next()}
 	if p.software.modern() {
 		return p.createModern(r, "stonith:"+r.Type)
@@ -266,7 +267,7 @@ func (p *pcs) createStonith() int {
 }
 
 // createModern asks for the agent's metadata first: without them pcs makes a resource by force only.
-func (p *pcs) createModern(r pacemaker.Resource, agent string) int {
+func (p *pcsCommand) createModern(r pacemaker.Resource, agent string) int {
 	if _, err := p.document(); err != nil {
 		return p.fail(err, "")
 	}
@@ -281,7 +282,7 @@ func (p *pcs) createModern(r pacemaker.Resource, agent string) int {
 }
 
 // create reads parameters, "op" and "meta", and adds the primitive.
-func (p *pcs) create(r pacemaker.Resource) int {
+func (p *pcsCommand) create(r pacemaker.Resource) int {
 	const instance, operation, meta = 0, 1, 2
 	where := instance
 	var params, metas []pacemaker.NVPair
@@ -328,7 +329,7 @@ func (p *pcs) create(r pacemaker.Resource) int {
 }
 
 // defaultOperations adds what the metadata of the agent ask for: a monitor, and in pcs 0.10 and later the start and the stop of a target.
-func (p *pcs) defaultOperations(r *pacemaker.Resource) {
+func (p *pcsCommand) defaultOperations(r *pacemaker.Resource) {
 	defaults := []pacemaker.Op{{Name: "monitor", Interval: "60s"}}
 	if p.software.modern() && r.Class != "stonith" {
 		defaults = []pacemaker.Op{{Name: "monitor", Interval: "20", Timeout: "60"}, {Name: "start", Interval: "0s", Timeout: "300"}, {Name: "stop", Interval: "0s", Timeout: "300"}}
@@ -357,7 +358,7 @@ func setOption(o *pacemaker.Op, name, value string) {
 	}
 }
 
-func (p *pcs) enableResource() int {
+func (p *pcsCommand) enableResource() int {
 	if len(p.words) == 0 {
 		return p.Fail(1, "Error: You must specify a resource to %s", p.Name)
 	}
@@ -383,7 +384,7 @@ func (p *pcs) enableResource() int {
 }
 
 // enableModern enables or disables all that are named in one change.
-func (p *pcs) enableModern() int {
+func (p *pcsCommand) enableModern() int {
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")
@@ -419,14 +420,14 @@ func (p *pcs) enableModern() int {
 }
 
 // wait is --wait: until the cluster has nothing under way.
-func (p *pcs) wait() int {
+func (p *pcsCommand) wait() int {
 	if p.has("--wait") && p.file == "" && !p.Until(ShutdownTime, func() bool { return p.stack.settled(p.State, p.node) }) {
 		return p.Fail(1, "Error: waiting timeout")
 	}
 	return 0
 }
 
-func (p *pcs) deleteResource() int {
+func (p *pcsCommand) deleteResource() int {
 	id := p.next()
 	if d, err := p.document(); err == nil && p.software.modern() {
 		if _, there := d.cib.Resource(id); there {
@@ -450,7 +451,7 @@ func (p *pcs) deleteResource() int {
 	return 0
 }
 
-func (p *pcs) cleanup() int {
+func (p *pcsCommand) cleanup() int {
 	if !p.node.ready {
 		return p.fail(errNotRunning, "")
 	}
@@ -472,7 +473,7 @@ func (p *pcs) cleanup() int {
 }
 
 // refresh is `pcs resource refresh` of pcs 0.10 and later, for Pacemaker 2.
-func (p *pcs) refresh() int {
+func (p *pcsCommand) refresh() int {
 	if !p.node.ready {
 		return p.fail(errNotRunning, "")
 	}
@@ -482,7 +483,7 @@ func (p *pcs) refresh() int {
 }
 
 // location is `pcs constraint location R prefers N=S …`, or avoids.
-func (p *pcs) location() int {
+func (p *pcsCommand) location() int {
 	if len(p.words) == 0 && p.software.modern() {
 		return p.showLocations()
 	}
@@ -523,7 +524,7 @@ func (p *pcs) location() int {
 }
 
 // checkNodes refuses nodes that the cluster does not know, from pcs 0.10 on (H7).
-func (p *pcs) checkNodes() int {
+func (p *pcsCommand) checkNodes() int {
 	if !p.software.modern() {
 		return 0
 	}
@@ -543,7 +544,7 @@ func (p *pcs) checkNodes() int {
 	return 0
 }
 
-func (p *pcs) removeConstraint() int {
+func (p *pcsCommand) removeConstraint() int {
 	for _, id := range p.words {
 		err := p.edit(func(c *pacemaker.CIB) error {
 			if !c.RemoveConstraint(id) {
@@ -559,7 +560,7 @@ func (p *pcs) removeConstraint() int {
 }
 
 // moves are the resources that would run elsewhere without their stickiness: what relocate is about (H17).
-func (p *pcs) moves(only []string) (out []move) {
+func (p *pcsCommand) moves(only []string) (out []move) {
 	members := p.members()
 	for _, r := range p.node.doc.primitives {
 		want := p.stack.place(p.State, members, r, 0)
@@ -575,7 +576,7 @@ func (p *pcs) moves(only []string) (out []move) {
 
 type move struct{ resource, from, to string }
 
-func (p *pcs) relocate() int {
+func (p *pcsCommand) relocate() int {
 	verb := p.next()
 	if !p.node.ready {
 		return p.fail(errNotRunning, "")
@@ -636,7 +637,7 @@ func (p *pcs) relocate() int {
 }
 
 // clearRelocation takes away the constraints by which relocate moves.
-func (p *pcs) clearRelocation() int {
+func (p *pcsCommand) clearRelocation() int {
 	err := p.edit(func(c *pacemaker.CIB) error {
 		for _, l := range c.Locations() {
 			if strings.HasPrefix(l.ID, "pcs-relocate-") {
@@ -651,7 +652,7 @@ func (p *pcs) clearRelocation() int {
 	return 0
 }
 
-func (p *pcs) showCIB() int {
+func (p *pcsCommand) showCIB() int {
 	text, err := p.query()
 	if err != nil {
 		return p.fail(err, "")
@@ -666,7 +667,7 @@ func (p *pcs) showCIB() int {
 	return 0
 }
 
-func (p *pcs) pushCIB() int {
+func (p *pcsCommand) pushCIB() int {
 	name := p.next()
 	text, err := p.Host.ReadFile(p.Path(name))
 	if err != nil {

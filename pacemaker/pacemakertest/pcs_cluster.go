@@ -16,13 +16,13 @@ import (
 const tokensPath = "/var/lib/pcsd/tokens"
 
 // authorised tells whether this host's pcs may give orders to another's pcsd.
-func (p *pcs) authorised(node string) bool {
+func (p *pcsCommand) authorised(node string) bool {
 	text, _ := p.Host.ReadFile(tokensPath)
 	return slices.Contains(strings.Split(text, "\n"), node)
 }
 
 // pcsd finds a node whose pcsd answers.
-func (p *pcs) pcsd(node string) (*simhost.Host, error) {
+func (p *pcsCommand) pcsd(node string) (*simhost.Host, error) {
 	h := p.State.Host(node)
 	if h == nil || !p.Connected(p.Host, h) || !h.Active("pcsd") || h != p.Host && !h.Open("2224/tcp") {
 		return nil, fmt.Errorf("Unable to communicate with %s", node)
@@ -30,7 +30,7 @@ func (p *pcs) pcsd(node string) (*simhost.Host, error) {
 	return h, nil
 }
 
-func (p *pcs) auth() int {
+func (p *pcsCommand) auth() int {
 	user := p.options["-u"]
 	password := p.options["-p"]
 	if user == "" {
@@ -76,7 +76,7 @@ func leftover(h *simhost.Host) string {
 }
 
 // ready finds a node that pcs may configure and that is not in a cluster.
-func (p *pcs) available(node string) (*simhost.Host, error) {
+func (p *pcsCommand) available(node string) (*simhost.Host, error) {
 	if !p.authorised(node) {
 		return nil, fmt.Errorf("Unable to authenticate to %s - (HTTP error: 401), try running 'pcs cluster auth'", node)
 	}
@@ -95,7 +95,7 @@ func (p *pcs) available(node string) (*simhost.Host, error) {
 
 var errInCluster = errors.New("node is already in a cluster")
 
-func (p *pcs) setup() int {
+func (p *pcsCommand) setup() int {
 	name := p.options["--name"]
 	if name == "" || len(p.words) == 0 {
 		return p.Fail(1, "Error: A cluster name (--name <name>) is required to setup a cluster")
@@ -142,7 +142,7 @@ func (p *pcs) setup() int {
 }
 
 // conf is the corosync.conf that pcs 0.9.152 writes.
-func (p *pcs) conf(name string) string {
+func (p *pcsCommand) conf(name string) string {
 	var b strings.Builder
 	line := func(indent int, key, value string) {
 		if value != "" {
@@ -213,7 +213,7 @@ func withNodes(text string, names []string) string {
 }
 
 // on runs f for the nodes that a command names: those given, all of them, or this host.
-func (p *pcs) on(f func(h *simhost.Host) error) int {
+func (p *pcsCommand) on(f func(h *simhost.Host) error) int {
 	var hosts []*simhost.Host
 	switch {
 	case p.has("--all"):
@@ -250,7 +250,7 @@ func (p *pcs) on(f func(h *simhost.Host) error) int {
 	return 0
 }
 
-func (p *pcs) start() int {
+func (p *pcsCommand) start() int {
 	modern := p.software.modern()
 	if p.stack.opts.NoInit {
 		if modern {
@@ -288,7 +288,7 @@ func (p *pcs) start() int {
 }
 
 // patience is how long --wait waits.
-func (p *pcs) patience() time.Duration {
+func (p *pcsCommand) patience() time.Duration {
 	if n, err := strconv.Atoi(p.options["--wait"]); err == nil && n > 0 {
 		return time.Duration(n) * time.Second
 	}
@@ -296,7 +296,7 @@ func (p *pcs) patience() time.Duration {
 }
 
 // say prints what happens on a node. pcs 0.10 and later do not name the local one where none was named.
-func (p *pcs) say(local bool, h *simhost.Host, what string) {
+func (p *pcsCommand) say(local bool, h *simhost.Host, what string) {
 	if !local {
 		p.tell("%s: ", p.called(h))
 	}
@@ -304,14 +304,14 @@ func (p *pcs) say(local bool, h *simhost.Host, what string) {
 }
 
 // called is a host's name as the command line or the cluster has it.
-func (p *pcs) called(h *simhost.Host) string {
+func (p *pcsCommand) called(h *simhost.Host) string {
 	if id, err := p.stack.readIdentity(h); err == nil && id.modern() {
 		return id.uname(h)
 	}
 	return h.Name
 }
 
-func (p *pcs) stop() int {
+func (p *pcsCommand) stop() int {
 	modern := p.software.modern()
 	if p.stack.opts.NoInit && modern {
 		p.tell("Stopping Cluster (pacemaker)...\nStopping Cluster (corosync)...\n")
@@ -339,7 +339,7 @@ func (p *pcs) stop() int {
 }
 
 // enable is enable and disable of the services at boot.
-func (p *pcs) enable() int {
+func (p *pcsCommand) enable() int {
 	return p.on(func(h *simhost.Host) error {
 		for _, name := range []string{"corosync", "pacemaker"} {
 			if _, ok := h.Service(name); ok {
@@ -354,7 +354,7 @@ func (p *pcs) enable() int {
 }
 
 // standby is standby and unstandby: a permanent attribute of the node, this one where none is named (PCM-036).
-func (p *pcs) standby() int {
+func (p *pcsCommand) standby() int {
 	names := p.words
 	d, err := p.document()
 	switch {
@@ -390,7 +390,7 @@ func (p *pcs) standby() int {
 	return p.wait()
 }
 
-func (p *pcs) destroy() int {
+func (p *pcsCommand) destroy() int {
 	if id, err := p.stack.readIdentity(p.Host); p.has("--all") && err == nil {
 		for _, n := range id.nodes {
 			if h, err := p.pcsd(n.Name); err == nil {
@@ -421,7 +421,7 @@ func destroyOn(s *simhost.State, h *simhost.Host) {
 	}
 }
 
-func (p *pcs) clusterNode() int {
+func (p *pcsCommand) clusterNode() int {
 	verb, node := p.next(), p.next()
 	id, err := p.stack.readIdentity(p.Host)
 	if err != nil || id.plugin {
@@ -454,7 +454,7 @@ func (p *pcs) clusterNode() int {
 	return p.Fail(1, "Usage: pcs cluster node add|remove <node>")
 }
 
-func (p *pcs) addNode(id *identity, names []string, node string) int {
+func (p *pcsCommand) addNode(id *identity, names []string, node string) int {
 	if slices.Contains(names, node) {
 		return p.Fail(1, "Error: unable to add %s on %s - Error: node already exists", node, p.Host.Name)
 	}
@@ -490,7 +490,7 @@ func (p *pcs) addNode(id *identity, names []string, node string) int {
 }
 
 // distribute writes another node list to all nodes of the list, and running daemons take it up.
-func (p *pcs) distribute(id *identity, names []string) {
+func (p *pcsCommand) distribute(id *identity, names []string) {
 	text := withNodes(id.text, names)
 	for _, name := range names {
 		h := p.State.Host(name)

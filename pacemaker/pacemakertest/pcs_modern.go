@@ -8,12 +8,13 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // A command of pcs 0.10 and later is found by its words, the longest first, and takes the options of its own only.
 
 type modernVerb struct {
-	run     func(*pcs) int
+	run     func(*pcsCommand) int
 	options string // those it takes, separated by blanks
 }
 
@@ -26,75 +27,77 @@ var (
 
 // modernVerbs are the commands.
 var modernVerbs = map[string]modernVerb{
-	"host auth":           {(*pcs).hostAuth, "-u -p"},
-	"cluster setup":       {(*pcs).setupModern, "--force --enable --start --wait --no-cluster-uuid --no-keys-sync --corosync_conf"},
-	"cluster start":       {(*pcs).start, "--all --wait --force"},
-	"cluster stop":        {(*pcs).stop, "--all --force"},
-	"cluster enable":      {(*pcs).enable, "--all"},
-	"cluster disable":     {(*pcs).enable, "--all"},
-	"cluster destroy":     {(*pcs).destroy, "--all --force"},
-	"cluster node add":    {(*pcs).nodeAdd, "--force --enable --start --wait --skip-offline"},
-	"cluster node remove": {(*pcs).nodeRemove, "--force --skip-offline"},
-	"cluster node delete": {(*pcs).nodeRemove, "--force --skip-offline"},
-	"cluster cib":         {(*pcs).showCIB, "-f --config"},
-	"cluster cib-push":    {(*pcs).pushCIB, "--config --wait"},
-	"cluster status":      {(*pcs).clusterStatus, ""},
-	"node standby":        {(*pcs).standby, "-f --all --wait"},
-	"node unstandby":      {(*pcs).standby, "-f --all --wait"},
-	"node attribute":      {(*pcs).nodeAttribute, "-f --force --name"},
+	"host auth":           {(*pcsCommand).hostAuth, "-u -p"},
+	"cluster setup":       {(*pcsCommand).setupModern, "--force --enable --start --wait --no-cluster-uuid --no-keys-sync --corosync_conf"},
+	"cluster start":       {(*pcsCommand).start, "--all --wait --force"},
+	"cluster stop":        {(*pcsCommand).stop, "--all --force"},
+	"cluster enable":      {(*pcsCommand).enable, "--all"},
+	"cluster disable":     {(*pcsCommand).enable, "--all"},
+	"cluster destroy":     {(*pcsCommand).destroy, "--all --force"},
+	"cluster node add":    {(*pcsCommand).nodeAdd, "--force --enable --start --wait --skip-offline"},
+	"cluster node remove": {(*pcsCommand).nodeRemove, "--force --skip-offline"},
+	"cluster node delete": {(*pcsCommand).nodeRemove, "--force --skip-offline"},
+	"cluster cib":         {(*pcsCommand).showCIB, "-f --config"},
+	"cluster cib-push":    {(*pcsCommand).pushCIB, "--config --wait"},
+	"cluster status":      {(*pcsCommand).clusterStatus, ""},
+	"node standby":        {(*pcsCommand).standby, "-f --all --wait"},
+	"node unstandby":      {(*pcsCommand).standby, "-f --all --wait"},
+	"node attribute":      {(*pcsCommand).nodeAttribute, "-f --force --name"},
 
-	"property":             {(*pcs).propertyConfig, "-f --full"},
-	"property config":      {(*pcs).propertyConfig, "-f --full --all"},
-	"property show":        {replaced((*pcs).propertyConfig, "property config", false), "-f --full --all"},
-	"property list":        {replaced((*pcs).propertyConfig, "property config", false), "-f --full --all"},
-	"property set":         {(*pcs).setProperty, "-f --force"},
-	"property unset":       {(*pcs).unsetProperty, "-f --force"},
-	"resource":             {(*pcs).resources, "-f"},
-	"resource status":      {(*pcs).resources, "-f"},
-	"resource show":        {(*pcs).resourceShow, "-f --full"},
-	"resource config":      {(*pcs).showResources, "-f --output-format"},
-	"resource create":      {(*pcs).createResource, "-f --force --disabled --wait --no-default-ops"},
-	"resource delete":      {(*pcs).deleteResource, "-f --force --wait"},
-	"resource remove":      {(*pcs).deleteResource, "-f --force --wait"},
-	"resource enable":      {(*pcs).enableResource, "-f --wait"},
-	"resource disable":     {(*pcs).enableResource, "-f --wait --safe --simulate --no-strict"},
-	"resource cleanup":     {(*pcs).cleanup, ""},
-	"resource refresh":     {(*pcs).refresh, "--force --full"},
-	"resource relocate":    {(*pcs).relocate, ""},
-	"resource defaults":    {(*pcs).defaultsModern, "-f --force --full"},
-	"resource op defaults": {(*pcs).defaultsModern, "-f --force --full"},
+	"property":             {(*pcsCommand).propertyConfig, "-f --full"},
+	"property config":      {(*pcsCommand).propertyConfig, "-f --full --all"},
+	"property show":        {replaced((*pcsCommand).propertyConfig, "property config", false), "-f --full --all"},
+	"property list":        {replaced((*pcsCommand).propertyConfig, "property config", false), "-f --full --all"},
+	"property set":         {(*pcsCommand).setProperty, "-f --force"},
+	"property unset":       {(*pcsCommand).unsetProperty, "-f --force"},
+	"resource":             {(*pcsCommand).resources, "-f"},
+	"resource status":      {(*pcsCommand).resources, "-f"},
+	"resource show":        {(*pcsCommand).resourceShow, "-f --full"},
+	"resource config":      {(*pcsCommand).showResources, "-f --output-format"},
+	"resource create":      {(*pcsCommand).createResource, "-f --force --disabled --wait --no-default-ops"},
+	"resource delete":      {(*pcsCommand).deleteResource, "-f --force --wait"},
+	"resource remove":      {(*pcsCommand).deleteResource, "-f --force --wait"},
+	"resource enable":      {(*pcsCommand).enableResource, "-f --wait"},
+	"resource disable":     {(*pcsCommand).enableResource, "-f --wait --safe --simulate --no-strict"},
+	"resource cleanup":     {(*pcsCommand).cleanup, ""},
+	"resource refresh":     {(*pcsCommand).refresh, "--force --full"},
+	"resource relocate":    {(*pcsCommand).relocate, ""},
+	"resource defaults":    {(*pcsCommand).defaultsModern, "-f --force --full"},
+	"resource op defaults": {(*pcsCommand).defaultsModern, "-f --force --full"},
 
-	"stonith":         {(*pcs).stonithStatus, "-f"},
-	"stonith status":  {(*pcs).stonithStatus, "-f"},
-	"stonith show":    {(*pcs).resourceShow, "-f --full"},
-	"stonith config":  {(*pcs).showStonith, "-f --output-format"},
-	"stonith create":  {(*pcs).createStonith, "-f --force --disabled --wait --no-default-ops"},
-	"stonith delete":  {(*pcs).deleteResource, "-f --force"},
-	"stonith enable":  {(*pcs).enableResource, "-f --wait"},
-	"stonith disable": {(*pcs).enableResource, "-f --wait"},
-	"stonith history": {(*pcs).stonithHistory, ""},
+	"stonith":         {(*pcsCommand).stonithStatus, "-f"},
+	"stonith status":  {(*pcsCommand).stonithStatus, "-f"},
+	"stonith show":    {(*pcsCommand).resourceShow, "-f --full"},
+	"stonith config":  {(*pcsCommand).showStonith, "-f --output-format"},
+	"stonith create":  {(*pcsCommand).createStonith, "-f --force --disabled --wait --no-default-ops"},
+	"stonith delete":  {(*pcsCommand).deleteResource, "-f --force"},
+	"stonith enable":  {(*pcsCommand).enableResource, "-f --wait"},
+	"stonith disable": {(*pcsCommand).enableResource, "-f --wait"},
+	"stonith history": {(*pcsCommand).stonithHistory, ""},
 
-	"constraint":                 {(*pcs).showConstraints, "-f --full"},
-	"constraint config":          {(*pcs).showConstraints, "-f --full"},
-	"constraint show":            {replaced((*pcs).showConstraints, "constraint config", false), "-f --full"},
-	"constraint list":            {replaced((*pcs).showConstraints, "constraint config", false), "-f --full"},
-	"constraint location":        {(*pcs).location, "-f --force --full"},
-	"constraint location config": {(*pcs).showLocations, "-f --full"},
-	"constraint remove":          {(*pcs).removeConstraint, "-f"},
-	"constraint delete":          {(*pcs).removeConstraint, "-f"},
+	"constraint":                 {(*pcsCommand).showConstraints, "-f --full"},
+	"constraint config":          {(*pcsCommand).showConstraints, "-f --full"},
+	"constraint show":            {replaced((*pcsCommand).showConstraints, "constraint config", false), "-f --full"},
+	"constraint list":            {replaced((*pcsCommand).showConstraints, "constraint config", false), "-f --full"},
+	"constraint location":        {(*pcsCommand).location, "-f --force --full"},
+	"constraint location config": {(*pcsCommand).showLocations, "-f --full"},
+	"constraint remove":          {(*pcsCommand).removeConstraint, "-f"},
+	"constraint delete":          {(*pcsCommand).removeConstraint, "-f"},
 
-	"status":           {(*pcs).status, "--full"},
-	"status status":    {(*pcs).status, "--full"},
-	"status cluster":   {(*pcs).clusterStatus, ""},
-	"status pcsd":      {(*pcs).statusPcsd, ""},
-	"status nodes":     {(*pcs).statusNodes, ""},
-	"status resources": {(*pcs).resources, "-f"},
-	"status xml":       {func(p *pcs) int { return p.monitorXML2("/usr/sbin/crm_mon --one-shot --inactive --output-as xml") }, ""},
+	"status":           {(*pcsCommand).status, "--full"},
+	"status status":    {(*pcsCommand).status, "--full"},
+	"status cluster":   {(*pcsCommand).clusterStatus, ""},
+	"status pcsd":      {(*pcsCommand).statusPcsd, ""},
+	"status nodes":     {(*pcsCommand).statusNodes, ""},
+	"status resources": {(*pcsCommand).resources, "-f"},
+	"status xml": {func(p *pcsCommand) int {
+		return p.monitorXML2("/usr/sbin/crm_mon --one-shot --inactive --output-as xml")
+	}, ""},
 }
 
 // replaced is a word of older releases: deprecated, or refused.
-func replaced(run func(*pcs) int, by string, refused bool) func(*pcs) int {
-	return func(p *pcs) int {
+func replaced(run func(*pcsCommand) int, by string, refused bool) func(*pcsCommand) int {
+	return func(p *pcsCommand) int {
 		if refused {
 			return p.Fail(1, "Error: This command has been replaced with 'pcs %s'. See 'man pcs' -> Changes in pcs-0.11.", by)
 		}
@@ -104,7 +107,7 @@ func replaced(run func(*pcs) int, by string, refused bool) func(*pcs) int {
 }
 
 // parseModern takes the options out of the words.
-func (p *pcs) parseModern() int {
+func (p *pcsCommand) parseModern() int {
 	for i := 0; i < len(p.Args); i++ {
 		a := p.Args[i]
 		if !strings.HasPrefix(a, "-") || a == "-" {
@@ -133,7 +136,7 @@ func (p *pcs) parseModern() int {
 const pcsUsage = "Usage: pcs [-f file] [-h] [commands]...\nControl and configure pacemaker and corosync."
 
 // dispatchModern runs the command that the words name.
-func (p *pcs) dispatchModern() int {
+func (p *pcsCommand) dispatchModern() int {
 	for n := min(3, len(p.words)); n > 0; n-- {
 		name := strings.Join(p.words[:n], " ")
 		verb, ok := modernVerbs[name]
@@ -166,22 +169,22 @@ func (p *pcs) dispatchModern() int {
 }
 
 // resourceShow is `resource show` and `stonith show`: gone in 0.11, deprecated in 0.10.
-func (p *pcs) resourceShow() int {
-	by, run := p.group+" status", (*pcs).resources
+func (p *pcsCommand) resourceShow() int {
+	by, run := p.group+" status", (*pcsCommand).resources
 	if p.group == "stonith" {
-		run = (*pcs).stonithStatus
+		run = (*pcsCommand).stonithStatus
 	}
 	if p.has("--full") || len(p.words) > 0 {
-		by, run = p.group+" config", (*pcs).showResources
+		by, run = p.group+" config", (*pcsCommand).showResources
 		if p.group == "stonith" {
-			run = (*pcs).showStonith
+			run = (*pcsCommand).showStonith
 		}
 	}
 	return replaced(run, by, p.software.minor() >= 11)(p)
 }
 
 // refuse prints errors as pcs does when it has validated everything.
-func (p *pcs) refuse(problems ...string) int {
+func (p *pcsCommand) refuse(problems ...string) int {
 	for _, e := range problems {
 		p.Fail(1, "Error: %s", e)
 	}
@@ -200,8 +203,8 @@ var booleanProperties = strings.Fields(`concurrent-fencing enable-acl enable-sta
 	stop-all-resources stop-orphan-actions stop-orphan-resources symmetric-cluster`)
 
 // strangeProperties says what pcs has against new values: it checks names and values from 0.11.4 on. Taking a property away is never checked but for its being there.
-func (p *pcs) strangeProperties() (strange []string) {
-	if p.software.dialect.Version().Compare(pacemaker.PCSVersion{Major: 0, Minor: 11, Patch: 4}) < 0 {
+func (p *pcsCommand) strangeProperties() (strange []string) {
+	if p.software.dialect.Version().Compare(pcs.Version{Major: 0, Minor: 11, Patch: 4}) < 0 {
 		return nil
 	}
 	owned := []string{"cluster-infrastructure", "cluster-name", "dc-version", "have-watchdog", "last-lrm-refresh"}
@@ -225,7 +228,7 @@ func isBoolean(v string) bool {
 }
 
 // nodeAttribute is `pcs node attribute [--name NAME] [NODE [NAME=VALUE…]]`.
-func (p *pcs) nodeAttribute() int {
+func (p *pcsCommand) nodeAttribute() int {
 	if len(p.words) > 1 {
 		node := p.next()
 		return p.setNodeAttributes(node)
@@ -257,7 +260,7 @@ func (p *pcs) nodeAttribute() int {
 const defaultsWarning = "Warning: Defaults do not apply to resources which override them with their own defined values"
 
 // defaultsModern is `pcs resource [op] defaults [config|update] [NAME=VALUE…]`.
-func (p *pcs) defaultsModern() int {
+func (p *pcsCommand) defaultsModern() int {
 	verb := ""
 	if len(p.words) > 0 && !strings.Contains(p.words[0], "=") {
 		verb = p.next()
@@ -301,7 +304,7 @@ func (p *pcs) defaultsModern() int {
 }
 
 // setDefault sets one default, or takes it away; the first makes the set, under the id that pcs gives it.
-func (p *pcs) setDefault(section string, sets pacemaker.AttributeSets, name, value string) error {
+func (p *pcsCommand) setDefault(section string, sets pacemaker.AttributeSets, name, value string) error {
 	set := section + "-meta_attributes"
 	if len(sets) > 0 {
 		set = sets[0].ID
@@ -336,7 +339,7 @@ func (p *pcs) setDefault(section string, sets pacemaker.AttributeSets, name, val
 	return p.change(verb, section, text, true)
 }
 
-func (p *pcs) showDefaults(sets pacemaker.AttributeSets) int {
+func (p *pcsCommand) showDefaults(sets pacemaker.AttributeSets) int {
 	if len(sets.Effective()) == 0 {
 		p.Printf("No defaults set\n")
 		return 0
@@ -358,7 +361,7 @@ func sorted(pairs []pacemaker.NVPair) []pacemaker.NVPair {
 }
 
 // stonithHistory is `pcs stonith history [show [NODE]]`, as stonith_admin prints it.
-func (p *pcs) stonithHistory() int {
+func (p *pcsCommand) stonithHistory() int {
 	if verb := p.next(); verb != "" && verb != "show" {
 		return p.Fail(1, "\nUsage: pcs stonith history...")
 	}

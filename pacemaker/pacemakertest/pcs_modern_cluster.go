@@ -14,7 +14,7 @@ import (
 )
 
 // tell prints what pcs does, which goes to the standard error from 0.10 on.
-func (p *pcs) tell(format string, args ...any) {
+func (p *pcsCommand) tell(format string, args ...any) {
 	if p.software.modern() {
 		fmt.Fprintf(&p.Err, format, args...)
 		return
@@ -47,7 +47,7 @@ func readKnownHosts(h *simhost.Host) knownHosts {
 }
 
 // trust adds nodes to those that a host's pcs may give orders to.
-func (p *pcs) trust(h *simhost.Host, nodes ...string) {
+func (p *pcsCommand) trust(h *simhost.Host, nodes ...string) {
 	k := readKnownHosts(h)
 	k.DataVersion++
 	for _, n := range nodes {
@@ -62,19 +62,19 @@ func (p *pcs) trust(h *simhost.Host, nodes ...string) {
 }
 
 // missKnownHosts warns where no node was ever authorised.
-func (p *pcs) missKnownHosts() {
+func (p *pcsCommand) missKnownHosts() {
 	if p.software.modern() && !p.Host.Exists(knownHostsPath) {
 		p.Fail(0, "Warning: Unable to read the known-hosts file: No such file or directory: '%s'", knownHostsPath)
 	}
 }
 
-func (p *pcs) knows(node string) bool {
+func (p *pcsCommand) knows(node string) bool {
 	_, known := readKnownHosts(p.Host).Hosts[node]
 	return known
 }
 
 // hostAuth is `pcs host auth NODE [addr=…]… -u USER`: this host may give orders to those, and with it the nodes of its cluster.
-func (p *pcs) hostAuth() int {
+func (p *pcsCommand) hostAuth() int {
 	user, password := p.options["-u"], p.options["-p"]
 	if user == "" {
 		return p.Fail(1, "Error: the simulated pcs wants -u")
@@ -186,7 +186,7 @@ func parseTotem(words []string) totemOptions {
 }
 
 // setupModern is `pcs cluster setup NAME NODE addr=… … transport …`.
-func (p *pcs) setupModern() int {
+func (p *pcsCommand) setupModern() int {
 	name := p.next()
 	nodes, rest, problem := parseNodes(p.words)
 	if name == "" || len(nodes) == 0 {
@@ -244,7 +244,7 @@ func (p *pcs) setupModern() int {
 }
 
 // startNew is --enable and --start of new nodes.
-func (p *pcs) startNew(names []string) int {
+func (p *pcsCommand) startNew(names []string) int {
 	if p.has("--enable") {
 		p.tell("Enabling cluster on hosts: %s...\n", quoted(names))
 		for _, n := range names {
@@ -280,7 +280,7 @@ func (p *pcs) startNew(names []string) int {
 }
 
 // setupErrors is everything that pcs has against a new cluster; it tells all at once.
-func (p *pcs) setupErrors(nodes []corosync.Member, o totemOptions, live bool) (errs []string) {
+func (p *pcsCommand) setupErrors(nodes []corosync.Member, o totemOptions, live bool) (errs []string) {
 	known := 0
 	for _, n := range nodes {
 		if live && !p.knows(n.Name) {
@@ -325,7 +325,7 @@ func addressCount(n int) string {
 }
 
 // unavailable is what pcs has against machines that are to become nodes (H6).
-func (p *pcs) unavailable(nodes []corosync.Member) (errs []string) {
+func (p *pcsCommand) unavailable(nodes []corosync.Member) (errs []string) {
 	inCluster := false
 	for _, n := range nodes {
 		h, err := p.pcsd(n.Name)
@@ -362,7 +362,7 @@ func (p *pcs) unavailable(nodes []corosync.Member) (errs []string) {
 }
 
 // sendKeys gives nodes the keys of their cluster.
-func (p *pcs) sendKeys(names []string, key string) {
+func (p *pcsCommand) sendKeys(names []string, key string) {
 	p.tell("Sending 'corosync authkey', 'pacemaker authkey' to %s\n", quoted(names))
 	for _, n := range names {
 		h := p.State.Host(n)
@@ -438,7 +438,7 @@ func writeKnetNodes(b *strings.Builder, nodes []corosync.Node, quorum []pacemake
 }
 
 // redistribute writes another node list to all nodes of the list, and running daemons take it up.
-func (p *pcs) redistribute(id *identity, nodes []corosync.Node) {
+func (p *pcsCommand) redistribute(id *identity, nodes []corosync.Node) {
 	head, rest, _ := strings.Cut(id.text, "nodelist {")
 	_, tail, _ := strings.Cut(rest, "\nlogging {")
 	var b strings.Builder
@@ -469,7 +469,7 @@ func (p *pcs) redistribute(id *identity, nodes []corosync.Node) {
 }
 
 // nodeAdd is `pcs cluster node add NODE addr=… [--start] [--enable] [--wait]`.
-func (p *pcs) nodeAdd() int {
+func (p *pcsCommand) nodeAdd() int {
 	id, err := p.stack.readIdentity(p.Host)
 	if err != nil {
 		return p.Fail(1, "Error: Unable to read Corosync configuration '%s': %v", ConfPath, err)
@@ -535,7 +535,7 @@ func (p *pcs) nodeAdd() int {
 }
 
 // nodeRemove is `pcs cluster node remove NODE`: its configuration goes, and the others forget it.
-func (p *pcs) nodeRemove() int {
+func (p *pcsCommand) nodeRemove() int {
 	id, err := p.stack.readIdentity(p.Host)
 	if err != nil {
 		return p.Fail(1, "Error: Unable to read Corosync configuration '%s': %v", ConfPath, err)
@@ -565,7 +565,7 @@ func (p *pcs) nodeRemove() int {
 }
 
 // losesQuorum tells whether a cluster would be without quorum when a node stops: pcs then wants --force.
-func (p *pcs) losesQuorum(n *node) bool {
+func (p *pcsCommand) losesQuorum(n *node) bool {
 	if n.conf == nil || n.conf.plugin || !p.stack.quorate(p.State, n) {
 		return false
 	}
@@ -577,7 +577,7 @@ func (p *pcs) losesQuorum(n *node) bool {
 }
 
 // startOn starts corosync and Pacemaker on a host.
-func (p *pcs) startOn(h *simhost.Host) error {
+func (p *pcsCommand) startOn(h *simhost.Host) error {
 	for _, service := range []string{"corosync", "pacemaker"} {
 		if err := h.StartService(p.State, service); err != nil {
 			return fmt.Errorf("unable to start %s: %w", service, err)
@@ -587,7 +587,7 @@ func (p *pcs) startOn(h *simhost.Host) error {
 }
 
 // clusterStatus is `pcs cluster status`: the summary and who is there.
-func (p *pcs) clusterStatus() int {
+func (p *pcsCommand) clusterStatus() int {
 	if !p.node.up {
 		return p.Fail(1, "Error: cluster is not currently running on this node")
 	}

@@ -9,7 +9,7 @@ import (
 
 // The outputs are those of pcs 0.11.5 with Pacemaker 2.1.
 
-func (p *pcs) propertyConfig() int {
+func (p *pcsCommand) propertyConfig() int {
 	d, err := p.document()
 	if err != nil {
 		return p.Fail(1, "Error: unable to get crm_config\nCould not connect to the CIB: Transport endpoint is not connected\nInit failed, could not perform requested operations\n")
@@ -24,7 +24,7 @@ func (p *pcs) propertyConfig() int {
 }
 
 // definition2 is a primitive of `pcs resource config`.
-func (p *pcs) definition2(r pacemaker.Resource) {
+func (p *pcsCommand) definition2(r pacemaker.Resource) {
 	provider := ""
 	if r.Provider != "" {
 		provider = "provider=" + r.Provider + " "
@@ -58,12 +58,12 @@ func (p *pcs) definition2(r pacemaker.Resource) {
 	}
 }
 
-func (p *pcs) stonithStatus() int {
+func (p *pcsCommand) stonithStatus() int {
 	return p.rows(func(r primitive) bool { return r.definition.Class == "stonith" })
 }
 
 // statusNodes is `pcs status nodes`.
-func (p *pcs) statusNodes() int {
+func (p *pcsCommand) statusNodes() int {
 	if !p.node.up {
 		return p.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
 	}
@@ -97,7 +97,7 @@ func (p *pcs) statusNodes() int {
 }
 
 // statusModern is `pcs status`.
-func (p *pcs) statusModern() int {
+func (p *pcsCommand) statusModern() int {
 	if p.node.broken {
 		return p.fail(errNotRunning, "")
 	}
@@ -125,7 +125,7 @@ func (p *pcs) statusModern() int {
 }
 
 // showLocations is `pcs constraint location [config]`.
-func (p *pcs) showLocations() int {
+func (p *pcsCommand) showLocations() int {
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")
@@ -168,7 +168,7 @@ func (p *pcs) showLocations() int {
 }
 
 // waiting is what pcs says while it waits, and what came of it.
-func (p *pcs) waiting(resources []string, wanted bool) int {
+func (p *pcsCommand) waiting(resources []string, wanted bool) int {
 	if !p.has("--wait") || p.file != "" {
 		return 0
 	}

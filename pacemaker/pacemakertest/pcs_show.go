@@ -11,7 +11,7 @@ import (
 
 // The outputs are those of pcs 0.9.152 with Pacemaker 1.1; those of pcs 0.11 are in pcs_modern_show.go.
 
-func (p *pcs) showProperties() int {
+func (p *pcsCommand) showProperties() int {
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")
@@ -46,7 +46,7 @@ func (p *pcs) showProperties() int {
 }
 
 // showResources is `pcs resource show [--full | ID…]`.
-func (p *pcs) showResources() int {
+func (p *pcsCommand) showResources() int {
 	if !p.software.modern() && !p.has("--full") && len(p.words) == 0 {
 		return p.resources()
 	}
@@ -55,7 +55,7 @@ func (p *pcs) showResources() int {
 	})
 }
 
-func (p *pcs) showStonith() int {
+func (p *pcsCommand) showStonith() int {
 	if !p.software.modern() && !p.has("--full") && len(p.words) == 0 {
 		return p.stonithStatus()
 	}
@@ -64,7 +64,7 @@ func (p *pcs) showStonith() int {
 	})
 }
 
-func (p *pcs) definitions(show func(pacemaker.Resource) bool) int {
+func (p *pcsCommand) definitions(show func(pacemaker.Resource) bool) int {
 	d, err := p.document()
 	if err != nil {
 		return p.fail(err, "")
@@ -86,7 +86,7 @@ func (p *pcs) definitions(show func(pacemaker.Resource) bool) int {
 	return 0
 }
 
-func (p *pcs) definition(r pacemaker.Resource) {
+func (p *pcsCommand) definition(r pacemaker.Resource) {
 	provider := ""
 	if r.Provider != "" {
 		provider = "provider=" + r.Provider + " "
@@ -118,11 +118,11 @@ func (p *pcs) definition(r pacemaker.Resource) {
 }
 
 // resources is `pcs resource`: a row for each resource that is no fence device.
-func (p *pcs) resources() int {
+func (p *pcsCommand) resources() int {
 	return p.rows(func(r primitive) bool { return r.definition.Class != "stonith" })
 }
 
-func (p *pcs) rows(show func(primitive) bool) int {
+func (p *pcsCommand) rows(show func(primitive) bool) int {
 	d, err := p.document()
 	switch {
 	case err == nil && (p.file != "" || p.node.up):
@@ -230,7 +230,7 @@ func (s *session) clusterRows(heading, item string) {
 	}
 }
 
-func (p *pcs) status() int {
+func (p *pcsCommand) status() int {
 	if p.software.modern() {
 		return p.statusModern()
 	}
@@ -246,7 +246,7 @@ func (p *pcs) status() int {
 }
 
 // statusPcsd is `pcs status pcsd [NODE…]`: whose pcsd answers.
-func (p *pcs) statusPcsd() int {
+func (p *pcsCommand) statusPcsd() int {
 	names := p.words
 	if len(names) == 0 {
 		id, err := p.stack.readIdentity(p.Host)
@@ -275,7 +275,7 @@ func (p *pcs) statusPcsd() int {
 }
 
 // daemons are the services at the end of a status.
-func (p *pcs) daemons() {
+func (p *pcsCommand) daemons() {
 	p.Printf("\nDaemon Status:\n")
 	for _, name := range []string{"corosync", "pacemaker", "pcsd"} {
 		u, ok := p.Host.Service(name)
@@ -286,7 +286,7 @@ func (p *pcs) daemons() {
 	}
 }
 
-func (p *pcs) showConstraints() int {
+func (p *pcsCommand) showConstraints() int {
 	if p.software.modern() {
 		if status := p.showLocations(); status != 0 {
 			return status

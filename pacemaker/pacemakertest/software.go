@@ -2,19 +2,20 @@ package pacemakertest
 
 import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // software is the generation of a host's cluster programs: its pcs, and the Pacemaker and corosync that go with it.
 type software struct {
-	dialect pacemaker.Dialect
+	dialect pcs.Dialect
 	// plugin is Pacemaker as a plugin of corosync 1: the node names are short, and are the ids as well.
 	plugin bool
 }
 
 // software is what a host has; Options decide it, and EL6 has the plugin unless they put something newer there.
 func (st *Stack) software(h *simhost.Host) software {
-	w := software{dialect: pacemaker.PCS09}
+	w := software{dialect: pcs.V09}
 	if st.opts.PCS != nil {
 		w.dialect = st.opts.PCS(h)
 	}
@@ -24,7 +25,7 @@ func (st *Stack) software(h *simhost.Host) software {
 
 // modern tells whether it is corosync 3 with Pacemaker 2: pcs 0.10 and later.
 func (w software) modern() bool {
-	return w.dialect.Version().Compare(pacemaker.PCSVersion{Major: 0, Minor: 10}) >= 0
+	return w.dialect.Version().Compare(pcs.Version{Major: 0, Minor: 10}) >= 0
 }
 
 // minor is the generation of pcs: 9, 10, 11 or 12.

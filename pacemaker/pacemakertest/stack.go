@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -40,9 +41,9 @@ type Options struct {
 	FenceStandby  bool                                                    // whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
 	HollowFencing bool                                                    // the fence agent answers "ok" without cutting the power (H2)
 	NoInit        bool                                                    // pcs recognises no init system: it starts nothing and exits 0 (H4)
-	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pacemaker.PCS09] everywhere when nil. It is asked again and again, and
+	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pcs.V09] everywhere when nil. It is asked again and again, and
 	// must always say the same of the same operating system.
-	PCS  func(h *simhost.Host) pacemaker.Dialect
+	PCS  func(h *simhost.Host) pcs.Dialect
 	Load float64 // the load average of every host, by which Pacemaker throttles itself (H26); the hosts have two cores
 }
 

@@ -20,7 +20,7 @@ const module = "github.com/evenkeel-ha/evenkeel"
 // packages are those that the code of README.md may use, by their names.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "os": "os", "time": "time",
-	"evenkeel": module, "sshexec": module + "/sshexec", "pacemaker": module + "/pacemaker", "corosync": module + "/pacemaker/corosync", "backup": module + "/backup",
+	"evenkeel": module, "sshexec": module + "/sshexec", "pacemaker": module + "/pacemaker", "corosync": module + "/pacemaker/corosync", "rebuild": module + "/pacemaker/rebuild", "backup": module + "/backup",
 	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps", "upgrade": module + "/lustre/upgrade", "issm": module + "/cps/issm",
 }
 

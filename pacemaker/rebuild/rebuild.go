@@ -1,0 +1,177 @@
+package rebuild
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+)
+
+// Options say how the cluster is made again. Zero values take what the guide says.
+type Options struct {
+	Node1, Node2  string              // fully qualified names: node 1 is rebuilt first
+	Names         pacemaker.NodeNames // from the names in the CIB to these
+	ClusterName   string              // default: the name that the cluster has; lustre-ha-cluster, the guide's, where it has none
+	Token         int                 // ms; default 17000
+	FailRecvConst int                 // default 10
+	Dialect       pcs.Dialect         // of the new cluster; the zero value is V09, the guide's
+	OldDialect    pcs.Dialect         // of the cluster that node 2 still runs; the zero value is V09, and refused for a cluster of knet
+	// Knet makes a cluster of knet of one of multicast rings: pcs 0.10 and later take one ring with udp (H15). It wants Addresses.
+	Knet bool
+	// Addresses are those of each node by its name, one for each ring, for knet and for pcs 0.10 and later. Without any, those of the
+	// node list of corosync.conf are taken where it has one.
+	Addresses map[string][]string
+	// PlainConstraints makes location constraints by pcs, as the guide does. pcs gives them ids of its own, and IML, which looks for
+	// R-primary and R-secondary, no longer finds them (H9); so by default they are made by cibadmin with the ids of the CIB.
+	PlainConstraints bool
+	// ByXML carries over also what the guide's commands have no words for (groups, clones, rules, tags, …), by cibadmin. Without it all of
+	// that is refused: a runbook that checks primitives only must not meet anything else.
+	ByXML      bool
+	StartOnAdd bool // node 2 is added with --start
+}
+
+func (o Options) withDefaults() Options {
+	if o.Token == 0 {
+		o.Token = 17000
+	}
+	if o.FailRecvConst == 0 {
+		o.FailRecvConst = 10
+	}
+	return o
+}
+
+func (o Options) check() error {
+	var errs []error
+	for _, n := range []string{o.Node1, o.Node2} {
+		if !strings.Contains(n, ".") || strings.ContainsAny(n, " \t=") || strings.HasPrefix(n, "-") {
+			errs = append(errs, fmt.Errorf("node name %q is not fully qualified", n))
+		}
+	}
+	if o.Node1 == o.Node2 {
+		errs = append(errs, fmt.Errorf("node 1 and node 2 are both %q", o.Node1))
+	}
+	return errors.Join(errs...)
+}
+
+// listed are the addresses of the nodes in a node list, by their new names; a list of corosync 2 has no names, but addresses that may be names.
+func listed(list []corosync.Node, names pacemaker.NodeNames) map[string][]string {
+	out := map[string][]string{}
+	for _, n := range list {
+		var addresses []string
+		for _, link := range slices.Sorted(maps.Keys(n.Addresses)) {
+			addresses = append(addresses, n.Addresses[link])
+		}
+		out[names.New(cmp.Or(n.Name, n.Addresses[0]))] = addresses
+	}
+	return out
+}
+
+// node is a node of the new cluster with its addresses.
+func (o Options) node(name string) corosync.Member {
+	return corosync.Member{Name: name, Addresses: o.Addresses[name]}
+}
+
+// New plans how the cluster of a backup is made again: on node 1 first, then taken over from node 2, then joined by it
+// (lustre:861-1101, 1122-1166, 1599-1666, 1697-1760). It runs nothing.
+//
+// The plan has the cluster in two forms, from one model: as the guide's list of commands, and as one configuration that is put in force
+// at once ([Plan.Push]). Where pcs has words that say exactly what the CIB says, the list uses them; all else goes by cibadmin, as XML,
+// with its ids, where [Options].ByXML allows it. What cannot be carried over without a guess, and what the tools are known to
+// refuse, is an [*UnsupportedError] that lists all of it.
+func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
+	if cib.Empty() || conf == nil || conf.Root == nil {
+		return nil, errors.New("a rebuild needs the CIB and the corosync.conf of the cluster")
+	}
+	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	if len(opts.Addresses) == 0 && opts.Dialect.Modern() {
+		list, err := conf.NodeList()
+		if err != nil {
+			return nil, err
+		}
+		opts.Addresses = listed(list, opts.Names)
+	}
+	want := cib.Draft()
+	if opts.ClusterName == "" {
+		name, err := clusterName(want, conf)
+		if err != nil {
+			return nil, err
+		}
+		opts.ClusterName = cmp.Or(name, "lustre-ha-cluster")
+	}
+	if totem, err := conf.Totem(); err == nil && totem.Transport == "knet" && !opts.OldDialect.Modern() {
+		return nil, &pacemaker.UnsupportedError{What: []string{fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", opts.OldDialect.Name())}}
+	}
+	b := &rebuilder{want: want, opts: opts, d: opts.Dialect, plan: &Plan{}}
+	if err := b.setup(conf); err != nil {
+		return nil, err
+	}
+	if err := b.model(cib); err != nil {
+		return nil, err
+	}
+	b.properties()
+	b.defaults()
+	b.plan.Maintenance = b.on1(b.d.Maintenance(true))
+	b.resources()
+	b.constraints()
+	b.extras()
+	b.move()
+	b.fencing()
+	if err := b.cannot.Err(); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// clusterName is the name that corosync.conf, and the CIB after it, give the cluster; empty where neither does.
+func clusterName(cib *pacemaker.CIB, conf *corosync.Conf) (string, error) {
+	totem, err := conf.Totem()
+	if err != nil {
+		return "", err
+	}
+	inCIB, _ := cib.Property("cluster-name")
+	if totem.ClusterName != "" && inCIB != "" && totem.ClusterName != inCIB {
+		return "", fmt.Errorf("the cluster is %q in corosync.conf and %q in the CIB: the two are not of one cluster, or give the name", totem.ClusterName, inCIB)
+	}
+	return cmp.Or(totem.ClusterName, inCIB), nil
+}
+
+type rebuilder struct {
+	want   *pacemaker.CIB // the configuration of the new cluster, with every target disabled
+	opts   Options
+	d      pcs.Dialect
+	plan   *Plan
+	cannot pacemaker.Refusals
+}
+
+func on(node string, ops ...pcs.Operation) []pcs.Operation {
+	for i := range ops {
+		ops[i].Node = node
+	}
+	return ops
+}
+
+func (b *rebuilder) on1(ops ...pcs.Operation) []pcs.Operation {
+	return on(b.opts.Node1, ops...)
+}
+
+func (b *rebuilder) drop(what, why string) {
+	b.plan.Dropped = append(b.plan.Dropped, Dropped{what, why})
+}
+
+// node is the new name of a node; one that belongs to neither half is unsupported.
+func (b *rebuilder) node(old, where string) string {
+	name := b.opts.Names.New(old)
+	if name != b.opts.Node1 && name != b.opts.Node2 {
+		b.cannot.Add("%s names the node %s, which is neither %s nor %s", where, name, b.opts.Node1, b.opts.Node2)
+	}
+	return name
+}

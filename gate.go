@@ -9,32 +9,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// OpCmd is a command that an operation declares: what the reviewer is shown is what runs, where it is shown to run.
-type OpCmd struct {
-	Host string // the action's when empty
-	Cmd  sshexec.Cmd
-}
-
-// Here declares commands on the action's own host.
-func Here(cmds ...sshexec.Cmd) []OpCmd { return On("", cmds...) }
-
-// On declares commands on a host.
-func On(host string, cmds ...sshexec.Cmd) []OpCmd {
-	out := make([]OpCmd, len(cmds))
-	for i, c := range cmds {
-		out[i] = OpCmd{Host: host, Cmd: c}
-	}
-	return out
-}
-
-// on is the host of a declared command of an action whose host is given.
-func (c OpCmd) on(host string) string {
-	if c.Host != "" {
-		return c.Host
-	}
-	return host
-}
-
 // lookTimeout bounds every read-only command that does not bound itself: some of them can hang (H19).
 const lookTimeout = 2 * time.Minute
 
@@ -51,11 +25,11 @@ func (e *engine) site(host string, declared []OpCmd) Site {
 	facts := e.facts()
 	allowed := make([]OpCmd, 0, len(declared))
 	for _, c := range declared {
-		if cmd, err := facts.expandCmd(c.Cmd); err == nil {
-			allowed = append(allowed, OpCmd{Host: c.on(host), Cmd: cmd})
+		if cmd, err := facts.ExpandCmd(c.Cmd); err == nil {
+			allowed = append(allowed, OpCmd{Host: c.At(host), Cmd: cmd})
 		}
 	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock, Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 		if err := cmd.Validate(); err != nil {
 			return sshexec.Result{}, err
 		}

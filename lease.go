@@ -95,7 +95,7 @@ func (a *Action) changes(s *Step) []string {
 	var hosts []string
 	for _, c := range a.Op.Cmds {
 		if c.Cmd.Effect != ReadOnly {
-			hosts = append(hosts, c.on(a.host(s)))
+			hosts = append(hosts, c.At(a.host(s)))
 		}
 	}
 	return hosts

@@ -5,41 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
-
-// Operator is the Host of a block that is typed on the operator's own machine.
-const Operator = "(your own machine)"
-
-// Block is what a person types in one go who follows the runbook by hand. An action without blocks shows its command as it is. An action has blocks where that is not enough: its
-// output is hard to judge, the action is an operation, or what is typed depends on what was seen.
-type Block struct {
-	Host string // where; the action's host when empty
-	Text string // what it is for, a sentence; may be empty
-
-	// If is a line that the last script before must have printed; else the block is left out. Neighbours with an If are alternatives: one of them, and no other, is typed.
-	If string
-
-	// One of the two. Cmd is a command of the action. Script is text for bash that changes nothing; a fact in it stands outside all quotes, as its Ref.
-	Cmd    sshexec.Cmd
-	Pipe   string // what follows Cmd on its line: "2>&1 | tail -n 1"
-	From   string // text for bash whose last command prints the input of Cmd, where that is secret: it asks for it
-	Script string
-
-	Shows []string // the lines that it must print, and no others; exit status 0 when empty
-	Ends  bool     // Shows are the last lines that it prints
-	Until bool     // type it again until it shows them
-	// Patience bounds Until: after that the last that it printed counts, and alternatives say what is typed then.
-	Patience time.Duration
-}
-
-// Typed is the Make with the script by which a person finds the fact out: what it prints is the value. Without one it is what the action's command prints.
-func (m Make) Typed(script string) Make {
-	m.script = script
-	return m
-}
 
 // blocks are what a person types for the action.
 func (a *Action) blocks() []Block {
@@ -71,12 +40,12 @@ func (a *Action) changing() []OpCmd {
 
 // onlyNotes tells whether the command is typed where its facts are set, and not before: it must not run twice.
 func (a *Action) onlyNotes() bool {
-	return slices.ContainsFunc(a.Makes, func(m Make) bool { return m.script == "" || a.effect() == ReadOnly })
+	return slices.ContainsFunc(a.Makes, func(m Make) bool { return m.Script == "" || a.effect() == ReadOnly })
 }
 
 // sets tells whether one of the blocks sets the variable of a fact.
 func (a *Action) sets(m Make) bool {
-	return slices.ContainsFunc(a.Paper, func(b Block) bool { return strings.Contains(b.Script, variable(m.Key.Name())+"=") })
+	return slices.ContainsFunc(a.Paper, func(b Block) bool { return strings.Contains(b.Script, change.Variable(m.Key.Name())+"=") })
 }
 
 // paper checks that a person is shown what the tool would run: every command that changes something, once, and no other.
@@ -97,7 +66,7 @@ func (v *validator) paper(where string, s *Step, a *Action) {
 		return
 	}
 	for _, m := range a.Makes {
-		if bare := m.script == "" && !a.sets(m); bare && (a.Op != nil || len(a.Paper) > 0 || len(a.Makes) > 1 && a.effect() != ReadOnly) {
+		if bare := m.Script == "" && !a.sets(m); bare && (a.Op != nil || len(a.Paper) > 0 || len(a.Makes) > 1 && a.effect() != ReadOnly) {
 			v.add("%s: does not say how a person finds out fact %s", where, m.Key.Name())
 		}
 	}
@@ -113,7 +82,7 @@ func (v *validator) paper(where string, s *Step, a *Action) {
 		case b.Pipe != "" && !b.Cmd.Stdin.IsZero():
 			v.add("%s, block %d: a command with an input is not piped", where, i+1)
 		case b.Cmd.Effect != ReadOnly:
-			j := slices.IndexFunc(declared, func(c OpCmd) bool { return c.on(host) == cmp.Or(b.Host, host) && sameCmd(c.Cmd, b.Cmd) })
+			j := slices.IndexFunc(declared, func(c OpCmd) bool { return c.At(host) == cmp.Or(b.Host, host) && sameCmd(c.Cmd, b.Cmd) })
 			if j < 0 {
 				v.add("%s, block %d: shows a command that the action does not run: %s", where, i+1, b.Cmd)
 				continue
@@ -148,7 +117,7 @@ func (v *validator) script(where string, i int, text string) {
 			in = 0
 		case r == '\\' && in != '\'':
 			skip = true
-		case string(r) == refOpen && in != 0:
+		case string(r) == change.RefOpen && in != 0:
 			v.add("%s, block %d: a fact stands between quotes in its script", where, i+1)
 			return
 		}
@@ -159,27 +128,27 @@ func (v *validator) script(where string, i int, text string) {
 func (a *Action) paperRefs() []string {
 	var names []string
 	for _, b := range a.Paper {
-		names = append(names, refs(b.Script)...)
-		names = append(names, refs(b.From)...)
+		names = append(names, change.Refs(b.Script)...)
+		names = append(names, change.Refs(b.From)...)
 	}
 	if a.Probe != nil {
 		for _, b := range a.Probe.Paper {
-			names = append(names, refs(b.Script)...)
+			names = append(names, change.Refs(b.Script)...)
 		}
 	}
 	return names
 }
 
 // typedIn is where a block is typed and what: a command that reads a file of the operator's machine is sent from there.
-func (b *Block) typedIn(host string) (where, text string) {
+func typedIn(b *Block, host string) (where, text string) {
 	host = cmp.Or(b.Host, host)
 	switch {
 	case b.Script != "":
-		return host, checkedFirst(refs(b.Script), withExpansions(b.Script, `"`, `"`))
+		return host, checkedFirst(change.Refs(b.Script), withExpansions(b.Script, `"`, `"`))
 	case b.From != "":
-		return host, checkedFirst(append(refs(b.From), cmdRefs(b.Cmd)...), "( "+withExpansions(b.From, `"`, `"`)+" | "+call(b.Cmd)+" )")
+		return host, checkedFirst(append(change.Refs(b.From), change.CmdRefs(b.Cmd)...), "( "+withExpansions(b.From, `"`, `"`)+" | "+call(b.Cmd)+" )")
 	case b.Pipe != "":
-		return host, checkedFirst(cmdRefs(b.Cmd), typed(b.Cmd, b.Pipe))
+		return host, checkedFirst(change.CmdRefs(b.Cmd), typed(b.Cmd, b.Pipe))
 	case b.Cmd.Stdin.Path() != "":
 		return Operator, sent(host, b.Cmd)
 	}
@@ -191,7 +160,7 @@ func (b *Block) typedIn(host string) (where, text string) {
 func sent(host string, cmd sshexec.Cmd) string {
 	path := cmd.Stdin.Path()
 	cmd.Stdin = sshexec.Input{}
-	return fmt.Sprintf(`%sssh %s "$(printf '%%q ' %s)" < %s`, needed(cmdRefs(cmd)), quote(host), typed(cmd, ""), quote(path))
+	return fmt.Sprintf(`%sssh %s "$(printf '%%q ' %s)" < %s`, needed(change.CmdRefs(cmd)), quote(host), typed(cmd, ""), quote(path))
 }
 
 // checkedFirst runs text only if the variables of these facts are set: within a pipe, one that is not would not stop the rest.

@@ -115,7 +115,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 	limit := max(within(a), a.Probe.Settle) // an effect that takes its time is waited for
 	for {
 		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
-		trace, err := a.Probe.read(obs, err)
+		trace, err := a.Probe.Judge(obs, err)
 		waited := e.opts.Clock.Now().Sub(begin)
 		if sent && err == nil && trace == Absent && waited < a.Probe.Settle {
 			err = NotYet(0, "no trace of %q yet", a.Title)
@@ -138,20 +138,6 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 			return Undecided, nil, err
 		}
 	}
-}
-
-// read is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says enough.
-func (p *Probe) read(obs Observed, err error) (Trace, error) {
-	if err == nil || sshexec.OutcomeOf(err) == Exited {
-		return p.Read(obs)
-	}
-	switch {
-	case !isCommandError(err):
-		return Undecided, err
-	case p.Silent != Undecided && sshexec.OutcomeOf(err) == NotStarted:
-		return p.Silent, nil
-	}
-	return Undecided, NotYet(0, "%v", err)
 }
 
 func isCommandError(err error) bool { return sshexec.KnowsOutcome(err) }
@@ -185,7 +171,7 @@ func after(r *Retry) time.Duration {
 // look runs a read-only command for a probe, a check or an invariant.
 func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd) (Observed, error) {
 	facts := e.facts()
-	cmd, err := facts.expandCmd(cmd)
+	cmd, err := facts.ExpandCmd(cmd)
 	if err != nil {
 		return Observed{}, err
 	}
@@ -230,7 +216,7 @@ func (e *engine) facts() Facts {
 func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 	facts := Facts{}
 	for _, m := range makes {
-		v, err := m.read(obs)
+		v, err := m.Read(obs)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read fact %s (%s): %w", m.Key.Name(), m.Key.Doc(), err)
 		}
@@ -408,7 +394,7 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string
 		answer, err := e.ask(ctx, s, a, "")
 		return obs, answer, err
 	}
-	cmd, err := obs.Facts.expandCmd(a.Cmd)
+	cmd, err := obs.Facts.ExpandCmd(a.Cmd)
 	if err != nil {
 		return obs, "", err
 	}

@@ -240,7 +240,7 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
 		}
 	}
-	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), run: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(), Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 		runner, err := world.Runner(host)
 		if err != nil || cmd.Effect != ReadOnly {
 			return sshexec.Result{}, errors.Join(err, ErrNotInPlan)

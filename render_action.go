@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 func (p *printer) action(number string, s *Step, a *Action) {
@@ -60,7 +62,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 func (p *printer) blocks(host string, blocks []Block) {
 	for i := range blocks {
 		b := &blocks[i]
-		where, text := b.typedIn(host)
+		where, text := typedIn(b, host)
 		first := i == 0 || blocks[i-1].If == ""
 		if b.If != "" && first && i+1 < len(blocks) && blocks[i+1].If != "" {
 			p.line("Alternatives: what was printed decides. Type a block only if its line was printed, and no other.\n")
@@ -105,12 +107,12 @@ func (p *printer) shows(b *Block) {
 
 // makes is how a person sets the variable of a fact.
 func (p *printer) makes(a *Action, m Make, host string) {
-	name := variable(m.Key.Name())
+	name := change.Variable(m.Key.Name())
 	if a.sets(m) {
 		p.line("This sets `%s`: %s.\n", name, inline(m.Key.Doc()))
 		return
 	}
-	script := withExpansions(m.script, `"`, `"`)
+	script := withExpansions(m.Script, `"`, `"`)
 	if script == "" {
 		script = Typed(a.Cmd)
 	}

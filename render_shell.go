@@ -9,6 +9,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Typed is a command as a person types it into bash: quoted, each fact as a variable that stops the command where it is not set, a secret as a prompt.
@@ -83,7 +84,7 @@ func hereDocument(line, text string) string {
 		end += "F"
 	}
 	mark := "'" + end + "'"
-	if names := refs(text); len(names) > 0 {
+	if names := change.Refs(text); len(names) > 0 {
 		mark = end
 		text = strings.NewReplacer(`\`, `\\`, "$", `\$`, "`", "\\`").Replace(text)
 		text = withExpansions(text, "", "")
@@ -94,19 +95,19 @@ func hereDocument(line, text string) string {
 
 // quote quotes an argument for a shell and leaves the facts in it to be filled in by the shell.
 func quote(arg string) string {
-	if !strings.Contains(arg, refOpen) {
+	if !strings.Contains(arg, change.RefOpen) {
 		return literal(arg)
 	}
 	var b strings.Builder
 	for {
-		before, rest, ok := strings.Cut(arg, refOpen)
+		before, rest, ok := strings.Cut(arg, change.RefOpen)
 		if before != "" {
 			b.WriteString(literal(before))
 		}
 		if !ok {
 			return b.String()
 		}
-		name, tail, _ := strings.Cut(rest, refClose)
+		name, tail, _ := strings.Cut(rest, change.RefClose)
 		b.WriteString(`"` + expansion(name) + `"`)
 		arg = tail
 	}
@@ -122,32 +123,22 @@ func literal(text string) string {
 
 // expansion is what the shell puts a fact in by. A variable that is not set, or empty, stops the command.
 func expansion(name string) string {
-	v := variable(name)
+	v := change.Variable(name)
 	return "${" + v + ":?set " + v + " first}"
-}
-
-// variable is the shell variable that stands for a fact.
-func variable(name string) string {
-	return strings.ToUpper(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, name))
 }
 
 // withExpansions is text for the shell, with its facts between before and after.
 func withExpansions(text, before, after string) string {
-	for _, name := range refs(text) {
-		text = strings.ReplaceAll(text, refOpen+name+refClose, before+expansion(name)+after)
+	for _, name := range change.Refs(text) {
+		text = strings.ReplaceAll(text, change.RefOpen+name+change.RefClose, before+expansion(name)+after)
 	}
 	return text
 }
 
 // withVariables is text for a reader, with its facts as shell variables.
 func withVariables(text string) string {
-	for _, name := range refs(text) {
-		text = strings.ReplaceAll(text, refOpen+name+refClose, "$"+variable(name))
+	for _, name := range change.Refs(text) {
+		text = strings.ReplaceAll(text, change.RefOpen+name+change.RefClose, "$"+change.Variable(name))
 	}
 	return text
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // CannotRollBackError says why a rollback cannot go back over a step.
@@ -231,10 +233,10 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		}
 		undo := Step{
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Reinstalls: s.Reinstalls,
-			Actions: actions, Verify: st.Facts.known(s.UndoVerify), Harmless: "it is the rollback itself",
+			Actions: actions, Verify: known(st.Facts, s.UndoVerify), Harmless: "it is the rollback itself",
 		}
 		for name := range st.Facts {
-			undo.Needs = append(undo.Needs, Fact[any]{name: name})
+			undo.Needs = append(undo.Needs, change.Named(name))
 		}
 		slices.SortFunc(undo.Needs, func(a, b FactKey) int { return strings.Compare(a.Name(), b.Name()) })
 		plan.reopen(&undo, spans[i], s.Opens)
@@ -302,7 +304,7 @@ func (s *StepState) closedItself(step *Step) bool {
 func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 	var undo []Action
 	for _, u := range step.Undo {
-		name := facts.missing(u.refs())
+		name := facts.Missing(u.refs())
 		if name == "" {
 			undo = append(undo, u)
 			continue
@@ -318,18 +320,8 @@ func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 }
 
 // known are the actions that refer to no fact that is not known.
-func (f Facts) known(actions []Action) []Action {
-	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return f.missing(a.refs()) != "" })
-}
-
-// missing is the first of the named facts that is not known; empty when all are.
-func (f Facts) missing(names []string) string {
-	for _, name := range names {
-		if _, ok := f[name]; !ok {
-			return name
-		}
-	}
-	return ""
+func known(f Facts, actions []Action) []Action {
+	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return f.Missing(a.refs()) != "" })
 }
 
 // spans lists, for every step, the windows that are open while it runs.

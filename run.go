@@ -423,7 +423,7 @@ func (e *engine) undo(ctx context.Context, s *Step) error {
 	e.mu.Lock()
 	ss := e.st.Step(s.ID)
 	undo, err := ss.undoable(s, e.st.Facts)
-	verify := e.st.Facts.known(s.UndoVerify)
+	verify := known(e.st.Facts, s.UndoVerify)
 	e.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("cannot undo: %w", err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Step is a group of actions with one purpose: what an operator would tick off.
@@ -155,7 +156,7 @@ func (rb *Runbook) Digest() string {
 				if a.Op != nil {
 					put("op", a.Op.Text)
 					for _, c := range a.Op.Cmds {
-						put("on", c.on(a.host(s)))
+						put("on", c.At(a.host(s)))
 					}
 				}
 				for _, m := range a.Makes {
@@ -368,7 +369,7 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 		}
 	}
 	for _, cmd := range a.cmds() {
-		if len(cmd.Argv) > 2 && cmd.Argv[0] == "/bin/sh" && cmd.Argv[1] == "-c" && len(refs(cmd.Argv[2])) > 0 {
+		if len(cmd.Argv) > 2 && cmd.Argv[0] == "/bin/sh" && cmd.Argv[1] == "-c" && len(change.Refs(cmd.Argv[2])) > 0 {
 			v.add("step %s, action %s: a fact stands in the text of a script, where the shell would take it for more than a word; pass it as an argument", s.ID, a.ID)
 		}
 	}
@@ -376,7 +377,7 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 
 // variable makes sure that no two facts look the same to somebody who follows the runbook by hand.
 func (v *validator) variable(s *Step, fact string) {
-	name := variable(fact)
+	name := change.Variable(fact)
 	if other := v.variables[name]; other != "" && other != fact {
 		v.add("step %s: facts %s and %s are both $%s on paper", s.ID, other, fact, name)
 	}
@@ -449,7 +450,7 @@ func (v *validator) declared(where, host string, op *Op) {
 		if err := c.Cmd.Validate(); err != nil {
 			v.add("%s: %w", where, err)
 		}
-		if c.on(host) == "" {
+		if c.At(host) == "" {
 			v.add("%s: declares a command on no host: %s", where, c.Cmd)
 		}
 		if c.Cmd.Effect > op.Effect {
@@ -476,12 +477,12 @@ func (v *validator) probe(where string, s *Step, a *Action) {
 
 // refs are the names of the facts that the action's commands refer to.
 func (a *Action) refs() []string {
-	names := refs(a.Manual)
+	names := change.Refs(a.Manual)
 	if a.Op != nil {
-		names = append(names, refs(a.Op.Text)...)
+		names = append(names, change.Refs(a.Op.Text)...)
 	}
 	for _, c := range a.cmds() {
-		names = append(names, cmdRefs(c)...)
+		names = append(names, change.CmdRefs(c)...)
 	}
 	return names
 }

@@ -1,11 +1,11 @@
 package evenkeel
 
 import (
-	"context"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Effect says what an action does to the system. There is no default: an action without one is refused.
@@ -39,6 +39,58 @@ const (
 	Unknown    = op.Unknown
 )
 
+// The words of one change stand in package change, where the packages below the engine use them too.
+type (
+	Observed = change.Observed // what a command showed
+	Expect   = change.Expect   // what must be seen
+	Probe    = change.Probe    // how to tell whether something ran
+	Trace    = change.Trace    // what a probe found
+	Retry    = change.Retry    // "not yet"
+	Op       = change.Op       // a typed operation
+	OpCmd    = change.OpCmd    // a command that one declares
+	Site     = change.Site     // where one works
+	Block    = change.Block    // what a person types
+	Make     = change.Make     // a fact that is found out
+	Facts    = change.Facts
+	FactKey  = change.FactKey
+	Clock    = change.Clock // the time that a run lives by; several goroutines ask it at the same time
+	// WallClock is the machine's clock.
+	WallClock = change.WallClock
+	// A Fact is something that one step finds out and a later one needs.
+	Fact[T any] = change.Fact[T]
+)
+
+// The traces.
+const (
+	Undecided = change.Undecided // the probe cannot tell: a person must
+	Absent    = change.Absent    // as if the action had never run
+	Partial   = change.Partial   // it has begun and has not come to its end
+	Done      = change.Done      // it is done
+)
+
+// DefaultWithin is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where a Retry does not say.
+const (
+	DefaultWithin = change.DefaultWithin
+	DefaultRetry  = change.DefaultRetry
+)
+
+// Operator is the Host of a block that is typed on the operator's own machine.
+const Operator = change.Operator
+
+// NewFact declares a fact; see [change.NewFact].
+func NewFact[T any](name, doc string) Fact[T] { return change.NewFact[T](name, doc) }
+
+// NotYet is a Retry: look again.
+func NotYet(after time.Duration, format string, args ...any) error {
+	return change.NotYet(after, format, args...)
+}
+
+// Here declares commands on the action's own host.
+func Here(cmds ...sshexec.Cmd) []OpCmd { return change.Here(cmds...) }
+
+// On declares commands on a host.
+func On(host string, cmds ...sshexec.Cmd) []OpCmd { return change.On(host, cmds...) }
+
 // Hosts finds the way to a machine by the name that the runbook uses for it.
 type Hosts interface {
 	Runner(host string) (sshexec.Runner, error)
@@ -59,27 +111,3 @@ func (m HostMap) Runner(host string) (sshexec.Runner, error) {
 type UnknownHostError struct{ Host string }
 
 func (e *UnknownHostError) Error() string { return "no way to reach host " + e.Host + " was given" }
-
-// Clock is the time that a run lives by. WallClock is the real one; a simulated world brings its own. Several goroutines ask it at the same time.
-type Clock interface {
-	Now() time.Time
-	Sleep(ctx context.Context, d time.Duration) error // returns early with the context's error
-}
-
-// WallClock is the machine's clock.
-type WallClock struct{}
-
-// Now is the current time.
-func (WallClock) Now() time.Time { return time.Now() }
-
-// Sleep waits for d or until the context ends.
-func (WallClock) Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -10,9 +10,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// cluster is one of the two clusters of an upgrade, asked on one of its nodes. What it must show is package pacemaker's evidence; here that becomes actions and probes.
+// cluster is one of the two clusters of an upgrade, asked on one of its nodes. What it must show are proofs of package live; here they become actions and probes.
 type cluster struct{ live.Cluster }
 
 // oldCluster is the one that is given up.
@@ -25,39 +26,14 @@ func (p *Pair) newCluster(host string) cluster {
 	return cluster{live.Cluster{Dialect: p.Config.NewPCS, Via: host}}
 }
 
-// see looks for a piece of evidence, once: what is not there is an error.
-func see(id, title string, e live.Evidence) evenkeel.Action {
-	return at(e.Look.Node, expect(look(id, title, e.Look.Argv...), e.Means, func(o evenkeel.Observed) error {
-		return atOnce(e.Read(o.Result))
-	}))
+// see looks for a proof, once: what is not there is an error.
+func see(id, title string, p change.Proof) evenkeel.Action {
+	return evenkeel.Action{ID: id, Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.AtOnce()}
 }
 
-// atOnce takes the "not yet" from what is not waited for.
-func atOnce(err error) error {
-	var missing *live.NotYet
-	if errors.As(err, &missing) {
-		return errors.New(missing.Reason)
-	}
-	return err
-}
-
-// await looks for a piece of evidence until it is there, for so long at most.
-func await(limit time.Duration, id, title string, e live.Evidence) evenkeel.Action {
-	a := within(limit, see(id, title, e))
-	a.Expect.Check = func(o evenkeel.Observed) error { return orLater(e.Read(o.Result)) }
-	return a
-}
-
-// orLater says of what may still come that it is to be looked for again.
-func orLater(err error) error {
-	var missing *live.NotYet
-	switch {
-	case errors.As(err, &missing):
-		return evenkeel.NotYet(time.Second, "%s", missing.Reason)
-	case err != nil && live.Passing(err):
-		return evenkeel.NotYet(time.Second, "%v", err)
-	}
-	return err
+// await looks for a proof until it is there, for so long at most.
+func await(limit time.Duration, id, title string, p change.Proof) evenkeel.Action {
+	return evenkeel.Action{ID: id, Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Within: limit}
 }
 
 // seeStatus looks at the running cluster. One that is not up yet is waited for (H19).
@@ -70,29 +46,14 @@ func (c cluster) seeCIB(id, title, text string, check func(*pacemaker.CIB) error
 	return see(id, title, c.InCIB(text, check))
 }
 
-// probe tells from a piece of evidence whether something ran.
-func probe(e live.Evidence) evenkeel.Probe {
-	return evenkeel.Probe{Host: e.Look.Node, Cmd: sshexec.Command(sshexec.ReadOnly, e.Look.Argv...), Text: e.Means, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		err := e.Read(o.Result)
-		var missing *live.NotYet
-		switch {
-		case err == nil:
-			return evenkeel.Done, nil
-		case errors.As(err, &missing):
-			return evenkeel.Absent, nil
-		}
-		return evenkeel.Undecided, orLater(err)
-	}}
-}
-
 // cibProbe is a probe that looks into the stored configuration.
 func (c cluster) cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.Probe {
-	return probe(c.InCIB(text, func(cib *pacemaker.CIB) error {
+	return c.InCIB(text, func(cib *pacemaker.CIB) error {
 		if !done(cib) {
-			return &live.NotYet{Reason: text}
+			return change.NotYet(0, "%s", text)
 		}
 		return nil
-	}))
+	}).Probe()
 }
 
 // seeUnused wants a node to have no files of another cluster (H6).

@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // departure is the proof that targets are gone from a node. The mount table and the imported pools show what is mounted; the kernel takes a mount out of the table when the
@@ -200,15 +201,15 @@ func (d departure) look(ctx context.Context, at evenkeel.Site) error {
 // cib is what the cluster says of itself; one that is starting is waited for.
 func (d departure) cib(ctx context.Context, at evenkeel.Site) (cib *pacemaker.CIB, err error) {
 	e := d.in.InCIB("", func(c *pacemaker.CIB) error { cib = c; return nil })
-	res, err := at.Run(ctx, e.Look.Node, brief(e.Look.Argv...))
+	res, err := at.Run(ctx, e.Host, brief(e.Cmd.Argv...))
 	if err != nil && res.Outcome != evenkeel.Exited {
 		return nil, err
 	}
-	if err := e.Read(res); err != nil {
+	if err := e.Check(evenkeel.Observed{Result: res, Host: e.Host}); err != nil {
 		if errors.Is(err, pacemaker.ErrClusterDown) {
 			return nil, evenkeel.NotYet(time.Second, "the cluster on %s does not answer (%v): start it, every target stays disabled", d.host, err)
 		}
-		return nil, orLater(err)
+		return nil, change.Later(err)
 	}
 	return cib, nil
 }

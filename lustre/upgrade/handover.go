@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 const (
@@ -225,11 +226,11 @@ func (p *Pair) stopped(ctx context.Context, at evenkeel.Site) error {
 	return nil
 }
 
-// ask looks for a piece of evidence, once.
-func ask(ctx context.Context, at evenkeel.Site, e live.Evidence) error {
-	res, err := at.Run(ctx, e.Look.Node, brief(e.Look.Argv...))
+// ask looks for a proof, once.
+func ask(ctx context.Context, at evenkeel.Site, p change.Proof) error {
+	res, err := at.Run(ctx, p.Host, brief(p.Cmd.Argv...))
 	if err != nil && res.Outcome != evenkeel.Exited {
 		return err
 	}
-	return atOnce(e.Read(res))
+	return p.AtOnce().Check(evenkeel.Observed{Result: res, Host: p.Host})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // probeFor knows how to tell whether an operation of the rebuild ran.
@@ -92,8 +93,8 @@ func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
 }
 
 // relocated tells whether targets were moved to where they belong, which takes a moment to show.
-func relocated(e live.Evidence, placed map[string]string) evenkeel.Probe {
-	p := probe(e)
+func relocated(e change.Proof, placed map[string]string) evenkeel.Probe {
+	p := e.Probe()
 	p.Paper = showsPlaced(evenkeel.Action{Cmd: p.Cmd}, placed).Paper
 	p.Settle = time.Minute
 	return p

@@ -12,15 +12,18 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Cluster makes changes of a running cluster. It does no I/O: what it returns is carried out by [Change.Apply], or turned into the actions of a runbook.
 // Nodes are given by their names in the cluster.
 type Cluster struct {
-	Dialect pcs.Dialect
-	Via     string              // the host on which commands run that any node could run
-	Hosts   pacemaker.NodeNames // the hosts of the nodes whose names in the cluster differ from theirs: the short names of EL6 (H12)
-	SysV    bool                // the nodes have EL6's init scripts, no systemd
+	Dialect  pcs.Dialect
+	Via      string              // the host on which commands run that any node could run
+	Password sshexec.Secret      // of hacluster, for what asks for it
+	Hosts    pacemaker.NodeNames // the hosts of the nodes whose names in the cluster differ from theirs: the short names of EL6 (H12)
+	SysV     bool                // the nodes have EL6's init scripts, no systemd
 }
 
 // clusterUnits are the services that make up a cluster, in the order in which they start.
@@ -37,61 +40,58 @@ func (l Cluster) at(node string, o pcs.Operation) pcs.Operation {
 }
 
 // InCIB is what the stored configuration must show. judge is as in [Evidence].
-func (l Cluster) InCIB(means string, judge func(*pacemaker.CIB) error) Evidence {
-	return Evidence{Look: l.via(pcs.QueryCIB()), Means: means, Judge: func(a Answer) error {
-		cib, err := a.CIB()
+func (l Cluster) InCIB(means string, judge func(*pacemaker.CIB) error) change.Proof {
+	return proof(l.via(pcs.QueryCIB()), means, func(a answer) error {
+		cib, err := a.cib()
 		if err != nil {
 			return err
 		}
 		return judge(cib)
-	}}
+	})
 }
 
 // InStatus is what the running cluster must show. judge is as in [Evidence].
-func (l Cluster) InStatus(means string, judge func(*pacemaker.Status) error) Evidence {
+func (l Cluster) InStatus(means string, judge func(*pacemaker.Status) error) change.Proof {
 	return l.statusAt(l.Via, means, judge)
 }
 
-func (l Cluster) statusAt(node, means string, judge func(*pacemaker.Status) error) Evidence {
-	return Evidence{Look: l.at(node, l.Dialect.QueryStatus()), Means: means, Judge: func(a Answer) error {
-		st, err := a.Status()
+func (l Cluster) statusAt(node, means string, judge func(*pacemaker.Status) error) change.Proof {
+	return proof(l.at(node, l.Dialect.QueryStatus()), means, func(a answer) error {
+		st, err := a.status()
 		if err != nil {
 			return err
 		}
 		return judge(st)
-	}}
+	})
 }
 
 // file is what a file on a node must hold. What a missing file means is up to judge, which then gets "".
-func (l Cluster) file(node, path, means string, judge func(text string) error) Evidence {
+func (l Cluster) file(node, path, means string, judge func(text string) error) change.Proof {
 	look := l.at(node, pcs.NewOperation(path, "", op.ReadOnly, op.Safe, "cat", path))
-	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
+	return proof(look, means, func(a answer) error {
 		switch {
-		case a.Code == 0:
+		case a.ExitCode == 0:
 			return judge(string(a.Stdout))
 		case strings.Contains(string(a.Stderr), "No such file or directory"):
 			return judge("")
 		}
-		return fmt.Errorf("cannot read %s on %s: exit status %d: %s", path, a.Node, a.Code, lastOf(string(a.Stderr)))
-	}}
+		return fmt.Errorf("cannot read %s on %s: exit status %d: %s", path, a.Host, a.ExitCode, lastOf(string(a.Stderr)))
+	})
 }
 
 // Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to PCM-017). It runs on Via;
 // from pcs 0.10 on that makes Via alone able to give orders to the others.
-func (l Cluster) Auth(nodes ...string) Change {
+func (l Cluster) Auth(nodes ...string) change.Change {
 	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
-	return Change{Do: l.via(l.Dialect.Auth(nodes...)), Limit: time.Minute, Proof: []Evidence{{
-		Look: look, Means: "pcs status pcsd says that each of them is Online: " + strings.Join(nodes, ", "),
-		Judge: func(a Answer) error {
-			states := pcsdStates(string(a.Stdout))
-			for _, n := range nodes {
-				if states[n] != "Online" {
-					return notYet("pcsd of %s is %q", n, states[n])
-				}
+	return asking(l.via(l.Dialect.Auth(nodes...)), l.Password, change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
+		states := pcsdStates(string(a.Stdout))
+		for _, n := range nodes {
+			if states[n] != "Online" {
+				return notYet("pcsd of %s is %q", n, states[n])
 			}
-			return nil
-		},
-	}}}
+		}
+		return nil
+	})}})
 }
 
 // pcsdStates reads lines such as "  ct6-mds1.lfs.intl: Online".
@@ -112,23 +112,23 @@ const corosyncConfPath = "/etc/corosync/corosync.conf"
 var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", pacemaker.CIBPath}
 
 // Unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
-func (l Cluster) Unused(node string) Evidence {
+func (l Cluster) Unused(node string) change.Proof {
 	look := l.at(node, pcs.NewOperation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
-	return Evidence{Look: look, Means: "no file of a cluster is on " + node, Judge: func(a Answer) error {
+	return proof(look, "no file of a cluster is on "+node, func(a answer) error {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
-			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", pacemaker.ErrLeftovers, strings.Join(found, ", "), a.Node)
+			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", pacemaker.ErrLeftovers, strings.Join(found, ", "), a.Host)
 		}
 		for _, file := range leftoverFiles { // ls names each that is not there
-			if a.Code == 0 || !strings.Contains(string(a.Stderr), file) {
-				return fmt.Errorf("ls on %s does not say whether %s is there: exit status %d: %s", a.Node, file, a.Code, lastOf(string(a.Stderr)))
+			if a.ExitCode == 0 || !strings.Contains(string(a.Stderr), file) {
+				return fmt.Errorf("ls on %s does not say whether %s is there: exit status %d: %s", a.Host, file, a.ExitCode, lastOf(string(a.Stderr)))
 			}
 		}
 		return nil
-	}}
+	})
 }
 
 // memberFile wants a host's corosync.conf to be that of a cluster with these nodes. Another cluster's is an error, not a "not yet".
-func (l Cluster) memberFile(at, cluster string, nodes ...string) Evidence {
+func (l Cluster) memberFile(at, cluster string, nodes ...string) change.Proof {
 	means := fmt.Sprintf("corosync.conf on %s names %s", at, strings.Join(nodes, ", "))
 	return l.file(at, corosyncConfPath, means, func(text string) error {
 		if text == "" {
@@ -164,12 +164,12 @@ func names(list []corosync.Node, node string) bool {
 }
 
 // Setup makes a new cluster (lustre:882, PCM-013). Files of another one are refused, and named (H6).
-func (l Cluster) Setup(s corosync.Setup) (Change, error) {
+func (l Cluster) Setup(s corosync.Setup) (change.Change, error) {
 	o, err := l.Dialect.Setup(s)
 	if err != nil {
-		return Change{}, err
+		return change.Change{}, err
 	}
-	c := Change{Do: l.via(o), Limit: 3 * time.Minute}
+	c := doing(l.via(o), change.Change{Limit: 3 * time.Minute})
 	var all []string
 	for _, n := range s.Nodes {
 		all = append(all, n.Name)
@@ -182,10 +182,10 @@ func (l Cluster) Setup(s corosync.Setup) (Change, error) {
 }
 
 // NodeAdd adds a node to the running cluster (lustre:1615, PCM-040); with start it is done when the node is online.
-func (l Cluster) NodeAdd(node corosync.Member, start bool) Change {
-	c := Change{Do: l.via(l.Dialect.NodeAdd(node, start)), Limit: 3 * time.Minute}
-	c.Needs = []Evidence{l.Unused(node.Name)}
-	c.Proof = []Evidence{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
+func (l Cluster) NodeAdd(node corosync.Member, start bool) change.Change {
+	c := doing(l.via(l.Dialect.NodeAdd(node, start)), change.Change{Limit: 3 * time.Minute})
+	c.Needs = []change.Proof{l.Unused(node.Name)}
+	c.Proof = []change.Proof{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
 	if start {
 		c.Proof = append(c.Proof, l.Online(node.Name))
 	}
@@ -194,20 +194,21 @@ func (l Cluster) NodeAdd(node corosync.Member, start bool) Change {
 
 // NodeRemove removes a node from the running cluster, and destroys the cluster's configuration on it. It is done when neither corosync.conf nor the CIB
 // knows it: a cluster that still knows a node may fence it while it is rebuilt (H1). The node's host must answer; see [Cluster.Forget].
-func (l Cluster) NodeRemove(node string) Change {
-	return Change{Do: l.via(l.Dialect.NodeRemove(node)), Limit: 3 * time.Minute, Proof: l.forgotten(node)}
+func (l Cluster) NodeRemove(node string) change.Change {
+	return doing(l.via(l.Dialect.NodeRemove(node)), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
 }
 
 // Forget is [Cluster.NodeRemove] of a node whose host does not answer, or was installed anew: it stays as it is. The node must have left the cluster, and
 // must not come back with its old files.
-func (l Cluster) Forget(node string) Change {
-	c := l.NodeRemove(node)
-	c.Do.Name = "forget " + node
+func (l Cluster) Forget(node string) change.Change {
+	o := l.Dialect.NodeRemove(node)
+	o.Name = "forget " + node
 	if l.Dialect.Modern() {
-		c.Do.Argv = append(c.Do.Argv, "--skip-offline")
+		o.Argv = append(o.Argv, "--skip-offline")
 	}
-	c.Do.Argv = append(c.Do.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
-	c.Needs = []Evidence{l.InStatus(node+" is not online, and needs no fencing", func(st *pacemaker.Status) error {
+	o.Argv = append(o.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
+	c := doing(l.via(o), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
+	c.Needs = []change.Proof{l.InStatus(node+" is not online, and needs no fencing", func(st *pacemaker.Status) error {
 		if n, ok := st.Node(node); ok && (n.Online || n.Pending || n.Unclean) {
 			return notYet("%s is still a member, or has to be fenced (online %v, unclean %v)", node, n.Online, n.Unclean)
 		}
@@ -217,7 +218,7 @@ func (l Cluster) Forget(node string) Change {
 }
 
 // forgotten wants the cluster not to know a node.
-func (l Cluster) forgotten(node string) []Evidence {
+func (l Cluster) forgotten(node string) []change.Proof {
 	file := l.file(l.Via, corosyncConfPath, "corosync.conf does not name "+node, func(text string) error {
 		conf, err := corosync.Parse(strings.NewReader(text))
 		if err != nil {
@@ -234,7 +235,7 @@ func (l Cluster) forgotten(node string) []Evidence {
 		}
 		return nil
 	})
-	return []Evidence{file, l.InCIB("the CIB does not know "+node, func(c *pacemaker.CIB) error {
+	return []change.Proof{file, l.InCIB("the CIB does not know "+node, func(c *pacemaker.CIB) error {
 		_, known := c.Node(node)
 		switch {
 		case len(c.Nodes()) == 0:
@@ -247,9 +248,9 @@ func (l Cluster) forgotten(node string) []Evidence {
 }
 
 // Online wants nodes to be members that can take resources, and a DC. A cluster that does not run there is "not yet" (H4).
-func (l Cluster) Online(nodes ...string) Evidence {
+func (l Cluster) Online(nodes ...string) change.Proof {
 	e := l.InStatus("crm_mon shows online: "+strings.Join(nodes, ", "), func(st *pacemaker.Status) error { return online(st, nodes...) })
-	e.Judge = downIsNotYet(e.Judge)
+	e.Check = downIsNotYet(e.Check)
 	return e
 }
 
@@ -266,9 +267,9 @@ func online(st *pacemaker.Status, nodes ...string) error {
 }
 
 // downIsNotYet is for what begins with a cluster that does not run.
-func downIsNotYet(judge func(Answer) error) func(Answer) error {
-	return func(a Answer) error {
-		err := judge(a)
+func downIsNotYet(judge func(change.Observed) error) func(change.Observed) error {
+	return func(o change.Observed) error {
+		err := judge(o)
 		if err != nil && isDown(err) {
 			return notYet("%v", err)
 		}
@@ -278,90 +279,90 @@ func downIsNotYet(judge func(Answer) error) func(Answer) error {
 
 // Start starts the cluster on a node, and waits until it is online there (lustre:920-924, PCM-019, PCM-020). The first start of a cluster takes 20 s
 // more (H5).
-func (l Cluster) Start(node string) Change {
-	proof := l.statusAt(node, "crm_mon on "+node+" shows it online", func(st *pacemaker.Status) error { return online(st, node) })
-	proof.Judge = downIsNotYet(proof.Judge)
-	return Change{Do: l.at(node, l.Dialect.ClusterStart("")), Proof: []Evidence{proof}, Limit: 3 * time.Minute}
+func (l Cluster) Start(node string) change.Change {
+	up := l.statusAt(node, "crm_mon on "+node+" shows it online", func(st *pacemaker.Status) error { return online(st, node) })
+	up.Check = downIsNotYet(up.Check)
+	return doing(l.at(node, l.Dialect.ClusterStart("")), change.Change{Proof: []change.Proof{up}, Limit: 3 * time.Minute})
 }
 
 // Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done when neither of the two services
 // runs: pcs exits 0 also where it stopped nothing (H4).
-func (l Cluster) Stop(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterStop("")), Proof: l.Stopped(node), Limit: 25 * time.Minute} // Pacemaker's own limit is 20
+func (l Cluster) Stop(node string) change.Change {
+	return doing(l.at(node, l.Dialect.ClusterStop("")), change.Change{Proof: l.Stopped(node), Limit: 25 * time.Minute}) // Pacemaker's own limit is 20
 }
 
 // Stopped wants neither of the services to run.
-func (l Cluster) Stopped(node string) []Evidence {
+func (l Cluster) Stopped(node string) []change.Proof {
 	const means = "neither pacemaker nor corosync runs on "
 	if !l.SysV {
-		return []Evidence{l.units(node, means+node, "is-active", "inactive")}
+		return []change.Proof{l.units(node, means+node, "is-active", "inactive")}
 	}
-	var list []Evidence
+	var list []change.Proof
 	for _, unit := range clusterUnits {
 		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
-		list = append(list, Evidence{Look: look, Means: unit + " does not run on " + node + ": exit status 3", Judge: func(a Answer) error {
-			switch a.Code { // those of an init script (LSB)
+		list = append(list, proof(look, unit+" does not run on "+node+": exit status 3", func(a answer) error {
+			switch a.ExitCode { // those of an init script (LSB)
 			case 3:
 				return nil
 			case 0:
 				return notYet("%s runs", unit)
 			case 1, 2:
-				return notYet("%s died on %s and left its files (exit status %d): its other daemons may still run, and the resources; service %s stop ends them", unit, node, a.Code, unit)
+				return notYet("%s died on %s and left its files (exit status %d): its other daemons may still run, and the resources; service %s stop ends them", unit, node, a.ExitCode, unit)
 			}
-			return fmt.Errorf("service %s status: exit status %d: %s", unit, a.Code, lastOf(string(a.Stderr)))
-		}})
+			return fmt.Errorf("service %s status: exit status %d: %s", unit, a.ExitCode, lastOf(string(a.Stderr)))
+		}))
 	}
 	return list
 }
 
 // units wants each of the two services to be in one of the states.
-func (l Cluster) units(node, means, verb string, want ...string) Evidence {
+func (l Cluster) units(node, means, verb string, want ...string) change.Proof {
 	look := l.at(node, pcs.NewOperation("the cluster's services", "", op.ReadOnly, op.Safe, append([]string{"systemctl", verb}, clusterUnits...)...))
-	return Evidence{Look: look, Means: means, Judge: func(a Answer) error {
+	return proof(look, means, func(a answer) error {
 		states := strings.Fields(string(a.Stdout))
 		if len(states) != len(clusterUnits) {
-			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb, strings.Join(clusterUnits, ", "), a.Code, lastOf(string(a.Stderr)))
+			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb, strings.Join(clusterUnits, ", "), a.ExitCode, lastOf(string(a.Stderr)))
 		}
 		for i, state := range states {
 			switch {
 			case state == "failed" && !slices.Contains(want, state):
-				return notYet("%s has failed on %s: its other daemons may still run, and the resources; systemctl stop %[1]s, see that none is left, and systemctl reset-failed %[1]s", clusterUnits[i], a.Node)
+				return notYet("%s has failed on %s: its other daemons may still run, and the resources; systemctl stop %[1]s, see that none is left, and systemctl reset-failed %[1]s", clusterUnits[i], a.Host)
 			case !slices.Contains(want, state):
 				return notYet("%s is %s", clusterUnits[i], state)
 			}
 		}
 		return nil
-	}}
+	})
 }
 
 // Enable makes the cluster start at boot on a node (lustre:921).
-func (l Cluster) Enable(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterEnable("")), Proof: l.AtBoot(node, true), Limit: time.Minute}
+func (l Cluster) Enable(node string) change.Change {
+	return doing(l.at(node, l.Dialect.ClusterEnable("")), change.Change{Proof: l.AtBoot(node, true), Limit: time.Minute})
 }
 
 // Disable makes the cluster not start at boot on a node (lustre:443, PCM-037).
-func (l Cluster) Disable(node string) Change {
-	return Change{Do: l.at(node, l.Dialect.ClusterDisable("")), Proof: l.AtBoot(node, false), Limit: time.Minute}
+func (l Cluster) Disable(node string) change.Change {
+	return doing(l.at(node, l.Dialect.ClusterDisable("")), change.Change{Proof: l.AtBoot(node, false), Limit: time.Minute})
 }
 
 // AtBoot wants the cluster to start at boot on a node, or not to.
-func (l Cluster) AtBoot(node string, enabled bool) []Evidence {
+func (l Cluster) AtBoot(node string, enabled bool) []change.Proof {
 	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
 	if !l.SysV {
-		return []Evidence{l.units(node, "systemctl is-enabled says "+word+" on "+node, "is-enabled", word)}
+		return []change.Proof{l.units(node, "systemctl is-enabled says "+word+" on "+node, "is-enabled", word)}
 	}
-	var list []Evidence
+	var list []change.Proof
 	for _, unit := range clusterUnits {
 		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
-		list = append(list, Evidence{Look: look, Means: fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), Judge: func(a Answer) error {
+		list = append(list, proof(look, fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), func(a answer) error {
 			switch {
-			case a.Code > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows
-				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.Code, lastOf(a.text()))
-			case (a.Code == 0) != enabled:
+			case a.ExitCode > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows
+				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.ExitCode, lastOf(a.text()))
+			case (a.ExitCode == 0) != enabled:
 				return notYet("%s is not %s", unit, word)
 			}
 			return nil
-		}})
+		}))
 	}
 	return list
 }

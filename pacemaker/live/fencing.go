@@ -13,17 +13,18 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Fencing is the answer to [Dialect.QueryFencing], in the order in which it was given.
-func (a Answer) Fencing() ([]pacemaker.FenceEvent, error) {
+// fencing is the answer to [Dialect.QueryFencing], in the order in which it was given.
+func (a answer) fencing() ([]pacemaker.FenceEvent, error) {
 	if len(a.look.Argv) > 0 && a.look.Argv[0] == "stonith_admin" {
 		if err := a.failure(); err != nil {
 			return nil, err
 		}
 		return ParseFencingHistory(strings.NewReader(string(a.Stdout)))
 	}
-	st, err := a.Status()
+	st, err := a.status()
 	if err != nil {
 		return nil, err
 	}
@@ -96,25 +97,25 @@ func modernEvent(m []string) pacemaker.FenceEvent {
 	return e
 }
 
-// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [Answer.Fencing] said at the beginning. It is to be seen
+// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [FencingOf] said at the beginning. It is to be seen
 // before every step that disturbs a node under rebuild (H1).
-func (l Cluster) NotFenced(node string, known []pacemaker.FenceEvent) Evidence {
+func (l Cluster) NotFenced(node string, known []pacemaker.FenceEvent) change.Proof {
 	old := map[string]bool{}
 	for _, e := range known {
 		old[key(e)] = true
 	}
-	return Evidence{Look: l.via(l.Dialect.QueryFencing()), Means: "the cluster has not fenced " + node + " since", Judge: func(a Answer) error {
-		events, err := a.Fencing()
+	return proof(l.via(l.Dialect.QueryFencing()), "the cluster has not fenced "+node+" since", func(a answer) error {
+		events, err := a.fencing()
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
 			if e.Target == node && !old[key(e)] {
-				return fmt.Errorf("the cluster of %s ordered a %s of %s: %s %s (H1)", a.Node, e.Action, node, e.Status, e.Completed)
+				return fmt.Errorf("the cluster of %s ordered a %s of %s: %s %s (H1)", a.Host, e.Action, node, e.Status, e.Completed)
 			}
 		}
 		return nil
-	}}
+	})
 }
 
 func key(e pacemaker.FenceEvent) string {
@@ -124,17 +125,17 @@ func key(e pacemaker.FenceEvent) string {
 // HoldFencing keeps the cluster from fencing anybody, by disabling its fence device. Until [Cluster.ReleaseFencing] it starts nothing that a lost node
 // may still have: the targets of such a node are down, and never twice up. That is why it is this, and not stonith-enabled=false, with which Pacemaker takes a
 // lost node for stopped.
-func (l Cluster) HoldFencing(device string) Change {
+func (l Cluster) HoldFencing(device string) change.Change {
 	o := l.fenceDevice("disable", device)
 	o.Name, o.Why = "hold fencing", "a node that is lost meanwhile keeps its targets down, and is fenced on release"
-	return Change{Do: l.via(o), Proof: l.roleProof(true, device), Limit: configLimit}
+	return doing(l.via(o), change.Change{Proof: l.roleProof(true, device), Limit: configLimit})
 }
 
 // ReleaseFencing enables the fence device again. A node that was lost meanwhile is fenced at once.
-func (l Cluster) ReleaseFencing(device string) Change {
+func (l Cluster) ReleaseFencing(device string) change.Change {
 	o := l.fenceDevice("enable", device)
 	o.Name, o.Effect, o.Why = "release fencing", op.Disruptive, "a node that was lost meanwhile is fenced at once"
-	return Change{Do: l.via(o), Proof: l.roleProof(false, device), Limit: 2 * time.Minute}
+	return doing(l.via(o), change.Change{Proof: l.roleProof(false, device), Limit: 2 * time.Minute})
 }
 
 // fenceDevice is `pcs stonith enable` or `disable`; pcs 0.9 has them as those of a resource.

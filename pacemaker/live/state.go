@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 func isDown(err error) bool {
@@ -23,8 +24,8 @@ func isOn(value string) bool {
 
 // Standby moves everything off a node and keeps it off (lustre:427, PCM-036). It is done when the CIB says so, which outlives a restart, and nothing
 // runs there any more: the command returns before anything has moved.
-func (l Cluster) Standby(node string) Change {
-	return Change{Do: l.via(l.Dialect.Standby(node)), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{
+func (l Cluster) Standby(node string) change.Change {
+	return doing(l.via(l.Dialect.Standby(node)), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{
 		l.standbyStored(node, true),
 		l.InStatus("crm_mon shows "+node+" in standby and nothing on it", func(st *pacemaker.Status) error {
 			n, ok := st.Node(node)
@@ -41,12 +42,12 @@ func (l Cluster) Standby(node string) Change {
 			}
 			return nil
 		}),
-	}}
+	}})
 }
 
 // Unstandby lets a node take resources again.
-func (l Cluster) Unstandby(node string) Change {
-	return Change{Do: l.via(l.Dialect.Unstandby(node)), Limit: time.Minute, Proof: []Evidence{
+func (l Cluster) Unstandby(node string) change.Change {
+	return doing(l.via(l.Dialect.Unstandby(node)), change.Change{Limit: time.Minute, Proof: []change.Proof{
 		l.standbyStored(node, false),
 		l.InStatus("crm_mon shows "+node+" without standby", func(st *pacemaker.Status) error {
 			if n, ok := st.Node(node); !ok || n.Standby {
@@ -54,10 +55,10 @@ func (l Cluster) Unstandby(node string) Change {
 			}
 			return nil
 		}),
-	}}
+	}})
 }
 
-func (l Cluster) standbyStored(node string, on bool) Evidence {
+func (l Cluster) standbyStored(node string, on bool) change.Proof {
 	return l.InCIB(fmt.Sprintf("the CIB says that %s is in standby: %v", node, on), func(c *pacemaker.CIB) error {
 		n, ok := c.Node(node)
 		if !ok {
@@ -71,8 +72,8 @@ func (l Cluster) standbyStored(node string, on bool) Evidence {
 }
 
 // managed wants a cluster that acts on what it is told.
-func (l Cluster) managed() []Evidence {
-	return []Evidence{l.InStatus("the cluster is not in maintenance mode", func(st *pacemaker.Status) error {
+func (l Cluster) managed() []change.Proof {
+	return []change.Proof{l.InStatus("the cluster is not in maintenance mode", func(st *pacemaker.Status) error {
 		if st.MaintenanceMode {
 			return errors.New("the cluster is in maintenance mode: it starts, stops and moves nothing")
 		}
@@ -81,8 +82,8 @@ func (l Cluster) managed() []Evidence {
 }
 
 // Maintenance switches maintenance-mode (lustre:976, 1136, PCM-023). It is done when the CIB says so and the cluster has taken note.
-func (l Cluster) Maintenance(on bool) Change {
-	return Change{Do: l.via(l.Dialect.Maintenance(on)), Limit: time.Minute, Proof: []Evidence{
+func (l Cluster) Maintenance(on bool) change.Change {
+	return doing(l.via(l.Dialect.Maintenance(on)), change.Change{Limit: time.Minute, Proof: []change.Proof{
 		l.InCIB(fmt.Sprintf("the CIB says maintenance-mode=%v", on), func(c *pacemaker.CIB) error {
 			if v, _ := c.Property("maintenance-mode"); isOn(v) != on {
 				return notYet("maintenance-mode is %q", v)
@@ -95,7 +96,7 @@ func (l Cluster) Maintenance(on bool) Change {
 			}
 			return nil
 		}),
-	}}
+	}})
 }
 
 // runsOn wants a primitive to run on exactly one node, and on this one when it is not empty. On two it is an error at once.
@@ -146,7 +147,7 @@ func underWay(r pacemaker.ResourceStatus) bool {
 }
 
 // Placed wants each resource to run on the node that belongs to it, and nowhere else. A start that failed there is an error at once.
-func (l Cluster) Placed(where map[string]string) Evidence {
+func (l Cluster) Placed(where map[string]string) change.Proof {
 	ids := sortedKeys(where)
 	words := make([]string, len(ids))
 	for i, id := range ids {
@@ -174,16 +175,16 @@ func sortedKeys(m map[string]string) []string {
 // RelocateRun moves each of the resources to the node that it prefers (lustre:1665, PCM-041). What is to come of it is where, by resource: see
 // placement.Relocate and placement.Of for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
 // them: a relocate that is cut short leaves them behind.
-func (l Cluster) RelocateRun(where map[string]string) Change {
-	return Change{Do: l.via(l.Dialect.RelocateRun()), Limit: 15 * time.Minute, Needs: l.managed(), Proof: []Evidence{l.Placed(where), l.noRelocation()}}
+func (l Cluster) RelocateRun(where map[string]string) change.Change {
+	return doing(l.via(l.Dialect.RelocateRun()), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{l.Placed(where), l.noRelocation()}})
 }
 
 // RelocateClear removes what a relocate that was cut short left behind.
-func (l Cluster) RelocateClear() Change {
-	return Change{Do: l.via(l.Dialect.RelocateClear()), Limit: time.Minute, Proof: []Evidence{l.noRelocation()}}
+func (l Cluster) RelocateClear() change.Change {
+	return doing(l.via(l.Dialect.RelocateClear()), change.Change{Limit: time.Minute, Proof: []change.Proof{l.noRelocation()}})
 }
 
-func (l Cluster) noRelocation() Evidence {
+func (l Cluster) noRelocation() change.Proof {
 	return l.InCIB("no constraint of pcs resource relocate is left", func(c *pacemaker.CIB) error {
 		for _, loc := range c.Locations() {
 			if strings.HasPrefix(loc.ID, "pcs-relocate-") {
@@ -199,15 +200,15 @@ const settleStep = "5"
 
 // Settled wants a cluster that has nothing left to do: crm_resource asks the scheduler, and crm_mon shows that no action is under way and no node is joining. Unlike a bare
 // `crm_resource --wait`, which can hang, each look is short (H19).
-func (l Cluster) Settled() []Evidence {
+func (l Cluster) Settled() []change.Proof {
 	wait := pcs.NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Safe, "crm_resource", "--wait", "--timeout", settleStep)
-	return []Evidence{
-		{Look: l.via(wait), Means: "crm_resource --wait says that nothing is left to do", Judge: func(a Answer) error {
-			if a.Code == 124 || a.Code == 62 { // timed out: Pacemaker 2 and later, 1.1
+	return []change.Proof{
+		proof(l.via(wait), "crm_resource --wait says that nothing is left to do", func(a answer) error {
+			if a.ExitCode == 124 || a.ExitCode == 62 { // timed out: Pacemaker 2 and later, 1.1
 				return notYet("the cluster is still at work: %s", lastOf(string(a.Stderr)))
 			}
 			return a.failure()
-		}},
+		}),
 		l.InStatus("crm_mon shows no action under way", func(st *pacemaker.Status) error {
 			if !st.DC.Present {
 				return notYet("the cluster has no DC")

@@ -1,4 +1,4 @@
-package evenkeel
+package change
 
 import (
 	"encoding/json"
@@ -18,10 +18,10 @@ type Fact[T any] struct{ name, doc string }
 // It panics for a type that can hold a secret: facts are written to the journal.
 func NewFact[T any](name, doc string) Fact[T] {
 	if holdsSecret(reflect.TypeFor[T](), map[reflect.Type]bool{}) {
-		panic(fmt.Sprintf("evenkeel: fact %q: %v can hold a secret, and facts are journalled", name, reflect.TypeFor[T]()))
+		panic(fmt.Sprintf("change: fact %q: %v can hold a secret, and facts are journalled", name, reflect.TypeFor[T]()))
 	}
 	if name == "" || strings.ContainsAny(name, "⟪⟫ \t\n") {
-		panic(fmt.Sprintf("evenkeel: %q is no name for a fact", name))
+		panic(fmt.Sprintf("change: %q is no name for a fact", name))
 	}
 	return Fact[T]{name, doc}
 }
@@ -60,14 +60,14 @@ func (f Fact[T]) Doc() string { return f.doc }
 
 // Ref is the text that stands for the fact's value in a command; the value is put in its place when the command runs, and a runbook on paper
 // shows it as a shell variable.
-func (f Fact[T]) Ref() string { return refOpen + f.name + refClose }
+func (f Fact[T]) Ref() string { return RefOpen + f.name + RefClose }
 
 // Variable is the shell variable that stands for the fact where a person follows the runbook by hand.
-func (f Fact[T]) Variable() string { return variable(f.name) }
+func (f Fact[T]) Variable() string { return Variable(f.name) }
 
 // From declares that an action makes this fact, and how it is read out of what the action printed.
 func (f Fact[T]) From(read func(Observed) (T, error)) Make {
-	return Make{Key: f, read: func(o Observed) (any, error) { return read(o) }}
+	return Make{Key: f, Read: func(o Observed) (any, error) { return read(o) }}
 }
 
 // Get is the fact's value.
@@ -93,24 +93,25 @@ type FactKey interface {
 // Make says that an action makes a fact.
 type Make struct {
 	Key    FactKey
-	read   func(Observed) (any, error)
-	script string // what a person types to find it out
+	Read   func(Observed) (any, error)
+	Script string // what a person types to find it out; empty where it is what the action's command prints
 }
 
 // Facts are the values known so far, as journalled.
 type Facts map[string]json.RawMessage
 
-const refOpen, refClose = "⟪", "⟫"
+// RefOpen and RefClose stand around the name of a fact where its value is to be put in.
+const RefOpen, RefClose = "⟪", "⟫"
 
-// refs lists the names of the facts that a text refers to.
-func refs(text string) []string {
+// Refs lists the names of the facts that a text refers to.
+func Refs(text string) []string {
 	var names []string
 	for {
-		_, rest, ok := strings.Cut(text, refOpen)
+		_, rest, ok := strings.Cut(text, RefOpen)
 		if !ok {
 			return names
 		}
-		name, tail, ok := strings.Cut(rest, refClose)
+		name, tail, ok := strings.Cut(rest, RefClose)
 		if !ok {
 			return names
 		}
@@ -124,8 +125,8 @@ func refs(text string) []string {
 func (f Facts) Expand(text string) (string, error) {
 	var b strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, refOpen)
-		name, tail, whole := strings.Cut(rest, refClose)
+		before, rest, found := strings.Cut(text, RefOpen)
+		name, tail, whole := strings.Cut(rest, RefClose)
 		if !found || !whole {
 			b.WriteString(text)
 			return b.String(), nil
@@ -144,8 +145,8 @@ func (f Facts) Expand(text string) (string, error) {
 	}
 }
 
-// expandCmd fills a command in.
-func (f Facts) expandCmd(cmd sshexec.Cmd) (sshexec.Cmd, error) {
+// ExpandCmd fills a command in.
+func (f Facts) ExpandCmd(cmd sshexec.Cmd) (sshexec.Cmd, error) {
 	var first error
 	out := cmd.Expand(func(s string) string {
 		t, err := f.Expand(s)
@@ -157,12 +158,41 @@ func (f Facts) expandCmd(cmd sshexec.Cmd) (sshexec.Cmd, error) {
 	return out, first
 }
 
-// cmdRefs lists the facts that a command refers to.
-func cmdRefs(cmd sshexec.Cmd) []string {
+// CmdRefs lists the facts that a command refers to.
+func CmdRefs(cmd sshexec.Cmd) []string {
 	var names []string
 	cmd.Expand(func(s string) string {
-		names = append(names, refs(s)...)
+		names = append(names, Refs(s)...)
 		return s
 	})
 	return names
 }
+
+// Typed is the Make with the script by which a person finds the fact out: what it prints is the value. Without one it is what the action's command prints.
+func (m Make) Typed(script string) Make {
+	m.Script = script
+	return m
+}
+
+// Variable is the shell variable that stands for a fact.
+func Variable(name string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, name))
+}
+
+// Missing is the first of the named facts that is not known; empty when all are.
+func (f Facts) Missing(names []string) string {
+	for _, name := range names {
+		if _, ok := f[name]; !ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// Named is the key of a fact of which nothing but its name is known.
+func Named(name string) FactKey { return Fact[any]{name: name} }

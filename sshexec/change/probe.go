@@ -1,0 +1,93 @@
+package change
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Expect says what an action must show.
+type Expect struct {
+	Text  string               // in words, for the reader
+	Check func(Observed) error // nil: the exit status is 0. With a Check, any exit status reaches it; a command that did not exit never does
+	// Awaits: a machine that does not answer is "not yet", not a failure. For the wait after a reboot.
+	Awaits bool
+}
+
+// DefaultWithin is how long a check may be repeated where the action names no bound.
+const DefaultWithin = 10 * time.Minute
+
+// Observed is what an action or a probe showed.
+type Observed struct {
+	sshexec.Result
+	Host  string
+	Facts Facts
+	Now   time.Time
+}
+
+// Probe tells whether an action that may have run has run.
+type Probe struct {
+	Host string      // the action's when empty
+	Cmd  sshexec.Cmd // read-only
+	Text string      // what it looks for, for the reader
+	Read func(Observed) (Trace, error)
+	// Silent is what it means that the machine does not answer at all. With Undecided, the zero value, the probe looks again.
+	Silent Trace
+	// Settle is how long the effect may take to show after the command was sent: until then an Absent is not believed.
+	Settle time.Duration
+	// Paper is what a person types who follows the runbook by hand, and must show for a done; the command as it is when empty.
+	Paper []Block
+	// Makes are the facts that the action would have made, read from what it left behind.
+	Makes []Make
+}
+
+// Trace is what a probe found of an action.
+type Trace uint8
+
+// The traces.
+const (
+	Undecided Trace = iota // the probe cannot tell: a person must
+	Absent                 // as if the action had never run
+	Partial                // it has begun and has not come to its end
+	Done                   // it is done
+)
+
+func (t Trace) String() string {
+	if names := [...]string{"undecided", "absent", "partial", "done"}; int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("trace %d", uint8(t))
+}
+
+// Retry from a check says: not yet, look again. It is obeyed only where looking again does no harm.
+type Retry struct {
+	After  time.Duration // DefaultRetry when zero
+	Reason string
+	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in its reason. Empty where an action waits for one thing.
+	Key string
+}
+
+// DefaultRetry is how long to wait where a Retry does not say.
+const DefaultRetry = 5 * time.Second
+
+func (r *Retry) Error() string { return "not yet: " + r.Reason }
+
+// NotYet is a Retry.
+func NotYet(after time.Duration, format string, args ...any) error {
+	return &Retry{After: after, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says enough.
+func (p *Probe) Judge(obs Observed, err error) (Trace, error) {
+	if err == nil || sshexec.OutcomeOf(err) == sshexec.Exited {
+		return p.Read(obs)
+	}
+	switch {
+	case !sshexec.KnowsOutcome(err):
+		return Undecided, err
+	case p.Silent != Undecided && sshexec.OutcomeOf(err) == sshexec.NotStarted:
+		return p.Silent, nil
+	}
+	return Undecided, NotYet(0, "%v", err)
+}

@@ -1,0 +1,81 @@
+package change
+
+import (
+	"context"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Op is a typed operation: more than one command, or none at all, but one thing to the reviewer.
+type Op struct {
+	Effect sshexec.Effect
+	Text   string // what it does, in words that a person could follow by hand
+	// Cmds are the commands that are not read-only which Do may run, each on its host, as its user and to the last byte of its input; any other is refused.
+	// Of an input that is a secret only that it is one is compared: what it is may be known only when it is needed. See Here and On.
+	Cmds []OpCmd
+	Do   func(ctx context.Context, at Site) (sshexec.Result, error)
+}
+
+// OpCmd is a command that an operation declares: what the reviewer is shown is what runs, where it is shown to run.
+type OpCmd struct {
+	Host string // the action's when empty
+	Cmd  sshexec.Cmd
+}
+
+// Here declares commands on the action's own host.
+func Here(cmds ...sshexec.Cmd) []OpCmd { return On("", cmds...) }
+
+// On declares commands on a host.
+func On(host string, cmds ...sshexec.Cmd) []OpCmd {
+	out := make([]OpCmd, len(cmds))
+	for i, c := range cmds {
+		out[i] = OpCmd{Host: host, Cmd: c}
+	}
+	return out
+}
+
+// Site is where an operation or an invariant works: the machines, behind the gate, and what is known.
+type Site struct {
+	Host  string
+	Facts Facts
+	Now   time.Time
+	Clock Clock // that of the run, which in a simulated world is virtual
+	Exec  func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error)
+}
+
+// Run runs a command on a host. A command that is not read-only must be one that the action declared, for that host and user; a read-only one that has no
+// time limit gets two minutes.
+func (s Site) Run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+	return s.Exec(ctx, host, cmd)
+}
+
+// Runner is Run for one host, in the form that the other packages take.
+func (s Site) Runner(host string) sshexec.Runner {
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) { return s.Exec(ctx, host, cmd) })
+}
+
+// Sleep waits on the clock of the run.
+func (s Site) Sleep(ctx context.Context, d time.Duration) error { return s.Clock.Sleep(ctx, d) }
+
+// Over is a site without a gate, for what is done outside of a runbook: whatever is asked for runs. The clock is the machine's when nil.
+func Over(runner func(host string) (sshexec.Runner, error), clock Clock) Site {
+	if clock == nil {
+		clock = WallClock{}
+	}
+	return Site{Clock: clock, Now: clock.Now(), Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+		r, err := runner(host)
+		if err != nil {
+			return sshexec.Result{}, err
+		}
+		return r.Run(ctx, cmd)
+	}}
+}
+
+// At is the host of a declared command of an action whose host is given.
+func (c OpCmd) At(host string) string {
+	if c.Host != "" {
+		return c.Host
+	}
+	return host
+}

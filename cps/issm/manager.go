@@ -97,7 +97,7 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 					if err == nil && !s.Ready() {
 						err = fmt.Errorf("the status is %s", s.Status)
 					}
-					return soon(30*time.Second, errors.Join(exitedWell(o), err))
+					return soon(30*time.Second, errors.Join(o.Succeeded(), err))
 				}},
 			},
 			m.imageThere(),
@@ -175,7 +175,7 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 						return evenkeel.Absent, nil // cat could not read it: there is no such file yet
 					}
 					set, err := installFlags(o.Result)
-					if err = errors.Join(exitedWell(o), err); err != nil {
+					if err = errors.Join(o.Succeeded(), err); err != nil {
 						return evenkeel.Undecided, err
 					}
 					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil

@@ -26,9 +26,9 @@ func (p *Pair) newCluster(host string) cluster {
 
 // see looks for a piece of evidence, once: what is not there is an error.
 func see(id, title string, e pacemaker.Evidence) evenkeel.Action {
-	return at(e.Look.Node, expect(look(id, title, e.Look.Argv...), e.Means, func(o evenkeel.Observed) error {
+	return evenkeel.Look(id, title, e.Look.Argv...).Expecting(e.Means, func(o evenkeel.Observed) error {
 		return atOnce(e.Read(o.Result))
-	}))
+	}).On(e.Look.Node)
 }
 
 // atOnce takes the "not yet" from what is not waited for.
@@ -42,7 +42,7 @@ func atOnce(err error) error {
 
 // await looks for a piece of evidence until it is there, for so long at most.
 func await(limit time.Duration, id, title string, e pacemaker.Evidence) evenkeel.Action {
-	a := within(limit, see(id, title, e))
+	a := see(id, title, e).Waiting(limit)
 	a.Expect.Check = func(o evenkeel.Observed) error { return orLater(e.Read(o.Result)) }
 	return a
 }

@@ -33,7 +33,7 @@ func TestStepsAreComposed(t *testing.T) {
 		{"insert at the beginning", func(rb *evenkeel.Runbook) error { return rb.Insert("", step("a")) }, "a check stop start"},
 		{"insert at the end", func(rb *evenkeel.Runbook) error { return rb.Insert("start", step("a")) }, "check stop start a"},
 		{"insert nothing", func(rb *evenkeel.Runbook) error { return rb.Insert("start") }, "check stop start"},
-		{"insert behind nobody", func(rb *evenkeel.Runbook) error { return rb.Insert("strat", step("a")) }, `there is no step "strat"; the nearest is "start"`},
+		{"insert behind nobody", func(rb *evenkeel.Runbook) error { return rb.Insert("starts", step("a")) }, `there is no step "starts"; the nearest is "start"`},
 		{"insert what is there", func(rb *evenkeel.Runbook) error { return rb.Insert("start", step("stop")) }, `two steps would have the ID "stop" (stop; new stop): each needs one of its own`},
 		{"insert one twice", func(rb *evenkeel.Runbook) error { return rb.Insert("start", step("a"), step("a")) }, `two steps would have the ID "a" (new a; new a): each needs one of its own`},
 		{"insert one without an ID", func(rb *evenkeel.Runbook) error { return rb.Insert("start", step("")) }, `the step "new " has no ID: it needs one of its own`},

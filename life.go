@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,6 +36,7 @@ type Life struct {
 	busy  map[string]bool  // the steps of which a decision is being performed
 	errs  map[string]error // how steps ended that did not come to a good end
 	fatal error            // what ends the life outside of its steps
+	ended bool             // nothing is performed any more
 }
 
 // ErrNotNext says that a decision is not what comes next, or that it is being performed already. Nothing was done.
@@ -153,9 +156,9 @@ func (l *Life) Next() []Decision {
 	return []Decision{{Kind: DecideFailed, Reason: l.e.shown(err.Error())}}
 }
 
-// beside tells whether a step runs at the same time as one that did not come to a good end.
+// beside tells whether a step was begun beside one that did not come to a good end.
 func (l *Life) beside(id string) bool {
-	if l.e.opts.Serial {
+	if l.e.opts.Serial || !l.e.came(id) {
 		return false
 	}
 	return slices.ContainsFunc(l.e.rb.together(id), func(s Step) bool { return l.errs[s.ID] != nil })
@@ -195,7 +198,7 @@ func (l *Life) take(d Decision) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[d.Step] || l.errs[d.Step] != nil {
+	if l.ended || l.busy[d.Step] || l.errs[d.Step] != nil {
 		return false
 	}
 	l.busy[d.Step] = true
@@ -210,7 +213,16 @@ func (l *Life) release(d Decision) {
 
 // End ends the life: an outage in which a step failed is ended as the runbook says, and the report says what the life
 // came to. A life that has not come to its end is stopped (ErrStopped). Called again it says the same.
-func (l *Life) End() (*Report, error) { return l.end() }
+func (l *Life) End() (*Report, error) {
+	l.mu.Lock()
+	busy := slices.Sorted(maps.Keys(l.busy))
+	l.ended = len(busy) == 0
+	l.mu.Unlock()
+	if len(busy) > 0 {
+		return nil, fmt.Errorf("%w: %s is being performed; wait for it, then end the life", ErrNotNext, strings.Join(busy, ", "))
+	}
+	return l.end()
+}
 
 func (l *Life) finish() (*Report, error) {
 	defer l.close()
@@ -334,6 +346,13 @@ func (e *engine) comeAgain(step string) {
 	defer e.mu.Unlock()
 	delete(e.entered, step)
 	e.st.at(step).newLife()
+}
+
+// came tells whether this life has come to a step.
+func (e *engine) came(step string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.Step(step).life.came
 }
 
 // enter comes to a step, before its first decision in this life.

@@ -114,18 +114,20 @@ func next(rb *Runbook, st *State) []Decision {
 	if d, begun := nextCompletion(rb, st); begun {
 		return []Decision{d}
 	}
-	failed := func(s Step) bool { return st.Step(s.ID).life.broke != "" }
-	anyFailed := slices.ContainsFunc(rb.Steps, failed)
+	stuck := func(s Step) bool { return st.Step(s.ID).life.broke != "" || st.Step(s.ID).life.held != "" }
+	anyStuck := slices.ContainsFunc(rb.Steps, stuck)
 	for i := 0; i < len(rb.Steps); {
 		steps := rb.Steps[i : i+rb.group(i)]
 		i += len(steps)
-		if anyFailed && !slices.ContainsFunc(steps, failed) {
-			continue // nothing begins after a failure, nor is anything done again that was undone because of it
+		if anyStuck && !slices.ContainsFunc(steps, stuck) {
+			continue // nothing is done again that was undone because of a failure
 		}
 		var list []Decision
 		for j := range steps {
 			d, left := nextOf(st, &steps[j])
-			if left && !(anyFailed && d.Work() && st.Step(d.Step).Progress == Undone) {
+			ss := st.Step(steps[j].ID)
+			over := anyStuck && d.Work() && (!ss.life.came || ss.Progress == Undone) // beside one that is stuck nothing begins
+			if left && !over {
 				list = append(list, d)
 			}
 		}
@@ -203,10 +205,10 @@ func (st *State) nextUndo(s *Step) (d Decision, left bool, err error) {
 
 // nextOfCompletion is what comes next in the completion of a window; left is false at its end. What it waits for is
 // read in each life.
-func (ss *StepState) nextOfCompletion(opener *Step, w Window) (d Decision, left bool) {
+func (s *StepState) nextOfCompletion(opener *Step, w Window) (d Decision, left bool) {
 	for i := range w.Completion {
-		if a := &w.Completion[i]; ss.due(PhaseCompletion, a, a.effect() == ReadOnly) {
-			return ss.act(opener, PhaseCompletion, a), true
+		if a := &w.Completion[i]; s.due(PhaseCompletion, a, a.effect() == ReadOnly) {
+			return s.act(opener, PhaseCompletion, a), true
 		}
 	}
 	return Decision{}, false

@@ -218,23 +218,28 @@ func liveOf(t *testing.T, m *machine, rb *evenkeel.Runbook, opts evenkeel.Option
 }
 
 func TestParallelStepsAreDecidedTogether(t *testing.T) {
-	m := newMachine("fail:a")
-	rb := parallel(t, "s1[a.safe b.safe] s2[c.safe d.safe]")
+	m := newMachine("fail:b")
+	rb := parallel(t, "s1[a.safe b.safe] s2[c.safe d.safe] s4[f.safe]")
 	rb.Steps = append(rb.Steps, parseRunbook(t, "s3[e.safe]").Steps...)
 	j := &evenkeel.MemJournal{}
 	life := liveOf(t, m, rb, evenkeel.Options{Journal: j})
 	list := life.Next()
-	require.Equal(t, "act s1/a, act s2/c", decisions(t, list))
+	require.Equal(t, "act s1/a, act s2/c, act s4/f", decisions(t, list))
+	require.NoError(t, life.Perform(t.Context(), list[0]))
+	require.NoError(t, life.Perform(t.Context(), list[1]))
+	list = life.Next()
+	require.Equal(t, "act s1/b, act s2/d, act s4/f", decisions(t, list))
 	require.Error(t, life.Perform(t.Context(), list[0]))
-	require.Equal(t, "act s2/c", decisions(t, life.Next()), "the other one comes to its end")
-	require.Equal(t, "failed s1: h: do a: exit status 1, act s2/c", nextOf(t, rb, j))
+	require.Equal(t, "act s2/d", decisions(t, life.Next()), "what has begun comes to its end, and nothing begins")
+	require.Equal(t, "failed s1: h: do b: exit status 1, act s2/d", nextOf(t, rb, j))
+	require.ErrorIs(t, life.Perform(t.Context(), list[2]), evenkeel.ErrNotNext)
 	require.ErrorIs(t, life.Perform(t.Context(), list[0]), evenkeel.ErrNotNext, "the failed one is not repeated in this life")
 	for next := life.Next(); next[0].Work(); next = life.Next() {
 		require.NoError(t, life.Perform(t.Context(), next[0]))
 	}
-	require.Equal(t, "a! c d", strings.Join(m.log, " "), "what comes after them does not begin")
+	require.Equal(t, "a c b! d", strings.Join(m.log, " "), "what comes after them does not begin")
 	require.Equal(t, evenkeel.DecideFailed, life.Next()[0].Kind)
-	require.Equal(t, "failed s1: h: do a: exit status 1", nextOf(t, rb, j))
+	require.Equal(t, "failed s1: h: do b: exit status 1", nextOf(t, rb, j))
 	_, err := life.End()
 	var se *evenkeel.StepError
 	require.ErrorAs(t, err, &se)
@@ -272,6 +277,8 @@ func TestADecisionIsPerformedOnce(t *testing.T) {
 	require.NoError(t, life.Perform(t.Context(), first[1]))
 	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
 	require.Empty(t, life.Next(), "there is nothing to do beside it, and the life is not over")
+	_, err = life.End()
+	require.ErrorIs(t, err, evenkeel.ErrNotNext, "a life does not end under what is being performed")
 	close(goOn)
 	wg.Wait()
 	require.Equal(t, "step-end s1", decisions(t, life.Next()))
@@ -300,6 +307,7 @@ func TestALifeThatIsEndedEarlyIsStopped(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	var unproven *evenkeel.UnprovenError
 	require.ErrorAs(t, err, &unproven, "and says what is not verified")
+	require.ErrorIs(t, life.Perform(t.Context(), life.Next()[0]), evenkeel.ErrNotNext, "after its end nothing is performed")
 	m.live("-")
 	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
 	require.Equal(t, "b", strings.Join(m.log, " "))

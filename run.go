@@ -148,7 +148,6 @@ type engine struct {
 	watched bool // the invariants were checked since the last change
 
 	entered map[string]*entry // the steps that this life has come to
-	asked   bool              // what can be confirmed ahead of its turn was asked for
 
 	teller teller
 }

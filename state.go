@@ -117,6 +117,7 @@ type StepState struct {
 // stepLife is what the life at hand did in a step: it decides what that life reads again.
 type stepLife struct {
 	begun  bool               // the step had begun before anything of it ran in this life
+	came   bool               // the life came to it
 	ran    bool               // an action of it ran
 	ended  map[actionKey]bool // the actions that came to a good end
 	probed map[actionKey]bool
@@ -322,6 +323,9 @@ func (st *State) apply(r Record) {
 	s := newStepState()
 	if r.Step != "" {
 		s = st.at(r.Step)
+	}
+	if slices.Contains([]Kind{KindStep, KindStart, KindProbed}, r.Kind) {
+		s.life.came = true
 	}
 	key := actionKey{r.Phase, r.Action}
 	for k, v := range r.Facts {

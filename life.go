@@ -22,7 +22,8 @@ import (
 //	report, err := life.End()
 //
 // A life holds its leases and belongs to its process. Where that is lost, what was being performed has an unknown
-// outcome; the next life (BeginResume) finds it in the journal and probes it.
+// outcome; the next life (BeginResume) finds it in the journal and probes it. One life for each decision would not come
+// to an end: what a step looks at, and all of its verification, is read in one life.
 type Life struct {
 	e    *engine
 	work context.Context //nolint:containedctx // a life outlives the call that begins it, and not its context
@@ -219,7 +220,8 @@ func (l *Life) End() (*Report, error) {
 	l.ended = len(busy) == 0
 	l.mu.Unlock()
 	if len(busy) > 0 {
-		return nil, fmt.Errorf("%w: %s is being performed; wait for it, then end the life", ErrNotNext, strings.Join(busy, ", "))
+		what := strings.Join(busy, ", ")
+		return nil, fmt.Errorf("%w: %s is being performed; wait for it, then end the life", ErrNotNext, what)
 	}
 	return l.end()
 }

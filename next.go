@@ -114,7 +114,10 @@ func next(rb *Runbook, st *State) []Decision {
 	if d, begun := nextCompletion(rb, st); begun {
 		return []Decision{d}
 	}
-	stuck := func(s Step) bool { return st.Step(s.ID).life.broke != "" || st.Step(s.ID).life.held != "" }
+	stuck := func(s Step) bool {
+		ss := st.Steps[s.ID]
+		return ss != nil && (ss.life.broke != "" || ss.life.held != "")
+	}
 	anyStuck := slices.ContainsFunc(rb.Steps, stuck)
 	for i := 0; i < len(rb.Steps); {
 		steps := rb.Steps[i : i+rb.group(i)]

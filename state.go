@@ -267,13 +267,16 @@ func (st *State) Step(id string) *StepState {
 	if s := st.Steps[id]; s != nil {
 		return s
 	}
-	return newStepState()
+	return &StepState{Progress: Pending}
 }
 
 // at is the state of a step, to be changed.
 func (st *State) at(id string) *StepState {
-	s := st.Step(id)
-	st.Steps[id] = s
+	s := st.Steps[id]
+	if s == nil {
+		s = newStepState()
+		st.Steps[id] = s
+	}
 	return s
 }
 

@@ -132,7 +132,11 @@ func (l *Life) Next() []Decision {
 	if l.fatal != nil {
 		return []Decision{{Kind: DecideFailed, Reason: l.e.shown(l.fatal.Error())}}
 	}
-	list := slices.DeleteFunc(l.e.next(), func(d Decision) bool { return l.busy[d.Step] || l.errs[d.Step] != nil })
+	list := l.e.next()
+	if l.e.opts.Serial {
+		list = list[:1]
+	}
+	list = slices.DeleteFunc(list, func(d Decision) bool { return l.busy[d.Step] || l.errs[d.Step] != nil })
 	err := l.failure()
 	if err == nil {
 		return list
@@ -159,10 +163,7 @@ func (l *Life) Next() []Decision {
 
 // beside tells whether a step was begun beside one that did not come to a good end.
 func (l *Life) beside(id string) bool {
-	if l.e.opts.Serial || !l.e.came(id) {
-		return false
-	}
-	return slices.ContainsFunc(l.e.rb.together(id), func(s Step) bool { return l.errs[s.ID] != nil })
+	return l.e.came(id) && slices.ContainsFunc(l.e.rb.together(id), func(s Step) bool { return l.errs[s.ID] != nil })
 }
 
 // failure is what the steps of this life came to that did not come to a good end.
@@ -245,7 +246,7 @@ func (l *Life) finish() (*Report, error) {
 // once.
 func (l *Life) run() (*Report, error) {
 	for list := l.Next(); list[0].Work(); list = l.Next() {
-		if len(list) == 1 || l.e.opts.Serial {
+		if len(list) == 1 {
 			_ = l.perform(list[0]) // Next and End know
 			continue
 		}

@@ -128,9 +128,8 @@ func next(rb *Runbook, st *State) []Decision {
 		var list []Decision
 		for j := range steps {
 			d, left := nextOf(st, &steps[j])
-			ss := st.Step(steps[j].ID)
-			over := anyStuck && d.Work() && (!ss.life.came || ss.Progress == Undone) // beside one that is stuck nothing begins
-			if left && !over {
+			begins := d.Work() && !st.Step(steps[j].ID).life.came // or begins anew, undone
+			if left && !(begins && anyStuck) {
 				list = append(list, d)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ func decisions(t *testing.T, list []evenkeel.Decision) string {
 type start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Life, error)
 
 // stepped is a life decision by decision. As long as nothing failed each is what Next makes of the journal alone, read anew.
-func stepped(t *testing.T, begin start) func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error) {
+func stepped(t *testing.T, begin start) whole {
 	return func(ctx context.Context, rb *evenkeel.Runbook, hosts evenkeel.Hosts, opts evenkeel.Options) (*evenkeel.Report, error) {
 		life, err := begin(ctx, rb, hosts, opts)
 		if err != nil {
@@ -130,32 +131,61 @@ func stepped(t *testing.T, begin start) func(context.Context, *evenkeel.Runbook,
 	}
 }
 
-// TestSequencesDecisionByDecision: who performs the decisions one by one does what Run, Resume and Rollback do.
-func TestSequencesDecisionByDecision(t *testing.T) {
-	for _, tc := range sequenceTests {
+// moreSequences are sequences of what a life reads again.
+var moreSequences = []struct{ name, runbook, faults, want string }{
+	{
+		"a guard of an undo that was done is left alone", "s1[a.safe b.safe undo:g.guard undo:u.never auto]",
+		"fail:b CRASH@after:u; rollback", "a b! read:g u =died | look:u =done",
+	},
+	{
+		"an undo that is brought to its end is tried once", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]",
+		"fail:b CRASH@before:w; fail:w; -", "a b! u =died | w! =failed | w a b =done",
+	},
+}
+
+func TestMoreSequences(t *testing.T) {
+	for _, tc := range moreSequences {
 		t.Run(tc.name, func(t *testing.T) {
-			m := &machine{done: map[string]string{}}
-			rb := parseRunbook(t, tc.runbook)
-			journal := &evenkeel.MemJournal{}
-			begin := start(evenkeel.BeginRun)
-			var lives []string
-			for _, faults := range strings.Split(tc.faults, "; ") {
-				rest, back := strings.CutPrefix(faults, "rollback")
-				rest, anew := strings.CutPrefix(rest, "run ")
-				switch {
-				case back:
-					begin = evenkeel.BeginRollback
-				case anew:
-					begin = evenkeel.BeginRun
-				}
-				m.live(rest)
-				end := m.life(t, stepped(t, begin), rb, journal)
-				lives = append(lives, strings.TrimSpace(strings.Join(m.log, " ")+" "+end))
-				begin = evenkeel.BeginResume
-			}
-			require.Equal(t, tc.want, strings.Join(lives, " | "))
+			sequence(t, tc.runbook, tc.faults, tc.want, evenkeel.Run, evenkeel.Resume, evenkeel.Rollback)
 		})
 	}
+}
+
+// TestSequencesDecisionByDecision: who performs the decisions one by one does what Run, Resume and Rollback do.
+func TestSequencesDecisionByDecision(t *testing.T) {
+	for _, tc := range slices.Concat(sequenceTests, moreSequences) {
+		t.Run(tc.name, func(t *testing.T) {
+			sequence(t, tc.runbook, tc.faults, tc.want, stepped(t, evenkeel.BeginRun), stepped(t, evenkeel.BeginResume), stepped(t, evenkeel.BeginRollback))
+		})
+	}
+}
+
+// whole is a whole life.
+type whole = func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
+
+// sequence is a sequence test, with the ways in which its lives are gone through.
+func sequence(t *testing.T, runbook, faults, want string, run, resume, rollback whole) {
+	t.Helper()
+	m := &machine{done: map[string]string{}}
+	rb := parseRunbook(t, runbook)
+	journal := &evenkeel.MemJournal{}
+	live := run
+	var lives []string
+	for _, faults := range strings.Split(faults, "; ") {
+		rest, back := strings.CutPrefix(faults, "rollback")
+		rest, anew := strings.CutPrefix(rest, "run ")
+		switch {
+		case back:
+			live = rollback
+		case anew:
+			live = run
+		}
+		m.live(rest)
+		end := m.life(t, live, rb, journal)
+		lives = append(lives, strings.TrimSpace(strings.Join(m.log, " ")+" "+end))
+		live = resume
+	}
+	require.Equal(t, want, strings.Join(lives, " | "))
 }
 
 func TestNextNeedsTheRunbookOfTheJournal(t *testing.T) {
@@ -248,9 +278,14 @@ func TestParallelStepsAreDecidedTogether(t *testing.T) {
 }
 
 func TestOneAfterTheOtherNothingBeginsBesideAFailure(t *testing.T) {
-	life := liveOf(t, newMachine("fail:a"), parallel(t, "s1[a.safe] s2[c.safe]"), evenkeel.Options{Serial: true})
+	m := newMachine("fail:b")
+	life := liveOf(t, m, parallel(t, "s1[a.safe b.safe] s2[c.safe]"), evenkeel.Options{Serial: true})
+	require.Equal(t, "act s1/a", decisions(t, life.Next()))
+	require.ErrorIs(t, life.Perform(t.Context(), evenkeel.Decision{Kind: evenkeel.DecideAct, Step: "s2", Action: "c"}), evenkeel.ErrNotNext)
+	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
 	require.Error(t, life.Perform(t.Context(), life.Next()[0]))
 	require.Equal(t, evenkeel.DecideFailed, life.Next()[0].Kind)
+	require.Equal(t, "a b!", strings.Join(m.log, " "))
 	_, err := life.End()
 	require.Error(t, err)
 }
@@ -295,22 +330,32 @@ func TestADecisionIsPerformedOnce(t *testing.T) {
 
 func TestALifeThatIsEndedEarlyIsStopped(t *testing.T) {
 	m := newMachine("-")
-	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
+	rb := parseRunbook(t, "s1[r.read a.safe verify:v.read verify:w.read] s2[b.safe]")
 	j := &evenkeel.MemJournal{}
 	life := liveOf(t, m, rb, evenkeel.Options{Journal: j})
 	require.Equal(t, evenkeel.Pending, life.State().Step("s1").Progress)
+	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
 	before := life.State()
 	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
 	require.Equal(t, evenkeel.Doing, life.State().Step("s1").Progress)
 	require.Equal(t, evenkeel.Pending, before.Step("s1").Progress, "a state that was handed out does not move")
-	_, err := life.End()
+	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
+	list, err := evenkeel.Next(rb, before)
+	require.NoError(t, err)
+	require.Equal(t, "act s1/a", decisions(t, list))
+	beforeTheLast := life.State()
+	require.NoError(t, life.Perform(t.Context(), life.Next()[0]))
+	list, err = evenkeel.Next(rb, beforeTheLast)
+	require.NoError(t, err)
+	require.Equal(t, "act s1 verify/w", decisions(t, list))
+	_, err = life.End()
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	var unproven *evenkeel.UnprovenError
 	require.ErrorAs(t, err, &unproven, "and says what is not verified")
 	require.ErrorIs(t, life.Perform(t.Context(), life.Next()[0]), evenkeel.ErrNotNext, "after its end nothing is performed")
 	m.live("-")
 	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
-	require.Equal(t, "b", strings.Join(m.log, " "))
+	require.Equal(t, "read:v read:w b", strings.Join(m.log, " "))
 	life, err = evenkeel.BeginResume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
 	require.NoError(t, err)
 	require.Equal(t, "done", decisions(t, life.Next()))
@@ -448,4 +493,134 @@ func (c *confirmer) Attend(context.Context, evenkeel.Ask) (string, error) {
 func (c *confirmer) Confirm(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
 	c.confirms++
 	return slices.Repeat([]string{"yes"}, len(asks)), c.err
+}
+
+// What verifies an undo is read in one life, also where the undo is tried twice in it.
+func TestAnUndoThatIsTriedAgainIsVerifiedAsAWhole(t *testing.T) {
+	broken := false
+	m := newMachine("fail:b fail:z")
+	rb := watched(&broken, "s1[a.safe b.safe undo:u.safe auto]", t)
+	s := &rb.Steps[0]
+	s.UndoVerify = []evenkeel.Action{parseAction(t, "y.read"), parseAction(t, "z.read")}
+	s.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	s.Closes = []string{"w"}
+	serves := func(what string) { broken = what == "a" || broken && what != "z" }
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, on(m, func(what string) {
+		if n := len(m.log); m.log[n-1] != "read:z!" {
+			serves(what)
+		}
+	}), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.Equal(t, "a b! u read:y read:z! read:y read:z", strings.Join(m.log, " "))
+}
+
+// What a completion waits for is read again where it is tried again: a step beside it came to its end meanwhile.
+func TestACompletionThatIsTriedAgainReadsAgain(t *testing.T) {
+	m := newMachine("fail:b fail:q")
+	broken := true
+	rb := watched(&broken, "s1[a.safe b.safe] s2[d.safe]", t)
+	rb.Steps[0].Parallel, rb.Steps[1].Parallel = "two terminals", "two terminals"
+	rb.Steps[0].Opens = []evenkeel.Window{{
+		ID: "w", Invariant: "served", Reason: "a test", Limit: time.Hour, Stop: evenkeel.StopAtClose,
+		Completion: []evenkeel.Action{parseAction(t, "c.safe"), parseAction(t, "p.read"), parseAction(t, "q.read")},
+	}}
+	rb.Steps[0].Closes = []string{"w"}
+	rb.Invariants[0].Check = func(context.Context, evenkeel.Site) error {
+		if broken = m.done["a"] != "" && !strings.HasSuffix(strings.Join(m.log, " "), "read:q"); broken {
+			return evenkeel.Violated("nobody serves")
+		}
+		return nil
+	}
+	life := liveOf(t, m, rb, evenkeel.Options{})
+	for next := life.Next(); next[0].Work(); next = life.Next() {
+		_ = life.Perform(t.Context(), next[0])
+	}
+	_, err := life.End()
+	require.Error(t, err)
+	require.Equal(t, "a b! c read:p read:q! read:p read:q", strings.Join(m.log, " "))
+}
+
+// A rollback that is taken up verifies as a whole again.
+func TestARollbackThatIsTakenUpReadsAgain(t *testing.T) {
+	m := newMachine("-")
+	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
+	rb.Steps[0].UndoVerify = []evenkeel.Action{parseAction(t, "y.read"), parseAction(t, "z.read")}
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=done", m.life(t, evenkeel.Run, rb, j))
+	m.live("fail:z")
+	require.Equal(t, "=failed", m.life(t, evenkeel.Rollback, rb, j))
+	require.Equal(t, "failed undo-s1: h: read z: exit status 1", nextOf(t, rb, j))
+	m.live("-")
+	require.Equal(t, "=done", m.life(t, stepped(t, evenkeel.BeginRollback), rb, j))
+	require.Equal(t, "read:y read:z", strings.Join(m.log, " "))
+}
+
+// A violation is a failure, for whoever reads the journal too.
+func TestAfterAViolationNothingIsNextInThatLife(t *testing.T) {
+	broken := false
+	m := newMachine("-")
+	rb := watched(&broken, "s1[a.safe b.safe] s2[c.safe]", t)
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, on(m, func(string) { broken = true }), evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.Contains(t, nextOf(t, rb, j), "failed s1: invariant served is violated")
+}
+
+// A life that is told to stop when it comes to a step asks no machine what became of its actions.
+func TestNothingIsProbedAfterTheEndOfTheContext(t *testing.T) {
+	m := newMachine("CRASH@after:a")
+	rb := parseRunbook(t, "s1[g.guard a.never b.safe]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+	m.live("-")
+	ctx, cancel := context.WithCancel(t.Context())
+	observer := evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventStep {
+			cancel()
+		}
+	})
+	_, err := evenkeel.Resume(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Observer: observer})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, m.log)
+}
+
+// A stop that came in the undo is taken before the step begins anew, and nobody is told that it does.
+func TestAStopInAnUndoThatIsBroughtToItsEnd(t *testing.T) {
+	m := newMachine("fail:b CRASH@before:w")
+	rb := parseRunbook(t, "s1[a.safe b.safe undo:u.safe undo:w.safe auto]")
+	j := &evenkeel.MemJournal{}
+	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+	m.live("stop:w")
+	observer := evenkeel.ObserverFunc(func(e evenkeel.Event) { require.NotEqual(t, evenkeel.EventStep, e.Kind) })
+	_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Observer: observer, Stop: m.stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.Equal(t, "w", strings.Join(m.log, " "))
+}
+
+// A sign of life is no second voice: the observer is told one event at a time.
+func TestASignOfLifeWaitsForItsTurn(t *testing.T) {
+	m := newMachine("-")
+	var inside, most atomic.Int32
+	running := make(chan struct{})
+	observer := evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if n := inside.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		if e.Kind == evenkeel.EventAction {
+			<-running // it is stuck until the command runs
+			time.Sleep(20 * time.Millisecond)
+		}
+		inside.Add(-1)
+	})
+	hosts := evenkeel.HostMap{"h": m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Argv[1] == "a" {
+			close(running)
+		}
+		return m.Run(ctx, cmd)
+	})}
+	_, err := evenkeel.Run(t.Context(), parseRunbook(t, "s1[a.safe]"), hosts,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Observer: observer, Heartbeat: time.Millisecond})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, most.Load())
 }

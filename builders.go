@@ -64,6 +64,12 @@ func (a Action) Waiting(limit time.Duration) Action {
 	return a
 }
 
+// Timeout is the action with a limit on its command. One that changes something has no limit unless it is given one.
+func (a Action) Timeout(limit time.Duration) Action {
+	a.Cmd.Timeout = limit
+	return a
+}
+
 // Until is Expecting for what takes its time: the check looks again, by a NotYet, at most until the limit.
 func (a Action) Until(limit time.Duration, text string, check func(Observed) error) Action {
 	return a.Expecting(text, check).Waiting(limit)

@@ -38,6 +38,7 @@ func TestBuilders(t *testing.T) {
 		{"from", look.From("lustre:882"), mended(func(a *evenkeel.Action) { a.Ref = "lustre:882" })},
 		{"noting", look.Noting("careful"), mended(func(a *evenkeel.Action) { a.Note = "careful" })},
 		{"waiting", look.Waiting(time.Hour), mended(func(a *evenkeel.Action) { a.Within = time.Hour })},
+		{"timeout", look.Timeout(time.Hour), mended(func(a *evenkeel.Action) { a.Cmd.Timeout = time.Hour })},
 		{"expecting", look.Expecting("x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text = "x" })},
 		{"until", look.Until(time.Hour, "x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text, a.Within = "x", time.Hour })},
 		{"guarding", look.Guarding(), mended(func(a *evenkeel.Action) { a.Guard = true })},

@@ -52,9 +52,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 func (m *Migration) cleanUpStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "cleanup", Title: "Remove what the provisioning kept", Host: m.cfg.ClusterManager, Ref: "cps:1342-1345",
-		Actions: []evenkeel.Action{{
-			ID: "cleanup", Title: "Delete the old disks", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, deployAllScript, "--cleanupbackup"), 2*time.Hour), Repeat: evenkeel.Safe,
-		}},
+		Actions: []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").Timeout(2 * time.Hour)},
 		Irreversible: "the old disks are deleted",
 	}
 }
@@ -65,7 +63,8 @@ func (m *Migration) restartStep() evenkeel.Step {
 		Why: "It ends errors without effect in the logs (cps:1350). It drops messages (cps:1354).",
 		Actions: []evenkeel.Action{
 			evenkeel.ByHand("hour", "A quiet hour", "Confirm that messages may be dropped now: restartall.sh drops some."),
-			{ID: "restart", Title: "Restart all", Cmd: withTimeout(sshexec.Command(sshexec.Disruptive, m.cfg.Tools.RestartAll), 6*time.Hour), Repeat: evenkeel.Safe, Note: "Once more restarts once more, and drops messages once more; nothing else."},
+			evenkeel.Disrupt("restart", "Restart all", m.cfg.Tools.RestartAll).Timeout(6 * time.Hour).
+				Noting("Once more restarts once more, and drops messages once more; nothing else."),
 		},
 		Harmless: "a restart is over when it is over",
 	}
@@ -114,9 +113,7 @@ func (m *Migration) imageStep() evenkeel.Step {
 		Harmless: "it is mounted again where it is needed",
 	}
 	if m.cfg.RemoveISO {
-		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "remove", Title: "Delete the image", Ref: "cps:2007-2010", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", m.cfg.TargetISO)), Repeat: evenkeel.Safe,
-		})
+		step.Actions = append(step.Actions, evenkeel.Do("remove", "Delete the image", "rm", "-f", m.cfg.TargetISO).From("cps:2007-2010").Timeout(briefly))
 	}
 	return step
 }

@@ -31,9 +31,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		},
 		{
 			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
-			Actions: []evenkeel.Action{{
-				ID: "sync", Title: "Copy Grafana's information", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, grafanaScript), time.Hour), Repeat: evenkeel.Safe,
-			}},
+			Actions: []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
 	}
@@ -163,7 +161,7 @@ func (m *Migration) udevStep() evenkeel.Step {
 		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
-			{ID: "remove", Title: "Remove the rules", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules")), Repeat: evenkeel.Safe},
+			evenkeel.Do("remove", "Remove the rules", "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules").Timeout(briefly),
 			{ID: "boot-id", Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
 				_, err := bootID(o)
 				return err

@@ -11,8 +11,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// brief is a command that does its work at once: after ten minutes it hangs, and is looked at.
-func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, 10*time.Minute) }
+// briefly is the limit of a command that does its work at once: after that it hangs, and is looked at.
+const briefly = 10 * time.Minute
+
+func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, briefly) }
 
 // withTimeout is a command with a bound on its time.
 func withTimeout(c sshexec.Cmd, d time.Duration) sshexec.Cmd {

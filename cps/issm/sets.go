@@ -27,9 +27,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 				return errors.Join(o.Succeeded(), err)
 			}},
 		}},
-		Undo: []evenkeel.Action{{
-			ID: "remove", Title: "Remove both files", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2))), Repeat: evenkeel.Safe,
-		}},
+		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2)).Timeout(briefly)},
 	}
 	for n := 1; n <= 2; n++ {
 		if m.ownSets {

@@ -52,7 +52,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 func (m *Migration) cleanUpStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "cleanup", Title: "Remove what the provisioning kept", Host: m.cfg.ClusterManager, Ref: "cps:1342-1345",
-		Actions: []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").Timeout(2 * time.Hour)},
+		Actions:      []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").Timeout(2 * time.Hour)},
 		Irreversible: "the old disks are deleted",
 	}
 }

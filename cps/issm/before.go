@@ -31,7 +31,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		},
 		{
 			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
-			Actions: []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
+			Actions:  []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
 	}

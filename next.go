@@ -114,22 +114,18 @@ func next(rb *Runbook, st *State) []Decision {
 	if d, begun := nextCompletion(rb, st); begun {
 		return []Decision{d}
 	}
-	stuck := func(s Step) bool {
-		ss := st.Steps[s.ID]
-		return ss != nil && (ss.life.broke != "" || ss.life.held != "")
-	}
-	anyStuck := slices.ContainsFunc(rb.Steps, stuck)
+	stuck := slices.ContainsFunc(rb.Steps, func(s Step) bool {
+		ss := st.Step(s.ID)
+		return ss.life.broke != "" || ss.life.held != ""
+	})
 	for i := 0; i < len(rb.Steps); {
 		steps := rb.Steps[i : i+rb.group(i)]
 		i += len(steps)
-		if anyStuck && !slices.ContainsFunc(steps, stuck) {
-			continue // nothing is done again that was undone because of a failure
-		}
 		var list []Decision
 		for j := range steps {
 			d, left := nextOf(st, &steps[j])
-			begins := d.Work() && !st.Step(steps[j].ID).life.came // or begins anew, undone
-			if left && !(begins && anyStuck) {
+			// In a life in which a step is stuck nothing begins, nor begins anew that was undone because of it.
+			if begins := d.Work() && !st.Step(steps[j].ID).life.came; left && !(stuck && begins) {
 				list = append(list, d)
 			}
 		}

@@ -132,16 +132,11 @@ func (l *Life) Next() []Decision {
 	if l.fatal != nil {
 		return []Decision{{Kind: DecideFailed, Reason: l.e.shown(l.fatal.Error())}}
 	}
-	list := l.e.next()
-	if l.e.opts.Serial {
-		list = list[:1]
-	}
-	list = slices.DeleteFunc(list, func(d Decision) bool { return l.busy[d.Step] || l.errs[d.Step] != nil })
 	err := l.failure()
 	if err == nil {
-		return list
+		return l.free(l.e.next())
 	}
-	list = slices.DeleteFunc(list, func(d Decision) bool { return !d.Work() || !l.beside(d.Step) })
+	list := l.free(l.e.beside(l.errs))
 	switch {
 	case len(list) > 0 || len(l.busy) > 0:
 		return list
@@ -152,7 +147,7 @@ func (l *Life) Next() []Decision {
 			l.e.comeAgain(id)
 		}
 		clear(l.errs)
-		return l.e.next()
+		return l.free(l.e.next())
 	}
 	var hold *Hold
 	if errors.As(err, &hold) && !failed(err) {
@@ -161,9 +156,30 @@ func (l *Life) Next() []Decision {
 	return []Decision{{Kind: DecideFailed, Reason: l.e.shown(err.Error())}}
 }
 
-// beside tells whether a step was begun beside one that did not come to a good end.
-func (l *Life) beside(id string) bool {
-	return l.e.came(id) && slices.ContainsFunc(l.e.rb.together(id), func(s Step) bool { return l.errs[s.ID] != nil })
+// free are the decisions that nobody performs; the first of them where steps run one after the other.
+func (l *Life) free(list []Decision) []Decision {
+	if l.e.opts.Serial && len(list) > 1 {
+		list = list[:1]
+	}
+	return slices.DeleteFunc(list, func(d Decision) bool { return l.busy[d.Step] })
+}
+
+// beside is what comes next in the steps that have begun beside one that did not come to a good end.
+func (e *engine) beside(ends map[string]error) []Decision {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []Decision
+	for i := range e.rb.Steps {
+		s := &e.rb.Steps[i]
+		one := slices.ContainsFunc(e.rb.together(s.ID), func(s Step) bool { return ends[s.ID] != nil })
+		if !one || ends[s.ID] != nil || !e.st.Step(s.ID).life.came {
+			continue
+		}
+		if d, left := nextOf(e.st, s); left && d.Work() {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // failure is what the steps of this life came to that did not come to a good end.
@@ -349,13 +365,6 @@ func (e *engine) comeAgain(step string) {
 	defer e.mu.Unlock()
 	delete(e.entered, step)
 	e.st.at(step).newLife()
-}
-
-// came tells whether this life has come to a step.
-func (e *engine) came(step string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.st.Step(step).life.came
 }
 
 // enter comes to a step, before its first decision in this life.

@@ -111,13 +111,13 @@ func next(rb *Runbook, st *State) []Decision {
 	if st.Done {
 		return []Decision{{Kind: DecideDone}}
 	}
-	if d, begun := nextCompletion(rb, st); begun {
-		return []Decision{d}
-	}
 	stuck := slices.ContainsFunc(rb.Steps, func(s Step) bool {
 		ss := st.Step(s.ID)
 		return ss.life.broke != "" || ss.life.held != ""
 	})
+	if d, begun := nextCompletion(rb, st); begun && !stuck {
+		return []Decision{d}
+	}
 	for i := 0; i < len(rb.Steps); {
 		steps := rb.Steps[i : i+rb.group(i)]
 		i += len(steps)

@@ -431,6 +431,9 @@ func TestACompletionThatWasCutOffComesNext(t *testing.T) {
 	}
 	j := &evenkeel.MemJournal{}
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
+	require.Equal(t, "failed s2: h: do b: exit status 1", nextOf(t, rb, j), "in the life that failed")
+	m.live("CRASH@record:1")
+	require.Equal(t, "=died", m.life(t, evenkeel.Resume, rb, j))
 	require.Equal(t, "complete s1/w", nextOf(t, rb, j))
 	m.live("-")
 	m.done["c"] = ""

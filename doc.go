@@ -44,6 +44,15 @@
 // a life that was taken over, or a copy of the journal, changes nothing any more ([LeaseLostError]). Each host is bound
 // to its machine by host key, machine id and name ([IdentityError]); only a step that Reinstalls a host expects another.
 //
+// # Step by step
+//
+// What comes next is decided from the runbook and the journal alone ([Next]), and is performed one decision at a time
+// ([Life.Perform]). Run, Resume and Rollback are the loop over these two. An engine that keeps its own history drives the same
+// runbook through a [Life]: there is no second engine.
+//
+// A runbook is made to be changed before it is reviewed: [Runbook.Insert], [Runbook.Replace] and [Runbook.Remove] work by step
+// ID, and [Runbook.Validate] tells what that breaks.
+//
 // Facts carry what one step finds out to the step that needs it; a secret can be no fact.
 //
 // Packages cps and lustre make runbooks for their systems; users compose their own from the same words.

@@ -43,3 +43,35 @@ func Example() {
 	// oss1 runs: systemctl is-active chroma-agent
 	// true <nil>
 }
+
+// An engine of one's own asks what comes next, performs it, and keeps that in its own history. This one is a loop.
+func ExampleLife() {
+	rb := &evenkeel.Runbook{Name: "restart", Title: "Restart the agent", Steps: []evenkeel.Step{{
+		ID: "agent", Title: "Restart it", Host: "oss1", Harmless: "it runs again",
+		Actions: []evenkeel.Action{evenkeel.Disrupt("restart", "Restart the agent", "systemctl", "restart", "chroma-agent")},
+		Verify:  []evenkeel.Action{evenkeel.Look("active", "It runs", "systemctl", "is-active", "chroma-agent")},
+	}}}
+	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{}, sshexec.RunnerFunc(func(context.Context, sshexec.Cmd) (sshexec.Result, error) {
+		return sshexec.Result{Outcome: sshexec.Exited}, nil
+	}))
+	ctx, opts := context.Background(), evenkeel.Options{Journal: &evenkeel.MemJournal{}}
+	life, err := evenkeel.BeginRun(ctx, rb, evenkeel.HostMap{"oss1": machine}, opts)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for list := life.Next(); list[0].Work(); list = life.Next() {
+		fmt.Println("next:", list[0])
+		if err := life.Perform(ctx, list[0]); err != nil {
+			fmt.Println(err) // the life keeps it: Next and End say what follows from it
+		}
+	}
+	report, err := life.End()
+	fmt.Println(report.State.Done, err)
+	// Output:
+	// next: act agent/restart
+	// next: act agent verify/active
+	// next: step-end agent
+	// next: end
+	// true <nil>
+}

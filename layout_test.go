@@ -22,6 +22,7 @@ var small = []string{"internal/infile", "internal/op", "internal/printable", "in
 var arrows = map[string][]string{
 	".":                   {"sshexec/..."},
 	"sshexec":             {"sshexec/internal/..."},
+	"sshexec/change":      {"sshexec", "sshexec/internal/..."},
 	"backup":              {"sshexec/..."},
 	"mongo":               {},
 	"cps":                 {"sshexec/..."},

@@ -37,6 +37,7 @@ const (
 	// EventStopping: the run was asked to stop. The text says what the stop waits for and for how long, or, where it stops at once, what that leaves down.
 	EventStopping   EventKind = "stopping"
 	EventCompletion EventKind = "completion" // an outage in which a step failed is being ended
+	EventRunning    EventKind = "running"    // what is being done is still being done: a sign of life (Options.Heartbeat), which may be left out
 	EventUnknown    EventKind = "unknown"    // a connection was lost; the outcome is unknown until a probe answers
 )
 

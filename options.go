@@ -45,6 +45,8 @@ type Options struct {
 	// UndoTimeout bounds the undo of a failed step, and what ends an outage; neither a cancelled context nor Stop ends
 	// the undo. 15 minutes when zero.
 	UndoTimeout time.Duration
+	// Heartbeat is how often the observer is told at least that something is still being done (EventRunning). 3 seconds when zero.
+	Heartbeat time.Duration
 	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
 	Serial bool
 }
@@ -113,8 +115,11 @@ func (o *Options) defaults() error {
 	if o.Clock == nil {
 		o.Clock = WallClock{}
 	}
-	if o.Observer == nil {
-		o.Observer = ObserverFunc(func(Event) {})
+	switch {
+	case o.Observer == nil:
+		o.Observer, o.Heartbeat = ObserverFunc(func(Event) {}), 0
+	case o.Heartbeat <= 0:
+		o.Heartbeat = 3 * time.Second
 	}
 	if o.UndoTimeout == 0 {
 		o.UndoTimeout = 15 * time.Minute

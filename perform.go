@@ -21,12 +21,9 @@ func (e *engine) note(r Record) error {
 	return nil
 }
 
-// runAction brings an action to its end, whatever is known of it already; again wants it done even when it was.
-func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action, again bool) error {
-	progress := e.progress(s, phase, a)
-	if progress == Did && !again {
-		return nil
-	}
+// runAction brings an action to its end, as decided.
+func (e *engine) runAction(ctx context.Context, s *Step, a *Action, d Decision) error {
+	phase := d.Phase
 	if err := e.mayGoOn(ctx, s, phase, a); err != nil {
 		return err
 	}
@@ -34,9 +31,10 @@ func (e *engine) runAction(ctx context.Context, s *Step, phase Phase, a *Action,
 		if err := e.watch(ctx, s, phase, false); err != nil {
 			return err
 		}
-		done, err := e.lookFirst(ctx, s, phase, a, progress)
-		if done || err != nil {
-			return err
+		if d.Probe {
+			if done, err := e.lookFirst(ctx, s, phase, a); done || err != nil {
+				return err
+			}
 		}
 		if err := e.beginAt(s, phase); err != nil {
 			return err
@@ -69,11 +67,8 @@ func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) e
 }
 
 // lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
-func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action, progress Progress) (done bool, err error) {
-	again := progress == Doing || progress == Failed
-	if a.Repeat == Safe || (a.Repeat == Never && !again) {
-		return false, nil
-	}
+func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action) (done bool, err error) {
+	again := begunBefore(e.progress(s, phase, a))
 	trace, facts, err := e.probe(ctx, s, phase, a, again)
 	if errors.Is(err, ErrStopped) {
 		return false, ErrStopped

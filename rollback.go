@@ -55,45 +55,48 @@ func (st *State) rolledBack() error {
 // does nothing but look, and returns that *CannotRollBackError. Report.Differs says what still differs from the state before the
 // run, as Runbook.Compare sees it.
 func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
+	return begin(ctx, newRollback, rb, hosts, opts)
+}
+
+// newRollback begins a rollback in the journal of its run, or takes it up. One that has nothing to do has a report already.
+func newRollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*engine, *Report, error) {
 	e, err := newEngine(rb, hosts, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st, err := ReadState(e.opts.Journal.Records())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e.st, e.whole = st, st
 	if err := rb.is(st); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if back := st.Rollback; back != nil && back.Done && back.Run.EndsRun {
-		return e.report(), nil // there is nothing left to roll back
+		return e, e.report(), nil // there is nothing left to roll back
 	}
 	plan, err := rb.RollbackPlan(st)
 	if err != nil {
-		return e.refused(ctx, err), err
+		return nil, e.refused(ctx, err), err
 	}
 	if len(plan.Steps) == 0 && !st.Changed {
-		return e.report(), nil
+		return e, e.report(), nil
 	}
 	first := Record{Kind: KindRollback, Run: plan.info(st.Run.ID), Facts: plan.Known, Time: e.opts.Clock.Now()}
 	if st.RollingBack() {
 		if first.Run.Digest != st.Rollback.Run.Digest {
-			return e.report(), fmt.Errorf("%w: the rollback that began is not the one that this runbook makes", ErrJournalOther)
+			return nil, e.report(), otherRollback()
 		}
 		first.Run, first.Facts = nil, nil
 	}
 	if err := e.opts.Journal.Append(first); err != nil {
-		return e.report(), err
+		return nil, e.report(), err
 	}
 	if e.whole, err = ReadState(e.opts.Journal.Records()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e.rb, e.spans, e.st, e.redact = plan, plan.spans(), e.whole.Rollback, plan.redaction()
-	report, err := e.run(ctx)
-	report.Barrier = plan.barrier
-	return report, err
+	return e, nil, nil
 }
 
 // rolledBackEnd compares the system with what it was before the run and ends the rollback.

@@ -487,6 +487,18 @@ func (a *Action) refs() []string {
 	return names
 }
 
+// together are the steps that run at the same time as the named one, with itself.
+func (rb *Runbook) together(id string) []Step {
+	for i := 0; i < len(rb.Steps); {
+		steps := rb.Steps[i : i+rb.group(i)]
+		if slices.ContainsFunc(steps, func(s Step) bool { return s.ID == id }) {
+			return steps
+		}
+		i += len(steps)
+	}
+	return nil
+}
+
 // group is how many steps from i on run together.
 func (rb *Runbook) group(i int) int {
 	n := 1

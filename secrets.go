@@ -95,7 +95,7 @@ func fit(text string) string {
 func (e *engine) eventText(kind EventKind, text string) string {
 	switch kind {
 	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm,
-		EventHold, EventFailed, EventUndo, EventCompletion, EventStopping:
+		EventHold, EventFailed, EventUndo, EventRunning, EventCompletion, EventStopping:
 		return e.own(text)
 	default:
 		return e.shown(text)

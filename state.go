@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -85,6 +86,7 @@ func (st *State) clone() *State {
 	for id, s := range st.Steps {
 		step := *s
 		step.actions, step.makes, step.closed = maps.Clone(s.actions), slices.Clone(s.makes), slices.Clone(s.closed)
+		step.life.ended, step.life.probed = maps.Clone(s.life.ended), maps.Clone(s.life.probed)
 		c.Steps[id] = &step
 	}
 	c.Facts, c.Confirmed = maps.Clone(st.Facts), maps.Clone(st.Confirmed)
@@ -108,6 +110,36 @@ type StepState struct {
 	undoing  bool         // its undo began
 	makes    []string     // the facts that it made
 	closed   []OpenWindow // the windows that it closed
+
+	life stepLife
+}
+
+// stepLife is what the life at hand did in a step: it decides what that life reads again.
+type stepLife struct {
+	begun  bool               // the step had begun before anything of it ran in this life
+	came   bool               // the life came to it
+	ran    bool               // an action of it ran
+	ended  map[actionKey]bool // the actions that came to a good end
+	probed map[actionKey]bool
+	held   string // why it waits for an operator
+	broke  string // why it failed
+}
+
+// newStepState is a step of which the journal tells nothing.
+func newStepState() *StepState {
+	s := &StepState{Progress: Pending, actions: map[actionKey]Progress{}}
+	s.newLife()
+	return s
+}
+
+// newLife forgets what the life before did.
+func (s *StepState) newLife() {
+	s.life = stepLife{begun: s.Touched(), ended: map[actionKey]bool{}, probed: map[actionKey]bool{}}
+}
+
+// readAnew makes that this life reads again what it has read in a phase of the step.
+func (s *StepState) readAnew(phase Phase) {
+	maps.DeleteFunc(s.life.ended, func(key actionKey, _ bool) bool { return key.phase == phase })
 }
 
 type actionKey struct {
@@ -196,7 +228,7 @@ func (st *State) beginRollback(r Record, before *State) error {
 		}
 		for key, p := range of.actions {
 			if key.phase == PhaseUndo {
-				st.Rollback.Step(id).actions[actionKey{PhaseDo, key.id}] = p
+				st.Rollback.at(id).actions[actionKey{PhaseDo, key.id}] = p
 			}
 		}
 	}
@@ -224,7 +256,7 @@ func (st *State) applyRollback(r Record) {
 		}
 	case r.Kind == KindStepUndone && !back.Run.EndsRun:
 		undo := back.Step(undoPrefix + r.Step)
-		st.undone(r.Step, st.Step(r.Step), !undo.acted(PhaseDo), r.Time)
+		st.undone(r.Step, st.at(r.Step), !undo.acted(PhaseDo), r.Time)
 		r.Kind, r.Step = KindStepDone, undoPrefix+r.Step
 	}
 	back.apply(r)
@@ -232,12 +264,27 @@ func (st *State) applyRollback(r Record) {
 
 // Step is the state of a step; pending when the journal does not name it.
 func (st *State) Step(id string) *StepState {
+	if s := st.Steps[id]; s != nil {
+		return s
+	}
+	return &StepState{Progress: Pending}
+}
+
+// at is the state of a step, to be changed.
+func (st *State) at(id string) *StepState {
 	s := st.Steps[id]
 	if s == nil {
-		s = &StepState{Progress: Pending, actions: map[actionKey]Progress{}}
+		s = newStepState()
 		st.Steps[id] = s
 	}
 	return s
+}
+
+// newLife forgets what the life before did: another one begins.
+func (st *State) newLife() {
+	for _, s := range st.Steps {
+		s.newLife()
+	}
 }
 
 // machines takes in what a record says of the machines: that is the journal's, whichever run or rollback found it out.
@@ -276,9 +323,12 @@ func (st *State) apply(r Record) {
 	}
 	st.Last = r.Time
 	st.Records++
-	s := &StepState{actions: map[actionKey]Progress{}}
+	s := newStepState()
 	if r.Step != "" {
-		s = st.Step(r.Step)
+		s = st.at(r.Step)
+	}
+	if slices.Contains([]Kind{KindStep, KindStart, KindProbed}, r.Kind) {
+		s.life.came = true
 	}
 	key := actionKey{r.Phase, r.Action}
 	for k, v := range r.Facts {
@@ -291,6 +341,7 @@ func (st *State) apply(r Record) {
 	case KindResume:
 		st.Resumed++
 		st.Held = nil
+		st.newLife()
 		for _, s := range st.Steps {
 			if s.Progress == Pending {
 				s.Begun = time.Time{} // it begins anew
@@ -300,6 +351,7 @@ func (st *State) apply(r Record) {
 		if s.Begun.IsZero() {
 			s.Begun = r.Time
 		}
+		s.life.begun = s.life.begun || !s.life.ran
 		s.Progress = Doing
 		s.undoing = s.undoing || r.Phase == PhaseUndo
 		for _, w := range r.Opens {
@@ -307,6 +359,7 @@ func (st *State) apply(r Record) {
 		}
 	case KindStart:
 		s.actions[key] = Doing
+		s.life.ran = s.life.ran || r.Phase == PhaseDo
 		st.Changed = st.Changed || r.Effect != ReadOnly.String()
 		switch {
 		case r.Phase == PhaseUndo:
@@ -319,13 +372,16 @@ func (st *State) apply(r Record) {
 		}
 	case KindEnd:
 		s.actions[key] = Did
+		s.life.ended[key] = r.Error == ""
 		if r.Error != "" {
 			s.actions[key] = Failed
+			s.life.broke = r.Error
 			if s.Touched() && r.Phase != PhaseCompletion {
 				s.Progress = Failed
 			}
 		}
 	case KindProbed:
+		s.life.probed[key] = true
 		switch r.Trace {
 		case Done.String():
 			s.actions[key] = Did
@@ -360,6 +416,7 @@ func (st *State) apply(r Record) {
 		st.undone(r.Step, s, !s.acted(PhaseUndo), r.Time)
 	case KindHold:
 		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
+		s.life.held = cmp.Or(r.Error, "an operator is needed")
 	case KindDone:
 		st.Done = true
 	case KindConfirm:
@@ -373,7 +430,11 @@ func (st *State) apply(r Record) {
 				st.amended(changed.ID)
 			}
 		}
-	case KindBegin, KindViolation, KindRollback, KindRolledBack, KindLease, KindIdentity: // nothing moves
+	case KindViolation:
+		s.life.broke = r.Error
+	case KindRollback:
+		st.newLife()
+	case KindBegin, KindRolledBack, KindLease, KindIdentity: // nothing moves
 	}
 }
 
@@ -381,8 +442,10 @@ func (st *State) apply(r Record) {
 // still counts on them are open again. A run that was done is not done any more. Where nothing of it was undone, what it did may stand (stays): it is
 // done anew as after a crash, looked at where it must not be repeated.
 func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
-	made, closed, did := s.makes, s.closed, s.actions
+	made, closed, did, broke := s.makes, s.closed, s.actions, cmp.Or(s.life.broke, s.life.held)
 	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}} // it is done anew
+	s.newLife()
+	s.life.broke = broke // but not in the life in which it failed
 	for key, p := range did {
 		if stays && key.phase == PhaseDo && p != Pending {
 			s.actions[key] = Doing
@@ -413,8 +476,9 @@ func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
 
 // amended forgets what a step saw, and what a person said there: that was to another text. The step has not begun.
 func (st *State) amended(id string) {
-	s := st.Step(id)
+	s := st.at(id)
 	s.actions = map[actionKey]Progress{}
+	s.newLife()
 	if st.Held != nil && st.Held.Step == id {
 		st.Held = nil
 	}

@@ -11,7 +11,8 @@ import (
 // heed listens for both requests to stop: the first is told what it waits for, the second what it leaves down, before
 // the work's context ends.
 func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
-	e.ended = func() error { return context.Cause(ctx) }
+	ctx, halt := context.WithCancelCause(ctx)
+	e.ended, e.halt = func() error { return context.Cause(ctx) }, halt
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	over, deaf := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -34,6 +35,7 @@ func (e *engine) heed(ctx context.Context) (work context.Context, end func()) {
 		close(over)
 		<-deaf
 		cancel(nil)
+		halt(nil)
 	}
 }
 

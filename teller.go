@@ -50,6 +50,18 @@ func (t *teller) tell(ev Event) {
 	}
 }
 
+// pulse tells an event that nobody misses: it waits for nothing, and is dropped where the observer has not heard all that came before.
+func (t *teller) pulse(ev Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy {
+		return
+	}
+	t.busy, t.stuck = true, false
+	t.queue = append(t.queue, telling{ev, make(chan struct{})})
+	go t.work()
+}
+
 // wait waits for an event to be told, and not for long.
 func (t *teller) wait(told <-chan struct{}) {
 	limit := time.NewTimer(tellingTime)

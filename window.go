@@ -263,7 +263,7 @@ func (e *engine) endOutages(ctx context.Context, of *Step, err error) (down []st
 		if _, open := e.window(w.ID); !open || !w.holdsStop() {
 			continue // the undo of a step before has closed it
 		}
-		opener := e.step(w.Step)
+		opener := e.rb.step(w.Step)
 		what := e.settled(ctx, w)
 		if what == nil {
 			if cerr := e.closeAnyway(w); cerr != nil {
@@ -302,40 +302,26 @@ func (e *engine) settled(ctx context.Context, w OpenWindow) error {
 	}
 }
 
-// end ends an outage by its completion or by the undo: of the opener alone while the steps beside it go on, since none of them counts
-// on it.
+// end ends an outage by its completion or by the undo: see endsOutage.
 func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool) error {
-	if declared := opener.window(w.ID); len(declared.Completion) > 0 {
-		return e.complete(ctx, opener, declared)
+	e.mu.Lock()
+	list, err := endsOutage(e.rb, e.st, w, alone)
+	e.mu.Unlock()
+	if err != nil {
+		return err
 	}
-	first := slices.IndexFunc(e.rb.Steps, func(s Step) bool { return s.ID == opener.ID })
-	stays := func(s *Step) bool { return s.Harmless != "" && s.ID != opener.ID }
-	var undo []*Step
-	for i := len(e.rb.Steps) - 1; i >= first; i-- {
-		s := &e.rb.Steps[i]
-		e.mu.Lock()
-		ss := *e.st.Step(s.ID)
-		e.mu.Unlock()
+	for _, d := range list {
+		s := e.rb.step(d.Step)
 		switch {
-		case !ss.Touched(), alone && s.ID != opener.ID, stays(s) && !ss.closedItself(s):
-		case !stays(s) && len(s.Undo) == 0 && s.changes():
-			return ownError(fmt.Sprintf("%s has no completion, and step %s has no undo", w, s.ID))
+		case d.Kind == DecideComplete:
+			err = e.complete(ctx, s, s.window(d.Window))
+		case s.staysBehind(opener): // it is done again after what is undone next
+			err = e.note(Record{Kind: KindStepUndone, Step: s.ID})
 		default:
-			undo = append(undo, s)
+			e.event(EventUndo, s, nil, "to end %s", w)
+			err = e.undo(ctx, s)
 		}
-	}
-	if len(undo) == 0 {
-		return ownError(fmt.Sprintf("%s has no completion, and there is nothing to undo", w))
-	}
-	for _, s := range undo {
-		if stays(s) { // it is done again after what is undone next
-			if err := e.note(Record{Kind: KindStepUndone, Step: s.ID}); err != nil {
-				return err
-			}
-			continue
-		}
-		e.event(EventUndo, s, nil, "to end %s", w)
-		if err := e.undo(ctx, s); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -345,8 +331,17 @@ func (e *engine) end(ctx context.Context, opener *Step, w OpenWindow, alone bool
 // complete runs the completion of a window to its end, and closes the window. A crash in it is taken up by Resume.
 func (e *engine) complete(ctx context.Context, opener *Step, w Window) error {
 	e.event(EventCompletion, opener, nil, "to end window %s: %s", w.ID, w.Reason)
-	for i := range w.Completion {
-		if err := e.runAction(ctx, opener, PhaseCompletion, &w.Completion[i], w.Completion[i].effect() == ReadOnly); err != nil {
+	e.mu.Lock()
+	e.st.at(opener.ID).readAnew(PhaseCompletion)
+	e.mu.Unlock()
+	for {
+		e.mu.Lock()
+		d, left := e.st.Step(opener.ID).nextOfCompletion(opener, w)
+		e.mu.Unlock()
+		if !left {
+			break
+		}
+		if err := e.runAction(ctx, opener, opener.action(d), d); err != nil {
 			return fmt.Errorf("cannot complete: %w", err)
 		}
 	}
@@ -362,31 +357,18 @@ func (e *engine) closeAnyway(w OpenWindow) error {
 	if err := e.note(Record{Kind: KindClosed, Step: w.Step, Closes: []string{w.ID}}); err != nil {
 		return err
 	}
-	e.event(EventClosed, e.step(w.Step), nil, "%s", w.ID)
+	e.event(EventClosed, e.rb.step(w.Step), nil, "%s", w.ID)
 	return nil
 }
 
-// finishCompletions brings completions to their end that a crash cut off, or that failed. Where what the window suspends
-// holds again by itself, or by a person's hand, there is nothing left to complete: the run goes on where it stood.
-func (e *engine) finishCompletions(ctx context.Context) error {
-	for _, w := range e.openWindows() {
-		opener := e.step(w.Step)
-		declared := opener.window(w.ID)
-		begun := slices.ContainsFunc(declared.Completion, func(a Action) bool { return e.progress(opener, PhaseCompletion, &a) != Pending })
-		if !begun {
-			continue
-		}
-		if e.settled(ctx, w) == nil {
-			if err := e.closeAnyway(w); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := e.complete(ctx, opener, declared); err != nil {
-			return err
-		}
+// finishCompletion brings a completion to its end that a crash cut off, or that failed. Where what the window suspends holds
+// again by itself, or by a person's hand, there is nothing left to complete: the run goes on where it stood.
+func (e *engine) finishCompletion(ctx context.Context, opener *Step, id string) error {
+	w, _ := e.window(id)
+	if e.settled(ctx, w) == nil {
+		return e.closeAnyway(w)
 	}
-	return nil
+	return e.complete(ctx, opener, opener.window(id))
 }
 
 // window is a window that may be open.
@@ -408,11 +390,36 @@ func (s *Step) window(id string) Window {
 }
 
 // step is the step of that ID; a journal names none that the runbook does not have.
-func (e *engine) step(id string) *Step {
-	for i := range e.rb.Steps {
-		if e.rb.Steps[i].ID == id {
-			return &e.rb.Steps[i]
+func (rb *Runbook) step(id string) *Step {
+	for i := range rb.Steps {
+		if rb.Steps[i].ID == id {
+			return &rb.Steps[i]
 		}
 	}
 	return &Step{ID: id, Title: id}
+}
+
+// action is the action that a decision is about; nil where there is none.
+func (s *Step) action(d Decision) *Action {
+	lists := [][]Action{s.Actions}
+	switch d.Phase {
+	case PhaseVerify:
+		lists = [][]Action{s.Verify}
+	case PhaseUndo:
+		lists = [][]Action{s.Undo, s.UndoVerify}
+	case PhaseCompletion:
+		lists = nil
+		for i := range s.Opens {
+			lists = append(lists, s.Opens[i].Completion)
+		}
+	case PhaseDo:
+	}
+	for _, list := range lists {
+		for i := range list {
+			if list[i].ID == d.Action {
+				return &list[i]
+			}
+		}
+	}
+	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // TestZeroIsNoAllClear: what judges a value says of an empty one, or of nil, that there is nothing to judge.
@@ -64,7 +65,7 @@ func TestNothingGivesAnError(t *testing.T) {
 	cancel() // what would wait for a machine ends at once
 	nothing := pacemaker.CIB{}
 	for name, f := range map[string]any{
-		"live.Await": live.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
+		"change.Await": change.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
 		"pcs.ParseVersion": pcs.ParseVersion, "pcs.DialectOf": pcs.DialectOf, "live.ParseFencingHistory": live.ParseFencingHistory,
 		"pcs.ParseCommands": pcs.ParseCommands, "pcs.ParseConstraints": pcs.ParseConstraints, "pcs.ParseProperties": pcs.ParseProperties,
 		"pcs.ParseDefaults": pcs.ParseDefaults, "pcs.ParseResources": pcs.ParseResources, "rebuild.New": rebuild.New,

@@ -52,9 +52,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 func (m *Migration) cleanUpStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "cleanup", Title: "Remove what the provisioning kept", Host: m.cfg.ClusterManager, Ref: "cps:1342-1345",
-		Actions: []evenkeel.Action{{
-			ID: "cleanup", Title: "Delete the old disks", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, deployAllScript, "--cleanupbackup"), 2*time.Hour), Repeat: evenkeel.Safe,
-		}},
+		Actions:      []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").Timeout(2 * time.Hour)},
 		Irreversible: "the old disks are deleted",
 	}
 }
@@ -64,8 +62,9 @@ func (m *Migration) restartStep() evenkeel.Step {
 		ID: "restart", Title: "Restart all processes, one VM after the other", Host: m.cfg.ClusterManager, Ref: "cps:1350-1354",
 		Why: "It ends errors without effect in the logs (cps:1350). It drops messages (cps:1354).",
 		Actions: []evenkeel.Action{
-			{ID: "hour", Title: "A quiet hour", Manual: "Confirm that messages may be dropped now: restartall.sh drops some."},
-			{ID: "restart", Title: "Restart all", Cmd: withTimeout(sshexec.Command(sshexec.Disruptive, m.cfg.Tools.RestartAll), 6*time.Hour), Repeat: evenkeel.Safe, Note: "Once more restarts once more, and drops messages once more; nothing else."},
+			evenkeel.ByHand("hour", "A quiet hour", "Confirm that messages may be dropped now: restartall.sh drops some."),
+			evenkeel.Disrupt("restart", "Restart all", m.cfg.Tools.RestartAll).Timeout(6 * time.Hour).
+				Noting("Once more restarts once more, and drops messages once more; nothing else."),
 		},
 		Harmless: "a restart is over when it is over",
 	}
@@ -114,9 +113,7 @@ func (m *Migration) imageStep() evenkeel.Step {
 		Harmless: "it is mounted again where it is needed",
 	}
 	if m.cfg.RemoveISO {
-		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "remove", Title: "Delete the image", Ref: "cps:2007-2010", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", m.cfg.TargetISO)), Repeat: evenkeel.Safe,
-		})
+		step.Actions = append(step.Actions, evenkeel.Do("remove", "Delete the image", "rm", "-f", m.cfg.TargetISO).From("cps:2007-2010").Timeout(briefly))
 	}
 	return step
 }
@@ -126,13 +123,13 @@ func (m *Migration) handOverStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "hand-over", Title: "What remains for people", Ref: "cps:238-306,1358-1381",
 		Actions: []evenkeel.Action{
-			{ID: "grafana", Ref: "cps:238", Title: "Grafana's data source", Manual: "Configure the graphite data source in the Grafana GUI."},
-			{ID: "overload", Ref: "cps:256", Title: "Session Limit Overload Protection", Manual: "Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting the qns processes."},
-			{ID: "debug", Ref: "cps:299-301", Title: "Log files", Manual: "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files."},
-			{ID: "customizations", Ref: "cps:261", Title: "Customizations of the VMs", Manual: "Reapply the customizations that were made directly on VMs."},
-			{ID: "keys", Ref: "cps:1362-1381", Title: "SSH keys", Manual: "If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean."},
-			{ID: "disk", Ref: "cps:246", Title: "Disks of the pcrfclients", Manual: "Watch the disk use of the pcrfclient VMs: the new release writes more statistics."},
-			{ID: "freeze", Ref: "cps:252", Title: "End of the change freeze", Manual: "End the change freeze when the cluster is validated."},
+			evenkeel.ByHand("grafana", "Grafana's data source", "Configure the graphite data source in the Grafana GUI.").From("cps:238"),
+			evenkeel.ByHand("overload", "Session Limit Overload Protection", "Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting the qns processes.").From("cps:256"),
+			evenkeel.ByHand("debug", "Log files", "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files.").From("cps:299-301"),
+			evenkeel.ByHand("customizations", "Customizations of the VMs", "Reapply the customizations that were made directly on VMs.").From("cps:261"),
+			evenkeel.ByHand("keys", "SSH keys", "If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean.").From("cps:1362-1381"),
+			evenkeel.ByHand("disk", "Disks of the pcrfclients", "Watch the disk use of the pcrfclient VMs: the new release writes more statistics.").From("cps:246"),
+			evenkeel.ByHand("freeze", "End of the change freeze", "End the change freeze when the cluster is validated.").From("cps:252"),
 		},
 	}
 }

@@ -91,7 +91,7 @@ func (a archiveFacts) mark() evenkeel.Action {
 			if errors.Is(err, errNoArchive) {
 				err = nil
 			}
-			return errors.Join(exitedWell(o), err)
+			return errors.Join(o.Succeeded(), err)
 		}},
 		Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
@@ -110,7 +110,7 @@ func (a archiveFacts) madeProbe() *evenkeel.Probe {
 		Read: func(o observed) (evenkeel.Trace, error) {
 			earlier, err := a.earlier.Get(o.Facts)
 			if err == nil {
-				err = exitedWell(o)
+				err = o.Succeeded()
 			}
 			if err != nil {
 				return evenkeel.Undecided, err
@@ -263,7 +263,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		}
 		want, err := a.sum.Get(o.Facts)
 		sum, serr := digest(o.Result)
-		if err = errors.Join(err, serr, exitedWell(o)); err != nil {
+		if err = errors.Join(err, serr, o.Succeeded()); err != nil {
 			return evenkeel.Undecided, err
 		}
 		return traceIf(sum == want), nil

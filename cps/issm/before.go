@@ -31,9 +31,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		},
 		{
 			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
-			Actions: []evenkeel.Action{{
-				ID: "sync", Title: "Copy Grafana's information", Cmd: withTimeout(sshexec.Command(sshexec.Mutating, grafanaScript), time.Hour), Repeat: evenkeel.Safe,
-			}},
+			Actions:  []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
 	}
@@ -70,7 +68,7 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 			if err == nil && free < cps.MinFreeKB {
 				err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
 			}
-			return errors.Join(exitedWell(o), err)
+			return errors.Join(o.Succeeded(), err)
 		}},
 	})
 }
@@ -107,7 +105,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			ID: "htpasswd-first", Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
 			Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
 				_, err := digest(o.Result)
-				return errors.Join(exitedWell(o), err)
+				return errors.Join(o.Succeeded(), err)
 			}},
 			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
 		},
@@ -117,7 +115,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
 				want, err1 := factHtpasswd.Get(o.Facts)
 				sum, err2 := digest(o.Result)
-				err := errors.Join(exitedWell(o), err1, err2)
+				err := errors.Join(o.Succeeded(), err1, err2)
 				if err == nil && sum != want {
 					err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
 				}
@@ -138,19 +136,19 @@ func (m *Migration) installer(a *cps.About, want cps.Release) error {
 // attestations are what only a person knows (WF-007).
 func (m *Migration) attestations() []evenkeel.Action {
 	actions := []evenkeel.Action{
-		{ID: "freeze", Ref: "cps:252", Title: "Change freeze", Manual: "Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated."},
-		{ID: "overload", Ref: "cps:256", Title: "Session Limit Overload Protection", Manual: "In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is."},
-		{ID: "grafana-user", Ref: "cps:236,323", Title: "Graphite credentials", Manual: "Confirm that at least one Graphite/Grafana user and the data source credential are configured."},
-		{ID: "customizations", Ref: "cps:261,437", Title: "Customizations", Manual: "Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; what was changed on a VM itself is reapplied by hand."},
-		{ID: "debug", Ref: "cps:293-299", Title: "Debug log of the upgrade", Manual: `Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`},
+		evenkeel.ByHand("freeze", "Change freeze", "Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").From("cps:252"),
+		evenkeel.ByHand("overload", "Session Limit Overload Protection", "In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is.").From("cps:256"),
+		evenkeel.ByHand("grafana-user", "Graphite credentials", "Confirm that at least one Graphite/Grafana user and the data source credential are configured.").From("cps:236,323"),
+		evenkeel.ByHand("customizations", "Customizations", "Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; what was changed on a VM itself is reapplied by hand.").From("cps:261,437"),
+		evenkeel.ByHand("debug", "Debug log of the upgrade", `Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`).From("cps:293-299"),
 	}
 	if m.cfg.Platform == VMware {
 		actions = append(actions,
-			evenkeel.Action{ID: "hypervisor", Ref: "cps:268-275", Title: "Hypervisor", Manual: "Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed."},
-			evenkeel.Action{ID: "db-authentication", Ref: "cps:387-393", Title: "Database authentication", Manual: "Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without the row the migration fails."})
+			evenkeel.ByHand("hypervisor", "Hypervisor", "Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed.").From("cps:268-275"),
+			evenkeel.ByHand("db-authentication", "Database authentication", "Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without the row the migration fails.").From("cps:387-393"))
 	}
 	for i, text := range m.cfg.Attestations {
-		actions = append(actions, evenkeel.Action{ID: fmt.Sprintf("site-%d", i+1), Title: "Of this site", Manual: text})
+		actions = append(actions, evenkeel.ByHand(fmt.Sprintf("site-%d", i+1), "Of this site", text))
 	}
 	return actions
 }
@@ -163,7 +161,7 @@ func (m *Migration) udevStep() evenkeel.Step {
 		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
-			{ID: "remove", Title: "Remove the rules", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules")), Repeat: evenkeel.Safe},
+			evenkeel.Do("remove", "Remove the rules", "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules").Timeout(briefly),
 			{ID: "boot-id", Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
 				_, err := bootID(o)
 				return err

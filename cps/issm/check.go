@@ -21,17 +21,6 @@ type (
 	checker  = func(observed) error
 )
 
-// exitedWell is for checks that read the output of a command which must also exit with 0.
-func exitedWell(o observed) error {
-	if o.ExitCode != 0 {
-		return fmt.Errorf("it exited with status %d: %s", o.ExitCode, lastLine(o.Stderr))
-	}
-	if o.Truncated {
-		return errors.New("its output is too long, and was cut off")
-	}
-	return nil
-}
-
 func lastLine(text []byte) string {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return string(bytes.TrimSpace(lines[len(lines)-1]))
@@ -53,9 +42,9 @@ func failOn(list []cps.Finding) error {
 func migrated(o observed) error {
 	log, err := readMigrateLog(o.Result)
 	if err != nil {
-		return errors.Join(exitedWell(o), err)
+		return errors.Join(o.Succeeded(), err)
 	}
-	return errors.Join(exitedWell(o), failOn(log.Findings()))
+	return errors.Join(o.Succeeded(), failOn(log.Findings()))
 }
 
 // readMigrateLog reads the log from the standard output, or from the standard error where that has it.
@@ -72,30 +61,24 @@ func readMigrateLog(res sshexec.Result) (*cps.MigrateLog, error) {
 
 // onTable is a check of the replica table.
 func (m *Migration) onTable(check func(*cps.ReplicaTable) error) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		t, err := m.parseTable(o.Result)
 		if err != nil {
 			return err
 		}
 		return check(t)
-	}
+	})
 }
 
 // onAbout is a check of about.sh.
 func onAbout(check func(*cps.About) error) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		a, err := cps.ParseAbout(output("about.sh", o.Result))
 		if err != nil {
 			return err
 		}
 		return check(a)
-	}
+	})
 }
 
 // soon makes a failed check one to be repeated.
@@ -108,10 +91,7 @@ func soon(after time.Duration, err error) error {
 
 // system is a check of /etc/redhat-release.
 func system(version string) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
 		if err != nil {
 			return err
@@ -120,13 +100,13 @@ func system(version string) checker {
 			return fmt.Errorf("%s runs %s %s, not CentOS %s", o.Host, r.Name, r.Version, strings.TrimSuffix(version, "."))
 		}
 		return nil
-	}
+	})
 }
 
 // isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
 func isSystem(version, before string) func(observed) (evenkeel.Trace, error) {
 	return func(o observed) (evenkeel.Trace, error) {
-		if err := exitedWell(o); err != nil {
+		if err := o.Succeeded(); err != nil {
 			return evenkeel.Undecided, err
 		}
 		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
@@ -144,10 +124,7 @@ var readSystem = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/redhat-release")
 
 // sameFile is a check of sha256sum: the file is the one that the plan was made from.
 func sameFile(input evenkeel.Input) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		sum, err := digest(o.Result)
 		if err != nil {
 			return err
@@ -156,15 +133,12 @@ func sameFile(input evenkeel.Input) checker {
 			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again from the file of the cluster", input.Name, sum, input.SHA256)
 		}
 		return nil
-	}
+	})
 }
 
 // quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
 func quiet(programs []string) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		list, err := processesOf(o.Result)
 		if err != nil {
 			return err
@@ -175,7 +149,7 @@ func quiet(programs []string) checker {
 			}
 		}
 		return nil
-	}
+	})
 }
 
 // quietGuard must hold before anything that must not run twice at the same time.
@@ -297,7 +271,7 @@ func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
 
 func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.Trace) func(observed) (evenkeel.Trace, error) {
 	return func(o observed) (evenkeel.Trace, error) {
-		if err := exitedWell(o); err != nil {
+		if err := o.Succeeded(); err != nil {
 			return evenkeel.Undecided, err
 		}
 		t, err := m.parseTable(o.Result)
@@ -332,7 +306,7 @@ func mountedProbe(done bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
 		Read: func(o observed) (evenkeel.Trace, error) {
-			if err := exitedWell(o); err != nil {
+			if err := o.Succeeded(); err != nil {
 				return evenkeel.Undecided, err
 			}
 			kind, err := mountedOn(o.Result, isoMount)

@@ -59,7 +59,7 @@ func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
 			Read: func(o observed) (evenkeel.Trace, error) {
-				if err := exitedWell(o); err != nil {
+				if err := o.Succeeded(); err != nil {
 					return evenkeel.Undecided, err
 				}
 				runs, err := monitRuns(o.Result, "corosync")

@@ -18,11 +18,11 @@ func ExampleNew() {
 		}
 		return f
 	}
-	hosts, err := cps.ParseHosts(file("testdata/Hosts.csv.txt"))
+	hosts, err := cps.ParseHosts(file("../testdata/Hosts.csv.txt"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	mongo, err := cps.ParseMongoConfig(file("testdata/mongoConfig-six-sets.cfg"))
+	mongo, err := cps.ParseMongoConfig(file("../testdata/mongoConfig-six-sets.cfg"))
 	if err != nil {
 		log.Fatal(err)
 	}

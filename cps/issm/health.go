@@ -12,7 +12,7 @@ import (
 // healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks must pass, and the replica sets, whose check has
 // no result of its own, must be whole.
 func (m *Migration) healthy(o observed, stage cps.Stage) error {
-	if err := exitedWell(o); err != nil {
+	if err := o.Succeeded(); err != nil {
 		return err
 	}
 	d, err := cps.ParseDiagnostics(output("diagnostics.sh", o.Result))

@@ -81,7 +81,7 @@ var readBootID = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/rand
 
 // bootID reads the boot id; anything else than a UUID is none, and so never "another boot".
 func bootID(o observed) (string, error) {
-	if err := exitedWell(o); err != nil {
+	if err := o.Succeeded(); err != nil {
 		return "", err
 	}
 	if !bootForm.MatchString(o.Text()) {

@@ -11,8 +11,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// brief is a command that does its work at once: after ten minutes it hangs, and is looked at.
-func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, 10*time.Minute) }
+// briefly is the limit of a command that does its work at once: after that it hangs, and is looked at.
+const briefly = 10 * time.Minute
+
+func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, briefly) }
 
 // withTimeout is a command with a bound on its time.
 func withTimeout(c sshexec.Cmd, d time.Duration) sshexec.Cmd {
@@ -97,7 +99,7 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 					if err == nil && !s.Ready() {
 						err = fmt.Errorf("the status is %s", s.Status)
 					}
-					return soon(30*time.Second, errors.Join(exitedWell(o), err))
+					return soon(30*time.Second, errors.Join(o.Succeeded(), err))
 				}},
 			},
 			m.imageThere(),
@@ -175,7 +177,7 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 						return evenkeel.Absent, nil // cat could not read it: there is no such file yet
 					}
 					set, err := installFlags(o.Result)
-					if err = errors.Join(exitedWell(o), err); err != nil {
+					if err = errors.Join(o.Succeeded(), err); err != nil {
 						return evenkeel.Undecided, err
 					}
 					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil

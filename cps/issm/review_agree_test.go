@@ -59,7 +59,7 @@ func TestReviewAndPlanAgree(t *testing.T) {
 func arbitersOnAHalf(t testing.TB) (*cps.Hosts, *cps.MongoConfig) {
 	t.Helper()
 	read := func(name string) string {
-		data, err := os.ReadFile(filepath.Join("testdata", "arbiters-on-a-half", name))
+		data, err := os.ReadFile(filepath.Join("..", "testdata", "arbiters-on-a-half", name))
 		require.NoError(t, err)
 		return string(data)
 	}

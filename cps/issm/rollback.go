@@ -94,8 +94,8 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 		ID: "before", Title: "Before the rollback", Host: m.cfg.ClusterManager, Ref: "cps:1816-1833",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
-			{ID: "window", Title: "Maintenance window", Ref: "cps:1820", Manual: "Confirm that this is a maintenance window: calls may be lost."},
-			{ID: "snapshot", Title: "Snapshot of the old Cluster Manager", Ref: "cps:1819", Manual: "Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand."},
+			evenkeel.ByHand("window", "Maintenance window", "Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
+			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager", "Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").From("cps:1819"),
 			setArchives[1].kept("kept"),
 			{
 				ID: "mongo-config", Title: "The replica sets are those of the plan", Ref: "cps:1821-1822", Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),

@@ -24,12 +24,10 @@ func (m *Migration) setsStep() evenkeel.Step {
 				if err == nil && (set1 != cps.ClusterSetPath(1) || set2 != cps.ClusterSetPath(2)) {
 					err = fmt.Errorf("it made %s and %s, and not %s and %s", set1, set2, cps.ClusterSetPath(1), cps.ClusterSetPath(2))
 				}
-				return errors.Join(exitedWell(o), err)
+				return errors.Join(o.Succeeded(), err)
 			}},
 		}},
-		Undo: []evenkeel.Action{{
-			ID: "remove", Title: "Remove both files", Cmd: brief(sshexec.Command(sshexec.Mutating, "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2))), Repeat: evenkeel.Safe,
-		}},
+		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2)).Timeout(briefly)},
 	}
 	for n := 1; n <= 2; n++ {
 		if m.ownSets {
@@ -52,10 +50,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 
 // plannedSet compares the file of a set with the plan's: when they differ a person decides, with the difference before their eyes.
 func (m *Migration) plannedSet(n int) checker {
-	return func(o observed) error {
-		if err := exitedWell(o); err != nil {
-			return err
-		}
+	return evenkeel.Succeeding(func(o observed) error {
 		set, err := cps.ParseClusterSet(output(cps.ClusterSetPath(n), o.Result))
 		if err != nil {
 			return err
@@ -75,5 +70,5 @@ func (m *Migration) plannedSet(n int) checker {
 			return evenkeel.NeedsPerson("%s is not the set of the plan: %s. Put the planned VMs into the file, or plan again with the sets of the cluster", cps.ClusterSetPath(n), strings.Join(differ, " "))
 		}
 		return nil
-	}
+	})
 }

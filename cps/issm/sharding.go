@@ -44,7 +44,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 			},
 			{
 				ID: "read", Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o observed) error {
-					if err := exitedWell(o); err != nil {
+					if err := o.Succeeded(); err != nil {
 						return err
 					}
 					_, err := shardingState(o)
@@ -58,7 +58,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 		},
 		Verify: []evenkeel.Action{{
 			ID: "fixed", Title: "Nothing of the migration is left", Cmd: read, Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`), Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
-				if err := exitedWell(o); err != nil {
+				if err := o.Succeeded(); err != nil {
 					return err
 				}
 				s, err := shardingState(o)
@@ -109,7 +109,7 @@ func versionOf(o observed) (int64, error) {
 // writeProbe tells whether a write has taken effect.
 func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(observed) (evenkeel.Trace, error) {
 	return func(o observed) (evenkeel.Trace, error) {
-		if err := exitedWell(o); err != nil {
+		if err := o.Succeeded(); err != nil {
 			return evenkeel.Undecided, err
 		}
 		now, err := shardingState(o)

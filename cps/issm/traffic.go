@@ -35,7 +35,7 @@ func (m *Migration) silent(n int) checker {
 
 // haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody can say whose traffic it takes.
 func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
-	if err := exitedWell(o); err != nil {
+	if err := o.Succeeded(); err != nil {
 		return nil, err
 	}
 	// The report names only what is not well: a line that is not understood could be what it says instead.

@@ -66,7 +66,7 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 			ID: "users-" + alias, Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
 			Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s those that begin with %s.", alias, factUsers[n].Ref(), alias),
 			Paper:  usersAgain(alias, n), Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
-				if err := exitedWell(o); err != nil {
+				if err := o.Succeeded(); err != nil {
 					return err
 				}
 				return missingUsers(o, alias, n)

@@ -83,7 +83,7 @@ func (p *progress) Event(e evenkeel.Event) {
 		if text := p.serving(); text != "" {
 			_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d     done; serving: %s\n", elapsed(e.Elapsed), e.Number, e.Total, text)
 		}
-	case evenkeel.EventDone:
+	case evenkeel.EventDone, evenkeel.EventRunning:
 	}
 }
 

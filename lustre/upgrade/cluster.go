@@ -62,7 +62,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		p.bootFirst(setup),
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
-		[]evenkeel.Action{guard(showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true"))},
+		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true").Guarding()},
 		content, lift), err
 }
 
@@ -87,12 +87,12 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 
 func (p *Pair) clusterUp() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	return from("lustre:924", showsOnline(await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1))
+	return showsOnline(await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1).From("lustre:924")
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
 func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
-	return at(n.Name, showsRelease(expect(look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pcs.QueryVersion().Argv...), want.Name(), exited(func(o evenkeel.Observed) error {
+	return showsRelease(evenkeel.Look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pcs.QueryVersion().Argv...).Expecting(want.Name(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		v, err := pcs.ParseVersion(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
 			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
 		}
 		return err
-	})), want))
+	})), want).On(n.Name)
 }
 
 // startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).

@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"errors"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
@@ -9,7 +8,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 

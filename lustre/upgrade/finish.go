@@ -18,8 +18,8 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			guard(showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2)),
-			guard(showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2")),
+			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2).Guarding(),
+			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2").Guarding(),
 		},
 		Verify: []evenkeel.Action{
 			same,
@@ -37,9 +37,8 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 	if err != nil {
 		return s, err
 	}
-	set := note("In one change of the CIB, read from standard input: pcs would take the passwords as arguments, where every user of the node can read them. "+
-		"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)",
-		from("lustre:1737", change("attributes", "Restore the fencing attributes of both nodes", push.Argv...)))
+	set := evenkeel.Do("attributes", "Restore the fencing attributes of both nodes", push.Argv...).From("lustre:1737").Noting("In one change of the CIB, read from standard input: pcs would take the passwords as arguments, where every user of the node can read them. " +
+		"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)")
 	set.Cmd.Stdin = push.Cmd("").Stdin
 	set.Paper = []evenkeel.Block{{Cmd: set.Cmd, From: askedFor(push.Stdin)}}
 	s.Actions = append(s.Actions, set)
@@ -68,11 +67,11 @@ func (p *Pair) finish() evenkeel.Step {
 	for _, n := range []*node{n1, n2} {
 		s.Needs = append(s.Needs, n.archiveName)
 		s.Actions = append(s.Actions,
-			at(n.Name, note("it holds /etc/shadow and private keys; the backup itself is on this machine", change(n.id("clean"), "Remove the copy of the backup from "+n.Name,
-				"rm", "-rf", n.tree(), n.tree()+".tgz"))))
+			evenkeel.Do(n.id("clean"), "Remove the copy of the backup from "+n.Name,
+				"rm", "-rf", n.tree(), n.tree()+".tgz").Noting("it holds /etc/shadow and private keys; the backup itself is on this machine").On(n.Name))
 		s.Verify = append(s.Verify,
-			at(n.Name, showsText(expect(look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release"), p.Config.NewRelease, contains(p.Config.NewRelease)), p.Config.NewRelease)),
-			at(n.Name, p.seeAutostart(n)))
+			showsText(evenkeel.Look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release").Expecting(p.Config.NewRelease, evenkeel.Contains(p.Config.NewRelease)), p.Config.NewRelease).On(n.Name),
+			p.seeAutostart(n).On(n.Name))
 	}
 	s.Verify = append(s.Verify,
 		showsReady(now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name),

@@ -205,7 +205,7 @@ func (d departure) cib(ctx context.Context, at evenkeel.Site) (cib *pacemaker.CI
 	if err != nil && res.Outcome != evenkeel.Exited {
 		return nil, err
 	}
-	if err := e.Check(evenkeel.Observed{Result: res, Host: e.Host}); err != nil {
+	if err := e.Read(res); err != nil {
 		if errors.Is(err, pacemaker.ErrClusterDown) {
 			return nil, evenkeel.NotYet(time.Second, "the cluster on %s does not answer (%v): start it, every target stays disabled", d.host, err)
 		}

@@ -21,13 +21,13 @@ import (
 
 // spareNode1 are the guards before every disruptive step on node 1.
 func (p *Pair) spareNode1() []evenkeel.Action {
-	return []evenkeel.Action{p.held(), guard(p.calm())}
+	return []evenkeel.Action{p.held(), p.calm().Guarding()}
 }
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
-	return guard(showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
-		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on"))
+	return showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
+		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").Guarding()
 }
 
 func (p *Pair) fencingHeld(cib *pacemaker.CIB) error {
@@ -184,14 +184,14 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		}
 	}
 	return []evenkeel.Action{
-		guardAt(n.Name, shows(expect(look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...), "nothing is missing", exited(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing")),
-		guardAt(n.Name, shows(expect(look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules"), "lustre", exited(func(o evenkeel.Observed) error {
+		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing").On(n.Name).Guarding(),
+		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").Expecting("lustre", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			for _, l := range lines(string(o.Stdout)) {
 				if strings.HasPrefix(l, "lustre ") {
 					return nil
 				}
 			}
 			return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
-		})), "| grep -c '^lustre '", "1")),
+		})), "| grep -c '^lustre '", "1").On(n.Name).Guarding(),
 	}
 }

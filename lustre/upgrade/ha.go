@@ -14,22 +14,22 @@ import (
 
 // haStep installs the cluster software (lustre:800-858, 1535-1596).
 func (n *node) haStep(ref string) evenkeel.Step {
-	password := change("password", "Set the password of hacluster", "passwd", "--stdin", "hacluster")
+	password := evenkeel.Do("password", "Set the password of hacluster", "passwd", "--stdin", "hacluster")
 	password.Cmd.Stdin = sshexec.SecretText(n.Config.Password + "\n")
 	password.Cmd.Mask = []sshexec.Secret{n.Config.Password}
 	actions := []evenkeel.Action{
-		from("lustre:805", change("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync", "fence-agents")),
-		from("lustre:811", showsText(expect(look("hacluster", "The user hacluster is there", "id", "hacluster"), "uid=189(hacluster)", contains("(hacluster)")), "(hacluster)")),
-		from("lustre:820", password),
+		evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync", "fence-agents").From("lustre:805"),
+		showsText(evenkeel.Look("hacluster", "The user hacluster is there", "id", "hacluster").Expecting("uid=189(hacluster)", evenkeel.Contains("(hacluster)")), "(hacluster)").From("lustre:811"),
+		password.From("lustre:820"),
 	}
 	actions = append(actions, n.firewall()...)
 	actions = append(actions,
 		// At boot first, unlike in the guide: a node that loses power between the two comes back with it.
-		from("lustre:852", change("pcsd-boot", "Start pcsd at boot", "systemctl", "enable", "pcsd.service")),
-		from("lustre:851", change("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service")))
+		evenkeel.Do("pcsd-boot", "Start pcsd at boot", "systemctl", "enable", "pcsd.service").From("lustre:852"),
+		evenkeel.Do("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service").From("lustre:851"))
 	return evenkeel.Step{
 		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
-		Verify: []evenkeel.Action{from("lustre:857", shows(expect(look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service"), "active", says("active")), "", "active"))},
+		Verify: []evenkeel.Action{shows(evenkeel.Look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service").Expecting("active", evenkeel.Says("active")), "", "active").From("lustre:857")},
 	}
 }
 
@@ -37,8 +37,8 @@ func (n *node) haStep(ref string) evenkeel.Step {
 func (n *node) firewall() []evenkeel.Action {
 	if n.Config.DisableFirewall {
 		return []evenkeel.Action{
-			from("lustre:844", change("firewall-stop", "Stop the firewall", "systemctl", "stop", "firewalld")),
-			from("lustre:845", change("firewall-boot", "Do not start the firewall at boot", "systemctl", "disable", "firewalld")),
+			evenkeel.Do("firewall-stop", "Stop the firewall", "systemctl", "stop", "firewalld").From("lustre:844"),
+			evenkeel.Do("firewall-boot", "Do not start the firewall at boot", "systemctl", "disable", "firewalld").From("lustre:845"),
 		}
 	}
 	rules := []string{"--add-service=high-availability"}
@@ -49,17 +49,17 @@ func (n *node) firewall() []evenkeel.Action {
 	for i, rule := range rules {
 		no := strconv.Itoa(i + 1)
 		actions = append(actions,
-			from("lustre:829", change("firewall-"+no, "Open the firewall for good: "+rule, "firewall-cmd", "--permanent", rule)),
-			from("lustre:830", change("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule)))
+			evenkeel.Do("firewall-"+no, "Open the firewall for good: "+rule, "firewall-cmd", "--permanent", rule).From("lustre:829"),
+			evenkeel.Do("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule).From("lustre:830"))
 	}
 	return append(actions,
-		from("lustre:838", shows(expect(look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services"), "high-availability", exited(func(o evenkeel.Observed) error {
+		shows(evenkeel.Look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services").Expecting("high-availability", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
 				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
 			}
 			return nil
-		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability")),
-		n.showsPorts(expect(look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports"), "the ports that corosync.conf names", exited(n.portsOpen))))
+		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability").From("lustre:838"),
+		n.showsPorts(evenkeel.Look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports").Expecting("the ports that corosync.conf names", evenkeel.Succeeding(n.portsOpen))))
 }
 
 // showsPorts has a person look for the ports.
@@ -85,7 +85,7 @@ func (n *node) portsOpen(o evenkeel.Observed) error {
 func (n *node) mountPoints(ref string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, t := range n.Targets {
-		actions = append(actions, from(ref, change("mkdir-"+t.Resource, "Make the mount point of "+t.Resource, "mkdir", "-p", t.Mount)))
+		actions = append(actions, evenkeel.Do("mkdir-"+t.Resource, "Make the mount point of "+t.Resource, "mkdir", "-p", t.Mount).From(ref))
 	}
 	return actions
 }
@@ -93,8 +93,8 @@ func (n *node) mountPoints(ref string) []evenkeel.Action {
 // startAgent starts IML's agent and loads Lustre's modules, which the targets need (lustre:1104-1118).
 func (n *node) startAgent(ref string) []evenkeel.Action {
 	return []evenkeel.Action{
-		from(ref, change("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent")),
-		from(ref, change("agent-start", "Start the agent", "systemctl", "start", "chroma-agent")),
-		from(ref, change("modules", "Load Lustre's modules", "modprobe", "lustre")),
+		evenkeel.Do("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent").From(ref),
+		evenkeel.Do("agent-start", "Start the agent", "systemctl", "start", "chroma-agent").From(ref),
+		evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref),
 	}
 }

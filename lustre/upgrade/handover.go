@@ -9,7 +9,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"

@@ -19,7 +19,7 @@ var bootID = []string{"cat", "/proc/sys/kernel/random/boot_id"}
 
 // boot reads the boot id into a fact.
 func boot(id string, fact evenkeel.Fact[string]) evenkeel.Action {
-	a := look(id, "Note the boot id", bootID...)
+	a := evenkeel.Look(id, "Note the boot id", bootID...)
 	a.Makes = []evenkeel.Make{fact.From(bootIDIn)}
 	return a
 }
@@ -54,14 +54,14 @@ func bootProbe(before evenkeel.Fact[string], silent evenkeel.Trace) evenkeel.Pro
 
 // installStep has a person install the new system (lustre:450-465, 1172-1186).
 func (n *node) installStep(ref string) evenkeel.Step {
-	install := look("install", "Install the new operating system on "+n.Name, "cat", "/etc/redhat-release")
+	install := evenkeel.Look("install", "Install the new operating system on "+n.Name, "cat", "/etc/redhat-release")
 	install.Manual = "Install the new operating system on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
 		"Restore the network with the system's tools (nmtui), with the host name " + n.Name + ", and the direct link between the servers that is ring 1 (lustre:465). " +
 		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
-	install = waits(showsText(expect(install, "the release is the new one: "+n.Config.NewRelease, contains(n.Config.NewRelease)), n.Config.NewRelease))
+	install = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease, evenkeel.Contains(n.Config.NewRelease)), n.Config.NewRelease))
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
-		Verify:       []evenkeel.Action{shows(expect(look("hostname", "The machine has its full name", "hostname"), n.Name, says(n.Name)), "", n.Name)},
+		Verify:       []evenkeel.Action{shows(evenkeel.Look("hostname", "The machine has its full name", "hostname").Expecting(n.Name, evenkeel.Says(n.Name)), "", n.Name)},
 		Irreversible: n.gone(),
 	}
 }
@@ -71,9 +71,9 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 	var actions []evenkeel.Action
 	for i, c := range n.Config.Profile.Commands(n.index == 1, n.Config.Kernel) {
 		if c.Reboot() {
-			reboot := probed(disrupt("reboot", c.Title, c.Argv...), bootProbe(n.bootNew, evenkeel.Undecided))
+			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Undecided))
 			reboot.Severs, reboot.Within = true, n.Config.Install
-			back := until(look("back", "The machine is up again", bootID...), n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
+			back := evenkeel.Look("back", "The machine is up again", bootID...).Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
 				was, err1 := n.bootNew.Get(o.Facts)
 				is, err2 := bootIDIn(o)
 				if err := errors.Join(err1, err2); err != nil || is != was {
@@ -85,12 +85,12 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
 			actions = append(actions, boot("boot-id", n.bootNew))
 			actions = append(actions, beforeReboot...)
-			actions = append(actions, from(c.Ref, reboot), back)
+			actions = append(actions, reboot.From(c.Ref), back)
 			continue
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}
 		if c.Argv[0] == "dkms" {
-			a = shows(expect(a, "every module is installed", exited(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
+			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
 		}
 		actions = append(actions, a)
 	}

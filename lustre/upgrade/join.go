@@ -26,7 +26,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		[]evenkeel.Action{now.seeUnused(n.Name)})
 	for _, a := range ops {
 		if clusterVerb(a, "start") {
-			s.Actions = append(s.Actions, guard(showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1)))
+			s.Actions = append(s.Actions, showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).Guarding())
 		}
 		s.Actions = append(s.Actions, a)
 	}
@@ -62,8 +62,8 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), guard(p.seeRings("rings-1", n1.Name, p.newRings())), guard(p.seeRings("rings-2", n2.Name, p.newRings())),
-		guard(showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name)))
+	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).Guarding(), p.seeRings("rings-2", n2.Name, p.newRings()).Guarding(),
+		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name).Guarding())
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
 			s.Actions = append(s.Actions, p.canary()...)
@@ -71,12 +71,12 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		note("a target that failed over is moved by `pcs resource relocate run`", waits(showsPlaced(await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))),
-		change("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
+		waits(showsPlaced(await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
+		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
 	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
 		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
-		s.Verify = append(s.Verify, at(server.Name, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine))))
+		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
 	}
 	s.Harmless = "every target runs on an upgraded node, whichever it is"
 	return s, err
@@ -89,9 +89,9 @@ func (p *Pair) canary() []evenkeel.Action {
 			continue
 		}
 		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
-		move := probed(disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource), relocated(there, map[string]string{t.Resource: t.Preferred}))
+		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
 		return []evenkeel.Action{
-			from("lustre:1665", move),
+			move.From("lustre:1665"),
 			waits(showsPlaced(await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
 		}
 	}

@@ -19,21 +19,20 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the targets of node 1 stop there before they start on node 2"}},
 		Actions: []evenkeel.Action{
-			guard(p.seeRings("rings-1", n1.Name, p.rings)), guard(p.seeRings("rings-2", n2.Name, p.rings)),
-			guard(showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2)),
-			guard(p.calm()),
-			from("lustre:428", disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...)),
+			p.seeRings("rings-1", n1.Name, p.rings).Guarding(), p.seeRings("rings-2", n2.Name, p.rings).Guarding(),
+			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).Guarding(),
+			p.calm().Guarding(),
+			evenkeel.Disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...).From("lustre:428"),
 			waitFor(p.Config.Outage, n1.Name, waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
 			// It sees a start that failed, which the mount table does not show.
-			from("lustre:436", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2))))),
-			from("lustre:437", waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled())))),
-			from("lustre:444", change("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...)),
+			waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))).From("lustre:436"),
+			waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))).From("lustre:437"),
+			evenkeel.Do("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:444"),
 		},
 		Verify: []evenkeel.Action{showsSettings(was.seeCIB("stored", "The standby is stored, so that it outlives a restart", "standby=on for "+old1, inStandby(old1)), "node "+old1+" standby=on")},
 		Closes: []string{"evacuation"},
 	}
-	s.Undo = append(n1.autostartBack(), note("with a stickiness of 1000 the targets stay on node 2 until they are moved",
-		at(n2.Name, disrupt("unstandby", "Take "+old1+" out of standby", p.Config.OldPCS.Unstandby(old1).Argv...))))
+	s.Undo = append(n1.autostartBack(), evenkeel.Disrupt("unstandby", "Take "+old1+" out of standby", p.Config.OldPCS.Unstandby(old1).Argv...).On(n2.Name).Noting("with a stickiness of 1000 the targets stay on node 2 until they are moved"))
 	return s
 }
 
@@ -50,7 +49,7 @@ func (n *node) autostarts() []evenkeel.FactKey {
 func (n *node) autostartBack() []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, service := range clusterServices {
-		actions = append(actions, at(n.Name, from("lustre:921", change("boot-"+service, "Let "+service+" start at boot on "+n.Name+" as it did", "chkconfig", service, n.autostart[i].Ref()))))
+		actions = append(actions, evenkeel.Do("boot-"+service, "Let "+service+" start at boot on "+n.Name+" as it did", "chkconfig", service, n.autostart[i].Ref()).From("lustre:921").On(n.Name))
 	}
 	return actions
 }
@@ -59,7 +58,7 @@ func (n *node) autostartBack() []evenkeel.Action {
 func (p *Pair) startOld(n *node) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, service := range clusterServices {
-		actions = append(actions, at(n.Name, disrupt("start-"+service, "Start "+service+" on "+n.Name, "service", service, "start")))
+		actions = append(actions, evenkeel.Disrupt("start-"+service, "Start "+service+" on "+n.Name, "service", service, "start").On(n.Name))
 	}
 	return append(actions, showsOnline(await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name, p.oldCluster(n.Name).Online(p.old(n.Name))), p.old(n.Name)))
 }
@@ -71,18 +70,18 @@ func (p *Pair) leave() evenkeel.Step {
 		ID: "leave-node1", Title: "Take " + n1.Name + " out of the old cluster, cleanly, with fencing held", Host: n1.Name, Ref: "lustre:452",
 		Why: "Not in the guide (H1): with no-quorum-policy=ignore the old cluster on node 2, if it is ever restarted alone, power-cycles node 1 in the middle of its rebuild.",
 		Actions: []evenkeel.Action{
-			at(n2.Name, change("hold", "Hold fencing in the old cluster", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}).Argv...)),
+			evenkeel.Do("hold", "Hold fencing in the old cluster", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}).Argv...).On(n2.Name),
 			p.held(),
-			guard(seeFree("free", n1.Name)),
-			from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker", "service", "pacemaker", "stop")),
-			from("lustre:1127", disrupt("corosync", "Stop Corosync", "service", "corosync", "stop")),
+			seeFree("free", n1.Name).Guarding(),
+			evenkeel.Disrupt("pacemaker", "Stop Pacemaker", "service", "pacemaker", "stop").From("lustre:1126"),
+			evenkeel.Disrupt("corosync", "Stop Corosync", "service", "corosync", "stop").From("lustre:1127"),
 		},
 		Verify: append(p.seeStopped(n1.Name),
-			within(p.Config.Outage, untilShows(p.oldCluster(n2.Name).seeStatus("left", "The old cluster knows that node 1 left in good order", "offline, and not unclean", p.leftCleanly), "| status | sed -nE "+shellescape.Quote("s/^(node "+p.old(n1.Name)+" online=[a-z]*) .*(unclean=[a-z]*) .*/\\1 \\2/p"), "node "+p.old(n1.Name)+" online=false unclean=false")),
+			untilShows(p.oldCluster(n2.Name).seeStatus("left", "The old cluster knows that node 1 left in good order", "offline, and not unclean", p.leftCleanly), "| status | sed -nE "+shellescape.Quote("s/^(node "+p.old(n1.Name)+" online=[a-z]*) .*(unclean=[a-z]*) .*/\\1 \\2/p"), "node "+p.old(n1.Name)+" online=false unclean=false").Waiting(p.Config.Outage),
 			waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is still mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled())))),
 	}
 	s.Undo = append(p.startOld(n1),
-		at(n2.Name, change("release", "Let the old cluster fence as before", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: p.oldFencing()}).Argv...)))
+		evenkeel.Do("release", "Let the old cluster fence as before", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: p.oldFencing()}).Argv...).On(n2.Name))
 	return s
 }
 
@@ -105,11 +104,11 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
-	down := from(ref, probed(disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now"), bootProbe(n.bootOld, evenkeel.Done)))
+	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").Probed(bootProbe(n.bootOld, evenkeel.Done)).From(ref)
 	down.Severs, down.Within = true, n.Config.Install
-	on := look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
+	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
-	on = waits(showsText(expect(on, "the release is the old one: "+n.Config.OldRelease, contains(n.Config.OldRelease)), n.Config.OldRelease))
+	on = waits(showsText(on.Expecting("the release is the old one: "+n.Config.OldRelease, evenkeel.Contains(n.Config.OldRelease)), n.Config.OldRelease))
 	other := n.node(1 - n.index)
 	return evenkeel.Step{
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
@@ -119,7 +118,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 			n.stillSafe(),
 			// No guard: once it is down, nobody can look there.
 			seeFree("free", n.Name),
-			guardAt(other.Name, showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())), n.enabled())),
+			showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())), n.enabled()).On(other.Name).Guarding(),
 		}, before...), down),
 		Undo: []evenkeel.Action{on},
 	}

@@ -39,7 +39,7 @@ func inStandby(node string) func(*pacemaker.CIB) error {
 
 // seeMounts looks at what is mounted.
 func seeMounts(id, title, text string, check func(mounted []string) error) evenkeel.Action {
-	return expect(look(id, title, "cat", "/proc/mounts"), text, exited(func(o evenkeel.Observed) error {
+	return evenkeel.Look(id, title, "cat", "/proc/mounts").Expecting(text, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		mounted, err := mountedTargets(o.Stdout)
 		if err != nil {
 			return err
@@ -83,12 +83,12 @@ func noneMounted(mounted []string) error {
 
 // seeFree wants no target to be mounted now. It does not wait: it stands right before what would mount one elsewhere.
 func seeFree(id, node string) evenkeel.Action {
-	return at(node, showsMounts(seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
+	return showsMounts(seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
 		if len(mounted) > 0 {
 			return fmt.Errorf("%s is mounted on %s: to start it elsewhere would mount it twice", strings.Join(mounted, ", "), node)
 		}
 		return nil
-	}), nil))
+	}), nil).On(node)
 }
 
 // missing are the targets that are not mounted.
@@ -173,7 +173,7 @@ func preferred(t Target) string { return t.Preferred }
 // up takes a moment to connect.
 func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
-	return within(time.Minute, at(node, untilShows(expect(look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s"), means, exited(func(o evenkeel.Observed) error {
+	return untilShows(evenkeel.Look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s").Expecting(means, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		have, err := corosync.ParseRings(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
@@ -193,7 +193,7 @@ func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 			}
 		}
 		return nil
-	})), "| rings", fmt.Sprintf("%d rings, every one sound", rings))))
+	})), "| rings", fmt.Sprintf("%d rings, every one sound", rings)).On(node).Waiting(time.Minute)
 }
 
 // newRings is how many rings the new cluster has.
@@ -222,5 +222,5 @@ var clusterServices = [...]string{"corosync", "pacemaker"}
 
 // waitFor is until for a look that has its check already.
 func waitFor(limit time.Duration, node string, a evenkeel.Action) evenkeel.Action {
-	return within(limit, at(node, a))
+	return a.On(node).Waiting(limit)
 }

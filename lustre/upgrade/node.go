@@ -163,7 +163,7 @@ func (n *node) wholeBackup(at evenkeel.Site) (string, error) {
 
 // stillSafe makes sure, right before the node is given up, that its backup is off it and whole (lustre:403).
 func (n *node) stillSafe() evenkeel.Action {
-	return guard(evenkeel.Action{
+	return evenkeel.Action{
 		ID: "backup", Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
@@ -174,7 +174,7 @@ func (n *node) stillSafe() evenkeel.Action {
 			},
 		},
 		Paper: []evenkeel.Block{n.wholePaper()},
-	})
+	}.Guarding()
 }
 
 func digest(path string) (string, error) {

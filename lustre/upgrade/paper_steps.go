@@ -76,8 +76,8 @@ func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	query := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}
 	blocks := []evenkeel.Block{at(showsSettings(query, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper[0])}
 	for _, e := range p.oldCluster(n2).AtBoot(p.old(n2), false) {
-		boot := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, e.Look.Argv...)}
-		if e.Look.Argv[0] == "chkconfig" {
+		boot := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, e.Cmd.Argv...)}
+		if e.Cmd.Argv[0] == "chkconfig" {
 			blocks = append(blocks, at(showsExit(boot, 1).Paper[0]))
 			continue
 		}

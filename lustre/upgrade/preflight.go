@@ -19,33 +19,33 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	s := evenkeel.Step{ID: "preflight", Title: "The pair is sound, and as it was when the plan was made", Host: n1.Name, Ref: "lustre:363"}
 	for _, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions,
-			at(n.Name, showsText(expect(look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release"), p.Config.OldRelease, contains(p.Config.OldRelease)), p.Config.OldRelease)),
-			at(n.Name, shows(expect(look("hostname-"+n.no, "It is the machine that it should be", "hostname"), n.Short(), says(n.Short(), n.Name)), "| cut -d. -f1", n.Short())),
+			showsText(evenkeel.Look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release").Expecting(p.Config.OldRelease, evenkeel.Contains(p.Config.OldRelease)), p.Config.OldRelease).On(n.Name),
+			shows(evenkeel.Look("hostname-"+n.no, "It is the machine that it should be", "hostname").Expecting(n.Short(), evenkeel.Says(n.Short(), n.Name)), "| cut -d. -f1", n.Short()).On(n.Name),
 			p.seePCS(n, p.Config.OldPCS),
 			p.seeRings("rings-"+n.no, n.Name, p.rings))
 		for i, service := range clusterServices {
 			s.Makes = append(s.Makes, n.autostart[i])
-			s.Actions = append(s.Actions, at(n.Name, autostart("autostart-"+service+"-"+n.no, service, n.autostart[i])))
+			s.Actions = append(s.Actions, autostart("autostart-"+service+"-"+n.no, service, n.autostart[i]).On(n.Name))
 		}
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
-	past := look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
+	past := evenkeel.Look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
 	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil }).Typed(p.fencedScript())}
 	was := p.oldCluster(n1.Name)
 	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged))
 	s.Actions = append(s.Actions,
-		at(n2.Name, boot("boot-id", n2.bootSeen)), at(n2.Name, past),
+		boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
 		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)))
 	for i, n := range []*node{n1, n2} {
-		s.Actions = append(s.Actions, at(n.Name, p.audit(i)))
+		s.Actions = append(s.Actions, p.audit(i).On(n.Name))
 	}
 	return s, err
 }
 
 // autostart notes whether a service starts at boot.
 func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
-	a := expect(look(id, "Note whether "+service+" starts at boot", "chkconfig", service), "exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
+	a := evenkeel.Look(id, "Note whether "+service+" starts at boot", "chkconfig", service).Expecting("exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
 		if text := strings.TrimSpace(string(o.Stdout) + string(o.Stderr)); o.ExitCode > 1 || text != "" { // it says nothing of a service that it knows
 			return fmt.Errorf("chkconfig %s: exit status %d: %s", service, o.ExitCode, text)
 		}
@@ -95,7 +95,7 @@ func (p *Pair) audit(i int) evenkeel.Action {
 	}
 	return showsNoOther(evenkeel.Action{
 		ID: fmt.Sprintf("audit-%d", i+1), Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
-		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: exited(func(o evenkeel.Observed) error {
+		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			mounts, err := wholeMounts(o.Stdout)
 			if err != nil {
 				return err

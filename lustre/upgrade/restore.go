@@ -14,8 +14,8 @@ import (
 // restoreStep brings the backup onto the new system and restores the configuration from it (lustre:455-518, 1180-1240).
 func (n *node) restoreStep(ref string) evenkeel.Step {
 	target := n.tree() + ".tgz"
-	private := change("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
-	rename := probed(change("rename", "Give it its name", "mv", "-T", target+".part", target), evenkeel.Probe{
+	private := evenkeel.Do("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
+	rename := evenkeel.Do("rename", "Give it its name", "mv", "-T", target+".part", target).Probed(evenkeel.Probe{
 		Cmd: sha256sum(target), Text: "the file has the backup's digest", Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
 			want, err := n.archiveSum.Get(o.Facts)
@@ -81,16 +81,16 @@ func (n *node) tree() string { return "/root/" + n.archiveName.Ref() }
 
 // agentStep installs IML's agent with its old identity (lustre:520-583, 1243-1310).
 func (n *node) agentStep(ref string) evenkeel.Step {
-	actions := []evenkeel.Action{change("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
+	actions := []evenkeel.Action{evenkeel.Do("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
 	for i, repo := range n.Config.AgentRepos {
-		actions = append(actions, change(fmt.Sprintf("repo-%d", i+1), "Add a repository that the agent needs", "yum-config-manager", "--add-repo", repo))
+		actions = append(actions, evenkeel.Do(fmt.Sprintf("repo-%d", i+1), "Add a repository that the agent needs", "yum-config-manager", "--add-repo", repo))
 	}
 	actions = append(actions, restoreActions(n.restore(n.index, n.tree()), func(g backup.Group) bool { return g == backup.GroupAgent })...)
 	actions = append(actions,
-		change("manager-repo", "Fetch the manager's repository definition", "curl", "--fail", "-o", "/etc/yum.repos.d/Manager-for-Lustre.repo",
+		evenkeel.Do("manager-repo", "Fetch the manager's repository definition", "curl", "--fail", "-o", "/etc/yum.repos.d/Manager-for-Lustre.repo",
 			"--cacert", "/var/lib/chroma/authority.crt", "--cert", "/var/lib/chroma/self.crt", "--key", "/var/lib/chroma/private.pem",
 			"https://"+n.Config.Manager+"/repo/Manager-for-Lustre.repo"),
-		note("a warning about /selinux/enforce is harmless (lustre:571)", change("chroma", "Install the agent", "yum", "-y", "install", "chroma-*")))
+		evenkeel.Do("chroma", "Install the agent", "yum", "-y", "install", "chroma-*").Noting("a warning about /selinux/enforce is harmless (lustre:571)"))
 	return evenkeel.Step{
 		ID: n.id("agent"), Title: "Install the management agent on " + n.Name, Host: n.Name, Ref: ref,
 		Needs: []evenkeel.FactKey{n.archiveName}, Actions: actions, Irreversible: n.gone(),

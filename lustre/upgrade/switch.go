@@ -35,25 +35,25 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		return s, err
 	}
 	// It sees a start that failed, which the mount table does not show.
-	status := from("lustre:1155", waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))))
+	status := waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled), p.roles("Stopped")...),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
-		at(n2.Name, from("lustre:1128", change("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...))),
-		from("lustre:1136", note("every target stays disabled", ready)),
-		within(p.Config.Outage, untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled), "| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false")),
+		evenkeel.Do("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:1128").On(n2.Name),
+		ready.Noting("every target stays disabled").From("lustre:1136"),
+		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled), "| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 		// No guard: once the targets are enabled, this is no longer so.
 		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
 		p.calm(),
 		letGo,
 		over,
 		status,
-		within(p.Config.Outage, waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled()))),
+		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled())).Waiting(p.Config.Outage),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
-		from("lustre:1155", showsPlaced(see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))),
+		showsPlaced(see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))).From("lustre:1155"),
 	}, p.seeStopped(n2.Name)...)
 	var err error
 	s.Undo, err = p.switchBack()
@@ -63,14 +63,14 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 // stopOld stops the old cluster on node 2; its targets serve on node 1 already.
 func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
 	return []evenkeel.Action{
-		at(n2.Name, from("lustre:1126", disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop"))),
-		at(n2.Name, from("lustre:1127", disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop"))),
+		evenkeel.Disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop").From("lustre:1126").On(n2.Name),
+		evenkeel.Disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop").From("lustre:1127").On(n2.Name),
 	}
 }
 
 // pushed makes an action of a change of a CIB.
 func pushed(id, title, host string, o pcs.Operation, err error) (evenkeel.Action, error) {
-	a := disrupt(id, title)
+	a := evenkeel.Disrupt(id, title)
 	a.Host, a.Cmd = host, o.Cmd("")
 	return a, err
 }
@@ -250,31 +250,31 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
-		within(p.Config.Outage, waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil))),
-		within(p.Config.Outage, untilShows(expect(look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait"), "no action is pending", func(o evenkeel.Observed) error {
+		waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil)).Waiting(p.Config.Outage),
+		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").Expecting("no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
 			}
 			return nil
-		}), "&& echo idle", "idle")),
+		}), "&& echo idle", "idle").Waiting(p.Config.Outage),
 		left.see("released"),
-		disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
+		evenkeel.Disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
-		guard(showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...)),
-		guard(left.see("still-released")),
+		showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...).Guarding(),
+		left.see("still-released").Guarding(),
 		giveBack,
 		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
 	for _, t := range p.enabled() {
 		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
-			undo = append(undo, at(n2.Name, disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...)))
+			undo = append(undo, evenkeel.Disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...).On(n2.Name))
 		}
 	}
 	undo = append(undo,
-		at(n2.Name, disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...)),
+		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
 		waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	return undo, errors.Join(err1, err2)
 }

@@ -45,8 +45,8 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 	high, err2 := pushed("throttle-lifted", "Lift the throttle: targets are to stop and start all at once (H26)", host, loosen, err2)
 	wait := strconv.Itoa(int(notice / time.Second))
 	return []evenkeel.Action{
-		note("for half a minute the cluster moves one thing at a time; who gives up here goes back by `rollback`, which puts it back", low), at(host, note("it looks at its load every 30 s", look("throttle-wait", "Wait until Pacemaker has looked at its load", "sleep", wait))),
-		high, at(host, note("it looks at its load every 30 s", look("throttle-noticed", "Wait until Pacemaker has looked at its load again", "sleep", wait))),
+		low.Noting("for half a minute the cluster moves one thing at a time; who gives up here goes back by `rollback`, which puts it back"), evenkeel.Look("throttle-wait", "Wait until Pacemaker has looked at its load", "sleep", wait).Noting("it looks at its load every 30 s").On(host),
+		high, evenkeel.Look("throttle-noticed", "Wait until Pacemaker has looked at its load again", "sleep", wait).Noting("it looks at its load every 30 s").On(host),
 	}, errors.Join(err1, err2)
 }
 
@@ -58,7 +58,7 @@ func (p *Pair) throttleAgain(host string, pcs pcs.Dialect) []evenkeel.Action {
 		if v, has := p.CIB.Property(u.Name); has {
 			o = pcs.SetProperty(pacemaker.NVPair{Name: u.Name, Value: v})
 		}
-		actions = append(actions, at(host, change("throttle-"+u.Name, "Put Pacemaker's throttle back: "+u.Name+" as it was", o.Argv...)))
+		actions = append(actions, evenkeel.Do("throttle-"+u.Name, "Put Pacemaker's throttle back: "+u.Name+" as it was", o.Argv...).On(host))
 	}
 	return actions
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// doing is the change that an operation makes, with what c says of it.
-func doing(o pcs.Operation, c change.Change) change.Change {
-	return asking(o, "", c)
-}
-
-// asking is doing with the answer to what the operation asks for.
-func asking(o pcs.Operation, answer sshexec.Secret, c change.Change) change.Change {
+// Change makes a change of an operation of the cluster's tools: c says what is needed, what proves it, and its limit. What the operation asks for is the password of
+// hacluster, which nothing shows.
+func (l Cluster) Change(o pcs.Operation, c change.Change) change.Change {
 	c.Title, c.Host, c.Ref, c.Note, c.Repeat = o.Name, o.Node, o.Ref, o.Why, o.Repeat
-	c.Cmd = o.Cmd(answer)
-	c.Expect = change.Expect{Text: "no sign that it failed", Check: func(seen change.Observed) error { return verdict(o, c.Cmd, seen) }}
+	c.Cmd = o.Cmd(l.Password)
+	if l.Password != "" && o.Asks == "" {
+		c.Cmd.Mask = append(c.Cmd.Mask, l.Password)
+	}
+	cmd := c.Cmd
+	c.Expect = change.Expect{Text: "no sign that it failed", Check: func(seen change.Observed) error { return verdict(o, cmd, seen) }}
 	return c
 }
 

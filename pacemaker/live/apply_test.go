@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // host is a machine on which one command sets a switch, and one look reads it.
@@ -70,35 +71,36 @@ func exited(code int, out, err string) sshexec.Result {
 	return sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(out), Stderr: []byte(err)}
 }
 
+// by is a cluster of which only the password is known.
+var by = live.Cluster{Password: "hush-hush"}
+
 // start is a change of that machine, by a command that pcs is known for.
-func start() live.Change {
-	return live.Change{
-		Do: pcs.Operation{Name: "start", Node: "host", Argv: []string{"pcs", "cluster", "start"}, Effect: sshexec.Disruptive},
-		Proof: []live.Evidence{{
-			Look:  pcs.Operation{Node: "host", Argv: []string{"systemctl", "is-active", "corosync", "pacemaker"}, Effect: sshexec.ReadOnly},
-			Means: "both run",
-			Judge: func(a live.Answer) error {
+func start() change.Change {
+	return by.Change(pcs.Operation{Name: "start", Node: "host", Argv: []string{"pcs", "cluster", "start"}, Effect: sshexec.Disruptive}, change.Change{
+		Proof: []change.Proof{{
+			Host: "host", Cmd: sshexec.Command(sshexec.ReadOnly, "systemctl", "is-active", "corosync", "pacemaker"), Text: "both run",
+			Check: func(o change.Observed) error {
 				switch {
-				case strings.HasPrefix(string(a.Stdout), "active"):
+				case strings.HasPrefix(string(o.Stdout), "active"):
 					return nil
-				case strings.HasPrefix(string(a.Stdout), "inactive"):
-					return &live.NotYet{Reason: "it is inactive"}
+				case strings.HasPrefix(string(o.Stdout), "inactive"):
+					return change.NotYet(0, "it is inactive")
 				}
 				return errors.New("the answer says nothing")
 			},
 		}},
 		Limit: time.Minute,
-	}
+	})
 }
 
-func apply(t testing.TB, h *host, c live.Change) (live.Applied, error) {
+func apply(t testing.TB, h *host, c change.Change) (change.Applied, error) {
 	t.Helper()
-	return c.Apply(context.Background(), reachOf(h))
+	return change.Do(context.Background(), siteOf(h), c)
 }
 
-func reachOf(h *host) live.Reach {
+func siteOf(h *host) change.Site {
 	h.now = time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC)
-	return live.Reach{Runner: func(string) (sshexec.Runner, error) { return h, nil }, Clock: h, Password: "hush-hush"}
+	return change.Over(func(string) (sshexec.Runner, error) { return h, nil }, h)
 }
 
 func TestApplyDoesNothingWhereItIsDone(t *testing.T) {
@@ -109,9 +111,7 @@ func TestApplyDoesNothingWhereItIsDone(t *testing.T) {
 	require.Zero(t, h.ran)
 
 	// The machine's own clock is the default.
-	reach := reachOf(h)
-	reach.Clock = nil
-	_, err = start().Apply(context.Background(), reach)
+	_, err = change.Do(context.Background(), change.Over(func(string) (sshexec.Runner, error) { return h, nil }, nil), start())
 	require.NoError(t, err)
 }
 
@@ -128,7 +128,7 @@ func TestApplyWaitsForWhatTheCommandSetsGoing(t *testing.T) {
 func TestApplyDoesNotTrustTheExitStatus(t *testing.T) {
 	h := &host{do: func(*host) (sshexec.Result, error) { return exited(0, "all is well\n", ""), nil }}
 	_, err := apply(t, h, start())
-	require.ErrorIs(t, err, live.ErrNotSeen)
+	require.ErrorIs(t, err, change.ErrNotSeen)
 	require.ErrorContains(t, err, "it is inactive")
 	require.ErrorContains(t, err, "both run")
 	require.Equal(t, 1, h.ran)
@@ -155,8 +155,8 @@ func TestApplyAnswersAnUnknownOutcomeByLooking(t *testing.T) {
 
 	h = &host{do: func(*host) (sshexec.Result, error) { return sshexec.Result{Outcome: sshexec.Unknown}, lost }}
 	_, err = apply(t, h, start())
-	require.ErrorIs(t, err, live.ErrOutcomeUnknown)
-	require.ErrorIs(t, err, live.ErrNotSeen)
+	require.ErrorIs(t, err, change.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, change.ErrNotSeen)
 	require.ErrorIs(t, err, lost)
 	require.Equal(t, 1, h.ran)
 }
@@ -193,7 +193,7 @@ func TestApplyBeforeTheCommand(t *testing.T) {
 
 	h = &host{do: never}
 	c := start()
-	c.Needs = []live.Evidence{{Look: c.Proof[0].Look, Judge: func(live.Answer) error { return &live.NotYet{Reason: "node 2 still serves"} }}}
+	c.Needs = []change.Proof{{Host: "host", Cmd: c.Proof[0].Cmd, Check: func(change.Observed) error { return change.NotYet(0, "node 2 still serves") }}}
 	_, err = apply(t, h, c)
 	require.ErrorContains(t, err, "node 2 still serves")
 	require.Equal(t, 2, h.looked)
@@ -230,18 +230,18 @@ func TestApplyWhileItWaits(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	h = &host{do: func(h *host) (sshexec.Result, error) { cancel(); return exited(0, "", ""), nil }}
-	_, err = start().Apply(ctx, reachOf(h))
+	_, err = change.Do(ctx, siteOf(h), start())
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, h.ran)
 }
 
 // cibadmin prints the CIB that it refuses, with every password in it: none of that is shown.
 func TestApplyShowsNoSecret(t *testing.T) {
-	c := start()
-	c.Do = pcs.Operation{
+	proof := change.Change{Proof: start().Proof, Limit: time.Minute}
+	c := by.Change(pcs.Operation{
 		Name: "set attributes", Node: "host", Argv: []string{"cibadmin", "--modify", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true,
 		Stdin: `<nvpair name="1_password" value="s3cret"/>`,
-	}
+	}, proof)
 	h := &host{do: func(*host) (sshexec.Result, error) {
 		return exited(78, `<nvpair name="1_password" value="s3cret"/>`+"\n", "Call cib_modify failed: Update does not conform to the configured schema (hush-hush)\n"), nil
 	}}
@@ -252,7 +252,7 @@ func TestApplyShowsNoSecret(t *testing.T) {
 	require.NotContains(t, err.Error(), "hush-hush")
 
 	// A secret in the arguments is refused by every Runner.
-	c.Do = pcs.Operation{Name: "x", Node: "host", Argv: []string{"pcs", "stonith", "create", "password=s3cret"}, Secret: []int{3}, Effect: sshexec.Mutating}
+	c = by.Change(pcs.Operation{Name: "x", Node: "host", Argv: []string{"pcs", "stonith", "create", "password=s3cret"}, Secret: []int{3}, Effect: sshexec.Mutating}, proof)
 	_, err = apply(t, h, c)
 	require.ErrorIs(t, err, sshexec.ErrSecretArg)
 	require.NotContains(t, err.Error(), "s3cret")

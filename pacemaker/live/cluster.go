@@ -83,7 +83,7 @@ func (l Cluster) file(node, path, means string, judge func(text string) error) c
 // from pcs 0.10 on that makes Via alone able to give orders to the others.
 func (l Cluster) Auth(nodes ...string) change.Change {
 	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
-	return asking(l.via(l.Dialect.Auth(nodes...)), l.Password, change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
+	return l.Change(l.via(l.Dialect.Auth(nodes...)), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
 		states := pcsdStates(string(a.Stdout))
 		for _, n := range nodes {
 			if states[n] != "Online" {
@@ -169,7 +169,7 @@ func (l Cluster) Setup(s corosync.Setup) (change.Change, error) {
 	if err != nil {
 		return change.Change{}, err
 	}
-	c := doing(l.via(o), change.Change{Limit: 3 * time.Minute})
+	c := l.Change(l.via(o), change.Change{Limit: 3 * time.Minute})
 	var all []string
 	for _, n := range s.Nodes {
 		all = append(all, n.Name)
@@ -183,7 +183,7 @@ func (l Cluster) Setup(s corosync.Setup) (change.Change, error) {
 
 // NodeAdd adds a node to the running cluster (lustre:1615, PCM-040); with start it is done when the node is online.
 func (l Cluster) NodeAdd(node corosync.Member, start bool) change.Change {
-	c := doing(l.via(l.Dialect.NodeAdd(node, start)), change.Change{Limit: 3 * time.Minute})
+	c := l.Change(l.via(l.Dialect.NodeAdd(node, start)), change.Change{Limit: 3 * time.Minute})
 	c.Needs = []change.Proof{l.Unused(node.Name)}
 	c.Proof = []change.Proof{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
 	if start {
@@ -195,7 +195,7 @@ func (l Cluster) NodeAdd(node corosync.Member, start bool) change.Change {
 // NodeRemove removes a node from the running cluster, and destroys the cluster's configuration on it. It is done when neither corosync.conf nor the CIB
 // knows it: a cluster that still knows a node may fence it while it is rebuilt (H1). The node's host must answer; see [Cluster.Forget].
 func (l Cluster) NodeRemove(node string) change.Change {
-	return doing(l.via(l.Dialect.NodeRemove(node)), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
+	return l.Change(l.via(l.Dialect.NodeRemove(node)), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
 }
 
 // Forget is [Cluster.NodeRemove] of a node whose host does not answer, or was installed anew: it stays as it is. The node must have left the cluster, and
@@ -207,7 +207,7 @@ func (l Cluster) Forget(node string) change.Change {
 		o.Argv = append(o.Argv, "--skip-offline")
 	}
 	o.Argv = append(o.Argv, "--force") // pcs asks the node that is off whether the others would lose the quorum
-	c := doing(l.via(o), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
+	c := l.Change(l.via(o), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
 	c.Needs = []change.Proof{l.InStatus(node+" is not online, and needs no fencing", func(st *pacemaker.Status) error {
 		if n, ok := st.Node(node); ok && (n.Online || n.Pending || n.Unclean) {
 			return notYet("%s is still a member, or has to be fenced (online %v, unclean %v)", node, n.Online, n.Unclean)
@@ -282,13 +282,13 @@ func downIsNotYet(judge func(change.Observed) error) func(change.Observed) error
 func (l Cluster) Start(node string) change.Change {
 	up := l.statusAt(node, "crm_mon on "+node+" shows it online", func(st *pacemaker.Status) error { return online(st, node) })
 	up.Check = downIsNotYet(up.Check)
-	return doing(l.at(node, l.Dialect.ClusterStart("")), change.Change{Proof: []change.Proof{up}, Limit: 3 * time.Minute})
+	return l.Change(l.at(node, l.Dialect.ClusterStart("")), change.Change{Proof: []change.Proof{up}, Limit: 3 * time.Minute})
 }
 
 // Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done when neither of the two services
 // runs: pcs exits 0 also where it stopped nothing (H4).
 func (l Cluster) Stop(node string) change.Change {
-	return doing(l.at(node, l.Dialect.ClusterStop("")), change.Change{Proof: l.Stopped(node), Limit: 25 * time.Minute}) // Pacemaker's own limit is 20
+	return l.Change(l.at(node, l.Dialect.ClusterStop("")), change.Change{Proof: l.Stopped(node), Limit: 25 * time.Minute}) // Pacemaker's own limit is 20
 }
 
 // Stopped wants neither of the services to run.
@@ -337,12 +337,12 @@ func (l Cluster) units(node, means, verb string, want ...string) change.Proof {
 
 // Enable makes the cluster start at boot on a node (lustre:921).
 func (l Cluster) Enable(node string) change.Change {
-	return doing(l.at(node, l.Dialect.ClusterEnable("")), change.Change{Proof: l.AtBoot(node, true), Limit: time.Minute})
+	return l.Change(l.at(node, l.Dialect.ClusterEnable("")), change.Change{Proof: l.AtBoot(node, true), Limit: time.Minute})
 }
 
 // Disable makes the cluster not start at boot on a node (lustre:443, PCM-037).
 func (l Cluster) Disable(node string) change.Change {
-	return doing(l.at(node, l.Dialect.ClusterDisable("")), change.Change{Proof: l.AtBoot(node, false), Limit: time.Minute})
+	return l.Change(l.at(node, l.Dialect.ClusterDisable("")), change.Change{Proof: l.AtBoot(node, false), Limit: time.Minute})
 }
 
 // AtBoot wants the cluster to start at boot on a node, or not to.

@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -43,39 +44,37 @@ func newLiveSim(t testing.TB) liveSim {
 
 func newLiveSimOf(t testing.TB, d pcs.Dialect, o pacemakertest.Options) liveSim {
 	o.PCS = func(*simhost.Host) pcs.Dialect { return d }
-	return liveSim{newPairWith(t, o), live.Cluster{Dialect: d, Via: node1}}
+	return liveSim{newPairWith(t, o), live.Cluster{Dialect: d, Via: node1, Password: "secret"}}
 }
 
-func (s liveSim) reach() live.Reach {
-	return live.Reach{Runner: s.w.Runner, Clock: s.w, Password: "secret", Every: time.Second}
-}
+func (s liveSim) site() change.Site { return change.Over(s.w.Runner, s.w) }
 
 // does applies changes, each of which has something to do, and again, when there is nothing left to do.
-func (s liveSim) does(changes ...live.Change) {
+func (s liveSim) does(changes ...change.Change) {
 	s.t.Helper()
 	for _, c := range changes {
-		got, err := c.Apply(context.Background(), s.reach())
+		got, err := change.Do(context.Background(), s.site(), c)
 		require.NoError(s.t, err)
 		require.False(s.t, got.Already, "%s was done before", c)
-		got, err = c.Apply(context.Background(), s.reach())
+		got, err = change.Do(context.Background(), s.site(), c)
 		require.NoError(s.t, err)
 		require.True(s.t, got.Already, "%s is not seen to be done", c)
 	}
 }
 
-func (s liveSim) fails(c live.Change) error {
+func (s liveSim) fails(c change.Change) error {
 	s.t.Helper()
-	_, err := c.Apply(context.Background(), s.reach())
+	_, err := change.Do(context.Background(), s.site(), c)
 	require.Error(s.t, err)
 	return err
 }
 
-func (s liveSim) sees(list ...live.Evidence) error {
+func (s liveSim) sees(list ...change.Proof) error {
 	s.t.Helper()
 	for _, e := range list {
-		r, err := s.w.Runner(e.Look.Node)
+		r, err := s.w.Runner(e.Host)
 		require.NoError(s.t, err)
-		res, err := r.Run(context.Background(), e.Look.Cmd(""))
+		res, err := r.Run(context.Background(), e.Cmd)
 		require.True(s.t, err == nil || res.Outcome == sshexec.Exited, "%v", err)
 		if err := e.Read(res); err != nil {
 			return err
@@ -112,7 +111,7 @@ func (s liveSim) setupOf(nodes ...string) corosync.Setup {
 // up is a cluster of node 1 alone.
 func (s liveSim) up() {
 	s.t.Helper()
-	s.does(must[live.Change](s.t)(s.Setup(s.setupOf(node1))), s.Start(node1))
+	s.does(must[change.Change](s.t)(s.Setup(s.setupOf(node1))), s.Start(node1))
 }
 
 // PCM-013, PCM-015 to PCM-025, PCM-030, PCM-035, PCM-040, PCM-041, PCM-044: the whole rebuild, change by change, each proven by the state.
@@ -123,7 +122,7 @@ func TestLiveRebuildsAPair(t *testing.T) {
 }
 
 func rebuildLive(t *testing.T, s liveSim) {
-	change := must[live.Change](t)
+	change := must[change.Change](t)
 	require.NoError(t, s.sees(s.Hacluster(node1)))
 	s.does(s.Auth(node1))
 	s.up()
@@ -173,7 +172,7 @@ func rebuildLive(t *testing.T, s liveSim) {
 }
 
 // inStatusOf asks one node.
-func (s liveSim) inStatusOf(node string) live.Evidence {
+func (s liveSim) inStatusOf(node string) change.Proof {
 	l := s.Cluster
 	l.Via = node
 	e := l.Placed(map[string]string{"MGS": node})
@@ -194,7 +193,7 @@ func TestLiveLeftovers(t *testing.T) {
 		s.w.Do(func(st *simhost.State) {
 			st.Host(node1).MustWrite(st, file, "totem {\n  cluster_name: other\n}\n", 0o600)
 		})
-		err := s.fails(must[live.Change](t)(s.Setup(s.setupOf(node1))))
+		err := s.fails(must[change.Change](t)(s.Setup(s.setupOf(node1))))
 		require.ErrorIs(t, err, pacemaker.ErrLeftovers)
 		require.ErrorContains(t, err, file)
 		s.w.Do(func(st *simhost.State) { require.NoError(t, st.Host(node1).Remove(st, file)) })
@@ -212,9 +211,9 @@ func TestLiveNodeAttributes(t *testing.T) {
 		_, err := s.NodeAttributes(s.live(), node1, []pacemaker.NVPair{{Name: name, Value: "on"}})
 		require.ErrorContains(t, err, "H11")
 	}
-	c := must[live.Change](t)(s.NodeAttributes(s.live(), node1, fence))
+	c := must[change.Change](t)(s.NodeAttributes(s.live(), node1, fence))
 	require.NotContains(t, c.String(), "p w$d")
-	require.Empty(t, c.Do.Secret, "no secret is in an argument")
+	require.NoError(t, c.Cmd.Validate(), "no secret is in an argument")
 	s.does(c)
 	n, _ := s.live().Node(node1)
 	var names []string
@@ -223,14 +222,14 @@ func TestLiveNodeAttributes(t *testing.T) {
 	}
 	require.Equal(t, "0_fence_agent", names[len(names)-1])
 	s.does(s.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")...)
-	require.Equal(t, "remove 0_fence_agent of "+node1, s.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")[0].Do.Name)
+	require.Equal(t, "remove 0_fence_agent of "+node1, s.RemoveNodeAttributes(node1, "0_fence_ipaddr", "0_fence_agent")[0].Title)
 }
 
 // H4: pcs finds no init system, starts nothing and exits 0.
 func TestLiveStartThatDoesNothing(t *testing.T) {
 	s := newLiveSimOf(t, pcs.V09, pacemakertest.Options{NoInit: true})
 	s.does(s.Auth(node1))
-	s.does(must[live.Change](t)(s.Setup(s.setupOf(node1))))
+	s.does(must[change.Change](t)(s.Setup(s.setupOf(node1))))
 	require.ErrorIs(t, s.fails(s.Start(node1)), pacemaker.ErrNothingDone)
 }
 
@@ -265,15 +264,15 @@ func TestLiveCreateOfAnother(t *testing.T) {
 	s := newLiveSim(t)
 	s.does(s.Auth(node1))
 	s.up()
-	s.does(must[live.Change](t)(s.CreateResource(mgs(), true)))
+	s.does(must[change.Change](t)(s.CreateResource(mgs(), true)))
 	other := mgs()
 	other.Instance[0].Pairs[0].Value = "other"
-	require.ErrorIs(t, s.fails(must[live.Change](t)(s.CreateResource(other, true))), live.ErrOther)
+	require.ErrorIs(t, s.fails(must[change.Change](t)(s.CreateResource(other, true))), live.ErrOther)
 	other = mgs()
 	other.Operations[0].Timeout = "61"
-	require.ErrorIs(t, s.fails(must[live.Change](t)(s.CreateResource(other, true))), live.ErrOther)
+	require.ErrorIs(t, s.fails(must[change.Change](t)(s.CreateResource(other, true))), live.ErrOther)
 	s.does(s.EnableResource("MGS"))
-	require.ErrorIs(t, s.fails(must[live.Change](t)(s.CreateResource(mgs(), true))), live.ErrOther, "it is not disabled")
+	require.ErrorIs(t, s.fails(must[change.Change](t)(s.CreateResource(mgs(), true))), live.ErrOther, "it is not disabled")
 	s.does(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "20"}))
 	require.ErrorIs(t, s.fails(s.Constraint(pacemaker.Location{ID: "MGS-primary", Resource: "MGS", Node: node1, Score: "10"})), live.ErrOther)
 }
@@ -282,11 +281,11 @@ func TestLiveCreateOfAnother(t *testing.T) {
 func TestLiveOnEL6(t *testing.T) {
 	l := live.Cluster{Via: node1, SysV: true, Hosts: pacemaker.NodeNames{"ct6-mds2": node2}}
 	stop, disable, enable := l.Stop("ct6-mds2"), l.Disable("ct6-mds2"), l.Enable("ct6-mds2")
-	require.Equal(t, []string{"service", "pacemaker", "status"}, stop.Proof[1].Look.Argv)
-	require.Equal(t, []string{"chkconfig", "corosync"}, disable.Proof[0].Look.Argv)
+	require.Equal(t, []string{"service", "pacemaker", "status"}, stop.Proof[1].Cmd.Argv)
+	require.Equal(t, []string{"chkconfig", "corosync"}, disable.Proof[0].Cmd.Argv)
 	const seen, later, wrong = "seen", "later", "wrong"
 	for _, c := range []struct {
-		e      live.Evidence
+		e      change.Proof
 		code   int
 		stderr string
 		want   string
@@ -304,23 +303,23 @@ func TestLiveOnEL6(t *testing.T) {
 		{enable.Proof[0], 0, "", seen},
 		{enable.Proof[0], 1, "", later},
 	} {
-		require.Equal(t, node2, c.e.Look.Node, "the host has another name than the node (H12)")
+		require.Equal(t, node2, c.e.Host, "the host has another name than the node (H12)")
 		err := c.e.Read(sshexec.Result{Outcome: sshexec.Exited, ExitCode: c.code, Stderr: []byte(c.stderr)})
 		got := seen
-		var notYet *live.NotYet
+		var notYet *change.Retry
 		if errors.As(err, &notYet) {
 			got = later
 		} else if err != nil {
 			got = wrong
 		}
-		require.Equal(t, c.want, got, "%v: %d %s: %v", c.e.Look.Argv, c.code, c.stderr, err)
+		require.Equal(t, c.want, got, "%v: %d %s: %v", c.e.Cmd.Argv, c.code, c.stderr, err)
 	}
 }
 
 // H5: a CIB in place before the first start.
 func TestLiveSeed(t *testing.T) {
 	s := newLiveSim(t)
-	s.does(s.Auth(node1), must[live.Change](t)(s.Setup(s.setupOf(node1))))
+	s.does(s.Auth(node1), must[change.Change](t)(s.Setup(s.setupOf(node1))))
 	_, plan := imlPlan(t, false)
 	seed := must[pcs.Operation](t)(plan.Seed())
 	s.ok(node1, "", "mkdir", "-p", "/var/lib/pacemaker/cib") // the package has it
@@ -336,17 +335,17 @@ func TestLiveWithoutACluster(t *testing.T) {
 	s := newLiveSim(t)
 	s.does(s.Auth(node1))
 	p := pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}
-	for _, c := range []live.Change{
+	for _, c := range []change.Change{
 		s.Property(p), s.UnsetProperty("x"), s.ResourceDefault(p), s.OperationDefault(p), s.Maintenance(true), s.Standby(node1), s.Unstandby(node1), s.EnableResource("MGS"), s.DisableResource("MGS"),
 		s.Constraint(pacemaker.Location{ID: "x"}), s.HoldFencing("st-fencing"), s.ReleaseFencing("st-fencing"), s.RelocateRun(map[string]string{"MGS": node1}), s.RelocateClear(),
-		must[live.Change](t)(s.CreateResource(mgs(), true)),
+		must[change.Change](t)(s.CreateResource(mgs(), true)),
 	} {
 		require.ErrorIs(t, s.fails(c), pacemaker.ErrClusterDown, "%s", c)
 	}
 	for _, e := range append(s.Settled(), s.Placed(map[string]string{"MGS": node1}), s.Active("MGS"), s.Inactive("MGS"), s.NotFenced(node1, nil)) {
-		require.ErrorIs(t, s.sees(e), pacemaker.ErrClusterDown, "%s", e.Means)
+		require.ErrorIs(t, s.sees(e), pacemaker.ErrClusterDown, "%s", e.Text)
 	}
-	var later *live.NotYet
+	var later *change.Retry
 	require.ErrorAs(t, s.sees(s.Online(node1)), &later, "it may be starting")
 }
 
@@ -356,7 +355,7 @@ func TestLiveHoldFencing(t *testing.T) {
 		s := newLiveSimOf(t, d, pacemakertest.Options{})
 		s.does(s.Auth(node1))
 		s.up()
-		s.does(must[live.Change](t)(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
+		s.does(must[change.Change](t)(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
 		s.does(s.HoldFencing("st-fencing"))
 		v, has := s.live().Property("stonith-enabled")
 		require.False(t, has, v)
@@ -369,7 +368,7 @@ func TestLiveSecretParameters(t *testing.T) {
 	s := newLiveSim(t)
 	s.does(s.Auth(node1))
 	s.up()
-	c := must[live.Change](t)(s.CreateStonith(pacemaker.Resource{
+	c := must[change.Change](t)(s.CreateStonith(pacemaker.Resource{
 		ID: "st-ipmi", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_ipmilan",
 		Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "ipaddr", Value: "10.0.0.1"}, {Name: "password", Value: "p w$d"}}}},
 	}))

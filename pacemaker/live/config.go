@@ -27,7 +27,7 @@ func (l Cluster) Property(p pacemaker.NVPair) change.Change {
 
 // UnsetProperty removes a cluster property.
 func (l Cluster) UnsetProperty(name string) change.Change {
-	return doing(l.via(l.Dialect.UnsetProperty(name)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no property "+name, func(c *pacemaker.CIB) error {
+	return l.Change(l.via(l.Dialect.UnsetProperty(name)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no property "+name, func(c *pacemaker.CIB) error {
 		if v, has := c.Property(name); has {
 			return notYet("the property %s is %q", name, secretname.Masked(name, v))
 		}
@@ -47,7 +47,7 @@ func (l Cluster) OperationDefault(p pacemaker.NVPair) change.Change {
 
 func (l Cluster) pair(o pcs.Operation, what string, p pacemaker.NVPair, get func(*pacemaker.CIB) (string, bool)) change.Change {
 	means := fmt.Sprintf("the CIB has %s %s", what, p)
-	return doing(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
+	return l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
 		if v, has := get(c); !has || v != p.Value {
 			return notYet("%s %s is %q in the CIB", what, p.Name, secretname.Masked(p.Name, v))
 		}
@@ -86,7 +86,7 @@ func (l Cluster) create(o pcs.Operation, r pacemaker.Resource, proof []change.Pr
 		private.Ref, private.Repeat, private.Why, private.Node = o.Ref, o.Repeat, "the secrets go by standard input", l.Via
 		o.Private = &private
 	}
-	return doing(l.via(o), change.Change{Proof: proof, Limit: configLimit}), nil
+	return l.Change(l.via(o), change.Change{Proof: proof, Limit: configLimit}), nil
 }
 
 // resourceXML is a primitive as it stands in a CIB.
@@ -170,7 +170,7 @@ func (l Cluster) Active(ids ...string) change.Proof {
 // Constraint makes a plain location constraint with its own id (lustre:1040, PCM-030, H9).
 func (l Cluster) Constraint(loc pacemaker.Location) change.Change {
 	means := fmt.Sprintf("the CIB has the constraint %s: %s on %s, %s", loc.ID, loc.Resource, loc.Node, loc.Score)
-	return doing(l.via(pcs.ConstraintByID(loc)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
+	return l.Change(l.via(pcs.ConstraintByID(loc)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
 		for _, have := range c.Locations() {
 			switch {
 			case have.ID != loc.ID:
@@ -196,7 +196,7 @@ func (l Cluster) Roles(live *pacemaker.CIB, role string, ids ...string) (change.
 		return change.Change{}, err
 	}
 	o.Name = map[bool]string{true: "disable ", false: "enable "}[stop] + strings.Join(ids, " ")
-	c := doing(l.via(o), change.Change{Proof: l.roleProof(stop, ids...), Limit: roleLimit(ids)})
+	c := l.Change(l.via(o), change.Change{Proof: l.roleProof(stop, ids...), Limit: roleLimit(ids)})
 	if !stop {
 		c.Needs = l.managed()
 	}
@@ -208,12 +208,12 @@ func roleLimit(ids []string) time.Duration { return time.Duration(1+len(ids)) * 
 
 // EnableResource lets a resource run (lustre:1142, PCM-035). It is done when it runs on exactly one node.
 func (l Cluster) EnableResource(id string) change.Change {
-	return doing(l.via(l.Dialect.EnableResource(id)), change.Change{Needs: l.managed(), Proof: l.roleProof(false, id), Limit: roleLimit(nil)})
+	return l.Change(l.via(l.Dialect.EnableResource(id)), change.Change{Needs: l.managed(), Proof: l.roleProof(false, id), Limit: roleLimit(nil)})
 }
 
 // DisableResource stops a resource and keeps it stopped. It is done when it is active nowhere.
 func (l Cluster) DisableResource(id string) change.Change {
-	return doing(l.via(l.Dialect.DisableResource(id)), change.Change{Proof: l.roleProof(true, id), Limit: roleLimit(nil)})
+	return l.Change(l.via(l.Dialect.DisableResource(id)), change.Change{Proof: l.roleProof(true, id), Limit: roleLimit(nil)})
 }
 
 func (l Cluster) roleProof(stop bool, ids ...string) []change.Proof {
@@ -257,7 +257,7 @@ func (l Cluster) NodeAttributes(live *pacemaker.CIB, node string, pairs []pacema
 	}
 	o.Name, o.Ref, o.Effect, o.Hidden = "set attributes of "+node, "lustre:1737", op.Mutating, true
 	o.Why = "one change: no agent is seen without its parameters (H10)"
-	return doing(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has these attributes of "+node, func(c *pacemaker.CIB) error {
+	return l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has these attributes of "+node, func(c *pacemaker.CIB) error {
 		n, ok := c.Node(node)
 		if !ok {
 			return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)
@@ -282,7 +282,7 @@ func (l Cluster) RemoveNodeAttributes(node string, names ...string) []change.Cha
 	changes := make([]change.Change, len(ordered))
 	for i, p := range ordered {
 		o := pcs.NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
-		changes[i] = doing(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *pacemaker.CIB) error {
+		changes[i] = l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *pacemaker.CIB) error {
 			n, ok := c.Node(node)
 			if !ok {
 				return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)

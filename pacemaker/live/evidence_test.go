@@ -10,12 +10,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // verdict is what a piece of evidence makes of an answer.
-func verdict(e live.Evidence, code int, stdout string) string {
+func verdict(e change.Proof, code int, stdout string) string {
 	err := e.Read(sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(stdout)})
-	var later *live.NotYet
+	var later *change.Retry
 	switch {
 	case err == nil:
 		return "seen"
@@ -48,7 +49,7 @@ func TestEvidence(t *testing.T) {
 	settled, forgotten := l.Settled(), l.NodeRemove("a").Proof
 	for _, c := range []struct {
 		name   string
-		e      live.Evidence
+		e      change.Proof
 		code   int
 		answer string
 		want   string

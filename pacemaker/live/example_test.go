@@ -13,10 +13,10 @@ func ExampleCluster() {
 	standby := live.Standby("ct6-mds2.lfs.intl")
 	fmt.Println(standby)
 	for _, e := range standby.Needs {
-		fmt.Println("needs:", e.Means)
+		fmt.Println("needs:", e.Text)
 	}
 	for _, e := range standby.Proof {
-		fmt.Printf("proof: %s (%s)\n", e.Means, e.Look)
+		fmt.Printf("proof: %s (%s)\n", e.Text, e.Cmd)
 	}
 	// Output:
 	// pcs node standby ct6-mds2.lfs.intl

@@ -97,24 +97,31 @@ func modernEvent(m []string) pacemaker.FenceEvent {
 	return e
 }
 
-// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [FencingOf] said at the beginning. It is to be seen
+// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [Cluster.InFencing] showed at the beginning. It is to be seen
 // before every step that disturbs a node under rebuild (H1).
 func (l Cluster) NotFenced(node string, known []pacemaker.FenceEvent) change.Proof {
 	old := map[string]bool{}
 	for _, e := range known {
 		old[key(e)] = true
 	}
-	return proof(l.via(l.Dialect.QueryFencing()), "the cluster has not fenced "+node+" since", func(a answer) error {
+	return l.InFencing("the cluster has not fenced "+node+" since", func(events []pacemaker.FenceEvent) error {
+		for _, e := range events {
+			if e.Target == node && !old[key(e)] {
+				return fmt.Errorf("the cluster of %s ordered a %s of %s: %s %s (H1)", l.Via, e.Action, node, e.Status, e.Completed)
+			}
+		}
+		return nil
+	})
+}
+
+// InFencing is what the cluster's record of fencing must show.
+func (l Cluster) InFencing(text string, judge func([]pacemaker.FenceEvent) error) change.Proof {
+	return proof(l.via(l.Dialect.QueryFencing()), text, func(a answer) error {
 		events, err := a.fencing()
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			if e.Target == node && !old[key(e)] {
-				return fmt.Errorf("the cluster of %s ordered a %s of %s: %s %s (H1)", a.Host, e.Action, node, e.Status, e.Completed)
-			}
-		}
-		return nil
+		return judge(events)
 	})
 }
 
@@ -128,14 +135,14 @@ func key(e pacemaker.FenceEvent) string {
 func (l Cluster) HoldFencing(device string) change.Change {
 	o := l.fenceDevice("disable", device)
 	o.Name, o.Why = "hold fencing", "a node that is lost meanwhile keeps its targets down, and is fenced on release"
-	return doing(l.via(o), change.Change{Proof: l.roleProof(true, device), Limit: configLimit})
+	return l.Change(l.via(o), change.Change{Proof: l.roleProof(true, device), Limit: configLimit})
 }
 
 // ReleaseFencing enables the fence device again. A node that was lost meanwhile is fenced at once.
 func (l Cluster) ReleaseFencing(device string) change.Change {
 	o := l.fenceDevice("enable", device)
 	o.Name, o.Effect, o.Why = "release fencing", op.Disruptive, "a node that was lost meanwhile is fenced at once"
-	return doing(l.via(o), change.Change{Proof: l.roleProof(false, device), Limit: 2 * time.Minute})
+	return l.Change(l.via(o), change.Change{Proof: l.roleProof(false, device), Limit: 2 * time.Minute})
 }
 
 // fenceDevice is `pcs stonith enable` or `disable`; pcs 0.9 has them as those of a resource.

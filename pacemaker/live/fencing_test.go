@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // What stonith_admin of 1.1 and 2.1 prints; the second as recorded on a real pair.
@@ -69,7 +70,7 @@ func TestNotFenced(t *testing.T) {
 		require.ErrorContains(t, l.NotFenced("ct6-mds1.lfs.intl", nil).Read(answer), "H1")
 		require.NoError(t, l.NotFenced("ct6-mds2.lfs.intl", nil).Read(answer))
 		var known []pacemaker.FenceEvent
-		e := live.Evidence{Look: d.QueryFencing(), Judge: func(a live.Answer) (err error) { known, err = a.Fencing(); return err }}
+		e := l.InFencing("", func(events []pacemaker.FenceEvent) error { known = events; return nil })
 		require.NoError(t, e.Read(answer))
 		require.NoError(t, l.NotFenced("ct6-mds1.lfs.intl", known).Read(answer))
 		down := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 102}
@@ -101,9 +102,9 @@ func TestActiveIsOnANodeThatLives(t *testing.T) {
 		{name: "failed", node: on, resource: `role="Stopped" active="false" failed="true"` + a, wrong: "has failed"},
 		{name: "blocked", node: on, resource: `role="Started" active="true" blocked="true"` + a, wrong: "has failed"},
 	} {
-		for _, e := range []live.Evidence{l.Active("MGS"), l.Placed(map[string]string{"MGS": "a"})} {
+		for _, e := range []change.Proof{l.Active("MGS"), l.Placed(map[string]string{"MGS": "a"})} {
 			err := e.Read(status(c.node, c.resource))
-			var later *live.NotYet
+			var later *change.Retry
 			switch {
 			case c.later:
 				require.ErrorAs(t, err, &later, c.name)
@@ -138,10 +139,10 @@ func TestPlacedSeesAFailedStart(t *testing.T) {
 		l := live.Cluster{Dialect: pcs.V011, Via: "a"}
 		err := l.Placed(map[string]string{"MGS": "a"}).Read(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(doc)})
 		if c.wrong {
-			require.False(t, live.Passing(err), c.name)
+			require.False(t, change.Passing(err), c.name)
 			require.ErrorContains(t, err, "MGS could not be started on a (complete; error; no such device)", c.name)
 		} else if err != nil {
-			require.True(t, live.Passing(err), "%s: %v", c.name, err)
+			require.True(t, change.Passing(err), "%s: %v", c.name, err)
 		}
 	}
 }

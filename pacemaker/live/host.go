@@ -34,7 +34,7 @@ func (l Cluster) OpenFirewall(node string, ports []corosync.Port) []change.Chang
 		}
 		ask := l.at(node, pcs.NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Safe, append(slices.Clone(argv), "--list-"+query)...))
 		o := pcs.NewOperation(name, "lustre:829", op.Mutating, op.Safe, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
-		return doing(l.at(node, o), change.Change{Limit: configLimit, Proof: []change.Proof{proof(ask, what+" is in firewall-cmd --list-"+query, func(a answer) error {
+		return l.Change(l.at(node, o), change.Change{Limit: configLimit, Proof: []change.Proof{proof(ask, what+" is in firewall-cmd --list-"+query, func(a answer) error {
 			switch {
 			case a.ExitCode != 0:
 				return fmt.Errorf("firewalld does not answer on %s: exit status %d: %s", a.Host, a.ExitCode, lastOf(string(a.Stdout)+"\n"+string(a.Stderr)))
@@ -76,7 +76,7 @@ func (l Cluster) StartPcsd(node string) []change.Change {
 	do := func(verb, ask, want string) change.Change {
 		look := l.at(node, pcs.NewOperation("pcsd", "lustre:855", op.ReadOnly, op.Safe, "systemctl", ask, "pcsd.service"))
 		o := pcs.NewOperation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Safe, "systemctl", verb, "pcsd.service")
-		return doing(l.at(node, o), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "systemctl says that pcsd is "+want+" on "+node, func(a answer) error {
+		return l.Change(l.at(node, o), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "systemctl says that pcsd is "+want+" on "+node, func(a answer) error {
 			if state := strings.TrimSpace(string(a.Stdout)); state != want {
 				return notYet("pcsd is %q", state)
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // realPair is a pair of real nodes that have the cluster software and are in no cluster.
@@ -29,7 +30,6 @@ type realPair struct {
 	addresses map[string][]string // of each node, one for each ring
 	targets   []string            // the resources
 	uuids     map[string]string   // of the targets, by resource
-	password  sshexec.Secret
 }
 
 func newRealPair(t *testing.T) *realPair {
@@ -41,8 +41,8 @@ func newRealPair(t *testing.T) *realPair {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, lab.Close()) })
 	p := &realPair{
-		t: t, lab: lab, live: live.Cluster{Dialect: pcs.V011, Via: node1}, clients: map[string]*sshexec.Client{}, addresses: map[string][]string{},
-		uuids: map[string]string{}, password: standin.HaclusterPassword,
+		t: t, lab: lab, live: live.Cluster{Dialect: pcs.V011, Via: node1, Password: standin.HaclusterPassword}, clients: map[string]*sshexec.Client{}, addresses: map[string][]string{},
+		uuids: map[string]string{},
 	}
 	for _, n := range lab.Nodes() {
 		p.addresses[n.Name()] = []string{n.Short(), n.Short() + "-ring1"}
@@ -83,32 +83,32 @@ func (p *realPair) fence(node string) []pacemaker.NVPair {
 	}
 }
 
-func (p *realPair) reach() live.Reach {
-	return live.Reach{Password: p.password, Runner: func(host string) (sshexec.Runner, error) {
-		if c := p.clients[host]; c != nil {
-			return c, nil
-		}
-		return nil, errors.New("no such host: " + host)
-	}}
+func (p *realPair) runner(host string) (sshexec.Runner, error) {
+	if c := p.clients[host]; c != nil {
+		return c, nil
+	}
+	return nil, errors.New("no such host: " + host)
 }
 
-func (p *realPair) apply(c live.Change) (live.Applied, error) {
+func (p *realPair) site() change.Site { return change.Over(p.runner, nil) }
+
+func (p *realPair) apply(c change.Change) (change.Applied, error) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 4*time.Minute)
 	defer cancel()
-	got, err := c.Apply(ctx, p.reach())
-	p.t.Logf("%-60s %6.1f s, %d looks, already %v, %v", c.Do.Name, got.Took.Seconds(), got.Looks, got.Already, err)
+	got, err := change.Do(ctx, p.site(), c)
+	p.t.Logf("%-60s %6.1f s, %d looks, already %v, %v", c.Title, got.Took.Seconds(), got.Looks, got.Already, err)
 	return got, err
 }
 
 // does applies changes that have something to do; to apply them again finds them done.
-func (p *realPair) does(changes ...live.Change) {
+func (p *realPair) does(changes ...change.Change) {
 	p.t.Helper()
 	for _, c := range changes {
 		got, err := p.apply(c)
 		require.NoError(p.t, err)
 		require.False(p.t, got.Already, "%s was done before", c)
-		got, err = c.Apply(p.t.Context(), p.reach())
+		got, err = change.Do(p.t.Context(), p.site(), c)
 		require.NoError(p.t, err)
 		require.True(p.t, got.Already, "%s is not seen to be done", c)
 	}
@@ -129,14 +129,14 @@ func (p *realPair) cib() *pacemaker.CIB {
 }
 
 // sees looks until the evidence is there.
-func (p *realPair) sees(limit time.Duration, list ...live.Evidence) {
+func (p *realPair) sees(limit time.Duration, list ...change.Proof) {
 	p.t.Helper()
-	require.NoError(p.t, live.Await(p.t.Context(), p.reach(), limit, list...))
+	require.NoError(p.t, change.Await(p.t.Context(), p.site(), limit, list...))
 }
 
-func (p *realPair) look(e live.Evidence) error {
+func (p *realPair) look(e change.Proof) error {
 	p.t.Helper()
-	return live.Await(p.t.Context(), p.reach(), 0, e)
+	return change.Await(p.t.Context(), p.site(), 0, e)
 }
 
 // onlyOn wants every target to be mounted on one node, and none ever to have been on two, as the storage knows it.
@@ -150,12 +150,12 @@ func (p *realPair) onlyOn(node string) {
 	}
 }
 
-func (p *realPair) setup(nodes ...string) live.Change {
+func (p *realPair) setup(nodes ...string) change.Change {
 	s := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, corosync.Member{Name: n, Addresses: p.addresses[n]})
 	}
-	return must[live.Change](p.t)(p.live.Setup(s))
+	return must[change.Change](p.t)(p.live.Setup(s))
 }
 
 // seed is a minimal CIB that does not wait for other nodes (H5).
@@ -173,7 +173,7 @@ func (p *realPair) seed(node string) pcs.Operation {
 func TestLiveOnARealPair(t *testing.T) {
 	p := newRealPair(t)
 	l := p.live
-	change := must[live.Change](t)
+	made := must[change.Change](t)
 	node := func(n string) corosync.Member { return corosync.Member{Name: n, Addresses: p.addresses[n]} }
 
 	stonith := pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"}
@@ -182,12 +182,11 @@ func TestLiveOnARealPair(t *testing.T) {
 	p.ok(node1, "systemctl", "stop", "pcsd.service")
 	p.ok(node1, "systemctl", "disable", "pcsd.service")
 	p.does(l.StartPcsd(node1)...)
-	good := p.password
-	p.password = "wr0ng"
-	_, err := p.apply(l.Auth(node1))
+	mistaken := l
+	mistaken.Password = "wr0ng"
+	_, err := p.apply(mistaken.Auth(node1))
 	require.ErrorIs(t, err, pacemaker.ErrNotAuthorised)
 	require.NotContains(t, err.Error(), "wr0ng")
-	p.password = good
 	p.does(l.Auth(node1))
 
 	p.ok(node1, "cp", "/dev/null", pacemaker.CIBPath)
@@ -206,12 +205,12 @@ func TestLiveOnARealPair(t *testing.T) {
 	p.does(l.Start(node1), l.Enable(node1), l.UnsetProperty("dc-deadtime"))
 	p.does(l.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), l.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}),
 		l.OperationDefault(pacemaker.NVPair{Name: "timeout", Value: "120s"}))
-	p.does(l.Maintenance(true), change(l.CreateStonith(stonith)))
+	p.does(l.Maintenance(true), made(l.CreateStonith(stonith)))
 	preferred := map[string]string{}
 	for i, id := range p.targets {
 		r := mgs()
 		r.ID, r.Instance[0].Pairs[0].Value = id, p.uuids[id]
-		p.does(change(l.CreateResource(r, true)))
+		p.does(made(l.CreateResource(r, true)))
 		first, second := node1, node2
 		if i == 1 {
 			first, second = node2, node1
@@ -224,7 +223,7 @@ func TestLiveOnARealPair(t *testing.T) {
 	p.does(l.Maintenance(false))
 	lift, was, err := l.LiftThrottle(p.cib())
 	require.NoError(t, err)
-	p.does(lift, change(l.Roles(p.cib(), "Started", p.targets...)))
+	p.does(lift, made(l.Roles(p.cib(), "Started", p.targets...)))
 	p.does(l.RestoreThrottle(was)...)
 	p.onlyOn(node1)
 
@@ -232,7 +231,7 @@ func TestLiveOnARealPair(t *testing.T) {
 	require.ErrorIs(t, err, pacemaker.ErrAbsentNode)
 	p.does(l.Auth(node2), l.NodeAdd(node(node2), true), l.Enable(node2))
 	p.does(l.RelocateRun(preferred))
-	p.does(change(l.NodeAttributes(p.cib(), node1, p.fence(node1))), change(l.NodeAttributes(p.cib(), node2, p.fence(node2))))
+	p.does(made(l.NodeAttributes(p.cib(), node1, p.fence(node1))), made(l.NodeAttributes(p.cib(), node2, p.fence(node2))))
 	p.does(l.Standby(node1))
 	p.onlyOn(node2)
 	p.does(l.Unstandby(node1))
@@ -245,18 +244,14 @@ func TestLiveOnARealPair(t *testing.T) {
 	p.does(l.HoldFencing(stonith.ID))
 	p.does(l.Standby(node1), l.Unstandby(node1)) // a resource stays where it is
 	require.NoError(t, p.node(node2).Kill("corosync"))
-	p.sees(time.Minute, live.Evidence{Look: onNode(node1, l.Dialect.QueryStatus()), Judge: func(a live.Answer) error {
-		st, err := a.Status()
-		if err != nil {
-			return err
-		}
+	p.sees(time.Minute, l.InStatus("node 2 is missed", func(st *pacemaker.Status) error {
 		if n, _ := st.Node(node2); !n.Unclean {
-			return &live.NotYet{Reason: "node 2 is not missed"}
+			return change.NotYet(0, "node 2 is not missed")
 		}
 		return nil
-	}})
-	require.NoError(t, live.Await(t.Context(), p.reach(), 0, l.NotFenced("nobody", nil)))
-	var later *live.NotYet
+	}))
+	require.NoError(t, change.Await(t.Context(), p.site(), 0, l.NotFenced("nobody", nil)))
+	var later *change.Retry
 	require.ErrorAs(t, p.look(l.Active(p.targets...)), &later, "what runs on a lost node counts as nothing")
 	p.onlyOn(node2)
 	p.does(l.ReleaseFencing(stonith.ID))
@@ -277,10 +272,8 @@ func (p *realPair) unknownOutcome(l live.Cluster) {
 	p.t.Helper()
 	cut := l.Standby(node1)
 	ran := 0
-	reach := p.reach()
-	plain := reach.Runner
-	reach.Runner = func(host string) (sshexec.Runner, error) {
-		r, err := plain(host)
+	breaking := change.Over(func(host string) (sshexec.Runner, error) {
+		r, err := p.runner(host)
 		return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if cmd.Effect == sshexec.ReadOnly {
 				return r.Run(ctx, cmd)
@@ -294,8 +287,8 @@ func (p *realPair) unknownOutcome(l live.Cluster) {
 			// It goes on without its connection, as what a daemon does for pcs goes on.
 			return fragile.Run(ctx, sshexec.Command(cmd.Effect, append([]string{"setsid", "--wait"}, cmd.Argv...)...))
 		}), err
-	}
-	got, err := cut.Apply(p.t.Context(), reach)
+	}, nil)
+	got, err := change.Do(p.t.Context(), breaking, cut)
 	require.NoError(p.t, err)
 	require.Equal(p.t, 1, ran)
 	p.t.Logf("a command whose connection was cut: outcome %v, seen after %d looks", got.Outcome, got.Looks)
@@ -306,10 +299,7 @@ func (p *realPair) unknownOutcome(l live.Cluster) {
 func (p *realPair) fenced() []pacemaker.FenceEvent {
 	p.t.Helper()
 	var events []pacemaker.FenceEvent
-	require.NoError(p.t, p.look(live.Evidence{Look: onNode(p.live.Via, p.live.Dialect.QueryFencing()), Judge: func(a live.Answer) (err error) {
-		events, err = a.Fencing()
-		return err
-	}}))
+	require.NoError(p.t, p.look(p.live.InFencing("", func(list []pacemaker.FenceEvent) error { events = list; return nil })))
 	return events
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // H4, H6: evidence of something that is not there is an answer of a known form. Silence, and words that nobody knows, prove nothing.
@@ -17,7 +18,7 @@ func TestSilenceProvesNothing(t *testing.T) {
 	old := live.Cluster{Dialect: pcs.V09, Via: "a", SysV: true}
 	const missing = "ls: cannot access '/etc/corosync/corosync.conf': No such file or directory\nls: cannot access '/etc/pacemaker/authkey': No such file or directory\nls: cannot access '/var/lib/pacemaker/cib/cib.xml': No such file or directory\n"
 	for name, c := range map[string]struct {
-		e              live.Evidence
+		e              change.Proof
 		code           int
 		stdout, stderr string
 		want           string
@@ -46,7 +47,7 @@ func TestSilenceProvesNothing(t *testing.T) {
 		"init script says nothing":     {old.Stopped("a")[1], 0, "", "", "later"},
 	} {
 		err := c.e.Read(sshexec.Result{Outcome: sshexec.Exited, ExitCode: c.code, Stdout: []byte(c.stdout), Stderr: []byte(c.stderr)})
-		var later *live.NotYet
+		var later *change.Retry
 		got := "wrong"
 		switch {
 		case err == nil:
@@ -65,7 +66,7 @@ func TestPartOfACIB(t *testing.T) {
 		"", "<cib/>", "<cib><configuration/><status/></cib>", "<cib><configuration><crm_config/><nodes/><resources/></configuration><status/></cib>",
 		"<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>",
 	} {
-		for _, proof := range [][]live.Evidence{l.UnsetProperty("x").Proof, l.RelocateClear().Proof, l.Maintenance(false).Proof[:1]} {
+		for _, proof := range [][]change.Proof{l.UnsetProperty("x").Proof, l.RelocateClear().Proof, l.Maintenance(false).Proof[:1]} {
 			require.Error(t, proof[0].Read(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text)}), text)
 		}
 	}

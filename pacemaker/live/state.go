@@ -25,7 +25,7 @@ func isOn(value string) bool {
 // Standby moves everything off a node and keeps it off (lustre:427, PCM-036). It is done when the CIB says so, which outlives a restart, and nothing
 // runs there any more: the command returns before anything has moved.
 func (l Cluster) Standby(node string) change.Change {
-	return doing(l.via(l.Dialect.Standby(node)), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{
+	return l.Change(l.via(l.Dialect.Standby(node)), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{
 		l.standbyStored(node, true),
 		l.InStatus("crm_mon shows "+node+" in standby and nothing on it", func(st *pacemaker.Status) error {
 			n, ok := st.Node(node)
@@ -47,7 +47,7 @@ func (l Cluster) Standby(node string) change.Change {
 
 // Unstandby lets a node take resources again.
 func (l Cluster) Unstandby(node string) change.Change {
-	return doing(l.via(l.Dialect.Unstandby(node)), change.Change{Limit: time.Minute, Proof: []change.Proof{
+	return l.Change(l.via(l.Dialect.Unstandby(node)), change.Change{Limit: time.Minute, Proof: []change.Proof{
 		l.standbyStored(node, false),
 		l.InStatus("crm_mon shows "+node+" without standby", func(st *pacemaker.Status) error {
 			if n, ok := st.Node(node); !ok || n.Standby {
@@ -83,7 +83,7 @@ func (l Cluster) managed() []change.Proof {
 
 // Maintenance switches maintenance-mode (lustre:976, 1136, PCM-023). It is done when the CIB says so and the cluster has taken note.
 func (l Cluster) Maintenance(on bool) change.Change {
-	return doing(l.via(l.Dialect.Maintenance(on)), change.Change{Limit: time.Minute, Proof: []change.Proof{
+	return l.Change(l.via(l.Dialect.Maintenance(on)), change.Change{Limit: time.Minute, Proof: []change.Proof{
 		l.InCIB(fmt.Sprintf("the CIB says maintenance-mode=%v", on), func(c *pacemaker.CIB) error {
 			if v, _ := c.Property("maintenance-mode"); isOn(v) != on {
 				return notYet("maintenance-mode is %q", v)
@@ -176,12 +176,12 @@ func sortedKeys(m map[string]string) []string {
 // placement.Relocate and placement.Of for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
 // them: a relocate that is cut short leaves them behind.
 func (l Cluster) RelocateRun(where map[string]string) change.Change {
-	return doing(l.via(l.Dialect.RelocateRun()), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{l.Placed(where), l.noRelocation()}})
+	return l.Change(l.via(l.Dialect.RelocateRun()), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{l.Placed(where), l.noRelocation()}})
 }
 
 // RelocateClear removes what a relocate that was cut short left behind.
 func (l Cluster) RelocateClear() change.Change {
-	return doing(l.via(l.Dialect.RelocateClear()), change.Change{Limit: time.Minute, Proof: []change.Proof{l.noRelocation()}})
+	return l.Change(l.via(l.Dialect.RelocateClear()), change.Change{Limit: time.Minute, Proof: []change.Proof{l.noRelocation()}})
 }
 
 func (l Cluster) noRelocation() change.Proof {

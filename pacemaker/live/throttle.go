@@ -37,7 +37,7 @@ func (l Cluster) LiftThrottle(live *pacemaker.CIB) (change.Change, Throttle, err
 		return change.Change{}, Throttle{}, err
 	}
 	o.Name, o.Effect, o.Why = "lift the throttle", op.Mutating, "all targets are to stop and start at once (H26)"
-	return doing(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.propertiesAre(Unthrottled())}}), was, nil
+	return l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.propertiesAre(Unthrottled())}}), was, nil
 }
 
 // RestoreThrottle puts back what was there before: a property that was not set is removed again.
@@ -76,7 +76,7 @@ func (l Cluster) Seed(seed pcs.Operation) change.Change {
 	look := pcs.NewOperation("owner, mode and size of "+pacemaker.CIBPath, "", op.ReadOnly, op.Safe, "stat", "-c", "%U:%G %a %s", pacemaker.CIBPath)
 	look.Node = seed.Node
 	idle := Cluster{Dialect: l.Dialect, Via: seed.Node, SysV: l.SysV}.Stopped(seed.Node)
-	return doing(seed, change.Change{Needs: idle, Limit: 30 * time.Second, Proof: []change.Proof{proof(look, pacemaker.CIBPath+" belongs to hacluster:haclient, has the mode 0600 and the size of the seed", func(a answer) error {
+	return l.Change(seed, change.Change{Needs: idle, Limit: 30 * time.Second, Proof: []change.Proof{proof(look, pacemaker.CIBPath+" belongs to hacluster:haclient, has the mode 0600 and the size of the seed", func(a answer) error {
 		if want, is := seedStat(seed), strings.TrimSpace(string(a.Stdout)); is != want {
 			return notYet("%s is %q, not %q", pacemaker.CIBPath, is, want)
 		}

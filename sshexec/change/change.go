@@ -47,6 +47,9 @@ type Proof struct {
 	Check func(Observed) error // nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
 }
 
+// Read judges how the question ended; it must have exited, with any status.
+func (p Proof) Read(res sshexec.Result) error { return p.Check(Observed{Result: res, Host: p.Host}) }
+
 // Probe is the proof as a probe: seen is done, and not yet seen is as if nothing had run.
 func (p Proof) Probe() Probe {
 	return Probe{Host: p.Host, Cmd: p.Cmd, Text: p.Text, Read: func(o Observed) (Trace, error) {

@@ -1,7 +1,9 @@
 package change
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -90,4 +92,18 @@ func (p *Probe) Judge(obs Observed, err error) (Trace, error) {
 		return p.Silent, nil
 	}
 	return Undecided, NotYet(0, "%v", err)
+}
+
+// Succeeded refuses an output that came with another exit status than 0, and one that was cut off. A check that reads
+// an output begins with it: to a check any exit status comes.
+func (o Observed) Succeeded() error {
+	switch {
+	case o.ExitCode != 0:
+		lines := strings.Split(strings.TrimSpace(string(o.Stderr)), "\n")
+		last := lines[max(0, len(lines)-5):] // a script may have told its whole story
+		return fmt.Errorf("exit status %d: %s", o.ExitCode, strings.Join(last, "\n"))
+	case o.Truncated:
+		return errors.New("its output is too long, and was cut off")
+	}
+	return nil
 }

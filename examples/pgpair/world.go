@@ -29,7 +29,7 @@ func NewWorld(p Pair, version string) evenkeel.World {
 		os.Files[[]string{data + "/PG_VERSION", standbySignal}[i]] = ""
 		s.AddHost(name, os) // starts the server
 	}
-	s.Sleep(10 * time.Second)
+	s.Sleep(20 * time.Second)
 	s.Forget()
 	return world{simhost.NewWorld(s)}
 }
@@ -49,8 +49,8 @@ func (w world) Check() (err error) {
 func (w world) Hash() (hash string) {
 	w.Do(func(s *simhost.State) {
 		for _, h := range s.Hosts() {
-			c, n, other := of(s, h.Name)
-			hash += fmt.Sprint(c.at, n.up, n.state, n.version, n.follows(other), h.Package(server), h.Exists(standbySignal))
+			c, n, _ := of(s, h.Name)
+			hash += fmt.Sprint(c.at, n.up, n.state, n.version, n.streams(), h.Package(server), h.Exists(standbySignal))
 		}
 	})
 	return hash
@@ -60,13 +60,11 @@ func (w world) Hash() (hash string) {
 type node struct {
 	up             bool
 	state, version string // as pg_controldata words it; what runs
-	log, led       int    // bytes that it has written or replayed; for how many seconds it has been the primary
+	log, led       int    // bytes written or replayed; seconds as the primary, or as what follows one where it is negative
 }
 
 func (n *node) primary() bool { return n.up && n.state == "in production" }
-func (n *node) follows(other *node) bool {
-	return n.up && !n.primary() && other.primary() && n.log <= other.log
-}
+func (n *node) streams() bool { return n.up && n.led < -10 } // it takes a while to connect
 
 // cluster is the two servers, and keepalived, which moves the address.
 type cluster struct {
@@ -82,8 +80,7 @@ func (c *cluster) Clone() simhost.Layer                  { d := *c; return &d }
 func (c *cluster) Next(*simhost.State) (time.Time, bool) { return c.next, true }
 func (c *cluster) Encode(e *simhost.Encoder)             { e.Text(fmt.Sprint(c.at, c.nodes)) }
 func (c *cluster) HostEvent(s *simhost.State, h *simhost.Host, _ simhost.Event) {
-	_, n, _ := of(s, h.Name)
-	n.up = false // whatever happens to a host, its server starts anew
+	c.nodes[slices.Index(c.hosts, h.Name)].up = false // whatever happens to a host, its server starts anew
 }
 
 func of(s *simhost.State, host string) (c *cluster, own, other *node) {
@@ -97,10 +94,12 @@ func (c *cluster) Tick(s *simhost.State) {
 	c.next, c.down = c.next.Add(time.Second), c.down+1
 	for _, name := range c.hosts {
 		_, n, other := of(s, name)
-		if n.led++; !n.primary() {
+		if n.primary() {
+			n.led = max(n.led, 0) + 1
+		} else if n.led = min(n.led, 0) - 1; !n.up || !other.primary() || n.log > other.log {
 			n.led = 0
 		}
-		if n.follows(other) {
+		if n.streams() {
 			n.log = max(n.log, min(other.log-1<<20, n.log+16<<20))
 		}
 		if n.led > 3 {
@@ -110,7 +109,7 @@ func (c *cluster) Tick(s *simhost.State) {
 			c.at = ""
 		}
 		if n.primary() && (other.primary() || n.log < c.told) || c.down == int(OutageLimit.Seconds()) {
-			s.Violate("%s: both are primary, or the primary has lost data, or nobody has served for %v", name, OutageLimit)
+			s.Violate("%s: both primary %v, data lost %v, down for %d s", name, other.primary(), n.log < c.told, c.down)
 		}
 	}
 }
@@ -127,8 +126,8 @@ func stopped(s *simhost.State, h *simhost.Host) error {
 	_, n, other := of(s, h.Name)
 	if n.up = false; n.state != "in production" {
 		n.state = "shut down in recovery"
-	} else if n.state, n.log = "shut down", n.log+100; other.up && other.log < n.log {
-		other.log = n.log // a clean stop sends all, and a last checkpoint, to a standby that follows
+	} else if n.state, n.log = "shut down", n.log+100; other.streams() {
+		other.log = n.log // a clean stop sends all, and a last checkpoint, to a standby that streams
 	}
 	return nil
 }
@@ -148,7 +147,7 @@ func psqlProgram(c *simhost.Call) int {
 	case sql == sqlStandby:
 		answer = !n.primary()
 	case sql == sqlStreams:
-		answer = !n.primary() || other.follows(n) && n.log-other.log < 16<<20
+		answer = !n.primary() || other.streams() && n.log-other.log < 16<<20
 	case err == nil:
 		answer = at >= n.log
 	case sql == sqlPromote && !n.primary():
@@ -162,10 +161,9 @@ func psqlProgram(c *simhost.Call) int {
 }
 
 func yumProgram(c *simhost.Call) int { // -y install|downgrade SERVER-VERSION
-	version := strings.TrimPrefix(c.Args[2], server+"-")
-	if (c.Args[1] == "install") != (version > c.Host.Package(server)) {
+	if (c.Args[1] == "install") != (c.Args[2] > server+"-"+c.Host.Package(server)) {
 		return c.Fail(1, "Error: Nothing to do")
 	}
-	c.Host.SetPackage(c.State, server, version)
+	c.Host.SetPackage(c.State, server, strings.TrimPrefix(c.Args[2], server+"-"))
 	return 0
 }

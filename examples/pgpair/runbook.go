@@ -33,15 +33,15 @@ var (
 	was1 = ek.NewFact[string]("version.primary", "the version on the old primary before the upgrade")
 	was2 = ek.NewFact[string]("version.standby", "the version on the old standby before the upgrade")
 
-	start      = command(ek.Mutating, "systemctl", "start", unit)
-	stop       = command(ek.Disruptive, "systemctl", "stop", unit)
-	signal     = command(ek.Mutating, "touch", standbySignal)
-	unsignal   = command(ek.Mutating, "rm", "-f", standbySignal)
-	signalled  = command(ek.ReadOnly, "test", "-e", standbySignal)
-	promotes   = psql(ek.Disruptive, sqlPromote)
-	version    = command(ek.ReadOnly, "rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", server)
-	control    = command(ek.ReadOnly, "/usr/pgsql-16/bin/pg_controldata", "-D", data)
-	controlled = regexp.MustCompile(`(?s)cluster state: +([^\n]+)\n.*Latest checkpoint location: +(\S+)`)
+	start            = command(ek.Mutating, "systemctl", "start", unit)
+	stop             = command(ek.Disruptive, "systemctl", "stop", unit)
+	signal, unsignal = command(ek.Mutating, "touch", standbySignal), command(ek.Mutating, "rm", "-f", standbySignal)
+	signalled        = command(ek.ReadOnly, "test", "-e", standbySignal)
+	promotes         = psql(ek.Disruptive, sqlPromote)
+	version          = command(ek.ReadOnly, "rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", server)
+	control          = command(ek.ReadOnly, "/usr/pgsql-16/bin/pg_controldata", "-D", data)
+	controlled       = regexp.MustCompile(`(?s)state: +(in (?:production|archive recovery)|shut down(?: in recovery)?)\n` +
+		`.*checkpoint location: +(\S+)`)
 )
 
 // Pair is what the runbook is made from.
@@ -52,8 +52,7 @@ type Pair struct {
 
 // Runbook is the whole upgrade.
 func (p Pair) Runbook() (*ek.Runbook, error) {
-	rb := &ek.Runbook{
-		Name: "pgpair", Title: "Upgrade " + p.Primary + " and " + p.Standby + " to PostgreSQL " + p.Version,
+	rb := &ek.Runbook{Name: "pgpair", Title: "Upgrade " + p.Primary + " and " + p.Standby + " to " + p.Version,
 		Inputs: []ek.Input{ek.NewInput("pair", fmt.Append(nil, p))}, Invariants: p.invariants(), Compare: p.compare,
 		Steps: []ek.Step{
 			{ID: "check", Title: "Check the pair", Actions: p.serving(p.Primary)},
@@ -86,8 +85,8 @@ func (p Pair) upgrade(id, host, other string, was ek.Fact[string]) ek.Step {
 	change := func(verb, want string) []ek.Action { // the version may be a fact
 		yum := do("yum", "Let yum "+verb+" the server", "", command(ek.Mutating, "yum", "-y", verb, server+"-"+want))
 		yum.Cmd.Timeout = 15 * time.Minute
-		return []ek.Action{guard(p.serving(other)[0]), guard(starts(host)), do("stop", "Stop PostgreSQL", "", stop),
-			unless(yum, "", version, want), do("start", "Start PostgreSQL", "", start)}
+		return []ek.Action{guard(p.serving(other)[0]), guard(starts(host)), do("stop", "Stop the server", "", stop),
+			unless(yum, "", version, want), do("start", "Start the server", "", start)}
 	}
 	s := ek.Step{
 		ID: id, Title: "Upgrade " + host, Host: host, Makes: []ek.FactKey{was}, Closes: []string{"alone"},
@@ -147,8 +146,9 @@ func nothingLost(from, to string, allowed ...string) ek.Action {
 		}
 		return res, err
 	}
-	return ek.Action{ID: "nothing-lost", Title: "Verify that " + to + " has all data of " + from, Guard: true, Op: &ek.Op{
-		Effect: ek.ReadOnly, Do: prove, Text: fmt.Sprintf("%s is %q; %s has its last checkpoint.", from, allowed, to)}}
+	title, states := "Verify that "+to+" has all data of "+from, strings.Join(allowed, " or ")
+	return ek.Action{ID: "nothing-lost", Title: title, Guard: true, Op: &ek.Op{Effect: ek.ReadOnly, Do: prove,
+		Text: "pg_controldata on " + from + " shows " + states + "; " + to + " has replayed the checkpoint that it shows."}}
 }
 
 func (p Pair) invariants() []ek.Invariant {
@@ -162,16 +162,16 @@ func (p Pair) invariants() []ek.Invariant {
 		}
 	}
 	one := func(ctx context.Context, at ek.Site) error {
-		var seen []string
+		primary := false
 		for _, host := range []string{p.Primary, p.Standby} {
 			res, err := at.Run(ctx, host, control)
 			m := controlled.FindStringSubmatch(res.Text())
 			if err != nil || m == nil {
 				return cmp.Or(err, fmt.Errorf("the state of %s is not known: %q", host, res.Text()))
-			}
-			if seen = append(seen, m[1]); len(seen) == 2 && seen[0] == seen[1] && seen[0] == "in production" {
+			} else if m[1] == "in production" && primary {
 				return ek.Violated("%s and %s are both primary", p.Primary, p.Standby)
 			}
+			primary = m[1] == "in production"
 		}
 		return nil
 	}

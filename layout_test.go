@@ -66,6 +66,7 @@ var arrows = map[string][]string{
 	"examples/internal/readme":        {}, // tests only
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},
+	"examples/pgpair":                 {".", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
 }
 
 // noDriver are the packages that must not pull the MongoDB driver into their users' binaries.

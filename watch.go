@@ -166,6 +166,8 @@ func (e *engine) awaitHolding(ctx context.Context, s *Step, phase Phase, until t
 				return &StepError{Step: s.ID, Err: ctx.Err()}
 			case !broken && !suspended[inv.ID]:
 				e.event(EventUnseen, s, nil, "%s: %v", inv.ID, err)
+			case broken && (inv.Absolute || len(closing) > 0 && !suspended[inv.ID]): // no window has suspended it: it is not to come back by itself
+				return e.violated(s, v)
 			case e.opts.Clock.Now().Before(until):
 				e.event(EventWait, s, nil, "%s must hold again: %v", inv.ID, err)
 				if err := e.wait(ctx, s, phase, holdingLook); err != nil {

@@ -56,6 +56,32 @@ func TestAWindowWaitsForItsInvariantToHoldAgain(t *testing.T) {
 	}
 }
 
+// A window waits for its own invariant alone: what breaks beside it meanwhile, and what may never be suspended, stops the run at once.
+func TestAWindowDoesNotWaitForWhatItDoesNotSuspend(t *testing.T) {
+	for _, absolute := range []bool{false, true} {
+		rb, clock, moves := slowly(t, "s1[a.safe] s2[b.safe]", time.Minute, false)
+		changed := time.Time{}
+		rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "one", Title: "One alone.", Absolute: absolute, Check: func(context.Context, evenkeel.Site) error {
+			if !changed.IsZero() && clock.now.Sub(changed) > 30*time.Second {
+				return evenkeel.Violated("two of them")
+			}
+			return nil
+		}})
+		m := newMachine("-")
+		_, err := evenkeel.Run(t.Context(), rb, on(m, func(what string) {
+			moves(what)
+			if what == "a" {
+				changed = clock.now
+			}
+		}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock})
+		var v *evenkeel.Violation
+		require.ErrorAs(t, err, &v)
+		require.Equal(t, "one", v.Invariant)
+		require.Less(t, clock.now.Sub(changed), 4*time.Minute, "it was waited for until the limit")
+		require.Equal(t, "a", strings.Join(m.log, " "))
+	}
+}
+
 // What cannot be seen has not been seen to hold.
 func TestAWindowStaysOpenWhenItsInvariantIsNotSeenInTime(t *testing.T) {
 	for _, unseen := range []bool{false, true} {

@@ -354,7 +354,17 @@ func TestALifeThatIsEndedEarlyIsStopped(t *testing.T) {
 	require.ErrorAs(t, err, &unproven, "and says what is not verified")
 	require.ErrorIs(t, life.Perform(t.Context(), life.Next()[0]), evenkeel.ErrNotNext, "after its end nothing is performed")
 	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+	life, err = evenkeel.BeginResume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	before = life.State()
+	for next := life.Next(); next[0].Work(); next = life.Next() {
+		require.NoError(t, life.Perform(t.Context(), next[0]))
+	}
+	_, err = life.End()
+	require.NoError(t, err)
+	list, err = evenkeel.Next(rb, before)
+	require.NoError(t, err)
+	require.Equal(t, "act s1 verify/v", decisions(t, list), "what was read since is none of its business")
 	require.Equal(t, "read:v read:w b", strings.Join(m.log, " "))
 	life, err = evenkeel.BeginResume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
 	require.NoError(t, err)

@@ -134,6 +134,10 @@ func stepped(t *testing.T, begin start) whole {
 // moreSequences are sequences of what a life reads again.
 var moreSequences = []struct{ name, runbook, faults, want string }{
 	{
+		"half of it ran behind a guard: it is probed before the guard, and before it runs again", "s1[g.guard a.probe b.safe]",
+		"half:a; -", "read:g look:a a~ =failed | look:a read:g look:a a b =done",
+	},
+	{
 		"a guard of an undo that was done is left alone", "s1[a.safe b.safe undo:g.guard undo:u.never auto]",
 		"fail:b CRASH@after:u; rollback", "a b! read:g u =died | look:u =done",
 	},

@@ -184,7 +184,10 @@ func (e *engine) beside(ends map[string]error) []Decision {
 
 // failure is what the steps of this life came to that did not come to a good end.
 func (l *Life) failure() error {
-	errs := make([]error, 0, len(l.errs))
+	if len(l.errs) == 0 {
+		return nil
+	}
+	var errs []error // in the order of the steps
 	for i := range l.e.rb.Steps {
 		errs = append(errs, l.errs[l.e.rb.Steps[i].ID])
 	}

@@ -134,6 +134,10 @@ func stepped(t *testing.T, begin start) whole {
 // moreSequences are sequences of what a life reads again.
 var moreSequences = []struct{ name, runbook, faults, want string }{
 	{
+		"half of it ran behind a guard: it is probed before the guard, and before it runs again", "s1[g.guard a.probe b.safe]",
+		"half:a; -", "read:g look:a a~ =failed | look:a read:g look:a a b =done",
+	},
+	{
 		"a guard of an undo that was done is left alone", "s1[a.safe b.safe undo:g.guard undo:u.never auto]",
 		"fail:b CRASH@after:u; rollback", "a b! read:g u =died | look:u =done",
 	},
@@ -354,7 +358,17 @@ func TestALifeThatIsEndedEarlyIsStopped(t *testing.T) {
 	require.ErrorAs(t, err, &unproven, "and says what is not verified")
 	require.ErrorIs(t, life.Perform(t.Context(), life.Next()[0]), evenkeel.ErrNotNext, "after its end nothing is performed")
 	m.live("-")
-	require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
+	life, err = evenkeel.BeginResume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	before = life.State()
+	for next := life.Next(); next[0].Work(); next = life.Next() {
+		require.NoError(t, life.Perform(t.Context(), next[0]))
+	}
+	_, err = life.End()
+	require.NoError(t, err)
+	list, err = evenkeel.Next(rb, before)
+	require.NoError(t, err)
+	require.Equal(t, "act s1 verify/v", decisions(t, list), "what was read since is none of its business")
 	require.Equal(t, "read:v read:w b", strings.Join(m.log, " "))
 	life, err = evenkeel.BeginResume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
 	require.NoError(t, err)

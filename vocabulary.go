@@ -41,19 +41,32 @@ const (
 
 // The words of one change stand in package change, where the packages below the engine use them too.
 type (
-	Observed = change.Observed // what a command showed
-	Expect   = change.Expect   // what must be seen
-	Probe    = change.Probe    // how to tell whether something ran
-	Trace    = change.Trace    // what a probe found
-	Retry    = change.Retry    // "not yet"
-	Op       = change.Op       // a typed operation
-	OpCmd    = change.OpCmd    // a command that one declares
-	Site     = change.Site     // where one works
-	Block    = change.Block    // what a person types
-	Make     = change.Make     // a fact that is found out
-	Facts    = change.Facts
-	FactKey  = change.FactKey
-	Clock    = change.Clock // the time that a run lives by; several goroutines ask it at the same time
+	// Observed is what a command showed.
+	Observed = change.Observed
+	// Expect is what must be seen.
+	Expect = change.Expect
+	// Probe is how to tell whether something ran.
+	Probe = change.Probe
+	// Trace is what a probe found.
+	Trace = change.Trace
+	// Retry is a "not yet".
+	Retry = change.Retry
+	// Op is a typed operation.
+	Op = change.Op
+	// OpCmd is a command that an operation declares.
+	OpCmd = change.OpCmd
+	// Site is where an operation or an invariant works.
+	Site = change.Site
+	// Block is what a person types who follows the runbook by hand.
+	Block = change.Block
+	// Make says that an action finds out a fact.
+	Make = change.Make
+	// Facts are the values known so far, as journalled.
+	Facts = change.Facts
+	// FactKey is a fact of any type.
+	FactKey = change.FactKey
+	// Clock is the time that a run lives by; several goroutines ask it at the same time.
+	Clock = change.Clock
 	// WallClock is the machine's clock.
 	WallClock = change.WallClock
 	// A Fact is something that one step finds out and a later one needs.

@@ -192,9 +192,9 @@ func ParseCreatedSets(r io.Reader) (set1, set2 string, err error) {
 }
 
 // OfClass are the VMs of the set of one class, such as lb, qns or sessionmgr.
-func (c ClusterSet) OfClass(class string) []string {
+func (s ClusterSet) OfClass(class string) []string {
 	var list []string
-	for _, alias := range c {
+	for _, alias := range s {
 		if vm, ok := splitAlias(alias); ok && vm.class == class {
 			list = append(list, alias)
 		}

@@ -80,6 +80,6 @@ func ParseArbiterDate(r io.Reader) (time.Time, error) {
 }
 
 // IsCentOS tells a version of CentOS: 8.1 is 8.1.1911 too, and not 8.10.
-func (r OSRelease) IsCentOS(version string) bool {
-	return strings.HasPrefix(r.Name, "CentOS") && r.Is(strings.TrimSuffix(version, "."))
+func (o OSRelease) IsCentOS(version string) bool {
+	return strings.HasPrefix(o.Name, "CentOS") && o.Is(strings.TrimSuffix(version, "."))
 }

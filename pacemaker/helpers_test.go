@@ -13,8 +13,6 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
-
-	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 )
 
 const imlCIB = "constructed-iml-2.4-el6-short-nodenames.xml"
@@ -34,15 +32,6 @@ func parseCIB(t testing.TB, text string) *CIB {
 	cib, err := ParseCIB(strings.NewReader(text))
 	require.NoError(t, err)
 	return cib
-}
-
-func readConf(t testing.TB) *corosync.Conf {
-	t.Helper()
-	data, err := os.ReadFile("corosync/testdata/iml-v2.4.2.7RC1-rendered.conf")
-	require.NoError(t, err)
-	conf, err := corosync.Parse(bytes.NewReader(data))
-	require.NoError(t, err)
-	return conf
 }
 
 func sentences(ds []Difference) []string {

@@ -9,7 +9,7 @@ import (
 )
 
 // Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
-// without problems may still be for another release; see [CorosyncConf.Releases]. Each problem has its line.
+// without problems may still be for another release; see [Conf.Releases]. Each problem has its line.
 func (c *Conf) Problems() []*ParseError {
 	if c.empty() {
 		return []*ParseError{{File: "corosync.conf", Err: errNoConf}}

@@ -14,7 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
-// CorosyncConf is a corosync.conf, lossless: an unedited one prints byte for byte, an edit touches its own line only.
+// Conf is a corosync.conf, lossless: an unedited one prints byte for byte, an edit touches its own line only.
 type Conf struct {
 	Root *Section // the file itself: a section without a name
 	name string
@@ -26,7 +26,7 @@ func (c *Conf) empty() bool { return c == nil || c.Root == nil }
 
 var errNoConf = errors.New("there is no corosync.conf: make one with Parse")
 
-// CorosyncSection is a section. The same name may stand many times: each interface of a totem is one.
+// Section is a section. The same name may stand many times: each interface of a totem is one.
 type Section struct {
 	Name  string
 	Line  int // of its opening brace; 0 for the file itself
@@ -44,7 +44,7 @@ type entry struct {
 	section *Section
 }
 
-// ParseCorosyncConf reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
+// Parse reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
 // a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with the line that opened it.
 func Parse(r io.Reader) (*Conf, error) {
 	if r == nil {

@@ -32,7 +32,7 @@ type KnetPlan struct {
 	Notes             []string // what has to be done beside the file
 }
 
-// CorosyncChange is one difference between the old file and the new one.
+// KnetChange is one difference between the old file and the new one.
 type KnetChange struct {
 	Line int    // in the old file; 0 for what is new
 	What string // totem.rrp_mode: passive

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// CorosyncMark is something in a corosync.conf that only some releases of corosync know.
+// Mark is something in a corosync.conf that only some releases of corosync know.
 type Mark struct {
 	Line     int
 	What     string // totem.rrp_mode, service
@@ -26,7 +26,7 @@ func (m Mark) String() string {
 	return fmt.Sprintf("line %d: %s: %s: %s", m.Line, m.What, which, m.Why)
 }
 
-// CorosyncReleases is which major releases of corosync a file is for.
+// Releases is which major releases of corosync a file is for.
 type Releases struct {
 	From, To int // 1 to 3; From is greater than To when the marks contradict each other, or the file says nothing
 	Marks    []Mark

@@ -6,7 +6,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
-// ClusterSetup is what a new cluster is made of: pcs makes its corosync.conf.
+// Setup is what a new cluster is made of: pcs makes its corosync.conf.
 type Setup struct {
 	Name      string
 	Nodes     []Member
@@ -19,7 +19,7 @@ type Setup struct {
 	Cipher, Hash  string      // of knet: "aes256", "sha256"; empty leaves pcs's default, which encrypts; "none" does not
 }
 
-// ClusterNode is a node of a new cluster.
+// Member is a node of a new cluster.
 type Member struct {
 	Name string // fully qualified
 	// Addresses has one address for each ring or link. pcs 0.9 takes them for udpu only; without any, pcs finds one by the name.

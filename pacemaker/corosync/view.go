@@ -35,7 +35,7 @@ type Totem struct {
 	Other         []Pair
 }
 
-// Interface is one interface block, as written. See [CorosyncConf.Rings] for the strict view.
+// Interface is one interface block, as written. See [Conf.Rings] for the strict view.
 type Interface struct {
 	Line        int // of the block in the file
 	Ring        int // ringnumber or linknumber; 0 when absent, as in corosync
@@ -137,7 +137,7 @@ func (c *Conf) Rings() ([]Interface, error) {
 	return t.Interfaces, nil
 }
 
-// CorosyncNode is a node of the nodelist.
+// Node is a node of the nodelist.
 type Node struct {
 	Line      int
 	Name      string
@@ -222,7 +222,7 @@ func (c *Conf) Logging() (Logging, error) {
 	return l, r.errs.Err()
 }
 
-// CorosyncService is a service section of corosync 1.x: how Pacemaker is started. Version 0 means as a plugin, 1 by its own init script.
+// Service is a service section of corosync 1.x: how Pacemaker is started. Version 0 means as a plugin, 1 by its own init script.
 type Service struct {
 	Name    string
 	Version int

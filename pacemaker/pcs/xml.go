@@ -30,7 +30,7 @@ func AddXML(name, section string, elements ...*etree.Element) Operation {
 // named (H7).
 func ConstraintByID(loc pacemaker.Location) Operation {
 	e := etree.NewElement("rsc_location")
-	for _, a := range [][2]string{{"id", loc.ID}, {"node", loc.Node}, {"rsc", loc.Resource}, {"score", string(loc.Score)}} {
+	for _, a := range [][2]string{{"id", loc.ID}, {"node", loc.Node}, {"rsc", loc.Resource}, {"score", loc.Score}} {
 		if a[1] != "" {
 			e.CreateAttr(a[0], a[1])
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -40,22 +39,4 @@ func readConf(t testing.TB) *corosync.Conf {
 	conf, err := corosync.Parse(bytes.NewReader(data))
 	require.NoError(t, err)
 	return conf
-}
-
-func sentences(ds []pacemaker.Difference) []string {
-	var all []string
-	for _, d := range ds {
-		all = append(all, d.String())
-	}
-	return all
-}
-
-// plainPairs are names and values, sorted: text has no ids, and late releases sort.
-func plainPairs(pairs []pacemaker.NVPair) []string {
-	var all []string
-	for _, p := range pairs {
-		all = append(all, p.Name+"="+p.Value)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -270,4 +271,22 @@ func TestRealExitStatuses(t *testing.T) {
 	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"cibadmin", "--modify", "--scope", "constraints", "--xml-text", `<rsc_location id="none" rsc="MGS_32834e" node="n" score="1"/>`}}), pacemaker.ErrNotFound)
 	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"crm_resource", "--resource", "none", "--locate"}}), pacemaker.ErrNotFound)
 	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"pcs", "resource", "enable", "none"}}), pacemaker.ErrCommandFailed)
+}
+
+func sentences(ds []pacemaker.Difference) []string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.String())
+	}
+	return all
+}
+
+// plainPairs are names and values, sorted: text has no ids, and late releases sort.
+func plainPairs(pairs []pacemaker.NVPair) []string {
+	var all []string
+	for _, p := range pairs {
+		all = append(all, p.Name+"="+p.Value)
+	}
+	slices.Sort(all)
+	return all
 }

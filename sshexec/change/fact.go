@@ -100,8 +100,11 @@ type Make struct {
 // Facts are the values known so far, as journalled.
 type Facts map[string]json.RawMessage
 
-// RefOpen and RefClose stand around the name of a fact where its value is to be put in.
-const RefOpen, RefClose = "⟪", "⟫"
+// What stands around the name of a fact where its value is to be put in.
+const (
+	RefOpen  = "⟪"
+	RefClose = "⟫"
+)
 
 // Refs lists the names of the facts that a text refers to.
 func Refs(text string) []string {

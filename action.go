@@ -17,12 +17,12 @@ type Action struct {
 	Ref   string // where the guide says so ("lustre:882"); the step's when empty
 	Note  string // a caution for the reader
 
-	// One of the three. Manual may stand with Cmd: then the command is the evidence, read-only, that a person has done it.
+	// One of the three. Manual may stand with Cmd: then the command is the evidence, read-only, that the operator has done it.
 	Cmd    sshexec.Cmd
 	Op     *Op
 	Manual string
 
-	Paper []Block // what a person types who follows the runbook by hand; the command as it is when empty
+	Paper []Block // what the operator types who follows the runbook by hand; the command as it is when empty
 
 	Repeat Repeat // needed unless the action is read-only
 	Expect Expect // what must be seen; exit status 0 when empty
@@ -32,28 +32,28 @@ type Action struct {
 	// Within bounds how long an action may ask to be looked at again (by a Retry from its check), in total. DefaultWithin when zero.
 	Within time.Duration
 
-	// Guard marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever the step is taken up anew and
+	// Precondition marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever the step is taken up anew and
 	// something that follows it is left to change. What may have run in the life before is probed first.
-	Guard bool
+	Precondition bool
 
-	// Severs says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was seen to
+	// DropsConnection says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was seen to
 	// be killed, and not only where its outcome is unknown.
-	Severs bool
+	DropsConnection bool
 }
 
-// Hold says that a person is needed. The run ends there, keeps its place, and is taken up by Resume.
-type Hold struct {
+// Pause says that the operator is needed. The run ends there, keeps its place, and is taken up by Resume.
+type Pause struct {
 	Step, Action string // filled in by the run
 	Reason       string // what to do, as an instruction
 
 	hidden bool // no secret is left in the reason
 }
 
-func (h *Hold) Error() string { return "held for a person: " + h.Reason }
+func (h *Pause) Error() string { return "paused for the operator: " + h.Reason }
 
-// NeedsPerson is a Hold.
-func NeedsPerson(format string, args ...any) error {
-	return &Hold{Reason: fmt.Sprintf(format, args...)}
+// NeedsOperator is a Pause.
+func NeedsOperator(format string, args ...any) error {
+	return &Pause{Reason: fmt.Sprintf(format, args...)}
 }
 
 // effect is what the action does.
@@ -67,7 +67,7 @@ func (a *Action) effect() Effect {
 	return a.Cmd.Effect
 }
 
-// attestation tells whether a person's word is all that there is.
+// attestation tells whether the operator's word is all that there is.
 func (a *Action) attestation() bool { return a.Manual != "" && len(a.Cmd.Argv) == 0 }
 
 // host is where the action runs.
@@ -78,7 +78,7 @@ func (a *Action) host(s *Step) string {
 	return s.Host
 }
 
-// Describe is the action as a person would do it.
+// Describe is the action as the operator would do it.
 func (a *Action) Describe() string {
 	switch {
 	case a.Op != nil:

@@ -42,7 +42,7 @@ func (rb *Runbook) HostNames() []string {
 		}
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == Operator })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == OperatorHost })
 }
 
 // allHosts are the machines that the steps name, and those with a lease.

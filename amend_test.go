@@ -127,7 +127,7 @@ func TestWhatMustNotBeAmended(t *testing.T) {
 		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"a host on paper": {func(rb *evenkeel.Runbook) {
 			cmd := rb.Steps[3].Actions[0].Cmd
-			rb.Steps[3].Actions[0].Paper = []evenkeel.Block{{Host: evenkeel.Operator, Script: "look"}, {Host: "h2", Script: "look"}, {Cmd: cmd}}
+			rb.Steps[3].Actions[0].Paper = []evenkeel.Block{{Host: evenkeel.OperatorHost, Script: "look"}, {Host: "h2", Script: "look"}, {Cmd: cmd}}
 		}, "step s4 is changed (it has not begun)", "s4", false, "host h2 is new"},
 		"a host that is reinstalled": {func(rb *evenkeel.Runbook) {
 			rb.Steps[3].Reinstalls = []string{"h2"}
@@ -358,12 +358,12 @@ type confirming struct {
 	pauses  int
 }
 
-func (c *confirming) Attend(_ context.Context, ask evenkeel.Ask) (string, error) {
+func (c *confirming) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
 	c.pauses++
-	return "", evenkeel.NeedsPerson("%s", ask.Instruction)
+	return "", evenkeel.NeedsOperator("%s", ask.Instruction)
 }
 
-func (c *confirming) Confirm(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+func (c *confirming) Confirm(_ context.Context, asks []evenkeel.Prompt) ([]string, error) {
 	var names, answers []string
 	for _, ask := range asks {
 		names = append(names, ask.Action.ID)
@@ -391,9 +391,9 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	m := newMachine("-")
 	j := &evenkeel.MemJournal{}
 	c := &confirming{answers: map[string]string{"freeze": "since monday", "window": "until six", "backup": "on vault"}}
-	opts := func() evenkeel.Options { return evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: c} }
+	opts := func() evenkeel.Options { return evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: c} }
 	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, opts())
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	require.ErrorAs(t, err, &hold)
 	require.Equal(t, "calls", hold.Action)
 	require.Equal(t, [][]string{{"freeze", "window", "backup"}}, c.asked, "all at once, before anything else")
@@ -418,11 +418,11 @@ func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 }
 
 // confirmFunc is a Confirmer that answers by a function.
-type confirmFunc func(ctx context.Context, asks []evenkeel.Ask) ([]string, error)
+type confirmFunc func(ctx context.Context, asks []evenkeel.Prompt) ([]string, error)
 
-func (f confirmFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "yes", nil }
+func (f confirmFunc) Prompt(context.Context, evenkeel.Prompt) (string, error) { return "yes", nil }
 
-func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Ask) ([]string, error) {
+func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]string, error) {
 	return f(ctx, asks)
 }
 
@@ -434,22 +434,22 @@ func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
 	return rb
 }
 
-// A person who is asked ahead is not kept at the question when the run is asked to stop: as Options.Attendant promises, the context
+// The operator who is asked ahead is not kept at the question when the run is asked to stop: as Options.Operator promises, the context
 // ends. The run ends as stopped, and is resumed as if nothing had been asked.
 func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
 	rb := confirmsBefore(t, parseRunbook(t, "s1[r.read a.safe]"))
 	m := newMachine("-")
 	j := &evenkeel.MemJournal{}
-	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Ask) ([]string, error) {
+	waits := confirmFunc(func(ctx context.Context, _ []evenkeel.Prompt) ([]string, error) {
 		close(m.stop)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: waits, Stop: m.stop})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: waits, Stop: m.stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	require.Empty(t, m.log)
-	answers := confirmFunc(func(context.Context, []evenkeel.Ask) ([]string, error) { return []string{"alice"}, nil })
-	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: answers})
+	answers := confirmFunc(func(context.Context, []evenkeel.Prompt) ([]string, error) { return []string{"alice"}, nil })
+	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: answers})
 	require.NoError(t, err)
 	require.Equal(t, "read:r a", strings.Join(m.log, " "))
 }
@@ -479,18 +479,18 @@ func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
 			require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
 			require.Equal(t, tc.window, len(stateOf(t, j).Windows) > 0)
 			m.live("-")
-			ahead := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+			ahead := confirmFunc(func(_ context.Context, asks []evenkeel.Prompt) ([]string, error) {
 				t.Errorf("%d confirmations are asked for ahead", len(asks))
 				return nil, errors.New("the terminal is gone")
 			})
-			_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: ahead})
+			_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: ahead})
 			require.NoError(t, err)
 			require.Equal(t, tc.log, strings.Join(m.log, " "))
 		})
 	}
 }
 
-// What a person confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
+// What the operator confirmed is what that person read. An amendment of the text has it asked again, be it that it was confirmed
 // ahead of its turn or at it; what was confirmed in the other steps stays.
 func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 	book := func(text string) *evenkeel.Runbook {
@@ -510,7 +510,7 @@ func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 			})
 			opts := func(answers map[string]string) (evenkeel.Options, *confirming) {
 				c := &confirming{answers: answers}
-				return evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: c}, c
+				return evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: c}, c
 			}
 			said, _ := opts(map[string]string{"other": "since monday", "c": "yes"})
 			said.Stop = stop
@@ -523,7 +523,7 @@ func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 			require.NoError(t, err)
 			silent, c := opts(nil)
 			_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, silent)
-			var hold *evenkeel.Hold
+			var hold *evenkeel.Pause
 			require.ErrorAs(t, err, &hold)
 			require.ErrorContains(t, err, "Confirm that no client is mounted.")
 			require.Equal(t, [][]string{{"c"}}, c.asked)
@@ -540,7 +540,7 @@ func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 }
 
 // What was confirmed ahead, or at its turn in a step that was undone before, is not asked for again; nor is anybody asked
-// whose run was told to stop, or before what a person does by hand.
+// whose run was told to stop, or before what the operator does by hand.
 func TestNothingIsConfirmedTwice(t *testing.T) {
 	word := func(id string) evenkeel.Action { return evenkeel.Action{ID: id, Title: id, Manual: "Confirm " + id} }
 	rb := parseRunbook(t, "s1[g.guard a.safe undo:u.safe] s2[m.manual r.read]")
@@ -548,14 +548,14 @@ func TestNothingIsConfirmedTwice(t *testing.T) {
 	rb.Steps[1].Actions = append(rb.Steps[1].Actions, word("last"))
 	m := newMachine("fail:g did:m")
 	c := &confirming{answers: map[string]string{"first": "yes"}}
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: c}
 	life := func(start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)) error {
 		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
 		return err
 	}
 	require.Error(t, life(evenkeel.Run))
 	require.Equal(t, [][]string{{"first"}}, c.asked)
-	require.ErrorAs(t, life(evenkeel.Resume), new(*evenkeel.Hold), "the last one")
+	require.ErrorAs(t, life(evenkeel.Resume), new(*evenkeel.Pause), "the last one")
 	require.Len(t, c.asked, 1)
 	for _, one := range rb.Confirmations(nil) {
 		require.Equal(t, one.Action.ID == "first", one.Ahead, one.Name())
@@ -567,8 +567,8 @@ func TestNothingIsConfirmedTwice(t *testing.T) {
 	require.NoError(t, life(evenkeel.Rollback))
 	m.live("fail:g")
 	c.answers["first"] = "" // it is left to its turn
-	opts.Attendant = struct {
-		evenkeel.Attendant
+	opts.Operator = struct {
+		evenkeel.Operator
 		evenkeel.Confirmer
 	}{handFunc(func() error { return nil }), c}
 	require.Error(t, life(evenkeel.Resume))
@@ -587,13 +587,13 @@ func TestNothingIsConfirmedTwice(t *testing.T) {
 // laconic answers to fewer confirmations than it was asked for.
 type laconic struct{ confirming }
 
-func (s *laconic) Confirm(context.Context, []evenkeel.Ask) ([]string, error) { return nil, nil }
+func (s *laconic) Confirm(context.Context, []evenkeel.Prompt) ([]string, error) { return nil, nil }
 
 func TestEachConfirmationNeedsItsAnswer(t *testing.T) {
 	rb := parseRunbook(t, "s1[r.read a.safe]")
 	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
-		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: &laconic{}})
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: &laconic{}})
 	require.ErrorContains(t, err, "0 answers to 1 confirmations")
 }
 
@@ -610,13 +610,13 @@ func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
 	require.Len(t, a.Inputs, 1)
 }
 
-// What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what a person does by hand.
+// What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what the operator does by hand.
 func TestAConfirmationWaitsForItsTurn(t *testing.T) {
 	word := evenkeel.Action{ID: "w", Title: "w", Manual: "say so"}
 	rb := parseRunbook(t, "s1[g.guard a.safe]")
 	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 1, word)
 	c := &confirming{answers: map[string]string{"w": "yes"}}
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: c}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: c}
 	hosts := evenkeel.HostMap{"h": newMachine("fail:g")}
 	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
 	require.Error(t, err)

@@ -20,12 +20,12 @@ func Look(id, title string, argv ...string) Action {
 
 // Do is an action that changes something, and is harmless where there is nothing to change: it may be repeated.
 func Do(id, title string, argv ...string) Action {
-	return Action{ID: id, Title: title, Cmd: sshexec.Command(Mutating, argv...), Repeat: Safe}
+	return Action{ID: id, Title: title, Cmd: sshexec.Command(Mutating, argv...), Repeat: Idempotent}
 }
 
 // Disrupt is a Do that users feel.
 func Disrupt(id, title string, argv ...string) Action {
-	return Action{ID: id, Title: title, Cmd: sshexec.Command(Disruptive, argv...), Repeat: Safe}
+	return Action{ID: id, Title: title, Cmd: sshexec.Command(Disruptive, argv...), Repeat: Idempotent}
 }
 
 // ByHand is an action of the operator that no command can show: the operator confirms it.
@@ -76,8 +76,8 @@ func (a Action) Until(limit time.Duration, text string, check func(Observed) err
 
 // Guarding is the action as a precondition of what follows it in its step: it is read again whenever the step is taken
 // up. See Action.Guard.
-func (a Action) Guarding() Action {
-	a.Guard = true
+func (a Action) AsPrecondition() Action {
+	a.Precondition = true
 	return a
 }
 
@@ -97,14 +97,14 @@ func (a Action) Once(p Probe) Action {
 func ExitProbe(text string, cmd sshexec.Cmd) Probe {
 	return Probe{
 		Cmd: cmd, Text: text, Paper: []Block{{Script: Typed(cmd) + " && echo it ran", Shows: []string{"it ran"}}},
-		Read: func(o Observed) (Trace, error) {
+		Read: func(o Observed) (ProbeResult, error) {
 			switch o.ExitCode {
 			case 0:
 				return Done, nil
 			case 1:
-				return Absent, nil
+				return NotRun, nil
 			}
-			return Undecided, o.Succeeded()
+			return Inconclusive, o.Succeeded()
 		},
 	}
 }

@@ -28,10 +28,10 @@ func TestBuilders(t *testing.T) {
 	}{
 		{"look", look, plain},
 		{"do", evenkeel.Do("id", "Title", "a", "b"), mended(func(a *evenkeel.Action) {
-			a.Cmd.Effect, a.Repeat = evenkeel.Mutating, evenkeel.Safe
+			a.Cmd.Effect, a.Repeat = evenkeel.Mutating, evenkeel.Idempotent
 		})},
 		{"disrupt", evenkeel.Disrupt("id", "Title", "a", "b"), mended(func(a *evenkeel.Action) {
-			a.Cmd.Effect, a.Repeat = evenkeel.Disruptive, evenkeel.Safe
+			a.Cmd.Effect, a.Repeat = evenkeel.Disruptive, evenkeel.Idempotent
 		})},
 		{"by hand", evenkeel.ByHand("id", "Title", "Say so."), evenkeel.Action{ID: "id", Title: "Title", Manual: "Say so."}},
 		{"on", look.On("h"), mended(func(a *evenkeel.Action) { a.Host = "h" })},
@@ -41,7 +41,7 @@ func TestBuilders(t *testing.T) {
 		{"timeout", look.Timeout(time.Hour), mended(func(a *evenkeel.Action) { a.Cmd.Timeout = time.Hour })},
 		{"expecting", look.Expecting("x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text = "x" })},
 		{"until", look.Until(time.Hour, "x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text, a.Within = "x", time.Hour })},
-		{"guarding", look.Guarding(), mended(func(a *evenkeel.Action) { a.Guard = true })},
+		{"guarding", look.AsPrecondition(), mended(func(a *evenkeel.Action) { a.Precondition = true })},
 		{"probed", look.Probed(probe), mended(func(a *evenkeel.Action) { a.Repeat, a.Probe = evenkeel.ProbeFirst, &probe })},
 		{"once", look.Once(probe), mended(func(a *evenkeel.Action) { a.Repeat, a.Probe = evenkeel.Never, &probe })},
 	} {
@@ -94,7 +94,7 @@ func TestExitProbe(t *testing.T) {
 	p := evenkeel.ExitProbe("the mark is there", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/mark"))
 	require.Equal(t, "the mark is there", p.Text)
 	require.Equal(t, []evenkeel.Block{{Script: "test -e /mark && echo it ran", Shows: []string{"it ran"}}}, p.Paper)
-	for code, want := range map[int]evenkeel.Trace{0: evenkeel.Done, 1: evenkeel.Absent, 2: evenkeel.Undecided, 255: evenkeel.Undecided} {
+	for code, want := range map[int]evenkeel.ProbeResult{0: evenkeel.Done, 1: evenkeel.NotRun, 2: evenkeel.Inconclusive, 255: evenkeel.Inconclusive} {
 		got, err := p.Read(said(code, ""))
 		require.Equal(t, want, got)
 		require.Equal(t, code > 1, err != nil, "exit status %d", code)
@@ -108,7 +108,7 @@ func ExampleLook() {
 		ID: "agent", Title: "Upgrade it", Host: "oss1", Irreversible: "the agent writes its files in the new form",
 		Actions: []evenkeel.Action{
 			evenkeel.Look("peer", "The other half serves", "systemctl", "is-active", "lustre").On("oss2").
-				Expecting("active", evenkeel.Says("active")).Guarding(),
+				Expecting("active", evenkeel.Says("active")).AsPrecondition(),
 			evenkeel.Do("package", "Install the new agent", "yum", "-y", "install", "agent").From("site:12"),
 			evenkeel.Disrupt("upgrade", "Let it take its files over", "agent", "--upgrade").Once(evenkeel.ExitProbe("the mark is there", mark)),
 		},

@@ -107,7 +107,7 @@ func TestValidateTellsWhatAChangeBreaks(t *testing.T) {
 func ExampleRunbook_Insert() {
 	rb := &evenkeel.Runbook{Name: "restart", Title: "Restart the agent", Steps: []evenkeel.Step{
 		{ID: "restart", Title: "Restart it", Host: "oss1", Harmless: "it runs again", Actions: []evenkeel.Action{{
-			ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Safe,
+			ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Idempotent,
 			Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
 		}}},
 		{ID: "report", Title: "Report", Actions: []evenkeel.Action{{ID: "mail", Title: "Report", Manual: "Tell the users."}}},

@@ -8,12 +8,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Confirmer is an Attendant that can be asked for several confirmations at once, so that none costs a pause of its own.
+// Confirmer is an Operator that can be asked for several confirmations at once, so that none costs a pause of its own.
 type Confirmer interface {
 	// Confirm is asked, before the first change of a life, for every confirmation without evidence that comes before it; but not in a
 	// life that begins inside an outage, an undo, or between a change and its proof. An empty answer leaves that confirmation to its
 	// turn; the others are journalled. The context ends when the run is asked to stop.
-	Confirm(ctx context.Context, asks []Ask) (answers []string, err error)
+	Confirm(ctx context.Context, asks []Prompt) (answers []string, err error)
 }
 
 // Confirmation is something that no command can show and that only the operator can confirm.
@@ -64,20 +64,20 @@ func (rb *Runbook) Confirmations(st *State) []Confirmation {
 // confirmAhead asks for everything that can be confirmed before this life changes anything. Nobody is waited for while something is
 // down, is being undone, or was changed and is not proven: then each is asked for at its turn.
 func (e *engine) confirmAhead(ctx context.Context) error {
-	c, ok := e.opts.Attendant.(Confirmer)
+	c, ok := e.opts.Operator.(Confirmer)
 	if !ok || e.stopRequested() || !e.atRest() {
 		return nil
 	}
 	e.mu.Lock()
 	list := e.rb.Confirmations(e.st)
 	e.mu.Unlock()
-	var asks []Ask
+	var asks []Prompt
 	for _, one := range list {
 		instruction, err := e.facts().Expand(one.Action.Manual)
 		if !one.Ahead || err != nil { // a fact that is not known yet: at its turn
 			continue
 		}
-		asks = append(asks, Ask{Step: one.Step, Action: one.Action, Instruction: e.own(instruction)})
+		asks = append(asks, Prompt{Step: one.Step, Action: one.Action, Instruction: e.own(instruction)})
 	}
 	if len(asks) == 0 {
 		return nil

@@ -3,7 +3,7 @@
 //
 // A [Runbook] is the whole job as data: steps, and in each step the actions, every one a single command or typed
 // operation with its effect, whether it may be repeated, what must be seen, and how to tell afterwards whether it ran.
-// A person reads it (see [Runbook.Markdown]) and signs it; [Run] carries out exactly that, over the runners of package
+// A reviewer reads it (see [Runbook.Markdown]) and signs it; [Run] carries out exactly that, over the runners of package
 // sshexec; [Resume] takes it up after a crash, a lost connection or a manual step; [Rollback] undoes it as far as
 // possible; [Rehearse] runs it in a simulated world and crashes the tool at every point.
 //
@@ -12,7 +12,7 @@
 // Every action is journalled before it begins and after it ends, on disk, before anything goes on. An action that had
 // begun when the tool died is never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe
 // finds it done or cannot tell, a [Never] one only where the probe proves that it never took effect; otherwise the run
-// holds for a person. A lost connection leaves the outcome [Unknown], which only a probe or a person answers.
+// pauses for the operator. A lost connection leaves the outcome [Unknown], which only a probe or the operator answers.
 //
 // Invariants are checked before the first change and after every one. A step that must break one opens a [Window]:
 // declared, bounded, journalled, seen by the reviewer. A violation outside a window stops the run. A window opens right
@@ -23,10 +23,10 @@
 // # Stopping
 //
 // A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything,
-// or where a person is waited for. Elsewhere it is never taken between a change and its proof, which is the verification
-// of its step; in the middle of a step that waits for a person it is, and an [UnprovenError] names the step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
+// or where the operator is waited for. Elsewhere it is never taken between a change and its proof, which is the verification
+// of its step; in the middle of a step that waits for the operator it is, and an [UnprovenError] names the step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
 // nobody is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the
-// window stays open, and a person extends its limit. [EventStopping] says what a stop waits for. The end of the context
+// window stays open, and the operator extends its limit. [EventStopping] says what a stop waits for. The end of the context
 // stops at once, and says first what that leaves open.
 //
 // A step that fails inside an outage, or an outage that lasts longer than its limit, is ended by the window's
@@ -34,7 +34,7 @@
 // with an [OpenWindowsError], which says what is down. An overdue window of reduced redundancy raises an alarm and
 // stops nothing.
 //
-// A step that has only looked, or asked a person, has not begun: it stays pending, its windows stay closed, and it
+// A step that has only looked, or asked the operator, has not begun: it stays pending, its windows stay closed, and it
 // looks anew when the run is taken up.
 //
 // # Who may change what

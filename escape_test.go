@@ -50,7 +50,7 @@ func TestForgedMarkdown(t *testing.T) {
 			text = "M"
 		}
 		cmd := sshexec.Command(sshexec.Mutating, "echo", text)
-		probe := &Probe{Cmd: sshexec.Command(ReadOnly, "look", text), Text: text, Read: func(Observed) (Trace, error) { return Done, nil }}
+		probe := &Probe{Cmd: sshexec.Command(ReadOnly, "look", text), Text: text, Read: func(Observed) (ProbeResult, error) { return Done, nil }}
 		rb := &Runbook{
 			Name: "n", Title: bad, Intro: bad, Inputs: []Input{{Name: bad, SHA256: bad}}, Version: bad, LeaseHosts: []string{bad},
 			Invariants: []Invariant{{ID: bad, Title: bad, Check: nil}},

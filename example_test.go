@@ -16,7 +16,7 @@ func Example() {
 		Steps: []evenkeel.Step{{
 			ID: "agent", Title: "Restart it", Host: "oss1", Harmless: "it runs again",
 			Actions: []evenkeel.Action{{
-				ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Safe,
+				ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Idempotent,
 				Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
 			}},
 			Verify: []evenkeel.Action{{

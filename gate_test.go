@@ -22,7 +22,7 @@ func (r *recorder) Run(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, erro
 
 func gateBook(declared []evenkeel.OpCmd, do func(context.Context, evenkeel.Site) (sshexec.Result, error)) *evenkeel.Runbook {
 	return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
-		ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do}, Paper: inOrder(declared),
+		ID: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do}, Paper: inOrder(declared),
 	}}}}}
 }
 
@@ -165,7 +165,7 @@ func TestEveryReadIsBounded(t *testing.T) {
 	}}}
 	rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Cmd: look}}
 	rb.Steps[0].Actions[0].Repeat = evenkeel.ProbeFirst
-	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look, Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Absent, nil }}
+	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look, Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.NotRun, nil }}
 	r := &recorder{}
 	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestEveryReadIsBounded(t *testing.T) {
 	require.Greater(t, reads, 5)
 }
 
-// What a person would type, and what must then be seen, is signed too, and so is which hosts may come back without a lease.
+// What the operator would type, and what must then be seen, is signed too, and so is which hosts may come back without a lease.
 func TestThePaperIsSigned(t *testing.T) {
 	look := sshexec.Command(sshexec.ReadOnly, "look")
 	book := func(change func(*evenkeel.Runbook)) string {

@@ -84,7 +84,7 @@ func TestWhoMayReplaceAHostAheadOfItsStep(t *testing.T) {
 		ran := len(p.log)
 		opts := options(j, "A")
 		opts.ForceTakeover = true
-		opts.Attendant = handFunc(func() error { return nil })
+		opts.Operator = handFunc(func() error { return nil })
 		_, err := evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
 		if tc.goes {
 			require.NoError(t, err, name)

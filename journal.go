@@ -28,10 +28,10 @@ const (
 	KindProbed     Kind = "probed"      // a probe answered what became of an action
 	KindStepDone   Kind = "step-done"   // a step is done and verified; closes its windows
 	KindStepUndone Kind = "step-undone" // a step is undone; in a rollback it closes the windows of its undo
-	KindHold       Kind = "hold"        // a person is needed
+	KindPause      Kind = "pause"       // the operator is needed
 	KindViolation  Kind = "violation"   // an invariant did not hold outside a window
 	KindClosed     Kind = "closed"      // a run ended inside an outage, and what its window suspended is seen to hold again: closes it
-	KindExtend     Kind = "extend"      // a person gave open windows more time
+	KindExtend     Kind = "extend"      // the operator gave open windows more time
 	KindDone       Kind = "done"        // the last record of a run that reached its end
 	KindConfirm    Kind = "confirm"     // the operator confirmed something ahead of its turn
 	KindAmend      Kind = "amend"       // steps that had not begun were changed
@@ -41,7 +41,7 @@ const (
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
-	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindHold, KindViolation,
+	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindPause, KindViolation,
 	KindClosed, KindExtend, KindDone, KindConfirm, KindAmend, KindRollback, KindRolledBack,
 }
 
@@ -63,12 +63,12 @@ type Record struct {
 	Looks   int      `json:"looks,omitempty"`  // how often a check looked before it was content
 	Trace   string   `json:"trace,omitempty"`  // what a probe found
 	Error   string   `json:"error,omitempty"`  // secrets masked, cut to 4 KiB
-	Output  string   `json:"output,omitempty"` // what a person attested
+	Output  string   `json:"output,omitempty"` // what the operator attested
 
 	Facts  Facts    `json:"facts,omitempty"`
 	Opens  []Window `json:"opens,omitempty"`
 	Closes []string `json:"closes,omitempty"`
-	// Extends are the windows that a person gave more time, and how much.
+	// Extends are the windows that the operator gave more time, and how much.
 	Extends map[string]time.Duration `json:"extends,omitempty"`
 
 	Run   *RunInfo   `json:"run,omitempty"`   // what is run: where a run or rollback begins, and where the run is amended

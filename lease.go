@@ -339,7 +339,9 @@ func (e *engine) restarts(host string) bool {
 	for i := range e.rb.Steps {
 		s := &e.rb.Steps[i]
 		ss := e.st.Step(s.ID)
-		if ss.Touched() && ss.Progress != Did && slices.ContainsFunc(s.Actions, func(a Action) bool { return a.Severs && a.host(s) == host && ss.Action(PhaseDo, a.ID) != Pending }) {
+		if ss.Touched() && ss.Progress != Did && slices.ContainsFunc(s.Actions, func(a Action) bool {
+			return a.DropsConnection && a.host(s) == host && ss.Action(PhaseDo, a.ID) != Pending
+		}) {
 			return true
 		}
 	}

@@ -96,7 +96,7 @@ func book(n int, hosts ...string) *evenkeel.Runbook {
 		step := evenkeel.Step{ID: fmt.Sprint("s", s+1), Title: "s", Host: host, Harmless: "a test"}
 		for i := range n {
 			step.Actions = append(step.Actions, evenkeel.Action{
-				ID: fmt.Sprint("a", i), Title: "x", Repeat: evenkeel.Safe, Cmd: sshexec.Command(sshexec.Disruptive, "disrupt", host, fmt.Sprint(i)),
+				ID: fmt.Sprint("a", i), Title: "x", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Disruptive, "disrupt", host, fmt.Sprint(i)),
 			})
 		}
 		rb.Steps = append(rb.Steps, step)
@@ -492,7 +492,7 @@ func TestSwappedAddressesAreRefused(t *testing.T) {
 	}
 }
 
-// reinstallBook changes n1, has n2 reinstalled by a person, and changes n2.
+// reinstallBook changes n1, has n2 reinstalled by the operator, and changes n2.
 func reinstallBook() *evenkeel.Runbook {
 	rb := book(1, "n1", "n2")
 	reinstall := evenkeel.Step{
@@ -505,7 +505,7 @@ func reinstallBook() *evenkeel.Runbook {
 
 type handFunc func() error
 
-func (f handFunc) Attend(context.Context, evenkeel.Ask) (string, error) { return "done", f() }
+func (f handFunc) Prompt(context.Context, evenkeel.Prompt) (string, error) { return "done", f() }
 
 // The step that expects a reinstalled host gives it a lease again, in the same life or in a later one, in which it may be away; no other does.
 func TestAReinstalledHostGetsItsLease(t *testing.T) {
@@ -527,9 +527,9 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 			rb := reinstallBook()
 			j := &evenkeel.MemJournal{}
 			opts := options(j, "A")
-			opts.Attendant = handFunc(func() error {
+			opts.Operator = handFunc(func() error {
 				if tc.hold {
-					return evenkeel.NeedsPerson("reinstall it")
+					return evenkeel.NeedsOperator("reinstall it")
 				}
 				tc.wipe(p)
 				return nil
@@ -545,10 +545,10 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 				}
 				again := options(j, "A")
 				_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), again)
-				var hold *evenkeel.Hold
+				var hold *evenkeel.Pause
 				require.ErrorAs(t, err, &hold, "it begins while the host is away")
 				require.Equal(t, []string{"n2"}, stateOf(t, j).Life.Missing)
-				again.Attendant = handFunc(func() error {
+				again.Operator = handFunc(func() error {
 					p.before = nil
 					tc.wipe(p)
 					return nil
@@ -580,7 +580,7 @@ func TestALeaseIsMadeOnceForEachReinstallation(t *testing.T) {
 	rb.Steps[2].Actions = append(rb.Steps[2].Actions, more)
 	opts := options(&evenkeel.MemJournal{}, "A")
 	wipe := func() { *p.machines["n2"] = sshexec.SimLease{Machine: sshexec.Machine{ID: "new id", Name: "n2"}} }
-	opts.Attendant = handFunc(func() error { wipe(); return nil })
+	opts.Operator = handFunc(func() error { wipe(); return nil })
 	p.before = func(_, _ string, cmd sshexec.Cmd) error {
 		if strings.Join(cmd.Argv, " ") == "disrupt n2 more" {
 			p.before = nil
@@ -624,7 +624,7 @@ func TestALifeThatDiesAtItsBeginning(t *testing.T) {
 	}
 }
 
-// A person replaced a machine by hand while the run was stopped before the step that expects it. The operator may say so by force; but not of a machine that no step
+// The operator replaced a machine by hand while the run was stopped before the step that expects it. The operator may say so by force; but not of a machine that no step
 // replaces, nor of one that is known as another host.
 func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 	fresh := sshexec.SimLease{Machine: sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}}
@@ -657,7 +657,7 @@ func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 			by := tc.by(p)
 			*p.machines[tc.host] = by
 			opts.ForceTakeover = tc.force
-			opts.Attendant = handFunc(func() error { return nil })
+			opts.Operator = handFunc(func() error { return nil })
 			_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), opts)
 			if !tc.goes {
 				require.Error(t, err)
@@ -1051,7 +1051,7 @@ func TestAMachineThatCannotCheckItsLease(t *testing.T) {
 	}
 }
 
-// begunIn is the journal of a run of rb that was stopped after its first command; hand is what a person does who is asked.
+// begunIn is the journal of a run of rb that was stopped after its first command; hand is what the operator does who is asked.
 func (p *park) begunIn(t *testing.T, rb *evenkeel.Runbook, who string, hand ...func()) *evenkeel.MemJournal {
 	t.Helper()
 	j := &evenkeel.MemJournal{}
@@ -1065,7 +1065,7 @@ func (p *park) begunIn(t *testing.T, rb *evenkeel.Runbook, who string, hand ...f
 		}
 		return nil
 	}
-	opts.Attendant = handFunc(func() error {
+	opts.Operator = handFunc(func() error {
 		for _, h := range hand {
 			h()
 		}
@@ -1154,7 +1154,7 @@ func TestALifeThatReachesNobodyDoesNotBegin(t *testing.T) {
 	rb.Steps = rb.Steps[1:]
 	j := &evenkeel.MemJournal{}
 	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
-	require.ErrorAs(t, err, new(*evenkeel.Hold))
+	require.ErrorAs(t, err, new(*evenkeel.Pause))
 	p.before = func(string, string, sshexec.Cmd) error { return errFar }
 	_, err = evenkeel.Resume(t.Context(), rb, p.as("A"), options(j, "A"))
 	require.ErrorContains(t, err, "none of n2 can be reached: nobody can be kept out")
@@ -1176,7 +1176,7 @@ func TestALifeWaitsForAHostThatRestarts(t *testing.T) {
 		p := newPark("n1", "n2")
 		rb := book(1, "n1", "n2", "n1")
 		reboot := parseAction(t, "reboot.never")
-		reboot.Host, reboot.Severs = "n2", tc.severs
+		reboot.Host, reboot.DropsConnection = "n2", tc.severs
 		rb.Steps[0].Actions = append(rb.Steps[0].Actions, reboot)
 		stop := make(chan struct{})
 		opts := options(&evenkeel.MemJournal{}, "A")
@@ -1429,7 +1429,7 @@ func TestAJournalCopiedInTheMiddleOfALife(t *testing.T) {
 				rb.Steps[i].Actions[k].Repeat = evenkeel.Never
 				rb.Steps[i].Actions[k].Probe = &evenkeel.Probe{
 					Cmd: sshexec.Command(sshexec.ReadOnly, "look"), Text: "x",
-					Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Done, nil },
+					Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil },
 				}
 			}
 		}

@@ -149,7 +149,7 @@ func (l *Life) Next() []Decision {
 		clear(l.errs)
 		return l.free(l.e.next())
 	}
-	var hold *Hold
+	var hold *Pause
 	if errors.As(err, &hold) && !failed(err) {
 		return []Decision{{Kind: DecidePause, Step: hold.Step, Reason: hold.Reason}}
 	}
@@ -327,14 +327,14 @@ func (l *Life) fails(err error) error {
 	return err
 }
 
-// gravest is what the steps came to: their failures; else the first step that waits for a person; else that it was
+// gravest is what the steps came to: their failures; else the first step that waits for the operator; else that it was
 // stopped. A hold must not hide that the other terminal failed; what it asks for is in the journal.
 func gravest(errs []error) error {
 	var failures []error
-	var hold *Hold
+	var hold *Pause
 	var paused error
 	for _, err := range errs {
-		switch _, held := err.(*Hold); { //nolint:errorlint // a hold inside a failure is a failure
+		switch _, held := err.(*Pause); { //nolint:errorlint // a hold inside a failure is a failure
 		case err == nil:
 		case held && hold == nil:
 			errors.As(err, &hold)

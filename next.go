@@ -228,7 +228,7 @@ func (s *StepState) due(phase Phase, a *Action, again bool) bool {
 }
 
 // looksAnew tells whether an action is read again because its step had not begun when this life began: what it saw may
-// be days old. Only a person's word is not asked for twice.
+// be days old. Only the operator's word is not asked for twice.
 func (s *StepState) looksAnew(a *Action) bool {
 	return !s.life.begun && a.effect() == ReadOnly && !a.attestation()
 }
@@ -236,7 +236,7 @@ func (s *StepState) looksAnew(a *Action) bool {
 // staleGuard tells whether an action is a guard that was read in an earlier life, and that something which is left to
 // do relies on.
 func (s *StepState) staleGuard(step *Step, i int) bool {
-	return step.Actions[i].Guard && slices.ContainsFunc(step.Actions[i+1:], func(a Action) bool {
+	return step.Actions[i].Precondition && slices.ContainsFunc(step.Actions[i+1:], func(a Action) bool {
 		return a.effect() != ReadOnly && s.Action(PhaseDo, a.ID) != Did
 	})
 }
@@ -244,13 +244,13 @@ func (s *StepState) staleGuard(step *Step, i int) bool {
 // unsettled is the first action that may have run, and of which nobody has asked in this life what became of it. That
 // is asked before the guards are read again: one that did run may be why a guard does not hold any more.
 func (s *StepState) unsettled(step *Step) *Action {
-	if !slices.ContainsFunc(step.Actions, func(a Action) bool { return a.Guard }) {
+	if !slices.ContainsFunc(step.Actions, func(a Action) bool { return a.Precondition }) {
 		return nil
 	}
 	for i := range step.Actions {
 		a := &step.Actions[i]
 		mayHaveRun := a.effect() != ReadOnly && begunBefore(s.Action(PhaseDo, a.ID))
-		if mayHaveRun && a.Repeat != Safe && !s.life.probed[actionKey{PhaseDo, a.ID}] {
+		if mayHaveRun && a.Repeat != Idempotent && !s.life.probed[actionKey{PhaseDo, a.ID}] {
 			return a
 		}
 	}
@@ -263,7 +263,7 @@ func begunBefore(p Progress) bool { return p == Doing || p == Failed }
 // probedFirst tells whether an action is probed before it runs: where it may have run, or wants to be looked at every
 // time.
 func (a *Action) probedFirst(p Progress) bool {
-	return a.effect() != ReadOnly && a.Repeat != Safe && (a.Repeat != Never || begunBefore(p))
+	return a.effect() != ReadOnly && a.Repeat != Idempotent && (a.Repeat != Never || begunBefore(p))
 }
 
 // endsOutage is how an outage is ended in which a run fails: by its completion, or else by the undo of the steps back

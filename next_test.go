@@ -483,7 +483,7 @@ func TestALifeAsksOnceForWhatCanBeConfirmedAhead(t *testing.T) {
 	rb := parseRunbook(t, "s1[r.read] s2[a.safe]")
 	rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, evenkeel.Action{ID: "ok", Title: "OK", Manual: "is it so?"})
 	asker := &confirmer{}
-	life := liveOf(t, m, rb, evenkeel.Options{Attendant: asker})
+	life := liveOf(t, m, rb, evenkeel.Options{Operator: asker})
 	for next := life.Next(); next[0].Work(); next = life.Next() {
 		require.NoError(t, life.Perform(t.Context(), next[0]))
 	}
@@ -491,7 +491,7 @@ func TestALifeAsksOnceForWhatCanBeConfirmedAhead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, asker.confirms)
 
-	life = liveOf(t, newMachine("-"), rb, evenkeel.Options{Attendant: &confirmer{err: errors.New("nobody is there")}})
+	life = liveOf(t, newMachine("-"), rb, evenkeel.Options{Operator: &confirmer{err: errors.New("nobody is there")}})
 	require.ErrorContains(t, life.Perform(t.Context(), life.Next()[0]), "nobody is there")
 	require.Equal(t, evenkeel.DecideFailed, life.Next()[0].Kind, "nothing is done without")
 	_, err = life.End()
@@ -503,11 +503,11 @@ type confirmer struct {
 	err      error
 }
 
-func (c *confirmer) Attend(context.Context, evenkeel.Ask) (string, error) {
+func (c *confirmer) Prompt(context.Context, evenkeel.Prompt) (string, error) {
 	return "", fmt.Errorf("asked too late")
 }
 
-func (c *confirmer) Confirm(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+func (c *confirmer) Confirm(_ context.Context, asks []evenkeel.Prompt) ([]string, error) {
 	c.confirms++
 	return slices.Repeat([]string{"yes"}, len(asks)), c.err
 }

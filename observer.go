@@ -26,8 +26,8 @@ const (
 	EventDone     EventKind = "done"      // an action is done
 	EventAlready  EventKind = "already"   // an action was found done
 	EventWait     EventKind = "wait"      // a check is not content yet; it looks again. See Event.Key
-	EventAsk      EventKind = "ask"       // a person is asked
-	EventHold     EventKind = "hold"      // the run stops for a person
+	EventAsk      EventKind = "ask"       // the operator is asked
+	EventPause    EventKind = "pause"     // the run pauses for the operator
 	EventFailed   EventKind = "failed"    // an action or step failed
 	EventWindow   EventKind = "window"    // a window opened
 	EventClosed   EventKind = "closed"    // a window closed

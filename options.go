@@ -11,13 +11,13 @@ import (
 
 // Options say how to run a runbook; what it does is in the runbook alone.
 type Options struct {
-	Journal   Journal   // required
-	Clock     Clock     // WallClock when nil
-	Observer  Observer  // nobody when nil
-	Attendant Attendant // who answers for manual actions; when nil the run holds at each whose evidence is not there
+	Journal  Journal  // required
+	Clock    Clock    // WallClock when nil
+	Observer Observer // nobody when nil
+	Operator Operator // who answers for manual actions; when nil the run holds at each whose evidence is not there
 	// Stop, when closed, asks to stop: the run ends with ErrStopped at the next safe point. That is never between a
 	// change and its proof, which is the verification of its step, nor inside an outage (StopAtClose). Only where a step
-	// waits for a person, who may take days, a stop is taken before the proof: the error is an *UnprovenError, and an
+	// waits for the operator, who may take days, a stop is taken before the proof: the error is an *UnprovenError, and an
 	// ErrStopped. EventStopping says what it waits for. The end of the context stops at once, wherever that is.
 	Stop   <-chan struct{}
 	Holder string // who runs, as others see it in the lease: user@host
@@ -51,16 +51,16 @@ type Options struct {
 	Serial bool
 }
 
-// Attendant is the person at the keyboard, or what speaks for one. Parallel steps may ask at the same time. The context
+// Operator is who runs the runbook, at the keyboard, or what speaks for them. Parallel steps may ask at the same time. The context
 // ends when the run is asked to stop.
-type Attendant interface {
-	// Attend is asked for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
-	// the words to be journalled. A *Hold as the error pauses the run.
-	Attend(ctx context.Context, ask Ask) (answer string, err error)
+type Operator interface {
+	// Prompt is called for a manual action. It returns when it is worth looking at the evidence again, or, for an attestation, with
+	// the words to be journalled. A *Pause as the error pauses the run.
+	Prompt(ctx context.Context, ask Prompt) (answer string, err error)
 }
 
-// Ask is what a person is asked to do.
-type Ask struct {
+// Prompt is what the operator is asked to do.
+type Prompt struct {
 	Step        *Step
 	Action      *Action
 	Instruction string

@@ -10,7 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// blocks are what a person types for the action.
+// blocks are what the operator types for the action.
 func (a *Action) blocks() []Block {
 	switch {
 	case len(a.Paper) > 0 && a.Manual != "": // the evidence comes when the person has done it
@@ -48,7 +48,7 @@ func (a *Action) sets(m Make) bool {
 	return slices.ContainsFunc(a.Paper, func(b Block) bool { return strings.Contains(b.Script, change.Variable(m.Key.Name())+"=") })
 }
 
-// paper checks that a person is shown what the tool would run: every command that changes something, once, and no other.
+// paper checks that the operator is shown what the tool would run: every command that changes something, once, and no other.
 func (v *validator) paper(where string, s *Step, a *Action) {
 	if a.Probe != nil {
 		for i, b := range a.Probe.Paper {
@@ -62,12 +62,12 @@ func (v *validator) paper(where string, s *Step, a *Action) {
 	host := a.host(s)
 	blocks := a.blocks()
 	if len(declared) > 0 && len(blocks) == 0 && !a.onlyNotes() {
-		v.add("%s: says in no block which of its commands a person types, and when", where)
+		v.add("%s: says in no block which of its commands the operator types, and when", where)
 		return
 	}
 	for _, m := range a.Makes {
 		if bare := m.Script == "" && !a.sets(m); bare && (a.Op != nil || len(a.Paper) > 0 || len(a.Makes) > 1 && a.effect() != ReadOnly) {
-			v.add("%s: does not say how a person finds out fact %s", where, m.Key.Name())
+			v.add("%s: does not say how the operator finds out fact %s", where, m.Key.Name())
 		}
 	}
 	shown := make([]int, len(declared))
@@ -150,7 +150,7 @@ func typedIn(b *Block, host string) (where, text string) {
 	case b.Pipe != "":
 		return host, checkedFirst(change.CmdRefs(b.Cmd), typed(b.Cmd, b.Pipe))
 	case b.Cmd.Stdin.Path() != "":
-		return Operator, sent(host, b.Cmd)
+		return OperatorHost, sent(host, b.Cmd)
 	}
 	return host, typed(b.Cmd, b.Pipe)
 }

@@ -19,7 +19,7 @@ const callRecorder = `#!/bin/sh
 { pwd; printf '<%s>' "$@"; echo; echo "V=$V"; cat; } >>"$RECORD"
 `
 
-// bash types text as a person would, and tells what the program was called with; nothing when it was not.
+// bash types text as the operator would, and tells what the program was called with; nothing when it was not.
 func bash(t *testing.T, shell, text, input string, env ...string) (called string, err error) {
 	t.Helper()
 	dir := t.TempDir()

@@ -91,17 +91,17 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action)
 	case trace == Done:
 		e.event(EventAlready, s, a, "%s", a.Title)
 		return true, e.watch(ctx, s, phase, true)
-	case !again, trace == Absent, trace == Partial && a.Repeat == ProbeFirst:
+	case !again, trace == NotRun, trace == Partial && a.Repeat == ProbeFirst:
 		return false, nil
 	}
-	return false, e.stop(s, phase, a, &Hold{hidden: true, Reason: e.redact.Own(fmt.Sprintf(
+	return false, e.stop(s, phase, a, &Pause{hidden: true, Reason: e.redact.Own(fmt.Sprintf(
 		"%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: "+
 			"bring it to its end or take it back by hand, then resume",
 		a.Title, a.host(s), trace, a.Probe.Text))})
 }
 
 // probe asks what became of an action; sent tells that its command may have been sent just now.
-func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sent bool) (Trace, Facts, error) {
+func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sent bool) (ProbeResult, Facts, error) {
 	host := a.Probe.Host
 	if host == "" {
 		host = a.host(s)
@@ -112,7 +112,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
 		trace, err := a.Probe.Judge(obs, err)
 		waited := e.opts.Clock.Now().Sub(begin)
-		if sent && err == nil && trace == Absent && waited < a.Probe.Settle {
+		if sent && err == nil && trace == NotRun && waited < a.Probe.Settle {
 			err = NotYet(0, "no trace of %q yet", a.Title)
 		}
 		var again *Retry
@@ -123,14 +123,14 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		case err == nil:
 			return trace, nil, nil
 		case !errors.As(err, &again):
-			return Undecided, nil, err
+			return Inconclusive, nil, err
 		case waited >= limit:
-			return Undecided, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
+			return Inconclusive, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
 		}
 		e.waits(s, a, again)
 		e.alarms(s)
 		if err := e.wait(ctx, s, phase, after(again)); err != nil {
-			return Undecided, nil, err
+			return Inconclusive, nil, err
 		}
 	}
 }
@@ -232,7 +232,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	host := a.host(s)
 	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect()}
 	if phase == PhaseUndo || a.Manual != "" || s.undoes != "" {
-		start.Reinstalls = s.Reinstalls // a person may do it before the step has begun; an undo brings the system from before back
+		start.Reinstalls = s.Reinstalls // the operator may do it before the step has begun; an undo brings the system from before back
 	}
 	if err := e.note(start); err != nil {
 		return err
@@ -241,7 +241,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	obs, looks, answer, err := e.attempt(ctx, s, phase, a)
 	err = e.masked(err)
 
-	var hold *Hold
+	var hold *Pause
 	switch {
 	case errors.Is(err, ErrStopped):
 		return ErrStopped
@@ -252,7 +252,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	outcome := obs.Outcome
 	end.Outcome = &outcome
 	makes := a.Makes
-	if err != nil && (outcome == Unknown || outcome == Signalled && a.Severs) && a.effect() != ReadOnly && a.Probe != nil {
+	if err != nil && (outcome == Unknown || outcome == Signalled && a.DropsConnection) && a.effect() != ReadOnly && a.Probe != nil {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
 		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
@@ -304,7 +304,7 @@ func graver(err error) error {
 
 // probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once more all the same: that is what
 // the journal should say.
-func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action) (Trace, Facts, error) {
+func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action) (ProbeResult, Facts, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
@@ -313,19 +313,19 @@ func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action
 	return e.probe(ctx, s, phase, a, true)
 }
 
-// stop ends the run at an action for a person, or with an error, and journals it.
+// stop ends the run at an action for the operator, or with an error, and journals it.
 func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 	err = e.masked(err)
-	var hold *Hold
+	var hold *Pause
 	if !errors.As(err, &hold) {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
-	hold = &Hold{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold), hidden: true}
-	if jerr := e.note(Record{Kind: KindHold, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
+	hold = &Pause{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold), hidden: true}
+	if jerr := e.note(Record{Kind: KindPause, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
 		return jerr
 	}
-	e.event(EventHold, s, a, "%s", hold.Reason)
+	e.event(EventPause, s, a, "%s", hold.Reason)
 	return hold
 }
 
@@ -341,7 +341,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 			return obs, looks, answer, nil
 		case !errors.As(err, &again):
 			return obs, looks, answer, err
-		case a.effect() != ReadOnly && a.Repeat != Safe:
+		case a.effect() != ReadOnly && a.Repeat != Idempotent:
 			return obs, looks, answer, fmt.Errorf("%w (and it is not repeated by itself)", err)
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
 			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
@@ -357,7 +357,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 			if answer, err = e.ask(ctx, s, a, again.Reason); err != nil {
 				return obs, looks, answer, err
 			}
-			begin = e.opts.Clock.Now() // a person takes the time that it takes
+			begin = e.opts.Clock.Now() // the operator takes the time that it takes
 			continue
 		}
 		if err := e.wait(ctx, s, phase, after(again)); err != nil {
@@ -414,14 +414,14 @@ func (a *Action) check(obs Observed, err error) error {
 		verdict = err
 	}
 	var again *Retry
-	var hold *Hold
+	var hold *Pause
 	if verdict != nil && a.Manual != "" && !errors.As(verdict, &again) && !errors.As(verdict, &hold) {
 		return NotYet(0, "%v", verdict) // evidence that is not there yet is no failure
 	}
 	return verdict
 }
 
-// ask asks the attendant.
+// ask asks the operator.
 func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (string, error) {
 	instruction, err := e.facts().Expand(a.Manual)
 	if err != nil {
@@ -433,16 +433,16 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	if answer, ok := e.confirmed(s, a); ok {
 		return answer, nil
 	}
-	if e.opts.Attendant == nil {
+	if e.opts.Operator == nil {
 		if why != "" {
-			return "", NeedsPerson("%s (not there yet: %s)", instruction, why)
+			return "", NeedsOperator("%s (not there yet: %s)", instruction, why)
 		}
-		return "", NeedsPerson("%s", instruction)
+		return "", NeedsOperator("%s", instruction)
 	}
 	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	var answer string
 	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {
-		answer, err = e.opts.Attendant.Attend(ctx, Ask{Step: s, Action: a, Instruction: e.own(instruction), Why: e.shown(why)})
+		answer, err = e.opts.Operator.Prompt(ctx, Prompt{Step: s, Action: a, Instruction: e.own(instruction), Why: e.shown(why)})
 		return err
 	})
 	return answer, err

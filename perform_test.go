@@ -15,7 +15,7 @@ import (
 
 // once runs a runbook on a machine that does not answer some commands of the given words.
 func once(
-	t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, attendant evenkeel.Attendant,
+	t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, attendant evenkeel.Operator,
 ) error {
 	t.Helper()
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -26,7 +26,7 @@ func once(
 		}
 		return m.Run(ctx, cmd)
 	})
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Attendant: attendant}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: attendant}
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
 	return err
 }
@@ -52,12 +52,12 @@ func TestAProbeThatFindsItDoneTellsTheFacts(t *testing.T) {
 // A machine that is off proves what a probe says that it proves; a connection that was lost proves nothing.
 func TestTheSilenceOfAMachineProvesWhatItsProbeSays(t *testing.T) {
 	for name, tc := range map[string]struct {
-		silent  evenkeel.Trace
+		silent  evenkeel.ProbeResult
 		outcome sshexec.Outcome
 		want    string
 	}{
 		"off, which says that it is done": {evenkeel.Done, sshexec.NotStarted, ""},
-		"off, which says nothing":         {evenkeel.Undecided, sshexec.NotStarted, "look:a a"},
+		"off, which says nothing":         {evenkeel.Inconclusive, sshexec.NotStarted, "look:a a"},
 		"lost, which says nothing":        {evenkeel.Done, sshexec.Unknown, "look:a a"},
 	} {
 		rb := parseRunbook(t, "s1[a.probe]")
@@ -71,8 +71,8 @@ func TestTheSilenceOfAMachineProvesWhatItsProbeSays(t *testing.T) {
 // A probe reads what its command printed also where that exited with a status of its own.
 func TestAProbeReadsAnExitStatus(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.probe]")
-	rb.Steps[0].Actions[0].Probe.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
-		return map[int]evenkeel.Trace{0: evenkeel.Absent, 1: evenkeel.Done}[o.ExitCode], nil
+	rb.Steps[0].Actions[0].Probe.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+		return map[int]evenkeel.ProbeResult{0: evenkeel.NotRun, 1: evenkeel.Done}[o.ExitCode], nil
 	}
 	m := newMachine("-")
 	host := m.under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -91,9 +91,9 @@ func TestOnlyWhatWasSentIsWaitedFor(t *testing.T) {
 		probe := rb.Steps[0].Actions[0].Probe
 		clock, read, looks := &stepClock{}, probe.Read, 0
 		probe.Settle = time.Hour
-		probe.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		probe.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			if looks++; looks < 200 {
-				return evenkeel.Absent, nil
+				return evenkeel.NotRun, nil
 			}
 			return read(o)
 		}
@@ -139,7 +139,7 @@ func TestALostOperationIsProbed(t *testing.T) {
 	require.Equal(t, "a? look:a b", strings.Join(m.log, " "))
 }
 
-// A look at a machine that does not answer fails at once, unless it awaits just that or is the evidence of what a person
+// A look at a machine that does not answer fails at once, unless it awaits just that or is the evidence of what the operator
 // does. A change is never sent again for it.
 func TestALookThatIsLost(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -182,12 +182,12 @@ func TestAReadWhoseOutputWasPassedOnIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// A person takes the time that it takes: evidence that comes late is no failure.
+// The operator takes the time that it takes: evidence that comes late is no failure.
 func TestAPersonIsNotHurried(t *testing.T) {
 	rb := parseRunbook(t, "s1[m.manual]")
 	m := newMachine("-")
 	clock, asked := &stepClock{}, 0
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Attendant: handFunc(func() error {
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: clock, Operator: handFunc(func() error {
 		clock.move(24 * time.Hour)
 		if asked++; asked == 3 {
 			m.done["m"] = "done"
@@ -235,7 +235,7 @@ func TestAnUndoOfAReinstallationReinstalls(t *testing.T) {
 }
 
 // Steps of one time: where they run in turn the first failure is the last step; where several fail all are told; of several
-// that wait for a person it is the first.
+// that wait for the operator it is the first.
 func TestWhatAGroupOfStepsComesTo(t *testing.T) {
 	group := func(book string) *evenkeel.Runbook {
 		rb := parseRunbook(t, book)
@@ -253,7 +253,7 @@ func TestWhatAGroupOfStepsComesTo(t *testing.T) {
 	require.ErrorContains(t, run(group("s1[a.safe] s2[b.safe]"), m, true), "step s1")
 	require.Equal(t, "a!", strings.Join(m.log, " "))
 
-	var mixed *evenkeel.Hold
+	var mixed *evenkeel.Pause
 	words := evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
 	rb := group("s1[a.read] s2[b.read]")
 	rb.Steps[0].Actions[0], rb.Steps[1].Actions[0] = words, words

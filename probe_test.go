@@ -33,12 +33,12 @@ func TestAnAbsenceIsNotBelievedBeforeItsSettling(t *testing.T) {
 	late := func(a *evenkeel.Action, clock *stepClock) {
 		a.Probe.Settle = settle
 		read := a.Probe.Read
-		a.Probe.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		a.Probe.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			if shows.IsZero() {
 				shows = o.Now.Add(15 * time.Minute)
 			}
 			if o.Now.Before(shows) {
-				return evenkeel.Absent, nil
+				return evenkeel.NotRun, nil
 			}
 			return read(o)
 		}
@@ -58,8 +58,8 @@ func TestAProbeIsAskedForAsLongAsItsActionAllows(t *testing.T) {
 	for _, limit := range []time.Duration{0, 3 * time.Minute, time.Hour} {
 		m, waited, err := interrupted(t, "CRASH@before:a", func(a *evenkeel.Action, _ *stepClock) {
 			a.Within = limit
-			a.Probe.Read = func(evenkeel.Observed) (evenkeel.Trace, error) {
-				return evenkeel.Undecided, evenkeel.NotYet(10*time.Second, "it cannot tell yet")
+			a.Probe.Read = func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
+				return evenkeel.Inconclusive, evenkeel.NotYet(10*time.Second, "it cannot tell yet")
 			}
 		})
 		if limit == 0 {

@@ -21,8 +21,8 @@ type World interface {
 
 // RehearsalPlan says how hard to rehearse.
 type RehearsalPlan struct {
-	// Attendant makes the person for one run in a world; nil when none is needed.
-	Attendant func(World) Attendant
+	// Operator makes the operator for one run in a world; nil when none is needed.
+	Operator func(World) Operator
 	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
 	Reset func() error
 	// Every thins the schedules out: each Every-th point is tried, and each third of those for a stop. 1 when zero.
@@ -167,8 +167,8 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 	journal := &dyingJournal{tool: tool}
 	out := rehearsed{world: world}
 	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
-	if r.plan.Attendant != nil {
-		opts.Attendant = r.plan.Attendant(world)
+	if r.plan.Operator != nil {
+		opts.Operator = r.plan.Operator(world)
 	}
 	start := Run
 	for range maxResumes {
@@ -188,12 +188,12 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			tool.stop, opts.Stop = nil, nil // the operator takes it up again
 		}
 		if s.Kind == StopRecord || s.Kind == StopCommand {
-			// A person went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
+			// The operator went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
 			// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
 			opts.forcible = r.replaceable(out.report)
 		}
 		var v *Violation
-		var hold *Hold
+		var hold *Pause
 		if errors.As(out.err, &v) || errors.As(out.err, &hold) || (s == Schedule{}) {
 			break
 		}
@@ -208,7 +208,7 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 	return out
 }
 
-// replaceable are the hosts that a person may have replaced ahead of the step that has them reinstalled.
+// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
 func (r rehearsal) replaceable(report *Report) (hosts []string) {
 	for i := range r.rb.Steps {
 		s := &r.rb.Steps[i]
@@ -256,7 +256,7 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 	return nil
 }
 
-// asks tells whether a person has a part in the step; a stop may be taken there.
+// asks tells whether the operator has a part in the step; a stop may be taken there.
 func (s *Step) asks() bool {
 	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
 }

@@ -109,8 +109,8 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 	tool := &mortal{world: world, schedule: Schedule{CrashRecord, at}}
 	journal := &dyingJournal{tool: tool}
 	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
-	if r.plan.Attendant != nil {
-		opts.Attendant = r.plan.Attendant(world)
+	if r.plan.Operator != nil {
+		opts.Operator = r.plan.Operator(world)
 	}
 	if _, err := Run(ctx, r.rb, tool, opts); !tool.dead {
 		out.err = fmt.Errorf("record %d was not reached: %w", at, err)
@@ -122,7 +122,7 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 	for range maxResumes {
 		tool.dead = false
 		out.report, out.err = Rollback(ctx, r.rb, tool, opts)
-		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Hold)) || errors.As(out.err, new(*CannotRollBackError)) {
+		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) || errors.As(out.err, new(*CannotRollBackError)) {
 			break
 		}
 		if errors.Is(out.err, ErrStopped) {

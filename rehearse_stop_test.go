@@ -66,7 +66,7 @@ func (c wipingClock) Sleep(ctx context.Context, d time.Duration) error {
 }
 
 // A lease that is lost while a rehearsed run is stopped is a finding. It is none only where a step to come reinstalls that very
-// host: a person may have done that ahead of it.
+// host: the operator may have done that ahead of it.
 func TestALeaseThatIsLostInARehearsedStop(t *testing.T) {
 	for _, tc := range []struct {
 		reinstalls string

@@ -8,7 +8,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Markdown writes the runbook for a person who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
+// Markdown writes the runbook for the operator who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
 // the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
 func (rb *Runbook) Markdown(w io.Writer) error {
 	p := &printer{w: w, redact: rb.redaction()}

@@ -13,7 +13,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	if a.effect() != ReadOnly {
 		what = append(what, "repeat: "+a.Repeat.String())
 	}
-	if a.Guard {
+	if a.Precondition {
 		what = append(what, "guard: must hold right before what follows")
 	}
 	if a.Ref != "" && a.Ref != s.Ref {
@@ -44,7 +44,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	if a.Expect.Text != "" {
 		p.line("Expect: %s\n", prose(withVariables(a.Expect.Text)))
 	}
-	if a.Severs {
+	if a.DropsConnection {
 		p.line("The connection ends with it: its exit status says nothing.\n")
 	}
 	for _, m := range a.Makes {
@@ -58,7 +58,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 }
 
-// blocks are what a person types, one after the other. Of alternatives only one is.
+// blocks are what the operator types, one after the other. Of alternatives only one is.
 func (p *printer) blocks(host string, blocks []Block) {
 	for i := range blocks {
 		b := &blocks[i]
@@ -86,7 +86,7 @@ func (p *printer) blocks(host string, blocks []Block) {
 	}
 }
 
-// shows is what a person judges a block by.
+// shows is what the operator judges a block by.
 func (p *printer) shows(b *Block) {
 	if len(b.Shows) == 0 {
 		return
@@ -105,7 +105,7 @@ func (p *printer) shows(b *Block) {
 	p.line("%s\n\n%s", what, fenced("text", strings.Join(b.Shows, "\n")))
 }
 
-// makes is how a person sets the variable of a fact.
+// makes is how the operator sets the variable of a fact.
 func (p *printer) makes(a *Action, m Make, host string) {
 	name := change.Variable(m.Key.Name())
 	if a.sets(m) {
@@ -119,7 +119,7 @@ func (p *printer) makes(a *Action, m Make, host string) {
 	p.line("Set `%s`: %s. On %s:\n\n%s", name, inline(m.Key.Doc()), code(host), fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
 }
 
-// probe is how a person finds out whether the action ran.
+// probe is how the operator finds out whether the action ran.
 func (p *printer) probe(a *Action, probe *Probe, host string) {
 	if probe.Host != "" {
 		host = probe.Host

@@ -183,7 +183,7 @@ func TestAKilledCommandIsNoSuccess(t *testing.T) {
 func TestACommandThatSeversItsConnectionIsProbedWhenKilled(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[a.never]")
-	rb.Steps[0].Actions[0].Severs = true
+	rb.Steps[0].Actions[0].DropsConnection = true
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res, err := m.Run(ctx, cmd)
 		if cmd.Argv[0] == "do" {
@@ -260,12 +260,12 @@ func TestAHoldDoesNotHideAFailure(t *testing.T) {
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})}
 	report, err := evenkeel.Run(t.Context(), rb, hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	var failure *evenkeel.StepError
-	require.NotErrorAs(t, err, &hold, "the run is said to wait for a person while half of it failed")
+	require.NotErrorAs(t, err, &hold, "the run is said to wait for the operator while half of it failed")
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, "s2", failure.Step)
-	require.NotNil(t, report.State.Held, "what the person must do is in the journal")
+	require.NotNil(t, report.State.Paused, "what the person must do is in the journal")
 }
 
 func TestStepsOfAGroupDoNotCountOnEachOther(t *testing.T) {

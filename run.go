@@ -14,7 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed nothing: its records stay. It returns nil when every step is done; an error that is a *Hold when a person is needed, and one that is
+// Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed nothing: its records stay. It returns nil when every step is done; an error that is a *Pause when the operator is needed, and one that is
 // ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine, a *LeaseLostError where another
 // life of this run has taken over.
 // Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
@@ -180,7 +180,7 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
-	if r.Kind == KindHold {
+	if r.Kind == KindPause {
 		r.Error = e.own(r.Error) // what it quotes is masked already: see reason
 	} else {
 		r.Error = e.shown(r.Error)
@@ -248,7 +248,7 @@ func (e *engine) progress(s *Step, phase Phase, a *Action) Progress {
 
 // failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
 func failed(err error) bool {
-	var hold *Hold
+	var hold *Pause
 	return err != nil && !errors.As(err, &hold) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 

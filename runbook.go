@@ -39,7 +39,7 @@ type Step struct {
 	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
-	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for a person, or that was
+	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for the operator, or that was
 	// asked to stop, has not failed and keeps its place.
 	UndoOnFailure bool
 
@@ -50,7 +50,7 @@ type Step struct {
 	// and comes back without a lease and as another machine. Of any other host that is an error.
 	Reinstalls []string
 
-	// A step begins with its first action that may change something. What it only looks at before, or asks a person for,
+	// A step begins with its first action that may change something. What it only looks at before, or asks the operator for,
 	// leaves it pending: a run that pauses or stops there has not begun it, and looks and asks anew when it is taken up.
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
@@ -110,7 +110,7 @@ type Runbook struct {
 	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
 
-	// Functions are functions of the shell that the blocks of actions use on the machines. A person pastes them into each terminal.
+	// Functions are functions of the shell that the blocks of actions use on the machines. The operator pastes them into each terminal.
 	Functions string
 
 	// LeaseHosts are machines beside those that the runbook changes on which the run keeps a lease: those that its changes affect. See Leased.
@@ -152,7 +152,7 @@ func (rb *Runbook) Digest() string {
 		for _, part := range s.parts() {
 			for j := range part.actions {
 				a := &part.actions[j]
-				put(part.phase, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Guard, a.Severs, a.Expect.Text, a.Expect.Awaits)
+				put(part.phase, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Precondition, a.DropsConnection, a.Expect.Text, a.Expect.Awaits)
 				if a.Op != nil {
 					put("op", a.Op.Text)
 					for _, c := range a.Op.Cmds {
@@ -421,20 +421,20 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	if a.Manual != "" && effect != ReadOnly {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}
-	if a.Guard && effect != ReadOnly {
+	if a.Precondition && effect != ReadOnly {
 		v.add("%s: a guard must be read-only", where)
 	}
 	if a.Probe != nil {
 		v.probe(where, s, a)
 	}
-	if a.Severs && a.Probe == nil {
+	if a.DropsConnection && a.Probe == nil {
 		v.add("%s: breaks its own connection and has no probe that could tell how it ended", where)
 	}
 	if effect == ReadOnly {
 		return
 	}
 	switch a.Repeat {
-	case Safe:
+	case Idempotent:
 	case ProbeFirst, Never:
 		if a.Probe == nil {
 			v.add("%s: is %s and has no probe that could tell whether it ran", where, a.Repeat)

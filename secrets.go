@@ -95,21 +95,21 @@ func fit(text string) string {
 func (e *engine) eventText(kind EventKind, text string) string {
 	switch kind {
 	case EventStep, EventStepDone, EventAction, EventDone, EventAlready, EventAsk, EventWindow, EventClosed, EventAlarm,
-		EventHold, EventFailed, EventUndo, EventRunning, EventCompletion, EventStopping:
+		EventPause, EventFailed, EventUndo, EventRunning, EventCompletion, EventStopping:
 		return e.own(text)
 	default:
 		return e.shown(text)
 	}
 }
 
-// reason is why a run holds at an action. What a person is asked to do is a text of ours, and so is all that is said of an
+// reason is why a run holds at an action. What the operator is asked to do is a text of ours, and so is all that is said of an
 // attestation; what follows elsewhere quotes a program.
-func (e *engine) reason(a *Action, hold *Hold) string {
+func (e *engine) reason(a *Action, hold *Pause) string {
 	if hold.hidden || a.attestation() {
 		return e.redact.Own(hold.Reason)
 	}
 	instruction, err := e.facts().Expand(a.Manual)
-	for _, ours := range []string{instruction, e.own(instruction)} { // an attendant knows it as it was asked
+	for _, ours := range []string{instruction, e.own(instruction)} { // an operator knows it as it was asked
 		if rest, asked := strings.CutPrefix(hold.Reason, ours); err == nil && a.Manual != "" && asked {
 			return e.redact.Own(ours) + e.redact.String(rest)
 		}
@@ -136,7 +136,7 @@ func (e *engine) errorText(err error) string {
 	switch m := err.(type) { //nolint:errorlint // each error of the chain is looked at by itself
 	case *maskedError:
 		return m.text
-	case *Hold:
+	case *Pause:
 		if m.hidden {
 			return m.Error()
 		}

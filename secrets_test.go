@@ -33,7 +33,7 @@ func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 			rb.Steps[0].Actions[0].Expect = says(func(text string) error { return fmt.Errorf("unexpected: %s", text) })
 		},
 		"hold": func(rb *evenkeel.Runbook) {
-			rb.Steps[0].Actions[0].Expect = says(func(text string) error { return evenkeel.NeedsPerson("look at %s", text) })
+			rb.Steps[0].Actions[0].Expect = says(func(text string) error { return evenkeel.NeedsOperator("look at %s", text) })
 		},
 		"retry": func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Actions[0].Expect = says(func(text string) error { return evenkeel.NotYet(0, "still %s", text) })
@@ -58,7 +58,7 @@ func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rb := &evenkeel.Runbook{Name: "canary", Title: "Canary", Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Irreversible: "a test",
-				Actions: []evenkeel.Action{{ID: "a", Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Safe}}}}}
+				Actions: []evenkeel.Action{{ID: "a", Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Idempotent}}}}}
 			mend(rb)
 			j := &evenkeel.MemJournal{}
 			var seen strings.Builder
@@ -116,13 +116,13 @@ func oneManual(secrets ...sshexec.Secret) *evenkeel.Runbook {
 		}}}}
 }
 
-type askedOf func(evenkeel.Ask) (string, error)
+type askedOf func(evenkeel.Prompt) (string, error)
 
-func (f askedOf) Attend(_ context.Context, ask evenkeel.Ask) (string, error) { return f(ask) }
+func (f askedOf) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) { return f(ask) }
 
 // What an operator is asked holds no secret, nor what is missing; a word of ours that is a weak secret too stays in the question.
 func TestPromptsAreRedacted(t *testing.T) {
-	var asks []evenkeel.Ask
+	var asks []evenkeel.Prompt
 	echo := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("password " + canary + " of lustre, " + strings.ToUpper(canary))}
 		if len(asks) == 2 {
@@ -138,12 +138,12 @@ func TestPromptsAreRedacted(t *testing.T) {
 				require.Contains(t, e.Text, "lustre")
 			}
 		}),
-		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
+		Operator: askedOf(func(a evenkeel.Prompt) (string, error) {
 			asks = append(asks, a)
 			if len(asks) < 3 {
 				return "I say " + canary, clock.Sleep(t.Context(), time.Second)
 			}
-			return "", evenkeel.NeedsPerson("%s Then tell %s", a.Instruction, canary)
+			return "", evenkeel.NeedsOperator("%s Then tell %s", a.Instruction, canary)
 		})})
 	require.Error(t, err)
 	require.NotEmpty(t, asks)
@@ -168,24 +168,24 @@ func TestAHoldKeepsTheWordsOfTheInstruction(t *testing.T) {
 	told := ""
 	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: j, Clock: &stepClock{},
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-			if e.Kind == evenkeel.EventHold {
+			if e.Kind == evenkeel.EventPause {
 				told = e.Text
 			}
 		})})
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	require.ErrorAs(t, err, &hold)
 	const want = "Confirm that lustre is well, not [redacted]"
 	require.Equal(t, want, hold.Reason)
-	require.EqualError(t, err, "held for a person: "+want)
+	require.EqualError(t, err, "paused for the operator: "+want)
 	require.Equal(t, want, told)
-	require.Equal(t, want, report.State.Held.Reason, "the journal's words")
+	require.Equal(t, want, report.State.Paused.Reason, "the journal's words")
 
-	// An attendant who is asked knows the instruction as it was asked.
+	// An operator who is asked knows the instruction as it was asked.
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: j, Clock: &stepClock{},
-		Attendant: askedOf(func(a evenkeel.Ask) (string, error) {
-			return "", evenkeel.NeedsPerson("%s Then resume.", a.Instruction)
+		Operator: askedOf(func(a evenkeel.Prompt) (string, error) {
+			return "", evenkeel.NeedsOperator("%s Then resume.", a.Instruction)
 		})})
-	require.EqualError(t, err, "held for a person: "+want+" Then resume.")
+	require.EqualError(t, err, "paused for the operator: "+want+" Then resume.")
 }
 
 // What is asked ahead has the words of the instruction, as what is asked at its turn has: a word of it that is a weak secret is not
@@ -195,16 +195,16 @@ func TestWhatIsAskedAheadIsShownAsAtItsTurn(t *testing.T) {
 	rb.Steps[0].Actions = rb.Steps[0].Actions[1:]
 	rb.Steps[0].Actions[0].Manual += "\x1b[2J"
 	var asked []string
-	none := confirmFunc(func(_ context.Context, asks []evenkeel.Ask) ([]string, error) {
+	none := confirmFunc(func(_ context.Context, asks []evenkeel.Prompt) ([]string, error) {
 		asked = append(asked, asks[0].Instruction)
 		return []string{""}, nil
 	})
-	atTurn := askedOf(func(a evenkeel.Ask) (string, error) {
+	atTurn := askedOf(func(a evenkeel.Prompt) (string, error) {
 		asked = append(asked, a.Instruction)
 		return "yes", nil
 	})
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
-		Attendant: struct {
+		Operator: struct {
 			askedOf
 			evenkeel.Confirmer
 		}{atTurn, none}})
@@ -214,7 +214,7 @@ func TestWhatIsAskedAheadIsShownAsAtItsTurn(t *testing.T) {
 }
 
 // The error of a run masks a weak secret in what a program said, and in nothing that is ours: which step it was, what is left open,
-// and what a person has to look at. So it is in what is told of it.
+// and what the operator has to look at. So it is in what is told of it.
 func TestAnErrorMasksOnlyWhatAProgramSaid(t *testing.T) {
 	broken := false
 	rb := watched(&broken, "lustre[down.safe b.never]", t)
@@ -239,9 +239,9 @@ func TestAnErrorMasksOnlyWhatAProgramSaid(t *testing.T) {
 	require.Equal(t, []string{"[redacted] is not well", "step lustre, action b on h: [redacted] is not well"}, failed)
 	m.live("-")
 	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	require.ErrorAs(t, err, &hold)
-	require.ErrorContains(t, err, `held for a person: "Stop lustre" on h may have run`)
+	require.ErrorContains(t, err, `paused for the operator: "Stop lustre" on h may have run`)
 }
 
 // Secrets of the inputs are hidden everywhere, and a weak one only in what programs print: the plan must not tell it by a gap.
@@ -252,7 +252,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	})
 	echo := newMachine("-").under(bare)
 	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"}, Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
-		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Safe}}}}}
+		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Idempotent}}}}}
 	var paper, seen strings.Builder
 	require.NoError(t, rb.Markdown(&paper))
 	require.NoError(t, rb.Text(&paper))
@@ -288,7 +288,7 @@ func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
 		"input": {Argv: []string{"set"}, Stdin: sshexec.Text("<p>" + canary + "</p>"), Effect: sshexec.Mutating},
 	} {
 		rb := &evenkeel.Runbook{Name: "n", Title: "t", Secrets: []sshexec.Secret{canary}, Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Harmless: "a test",
-			Actions: []evenkeel.Action{{ID: "a", Title: "a", Cmd: cmd, Repeat: evenkeel.Safe}}}}}
+			Actions: []evenkeel.Action{{ID: "a", Title: "a", Cmd: cmd, Repeat: evenkeel.Idempotent}}}}}
 		err := rb.Validate()
 		require.ErrorContains(t, err, "a secret of the runbook", name)
 		require.NotContains(t, err.Error(), canary)
@@ -308,8 +308,8 @@ func TestWhatIsKeptOfAnswersAndOfLongMessages(t *testing.T) {
 		j := &evenkeel.MemJournal{}
 		var seen strings.Builder
 		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{},
-			Observer:  evenkeel.ObserverFunc(func(e evenkeel.Event) { seen.WriteString(e.Text) }),
-			Attendant: askedOf(func(evenkeel.Ask) (string, error) { return "I say " + canary, nil }),
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { seen.WriteString(e.Text) }),
+			Operator: askedOf(func(evenkeel.Prompt) (string, error) { return "I say " + canary, nil }),
 		})
 		require.Error(t, err)
 		for _, r := range j.Records() {

@@ -55,7 +55,7 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"all guards are read again, though one did not hold in between", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
 	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -", "read:g a =died | look:a read:r =done"},
 	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]", "CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},
-	{"half of it ran: a person, whatever the guard says", "s1[g.guard a.never b.safe]", "half:a; -", "read:g a~ =failed | look:a =held"},
+	{"half of it ran: the operator, whatever the guard says", "s1[g.guard a.never b.safe]", "half:a; -", "read:g a~ =failed | look:a =held"},
 	{"verifications must hold together", "s1[a.never verify:v.read verify:w.read]", "CRASH@before:w; -", "a read:v =died | read:v read:w =done"},
 
 	// Asked to stop: the place is kept.
@@ -63,17 +63,17 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"a stop in the verification waits for its end", "s1[a.safe verify:v.read verify:w.read] s2[c.safe]", "stop:v; -", "a read:v read:w =stopped | c =done"},
 	{"a stop in the last step comes too late", "s1[a.safe b.safe]", "stop:a", "a b =done"},
 	{"a stop before the first change leaves the step pending: all is looked at anew", "s1[a.safe] s2[g.guard r.read b.safe]", "stop:r; -", "a read:g read:r =stopped | read:g read:r b =done"},
-	{"a stop before a person's part", "s1[a.safe m.manual b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
+	{"a stop before the operator's part", "s1[a.safe m.manual b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
 	{"a stop is no failure: nothing is undone", "s1[a.never m.manual undo:u.safe auto] s2[b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
 	{"what was begun in an earlier life is proven before a stop", "s1[a.never b.safe verify:v.read] s2[c.safe]", "CRASH@after:a; stop:b; -", "a =died | look:a b read:v =stopped | c =done"},
-	{"a stop does not end an undo that asks a person", "s1[a.safe b.safe undo:u.safe undo:m.manual auto]", "fail:b stop:u; did:m", "a b! u read:m =held | read:m a b =done"},
+	{"a stop does not end an undo that asks the operator", "s1[a.safe b.safe undo:u.safe undo:m.manual auto]", "fail:b stop:u; did:m", "a b! u read:m =held | read:m a b =done"},
 	{"a lost connection is answered before a stop", "s1[a.never b.safe] s2[c.safe]", "lost:a stop:b; -", "a? look:a b =stopped | c =done"},
 	{"a stop does not end an undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b stop:u; -", "a b! u w =failed | a b =done"},
 
 	// A failure pauses; resume takes it up there.
 	{"failure pauses", "s1[a.safe b.safe c.safe]", "fail:b; -", "a b! =failed | b c =done"},
 	{"never, failed without effect: the probe proves it", "s1[a.never b.safe]", "fail:a; -", "a! =failed | look:a a b =done"},
-	{"never, failed half-way: a person", "s1[a.never b.safe]", "half:a; -; -", "a~ =failed | look:a =held | look:a =held"},
+	{"never, failed half-way: the operator", "s1[a.never b.safe]", "half:a; -; -", "a~ =failed | look:a =held | look:a =held"},
 	{"probe, failed half-way: run again", "s1[a.probe b.safe]", "half:a; -", "look:a a~ =failed | look:a a b =done"},
 
 	// A lost connection: a mutating command is never repeated blindly; a probe answers.
@@ -124,7 +124,7 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"a look between two steps that are undone before it and two after", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe] s3[r.read] s4[c.safe undo:w.safe]",
 		"-; rollback; -", "a b read:r c =done | w v u =done | a b read:r c =done"},
 
-	// A person.
+	// The operator.
 	{"manual holds, resume looks again", "s1[m.manual a.safe]", "-; did:m", "read:m =held | read:m a =done"},
 	{"manual done already", "s1[m.manual a.safe]", "did:m", "read:m a =done"},
 }
@@ -238,7 +238,7 @@ func (m *machine) life(t *testing.T, start func(context.Context, *evenkeel.Runbo
 	defer cancel()
 	m.cancel = cancel
 	_, err := start(ctx, rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: dyingJournal{j, m}, Clock: &stepClock{}, Stop: m.stop})
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	switch {
 	case err == nil:
 		return "=done"
@@ -381,7 +381,7 @@ func parseAction(t *testing.T, word string) evenkeel.Action {
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
 	case "guard":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
-		a.Guard = true
+		a.Precondition = true
 	case "manual":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
 		a.Manual = "do " + id + " by hand"
@@ -392,13 +392,13 @@ func parseAction(t *testing.T, word string) evenkeel.Action {
 			return nil
 		}
 	case "safe":
-		a.Repeat = evenkeel.Safe
+		a.Repeat = evenkeel.Idempotent
 	case "probe", "never":
 		a.Repeat = map[string]evenkeel.Repeat{"probe": evenkeel.ProbeFirst, "never": evenkeel.Never}[kind]
 		a.Probe = &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "look", id), Text: "its trace",
-			Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
-				return map[string]evenkeel.Trace{"": evenkeel.Absent, "half": evenkeel.Partial, "done": evenkeel.Done}[o.Text()], nil
+			Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+				return map[string]evenkeel.ProbeResult{"": evenkeel.NotRun, "half": evenkeel.Partial, "done": evenkeel.Done}[o.Text()], nil
 			},
 		}
 	default:

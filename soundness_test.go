@@ -19,7 +19,7 @@ func digestBook(t *testing.T) *evenkeel.Runbook {
 	s := &rb.Steps[0]
 	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute, Stop: evenkeel.StopBetweenSteps}}, []string{"w"}
 	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
-	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
+	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
 		Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
 	require.NoError(t, rb.Validate())
 	return rb
@@ -37,7 +37,7 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"a file on the input":                  {func(s *evenkeel.Step) { s.Actions[0].Cmd.Stdin = sshexec.FileInput("/x") }, true},
 		"the probe":                            {func(s *evenkeel.Step) { s.Actions[1].Probe.Cmd.Argv[1] = "z" }, true},
 		"where the probe looks":                {func(s *evenkeel.Step) { s.Actions[1].Probe.Host = "z" }, true},
-		"what silence means":                   {func(s *evenkeel.Step) { s.Actions[1].Probe.Silent = evenkeel.Absent }, true},
+		"what silence means":                   {func(s *evenkeel.Step) { s.Actions[1].Probe.Silent = evenkeel.NotRun }, true},
 		"the evidence of a manual action":      {func(s *evenkeel.Step) { s.Actions[2].Cmd.Argv[1] = "z" }, true},
 		"the instruction":                      {func(s *evenkeel.Step) { s.Actions[2].Manual = "z" }, true},
 		"a command of an operation":            {func(s *evenkeel.Step) { s.Actions[3].Op.Cmds[0].Cmd.Argv[1] = "z" }, true},
@@ -77,7 +77,7 @@ func TestTheGateComparesTheInputToo(t *testing.T) {
 		ok  bool
 	}{{declared, true}, {other, false}, {graver, false}, {secret, false}} {
 		rb := &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Safe, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
+			ID: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return at.Run(ctx, at.Host, tc.cmd)
 				}},
@@ -116,7 +116,7 @@ func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
 			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
 				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 		}, "declares a command that is mutating"},
-		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].Severs = true }, "breaks its own connection"},
+		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].DropsConnection = true }, "breaks its own connection"},
 		{"fact in the text of a script", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Needs = []evenkeel.FactKey{archive}
 			s.Actions[0].Cmd = sshexec.Script(sshexec.Mutating, "tar -xf "+archive.Ref())

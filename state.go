@@ -44,7 +44,7 @@ type State struct {
 	Facts   Facts
 	Windows map[string]OpenWindow // open now
 	Closed  []ClosedWindow
-	Held    *Hold // the run waits for a person
+	Paused  *Pause // the run waits for the operator
 	Done    bool
 	Resumed int // how often it was taken up again
 	Records int // in the journal
@@ -232,7 +232,7 @@ func (st *State) beginRollback(r Record, before *State) error {
 			}
 		}
 	}
-	st.Held, st.Done, st.Differs = nil, false, nil
+	st.Paused, st.Done, st.Differs = nil, false, nil
 	return nil
 }
 
@@ -242,10 +242,10 @@ func (st *State) applyRollback(r Record) {
 	switch {
 	case r.Kind == KindRollback:
 		back.Resumed++
-		back.Held = nil
+		back.Paused = nil
 	case r.Kind == KindRolledBack && r.Error != "":
 		was := back.before // it was kept out before it did anything
-		st.Held, st.Done, st.Differs, st.Rollback = was.Held, was.Done, was.Differs, was.Rollback
+		st.Paused, st.Done, st.Differs, st.Rollback = was.Paused, was.Done, was.Differs, was.Rollback
 		return
 	case r.Kind == KindRolledBack:
 		back.Done, st.Differs = true, r.Differs
@@ -340,7 +340,7 @@ func (st *State) apply(r Record) {
 	switch r.Kind {
 	case KindResume:
 		st.Resumed++
-		st.Held = nil
+		st.Paused = nil
 		st.newLife()
 		for _, s := range st.Steps {
 			if s.Progress == Pending {
@@ -385,7 +385,7 @@ func (st *State) apply(r Record) {
 		switch r.Trace {
 		case Done.String():
 			s.actions[key] = Did
-		case Absent.String():
+		case NotRun.String():
 			s.actions[key] = Pending
 		}
 	case KindStepDone:
@@ -414,8 +414,8 @@ func (st *State) apply(r Record) {
 		}
 	case KindStepUndone:
 		st.undone(r.Step, s, !s.acted(PhaseUndo), r.Time)
-	case KindHold:
-		st.Held = &Hold{Step: r.Step, Action: r.Action, Reason: r.Error}
+	case KindPause:
+		st.Paused = &Pause{Step: r.Step, Action: r.Action, Reason: r.Error}
 		s.life.held = cmp.Or(r.Error, "an operator is needed")
 	case KindDone:
 		st.Done = true
@@ -452,8 +452,8 @@ func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
 		}
 	}
 	st.Done = false
-	if st.Held != nil && st.Held.Step == id {
-		st.Held = nil
+	if st.Paused != nil && st.Paused.Step == id {
+		st.Paused = nil
 	}
 	st.unconfirm(id)
 	for _, name := range made {
@@ -474,13 +474,13 @@ func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
 	}
 }
 
-// amended forgets what a step saw, and what a person said there: that was to another text. The step has not begun.
+// amended forgets what a step saw, and what the operator said there: that was to another text. The step has not begun.
 func (st *State) amended(id string) {
 	s := st.at(id)
 	s.actions = map[actionKey]Progress{}
 	s.newLife()
-	if st.Held != nil && st.Held.Step == id {
-		st.Held = nil
+	if st.Paused != nil && st.Paused.Step == id {
+		st.Paused = nil
 	}
 	st.unconfirm(id)
 }

@@ -84,8 +84,8 @@ func TestAWindowThatWasClosedEarly(t *testing.T) {
 func TestWhatALaterLifeChangesInTheState(t *testing.T) {
 	look := rec{Kind: evenkeel.KindStart, Step: "s1", Action: "r", Effect: evenkeel.ReadOnly.String()}
 	change := rec{Kind: evenkeel.KindStart, Step: "s1", Action: "a", Effect: evenkeel.Mutating.String()}
-	st := told(t, look, rec{Kind: evenkeel.KindHold, Step: "s1", Action: "m"}, rec{Kind: evenkeel.KindResume})
-	require.Nil(t, st.Held)
+	st := told(t, look, rec{Kind: evenkeel.KindPause, Step: "s1", Action: "m"}, rec{Kind: evenkeel.KindResume})
+	require.Nil(t, st.Paused)
 	require.True(t, st.Step("s1").Begun.IsZero())
 	require.False(t, st.Changed)
 	require.True(t, told(t, change, look).Changed)
@@ -98,13 +98,13 @@ func TestWhatALaterLifeChangesInTheState(t *testing.T) {
 func TestWhatARollbackChangesInTheState(t *testing.T) {
 	begins := rec{Kind: evenkeel.KindRollback, Run: &evenkeel.RunInfo{ID: "r1", Steps: []string{"x"}, EndsRun: true}}
 	again := rec{Kind: evenkeel.KindRollback}
-	hold := rec{Kind: evenkeel.KindHold, Step: "x", Action: "m"}
+	hold := rec{Kind: evenkeel.KindPause, Step: "x", Action: "m"}
 	opens := rec{Kind: evenkeel.KindStep, Step: "s1", Opens: []evenkeel.Window{{ID: "w", Limit: time.Hour}}}
 	st := told(t, opens, hold, rec{Kind: evenkeel.KindDone}, begins, hold)
 	require.False(t, st.Done)
-	require.Nil(t, st.Held)
-	require.NotNil(t, st.Rollback.Held)
-	require.Nil(t, told(t, opens, begins, hold, again).Rollback.Held)
+	require.Nil(t, st.Paused)
+	require.NotNil(t, st.Rollback.Paused)
+	require.Nil(t, told(t, opens, begins, hold, again).Rollback.Paused)
 	st = told(t, opens, begins, rec{Kind: evenkeel.KindRolledBack})
 	require.Empty(t, st.Windows)
 	require.Len(t, st.Closed, 1)

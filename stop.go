@@ -64,7 +64,7 @@ func (e *engine) stopRequested() bool {
 }
 
 // safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits
-// for its proof, which is the step's own verification. Where a person is waited for, which may take days, the run may stop all the same:
+// for its proof, which is the step's own verification. Where the operator is waited for, which may take days, the run may stop all the same:
 // it says then what is not verified yet (UnprovenError).
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
@@ -182,7 +182,7 @@ func (e *engine) waitsFor() string {
 	return "asked to stop: it stops before the next change"
 }
 
-// UnprovenError says that a stop was taken in the middle of steps that have changed something, where they wait for a person. Err is
+// UnprovenError says that a stop was taken in the middle of steps that have changed something, where they wait for the operator. Err is
 // the stop.
 type UnprovenError struct {
 	Err   error
@@ -206,12 +206,12 @@ func (e *engine) unproven() (steps []string) {
 	return steps
 }
 
-// asksFor says that what is left of a step waits for a person, where a stop is taken.
+// asksFor says that what is left of a step waits for the operator, where a stop is taken.
 func (e *engine) asksFor(s *Step) string {
 	for phase, actions := range map[Phase][]Action{PhaseDo: s.Actions, PhaseVerify: s.Verify} {
 		for i := range actions {
 			if actions[i].Manual != "" && e.progress(s, phase, &actions[i]) != Did {
-				return " or until a person is needed in it, and then what it changed stays unproven"
+				return " or until the operator is needed in it, and then what it changed stays unproven"
 			}
 		}
 	}

@@ -164,23 +164,23 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	require.Equal(t, "down read:w read:r up read:x", strings.Join(slices.DeleteFunc(m.log, func(w string) bool { return w == "look:b" || w == "b" }), " "))
 }
 
-// A wait at a safe point ends when it is asked to stop, in a person's part and in a look.
+// A wait at a safe point ends when it is asked to stop, in the operator's part and in a look.
 func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 	never := func(evenkeel.Observed) error { return evenkeel.NotYet(24*time.Hour, "never") }
 	for _, book := range []string{"s1[m.manual a.safe]", "s1[r.read a.safe]", "s1[a.probe]"} {
 		rb := parseRunbook(t, book)
 		rb.Steps[0].Actions[0].Expect.Check = never
 		if p := rb.Steps[0].Actions[0].Probe; p != nil {
-			p.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Undecided, never(o) }
+			p.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Inconclusive, never(o) }
 		}
 		stop := make(chan struct{})
-		waits := attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
+		waits := attendantFunc(func(ctx context.Context, _ evenkeel.Prompt) (string, error) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		})
 		j := &evenkeel.MemJournal{}
 		asked := false
-		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Stop: stop, Attendant: waits,
+		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Stop: stop, Operator: waits,
 			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 				if e.Kind == evenkeel.EventWait && !asked {
 					asked = true
@@ -194,9 +194,9 @@ func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 	}
 }
 
-type attendantFunc func(context.Context, evenkeel.Ask) (string, error)
+type attendantFunc func(context.Context, evenkeel.Prompt) (string, error)
 
-func (f attendantFunc) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+func (f attendantFunc) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	return f(ctx, ask)
 }
 
@@ -210,11 +210,11 @@ func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
 		m := newMachine("-")
 		j := &evenkeel.MemJournal{}
 		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		require.ErrorAs(t, err, &hold)
 		require.Equal(t, evenkeel.Pending, report.State.Step("s2").Progress)
 		require.Empty(t, report.State.Windows, "an invariant is suspended while nobody works")
-		require.NotNil(t, report.State.Held)
+		require.NotNil(t, report.State.Paused)
 		m.live("did:m")
 		report, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 		require.NoError(t, err)
@@ -224,7 +224,7 @@ func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
 	}
 }
 
-// What a person was asked for may be half done: a rollback does not go over it although its step has not begun.
+// What the operator was asked for may be half done: a rollback does not go over it although its step has not begun.
 func TestWhatAPersonWasAskedForIsAPointOfNoReturn(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[m.manual b.safe]")
@@ -248,19 +248,19 @@ func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 		{"sound", func(*evenkeel.Runbook) {}, ""},
 		{"no rule", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "" }, "does not say when a stop is taken"},
 		{"a rule that nobody knows", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "now" }, "does not say when a stop is taken"},
-		{"a person before the first change is outside", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, manual) }, ""},
-		{"a person after the first change", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = append(rb.Steps[1].Actions, manual) }, "step opens, action m: waits for a person inside window w"},
-		{"a person in a step between", func(rb *evenkeel.Runbook) { rb.Steps[2].Actions = slices.Insert(rb.Steps[2].Actions, 0, manual) }, "step mid, action m: waits for a person inside window w"},
-		{"an attestation in the step that closes", func(rb *evenkeel.Runbook) { rb.Steps[3].Actions = append(rb.Steps[3].Actions, attest) }, "step closes, action m: waits for a person"},
-		{"a person in a verification", func(rb *evenkeel.Runbook) { rb.Steps[1].Verify = append(rb.Steps[1].Verify, manual) }, "step opens, action m: waits for a person"},
-		{"a person in an undo", func(rb *evenkeel.Runbook) { rb.Steps[2].Undo = []evenkeel.Action{manual} }, "step mid, action m: waits for a person"},
-		{"a person in a completion", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Completion = []evenkeel.Action{manual} }, "step opens, action m: waits for a person"},
-		{"a person at the same time", func(rb *evenkeel.Runbook) {
+		{"the operator before the first change is outside", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, manual) }, ""},
+		{"the operator after the first change", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = append(rb.Steps[1].Actions, manual) }, "step opens, action m: waits for the operator inside window w"},
+		{"the operator in a step between", func(rb *evenkeel.Runbook) { rb.Steps[2].Actions = slices.Insert(rb.Steps[2].Actions, 0, manual) }, "step mid, action m: waits for the operator inside window w"},
+		{"an attestation in the step that closes", func(rb *evenkeel.Runbook) { rb.Steps[3].Actions = append(rb.Steps[3].Actions, attest) }, "step closes, action m: waits for the operator"},
+		{"the operator in a verification", func(rb *evenkeel.Runbook) { rb.Steps[1].Verify = append(rb.Steps[1].Verify, manual) }, "step opens, action m: waits for the operator"},
+		{"the operator in an undo", func(rb *evenkeel.Runbook) { rb.Steps[2].Undo = []evenkeel.Action{manual} }, "step mid, action m: waits for the operator"},
+		{"the operator in a completion", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Completion = []evenkeel.Action{manual} }, "step opens, action m: waits for the operator"},
+		{"the operator at the same time", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Parallel, rb.Steps[1].Parallel = "p", "p"
 			rb.Steps[0].Actions = append(rb.Steps[0].Actions, manual)
-		}, "step before, action m: waits for a person"},
-		{"a person after the close", func(rb *evenkeel.Runbook) { rb.Steps[4].Actions = append(rb.Steps[4].Actions, manual) }, ""},
-		{"a person in reduced redundancy", func(rb *evenkeel.Runbook) {
+		}, "step before, action m: waits for the operator"},
+		{"the operator after the close", func(rb *evenkeel.Runbook) { rb.Steps[4].Actions = append(rb.Steps[4].Actions, manual) }, ""},
+		{"the operator in reduced redundancy", func(rb *evenkeel.Runbook) {
 			rb.Steps[1].Opens[0].Stop = evenkeel.StopBetweenSteps
 			rb.Steps[2].Actions = append(rb.Steps[2].Actions, manual)
 		}, ""},
@@ -270,9 +270,9 @@ func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 		}, "has a completion, and is no outage"},
 		{"no limit", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Limit = 0 }, "needs an ID, a reason and a limit"},
 		{"a window that is open already", func(rb *evenkeel.Runbook) { rb.Steps[2].Opens = rb.Steps[1].Opens }, "window w is open already"},
-		{"a person in the verification of a step that only looks", func(rb *evenkeel.Runbook) {
+		{"the operator in the verification of a step that only looks", func(rb *evenkeel.Runbook) {
 			rb.Steps[1].Actions, rb.Steps[1].Verify = rb.Steps[1].Actions[:1], []evenkeel.Action{manual}
-		}, "step opens, action m: waits for a person"},
+		}, "step opens, action m: waits for the operator"},
 		{"a verification of an undo that changes", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Undo, rb.Steps[0].UndoVerify = []evenkeel.Action{parseActionT("u", "safe")}, []evenkeel.Action{parseActionT("y", "safe")}
 		}, "is not read-only"},
@@ -289,7 +289,7 @@ func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 	}
 }
 
-// A person gives a window more time; the journal says so.
+// The operator gives a window more time; the journal says so.
 func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopBetweenSteps)
 	m := newMachine("-")
@@ -399,14 +399,14 @@ func TestAFailedLookBeginsNoStep(t *testing.T) {
 	require.Equal(t, "a read:g!", strings.Join(m.log, " "), "there is nothing to undo")
 }
 
-// A person's word is asked for once, also where its step has not begun when the run stops.
+// The operator's word is asked for once, also where its step has not begun when the run stops.
 func TestAWordIsNotAskedForTwice(t *testing.T) {
 	rb := parseRunbook(t, "s1[g.guard b.safe]")
 	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
 	m := newMachine("fail:g")
 	j := &evenkeel.MemJournal{}
 	asked := 0
-	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Attendant: attendantFunc(func(context.Context, evenkeel.Ask) (string, error) {
+	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: attendantFunc(func(context.Context, evenkeel.Prompt) (string, error) {
 		asked++
 		return "so it is", nil
 	})}
@@ -536,13 +536,13 @@ func TestTheTimeThatAStopWaitsCountsAnewInALaterLife(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 }
 
-// What a person answers is kept, though the run was asked to stop meanwhile.
+// What the operator answers is kept, though the run was asked to stop meanwhile.
 func TestAnAnswerIsKeptThoughAStopCame(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
 	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
 	stop := make(chan struct{})
 	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop}
-	opts.Attendant = attendantFunc(func(context.Context, evenkeel.Ask) (string, error) {
+	opts.Operator = attendantFunc(func(context.Context, evenkeel.Prompt) (string, error) {
 		close(stop)
 		return "so it is", nil
 	})
@@ -571,7 +571,7 @@ func TestAWindowOfAnUnknownRuleIsAnOutage(t *testing.T) {
 	require.ErrorContains(t, err, "is an outage")
 }
 
-// A person is not waited for any longer in the middle of a step either, where nothing is down.
+// The operator is not waited for any longer in the middle of a step either, where nothing is down.
 func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
 	rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
@@ -579,7 +579,7 @@ func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 	defer cancel()
 	stop := make(chan struct{})
 	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
-		Attendant: attendantFunc(func(ctx context.Context, _ evenkeel.Ask) (string, error) {
+		Operator: attendantFunc(func(ctx context.Context, _ evenkeel.Prompt) (string, error) {
 			close(stop)
 			<-ctx.Done()
 			return "", ctx.Err()
@@ -587,11 +587,11 @@ func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 }
 
-// A stop leaves nothing unproven that was changed, but where a step waits for a person, who may take days: there the operator is
+// A stop leaves nothing unproven that was changed, but where a step waits for the operator, who may take days: there the operator is
 // told beforehand, the error names the step, and the run that is taken up proves it.
 func TestAStopThatWaitsForAPersonSaysWhatIsUnproven(t *testing.T) {
 	for _, tc := range []struct{ book, tells, want string }{
-		{"s1[a.safe m.manual b.safe verify:v.read]", "until a person is needed in it, and then what it changed stays unproven", "not verified yet: what was changed in step s1 (s1)"},
+		{"s1[a.safe m.manual b.safe verify:v.read]", "until the operator is needed in it, and then what it changed stays unproven", "not verified yet: what was changed in step s1 (s1)"},
 		{"s1[a.safe b.safe verify:v.read] s2[m.manual c.safe]", "it waits for the end of step s1", ""},
 	} {
 		rb := parseRunbook(t, tc.book)

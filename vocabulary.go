@@ -23,7 +23,7 @@ type Repeat = op.Repeat
 
 // The ways to repeat.
 const (
-	Safe       = op.Safe       // twice is the same as once
+	Idempotent = op.Idempotent // twice is the same as once
 	ProbeFirst = op.ProbeFirst // look first, every time; run unless the probe finds it done, or cannot tell what became of it
 	Never      = op.Never      // run again only when the probe proves that it never took effect
 )
@@ -47,8 +47,8 @@ type (
 	Expect = change.Expect
 	// Probe is how to tell whether something ran.
 	Probe = change.Probe
-	// Trace is what a probe found.
-	Trace = change.Trace
+	// ProbeResult is what a probe found.
+	ProbeResult = change.ProbeResult
 	// Retry is a "not yet".
 	Retry = change.Retry
 	// Op is a typed operation.
@@ -57,7 +57,7 @@ type (
 	OpCmd = change.OpCmd
 	// Site is where an operation or an invariant works.
 	Site = change.Site
-	// Block is what a person types who follows the runbook by hand.
+	// Block is what the operator types who follows the runbook by hand.
 	Block = change.Block
 	// Make says that an action finds out a fact.
 	Make = change.Make
@@ -73,12 +73,12 @@ type (
 	Fact[T any] = change.Fact[T]
 )
 
-// The traces.
+// The results of a probe.
 const (
-	Undecided = change.Undecided // the probe cannot tell: a person must
-	Absent    = change.Absent    // as if the action had never run
-	Partial   = change.Partial   // it has begun and has not come to its end
-	Done      = change.Done      // it is done
+	Inconclusive = change.Inconclusive // the probe cannot tell: the operator must
+	NotRun       = change.NotRun       // as if the action had never run
+	Partial      = change.Partial      // it has begun and has not come to its end
+	Done         = change.Done         // it is done
 )
 
 // DefaultWithin is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where a Retry does not say.
@@ -88,7 +88,7 @@ const (
 )
 
 // Operator is the Host of a block that is typed on the operator's own machine.
-const Operator = change.Operator
+const OperatorHost = change.OperatorHost
 
 // NewFact declares a fact; see [change.NewFact].
 func NewFact[T any](name, doc string) Fact[T] { return change.NewFact[T](name, doc) }

@@ -33,10 +33,10 @@ type StopRule string
 
 // The rules.
 const (
-	// StopAtClose is for an outage: a stop waits until the window closes, and nothing inside it waits for a person.
+	// StopAtClose is for an outage: a stop waits until the window closes, and nothing inside it waits for the operator.
 	StopAtClose StopRule = "at-close"
 	// StopBetweenSteps is for reduced redundancy that lasts: a stop is taken between steps and the window stays open.
-	// Its limit is extended by a person (Options.ExtendWindow).
+	// Its limit is extended by the operator (Options.ExtendWindow).
 	StopBetweenSteps StopRule = "between-steps"
 )
 
@@ -123,7 +123,7 @@ func (e *engine) leaves(err error) error {
 	return &OpenWindowsError{Err: err, Windows: open}
 }
 
-// due is until when a window may be open: its limit counts anew in each life, since a person has taken the run up.
+// due is until when a window may be open: its limit counts anew in each life, since the operator has taken the run up.
 func (e *engine) due(w OpenWindow) time.Time {
 	since := w.Since
 	if since.Before(e.life) {
@@ -132,7 +132,7 @@ func (e *engine) due(w OpenWindow) time.Time {
 	return since.Add(w.Limit)
 }
 
-// extendable tells whether the windows that a person wants to give more time can have it.
+// extendable tells whether the windows that the operator wants to give more time can have it.
 func (e *engine) extendable() error {
 	for _, id := range slices.Sorted(maps.Keys(e.opts.ExtendWindow)) {
 		w, open := e.st.Windows[id]
@@ -362,7 +362,7 @@ func (e *engine) closeAnyway(w OpenWindow) error {
 }
 
 // finishCompletion brings a completion to its end that a crash cut off, or that failed. Where what the window suspends holds
-// again by itself, or by a person's hand, there is nothing left to complete: the run goes on where it stood.
+// again by itself, or by the operator's hand, there is nothing left to complete: the run goes on where it stood.
 func (e *engine) finishCompletion(ctx context.Context, opener *Step, id string) error {
 	w, _ := e.window(id)
 	if e.settled(ctx, w) == nil {

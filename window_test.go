@@ -208,7 +208,7 @@ func TestAFailureInAnOutageRunsTheCompletion(t *testing.T) {
 		var left *evenkeel.OpenWindowsError
 		require.NotErrorAs(t, err, &left)
 		if fault == "half:b" {
-			m.done["b"] = "" // a person looked into it
+			m.done["b"] = "" // the operator looked into it
 		}
 		m.live("-")
 		report, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: clock})
@@ -356,7 +356,7 @@ func TestWithoutTheLeaseNoOutageIsEnded(t *testing.T) {
 	require.NotContains(t, m.log, "over")
 }
 
-// A person who takes the run up is there: the limit of an outage that is still open counts anew.
+// The operator who takes the run up is there: the limit of an outage that is still open counts anew.
 func TestTheLimitOfAnOutageCountsAnewWhenTheRunIsTakenUp(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopAtClose)
 	rb.Steps[1].Opens[0].Limit = time.Minute
@@ -415,7 +415,7 @@ func TestACompletionThatDoesNotHelpIsSaid(t *testing.T) {
 	require.Equal(t, []string{"invariant served is violated: nobody serves"}, left.Down)
 	require.Contains(t, report.State.Windows, "w")
 	require.Contains(t, m.log, "over")
-	*broken = false // a person has mended it: there is nothing left to complete
+	*broken = false // the operator has mended it: there is nothing left to complete
 	m.live("-")
 	_, err = evenkeel.Resume(t.Context(), rb, onDone(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.NoError(t, err)
@@ -586,7 +586,7 @@ func TestTheInnerOutageIsEndedFirst(t *testing.T) {
 	require.Equal(t, "up! inner outer", strings.Join(m.log[len(m.log)-3:], " "))
 }
 
-// A completion that a crash cut off looks again at what it looked at; where a person has ended the outage it does nothing.
+// A completion that a crash cut off looks again at what it looked at; where the operator has ended the outage it does nothing.
 func TestACompletionThatWasCutOffLooksAgain(t *testing.T) {
 	for _, mended := range []bool{false, true} {
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
@@ -689,7 +689,7 @@ func TestACompletionIsNoPartOfItsStep(t *testing.T) {
 	_, err := evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
 	require.ErrorAs(t, err, new(*evenkeel.OpenWindowsError))
 	require.Equal(t, evenkeel.Did, stateOf(t, opts.Journal).Step("opens").Progress)
-	for life := range 2 { // a person has ended it; then it is down again
+	for life := range 2 { // the operator has ended it; then it is down again
 		*broken = false
 		m.live("fail:up")
 		_, err = evenkeel.Resume(t.Context(), rb, on(m, func(what string) { *broken = what != "over" && (*broken || what == "up") }), opts)

@@ -63,7 +63,7 @@ func (v *validator) persons(steps []Step) {
 						within = s.Opens[k].ID
 					}
 					if within != "" {
-						v.add("step %s, action %s: waits for a person inside window %s, an outage: nobody is waited for while something is down", s.ID, a.ID, within)
+						v.add("step %s, action %s: waits for the operator inside window %s, an outage: nobody is waited for while something is down", s.ID, a.ID, within)
 					}
 				}
 			}

@@ -13,14 +13,14 @@ import (
 )
 
 // Item is something that a migration of the Cisco Policy Suite has to have in safety before a machine is destroyed. What migrate.sh makes is fetched with
-// Item.Fetch; what no program can see is attested by a person.
+// Item.Fetch; what no program can see is attested by the operator.
 type Item struct {
 	Name     string // for people: "Cluster Manager archive"
 	On       string // the machine that has it
 	Pattern  string // where it lies there; empty for what is attested
 	MadeBy   string // the command that makes it
 	NeededBy string // what cannot be done without it
-	Attest   string // what a person confirms; empty for what is fetched
+	Attest   string // what the operator confirms; empty for what is fetched
 	Ref      string // the place in the guide
 }
 
@@ -76,7 +76,7 @@ func (i Item) Fetch(ctx context.Context, r sshexec.Runner, host, dir string) (*C
 
 func (i Item) fetch(ctx context.Context, r sshexec.Runner, host, dir string) (*Copy, *Archive, error) {
 	if i.Pattern == "" {
-		return nil, nil, fmt.Errorf("it is confirmed by a person: %s", i.Attest)
+		return nil, nil, fmt.Errorf("the operator confirms it: %s", i.Attest)
 	}
 	found, err := gnuTar{far: far{runner: r, root: "/"}}.find(ctx, []Path{{Path: i.Pattern}})
 	if err != nil {

@@ -70,7 +70,7 @@ func Extract(archive, into string) Operation {
 	return Operation{
 		Group: GroupExtract, Title: "Extract the backup",
 		Cmd:    sshexec.Command(sshexec.Mutating, "tar", "zxf", archive, "-C", into),
-		Repeat: op.Safe, Ref: "lustre:462",
+		Repeat: op.Idempotent, Ref: "lustre:462",
 		NoUndo: "a tree of its own that nothing reads by itself",
 		Note:   "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
 	}
@@ -109,7 +109,7 @@ func RestoreManager(dir string, opts RestoreOptions) []Operation {
 	ssh := append(restoreSSH(dir, 136, opts.SELinux), Operation{
 		Group: GroupSSH, Title: "Restart sshd with the restored configuration",
 		Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
-		Repeat: op.Safe, Ref: "lustre:140", Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
+		Repeat: op.Idempotent, Ref: "lustre:140", Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
 		Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
 	})
 	return opts.choose(dir, [][]Operation{restoreHosts(dir, 118), opts.users(dir, 126), ssh, restoreNTP(dir, 155)})
@@ -160,7 +160,7 @@ func copyFile(group Group, dir, name, ref, note string) Operation {
 	return Operation{
 		Group: group, Title: "Restore " + name,
 		Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
-		Repeat: op.Safe, Ref: ref, Reads: name, Note: note, replaces: name,
+		Repeat: op.Idempotent, Ref: ref, Reads: name, Note: note, replaces: name,
 	}
 }
 
@@ -196,7 +196,7 @@ func restoreSSH(dir string, line int, selinux bool) []Operation {
 	ops := []Operation{{
 		Group: GroupSSH, Title: "Make sure that root has an SSH directory",
 		Cmd:    sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", "/root/.ssh"),
-		Repeat: op.Safe, Ref: ref(line), Reads: "/root/.ssh", NoUndo: "an empty directory harms nothing",
+		Repeat: op.Idempotent, Ref: ref(line), Reads: "/root/.ssh", NoUndo: "an empty directory harms nothing",
 		Note: "a fresh system need not have one",
 	}}
 	ops = append(ops, overlay(dir, "/root/.ssh", line,
@@ -208,7 +208,7 @@ func restoreSSH(dir string, line int, selinux bool) []Operation {
 			Operation{
 				Group: GroupSSH, Title: "Label the host keys for SELinux",
 				Cmd:    sshexec.Script(sshexec.Mutating, "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"),
-				Repeat: op.Safe, Ref: ref(labelLine(line)), Reads: "/etc/ssh", NoUndo: noLabelUndo,
+				Repeat: op.Idempotent, Ref: ref(labelLine(line)), Reads: "/etc/ssh", NoUndo: noLabelUndo,
 			})
 	}
 	return ops
@@ -229,7 +229,7 @@ func relabel(group Group, line int, reads string, paths ...string) Operation {
 	return Operation{
 		Group: group, Title: "Restore the SELinux labels of " + strings.Join(paths, " and "),
 		Cmd:    sshexec.Command(sshexec.Mutating, append([]string{"restorecon", "-R"}, paths...)...),
-		Repeat: op.Safe, Ref: ref(line), Reads: reads, NoUndo: noLabelUndo,
+		Repeat: op.Idempotent, Ref: ref(line), Reads: reads, NoUndo: noLabelUndo,
 		Note: "not in the guide: files copied out of /root with cp -a keep a label under which sshd, for one, may not read them",
 	}
 }
@@ -254,7 +254,7 @@ func overlay(dir, name string, line int, note string) []Operation {
 		{
 			Group: GroupSSH, Title: "Restore " + name,
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
-			Repeat: op.Safe, Ref: ref(line + 1), Reads: name, Note: note, Undo: putBackDir(name),
+			Repeat: op.Idempotent, Ref: ref(line + 1), Reads: name, Note: note, Undo: putBackDir(name),
 		},
 	}
 }
@@ -279,7 +279,7 @@ func restoreNTP(dir string, line int) []Operation {
 	back := sshexec.Script(sshexec.Mutating, `if [ -e "$1.inst" ]; then mv -fT "$1.inst" "$1"; fi`, conf)
 	ops := []Operation{
 		{
-			Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Safe, Ref: ref(line),
+			Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Idempotent, Ref: ref(line),
 			NoUndo: "a package that is not started harms nothing",
 		},
 		{
@@ -288,15 +288,15 @@ func restoreNTP(dir string, line int) []Operation {
 		},
 		restored,
 		{
-			Title: "Set the clock once", Cmd: set, Repeat: op.Safe, Ref: ref(line + 5), NoUndo: "a right clock harms nothing",
+			Title: "Set the clock once", Cmd: set, Repeat: op.Idempotent, Ref: ref(line + 5), NoUndo: "a right clock harms nothing",
 			Note: "the clock may jump; two nodes with different clocks cannot be compared by their logs",
 		},
 		{
-			Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Safe, Ref: ref(line + 6),
+			Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 6),
 			Undo: undo("systemctl", "disable", "ntpd"),
 		},
 		{
-			Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Safe, Ref: ref(line + 7),
+			Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 7),
 			Undo: undo("systemctl", "stop", "ntpd"),
 		},
 	}
@@ -319,7 +319,7 @@ func restoreAgent(dir string, line int, selinux bool) []Operation {
 	ops := []Operation{{
 		Group: GroupAgent, Title: "Restore the agent's configuration, certificates and targets",
 		Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
-		Repeat: op.Safe, Ref: ref(line), Reads: store, replaces: store,
+		Repeat: op.Idempotent, Ref: ref(line), Reads: store, replaces: store,
 	}}
 	if selinux {
 		ops = append(ops, relabel(GroupAgent, line, store, store))

@@ -91,7 +91,7 @@ func TestRestoreOperationsAreComplete(t *testing.T) {
 			require.NotEmpty(t, o.Ref)
 			require.NotEqual(t, op.RepeatUnset, o.Repeat)
 			require.NotEqual(t, o.Undo == nil, o.NoUndo == "", "%s: an undo, or the reason why there is none", o.Title)
-			if o.Repeat != op.Safe {
+			if o.Repeat != op.Idempotent {
 				require.NotNil(t, o.Probe, o.Title)
 				require.Equal(t, sshexec.ReadOnly, o.Probe.Effect)
 				require.NotEmpty(t, o.ProbeMeans)

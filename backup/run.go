@@ -97,7 +97,7 @@ func Carry(ctx context.Context, r sshexec.Runner, ops []Operation, observe func(
 }
 
 func (o Operation) carry(ctx context.Context, r sshexec.Runner) error {
-	if o.Repeat != op.Safe {
+	if o.Repeat != op.Idempotent {
 		if done, err := o.isDone(ctx, r); done || err != nil {
 			return err
 		}

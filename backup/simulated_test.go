@@ -105,7 +105,7 @@ func interrupted(s server, ops []backup.Operation, n int, ran bool) {
 				_, err := s.run.Run(s.t.Context(), o.Cmd)
 				require.NoError(s.t, err, "%s", o.Cmd)
 			}
-			if o.Repeat != op.Safe {
+			if o.Repeat != op.Idempotent {
 				if _, err := s.run.Run(s.t.Context(), *o.Probe); err == nil {
 					continue
 				}

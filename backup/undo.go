@@ -32,7 +32,7 @@ func keepReplaced(tree string, replaced []string) []Operation {
 	return []Operation{
 		{
 			Group: GroupKeep, Title: "Make a directory that only root reads", Ref: "lustre:113", NoUndo: harmless,
-			Cmd: sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", keepDir(tree)), Repeat: op.Safe,
+			Cmd: sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", keepDir(tree)), Repeat: op.Idempotent,
 		},
 		{
 			Group: GroupKeep, Title: "Keep what the restore is going to replace", Ref: "lustre:113", NoUndo: harmless,
@@ -74,7 +74,7 @@ func Undo(done []Operation) []Operation {
 			continue
 		}
 		out = append(out, Operation{
-			Group: o.Group, Title: "Take back: " + o.Title, Cmd: *o.Undo, Repeat: op.Safe, Ref: o.Ref,
+			Group: o.Group, Title: "Take back: " + o.Title, Cmd: *o.Undo, Repeat: op.Idempotent, Ref: o.Ref,
 			NoUndo: "the restore can be carried out again",
 		})
 	}

@@ -124,7 +124,7 @@ var guideLines = map[Profile][2]installLines{
 
 // Commands are the commands that install Lustre on a server with a fresh operating system, in the guide's order. second says which of the guide's two sections is
 // referred to; the commands are the same. kernel pins the kernel of a ZFS-only server (lustre:733), the newest is taken when it is empty; with the other
-// profiles the kernel is the one in the Lustre repository. yum gets "-y": the guide's commands ask a person. There are none for an unknown profile.
+// profiles the kernel is the one in the Lustre repository. yum gets "-y": the guide's commands ask the operator. There are none for an unknown profile.
 func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	lines, ok := p.lines(second)
 	if !ok {
@@ -149,7 +149,7 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	if p != LDISKFSOnly {
 		b.yum("Install what Lustre's modules are built with", lines.devel, append([]string{"install"}, DevelopmentPackages()...)...).Note =
 			"a package that is missing here, such as krb5-devel or libselinux-devel, silently disables a feature of Lustre (lustre:617)"
-		b.add("Make sure that there is a persistent host id", lines.hostid, sshexec.Script(sshexec.Mutating, hostIDScript), op.Safe).Note =
+		b.add("Make sure that there is a persistent host id", lines.hostid, sshexec.Script(sshexec.Mutating, hostIDScript), op.Idempotent).Note =
 			"it keeps two servers from importing one ZFS pool at the same time"
 	}
 	b.add("Restart into the new kernel", lines.reboot, sshexec.Command(sshexec.Disruptive, "reboot"), op.Never)
@@ -183,11 +183,11 @@ func (b *installer) software(p Profile) {
 	}[p]
 	b.yum("Install Lustre", b.lines.lustre, append([]string{noGPG, "install"}, packages...)...)
 	if p != LDISKFSOnly {
-		b.add("See that the modules were built and installed", b.lines.dkms, sshexec.Command(sshexec.ReadOnly, "dkms", "status"), op.Safe).Note =
+		b.add("See that the modules were built and installed", b.lines.dkms, sshexec.Command(sshexec.ReadOnly, "dkms", "status"), op.Idempotent).Note =
 			"every line must say installed (lustre:658)"
-		b.add("Load ZFS", b.lines.zfs, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "zfs"), op.Safe)
+		b.add("Load ZFS", b.lines.zfs, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "zfs"), op.Idempotent)
 	}
-	b.add("Load Lustre", b.lines.modprobe, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "lustre"), op.Safe)
+	b.add("Load Lustre", b.lines.modprobe, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "lustre"), op.Idempotent)
 }
 
 type installer struct {
@@ -205,5 +205,5 @@ func (b *installer) add(title string, line int, cmd sshexec.Cmd, repeat op.Repea
 
 // yum does nothing for packages that are installed, or erased, already: it is safe to repeat.
 func (b *installer) yum(title string, line int, args ...string) *InstallCommand {
-	return b.add(title, line, sshexec.Command(sshexec.Mutating, append([]string{"yum", "-y"}, args...)...), op.Safe)
+	return b.add(title, line, sshexec.Command(sshexec.Mutating, append([]string{"yum", "-y"}, args...)...), op.Idempotent)
 }

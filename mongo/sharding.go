@@ -76,7 +76,7 @@ var ErrShardingChanged = errors.New("somebody else has changed the sharding conf
 // Steps are the three writes in order, made from the state before. Journal that state first.
 func (f ShardingFix) Steps(before ShardingState) []ShardingStep {
 	return []ShardingStep{
-		{Op: UnsetMigratingShards, Guide: "cps:928-932", Script: f.UnsetScript(), Effect: op.Mutating, Repeat: op.Safe, Before: before},
+		{Op: UnsetMigratingShards, Guide: "cps:928-932", Script: f.UnsetScript(), Effect: op.Mutating, Repeat: op.Idempotent, Before: before},
 		{Op: BumpConfigVersion, Guide: "cps:934-938", Script: f.BumpScript(before), Effect: op.Mutating, Repeat: op.ProbeFirst, Before: before},
 		{Op: ReplaceVersions, Guide: "cps:940-946", Script: f.ReplaceScript(), Effect: op.Mutating, Repeat: op.ProbeFirst, Before: before},
 	}

@@ -31,7 +31,7 @@ func TestMON028ShardingScripts(t *testing.T) {
 	fix := mongo.ShardingFix{Set: "set06"}
 	steps := fix.Steps(before())
 	require.Len(t, steps, 3)
-	require.Equal(t, []op.Repeat{op.Safe, op.ProbeFirst, op.ProbeFirst}, []op.Repeat{steps[0].Repeat, steps[1].Repeat, steps[2].Repeat})
+	require.Equal(t, []op.Repeat{op.Idempotent, op.ProbeFirst, op.ProbeFirst}, []op.Repeat{steps[0].Repeat, steps[1].Repeat, steps[2].Repeat})
 	require.Contains(t, steps[0].Script, `cache_config.updateMany({}, {"$unset": {"migratingShards": 1}}`)
 	require.Contains(t, steps[1].Script, `config.updateOne({"_id": 1, "version": 4}, {"$inc": {"version": 1}}`)
 	require.Contains(t, steps[2].Script, `versions.deleteMany({}`)

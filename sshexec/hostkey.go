@@ -35,7 +35,7 @@ func Pinned(keys ...ssh.PublicKey) HostKeyPolicy {
 	return HostKeyPolicy{chosen: true, pin: true, pinned: keys}
 }
 
-// What is wrong with the key that a machine showed. There is no option to go on: a person adds or removes a line of known_hosts.
+// What is wrong with the key that a machine showed. There is no option to go on: the operator adds or removes a line of known_hosts.
 var (
 	ErrHostKeyUnknown = errors.New("no known_hosts file has a key of this host")
 	ErrHostKeyChanged = errors.New("the host's key is not the one in known_hosts")

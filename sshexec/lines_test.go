@@ -51,7 +51,7 @@ func TestLines(t *testing.T) {
 	})
 }
 
-// SSH-009: what a terminal would take for itself goes, what a person would read stays.
+// SSH-009: what a terminal would take for itself goes, what the operator would read stays.
 func TestStripControl(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain\ttext\n":                                "plain\ttext\n",

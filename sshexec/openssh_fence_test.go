@@ -53,11 +53,11 @@ func toolBook(dir string) *evenkeel.Runbook {
 			ID: id, Title: id, Cmd: sshexec.Script(sshexec.Disruptive, script+`; echo "$1" >>"$2"`, id, log, dir), Repeat: evenkeel.ProbeFirst,
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", log), Text: "it is in the log",
-				Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					if strings.Contains(o.Text()+"\n", id+"\n") {
 						return evenkeel.Done, nil
 					}
-					return evenkeel.Absent, nil
+					return evenkeel.NotRun, nil
 				},
 			},
 		}

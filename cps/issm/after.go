@@ -29,7 +29,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Title: "Every replica set is whole", Guard: true, Ref: "cps:1321", Cmd: m.replicaStatus(), Within: time.Hour,
+				ID: "whole", Title: "Every replica set is whole", Precondition: true, Ref: "cps:1321", Cmd: m.replicaStatus(), Within: time.Hour,
 				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 			},
 			{

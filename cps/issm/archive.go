@@ -107,17 +107,17 @@ func (a archiveFacts) mark() evenkeel.Action {
 func (a archiveFacts) madeProbe() *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Cmd: listArchives, Text: "done when there is a newer archive of " + a.what + " than the one noted; whether it is whole is found when it is copied",
-		Read: func(o observed) (evenkeel.Trace, error) {
+		Read: func(o observed) (evenkeel.ProbeResult, error) {
 			earlier, err := a.earlier.Get(o.Facts)
 			if err == nil {
 				err = o.Succeeded()
 			}
 			if err != nil {
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			}
 			newest, err := a.newest(string(o.Stdout))
 			if err != nil && !errors.Is(err, errNoArchive) {
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			}
 			return traceIf(err == nil && newest != earlier), nil
 		},
@@ -228,7 +228,7 @@ func wholeArchive(name string) (sum string, err error) {
 // kept is the guard that must hold before the machine with the original is destroyed: the copy is here and is the original (CPS-202).
 func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "The archive of " + a.what + " is off the machine", Guard: true, Ref: "cps:439", Paper: []evenkeel.Block{a.wholePaper()},
+		ID: id, Title: "The archive of " + a.what + " is off the machine", Precondition: true, Ref: "cps:439", Paper: []evenkeel.Block{a.wholePaper()},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly,
 			Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
@@ -257,14 +257,14 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	write := sshexec.PrivateFile(part) // the archive holds passwords and keys
 	write.Stdin = sshexec.FileInput(a.local.Ref())
 	write.Timeout = managerTime
-	here := func(o observed) (evenkeel.Trace, error) {
+	here := func(o observed) (evenkeel.ProbeResult, error) {
 		if o.ExitCode == 1 && o.Text() == "" {
-			return evenkeel.Absent, nil // sha256sum could not read it: it is not there
+			return evenkeel.NotRun, nil // sha256sum could not read it: it is not there
 		}
 		want, err := a.sum.Get(o.Facts)
 		sum, serr := digest(o.Result)
 		if err = errors.Join(err, serr, o.Succeeded()); err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		return traceIf(sum == want), nil
 	}
@@ -275,7 +275,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
 		},
 		{
-			ID: "sum", Title: "The copy is the original", Ref: ref, Guard: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
+			ID: "sum", Title: "The copy is the original", Ref: ref, Precondition: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
 			Note:  "One of the two names may not be there.",
 			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}},
 			Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {

@@ -16,7 +16,7 @@ var (
 	factHtpasswd = evenkeel.NewFact[string]("htpasswd.sha256", "sha256 of .htpasswd on the first pcrfclient")
 )
 
-// beforeSteps look at the cluster and let a person confirm what no command can tell (cps:250-306).
+// beforeSteps look at the cluster and let the operator confirm what no command can tell (cps:250-306).
 func (m *Migration) beforeSteps() []evenkeel.Step {
 	first, second := m.sets[2].OfClass("pcrfclient")[0], m.sets[1].OfClass("pcrfclient")[0]
 	steps := []evenkeel.Step{
@@ -133,7 +133,7 @@ func (m *Migration) installer(a *cps.About, want cps.Release) error {
 	return nil
 }
 
-// attestations are what only a person knows (WF-007).
+// attestations are what only the operator knows (WF-007).
 func (m *Migration) attestations() []evenkeel.Action {
 	actions := []evenkeel.Action{
 		evenkeel.ByHand("freeze", "Change freeze", "Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").From("cps:252"),
@@ -167,12 +167,12 @@ func (m *Migration) udevStep() evenkeel.Step {
 				return err
 			}}, Makes: []evenkeel.Make{factBoot.From(bootID)}},
 			{
-				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), Severs: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
-				Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.Trace, error) {
+				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), DropsConnection: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
+				Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.ProbeResult, error) {
 					before, err1 := factBoot.Get(o.Facts)
 					now, err2 := bootID(o)
 					if err := errors.Join(err1, err2); err != nil {
-						return evenkeel.Undecided, err
+						return evenkeel.Inconclusive, err
 					}
 					return traceIf(now != before), nil
 				}},

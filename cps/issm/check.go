@@ -104,17 +104,17 @@ func system(version string) checker {
 }
 
 // isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
-func isSystem(version, before string) func(observed) (evenkeel.Trace, error) {
-	return func(o observed) (evenkeel.Trace, error) {
+func isSystem(version, before string) func(observed) (evenkeel.ProbeResult, error) {
+	return func(o observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
 		if err == nil && !r.IsCentOS(version) && !r.IsCentOS(before) {
 			err = fmt.Errorf("%s runs %s %s, neither CentOS %s nor %s", o.Host, r.Name, r.Version, version, before)
 		}
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		return traceIf(r.IsCentOS(version)), nil
 	}
@@ -155,7 +155,7 @@ func quiet(programs []string) checker {
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Guard: true, Within: 12 * time.Hour,
+		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Precondition: true, Within: 12 * time.Hour,
 		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
 		Cmd:    listProcesses,
 		Paper:  prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
@@ -242,12 +242,12 @@ func (m *Migration) leftProbe(n int) *evenkeel.Probe {
 		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
 		Paper: m.noneOf(n),
 		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
-		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.Trace {
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
 			switch all, none := m.trace(t, n); {
 			case none && m.serving(3-n)(t) == nil:
 				return evenkeel.Done
 			case all:
-				return evenkeel.Absent
+				return evenkeel.NotRun
 			}
 			return evenkeel.Partial
 		}),
@@ -260,23 +260,23 @@ func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
 		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the guide does (cps:1989): only its log tells that it ended", n),
-		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.Trace {
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
 			if _, none := m.trace(t, n); none {
-				return evenkeel.Absent
+				return evenkeel.NotRun
 			}
 			return evenkeel.Partial
 		}),
 	}
 }
 
-func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.Trace) func(observed) (evenkeel.Trace, error) {
-	return func(o observed) (evenkeel.Trace, error) {
+func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult) func(observed) (evenkeel.ProbeResult, error) {
+	return func(o observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		t, err := m.parseTable(o.Result)
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		return read(t), nil
 	}
@@ -287,10 +287,10 @@ func (m *Migration) trafficProbe(text string, done func(first, second endpoints)
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
 		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
-		Read: func(o observed) (evenkeel.Trace, error) {
+		Read: func(o observed) (evenkeel.ProbeResult, error) {
 			r, err := m.haproxy(o)
 			if err != nil {
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			}
 			return traceIf(done(m.endpoints(r, 1), m.endpoints(r, 2))), nil
 		},
@@ -305,27 +305,27 @@ func mountedProbe(done bool) *evenkeel.Probe {
 	}
 	return &evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
-		Read: func(o observed) (evenkeel.Trace, error) {
+		Read: func(o observed) (evenkeel.ProbeResult, error) {
 			if err := o.Succeeded(); err != nil {
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			}
 			kind, err := mountedOn(o.Result, isoMount)
 			if err == nil && kind != "" && kind != "iso9660" && kind != "udf" {
 				err = fmt.Errorf("%s is mounted on %s, and not an image", kind, isoMount)
 			}
 			if err != nil {
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			}
 			return traceIf((kind != "") == done), nil
 		},
 	}
 }
 
-func traceIf(done bool) evenkeel.Trace {
+func traceIf(done bool) evenkeel.ProbeResult {
 	if done {
 		return evenkeel.Done
 	}
-	return evenkeel.Absent
+	return evenkeel.NotRun
 }
 
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.

@@ -68,7 +68,7 @@ type Config struct {
 	EndpointsPerLB int `yaml:"endpoints_per_lb"` // Diameter endpoints of a load balancer; 3 (cps:972-987)
 	OSGiPort       int `yaml:"osgi_port"`        // OSGi console of a Policy Server; 9091
 
-	// Attestations are things that a person must confirm before anything is changed, besides those of the guide.
+	// Attestations are things that the operator must confirm before anything is changed, besides those of the guide.
 	Attestations []string `yaml:"attestations,omitempty"`
 
 	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.

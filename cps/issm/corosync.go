@@ -19,7 +19,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
 		Actions: []evenkeel.Action{
 			{
-				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Guard: true, Cmd: m.replicaStatus(),
+				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Precondition: true, Cmd: m.replicaStatus(),
 				Paper: m.dataAtWork(1, 2), Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 			},
 			m.corosyncAction("stop", old, "cps:665"),
@@ -58,13 +58,13 @@ func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
 		Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
-			Read: func(o observed) (evenkeel.Trace, error) {
+			Read: func(o observed) (evenkeel.ProbeResult, error) {
 				if err := o.Succeeded(); err != nil {
-					return evenkeel.Undecided, err
+					return evenkeel.Inconclusive, err
 				}
 				runs, err := monitRuns(o.Result, "corosync")
 				if err != nil {
-					return evenkeel.Undecided, err
+					return evenkeel.Inconclusive, err
 				}
 				return traceIf(runs == (verb == "start")), nil
 			},

@@ -36,7 +36,7 @@ func (m *Migration) provisionStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(deployAllScript),
 			{
-				ID: "provision", Title: "Prepare the new disks", Cmd: m.deployAll(evenkeel.Mutating, n, "--provision"), Repeat: evenkeel.Safe,
+				ID: "provision", Title: "Prepare the new disks", Cmd: m.deployAll(evenkeel.Mutating, n, "--provision"), Repeat: evenkeel.Idempotent,
 				Note: "Type it by hand: copied text may hold other characters (cps:646).",
 			},
 		},
@@ -100,7 +100,7 @@ func (m *Migration) noMajority(n int) *evenkeel.Window {
 	}
 }
 
-// deleteVMs are a person's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the instruction, all are looked at.
+// deleteVMs are the operator's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the instruction, all are looked at.
 func (m *Migration) deleteVMs(n int) []evenkeel.Action {
 	set := m.sets[n]
 	var actions []evenkeel.Action
@@ -149,7 +149,7 @@ func (m *Migration) deployed(n int, a evenkeel.Action, version string) evenkeel.
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
 func (m *Migration) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.Absent, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
+		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.NotRun, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
 		Text: fmt.Sprintf("done when %s answers with CentOS %s, not begun when it does not answer", alias, strings.TrimSuffix(version, ".")),
 	}
 }
@@ -198,10 +198,10 @@ func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 		Probe: &evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
 			Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
-			Read: func(o observed) (evenkeel.Trace, error) {
+			Read: func(o observed) (evenkeel.ProbeResult, error) {
 				active, err := unitActive(o)
 				if err != nil {
-					return evenkeel.Undecided, err
+					return evenkeel.Inconclusive, err
 				}
 				return traceIf(active), nil
 			},

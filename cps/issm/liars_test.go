@@ -42,7 +42,7 @@ func TestTheCopyIsComparedBeforeTheMachineGoes(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: dir})
 	w := liar{deploy(t, cpstest.Options{Technician: cpstest.Technician{DeleteAfter: 1000 * time.Hour}}), func(string, sshexec.Cmd) (string, bool) { return "", false }}
 	opts := evenkeel.Options{
-		Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Attendant: &technician{world: w.simulated}, Serial: true, RunID: testRun,
+		Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w.simulated}, Serial: true, RunID: testRun,
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventStepDone && e.Step.ID == "archive-set-1" {
 				files, err := filepath.Glob(filepath.Join(dir, "migrate_set-1_*"))
@@ -61,7 +61,7 @@ func TestTheCopyIsComparedBeforeTheMachineGoes(t *testing.T) {
 	require.ErrorContains(t, err, "is not the original")
 }
 
-// TestAStuckMongodIsSeen: systemctl says that it stopped a RECOVERING member, and its process is still there: whatever its command line looks like, a person must look; and a list
+// TestAStuckMongodIsSeen: systemctl says that it stopped a RECOVERING member, and its process is still there: whatever its command line looks like, the operator must look; and a list
 // of processes that is not whole proves nothing.
 func TestAStuckMongodIsSeen(t *testing.T) {
 	rows := strings.TrimSuffix(psList, psList[strings.LastIndex(psList, "root      9999"):])
@@ -96,7 +96,7 @@ func TestAStuckMongodIsSeen(t *testing.T) {
 			l := liar{w, func(host string, cmd sshexec.Cmd) (string, bool) {
 				return tc.list, host == "sessionmgr02" && strings.Join(cmd.Argv, " ") == "ps -ef"
 			}}
-			_, err := evenkeel.Rollback(context.Background(), rb, l, evenkeel.Options{Journal: o.journal, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, Holder: "test"})
+			_, err := evenkeel.Rollback(context.Background(), rb, l, evenkeel.Options{Journal: o.journal, Clock: w.Clock(), Operator: &technician{world: w}, Serial: true, Holder: "test"})
 			if tc.wants == "" {
 				require.NoError(t, err)
 				return

@@ -64,7 +64,7 @@ func (m *Migration) backupStep() evenkeel.Step {
 	return step
 }
 
-// imageThere lets a person bring the image, unless it is there.
+// imageThere lets the operator bring the image, unless it is there.
 func (m *Migration) imageThere() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "image", Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
@@ -74,7 +74,7 @@ func (m *Migration) imageThere() evenkeel.Action {
 	}
 }
 
-// deployManagerStep is a person's part: a new machine in the place of the old one (cps:449-469).
+// deployManagerStep is the operator's part: a new machine in the place of the old one (cps:449-469).
 func (m *Migration) deployManagerStep() evenkeel.Step {
 	old := "Keep the old Cluster Manager, powered off: a rollback needs it."
 	if m.cfg.Platform == OpenStack {
@@ -121,7 +121,7 @@ func (m *Migration) oldManager() evenkeel.Action {
 // newManager is the guard that the machine is the new one.
 func (m *Migration) newManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "new-cluman", Title: "This is the new Cluster Manager", Guard: true, Cmd: readSystem, Ref: "cps:520",
+		ID: "new-cluman", Title: "This is the new Cluster Manager", Precondition: true, Cmd: readSystem, Ref: "cps:520",
 		Paper: isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
 	}
 }
@@ -133,7 +133,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 		m.umountAction("umount"),
 		m.mountAction("mount", m.cfg.TargetISO),
 		evenkeel.Action{
-			ID: "restore", Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Safe, Expect: succeeded,
+			ID: "restore", Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Idempotent, Expect: succeeded,
 			Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
 		},
 		evenkeel.Action{
@@ -172,13 +172,13 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 			ID: "skip", Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
-				Read: func(o observed) (evenkeel.Trace, error) {
+				Read: func(o observed) (evenkeel.ProbeResult, error) {
 					if o.ExitCode == 1 && o.Text() == "" {
-						return evenkeel.Absent, nil // cat could not read it: there is no such file yet
+						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
 					}
 					set, err := installFlags(o.Result)
 					if err = errors.Join(o.Succeeded(), err); err != nil {
-						return evenkeel.Undecided, err
+						return evenkeel.Inconclusive, err
 					}
 					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
 				},

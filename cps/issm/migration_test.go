@@ -29,7 +29,7 @@ func runbook(t testing.TB, cfg issm.Config) *evenkeel.Runbook {
 	return rb
 }
 
-// TestISSMOnPaper: what a person reviews and signs (WF-001, WF-010, CPS-104).
+// TestISSMOnPaper: what the operator reviews and signs (WF-001, WF-010, CPS-104).
 func TestISSMOnPaper(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: "/srv/cps-archives"})
 	var md, short strings.Builder

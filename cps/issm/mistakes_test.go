@@ -68,7 +68,7 @@ func blind(rb *evenkeel.Runbook) {
 		}
 		s.Verify = nil
 		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a evenkeel.Action) bool {
-			looks := a.Op == nil && a.Manual == "" && a.Cmd.Effect == evenkeel.ReadOnly || a.Op != nil && a.Guard
+			looks := a.Op == nil && a.Manual == "" && a.Cmd.Effect == evenkeel.ReadOnly || a.Op != nil && a.Precondition
 			return looks && len(a.Makes) == 0 && !strings.HasPrefix(a.ID, "up-")
 		})
 	}
@@ -153,7 +153,7 @@ func TestTheVersionIsRaisedOnce(t *testing.T) {
 	asItStands := edit("sharding-set-1-set06", func(actions []evenkeel.Action) []evenkeel.Action {
 		for i := range actions {
 			if a := &actions[i]; a.ID == "bump" {
-				a.Repeat, a.Probe = evenkeel.Safe, nil
+				a.Repeat, a.Probe = evenkeel.Idempotent, nil
 				a.Cmd.Argv = append(slices.Clone(a.Cmd.Argv[:len(a.Cmd.Argv)-1]), `db.config.update({"_id":1},{$inc:{version:1}})`)
 			}
 		}
@@ -195,18 +195,18 @@ func commandNumber(t *testing.T, rb *evenkeel.Runbook, w simulated, parts ...str
 // resume takes a run up again.
 func (o outcome) resume(t testing.TB, rb *evenkeel.Runbook) outcome {
 	t.Helper()
-	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Attendant: &technician{world: o.world}, Serial: true, Holder: "test", ForceTakeover: o.force}
+	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Operator: &technician{world: o.world}, Serial: true, Holder: "test", ForceTakeover: o.force}
 	o.report, o.err = evenkeel.Resume(context.Background(), rb, o.world, opts)
 	return o
 }
 
 // TestMigrateDiesHalfWay: migrate.sh dies somewhere in the middle. Where its traces prove that nothing has happened it runs again; elsewhere it is never repeated by
-// itself, and the run goes on when a person has brought it to its end (CPS-186).
+// itself, and the run goes on when the operator has brought it to its end (CPS-186).
 func TestMigrateDiesHalfWay(t *testing.T) {
 	for _, tc := range []struct {
 		hold, command string
 		stages        int
-		person        bool // whether a person is needed at some place
+		person        bool // whether the operator is needed at some place
 	}{
 		{"restore-cluman", "disable set 1", 8, true},
 		{"redeploy-set-1", "enable set 1", 18, false},

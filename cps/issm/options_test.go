@@ -96,7 +96,7 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 func TestProvisioningBesideDisabling(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir(), Provision: true})
 	w := deploy(t, cpstest.Options{})
-	_, err := evenkeel.Run(context.Background(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Attendant: &technician{world: w}})
+	_, err := evenkeel.Run(context.Background(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w}})
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
 	requireMigrated(t, w)

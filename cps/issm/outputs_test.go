@@ -157,11 +157,11 @@ func TestNoOutputPasses(t *testing.T) {
 				probes++
 				trace, err := a.Probe.Read(p.seen(out, 0))
 				if a.ID == "skip" && strings.TrimSpace(out) == "" { // an empty file is a file without the lines
-					require.Equal(t, evenkeel.Absent, trace)
+					require.Equal(t, evenkeel.NotRun, trace)
 					continue
 				}
 				require.Error(t, err, "the probe of %s says %s on %s", where, trace, name)
-				require.Equal(t, evenkeel.Undecided, trace, "the probe of %s on %s", where, name)
+				require.Equal(t, evenkeel.Inconclusive, trace, "the probe of %s on %s", where, name)
 				trace, _ = a.Probe.Read(p.seen(out, 127))
 				require.NotEqual(t, evenkeel.Done, trace, "the probe of %s says done on %s with exit status 127", where, name)
 			}
@@ -221,7 +221,7 @@ func (l liar) run(rb *evenkeel.Runbook, records ...evenkeel.Record) error {
 	for _, r := range records {
 		_ = journal.Append(r)
 	}
-	opts := evenkeel.Options{Journal: journal, Clock: l.Clock(), Attendant: &technician{world: l.simulated}, Serial: true, RunID: testRun, Holder: "test"}
+	opts := evenkeel.Options{Journal: journal, Clock: l.Clock(), Operator: &technician{world: l.simulated}, Serial: true, RunID: testRun, Holder: "test"}
 	var err error
 	if len(records) > 0 {
 		_, err = evenkeel.Resume(context.Background(), rb, l, opts)
@@ -398,7 +398,7 @@ func TestRemovedMeansEachMember(t *testing.T) {
 		require.Error(t, removed.Expect.Check(p.seen(printed(t, good), 0)))
 		trace, err = left.Read(p.seen(printed(t, good), 0))
 		require.NoError(t, err)
-		require.Equal(t, evenkeel.Absent, trace)
+		require.Equal(t, evenkeel.NotRun, trace)
 		for set := range good.Sets {
 			one := *gone
 			one.Sets = slices.Clone(gone.Sets)

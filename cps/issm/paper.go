@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// What a person types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
+// What the operator types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
 
 // paperFunctions turn what the programs print into lines that can be compared.
 const paperFunctions = `# replicas: SET HOST PORT STATE HEALTH PRIORITY of every member, of diagnostics.sh --get_replica_status
@@ -55,7 +55,7 @@ func prints(cmd sshexec.Cmd, filter string, lines ...string) []evenkeel.Block {
 	return []evenkeel.Block{{Script: strings.TrimSpace(evenkeel.Typed(cmd) + " " + filter), Shows: lines}}
 }
 
-// again has a person look until it shows.
+// again has the operator look until it shows.
 func again(blocks []evenkeel.Block) []evenkeel.Block {
 	for i := range blocks {
 		blocks[i].Until = true
@@ -63,7 +63,7 @@ func again(blocks []evenkeel.Block) []evenkeel.Block {
 	return blocks
 }
 
-// migrates is a run of migrate.sh whose log a person reads to its end.
+// migrates is a run of migrate.sh whose log the operator reads to its end.
 func migrates(cmd sshexec.Cmd) []evenkeel.Block {
 	return []evenkeel.Block{{Cmd: cmd, Pipe: `2>&1 | verdict; echo "exit status ${PIPESTATUS[0]}"`, Shows: []string{"migrate.sh has succeeded", "exit status 0"}, Ends: true}}
 }
@@ -169,7 +169,7 @@ func (a archiveFacts) savePaper(host string) []evenkeel.Block {
   ssh %[5]s cat "$%[1]s" > "$%[2]s" && %[3]s=$(sha256sum < "$%[2]s" | cut -c1-64) && declare -p %[1]s %[2]s %[3]s`,
 		a.path.Variable(), a.local.Variable(), a.sum.Variable(), a.newestOnPaper(remote(listArchives)), host, noArchive, a.earlier.Ref())
 	return []evenkeel.Block{
-		{Host: evenkeel.Operator, Text: "It holds passwords and keys.", Script: script},
+		{Host: evenkeel.OperatorHost, Text: "It holds passwords and keys.", Script: script},
 		{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}},
 		a.wholePaper(),
 	}
@@ -178,13 +178,13 @@ func (a archiveFacts) savePaper(host string) []evenkeel.Block {
 // wholePaper wants the copy to be the original, and to be read to its end.
 func (a archiveFacts) wholePaper() evenkeel.Block {
 	return evenkeel.Block{
-		Host: evenkeel.Operator, Script: "sha256sum < " + a.local.Ref() + " | grep -c " + a.sum.Ref() + " && tar tzf " + a.local.Ref() + " >/dev/null && echo whole", Shows: []string{"1", "whole"},
+		Host: evenkeel.OperatorHost, Script: "sha256sum < " + a.local.Ref() + " | grep -c " + a.sum.Ref() + " && tar tzf " + a.local.Ref() + " >/dev/null && echo whole", Shows: []string{"1", "whole"},
 	}
 }
 
 // usersPaper notes the users of VMs.
 func usersPaper(variable string, vms []string) []evenkeel.Block {
-	return []evenkeel.Block{{Host: evenkeel.Operator, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do
+	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do
   ssh "$h" cat /etc/passwd | awk -F: -v h="$h" '$1 == "root" { whole = 1 } $3 >= %[3]d && $3 <= %[4]d { print h, $1 } END { exit !whole }' || exit 1
 done) && declare -p %[1]s`,
 		variable, strings.Join(vms, " "), firstUserID, lastUserID)}}

@@ -62,7 +62,7 @@ func TestTheRunbookByHand(t *testing.T) {
 	}
 }
 
-// Every check has something that a person can judge it by, and every operation what a person types, in every variant of the runbook.
+// Every check has something that the operator can judge it by, and every operation what the operator types, in every variant of the runbook.
 func TestEveryCheckCanBeJudged(t *testing.T) {
 	for _, mend := range []func(*issm.Config){
 		func(*issm.Config) {},
@@ -81,7 +81,7 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 					shown = shown || len(b.Shows) > 0
 				}
 				if a.Expect.Check != nil && !shown {
-					t.Errorf("%s/%s: %s: nothing tells a person whether it holds", s.ID, a.ID, a.Expect.Text)
+					t.Errorf("%s/%s: %s: nothing tells the operator whether it holds", s.ID, a.ID, a.Expect.Text)
 				}
 				if a.Op != nil && len(a.Paper) == 0 {
 					t.Errorf("%s/%s: an operation in prose", s.ID, a.ID)

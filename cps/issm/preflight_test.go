@@ -96,7 +96,7 @@ func TestOtherSetsNeedAPerson(t *testing.T) {
 			return evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(set)}}
 		}
 		require.NoError(t, look(seen("pcrfclient02\nlb02\nsessionmgr02\nqns02\nqns04\n")))
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		require.ErrorAs(t, look(seen("pcrfclient02\nlb02\nsessionmgr02\nsessionmgr01\nqns02\n")), &hold)
 		require.Contains(t, hold.Reason, "-qns04 +sessionmgr01")
 	}

@@ -214,7 +214,7 @@ func TestEachProbeKnowsItsStates(t *testing.T) {
 		name, action, _ := strings.Cut(at, ", ")
 		p := all[slices.IndexFunc(all, func(p planned) bool { return p.name == name })]
 		read := p.find(t, action).Probe.Read
-		expect := func(want evenkeel.Trace, o output) {
+		expect := func(want evenkeel.ProbeResult, o output) {
 			t.Helper()
 			got, err := read(p.seen(o.text, o.exit))
 			require.NoError(t, err, "%s: %q", at, o.text)
@@ -224,12 +224,12 @@ func TestEachProbeKnowsItsStates(t *testing.T) {
 			expect(evenkeel.Done, o)
 		}
 		for _, o := range tc.absent {
-			expect(evenkeel.Absent, o)
+			expect(evenkeel.NotRun, o)
 		}
 		for what, o := range tc.neither {
 			got, err := read(p.seen(o.text, o.exit))
 			require.Error(t, err, "%s, %s: the probe says %s", at, what, got)
-			require.Equal(t, evenkeel.Undecided, got, "%s, %s", at, what)
+			require.Equal(t, evenkeel.Inconclusive, got, "%s, %s", at, what)
 		}
 	}
 }
@@ -302,7 +302,7 @@ func TestSumsAreCompared(t *testing.T) {
 			require.Equal(t, evenkeel.Done, trace)
 			trace, err = p.find(t, at+"/"+action).Probe.Read(p.seen(other+"  "+file+"\n", 0))
 			require.NoError(t, err)
-			require.Equal(t, evenkeel.Absent, trace)
+			require.Equal(t, evenkeel.NotRun, trace)
 		}
 	}
 	p := all[0]

@@ -23,7 +23,7 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 	}
 	report, err := evenkeel.Rehearse(context.Background(), rb, w, evenkeel.RehearsalPlan{
 		Every: every, Kinds: kinds,
-		Attendant: func(w evenkeel.World) evenkeel.Attendant { return &technician{world: w.(simulated)} },
+		Operator: func(w evenkeel.World) evenkeel.Operator { return &technician{world: w.(simulated)} },
 	})
 	require.NoError(t, err)
 	t.Logf("%s: %d records, %d commands, %d schedules, %d failures", rb.Name, report.Records, report.Commands, report.Schedules, len(report.Failures))

@@ -132,7 +132,7 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "stop-recovering", Title: "Stop the RECOVERING members of set 1", Host: m.cfg.ClusterManager, Ref: "cps:1833-1876",
 		Actions: []evenkeel.Action{{
-			ID: "stop", Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Safe, Paper: paper,
+			ID: "stop", Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Idempotent, Paper: paper,
 			Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
@@ -191,7 +191,7 @@ func (m *Migration) stopRecovering(ctx context.Context, at evenkeel.Site) (sshex
 			return res, fmt.Errorf("%s: %w", p.Member.Host, err)
 		}
 		if cps.Listens(list, p.Member.Port) {
-			return res, evenkeel.NeedsPerson("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume", p.Member.Port, p.Member.Host)
+			return res, evenkeel.NeedsOperator("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume", p.Member.Port, p.Member.Host)
 		}
 		stopped = append(stopped, fmt.Sprintf("%s:%d", p.Member.Host, p.Member.Port))
 	}
@@ -210,7 +210,7 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Title: "Set 2 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+				ID: "other-half", Title: "Set 2 carries every replica set", Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
 				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
 			},
 			{
@@ -249,7 +249,7 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 // isOldManager is the guard that the machine is the old one.
 func (m *Migration) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "old-cluman", Title: "This is the old Cluster Manager", Guard: true, Cmd: readSystem,
+		ID: "old-cluman", Title: "This is the old Cluster Manager", Precondition: true, Cmd: readSystem,
 		Paper: isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
 	}
 }
@@ -309,7 +309,7 @@ func (m *Migration) enableOldStep() evenkeel.Step {
 	again.Note = "Corosync may disable the arbiter of an ADMIN set on the active arbitervip; enabling once more brings it back."
 	again.Probe = &evenkeel.Probe{
 		Cmd: m.replicaStatus(), Text: "done when every arbiter of an ADMIN set is at work",
-		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.Trace { return traceIf(m.arbitersServe(t)) }),
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult { return traceIf(m.arbitersServe(t)) }),
 	}
 	return evenkeel.Step{
 		ID: "enable-set-1", Title: "Enable set 1 on " + m.from.String(), Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",

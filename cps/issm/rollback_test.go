@@ -16,12 +16,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
-// holdAt runs the migration until a person stops it at a step with a manual action.
+// holdAt runs the migration until the operator stops it at a step with a manual action.
 func holdAt(t testing.TB, cfg issm.Config, opts cpstest.Options, step string) (*evenkeel.Runbook, outcome) {
 	t.Helper()
 	rb := runbook(t, cfg)
 	o := runOn(t, rb, deploy(t, opts), step)
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	require.ErrorAs(t, o.err, &hold)
 	require.Equal(t, step, hold.Step)
 	return rb, o
@@ -88,7 +88,7 @@ func requireRolledBack(t testing.TB, w simulated) {
 	}
 }
 
-// TestRollbackOnPaper: what a person reviews at three in the morning (WF-004, CPS-250, CPS-251, CPS-252).
+// TestRollbackOnPaper: what the operator reviews at three in the morning (WF-004, CPS-250, CPS-251, CPS-252).
 func TestRollbackOnPaper(t *testing.T) {
 	rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
 	back, err := rb.RollbackPlan(o.state(t))
@@ -179,7 +179,7 @@ func TestRollbackAfterCorosyncMoved(t *testing.T) {
 	stop := make(chan struct{})
 	journal := &evenkeel.MemJournal{}
 	opts := evenkeel.Options{
-		Journal: journal, Clock: w.Clock(), Attendant: &technician{world: w}, Serial: true, RunID: testRun, Stop: stop,
+		Journal: journal, Clock: w.Clock(), Operator: &technician{world: w}, Serial: true, RunID: testRun, Stop: stop,
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventStepDone && e.Step.ID == "corosync" {
 				close(stop)

@@ -69,13 +69,13 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Title: fmt.Sprintf("Set %d carries every replica set", other), Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+				ID: "other-half", Title: fmt.Sprintf("Set %d carries every replica set", other), Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
 				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
 					return soon(0, m.serving(other)(t))
 				})},
 			},
 			{
-				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Guard: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
+				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Precondition: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
 				Paper: again(m.takes(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
 			},
 			setArchives[n].mark(),
@@ -103,7 +103,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Irreversible = pastRollback
 		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
-			ID: "first-half", Title: "Set 1 is whole", Guard: true, Ref: "cps:564", Cmd: m.replicaStatus(), Within: 6 * time.Hour,
+			ID: "first-half", Title: "Set 1 is whole", Precondition: true, Ref: "cps:564", Cmd: m.replicaStatus(), Within: 6 * time.Hour,
 			Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
 		})
 	}

@@ -18,7 +18,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "cluster-sets", Title: "Divide the VMs into two sets", Host: m.cfg.ClusterManager, Ref: "cps:578-631",
 		Actions: []evenkeel.Action{{
-			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}}, Repeat: evenkeel.Safe,
+			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}}, Repeat: evenkeel.Idempotent,
 			Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
 				set1, set2, err := cps.ParseCreatedSets(output(createSetsScript, o.Result))
 				if err == nil && (set1 != cps.ClusterSetPath(1) || set2 != cps.ClusterSetPath(2)) {
@@ -34,7 +34,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 			write := brief(sshexec.Command(sshexec.Mutating, "dd", "of="+cps.ClusterSetPath(n), "conv=fsync", "status=none"))
 			write.Stdin = sshexec.Text(m.sets[n].String())
 			step.Actions = append(step.Actions, evenkeel.Action{
-				ID: fmt.Sprintf("write-%d", n), Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Safe,
+				ID: fmt.Sprintf("write-%d", n), Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
 				Note: "The sets of the script were repaired, so that no replica set has two data members in one of them.",
 			})
 		}
@@ -48,7 +48,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 	return step
 }
 
-// plannedSet compares the file of a set with the plan's: when they differ a person decides, with the difference before their eyes.
+// plannedSet compares the file of a set with the plan's: when they differ the operator decides, with the difference before their eyes.
 func (m *Migration) plannedSet(n int) checker {
 	return evenkeel.Succeeding(func(o observed) error {
 		set, err := cps.ParseClusterSet(output(cps.ClusterSetPath(n), o.Result))
@@ -67,7 +67,7 @@ func (m *Migration) plannedSet(n int) checker {
 			}
 		}
 		if len(differ) > 0 {
-			return evenkeel.NeedsPerson("%s is not the set of the plan: %s. Put the planned VMs into the file, or plan again with the sets of the cluster", cps.ClusterSetPath(n), strings.Join(differ, " "))
+			return evenkeel.NeedsOperator("%s is not the set of the plan: %s. Put the planned VMs into the file, or plan again with the sets of the cluster", cps.ClusterSetPath(n), strings.Join(differ, " "))
 		}
 		return nil
 	})

@@ -32,7 +32,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 		Makes: []evenkeel.FactKey{primary, port, before, version},
 		Actions: []evenkeel.Action{
 			{
-				ID: "primary", Title: "Find the primary", Guard: true, Cmd: m.replicaStatus(), Within: 15 * time.Minute,
+				ID: "primary", Title: "Find the primary", Precondition: true, Cmd: m.replicaStatus(), Within: 15 * time.Minute,
 				Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY", Check: m.onTable(func(t *cps.ReplicaTable) error {
 					_, err := primaryOf(t, rs)
 					return soon(10*time.Second, err)
@@ -107,17 +107,17 @@ func versionOf(o observed) (int64, error) {
 }
 
 // writeProbe tells whether a write has taken effect.
-func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(observed) (evenkeel.Trace, error) {
-	return func(o observed) (evenkeel.Trace, error) {
+func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(observed) (evenkeel.ProbeResult, error) {
+	return func(o observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		now, err := shardingState(o)
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		if w.Before, err = before.Get(o.Facts); err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		done, err := w.Probe(now)
 		return traceIf(done), err

@@ -93,7 +93,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Title: "Set 1 carries every replica set", Guard: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
+				ID: "whole", Title: "Set 1 carries every replica set", Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
 				Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
 			},
 			{
@@ -114,7 +114,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 	}
 }
 
-// callsStep lets a person judge (cps:991, CPS-232): no command of the guide tells whether calls drop.
+// callsStep lets the operator judge (cps:991, CPS-232): no command of the guide tells whether calls drop.
 func (m *Migration) callsStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "calls", Title: "Judge the call traffic", Ref: "cps:564,991,1018",

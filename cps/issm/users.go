@@ -10,13 +10,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// factUsers are the users of a set's VMs that a person made with adduser.sh, as "VM USER": no migration takes them along (cps:894).
+// factUsers are the users of a set's VMs that the operator made with adduser.sh, as "VM USER": no migration takes them along (cps:894).
 var factUsers = [3]evenkeel.Fact[[]string]{
 	1: evenkeel.NewFact[[]string]("users.set-1", "users that were made by hand on the VMs of set 1, as VM and user"),
 	2: evenkeel.NewFact[[]string]("users.set-2", "users that were made by hand on the VMs of set 2, as VM and user"),
 }
 
-// usersBefore notes the users that a person made: the log of "enable set" names them too (cps:897-905), but a log can be lost.
+// usersBefore notes the users that the operator made: the log of "enable set" names them too (cps:897-905), but a log can be lost.
 func (m *Migration) usersBefore(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "users", Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"), Paper: usersPaper(factUsers[n].Variable(), m.sets[n]),

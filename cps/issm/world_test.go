@@ -43,10 +43,10 @@ type technician struct {
 	booted map[string]bool // OpenStack: the sets whose VMs were booted
 }
 
-func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	a.asked = append(a.asked, ask.Step.ID+"/"+ask.Action.ID)
 	if ask.Step.ID == a.hold {
-		return "", evenkeel.NeedsPerson("as the test wants it")
+		return "", evenkeel.NeedsOperator("as the test wants it")
 	}
 	if strings.HasPrefix(ask.Action.ID, "users-") {
 		return "made", a.makeUsers(ctx, ask)
@@ -76,7 +76,7 @@ func (a *technician) Attend(ctx context.Context, ask evenkeel.Ask) (string, erro
 }
 
 // makeUsers is adduser.sh.
-func (a *technician) makeUsers(ctx context.Context, ask evenkeel.Ask) error {
+func (a *technician) makeUsers(ctx context.Context, ask evenkeel.Prompt) error {
 	r, err := a.world.Runner(ask.Action.Host)
 	if err != nil {
 		return err
@@ -118,9 +118,9 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 	t.Helper()
 	w := o.world
 	opts := evenkeel.Options{
-		Journal: o.journal, Clock: w.Clock(), Attendant: &technician{world: w, hold: hold}, Serial: true, RunID: testRun, Holder: "test",
+		Journal: o.journal, Clock: w.Clock(), Operator: &technician{world: w, hold: hold}, Serial: true, RunID: testRun, Holder: "test",
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-			if e.Kind == evenkeel.EventFailed || e.Kind == evenkeel.EventAlarm || e.Kind == evenkeel.EventHold {
+			if e.Kind == evenkeel.EventFailed || e.Kind == evenkeel.EventAlarm || e.Kind == evenkeel.EventPause {
 				o.events = append(o.events, string(e.Kind)+": "+e.Text)
 			}
 		}),

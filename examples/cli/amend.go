@@ -71,8 +71,8 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 	defer play.remove()
 	opts.World, opts.Rehearsed = play.world, play.runbook
 	opts.Plan = evenkeel.RehearsalPlan{
-		Reset:     play.reset,
-		Attendant: func(w evenkeel.World) evenkeel.Attendant { return a.attendant(play.cfg, w, w.Clock(), false) },
+		Reset:    play.reset,
+		Operator: func(w evenkeel.World) evenkeel.Operator { return a.attendant(play.cfg, w, w.Clock(), false) },
 	}
 	if _, err := evenkeel.Amend(ctx, s.rb, journal, opts); err != nil {
 		return ExitInput, err

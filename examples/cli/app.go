@@ -22,7 +22,7 @@ const (
 	ExitDone    = 0 // the job is done; what was inspected is fine
 	ExitFailed  = 1 // it stopped at an error, and the journal knows where; what was inspected has findings
 	ExitInput   = 2 // bad input or usage; nothing was touched
-	ExitHeld    = 3 // a person is needed; resume takes it up
+	ExitHeld    = 3 // the operator is needed; resume takes it up
 	ExitStopped = 4 // stopped as asked, at a safe point; resume takes it up
 )
 
@@ -48,7 +48,7 @@ type App struct {
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
-	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error
+	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
 	Stdout, Stderr io.Writer
 	Stdin          io.Reader
@@ -168,8 +168,8 @@ func (a *App) usage(w io.Writer) {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
-		"%d a person is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask to stop: never in the middle of an outage, nor before "+
-		"what was changed is verified, unless that waits for a person; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+		"%d the operator is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask to stop: never in the middle of an outage, nor before "+
+		"what was changed is verified, unless that waits for the operator; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
 	_, _ = io.WriteString(w, b.String())
 }
 
@@ -198,7 +198,7 @@ func (a *App) flags(fs *flag.FlagSet, args []string, operands int) error {
 
 // exitCode is the exit code for the end of a run.
 func exitCode(err error) int {
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	switch {
 	case err == nil:
 		return ExitDone

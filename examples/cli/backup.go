@@ -20,7 +20,7 @@ type Saved struct {
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`             // in bytes
 	Copy   string `json:"copy,omitempty"`   // host:path of a copy that was read back
-	Notes  []Note `json:"notes,omitempty"`  // what a person should know of it
+	Notes  []Note `json:"notes,omitempty"`  // what the operator should know of it
 	Absent []Note `json:"absent,omitempty"` // what the machine does not have and need not have
 }
 

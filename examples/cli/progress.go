@@ -55,7 +55,7 @@ func (p *progress) Event(e evenkeel.Event) {
 			print("?", "BY HAND: "+e.Text)
 		}
 		p.asking = e.Key
-	case evenkeel.EventHold:
+	case evenkeel.EventPause:
 		print("?", "HELD: "+e.Text)
 	case evenkeel.EventFailed:
 		print("x", "FAILED: "+e.Text)
@@ -112,7 +112,7 @@ type attendant struct {
 	cfg    *Config
 	clock  evenkeel.Clock
 	noWait bool
-	person func(ctx context.Context, ask evenkeel.Ask) error
+	person func(ctx context.Context, ask evenkeel.Prompt) error
 	asked  map[string]time.Time // in a simulated world: since when each action waits
 	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
@@ -121,19 +121,19 @@ type attendant struct {
 func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
 	at := attendant{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
 	if cfg.World != "" && a.Person != nil {
-		at.person = func(ctx context.Context, ask evenkeel.Ask) error { return a.Person(ctx, hosts, ask) }
+		at.person = func(ctx context.Context, ask evenkeel.Prompt) error { return a.Person(ctx, hosts, ask) }
 	}
 	return at
 }
 
-// simulatedPatience is how long a simulated world may take for what a person does there: its clock passes by itself, and a wait without an end would never be seen.
+// simulatedPatience is how long a simulated world may take for what the operator does there: its clock passes by itself, and a wait without an end would never be seen.
 const simulatedPatience = 24 * time.Hour
 
 // manualPoll is how often the evidence of a manual action is looked at.
 const manualPoll = 30 * time.Second
 
 // Attend answers for a manual action.
-func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+func (at attendant) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {
@@ -142,7 +142,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
-		return "", evenkeel.NeedsPerson("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
+		return "", evenkeel.NeedsOperator("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
 	}
 	if at.person != nil {
 		if err := at.person(ctx, ask); err != nil {
@@ -150,7 +150,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 		}
 	}
 	if at.noWait {
-		return "", evenkeel.NeedsPerson("%s (not there yet: %s)", ask.Instruction, ask.Why)
+		return "", evenkeel.NeedsOperator("%s (not there yet: %s)", ask.Instruction, ask.Why)
 	}
 	if at.cfg.World != "" {
 		since, ok := at.asked[name]
@@ -159,7 +159,7 @@ func (at attendant) Attend(ctx context.Context, ask evenkeel.Ask) (string, error
 			at.asked[name] = since
 		}
 		if at.clock.Now().Sub(since) > simulatedPatience {
-			return "", evenkeel.NeedsPerson("nobody in the simulated world does this: %s (not there after %s: %s)", ask.Instruction, simulatedPatience, ask.Why)
+			return "", evenkeel.NeedsOperator("nobody in the simulated world does this: %s (not there after %s: %s)", ask.Instruction, simulatedPatience, ask.Why)
 		}
 	}
 	return "", at.clock.Sleep(ctx, manualPoll)
@@ -169,7 +169,7 @@ func attestName(s *evenkeel.Step, a *evenkeel.Action) string { return s.ID + "/"
 
 // explain says what to do after a life ended before its end.
 func (s session) explain(err error) {
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	var (
 		held    *evenkeel.LeaseHeldError
 		lost    *evenkeel.LeaseLostError
@@ -184,7 +184,7 @@ func (s session) explain(err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &hold):
-		_, _ = fmt.Fprintf(w, "\nA person is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
+		_, _ = fmt.Fprintf(w, "\nThe operator is needed, at step %s, action %s:\n  %s\nThen: %s\n", hold.Step, hold.Action, hold.Reason, on)
 	case errors.Is(err, evenkeel.ErrStopped):
 		_, _ = fmt.Fprintf(w, "\nStopped as asked: %s. To go on: %s\n", left(err), on)
 	case errors.As(err, &held):
@@ -233,7 +233,7 @@ func left(err error) string {
 	var unproven *evenkeel.UnprovenError
 	proof := "what was changed is verified"
 	if errors.As(err, &unproven) {
-		proof = "what was changed in step " + strings.Join(unproven.Steps, " and in step ") + " is not verified yet: it waits for a person"
+		proof = "what was changed in step " + strings.Join(unproven.Steps, " and in step ") + " is not verified yet: it waits for the operator"
 	}
 	if !errors.As(err, &open) {
 		return "nothing is down, and " + proof

@@ -171,8 +171,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	opts := evenkeel.Options{
 		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force, LeasePath: s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
-		Attendant: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
-		Observer:  &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
+		Operator: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
+		Observer: &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
 	if a.Journal != nil {
 		opts.Journal = a.Journal(s.journal(), journal)
@@ -335,11 +335,11 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		b.WriteString("done\n")
 	case st.RollingBack():
 		fmt.Fprintf(&b, "a rollback began at %s and has not ended: %s. To finish it: %s rollback\n", back.Begun.Format(time.RFC3339), back.Run.Title, a.Name)
-		paused(&b, back.Held)
+		paused(&b, back.Paused)
 	case back != nil && back.Run.EndsRun:
 		fmt.Fprintf(&b, "the run was rolled back and is over: %s, ended %s\n", back.Run.Title, back.Last.Format(time.RFC3339))
 	default:
-		paused(&b, st.Held)
+		paused(&b, st.Paused)
 	}
 	for _, d := range st.Differs {
 		fmt.Fprintf(&b, "differs from the state before the run: %s\n", d)
@@ -360,8 +360,8 @@ func openWindows(st *evenkeel.State) []evenkeel.OpenWindow {
 	return open
 }
 
-func paused(w io.Writer, h *evenkeel.Hold) {
+func paused(w io.Writer, h *evenkeel.Pause) {
 	if h != nil {
-		_, _ = fmt.Fprintf(w, "held for a person at step %s, action %s: %s\n", h.Step, h.Action, h.Reason)
+		_, _ = fmt.Fprintf(w, "paused for the operator at step %s, action %s: %s\n", h.Step, h.Action, h.Reason)
 	}
 }

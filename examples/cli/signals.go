@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when a person asks a
+// interrupts gives a channel that is closed when somebody asks to stop, and a context that ends when the operator asks a
 // second time.
 //
 // Ctrl-C and SIGTERM ask to stop; the second of them stops at once. A terminal that is gone (SIGHUP) and an output that

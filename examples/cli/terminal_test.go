@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// asker is an attendant at a terminal that a test types at, and what it has asked, a question each.
+// asker is an operator at a terminal that a test types at, and what it has asked, a question each.
 func asker(t *testing.T) (at attendant, types io.Writer, asked <-chan string) {
 	r, w := io.Pipe()
 	t.Cleanup(func() { _ = w.Close() })
@@ -32,8 +32,8 @@ func (f writerFunc) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func question(id string) evenkeel.Ask {
-	return evenkeel.Ask{Step: &evenkeel.Step{ID: "s"}, Action: &evenkeel.Action{ID: id}, Instruction: "Confirm " + id}
+func question(id string) evenkeel.Prompt {
+	return evenkeel.Prompt{Step: &evenkeel.Step{ID: "s"}, Action: &evenkeel.Action{ID: id}, Instruction: "Confirm " + id}
 }
 
 // A question ends when the run is asked to stop, be it asked ahead or at its turn; nobody has to press Enter. A line that was typed
@@ -41,8 +41,11 @@ func question(id string) evenkeel.Ask {
 func TestAQuestionEndsWithItsContext(t *testing.T) {
 	at, types, asked := asker(t)
 	for _, ask := range []func(context.Context) error{
-		func(ctx context.Context) error { _, err := at.Attend(ctx, question("a")); return err },
-		func(ctx context.Context) error { _, err := at.Confirm(ctx, []evenkeel.Ask{question("a")}); return err },
+		func(ctx context.Context) error { _, err := at.Prompt(ctx, question("a")); return err },
+		func(ctx context.Context) error {
+			_, err := at.Confirm(ctx, []evenkeel.Prompt{question("a")})
+			return err
+		},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
@@ -63,7 +66,7 @@ func TestAQuestionEndsWithItsContext(t *testing.T) {
 		<-asked
 		_, _ = types.Write([]byte(" alice, today \n"))
 	}()
-	answer, err := at.Attend(t.Context(), question("b"))
+	answer, err := at.Prompt(t.Context(), question("b"))
 	require.NoError(t, err)
 	require.Equal(t, "confirmed at the terminal: alice, today", answer)
 }
@@ -74,7 +77,7 @@ func TestQuestionsAreAskedOneByOne(t *testing.T) {
 	var steps sync.WaitGroup
 	for _, id := range []string{"a", "b", "c"} {
 		steps.Go(func() {
-			answer, err := at.Attend(t.Context(), question(id))
+			answer, err := at.Prompt(t.Context(), question(id))
 			if err != nil || answer != "confirmed at the terminal: "+id {
 				t.Errorf("%s: %q, %v", id, answer, err)
 			}

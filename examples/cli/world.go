@@ -20,7 +20,7 @@ type SimWorld interface {
 	Report() WorldReport          // what really happened
 }
 
-// Doer is a world in which a person can be asked to do what no machine there does by itself. To ask once more for what is
+// Doer is a world in which the operator can be asked to do what no machine there does by itself. To ask once more for what is
 // done is no mistake.
 type Doer interface {
 	Do(ctx context.Context, deed string) error

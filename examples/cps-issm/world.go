@@ -169,7 +169,7 @@ func (s simulated) Report() cli.WorldReport {
 }
 
 // person does what nothing in a simulated cluster does by itself.
-func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
 }
 
@@ -177,14 +177,14 @@ func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
 const bringBack = "restore-cluman"
 
 // restoreManager has the old Cluster Manager brought back.
-func restoreManager(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+func restoreManager(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	if ask.Action.ID != "old-cluman" || !strings.HasPrefix(ask.Step.ID, "undo-") {
 		return nil
 	}
 	return cli.HaveDone(ctx, hosts, bringBack)
 }
 
-// Do is a person in the machine room. Whoever asks may have died before it was seen done, and asks again.
+// Do is the operator in the machine room. Whoever asks may have died before it was seen done, and asks again.
 func (s simulated) Do(ctx context.Context, deed string) error {
 	if deed != bringBack {
 		return fmt.Errorf("nobody here knows how to do %q", deed)
@@ -194,7 +194,7 @@ func (s simulated) Do(ctx context.Context, deed string) error {
 }
 
 // bootVMs is nova boot (cps:784), as the simulated cluster knows it. One that exists is left alone.
-func bootVMs(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+func bootVMs(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	set, deploys := strings.CutPrefix(ask.Step.ID, "redeploy-set-")
 	if !deploys || ask.Action.ID != "deploy" {
 		return nil
@@ -210,8 +210,8 @@ func bootVMs(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error 
 	return err
 }
 
-// makeUsers is adduser.sh, typed by a person on a simulated VM (cps:894): the action's evidence says who is missing.
-func makeUsers(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Ask) error {
+// makeUsers is adduser.sh, typed by the operator on a simulated VM (cps:894): the action's evidence says who is missing.
+func makeUsers(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	_, names, found := strings.Cut(ask.Why, " lacks ")
 	if !found || !strings.HasPrefix(ask.Action.ID, "users-") {
 		return nil

@@ -85,7 +85,7 @@ func optional(path string) bool {
 	return false
 }
 
-// notes are what a person should know of a backup: what was found and left out, and what changed all the time.
+// notes are what the operator should know of a backup: what was found and left out, and what changed all the time.
 func notes(rec *backup.Record) []cli.Note {
 	var all []cli.Note
 	for _, s := range rec.Skipped {

@@ -93,7 +93,7 @@ func newLive(t *testing.T, targets int, mend func(*pairConfig)) *live {
 }
 
 // Attend is the person who installs the new system, once, when the old one has gone down.
-func (l *live) Attend(_ context.Context, ask evenkeel.Ask) (string, error) {
+func (l *live) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
 	require.Equal(l.t, "install-node1", ask.Step.ID)
 	require.False(l.t, l.installed, "it is installed, and still: %s", ask.Why)
 	l.installed = true
@@ -107,7 +107,7 @@ func (l *live) carryOut(before string) {
 	l.t.Helper()
 	part := *l.book
 	part.Steps = part.Steps[:slices.IndexFunc(part.Steps, func(s evenkeel.Step) bool { return s.ID == before })]
-	_, err := evenkeel.Run(l.t.Context(), &part, l.clients, evenkeel.Options{Journal: l.journal, Attendant: l})
+	_, err := evenkeel.Run(l.t.Context(), &part, l.clients, evenkeel.Options{Journal: l.journal, Operator: l})
 	require.NoError(l.t, err)
 }
 
@@ -237,7 +237,7 @@ func (l *live) typed(host string, argv ...string) {
 	require.NoError(l.t, err)
 }
 
-// operation runs an operation of the plan as a person would.
+// operation runs an operation of the plan as the operator would.
 func (l *live) operation(host string, o pcs.Operation) {
 	l.t.Helper()
 	cmd := sshexec.Command(o.Effect, o.Argv...)

@@ -207,7 +207,7 @@ func TestRealPairSurvivesLostConnections(t *testing.T) {
 	r.asBefore(before, r.upgraded())
 }
 
-// H1, H19: node 2 loses power while node 1 is rebuilt: every target is down, and only a person can do something about it. The run stops and says what; when it was done, it goes on.
+// H1, H19: node 2 loses power while node 1 is rebuilt: every target is down, and only the operator can do something about it. The run stops and says what; when it was done, it goes on.
 func TestRealPairNode2LosesPower(t *testing.T) {
 	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])

@@ -45,7 +45,7 @@ func TestEveryCommandGoesWrong(t *testing.T) {
 	commands := tries(simhost.Fault{})
 	for _, kind := range simhost.FaultKinds {
 		if kind == simhost.PowerBefore || kind == simhost.PowerAfter {
-			continue // the host stays off, and a person is needed
+			continue // the host stays off, and the operator is needed
 		}
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			for at := 1; at <= commands; at++ {

@@ -126,7 +126,7 @@ func (p Pair) switchover() ek.Step {
 	}
 }
 
-func guard(a ek.Action) ek.Action { a.Guard = true; return a }
+func guard(a ek.Action) ek.Action { a.Precondition = true; return a }
 
 func starts(host string) ek.Action {
 	return do("starts", "Verify that "+host+" starts as a standby", host, signalled)
@@ -147,7 +147,7 @@ func nothingLost(from, to string, allowed ...string) ek.Action {
 		return res, err
 	}
 	title, states := "Verify that "+to+" has all data of "+from, strings.Join(allowed, " or ")
-	return ek.Action{ID: "nothing-lost", Title: title, Guard: true, Op: &ek.Op{Effect: ek.ReadOnly, Do: prove,
+	return ek.Action{ID: "nothing-lost", Title: title, Precondition: true, Op: &ek.Op{Effect: ek.ReadOnly, Do: prove,
 		Text: "pg_controldata on " + from + " shows " + states + "; " + to + " has replayed the checkpoint that it shows."}}
 }
 
@@ -206,7 +206,7 @@ func psql(effect ek.Effect, sql string, more ...string) sshexec.Cmd {
 
 // do is a command that may be repeated, and what it must show within a minute.
 func do(id, title, host string, cmd sshexec.Cmd, shows ...string) ek.Action {
-	a := ek.Action{ID: id, Title: title, Host: host, Cmd: cmd, Repeat: ek.Safe, Within: time.Minute}
+	a := ek.Action{ID: id, Title: title, Host: host, Cmd: cmd, Repeat: ek.Idempotent, Within: time.Minute}
 	for _, pattern := range shows {
 		re := regexp.MustCompile(pattern)
 		a.Expect = ek.Expect{Text: "prints " + pattern, Check: func(o ek.Observed) error {
@@ -222,12 +222,12 @@ func do(id, title, host string, cmd sshexec.Cmd, shows ...string) ek.Action {
 // unless leaves an action out where a command prints that it is done, or that it is not needed.
 func unless(a ek.Action, host string, cmd sshexec.Cmd, done string) ek.Action {
 	a.Repeat, a.Probe = ek.ProbeFirst, &ek.Probe{Host: host, Cmd: cmd, Settle: 10 * time.Second, Text: "it prints " + done}
-	a.Probe.Read = func(o ek.Observed) (ek.Trace, error) {
+	a.Probe.Read = func(o ek.Observed) (ek.ProbeResult, error) {
 		want, err := o.Facts.Expand(done)
 		if err != nil || o.ExitCode != 0 {
-			return ek.Undecided, err
+			return ek.Inconclusive, err
 		}
-		return map[bool]ek.Trace{true: ek.Done, false: ek.Absent}[o.Text() == want], nil
+		return map[bool]ek.ProbeResult{true: ek.Done, false: ek.NotRun}[o.Text() == want], nil
 	}
 	return a
 }

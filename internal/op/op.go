@@ -33,9 +33,9 @@ type Repeat uint8
 // The ways to repeat. There is no default: the zero value is refused for anything that is not read-only.
 const (
 	RepeatUnset Repeat = iota
-	Safe               // running it twice is the same as running it once
+	Idempotent         // running it twice is the same as running it once
 	ProbeFirst         // look first; run it (again) unless the probe finds it done
-	Never              // run it only when the probe proves that it never took effect; a half-done one is for a person
+	Never              // run it only when the probe proves that it never took effect; a half-done one is for the operator
 )
 
 func (r Repeat) String() string {
@@ -53,7 +53,7 @@ func (r *Repeat) UnmarshalText(b []byte) error {
 // Outcome says what is known of a command after the call returned.
 type Outcome uint8
 
-// The outcomes. Unknown is never answered by trying again: a probe or a person answers it.
+// The outcomes. Unknown is never answered by trying again: a probe or the operator answers it.
 const (
 	NotStarted Outcome = iota // it is certain that the command did not start
 	Exited                    // it ran and ended with an exit code

@@ -113,7 +113,7 @@ func (l *Lab) Key() string { return filepath.Join(l.dir, keyFile) }
 // KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was started and whenever [Lab.Trust] was called.
 func (l *Lab) KnownHosts() string { return filepath.Join(l.dir, knownHostsFile) }
 
-// Trust adds the nodes' present host keys to [Lab.KnownHosts], as a person does after an installation. The old ones stay: they come back with a restored /etc/ssh.
+// Trust adds the nodes' present host keys to [Lab.KnownHosts], as the operator does after an installation. The old ones stay: they come back with a restored /etc/ssh.
 func (l *Lab) Trust() error {
 	known, err := os.ReadFile(l.KnownHosts())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -42,7 +42,7 @@ func (n *Node) PowerOn() error { return n.do(wire.Request{Op: wire.OpPowerOn}) }
 // Reset is PowerOff and PowerOn.
 func (n *Node) Reset() error { return n.do(wire.Request{Op: wire.OpReset}) }
 
-// Wipe installs a system on a blank disk, as a person with the medium does, and returns when it has booted: nothing of what was on the disk is left, and the host keys are
+// Wipe installs a system on a blank disk, as the operator with the medium does, and returns when it has booted: nothing of what was on the disk is left, and the host keys are
 // new. [Lab.KnownHosts] still has the former ones, as a client would.
 func (n *Node) Wipe(r Release) error { return n.do(wire.Request{Op: wire.OpWipe, Release: r}) }
 

@@ -182,7 +182,7 @@ func (s *shell) typed(ctx context.Context, functions string, b *Block, without s
 	return string(data), 0, err
 }
 
-// note keeps the variables that a block printed by declare -p, as a person pastes them into the next terminal.
+// note keeps the variables that a block printed by declare -p, as the operator pastes them into the next terminal.
 func (s *shell) note(out string) string {
 	i := strings.Index(out, "declare -- ")
 	if i < 0 {

@@ -20,7 +20,7 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 			return nil, fmt.Errorf("%s would put a secret into the arguments of a command", o)
 		}
 		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}
-		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Safe {
+		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Idempotent {
 			probe, ok := p.probeFor(o)
 			if !ok {
 				return nil, fmt.Errorf("there is no way to tell whether %q ran", o)

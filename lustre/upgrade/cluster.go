@@ -62,7 +62,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		p.bootFirst(setup),
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
-		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true").Guarding()},
+		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true").AsPrecondition()},
 		content, lift), err
 }
 
@@ -99,7 +99,7 @@ func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
 		}
 		have, err := pcs.DialectOf(v)
 		if err == nil && have.Name() != want.Name() {
-			err = evenkeel.NeedsPerson("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
+			err = evenkeel.NeedsOperator("%s has pcs %s, and the plan was made for %s: make the plan anew with that version", n.Name, v, want.Name())
 		}
 		return err
 	})), want).On(n.Name)

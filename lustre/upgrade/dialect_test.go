@@ -59,7 +59,7 @@ func TestOtherSystemsAndWays(t *testing.T) {
 func TestAnotherPCSThanPlannedFor(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.OldPCS = pcs.V011 })
 	p := s.play(t)
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	require.ErrorAs(t, p.run(), &hold)
 	require.Equal(t, "preflight", hold.Step)
 	require.Contains(t, hold.Reason, "pcs 0.11")

@@ -14,8 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// WF-009, H2 to H4, H19: each command of the run goes wrong in each way. The run finishes, or stops with an error or for a person, and nothing is ever mounted twice or fenced
-// while it is rebuilt; when the cause is gone, it finishes or waits for a person.
+// WF-009, H2 to H4, H19: each command of the run goes wrong in each way. The run finishes, or stops with an error or for the operator, and nothing is ever mounted twice or fenced
+// while it is rebuilt; when the cause is gone, it finishes or waits for the operator.
 func TestEveryFaultEverywhere(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	straight := s.play(t)
@@ -53,7 +53,7 @@ func (s *scene) struck(t *testing.T, at int, kind simhost.FaultKind) (end string
 		return "finished", p.w.Check()
 	}
 	for range 6 {
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		if errors.As(err, &hold) {
 			return "held", p.w.Check()
 		}
@@ -63,12 +63,12 @@ func (s *scene) struck(t *testing.T, at int, kind simhost.FaultKind) (end string
 		}
 	}
 	if kind == simhost.SucceedsIdly && cmd.Effect == sshexec.ReadOnly {
-		return "misled", p.w.Check() // a look that lied made something pass for done: the run stops where it is missed, and a person must do it
+		return "misled", p.w.Check() // a look that lied made something pass for done: the run stops where it is missed, and the operator must do it
 	}
 	return "stuck", errors.Join(err, p.w.Check())
 }
 
-// remedy is what a person does about a fault: gives power back, starts the cluster where a restart left it down, and types again what a lying command claimed to have done.
+// remedy is what the operator does about a fault: gives power back, starts the cluster where a restart left it down, and types again what a lying command claimed to have done.
 func (s *scene) remedy(t *testing.T, p *play, host string, cmd sshexec.Cmd, kind simhost.FaultKind) {
 	p.w.Do(func(st *simhost.State) {
 		for _, h := range st.Hosts() {

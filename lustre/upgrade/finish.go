@@ -18,8 +18,8 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2).Guarding(),
-			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2").Guarding(),
+			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2).AsPrecondition(),
+			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2").AsPrecondition(),
 		},
 		Verify: []evenkeel.Action{
 			same,
@@ -53,7 +53,7 @@ func (p *Pair) numbered(cib *pacemaker.CIB) error {
 	for i, s := range p.servers() {
 		n, ok := cib.Node(s.Name)
 		if want := strconv.Itoa(i + 1); !ok || n.ID != want {
-			return evenkeel.NeedsPerson("%s has the id %q in the cluster, not %s: set its fencing attributes by hand (lustre:1737)", s.Name, n.ID, want)
+			return evenkeel.NeedsOperator("%s has the id %q in the cluster, not %s: set its fencing attributes by hand (lustre:1737)", s.Name, n.ID, want)
 		}
 	}
 	return nil

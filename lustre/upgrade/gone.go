@@ -75,7 +75,7 @@ func (d departure) mounted(ctx context.Context, at evenkeel.Site) (holding, erro
 	}
 	for _, m := range mounted {
 		if !slices.ContainsFunc(d.Targets, func(t Target) bool { return t.Mount == m }) {
-			return nil, evenkeel.NeedsPerson("%s has mounted %s, which is no target of the plan: unmount it, and resume", d.host, m)
+			return nil, evenkeel.NeedsOperator("%s has mounted %s, which is no target of the plan: unmount it, and resume", d.host, m)
 		}
 	}
 	return holds, nil

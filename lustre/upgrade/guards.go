@@ -21,13 +21,13 @@ import (
 
 // spareNode1 are the guards before every disruptive step on node 1.
 func (p *Pair) spareNode1() []evenkeel.Action {
-	return []evenkeel.Action{p.held(), p.calm().Guarding()}
+	return []evenkeel.Action{p.held(), p.calm().AsPrecondition()}
 }
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
 	return showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
-		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").Guarding()
+		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").AsPrecondition()
 }
 
 func (p *Pair) fencingHeld(cib *pacemaker.CIB) error {
@@ -45,7 +45,7 @@ func (p *Pair) oldFencing() string {
 	return "true"
 }
 
-// seenFile is where a person says that a restart of node 2, or a fencing, was looked into.
+// seenFile is where the operator says that a restart of node 2, or a fencing, was looked into.
 const seenFile = "/root/evenkeel-seen"
 
 // history asks a cluster whom it has fenced since its daemons started.
@@ -53,7 +53,7 @@ func history(node string) sshexec.Cmd {
 	return sshexec.Command(sshexec.ReadOnly, "stonith_admin", "--history", node)
 }
 
-// fencedScript prints the history of node 1 for a person: never nothing, so that a variable holds it.
+// fencedScript prints the history of node 1 for the operator: never nothing, so that a variable holds it.
 func (p *Pair) fencedScript() string {
 	node := p.old(p.Config.Node1.Name)
 	return "echo history of " + node + " && " + shellescape.QuoteCommand(history(node).Argv)
@@ -68,7 +68,7 @@ func (p *Pair) fencedAgain() string {
 // countLine ends a history of Pacemaker 2, also one of nothing; 1.1 prints none.
 var countLine = regexp.MustCompile(`(?m)^\s*\d+ events? found\s*$`)
 
-// calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so a person can
+// calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so the operator can
 // say that it was looked into, in seenFile.
 func (p *Pair) calm() evenkeel.Action {
 	n1, n2 := p.node(0), p.node(1)
@@ -129,19 +129,19 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 		return fmt.Errorf("%s: %w", n2.Name, err)
 	}
 	if now != boot && !slices.Contains(seen, now) {
-		return evenkeel.NeedsPerson("%s has restarted since the run began. Find out why, and see that every target is mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
+		return evenkeel.NeedsOperator("%s has restarted since the run began. Find out why, and see that every target is mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
 	}
 	line, err := news(history(p.old(n1.Name)), known...)
 	if err != nil {
 		return err
 	}
 	if line != "" {
-		return evenkeel.NeedsPerson("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `stonith_admin --history %s >> %s` on %s, and resume", n1.Name, line, p.old(n1.Name), seenFile, n2.Name)
+		return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `stonith_admin --history %s >> %s` on %s, and resume", n1.Name, line, p.old(n1.Name), seenFile, n2.Name)
 	}
 	return nil
 }
 
-// seen is what a person has looked into.
+// seen is what the operator has looked into.
 func (p *Pair) seen(ctx context.Context, at evenkeel.Site) ([]string, error) {
 	res, err := at.Run(ctx, p.Config.Node2.Name, sshexec.Command(sshexec.ReadOnly, "cat", seenFile))
 	if err != nil && res.Outcome != evenkeel.Exited {
@@ -184,7 +184,7 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		}
 	}
 	return []evenkeel.Action{
-		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing").On(n.Name).Guarding(),
+		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing").On(n.Name).AsPrecondition(),
 		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").Expecting("lustre", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			for _, l := range lines(string(o.Stdout)) {
 				if strings.HasPrefix(l, "lustre ") {
@@ -192,6 +192,6 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 				}
 			}
 			return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
-		})), "| grep -c '^lustre '", "1").On(n.Name).Guarding(),
+		})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
 	}
 }

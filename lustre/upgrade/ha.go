@@ -62,7 +62,7 @@ func (n *node) firewall() []evenkeel.Action {
 		n.showsPorts(evenkeel.Look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports").Expecting("the ports that corosync.conf names", evenkeel.Succeeding(n.portsOpen))))
 }
 
-// showsPorts has a person look for the ports.
+// showsPorts has the operator look for the ports.
 func (n *node) showsPorts(a evenkeel.Action) evenkeel.Action {
 	if len(n.ports) == 0 {
 		return a

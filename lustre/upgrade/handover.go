@@ -43,7 +43,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	}
 	h := &handOver{Pair: p, left: departure{Pair: p, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
-		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Safe, Within: p.Config.Outage,
+		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Idempotent, Within: p.Config.Outage,
 		Paper: p.handOverPaper(cmds),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,

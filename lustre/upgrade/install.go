@@ -33,26 +33,26 @@ func bootIDIn(o evenkeel.Observed) (string, error) {
 }
 
 // bootProbe tells whether a machine went down since the boot id was noted: it shows another one since.
-func bootProbe(before evenkeel.Fact[string], silent evenkeel.Trace) evenkeel.Probe {
+func bootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenkeel.Probe {
 	return evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
 		Paper:  []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() + " >/dev/null && echo restarted", Shows: []string{"restarted"}}},
 		Silent: silent, Settle: 3 * time.Minute,
-		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			was, err1 := before.Get(o.Facts)
 			is, err2 := bootIDIn(o)
 			switch err := errors.Join(err1, err2); {
 			case err != nil:
-				return evenkeel.Undecided, err
+				return evenkeel.Inconclusive, err
 			case is == was:
-				return evenkeel.Absent, nil
+				return evenkeel.NotRun, nil
 			}
 			return evenkeel.Done, nil
 		},
 	}
 }
 
-// installStep has a person install the new system (lustre:450-465, 1172-1186).
+// installStep has the operator install the new system (lustre:450-465, 1172-1186).
 func (n *node) installStep(ref string) evenkeel.Step {
 	install := evenkeel.Look("install", "Install the new operating system on "+n.Name, "cat", "/etc/redhat-release")
 	install.Manual = "Install the new operating system on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
@@ -71,8 +71,8 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 	var actions []evenkeel.Action
 	for i, c := range n.Config.Profile.Commands(n.index == 1, n.Config.Kernel) {
 		if c.Reboot() {
-			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Undecided))
-			reboot.Severs, reboot.Within = true, n.Config.Install
+			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Inconclusive))
+			reboot.DropsConnection, reboot.Within = true, n.Config.Install
 			back := evenkeel.Look("back", "The machine is up again", bootID...).Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
 				was, err1 := n.bootNew.Get(o.Facts)
 				is, err2 := bootIDIn(o)

@@ -26,7 +26,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		[]evenkeel.Action{now.seeUnused(n.Name)})
 	for _, a := range ops {
 		if clusterVerb(a, "start") {
-			s.Actions = append(s.Actions, showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).Guarding())
+			s.Actions = append(s.Actions, showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition())
 		}
 		s.Actions = append(s.Actions, a)
 	}
@@ -62,8 +62,8 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).Guarding(), p.seeRings("rings-2", n2.Name, p.newRings()).Guarding(),
-		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name).Guarding())
+	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
+		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
 			s.Actions = append(s.Actions, p.canary()...)

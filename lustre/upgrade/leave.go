@@ -19,9 +19,9 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the targets of node 1 stop there before they start on node 2"}},
 		Actions: []evenkeel.Action{
-			p.seeRings("rings-1", n1.Name, p.rings).Guarding(), p.seeRings("rings-2", n2.Name, p.rings).Guarding(),
-			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).Guarding(),
-			p.calm().Guarding(),
+			p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),
+			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).AsPrecondition(),
+			p.calm().AsPrecondition(),
 			evenkeel.Disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...).From("lustre:428"),
 			waitFor(p.Config.Outage, n1.Name, waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
 			// It sees a start that failed, which the mount table does not show.
@@ -72,7 +72,7 @@ func (p *Pair) leave() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			evenkeel.Do("hold", "Hold fencing in the old cluster", p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}).Argv...).On(n2.Name),
 			p.held(),
-			seeFree("free", n1.Name).Guarding(),
+			seeFree("free", n1.Name).AsPrecondition(),
 			evenkeel.Disrupt("pacemaker", "Stop Pacemaker", "service", "pacemaker", "stop").From("lustre:1126"),
 			evenkeel.Disrupt("corosync", "Stop Corosync", "service", "corosync", "stop").From("lustre:1127"),
 		},
@@ -94,7 +94,7 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 	case !ok:
 		return nil // the cluster has forgotten it: better still
 	case n.Unclean:
-		return evenkeel.NeedsPerson("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: on %s, start corosync and pacemaker, wait until it is online, "+
+		return evenkeel.NeedsOperator("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: on %s, start corosync and pacemaker, wait until it is online, "+
 			"stop pacemaker and then corosync; then resume", n.Name, p.Config.Node1.Name)
 	case n.Online:
 		return evenkeel.NotYet(0, "%s is still online in the old cluster", n.Name)
@@ -105,7 +105,7 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
 	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").Probed(bootProbe(n.bootOld, evenkeel.Done)).From(ref)
-	down.Severs, down.Within = true, n.Config.Install
+	down.DropsConnection, down.Within = true, n.Config.Install
 	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
 	on = waits(showsText(on.Expecting("the release is the old one: "+n.Config.OldRelease, evenkeel.Contains(n.Config.OldRelease)), n.Config.OldRelease))
@@ -118,7 +118,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 			n.stillSafe(),
 			// No guard: once it is down, nobody can look there.
 			seeFree("free", n.Name),
-			showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())), n.enabled()).On(other.Name).Guarding(),
+			showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())), n.enabled()).On(other.Name).AsPrecondition(),
 		}, before...), down),
 		Undo: []evenkeel.Action{on},
 	}

@@ -83,7 +83,7 @@ func (d *draft) blind() {
 		s.Opens, s.Closes, s.Verify = nil, nil, nil
 		for _, actions := range []*[]evenkeel.Action{&s.Actions, &s.Undo} {
 			*actions = slices.DeleteFunc(*actions, func(a evenkeel.Action) bool {
-				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID) // a person waits for a machine, a cluster or the targets
+				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID) // the operator waits for a machine, a cluster or the targets
 				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.Op != nil && a.Op.Effect == sshexec.ReadOnly
 				return look && len(a.Makes) == 0 && !waits
 			})
@@ -96,13 +96,13 @@ func (d *draft) blind() {
 	}
 }
 
-// typed makes of an operation the one of its commands that a person would type: without its looks.
+// typed makes of an operation the one of its commands that the operator would type: without its looks.
 func typed(a *evenkeel.Action, i int) { a.Cmd, a.Op, a.Paper = a.Op.Cmds[i].Cmd, nil, nil }
 
 // unguard takes out the guards only.
 func (d *draft) unguard() {
 	for i := range d.Steps {
-		d.Steps[i].Actions = slices.DeleteFunc(d.Steps[i].Actions, func(a evenkeel.Action) bool { return a.Guard })
+		d.Steps[i].Actions = slices.DeleteFunc(d.Steps[i].Actions, func(a evenkeel.Action) bool { return a.Precondition })
 	}
 }
 
@@ -118,7 +118,7 @@ func (p *play) caught() string {
 	}
 	var step *evenkeel.StepError
 	var violation *evenkeel.Violation
-	var hold *evenkeel.Hold
+	var hold *evenkeel.Pause
 	switch {
 	case err == nil:
 		return strings.TrimPrefix(world, " + ")
@@ -132,7 +132,7 @@ func (p *play) caught() string {
 	return err.Error() + world
 }
 
-// mistake is one that a person could make in writing the runbook, or in typing it.
+// mistake is one that the operator could make in writing the runbook, or in typing it.
 type mistake struct {
 	name   string
 	make   func(*draft)
@@ -274,12 +274,12 @@ func mistakes() []mistake {
 		{name: "a window never closed", make: func(d *draft) { d.step("switch-over").Closes = nil }},
 		{name: "a probe that lies: everything is there already", make: func(d *draft) {
 			d.each("cluster-node1", create, func(a *evenkeel.Action) {
-				a.Probe = &evenkeel.Probe{Cmd: a.Probe.Cmd, Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Done, nil }}
+				a.Probe = &evenkeel.Probe{Cmd: a.Probe.Cmd, Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }}
 			})
 		}},
 		{name: "a probe that lies: the machine is down already", make: func(d *draft) {
 			d.each("shutdown-node1", "shutdown", func(a *evenkeel.Action) {
-				a.Probe = &evenkeel.Probe{Cmd: a.Probe.Cmd, Read: func(evenkeel.Observed) (evenkeel.Trace, error) { return evenkeel.Done, nil }}
+				a.Probe = &evenkeel.Probe{Cmd: a.Probe.Cmd, Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }}
 			})
 		}},
 		{name: "a change that says it only looks", make: func(d *draft) {
@@ -368,7 +368,7 @@ func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 		for _, id := range []string{"cluster-node1", "join-node2"} {
 			for i := range d.step(id).Actions {
 				if a := &d.step(id).Actions[i]; strings.Contains(a.Cmd.String(), text) {
-					a.Repeat = evenkeel.Safe
+					a.Repeat = evenkeel.Idempotent
 				}
 			}
 		}

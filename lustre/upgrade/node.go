@@ -174,7 +174,7 @@ func (n *node) stillSafe() evenkeel.Action {
 			},
 		},
 		Paper: []evenkeel.Block{n.wholePaper()},
-	}.Guarding()
+	}.AsPrecondition()
 }
 
 func digest(path string) (string, error) {

@@ -81,7 +81,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// H4, PCM-020: a pcs that starts nothing and exits 0 is found out by the state of the cluster; once a person has started it, the run goes on.
+// H4, PCM-020: a pcs that starts nothing and exits 0 is found out by the state of the cluster; once the operator has started it, the run goes on.
 func TestAStartThatStartsNothing(t *testing.T) {
 	p := newScene(t, lustretest.Options{NoInit: true}, nil).play(t)
 	require.ErrorIs(t, p.run(), evenkeel.ErrOverdue)

@@ -85,7 +85,7 @@ func (s *scene) play(t testing.TB) *play {
 }
 
 func (p *play) options(j evenkeel.Journal) evenkeel.Options {
-	return evenkeel.Options{Journal: j, Clock: p.w, Stop: p.stop, Attendant: &person{w: p.w}, Serial: true, RunID: "test", Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
+	return evenkeel.Options{Journal: j, Clock: p.w, Stop: p.stop, Operator: &person{w: p.w}, Serial: true, RunID: "test", Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
 }
 
 func (p *play) run() error {
@@ -104,7 +104,7 @@ func (p *play) rollBack() error {
 	return err
 }
 
-// sh runs a line on a host of the world, as a person would.
+// sh runs a line on a host of the world, as the operator would.
 func (p *play) sh(host, line string) string {
 	p.t.Helper()
 	r, err := p.w.Runner(host)
@@ -121,11 +121,11 @@ type person struct {
 	asked int
 }
 
-func (a *person) Attend(ctx context.Context, ask evenkeel.Ask) (string, error) {
+func (a *person) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	a.asked++
 	switch host := ask.Step.Host; {
 	case a.asked > 24*60:
-		return "", evenkeel.NeedsPerson("nothing comes of it: %s", ask.Why)
+		return "", evenkeel.NeedsOperator("nothing comes of it: %s", ask.Why)
 	case ask.Action.ID == "switch-on":
 		a.w.Do(func(s *simhost.State) { s.Host(host).PowerOn(s) })
 	case ask.Action.ID == "install" && !a.w.Up(host) && unattended(a.w):
@@ -205,7 +205,7 @@ func TestRehearsal(t *testing.T) {
 }
 
 func (s *scene) rehearsal(every int) evenkeel.RehearsalPlan {
-	return evenkeel.RehearsalPlan{Every: every, Reset: s.reset, Attendant: func(w evenkeel.World) evenkeel.Attendant {
+	return evenkeel.RehearsalPlan{Every: every, Reset: s.reset, Operator: func(w evenkeel.World) evenkeel.Operator {
 		return waiting{w.Clock()}
 	}}
 }
@@ -213,7 +213,7 @@ func (s *scene) rehearsal(every int) evenkeel.RehearsalPlan {
 // waiting is the person who has the technician called and waits.
 type waiting struct{ clock evenkeel.Clock }
 
-func (w waiting) Attend(ctx context.Context, _ evenkeel.Ask) (string, error) {
+func (w waiting) Prompt(ctx context.Context, _ evenkeel.Prompt) (string, error) {
 	return "", w.clock.Sleep(ctx, time.Minute)
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// What a person types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
+// What the operator types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
 
 // paperFunctions turn what the programs print into lines that can be compared. None prints a password.
 const paperFunctions = `attribute='function a(k) { return match($0, " " k "=\"[^\"]*\"") ? substr($0, RSTART + length(k) + 3, RLENGTH - length(k) - 4) : "" }'
@@ -103,7 +103,7 @@ xmltext() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/"/\&quot;/g'; }`
 // secretOnPaper are the names of settings whose values settings does not print: as pacemaker.SecretName, and better once too often.
 var secretOnPaper = regexp.MustCompile(`(?i)pass|secret|token|key|community`)
 
-// shows lets a person judge a look: what its command prints, after the filter, must be these lines.
+// shows lets the operator judge a look: what its command prints, after the filter, must be these lines.
 func shows(a evenkeel.Action, filter string, lines ...string) evenkeel.Action {
 	a.Paper = []evenkeel.Block{look1(a, filter, lines...)}
 	return a
@@ -147,7 +147,7 @@ func mountLines(targets []Target) []string {
 	return lines
 }
 
-// waits has a person look until it shows.
+// waits has the operator look until it shows.
 func waits(a evenkeel.Action) evenkeel.Action {
 	for i := range a.Paper {
 		a.Paper[i].Until = true
@@ -292,7 +292,7 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 	return lines, nil
 }
 
-// compares has a person compare lines with those of the plan: diff prints each difference, and nothing but "the same" where there is none.
+// compares has the operator compare lines with those of the plan: diff prints each difference, and nothing but "the same" where there is none.
 func compares(a evenkeel.Action, filter string, lines []string) evenkeel.Action {
 	end := "EOF"
 	for slices.Contains(lines, end) {

@@ -15,7 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// onPaper is the pair for a person who follows the runbook by hand.
+// onPaper is the pair for the operator who follows the runbook by hand.
 type onPaper struct{ *lustretest.Pair }
 
 func (o onPaper) Hash() string { return o.Rehearsal().Hash() }
@@ -62,7 +62,7 @@ func TestTheRunbookByHand(t *testing.T) {
 	}
 }
 
-// Every check has something that a person can judge it by, and every Op what a person types.
+// Every check has something that the operator can judge it by, and every Op what the operator types.
 func TestEveryCheckCanBeJudged(t *testing.T) {
 	judged(t, newScene(t, lustretest.Options{}, nil).book)
 }
@@ -77,7 +77,7 @@ func judged(t *testing.T, rb *evenkeel.Runbook) {
 				shown = shown || len(b.Shows) > 0
 			}
 			if a.Expect.Check != nil && len(a.Makes) == 0 && !shown {
-				t.Errorf("%s/%s: %s: nothing tells a person whether it holds", s.ID, a.ID, a.Expect.Text)
+				t.Errorf("%s/%s: %s: nothing tells the operator whether it holds", s.ID, a.ID, a.Expect.Text)
 			}
 			if a.Op != nil && len(a.Paper) == 0 {
 				t.Errorf("%s/%s: an operation in prose", s.ID, a.ID)
@@ -104,7 +104,7 @@ func (s *scene) block(t *testing.T, has string) string {
 // byHand runs a script with the given shell functions in place of the programs of a node.
 func byHand(t *testing.T, programs, script string) string {
 	t.Helper()
-	out, _ := exec.CommandContext(t.Context(), "bash", "-c", programs+"\n"+script).CombinedOutput() // what it prints is judged, as a person does
+	out, _ := exec.CommandContext(t.Context(), "bash", "-c", programs+"\n"+script).CombinedOutput() // what it prints is judged, as the operator does
 	return strings.TrimSpace(string(out))
 }
 

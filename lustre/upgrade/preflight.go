@@ -62,25 +62,25 @@ func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
 
 func (p *Pair) unchanged(live *pacemaker.CIB) error {
 	if diff := pacemaker.Diff(p.CIB, live); len(diff) > 0 {
-		return evenkeel.NeedsPerson("%v: %s (%d differences in all). Make the plan anew from a fresh backup", errChanged, diff[0], len(diff))
+		return evenkeel.NeedsOperator("%v: %s (%d differences in all). Make the plan anew from a fresh backup", errChanged, diff[0], len(diff))
 	}
 	return p.oldIDs(live) // else it would be found out when node 1 is rebuilt
 }
 
 func (p *Pair) healthy(st *pacemaker.Status) error {
 	if err := ready(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))(st); err != nil {
-		return evenkeel.NeedsPerson("%v: an upgrade begins with two sound nodes", err)
+		return evenkeel.NeedsOperator("%v: an upgrade begins with two sound nodes", err)
 	}
 	for _, t := range p.enabled() {
 		if on := st.RunsOn(t.Resource); len(on) != 1 {
-			return evenkeel.NeedsPerson("target %s runs on %v: it must run on exactly one node", t.Resource, on)
+			return evenkeel.NeedsOperator("target %s runs on %v: it must run on exactly one node", t.Resource, on)
 		}
 		if r, _ := st.Resource(t.Resource); r.Failed || r.Blocked || !r.Managed {
-			return evenkeel.NeedsPerson("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
+			return evenkeel.NeedsOperator("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
 		}
 		for _, f := range st.Failures {
 			if strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
-				return evenkeel.NeedsPerson("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s", f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
+				return evenkeel.NeedsOperator("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s", f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func (p *Pair) audit(i int) evenkeel.Action {
 			}
 			for _, f := range lustre.Audit(p.stores[i], resources, mounts) {
 				if f.Kind == lustre.MountedUnknown || f.Kind == lustre.MountedOtherwise {
-					return evenkeel.NeedsPerson("%s: to move it is not in the plan", f)
+					return evenkeel.NeedsOperator("%s: to move it is not in the plan", f)
 				}
 			}
 			return nil

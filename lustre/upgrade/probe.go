@@ -50,31 +50,31 @@ func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
 	return evenkeel.Probe{}, false
 }
 
-// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; a person decides about it (H6).
+// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; the operator decides about it (H6).
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	paper := p.showsConf(evenkeel.Action{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}).Paper
-	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		switch {
 		case o.ExitCode == 0:
 		case strings.Contains(string(o.Stderr), "No such file or directory"):
-			return evenkeel.Absent, nil
+			return evenkeel.NotRun, nil
 		default:
-			return evenkeel.Undecided, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
+			return evenkeel.Inconclusive, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 		}
 		c, err := corosync.Parse(bytes.NewReader(o.Stdout))
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		totem, err := c.Totem()
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		if totem.ClusterName != p.Config.ClusterName {
-			return evenkeel.Undecided, evenkeel.NeedsPerson("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
+			return evenkeel.Inconclusive, evenkeel.NeedsOperator("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
 		}
 		list, err := c.NodeList()
 		if err != nil {
-			return evenkeel.Undecided, err
+			return evenkeel.Inconclusive, err
 		}
 		for _, want := range nodes {
 			if !slices.ContainsFunc(list, func(n corosync.Node) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
@@ -85,7 +85,7 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 	}}
 }
 
-// onPaper lets a person judge a probe by what its command prints, after the filter.
+// onPaper lets the operator judge a probe by what its command prints, after the filter.
 func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
 	p.Paper = shows(evenkeel.Action{Cmd: p.Cmd}, filter, lines...).Paper
 	return p

@@ -66,32 +66,32 @@ func TestWhatTheProbesSay(t *testing.T) {
 	for _, c := range []struct {
 		step, action string
 		o            evenkeel.Observed
-		want         evenkeel.Trace
+		want         evenkeel.ProbeResult
 		fails        bool
 	}{
 		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, conf("lustre-ha-cluster", n1), ""), evenkeel.Done, false},
 		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, conf("lustre-ha-cluster", n2), ""), evenkeel.Partial, false},
-		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, conf("another", n1), ""), evenkeel.Undecided, true},
-		{"cluster-node1", "set-up-lustre-ha-cluster", seen(1, "", noFile), evenkeel.Absent, false},
-		{"cluster-node1", "set-up-lustre-ha-cluster", seen(1, "", "cat: Input/output error\n"), evenkeel.Undecided, true},
-		{"cluster-node1", "set-up-lustre-ha-cluster", seen(127, "", ""), evenkeel.Undecided, true},
-		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, "", ""), evenkeel.Undecided, true},
+		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, conf("another", n1), ""), evenkeel.Inconclusive, true},
+		{"cluster-node1", "set-up-lustre-ha-cluster", seen(1, "", noFile), evenkeel.NotRun, false},
+		{"cluster-node1", "set-up-lustre-ha-cluster", seen(1, "", "cat: Input/output error\n"), evenkeel.Inconclusive, true},
+		{"cluster-node1", "set-up-lustre-ha-cluster", seen(127, "", ""), evenkeel.Inconclusive, true},
+		{"cluster-node1", "set-up-lustre-ha-cluster", seen(0, "", ""), evenkeel.Inconclusive, true},
 		{"join-node2", "add-" + n2, seen(0, conf("lustre-ha-cluster", n1, n2), ""), evenkeel.Done, false},
 		{"join-node2", "add-" + n2, seen(0, conf("lustre-ha-cluster", n2), ""), evenkeel.Partial, false},
 		{"join-node2", "add-" + n2, seen(0, conf("lustre-ha-cluster", n1), ""), evenkeel.Partial, false},
 		{"cluster-node1", "create-MGS_32834e", seen(0, cib(mgs), ""), evenkeel.Done, false},
 		{"cluster-node1", "create-MGS_32834e", seen(0, cib(mgs+mdt), ""), evenkeel.Done, false},
-		{"cluster-node1", "create-MGS_32834e", seen(0, cib(mdt), ""), evenkeel.Absent, false},
+		{"cluster-node1", "create-MGS_32834e", seen(0, cib(mdt), ""), evenkeel.NotRun, false},
 		{"cluster-node1", "create-demo-MDT0000_802c1b", seen(0, cib(mdt), ""), evenkeel.Done, false},
-		{"cluster-node1", "create-MGS_32834e", seen(0, "<cib/>", ""), evenkeel.Undecided, true},
-		{"cluster-node1", "create-MGS_32834e", seen(0, "", ""), evenkeel.Undecided, true},
-		{"cluster-node1", "create-MGS_32834e", seen(102, "", "not connected"), evenkeel.Undecided, true},
+		{"cluster-node1", "create-MGS_32834e", seen(0, "<cib/>", ""), evenkeel.Inconclusive, true},
+		{"cluster-node1", "create-MGS_32834e", seen(0, "", ""), evenkeel.Inconclusive, true},
+		{"cluster-node1", "create-MGS_32834e", seen(102, "", "not connected"), evenkeel.Inconclusive, true},
 		{"lustre-node1", "reboot", seen(0, later+"\n", ""), evenkeel.Done, false},
-		{"lustre-node1", "reboot", seen(0, before+"\n", ""), evenkeel.Absent, false},
-		{"lustre-node1", "reboot", seen(0, "", ""), evenkeel.Undecided, true},
-		{"lustre-node2", "reboot", seen(1, later+"\n", ""), evenkeel.Undecided, true},
-		{"shutdown-node1", "shutdown", seen(0, before+"\n", ""), evenkeel.Absent, false},
-		{"shutdown-node2", "shutdown", seen(0, "", ""), evenkeel.Undecided, true},
+		{"lustre-node1", "reboot", seen(0, before+"\n", ""), evenkeel.NotRun, false},
+		{"lustre-node1", "reboot", seen(0, "", ""), evenkeel.Inconclusive, true},
+		{"lustre-node2", "reboot", seen(1, later+"\n", ""), evenkeel.Inconclusive, true},
+		{"shutdown-node1", "shutdown", seen(0, before+"\n", ""), evenkeel.NotRun, false},
+		{"shutdown-node2", "shutdown", seen(0, "", ""), evenkeel.Inconclusive, true},
 	} {
 		a := s.action(t, c.step, c.action)
 		trace, err := a.Probe.Read(c.o)
@@ -99,7 +99,7 @@ func TestWhatTheProbesSay(t *testing.T) {
 		require.Equal(t, c.fails, err != nil, "%s/%s: %q: %v", c.step, c.action, c.o.Text(), err)
 	}
 	for _, no := range []string{"1", "2"} { // a machine that starts again is silent for a while; one that was shut down stays so
-		require.Equal(t, evenkeel.Undecided, s.action(t, "lustre-node"+no, "reboot").Probe.Silent)
+		require.Equal(t, evenkeel.Inconclusive, s.action(t, "lustre-node"+no, "reboot").Probe.Silent)
 		require.Equal(t, evenkeel.Done, s.action(t, "shutdown-node"+no, "shutdown").Probe.Silent)
 	}
 }
@@ -199,7 +199,7 @@ func (s spoiling) Runner(host string) (sshexec.Runner, error) {
 	}), err
 }
 
-// calmly runs the guard against a restart and fencing alone, on a node 2 that has no notes of a person; fenced is the history that was noted, says what each other program prints.
+// calmly runs the guard against a restart and fencing alone, on a node 2 that has no notes of the operator; fenced is the history that was noted, says what each other program prints.
 func (s *scene) calmly(t *testing.T, fenced string, says func(sshexec.Cmd) string) error {
 	t.Helper()
 	book, err := s.pair.Runbook()
@@ -237,7 +237,7 @@ func TestCalmWantsABootID(t *testing.T) {
 			continue
 		}
 		require.ErrorContains(t, err, fails)
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		require.Equal(t, text == later+"\n", errors.As(err, &hold))
 	}
 }

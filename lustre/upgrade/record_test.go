@@ -134,7 +134,7 @@ func (a amnesia) ends(t *testing.T, p *play, why string, play func() error, to s
 		if err = play(); err == nil {
 			break
 		}
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		if errors.As(err, &hold) && hold.Step != "switch-over" && hold.Step != "undo-switch-over" {
 			err, stopped = nil, true
 			break

@@ -219,7 +219,7 @@ func TestRollbackKeepsWhatWas(t *testing.T) {
 	require.Contains(t, p.sh(lustretest.Node1, "chkconfig --list corosync"), "3:on")
 }
 
-// H1: when node 2 restarts while node 1 is rebuilt, the run stops for a person before the next disruptive step on node 1, and goes on when the person has looked into it.
+// H1: when node 2 restarts while node 1 is rebuilt, the run stops for the operator before the next disruptive step on node 1, and goes on when the person has looked into it.
 func TestNode2Restarts(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for _, at := range [][2]string{{"evacuate-node1", "standby"}, {"leave-node1", "hold"}, {"agent-node1", "epel"}, {"lustre-node1", "install-1"}, {"ha-node1", "password"}} {
@@ -234,7 +234,7 @@ func TestNode2Restarts(t *testing.T) {
 		}
 		err := p.run()
 		for range 4 { // the outage itself may stop the run first
-			var hold *evenkeel.Hold
+			var hold *evenkeel.Pause
 			if errors.As(err, &hold) {
 				break
 			}
@@ -242,7 +242,7 @@ func TestNode2Restarts(t *testing.T) {
 			p.w.Advance(time.Minute)
 			err = p.resume()
 		}
-		var hold *evenkeel.Hold
+		var hold *evenkeel.Pause
 		require.ErrorAs(t, err, &hold, "%v", at)
 		require.Contains(t, hold.Reason, "has restarted")
 		require.True(t, restarted)

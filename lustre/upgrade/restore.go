@@ -17,12 +17,12 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 	private := evenkeel.Do("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
 	rename := evenkeel.Do("rename", "Give it its name", "mv", "-T", target+".part", target).Probed(evenkeel.Probe{
 		Cmd: sha256sum(target), Text: "the file has the backup's digest", Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
-		Read: func(o evenkeel.Observed) (evenkeel.Trace, error) {
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			want, err := n.archiveSum.Get(o.Facts)
 			if err == nil && sumIn(o.Result) == want {
 				return evenkeel.Done, nil
 			}
-			return evenkeel.Absent, err
+			return evenkeel.NotRun, err
 		},
 	})
 	extract := restoreActions([]backup.Operation{backup.Extract(target, "/root")}, func(backup.Group) bool { return true })
@@ -39,7 +39,7 @@ func (n *node) upload(to string) evenkeel.Action {
 	write := sshexec.PrivateFile(to)
 	write.Stdin = sshexec.FileInput(n.archivePath.Ref())
 	return evenkeel.Action{
-		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Safe,
+		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Idempotent,
 		Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Mutating, Cmds: evenkeel.Here(write),

@@ -98,9 +98,9 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 	told := func(cib *pacemaker.CIB) bool { return inStandby(p.old(n2))(cib) == nil && p.disabled(cib) == nil }
 	does := p.oldCluster(n2).cibProbe("the old cluster says so", told)
 	read := does.Read
-	does.Read = func(o evenkeel.Observed) (evenkeel.Trace, error) {
+	does.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if o.ExitCode != 0 {
-			return evenkeel.Absent, nil // it does not run: the action sees what that means
+			return evenkeel.NotRun, nil // it does not run: the action sees what that means
 		}
 		return read(o)
 	}
@@ -108,7 +108,7 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
 	return evenkeel.Action{
 		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
-		Repeat: evenkeel.Safe, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
+		Repeat: evenkeel.Idempotent, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
 		Op: &evenkeel.Op{
 			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
 			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
@@ -163,7 +163,7 @@ func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemake
 func (p *Pair) oldIDs(live *pacemaker.CIB) error {
 	same, err := sameIDs(p.CIB, live, p.lettingGo())
 	if err == nil && !same {
-		err = evenkeel.NeedsPerson("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
+		err = evenkeel.NeedsOperator("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
 	}
 	return err
 }
@@ -218,7 +218,7 @@ func (p *Pair) newIDs(live *pacemaker.CIB) error {
 	}
 	same, err := sameIDs(prepared, live, pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pcs.Roles("Started", resources(p.Targets)...)})
 	if err == nil && !same {
-		err = evenkeel.NeedsPerson("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
+		err = evenkeel.NeedsOperator("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
 	}
 	return err
 }
@@ -263,8 +263,8 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
-		showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...).Guarding(),
-		left.see("still-released").Guarding(),
+		showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
+		left.see("still-released").AsPrecondition(),
 		giveBack,
 		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.

@@ -67,7 +67,7 @@ func (l Cluster) statusAt(node, means string, judge func(*pacemaker.Status) erro
 
 // file is what a file on a node must hold. What a missing file means is up to judge, which then gets "".
 func (l Cluster) file(node, path, means string, judge func(text string) error) change.Proof {
-	look := l.at(node, pcs.NewOperation(path, "", op.ReadOnly, op.Safe, "cat", path))
+	look := l.at(node, pcs.NewOperation(path, "", op.ReadOnly, op.Idempotent, "cat", path))
 	return proof(look, means, func(a answer) error {
 		switch {
 		case a.ExitCode == 0:
@@ -82,7 +82,7 @@ func (l Cluster) file(node, path, means string, judge func(text string) error) c
 // Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to PCM-017). It runs on Via;
 // from pcs 0.10 on that makes Via alone able to give orders to the others.
 func (l Cluster) Auth(nodes ...string) change.Change {
-	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Safe, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
+	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Idempotent, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
 	return l.Change(l.via(l.Dialect.Auth(nodes...)), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
 		states := pcsdStates(string(a.Stdout))
 		for _, n := range nodes {
@@ -113,7 +113,7 @@ var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", pacemak
 
 // Unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
 func (l Cluster) Unused(node string) change.Proof {
-	look := l.at(node, pcs.NewOperation("files of another cluster", "", op.ReadOnly, op.Safe, append([]string{"ls", "-d"}, leftoverFiles...)...))
+	look := l.at(node, pcs.NewOperation("files of another cluster", "", op.ReadOnly, op.Idempotent, append([]string{"ls", "-d"}, leftoverFiles...)...))
 	return proof(look, "no file of a cluster is on "+node, func(a answer) error {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
 			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", pacemaker.ErrLeftovers, strings.Join(found, ", "), a.Host)
@@ -299,7 +299,7 @@ func (l Cluster) Stopped(node string) []change.Proof {
 	}
 	var list []change.Proof
 	for _, unit := range clusterUnits {
-		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Safe, "service", unit, "status"))
+		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Idempotent, "service", unit, "status"))
 		list = append(list, proof(look, unit+" does not run on "+node+": exit status 3", func(a answer) error {
 			switch a.ExitCode { // those of an init script (LSB)
 			case 3:
@@ -317,7 +317,7 @@ func (l Cluster) Stopped(node string) []change.Proof {
 
 // units wants each of the two services to be in one of the states.
 func (l Cluster) units(node, means, verb string, want ...string) change.Proof {
-	look := l.at(node, pcs.NewOperation("the cluster's services", "", op.ReadOnly, op.Safe, append([]string{"systemctl", verb}, clusterUnits...)...))
+	look := l.at(node, pcs.NewOperation("the cluster's services", "", op.ReadOnly, op.Idempotent, append([]string{"systemctl", verb}, clusterUnits...)...))
 	return proof(look, means, func(a answer) error {
 		states := strings.Fields(string(a.Stdout))
 		if len(states) != len(clusterUnits) {
@@ -353,7 +353,7 @@ func (l Cluster) AtBoot(node string, enabled bool) []change.Proof {
 	}
 	var list []change.Proof
 	for _, unit := range clusterUnits {
-		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Safe, "chkconfig", unit))
+		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Idempotent, "chkconfig", unit))
 		list = append(list, proof(look, fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), func(a answer) error {
 			switch {
 			case a.ExitCode > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows

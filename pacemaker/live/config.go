@@ -281,7 +281,7 @@ func (l Cluster) RemoveNodeAttributes(node string, names ...string) []change.Cha
 	slices.Reverse(ordered)
 	changes := make([]change.Change, len(ordered))
 	for i, p := range ordered {
-		o := pcs.NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Safe, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
+		o := pcs.NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Idempotent, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
 		changes[i] = l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *pacemaker.CIB) error {
 			n, ok := c.Node(node)
 			if !ok {

@@ -151,5 +151,5 @@ func (l Cluster) fenceDevice(verb, device string) pcs.Operation {
 	if !l.Dialect.Modern() {
 		group = "resource"
 	}
-	return pcs.NewOperation(verb+" "+device, "", op.Mutating, op.Safe, "pcs", group, verb, device)
+	return pcs.NewOperation(verb+" "+device, "", op.Mutating, op.Idempotent, "pcs", group, verb, device)
 }

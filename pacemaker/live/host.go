@@ -32,8 +32,8 @@ func (l Cluster) OpenFirewall(node string, ports []corosync.Port) []change.Chang
 			argv = append(argv, "--permanent")
 			name += " for good"
 		}
-		ask := l.at(node, pcs.NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Safe, append(slices.Clone(argv), "--list-"+query)...))
-		o := pcs.NewOperation(name, "lustre:829", op.Mutating, op.Safe, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
+		ask := l.at(node, pcs.NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Idempotent, append(slices.Clone(argv), "--list-"+query)...))
+		o := pcs.NewOperation(name, "lustre:829", op.Mutating, op.Idempotent, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
 		return l.Change(l.at(node, o), change.Change{Limit: configLimit, Proof: []change.Proof{proof(ask, what+" is in firewall-cmd --list-"+query, func(a answer) error {
 			switch {
 			case a.ExitCode != 0:
@@ -58,7 +58,7 @@ var idLine = regexp.MustCompile(`^uid=\d+\(([^)]+)\) gid=\d+\(([^)]+)\)`)
 
 // Hacluster wants a host to have the user and the group of the cluster software (lustre:808-812, PCM-049).
 func (l Cluster) Hacluster(node string) change.Proof {
-	look := l.at(node, pcs.NewOperation("the user hacluster", "lustre:811", op.ReadOnly, op.Safe, "id", "hacluster"))
+	look := l.at(node, pcs.NewOperation("the user hacluster", "lustre:811", op.ReadOnly, op.Idempotent, "id", "hacluster"))
 	return proof(look, "id hacluster on "+node+" says hacluster, in the group haclient", func(a answer) error {
 		m := idLine.FindStringSubmatch(string(a.Stdout))
 		switch {
@@ -74,8 +74,8 @@ func (l Cluster) Hacluster(node string) change.Proof {
 // StartPcsd starts pcsd on a host, now and at boot (lustre:851-858, PCM-056, PCM-057).
 func (l Cluster) StartPcsd(node string) []change.Change {
 	do := func(verb, ask, want string) change.Change {
-		look := l.at(node, pcs.NewOperation("pcsd", "lustre:855", op.ReadOnly, op.Safe, "systemctl", ask, "pcsd.service"))
-		o := pcs.NewOperation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Safe, "systemctl", verb, "pcsd.service")
+		look := l.at(node, pcs.NewOperation("pcsd", "lustre:855", op.ReadOnly, op.Idempotent, "systemctl", ask, "pcsd.service"))
+		o := pcs.NewOperation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Idempotent, "systemctl", verb, "pcsd.service")
 		return l.Change(l.at(node, o), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "systemctl says that pcsd is "+want+" on "+node, func(a answer) error {
 			if state := strings.TrimSpace(string(a.Stdout)); state != want {
 				return notYet("pcsd is %q", state)

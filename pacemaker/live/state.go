@@ -201,7 +201,7 @@ const settleStep = "5"
 // Settled wants a cluster that has nothing left to do: crm_resource asks the scheduler, and crm_mon shows that no action is under way and no node is joining. Unlike a bare
 // `crm_resource --wait`, which can hang, each look is short (H19).
 func (l Cluster) Settled() []change.Proof {
-	wait := pcs.NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Safe, "crm_resource", "--wait", "--timeout", settleStep)
+	wait := pcs.NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Idempotent, "crm_resource", "--wait", "--timeout", settleStep)
 	return []change.Proof{
 		proof(l.via(wait), "crm_resource --wait says that nothing is left to do", func(a answer) error {
 			if a.ExitCode == 124 || a.ExitCode == 62 { // timed out: Pacemaker 2 and later, 1.1

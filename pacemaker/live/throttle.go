@@ -73,7 +73,7 @@ func (l Cluster) propertiesAre(pairs []pacemaker.NVPair) change.Proof {
 // Seed puts a CIB in place on a host before the first start of its cluster, so that this does not wait 20 s for other nodes (H5): see rebuild.Plan.Seed.
 // It is for after the setup, which removes what is there. Pacemaker takes a file of its own user only, that others cannot read.
 func (l Cluster) Seed(seed pcs.Operation) change.Change {
-	look := pcs.NewOperation("owner, mode and size of "+pacemaker.CIBPath, "", op.ReadOnly, op.Safe, "stat", "-c", "%U:%G %a %s", pacemaker.CIBPath)
+	look := pcs.NewOperation("owner, mode and size of "+pacemaker.CIBPath, "", op.ReadOnly, op.Idempotent, "stat", "-c", "%U:%G %a %s", pacemaker.CIBPath)
 	look.Node = seed.Node
 	idle := Cluster{Dialect: l.Dialect, Via: seed.Node, SysV: l.SysV}.Stopped(seed.Node)
 	return l.Change(seed, change.Change{Needs: idle, Limit: 30 * time.Second, Proof: []change.Proof{proof(look, pacemaker.CIBPath+" belongs to hacluster:haclient, has the mode 0600 and the size of the seed", func(a answer) error {

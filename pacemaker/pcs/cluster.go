@@ -21,7 +21,7 @@ func (d Dialect) Auth(nodes ...string) Operation {
 		argv = []string{"pcs", "host", "auth"}
 	}
 	argv = append(append(argv, nodes...), "-u", "hacluster")
-	o := NewOperation("authorise "+strings.Join(nodes, " "), "lustre:864", op.Mutating, op.Safe, argv...)
+	o := NewOperation("authorise "+strings.Join(nodes, " "), "lustre:864", op.Mutating, op.Idempotent, argv...)
 	o.Asks = "the password of hacluster"
 	return o
 }
@@ -209,26 +209,26 @@ func onNode(node string, argv ...string) []string {
 
 // ClusterStart starts the cluster on a node; on the local one when node is empty.
 func (d Dialect) ClusterStart(node string) Operation {
-	o := NewOperation("start the cluster", "lustre:920", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "start")...)
+	o := NewOperation("start the cluster", "lustre:920", op.Disruptive, op.Idempotent, onNode(node, "pcs", "cluster", "start")...)
 	o.Why = "exits 0 even where it started nothing (H4): the state decides; the first start waits 20 s for other nodes (H5)"
 	return o
 }
 
 // ClusterStop stops the cluster on a node; on the local one when node is empty. Its resources move first.
 func (d Dialect) ClusterStop(node string) Operation {
-	o := NewOperation("stop the cluster", "", op.Disruptive, op.Safe, onNode(node, "pcs", "cluster", "stop")...)
+	o := NewOperation("stop the cluster", "", op.Disruptive, op.Idempotent, onNode(node, "pcs", "cluster", "stop")...)
 	o.Why = "exits 0 even where it stopped nothing (H4): the state decides"
 	return o
 }
 
 // ClusterEnable makes the cluster start at boot; on the local node when node is empty.
 func (d Dialect) ClusterEnable(node string) Operation {
-	return NewOperation("start the cluster at boot", "lustre:921", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "enable")...)
+	return NewOperation("start the cluster at boot", "lustre:921", op.Mutating, op.Idempotent, onNode(node, "pcs", "cluster", "enable")...)
 }
 
 // ClusterDisable makes it not start at boot; on the local node when node is empty.
 func (d Dialect) ClusterDisable(node string) Operation {
-	return NewOperation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Safe, onNode(node, "pcs", "cluster", "disable")...)
+	return NewOperation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Idempotent, onNode(node, "pcs", "cluster", "disable")...)
 }
 
 // ClusterDestroy removes the local node's cluster configuration for good: only for the node under rebuild (H6).
@@ -257,12 +257,12 @@ func (d Dialect) NodeRemove(node string) Operation {
 
 // Standby moves everything off a node and keeps it off; the local node when node is empty (lustre:427).
 func (d Dialect) Standby(node string) Operation {
-	return NewOperation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "standby")...)
+	return NewOperation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Idempotent, onNode(node, "pcs", d.nodeGroup(), "standby")...)
 }
 
 // Unstandby ends standby; on the local node when node is empty.
 func (d Dialect) Unstandby(node string) Operation {
-	return NewOperation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Safe, onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
+	return NewOperation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Idempotent, onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
 }
 
 // nodeGroup is where standby stands: pcs 0.10 dropped `cluster standby` for `node standby`.

@@ -28,14 +28,14 @@ func (d Dialect) SetProperty(p pacemaker.NVPair) Operation {
 		argv = append(argv, "--force")
 		why = "pcs refuses properties that are not Pacemaker's own without --force"
 	}
-	o := NewOperation("property "+p.Name, "lustre:934", op.Mutating, op.Safe, argv...)
+	o := NewOperation("property "+p.Name, "lustre:934", op.Mutating, op.Idempotent, argv...)
 	o.Why = why
 	return markSecrets(o, []pacemaker.NVPair{p})
 }
 
 // UnsetProperty removes a cluster property, or leaves it absent. pcs fails where there is none.
 func (d Dialect) UnsetProperty(name string) Operation {
-	return NewOperation("no property "+name, "", op.Mutating, op.Safe, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
+	return NewOperation("no property "+name, "", op.Mutating, op.Idempotent, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
 }
 
 // knownProperties are the cluster options that Pacemaker 2.1 and 3.0 document, and pcs 0.11.4 and later take without --force:
@@ -88,7 +88,7 @@ func (d Dialect) setDefault(name, ref string, p pacemaker.NVPair, section string
 	if d.pcsCannotSet(p) {
 		argv = []string{"crm_attribute", "--type", section, "--name", p.Name, "--update", p.Value}
 	}
-	return markSecrets(NewOperation(name, ref, op.Mutating, op.Safe, argv...), []pacemaker.NVPair{p})
+	return markSecrets(NewOperation(name, ref, op.Mutating, op.Idempotent, argv...), []pacemaker.NVPair{p})
 }
 
 // SetNodeAttributes sets permanent attributes of a node in the given order: one operation or more (lustre:1737). A node that is no
@@ -110,7 +110,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []pacemaker.NVPair) []Oper
 			names[i] = p.Name
 		}
 		name := fmt.Sprintf("attributes of %s: %s", node, strings.Join(names, " "))
-		ops = append(ops, markSecrets(NewOperation(name, "lustre:1737", op.Mutating, op.Safe, argv...), simple))
+		ops = append(ops, markSecrets(NewOperation(name, "lustre:1737", op.Mutating, op.Idempotent, argv...), simple))
 		simple = nil
 	}
 	for _, p := range pairs {
@@ -119,7 +119,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []pacemaker.NVPair) []Oper
 			continue
 		}
 		flush()
-		o := NewOperation(fmt.Sprintf("attributes of %s: %s", node, p.Name), "lustre:1737", op.Mutating, op.Safe,
+		o := NewOperation(fmt.Sprintf("attributes of %s: %s", node, p.Name), "lustre:1737", op.Mutating, op.Idempotent,
 			"crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--update", p.Value)
 		o.Why = d.Name() + " cannot set an empty value or one with an equals sign"
 		ops = append(ops, markSecrets(o, []pacemaker.NVPair{p}))
@@ -234,17 +234,17 @@ func (d Dialect) PreferNode(resource, node string, score pacemaker.Score, absent
 
 // EnableResource lets a resource run (lustre:1142).
 func (d Dialect) EnableResource(id string) Operation {
-	return NewOperation("enable "+id, "lustre:1142", op.Mutating, op.Safe, "pcs", "resource", "enable", id)
+	return NewOperation("enable "+id, "lustre:1142", op.Mutating, op.Idempotent, "pcs", "resource", "enable", id)
 }
 
 // DisableResource stops a resource and keeps it stopped.
 func (d Dialect) DisableResource(id string) Operation {
-	return NewOperation("disable "+id, "", op.Disruptive, op.Safe, "pcs", "resource", "disable", id)
+	return NewOperation("disable "+id, "", op.Disruptive, op.Idempotent, "pcs", "resource", "disable", id)
 }
 
 // RelocateShow tells what RelocateRun would move (lustre:1659).
 func (d Dialect) RelocateShow() Operation {
-	return NewOperation("show what would move", "lustre:1659", op.ReadOnly, op.Safe, "pcs", "resource", "relocate", "show")
+	return NewOperation("show what would move", "lustre:1659", op.ReadOnly, op.Idempotent, "pcs", "resource", "relocate", "show")
 }
 
 // RelocateRun moves every resource to the node that it prefers (lustre:1665).
@@ -256,5 +256,5 @@ func (d Dialect) RelocateRun() Operation {
 
 // RelocateClear removes the constraints that a relocate that was cut short left behind.
 func (d Dialect) RelocateClear() Operation {
-	return NewOperation("remove what relocate left behind", "", op.Mutating, op.Safe, "pcs", "resource", "relocate", "clear")
+	return NewOperation("remove what relocate left behind", "", op.Mutating, op.Idempotent, "pcs", "resource", "relocate", "clear")
 }

@@ -79,7 +79,7 @@ func DialectOf(v Version) (Dialect, error) {
 
 // QueryVersion asks a node for its pcs; its output is for [ParseVersion].
 func QueryVersion() Operation {
-	return NewOperation("version of pcs", "", op.ReadOnly, op.Safe, "pcs", "--version")
+	return NewOperation("version of pcs", "", op.ReadOnly, op.Idempotent, "pcs", "--version")
 }
 
 // Version is the release; that of the guide for the zero value.

@@ -95,7 +95,7 @@ func Set(c *pacemaker.CIB, s Settings) (Operation, error) {
 	section("crm_config", config)
 	section("nodes", nodes)
 	section("resources", resources)
-	o := NewOperation("set at once", "", op.Disruptive, op.Safe, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
+	o := NewOperation("set at once", "", op.Disruptive, op.Idempotent, "cibadmin", "--modify", "--allow-create", "--xml-pipe")
 	o.Stdin, o.Hidden = pacemaker.CompactXML(conf), pacemaker.HasSecret(conf)
 	return o, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // QueryCIB asks the cluster for its CIB: the one form that is the same everywhere (lustre:395). Its output is for [ParseCIB].
 func QueryCIB() Operation {
-	return NewOperation("the CIB", "lustre:395", op.ReadOnly, op.Safe, "cibadmin", "--query")
+	return NewOperation("the CIB", "lustre:395", op.ReadOnly, op.Idempotent, "cibadmin", "--query")
 }
 
 // BackupName is the name under which the guide keeps the CIB of a host in its backup (lustre:395).
@@ -22,7 +22,7 @@ func (d Dialect) show(name, ref, file string, words ...string) Operation {
 	if file != "" {
 		argv = append(argv, "-f", file)
 	}
-	return NewOperation(name, ref, op.ReadOnly, op.Safe, append(argv, words...)...)
+	return NewOperation(name, ref, op.ReadOnly, op.Idempotent, append(argv, words...)...)
 }
 
 // ShowResources asks for the definitions of all resources but fence devices (lustre:1002); see [ParseResources].
@@ -111,14 +111,14 @@ func (d Dialect) QueryStatus() Operation {
 	if d.From(12, 0) {
 		form = "--output-as=xml"
 	}
-	return NewOperation("the state of the cluster", "lustre:924", op.ReadOnly, op.Safe, "crm_mon", "-1", form)
+	return NewOperation("the state of the cluster", "lustre:924", op.ReadOnly, op.Idempotent, "crm_mon", "-1", form)
 }
 
 // QueryFencing asks whom the cluster has fenced, or tried to; the answer is for [Answer.Fencing]. Pacemaker 1.1 knows only the text of stonith_admin.
 // The history is kept by the daemons: it begins anew when the cluster of all nodes has stopped.
 func (d Dialect) QueryFencing() Operation {
 	if !d.Modern() {
-		return NewOperation("the history of fencing", "", op.ReadOnly, op.Safe, "stonith_admin", "--history", "*")
+		return NewOperation("the history of fencing", "", op.ReadOnly, op.Idempotent, "stonith_admin", "--history", "*")
 	}
 	o := d.QueryStatus()
 	o.Name, o.Argv = "the history of fencing", append(o.Argv, "--fence-history=3")

@@ -21,7 +21,7 @@ func AddXML(name, section string, elements ...*etree.Element) Operation {
 	if len(parts) > 1 {
 		text = "<" + section + ">" + strings.Join(parts, "") + "</" + section + ">"
 	}
-	o := NewOperation(name, "", op.Mutating, op.Safe, "cibadmin", "--modify", "--allow-create", "--scope", section, "--xml-pipe")
+	o := NewOperation(name, "", op.Mutating, op.Idempotent, "cibadmin", "--modify", "--allow-create", "--scope", section, "--xml-pipe")
 	o.Stdin, o.Hidden = text, secret
 	return o
 }

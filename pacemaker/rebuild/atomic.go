@@ -141,7 +141,7 @@ func (p *Plan) Push(live *pacemaker.CIB, stage Stage) (pcs.Operation, error) {
 	if _, err := want.WriteTo(&text); err != nil {
 		return pcs.Operation{}, err
 	}
-	o := pcs.NewOperation("the whole configuration", "lustre:861", op.Mutating, op.Safe, "cibadmin", "--replace", "--xml-pipe")
+	o := pcs.NewOperation("the whole configuration", "lustre:861", op.Mutating, op.Idempotent, "cibadmin", "--replace", "--xml-pipe")
 	o.Stdin, o.Hidden, o.Node = text.String(), pacemaker.HasSecret(want.Root()), p.Maintenance[0].Node
 	o.Why = "one change in the place of many (H25); refused when the cluster has changed since it was read"
 	if stage > StagePrepared {

@@ -321,7 +321,7 @@ func (b *rebuilder) enable(r targetRole) pcs.Operation {
 	if r.was != "" {
 		argv = []string{"crm_resource", "--resource", r.id, "--meta", "--set-parameter", "target-role", "--parameter-value", r.was}
 	}
-	return pcs.NewOperation("enable "+r.id, "lustre:1142", op.Mutating, op.Safe, argv...)
+	return pcs.NewOperation("enable "+r.id, "lustre:1142", op.Mutating, op.Idempotent, argv...)
 }
 
 // defaultRole says where a resource gets its target-role from when it does not say it itself: a default of all, or its template.
@@ -359,8 +359,8 @@ func StopEL6(d pcs.Dialect) []pcs.Operation {
 	disable.Ref = "lustre:1128"
 	return []pcs.Operation{
 		standby,
-		pcs.NewOperation("stop pacemaker", "lustre:1126", op.Disruptive, op.Safe, "service", "pacemaker", "stop"),
-		pcs.NewOperation("stop corosync", "lustre:1127", op.Disruptive, op.Safe, "service", "corosync", "stop"),
+		pcs.NewOperation("stop pacemaker", "lustre:1126", op.Disruptive, op.Idempotent, "service", "pacemaker", "stop"),
+		pcs.NewOperation("stop corosync", "lustre:1127", op.Disruptive, op.Idempotent, "service", "corosync", "stop"),
 		disable,
 	}
 }

@@ -57,7 +57,7 @@ func (p *Plan) FencingPush(live *pacemaker.CIB) (pcs.Operation, error) {
 	}
 	return pcs.Operation{
 		Name: "fencing attributes", Argv: []string{"cibadmin", "--modify", "--allow-create", "--scope", "nodes", "--xml-pipe"},
-		Stdin: pacemaker.RawXML(nodes), Hidden: true, Effect: op.Mutating, Repeat: op.Safe, Ref: "lustre:1697",
+		Stdin: pacemaker.RawXML(nodes), Hidden: true, Effect: op.Mutating, Repeat: op.Idempotent, Ref: "lustre:1697",
 		Why: "one change: no agent is seen without its parameters (H10)",
 	}, nil
 }

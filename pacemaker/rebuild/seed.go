@@ -34,7 +34,7 @@ func (p *Plan) Seed(also ...pacemaker.NVPair) (pcs.Operation, error) {
 	if _, err := seed.WriteTo(&text); err != nil {
 		return pcs.Operation{}, err
 	}
-	o := pcs.NewOperation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Safe,
+	o := pcs.NewOperation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Idempotent,
 		"install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin", pacemaker.CIBPath)
 	o.Stdin, o.Hidden, o.Node = text.String(), pacemaker.HasSecret(seed.Root()), p.Maintenance[0].Node
 	o.Why = "one file in the place of many commands; the cluster is in maintenance, with every target disabled, from its first moment on (H8, H25)"

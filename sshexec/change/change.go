@@ -52,16 +52,16 @@ func (p Proof) Read(res sshexec.Result) error { return p.Check(Observed{Result: 
 
 // Probe is the proof as a probe: seen is done, and not yet seen is as if nothing had run.
 func (p Proof) Probe() Probe {
-	return Probe{Host: p.Host, Cmd: p.Cmd, Text: p.Text, Read: func(o Observed) (Trace, error) {
+	return Probe{Host: p.Host, Cmd: p.Cmd, Text: p.Text, Read: func(o Observed) (ProbeResult, error) {
 		err := p.Check(o)
 		var later *Retry
 		switch {
 		case err == nil:
 			return Done, nil
 		case errors.As(err, &later):
-			return Absent, nil
+			return NotRun, nil
 		}
-		return Undecided, Later(err)
+		return Inconclusive, Later(err)
 	}}
 }
 
@@ -107,7 +107,7 @@ func Passing(err error) bool {
 var ErrNotSeen = errors.New("what the command should have done is not to be seen")
 
 // ErrOutcomeUnknown says that nobody knows whether a command ran, and that what it should have done did not show in time. It must not be repeated
-// before a person has looked.
+// before the operator has looked.
 var ErrOutcomeUnknown = errors.New("it is not known whether the command ran")
 
 // Applied is how a change was carried out.

@@ -62,7 +62,7 @@ func (f Fact[T]) Doc() string { return f.doc }
 // shows it as a shell variable.
 func (f Fact[T]) Ref() string { return RefOpen + f.name + RefClose }
 
-// Variable is the shell variable that stands for the fact where a person follows the runbook by hand.
+// Variable is the shell variable that stands for the fact where the operator follows the runbook by hand.
 func (f Fact[T]) Variable() string { return Variable(f.name) }
 
 // From declares that an action makes this fact, and how it is read out of what the action printed.
@@ -94,7 +94,7 @@ type FactKey interface {
 type Make struct {
 	Key    FactKey
 	Read   func(Observed) (any, error)
-	Script string // what a person types to find it out; empty where it is what the action's command prints
+	Script string // what the operator types to find it out; empty where it is what the action's command prints
 }
 
 // Facts are the values known so far, as journalled.
@@ -171,7 +171,7 @@ func CmdRefs(cmd sshexec.Cmd) []string {
 	return names
 }
 
-// Typed is the Make with the script by which a person finds the fact out: what it prints is the value. Without one it is what the action's command prints.
+// Typed is the Make with the script by which the operator finds the fact out: what it prints is the value. Without one it is what the action's command prints.
 func (m Make) Typed(script string) Make {
 	m.Script = script
 	return m

@@ -7,9 +7,9 @@ import (
 )
 
 // Operator is the Host of a block that is typed on the operator's own machine.
-const Operator = "(your own machine)"
+const OperatorHost = "(your own machine)"
 
-// Block is what a person types in one go who follows the runbook by hand. An action without blocks shows its command as it is. An action has blocks where that is not enough: its
+// Block is what the operator types in one go who follows the runbook by hand. An action without blocks shows its command as it is. An action has blocks where that is not enough: its
 // output is hard to judge, the action is an operation, or what is typed depends on what was seen.
 type Block struct {
 	Host string // where; the action's host when empty

@@ -33,33 +33,33 @@ type Probe struct {
 	Host string      // the action's when empty
 	Cmd  sshexec.Cmd // read-only
 	Text string      // what it looks for, for the reader
-	Read func(Observed) (Trace, error)
-	// Silent is what it means that the machine does not answer at all. With Undecided, the zero value, the probe looks again.
-	Silent Trace
-	// Settle is how long the effect may take to show after the command was sent: until then an Absent is not believed.
+	Read func(Observed) (ProbeResult, error)
+	// Silent is what it means that the machine does not answer at all. With Inconclusive, the zero value, the probe looks again.
+	Silent ProbeResult
+	// Settle is how long the effect may take to show after the command was sent: until then a NotRun is not believed.
 	Settle time.Duration
-	// Paper is what a person types who follows the runbook by hand, and must show for a done; the command as it is when empty.
+	// Paper is what the operator types who follows the runbook by hand, and must show for a done; the command as it is when empty.
 	Paper []Block
 	// Makes are the facts that the action would have made, read from what it left behind.
 	Makes []Make
 }
 
-// Trace is what a probe found of an action.
-type Trace uint8
+// ProbeResult is what a probe found of an action.
+type ProbeResult uint8
 
-// The traces.
+// The results.
 const (
-	Undecided Trace = iota // the probe cannot tell: a person must
-	Absent                 // as if the action had never run
-	Partial                // it has begun and has not come to its end
-	Done                   // it is done
+	Inconclusive ProbeResult = iota // the probe cannot tell: the operator must
+	NotRun                          // as if the action had never run
+	Partial                         // it has begun and has not come to its end
+	Done                            // it is done
 )
 
-func (t Trace) String() string {
-	if names := [...]string{"undecided", "absent", "partial", "done"}; int(t) < len(names) {
+func (t ProbeResult) String() string {
+	if names := [...]string{"inconclusive", "not run", "partial", "done"}; int(t) < len(names) {
 		return names[t]
 	}
-	return fmt.Sprintf("trace %d", uint8(t))
+	return fmt.Sprintf("probe result %d", uint8(t))
 }
 
 // Retry from a check says: not yet, look again. It is obeyed only where looking again does no harm.
@@ -81,17 +81,17 @@ func NotYet(after time.Duration, format string, args ...any) error {
 }
 
 // Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says enough.
-func (p *Probe) Judge(obs Observed, err error) (Trace, error) {
+func (p *Probe) Judge(obs Observed, err error) (ProbeResult, error) {
 	if err == nil || sshexec.OutcomeOf(err) == sshexec.Exited {
 		return p.Read(obs)
 	}
 	switch {
 	case !sshexec.KnowsOutcome(err):
-		return Undecided, err
-	case p.Silent != Undecided && sshexec.OutcomeOf(err) == sshexec.NotStarted:
+		return Inconclusive, err
+	case p.Silent != Inconclusive && sshexec.OutcomeOf(err) == sshexec.NotStarted:
 		return p.Silent, nil
 	}
-	return Undecided, NotYet(0, "%v", err)
+	return Inconclusive, NotYet(0, "%v", err)
 }
 
 // Succeeded refuses an output that came with another exit status than 0, and one that was cut off. A check that reads

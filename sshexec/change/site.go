@@ -10,7 +10,7 @@ import (
 // Op is a typed operation: more than one command, or none at all, but one thing to the reviewer.
 type Op struct {
 	Effect sshexec.Effect
-	Text   string // what it does, in words that a person could follow by hand
+	Text   string // what it does, in words that the operator could follow by hand
 	// Cmds are the commands that are not read-only which Do may run, each on its host, as its user and to the last byte of its input; any other is refused.
 	// Of an input that is a secret only that it is one is compared: what it is may be known only when it is needed. See Here and On.
 	Cmds []OpCmd

@@ -114,7 +114,7 @@ func open(t *testing.T, c *sshexec.Client) *sftpfiles.Session {
 	return s
 }
 
-// SSH-003, SSH-004: the guide's "sftp> get" and "sftp> put" (cps:444,475) without a person: there and back, with the mode, whole or not at all, under any name.
+// SSH-003, SSH-004: the guide's "sftp> get" and "sftp> put" (cps:444,475) without the operator: there and back, with the mode, whole or not at all, under any name.
 func TestUploadAndDownload(t *testing.T) {
 	_, c := machine(t, serveSFTP)
 	s, dir := open(t, c), t.TempDir()

@@ -168,7 +168,7 @@ func (w *World) after(t *testing.T, want string, longest map[string]time.Duratio
 	}
 	code, out := Tool(t, "", "resume", "-config", w.Config)
 	if strings.Contains(out, "cannot be reached, and nobody else may be kept out there") {
-		// In that hour a person has taken away a machine that is to be replaced. The operator knows, and forces the takeover.
+		// In that hour the operator has taken away a machine that is to be replaced. The operator knows, and forces the takeover.
 		code, out = Tool(t, "", "resume", "-force-takeover", "-config", w.Config)
 	}
 	require.Equal(t, 0, code, "%s", out)

@@ -22,7 +22,7 @@ import (
 type lab struct {
 	dir  string
 	env  []string
-	run  *exec.Cmd // that waits for a person
+	run  *exec.Cmd // that waits for the operator
 	over chan struct{}
 	end  error // of the run, once it is over
 	said log

@@ -15,7 +15,7 @@ import (
 // proc is one process as /proc shows it.
 type proc struct {
 	pid, session int
-	names        []string // by which a person would call it: its comm, its program, and the script that an interpreter runs
+	names        []string // by which the operator would call it: its comm, its program, and the script that an interpreter runs
 }
 
 // processes are all but PID 1 and the kernel's. One that ends meanwhile is left out.

@@ -23,7 +23,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
-// install puts a system onto a blank disk, as a person with the installation medium does. The power is off.
+// install puts a system onto a blank disk, as the operator with the installation medium does. The power is off.
 func (n *node) install(release wire.Release) error {
 	o := n.orders()
 	for _, dir := range []string{o.Upper, o.Work, o.Root} {

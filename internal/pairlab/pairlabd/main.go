@@ -45,7 +45,7 @@ func run(name string, args []string) int {
 	return exit
 }
 
-// command is one of the lab's parts, or what a person wants.
+// command is one of the lab's parts, or what the operator wants.
 func command(ctx context.Context, args []string) (exit int, err error) {
 	if len(args) == 0 {
 		args = []string{"help"}

@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 )
 
-// What a person needs beside the machines to try an upgrade: the old cluster, and a configuration for the tool.
+// What the operator needs beside the machines to try an upgrade: the old cluster, and a configuration for the tool.
 
 func cluster(ctx context.Context, lab *pairlab.Lab, args []string) error {
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)

@@ -179,7 +179,7 @@ func unoctal(text string) (string, bool) {
 	return b.String(), true
 }
 
-// Parse undoes Build exactly; built tells that Build made the line. It also reads a line that a person typed, as long as it is one simple command:
+// Parse undoes Build exactly; built tells that Build made the line. It also reads a line that the operator typed, as long as it is one simple command:
 // words with quotes, with "cd DIR &&" and NAME=value before them. Anything that needs a shell is an error.
 func Parse(line string) (l Line, built bool, err error) {
 	words, err := split(line)
@@ -195,7 +195,7 @@ func Parse(line string) (l Line, built bool, err error) {
 	return l, false, err
 }
 
-// rebuilds is what makes the inverse exact: a line that only looks like one of ours is a person's.
+// rebuilds is what makes the inverse exact: a line that only looks like one of ours is the operator's.
 func rebuilds(l Line, line string) bool {
 	again, err := Build(l)
 	return err == nil && again == line

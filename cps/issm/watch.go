@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,8 +63,7 @@ func (m *Migration) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 		case waited >= electionTime:
 			return evenkeel.Violated("%s, for more than %s", why, electionTime)
 		}
-		pause := sshexec.Command(sshexec.ReadOnly, "sleep", strconv.Itoa(int(electionLook/time.Second)))
-		if _, err := at.Run(ctx, m.cfg.ClusterManager, pause); err != nil {
+		if err := at.Sleep(ctx, electionLook); err != nil {
 			return err
 		}
 	}

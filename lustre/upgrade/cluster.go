@@ -50,7 +50,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 // byCommands makes the cluster by the guide's list of commands.
 func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 	plan := p.Plan
-	setup, err1 := p.planned(plan.Setup)
+	setup, err1 := p.planned(p.bootFirst(plan.Setup))
 	settings, err2 := p.planned(plan.Properties, plan.Defaults, plan.Maintenance)
 	content, err3 := p.planned(plan.Stonith, plan.Resources, plan.Constraints)
 	prepared, err4 := plan.Prepared()
@@ -59,7 +59,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 	}
 	lift, err := p.lift(p.Config.Node1.Name, prepared)
 	return slices.Concat(
-		p.bootFirst(setup),
+		setup,
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
 		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true").AsPrecondition()},
@@ -69,7 +69,10 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 // byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25): nothing is ever there that is not disabled and
 // in maintenance, and the start does not wait for a second node that is not to come yet.
 func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
-	setup, err1 := p.planned(p.Plan.Setup)
+	setup := p.bootFirst(p.Plan.Setup)
+	start := startOf(setup)
+	before, err0 := p.planned(setup[:start])
+	after, err1 := p.planned(setup[start:])
 	seed, err2 := p.Plan.Seed(live.Unthrottled()...)
 	put, err3 := p.planned([]pcs.Operation{seed})
 	var wait []evenkeel.Action
@@ -77,12 +80,10 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 	if _, its := p.CIB.Property(rebuild.SeedProperty); !its {
 		wait, err4 = p.planned([]pcs.Operation{p.Config.NewPCS.UnsetProperty(rebuild.SeedProperty)})
 	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err0, err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	setup = p.bootFirst(setup)
-	start := slices.IndexFunc(setup, func(a evenkeel.Action) bool { return clusterVerb(a, "start") })
-	return slices.Concat(setup[:start], put, setup[start:], []evenkeel.Action{p.clusterUp()}, wait), nil
+	return slices.Concat(before, put, after, []evenkeel.Action{p.clusterUp()}, wait), nil
 }
 
 func (p *Pair) clusterUp() evenkeel.Action {
@@ -110,22 +111,29 @@ const startLimit = 5 * time.Minute
 
 // bootFirst has the cluster start at boot before it is started, unlike in the guide: a node that loses power between the two comes back with its cluster. It
 // leaves that out where it is not wanted (LUS-060).
-func (p *Pair) bootFirst(actions []evenkeel.Action) []evenkeel.Action {
-	i := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return clusterVerb(a, "enable") })
+func (p *Pair) bootFirst(ops []pcs.Operation) []pcs.Operation {
+	ops = slices.Clone(ops)
+	i := slices.IndexFunc(ops, func(o pcs.Operation) bool { return o.Makes.Kind == pcs.AtBoot })
 	switch {
 	case i < 0:
 	case p.Config.NoAutostart:
-		return slices.Delete(actions, i, i+1)
-	case i > 0 && clusterVerb(actions[i-1], "start"):
-		actions[i-1], actions[i] = actions[i], actions[i-1]
+		return slices.Delete(ops, i, i+1)
+	case i > 0 && starts(ops[i-1]):
+		ops[i-1], ops[i] = ops[i], ops[i-1]
 	}
-	return actions
+	return ops
 }
 
-// clusterVerb tells whether an action is `pcs cluster VERB`.
-func clusterVerb(a evenkeel.Action, verb string) bool {
-	return len(a.Cmd.Argv) > 2 && a.Cmd.Argv[0] == "pcs" && a.Cmd.Argv[1] == "cluster" && a.Cmd.Argv[2] == verb
+// startOf is the place of the operation that starts the cluster; the end where there is none.
+func startOf(ops []pcs.Operation) int {
+	if i := slices.IndexFunc(ops, starts); i >= 0 {
+		return i
+	}
+	return len(ops)
 }
+
+// starts tells an operation that starts the cluster.
+func starts(o pcs.Operation) bool { return o.Makes.Kind == pcs.Running }
 
 func inMaintenance(cib *pacemaker.CIB) error {
 	if v, _ := cib.Property("maintenance-mode"); v != "true" {

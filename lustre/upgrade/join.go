@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,21 +21,19 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
 	}
-	ops, err := p.planned(p.Plan.Join)
-	ops = p.bootFirst(ops)
+	ops := p.bootFirst(p.Plan.Join)
+	start := startOf(ops)
+	before, err1 := p.planned(ops[:start])
+	after, err2 := p.planned(ops[start:])
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
-		[]evenkeel.Action{now.seeUnused(n.Name)})
-	for _, a := range ops {
-		if clusterVerb(a, "start") {
-			s.Actions = append(s.Actions, showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition())
-		}
-		s.Actions = append(s.Actions, a)
-	}
+		[]evenkeel.Action{now.seeUnused(n.Name)}, before,
+		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
+		after)
 	s.Verify = []evenkeel.Action{
 		showsOnline(await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
-	return s, err
+	return s, errors.Join(err1, err2)
 }
 
 // movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least the stickiness (PCM-009).

@@ -19,35 +19,29 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// probeFor knows how to tell whether an operation of the rebuild ran.
+// probeFor knows how to tell whether an operation of the rebuild ran, by what it makes.
 func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
-	there := p.newCluster(p.Config.Node1.Name)
-	has := func(id string) func(*pacemaker.CIB) bool {
-		return func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	there := p.newCluster(n1)
+	id := o.Makes.ID
+	switch o.Makes.Kind {
+	case pcs.Resource:
+		has := func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
+		return onPaper(there.cibProbe("the CIB has "+id, has), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(id)+" is"), id+" is"), true
+	case pcs.Preference:
+		line := "location " + id + " " + o.Makes.Node
+		return onPaper(there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
+			return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == id && have.Node == o.Makes.Node })
+		}), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(line)), line), true
+	case pcs.NewCluster:
+		return p.confProbe(n1, "corosync.conf is that of "+p.Config.ClusterName+" with "+n1, n1), true
+	case pcs.Member:
+		return p.confProbe(n2, "corosync.conf there names both nodes", n1, n2), true
+	case pcs.Relocation:
+		return relocated(there.Placed(p.placed(preferred)), p.placed(preferred)), true
+	default:
+		return evenkeel.Probe{}, false
 	}
-	for _, r := range p.CIB.Resources() {
-		if o.Name == "create "+r.ID {
-			return onPaper(there.cibProbe("the CIB has "+r.ID, has(r.ID)), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(r.ID)+" is"), r.ID+" is"), true
-		}
-	}
-	switch {
-	case slices.Contains(o.Argv, "setup"):
-		return p.confProbe(p.Config.Node1.Name, "corosync.conf is that of "+p.Config.ClusterName+" with "+p.Config.Node1.Name, p.Config.Node1.Name), true
-	case len(o.Argv) > 3 && o.Argv[1] == "cluster" && o.Argv[2] == "node" && o.Argv[3] == "add":
-		return p.confProbe(p.Config.Node2.Name, "corosync.conf there names both nodes", p.Config.Node1.Name, p.Config.Node2.Name), true
-	case slices.Contains(o.Argv, "relocate"):
-		return relocated(p.newCluster(p.Config.Node1.Name).Placed(p.placed(preferred)), p.placed(preferred)), true
-	}
-	for _, l := range p.CIB.Locations() {
-		where := p.Names.New(l.Node)
-		if o.Name == "constraint "+l.ID || o.Name == fmt.Sprintf("%s prefers %s", l.Resource, where) {
-			line := "location " + l.Resource + " " + where
-			return onPaper(there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
-				return slices.ContainsFunc(c.Locations(), func(have pacemaker.Location) bool { return have.Resource == l.Resource && have.Node == where })
-			}), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(line)), line), true
-		}
-	}
-	return evenkeel.Probe{}, false
 }
 
 // confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; the operator decides about it (H6).

@@ -42,6 +42,7 @@ func (d Dialect) Setup(s corosync.Setup) (Operation, error) {
 		argv = d.setup010(s)
 	}
 	o := NewOperation("set up "+s.Name, "lustre:882", op.Disruptive, op.Never, argv...)
+	o.Makes = Making{Kind: NewCluster, ID: s.Name}
 	o.Why = "refuses when an old corosync.conf or authkey is left on the node (H6)"
 	return o, nil
 }
@@ -210,6 +211,7 @@ func onNode(node string, argv ...string) []string {
 // ClusterStart starts the cluster on a node; on the local one when node is empty.
 func (d Dialect) ClusterStart(node string) Operation {
 	o := NewOperation("start the cluster", "lustre:920", op.Disruptive, op.Idempotent, onNode(node, "pcs", "cluster", "start")...)
+	o.Makes = Making{Kind: Running, Node: node}
 	o.Why = "exits 0 even where it started nothing (H4): the state decides; the first start waits 20 s for other nodes (H5)"
 	return o
 }
@@ -223,7 +225,9 @@ func (d Dialect) ClusterStop(node string) Operation {
 
 // ClusterEnable makes the cluster start at boot; on the local node when node is empty.
 func (d Dialect) ClusterEnable(node string) Operation {
-	return NewOperation("start the cluster at boot", "lustre:921", op.Mutating, op.Idempotent, onNode(node, "pcs", "cluster", "enable")...)
+	o := NewOperation("start the cluster at boot", "lustre:921", op.Mutating, op.Idempotent, onNode(node, "pcs", "cluster", "enable")...)
+	o.Makes = Making{Kind: AtBoot, Node: node}
+	return o
 }
 
 // ClusterDisable makes it not start at boot; on the local node when node is empty.
@@ -247,7 +251,9 @@ func (d Dialect) NodeAdd(node corosync.Member, start bool) Operation {
 	if start {
 		argv = append(argv, "--start")
 	}
-	return NewOperation("add "+node.Name, "lustre:1615", op.Disruptive, op.Never, argv...)
+	o := NewOperation("add "+node.Name, "lustre:1615", op.Disruptive, op.Never, argv...)
+	o.Makes = Making{Kind: Member, ID: node.Name}
+	return o
 }
 
 // NodeRemove removes a node from the running cluster, and destroys its configuration there.

@@ -148,6 +148,7 @@ func markSecrets(o Operation, pairs []pacemaker.NVPair) Operation {
 func (d Dialect) CreateStonith(r pacemaker.Resource) Operation {
 	argv := append([]string{"pcs", "stonith", "create", r.ID, r.Type}, d.definition(r)...)
 	o := NewOperation("create "+r.ID, "lustre:982", op.Mutating, op.ProbeFirst, argv...)
+	o.Makes = Making{Kind: Resource, ID: r.ID}
 	o.Why = "pcs adds an empty attribute set and a 60 s monitor that IML never had (H22)"
 	return markSecrets(o, r.Instance.Effective())
 }
@@ -156,6 +157,7 @@ func (d Dialect) CreateStonith(r pacemaker.Resource) Operation {
 func (d Dialect) CreateResource(r pacemaker.Resource, disabled bool) Operation {
 	argv := append([]string{"pcs", "resource", "create", r.ID, r.Agent()}, d.definition(r)...)
 	o := NewOperation("create "+r.ID, "lustre:988", op.Mutating, op.ProbeFirst, argv...)
+	o.Makes = Making{Kind: Resource, ID: r.ID}
 	if !hasDefaultOperations(r) || d.Modern() { // from 0.10 on it would add notify and others that the agent offers
 		o.Argv = append(o.Argv, "--no-default-ops")
 	}
@@ -225,6 +227,7 @@ func guideOrder(o pacemaker.Op) int {
 func (d Dialect) PreferNode(resource, node string, score pacemaker.Score, absent bool) Operation {
 	o := NewOperation(fmt.Sprintf("%s prefers %s", resource, node), "lustre:1040", op.Mutating, op.ProbeFirst,
 		"pcs", "constraint", "location", resource, "prefers", node+"="+score.String())
+	o.Makes = Making{Kind: Preference, ID: resource, Node: node}
 	if absent && d.Modern() {
 		o.Argv = append(o.Argv, "--force")
 		o.Why = node + " has not joined yet: " + d.Name() + " refuses to name it without --force (H7)"
@@ -250,6 +253,7 @@ func (d Dialect) RelocateShow() Operation {
 // RelocateRun moves every resource to the node that it prefers (lustre:1665).
 func (d Dialect) RelocateRun() Operation {
 	o := NewOperation("move every target to the node it prefers", "lustre:1665", op.Disruptive, op.ProbeFirst, "pcs", "resource", "relocate", "run")
+	o.Makes = Making{Kind: Relocation}
 	o.Why = "nothing moves back by itself: the stickiness is greater than the preference (H17)"
 	return o
 }

@@ -23,10 +23,33 @@ type Operation struct {
 	Repeat op.Repeat // whether it may run again when nobody knows if it ran
 	Ref    string    // the place in the guide, such as lustre:988
 	Why    string    // a remark for the reviewer; may be empty
+	Makes  Making    // what there is when it has run, for who has to tell whether it did
 	// Private does the same with the secrets on standard input: in the arguments of a command every user of the node can read them.
 	// It is nil when Argv holds none. Review shows the operation, masked; what runs is Private where there is one.
 	Private *Operation
 }
+
+// Making is what an operation makes, as data; the zero value says nothing of it.
+type Making struct {
+	Kind Kind
+	ID   string // the resource, that of the location, the cluster, or the node
+	Node string // of a location, and the first one of a cluster; may be empty
+}
+
+// Kind is the kind of thing that an operation makes.
+type Kind uint8
+
+// The kinds.
+const (
+	Other      Kind = iota
+	Resource        // a resource in the CIB
+	Preference      // a location constraint of a resource and a node
+	NewCluster      // the files of a cluster
+	Member          // a node in a cluster
+	Running         // the cluster runs on the node
+	AtBoot          // the cluster starts at boot
+	Relocation      // every resource is on the node that it prefers
+)
 
 // Runs is what is to be executed: Private where there is one, else the operation itself.
 func (o Operation) Runs() Operation {

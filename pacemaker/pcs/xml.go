@@ -36,6 +36,7 @@ func ConstraintByID(loc pacemaker.Location) Operation {
 		}
 	}
 	o := NewOperation("constraint "+loc.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints", "-C", "-X", pacemaker.RawXML(e))
+	o.Makes = Making{Kind: Preference, ID: loc.Resource, Node: loc.Node}
 	o.Why = "IML finds the constraint by its id (H9)"
 	return o
 }

@@ -168,7 +168,7 @@ func TestCPSItems(t *testing.T) {
 	require.ErrorIs(t, err, backup.ErrNoItem)
 	require.ErrorContains(t, err, "migrate.sh disable set 2")
 	_, _, err = items["snapshot or clone of the Cluster Manager"].Fetch(t.Context(), c, "installer", into)
-	require.ErrorContains(t, err, "confirmed by the operator")
+	require.ErrorContains(t, err, "the operator confirms it")
 
 	m := newMachine(t)
 	m.write(t, "/etc/broadhop/qns.conf", "x", 0o600)

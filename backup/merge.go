@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // MergeRules say how the users and groups of a backup join those of a fresh system.
@@ -320,9 +321,12 @@ func (m Merge) operations(line int) []Operation {
 		write.Stdin = sshexec.SecretDocument(sshexec.Secret(*data), passwordHashes(*data)...)
 		probe := sshexec.Script(sshexec.ReadOnly, sameScript, name, digestOf(*data))
 		ops = append(ops, Operation{
-			Group: GroupUsers, Title: "Merge the backup into " + name, Cmd: write, Ref: ref(line + i), Reads: name, replaces: name,
-			Repeat: op.ProbeFirst, Probe: &probe, ProbeMeans: "the file holds the merged accounts",
-			Note: "merged by rule instead of replaced: see the report; it is not written when the file has changed since",
+			Group: GroupUsers, Reads: name, replaces: name,
+			Change: change.Change{
+				Title: "Merge the backup into " + name, Cmd: write, Ref: ref(line + i),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("the file holds the merged accounts", probe)},
+				Note: "merged by rule instead of replaced: see the report; it is not written when the file has changed since",
+			},
 		})
 	}
 	return ops

@@ -9,21 +9,16 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Operation is one command of a restore, as data: what a reviewer reads is what runs.
+// Operation is one command of a restore, as data: what a reviewer reads is what runs. An operation that is not idempotent has one proof, by exit status.
 type Operation struct {
-	Group      Group        // the part of the restore that it belongs to
-	Title      string       // what it does, for people
-	Cmd        sshexec.Cmd  // the command
-	Repeat     op.Repeat    // what may be done when nobody knows whether it ran
-	Probe      *sshexec.Cmd // a read-only command that tells whether it is done; nil where Repeat is Safe
-	ProbeMeans string       // what it means that the probe exits with status 0
-	Ref        string       // the place in the guide
-	Reads      string       // the path in the backup that it needs; empty when it needs none
-	Note       string       // what the operator should know, or why it is not as the guide has it
-	Undo       *sshexec.Cmd // takes it back, however often it is run; nil where NoUndo says why there is none
-	NoUndo     string       // why it needs no undo, or has none
+	change.Change
+	Group  Group        // the part of the restore that it belongs to
+	Reads  string       // the path in the backup that it needs; empty when it needs none
+	Undo   *sshexec.Cmd // undoes it, however often it is run; nil where NoUndo says why there is none
+	NoUndo string       // why it needs no undo, or has none
 
 	replaces string // the path that it puts other content in place of; undone from what KeepReplaced kept
 }
@@ -68,11 +63,13 @@ type RestoreOptions struct {
 // Extract unpacks an archive on the machine: it makes the tree bck-HOST-YYYYmmdd-HHMMSS below the directory into (lustre:458-463).
 func Extract(archive, into string) Operation {
 	return Operation{
-		Group: GroupExtract, Title: "Extract the backup",
-		Cmd:    sshexec.Command(sshexec.Mutating, "tar", "zxf", archive, "-C", into),
-		Repeat: op.Idempotent, Ref: "lustre:462",
-		NoUndo: "a tree of its own that nothing reads by itself",
-		Note:   "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
+		Group: GroupExtract, NoUndo: "a tree of its own that nothing reads by itself",
+		Change: change.Change{
+			Title:  "Extract the backup",
+			Cmd:    sshexec.Command(sshexec.Mutating, "tar", "zxf", archive, "-C", into),
+			Repeat: op.Idempotent, Ref: "lustre:462",
+			Note: "the archive is named in full: a pattern with the host's name misses it when one system uses short names and the other full ones",
+		},
 	}
 }
 
@@ -107,10 +104,13 @@ func RestoreServer(dir string, opts RestoreOptions) []Operation {
 // (lustre:140).
 func RestoreManager(dir string, opts RestoreOptions) []Operation {
 	ssh := append(restoreSSH(dir, 136, opts.SELinux), Operation{
-		Group: GroupSSH, Title: "Restart sshd with the restored configuration",
-		Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
-		Repeat: op.Idempotent, Ref: "lustre:140", Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
-		Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
+		Group: GroupSSH, Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
+		Change: change.Change{
+			Title:  "Restart sshd with the restored configuration",
+			Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
+			Repeat: op.Idempotent, Ref: "lustre:140",
+			Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
+		},
 	})
 	return opts.choose(dir, [][]Operation{restoreHosts(dir, 118), opts.users(dir, 126), ssh, restoreNTP(dir, 155)})
 }
@@ -158,9 +158,12 @@ func Requirements(ops []Operation) []Requirement {
 // copyFile is the guide's cp of one file; the file that is there keeps its mode, owner and label.
 func copyFile(group Group, dir, name, ref, note string) Operation {
 	return Operation{
-		Group: group, Title: "Restore " + name,
-		Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
-		Repeat: op.Idempotent, Ref: ref, Reads: name, Note: note, replaces: name,
+		Group: group, Reads: name, replaces: name,
+		Change: change.Change{
+			Title:  "Restore " + name,
+			Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
+			Repeat: op.Idempotent, Ref: ref, Note: note,
+		},
 	}
 }
 
@@ -194,10 +197,13 @@ func (o RestoreOptions) users(dir string, line int) []Operation {
 // restoreSSH starts at the guide's line of "mv /root/.ssh /root/.ssh.inst".
 func restoreSSH(dir string, line int, selinux bool) []Operation {
 	ops := []Operation{{
-		Group: GroupSSH, Title: "Make sure that root has an SSH directory",
-		Cmd:    sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", "/root/.ssh"),
-		Repeat: op.Idempotent, Ref: ref(line), Reads: "/root/.ssh", NoUndo: "an empty directory harms nothing",
-		Note: "a fresh system need not have one",
+		Group: GroupSSH, Reads: "/root/.ssh", NoUndo: "an empty directory harms nothing",
+		Change: change.Change{
+			Title:  "Make sure that root has an SSH directory",
+			Cmd:    sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", "/root/.ssh"),
+			Repeat: op.Idempotent, Ref: ref(line),
+			Note: "a fresh system need not have one",
+		},
 	}}
 	ops = append(ops, overlay(dir, "/root/.ssh", line,
 		"the key by which this run logs in must be among the authorised keys of the backup, or the next connection is refused")...)
@@ -206,9 +212,12 @@ func restoreSSH(dir string, line int, selinux bool) []Operation {
 		ops = append(ops,
 			relabel(GroupSSH, line, "/etc/ssh", "/etc/ssh", "/root/.ssh"),
 			Operation{
-				Group: GroupSSH, Title: "Label the host keys for SELinux",
-				Cmd:    sshexec.Script(sshexec.Mutating, "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"),
-				Repeat: op.Idempotent, Ref: ref(labelLine(line)), Reads: "/etc/ssh", NoUndo: noLabelUndo,
+				Group: GroupSSH, Reads: "/etc/ssh", NoUndo: noLabelUndo,
+				Change: change.Change{
+					Title:  "Label the host keys for SELinux",
+					Cmd:    sshexec.Script(sshexec.Mutating, "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"),
+					Repeat: op.Idempotent, Ref: ref(labelLine(line)),
+				},
 			})
 	}
 	return ops
@@ -227,10 +236,13 @@ const noLabelUndo = "the labels are those of the files, and go with them"
 // relabel gives copied files the labels that the policy has for their place; "cp -a" carries along those of the place they came from.
 func relabel(group Group, line int, reads string, paths ...string) Operation {
 	return Operation{
-		Group: group, Title: "Restore the SELinux labels of " + strings.Join(paths, " and "),
-		Cmd:    sshexec.Command(sshexec.Mutating, append([]string{"restorecon", "-R"}, paths...)...),
-		Repeat: op.Idempotent, Ref: ref(line), Reads: reads, NoUndo: noLabelUndo,
-		Note: "not in the guide: files copied out of /root with cp -a keep a label under which sshd, for one, may not read them",
+		Group: group, Reads: reads, NoUndo: noLabelUndo,
+		Change: change.Change{
+			Title:  "Restore the SELinux labels of " + strings.Join(paths, " and "),
+			Cmd:    sshexec.Command(sshexec.Mutating, append([]string{"restorecon", "-R"}, paths...)...),
+			Repeat: op.Idempotent, Ref: ref(line),
+			Note: "not in the guide: files copied out of /root with cp -a keep a label under which sshd, for one, may not read them",
+		},
 	}
 }
 
@@ -241,20 +253,29 @@ func overlay(dir, name string, line int, note string) []Operation {
 	const means = "the system's own directory was copied in full before"
 	return []Operation{
 		{
-			Group: GroupSSH, Title: "Copy the system's own " + name,
-			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", name, part),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name, NoUndo: noCopyUndo,
-			Note: "the guide moves the directory away, and leaves the machine without it until the next command",
+			Group: GroupSSH, Reads: name, NoUndo: noCopyUndo,
+			Change: change.Change{
+				Title:  "Copy the system's own " + name,
+				Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", name, part),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit(means, kept)}, Ref: ref(line),
+				Note: "the guide moves the directory away, and leaves the machine without it until the next command",
+			},
 		},
 		{
-			Group: GroupSSH, Title: "Keep the copy as " + inst,
-			Cmd:    sshexec.Command(sshexec.Mutating, "mv", part, inst),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means, Ref: ref(line), Reads: name, NoUndo: noCopyUndo,
+			Group: GroupSSH, Reads: name, NoUndo: noCopyUndo,
+			Change: change.Change{
+				Title:  "Keep the copy as " + inst,
+				Cmd:    sshexec.Command(sshexec.Mutating, "mv", part, inst),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit(means, kept)}, Ref: ref(line),
+			},
 		},
 		{
-			Group: GroupSSH, Title: "Restore " + name,
-			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
-			Repeat: op.Idempotent, Ref: ref(line + 1), Reads: name, Note: note, Undo: putBackDir(name),
+			Group: GroupSSH, Reads: name, Undo: putBackDir(name),
+			Change: change.Change{
+				Title:  "Restore " + name,
+				Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
+				Repeat: op.Idempotent, Ref: ref(line + 1), Note: note,
+			},
 		},
 	}
 }
@@ -279,25 +300,37 @@ func restoreNTP(dir string, line int) []Operation {
 	back := sshexec.Script(sshexec.Mutating, `if [ -e "$1.inst" ]; then mv -fT "$1.inst" "$1"; fi`, conf)
 	ops := []Operation{
 		{
-			Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Idempotent, Ref: ref(line),
 			NoUndo: "a package that is not started harms nothing",
+			Change: change.Change{
+				Title: "Install NTP", Cmd: sshexec.Command(sshexec.Mutating, "yum", "-y", "install", "ntp"), Repeat: op.Idempotent, Ref: ref(line),
+			},
 		},
 		{
-			Title: "Keep the system's own " + conf, Cmd: sshexec.Command(sshexec.Mutating, "mv", conf, conf+".inst"),
-			Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: "the system's own file was moved before", Ref: ref(line + 2), Undo: &back,
+			Undo: &back,
+			Change: change.Change{
+				Title: "Keep the system's own " + conf, Cmd: sshexec.Command(sshexec.Mutating, "mv", conf, conf+".inst"),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("the system's own file was moved before", kept)}, Ref: ref(line + 2),
+			},
 		},
 		restored,
 		{
-			Title: "Set the clock once", Cmd: set, Repeat: op.Idempotent, Ref: ref(line + 5), NoUndo: "a right clock harms nothing",
-			Note: "the clock may jump; two nodes with different clocks cannot be compared by their logs",
+			NoUndo: "a right clock harms nothing",
+			Change: change.Change{
+				Title: "Set the clock once", Cmd: set, Repeat: op.Idempotent, Ref: ref(line + 5),
+				Note: "the clock may jump; two nodes with different clocks cannot be compared by their logs",
+			},
 		},
 		{
-			Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 6),
 			Undo: undo("systemctl", "disable", "ntpd"),
+			Change: change.Change{
+				Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 6),
+			},
 		},
 		{
-			Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 7),
 			Undo: undo("systemctl", "stop", "ntpd"),
+			Change: change.Change{
+				Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 7),
+			},
 		},
 	}
 	for i := range ops {
@@ -317,9 +350,12 @@ func restoreLNet(dir string, names []string, line int) []Operation {
 func restoreAgent(dir string, line int, selinux bool) []Operation {
 	const store = "/var/lib/chroma"
 	ops := []Operation{{
-		Group: GroupAgent, Title: "Restore the agent's configuration, certificates and targets",
-		Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
-		Repeat: op.Idempotent, Ref: ref(line), Reads: store, replaces: store,
+		Group: GroupAgent, Reads: store, replaces: store,
+		Change: change.Change{
+			Title:  "Restore the agent's configuration, certificates and targets",
+			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
+			Repeat: op.Idempotent, Ref: ref(line),
+		},
 	}}
 	if selinux {
 		ops = append(ops, relabel(GroupAgent, line, store, store))

@@ -24,8 +24,8 @@ func table(ops []backup.Operation) string {
 	var b strings.Builder
 	for _, o := range ops {
 		fmt.Fprintf(&b, "%-8s %-11s %-10s %s\n", o.Group, o.Ref, o.Repeat, o.Cmd)
-		if o.Probe != nil {
-			fmt.Fprintf(&b, "%32sdone when: %s\n", "", o.Probe)
+		if len(o.Proof) > 0 {
+			fmt.Fprintf(&b, "%32sdone when: %s\n", "", o.Proof[0].Cmd)
 		}
 	}
 	return b.String()
@@ -92,9 +92,9 @@ func TestRestoreOperationsAreComplete(t *testing.T) {
 			require.NotEqual(t, op.RepeatUnset, o.Repeat)
 			require.NotEqual(t, o.Undo == nil, o.NoUndo == "", "%s: an undo, or the reason why there is none", o.Title)
 			if o.Repeat != op.Idempotent {
-				require.NotNil(t, o.Probe, o.Title)
-				require.Equal(t, sshexec.ReadOnly, o.Probe.Effect)
-				require.NotEmpty(t, o.ProbeMeans)
+				require.Len(t, o.Proof, 1, o.Title)
+				require.Equal(t, sshexec.ReadOnly, o.Proof[0].Cmd.Effect)
+				require.NotEmpty(t, o.Proof[0].Text)
 			}
 		}
 	}
@@ -186,14 +186,14 @@ func TestRestoreSSHSurvivesInterruption(t *testing.T) {
 		for _, o := range ops[:stop+1] {
 			do(o)
 		}
-		if last := ops[stop]; last.Probe == nil || !run(*last.Probe) { // the connection died: did it run?
+		if last := ops[stop]; len(last.Proof) == 0 || !run(last.Proof[0].Cmd) { // the connection died: did it run?
 			do(last)
 		}
 		for _, o := range ops[stop+1:] {
 			do(o)
 		}
 		for _, o := range ops { // the whole runbook once more, as after a lost journal
-			if o.Probe == nil || !run(*o.Probe) {
+			if len(o.Proof) == 0 || !run(o.Proof[0].Cmd) {
 				do(o)
 			}
 		}

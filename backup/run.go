@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Plan is a restore that is ready to be read, rehearsed and carried out.
@@ -103,7 +104,7 @@ func (o Operation) carry(ctx context.Context, r sshexec.Runner) error {
 		}
 	}
 	_, err := r.Run(ctx, o.Cmd)
-	if err == nil || sshexec.OutcomeOf(err) != sshexec.Unknown || o.Probe == nil {
+	if err == nil || sshexec.OutcomeOf(err) != sshexec.Unknown || len(o.Proof) == 0 {
 		return err
 	}
 	done, probeErr := o.isDone(ctx, r)
@@ -113,13 +114,18 @@ func (o Operation) carry(ctx context.Context, r sshexec.Runner) error {
 	return errors.Join(err, probeErr)
 }
 
-// isDone asks the operation's probe.
+// isDone looks for the operation's proof; one that is idempotent has none.
 func (o Operation) isDone(ctx context.Context, r sshexec.Runner) (bool, error) {
-	if o.Probe == nil {
+	if len(o.Proof) == 0 {
 		return false, nil
 	}
-	res, err := r.Run(ctx, *o.Probe)
-	if err != nil && res.Outcome == sshexec.Exited && res.ExitCode == 1 {
+	res, err := r.Run(ctx, o.Proof[0].Cmd)
+	if res.Outcome != sshexec.Exited {
+		return false, err
+	}
+	var notYet *change.Retry
+	switch err = o.Proof[0].Read(res); {
+	case errors.As(err, &notYet):
 		return false, nil
 	}
 	return err == nil, err

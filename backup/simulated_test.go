@@ -106,7 +106,7 @@ func interrupted(s server, ops []backup.Operation, n int, ran bool) {
 				require.NoError(s.t, err, "%s", o.Cmd)
 			}
 			if o.Repeat != op.Idempotent {
-				if _, err := s.run.Run(s.t.Context(), *o.Probe); err == nil {
+				if _, err := s.run.Run(s.t.Context(), o.Proof[0].Cmd); err == nil {
 					continue
 				}
 			}

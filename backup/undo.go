@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 //go:embed scripts/undo.sh
@@ -31,17 +32,26 @@ func keepReplaced(tree string, replaced []string) []Operation {
 	const harmless = "a copy harms nothing, and the undo of the other operations reads it"
 	return []Operation{
 		{
-			Group: GroupKeep, Title: "Make a directory that only root reads", Ref: "lustre:113", NoUndo: harmless,
-			Cmd: sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", keepDir(tree)), Repeat: op.Idempotent,
+			Group: GroupKeep, NoUndo: harmless,
+			Change: change.Change{
+				Title: "Make a directory that only root reads", Ref: "lustre:113",
+				Cmd: sshexec.Command(sshexec.Mutating, "mkdir", "-p", "-m", "700", keepDir(tree)), Repeat: op.Idempotent,
+			},
 		},
 		{
-			Group: GroupKeep, Title: "Keep what the restore is going to replace", Ref: "lustre:113", NoUndo: harmless,
-			Cmd: sshexec.Command(sshexec.Mutating, pack...), Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means,
-			Note: "not in the guide, which keeps /etc/ssh, /root/.ssh and /etc/ntp.conf only; what is not there yet is left out",
+			Group: GroupKeep, NoUndo: harmless,
+			Change: change.Change{
+				Title: "Keep what the restore is going to replace", Ref: "lustre:113",
+				Cmd: sshexec.Command(sshexec.Mutating, pack...), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit(means, kept)},
+				Note: "not in the guide, which keeps /etc/ssh, /root/.ssh and /etc/ntp.conf only; what is not there yet is left out",
+			},
 		},
 		{
-			Group: GroupKeep, Title: "Give the copy its name", Ref: "lustre:113", NoUndo: harmless,
-			Cmd: sshexec.Command(sshexec.Mutating, "mv", keepArchive(tree)+".part", keepArchive(tree)), Repeat: op.ProbeFirst, Probe: &kept, ProbeMeans: means,
+			Group: GroupKeep, NoUndo: harmless,
+			Change: change.Change{
+				Title: "Give the copy its name", Ref: "lustre:113",
+				Cmd: sshexec.Command(sshexec.Mutating, "mv", keepArchive(tree)+".part", keepArchive(tree)), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit(means, kept)},
+			},
 		},
 	}
 }
@@ -74,8 +84,10 @@ func Undo(done []Operation) []Operation {
 			continue
 		}
 		out = append(out, Operation{
-			Group: o.Group, Title: "Take back: " + o.Title, Cmd: *o.Undo, Repeat: op.Idempotent, Ref: o.Ref,
-			NoUndo: "the restore can be carried out again",
+			Group: o.Group, NoUndo: "the restore can be carried out again",
+			Change: change.Change{
+				Title: "Take back: " + o.Title, Cmd: *o.Undo, Repeat: op.Idempotent, Ref: o.Ref,
+			},
 		})
 	}
 	if restart != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // rebuilt is a Runner over a directory that stands for the root of a freshly installed machine. Commands on files are real; those on packages, services and labels only
@@ -252,7 +253,7 @@ func TestScriptsAreShell(t *testing.T) {
 // When nobody knows whether a command ran, its probe decides; without an answer it is not run again.
 func TestCarryUnknown(t *testing.T) {
 	done := sshexec.Command(sshexec.ReadOnly, "done?")
-	o := backup.Operation{Title: "x", Cmd: sshexec.Command(sshexec.Mutating, "change"), Repeat: op.ProbeFirst, Probe: &done}
+	o := backup.Operation{Change: change.Change{Title: "x", Cmd: sshexec.Command(sshexec.Mutating, "change"), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("done", done)}}}
 	for name, tc := range map[string]struct {
 		probes []int // exit status of each probe; -1 when the machine does not answer
 		good   bool

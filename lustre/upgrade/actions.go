@@ -57,8 +57,8 @@ func restoreActions(ops []backup.Operation, keep func(backup.Group) bool) []even
 			continue
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("%s-%d", o.Group, i+1), Title: o.Title, Ref: o.Ref, Note: o.Note, Cmd: o.Cmd, Repeat: o.Repeat}
-		if o.Probe != nil {
-			p := evenkeel.ExitProbe(o.ProbeMeans, *o.Probe)
+		if len(o.Proof) > 0 {
+			p := evenkeel.ExitProbe(o.Proof[0].Text, o.Proof[0].Cmd)
 			a.Probe = &p
 		}
 		actions = append(actions, a)

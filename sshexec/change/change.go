@@ -47,6 +47,19 @@ type Proof struct {
 	Check func(Observed) error // nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
 }
 
+// ByExit is a proof by a command that only looks and tells by its exit status: 0 that it is done, 1 that it is not.
+func ByExit(text string, cmd sshexec.Cmd) Proof {
+	return Proof{Cmd: cmd, Text: text, Check: func(o Observed) error {
+		switch o.ExitCode {
+		case 0:
+			return nil
+		case 1:
+			return NotYet(0, "not so: %s", text)
+		}
+		return o.Succeeded()
+	}}
+}
+
 // Read judges how the question ended; it must have exited, with any status.
 func (p Proof) Read(res sshexec.Result) error { return p.Check(Observed{Result: res, Host: p.Host}) }
 

@@ -3,42 +3,23 @@ package evenkeel
 import (
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Action is one command, or one typed operation, as data: the smallest thing that is journalled. What the reviewer is shown is what runs; a command
-// that no action declared is refused.
+// Action is a change, or a look, as the smallest thing that is journalled. What the reviewer is shown is what runs; a command that no action declared is refused.
+// An action looks for no Needs and no Proof of its own: [Actions] makes of a Change with those a list of actions that does.
 type Action struct {
-	ID    string // unique in its step, stable between versions
-	Title string // what it does, one line
-	Host  string // where; the step's host when empty
-	Ref   string // where the guide says so ("lustre:882"); the step's when empty
-	Note  string // a caution for the reader
+	ID string // unique in its step, stable between versions
+	Change
 
-	// One of the three. Manual may stand with Cmd: then the command is the evidence, read-only, that the operator has done it.
-	Cmd    sshexec.Cmd
-	Op     *Op
+	// Manual is what the operator does, in place of a command. It may stand with Cmd: then the command is the evidence, read-only, that it was done.
 	Manual string
 
-	Paper []Block // what the operator types who follows the runbook by hand; the command as it is when empty
-
-	Repeat Repeat // needed unless the action is read-only
-	Expect Expect // what must be seen; exit status 0 when empty
-	Makes  []Make // the facts it finds out
-	Probe  *Probe // how to tell whether it was done; needed for ProbeFirst and Never
-
-	// Within bounds how long an action may ask to be looked at again (by a Retry from its check), in total. DefaultWithin when zero.
-	Within time.Duration
+	Paper []Block // what is typed by who follows the runbook by hand; the command as it is when empty
+	Makes []Make  // the facts it finds out
 
 	// Precondition marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever the step is taken up anew and
 	// something that follows it is left to change. What may have run in the life before is probed first.
 	Precondition bool
-
-	// DropsConnection says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was seen to
-	// be killed, and not only where its outcome is unknown.
-	DropsConnection bool
 }
 
 // Pause says that the operator is needed. The run ends there, keeps its place, and is taken up by Resume.

@@ -376,7 +376,7 @@ func (c *confirming) Confirm(_ context.Context, asks []evenkeel.Prompt) ([]strin
 func TestEverythingThatCanBeConfirmedIsAskedAtOnce(t *testing.T) {
 	rb := parseRunbook(t, "s1[r.read] s2[r.read] s3[a.safe] s4[r.read]")
 	confirm := func(id string) evenkeel.Action {
-		return evenkeel.Action{ID: id, Title: id, Manual: "Confirm " + id}
+		return evenkeel.Action{ID: id, Manual: "Confirm " + id, Change: evenkeel.Change{Title: id}}
 	}
 	rb.Steps[0].Actions = append(rb.Steps[0].Actions, confirm("freeze"), confirm("window"))
 	rb.Steps[1].Verify = append(rb.Steps[1].Verify, confirm("backup"))
@@ -429,7 +429,7 @@ func (f confirmFunc) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]str
 // confirmsBefore is a runbook whose last step begins with a confirmation.
 func confirmsBefore(t *testing.T, rb *evenkeel.Runbook) *evenkeel.Runbook {
 	s := &rb.Steps[len(rb.Steps)-1]
-	s.Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: "Confirm"}}, s.Actions...)
+	s.Actions = append([]evenkeel.Action{{ID: "c", Manual: "Confirm", Change: evenkeel.Change{Title: "c"}}}, s.Actions...)
 	require.NoError(t, rb.Validate())
 	return rb
 }
@@ -495,8 +495,8 @@ func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
 func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 	book := func(text string) *evenkeel.Runbook {
 		rb := parseRunbook(t, "s1[r.read] s2[q.read a.safe] s3[b.safe]")
-		rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "other", Title: "other", Manual: "Confirm the freeze."})
-		rb.Steps[1].Actions = append([]evenkeel.Action{{ID: "c", Title: "c", Manual: text}}, rb.Steps[1].Actions...)
+		rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "other", Manual: "Confirm the freeze.", Change: evenkeel.Change{Title: "other"}})
+		rb.Steps[1].Actions = append([]evenkeel.Action{{ID: "c", Manual: text, Change: evenkeel.Change{Title: "c"}}}, rb.Steps[1].Actions...)
 		return rb
 	}
 	for name, at := range map[string]string{"confirmed ahead": "r", "confirmed at its turn": "q"} {
@@ -542,7 +542,9 @@ func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 // What was confirmed ahead, or at its turn in a step that was undone before, is not asked for again; nor is anybody asked
 // whose run was told to stop, or before what the operator does by hand.
 func TestNothingIsConfirmedTwice(t *testing.T) {
-	word := func(id string) evenkeel.Action { return evenkeel.Action{ID: id, Title: id, Manual: "Confirm " + id} }
+	word := func(id string) evenkeel.Action {
+		return evenkeel.Action{ID: id, Manual: "Confirm " + id, Change: evenkeel.Change{Title: id}}
+	}
 	rb := parseRunbook(t, "s1[g.guard a.safe undo:u.safe] s2[m.manual r.read]")
 	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, word("first"))
 	rb.Steps[1].Actions = append(rb.Steps[1].Actions, word("last"))
@@ -591,7 +593,7 @@ func (s *laconic) Confirm(context.Context, []evenkeel.Prompt) ([]string, error) 
 
 func TestEachConfirmationNeedsItsAnswer(t *testing.T) {
 	rb := parseRunbook(t, "s1[r.read a.safe]")
-	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}}
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
 		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: &laconic{}})
 	require.ErrorContains(t, err, "0 answers to 1 confirmations")
@@ -612,7 +614,7 @@ func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
 
 // What was confirmed ahead is not asked for again before its turn has come; nothing is confirmed ahead of what the operator does by hand.
 func TestAConfirmationWaitsForItsTurn(t *testing.T) {
-	word := evenkeel.Action{ID: "w", Title: "w", Manual: "say so"}
+	word := evenkeel.Action{ID: "w", Manual: "say so", Change: evenkeel.Change{Title: "w"}}
 	rb := parseRunbook(t, "s1[g.guard a.safe]")
 	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 1, word)
 	c := &confirming{answers: map[string]string{"w": "yes"}}

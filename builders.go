@@ -15,22 +15,53 @@ import (
 
 // Look is an action that reads.
 func Look(id, title string, argv ...string) Action {
-	return Action{ID: id, Title: title, Cmd: sshexec.Command(ReadOnly, argv...)}
+	return Action{ID: id, Change: Change{Title: title, Cmd: sshexec.Command(ReadOnly, argv...)}}
 }
 
 // Do is an action that changes something, and is harmless where there is nothing to change: it may be repeated.
 func Do(id, title string, argv ...string) Action {
-	return Action{ID: id, Title: title, Cmd: sshexec.Command(Mutating, argv...), Repeat: Idempotent}
+	return Action{ID: id, Change: Change{Title: title, Cmd: sshexec.Command(Mutating, argv...), Repeat: Idempotent}}
 }
 
 // Disrupt is a Do that users feel.
 func Disrupt(id, title string, argv ...string) Action {
-	return Action{ID: id, Title: title, Cmd: sshexec.Command(Disruptive, argv...), Repeat: Idempotent}
+	return Action{ID: id, Change: Change{Title: title, Cmd: sshexec.Command(Disruptive, argv...), Repeat: Idempotent}}
 }
 
 // ByHand is an action of the operator that no command can show: the operator confirms it.
 func ByHand(id, title, instruction string) Action {
-	return Action{ID: id, Title: title, Manual: instruction}
+	return Action{ID: id, Manual: instruction, Change: Change{Title: title}}
+}
+
+// Prove is a look for a proof, once: what is not there is an error.
+func Prove(id, title string, p Proof) Action {
+	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.AtOnce()}}
+}
+
+// Await is a look for a proof until it is there, for so long at most.
+func Await(limit time.Duration, id, title string, p Proof) Action {
+	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Limit: limit}}
+}
+
+// Actions are a change with all that belongs to it: what it needs, each a precondition; the change, which its first proof probes where it may not
+// simply run again; and its proofs, each waited for. The action of the change has the ID, the others ID-needs-1 and ID-proof-1 and so on.
+func Actions(id string, c Change) []Action {
+	var list []Action
+	for i, p := range c.Needs {
+		list = append(list, Prove(fmt.Sprintf("%s-needs-%d", id, i+1), "Before: "+p.Text, p).AsPrecondition())
+	}
+	proofs := c.Proof
+	if c.Probe == nil && c.Repeat != Idempotent && len(proofs) > 0 {
+		probe := proofs[0].Probe()
+		c.Probe = &probe
+	}
+	limit := c.Limit
+	c.Needs, c.Proof = nil, nil
+	list = append(list, Action{ID: id, Change: c})
+	for i, p := range proofs {
+		list = append(list, Await(limit, fmt.Sprintf("%s-proof-%d", id, i+1), "Wait until "+p.Text, p))
+	}
+	return list
 }
 
 // On is the action on another host than its step's.
@@ -59,7 +90,7 @@ func (a Action) Expecting(text string, check func(Observed) error) Action {
 
 // Waiting is the action with a bound on how long its check may ask for another look.
 func (a Action) Waiting(limit time.Duration) Action {
-	a.Within = limit
+	a.Limit = limit
 	return a
 }
 
@@ -74,7 +105,7 @@ func (a Action) Until(limit time.Duration, text string, check func(Observed) err
 	return a.Expecting(text, check).Waiting(limit)
 }
 
-// Guarding is the action as a precondition of what follows it in its step: it is read again whenever the step is taken
+// AsPrecondition is the action as a precondition of what follows it in its step: it is read again whenever the step is taken
 // up. See Action.Guard.
 func (a Action) AsPrecondition() Action {
 	a.Precondition = true

@@ -15,7 +15,7 @@ import (
 
 func TestBuilders(t *testing.T) {
 	look := evenkeel.Look("id", "Title", "a", "b")
-	plain := evenkeel.Action{ID: "id", Title: "Title", Cmd: sshexec.Command(sshexec.ReadOnly, "a", "b")}
+	plain := evenkeel.Action{ID: "id", Change: evenkeel.Change{Title: "Title", Cmd: sshexec.Command(sshexec.ReadOnly, "a", "b")}}
 	mended := func(mend func(*evenkeel.Action)) evenkeel.Action {
 		a := plain
 		mend(&a)
@@ -33,14 +33,14 @@ func TestBuilders(t *testing.T) {
 		{"disrupt", evenkeel.Disrupt("id", "Title", "a", "b"), mended(func(a *evenkeel.Action) {
 			a.Cmd.Effect, a.Repeat = evenkeel.Disruptive, evenkeel.Idempotent
 		})},
-		{"by hand", evenkeel.ByHand("id", "Title", "Say so."), evenkeel.Action{ID: "id", Title: "Title", Manual: "Say so."}},
+		{"by hand", evenkeel.ByHand("id", "Title", "Say so."), evenkeel.Action{ID: "id", Manual: "Say so.", Change: evenkeel.Change{Title: "Title"}}},
 		{"on", look.On("h"), mended(func(a *evenkeel.Action) { a.Host = "h" })},
 		{"from", look.From("lustre:882"), mended(func(a *evenkeel.Action) { a.Ref = "lustre:882" })},
 		{"noting", look.Noting("careful"), mended(func(a *evenkeel.Action) { a.Note = "careful" })},
-		{"waiting", look.Waiting(time.Hour), mended(func(a *evenkeel.Action) { a.Within = time.Hour })},
+		{"waiting", look.Waiting(time.Hour), mended(func(a *evenkeel.Action) { a.Limit = time.Hour })},
 		{"timeout", look.Timeout(time.Hour), mended(func(a *evenkeel.Action) { a.Cmd.Timeout = time.Hour })},
 		{"expecting", look.Expecting("x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text = "x" })},
-		{"until", look.Until(time.Hour, "x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text, a.Within = "x", time.Hour })},
+		{"until", look.Until(time.Hour, "x", nil), mended(func(a *evenkeel.Action) { a.Expect.Text, a.Limit = "x", time.Hour })},
 		{"guarding", look.AsPrecondition(), mended(func(a *evenkeel.Action) { a.Precondition = true })},
 		{"probed", look.Probed(probe), mended(func(a *evenkeel.Action) { a.Repeat, a.Probe = evenkeel.ProbeFirst, &probe })},
 		{"once", look.Once(probe), mended(func(a *evenkeel.Action) { a.Repeat, a.Probe = evenkeel.Never, &probe })},
@@ -137,4 +137,54 @@ func ExampleLook() {
 	//     + oss1: yum -y install agent
 	//     ! oss1: agent --upgrade
 	//       verify: oss1: agent --status
+}
+
+// switched is a change with a switch that a file shows: what it needs, what it does, and what proves it.
+func switched() evenkeel.Change {
+	shows := func(what string) evenkeel.Proof {
+		return evenkeel.Proof{Host: "n1", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", what), Text: what + " says on", Check: func(o evenkeel.Observed) error {
+			if o.Text() != "on" {
+				return evenkeel.NotYet(0, "%s says %q", what, o.Text())
+			}
+			return nil
+		}}
+	}
+	return evenkeel.Change{
+		Title: "Switch it on", Host: "n1", Cmd: sshexec.Command(sshexec.Mutating, "switch"), Repeat: evenkeel.ProbeFirst, Limit: time.Minute,
+		Needs: []evenkeel.Proof{shows("power")}, Proof: []evenkeel.Proof{shows("stored"), shows("lamp")},
+	}
+}
+
+// The actions of a change look at all that belongs to it, and the runbook that has the change alone is refused: nobody would look.
+func TestActionsOfAChange(t *testing.T) {
+	list := evenkeel.Actions("on", switched())
+	var ids []string
+	for _, a := range list {
+		ids = append(ids, a.ID)
+		require.Empty(t, a.Needs)
+		require.Empty(t, a.Proof)
+	}
+	require.Equal(t, []string{"on-needs-1", "on", "on-proof-1", "on-proof-2"}, ids)
+	require.True(t, list[0].Precondition)
+	require.Equal(t, time.Minute, list[3].Limit)
+	require.Equal(t, "stored says on", list[1].Probe.Text)
+
+	off := evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("off\n")}}
+	var later *evenkeel.Retry
+	require.ErrorAs(t, list[2].Expect.Check(off), &later, "a proof is waited for")
+	err := list[0].Expect.Check(off)
+	require.ErrorContains(t, err, `power says "off"`)
+	require.NotErrorAs(t, err, &later, "what is needed is not waited for")
+	result, err := list[1].Probe.Read(off)
+	require.NoError(t, err)
+	require.Equal(t, evenkeel.NotRun, result)
+
+	rb := &evenkeel.Runbook{Name: "x", Version: "1", Steps: []evenkeel.Step{{ID: "s", Title: "S", Host: "n1", Harmless: "h", Actions: list}}}
+	require.NoError(t, rb.Validate())
+	rb.Steps[0].Actions = []evenkeel.Action{{ID: "on", Change: switched()}}
+	require.ErrorContains(t, rb.Validate(), "has needs or proofs, which an action does not look for")
+
+	same := switched()
+	same.Repeat = evenkeel.Idempotent
+	require.Nil(t, evenkeel.Actions("on", same)[1].Probe, "it may simply run again")
 }

@@ -107,13 +107,19 @@ func TestValidateTellsWhatAChangeBreaks(t *testing.T) {
 func ExampleRunbook_Insert() {
 	rb := &evenkeel.Runbook{Name: "restart", Title: "Restart the agent", Steps: []evenkeel.Step{
 		{ID: "restart", Title: "Restart it", Host: "oss1", Harmless: "it runs again", Actions: []evenkeel.Action{{
-			ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Idempotent,
-			Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
+			ID: "restart",
+			Change: evenkeel.Change{
+				Title: "Restart the agent", Repeat: evenkeel.Idempotent,
+				Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
+			},
 		}}},
-		{ID: "report", Title: "Report", Actions: []evenkeel.Action{{ID: "mail", Title: "Report", Manual: "Tell the users."}}},
+		{ID: "report", Title: "Report", Actions: []evenkeel.Action{{ID: "mail", Manual: "Tell the users.", Change: evenkeel.Change{Title: "Report"}}}},
 	}}
 	quiet := evenkeel.Step{ID: "quiet", Title: "See that nobody works", Host: "oss1", Actions: []evenkeel.Action{{
-		ID: "who", Title: "Nobody is logged in", Cmd: sshexec.Command(sshexec.ReadOnly, "who"),
+		ID: "who",
+		Change: evenkeel.Change{
+			Title: "Nobody is logged in", Cmd: sshexec.Command(sshexec.ReadOnly, "who"),
+		},
 	}}}
 	fmt.Println(rb.Insert("", quiet), rb.Remove("report"))
 	fmt.Println(rb.Remove("quite"))

@@ -25,7 +25,7 @@ var archive = evenkeel.NewFact[string]("archive.set-1", "the archive of set 1")
 func factBook() *evenkeel.Runbook {
 	first := parseActionT("a", "safe")
 	first.Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return "/var/tmp/" + o.Text() + " 1.tgz", nil })}
-	second := evenkeel.Action{ID: "b", Title: "Use it", Cmd: sshexec.Command(sshexec.Mutating, "do", "b", "--from", archive.Ref()), Repeat: evenkeel.Idempotent}
+	second := evenkeel.Action{ID: "b", Change: evenkeel.Change{Title: "Use it", Cmd: sshexec.Command(sshexec.Mutating, "do", "b", "--from", archive.Ref()), Repeat: evenkeel.Idempotent}}
 	return &evenkeel.Runbook{Name: "facts", Title: "Facts", Steps: []evenkeel.Step{
 		{ID: "s1", Title: "Make it", Host: "h", Makes: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{first}, Irreversible: "a test"},
 		{ID: "s2", Title: "Need it", Host: "h", Needs: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{second}, Irreversible: "a test"},
@@ -33,7 +33,7 @@ func factBook() *evenkeel.Runbook {
 }
 
 func parseActionT(id, kind string) evenkeel.Action {
-	return evenkeel.Action{ID: id, Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id), Repeat: map[string]evenkeel.Repeat{"safe": evenkeel.Idempotent}[kind]}
+	return evenkeel.Action{ID: id, Change: evenkeel.Change{Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id), Repeat: map[string]evenkeel.Repeat{"safe": evenkeel.Idempotent}[kind]}}
 }
 
 func TestFactsAreJournalledBeforeTheyAreReliedOn(t *testing.T) {
@@ -90,7 +90,7 @@ func TestValidate(t *testing.T) {
 		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" }, "neither how to undo it nor why it cannot or need not"},
 		{"no host", func(rb *evenkeel.Runbook) { rb.Steps[0].Host = "" }, "has no host"},
 		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
-		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Precondition = true }, "a guard must be read-only"},
+		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Precondition = true }, "a precondition must be read-only"},
 		{"window without invariant", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "which does not exist"},
@@ -198,8 +198,11 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 	declared := sshexec.Command(sshexec.Mutating, "do", "x")
 	op := func(cmd sshexec.Cmd) *evenkeel.Runbook {
 		return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
-				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, at.Host, cmd) }},
+			ID: "op",
+			Change: evenkeel.Change{
+				Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
+					Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return at.Run(ctx, at.Host, cmd) }},
+			},
 		}}}}}
 	}
 	run := func(cmd sshexec.Cmd) error {
@@ -214,12 +217,17 @@ func TestTheGateRefusesWhatWasNotDeclared(t *testing.T) {
 
 func TestRetryLooksAgainWithinItsBound(t *testing.T) {
 	looks := 0
-	a := evenkeel.Action{ID: "r", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "r"), Within: time.Minute, Expect: evenkeel.Expect{Check: func(evenkeel.Observed) error {
-		if looks++; looks < 4 {
-			return evenkeel.NotYet(10*time.Second, "look %d", looks)
-		}
-		return nil
-	}}}
+	a := evenkeel.Action{
+		ID: "r",
+		Change: evenkeel.Change{
+			Cmd: sshexec.Command(sshexec.ReadOnly, "read", "r"), Limit: time.Minute, Expect: evenkeel.Expect{Check: func(evenkeel.Observed) error {
+				if looks++; looks < 4 {
+					return evenkeel.NotYet(10*time.Second, "look %d", looks)
+				}
+				return nil
+			}},
+		},
+	}
 	rb := &evenkeel.Runbook{Name: "retry", Steps: []evenkeel.Step{{ID: "s", Host: "h", Actions: []evenkeel.Action{a}}}}
 	m := &machine{done: map[string]string{}}
 	m.live("-")
@@ -290,7 +298,7 @@ func TestMarkdownGolden(t *testing.T) {
 	s.Closes = []string{"w"}
 	secret := parseActionT("pw", "safe")
 	secret.Cmd.Stdin, secret.Cmd.Mask = sshexec.SecretText("hunter2"), []sshexec.Secret{"hunter2"}
-	manual := evenkeel.Action{ID: "m", Title: "Judge the calls", Manual: "Look whether calls drop."}
+	manual := evenkeel.Action{ID: "m", Manual: "Look whether calls drop.", Change: evenkeel.Change{Title: "Judge the calls"}}
 	never := parseAction(t, "n.never")
 	never.Host, never.Note, never.Expect.Text = "other", "only once", "it says done"
 	guard := parseAction(t, "g.guard")

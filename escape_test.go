@@ -56,8 +56,8 @@ func TestForgedMarkdown(t *testing.T) {
 			Invariants: []Invariant{{ID: bad, Title: bad, Check: nil}},
 			Steps: []Step{
 				{ID: "s", Title: bad, Host: bad, Ref: bad, Why: bad, Parallel: bad, Irreversible: bad, Opens: []Window{{ID: bad, Invariant: bad, Reason: bad}}, Closes: []string{bad},
-					Actions: []Action{{ID: "a", Title: bad, Host: bad, Ref: bad, Note: bad, Cmd: cmd, Expect: Expect{Text: text}, Repeat: ProbeFirst, Probe: probe}, {ID: "m", Title: bad, Manual: text}}},
-				{ID: "h", Title: "h", Host: "h", Harmless: bad, Undo: nil, Actions: []Action{{ID: "o", Title: "o", Op: &Op{Effect: Mutating, Text: text, Cmds: Here(cmd)}}}},
+					Actions: []Action{{ID: "a", Change: Change{Title: bad, Host: bad, Ref: bad, Note: bad, Cmd: cmd, Expect: Expect{Text: text}, Repeat: ProbeFirst, Probe: probe}}, {ID: "m", Manual: text, Change: Change{Title: bad}}}},
+				{ID: "h", Title: "h", Host: "h", Harmless: bad, Undo: nil, Actions: []Action{{ID: "o", Change: Change{Title: "o", Op: &Op{Effect: Mutating, Text: text, Cmds: Here(cmd)}}}}},
 			},
 		}
 		var md, short strings.Builder

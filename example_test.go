@@ -16,11 +16,17 @@ func Example() {
 		Steps: []evenkeel.Step{{
 			ID: "agent", Title: "Restart it", Host: "oss1", Harmless: "it runs again",
 			Actions: []evenkeel.Action{{
-				ID: "restart", Title: "Restart the agent", Repeat: evenkeel.Idempotent,
-				Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
+				ID: "restart",
+				Change: evenkeel.Change{
+					Title: "Restart the agent", Repeat: evenkeel.Idempotent,
+					Cmd: sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "chroma-agent"),
+				},
 			}},
 			Verify: []evenkeel.Action{{
-				ID: "active", Title: "It runs", Cmd: sshexec.Command(sshexec.ReadOnly, "systemctl", "is-active", "chroma-agent"),
+				ID: "active",
+				Change: evenkeel.Change{
+					Title: "It runs", Cmd: sshexec.Command(sshexec.ReadOnly, "systemctl", "is-active", "chroma-agent"),
+				},
 			}},
 		}},
 	}

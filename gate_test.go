@@ -22,7 +22,10 @@ func (r *recorder) Run(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, erro
 
 func gateBook(declared []evenkeel.OpCmd, do func(context.Context, evenkeel.Site) (sshexec.Result, error)) *evenkeel.Runbook {
 	return &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
-		ID: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do}, Paper: inOrder(declared),
+		ID: "op", Paper: inOrder(declared),
+		Change: evenkeel.Change{
+			Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: declared, Do: do},
+		},
 	}}}}}
 }
 
@@ -163,7 +166,7 @@ func TestEveryReadIsBounded(t *testing.T) {
 		_, err := at.Run(ctx, "a", look)
 		return err
 	}}}
-	rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Cmd: look}}
+	rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Cmd: look}}}
 	rb.Steps[0].Actions[0].Repeat = evenkeel.ProbeFirst
 	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look, Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.NotRun, nil }}
 	r := &recorder{}
@@ -188,8 +191,11 @@ func TestThePaperIsSigned(t *testing.T) {
 	look := sshexec.Command(sshexec.ReadOnly, "look")
 	book := func(change func(*evenkeel.Runbook)) string {
 		rb := &evenkeel.Runbook{Name: "paper", Steps: []evenkeel.Step{{ID: "s", Host: "a", Actions: []evenkeel.Action{{
-			ID: "look", Cmd: look, Paper: []evenkeel.Block{{Cmd: look, Pipe: "| head -n 1", Shows: []string{"fine"}}},
-			Probe: &evenkeel.Probe{Cmd: look, Paper: []evenkeel.Block{{Script: "look", Shows: []string{"done"}}}},
+			ID: "look", Paper: []evenkeel.Block{{Cmd: look, Pipe: "| head -n 1", Shows: []string{"fine"}}},
+			Change: evenkeel.Change{
+				Cmd:   look,
+				Probe: &evenkeel.Probe{Cmd: look, Paper: []evenkeel.Block{{Script: "look", Shows: []string{"done"}}}},
+			},
 		}}}}}
 		change(rb)
 		return rb.Digest()

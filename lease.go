@@ -322,7 +322,7 @@ func (e *engine) lookAt(ctx context.Context, host string) (seenHost, error) {
 			}
 			lease, _ := sshexec.ParseLease(look.Line)
 			return seenHost{look, lease}, e.usable(host, look)
-		case !unreached(err) || !e.restarts(host) || e.opts.Clock.Now().Sub(begin) >= DefaultWithin:
+		case !unreached(err) || !e.restarts(host) || e.opts.Clock.Now().Sub(begin) >= DefaultLimit:
 			return seenHost{}, err
 		}
 		e.event(EventWait, nil, nil, "%s may be restarting: %v", host, err)

@@ -96,7 +96,10 @@ func book(n int, hosts ...string) *evenkeel.Runbook {
 		step := evenkeel.Step{ID: fmt.Sprint("s", s+1), Title: "s", Host: host, Harmless: "a test"}
 		for i := range n {
 			step.Actions = append(step.Actions, evenkeel.Action{
-				ID: fmt.Sprint("a", i), Title: "x", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Disruptive, "disrupt", host, fmt.Sprint(i)),
+				ID: fmt.Sprint("a", i),
+				Change: evenkeel.Change{
+					Title: "x", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Disruptive, "disrupt", host, fmt.Sprint(i)),
+				},
 			})
 		}
 		rb.Steps = append(rb.Steps, step)
@@ -141,10 +144,10 @@ func (p *park) suspended(t *testing.T, who, at string, start func() error) (wake
 func TestLeaseHostsAreDerived(t *testing.T) {
 	rb := book(1, "a", "b")
 	rb.LeaseHosts = []string{"z", "a"}
-	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u", Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}, {ID: "l", Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}
+	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u", Change: evenkeel.Change{Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}}, {ID: "l", Change: evenkeel.Change{Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}}
 	rb.Steps[1].Reinstalls = []string{"d"}
-	rb.Steps[1].Actions = append(rb.Steps[1].Actions, evenkeel.Action{ID: "op", Op: &evenkeel.Op{Effect: evenkeel.Mutating, Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}})
-	over := evenkeel.Action{ID: "f", Host: "f", Cmd: sshexec.Command(sshexec.Mutating, "x")}
+	rb.Steps[1].Actions = append(rb.Steps[1].Actions, evenkeel.Action{ID: "op", Change: evenkeel.Change{Op: &evenkeel.Op{Effect: evenkeel.Mutating, Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}}})
+	over := evenkeel.Action{ID: "f", Change: evenkeel.Change{Host: "f", Cmd: sshexec.Command(sshexec.Mutating, "x")}}
 	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Completion: []evenkeel.Action{over}}}
 	require.Equal(t, []string{"a", "b", "c", "d", "e", "f", "z"}, rb.Leased())
 }
@@ -497,7 +500,7 @@ func reinstallBook() *evenkeel.Runbook {
 	rb := book(1, "n1", "n2")
 	reinstall := evenkeel.Step{
 		ID: "reinstall", Title: "Reinstall n2", Host: "n2", Reinstalls: []string{"n2"}, Irreversible: "a test",
-		Actions: []evenkeel.Action{{ID: "by-hand", Title: "Reinstall it", Manual: "Reinstall n2."}},
+		Actions: []evenkeel.Action{{ID: "by-hand", Manual: "Reinstall n2.", Change: evenkeel.Change{Title: "Reinstall it"}}},
 	}
 	rb.Steps = []evenkeel.Step{rb.Steps[0], reinstall, rb.Steps[1]}
 	return rb

@@ -481,7 +481,7 @@ func TestARunGivesSignsOfLife(t *testing.T) {
 func TestALifeAsksOnceForWhatCanBeConfirmedAhead(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[r.read] s2[a.safe]")
-	rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, evenkeel.Action{ID: "ok", Title: "OK", Manual: "is it so?"})
+	rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, evenkeel.Action{ID: "ok", Manual: "is it so?", Change: evenkeel.Change{Title: "OK"}})
 	asker := &confirmer{}
 	life := liveOf(t, m, rb, evenkeel.Options{Operator: asker})
 	for next := life.Next(); next[0].Work(); next = life.Next() {

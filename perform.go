@@ -138,10 +138,10 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 func isCommandError(err error) bool { return sshexec.KnowsOutcome(err) }
 
 func within(a *Action) time.Duration {
-	if a.Within > 0 {
-		return a.Within
+	if a.Limit > 0 {
+		return a.Limit
 	}
-	return DefaultWithin
+	return DefaultLimit
 }
 
 // waits tells of a wait, by its key.

@@ -254,7 +254,7 @@ func TestWhatAGroupOfStepsComesTo(t *testing.T) {
 	require.Equal(t, "a!", strings.Join(m.log, " "))
 
 	var mixed *evenkeel.Pause
-	words := evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	words := evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}}
 	rb := group("s1[a.read] s2[b.read]")
 	rb.Steps[0].Actions[0], rb.Steps[1].Actions[0] = words, words
 	require.ErrorAs(t, run(rb, newMachine("-"), false), &mixed)

@@ -57,13 +57,13 @@ func TestAnAbsenceIsNotBelievedBeforeItsSettling(t *testing.T) {
 func TestAProbeIsAskedForAsLongAsItsActionAllows(t *testing.T) {
 	for _, limit := range []time.Duration{0, 3 * time.Minute, time.Hour} {
 		m, waited, err := interrupted(t, "CRASH@before:a", func(a *evenkeel.Action, _ *stepClock) {
-			a.Within = limit
+			a.Limit = limit
 			a.Probe.Read = func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
 				return evenkeel.Inconclusive, evenkeel.NotYet(10*time.Second, "it cannot tell yet")
 			}
 		})
 		if limit == 0 {
-			limit = evenkeel.DefaultWithin
+			limit = evenkeel.DefaultLimit
 		}
 		require.ErrorIs(t, err, evenkeel.ErrOverdue)
 		require.ErrorContains(t, err, "cannot tell whether it ran")

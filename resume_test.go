@@ -201,7 +201,7 @@ func TestACommandThatSeversItsConnectionIsProbedWhenKilled(t *testing.T) {
 func TestAnAbsenceIsBelievedAfterItsSettling(t *testing.T) {
 	m := newMachine("CRASH@before:a")
 	rb := parseRunbook(t, "s1[a.never]")
-	rb.Steps[0].Actions[0].Probe.Settle = 3 * evenkeel.DefaultWithin
+	rb.Steps[0].Actions[0].Probe.Settle = 3 * evenkeel.DefaultLimit
 	j := &evenkeel.MemJournal{}
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
 	m.live("-")

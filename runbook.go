@@ -422,10 +422,13 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 		v.add("%s: the evidence of a manual action must be read-only", where)
 	}
 	if a.Precondition && effect != ReadOnly {
-		v.add("%s: a guard must be read-only", where)
+		v.add("%s: a precondition must be read-only", where)
 	}
 	if a.Probe != nil {
 		v.probe(where, s, a)
+	}
+	if len(a.Needs)+len(a.Proof) > 0 {
+		v.add("%s: has needs or proofs, which an action does not look for: make its actions by Actions", where)
 	}
 	if a.DropsConnection && a.Probe == nil {
 		v.add("%s: breaks its own connection and has no probe that could tell how it ended", where)

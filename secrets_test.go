@@ -53,12 +53,12 @@ func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 			rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return evenkeel.Violated("it is %s", canary) }}}
 		},
 		"another action": func(rb *evenkeel.Runbook) {
-			rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Title: "v", Cmd: sshexec.Command(sshexec.ReadOnly, "show"), Expect: says(func(text string) error { return errors.New(text) })}}
+			rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Title: "v", Cmd: sshexec.Command(sshexec.ReadOnly, "show"), Expect: says(func(text string) error { return errors.New(text) })}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rb := &evenkeel.Runbook{Name: "canary", Title: "Canary", Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Irreversible: "a test",
-				Actions: []evenkeel.Action{{ID: "a", Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Idempotent}}}}}
+				Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Idempotent}}}}}}
 			mend(rb)
 			j := &evenkeel.MemJournal{}
 			var seen strings.Builder
@@ -105,14 +105,19 @@ func TestAFactIsNeverTakenForAReference(t *testing.T) {
 func oneManual(secrets ...sshexec.Secret) *evenkeel.Runbook {
 	return &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre (lustre:465)", Secrets: secrets, Steps: []evenkeel.Step{{ID: "s", Title: "Ask about lustre", Host: "h",
 		Actions: []evenkeel.Action{
-			{ID: "a", Title: "Mount lustre", Manual: "Mount lustre by hand; the password is " + canary, Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
-				Expect: evenkeel.Expect{Check: func(o evenkeel.Observed) error {
-					if strings.HasSuffix(o.Text(), "done") {
-						return nil
-					}
-					return fmt.Errorf("not yet: %s", o.Text())
-				}}},
-			{ID: "b", Title: "Confirm", Manual: "Confirm that lustre is well, not " + canary},
+			{
+				ID: "a", Manual: "Mount lustre by hand; the password is " + canary,
+				Change: evenkeel.Change{
+					Title: "Mount lustre", Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
+					Expect: evenkeel.Expect{Check: func(o evenkeel.Observed) error {
+						if strings.HasSuffix(o.Text(), "done") {
+							return nil
+						}
+						return fmt.Errorf("not yet: %s", o.Text())
+					}},
+				},
+			},
+			{ID: "b", Manual: "Confirm that lustre is well, not " + canary, Change: evenkeel.Change{Title: "Confirm"}},
 		}}}}
 }
 
@@ -252,7 +257,7 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	})
 	echo := newMachine("-").under(bare)
 	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"}, Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
-		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Idempotent}}}}}
+		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Idempotent}}}}}}
 	var paper, seen strings.Builder
 	require.NoError(t, rb.Markdown(&paper))
 	require.NoError(t, rb.Text(&paper))
@@ -288,7 +293,7 @@ func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
 		"input": {Argv: []string{"set"}, Stdin: sshexec.Text("<p>" + canary + "</p>"), Effect: sshexec.Mutating},
 	} {
 		rb := &evenkeel.Runbook{Name: "n", Title: "t", Secrets: []sshexec.Secret{canary}, Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Harmless: "a test",
-			Actions: []evenkeel.Action{{ID: "a", Title: "a", Cmd: cmd, Repeat: evenkeel.Idempotent}}}}}
+			Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "a", Cmd: cmd, Repeat: evenkeel.Idempotent}}}}}}
 		err := rb.Validate()
 		require.ErrorContains(t, err, "a secret of the runbook", name)
 		require.NotContains(t, err.Error(), canary)
@@ -301,7 +306,7 @@ func TestWhatIsKeptOfAnswersAndOfLongMessages(t *testing.T) {
 	filler := strings.Repeat("x", 4<<10-14)
 	for name, says := range map[string]string{"secret": "sudo: " + canary, "terminal": "\x1b[2J\x07", "cut": filler + canary} {
 		rb := parseRunbook(t, "s1[r.read a.safe]")
-		rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+		rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}}
 		a := &rb.Steps[0].Actions[1]
 		a.Cmd.Sudo = &sshexec.Sudo{Password: canary}
 		a.Expect.Check = func(evenkeel.Observed) error { return errors.New(says) }

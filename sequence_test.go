@@ -375,7 +375,7 @@ func parseRunbook(t *testing.T, text string) *evenkeel.Runbook {
 func parseAction(t *testing.T, word string) evenkeel.Action {
 	t.Helper()
 	id, kind, _ := strings.Cut(word, ".")
-	a := evenkeel.Action{ID: id, Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id)}
+	a := evenkeel.Action{ID: id, Change: evenkeel.Change{Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id)}}
 	switch kind {
 	case "read":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)

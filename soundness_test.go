@@ -19,8 +19,13 @@ func digestBook(t *testing.T) *evenkeel.Runbook {
 	s := &rb.Steps[0]
 	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute, Stop: evenkeel.StopBetweenSteps}}, []string{"w"}
 	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
-	s.Actions = append(s.Actions, evenkeel.Action{ID: "op", Title: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
-		Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}})
+	s.Actions = append(s.Actions, evenkeel.Action{
+		ID: "op",
+		Change: evenkeel.Change{
+			Title: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
+				Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }},
+		},
+	})
 	require.NoError(t, rb.Validate())
 	return rb
 }
@@ -52,7 +57,7 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"a title":                              {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
 		"an explanation":                       {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
 		"another secret":                       {func(s *evenkeel.Step) { s.Actions[0].Cmd.Mask = []sshexec.Secret{"zzz"} }, false},
-		"more patience":                        {func(s *evenkeel.Step) { s.Actions[0].Within, s.Actions[0].Cmd.Timeout = time.Hour, time.Hour }, false},
+		"more patience":                        {func(s *evenkeel.Step) { s.Actions[0].Limit, s.Actions[0].Cmd.Timeout = time.Hour, time.Hour }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rb := digestBook(t)
@@ -77,10 +82,13 @@ func TestTheGateComparesTheInputToo(t *testing.T) {
 		ok  bool
 	}{{declared, true}, {other, false}, {graver, false}, {secret, false}} {
 		rb := &evenkeel.Runbook{Name: "gate", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{{
-			ID: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
-				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-					return at.Run(ctx, at.Host, tc.cmd)
-				}},
+			ID: "op",
+			Change: evenkeel.Change{
+				Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(declared),
+					Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+						return at.Run(ctx, at.Host, tc.cmd)
+					}},
+			},
 		}}}}}
 		m := newMachine("-")
 		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})

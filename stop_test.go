@@ -239,7 +239,7 @@ func TestWhatAPersonWasAskedForIsAPointOfNoReturn(t *testing.T) {
 
 func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 	manual := parseAction(t, "m.manual")
-	attest := evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	attest := evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}}
 	for _, tc := range []struct {
 		name string
 		mend func(rb *evenkeel.Runbook)
@@ -402,7 +402,7 @@ func TestAFailedLookBeginsNoStep(t *testing.T) {
 // The operator's word is asked for once, also where its step has not begun when the run stops.
 func TestAWordIsNotAskedForTwice(t *testing.T) {
 	rb := parseRunbook(t, "s1[g.guard b.safe]")
-	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}})
 	m := newMachine("fail:g")
 	j := &evenkeel.MemJournal{}
 	asked := 0
@@ -539,7 +539,7 @@ func TestTheTimeThatAStopWaitsCountsAnewInALaterLife(t *testing.T) {
 // What the operator answers is kept, though the run was asked to stop meanwhile.
 func TestAnAnswerIsKeptThoughAStopCame(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
-	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Title: "m", Manual: "say so"}
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}}
 	stop := make(chan struct{})
 	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop}
 	opts.Operator = attendantFunc(func(context.Context, evenkeel.Prompt) (string, error) {
@@ -574,7 +574,7 @@ func TestAWindowOfAnUnknownRuleIsAnOutage(t *testing.T) {
 // The operator is not waited for any longer in the middle of a step either, where nothing is down.
 func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
-	rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "m", Title: "m", Manual: "say so"})
+	rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stop := make(chan struct{})

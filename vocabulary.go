@@ -41,6 +41,10 @@ const (
 
 // The words of one change stand in package change, where the packages below the engine use them too.
 type (
+	// Change is one change, as data.
+	Change = change.Change
+	// Proof is a question to a machine, and what the answer must show.
+	Proof = change.Proof
 	// Observed is what a command showed.
 	Observed = change.Observed
 	// Expect is what must be seen.
@@ -81,13 +85,13 @@ const (
 	Done         = change.Done         // it is done
 )
 
-// DefaultWithin is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where a Retry does not say.
+// DefaultLimit is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where a Retry does not say.
 const (
-	DefaultWithin = change.DefaultWithin
-	DefaultRetry  = change.DefaultRetry
+	DefaultLimit = change.DefaultLimit
+	DefaultRetry = change.DefaultRetry
 )
 
-// Operator is the Host of a block that is typed on the operator's own machine.
+// OperatorHost is the Host of a block that is typed on the operator's own machine.
 const OperatorHost = change.OperatorHost
 
 // NewFact declares a fact; see [change.NewFact].

@@ -124,14 +124,14 @@ func (e *engine) watchEnd(ctx context.Context, s *Step) error {
 		}
 	}
 	if s.back() && len(s.Closes) == 0 {
-		until = e.opts.Clock.Now().Add(DefaultWithin)
+		until = e.opts.Clock.Now().Add(DefaultLimit)
 	}
 	return e.awaitHolding(ctx, s, PhaseVerify, until, s.Closes...)
 }
 
 // watchUndo is watchEnd for the end of an undo, which closes the windows that its step opened.
 func (e *engine) watchUndo(ctx context.Context, s *Step) error {
-	limit := DefaultWithin
+	limit := DefaultLimit
 	var closing []string
 	for _, w := range e.openWindows() {
 		if w.Step == s.ID {

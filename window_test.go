@@ -183,7 +183,7 @@ func onDone(m *machine, after func(what string)) evenkeel.HostMap {
 
 // complete gives the window of outage a completion: "over" brings the service back wherever the run stands.
 func complete(rb *evenkeel.Runbook, serves func(string)) func(string) {
-	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("over", "safe"), {ID: "seen", Title: "seen", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "seen")}}
+	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("over", "safe"), {ID: "seen", Change: evenkeel.Change{Title: "seen", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "seen")}}}
 	return func(what string) {
 		serves(map[string]string{"over": "up"}[what])
 		serves(what)
@@ -308,7 +308,7 @@ func TestAnOutageThatOutlastsItsLimitIsEnded(t *testing.T) {
 		if verify {
 			slow = &rb.Steps[1].Verify[0]
 		}
-		slow.Within = time.Hour
+		slow.Limit = time.Hour
 		looks := 0
 		slow.Expect.Check = func(evenkeel.Observed) error {
 			if looks++; looks < 100 {

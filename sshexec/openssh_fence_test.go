@@ -50,14 +50,17 @@ func toolBook(dir string) *evenkeel.Runbook {
 	log := filepath.Join(dir, "log")
 	act := func(id, script string) evenkeel.Action {
 		return evenkeel.Action{
-			ID: id, Title: id, Cmd: sshexec.Script(sshexec.Disruptive, script+`; echo "$1" >>"$2"`, id, log, dir), Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{
-				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", log), Text: "it is in the log",
-				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-					if strings.Contains(o.Text()+"\n", id+"\n") {
-						return evenkeel.Done, nil
-					}
-					return evenkeel.NotRun, nil
+			ID: id,
+			Change: evenkeel.Change{
+				Title: id, Cmd: sshexec.Script(sshexec.Disruptive, script+`; echo "$1" >>"$2"`, id, log, dir), Repeat: evenkeel.ProbeFirst,
+				Probe: &evenkeel.Probe{
+					Cmd: sshexec.Command(sshexec.ReadOnly, "cat", log), Text: "it is in the log",
+					Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+						if strings.Contains(o.Text()+"\n", id+"\n") {
+							return evenkeel.Done, nil
+						}
+						return evenkeel.NotRun, nil
+					},
 				},
 			},
 		}

@@ -29,21 +29,29 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Title: "Every replica set is whole", Precondition: true, Ref: "cps:1321", Cmd: m.replicaStatus(), Within: time.Hour,
-				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				ID: "whole", Precondition: true, Paper: again(m.allAtWork()),
+				Change: evenkeel.Change{
+					Title: "Every replica set is whole", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				},
 			},
 			{
-				ID: "restore", Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore")), Repeat: evenkeel.Never, Expect: succeeded,
-				Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
+				ID: "restore", Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore")),
+				Change: evenkeel.Change{
+					Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
+					Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
+				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
-			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
-			Paper: again(m.takes(1, 2)),
-			Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
-				return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
-			}},
+			ID: "taken", Paper: again(m.takes(1, 2)),
+			Change: evenkeel.Change{
+				Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
+				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
+					return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
+				}},
+			},
 		}},
 		Irreversible: pastRollback,
 	}
@@ -78,27 +86,34 @@ func (m *Migration) finalStep() evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
-				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
-				Paper: again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *cps.About) error {
-					return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
-				})},
+				ID: "about", Paper: again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
+				Change: evenkeel.Change{
+					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *cps.About) error {
+						return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
+					})},
+				},
 			},
 			{
-				ID: "replicas", Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Within: time.Hour,
-				Paper: again(append(m.allAtWork(), m.asRanked()...)), Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
-					if err := m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
-						return err
-					}
-					return m.sameRanks(o)
-				}},
+				ID: "replicas", Paper: again(append(m.allAtWork(), m.asRanked()...)),
+				Change: evenkeel.Change{
+					Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
+						if err := m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
+							return err
+						}
+						return m.sameRanks(o)
+					}},
+				},
 			},
 			{
-				ID: "health", Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Within: time.Hour,
-				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
-				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
-					return soon(30*time.Second, m.healthy(o, cps.StageAfter))
-				}},
+				ID: "health", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
+				Change: evenkeel.Change{
+					Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
+					Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
+						return soon(30*time.Second, m.healthy(o, cps.StageAfter))
+					}},
+				},
 			},
 		},
 	}

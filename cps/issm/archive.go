@@ -85,21 +85,23 @@ const noArchive = "none"
 // mark notes the newest archive before another one is made, so that the new one can be told from it.
 func (a archiveFacts) mark() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "mark", Title: "Note the newest archive that is there", Cmd: listArchives,
-		Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o observed) error {
-			_, err := a.newest(string(o.Stdout))
-			if errors.Is(err, errNoArchive) {
-				err = nil
-			}
-			return errors.Join(o.Succeeded(), err)
-		}},
-		Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
+		ID: "mark", Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
 			if errors.Is(err, errNoArchive) {
 				return noArchive, nil // there is none yet
 			}
 			return newest, err
 		}).Typed(a.newestOnPaper(evenkeel.Typed(listArchives)))},
+		Change: evenkeel.Change{
+			Title: "Note the newest archive that is there", Cmd: listArchives,
+			Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o observed) error {
+				_, err := a.newest(string(o.Stdout))
+				if errors.Is(err, errNoArchive) {
+					err = nil
+				}
+				return errors.Join(o.Succeeded(), err)
+			}},
+		},
 	}
 }
 
@@ -145,18 +147,20 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 		}
 	}
 	return evenkeel.Action{
-		ID: "save", Title: "Copy the archive off the machine", Host: host, Ref: ref, Within: time.Hour, Paper: a.savePaper(host),
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
-				a.what, archiveDir, dir),
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return a.fetch(ctx, at, dir) },
-		},
-		Expect: evenkeel.Expect{Text: "equal sums, and a list that ends without an error"},
-		Makes: []evenkeel.Make{
+		ID: "save", Paper: a.savePaper(host), Makes: []evenkeel.Make{
 			a.path.From(fact(func(s saved) string { return s.Path })),
 			a.local.From(fact(func(s saved) string { return s.Local })),
 			a.sum.From(fact(func(s saved) string { return s.Sum })),
+		},
+		Change: evenkeel.Change{
+			Title: "Copy the archive off the machine", Host: host, Ref: ref, Limit: time.Hour,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
+					a.what, archiveDir, dir),
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return a.fetch(ctx, at, dir) },
+			},
+			Expect: evenkeel.Expect{Text: "equal sums, and a list that ends without an error"},
 		},
 	}
 }
@@ -228,24 +232,27 @@ func wholeArchive(name string) (sum string, err error) {
 // kept is the guard that must hold before the machine with the original is destroyed: the copy is here and is the original (CPS-202).
 func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "The archive of " + a.what + " is off the machine", Precondition: true, Ref: "cps:439", Paper: []evenkeel.Block{a.wholePaper()},
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
-			Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				local, err1 := a.local.Get(at.Facts)
-				want, err2 := a.sum.Get(at.Facts)
-				if err := errors.Join(err1, err2); err != nil {
+		ID: id, Precondition: true, Paper: []evenkeel.Block{a.wholePaper()},
+		Change: evenkeel.Change{
+			Title: "The archive of " + a.what + " is off the machine", Ref: "cps:439",
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
+				Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					local, err1 := a.local.Get(at.Facts)
+					want, err2 := a.sum.Get(at.Facts)
+					if err := errors.Join(err1, err2); err != nil {
+						return sshexec.Result{}, err
+					}
+					sum, err := wholeArchive(local)
+					if errors.Is(err, fs.ErrNotExist) {
+						return sshexec.Result{}, fmt.Errorf("the copy of the archive is gone: %w", err)
+					}
+					if err == nil && sum != want {
+						err = fmt.Errorf("the copy %s is not the original: sha256 %s, not %s", local, sum, want)
+					}
 					return sshexec.Result{}, err
-				}
-				sum, err := wholeArchive(local)
-				if errors.Is(err, fs.ErrNotExist) {
-					return sshexec.Result{}, fmt.Errorf("the copy of the archive is gone: %w", err)
-				}
-				if err == nil && sum != want {
-					err = fmt.Errorf("the copy %s is not the original: sha256 %s, not %s", local, sum, want)
-				}
-				return sshexec.Result{}, err
+				},
 			},
 		},
 	}
@@ -271,34 +278,42 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	sumPaper := []evenkeel.Block{{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}}}
 	return []evenkeel.Action{
 		{
-			ID: "upload", Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
+			ID: "upload",
+			Change: evenkeel.Change{
+				Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
+				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
+			},
 		},
 		{
-			ID: "sum", Title: "The copy is the original", Ref: ref, Precondition: true, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
-			Note:  "One of the two names may not be there.",
-			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}},
-			Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {
-				want, err1 := a.sum.Get(o.Facts)
-				name, err2 := a.path.Get(o.Facts)
-				found, err3 := sums(o.Result)
-				if err := errors.Join(err1, err2, err3); err != nil {
-					return err
-				}
-				sum, copied := found[name+".part"] // what is renamed next
-				if !copied {
-					sum = found[name]
-				}
-				if sum != want {
-					return errors.New("the archive on the Cluster Manager is not the one that was saved")
-				}
-				return nil
-			}},
+			ID: "sum", Precondition: true, Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}},
+			Change: evenkeel.Change{
+				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
+				Note: "One of the two names may not be there.",
+				Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {
+					want, err1 := a.sum.Get(o.Facts)
+					name, err2 := a.path.Get(o.Facts)
+					found, err3 := sums(o.Result)
+					if err := errors.Join(err1, err2, err3); err != nil {
+						return err
+					}
+					sum, copied := found[name+".part"] // what is renamed next
+					if !copied {
+						sum = found[name]
+					}
+					if sum != want {
+						return errors.New("the archive on the Cluster Manager is not the one that was saved")
+					}
+					return nil
+				}},
+			},
 		},
 		{
-			ID: "rename", Title: "Let the copy take its name", Ref: ref,
-			Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
+			ID: "rename",
+			Change: evenkeel.Change{
+				Title: "Let the copy take its name", Ref: ref,
+				Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
+				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
+			},
 		},
 	}
 }

@@ -42,8 +42,10 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		ID: "snapshot", Title: "Back the Cluster Manager up as a whole", Ref: "cps:260,377",
 		Why: "A rollback needs it (cps:1819).",
 		Actions: []evenkeel.Action{{
-			ID: "snapshot", Title: "Snapshot or clone of the Cluster Manager",
-			Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and Restore Guide. Say where it is.",
+			ID: "snapshot", Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and Restore Guide. Say where it is.",
+			Change: evenkeel.Change{
+				Title: "Snapshot or clone of the Cluster Manager",
+			},
 		}},
 	})
 }
@@ -56,20 +58,26 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, input := range m.inputs() {
 		actions = append(actions, evenkeel.Action{
-			ID: []string{"hosts", "mongo-config"}[i], Title: "The plan was made from this file", Ref: "cps:593,631",
-			Cmd:   sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256), Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
+			ID: []string{"hosts", "mongo-config"}[i], Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
+			Change: evenkeel.Change{
+				Title: "The plan was made from this file", Ref: "cps:593,631",
+				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
+				Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
+			},
 		})
 	}
 	return append(actions, evenkeel.Action{
-		ID: "space", Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
-		Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"), Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
-			free, err := cps.ParseFreeSpace(output("df -Pk", o.Result))
-			if err == nil && free < cps.MinFreeKB {
-				err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
-			}
-			return errors.Join(o.Succeeded(), err)
-		}},
+		ID: "space", Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
+		Change: evenkeel.Change{
+			Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
+			Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
+				free, err := cps.ParseFreeSpace(output("df -Pk", o.Result))
+				if err == nil && free < cps.MinFreeKB {
+					err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
+				}
+				return errors.Join(o.Succeeded(), err)
+			}},
+		},
 	})
 }
 
@@ -78,49 +86,59 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 	sum := sshexec.Command(sshexec.ReadOnly, "sha256sum", htpasswdPath)
 	return []evenkeel.Action{
 		{
-			ID: "health", Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
-			Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
-				if err := m.healthy(o, cps.StageBefore); err != nil {
-					return fmt.Errorf("clear this first: %w", err)
-				}
-				return nil
-			}},
+			ID: "health", Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
+			Change: evenkeel.Change{
+				Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
+					if err := m.healthy(o, cps.StageBefore); err != nil {
+						return fmt.Errorf("clear this first: %w", err)
+					}
+					return nil
+				}},
+			},
 		},
 		{
-			ID: "replicas", Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
-			Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error {
-				return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
-			})},
-			Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
+			ID: "replicas", Paper: m.allAtWork(), Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
+			Change: evenkeel.Change{
+				Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
+				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error {
+					return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+				})},
+			},
 		},
 		{
-			ID: "about", Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
-			Paper: m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from}),
-			Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *cps.About) error {
-				return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
-			})},
+			ID: "about", Paper: m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from}),
+			Change: evenkeel.Change{
+				Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *cps.About) error {
+					return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
+				})},
+			},
 		},
 		{
-			ID: "htpasswd-first", Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
-			Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
-				_, err := digest(o.Result)
-				return errors.Join(o.Succeeded(), err)
-			}},
-			Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
+			ID: "htpasswd-first", Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
+			Change: evenkeel.Change{
+				Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
+				Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
+					_, err := digest(o.Result)
+					return errors.Join(o.Succeeded(), err)
+				}},
+			},
 		},
 		{
-			ID: "htpasswd-second", Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
-			Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
-			Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
-				want, err1 := factHtpasswd.Get(o.Facts)
-				sum, err2 := digest(o.Result)
-				err := errors.Join(o.Succeeded(), err1, err2)
-				if err == nil && sum != want {
-					err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
-				}
-				return err
-			}},
+			ID: "htpasswd-second", Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
+			Change: evenkeel.Change{
+				Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
+				Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
+					want, err1 := factHtpasswd.Get(o.Facts)
+					sum, err2 := digest(o.Result)
+					err := errors.Join(o.Succeeded(), err1, err2)
+					if err == nil && sum != want {
+						err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
+					}
+					return err
+				}},
+			},
 		},
 	}
 }
@@ -162,25 +180,36 @@ func (m *Migration) udevStep() evenkeel.Step {
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
 			evenkeel.Do("remove", "Remove the rules", "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules").Timeout(briefly),
-			{ID: "boot-id", Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
-				_, err := bootID(o)
-				return err
-			}}, Makes: []evenkeel.Make{factBoot.From(bootID)}},
 			{
-				ID: "reboot", Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), DropsConnection: true, Repeat: evenkeel.Never, Within: 30 * time.Minute,
-				Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.ProbeResult, error) {
-					before, err1 := factBoot.Get(o.Facts)
-					now, err2 := bootID(o)
-					if err := errors.Join(err1, err2); err != nil {
-						return evenkeel.Inconclusive, err
-					}
-					return traceIf(now != before), nil
-				}},
+				ID: "boot-id", Makes: []evenkeel.Make{factBoot.From(bootID)},
+				Change: evenkeel.Change{
+					Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
+						_, err := bootID(o)
+						return err
+					}},
+				},
+			},
+			{
+				ID: "reboot",
+				Change: evenkeel.Change{
+					Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
+					Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.ProbeResult, error) {
+						before, err1 := factBoot.Get(o.Facts)
+						now, err2 := bootID(o)
+						if err := errors.Join(err1, err2); err != nil {
+							return evenkeel.Inconclusive, err
+						}
+						return traceIf(now != before), nil
+					}},
+				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "back", Title: "It answers again", Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-			Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
+			ID: "back", Paper: again(m.allAtWork()),
+			Change: evenkeel.Change{
+				Title: "It answers again", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+				Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
+			},
 		}},
 		Harmless: "the removed rules are made anew where they are needed",
 	}

@@ -155,11 +155,13 @@ func quiet(programs []string) checker {
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "quiet", Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Precondition: true, Within: 12 * time.Hour,
-		Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
-		Cmd:    listProcesses,
-		Paper:  prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
-		Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
+		ID: "quiet", Precondition: true, Paper: prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
+		Change: evenkeel.Change{
+			Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Limit: 12 * time.Hour,
+			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
+			Cmd:    listProcesses,
+			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
+		},
 	}
 }
 
@@ -331,16 +333,20 @@ func traceIf(done bool) evenkeel.ProbeResult {
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
 func (m *Migration) umountAction(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
-		Paper:  ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
-		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
+		ID: id, Paper: ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
+		Change: evenkeel.Change{
+			Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
+			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
+		},
 	}
 }
 
 func (m *Migration) mountAction(id, iso string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
-		Paper:  ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
-		Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
+		ID: id, Paper: ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
+		Change: evenkeel.Change{
+			Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
+			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
+		},
 	}
 }

@@ -19,13 +19,19 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
 		Actions: []evenkeel.Action{
 			{
-				ID: "whole", Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Precondition: true, Cmd: m.replicaStatus(),
-				Paper: m.dataAtWork(1, 2), Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
+				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
+				Change: evenkeel.Change{
+					Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+					Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
+				},
 			},
 			m.corosyncAction("stop", old, "cps:665"),
 			{
-				ID: "moved", Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				ID: "moved", Paper: again(m.allAtWork()),
+				Change: evenkeel.Change{
+					Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+				},
 			},
 		},
 		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665")},
@@ -54,19 +60,22 @@ func (m *Migration) dataWhole(t *cps.ReplicaTable) error {
 func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
 	effect := map[string]evenkeel.Effect{"stop": evenkeel.Disruptive, "start": evenkeel.Mutating}[verb]
 	return evenkeel.Action{
-		ID: "corosync-" + verb, Title: strings.ToUpper(verb[:1]) + verb[1:] + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
-		Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
-		Probe: &evenkeel.Probe{
-			Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
-			Read: func(o observed) (evenkeel.ProbeResult, error) {
-				if err := o.Succeeded(); err != nil {
-					return evenkeel.Inconclusive, err
-				}
-				runs, err := monitRuns(o.Result, "corosync")
-				if err != nil {
-					return evenkeel.Inconclusive, err
-				}
-				return traceIf(runs == (verb == "start")), nil
+		ID: "corosync-" + verb,
+		Change: evenkeel.Change{
+			Title: strings.ToUpper(verb[:1]) + verb[1:] + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
+			Probe: &evenkeel.Probe{
+				Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
+				Read: func(o observed) (evenkeel.ProbeResult, error) {
+					if err := o.Succeeded(); err != nil {
+						return evenkeel.Inconclusive, err
+					}
+					runs, err := monitRuns(o.Result, "corosync")
+					if err != nil {
+						return evenkeel.Inconclusive, err
+					}
+					return traceIf(runs == (verb == "start")), nil
+				},
 			},
 		},
 	}

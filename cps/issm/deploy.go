@@ -36,8 +36,11 @@ func (m *Migration) provisionStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(deployAllScript),
 			{
-				ID: "provision", Title: "Prepare the new disks", Cmd: m.deployAll(evenkeel.Mutating, n, "--provision"), Repeat: evenkeel.Idempotent,
-				Note: "Type it by hand: copied text may hold other characters (cps:646).",
+				ID: "provision",
+				Change: evenkeel.Change{
+					Title: "Prepare the new disks", Cmd: m.deployAll(evenkeel.Mutating, n, "--provision"), Repeat: evenkeel.Idempotent,
+					Note: "Type it by hand: copied text may hold other characters (cps:646).",
+				},
 			},
 		},
 		Harmless: "the prepared disks do no harm; deploy_all.py --cleanupbackup removes them",
@@ -59,8 +62,11 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript))
 	if m.cfg.Provision {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
-			ID: "deploy", Title: "Restart the VMs with their new disks", Ref: ref(n, "760", "1138"),
-			Cmd: m.deployAll(evenkeel.Disruptive, n, "--useprovision"),
+			ID: "deploy",
+			Change: evenkeel.Change{
+				Title: "Restart the VMs with their new disks", Ref: ref(n, "760", "1138"),
+				Cmd: m.deployAll(evenkeel.Disruptive, n, "--useprovision"),
+			},
 		}, m.cfg.TargetOS))
 	} else {
 		step.Actions = append(step.Actions, m.deleteVMs(n)...)
@@ -75,8 +81,10 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	}
 	if m.cfg.StaticRoutes {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "routes", Title: "Static routes", Ref: ref(n, "880", "1251"),
-			Manual: "Copy the static route files (route-<interface>) to the VMs that have them, then restart the network services and the monit processes there.",
+			ID: "routes", Manual: "Copy the static route files (route-<interface>) to the VMs that have them, then restart the network services and the monit processes there.",
+			Change: evenkeel.Change{
+				Title: "Static routes", Ref: ref(n, "880", "1251"),
+			},
 		})
 	}
 	return step
@@ -106,10 +114,12 @@ func (m *Migration) deleteVMs(n int) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, alias := range set {
 		a := evenkeel.Action{
-			ID: "gone-" + alias, Title: alias + " is gone", Ref: ref(n, "772", "1146"), Within: time.Hour,
-			Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
-			Paper:  again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias), `>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
-			Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: gone(alias)},
+			ID: "gone-" + alias, Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias), `>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
+			Change: evenkeel.Change{
+				Title: alias + " is gone", Ref: ref(n, "772", "1146"), Limit: time.Hour,
+				Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+				Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: gone(alias)},
+			},
 		}
 		if i == 0 {
 			a.ID, a.Title = "delete", fmt.Sprintf("Delete the VMs of set %d", n)
@@ -125,23 +135,28 @@ func (m *Migration) deployVMs(n int) []evenkeel.Action {
 	switch {
 	case m.cfg.Platform == OpenStack:
 		return []evenkeel.Action{{
-			ID: "deploy", Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
-			Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")),
-			Cmd:    readSystem, Paper: again(isRelease(m.cfg.TargetOS)), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
+			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")), Paper: again(isRelease(m.cfg.TargetOS)),
+			Change: evenkeel.Change{
+				Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
+				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
+			},
 		}}
 	case m.cfg.UseSharedStorage:
 		return m.deployEach(n, m.cfg.TargetOS, ref(n, "774-775", "1148-1149"))
 	}
 	return []evenkeel.Action{m.deployed(n, evenkeel.Action{
-		ID: "deploy", Title: "Deploy the new VMs", Ref: ref(n, "779", "1153"), Cmd: m.deployAll(evenkeel.Disruptive, n, m.deployOptions()...),
-		Note: "Type it by hand: copied text may hold other characters (cps:646).",
+		ID: "deploy",
+		Change: evenkeel.Change{
+			Title: "Deploy the new VMs", Ref: ref(n, "779", "1153"), Cmd: m.deployAll(evenkeel.Disruptive, n, m.deployOptions()...),
+			Note: "Type it by hand: copied text may hold other characters (cps:646).",
+		},
 	}, m.cfg.TargetOS)}
 }
 
 // deployed completes an action that deploys a set: it is looked for on the last VM of the file.
 func (m *Migration) deployed(n int, a evenkeel.Action, version string) evenkeel.Action {
 	last := m.sets[n][len(m.sets[n])-1]
-	a.Repeat, a.Within = evenkeel.ProbeFirst, time.Hour
+	a.Repeat, a.Limit = evenkeel.ProbeFirst, time.Hour
 	a.Probe = m.bootedProbe(last, version)
 	return a
 }
@@ -170,9 +185,12 @@ func (m *Migration) deployEach(n int, version, at string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
-			ID: "deploy-" + alias, Title: "Deploy " + alias, Ref: at, Repeat: evenkeel.ProbeFirst, Within: time.Hour,
-			Cmd:   withTimeout(sshexec.Command(sshexec.Disruptive, deployOneScript, alias), deployTime),
-			Probe: m.bootedProbe(alias, version),
+			ID: "deploy-" + alias,
+			Change: evenkeel.Change{
+				Title: "Deploy " + alias, Ref: at, Repeat: evenkeel.ProbeFirst, Limit: time.Hour,
+				Cmd:   withTimeout(sshexec.Command(sshexec.Disruptive, deployOneScript, alias), deployTime),
+				Probe: m.bootedProbe(alias, version),
+			},
 		})
 	}
 	return actions
@@ -183,8 +201,11 @@ func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
-			ID: "up-" + alias, Title: alias + " has booted", Host: alias, Cmd: readSystem, Within: time.Hour,
-			Paper: again(isRelease(version)), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
+			ID: "up-" + alias, Paper: again(isRelease(version)),
+			Change: evenkeel.Change{
+				Title: alias + " has booted", Host: alias, Cmd: readSystem, Limit: time.Hour,
+				Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
+			},
 		})
 	}
 	return actions
@@ -193,17 +214,20 @@ func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
 // monitAction starts monit on a load balancer where it does not run by itself (cps:824-833, CPS-209).
 func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "monit-" + lb, Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
-		Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
-		Probe: &evenkeel.Probe{
-			Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
-			Read: func(o observed) (evenkeel.ProbeResult, error) {
-				active, err := unitActive(o)
-				if err != nil {
-					return evenkeel.Inconclusive, err
-				}
-				return traceIf(active), nil
+		ID: "monit-" + lb,
+		Change: evenkeel.Change{
+			Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
+			Probe: &evenkeel.Probe{
+				Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
+				Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
+				Read: func(o observed) (evenkeel.ProbeResult, error) {
+					active, err := unitActive(o)
+					if err != nil {
+						return evenkeel.Inconclusive, err
+					}
+					return traceIf(active), nil
+				},
 			},
 		},
 	}
@@ -223,9 +247,11 @@ func (m *Migration) assignVIPs(n int) evenkeel.Action {
 		return "the " + strings.ToLower(network) + " port"
 	}
 	return evenkeel.Action{
-		ID: "vips", Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
-		Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",
-		Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
+		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
 			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.sets[n].OfClass("lb"), ", ")),
+		Change: evenkeel.Change{
+			Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
+			Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",
+		},
 	}
 }

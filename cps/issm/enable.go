@@ -34,9 +34,12 @@ func (m *Migration) enableStep(n int) evenkeel.Step {
 // enableAction is "enable set", in the migration and in the rollback.
 func (m *Migration) enableAction(n int, timeout time.Duration, at string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "enable", Title: fmt.Sprintf("Enable set %d from its archive", n), Ref: at, Repeat: evenkeel.ProbeFirst, Expect: succeeded, Probe: m.joinedProbe(n), Within: time.Hour,
-		Cmd: m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref()), Paper: migrates(m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref())),
-		Note: "The log warns of users that are not migrated; they are asked for below.",
+		ID: "enable", Paper: migrates(m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref())),
+		Change: evenkeel.Change{
+			Title: fmt.Sprintf("Enable set %d from its archive", n), Ref: at, Repeat: evenkeel.ProbeFirst, Expect: succeeded, Probe: m.joinedProbe(n), Limit: time.Hour,
+			Cmd:  m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref()),
+			Note: "The log warns of users that are not migrated; they are asked for below.",
+		},
 	}
 }
 
@@ -47,13 +50,19 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
-				ID: "synced", Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Within: 24 * time.Hour,
-				Note:  "A member that stays RECOVERING was away for longer than the oplog reaches: see cps:1382-1421.",
-				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				ID: "synced", Paper: again(m.allAtWork()),
+				Change: evenkeel.Change{
+					Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
+					Note:   "A member that stays RECOVERING was away for longer than the oplog reaches: see cps:1382-1421.",
+					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				},
 			},
 			{
-				ID: "priorities", Title: "The priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Within: 15 * time.Minute,
-				Paper: again(m.asRanked()), Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
+				ID: "priorities", Paper: again(m.asRanked()),
+				Change: evenkeel.Change{
+					Title: "The priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
+					Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
+				},
 			},
 		},
 	}
@@ -87,9 +96,11 @@ func (m *Migration) aboutStep(id string, halves ...int) evenkeel.Step {
 	return evenkeel.Step{
 		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
-			ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 15 * time.Minute,
-			Paper:  again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
-			Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *cps.About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
+			ID: "about", Paper: again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
+			Change: evenkeel.Change{
+				Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
+				Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *cps.About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
+			},
 		}},
 	}
 }

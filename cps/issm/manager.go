@@ -51,8 +51,11 @@ func (m *Migration) backupStep() evenkeel.Step {
 			m.mountAction("mount", m.cfg.TargetISO),
 			managerArchive.mark(),
 			{
-				ID: "backup", Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
-				Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
+				ID: "backup", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
+				Change: evenkeel.Change{
+					Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"),
+					Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
+				},
 			},
 			managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
 		},
@@ -67,10 +70,12 @@ func (m *Migration) backupStep() evenkeel.Step {
 // imageThere lets the operator bring the image, unless it is there.
 func (m *Migration) imageThere() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "image", Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
-		Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO),
-		Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
-		Paper:  again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")), Expect: evenkeel.Expect{Text: "exit status 0"},
+		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO), Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
+		Change: evenkeel.Change{
+			Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
+			Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
+			Expect: evenkeel.Expect{Text: "exit status 0"},
+		},
 	}
 }
 
@@ -86,21 +91,26 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			managerArchive.kept("kept"),
 			{
-				ID: "deploy", Title: "Deploy the new Cluster Manager",
-				Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old),
-				Cmd:    readSystem,
-				Paper:  isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+				ID: "deploy", Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old), Paper: isRelease(m.cfg.TargetOS),
+				Change: evenkeel.Change{
+					Title:  "Deploy the new Cluster Manager",
+					Cmd:    readSystem,
+					Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+				},
 			},
 			{
-				ID: "ready", Title: "The Status API says ready", Ref: "cps:462-469", Within: 3 * time.Hour,
-				Cmd:   sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
-				Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)), `2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)), Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
-					s, err := cps.ParseClusterStatus(output("Status API", o.Result))
-					if err == nil && !s.Ready() {
-						err = fmt.Errorf("the status is %s", s.Status)
-					}
-					return soon(30*time.Second, errors.Join(o.Succeeded(), err))
-				}},
+				ID: "ready", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)), `2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)),
+				Change: evenkeel.Change{
+					Title: "The Status API says ready", Ref: "cps:462-469", Limit: 3 * time.Hour,
+					Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
+					Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
+						s, err := cps.ParseClusterStatus(output("Status API", o.Result))
+						if err == nil && !s.Ready() {
+							err = fmt.Errorf("the status is %s", s.Status)
+						}
+						return soon(30*time.Second, errors.Join(o.Succeeded(), err))
+					}},
+				},
 			},
 			m.imageThere(),
 		},
@@ -111,18 +121,23 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 // oldManager undoes a replaced Cluster Manager.
 func (m *Migration) oldManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "old-cluman", Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,
-		Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from),
-		Cmd:    readSystem,
-		Paper:  isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		ID: "old-cluman", Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from), Paper: isRelease(m.cfg.SourceOS),
+		Change: evenkeel.Change{
+			Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,
+			Cmd:    readSystem,
+			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		},
 	}
 }
 
 // newManager is the guard that the machine is the new one.
 func (m *Migration) newManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "new-cluman", Title: "This is the new Cluster Manager", Precondition: true, Cmd: readSystem, Ref: "cps:520",
-		Paper: isRelease(m.cfg.TargetOS), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+		ID: "new-cluman", Precondition: true, Paper: isRelease(m.cfg.TargetOS),
+		Change: evenkeel.Change{
+			Title: "This is the new Cluster Manager", Cmd: readSystem, Ref: "cps:520",
+			Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
+		},
 	}
 }
 
@@ -133,27 +148,37 @@ func (m *Migration) restoreStep() evenkeel.Step {
 		m.umountAction("umount"),
 		m.mountAction("mount", m.cfg.TargetISO),
 		evenkeel.Action{
-			ID: "restore", Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Idempotent, Expect: succeeded,
-			Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()), Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
+			ID: "restore", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
+			Change: evenkeel.Change{
+				Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Idempotent, Expect: succeeded,
+				Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()),
+			},
 		},
 		evenkeel.Action{
-			ID: "reapply", Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
-			Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in /var/tmp/logback_backup; five of them were overwritten: merge your changes.",
+			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in /var/tmp/logback_backup; five of them were overwritten: merge your changes.",
+			Change: evenkeel.Change{
+				Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
+			},
 		})
 	return evenkeel.Step{
 		ID: "restore-cluman", Title: "Restore the data onto the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:471-521",
 		Needs: managerArchive.keys(), Actions: actions,
 		Verify: []evenkeel.Action{
 			{
-				ID: "about", Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
-				Paper: m.runs(&m.to, [3]cps.Release{1: m.from, 2: m.from}),
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *cps.About) error {
-					return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
-				})},
+				ID: "about", Paper: m.runs(&m.to, [3]cps.Release{1: m.from, 2: m.from}),
+				Change: evenkeel.Change{
+					Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *cps.About) error {
+						return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
+					})},
+				},
 			},
 			{
-				ID: "replicas", Title: "It sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
-				Paper: m.allAtWork(), Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
+				ID: "replicas", Paper: m.allAtWork(),
+				Change: evenkeel.Change{
+					Title: "It sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
+					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
+				},
 			},
 		},
 		Undo: []evenkeel.Action{m.umountAction("umount")},
@@ -169,18 +194,21 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
 		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes 15 to 20 hours (cps:558).",
 		Actions: []evenkeel.Action{{
-			ID: "skip", Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
-			Probe: &evenkeel.Probe{
-				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
-				Read: func(o observed) (evenkeel.ProbeResult, error) {
-					if o.ExitCode == 1 && o.Text() == "" {
-						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
-					}
-					set, err := installFlags(o.Result)
-					if err = errors.Join(o.Succeeded(), err); err != nil {
-						return evenkeel.Inconclusive, err
-					}
-					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
+			ID: "skip",
+			Change: evenkeel.Change{
+				Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
+				Probe: &evenkeel.Probe{
+					Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
+					Read: func(o observed) (evenkeel.ProbeResult, error) {
+						if o.ExitCode == 1 && o.Text() == "" {
+							return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
+						}
+						set, err := installFlags(o.Result)
+						if err = errors.Join(o.Succeeded(), err); err != nil {
+							return evenkeel.Inconclusive, err
+						}
+						return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
+					},
 				},
 			},
 		}},

@@ -23,13 +23,15 @@ func (m *Migration) ringsStep(n int) evenkeel.Step {
 		ID: setID("skrings-set", n), Title: "Rebuild the SkRings", Host: host, Ref: ref(n, "947-956", "1313-1318"),
 		Why: "For memcache set-ups only (cps:952). The console listens on the VM itself; telnet's exit status says nothing.",
 		Actions: []evenkeel.Action{
-			{ID: "before", Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Paper: prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"), "| grep -q 'osgi>' && echo the console has answered", "the console has answered"), Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
-			{ID: "rebuild", Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Repeat: evenkeel.Idempotent, Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}}, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}},
+			{ID: "before", Paper: prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"), "| grep -q 'osgi>' && echo the console has answered", "the console has answered"), Change: evenkeel.Change{Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
+			{ID: "rebuild", Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}}, Change: evenkeel.Change{Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Repeat: evenkeel.Idempotent, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
 			{
-				ID: "after", Title: "The rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Within: time.Hour,
-				Note:   "The guide does not show what the console answers. Where it says that the rebuild has ended in other words, give them as skrings_done in the configuration, and resume.",
-				Paper:  again(m.ringsPaper(console(evenkeel.ReadOnly, "skRingRebuildStatus"))),
-				Expect: evenkeel.Expect{Text: "an answer that says that the rebuild has ended", Check: m.ringsDone},
+				ID: "after", Paper: again(m.ringsPaper(console(evenkeel.ReadOnly, "skRingRebuildStatus"))),
+				Change: evenkeel.Change{
+					Title: "The rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Limit: time.Hour,
+					Note:   "The guide does not show what the console answers. Where it says that the rebuild has ended in other words, give them as skrings_done in the configuration, and resume.",
+					Expect: evenkeel.Expect{Text: "an answer that says that the rebuild has ended", Check: m.ringsDone},
+				},
 			},
 		},
 		Harmless: "the rings are made from the data, as often as one likes",

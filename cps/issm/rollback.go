@@ -98,8 +98,11 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager", "Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").From("cps:1819"),
 			setArchives[1].kept("kept"),
 			{
-				ID: "mongo-config", Title: "The replica sets are those of the plan", Ref: "cps:1821-1822", Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
-				Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name), "| cut -c1-64", m.inputs()[1].SHA256), Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
+				ID: "mongo-config", Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name), "| cut -c1-64", m.inputs()[1].SHA256),
+				Change: evenkeel.Change{
+					Title: "The replica sets are those of the plan", Ref: "cps:1821-1822", Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
+					Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
+				},
 			},
 		},
 	}
@@ -132,17 +135,22 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "stop-recovering", Title: "Stop the RECOVERING members of set 1", Host: m.cfg.ClusterManager, Ref: "cps:1833-1876",
 		Actions: []evenkeel.Action{{
-			ID: "stop", Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Idempotent, Paper: paper,
-			Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
-			Op: &evenkeel.Op{
-				Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
-				Text: "Look at diagnostics.sh --get_replica_status. Where a member of " + strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") + " is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is gone; kill it if it is not.",
+			ID: "stop", Paper: paper,
+			Change: evenkeel.Change{
+				Title: "Stop every mongod of set 1 that is RECOVERING", Repeat: evenkeel.Idempotent,
+				Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
+				Op: &evenkeel.Op{
+					Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
+					Text: "Look at diagnostics.sh --get_replica_status. Where a member of " + strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") + " is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is gone; kill it if it is not.",
+				},
 			},
 		}},
 		Verify: []evenkeel.Action{{
-			ID: "none", Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Within: 10 * time.Minute,
-			Paper:  again(prints(m.replicaStatus(), `| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
-			Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
+			ID: "none", Paper: again(prints(m.replicaStatus(), `| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
+			Change: evenkeel.Change{
+				Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
+			},
 		}},
 		Irreversible: "these members are redeployed",
 	}
@@ -210,20 +218,32 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Title: "Set 2 carries every replica set", Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
+				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(2)),
+				Change: evenkeel.Change{
+					Title: "Set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
+				},
 			},
 			{
-				ID: "rollback", Title: "Roll set 1 back", Ref: "cps:1901", Cmd: m.migrate(evenkeel.Disruptive, disableTime, "rollback"), Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "rollback")),
-				Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(1), Within: time.Hour,
+				ID: "rollback", Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "rollback")),
+				Change: evenkeel.Change{
+					Title: "Roll set 1 back", Ref: "cps:1901", Cmd: m.migrate(evenkeel.Disruptive, disableTime, "rollback"),
+					Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(1), Limit: time.Hour,
+				},
 			},
 			{
-				ID: "settled", Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
+				ID: "settled", Paper: again(m.dataAtWork(2)),
+				Change: evenkeel.Change{
+					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
+				},
 			},
 			{
-				ID: "traffic", Title: "Set 2 takes traffic", Cmd: m.haproxyStatus(), Within: 15 * time.Minute,
-				Paper: again(m.takes(2)), Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
+				ID: "traffic", Paper: again(m.takes(2)),
+				Change: evenkeel.Change{
+					Title: "Set 2 takes traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
+				},
 			},
 		},
 		Irreversible: "set 1 is out of service until it is enabled on the old release",
@@ -239,8 +259,11 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			setArchives[1].kept("kept"), m.oldManager(),
 			{
-				ID: "replicas", Title: "It sees the replica sets", Cmd: m.replicaStatus(), Within: time.Hour,
-				Paper: again(m.dataAtWork(2)), Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true, Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
+				ID: "replicas", Paper: again(m.dataAtWork(2)),
+				Change: evenkeel.Change{
+					Title: "It sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true, Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
+				},
 			},
 		},
 	}
@@ -249,8 +272,11 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 // isOldManager is the guard that the machine is the old one.
 func (m *Migration) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "old-cluman", Title: "This is the old Cluster Manager", Precondition: true, Cmd: readSystem,
-		Paper: isRelease(m.cfg.SourceOS), Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		ID: "old-cluman", Precondition: true, Paper: isRelease(m.cfg.SourceOS),
+		Change: evenkeel.Change{
+			Title: "This is the old Cluster Manager", Cmd: readSystem,
+			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
+		},
 	}
 }
 
@@ -273,9 +299,11 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "deploy", Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
-			Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from),
-			Cmd:    readSystem, Paper: again(isRelease(m.cfg.SourceOS)), Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
+			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),
+			Change: evenkeel.Change{
+				Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
+				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
+			},
 		})
 	} else {
 		step.Actions = append(step.Actions, m.deployEach(1, m.cfg.SourceOS, at)...)
@@ -345,33 +373,43 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas, factUsers[1]}, Makes: []evenkeel.FactKey{factMoved},
 		Actions: append([]evenkeel.Action{
 			{
-				ID: "replicas", Title: "Every member is back", Cmd: m.replicaStatus(), Within: 24 * time.Hour,
-				Note:  "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
-				Paper: again(m.allAtWork()), Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				ID: "replicas", Paper: again(m.allAtWork()),
+				Change: evenkeel.Change{
+					Title: "Every member is back", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
+					Note:   "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
+					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+				},
 			},
 			{
-				ID: "about", Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Within: 30 * time.Minute,
-				Paper: again(m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from})),
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *cps.About) error {
-					return soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
-				})},
+				ID: "about", Paper: again(m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from})),
+				Change: evenkeel.Change{
+					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *cps.About) error {
+						return soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
+					})},
+				},
 			},
 			{
-				ID: "traffic", Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Within: 30 * time.Minute,
-				Paper: again(m.takes(1, 2)), Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
+				ID: "traffic", Paper: again(m.takes(1, 2)),
+				Change: evenkeel.Change{
+					Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
+				},
 			},
 			{
-				ID: "primaries", Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
-				Note: "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",
-				Expect: evenkeel.Expect{Text: "a primary in every set; those that moved are noted", Check: m.onTable(func(t *cps.ReplicaTable) error {
-					var errs []error
-					for _, rs := range m.mongo.Sets {
-						_, err := primaryOf(t, rs)
-						errs = append(errs, err)
-					}
-					return errors.Join(errs...)
-				})},
-				Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
+				ID: "primaries", Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
+				Change: evenkeel.Change{
+					Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
+					Note: "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",
+					Expect: evenkeel.Expect{Text: "a primary in every set; those that moved are noted", Check: m.onTable(func(t *cps.ReplicaTable) error {
+						var errs []error
+						for _, rs := range m.mongo.Sets {
+							_, err := primaryOf(t, rs)
+							errs = append(errs, err)
+						}
+						return errors.Join(errs...)
+					})},
+				},
 			},
 		}, users.Actions...),
 	}

@@ -69,32 +69,46 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Title: fmt.Sprintf("Set %d carries every replica set", other), Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
-					return soon(0, m.serving(other)(t))
-				})},
+				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(other)),
+				Change: evenkeel.Change{
+					Title: fmt.Sprintf("Set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
+						return soon(0, m.serving(other)(t))
+					})},
+				},
 			},
 			{
-				ID: "other-traffic", Title: fmt.Sprintf("Set %d takes traffic", other), Precondition: true, Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
-				Paper: again(m.takes(other)), Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
+				ID: "other-traffic", Precondition: true, Paper: again(m.takes(other)),
+				Change: evenkeel.Change{
+					Title: fmt.Sprintf("Set %d takes traffic", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
+				},
 			},
 			setArchives[n].mark(),
 			m.usersBefore(n),
 			{
-				ID: "disable", Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)), Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n))),
-				Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(n), Within: time.Hour,
+				ID: "disable", Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n))),
+				Change: evenkeel.Change{
+					Title: fmt.Sprintf("Disable set %d", n), Cmd: m.migrate(evenkeel.Disruptive, disableTime, "disable", "set", strconv.Itoa(n)),
+					Repeat: evenkeel.Never, Expect: succeeded, Probe: m.leftProbe(n), Limit: time.Hour,
+				},
 			},
 			{
-				ID: "settled", Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Within: 20 * time.Minute,
-				Paper: again(m.dataAtWork(other)), Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+				ID: "settled", Paper: again(m.dataAtWork(other)),
+				Change: evenkeel.Change{
+					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "removed", Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Within: 10 * time.Minute,
-			Paper: again(m.noneOf(n)),
-			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
-				return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
-			})},
+			ID: "removed", Paper: again(m.noneOf(n)),
+			Change: evenkeel.Change{
+				Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
+					return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
+				})},
+			},
 		}},
 	}
 	if n == 1 {
@@ -103,8 +117,11 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Irreversible = pastRollback
 		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
-			ID: "first-half", Title: "Set 1 is whole", Precondition: true, Ref: "cps:564", Cmd: m.replicaStatus(), Within: 6 * time.Hour,
-			Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+			ID: "first-half", Precondition: true, Paper: again(m.dataAtWork(1)),
+			Change: evenkeel.Change{
+				Title: "Set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
+				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+			},
 		})
 	}
 	return step

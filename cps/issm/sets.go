@@ -18,14 +18,17 @@ func (m *Migration) setsStep() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "cluster-sets", Title: "Divide the VMs into two sets", Host: m.cfg.ClusterManager, Ref: "cps:578-631",
 		Actions: []evenkeel.Action{{
-			ID: "create", Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}}, Repeat: evenkeel.Idempotent,
-			Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
-				set1, set2, err := cps.ParseCreatedSets(output(createSetsScript, o.Result))
-				if err == nil && (set1 != cps.ClusterSetPath(1) || set2 != cps.ClusterSetPath(2)) {
-					err = fmt.Errorf("it made %s and %s, and not %s and %s", set1, set2, cps.ClusterSetPath(1), cps.ClusterSetPath(2))
-				}
-				return errors.Join(o.Succeeded(), err)
-			}},
+			ID: "create", Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}},
+			Change: evenkeel.Change{
+				Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Repeat: evenkeel.Idempotent,
+				Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
+					set1, set2, err := cps.ParseCreatedSets(output(createSetsScript, o.Result))
+					if err == nil && (set1 != cps.ClusterSetPath(1) || set2 != cps.ClusterSetPath(2)) {
+						err = fmt.Errorf("it made %s and %s, and not %s and %s", set1, set2, cps.ClusterSetPath(1), cps.ClusterSetPath(2))
+					}
+					return errors.Join(o.Succeeded(), err)
+				}},
+			},
 		}},
 		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2)).Timeout(briefly)},
 	}
@@ -34,15 +37,21 @@ func (m *Migration) setsStep() evenkeel.Step {
 			write := brief(sshexec.Command(sshexec.Mutating, "dd", "of="+cps.ClusterSetPath(n), "conv=fsync", "status=none"))
 			write.Stdin = sshexec.Text(m.sets[n].String())
 			step.Actions = append(step.Actions, evenkeel.Action{
-				ID: fmt.Sprintf("write-%d", n), Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
-				Note: "The sets of the script were repaired, so that no replica set has two data members in one of them.",
+				ID: fmt.Sprintf("write-%d", n),
+				Change: evenkeel.Change{
+					Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
+					Note: "The sets of the script were repaired, so that no replica set has two data members in one of them.",
+				},
 			})
 		}
 	}
 	for n := 1; n <= 2; n++ {
 		step.Verify = append(step.Verify, evenkeel.Action{
-			ID: fmt.Sprintf("set-%d", n), Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)),
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort", slices.Sorted(slices.Values(m.sets[n]))...), Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
+			ID: fmt.Sprintf("set-%d", n), Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort", slices.Sorted(slices.Values(m.sets[n]))...),
+			Change: evenkeel.Change{
+				Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)),
+				Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
+			},
 		})
 	}
 	return step

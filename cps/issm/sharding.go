@@ -32,49 +32,59 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 		Makes: []evenkeel.FactKey{primary, port, before, version},
 		Actions: []evenkeel.Action{
 			{
-				ID: "primary", Title: "Find the primary", Precondition: true, Cmd: m.replicaStatus(), Within: 15 * time.Minute,
-				Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY", Check: m.onTable(func(t *cps.ReplicaTable) error {
-					_, err := primaryOf(t, rs)
-					return soon(10*time.Second, err)
-				})},
-				Makes: []evenkeel.Make{
+				ID: "primary", Precondition: true, Makes: []evenkeel.Make{
 					primary.From(m.fromPrimary(rs, func(p cps.TableMember) string { return p.Host })).Typed(m.primaryPaper(rs, 2)),
 					port.From(m.fromPrimary(rs, func(p cps.TableMember) string { return strconv.Itoa(p.Port) })).Typed(m.primaryPaper(rs, 3)),
 				},
+				Change: evenkeel.Change{
+					Title: "Find the primary", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
+					Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY", Check: m.onTable(func(t *cps.ReplicaTable) error {
+						_, err := primaryOf(t, rs)
+						return soon(10*time.Second, err)
+					})},
+				},
 			},
 			{
-				ID: "read", Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o observed) error {
-					if err := o.Succeeded(); err != nil {
-						return err
-					}
-					_, err := shardingState(o)
-					return err
-				}},
-				Makes: []evenkeel.Make{
+				ID: "read", Makes: []evenkeel.Make{
 					before.From(shardingState).Typed(evenkeel.Typed(read) + " | grep ^evenkeel-sharding-state"),
 					version.From(versionOf).Typed(evenkeel.Typed(read) + ` | sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p'`),
+				},
+				Change: evenkeel.Change{
+					Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o observed) error {
+						if err := o.Succeeded(); err != nil {
+							return err
+						}
+						_, err := shardingState(o)
+						return err
+					}},
 				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "fixed", Title: "Nothing of the migration is left", Cmd: read, Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`), Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
-				if err := o.Succeeded(); err != nil {
+			ID: "fixed", Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`),
+			Change: evenkeel.Change{
+				Title: "Nothing of the migration is left", Cmd: read, Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
+					if err := o.Succeeded(); err != nil {
+						return err
+					}
+					s, err := shardingState(o)
+					if err == nil && !s.Fixed() {
+						err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
+					}
 					return err
-				}
-				s, err := shardingState(o)
-				if err == nil && !s.Fixed() {
-					err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
-				}
-				return err
-			}},
+				}},
+			},
 		}},
 		Harmless: "the configuration is what the new release needs",
 	}
 	for _, w := range fix.Steps(mongo.ShardingState{Set: rs.Name, HasConfig: true, ConfigVersion: noVersion}) {
 		script := strings.Replace(w.Script, strconv.FormatInt(noVersion, 10), version.Ref(), 1)
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: strings.Fields(w.Op.String())[0], Title: capital(w.Op.String()), Ref: w.Guide, Repeat: evenkeel.ProbeFirst, Cmd: shell(w.Effect, script),
-			Probe: &evenkeel.Probe{Cmd: read, Text: "the state follows from the one that was noted", Read: writeProbe(w, before)},
+			ID: strings.Fields(w.Op.String())[0],
+			Change: evenkeel.Change{
+				Title: capital(w.Op.String()), Ref: w.Guide, Repeat: evenkeel.ProbeFirst, Cmd: shell(w.Effect, script),
+				Probe: &evenkeel.Probe{Cmd: read, Text: "the state follows from the one that was noted", Read: writeProbe(w, before)},
+			},
 		})
 	}
 	return step

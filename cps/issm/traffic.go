@@ -93,22 +93,30 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Title: "Set 1 carries every replica set", Precondition: true, Cmd: m.replicaStatus(), Within: 30 * time.Minute,
-				Paper: again(m.dataAtWork(1)), Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+				ID: "whole", Precondition: true, Paper: again(m.dataAtWork(1)),
+				Change: evenkeel.Change{
+					Title: "Set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+				},
 			},
 			{
-				ID: "swap", Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap")), Repeat: evenkeel.Never, Expect: succeeded,
-				Note:  "If it fails, roll set 1 back (cps:1010).",
-				Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
+				ID: "swap", Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap")),
+				Change: evenkeel.Change{
+					Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Repeat: evenkeel.Never, Expect: succeeded,
+					Note:  "If it fails, roll set 1 back (cps:1010).",
+					Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
+				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Within: 10 * time.Minute,
-			Note:  "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-			Paper: again(m.takes(1)),
-			Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
-				return errors.Join(m.traffic(1)(o), m.silent(2)(o))
-			}},
+			ID: "taken", Paper: again(m.takes(1)),
+			Change: evenkeel.Change{
+				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
+				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
+					return errors.Join(m.traffic(1)(o), m.silent(2)(o))
+				}},
+			},
 		}},
 		Irreversible: "the runbook " + rollbackName + " gives the traffic back to set 2",
 	}
@@ -120,8 +128,10 @@ func (m *Migration) callsStep() evenkeel.Step {
 		ID: "calls", Title: "Judge the call traffic", Ref: "cps:564,991,1018",
 		Why: "The last moment for going back. Calls that drop now drop for good once set 2 is disabled: then roll back (cps:564).",
 		Actions: []evenkeel.Action{{
-			ID: "calls", Title: "No call drops",
-			Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there are no call drops; else stop here and roll back.",
+			ID: "calls", Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there are no call drops; else stop here and roll back.",
+			Change: evenkeel.Change{
+				Title: "No call drops",
+			},
 		}},
 	}
 }

@@ -19,34 +19,36 @@ var factUsers = [3]evenkeel.Fact[[]string]{
 // usersBefore notes the users that the operator made: the log of "enable set" names them too (cps:897-905), but a log can be lost.
 func (m *Migration) usersBefore(n int) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "users", Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"), Paper: usersPaper(factUsers[n].Variable(), m.sets[n]),
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text:   fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.", strings.Join(m.sets[n], ", "), firstUserID),
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				var lines []string
-				for _, alias := range m.sets[n] {
-					res, err := at.Run(ctx, alias, readPasswd)
-					if err != nil {
-						return res, err
-					}
-					people, err := users(res)
-					if err != nil {
-						return res, fmt.Errorf("%s: %w", alias, err)
-					}
-					for _, u := range people {
-						lines = append(lines, alias+" "+u)
-					}
-				}
-				return sshexec.Result{Stdout: []byte(strings.Join(lines, "\n"))}, nil
-			},
-		},
-		Makes: []evenkeel.Make{factUsers[n].From(func(o observed) ([]string, error) {
+		ID: "users", Paper: usersPaper(factUsers[n].Variable(), m.sets[n]), Makes: []evenkeel.Make{factUsers[n].From(func(o observed) ([]string, error) {
 			if o.Text() == "" {
 				return nil, nil
 			}
 			return strings.Split(o.Text(), "\n"), nil
 		})},
+		Change: evenkeel.Change{
+			Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"),
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text:   fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.", strings.Join(m.sets[n], ", "), firstUserID),
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					var lines []string
+					for _, alias := range m.sets[n] {
+						res, err := at.Run(ctx, alias, readPasswd)
+						if err != nil {
+							return res, err
+						}
+						people, err := users(res)
+						if err != nil {
+							return res, fmt.Errorf("%s: %w", alias, err)
+						}
+						for _, u := range people {
+							lines = append(lines, alias+" "+u)
+						}
+					}
+					return sshexec.Result{Stdout: []byte(strings.Join(lines, "\n"))}, nil
+				},
+			},
+		},
 	}
 }
 
@@ -63,14 +65,16 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 	}
 	for _, alias := range m.sets[n] {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "users-" + alias, Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
-			Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s those that begin with %s.", alias, factUsers[n].Ref(), alias),
-			Paper:  usersAgain(alias, n), Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
-				if err := o.Succeeded(); err != nil {
-					return err
-				}
-				return missingUsers(o, alias, n)
-			}},
+			ID: "users-" + alias, Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s those that begin with %s.", alias, factUsers[n].Ref(), alias), Paper: usersAgain(alias, n),
+			Change: evenkeel.Change{
+				Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
+				Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
+					if err := o.Succeeded(); err != nil {
+						return err
+					}
+					return missingUsers(o, alias, n)
+				}},
+			},
 		})
 	}
 	return step

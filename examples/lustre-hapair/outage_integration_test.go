@@ -172,10 +172,15 @@ func ours(t *testing.T, targets int) (m measured) {
 func (l *live) watch(step int, action string, call func()) {
 	actions := slices.Clone(l.book.Steps[step].Actions)
 	i := slices.IndexFunc(actions, func(a evenkeel.Action) bool { return a.ID == action })
-	mark := evenkeel.Action{ID: "mark", Title: "Read the clock", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Read the clock.", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) {
-		call()
-		return sshexec.Result{}, nil
-	}}}
+	mark := evenkeel.Action{
+		ID: "mark",
+		Change: evenkeel.Change{
+			Title: "Read the clock", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Read the clock.", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) {
+				call()
+				return sshexec.Result{}, nil
+			}},
+		},
+	}
 	l.book.Steps[step].Actions = slices.Insert(actions, i, mark)
 }
 

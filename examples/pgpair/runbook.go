@@ -147,8 +147,13 @@ func nothingLost(from, to string, allowed ...string) ek.Action {
 		return res, err
 	}
 	title, states := "Verify that "+to+" has all data of "+from, strings.Join(allowed, " or ")
-	return ek.Action{ID: "nothing-lost", Title: title, Precondition: true, Op: &ek.Op{Effect: ek.ReadOnly, Do: prove,
-		Text: "pg_controldata on " + from + " shows " + states + "; " + to + " has replayed the checkpoint that it shows."}}
+	return ek.Action{
+		ID: "nothing-lost", Precondition: true,
+		Change: ek.Change{
+			Title: title, Op: &ek.Op{Effect: ek.ReadOnly, Do: prove,
+				Text: "pg_controldata on " + from + " shows " + states + "; " + to + " has replayed the checkpoint that it shows."},
+		},
+	}
 }
 
 func (p Pair) invariants() []ek.Invariant {
@@ -206,7 +211,7 @@ func psql(effect ek.Effect, sql string, more ...string) sshexec.Cmd {
 
 // do is a command that may be repeated, and what it must show within a minute.
 func do(id, title, host string, cmd sshexec.Cmd, shows ...string) ek.Action {
-	a := ek.Action{ID: id, Title: title, Host: host, Cmd: cmd, Repeat: ek.Idempotent, Within: time.Minute}
+	a := ek.Action{ID: id, Change: ek.Change{Title: title, Host: host, Cmd: cmd, Repeat: ek.Idempotent, Limit: time.Minute}}
 	for _, pattern := range shows {
 		re := regexp.MustCompile(pattern)
 		a.Expect = ek.Expect{Text: "prints " + pattern, Check: func(o ek.Observed) error {

@@ -88,7 +88,7 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 
 func (p *Pair) clusterUp() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	return showsOnline(await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1).From("lustre:924")
+	return showsOnline(evenkeel.Await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1).From("lustre:924")
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.

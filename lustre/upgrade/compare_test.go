@@ -24,11 +24,14 @@ func (p *play) comparedOn(hosts evenkeel.Hosts) []string {
 	var diff []string
 	look := &evenkeel.Runbook{Name: "look", Title: "Look", Known: st.Facts, Steps: []evenkeel.Step{{
 		ID: "look", Title: "Look", Host: lustretest.Node2, Harmless: "it only looks", Actions: []evenkeel.Action{{
-			ID: "compare", Title: "Compare", Op: &evenkeel.Op{Effect: sshexec.ReadOnly, Text: "Compare", Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				var err error
-				diff, err = p.book.Compare(ctx, at)
-				return sshexec.Result{}, err
-			}},
+			ID: "compare",
+			Change: evenkeel.Change{
+				Title: "Compare", Op: &evenkeel.Op{Effect: sshexec.ReadOnly, Text: "Compare", Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					var err error
+					diff, err = p.book.Compare(ctx, at)
+					return sshexec.Result{}, err
+				}},
+			},
 		}},
 	}}}
 	_, err = evenkeel.Run(p.t.Context(), look, hosts, p.options(&evenkeel.MemJournal{}))

@@ -1,8 +1,6 @@
 package upgrade
 
 import (
-	"time"
-
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -24,24 +22,14 @@ func (p *Pair) newCluster(host string) cluster {
 	return cluster{live.Cluster{Dialect: p.Config.NewPCS, Via: host}}
 }
 
-// see looks for a proof, once: what is not there is an error.
-func see(id, title string, p change.Proof) evenkeel.Action {
-	return evenkeel.Action{ID: id, Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.AtOnce()}
-}
-
-// await looks for a proof until it is there, for so long at most.
-func await(limit time.Duration, id, title string, p change.Proof) evenkeel.Action {
-	return evenkeel.Action{ID: id, Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Within: limit}
-}
-
 // seeStatus looks at the running cluster. One that is not up yet is waited for (H19).
 func (c cluster) seeStatus(id, title, text string, check func(*pacemaker.Status) error) evenkeel.Action {
-	return await(0, id, title, c.InStatus(text, check))
+	return evenkeel.Await(0, id, title, c.InStatus(text, check))
 }
 
 // seeCIB looks into the stored configuration.
 func (c cluster) seeCIB(id, title, text string, check func(*pacemaker.CIB) error) evenkeel.Action {
-	return see(id, title, c.InCIB(text, check))
+	return evenkeel.Prove(id, title, c.InCIB(text, check))
 }
 
 // cibProbe is a probe that looks into the stored configuration.
@@ -56,7 +44,7 @@ func (c cluster) cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.
 
 // seeUnused wants a node to have no files of another cluster (H6).
 func (c cluster) seeUnused(node string) evenkeel.Action {
-	a := see("leftovers", "Nothing is left over from another cluster", c.Unused(node))
+	a := evenkeel.Prove("leftovers", "Nothing is left over from another cluster", c.Unused(node))
 	a.Paper = []evenkeel.Block{{Script: "for f in " + shellescape.QuoteCommand(a.Cmd.Argv[2:]) + "; do test -e \"$f\" && echo \"$f\"; done; echo nothing else", Shows: []string{"nothing else"}}}
 	return a
 }

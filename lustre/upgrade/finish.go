@@ -75,7 +75,7 @@ func (p *Pair) finish() evenkeel.Step {
 	}
 	s.Verify = append(s.Verify,
 		showsReady(now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name),
-		showsPlaced(see("status", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))
+		showsPlaced(evenkeel.Prove("status", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))
 	return s
 }
 
@@ -86,5 +86,5 @@ func (p *Pair) seeAutostart(n *node) evenkeel.Action {
 		title = "The cluster does not start at boot on " + n.Name
 	}
 	word := map[bool]string{false: "enabled", true: "disabled"}[p.Config.NoAutostart]
-	return shows(see(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]), "| sort | uniq -c | awk '{ print $1, $2 }'", "2 "+word) // systemd tells of all units at once
+	return shows(evenkeel.Prove(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]), "| sort | uniq -c | awk '{ print $1, $2 }'", "2 "+word) // systemd tells of all units at once
 }

@@ -154,14 +154,16 @@ type claim struct {
 // see is the proof as an action of its own: it waits until every target is gone, in a cluster that keeps each disabled.
 func (d departure) see(id string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: id, Title: d.host + " has let go of every target, provably", Host: d.host, Within: d.Config.Outage,
-		Paper: []evenkeel.Block{d.roleBlock(), d.goneBlock()},
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). `cibadmin --query` says target-role=Stopped for every target, " +
-				"and no operation of one is under way or failed in its status. " + processText,
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				return sshexec.Result{}, d.look(ctx, at)
+		ID: id, Paper: []evenkeel.Block{d.roleBlock(), d.goneBlock()},
+		Change: evenkeel.Change{
+			Title: d.host + " has let go of every target, provably", Host: d.host, Limit: d.Config.Outage,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). `cibadmin --query` says target-role=Stopped for every target, " +
+					"and no operation of one is under way or failed in its status. " + processText,
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return sshexec.Result{}, d.look(ctx, at)
+				},
 			},
 		},
 	}

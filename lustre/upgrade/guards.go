@@ -73,18 +73,20 @@ var countLine = regexp.MustCompile(`(?m)^\s*\d+ events? found\s*$`)
 func (p *Pair) calm() evenkeel.Action {
 	n1, n2 := p.node(0), p.node(1)
 	return evenkeel.Action{
-		ID: "calm", Title: "Node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " + p.old(n1.Name) + "` with what they were in the first step. " +
-				"If something is new: stop, find out why, see that every target is mounted on one node only; then append the new output to " + seenFile + " there, and resume.",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				return sshexec.Result{}, p.disturbed(ctx, at)
-			},
-		},
-		Paper: []evenkeel.Block{
+		ID: "calm", Paper: []evenkeel.Block{
 			{Script: "{ echo " + n2.bootSeen.Ref() + "; cat " + seenFile + " 2>/dev/null; } | grep -qxF \"$(cat /proc/sys/kernel/random/boot_id)\" && echo not restarted", Shows: []string{"not restarted"}},
 			{Script: "{ " + p.fencedAgain() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile + " 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
+		},
+		Change: evenkeel.Change{
+			Title: "Node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " + p.old(n1.Name) + "` with what they were in the first step. " +
+					"If something is new: stop, find out why, see that every target is mounted on one node only; then append the new output to " + seenFile + " there, and resume.",
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					return sshexec.Result{}, p.disturbed(ctx, at)
+				},
+			},
 		},
 	}
 }

@@ -43,14 +43,16 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	}
 	h := &handOver{Pair: p, left: departure{Pair: p, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
-		ID: "hand-over", Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Idempotent, Within: p.Config.Outage,
-		Paper: p.handOverPaper(cmds),
-		Op: &evenkeel.Op{
-			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
-			Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
-				" and target-role=Stopped for every target, that no operation of one is under way or failed in its status, and that the old cluster does not start at boot (or that it has stopped altogether). " + processText +
-				" Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
-				"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
+		ID: "hand-over", Paper: p.handOverPaper(cmds),
+		Change: evenkeel.Change{
+			Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Idempotent, Limit: p.Config.Outage,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
+				Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
+					" and target-role=Stopped for every target, that no operation of one is under way or failed in its status, and that the old cluster does not start at boot (or that it has stopped altogether). " + processText +
+					" Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
+					"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
+			},
 		},
 	}
 	enabled := p.newCluster(n1).cibProbe("every target is enabled in the new cluster", func(cib *pacemaker.CIB) bool {
@@ -60,7 +62,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	for _, t := range p.enabled() {
 		roles = append(roles, t.Resource+" target-role=Started")
 	}
-	enabled.Paper = showsSettings(evenkeel.Action{Cmd: enabled.Cmd}, roles...).Paper
+	enabled.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: enabled.Cmd}}, roles...).Paper
 	a.Probe = &enabled
 	return a, errors.Join(errs...)
 }

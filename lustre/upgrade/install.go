@@ -72,7 +72,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 	for i, c := range n.Config.Profile.Commands(n.index == 1, n.Config.Kernel) {
 		if c.Reboot() {
 			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Inconclusive))
-			reboot.DropsConnection, reboot.Within = true, n.Config.Install
+			reboot.DropsConnection, reboot.Limit = true, n.Config.Install
 			back := evenkeel.Look("back", "The machine is up again", bootID...).Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
 				was, err1 := n.bootNew.Get(o.Facts)
 				is, err2 := bootIDIn(o)
@@ -88,7 +88,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 			actions = append(actions, reboot.From(c.Ref), back)
 			continue
 		}
-		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}
+		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}
 		if c.Argv[0] == "dkms" {
 			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
 		}

@@ -30,7 +30,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
 		after)
 	s.Verify = []evenkeel.Action{
-		showsOnline(await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
+		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	return s, errors.Join(err1, err2)
@@ -70,7 +70,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		waits(showsPlaced(await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
 		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
 	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
@@ -91,7 +91,7 @@ func (p *Pair) canary() []evenkeel.Action {
 		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
 		return []evenkeel.Action{
 			move.From("lustre:1665"),
-			waits(showsPlaced(await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 			evenkeel.Disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...).From("lustre:428"),
 			waitFor(p.Config.Outage, n1.Name, waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
 			// It sees a start that failed, which the mount table does not show.
-			waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))).From("lustre:436"),
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name, was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))).From("lustre:436"),
 			waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))).From("lustre:437"),
 			evenkeel.Do("disable", "Keep the old cluster from starting on "+n1.Name+" at boot", p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:444"),
 		},
@@ -60,7 +60,7 @@ func (p *Pair) startOld(n *node) []evenkeel.Action {
 	for _, service := range clusterServices {
 		actions = append(actions, evenkeel.Disrupt("start-"+service, "Start "+service+" on "+n.Name, "service", service, "start").On(n.Name))
 	}
-	return append(actions, showsOnline(await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name, p.oldCluster(n.Name).Online(p.old(n.Name))), p.old(n.Name)))
+	return append(actions, showsOnline(evenkeel.Await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name, p.oldCluster(n.Name).Online(p.old(n.Name))), p.old(n.Name)))
 }
 
 // leave takes node 1 out of the old cluster cleanly, and keeps that from shooting it while it is rebuilt (H1).
@@ -105,7 +105,7 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
 	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").Probed(bootProbe(n.bootOld, evenkeel.Done)).From(ref)
-	down.DropsConnection, down.Within = true, n.Config.Install
+	down.DropsConnection, down.Limit = true, n.Config.Install
 	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
 	on = waits(showsText(on.Expecting("the release is the old one: "+n.Config.OldRelease, evenkeel.Contains(n.Config.OldRelease)), n.Config.OldRelease))

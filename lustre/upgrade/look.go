@@ -211,8 +211,8 @@ func (p *Pair) seeStopped(node string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, service := range clusterServices {
 		actions = append(actions,
-			showsExit(see("off-"+service, service+" has stopped on "+node, off[i]), 3),
-			showsExit(see("boot-"+service, service+" does not start at boot on "+node, boot[i]), 1))
+			showsExit(evenkeel.Prove("off-"+service, service+" has stopped on "+node, off[i]), 3),
+			showsExit(evenkeel.Prove("boot-"+service, service+" does not start at boot on "+node, boot[i]), 1))
 	}
 	return actions
 }

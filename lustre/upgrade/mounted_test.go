@@ -77,7 +77,7 @@ func (s *scene) mountedOnce(t *testing.T, node1, node2 sshexec.Runner) (*evenkee
 	rb := &evenkeel.Runbook{
 		Name: "look", Title: "Look", Invariants: s.book.Invariants[i : i+1],
 		Steps: []evenkeel.Step{{ID: "look", Title: "Look", Host: lustretest.Node1, Harmless: "it only looks", Actions: []evenkeel.Action{
-			{ID: "true", Title: "Nothing", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Mutating, "true")},
+			{ID: "true", Change: evenkeel.Change{Title: "Nothing", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Mutating, "true")}},
 		}}},
 	}
 	return evenkeel.Run(t.Context(), rb, evenkeel.HostMap{lustretest.Node1: node1, lustretest.Node2: node2},

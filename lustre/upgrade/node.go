@@ -68,29 +68,32 @@ func (n *node) gone() string {
 // backupStep takes a fresh backup to this machine and proves that it is whole (lustre:365-405).
 func (n *node) backupStep() evenkeel.Step {
 	take := evenkeel.Action{
-		ID: "backup", Title: "Back up " + n.Name + " to this machine", Ref: "lustre:365",
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text: "Run the guide's backup script on " + n.Name + ", and copy bck-HOST-DATE.tgz to a machine that is not upgraded. " +
-				"(The tool streams the same archive here and writes nothing on the node.)",
-			Do: n.takeBackup,
-		},
-		Makes: []evenkeel.Make{
+		ID: "backup", Makes: []evenkeel.Make{
 			n.archiveName.From(info(func(i backup.Info) string { return i.Name })),
 			n.archivePath.From(info(func(i backup.Info) string { return i.Path })),
 			n.archiveSum.From(info(func(i backup.Info) string { return i.SHA256 })),
+		}, Paper: n.backupPaper(),
+		Change: evenkeel.Change{
+			Title: "Back up " + n.Name + " to this machine", Ref: "lustre:365",
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text: "Run the guide's backup script on " + n.Name + ", and copy bck-HOST-DATE.tgz to a machine that is not upgraded. " +
+					"(The tool streams the same archive here and writes nothing on the node.)",
+				Do: n.takeBackup,
+			},
 		},
-		Paper: n.backupPaper(),
 	}
 	check := evenkeel.Action{
-		ID: "check", Title: "Read the backup again: nothing that a later step needs is missing, and the system is as it was planned for", Ref: "lustre:403",
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text: "Compare the archive's digest with " + n.archiveSum.Ref() + "; list it: the CIB, corosync.conf, the target store and every file that is restored are in it; " +
-				"the cluster's configuration is the one that this plan was made from.",
-			Do: n.checkBackup,
+		ID: "check", Paper: []evenkeel.Block{n.wholePaper(), n.listPaper()},
+		Change: evenkeel.Change{
+			Title: "Read the backup again: nothing that a later step needs is missing, and the system is as it was planned for", Ref: "lustre:403",
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text: "Compare the archive's digest with " + n.archiveSum.Ref() + "; list it: the CIB, corosync.conf, the target store and every file that is restored are in it; " +
+					"the cluster's configuration is the one that this plan was made from.",
+				Do: n.checkBackup,
+			},
 		},
-		Paper: []evenkeel.Block{n.wholePaper(), n.listPaper()},
 	}
 	return evenkeel.Step{
 		ID: n.id("backup"), Title: "Back up " + n.Name, Host: n.Name, Ref: "lustre:365",
@@ -164,16 +167,18 @@ func (n *node) wholeBackup(at evenkeel.Site) (string, error) {
 // stillSafe makes sure, right before the node is given up, that its backup is off it and whole (lustre:403).
 func (n *node) stillSafe() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "backup", Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
-		Op: &evenkeel.Op{
-			Effect: evenkeel.ReadOnly,
-			Text:   "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() + ": what is not in it is lost once " + n.Name + " is erased.",
-			Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				_, err := n.wholeBackup(at)
-				return sshexec.Result{}, err
+		ID: "backup", Paper: []evenkeel.Block{n.wholePaper()},
+		Change: evenkeel.Change{
+			Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
+			Op: &evenkeel.Op{
+				Effect: evenkeel.ReadOnly,
+				Text:   "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() + ": what is not in it is lost once " + n.Name + " is erased.",
+				Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					_, err := n.wholeBackup(at)
+					return sshexec.Result{}, err
+				},
 			},
 		},
-		Paper: []evenkeel.Block{n.wholePaper()},
 	}.AsPrecondition()
 }
 

@@ -60,8 +60,8 @@ func (p *Pair) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
 	for i, line := range runs {
 		begin[i] = strings.TrimSuffix(line, "runs")
 	}
-	steady := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}
-	mounted := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts")}
+	steady := evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}}
+	mounted := evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts")}}
 	return []evenkeel.Block{
 		untilShows(steady, only("last", begin...), runs...).Paper[0],
 		waits(showsMounts(mounted, p.enabled())).Paper[0],
@@ -73,10 +73,10 @@ func (p *Pair) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
 func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	n2 := p.Config.Node2.Name
 	at := func(b evenkeel.Block) evenkeel.Block { b.Host = n2; return b }
-	query := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}
+	query := evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}}
 	blocks := []evenkeel.Block{at(showsSettings(query, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper[0])}
 	for _, e := range p.oldCluster(n2).AtBoot(p.old(n2), false) {
-		boot := evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, e.Cmd.Argv...)}
+		boot := evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, e.Cmd.Argv...)}}
 		if e.Cmd.Argv[0] == "chkconfig" {
 			blocks = append(blocks, at(showsExit(boot, 1).Paper[0]))
 			continue
@@ -113,7 +113,7 @@ func (d departure) goneBlock() evenkeel.Block {
 
 // roleBlock looks whether every target is disabled in the cluster.
 func (d departure) roleBlock() evenkeel.Block {
-	return showsSettings(evenkeel.Action{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}, d.roles("Stopped")...).Paper[0]
+	return showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}}, d.roles("Stopped")...).Paper[0]
 }
 
 var settingID = regexp.MustCompile(`<nvpair id="([^"]*)" name="([^"]*)"`)

@@ -94,18 +94,21 @@ func (p *Pair) audit(i int) evenkeel.Action {
 		resources[t.Resource] = t.UUID
 	}
 	return showsNoOther(evenkeel.Action{
-		ID: fmt.Sprintf("audit-%d", i+1), Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
-		Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
-			mounts, err := wholeMounts(o.Stdout)
-			if err != nil {
-				return err
-			}
-			for _, f := range lustre.Audit(p.stores[i], resources, mounts) {
-				if f.Kind == lustre.MountedUnknown || f.Kind == lustre.MountedOtherwise {
-					return evenkeel.NeedsOperator("%s: to move it is not in the plan", f)
+		ID: fmt.Sprintf("audit-%d", i+1),
+		Change: evenkeel.Change{
+			Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
+			Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				mounts, err := wholeMounts(o.Stdout)
+				if err != nil {
+					return err
 				}
-			}
-			return nil
-		})},
+				for _, f := range lustre.Audit(p.stores[i], resources, mounts) {
+					if f.Kind == lustre.MountedUnknown || f.Kind == lustre.MountedOtherwise {
+						return evenkeel.NeedsOperator("%s: to move it is not in the plan", f)
+					}
+				}
+				return nil
+			})},
+		},
 	}, p.Targets)
 }

@@ -46,7 +46,7 @@ func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
 
 // confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; the operator decides about it (H6).
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
-	paper := p.showsConf(evenkeel.Action{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}).Paper
+	paper := p.showsConf(evenkeel.Action{Change: evenkeel.Change{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}}).Paper
 	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		switch {
 		case o.ExitCode == 0:
@@ -81,14 +81,14 @@ func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
 
 // onPaper lets the operator judge a probe by what its command prints, after the filter.
 func onPaper(p evenkeel.Probe, filter string, lines ...string) evenkeel.Probe {
-	p.Paper = shows(evenkeel.Action{Cmd: p.Cmd}, filter, lines...).Paper
+	p.Paper = shows(evenkeel.Action{Change: evenkeel.Change{Cmd: p.Cmd}}, filter, lines...).Paper
 	return p
 }
 
 // relocated tells whether targets were moved to where they belong, which takes a moment to show.
 func relocated(e change.Proof, placed map[string]string) evenkeel.Probe {
 	p := e.Probe()
-	p.Paper = showsPlaced(evenkeel.Action{Cmd: p.Cmd}, placed).Paper
+	p.Paper = showsPlaced(evenkeel.Action{Change: evenkeel.Change{Cmd: p.Cmd}}, placed).Paper
 	p.Settle = time.Minute
 	return p
 }

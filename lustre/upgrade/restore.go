@@ -39,28 +39,30 @@ func (n *node) upload(to string) evenkeel.Action {
 	write := sshexec.PrivateFile(to)
 	write.Stdin = sshexec.FileInput(n.archivePath.Ref())
 	return evenkeel.Action{
-		ID: "upload", Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Idempotent,
-		Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
-		Op: &evenkeel.Op{
-			Effect: evenkeel.Mutating, Cmds: evenkeel.Here(write),
-			Text: "Copy " + n.archivePath.Ref() + " to " + to + " on " + n.Name + "; the sha256 of the copy is " + n.archiveSum.Ref() + ".",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				file, err1 := n.archivePath.Get(at.Facts)
-				want, err2 := n.archiveSum.Get(at.Facts)
-				target, err3 := at.Facts.Expand(to)
-				if err := errors.Join(err1, err2, err3); err != nil {
-					return sshexec.Result{}, err
-				}
-				cmd := sshexec.PrivateFile(target)
-				cmd.Stdin = sshexec.FileInput(file)
-				if res, err := at.Run(ctx, at.Host, cmd); err != nil {
+		ID: "upload", Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
+		Change: evenkeel.Change{
+			Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Idempotent,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.Mutating, Cmds: evenkeel.Here(write),
+				Text: "Copy " + n.archivePath.Ref() + " to " + to + " on " + n.Name + "; the sha256 of the copy is " + n.archiveSum.Ref() + ".",
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					file, err1 := n.archivePath.Get(at.Facts)
+					want, err2 := n.archiveSum.Get(at.Facts)
+					target, err3 := at.Facts.Expand(to)
+					if err := errors.Join(err1, err2, err3); err != nil {
+						return sshexec.Result{}, err
+					}
+					cmd := sshexec.PrivateFile(target)
+					cmd.Stdin = sshexec.FileInput(file)
+					if res, err := at.Run(ctx, at.Host, cmd); err != nil {
+						return res, err
+					}
+					res, err := at.Run(ctx, at.Host, sha256sum(target))
+					if err == nil && sumIn(res) != want {
+						err = fmt.Errorf("the copy is not the backup: its sha256 is %q, not %s", sumIn(res), want)
+					}
 					return res, err
-				}
-				res, err := at.Run(ctx, at.Host, sha256sum(target))
-				if err == nil && sumIn(res) != want {
-					err = fmt.Errorf("the copy is not the backup: its sha256 is %q, not %s", sumIn(res), want)
-				}
-				return res, err
+				},
 			},
 		},
 	}

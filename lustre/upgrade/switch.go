@@ -35,7 +35,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		return s, err
 	}
 	// It sees a start that failed, which the mount table does not show.
-	status := waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
+	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
@@ -53,7 +53,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled())).Waiting(p.Config.Outage),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
-		showsPlaced(see("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))).From("lustre:1155"),
+		showsPlaced(evenkeel.Prove("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))).From("lustre:1155"),
 	}, p.seeStopped(n2.Name)...)
 	var err error
 	s.Undo, err = p.switchBack()
@@ -104,21 +104,24 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		}
 		return read(o)
 	}
-	does.Paper = showsSettings(evenkeel.Action{Cmd: does.Cmd}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
+	does.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: does.Cmd}}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
 	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
 	return evenkeel.Action{
-		ID: "let-go", Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
-		Repeat: evenkeel.Idempotent, Within: p.Config.Outage, Makes: does.Makes, Probe: &does, Paper: p.letGoPaper(push),
-		Op: &evenkeel.Op{
-			Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
-			Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
-				"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				cib, err := p.steady(ctx, at, told)
-				if err != nil || cib == nil || told(cib) {
-					return sshexec.Result{}, err
-				}
-				return at.Run(ctx, n2, push)
+		ID: "let-go", Makes: does.Makes, Paper: p.letGoPaper(push),
+		Change: evenkeel.Change{
+			Title: "Put " + p.old(n2) + " into standby and disable every target in the old cluster", Host: n2, Ref: "lustre:1125",
+			Repeat: evenkeel.Idempotent, Limit: p.Config.Outage, Probe: &does,
+			Op: &evenkeel.Op{
+				Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
+				Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
+					"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					cib, err := p.steady(ctx, at, told)
+					if err != nil || cib == nil || told(cib) {
+						return sshexec.Result{}, err
+					}
+					return at.Run(ctx, n2, push)
+				},
 			},
 		},
 	}, err
@@ -275,7 +278,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	}
 	undo = append(undo,
 		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
-		waits(showsPlaced(await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	return undo, errors.Join(err1, err2)
 }
 

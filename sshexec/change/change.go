@@ -15,29 +15,44 @@ import (
 // make Changes; [Do] carries one out, and a runbook makes actions of it. The exit status of a command alone proves little: pcs exits 0 where it started nothing.
 type Change struct {
 	Title string // what it does, one line
-	Host  string // where
-	Ref   string // where the guide says so ("lustre:882")
+	Host  string // where; in a runbook the step's host when empty
+	Ref   string // where the guide says so ("lustre:882"); in a runbook the step's when empty
 	Note  string // a caution for the reader
 
-	Cmd    sshexec.Cmd
-	Repeat op.Repeat // whether it may run again when nobody knows if it ran
+	// One of the two.
+	Cmd sshexec.Cmd
+	Op  *Op
+
+	Repeat op.Repeat // whether it may run again when nobody knows if it ran; needed unless it only looks
 	Expect Expect    // what the command itself must show; exit status 0 when empty
+	Probe  *Probe    // how to tell whether it ran; needed where it may not simply run again, unless the first Proof tells
 
 	Needs []Proof // what must be so immediately before
 	// Proof is what shows that it is done, in the order in which it comes to be seen: the first says that the command was obeyed, and is what to look for when nobody
 	// knows whether it ran; the later ones, that the system has followed.
 	Proof []Proof
-	Limit time.Duration // from sending the command until all of Proof is seen; DefaultLimit when zero
+
+	// Limit bounds the change from sending the command until all of Proof is seen, and how long a check may ask to be looked at again. DefaultLimit when zero.
+	Limit time.Duration
+
+	// DropsConnection says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was
+	// seen to be killed, and not only where its outcome is unknown.
+	DropsConnection bool
 }
 
 // DefaultLimit is how long a change may take that does not say.
-const DefaultLimit = 2 * time.Minute
+const DefaultLimit = 10 * time.Minute
 
 // String is the command for a reader, secrets masked.
-func (c Change) String() string { return c.Cmd.String() }
+func (c Change) String() string {
+	if c.Op != nil {
+		return c.Op.Text
+	}
+	return c.Cmd.String()
+}
 
 // GoString is String.
-func (c Change) GoString() string { return c.Cmd.String() }
+func (c Change) GoString() string { return c.String() }
 
 // Proof is a question to a machine, and what the answer must show.
 type Proof struct {
@@ -192,10 +207,8 @@ func (d *doing) run(ctx context.Context) error {
 
 // command runs it, once, and sees what came of it.
 func (d *doing) command(ctx context.Context) error {
-	cmd := d.change.Cmd
-	cmd.Timeout = d.change.Limit
 	d.began = d.at.Clock.Now()
-	res, err := d.at.Run(ctx, d.change.Host, cmd)
+	res, err := d.send(ctx)
 	d.done.Outcome = res.Outcome
 	if sshexec.OutcomeOf(err) == sshexec.NotStarted {
 		return err
@@ -213,6 +226,15 @@ func (d *doing) command(ctx context.Context) error {
 		return fmt.Errorf("%w (%w): %w", ErrOutcomeUnknown, err, missing)
 	}
 	return missing
+}
+
+func (d *doing) send(ctx context.Context) (sshexec.Result, error) {
+	if d.change.Op != nil {
+		return d.change.Op.Do(ctx, d.at)
+	}
+	cmd := d.change.Cmd
+	cmd.Timeout = d.change.Limit
+	return d.at.Run(ctx, d.change.Host, cmd)
 }
 
 // verdict is what the command itself showed.

@@ -6,7 +6,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Operator is the Host of a block that is typed on the operator's own machine.
+// OperatorHost is the Host of a block that is typed on the operator's own machine.
 const OperatorHost = "(your own machine)"
 
 // Block is what the operator types in one go who follows the runbook by hand. An action without blocks shows its command as it is. An action has blocks where that is not enough: its

@@ -17,9 +17,6 @@ type Expect struct {
 	Awaits bool
 }
 
-// DefaultWithin is how long a check may be repeated where the action names no bound.
-const DefaultWithin = 10 * time.Minute
-
 // Observed is what an action or a probe showed.
 type Observed struct {
 	sshexec.Result

@@ -261,7 +261,7 @@ func (s *Step) asks() bool {
 	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
 }
 
-var errDied = errors.New("the tool died")
+var errDied = errors.New("the tool crashed")
 
 // mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or the journal, until it is started again.
 type mortal struct {

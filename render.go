@@ -192,11 +192,11 @@ func (p *printer) step(n int, s *Step) {
 	}
 	switch {
 	case s.Irreversible != "":
-		p.line("No way back: %s.\n", strings.TrimSuffix(prose(s.Irreversible), "."))
+		p.line("Irreversible: %s.\n", strings.TrimSuffix(prose(s.Irreversible), "."))
 	case s.Harmless != "":
-		p.line("Nothing to take back: %s.\n", strings.TrimSuffix(prose(s.Harmless), "."))
+		p.line("Nothing to undo: %s.\n", strings.TrimSuffix(prose(s.Harmless), "."))
 	case len(s.Undo) > 0:
-		p.line("<details><summary>To take it back</summary>\n")
+		p.line("<details><summary>To undo it</summary>\n")
 		for i := range s.Undo {
 			p.action(fmt.Sprintf("%d.u%d", n, i+1), s, &s.Undo[i])
 		}

@@ -21,7 +21,7 @@ import (
 //
 //	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard, safe, probe, never, manual. In a step "undo:x.safe" is an undo action
 //	          and "auto" undoes on failure; "verify:v.read" is a verification.
-//	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool dies, the command never arrives), CRASH@after:a (it dies, the command
+//	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool crashes, the command never arrives), CRASH@after:a (it dies, the command
 //	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
 //	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs), stop:a (the operator asks to stop while a runs; it takes effect). "-" is a
 //	          life without fault.
@@ -51,7 +51,7 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"guard read again after a crash", "s1[g.guard a.safe b.safe]", "CRASH@before:b; -", "read:g a =died | read:g b =done"},
 	{"no guard when nothing is left to change", "s1[g.guard a.safe r.read]", "CRASH@before:r; -", "read:g a =died | read:r =done"},
 
-	{"all guards are read again, though the tool died while it read them again", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; CRASH@before:g; -", "read:g a read:h =died | =died | read:g read:h b =done"},
+	{"all guards are read again, though the tool crashed while it read them again", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; CRASH@before:g; -", "read:g a read:h =died | =died | read:g read:h b =done"},
 	{"all guards are read again, though one did not hold in between", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
 	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -", "read:g a =died | look:a read:r =done"},
 	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]", "CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},

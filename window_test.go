@@ -546,7 +546,7 @@ func TestALifeThatCannotBeginSaysWhatIsDown(t *testing.T) {
 	}
 }
 
-// diesAt is a journal at whose first record of a kind the tool dies.
+// diesAt is a journal at whose first record of a kind the tool crashes.
 type diesAt struct {
 	evenkeel.MemJournal
 	kind evenkeel.Kind

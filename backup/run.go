@@ -51,9 +51,9 @@ func (p *Plan) String() string {
 			fmt.Fprintf(&b, "   note: %s\n", o.Note)
 		}
 		if o.Undo != nil {
-			fmt.Fprintf(&b, "   way back: %s\n", firstLine(o.Undo.String()))
+			fmt.Fprintf(&b, "   undo: %s\n", firstLine(o.Undo.String()))
 		} else {
-			fmt.Fprintf(&b, "   way back: none: %s\n", o.NoUndo)
+			fmt.Fprintf(&b, "   undo: none: %s\n", o.NoUndo)
 		}
 	}
 	return b.String()

@@ -216,7 +216,7 @@ func TestAddMemberKnowsItsOwnWork(t *testing.T) {
 	}
 }
 
-// The tool dies while a new member copies its data; the next run gives no vote before that is done.
+// The tool crashes while a new member copies its data; the next run gives no vote before that is done.
 func TestResumedWayWaitsForTheData(t *testing.T) {
 	set, rs := live(t, balance(), mongotest.Options{DataSize: 50e9}, nil)
 	wish := balance()

@@ -193,12 +193,12 @@ func run(t *rapid.T, s *replsim.Set, journal mongo.ShardingState, faulty bool) {
 		switch {
 		case done && fault != 4:
 			continue
-		case fault == 1: // the tool dies before the write
+		case fault == 1: // the tool crashes before the write
 			return
-		case fault == 2: // the tool dies after the write
+		case fault == 2: // the tool crashes after the write
 			write(s, host, step, false)
 			return
-		case fault == 3: // the tool dies in the middle
+		case fault == 3: // the tool crashes in the middle
 			write(s, host, step, true)
 			return
 		case fault == 4 && step.Op == mongo.BumpConfigVersion: // sent twice, even when done

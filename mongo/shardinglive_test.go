@@ -30,9 +30,9 @@ func adminClient(set *mongotest.Set) *mongo.ReplicaSet {
 	return mongo.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: patient(set, 2*time.Hour)})
 }
 
-var errDied = errors.New("the tool died")
+var errDied = errors.New("the tool crashed")
 
-// MON-029: the tool dies at every command of the fix, before its effect and after it, and a new one goes on from the record: the version counts up once.
+// MON-029: the tool crashes at every command of the fix, before its effect and after it, and a new one goes on from the record: the version counts up once.
 func TestMON029CountsOnceWhereverTheToolDies(t *testing.T) {
 	for _, failure := range []mongotest.Failure{mongotest.LostBefore, mongotest.LostAfter} {
 		for at := 0; ; at++ {

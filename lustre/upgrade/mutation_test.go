@@ -344,7 +344,7 @@ func TestSeededMistakes(t *testing.T) {
 	require.Equal(t, all, found)
 }
 
-// SSH-010: a command that must never be repeated, and that is marked as safe, is found by the rehearsal: the tool dies right after it, and repeats it.
+// SSH-010: a command that must never be repeated, and that is marked as safe, is found by the rehearsal: the tool crashes right after it, and repeats it.
 func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for _, text := range []string{"cluster setup", "cluster node add"} {

@@ -271,7 +271,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 	}
 }
 
-// March is the death march: one run, whose tool dies at every journal record, in the middle of writing every second, before the effect of every second command, and after that of every third; each
+// March is the death march: one run, whose tool crashes at every journal record, in the middle of writing every second, before the effect of every second command, and after that of every third; each
 // time a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands. EVENKEEL_MARCH_EVERY=1 leaves nothing out.
 func March(t *testing.T, app func() *cli.App) {
 	if testing.Short() || raced {
@@ -315,7 +315,7 @@ func marchEvery(t *testing.T, kind string) int {
 	return map[string]int{"record": 1, "torn": 2, "before": 2, "after": 3}[kind]
 }
 
-// life is one life of a march; it tells whether the tool died.
+// life is one life of a march; it tells whether the tool crashed.
 func (w *World) life(kind, command string) bool {
 	w.t.Helper()
 	what := fmt.Sprintf("new/%d", marchEvery(w.t, kind))

@@ -197,7 +197,7 @@ func TestCarryDry(t *testing.T) {
 		require.Contains(t, text, o.Title)
 		require.Contains(t, text, o.Ref)
 	}
-	require.Equal(t, len(p.Ops), strings.Count(text, "way back:"))
+	require.Equal(t, len(p.Ops), strings.Count(text, "   undo: "))
 }
 
 // BAK-013: the sshd of a manager is restarted after the old configuration is back, not before.

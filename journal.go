@@ -61,7 +61,7 @@ type Record struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 	Exit    int      `json:"exit,omitempty"`
 	Looks   int      `json:"looks,omitempty"`  // how often a check looked before it was content
-	Trace   string   `json:"trace,omitempty"`  // what a probe found
+	Found   string   `json:"found,omitempty"`  // what a probe found
 	Error   string   `json:"error,omitempty"`  // secrets masked, cut to 4 KiB
 	Output  string   `json:"output,omitempty"` // what the operator attested
 

@@ -82,7 +82,7 @@ func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action)
 		}
 	}
 	if again || trace == Done {
-		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Trace: trace.String(), Facts: facts}
+		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Found: trace.String(), Facts: facts}
 		if err := e.note(rec); err != nil {
 			return false, err
 		}
@@ -113,7 +113,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		trace, err := a.Probe.Judge(obs, err)
 		waited := e.opts.Clock.Now().Sub(begin)
 		if sent && err == nil && trace == NotRun && waited < a.Probe.Settle {
-			err = NotYet(0, "no trace of %q yet", a.Title)
+			err = NotYet(0, "no sign of %q yet", a.Title)
 		}
 		var again *Retry
 		switch {
@@ -256,7 +256,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
 		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
-		end.Trace = trace.String()
+		end.Found = trace.String()
 		if perr == nil && trace == Done {
 			err, makes, end.Facts = nil, nil, facts
 		} else {

@@ -28,8 +28,8 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 }
 
 // howToRead explains the words behind each action.
-const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and whether it may be repeated when nobody knows if it ran: *safe*, twice is the same as once; " +
-	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *guard* must hold immediately before what follows it; after an interruption it is read again." +
+const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and whether it may be repeated when nobody knows if it ran: *idempotent*, twice is the same as once; " +
+	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *precondition* must hold immediately before what follows it; after an interruption it is read again." +
 	"\n\nType the commands into bash, each where it says, in the order in which they stand. A command whose output is not described must end with exit status 0 (`echo $?`). " +
 	"A check that does not show what it must: stop, and find out why. " +
 	"What an earlier step found out stands in a variable of the shell; in another terminal it is set by pasting what `declare -p NAME` printed. A command whose variable is not set says so and does nothing."

@@ -14,7 +14,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		what = append(what, "repeat: "+a.Repeat.String())
 	}
 	if a.Precondition {
-		what = append(what, "guard: must hold right before what follows")
+		what = append(what, "precondition: must hold right before what follows")
 	}
 	if a.Ref != "" && a.Ref != s.Ref {
 		what = append(what, inline(a.Ref))

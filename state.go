@@ -382,7 +382,7 @@ func (st *State) apply(r Record) {
 		}
 	case KindProbed:
 		s.life.probed[key] = true
-		switch r.Trace {
+		switch r.Found {
 		case Done.String():
 			s.actions[key] = Did
 		case NotRun.String():

@@ -89,7 +89,7 @@ func Example_resume() {
 	fmt.Println("done:", report.State.Done, err)
 	for _, r := range journal.Records() {
 		if r.Action == "promote" {
-			fmt.Printf("%s %q\n", r.Kind, r.Trace)
+			fmt.Printf("%s %q\n", r.Kind, r.Found)
 		}
 	}
 	fmt.Println("in truth:", world.Check())

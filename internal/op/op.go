@@ -39,7 +39,7 @@ const (
 )
 
 func (r Repeat) String() string {
-	return name(r, "unset", "safe", "probe-first", "never")
+	return name(r, "unset", "idempotent", "probe-first", "never")
 }
 
 // MarshalText writes the repeatability as its word.

@@ -26,7 +26,7 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
-	return showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster holds its fire, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
+	return showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster fences nobody, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
 		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").AsPrecondition()
 }
 

@@ -130,7 +130,7 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		return none, err
 	}
 	if i := slices.IndexFunc(gone, func(t Target) bool { return now[t.Resource] != "" }); i >= 0 {
-		return none, fmt.Errorf("%s is mounted on %s again, though it was told to let go: to start it elsewhere would mount it twice", gone[i].Resource, n2)
+		return none, fmt.Errorf("%s is mounted on %s again, though it was told to release it: to start it elsewhere would mount it twice", gone[i].Resource, n2)
 	}
 	if whole {
 		return at.Run(ctx, at.Host, h.cmds[0])

@@ -173,7 +173,7 @@ func (p *Pair) oldIDs(live *pacemaker.CIB) error {
 
 // letGoAt is when node 2 was told to let go.
 func (p *Pair) letGoAt() evenkeel.Fact[string] {
-	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to let go of its targets")
+	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to release its targets")
 }
 
 func resources(targets []Target) []string {
@@ -253,7 +253,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
-		waits(showsMounts(seeMounts("unmounted", n1.Name+" has let go of every target", "no Lustre target", noneMounted), nil)).Waiting(p.Config.Outage),
+		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted), nil)).Waiting(p.Config.Outage),
 		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").Expecting("no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)

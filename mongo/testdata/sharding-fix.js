@@ -21,7 +21,7 @@ print("evenkeel-sharding-state " + JSON.stringify({
   "hasConfig": conf !== null, "configVersion": conf === null ? 0 : num(conf.version),
   "versions": versions}));
 
-// unset migratingShards (cps:928-932), safe
+// unset migratingShards (cps:928-932), idempotent
 var me = db.isMaster();
 if (!me.ismaster) { throw new Error("not the primary, which is " + me.primary); }
 if (me.setName !== "set06") { throw new Error("this is the set " + me.setName); }

@@ -106,7 +106,7 @@ func (a Action) Until(limit time.Duration, text string, check func(Observed) err
 }
 
 // AsPrecondition is the action as a precondition of what follows it in its step: it is read again whenever the step is taken
-// up. See Action.Guard.
+// up. See Action.Precondition.
 func (a Action) AsPrecondition() Action {
 	a.Precondition = true
 	return a

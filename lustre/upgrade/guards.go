@@ -91,7 +91,7 @@ func (p *Pair) calm() evenkeel.Action {
 	}
 }
 
-// disturbed is a Hold when node 2 has restarted or has fenced node 1.
+// disturbed is a pause when node 2 has restarted or has fenced node 1.
 func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	n1, n2 := p.node(0), p.node(1)
 	boot, err1 := n2.bootSeen.Get(at.Facts)

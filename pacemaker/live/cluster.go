@@ -16,7 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Cluster makes changes of a running cluster. It does no I/O: what it returns is carried out by [Change.Apply], or turned into the actions of a runbook.
+// Cluster makes changes of a running cluster. It does no I/O: what it returns is carried out by [change.Do], or turned into the actions of a runbook.
 // Nodes are given by their names in the cluster.
 type Cluster struct {
 	Dialect  pcs.Dialect
@@ -39,7 +39,7 @@ func (l Cluster) at(node string, o pcs.Operation) pcs.Operation {
 	return o
 }
 
-// InCIB is what the stored configuration must show. judge is as in [Evidence].
+// InCIB is what the stored configuration must show. judge is as the Check of a [change.Proof].
 func (l Cluster) InCIB(means string, judge func(*pacemaker.CIB) error) change.Proof {
 	return proof(l.via(pcs.QueryCIB()), means, func(a answer) error {
 		cib, err := a.cib()
@@ -50,7 +50,7 @@ func (l Cluster) InCIB(means string, judge func(*pacemaker.CIB) error) change.Pr
 	})
 }
 
-// InStatus is what the running cluster must show. judge is as in [Evidence].
+// InStatus is what the running cluster must show. judge is as the Check of a [change.Proof].
 func (l Cluster) InStatus(means string, judge func(*pacemaker.Status) error) change.Proof {
 	return l.statusAt(l.Via, means, judge)
 }

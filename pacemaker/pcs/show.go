@@ -114,7 +114,7 @@ func (d Dialect) QueryStatus() Operation {
 	return NewOperation("the state of the cluster", "lustre:924", op.ReadOnly, op.Idempotent, "crm_mon", "-1", form)
 }
 
-// QueryFencing asks whom the cluster has fenced, or tried to; the answer is for [Answer.Fencing]. Pacemaker 1.1 knows only the text of stonith_admin.
+// QueryFencing asks whom the cluster has fenced, or tried to; see InFencing of package live. Pacemaker 1.1 knows only the text of stonith_admin.
 // The history is kept by the daemons: it begins anew when the cluster of all nodes has stopped.
 func (d Dialect) QueryFencing() Operation {
 	if !d.Modern() {

@@ -74,3 +74,9 @@ func (a *Action) Describe() string {
 func (s *Step) changes() bool {
 	return slices.ContainsFunc(s.Actions, func(a Action) bool { return a.effect() != ReadOnly })
 }
+
+// String is the action for a reader: its ID and what it does, secrets masked.
+func (a Action) String() string { return a.ID + ": " + a.Describe() }
+
+// GoString is String.
+func (a Action) GoString() string { return a.String() }

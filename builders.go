@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,24 +39,32 @@ func Prove(id, title string, p Proof) Action {
 	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.AtOnce()}}
 }
 
-// Await is a look for a proof until it is there, for so long at most.
+// Await is a look for a proof until it is there, for so long at most; DefaultLimit when zero.
 func Await(limit time.Duration, id, title string, p Proof) Action {
 	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Limit: limit}}
 }
 
-// Actions are a change with all that belongs to it: what it needs, each a precondition; the change, which its first proof probes where it may not
-// simply run again; and its proofs, each waited for. The action of the change has the ID, the others ID-needs-1 and ID-proof-1 and so on.
+// Actions are a change with all that belongs to it: what it needs, each looked for once, before it (the change makes some of it false, so it is no
+// precondition); the change, which its first proof probes where it may not simply run again; and its proofs, each waited for. The action of the change has the ID, the others ID-needs-1 and ID-proof-1 and so on.
 func Actions(id string, c Change) []Action {
 	var list []Action
 	for i, p := range c.Needs {
-		list = append(list, Prove(fmt.Sprintf("%s-needs-%d", id, i+1), "Before: "+p.Text, p).AsPrecondition())
+		p.Host = cmp.Or(p.Host, c.Host)
+		list = append(list, Prove(fmt.Sprintf("%s-needs-%d", id, i+1), "Before: "+p.Text, p))
 	}
-	proofs := c.Proof
+	proofs := slices.Clone(c.Proof)
+	for i := range proofs {
+		proofs[i].Host = cmp.Or(proofs[i].Host, c.Host)
+	}
+	limit := cmp.Or(c.Limit, DefaultLimit)
 	if c.Probe == nil && c.Repeat != Idempotent && len(proofs) > 0 {
 		probe := proofs[0].Probe()
+		probe.Settle = limit // a command whose connection was lost may still be at work
 		c.Probe = &probe
 	}
-	limit := c.Limit
+	if c.Op == nil {
+		c.Cmd.Timeout = cmp.Or(c.Cmd.Timeout, limit)
+	}
 	c.Needs, c.Proof = nil, nil
 	list = append(list, Action{ID: id, Change: c})
 	for i, p := range proofs {

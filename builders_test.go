@@ -165,7 +165,9 @@ func TestActionsOfAChange(t *testing.T) {
 		require.Empty(t, a.Proof)
 	}
 	require.Equal(t, []string{"on-needs-1", "on", "on-proof-1", "on-proof-2"}, ids)
-	require.True(t, list[0].Precondition)
+	require.False(t, list[0].Precondition, "the change makes some of it false")
+	require.Equal(t, time.Minute, list[1].Cmd.Timeout)
+	require.Equal(t, time.Minute, list[1].Probe.Settle)
 	require.Equal(t, time.Minute, list[3].Limit)
 	require.Equal(t, "stored says on", list[1].Probe.Text)
 

@@ -10,7 +10,7 @@
 // # What a run promises
 //
 // Every action is journalled before it begins and after it ends, on disk, before anything goes on. An action that had
-// begun when the tool crashed is never blindly repeated: a [Safe] one runs again, a [ProbeFirst] one runs unless the probe
+// begun when the tool crashed is never blindly repeated: a [Idempotent] one runs again, a [ProbeFirst] one runs unless the probe
 // finds it done or cannot tell, a [Never] one only where the probe proves that it never took effect; otherwise the run
 // pauses for the operator. A lost connection leaves the outcome [Unknown], which only a probe or the operator answers.
 //

@@ -124,13 +124,18 @@ func (e *engine) next() []Decision {
 // holds or was stopped only the steps beside it come to their ends. Where no decision is work the life is over: call
 // End. It is empty while there is nothing to do beside what is being performed.
 func (l *Life) Next() []Decision {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next()
+}
+
+// next is Next; the caller holds the lock.
+func (l *Life) next() []Decision {
 	if l.over {
 		return []Decision{{Kind: DecideDone}}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.fatal != nil {
-		return []Decision{{Kind: DecideFailed, Reason: l.e.shown(l.fatal.Error())}}
+		return l.ending(l.fatal)
 	}
 	err := l.failure()
 	if err == nil {
@@ -149,9 +154,14 @@ func (l *Life) Next() []Decision {
 		clear(l.errs)
 		return l.free(l.e.next())
 	}
-	var hold *Pause
-	if errors.As(err, &hold) && !failed(err) {
-		return []Decision{{Kind: DecidePause, Step: hold.Step, Reason: hold.Reason}}
+	return l.ending(err)
+}
+
+// ending is the decision of a life that came to an error.
+func (l *Life) ending(err error) []Decision {
+	var pause *Pause
+	if errors.As(err, &pause) && !failed(err) {
+		return []Decision{{Kind: DecidePause, Step: pause.Step, Reason: pause.Reason}}
 	}
 	return []Decision{{Kind: DecideFailed, Reason: l.e.shown(err.Error())}}
 }
@@ -204,6 +214,9 @@ func (l *Life) Perform(ctx context.Context, d Decision) error {
 	}
 	defer l.release(d)
 	stop := func() { l.e.halt(context.Cause(ctx)) }
+	if ctx.Err() != nil { // nothing is sent any more
+		stop()
+	}
 	unused := context.AfterFunc(ctx, stop)
 	err := l.e.masked(l.perform(d))
 	if !unused() {
@@ -214,12 +227,12 @@ func (l *Life) Perform(ctx context.Context, d Decision) error {
 
 // take makes sure that a decision is what comes next, and that nobody else performs it.
 func (l *Life) take(d Decision) bool {
-	if !d.Work() || !slices.Contains(l.Next(), d) {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended || l.busy[d.Step] || l.errs[d.Step] != nil {
+		return false
+	}
+	if !d.Work() || !slices.Contains(l.next(), d) { // under the same lock: nobody performs it between
 		return false
 	}
 	l.busy[d.Step] = true

@@ -124,9 +124,12 @@ func (o Operation) isDone(ctx context.Context, r sshexec.Runner) (bool, error) {
 		return false, err
 	}
 	var notYet *change.Retry
-	switch err = o.Proof[0].Read(res); {
-	case errors.As(err, &notYet):
+	verdict := o.Proof[0].Read(res)
+	switch {
+	case res.ExitCode != 0 && errors.As(verdict, &notYet):
 		return false, nil
+	case err == nil:
+		err = verdict
 	}
 	return err == nil, err
 }

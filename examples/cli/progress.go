@@ -132,7 +132,7 @@ const simulatedPatience = 24 * time.Hour
 // manualPoll is how often the evidence of a manual action is looked at.
 const manualPoll = 30 * time.Second
 
-// Attend answers for a manual action.
+// Prompt answers for a manual action.
 func (at attendant) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {

@@ -41,9 +41,7 @@ func verdict(o pcs.Operation, cmd sshexec.Cmd, seen change.Observed) error {
 
 // proof is a question by an operation that only looks.
 func proof(look pcs.Operation, text string, check func(answer) error) change.Proof {
-	cmd := look.Cmd("")
-	cmd.Timeout = look.Meaning().Limit
-	return change.Proof{Host: look.Node, Cmd: cmd, Text: text, Check: func(o change.Observed) error { return check(answer{o, look}) }}
+	return change.Proof{Host: look.Node, Cmd: look.Cmd(""), Limit: look.Meaning().Limit, Text: text, Check: func(o change.Observed) error { return check(answer{o, look}) }}
 }
 
 // answer is what a look that came to its end said.

@@ -187,7 +187,7 @@ func (p *Plan) givenBack() ([]pcs.RoleSetting, error) {
 }
 
 // Prepared is the new cluster's configuration at [StagePrepared] as the plan makes it, without anything that a running cluster writes by itself: what
-// [CIB.Set] takes for a change of a cluster that is yet to be.
+// pcs.Set takes for a change of a cluster that is yet to be.
 func (p *Plan) Prepared() (*pacemaker.CIB, error) {
 	empty, err := p.empty()
 	if err != nil {

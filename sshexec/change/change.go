@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type Proof struct {
 	Host  string
 	Cmd   sshexec.Cmd          // read-only
 	Text  string               // what is to be seen, in words
+	Limit time.Duration        // after which the tool hangs rather than works; [Do] takes 30 s when zero, a runbook its own
 	Check func(Observed) error // nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
 }
 
@@ -115,7 +117,9 @@ func Later(err error) error {
 	var later *Retry
 	switch {
 	case errors.As(err, &later):
-		return NotYet(time.Second, "%s", later.Reason)
+		again := *later
+		again.After = cmp.Or(again.After, time.Second)
+		return &again
 	case Passing(err):
 		return NotYet(time.Second, "%v", err)
 	}
@@ -210,7 +214,7 @@ func (d *doing) command(ctx context.Context) error {
 	d.began = d.at.Clock.Now()
 	res, err := d.send(ctx)
 	d.done.Outcome = res.Outcome
-	if sshexec.OutcomeOf(err) == sshexec.NotStarted {
+	if err != nil && res.Outcome == sshexec.NotStarted {
 		return err
 	}
 	if res.Outcome == sshexec.Exited {
@@ -228,12 +232,28 @@ func (d *doing) command(ctx context.Context) error {
 	return missing
 }
 
+// send runs the command, or the operation, within the limit. An operation that came to its end has exited; of one that failed without saying so nobody knows
+// how far it came.
 func (d *doing) send(ctx context.Context) (sshexec.Result, error) {
 	if d.change.Op != nil {
-		return d.change.Op.Do(ctx, d.at)
+		at := d.at
+		at.Host, at.Now = d.change.Host, d.at.Clock.Now()
+		ctx, cancel := context.WithTimeout(ctx, d.change.Limit)
+		defer cancel()
+		res, err := d.change.Op.Do(ctx, at)
+		switch {
+		case err == nil:
+			res.Outcome = sshexec.Exited
+		case !sshexec.KnowsOutcome(err):
+			res.Outcome = sshexec.Unknown
+		}
+		return res, err
 	}
-	cmd := d.change.Cmd
-	cmd.Timeout = d.change.Limit
+	cmd, err := d.at.Facts.ExpandCmd(d.change.Cmd)
+	if err != nil {
+		return sshexec.Result{}, err
+	}
+	cmd.Timeout = cmp.Or(cmd.Timeout, d.change.Limit)
 	return d.at.Run(ctx, d.change.Host, cmd)
 }
 
@@ -277,9 +297,10 @@ func (d *doing) meaning() string {
 func (d *doing) all(ctx context.Context, list []Proof) error {
 	asked := map[string]sshexec.Result{}
 	for _, p := range list {
-		key := p.Host + "\x00" + strings.Join(p.Cmd.Argv, "\x00")
+		p.Host = cmp.Or(p.Host, d.change.Host)
+		key, plain := question(p)
 		answer, known := asked[key]
-		if !known {
+		if !known || !plain {
 			var err error
 			if answer, err = d.ask(ctx, p); err != nil {
 				return err
@@ -293,12 +314,20 @@ func (d *doing) all(ctx context.Context, list []Proof) error {
 	return nil
 }
 
+// question names what a proof asks; plain says that nothing but host and arguments makes it.
+func question(p Proof) (key string, plain bool) {
+	plain = p.Cmd.Stdin == sshexec.Input{} && len(p.Cmd.Env) == 0 && p.Cmd.Dir == "" && p.Cmd.Sudo == nil
+	return p.Host + "\x00" + strings.Join(p.Cmd.Argv, "\x00"), plain
+}
+
 func (d *doing) ask(ctx context.Context, p Proof) (sshexec.Result, error) {
 	d.done.Looks++
-	if p.Cmd.Timeout == 0 {
-		p.Cmd.Timeout = lookLimit
+	cmd, err := d.at.Facts.ExpandCmd(p.Cmd)
+	if err != nil {
+		return sshexec.Result{}, err
 	}
-	res, err := d.at.Run(ctx, p.Host, p.Cmd)
+	cmd.Timeout = cmp.Or(cmd.Timeout, p.Limit, lookLimit)
+	res, err := d.at.Run(ctx, p.Host, cmd)
 	if err != nil && res.Outcome != sshexec.Exited {
 		return sshexec.Result{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -65,11 +66,7 @@ func requireError(t testing.TB, err error, want string) {
 // corpus gives the files of the shared corpus that match a pattern, or skips.
 func corpus(t *testing.T, pattern string) []string {
 	t.Helper()
-	dir := os.Getenv("EVENKEEL_CORPUS")
-	if dir == "" {
-		t.Skip("EVENKEEL_CORPUS is not set: the shared corpus is not read")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	files, err := filepath.Glob(golden.Corpus(t, pattern))
 	require.NoError(t, err)
 	t.Logf("%d corpus files match %s", len(files), pattern)
 	return files

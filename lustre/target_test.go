@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 )
@@ -19,11 +20,7 @@ import (
 // corpus is the directory of real inputs; the test is skipped when there is none.
 func corpus(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("EVENKEEL_CORPUS")
-	if dir == "" {
-		t.Skip("EVENKEEL_CORPUS is not set")
-	}
-	return dir
+	return golden.Corpus(t)
 }
 
 const (

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
 )
 
 // TestMain lets the property tests run over thousands of cases unless the command line says how many.
@@ -38,11 +40,7 @@ func thinOut(t *testing.T, by int) {
 // corpus reads a file of the corpus, or skips the test where there is none.
 func corpus(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("EVENKEEL_CORPUS")
-	if dir == "" {
-		t.Skip("EVENKEEL_CORPUS is not set: nothing read")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	data, err := os.ReadFile(golden.Corpus(t, filepath.FromSlash(name)))
 	require.NoError(t, err)
 	t.Logf("1 file read: %s", name)
 	return string(data)

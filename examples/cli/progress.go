@@ -56,7 +56,7 @@ func (p *progress) Event(e evenkeel.Event) {
 		}
 		p.asking = e.Key
 	case evenkeel.EventPause:
-		print("?", "HELD: "+e.Text)
+		print("?", "PAUSED: "+e.Text)
 	case evenkeel.EventFailed:
 		print("x", "FAILED: "+e.Text)
 	case evenkeel.EventUnknown:

@@ -21,6 +21,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),
 			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).AsPrecondition(),
+			p.carries("carries").On(n2.Name).AsPrecondition(),
 			p.calm().AsPrecondition(),
 			evenkeel.Disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...).From("lustre:428"),
 			waitFor(p.Config.Outage, n1.Name, waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),

@@ -36,7 +36,8 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	s.Actions = append(s.Actions,
 		boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
-		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)))
+		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),
+		p.carries("carries").On(n2.Name))
 	for i, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions, p.audit(i).On(n.Name))
 	}

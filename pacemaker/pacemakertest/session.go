@@ -3,6 +3,7 @@ package pacemakertest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,6 +135,9 @@ func (s *session) peer(uname string) *node {
 	return nil
 }
 
+// transition is the controller's own number in the keys of transitions.
+const transition = "5b2d4f6e-0c3a-4f1d-9b7e-2a6c8d0e1f35"
+
 // nodeState writes what the cluster knows of a node: whether it is there, and what runs on it.
 func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 	e := status.CreateElement("node_state")
@@ -177,8 +181,14 @@ func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 		if done.Status == -1 {
 			call = "-1"
 		}
+		expected := 0
+		if done.Operation == "monitor" {
+			expected = 7 // the look before the first start: not running
+		}
+		key := fmt.Sprintf("%d:1:%d:%s", i+1, expected, transition)
 		for _, pair := range [][2]string{
-			{"id", p.id + "_last_0"}, {"operation_key", p.id + "_" + done.Operation + "_0"}, {"operation", done.Operation}, {"call-id", call},
+			{"id", p.id + "_last_0"}, {"operation_key", p.id + "_" + done.Operation + "_0"}, {"operation", done.Operation},
+			{"transition-key", key}, {"transition-magic", fmt.Sprintf("%d:%d;%s", done.Status, done.Code, key)}, {"call-id", call},
 			{"rc-code", strconv.Itoa(done.Code)}, {"op-status", strconv.Itoa(done.Status)}, {"interval", "0"}, {"on_node", n.Uname}, {"last-rc-change", strconv.FormatInt(done.At.Unix(), 10)},
 		} {
 			h.CreateAttr(pair[0], pair[1])

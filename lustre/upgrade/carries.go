@@ -1,0 +1,85 @@
+package upgrade
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
+)
+
+// Whether a half can do without the other is asked of the placement that Pacemaker itself would compute, before anything is down.
+
+// carries wants everything that runs in the old cluster to run on node 2 when node 1 is taken away.
+func (p *Pair) carries(id string) evenkeel.Action {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	a := p.oldCluster(n2).seeCIB(id, n2+" can carry what runs on "+n1, "nothing that runs now would run nowhere without "+n1, func(cib *pacemaker.CIB) error {
+		loss, err := placement.CanLose(cib, p.old(n1), p.Corosync)
+		return verdict(err, func() string {
+			if loss.OK {
+				return ""
+			}
+			return loss.String()
+		}, "nothing was moved: put that right in the old cluster (pcs constraint, pcs resource failcount), then resume")
+	})
+	return p.showsUnbanned(a, p.old(n2))
+}
+
+// takes wants the new cluster to start every target on node 1 as soon as it is enabled: this is asked while all of them still run on node 2.
+func (p *Pair) takes() evenkeel.Action {
+	n1 := p.Config.Node1.Name
+	a := p.newCluster(n1).seeCIB("takes", "The new cluster would start every target on "+n1, "each has a place there once it is enabled", func(cib *pacemaker.CIB) error {
+		enabled := cib.Clone()
+		for _, t := range p.enabled() {
+			if err := enabled.SetMeta(t.Resource, "target-role", "Started"); err != nil {
+				return err
+			}
+		}
+		would, err := placement.Of(enabled)
+		return verdict(err, func() string { return p.homeless(would, n1) },
+			"every target still runs on "+p.Config.Node2.Name+": put that right in the new cluster, then resume")
+	})
+	return p.showsUnbanned(a, n1)
+}
+
+// homeless says which enabled targets would not run on a node, and why; empty when all would.
+func (p *Pair) homeless(would *placement.Placement, node string) string {
+	var out []string
+	for _, t := range p.enabled() {
+		switch at := would.Of(t.Resource); {
+		case len(at) != 1:
+			out = append(out, fmt.Sprintf("%s would run %d times", t.Resource, len(at)))
+		case at[0].Node == "":
+			out = append(out, fmt.Sprintf("%s would run nowhere (%s)", t.Resource, at[0].Why))
+		case at[0].Node != node:
+			out = append(out, fmt.Sprintf("%s would run on %s", t.Resource, at[0].Node))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// verdict asks for the operator where something is lost, and where nobody can tell.
+func verdict(err error, lost func() string, advice string) error {
+	switch {
+	case errors.Is(err, pacemaker.ErrUnsupported):
+		return evenkeel.NeedsOperator("whether every target would run cannot be computed: %v; %s", err, advice)
+	case err != nil:
+		return err
+	}
+	if why := lost(); why != "" {
+		return evenkeel.NeedsOperator("%s; %s", why, advice)
+	}
+	return nil
+}
+
+// showsUnbanned is, by hand, the part of it that is seen at a glance: no constraint keeps a target from the node.
+func (p *Pair) showsUnbanned(a evenkeel.Action, node string) evenkeel.Action {
+	const none = "no constraint forbids it"
+	a.Paper = []evenkeel.Block{{Shows: []string{none}, Script: "cib=$(" + shellescape.QuoteCommand(a.Cmd.Argv) + `) && { printf "%s\n" "$cib" | grep '<rsc_location ' | grep -F ` +
+		shellescape.Quote(`node="`+node+`"`) + ` | grep -E 'score="-' || echo ` + none + "; }"}}
+	return a
+}

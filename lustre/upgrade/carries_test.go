@@ -1,0 +1,49 @@
+package upgrade_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+)
+
+// A half is taken away only when Pacemaker's own rules find every target a place on the other: a constraint that somebody set meanwhile stops the run while
+// nothing is down, in the old cluster before node 1 is emptied and in the new one before node 2 is. Without it, the run goes on.
+func TestTheOtherHalfCarries(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	for name, c := range map[string]struct {
+		begins, host, node string // the step at whose end the constraint is set, where, and the node that it is about
+		stops, says        string
+	}{
+		"old cluster": {"lift-throttle", lustretest.Node2, "ct6-mds2", "evacuate-node1", "MGS_32834e"},
+		"new cluster": {"cluster-node1", lustretest.Node1, lustretest.Node1, "switch-over", "would run nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := s.play(t)
+			var at string
+			p.watch = func(e evenkeel.Event) {
+				switch {
+				case e.Kind == evenkeel.EventStepDone && e.Step.ID == c.begins:
+					p.sh(c.host, "pcs constraint location MGS_32834e avoids "+c.node)
+				case e.Kind == evenkeel.EventAction:
+					at = e.Step.ID
+				}
+			}
+			var pause *evenkeel.Pause
+			err := p.run()
+			require.True(t, errors.As(err, &pause), "%v", err)
+			require.Contains(t, pause.Reason, c.says)
+			require.Contains(t, pause.Reason, "then resume")
+			require.Equal(t, c.stops, at)
+			for _, target := range p.w.Report().Targets {
+				require.Len(t, target.On, 1, "%s is down", target.Label)
+			}
+			p.sh(c.host, "pcs constraint remove location-MGS_32834e-"+c.node+"--INFINITY")
+			require.NoError(t, p.resume())
+			require.NoError(t, p.w.Check())
+		})
+	}
+}

@@ -56,6 +56,7 @@ type Record struct {
 	Phase   Phase  `json:"phase,omitempty"`
 	Host    string `json:"host,omitempty"`
 	Command string `json:"command,omitempty"` // secrets masked
+	Job     string `json:"job,omitempty"`     // of a detached action that starts: the name of its job on the machine
 	Effect  string `json:"effect,omitempty"`  // of the action that starts; "by hand" for a manual one
 
 	Outcome *Outcome `json:"outcome,omitempty"`

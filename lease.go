@@ -471,7 +471,7 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 			return e.taken(host, swap.Line, seen)
 		case swap.Busy == "":
 			return e.beaten(host, swap.Line)
-		case waited >= e.opts.TakeoverWait:
+		case waited >= max(e.opts.TakeoverWait, e.jobTime(host)):
 			return &LeaseBusyError{Host: host, Command: swap.Busy, Waited: waited}
 		}
 		e.event(EventWait, nil, nil, "%s: a command of the life before still runs: %s", host, plain(swap.Busy))

@@ -442,7 +442,10 @@ func (e *engine) do(ctx context.Context, s *Step, d Decision) error {
 		if err := e.mayGoOn(ctx, s, PhaseDo, a); err != nil {
 			return err
 		}
-		_, err := e.lookFirst(ctx, s, PhaseDo, a)
+		done, err := e.rejoin(ctx, s, PhaseDo, a)
+		if !done && err == nil {
+			_, err = e.lookFirst(ctx, s, PhaseDo, a)
+		}
 		return err
 	case d.Kind == DecideAct && a != nil:
 		return e.runAction(ctx, s, a, d)

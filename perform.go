@@ -31,6 +31,9 @@ func (e *engine) runAction(ctx context.Context, s *Step, a *Action, d Decision) 
 		if err := e.watch(ctx, s, phase, false); err != nil {
 			return err
 		}
+		if done, err := e.rejoin(ctx, s, phase, a); done || err != nil {
+			return err
+		}
 		if d.Probe {
 			if done, err := e.lookFirst(ctx, s, phase, a); done || err != nil {
 				return err
@@ -230,7 +233,7 @@ func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 // perform runs an action and journals its beginning and its end.
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
-	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect()}
+	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect(), Job: e.jobOf(s, phase, a)}
 	if phase == PhaseUndo || a.Manual != "" || s.undoes != "" {
 		start.Reinstalls = s.Reinstalls // the operator may do it before the step has begun; an undo brings the system from before back
 	}
@@ -238,7 +241,7 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 		return err
 	}
 	e.event(EventAction, s, a, "%s", a.Title)
-	obs, looks, answer, err := e.attempt(ctx, s, phase, a)
+	obs, looks, answer, err := e.attempt(ctx, s, phase, a, start.Job)
 	err = e.masked(err)
 
 	var hold *Pause
@@ -252,7 +255,8 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	outcome := obs.Outcome
 	end.Outcome = &outcome
 	makes := a.Makes
-	if err != nil && (outcome == Unknown || outcome == Signalled && a.DropsConnection) && a.effect() != ReadOnly && a.Probe != nil {
+	runsOn := start.Job != "" && !errors.Is(err, sshexec.ErrJobLost) // what it has done so far says nothing: the next life waits for its end
+	if err != nil && (outcome == Unknown || outcome == Signalled && a.DropsConnection) && a.effect() != ReadOnly && a.Probe != nil && !runsOn {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
 		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
@@ -330,18 +334,18 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 }
 
 // attempt runs the action once, or, where its check says so and it does no harm, until the check is content.
-func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (obs Observed, looks int, answer string, err error) {
+func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, job string) (obs Observed, looks int, answer string, err error) {
 	begin := e.opts.Clock.Now()
 	for {
 		looks++
-		obs, answer, err = e.once(ctx, s, a)
+		obs, answer, err = e.once(ctx, s, a, job)
 		var again *Retry
 		switch {
 		case err == nil:
 			return obs, looks, answer, nil
 		case !errors.As(err, &again):
 			return obs, looks, answer, err
-		case a.effect() != ReadOnly && a.Repeat != Idempotent:
+		case a.effect() != ReadOnly && (a.Repeat != Idempotent || job != ""):
 			return obs, looks, answer, fmt.Errorf("%w (and it is not repeated by itself)", err)
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
 			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
@@ -367,7 +371,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action) (
 }
 
 // once runs the action one time and checks what it showed.
-func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string, error) {
+func (e *engine) once(ctx context.Context, s *Step, a *Action, job string) (Observed, string, error) {
 	host := a.host(s)
 	obs := Observed{Host: host, Facts: e.facts()}
 	if a.Op != nil {
@@ -393,7 +397,11 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action) (Observed, string
 	if err != nil {
 		return obs, "", err
 	}
-	obs.Result, err = e.exec(ctx, host, bounded(cmd))
+	if job != "" {
+		obs.Result, err = e.supervise(ctx, host, bounded(cmd), job)
+	} else {
+		obs.Result, err = e.exec(ctx, host, bounded(cmd))
+	}
 	obs.Now = e.opts.Clock.Now()
 	return obs, "", a.check(obs, err)
 }

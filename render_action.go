@@ -47,6 +47,9 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	if a.DropsConnection {
 		p.line("The connection ends with it: its exit status says nothing.\n")
 	}
+	if a.Detached {
+		p.line("It must outlive the connection: by hand, type it in `screen` or `tmux`. (The tool runs it as a job of the machine, and finds it again.)\n")
+	}
 	for _, m := range a.Makes {
 		p.makes(a, m, a.host(s))
 	}

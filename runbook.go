@@ -153,6 +153,9 @@ func (rb *Runbook) Digest() string {
 			for j := range part.actions {
 				a := &part.actions[j]
 				put(part.phase, a.ID, a.host(s), a.effect(), a.Repeat, a.Manual, a.Precondition, a.DropsConnection, a.Expect.Text, a.Expect.Awaits)
+				if a.Detached {
+					put("detached")
+				}
 				if a.Op != nil {
 					put("op", a.Op.Text)
 					for _, c := range a.Op.Cmds {
@@ -429,6 +432,9 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	}
 	if len(a.Needs)+len(a.Proof) > 0 {
 		v.add("%s: has needs or proofs, which an action does not look for: make its actions by Actions", where)
+	}
+	if a.Detached && (len(a.Cmd.Argv) == 0 || effect == ReadOnly || a.DropsConnection) {
+		v.add("%s: only a command that changes something, and that leaves its machine up, is detached", where)
 	}
 	if a.DropsConnection && a.Probe == nil {
 		v.add("%s: breaks its own connection and has no probe that could tell how it ended", where)

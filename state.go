@@ -86,6 +86,7 @@ func (st *State) clone() *State {
 	for id, s := range st.Steps {
 		step := *s
 		step.actions, step.makes, step.closed = maps.Clone(s.actions), slices.Clone(s.makes), slices.Clone(s.closed)
+		step.jobs = maps.Clone(s.jobs)
 		step.life.ended, step.life.probed = maps.Clone(s.life.ended), maps.Clone(s.life.probed)
 		c.Steps[id] = &step
 	}
@@ -107,9 +108,10 @@ type StepState struct {
 	Begun    time.Time
 	Ended    time.Time
 	actions  map[actionKey]Progress
-	undoing  bool         // its undo began
-	makes    []string     // the facts that it made
-	closed   []OpenWindow // the windows that it closed
+	jobs     map[actionKey]string // the jobs of detached actions of which nobody knows how they ended
+	undoing  bool                 // its undo began
+	makes    []string             // the facts that it made
+	closed   []OpenWindow         // the windows that it closed
 
 	life stepLife
 }
@@ -127,7 +129,7 @@ type stepLife struct {
 
 // newStepState is a step of which the journal tells nothing.
 func newStepState() *StepState {
-	s := &StepState{Progress: Pending, actions: map[actionKey]Progress{}}
+	s := &StepState{Progress: Pending, actions: map[actionKey]Progress{}, jobs: map[actionKey]string{}}
 	s.newLife()
 	return s
 }
@@ -359,6 +361,7 @@ func (st *State) apply(r Record) {
 		}
 	case KindStart:
 		s.actions[key] = Doing
+		s.jobs[key] = r.Job
 		s.life.ran = s.life.ran || r.Phase == PhaseDo
 		st.Changed = st.Changed || r.Effect != ReadOnly.String()
 		switch {
@@ -371,6 +374,9 @@ func (st *State) apply(r Record) {
 			s.Begun = r.Time // it looks before it begins
 		}
 	case KindEnd:
+		if r.Error == "" || r.Outcome == nil || *r.Outcome != Unknown {
+			delete(s.jobs, key)
+		}
 		s.actions[key] = Did
 		s.life.ended[key] = r.Error == ""
 		if r.Error != "" {
@@ -443,7 +449,7 @@ func (st *State) apply(r Record) {
 // done anew as after a crash, looked at where it must not be repeated.
 func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
 	made, closed, did, broke := s.makes, s.closed, s.actions, cmp.Or(s.life.broke, s.life.held)
-	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}} // it is done anew
+	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}, jobs: map[actionKey]string{}} // it is done anew
 	s.newLife()
 	s.life.broke = broke // but not in the life in which it failed
 	for key, p := range did {

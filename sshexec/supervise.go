@@ -30,6 +30,8 @@ type SuperviseOptions struct {
 
 	Poll   time.Duration // how long one look at the job waits on the machine for news; 10 s when zero
 	GiveUp time.Duration // how long the machine may be out of reach; 10 min when zero
+
+	Clock Sleeper // by which the pauses between tries are waited; the machine's own when nil
 }
 
 // What can be wrong with a job.
@@ -56,6 +58,9 @@ func Supervise(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (Re
 		var ce *CommandError
 		if errors.As(err, &ce) && ce.Outcome == Exited {
 			res.Outcome = NotStarted // the starting script refused
+			if ce.ExitCode == mayHaveStarted {
+				res.Outcome = Unknown
+			}
 		}
 		return res, Failure("", cmd, res, err)
 	}
@@ -94,6 +99,9 @@ func newJob(r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
 	opt.Dir = path.Clean(opt.Dir)
 	opt.Poll = cmp.Or(opt.Poll, 10*time.Second)
 	opt.GiveUp = cmp.Or(opt.GiveUp, 10*time.Minute)
+	if opt.Clock == nil {
+		opt.Clock = wallClock{}
+	}
 	return &Supervised{r: r, cmd: cmd, opt: opt}, nil
 }
 
@@ -144,6 +152,24 @@ func Attach(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (*Supe
 // Started tells whether StartSupervised has started the job, and not only found it.
 func (j *Supervised) Started() bool { return j.started }
 
+// Status tells how the job is without waiting: nil when it has ended, else [ErrJobRuns], [ErrJobLost] or [ErrNoJob], or why nobody can tell.
+func (j *Supervised) Status(ctx context.Context) error {
+	var now glance
+	err := j.patiently(ctx, nil, func() (err error) {
+		now, err = j.look(ctx, 0)
+		return err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot tell how the job %s is: %w", j.opt.ID, err)
+	case now.state == jobRunning:
+		return ErrJobRuns
+	case now.state == jobLost:
+		return ErrJobLost
+	}
+	return nil
+}
+
 // Offsets are how many bytes of its output have been read, for StdoutFrom and StderrFrom of a later Attach.
 func (j *Supervised) Offsets() (stdout, stderr int64) { return j.opt.StdoutFrom, j.opt.StderrFrom }
 
@@ -184,9 +210,18 @@ func (j *Supervised) start(ctx context.Context) (string, error) {
 	line := execline.Script(execline.Line{Dir: j.cmd.Dir, Env: j.cmd.Env, Argv: j.cmd.Argv})
 	start := j.script(j.cmd.Effect, jobStart, j.opt.Dir, j.opt.ID, digestOf(line), singleLine(j.cmd.String()), line, word, secret, jobRun)
 	start.Stdin = Stream(io.MultiReader(in, strings.NewReader(word)))
+	if j.cmd.Timeout > 0 {
+		start.Timeout = j.cmd.Timeout + startTime
+	}
 	res, err := j.run(ctx, start, "start the job")
 	return res.Text(), err
 }
+
+// mayHaveStarted is the exit status of a starting script that did not see the job start, or was ended before it did.
+const mayHaveStarted = 3
+
+// startTime is how long a start may take beyond the command's own time: a real one takes no more than seconds, a simulated one runs the command.
+const startTime = time.Minute
 
 func digestOf(line string) string {
 	sum := sha256.Sum256([]byte(line))
@@ -322,12 +357,12 @@ const retryPause = time.Second
 // again is given it has to agree.
 func (j *Supervised) patiently(ctx context.Context, again func(error) bool, try func() error) error {
 	pause := min(retryPause, j.opt.GiveUp/10)
-	for since := time.Now(); ; {
+	for since := j.opt.Clock.Now(); ; {
 		err := try()
-		if err == nil || !outOfReach(err) || ctx.Err() != nil || again != nil && !again(err) || time.Since(since) >= j.opt.GiveUp {
+		if err == nil || !outOfReach(err) || ctx.Err() != nil || again != nil && !again(err) || j.opt.Clock.Now().Sub(since) >= j.opt.GiveUp {
 			return err
 		}
-		if sleepErr := (wallClock{}).Sleep(ctx, pause); sleepErr != nil {
+		if sleepErr := j.opt.Clock.Sleep(ctx, pause); sleepErr != nil {
 			return err
 		}
 	}

@@ -54,7 +54,7 @@ func wide(c sshexec.Cmd) bool {
 }
 
 // limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may
-// have run; what follows tells.
+// have run; what follows tells. An installation goes on when its connection is lost: yum that is killed half-way leaves the packages in disorder.
 func limit(rb *evenkeel.Runbook) {
 	const installing, anything = 3 * time.Hour, 30 * time.Minute
 	for i := range rb.Steps {
@@ -65,6 +65,7 @@ func limit(rb *evenkeel.Runbook) {
 				case len(c.Argv) == 0, c.Effect == evenkeel.ReadOnly, c.Timeout != 0:
 				case c.Argv[0] == "yum":
 					c.Timeout = installing // modules are built meanwhile
+					actions[j].Detached = true
 				default:
 					c.Timeout = anything
 				}

@@ -1,5 +1,5 @@
 # Starts a command on its own, or finds it started: $1 directory, $2 id, $3 digest of the command, $4 the command for people, $5 the command for /bin/sh, $6 the word that ends
-# the input, $7 whether the input is a secret, $8 the supervisor's script. Prints "started" or "there", or "differs".
+# the input, $7 whether the input is a secret, $8 the supervisor's script. Prints "started" or "there", or "differs". Exits with 3 where the job may have started.
 umask 077
 dir=$1 id=$2 digest=$3 shown=$4 line=$5 word=$6 secret=$7 supervisor=$8
 
@@ -41,6 +41,7 @@ printf '%s\n' "$digest" >"$new/digest" && printf '%s\n' "$shown" >"$new/command"
 : >"$new/stdout" && : >"$new/stderr" || exit 1
 
 command -v setsid >/dev/null 2>&1 || fail "setsid is not here" 127
+trap 'exit 3' HUP INT TERM
 if [ "$secret" = yes ]; then
 	{ printf %s "$input" | setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" -; } >/dev/null 2>&1 &
 else
@@ -52,7 +53,7 @@ own=$!
 tries=200
 until [ -e "$dir/$id/pid" ] && { [ ! -d "$new" ] || ! kill -0 "$own" 2>/dev/null; }; do
 	tries=$((tries - 1))
-	[ "$tries" -gt 0 ] || fail "the job does not start"
+	[ "$tries" -gt 0 ] || fail "the job does not start" 3
 	sleep 0.05 2>/dev/null || sleep 1
 done
 if [ -d "$new" ]; then report there; fi # another start was first

@@ -68,9 +68,13 @@ func (s *State) Run(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	started := s.now
 	h := s.Host(host)
 	s.acted = false
+	job, isJob := sshexec.SimJobStart(cmd)
+	if isJob {
+		cmd = job.Cmd
+	}
 	argv := maskArgv(cmd.Argv)
 	s.changes, s.current = nil, h.Name+": "+strings.Join(argv, " ")
-	res, cause := s.perform(h, cmd)
+	res, cause := s.perform(h, cmd, job)
 	res.Elapsed = s.now.Sub(started)
 	if res.Outcome == sshexec.Exited && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
 		res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, context.DeadlineExceeded
@@ -100,8 +104,12 @@ func (s *State) byItself(f func()) {
 	s.changes = nil
 }
 
-func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
+// perform runs a command, or starts a job, which runs to its end at once.
+func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob) (sshexec.Result, error) {
 	fault := s.faultNow()
+	if job.Dir != "" && fault == CutMiddle {
+		fault = CutBefore // what was cut off is not started
+	}
 	if fault == Refused || !h.Reachable() {
 		return sshexec.Result{Outcome: sshexec.NotStarted}, ErrUnreachable
 	}
@@ -124,15 +132,22 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 		h.PowerOff(s)
 		return lost(ErrConnectionLost)
 	case Fails:
-		return sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte("simulated failure\n")}, nil
+		return h.ends(job, sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1, Stderr: []byte("simulated failure\n")}), nil
 	case SucceedsIdly:
-		return sshexec.Result{Outcome: sshexec.Exited}, nil
+		return h.ends(job, sshexec.Result{Outcome: sshexec.Exited}), nil
 	case CutMiddle:
 		stdin = stdin[:len(stdin)/2]
 	case Refused, CutAfter, PowerAfter: // before and after this
 	}
 	h.Lease.Machine = h.machine()
-	if res, err, handled := h.Lease.Do(h.Name, cmd); handled {
+	res, err, handled := h.Lease.Do(h.Name, cmd)
+	if !handled {
+		var text string
+		if text, handled = h.jobs.answer(cmd, job); handled {
+			res = sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text)}
+		}
+	}
+	if handled {
 		s.Sleep(leaseCost)
 		if fault == PowerAfter {
 			h.PowerOff(s)
@@ -152,6 +167,9 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 	if h.Power != On || h.Boots != boots {
 		return lost(ErrConnectionLost)
 	}
+	if job.Dir != "" {
+		stdin, _ = job.Input(stdin)
+	}
 	c := &Call{
 		State: s, Host: h, Name: path.Base(cmd.Argv[0]), Args: slices.Clone(cmd.Argv[1:]), Stdin: stdin,
 		Env: cmd.Env, Dir: path.Join("/root", cmd.Dir),
@@ -160,6 +178,9 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 		c.Dir = path.Clean(cmd.Dir)
 	}
 	status := handler(c)
+	res = sshexec.Result{Outcome: sshexec.Exited, ExitCode: status, Stdout: c.Out.Bytes(), Stderr: c.Err.Bytes(), HostKey: h.hostKey}
+	job.Lost = h.Power != On || h.Boots != boots
+	res = h.ends(job, res)
 	switch {
 	case fault == PowerAfter:
 		h.PowerOff(s)
@@ -170,7 +191,7 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd) (sshexec.Result, error) {
 	if cmd.Effect == sshexec.ReadOnly && s.acted {
 		s.Violate("a command declared read-only changed something: %s", strings.Join(s.changes, "; "))
 	}
-	return sshexec.Result{Outcome: sshexec.Exited, ExitCode: status, Stdout: c.Out.Bytes(), Stderr: c.Err.Bytes(), HostKey: h.hostKey}, nil
+	return res, nil
 }
 
 func readInput(in sshexec.Input) (string, error) {

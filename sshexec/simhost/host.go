@@ -62,6 +62,7 @@ type Host struct {
 	// Lease is the tool's lease on the machine's disk, and what fences read: State.Hash leaves it out, since each life of the tool writes another.
 	Lease sshexec.SimLease
 
+	jobs     jobs // State.Hash leaves them out, too: they are the tool's
 	fqdn     bool
 	bootAt   time.Time // when Booting
 	upSince  time.Time
@@ -114,7 +115,7 @@ func (h *Host) install(s *State, os OS) {
 	h.disk, h.packages, h.dkms, h.services = newTree(), maps.Clone(os.Packages), map[string]string{}, maps.Clone(os.Services)
 	h.modules, h.mounts, h.firewall = nil, nil, newFirewall()
 	h.fqdn, h.SELinux = os.FQDN, os.SELinux
-	h.Lease = sshexec.SimLease{}
+	h.Lease, h.jobs = sshexec.SimLease{}, nil
 	if h.packages == nil {
 		h.packages = map[string]string{}
 	}
@@ -405,7 +406,7 @@ func (h *Host) clone() *Host {
 	c.packages, c.dkms, c.services = maps.Clone(h.packages), maps.Clone(h.dkms), maps.Clone(h.services)
 	c.modules, c.mounts, c.procs = slices.Clip(h.modules), slices.Clip(h.mounts), slices.Clip(h.procs)
 	c.firewall = h.firewall.clone()
-	c.Lease = h.Lease.Clone()
+	c.Lease, c.jobs = h.Lease.Clone(), jobs(sshexec.SimJobs(h.jobs).Clone())
 	return &c
 }
 

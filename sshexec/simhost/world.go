@@ -98,12 +98,16 @@ func (w *World) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.
 	if err := refuse(ctx, cmd); err != nil {
 		return sshexec.Result{}, sshexec.Failure(host, cmd, sshexec.Result{}, err)
 	}
+	shown := cmd
+	if job, is := sshexec.SimJobStart(cmd); is {
+		shown = job.Cmd
+	}
 	if w.BeforeEffect != nil {
-		w.BeforeEffect(host, cmd)
+		w.BeforeEffect(host, shown)
 	}
 	res, cause := w.locked(host, cmd)
 	if w.AfterEffect != nil {
-		w.AfterEffect(host, cmd, res)
+		w.AfterEffect(host, shown, res)
 	}
 	return res, sshexec.Failure(host, cmd, res, cause)
 }

@@ -221,6 +221,15 @@ func unwrap(words []word) (string, bool) {
 	return "", false
 }
 
+// ParseScript undoes Script exactly.
+func ParseScript(text string) (Line, error) {
+	l, err := parseInner(text)
+	if err == nil && Script(l) != text {
+		err = errNotBuilt
+	}
+	return l, err
+}
+
 func parseInner(inner string) (Line, error) {
 	var l Line
 	setting, inner, ok := strings.Cut(inner, after)

@@ -1,0 +1,222 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// quickClock is the machine's clock, with short sleeps.
+type quickClock struct{}
+
+func (quickClock) Now() time.Time { return time.Now() }
+func (quickClock) Sleep(ctx context.Context, _ time.Duration) error {
+	return evenkeel.WallClock{}.Sleep(ctx, 20*time.Millisecond)
+}
+
+// jobScene is a runbook with one detached action on this machine: its job notes in the file "ran" that it runs, waits for the file "go", and ends as the file "end" says.
+type jobScene struct {
+	t       *testing.T
+	dir     string
+	book    *evenkeel.Runbook
+	journal evenkeel.MemJournal
+	runner  sshexec.Runner
+	watch   func(evenkeel.Event)
+	once    sync.Once
+}
+
+var answer = evenkeel.NewFact[string]("answer", "what the job printed")
+
+// lasting is a directory in which a lease may be kept: not below /tmp.
+func lasting(t *testing.T) string {
+	for _, tool := range []string{"flock", "setsid"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("a detached action needs %s: %v", tool, err)
+		}
+	}
+	home, err := os.UserCacheDir()
+	if err == nil {
+		err = errors.Join(os.MkdirAll(home, 0o700), sshexec.CheckLeasePath(filepath.Join(home, "x.lease")))
+	}
+	if err != nil {
+		t.Skipf("no directory for a lease: %v", err)
+	}
+	dir, err := os.MkdirTemp(home, "evenkeel-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+func newJobScene(t *testing.T) *jobScene {
+	s := &jobScene{t: t, dir: lasting(t), runner: sshexec.Local{}, watch: func(evenkeel.Event) {}}
+	says := []evenkeel.Make{answer.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
+	job := `cd "$1" && echo x >>ran && until [ -e go ]; do sleep 0.02; done; cat go; exit "$(cat end 2>/dev/null || echo 0)"`
+	s.book = &evenkeel.Runbook{Name: "job", Title: "Job", LeaseHosts: []string{"h"}, Steps: []evenkeel.Step{{
+		ID: "s", Title: "Install", Host: "h", Makes: []evenkeel.FactKey{answer}, Irreversible: "a test",
+		Actions: []evenkeel.Action{{
+			ID: "install", Detached: true, Makes: says,
+			Change: evenkeel.Change{
+				Title: "Install", Cmd: sshexec.Script(sshexec.Mutating, job, s.dir), Repeat: evenkeel.Never,
+				Probe: &evenkeel.Probe{Makes: says, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", filepath.Join(s.dir, "probe")), Text: "the file says so", Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+					return map[string]evenkeel.ProbeResult{"nothing": evenkeel.NotRun, "half": evenkeel.Partial}[o.Text()], nil
+				}},
+			},
+		}},
+	}}}
+	require.NoError(t, s.book.Validate())
+	return s
+}
+
+func (s *jobScene) write(name, text string) {
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600))
+}
+
+func (s *jobScene) ran() int {
+	raw, _ := os.ReadFile(filepath.Join(s.dir, "ran"))
+	return strings.Count(string(raw), "x")
+}
+
+type life func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
+
+func (s *jobScene) live(ctx context.Context, l life) (*evenkeel.Report, error) {
+	return l(ctx, s.book, evenkeel.HostMap{"h": s.runner}, evenkeel.Options{
+		Journal: &s.journal, Clock: quickClock{}, LeasePath: filepath.Join(s.dir, "x.lease"), Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { s.watch(e) }),
+	})
+}
+
+// leave runs until the job is at work, and ends the life there.
+func (s *jobScene) leave() {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	defer cancel()
+	go func() {
+		for s.ran() == 0 && ctx.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := s.live(ctx, evenkeel.Run)
+	require.Error(s.t, err)
+	last := s.journal.Records()[len(s.journal.Records())-1]
+	require.Equal(s.t, evenkeel.Unknown, *last.Outcome)
+	require.Empty(s.t, last.Found, "nobody probes what a job that runs has done so far")
+	require.Equal(s.t, 1, s.ran())
+}
+
+func (s *jobScene) ends(report *evenkeel.Report, err error, says string) {
+	require.NoError(s.t, err)
+	got, err := answer.Get(report.State.Facts)
+	require.NoError(s.t, err)
+	require.Equal(s.t, says, got)
+}
+
+// SSH-008, H19: the life that comes next waits for the job of the one before, while it runs and when it has ended, and takes its end for the end of the action.
+func TestADetachedActionOutlivesTheTool(t *testing.T) {
+	t.Run("it has ended", func(t *testing.T) {
+		s := newJobScene(t)
+		s.leave()
+		s.write("go", "the first")
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "the first")
+		require.Equal(t, 1, s.ran())
+	})
+	t.Run("it still runs", func(t *testing.T) {
+		s := newJobScene(t)
+		s.leave()
+		s.watch = func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventWait && strings.Contains(e.Text, "still runs") {
+				s.once.Do(func() { s.write("go", "the first") })
+			}
+		}
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "the first")
+		require.Equal(t, 1, s.ran())
+	})
+}
+
+// A connection that is lost as the job is started loses nothing: the start is sent again, and finds the job.
+func TestADetachedActionOutlivesItsConnection(t *testing.T) {
+	s := newJobScene(t)
+	s.write("go", "the only one")
+	lost := false
+	s.runner = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := sshexec.Local{}.Run(ctx, cmd)
+		if _, start := sshexec.SimJobStart(cmd); start && !lost {
+			lost = true
+			return sshexec.Result{Outcome: sshexec.Unknown}, sshexec.Failure("h", cmd, sshexec.Result{Outcome: sshexec.Unknown}, errors.New("connection lost"))
+		}
+		return res, err
+	})
+	report, err := s.live(t.Context(), evenkeel.Run)
+	s.ends(report, err, "the only one")
+	require.True(t, lost)
+	require.Equal(t, 1, s.ran())
+}
+
+// A job that failed is at its end: what comes next is another job, where the probe says that nothing of the first is left.
+func TestADetachedActionThatFailed(t *testing.T) {
+	s := newJobScene(t)
+	s.write("go", "out")
+	s.write("end", "3")
+	_, err := s.live(t.Context(), evenkeel.Run)
+	require.ErrorContains(t, err, "exit status 3")
+	s.write("end", "0")
+	s.write("probe", "half")
+	var pause *evenkeel.Pause
+	_, err = s.live(t.Context(), evenkeel.Resume)
+	require.ErrorAs(t, err, &pause)
+	require.Equal(t, 1, s.ran())
+	s.write("probe", "nothing")
+	report, err := s.live(t.Context(), evenkeel.Resume)
+	s.ends(report, err, "out")
+	require.Equal(t, 2, s.ran())
+}
+
+// A job that was killed without a word leaves the question to the probe.
+func TestADetachedActionWhoseJobIsLost(t *testing.T) {
+	s := newJobScene(t)
+	s.leave()
+	pids, err := filepath.Glob(filepath.Join(s.dir, "x.jobs", "s.install-*", "pid"))
+	require.NoError(t, err)
+	require.Len(t, pids, 1, "one job, beside the lease")
+	raw, err := os.ReadFile(pids[0])
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.Fields(string(raw))[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(-pid, syscall.SIGKILL))
+	s.write("go", "the second")
+	s.write("probe", "half")
+	var pause *evenkeel.Pause
+	_, err = s.live(t.Context(), evenkeel.Resume)
+	require.ErrorAs(t, err, &pause)
+	require.Equal(t, 1, s.ran())
+	s.write("probe", "nothing")
+	report, err := s.live(t.Context(), evenkeel.Resume)
+	s.ends(report, err, "the second")
+	require.Equal(t, 2, s.ran())
+}
+
+// Only a command that changes something, and leaves its machine up, is detached.
+func TestWhatIsNotDetached(t *testing.T) {
+	for name, change := range map[string]func(a *evenkeel.Action){
+		"a look":     func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe, a.Makes = sshexec.ReadOnly, 0, nil, nil },
+		"by hand":    func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" },
+		"a shutdown": func(a *evenkeel.Action) { a.DropsConnection = true },
+	} {
+		s := newJobScene(t)
+		change(&s.book.Steps[0].Actions[0])
+		require.ErrorContains(t, s.book.Validate(), "is detached", name)
+	}
+}

@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -286,6 +287,23 @@ func (c *CIB) AddLocation(l Location) error {
 	return c.addConstraint("rsc_location", l.ID, l, l.Resource)
 }
 
+// SetLocationScore changes the score of a location constraint, by its id, where it stands. One whose rules have the scores is refused.
+func (c *CIB) SetLocationScore(id, score string) error {
+	if _, err := ParseScore(score); err != nil {
+		return fmt.Errorf("location constraint %s: %w", id, err)
+	}
+	e := c.byID(id)
+	switch {
+	case e == nil || e.Tag != "rsc_location":
+		return fmt.Errorf("location constraint %s: %w", id, ErrNotFound)
+	case e.SelectAttr("score") == nil:
+		return fmt.Errorf("location constraint %s: %w: it has no score of its own", id, ErrUnsupported)
+	}
+	c.Edit()
+	e.CreateAttr("score", score)
+	return nil
+}
+
 // AddOrder adds an ordering constraint. The resources must exist.
 func (c *CIB) AddOrder(o Order) error {
 	return c.addConstraint("rsc_order", o.ID, o, append(setMembers(o.Sets), o.First, o.Then)...)
@@ -473,38 +491,74 @@ func (c *CIB) unindex(e *etree.Element) {
 
 // insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB stays readable.
 func insertElement(parent, e, before *etree.Element) {
-	if before != nil {
-		space := spaceBefore(before)
-		at := before.Index()
-		parent.InsertChildAt(at, e)
-		if space != "" {
-			parent.InsertChildAt(at+1, etree.NewText(space))
+	var above *etree.Element // the element that e comes to stand after
+	for _, child := range parent.ChildElements() {
+		if child == before {
+			break
 		}
-		return
-	}
-	if children := parent.ChildElements(); len(children) > 0 {
-		last := children[len(children)-1]
-		at := last.Index() + 1
-		if space := spaceBefore(last); space != "" {
-			parent.InsertChildAt(at, etree.NewText(space))
-			at++
-		}
-		parent.InsertChildAt(at, e)
-		return
+		above = child
 	}
 	space := spaceBefore(parent)
 	n := len(parent.Child)
 	switch {
+	case above != nil:
+		at := lineEnd(above)
+		if space := spaceBefore(above); space != "" {
+			parent.InsertChildAt(at, etree.NewText(space))
+			at++
+		}
+		parent.InsertChildAt(at, e)
+	case before != nil:
+		space, at := spaceBefore(before), before.Index()
+		parent.InsertChildAt(at, e)
+		if space != "" {
+			parent.InsertChildAt(at+1, etree.NewText(space))
+		}
 	case !strings.HasPrefix(space, "\n"):
 		parent.InsertChildAt(n, e)
 	case n > 0 && isSpace(parent.Child[n-1]): // it stands before the end tag, and stays there
-		parent.InsertChildAt(n-1, etree.NewText(space+"  "))
+		parent.InsertChildAt(n-1, etree.NewText(space+indentUnit(parent)))
 		parent.InsertChildAt(n, e)
 	default:
-		parent.AddChild(etree.NewText(space + "  "))
+		parent.AddChild(etree.NewText(space + indentUnit(parent)))
 		parent.AddChild(e)
 		parent.AddChild(etree.NewText(space))
 	}
+}
+
+// lineEnd is the place behind an element and the comments that follow it on its line.
+func lineEnd(e *etree.Element) int {
+	siblings := e.Parent().Child
+	end := e.Index() + 1
+	for i := end; i < len(siblings); i++ {
+		switch t := siblings[i].(type) {
+		case *etree.Comment:
+			end = i + 1
+		case *etree.CharData:
+			if strings.Contains(t.Data, "\n") {
+				return end
+			}
+		default:
+			return end
+		}
+	}
+	return end
+}
+
+// indentUnit is by how much an element around e stands deeper than its parent: nothing where all start their lines, two blanks where
+// nothing tells.
+func indentUnit(e *etree.Element) string {
+	unit := "  "
+	for ; e.Parent().Parent() != nil; e = e.Parent() {
+		outer := spaceBefore(e.Parent())
+		if deeper, ok := strings.CutPrefix(spaceBefore(e), outer); ok && strings.HasPrefix(outer, "\n") {
+			if deeper != "" {
+				return deeper
+			}
+			unit = ""
+		}
+	}
+	return unit
 }
 
 // isSpace says whether a token is nothing but white space.
@@ -513,7 +567,7 @@ func isSpace(t etree.Token) bool {
 	return ok && !text.IsCData() && strings.Trim(text.Data, xmlSpaces) == ""
 }
 
-// spaceBefore is the line break and indentation in front of an element, if it has nothing else there.
+// spaceBefore is the line break and indentation of an element's line, or the blanks between it and what stands before it there.
 func spaceBefore(e *etree.Element) string {
 	p := e.Parent()
 	if p == nil {
@@ -522,18 +576,21 @@ func spaceBefore(e *etree.Element) string {
 	if p.Parent() == nil { // the root element: its children start on a line of their own
 		return "\n"
 	}
-	i := e.Index()
-	if i == 0 {
-		return ""
+	space := ""
+	for i := e.Index() - 1; i >= 0; i-- {
+		if _, is := p.Child[i].(*etree.Comment); is {
+			continue
+		}
+		if !isSpace(p.Child[i]) {
+			break
+		}
+		text := p.Child[i].(*etree.CharData).Data //nolint:forcetypeassert // white space is text
+		if n := strings.LastIndexByte(text, '\n'); n >= 0 {
+			return text[n:]
+		}
+		space = cmp.Or(space, text)
 	}
-	text, ok := p.Child[i-1].(*etree.CharData)
-	if !ok || text.IsCData() || strings.Trim(text.Data, xmlSpaces) != "" {
-		return ""
-	}
-	if n := strings.LastIndexByte(text.Data, '\n'); n >= 0 {
-		return text.Data[n:]
-	}
-	return text.Data
+	return space
 }
 
 // removeWithSpace removes an element with the line break and indentation in front of it. What edits put into an element that is empty

@@ -75,7 +75,7 @@ func RenameNodes(names map[string]string) DiffOption {
 // ManagedIDs compares the ids of constraints too: Pacemaker does not care for them, IML does (H9).
 func ManagedIDs() DiffOption { return func(o *diffOptions) { o.ids = true } }
 
-// Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like.
+// Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like, or make an [Expectation] of your own.
 func Expect(expected ...Expectation) DiffOption {
 	return func(o *diffOptions) { o.expected = append(o.expected, expected...) }
 }
@@ -97,7 +97,7 @@ func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 		all = append(all, pair.differences()...)
 	}
 	all = slices.DeleteFunc(all, func(d Difference) bool {
-		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.Matches(d) })
+		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.Matches != nil && e.Matches(d) })
 	})
 	slices.SortStableFunc(all, func(x, y Difference) int {
 		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))

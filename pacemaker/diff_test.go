@@ -14,6 +14,18 @@ import (
 
 var fqdns = map[string]string{"ct6-mds1": "ct6-mds1.lfs.intl", "ct6-mds2": "ct6-mds2.lfs.intl"}
 
+// An expectation that does not say what it matches matches nothing, alone and beside others.
+func TestExpectationWithoutMatches(t *testing.T) {
+	old := readCIB(t, imlCIB)
+	changed := old.Clone()
+	changed.SetProperty("stonith-enabled", "false")
+	mute := Expectation{Name: "mute", Why: "forgotten"}
+	want := Diff(old, changed)
+	require.Len(t, want, 1)
+	require.Equal(t, want, Diff(old, changed, Expect(mute, Expectation{}, ExpectDisabled)))
+	require.Empty(t, Diff(old, changed, Expect(mute, Expectation{Matches: func(d Difference) bool { return d.Subject == "stonith-enabled" }})))
+}
+
 // H9, H12, H22, H23: the cluster that real pcs 0.9.152 rebuilt means the same as the backup, but for what is expected by name.
 func TestDiffAgainstARealRebuild(t *testing.T) {
 	old, rebuilt := readCIB(t, imlCIB), readCIB(t, "pcs-0.9.152/rebuild-two-nodes.xml")

@@ -25,12 +25,6 @@ func (c *CIB) BumpEpoch() {
 	c.Root().CreateAttr("num_updates", "0")
 }
 
-// BumpNumUpdates counts a change of the status section.
-func (c *CIB) BumpNumUpdates() {
-	c.Edit()
-	c.Root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
-}
-
 // SetAttribute sets an attribute of the <cib> element, such as have-quorum or dc-uuid.
 func (c *CIB) SetAttribute(name, value string) {
 	c.Edit()
@@ -150,7 +144,7 @@ func (c *CIB) AddResource(r Resource) error {
 func (c *CIB) addOperation(ops *etree.Element, o Op) {
 	if o.ID == "" {
 		resource := ops.Parent().SelectAttrValue("id", "")
-		o.ID = c.freeID(OperationID(resource, o.Name, o.Interval))
+		o.ID = c.freeID(operationID(resource, o.Name, o.Interval))
 	}
 	e := c.addChild(ops, "op")
 	c.write(e, reflect.ValueOf(o))

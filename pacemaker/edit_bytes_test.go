@@ -130,7 +130,6 @@ var oddEdits = map[string]struct {
 	old, new string
 }{
 	"BumpEpoch":             {nothingFails(func(c *CIB) { c.BumpEpoch() }), `epoch = '7'   num_updates="3"`, `epoch = '8'   num_updates="0"`},
-	"BumpNumUpdates":        {nothingFails(func(c *CIB) { c.BumpNumUpdates() }), `num_updates="3"`, `num_updates="4"`},
 	"SetAttribute":          {nothingFails(func(c *CIB) { c.SetAttribute("validate-with", "pacemaker-3.9") }), `'pacemaker-3.0'`, `'pacemaker-3.9'`},
 	"SetAttribute new":      {nothingFails(func(c *CIB) { c.SetAttribute("dc-uuid", "1") }), `have-quorum='1'>`, `have-quorum='1' dc-uuid="1">`},
 	"SetProperty":           {nothingFails(func(c *CIB) { c.SetProperty("maintenance-mode", "true") }), `"false"`, `"true"`},

@@ -36,7 +36,7 @@ func (c *CIB) SetProperty(name, value string) {
 	c.Edit()
 	config := c.EnsureSection("crm_config")
 	set := c.findSet(config, "cluster_property_set", bootstrapSet)
-	if set != nil && pairElement(set, name) == nil {
+	if set != nil && c.pairElement(set, name) == nil {
 		if other := c.setWith(config, "cluster_property_set", name); other != nil {
 			set = other
 		}
@@ -380,7 +380,8 @@ func (c *CIB) EnsureSection(name string) *etree.Element {
 	return e
 }
 
-// findSet is the set with this id and tag that has no rule; setWith the first without a rule that has the name.
+// findSet is the set with this id and tag that has no rule; setWith that of those without a rule whose value of the name holds: see
+// [AttributeSets.Effective].
 func (c *CIB) findSet(e *etree.Element, tag, id string) *etree.Element {
 	for _, set := range e.SelectElements(tag) {
 		if set.SelectAttrValue("id", "") == id && set.SelectElement("rule") == nil {
@@ -391,15 +392,18 @@ func (c *CIB) findSet(e *etree.Element, tag, id string) *etree.Element {
 }
 
 func (c *CIB) setWith(e *etree.Element, tag, name string) *etree.Element {
+	var winner *etree.Element
+	var greatest Score
 	for _, set := range e.SelectElements(tag) {
-		if set.SelectElement("rule") == nil && pairElement(set, name) != nil {
-			return set
+		score, _ := ParseScore(set.SelectAttrValue("score", "")) // one that cannot be read is 0, as Pacemaker takes it
+		if set.SelectElement("rule") == nil && c.pairElement(set, name) != nil && (winner == nil || score >= greatest) {
+			winner, greatest = set, score
 		}
 	}
-	return nil
+	return winner
 }
 
-// setIn sets a pair in the set that has it, else in the first set without a rule, else in a new one with this id.
+// setIn sets a pair in the set whose value holds, else in the first set without a rule, else in a new one with this id.
 func (c *CIB) setIn(e *etree.Element, tag, id, name, value string) {
 	set := c.setWith(e, tag, name)
 	if set == nil {
@@ -416,22 +420,34 @@ func (c *CIB) setIn(e *etree.Element, tag, id, name, value string) {
 	c.setPair(set, name, value)
 }
 
-func pairElement(set *etree.Element, name string) *etree.Element {
+// pairElement is the pair of a name in a set: the first counts. One that is a reference may have its name from there.
+func (c *CIB) pairElement(set *etree.Element, name string) *etree.Element {
 	for _, p := range set.SelectElements("nvpair") {
-		if p.SelectAttrValue("name", "") == name {
+		has := p.SelectAttrValue("name", "")
+		if target := c.Follow(p); has == "" && target != nil {
+			has = target.SelectAttrValue("name", "")
+		}
+		if has == name {
 			return p
 		}
 	}
 	return nil
 }
 
+// setPair sets a pair where it stands, else at the end of the set. A reference becomes a pair of its own: what it refers to is shared.
 func (c *CIB) setPair(set *etree.Element, name, value string) {
-	if p := pairElement(set, name); p != nil {
-		p.CreateAttr("value", value)
-		return
-	}
 	id := c.freeID(sanitizeID(set.SelectAttrValue("id", "set") + "-" + name))
-	c.addChild(set, "nvpair", "id", id, "name", name, "value", value)
+	p := c.pairElement(set, name)
+	switch {
+	case p == nil:
+		c.addChild(set, "nvpair", "id", id, "name", name, "value", value)
+		return
+	case p.RemoveAttr("id-ref") != nil:
+		p.CreateAttr("id", id)
+		p.CreateAttr("name", name)
+		c.note(p)
+	}
+	p.CreateAttr("value", value)
 }
 
 func (c *CIB) removePairs(e *etree.Element, tag, name string) bool {
@@ -440,7 +456,7 @@ func (c *CIB) removePairs(e *etree.Element, tag, name string) bool {
 	}
 	found := false
 	for _, set := range e.SelectElements(tag) {
-		for p := pairElement(set, name); p != nil; p = pairElement(set, name) {
+		for p := c.pairElement(set, name); p != nil; p = c.pairElement(set, name) {
 			c.Edit()
 			c.Remove(p)
 			found = true

@@ -214,6 +214,25 @@ func TestEditsOfAFlatCIB(t *testing.T) {
 		"</nodes>", "<node id=\"2\" uname=\"m\"/>\n</nodes>").Replace(flat), textOf(t, c))
 }
 
+// What is set is what holds afterwards: in the set that wins, and in place of a reference, whose target others share.
+func TestSetsWhatHolds(t *testing.T) {
+	const text = `<cib><configuration><resources><primitive id="p" class="lsb" type="T">
+<meta_attributes id="a" score="2"><nvpair id="a-k" name="k" value="1"/></meta_attributes>
+<meta_attributes id="b" score="9"><nvpair id="b-k" name="k" value="2"/><nvpair id-ref="z"/></meta_attributes>
+<meta_attributes id="c" score="9"><nvpair id="c-k" name="k" value="3"/></meta_attributes>
+<meta_attributes id="d"><nvpair id="d-k" name="k" value="4"/></meta_attributes></primitive>
+<primitive id="q" class="lsb" type="T"><meta_attributes id="e"><nvpair id="z" name="l" value="5"/></meta_attributes></primitive></resources></configuration></cib>`
+	for name, want := range map[string][2]string{"k": {`value="3"`, `value="x"`}, "l": {`<nvpair id-ref="z"/>`, `<nvpair id="b-l" name="l" value="x"/>`}} {
+		c := parseCIB(t, text)
+		require.NoError(t, c.SetMeta("p", name, "x"))
+		r, _ := c.Resource("p")
+		got, _ := r.Meta.Get(name)
+		require.Equal(t, "x", got)
+		require.Equal(t, strings.Replace(text, want[0], want[1], 1), textOf(t, c))
+		require.Equal(t, textOf(t, c), textOf(t, c.Clone()))
+	}
+}
+
 // A score is refused where it is none, where there is no such constraint, and where the rules have it.
 func TestSetLocationScore(t *testing.T) {
 	c := parseCIB(t, oddCIB)

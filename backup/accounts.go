@@ -200,7 +200,10 @@ func (f AccountFiles) parse(where string) (tables, error) {
 		errs = append(errs, wrong...)
 		return t
 	}
-	t := tables{passwd: read(0, passwdFields), group: read(1, groupFields), shadow: read(2, shadowFields), gshadow: read(3, gshadowFields)}
+	t := tables{
+		passwd: read(0, passwdFields), group: read(1, groupFields),
+		shadow: read(2, shadowFields), gshadow: read(3, gshadowFields),
+	}
 	if len(errs) > 0 {
 		return tables{}, errs
 	}

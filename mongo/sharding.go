@@ -154,8 +154,8 @@ func (f ShardingFix) UnsetScript() string {
 `)
 }
 
-// BumpScript is the guide's second write with the version read before in its filter, so that it counts once (MON-026, MON-029). The version is
-// a number, or what stands for it until the script runs.
+// BumpScript is the guide's second write with the version read before in its filter, so that it counts once (MON-026,
+// MON-029). The version is a number, or what stands for it until the script runs.
 func (f ShardingFix) BumpScript(version string) string {
 	return f.script(fmt.Sprintf(`print(tojson(s.config.updateOne({"_id": 1, "version": %s}, {"$inc": {"version": 1}}, wc)));
 `, version))

@@ -75,14 +75,15 @@ func RenameNodes(names map[string]string) DiffOption {
 // ManagedIDs compares the ids of constraints too: Pacemaker does not care for them, IML does (H9).
 func ManagedIDs() DiffOption { return func(o *diffOptions) { o.ids = true } }
 
-// Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like, or make an [Expectation] of your own.
+// Expect leaves out differences that are expected, by name: see [ExpectStonithByPCS] and its like, or make an
+// [Expectation] of your own.
 func Expect(expected ...Expectation) DiffOption {
 	return func(o *diffOptions) { o.expected = append(o.expected, expected...) }
 }
 
-// Diff tells what two CIBs mean differently, in the order of the sections. It takes time in proportion to the size of the two. Without
-// options it is symmetric, and two CIBs without a difference are the same configuration. Where one of them is nil or empty, that is the
-// difference. It compares everything that stands in the configuration, but for:
+// Diff tells what two CIBs mean differently, in the order of the sections. It takes time in proportion to the size of
+// the two. Without options it is symmetric, and two CIBs without a difference are the same configuration. Where one of
+// them is nil or empty, that is the difference. It compares everything that stands in the configuration, but for:
 //
 //   - admin_epoch, epoch, num_updates: they count changes, they are none
 //   - cib-last-written, update-origin, update-client, update-user, execution-date, request and write times: they say

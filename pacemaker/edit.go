@@ -281,7 +281,8 @@ func (c *CIB) AddLocation(l Location) error {
 	return c.addConstraint("rsc_location", l.ID, l, l.Resource)
 }
 
-// SetLocationScore changes the score of a location constraint, by its id, where it stands. One whose rules have the scores is refused.
+// SetLocationScore changes the score of a location constraint, by its id, where it stands. One whose rules have the
+// scores is refused.
 func (c *CIB) SetLocationScore(id, score string) error {
 	if _, err := ParseScore(score); err != nil {
 		return fmt.Errorf("location constraint %s: %w", id, err)
@@ -380,8 +381,8 @@ func (c *CIB) EnsureSection(name string) *etree.Element {
 	return e
 }
 
-// findSet is the set with this id and tag that has no rule; setWith that of those without a rule whose value of the name holds: see
-// [AttributeSets.Effective].
+// findSet is the set with this id and tag that has no rule; setWith that of those without a rule whose value of the
+// name holds: see [AttributeSets.Effective].
 func (c *CIB) findSet(e *etree.Element, tag, id string) *etree.Element {
 	for _, set := range e.SelectElements(tag) {
 		if set.SelectAttrValue("id", "") == id && set.SelectElement("rule") == nil {
@@ -434,7 +435,8 @@ func (c *CIB) pairElement(set *etree.Element, name string) *etree.Element {
 	return nil
 }
 
-// setPair sets a pair where it stands, else at the end of the set. A reference becomes a pair of its own: what it refers to is shared.
+// setPair sets a pair where it stands, else at the end of the set. A reference becomes a pair of its own: what it
+// refers to is shared.
 func (c *CIB) setPair(set *etree.Element, name, value string) {
 	id := c.freeID(sanitizeID(set.SelectAttrValue("id", "set") + "-" + name))
 	p := c.pairElement(set, name)
@@ -499,7 +501,8 @@ func (c *CIB) unindex(e *etree.Element) {
 	}
 }
 
-// insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB stays readable.
+// insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB
+// stays readable.
 func insertElement(parent, e, before *etree.Element) {
 	var above *etree.Element // the element that e comes to stand after
 	for _, child := range parent.ChildElements() {
@@ -555,8 +558,8 @@ func lineEnd(e *etree.Element) int {
 	return end
 }
 
-// indentUnit is by how much an element around e stands deeper than its parent: nothing where all start their lines, two blanks where
-// nothing tells.
+// indentUnit is by how much an element around e stands deeper than its parent: nothing where all start their lines, two
+// blanks where nothing tells.
 func indentUnit(e *etree.Element) string {
 	unit := "  "
 	for ; e.Parent().Parent() != nil; e = e.Parent() {
@@ -577,7 +580,8 @@ func isSpace(t etree.Token) bool {
 	return ok && !text.IsCData() && strings.Trim(text.Data, xmlSpaces) == ""
 }
 
-// spaceBefore is the line break and indentation of an element's line, or the blanks between it and what stands before it there.
+// spaceBefore is the line break and indentation of an element's line, or the blanks between it and what stands before
+// it there.
 func spaceBefore(e *etree.Element) string {
 	p := e.Parent()
 	if p == nil {

@@ -99,7 +99,7 @@ type printer struct {
 	spans  map[etree.Token]span
 	out    etree.Writer
 	fresh  *etree.WriteSettings // for what is new
-	crlf   bool                 // how the last line of the source ended that was written: what is new ends its lines so, too
+	crlf   bool                 // how the last line that was written of the source ended: new lines end so, too
 }
 
 func (p *printer) tokens(list []etree.Token) {
@@ -114,7 +114,8 @@ func (p *printer) tokens(list []etree.Token) {
 			}
 			_, _ = p.out.WriteString(text)
 		case p.crlf && isSpace(t):
-			_, _ = p.out.WriteString(strings.ReplaceAll(t.(*etree.CharData).Data, "\n", "\r\n")) //nolint:forcetypeassert // white space is text
+			space := t.(*etree.CharData).Data //nolint:forcetypeassert // white space is text
+			_, _ = p.out.WriteString(strings.ReplaceAll(space, "\n", "\r\n"))
 		case !isElement:
 			t.WriteTo(p.out, p.fresh)
 		case old:

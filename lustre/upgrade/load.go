@@ -198,7 +198,8 @@ func (p *Pair) cluster() (err error) {
 	p.Plan, err = rebuild.New(p.CIB, p.Corosync, rebuild.Options{
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
 		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS, Token: max(totem.Token, guideToken),
-		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09), Knet: p.Config.Knet, Addresses: p.Config.Addresses,
+		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09),
+		Knet: p.Config.Knet, Addresses: p.Config.Addresses,
 	})
 	return err
 }

@@ -212,8 +212,8 @@ func (s *Section) Keys() []Pair {
 	return pairs
 }
 
-// Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value that the file
-// could not hold is an error.
+// Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value
+// that the file could not hold is an error.
 func (s *Section) Set(key, value string) error {
 	if key == "" || strings.ContainsAny(key, ":{}\r\n") || key[0] == '#' || strings.ContainsAny(value, "{}\r\n") ||
 		strings.TrimSpace(key) != key || strings.TrimSpace(value) != value {
@@ -242,8 +242,8 @@ func (s *Section) Remove(key string) bool {
 	return len(s.items) < before
 }
 
-// RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there. Of the blank lines
-// around it those behind it stay.
+// RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there. Of
+// the blank lines around it those behind it stay.
 func (s *Section) RemoveSection(sub *Section) bool {
 	i := slices.IndexFunc(s.items, func(i entry) bool { return i.section != nil && i.section == sub })
 	if i < 0 {
@@ -299,7 +299,8 @@ func (st *style) learn(root *Section, text string) {
 	walk(root)
 }
 
-// gaps says whether a blank line stands between sections here; where there are not two, whether one does between those of the file.
+// gaps says whether a blank line stands between sections here; where there are not two, whether one does between those
+// of the file.
 func (s *Section) gaps() bool {
 	with, without, seen := 0, 0, false
 	for i, item := range s.items {

@@ -351,8 +351,8 @@ func (b *rebuilder) stopOld() []pcs.Operation {
 	return []pcs.Operation{b.opts.OldDialect.Standby(""), stop, b.opts.OldDialect.ClusterDisable("")}
 }
 
-// stopEL6 takes an EL6 node out of its cluster, in the guide's order (lustre:1125-1128): standby, Pacemaker, Corosync, not at boot.
-// The node is the local one.
+// stopEL6 takes an EL6 node out of its cluster, in the guide's order (lustre:1125-1128): standby, Pacemaker, Corosync,
+// not at boot. The node is the local one.
 func stopEL6(d pcs.Dialect) []pcs.Operation {
 	standby, disable := d.Standby(""), d.ClusterDisable("")
 	standby.Name, standby.Ref = "standby", "lustre:1125"

@@ -13,15 +13,17 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// Options say how the cluster is made again. Zero values take what the backup says, and the guide's where it says nothing.
+// Options say how the cluster is made again. Zero values take what the backup says, and the guide's where it says
+// nothing.
 type Options struct {
 	Node1, Node2  string              // fully qualified names: node 1 is rebuilt first
 	Names         pacemaker.NodeNames // from the names in the CIB to these
 	ClusterName   string              // default: the name that the cluster has; lustre-ha-cluster, the guide's, where it has none
 	Token         int                 // ms; default: that of corosync.conf; 17000, the guide's, where it has none
-	FailRecvConst int                 // lost messages; default: that of corosync.conf; 10, the guide's, where it has none
-	// Dialect is that of the new cluster, OldDialect that of the cluster that node 2 still runs. Default: what goes with the corosync.conf
-	// and the CIB, [pcs.V010] for corosync 3 and Pacemaker 2, else [pcs.V09], the guide's. Where the two contradict each other, say it.
+	FailRecvConst int                 // lost messages; default: as Token, with 10
+	// Dialect is that of the new cluster, OldDialect that of the cluster that node 2 still runs. Default: what goes
+	// with the corosync.conf and the CIB, [pcs.V010] for corosync 3 and Pacemaker 2, else [pcs.V09], the guide's. Where
+	// the two contradict each other, say it.
 	Dialect, OldDialect pcs.Dialect
 	// Knet makes a cluster of knet of one of multicast rings: pcs 0.10 and later take one ring with udp (H15). It wants Addresses.
 	Knet bool
@@ -60,7 +62,8 @@ func (o Options) withDefaults(cib *pacemaker.CIB, conf *corosync.Conf) (Options,
 		o.Dialect, o.OldDialect = cmp.Or(o.Dialect, era), cmp.Or(o.OldDialect, era)
 	}
 	if totem.Transport == "knet" && !o.OldDialect.Modern() {
-		return o, &pacemaker.UnsupportedError{What: []string{fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", o.OldDialect.Name())}}
+		what := fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", o.OldDialect.Name())
+		return o, &pacemaker.UnsupportedError{What: []string{what}}
 	}
 	if len(o.Addresses) == 0 && o.Dialect.Modern() {
 		list, err := conf.NodeList()
@@ -72,19 +75,20 @@ func (o Options) withDefaults(cib *pacemaker.CIB, conf *corosync.Conf) (Options,
 	return o, nil
 }
 
-// eraOf is the first pcs that a cluster with these files can have: pcs 0.10 came with corosync 3 and Pacemaker 2, whose first
-// crm_feature_set is 3.1.0.
+// eraOf is the first pcs that a cluster with these files can have: pcs 0.10 came with corosync 3 and Pacemaker 2, whose
+// first crm_feature_set is 3.1.0.
 func eraOf(cib *pacemaker.CIB, conf *corosync.Conf) (pcs.Dialect, error) {
 	var major, minor int
 	feature, releases := cib.Header().FeatureSet, conf.Releases()
 	if _, err := fmt.Sscanf(feature, "%d.%d", &major, &minor); err != nil && feature != "" {
-		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs of the cluster: crm_feature_set is %q: give Dialect and OldDialect", feature)
+		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: crm_feature_set is %q: give Dialect and OldDialect", feature)
 	}
 	pacemaker2 := major > 3 || major == 3 && minor > 0
 	switch {
-	case releases.From > releases.To, pacemaker2 && !releases.Fits(3), feature != "" && !pacemaker2 && releases.From == 3:
-		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs of the cluster: its corosync.conf is for corosync %d to %d, and the crm_feature_set of its CIB is %q: give Dialect and OldDialect",
-			releases.From, releases.To, feature)
+	case releases.From > releases.To, pacemaker2 && !releases.Fits(3),
+		feature != "" && !pacemaker2 && releases.From == 3:
+		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: corosync.conf is for corosync %d to %d, and the CIB has the crm_feature_set %q: "+
+			"give Dialect and OldDialect", releases.From, releases.To, feature)
 	case pacemaker2 || releases.From == 3:
 		return pcs.V010, nil
 	}

@@ -15,7 +15,7 @@ import (
 //
 // https://man7.org/linux/man-pages/man5/passwd.5.html
 type AccountFiles struct {
-	passwd, group, shadow, gshadow []byte
+	contents [4][]byte // in the order of accountPaths
 }
 
 // String keeps the hashes out of logs.
@@ -26,43 +26,41 @@ func (f AccountFiles) GoString() string { return f.String() }
 
 // NewAccountFiles takes the contents of /etc/passwd, /etc/group, /etc/shadow and /etc/gshadow.
 func NewAccountFiles(passwd, group, shadow, gshadow []byte) AccountFiles {
-	return AccountFiles{passwd, group, shadow, gshadow}
+	return AccountFiles{[4][]byte{passwd, group, shadow, gshadow}}
 }
 
 // accountPaths are the files in the guide's order (lustre:126).
-var accountPaths = []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"}
-
-// each are the contents in the order of accountPaths.
-func (f *AccountFiles) each() []*[]byte { return []*[]byte{&f.passwd, &f.group, &f.shadow, &f.gshadow} }
+var accountPaths = [4]string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"}
 
 // Accounts are the users and groups in the backup.
-func (a *Archive) Accounts() (AccountFiles, error) {
-	var f AccountFiles
-	for i, to := range f.each() {
-		data, err := a.ReadFile(accountPaths[i])
-		if err != nil {
-			return AccountFiles{}, err
-		}
-		*to = data
-	}
-	return f, nil
-}
+func (a *Archive) Accounts() (AccountFiles, error) { return accountsFrom(a.ReadFile) }
 
 // ReadAccounts reads the users and groups of the machine behind r; it must be root there.
 func ReadAccounts(ctx context.Context, r sshexec.Runner) (AccountFiles, error) {
-	var f AccountFiles
 	if r == nil {
-		return f, errors.New("the accounts cannot be read without a Runner")
+		return AccountFiles{}, errors.New("the accounts cannot be read without a Runner")
 	}
-	for i, to := range f.each() {
-		res, err := r.Run(ctx, sshexec.Command(sshexec.ReadOnly, "cat", accountPaths[i]))
+	return accountsFrom(func(path string) ([]byte, error) {
+		res, err := r.Run(ctx, sshexec.Command(sshexec.ReadOnly, "cat", path))
 		if err == nil && res.Truncated {
 			err = fmt.Errorf("it is larger than %d bytes", sshexec.CaptureLimit)
 		}
 		if err != nil {
-			return AccountFiles{}, fmt.Errorf("cannot read %s: %w", accountPaths[i], err)
+			return nil, fmt.Errorf("cannot read %s: %w", path, err)
 		}
-		*to = res.Stdout
+		return res.Stdout, nil
+	})
+}
+
+// accountsFrom reads the four files, all or none.
+func accountsFrom(read func(path string) ([]byte, error)) (AccountFiles, error) {
+	var f AccountFiles
+	for i, path := range accountPaths {
+		data, err := read(path)
+		if err != nil {
+			return AccountFiles{}, err
+		}
+		f.contents[i] = data
 	}
 	return f, nil
 }
@@ -133,7 +131,7 @@ func (t *table) text() []byte {
 }
 
 // parseTable reads one of the four files. Mistakes are ParseErrors, which name the account and show nothing else.
-func parseTable(name string, data []byte, fields int) (*table, error) {
+func parseTable(name string, data []byte, fields int) (*table, srcerr.List) {
 	t := &table{byName: map[string]int{}}
 	var errs srcerr.List
 	n := 0
@@ -180,13 +178,10 @@ func parseTable(name string, data []byte, fields int) (*table, error) {
 		}
 		t.add(a)
 	}
-	if len(errs) > 0 {
-		return nil, errs
+	if len(errs) == 0 && len(t.accounts) == 0 {
+		errs = append(errs, srcerr.Errorf(name, 1, 1, "", "there is no account in it"))
 	}
-	if len(t.accounts) == 0 {
-		return nil, srcerr.Errorf(name, 1, 1, "", "there is no account in it")
-	}
-	return t, nil
+	return t, errs
 }
 
 // number is a uid or gid: 32 bits without a sign.
@@ -198,19 +193,16 @@ func number(s string) (int, error) {
 // tables are the four files, taken apart.
 type tables struct{ passwd, group, shadow, gshadow *table }
 
-func (f AccountFiles) parse(where string) (t tables, err error) {
+func (f AccountFiles) parse(where string) (tables, error) {
 	var errs srcerr.List
-	for i, to := range []**table{&t.passwd, &t.group, &t.shadow, &t.gshadow} {
-		fields := []int{passwdFields, groupFields, shadowFields, gshadowFields}[i]
-		got, err := parseTable(where+accountPaths[i], *f.each()[i], fields)
-		switch e := err.(type) { //nolint:errorlint // parseTable makes them
-		case nil:
-			*to = got
-		case srcerr.List:
-			errs = append(errs, e...)
-		case *srcerr.Error:
-			errs = append(errs, e)
-		}
+	read := func(i, fields int) *table {
+		t, wrong := parseTable(where+accountPaths[i], f.contents[i], fields)
+		errs = append(errs, wrong...)
+		return t
+	}
+	t := tables{
+		passwd: read(0, passwdFields), group: read(1, groupFields),
+		shadow: read(2, shadowFields), gshadow: read(3, gshadowFields),
 	}
 	if len(errs) > 0 {
 		return tables{}, errs

@@ -68,8 +68,8 @@ func (m Merge) Files() AccountFiles { return m.after }
 // Contents are the merged files, by their paths. They hold password hashes.
 func (m Merge) Contents() map[string][]byte {
 	out := map[string][]byte{}
-	for i, data := range m.after.each() {
-		out[accountPaths[i]] = *data
+	for i, data := range m.after.contents {
+		out[accountPaths[i]] = data
 	}
 	return out
 }
@@ -101,7 +101,7 @@ func MergeAccounts(backup, system AccountFiles, rules MergeRules) (*Merge, error
 			}
 		}
 	}
-	after := AccountFiles{now.passwd.text(), now.group.text(), now.shadow.text(), now.gshadow.text()}
+	after := NewAccountFiles(now.passwd.text(), now.group.text(), now.shadow.text(), now.gshadow.text())
 	return &Merge{Notes: m.notes, before: system, after: after}, nil
 }
 
@@ -315,11 +315,11 @@ const sameScript = `case $(sha256sum "$1") in "$2 "*) exit 0 ;; esac; exit 1`
 // operations write the merged files, each only over what it was merged from; line is the guide's "cp …/etc/passwd".
 func (m Merge) operations(line int) []Operation {
 	var ops []Operation
-	for i, data := range m.after.each() {
-		name, was := accountPaths[i], *m.before.each()[i]
+	for i, data := range m.after.contents {
+		name, was := accountPaths[i], m.before.contents[i]
 		write := sshexec.Script(sshexec.Mutating, installScript, name, digestOf(was))
-		write.Stdin = sshexec.SecretDocument(sshexec.Secret(*data), passwordHashes(*data)...)
-		probe := sshexec.Script(sshexec.ReadOnly, sameScript, name, digestOf(*data))
+		write.Stdin = sshexec.SecretDocument(sshexec.Secret(data), passwordHashes(data)...)
+		probe := sshexec.Script(sshexec.ReadOnly, sameScript, name, digestOf(data))
 		ops = append(ops, Operation{
 			Group: GroupUsers, Reads: name, replaces: name,
 			Change: change.Change{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,9 +76,14 @@ var ErrShardingChanged = errors.New("somebody else has changed the sharding conf
 
 // Steps are the three writes in order, made from the state before. Journal that state first.
 func (f ShardingFix) Steps(before ShardingState) []ShardingStep {
+	bump := f.BumpScript(strconv.FormatInt(before.ConfigVersion, 10))
+	if !before.HasConfig {
+		bump = f.script(`print("there was no document with _id 1 in config: nothing to change");
+`)
+	}
 	return []ShardingStep{
 		{Op: UnsetMigratingShards, Guide: "cps:928-932", Script: f.UnsetScript(), Effect: op.Mutating, Repeat: op.Idempotent, Before: before},
-		{Op: BumpConfigVersion, Guide: "cps:934-938", Script: f.BumpScript(before), Effect: op.Mutating, Repeat: op.ProbeFirst, Before: before},
+		{Op: BumpConfigVersion, Guide: "cps:934-938", Script: bump, Effect: op.Mutating, Repeat: op.ProbeFirst, Before: before},
 		{Op: ReplaceVersions, Guide: "cps:940-946", Script: f.ReplaceScript(), Effect: op.Mutating, Repeat: op.ProbeFirst, Before: before},
 	}
 }
@@ -148,14 +154,11 @@ func (f ShardingFix) UnsetScript() string {
 `)
 }
 
-// BumpScript is the guide's second write with the version read before in its filter, so that it counts once (MON-026, MON-029).
-func (f ShardingFix) BumpScript(before ShardingState) string {
-	if !before.HasConfig {
-		return f.script(`print("there was no document with _id 1 in config: nothing to change");
-`)
-	}
-	return f.script(fmt.Sprintf(`print(tojson(s.config.updateOne({"_id": 1, "version": %d}, {"$inc": {"version": 1}}, wc)));
-`, before.ConfigVersion))
+// BumpScript is the guide's second write with the version read before in its filter, so that it counts once (MON-026,
+// MON-029). The version is a number, or what stands for it until the script runs.
+func (f ShardingFix) BumpScript(version string) string {
+	return f.script(fmt.Sprintf(`print(tojson(s.config.updateOne({"_id": 1, "version": %s}, {"$inc": {"version": 1}}, wc)));
+`, version))
 }
 
 // ReplaceScript is the guide's third write, the removal and the insertion together (MON-027).

@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -24,12 +25,6 @@ func (c *CIB) BumpEpoch() {
 	c.Root().CreateAttr("num_updates", "0")
 }
 
-// BumpNumUpdates counts a change of the status section.
-func (c *CIB) BumpNumUpdates() {
-	c.Edit()
-	c.Root().CreateAttr("num_updates", strconv.Itoa(c.Version().NumUpdates+1))
-}
-
 // SetAttribute sets an attribute of the <cib> element, such as have-quorum or dc-uuid.
 func (c *CIB) SetAttribute(name, value string) {
 	c.Edit()
@@ -41,7 +36,7 @@ func (c *CIB) SetProperty(name, value string) {
 	c.Edit()
 	config := c.EnsureSection("crm_config")
 	set := c.findSet(config, "cluster_property_set", bootstrapSet)
-	if set != nil && pairElement(set, name) == nil {
+	if set != nil && c.pairElement(set, name) == nil {
 		if other := c.setWith(config, "cluster_property_set", name); other != nil {
 			set = other
 		}
@@ -149,7 +144,7 @@ func (c *CIB) AddResource(r Resource) error {
 func (c *CIB) addOperation(ops *etree.Element, o Op) {
 	if o.ID == "" {
 		resource := ops.Parent().SelectAttrValue("id", "")
-		o.ID = c.freeID(OperationID(resource, o.Name, o.Interval))
+		o.ID = c.freeID(operationID(resource, o.Name, o.Interval))
 	}
 	e := c.addChild(ops, "op")
 	c.write(e, reflect.ValueOf(o))
@@ -286,6 +281,24 @@ func (c *CIB) AddLocation(l Location) error {
 	return c.addConstraint("rsc_location", l.ID, l, l.Resource)
 }
 
+// SetLocationScore changes the score of a location constraint, by its id, where it stands. One whose rules have the
+// scores is refused.
+func (c *CIB) SetLocationScore(id, score string) error {
+	if _, err := ParseScore(score); err != nil {
+		return fmt.Errorf("location constraint %s: %w", id, err)
+	}
+	e := c.byID(id)
+	switch {
+	case e == nil || e.Tag != "rsc_location":
+		return fmt.Errorf("location constraint %s: %w", id, ErrNotFound)
+	case e.SelectAttr("score") == nil:
+		return fmt.Errorf("location constraint %s: %w: it has no score of its own", id, ErrUnsupported)
+	}
+	c.Edit()
+	e.CreateAttr("score", score)
+	return nil
+}
+
 // AddOrder adds an ordering constraint. The resources must exist.
 func (c *CIB) AddOrder(o Order) error {
 	return c.addConstraint("rsc_order", o.ID, o, append(setMembers(o.Sets), o.First, o.Then)...)
@@ -368,7 +381,8 @@ func (c *CIB) EnsureSection(name string) *etree.Element {
 	return e
 }
 
-// findSet is the set with this id and tag that has no rule; setWith the first without a rule that has the name.
+// findSet is the set with this id and tag that has no rule; setWith that of those without a rule whose value of the
+// name holds: see [AttributeSets.Effective].
 func (c *CIB) findSet(e *etree.Element, tag, id string) *etree.Element {
 	for _, set := range e.SelectElements(tag) {
 		if set.SelectAttrValue("id", "") == id && set.SelectElement("rule") == nil {
@@ -379,15 +393,18 @@ func (c *CIB) findSet(e *etree.Element, tag, id string) *etree.Element {
 }
 
 func (c *CIB) setWith(e *etree.Element, tag, name string) *etree.Element {
+	var winner *etree.Element
+	var greatest Score
 	for _, set := range e.SelectElements(tag) {
-		if set.SelectElement("rule") == nil && pairElement(set, name) != nil {
-			return set
+		score, _ := ParseScore(set.SelectAttrValue("score", "")) // one that cannot be read is 0, as Pacemaker takes it
+		if set.SelectElement("rule") == nil && c.pairElement(set, name) != nil && (winner == nil || score >= greatest) {
+			winner, greatest = set, score
 		}
 	}
-	return nil
+	return winner
 }
 
-// setIn sets a pair in the set that has it, else in the first set without a rule, else in a new one with this id.
+// setIn sets a pair in the set whose value holds, else in the first set without a rule, else in a new one with this id.
 func (c *CIB) setIn(e *etree.Element, tag, id, name, value string) {
 	set := c.setWith(e, tag, name)
 	if set == nil {
@@ -404,22 +421,35 @@ func (c *CIB) setIn(e *etree.Element, tag, id, name, value string) {
 	c.setPair(set, name, value)
 }
 
-func pairElement(set *etree.Element, name string) *etree.Element {
+// pairElement is the pair of a name in a set: the first counts. One that is a reference may have its name from there.
+func (c *CIB) pairElement(set *etree.Element, name string) *etree.Element {
 	for _, p := range set.SelectElements("nvpair") {
-		if p.SelectAttrValue("name", "") == name {
+		has := p.SelectAttrValue("name", "")
+		if target := c.Follow(p); has == "" && target != nil {
+			has = target.SelectAttrValue("name", "")
+		}
+		if has == name {
 			return p
 		}
 	}
 	return nil
 }
 
+// setPair sets a pair where it stands, else at the end of the set. A reference becomes a pair of its own: what it
+// refers to is shared.
 func (c *CIB) setPair(set *etree.Element, name, value string) {
-	if p := pairElement(set, name); p != nil {
-		p.CreateAttr("value", value)
-		return
-	}
 	id := c.freeID(sanitizeID(set.SelectAttrValue("id", "set") + "-" + name))
-	c.addChild(set, "nvpair", "id", id, "name", name, "value", value)
+	p := c.pairElement(set, name)
+	switch {
+	case p == nil:
+		c.addChild(set, "nvpair", "id", id, "name", name, "value", value)
+		return
+	case p.RemoveAttr("id-ref") != nil:
+		p.CreateAttr("id", id)
+		p.CreateAttr("name", name)
+		c.note(p)
+	}
+	p.CreateAttr("value", value)
 }
 
 func (c *CIB) removePairs(e *etree.Element, tag, name string) bool {
@@ -428,7 +458,7 @@ func (c *CIB) removePairs(e *etree.Element, tag, name string) bool {
 	}
 	found := false
 	for _, set := range e.SelectElements(tag) {
-		for p := pairElement(set, name); p != nil; p = pairElement(set, name) {
+		for p := c.pairElement(set, name); p != nil; p = c.pairElement(set, name) {
 			c.Edit()
 			c.Remove(p)
 			found = true
@@ -471,40 +501,77 @@ func (c *CIB) unindex(e *etree.Element) {
 	}
 }
 
-// insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB stays readable.
+// insertElement puts e before another child, or last, with the white space of its neighbours, so that an edited CIB
+// stays readable.
 func insertElement(parent, e, before *etree.Element) {
-	if before != nil {
-		space := spaceBefore(before)
-		at := before.Index()
-		parent.InsertChildAt(at, e)
-		if space != "" {
-			parent.InsertChildAt(at+1, etree.NewText(space))
+	var above *etree.Element // the element that e comes to stand after
+	for _, child := range parent.ChildElements() {
+		if child == before {
+			break
 		}
-		return
-	}
-	if children := parent.ChildElements(); len(children) > 0 {
-		last := children[len(children)-1]
-		at := last.Index() + 1
-		if space := spaceBefore(last); space != "" {
-			parent.InsertChildAt(at, etree.NewText(space))
-			at++
-		}
-		parent.InsertChildAt(at, e)
-		return
+		above = child
 	}
 	space := spaceBefore(parent)
 	n := len(parent.Child)
 	switch {
+	case above != nil:
+		at := lineEnd(above)
+		if space := spaceBefore(above); space != "" {
+			parent.InsertChildAt(at, etree.NewText(space))
+			at++
+		}
+		parent.InsertChildAt(at, e)
+	case before != nil:
+		space, at := spaceBefore(before), before.Index()
+		parent.InsertChildAt(at, e)
+		if space != "" {
+			parent.InsertChildAt(at+1, etree.NewText(space))
+		}
 	case !strings.HasPrefix(space, "\n"):
 		parent.InsertChildAt(n, e)
 	case n > 0 && isSpace(parent.Child[n-1]): // it stands before the end tag, and stays there
-		parent.InsertChildAt(n-1, etree.NewText(space+"  "))
+		parent.InsertChildAt(n-1, etree.NewText(space+indentUnit(parent)))
 		parent.InsertChildAt(n, e)
 	default:
-		parent.AddChild(etree.NewText(space + "  "))
+		parent.AddChild(etree.NewText(space + indentUnit(parent)))
 		parent.AddChild(e)
 		parent.AddChild(etree.NewText(space))
 	}
+}
+
+// lineEnd is the place behind an element and the comments that follow it on its line.
+func lineEnd(e *etree.Element) int {
+	siblings := e.Parent().Child
+	end := e.Index() + 1
+	for i := end; i < len(siblings); i++ {
+		switch t := siblings[i].(type) {
+		case *etree.Comment:
+			end = i + 1
+		case *etree.CharData:
+			if strings.Contains(t.Data, "\n") {
+				return end
+			}
+		default:
+			return end
+		}
+	}
+	return end
+}
+
+// indentUnit is by how much an element around e stands deeper than its parent: nothing where all start their lines, two
+// blanks where nothing tells.
+func indentUnit(e *etree.Element) string {
+	unit := "  "
+	for ; e.Parent().Parent() != nil; e = e.Parent() {
+		outer := spaceBefore(e.Parent())
+		if deeper, ok := strings.CutPrefix(spaceBefore(e), outer); ok && strings.HasPrefix(outer, "\n") {
+			if deeper != "" {
+				return deeper
+			}
+			unit = ""
+		}
+	}
+	return unit
 }
 
 // isSpace says whether a token is nothing but white space.
@@ -513,7 +580,8 @@ func isSpace(t etree.Token) bool {
 	return ok && !text.IsCData() && strings.Trim(text.Data, xmlSpaces) == ""
 }
 
-// spaceBefore is the line break and indentation in front of an element, if it has nothing else there.
+// spaceBefore is the line break and indentation of an element's line, or the blanks between it and what stands before
+// it there.
 func spaceBefore(e *etree.Element) string {
 	p := e.Parent()
 	if p == nil {
@@ -522,18 +590,21 @@ func spaceBefore(e *etree.Element) string {
 	if p.Parent() == nil { // the root element: its children start on a line of their own
 		return "\n"
 	}
-	i := e.Index()
-	if i == 0 {
-		return ""
+	space := ""
+	for i := e.Index() - 1; i >= 0; i-- {
+		if _, is := p.Child[i].(*etree.Comment); is {
+			continue
+		}
+		if !isSpace(p.Child[i]) {
+			break
+		}
+		text := p.Child[i].(*etree.CharData).Data //nolint:forcetypeassert // white space is text
+		if n := strings.LastIndexByte(text, '\n'); n >= 0 {
+			return text[n:]
+		}
+		space = cmp.Or(space, text)
 	}
-	text, ok := p.Child[i-1].(*etree.CharData)
-	if !ok || text.IsCData() || strings.Trim(text.Data, xmlSpaces) != "" {
-		return ""
-	}
-	if n := strings.LastIndexByte(text.Data, '\n'); n >= 0 {
-		return text.Data[n:]
-	}
-	return text.Data
+	return space
 }
 
 // removeWithSpace removes an element with the line break and indentation in front of it. What edits put into an element that is empty

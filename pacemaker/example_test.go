@@ -75,6 +75,32 @@ func ExampleDiff() {
 	// location constraint MGS_32834e → ct6-mds2: score 10 is gone
 }
 
+// An expectation of one's own leaves out what the site has decided to change, and nothing else.
+func ExampleExpectation() {
+	old, _, err := read()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	changed := old.Clone()
+	changed.SetResourceDefault("resource-stickiness", "2000")
+	if err := changed.SetLocationScore("MGS_32834e-secondary", "15"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	stickier := pacemaker.Expectation{
+		Name: "stickier", Why: "a target must not move back by itself (CHG-12)",
+		Matches: func(d pacemaker.Difference) bool {
+			return d.Kind == "resource default" && d.Subject == "resource-stickiness" && d.New == "2000"
+		},
+	}
+	for _, d := range pacemaker.Diff(old, changed, pacemaker.Expect(stickier)) {
+		fmt.Println(d)
+	}
+	// Output:
+	// location constraint MGS_32834e → ct6-mds2: score was 10, is now 15
+}
+
 func ExampleCIB_PreferredNode() {
 	cib, _, err := read()
 	if err != nil {

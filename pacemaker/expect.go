@@ -10,7 +10,7 @@ import (
 type Expectation struct {
 	Name    string
 	Why     string
-	Matches func(Difference) bool // whether a difference is this one
+	Matches func(Difference) bool // whether a difference is this one; nil matches none
 }
 
 // The differences that are known.

@@ -57,9 +57,6 @@ func (o LastOperation) State() RecordState {
 	return RecordOther
 }
 
-// Running says that the resource is active on the node, and that nothing is being done with it.
-func (o LastOperation) Running() bool { return o.State() == RecordRunning }
-
 // LastOperation is the newest operation of a resource on a node, and what it says of the resource; [RecordNone] where the cluster knows of none. The history of another agent
 // under the same id is that of another resource. Pacemaker before 1.1.18 does not write down what is under way unless record-pending is set: there the newest one is the
 // last that came to its end.

@@ -99,6 +99,7 @@ type printer struct {
 	spans  map[etree.Token]span
 	out    etree.Writer
 	fresh  *etree.WriteSettings // for what is new
+	crlf   bool                 // how the last line that was written of the source ended: new lines end so, too
 }
 
 func (p *printer) tokens(list []etree.Token) {
@@ -107,7 +108,14 @@ func (p *printer) tokens(list []etree.Token) {
 		e, isElement := t.(*etree.Element)
 		switch {
 		case !isElement && old:
-			_, _ = p.out.WriteString(p.source.text[sp.start:sp.end])
+			text := p.source.text[sp.start:sp.end]
+			if end := strings.LastIndexByte(text, '\n'); end >= 0 {
+				p.crlf = strings.HasSuffix(text[:end], "\r")
+			}
+			_, _ = p.out.WriteString(text)
+		case p.crlf && isSpace(t):
+			space := t.(*etree.CharData).Data //nolint:forcetypeassert // white space is text
+			_, _ = p.out.WriteString(strings.ReplaceAll(space, "\n", "\r\n"))
 		case !isElement:
 			t.WriteTo(p.out, p.fresh)
 		case old:
@@ -167,13 +175,24 @@ func (p *printer) startTag(e *etree.Element, sp span, empty bool) (tail string) 
 		case now.Value == old.value:
 			_, _ = p.out.WriteString(text[at:old.end])
 		default:
-			_, _ = p.out.WriteString(text[at:old.offset])
-			now.WriteTo(p.out, p.fresh)
+			value := old.offset + strings.IndexAny(text[old.offset:old.end], `"'`) + 1
+			_, _ = p.out.WriteString(text[at:value] + p.value(now, text[old.end-1]) + text[old.end-1:old.end])
 		}
 		at = old.end
 	}
 	p.newAttrs(e, attrs)
 	return text[at:sp.open]
+}
+
+// value is what stands between the quotes of an attribute.
+func (p *printer) value(a *etree.Attr, quote byte) string {
+	var b strings.Builder
+	a.WriteTo(&b, p.fresh)
+	value := strings.TrimSuffix(strings.TrimPrefix(b.String(), a.FullKey()+`="`), `"`)
+	if quote == '\'' {
+		value = strings.NewReplacer("'", "&apos;", "&quot;", `"`).Replace(value)
+	}
+	return value
 }
 
 // attrNamed is an attribute by its whole name.

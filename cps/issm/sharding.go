@@ -77,12 +77,14 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 		}},
 		Harmless: "the configuration is what the new release needs",
 	}
-	for _, w := range fix.Steps(mongo.ShardingState{Set: rs.Name, HasConfig: true, ConfigVersion: noVersion}) {
-		script := strings.Replace(w.Script, strconv.FormatInt(noVersion, 10), version.Ref(), 1)
+	for _, w := range fix.Steps(mongo.ShardingState{Set: rs.Name}) {
+		if w.Op == mongo.BumpConfigVersion {
+			w.Script = fix.BumpScript(version.Ref())
+		}
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: strings.Fields(w.Op.String())[0],
 			Change: evenkeel.Change{
-				Title: capital(w.Op.String()), Ref: w.Guide, Repeat: evenkeel.ProbeFirst, Cmd: shell(w.Effect, script),
+				Title: capital(w.Op.String()), Ref: w.Guide, Repeat: evenkeel.ProbeFirst, Cmd: shell(w.Effect, w.Script),
 				Probe: &evenkeel.Probe{Cmd: read, Text: "the state follows from the one that was noted", Read: writeProbe(w, before)},
 			},
 		})
@@ -94,9 +96,6 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 func (m *Migration) primaryPaper(rs cps.ReplicaSet, column int) string {
 	return evenkeel.Typed(m.replicaStatus()) + fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
 }
-
-// noVersion stands for the version that is not known yet; no server counts that far.
-const noVersion = 987654321987654321
 
 // shardingState reads what the shell printed.
 func shardingState(o observed) (mongo.ShardingState, error) {
@@ -111,7 +110,7 @@ func shardingState(o observed) (mongo.ShardingState, error) {
 func versionOf(o observed) (int64, error) {
 	s, err := shardingState(o)
 	if err == nil && !s.HasConfig {
-		return noVersion, nil
+		return -1, nil
 	}
 	return s.ConfigVersion, err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -167,4 +168,22 @@ func TestWhatIsDroppedIsTold(t *testing.T) {
 		require.Contains(t, s.book.Intro, want)
 	}
 	require.Equal(t, lustretest.Node1, s.pair.Names.New("ct6-mds1"))
+}
+
+// The guide's token is longer than IML's; a cluster that waits longer still keeps its own.
+func TestALongerTokenIsKept(t *testing.T) {
+	cfg := backedUp(t, lustretest.NewPair(lustretest.Options{}))
+	for token, want := range map[string]string{"5000": "--token 17000", "30000": "--token 30000"} {
+		for _, s := range []upgrade.Server{cfg.Node1, cfg.Node2} {
+			rewrite(t, s.Backup, func(name string, data []byte) []byte {
+				if name == "/etc/corosync/corosync.conf" {
+					data = regexp.MustCompile(`token: \d+`).ReplaceAll(data, []byte("token: "+token))
+				}
+				return data
+			})
+		}
+		pair, err := upgrade.Load(cfg)
+		require.NoError(t, err)
+		require.Contains(t, pair.Plan.Setup[1].String(), want)
+	}
 }

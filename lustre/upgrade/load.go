@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -159,6 +160,9 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *corosync.Conf, error) {
 	return cib, conf, err
 }
 
+// guideToken is how long, in ms, the nodes wait for each other (lustre:891). A cluster that waits longer keeps its own.
+const guideToken = 17000
+
 // cluster reads the cluster from the backup of node 1 and plans the rebuild.
 func (p *Pair) cluster() (err error) {
 	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
@@ -187,10 +191,15 @@ func (p *Pair) cluster() (err error) {
 	if len(rings) < 2 {
 		p.Notes = append(p.Notes, "corosync has one ring only: when it fails, both nodes fence each other (H18)")
 	}
+	totem, err := p.Corosync.Totem()
+	if err != nil {
+		return err
+	}
 	p.Plan, err = rebuild.New(p.CIB, p.Corosync, rebuild.Options{
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
-		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS,
-		Dialect: p.Config.NewPCS, OldDialect: p.Config.OldPCS, Knet: p.Config.Knet, Addresses: p.Config.Addresses,
+		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS, Token: max(totem.Token, guideToken),
+		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09),
+		Knet: p.Config.Knet, Addresses: p.Config.Addresses,
 	})
 	return err
 }

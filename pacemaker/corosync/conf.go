@@ -33,6 +33,14 @@ type Section struct {
 	items []entry
 	open  string // the line of the opening brace, as read
 	close string
+	style *style // of the file
+}
+
+// style is how a file is laid out: what is added looks the same.
+type style struct {
+	unit string // by how much a section's lines stand deeper than it
+	end  string // of a line
+	gap  bool   // whether a blank line stands between two sections of the file itself
 }
 
 // entry is one line: a key, a section, or a comment or blank line (all but raw empty).
@@ -59,7 +67,7 @@ func Parse(r io.Reader) (*Conf, error) {
 		return nil, err
 	}
 	p := corosyncParser{file: name}
-	conf := &Conf{Root: &Section{}, name: name, bom: hasBOM}
+	conf := &Conf{Root: &Section{style: &style{unit: "\t", end: "\n"}}, name: name, bom: hasBOM}
 	p.stack = []*Section{conf.Root}
 	for rest := string(data); rest != ""; {
 		line := rest
@@ -75,6 +83,7 @@ func Parse(r io.Reader) (*Conf, error) {
 	}
 	switch len(p.errs) {
 	case 0:
+		conf.Root.style.learn(conf.Root, string(data))
 		return conf, nil
 	case 1:
 		return nil, p.errs[0]
@@ -111,7 +120,7 @@ func (p *corosyncParser) read(raw string) {
 		if name == "" {
 			fail("an opening brace without a section name")
 		}
-		s := &Section{Name: name, Line: p.line, open: raw}
+		s := &Section{Name: name, Line: p.line, open: raw, style: top.style}
 		top.items = append(top.items, entry{section: s, line: p.line})
 		p.stack = append(p.stack, s) // also after an error, so that the braces below fit
 	case strings.Contains(text, "}"):
@@ -203,8 +212,8 @@ func (s *Section) Keys() []Pair {
 	return pairs
 }
 
-// Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value that the file
-// could not hold is an error.
+// Set changes the value of a key on its own line, or adds a line after the last key, indented like it. A key or value
+// that the file could not hold is an error.
 func (s *Section) Set(key, value string) error {
 	if key == "" || strings.ContainsAny(key, ":{}\r\n") || key[0] == '#' || strings.ContainsAny(value, "{}\r\n") ||
 		strings.TrimSpace(key) != key || strings.TrimSpace(value) != value {
@@ -215,20 +224,14 @@ func (s *Section) Set(key, value string) error {
 		item.value = value
 		return nil
 	}
-	at, prefix, end := 0, strings.Repeat("\t", s.depthHint()), "\n"
+	at, prefix := 0, s.inner()
 	for i, item := range s.items {
 		if item.key != "" {
 			at, prefix = i+1, item.raw[:indent(item.raw)]
-			if strings.HasSuffix(item.raw, "\r\n") {
-				end = "\r\n"
-			}
 		}
 	}
-	if at > 0 && !strings.HasSuffix(s.items[at-1].raw, "\n") {
-		s.items[at-1].raw += end
-	}
-	item := entry{raw: prefix + key + ": " + value + end, key: key, value: value}
-	s.items = append(s.items[:at], append([]entry{item}, s.items[at:]...)...)
+	s.endLine(at)
+	s.items = slices.Insert(s.items, at, entry{raw: prefix + key + ": " + value + s.lineEnd(), key: key, value: value})
 	return nil
 }
 
@@ -239,27 +242,130 @@ func (s *Section) Remove(key string) bool {
 	return len(s.items) < before
 }
 
-// RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there.
+// RemoveSection removes a section that stands directly inside, with all that it holds; it says whether it was there. Of
+// the blank lines around it those behind it stay.
 func (s *Section) RemoveSection(sub *Section) bool {
-	before := len(s.items)
-	s.items = slices.DeleteFunc(s.items, func(i entry) bool { return i.section != nil && i.section == sub })
-	return len(s.items) < before
+	i := slices.IndexFunc(s.items, func(i entry) bool { return i.section != nil && i.section == sub })
+	if i < 0 {
+		return false
+	}
+	from := i
+	if i > 0 && s.items[i-1].blank() && (i+1 == len(s.items) || s.items[i+1].blank()) {
+		from--
+	}
+	s.items = slices.Delete(s.items, from, i+1)
+	return true
 }
 
-// AddSection adds an empty section at the end. The name must be one word.
+// AddSection adds an empty section at the end, laid out as the file is. The name must be one word.
 func (s *Section) AddSection(name string) (*Section, error) {
 	if name == "" || strings.ContainsAny(name, " \t\r\n{}:#") {
 		return nil, fmt.Errorf("corosync.conf cannot hold a section named %q", name)
 	}
-	if n := len(s.items); n > 0 && s.items[n-1].section == nil && !strings.HasSuffix(s.items[n-1].raw, "\n") {
-		s.items[n-1].raw += "\n"
-	} else if n > 0 && s.items[n-1].section != nil && !strings.HasSuffix(s.items[n-1].section.close, "\n") {
-		s.items[n-1].section.close += "\n"
+	at := len(s.items)
+	for at > 0 && s.items[at-1].blank() {
+		at--
 	}
-	space := strings.Repeat("\t", s.depthHint())
-	sub := &Section{Name: name, open: space + name + " {\n", close: space + "}\n"}
-	s.items = append(s.items, entry{section: sub})
+	s.endLine(at)
+	space, end := s.inner(), s.lineEnd()
+	sub := &Section{Name: name, open: space + name + " {" + end, close: space + "}" + end, style: s.style}
+	if at > 0 && s.gaps() {
+		s.items = slices.Insert(s.items, at, entry{raw: end})
+		at++
+	}
+	s.items = slices.Insert(s.items, at, entry{section: sub})
 	return sub, nil
+}
+
+// learn finds the layout of a file.
+func (st *style) learn(root *Section, text string) {
+	if i := strings.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {
+		st.end = "\r\n"
+	}
+	st.gap = root.gaps()
+	found := false
+	var walk func(*Section)
+	walk = func(s *Section) {
+		for _, item := range s.items {
+			unit, deeper := strings.CutPrefix(item.indentation(), s.open[:indent(s.open)])
+			if s != root && !found && deeper && !item.blank() {
+				st.unit, found = unit, unit != ""
+			}
+			if item.section != nil {
+				walk(item.section)
+			}
+		}
+	}
+	walk(root)
+}
+
+// gaps says whether a blank line stands between sections here; where there are not two, whether one does between those
+// of the file.
+func (s *Section) gaps() bool {
+	with, without, seen := 0, 0, false
+	for i, item := range s.items {
+		switch {
+		case item.section == nil:
+			continue
+		case seen && s.items[i-1].blank():
+			with++
+		case seen:
+			without++
+		}
+		seen = true
+	}
+	if with+without == 0 {
+		return s.Name == "" && s.style.gap
+	}
+	return with > without
+}
+
+// inner is the indentation of the section's lines.
+func (s *Section) inner() string {
+	for i := len(s.items) - 1; i >= 0; i-- {
+		if item := s.items[i]; item.key != "" || item.section != nil {
+			return item.indentation()
+		}
+	}
+	if s.Name == "" {
+		return ""
+	}
+	return s.open[:indent(s.open)] + s.style.unit
+}
+
+// lineEnd is how the section ends its lines.
+func (s *Section) lineEnd() string {
+	switch {
+	case strings.HasSuffix(s.open, "\r\n"):
+		return "\r\n"
+	case s.open != "":
+		return "\n"
+	}
+	return s.style.end
+}
+
+// endLine ends the line in front of a place, if it is the last of a file without a line end.
+func (s *Section) endLine(at int) {
+	if at == 0 {
+		return
+	}
+	last := &s.items[at-1].raw
+	if sub := s.items[at-1].section; sub != nil {
+		last = &sub.close
+	}
+	if !strings.HasSuffix(*last, "\n") {
+		*last += s.lineEnd()
+	}
+}
+
+func (i entry) blank() bool { return i.section == nil && strings.TrimSpace(i.raw) == "" }
+
+func (i entry) indentation() string {
+	raw := i.raw
+	if i.section != nil {
+		raw = i.section.open
+	}
+	return raw[:indent(raw)]
 }
 
 // Clone is an independent copy.
@@ -276,13 +382,6 @@ func (s *Section) clone() *Section {
 		}
 	}
 	return &out
-}
-
-func (s *Section) depthHint() int {
-	if s.Name == "" {
-		return 0
-	}
-	return 1 + strings.Count(s.open[:indent(s.open)], "\t")
 }
 
 // replaceValue keeps what stands around the value: the indentation, the blank after the colon, the line end.

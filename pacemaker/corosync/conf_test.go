@@ -123,7 +123,7 @@ func TestEditsTouchOneLine(t *testing.T) {
 	require.NoError(t, totem.Set("empty", "no"))
 	require.NoError(t, totem.Set("rrp_mode", "passive"))
 	require.NoError(t, totem.Sections("interface")[1].Set("ttl", "2"))
-	require.Equal(t, "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t17000  \r\n\tempty: no\r\n\trrp_mode: passive\r\n\tinterface {\r\n\t}\r\n\tinterface {\r\n\t\tttl: 2\n\t}\r\n}\r\nquorum {\n}", printed(t, c))
+	require.Equal(t, "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t17000  \r\n\tempty: no\r\n\trrp_mode: passive\r\n\tinterface {\r\n\t}\r\n\tinterface {\r\n\t\tttl: 2\r\n\t}\r\n}\r\nquorum {\n}", printed(t, c))
 	again, err := Parse(strings.NewReader(printed(t, c)))
 	require.NoError(t, err)
 	token, _ := again.Root.Sections("totem")[0].Get("token")

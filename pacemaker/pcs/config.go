@@ -24,7 +24,7 @@ func (d Dialect) SetProperty(p pacemaker.NVPair) Operation {
 	case d.pcsCannotSet(p):
 		argv = []string{"crm_attribute", "--type", "crm_config", "--name", p.Name, "--update", p.Value}
 		why = d.Name() + " cannot set an empty value or one with an equals sign"
-	case d.From(11, 4) && !knownProperties[p.Name]:
+	case d.from(11, 4) && !knownProperties[p.Name]:
 		argv = append(argv, "--force")
 		why = "pcs refuses properties that are not Pacemaker's own without --force"
 	}
@@ -67,7 +67,7 @@ func (d Dialect) Maintenance(on bool) Operation {
 
 // defaultsWord is `update` from pcs 0.10.7 on; the form without it is deprecated from there and gone in 0.12.
 func (d Dialect) defaultsWord() []string {
-	if d.From(10, 7) {
+	if d.from(10, 7) {
 		return []string{"update"}
 	}
 	return nil

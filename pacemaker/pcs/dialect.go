@@ -96,13 +96,13 @@ func (d Dialect) Name() string {
 	return fmt.Sprintf("pcs %d.%d", v.Major, v.Minor)
 }
 
-// From says whether the release is this one or a later one.
-func (d Dialect) From(minor, patch int) bool {
+// from says whether the release is this one or a later one.
+func (d Dialect) from(minor, patch int) bool {
 	return d.Version().Compare(Version{0, minor, patch}) >= 0
 }
 
 // Modern says whether the release is for corosync 3 and Pacemaker 2 or later: everything but pcs 0.9.
-func (d Dialect) Modern() bool { return d.From(10, 0) }
+func (d Dialect) Modern() bool { return d.from(10, 0) }
 
 // NewOperation is an operation without a node: its name, its place in the guide, its effect, whether it may be repeated, and its command.
 func NewOperation(name, ref string, effect op.Effect, repeat op.Repeat, argv ...string) Operation {

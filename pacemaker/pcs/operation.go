@@ -33,7 +33,7 @@ type Operation struct {
 type Making struct {
 	Kind Kind
 	ID   string // the resource, that of the location, the cluster, or the node
-	Node string // of a location, and the first one of a cluster; may be empty
+	Node string // of a location, and where the cluster runs or starts at boot; empty for the local one
 }
 
 // Kind is the kind of thing that an operation makes.
@@ -59,8 +59,8 @@ func (o Operation) Runs() Operation {
 	return o
 }
 
-// Masked is Argv with secrets masked: in name=value the name stays.
-func (o Operation) Masked() []string {
+// masked is Argv with secrets masked: in name=value the name stays.
+func (o Operation) masked() []string {
 	argv := slices.Clone(o.Argv)
 	for _, i := range o.Secret {
 		if i < 0 || i >= len(argv) {
@@ -77,7 +77,7 @@ func (o Operation) Masked() []string {
 
 // String is the command as one shell line for a reader, secrets masked. To run it, take Argv.
 func (o Operation) String() string {
-	words := o.Masked()
+	words := o.masked()
 	for i, w := range words {
 		words[i] = shellWord(w)
 	}
@@ -112,7 +112,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 		Repeat op.Repeat `json:"repeat"`
 		Ref    string    `json:"ref,omitempty"`
 		Why    string    `json:"why,omitempty"`
-	}{o.Name, o.Node, o.Masked(), stdin, o.Asks, o.Effect, o.Repeat, o.Ref, o.Why})
+	}{o.Name, o.Node, o.masked(), stdin, o.Asks, o.Effect, o.Repeat, o.Ref, o.Why})
 }
 
 // shellWord quotes a word where a shell would take it apart.

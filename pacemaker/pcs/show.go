@@ -46,7 +46,7 @@ func (d Dialect) ShowStonith(file string) Operation {
 // ShowConstraints asks for the constraints, with their ids when full (lustre:1047); see [ParseConstraints].
 func (d Dialect) ShowConstraints(file string, full bool) Operation {
 	words := []string{"constraint", "show"}
-	if d.From(10, 9) { // the word of pcs 0.9 is deprecated from here and gone in 0.12
+	if d.from(10, 9) { // the word of pcs 0.9 is deprecated from here and gone in 0.12
 		words = []string{"constraint", "config"}
 	}
 	if full {
@@ -58,7 +58,7 @@ func (d Dialect) ShowConstraints(file string, full bool) Operation {
 // ShowProperties asks for the cluster properties, and in pcs 0.9 for the node attributes (lustre:1706); see [ParseProperties].
 func (d Dialect) ShowProperties(file string) Operation {
 	words := []string{"property", "show"}
-	if d.From(10, 9) {
+	if d.from(10, 9) {
 		words = []string{"property", "config"}
 	}
 	return d.show("cluster properties", "lustre:1706", file, words...)
@@ -99,7 +99,7 @@ func (d Dialect) Export(form ExportForm) (Operation, error) {
 	switch {
 	case form != ExportCommands && form != ExportCommandsVerbose:
 		no.Add("there is no form %q of an export: it is %s or %s", form, ExportCommands, ExportCommandsVerbose)
-	case d.From(11, 0):
+	case d.from(11, 0):
 		no.Add("%s has no `config export`: take the CIB, or `pcs resource config --output-format=cmd` for the resources alone", d.Name())
 	}
 	return d.show("export "+string(form), "lustre:410", "", "config", "export", string(form)), no.Err()
@@ -108,7 +108,7 @@ func (d Dialect) Export(form ExportForm) (Operation, error) {
 // QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that Pacemaker 3 has given up.
 func (d Dialect) QueryStatus() Operation {
 	form := "--as-xml"
-	if d.From(12, 0) {
+	if d.from(12, 0) {
 		form = "--output-as=xml"
 	}
 	return NewOperation("the state of the cluster", "lustre:924", op.ReadOnly, op.Idempotent, "crm_mon", "-1", form)

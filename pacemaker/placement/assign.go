@@ -28,7 +28,7 @@ func (p *placing) applyState() {
 				continue
 			}
 			if timeout := r.meta["failure-timeout"]; timeout != "" && timeout != "0" {
-				p.refuse(FeatureFailureExpiry, r.id, "fail count %s on %s", count, n.name)
+				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s", count, n.name)
 			}
 			r.anonymousTop().deny(at, fmt.Sprintf("fail count %s reaches migration-threshold %s", count, r.threshold))
 		}
@@ -135,7 +135,7 @@ func (p *placing) stay(r *placeRes) {
 		at = r.running[0]
 	}
 	if len(r.running) > 1 {
-		p.refuse(FeatureMultipleActive, r.id, "and not managed")
+		p.refuse(featureMultipleActive, r.id, "and not managed")
 	}
 	p.put(r, at)
 }

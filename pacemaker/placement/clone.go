@@ -12,7 +12,7 @@ import (
 func (p *placing) assignClone(clone *placeRes) {
 	clone.busy = true
 	if clone.parts[0].kind == pacemaker.Group && clone.failedAnywhere() {
-		p.refuse(FeatureCloneInstance, clone.id, "a member of a cloned group has failed")
+		p.refuse(featureCloneInstance, clone.id, "a member of a cloned group has failed")
 	}
 	for _, c := range clone.with {
 		p.assign(c.primary, nowhere)
@@ -90,7 +90,7 @@ func (s *cloneSpread) place(part *placeRes, prefer int) bool {
 	at := part.place()
 	if at != nowhere && prefer != nowhere && at != prefer {
 		if part.kind == pacemaker.Group { // releases of Pacemaker differ in what they do then
-			p.refuse(FeatureCloneInstance, s.clone.id, "an instance of the cloned group would leave %s", p.nodes[prefer].name)
+			p.refuse(featureCloneInstance, s.clone.id, "an instance of the cloned group would leave %s", p.nodes[prefer].name)
 		}
 		for r, t := range before {
 			r.table = t

@@ -96,7 +96,7 @@ func (p *placing) readConstraints() {
 			p.readTicket(e)
 		}
 		if e.SelectElement("lifetime") != nil {
-			p.refuse(FeatureRule, e.SelectAttrValue("id", ""), "lifetime")
+			p.refuse(featureRule, e.SelectAttrValue("id", ""), "lifetime")
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (p *placing) constrained(constraint, id string) []*placeRes {
 	}
 	base, _, _ := strings.Cut(id, ":")
 	if p.parts[base] != nil {
-		p.refuse(FeatureReference, constraint, "%s", id)
+		p.refuse(featureReference, constraint, "%s", id)
 	}
 	return members
 }
@@ -124,7 +124,7 @@ func (p *placing) setMembers(constraint string, set *etree.Element) ([]*placeRes
 	for _, ref := range set.SelectElements("resource_ref") {
 		found := p.constrained(constraint, ref.SelectAttrValue("id", ""))
 		if len(found) == 0 {
-			p.refuse(FeatureReference, constraint, "%s", ref.SelectAttrValue("id", ""))
+			p.refuse(featureReference, constraint, "%s", ref.SelectAttrValue("id", ""))
 			return nil, false
 		}
 		members = append(members, found...)
@@ -146,7 +146,7 @@ func (p *placing) readGroupings() {
 	for id, members := range p.groupings { // a tag may hold no tags
 		for _, m := range members {
 			if len(p.groupings[m]) > 0 {
-				p.refuse(FeatureReference, id, "%s stands for others as well", m)
+				p.refuse(featureReference, id, "%s stands for others as well", m)
 				p.groupings[id] = nil
 			}
 		}
@@ -160,7 +160,7 @@ func (p *placing) score(constraint, text string) pacemaker.Score {
 	}
 	s, err := pacemaker.ParseScore(text)
 	if err != nil {
-		p.refuse(FeatureRule, constraint, "score %s", text)
+		p.refuse(featureRule, constraint, "score %s", text)
 	}
 	return s
 }
@@ -168,14 +168,14 @@ func (p *placing) score(constraint, text string) pacemaker.Score {
 func (p *placing) readLocation(e *etree.Element) {
 	id := e.SelectAttrValue("id", "")
 	if mode := e.SelectAttrValue("resource-discovery", "always"); mode == "exclusive" {
-		p.refuse(FeatureDiscovery, id, "")
+		p.refuse(featureDiscovery, id, "")
 		return
 	}
 	sets := e.SelectElements("resource_set")
 	for _, set := range sets {
 		set = p.cib.Follow(set)
 		if set == nil {
-			p.refuse(FeatureReference, id, "a set by reference")
+			p.refuse(featureReference, id, "a set by reference")
 			continue
 		}
 		for _, ref := range set.SelectElements("resource_ref") {
@@ -199,7 +199,7 @@ func (p *placing) readLocation(e *etree.Element) {
 	text, inverted := strings.CutPrefix(pattern, "!")
 	match, err := regexp.CompilePOSIX(text)
 	if err != nil {
-		p.refuse(FeatureReference, id, "rsc-pattern %s", pattern)
+		p.refuse(featureReference, id, "rsc-pattern %s", pattern)
 		return
 	}
 	for _, r := range p.tops {
@@ -221,7 +221,7 @@ func (p *placing) locate(r *placeRes, e *etree.Element, score, role string) {
 		case "master", "promoted":
 			return // nothing here is ever promoted
 		default:
-			p.refuse(FeatureRole, id, "role %s", role)
+			p.refuse(featureRole, id, "role %s", role)
 		}
 		if at := p.nodeIndex(node); at >= 0 {
 			scores := make(map[int]pacemaker.Score)
@@ -231,7 +231,7 @@ func (p *placing) locate(r *placeRes, e *etree.Element, score, role string) {
 		return
 	}
 	if role != "" {
-		p.refuse(FeatureRole, id, "role %s", role)
+		p.refuse(featureRole, id, "role %s", role)
 	}
 	for _, rule := range e.SelectElements("rule") {
 		p.applyLocation(r, p.ruleScores(id, rule), id)
@@ -270,10 +270,10 @@ func (p *placing) readColocation(e *etree.Element) {
 	id := e.SelectAttrValue("id", "")
 	score := p.score(id, e.SelectAttrValue("score", ""))
 	if a := e.SelectAttrValue("node-attribute", "#uname"); a != "#uname" {
-		p.refuse(FeatureColocationAttr, id, "node-attribute=%s", a)
+		p.refuse(featureColocationAttr, id, "node-attribute=%s", a)
 	}
 	if e.SelectAttr("influence") != nil {
-		p.refuse(FeatureColocationAttr, id, "influence")
+		p.refuse(featureColocationAttr, id, "influence")
 	}
 	sets := e.SelectElements("resource_set")
 	if len(sets) > 0 {
@@ -294,11 +294,11 @@ func (p *placing) readColocation(e *etree.Element) {
 		p.plainRole(id, e.SelectAttrValue(role, ""))
 	}
 	if e.SelectAttr("rsc-instance") != nil || e.SelectAttr("with-rsc-instance") != nil {
-		p.refuse(FeatureReference, id, "an instance")
+		p.refuse(featureReference, id, "an instance")
 	}
 	rsc, with := e.SelectAttrValue("rsc", ""), e.SelectAttrValue("with-rsc", "")
 	if len(p.groupings[rsc]) > 0 && len(p.groupings[with]) > 0 {
-		p.refuse(FeatureReference, id, "%s with %s: Pacemaker ignores it", rsc, with)
+		p.refuse(featureReference, id, "%s with %s: Pacemaker ignores it", rsc, with)
 	}
 	for _, dependent := range p.constrained(id, rsc) {
 		for _, primary := range p.constrained(id, with) {
@@ -310,14 +310,14 @@ func (p *placing) readColocation(e *etree.Element) {
 // plainRole refuses a role that limits a constraint; Started does not.
 func (p *placing) plainRole(id, role string) {
 	if role != "" && !strings.EqualFold(role, "started") {
-		p.refuse(FeatureRole, id, "role %s", role)
+		p.refuse(featureRole, id, "role %s", role)
 	}
 }
 
 // readColocationSet reads a set and colocates its members among themselves; nil when the set cannot be read.
 func (p *placing) readColocationSet(id string, e *etree.Element, score pacemaker.Score) *colocationSet {
 	if e == nil {
-		p.refuse(FeatureReference, id, "a set by reference")
+		p.refuse(featureReference, id, "a set by reference")
 		return nil
 	}
 	p.plainRole(id, e.SelectAttrValue("role", ""))

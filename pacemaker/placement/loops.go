@@ -15,17 +15,17 @@ func (p *placing) checkLoops() {
 	for _, o := range p.orders {
 		addArrow(orders, o.first, o.then, o.id)
 		if slices.Contains(p.optional, [2]string{o.first.id, o.then.id}) {
-			p.refuse(FeatureOrderLoop, o.id, "an optional order of the same two weakens it in some releases")
+			p.refuse(featureOrderLoop, o.id, "an optional order of the same two weakens it in some releases")
 		}
 	}
-	p.findLoop(orders, FeatureOrderLoop)
+	p.findLoop(orders, featureOrderLoop)
 	colocations := make(map[*placeRes][]arrow)
 	for _, r := range p.everything() {
 		for _, c := range r.with {
 			addArrow(colocations, c.dependent, c.primary, c.id)
 		}
 	}
-	p.findLoop(colocations, FeatureColocationLoop)
+	p.findLoop(colocations, featureColocationLoop)
 }
 
 func addArrow(arrows map[*placeRes][]arrow, from, to *placeRes, by string) {
@@ -34,7 +34,7 @@ func addArrow(arrows map[*placeRes][]arrow, from, to *placeRes, by string) {
 	}
 }
 
-func (p *placing) findLoop(arrows map[*placeRes][]arrow, f Feature) {
+func (p *placing) findLoop(arrows map[*placeRes][]arrow, f string) {
 	const visiting, done = 1, 2
 	state := make(map[*placeRes]int)
 	var visit func(r *placeRes)

@@ -144,7 +144,7 @@ func place(c *pacemaker.CIB, options []Option) (*placing, error) {
 func (p *placing) readSchema() {
 	schema, _ := p.cib.Attribute("validate-with")
 	if schema == "transitional-0.6" || strings.HasPrefix(schema, "pacemaker-0.") {
-		p.refuse(FeatureOldSchema, "cib", "validate-with=%s", schema)
+		p.refuse(featureOldSchema, "cib", "validate-with=%s", schema)
 	}
 }
 
@@ -164,7 +164,7 @@ func (p *placing) plainPairs(element string, sets pacemaker.AttributeSets) map[s
 	pairs := make(map[string]string)
 	for _, s := range sets {
 		if s.Rule != "" {
-			p.refuse(FeatureRule, element, "attribute set %s", s.ID)
+			p.refuse(featureRule, element, "attribute set %s", s.ID)
 		}
 	}
 	for _, pair := range sets.Effective() {
@@ -176,7 +176,7 @@ func (p *placing) plainPairs(element string, sets pacemaker.AttributeSets) map[s
 func (p *placing) readOptions() {
 	for _, s := range p.cib.PropertySets() {
 		if s.Rule != "" {
-			p.refuse(FeatureRule, "crm_config", "property set %s", s.ID)
+			p.refuse(featureRule, "crm_config", "property set %s", s.ID)
 		}
 	}
 	properties := make(map[string]string)
@@ -211,13 +211,13 @@ func (p *placing) readOptions() {
 		p.options.noQuorum = "stop"
 	}
 	if s := properties["placement-strategy"]; s != "" && !strings.EqualFold(s, "default") {
-		p.refuse(FeatureUtilization, "crm_config", "placement-strategy=%s", s)
+		p.refuse(featureUtilization, "crm_config", "placement-strategy=%s", s)
 	}
 	if s := properties["node-health-strategy"]; s != "" && !strings.EqualFold(s, "none") {
-		p.refuse(FeatureNodeHealth, "crm_config", "node-health-strategy=%s", s)
+		p.refuse(featureNodeHealth, "crm_config", "node-health-strategy=%s", s)
 	}
 	if yes(properties["shutdown-lock"], false) {
-		p.refuse(FeatureShutdownLock, "crm_config", "shutdown-lock=true")
+		p.refuse(featureShutdownLock, "crm_config", "shutdown-lock=true")
 	}
 	p.defaults = p.plainPairs("rsc_defaults", p.cib.ResourceDefaults())
 	// The old properties; Pacemaker 2 and later turns them into defaults.
@@ -266,7 +266,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 	if name := e.SelectAttrValue("template", ""); name != "" {
 		t := p.templates[name]
 		if t == nil {
-			p.refuse(FeatureReference, r.id, "there is no template %s", name)
+			p.refuse(featureReference, r.id, "there is no template %s", name)
 			return nil
 		}
 		sets = append(p.cib.SetsOf(t, "meta_attributes"), sets...)
@@ -294,7 +294,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 			}
 		}
 		if !yes(r.meta["ordered"], true) || !yes(r.meta["collocated"], true) {
-			p.refuse(FeatureGroupOption, r.id, "")
+			p.refuse(featureGroupOption, r.id, "")
 		}
 		if len(r.parts) == 0 {
 			return nil
@@ -304,7 +304,7 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 			return nil
 		}
 	default:
-		p.refuse(FeatureBundle, r.id, "")
+		p.refuse(featureBundle, r.id, "")
 		return nil
 	}
 	if r.topmost().kind != pacemaker.Clone || parent == nil {
@@ -339,7 +339,7 @@ func (p *placing) readMeta(r *placeRes) {
 		whole, _, _ := strings.Cut(value, ".") // Pacemaker reads 1.0 as 1
 		s, err := pacemaker.ParseScore(whole)
 		if err != nil {
-			p.refuse(FeatureResourceState, r.id, "%s=%s", name, value)
+			p.refuse(featureResourceState, r.id, "%s=%s", name, value)
 		}
 		return s
 	}
@@ -365,34 +365,34 @@ func (p *placing) readMeta(r *placeRes) {
 		r.stopped = true
 	case "", "started", "default", "slave", "unpromoted", "master", "promoted": // of a resource without roles the last four mean nothing
 	default:
-		p.refuse(FeatureResourceState, r.id, "target-role=%s", r.meta["target-role"])
+		p.refuse(featureResourceState, r.id, "target-role=%s", r.meta["target-role"])
 	}
 	if !yes(r.meta["critical"], true) {
-		p.refuse(FeatureColocationAttr, r.id, "critical=false")
+		p.refuse(featureColocationAttr, r.id, "critical=false")
 	}
 	if _, guest := r.meta["remote-node"]; guest {
-		p.refuse(FeatureRemoteNode, r.id, "")
+		p.refuse(featureRemoteNode, r.id, "")
 	}
 	if _, contained := r.meta["container"]; contained {
-		p.refuse(FeatureRemoteNode, r.id, "container")
+		p.refuse(featureRemoteNode, r.id, "container")
 	}
 }
 
 func (p *placing) readPrimitive(r *placeRes, class, agent string) {
 	switch {
 	case class == "ocf" && agent == "remote":
-		p.refuse(FeatureRemoteNode, r.id, "")
+		p.refuse(featureRemoteNode, r.id, "")
 	case class == "heartbeat":
-		p.refuse(FeatureOldAgent, r.id, "class heartbeat")
+		p.refuse(featureOldAgent, r.id, "class heartbeat")
 	}
 	if r.fence {
 		p.options.canFence = true
 		if r.meta["provides"] == "unfencing" {
-			p.refuse(FeatureUnfencing, r.id, "")
+			p.refuse(featureUnfencing, r.id, "")
 		}
 	}
 	if strings.EqualFold(r.meta["requires"], "unfencing") {
-		p.refuse(FeatureUnfencing, r.id, "")
+		p.refuse(featureUnfencing, r.id, "")
 	}
 }
 
@@ -400,23 +400,23 @@ func (p *placing) readPrimitive(r *placeRes, class, agent string) {
 func (p *placing) readClone(r *placeRes, e *etree.Element) bool {
 	switch {
 	case r.kind == pacemaker.Master || yes(r.meta["promotable"], false):
-		p.refuse(FeaturePromotable, r.id, "")
+		p.refuse(featurePromotable, r.id, "")
 		return false
 	case yes(r.meta["globally-unique"], false):
-		p.refuse(FeatureUniqueClone, r.id, "")
+		p.refuse(featureUniqueClone, r.id, "")
 		return false
 	}
 	number := func(name string, absent int) int {
 		n, err := strconv.Atoi(cmp.Or(r.meta[name], strconv.Itoa(absent)))
 		if err != nil {
-			p.refuse(FeatureResourceState, r.id, "%s=%s", name, r.meta[name])
+			p.refuse(featureResourceState, r.id, "%s=%s", name, r.meta[name])
 		}
 		return max(n, 0)
 	}
 	r.max = number("clone-max", max(1, len(p.nodes)))
 	r.min = number("clone-min", 0)
 	if number("clone-node-max", 1) == 0 {
-		p.refuse(FeatureResourceState, r.id, "clone-node-max=0")
+		p.refuse(featureResourceState, r.id, "clone-node-max=0")
 	}
 	if _, own := r.meta["resource-stickiness"]; !own && !p.ignoreStickiness {
 		r.stickiness = 1

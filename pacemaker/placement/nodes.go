@@ -57,12 +57,12 @@ func (p *placing) readNodes() {
 		switch strings.ToLower(n.Type) {
 		case "", "member", "normal":
 		case "remote":
-			p.refuse(FeatureRemoteNode, n.Uname, "")
+			p.refuse(featureRemoteNode, n.Uname, "")
 		default:
 			node.ping = true
 		}
 		if n.ID == "" || n.Uname == "" {
-			p.refuse(FeatureNodeState, "node "+cmp.Or(n.Uname, n.ID), "it has no id or no name")
+			p.refuse(featureNodeState, "node "+cmp.Or(n.Uname, n.ID), "it has no id or no name")
 		}
 		node.attributes["#uname"], node.attributes["#id"], node.attributes["#kind"] = n.Uname, n.ID, "cluster"
 		if name, ok := p.cib.Property("cluster-name"); ok {
@@ -83,7 +83,7 @@ func (p *placing) readNodes() {
 	slices.SortStableFunc(p.nodes, func(a, b *placeNode) int { return strings.Compare(a.name, b.name) })
 	for i, n := range p.nodes[min(1, len(p.nodes)):] {
 		if n.name == p.nodes[i].name {
-			p.refuse(FeatureNodeState, "node "+n.name, "two nodes have this name")
+			p.refuse(featureNodeState, "node "+n.name, "two nodes have this name")
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (p *placing) stateNode(e *etree.Element) int {
 // readNodeState reads whether a node is online, and its transient attributes.
 func (p *placing) readNodeState(e *etree.Element) {
 	if e.SelectAttrValue("remote_node", "") == "true" {
-		p.refuse(FeatureRemoteNode, "node_state "+e.SelectAttrValue("uname", ""), "")
+		p.refuse(featureRemoteNode, "node_state "+e.SelectAttrValue("uname", ""), "")
 		return
 	}
 	at := p.stateNode(e)
@@ -125,7 +125,7 @@ func (p *placing) readNodeState(e *etree.Element) {
 	n.standby = yes(n.attributes["standby"], false)
 	n.maintenance = yes(n.attributes["maintenance"], false)
 	if t := n.attributes["terminate"]; t != "" && t != "0" && !strings.EqualFold(t, "false") {
-		p.refuse(FeatureNodeState, "node "+n.name, "terminate=%s", t)
+		p.refuse(featureNodeState, "node "+n.name, "terminate=%s", t)
 	}
 	if s := n.attributes["shutdown"]; s != "" && s != "0" {
 		n.shutdown = true
@@ -139,10 +139,10 @@ func (p *placing) readNodeState(e *etree.Element) {
 		p.stateWithoutFencing(n, e)
 	}
 	if n.pending {
-		p.refuse(FeatureNodeState, "node "+n.name, "it is joining")
+		p.refuse(featureNodeState, "node "+n.name, "it is joining")
 	}
 	if n.online && !p.options.quorum && (p.options.noQuorum == "suicide" || p.options.noQuorum == "fence") {
-		p.refuse(FeatureQuorum, "node "+n.name, "no-quorum-policy=%s without quorum", p.options.noQuorum)
+		p.refuse(featureQuorum, "node "+n.name, "no-quorum-policy=%s without quorum", p.options.noQuorum)
 	}
 }
 
@@ -209,7 +209,7 @@ func (p *placing) checkUnclean() {
 		}
 		active := func(r *placeRes) bool { return slices.Contains(r.running, at) }
 		if slices.ContainsFunc(p.nodes, (*placeNode).available) || slices.ContainsFunc(p.primitives(), active) {
-			p.refuse(FeatureUnclean, "node "+n.name, "")
+			p.refuse(featureUnclean, "node "+n.name, "")
 		}
 	}
 }

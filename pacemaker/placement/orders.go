@@ -13,7 +13,7 @@ func (p *placing) readOrder(e *etree.Element) {
 	if !p.mandatory(id, e, "") {
 		for _, first := range p.constrained(id, e.SelectAttrValue("first", "")) {
 			if first.min > 0 || !yes(e.SelectAttrValue("require-all", ""), true) {
-				p.refuse(FeatureOrderAction, id, "an optional order on clone-min or require-all")
+				p.refuse(featureOrderAction, id, "an optional order on clone-min or require-all")
 			}
 		}
 		p.optional = append(p.optional, [2]string{e.SelectAttrValue("first", ""), e.SelectAttrValue("then", "")})
@@ -37,7 +37,7 @@ func (p *placing) readOrder(e *etree.Element) {
 	for _, s := range sets {
 		s = p.cib.Follow(s)
 		if s == nil {
-			p.refuse(FeatureReference, id, "a set by reference")
+			p.refuse(featureReference, id, "a set by reference")
 			return
 		}
 		members, ok := p.orderSet(id, s)
@@ -77,14 +77,14 @@ func (p *placing) mandatory(id string, e *etree.Element, absent string) bool {
 		return true
 	}
 	if kind != "mandatory" && kind != "optional" && kind != "serialize" {
-		p.refuse(FeatureOrderAction, id, "kind %s", kind)
+		p.refuse(featureOrderAction, id, "kind %s", kind)
 	}
 	return kind == "mandatory"
 }
 
 func (p *placing) orderSet(id string, s *etree.Element) ([]*placeRes, bool) {
 	if !yes(s.SelectAttrValue("require-all", ""), true) {
-		p.refuse(FeatureOrderAction, id, "require-all=false in a set")
+		p.refuse(featureOrderAction, id, "require-all=false in a set")
 	}
 	p.plainRole(id, s.SelectAttrValue("role", ""))
 	return p.setMembers(id, s)
@@ -98,6 +98,6 @@ func (p *placing) addOrder(o placeOrder, firstAction, thenAction string) {
 		o.first, o.then = o.then, o.first
 		p.orders = append(p.orders, o)
 	default:
-		p.refuse(FeatureOrderAction, o.id, "%s then %s", firstAction, thenAction)
+		p.refuse(featureOrderAction, o.id, "%s then %s", firstAction, thenAction)
 	}
 }

@@ -14,12 +14,12 @@ import (
 func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]pacemaker.Score {
 	e = p.cib.Follow(e)
 	if e == nil {
-		p.refuse(FeatureReference, constraint, "a rule by reference")
+		p.refuse(featureReference, constraint, "a rule by reference")
 		return nil
 	}
 	rule := p.cib.RuleAt(e)
 	if rule.Role != "" {
-		p.refuse(FeatureRole, constraint, "rule for role %s", rule.Role)
+		p.refuse(featureRole, constraint, "rule for role %s", rule.Role)
 		return nil
 	}
 	scores := make(map[int]pacemaker.Score)
@@ -45,10 +45,10 @@ func (p *placing) ruleScores(constraint string, e *etree.Element) map[int]pacema
 // holds says whether a rule is true on a node.
 func (p *placing) holds(constraint string, rule pacemaker.Rule, n *placeNode) bool {
 	if len(rule.Dates) > 0 {
-		p.refuse(FeatureRule, constraint, "on dates")
+		p.refuse(featureRule, constraint, "on dates")
 	}
 	if len(rule.Resources) > 0 || len(rule.Operations) > 0 {
-		p.refuse(FeatureRule, constraint, "on resources or operations")
+		p.refuse(featureRule, constraint, "on resources or operations")
 	}
 	var results []bool
 	for _, x := range rule.Nodes {
@@ -68,7 +68,7 @@ func (p *placing) holds(constraint string, rule pacemaker.Rule, n *placeNode) bo
 
 func (p *placing) expressionHolds(constraint string, x pacemaker.NodeExpression, n *placeNode) bool {
 	if x.ValueSource != "" && x.ValueSource != "literal" || x.Attribute == "#role" || strings.Contains(x.Attribute, "%") {
-		p.refuse(FeatureRule, constraint, "expression on %s", x.Attribute)
+		p.refuse(featureRule, constraint, "expression on %s", x.Attribute)
 	}
 	value, defined := n.attributes[x.Attribute]
 	operation := strings.ToLower(x.Operation)
@@ -96,7 +96,7 @@ func (p *placing) expressionHolds(constraint string, x pacemaker.NodeExpression,
 	case "gte":
 		return order >= 0
 	}
-	p.refuse(FeatureRule, constraint, "operation %s", x.Operation)
+	p.refuse(featureRule, constraint, "operation %s", x.Operation)
 	return false
 }
 
@@ -127,7 +127,7 @@ func (p *placing) compare(constraint string, x pacemaker.NodeExpression, value s
 			return cmp.Compare(a, b)
 		}
 	default:
-		p.refuse(FeatureRule, constraint, "comparison of type %s", x.Type)
+		p.refuse(featureRule, constraint, "comparison of type %s", x.Type)
 	}
 	return strings.Compare(strings.ToLower(value), strings.ToLower(x.Value))
 }

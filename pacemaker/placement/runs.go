@@ -36,7 +36,7 @@ func (p *placing) failCounts() map[failKey]pacemaker.Score {
 			}
 			s, err := pacemaker.ParseScore(n.attributes[name])
 			if err != nil {
-				p.refuse(FeatureResourceState, name+" on "+n.name, "%s", n.attributes[name])
+				p.refuse(featureResourceState, name+" on "+n.name, "%s", n.attributes[name])
 			}
 			key := failKey{at, resource}
 			counts[key] = counts[key].Add(s)
@@ -98,7 +98,7 @@ func (p *placing) checkStuck(all []*placeRes) {
 		}
 		ordered := slices.ContainsFunc(p.orders, func(o placeOrder) bool { return o.first.topmost() == r.topmost() })
 		if ordered || len(r.others) > 0 {
-			p.refuse(FeatureFailure, r.id, "it failed, is left alone, and others depend on it")
+			p.refuse(featureFailure, r.id, "it failed, is left alone, and others depend on it")
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (p *placing) settleQuorum(all []*placeRes) {
 		switch {
 		case strings.EqualFold(r.meta["requires"], "nothing") || !r.managed || !r.runs:
 		case p.options.noQuorum == "freeze":
-			p.refuse(FeatureQuorum, r.id, "no-quorum-policy=freeze without quorum")
+			p.refuse(featureQuorum, r.id, "no-quorum-policy=freeze without quorum")
 		default:
 			r.runs, r.why = false, "the cluster has no quorum"
 		}
@@ -126,10 +126,10 @@ func (p *placing) settleOrder(o placeOrder) bool {
 			continue
 		}
 		if (o.any || o.min > 0) && !o.first.up() { // then Pacemaker drops the order, or not, by the release
-			p.refuse(FeatureOrderState, o.id, "no instance of %s runs", o.first.id)
+			p.refuse(featureOrderState, o.id, "no instance of %s runs", o.first.id)
 		}
 		if then.runningAnywhere() && (o.oneWay || o.any || o.min > 0 || !o.first.runningAnywhere() || slices.ContainsFunc(then.primitives(), func(r *placeRes) bool { return !r.managed })) {
-			p.refuse(FeatureOrderState, o.id, "%s runs although %s does not", then.id, o.first.id)
+			p.refuse(featureOrderState, o.id, "%s runs although %s does not", then.id, o.first.id)
 		}
 		for _, r := range then.primitives() {
 			if r.runs && r.managed {
@@ -183,7 +183,7 @@ func (p *placing) settleColocations(r *placeRes) bool {
 			continue
 		}
 		if len(r.running) > 0 && !c.primary.runningAnywhere() {
-			p.refuse(FeatureOrderState, c.id, "%s runs although %s does not", r.id, c.primary.id)
+			p.refuse(featureOrderState, c.id, "%s runs although %s does not", r.id, c.primary.id)
 		}
 		r.runs, r.why = false, "colocation "+c.id+": "+c.primary.id+" does not run"
 		return true

@@ -102,7 +102,7 @@ type tally struct {
 	onlyClaimed                        bool // leave crm_simulate out where Placement does not answer
 	files, run, claimed, agreed, alive int
 	instances                          int
-	unsupported                        map[Feature]int
+	unsupported                        map[string]int
 	wrong                              []string
 }
 
@@ -160,7 +160,7 @@ func (s *tally) report(t *testing.T, what string) {
 func TestPlacementAgreesWithCrmSimulate(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	files := golden.CorpusCIBs(t)
-	s := &tally{unsupported: make(map[Feature]int)}
+	s := &tally{unsupported: make(map[string]int)}
 	golden.InParallel(files, func(path string) {
 		if text, err := os.ReadFile(path); err == nil {
 			s.judge(filepath.Base(path), text)
@@ -178,7 +178,7 @@ func TestPlacementAgreesWithCrmSimulate(t *testing.T) {
 func TestPlacementAgreesWithCrmSimulateOldNames(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	names := strings.NewReplacer(`name="fencing-enabled"`, `name="stonith-enabled"`, `name="stop-removed-resources"`, `name="stop-orphan-resources"`)
-	s := &tally{unsupported: make(map[Feature]int), onlyClaimed: true}
+	s := &tally{unsupported: make(map[string]int), onlyClaimed: true}
 	golden.InParallel(golden.CorpusCIBs(t), func(path string) {
 		text, err := os.ReadFile(path)
 		if changed := names.Replace(string(text)); err == nil && changed != string(text) {
@@ -217,7 +217,7 @@ func TestPlacementAgreesOnRandomClusters(t *testing.T) {
 		seeds[i] = fmt.Sprintf("random cluster %d", i)
 		texts[seeds[i]] = []byte(gen.Example(i))
 	}
-	s := &tally{unsupported: make(map[Feature]int), onlyClaimed: true}
+	s := &tally{unsupported: make(map[string]int), onlyClaimed: true}
 	golden.InParallel(seeds, func(seed string) { s.judge(seed, texts[seed]) })
 	s.report(t, "random clusters")
 	require.Greater(t, 2*s.claimed, s.files, "most of them are within what Placement computes")

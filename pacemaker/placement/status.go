@@ -96,7 +96,7 @@ func (p *placing) stuck(at int, r *placeRes, what string, h *history) {
 	case p.options.fencing:
 		p.nodes[at].unclean = true
 	case r.parent != nil:
-		p.refuse(FeatureFailure, what, "a stop failed, and fencing is off")
+		p.refuse(featureFailure, what, "a stop failed, and fencing is off")
 	case h.active && h.failed:
 		r.managed = false
 	}
@@ -124,10 +124,10 @@ func (p *placing) readOperation(r *placeRes, what string, op *etree.Element, h *
 	}
 	switch {
 	case task == "migrate_to" || task == "migrate_from" || status < 0 && task != "monitor":
-		p.refuse(FeaturePending, what, "%s, status %d", task, status)
+		p.refuse(featurePending, what, "%s, status %d", task, status)
 		return
 	case task == "promote" || task == "demote" || rc == 8 || rc == 9:
-		p.refuse(FeaturePromotable, what, "%s, result %d", task, rc)
+		p.refuse(featurePromotable, what, "%s, result %d", task, rc)
 		return
 	case status < 0: // a monitor that has not answered yet
 		return
@@ -138,7 +138,7 @@ func (p *placing) readOperation(r *placeRes, what string, op *etree.Element, h *
 	expected, known := expectedResult(op)
 	switch {
 	case !known:
-		p.refuse(FeatureFailure, what, "%s without an expected result", task)
+		p.refuse(featureFailure, what, "%s without an expected result", task)
 	case status != 0 && status != 4, rc != 0 && rc != 7:
 		p.failed(r, what, task, rc, status, op, h)
 	case rc == 7 && (probe || expected == 7 || r != nil && !r.managed):
@@ -170,11 +170,11 @@ func (p *placing) failed(r *placeRes, what, task string, rc, status int, op *etr
 	recoverable := (task == "start" || task == "monitor" || task == "stop") && (rc == 1 || rc == 7 || status == 2) && (status == 0 || status == 4 || status == 2)
 	switch {
 	case !recoverable:
-		p.refuse(FeatureFailure, what, "%s, result %d, status %d", task, rc, status)
+		p.refuse(featureFailure, what, "%s, result %d, status %d", task, rc, status)
 	case r != nil && p.ownFailurePolicy(r, op):
-		p.refuse(FeatureFailure, what, "%s failed, and on-fail is set", task)
+		p.refuse(featureFailure, what, "%s failed, and on-fail is set", task)
 	case r != nil && r.meta["failure-timeout"] != "" && r.meta["failure-timeout"] != "0":
-		p.refuse(FeatureFailureExpiry, what, "%s failed", task)
+		p.refuse(featureFailureExpiry, what, "%s failed", task)
 	}
 	if task == "stop" {
 		h.stuck = true
@@ -274,23 +274,23 @@ func (p *placing) active(at int, r *placeRes, what string, h history) {
 	n := p.nodes[at]
 	if !n.online && !n.maintenance && r.managed {
 		if !p.options.fencing {
-			p.refuse(FeatureUnclean, "node "+n.name, "%s is active there, and fencing is off", r.id)
+			p.refuse(featureUnclean, "node "+n.name, "%s is active there, and fencing is off", r.id)
 			return
 		}
 		n.unclean = true
 	}
 	r.failed = r.failed || h.failed && !n.unclean
 	if slices.Contains(r.running, at) {
-		p.refuse(FeatureCloneInstance, what, "two instances on one node")
+		p.refuse(featureCloneInstance, what, "two instances on one node")
 		return
 	}
 	r.running = append(r.running, at)
 	if len(r.running) > 1 {
 		if top := r.topmost(); top.kind == pacemaker.Clone {
-			p.refuse(FeatureCloneInstance, top.id, "more instances are active than clone-max=%d", top.max)
+			p.refuse(featureCloneInstance, top.id, "more instances are active than clone-max=%d", top.max)
 		}
 		if mode := r.meta["multiple-active"]; mode != "" && mode != "stop_start" {
-			p.refuse(FeatureMultipleActive, r.id, "multiple-active=%s", mode)
+			p.refuse(featureMultipleActive, r.id, "multiple-active=%s", mode)
 		}
 	}
 	if n.maintenance {
@@ -307,10 +307,10 @@ func (p *placing) orphan(at int, what string, h history) {
 	switch {
 	case !h.active:
 	case !p.options.stopOrphans || p.options.fencing && !p.options.canFence || h.failed || p.options.maintenance || n.maintenance:
-		p.refuse(FeatureResourceState, what, "it is not configured any more")
+		p.refuse(featureResourceState, what, "it is not configured any more")
 	case !n.online && p.options.fencing:
 		n.unclean = true
 	case !n.online:
-		p.refuse(FeatureUnclean, "node "+n.name, "%s", what)
+		p.refuse(featureUnclean, "node "+n.name, "%s", what)
 	}
 }

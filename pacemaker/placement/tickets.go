@@ -20,7 +20,7 @@ func (p *placing) readTicket(e *etree.Element) {
 	sets := e.SelectElements("resource_set")
 	for _, s := range sets {
 		if s = p.cib.Follow(s); s == nil {
-			p.refuse(FeatureReference, id, "a set by reference")
+			p.refuse(featureReference, id, "a set by reference")
 			return
 		}
 		p.ticketRole(id, s.SelectAttrValue("role", ""))
@@ -41,7 +41,7 @@ func (p *placing) readTicket(e *etree.Element) {
 	policy := strings.ToLower(cmp.Or(e.SelectAttrValue("loss-policy", ""), "stop"))
 	for _, r := range members {
 		if !granted && r.runningAnywhere() && policy != "stop" && policy != "demote" {
-			p.refuse(FeatureTicket, id, "loss-policy %s", policy)
+			p.refuse(featureTicket, id, "loss-policy %s", policy)
 			continue
 		}
 		for n := range p.nodes {
@@ -55,7 +55,7 @@ func (p *placing) ticketRole(id, role string) {
 	switch strings.ToLower(role) {
 	case "", "started":
 	default:
-		p.refuse(FeatureTicket, id, "for role %s", role)
+		p.refuse(featureTicket, id, "for role %s", role)
 	}
 }
 

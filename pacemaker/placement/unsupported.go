@@ -7,53 +7,50 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// Feature is a part of Pacemaker that [Of] does not compute.
-type Feature string
-
 // The features that make an answer unsupported. Each stands for something that decides placements in Pacemaker's own scheduler.
 const (
-	FeatureBundle         Feature = "bundle"
-	FeaturePromotable     Feature = "promotable clone"
-	FeatureUniqueClone    Feature = "globally unique clone"
-	FeatureCloneInstance  Feature = "clone instances that Pacemaker would number anew"
-	FeatureRemoteNode     Feature = "remote or guest node"
-	FeatureTicket         Feature = "ticket"
-	FeatureUtilization    Feature = "placement by utilization"
-	FeatureNodeHealth     Feature = "node health strategy"
-	FeatureShutdownLock   Feature = "shutdown lock"
-	FeatureRule           Feature = "rule"
-	FeatureDiscovery      Feature = "exclusive resource discovery"
-	FeatureReference      Feature = "constraint on a tag, a template or a part of a clone"
-	FeatureRole           Feature = "constraint on a role"
-	FeatureColocationAttr Feature = "colocation by node attribute or influence"
-	FeatureOrderAction    Feature = "order of other actions than start"
-	FeatureOrderState     Feature = "order that the present state already breaks"
-	FeatureOrderLoop      Feature = "order constraints in a circle or in conflict"
-	FeatureColocationLoop Feature = "colocations in a circle"
-	FeatureFailure        Feature = "failed operation"
-	FeaturePending        Feature = "operation or migration under way"
-	FeatureFailureExpiry  Feature = "failures that expire"
-	FeatureMultipleActive Feature = "resource active on several nodes"
-	FeatureUnclean        Feature = "unclean node that cannot be fenced"
-	FeatureQuorum         Feature = "loss of quorum"
-	FeatureNodeState      Feature = "node state of an unknown form"
-	FeatureResourceState  Feature = "resource state of an unknown form"
-	FeatureUnfencing      Feature = "unfencing"
-	FeatureGroupOption    Feature = "group that is not ordered or not collocated"
-	FeatureOldAgent       Feature = "agent that Pacemaker 2 does not run"
-	FeatureOldSchema      Feature = "CIB of Pacemaker before 1.0"
+	featureBundle         = "bundle"
+	featurePromotable     = "promotable clone"
+	featureUniqueClone    = "globally unique clone"
+	featureCloneInstance  = "clone instances that Pacemaker would number anew"
+	featureRemoteNode     = "remote or guest node"
+	featureTicket         = "ticket"
+	featureUtilization    = "placement by utilization"
+	featureNodeHealth     = "node health strategy"
+	featureShutdownLock   = "shutdown lock"
+	featureRule           = "rule"
+	featureDiscovery      = "exclusive resource discovery"
+	featureReference      = "constraint on a tag, a template or a part of a clone"
+	featureRole           = "constraint on a role"
+	featureColocationAttr = "colocation by node attribute or influence"
+	featureOrderAction    = "order of other actions than start"
+	featureOrderState     = "order that the present state already breaks"
+	featureOrderLoop      = "order constraints in a circle or in conflict"
+	featureColocationLoop = "colocations in a circle"
+	featureFailure        = "failed operation"
+	featurePending        = "operation or migration under way"
+	featureFailureExpiry  = "failures that expire"
+	featureMultipleActive = "resource active on several nodes"
+	featureUnclean        = "unclean node that cannot be fenced"
+	featureQuorum         = "loss of quorum"
+	featureNodeState      = "node state of an unknown form"
+	featureResourceState  = "resource state of an unknown form"
+	featureUnfencing      = "unfencing"
+	featureGroupOption    = "group that is not ordered or not collocated"
+	featureOldAgent       = "agent that Pacemaker 2 does not run"
+	featureOldSchema      = "CIB of Pacemaker before 1.0"
 )
 
 // Unsupported is one thing in a CIB that decides placements and is not computed.
 type Unsupported struct {
-	Feature Feature
+	Feature string // the part of Pacemaker
 	Element string // the id of the element, or its tag and what tells it apart
 	Why     string // more about it; may be empty
 }
 
 // String is a phrase such as "promotable clone: clone ms-drbd".
 func (u Unsupported) String() string {
-	text := string(u.Feature) + ": " + u.Element
+	text := u.Feature + ": " + u.Element
 	if u.Why != "" {
 		text += " (" + u.Why + ")"
 	}
@@ -78,7 +75,7 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool { return target == pacemaker.ErrUnsupported }
 
 // refuse notes something that is not computed, once.
-func (p *placing) refuse(f Feature, element, why string, args ...any) {
+func (p *placing) refuse(f string, element, why string, args ...any) {
 	u := Unsupported{Feature: f, Element: element, Why: fmt.Sprintf(why, args...)}
 	if !p.refused[u] {
 		p.refused[u] = true

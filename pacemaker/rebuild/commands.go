@@ -343,7 +343,7 @@ func defaultRole(c *pacemaker.CIB, id string) string {
 // stopOld takes node 2 out of its old cluster: by the guide's commands for EL6, by pcs where systemd runs the cluster.
 func (b *rebuilder) stopOld() []pcs.Operation {
 	if !b.opts.OldDialect.Modern() {
-		return StopEL6(b.opts.OldDialect)
+		return stopEL6(b.opts.OldDialect)
 	}
 	stop := b.opts.OldDialect.ClusterStop("")
 	stop.Argv = append(stop.Argv, "--force")
@@ -351,9 +351,9 @@ func (b *rebuilder) stopOld() []pcs.Operation {
 	return []pcs.Operation{b.opts.OldDialect.Standby(""), stop, b.opts.OldDialect.ClusterDisable("")}
 }
 
-// StopEL6 takes an EL6 node out of its cluster, in the guide's order (lustre:1125-1128): standby, Pacemaker, Corosync, not at boot.
-// The node is the local one.
-func StopEL6(d pcs.Dialect) []pcs.Operation {
+// stopEL6 takes an EL6 node out of its cluster, in the guide's order (lustre:1125-1128): standby, Pacemaker, Corosync,
+// not at boot. The node is the local one.
+func stopEL6(d pcs.Dialect) []pcs.Operation {
 	standby, disable := d.Standby(""), d.ClusterDisable("")
 	standby.Name, standby.Ref = "standby", "lustre:1125"
 	disable.Ref = "lustre:1128"

@@ -40,3 +40,11 @@ func readConf(t testing.TB) *corosync.Conf {
 	require.NoError(t, err)
 	return conf
 }
+
+func printed(t testing.TB, conf *corosync.Conf) string {
+	t.Helper()
+	var b strings.Builder
+	_, err := conf.WriteTo(&b)
+	require.NoError(t, err)
+	return b.String()
+}

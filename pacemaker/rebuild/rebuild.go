@@ -13,15 +13,18 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// Options say how the cluster is made again. Zero values take what the guide says.
+// Options say how the cluster is made again. Zero values take what the backup says, and the guide's where it says
+// nothing.
 type Options struct {
 	Node1, Node2  string              // fully qualified names: node 1 is rebuilt first
 	Names         pacemaker.NodeNames // from the names in the CIB to these
 	ClusterName   string              // default: the name that the cluster has; lustre-ha-cluster, the guide's, where it has none
-	Token         int                 // ms; default 17000
-	FailRecvConst int                 // default 10
-	Dialect       pcs.Dialect         // of the new cluster; the zero value is V09, the guide's
-	OldDialect    pcs.Dialect         // of the cluster that node 2 still runs; the zero value is V09, and refused for a cluster of knet
+	Token         int                 // ms; default: that of corosync.conf; 17000, the guide's, where it has none
+	FailRecvConst int                 // lost messages; default: as Token, with 10
+	// Dialect is that of the new cluster, OldDialect that of the cluster that node 2 still runs. Default: what goes
+	// with the corosync.conf and the CIB, [pcs.V010] for corosync 3 and Pacemaker 2, else [pcs.V09], the guide's. Where
+	// the two contradict each other, say it.
+	Dialect, OldDialect pcs.Dialect
 	// Knet makes a cluster of knet of one of multicast rings: pcs 0.10 and later take one ring with udp (H15). It wants Addresses.
 	Knet bool
 	// Addresses are those of each node by its name, one for each ring, for knet and for pcs 0.10 and later. Without any, those of the
@@ -36,14 +39,60 @@ type Options struct {
 	StartOnAdd bool // node 2 is added with --start
 }
 
-func (o Options) withDefaults() Options {
-	if o.Token == 0 {
-		o.Token = 17000
+// withDefaults puts in what the backup says, or the guide.
+func (o Options) withDefaults(cib *pacemaker.CIB, conf *corosync.Conf) (Options, error) {
+	totem, err := conf.Totem()
+	if err != nil {
+		return o, err
 	}
-	if o.FailRecvConst == 0 {
-		o.FailRecvConst = 10
+	o.Token = cmp.Or(o.Token, totem.Token, 17000)
+	o.FailRecvConst = cmp.Or(o.FailRecvConst, totem.FailRecvConst, 10)
+	if o.ClusterName == "" {
+		name, err := clusterName(cib, totem)
+		if err != nil {
+			return o, err
+		}
+		o.ClusterName = cmp.Or(name, "lustre-ha-cluster")
 	}
-	return o
+	if unset := (pcs.Dialect{}); o.Dialect == unset || o.OldDialect == unset {
+		era, err := eraOf(cib, conf)
+		if err != nil {
+			return o, err
+		}
+		o.Dialect, o.OldDialect = cmp.Or(o.Dialect, era), cmp.Or(o.OldDialect, era)
+	}
+	if totem.Transport == "knet" && !o.OldDialect.Modern() {
+		what := fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", o.OldDialect.Name())
+		return o, &pacemaker.UnsupportedError{What: []string{what}}
+	}
+	if len(o.Addresses) == 0 && o.Dialect.Modern() {
+		list, err := conf.NodeList()
+		if err != nil {
+			return o, err
+		}
+		o.Addresses = listed(list, o.Names)
+	}
+	return o, nil
+}
+
+// eraOf is the first pcs that a cluster with these files can have: pcs 0.10 came with corosync 3 and Pacemaker 2, whose
+// first crm_feature_set is 3.1.0.
+func eraOf(cib *pacemaker.CIB, conf *corosync.Conf) (pcs.Dialect, error) {
+	var major, minor int
+	feature, releases := cib.Header().FeatureSet, conf.Releases()
+	if _, err := fmt.Sscanf(feature, "%d.%d", &major, &minor); err != nil && feature != "" {
+		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: crm_feature_set is %q: give Dialect and OldDialect", feature)
+	}
+	pacemaker2 := major > 3 || major == 3 && minor > 0
+	switch {
+	case releases.From > releases.To, pacemaker2 && !releases.Fits(3),
+		feature != "" && !pacemaker2 && releases.From == 3:
+		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: corosync.conf is for corosync %d to %d, and the CIB has the crm_feature_set %q: "+
+			"give Dialect and OldDialect", releases.From, releases.To, feature)
+	case pacemaker2 || releases.From == 3:
+		return pcs.V010, nil
+	}
+	return pcs.V09, nil
 }
 
 func (o Options) check() error {
@@ -88,27 +137,13 @@ func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 	if cib.Empty() || conf == nil || conf.Root == nil {
 		return nil, errors.New("a rebuild needs the CIB and the corosync.conf of the cluster")
 	}
-	opts = opts.withDefaults()
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	if len(opts.Addresses) == 0 && opts.Dialect.Modern() {
-		list, err := conf.NodeList()
-		if err != nil {
-			return nil, err
-		}
-		opts.Addresses = listed(list, opts.Names)
-	}
 	want := cib.Draft()
-	if opts.ClusterName == "" {
-		name, err := clusterName(want, conf)
-		if err != nil {
-			return nil, err
-		}
-		opts.ClusterName = cmp.Or(name, "lustre-ha-cluster")
-	}
-	if totem, err := conf.Totem(); err == nil && totem.Transport == "knet" && !opts.OldDialect.Modern() {
-		return nil, &pacemaker.UnsupportedError{What: []string{fmt.Sprintf("the cluster uses knet, and OldDialect is %s, whose commands are for EL6: say pcs 0.10 or later", opts.OldDialect.Name())}}
+	opts, err := opts.withDefaults(want, conf)
+	if err != nil {
+		return nil, err
 	}
 	b := &rebuilder{want: want, opts: opts, d: opts.Dialect, plan: &Plan{}}
 	if err := b.setup(conf); err != nil {
@@ -132,11 +167,7 @@ func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 }
 
 // clusterName is the name that corosync.conf, and the CIB after it, give the cluster; empty where neither does.
-func clusterName(cib *pacemaker.CIB, conf *corosync.Conf) (string, error) {
-	totem, err := conf.Totem()
-	if err != nil {
-		return "", err
-	}
+func clusterName(cib *pacemaker.CIB, totem corosync.Totem) (string, error) {
 	inCIB, _ := cib.Property("cluster-name")
 	if totem.ClusterName != "" && inCIB != "" && totem.ClusterName != inCIB {
 		return "", fmt.Errorf("the cluster is %q in corosync.conf and %q in the CIB: the two are not of one cluster, or give the name", totem.ClusterName, inCIB)

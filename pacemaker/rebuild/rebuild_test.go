@@ -20,7 +20,7 @@ func guideOptions(t testing.TB) Options {
 	t.Helper()
 	names, err := pacemaker.ShortNames("ct6-mds1.lfs.intl", "ct6-mds2.lfs.intl")
 	require.NoError(t, err)
-	return Options{Node1: "ct6-mds1.lfs.intl", Node2: "ct6-mds2.lfs.intl", Names: names}
+	return Options{Node1: "ct6-mds1.lfs.intl", Node2: "ct6-mds2.lfs.intl", Names: names, Token: 17000}
 }
 
 // commands is the list as the guide would print it, but for masked secrets.
@@ -404,10 +404,73 @@ func TestRebuildKeepsTheClustersName(t *testing.T) {
 	plan, err := New(cib(named), conf(" cluster_name: web\n", knet), own)
 	require.NoError(t, err)
 	require.Contains(t, plan.Setup[1].String(), "pcs cluster setup new ")
-	own.OldDialect = pcs.Dialect{}
+	own.OldDialect = pcs.V09
 	_, err = New(cib(named), conf(" cluster_name: nfs\n", knet), own)
 	require.ErrorIs(t, err, pacemaker.ErrUnsupported)
 	require.ErrorContains(t, err, "OldDialect")
+}
+
+// The token of the cluster is kept where nobody asks for another one, and the guide's taken where the file has none; so with lost messages.
+func TestRebuildKeepsTheToken(t *testing.T) {
+	for file, want := range map[string]string{
+		"":                            "--token 17000 --fail_recv_const 10",
+		"token: 30000":                "--token 30000 --fail_recv_const 10",
+		"fail_recv_const: 2500":       "--token 17000 --fail_recv_const 2500",
+		"token: 8000\ntransport: udp": "--token 8000 --fail_recv_const 10",
+	} {
+		conf := strings.Replace(printed(t, readConf(t)), "token: 5000\n", file+"\n", 1)
+		c, err := corosync.Parse(strings.NewReader(conf))
+		require.NoError(t, err)
+		opts := guideOptions(t)
+		opts.Token = 0
+		plan, err := New(readCIB(t, imlCIB), c, opts)
+		require.NoError(t, err)
+		require.Contains(t, plan.Setup[1].String(), " "+want, file)
+		require.NotContains(t, fmt.Sprint(plan.Dropped), "token")
+		opts.Token = 12000
+		plan, err = New(readCIB(t, imlCIB), c, opts)
+		require.NoError(t, err)
+		require.Contains(t, plan.Setup[1].String(), " --token 12000 ")
+		require.Equal(t, strings.HasPrefix(file, "token"), strings.Contains(fmt.Sprint(plan.Dropped), "the new cluster uses 12000 ms"), file)
+	}
+}
+
+// Where no dialect is given, the files tell it: nothing of corosync 3 or Pacemaker 2 is made again by the commands of EL6. Where they
+// contradict each other, it has to be given.
+func TestRebuildKeepsTheEra(t *testing.T) {
+	const totem = "totem {\n version: 2\n%s}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"
+	rings := printed(t, readConf(t))
+	knet := fmt.Sprintf(totem, " transport: knet\n")
+	udp := fmt.Sprintf(totem, " transport: udp\n interface {\n bindnetaddr: 10.0.0.0\n mcastaddr: 226.94.0.1\n mcastport: 5405\n }\n")
+	opts := Options{Node1: "n1.x", Node2: "n2.x"}
+	for name, tc := range map[string]struct{ conf, feature, want string }{
+		"EL6":                          {rings, "3.0.7", "0.9"},
+		"corosync 1, the CIB is mute":  {rings, "", "0.9"},
+		"Pacemaker 2":                  {knet, "3.15.0", "0.10"},
+		"Pacemaker 2.0":                {knet, "3.1.0", "0.10"},
+		"corosync 3, the CIB is mute":  {knet, "", "0.10"},
+		"one ring of any, Pacemaker 2": {udp, "3.19.0", "0.10"},
+		"a corosync of Pacemaker 1.1":  {knet, "3.0.14", ""},
+		"a Pacemaker on corosync 1":    {rings, "3.15.0", ""},
+		"a number that is none":        {knet, "new", ""},
+	} {
+		conf, err := corosync.Parse(strings.NewReader(tc.conf))
+		require.NoError(t, err)
+		cib := parseCIB(t, `<cib crm_feature_set="`+tc.feature+`"><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`)
+		plan, err := New(cib, conf, opts)
+		switch tc.want {
+		case "":
+			require.ErrorContains(t, err, "give Dialect and OldDialect", name)
+		case "0.9":
+			require.NoError(t, err, name)
+			require.Contains(t, plan.Setup[1].String(), "pcs cluster setup --name lustre-ha-cluster n1.x --transport udp", name)
+			require.Equal(t, []string{"pcs cluster standby", "service pacemaker stop", "service corosync stop", "pcs cluster disable"}, lines(plan.StopOther), name)
+		default:
+			require.NoError(t, err, name)
+			require.Contains(t, plan.Setup[1].String(), "pcs cluster setup lustre-ha-cluster n1.x addr=10.0.0.1 transport ", name)
+			require.Equal(t, []string{"pcs node standby", "pcs cluster stop --force", "pcs cluster disable"}, lines(plan.StopOther), name)
+		}
+	}
 }
 
 // TestRebuildOfNothing: of nothing, nothing is planned.

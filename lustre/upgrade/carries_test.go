@@ -1,7 +1,6 @@
 package upgrade_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,7 +33,7 @@ func TestTheOtherHalfCarries(t *testing.T) {
 			}
 			var pause *evenkeel.Pause
 			err := p.run()
-			require.True(t, errors.As(err, &pause), "%v", err)
+			require.ErrorAs(t, err, &pause)
 			require.Contains(t, pause.Reason, c.says)
 			require.Contains(t, pause.Reason, "then resume")
 			require.Equal(t, c.stops, at)

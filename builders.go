@@ -2,6 +2,7 @@ package evenkeel
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,6 +33,14 @@ func Disrupt(id, title string, argv ...string) Action {
 // ByHand is an action of the operator that no command can show: the operator confirms it.
 func ByHand(id, title, instruction string) Action {
 	return Action{ID: id, Manual: instruction, Change: Change{Title: title}}
+}
+
+// Rest is a pause of d, on the clock of the run: for what takes its time and shows nowhere. The text says what it waits for.
+func Rest(id, title string, d time.Duration) Action {
+	return Action{ID: id, Paper: []Block{{Script: fmt.Sprintf("sleep %d", int(d.Seconds()))}}, Change: Change{Title: title, Op: &Op{
+		Effect: ReadOnly, Text: "Wait " + d.String() + ".",
+		Do: func(ctx context.Context, at Site) (sshexec.Result, error) { return sshexec.Result{}, at.Sleep(ctx, d) },
+	}}}
 }
 
 // Prove is a look for a proof, once: what is not there is an error.
@@ -124,6 +133,12 @@ func (a Action) AsPrecondition() Action {
 // Probed is the action with a probe that looks every time before it runs.
 func (a Action) Probed(p Probe) Action {
 	a.Repeat, a.Probe = ProbeFirst, &p
+	return a
+}
+
+// AsJob has the command run as a job of its machine: see Action.Detached.
+func (a Action) AsJob() Action {
+	a.Detached = true
 	return a
 }
 

@@ -3,7 +3,6 @@ package upgrade
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -43,10 +42,11 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 	loosen, err2 := pcs.Set(cib, pcs.Settings{Properties: live.Unthrottled()})
 	low, err1 := pushed("throttle-tight", "Let the cluster judge its load high, so that it tells a new judgement (H26)", host, tighten, err1)
 	high, err2 := pushed("throttle-lifted", "Lift the throttle: targets are to stop and start all at once (H26)", host, loosen, err2)
-	wait := strconv.Itoa(int(notice / time.Second))
+	const told = "it looks at its load every 30 s, and tells it nowhere"
 	return []evenkeel.Action{
-		low.Noting("for half a minute the cluster moves one thing at a time; who gives up here goes back by `rollback`, which puts it back"), evenkeel.Look("throttle-wait", "Wait until Pacemaker has looked at its load", "sleep", wait).Noting("it looks at its load every 30 s").On(host),
-		high, evenkeel.Look("throttle-noticed", "Wait until Pacemaker has looked at its load again", "sleep", wait).Noting("it looks at its load every 30 s").On(host),
+		low.Noting("for half a minute the cluster moves one thing at a time; who gives up here goes back by `rollback`, which puts it back"),
+		evenkeel.Rest("throttle-wait", "Wait until Pacemaker has looked at its load", notice).Noting(told).On(host),
+		high, evenkeel.Rest("throttle-noticed", "Wait until Pacemaker has looked at its load again", notice).Noting(told).On(host),
 	}, errors.Join(err1, err2)
 }
 

@@ -224,6 +224,7 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
 				},
 			},
+			m.keepsAction(1),
 			{
 				ID: "rollback", Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "rollback")),
 				Change: evenkeel.Change{

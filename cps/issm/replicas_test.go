@@ -206,3 +206,15 @@ func TestWhoHasSignedForNoMajority(t *testing.T) {
 	w.Advance(time.Minute)
 	require.ErrorContains(t, keeps(t, rb, 1, w), "BALANCE:set02 loses its majority: without")
 }
+
+// TestTheRollbackAsksToo: set 1 goes down once more.
+func TestTheRollbackAsksToo(t *testing.T) {
+	rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	noVote(t, o.world)
+	o = rollBack(t, rb, o, "")
+	var hold *evenkeel.Pause
+	require.ErrorAs(t, o.err, &hold)
+	require.Equal(t, "rollback/keeps", hold.Step+"/"+hold.Action)
+	require.Contains(t, hold.Reason, "BALANCE:set02 loses its majority: without "+sm2)
+	require.Contains(t, o.world.EndState(), "set 1: migrated")
+}

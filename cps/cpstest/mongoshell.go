@@ -16,8 +16,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT"; without --eval the script is the standard input. It is no JavaScript engine: it looks for the
-// statements it knows in the script and runs them in their order on the simulated set, and it knows the script of [mongo.ShellDialer]. A script without any of them is refused.
+// mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT"; without --eval the script is the standard
+// input. It is no JavaScript engine: it looks for the statements it knows in the script and runs them in their order on
+// the simulated set, and it knows the script of [mongo.ShellDialer]. A script without any of them is refused.
 func mongoShell(c *simhost.Call) int {
 	y := systemOf(c.State)
 	var host, port, script string
@@ -141,7 +142,8 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 	return sh.changeMembers(set, statement)
 }
 
-// commandForm is where the script of [mongo.ShellDialer] runs its command; jsForms are the values in it that Extended JSON writes otherwise.
+// commandForm is where the script of [mongo.ShellDialer] runs its command; jsForms are the values in it that Extended
+// JSON writes otherwise.
 var (
 	commandForm = regexp.MustCompile(`getSiblingDB\("(\w+)"\)\.runCommand\((\{.*\})\); \} catch`)
 	jsForms     = []struct {
@@ -197,7 +199,8 @@ func (sh *shell) reply(set *replicaSet, db string, cmd bson.D) ([]byte, error) {
 	return bson.MarshalExtJSON(raw, true, false)
 }
 
-// printMembers is what the runbook on paper lets the shell print of rs.conf() and rs.status(): set, member, votes, priority, state and the second of its newest write.
+// printMembers is what the runbook on paper lets the shell print of rs.conf() and rs.status(): set, member, votes,
+// priority, state and the second of its newest write.
 func (sh *shell) printMembers(set *replicaSet) error {
 	client := mongo.NewReplicaSet(set.spec.Name, nil, sh.server(set).Dial, mongo.Options{})
 	config, _, err := client.ConfigFrom(context.Background(), sh.address)

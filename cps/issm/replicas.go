@@ -28,8 +28,8 @@ func (m *Migration) replicaSet(at evenkeel.Site, rs cps.ReplicaSet) *mongo.Repli
 		if err != nil {
 			return mongo.ShellResult{}, err
 		}
-		cmd := withTimeout(sshexec.Command(call.Effect, m.cfg.Tools.Mongo, "--quiet", "--host", host, "--port", port), shellTime)
-		cmd.Stdin = sshexec.Text(call.Script())
+		cmd := sshexec.Command(call.Effect, m.cfg.Tools.Mongo, "--quiet", "--host", host, "--port", port)
+		cmd.Timeout, cmd.Stdin = shellTime, sshexec.Text(call.Script())
 		res, err := at.Run(ctx, m.cfg.ClusterManager, cmd)
 		return mongo.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
 	}
@@ -64,7 +64,8 @@ func (m *Migration) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSe
 		}
 		errs = append(errs, err)
 	}
-	err := fmt.Errorf("%s: cannot tell what it would lose, as no member says what the set is: %w", title(rs), errors.Join(errs...))
+	err := fmt.Errorf("%s: cannot tell what it would lose, as no member says what the set is: %w",
+		title(rs), errors.Join(errs...))
 	if errors.Is(err, mongo.ErrAuth) {
 		err = fmt.Errorf("%w\nlet tools.mongo name a program that logs in and is called as mongo is", err)
 	}
@@ -83,12 +84,17 @@ func (m *Migration) stayingFirst(rs cps.ReplicaSet, n int) []cps.MongoMember {
 
 // remedies say of each loss, in words, what is lost and what to do.
 var remedies = map[mongo.LossKind][2]string{
-	mongo.LosesData:     {"its data", "Wait until a member that stays has caught up; recover one that does not (cps:1382-1421)."},
+	mongo.LosesData: {
+		"its data", "Wait until a member that stays has caught up; recover one that does not (cps:1382-1421).",
+	},
 	mongo.LosesMajority: {"its majority", "Start the members that are down, and give every member one vote."},
-	mongo.LosesPrimary:  {"its primary", "Wait for the election; a member that stays needs a priority above 0 and the data."},
+	mongo.LosesPrimary: {
+		"its primary", "Wait for the election; a member that stays needs a priority above 0 and the data.",
+	},
 }
 
-// lookAtSets asks every replica set what it loses without the half n, or what it lacks now when n is 0. It also
+// lookAtSets asks every replica set what it loses without the half n, or what it lacks now when n is 0. A majority that
+// the plan itself gives up was signed for (accept_no_majority), else there were no plan; data never are. It also
 // finds a set that is not the one of mongoConfig.cfg with one vote a member: everything else here counts members of
 // the table for votes.
 //
@@ -117,7 +123,7 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 	}
 	for _, l := range losses {
 		rs, _ := m.mongo.ByName(l.Set)
-		if remedy, ok := remedies[l.What]; ok && !(l.What == mongo.LosesMajority && m.signedFor(rs, n)) {
+		if remedy, ok := remedies[l.What]; ok && !(l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n])) {
 			faults = append(faults, fmt.Sprintf("%s loses %s: %s %s", title(rs), remedy[0], l.Why, remedy[1]))
 		}
 	}
@@ -129,11 +135,6 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 		what = fmt.Sprintf("set %d must not go down now", n)
 	}
 	return evenkeel.NeedsOperator("%s:\n  %s\nThen resume.", what, strings.Join(faults, "\n  "))
-}
-
-// signedFor tells whether the operator has accepted that a replica set has no majority while the half n is away.
-func (m *Migration) signedFor(rs cps.ReplicaSet, n int) bool {
-	return slices.Contains(m.cfg.AcceptNoMajority, rs.Label) && rs.LosesMajority(m.sets[n])
 }
 
 // unlikePlan finds what makes a configuration another one than mongoConfig.cfg with one vote a member. Members of the
@@ -175,7 +176,8 @@ func (m *Migration) votesAction() evenkeel.Action {
 		}
 	}
 	slices.Sort(want)
-	paper := prints(m.asked(0), `| awk '{ print $1, $2, $3 == 1 ? "has a vote" : "has NO vote" }' | LC_ALL=C sort`, want...)
+	const filter = `| awk '{ print $1, $2, $3 == 1 ? "has a vote" : "has NO vote" }' | LC_ALL=C sort`
+	paper := prints(m.asked(0), filter, want...)
 	return m.setsAction(0, "votes", "Every member of every replica set has one vote", paper,
 		"Ask a member of every replica set for rs.conf() and rs.status(). The members must be those of mongoConfig.cfg, "+
 			"each with one vote; a primary, a majority of the votes and a current copy of the data must be there.")
@@ -186,7 +188,7 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 	var want, signed, hosts []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Name+" keeps its data")
-		if m.signedFor(rs, n) {
+		if rs.LosesMajority(m.sets[n]) {
 			signed = append(signed, rs.Name)
 		} else {
 			want = append(want, rs.Name+" keeps a majority")
@@ -206,7 +208,8 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 	a := m.setsAction(n, "keeps", fmt.Sprintf("Every replica set keeps its data, majority and primary without set %d", n),
 		prints(m.asked(n), filter, want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Without set %d each set must keep a "+
-			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s", n, mongo.MaxLag, accepted))
+			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s",
+			n, mongo.MaxLag, accepted))
 	a.Precondition = true
 	return a
 }

@@ -102,12 +102,13 @@ func (o Options) withDefaults() Options {
 
 func around(sim *replsim.Set, opts Options) *Set {
 	return &Set{
-		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{}, lives: map[string]int{}, began: map[string]time.Duration{},
-		releases: map[string]string{},
+		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{},
+		lives: map[string]int{}, began: map[string]time.Duration{}, releases: map[string]string{},
 	}
 }
 
-// Around answers for a set that a larger simulation holds, and advances by itself: of the options only Wire, Epoch and OplogSize count.
+// Around answers for a set that a larger simulation holds, and advances by itself: of the options only Wire, Epoch and
+// OplogSize count.
 func Around(sim *replsim.Set, opts Options) *Set {
 	opts.Speed = 0
 	return around(sim, opts.withDefaults())

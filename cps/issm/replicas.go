@@ -82,19 +82,15 @@ func (m *Migration) stayingFirst(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return members
 }
 
-// remedies say of each loss, in words, what is lost and what to do.
-var remedies = map[mongo.LossKind][2]string{
-	mongo.LosesData: {
-		"its data", "Wait until a member that stays has caught up; recover one that does not (cps:1382-1421).",
-	},
-	mongo.LosesMajority: {"its majority", "Start the members that are down, and give every member one vote."},
-	mongo.LosesPrimary: {
-		"its primary", "Wait for the election; a member that stays needs a priority above 0 and the data.",
-	},
+// remedies say of each loss what to do.
+var remedies = map[mongo.LossKind]string{
+	mongo.LosesData:     "Wait until a member that stays has caught up; recover one that does not (cps:1382-1421).",
+	mongo.LosesMajority: "Start the members that are down, and give every member one vote.",
+	mongo.LosesPrimary:  "Wait for the election; a member that stays needs a priority above 0 and the data.",
 }
 
 // lookAtSets asks every replica set what it loses without the half n, or what it lacks now when n is 0. A majority that
-// the plan itself gives up was signed for (accept_no_majority), else there were no plan; data never are. It also
+// the plan itself gives up was signed for (accept_no_majority): New refuses such a plan otherwise. Data never are. It also
 // finds a set that is not the one of mongoConfig.cfg with one vote a member: everything else here counts members of
 // the table for votes.
 //
@@ -123,9 +119,11 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 	}
 	for _, l := range losses {
 		rs, _ := m.mongo.ByName(l.Set)
-		if remedy, ok := remedies[l.What]; ok && !(l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n])) {
-			faults = append(faults, fmt.Sprintf("%s loses %s: %s %s", title(rs), remedy[0], l.Why, remedy[1]))
+		if l.What == mongo.MovesPrimary || l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n]) {
+			continue
 		}
+		lost := strings.TrimPrefix(l.What.String(), "all ")
+		faults = append(faults, fmt.Sprintf("%s loses its %s: %s %s", title(rs), lost, l.Why, remedies[l.What]))
 	}
 	if len(faults) == 0 {
 		return nil

@@ -90,14 +90,14 @@ var remedies = map[mongo.LossKind]string{
 }
 
 // lookAtSets asks every replica set what it loses without the half n, or what it lacks now when n is 0. A majority that
-// the plan itself gives up was signed for (accept_no_majority): New refuses such a plan otherwise. Data never are. It also
-// finds a set that is not the one of mongoConfig.cfg with one vote a member: everything else here counts members of
-// the table for votes.
+// the plan itself gives up was signed for (accept_no_majority): New refuses such a plan otherwise. Data never are. It
+// also finds a set that is not the one of mongoConfig.cfg with one vote a member: everything else here counts members
+// of the table for votes. Where only the data count, as the half is out of service already, it asks for nothing else.
 //
 // It does not ask how far the oplog reaches. The members of a half leave their sets and come back on new machines,
 // without data: they copy all of it, however long they were away. Whether they keep up afterwards is seen when they
 // are waited for (membersStep).
-func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) error {
+func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onlyData bool) error {
 	var hosts, faults []string
 	var views []mongo.SetView
 	for _, rs := range m.mongo.Sets {
@@ -106,7 +106,9 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 			return err
 		}
 		views = append(views, v)
-		faults = append(faults, m.unlikePlan(rs, v.Config, n)...)
+		if !onlyData {
+			faults = append(faults, m.unlikePlan(rs, v.Config, n)...)
+		}
 		for _, member := range v.Config.Members {
 			if host, _, err := net.SplitHostPort(member.Host); err == nil && m.sets[n].Contains(host) {
 				hosts = append(hosts, member.Host)
@@ -119,7 +121,8 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 	}
 	for _, l := range losses {
 		rs, _ := m.mongo.ByName(l.Set)
-		if l.What == mongo.MovesPrimary || l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n]) {
+		signed := l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n])
+		if l.What == mongo.MovesPrimary || signed || onlyData && l.What != mongo.LosesData {
 			continue
 		}
 		lost := strings.TrimPrefix(l.What.String(), "all ")
@@ -128,9 +131,12 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int) err
 	if len(faults) == 0 {
 		return nil
 	}
-	what := "the replica sets are not fit for a migration"
-	if n > 0 {
-		what = fmt.Sprintf("set %d must not go down now", n)
+	what := fmt.Sprintf("set %d must not go down now", n)
+	switch {
+	case n == 0:
+		what = "the replica sets are not fit for a migration"
+	case onlyData:
+		what = fmt.Sprintf("the VMs of set %d must not be deleted now", n)
 	}
 	return evenkeel.NeedsOperator("%s:\n  %s\nThen resume.", what, strings.Join(faults, "\n  "))
 }
@@ -176,14 +182,14 @@ func (m *Migration) votesAction() evenkeel.Action {
 	slices.Sort(want)
 	const filter = `| awk '{ print $1, $2, $3 == 1 ? "has a vote" : "has NO vote" }' | LC_ALL=C sort`
 	paper := prints(m.asked(0), filter, want...)
-	return m.setsAction(0, "votes", "Every member of every replica set has one vote", paper,
+	return m.setsAction(0, false, "votes", "Every member of every replica set has one vote", paper,
 		"Ask a member of every replica set for rs.conf() and rs.status(). The members must be those of mongoConfig.cfg, "+
 			"each with one vote; a primary, a majority of the votes and a current copy of the data must be there.")
 }
 
 // keepsAction is the precondition for a half to go down.
 func (m *Migration) keepsAction(n int) evenkeel.Action {
-	var want, signed, hosts []string
+	var want, signed []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Name+" keeps its data")
 		if rs.LosesMajority(m.sets[n]) {
@@ -191,19 +197,14 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 		} else {
 			want = append(want, rs.Name+" keeps a majority")
 		}
-		for _, member := range m.inHalf(rs, n) {
-			hosts = append(hosts, member.Host)
-		}
 	}
-	slices.Sort(hosts)
 	slices.Sort(want)
-	filter := "| left " + strings.Join(slices.Compact(hosts), " ")
-	accepted := ""
+	filter, accepted := m.left(n), ""
 	if len(signed) > 0 {
 		filter += " | grep -vE " + shellescape.Quote("^("+strings.Join(signed, "|")+") keeps .* majority$")
 		accepted = " The majority of " + strings.Join(signed, ", ") + " was signed for by accept_no_majority."
 	}
-	a := m.setsAction(n, "keeps", fmt.Sprintf("Every replica set keeps its data, majority and primary without set %d", n),
+	a := m.setsAction(n, false, "keeps", fmt.Sprintf("Every replica set keeps its data, majority and primary without set %d", n),
 		prints(m.asked(n), filter, want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Without set %d each set must keep a "+
 			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s",
@@ -212,7 +213,34 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 	return a
 }
 
-func (m *Migration) setsAction(n int, id, title string, paper []evenkeel.Block, text string) evenkeel.Action {
+// copiesAction is the precondition for the VMs of a half to be deleted, once their members have left.
+func (m *Migration) copiesAction(n int) evenkeel.Action {
+	var want []string
+	for _, rs := range m.mongo.Sets {
+		want = append(want, rs.Name+" keeps its data")
+	}
+	slices.Sort(want)
+	a := m.setsAction(n, true, "copies", fmt.Sprintf("Every replica set has its data outside set %d", n),
+		prints(m.asked(n), m.left(n)+" | grep -v majority$", want...),
+		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Outside set %d each set must have a "+
+			"copy of the data that is at most %s behind.", n, mongo.MaxLag))
+	a.Precondition = true
+	return a
+}
+
+// left is the filter on paper that tells what is left without the half n.
+func (m *Migration) left(n int) string {
+	var hosts []string
+	for _, rs := range m.mongo.Sets {
+		for _, member := range m.inHalf(rs, n) {
+			hosts = append(hosts, member.Host)
+		}
+	}
+	slices.Sort(hosts)
+	return "| left " + strings.Join(slices.Compact(hosts), " ")
+}
+
+func (m *Migration) setsAction(n int, onlyData bool, id, title string, paper []evenkeel.Block, text string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Paper: paper,
 		Change: evenkeel.Change{
@@ -220,7 +248,7 @@ func (m *Migration) setsAction(n int, id, title string, paper []evenkeel.Block, 
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: text,
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-					return sshexec.Result{}, m.lookAtSets(ctx, at, n)
+					return sshexec.Result{}, m.lookAtSets(ctx, at, n, onlyData)
 				},
 			},
 		},

@@ -175,7 +175,12 @@ func TestThePrimaryTells(t *testing.T) {
 // keeps asks the replica sets of a cluster what they lose without a half, as the step that disables it does.
 func keeps(t testing.TB, rb *evenkeel.Runbook, n int, w evenkeel.World) error {
 	t.Helper()
-	a := planned{"migration", rb, nil}.find(t, fmt.Sprintf("disable-set-%d/keeps", n))
+	return looks(t, rb, fmt.Sprintf("disable-set-%d/keeps", n), w)
+}
+
+func looks(t testing.TB, rb *evenkeel.Runbook, at string, w evenkeel.World) error {
+	t.Helper()
+	a := planned{"migration", rb, nil}.find(t, at)
 	require.True(t, a.Precondition)
 	_, err := a.Op.Do(t.Context(), site.Over(w.Runner, w.Clock()))
 	return err
@@ -195,6 +200,29 @@ func TestTheSetsAreThoseOfThePlan(t *testing.T) {
 	_, err = administrator(t, w).AddMember(t.Context(), mongo.Member{ID: 9, Host: "elsewhere:27718", Votes: 1, Hidden: true}, nil)
 	require.NoError(t, err)
 	require.ErrorContains(t, keeps(t, rb, 1, w), "BALANCE:set02 has the member elsewhere:27718, which mongoConfig.cfg does not know.")
+}
+
+// TestTheLastCopyIsNotDeleted: when its members have left, the VMs of a half are the last to have their data until the
+// other half is seen to have them. Who is primary does not matter then: arbitervip may be away (cps:671).
+func TestTheLastCopyIsNotDeleted(t *testing.T) {
+	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
+	w := deploy(t, cpstest.Options{})
+	_, err := administrator(t, w).RemoveMember(t.Context(), sm2, nil)
+	require.NoError(t, err)
+	require.NoError(t, looks(t, rb, "redeploy-set-1/copies", w))
+	run(w, "pcrfclient01", "monit", "stop", "corosync")
+	run(w, "pcrfclient02", "monit", "stop", "corosync")
+	w.Advance(time.Minute)
+	require.NoError(t, looks(t, rb, "redeploy-set-1/copies", w), "no primary, and the data are there")
+	require.ErrorContains(t, keeps(t, rb, 1, w), "BALANCE:set02 loses its majority")
+	run(w, "sessionmgr01", "systemctl", "stop", "sessionmgr-27718")
+	require.ErrorContains(t, looks(t, rb, "redeploy-set-1/copies", w), "BALANCE:set02: cannot tell what it would lose")
+
+	w = deploy(t, cpstest.Options{})
+	lagging(t, w)
+	err = looks(t, rb, "redeploy-set-1/copies", w)
+	require.ErrorContains(t, err, "the VMs of set 1 must not be deleted now")
+	require.ErrorContains(t, err, "BALANCE:set02 loses its data: without "+sm2)
 }
 
 // TestWhoHasSignedForNoMajority (MON-016) has not signed for the loss of data, nor for more than what the plan says.
@@ -230,6 +258,9 @@ func TestWhoHasSignedForNoMajority(t *testing.T) {
 // TestTheRollbackAsksToo: set 1 goes down once more.
 func TestTheRollbackAsksToo(t *testing.T) {
 	rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	plan, err := rb.RollbackPlan(o.state(t))
+	require.NoError(t, err)
+	require.True(t, planned{"rollback", plan, nil}.find(t, "redeploy-set-1/copies").Precondition)
 	noVote(t, o.world)
 	o = rollBack(t, rb, o, "")
 	var hold *evenkeel.Pause

@@ -297,7 +297,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 		Irreversible: "the VMs of the new release are gone",
 		Reinstalls:   slices.Clone(m.sets[1]),
 	}
-	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript)}, m.deleteVMs(1)...)
+	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript), m.copiesAction(1)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),

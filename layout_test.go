@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"sshexec/sshexectest/conformance": {"sshexec/..."},
 	"pacemaker/pacemakertest":         {"pacemaker/...", "sshexec/..."},
 	"lustre/lustretest":               {".", "lustre", "pacemaker/...", "sshexec/..."},
-	"cps/cpstest":                     {"cps", "sshexec/...", "internal/replsim"},
+	"cps/cpstest":                     {"cps", "mongo", "mongo/mongotest", "sshexec/...", "internal/replsim"},
 	"mongo/mongodriver":               {"mongo"},
 	"mongo/mongotest":                 {"mongo", "internal/replsim"},
 	"mongo/mongotest/conformance":     {"mongo"},

@@ -1,18 +1,24 @@
 package cpstest
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"go.mongodb.org/mongo-driver/bson"
+
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT". It is no JavaScript engine: it looks for the statements it knows in the script and runs
-// them in their order on the simulated set. A script without any of them is refused.
+// mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT"; without --eval the script is the standard
+// input. It is no JavaScript engine: it looks for the statements it knows in the script and runs them in their order on
+// the simulated set, and it knows the script of [mongo.ShellDialer]. A script without any of them is refused.
 func mongoShell(c *simhost.Call) int {
 	y := systemOf(c.State)
 	var host, port, script string
@@ -41,6 +47,9 @@ func mongoShell(c *simhost.Call) int {
 		}
 	}
 	y.sync(c.State)
+	if script == "" {
+		script = c.Stdin
+	}
 	sh := &shell{Call: c, y: y, address: host + ":" + port}
 	return sh.eval(script)
 }
@@ -62,6 +71,7 @@ var (
 		`|\bconfig\.update(?:One)?\(\{_id:1(?:,version:\d+)?\},\{\$inc:\{version:1\}\}` +
 		`|versions\.(?:remove|deleteMany)\(\{\}` +
 		`|versions\.insert(?:One)?\(\{_id:cache_config,version:NumberInt\(0\),previousVersion:NumberInt\(0\),migrationStatus:COMPLETE\}` +
+		`|rs\.conf\(\)\.members\.forEach` +
 		`|rs\.print(?:Slave|Secondary)?ReplicationInfo\(\)` +
 		`|rs\.remove\([^)]+\)|rs\.add\([^)]+\)`)
 	bumpForm    = regexp.MustCompile(`version:(\d+)\},`)
@@ -80,6 +90,9 @@ func (sh *shell) eval(script string) int {
 		return sh.Fail(1, "Error: couldn't connect to server %s, connection attempt failed: SocketException: Error connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
 	}
 	set := &sh.y.sets[sh.at]
+	if m := commandForm.FindStringSubmatch(script); m != nil {
+		return sh.command(set, m[1], m[2])
+	}
 	primary, _ := set.Primary()
 	if strings.Contains(text, "me.ismaster") && primary != sh.address {
 		return sh.Fail(uncaught, "uncaught exception: Error: not the primary, which is %s", primary)
@@ -106,6 +119,8 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 	switch {
 	case strings.HasPrefix(statement, "evenkeel"):
 		return sh.printState(set)
+	case strings.HasPrefix(statement, "rs.conf"):
+		return sh.printMembers(set)
 	case strings.HasPrefix(statement, "cache_config"):
 		n, err := set.UnsetMigratingShards(sh.address)
 		return sh.wrote(err, n, "migratingShards unset in %d documents", n)
@@ -125,6 +140,88 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 		return nil
 	}
 	return sh.changeMembers(set, statement)
+}
+
+// commandForm is where the script of [mongo.ShellDialer] runs its command; jsForms are the values in it that Extended
+// JSON writes otherwise.
+var (
+	commandForm = regexp.MustCompile(`getSiblingDB\("(\w+)"\)\.runCommand\((\{.*\})\); \} catch`)
+	jsForms     = []struct {
+		form *regexp.Regexp
+		json string
+	}{
+		{regexp.MustCompile(`NumberInt\((-?\d+)\)`), `{"$$numberInt":"$1"}`},
+		{regexp.MustCompile(`NumberLong\("(-?\d+)"\)`), `{"$$numberLong":"$1"}`},
+		{regexp.MustCompile(`Timestamp\((\d+), (\d+)\)`), `{"$$timestamp":{"t":$1,"i":$2}}`},
+		{regexp.MustCompile(`ObjectId\("([0-9a-f]{24})"\)`), `{"$$oid":"$1"}`},
+	}
+)
+
+// server answers for the set as mongod does.
+func (sh *shell) server(set *replicaSet) *mongotest.Set {
+	return mongotest.Around(set.Set, mongotest.Options{Epoch: sh.y.opts.Start})
+}
+
+// command runs one command and prints the reply as the script would.
+func (sh *shell) command(set *replicaSet, db, js string) int {
+	for _, f := range jsForms {
+		js = f.form.ReplaceAllString(js, f.json)
+	}
+	var cmd bson.D
+	if err := bson.UnmarshalExtJSON([]byte(js), true, &cmd); err != nil {
+		return sh.Fail(uncaught, "uncaught exception: the simulated shell cannot read the command %s: %v", js, err)
+	}
+	sh.Printf("evenkeel-reply {\"started\":true}\n")
+	before := set.Hash()
+	reply, err := sh.reply(set, db, cmd)
+	if set.Hash() != before {
+		sh.Note("", "%s: %s on %s", set.spec.Name, cmd[0].Key, sh.address)
+		sh.y.touched(sh.State, sh.at)
+		sh.y.judge(sh.State)
+	}
+	if err != nil {
+		sh.Printf("evenkeel-reply {\"lost\":%q}\n", err.Error())
+		return 0
+	}
+	sh.Printf("evenkeel-reply {\"reply\":%s}\n", reply)
+	return 0
+}
+
+func (sh *shell) reply(set *replicaSet, db string, cmd bson.D) ([]byte, error) {
+	conn, err := sh.server(set).Dial(context.Background(), sh.address)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := conn.RunCommand(context.Background(), db, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return bson.MarshalExtJSON(raw, true, false)
+}
+
+// printMembers is what the runbook on paper lets the shell print of rs.conf() and rs.status(): set, member, votes,
+// priority, state and the second of its newest write.
+func (sh *shell) printMembers(set *replicaSet) error {
+	client := mongo.NewReplicaSet(set.spec.Name, nil, sh.server(set).Dial, mongo.Options{})
+	config, _, err := client.ConfigFrom(context.Background(), sh.address)
+	if err != nil {
+		return err
+	}
+	status, err := client.StatusFrom(context.Background(), sh.address)
+	if err != nil {
+		return err
+	}
+	for _, m := range config.Members {
+		state, seconds := "DOWN", int64(0)
+		if st, ok := status.Member(m.Host); ok && st.Healthy() {
+			state = st.StateStr
+			if !st.OptimeDate.IsZero() {
+				seconds = st.OptimeDate.Unix()
+			}
+		}
+		sh.Printf("%s %s %d %g %s %d\n", status.Set, m.Host, m.Votes, m.Priority, state, seconds)
+	}
+	return nil
 }
 
 // wrote prints what a write did, and notes it where it changed anything.

@@ -126,3 +126,44 @@ func TestOwnClusterWithoutVIP(t *testing.T) {
 	require.Contains(t, o.do("pcrfclient01", "monit status"), "corosync")
 	o.do("pcrfclient01", "clear_wsp_files.sh")
 }
+
+// TestShellRunsCommands: the simulated shell answers the scripts of package mongo as the members would, and changes what they change.
+func TestShellRunsCommands(t *testing.T) {
+	o := newOperator(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 2 * time.Hour}}})
+	const first, second = "sessionmgr01:27718", "sessionmgr02:27718"
+	shell := func(_ context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {
+		host, port, _ := strings.Cut(call.Host, ":")
+		cmd := sshexec.Command(call.Effect, "mongo", "--quiet", "--host", host, "--port", port)
+		cmd.Stdin = sshexec.Text(call.Script())
+		out, err := o.run("cluman", cmd)
+		return mongo.ShellResult{Stdout: out, Outcome: sshexec.OutcomeOf(err)}, err
+	}
+	set := mongo.NewReplicaSet("set02", []string{first, second}, mongo.ShellDialer(shell, nil), mongo.Options{Sleep: o.d.Sleep})
+	c, err := set.Config(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, c.Voters())
+	log, err := set.Oplog(t.Context(), first)
+	require.NoError(t, err)
+	require.InDelta(t, 2*time.Hour, log.Window(), float64(time.Second))
+
+	_, err = set.SetPriorities(t.Context(), map[string]float64{first: 1, second: 5}, nil)
+	require.NoError(t, err)
+	status, err := set.StatusFrom(t.Context(), first)
+	require.NoError(t, err)
+	primary, _ := status.Primary()
+	require.Equal(t, second, primary.Name)
+	require.WithinDuration(t, o.d.Now(), status.Date, time.Second)
+
+	o.do("sessionmgr02", "systemctl stop sessionmgr-27718")
+	o.d.Advance(time.Minute)
+	_, err = set.StatusFrom(t.Context(), second)
+	require.ErrorContains(t, err, "couldn't connect to server")
+	status, err = set.StatusFrom(t.Context(), first)
+	require.NoError(t, err)
+	gone, _ := status.Member(second)
+	require.False(t, gone.Healthy())
+
+	_, err = o.run("cluman", sshexec.Command(sshexec.ReadOnly, "mongo", "--quiet", first, "--eval", "rs.conf().members.forEach(print)"))
+	require.NoError(t, err)
+	require.NoError(t, o.d.Check())
+}

@@ -106,6 +106,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 				})},
 			},
 		},
+		m.votesAction(),
 		{
 			ID: "about", Paper: m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from}),
 			Change: evenkeel.Change{

@@ -59,7 +59,7 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	if w := m.noMajority(n); w != nil {
 		step.Opens = append(step.Opens, *w)
 	}
-	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript))
+	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript), m.copiesAction(n))
 	if m.cfg.Provision {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
 			ID: "deploy",

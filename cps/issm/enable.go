@@ -53,7 +53,7 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 				ID: "synced", Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
-					Note:   "A member that stays RECOVERING was away for longer than the oplog reaches: see cps:1382-1421.",
+					Note:   "A member comes back without data and copies all of it. One that stays RECOVERING applies less than the primary writes, until the oplog has rolled over it: see cps:1382-1421.",
 					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
 				},
 			},

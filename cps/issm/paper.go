@@ -27,6 +27,29 @@ members() {
       print $1, $2, well ? "is at work" : "is NOT at work: " $4 " " $5 }
     END { for (s in sets) print s, (s in primary) ? "has a primary" : "has NO primary" }' | LC_ALL=C sort
 }
+# asked MONGO HOST:PORT...: what these members say of every member of their replica sets, as lines
+# SET HOST:PORT VOTES PRIORITY STATE TIME, where TIME is that of its newest write, in seconds
+asked() {
+  local at; for at in "${@:2}"; do
+    "$1" --quiet "$at" --eval 'var s = rs.status(); rs.conf().members.forEach(function (m) {
+      var t = s.members.filter(function (x) { return x.name === m.host && x.health })[0] || {stateStr: "DOWN"};
+      print(s.set, m.host, m.votes, m.priority, t.stateStr, t.optimeDate ? Math.floor(t.optimeDate / 1000) : 0) })' ||
+      echo "NOT known: $at"
+  done
+}
+# left HOST...: what each replica set keeps without these hosts, of the same
+left() {
+  awk -v list="$*" 'BEGIN { k = split(list, h, " "); for (i = 1; i <= k; i++) gone[h[i]] = 1 }
+    NF != 6 { print; next }
+    { sets[$1]; all[$1] += $3; data = $5 == "PRIMARY" || $5 == "SECONDARY"; split($2, a, ":") }
+    data && $6 > head[$1] { head[$1] = $6 }
+    a[1] in gone { next }
+    data { n++; set[n] = $1; at[n] = $6; if ($3 * $4 > 0) able[$1]++ }
+    data || $5 == "ARBITER" { votes[$1] += $3 }
+    END { for (i = 1; i <= n; i++) if (head[set[i]] - at[i] <= 60) copies[set[i]]++
+      for (s in sets) { print s, (copies[s] ? "keeps" : "LOSES"), "its data"
+        print s, "keeps", (2 * votes[s] > all[s] && able[s] ? "a" : "NO"), "majority" } }' | LC_ALL=C sort
+}
 # ranks: the data members of every set by their priority, the highest first, of the same
 ranks() { replicas | awk '$4 != "ARBITER"' | LC_ALL=C sort -k1,1 -k6,6nr -k2,2 | awk '{ print $1, $2 }'; }
 # releases: the installer and every VM, of about.sh

@@ -2,6 +2,7 @@ package issm_test
 
 import (
 	"context"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,34 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWhatIsLeftOnPaper: the mongo shell prints what the operator's functions count, and they count votes, current copies and members that can be primary.
+func TestWhatIsLeftOnPaper(t *testing.T) {
+	for _, program := range []string{"node", "bash"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip("no " + program + " on PATH")
+		}
+	}
+	const shell = `mongo() { node -e 'function print() { console.log(Array.prototype.join.call(arguments, " ")); }
+const rs = {
+  conf: () => ({members: [{host: "arb:1", votes: 1, priority: 0}, {host: "a:1", votes: 0, priority: 0}, {host: "b:1", votes: 1, priority: 3}, {host: "c:1", votes: 1, priority: 2}]}),
+  status: () => ({set: "set02", members: [{name: "arb:1", health: 1, stateStr: "ARBITER"}, {name: "a:1", health: 1, stateStr: "SECONDARY", optimeDate: new Date(1600000040000)},
+    {name: "b:1", health: 1, stateStr: "PRIMARY", optimeDate: new Date(1600000100999)}, {name: "c:1", health: 0, stateStr: "(not reachable/healthy)", optimeDate: new Date(0)}]})};
+eval(process.argv[1])' "$4"; }
+nobody() { return 1; }
+`
+	for command, want := range map[string]string{
+		"asked mongo a:1":            "set02 arb:1 1 0 ARBITER 0\nset02 a:1 0 0 SECONDARY 1600000040\nset02 b:1 1 3 PRIMARY 1600000100\nset02 c:1 1 2 DOWN 0\n",
+		"asked mongo a:1 | left c":   "set02 keeps a majority\nset02 keeps its data\n",
+		"asked mongo a:1 | left b":   "set02 keeps NO majority\nset02 keeps its data\n",
+		"asked mongo a:1 | left a":   "set02 keeps a majority\nset02 keeps its data\n",
+		"asked mongo a:1 | left a b": "set02 LOSES its data\nset02 keeps NO majority\n",
+		"asked nobody a:1 | left a":  "NOT known: a:1\n",
+	} {
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", runbook(t, issm.Config{ArchiveDir: "/a"}).Functions+"\n"+shell+command).CombinedOutput()
+		require.NoError(t, err, command)
+		require.Equal(t, want, string(out), command)
 	}
 }

@@ -224,6 +224,7 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
 				},
 			},
+			m.keepsAction(1),
 			{
 				ID: "rollback", Paper: migrates(m.migrate(evenkeel.Disruptive, disableTime, "rollback")),
 				Change: evenkeel.Change{
@@ -296,7 +297,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 		Irreversible: "the VMs of the new release are gone",
 		Reinstalls:   slices.Clone(m.sets[1]),
 	}
-	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript)}, m.deleteVMs(1)...)
+	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript), m.copiesAction(1)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),

@@ -77,6 +77,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 					})},
 				},
 			},
+			m.keepsAction(n),
 			{
 				ID: "other-traffic", Precondition: true, Paper: again(m.takes(other)),
 				Change: evenkeel.Change{

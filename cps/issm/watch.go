@@ -95,7 +95,8 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 	return t, nil
 }
 
-// withoutMajority names the replica sets that nobody can write to; empty when there are none.
+// withoutMajority names the replica sets that nobody can write to; empty when there are none. It takes every member of
+// the table for one vote, which lookAtSets has proven.
 func (m *Migration) withoutMajority(t *cps.ReplicaTable) string {
 	var why []string
 	for _, set := range t.Sets {

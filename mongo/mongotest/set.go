@@ -66,13 +66,9 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 	if err := mongo.Validate(c); err != nil {
 		return nil, fmt.Errorf("replica set %s: %w", c.ID, err)
 	}
-	opts.Wire = cmp.Or(opts.Wire, Wire36)
-	opts.OplogSize = cmp.Or(opts.OplogSize, 100_000_000)
-	opts.ElectionTimeout = cmp.Or(opts.ElectionTimeout, setting(c, "electionTimeoutMillis"), 10*time.Second)
-	opts.HeartbeatInterval = cmp.Or(opts.HeartbeatInterval, setting(c, "heartbeatIntervalMillis"), 2*time.Second)
-	if opts.Epoch.IsZero() {
-		opts.Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
+	opts.ElectionTimeout = cmp.Or(opts.ElectionTimeout, setting(c, "electionTimeoutMillis"))
+	opts.HeartbeatInterval = cmp.Or(opts.HeartbeatInterval, setting(c, "heartbeatIntervalMillis"))
+	opts = opts.withDefaults()
 	simulated, err := simConfig(c)
 	if err != nil {
 		return nil, err
@@ -84,16 +80,38 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{
-		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{}, lives: map[string]int{}, began: map[string]time.Duration{},
-		releases: map[string]string{},
-	}
+	s := around(sim, opts)
 	sim.SetPayload(database{})
 	simulated.Version = max(simulated.Version, 1)
 	if err := sim.Adopt(simulated); err != nil { // the document as it was given, with what the simulation does not model
 		return nil, err
 	}
 	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	o.Wire = cmp.Or(o.Wire, Wire36)
+	o.OplogSize = cmp.Or(o.OplogSize, 100_000_000)
+	o.ElectionTimeout = cmp.Or(o.ElectionTimeout, 10*time.Second)
+	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 2*time.Second)
+	if o.Epoch.IsZero() {
+		o.Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return o
+}
+
+func around(sim *replsim.Set, opts Options) *Set {
+	return &Set{
+		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{},
+		lives: map[string]int{}, began: map[string]time.Duration{}, releases: map[string]string{},
+	}
+}
+
+// Around answers for a set that a larger simulation holds, and advances by itself: of the options only Wire, Epoch and
+// OplogSize count.
+func Around(sim *replsim.Set, opts Options) *Set {
+	opts.Speed = 0
+	return around(sim, opts.withDefaults())
 }
 
 // Close ends every connection and listener, and waits for what serves them.

@@ -136,12 +136,6 @@ func (a Action) Probed(p Probe) Action {
 	return a
 }
 
-// AsJob has the command run as a job of its machine: see Action.Detached.
-func (a Action) AsJob() Action {
-	a.Detached = true
-	return a
-}
-
 // Once is the action with a probe, and never repeated unless the probe proves that it took no effect.
 func (a Action) Once(p Probe) Action {
 	a.Repeat, a.Probe = Never, &p

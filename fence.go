@@ -26,22 +26,36 @@ func (e *engine) leave(host string) *sshexec.Fence {
 // MarkWide marks the commands that change more than their own machine, such as pcs: before each of them every host with a
 // lease checks it (sshexec.Cmd.Wide).
 func (rb *Runbook) MarkWide(wide func(sshexec.Cmd) bool) {
-	mark := func(cmd *sshexec.Cmd) {
-		if len(cmd.Argv) > 0 && cmd.Effect != ReadOnly && wide(*cmd) {
-			cmd.Wide = true
+	rb.eachAction(func(a *Action) {
+		cmds := []*sshexec.Cmd{&a.Cmd}
+		if a.Op != nil {
+			for k := range a.Op.Cmds {
+				cmds = append(cmds, &a.Op.Cmds[k].Cmd)
+			}
 		}
-	}
+		for _, cmd := range cmds {
+			if len(cmd.Argv) > 0 && cmd.Effect != ReadOnly && wide(*cmd) {
+				cmd.Wide = true
+			}
+		}
+	})
+}
+
+// MarkDetached marks the actions whose command may take long, such as an installation: each runs as a job of its machine
+// (Action.Detached).
+func (rb *Runbook) MarkDetached(long func(sshexec.Cmd) bool) {
+	rb.eachAction(func(a *Action) {
+		if len(a.Cmd.Argv) > 0 && a.Cmd.Effect != ReadOnly && !a.DropsConnection && long(a.Cmd) {
+			a.Detached = true
+		}
+	})
+}
+
+func (rb *Runbook) eachAction(f func(*Action)) {
 	for i := range rb.Steps {
 		for _, p := range rb.Steps[i].parts() {
 			for j := range p.actions {
-				a := &p.actions[j]
-				mark(&a.Cmd)
-				if a.Op == nil {
-					continue
-				}
-				for k := range a.Op.Cmds {
-					mark(&a.Op.Cmds[k].Cmd)
-				}
+				f(&p.actions[j])
 			}
 		}
 	}

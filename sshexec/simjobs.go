@@ -18,6 +18,7 @@ type SimJobs map[string]SimJob
 type SimJob struct {
 	Dir    string // its directory
 	Digest string // of its command
+	Start  Cmd    // what started it
 	Cmd    Cmd    // the command, with the fence and the time limit of the start; its input ends with the word of the start, see Input
 
 	End  Result // how it ended
@@ -36,8 +37,9 @@ func SimJobStart(cmd Cmd) (SimJob, bool) {
 	if err != nil {
 		return SimJob{}, false
 	}
-	cmd.Argv, cmd.Dir, cmd.Env = line.Argv, line.Dir, line.Env
-	return SimJob{Dir: path.Join(args[0], args[1]), Digest: args[2], Cmd: cmd, word: args[5]}, true
+	j := SimJob{Dir: path.Join(args[0], args[1]), Digest: args[2], Start: cmd, Cmd: cmd, word: args[5]}
+	j.Cmd.Argv, j.Cmd.Dir, j.Cmd.Env = line.Argv, line.Dir, line.Env
+	return j, true
 }
 
 // Input is what the command reads, of what the start was given; false where that was cut off.

@@ -144,6 +144,7 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 	rb.Steps = append(rb.Steps, m.afterSteps()...)
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
+	rb.MarkDetached(takesHours)
 	return rb, rb.Validate()
 }
 
@@ -210,4 +211,9 @@ func (m *Migration) haproxyStatus() sshexec.Cmd {
 // wide tells whether a command changes VMs beside its own.
 func (m *Migration) wide(c sshexec.Cmd) bool {
 	return slices.Contains([]string{migrateScript, deployAllScript, m.cfg.Tools.RestartAll, m.cfg.Tools.Mongo}, c.Argv[0])
+}
+
+// takesHours tells a command that a lost connection must not end half-way.
+func takesHours(c sshexec.Cmd) bool {
+	return slices.Contains([]string{migrateScript, deployAllScript, deployOneScript}, c.Argv[0])
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -207,13 +208,38 @@ func (l liar) Runner(host string) (sshexec.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	says := func(text string) sshexec.Result {
+		return sshexec.Result{Outcome: evenkeel.Exited, Stdout: []byte(text)}
+	}
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		if out, lies := l.answer(host, cmd); lies {
-			return sshexec.Result{Outcome: evenkeel.Exited, Stdout: []byte(out)}, nil
+		job, isJob := sshexec.SimJobStart(cmd)
+		if isJob {
+			cmd = job.Cmd
+		}
+		out, lies := l.answer(host, cmd)
+		liedJobs.Lock()
+		defer liedJobs.Unlock()
+		switch text, known := liedJobs.Look(cmd); {
+		case lies && isJob:
+			job.End = says(out)
+			liedJobs.SimJobs[job.Dir] = job
+			return says("started\n"), nil
+		case lies:
+			return says(out), nil
+		case known && text != "none\n":
+			return says(text), nil
+		case isJob:
+			cmd = job.Start
 		}
 		return r.Run(ctx, cmd)
 	}), nil
 }
+
+// liedJobs are the jobs that somebody else has answered.
+var liedJobs = struct {
+	sync.Mutex
+	sshexec.SimJobs
+}{SimJobs: sshexec.SimJobs{}}
 
 // run takes a runbook to its end, or to where it stops.
 func (l liar) run(rb *evenkeel.Runbook, records ...evenkeel.Record) error {

@@ -86,6 +86,7 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		m.redeployOldStep(), m.bringArchiveStep(), m.enableOldStep(), m.rolledBackStep())
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
+	rb.MarkDetached(takesHours)
 	return rb, rb.Validate()
 }
 

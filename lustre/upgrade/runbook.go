@@ -45,6 +45,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	}
 	limit(rb)
 	rb.MarkWide(wide)
+	rb.MarkDetached(installs)
 	return rb, rb.Validate()
 }
 
@@ -53,8 +54,11 @@ func wide(c sshexec.Cmd) bool {
 	return slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
 }
 
+// installs tells an installation: yum that is killed half-way, with its connection, leaves the packages in disorder.
+func installs(c sshexec.Cmd) bool { return c.Argv[0] == "yum" }
+
 // limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may
-// have run; what follows tells. An installation goes on when its connection is lost: yum that is killed half-way leaves the packages in disorder.
+// have run; what follows tells.
 func limit(rb *evenkeel.Runbook) {
 	const installing, anything = 3 * time.Hour, 30 * time.Minute
 	for i := range rb.Steps {
@@ -65,7 +69,6 @@ func limit(rb *evenkeel.Runbook) {
 				case len(c.Argv) == 0, c.Effect == evenkeel.ReadOnly, c.Timeout != 0:
 				case c.Argv[0] == "yum":
 					c.Timeout = installing // modules are built meanwhile
-					actions[j].Detached = true
 				default:
 					c.Timeout = anything
 				}

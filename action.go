@@ -5,24 +5,28 @@ import (
 	"slices"
 )
 
-// Action is a change, or a look, as the smallest thing that is journalled. What the reviewer is shown is what runs; a command that no action declared is refused.
-// An action looks for no Needs and no Proof of its own: [Actions] makes of a Change with those a list of actions that does.
+// Action is a change, or a look, as the smallest thing that is journalled. What the reviewer is shown is what runs; a
+// command that no action declared is refused. An action looks for no Needs and no Proof of its own: [Actions] makes of
+// a Change with those a list of actions that does.
 type Action struct {
 	ID string // unique in its step, stable between versions
 	Change
 
-	// Manual is what the operator does, in place of a command. It may stand with Cmd: then the command is the evidence, read-only, that it was done.
+	// Manual is what the operator does, in place of a command. It may stand with Cmd: then the command is the evidence,
+	// read-only, that it was done.
 	Manual string
 
 	Paper []Block // what is typed by who follows the runbook by hand; the command as it is when empty
 	Makes []Make  // the facts it finds out
 
-	// Precondition marks a read-only action that must hold immediately before what follows it in its step: it is read again whenever the step is taken up anew and
-	// something that follows it is left to change. What may have run in the life before is probed first.
+	// Precondition marks a read-only action that must hold immediately before what follows it in its step: it is read
+	// again whenever the step is taken up anew and something that follows it is left to change. What may have run in the
+	// life before is probed first.
 	Precondition bool
 
-	// Detached runs the command as a job of its machine ([sshexec.Supervise]): neither a lost connection nor the end of the tool ends it. The life that comes
-	// next waits for it, and takes its end for the end of the action: a job is never started twice. Its files, with what it printed, stay beside the lease.
+	// Detached runs the command as a job of its machine ([sshexec.Supervise]): neither a lost connection nor the end of
+	// the tool ends it. The life that comes next waits for it, and takes its end for the end of the action: a job is never
+	// started twice. Its files, with what it printed, stay beside the lease.
 	Detached bool
 }
 

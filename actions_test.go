@@ -16,7 +16,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// R10: Perform of one decision by two goroutines runs the command once. (The race is between Next and the lock in take: run with -count=20.)
+// R10: Perform of one decision by two goroutines runs the command once. (The race is between Next and the lock in take:
+// run with -count=20.)
 func TestPerformTwice(t *testing.T) {
 	for range 6000 {
 		m := newMachine("-")
@@ -30,7 +31,8 @@ func TestPerformTwice(t *testing.T) {
 			}
 			return m.Run(ctx, cmd)
 		})}
-		life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+		life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), hosts,
+			evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 		require.NoError(t, err)
 		d := life.Next()[0]
 		var wg sync.WaitGroup
@@ -85,17 +87,23 @@ func TestActionsResume(t *testing.T) {
 		return res, nil
 	}
 	shows := func(what, want string, otherwise error) evenkeel.Proof {
-		return evenkeel.Proof{Host: "h", Cmd: sshexec.Command(sshexec.ReadOnly, what, "-"), Text: what + " " + want, Check: func(o evenkeel.Observed) error {
-			if o.Text() != want {
-				return otherwise
-			}
-			return nil
-		}}
+		return evenkeel.Proof{Host: "h", Cmd: sshexec.Command(sshexec.ReadOnly, what, "-"), Text: what + " " + want,
+			Check: func(o evenkeel.Observed) error {
+				if o.Text() != want {
+					return otherwise
+				}
+				return nil
+			}}
 	}
-	setup := evenkeel.Change{Title: "Set up", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "setup", "-"), Repeat: evenkeel.Never, Limit: time.Minute,
-		Needs: []evenkeel.Proof{shows("files", "none", errors.New("files of another cluster: pcs cluster destroy"))}, Proof: []evenkeel.Proof{shows("files", "there", evenkeel.NotYet(0, "no file"))}}
-	start := evenkeel.Change{Title: "Start", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "start", "-"), Repeat: evenkeel.Idempotent, Limit: time.Minute, Proof: []evenkeel.Proof{shows("up", "there", evenkeel.NotYet(0, "down"))}}
-	rb := &evenkeel.Runbook{Name: "x", Version: "1", Steps: []evenkeel.Step{{ID: "s", Title: "S", Host: "h", Harmless: "h", Actions: append(evenkeel.Actions("setup", setup), evenkeel.Actions("start", start)...)}}}
+	setup := evenkeel.Change{Title: "Set up", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "setup", "-"),
+		Repeat: evenkeel.Never, Limit: time.Minute,
+		Needs: []evenkeel.Proof{shows("files", "none", errors.New("files of another cluster: pcs cluster destroy"))},
+		Proof: []evenkeel.Proof{shows("files", "there", evenkeel.NotYet(0, "no file"))}}
+	start := evenkeel.Change{Title: "Start", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "start", "-"),
+		Repeat: evenkeel.Idempotent, Limit: time.Minute, Proof: []evenkeel.Proof{shows("up", "there", evenkeel.NotYet(0, "down"))}}
+	rb := &evenkeel.Runbook{Name: "x", Version: "1",
+		Steps: []evenkeel.Step{{ID: "s", Title: "S", Host: "h", Harmless: "h",
+			Actions: append(evenkeel.Actions("setup", setup), evenkeel.Actions("start", start)...)}}}
 	require.NoError(t, rb.Validate())
 	hosts := evenkeel.HostMap{"h": m.under(run)}
 	j := &evenkeel.MemJournal{}
@@ -116,7 +124,8 @@ func TestActionsSettle(t *testing.T) {
 func TestPerformEnded(t *testing.T) {
 	for range 300 {
 		m := newMachine("-")
-		life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+		life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), evenkeel.HostMap{"h": m},
+			evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -12,8 +12,9 @@ import (
 func (rb *Runbook) info(id string) *RunInfo {
 	info := &RunInfo{
 		ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs, EndsRun: rb.EndsRun,
-		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known, Functions: rb.Functions}).Digest(),
-		Hosts:       rb.allHosts(), Closers: map[string]string{},
+		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known,
+			Functions: rb.Functions}).Digest(),
+		Hosts: rb.allHosts(), Closers: map[string]string{},
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
@@ -204,7 +205,8 @@ func amendedSteps(was, is *RunInfo) ([]AmendedStep, error) {
 type AmendOptions struct {
 	By    string // user@host, for the journal
 	Clock Clock  // WallClock when nil
-	// World is a simulated system as it was before the run; when given, the amended runbook is rehearsed in it, from where the run stands to its end.
+	// World is a simulated system as it was before the run; when given, the amended runbook is rehearsed in it, from where
+	// the run stands to its end.
 	World World
 	Plan  RehearsalPlan // who answers in that world, and what is cleared before each run
 	// Rehearsed is the amended runbook as it is rehearsed, where that writes to other places on this machine; the very runbook when nil.
@@ -224,9 +226,10 @@ func notAmendable(format string, args ...any) error {
 	return &NotAmendableError{What: fmt.Sprintf(format, args...)}
 }
 
-// Amend takes a changed runbook into a run that began, so that Resume goes on with it: a mistake in a step that has not begun need not lose the run. Steps that began, their
-// undo, open windows, invariants, hosts, lease hosts and inputs stay as they are; what comes after the last step that began may be changed, inserted and removed. The journal
-// records who changed what.
+// Amend takes a changed runbook into a run that began, so that Resume goes on with it: a mistake in a step that has not
+// begun need not lose the run. Steps that began, their undo, open windows, invariants, hosts, lease hosts and inputs
+// stay as they are; what comes after the last step that began may be changed, inserted and removed. The journal records
+// who changed what.
 func Amend(ctx context.Context, rb *Runbook, journal Journal, opts AmendOptions) (*Amendment, error) {
 	if opts.Clock == nil {
 		opts.Clock = WallClock{}
@@ -322,7 +325,8 @@ func (st *State) amendment(is *RunInfo) (*Amendment, error) {
 type NotApprovedError struct{ Approved, Is string }
 
 func (e *NotApprovedError) Error() string {
-	return fmt.Sprintf("the runbook is not the approved one: its digest is %s, and approved was %s. Nothing was done. Review the plan and have it approved again", e.Is, e.Approved)
+	return fmt.Sprintf("the runbook is not the approved one: its digest is %s, and approved was %s. Nothing was done. "+
+		"Review the plan and have it approved again", e.Is, e.Approved)
 }
 
 // approved compares the runbook with the one that was signed, if one was.

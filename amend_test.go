@@ -31,7 +31,8 @@ func fourSteps(t *testing.T, change func(*evenkeel.Runbook)) *evenkeel.Runbook {
 	rb := parseRunbook(t, four)
 	rb.Version, rb.LeaseHosts = "1", nil
 	rb.Inputs = []evenkeel.Input{evenkeel.NewInput("Hosts.csv", []byte("x"))}
-	rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+	rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.",
+		Check: func(context.Context, evenkeel.Site) error { return nil }}}
 	for i, closes := range [][]string{{}, {}, {"w"}, {}} {
 		rb.Steps[i].Closes = closes
 	}
@@ -186,12 +187,15 @@ func TestAnAmendmentIsCheckedAndConfirmed(t *testing.T) {
 		opts evenkeel.AmendOptions
 		want string
 	}{
-		"not confirmed":     {fourSteps(t, change), evenkeel.AmendOptions{By: "a", Confirm: func(*evenkeel.Amendment) error { return errors.New("no, thank you") }}, "no, thank you"},
+		"not confirmed": {fourSteps(t, change),
+			evenkeel.AmendOptions{By: "a", Confirm: func(*evenkeel.Amendment) error { return errors.New("no, thank you") }}, "no, thank you"},
 		"nobody to confirm": {fourSteps(t, change), evenkeel.AmendOptions{By: "a"}, "somebody who confirms it"},
 		"by nobody":         {fourSteps(t, change), evenkeel.AmendOptions{Confirm: sure}, "who makes it"},
 		"not sound":         {unsound, evenkeel.AmendOptions{By: "a", Confirm: sure}, "never closed"},
-		"not signed":        {fourSteps(t, change), evenkeel.AmendOptions{By: "a", Confirm: sure, ApprovedDigest: "other"}, "not the approved one"},
-		"it fails":          {fourSteps(t, change), evenkeel.AmendOptions{By: "a", Confirm: sure, World: world("fail:right")}, "does not come to its end"},
+		"not signed": {fourSteps(t, change), evenkeel.AmendOptions{By: "a", Confirm: sure, ApprovedDigest: "other"},
+			"not the approved one"},
+		"it fails": {fourSteps(t, change), evenkeel.AmendOptions{By: "a", Confirm: sure, World: world("fail:right")},
+			"does not come to its end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, j := amendable(t)
@@ -271,7 +275,8 @@ func TestARunThatIsRolledBackOrDoneIsNotAmended(t *testing.T) {
 
 func TestOnlyTheApprovedRunbookRuns(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe undo:u.safe]")
-	for _, start := range []func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error){evenkeel.Run, evenkeel.Resume, evenkeel.Rollback} {
+	for _, start := range []func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report,
+		error){evenkeel.Run, evenkeel.Resume, evenkeel.Rollback} {
 		m := newMachine("-")
 		j := &evenkeel.MemJournal{}
 		_, err := start(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, ApprovedDigest: "0000"})
@@ -282,7 +287,8 @@ func TestOnlyTheApprovedRunbookRuns(t *testing.T) {
 		require.Empty(t, j.Records())
 	}
 	m := newMachine("-")
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, ApprovedDigest: rb.Digest()})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, ApprovedDigest: rb.Digest()})
 	require.NoError(t, err)
 }
 
@@ -445,7 +451,8 @@ func TestAStopEndsTheQuestionsThatAreAskedAhead(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: waits, Stop: m.stop})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: j, Clock: &stepClock{}, Operator: waits, Stop: m.stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	require.Empty(t, m.log)
 	answers := confirmFunc(func(context.Context, []evenkeel.Prompt) ([]string, error) { return []string{"alice"}, nil })
@@ -495,7 +502,8 @@ func TestNothingIsAskedAheadWhileSomethingIsDownOrUnproven(t *testing.T) {
 func TestAnAmendedTextIsConfirmedAnew(t *testing.T) {
 	book := func(text string) *evenkeel.Runbook {
 		rb := parseRunbook(t, "s1[r.read] s2[q.read a.safe] s3[b.safe]")
-		rb.Steps[0].Actions = append(rb.Steps[0].Actions, evenkeel.Action{ID: "other", Manual: "Confirm the freeze.", Change: evenkeel.Change{Title: "other"}})
+		rb.Steps[0].Actions = append(rb.Steps[0].Actions,
+			evenkeel.Action{ID: "other", Manual: "Confirm the freeze.", Change: evenkeel.Change{Title: "other"}})
 		rb.Steps[1].Actions = append([]evenkeel.Action{{ID: "c", Manual: text, Change: evenkeel.Change{Title: "c"}}}, rb.Steps[1].Actions...)
 		return rb
 	}
@@ -575,7 +583,8 @@ func TestNothingIsConfirmedTwice(t *testing.T) {
 	}{handFunc(func() error { return nil }), c}
 	require.Error(t, life(evenkeel.Resume))
 	asked := len(c.asked)
-	require.False(t, slices.ContainsFunc(opts.Journal.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindConfirm && r.Output == "" }))
+	require.False(t, slices.ContainsFunc(opts.Journal.Records(),
+		func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindConfirm && r.Output == "" }))
 	require.NoError(t, life(evenkeel.Resume))
 	require.Len(t, c.asked, asked, "a word that was given is asked for again")
 
@@ -604,7 +613,8 @@ func TestInputsAreAmendedBeforeAnyStepBegan(t *testing.T) {
 	stop := make(chan struct{})
 	close(stop)
 	j := &evenkeel.MemJournal{}
-	_, err := evenkeel.Run(t.Context(), fourSteps(t, nil), evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	_, err := evenkeel.Run(t.Context(), fourSteps(t, nil), evenkeel.HostMap{"h": newMachine("-")},
+		evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	rb := fourSteps(t, func(rb *evenkeel.Runbook) { rb.Inputs[0] = evenkeel.NewInput("Hosts.csv", []byte("y")) })
 	a, err := evenkeel.Amend(t.Context(), rb, j, evenkeel.AmendOptions{By: "a", Confirm: sure})

@@ -53,8 +53,10 @@ func Await(limit time.Duration, id, title string, p Proof) Action {
 	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Limit: limit}}
 }
 
-// Actions are a change with all that belongs to it: what it needs, each looked for once, before it (the change makes some of it false, so it is no
-// precondition); the change, which its first proof probes where it may not simply run again; and its proofs, each waited for. The action of the change has the ID, the others ID-needs-1 and ID-proof-1 and so on.
+// Actions are a change with all that belongs to it: what it needs, each looked for once, before it (the change makes
+// some of it false, so it is no precondition); the change, which its first proof probes where it may not simply run
+// again; and its proofs, each waited for. The action of the change has the ID, the others ID-needs-1 and ID-proof-1 and
+// so on.
 func Actions(id string, c Change) []Action {
 	var list []Action
 	for i, p := range c.Needs {

@@ -33,7 +33,8 @@ func TestBuilders(t *testing.T) {
 		{"disrupt", evenkeel.Disrupt("id", "Title", "a", "b"), mended(func(a *evenkeel.Action) {
 			a.Cmd.Effect, a.Repeat = evenkeel.Disruptive, evenkeel.Idempotent
 		})},
-		{"by hand", evenkeel.ByHand("id", "Title", "Say so."), evenkeel.Action{ID: "id", Manual: "Say so.", Change: evenkeel.Change{Title: "Title"}}},
+		{"by hand", evenkeel.ByHand("id", "Title", "Say so."),
+			evenkeel.Action{ID: "id", Manual: "Say so.", Change: evenkeel.Change{Title: "Title"}}},
 		{"on", look.On("h"), mended(func(a *evenkeel.Action) { a.Host = "h" })},
 		{"from", look.From("lustre:882"), mended(func(a *evenkeel.Action) { a.Ref = "lustre:882" })},
 		{"noting", look.Noting("careful"), mended(func(a *evenkeel.Action) { a.Note = "careful" })},
@@ -57,7 +58,8 @@ func TestBuilders(t *testing.T) {
 
 // said is what a command showed.
 func said(code int, text string) evenkeel.Observed {
-	return evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(text), Stderr: []byte("1\n2\n3\n4\n5\n6\n")}}
+	return evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(text),
+		Stderr: []byte("1\n2\n3\n4\n5\n6\n")}}
 }
 
 func TestChecks(t *testing.T) {
@@ -94,7 +96,8 @@ func TestExitProbe(t *testing.T) {
 	p := evenkeel.ExitProbe("the mark is there", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/mark"))
 	require.Equal(t, "the mark is there", p.Text)
 	require.Equal(t, []evenkeel.Block{{Script: "test -e /mark && echo it ran", Shows: []string{"it ran"}}}, p.Paper)
-	for code, want := range map[int]evenkeel.ProbeResult{0: evenkeel.Done, 1: evenkeel.NotRun, 2: evenkeel.Inconclusive, 255: evenkeel.Inconclusive} {
+	for code, want := range map[int]evenkeel.ProbeResult{0: evenkeel.Done, 1: evenkeel.NotRun, 2: evenkeel.Inconclusive,
+		255: evenkeel.Inconclusive} {
 		got, err := p.Read(said(code, ""))
 		require.Equal(t, want, got)
 		require.Equal(t, code > 1, err != nil, "exit status %d", code)
@@ -142,12 +145,13 @@ func ExampleLook() {
 // switched is a change with a switch that a file shows: what it needs, what it does, and what proves it.
 func switched() evenkeel.Change {
 	shows := func(what string) evenkeel.Proof {
-		return evenkeel.Proof{Host: "n1", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", what), Text: what + " says on", Check: func(o evenkeel.Observed) error {
-			if o.Text() != "on" {
-				return evenkeel.NotYet(0, "%s says %q", what, o.Text())
-			}
-			return nil
-		}}
+		return evenkeel.Proof{Host: "n1", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", what), Text: what + " says on",
+			Check: func(o evenkeel.Observed) error {
+				if o.Text() != "on" {
+					return evenkeel.NotYet(0, "%s says %q", what, o.Text())
+				}
+				return nil
+			}}
 	}
 	return evenkeel.Change{
 		Title: "Switch it on", Host: "n1", Cmd: sshexec.Command(sshexec.Mutating, "switch"), Repeat: evenkeel.ProbeFirst, Limit: time.Minute,

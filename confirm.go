@@ -29,7 +29,8 @@ func (c Confirmation) Name() string { return confirmName(c.Step, c.Action) }
 
 func confirmName(s *Step, a *Action) string { return s.ID + "/" + a.ID }
 
-// Confirmations are all that the operator must confirm in a run from the given state on and has not confirmed yet; of the whole runbook without a state.
+// Confirmations are all that the operator must confirm in a run from the given state on and has not confirmed yet; of
+// the whole runbook without a state.
 func (rb *Runbook) Confirmations(st *State) []Confirmation {
 	var list []Confirmation
 	ahead := true
@@ -132,7 +133,8 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("cannot reach %s: %v. Nothing was done. Check that the machine is on, its address and port, its host key and the login, and begin again", e.Host, e.Err)
+	return fmt.Sprintf("cannot reach %s: %v. Nothing was done. Check that the machine is on, its address and port, its "+
+		"host key and the login, and begin again", e.Host, e.Err)
 }
 
 func (e *UnreachableError) Unwrap() []error { return []error{e.Err, e.cause} }

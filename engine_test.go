@@ -25,7 +25,9 @@ var archive = evenkeel.NewFact[string]("archive.set-1", "the archive of set 1")
 func factBook() *evenkeel.Runbook {
 	first := parseActionT("a", "safe")
 	first.Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return "/var/tmp/" + o.Text() + " 1.tgz", nil })}
-	second := evenkeel.Action{ID: "b", Change: evenkeel.Change{Title: "Use it", Cmd: sshexec.Command(sshexec.Mutating, "do", "b", "--from", archive.Ref()), Repeat: evenkeel.Idempotent}}
+	second := evenkeel.Action{ID: "b",
+		Change: evenkeel.Change{Title: "Use it", Cmd: sshexec.Command(sshexec.Mutating, "do", "b", "--from", archive.Ref()),
+			Repeat: evenkeel.Idempotent}}
 	return &evenkeel.Runbook{Name: "facts", Title: "Facts", Steps: []evenkeel.Step{
 		{ID: "s1", Title: "Make it", Host: "h", Makes: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{first}, Irreversible: "a test"},
 		{ID: "s2", Title: "Need it", Host: "h", Needs: []evenkeel.FactKey{archive}, Actions: []evenkeel.Action{second}, Irreversible: "a test"},
@@ -33,7 +35,9 @@ func factBook() *evenkeel.Runbook {
 }
 
 func parseActionT(id, kind string) evenkeel.Action {
-	return evenkeel.Action{ID: id, Change: evenkeel.Change{Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id), Repeat: map[string]evenkeel.Repeat{"safe": evenkeel.Idempotent}[kind]}}
+	return evenkeel.Action{ID: id,
+		Change: evenkeel.Change{Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id),
+			Repeat: map[string]evenkeel.Repeat{"safe": evenkeel.Idempotent}[kind]}}
 }
 
 func TestFactsAreJournalledBeforeTheyAreReliedOn(t *testing.T) {
@@ -73,7 +77,8 @@ func TestValidate(t *testing.T) {
 		{"sound", func(*evenkeel.Runbook) {}, ""},
 		{"fact not made", func(rb *evenkeel.Runbook) { rb.Steps = rb.Steps[1:] }, "needs fact archive.set-1, which no earlier step makes"},
 		{"fact not declared as needed", func(rb *evenkeel.Runbook) { rb.Steps[1].Needs = nil }, "does not declare as needed"},
-		{"fact not declared as made", func(rb *evenkeel.Runbook) { rb.Steps[0].Makes = nil }, "makes fact archive.set-1, which the step does not declare"},
+		{"fact not declared as made", func(rb *evenkeel.Runbook) { rb.Steps[0].Makes = nil },
+			"makes fact archive.set-1, which the step does not declare"},
 		{"declared and not made", func(rb *evenkeel.Runbook) { rb.Steps[0].Actions[0].Makes = nil }, "which no action of it makes"},
 		{"same step twice", func(rb *evenkeel.Runbook) { rb.Steps[1].ID = "s1" }, "an ID of its own"},
 		{"same action twice", func(rb *evenkeel.Runbook) {
@@ -87,9 +92,11 @@ func TestValidate(t *testing.T) {
 			a.Makes = rb.Steps[0].Actions[0].Makes
 			rb.Steps[0].Actions[0] = a
 		}, "its probe cannot recover fact archive.set-1"},
-		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" }, "neither how to undo it nor why it cannot or need not"},
+		{"neither undo nor irreversible", func(rb *evenkeel.Runbook) { rb.Steps[0].Irreversible = "" },
+			"neither how to undo it nor why it cannot or need not"},
 		{"no host", func(rb *evenkeel.Runbook) { rb.Steps[0].Host = "" }, "has no host"},
-		{"verification that changes", func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
+		{"verification that changes",
+			func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
 		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Precondition = true }, "a precondition must be read-only"},
 		{"window without invariant", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
@@ -103,7 +110,8 @@ func TestValidate(t *testing.T) {
 			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 			rb.Steps[0].Closes = []string{"w"}
 		}, "may never be suspended"},
-		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} }, "a secret stands in an argument"},
+		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} },
+			"a secret stands in an argument"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rb := factBook()
@@ -165,15 +173,17 @@ func TestAWindowSuspendsAndAnOverdueOneOfReducedRedundancyOnlyAlarms(t *testing.
 	m := &machine{done: map[string]string{}}
 	m.live("-")
 	rb := watched(&broken, "s1[a.safe] s2[b.safe]", t)
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second, Stop: evenkeel.StopBetweenSteps}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "a test", Limit: time.Second,
+		Stop: evenkeel.StopBetweenSteps}}
 	rb.Steps[1].Closes = []string{"w"}
 	var events []evenkeel.EventKind
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		broken = cmd.Argv[1] != "b"
 		return m.Run(ctx, cmd)
 	})
-	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
-		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { events = append(events, e.Kind) })})
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { events = append(events, e.Kind) })})
 	require.NoError(t, err)
 	require.Len(t, report.State.Closed, 1)
 	require.Greater(t, report.State.Closed[0].Lasted(), time.Second)
@@ -183,10 +193,12 @@ func TestAWindowSuspendsAndAnOverdueOneOfReducedRedundancyOnlyAlarms(t *testing.
 
 func TestWhatCannotBeObservedIsNoViolation(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
-	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return errors.New("the machine is off") }}}
+	rb.Invariants = []evenkeel.Invariant{{ID: "x",
+		Check: func(context.Context, evenkeel.Site) error { return errors.New("the machine is off") }}}
 	m := &machine{done: map[string]string{}}
 	m.live("-")
-	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	require.Positive(t, report.Unseen)
 }
@@ -312,7 +324,8 @@ func TestMarkdownGolden(t *testing.T) {
 	move.Cmd.Effect = evenkeel.Disruptive
 	rb.Steps = append(rb.Steps, evenkeel.Step{
 		ID: "s3", Title: "Move it", Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{move}, Closes: []string{"o"},
-		Opens: []evenkeel.Window{{ID: "o", Invariant: "served", Reason: "it is down meanwhile", Limit: time.Minute, Stop: evenkeel.StopAtClose, Completion: []evenkeel.Action{parseActionT("finish", "safe")}}},
+		Opens: []evenkeel.Window{{ID: "o", Invariant: "served", Reason: "it is down meanwhile", Limit: time.Minute,
+			Stop: evenkeel.StopAtClose, Completion: []evenkeel.Action{parseActionT("finish", "safe")}}},
 	})
 	require.NoError(t, rb.Validate())
 	var md, txt strings.Builder
@@ -379,7 +392,8 @@ func TestAnAbsoluteInvariantIsSeenBeforeTheFirstChange(t *testing.T) {
 	rb := parseRunbook(t, "s0[r.read] s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]")
 	away := errors.New("n1: no route to host")
 	var unseen error
-	rb.Invariants = []evenkeel.Invariant{{ID: "once", Title: "It is mounted once.", Absolute: true, Check: func(context.Context, evenkeel.Site) error { return unseen }}}
+	rb.Invariants = []evenkeel.Invariant{{ID: "once", Title: "It is mounted once.", Absolute: true,
+		Check: func(context.Context, evenkeel.Site) error { return unseen }}}
 	m := newMachine("-")
 	j := &evenkeel.MemJournal{}
 	opts := evenkeel.Options{Journal: j, Clock: &stepClock{}}

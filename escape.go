@@ -8,7 +8,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
-// What is shown of names, comments and other texts that come from files and machines: they are data, and nothing in them is taken for Markdown, HTML or a command to a terminal.
+// What is shown of names, comments and other texts that come from files and machines: they are data, and nothing in
+// them is taken for Markdown, HTML or a command to a terminal.
 
 // plain is text on one line, without what a terminal would obey.
 func plain(text string) string { return strings.TrimSpace(printable.Line(text)) }
@@ -19,7 +20,8 @@ func inline(text string) string { return escape(plain(text)) }
 // cell is text for a table.
 func cell(text string) string { return strings.ReplaceAll(inline(text), "|", `\|`) }
 
-// prose is text of one or more lines for Markdown. Code between single backticks and emphasis stay; no line begins a heading, a rule, a quotation or a fence.
+// prose is text of one or more lines for Markdown. Code between single backticks and emphasis stay; no line begins a
+// heading, a rule, a quotation or a fence.
 func prose(text string) string {
 	lines := strings.Split(printable.Text(text), "\n")
 	for i, l := range lines {
@@ -106,7 +108,8 @@ func code(text string) string {
 // forgedLine is a second line that a reader could take for a heading or the end of a block, though it stands in one.
 var forgedLine = regexp.MustCompile("\n(?:#{1,6} |```|===|---)")
 
-// shellSafe is an argument that has what a terminal would obey, or a reader would take for the document's own, for a shell that knows $'…'; ok is false when it has nothing of the kind.
+// shellSafe is an argument that has what a terminal would obey, or a reader would take for the document's own, for a
+// shell that knows $'…'; ok is false when it has nothing of the kind.
 func shellSafe(arg string) (quoted string, ok bool) {
 	if printable.Text(arg) == arg && !forgedLine.MatchString(arg) {
 		return "", false

@@ -12,8 +12,10 @@ import (
 
 // forged are texts that would be something else in Markdown, in HTML or on a terminal.
 var forged = []string{
-	"M\n## Forged", "M\n# Forged\n", "M\nForged\n====", "M\nForged\n----", "M<img src=x onerror=alert(1)>", "M](javascript:alert(1)) ![x](http://evil/x.png)", "[x]: http://evil", "M|a|b",
-	"M\n```\n## Forged\n```", "M```", "`M", "``<img src=x>`", "`<img src=x>", `\<img src=x>`, `\![x](http://evil/x.png)`, "M\n> Forged", "M\n~~~\n", "M\x1b[31mRED", "M\u009b31m", "M\u202eGSM", "MGS\u200b", "M\r## Forged", "M\u2028## Forged",
+	"M\n## Forged", "M\n# Forged\n", "M\nForged\n====", "M\nForged\n----", "M<img src=x onerror=alert(1)>",
+	"M](javascript:alert(1)) ![x](http://evil/x.png)", "[x]: http://evil", "M|a|b",
+	"M\n```\n## Forged\n```", "M```", "`M", "``<img src=x>`", "`<img src=x>", `\<img src=x>`, `\![x](http://evil/x.png)`,
+	"M\n> Forged", "M\n~~~\n", "M\x1b[31mRED", "M\u009b31m", "M\u202eGSM", "MGS\u200b", "M\r## Forged", "M\u2028## Forged",
 	"</details><script>alert(1)</script>", "M&#10;## x &lt;img>", "M⟪x⟫",
 }
 
@@ -42,7 +44,8 @@ func structure(t *testing.T, markdown string) string {
 	return strings.Join(out, "")
 }
 
-// Nothing that comes from a file or a machine makes a heading, a link, an image, HTML or the end of a block, wherever it stands in the runbook.
+// Nothing that comes from a file or a machine makes a heading, a link, an image, HTML or the end of a block, wherever
+// it stands in the runbook.
 func TestForgedMarkdown(t *testing.T) {
 	for _, bad := range forged {
 		text := bad
@@ -55,9 +58,13 @@ func TestForgedMarkdown(t *testing.T) {
 			Name: "n", Title: bad, Intro: bad, Inputs: []Input{{Name: bad, SHA256: bad}}, Version: bad, LeaseHosts: []string{bad},
 			Invariants: []Invariant{{ID: bad, Title: bad, Check: nil}},
 			Steps: []Step{
-				{ID: "s", Title: bad, Host: bad, Ref: bad, Why: bad, Parallel: bad, Irreversible: bad, Opens: []Window{{ID: bad, Invariant: bad, Reason: bad}}, Closes: []string{bad},
-					Actions: []Action{{ID: "a", Change: Change{Title: bad, Host: bad, Ref: bad, Note: bad, Cmd: cmd, Expect: Expect{Text: text}, Repeat: ProbeFirst, Probe: probe}}, {ID: "m", Manual: text, Change: Change{Title: bad}}}},
-				{ID: "h", Title: "h", Host: "h", Harmless: bad, Undo: nil, Actions: []Action{{ID: "o", Change: Change{Title: "o", Op: &Op{Effect: Mutating, Text: text, Cmds: Here(cmd)}}}}},
+				{ID: "s", Title: bad, Host: bad, Ref: bad, Why: bad, Parallel: bad, Irreversible: bad,
+					Opens: []Window{{ID: bad, Invariant: bad, Reason: bad}}, Closes: []string{bad},
+					Actions: []Action{{ID: "a",
+						Change: Change{Title: bad, Host: bad, Ref: bad, Note: bad, Cmd: cmd, Expect: Expect{Text: text},
+							Repeat: ProbeFirst, Probe: probe}}, {ID: "m", Manual: text, Change: Change{Title: bad}}}},
+				{ID: "h", Title: "h", Host: "h", Harmless: bad, Undo: nil,
+					Actions: []Action{{ID: "o", Change: Change{Title: "o", Op: &Op{Effect: Mutating, Text: text, Cmds: Here(cmd)}}}}},
 			},
 		}
 		var md, short strings.Builder
@@ -68,7 +75,8 @@ func TestForgedMarkdown(t *testing.T) {
 			require.NotContains(t, all, r, "%q", bad)
 		}
 		got := structure(t, md.String())
-		for _, re := range []string{`(?m)^#+ Forged`, `(?m)^(=+|-+)$`, `(^|[^\\])<(img|script)`, `(^|[^\\])!\[x\]\(`, `(^|[^\\])\]\(`, `[^\\]://evil`, `(?m)^\[x\]:`} {
+		for _, re := range []string{`(?m)^#+ Forged`, `(?m)^(=+|-+)$`, `(^|[^\\])<(img|script)`, `(^|[^\\])!\[x\]\(`,
+			`(^|[^\\])\]\(`, `[^\\]://evil`, `(?m)^\[x\]:`} {
 			require.NotRegexp(t, re, got, "%q in\n%s", bad, md.String())
 		}
 		if strings.Contains(bad, "> Forged") {
@@ -81,7 +89,8 @@ func TestForgedMarkdown(t *testing.T) {
 
 // Markdown of our own stays: code between backticks, emphasis, lists, tables.
 func TestProseKeepsOurOwnMarkdown(t *testing.T) {
-	for _, own := range []string{"By hand, with `pcs property set --node NODE name=value …`: the agent *last*", "| a | b |\n|---|---|\n| 1 | 2 |", "- one\n- two_three", "1. first", "a:b, a && b, 50 %"} {
+	for _, own := range []string{"By hand, with `pcs property set --node NODE name=value …`: the agent *last*",
+		"| a | b |\n|---|---|\n| 1 | 2 |", "- one\n- two_three", "1. first", "a:b, a && b, 50 %"} {
 		require.Equal(t, own, prose(own))
 	}
 	require.Equal(t, "see http\\://x, \\<logger/>, \\[WARN\\]", prose("see http://x, <logger/>, [WARN]"))

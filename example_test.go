@@ -33,10 +33,11 @@ func Example() {
 	if err := rb.Text(os.Stdout); err != nil {
 		fmt.Println(err)
 	}
-	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		fmt.Println("oss1 runs:", cmd)
-		return sshexec.Result{Outcome: sshexec.Exited}, nil
-	}))
+	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{},
+		sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			fmt.Println("oss1 runs:", cmd)
+			return sshexec.Result{Outcome: sshexec.Exited}, nil
+		}))
 	report, err := evenkeel.Run(context.Background(), rb, evenkeel.HostMap{"oss1": machine}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
 	fmt.Println(report.State.Done, err)
 	// Output:
@@ -57,9 +58,10 @@ func ExampleLife() {
 		Actions: []evenkeel.Action{evenkeel.Disrupt("restart", "Restart the agent", "systemctl", "restart", "chroma-agent")},
 		Verify:  []evenkeel.Action{evenkeel.Look("active", "It runs", "systemctl", "is-active", "chroma-agent")},
 	}}}
-	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{}, sshexec.RunnerFunc(func(context.Context, sshexec.Cmd) (sshexec.Result, error) {
-		return sshexec.Result{Outcome: sshexec.Exited}, nil
-	}))
+	machine := sshexec.WithSimLease("oss1", &sshexec.SimLease{},
+		sshexec.RunnerFunc(func(context.Context, sshexec.Cmd) (sshexec.Result, error) {
+			return sshexec.Result{Outcome: sshexec.Exited}, nil
+		}))
 	ctx, opts := context.Background(), evenkeel.Options{Journal: &evenkeel.MemJournal{}}
 	life, err := evenkeel.BeginRun(ctx, rb, evenkeel.HostMap{"oss1": machine}, opts)
 	if err != nil {

@@ -74,8 +74,8 @@ func (e *engine) takes(host string) int {
 	return e.mine.takes[host]
 }
 
-// change runs a command that changes something: the machine itself checks the lease together with it. A machine that came back from its reinstallation gets its
-// lease first.
+// change runs a command that changes something: the machine itself checks the lease together with it. A machine that
+// came back from its reinstallation gets its lease first.
 func (e *engine) change(ctx context.Context, host string, r sshexec.Runner, cmd sshexec.Cmd) (sshexec.Result, error) {
 	cmd.Fence = e.leave(host)
 	for again := true; ; again = false {
@@ -119,7 +119,8 @@ func keptOut(err error) bool {
 	return errors.As(err, &lost) || errors.As(err, &held) || errors.As(err, &wrong) || errors.As(err, &same)
 }
 
-// admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none, and the others must still have theirs.
+// admit gives a machine its lease that had none when this life began. Only one that a step reinstalls may have none,
+// and the others must still have theirs.
 func (e *engine) admit(ctx context.Context, host string) error {
 	if !slices.Contains(e.mine.Hosts, host) {
 		return fmt.Errorf("%w: %s has no lease: name it in LeaseHosts", ErrNotInPlan, host)
@@ -191,8 +192,9 @@ func (e *engine) checkLease(ctx context.Context, host string) error {
 	return &uncheckedError{host, err}
 }
 
-// cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old one of this run. It gets its lease before
-// its next change. Where a parallel step has given it one since the refused command was sent (takes), it has come back too.
+// cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old
+// one of this run. It gets its lease before its next change. Where a parallel step has given it one since the refused
+// command was sent (takes), it has come back too.
 func (e *engine) cameBack(host string, refused *sshexec.FencedError, takes int) bool {
 	lease, err := sshexec.ParseLease(refused.Lease)
 	e.mu.Lock()

@@ -29,26 +29,28 @@ func (e *engine) site(host string, declared []OpCmd) Site {
 			allowed = append(allowed, OpCmd{Host: c.At(host), Cmd: cmd})
 		}
 	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock, Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
-		if err := cmd.Validate(); err != nil {
-			return sshexec.Result{}, err
-		}
-		if cmd.Effect != ReadOnly {
-			i := slices.IndexFunc(allowed, func(c OpCmd) bool { return c.Host == host && sameCmd(c.Cmd, cmd) })
-			if i < 0 {
-				return sshexec.Result{}, fmt.Errorf("%w: on %s: %s", ErrNotInPlan, host, cmd)
+	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock,
+		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+			if err := cmd.Validate(); err != nil {
+				return sshexec.Result{}, err
 			}
-			cmd.Wide = cmd.Wide || allowed[i].Cmd.Wide
-		}
-		return e.exec(ctx, host, bounded(cmd))
-	}}
+			if cmd.Effect != ReadOnly {
+				i := slices.IndexFunc(allowed, func(c OpCmd) bool { return c.Host == host && sameCmd(c.Cmd, cmd) })
+				if i < 0 {
+					return sshexec.Result{}, fmt.Errorf("%w: on %s: %s", ErrNotInPlan, host, cmd)
+				}
+				cmd.Wide = cmd.Wide || allowed[i].Cmd.Wide
+			}
+			return e.exec(ctx, host, bounded(cmd))
+		}}
 }
 
-// sameCmd tells whether two commands do the same: program, arguments, environment, user, and every byte of the input, but for a secret: what it is may be known
-// only when it is needed, and is no part of the plan.
+// sameCmd tells whether two commands do the same: program, arguments, environment, user, and every byte of the input,
+// but for a secret: what it is may be known only when it is needed, and is no part of the plan.
 func sameCmd(a, b sshexec.Cmd) bool {
 	input := a.Stdin == b.Stdin || a.Stdin.IsSecret() && b.Stdin.IsSecret()
-	return input && a.Effect == b.Effect && a.Dir == b.Dir && asUser(a) == asUser(b) && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Env, b.Env)
+	return input && a.Effect == b.Effect && a.Dir == b.Dir && asUser(a) == asUser(b) && slices.Equal(a.Argv, b.Argv) &&
+		slices.Equal(a.Env, b.Env)
 }
 
 // asUser is the user that a command runs as: empty for the login user.

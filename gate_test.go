@@ -72,7 +72,8 @@ func TestTheGateComparesHostAndUser(t *testing.T) {
 				return at.Run(ctx, tc.host, tc.cmd)
 			})
 			r := &recorder{}
-			_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+			_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}),
+				evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 			var changed []string
 			for _, c := range r.got {
 				if strings.HasSuffix(c.String(), "do x") && c.Effect != sshexec.ReadOnly {
@@ -97,7 +98,8 @@ func TestHostAndUserAreSignedAndShown(t *testing.T) {
 	root := plain
 	root.Sudo = &sshexec.Sudo{User: "postgres"}
 	nothing := func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }
-	here, there, as := gateBook(evenkeel.Here(plain), nothing), gateBook(evenkeel.On("b", plain), nothing), gateBook(evenkeel.Here(root), nothing)
+	here, there, as := gateBook(evenkeel.Here(plain), nothing), gateBook(evenkeel.On("b", plain), nothing),
+		gateBook(evenkeel.Here(root), nothing)
 	require.NotEqual(t, here.Digest(), there.Digest())
 	require.NotEqual(t, here.Digest(), as.Digest())
 	require.Equal(t, here.Digest(), gateBook(evenkeel.On("a", plain), nothing).Digest(), "the action's host by name")
@@ -141,7 +143,8 @@ func TestAChangeIsNotBounded(t *testing.T) {
 	})
 	rb.Steps[0].Actions = append(rb.Steps[0].Actions, parseActionT("y", "safe"))
 	r := &recorder{}
-	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r}),
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	require.Len(t, r.got, 2)
 	for _, c := range r.got {
@@ -168,9 +171,11 @@ func TestEveryReadIsBounded(t *testing.T) {
 	}}}
 	rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Cmd: look}}}
 	rb.Steps[0].Actions[0].Repeat = evenkeel.ProbeFirst
-	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look, Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.NotRun, nil }}
+	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Cmd: look,
+		Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.NotRun, nil }}
 	r := &recorder{}
-	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r}),
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	reads := 0
 	for _, c := range r.got {

@@ -32,7 +32,8 @@ func (e *IdentityError) Error() string {
 	if e.Want != (sshexec.Machine{}) {
 		was = fmt.Sprintf("%s was %s, and ", e.Host, describeMachine(e.Want))
 	}
-	return fmt.Sprintf("the address of %s leads to %s: %sthis is %s. Correct the address, then try again; nothing was changed there", e.Host, is, was, describeMachine(e.Got))
+	return fmt.Sprintf("the address of %s leads to %s: %sthis is %s. Correct the address, then try again; nothing was changed there",
+		e.Host, is, was, describeMachine(e.Got))
 }
 
 // SameMachineError says that two hosts of a runbook are one machine.
@@ -77,8 +78,9 @@ func copied(a, b sshexec.Machine) bool {
 	return known && a.ID == b.ID && alike(a, b) == 1
 }
 
-// identifyAll refuses machines that are not the hosts whose addresses lead to them. A machine that was copied has the id of the one that it was copied from: then its
-// key and name count. A key or a name may change, since restoring a system brings its old ones back.
+// identifyAll refuses machines that are not the hosts whose addresses lead to them. A machine that was copied has the
+// id of the one that it was copied from: then its key and name count. A key or a name may change, since restoring a
+// system brings its old ones back.
 func (e *engine) identifyAll(seen map[string]seenHost) error {
 	hosts := slices.Sorted(maps.Keys(seen))
 	for i, host := range hosts {
@@ -95,8 +97,9 @@ func (e *engine) identifyAll(seen map[string]seenHost) error {
 	return nil
 }
 
-// replacedAhead tells whether a machine without a lease may take the place of a host although no step expects it yet: a step that is not done reinstalls the host, and the operator,
-// who did that by hand while the run was stopped, says so by force. A machine that is known as another host never may.
+// replacedAhead tells whether a machine without a lease may take the place of a host although no step expects it yet: a
+// step that is not done reinstalls the host, and the operator, who did that by hand while the run was stopped, says so
+// by force. A machine that is known as another host never may.
 func (e *engine) replacedAhead(host string, seen seenHost, err error) bool {
 	var wrong *IdentityError
 	if !errors.As(err, &wrong) || wrong.Other != "" || seen.Line != "" || e.force(err) != nil {
@@ -140,7 +143,8 @@ func (e *engine) identify(host string, got sshexec.Machine) error {
 	return wrong
 }
 
-// bind journals who a host is, where that is new. Its lease was taken before: a crash in between leaves a host that still may be reinstalled.
+// bind journals who a host is, where that is new. Its lease was taken before: a crash in between leaves a host that
+// still may be reinstalled.
 func (e *engine) bind(host string, seen seenHost) error {
 	e.mu.Lock()
 	own := e.whole.Bound[host]

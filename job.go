@@ -52,8 +52,9 @@ func (e *engine) jobOf(s *Step, phase Phase, a *Action) string {
 	return s.ID + "." + a.ID + "-" + strings.ToLower(rand.Text()[:8])
 }
 
-// rejoin waits for the job that an action began in a life before, and brings the action to its end by the end of the job. done is false where there is no such job, or
-// where it is lost: then the action is taken up as any other that may have run.
+// rejoin waits for the job that an action began in a life before, and brings the action to its end by the end of the
+// job. done is false where there is no such job, or where it is lost: then the action is taken up as any other that may
+// have run.
 func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (done bool, err error) {
 	id := e.openJob(s, phase, a)
 	if id == "" || !a.Detached {

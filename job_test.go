@@ -27,7 +27,8 @@ func (quickClock) Sleep(ctx context.Context, _ time.Duration) error {
 	return evenkeel.WallClock{}.Sleep(ctx, 20*time.Millisecond)
 }
 
-// jobScene is a runbook with one detached action on this machine: its job notes in the file "ran" that it runs, waits for the file "go", and ends as the file "end" says.
+// jobScene is a runbook with one detached action on this machine: its job notes in the file "ran" that it runs, waits
+// for the file "go", and ends as the file "end" says.
 type jobScene struct {
 	t       *testing.T
 	dir     string
@@ -70,9 +71,10 @@ func newJobScene(t *testing.T) *jobScene {
 			ID: "install", Detached: true, Makes: says,
 			Change: evenkeel.Change{
 				Title: "Install", Cmd: sshexec.Script(sshexec.Mutating, job, s.dir), Repeat: evenkeel.Never,
-				Probe: &evenkeel.Probe{Makes: says, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", filepath.Join(s.dir, "probe")), Text: "the file says so", Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-					return map[string]evenkeel.ProbeResult{"nothing": evenkeel.NotRun, "half": evenkeel.Partial}[o.Text()], nil
-				}},
+				Probe: &evenkeel.Probe{Makes: says, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", filepath.Join(s.dir, "probe")),
+					Text: "the file says so", Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+						return map[string]evenkeel.ProbeResult{"nothing": evenkeel.NotRun, "half": evenkeel.Partial}[o.Text()], nil
+					}},
 			},
 		}},
 	}}}
@@ -93,7 +95,8 @@ type life func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Opti
 
 func (s *jobScene) live(ctx context.Context, l life) (*evenkeel.Report, error) {
 	return l(ctx, s.book, evenkeel.HostMap{"h": s.runner}, evenkeel.Options{
-		Journal: &s.journal, Clock: quickClock{}, LeasePath: filepath.Join(s.dir, "x.lease"), Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { s.watch(e) }),
+		Journal: &s.journal, Clock: quickClock{}, LeasePath: filepath.Join(s.dir, "x.lease"),
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { s.watch(e) }),
 	})
 }
 
@@ -122,7 +125,8 @@ func (s *jobScene) ends(report *evenkeel.Report, err error, says string) {
 	require.Equal(s.t, says, got)
 }
 
-// SSH-008, H19: the life that comes next waits for the job of the one before, while it runs and when it has ended, and takes its end for the end of the action.
+// SSH-008, H19: the life that comes next waits for the job of the one before, while it runs and when it has ended, and
+// takes its end for the end of the action.
 func TestADetachedActionOutlivesTheTool(t *testing.T) {
 	t.Run("it has ended", func(t *testing.T) {
 		s := newJobScene(t)
@@ -155,7 +159,8 @@ func TestADetachedActionOutlivesItsConnection(t *testing.T) {
 		res, err := sshexec.Local{}.Run(ctx, cmd)
 		if _, start := sshexec.SimJobStart(cmd); start && !lost {
 			lost = true
-			return sshexec.Result{Outcome: sshexec.Unknown}, sshexec.Failure("h", cmd, sshexec.Result{Outcome: sshexec.Unknown}, errors.New("connection lost"))
+			return sshexec.Result{Outcome: sshexec.Unknown},
+				sshexec.Failure("h", cmd, sshexec.Result{Outcome: sshexec.Unknown}, errors.New("connection lost"))
 		}
 		return res, err
 	})

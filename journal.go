@@ -41,7 +41,8 @@ const (
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
-	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone, KindPause, KindViolation,
+	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone,
+	KindPause, KindViolation,
 	KindClosed, KindExtend, KindDone, KindConfirm, KindAmend, KindRollback, KindRolledBack,
 }
 
@@ -97,8 +98,9 @@ type RunInfo struct {
 	Steps   []string `json:"steps"`
 
 	StepDigests []string `json:"step_digests,omitempty"` // of each step, in the order of Steps
-	FrameDigest string   `json:"frame_digest,omitempty"` // of what holds for all steps: invariants, lease hosts, known facts, functions on paper
-	Hosts       []string `json:"hosts,omitempty"`        // that its steps work on or look at
+	// of what holds for all steps: invariants, lease hosts, known facts, functions on paper
+	FrameDigest string   `json:"frame_digest,omitempty"`
+	Hosts       []string `json:"hosts,omitempty"` // that its steps work on or look at
 
 	Closers map[string]string `json:"closers,omitempty"` // window → the step that closes it
 
@@ -196,7 +198,8 @@ func stillAt(path string, f *os.File) error {
 	case err != nil:
 		return err
 	case !os.SameFile(is, there):
-		return fmt.Errorf("%w: another file is at %s: put the journal back, or look at the machines before anything else is done", ErrJournalMoved, path)
+		return fmt.Errorf("%w: another file is at %s: put the journal back, or look at the machines before anything else is done",
+			ErrJournalMoved, path)
 	}
 	return nil
 }

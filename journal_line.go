@@ -10,8 +10,9 @@ import (
 	"io"
 )
 
-// A journal is a file of lines, one record each: a JSON object whose last field is its checksum. The checksum covers the bytes of the line before
-// that field, and so says nothing of how JSON may be read: another spelling of the same record is damage.
+// A journal is a file of lines, one record each: a JSON object whose last field is its checksum. The checksum covers
+// the bytes of the line before that field, and so says nothing of how JSON may be read: another spelling of the same
+// record is damage.
 
 // sumField is what stands between a record and its checksum, sumEnd what follows it.
 const (
@@ -75,8 +76,8 @@ func unseal(records []Record, line []byte) (Record, error) {
 	return r, nil
 }
 
-// ReadJournal reads the records of a journal. A last line that was cut off in the middle of writing is left out, and whole tells how many bytes
-// are good; any other damage is ErrJournalDamaged, with the line.
+// ReadJournal reads the records of a journal. A last line that was cut off in the middle of writing is left out, and
+// whole tells how many bytes are good; any other damage is ErrJournalDamaged, with the line.
 func ReadJournal(r io.Reader) (records []Record, whole int64, err error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxJournal+1))
 	if err != nil {
@@ -104,9 +105,9 @@ func ReadJournal(r io.Reader) (records []Record, whole int64, err error) {
 	return records, whole, nil
 }
 
-// torn tells whether a last line without its end is what a crash leaves: the beginning of the record that comes next, or zero bytes, which some
-// file systems leave where data had not reached the disk. A whole record with another byte in the place of its line end is damage: that
-// record had been written.
+// torn tells whether a last line without its end is what a crash leaves: the beginning of the record that comes next,
+// or zero bytes, which some file systems leave where data had not reached the disk. A whole record with another byte in
+// the place of its line end is damage: that record had been written.
 func torn(records []Record, line []byte) error {
 	begin := fmt.Appendf(nil, `{"seq":%d,`, len(records)+1)
 	text := bytes.TrimRight(line, "\x00")

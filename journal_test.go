@@ -80,8 +80,8 @@ func TestJournalEveryBitFlipShows(t *testing.T) {
 	}
 }
 
-// A journal that is cut anywhere reads as the records whose line end is there, byte for byte: the state that a crash at that instant would have left. With a
-// bit flipped in what was cut off, it is the same, or refused.
+// A journal that is cut anywhere reads as the records whose line end is there, byte for byte: the state that a crash at
+// that instant would have left. With a bit flipped in what was cut off, it is the same, or refused.
 func TestJournalEveryTruncationIsAnEarlierJournal(t *testing.T) {
 	_, raw := journalOf(t)
 	want, _, err := evenkeel.ReadJournal(bytes.NewReader(raw))

@@ -17,8 +17,8 @@ const module = "github.com/evenkeel-ha/evenkeel"
 // small are packages that every other one may depend on; they know nothing but each other.
 var small = []string{"internal/infile", "internal/op", "internal/printable", "internal/secretname", "internal/srcerr", "sshexec/secret"}
 
-// arrows says which packages of this module each one may depend on, directly or not. A package that is not here fails the test: the layout of the house is
-// a decision, not an accident.
+// arrows says which packages of this module each one may depend on, directly or not. A package that is not here fails
+// the test: the layout of the house is a decision, not an accident.
 var arrows = map[string][]string{
 	".":                   {"sshexec/..."},
 	"sshexec":             {"sshexec/internal/..."},
@@ -116,14 +116,16 @@ func TestArrowsRunOneWay(t *testing.T) {
 			if strings.HasPrefix(dep, "golang.org/x/crypto/ssh") && slices.Contains(noSSH, name) {
 				t.Errorf("%s must not link SSH (%s)", name, dep)
 			}
-			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") && name != "internal/papertest" && name != "internal/golden" {
+			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") &&
+				name != "internal/papertest" && name != "internal/golden" {
 				t.Errorf("%s pulls package testing into binaries", name)
 			}
 		}
 	}
 }
 
-// simulates tells a package that a simulated world or a test is made of. Binaries link them for demo, simulate and rehearse; libraries do not.
+// simulates tells a package that a simulated world or a test is made of. Binaries link them for demo, simulate and
+// rehearse; libraries do not.
 func simulates(name string) bool {
 	return strings.HasSuffix(name, "test") || strings.HasSuffix(name, "/simhost") || strings.HasSuffix(name, "/conformance")
 }

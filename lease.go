@@ -14,11 +14,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise. Every operator of a machine has to use the same path: a run
-// with another looks here too, and is kept out by a lease that it finds; the other way round nobody would know where to look.
+// LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise. Every operator of a
+// machine has to use the same path: a run with another looks here too, and is kept out by a lease that it finds; the
+// other way round nobody would know where to look.
 const LeasePath = "/var/lib/evenkeel.lease"
 
-// LifeInfo says which life of a run holds the machines: each run, resume and rollback is a life of its own, and its epoch is higher than that of any before.
+// LifeInfo says which life of a run holds the machines: each run, resume and rollback is a life of its own, and its
+// epoch is higher than that of any before.
 type LifeInfo struct {
 	Epoch   int      `json:"epoch"`
 	Name    string   `json:"name"` // random: no two lives have the same
@@ -49,7 +51,8 @@ func (e *engine) admission(host string) *sync.Mutex {
 	return e.mine.admitting[host]
 }
 
-// Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and those of LeaseHosts, in order.
+// Leased are the hosts on which a run keeps a lease: every host that an action changes or that is reinstalled, and
+// those of LeaseHosts, in order.
 func (rb *Runbook) Leased() []string {
 	hosts := map[string]bool{}
 	for _, h := range rb.LeaseHosts {
@@ -108,12 +111,13 @@ type LeaseHeldError struct {
 }
 
 func (e *LeaseHeldError) Error() string {
-	return fmt.Sprintf("%s is leased to another run: run %s of %s, since %s. Ask them to finish or to roll back. If that run is given up for good, take its lease over by the name of the run (%s)",
+	return fmt.Sprintf("%s is leased to another run: run %s of %s, since %s. Ask them to finish or to roll back. If that "+
+		"run is given up for good, take its lease over by the name of the run (%s)",
 		e.Host, plain(e.Lease.Run), plain(e.Lease.Holder), e.Lease.Since.Format(time.RFC3339), e.Path)
 }
 
-// LeaseLostError says that a machine refuses this life of the run, because its lease is another one: the run was taken over, or the machine is not the one that it
-// was. Nothing was started.
+// LeaseLostError says that a machine refuses this life of the run, because its lease is another one: the run was taken
+// over, or the machine is not the one that it was. Nothing was started.
 type LeaseLostError struct {
 	Host string
 	Err  error // often a *sshexec.FencedError
@@ -132,7 +136,8 @@ type LeaseMissingError struct {
 }
 
 func (e *LeaseMissingError) Error() string {
-	return fmt.Sprintf("%s cannot be reached, and nobody else may be kept out there, so nothing was begun: %v. Bring it back, or make sure that nobody works on it and force the takeover", e.Host, e.Err)
+	return fmt.Sprintf("%s cannot be reached, and nobody else may be kept out there, so nothing was begun: %v. Bring it "+
+		"back, or make sure that nobody works on it and force the takeover", e.Host, e.Err)
 }
 
 func (e *LeaseMissingError) Unwrap() error { return e.Err }
@@ -144,7 +149,8 @@ type LeaseBusyError struct {
 }
 
 func (e *LeaseBusyError) Error() string {
-	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), plain(e.Command))
+	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait "+
+		"until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), plain(e.Command))
 }
 
 // StaleJournalError says that the run went on with another journal than this one.
@@ -152,16 +158,20 @@ type StaleJournalError struct {
 	Host  string
 	Lease sshexec.Lease
 	Epoch int // the last one in the journal
-	// Where the epochs are the same: how many records of that life the journal has, and how many it had when the machine got its last command of it.
+	// Where the epochs are the same: how many records of that life the journal has, and how many it had when the machine
+	// got its last command of it.
 	Records, At int
 }
 
 func (e *StaleJournalError) Error() string {
 	if e.At > 0 {
-		return fmt.Sprintf("this journal is not the run's latest: it has %d records of epoch %d, and when %s got its last command from %s there were %d. "+
-			"It is a copy from before, or its end was lost. Go on with the journal of %[4]s", e.Records, e.Epoch, e.Host, plain(e.Lease.Holder), e.At)
+		return fmt.Sprintf("this journal is not the run's latest: it has %d records of epoch %d, and when %s got its last "+
+			"command from %s there were %d. "+
+			"It is a copy from before, or its end was lost. Go on with the journal of %[4]s", e.Records, e.Epoch, e.Host,
+			plain(e.Lease.Holder), e.At)
 	}
-	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch %d since %s, by %s. Go on with their journal",
+	return fmt.Sprintf("this journal is not the run's latest: it ends with epoch %d, and %s has had the lease of epoch "+
+		"%d since %s, by %s. Go on with their journal",
 		e.Epoch, e.Host, e.Lease.Epoch, e.Lease.Since.Format(time.RFC3339), plain(e.Lease.Holder))
 }
 
@@ -174,7 +184,8 @@ func (e *engine) usable(host string, l sshexec.LeaseLook) error {
 	case !l.Flock:
 		return fmt.Errorf("%w on %s: there is no flock(1); install util-linux there", errUnusable, host)
 	case l.Fault != "":
-		return fmt.Errorf("%w on %s: %s cannot be written (%s); make the file system writable, log in as a user who may write it (or through sudo), or set another lease path",
+		return fmt.Errorf("%w on %s: %s cannot be written (%s); make the file system writable, log in as a user who may "+
+			"write it (or through sudo), or set another lease path",
 			errUnusable, host, e.opts.LeasePath, plain(l.Fault))
 	}
 	return nil
@@ -394,12 +405,14 @@ func (e *engine) admissible(host string, l seenHost) error {
 	case l.Line == "" && (!known || new):
 		return nil
 	case l.Line == "":
-		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
+		return e.force(&LeaseLostError{Host: host,
+			Err: fmt.Errorf("there is no lease %s there any more, and nothing expects %s to be reinstalled", e.opts.LeasePath, host)})
 	case l.Foreign():
 		return fmt.Errorf("%w on %s: the file %s is no lease (it begins with %.80q), and nothing is written into it: set another lease path",
 			errUnusable, host, e.opts.LeasePath, l.Line)
 	case lease.Epoch == 0:
-		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
+		return e.force(&LeaseLostError{Host: host,
+			Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
 	case other && lease.Held && lease.Run != e.opts.TakeLease:
 		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}
 	case other && known && !new && stands: // it was this run's
@@ -413,14 +426,15 @@ func (e *engine) admissible(host string, l seenHost) error {
 	case lease.Epoch == last.Epoch && l.At > written:
 		return e.force(&StaleJournalError{Host: host, Lease: lease, Epoch: last.Epoch, Records: written, At: l.At})
 	case lease.Epoch == last.Epoch && l.At < 0:
-		return e.force(&LeaseLostError{Host: host, Err: fmt.Errorf("it cannot be read behind the lease %s how far the run's journal was, so this may be a copy from before: "+
-			"make sure that it is the run's latest, then force the takeover", e.opts.LeasePath)})
+		return e.force(&LeaseLostError{Host: host,
+			Err: fmt.Errorf("it cannot be read behind the lease %s how far the run's journal was, so this may be a copy from before: "+
+				"make sure that it is the run's latest, then force the takeover", e.opts.LeasePath)})
 	}
 	return nil
 }
 
-// elsewhere refuses a machine at whose standard path another run holds a lease, while this one uses another path. It cannot be taken over from here: its
-// commands would go on.
+// elsewhere refuses a machine at whose standard path another run holds a lease, while this one uses another path. It
+// cannot be taken over from here: its commands would go on.
 func (e *engine) elsewhere(host, line string) error {
 	lease, err := sshexec.ParseLease(line)
 	if err != nil || !lease.Held || lease.Run == e.st.Run.ID {
@@ -444,7 +458,8 @@ func takenOver(l sshexec.Lease) error {
 // lease is this life's lease for a host.
 func (e *engine) lease(host string) sshexec.Lease {
 	return sshexec.Lease{
-		Held: true, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host, Since: e.opts.Clock.Now().Truncate(time.Second), Holder: e.opts.Holder,
+		Held: true, Run: e.st.Run.ID, Epoch: e.mine.Epoch, Life: e.mine.Name, Host: host, Since: e.opts.Clock.Now().
+			Truncate(time.Second), Holder: e.opts.Holder,
 	}
 }
 

@@ -144,16 +144,20 @@ func (p *park) suspended(t *testing.T, who, at string, start func() error) (wake
 func TestLeaseHostsAreDerived(t *testing.T) {
 	rb := book(1, "a", "b")
 	rb.LeaseHosts = []string{"z", "a"}
-	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u", Change: evenkeel.Change{Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}}, {ID: "l", Change: evenkeel.Change{Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}}
+	rb.Steps[0].Undo = []evenkeel.Action{{ID: "u",
+		Change: evenkeel.Change{Host: "c", Cmd: sshexec.Command(sshexec.Mutating, "x")}},
+		{ID: "l", Change: evenkeel.Change{Host: "only looked at", Cmd: sshexec.Command(sshexec.ReadOnly, "x")}}}
 	rb.Steps[1].Reinstalls = []string{"d"}
-	rb.Steps[1].Actions = append(rb.Steps[1].Actions, evenkeel.Action{ID: "op", Change: evenkeel.Change{Op: &evenkeel.Op{Effect: evenkeel.Mutating, Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}}})
+	rb.Steps[1].Actions = append(rb.Steps[1].Actions,
+		evenkeel.Action{ID: "op", Change: evenkeel.Change{Op: &evenkeel.Op{Effect: evenkeel.Mutating,
+			Cmds: evenkeel.On("e", sshexec.Command(sshexec.Mutating, "x"))}}})
 	over := evenkeel.Action{ID: "f", Change: evenkeel.Change{Host: "f", Cmd: sshexec.Command(sshexec.Mutating, "x")}}
 	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Completion: []evenkeel.Action{over}}}
 	require.Equal(t, []string{"a", "b", "c", "d", "e", "f", "z"}, rb.Leased())
 }
 
-// A tool is suspended in the middle of a step; a second one resumes from a copied journal, to the end or not. The first wakes up: its next command is refused by the
-// machine, with nothing run, no undo, no second try.
+// A tool is suspended in the middle of a step; a second one resumes from a copied journal, to the end or not. The first
+// wakes up: its next command is refused by the machine, with nothing run, no undo, no second try.
 func TestASuspendedToolIsFencedOff(t *testing.T) {
 	for _, at := range []string{"disrupt n1 0", "disrupt n1 2", "disrupt n2 4"} {
 		p := newPark("n1", "n2")
@@ -232,7 +236,8 @@ func TestAnErrorKeepsForeignWordsOnTheirLine(t *testing.T) {
 	lease := sshexec.Lease{Held: true, Run: forged, Epoch: 1, Life: forged, Host: forged, Holder: forged}
 	machine := sshexec.Machine{ID: forged, IDFrom: forged, Name: forged, HostKey: forged}
 	for _, err := range []error{
-		&evenkeel.LeaseHeldError{Host: "h", Lease: lease}, &evenkeel.StaleJournalError{Host: "h", Lease: lease}, &evenkeel.LeaseBusyError{Host: "h", Command: forged},
+		&evenkeel.LeaseHeldError{Host: "h", Lease: lease}, &evenkeel.StaleJournalError{Host: "h", Lease: lease},
+		&evenkeel.LeaseBusyError{Host: "h", Command: forged},
 		&evenkeel.LeaseLostError{Host: "h", Err: &sshexec.FencedError{Path: "/l", Reason: sshexec.LeaseOther, Lease: lease.String()}},
 		&evenkeel.IdentityError{Host: "h", Want: machine, Got: machine},
 	} {
@@ -299,7 +304,8 @@ func TestTwoOperatorsWhoReachOneNodeEach(t *testing.T) {
 	require.Len(t, loud, 1)
 	require.Contains(t, loud[0], "n2 cannot be reached")
 	require.True(t, slices.ContainsFunc(forced.Journal.Records(), func(r evenkeel.Record) bool {
-		return r.Kind == evenkeel.KindLease && strings.Contains(r.Life.Forced, "n2 cannot be reached") && slices.Equal(r.Life.Missing, []string{"n2"})
+		return r.Kind == evenkeel.KindLease && strings.Contains(r.Life.Forced, "n2 cannot be reached") &&
+			slices.Equal(r.Life.Missing, []string{"n2"})
 	}))
 }
 
@@ -310,12 +316,14 @@ func TestALifeDoesNotBegin(t *testing.T) {
 		mend func(*sshexec.SimLease)
 		want string
 	}{
-		"a read-only root":  {func(m *sshexec.SimLease) { m.Fault = "Read-only file system" }, "make the file system writable"},
-		"no flock":          {func(m *sshexec.SimLease) { m.NoFlock = true }, "install util-linux"},
-		"another run":       {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: other.String()} }, "run r9 of carl@ops"},
-		"unreadable":        {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "unreadable"} }, "cannot be read"},
-		"somebody's file":   {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "root:x:0:0"} }, "is no lease"},
-		"a version to come": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "evenkeel-lease 2 free"} }, "cannot be read"},
+		"a read-only root": {func(m *sshexec.SimLease) { m.Fault = "Read-only file system" }, "make the file system writable"},
+		"no flock":         {func(m *sshexec.SimLease) { m.NoFlock = true }, "install util-linux"},
+		"another run": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: other.String()} },
+			"run r9 of carl@ops"},
+		"unreadable":      {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "unreadable"} }, "cannot be read"},
+		"somebody's file": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "root:x:0:0"} }, "is no lease"},
+		"a version to come": {func(m *sshexec.SimLease) { m.Lines = map[string]string{evenkeel.LeasePath: "evenkeel-lease 2 free"} },
+			"cannot be read"},
 		"the same machine": {func(m *sshexec.SimLease) {
 			m.Machine = sshexec.Machine{HostKey: "key of n1", ID: "id of n1", Name: "n1"}
 		}, "n1 and n2 lead to the same machine"},
@@ -347,7 +355,8 @@ func TestTwoNamesOfOneMachine(t *testing.T) {
 		p.machines["n1"].Machine = sshexec.Machine{ID: "id as " + host, Name: "name as " + host}
 		return nil
 	}
-	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"), evenkeel.HostMap{"n1": p.way("A", "n1", "n1"), "n2": p.way("A", "n2", "n1")}, options(&evenkeel.MemJournal{}, "A"))
+	_, err := evenkeel.Run(t.Context(), book(1, "n1", "n2"),
+		evenkeel.HostMap{"n1": p.way("A", "n1", "n1"), "n2": p.way("A", "n2", "n1")}, options(&evenkeel.MemJournal{}, "A"))
 	var same *evenkeel.SameMachineError
 	require.ErrorAs(t, err, &same)
 	require.Empty(t, p.log)
@@ -510,7 +519,8 @@ type handFunc func() error
 
 func (f handFunc) Prompt(context.Context, evenkeel.Prompt) (string, error) { return "done", f() }
 
-// The step that expects a reinstalled host gives it a lease again, in the same life or in a later one, in which it may be away; no other does.
+// The step that expects a reinstalled host gives it a lease again, in the same life or in a later one, in which it may
+// be away; no other does.
 func TestAReinstalledHostGetsItsLease(t *testing.T) {
 	fresh := sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}
 	wipe := func(p *park) { *p.machines["n2"] = sshexec.SimLease{Machine: fresh} }
@@ -522,8 +532,9 @@ func TestAReinstalledHostGetsItsLease(t *testing.T) {
 		"in one life": {false, wipe, false}, "in a later life": {true, wipe, false},
 		"the wrong machine":                  {false, func(p *park) { p.machines["n2"] = p.machines["n1"] }, true},
 		"the wrong machine, in a later life": {true, func(p *park) { p.machines["n2"] = p.machines["n1"] }, true},
-		"the wrong machine, wiped":           {false, func(p *park) { *p.machines["n2"] = sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true},
-		"it was not reinstalled at all":      {true, func(*park) {}, false},
+		"the wrong machine, wiped": {false,
+			func(p *park) { *p.machines["n2"] = sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true},
+		"it was not reinstalled at all": {true, func(*park) {}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPark("n1", "n2")
@@ -627,8 +638,8 @@ func TestALifeThatDiesAtItsBeginning(t *testing.T) {
 	}
 }
 
-// The operator replaced a machine by hand while the run was stopped before the step that expects it. The operator may say so by force; but not of a machine that no step
-// replaces, nor of one that is known as another host.
+// The operator replaced a machine by hand while the run was stopped before the step that expects it. The operator may
+// say so by force; but not of a machine that no step replaces, nor of one that is known as another host.
 func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 	fresh := sshexec.SimLease{Machine: sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}}
 	for name, tc := range map[string]struct {
@@ -637,9 +648,10 @@ func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 		force bool
 		goes  bool
 	}{
-		"not said":                     {"n2", func(*park) sshexec.SimLease { return fresh }, false, false},
-		"said":                         {"n2", func(*park) sshexec.SimLease { return fresh }, true, true},
-		"by the other host":            {"n2", func(p *park) sshexec.SimLease { return sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true, false},
+		"not said": {"n2", func(*park) sshexec.SimLease { return fresh }, false, false},
+		"said":     {"n2", func(*park) sshexec.SimLease { return fresh }, true, true},
+		"by the other host": {"n2",
+			func(p *park) sshexec.SimLease { return sshexec.SimLease{Machine: p.machines["n1"].Machine} }, true, false},
 		"a host that no step replaces": {"n1", func(*park) sshexec.SimLease { return fresh }, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -673,8 +685,8 @@ func TestAHostThatWasReplacedAheadOfItsStep(t *testing.T) {
 	}
 }
 
-// Nodes that were made from one image often share a machine id. A crash after the first of them was bound does not lock the second one out; swapped addresses are
-// refused all the same.
+// Nodes that were made from one image often share a machine id. A crash after the first of them was bound does not lock
+// the second one out; swapped addresses are refused all the same.
 func TestCopiedMachinesAreTold(t *testing.T) {
 	for name, swap := range map[string]bool{"as they were": false, "swapped": true} {
 		t.Run(name, func(t *testing.T) {
@@ -1092,8 +1104,8 @@ func TestAnEpochIsHigherThanAnyBefore(t *testing.T) {
 	require.Equal(t, 8, stateOf(t, j).Life.Epoch)
 }
 
-// Only a machine that does not answer is passed over by force; one that does not let us in, or is another one, is not. An answer that was lost is asked for
-// again.
+// Only a machine that does not answer is passed over by force; one that does not let us in, or is another one, is not.
+// An answer that was lost is asked for again.
 func TestForcePassesOverAMachineThatDoesNotAnswerOnly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		outcome sshexec.Outcome
@@ -1420,9 +1432,10 @@ func TestAForcedLifeTellsOfEachHostThatItPassesOver(t *testing.T) {
 	}
 }
 
-// A journal that was copied in the middle of a life is refused when the run went on with the journal itself in the same life, and nothing is run a second time.
-// Trying again does not help: what a life that is kept out writes makes the copy no longer. So is one whose machine cannot say any more how far the journal was.
-// Force goes on all the same, and the journal itself is taken up as ever.
+// A journal that was copied in the middle of a life is refused when the run went on with the journal itself in the same
+// life, and nothing is run a second time. Trying again does not help: what a life that is kept out writes makes the
+// copy no longer. So is one whose machine cannot say any more how far the journal was. Force goes on all the same, and
+// the journal itself is taken up as ever.
 func TestAJournalCopiedInTheMiddleOfALife(t *testing.T) {
 	for _, torn := range []bool{false, true} {
 		p, j := newPark("n1", "n2"), &evenkeel.MemJournal{}
@@ -1486,7 +1499,8 @@ func TestAJournalCopiedInTheMiddleOfALife(t *testing.T) {
 	}
 }
 
-// An operator whose lease path is another one is kept out while a run holds the lease at the standard path; it cannot take that over from there.
+// An operator whose lease path is another one is kept out while a run holds the lease at the standard path; it cannot
+// take that over from there.
 func TestAnotherLeasePath(t *testing.T) {
 	p, rb := newPark("n1", "n2"), book(3, "n1", "n2")
 	a := options(&evenkeel.MemJournal{}, "anna@ops")
@@ -1515,7 +1529,8 @@ func TestAnotherLeasePath(t *testing.T) {
 
 // Force takes a lease whose write was torn, and never a file that is no lease.
 func TestForceAndALeaseThatCannotBeRead(t *testing.T) {
-	for line, ok := range map[string]bool{"unreadable": true, "evenkeel-lease 1 hel": true, "evenkeel-lease 2 free": true, "root:x:0:0": false} {
+	for line, ok := range map[string]bool{"unreadable": true, "evenkeel-lease 1 hel": true, "evenkeel-lease 2 free": true,
+		"root:x:0:0": false} {
 		p := newPark("n1")
 		p.machines["n1"].Lines = map[string]string{evenkeel.LeasePath: line}
 		opts := options(&evenkeel.MemJournal{}, "A")

@@ -37,12 +37,15 @@ var nextTests = []struct{ name, runbook, faults, want string }{
 	{"the next step", "s1[a.safe] s2[b.safe]", "CRASH@record:5", "act s2/b"},
 	{"the end of the run", "s1[a.safe]", "CRASH@record:5", "end"},
 	{"crashed in the undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b CRASH@before:w", "failed s1: h: do b: exit status 1"},
-	{"crashed in the undo, and taken up", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b CRASH@before:w; CRASH@record:1", "undo s1"},
+	{"crashed in the undo, and taken up", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]",
+		"fail:b CRASH@before:w; CRASH@record:1", "undo s1"},
 	{"taken up after a failure", "s1[a.safe b.never]", "fail:b; CRASH@record:1", "act s1/b probe"},
-	{"taken up: guards and verifications are read again", "s1[g.guard a.safe verify:v.read]", "CRASH@after:v; CRASH@record:1", "act s1 verify/v"},
+	{"taken up: guards and verifications are read again", "s1[g.guard a.safe verify:v.read]",
+		"CRASH@after:v; CRASH@record:1", "act s1 verify/v"},
 	{"taken up: a guard that something relies on", "s1[g.guard a.safe b.safe]", "CRASH@before:b; CRASH@record:1", "act s1/g"},
 	{"taken up: a step that has only looked", "s1[r.read q.read a.safe]", "CRASH@before:a; CRASH@record:1", "act s1/a"},
-	{"what was undone by a failure is not begun again in its life", "s1[a.safe] s2[b.safe undo:u.safe auto] s3[c.safe]", "fail:b", "failed s2: h: do b: exit status 1"},
+	{"what was undone by a failure is not begun again in its life", "s1[a.safe] s2[b.safe undo:u.safe auto] s3[c.safe]",
+		"fail:b", "failed s2: h: do b: exit status 1"},
 	{"a rollback that began", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback CRASH@before:u", "act undo-s1/u"},
 	{"a rollback that ended", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback", "act s1/a"},
 }
@@ -159,7 +162,8 @@ func TestMoreSequences(t *testing.T) {
 func TestSequencesDecisionByDecision(t *testing.T) {
 	for _, tc := range slices.Concat(sequenceTests, moreSequences) {
 		t.Run(tc.name, func(t *testing.T) {
-			sequence(t, tc.runbook, tc.faults, tc.want, stepped(t, evenkeel.BeginRun), stepped(t, evenkeel.BeginResume), stepped(t, evenkeel.BeginRollback))
+			sequence(t, tc.runbook, tc.faults, tc.want, stepped(t, evenkeel.BeginRun), stepped(t, evenkeel.BeginResume),
+				stepped(t, evenkeel.BeginRollback))
 		})
 	}
 }
@@ -386,7 +390,8 @@ func TestTheEndOfAContextOfOneDecisionStopsTheLife(t *testing.T) {
 			cancel()
 		}
 	})
-	life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), hosts, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	life, err := evenkeel.BeginRun(t.Context(), parseRunbook(t, "s1[a.safe b.safe]"), hosts,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	_ = life.Perform(ctx, life.Next()[0])
 	for next := life.Next(); next[0].Work(); next = life.Next() {
@@ -481,7 +486,8 @@ func TestARunGivesSignsOfLife(t *testing.T) {
 func TestALifeAsksOnceForWhatCanBeConfirmedAhead(t *testing.T) {
 	m := newMachine("-")
 	rb := parseRunbook(t, "s1[r.read] s2[a.safe]")
-	rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, evenkeel.Action{ID: "ok", Manual: "is it so?", Change: evenkeel.Change{Title: "OK"}})
+	rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0,
+		evenkeel.Action{ID: "ok", Manual: "is it so?", Change: evenkeel.Change{Title: "OK"}})
 	asker := &confirmer{}
 	life := liveOf(t, m, rb, evenkeel.Options{Operator: asker})
 	for next := life.Next(); next[0].Work(); next = life.Next() {
@@ -610,7 +616,8 @@ func TestAStopInAnUndoThatIsBroughtToItsEnd(t *testing.T) {
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
 	m.live("stop:w")
 	observer := evenkeel.ObserverFunc(func(e evenkeel.Event) { require.NotEqual(t, evenkeel.EventStep, e.Kind) })
-	_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Observer: observer, Stop: m.stop})
+	_, err := evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: j, Clock: &stepClock{}, Observer: observer, Stop: m.stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	require.Equal(t, "w", strings.Join(m.log, " "))
 }

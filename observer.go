@@ -2,8 +2,10 @@ package evenkeel
 
 import "time"
 
-// Observer is told what happens, as it happens, one event at a time. The run waits for it, but for a moment only: one that blocks for longer is told the rest when it
-// returns, as far as there is room, and may still be in an event when the run has ended. A panic in it is a crash of the tool like any other. Progress lines, logs and metrics hang on it; no text that it is told holds a secret of the runbook, or what a terminal would obey.
+// Observer is told what happens, as it happens, one event at a time. The run waits for it, but for a moment only: one
+// that blocks for longer is told the rest when it returns, as far as there is room, and may still be in an event when
+// the run has ended. A panic in it is a crash of the tool like any other. Progress lines, logs and metrics hang on it;
+// no text that it is told holds a secret of the runbook, or what a terminal would obey.
 type Observer interface {
 	Event(Event)
 }
@@ -34,11 +36,13 @@ const (
 	EventAlarm    EventKind = "alarm"     // a window is overdue
 	EventUnseen   EventKind = "unseen"    // an invariant could not be observed
 	EventLease    EventKind = "lease"     // a lease was taken, or could not be given back
-	// EventStopping: the run was asked to stop. The text says what the stop waits for and for how long, or, where it stops at once, what that leaves down.
+	// EventStopping: the run was asked to stop. The text says what the stop waits for and for how long, or, where it stops
+	// at once, what that leaves down.
 	EventStopping   EventKind = "stopping"
 	EventCompletion EventKind = "completion" // an outage in which a step failed is being ended
-	EventRunning    EventKind = "running"    // what is being done is still being done: a sign of life (Options.Heartbeat), which may be left out
-	EventUnknown    EventKind = "unknown"    // a connection was lost; the outcome is unknown until a probe answers
+	// what is being done is still being done: a sign of life (Options.Heartbeat), which may be left out
+	EventRunning EventKind = "running"
+	EventUnknown EventKind = "unknown" // a connection was lost; the outcome is unknown until a probe answers
 )
 
 // Event is one thing that happened.

@@ -24,8 +24,9 @@ type Options struct {
 	// RunID names the run; random when empty. Only a new run takes it.
 	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string
-	// TakeLease takes a lease over from another run, the one of that ID, which its operator has given up. A run's own lease needs no such word.
-	// A run that began and was itself taken over needs ForceTakeover as well: that other run may have changed things.
+	// TakeLease takes a lease over from another run, the one of that ID, which its operator has given up. A run's own
+	// lease needs no such word. A run that began and was itself taken over needs ForceTakeover as well: that other run may
+	// have changed things.
 	TakeLease string
 	// ApprovedDigest, when given, is the only digest that the runbook may have: that of the plan that was signed.
 	ApprovedDigest string

@@ -146,7 +146,8 @@ func typedIn(b *Block, host string) (where, text string) {
 	case b.Script != "":
 		return host, checkedFirst(change.Refs(b.Script), withExpansions(b.Script, `"`, `"`))
 	case b.From != "":
-		return host, checkedFirst(append(change.Refs(b.From), change.CmdRefs(b.Cmd)...), "( "+withExpansions(b.From, `"`, `"`)+" | "+call(b.Cmd)+" )")
+		return host, checkedFirst(append(change.Refs(b.From), change.CmdRefs(b.Cmd)...), "( "+
+			withExpansions(b.From, `"`, `"`)+" | "+call(b.Cmd)+" )")
 	case b.Pipe != "":
 		return host, checkedFirst(change.CmdRefs(b.Cmd), typed(b.Cmd, b.Pipe))
 	case b.Cmd.Stdin.Path() != "":
@@ -155,8 +156,8 @@ func typedIn(b *Block, host string) (where, text string) {
 	return host, typed(b.Cmd, b.Pipe)
 }
 
-// sent is a command as it is sent to a host from the operator's machine, with a file of that as its input. The name of each fact is checked first: a substitution that fails would
-// leave a command with a hole.
+// sent is a command as it is sent to a host from the operator's machine, with a file of that as its input. The name of
+// each fact is checked first: a substitution that fails would leave a command with a hole.
 func sent(host string, cmd sshexec.Cmd) string {
 	path := cmd.Stdin.Path()
 	cmd.Stdin = sshexec.Input{}

@@ -25,7 +25,8 @@ func bash(t *testing.T, shell, text, input string, env ...string) (called string
 	dir := t.TempDir()
 	record := filepath.Join(dir, "record")
 	for name, body := range map[string]string{
-		"act": callRecorder, "sudo": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"\n", "ssh": "#!/bin/sh\nshift\nexec /bin/bash -c \"$1\"\n",
+		"act": callRecorder, "sudo": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"\n",
+		"ssh": "#!/bin/sh\nshift\nexec /bin/bash -c \"$1\"\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(body), 0o700))
 	}
@@ -55,18 +56,22 @@ func typedCases(t *testing.T) map[string]struct {
 		cmd         sshexec.Cmd
 		input, want string
 	}{
-		"a word":         {command("-rf", x), "", "/\n<-rf><VALUE>\nV=\n"},
-		"inside a word":  {command("/root/"+x+"/it's", "a b"), "", "/\n</root/VALUE/it's><a b>\nV=\n"},
-		"two in a word":  {command(x + ":" + x), "", "/\n<VALUE:VALUE>\nV=\n"},
-		"environment":    {with(command("x"), func(c *sshexec.Cmd) { c.Env = []string{"V=a " + x} }), "", "/\n<x>\nV=a VALUE\n"},
-		"directory":      {with(command(x), func(c *sshexec.Cmd) { c.Dir = "/tmp" }), "", "/tmp\n<VALUE>\nV=\n"},
-		"sudo":           {with(command(x), func(c *sshexec.Cmd) { c.Sudo = &sshexec.Sudo{User: "root"}; c.Env = []string{"V=" + x} }), "", "/\n<VALUE>\nV=VALUE\n"},
+		"a word":        {command("-rf", x), "", "/\n<-rf><VALUE>\nV=\n"},
+		"inside a word": {command("/root/"+x+"/it's", "a b"), "", "/\n</root/VALUE/it's><a b>\nV=\n"},
+		"two in a word": {command(x + ":" + x), "", "/\n<VALUE:VALUE>\nV=\n"},
+		"environment":   {with(command("x"), func(c *sshexec.Cmd) { c.Env = []string{"V=a " + x} }), "", "/\n<x>\nV=a VALUE\n"},
+		"directory":     {with(command(x), func(c *sshexec.Cmd) { c.Dir = "/tmp" }), "", "/tmp\n<VALUE>\nV=\n"},
+		"sudo": {with(command(x),
+			func(c *sshexec.Cmd) { c.Sudo = &sshexec.Sudo{User: "root"}; c.Env = []string{"V=" + x} }), "", "/\n<VALUE>\nV=VALUE\n"},
 		"sudo elsewhere": {with(command(x), func(c *sshexec.Cmd) { c.Sudo = &sshexec.Sudo{}; c.Dir = "/tmp" }), "", "/tmp\n<VALUE>\nV=\n"},
-		"input":          {with(command("x"), func(c *sshexec.Cmd) { c.Stdin = sshexec.Text("cost $5 `id` \\ " + x + "\nEOF\n") }), "", "/\n<x>\nV=\ncost $5 `id` \\ VALUE\nEOF\n"},
-		"plain input":    {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.Text("$HOME `id` \\\n") }), "", "/\n<VALUE>\nV=\n$HOME `id` \\\n"},
-		"secret":         {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.SecretText("hunter2\n") }), "hun\\ter2\n", "/\n<VALUE>\nV=\nhun\\ter2\n"},
-		"file":           {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.FileInput(file) }), "", "/\n<VALUE>\nV=\nof a file"},
-		"script":         {sshexec.Script(sshexec.Mutating, `act "$1" 'a b'`, x), "", "/\n<VALUE><a b>\nV=\n"},
+		"input": {with(command("x"),
+			func(c *sshexec.Cmd) { c.Stdin = sshexec.Text("cost $5 `id` \\ " + x + "\nEOF\n") }), "", "/\n<x>\nV=\ncost $5 `id` \\ VALUE\nEOF\n"},
+		"plain input": {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.Text("$HOME `id` \\\n") }), "",
+			"/\n<VALUE>\nV=\n$HOME `id` \\\n"},
+		"secret": {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.SecretText("hunter2\n") }),
+			"hun\\ter2\n", "/\n<VALUE>\nV=\nhun\\ter2\n"},
+		"file":   {with(command(x), func(c *sshexec.Cmd) { c.Stdin = sshexec.FileInput(file) }), "", "/\n<VALUE>\nV=\nof a file"},
+		"script": {sshexec.Script(sshexec.Mutating, `act "$1" 'a b'`, x), "", "/\n<VALUE><a b>\nV=\n"},
 	}
 }
 
@@ -136,10 +141,13 @@ func TestTheBlocksOfAnOperationAreItsCommands(t *testing.T) {
 		{"none", "says in no block", nil},
 		{"one is missing", "do 2 stands in 0 blocks", []evenkeel.Block{{Cmd: one}}},
 		{"one stands twice", "do 1 stands in 2 blocks", []evenkeel.Block{{Cmd: one}, {Cmd: two}, {Cmd: one}}},
-		{"another", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: two}, {Cmd: sshexec.Command(sshexec.Mutating, "do", "3")}}},
+		{"another", "shows a command that the action does not run",
+			[]evenkeel.Block{{Cmd: one}, {Cmd: two}, {Cmd: sshexec.Command(sshexec.Mutating, "do", "3")}}},
 		{"on another host", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: two, Host: "other"}}},
-		{"as another user", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Sudo: &sshexec.Sudo{}}}}},
-		{"other input", "shows a command that the action does not run", []evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Stdin: sshexec.Text("x")}}}},
+		{"as another user", "shows a command that the action does not run",
+			[]evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Sudo: &sshexec.Sudo{}}}}},
+		{"other input", "shows a command that the action does not run",
+			[]evenkeel.Block{{Cmd: one}, {Cmd: sshexec.Cmd{Argv: two.Argv, Effect: two.Effect, Stdin: sshexec.Text("x")}}}},
 		{"nothing to depend on", "depends on a script that is not there", []evenkeel.Block{{Cmd: one, If: "a"}, {Cmd: two}}},
 		{"neither", "needs a command or a script", []evenkeel.Block{{}, {Cmd: one}, {Cmd: two}}},
 		{"both", "needs a command or a script", []evenkeel.Block{{Cmd: one, Script: "look"}, {Cmd: two}}},
@@ -171,10 +179,13 @@ func TestAlternativesAreMarked(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
 	a := &rb.Steps[0].Actions[0]
 	a.Cmd = sshexec.Cmd{}
-	a.Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(one, two), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
-	a.Paper = []evenkeel.Block{{Script: "look", Host: "other", Text: "See what is free."}, {Cmd: one, If: "a"}, {Cmd: two, If: "b"}, {Script: "see", Shows: []string{"fine"}, Until: true}}
+	a.Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Cmds: evenkeel.Here(one, two),
+		Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+	a.Paper = []evenkeel.Block{{Script: "look", Host: "other", Text: "See what is free."}, {Cmd: one, If: "a"},
+		{Cmd: two, If: "b"}, {Script: "see", Shows: []string{"fine"}, Until: true}}
 	require.NoError(t, rb.Validate())
 	require.Contains(t, markdown(t, rb), "See what is free. On `other`:\n\n```sh\nlook\n```\n\n"+
-		"Alternatives: what was printed decides. Type a block only if its line was printed, and no other.\n\nEither, if it printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
+		"Alternatives: what was printed decides. Type a block only if its line was printed, and no other.\n\nEither, if it "+
+		"printed the line `a`, on `h`:\n\n```sh\ndo 1\n```\n\nOr, if it printed the line `b`, on `h`:\n\n```sh\ndo 2\n```\n\n"+
 		"On `h`:\n\n```sh\nsee\n```\n\nType it again until it prints this, and nothing else:\n\n```text\nfine\n```\n")
 }

@@ -180,8 +180,8 @@ func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd
 	return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
 }
 
-// exec runs a command that has passed the gate. A read-only one whose connection was lost is sent once more: that does no harm, unless part of its output
-// has been passed on already.
+// exec runs a command that has passed the gate. A read-only one whose connection was lost is sent once more: that does
+// no harm, unless part of its output has been passed on already.
 func (e *engine) exec(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	r, err := e.hosts.Runner(host)
 	if err != nil {
@@ -233,7 +233,8 @@ func (e *engine) makeFacts(makes []Make, obs Observed) (Facts, error) {
 // perform runs an action and journals its beginning and its end.
 func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) error {
 	host := a.host(s)
-	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(), Effect: a.shownEffect(), Job: e.jobOf(s, phase, a)}
+	start := Record{Kind: KindStart, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Command: a.Describe(),
+		Effect: a.shownEffect(), Job: e.jobOf(s, phase, a)}
 	if phase == PhaseUndo || a.Manual != "" || s.undoes != "" {
 		start.Reinstalls = s.Reinstalls // the operator may do it before the step has begun; an undo brings the system from before back
 	}
@@ -306,8 +307,8 @@ func graver(err error) error {
 	return nil
 }
 
-// probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once more all the same: that is what
-// the journal should say.
+// probeAfter asks what became of a command whose connection was just lost. When the run was cancelled it looks once
+// more all the same: that is what the journal should say.
 func (e *engine) probeAfter(ctx context.Context, s *Step, phase Phase, a *Action) (ProbeResult, Facts, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
@@ -334,7 +335,8 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 }
 
 // attempt runs the action once, or, where its check says so and it does no harm, until the check is content.
-func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, job string) (obs Observed, looks int, answer string, err error) {
+func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, job string) (obs Observed, looks int,
+	answer string, err error) {
 	begin := e.opts.Clock.Now()
 	for {
 		looks++

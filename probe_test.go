@@ -12,7 +12,8 @@ import (
 )
 
 // interrupted is a run whose tool crashed before a took effect, or after it, and how the next life goes.
-func interrupted(t *testing.T, fault string, mend func(a *evenkeel.Action, clock *stepClock)) (m *machine, waited time.Duration, err error) {
+func interrupted(t *testing.T, fault string, mend func(a *evenkeel.Action, clock *stepClock)) (m *machine,
+	waited time.Duration, err error) {
 	rb := parseRunbook(t, "s1[a.never]")
 	clock := &stepClock{}
 	mend(&rb.Steps[0].Actions[0], clock)
@@ -100,7 +101,8 @@ func TestOnlyAnIdempotentActionIsRepeatedByItsCheck(t *testing.T) {
 // again.
 func TestAProbeFirstActionIsNeverSentBlindlyAgain(t *testing.T) {
 	for fault, want := range map[string]string{
-		"lost:a": "look:a a? look:a b", "fail:a": "look:a a! | look:a a b", "half:a": "look:a a~ | look:a a b", "gone:a": "look:a a- look:a | look:a a b",
+		"lost:a": "look:a a? look:a b", "fail:a": "look:a a! | look:a a b", "half:a": "look:a a~ | look:a a b",
+		"gone:a": "look:a a- look:a | look:a a b",
 	} {
 		m := newMachine(fault)
 		rb := parseRunbook(t, "s1[a.probe b.safe]")

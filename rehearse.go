@@ -10,7 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// World is a simulated system: a pure state machine with a clock of its own, cheap to clone. Its word, not the tool's, counts for what happened.
+// World is a simulated system: a pure state machine with a clock of its own, cheap to clone. Its word, not the tool's,
+// counts for what happened.
 type World interface {
 	Hosts
 	Clock() Clock
@@ -61,7 +62,8 @@ type Schedule struct {
 
 func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Kind, s.At) }
 
-// every thins a kind of schedule out. Stops are all taken at the same few points, and rollbacks take two runs each, so one that is thinned out tries fewer of them.
+// every thins a kind of schedule out. Stops are all taken at the same few points, and rollbacks take two runs each, so
+// one that is thinned out tries fewer of them.
 func (p RehearsalPlan) every(kind ScheduleKind) int {
 	if fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; fewer && p.Every > 1 {
 		return 3 * p.Every
@@ -87,9 +89,11 @@ type RehearsalFailure struct {
 
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
 
-// Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again with the tool crashing, or being asked to stop, at every
-// journal record and around every command, each time followed by Resume. The world's invariants must hold throughout and every run must end in the
-// same state; a stop must leave nothing unproven and no outage behind. The error is that of the straight run; what the schedules broke is in the report.
+// Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again
+// with the tool crashing, or being asked to stop, at every journal record and around every command, each time followed
+// by Resume. The world's invariants must hold throughout and every run must end in the same state; a stop must leave
+// nothing unproven and no outage behind. The error is that of the straight run; what the schedules broke is in the
+// report.
 func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (*RehearsalReport, error) {
 	if rb == nil || world == nil {
 		return nil, errors.New("a rehearsal needs a runbook and a world")
@@ -166,7 +170,8 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 	tool := &mortal{world: world, schedule: s, stop: make(chan struct{})}
 	journal := &dyingJournal{tool: tool}
 	out := rehearsed{world: world}
-	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true,
+		RunID: "rehearsal", Holder: "rehearsal"}
 	if r.plan.Operator != nil {
 		opts.Operator = r.plan.Operator(world)
 	}
@@ -222,7 +227,8 @@ func (r rehearsal) replaceable(report *Report) (hosts []string) {
 // away is how long the operator is away after a stop.
 const away = time.Hour
 
-// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and every invariant that no open window suspends.
+// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
+// every invariant that no open window suspends.
 func (r rehearsal) stopped(ctx context.Context, world World, report *Report) error {
 	if err := world.Clock().Sleep(ctx, away); err != nil {
 		return err
@@ -240,13 +246,14 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
 		}
 	}
-	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(), Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
-		runner, err := world.Runner(host)
-		if err != nil || cmd.Effect != ReadOnly {
-			return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
-		}
-		return runner.Run(ctx, cmd)
-	}}
+	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(),
+		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+			runner, err := world.Runner(host)
+			if err != nil || cmd.Effect != ReadOnly {
+				return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
+			}
+			return runner.Run(ctx, cmd)
+		}}
 	for _, inv := range r.rb.Invariants {
 		var v *Violation
 		if err := inv.Check(ctx, site); errors.As(err, &v) && !suspended[inv.ID] {
@@ -263,7 +270,8 @@ func (s *Step) asks() bool {
 
 var errDied = errors.New("the tool crashed")
 
-// mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or the journal, until it is started again.
+// mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or
+// the journal, until it is started again.
 type mortal struct {
 	world    World
 	schedule Schedule

@@ -52,8 +52,9 @@ func stands(rehearsed, records []Record) int {
 	return 0
 }
 
-// RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to roll back. Each is followed by one in which it crashes, or is
-// asked to stop, within the rollback; where and how is sampled.
+// RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to
+// roll back. Each is followed by one in which it crashes, or is asked to stop, within the rollback; where and how is
+// sampled.
 const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from every point of the straight run.
@@ -97,7 +98,8 @@ func (r rehearsal) rollbacks(ctx context.Context, world World, straight rehearse
 	return nil
 }
 
-// rollbackFrom runs until right after a record, crashes, and rolls back to the end, interrupted on the way. The records and commands are those of the rollback.
+// rollbackFrom runs until right after a record, crashes, and rolls back to the end, interrupted on the way. The records
+// and commands are those of the rollback.
 func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner Schedule) rehearsed {
 	out := rehearsed{world: world}
 	if r.plan.Reset != nil {
@@ -122,7 +124,8 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 	for range maxResumes {
 		tool.dead = false
 		out.report, out.err = Rollback(ctx, r.rb, tool, opts)
-		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) || errors.As(out.err, new(*CannotRollBackError)) {
+		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) ||
+			errors.As(out.err, new(*CannotRollBackError)) {
 			break
 		}
 		if errors.Is(out.err, ErrStopped) {
@@ -150,7 +153,8 @@ func (r rehearsal) restored(out rehearsed, before string) error {
 	if st.RollingBack() {
 		return errors.New("the rollback says that it ended, and its journal does not")
 	}
-	if out.report.Barrier != nil || st.Rollback == nil || st.Rollback.Run.EndsRun || len(out.report.Differs) > 0 || out.world.Hash() == before {
+	if out.report.Barrier != nil || st.Rollback == nil || st.Rollback.Run.EndsRun || len(out.report.Differs) > 0 ||
+		out.world.Hash() == before {
 		return nil //nolint:nilerr // a barrier is where a rollback ends, not a failure of it
 	}
 	for i := range r.rb.Steps {

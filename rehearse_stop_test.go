@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// A rehearsal that is stopped begins no further schedule, and says what the ones before came to: the one that was under way counts neither as sound nor as broken.
+// A rehearsal that is stopped begins no further schedule, and says what the ones before came to: the one that was under
+// way counts neither as sound nor as broken.
 func TestRehearseStopped(t *testing.T) {
 	rb, w := parseRunbook(t, "s1[r.read a.safe b.never] s2[c.probe verify:v.read]"), newToyWorld()
 	ctx, stop := context.WithCancel(t.Context())

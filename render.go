@@ -8,8 +8,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Markdown writes the runbook for the operator who reviews it, signs it, and could follow it by hand: every command as one would type it, where, what must be seen, and
-// the place in the guide. A fact found out on the way stands as a shell variable. Secrets never appear.
+// Markdown writes the runbook for the operator who reviews it, signs it, and could follow it by hand: every command as
+// one would type it, where, what must be seen, and the place in the guide. A fact found out on the way stands as a
+// shell variable. Secrets never appear.
 func (rb *Runbook) Markdown(w io.Writer) error {
 	p := &printer{w: w, redact: rb.redaction()}
 	p.line("# %s", inline(rb.Title))
@@ -28,11 +29,15 @@ func (rb *Runbook) Markdown(w io.Writer) error {
 }
 
 // howToRead explains the words behind each action.
-const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and whether it may be repeated when nobody knows if it ran: *idempotent*, twice is the same as once; " +
-	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took effect. A *precondition* must hold immediately before what follows it; after an interruption it is read again." +
-	"\n\nType the commands into bash, each where it says, in the order in which they stand. A command whose output is not described must end with exit status 0 (`echo $?`). " +
+const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and " +
+	"whether it may be repeated when nobody knows if it ran: *idempotent*, twice is the same as once; " +
+	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took " +
+	"effect. A *precondition* must hold immediately before what follows it; after an interruption it is read again." +
+	"\n\nType the commands into bash, each where it says, in the order in which they stand. A command whose output is " +
+	"not described must end with exit status 0 (`echo $?`). " +
 	"A check that does not show what it must: stop, and find out why. " +
-	"What an earlier step found out stands in a variable of the shell; in another terminal it is set by pasting what `declare -p NAME` printed. A command whose variable is not set says so and does nothing."
+	"What an earlier step found out stands in a variable of the shell; in another terminal it is set by pasting what " +
+	"`declare -p NAME` printed. A command whose variable is not set says so and does nothing."
 
 // printer writes lines and keeps the first error.
 type printer struct {
@@ -67,10 +72,12 @@ func (p *printer) made(rb *Runbook) {
 		for _, input := range rb.Inputs {
 			p.line("| %s | %s |", cell(input.Name), code(input.SHA256))
 		}
-		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.", in(" than ", inline(rb.Version), ""))
+		p.line("\nA run refuses a journal that was begun with other inputs, other steps or another version%s.",
+			in(" than ", inline(rb.Version), ""))
 	}
 	if leased := rb.Leased(); len(leased) > 0 {
-		p.line("\nWhile it runs, the lease file on %s (`%s` unless the operator names another) names the run. Each machine checks it together with every command that changes something; a second operator is kept out.",
+		p.line("\nWhile it runs, the lease file on %s (`%s` unless the operator names another) names the run. Each machine "+
+			"checks it together with every command that changes something; a second operator is kept out.",
 			inline(strings.Join(leased, ", ")), LeasePath)
 	}
 }
@@ -86,11 +93,13 @@ func (p *printer) watched(rb *Runbook) {
 	var windows []string
 	for i := range rb.Steps {
 		for _, w := range rb.Steps[i].Opens {
-			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1, cell(w.Invariant), w.Limit, w.Stop.words(), cell(w.Reason)))
+			windows = append(windows, fmt.Sprintf("| %d to %d | %s | %s | %s | %s |", i+1, rb.closes(w.ID, i)+1,
+				cell(w.Invariant), w.Limit, w.Stop.words(), cell(w.Reason)))
 		}
 	}
 	if len(windows) > 0 {
-		p.line("\nSuspended, openly:\n\n| steps | invariant | at most | a stop is taken | because |\n|---|---|---|---|---|\n%s", strings.Join(windows, "\n"))
+		p.line("\nSuspended, openly:\n\n| steps | invariant | at most | a stop is taken | because |\n|---|---|---|---|---|\n%s",
+			strings.Join(windows, "\n"))
 	}
 }
 

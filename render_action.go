@@ -48,7 +48,8 @@ func (p *printer) action(number string, s *Step, a *Action) {
 		p.line("The connection ends with it: its exit status says nothing.\n")
 	}
 	if a.Detached {
-		p.line("It must outlive the connection: by hand, type it in `screen` or `tmux`. (The tool runs it as a job of the machine, and finds it again.)\n")
+		p.line("It must outlive the connection: by hand, type it in `screen` or `tmux`. (The tool runs it as a job of the " +
+			"machine, and finds it again.)\n")
 	}
 	for _, m := range a.Makes {
 		p.makes(a, m, a.host(s))
@@ -119,7 +120,8 @@ func (p *printer) makes(a *Action, m Make, host string) {
 	if script == "" {
 		script = Typed(a.Cmd)
 	}
-	p.line("Set `%s`: %s. On %s:\n\n%s", name, inline(m.Key.Doc()), code(host), fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
+	p.line("Set `%s`: %s. On %s:\n\n%s", name, inline(m.Key.Doc()), code(host),
+		fence(name+"=$("+script+") && : \"${"+name+":?it is empty: find out why}\" && declare -p "+name))
 }
 
 // probe is how the operator finds out whether the action ran.

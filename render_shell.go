@@ -12,7 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Typed is a command as the operator types it into bash: quoted, each fact as a variable that stops the command where it is not set, a secret as a prompt.
+// Typed is a command as the operator types it into bash: quoted, each fact as a variable that stops the command where
+// it is not set, a secret as a prompt.
 func Typed(cmd sshexec.Cmd) string { return typed(cmd, "") }
 
 // typed is Typed with what follows the command on its line.

@@ -125,7 +125,8 @@ func TestAnUndoNeedsNoFactThatWasNeverMade(t *testing.T) {
 	require.ErrorContains(t, err, "archive.set-1")
 }
 
-// A window that spans several steps spans their undo, and is closed with the undo of the step that opened it, when its invariant holds again.
+// A window that spans several steps spans their undo, and is closed with the undo of the step that opened it, when its
+// invariant holds again.
 func TestAWindowSpansTheUndoOfItsSteps(t *testing.T) {
 	broken := false
 	m := newMachine("fail:d")
@@ -175,7 +176,8 @@ func TestAKilledCommandIsNoSuccess(t *testing.T) {
 		res := sshexec.Result{Outcome: sshexec.Signalled, Signal: "KILL"}
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": killed}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": killed},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.ErrorContains(t, err, "signal KILL")
 }
 
@@ -192,7 +194,8 @@ func TestACommandThatSeversItsConnectionIsProbedWhenKilled(t *testing.T) {
 		}
 		return res, err
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 	require.Equal(t, "a look:a", strings.Join(m.log, " "))
 }

@@ -30,9 +30,11 @@ type RolledBackError struct {
 
 func (e *RolledBackError) Error() string {
 	if e.Ended.IsZero() {
-		return fmt.Sprintf("a rollback began at %s and has not ended (%s): bring it to its end first, with rollback", e.Began.Format(time.RFC3339), e.Title)
+		return fmt.Sprintf("a rollback began at %s and has not ended (%s): bring it to its end first, with rollback",
+			e.Began.Format(time.RFC3339), e.Title)
 	}
-	return fmt.Sprintf("the run was rolled back (%s, ended %s) and is over: a new run needs a new journal", e.Title, e.Ended.Format(time.RFC3339))
+	return fmt.Sprintf("the run was rolled back (%s, ended %s) and is over: a new run needs a new journal", e.Title,
+		e.Ended.Format(time.RFC3339))
 }
 
 // rolledBack is the *RolledBackError that keeps the run from going forward; nil where nothing does.
@@ -48,12 +50,14 @@ func (st *State) rolledBack() error {
 	return nil
 }
 
-// Rollback undoes what a run did, step by step, the last step first, in the run's own journal. Called again after a crash, a pause or a stop, it goes on where it is; Resume
-// refuses until it has ended, and then does the undone steps anew, unless the runbook has a rollback of its own that ends the run (Runbook.Recover, EndsRun).
+// Rollback undoes what a run did, step by step, the last step first, in the run's own journal. Called again after a
+// crash, a pause or a stop, it goes on where it is; Resume refuses until it has ended, and then does the undone steps
+// anew, unless the runbook has a rollback of its own that ends the run (Runbook.Recover, EndsRun).
 //
-// It goes as far back as it can: Report.Barrier is the step that it could not go back over, nil where it reached the beginning. Where it could not undo even the last step it
-// does nothing but look, and returns that *CannotRollBackError. Report.Differs says what still differs from the state before the
-// run, as Runbook.Compare sees it.
+// It goes as far back as it can: Report.Barrier is the step that it could not go back over, nil where it reached the
+// beginning. Where it could not undo even the last step it does nothing but look, and returns that
+// *CannotRollBackError. Report.Differs says what still differs from the state before the run, as Runbook.Compare sees
+// it.
 func Rollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	return begin(ctx, newRollback, rb, hosts, opts)
 }
@@ -138,7 +142,8 @@ func (e *engine) refused(ctx context.Context, err error) *Report {
 	return r
 }
 
-// keptOut is the end of a life that did not get its leases. One that did nothing yet leaves nothing behind: no lease, and no rollback that began.
+// keptOut is the end of a life that did not get its leases. One that did nothing yet leaves nothing behind: no lease,
+// and no rollback that began.
 func (e *engine) keptOut(ctx context.Context, cause error) error {
 	if !e.whole.begun() {
 		e.dropLeases(ctx) // a run that did nothing must not keep others out
@@ -156,8 +161,9 @@ func (e *engine) keptOut(ctx context.Context, cause error) error {
 
 var errNoState = errors.New("the plan of a rollback needs the runbook and the state of its run")
 
-// RollbackPlan is what Rollback would run from a state, as a runbook to be read: what the runbook itself offers (Runbook.Recover), or else UndoPlan. While a rollback has not
-// ended it is that one, from its beginning. Where the last step cannot be undone the error is a *CannotRollBackError.
+// RollbackPlan is what Rollback would run from a state, as a runbook to be read: what the runbook itself offers
+// (Runbook.Recover), or else UndoPlan. While a rollback has not ended it is that one, from its beginning. Where the
+// last step cannot be undone the error is a *CannotRollBackError.
 func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {
 		return nil, errNoState
@@ -174,7 +180,8 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 	}
 	own := slices.ContainsFunc(plan.Steps, func(s Step) bool { return s.undoes == "" })
 	if own && !plan.EndsRun {
-		return nil, fmt.Errorf("the rollback %s has steps of its own and does not say that it ends the run: nobody would know where a resume begins", plan.Name)
+		return nil, fmt.Errorf("the rollback %s has steps of its own and does not say that it ends the run: nobody would "+
+			"know where a resume begins", plan.Name)
 	}
 	plan.Version, plan.origin = rb.Version, rb
 	if plan.Compare == nil {
@@ -221,7 +228,8 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			if len(plan.Steps) == 0 {
 				return nil, plan.barrier
 			}
-			plan.Intro = fmt.Sprintf("What began after step %s is undone, the last step first. It goes no further back: %s.", s.ID, strings.TrimSuffix(s.Irreversible, "."))
+			plan.Intro = fmt.Sprintf("What began after step %s is undone, the last step first. It goes no further back: %s.",
+				s.ID, strings.TrimSuffix(s.Irreversible, "."))
 			break
 		}
 		if len(actions) == 0 {
@@ -253,8 +261,9 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	return plan, plan.Validate()
 }
 
-// reopen opens, from the first undo on, the windows that were open while what it undoes was done, and closes them with the undo of the step that opened them. One
-// whose opener is not undone stays open: the system is left as it was within that window.
+// reopen opens, from the first undo on, the windows that were open while what it undoes was done, and closes them with
+// the undo of the step that opened them. One whose opener is not undone stays open: the system is left as it was within
+// that window.
 func (rb *Runbook) reopen(undo *Step, span, opened []Window) {
 	for _, w := range span {
 		own := slices.ContainsFunc(opened, func(o Window) bool { return o.ID == w.ID })
@@ -302,8 +311,8 @@ func (s *StepState) closedItself(step *Step) bool {
 	})
 }
 
-// undoable is what of the step's undo has something to undo. What refers to a fact that no action came to make has nothing; where the action that makes
-// the fact did begin and nobody knows the fact, only an operator can undo it.
+// undoable is what of the step's undo has something to undo. What refers to a fact that no action came to make has
+// nothing; where the action that makes the fact did begin and nobody knows the fact, only an operator can undo it.
 func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 	var undo []Action
 	for _, u := range step.Undo {
@@ -315,7 +324,8 @@ func (s *StepState) undoable(step *Step, facts Facts) ([]Action, error) {
 		for _, a := range step.Actions {
 			makes := slices.ContainsFunc(a.Makes, func(m Make) bool { return m.Key.Name() == name })
 			if makes && s.Action(PhaseDo, a.ID) != Pending {
-				return nil, &CannotRollBackError{Step: step.ID, Reason: fmt.Sprintf("%q needs to know %s, which %q did not tell: undo that by hand", u.Title, name, a.Title)}
+				return nil, &CannotRollBackError{Step: step.ID,
+					Reason: fmt.Sprintf("%q needs to know %s, which %q did not tell: undo that by hand", u.Title, name, a.Title)}
 			}
 		}
 	}

@@ -65,7 +65,8 @@ func TestARollbackIsALifeInTheSameJournal(t *testing.T) {
 	require.Equal(t, []string{"s2 after v", "s1 after u"}, undone)
 }
 
-// Wherever the tool is killed in a rollback: what the state tells to be undone is undone, Resume is refused until the rollback has ended, and then does all of it anew.
+// Wherever the tool is killed in a rollback: what the state tells to be undone is undone, Resume is refused until the
+// rollback has ended, and then does all of it anew.
 func TestAKillAnywhereInARollbackLeavesTheTruth(t *testing.T) {
 	undoes := map[string]string{"s1": "u", "s2": "v", "s3": "w"}
 	for kill := 1; ; kill++ {
@@ -99,7 +100,8 @@ func TestAKillAnywhereInARollbackLeavesTheTruth(t *testing.T) {
 			m.live("-")
 			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 		}
-		require.Len(t, slices.DeleteFunc(slices.Clone(j.Records()[n:]), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindRolledBack }), 1)
+		require.Len(t, slices.DeleteFunc(slices.Clone(j.Records()[n:]),
+			func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindRolledBack }), 1)
 		m.live("-")
 		require.Equal(t, "=done", m.life(t, evenkeel.Resume, rb, j))
 		require.Equal(t, "a b c", strings.Join(m.log, " "))
@@ -557,7 +559,8 @@ func TestAHarmlessStepIsDoneAgainAfterARollback(t *testing.T) {
 			require.Equal(t, "=done", m.life(t, evenkeel.Rollback, rb, j))
 		}
 		st := stateOf(t, j)
-		for id, want := range map[string]evenkeel.Progress{"s0": evenkeel.Did, "s1": evenkeel.Undone, "s2": evenkeel.Undone, "s3": evenkeel.Undone, "s4": evenkeel.Undone} {
+		for id, want := range map[string]evenkeel.Progress{"s0": evenkeel.Did, "s1": evenkeel.Undone, "s2": evenkeel.Undone,
+			"s3": evenkeel.Undone, "s4": evenkeel.Undone} {
 			require.Equal(t, want, st.Step(id).Progress, "%s: %s", faults, id)
 		}
 		m.live("-")

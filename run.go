@@ -14,10 +14,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed nothing: its records stay. It returns nil when every step is done; an error that is a *Pause when the operator is needed, and one that is
-// ErrStopped when asked to stop; a *StepError where a step failed, several joined where parallel steps did; a *LeaseHeldError where another run holds a machine, a *LeaseLostError where another
-// life of this run has taken over.
-// Once the first record is written, the journal knows the place whatever Run returns, and Resume takes it up.
+// Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed
+// nothing: its records stay. It returns nil when every step is done; an error that is a *Pause when the operator is
+// needed, and one that is ErrStopped when asked to stop; a *StepError where a step failed, several joined where
+// parallel steps did; a *LeaseHeldError where another run holds a machine, a *LeaseLostError where another life of this
+// run has taken over. Once the first record is written, the journal knows the place whatever Run returns, and Resume
+// takes it up.
 func Run(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*Report, error) {
 	return begin(ctx, newRun, rb, hosts, opts)
 }
@@ -102,7 +104,8 @@ func newResume(_ context.Context, rb *Runbook, hosts Hosts, opts Options) (*engi
 	return e, nil, nil
 }
 
-// beganBefore is the ID of a run in a journal with records: that of the run before, which must have changed nothing, unless another is asked for.
+// beganBefore is the ID of a run in a journal with records: that of the run before, which must have changed nothing,
+// unless another is asked for.
 func beganBefore(records []Record, id string) (string, error) {
 	if len(records) == 0 {
 		return id, nil
@@ -171,8 +174,8 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	}, nil
 }
 
-// append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a record that came after a lost one would
-// tell another story than what happened.
+// append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a
+// record that came after a lost one would tell another story than what happened.
 func (e *engine) append(r Record) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -213,7 +216,8 @@ func (e *engine) keyed(kind EventKind, s *Step, a *Action, key, format string, a
 }
 
 func (e *engine) newEvent(kind EventKind, s *Step, a *Action, key, format string, args ...any) Event {
-	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a, Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
+	ev := Event{Kind: kind, Key: key, Time: e.opts.Clock.Now(), Step: s, Action: a,
+		Text: e.eventText(kind, fmt.Sprintf(format, args...)), Total: len(e.rb.Steps)}
 	e.mu.Lock()
 	if e.st != nil {
 		ev.Elapsed = ev.Time.Sub(e.st.Begun)

@@ -30,17 +30,18 @@ type Step struct {
 	Actions []Action
 	Verify  []Action // read-only; the step is done only when these hold, all of them in one life of the tool
 
-	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions must be harmless where there is
-	// nothing to undo; one that refers to a fact which the step never came to make is left out. Irreversible says why it cannot be undone: it is a point of no return.
-	// Harmless says why what it did may stay when all else is undone. Where a step before it is undone it is done again after that one, as it
-	// would be after a crash: what must not be repeated is probed.
-	// UndoVerify are read-only: what Undo undid is undone only when these hold.
+	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions
+	// must be harmless where there is nothing to undo; one that refers to a fact which the step never came to make is left
+	// out. Irreversible says why it cannot be undone: it is a point of no return. Harmless says why what it did may stay
+	// when all else is undone. Where a step before it is undone it is done again after that one, as it would be after a
+	// crash: what must not be repeated is probed. UndoVerify are read-only: what Undo undid is undone only when these
+	// hold.
 	Undo         []Action
 	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
-	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run that holds for the operator, or that was
-	// asked to stop, has not failed and keeps its place.
+	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run
+	// that holds for the operator, or that was asked to stop, has not failed and keeps its place.
 	UndoOnFailure bool
 
 	// Parallel names a group: neighbouring steps of the same group run at the same time, as from two terminals.
@@ -119,12 +120,14 @@ type Runbook struct {
 	// Secrets are values that no text of the run may show beside those that its commands mask or read: passwords inside of the inputs.
 	Secrets []sshexec.Secret
 
-	// Recover makes the rollback from a state where that is more than undoing the steps: UndoPlan, or a runbook with steps of its own that ends the run.
+	// Recover makes the rollback from a state where that is more than undoing the steps: UndoPlan, or a runbook with steps
+	// of its own that ends the run.
 	Recover func(*State) (*Runbook, error)
 	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
 	EndsRun bool
-	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only looks; the site has the facts of the run. What it
-	// cannot look at is a difference too. nil where the runbook cannot tell.
+	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only
+	// looks; the site has the facts of the run. What it cannot look at is a difference too. nil where the runbook cannot
+	// tell.
 	Compare func(context.Context, Site) ([]string, error)
 
 	leftOpen []string             // the windows that a rollback leaves open
@@ -132,9 +135,11 @@ type Runbook struct {
 	origin   *Runbook             // what a rollback rolls back
 }
 
-// Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts known beforehand, the inputs and the tool's version.
-// Of a secret it holds only that there is one; of a local file that a command reads, the path: what is in it belongs in Inputs. Titles and explanations may change, and so
-// may the bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of windows may not, since users feel them.
+// Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts
+// known beforehand, the inputs and the tool's version. Of a secret it holds only that there is one; of a local file
+// that a command reads, the path: what is in it belongs in Inputs. Titles and explanations may change, and so may the
+// bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of windows may
+// not, since users feel them.
 func (rb *Runbook) Digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
@@ -203,7 +208,8 @@ func (rb *Runbook) Validate() error {
 	if rb == nil {
 		return errors.New("there is no runbook")
 	}
-	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{}, open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
+	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{},
+		open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}
 	if rb.Name == "" || strings.ContainsAny(rb.Name, " \t\r\n/") {
 		v.add("runbook %q (%s): needs a name of one word; it names files and journals", rb.Name, rb.Title)
 	}
@@ -373,7 +379,8 @@ func (v *validator) facts(s *Step, a *Action, known, declared, makes map[string]
 	}
 	for _, cmd := range a.cmds() {
 		if len(cmd.Argv) > 2 && cmd.Argv[0] == "/bin/sh" && cmd.Argv[1] == "-c" && len(change.Refs(cmd.Argv[2])) > 0 {
-			v.add("step %s, action %s: a fact stands in the text of a script, where the shell would take it for more than a word; pass it as an argument", s.ID, a.ID)
+			v.add("step %s, action %s: a fact stands in the text of a script, where the shell would take it for more than a "+
+				"word; pass it as an argument", s.ID, a.ID)
 		}
 	}
 }
@@ -410,7 +417,8 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	}
 	for _, c := range a.cmds() {
 		if v.hide.Finds(strings.Join(append(slices.Concat(c.Argv, c.Env), c.Dir, c.Stdin.PlainText()), "\x00")) {
-			v.add("%s: a secret of the runbook stands in its command or its input, where everybody can read it; pass it by sshexec.SecretDocument", where)
+			v.add("%s: a secret of the runbook stands in its command or its input, where everybody can read it; pass it by sshexec.SecretDocument",
+				where)
 		}
 	}
 	effect := a.effect()

@@ -8,7 +8,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// redaction hides every secret of the runbook and of its commands: whatever a check, a probe or a machine says, it is not journalled or shown.
+// redaction hides every secret of the runbook and of its commands: whatever a check, a probe or a machine says, it is
+// not journalled or shown.
 func (rb *Runbook) redaction() sshexec.Redaction { return sshexec.Redactor(rb.secrets()...) }
 
 func (rb *Runbook) secrets() []sshexec.Secret {
@@ -77,7 +78,8 @@ func secretsOf(cmd sshexec.Cmd) []sshexec.Secret {
 // shownLimit is how many bytes of a message are journalled or told: an error that quotes an hour of output helps nobody.
 const shownLimit = 4 << 10
 
-// shown is text that quotes a program, as it may be journalled and told: without secrets, without what a terminal would obey, and not endless.
+// shown is text that quotes a program, as it may be journalled and told: without secrets, without what a terminal would
+// obey, and not endless.
 func (e *engine) shown(text string) string { return fit(e.redact.String(text)) }
 
 // own is text of ours, as it may be journalled and told.

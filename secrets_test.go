@@ -17,7 +17,8 @@ import (
 
 const canary = "c4n4ry-s3cr3t"
 
-// SSH-005: a machine that repeats the secret, a check that quotes what it saw, a hold, a retry, an operation: none of it is journalled, told or returned.
+// SSH-005: a machine that repeats the secret, a check that quotes what it saw, a hold, a retry, an operation: none of
+// it is journalled, told or returned.
 func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 	echo := newMachine("-").under(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte("password is " + canary)}
@@ -40,25 +41,30 @@ func TestNoSecretIsJournalledToldOrReturned(t *testing.T) {
 		},
 		"operation": func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Actions[0].Cmd = sshexec.Cmd{}
-			rb.Steps[0].Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "set it", Cmds: evenkeel.Here(setPassword), Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				res, err := at.Run(ctx, at.Host, setPassword)
-				return res, errors.Join(err, errors.New(res.Text()))
-			}}
+			rb.Steps[0].Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "set it", Cmds: evenkeel.Here(setPassword),
+				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+					res, err := at.Run(ctx, at.Host, setPassword)
+					return res, errors.Join(err, errors.New(res.Text()))
+				}}
 		},
 		"fact": func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Makes = []evenkeel.FactKey{archive}
 			rb.Steps[0].Actions[0].Makes = []evenkeel.Make{archive.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
 		},
 		"invariant": func(rb *evenkeel.Runbook) {
-			rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return evenkeel.Violated("it is %s", canary) }}}
+			rb.Invariants = []evenkeel.Invariant{{ID: "x",
+				Check: func(context.Context, evenkeel.Site) error { return evenkeel.Violated("it is %s", canary) }}}
 		},
 		"another action": func(rb *evenkeel.Runbook) {
-			rb.Steps[0].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Title: "v", Cmd: sshexec.Command(sshexec.ReadOnly, "show"), Expect: says(func(text string) error { return errors.New(text) })}}}
+			rb.Steps[0].Verify = []evenkeel.Action{{ID: "v",
+				Change: evenkeel.Change{Title: "v", Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
+					Expect: says(func(text string) error { return errors.New(text) })}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rb := &evenkeel.Runbook{Name: "canary", Title: "Canary", Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Irreversible: "a test",
-				Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Idempotent}}}}}}
+				Actions: []evenkeel.Action{{ID: "a",
+					Change: evenkeel.Change{Title: "Set the password", Cmd: setPassword, Repeat: evenkeel.Idempotent}}}}}}
 			mend(rb)
 			j := &evenkeel.MemJournal{}
 			var seen strings.Builder
@@ -103,22 +109,23 @@ func TestAFactIsNeverTakenForAReference(t *testing.T) {
 
 // oneManual is a runbook with one manual action that has evidence, and one attestation.
 func oneManual(secrets ...sshexec.Secret) *evenkeel.Runbook {
-	return &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre (lustre:465)", Secrets: secrets, Steps: []evenkeel.Step{{ID: "s", Title: "Ask about lustre", Host: "h",
-		Actions: []evenkeel.Action{
-			{
-				ID: "a", Manual: "Mount lustre by hand; the password is " + canary,
-				Change: evenkeel.Change{
-					Title: "Mount lustre", Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
-					Expect: evenkeel.Expect{Check: func(o evenkeel.Observed) error {
-						if strings.HasSuffix(o.Text(), "done") {
-							return nil
-						}
-						return fmt.Errorf("not yet: %s", o.Text())
-					}},
+	return &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre (lustre:465)", Secrets: secrets,
+		Steps: []evenkeel.Step{{ID: "s", Title: "Ask about lustre", Host: "h",
+			Actions: []evenkeel.Action{
+				{
+					ID: "a", Manual: "Mount lustre by hand; the password is " + canary,
+					Change: evenkeel.Change{
+						Title: "Mount lustre", Cmd: sshexec.Command(sshexec.ReadOnly, "show"),
+						Expect: evenkeel.Expect{Check: func(o evenkeel.Observed) error {
+							if strings.HasSuffix(o.Text(), "done") {
+								return nil
+							}
+							return fmt.Errorf("not yet: %s", o.Text())
+						}},
+					},
 				},
-			},
-			{ID: "b", Manual: "Confirm that lustre is well, not " + canary, Change: evenkeel.Change{Title: "Confirm"}},
-		}}}}
+				{ID: "b", Manual: "Confirm that lustre is well, not " + canary, Change: evenkeel.Change{Title: "Confirm"}},
+			}}}}
 }
 
 type askedOf func(evenkeel.Prompt) (string, error)
@@ -256,8 +263,11 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 		return res, sshexec.Failure("h", cmd, res, nil)
 	})
 	echo := newMachine("-").under(bare)
-	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"}, Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
-		Harmless: "a test", Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "Start lustre (lustre:465)", Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Idempotent}}}}}}
+	rb := &evenkeel.Runbook{Name: "canary", Title: "Upgrade of lustre", Secrets: []sshexec.Secret{canary, "lustre"},
+		Steps: []evenkeel.Step{{ID: "s", Title: "Start lustre", Host: "h", Why: "see " + canary,
+			Harmless: "a test", Actions: []evenkeel.Action{{ID: "a",
+				Change: evenkeel.Change{Title: "Start lustre (lustre:465)",
+					Cmd: sshexec.Command(sshexec.Mutating, "start", "lustre-ha"), Repeat: evenkeel.Idempotent}}}}}}
 	var paper, seen strings.Builder
 	require.NoError(t, rb.Markdown(&paper))
 	require.NoError(t, rb.Text(&paper))
@@ -267,7 +277,8 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 	require.Equal(t, []string{"it is shorter than 8 characters"}, rb.WeakSecrets())
 	require.Len(t, (&evenkeel.Runbook{Secrets: []sshexec.Secret{"x7!          \n"}}).WeakSecrets(), 1, "blanks make none strong")
 
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": bare}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": bare},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.ErrorContains(t, err, "refused: [redacted] on [redacted]", "where the lease is taken, too")
 
 	j := &evenkeel.MemJournal{}
@@ -289,11 +300,13 @@ func TestSecretsOfTheRunbook(t *testing.T) {
 
 func TestASecretOfTheRunbookInACommandIsAMistake(t *testing.T) {
 	for name, cmd := range map[string]sshexec.Cmd{
-		"argument": sshexec.Command(sshexec.Mutating, "set", "password="+canary), "environment": {Argv: []string{"set"}, Env: []string{"P=" + canary}, Effect: sshexec.Mutating},
-		"input": {Argv: []string{"set"}, Stdin: sshexec.Text("<p>" + canary + "</p>"), Effect: sshexec.Mutating},
+		"argument":    sshexec.Command(sshexec.Mutating, "set", "password="+canary),
+		"environment": {Argv: []string{"set"}, Env: []string{"P=" + canary}, Effect: sshexec.Mutating},
+		"input":       {Argv: []string{"set"}, Stdin: sshexec.Text("<p>" + canary + "</p>"), Effect: sshexec.Mutating},
 	} {
-		rb := &evenkeel.Runbook{Name: "n", Title: "t", Secrets: []sshexec.Secret{canary}, Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Harmless: "a test",
-			Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "a", Cmd: cmd, Repeat: evenkeel.Idempotent}}}}}}
+		rb := &evenkeel.Runbook{Name: "n", Title: "t", Secrets: []sshexec.Secret{canary},
+			Steps: []evenkeel.Step{{ID: "s", Title: "s", Host: "h", Harmless: "a test",
+				Actions: []evenkeel.Action{{ID: "a", Change: evenkeel.Change{Title: "a", Cmd: cmd, Repeat: evenkeel.Idempotent}}}}}}
 		err := rb.Validate()
 		require.ErrorContains(t, err, "a secret of the runbook", name)
 		require.NotContains(t, err.Error(), canary)

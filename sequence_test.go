@@ -16,8 +16,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// The sequence tests are the specification of resume and undo. A line says what a runbook is, what goes wrong in each life of the tool, and then, word by word,
-// what the machine saw.
+// The sequence tests are the specification of resume and undo. A line says what a runbook is, what goes wrong in each
+// life of the tool, and then, word by word, what the machine saw.
 //
 //	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard, safe, probe, never, manual. In a step "undo:x.safe" is an undo action
 //	          and "auto" undoes on failure; "verify:v.read" is a verification.
@@ -51,22 +51,33 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"guard read again after a crash", "s1[g.guard a.safe b.safe]", "CRASH@before:b; -", "read:g a =died | read:g b =done"},
 	{"no guard when nothing is left to change", "s1[g.guard a.safe r.read]", "CRASH@before:r; -", "read:g a =died | read:r =done"},
 
-	{"all guards are read again, though the tool crashed while it read them again", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; CRASH@before:g; -", "read:g a read:h =died | =died | read:g read:h b =done"},
-	{"all guards are read again, though one did not hold in between", "s1[g.guard a.safe h.guard b.safe]", "CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
-	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -", "read:g a =died | look:a read:r =done"},
-	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]", "CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},
+	{"all guards are read again, though the tool crashed while it read them again", "s1[g.guard a.safe h.guard b.safe]",
+		"CRASH@before:b; CRASH@before:g; -", "read:g a read:h =died | =died | read:g read:h b =done"},
+	{"all guards are read again, though one did not hold in between", "s1[g.guard a.safe h.guard b.safe]",
+		"CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
+	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -",
+		"read:g a =died | look:a read:r =done"},
+	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]",
+		"CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},
 	{"half of it ran: the operator, whatever the guard says", "s1[g.guard a.never b.safe]", "half:a; -", "read:g a~ =failed | look:a =held"},
-	{"verifications must hold together", "s1[a.never verify:v.read verify:w.read]", "CRASH@before:w; -", "a read:v =died | read:v read:w =done"},
+	{"verifications must hold together", "s1[a.never verify:v.read verify:w.read]", "CRASH@before:w; -",
+		"a read:v =died | read:v read:w =done"},
 
 	// Asked to stop: the place is kept.
-	{"a stop waits for the proof: the end of the step", "s1[a.never b.safe verify:v.read] s2[c.safe]", "stop:a; -", "a b read:v =stopped | c =done"},
-	{"a stop in the verification waits for its end", "s1[a.safe verify:v.read verify:w.read] s2[c.safe]", "stop:v; -", "a read:v read:w =stopped | c =done"},
+	{"a stop waits for the proof: the end of the step", "s1[a.never b.safe verify:v.read] s2[c.safe]", "stop:a; -",
+		"a b read:v =stopped | c =done"},
+	{"a stop in the verification waits for its end", "s1[a.safe verify:v.read verify:w.read] s2[c.safe]", "stop:v; -",
+		"a read:v read:w =stopped | c =done"},
 	{"a stop in the last step comes too late", "s1[a.safe b.safe]", "stop:a", "a b =done"},
-	{"a stop before the first change leaves the step pending: all is looked at anew", "s1[a.safe] s2[g.guard r.read b.safe]", "stop:r; -", "a read:g read:r =stopped | read:g read:r b =done"},
+	{"a stop before the first change leaves the step pending: all is looked at anew",
+		"s1[a.safe] s2[g.guard r.read b.safe]", "stop:r; -", "a read:g read:r =stopped | read:g read:r b =done"},
 	{"a stop before the operator's part", "s1[a.safe m.manual b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
-	{"a stop is no failure: nothing is undone", "s1[a.never m.manual undo:u.safe auto] s2[b.safe]", "stop:a; did:m", "a =stopped | read:m b =done"},
-	{"what was begun in an earlier life is proven before a stop", "s1[a.never b.safe verify:v.read] s2[c.safe]", "CRASH@after:a; stop:b; -", "a =died | look:a b read:v =stopped | c =done"},
-	{"a stop does not end an undo that asks the operator", "s1[a.safe b.safe undo:u.safe undo:m.manual auto]", "fail:b stop:u; did:m", "a b! u read:m =held | read:m a b =done"},
+	{"a stop is no failure: nothing is undone", "s1[a.never m.manual undo:u.safe auto] s2[b.safe]", "stop:a; did:m",
+		"a =stopped | read:m b =done"},
+	{"what was begun in an earlier life is proven before a stop", "s1[a.never b.safe verify:v.read] s2[c.safe]",
+		"CRASH@after:a; stop:b; -", "a =died | look:a b read:v =stopped | c =done"},
+	{"a stop does not end an undo that asks the operator", "s1[a.safe b.safe undo:u.safe undo:m.manual auto]",
+		"fail:b stop:u; did:m", "a b! u read:m =held | read:m a b =done"},
 	{"a lost connection is answered before a stop", "s1[a.never b.safe] s2[c.safe]", "lost:a stop:b; -", "a? look:a b =stopped | c =done"},
 	{"a stop does not end an undo", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b stop:u; -", "a b! u w =failed | a b =done"},
 
@@ -83,45 +94,70 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 
 	{"lost, read-only: sent once more", "s1[r.read a.safe]", "lost:r", "read:r? read:r a =done"},
 
-	{"what the probe proved absent is not asked for again", "s1[g.guard a.never]", "CRASH@before:a; fail:g; -", "read:g =died | look:a read:g! =failed | read:g a =done"},
+	{"what the probe proved absent is not asked for again", "s1[g.guard a.never]", "CRASH@before:a; fail:g; -",
+		"read:g =died | look:a read:g! =failed | read:g a =done"},
 	{"killed: the probe is a matter of the next life", "s1[a.never b.safe]", "cancel:a; -", "a! =cancelled | look:a a b =done"},
 
 	// Undo.
 	{"undo on failure", "s1[a.safe b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | a b =done"},
 	{"undo after cancel, under its own deadline", "s1[a.safe b.safe undo:u.safe auto]", "cancel:b; -", "a b! u =cancelled | a b =done"},
-	{"died in the undo: it is finished first", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]", "fail:b CRASH@before:w; -", "a b! u =died | w a b =done"},
+	{"died in the undo: it is finished first", "s1[a.safe b.safe undo:u.safe undo:w.safe auto]",
+		"fail:b CRASH@before:w; -", "a b! u =died | w a b =done"},
 	{"no undo without auto", "s1[a.safe b.safe undo:u.safe]", "fail:b; -", "a b! =failed | b =done"},
 	{"undo of the failed step only", "s1[a.safe] s2[b.safe undo:u.safe auto]", "fail:b; -", "a b! u =failed | b =done"},
 
-	{"died between the failure and its undo: it is taken up where it failed", "s1[a.never b.never undo:u.safe auto]", "fail:b CRASH@record:6; -", "a b! =died | look:b b =done"},
-	{"undone and done anew: no look at what was taken back", "s1[a.never b.never undo:u.never auto]", "fail:b; -", "a b! u =failed | a b =done"},
-	{"died in an undo that is never repeated: its probe decides", "s1[a.safe b.safe undo:u.never auto]", "fail:b CRASH@after:u; -", "a b! u =died | look:u a b =done"},
+	{"died between the failure and its undo: it is taken up where it failed", "s1[a.never b.never undo:u.safe auto]",
+		"fail:b CRASH@record:6; -", "a b! =died | look:b b =done"},
+	{"undone and done anew: no look at what was taken back", "s1[a.never b.never undo:u.never auto]", "fail:b; -",
+		"a b! u =failed | a b =done"},
+	{"died in an undo that is never repeated: its probe decides", "s1[a.safe b.safe undo:u.never auto]",
+		"fail:b CRASH@after:u; -", "a b! u =died | look:u a b =done"},
 	{"a hold is no failure: nothing is undone", "s1[a.safe m.manual undo:u.safe auto]", "-; did:m", "a read:m =held | read:m =done"},
 
 	// Rollback: one call, in the run's own journal.
-	{"rollback and again forward", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "fail:b; rollback; -", "a b! =failed | v u =done | a b =done"},
-	{"rollback of a run that is done", "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:r b =done | v u =done | a read:r b =done"},
-	{"what was looked at before the first change is looked at again", "s0[p.read] s1[g.guard] s2[a.safe undo:u.safe]", "-; rollback; -", "read:p read:g a =done | u =done | read:p read:g a =done"},
-	{"so it is where the undo had begun by itself", "s0[p.read] s1[a.safe b.safe undo:u.safe auto]", "fail:b; rollback; -", "read:p a b! u =failed | =done | read:p a b =done"},
-	{"and behind the step that cannot be undone", "s1[a.safe] s2[p.read] s3[b.safe undo:v.safe]", "-; rollback; -", "a read:p b =done | v =done | read:p b =done"},
-	{"a rollback of a run that only looked does nothing", "s0[p.read] s1[g.guard a.safe undo:u.safe]", "fail:g; rollback; -", "read:p read:g! =failed | =done | read:g a =done"},
-	{"rollback to the step that cannot be undone", "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]", "fail:e; rollback; -", "a b c d e! =failed | w v =done | c d e =done"},
+	{"rollback and again forward", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "fail:b; rollback; -",
+		"a b! =failed | v u =done | a b =done"},
+	{"rollback of a run that is done", "s1[a.safe undo:u.safe] s2[r.read] s3[b.safe undo:v.safe]", "-; rollback; -",
+		"a read:r b =done | v u =done | a read:r b =done"},
+	{"what was looked at before the first change is looked at again", "s0[p.read] s1[g.guard] s2[a.safe undo:u.safe]",
+		"-; rollback; -", "read:p read:g a =done | u =done | read:p read:g a =done"},
+	{"so it is where the undo had begun by itself", "s0[p.read] s1[a.safe b.safe undo:u.safe auto]", "fail:b; rollback; -",
+		"read:p a b! u =failed | =done | read:p a b =done"},
+	{"and behind the step that cannot be undone", "s1[a.safe] s2[p.read] s3[b.safe undo:v.safe]", "-; rollback; -",
+		"a read:p b =done | v =done | read:p b =done"},
+	{"a rollback of a run that only looked does nothing", "s0[p.read] s1[g.guard a.safe undo:u.safe]",
+		"fail:g; rollback; -", "read:p read:g! =failed | =done | read:g a =done"},
+	{"rollback to the step that cannot be undone",
+		"s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe undo:v.safe] s4[d.safe e.safe undo:w.safe]", "fail:e; rollback; -",
+		"a b c d e! =failed | w v =done | c d e =done"},
 	{"nothing to roll back over", "s1[a.safe undo:u.safe] s2[b.safe]", "fail:b; rollback; -", "a b! =failed | =cannot | b =done"},
 	{"rollback twice", "s1[a.safe undo:u.safe]", "-; rollback; rollback; -", "a =done | u =done | =done | a =done"},
-	{"died in the rollback: no resume, and the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback CRASH@before:u; -; rollback; -", "a b =done | v =died | =refused | u =done | a b =done"},
-	{"died after an undo took effect: it is done again where that is safe", "s1[a.safe undo:u.safe]", "-; rollback CRASH@after:u; rollback", "a =done | u =died | u =done"},
-	{"died in an undo that is never repeated: the probe decides", "s1[a.safe undo:u.never]", "-; rollback CRASH@after:u; rollback", "a =done | u =died | look:u =done"},
-	{"died right after the rollback was journalled", "s1[a.safe undo:u.safe]", "-; rollback CRASH@record:1; -; rollback; -", "a =done | =died | =refused | u =done | a =done"},
-	{"died before the rollback ended", "s1[a.safe undo:u.safe]", "-; rollback CRASH@record:5; -; rollback; -", "a =done | u =died | =refused | =done | a =done"},
-	{"stopped in the rollback", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback stop:v; -; rollback; -", "a b =done | v =stopped | =refused | u =done | a b =done"},
-	{"an undo fails: it is where the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback fail:u; -; rollback", "a b =done | v u! =failed | =refused | u =done"},
-	{"an undo that began by itself is probed in the rollback", "s1[a.safe b.safe undo:u.never auto]", "fail:b CRASH@after:u; rollback; -", "a b! u =died | look:u =done | a b =done"},
-	{"a guard that says no is no point of no return", "s1[a.safe undo:u.safe] s2[g.guard b.safe]", "fail:g; rollback; -", "a read:g! =failed | u =done | a read:g b =done"},
-	{"an undo by hand", "s1[a.safe undo:m.manual]", "-; rollback; -; rollback did:m; -", "a =done | read:m =held | =refused | read:m =done | a =done"},
+	{"died in the rollback: no resume, and the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]",
+		"-; rollback CRASH@before:u; -; rollback; -", "a b =done | v =died | =refused | u =done | a b =done"},
+	{"died after an undo took effect: it is done again where that is safe", "s1[a.safe undo:u.safe]",
+		"-; rollback CRASH@after:u; rollback", "a =done | u =died | u =done"},
+	{"died in an undo that is never repeated: the probe decides", "s1[a.safe undo:u.never]",
+		"-; rollback CRASH@after:u; rollback", "a =done | u =died | look:u =done"},
+	{"died right after the rollback was journalled", "s1[a.safe undo:u.safe]",
+		"-; rollback CRASH@record:1; -; rollback; -", "a =done | =died | =refused | u =done | a =done"},
+	{"died before the rollback ended", "s1[a.safe undo:u.safe]", "-; rollback CRASH@record:5; -; rollback; -",
+		"a =done | u =died | =refused | =done | a =done"},
+	{"stopped in the rollback", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]", "-; rollback stop:v; -; rollback; -",
+		"a b =done | v =stopped | =refused | u =done | a b =done"},
+	{"an undo fails: it is where the rollback goes on", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe]",
+		"-; rollback fail:u; -; rollback", "a b =done | v u! =failed | =refused | u =done"},
+	{"an undo that began by itself is probed in the rollback", "s1[a.safe b.safe undo:u.never auto]",
+		"fail:b CRASH@after:u; rollback; -", "a b! u =died | look:u =done | a b =done"},
+	{"a guard that says no is no point of no return", "s1[a.safe undo:u.safe] s2[g.guard b.safe]", "fail:g; rollback; -",
+		"a read:g! =failed | u =done | a read:g b =done"},
+	{"an undo by hand", "s1[a.safe undo:m.manual]", "-; rollback; -; rollback did:m; -",
+		"a =done | read:m =held | =refused | read:m =done | a =done"},
 	{"no run after a rollback", "s1[a.safe undo:u.safe]", "-; rollback CRASH@before:u; run -", "a =done | =died | =refused"},
 
-	{"a stop in the last undo: the rollback has not ended", "s1[a.safe undo:u.safe]", "-; rollback stop:u; -; rollback", "a =done | u =stopped | =refused | =done"},
-	{"a look between two steps that are undone before it and two after", "s1[a.safe undo:u.safe] s2[b.safe undo:v.safe] s3[r.read] s4[c.safe undo:w.safe]",
+	{"a stop in the last undo: the rollback has not ended", "s1[a.safe undo:u.safe]", "-; rollback stop:u; -; rollback",
+		"a =done | u =stopped | =refused | =done"},
+	{"a look between two steps that are undone before it and two after",
+		"s1[a.safe undo:u.safe] s2[b.safe undo:v.safe] s3[r.read] s4[c.safe undo:w.safe]",
 		"-; rollback; -", "a b read:r c =done | w v u =done | a b read:r c =done"},
 
 	// The operator.
@@ -224,7 +260,9 @@ func (j dyingJournal) Append(r evenkeel.Record) error {
 	return err
 }
 
-func (m *machine) life(t *testing.T, start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, j evenkeel.Journal) (end string) {
+func (m *machine) life(t *testing.T,
+	start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error),
+	rb *evenkeel.Runbook, j evenkeel.Journal) (end string) {
 	t.Helper()
 	defer func() {
 		if p := recover(); p != nil {

@@ -17,13 +17,15 @@ func digestBook(t *testing.T) *evenkeel.Runbook {
 	rb := parseRunbook(t, "s1[a.safe b.never m.manual verify:v.read undo:u.safe]")
 	rb.Invariants = []evenkeel.Invariant{{ID: "x", Check: func(context.Context, evenkeel.Site) error { return nil }}}
 	s := &rb.Steps[0]
-	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute, Stop: evenkeel.StopBetweenSteps}}, []string{"w"}
+	s.Opens, s.Closes = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: time.Minute,
+		Stop: evenkeel.StopBetweenSteps}}, []string{"w"}
 	s.Actions[0].Cmd.Stdin = sshexec.Text("<cib/>")
 	s.Actions = append(s.Actions, evenkeel.Action{
 		ID: "op",
 		Change: evenkeel.Change{
 			Title: "op", Repeat: evenkeel.Idempotent, Op: &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
-				Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")), Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }},
+				Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
+				Do:   func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }},
 		},
 	})
 	require.NoError(t, rb.Validate())
@@ -51,13 +53,19 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"the environment":                      {func(s *evenkeel.Step) { s.Actions[0].Cmd.Env = []string{"A=b"} }, true},
 		"a window's limit":                     {func(s *evenkeel.Step) { s.Opens[0].Limit++ }, true},
 		"when a stop is taken":                 {func(s *evenkeel.Step) { s.Opens[0].Stop = evenkeel.StopAtClose }, true},
-		"a completion":                         {func(s *evenkeel.Step) { s.Opens[0].Completion = []evenkeel.Action{parseActionT("c", "safe")} }, true},
-		"a verification of the undo":           {func(s *evenkeel.Step) { s.UndoVerify = []evenkeel.Action{parseActionT("c", "safe")} }, true},
-		"a fact that it makes":                 {func(s *evenkeel.Step) { s.Actions[0].Makes = []evenkeel.Make{archive.From(nil)} }, true},
-		"a title":                              {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
-		"an explanation":                       {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
-		"another secret":                       {func(s *evenkeel.Step) { s.Actions[0].Cmd.Mask = []sshexec.Secret{"zzz"} }, false},
-		"more patience":                        {func(s *evenkeel.Step) { s.Actions[0].Limit, s.Actions[0].Cmd.Timeout = time.Hour, time.Hour }, false},
+		"a completion": {func(s *evenkeel.Step) {
+			s.Opens[0].Completion = []evenkeel.Action{parseActionT("c",
+				"safe")}
+		}, true},
+		"a verification of the undo": {func(s *evenkeel.Step) { s.UndoVerify = []evenkeel.Action{parseActionT("c", "safe")} }, true},
+		"a fact that it makes":       {func(s *evenkeel.Step) { s.Actions[0].Makes = []evenkeel.Make{archive.From(nil)} }, true},
+		"a title":                    {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
+		"an explanation":             {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
+		"another secret":             {func(s *evenkeel.Step) { s.Actions[0].Cmd.Mask = []sshexec.Secret{"zzz"} }, false},
+		"more patience": {func(s *evenkeel.Step) {
+			s.Actions[0].Limit,
+				s.Actions[0].Cmd.Timeout = time.Hour, time.Hour
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rb := digestBook(t)
@@ -108,16 +116,21 @@ func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
 		mend       func(*evenkeel.Step)
 		want       string
 	}{
-		{"undo needs a fact that nobody makes", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }, "action u: refers to fact unknown"},
-		{"verification needs a fact that nobody makes", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }, "action v: refers to fact unknown"},
-		{"undo makes a fact", "s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo or a completion makes no facts"},
-		{"verification makes a fact in secret", "s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }, "which the step does not declare"},
+		{"undo needs a fact that nobody makes", "s1[a.safe undo:u.safe]",
+			func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }, "action u: refers to fact unknown"},
+		{"verification needs a fact that nobody makes", "s1[a.safe verify:v.read]",
+			func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }, "action v: refers to fact unknown"},
+		{"undo makes a fact", "s1[a.safe undo:u.safe]",
+			func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo or a completion makes no facts"},
+		{"verification makes a fact in secret", "s1[a.safe verify:v.read]",
+			func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }, "which the step does not declare"},
 		{"probe of a safe action without a reader", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Actions[0].Probe = &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "look", "a")}
 		}, "no probe that could tell"},
 		{"probe without a host", "s1[a.never]", func(s *evenkeel.Step) {
 			s.Host, s.Actions[0].Cmd = "", sshexec.Cmd{}
-			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
+				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 		}, "its probe has no host"},
 		{"operation graver than it says", "s1[a.safe]", func(s *evenkeel.Step) {
 			s.Actions[0].Cmd = sshexec.Cmd{}
@@ -166,7 +179,8 @@ func TestMarkdownIsNotTurnedByWhatStandsInIt(t *testing.T) {
 	require.Contains(t, got, "| a\\|b # c |")
 	require.Contains(t, got, "> first\n> second\n")
 	require.Contains(t, got, "````sh\ndo a <<'EOFF'\n```\nEOF\nrm -rf /\n```\nEOFF\n````\n")
-	require.Contains(t, got, ": \"${ARCHIVE_SET_1:?set ARCHIVE_SET_1 first}\" && do b <<EOF\npath ${ARCHIVE_SET_1:?set ARCHIVE_SET_1 first} costs \\$5\nEOF\n")
+	require.Contains(t, got, ": \"${ARCHIVE_SET_1:?set ARCHIVE_SET_1 first}\" && do b <<EOF\npath ${ARCHIVE_SET_1:?set "+
+		"ARCHIVE_SET_1 first} costs \\$5\nEOF\n")
 	require.Contains(t, got, "`` h`x ``")
 	require.Contains(t, got, "# only the tool has the input of this command: do c")
 	require.NotContains(t, got+text.String(), "\r")

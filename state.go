@@ -74,7 +74,8 @@ type State struct {
 
 func newState(r Record) *State {
 	return &State{
-		Run: *r.Run, Begun: r.Time, Last: r.Time, Steps: map[string]*StepState{}, Facts: Facts{}, Windows: map[string]OpenWindow{}, Confirmed: map[string]string{},
+		Run: *r.Run, Begun: r.Time, Last: r.Time, Steps: map[string]*StepState{}, Facts: Facts{},
+		Windows: map[string]OpenWindow{}, Confirmed: map[string]string{},
 		early: map[string]OpenWindow{}, Bound: map[string][]sshexec.Machine{}, reinstalled: map[string]bool{},
 	}
 }
@@ -444,9 +445,10 @@ func (st *State) apply(r Record) {
 	}
 }
 
-// undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those that it closed while an earlier step
-// still counts on them are open again. A run that was done is not done any more. Where nothing of it was undone, what it did may stand (stays): it is
-// done anew as after a crash, looked at where it must not be repeated.
+// undone puts things back to where they were before the step: its facts are forgotten, its windows closed, and those
+// that it closed while an earlier step still counts on them are open again. A run that was done is not done any more.
+// Where nothing of it was undone, what it did may stand (stays): it is done anew as after a crash, looked at where it
+// must not be repeated.
 func (st *State) undone(id string, s *StepState, stays bool, at time.Time) {
 	made, closed, did, broke := s.makes, s.closed, s.actions, cmp.Or(s.life.broke, s.life.held)
 	*s = StepState{Progress: Undone, Ended: at, actions: map[actionKey]Progress{}, jobs: map[actionKey]string{}} // it is done anew

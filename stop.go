@@ -64,8 +64,8 @@ func (e *engine) stopRequested() bool {
 }
 
 // safe tells whether a stop may be taken in a step: outside every outage, and where nothing that the step changed waits
-// for its proof, which is the step's own verification. Where the operator is waited for, which may take days, the run may stop all the same:
-// it says then what is not verified yet (UnprovenError).
+// for its proof, which is the step's own verification. Where the operator is waited for, which may take days, the run
+// may stop all the same: it says then what is not verified yet (UnprovenError).
 func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -21,7 +21,8 @@ import (
 // with the given rule.
 func outage(t *testing.T, rule evenkeel.StopRule) (rb *evenkeel.Runbook, broken *bool, serves func(string)) {
 	broken = new(bool)
-	rb = watched(broken, "before[a.safe verify:v.read] opens[g.guard down.safe verify:w.read] mid[r.read b.never] closes[up.safe verify:x.read] after[c.safe]", t)
+	rb = watched(broken, "before[a.safe verify:v.read] opens[g.guard down.safe verify:w.read] mid[r.read b.never] "+
+		"closes[up.safe verify:x.read] after[c.safe]", t)
 	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: rule}}
 	rb.Steps[3].Closes = []string{"w"}
 	require.NoError(t, rb.Validate())
@@ -73,7 +74,8 @@ func TestAStopIsTakenAtSafePointsOnly(t *testing.T) {
 				}
 				require.Equal(t, len(report.State.Windows) > 0, *broken, "record %d", at)
 				for i := range rb.Steps {
-					require.Contains(t, []evenkeel.Progress{evenkeel.Pending, evenkeel.Did}, report.State.Step(rb.Steps[i].ID).Progress, "record %d, step %s", at, rb.Steps[i].ID)
+					require.Contains(t, []evenkeel.Progress{evenkeel.Pending, evenkeel.Did}, report.State.Step(rb.Steps[i].ID).
+						Progress, "record %d, step %s", at, rb.Steps[i].ID)
 				}
 				_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
 			}
@@ -107,12 +109,13 @@ func TestTheOperatorIsToldWhatAStopWaitsFor(t *testing.T) {
 			}
 			return res, err
 		})
-		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
-			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-				if e.Kind == evenkeel.EventStopping {
-					told <- e.Text
-				}
-			})})
+		_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+			evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+					if e.Kind == evenkeel.EventStopping {
+						told <- e.Text
+					}
+				})})
 		if at != "c" {
 			require.ErrorIs(t, err, evenkeel.ErrStopped)
 		}
@@ -161,7 +164,8 @@ func TestASecondRequestSaysFirstWhatItLeavesDown(t *testing.T) {
 	require.NotContains(t, m.log, "over", "at once is at once")
 	_, err = evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
 	require.ErrorIs(t, err, evenkeel.ErrStopped, "a stop in the next life waits for the close too")
-	require.Equal(t, "down read:w read:r up read:x", strings.Join(slices.DeleteFunc(m.log, func(w string) bool { return w == "look:b" || w == "b" }), " "))
+	require.Equal(t, "down read:w read:r up read:x",
+		strings.Join(slices.DeleteFunc(m.log, func(w string) bool { return w == "look:b" || w == "b" }), " "))
 }
 
 // A wait at a safe point ends when it is asked to stop, in the operator's part and in a look.
@@ -180,13 +184,14 @@ func TestAStopEndsAWaitAtASafePoint(t *testing.T) {
 		})
 		j := &evenkeel.MemJournal{}
 		asked := false
-		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Stop: stop, Operator: waits,
-			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-				if e.Kind == evenkeel.EventWait && !asked {
-					asked = true
-					time.AfterFunc(20*time.Millisecond, func() { close(stop) })
-				}
-			})})
+		report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
+			evenkeel.Options{Journal: j, Stop: stop, Operator: waits,
+				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+					if e.Kind == evenkeel.EventWait && !asked {
+						asked = true
+						time.AfterFunc(20*time.Millisecond, func() { close(stop) })
+					}
+				})})
 		require.ErrorIs(t, err, evenkeel.ErrStopped)
 		require.NotErrorAs(t, err, new(*evenkeel.StepError), "a stop is no failure")
 		require.Equal(t, evenkeel.Pending, report.State.Step("s1").Progress)
@@ -219,7 +224,8 @@ func TestAStepThatOnlyLookedOrAskedHasNotBegun(t *testing.T) {
 		report, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 		require.NoError(t, err)
 		require.Len(t, report.State.Closed, 1)
-		begins := slices.DeleteFunc(slices.Clone(j.Records()), func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindStep || r.Step != "s2" })
+		begins := slices.DeleteFunc(slices.Clone(j.Records()),
+			func(r evenkeel.Record) bool { return r.Kind != evenkeel.KindStep || r.Step != "s2" })
 		require.Len(t, begins, 1, "a step begins once")
 	}
 }
@@ -248,13 +254,24 @@ func TestValidateWantsARuleForEachWindowAndNobodyInAnOutage(t *testing.T) {
 		{"sound", func(*evenkeel.Runbook) {}, ""},
 		{"no rule", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "" }, "does not say when a stop is taken"},
 		{"a rule that nobody knows", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Stop = "now" }, "does not say when a stop is taken"},
-		{"the operator before the first change is outside", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, manual) }, ""},
-		{"the operator after the first change", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = append(rb.Steps[1].Actions, manual) }, "step opens, action m: waits for the operator inside window w"},
-		{"the operator in a step between", func(rb *evenkeel.Runbook) { rb.Steps[2].Actions = slices.Insert(rb.Steps[2].Actions, 0, manual) }, "step mid, action m: waits for the operator inside window w"},
-		{"an attestation in the step that closes", func(rb *evenkeel.Runbook) { rb.Steps[3].Actions = append(rb.Steps[3].Actions, attest) }, "step closes, action m: waits for the operator"},
-		{"the operator in a verification", func(rb *evenkeel.Runbook) { rb.Steps[1].Verify = append(rb.Steps[1].Verify, manual) }, "step opens, action m: waits for the operator"},
-		{"the operator in an undo", func(rb *evenkeel.Runbook) { rb.Steps[2].Undo = []evenkeel.Action{manual} }, "step mid, action m: waits for the operator"},
-		{"the operator in a completion", func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Completion = []evenkeel.Action{manual} }, "step opens, action m: waits for the operator"},
+		{"the operator before the first change is outside",
+			func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = slices.Insert(rb.Steps[1].Actions, 0, manual) }, ""},
+		{"the operator after the first change",
+			func(rb *evenkeel.Runbook) { rb.Steps[1].Actions = append(rb.Steps[1].Actions, manual) },
+			"step opens, action m: waits for the operator inside window w"},
+		{"the operator in a step between",
+			func(rb *evenkeel.Runbook) { rb.Steps[2].Actions = slices.Insert(rb.Steps[2].Actions, 0, manual) },
+			"step mid, action m: waits for the operator inside window w"},
+		{"an attestation in the step that closes",
+			func(rb *evenkeel.Runbook) { rb.Steps[3].Actions = append(rb.Steps[3].Actions, attest) },
+			"step closes, action m: waits for the operator"},
+		{"the operator in a verification",
+			func(rb *evenkeel.Runbook) { rb.Steps[1].Verify = append(rb.Steps[1].Verify, manual) }, "step opens, action m: waits for the operator"},
+		{"the operator in an undo", func(rb *evenkeel.Runbook) { rb.Steps[2].Undo = []evenkeel.Action{manual} },
+			"step mid, action m: waits for the operator"},
+		{"the operator in a completion",
+			func(rb *evenkeel.Runbook) { rb.Steps[1].Opens[0].Completion = []evenkeel.Action{manual} },
+			"step opens, action m: waits for the operator"},
 		{"the operator at the same time", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Parallel, rb.Steps[1].Parallel = "p", "p"
 			rb.Steps[0].Actions = append(rb.Steps[0].Actions, manual)
@@ -314,7 +331,8 @@ func TestAWindowOfReducedRedundancyIsExtendedByAPerson(t *testing.T) {
 	report, err := evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
 	require.ErrorIs(t, err, evenkeel.ErrStopped, "it is still asked to stop")
 	require.Equal(t, 3*time.Hour, report.State.Windows["w"].Limit)
-	require.True(t, slices.ContainsFunc(j.Records(), func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindExtend && r.Extends["w"] == 2*time.Hour }))
+	require.True(t, slices.ContainsFunc(j.Records(),
+		func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindExtend && r.Extends["w"] == 2*time.Hour }))
 	roundTrip(t, j)
 	opts.Stop, opts.ExtendWindow = nil, nil
 	report, err = evenkeel.Resume(t.Context(), rb, on(m, serves), opts)
@@ -334,7 +352,8 @@ func TestAnOutageIsNotExtended(t *testing.T) {
 		defer func() { _ = recover() }()
 		_, _ = evenkeel.Run(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	}()
-	_, err := evenkeel.Resume(t.Context(), rb, on(m, serves), evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: map[string]time.Duration{"w": time.Hour}})
+	_, err := evenkeel.Resume(t.Context(), rb, on(m, serves),
+		evenkeel.Options{Journal: j, Clock: &stepClock{}, ExtendWindow: map[string]time.Duration{"w": time.Hour}})
 	require.ErrorContains(t, err, "is an outage")
 	require.NotErrorIs(t, err, evenkeel.ErrStopped)
 }
@@ -361,8 +380,8 @@ func TestAStuckObserverDoesNotKeepTheRunFromStopping(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// Observer: one that is stuck in the middle of an outage does not keep the run from ending the outage. The run goes on without it, and never calls it again while
-// it is in an event, nor when the run is over.
+// Observer: one that is stuck in the middle of an outage does not keep the run from ending the outage. The run goes on
+// without it, and never calls it again while it is in an event, nor when the run is over.
 func TestAStuckObserverDoesNotHoldAnOutageOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rb, broken, serves := outage(t, evenkeel.StopAtClose)
@@ -392,7 +411,8 @@ func TestAFailedLookBeginsNoStep(t *testing.T) {
 	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Minute, Stop: evenkeel.StopAtClose}}
 	rb.Steps[1].Closes = []string{"w"}
 	m := newMachine("fail:g")
-	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.Error(t, err)
 	require.Equal(t, evenkeel.Pending, report.State.Step("s2").Progress)
 	require.Empty(t, report.State.Windows)
@@ -402,7 +422,8 @@ func TestAFailedLookBeginsNoStep(t *testing.T) {
 // The operator's word is asked for once, also where its step has not begun when the run stops.
 func TestAWordIsNotAskedForTwice(t *testing.T) {
 	rb := parseRunbook(t, "s1[g.guard b.safe]")
-	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0, evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}})
+	rb.Steps[0].Actions = slices.Insert(rb.Steps[0].Actions, 0,
+		evenkeel.Action{ID: "m", Manual: "say so", Change: evenkeel.Change{Title: "m"}})
 	m := newMachine("fail:g")
 	j := &evenkeel.MemJournal{}
 	asked := 0
@@ -428,14 +449,15 @@ func TestAStopInAParallelGroupFreezesNoOutage(t *testing.T) {
 	m := newMachine("-")
 	clock := &stoppedClock{sleeps: make(chan struct{}), ended: make(chan struct{})}
 	var once sync.Once
-	rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "seen", Title: "It is seen.", Check: func(context.Context, evenkeel.Site) error {
-		once.Do(func() { // right before "down": too late for s2 to take the stop
-			<-clock.sleeps
-			close(m.stop)
-			<-clock.ended
-		})
-		return nil
-	}})
+	rb.Invariants = append(rb.Invariants,
+		evenkeel.Invariant{ID: "seen", Title: "It is seen.", Check: func(context.Context, evenkeel.Site) error {
+			once.Do(func() { // right before "down": too late for s2 to take the stop
+				<-clock.sleeps
+				close(m.stop)
+				<-clock.ended
+			})
+			return nil
+		}})
 	require.NoError(t, rb.Validate())
 	looks := 0
 	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error {
@@ -489,12 +511,13 @@ func toldAt(t *testing.T, rb *evenkeel.Runbook, at string, after func(string)) (
 		}
 		return res, err
 	})
-	_, _ = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
-		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-			if e.Kind == evenkeel.EventStopping {
-				told <- e.Text
-			}
-		})})
+	_, _ = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStopping {
+					told <- e.Text
+				}
+			})})
 	return text
 }
 
@@ -578,12 +601,13 @@ func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stop := make(chan struct{})
-	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
-		Operator: attendantFunc(func(ctx context.Context, _ evenkeel.Prompt) (string, error) {
-			close(stop)
-			<-ctx.Done()
-			return "", ctx.Err()
-		})})
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": newMachine("-")},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Stop: stop,
+			Operator: attendantFunc(func(ctx context.Context, _ evenkeel.Prompt) (string, error) {
+				close(stop)
+				<-ctx.Done()
+				return "", ctx.Err()
+			})})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 }
 
@@ -591,7 +615,8 @@ func TestAStopEndsTheWaitForAPersonInAStep(t *testing.T) {
 // told beforehand, the error names the step, and the run that is taken up proves it.
 func TestAStopThatWaitsForAPersonSaysWhatIsUnproven(t *testing.T) {
 	for _, tc := range []struct{ book, tells, want string }{
-		{"s1[a.safe m.manual b.safe verify:v.read]", "until the operator is needed in it, and then what it changed stays unproven", "not verified yet: what was changed in step s1 (s1)"},
+		{"s1[a.safe m.manual b.safe verify:v.read]",
+			"until the operator is needed in it, and then what it changed stays unproven", "not verified yet: what was changed in step s1 (s1)"},
 		{"s1[a.safe b.safe verify:v.read] s2[m.manual c.safe]", "it waits for the end of step s1", ""},
 	} {
 		rb := parseRunbook(t, tc.book)

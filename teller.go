@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// tellingTime is how long the run waits until an observer has taken an event. One that is stuck, on a terminal that was halted by Ctrl-S say, must not keep
-// the run from ending an outage, nor from stopping.
+// tellingTime is how long the run waits until an observer has taken an event. One that is stuck, on a terminal that was
+// halted by Ctrl-S say, must not keep the run from ending an outage, nor from stopping.
 const tellingTime = 2 * time.Second
 
 // tellingRoom is how many events are kept for an observer that is stuck.
 const tellingRoom = 1000
 
-// teller tells the observer: one event at a time, in their order, and the run waits for it. An observer that is stuck is told the rest when it returns, as
-// far as there is room, and nobody waits for it until it has heard all.
+// teller tells the observer: one event at a time, in their order, and the run waits for it. An observer that is stuck
+// is told the rest when it returns, as far as there is room, and nobody waits for it until it has heard all.
 type teller struct {
 	observer Observer
 

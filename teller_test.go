@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Observer: one that comes back hears the rest, one event at a time and in order; what there was no room for is counted. It is waited for once.
+// Observer: one that comes back hears the rest, one event at a time and in order; what there was no room for is
+// counted. It is waited for once.
 func TestAnObserverThatComesBackHearsTheRest(t *testing.T) {
 	for _, events := range []int{9, tellingRoom + 9} {
 		synctest.Test(t, func(t *testing.T) {

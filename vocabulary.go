@@ -85,7 +85,8 @@ const (
 	Done         = change.Done         // it is done
 )
 
-// DefaultLimit is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where a Retry does not say.
+// DefaultLimit is how long a check may be repeated where the action names no bound, DefaultRetry how long to wait where
+// a Retry does not say.
 const (
 	DefaultLimit = change.DefaultLimit
 	DefaultRetry = change.DefaultRetry

@@ -27,11 +27,12 @@ func TestWaitsHaveAStableKey(t *testing.T) {
 	}
 	var keys []string
 	m := newMachine("-")
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, RunID: "r", Holder: "h", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-		if e.Kind == evenkeel.EventWait {
-			keys = append(keys, e.Key)
-		}
-	})}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, RunID: "r", Holder: "h",
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventWait {
+				keys = append(keys, e.Key)
+			}
+		})}
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, opts)
 	require.NoError(t, err)
 	require.Equal(t, []string{"s1/a", "s1/a", "s1/a/lost", "s1/b", "s1/b", "s1/b/lost"}, keys)

@@ -44,7 +44,8 @@ func (e *engine) watch(ctx context.Context, s *Step, phase Phase, changed bool) 
 }
 
 // ErrUnseen says that an invariant which may never be broken cannot be observed before the first change of a run.
-var ErrUnseen = errors.New("nothing is changed before every invariant that may never be broken was seen to hold: make that it can be observed, and begin again")
+var ErrUnseen = errors.New("nothing is changed before every invariant that may never be broken was seen to hold: make " +
+	"that it can be observed, and begin again")
 
 // nothingChanged tells whether the run has changed nothing yet, or has undone all of it; of a rollback it is not asked: nobody is kept
 // from going back. The caller holds e.mu.

@@ -29,7 +29,8 @@ func slowly(t *testing.T, book string, lasts time.Duration, unseen bool) (rb *ev
 		}
 		return evenkeel.Violated("nobody serves")
 	}}}
-	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 5 * time.Minute, Stop: evenkeel.StopAtClose}}
+	rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: 5 * time.Minute,
+		Stop: evenkeel.StopAtClose}}
 	rb.Steps[0].Closes = []string{"w"}
 	require.NoError(t, rb.Validate())
 	return rb, clock, func(what string) {
@@ -61,12 +62,13 @@ func TestAWindowDoesNotWaitForWhatItDoesNotSuspend(t *testing.T) {
 	for _, absolute := range []bool{false, true} {
 		rb, clock, moves := slowly(t, "s1[a.safe] s2[b.safe]", time.Minute, false)
 		changed := time.Time{}
-		rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "one", Title: "One alone.", Absolute: absolute, Check: func(context.Context, evenkeel.Site) error {
-			if !changed.IsZero() && clock.now.Sub(changed) > 30*time.Second {
-				return evenkeel.Violated("two of them")
-			}
-			return nil
-		}})
+		rb.Invariants = append(rb.Invariants,
+			evenkeel.Invariant{ID: "one", Title: "One alone.", Absolute: absolute, Check: func(context.Context, evenkeel.Site) error {
+				if !changed.IsZero() && clock.now.Sub(changed) > 30*time.Second {
+					return evenkeel.Violated("two of them")
+				}
+				return nil
+			}})
 		m := newMachine("-")
 		_, err := evenkeel.Run(t.Context(), rb, on(m, func(what string) {
 			moves(what)
@@ -183,7 +185,8 @@ func onDone(m *machine, after func(what string)) evenkeel.HostMap {
 
 // complete gives the window of outage a completion: "over" brings the service back wherever the run stands.
 func complete(rb *evenkeel.Runbook, serves func(string)) func(string) {
-	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("over", "safe"), {ID: "seen", Change: evenkeel.Change{Title: "seen", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "seen")}}}
+	rb.Steps[1].Opens[0].Completion = []evenkeel.Action{parseActionT("over", "safe"),
+		{ID: "seen", Change: evenkeel.Change{Title: "seen", Cmd: sshexec.Command(sshexec.ReadOnly, "read", "seen")}}}
 	return func(what string) {
 		serves(map[string]string{"over": "up"}[what])
 		serves(what)
@@ -350,7 +353,8 @@ func TestWithoutTheLeaseNoOutageIsEnded(t *testing.T) {
 		}
 		return res, err
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	var lost *evenkeel.LeaseLostError
 	require.ErrorAs(t, err, &lost)
 	require.NotContains(t, m.log, "over")
@@ -493,12 +497,13 @@ func TestAnOutageDoesNotWaitForTheStepBesideIt(t *testing.T) {
 				broken = cmd.Argv[1] == "down" || broken && cmd.Argv[1] != "up"
 				return res, err
 			})
-			report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
-				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-					if e.Kind == evenkeel.EventClosed {
-						close(closed)
-					}
-				})})
+			report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+				evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+					Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+						if e.Kind == evenkeel.EventClosed {
+							close(closed)
+						}
+					})})
 			require.Error(t, err)
 			require.True(t, ended)
 			require.Equal(t, "down b! up", strings.Join(m.log, " "))
@@ -518,7 +523,8 @@ func TestALifeThatCannotBeginSaysWhatIsDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPark("n1", "n2")
 			rb := book(1, "n1", "n2")
-			rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+			rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "It is served.",
+				Check: func(context.Context, evenkeel.Site) error { return nil }}}
 			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
 			rb.Steps[1].Closes = []string{"w"}
 			rb.Steps[0].Harmless, rb.Steps[0].Undo = "", []evenkeel.Action{parseActionT("u", "safe")}
@@ -581,7 +587,8 @@ func TestTheInnerOutageIsEndedFirst(t *testing.T) {
 		require.True(t, until.Before(time.Now().Add(time.Hour)))
 		return res, err
 	})
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.Error(t, err)
 	require.Equal(t, "up! inner outer", strings.Join(m.log[len(m.log)-3:], " "))
 }
@@ -736,7 +743,8 @@ func TestAWindowInsideAnotherOneCloses(t *testing.T) {
 	rb.Steps[2].Opens = slices.Clone(rb.Steps[1].Opens)
 	rb.Steps[2].Opens[0].ID, rb.Steps[2].Closes = "inner", []string{"inner"}
 	require.NoError(t, rb.Validate())
-	_, err := evenkeel.Run(t.Context(), rb, on(newMachine("-"), serves), evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	_, err := evenkeel.Run(t.Context(), rb, on(newMachine("-"), serves),
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.NoError(t, err)
 }
 
@@ -791,9 +799,10 @@ func TestAnUndoGoesOnInItsWindow(t *testing.T) {
 
 	// Two outages that overlap: the step that closed the first is undone to end the second.
 	rb, broken, _ := outage(t, evenkeel.StopAtClose)
-	rb.Invariants = append(rb.Invariants, evenkeel.Invariant{ID: "other", Title: "It is there.", Check: func(context.Context, evenkeel.Site) error {
-		return nil
-	}})
+	rb.Invariants = append(rb.Invariants,
+		evenkeel.Invariant{ID: "other", Title: "It is there.", Check: func(context.Context, evenkeel.Site) error {
+			return nil
+		}})
 	other := false
 	rb.Invariants[1].Check = func(context.Context, evenkeel.Site) error {
 		if other {

@@ -22,7 +22,8 @@ func (v *validator) windows(s *Step) {
 				v.add("step %s: window %s has a completion, and is no outage: a stop leaves it open", s.ID, w.ID)
 			}
 		default:
-			v.add("step %s: window %s does not say when a stop is taken: %s (an outage) or %s (reduced redundancy)", s.ID, w.ID, StopAtClose, StopBetweenSteps)
+			v.add("step %s: window %s does not say when a stop is taken: %s (an outage) or %s (reduced redundancy)", s.ID, w.ID,
+				StopAtClose, StopBetweenSteps)
 		}
 		if _, twice := v.open[w.ID]; twice {
 			v.add("step %s: window %s is open already", s.ID, w.ID)
@@ -63,7 +64,8 @@ func (v *validator) persons(steps []Step) {
 						within = s.Opens[k].ID
 					}
 					if within != "" {
-						v.add("step %s, action %s: waits for the operator inside window %s, an outage: nobody is waited for while something is down", s.ID, a.ID, within)
+						v.add("step %s, action %s: waits for the operator inside window %s, an outage: nobody is waited for while something is down",
+							s.ID, a.ID, within)
 					}
 				}
 			}

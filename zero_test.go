@@ -16,7 +16,8 @@ func TestNothingIsNoRunbook(t *testing.T) {
 	require.ErrorContains(t, (*evenkeel.Runbook)(nil).Validate(), "no runbook")
 	require.ErrorContains(t, (&evenkeel.Runbook{}).Validate(), "needs a name of one word")
 	require.ErrorContains(t, (&evenkeel.Runbook{}).Validate(), "has no steps")
-	look := []evenkeel.Step{{ID: "a", Host: "h", Actions: []evenkeel.Action{{ID: "b", Change: evenkeel.Change{Title: "b", Cmd: sshexec.Command(sshexec.ReadOnly, "true")}}}}}
+	look := []evenkeel.Step{{ID: "a", Host: "h",
+		Actions: []evenkeel.Action{{ID: "b", Change: evenkeel.Change{Title: "b", Cmd: sshexec.Command(sshexec.ReadOnly, "true")}}}}}
 	require.NoError(t, (&evenkeel.Runbook{Name: "x", Steps: look}).Validate())
 	require.Error(t, (&evenkeel.Runbook{Name: "x"}).Validate())
 	for _, name := range []string{"", "x y", "../x", "x\n"} {

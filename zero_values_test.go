@@ -29,7 +29,8 @@ func TestZeroIsNoAllClear(t *testing.T) {
 	cib, err := pacemaker.ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`))
 	require.NoError(t, err)
 	for name, diff := range map[string][]pacemaker.Difference{
-		"nil and a CIB": pacemaker.Diff(nil, cib), "a CIB and nil": pacemaker.Diff(cib, nil), "nil and nil": pacemaker.Diff(nil, nil), "empty and empty": pacemaker.Diff(&pacemaker.CIB{}, &pacemaker.CIB{}),
+		"nil and a CIB": pacemaker.Diff(nil, cib), "a CIB and nil": pacemaker.Diff(cib, nil),
+		"nil and nil": pacemaker.Diff(nil, nil), "empty and empty": pacemaker.Diff(&pacemaker.CIB{}, &pacemaker.CIB{}),
 	} {
 		require.Len(t, diff, 1, name)
 		require.NotEmpty(t, diff[0].String(), name)
@@ -59,7 +60,8 @@ func TestZeroIsNoAllClear(t *testing.T) {
 	require.NotEmpty(t, (&cps.About{}).CheckHalves(nil, cps.Release{}, cps.Release{}))
 }
 
-// TestNothingGivesAnError: every exported function that reads, plans or judges, called with nil and zero values, gives an error: it does not panic, and it does not say that all is well.
+// TestNothingGivesAnError: every exported function that reads, plans or judges, called with nil and zero values, gives
+// an error: it does not panic, and it does not say that all is well.
 func TestNothingGivesAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // what would wait for a machine ends at once
@@ -69,26 +71,45 @@ func TestNothingGivesAnError(t *testing.T) {
 		"pcs.ParseVersion": pcs.ParseVersion, "pcs.DialectOf": pcs.DialectOf, "live.ParseFencingHistory": live.ParseFencingHistory,
 		"pcs.ParseCommands": pcs.ParseCommands, "pcs.ParseConstraints": pcs.ParseConstraints, "pcs.ParseProperties": pcs.ParseProperties,
 		"pcs.ParseDefaults": pcs.ParseDefaults, "pcs.ParseResources": pcs.ParseResources, "rebuild.New": rebuild.New,
-		"pcs.ParseResourceRows": pcs.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore, "pacemaker.ParseStatus": pacemaker.ParseStatus,
-		"placement.CanLose": placement.CanLose, "placement.Of": placement.Of, "placement.Relocate": placement.Relocate, "CIB.Validate": nothing.Validate,
-		"mongo.CanLose": mongo.CanLose, "mongo.ParseSlaveReplicationInfo": mongo.ParseSlaveReplicationInfo, "mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
-		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState, "mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,
+		"pcs.ParseResourceRows": pcs.ParseResourceRows, "pacemaker.ParseScore": pacemaker.ParseScore,
+		"pacemaker.ParseStatus": pacemaker.ParseStatus,
+		"placement.CanLose":     placement.CanLose, "placement.Of": placement.Of, "placement.Relocate": placement.Relocate,
+		"CIB.Validate":  nothing.Validate,
+		"mongo.CanLose": mongo.CanLose, "mongo.ParseSlaveReplicationInfo": mongo.ParseSlaveReplicationInfo,
+		"mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
+		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState,
+		"mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,
 		"ShardingFix.Read": mongo.ShardingFix{}.Read, "ShardingFix.Do": mongo.ShardingFix{}.Do, "ShardingFix.Apply": mongo.ShardingFix{}.Apply,
-		"ReplicaSet.Config": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Config, "ReplicaSet.Hello": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Hello,
-		"ReplicaSet.RunCommand": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).RunCommand, "ReplicaSet.StatusFrom": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).StatusFrom,
-		"sshexec.NewClient": sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each, "sshexec.Parallel": sshexec.Parallel,
-		"backup.ReadAccounts": backup.ReadAccounts, "backup.NotEmpty": backup.NotEmpty, "backup.Open": backup.Open, "backup.OpenFile": backup.OpenFile, "backup.PlanRestore": backup.PlanRestore,
-		"lustre.ParseDF": lustre.ParseDF, "lustre.ParseDKMS": lustre.ParseDKMS, "lustre.CheckDKMS": lustre.CheckDKMS, "lustre.HostID": lustre.HostID, "lustre.CheckHostID": lustre.CheckHostID,
-		"lustre.ParseMounts": lustre.ParseMounts, "upgrade.Load": upgrade.Load, "lustre.ParseRepo": lustre.ParseRepo, "lustre.ParseTarget": lustre.ParseTarget,
-		"lustre.ParseLabel": lustre.ParseLabel, "lustre.ResourceLabel": lustre.ResourceLabel, "lustre.TargetUUID": lustre.TargetUUID, "lustre.StoreOf": lustre.StoreOf,
-		"cps.ParseAbout": cps.ParseAbout, "cps.ParseArchiveName": cps.ParseArchiveName, "cps.ParseClusterSet": cps.ParseClusterSet, "cps.SplitClusterSets": cps.SplitClusterSets,
-		"cps.ParseCreatedSets": cps.ParseCreatedSets, "cps.ParseConfiguration": cps.ParseConfiguration, "cps.ParseDiagnostics": cps.ParseDiagnostics, "cps.ParseAIDO": cps.ParseAIDO,
-		"cps.ParseGRTable": cps.ParseGRTable, "cps.ParseHAProxy": cps.ParseHAProxy, "cps.ParseHosts": cps.ParseHosts, "issm.New": issm.New, "cps.ParseMigrateLog": cps.ParseMigrateLog,
-		"cps.ParseMongoConfig": cps.ParseMongoConfig, "cps.CheckUUID": cps.CheckUUID, "cps.ParsePorts": cps.ParsePorts, "cps.ParseUpdatedPort": cps.ParseUpdatedPort,
-		"cps.ParseOSRelease": cps.ParseOSRelease, "cps.ParseArbiterDate": cps.ParseArbiterDate, "cps.ParsePatchUndo": cps.ParsePatchUndo, "cps.ParsePatchList": cps.ParsePatchList,
-		"cps.ParseRepositories": cps.ParseRepositories, "cps.ReviewDiagnostics": cps.ReviewDiagnostics, "cps.ParseFreeSpace": cps.ParseFreeSpace, "cps.CheckMigration": cps.CheckMigration,
-		"cps.ParseReplicaTable": cps.ParseReplicaTable, "cps.ReviewSets": cps.ReviewSets, "cps.ReviewHosts": cps.ReviewHosts, "cps.ParseSetList": cps.ParseSetList,
-		"cps.ParseClusterStatus": cps.ParseClusterStatus, "Migration.Runbook": (&issm.Migration{}).Runbook, "Migration.Rollback": (&issm.Migration{}).Rollback,
+		"ReplicaSet.Config":     mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Config,
+		"ReplicaSet.Hello":      mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Hello,
+		"ReplicaSet.RunCommand": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).RunCommand,
+		"ReplicaSet.StatusFrom": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).StatusFrom,
+		"sshexec.NewClient":     sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each,
+		"sshexec.Parallel":    sshexec.Parallel,
+		"backup.ReadAccounts": backup.ReadAccounts, "backup.NotEmpty": backup.NotEmpty, "backup.Open": backup.Open,
+		"backup.OpenFile": backup.OpenFile, "backup.PlanRestore": backup.PlanRestore,
+		"lustre.ParseDF": lustre.ParseDF, "lustre.ParseDKMS": lustre.ParseDKMS, "lustre.CheckDKMS": lustre.CheckDKMS,
+		"lustre.HostID": lustre.HostID, "lustre.CheckHostID": lustre.CheckHostID,
+		"lustre.ParseMounts": lustre.ParseMounts, "upgrade.Load": upgrade.Load, "lustre.ParseRepo": lustre.ParseRepo,
+		"lustre.ParseTarget": lustre.ParseTarget,
+		"lustre.ParseLabel":  lustre.ParseLabel, "lustre.ResourceLabel": lustre.ResourceLabel,
+		"lustre.TargetUUID": lustre.TargetUUID, "lustre.StoreOf": lustre.StoreOf,
+		"cps.ParseAbout": cps.ParseAbout, "cps.ParseArchiveName": cps.ParseArchiveName,
+		"cps.ParseClusterSet": cps.ParseClusterSet, "cps.SplitClusterSets": cps.SplitClusterSets,
+		"cps.ParseCreatedSets": cps.ParseCreatedSets, "cps.ParseConfiguration": cps.ParseConfiguration,
+		"cps.ParseDiagnostics": cps.ParseDiagnostics, "cps.ParseAIDO": cps.ParseAIDO,
+		"cps.ParseGRTable": cps.ParseGRTable, "cps.ParseHAProxy": cps.ParseHAProxy, "cps.ParseHosts": cps.ParseHosts,
+		"issm.New": issm.New, "cps.ParseMigrateLog": cps.ParseMigrateLog,
+		"cps.ParseMongoConfig": cps.ParseMongoConfig, "cps.CheckUUID": cps.CheckUUID, "cps.ParsePorts": cps.ParsePorts,
+		"cps.ParseUpdatedPort": cps.ParseUpdatedPort,
+		"cps.ParseOSRelease":   cps.ParseOSRelease, "cps.ParseArbiterDate": cps.ParseArbiterDate,
+		"cps.ParsePatchUndo": cps.ParsePatchUndo, "cps.ParsePatchList": cps.ParsePatchList,
+		"cps.ParseRepositories": cps.ParseRepositories, "cps.ReviewDiagnostics": cps.ReviewDiagnostics,
+		"cps.ParseFreeSpace": cps.ParseFreeSpace, "cps.CheckMigration": cps.CheckMigration,
+		"cps.ParseReplicaTable": cps.ParseReplicaTable, "cps.ReviewSets": cps.ReviewSets, "cps.ReviewHosts": cps.ReviewHosts,
+		"cps.ParseSetList":       cps.ParseSetList,
+		"cps.ParseClusterStatus": cps.ParseClusterStatus, "Migration.Runbook": (&issm.Migration{}).Runbook,
+		"Migration.Rollback": (&issm.Migration{}).Rollback,
 	} {
 		t.Run(name, func(t *testing.T) {
 			fn := reflect.ValueOf(f)

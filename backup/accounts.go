@@ -11,7 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// AccountFiles are the four files of users and groups, as they are on a machine or in a backup. They hold password hashes, and print as nothing.
+// AccountFiles are the four files of users and groups, as they are on a machine or in a backup. They hold password
+// hashes, and print as nothing.
 //
 // https://man7.org/linux/man-pages/man5/passwd.5.html
 type AccountFiles struct {

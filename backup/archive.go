@@ -50,8 +50,8 @@ type Entry struct {
 	Hard    bool   // whether Target makes it a hard link
 	SHA256  string // of the content, in hexadecimal; empty for directories and symbolic links
 
-	// Attrs are extended attributes, ACLs and SELinux label by their keywords in PAX headers: SCHILY.xattr.NAME, SCHILY.acl.access, RHT.security.selinux. Their
-	// values may hold any bytes. Nil when there are none.
+	// Attrs are extended attributes, ACLs and SELinux label by their keywords in PAX headers: SCHILY.xattr.NAME,
+	// SCHILY.acl.access, RHT.security.selinux. Their values may hold any bytes. Nil when there are none.
 	Attrs map[string]string
 
 	sparse bool // whether it has holes
@@ -72,7 +72,8 @@ func (a *Archive) IsOf(host string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return sameHost(n, host) })
 }
 
-// Time is when the backup was taken. Where the archive has no record it is the machine's wall clock, given as UTC since the archive's name has no zone.
+// Time is when the backup was taken. Where the archive has no record it is the machine's wall clock, given as UTC since
+// the archive's name has no zone.
 func (a *Archive) Time() time.Time { return a.when }
 
 // SHA256 is the digest of the whole archive as it was read, in hexadecimal.
@@ -159,8 +160,8 @@ func (a *Archive) Stat(name string) (Entry, error) {
 	return e, nil
 }
 
-// ClusterConfig is the saved cluster configuration (cibadmin --query). When it is absent or empty, as the guide's script leaves it when the cluster is
-// down, the error is ErrNoCluster.
+// ClusterConfig is the saved cluster configuration (cibadmin --query). When it is absent or empty, as the guide's
+// script leaves it when the cluster is down, the error is ErrNoCluster.
 func (a *Archive) ClusterConfig() ([]byte, error) {
 	names := a.Glob(ClusterConfigPath)
 	own := "/" + strings.ReplaceAll(clusterConfigName, "{host}", a.host)
@@ -254,8 +255,8 @@ func (a *Archive) again(name string) ([]byte, error) {
 // errChanged is the error of an archive whose file is not what it was when it was opened.
 var errChanged = errors.New("the archive has changed since it was opened")
 
-// scan reads the archive once more and hands out the files that are wanted, each checked against the digest it had before. It ends when use returns
-// false. Entries that differ from those that Open judged are errChanged.
+// scan reads the archive once more and hands out the files that are wanted, each checked against the digest it had
+// before. It ends when use returns false. Entries that differ from those that Open judged are errChanged.
 func (a *Archive) scan(wanted func(path string) bool, use func(Entry, io.Reader) (more bool, err error)) error {
 	if a.reopen == nil {
 		return ErrTooLarge
@@ -332,7 +333,8 @@ func (a *Archive) Copy(w io.Writer, name string) error {
 	return nil
 }
 
-// Gunzip is the content of a compressed file of the archive, such as the database (DatabasePath), as a stream that is not held in memory. It must be closed.
+// Gunzip is the content of a compressed file of the archive, such as the database (DatabasePath), as a stream that is
+// not held in memory. It must be closed.
 func (a *Archive) Gunzip(name string) (io.ReadCloser, error) {
 	if _, err := a.regular(name); err != nil {
 		return nil, err

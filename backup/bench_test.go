@@ -23,8 +23,10 @@ import (
 
 // words are what the configuration files and logs of a server are made of.
 var words = []string{
-	"server", "timeout", "lustre", "MGS", "ost", "mount", "failed", "started", "node", "192.168.10.", "config", "state", "resource", "pacemaker", "true", "false", "enabled", "error",
-	"connection", "reset", "by", "peer", "/var/lib/chroma/targets", "systemd[1]:", "kernel:", "LustreError:", "client", "evicted", "lock", "export", "recovery", "complete", "uuid",
+	"server", "timeout", "lustre", "MGS", "ost", "mount", "failed", "started", "node", "192.168.10.", "config", "state",
+	"resource", "pacemaker", "true", "false", "enabled", "error",
+	"connection", "reset", "by", "peer", "/var/lib/chroma/targets", "systemd[1]:", "kernel:", "LustreError:", "client",
+	"evicted", "lock", "export", "recovery", "complete", "uuid",
 }
 
 // logLike is text that compresses as logs and configuration do, to about 30 %.
@@ -56,7 +58,8 @@ func makeTree(tb testing.TB, root string, files, total int) {
 	}
 }
 
-// The trees: one of 2,000 files and 40 MB; with EVENKEEL_BENCH_BIG set, one of 20,000 files and 1 GB. EVENKEEL_BENCH_DIR is where they are made.
+// The trees: one of 2,000 files and 40 MB; with EVENKEEL_BENCH_BIG set, one of 20,000 files and 1 GB.
+// EVENKEEL_BENCH_DIR is where they are made.
 func benchTrees(b *testing.B) map[string]string {
 	b.Helper()
 	sizes := map[string][2]int{"small": {2_000, 40_000_000}}
@@ -100,7 +103,8 @@ func reportCPU(b *testing.B, since time.Duration) {
 	b.ReportMetric(float64(cpu(b)-since)/float64(b.N), "cpu-ns/op")
 }
 
-// BenchmarkCreate holds Create against "tar czf" and against the guide's script (tar to tar, then tar zcf; lustre:66-93), side by side, with the same tree.
+// BenchmarkCreate holds Create against "tar czf" and against the guide's script (tar to tar, then tar zcf;
+// lustre:66-93), side by side, with the same tree.
 func BenchmarkCreate(b *testing.B) {
 	for name, root := range benchTrees(b) {
 		shell := func(b *testing.B, script string) {
@@ -206,7 +210,8 @@ func TestMemoryIsFlat(t *testing.T) {
 			return nil
 		}
 		defer backup.AtPoint(watch)()
-		info, err := backup.Create(t.Context(), endless{size}, chromaOnly, backup.Options{Dir: t.TempDir(), Threads: 2, Level: 1, Now: func() time.Time { return noon }})
+		info, err := backup.Create(t.Context(), endless{size}, chromaOnly,
+			backup.Options{Dir: t.TempDir(), Threads: 2, Level: 1, Now: func() time.Time { return noon }})
 		require.NoError(t, err)
 		_ = watch("")
 		limits := backup.DefaultLimits()

@@ -24,8 +24,8 @@ type File struct {
 	ModTime time.Time   // the archive's time when zero
 }
 
-// Build writes an archive of files that are held in memory, as Create would have made it of a machine called host at that time. Demonstrations and tests
-// use it, and whoever has the files of a lost backup from elsewhere.
+// Build writes an archive of files that are held in memory, as Create would have made it of a machine called host at
+// that time. Demonstrations and tests use it, and whoever has the files of a lost backup from elsewhere.
 func Build(w io.Writer, host string, when time.Time, files []File) error {
 	if !validHost(host) {
 		return fmt.Errorf("cannot build the archive: %q is not a host name", host)
@@ -65,7 +65,8 @@ func build(w io.Writer, host string, when time.Time, files []File) error {
 
 func (f File) header(when time.Time) *tar.Header {
 	h := &tar.Header{
-		Typeflag: tar.TypeReg, Name: f.Path, Linkname: f.Target, Mode: int64(f.Mode.Perm()), Uid: f.UID, Gid: f.GID, Uname: f.Owner, Gname: f.Group,
+		Typeflag: tar.TypeReg, Name: f.Path, Linkname: f.Target, Mode: int64(f.Mode.Perm()), Uid: f.UID, Gid: f.GID,
+		Uname: f.Owner, Gname: f.Group,
 		ModTime: f.ModTime, Size: int64(len(f.Data)),
 	}
 	if h.ModTime.IsZero() {

@@ -29,8 +29,8 @@ func Every(checks ...func([]byte) error) func([]byte) error {
 	}
 }
 
-// WholeLines is a Check for a text that ends with a line's end, as every editor and program writes it: what was cut off does not. A text without content is
-// refused too.
+// WholeLines is a Check for a text that ends with a line's end, as every editor and program writes it: what was cut off
+// does not. A text without content is refused too.
 func WholeLines(data []byte) error {
 	if err := NotEmpty(data); err != nil {
 		return err
@@ -44,7 +44,8 @@ func WholeLines(data []byte) error {
 	return nil
 }
 
-// HasLine is a Check for a text that has a line with these words at its beginning, whatever blanks are around them; a comment does not count.
+// HasLine is a Check for a text that has a line with these words at its beginning, whatever blanks are around them; a
+// comment does not count.
 func HasLine(words ...string) func([]byte) error {
 	return func(data []byte) error {
 		for line := range strings.Lines(string(data)) {

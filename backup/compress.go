@@ -16,7 +16,8 @@ import (
 // Compression is how an archive is compressed.
 type Compression uint8
 
-// The compressions. Gzip is what the guides' commands read ("tar zxf"); zstd is for archives that are kept elsewhere, since the tar of EL6 and EL7 does not know it.
+// The compressions. Gzip is what the guides' commands read ("tar zxf"); zstd is for archives that are kept elsewhere,
+// since the tar of EL6 and EL7 does not know it.
 const (
 	Gzip Compression = iota // .tgz
 	Zstd                    // .tar.zst

@@ -23,9 +23,10 @@ type Copy struct {
 	Size   int64  // in bytes
 }
 
-// Fetch takes an archive that another program made off the machine before the machine is destroyed: one of a guide's script (lustre:100, lustre:405),
-// or the backups of a Cisco Policy Suite deployment (cps:439). It streams the file into the local directory dir, under its own name and with mode
-// 0600, and compares its digest with the one that sha256sum gives on the machine. Only then does the file get its name. Both commands are ReadOnly.
+// Fetch takes an archive that another program made off the machine before the machine is destroyed: one of a guide's
+// script (lustre:100, lustre:405), or the backups of a Cisco Policy Suite deployment (cps:439). It streams the file
+// into the local directory dir, under its own name and with mode 0600, and compares its digest with the one that
+// sha256sum gives on the machine. Only then does the file get its name. Both commands are ReadOnly.
 func Fetch(ctx context.Context, r sshexec.Runner, remote, dir string) (*Copy, error) {
 	got, err := fetch(ctx, r, remote, filepath.Join(dir, path.Base(remote)))
 	if err != nil {
@@ -73,8 +74,8 @@ func farDigest(ctx context.Context, r sshexec.Runner, name string) (string, erro
 	return sum, nil
 }
 
-// Proof says that a copy of a file was seen, whole, on a machine. It is plain data: a runbook keeps it as a fact, and steps that destroy what the backup is
-// of need it and look again (Proof.Check).
+// Proof says that a copy of a file was seen, whole, on a machine. It is plain data: a runbook keeps it as a fact, and
+// steps that destroy what the backup is of need it and look again (Proof.Check).
 type Proof struct {
 	Host   string    `json:"host"`   // what the machine that has the copy calls itself
 	Path   string    `json:"path"`   // the copy
@@ -89,9 +90,11 @@ var (
 	ErrNoCopy      = errors.New("the copy is not there, or is not what was copied")
 )
 
-// CopyOff copies an archive to a directory of a machine other than the one it is of, and reads it back there (lustre:96, lustre:403). of is the archive's
-// machine, by any of its names; a far place that answers to one of them is ErrSameMachine. now is the time for the proof. The copy gets its name when it is whole and on the far disk; it has mode 0600. A
-// copy of that name and that digest that is there already is taken as done, any other file of that name is ErrExists.
+// CopyOff copies an archive to a directory of a machine other than the one it is of, and reads it back there
+// (lustre:96, lustre:403). of is the archive's machine, by any of its names; a far place that answers to one of them is
+// ErrSameMachine. now is the time for the proof. The copy gets its name when it is whole and on the far disk; it has
+// mode 0600. A copy of that name and that digest that is there already is taken as done, any other file of that name is
+// ErrExists.
 func CopyOff(ctx context.Context, r sshexec.Runner, file, dir string, of []string, now time.Time) (*Proof, error) {
 	p, err := copyOff(ctx, r, file, dir, of, now)
 	if err != nil {
@@ -139,7 +142,8 @@ func copyOff(ctx context.Context, r sshexec.Runner, file, dir string, of []strin
 	return p, p.Check(ctx, r)
 }
 
-// Check reads the copy again where it lies. It is ErrNoCopy when the copy is gone or is another file, and the runner's own error when nobody can say.
+// Check reads the copy again where it lies. It is ErrNoCopy when the copy is gone or is another file, and the runner's
+// own error when nobody can say.
 func (p *Proof) Check(ctx context.Context, r sshexec.Runner) error {
 	if there, err := exists(ctx, r, p.Path); err != nil {
 		return err

@@ -69,7 +69,8 @@ func TestCopyOff(t *testing.T) {
 	p := newPlace(t, "vault", "vault.lfs.intl")
 	proof, err := backup.CopyOff(t.Context(), p, info.Path, "/safe", of, noon)
 	require.NoError(t, err)
-	require.Equal(t, &backup.Proof{Host: "vault", Path: "/safe/" + filepath.Base(info.Path), SHA256: info.SHA256, Size: info.Size, Time: noon}, proof)
+	require.Equal(t, &backup.Proof{Host: "vault", Path: "/safe/" + filepath.Base(info.Path), SHA256: info.SHA256,
+		Size: info.Size, Time: noon}, proof)
 	copied := p.root + proof.Path
 	require.Equal(t, readFile(t, info.Path), readFile(t, copied))
 	st, err := os.Stat(copied)
@@ -133,7 +134,8 @@ func (c cluman) Run(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error
 	return res, err
 }
 
-// BAK-022..025: the archives of migrate.sh are taken off, proven and read to their end; what no program sees is attested; site files are kept beside.
+// BAK-022..025: the archives of migrate.sh are taken off, proven and read to their end; what no program sees is
+// attested; site files are kept beside.
 func TestCPSItems(t *testing.T) {
 	c := cluman{t.TempDir()}
 	require.NoError(t, os.MkdirAll(c.root+"/var/tmp", 0o755))

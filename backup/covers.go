@@ -30,8 +30,9 @@ func (m Missing) String() string {
 	return fmt.Sprintf("%s, needed by %s: %v", shown(m.Path), m.NeededBy, m.Err)
 }
 
-// Covers tells which requirements the archive does not meet; none when later steps will find all that they read. It is asked before anything is
-// destroyed (lustre:403), and works alike for archives of the guides' scripts. Files that memory did not hold are read in one pass.
+// Covers tells which requirements the archive does not meet; none when later steps will find all that they read. It is
+// asked before anything is destroyed (lustre:403), and works alike for archives of the guides' scripts. Files that
+// memory did not hold are read in one pass.
 func (a *Archive) Covers(reqs []Requirement) []Missing {
 	fetchErr := a.fetch(reqs)
 	var missing []Missing

@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Item is something that a migration of the Cisco Policy Suite has to have in safety before a machine is destroyed. What migrate.sh makes is fetched with
-// Item.Fetch; what no program can see is attested by the operator.
+// Item is something that a migration of the Cisco Policy Suite has to have in safety before a machine is destroyed.
+// What migrate.sh makes is fetched with Item.Fetch; what no program can see is attested by the operator.
 type Item struct {
 	Name     string // for people: "Cluster Manager archive"
 	On       string // the machine that has it
@@ -24,16 +24,19 @@ type Item struct {
 	Ref      string // the place in the guide
 }
 
-// CPSItems are the backups of a migration of CPS, in the order in which they come into being (cps:260-495, cps:692, cps:1037, cps:1606-1615).
+// CPSItems are the backups of a migration of CPS, in the order in which they come into being (cps:260-495, cps:692,
+// cps:1037, cps:1606-1615).
 func CPSItems() []Item {
 	const dir = "/var/tmp/"
 	return []Item{
 		{
-			Name: "snapshot or clone of the Cluster Manager", On: "the hypervisor", Attest: "a snapshot or clone of the old Cluster Manager exists, and its name is noted",
+			Name: "snapshot or clone of the Cluster Manager", On: "the hypervisor",
+			Attest:   "a snapshot or clone of the old Cluster Manager exists, and its name is noted",
 			NeededBy: "the rollback (cps:1819)", Ref: "cps:260",
 		},
 		{
-			Name: "Cluster Manager archive", On: "Cluster Manager", Pattern: dir + "migrate_cluman_*.tar.gz", MadeBy: "/mnt/iso/migrate.sh backup cluman",
+			Name: "Cluster Manager archive", On: "Cluster Manager", Pattern: dir + "migrate_cluman_*.tar.gz",
+			MadeBy:   "/mnt/iso/migrate.sh backup cluman",
 			NeededBy: "migrate.sh restore cluman on the new Cluster Manager", Ref: "cps:439",
 		},
 		{
@@ -45,14 +48,16 @@ func CPSItems() []Item {
 			NeededBy: "migrate.sh enable set 2", Ref: "cps:1037",
 		},
 		{
-			Name: "archive of the third-site arbiter", On: "arbiter", Pattern: dir + "migrate_arbiter_*.tar.gz", MadeBy: "/mnt/iso/migrate.sh backup arbiter",
+			Name: "archive of the third-site arbiter", On: "arbiter", Pattern: dir + "migrate_arbiter_*.tar.gz",
+			MadeBy:   "/mnt/iso/migrate.sh backup arbiter",
 			NeededBy: "the restore of the new arbiter", Ref: "cps:1606",
 		},
 	}
 }
 
-// CPSCustomManifest is the manifest of what is kept beside migrate.sh's archives: the files that a site has changed by hand, which have to be changed again after
-// the migration (cps:261, cps:437, cps:495), and the old logback.xml files, to be merged by hand (cps:407). Every custom path must be there.
+// CPSCustomManifest is the manifest of what is kept beside migrate.sh's archives: the files that a site has changed by
+// hand, which have to be changed again after the migration (cps:261, cps:437, cps:495), and the old logback.xml files,
+// to be merged by hand (cps:407). Every custom path must be there.
 func CPSCustomManifest(custom ...string) Manifest {
 	m := Manifest{Name: "cps-custom", Paths: []Path{{Path: "/var/tmp/logback_backup", Optional: true}}}
 	for _, p := range custom {
@@ -64,8 +69,9 @@ func CPSCustomManifest(custom ...string) Manifest {
 // ErrNoItem says that a machine does not have what was to be fetched.
 var ErrNoItem = errors.New("there is no such file")
 
-// Fetch takes the newest of an item's archives off the machine behind r into dir, proves the copy as Fetch does, and reads it to its end: an archive that is
-// damaged where it lies is worth nothing as a copy. host is the machine's name. One that was fetched before is read again instead.
+// Fetch takes the newest of an item's archives off the machine behind r into dir, proves the copy as Fetch does, and
+// reads it to its end: an archive that is damaged where it lies is worth nothing as a copy. host is the machine's name.
+// One that was fetched before is read again instead.
 func (i Item) Fetch(ctx context.Context, r sshexec.Runner, host, dir string) (*Copy, *Archive, error) {
 	c, a, err := i.fetch(ctx, r, host, dir)
 	if err != nil {

@@ -43,7 +43,8 @@ func beKilled() {
 		return nil
 	})
 	m := &machine{root: os.Getenv(killedEnv), script: map[string]answer{"hostname": {stdout: "ct6-mds1\n"}}}
-	_, err = backup.Create(context.Background(), m, chromaOnly, backup.Options{Dir: os.Getenv(intoEnv), Root: m.root, Now: func() time.Time { return noon }})
+	_, err = backup.Create(context.Background(), m, chromaOnly,
+		backup.Options{Dir: os.Getenv(intoEnv), Root: m.root, Now: func() time.Time { return noon }})
 	if err != nil {
 		panic(err)
 	}
@@ -59,7 +60,8 @@ func (m *machine) noise(t *testing.T, name string, size int) {
 	m.write(t, name, string(data), 0o600)
 }
 
-// Killed at whatever it does to the file, Create leaves nothing, or the whole archive; where the file system knows no nameless files, perhaps a hidden one.
+// Killed at whatever it does to the file, Create leaves nothing, or the whole archive; where the file system knows no
+// nameless files, perhaps a hidden one.
 func TestCreateKilled(t *testing.T) {
 	m := newMachine(t)
 	m.noise(t, "/var/lib/chroma/noise", 3<<20)

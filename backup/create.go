@@ -29,7 +29,8 @@ type Options struct {
 	Level       int         // 1 (fast) to 9 for gzip, to 22 for zstd; when zero 6, gzip's own default, or zstd's
 	Threads     int         // how many threads compress; one for each processor when zero
 
-	// GzipOnMachine has the machine compress what it sends: for a link that is slower than the 20 to 30 MB/s that its gzip makes. The archive is the same.
+	// GzipOnMachine has the machine compress what it sends: for a link that is slower than the 20 to 30 MB/s that its gzip
+	// makes. The archive is the same.
 	GzipOnMachine bool
 }
 
@@ -55,14 +56,17 @@ var (
 // askTimeout bounds the questions to a machine that need no disk: "hostname -f" may wait for a name server that is not there.
 const askTimeout = time.Minute
 
-// Create takes a backup of the machine behind r and writes it to opts.Dir as Manifest says, in the guides' layout; sshexec.Local is this machine.
+// Create takes a backup of the machine behind r and writes it to opts.Dir as Manifest says, in the guides' layout;
+// sshexec.Local is this machine.
 //
-// Nothing is written on the machine: its plain tar streams to this side, where the archive is put together; where there is no GNU tar, a shell with stat,
-// head, cat and readlink does it. Every command is ReadOnly. The archive has no name until it is complete and on the disk; its mode is 0600.
+// Nothing is written on the machine: its plain tar streams to this side, where the archive is put together; where there
+// is no GNU tar, a shell with stat, head, cat and readlink does it. Every command is ReadOnly. The archive has no name
+// until it is complete and on the disk; its mode is 0600.
 //
-// A required path that is absent, or a required command that fails or prints nothing, ends the backup with an error that names it. What is optional and
-// absent is in the record. So is what changed while it was read: such files are read again, by themselves, until they hold still; those that never do are
-// taken as they are and named in Record.Changed.
+// A required path that is absent, or a required command that fails or prints nothing, ends the backup with an error
+// that names it. What is optional and absent is in the record. So is what changed while it was read: such files are
+// read again, by themselves, until they hold still; those that never do are taken as they are and named in
+// Record.Changed.
 //
 // Memory does not depend on the size of the files; each file costs a few hundred bytes for its line in the record.
 func Create(ctx context.Context, r sshexec.Runner, m Manifest, opts Options) (*Info, error) {
@@ -135,8 +139,8 @@ func prettyName(text string) string {
 	return ""
 }
 
-// maxAttempts is how often the paths are read because files changed. From the second time on, those that did are taken by themselves, so that only
-// others can make a third necessary.
+// maxAttempts is how often the paths are read because files changed. From the second time on, those that did are taken
+// by themselves, so that only others can make a third necessary.
 const maxAttempts = 3
 
 // errAgain means that files changed while they were read, and that there is time to begin anew.
@@ -295,8 +299,8 @@ func (c *creation) isOptional(name string) bool {
 	return false
 }
 
-// stream copies what the machine sends into the archive. When files changed meanwhile they are noted for the next attempt, and the error is errAgain; in the
-// last attempt they are left as they came.
+// stream copies what the machine sends into the archive. When files changed meanwhile they are noted for the next
+// attempt, and the error is errAgain; in the last attempt they are left as they came.
 func (c *creation) stream(ctx context.Context, p *packer, paths []string, last bool) error {
 	cmd := c.src.command(paths, c.m.Excludes)
 	c.rec.Commands = append(c.rec.Commands, CommandRecord{Argv: cmd.Argv})

@@ -60,8 +60,9 @@ func TestManifestCounts(t *testing.T) {
 
 func TestManifestValidate(t *testing.T) {
 	err := backup.Manifest{
-		Name:     "bad",
-		Paths:    []backup.Path{{Path: "etc/hosts"}, {Path: "/etc/*/x"}, {Path: "/etc/../x"}, {Path: "/etc/ssh"}, {Path: "/etc/ssh/sshd_config"}, {Path: "/etc/[a"}},
+		Name: "bad",
+		Paths: []backup.Path{{Path: "etc/hosts"}, {Path: "/etc/*/x"}, {Path: "/etc/../x"}, {Path: "/etc/ssh"},
+			{Path: "/etc/ssh/sshd_config"}, {Path: "/etc/[a"}},
 		Excludes: []string{"/a*"},
 		Commands: []backup.Command{{Name: "a/b", Argv: []string{"true"}}, {Name: "evenkeel-manifest.json", Argv: []string{"true"}}, {Name: "x"}},
 	}.Validate()

@@ -93,10 +93,12 @@ func ExampleCopyOff() {
 func ExampleMergeAccounts() {
 	saved := backup.NewAccountFiles(
 		[]byte("root:x:0:0:root:/root:/bin/bash\nbob:x:998:100:Bob:/home/bob:/bin/bash\namy:x:500:100:Amy:/home/amy:/bin/bash\n"),
-		[]byte("root:x:0:\nusers:x:100:\n"), []byte("root:$6$a:17000::::::\namy:$6$b:17000::::::\nbob:$6$c:17000::::::\n"), []byte("root:::\nusers:::\n"))
+		[]byte("root:x:0:\nusers:x:100:\n"), []byte("root:$6$a:17000::::::\namy:$6$b:17000::::::\nbob:$6$c:17000::::::\n"),
+		[]byte("root:::\nusers:::\n"))
 	fresh := backup.NewAccountFiles(
 		[]byte("root:x:0:0:root:/root:/bin/bash\nchrony:x:998:996::/var/lib/chrony:/sbin/nologin\n"),
-		[]byte("root:x:0:\nusers:x:100:\nchrony:x:996:\n"), []byte("root:$6$d:18000::::::\nchrony:!!:18000::::::\n"), []byte("root:::\nusers:::\nchrony:!::\n"))
+		[]byte("root:x:0:\nusers:x:100:\nchrony:x:996:\n"), []byte("root:$6$d:18000::::::\nchrony:!!:18000::::::\n"),
+		[]byte("root:::\nusers:::\nchrony:!::\n"))
 	m, err := backup.MergeAccounts(saved, fresh, backup.MergeRules{})
 	if err != nil {
 		fmt.Println(err)
@@ -113,7 +115,8 @@ func ExampleMergeAccounts() {
 func ExamplePlanRestore() {
 	var archive bytes.Buffer
 	_ = backup.Build(&archive, "h", time.Unix(0, 0).UTC(), []backup.File{
-		{Path: "/etc/hosts", Data: []byte("127.0.0.1 localhost\n")}, {Path: "/etc/resolv.conf", Data: []byte("search x\n")}, {Path: "/etc/nsswitch.conf", Data: []byte("hosts: files\n")},
+		{Path: "/etc/hosts", Data: []byte("127.0.0.1 localhost\n")}, {Path: "/etc/resolv.conf", Data: []byte("search x\n")},
+		{Path: "/etc/nsswitch.conf", Data: []byte("hosts: files\n")},
 	})
 	a, err := backup.Open(&archive)
 	if err != nil {

@@ -20,11 +20,13 @@ type ExtractOptions struct {
 	Attrs  bool // set extended attributes and SELinux labels, where system and file system allow; ACLs are left to tar
 }
 
-// ExtractTo extracts the archive below dir as "tar zxf" would, and returns the tree dir/bck-HOST-YYYYmmdd-HHMMSS. The tree appears under its name when it is
-// complete and on the disk; until then it has a hidden name, and an error removes it. A tree that is there already is ErrExists.
+// ExtractTo extracts the archive below dir as "tar zxf" would, and returns the tree dir/bck-HOST-YYYYmmdd-HHMMSS. The
+// tree appears under its name when it is complete and on the disk; until then it has a hidden name, and an error
+// removes it. A tree that is there already is ErrExists.
 //
-// Nothing is ever written outside: names were judged by Open, every file is made anew below an [os.Root], and symbolic links come last, so that no path
-// leads through one. The archive must be one that can be read again (OpenFile, or Open of an [io.ReadSeeker]); contents are compared with what Open saw.
+// Nothing is ever written outside: names were judged by Open, every file is made anew below an [os.Root], and symbolic
+// links come last, so that no path leads through one. The archive must be one that can be read again (OpenFile, or Open
+// of an [io.ReadSeeker]); contents are compared with what Open saw.
 func (a *Archive) ExtractTo(dir string, opts ExtractOptions) (string, error) {
 	final, err := a.extractTo(dir, opts)
 	if err != nil {
@@ -79,7 +81,8 @@ type extraction struct {
 // inRoot is a path of the machine below the tree.
 func inRoot(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
-// run makes directories, files, hard links and symbolic links, in this order; directories get their modes and times last, when nothing changes in them any more.
+// run makes directories, files, hard links and symbolic links, in this order; directories get their modes and times
+// last, when nothing changes in them any more.
 func (x *extraction) run() error {
 	for _, name := range x.directories() {
 		if err := x.root.MkdirAll(inRoot(name), 0o700); err != nil {

@@ -91,7 +91,8 @@ func (s said) Run(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 
 const (
 	saidList = "0\x00/var/lib/chroma\x00"
-	saidFile = "81a4 5 0 0 1:2 1 2017-09-30 12:00:05.000000000 +0000 2017-09-30 12:00:05.000000000 +0000 root:root\x00/var/lib/chroma\x00\x00hello" +
+	saidFile = "81a4 5 0 0 1:2 1 2017-09-30 12:00:05.000000000 +0000 2017-09-30 12:00:05.000000000 +0000 " +
+		"root:root\x00/var/lib/chroma\x00\x00hello" +
 		"MARK5 2017-09-30 12:00:05.000000000 +0000 2017-09-30 12:00:05.000000000 +0000\x00"
 )
 
@@ -103,7 +104,8 @@ func FuzzShellStream(f *testing.F) {
 	f.Add("9\x00/etc\x00", "MARKend")
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, list, walk string) {
-		info, err := backup.Create(t.Context(), said{list, walk}, chromaOnly, backup.Options{Dir: dir, Threads: 1, Limits: backup.Limits{Bytes: 1 << 16, Files: 100}})
+		info, err := backup.Create(t.Context(), said{list, walk}, chromaOnly,
+			backup.Options{Dir: dir, Threads: 1, Limits: backup.Limits{Bytes: 1 << 16, Files: 100}})
 		if err != nil {
 			return
 		}
@@ -173,7 +175,8 @@ func FuzzTarStream(f *testing.F) {
 		f.Add(b.Bytes())
 	}
 	const at = "var/lib/chroma"
-	seed(dir(at), file(at+"/a"), link(tar.TypeLink, at+"/b", at+"/a"), link(tar.TypeSymlink, at+"/c", "a"), link(tar.TypeSymlink, at+"/d", "/"+at+"/a"))
+	seed(dir(at), file(at+"/a"), link(tar.TypeLink, at+"/b", at+"/a"), link(tar.TypeSymlink, at+"/c", "a"),
+		link(tar.TypeSymlink, at+"/d", "/"+at+"/a"))
 	seed(file(at + "/../../etc/passwd"))
 	seed(file(at), file(at))
 	seed(link(tar.TypeSymlink, at+"/l", "/etc"), file(at+"/l/passwd"))

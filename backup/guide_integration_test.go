@@ -17,8 +17,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 )
 
-// chroot is a machine of the test's own: a directory that is the root for what runs in it, in mount and host name namespaces of their own. Its files are its own but for
-// /usr, which is this machine's.
+// chroot is a machine of the test's own: a directory that is the root for what runs in it, in mount and host name
+// namespaces of their own. Its files are its own but for /usr, which is this machine's.
 type chroot struct {
 	*machine
 	host string
@@ -42,7 +42,8 @@ func newChroot(t *testing.T, host string) chroot {
 	// What the guide's scripts call and no machine of ours has.
 	for name, text := range map[string]string{
 		"cibadmin": "#!/bin/sh\n[ \"$*\" = --query ] && echo '" + cib + "'\n",
-		"su":       "#!/bin/sh\n[ \"$1 $2 $3\" = '- postgres -c' ] && [ \"$4\" = '/usr/bin/pg_dumpall --clean' ] && echo '-- PostgreSQL database cluster dump'\n",
+		"su": "#!/bin/sh\n[ \"$1 $2 $3\" = '- postgres -c' ] && [ \"$4\" = '/usr/bin/pg_dumpall --clean' ] && echo " +
+			"'-- PostgreSQL database cluster dump'\n",
 	} {
 		m.write(t, "/opt/stubs/"+name, text, 0o755)
 	}
@@ -76,7 +77,8 @@ func guideScript(t *testing.T, name string) string {
 func contentsOf(a *backup.Archive) []string {
 	var out []string
 	for _, e := range a.Files() {
-		generated := strings.HasPrefix(e.Path, "/evenkeel-") || strings.HasPrefix(e.Path, "/pgbackup-") || strings.HasPrefix(e.Path, "/cluster-cfg-")
+		generated := strings.HasPrefix(e.Path, "/evenkeel-") || strings.HasPrefix(e.Path, "/pgbackup-") ||
+			strings.HasPrefix(e.Path, "/cluster-cfg-")
 		if generated || e.Mode.IsDir() {
 			continue // the scripts' tar makes the directories above as it finds them, or with its own defaults
 		}
@@ -144,7 +146,8 @@ func TestGuideRestoresOurArchive(t *testing.T) {
 		out, err := c.run("set -e\n" + block)
 		require.NoError(t, err, "lustre:%d: %s\n%s", lines[0], block, out)
 	}
-	for _, p := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/passwd", "/etc/shadow", "/etc/ssh/ssh_host_rsa_key", "/root/.ssh/inside"} {
+	for _, p := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/passwd", "/etc/shadow", "/etc/ssh/ssh_host_rsa_key",
+		"/root/.ssh/inside"} {
 		require.Equal(t, string(readFile(t, old.at(p))), string(readFile(t, c.at(p))), p)
 	}
 	require.Equal(t, "fresh\n", string(readFile(t, c.at("/etc/ssh.inst/inside"))))

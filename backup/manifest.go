@@ -56,9 +56,11 @@ const (
 // lnetFile is the LNet configuration as Integrated Manager for Lustre writes it; the guide says that the name may vary (lustre:515).
 const lnetFile = "/etc/modprobe.d/iml_lnet_module_parameters.conf"
 
-// ServerManifest is the manifest of a Lustre server: the 20 paths of lustre:371-391 and the cluster configuration (lustre:395).
+// ServerManifest is the manifest of a Lustre server: the 20 paths of lustre:371-391 and the cluster configuration
+// (lustre:395).
 //
-// What a later step restores or reads is required. What serves as reference only, or may be called something else on a given site, is optional.
+// What a later step restores or reads is required. What serves as reference only, or may be called something else on a
+// given site, is optional.
 func ServerManifest() Manifest {
 	return Manifest{
 		Name: "server",
@@ -72,9 +74,9 @@ func ServerManifest() Manifest {
 	}
 }
 
-// ManagerManifest is the manifest of the manager: the 18 paths of lustre:68-86 with the package repositories left out, and the database
-// (lustre:90). The database comes straight from pg_dumpall and is compressed on this side, so that a failed dump is seen: in the guide's pipe gzip's
-// exit status hides it.
+// ManagerManifest is the manifest of the manager: the 18 paths of lustre:68-86 with the package repositories left out,
+// and the database (lustre:90). The database comes straight from pg_dumpall and is compressed on this side, so that a
+// failed dump is seen: in the guide's pipe gzip's exit status hides it.
 func ManagerManifest() Manifest {
 	return Manifest{
 		Name:     "manager",

@@ -17,7 +17,8 @@ import (
 
 // MergeRules say how the users and groups of a backup join those of a fresh system.
 type MergeRules struct {
-	// BackupMin is the least number of an ordinary account in the backup, UID_MIN in its /etc/login.defs: 500 up to EL6, 1000 from EL7 on. 500 when zero.
+	// BackupMin is the least number of an ordinary account in the backup, UID_MIN in its /etc/login.defs: 500 up to EL6,
+	// 1000 from EL7 on. 500 when zero.
 	BackupMin int
 	// Renumber gives accounts of the backup other numbers, by name, users and groups alike: the answer to a clash.
 	Renumber map[string]int
@@ -31,10 +32,11 @@ type AccountFate string
 
 // The fates. An account whose line is the same in both is not mentioned.
 const (
-	FateAdded      AccountFate = "added"      // the backup has it, the system had not
-	FateReplaced   AccountFate = "replaced"   // an ordinary account, as the backup has it
-	FateKept       AccountFate = "kept"       // a system account, as the fresh system has it
-	FateRenumbered AccountFate = "renumbered" // its number is another than in the backup: files that are restored with their owners' numbers belong to somebody else
+	FateAdded    AccountFate = "added"    // the backup has it, the system had not
+	FateReplaced AccountFate = "replaced" // an ordinary account, as the backup has it
+	FateKept     AccountFate = "kept"     // a system account, as the fresh system has it
+	// its number is another than in the backup: files that are restored with their owners' numbers belong to somebody else
+	FateRenumbered AccountFate = "renumbered"
 	FateClash      AccountFate = "clash"      // left out: the system gave its number to another account; MergeRules.Renumber decides
 	FateNoPassword AccountFate = "nopassword" // it has no line in shadow
 )
@@ -74,13 +76,15 @@ func (m Merge) Contents() map[string][]byte {
 	return out
 }
 
-// MergeAccounts joins the users and groups of a backup with those of a fresh system, instead of putting the backup's files in place of the system's as the guide
-// does (lustre:126): between two releases the numbers of system accounts differ (lustre:49), and services of the new system lose the accounts that the old
-// one did not have.
+// MergeAccounts joins the users and groups of a backup with those of a fresh system, instead of putting the backup's
+// files in place of the system's as the guide does (lustre:126): between two releases the numbers of system accounts
+// differ (lustre:49), and services of the new system lose the accounts that the old one did not have.
 //
-// The rules: a system account stays as the fresh system has it, an ordinary one becomes as the backup has it; what only the backup has is added; root keeps
-// its line and gets the backup's password. A number is never given twice: whoever would need that is left out and reported as a clash. Members of a group in both files are
-// joined. A user whose group has another number here follows the group. Shadow lines go with their accounts. Lines of NIS and comments stay at the end.
+// The rules: a system account stays as the fresh system has it, an ordinary one becomes as the backup has it; what only
+// the backup has is added; root keeps its line and gets the backup's password. A number is never given twice: whoever
+// would need that is left out and reported as a clash. Members of a group in both files are joined. A user whose group
+// has another number here follows the group. Shadow lines go with their accounts. Lines of NIS and comments stay at the
+// end.
 func MergeAccounts(backup, system AccountFiles, rules MergeRules) (*Merge, error) {
 	old, err1 := backup.parse("backup:")
 	now, err2 := system.parse("system:")
@@ -133,7 +137,8 @@ type decision struct {
 	clash map[string]string // left out: who has the number
 }
 
-// decide settles all accounts of a kind together: a number that an account gives up is free for another, and one that cannot move keeps its own.
+// decide settles all accounts of a kind together: a number that an account gives up is free for another, and one that
+// cannot move keeps its own.
 func (m *merger) decide(old, now *table) decision {
 	d := decision{moves: map[string]bool{}, clash: map[string]string{}}
 	for _, a := range old.accounts {
@@ -164,7 +169,8 @@ func (m *merger) decide(old, now *table) decision {
 	}
 }
 
-// claim gives accounts of the backup their numbers, and returns those whose number has another owner. Two names for one number in the backup stay so.
+// claim gives accounts of the backup their numbers, and returns those whose number has another owner. Two names for one
+// number in the backup stay so.
 func (m *merger) claim(old *table, owners map[int]account, which func(account) bool, clash map[string]string) (lost []string) {
 	for _, a := range old.accounts {
 		if !which(a) {

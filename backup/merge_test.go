@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 )
 
-// el6 and el7 are the users and groups of a server before and after: the classic trouble of that upgrade. On EL7 services get numbers from 999 downwards, where EL6
-// had people from 500 upwards.
+// el6 and el7 are the users and groups of a server before and after: the classic trouble of that upgrade. On EL7
+// services get numbers from 999 downwards, where EL6 had people from 500 upwards.
 func el6() backup.AccountFiles {
 	return backup.NewAccountFiles([]byte(`root:x:0:0:root:/root:/bin/bash
 bin:x:1:1:bin:/bin:/sbin/nologin
@@ -150,15 +150,18 @@ func TestMergeRenumber(t *testing.T) {
 	require.Empty(t, m.Clashes())
 	files := m.Contents()
 	require.Contains(t, string(files["/etc/passwd"]), "bob:x:1998:501:Bob:/home/bob:/bin/bash\n")
-	require.Contains(t, string(files["/etc/passwd"]), "postgres:x:126:126:PostgreSQL Server:/var/lib/pgsql:/bin/bash\n", "its group has another number, too")
+	require.Contains(t, string(files["/etc/passwd"]), "postgres:x:126:126:PostgreSQL Server:/var/lib/pgsql:/bin/bash\n",
+		"its group has another number, too")
 	require.Contains(t, string(files["/etc/group"]), "postgres:x:126:\n")
 	require.Contains(t, string(files["/etc/shadow"]), "bob:$6$BOB:17000:0:99999:7:::\n")
 }
 
-// Two people who swap numbers, one who takes a number that another gives up, and two names for one number: no clash. A number given twice by hand: one.
+// Two people who swap numbers, one who takes a number that another gives up, and two names for one number: no clash. A
+// number given twice by hand: one.
 func TestMergeMovesTogether(t *testing.T) {
 	files := func(passwd string) backup.AccountFiles {
-		return backup.NewAccountFiles([]byte("root:x:0:0::/:/bin/sh\n"+passwd), []byte("root:x:0:\n"), []byte("root:x:1::::::\n"), []byte("root:::\n"))
+		return backup.NewAccountFiles([]byte("root:x:0:0::/:/bin/sh\n"+passwd), []byte("root:x:0:\n"),
+			[]byte("root:x:1::::::\n"), []byte("root:::\n"))
 	}
 	now := files("a:x:501:0::/:/bin/sh\nb:x:500:0::/:/bin/sh\nc:x:502:0::/:/bin/sh\n")
 	m, err := backup.MergeAccounts(files("a:x:500:0::/:/bin/sh\nb:x:501:0::/:/bin/sh\nc:x:503:0::/:/bin/sh\nd:x:502:0::/:/bin/sh\ntwin:x:502:0::/:/bin/sh\n"), now, backup.MergeRules{})
@@ -166,7 +169,8 @@ func TestMergeMovesTogether(t *testing.T) {
 	require.Empty(t, m.Clashes())
 	require.Equal(t, "root:x:0:0::/:/bin/sh\na:x:500:0::/:/bin/sh\nb:x:501:0::/:/bin/sh\nc:x:503:0::/:/bin/sh\nd:x:502:0::/:/bin/sh\ntwin:x:502:0::/:/bin/sh\n",
 		string(m.Contents()["/etc/passwd"]))
-	m, err = backup.MergeAccounts(files("d:x:600:0::/:/bin/sh\ne:x:601:0::/:/bin/sh\n"), now, backup.MergeRules{Renumber: map[string]int{"d": 700, "e": 700}})
+	m, err = backup.MergeAccounts(files("d:x:600:0::/:/bin/sh\ne:x:601:0::/:/bin/sh\n"), now,
+		backup.MergeRules{Renumber: map[string]int{"d": 700, "e": 700}})
 	require.NoError(t, err)
 	require.Len(t, m.Clashes(), 1)
 	require.Equal(t, "user e: number 700 belongs to d here", m.Clashes()[0].String())
@@ -184,12 +188,14 @@ func TestMergeShowsNoHash(t *testing.T) {
 	m, err := backup.MergeAccounts(el6(), el7(), backup.MergeRules{})
 	require.NoError(t, err)
 	ops := backup.RestoreServer("/root/x", backup.RestoreOptions{Merged: m})
-	shown := fmt.Sprint(m, *m, el6()) + fmt.Sprintf("%v %+v %#v %s %#v %+v", m, *m, *m, m, el6(), el6()) + fmt.Sprintf("%v %+v %#v", ops, ops, ops)
+	shown := fmt.Sprint(m, *m, el6()) + fmt.Sprintf("%v %+v %#v %s %#v %+v", m, *m, *m, m, el6(), el6()) +
+		fmt.Sprintf("%v %+v %#v", ops, ops, ops)
 	for _, o := range ops {
 		shown += o.Cmd.String()
 	}
 	bad := el6()
-	_, err = backup.MergeAccounts(backup.NewAccountFiles([]byte("root:x:0:0:root\n"), []byte("x\n"), []byte("root:$6$OLDROOT\n"), []byte("root:::\n")), bad, backup.MergeRules{})
+	_, err = backup.MergeAccounts(backup.NewAccountFiles([]byte("root:x:0:0:root\n"), []byte("x\n"),
+		[]byte("root:$6$OLDROOT\n"), []byte("root:::\n")), bad, backup.MergeRules{})
 	require.Error(t, err)
 	shown += err.Error()
 	for _, secret := range []string{"OLDROOT", "ALICE", "NEWROOT", "BOB"} {
@@ -199,10 +205,12 @@ func TestMergeShowsNoHash(t *testing.T) {
 
 // Mistakes have a place, all of them.
 func TestMergeMistakes(t *testing.T) {
-	bad := backup.NewAccountFiles([]byte("root:x:0:0:root:/root:/bin/sh\nalice:x:five:5::/:/bin/sh\nroot:x:0:0:::\n"), []byte("root:x:0\n"), []byte("\n"), []byte("root:::\n:::\n"))
+	bad := backup.NewAccountFiles([]byte("root:x:0:0:root:/root:/bin/sh\nalice:x:five:5::/:/bin/sh\nroot:x:0:0:::\n"),
+		[]byte("root:x:0\n"), []byte("\n"), []byte("root:::\n:::\n"))
 	_, err := backup.MergeAccounts(bad, el7(), backup.MergeRules{})
 	for _, want := range []string{
-		`backup:/etc/passwd:2:1: its number is none: near "alice"`, "backup:/etc/passwd:3:1: the name is there twice", "backup:/etc/group:1:1: the line has 3 fields, not 4",
+		`backup:/etc/passwd:2:1: its number is none: near "alice"`, "backup:/etc/passwd:3:1: the name is there twice",
+		"backup:/etc/group:1:1: the line has 3 fields, not 4",
 		"backup:/etc/shadow:1:1: there is no account in it", "backup:/etc/gshadow:2:1: this is no name",
 	} {
 		require.ErrorContains(t, err, want)
@@ -211,7 +219,8 @@ func TestMergeMistakes(t *testing.T) {
 	require.ErrorAs(t, err, &parse)
 }
 
-// BAK-011: the merged files are written by one rename each, keep owner and mode, and are not written over what has changed meanwhile; the guide's way is the default.
+// BAK-011: the merged files are written by one rename each, keep owner and mode, and are not written over what has
+// changed meanwhile; the guide's way is the default.
 func TestMergedRestore(t *testing.T) {
 	m, a := fresh(t)
 	system, err := backup.ReadAccounts(t.Context(), m)

@@ -89,7 +89,8 @@ func TestEveryMutantIsNamed(t *testing.T) {
 		for what, change := range changes {
 			regular := e.Typeflag == tar.TypeReg
 			inContent := what == "truncated" || what == "emptied" || what == "longer" || what == "flipped"
-			metadata := what == "mode" || what == "setuid" || what == "owner" || what == "group" || what == "name" || what == "time" || what == "attr"
+			metadata := what == "mode" || what == "setuid" || what == "owner" || what == "group" || what == "name" ||
+				what == "time" || what == "attr"
 			isOwn := e.Name == own[0] || e.Name == own[1]
 			switch {
 			case inContent && !regular, what == "target" && e.Linkname == "", isOwn && metadata:
@@ -110,7 +111,8 @@ func TestEveryMutantIsNamed(t *testing.T) {
 	t.Logf("%d mutants", tried)
 }
 
-// BAK-026: an archive of a guide's script has no digests, and yet: whatever a restore reads is there, in full, or is named with the step that needs it.
+// BAK-026: an archive of a guide's script has no digests, and yet: whatever a restore reads is there, in full, or is
+// named with the step that needs it.
 func TestCoversMutants(t *testing.T) {
 	m := newMachine(t)
 	name := guideArchive(t, m, "ct6-mds1", cib)
@@ -199,7 +201,8 @@ func TestOpenDamagedLarge(t *testing.T) {
 	m.noise(t, "/var/lib/chroma/noise", 1<<20)
 	for _, kind := range []backup.Compression{backup.Gzip, backup.Zstd} {
 		for _, threads := range []int{1, 3} {
-			info, err := backup.Create(t.Context(), m, chromaOnly, backup.Options{Dir: t.TempDir(), Root: m.root, Compression: kind, Threads: threads, Level: 1})
+			info, err := backup.Create(t.Context(), m, chromaOnly,
+				backup.Options{Dir: t.TempDir(), Root: m.root, Compression: kind, Threads: threads, Level: 1})
 			require.NoError(t, err)
 			require.True(t, strings.HasSuffix(info.Path, kind.Suffix()))
 			a, err := backup.OpenFile(info.Path)

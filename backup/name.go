@@ -9,9 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// Name is a file name or a path in a record. Linux allows any bytes in it but NUL, JSON allows text only. A Name of valid UTF-8 without a backslash stands
-// in JSON as it is; in any other, a backslash is written as two and each byte that belongs to no UTF-8 character as \x and two lower-case hexadecimal digits:
-// the bytes 'a' 0xff '\' are the JSON string "a\\xff\\\\".
+// Name is a file name or a path in a record. Linux allows any bytes in it but NUL, JSON allows text only. A Name of
+// valid UTF-8 without a backslash stands in JSON as it is; in any other, a backslash is written as two and each byte
+// that belongs to no UTF-8 character as \x and two lower-case hexadecimal digits: the bytes 'a' 0xff '\' are the JSON
+// string "a\\xff\\\\".
 type Name string
 
 // MarshalJSON writes the name with its escapes.
@@ -83,7 +84,8 @@ func unescapeName(s string) (string, error) {
 	}
 }
 
-// shown is a path for a message: as it is where it is plain text, quoted where it holds line breaks, control characters or bytes that are no text.
+// shown is a path for a message: as it is where it is plain text, quoted where it holds line breaks, control characters
+// or bytes that are no text.
 func shown(s string) string {
 	for _, r := range s {
 		if r == utf8.RuneError || !strconv.IsPrint(r) {

@@ -50,23 +50,25 @@ type OpenOption func(*opener)
 // WithLimits sets other bounds than DefaultLimits.
 func WithLimits(l Limits) OpenOption { return func(o *opener) { o.limits = l } }
 
-// AllowLinksOut accepts absolute symbolic links to places that the archive does not hold. A machine may have such links of its own (/etc/resolv.conf
-// is one on later systems), and the guides' scripts take them as they are; Create never does.
+// AllowLinksOut accepts absolute symbolic links to places that the archive does not hold. A machine may have such links
+// of its own (/etc/resolv.conf is one on later systems), and the guides' scripts take them as they are; Create never
+// does.
 func AllowLinksOut() OpenOption { return func(o *opener) { o.linksOut = true } }
 
 // RefuseSetuid refuses files with a set-user-id or set-group-id bit: no configuration file has one. Create keeps the bits as it finds them.
 func RefuseSetuid() OpenOption { return func(o *opener) { o.noSetuid = true } }
 
-// AnyLayout accepts archives that are not laid out as the Lustre guide's: those that Cisco's migrate.sh makes (cps:439). Paths are taken from the root, and
-// name and host, which such an archive does not tell, are given here.
+// AnyLayout accepts archives that are not laid out as the Lustre guide's: those that Cisco's migrate.sh makes
+// (cps:439). Paths are taken from the root, and name and host, which such an archive does not tell, are given here.
 func AnyLayout(name, host string) OpenOption {
 	return func(o *opener) { o.a.anyLayout, o.a.name, o.a.host = true, name, host }
 }
 
-// Open reads an archive to its end without extracting it. An archive that is cut off, holds bytes after its end, or has an entry that could do harm when
-// extracted (an absolute path, "..", a link that leads out, a path through a link, a device, a name twice, unbounded size) is refused.
-// The reader's Name method, where it has one, names the archive in messages. A reader that is an [io.ReadSeeker], such as [bytes.Reader] or a file, is read again for
-// contents that were too large to keep in memory; it must stay open for that, and belongs to the Archive.
+// Open reads an archive to its end without extracting it. An archive that is cut off, holds bytes after its end, or has
+// an entry that could do harm when extracted (an absolute path, "..", a link that leads out, a path through a link, a
+// device, a name twice, unbounded size) is refused. The reader's Name method, where it has one, names the archive in
+// messages. A reader that is an [io.ReadSeeker], such as [bytes.Reader] or a file, is read again for contents that were
+// too large to keep in memory; it must stay open for that, and belongs to the Archive.
 func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 	if r == nil {
 		return nil, errors.New("there is no archive to open: the reader is nil")
@@ -93,7 +95,8 @@ func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 	return o.a, nil
 }
 
-// OpenFile opens the archive in a file. Contents that were too large to keep in memory are read from the file again when they are asked for.
+// OpenFile opens the archive in a file. Contents that were too large to keep in memory are read from the file again
+// when they are asked for.
 func OpenFile(name string, opts ...OpenOption) (*Archive, error) {
 	f, err := infile.Open(name)
 	if err != nil {
@@ -217,9 +220,9 @@ func (o *opener) entries(unpacked *meter) error {
 	}
 }
 
-// endOfTar makes sure that a tar stream ended where its writer ended it: with two blocks of zeros and nothing but zeros after them. archive/tar takes the end of
-// the bytes between two entries, and between an extended header and its entry, for the end of the archive. before is how far the stream had been read when the last
-// entry's content ended.
+// endOfTar makes sure that a tar stream ended where its writer ended it: with two blocks of zeros and nothing but zeros
+// after them. archive/tar takes the end of the bytes between two entries, and between an extended header and its entry,
+// for the end of the archive. before is how far the stream had been read when the last entry's content ended.
 func endOfTar(m *meter, before int64) error {
 	if m.n.Load()-before < 2*tarBlock || m.zeros < 2*tarBlock {
 		return io.ErrUnexpectedEOF

@@ -61,27 +61,29 @@ func TestOpenRefusesHostileArchives(t *testing.T) {
 		names   string // the offending entry
 		kind    error
 	}{
-		"absolute path":          {[]tar.Header{dir(top), file("/etc/passwd")}, "/etc/passwd", backup.ErrHostile},
-		"path goes up":           {[]tar.Header{dir(top), file(top + "/../../etc/passwd")}, top + "/../../etc/passwd", backup.ErrHostile},
-		"path goes up and back":  {[]tar.Header{dir(top), file(top + "/etc/../hosts")}, "etc/../hosts", backup.ErrHostile},
-		"symlink goes up":        {[]tar.Header{dir(top), link(tar.TypeSymlink, top+"/etc/x", "../../etc/shadow")}, top + "/etc/x", backup.ErrHostile},
-		"symlink to outside":     {[]tar.Header{dir(top), link(tar.TypeSymlink, top+"/etc/x", "/tmp")}, top + "/etc/x", backup.ErrHostile},
-		"path through a symlink": {[]tar.Header{link(tar.TypeSymlink, top+"/a", "b"), file(top + "/a/passwd")}, top + "/a/passwd", backup.ErrHostile},
-		"path through a file":    {[]tar.Header{file(top + "/a"), file(top + "/a/passwd")}, top + "/a/passwd", backup.ErrHostile},
-		"link over a directory":  {[]tar.Header{file(top + "/a/b"), link(tar.TypeSymlink, top+"/a", "b")}, top + "/a", backup.ErrHostile},
-		"hard link to outside":   {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", "/etc/shadow")}, top + "/x", backup.ErrHostile},
-		"hard link goes up":      {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", top+"/../x")}, top + "/x", backup.ErrHostile},
-		"hard link to nothing":   {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", top+"/y")}, top + "/x", backup.ErrHostile},
-		"character device":       {[]tar.Header{{Typeflag: tar.TypeChar, Name: top + "/dev/null"}}, top + "/dev/null", backup.ErrHostile},
-		"block device":           {[]tar.Header{{Typeflag: tar.TypeBlock, Name: top + "/dev/sda"}}, top + "/dev/sda", backup.ErrHostile},
-		"named pipe":             {[]tar.Header{{Typeflag: tar.TypeFifo, Name: top + "/pipe"}}, top + "/pipe", backup.ErrHostile},
-		"file twice":             {[]tar.Header{file(top + "/a"), file(top + "/a")}, top + "/a", backup.ErrHostile},
-		"twice by another name":  {[]tar.Header{file(top + "/a"), file("./" + top + "//a")}, top + "//a", backup.ErrHostile},
-		"directory twice":        {[]tar.Header{dir(top + "/a"), dir(top + "/a")}, top + "/a", backup.ErrHostile},
-		"top twice":              {[]tar.Header{dir(top), dir(top)}, top, backup.ErrHostile},
-		"two trees":              {[]tar.Header{file(top + "/a"), file("bck-other-20170930-120005/a")}, "bck-other", backup.ErrNotArchive},
-		"another kind of tree":   {[]tar.Header{file("linux-4.4/Makefile")}, "linux-4.4/Makefile", backup.ErrNotArchive},
-		"no such day":            {[]tar.Header{file("bck-h-20171332-120005/a")}, "bck-h", backup.ErrNotArchive},
+		"absolute path":         {[]tar.Header{dir(top), file("/etc/passwd")}, "/etc/passwd", backup.ErrHostile},
+		"path goes up":          {[]tar.Header{dir(top), file(top + "/../../etc/passwd")}, top + "/../../etc/passwd", backup.ErrHostile},
+		"path goes up and back": {[]tar.Header{dir(top), file(top + "/etc/../hosts")}, "etc/../hosts", backup.ErrHostile},
+		"symlink goes up": {[]tar.Header{dir(top), link(tar.TypeSymlink, top+"/etc/x", "../../etc/shadow")}, top +
+			"/etc/x", backup.ErrHostile},
+		"symlink to outside": {[]tar.Header{dir(top), link(tar.TypeSymlink, top+"/etc/x", "/tmp")}, top + "/etc/x", backup.ErrHostile},
+		"path through a symlink": {[]tar.Header{link(tar.TypeSymlink, top+"/a", "b"), file(top + "/a/passwd")}, top +
+			"/a/passwd", backup.ErrHostile},
+		"path through a file":   {[]tar.Header{file(top + "/a"), file(top + "/a/passwd")}, top + "/a/passwd", backup.ErrHostile},
+		"link over a directory": {[]tar.Header{file(top + "/a/b"), link(tar.TypeSymlink, top+"/a", "b")}, top + "/a", backup.ErrHostile},
+		"hard link to outside":  {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", "/etc/shadow")}, top + "/x", backup.ErrHostile},
+		"hard link goes up":     {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", top+"/../x")}, top + "/x", backup.ErrHostile},
+		"hard link to nothing":  {[]tar.Header{dir(top), link(tar.TypeLink, top+"/x", top+"/y")}, top + "/x", backup.ErrHostile},
+		"character device":      {[]tar.Header{{Typeflag: tar.TypeChar, Name: top + "/dev/null"}}, top + "/dev/null", backup.ErrHostile},
+		"block device":          {[]tar.Header{{Typeflag: tar.TypeBlock, Name: top + "/dev/sda"}}, top + "/dev/sda", backup.ErrHostile},
+		"named pipe":            {[]tar.Header{{Typeflag: tar.TypeFifo, Name: top + "/pipe"}}, top + "/pipe", backup.ErrHostile},
+		"file twice":            {[]tar.Header{file(top + "/a"), file(top + "/a")}, top + "/a", backup.ErrHostile},
+		"twice by another name": {[]tar.Header{file(top + "/a"), file("./" + top + "//a")}, top + "//a", backup.ErrHostile},
+		"directory twice":       {[]tar.Header{dir(top + "/a"), dir(top + "/a")}, top + "/a", backup.ErrHostile},
+		"top twice":             {[]tar.Header{dir(top), dir(top)}, top, backup.ErrHostile},
+		"two trees":             {[]tar.Header{file(top + "/a"), file("bck-other-20170930-120005/a")}, "bck-other", backup.ErrNotArchive},
+		"another kind of tree":  {[]tar.Header{file("linux-4.4/Makefile")}, "linux-4.4/Makefile", backup.ErrNotArchive},
+		"no such day":           {[]tar.Header{file("bck-h-20171332-120005/a")}, "bck-h", backup.ErrNotArchive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := backup.Open(srcerr.Named("bad.tgz", bytes.NewReader(pack(t, tc.entries...))))
@@ -439,7 +441,8 @@ func TestVerify(t *testing.T) {
 			}
 			return b, true
 		}, want: "/etc/hosts: its content has changed"},
-		"removed": {edit: func(h *tar.Header, b []byte) ([]byte, bool) { return b, !strings.HasSuffix(h.Name, "/shadow") }, want: "/etc/shadow: it is missing"},
+		"removed": {edit: func(h *tar.Header, b []byte) ([]byte, bool) { return b, !strings.HasSuffix(h.Name, "/shadow") },
+			want: "/etc/shadow: it is missing"},
 		"added": {
 			edit:  func(_ *tar.Header, b []byte) ([]byte, bool) { return b, true },
 			extra: []tar.Header{{Typeflag: tar.TypeReg, Name: top + "/etc/evil", Mode: 0o600}},

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// outFile is a file that comes into being complete or not at all: it has no name until commit, or a hidden temporary one where the file system
-// cannot do without. Its mode is 0600 throughout.
+// outFile is a file that comes into being complete or not at all: it has no name until commit, or a hidden temporary
+// one where the file system cannot do without. Its mode is 0600 throughout.
 type outFile struct {
 	*os.File
 	final  string
@@ -54,7 +54,8 @@ func (o *outFile) Write(b []byte) (int, error) {
 	return o.File.Write(b)
 }
 
-// commit puts the content on the disk and gives the file its name, so that it is there in full or not at all, whatever happens to this machine.
+// commit puts the content on the disk and gives the file its name, so that it is there in full or not at all, whatever
+// happens to this machine.
 func (o *outFile) commit() error {
 	for _, step := range []struct {
 		what string

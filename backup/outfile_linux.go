@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nameless is a file in a directory that has no name (O_TMPFILE, Linux 3.11): a process that is killed leaves nothing of it behind. It is nil where
-// there is no such thing.
+// nameless is a file in a directory that has no name (O_TMPFILE, Linux 3.11): a process that is killed leaves nothing
+// of it behind. It is nil where there is no such thing.
 //
 // https://man7.org/linux/man-pages/man2/open.2.html
 func nameless(dir string) *os.File {

@@ -20,7 +20,8 @@ func TestProbeWithError(t *testing.T) {
 		return sshexec.Result{Outcome: sshexec.Exited}, full
 	})
 	ops := []backup.Operation{{Change: change.Change{
-		Title: "t", Cmd: sshexec.Command(sshexec.Mutating, "x"), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("x", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/x"))},
+		Title: "t", Cmd: sshexec.Command(sshexec.Mutating, "x"), Repeat: op.ProbeFirst,
+		Proof: []change.Proof{change.ByExit("x", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/x"))},
 	}}}
 	assert.ErrorIs(t, backup.Carry(t.Context(), run, ops, nil), full)
 }

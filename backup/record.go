@@ -41,9 +41,10 @@ type Record struct {
 	Excludes  []string        `json:"excludes,omitempty"`   // what was left out by order
 	Commands  []CommandRecord `json:"commands,omitempty"`   // the manifest's commands, and those that took the paths
 	Skipped   []Skipped       `json:"skipped,omitempty"`    // what was found below a path and not taken
-	Changed   []Name          `json:"changed,omitempty"`    // files that changed while they were read, every time: their content may be of no single moment
-	Warnings  []string        `json:"warnings,omitempty"`   // what tar complained of without failing
-	Files     []FileRecord    `json:"files"`                // every file of the archive but this one and the sums
+	// files that changed while they were read, every time: their content may be of no single moment
+	Changed  []Name       `json:"changed,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"` // what tar complained of without failing
+	Files    []FileRecord `json:"files"`              // every file of the archive but this one and the sums
 }
 
 // Short is the machine's name without its domain.
@@ -134,7 +135,8 @@ func parseRecord(name string, data []byte) (*Record, error) {
 		return nil, jsonError(name, data, err)
 	}
 	if rec.Format < oldestFormat || rec.Format > recordFormat {
-		return nil, srcerr.Errorf(name, 1, 1, "", "format %d is not known; this version reads formats %d to %d", rec.Format, oldestFormat, recordFormat)
+		return nil, srcerr.Errorf(name, 1, 1, "", "format %d is not known; this version reads formats %d to %d", rec.Format,
+			oldestFormat, recordFormat)
 	}
 	return &rec, nil
 }

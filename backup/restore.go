@@ -12,7 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Operation is one command of a restore, as data: what a reviewer reads is what runs. An operation that is not idempotent has one proof, by exit status.
+// Operation is one command of a restore, as data: what a reviewer reads is what runs. An operation that is not
+// idempotent has one proof, by exit status.
 type Operation struct {
 	change.Change
 	Group  Group        // the part of the restore that it belongs to
@@ -49,14 +50,18 @@ const (
 
 // RestoreOptions are the choices of a restore.
 type RestoreOptions struct {
-	Position  Position               // which of the pair; without meaning for the manager
-	Skip      []Group                // parts to leave out; restoring SSH is optional (lustre:499)
-	SELinux   bool                   // whether SELinux is enabled on the new system: labels are then set (lustre:493)
-	LNetFiles []string               // the LNet configuration under /etc/modprobe.d, where it is called otherwise than the guide has it (lustre:515)
-	Merged    *Merge                 // users and groups as MergeAccounts made them; the guide's way, the backup's files in place of the system's, when nil
-	Has       func(path string) bool // tells whether the backup holds a path; what it lacks is left out. Archive.Has fits. All is there when nil
+	Position Position // which of the pair; without meaning for the manager
+	Skip     []Group  // parts to leave out; restoring SSH is optional (lustre:499)
+	SELinux  bool     // whether SELinux is enabled on the new system: labels are then set (lustre:493)
+	// the LNet configuration under /etc/modprobe.d, where it is called otherwise than the guide has it (lustre:515)
+	LNetFiles []string
+	// users and groups as MergeAccounts made them; the guide's way, the backup's files in place of the system's, when nil
+	Merged *Merge
+	// tells whether the backup holds a path; what it lacks is left out. Archive.Has fits. All is there when nil
+	Has func(path string) bool
 
-	// KeepReplaced keeps what the restore replaces, beyond what the guide keeps, in DIR.inst/replaced.tar, so that every operation has an undo.
+	// KeepReplaced keeps what the restore replaces, beyond what the guide keeps, in DIR.inst/replaced.tar, so that every
+	// operation has an undo.
 	KeepReplaced bool
 }
 
@@ -76,21 +81,25 @@ func Extract(archive, into string) Operation {
 // RestoreServer is the guide's restore of a Lustre server as data. dir is the extracted tree on the machine, such as
 // /root/bck-HOST-YYYYmmdd-HHMMSS; it may hold a placeholder that is filled in later.
 //
-// The network is not part of it: it is restored by hand with the system's tools, from the files below etc/sysconfig/network-scripts for reference
-// (lustre:465). The group GroupAgent belongs after the agent's package sources were added (lustre:547).
+// The network is not part of it: it is restored by hand with the system's tools, from the files below
+// etc/sysconfig/network-scripts for reference (lustre:465). The group GroupAgent belongs after the agent's package
+// sources were added (lustre:547).
 //
-// It departs from the guide where the guide's commands are not safe to interrupt. The guide moves /etc/ssh away and copies the old one into its place
-// (lustre:487-490). Between the two commands there is no /etc/ssh: sshd can serve no new connection, and if the connection in use dies there,
-// the machine is out of reach. Done twice, the guide's "cp -a …/.ssh /root/.ssh/" makes /root/.ssh/.ssh, and the second "mv" loses the
-// system's own copy. Instead the system's own directory is copied to /etc/ssh.inst, by way of a name that is then moved, so that the copy is there in full or
-// not at all; and the backup is copied over /etc/ssh, which exists throughout. What the new system has and the backup has not, such as host keys of
-// newer kinds, stays in place; the host keys that the backup holds replace those of the installation, so a client sees the old keys again.
+// It departs from the guide where the guide's commands are not safe to interrupt. The guide moves /etc/ssh away and
+// copies the old one into its place (lustre:487-490). Between the two commands there is no /etc/ssh: sshd can serve no
+// new connection, and if the connection in use dies there, the machine is out of reach. Done twice, the guide's "cp -a
+// …/.ssh /root/.ssh/" makes /root/.ssh/.ssh, and the second "mv" loses the system's own copy. Instead the system's own
+// directory is copied to /etc/ssh.inst, by way of a name that is then moved, so that the copy is there in full or not
+// at all; and the backup is copied over /etc/ssh, which exists throughout. What the new system has and the backup has
+// not, such as host keys of newer kinds, stays in place; the host keys that the backup holds replace those of the
+// installation, so a client sees the old keys again.
 func RestoreServer(dir string, opts RestoreOptions) []Operation {
 	lnet := opts.LNetFiles
 	if len(lnet) == 0 {
 		lnet = []string{lnetFile}
 	}
-	parts := [][]Operation{restoreHosts(dir, 469), opts.users(dir, 477), restoreSSH(dir, 487, opts.SELinux), restoreNTP(dir, 505), restoreLNet(dir, lnet, 518),
+	parts := [][]Operation{restoreHosts(dir, 469), opts.users(dir, 477), restoreSSH(dir, 487, opts.SELinux),
+		restoreNTP(dir, 505), restoreLNet(dir, lnet, 518),
 		restoreAgent(dir, 550, opts.SELinux)}
 	if opts.Position == SecondNode {
 		parts = [][]Operation{restoreNTP(dir, 1191), restoreHosts(dir, 1204), opts.users(dir, 1212), restoreSSH(dir, 1222, opts.SELinux),
@@ -99,9 +108,9 @@ func RestoreServer(dir string, opts RestoreOptions) []Operation {
 	return opts.choose(dir, parts)
 }
 
-// RestoreManager is the guide's restore of the manager's system as data (lustre:115-163); see RestoreServer for how it departs from the guide. The
-// certificates and the database are restored after the new software was installed, and are not part of it (lustre:200-229). The manager restarts sshd, the servers do not
-// (lustre:140).
+// RestoreManager is the guide's restore of the manager's system as data (lustre:115-163); see RestoreServer for how it
+// departs from the guide. The certificates and the database are restored after the new software was installed, and are
+// not part of it (lustre:200-229). The manager restarts sshd, the servers do not (lustre:140).
 func RestoreManager(dir string, opts RestoreOptions) []Operation {
 	ssh := append(restoreSSH(dir, 136, opts.SELinux), Operation{
 		Group: GroupSSH, Reads: "/etc/ssh", NoUndo: "it is restarted again once the old configuration is back",
@@ -109,7 +118,8 @@ func RestoreManager(dir string, opts RestoreOptions) []Operation {
 			Title:  "Restart sshd with the restored configuration",
 			Cmd:    sshexec.Command(sshexec.Disruptive, "systemctl", "restart", "sshd"),
 			Repeat: op.Idempotent, Ref: "lustre:140",
-			Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux labels, without which sshd could not read its keys",
+			Note: "connections that are open stay open; new ones see the host keys of the backup. It comes after the SELinux " +
+				"labels, without which sshd could not read its keys",
 		},
 	})
 	return opts.choose(dir, [][]Operation{restoreHosts(dir, 118), opts.users(dir, 126), ssh, restoreNTP(dir, 155)})
@@ -323,7 +333,8 @@ func restoreNTP(dir string, line int) []Operation {
 		{
 			Undo: undo("systemctl", "disable", "ntpd"),
 			Change: change.Change{
-				Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 6),
+				Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"),
+				Repeat: op.Idempotent, Ref: ref(line + 6),
 			},
 		},
 		{

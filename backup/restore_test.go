@@ -144,7 +144,8 @@ func TestRestoreChoices(t *testing.T) {
 	}, paths)
 }
 
-// BAK-012: whatever command the run dies at, and however often it is resumed, sshd finds its directory, and the system's own copy is kept whole.
+// BAK-012: whatever command the run dies at, and however often it is resumed, sshd finds its directory, and the
+// system's own copy is kept whole.
 func TestRestoreSSHSurvivesInterruption(t *testing.T) {
 	var ops []backup.Operation
 	for _, o := range backup.RestoreServer(tree, backup.RestoreOptions{}) {

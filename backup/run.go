@@ -17,9 +17,10 @@ type Plan struct {
 	Ops     []Operation // in the order in which they run
 }
 
-// PlanRestore makes the plan that restores an archive to a machine on which it lies extracted in the tree dir, for those who restore outside a runbook (lustre:47).
-// It keeps what it replaces, so that Undo can take it back. restore is RestoreServer or RestoreManager. What the machine never had is left out; what must
-// be there and is not, or is not whole, is an error that names it and the operation that needs it (errors.As to Missing).
+// PlanRestore makes the plan that restores an archive to a machine on which it lies extracted in the tree dir, for
+// those who restore outside a runbook (lustre:47). It keeps what it replaces, so that Undo can take it back. restore is
+// RestoreServer or RestoreManager. What the machine never had is left out; what must be there and is not, or is not
+// whole, is an error that names it and the operation that needs it (errors.As to Missing).
 func PlanRestore(a *Archive, m Manifest, restore func(string, RestoreOptions) []Operation, dir string, opts RestoreOptions) (*Plan, error) {
 	if a == nil || restore == nil {
 		return nil, errors.New("a restore is planned from an open archive, and from what it is to restore")
@@ -80,9 +81,10 @@ func (e *StoppedError) Error() string {
 
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// Carry carries operations out on the machine behind r, one after the other, and stops at the first that fails with a *StoppedError. Carrying them out again
-// takes them up: what is not safe to repeat is probed first. When nobody knows whether a command ran, its probe decides; where it has none, or the
-// machine does not answer, it stops there. With sshexec.DryRun nothing is changed. observe, which may be nil, is told of each operation before it begins.
+// Carry carries operations out on the machine behind r, one after the other, and stops at the first that fails with a
+// *StoppedError. Carrying them out again takes them up: what is not safe to repeat is probed first. When nobody knows
+// whether a command ran, its probe decides; where it has none, or the machine does not answer, it stops there. With
+// sshexec.DryRun nothing is changed. observe, which may be nil, is told of each operation before it begins.
 func Carry(ctx context.Context, r sshexec.Runner, ops []Operation, observe func(Operation)) error {
 	var done []Operation
 	for _, o := range ops {

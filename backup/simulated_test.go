@@ -33,7 +33,8 @@ func newServer(t *testing.T) server {
 	s := simhost.NewState(reg, noon)
 	h := s.AddHost("ct6-mds1.lfs.intl", simhost.EL6())
 	for _, name := range []string{
-		"/var/lib/chroma/targets/OWFh", "/var/lib/chroma/self.crt", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/sudoers", "/etc/ntp.conf",
+		"/var/lib/chroma/targets/OWFh", "/var/lib/chroma/self.crt", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
+		"/etc/sudoers", "/etc/ntp.conf",
 		"/etc/modprobe.d/iml_lnet_module_parameters.conf", "/etc/corosync/corosync.conf", "/root/.ssh/authorized_keys", "/etc/ssh/sshd_config",
 	} {
 		h.MustWrite(s, name, "old "+name+"\n", 0o600)
@@ -90,7 +91,8 @@ func TestRoundTripOnSimulatedServer(t *testing.T) {
 			_, err := s.run.Run(t.Context(), o.Cmd)
 			require.NoError(t, err, "%s", o.Cmd)
 		}
-		for _, name := range []string{"/etc/hosts", "/etc/sudoers", "/etc/ntp.conf", "/var/lib/chroma/targets/OWFh", "/root/.ssh/authorized_keys", "/etc/ssh/sshd_config"} {
+		for _, name := range []string{"/etc/hosts", "/etc/sudoers", "/etc/ntp.conf", "/var/lib/chroma/targets/OWFh",
+			"/root/.ssh/authorized_keys", "/etc/ssh/sshd_config"} {
 			require.Equal(t, "old "+name+"\n", s.read(name))
 		}
 		require.Equal(t, "server 0.centos.pool.ntp.org\n", s.read("/etc/ntp.conf.inst"))

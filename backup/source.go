@@ -55,8 +55,8 @@ func (f far) optional(ctx context.Context, argv ...string) string {
 	return res.Text()
 }
 
-// source finds out what can read the files of the machine. GNU tar can; it is what the guides rely on. Other tars do not say when a file changed while they
-// read it, so that a shell with the usual small tools is better.
+// source finds out what can read the files of the machine. GNU tar can; it is what the guides rely on. Other tars do
+// not say when a file changed while they read it, so that a shell with the usual small tools is better.
 func (f far) source(ctx context.Context) (source, error) {
 	cmd := sshexec.Command(sshexec.ReadOnly, "tar", "--help")
 	cmd.Timeout = askTimeout
@@ -72,8 +72,8 @@ func (f far) source(ctx context.Context) (source, error) {
 	return gnuTar{far: f, help: help}, nil
 }
 
-// pump runs a command and hands what it prints to read, which reads to the end. It returns what the command said besides, and how it ended; an error of
-// read that the end of the command explains is left to the command's.
+// pump runs a command and hands what it prints to read, which reads to the end. It returns what the command said
+// besides, and how it ended; an error of read that the end of the command explains is left to the command's.
 func (f far) pump(ctx context.Context, cmd sshexec.Cmd, read func(io.Reader) error) (sshexec.Result, error, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

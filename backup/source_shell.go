@@ -18,8 +18,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// shellSource reads files on a machine without a GNU tar: with /bin/sh, stat, head, cat and readlink, of coreutils or busybox. It starts several processes for
-// every file, and sees neither extended attributes, ACLs and SELinux labels nor holes; the record says so.
+// shellSource reads files on a machine without a GNU tar: with /bin/sh, stat, head, cat and readlink, of coreutils or
+// busybox. It starts several processes for every file, and sees neither extended attributes, ACLs and SELinux labels
+// nor holes; the record says so.
 type shellSource struct{ far }
 
 //go:embed scripts/list.sh
@@ -196,8 +197,9 @@ const (
 	unixTypes                   = 0xf000
 )
 
-// parseStat reads what stat says of a file before it is read: mode in hexadecimal, size, owner, group, device:inode, links, times of content and of change, and
-// the names of owner and group. node is empty for a file with one name; stamp is what stat says afterwards when nothing has changed.
+// parseStat reads what stat says of a file before it is read: mode in hexadecimal, size, owner, group, device:inode,
+// links, times of content and of change, and the names of owner and group. node is empty for a file with one name;
+// stamp is what stat says afterwards when nothing has changed.
 func parseStat(said string) (h *tar.Header, node, stamp string, err error) {
 	f := strings.SplitN(said, " ", 13)
 	if len(f) != 13 {

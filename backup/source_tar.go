@@ -28,8 +28,8 @@ func (gnuTar) means() string { return "GNU tar" }
 
 func (g gnuTar) knows(option string) bool { return strings.Contains(g.help, option) }
 
-// find asks ls for the paths and for the directories of patterns, all at once, and find for what is in these. The shell's part of the guides' scripts, ifcfg-*, is done here: no
-// shell sees a path.
+// find asks ls for the paths and for the directories of patterns, all at once, and find for what is in these. The
+// shell's part of the guides' scripts, ifcfg-*, is done here: no shell sees a path.
 func (g gnuTar) find(ctx context.Context, paths []Path) ([][]string, error) {
 	found := make([][]string, len(paths))
 	asked := func(p Path) string {
@@ -94,8 +94,9 @@ func (g gnuTar) names(ctx context.Context, dir string) ([]string, error) {
 	return names, nil
 }
 
-// command is the tar that sends the paths. The exclusions come before the paths, as tar before 1.30 wants them. Extended attributes, ACLs, labels and holes
-// are asked for where tar knows how; that needs PAX headers, which would hold times of access too.
+// command is the tar that sends the paths. The exclusions come before the paths, as tar before 1.30 wants them.
+// Extended attributes, ACLs, labels and holes are asked for where tar knows how; that needs PAX headers, which would
+// hold times of access too.
 func (g gnuTar) command(paths, excludes []string) sshexec.Cmd {
 	argv := []string{"tar", "cf", "-"}
 	if g.gzip {
@@ -176,13 +177,15 @@ func (g gnuTar) read(r io.Reader, each func(*tar.Header, io.Reader) error) error
 		if err := each(h, tr); err != nil {
 			return err
 		}
-		if _, err := io.CopyN(io.Discard, tr, h.Size); err != nil && !errors.Is(err, io.EOF) { // what was not wanted; the end of the stream is judged by it
+		// what was not wanted; the end of the stream is judged by it
+		if _, err := io.CopyN(io.Discard, tr, h.Size); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 	}
 }
 
-// tarPatterns are what GNU tar says of a file without failing; the words have been the same since 1.15. The name comes first, quoted as in C.
+// tarPatterns are what GNU tar says of a file without failing; the words have been the same since 1.15. The name comes
+// first, quoted as in C.
 var tarPatterns = []struct {
 	re  *regexp.Regexp
 	add func(r *takenReport, name string)
@@ -215,7 +218,8 @@ func tarVerdict(res sshexec.Result, err error) (takenReport, error) {
 		}
 	}
 	excused := len(r.changed)+len(r.removed) > 0
-	if err != nil && res.Outcome == sshexec.Exited && sshexec.OutcomeOf(err) == sshexec.Exited && res.ExitCode == 1 && excused && !res.Truncated {
+	if err != nil && res.Outcome == sshexec.Exited && sshexec.OutcomeOf(err) == sshexec.Exited && res.ExitCode == 1 &&
+		excused && !res.Truncated {
 		return r, nil
 	}
 	return r, err

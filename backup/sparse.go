@@ -14,7 +14,8 @@ import (
 	"strings"
 )
 
-// Sparse files are written in GNU tar's format 1.0 for PAX archives, which GNU tar, bsdtar and archive/tar read; archive/tar does not write it.
+// Sparse files are written in GNU tar's format 1.0 for PAX archives, which GNU tar, bsdtar and archive/tar read;
+// archive/tar does not write it.
 //
 // https://www.gnu.org/software/tar/manual/html_node/PAX-1.html
 
@@ -42,7 +43,8 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
-// addSparse writes a file with holes. The map of the holes stands before the content, so the content is held in a file, which has the same holes.
+// addSparse writes a file with holes. The map of the holes stands before the content, so the content is held in a file,
+// which has the same holes.
 func (p *packer) addSparse(h *tar.Header, body io.Reader) error {
 	if p.scratch == nil {
 		return p.write(h, body)

@@ -25,7 +25,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// openSSH starts an OpenSSH server of the test's own (Debian: openssh-server), and returns a client of it and the command line of ssh to it.
+// openSSH starts an OpenSSH server of the test's own (Debian: openssh-server), and returns a client of it and the
+// command line of ssh to it.
 func openSSH(tb testing.TB) (*sshexec.Client, []string) {
 	tb.Helper()
 	const program = "/usr/sbin/sshd"
@@ -54,7 +55,8 @@ func openSSH(tb testing.TB) (*sshexec.Client, []string) {
 	require.NoError(tb, l.Close())
 	_, port, _ := net.SplitHostPort(addr)
 	require.NoError(tb, os.WriteFile(filepath.Join(dir, "known"), []byte(knownhosts.Line([]string{addr}, hostKey.PublicKey())+"\n"), 0o600))
-	text := fmt.Sprintf("ListenAddress 127.0.0.1\nPort %s\nHostKey %s/host_key\nAuthorizedKeysFile %s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n", port, dir, dir)
+	text := fmt.Sprintf("ListenAddress 127.0.0.1\nPort %s\nHostKey %s/host_key\nAuthorizedKeysFile "+
+		"%s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n", port, dir, dir)
 	require.NoError(tb, os.WriteFile(filepath.Join(dir, "config"), []byte(text), 0o600))
 	server := exec.Command(program, "-D", "-e", "-f", filepath.Join(dir, "config"))
 	require.NoError(tb, server.Start())
@@ -65,7 +67,8 @@ func openSSH(tb testing.TB) (*sshexec.Client, []string) {
 	me, err := user.Current()
 	require.NoError(tb, err)
 	c, err := sshexec.NewClient(sshexec.Config{
-		Host: "node1", Addr: addr, User: me.Username, Auth: sshexec.Auth{Keys: []ssh.Signer{key}}, KnownHosts: []string{filepath.Join(dir, "known")},
+		Host: "node1", Addr: addr, User: me.Username, Auth: sshexec.Auth{Keys: []ssh.Signer{key}},
+		KnownHosts: []string{filepath.Join(dir, "known")},
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = c.Close() })
@@ -77,7 +80,8 @@ func openSSH(tb testing.TB) (*sshexec.Client, []string) {
 	}
 	require.NoError(tb, err)
 	return c, []string{
-		"ssh", "-i", filepath.Join(dir, "key"), "-o", "UserKnownHostsFile=" + filepath.Join(dir, "known"), "-o", "BatchMode=yes", "-p", port, me.Username + "@127.0.0.1",
+		"ssh", "-i", filepath.Join(dir, "key"), "-o", "UserKnownHostsFile=" + filepath.Join(dir, "known"), "-o",
+		"BatchMode=yes", "-p", port, me.Username + "@127.0.0.1",
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// sumsName is the file with the digests of all other files, as sha256sum prints them: whoever has extracted an archive and has no evenkeel at hand checks
-// it with
+// sumsName is the file with the digests of all other files, as sha256sum prints them: whoever has extracted an archive
+// and has no evenkeel at hand checks it with
 //
 //	cd bck-HOST-YYYYmmdd-HHMMSS && sha256sum -c evenkeel-sha256sums.txt
 //

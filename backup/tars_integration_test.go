@@ -55,8 +55,10 @@ func TestOpenReadsEveryTar(t *testing.T) {
 	want := below(snapshot(t, top), "/var/lib/chroma")
 	tried := 0
 	for _, argv := range [][]string{
-		{"tar", "czf"}, {"tar", "--format=gnu", "-czf"}, {"tar", "--format=oldgnu", "-Sczf"}, {"tar", "--format=gnu", "-Sczf"}, {"tar", "--format=posix", "-czf"},
-		{"tar", "--format=posix", "-Sczf"}, {"tar", "--format=posix", "--sparse-version=0.0", "-Sczf"}, {"tar", "--format=posix", "--sparse-version=0.1", "-Sczf"},
+		{"tar", "czf"}, {"tar", "--format=gnu", "-czf"}, {"tar", "--format=oldgnu", "-Sczf"},
+		{"tar", "--format=gnu", "-Sczf"}, {"tar", "--format=posix", "-czf"},
+		{"tar", "--format=posix", "-Sczf"}, {"tar", "--format=posix", "--sparse-version=0.0", "-Sczf"},
+		{"tar", "--format=posix", "--sparse-version=0.1", "-Sczf"},
 		{"tar", "--format=posix", "--xattrs", "--acls", "--selinux", "-czf"}, {"tar", "--numeric-owner", "-czf"},
 		{"bsdtar", "--format=pax", "-czf"}, {"bsdtar", "--format=gnutar", "-czf"}, {"bsdtar", "--zstd", "-cf"},
 	} {

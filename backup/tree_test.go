@@ -31,7 +31,8 @@ func (m *machine) awkward(t *testing.T, dir string) (skipped []string) {
 	t.Helper()
 	at := func(name string) string { return m.at(dir + "/" + name) }
 	for _, name := range []string{
-		"plain", "new\nline", "non\xffutf8", `back\slash`, "sp ace", "-dash", "ünï", "star*?[x]", strings.Repeat("long", 50), "sub/.hidden", "sub/..odd", "empty", "tab\tname\r", "'quoted\"",
+		"plain", "new\nline", "non\xffutf8", `back\slash`, "sp ace", "-dash", "ünï", "star*?[x]", strings.Repeat("long", 50),
+		"sub/.hidden", "sub/..odd", "empty", "tab\tname\r", "'quoted\"",
 		strings.Repeat("deep/", 60) + "file",
 	} {
 		content := "content of " + name
@@ -138,7 +139,8 @@ func below(lines []string, dir string) []string {
 // chromaOnly is a manifest of one directory, so that a test's own files are all that there is.
 var chromaOnly = backup.Manifest{Name: "chroma", Paths: []backup.Path{{Path: "/var/lib/chroma"}}}
 
-// Whatever a file system can hold comes back as it was, by tar or by a shell, out of the guide's own command, evenkeel's own extraction, or the archive itself.
+// Whatever a file system can hold comes back as it was, by tar or by a shell, out of the guide's own command,
+// evenkeel's own extraction, or the archive itself.
 func TestCreateAwkwardFiles(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, m *machine){
 		"GNU tar": func(*testing.T, *machine) {},
@@ -284,7 +286,8 @@ func TestExtendedAttributes(t *testing.T) {
 // A second name of a pipe, as some tars send it, is skipped with it.
 func TestHardLinkToSkipped(t *testing.T) {
 	const at = "var/lib/chroma"
-	zr, err := gzip.NewReader(bytes.NewReader(pack(t, dir(at), tar.Header{Typeflag: tar.TypeFifo, Name: at + "/pipe"}, link(tar.TypeLink, at+"/pipe2", at+"/pipe"))))
+	zr, err := gzip.NewReader(bytes.NewReader(pack(t, dir(at), tar.Header{Typeflag: tar.TypeFifo, Name: at + "/pipe"},
+		link(tar.TypeLink, at+"/pipe2", at+"/pipe"))))
 	require.NoError(t, err)
 	stream, err := io.ReadAll(zr)
 	require.NoError(t, err)
@@ -295,7 +298,8 @@ func TestHardLinkToSkipped(t *testing.T) {
 
 // A link with two names, as tar sends it, is two links: in the archives of the guides' scripts, too.
 func TestOpenHardLinkToSymlink(t *testing.T) {
-	a, err := backup.Open(bytes.NewReader(pack(t, file(top+"/a"), link(tar.TypeSymlink, top+"/b", "a"), link(tar.TypeLink, top+"/c", top+"/b"), link(tar.TypeLink, top+"/d", top+"/a"),
+	a, err := backup.Open(bytes.NewReader(pack(t, file(top+"/a"), link(tar.TypeSymlink, top+"/b", "a"),
+		link(tar.TypeLink, top+"/c", top+"/b"), link(tar.TypeLink, top+"/d", top+"/a"),
 		link(tar.TypeLink, top+"/e", top+"/d"))))
 	require.NoError(t, err)
 	for _, name := range []string{"/b", "/c", "/d", "/e"} {
@@ -308,7 +312,8 @@ func TestOpenHardLinkToSymlink(t *testing.T) {
 	target, err := os.Readlink(tree + "/c")
 	require.NoError(t, err)
 	require.Equal(t, "a", target)
-	_, err = backup.Open(bytes.NewReader(pack(t, file(top+"/x/a"), link(tar.TypeSymlink, top+"/x/b", "../x/a"), link(tar.TypeLink, top+"/c", top+"/x/b"))))
+	_, err = backup.Open(bytes.NewReader(pack(t, file(top+"/x/a"), link(tar.TypeSymlink, top+"/x/b", "../x/a"),
+		link(tar.TypeLink, top+"/c", top+"/x/b"))))
 	require.ErrorIs(t, err, backup.ErrHostile, "the same target leads out from another place")
 }
 
@@ -317,7 +322,8 @@ func TestOverlappingPaths(t *testing.T) {
 	m := newMachine(t)
 	m.write(t, "/etc/multipath/bindings", "x", 0o600)
 	m.write(t, "/etc/multipath.conf", "x", 0o600)
-	info, err := m.take(t, backup.Manifest{Name: "x", Paths: []backup.Path{{Path: "/etc/multipath*"}, {Path: "/etc/multipath/bindings"}, {Path: "/etc/multipath.c*"}}})
+	info, err := m.take(t, backup.Manifest{Name: "x",
+		Paths: []backup.Path{{Path: "/etc/multipath*"}, {Path: "/etc/multipath/bindings"}, {Path: "/etc/multipath.c*"}}})
 	require.NoError(t, err)
 	a, err := backup.OpenFile(info.Path)
 	require.NoError(t, err)

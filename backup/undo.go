@@ -50,7 +50,8 @@ func keepReplaced(tree string, replaced []string) []Operation {
 			Group: GroupKeep, NoUndo: harmless,
 			Change: change.Change{
 				Title: "Give the copy its name", Ref: "lustre:113",
-				Cmd: sshexec.Command(sshexec.Mutating, "mv", keepArchive(tree)+".part", keepArchive(tree)), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit(means, kept)},
+				Cmd: sshexec.Command(sshexec.Mutating, "mv", keepArchive(tree)+".part", keepArchive(tree)), Repeat: op.ProbeFirst,
+				Proof: []change.Proof{change.ByExit(means, kept)},
 			},
 		},
 	}
@@ -71,8 +72,8 @@ func putBackDir(name string) *sshexec.Cmd {
 	return &cmd
 }
 
-// Undo gives the operations that take others back, the last first: those of a restore that was carried out, or of its part that was. Where sshd was
-// restarted, it is restarted again at the end.
+// Undo gives the operations that take others back, the last first: those of a restore that was carried out, or of its
+// part that was. Where sshd was restarted, it is restarted again at the end.
 func Undo(done []Operation) []Operation {
 	var out []Operation
 	var restart *Operation

@@ -21,8 +21,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// rebuilt is a Runner over a directory that stands for the root of a freshly installed machine. Commands on files are real; those on packages, services and labels only
-// leave their names.
+// rebuilt is a Runner over a directory that stands for the root of a freshly installed machine. Commands on files are
+// real; those on packages, services and labels only leave their names.
 type rebuilt struct {
 	t    *testing.T
 	root string
@@ -77,7 +77,8 @@ func fresh(t *testing.T) (*rebuilt, *backup.Archive) {
 	require.NoError(t, os.MkdirAll(m.root+"/root", 0o700))
 	_, err = a.ExtractTo(m.root+"/root", backup.ExtractOptions{})
 	require.NoError(t, err)
-	for _, name := range []string{"/etc/hosts", "/etc/nsswitch.conf", "/etc/sudoers", "/etc/ntp.conf", "/etc/ssh/sshd_config", "/etc/ssh/ssh_host_ed25519_key"} {
+	for _, name := range []string{"/etc/hosts", "/etc/nsswitch.conf", "/etc/sudoers", "/etc/ntp.conf",
+		"/etc/ssh/sshd_config", "/etc/ssh/ssh_host_ed25519_key"} {
 		m.write(name, "fresh "+name+"\n", 0o640) // there is no /etc/resolv.conf yet, and no /var/lib/chroma
 	}
 	m.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nchrony:x:998:996::/var/lib/chrony:/sbin/nologin\n", 0o644)
@@ -129,14 +130,16 @@ func serverPlan(t *testing.T, a *backup.Archive, opts backup.RestoreOptions) *ba
 	return p
 }
 
-// BAK-010..017: the restore, carried out on real files; then, from wherever it stopped, everything is as it was before, however often it is undone.
+// BAK-010..017: the restore, carried out on real files; then, from wherever it stopped, everything is as it was before,
+// however often it is undone.
 func TestRestoreAndUndoFromEveryPoint(t *testing.T) {
 	m, a := fresh(t)
 	untouched := m.clone(t)
 	p := serverPlan(t, a, backup.RestoreOptions{})
 	before := m.state()
 	require.NoError(t, backup.Carry(t.Context(), m, p.Ops, nil))
-	for _, name := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/ntp.conf", "/etc/modprobe.d/iml_lnet_module_parameters.conf", "/var/lib/chroma/inside"} {
+	for _, name := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/ntp.conf",
+		"/etc/modprobe.d/iml_lnet_module_parameters.conf", "/var/lib/chroma/inside"} {
 		require.Equal(t, "content of "+name+"\n", m.read(name))
 	}
 	require.Equal(t, "fresh /etc/ntp.conf\n", m.read("/etc/ntp.conf.inst"))
@@ -158,7 +161,8 @@ func TestRestoreAndUndoFromEveryPoint(t *testing.T) {
 	}
 }
 
-// The connection dies at every command, after it took effect; the restore goes on when it is carried out again, and ends as if nothing had happened.
+// The connection dies at every command, after it took effect; the restore goes on when it is carried out again, and
+// ends as if nothing had happened.
 func TestCarryAgain(t *testing.T) {
 	untouched, a := fresh(t)
 	m := untouched.clone(t)
@@ -253,7 +257,8 @@ func TestScriptsAreShell(t *testing.T) {
 // When nobody knows whether a command ran, its probe decides; without an answer it is not run again.
 func TestCarryUnknown(t *testing.T) {
 	done := sshexec.Command(sshexec.ReadOnly, "done?")
-	o := backup.Operation{Change: change.Change{Title: "x", Cmd: sshexec.Command(sshexec.Mutating, "change"), Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("done", done)}}}
+	o := backup.Operation{Change: change.Change{Title: "x", Cmd: sshexec.Command(sshexec.Mutating, "change"),
+		Repeat: op.ProbeFirst, Proof: []change.Proof{change.ByExit("done", done)}}}
 	for name, tc := range map[string]struct {
 		probes []int // exit status of each probe; -1 when the machine does not answer
 		good   bool
@@ -299,7 +304,8 @@ func TestAccountChecks(t *testing.T) {
 		reqs[r.Path] = r.Check
 	}
 	for name, good := range map[string]string{
-		"/etc/passwd": "# x\n\n+::::::\nroot:x:0:0:root:/root:/bin/bash\n", "/etc/group": "root:x:0:\n", "/etc/shadow": "root:x:1:0:99999:7:::\n", "/etc/gshadow": "root:::\n",
+		"/etc/passwd": "# x\n\n+::::::\nroot:x:0:0:root:/root:/bin/bash\n", "/etc/group": "root:x:0:\n",
+		"/etc/shadow": "root:x:1:0:99999:7:::\n", "/etc/gshadow": "root:::\n",
 	} {
 		require.NoError(t, reqs[name]([]byte(good)), name)
 		for _, bad := range []string{"", "\n", good[:len(good)-1], good + "a:b\n", strings.ReplaceAll(good, "root", "toor"), good + "\x00\n"} {

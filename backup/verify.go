@@ -18,10 +18,11 @@ type Mismatch struct {
 
 func (m Mismatch) Error() string { return fmt.Sprintf("%s: %s", shown(m.Path), m.Why) }
 
-// Verify compares every entry with what was noted when the backup was made: kind, content, owner, mode, time, attributes. It names every one that differs, is
-// missing or was added. It is ErrNoRecord when nothing was noted.
+// Verify compares every entry with what was noted when the backup was made: kind, content, owner, mode, time,
+// attributes. It names every one that differs, is missing or was added. It is ErrNoRecord when nothing was noted.
 //
-// Whoever alters an archive on purpose can alter its record and its sums alike; only the digest of the whole (Info.SHA256), kept elsewhere, tells that.
+// Whoever alters an archive on purpose can alter its record and its sums alike; only the digest of the whole
+// (Info.SHA256), kept elsewhere, tells that.
 func (a *Archive) Verify() error {
 	if a.record == nil {
 		if a.Has("/" + sumsName) {

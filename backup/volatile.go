@@ -16,8 +16,9 @@ const (
 	volatilePause = 100 * time.Millisecond
 )
 
-// takeVolatile takes the files that changed in an earlier attempt, one at a time, each until it holds still. It is held in a scratch file until it is known
-// to be good. One that never holds still is taken as it came last, and named in the record.
+// takeVolatile takes the files that changed in an earlier attempt, one at a time, each until it holds still. It is held
+// in a scratch file until it is known to be good. One that never holds still is taken as it came last, and named in the
+// record.
 func (c *creation) takeVolatile(ctx context.Context, p *packer) error {
 	for _, name := range c.volatile {
 		if err := c.takeOne(ctx, p, name); err != nil {

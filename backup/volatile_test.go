@@ -15,7 +15,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// nervous is a machine on which files change while tar reads them: at each tar, what is called first is rewritten, and tar says so, as GNU tar does.
+// nervous is a machine on which files change while tar reads them: at each tar, what is called first is rewritten, and
+// tar says so, as GNU tar does.
 type nervous struct {
 	*machine
 	t     *testing.T
@@ -64,7 +65,8 @@ func (n *nervous) take(t *testing.T) (*backup.Archive, *backup.Info) {
 func TestChangedFilesAreReadAgain(t *testing.T) {
 	n := &nervous{machine: newMachine(t), t: t, turns: map[string]int{"/var/lib/chroma/inside": 3, "/var/lib/chroma/od:d\n\\": 1}}
 	n.write(t, "/var/lib/chroma/od:d\n\\", "0001", 0o600)
-	require.NoError(t, os.Link(n.at("/var/lib/chroma/inside"), n.at("/var/lib/chroma/linked"))) // tar sends one of the two names as a link to the other
+	// tar sends one of the two names as a link to the other
+	require.NoError(t, os.Link(n.at("/var/lib/chroma/inside"), n.at("/var/lib/chroma/linked")))
 	a, info := n.take(t)
 	for name := range n.turns {
 		got, err := a.ReadFile(name)
@@ -147,7 +149,8 @@ func TestShellTellsOfChanges(t *testing.T) {
 	m := newMachine(t)
 	m.only(t, false, "sh", "head", "cat", "readlink")
 	// A stat that touches the file once it has spoken of it.
-	script := fmt.Sprintf("#!/bin/sh\nfor f; do :; done\n/usr/bin/env PATH=/usr/bin:/bin stat \"$@\" || exit\ncase $f in */OWFh) if [ -e %[1]s/left ]; then rm -f %[1]s/left; echo more >>\"$f\"; fi;; esac\n", m.tools)
+	script := fmt.Sprintf("#!/bin/sh\nfor f; do :; done\n/usr/bin/env PATH=/usr/bin:/bin stat \"$@\" || exit\ncase $f in "+
+		"*/OWFh) if [ -e %[1]s/left ]; then rm -f %[1]s/left; echo more >>\"$f\"; fi;; esac\n", m.tools)
 	script = strings.ReplaceAll(script, "; rm -f", "; /bin/rm -f")
 	script = strings.ReplaceAll(script, "then rm", "then /bin/rm")
 	require.NoError(t, os.WriteFile(filepath.Join(m.tools, "stat"), []byte(script), 0o755))
@@ -178,7 +181,8 @@ func TestTarVerdict(t *testing.T) {
 	require.Error(t, failed(1, ""))
 	require.Error(t, failed(1, "tar: something new\n"))
 	require.Error(t, failed(2, "tar: etc/x: file changed as we read it\ntar: etc/y: Cannot open: Permission denied\n"))
-	res := sshexec.Result{Stderr: []byte("tar: a\\: b/\\303\\274\\n\\\\: file changed as we read it\ntar: x: file changed as we read it\ntar: x: file changed as we read it\nhello\n")}
+	res := sshexec.Result{Stderr: []byte("tar: a\\: b/\\303\\274\\n\\\\: file changed as we read it\ntar: x: file " +
+		"changed as we read it\ntar: x: file changed as we read it\nhello\n")}
 	report, err := backup.TarVerdict(res, nil)
 	require.NoError(t, err)
 	changed, _, warnings := report.Complaints()
@@ -190,7 +194,8 @@ func TestTarVerdict(t *testing.T) {
 func TestShellShrinks(t *testing.T) {
 	m := newMachine(t)
 	m.only(t, false, "sh", "head", "cat", "readlink")
-	script := fmt.Sprintf("#!/bin/sh\nfor f; do :; done\n/usr/bin/stat \"$@\" || exit\ncase $f in */OWFh) if [ -e %[1]s/left ]; then /bin/rm -f %[1]s/left; printf x >\"$f\"; fi;; esac\n", m.tools)
+	script := fmt.Sprintf("#!/bin/sh\nfor f; do :; done\n/usr/bin/stat \"$@\" || exit\ncase $f in */OWFh) if [ -e "+
+		"%[1]s/left ]; then /bin/rm -f %[1]s/left; printf x >\"$f\"; fi;; esac\n", m.tools)
 	require.NoError(t, os.WriteFile(filepath.Join(m.tools, "stat"), []byte(script), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(m.tools, "left"), nil, 0o600))
 	info, err := m.take(t, chromaOnly)

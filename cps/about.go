@@ -13,8 +13,10 @@ type About struct {
 	Environment string      // "CPS Multi-Node Environment" or "CPS Arbiter"; empty in an excerpt
 	Installer   *Release    // CPS Installer Version; nil in an excerpt
 	Components  []Component // CPS Core Versions, in their order; none on an arbiter
-	PatchLines  []string    // every line that speaks of a patch, or stands under such a heading, as printed: the guide does not show their form (cps:2253)
-	Other       []string    // other lines outside the list of components
+	// every line that speaks of a patch, or stands under such a heading, as printed: the guide does not show their form
+	// (cps:2253)
+	PatchLines []string
+	Other      []string // other lines outside the list of components
 }
 
 // Component is one line of the core versions: "lb01: qns-2 (diameter_endpoint): 19.4.0.release".

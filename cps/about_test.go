@@ -29,7 +29,8 @@ func TestParseAboutCluman(t *testing.T) {
 	require.Equal(t, "CPS Multi-Node Environment", a.Environment)
 	require.Equal(t, "21.1.0", a.Installer.String())
 	require.Len(t, a.Components, 3)
-	require.Equal(t, cps.Component{VM: "lb01", Process: "qns-2", Name: "diameter_endpoint", Release: release(t, "19.4.0.release"), Line: 12}, a.Components[1])
+	require.Equal(t, cps.Component{VM: "lb01", Process: "qns-2", Name: "diameter_endpoint",
+		Release: release(t, "19.4.0.release"), Line: 12}, a.Components[1])
 	require.False(t, a.Arbiter())
 	require.False(t, a.Mixed())
 	require.Equal(t, []string{"Cisco Policy Suite - Copyright (c) 2015. All rights reserved."}, a.Other)

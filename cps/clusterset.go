@@ -100,7 +100,8 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 		n := sides[vm.class]
 		if n[0] == 0 || n[1] == 0 {
 			set := 1 + vm.number%2
-			errs = append(errs, srcerr.Errorf(h.File, vm.line, 0, vm.alias, "every VM of class %s would be in set %d: none would serve while that set is upgraded", vm.class, set))
+			errs = append(errs, srcerr.Errorf(h.File, vm.line, 0, vm.alias,
+				"every VM of class %s would be in set %d: none would serve while that set is upgraded", vm.class, set))
 			sides[vm.class] = [2]int{1, 1} // said once for the class
 		}
 	}

@@ -46,7 +46,8 @@ func hostsOf(t testing.TB, aliases ...string) *cps.Hosts {
 
 // CPS-006: natural order in a class, and classes the guide does not know come last.
 func TestSplitClusterSetsOrder(t *testing.T) {
-	h := hostsOf(t, "udc02", "udc01", "qns10", "qns2", "qns9", "qns1", "lb01", "lb02", "sessionmgr100", "sessionmgr99", "pcrfclient01", "pcrfclient02", "qns03")
+	h := hostsOf(t, "udc02", "udc01", "qns10", "qns2", "qns9", "qns1", "lb01", "lb02", "sessionmgr100", "sessionmgr99",
+		"pcrfclient01", "pcrfclient02", "qns03")
 	set1, set2, err := cps.SplitClusterSets(h)
 	require.NoError(t, err)
 	require.Equal(t, cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr100", "qns2", "qns10", "udc02"}, set1)

@@ -80,7 +80,8 @@ func ParseConfiguration(r io.Reader) (*Configuration, error) {
 		after := tail[len(value):]
 		trimmed := strings.TrimLeft(value, " \t")
 		blanks := value[:len(value)-len(trimmed)]
-		c.lines = append(c.lines, &configLine{no: l.no, key: key, before: head + "," + blanks, value: hidden(Secret(trimmed)), after: after + l.eol})
+		c.lines = append(c.lines, &configLine{no: l.no, key: key, before: head + "," + blanks, value: hidden(Secret(trimmed)),
+			after: after + l.eol})
 	}
 	if len(first) == 0 && len(src.errs) == 0 {
 		src.failf(src.end(), 0, "", "no key,value, row")
@@ -214,7 +215,8 @@ func (c *Configuration) Findings() []Finding {
 	f := findings{file: c.File}
 	enabled := c.find(KeyDBAuthEnabled)
 	if enabled == nil {
-		f.add(Error, 0, "CPS-012", "%s is not present, and the migration fails without it; add the row %q", KeyDBAuthEnabled, KeyDBAuthEnabled+", FALSE,")
+		f.add(Error, 0, "CPS-012", "%s is not present, and the migration fails without it; add the row %q", KeyDBAuthEnabled,
+			KeyDBAuthEnabled+", FALSE,")
 		return f.list
 	}
 	switch strings.ToUpper(enabled.value().Reveal()) {

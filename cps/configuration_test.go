@@ -51,8 +51,10 @@ func TestConfigurationFindings(t *testing.T) {
 		{"off", "db_authentication_enabled, FALSE,\n", nil},
 		{"off in lower case", "db_authentication_enabled,false\n", nil},
 		{"on", "db_authentication_enabled, TRUE,\ndb_authentication_admin_passwd, aa,\ndb_authentication_readonly_passwd, bb,\n", nil},
-		{"on without passwords", "db_authentication_enabled, TRUE,\n", []string{"db_authentication_admin_passwd has no value", "db_authentication_readonly_passwd has no value"}},
-		{"on with one empty", "db_authentication_enabled, TRUE,\ndb_authentication_admin_passwd,,\ndb_authentication_readonly_passwd, bb,\n", []string{"db_authentication_admin_passwd has no value"}},
+		{"on without passwords", "db_authentication_enabled, TRUE,\n",
+			[]string{"db_authentication_admin_passwd has no value", "db_authentication_readonly_passwd has no value"}},
+		{"on with one empty", "db_authentication_enabled, TRUE,\ndb_authentication_admin_passwd,,\ndb_authentication_readonly_passwd, bb,\n",
+			[]string{"db_authentication_admin_passwd has no value"}},
 		{"neither", "db_authentication_enabled, MAYBE,\n", []string{"must be FALSE or TRUE"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

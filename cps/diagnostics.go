@@ -36,8 +36,9 @@ type Check struct {
 	numbers []int // of Lines
 }
 
-// Forms of a check. Its title ends with dots, its tag follows there, on a line of its own, or behind the text that follows; words as in the titles of real outputs begin a
-// check, and any other text before a tag belongs to the check that is open.
+// Forms of a check. Its title ends with dots, its tag follows there, on a line of its own, or behind the text that
+// follows; words as in the titles of real outputs begin a check, and any other text before a tag belongs to the check
+// that is open.
 var (
 	checkForm   = regexp.MustCompile(`^(.*?)\s*\.\.\.\s*(?:\[\s*(\w+)\s*\])?$`)
 	checkWords  = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
@@ -174,8 +175,9 @@ var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some se
 // gaveUp is what a check says, or a program in its place, that was not made to its end. It is no detail of a check that warns or failed.
 var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
 
-// NotUnderstood reports the lines that are of no known form: nobody can say that what they tell is harmless. Below a check that warns or failed any text may stand, for it
-// is a finding by itself, but none that says that the checks were given up. The table of the replica sets is read by [ParseReplicaTable].
+// NotUnderstood reports the lines that are of no known form: nobody can say that what they tell is harmless. Below a
+// check that warns or failed any text may stand, for it is a finding by itself, but none that says that the checks were
+// given up. The table of the replica sets is read by [ParseReplicaTable].
 func (d *Diagnostics) NotUnderstood() []Finding {
 	f := findings{file: d.File}
 	say := func(line int, text string) {
@@ -191,7 +193,8 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 			if i >= len(c.numbers) || rest[i] == "" {
 				continue
 			}
-			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, CheckReplicaSets) || gaveUp.MatchString(strings.TrimSpace(line)) {
+			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, CheckReplicaSets) ||
+				gaveUp.MatchString(strings.TrimSpace(line)) {
 				say(c.numbers[i], line)
 			}
 		}
@@ -206,7 +209,8 @@ func (c Check) foreign(proxy bool) []string {
 	for i, line := range c.Lines {
 		text := strings.Join(strings.Fields(line), " ")
 		switch {
-		case text == "" || isRule(text) || strings.HasPrefix(text, "|") || aidoForm.MatchString(text) && strings.Contains(strings.ToLower(c.Title), "aido"):
+		case text == "" || isRule(text) || strings.HasPrefix(text, "|") || aidoForm.MatchString(text) &&
+			strings.Contains(strings.ToLower(c.Title), "aido"):
 			continue
 		case proxy && (serviceForm.MatchString(text) || proxyDetail.MatchString(text)):
 			continue
@@ -240,8 +244,8 @@ func (c Check) foreign(proxy bool) []string {
 // proxyDetail is the line of counts below a service, or what is left of one that wraps.
 var proxyDetail = regexp.MustCompile(`^(?:Sessions \(current,max,limit\):.*|Rate \(sessions,max,limit\):.*|Last Status change \(seconds\):.*|\(?seconds\):(?: \d+)?|\d+)$`)
 
-// Findings reports the checks that did not pass, or that have no result, and the lines that are not understood. During a migration some are expected to fail (cps:385): that is for the caller, who
-// knows the stage.
+// Findings reports the checks that did not pass, or that have no result, and the lines that are not understood. During
+// a migration some are expected to fail (cps:385): that is for the caller, who knows the stage.
 func (d *Diagnostics) Findings() []Finding {
 	f := findings{file: d.File}
 	for _, c := range d.Checks {

@@ -31,7 +31,8 @@ func TestParseHAProxyGuide(t *testing.T) {
 // CPS-132: services on their way, and limits that are given.
 func TestParseHAProxyTransitions(t *testing.T) {
 	counts := "  Sessions (current,max,limit): 3,7,2000, Rate (sessions,max,limit): 1,2,30, Last Status change (seconds): 5\n"
-	h, err := cps.ParseHAProxy(text("d", "Checking HAProxy statistics and ports...[WARN]\n-----\na DOWN 1/2 L7OK/200\n"+counts+"b UP 1/3\n"+counts+"c UP\n"+counts+"-----\nbye\n-----\n"))
+	h, err := cps.ParseHAProxy(text("d", "Checking HAProxy statistics and ports...[WARN]\n-----\na DOWN 1/2 L7OK/200\n"+
+		counts+"b UP 1/3\n"+counts+"c UP\n"+counts+"-----\nbye\n-----\n"))
 	require.NoError(t, err)
 	require.True(t, h.Services[0].ComingUp())
 	require.Equal(t, "L7OK/200", h.Services[0].Check)
@@ -44,7 +45,8 @@ func TestParseHAProxyTransitions(t *testing.T) {
 }
 
 func TestParseHAProxyPass(t *testing.T) {
-	h, err := cps.ParseHAProxy(text("d", "Checking disk...[FAIL]\n/var 99%\nChecking HAProxy statistics and ports...[PASS]\nChecking memory...[PASS]\nx\n"))
+	h, err := cps.ParseHAProxy(text("d",
+		"Checking disk...[FAIL]\n/var 99%\nChecking HAProxy statistics and ports...[PASS]\nChecking memory...[PASS]\nx\n"))
 	require.NoError(t, err)
 	require.Equal(t, cps.Pass, h.Verdict)
 	require.Empty(t, h.Services)
@@ -63,7 +65,8 @@ func TestParseHAProxyErrors(t *testing.T) {
 		"not a service":     {"Checking HAProxy...[WARN]\n-----\nhello world\n-----\n", "d:3:1: expected a service"},
 		"no result":         {"Checking HAProxy...\n", "the check has no result"},
 		"unknown result":    {"Checking HAProxy...[MAYBE]\n", `unknown result of a check: it must be PASS, WARN or FAIL: near "MAYBE"`},
-		"too large":         {"Checking HAProxy...[WARN]\n-----\na DOWN\nSessions (current,max,limit): 0,1, Rate (sessions,max,limit): 0,1, Last Status change (seconds): 99999999999999999999\n-----\n", "count of a is too large"},
+		"too large": {"Checking HAProxy...[WARN]\n-----\na DOWN\nSessions (current,max,limit): 0,1, Rate " +
+			"(sessions,max,limit): 0,1, Last Status change (seconds): 99999999999999999999\n-----\n", "count of a is too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := cps.ParseHAProxy(text("d", tt.in))
@@ -84,13 +87,15 @@ func TestParseAIDO(t *testing.T) {
 
 	_, err = cps.ParseAIDO(text("d", "Checking HAProxy...[PASS]\n"))
 	requireError(t, err, "d:1: no AIDO check")
-	_, err = cps.ParseAIDO(text("d", "Checking AIDO status on all VMs...[PASS]\nlb01 AIDO service is not installed on lb02, may be pre 19.4 build on lb02\n"))
+	_, err = cps.ParseAIDO(text("d",
+		"Checking AIDO status on all VMs...[PASS]\nlb01 AIDO service is not installed on lb02, may be pre 19.4 build on lb02\n"))
 	requireError(t, err, "d:2:1: the line names two VMs, lb01 and lb02")
 }
 
 // CPS-130.
 func TestParseDiagnostics(t *testing.T) {
-	in := fixture(t, "get_rep-set1-removed.txt") + fixture(t, "diagnostics-aido.txt") + fixture(t, "diagnostics-ha_proxy.txt") + "Checking disk space ... [ FAIL ]\n"
+	in := fixture(t, "get_rep-set1-removed.txt") + fixture(t, "diagnostics-aido.txt") +
+		fixture(t, "diagnostics-ha_proxy.txt") + "Checking disk space ... [ FAIL ]\n"
 	d, err := cps.ParseDiagnostics(text("d", in))
 	require.NoError(t, err)
 	require.Equal(t, "CPS Diagnostics HA Multi-Node Environment", d.Title)
@@ -137,19 +142,22 @@ func FuzzParseDiagnostics(f *testing.F) {
 	})
 }
 
-// CPS-130: a line that is not understood is a finding and an error at every stage, wherever it stands: it can be what diagnostics.sh says in the place of its checks.
+// CPS-130: a line that is not understood is a finding and an error at every stage, wherever it stands: it can be what
+// diagnostics.sh says in the place of its checks.
 func TestDiagnosticsNotUnderstood(t *testing.T) {
 	const head = "CPS Diagnostics HA Multi-Node Environment\n---------------------------\n"
 	for _, foreign := range []string{
-		"FATAL: 12 VMs are unreachable, their checks were skipped", "ERROR: could not reach lb01", "ssh: connect to host qns03 port 22: No route to host", "CRITICAL disk full on pcrfclient01",
+		"FATAL: 12 VMs are unreachable, their checks were skipped", "ERROR: could not reach lb01",
+		"ssh: connect to host qns03 port 22: No route to host", "CRITICAL disk full on pcrfclient01",
 		"Traceback (most recent call last):", "FAILED to connect", "WARNING: y", "something else",
 	} {
 		for where, in := range map[string]string{
-			"after a check that passed": head + "Checking basic ports for all VMs...[PASS]\n" + foreign + "\nChecking swap space for all VMs...[PASS]\n",
-			"at the end":                head + "Checking basic ports for all VMs...[PASS]\n" + foreign + "\n",
-			"before the first check":    head + foreign + "\nChecking basic ports for all VMs...[PASS]\n",
-			"in the HAProxy check":      head + "Checking HAProxy statistics and ports...[PASS]\n" + foreign + "\n",
-			"in the AIDO check":         fixture(t, "diagnostics-aido.txt") + foreign + "\n",
+			"after a check that passed": head + "Checking basic ports for all VMs...[PASS]\n" + foreign +
+				"\nChecking swap space for all VMs...[PASS]\n",
+			"at the end":             head + "Checking basic ports for all VMs...[PASS]\n" + foreign + "\n",
+			"before the first check": head + foreign + "\nChecking basic ports for all VMs...[PASS]\n",
+			"in the HAProxy check":   head + "Checking HAProxy statistics and ports...[PASS]\n" + foreign + "\n",
+			"in the AIDO check":      fixture(t, "diagnostics-aido.txt") + foreign + "\n",
 		} {
 			d, err := cps.ParseDiagnostics(text("d", in))
 			require.NoError(t, err, "%s: %s", foreign, where)
@@ -162,9 +170,11 @@ func TestDiagnosticsNotUnderstood(t *testing.T) {
 	}
 }
 
-// CPS-130: below a check that failed any detail may stand, but not that the rest was given up. The texts of the guide and of real outputs are understood, wrapped or not.
+// CPS-130: below a check that failed any detail may stand, but not that the rest was given up. The texts of the guide
+// and of real outputs are understood, wrapped or not.
 func TestDiagnosticsUnderstood(t *testing.T) {
-	for _, name := range []string{"diagnostics-aido.txt", "diagnostics-full-fail.txt", "diagnostics-ha_proxy.txt", "diagnostics-ha_proxy-nocheck.txt"} {
+	for _, name := range []string{"diagnostics-aido.txt", "diagnostics-full-fail.txt", "diagnostics-ha_proxy.txt",
+		"diagnostics-ha_proxy-nocheck.txt"} {
 		d, err := cps.ParseDiagnostics(text("d", fixture(t, name)))
 		require.NoError(t, err)
 		require.Empty(t, d.NotUnderstood(), name)

@@ -23,7 +23,9 @@ type HAProxyService struct {
 	Name       string
 	State      string // UP or DOWN, or another word of HAProxy; "no check" of a service that is not looked at
 	Transition string // "1/2" of DOWN 1/2 (coming up), "1/3" of UP 1/3 (going down); else empty
-	Check      string // how the last check failed, such as L4CON, or whose state it follows, "(via diameter/lb02)"; empty where it is not printed
+	// how the last check failed, such as L4CON, or whose state it follows, "(via diameter/lb02)"; empty where it is not
+	// printed
+	Check      string
 	Sessions   HAProxyCounts
 	Rate       HAProxyCounts
 	LastChange time.Duration // since the last change of state

@@ -25,11 +25,13 @@ func (h *Hosts) Findings() []Finding {
 				continue
 			}
 			if text := h.addressText(host, i); strings.Contains(text, "::") {
-				f.add(Error, host.Line, "CPS-031", "IPv6 address %s of %s must be written in uncompressed form: %s", text, host.Alias, Uncompressed(addr))
+				f.add(Error, host.Line, "CPS-031", "IPv6 address %s of %s must be written in uncompressed form: %s", text,
+					host.Alias, Uncompressed(addr))
 			}
 			key := network + " " + addr.String()
 			if other, dup := addresses[key]; dup {
-				f.add(Error, host.Line, "CPS-002", "%s address %s of %s already belongs to %s (line %d)", network, addr, host.Alias, other.Alias, other.Line)
+				f.add(Error, host.Line, "CPS-002", "%s address %s of %s already belongs to %s (line %d)", network, addr, host.Alias,
+					other.Alias, other.Line)
 			} else {
 				addresses[key] = host
 			}

@@ -25,7 +25,8 @@ func TestParseHostsGuide(t *testing.T) {
 	h := guideHosts(t)
 	require.Equal(t, []string{"Internal", "Management"}, h.Networks)
 	require.Len(t, h.Rows, 10)
-	require.Equal(t, []string{"lb01", "lb02", "sessionmgr01", "sessionmgr02", "qns01", "qns02", "qns03", "qns04", "pcrfclient01", "pcrfclient02"}, h.Aliases())
+	require.Equal(t, []string{"lb01", "lb02", "sessionmgr01", "sessionmgr02", "qns01", "qns02", "qns03", "qns04",
+		"pcrfclient01", "pcrfclient02"}, h.Aliases())
 
 	lb, ok := h.ByAlias("lb02")
 	require.True(t, ok)
@@ -79,13 +80,16 @@ func TestHostsEdit(t *testing.T) {
 func TestParseHostsErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", `Hosts.csv:1: no header row`},
-		{"CPS-001 missing column", "Hypervisor Name,Guest Name,Role,Datastore,Networks -->,Internal,\n", `Hosts.csv:1: column "Alias" is missing`},
+		{"CPS-001 missing column", "Hypervisor Name,Guest Name,Role,Datastore,Networks -->,Internal,\n",
+			`Hosts.csv:1: column "Alias" is missing`},
 		{"missing arrow", "Hypervisor Name,Guest Name,Role,Alias,Datastore,Internal,\n", `Hosts.csv:1: column "Networks -->" is missing`},
 		{"no network", "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,\n", `column "Internal" is missing`},
 		{"column twice", "Hypervisor Name,Guest Name,Role,Alias,Alias,Datastore,Networks -->,Internal\n", `column named twice: near "Alias"`},
 		{"no rows", header, `Hosts.csv:1: no VM is listed`},
-		{"alias twice", header + "e,a,lb,lb01,d,,10.0.0.1,,\ne,b,lb,lb01,d,,10.0.0.2,,\n", `Hosts.csv:3:8: alias given twice, first on line 2: near "lb01"`},
-		{"not an address", header + "e,lb01,lb01,lb01,d,,10.0.0.256,,\n", `Hosts.csv:2:21: column "Internal" of lb01 is not an IP address: near "10.0.0.256"`},
+		{"alias twice", header + "e,a,lb,lb01,d,,10.0.0.1,,\ne,b,lb,lb01,d,,10.0.0.2,,\n",
+			`Hosts.csv:3:8: alias given twice, first on line 2: near "lb01"`},
+		{"not an address", header + "e,lb01,lb01,lb01,d,,10.0.0.256,,\n",
+			`Hosts.csv:2:21: column "Internal" of lb01 is not an IP address: near "10.0.0.256"`},
 		{"zone", header + "e,lb01,lb01,lb01,d,,fe80::1%eth0,,\n", `is not an IP address`},
 		{"too wide", header + "e,lb01,lb01,lb01,d,,10.0.0.1,,,x\n", `row has 10 cells, the header 9`},
 		{"too short", header + "e,lb01,lb01\n", `row ends after 3 cells, before column "Datastore"`},

@@ -13,7 +13,8 @@ import (
 
 var logs = []string{
 	"migrate-backup-cluman.log", "migrate-restore-cluman.log", "migrate-disable-set-1.log", "migrate-disable-set-2.log",
-	"enable-set-1.log", "enable-set-2.log", "traffic-swap.log", "traffic-restore.log", "disable-arbiter.log", "enable-arbiter.log", "rollback.log",
+	"enable-set-1.log", "enable-set-2.log", "traffic-swap.log", "traffic-restore.log", "disable-arbiter.log",
+	"enable-arbiter.log", "rollback.log",
 }
 
 func migrateLog(t testing.TB, name string) *cps.MigrateLog {
@@ -170,7 +171,8 @@ func TestParseMigrateLogCutOff(t *testing.T) {
 }
 
 func TestNewLogEntry(t *testing.T) {
-	e := cps.NewLogEntry(time.Date(2019, 7, 23, 20, 10, 30, 653e6, time.UTC), "INFO", "fabric_tasks.run", "Stopping all services on remote VM qns04")
+	e := cps.NewLogEntry(time.Date(2019, 7, 23, 20, 10, 30, 653e6, time.UTC), "INFO", "fabric_tasks.run",
+		"Stopping all services on remote VM qns04")
 	first, _, _ := strings.Cut(fixture(t, "rollback.log"), "\n")
 	require.Equal(t, first, e.String())
 }

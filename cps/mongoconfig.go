@@ -238,7 +238,8 @@ func (p *mongoConfigParser) member(l sourceLine, key, value string) (MongoMember
 		return MongoMember{}, false
 	}
 	m := MongoMember{Key: key, Host: host, Port: int(port), Line: l.no}
-	if slices.ContainsFunc(slices.Concat(p.set.Members, p.set.Arbiters), func(o MongoMember) bool { return o.Host == m.Host && o.Port == m.Port }) {
+	if slices.ContainsFunc(slices.Concat(p.set.Members, p.set.Arbiters),
+		func(o MongoMember) bool { return o.Host == m.Host && o.Port == m.Port }) {
 		p.src.failAt(l, value, "member given twice in section [%s]", p.set.Label)
 		return MongoMember{}, false
 	}
@@ -273,7 +274,8 @@ func (c *MongoConfig) Sharded() (bool, []Finding) {
 		}
 		for _, kv := range set.Other {
 			if (strings.Contains(kv.Key, "SHARD") || kv.Key == "SEEDS") && kv.Value != "" {
-				f.add(Error, kv.Line, "CPS-247", "%s=%s of %s configures sharding: migrate.sh rollback does not support it", kv.Key, kv.Value, set.Label)
+				f.add(Error, kv.Line, "CPS-247", "%s=%s of %s configures sharding: migrate.sh rollback does not support it", kv.Key,
+					kv.Value, set.Label)
 			}
 		}
 	}

@@ -68,8 +68,10 @@ func TestParsePorts(t *testing.T) {
 	require.False(t, ok)
 
 	whole := "+----+\n| id | name | mac_address | fixed_ips |\n+----+\n" +
-		"| 3d40e589-993c-44b5-bb0a-0923a4abbfc0 | lb02-int | FA:16:3e:5e:24:48 | {\"subnet_id\": \"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.1\"} |\n" +
-		"| 2294991c-22a6-43c6-b846-2ec9c75c6bf8 | | fa:16:3e:0b:8c:b0 | {\"subnet_id\": \"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.2\"} |\n+----+\n"
+		"| 3d40e589-993c-44b5-bb0a-0923a4abbfc0 | lb02-int | FA:16:3e:5e:24:48 | {\"subnet_id\": " +
+		"\"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.1\"} |\n" +
+		"| 2294991c-22a6-43c6-b846-2ec9c75c6bf8 | | fa:16:3e:0b:8c:b0 | {\"subnet_id\": " +
+		"\"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.2\"} |\n+----+\n"
 	ports, err = cps.ParsePorts(text("n", whole))
 	require.NoError(t, err)
 	require.Len(t, ports, 2)
@@ -78,7 +80,8 @@ func TestParsePorts(t *testing.T) {
 }
 
 func TestParsePortsErrors(t *testing.T) {
-	row := "| 3d40e589-993c-44b5-bb0a-0923a4abbfc0 | fa:16:3e:5e:24:48 | {\"subnet_id\": \"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.1\"} |\n"
+	row := "| 3d40e589-993c-44b5-bb0a-0923a4abbfc0 | fa:16:3e:5e:24:48 | {\"subnet_id\": " +
+		"\"106db79e-da5a-41ea-a654-cffbc6928a56\", \"ip_address\": \"10.0.0.1\"} |\n"
 	for in, want := range map[string]string{
 		"":                     "n:1: no port is listed",
 		"Unauthorized\n":       "n:1:1: not a row of neutron port-list",
@@ -225,14 +228,16 @@ func TestParseArchiveName(t *testing.T) {
 		require.NoError(t, err, in)
 		require.Equal(t, want, got, in)
 	}
-	for _, in := range []string{"", "migrate_set-3_20180621_212456.tar.gz", "migrate_set-1_20181321_212456.tar.gz", "migrate_set-1_<timestamp>.tar.gz",
+	for _, in := range []string{"", "migrate_set-3_20180621_212456.tar.gz", "migrate_set-1_20181321_212456.tar.gz",
+		"migrate_set-1_<timestamp>.tar.gz",
 		"migrate_set_20180621_212456.tar.gz", "migrate_set-1_20180621_212456.tar.gz.old", "config_other_br.tar.gz"} {
 		_, err := cps.ParseArchiveName(in)
 		require.ErrorIs(t, err, cps.ErrNotArchive, in)
 	}
 	require.Equal(t, "/var/tmp/migrate_set-1_20180621_212456.tar.gz", cps.ArchiveName{Kind: cps.ArchiveSet, Set: 1, Time: at}.Path())
 	rapid.Check(t, func(t *rapid.T) {
-		a := cps.ArchiveName{Kind: cps.ArchiveKind(rapid.IntRange(0, 3).Draw(t, "kind")), Time: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "time"), 0).UTC()}
+		a := cps.ArchiveName{Kind: cps.ArchiveKind(rapid.IntRange(0, 3).Draw(t, "kind")),
+			Time: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "time"), 0).UTC()}
 		if a.Kind == cps.ArchiveSet {
 			a.Set = rapid.IntRange(1, 2).Draw(t, "set")
 		}
@@ -332,7 +337,8 @@ func everyParser(in string) []error {
 }
 
 func FuzzSmallParsers(f *testing.F) {
-	for _, name := range []string{"status-api.fragment", "neutron-set1.txt", "neutron-set2.txt", "patch-u.out", "repositories.txt", "redhat-release.txt", "create-cluster-sets.out", "gr-table.tsv"} {
+	for _, name := range []string{"status-api.fragment", "neutron-set1.txt", "neutron-set2.txt", "patch-u.out",
+		"repositories.txt", "redhat-release.txt", "create-cluster-sets.out", "gr-table.tsv"} {
 		f.Add(fixture(f, name))
 	}
 	f.Add("SESSION-SET1\n#x\n")

@@ -24,7 +24,8 @@ const (
 )
 
 func (s Stage) String() string {
-	names := [...]string{"before the migration", "Cluster Manager migrated", "set 1 disabled", "set 1 migrated", "set 2 disabled", "after the migration"}
+	names := [...]string{"before the migration", "Cluster Manager migrated", "set 1 disabled", "set 1 migrated",
+		"set 2 disabled", "after the migration"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -34,9 +35,10 @@ func (s Stage) String() string {
 // underWay tells the stages in which diagnostics fail for good reasons: clocks converge, replica sets are not synced (cps:385).
 func (s Stage) underWay() bool { return s > StageBefore && s < StageAfter }
 
-// ReviewDiagnostics says what of an output of diagnostics.sh matters at a stage. Before and after the migration every check that did not
-// pass does: "clear or resolve any errors or warnings before proceeding" (cps:340). In between it is information, and the checks
-// that the stage is about (replica sets, releases, traffic) are made on their own. A line that is not understood, and an output without a check, are errors at every stage.
+// ReviewDiagnostics says what of an output of diagnostics.sh matters at a stage. Before and after the migration every
+// check that did not pass does: "clear or resolve any errors or warnings before proceeding" (cps:340). In between it is
+// information, and the checks that the stage is about (replica sets, releases, traffic) are made on their own. A line
+// that is not understood, and an output without a check, are errors at every stage.
 func ReviewDiagnostics(d *Diagnostics, stage Stage) []Finding {
 	if d == nil {
 		return []Finding{{Severity: Error, What: "there is no output of diagnostics.sh", Row: "CPS-130"}}

@@ -9,7 +9,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 )
 
-// TestReviewDiagnosticsByStage: the same complaint stops a migration that has not begun, and is no news in the middle of one (CPS-161, CPS-164, CPS-165, WF-008).
+// TestReviewDiagnosticsByStage: the same complaint stops a migration that has not begun, and is no news in the middle
+// of one (CPS-161, CPS-164, CPS-165, WF-008).
 func TestReviewDiagnosticsByStage(t *testing.T) {
 	const out = "CPS Diagnostics HA Multi-Node Environment\n---------------------------\n" +
 		"Checking disk space for all VMs...[PASS]\nChecking clock skew...[FAIL]\nChecking AIDO status on all VMs...[WARN]\n"

@@ -21,8 +21,8 @@ var (
 	psRow     = regexp.MustCompile(`^\S+\s+(\d+)\s+\d+\s+\d+\s+\S+\s+\S+\s+[\d:-]+\s(.*)$`)
 )
 
-// ParseProcesses reads ps -ef. What is absent from the list is taken to be absent from the machine, so the list must be whole: it has its heading, process 1, and
-// ps itself.
+// ParseProcesses reads ps -ef. What is absent from the list is taken to be absent from the machine, so the list must be
+// whole: it has its heading, process 1, and ps itself.
 func ParseProcesses(r io.Reader) ([]Process, error) {
 	src, err := readSource(r, "ps -ef")
 	if err != nil {
@@ -62,10 +62,12 @@ func ParseProcesses(r io.Reader) ([]Process, error) {
 // Runs tells whether a process is, or was started with, a program: under any path, by any interpreter, as .sh or as the .py that it calls.
 func (p Process) Runs(program string) bool {
 	name := stem(program)
-	return slices.ContainsFunc(strings.FieldsFunc(p.Command, func(r rune) bool { return strings.ContainsRune(" \t'\"`;|&()", r) }), func(word string) bool { return stem(word) == name })
+	return slices.ContainsFunc(strings.FieldsFunc(p.Command,
+		func(r rune) bool { return strings.ContainsRune(" \t'\"`;|&()", r) }), func(word string) bool { return stem(word) == name })
 }
 
-// stem is the name of a script without its directory and ending. A name without the ending of a script keeps its directory: /srv/deploy is no deploy.sh.
+// stem is the name of a script without its directory and ending. A name without the ending of a script keeps its
+// directory: /srv/deploy is no deploy.sh.
 func stem(program string) string {
 	base := path.Base(program)
 	for _, ending := range []string{".sh", ".pyc", ".py"} {
@@ -78,9 +80,11 @@ func stem(program string) string {
 
 var numberForm = regexp.MustCompile(`\d+`)
 
-// Listens tells whether a mongod of a port is among the processes (MON-034): the port stands in an option, or in the name of its configuration.
+// Listens tells whether a mongod of a port is among the processes (MON-034): the port stands in an option, or in the
+// name of its configuration.
 func Listens(list []Process, port int) bool {
 	return slices.ContainsFunc(list, func(p Process) bool {
-		return strings.Contains(strings.ToLower(p.Command), "mongo") && slices.Contains(numberForm.FindAllString(p.Command, -1), strconv.Itoa(port))
+		return strings.Contains(strings.ToLower(p.Command), "mongo") &&
+			slices.Contains(numberForm.FindAllString(p.Command, -1), strconv.Itoa(port))
 	})
 }

@@ -245,7 +245,8 @@ func (g graph) explain(host string, closing edge, parent map[string]edge) *Impos
 	if len(labels) == 1 {
 		return &Impossible{Sets: labels, Why: fmt.Sprintf("its data members on %s cannot be parted into two sets", strings.Join(hosts, ", "))}
 	}
-	return &Impossible{Sets: labels, Why: fmt.Sprintf("together they demand that %s be in different sets, each from the next", strings.Join(hosts, ", "))}
+	return &Impossible{Sets: labels,
+		Why: fmt.Sprintf("together they demand that %s be in different sets, each from the next", strings.Join(hosts, ", "))}
 }
 
 // reason names the replica set for whose sake a host is moved: one that it shares with a host of its old set, else any.

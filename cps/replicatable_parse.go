@@ -131,7 +131,8 @@ func (p *tableParser) read(row string) {
 		p.src.failf(p.rowLine, 1, row, "expected the title of a replica table: Mongo:VERSION MONGODB REPLICA-SETS STATUS INFORMATION Date : ...")
 		p.titled = true // say it once
 	case !p.headed:
-		p.src.failf(p.rowLine, 1, row, "expected the heading of a replica table: SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY")
+		p.src.failf(p.rowLine, 1, row,
+			"expected the heading of a replica table: SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY")
 		p.headed = true // say it once
 	case strings.HasPrefix(row, "Member-"):
 		p.member(row)

@@ -21,7 +21,8 @@ func (t *ReplicaTable) WriteTo(w io.Writer) (int64, error) {
 	}
 	out := []string{
 		tableRule,
-		fmt.Sprintf("| Mongo:%s          MONGODB REPLICA-SETS STATUS INFORMATION%s          Date : %s |\n", t.MongoVersion, site, t.Date.Format(tableTime)),
+		fmt.Sprintf("| Mongo:%s          MONGODB REPLICA-SETS STATUS INFORMATION%s          Date : %s |\n", t.MongoVersion,
+			site, t.Date.Format(tableTime)),
 		tableRule, tableHeading, tableRule,
 	}
 	for _, s := range t.Sets {

@@ -103,7 +103,8 @@ func TestReplicaTableWriteTo(t *testing.T) {
 }
 
 var ignoreLines = []cmp.Option{
-	cmpopts.IgnoreFields(cps.ReplicaTable{}, "File"), cmpopts.IgnoreFields(cps.TableSet{}, "Line"), cmpopts.IgnoreFields(cps.TableMember{}, "Line"),
+	cmpopts.IgnoreFields(cps.ReplicaTable{}, "File"), cmpopts.IgnoreFields(cps.TableSet{}, "Line"),
+	cmpopts.IgnoreFields(cps.TableMember{}, "Line"),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
@@ -139,20 +140,25 @@ func TestParseReplicaTableErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "t:1: no replica table: its title is missing"},
 		{"no sets", tableHead, "t:5: replica table has no sets"},
-		{"no heading", "| Mongo:3.6.17 MONGODB REPLICA-SETS STATUS INFORMATION Date : 2019-07-23 10:44:20 |\n|---|\n| A:s |\n" + memberRow + "|---|\n", "t:3:1: expected the heading"},
-		{"no title", "| SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY |\n|---|\n| A:s |\n" + memberRow + "|---|\n", "expected the title"},
+		{"no heading", "| Mongo:3.6.17 MONGODB REPLICA-SETS STATUS INFORMATION Date : 2019-07-23 10:44:20 |\n|---|\n| A:s |\n" +
+			memberRow + "|---|\n", "t:3:1: expected the heading"},
+		{"no title", "| SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY |\n|---|\n| A:s |\n" +
+			memberRow + "|---|\n", "expected the title"},
 		{"set without members", tableHead + "| A:s |\n|---|\n", `t:6:1: replica set has no member row: near "A:s"`},
 		{"member before set", tableHead + memberRow + "|---|\n", "t:6:1: member row before any set"},
 		{"cut off mid-row", tableHead + "| A:s |\n" + memberRow[:40], "row is cut off"},
 		{"row not closed", tableHead + "| A:s |\n" + strings.TrimSuffix(memberRow, "|\n") + "\n|---|\n", "t:7:1: row is cut off"},
-		{"row not closed, next row", tableHead + "| A:s |\n" + strings.TrimSuffix(memberRow, "|\n") + "\n" + memberRow + "|---|\n", "t:7:1: row is cut off"},
+		{"row not closed, next row", tableHead + "| A:s |\n" + strings.TrimSuffix(memberRow, "|\n") + "\n" + memberRow +
+			"|---|\n", "t:7:1: row is cut off"},
 		{"no last rule", tableHead + "| A:s |\n" + memberRow, "t:7: replica table is cut off"},
 		{"cell missing", tableHead + "| A:s |\n" + strings.Replace(memberRow, " - PRIMARY", "", 1) + "|---|\n", "t:7:1: not a member row"},
 		{"bad health", tableHead + "| A:s |\n" + strings.Replace(memberRow, "ON-LINE", "FINE", 1) + "|---|\n", "not a member row"},
 		{"no last sync", tableHead + "| A:s |\n" + strings.Replace(memberRow, "No Sync", "", 1) + "|---|\n", "has no last sync"},
-		{"bad IP", tableHead + "| A:s |\n" + strings.Replace(memberRow, "10.0.0.1", "10.0.0.999", 1) + "|---|\n", `"10.0.0.999" is not an IP address`},
+		{"bad IP", tableHead + "| A:s |\n" + strings.Replace(memberRow, "10.0.0.1", "10.0.0.999", 1) + "|---|\n",
+			`"10.0.0.999" is not an IP address`},
 		{"bad port", tableHead + "| A:s |\n" + strings.Replace(memberRow, "27717", "70000", 1) + "|---|\n", `"70000" is not a port`},
-		{"set twice", tableHead + "| A:s |\n" + memberRow + "|---|\n| B:s |\n" + memberRow + "|---|\n", "replica set printed twice, first on line 6"},
+		{"set twice", tableHead + "| A:s |\n" + memberRow + "|---|\n| B:s |\n" + memberRow + "|---|\n",
+			"replica set printed twice, first on line 6"},
 		{"member twice", tableHead + "| A:s |\n" + memberRow + memberRow + "|---|\n", "member printed twice"},
 		{"bad date", strings.Replace(tableHead, "07-23", "13-23", 1) + "| A:s |\n" + memberRow + "|---|\n", "t:2:1: not a date and time"},
 		{"unknown row", tableHead + "| A:s |\n" + memberRow + "| connection refused |\n|---|\n", "neither a set (TYPE:name) nor a member row"},
@@ -190,7 +196,8 @@ func TestReplicaTableFindingsPrimary(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, n, rows(tab.Findings())["MON-016"])
 	}
-	tab, err := cps.ParseReplicaTable(text("t", tableHead+"| A:s |\n"+memberRow+strings.NewReplacer("r-1", "r-2", "sm-01", "sm-02").Replace(memberRow)+"|---|\n"))
+	tab, err := cps.ParseReplicaTable(text("t", tableHead+"| A:s |\n"+memberRow+
+		strings.NewReplacer("r-1", "r-2", "sm-01", "sm-02").Replace(memberRow)+"|---|\n"))
 	require.NoError(t, err)
 	require.Contains(t, tab.Findings()[0].What, "A:s has 2 primaries")
 	_, ok := tab.Sets[0].Primary()
@@ -198,7 +205,8 @@ func TestReplicaTableFindingsPrimary(t *testing.T) {
 }
 
 func TestLastSyncLag(t *testing.T) {
-	for in, want := range map[cps.LastSync]time.Duration{"0 sec": 0, "12 min": 12 * time.Minute, "2 hrs": 2 * time.Hour, "1 Hours": time.Hour, "3 days": 72 * time.Hour} {
+	for in, want := range map[cps.LastSync]time.Duration{"0 sec": 0, "12 min": 12 * time.Minute, "2 hrs": 2 * time.Hour,
+		"1 Hours": time.Hour, "3 days": 72 * time.Hour} {
 		lag, ok := in.Lag()
 		require.True(t, ok, in)
 		require.Equal(t, want, lag)
@@ -219,7 +227,8 @@ func TestReplicaTableRoundTrip(t *testing.T) {
 			for i, host := range rapid.SliceOfNDistinct(word, 1, 5, rapid.ID).Draw(rt, "hosts") {
 				m := cps.TableMember{
 					Number: i + 1, Port: rapid.IntRange(1, 65535).Draw(rt, "port"), Host: host,
-					State:    rapid.SampledFrom([]cps.MemberState{cps.StatePrimary, cps.StateSecondary, cps.StateArbiter, cps.StateRecovering, cps.StateUnknown, "STARTUP2"}).Draw(rt, "state"),
+					State: rapid.SampledFrom([]cps.MemberState{cps.StatePrimary, cps.StateSecondary, cps.StateArbiter,
+						cps.StateRecovering, cps.StateUnknown, "STARTUP2"}).Draw(rt, "state"),
 					Health:   rapid.SampledFrom([]cps.Health{cps.OnLine, cps.OffLine}).Draw(rt, "health"),
 					LastSync: rapid.SampledFrom([]cps.LastSync{cps.SyncNone, cps.SyncNoPrimary, cps.SyncDashes, "12 min"}).Draw(rt, "sync"),
 					Mark:     rapid.SampledFrom([]string{"", "PRI", "SEC"}).Draw(rt, "mark"),

@@ -33,7 +33,8 @@ func TestReportPatches(t *testing.T) {
 	require.Equal(t, map[string]int{"CPS-158": 1}, rows(patched.CheckPatches()))
 	none := about(t, "about-nopatch.txt")
 	require.Empty(t, none.CheckPatches())
-	for _, line := range []string{"CPS Patch Applied - Patch_1_11.9.9", "Patch level: 3", "No patches could be listed", "patches: none", "No patch information"} {
+	for _, line := range []string{"CPS Patch Applied - Patch_1_11.9.9", "Patch level: 3", "No patches could be listed",
+		"patches: none", "No patch information"} {
 		a, err := cps.ParseAbout(text("a", "CPS Installer Version - 19.4.0\n"+line+"\n"))
 		require.NoError(t, err)
 		require.NotEmpty(t, a.CheckPatches(), "%q does not say that there is none", line)
@@ -50,7 +51,8 @@ func TestReportReplicaTables(t *testing.T) {
 	require.Equal(t, "SITE1", table.Site)
 	members := table.Sets[0].Members
 	require.Len(t, members, 5)
-	require.Equal(t, []string{"PRI", "PRI", "", "SEC", "SEC"}, []string{members[0].Mark, members[1].Mark, members[2].Mark, members[3].Mark, members[4].Mark})
+	require.Equal(t, []string{"PRI", "PRI", "", "SEC", "SEC"},
+		[]string{members[0].Mark, members[1].Mark, members[2].Mark, members[3].Mark, members[4].Mark})
 	require.Equal(t, "SITE3-arbiter", members[2].Host)
 	require.Equal(t, map[string]int{"MON-005": 1}, rows(table.Findings()))
 	again, err := cps.ParseReplicaTable(strings.NewReader(printed(t, table)))

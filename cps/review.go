@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// ReviewSets checks two cluster-upgrade sets against the replica sets of the cluster, as the guide asks of the operator (cps:631): no
-// two data members of a replica set in the same upgrade set, every alias in one set and once. Where that is not so, the last finding
-// (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
+// ReviewSets checks two cluster-upgrade sets against the replica sets of the cluster, as the guide asks of the operator
+// (cps:631): no two data members of a replica set in the same upgrade set, every alias in one set and once. Where that
+// is not so, the last finding (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the
+// sets alone.
 //
-// What it finds of severity Error, no migration is planned with: also a data member in neither set, and a set that keeps no majority of its votes, unless somebody has
-// signed for it: accepted has the labels of such replica sets.
+// What it finds of severity Error, no migration is planned with: also a data member in neither set, and a set that
+// keeps no majority of its votes, unless somebody has signed for it: accepted has the labels of such replica sets.
 func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted ...string) []Finding {
 	var f findings
 	reviewPlacement(&f, set1, set2)
@@ -121,7 +122,8 @@ func (s ReplicaSet) LosesMajority(down ClusterSet) bool {
 	return left < of/2+1
 }
 
-// reviewReplicaSet checks one replica set; true when two of its data members go down together. accepted tells that somebody has signed for the loss of its majority.
+// reviewReplicaSet checks one replica set; true when two of its data members go down together. accepted tells that
+// somebody has signed for the loss of its majority.
 func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted bool) bool {
 	violated := false
 	for set := 1; set <= 2; set++ {
@@ -153,11 +155,13 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 			violated = true
 			f.add(Error, rs.Line, "CPS-007", "data members %s of %s are both in upgrade set %d: %s", strings.Join(data, " and "), rs, set, remain)
 		case !majority:
-			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+" in accept_no_majority"
+			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+
+				" in accept_no_majority"
 			if accepted {
 				severity, advice = Warning, "accept_no_majority signs for it: nobody can write to it meanwhile"
 			}
-			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s", strings.Join(slices.Concat(data, arbiters), " and "), rs, set, remain, advice)
+			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s",
+				strings.Join(slices.Concat(data, arbiters), " and "), rs, set, remain, advice)
 		}
 	}
 	for _, m := range rs.Members {
@@ -168,7 +172,8 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 		if canonical, changed := CanonicalAlias(m.Host); changed {
 			hint = "it looks like a misspelt " + canonical
 		}
-		f.add(Error, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs, hint)
+		f.add(Error, m.Line, "CPS-007",
+			"data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs, hint)
 	}
 	return violated
 }

@@ -48,7 +48,8 @@ func TestReviewSetsFindsSharedSet(t *testing.T) {
 	require.Equal(t, map[string]int{"CPS-007": 2, "CPS-008": 1}, rows(found))
 	require.Equal(t, cps.Finding{
 		Severity: cps.Error, Where: "mongoConfig.cfg:1", Row: "CPS-007",
-		What: "data members sessionmgr01:27717 and sessionmgr03:27717 of replica set set01 (SESSION-SET1) are both in upgrade set 2: while the set is down 1 of 3 votes remain, which is no majority",
+		What: "data members sessionmgr01:27717 and sessionmgr03:27717 of replica set set01 (SESSION-SET1) are both in " +
+			"upgrade set 2: while the set is down 1 of 3 votes remain, which is no majority",
 	}, found[0])
 	require.Equal(t, cps.Info, found[2].Severity)
 	require.Contains(t, found[2].What, "/var/tmp/cluster-upgrade-set-2.txt to /var/tmp/cluster-upgrade-set-1.txt")
@@ -84,7 +85,8 @@ func TestProposeRepairImpossible(t *testing.T) {
 	require.Equal(t, set1, repair.Set1)
 	require.Contains(t, repair.String(), "change the definition of SESSION-SET1 in mongoConfig.cfg")
 
-	circle := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr02"}, []string{"sessionmgr02", "sessionmgr03"}, []string{"sessionmgr03", "sessionmgr01"})
+	circle := mongoConfigOf(t, []string{"sessionmgr01", "sessionmgr02"}, []string{"sessionmgr02", "sessionmgr03"},
+		[]string{"sessionmgr03", "sessionmgr01"})
 	repair = cps.ProposeRepair(set1, set2, circle)
 	require.Equal(t, []string{"SESSION-SET1", "SESSION-SET2", "SESSION-SET3"}, repair.Impossible[0].Sets)
 }
@@ -113,7 +115,8 @@ func TestReviewSetsPlacement(t *testing.T) {
 
 // MON-016: an arbiter that goes down with a data member takes the majority along.
 func TestReviewSetsArbiterInSet(t *testing.T) {
-	mc, err := cps.ParseMongoConfig(text("m.cfg", "[SPR-SET1]\nSETNAME=set04\nARBITER=pcrfclient01:27720\nMEMBER1=sessionmgr01:27720\nMEMBER2=sessionmgr02:27720\n[SPR-SET1-END]\n"))
+	mc, err := cps.ParseMongoConfig(text("m.cfg",
+		"[SPR-SET1]\nSETNAME=set04\nARBITER=pcrfclient01:27720\nMEMBER1=sessionmgr01:27720\nMEMBER2=sessionmgr02:27720\n[SPR-SET1-END]\n"))
 	require.NoError(t, err)
 	found := cps.ReviewSets(cps.ClusterSet{"sessionmgr02"}, cps.ClusterSet{"pcrfclient01", "sessionmgr01"}, mc)
 	require.Equal(t, map[string]int{"MON-016": 1}, rows(found))

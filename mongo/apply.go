@@ -124,7 +124,8 @@ func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) erro
 			found += " with another content or from another term"
 		}
 	}
-	return errors.Join(fmt.Errorf("replica set %s: %w: it was planned from %s and has %s", r.name, ErrConflict, versionText(from), found), last)
+	return errors.Join(fmt.Errorf("replica set %s: %w: it was planned from %s and has %s", r.name, ErrConflict,
+		versionText(from), found), last)
 }
 
 // probeWithPrimary probes, and waits for a primary as long as the context lets it.

@@ -35,7 +35,8 @@ func (k LossKind) String() string {
 	return fmt.Sprintf("LossKind(%d)", int(k))
 }
 
-// MaxLag is how far behind the freshest member a copy of the data may be and still counts as current: a healthy one is seconds behind, a minute is trouble.
+// MaxLag is how far behind the freshest member a copy of the data may be and still counts as current: a healthy one is
+// seconds behind, a minute is trouble.
 const MaxLag = 60 * time.Second
 
 // Loss is one thing that one set would lose.
@@ -54,7 +55,8 @@ type UnknownHostError struct {
 }
 
 func (e *UnknownHostError) Error() string {
-	return fmt.Sprintf("cannot tell what would be lost: %s is a member of none of the sets (%s): name it as their configurations do", list(e.Hosts, ""), list(e.Sets, "no set was given"))
+	return fmt.Sprintf("cannot tell what would be lost: %s is a member of none of the sets (%s): name it as their configurations do",
+		list(e.Hosts, ""), list(e.Sets, "no set was given"))
 }
 
 // CanLose tells what the sets would lose if the hosts were gone at once; nothing, when the answer is empty. A host is
@@ -62,8 +64,8 @@ func (e *UnknownHostError) Error() string {
 // are down already count as gone. Losses come in the order of the sets, the gravest first; [MovesPrimary], which is an
 // interruption and no loss, only where there is no other and the status names the primary.
 //
-// It is an error where nothing can be said: no set is given, a host is in none of them (*[UnknownHostError]), or a view is no set, because its configuration is not
-// one that a server takes, or its status is another set's.
+// It is an error where nothing can be said: no set is given, a host is in none of them (*[UnknownHostError]), or a view
+// is no set, because its configuration is not one that a server takes, or its status is another set's.
 func CanLose(hosts []string, sets ...SetView) ([]Loss, error) {
 	unknown := &UnknownHostError{}
 	for _, v := range sets {
@@ -160,15 +162,16 @@ func (v SetView) lose(hosts []string) []Loss {
 	case len(primaries) == 0:
 		add(LosesPrimary, "there is no primary, as there is none now")
 	case len(primaries) > 1:
-		add(LosesPrimary, "%s both say that they are the primary, as they do now: which one's data will stay nobody can say", strings.Join(primaries, " and "))
+		add(LosesPrimary, "%s both say that they are the primary, as they do now: which one's data will stay nobody can say",
+			strings.Join(primaries, " and "))
 	case len(losses) == 0 && named(hosts, primaries[0]):
 		add(MovesPrimary, "the primary %s is gone and another member has to be elected", primaries[0])
 	}
 	return losses
 }
 
-// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it. A member of which it has neither is not known to lag where
-// it tells of nobody; else it has no data.
+// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it. A
+// member of which it has neither is not known to lag where it tells of nobody; else it has no data.
 func (v SetView) lag(m Member) time.Duration {
 	if v.Status == nil {
 		return 0

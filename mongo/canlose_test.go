@@ -29,7 +29,8 @@ func TestMON016CanLose(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"set04: all data: without sessionmgr02:27720, sessionmgr04:27720 none of its 2 current copies of the data is left.",
-		"set04: majority: without sessionmgr02:27720, sessionmgr04:27720 1 of 3 votes are left (arbitervip:27720) and 2 are needed for a primary.",
+		"set04: majority: without sessionmgr02:27720, sessionmgr04:27720 1 of 3 votes are left (arbitervip:27720) and 2 are " +
+			"needed for a primary.",
 		"set07: primary: without sessionmgr02:1 no member is left that could be elected (sessionmgr03:1, sessionmgr05:1).",
 	}, lines)
 	require.Empty(t, canLose(t, []string{"sessionmgr02:27720"}, views...), "one process only")
@@ -88,20 +89,27 @@ func TestCanLoseWantsACurrentCopyAndOnePrimary(t *testing.T) {
 		what     mongo.LossKind
 		why      string
 	}{
-		"ten days behind":       {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StateSecondary, 240*time.Hour), mongo.LosesData, "(sessionmgr02:27718 is 240h0m0s behind)"},
-		"by its optime":         {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), optime, mongo.LosesData, "is 1h0m0s behind"},
-		"without data":          {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), empty, mongo.LosesData, "sessionmgr02:27718 has no data yet"},
-		"a few seconds behind":  {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StateSecondary, 5*time.Second), mongo.MovesPrimary, "has to be elected"},
-		"no primary now":        {"arbitervip", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0), mongo.LosesPrimary, "there is none now"},
-		"no primary, none lost": {"", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0), mongo.LosesPrimary, "there is none now"},
-		"two primaries":         {"arbitervip", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StatePrimary, 0), mongo.LosesPrimary, "sessionmgr01:27718 and sessionmgr02:27718 both say"},
+		"ten days behind": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0),
+			member(sm2, mongo.StateSecondary, 240*time.Hour), mongo.LosesData, "(sessionmgr02:27718 is 240h0m0s behind)"},
+		"by its optime": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), optime, mongo.LosesData, "is 1h0m0s behind"},
+		"without data": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), empty, mongo.LosesData,
+			"sessionmgr02:27718 has no data yet"},
+		"a few seconds behind": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0),
+			member(sm2, mongo.StateSecondary, 5*time.Second), mongo.MovesPrimary, "has to be elected"},
+		"no primary now": {"arbitervip", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0),
+			mongo.LosesPrimary, "there is none now"},
+		"no primary, none lost": {"", member(sm1, mongo.StateSecondary, 0), member(sm2, mongo.StateSecondary, 0),
+			mongo.LosesPrimary, "there is none now"},
+		"two primaries": {"arbitervip", member(sm1, mongo.StatePrimary, 0), member(sm2, mongo.StatePrimary, 0),
+			mongo.LosesPrimary, "sessionmgr01:27718 and sessionmgr02:27718 both say"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var hosts []string
 			if tc.lost != "" {
 				hosts = []string{tc.lost}
 			}
-			got := canLose(t, hosts, mongo.SetView{Config: c, Status: &mongo.Status{Set: "set02", Members: []mongo.MemberStatus{arbiter, tc.one, tc.two}}})
+			got := canLose(t, hosts, mongo.SetView{Config: c,
+				Status: &mongo.Status{Set: "set02", Members: []mongo.MemberStatus{arbiter, tc.one, tc.two}}})
 			require.Len(t, got, 1)
 			require.Equal(t, tc.what, got[0].What)
 			require.Contains(t, got[0].Why, tc.why)
@@ -143,7 +151,8 @@ func canLose(t require.TestingT, hosts []string, sets ...mongo.SetView) []mongo.
 func TestCanLoseOfNobody(t *testing.T) {
 	c := config(mongo.ArbiterMember(0, arb), mongo.DataMember(1, sm1, 3), mongo.DataMember(2, sm2, 2))
 	view := mongo.SetView{Config: c}
-	for _, host := range []string{"sessionmgr0", "sessionmgr09", "sessionmgr01:1", "SESSIONMGR01", "", "sessionmgr01.lfs.intl", " sessionmgr01"} {
+	for _, host := range []string{"sessionmgr0", "sessionmgr09", "sessionmgr01:1", "SESSIONMGR01", "",
+		"sessionmgr01.lfs.intl", " sessionmgr01"} {
 		_, err := mongo.CanLose([]string{"sessionmgr02", host}, view)
 		var unknown *mongo.UnknownHostError
 		require.ErrorAs(t, err, &unknown, "%q", host)

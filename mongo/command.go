@@ -98,7 +98,8 @@ const (
 // The commands whose effect is known; others are taken for mutating.
 var effects = map[string]op.Effect{
 	"hello": op.ReadOnly, "isMaster": op.ReadOnly, "replSetGetStatus": op.ReadOnly, "replSetGetConfig": op.ReadOnly, "find": op.ReadOnly,
-	"collStats": op.ReadOnly, "buildInfo": op.ReadOnly, "ping": op.ReadOnly, "replSetStepDown": op.Disruptive, "replSetReconfig": op.Disruptive,
+	"collStats": op.ReadOnly, "buildInfo": op.ReadOnly, "ping": op.ReadOnly, "replSetStepDown": op.Disruptive,
+	"replSetReconfig": op.Disruptive,
 }
 
 // HasCode tells whether an error is a server's refusal with one of the codes.

@@ -12,10 +12,11 @@ type Step struct {
 	Why      string
 }
 
-// Converge goes the whole way from what the set has to what is desired: it asks [Next], waits until the step before it is settled, shows
-// the step to before (which may journal it, or stop everything by an error; nil for neither), and applies it. When somebody else changes
-// the configuration meanwhile the way is planned anew, Options.Attempts times at most. It gives the configuration that it ended with. After a crash,
-// Converge to the same wish goes on from where it was.
+// Converge goes the whole way from what the set has to what is desired: it asks [Next], waits until the step before it
+// is settled, shows the step to before (which may journal it, or stop everything by an error; nil for neither), and
+// applies it. When somebody else changes the configuration meanwhile the way is planned anew, Options.Attempts times at
+// most. It gives the configuration that it ended with. After a crash, Converge to the same wish goes on from where it
+// was.
 func (r *ReplicaSet) Converge(ctx context.Context, desired Config, before func(Step) error) (Config, error) {
 	return r.converge(ctx, func(Config) (Config, error) { return desired, nil }, before)
 }
@@ -107,9 +108,9 @@ func (r *ReplicaSet) SetPriorities(ctx context.Context, priorities map[string]fl
 	}, before)
 }
 
-// AddMember adds a member, or does nothing when it is there as wished. It joins without a vote and gets it, and its priority, when it has
-// copied the data, which may take hours for a big set. To bring back a member that is stuck in RECOVERING, stop its process, remove it, empty
-// its data directory, start it, and add it again (MON-024).
+// AddMember adds a member, or does nothing when it is there as wished. It joins without a vote and gets it, and its
+// priority, when it has copied the data, which may take hours for a big set. To bring back a member that is stuck in
+// RECOVERING, stop its process, remove it, empty its data directory, start it, and add it again (MON-024).
 func (r *ReplicaSet) AddMember(ctx context.Context, m Member, before func(Step) error) (Config, error) {
 	return r.converge(ctx, func(c Config) (Config, error) {
 		c = c.Clone()
@@ -122,8 +123,8 @@ func (r *ReplicaSet) AddMember(ctx context.Context, m Member, before func(Step) 
 	}, before)
 }
 
-// RemoveMember removes the member at host, or does nothing when it is gone. A primary gives way first. Its process goes on running and has to be stopped
-// apart.
+// RemoveMember removes the member at host, or does nothing when it is gone. A primary gives way first. Its process goes
+// on running and has to be stopped apart.
 func (r *ReplicaSet) RemoveMember(ctx context.Context, host string, before func(Step) error) (Config, error) {
 	return r.converge(ctx, func(c Config) (Config, error) {
 		c = c.Clone()

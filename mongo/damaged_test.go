@@ -21,17 +21,22 @@ func (r answered) RunCommand(context.Context, string, bson.D) (bson.Raw, error) 
 }
 
 func ofRaw(answer []byte) *mongo.ReplicaSet {
-	return mongo.NewReplicaSet("set02", []string{sm1}, func(context.Context, string) (mongo.Conn, error) { return answered(answer), nil }, mongo.Options{})
+	return mongo.NewReplicaSet("set02", []string{sm1},
+		func(context.Context, string) (mongo.Conn, error) { return answered(answer), nil }, mongo.Options{})
 }
 
 // wholeAnswer is one document that is an answer to all of the questions, with fields that nobody knows at every depth.
 func wholeAnswer(t testing.TB) []byte {
 	t.Helper()
-	strange := bson.E{Key: "strange", Value: bson.D{{Key: "text", Value: "of a later server"}, {Key: "list", Value: bson.A{"a", bson.D{{Key: "b", Value: "c"}}}}}}
+	strange := bson.E{Key: "strange",
+		Value: bson.D{{Key: "text", Value: "of a later server"}, {Key: "list", Value: bson.A{"a", bson.D{{Key: "b", Value: "c"}}}}}}
 	data, err := bson.Marshal(bson.D{
-		{Key: "ok", Value: 1}, {Key: "set", Value: "set02"}, {Key: "setName", Value: "set02"}, {Key: "ismaster", Value: true}, {Key: "maxWireVersion", Value: 6}, {Key: "maxSize", Value: 100}, {Key: "size", Value: 50}, {Key: "capped", Value: true},
-		{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "name", Value: sm1}, {Key: "state", Value: 1}, {Key: "optimeDate", Value: time.Unix(1, 0)}, strange}}},
-		{Key: "config", Value: bson.D{{Key: "_id", Value: "set02"}, {Key: "version", Value: 1}, {Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: sm1}, strange}}}, strange}},
+		{Key: "ok", Value: 1}, {Key: "set", Value: "set02"}, {Key: "setName", Value: "set02"}, {Key: "ismaster", Value: true},
+		{Key: "maxWireVersion", Value: 6}, {Key: "maxSize", Value: 100}, {Key: "size", Value: 50}, {Key: "capped", Value: true},
+		{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "name", Value: sm1}, {Key: "state", Value: 1},
+			{Key: "optimeDate", Value: time.Unix(1, 0)}, strange}}},
+		{Key: "config", Value: bson.D{{Key: "_id", Value: "set02"}, {Key: "version", Value: 1},
+			{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: sm1}, strange}}}, strange}},
 		strange,
 	})
 	require.NoError(t, err)

@@ -105,7 +105,8 @@ func ExampleReplicaSet_SetPriorities() {
 	// longest time without a primary: 100ms
 }
 
-// The shell runs on a machine from which the members can be reached, here one behind SSH. The script goes to its standard input as a secret, since it may log in.
+// The shell runs on a machine from which the members can be reached, here one behind SSH. The script goes to its
+// standard input as a secret, since it may log in.
 func ExampleShellDialer() {
 	var cluman sshexec.Runner // connected to the Cluster Manager
 	shell := func(ctx context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {

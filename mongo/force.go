@@ -8,14 +8,15 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// ForceReconfigMayLoseWrites makes one member install a configuration although it is no primary, and no majority agrees: writes that
-// only the other members have are lost, and when those live on there may be two primaries. It is the way back from a majority that
-// is gone for good (https://www.mongodb.com/docs/manual/tutorial/reconfigure-replica-set-with-unavailable-members/), and nothing else.
+// ForceReconfigMayLoseWrites makes one member install a configuration although it is no primary, and no majority
+// agrees: writes that only the other members have are lost, and when those live on there may be two primaries. It is
+// the way back from a majority that is gone for good
+// (https://www.mongodb.com/docs/manual/tutorial/reconfigure-replica-set-with-unavailable-members/), and nothing else.
 // Nothing in this package calls it.
 //
-// The reason must say who has made sure that the missing members are down and stay down. It is told to Options.Watch, and nothing is sent without
-// one, nor while the set has a primary. The configuration must be legal; its version is set by the server. It is sent once: with [CommandError]'s
-// outcome Unknown, read the configuration back.
+// The reason must say who has made sure that the missing members are down and stay down. It is told to Options.Watch,
+// and nothing is sent without one, nor while the set has a primary. The configuration must be legal; its version is set
+// by the server. It is sent once: with [CommandError]'s outcome Unknown, read the configuration back.
 func (r *ReplicaSet) ForceReconfigMayLoseWrites(ctx context.Context, host string, c Config, reason string) error {
 	if reason == "" {
 		return errors.New("a forced reconfiguration needs a reason: who has made sure that the missing members are down and stay down?")

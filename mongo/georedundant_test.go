@@ -32,7 +32,8 @@ func TestMON014EightRowsOfTheGeographicUpgrade(t *testing.T) {
 		{new, new, new, new, new},
 	}
 	set, err := mongotest.Start(mongo.Config{ID: "set01", Version: 1, Members: []mongo.Member{
-		mongo.DataMember(0, s1a, 4), mongo.DataMember(1, s1b, 3), mongo.DataMember(2, s2a, 2), mongo.DataMember(3, s2b, 1), mongo.ArbiterMember(4, arbiter),
+		mongo.DataMember(0, s1a, 4), mongo.DataMember(1, s1b, 3), mongo.DataMember(2, s2a, 2), mongo.DataMember(3, s2b, 1),
+		mongo.ArbiterMember(4, arbiter),
 	}}, mongotest.Options{DataSize: 20e9, OplogWindow: 4 * time.Hour})
 	require.NoError(t, err)
 	for _, h := range hosts {

@@ -221,7 +221,8 @@ func TestResumedWayWaitsForTheData(t *testing.T) {
 	set, rs := live(t, balance(), mongotest.Options{DataSize: 50e9}, nil)
 	wish := balance()
 	wish.Members = append(wish.Members, mongo.DataMember(5, "new:1", 1))
-	dying := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{Sleep: func(context.Context, time.Duration) error { return errDied }})
+	dying := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial,
+		mongo.Options{Sleep: func(context.Context, time.Duration) error { return errDied }})
 	_, err := dying.Converge(t.Context(), wish, nil)
 	require.ErrorIs(t, err, errDied)
 	require.ErrorContains(t, err, "new:1 is not SECONDARY yet")
@@ -478,7 +479,8 @@ func TestErrorsHoldNoArguments(t *testing.T) {
 	require.ErrorContains(t, err, "cannot run createUser")
 }
 
-// MON-007: the priorities 0 to 3 of the guide's tables, set one after the other; at 0 a member is not elected whatever happens to the primary.
+// MON-007: the priorities 0 to 3 of the guide's tables, set one after the other; at 0 a member is not elected whatever
+// happens to the primary.
 func TestMON007Priorities(t *testing.T) {
 	set, rs := live(t, balance(), mongotest.Options{}, nil)
 	for _, p := range []float64{0, 1, 2, 3} {

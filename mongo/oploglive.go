@@ -81,7 +81,8 @@ func (r *ReplicaSet) Oplog(ctx context.Context, host string) (Oplog, error) {
 	return o, err
 }
 
-// dataMember is the hello of a member that has an oplog. A known arbiter is not even asked: it holds no users, so that nobody can authenticate there.
+// dataMember is the hello of a member that has an oplog. A known arbiter is not even asked: it holds no users, so that
+// nobody can authenticate there.
 func (r *ReplicaSet) dataMember(ctx context.Context, host string) (Hello, error) {
 	r.mu.Lock()
 	arbiter := r.arbs[hostKey(host)]
@@ -144,9 +145,10 @@ const sampleEntries = 1000
 // shortestSample is where the search for a sample of a busy oplog ends: 1000 entries in it are a hundred thousand a second.
 const shortestSample = 10 * time.Millisecond
 
-// WriteRate is how many bytes a second are written into the oplog of the member at host at present. It waits for Options.Sample and reads the
-// entries that came meanwhile; when they are more than 1000, as on a busy member, it does so again for a tenth of the time. The time that the reading itself takes
-// is not counted: the rate comes out rather too high than too low.
+// WriteRate is how many bytes a second are written into the oplog of the member at host at present. It waits for
+// Options.Sample and reads the entries that came meanwhile; when they are more than 1000, as on a busy member, it does
+// so again for a tenth of the time. The time that the reading itself takes is not counted: the rate comes out rather
+// too high than too low.
 func (r *ReplicaSet) WriteRate(ctx context.Context, host string) (float64, error) {
 	h, err := r.dataMember(ctx, host)
 	if err != nil {
@@ -163,8 +165,8 @@ func (r *ReplicaSet) WriteRate(ctx context.Context, host string) (float64, error
 	}
 }
 
-// written is how many bytes come into the oplog in a time; all is false when there were more. Servers before 4.4 seek in the oplog only when
-// told to: the others would read it from its beginning.
+// written is how many bytes come into the oplog in a time; all is false when there were more. Servers before 4.4 seek
+// in the oplog only when told to: the others would read it from its beginning.
 func (r *ReplicaSet) written(ctx context.Context, host string, span time.Duration, seek bool) (bytes int, all bool, err error) {
 	last, err := r.oplogEnd(ctx, host, -1)
 	if err != nil {
@@ -200,9 +202,10 @@ type Outlook struct {
 	Why       string        // one sentence
 }
 
-// Predict tells whether a member that is lag behind will catch up by itself after an outage of a length, when the oplog o of the member that it copies from
-// is written at a rate in bytes a second. It counts with the heavier of that rate and the oplog's own ([Oplog.Rate]), since what is quiet now need not have
-// been so: a prediction on the safe side. It assumes that the member applies faster than the primary writes.
+// Predict tells whether a member that is lag behind will catch up by itself after an outage of a length, when the oplog
+// o of the member that it copies from is written at a rate in bytes a second. It counts with the heavier of that rate
+// and the oplog's own ([Oplog.Rate]), since what is quiet now need not have been so: a prediction on the safe side. It
+// assumes that the member applies faster than the primary writes.
 func Predict(o Oplog, lag, outage time.Duration, rate float64) Outlook {
 	p := Outlook{Lag: lag, WriteRate: rate, Window: o.Reach(max(rate, o.Rate()))}
 	p.Spare = p.Window - outage - lag
@@ -220,9 +223,10 @@ func Predict(o Oplog, lag, outage time.Duration, rate float64) Outlook {
 	return p
 }
 
-// RollingOver tells whether the member at host will still be able to catch up by itself after an outage of a length at the present write rate, or would
-// come back RECOVERING (cps:1386). It judges by the primary's oplog and watches it for Options.Sample. Of a member whose lag cannot be told, as it is down,
-// the answer is an error; for the trend of a member that lags see the function [RollingOver].
+// RollingOver tells whether the member at host will still be able to catch up by itself after an outage of a length at
+// the present write rate, or would come back RECOVERING (cps:1386). It judges by the primary's oplog and watches it for
+// Options.Sample. Of a member whose lag cannot be told, as it is down, the answer is an error; for the trend of a
+// member that lags see the function [RollingOver].
 func (r *ReplicaSet) RollingOver(ctx context.Context, host string, outage time.Duration) (Outlook, error) {
 	primary, err := r.Primary(ctx)
 	if err != nil {

@@ -103,8 +103,9 @@ func (r *ReplicaSet) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunCommand runs a command on one member, and gives its refusal as a *[CommandError]. It is sent once, unless it failed on a connection that was there already,
-// and either certainly was not sent or changes nothing: then a new connection is tried.
+// RunCommand runs a command on one member, and gives its refusal as a *[CommandError]. It is sent once, unless it
+// failed on a connection that was there already, and either certainly was not sent or changes nothing: then a new
+// connection is tried.
 func (r *ReplicaSet) RunCommand(ctx context.Context, host, db string, cmd bson.D) (bson.Raw, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opt.CommandTimeout)
 	defer cancel()
@@ -254,10 +255,11 @@ func (r *ReplicaSet) candidates() []string {
 // ErrNoPrimary says that no member that could be asked is the primary.
 var ErrNoPrimary = errors.New("no primary")
 
-// Primary asks all known members that hold data, at once, which of them is the primary. One that also sees a majority is it; it does not wait for the others'
-// answers then, so that a dead machine costs no time. Of two that claim it, as there may be for the time of an election timeout after a network cut, and
-// neither of which sees a majority, the one elected last is it. The error wraps [ErrNoPrimary] and says what each member answered, unless
-// waiting mends none of it: then it wraps [ErrAuth], [ErrTooOld] or [ErrWrongSet].
+// Primary asks all known members that hold data, at once, which of them is the primary. One that also sees a majority
+// is it; it does not wait for the others' answers then, so that a dead machine costs no time. Of two that claim it, as
+// there may be for the time of an election timeout after a network cut, and neither of which sees a majority, the one
+// elected last is it. The error wraps [ErrNoPrimary] and says what each member answered, unless waiting mends none of
+// it: then it wraps [ErrAuth], [ErrTooOld] or [ErrWrongSet].
 func (r *ReplicaSet) Primary(ctx context.Context) (string, error) {
 	f := finding{asked: map[string]bool{}}
 	for round := r.candidates(); len(round) > 0 && f.primary == ""; round = f.unasked(r.candidates()) {
@@ -342,8 +344,8 @@ func (r *ReplicaSet) ask(ctx context.Context, hosts []string, f *finding) {
 	}
 }
 
-// seesMajority tells whether a member sees more than half of the set, arbiters included. Members without a vote count as well here: who sees
-// fewer waits for the others' answers, no more.
+// seesMajority tells whether a member sees more than half of the set, arbiters included. Members without a vote count
+// as well here: who sees fewer waits for the others' answers, no more.
 func (r *ReplicaSet) seesMajority(ctx context.Context, host string) bool {
 	s, err := r.StatusFrom(ctx, host)
 	healthy := 0

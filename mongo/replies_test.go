@@ -41,21 +41,30 @@ func TestUnknownShapesAreErrors(t *testing.T) {
 		ask  func(*mongo.ReplicaSet) error
 		want string
 	}{
-		{"status of another set", canned{"replSetGetStatus": {ok, {Key: "set", Value: "set09"}}}, status1, `another replica set: "set09", not "set02"`},
+		{"status of another set", canned{"replSetGetStatus": {ok, {Key: "set", Value: "set09"}}}, status1,
+			`another replica set: "set09", not "set02"`},
 		{"status without members", canned{"replSetGetStatus": {ok, {Key: "set", Value: "set02"}}}, status1, "it has no members"},
 		{"status of a wrong type", canned{"replSetGetStatus": {ok, {Key: "members", Value: "many"}}}, status1, "cannot read the status"},
 		{"no configuration", canned{"replSetGetConfig": {ok}}, config1, "no field config"},
-		{"another set's configuration", canned{"replSetGetConfig": {ok, {Key: "config", Value: mongo.Config{ID: "x", Version: 1}}}}, config1, "another replica set"},
-		{"a configuration without members", canned{"replSetGetConfig": {ok, {Key: "config", Value: bson.D{{Key: "_id", Value: "set02"}}}}}, config1, "is missing"},
-		{"another set's member", canned{"isMaster": {ok, {Key: "setName", Value: "set09"}, {Key: "maxWireVersion", Value: 6}}}, hello1, "another replica set"},
-		{"too old", canned{"isMaster": {ok, {Key: "setName", Value: "set02"}, {Key: "maxWireVersion", Value: 5}}}, hello1, "older than MongoDB 3.6"},
+		{"another set's configuration",
+			canned{"replSetGetConfig": {ok, {Key: "config", Value: mongo.Config{ID: "x", Version: 1}}}}, config1, "another replica set"},
+		{"a configuration without members",
+			canned{"replSetGetConfig": {ok, {Key: "config", Value: bson.D{{Key: "_id", Value: "set02"}}}}}, config1, "is missing"},
+		{"another set's member", canned{"isMaster": {ok, {Key: "setName", Value: "set09"},
+			{Key: "maxWireVersion", Value: 6}}}, hello1, "another replica set"},
+		{"too old", canned{"isMaster": {ok, {Key: "setName", Value: "set02"}, {Key: "maxWireVersion", Value: 5}}}, hello1,
+			"older than MongoDB 3.6"},
 		{"no hello at all", canned{}, hello1, "CommandNotFound"},
 		{"nothing said", canned{"isMaster": {{Key: "x", Value: 1}}}, hello1, "does not say how it went"},
-		{"no version", canned{"buildInfo": {ok}}, func(r *mongo.ReplicaSet) error { _, err := r.ServerVersion(context.Background(), sm1); return err }, "has no version"},
-		{"an oplog that is not capped", canned{"isMaster": hello, "collStats": {ok, {Key: "size", Value: 1}}}, oplog1, "maxSize or size is missing"},
+		{"no version", canned{"buildInfo": {ok}},
+			func(r *mongo.ReplicaSet) error { _, err := r.ServerVersion(context.Background(), sm1); return err }, "has no version"},
+		{"an oplog that is not capped", canned{"isMaster": hello, "collStats": {ok, {Key: "size", Value: 1}}}, oplog1,
+			"maxSize or size is missing"},
 		{"an empty oplog", canned{"isMaster": hello, "collStats": stats, "find": first()}, oplog1, "the oplog is empty"},
-		{"an entry without a time", canned{"isMaster": hello, "collStats": stats, "find": first(bson.D{{Key: "op", Value: "n"}})}, oplog1, "no timestamp ts"},
-		{"no batch", canned{"isMaster": hello, "collStats": stats, "find": {ok, {Key: "cursor", Value: bson.D{}}}}, oplog1, "no cursor.firstBatch"},
+		{"an entry without a time", canned{"isMaster": hello, "collStats": stats,
+			"find": first(bson.D{{Key: "op", Value: "n"}})}, oplog1, "no timestamp ts"},
+		{"no batch", canned{"isMaster": hello, "collStats": stats, "find": {ok, {Key: "cursor", Value: bson.D{}}}}, oplog1,
+			"no cursor.firstBatch"},
 	} {
 		t.Run(tc.name, func(t *testing.T) { require.ErrorContains(t, tc.ask(of(tc.c)), tc.want) })
 	}
@@ -114,7 +123,8 @@ func TestLags(t *testing.T) {
 	}}
 	require.Equal(t, []mongo.MemberLag{
 		{Host: "p:1", State: mongo.StatePrimary, Known: true}, {Host: "s:1", State: mongo.StateSecondary, Lag: 60e9, Known: true},
-		{Host: "ahead:1", State: mongo.StateSecondary, Known: true}, {Host: "new:1", State: mongo.StateStartup2}, {Host: "down:1", State: mongo.StateDown},
+		{Host: "ahead:1", State: mongo.StateSecondary, Known: true}, {Host: "new:1", State: mongo.StateStartup2},
+		{Host: "down:1", State: mongo.StateDown},
 	}, s.Lags())
 	s.Members = s.Members[1:]
 	require.Equal(t, int64(61e9), int64(s.Lags()[0].Lag), "behind the freshest, without a primary")

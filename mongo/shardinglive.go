@@ -97,16 +97,19 @@ const manyDocuments = 1000
 
 func (f ShardingFix) all(ctx context.Context, r *ReplicaSet, host, coll string, filter bson.D) ([]bson.Raw, error) {
 	docs, err := r.find(ctx, host, ShardingDatabase, bson.D{
-		{Key: "find", Value: coll}, {Key: "filter", Value: filter}, {Key: "limit", Value: manyDocuments}, {Key: "batchSize", Value: manyDocuments},
+		{Key: "find", Value: coll}, {Key: "filter", Value: filter}, {Key: "limit", Value: manyDocuments},
+		{Key: "batchSize", Value: manyDocuments},
 		{Key: "singleBatch", Value: true},
 	})
 	if err == nil && len(docs) == manyDocuments {
-		err = fmt.Errorf("%s: %s.%s holds %d documents or more: this is no CPS sharding configuration", host, ShardingDatabase, coll, manyDocuments)
+		err = fmt.Errorf("%s: %s.%s holds %d documents or more: this is no CPS sharding configuration", host,
+			ShardingDatabase, coll, manyDocuments)
 	}
 	return docs, err
 }
 
-// Do makes one write, on the primary: once, whatever the answer. When the error's outcome is [op.Unknown], Read and [ShardingStep.Probe] tell.
+// Do makes one write, on the primary: once, whatever the answer. When the error's outcome is [op.Unknown], Read and
+// [ShardingStep.Probe] tell.
 func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) error {
 	host, err := f.primary(ctx, r)
 	if err != nil {
@@ -163,11 +166,12 @@ func (f ShardingFix) writeConcern() bson.E {
 	return bson.E{Key: "writeConcern", Value: wc}
 }
 
-// Apply makes the whole repair on one set, from wherever an earlier run has left it. Before is the state that the earlier run recorded, nil
-// for the first run: it is read then, and given to record, which must have it on disk when it returns; nothing is written before. Every write is
-// probed for first and looked at afterwards; one whose answer was lost is probed again and made again where it did not take effect, Options.Attempts times at most.
-// With Majority it ends when a majority of the
-// members has the writes, or in [ErrNotReplicated] after that time. See [ShardingFix] for why the version counts up exactly once.
+// Apply makes the whole repair on one set, from wherever an earlier run has left it. Before is the state that the
+// earlier run recorded, nil for the first run: it is read then, and given to record, which must have it on disk when it
+// returns; nothing is written before. Every write is probed for first and looked at afterwards; one whose answer was
+// lost is probed again and made again where it did not take effect, Options.Attempts times at most. With Majority it
+// ends when a majority of the members has the writes, or in [ErrNotReplicated] after that time. See [ShardingFix] for
+// why the version counts up exactly once.
 func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingState, record func(ShardingState) error) error {
 	if before == nil {
 		s, err := f.Read(ctx, r)
@@ -190,8 +194,9 @@ func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingS
 // ErrNotReplicated says that the writes are on the primary and not on a majority of the members: a failover may still undo them.
 var ErrNotReplicated = errors.New("no majority of the members has the writes yet")
 
-// awaitMajority waits until a majority of the voters has everything that the primary has now, for f.Majority at most. It asks the status, since what a write
-// concern says is lost with the answer, and a resumed run makes no write to ask by.
+// awaitMajority waits until a majority of the voters has everything that the primary has now, for f.Majority at most.
+// It asks the status, since what a write concern says is lost with the answer, and a resumed run makes no write to ask
+// by.
 func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet) error {
 	var goal *OpTime
 	for left := f.Majority; left > 0; left -= r.opt.Poll {

@@ -20,9 +20,11 @@ func admin(t require.TestingT, opts mongotest.Options) *mongotest.Set {
 	c.ID = "set06"
 	set, err := mongotest.Start(c, opts)
 	require.NoError(t, err)
-	require.NoError(t, set.Insert("sharding.cache_config", bson.M{"_id": 1, "migratingShards": bson.A{"shard-1"}}, bson.M{"_id": 2, "kept": true}))
+	require.NoError(t, set.Insert("sharding.cache_config", bson.M{"_id": 1, "migratingShards": bson.A{"shard-1"}},
+		bson.M{"_id": 2, "kept": true}))
 	require.NoError(t, set.Insert("sharding.config", bson.M{"_id": 1, "version": int32(4), "kept": "x"}))
-	require.NoError(t, set.Insert("sharding.versions", bson.M{"_id": "cache_config", "version": 7, "previousVersion": 6, "migrationStatus": "MIGRATING"}))
+	require.NoError(t, set.Insert("sharding.versions",
+		bson.M{"_id": "cache_config", "version": 7, "previousVersion": 6, "migrationStatus": "MIGRATING"}))
 	return set
 }
 
@@ -32,7 +34,8 @@ func adminClient(set *mongotest.Set) *mongo.ReplicaSet {
 
 var errDied = errors.New("the tool crashed")
 
-// MON-029: the tool crashes at every command of the fix, before its effect and after it, and a new one goes on from the record: the version counts up once.
+// MON-029: the tool crashes at every command of the fix, before its effect and after it, and a new one goes on from the
+// record: the version counts up once.
 func TestMON029CountsOnceWhereverTheToolDies(t *testing.T) {
 	for _, failure := range []mongotest.Failure{mongotest.LostBefore, mongotest.LostAfter} {
 		for at := 0; ; at++ {

@@ -72,7 +72,8 @@ func ParseShardingState(r io.Reader) (*ShardingState, error) {
 		found = s
 	}
 	if found == nil {
-		return nil, &srcerr.Error{File: file, Err: errors.New("no line that begins with \"" + stateMarker + "\": the shell did not print the state")}
+		return nil, &srcerr.Error{File: file,
+			Err: errors.New("no line that begins with \"" + stateMarker + "\": the shell did not print the state")}
 	}
 	return found, nil
 }

@@ -18,14 +18,16 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 )
 
-// Shell runs a script in the mongo shell or in mongosh, connected to one member, on a machine from which that member can be reached. It is
-// for sites where the driver cannot reach the port. Package sshexec's runners are what it is mostly made of: see the example of [ShellDialer].
+// Shell runs a script in the mongo shell or in mongosh, connected to one member, on a machine from which that member
+// can be reached. It is for sites where the driver cannot reach the port. Package sshexec's runners are what it is
+// mostly made of: see the example of [ShellDialer].
 //
 // The script goes to the shell's standard input, never into an argument: it may hold a password. Nothing may log it.
 type Shell func(ctx context.Context, call ShellCall) (ShellResult, error)
 
-// ShellCall is one run of the shell: mongo --quiet --host HOST, or mongosh --quiet mongodb://HOST/?directConnection=true, with the script on its standard input.
-// It shows the member and the command's name, and never the script, however it is printed.
+// ShellCall is one run of the shell: mongo --quiet --host HOST, or mongosh --quiet
+// mongodb://HOST/?directConnection=true, with the script on its standard input. It shows the member and the command's
+// name, and never the script, however it is printed.
 type ShellCall struct {
 	Host    string // "host:port" of the member
 	Command string // name of the command

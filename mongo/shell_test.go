@@ -60,7 +60,8 @@ func (h *shellHost) run(ctx context.Context, call mongo.ShellCall) (mongo.ShellR
 	h.seen = append(h.seen, fmt.Sprintf("%v %+v %#v %s %v", call, call, call, call, slog.AnyValue(call).Resolve()))
 	conn, err := h.dial(ctx, call.Host)
 	if err != nil {
-		return mongo.ShellResult{Outcome: op.Exited, Stdout: "Error: couldn't connect to server " + call.Host + ", connection attempt failed\nexception: connect failed\n"}, nil
+		return mongo.ShellResult{Outcome: op.Exited, Stdout: "Error: couldn't connect to server " + call.Host +
+			", connection attempt failed\nexception: connect failed\n"}, nil
 	}
 	lost := mongo.ShellResult{Outcome: op.Unknown}
 	if err := h.send(map[string]any{"script": call.Script()}); err != nil {
@@ -132,7 +133,8 @@ func TestMON017ConformanceOverTheShell(t *testing.T) {
 				require.NoError(t, err)
 				host := newShellHost(t, flavour, set.Dial)
 				return conformance.Cluster{
-					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: mongo.ShellDialer(host.run, nil), Stop: set.StopMember, Start: set.StartMember,
+					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: mongo.ShellDialer(host.run, nil), Stop: set.StopMember,
+					Start:   set.StartMember,
 					Options: mongo.Options{Sleep: set.Sleep, Poll: 2 * time.Second}, Patience: time.Minute,
 				}
 			})
@@ -147,7 +149,8 @@ func TestMON032CredentialsInTheShell(t *testing.T) {
 		require.NoError(t, err)
 		host := newShellHost(t, flavour, set.Dial)
 		ask := func(password mongo.Password) error {
-			rs := mongo.NewReplicaSet("set02", []string{sm1}, mongo.ShellDialer(host.run, &mongo.Credential{User: "admin", Password: password}), mongo.Options{})
+			rs := mongo.NewReplicaSet("set02", []string{sm1},
+				mongo.ShellDialer(host.run, &mongo.Credential{User: "admin", Password: password}), mongo.Options{})
 			_, err := rs.Status(t.Context())
 			return err
 		}
@@ -166,7 +169,8 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "c", c, "p", c.Password, "ptr", &c)
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c, "p", c.Password)
-	all := fmt.Sprintf("%v %+v %#v %s %q %x", c, c, c, c, c, c) + fmt.Sprintf("%v %+v %#v %s %q %x", c.Password, c.Password, c.Password, c.Password, c.Password, c.Password) +
+	all := fmt.Sprintf("%v %+v %#v %s %q %x", c, c, c, c, c, c) +
+		fmt.Sprintf("%v %+v %#v %s %q %x", c.Password, c.Password, c.Password, c.Password, c.Password, c.Password) +
 		string(text) + log.String() + fmt.Sprint(&c, []any{c})
 	require.NotContains(t, all, "canary")
 	require.NotContains(t, all, fmt.Sprintf("%x", "canary"))
@@ -199,7 +203,8 @@ func TestShellOutcomes(t *testing.T) {
 		{"lost without a word", started + "evenkeel-reply {\"lost\":\"\"}\n", op.Exited, nil, op.Unknown, "does not say why"},
 		{"garbage", started + "evenkeel-reply {\"reply\":\n", op.Exited, nil, op.Unknown, "cannot read what the shell printed"},
 		{"unknown shape", started + "evenkeel-reply {\"answer\":{}}\n", op.Exited, nil, op.Unknown, "is no answer"},
-		{"two answers", started + "evenkeel-reply {\"reply\":{}}\nevenkeel-reply {\"reply\":{}}\n", op.Exited, nil, op.Unknown, "something comes after the answer"},
+		{"two answers", started + "evenkeel-reply {\"reply\":{}}\nevenkeel-reply {\"reply\":{}}\n", op.Exited, nil,
+			op.Unknown, "something comes after the answer"},
 		{"not a document", started + "evenkeel-reply {\"reply\":[1]}\n", op.Exited, nil, op.Unknown, "cannot read"},
 		{"no verdict", started + "evenkeel-reply {\"reply\":{\"x\":1}}\n", op.Exited, nil, op.Unknown, "does not say how it went"},
 	} {
@@ -225,7 +230,8 @@ func TestShellTypes(t *testing.T) {
 		host := newShellHost(t, flavour, echo)
 		rs := mongo.NewReplicaSet("x", nil, mongo.ShellDialer(host.run, nil), mongo.Options{})
 		sent := bson.D{
-			{Key: "cmd", Value: "a \"quoted\" </script>\u2028 line\n"}, {Key: "int", Value: int32(-5)}, {Key: "long", Value: int64(9007199254740993)},
+			{Key: "cmd", Value: "a \"quoted\" </script>\u2028 line\n"}, {Key: "int", Value: int32(-5)},
+			{Key: "long", Value: int64(9007199254740993)},
 			{Key: "half", Value: 0.5}, {Key: "big", Value: 1e300}, {Key: "date", Value: primitive.DateTime(1500000000123)},
 			{Key: "ts", Value: primitive.Timestamp{T: 4294967295, I: 7}}, {Key: "ts2", Value: primitive.Timestamp{T: 4, I: 4294967295}},
 			{Key: "id", Value: primitive.ObjectID{1, 2, 3}}, {Key: "bin", Value: primitive.Binary{Subtype: 4, Data: []byte{0, 255, 7}}},
@@ -255,7 +261,8 @@ func (e echoConn) RunCommand(_ context.Context, _ string, cmd bson.D) (bson.Raw,
 
 // FuzzShellReply feeds the reader of a shell's output.
 func FuzzShellReply(f *testing.F) {
-	f.Add("evenkeel-reply {\"started\":true}\nevenkeel-reply {\"reply\":{\"ok\":{\"$numberInt\":\"1\"},\"setName\":\"set02\",\"maxWireVersion\":6}}\n")
+	f.Add("evenkeel-reply {\"started\":true}\nevenkeel-reply " +
+		"{\"reply\":{\"ok\":{\"$numberInt\":\"1\"},\"setName\":\"set02\",\"maxWireVersion\":6}}\n")
 	f.Add("set02 [direct: primary] test> evenkeel-reply {\"auth\":false}\n")
 	f.Add("evenkeel-reply {\"lost\":\"x\"}")
 	f.Add("evenkeel-reply {\"reply\":{\"ok\":1,\"$timestamp\":{\"t\":1}}}")

@@ -14,17 +14,19 @@ import (
 // ErrNoSuccessor says that no other member could take the primary's place now, so that it is not asked to step down.
 var ErrNoSuccessor = errors.New("no other member could become primary")
 
-// StepDown makes the member at host give up being primary and not stand again for a time, and waits for another primary, whose host it gives. When host is
-// not the primary it changes nothing. It is refused with [ErrNoSuccessor] while no electable member is in sight, and by the server
-// while none has caught up within catchUp (code 262, or 50 up to 3.6); neither is ever forced. It is sent once; when the answer is lost,
-// as always up to 4.0, where a step-down closes its own connection, looking for the new primary tells.
+// StepDown makes the member at host give up being primary and not stand again for a time, and waits for another
+// primary, whose host it gives. When host is not the primary it changes nothing. It is refused with [ErrNoSuccessor]
+// while no electable member is in sight, and by the server while none has caught up within catchUp (code 262, or 50 up
+// to 3.6); neither is ever forced. It is sent once; when the answer is lost, as always up to 4.0, where a step-down
+// closes its own connection, looking for the new primary tells.
 //
-// Of the wait for a new primary the server's election timeout, 10 s unless configured, is a part up to 3.6. After the time, host takes over again if its
-// priority is the highest: to move the primary for good use [ReplicaSet.SetPriorities].
-// See https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/.
+// Of the wait for a new primary the server's election timeout, 10 s unless configured, is a part up to 3.6. After the
+// time, host takes over again if its priority is the highest: to move the primary for good use
+// [ReplicaSet.SetPriorities]. See https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/.
 func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp time.Duration) (primary string, err error) {
 	if period < catchUp {
-		return "", fmt.Errorf("replica set %s: the time without standing (%v) must not be shorter than that for catching up (%v)", r.name, period, catchUp)
+		return "", fmt.Errorf("replica set %s: the time without standing (%v) must not be shorter than that for catching up (%v)",
+			r.name, period, catchUp)
 	}
 	if primary, err = r.Primary(ctx); err != nil {
 		return "", err
@@ -86,8 +88,8 @@ func (r *ReplicaSet) successor(ctx context.Context, host string) error {
 	return fmt.Errorf("replica set %s: %w than %s", r.name, ErrNoSuccessor, host)
 }
 
-// Freeze keeps the secondary at host from standing for election for a time; 0 ends that. A primary refuses (code 95): it steps down instead.
-// See https://www.mongodb.com/docs/manual/reference/command/replSetFreeze/.
+// Freeze keeps the secondary at host from standing for election for a time; 0 ends that. A primary refuses (code 95):
+// it steps down instead. See https://www.mongodb.com/docs/manual/reference/command/replSetFreeze/.
 func (r *ReplicaSet) Freeze(ctx context.Context, host string, d time.Duration) error {
 	_, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "replSetFreeze", Value: wholeSeconds(d)}})
 	return err

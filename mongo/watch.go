@@ -52,8 +52,9 @@ func (r *ReplicaSet) Lag(ctx context.Context) ([]MemberLag, error) {
 	return s.Lags(), nil
 }
 
-// Recovering are the members in RECOVERING: after an upgrade under live traffic, those that the oplog may have rolled over (cps:1386), or that
-// somebody has put into maintenance. [ReplicaSet.AddMember] says how to bring one back. Without a primary any member is asked.
+// Recovering are the members in RECOVERING: after an upgrade under live traffic, those that the oplog may have rolled
+// over (cps:1386), or that somebody has put into maintenance. [ReplicaSet.AddMember] says how to bring one back.
+// Without a primary any member is asked.
 func (r *ReplicaSet) Recovering(ctx context.Context) ([]MemberStatus, error) {
 	s, err := r.anyStatus(ctx)
 	if err != nil {
@@ -94,8 +95,9 @@ func joinStates(states []MemberState) string {
 // steady is how many looks in a row a member must be caught up.
 const steady = 2
 
-// WaitCaughtUp waits until the members at the hosts, or all members with data when none is named, are PRIMARY or SECONDARY and at most maxLag
-// behind, in two looks in a row. Optimes count whole seconds and an idle primary writes every ten: a maxLag under 10 s may never be seen.
+// WaitCaughtUp waits until the members at the hosts, or all members with data when none is named, are PRIMARY or
+// SECONDARY and at most maxLag behind, in two looks in a row. Optimes count whole seconds and an idle primary writes
+// every ten: a maxLag under 10 s may never be seen.
 func (r *ReplicaSet) WaitCaughtUp(ctx context.Context, maxLag time.Duration, hosts ...string) error {
 	seen := 0
 	return r.until(ctx, func() (bool, string, error) {
@@ -145,9 +147,10 @@ type Sighting struct {
 	Err     error  // why By could not be asked
 }
 
-// SeenBy asks every member with data, the one at host among them, in which state it sees the member at host. CPS shows UNKNOWN when one member cannot
-// reach another, mostly an arbiter, and the guide then has the operator log in and read the true state (cps:1880-1882, MON-033): a member that one sees
-// healthy and another does not is up, and the way between the two is cut.
+// SeenBy asks every member with data, the one at host among them, in which state it sees the member at host. CPS shows
+// UNKNOWN when one member cannot reach another, mostly an arbiter, and the guide then has the operator log in and read
+// the true state (cps:1880-1882, MON-033): a member that one sees healthy and another does not is up, and the way
+// between the two is cut.
 func (r *ReplicaSet) SeenBy(ctx context.Context, host string) ([]Sighting, error) {
 	var seen []Sighting
 	answered := false

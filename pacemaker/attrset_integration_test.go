@@ -27,7 +27,8 @@ func TestEffectiveAsCrmResource(t *testing.T) {
 	} {
 		for _, scores := range [][2]string{{"", ""}, {"", `score="-5"`}} {
 			text := fmt.Sprintf(`<cib crm_feature_set="3.0.14" validate-with="pacemaker-2.0" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config/><nodes/><resources>`+
-				`<primitive id="a" class="ocf" provider="pacemaker" type="Dummy">`+sets+`</primitive></resources><constraints/></configuration><status/></cib>`, scores[0], scores[1])
+				`<primitive id="a" class="ocf" provider="pacemaker" type="Dummy">`+sets+
+				`</primitive></resources><constraints/></configuration><status/></cib>`, scores[0], scores[1])
 			path := filepath.Join(t.TempDir(), "cib.xml")
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 			cmd := exec.CommandContext(t.Context(), tool, "--resource", "a", "--get-parameter", "fake")

@@ -154,7 +154,8 @@ func (c *CIB) Clone() *CIB {
 
 // String is a summary without any value, safe to log.
 func (c *CIB) String() string {
-	return fmt.Sprintf("CIB %s: %d nodes, %d resources, %d location constraints", c.Version(), len(c.Nodes()), len(c.Resources()), len(c.Locations()))
+	return fmt.Sprintf("CIB %s: %d nodes, %d resources, %d location constraints", c.Version(), len(c.Nodes()),
+		len(c.Resources()), len(c.Locations()))
 }
 
 // GoString is String, so that no format verb prints the document.
@@ -210,13 +211,15 @@ func (c *CIB) index(e *etree.Element) {
 	}
 }
 
-// ParseLiveCIB reads what `cibadmin --query` of a running cluster printed. A part of a CIB would prove that something is not there; so one that lacks a section is an error.
+// ParseLiveCIB reads what `cibadmin --query` of a running cluster printed. A part of a CIB would prove that something
+// is not there; so one that lacks a section is an error.
 func ParseLiveCIB(r io.Reader) (*CIB, error) {
 	cib, err := ParseCIB(r)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"}, {"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
+	for _, path := range [][]string{{"configuration", "crm_config"}, {"configuration", "nodes"},
+		{"configuration", "resources"}, {"configuration", "constraints"}, {"status"}} {
 		if len(children(cib.Root(), path...)) == 0 {
 			return nil, fmt.Errorf("cibadmin did not show the whole CIB: it has no <%s>", strings.Join(path, "><"))
 		}

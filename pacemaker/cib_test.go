@@ -35,7 +35,8 @@ func TestViewsOfIMLsCIB(t *testing.T) {
 
 	n, ok := c.Node("ct6-mds2")
 	require.True(t, ok)
-	for name, want := range map[string]string{"agent": "fence_virsh", "ipaddr": "192.168.0.1", "ipport": "22", "login": "root", "password": "calvin", "plug": "ct6-mds2"} {
+	for name, want := range map[string]string{"agent": "fence_virsh", "ipaddr": "192.168.0.1", "ipport": "22",
+		"login": "root", "password": "calvin", "plug": "ct6-mds2"} {
 		got, ok := n.Attributes.Get("0_fence_" + name)
 		require.True(t, ok, "PCM-005: %s", name)
 		require.Equal(t, want, got)
@@ -126,35 +127,41 @@ func TestScores(t *testing.T) {
 // Bad input is an error with its place; a CIB cut in half tells where it ends and which element is open.
 func TestParseCIBErrors(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
-		"empty":            {"", "f.xml:1:1: the document has no element"},
-		"garbage":          {"garbage", `f.xml:1:1: text outside the root element: near "garbage"`},
-		"wrong root":       {"\n <crm_mon/>", `f.xml:2:2: the root element is not <cib>: near "<crm_mon"`},
-		"two roots":        {"<cib/>\n<cib/>", `f.xml:2:1: a second root element: near "<cib"`},
-		"text after":       {"<cib/>x", `f.xml:1:7: text outside the root element: near "x"`},
-		"cut in element":   {"<cib>\n<configuration>\n <nodes>\n", `f.xml:4:1: the document ends while <nodes> is open since line 3 (/cib/configuration/nodes)`},
-		"cut in tag":       {"<cib>\n <node id=\"n1\">\n  <nvpair id=\"", `f.xml:3:15: the document ends inside the tag <nvpair> while <node id="n1"> is open since line 2 (/cib/node)`},
-		"cut in end tag":   {"<cib>\n</ci", `f.xml:2:5: the document ends inside an end tag while <cib> is open since line 1 (/cib)`},
-		"wrong end":        {"<cib>\n <a id=\"x\">\n </b></cib>", `f.xml:3:2: the end tag does not fit <a id="x">, open since line 2: near "</b>"`},
-		"no start":         {"</cib>", `f.xml:1:1: an end tag without a start tag: near "</cib>"`},
-		"twice":            {`<cib a="1" b="2" a="3"/>`, `f.xml:1:18: an attribute of <cib> is given twice: near "a"`},
-		"no blank":         {`<cib a="1"b="2"/>`, `f.xml:1:11: no blank before an attribute of <cib>: near "b"`},
-		"no value":         {`<cib a/>`, `f.xml:1:6: an attribute of <cib> has no value: near "a"`},
-		"no quote":         {`<cib a=1/>`, `f.xml:1:6: the value of an attribute of <cib> is not quoted: near "a"`},
-		"< in value":       {`<cib a="<"/>`, `f.xml:1:9: a < in the value of an attribute of <cib>: near "a"`},
-		"< in tag":         {"<cib\n<a/>", `f.xml:2:1: a < inside the tag <cib>: near "<a/>"`},
-		"< in empty tag":   {"<cib><a/<!--></cib>", `f.xml:1:8: not an attribute, in <a>: near "/"`},
-		"bad name":         {"<cib><a×/></cib>", `f.xml:1:6: a < that starts no tag: near "<a×/></cib>"`},
-		"bare <":           {"<cib>< a/></cib>", `f.xml:1:6: a < that starts no tag: near "< a/></cib>"`},
-		"entity":           {"<cib>&nbsp;</cib>", `f.xml:1:6: not a character reference that XML knows: near "&"`},
-		"bad reference":    {`<cib a="&#0;"/>`, `f.xml:1:9: not a character reference that XML knows: near "&"`},
-		"doctype":          {"<!DOCTYPE cib [<!ENTITY x \"y\">]><cib/>", `f.xml:1:1: a document type or other declaration is refused: near "<!DOCTYPE cib [<!ENTITY x "`},
-		"late declaration": {"<cib><?xml version=\"1.0\"?></cib>", `f.xml:1:6: an XML declaration that is not at the start of the document: near "<?xml"`},
-		"encoding":         {"<?xml version=\"1.0\" encoding=\"latin1\"?><cib/>", `f.xml:1:21: encoding is not UTF-8: near "latin1"`},
-		"comment":          {"<cib><!-- a -- b --></cib>", `f.xml:1:13: two hyphens inside a comment: near "--"`},
-		"open comment":     {"<cib><!-- a", `f.xml:1:6: a comment that does not end: near "<!-- a"`},
-		"]]>":              {"<cib>]]></cib>", `f.xml:1:6: the end of a CDATA section without its start: near "]]>"`},
-		"control":          {"<cib>\x01</cib>", `f.xml:1:6: a character that XML does not allow: near "'\\x01'"`},
-		"two sections":     {"<cib><configuration/><configuration/></cib>", `f.xml:1:1: <configuration> stands more than once in <cib>: near "<cib"`},
+		"empty":      {"", "f.xml:1:1: the document has no element"},
+		"garbage":    {"garbage", `f.xml:1:1: text outside the root element: near "garbage"`},
+		"wrong root": {"\n <crm_mon/>", `f.xml:2:2: the root element is not <cib>: near "<crm_mon"`},
+		"two roots":  {"<cib/>\n<cib/>", `f.xml:2:1: a second root element: near "<cib"`},
+		"text after": {"<cib/>x", `f.xml:1:7: text outside the root element: near "x"`},
+		"cut in element": {"<cib>\n<configuration>\n <nodes>\n",
+			`f.xml:4:1: the document ends while <nodes> is open since line 3 (/cib/configuration/nodes)`},
+		"cut in tag": {"<cib>\n <node id=\"n1\">\n  <nvpair id=\"",
+			`f.xml:3:15: the document ends inside the tag <nvpair> while <node id="n1"> is open since line 2 (/cib/node)`},
+		"cut in end tag": {"<cib>\n</ci", `f.xml:2:5: the document ends inside an end tag while <cib> is open since line 1 (/cib)`},
+		"wrong end": {"<cib>\n <a id=\"x\">\n </b></cib>",
+			`f.xml:3:2: the end tag does not fit <a id="x">, open since line 2: near "</b>"`},
+		"no start":       {"</cib>", `f.xml:1:1: an end tag without a start tag: near "</cib>"`},
+		"twice":          {`<cib a="1" b="2" a="3"/>`, `f.xml:1:18: an attribute of <cib> is given twice: near "a"`},
+		"no blank":       {`<cib a="1"b="2"/>`, `f.xml:1:11: no blank before an attribute of <cib>: near "b"`},
+		"no value":       {`<cib a/>`, `f.xml:1:6: an attribute of <cib> has no value: near "a"`},
+		"no quote":       {`<cib a=1/>`, `f.xml:1:6: the value of an attribute of <cib> is not quoted: near "a"`},
+		"< in value":     {`<cib a="<"/>`, `f.xml:1:9: a < in the value of an attribute of <cib>: near "a"`},
+		"< in tag":       {"<cib\n<a/>", `f.xml:2:1: a < inside the tag <cib>: near "<a/>"`},
+		"< in empty tag": {"<cib><a/<!--></cib>", `f.xml:1:8: not an attribute, in <a>: near "/"`},
+		"bad name":       {"<cib><a×/></cib>", `f.xml:1:6: a < that starts no tag: near "<a×/></cib>"`},
+		"bare <":         {"<cib>< a/></cib>", `f.xml:1:6: a < that starts no tag: near "< a/></cib>"`},
+		"entity":         {"<cib>&nbsp;</cib>", `f.xml:1:6: not a character reference that XML knows: near "&"`},
+		"bad reference":  {`<cib a="&#0;"/>`, `f.xml:1:9: not a character reference that XML knows: near "&"`},
+		"doctype": {"<!DOCTYPE cib [<!ENTITY x \"y\">]><cib/>",
+			`f.xml:1:1: a document type or other declaration is refused: near "<!DOCTYPE cib [<!ENTITY x "`},
+		"late declaration": {"<cib><?xml version=\"1.0\"?></cib>",
+			`f.xml:1:6: an XML declaration that is not at the start of the document: near "<?xml"`},
+		"encoding":     {"<?xml version=\"1.0\" encoding=\"latin1\"?><cib/>", `f.xml:1:21: encoding is not UTF-8: near "latin1"`},
+		"comment":      {"<cib><!-- a -- b --></cib>", `f.xml:1:13: two hyphens inside a comment: near "--"`},
+		"open comment": {"<cib><!-- a", `f.xml:1:6: a comment that does not end: near "<!-- a"`},
+		"]]>":          {"<cib>]]></cib>", `f.xml:1:6: the end of a CDATA section without its start: near "]]>"`},
+		"control":      {"<cib>\x01</cib>", `f.xml:1:6: a character that XML does not allow: near "'\\x01'"`},
+		"two sections": {"<cib><configuration/><configuration/></cib>",
+			`f.xml:1:1: <configuration> stands more than once in <cib>: near "<cib"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseCIB(srcerr.Named("f.xml", strings.NewReader(c.in)))
@@ -183,8 +190,10 @@ func TestEveryCutIsRefused(t *testing.T) {
 
 // A newline, a tab and quotes in a value survive an edit elsewhere: etree alone would write them raw.
 func TestEditKeepsTheInformationSet(t *testing.T) {
-	c := parseCIB(t, "<?xml version=\"1.0\" ?>\r\n<!-- keep -->\r\n<cib xmlns:x=\"u\" x:y='1' epoch=\"4\"><configuration><crm_config/><nodes><node id=\"1\" uname=\"n\">"+
-		"<instance_attributes id=\"i\"><nvpair id=\"p\" name=\"a\" value=\"x&#10;y&#9;&quot;&lt;'&amp;&#13;z\n.\"/></instance_attributes></node></nodes>"+
+	c := parseCIB(t, "<?xml version=\"1.0\" ?>\r\n<!-- keep -->\r\n<cib xmlns:x=\"u\" x:y='1' "+
+		"epoch=\"4\"><configuration><crm_config/><nodes><node id=\"1\" uname=\"n\">"+
+		"<instance_attributes id=\"i\"><nvpair id=\"p\" name=\"a\" "+
+		"value=\"x&#10;y&#9;&quot;&lt;'&amp;&#13;z\n.\"/></instance_attributes></node></nodes>"+
 		"</configuration><status>t &lt; <![CDATA[<raw>]]><?pi data?></status></cib>\n")
 	before := infoset(c.Root())
 	n, _ := c.Node("n")

@@ -30,7 +30,8 @@ func (c *CIB) PreferredNode(resource string) (string, Score, error) {
 	return c.Preferences().Node(resource)
 }
 
-// Preferences answers for many resources which node each prefers: the location constraints are read once. It holds for the CIB as it was when it was made.
+// Preferences answers for many resources which node each prefers: the location constraints are read once. It holds for
+// the CIB as it was when it was made.
 type Preferences struct {
 	cib   *CIB
 	named map[string][]Location // by the resource that they name, in their order
@@ -60,7 +61,8 @@ func (p *Preferences) Scores(resource string) (map[string]Score, error) {
 		return nil, fmt.Errorf("resource %s is part of %s: %w", resource, e.Parent().SelectAttrValue("id", "a container"), ErrUnsupported)
 	}
 	for _, l := range p.broad {
-		if l.Resource == resource || l.Pattern != "" || slices.ContainsFunc(l.Sets, func(s ResourceSet) bool { return slices.Contains(s.Resources, resource) }) {
+		if l.Resource == resource || l.Pattern != "" ||
+			slices.ContainsFunc(l.Sets, func(s ResourceSet) bool { return slices.Contains(s.Resources, resource) }) {
 			return nil, notPlain(l, resource)
 		}
 	}

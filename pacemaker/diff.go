@@ -122,7 +122,8 @@ func Diff(old, new *CIB, opts ...DiffOption) []Difference {
 		return slices.ContainsFunc(o.expected, func(e Expectation) bool { return e.Matches != nil && e.Matches(d) })
 	})
 	slices.SortStableFunc(all, func(x, y Difference) int {
-		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))
+		return cmp.Or(cmp.Compare(slices.Index(kindOrder, x.Kind), slices.Index(kindOrder, y.Kind)),
+			cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Field, y.Field))
 	})
 	return all
 }

@@ -73,12 +73,14 @@ func mutationsOf(n *xnode, path string, parent *xnode) []mutation {
 	switch n.tag {
 	case "instance_attributes", "meta_attributes", "utilization", "cluster_property_set":
 		pair := &xnode{tag: "nvpair", attrs: []xml.Attr{
-			{Name: xml.Name{Local: "id"}, Value: "evenkeel-new"}, {Name: xml.Name{Local: "name"}, Value: "evenkeel-new"}, {Name: xml.Name{Local: "value"}, Value: "1"},
+			{Name: xml.Name{Local: "id"}, Value: "evenkeel-new"}, {Name: xml.Name{Local: "name"}, Value: "evenkeel-new"},
+			{Name: xml.Name{Local: "value"}, Value: "1"},
 		}}
 		kids("with a new pair", func(l []*xnode) []*xnode { return append(l, pair) })
 	case "operations":
 		op := &xnode{tag: "op", attrs: []xml.Attr{
-			{Name: xml.Name{Local: "id"}, Value: "evenkeel-new"}, {Name: xml.Name{Local: "name"}, Value: "notify"}, {Name: xml.Name{Local: "interval"}, Value: "0"},
+			{Name: xml.Name{Local: "id"}, Value: "evenkeel-new"}, {Name: xml.Name{Local: "name"}, Value: "notify"},
+			{Name: xml.Name{Local: "interval"}, Value: "0"},
 		}}
 		kids("with a new operation", func(l []*xnode) []*xnode { return append(l, op) })
 	}

@@ -293,7 +293,8 @@ func (d *dissection) resource(e *etree.Element, container string) {
 	id := e.SelectAttrValue("id", "")
 	o := d.add(kindResource, id, "")
 	o.fields = append(o.fields, field{"kind", e.Tag, e.Tag})
-	if agent := (Resource{Class: e.SelectAttrValue("class", ""), Provider: e.SelectAttrValue("provider", ""), Type: e.SelectAttrValue("type", "")}).Agent(); agent != "" {
+	if agent := (Resource{Class: e.SelectAttrValue("class", ""), Provider: e.SelectAttrValue("provider", ""),
+		Type: e.SelectAttrValue("type", "")}).Agent(); agent != "" {
 		o.fields = append(o.fields, field{"agent", agent, agent})
 	}
 	if container != "" {

@@ -107,7 +107,8 @@ func meaningOf(root *xnode) string {
 	o.role = o.roles(root, "")
 	for _, a := range root.attrs {
 		switch a.Name.Local {
-		case "admin_epoch", "epoch", "num_updates", "cib-last-written", "update-origin", "update-client", "update-user", "execution-date", "dc-uuid",
+		case "admin_epoch", "epoch", "num_updates", "cib-last-written", "update-origin", "update-client", "update-user",
+			"execution-date", "dc-uuid",
 			"have-quorum", "no-quorum-panic", "crm_feature_set", "validate-with", "request-type", "request-time", "write-time", "ccm_transition":
 		default:
 			o.say("cib %s=%q", a.Name.Local, a.Value)
@@ -284,7 +285,8 @@ func (o *oracle) object(name string, n *xnode) {
 	o.say("%s is there", name)
 	for _, a := range n.attrs {
 		switch {
-		case a.Name.Local == "id", n.tag == "op" && a.Name.Local == "interval" && strings.Trim(a.Value, "0s") == "", n.tag == "node" && a.Name.Local == "type" && (a.Value == "" || a.Value == "normal" || a.Value == "member"):
+		case a.Name.Local == "id", n.tag == "op" && a.Name.Local == "interval" && strings.Trim(a.Value, "0s") == "",
+			n.tag == "node" && a.Name.Local == "type" && (a.Value == "" || a.Value == "normal" || a.Value == "member"):
 		default:
 			o.say("%s %s=%q", name, a.Name.Local, a.Value)
 		}
@@ -418,7 +420,8 @@ func (o *oracle) sets(parent *xnode, tag, name string) {
 		order += fmt.Sprintf("[%d %q]", s.score, names)
 	}
 	for key, value := range values {
-		if tag == "meta_attributes" && key == "target-role" && strings.EqualFold(value, "Started") && !o.role && !strings.HasSuffix(name, "_defaults") {
+		if tag == "meta_attributes" && key == "target-role" && strings.EqualFold(value, "Started") && !o.role &&
+			!strings.HasSuffix(name, "_defaults") {
 			continue
 		}
 		o.say("%s %q=%q", name, key, value)

@@ -98,7 +98,8 @@ func pairUp(old, new []*object) iter.Seq[objectPair] {
 		for _, g := range order {
 			olds, news := withoutCommon(g.old, g.new, (*object).meaning, nil)
 			var pairs []objectPair
-			olds, news = withoutCommon(olds, news, func(o *object) string { return o.id }, func(a, b *object) { pairs = append(pairs, objectPair{a, b}) })
+			olds, news = withoutCommon(olds, news, func(o *object) string { return o.id },
+				func(a, b *object) { pairs = append(pairs, objectPair{a, b}) })
 			for i := range max(len(olds), len(news)) {
 				var p objectPair
 				if i < len(olds) {

@@ -38,8 +38,10 @@ func TestDiffOfTheSameInOtherWords(t *testing.T) {
 	require.Empty(t, Diff(parseCIB(t, a), parseCIB(t, b)))
 
 	// target-role=Started counts where something else gives a role.
-	role := strings.Replace(b, `<meta_attributes id="empty"/>`, `<meta_attributes id="d"><nvpair id="d1" name="target-role" value="Stopped"/></meta_attributes>`, 1)
-	require.Equal(t, []string{"resource r: meta attribute target-role Started is gone", "resource default target-role: Stopped is new"}, sentences(Diff(parseCIB(t, a), parseCIB(t, role))))
+	role := strings.Replace(b, `<meta_attributes id="empty"/>`,
+		`<meta_attributes id="d"><nvpair id="d1" name="target-role" value="Stopped"/></meta_attributes>`, 1)
+	require.Equal(t, []string{"resource r: meta attribute target-role Started is gone",
+		"resource default target-role: Stopped is new"}, sentences(Diff(parseCIB(t, a), parseCIB(t, role))))
 }
 
 // Shuffled elements mean the same where order means nothing: in every CIB of the corpus.
@@ -88,7 +90,8 @@ func TestDiffRenamesNodes(t *testing.T) {
 	<rsc_location id="l" rsc="a" node="n1" score="5"/><rsc_location id="m" rsc="a" node="n1" score="5" role="Stopped"/>
 	<rsc_location id="n" rsc="a"><rule id="r" score="5"><expression id="e" attribute="#uname" operation="eq" value="n1"/><expression id="f" attribute="other" operation="eq" value="keep"/></rule></rsc_location></constraints>
 	<fencing-topology><fencing-level id="f" target="n1" index="1" devices="d"/></fencing-topology></configuration></cib>`
-	full := strings.NewReplacer(`uname="n1"`, `uname="n1.intl"`, `node="n1"`, `node="n1.intl"`, `value="n1"`, `value="n1.intl"`, `target="n1"`, `target="n1.intl"`).Replace(short)
+	full := strings.NewReplacer(`uname="n1"`, `uname="n1.intl"`, `node="n1"`, `node="n1.intl"`, `value="n1"`,
+		`value="n1.intl"`, `target="n1"`, `target="n1.intl"`).Replace(short)
 	names := RenameNodes(map[string]string{"n1": "n1.intl"})
 	require.Empty(t, Diff(parseCIB(t, short), parseCIB(t, full), names))
 	require.Len(t, Diff(parseCIB(t, short), parseCIB(t, full)), 9)
@@ -103,8 +106,10 @@ func TestDiffDoesNotMixUpTwins(t *testing.T) {
 	}
 	a := cib(`<rsc_order id="1" first="a" then="b" kind="Mandatory" symmetrical="true"/><rsc_order id="2" first="a" then="b" kind="Optional" symmetrical="false"/>`)
 	b := cib(`<rsc_order id="1" first="a" then="b" kind="Mandatory" symmetrical="false"/><rsc_order id="2" first="a" then="b" kind="Optional" symmetrical="true"/>`)
-	require.Equal(t, []string{"order constraint a → b: symmetrical was true, is now false", "order constraint a → b: symmetrical was false, is now true"}, sentences(Diff(a, b)))
-	require.Equal(t, []string{"order constraint a → b is gone"}, sentences(Diff(a, cib(`<rsc_order id="9" first="a" then="b" kind="Optional" symmetrical="false"/>`))))
+	require.Equal(t, []string{"order constraint a → b: symmetrical was true, is now false",
+		"order constraint a → b: symmetrical was false, is now true"}, sentences(Diff(a, b)))
+	require.Equal(t, []string{"order constraint a → b is gone"},
+		sentences(Diff(a, cib(`<rsc_order id="9" first="a" then="b" kind="Optional" symmetrical="false"/>`))))
 }
 
 func FuzzDiff(f *testing.F) {

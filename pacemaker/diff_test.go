@@ -67,7 +67,8 @@ func TestDiffOperationsByPCS(t *testing.T) {
 	require.NotEmpty(t, Diff(of(monitor), of(monitor+notify)))
 	require.Empty(t, Diff(of(monitor), of(monitor+notify), Expect(ExpectOperationsByPCS)))
 	require.NotEmpty(t, Diff(of(monitor+notify), of(monitor), Expect(ExpectOperationsByPCS)), "one that is gone")
-	require.NotEmpty(t, Diff(of(monitor), of(monitor+`<op id="s" name="stop" interval="0s" timeout="60"/>`), Expect(ExpectOperationsByPCS)), "one that matters")
+	require.NotEmpty(t, Diff(of(monitor), of(monitor+`<op id="s" name="stop" interval="0s" timeout="60"/>`),
+		Expect(ExpectOperationsByPCS)), "one that matters")
 }
 
 func TestDiffSentences(t *testing.T) {
@@ -76,14 +77,16 @@ func TestDiffSentences(t *testing.T) {
 		edit func(*CIB)
 		want []string
 	}{
-		"constraint gone": {func(c *CIB) { c.RemoveConstraint("MGS_32834e-secondary") }, []string{"location constraint MGS_32834e → ct6-mds2: score 10 is gone"}},
+		"constraint gone": {func(c *CIB) { c.RemoveConstraint("MGS_32834e-secondary") },
+			[]string{"location constraint MGS_32834e → ct6-mds2: score 10 is gone"}},
 		"score": {func(c *CIB) {
 			c.RemoveConstraint("MGS_32834e-secondary")
 			require.NoError(t, c.AddLocation(Location{ID: "MGS_32834e-secondary", Resource: "MGS_32834e", Node: "ct6-mds2", Score: "INFINITY"}))
 		}, []string{"location constraint MGS_32834e → ct6-mds2: score was 10, is now INFINITY"}},
 		"property": {func(c *CIB) { c.SetProperty("stonith-enabled", "false") }, []string{"property stonith-enabled: was true, is now false"}},
 		"new":      {func(c *CIB) { c.SetProperty("stonith-timeout", "1 h") }, []string{`property stonith-timeout: "1 h" is new`}},
-		"default":  {func(c *CIB) { c.SetResourceDefault("resource-stickiness", "0") }, []string{"resource default resource-stickiness: was 1000, is now 0"}},
+		"default": {func(c *CIB) { c.SetResourceDefault("resource-stickiness", "0") },
+			[]string{"resource default resource-stickiness: was 1000, is now 0"}},
 		"password": {func(c *CIB) {
 			require.NoError(t, c.SetNodeAttribute("ct6-mds1", "0_fence_password", "other"))
 		}, []string{"node ct6-mds1: attribute 0_fence_password differs"}},
@@ -94,10 +97,11 @@ func TestDiffSentences(t *testing.T) {
 		}},
 		"target": {func(c *CIB) { require.NoError(t, c.SetInstanceAttribute("MGS_32834e", "target", "x")) },
 			[]string{"resource MGS_32834e: attribute target was 9aaf3d9d-df51-48d5-9da1-49d57dee12c0, is now x"}},
-		"role":        {func(c *CIB) { c.RemoveMeta("MGS_32834e", "target-role") }, nil},
-		"counters":    {func(c *CIB) { c.BumpEpoch(); c.SetAttribute("num_updates", "9") }, nil},
-		"time":        {func(c *CIB) { c.SetResourceDefault("failure-timeout", "PT20M") }, nil},
-		"empty value": {func(c *CIB) { require.NoError(t, c.SetNodeAttribute("ct6-mds1", "a", "")) }, []string{`node ct6-mds1: attribute a "" is new`}},
+		"role":     {func(c *CIB) { c.RemoveMeta("MGS_32834e", "target-role") }, nil},
+		"counters": {func(c *CIB) { c.BumpEpoch(); c.SetAttribute("num_updates", "9") }, nil},
+		"time":     {func(c *CIB) { c.SetResourceDefault("failure-timeout", "PT20M") }, nil},
+		"empty value": {func(c *CIB) { require.NoError(t, c.SetNodeAttribute("ct6-mds1", "a", "")) },
+			[]string{`node ct6-mds1: attribute a "" is new`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			edited := base()
@@ -126,17 +130,20 @@ func TestDiffOfWhatNobodyKnows(t *testing.T) {
 		{cib("", "", `<tags><tag id="t"/></tags>`, ""), "tag t is new"},
 		{cib("", "", `<acls><acl_role id="r"/></acls>`, ""), "ACL acl_role r is new"},
 		{cib("", "", `<alerts><alert id="a" path="/x"/></alerts>`, ""), "alert a is new"},
-		{cib("", "", `<fencing-topology><fencing-level id="f" target="n" index="2" devices="d"/></fencing-topology>`, ""), "fencing level 2 of n is new"},
+		{cib("", "", `<fencing-topology><fencing-level id="f" target="n" index="2" devices="d"/></fencing-topology>`, ""),
+			"fencing level 2 of n is new"},
 	} {
 		got := sentences(Diff(base, c.cib))
 		require.Len(t, got, 1, "%q", got)
 		require.Equal(t, c.want, got[0])
 	}
 	moved := func(in string) *CIB {
-		return parseCIB(t, `<cib><configuration><resources><group id="g">`+in+`</group><primitive id="x" class="lsb" type="t"/></resources></configuration></cib>`)
+		return parseCIB(t, `<cib><configuration><resources><group id="g">`+in+
+			`</group><primitive id="x" class="lsb" type="t"/></resources></configuration></cib>`)
 	}
 	require.Equal(t, []string{"resource g: members was (a b), is now (b a)"},
-		sentences(Diff(moved(`<primitive id="a" class="lsb" type="t"/><primitive id="b" class="lsb" type="t"/>`), moved(`<primitive id="b" class="lsb" type="t"/><primitive id="a" class="lsb" type="t"/>`))))
+		sentences(Diff(moved(`<primitive id="a" class="lsb" type="t"/><primitive id="b" class="lsb" type="t"/>`),
+			moved(`<primitive id="b" class="lsb" type="t"/><primitive id="a" class="lsb" type="t"/>`))))
 }
 
 // A changed password is told without either value, in every form.
@@ -168,7 +175,8 @@ func TestDiffOfOtherConstraints(t *testing.T) {
 		`<rsc_location id="l1x" rsc="a"><rule id="r1x" score="5"><expression id="e1x" attribute="#uname" operation="eq" value="n1.x"/></rule></rsc_location>`
 	b := parseCIB(t, head+other+tail)
 	require.Empty(t, Diff(a, b, RenameNodes(map[string]string{"n1": "n1.x"})))
-	require.Equal(t, []string{"location constraint a: rule was (score=5: #uname eq n1), is now (score=5: #uname eq n1.x)"}, sentences(Diff(a, b)))
+	require.Equal(t, []string{"location constraint a: rule was (score=5: #uname eq n1), is now (score=5: #uname eq n1.x)"},
+		sentences(Diff(a, b)))
 	require.Len(t, Diff(a, parseCIB(t, head+tail)), 4)
 }
 
@@ -224,9 +232,11 @@ func mutate(t *rapid.T, c *CIB) {
 		case 3:
 			c.RemoveResource(rsc.Draw(t, "rsc"))
 		case 4:
-			_ = c.AddPrimitive(Resource{ID: "new", Class: "ocf", Provider: "chroma", Type: "Target", Operations: []Op{{Name: "monitor", Interval: "5"}}})
+			_ = c.AddPrimitive(Resource{ID: "new", Class: "ocf", Provider: "chroma", Type: "Target",
+				Operations: []Op{{Name: "monitor", Interval: "5"}}})
 		case 5:
-			_ = c.AddLocation(Location{ID: rapid.StringMatching("[a-z]{1,3}").Draw(t, "id"), Resource: rsc.Draw(t, "rsc"), Node: node.Draw(t, "node"), Score: "7"})
+			_ = c.AddLocation(Location{ID: rapid.StringMatching("[a-z]{1,3}").Draw(t, "id"), Resource: rsc.Draw(t, "rsc"),
+				Node: node.Draw(t, "node"), Score: "7"})
 		case 6:
 			c.RemoveConstraint(rapid.SampledFrom([]string{"MGS_32834e-primary", "demo-MDT0000_802c1b-secondary"}).Draw(t, "id"))
 		case 7:

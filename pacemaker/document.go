@@ -35,7 +35,8 @@ func (c *CIB) SectionChildren(section string) []*etree.Element {
 }
 
 // SectionNames are the parts of <configuration> in the order in which the schemas want them.
-var SectionNames = []string{"crm_config", "nodes", "resources", "constraints", "rsc_defaults", "op_defaults", "fencing-topology", "tags", "acls", "alerts"}
+var SectionNames = []string{"crm_config", "nodes", "resources", "constraints", "rsc_defaults", "op_defaults",
+	"fencing-topology", "tags", "acls", "alerts"}
 
 // Draft is an independent copy to edit that is never printed: what stands in the source need not be found again.
 func (c *CIB) Draft() *CIB {

@@ -26,10 +26,12 @@ var (
 	// ExpectOperationsByPCS are the operations that a late pcs 0.9 adds to a resource when its agent offers them and nothing tells it not to.
 	ExpectOperationsByPCS = Expectation{
 		Name: "operations by pcs",
-		Why:  "pcs gives a resource the operations that its agent offers, with the agent's time limits: they change nothing, as the guide's own are all there",
+		Why: "pcs gives a resource the operations that its agent offers, with the agent's time limits: they change " +
+			"nothing, as the guide's own are all there",
 		Matches: func(d Difference) bool {
 			name, _ := strings.CutPrefix(d.Field, "operation ")
-			return d.Kind == kindResource && !d.InOld && slices.Contains([]string{"notify", "promote", "demote", "migrate_from", "migrate_to", "reload", "reload-agent"}, name)
+			return d.Kind == kindResource && !d.InOld &&
+				slices.Contains([]string{"notify", "promote", "demote", "migrate_from", "migrate_to", "reload", "reload-agent"}, name)
 		},
 	}
 	// ExpectClusterOwned are the properties that each cluster writes by itself: the keys of EL6 that are gone or changed, and those of

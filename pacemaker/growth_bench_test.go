@@ -77,15 +77,17 @@ func TestAnAttributeGivenTwiceIsFoundAnywhere(t *testing.T) {
 
 // Preferences say of every resource what the CIB says of it alone.
 func TestPreferencesAreThoseOfTheCIB(t *testing.T) {
-	text := strings.Replace(longCIB(5), "</constraints>", `<rsc_location id="x0" rsc="r0" node="n2" score="30"/><rsc_location id="x1" rsc-pattern="r4.*" node="n2" score="1"/>`+
-		`<rsc_location id="x2" node="n2" score="1"><resource_set id="s"><resource_ref id="r3"/></resource_set></rsc_location></constraints>`, 1)
+	text := strings.Replace(longCIB(5), "</constraints>",
+		`<rsc_location id="x0" rsc="r0" node="n2" score="30"/><rsc_location id="x1" rsc-pattern="r4.*" node="n2" score="1"/>`+
+			`<rsc_location id="x2" node="n2" score="1"><resource_set id="s"><resource_ref id="r3"/></resource_set></rsc_location></constraints>`, 1)
 	cib, err := pacemaker.ParseCIB(strings.NewReader(text))
 	require.NoError(t, err)
 	_, _, err = cib.PreferredNode("r1")
 	require.ErrorIs(t, err, pacemaker.ErrUnsupported, "the pattern may name it")
 	_, _, err = cib.PreferredNode("missing")
 	require.ErrorIs(t, err, pacemaker.ErrNotFound)
-	plain, err := pacemaker.ParseCIB(strings.NewReader(strings.Replace(text, `<rsc_location id="x1" rsc-pattern="r4.*" node="n2" score="1"/>`, "", 1)))
+	plain, err := pacemaker.ParseCIB(strings.NewReader(strings.Replace(text,
+		`<rsc_location id="x1" rsc-pattern="r4.*" node="n2" score="1"/>`, "", 1)))
 	require.NoError(t, err)
 	node, score, err := plain.Preferences().Node("r0")
 	require.NoError(t, err)

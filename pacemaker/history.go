@@ -13,7 +13,9 @@ type LastOperation struct {
 	Task     string // start, stop, monitor, …
 	Interval string // of a recurring monitor; "0" of everything else
 	ExitCode int    // -1 where the record does not say
-	Status   int    // 0 is an operation that was done, -1 one under way, all else one that was not; -2 where the record does not say: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/status.html
+	// 0 is an operation that was done, -1 one under way, all else one that was not; -2 where the record does not say:
+	// https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/status.html
+	Status int
 }
 
 // noStatus is the Status of a record that has none that can be read.
@@ -24,13 +26,14 @@ type RecordState uint8
 
 // What a record can say. The zero value is one that says nothing that can be relied on.
 const (
-	RecordOther    RecordState = iota // migrated, promoted, cancelled, or of a form that is not known
-	RecordNone                        // nothing is recorded: never probed, cleaned up, expired, or of another agent
-	RecordNotFound                    // looked for, and not found. A probe sees what the agent sees: an unmount that is still at work escapes it
-	RecordStopped                     // the last stop succeeded
-	RecordRunning                     // a start or a monitor succeeded
-	RecordUnderWay                    // an operation has begun, and no end of it is recorded
-	RecordFailed                      // an operation failed, or ran out of time
+	RecordOther RecordState = iota // migrated, promoted, cancelled, or of a form that is not known
+	RecordNone                     // nothing is recorded: never probed, cleaned up, expired, or of another agent
+	// looked for, and not found. A probe sees what the agent sees: an unmount that is still at work escapes it
+	RecordNotFound
+	RecordStopped  // the last stop succeeded
+	RecordRunning  // a start or a monitor succeeded
+	RecordUnderWay // an operation has begun, and no end of it is recorded
+	RecordFailed   // an operation failed, or ran out of time
 )
 
 func (r RecordState) String() string {
@@ -57,9 +60,10 @@ func (o LastOperation) State() RecordState {
 	return RecordOther
 }
 
-// LastOperation is the newest operation of a resource on a node, and what it says of the resource; [RecordNone] where the cluster knows of none. The history of another agent
-// under the same id is that of another resource. Pacemaker before 1.1.18 does not write down what is under way unless record-pending is set: there the newest one is the
-// last that came to its end.
+// LastOperation is the newest operation of a resource on a node, and what it says of the resource; [RecordNone] where
+// the cluster knows of none. The history of another agent under the same id is that of another resource. Pacemaker
+// before 1.1.18 does not write down what is under way unless record-pending is set: there the newest one is the last
+// that came to its end.
 func (c *CIB) LastOperation(node, resource string) (LastOperation, RecordState) {
 	var last *etree.Element
 	for _, state := range children(c.Root(), "status", "node_state") {

@@ -7,10 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// H27: what a node did last with a resource is the operation with the highest number; one without a number is under way. Only a stop that was done and succeeded says that the
-// resource is gone; nothing, or what cannot be read, never does.
+// H27: what a node did last with a resource is the operation with the highest number; one without a number is under
+// way. Only a stop that was done and succeeded says that the resource is gone; nothing, or what cannot be read, never
+// does.
 func TestLastOperation(t *testing.T) {
-	const last, recurring = `<lrm_rsc_op id="R_last_0" operation="%" call-id="#" rc-code="!" op-status="?" interval="0"/>`, `<lrm_rsc_op id="R_monitor_5000" operation="monitor" call-id="11" rc-code="0" op-status="0" interval="5000"/>`
+	const last, recurring = `<lrm_rsc_op id="R_last_0" operation="%" call-id="#" rc-code="!" op-status="?" interval="0"/>`,
+		`<lrm_rsc_op id="R_monitor_5000" operation="monitor" call-id="11" rc-code="0" op-status="0" interval="5000"/>`
 	op := func(task, call, rc, status string) string {
 		return strings.NewReplacer("%", task, "#", call, "!", rc, "?", status).Replace(last)
 	}

@@ -11,10 +11,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
-// ErrName says that an id or another name could be taken for something else: for an option of pcs, for a part of a shell line, or for another name that looks alike.
+// ErrName says that an id or another name could be taken for something else: for an option of pcs, for a part of a
+// shell line, or for another name that looks alike.
 var ErrName = errors.New("not a name")
 
-// CheckID refuses what Pacemaker does not take for an id: it begins with a letter or a low line, and goes on with these, digits, dots and dashes.
+// CheckID refuses what Pacemaker does not take for an id: it begins with a letter or a low line, and goes on with
+// these, digits, dots and dashes.
 func CheckID(id string) error {
 	if !isName(id) || strings.Contains(id, ":") || strings.ContainsFunc(id, func(r rune) bool { return !printable.Safe(r) }) {
 		return fmt.Errorf("%w: the id %q: an id begins with a letter or _, and has letters, digits, and . - _ only", ErrName, id)
@@ -22,8 +24,8 @@ func CheckID(id string) error {
 	return nil
 }
 
-// CheckNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that begins like an option or holds what cannot be seen. It
-// returns the first mistake, a [*ParseError].
+// CheckNames refuses a CIB whose names could not be words of a command: an id that is none, and any other name that
+// begins like an option or holds what cannot be seen. It returns the first mistake, a [*ParseError].
 func (c *CIB) CheckNames() error {
 	conf := c.Root().SelectElement("configuration")
 	if conf == nil {

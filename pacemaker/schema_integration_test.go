@@ -59,7 +59,8 @@ func TestSchemaNames(t *testing.T) {
 	require.Equal(t, firstSchema, versions[paths[0]])
 	require.Equal(t, lastSchema, versions[paths[len(paths)-1]])
 	var b strings.Builder
-	b.WriteString("# element\tstands in\tattributes: what Pacemaker's schemas " + firstSchema.String() + " to " + lastSchema.String() + " name\n")
+	b.WriteString("# element\tstands in\tattributes: what Pacemaker's schemas " + firstSchema.String() + " to " +
+		lastSchema.String() + " name\n")
 	for _, element := range slices.Sorted(maps.Keys(names.parents)) {
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", element, spans(names.parents[element]), spans(names.attrs[element]))
 	}

@@ -17,12 +17,14 @@ const Redacted = secret.Mask
 // The name of a file that holds one (identity_file, passwd_script) is masked as well: better once too often.
 func SecretName(name string) bool { return secretname.Name(name) }
 
-// SecretPair says whether the value of an attribute holds a secret: by the name of the attribute, as [SecretName], or as one of several options: those of a fence agent
-// (0_fence_ipmitool_opts), and whatever gives a password by -P, --password or password=. Such a value is secret as a whole: nobody can say where the password ends.
+// SecretPair says whether the value of an attribute holds a secret: by the name of the attribute, as [SecretName], or
+// as one of several options: those of a fence agent (0_fence_ipmitool_opts), and whatever gives a password by -P,
+// --password or password=. Such a value is secret as a whole: nobody can say where the password ends.
 func SecretPair(name, value string) bool { return secretname.Pair(name, value) }
 
-// Secrets are the values in the document that no text may show: those that [SecretPair] names, and passwords in addresses. Register them with what shows
-// texts: package sshexec's Redactor, or a runbook's Secrets. A switch ("true", "0") is no secret, whatever its name.
+// Secrets are the values in the document that no text may show: those that [SecretPair] names, and passwords in
+// addresses. Register them with what shows texts: package sshexec's Redactor, or a runbook's Secrets. A switch ("true",
+// "0") is no secret, whatever its name.
 func (c *CIB) Secrets() []secret.Secret { return secretsIn(c.Root()) }
 
 // secretsIn are the secrets below an element, each once.

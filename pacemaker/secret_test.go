@@ -26,15 +26,18 @@ func TestSecretsOfACIB(t *testing.T) {
 	}
 }
 
-// H23: options of a fence agent can hold a password. Such a value is secret as a whole, wherever it is shown: in a difference, a pair, a command.
+// H23: options of a fence agent can hold a password. Such a value is secret as a whole, wherever it is shown: in a
+// difference, a pair, a command.
 func TestOptionsWithAPasswordAreSecret(t *testing.T) {
 	cib := func(opts, mount string) *pacemaker.CIB {
 		c, err := pacemaker.ParseCIB(strings.NewReader(`<cib><configuration><crm_config/><nodes><node id="1" uname="n1"><instance_attributes id="a">` +
-			`<nvpair id="a1" name="0_fence_ipmitool_opts" value="` + opts + `"/><nvpair id="a2" name="extra" value="` + mount + `"/></instance_attributes></node></nodes><resources/><constraints/></configuration></cib>`))
+			`<nvpair id="a1" name="0_fence_ipmitool_opts" value="` + opts + `"/><nvpair id="a2" name="extra" value="` + mount +
+			`"/></instance_attributes></node></nodes><resources/><constraints/></configuration></cib>`))
 		require.NoError(t, err)
 		return c
 	}
-	for _, value := range []string{"-U root -P CANARY", "-PCANARY -U root", "lanplus --password CANARY", "--password=CANARY", "username=bob,password=CANARY", "user=bob,passwd=CANARY", "-pass CANARY-x -passwd CANARY"} {
+	for _, value := range []string{"-U root -P CANARY", "-PCANARY -U root", "lanplus --password CANARY",
+		"--password=CANARY", "username=bob,password=CANARY", "user=bob,passwd=CANARY", "-pass CANARY-x -passwd CANARY"} {
 		one, two := cib("-U root -I lanplus", "rw"), cib("-U root -X CANARY", value)
 		var texts []string
 		for _, d := range append(pacemaker.Diff(one, two), pacemaker.Diff(two, one)...) {
@@ -46,14 +49,16 @@ func TestOptionsWithAPasswordAreSecret(t *testing.T) {
 		require.NotContains(t, pacemaker.NVPair{Name: "extra", Value: value}.String(), "CANARY")
 		require.NotContains(t, pcs.Command{Argv: []string{"pcs", "property", "set", "extra=" + value}}.String(), "CANARY")
 	}
-	for _, value := range []string{"ro", "retry=5", "/dev/disk/by-id/scsi-p", "stop-pass", "10.0.0.1", "-INFINITY", "snmp-priv-passwd", "--permissive"} {
+	for _, value := range []string{"ro", "retry=5", "/dev/disk/by-id/scsi-p", "stop-pass", "10.0.0.1", "-INFINITY",
+		"snmp-priv-passwd", "--permissive"} {
 		require.False(t, pacemaker.SecretPair("extra", value), value)
 	}
 }
 
 // What a command reads is never shown, and what is secret in it is hidden in what it prints; the rest of what it prints is told.
 func TestAnOperationHidesTheSecretsOfItsDocument(t *testing.T) {
-	o := pcs.Operation{Name: "x", Argv: []string{"cibadmin", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true, Stdin: `<nodes><nvpair id="a" name="passwd" value="q&quot;uo&amp;te-CANARY"/></nodes>`}
+	o := pcs.Operation{Name: "x", Argv: []string{"cibadmin", "--xml-pipe"}, Effect: sshexec.Mutating, Hidden: true,
+		Stdin: `<nodes><nvpair id="a" name="passwd" value="q&quot;uo&amp;te-CANARY"/></nodes>`}
 	cmd := o.Cmd("")
 	require.NotContains(t, cmd.String(), "CANARY")
 	for _, printed := range []string{`value="q&quot;uo&amp;te-CANARY"`, `q"uo&te-CANARY`, `bad value "q\"uo&te-CANARY`} {
@@ -62,5 +67,6 @@ func TestAnOperationHidesTheSecretsOfItsDocument(t *testing.T) {
 		require.ErrorContains(t, err, "not valid: ")
 	}
 	o.Stdin = "not XML: passwd=CANARY-value"
-	require.NotContains(t, sshexec.Failure("n1", o.Cmd(""), sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte(o.Stdin)}, nil).Error(), "CANARY-value")
+	require.NotContains(t, sshexec.Failure("n1", o.Cmd(""),
+		sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte(o.Stdin)}, nil).Error(), "CANARY-value")
 }

@@ -107,8 +107,8 @@ type Ban struct {
 	PromotedOnly               bool // it may run there, but not be promoted
 }
 
-// StatusError is an answer in good form that holds no cluster: crm_mon could not connect, say. Where the cluster does not run, or is only starting, it is
-// [ErrClusterDown].
+// StatusError is an answer in good form that holds no cluster: crm_mon could not connect, say. Where the cluster does
+// not run, or is only starting, it is [ErrClusterDown].
 type StatusError struct {
 	Request string
 	Code    int // crm_mon's exit code; 102 is "not connected"
@@ -269,7 +269,8 @@ func (p *statusReader) read(root *etree.Element) {
 		for _, e := range list.SelectElements("ban") {
 			s.Bans = append(s.Bans, Ban{
 				ID: e.SelectAttrValue("id", ""), Resource: e.SelectAttrValue("resource", ""),
-				Node: e.SelectAttrValue("node", ""), Weight: e.SelectAttrValue("weight", ""), PromotedOnly: p.flag(e, false, "promoted-only", "master_only"),
+				Node: e.SelectAttrValue("node", ""), Weight: e.SelectAttrValue("weight", ""),
+				PromotedOnly: p.flag(e, false, "promoted-only", "master_only"),
 			})
 		}
 	}
@@ -299,7 +300,8 @@ func (p *statusReader) summary(e *etree.Element) {
 		s.Configured.Nodes = p.number(n, "number")
 	}
 	if n := e.SelectElement("resources_configured"); n != nil {
-		s.Configured.Resources, s.Configured.Disabled, s.Configured.Blocked = p.number(n, "number"), p.number(n, "disabled"), p.number(n, "blocked")
+		s.Configured.Resources, s.Configured.Disabled, s.Configured.Blocked = p.number(n, "number"), p.number(n, "disabled"),
+			p.number(n, "blocked")
 	}
 	if dc := e.SelectElement("current_dc"); dc != nil {
 		s.DC = DC{
@@ -344,8 +346,9 @@ func (p *statusReader) resource(e *etree.Element, parents []string) ResourceStat
 	p.require(e, "id", "role")
 	role := e.SelectAttrValue("role", "")
 	r := ResourceStatus{
-		ID: e.SelectAttrValue("id", ""), Agent: e.SelectAttrValue("resource_agent", ""), Role: role, TargetRole: e.SelectAttrValue("target_role", ""),
-		Parents: parents, Pending: e.SelectAttrValue("pending", ""),
+		ID: e.SelectAttrValue("id", ""), Agent: e.SelectAttrValue("resource_agent", ""), Role: role,
+		TargetRole: e.SelectAttrValue("target_role", ""),
+		Parents:    parents, Pending: e.SelectAttrValue("pending", ""),
 		Active: p.flag(e, role != "Stopped", "active"), Orphaned: p.flag(e, false, "removed", "orphaned"), Blocked: p.flag(e, false, "blocked"),
 		Managed: p.flag(e, true, "managed"), Failed: p.flag(e, false, "failed"),
 		Ignored: p.flag(e, false, "failure_ignored"), LockedTo: e.SelectAttrValue("locked_to", ""),

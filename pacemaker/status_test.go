@@ -31,7 +31,8 @@ func TestStatusOfTheStages(t *testing.T) {
 	require.Equal(t, DC{Present: true, Name: "ct6-mds1.lfs.intl", ID: "1", Version: "1.1.15-11.el7_3.4-e174ec8", Quorum: true}, s.DC)
 	n, ok := s.Node("ct6-mds1.lfs.intl")
 	require.True(t, ok)
-	require.Equal(t, NodeStatus{Name: "ct6-mds1.lfs.intl", ID: "1", Type: "member", Online: true, ExpectedUp: true, IsDC: true, Health: "green", FeatureSet: "<3.15.1"}, n)
+	require.Equal(t, NodeStatus{Name: "ct6-mds1.lfs.intl", ID: "1", Type: "member", Online: true, ExpectedUp: true,
+		IsDC: true, Health: "green", FeatureSet: "<3.15.1"}, n)
 	r, ok := s.Resource("MGS_32834e")
 	require.True(t, ok)
 	require.Equal(t, ResourceStatus{ID: "MGS_32834e", Agent: "ocf:chroma:Target", Role: "Stopped", TargetRole: "Stopped"}, r)
@@ -63,10 +64,12 @@ func TestStatusOfNestedResources(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []ResourceStatus{
 		{ID: "by-node", Role: "Started", Active: true, Managed: true, Nodes: []string{"n"}},
-		{ID: "r", Agent: "ocf::x:y", Role: "Started", Parents: []string{"c", "g"}, Active: true, Orphaned: true, Managed: true, Failed: true, Pending: "Monitoring", Nodes: []string{"n"}},
+		{ID: "r", Agent: "ocf::x:y", Role: "Started", Parents: []string{"c", "g"}, Active: true, Orphaned: true,
+			Managed: true, Failed: true, Pending: "Monitoring", Nodes: []string{"n"}},
 		{ID: "i", Role: "Stopped", Parents: []string{"b"}},
 	}, s.Resources)
-	require.Equal(t, []Failure{{Operation: "r_start_0", Node: "n", ExitStatus: "unknown error", ExitReason: "why", ExitCode: 1, Status: "Error", LastChange: "then"}}, s.Failures)
+	require.Equal(t, []Failure{{Operation: "r_start_0", Node: "n", ExitStatus: "unknown error", ExitReason: "why",
+		ExitCode: 1, Status: "Error", LastChange: "then"}}, s.Failures)
 	require.Equal(t, []Ban{{ID: "cli-ban-r", Resource: "r", Node: "n", Weight: "-1000000"}}, s.Bans)
 	require.Equal(t, []string{"n"}, s.RunsOn("r"))
 	require.True(t, s.FencingEnabled)
@@ -88,7 +91,8 @@ func TestStatusOfAFutureVersion(t *testing.T) {
 	require.True(t, s.FencingEnabled)
 	require.False(t, s.StopAll)
 	n, _ := s.Node("oss2.example.org")
-	require.Equal(t, NodeStatus{Name: "oss2.example.org", ID: "2", Type: "member", Online: true, Standby: true, ExpectedUp: true, Health: "yellow", FeatureSet: "4.0.0"}, n)
+	require.Equal(t, NodeStatus{Name: "oss2.example.org", ID: "2", Type: "member", Online: true, Standby: true,
+		ExpectedUp: true, Health: "yellow", FeatureSet: "4.0.0"}, n)
 	require.Len(t, s.Resources, 2)
 	r, _ := s.Resource("dlm")
 	require.True(t, r.Orphaned && r.Failed && r.Ignored)
@@ -96,12 +100,15 @@ func TestStatusOfAFutureVersion(t *testing.T) {
 	r, _ = s.Resource("MGS")
 	require.Equal(t, "oss1.example.org", r.LockedTo)
 	require.Equal(t, []FenceEvent{{
-		Action: "reboot", Target: "oss2.example.org", Delegate: "oss1.example.org", Client: "pacemaker-controld.4711", Origin: "oss1.example.org", Status: "success",
+		Action: "reboot", Target: "oss2.example.org", Delegate: "oss1.example.org", Client: "pacemaker-controld.4711",
+		Origin: "oss1.example.org", Status: "success",
 		Completed: "2031-02-03T01:00:00Z", Other: []NVPair{{Name: "attempts", Value: "1"}},
 	}}, s.Fencing, "H1")
 	require.Equal(t, []TicketStatus{{ID: "site-a", Status: "granted", Standby: "false", LastGranted: "2031-01-01"}}, s.Tickets)
 	require.Len(t, s.History, 1)
-	require.Equal(t, []string{"oss1.example.org", "MGS", "2", "start", "0"}, []string{s.History[0].Node, s.History[0].Resource, s.History[0].FailCount, s.History[0].Operations[0].Task, s.History[0].Operations[0].Code})
+	require.Equal(t, []string{"oss1.example.org", "MGS", "2", "start", "0"},
+		[]string{s.History[0].Node, s.History[0].Resource, s.History[0].FailCount, s.History[0].Operations[0].Task,
+			s.History[0].Operations[0].Code})
 	require.Equal(t, "dlm_monitor_60000", s.Failures[0].Operation)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", s, *s, *s), "not-a-password")
 }
@@ -138,7 +145,8 @@ func TestParseStatusErrors(t *testing.T) {
 
 func TestSameTime(t *testing.T) {
 	for text, want := range map[string]string{
-		"60": "60000ms", "60s": "60000ms", "1m": "60000ms", "PT1M": "60000ms", "1min": "60000ms", "1h": "3600000ms", "5ms": "5ms", "P1D": "86400000ms", "P1W": "604800000ms", "P10S": "10000ms", "P1M": "P1M",
+		"60": "60000ms", "60s": "60000ms", "1m": "60000ms", "PT1M": "60000ms", "1min": "60000ms", "1h": "3600000ms",
+		"5ms": "5ms", "P1D": "86400000ms", "P1W": "604800000ms", "P10S": "10000ms", "P1M": "P1M",
 		"": "", "soon": "soon", "P": "P", "5 parsecs": "5 parsecs", "99999999999999999999": "99999999999999999999",
 	} {
 		require.Equal(t, want, SameTime(text), text)

@@ -73,7 +73,8 @@ func TestValidateAsTheSchemas(t *testing.T) {
 			anyFault := false
 			for _, p := range cibs[path].Validate() {
 				anyFault = anyFault || p.Severity == Fault && p.Check != "no-fencing-device"
-				if p.Severity == Fault && slices.Contains(schemaChecks, p.Check) && !strings.Contains(p.Error(), "is no time") { // to a schema a time is any text
+				// to a schema a time is any text
+				if p.Severity == Fault && slices.Contains(schemaChecks, p.Check) && !strings.Contains(p.Error(), "is no time") {
 					faults = append(faults, p.Error())
 				}
 			}
@@ -97,7 +98,8 @@ func TestValidateAsTheSchemas(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d CIBs by %d schemas: %d allowed, %d refused, of which %d have no fault here: %v", len(cibs), len(bySchema), allowed, refused, missed, missedBy)
+	t.Logf("%d CIBs by %d schemas: %d allowed, %d refused, of which %d have no fault here: %v", len(cibs), len(bySchema),
+		allowed, refused, missed, missedBy)
 	require.Greater(t, allowed, 500)
 	require.Less(t, missed, refused/10)
 }

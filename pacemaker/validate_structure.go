@@ -15,10 +15,12 @@ func init() { // the checks use the tables, and the tables the checks
 		"configuration": (*validator).sections, "primitive": (*validator).primitive, "template": (*validator).agent,
 		"group": (*validator).group, "clone": (*validator).clone, "master": (*validator).clone, "bundle": (*validator).bundle,
 		"operations": (*validator).operations, "rule": (*validator).rule,
-		"rsc_location": (*validator).location, "rsc_order": (*validator).constraint, "rsc_colocation": (*validator).constraint, "rsc_ticket": (*validator).constraint,
+		"rsc_location": (*validator).location, "rsc_order": (*validator).constraint, "rsc_colocation": (*validator).
+				constraint, "rsc_ticket": (*validator).constraint,
 		"resource_set": (*validator).resourceSet, "fencing-level": (*validator).fencingLevel,
-		"instance_attributes": (*validator).set, "meta_attributes": (*validator).set, "utilization": (*validator).set, "cluster_property_set": (*validator).set,
-		"crm_config": (*validator).properties, "rsc_defaults": (*validator).defaults,
+		"instance_attributes": (*validator).set, "meta_attributes": (*validator).set, "utilization": (*validator).set,
+		"cluster_property_set": (*validator).set,
+		"crm_config":           (*validator).properties, "rsc_defaults": (*validator).defaults,
 		"date_expression": (*validator).date,
 	}
 }
@@ -170,7 +172,8 @@ func (v *validator) constraint(e *etree.Element) {
 	if has(e, "kind") && has(e, "score") {
 		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
 	}
-	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") && !has(e, "first-action", "then-action") {
+	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") &&
+		!has(e, "first-action", "then-action") {
 		v.find(Warning, "structure", e, "a resource that starts before itself")
 	}
 }
@@ -223,7 +226,8 @@ func (v *validator) severalSets(e *etree.Element, tag string) {
 		for _, p := range set.Pairs {
 			before, twice := seen[p.Name]
 			if twice && before.score == set.Score && before.value != p.Value && set.Rule == "" {
-				v.find(Warning, "equal-scores", e, "%s stands in two sets of %s with the same score: which one wins depends on Pacemaker's version", p.Name, tag)
+				v.find(Warning, "equal-scores", e,
+					"%s stands in two sets of %s with the same score: which one wins depends on Pacemaker's version", p.Name, tag)
 			}
 			if set.Rule == "" {
 				seen[p.Name] = value{p.Value, set.Score}

@@ -8,14 +8,18 @@ import (
 
 // needed are the attributes that an element cannot do without.
 var needed = map[string][]string{
-	"node": {"id", "uname"}, "primitive": {"id"}, "template": {"id", "class", "type"}, "group": {"id"}, "clone": {"id"}, "master": {"id"}, "bundle": {"id"},
-	"op": {"id", "name", "interval"}, "nvpair": {"id", "name"}, "instance_attributes": {"id"}, "meta_attributes": {"id"}, "utilization": {"id"},
+	"node": {"id", "uname"}, "primitive": {"id"}, "template": {"id", "class", "type"}, "group": {"id"}, "clone": {"id"},
+	"master": {"id"}, "bundle": {"id"},
+	"op": {"id", "name", "interval"}, "nvpair": {"id", "name"}, "instance_attributes": {"id"}, "meta_attributes": {"id"},
+	"utilization":          {"id"},
 	"cluster_property_set": {"id"}, "rsc_location": {"id"}, "rsc_order": {"id"}, "rsc_colocation": {"id"}, "rsc_ticket": {"id", "ticket"},
 	"resource_set": {"id"}, "resource_ref": {"id"}, "rule": {"id"}, "expression": {"id", "attribute", "operation"},
 	"date_expression": {"id", "operation"}, "rsc_expression": {"id"}, "op_expression": {"id", "name"},
-	"fencing-level": {"id", "index", "devices"}, "tag": {"id"}, "obj_ref": {"id"}, "acl_role": {"id"}, "acl_target": {"id"}, "acl_group": {"id"},
-	"acl_permission": {"id", "kind"}, "alert": {"id", "path"}, "recipient": {"id", "value"}, "port-mapping": {"id"}, "storage-mapping": {"id", "target-dir"},
-	"docker": {"image"}, "podman": {"image"}, "rkt": {"image"}, "cib": {"admin_epoch", "epoch", "num_updates"},
+	"fencing-level": {"id", "index", "devices"}, "tag": {"id"}, "obj_ref": {"id"}, "acl_role": {"id"},
+	"acl_target": {"id"}, "acl_group": {"id"},
+	"acl_permission": {"id", "kind"}, "alert": {"id", "path"}, "recipient": {"id", "value"}, "port-mapping": {"id"},
+	"storage-mapping": {"id", "target-dir"},
+	"docker":          {"image"}, "podman": {"image"}, "rkt": {"image"}, "cib": {"admin_epoch", "epoch", "num_updates"},
 }
 
 // valueKind is what a value may be.
@@ -29,15 +33,25 @@ func oneOf(words ...string) valueKind {
 }
 
 var (
-	scoreValue = valueKind{func(s string) bool { _, err := ParseScore(s); return err == nil }, "no score: a whole number, INFINITY or -INFINITY"}
+	scoreValue = valueKind{func(s string) bool { _, err := ParseScore(s); return err == nil },
+		"no score: a whole number, INFINITY or -INFINITY"}
 	// Pacemaker is more liberal in options than the schemas are in attributes.
 	schemaBoolean = oneOf("true", "false", "1", "0")
 	optionBoolean = valueKind{func(s string) bool {
 		return slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "y", "n", "1", "0"}, strings.ToLower(s))
 	}, "neither true nor false"}
-	wholeNumber  = valueKind{func(s string) bool { _, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); return err == nil }, "no whole number"}
-	countValue   = valueKind{func(s string) bool { _, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64); return err == nil }, "no number from 0 on"}
-	timeValue    = valueKind{func(s string) bool { _, ok := Milliseconds(s); return ok || isoTime.MatchString(s) }, "no time, such as 60s or PT1M"}
+	wholeNumber = valueKind{func(s string) bool {
+		_,
+			err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		return err == nil
+	}, "no whole number"}
+	countValue = valueKind{func(s string) bool {
+		_,
+			err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
+		return err == nil
+	}, "no number from 0 on"}
+	timeValue = valueKind{func(s string) bool { _, ok := Milliseconds(s); return ok || isoTime.MatchString(s) },
+		"no time, such as 60s or PT1M"}
 	roleValue    = oneOf("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
 	actionValue  = oneOf("start", "stop", "promote", "demote")
 	quorumPolicy = oneOf("stop", "freeze", "ignore", "demote", "suicide", "fence")
@@ -46,11 +60,14 @@ var (
 // valueKinds says what an attribute may be, by element@attribute, or by @attribute wherever it stands.
 var valueKinds = map[string]valueKind{
 	"cib@have-quorum": schemaBoolean, "cib@no-quorum-panic": schemaBoolean,
-	"cib@admin_epoch": countValue, "cib@epoch": countValue, "cib@num_updates": countValue, "cib@remote-tls-port": countValue, "cib@remote-clear-port": countValue,
-	"@score": scoreValue, "@rsc-role": roleValue, "@with-rsc-role": roleValue, "rsc_location@role": roleValue, "resource_set@role": roleValue, "op@role": roleValue,
+	"cib@admin_epoch": countValue, "cib@epoch": countValue, "cib@num_updates": countValue,
+	"cib@remote-tls-port": countValue, "cib@remote-clear-port": countValue,
+	"@score": scoreValue, "@rsc-role": roleValue, "@with-rsc-role": roleValue, "rsc_location@role": roleValue,
+	"resource_set@role": roleValue, "op@role": roleValue,
 	"rsc_location@resource-discovery": oneOf("always", "never", "exclusive"),
-	"rsc_order@kind":                  oneOf("Optional", "Mandatory", "Serialize"), "resource_set@kind": oneOf("Optional", "Mandatory", "Serialize"),
-	"rsc_order@first-action": actionValue, "rsc_order@then-action": actionValue, "resource_set@action": actionValue,
+	"rsc_order@kind":                  oneOf("Optional", "Mandatory", "Serialize"),
+	"resource_set@kind":               oneOf("Optional", "Mandatory", "Serialize"),
+	"rsc_order@first-action":          actionValue, "rsc_order@then-action": actionValue, "resource_set@action": actionValue,
 	"rsc_order@symmetrical": schemaBoolean, "@require-all": schemaBoolean, "resource_set@sequential": schemaBoolean,
 	"resource_set@ordering": oneOf("group", "listed"), "rsc_ticket@loss-policy": oneOf("stop", "demote", "fence", "freeze"),
 	"rule@boolean-op": oneOf("and", "or"), "rule@negate": schemaBoolean,
@@ -98,14 +115,19 @@ var (
 // propertyKinds says what a cluster property may be.
 var propertyKinds = map[string]valueKind{
 	"stonith-enabled": optionBoolean, "fencing-enabled": optionBoolean, "maintenance-mode": optionBoolean, "symmetric-cluster": optionBoolean,
-	"enable-startup-probes": optionBoolean, "startup-fencing": optionBoolean, "stop-all-resources": optionBoolean, "stop-orphan-resources": optionBoolean,
-	"stop-orphan-actions": optionBoolean, "start-failure-is-fatal": optionBoolean, "concurrent-fencing": optionBoolean, "shutdown-lock": optionBoolean,
-	"enable-acl": optionBoolean, "have-watchdog": optionBoolean,
+	"enable-startup-probes": optionBoolean, "startup-fencing": optionBoolean, "stop-all-resources": optionBoolean,
+	"stop-orphan-resources": optionBoolean,
+	"stop-orphan-actions":   optionBoolean, "start-failure-is-fatal": optionBoolean, "concurrent-fencing": optionBoolean,
+	"shutdown-lock": optionBoolean,
+	"enable-acl":    optionBoolean, "have-watchdog": optionBoolean,
 	"no-quorum-policy": quorumPolicy, "stonith-action": oneOf("reboot", "off", "poweroff"),
 	"placement-strategy":       oneOf("default", "utilization", "minimal", "balanced"),
-	"cluster-recheck-interval": timeValue, "dc-deadtime": timeValue, "election-timeout": timeValue, "shutdown-escalation": timeValue, "cluster-delay": timeValue,
-	"stonith-timeout": timeValue, "node-health-base": scoreValue, "node-health-green": scoreValue, "node-health-yellow": scoreValue, "node-health-red": scoreValue,
-	"batch-limit": wholeNumber, "migration-limit": wholeNumber, "pe-error-series-max": wholeNumber, "pe-warn-series-max": wholeNumber, "pe-input-series-max": wholeNumber,
+	"cluster-recheck-interval": timeValue, "dc-deadtime": timeValue, "election-timeout": timeValue,
+	"shutdown-escalation": timeValue, "cluster-delay": timeValue,
+	"stonith-timeout": timeValue, "node-health-base": scoreValue, "node-health-green": scoreValue,
+	"node-health-yellow": scoreValue, "node-health-red": scoreValue,
+	"batch-limit": wholeNumber, "migration-limit": wholeNumber, "pe-error-series-max": wholeNumber,
+	"pe-warn-series-max": wholeNumber, "pe-input-series-max": wholeNumber,
 }
 
 // metaKinds says what a meta attribute of a resource may be.
@@ -113,8 +135,9 @@ var metaKinds = map[string]valueKind{
 	"target-role": {func(s string) bool {
 		return slices.Contains([]string{"started", "stopped", "promoted", "unpromoted", "master", "slave", "#default"}, strings.ToLower(s))
 	}, "none of Started, Stopped, Promoted, Unpromoted, Master, Slave"},
-	"is-managed": optionBoolean, "maintenance": optionBoolean, "allow-migrate": optionBoolean, "interleave": optionBoolean, "ordered": optionBoolean,
-	"notify": optionBoolean, "globally-unique": optionBoolean, "promotable": optionBoolean, "critical": optionBoolean,
+	"is-managed": optionBoolean, "maintenance": optionBoolean, "allow-migrate": optionBoolean, "interleave": optionBoolean,
+	"ordered": optionBoolean,
+	"notify":  optionBoolean, "globally-unique": optionBoolean, "promotable": optionBoolean, "critical": optionBoolean,
 	"resource-stickiness": scoreValue, "priority": scoreValue,
 	"multiple-active": oneOf("block", "stop_only", "stop_start", "stop_unexpected"),
 	"failure-timeout": timeValue, "migration-threshold": scoreValue,

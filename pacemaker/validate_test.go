@@ -17,10 +17,12 @@ import (
 
 // Each check finds what it is about, at its place, and nothing else.
 func TestValidate(t *testing.T) {
-	const sections = "<crm_config/>\n<nodes><node id='1' uname='n1.intl'/></nodes>\n<resources>\n%s</resources>\n<constraints>\n%s</constraints>"
+	const sections = "<crm_config/>\n<nodes><node id='1' " +
+		"uname='n1.intl'/></nodes>\n<resources>\n%s</resources>\n<constraints>\n%s</constraints>"
 	whole := func(rsc, con, more string) string {
 		s := strings.Replace(strings.Replace(sections, "%s", rsc, 1), "%s", con, 1)
-		return "<cib admin_epoch='0' epoch='1' num_updates='0' validate-with='pacemaker-3.9'><configuration>" + s + more + "</configuration><status/></cib>"
+		return "<cib admin_epoch='0' epoch='1' num_updates='0' validate-with='pacemaker-3.9'><configuration>" + s + more +
+			"</configuration><status/></cib>"
 	}
 	const device = "<primitive id='f' class='stonith' type='fence_x'/>\n"
 	const two = device + "<primitive id='a' class='systemd' type='x'/><primitive id='b' class='systemd' type='x'/>\n"
@@ -28,41 +30,86 @@ func TestValidate(t *testing.T) {
 		cib  string
 		want []string
 	}{
-		"fine":           {whole(two, "<rsc_order id='o' first='a' then='b'/>", ""), nil},
-		"no schema":      {"<cib admin_epoch='0' epoch='1' num_updates='0'/>", []string{"warning missing-attribute f.xml:1:1: the CIB does not say which schema it follows (validate-with)"}},
-		"bad schema":     {"<cib admin_epoch='0' epoch='x' num_updates='0' validate-with='mine'/>", []string{"fault bad-value f.xml:1:1: validate-with=\"mine\" is no schema of Pacemaker's"}},
-		"twice":          {whole(two+"<primitive id='a' class='lsb' type='x'/>", "", ""), []string{"fault duplicate-id f.xml:6:1: id \"a\" stands in <primitive> in line 5 as well"}},
-		"no op name":     {whole(device+"<primitive id='a' class='lsb' type='x'><operations>\n<op id='o' interval='5'/></operations></primitive>", "", ""), []string{"fault missing-attribute f.xml:6:1: the element has no name"}},
-		"ocf":            {whole(device+"<primitive id='a' class='ocf' type='x'/>", "", ""), []string{"fault missing-attribute f.xml:5:1: an agent of the class ocf has a provider"}},
-		"typo":           {whole(two, "<rsc_location id='l' rsc='a' node='n1.intl' scroe='5' score='5'/>", ""), []string{"fault unknown-name f.xml:8:1: no schema has the attribute scroe on this element"}},
-		"later":          {whole(device+"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='5' requires='quorum'/></operations></primitive>", "", ""), []string{"fault unknown-name f.xml:5:52: schema 3.9 does not have the attribute requires, only 1.0 to 2.10 do"}},
-		"master in four": {strings.Replace(whole(device+"<master id='m'><primitive id='a' class='lsb' type='x'/></master>", "", ""), "3.9", "4.0", 1), []string{"fault unknown-name f.xml:5:1: schema 4.0 does not have this element in <resources>, only 1.0 to 3.10 do"}},
-		"negate":         {whole(two, "<rsc_location id='l' rsc='a'><rule id='r' score='5' negate='true'><expression id='e' attribute='a' operation='defined'/></rule></rsc_location>", ""), []string{"fault unknown-name f.xml:8:30: schema 3.9 does not have the attribute negate, only those from 4.0 on do"}},
-		"misplaced":      {whole(two+"<op id='o' name='x' interval='5'/>", "", ""), []string{"fault unknown-name f.xml:6:1: no schema has this element in <resources>"}},
-		"element":        {whole(two+"<primitve id='o'/>", "", ""), []string{"fault unknown-name f.xml:6:1: no schema knows this element"}},
-		"score":          {whole(two, "<rsc_location id='l' rsc='a' node='n1.intl' score='much'/>", ""), []string{"fault bad-value f.xml:8:1: score=\"much\" is no score: a whole number, INFINITY or -INFINITY"}},
-		"kind":           {whole(two, "<rsc_order id='l' first='a' then='b' kind='Sometimes'/>", ""), []string{"fault bad-value f.xml:8:1: kind=\"Sometimes\" is none of Optional, Mandatory, Serialize"}},
-		"time":           {whole(device+"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='soon'/></operations></primitive>", "", ""), []string{"fault bad-value f.xml:5:52: interval=\"soon\" is no time, such as 60s or PT1M"}},
-		"dangling":       {whole(two, "<rsc_order id='l' first='a' then='c'/>", ""), []string{"fault dangling-reference f.xml:8:1: then=\"c\": there is no resource of this id"}},
-		"wrong":          {whole(two, "<rsc_order id='l' first='a' then='l'/>", ""), []string{"fault dangling-reference f.xml:8:1: then=\"l\" is <rsc_order>, which is no resource"}},
-		"template":       {whole(device+"<primitive id='a' template='f'/>", "", ""), []string{"fault dangling-reference f.xml:5:1: template=\"f\" is <primitive>, which is no template"}},
-		"id-ref":         {whole(device+"<primitive id='a' class='lsb' type='x'><meta_attributes id-ref='m'/></primitive>", "", ""), []string{"fault dangling-reference f.xml:5:40: id-ref=\"m\" refers to nothing"}},
-		"node":           {whole(two, "<rsc_location id='l' rsc='a' node='N1' score='5'/>", ""), []string{"warning unknown-node f.xml:8:1: node=\"N1\": the cluster has no node of this name (it has n1.intl)"}},
-		"rule's node":    {whole(two, "<rsc_location id='l' rsc='a'><rule id='r' score='5'><expression id='e' attribute='#uname' operation='eq' value='n2'/></rule></rsc_location>", ""), []string{"warning unknown-node f.xml:8:53: value=\"n2\": the cluster has no node of this name"}},
-		"empty group":    {whole(device+"<group id='g'/>", "", ""), []string{"fault structure f.xml:5:1: a group without members"}},
-		"empty rule":     {whole(two, "<rsc_location id='l' rsc='a'><rule id='r' score='5'/></rsc_location>", ""), []string{"fault structure f.xml:8:30: a rule without a condition"}},
-		"about what":     {whole(two, "<rsc_location id='l' node='n1.intl' score='5'/>", ""), []string{"fault structure f.xml:8:1: a location constraint about no resource: it needs rsc, rsc-pattern or a resource_set"}},
-		"half":           {whole(two, "<rsc_colocation id='l' rsc='a' score='5'/>", ""), []string{"fault missing-attribute f.xml:8:1: the element has no with-rsc"}},
-		"operations": {whole(device+"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='60s'/>\n<op id='p' name='monitor' interval='1m' role='Master'/></operations></primitive>", "", ""),
-			[]string{"fault duplicate-operation f.xml:6:1: operation monitor every 60s stands in \"o\" as well: Pacemaker keeps one record for both"}},
-		"name twice": {whole(device+"<primitive id='a' class='lsb' type='x'><meta_attributes id='m'><nvpair id='m1' name='priority' value='1'/>\n<nvpair id='m2' name='priority' value='2'/></meta_attributes></primitive>", "", ""),
+		"fine": {whole(two, "<rsc_order id='o' first='a' then='b'/>", ""), nil},
+		"no schema": {"<cib admin_epoch='0' epoch='1' num_updates='0'/>",
+			[]string{"warning missing-attribute f.xml:1:1: the CIB does not say which schema it follows (validate-with)"}},
+		"bad schema": {"<cib admin_epoch='0' epoch='x' num_updates='0' validate-with='mine'/>",
+			[]string{"fault bad-value f.xml:1:1: validate-with=\"mine\" is no schema of Pacemaker's"}},
+		"twice": {whole(two+"<primitive id='a' class='lsb' type='x'/>", "", ""),
+			[]string{"fault duplicate-id f.xml:6:1: id \"a\" stands in <primitive> in line 5 as well"}},
+		"no op name": {whole(device+
+			"<primitive id='a' class='lsb' type='x'><operations>\n<op id='o' interval='5'/></operations></primitive>", "", ""),
+			[]string{"fault missing-attribute f.xml:6:1: the element has no name"}},
+		"ocf": {whole(device+"<primitive id='a' class='ocf' type='x'/>", "", ""),
+			[]string{"fault missing-attribute f.xml:5:1: an agent of the class ocf has a provider"}},
+		"typo": {whole(two, "<rsc_location id='l' rsc='a' node='n1.intl' scroe='5' score='5'/>", ""),
+			[]string{"fault unknown-name f.xml:8:1: no schema has the attribute scroe on this element"}},
+		"later": {whole(device+
+			"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='5' "+
+			"requires='quorum'/></operations></primitive>", "", ""),
+			[]string{"fault unknown-name f.xml:5:52: schema 3.9 does not have the attribute requires, only 1.0 to 2.10 do"}},
+		"master in four": {strings.Replace(whole(device+"<master id='m'><primitive id='a' class='lsb' type='x'/></master>",
+			"", ""), "3.9", "4.0", 1), []string{"fault unknown-name f.xml:5:1: schema 4.0 does not have this element in " +
+			"<resources>, only 1.0 to 3.10 do"}},
+		"negate": {whole(two,
+			"<rsc_location id='l' rsc='a'><rule id='r' score='5' negate='true'><expression id='e' attribute='a' "+
+				"operation='defined'/></rule></rsc_location>", ""),
+			[]string{"fault unknown-name f.xml:8:30: schema 3.9 does not have the attribute negate, only those from 4.0 on do"}},
+		"misplaced": {whole(two+"<op id='o' name='x' interval='5'/>", "", ""),
+			[]string{"fault unknown-name f.xml:6:1: no schema has this element in <resources>"}},
+		"element": {whole(two+"<primitve id='o'/>", "", ""), []string{"fault unknown-name f.xml:6:1: no schema knows this element"}},
+		"score": {whole(two, "<rsc_location id='l' rsc='a' node='n1.intl' score='much'/>", ""),
+			[]string{"fault bad-value f.xml:8:1: score=\"much\" is no score: a whole number, INFINITY or -INFINITY"}},
+		"kind": {whole(two, "<rsc_order id='l' first='a' then='b' kind='Sometimes'/>", ""),
+			[]string{"fault bad-value f.xml:8:1: kind=\"Sometimes\" is none of Optional, Mandatory, Serialize"}},
+		"time": {whole(device+
+			"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='soon'/></operations></primitive>", "", ""),
+			[]string{"fault bad-value f.xml:5:52: interval=\"soon\" is no time, such as 60s or PT1M"}},
+		"dangling": {whole(two, "<rsc_order id='l' first='a' then='c'/>", ""),
+			[]string{"fault dangling-reference f.xml:8:1: then=\"c\": there is no resource of this id"}},
+		"wrong": {whole(two, "<rsc_order id='l' first='a' then='l'/>", ""),
+			[]string{"fault dangling-reference f.xml:8:1: then=\"l\" is <rsc_order>, which is no resource"}},
+		"template": {whole(device+"<primitive id='a' template='f'/>", "", ""),
+			[]string{"fault dangling-reference f.xml:5:1: template=\"f\" is <primitive>, which is no template"}},
+		"id-ref": {whole(device+"<primitive id='a' class='lsb' type='x'><meta_attributes id-ref='m'/></primitive>",
+			"", ""), []string{"fault dangling-reference f.xml:5:40: id-ref=\"m\" refers to nothing"}},
+		"node": {whole(two, "<rsc_location id='l' rsc='a' node='N1' score='5'/>", ""),
+			[]string{"warning unknown-node f.xml:8:1: node=\"N1\": the cluster has no node of this name (it has n1.intl)"}},
+		"rule's node": {whole(two,
+			"<rsc_location id='l' rsc='a'><rule id='r' score='5'><expression id='e' attribute='#uname' operation='eq' "+
+				"value='n2'/></rule></rsc_location>", ""),
+			[]string{"warning unknown-node f.xml:8:53: value=\"n2\": the cluster has no node of this name"}},
+		"empty group": {whole(device+"<group id='g'/>", "", ""), []string{"fault structure f.xml:5:1: a group without members"}},
+		"empty rule": {whole(two, "<rsc_location id='l' rsc='a'><rule id='r' score='5'/></rsc_location>", ""),
+			[]string{"fault structure f.xml:8:30: a rule without a condition"}},
+		"about what": {whole(two, "<rsc_location id='l' node='n1.intl' score='5'/>", ""),
+			[]string{"fault structure f.xml:8:1: a location constraint about no resource: it needs rsc, rsc-pattern or a resource_set"}},
+		"half": {whole(two, "<rsc_colocation id='l' rsc='a' score='5'/>", ""),
+			[]string{"fault missing-attribute f.xml:8:1: the element has no with-rsc"}},
+		"operations": {whole(device+"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' "+
+			"interval='60s'/>\n<op id='p' name='monitor' interval='1m' role='Master'/></operations></primitive>", "", ""),
+			[]string{"fault duplicate-operation f.xml:6:1: operation monitor every 60s stands in \"o\" as well: Pacemaker " +
+				"keeps one record for both"}},
+		"name twice": {whole(device+"<primitive id='a' class='lsb' type='x'><meta_attributes id='m'><nvpair id='m1' "+
+			"name='priority' value='1'/>\n<nvpair id='m2' name='priority' value='2'/></meta_attributes></primitive>", "", ""),
 			[]string{"warning duplicate-name f.xml:6:1: priority stands in this set twice: the first value counts"}},
-		"equal scores": {whole(device+"<primitive id='a' class='lsb' type='x'><meta_attributes id='m'><nvpair id='m1' name='priority' value='1'/></meta_attributes><meta_attributes id='n'><nvpair id='m2' name='priority' value='2'/></meta_attributes></primitive>", "", ""),
-			[]string{"warning equal-scores f.xml:5:1: priority stands in two sets of meta_attributes with the same score: which one wins depends on Pacemaker's version"}},
-		"option":     {strings.Replace(whole(two, "", ""), "<crm_config/>", "<crm_config><cluster_property_set id='s'>\n<nvpair id='p' name='maintenance-mode' value='ture'/></cluster_property_set></crm_config>", 1), []string{"warning bad-option f.xml:2:1: maintenance-mode=\"ture\" is neither true nor false"}},
-		"no device":  {whole("<primitive id='a' class='lsb' type='x'/>", "", ""), []string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource"}},
-		"fencing":    {whole(two, "", "<fencing-topology>\n<fencing-level id='l' target='n1.intl' index='0' devices='f,g'/></fencing-topology>"), []string{"fault bad-value f.xml:9:1: index=\"0\" is no number from 1 on", "warning dangling-reference f.xml:9:1: devices: there is no resource \"g\""}},
-		"no section": {strings.Replace(whole(two, "", ""), "<crm_config/>", "", 1), []string{"fault structure f.xml:1:78: the section crm_config is missing"}},
+		"equal scores": {whole(device+
+			"<primitive id='a' class='lsb' type='x'><meta_attributes id='m'><nvpair id='m1' name='priority' "+
+			"value='1'/></meta_attributes><meta_attributes id='n'><nvpair id='m2' name='priority' value='2'/></meta_attributes></primitive>",
+			"", ""),
+			[]string{"warning equal-scores f.xml:5:1: priority stands in two sets of meta_attributes with the same score: " +
+				"which one wins depends on Pacemaker's version"}},
+		"option": {strings.Replace(whole(two, "", ""), "<crm_config/>",
+			"<crm_config><cluster_property_set id='s'>\n<nvpair id='p' name='maintenance-mode' value='ture'/></cluster_property_set></crm_config>",
+			1), []string{"warning bad-option f.xml:2:1: maintenance-mode=\"ture\" is neither true nor false"}},
+		"no device": {whole("<primitive id='a' class='lsb' type='x'/>", "", ""),
+			[]string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource"}},
+		"fencing": {whole(two, "",
+			"<fencing-topology>\n<fencing-level id='l' target='n1.intl' index='0' devices='f,g'/></fencing-topology>"),
+			[]string{"fault bad-value f.xml:9:1: index=\"0\" is no number from 1 on",
+				"warning dangling-reference f.xml:9:1: devices: there is no resource \"g\""}},
+		"no section": {strings.Replace(whole(two, "", ""), "<crm_config/>", "", 1),
+			[]string{"fault structure f.xml:1:78: the section crm_config is missing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cib, err := ParseCIB(srcerr.Named("f.xml", strings.NewReader(c.cib)))
@@ -93,10 +140,12 @@ func TestValidateAnEditedCIB(t *testing.T) {
 	require.NoError(t, c.SetNodeAttribute("ct6-mds1", "0_fence_password", "hunter2"))
 	problems := c.Validate()
 	require.Len(t, problems, 1)
-	require.EqualError(t, problems[0], `testdata/`+imlCIB+`: node="nowhere": the cluster has no node of this name: near "<rsc_location id=\"l\""`)
+	require.EqualError(t, problems[0], `testdata/`+imlCIB+
+		`: node="nowhere": the cluster has no node of this name: near "<rsc_location id=\"l\""`)
 	text, err := json.Marshal(problems)
 	require.NoError(t, err)
-	require.JSONEq(t, `[{"severity":"warning","check":"unknown-node","file":"testdata/`+imlCIB+`","near":"<rsc_location id=\"l\"","what":"node=\"nowhere\": the cluster has no node of this name"}]`, string(text))
+	require.JSONEq(t, `[{"severity":"warning","check":"unknown-node","file":"testdata/`+imlCIB+
+		`","near":"<rsc_location id=\"l\"","what":"node=\"nowhere\": the cluster has no node of this name"}]`, string(text))
 	require.Empty(t, readCIB(t, imlCIB).Validate())
 }
 
@@ -139,8 +188,10 @@ func TestCorpusValidation(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("%d good CIBs, %d bad ones, of which %d for what the scheduler says of their status only; problems by check: %v", good, bad, missed, checks)
+	t.Logf("%d good CIBs, %d bad ones, of which %d for what the scheduler says of their status only; problems by check: %v",
+		good, bad, missed, checks)
 	require.Positive(t, good)
-	// Of these, 134 are warnings of the scheduler without a text, the others are about what runs where, or about schema 1.1, which 2.1.5 has not.
+	// Of these, 134 are warnings of the scheduler without a text, the others are about what runs where, or about schema
+	// 1.1, which 2.1.5 has not.
 	require.LessOrEqual(t, missed, 165)
 }

@@ -139,7 +139,8 @@ func TestViewsWriteWhatTheyShow(t *testing.T) {
 	for _, o := range c.Tickets() {
 		require.NoError(t, again.AddTicket(o))
 	}
-	require.Empty(t, cmp.Diff(c.Resources(), again.Resources(), cmpopts.IgnoreFields(AttributeSet{}, "Rule"))) // its attributes have another order
+	// its attributes have another order
+	require.Empty(t, cmp.Diff(c.Resources(), again.Resources(), cmpopts.IgnoreFields(AttributeSet{}, "Rule")))
 	require.Equal(t, c.Orders(), again.Orders())
 	require.Equal(t, c.Colocations(), again.Colocations())
 	require.Equal(t, c.Tickets(), again.Tickets())

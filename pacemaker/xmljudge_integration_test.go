@@ -62,7 +62,8 @@ func TestSameAsLibxml2(t *testing.T) {
 			bad++
 		}
 	}
-	t.Logf("%d documents from %d seeds: %d well-formed, %d broken, %d refused on purpose (a document type, another encoding)", documents, len(seeds), good, bad, ours)
+	t.Logf("%d documents from %d seeds: %d well-formed, %d broken, %d refused on purpose (a document type, another encoding)",
+		documents, len(seeds), good, bad, ours)
 	require.Greater(t, good, 2000)
 	require.Greater(t, bad, 4000)
 }
@@ -81,7 +82,8 @@ func wellFormed(text []byte) error {
 
 // deliberate refusals are those of things that XML allows and no CIB has, and of an XML declaration that libxml2 puts up with.
 func deliberate(message string) bool {
-	for _, text := range []string{"a document type or other declaration is refused", "encoding is not UTF-8", "not a text file", "the XML declaration"} {
+	for _, text := range []string{"a document type or other declaration is refused", "encoding is not UTF-8",
+		"not a text file", "the XML declaration"} {
 		if strings.Contains(message, text) {
 			return true
 		}
@@ -114,7 +116,8 @@ func judged(t *testing.T, xmllint string, paths []string) map[string]string {
 func judgeSeeds(t *testing.T) [][]byte {
 	t.Helper()
 	seeds := [][]byte{
-		[]byte("<?xml version='1.0' encoding=\"UTF-8\" standalone='yes'?>\n<!-- c - c --><cib a='1' b=\"&lt;&#10;&#xA;\"><x:y xmlns:x='u' x:z=''>t &amp; <![CDATA[<]]>&gt;</x:y><?pi d?><e/></cib>\n<!---->"),
+		[]byte("<?xml version='1.0' encoding=\"UTF-8\" standalone='yes'?>\n<!-- c - c --><cib a='1' " +
+			"b=\"&lt;&#10;&#xA;\"><x:y xmlns:x='u' x:z=''>t &amp; <![CDATA[<]]>&gt;</x:y><?pi d?><e/></cib>\n<!---->"),
 		[]byte("<cib><configuration><nodes><node id=\"1\" uname='n'/></nodes></configuration ></cib\n>"),
 		[]byte("<cib é='ü' _a.b-c='1'>]] ></cib><?p?>"),
 		[]byte("<a><b c = '&quot;&apos;' \t d=\"'\"\r\n/></a>"),
@@ -145,8 +148,10 @@ func damage(random *rand.Rand, text []byte) []byte {
 		}
 	}
 	pieces := []string{
-		"<", ">", "/", "=", "\"", "'", "&", ";", "&amp;", "&#0;", "&#65;", "&#xD800;", "&nbsp;", "<!--", "-->", "--", "<![CDATA[", "]]>", "<?", "?>", "<?xml version='1.0'?>",
-		" ", "\n", "\t", "x", "0", "-", ".", ":", "é", "\u00d7", "\u2028", "\x01", "\ufffe", "<a/>", "</a>", "a='1' ", " id=\"1\"", "<!DOCTYPE cib>", "!", "[", "]", "\r",
+		"<", ">", "/", "=", "\"", "'", "&", ";", "&amp;", "&#0;", "&#65;", "&#xD800;", "&nbsp;", "<!--", "-->", "--",
+		"<![CDATA[", "]]>", "<?", "?>", "<?xml version='1.0'?>",
+		" ", "\n", "\t", "x", "0", "-", ".", ":", "é", "\u00d7", "\u2028", "\x01", "\ufffe", "<a/>", "</a>", "a='1' ",
+		" id=\"1\"", "<!DOCTYPE cib>", "!", "[", "]", "\r",
 	}
 	piece := []byte(pieces[random.IntN(len(pieces))])
 	switch random.IntN(6) {

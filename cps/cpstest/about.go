@@ -19,7 +19,8 @@ func about(c *simhost.Call) int {
 	if !onManager(c) {
 		return notThere(c, "about.sh")
 	}
-	c.Printf("Cisco Policy Suite - Copyright (c) 2015. All rights reserved.\n\nCPS Multi-Node Environment\n\nCPS Installer Version - %s\n", y.manager.release)
+	c.Printf("Cisco Policy Suite - Copyright (c) 2015. All rights reserved.\n\nCPS Multi-Node Environment\n\nCPS Installer Version - %s\n",
+		y.manager.release)
 	if !y.manager.restored {
 		return 0
 	}

@@ -25,7 +25,8 @@ func (o *operator) longest() (d time.Duration, excused bool) {
 	return d, excused
 }
 
-// TestCorosyncMoves: where arbitervip is, and what its absence costs, depends on when the old corosync is stopped (CPS-074, CPS-175, CPS-176, CPS-207).
+// TestCorosyncMoves: where arbitervip is, and what its absence costs, depends on when the old corosync is stopped
+// (CPS-074, CPS-175, CPS-176, CPS-207).
 func TestCorosyncMoves(t *testing.T) {
 	// The old cluster keeps the address while it lives; the new one waits.
 	o := newOperator(t, cpstest.Options{})
@@ -241,7 +242,8 @@ func TestNewManager(t *testing.T) {
 	o.d.Advance(5 * time.Minute)
 	require.NotEqual(t, key, o.d.HostKeyID("cluman"))
 	require.NotContains(t, o.do("cluman", "curl -s http://localhost:8458/api/system/status/cluman"), "ready", "CPS-125")
-	for _, line := range []string{"readlink /var/lib/evenkeel.lease", "cat /var/qps/config/deploy/csv/Hosts.csv", "diagnostics.sh", "/mnt/iso/migrate.sh restore cluman x"} {
+	for _, line := range []string{"readlink /var/lib/evenkeel.lease", "cat /var/qps/config/deploy/csv/Hosts.csv",
+		"diagnostics.sh", "/mnt/iso/migrate.sh restore cluman x"} {
 		_, err := o.try("cluman", line)
 		require.Error(t, err, line)
 	}

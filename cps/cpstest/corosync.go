@@ -88,8 +88,8 @@ func (y *system) eachArbiter(visit func(placed)) {
 	}
 }
 
-// excuse says why a replica set may be without a primary now; empty when there is no good reason: a machine that lost its power, or arbitervip,
-// absent for a reason that the guide gives.
+// excuse says why a replica set may be without a primary now; empty when there is no good reason: a machine that lost
+// its power, or arbitervip, absent for a reason that the guide gives.
 func (y *system) excuse(s *simhost.State, r *replicaSet) string {
 	for _, m := range r.spec.Members {
 		if y.dark(s, m.Host) {

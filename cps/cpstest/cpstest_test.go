@@ -162,7 +162,8 @@ func (o *operator) replace(set int) {
 
 func (o *operator) table() *cps.ReplicaTable {
 	o.Helper()
-	table, err := cps.ParseReplicaTable(srcerr.Named("diagnostics.sh", strings.NewReader(o.do("cluman", "diagnostics.sh --get_replica_status"))))
+	table, err := cps.ParseReplicaTable(srcerr.Named("diagnostics.sh",
+		strings.NewReader(o.do("cluman", "diagnostics.sh --get_replica_status"))))
 	require.NoError(o, err)
 	return table
 }
@@ -187,7 +188,8 @@ func (o *operator) fixSharding() {
 		`db.versions.remove({})`,
 		`db.versions.insert({ "_id" : "cache_config", "version" : NumberInt(0), "previousVersion" : NumberInt(0), "migrationStatus" : "COMPLETE" });`,
 	} {
-		_, err := o.run("cluman", sshexec.Command(sshexec.Mutating, "mongo", "--quiet", "--host", primary.Host, "--port", fmt.Sprint(primary.Port), "sharding", "--eval", js))
+		_, err := o.run("cluman", sshexec.Command(sshexec.Mutating, "mongo", "--quiet", "--host", primary.Host, "--port",
+			fmt.Sprint(primary.Port), "sharding", "--eval", js))
 		require.NoError(o, err)
 	}
 	qns := "qns02"
@@ -201,7 +203,8 @@ func TestGuideTypedInOrder(t *testing.T) {
 	o := newOperator(t, cpstest.Options{})
 	o.moveManager()
 	o.replace(1)
-	require.Empty(t, o.about().CheckHalves(cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr02", "qns02", "qns04"}, must(cps.ParseRelease("19.4.0")), must(cps.ParseRelease("21.1.0"))), "CPS-231")
+	require.Empty(t, o.about().CheckHalves(cps.ClusterSet{"pcrfclient02", "lb02", "sessionmgr02", "qns02", "qns04"},
+		must(cps.ParseRelease("19.4.0")), must(cps.ParseRelease("21.1.0"))), "CPS-231")
 	o.migrate("traffic swap")
 	o.replace(2)
 	o.d.Advance(10 * time.Minute)

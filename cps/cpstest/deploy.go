@@ -57,7 +57,8 @@ func deployAll(c *simhost.Call) int {
 	if err != nil {
 		return c.Fail(1, "deploy_all.py: %v", err)
 	}
-	status := map[string]func(*simhost.Call, *system, []string) int{"": createVMs, "--provision": provision, "--useprovision": useProvisioned}[mode](c, y, set)
+	status := map[string]func(*simhost.Call, *system, []string) int{"": createVMs, "--provision": provision,
+		"--useprovision": useProvisioned}[mode](c, y, set)
 	y.judge(c.State)
 	return status
 }
@@ -103,7 +104,8 @@ func createVMs(c *simhost.Call, y *system, aliases []string) int {
 // provision prepares new disks beside the VMs in use (cps:633-640); it may run while the set is being disabled (cps:644).
 func provision(c *simhost.Call, y *system, aliases []string) int {
 	if need := int64(len(aliases)) * provisionKB; y.opts.DatastoreKB < need {
-		return c.Fail(1, "ERROR: the datastores have %d MB free, %d MB are needed to provision %d VMs", y.opts.DatastoreKB/1024, need/1024, len(aliases))
+		return c.Fail(1, "ERROR: the datastores have %d MB free, %d MB are needed to provision %d VMs",
+			y.opts.DatastoreKB/1024, need/1024, len(aliases))
 	}
 	for _, alias := range aliases {
 		v := y.vm(alias)

@@ -241,8 +241,8 @@ func (d *Deployment) KillMigrate(stages int) {
 	d.world.Do(func(s *simhost.State) { systemOf(s).dieAfter = stages })
 }
 
-// SetApplyRate changes how fast the members of a replica set apply the oplog: what heavy or light traffic does (cps:1386). The error says that
-// there is no such set.
+// SetApplyRate changes how fast the members of a replica set apply the oplog: what heavy or light traffic does
+// (cps:1386). The error says that there is no such set.
 func (d *Deployment) SetApplyRate(set string, rate float64) error {
 	return d.deed(func(y *system, s *simhost.State) error {
 		for i := range y.sets {

@@ -110,7 +110,8 @@ func rank(kind string) int {
 // tableMember is a row. The state is what the others say of the member, so that a fresh loss shows late.
 func (y *system) tableMember(r *replicaSet, n int, m replsim.MemberSpec) cps.TableMember {
 	host, port := splitAddress(m.Host)
-	row := cps.TableMember{Number: n, Port: port, IP: y.addressOf(host), Host: host, State: cps.StateUnknown, Health: cps.OffLine, LastSync: cps.SyncDashes, Priority: m.Priority}
+	row := cps.TableMember{Number: n, Port: port, IP: y.addressOf(host), Host: host, State: cps.StateUnknown,
+		Health: cps.OffLine, LastSync: cps.SyncDashes, Priority: m.Priority}
 	primary, serving := r.Primary()
 	asked := primary
 	if !serving {

@@ -7,9 +7,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// EndState describes what matters when all is done, one thing a line: releases, services, traffic, replica sets with members, states and priorities, arbitervip,
-// the sharding documents, what is mounted and left lying about. Two runs that end alike have the same text, whenever and
-// however they got there: it has no times, no terms and no counts of attempts. Hash, on the other hand, names every detail.
+// EndState describes what matters when all is done, one thing a line: releases, services, traffic, replica sets with
+// members, states and priorities, arbitervip, the sharding documents, what is mounted and left lying about. Two runs
+// that end alike have the same text, whenever and however they got there: it has no times, no terms and no counts of
+// attempts. Hash, on the other hand, names every detail.
 func (d *Deployment) EndState() string {
 	var b strings.Builder
 	d.world.Do(func(s *simhost.State) {

@@ -133,9 +133,12 @@ func TestClonesAreApart(t *testing.T) {
 	base := newOperator(t, cpstest.Options{})
 	base.moveManager()
 	lines := [][2]string{
-		{"cluman", "/mnt/iso/migrate.sh disable set 1"}, {"cluman", "/mnt/iso/migrate.sh traffic swap"}, {"cluman", "/mnt/iso/migrate.sh traffic restore"},
-		{"cluman", deployAll + " --vms /var/tmp/cluster-upgrade-set-1.txt"}, {"pcrfclient01", "monit stop corosync"}, {"pcrfclient01", "monit start corosync"},
-		{"cluman", "umount /mnt/iso"}, {"cluman", "mount -o loop /root/CPS_21.1.0.release.iso /mnt/iso"}, {"cluman", "/mnt/iso/migrate.sh rollback"},
+		{"cluman", "/mnt/iso/migrate.sh disable set 1"}, {"cluman", "/mnt/iso/migrate.sh traffic swap"},
+		{"cluman", "/mnt/iso/migrate.sh traffic restore"},
+		{"cluman", deployAll + " --vms /var/tmp/cluster-upgrade-set-1.txt"}, {"pcrfclient01", "monit stop corosync"},
+		{"pcrfclient01", "monit start corosync"},
+		{"cluman", "umount /mnt/iso"}, {"cluman", "mount -o loop /root/CPS_21.1.0.release.iso /mnt/iso"},
+		{"cluman", "/mnt/iso/migrate.sh rollback"},
 		{"cluman", "diagnostics.sh"}, {"sessionmgr01", "systemctl stop sessionmgr-27717"}, {"sessionmgr01", "systemctl start sessionmgr-27717"},
 		{"cluman", "restartall.sh"}, {"world", "world delete-vms 1"}, {"world", "world power-off lb01"}, {"world", "world power-on lb01"},
 	}
@@ -172,9 +175,12 @@ func TestReadingChangesNothing(t *testing.T) {
 	o.d.Advance(10 * time.Minute)
 	before := o.d.Hash()
 	for _, line := range [][2]string{
-		{"cluman", "diagnostics.sh"}, {"cluman", "diagnostics.sh --get_rep"}, {"cluman", "diagnostics.sh --get"}, {"cluman", "diagnostics.sh --ha_proxy"}, {"cluman", "about.sh"},
-		{"cluman", "cat /var/qps/config/deploy/csv/Hosts.csv"}, {"cluman", "df -Pk /var/tmp"}, {"pcrfclient01", "sha256sum /var/broadhop/.htpasswd"},
-		{"pcrfclient01", "/var/qps/bin/support/grafana_sync.sh"}, {"lb01", "/bin/systemctl status monit.service"}, {"cluman", "curl http://cluman:8458/api/system/status/cluman"},
+		{"cluman", "diagnostics.sh"}, {"cluman", "diagnostics.sh --get_rep"}, {"cluman", "diagnostics.sh --get"},
+		{"cluman", "diagnostics.sh --ha_proxy"}, {"cluman", "about.sh"},
+		{"cluman", "cat /var/qps/config/deploy/csv/Hosts.csv"}, {"cluman", "df -Pk /var/tmp"},
+		{"pcrfclient01", "sha256sum /var/broadhop/.htpasswd"},
+		{"pcrfclient01", "/var/qps/bin/support/grafana_sync.sh"}, {"lb01", "/bin/systemctl status monit.service"},
+		{"cluman", "curl http://cluman:8458/api/system/status/cluman"},
 		{"world", "world report"}, {"world", "world log"}, {"world", "world now"}, {"world", "world check"},
 	} {
 		o.do(line[0], line[1])

@@ -48,13 +48,15 @@ func (m *script) dispatch(what string, args []string) int {
 	case what == "rollback" && len(args) == 1:
 		return m.rollback()
 	}
-	return m.Fail(2, "usage: migrate.sh backup cluman | restore cluman ARCHIVE | disable set N | enable set N ARCHIVE | traffic swap | traffic restore | rollback")
+	return m.Fail(2, "usage: migrate.sh backup cluman | restore cluman ARCHIVE | disable set N | enable set N ARCHIVE | "+
+		"traffic swap | traffic restore | rollback")
 }
 
 // swap gives the traffic to set 1, which runs the new release (cps:991-1008).
 func (m *script) swap() int {
 	y := m.y
-	if status, refused := m.outOfTurn(y.stage[1] != migrated || y.stage[2] != inService, "traffic can be swapped when set 1 is migrated and set 2 is not: set 1 is %s, set 2 is %s", y.stage[1], y.stage[2]); refused {
+	if status, refused := m.outOfTurn(y.stage[1] != migrated || y.stage[2] != inService,
+		"traffic can be swapped when set 1 is migrated and set 2 is not: set 1 is %s, set 2 is %s", y.stage[1], y.stage[2]); refused {
 		return status
 	}
 	for _, alias := range y.halves[1] {
@@ -75,7 +77,8 @@ func (m *script) swap() int {
 // restoreTraffic gives it to both halves (cps:1323-1337).
 func (m *script) restoreTraffic() int {
 	y := m.y
-	if status, refused := m.outOfTurn(!y.stage[1].up() || !y.stage[2].up(), "traffic can be restored when both sets are in service: set 1 is %s, set 2 is %s", y.stage[1], y.stage[2]); refused {
+	if status, refused := m.outOfTurn(!y.stage[1].up() || !y.stage[2].up(),
+		"traffic can be restored when both sets are in service: set 1 is %s, set 2 is %s", y.stage[1], y.stage[2]); refused {
 		return status
 	}
 	if !m.work(50 * time.Second) {

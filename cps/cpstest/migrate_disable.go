@@ -16,7 +16,8 @@ func (m *script) disable(n int) int {
 	if !y.manager.restored || !y.manager.replaced {
 		return m.refuse("the Cluster Manager is not migrated yet: restore it first")
 	}
-	if status, refused := m.outOfTurn(y.stage[n] == disabled || y.stage[n] == migrated || y.stage[n] == rolledBack, "set %d is %s", n, y.stage[n]); refused {
+	if status, refused := m.outOfTurn(y.stage[n] == disabled || y.stage[n] == migrated || y.stage[n] == rolledBack,
+		"set %d is %s", n, y.stage[n]); refused {
 		return status
 	}
 	if status, refused := m.outOfTurn(n == 2 && y.stage[1] != migrated, "set 1 is %s: migrate it before set 2", y.stage[1]); refused {

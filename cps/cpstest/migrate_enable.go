@@ -15,7 +15,8 @@ func (m *script) enable(n int, from string) int {
 	if !y.manager.restored {
 		return m.refuse("the Cluster Manager is not restored yet")
 	}
-	if status, refused := m.outOfTurn(y.stage[n] == disabling || y.stage[n] == undoing, "set %d is %s: run that again until it succeeds", n, y.stage[n]); refused {
+	if status, refused := m.outOfTurn(y.stage[n] == disabling || y.stage[n] == undoing,
+		"set %d is %s: run that again until it succeeds", n, y.stage[n]); refused {
 		return status
 	}
 	if status, refused := m.outOfTurn(y.stage[n] == inService && !y.rolledBack, "set %d is %s: disable it first", n, y.stage[n]); refused {
@@ -128,7 +129,8 @@ func (m *script) skipUsers(alias, passwd string) {
 	for _, line := range strings.Split(passwd, "\n") {
 		fields := strings.Split(line, ":")
 		if len(fields) > 2 && len(fields[2]) == 4 {
-			m.say("WARNING", "restore_vm.restore_vms", "On Host:%s User/Group %s/%s is not being migrated and must be manually created using adduser.sh.", alias, fields[0], fields[0])
+			m.say("WARNING", "restore_vm.restore_vms",
+				"On Host:%s User/Group %s/%s is not being migrated and must be manually created using adduser.sh.", alias, fields[0], fields[0])
 		}
 	}
 }
@@ -206,7 +208,8 @@ func (m *script) setPriorities() bool {
 	return true
 }
 
-// misplaced are the data members whose priority is not what it should be, by their position; members that are not in the set now do not count.
+// misplaced are the data members whose priority is not what it should be, by their position; members that are not in
+// the set now do not count.
 func (r *replicaSet) misplaced() (list []int) {
 	for k, spec := range r.spec.Members {
 		if have, ok := r.member(spec.Address()); ok && have.Priority != priority(k, len(r.spec.Members)) {

@@ -75,7 +75,8 @@ func (m *script) backupManager() int {
 // restoreManager is "restore cluman" (cps:472-492).
 func (m *script) restoreManager(from string) int {
 	y := m.y
-	if status, refused := m.outOfTurn(!y.manager.replaced, "this Cluster Manager runs %s: there is nothing to restore on it", y.manager.release); refused {
+	if status, refused := m.outOfTurn(!y.manager.replaced,
+		"this Cluster Manager runs %s: there is nothing to restore on it", y.manager.release); refused {
 		return status
 	}
 	if y.stage[1] != inService {

@@ -84,7 +84,8 @@ func TestSharedReplicaSet(t *testing.T) {
 
 	o = newOperator(t, fourSessionManagers())
 	o.moveManager()
-	for set, text := range []string{"pcrfclient02\nlb02\nsessionmgr02\nsessionmgr03\nqns02\n", "pcrfclient01\nlb01\nsessionmgr01\nsessionmgr04\nqns01\n"} {
+	for set, text := range []string{"pcrfclient02\nlb02\nsessionmgr02\nsessionmgr03\nqns02\n",
+		"pcrfclient01\nlb01\nsessionmgr01\nsessionmgr04\nqns01\n"} {
 		cmd := sshexec.Command(sshexec.Mutating, "tee", "/var/tmp/cluster-upgrade-set-"+string(rune('1'+set))+".txt")
 		cmd.Stdin = sshexec.Text(text) // the repair of CPS-008
 		_, err := o.run("cluman", cmd)
@@ -237,7 +238,8 @@ func TestMonitOnNewBalancer(t *testing.T) {
 // TestSecondBump: the guide's $inc counts twice when it is sent twice; with the version in its filter it does not (MON-026, MON-029).
 func TestSecondBump(t *testing.T) {
 	mongo := func(o *operator, js string) string {
-		out, err := o.run("cluman", sshexec.Command(sshexec.Mutating, "mongo", "--quiet", "--host", "sessionmgr01", "--port", "27721", "sharding", "--eval", js))
+		out, err := o.run("cluman", sshexec.Command(sshexec.Mutating, "mongo", "--quiet", "--host", "sessionmgr01", "--port",
+			"27721", "sharding", "--eval", js))
 		require.NoError(t, err)
 		return out
 	}

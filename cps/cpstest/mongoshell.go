@@ -87,7 +87,8 @@ func (sh *shell) eval(script string) int {
 		return st != replsim.Unknown && st != replsim.Down
 	})
 	if sh.at < 0 {
-		return sh.Fail(1, "Error: couldn't connect to server %s, connection attempt failed: SocketException: Error connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
+		return sh.Fail(1, "Error: couldn't connect to server %s, connection attempt failed: SocketException: Error "+
+			"connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
 	}
 	set := &sh.y.sets[sh.at]
 	if m := commandForm.FindStringSubmatch(script); m != nil {
@@ -249,7 +250,8 @@ func (sh *shell) bump(set *replicaSet, statement string) error {
 	n, err := set.IncConfigVersion(sh.address, onlyIf)
 	if err == nil && n > 0 {
 		if sh.y.bumps++; sh.y.bumps > sh.y.owedBumps {
-			sh.Violate("the configuration version of the sharding database was raised %d times, and was to be raised %d times so far", sh.y.bumps, sh.y.owedBumps)
+			sh.Violate("the configuration version of the sharding database was raised %d times, and was to be raised %d times so far",
+				sh.y.bumps, sh.y.owedBumps)
 		}
 	}
 	return sh.wrote(err, n, "configuration version raised")
@@ -317,8 +319,8 @@ func (sh *shell) printLag(set *replicaSet) {
 	}
 }
 
-// changeMembers is rs.remove("host:port") and rs.add("host:port") or rs.add({host: "host:port", …}): how a member that is stuck in RECOVERING
-// is brought back (cps:1418-1421). An added member's process copies the data anew.
+// changeMembers is rs.remove("host:port") and rs.add("host:port") or rs.add({host: "host:port", …}): how a member that
+// is stuck in RECOVERING is brought back (cps:1418-1421). An added member's process copies the data anew.
 func (sh *shell) changeMembers(set *replicaSet, statement string) error {
 	m := addressForm.FindStringSubmatch(statement)
 	if m == nil {

@@ -31,7 +31,8 @@ func osgiConsole(c *simhost.Call) int {
 	c.Printf("Trying 127.0.0.1...\n")
 	n, err := strconv.Atoi(port)
 	listens := err == nil && y.serving(c.State, c.Host.Name) &&
-		(class(c.Host.Name) == "qns" && n == y.opts.OSGiPort || y.lb(c.Host.Name) != nil && n >= firstEndpointPort && n < firstEndpointPort+y.opts.EndpointsPerLB)
+		(class(c.Host.Name) == "qns" && n == y.opts.OSGiPort || y.lb(c.Host.Name) != nil && n >= firstEndpointPort &&
+			n < firstEndpointPort+y.opts.EndpointsPerLB)
 	if !listens {
 		return c.Fail(1, "telnet: connect to address 127.0.0.1: Connection refused")
 	}

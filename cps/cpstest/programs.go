@@ -81,7 +81,8 @@ func mount(c *simhost.Call) int {
 		}
 		return 0
 	}
-	args := slices.DeleteFunc(slices.Clone(c.Args), func(a string) bool { return a == "-o" || a == "loop" || a == "loop,ro" || a == "ro,loop" })
+	args := slices.DeleteFunc(slices.Clone(c.Args),
+		func(a string) bool { return a == "-o" || a == "loop" || a == "loop,ro" || a == "ro,loop" })
 	if len(args) != 2 || len(args) == len(c.Args) {
 		return c.Fail(32, "mount: only loop mounts of an ISO image are simulated")
 	}
@@ -288,7 +289,8 @@ func ps(c *simhost.Call) int {
 	c.Printf("root         1     0  0 00:00 ?        00:00:02 /usr/lib/systemd/systemd\n")
 	for i, m := range systemOf(c.State).mongodsOn(c.Host.Name) {
 		if c.Host.Active(mongoService(m.member.Port)) {
-			c.Printf("root      %4d     1  2 00:00 ?        00:10:00 /usr/bin/mongod --port %d --replSet %s\n", 2000+i, m.member.Port, systemOf(c.State).sets[m.set].spec.Name)
+			c.Printf("root      %4d     1  2 00:00 ?        00:10:00 /usr/bin/mongod --port %d --replSet %s\n", 2000+i,
+				m.member.Port, systemOf(c.State).sets[m.set].spec.Name)
 		}
 	}
 	c.Printf("root      9999     1  0 00:00 ?        00:00:00 ps -ef\n")

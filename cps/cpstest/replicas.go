@@ -168,7 +168,8 @@ func (y *system) wipeMongod(s *simhost.State, m placed) {
 	}
 }
 
-// dataFile is the file that marks a member's data directory as filled. Where it is missing the process begins with nothing, and copies the data.
+// dataFile is the file that marks a member's data directory as filled. Where it is missing the process begins with
+// nothing, and copies the data.
 func (p *plan) dataFile(m placed) string {
 	dir := p.mongo.Sets[m.set].DataPath
 	if m.arbiter {

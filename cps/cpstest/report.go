@@ -97,7 +97,8 @@ func (d *Deployment) Report() (r Report) {
 		}
 		for i := range y.vms {
 			v := &y.vms[i]
-			r.VMs = append(r.VMs, VMReport{Alias: v.alias, Exists: v.exists, Release: v.release, Power: s.Host(v.alias).Power.String(), Serving: y.serving(s, v.alias)})
+			r.VMs = append(r.VMs, VMReport{Alias: v.alias, Exists: v.exists, Release: v.release, Power: s.Host(v.alias).
+				Power.String(), Serving: y.serving(s, v.alias)})
 		}
 		for i := range y.sets {
 			r.Replicas = append(r.Replicas, y.sets[i].report())

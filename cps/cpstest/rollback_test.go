@@ -78,8 +78,8 @@ func TestRollbackWindow(t *testing.T) {
 	o.refused("rollback", "configures sharding")
 }
 
-// TestRecovering: under heavy traffic a member falls off the oplog (MON-022, MON-023); a rollback wants it stopped (CPS-249), and removing and
-// adding it brings it back (CPS-240, MON-024).
+// TestRecovering: under heavy traffic a member falls off the oplog (MON-022, MON-023); a rollback wants it stopped
+// (CPS-249), and removing and adding it brings it back (CPS-240, MON-024).
 func TestRecovering(t *testing.T) {
 	heavy := cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}}
 	o := newOperator(t, heavy)
@@ -102,7 +102,8 @@ func TestRecovering(t *testing.T) {
 
 	o.d = back
 	require.NoError(t, o.d.SetApplyRate("set02", 10))
-	require.Contains(t, o.do("cluman", "mongo sessionmgr01:27718 --eval rs.printReplicationInfo()"), "log length start to end: 600secs (0.16hrs)")
+	require.Contains(t, o.do("cluman", "mongo sessionmgr01:27718 --eval rs.printReplicationInfo()"),
+		"log length start to end: 600secs (0.16hrs)")
 	o.do("sessionmgr02", "/usr/bin/systemctl stop sessionmgr-27718")
 	o.do("cluman", `mongo sessionmgr01:27718 --eval rs.remove("sessionmgr02:27718")`)
 	o.do("sessionmgr02", "rm -rf /var/data/balance.1")

@@ -57,7 +57,8 @@ const (
 )
 
 func (s stage) String() string {
-	return [...]string{"in service", "being disabled", "disabled", "being enabled", "migrated", "being rolled back", "rolled back", "being enabled again"}[s]
+	return [...]string{"in service", "being disabled", "disabled", "being enabled", "migrated", "being rolled back",
+		"rolled back", "being enabled again"}[s]
 }
 
 // up tells the stages in which a set does its work.

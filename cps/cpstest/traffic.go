@@ -8,7 +8,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// balancer is a load balancer's Diameter endpoints: processes of which the OSGi consoles are on ports 9092, 9093, 9094 and so on (cps:1745).
+// balancer is a load balancer's Diameter endpoints: processes of which the OSGi consoles are on ports 9092, 9093, 9094
+// and so on (cps:1745).
 type balancer struct {
 	alias string
 	ends  []endpoint

@@ -12,7 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-var errWorldUsage = errors.New("usage: world now | sleep DURATION | report | log | check | delete-vms SET | deploy-cluman | restore-cluman | power-on HOST | power-off HOST")
+var errWorldUsage = errors.New("usage: world now | sleep DURATION | report | log | check | delete-vms SET | " +
+	"deploy-cluman | restore-cluman | power-on HOST | power-off HOST")
 
 // runOnWorld runs the commands of host "world", which is no machine: they cost no virtual time and are not counted.
 func (d *Deployment) runOnWorld(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {

@@ -32,14 +32,17 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 				ID: "whole", Precondition: true, Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "Every replica set is whole", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: time.Hour,
-					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+					Expect: evenkeel.Expect{Text: "every member at work",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
 				ID: "restore", Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore")),
 				Change: evenkeel.Change{
-					Title: "Restore the traffic", Ref: "cps:1326", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
-					Probe: m.trafficProbe("done when an endpoint of each half is up", func(first, second endpoints) bool { return first.taking && second.taking }),
+					Title: "Restore the traffic", Ref: "cps:1326",
+					Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
+					Probe: m.trafficProbe("done when an endpoint of each half is up",
+						func(first, second endpoints) bool { return first.taking && second.taking }),
 				},
 			},
 		},
@@ -60,7 +63,8 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 func (m *Migration) cleanUpStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "cleanup", Title: "Remove what the provisioning kept", Host: m.cfg.ClusterManager, Ref: "cps:1342-1345",
-		Actions:      []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").Timeout(2 * time.Hour)},
+		Actions: []evenkeel.Action{evenkeel.Do("cleanup", "Delete the old disks", deployAllScript, "--cleanupbackup").
+			Timeout(2 * time.Hour)},
 		Irreversible: "the old disks are deleted",
 	}
 }
@@ -109,7 +113,8 @@ func (m *Migration) finalStep() evenkeel.Step {
 			{
 				ID: "health", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
 				Change: evenkeel.Change{
-					Title: "Full diagnostics", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
+					Title: "Full diagnostics",
+					Cmd:   withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
 						return soon(30*time.Second, m.healthy(o, cps.StageAfter))
 					}},
@@ -128,7 +133,8 @@ func (m *Migration) imageStep() evenkeel.Step {
 		Harmless: "it is mounted again where it is needed",
 	}
 	if m.cfg.RemoveISO {
-		step.Actions = append(step.Actions, evenkeel.Do("remove", "Delete the image", "rm", "-f", m.cfg.TargetISO).From("cps:2007-2010").Timeout(briefly))
+		step.Actions = append(step.Actions, evenkeel.Do("remove", "Delete the image", "rm", "-f", m.cfg.TargetISO).
+			From("cps:2007-2010").Timeout(briefly))
 	}
 	return step
 }
@@ -139,11 +145,18 @@ func (m *Migration) handOverStep() evenkeel.Step {
 		ID: "hand-over", Title: "What remains for people", Ref: "cps:238-306,1358-1381",
 		Actions: []evenkeel.Action{
 			evenkeel.ByHand("grafana", "Grafana's data source", "Configure the graphite data source in the Grafana GUI.").From("cps:238"),
-			evenkeel.ByHand("overload", "Session Limit Overload Protection", "Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting the qns processes.").From("cps:256"),
-			evenkeel.ByHand("debug", "Log files", "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files.").From("cps:299-301"),
-			evenkeel.ByHand("customizations", "Customizations of the VMs", "Reapply the customizations that were made directly on VMs.").From("cps:261"),
-			evenkeel.ByHand("keys", "SSH keys", "If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean.").From("cps:1362-1381"),
-			evenkeel.ByHand("disk", "Disks of the pcrfclients", "Watch the disk use of the pcrfclient VMs: the new release writes more statistics.").From("cps:246"),
+			evenkeel.ByHand("overload", "Session Limit Overload Protection",
+				"Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting "+
+					"the qns processes.").From("cps:256"),
+			evenkeel.ByHand("debug", "Log files",
+				"Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files.").From("cps:299-301"),
+			evenkeel.ByHand("customizations", "Customizations of the VMs",
+				"Reapply the customizations that were made directly on VMs.").From("cps:261"),
+			evenkeel.ByHand("keys", "SSH keys",
+				"If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean.").
+				From("cps:1362-1381"),
+			evenkeel.ByHand("disk", "Disks of the pcrfclients",
+				"Watch the disk use of the pcrfclient VMs: the new release writes more statistics.").From("cps:246"),
 			evenkeel.ByHand("freeze", "End of the change freeze", "End the change freeze when the cluster is validated.").From("cps:252"),
 		},
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// An archive is what migrate.sh saves of a machine that is about to be destroyed. Its path on the Cluster Manager, its copy on the operator's
-// machine and its digest are facts.
+// An archive is what migrate.sh saves of a machine that is about to be destroyed. Its path on the Cluster Manager, its
+// copy on the operator's machine and its digest are facts.
 type archiveFacts struct {
 	what    string
 	maker   string // the arguments of migrate.sh that make it
@@ -47,8 +47,9 @@ func archiveOf(name, what, maker string, is func(cps.ArchiveName) bool) archiveF
 }
 
 var (
-	managerArchive = archiveOf("cluman", "the Cluster Manager", "backup cluman", func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveCluman })
-	setArchives    = [3]archiveFacts{
+	managerArchive = archiveOf("cluman", "the Cluster Manager", "backup cluman",
+		func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveCluman })
+	setArchives = [3]archiveFacts{
 		1: archiveOf("set-1", "set 1", "disable set 1", func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 1 }),
 		2: archiveOf("set-2", "set 2", "disable set 2", func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 2 }),
 	}
@@ -108,7 +109,8 @@ func (a archiveFacts) mark() evenkeel.Action {
 // madeProbe tells whether an archive has been made since.
 func (a archiveFacts) madeProbe() *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Cmd: listArchives, Text: "done when there is a newer archive of " + a.what + " than the one noted; whether it is whole is found when it is copied",
+		Cmd: listArchives, Text: "done when there is a newer archive of " + a.what +
+			" than the one noted; whether it is whole is found when it is copied",
 		Read: func(o observed) (evenkeel.ProbeResult, error) {
 			earlier, err := a.earlier.Get(o.Facts)
 			if err == nil {
@@ -137,7 +139,8 @@ func (a archiveFacts) remedy() string {
 // saved is what copying an archive finds out.
 type saved struct{ Path, Local, Sum string }
 
-// save is the action that copies the newest archive to the operator's machine (cps:439) and proves that the copy is the original and is whole.
+// save is the action that copies the newest archive to the operator's machine (cps:439) and proves that the copy is the
+// original and is whole.
 func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 	fact := func(pick func(saved) string) func(observed) (string, error) {
 		return func(o observed) (string, error) {
@@ -156,7 +159,9 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 			Title: "Copy the archive off the machine", Host: host, Ref: ref, Limit: time.Hour,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
+				Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the "+
+					"one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. "+
+					"Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
 					a.what, archiveDir, dir),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return a.fetch(ctx, at, dir) },
 			},
@@ -281,30 +286,34 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 			ID: "upload",
 			Change: evenkeel.Change{
 				Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
-				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
+				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()),
+					Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
 			},
 		},
 		{
-			ID: "sum", Precondition: true, Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(), Shows: []string{"1"}}},
+			ID: "sum", Precondition: true,
+			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(),
+				Shows: []string{"1"}}},
 			Change: evenkeel.Change{
 				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
 				Note: "One of the two names may not be there.",
-				Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive", Check: func(o observed) error {
-					want, err1 := a.sum.Get(o.Facts)
-					name, err2 := a.path.Get(o.Facts)
-					found, err3 := sums(o.Result)
-					if err := errors.Join(err1, err2, err3); err != nil {
-						return err
-					}
-					sum, copied := found[name+".part"] // what is renamed next
-					if !copied {
-						sum = found[name]
-					}
-					if sum != want {
-						return errors.New("the archive on the Cluster Manager is not the one that was saved")
-					}
-					return nil
-				}},
+				Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive",
+					Check: func(o observed) error {
+						want, err1 := a.sum.Get(o.Facts)
+						name, err2 := a.path.Get(o.Facts)
+						found, err3 := sums(o.Result)
+						if err := errors.Join(err1, err2, err3); err != nil {
+							return err
+						}
+						sum, copied := found[name+".part"] // what is renamed next
+						if !copied {
+							sum = found[name]
+						}
+						if sum != want {
+							return errors.New("the archive on the Cluster Manager is not the one that was saved")
+						}
+						return nil
+					}},
 			},
 		},
 		{
@@ -312,7 +321,8 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 			Change: evenkeel.Change{
 				Title: "Let the copy take its name", Ref: ref,
 				Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
-				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()), Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
+				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()),
+					Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
 			},
 		},
 	}

@@ -42,7 +42,8 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		ID: "snapshot", Title: "Back the Cluster Manager up as a whole", Ref: "cps:260,377",
 		Why: "A rollback needs it (cps:1819).",
 		Actions: []evenkeel.Action{{
-			ID: "snapshot", Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and Restore Guide. Say where it is.",
+			ID: "snapshot", Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and " +
+				"Restore Guide. Say where it is.",
 			Change: evenkeel.Change{
 				Title: "Snapshot or clone of the Cluster Manager",
 			},
@@ -58,7 +59,8 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, input := range m.inputs() {
 		actions = append(actions, evenkeel.Action{
-			ID: []string{"hosts", "mongo-config"}[i], Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
+			ID:    []string{"hosts", "mongo-config"}[i],
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
 			Change: evenkeel.Change{
 				Title: "The plan was made from this file", Ref: "cps:593,631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
@@ -67,7 +69,8 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 		})
 	}
 	return append(actions, evenkeel.Action{
-		ID: "space", Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir), fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
+		ID: "space", Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
+			fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
 		Change: evenkeel.Change{
 			Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
 			Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
@@ -88,7 +91,8 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "health", Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
 			Change: evenkeel.Change{
-				Title: "Full diagnostics", Ref: "cps:333-340", Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+				Title: "Full diagnostics", Ref: "cps:333-340",
+				Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
 				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
 					if err := m.healthy(o, cps.StageBefore); err != nil {
 						return fmt.Errorf("clear this first: %w", err)
@@ -98,12 +102,14 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			},
 		},
 		{
-			ID: "replicas", Paper: m.allAtWork(), Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
+			ID: "replicas", Paper: m.allAtWork(),
+			Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
 			Change: evenkeel.Change{
 				Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
-				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error {
-					return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
-				})},
+				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
+					Check: m.onTable(func(t *cps.ReplicaTable) error {
+						return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+					})},
 			},
 		},
 		m.votesAction(),
@@ -117,7 +123,10 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			},
 		},
 		{
-			ID: "htpasswd-first", Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string, error) { return digest(o.Result) }).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
+			ID: "htpasswd-first", Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string,
+				error) {
+				return digest(o.Result)
+			}).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
 			Change: evenkeel.Change{
 				Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
 				Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
@@ -155,16 +164,26 @@ func (m *Migration) installer(a *cps.About, want cps.Release) error {
 // attestations are what only the operator knows (WF-007).
 func (m *Migration) attestations() []evenkeel.Action {
 	actions := []evenkeel.Action{
-		evenkeel.ByHand("freeze", "Change freeze", "Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").From("cps:252"),
-		evenkeel.ByHand("overload", "Session Limit Overload Protection", "In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is.").From("cps:256"),
-		evenkeel.ByHand("grafana-user", "Graphite credentials", "Confirm that at least one Graphite/Grafana user and the data source credential are configured.").From("cps:236,323"),
-		evenkeel.ByHand("customizations", "Customizations", "Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; what was changed on a VM itself is reapplied by hand.").From("cps:261,437"),
-		evenkeel.ByHand("debug", "Debug log of the upgrade", `Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`).From("cps:293-299"),
+		evenkeel.ByHand("freeze", "Change freeze",
+			"Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").
+			From("cps:252"),
+		evenkeel.ByHand("overload", "Session Limit Overload Protection",
+			"In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is.").From("cps:256"),
+		evenkeel.ByHand("grafana-user", "Graphite credentials",
+			"Confirm that at least one Graphite/Grafana user and the data source credential are configured.").From("cps:236,323"),
+		evenkeel.ByHand("customizations", "Customizations",
+			"Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; "+
+				"what was changed on a VM itself is reapplied by hand.").From("cps:261,437"),
+		evenkeel.ByHand("debug", "Debug log of the upgrade",
+			`Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`).From("cps:293-299"),
 	}
 	if m.cfg.Platform == VMware {
 		actions = append(actions,
-			evenkeel.ByHand("hypervisor", "Hypervisor", "Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed.").From("cps:268-275"),
-			evenkeel.ByHand("db-authentication", "Database authentication", "Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without the row the migration fails.").From("cps:387-393"))
+			evenkeel.ByHand("hypervisor", "Hypervisor",
+				"Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed.").From("cps:268-275"),
+			evenkeel.ByHand("db-authentication", "Database authentication",
+				"Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without "+
+					"the row the migration fails.").From("cps:387-393"))
 	}
 	for i, text := range m.cfg.Attestations {
 		actions = append(actions, evenkeel.ByHand(fmt.Sprintf("site-%d", i+1), "Of this site", text))
@@ -177,7 +196,8 @@ func (m *Migration) udevStep() evenkeel.Step {
 	const dir = "/etc/udev/rules.d/"
 	factBoot := evenkeel.NewFact[string]("boot.cluman", "boot id of the Cluster Manager before its restart")
 	return evenkeel.Step{
-		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:366-375",
+		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager",
+		Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
 			evenkeel.Do("remove", "Remove the rules", "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules").Timeout(briefly),
@@ -193,15 +213,17 @@ func (m *Migration) udevStep() evenkeel.Step {
 			{
 				ID: "reboot",
 				Change: evenkeel.Change{
-					Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")), DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
-					Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute, Read: func(o observed) (evenkeel.ProbeResult, error) {
-						before, err1 := factBoot.Get(o.Facts)
-						now, err2 := bootID(o)
-						if err := errors.Join(err1, err2); err != nil {
-							return evenkeel.Inconclusive, err
-						}
-						return traceIf(now != before), nil
-					}},
+					Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")),
+					DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
+					Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute,
+						Read: func(o observed) (evenkeel.ProbeResult, error) {
+							before, err1 := factBoot.Get(o.Facts)
+							now, err2 := bootID(o)
+							if err := errors.Join(err1, err2); err != nil {
+								return evenkeel.Inconclusive, err
+							}
+							return traceIf(now != before), nil
+						}},
 				},
 			},
 		},

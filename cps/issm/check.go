@@ -103,7 +103,8 @@ func system(version string) checker {
 	})
 }
 
-// isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other answer says nothing.
+// isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other
+// answer says nothing.
 func isSystem(version, before string) func(observed) (evenkeel.ProbeResult, error) {
 	return func(o observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
@@ -130,7 +131,8 @@ func sameFile(input evenkeel.Input) checker {
 			return err
 		}
 		if sum != input.SHA256 {
-			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again from the file of the cluster", input.Name, sum, input.SHA256)
+			return fmt.Errorf("%s has another content (sha256 %s) than the file that this plan was made from (%s): plan again "+
+				"from the file of the cluster", input.Name, sum, input.SHA256)
 		}
 		return nil
 	})
@@ -178,8 +180,8 @@ func (m *Migration) serving(n int) func(*cps.ReplicaTable) error {
 	}
 }
 
-// complete finds what is missing from the full strength of every replica set: the members of the given halves are there and at work, arbiters
-// too, and nobody is RECOVERING (cps:1014,1356).
+// complete finds what is missing from the full strength of every replica set: the members of the given halves are there
+// and at work, arbiters too, and nobody is RECOVERING (cps:1014,1356).
 func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
 		var errs []error
@@ -223,7 +225,8 @@ func (m *Migration) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.sets[n].Contains(member.Host) })
 }
 
-// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half that has none cannot be told by them.
+// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half
+// that has none cannot be told by them.
 func (m *Migration) trace(t *cps.ReplicaTable, n int) (all, none bool) {
 	planned, there := 0, 0
 	for _, rs := range m.mongo.Sets {
@@ -256,12 +259,13 @@ func (m *Migration) leftProbe(n int) *evenkeel.Probe {
 	}
 }
 
-// joinedProbe tells whether "enable set" has begun to bring a half back. That it came to its end no table tells: its last deeds leave no trace
-// there. So it is never found done, and is run again, which the guide itself does (cps:1989).
+// joinedProbe tells whether "enable set" has begun to bring a half back. That it came to its end no table tells: its
+// last deeds leave no trace there. So it is never found done, and is run again, which the guide itself does (cps:1989).
 func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
-		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the guide does (cps:1989): only its log tells that it ended", n),
+		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the "+
+			"guide does (cps:1989): only its log tells that it ended", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
 			if _, none := m.trace(t, n); none {
 				return evenkeel.NotRun
@@ -306,7 +310,8 @@ func mountedProbe(done bool) *evenkeel.Probe {
 		text = "an image on " + isoMount
 	}
 	return &evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text, Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text,
+		Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
 		Read: func(o observed) (evenkeel.ProbeResult, error) {
 			if err := o.Succeeded(); err != nil {
 				return evenkeel.Inconclusive, err

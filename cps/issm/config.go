@@ -10,7 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 )
 
-// Platform is what the VMs of a cluster run on; it decides how they are deployed (cps:779-784) and who assigns the virtual addresses (cps:836).
+// Platform is what the VMs of a cluster run on; it decides how they are deployed (cps:779-784) and who assigns the
+// virtual addresses (cps:836).
 type Platform string
 
 // The platforms of the guide.
@@ -23,9 +24,10 @@ const (
 //
 // The control names of the VMs, by which a run finds its way to them, are their aliases in Hosts.csv.
 type Config struct {
-	ClusterManager string   `yaml:"cluster_manager"` // control name of the Cluster Manager, also called the installer; "cluman"
-	StatusHost     string   `yaml:"status_host"`     // where the Status API answers, as the Cluster Manager itself reaches it; "localhost" (cps:464)
-	Platform       Platform `yaml:"platform"`        // vmware or openstack; "vmware"
+	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager, also called the installer; "cluman"
+	// where the Status API answers, as the Cluster Manager itself reaches it; "localhost" (cps:464)
+	StatusHost string   `yaml:"status_host"`
+	Platform   Platform `yaml:"platform"` // vmware or openstack; "vmware"
 
 	From      string `yaml:"from"`       // release to migrate from; "19.4.0"
 	To        string `yaml:"to"`         // release to migrate to; "21.1.0"
@@ -57,8 +59,8 @@ type Config struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	StaticRoutes    bool `yaml:"static_routes"`     // ask for the route files after the VMs are deployed (cps:880)
 	SKDB            bool `yaml:"skdb"`              // the cluster has no SkRings (cps:952)
-	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because their arbiter goes with it. Whoever names one
-	// signs for the outage; without it such a plan is refused.
+	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because
+	// their arbiter goes with it. Whoever names one signs for the outage; without it such a plan is refused.
 	AcceptNoMajority []string `yaml:"accept_no_majority"`
 	// SKRingsDone is what skRingRebuildStatus prints when the rebuild has ended; "COMPLETED". The guide does not show it.
 	SKRingsDone string `yaml:"skrings_done"`
@@ -200,7 +202,8 @@ func (c Config) validateReleases() []error {
 		}
 	}
 	if strings.HasPrefix(c.SourceOS, c.TargetOS) || strings.HasPrefix(c.TargetOS, c.SourceOS) {
-		errs = append(errs, fmt.Errorf("source_os %s and target_os %s cannot be told apart: a new machine is known by its system", c.SourceOS, c.TargetOS))
+		errs = append(errs, fmt.Errorf("source_os %s and target_os %s cannot be told apart: a new machine is known by its system",
+			c.SourceOS, c.TargetOS))
 	}
 	return errs
 }

@@ -16,7 +16,8 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 	old := m.sets[2].OfClass("pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
-		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
+		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set " +
+			"shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
 		Actions: []evenkeel.Action{
 			{
 				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
@@ -30,7 +31,8 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 				ID: "moved", Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
-					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+					Expect: evenkeel.Expect{Text: "every member at work",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
 			},
 		},
@@ -95,7 +97,8 @@ func (m *Migration) peerCorosyncStep() evenkeel.Step {
 		Irreversible: "corosync there must not be started by hand (cps:673)",
 		Opens: []evenkeel.Window{{
 			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,
-			Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is missing, and a set with two voters has no majority until set 2 is enabled",
+			Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is " +
+				"missing, and a set with two voters has no majority until set 2 is enabled",
 		}},
 	}
 }

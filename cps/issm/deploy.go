@@ -31,7 +31,8 @@ func (m *Migration) deployAll(effect evenkeel.Effect, n int, options ...string) 
 // provisionStep prepares new disks beforehand (cps:633-648).
 func (m *Migration) provisionStep(n int) evenkeel.Step {
 	return evenkeel.Step{
-		ID: setID("provision-set", n), Title: fmt.Sprintf("Provision the VMs of set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "633-648", "1054-1069"),
+		ID: setID("provision-set", n), Title: fmt.Sprintf("Provision the VMs of set %d", n), Host: m.cfg.ClusterManager,
+		Ref: ref(n, "633-648", "1054-1069"),
 		Why: "It prepares the new disks beside the VMs in use, and needs room for them (cps:635).",
 		Actions: []evenkeel.Action{
 			m.quietGuard(deployAllScript),
@@ -50,7 +51,8 @@ func (m *Migration) provisionStep(n int) evenkeel.Step {
 // redeployStep replaces the VMs of a half (cps:755-880,1134-1251).
 func (m *Migration) redeployStep(n int) evenkeel.Step {
 	step := evenkeel.Step{
-		ID: setID("redeploy-set", n), Title: fmt.Sprintf("Redeploy the VMs of set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "755-880", "1134-1251"),
+		ID: setID("redeploy-set", n), Title: fmt.Sprintf("Redeploy the VMs of set %d", n), Host: m.cfg.ClusterManager,
+		Ref:          ref(n, "755-880", "1134-1251"),
 		Why:          "The first boot of each new VM is into rescue mode; that is normal (cps:878).",
 		Needs:        setArchives[n].keys(),
 		Irreversible: "the old VMs are gone",
@@ -59,7 +61,8 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	if w := m.noMajority(n); w != nil {
 		step.Opens = append(step.Opens, *w)
 	}
-	step.Actions = append(step.Actions, setArchives[n].kept("kept"), m.quietGuard(migrateScript, deployAllScript, deployOneScript), m.copiesAction(n))
+	step.Actions = append(step.Actions, setArchives[n].kept("kept"),
+		m.quietGuard(migrateScript, deployAllScript, deployOneScript), m.copiesAction(n))
 	if m.cfg.Provision {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
 			ID: "deploy",
@@ -81,7 +84,8 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	}
 	if m.cfg.StaticRoutes {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "routes", Manual: "Copy the static route files (route-<interface>) to the VMs that have them, then restart the network services and the monit processes there.",
+			ID: "routes", Manual: "Copy the static route files (route-<interface>) to the VMs that have them, then restart the " +
+				"network services and the monit processes there.",
 			Change: evenkeel.Change{
 				Title: "Static routes", Ref: ref(n, "880", "1251"),
 			},
@@ -104,17 +108,20 @@ func (m *Migration) noMajority(n int) *evenkeel.Window {
 	}
 	return &evenkeel.Window{
 		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(), Stop: evenkeel.StopBetweenSteps,
-		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s", n, strings.Join(sets, "; ")),
+		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s",
+			n, strings.Join(sets, "; ")),
 	}
 }
 
-// deleteVMs are the operator's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the instruction, all are looked at.
+// deleteVMs are the operator's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the
+// instruction, all are looked at.
 func (m *Migration) deleteVMs(n int) []evenkeel.Action {
 	set := m.sets[n]
 	var actions []evenkeel.Action
 	for i, alias := range set {
 		a := evenkeel.Action{
-			ID: "gone-" + alias, Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias), `>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
+			ID: "gone-" + alias, Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+				`>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
 			Change: evenkeel.Change{
 				Title: alias + " is gone", Ref: ref(n, "772", "1146"), Limit: time.Hour,
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
@@ -135,7 +142,9 @@ func (m *Migration) deployVMs(n int) []evenkeel.Action {
 	switch {
 	case m.cfg.Platform == OpenStack:
 		return []evenkeel.Action{{
-			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")), Paper: again(isRelease(m.cfg.TargetOS)),
+			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as "+
+				"user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")),
+			Paper: again(isRelease(m.cfg.TargetOS)),
 			Change: evenkeel.Change{
 				Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
 				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
@@ -164,7 +173,8 @@ func (m *Migration) deployed(n int, a evenkeel.Action, version string) evenkeel.
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
 func (m *Migration) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.NotRun, Settle: 15 * time.Minute, Read: isSystem(version, m.otherOS(version)),
+		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.NotRun, Settle: 15 * time.Minute,
+		Read: isSystem(version, m.otherOS(version)),
 		Text: fmt.Sprintf("done when %s answers with CentOS %s, not begun when it does not answer", alias, strings.TrimSuffix(version, ".")),
 	}
 }
@@ -220,7 +230,8 @@ func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 			Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
-				Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), "| grep -oF 'active (running)'", "active (running)"),
+				Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"),
+					"| grep -oF 'active (running)'", "active (running)"),
 				Read: func(o observed) (evenkeel.ProbeResult, error) {
 					active, err := unitActive(o)
 					if err != nil {
@@ -247,7 +258,8 @@ func (m *Migration) assignVIPs(n int) evenkeel.Action {
 		return "the " + strings.ToLower(network) + " port"
 	}
 	return evenkeel.Action{
-		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
+		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs "+
+			"type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
 			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.sets[n].OfClass("lb"), ", ")),
 		Change: evenkeel.Change{
 			Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),

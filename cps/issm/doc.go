@@ -1,6 +1,8 @@
-// Package issm is the in-service migration of a Cisco Policy Suite cluster, from release 19.4 or 19.5 to 21.1, as the CPS Migration and Upgrade Guide for 21.1.0
-// describes it (cps:200-1350). One half of the VMs is redeployed while the other one serves, then the traffic is swapped, and the other half follows.
+// Package issm is the in-service migration of a Cisco Policy Suite cluster, from release 19.4 or 19.5 to 21.1, as the
+// CPS Migration and Upgrade Guide for 21.1.0 describes it (cps:200-1350). One half of the VMs is redeployed while the
+// other one serves, then the traffic is swapped, and the other half follows.
 //
-// [New] plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg, and refuses what must not be acted on. [Migration.Runbook] is the migration as an
-// [evenkeel.Runbook]: it can be reviewed, rehearsed on a simulated cluster (package cpstest), run, resumed after a crash, and rolled back.
+// [New] plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg, and refuses what must not be acted on.
+// [Migration.Runbook] is the migration as an [evenkeel.Runbook]: it can be reviewed, rehearsed on a simulated cluster
+// (package cpstest), run, resumed after a crash, and rolled back.
 package issm

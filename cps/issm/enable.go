@@ -36,7 +36,8 @@ func (m *Migration) enableAction(n int, timeout time.Duration, at string) evenke
 	return evenkeel.Action{
 		ID: "enable", Paper: migrates(m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref())),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Enable set %d from its archive", n), Ref: at, Repeat: evenkeel.ProbeFirst, Expect: succeeded, Probe: m.joinedProbe(n), Limit: time.Hour,
+			Title: fmt.Sprintf("Enable set %d from its archive", n), Ref: at, Repeat: evenkeel.ProbeFirst, Expect: succeeded,
+			Probe: m.joinedProbe(n), Limit: time.Hour,
 			Cmd:  m.migrate(evenkeel.Disruptive, timeout, "enable", "set", strconv.Itoa(n), setArchives[n].path.Ref()),
 			Note: "The log warns of users that are not migrated; they are asked for below.",
 		},
@@ -46,15 +47,18 @@ func (m *Migration) enableAction(n int, timeout time.Duration, at string) evenke
 // membersStep waits until the half's members have caught up (cps:1014,1321,1356).
 func (m *Migration) membersStep(n int) evenkeel.Step {
 	return evenkeel.Step{
-		ID: setID("members-set", n), Title: "Every replica set has its members back", Host: m.cfg.ClusterManager, Ref: ref(n, "1012-1014", "1319-1321"),
+		ID: setID("members-set", n), Title: "Every replica set has its members back", Host: m.cfg.ClusterManager,
+		Ref:   ref(n, "1012-1014", "1319-1321"),
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
 				ID: "synced", Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
-					Note:   "A member comes back without data and copies all of it. One that stays RECOVERING applies less than the primary writes, until the oplog has rolled over it: see cps:1382-1421.",
-					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+					Note: "A member comes back without data and copies all of it. One that stays RECOVERING applies less than the " +
+						"primary writes, until the oplog has rolled over it: see cps:1382-1421.",
+					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
@@ -99,7 +103,8 @@ func (m *Migration) aboutStep(id string, halves ...int) evenkeel.Step {
 			ID: "about", Paper: again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
 			Change: evenkeel.Change{
 				Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
-				Expect: evenkeel.Expect{Text: text, Check: onAbout(func(a *cps.About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
+				Expect: evenkeel.Expect{Text: text,
+					Check: onAbout(func(a *cps.About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
 			},
 		}},
 	}

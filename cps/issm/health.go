@@ -9,8 +9,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
-// healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks must pass, and the replica sets, whose check has
-// no result of its own, must be whole.
+// healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks
+// must pass, and the replica sets, whose check has no result of its own, must be whole.
 func (m *Migration) healthy(o observed, stage cps.Stage) error {
 	if err := o.Succeeded(); err != nil {
 		return err
@@ -41,7 +41,8 @@ func (m *Migration) healthy(o observed, stage cps.Stage) error {
 // minChecks is fewer than any release makes in a full run; an output with less is an excerpt.
 const minChecks = 5
 
-// releases checks about.sh against the plan: every VM that has components is listed, on the release that its half is to have, and no other VM is.
+// releases checks about.sh against the plan: every VM that has components is listed, on the release that its half is to
+// have, and no other VM is.
 func (m *Migration) releases(a *cps.About, upgraded cps.ClusterSet, before, after cps.Release) error {
 	errs := []error{failOn(a.CheckHalves(upgraded, before, after))}
 	listed := a.VMs()

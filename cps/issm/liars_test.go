@@ -17,7 +17,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// TestSuccessWithoutAnArchive: migrate.sh says SUCCESS and has made nothing. The archive of an earlier migration is no archive of this one, and no machine is destroyed.
+// TestSuccessWithoutAnArchive: migrate.sh says SUCCESS and has made nothing. The archive of an earlier migration is no
+// archive of this one, and no machine is destroyed.
 func TestSuccessWithoutAnArchive(t *testing.T) {
 	success := fixture(t, "migrate-backup-cluman.log")
 	for command, stops := range map[string]string{"backup cluman": "backup-cluman, action save"} {
@@ -40,7 +41,8 @@ func TestSuccessWithoutAnArchive(t *testing.T) {
 func TestTheCopyIsComparedBeforeTheMachineGoes(t *testing.T) {
 	dir := t.TempDir()
 	rb := runbook(t, issm.Config{ArchiveDir: dir})
-	w := liar{deploy(t, cpstest.Options{Technician: cpstest.Technician{DeleteAfter: 1000 * time.Hour}}), func(string, sshexec.Cmd) (string, bool) { return "", false }}
+	w := liar{deploy(t, cpstest.Options{Technician: cpstest.Technician{DeleteAfter: 1000 * time.Hour}}),
+		func(string, sshexec.Cmd) (string, bool) { return "", false }}
 	opts := evenkeel.Options{
 		Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w.simulated}, Serial: true, RunID: testRun,
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
@@ -61,8 +63,8 @@ func TestTheCopyIsComparedBeforeTheMachineGoes(t *testing.T) {
 	require.ErrorContains(t, err, "is not the original")
 }
 
-// TestAStuckMongodIsSeen: systemctl says that it stopped a RECOVERING member, and its process is still there: whatever its command line looks like, the operator must look; and a list
-// of processes that is not whole proves nothing.
+// TestAStuckMongodIsSeen: systemctl says that it stopped a RECOVERING member, and its process is still there: whatever
+// its command line looks like, the operator must look; and a list of processes that is not whole proves nothing.
 func TestAStuckMongodIsSeen(t *testing.T) {
 	rows := strings.TrimSuffix(psList, psList[strings.LastIndex(psList, "root      9999"):])
 	row := func(command string) string {
@@ -96,7 +98,8 @@ func TestAStuckMongodIsSeen(t *testing.T) {
 			l := liar{w, func(host string, cmd sshexec.Cmd) (string, bool) {
 				return tc.list, host == "sessionmgr02" && strings.Join(cmd.Argv, " ") == "ps -ef"
 			}}
-			_, err := evenkeel.Rollback(context.Background(), rb, l, evenkeel.Options{Journal: o.journal, Clock: w.Clock(), Operator: &technician{world: w}, Serial: true, Holder: "test"})
+			_, err := evenkeel.Rollback(context.Background(), rb, l,
+				evenkeel.Options{Journal: o.journal, Clock: w.Clock(), Operator: &technician{world: w}, Serial: true, Holder: "test"})
 			if tc.wants == "" {
 				require.NoError(t, err)
 				return
@@ -106,7 +109,8 @@ func TestAStuckMongodIsSeen(t *testing.T) {
 	}
 }
 
-// TestRecoveringIsNotTheOnlyTrouble: a rollback begins when each member of set 1 is at work or stopped; a state in between is waited for, whatever it is called.
+// TestRecoveringIsNotTheOnlyTrouble: a rollback begins when each member of set 1 is at work or stopped; a state in
+// between is waited for, whatever it is called.
 func TestRecoveringIsNotTheOnlyTrouble(t *testing.T) {
 	all := everyRunbook(t)
 	p := all[1]

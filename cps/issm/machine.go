@@ -14,8 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// What the runbooks read of a Linux machine. Each reading says what must be there, so that an output which is empty, cut off or another program's is an error and
-// never an answer.
+// What the runbooks read of a Linux machine. Each reading says what must be there, so that an output which is empty,
+// cut off or another program's is an error and never an answer.
 
 var sumForm = regexp.MustCompile(`^\\?([0-9a-f]{64}) [ *](.+)$`)
 
@@ -52,8 +52,8 @@ func outputLines(res sshexec.Result) []string {
 	return slices.DeleteFunc(strings.Split(string(res.Stdout), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 }
 
-// mountedOn reads /proc/mounts and gives the type of what is mounted on a directory, the last mount of several; empty for none. Every machine has / mounted: a list
-// without it is not whole.
+// mountedOn reads /proc/mounts and gives the type of what is mounted on a directory, the last mount of several; empty
+// for none. Every machine has / mounted: a list without it is not whole.
 func mountedOn(res sshexec.Result, dir string) (string, error) {
 	root, kind := false, ""
 	if !strings.HasSuffix(string(res.Stdout), "\n") {
@@ -93,7 +93,8 @@ func bootID(o observed) (string, error) {
 // monitStates are the words of "monit status" that say whether a process runs; "OK" is the later spelling of "Running".
 var monitStates = map[string]bool{"Running": true, "OK": true, "Not monitored": false}
 
-// monitRuns reads "monit status SERVICE": whether monit runs the service. A state in between, or an unknown one, is an error that asks to look again.
+// monitRuns reads "monit status SERVICE": whether monit runs the service. A state in between, or an unknown one, is an
+// error that asks to look again.
 func monitRuns(res sshexec.Result, service string) (bool, error) {
 	at := ""
 	for _, line := range outputLines(res) {
@@ -130,7 +131,8 @@ func unitActive(o observed) (bool, error) {
 			return false, evenkeel.NotYet(0, "systemctl says %s, with exit status %d", state, o.ExitCode)
 		}
 	}
-	return false, fmt.Errorf("systemctl says nothing of the unit's state: a line Active: is missing (exit status %d): %s", o.ExitCode, lastLine(o.Stderr))
+	return false, fmt.Errorf("systemctl says nothing of the unit's state: a line Active: is missing (exit status %d): %s",
+		o.ExitCode, lastLine(o.Stderr))
 }
 
 // users lists the people in a passwd file. Every machine has the user root: a list without it is not whole.
@@ -174,7 +176,8 @@ func gone(alias string) checker {
 		case o.ExitCode == 0 && pingAnswered.Match(o.Stdout):
 			return evenkeel.NotYet(gonePoll, "%s still answers", alias)
 		}
-		return fmt.Errorf("cannot tell whether %s is gone: ping ended with status %d and does not say what became of its packet: %s", alias, o.ExitCode, lastLine(o.Stderr))
+		return fmt.Errorf("cannot tell whether %s is gone: ping ended with status %d and does not say what became of its packet: %s",
+			alias, o.ExitCode, lastLine(o.Stderr))
 	}
 }
 

@@ -42,7 +42,8 @@ var succeeded = evenkeel.Expect{Text: "the log ends with SUCCESS and ===== END =
 // backupStep saves the Cluster Manager's data (cps:409-447).
 func (m *Migration) backupStep() evenkeel.Step {
 	step := evenkeel.Step{
-		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it", Host: m.cfg.ClusterManager, Ref: "cps:409-447",
+		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it",
+		Host: m.cfg.ClusterManager, Ref: "cps:409-447",
 		Makes: append(managerArchive.keys(), managerArchive.earlier),
 		Actions: []evenkeel.Action{
 			m.imageThere(),
@@ -70,7 +71,9 @@ func (m *Migration) backupStep() evenkeel.Step {
 // imageThere lets the operator bring the image, unless it is there.
 func (m *Migration) imageThere() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO), Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
+		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with "+
+			"the one that Cisco publishes.", m.to, m.cfg.TargetISO),
+		Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
 			Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
 			Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
@@ -91,7 +94,8 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			managerArchive.kept("kept"),
 			{
-				ID: "deploy", Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old), Paper: isRelease(m.cfg.TargetOS),
+				ID: "deploy", Manual: fmt.Sprintf("Deploy a Cluster Manager of %s under the address of the old one. %s Its first "+
+					"boot is into rescue mode. Its SSH host key is new: put it into known_hosts.", m.to, old), Paper: isRelease(m.cfg.TargetOS),
 				Change: evenkeel.Change{
 					Title:  "Deploy the new Cluster Manager",
 					Cmd:    readSystem,
@@ -99,10 +103,13 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "ready", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)), `2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)),
+				ID: "ready", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
+					"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
+					`2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)),
 				Change: evenkeel.Change{
 					Title: "The Status API says ready", Ref: "cps:462-469", Limit: 3 * time.Hour,
-					Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H", "Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
+					Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
+						"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
 					Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
 						s, err := cps.ParseClusterStatus(output("Status API", o.Result))
 						if err == nil && !s.Ready() {
@@ -121,7 +128,8 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 // oldManager undoes a replaced Cluster Manager.
 func (m *Migration) oldManager() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "old-cluman", Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from), Paper: isRelease(m.cfg.SourceOS),
+		ID: "old-cluman", Manual: fmt.Sprintf("Power the Cluster Manager of %s off and bring the one of %s back: power the "+
+			"preserved one on, or restore its snapshot or clone. Its SSH host key is the old one.", m.to, m.from), Paper: isRelease(m.cfg.SourceOS),
 		Change: evenkeel.Change{
 			Title: "Bring the old Cluster Manager back", Ref: "cps:1917", Host: m.cfg.ClusterManager,
 			Cmd:    readSystem,
@@ -155,7 +163,8 @@ func (m *Migration) restoreStep() evenkeel.Step {
 			},
 		},
 		evenkeel.Action{
-			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in /var/tmp/logback_backup; five of them were overwritten: merge your changes.",
+			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in " +
+				"/var/tmp/logback_backup; five of them were overwritten: merge your changes.",
 			Change: evenkeel.Change{
 				Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
 			},

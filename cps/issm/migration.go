@@ -52,7 +52,8 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		return nil, fmt.Errorf("cannot plan the migration: %w", err)
 	}
 	m.sets = [3]cps.ClusterSet{1: set1, 2: set2}
-	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(), cps.ReviewHosts(hosts, set1, set2), cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
+	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(),
+		cps.ReviewHosts(hosts, set1, set2), cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
@@ -80,7 +81,8 @@ func (m *Migration) review() {
 		}
 	}
 	if sharded, where := m.mongo.Sharded(); sharded {
-		add(cps.Warning, m.mongo.File, "CPS-247", "sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
+		add(cps.Warning, m.mongo.File, "CPS-247",
+			"sharding is configured (%s): once set 1 is disabled there is no rollback (cps:1822)", where[0].Where)
 	}
 	if len(m.adminSets()) == 0 {
 		add(cps.Warning, m.mongo.File, "MON-025", "no replica set of type ADMIN: the sharding configuration is left as it is")
@@ -120,7 +122,8 @@ func (m *Migration) Findings() []cps.Finding { return slices.Clone(m.findings) }
 // runbookVersion changes when the runbook does other things for the same input.
 const runbookVersion = "cps-issm 1"
 
-// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going back: see evenkeel.Rollback.
+// Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going
+// back: see evenkeel.Rollback.
 func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 	if m == nil || m.hosts == nil {
 		return nil, errNoPlan
@@ -163,11 +166,14 @@ func sayExpectations(rb *evenkeel.Runbook) {
 
 func (m *Migration) intro() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Set 1 (%s) is migrated while set 2 (%s) serves, then the other way round. It follows the CPS Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
+	fmt.Fprintf(&b, "Set 1 (%s) is migrated while set 2 (%s) serves, then the other way round. It follows the CPS "+
+		"Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
 		strings.Join(m.sets[1], ", "), strings.Join(m.sets[2], ", "), m.to)
-	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains in between, for good reasons (cps:385): the checks below say what matters when. ")
+	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains " +
+		"in between, for good reasons (cps:385): the checks below say what matters when. ")
 	b.WriteString("A new machine has a new SSH host key: put it into known_hosts when it is deployed.\n\n")
-	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
+	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the "+
+		"disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
 	for _, f := range m.findings {
 		if f.Severity == cps.Warning {
 			b.WriteString("\n\n> " + f.String())

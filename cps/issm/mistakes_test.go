@@ -54,8 +54,8 @@ func dropActions(step string, ids ...string) func(*evenkeel.Runbook) {
 	})
 }
 
-// blind takes away all that looks once the Cluster Manager is new: guards, read-only checks and invariants. What is left is what an operator types who never
-// looks.
+// blind takes away all that looks once the Cluster Manager is new: guards, read-only checks and invariants. What is
+// left is what an operator types who never looks.
 func blind(rb *evenkeel.Runbook) {
 	rb.Invariants = nil
 	manager := true
@@ -117,8 +117,8 @@ var mistakes = []struct {
 	},
 }
 
-// TestMistakesAreCaught: a careless edit is stopped by the runbook's own looks before any harm is done, and where nobody looks the simulated cluster,
-// which believes its operator, tells the harm.
+// TestMistakesAreCaught: a careless edit is stopped by the runbook's own looks before any harm is done, and where
+// nobody looks the simulated cluster, which believes its operator, tells the harm.
 func TestMistakesAreCaught(t *testing.T) {
 	for _, tc := range mistakes {
 		t.Run(tc.name, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestMistakesAreCaught(t *testing.T) {
 	}
 }
 
-// TestTheVersionIsRaisedOnce: the answer to the guide's $inc is lost. The runbook raises the version exactly once; the guide's own command, made again after
-// that, counts twice, and the world tells (MON-026, MON-029).
+// TestTheVersionIsRaisedOnce: the answer to the guide's $inc is lost. The runbook raises the version exactly once; the
+// guide's own command, made again after that, counts twice, and the world tells (MON-026, MON-029).
 func TestTheVersionIsRaisedOnce(t *testing.T) {
 	asItStands := edit("sharding-set-1-set06", func(actions []evenkeel.Action) []evenkeel.Action {
 		for i := range actions {
@@ -195,13 +195,15 @@ func commandNumber(t *testing.T, rb *evenkeel.Runbook, w simulated, parts ...str
 // resume takes a run up again.
 func (o outcome) resume(t testing.TB, rb *evenkeel.Runbook) outcome {
 	t.Helper()
-	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Operator: &technician{world: o.world}, Serial: true, Holder: "test", ForceTakeover: o.force}
+	opts := evenkeel.Options{Journal: o.journal, Clock: o.world.Clock(), Operator: &technician{world: o.world},
+		Serial: true, Holder: "test", ForceTakeover: o.force}
 	o.report, o.err = evenkeel.Resume(context.Background(), rb, o.world, opts)
 	return o
 }
 
-// TestMigrateDiesHalfWay: migrate.sh dies somewhere in the middle. Where its traces prove that nothing has happened it runs again; elsewhere it is never repeated by
-// itself, and the run goes on when the operator has brought it to its end (CPS-186).
+// TestMigrateDiesHalfWay: migrate.sh dies somewhere in the middle. Where its traces prove that nothing has happened it
+// runs again; elsewhere it is never repeated by itself, and the run goes on when the operator has brought it to its end
+// (CPS-186).
 func TestMigrateDiesHalfWay(t *testing.T) {
 	for _, tc := range []struct {
 		hold, command string

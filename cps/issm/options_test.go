@@ -21,10 +21,12 @@ func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
 		flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
 		cfg := issm.Config{
 			ArchiveDir: "/srv/archives", Platform: rapid.SampledFrom([]issm.Platform{"", issm.VMware, issm.OpenStack}).Draw(t, "platform"),
-			From: rapid.SampledFrom([]string{"", "19.4.0", "19.5.0"}).Draw(t, "from"), SourceISO: rapid.SampledFrom([]string{"", "/root/old.iso"}).Draw(t, "iso"),
+			From:      rapid.SampledFrom([]string{"", "19.4.0", "19.5.0"}).Draw(t, "from"),
+			SourceISO: rapid.SampledFrom([]string{"", "/root/old.iso"}).Draw(t, "iso"),
 			Provision: flag("provision"), NoSSH: flag("nossh"), UseCL: flag("usecl"), UseSharedStorage: flag("shared"),
 			SingleClusterCorosync: flag("single"), PeerPcrfclient: rapid.SampledFrom([]string{"", "b-pcrfclient01"}).Draw(t, "peer"),
-			RemoveUdevRules: flag("udev"), SkipCarbon: flag("carbon"), StaticRoutes: flag("routes"), SKDB: flag("skdb"), RestartAll: flag("restart"), RemoveISO: flag("remove"),
+			RemoveUdevRules: flag("udev"), SkipCarbon: flag("carbon"), StaticRoutes: flag("routes"), SKDB: flag("skdb"),
+			RestartAll: flag("restart"), RemoveISO: flag("remove"),
 		}
 		if flag("own sets") {
 			cfg.Set1, cfg.Set2, _ = cps.SplitClusterSets(hosts)
@@ -69,13 +71,14 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 		cfg  issm.Config
 		opts cpstest.Options
 	}{
-		"provisioned, CPS-204":             {cfg: issm.Config{Provision: true}},
-		"shared storage, CPS-174":          {cfg: issm.Config{UseSharedStorage: true}},
-		"vCenter, CPS-068":                 {cfg: issm.Config{NoSSH: true, UseCL: true}},
-		"corosync moved, CPS-207":          {cfg: issm.Config{SingleClusterCorosync: true}},
-		"SKDB, MON-030":                    {cfg: issm.Config{SKDB: true}, opts: cpstest.Options{SKDB: true}},
-		"OpenStack, CPS-039":               {cfg: issm.Config{Platform: issm.OpenStack}},
-		"everything else":                  {cfg: issm.Config{SkipCarbon: true, StaticRoutes: true, RestartAll: true, RemoveISO: true, RemoveUdevRules: true}},
+		"provisioned, CPS-204":    {cfg: issm.Config{Provision: true}},
+		"shared storage, CPS-174": {cfg: issm.Config{UseSharedStorage: true}},
+		"vCenter, CPS-068":        {cfg: issm.Config{NoSSH: true, UseCL: true}},
+		"corosync moved, CPS-207": {cfg: issm.Config{SingleClusterCorosync: true}},
+		"SKDB, MON-030":           {cfg: issm.Config{SKDB: true}, opts: cpstest.Options{SKDB: true}},
+		"OpenStack, CPS-039":      {cfg: issm.Config{Platform: issm.OpenStack}},
+		"everything else": {cfg: issm.Config{SkipCarbon: true, StaticRoutes: true, RestartAll: true,
+			RemoveISO: true, RemoveUdevRules: true}},
 		"from 19.5.0, CPS-150":             {cfg: issm.Config{From: "19.5.0"}, opts: cpstest.Options{From: "19.5.0"}},
 		"monit does not start, CPS-081":    {opts: cpstest.Options{MonitDown: []string{"lb01", "lb02"}}},
 		"arbitervip on the other, MON-016": {opts: cpstest.Options{ArbiterVIPOn: "pcrfclient02"}},
@@ -96,7 +99,8 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 func TestProvisioningBesideDisabling(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir(), Provision: true})
 	w := deploy(t, cpstest.Options{})
-	_, err := evenkeel.Run(context.Background(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w}})
+	_, err := evenkeel.Run(context.Background(), rb, w,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w}})
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
 	requireMigrated(t, w)
@@ -134,7 +138,8 @@ func TestReviewRefusesToPlan(t *testing.T) {
 	sets := strings.ReplaceAll(fixture(t, "mongoConfig-six-sets.cfg"), "MEMBER1=sessionmgr01:27717", "MEMBER1=sessionmgr04:27717")
 	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))
 	require.NoError(t, err)
-	table := fixture(t, "Hosts.csv.txt") + "esxi-host-3,sessionmgr03,sm,sessionmgr03,datastore3,,192.168.105.31,,\nesxi-host-4,sessionmgr04,sm,sessionmgr04,datastore4,,192.168.105.32,,\n"
+	table := fixture(t, "Hosts.csv.txt") +
+		"esxi-host-3,sessionmgr03,sm,sessionmgr03,datastore3,,192.168.105.31,,\nesxi-host-4,sessionmgr04,sm,sessionmgr04,datastore4,,192.168.105.32,,\n"
 	hosts, err := cps.ParseHosts(text("Hosts.csv", table))
 	require.NoError(t, err)
 	_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
@@ -153,7 +158,8 @@ func TestReviewRefusesToPlan(t *testing.T) {
 	require.Contains(t, md.String(), "dd of=/var/tmp/cluster-upgrade-set-1.txt")
 }
 
-// TestUnknownMemberIsRefused: a data member that Hosts.csv does not know belongs to neither half, and the review would pass over it (CPS-007).
+// TestUnknownMemberIsRefused: a data member that Hosts.csv does not know belongs to neither half, and the review would
+// pass over it (CPS-007).
 func TestUnknownMemberIsRefused(t *testing.T) {
 	sets := strings.ReplaceAll(fixture(t, "mongoConfig-six-sets.cfg"), "MEMBER1=sessionmgr01:27717", "MEMBER1=sessionmgr09:27717")
 	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))

@@ -76,7 +76,8 @@ func (p planned) find(t testing.TB, at string) evenkeel.Action {
 }
 
 func (p planned) seen(stdout string, exit int) evenkeel.Observed {
-	return evenkeel.Observed{Result: sshexec.Result{Outcome: evenkeel.Exited, ExitCode: exit, Stdout: []byte(stdout)}, Host: "h", Facts: p.facts}
+	return evenkeel.Observed{Result: sshexec.Result{Outcome: evenkeel.Exited, ExitCode: exit, Stdout: []byte(stdout)},
+		Host: "h", Facts: p.facts}
 }
 
 // otherOutputs are outputs that answer no question of these runbooks.
@@ -88,12 +89,13 @@ func otherOutputs() map[string]string {
 		"nothing":         "",
 		"an empty line":   "\n",
 		"no such command": "bash: diagnostics.sh: command not found\n",
-		"a usage text":    "Usage: ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help <s|l|o|t|m|a>'\n for additional help text.\n",
-		"a word":          "OK\n",
-		"good words":      "SUCCESS\nRunning\nactive (running)\nCOMPLETED\n[PASS]\nready\n",
-		"a login banner":  "Last login: Mon Jul 19 10:00:00 2021 from 10.0.0.1\nAuthorized users only.\n",
-		"a web page":      "<html><head><title>503</title></head><body>Service Unavailable</body></html>\n",
-		"noise":           string(noise),
+		"a usage text": "Usage: ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help " +
+			"<s|l|o|t|m|a>'\n for additional help text.\n",
+		"a word":         "OK\n",
+		"good words":     "SUCCESS\nRunning\nactive (running)\nCOMPLETED\n[PASS]\nready\n",
+		"a login banner": "Last login: Mon Jul 19 10:00:00 2021 from 10.0.0.1\nAuthorized users only.\n",
+		"a web page":     "<html><head><title>503</title></head><body>Service Unavailable</body></html>\n",
+		"noise":          string(noise),
 	}
 }
 
@@ -133,8 +135,8 @@ func exitOnlyKey(id string) string {
 	return id
 }
 
-// TestNoOutputPasses: exit status 0 with nothing printed, or with something else than what was asked for, passes no check of both runbooks and lets no probe say that an
-// action was done, or that it was not.
+// TestNoOutputPasses: exit status 0 with nothing printed, or with something else than what was asked for, passes no
+// check of both runbooks and lets no probe say that an action was done, or that it was not.
 func TestNoOutputPasses(t *testing.T) {
 	only := map[string]bool{}
 	checks, probes := 0, 0
@@ -247,7 +249,8 @@ func (l liar) run(rb *evenkeel.Runbook, records ...evenkeel.Record) error {
 	for _, r := range records {
 		_ = journal.Append(r)
 	}
-	opts := evenkeel.Options{Journal: journal, Clock: l.Clock(), Operator: &technician{world: l.simulated}, Serial: true, RunID: testRun, Holder: "test"}
+	opts := evenkeel.Options{Journal: journal, Clock: l.Clock(), Operator: &technician{world: l.simulated}, Serial: true,
+		RunID: testRun, Holder: "test"}
 	var err error
 	if len(records) > 0 {
 		_, err = evenkeel.Resume(context.Background(), rb, l, opts)
@@ -257,7 +260,8 @@ func (l liar) run(rb *evenkeel.Runbook, records ...evenkeel.Record) error {
 	return err
 }
 
-// TestNoOutputPassesInAnOperation is the same for what operations read, and for the facts that are read out of outputs: the run stops there.
+// TestNoOutputPassesInAnOperation is the same for what operations read, and for the facts that are read out of outputs:
+// the run stops there.
 func TestNoOutputPassesInAnOperation(t *testing.T) {
 	for name, out := range otherOutputs() {
 		for _, lie := range []struct{ command, host, stops string }{
@@ -329,13 +333,16 @@ func state(s cps.MemberState) func(*cps.TableMember) {
 
 func offline(m *cps.TableMember) { m.Health = cps.OffLine }
 
-// TestEachMemberIsAwaited: where all members are to be at work, the lack of any single one stops the run, in each way in which it can be missing, arbiters too.
+// TestEachMemberIsAwaited: where all members are to be at work, the lack of any single one stops the run, in each way
+// in which it can be missing, arbiters too.
 func TestEachMemberIsAwaited(t *testing.T) {
 	all := everyRunbook(t)
 	good := statusTable(t)
 	ways := map[string]func(*cps.TableMember){
-		"not listed": nil, "off-line": offline, "recovering": state(cps.StateRecovering), "in its second start": state("STARTUP2"), "rolling back": state("ROLLBACK"),
-		"unreachable": func(m *cps.TableMember) { m.State, m.Health = cps.StateUnreachable, cps.OffLine }, "on another port": func(m *cps.TableMember) { m.Port++ },
+		"not listed": nil, "off-line": offline, "recovering": state(cps.StateRecovering),
+		"in its second start": state("STARTUP2"), "rolling back": state("ROLLBACK"),
+		"unreachable":                  func(m *cps.TableMember) { m.State, m.Health = cps.StateUnreachable, cps.OffLine },
+		"on another port":              func(m *cps.TableMember) { m.Port++ },
 		"of a state that nobody knows": state("FROBNICATING"),
 	}
 	everybody := []string{"arbitervip", "sessionmgr01", "sessionmgr02"}
@@ -363,7 +370,8 @@ func TestEachMemberIsAwaited(t *testing.T) {
 					require.NoError(t, a.Expect.Check(p.seen(printed(t, base), 0)), at)
 				}
 				for way, edit := range ways {
-					require.Error(t, a.Expect.Check(p.seen(change(t, base, set, host, edit), 0)), "%s passes with %s of %s %s", at, host, good.Sets[set].Title(), way)
+					require.Error(t, a.Expect.Check(p.seen(change(t, base, set, host, edit), 0)), "%s passes with %s of %s %s", at,
+						host, good.Sets[set].Title(), way)
 				}
 			}
 			strange := change(t, good, set, "arbitervip", func(m *cps.TableMember) { m.Host = "sessionmgr77" })
@@ -377,8 +385,10 @@ func TestGuardsLookAtTheRightHalf(t *testing.T) {
 	all := everyRunbook(t)
 	good := statusTable(t)
 	for at, half := range map[string]int{
-		"migration, disable-set-1/other-half": 2, "migration, disable-set-1/settled": 2, "migration, disable-set-2/other-half": 1, "migration, disable-set-2/settled": 1,
-		"migration, traffic-swap/whole": 1, "rollback, rollback/other-half": 2, "rollback, rollback/settled": 2, "rollback, restore-cluman/replicas": 2,
+		"migration, disable-set-1/other-half": 2, "migration, disable-set-1/settled": 2,
+		"migration, disable-set-2/other-half": 1, "migration, disable-set-2/settled": 1,
+		"migration, traffic-swap/whole": 1, "rollback, rollback/other-half": 2, "rollback, rollback/settled": 2,
+		"rollback, restore-cluman/replicas": 2,
 	} {
 		name, action, _ := strings.Cut(at, ", ")
 		p := all[slices.IndexFunc(all, func(p planned) bool { return p.name == name })]
@@ -394,10 +404,14 @@ func TestGuardsLookAtTheRightHalf(t *testing.T) {
 				return tableOf(t, change(t, tableOf(t, c), set, other, state(cps.StateSecondary)))
 			}
 			require.NoError(t, a.Expect.Check(p.seen(printed(t, lead(mine)), 0)), at)
-			require.NoError(t, a.Expect.Check(p.seen(change(t, lead(mine), set, others, state(cps.StateRecovering)), 0)), "%s asks the half that goes", at)
-			require.Error(t, a.Expect.Check(p.seen(change(t, lead(others), set, mine, state(cps.StateRecovering)), 0)), "%s passes without %s in %s", at, mine, good.Sets[set].Title())
-			require.Error(t, a.Expect.Check(p.seen(change(t, lead(others), set, mine, nil), 0)), "%s passes without %s in %s", at, mine, good.Sets[set].Title())
-			require.Error(t, a.Expect.Check(p.seen(change(t, lead(mine), set, mine, state(cps.StateSecondary)), 0)), "%s passes without a primary", at)
+			require.NoError(t, a.Expect.Check(p.seen(change(t, lead(mine), set, others, state(cps.StateRecovering)), 0)),
+				"%s asks the half that goes", at)
+			require.Error(t, a.Expect.Check(p.seen(change(t, lead(others), set, mine, state(cps.StateRecovering)), 0)),
+				"%s passes without %s in %s", at, mine, good.Sets[set].Title())
+			require.Error(t, a.Expect.Check(p.seen(change(t, lead(others), set, mine, nil), 0)), "%s passes without %s in %s",
+				at, mine, good.Sets[set].Title())
+			require.Error(t, a.Expect.Check(p.seen(change(t, lead(mine), set, mine, state(cps.StateSecondary)), 0)),
+				"%s passes without a primary", at)
 			require.Error(t, a.Expect.Check(p.seen(change(t, lead(mine), set, mine, offline), 0)), "%s passes with a primary that is off-line", at)
 		}
 	}
@@ -437,7 +451,8 @@ func TestRemovedMeansEachMember(t *testing.T) {
 			trace, err = left.Read(p.seen(printed(t, &one), 0))
 			require.NoError(t, err)
 			require.Equal(t, evenkeel.Partial, trace)
-			require.Error(t, removed.Expect.Check(p.seen(change(t, gone, set, stays, nil), 0)), "the other half has left %s too", good.Sets[set].Title())
+			require.Error(t, removed.Expect.Check(p.seen(change(t, gone, set, stays, nil), 0)), "the other half has left %s too",
+				good.Sets[set].Title())
 			trace, _ = left.Read(p.seen(change(t, gone, set, stays, nil), 0))
 			require.NotEqual(t, evenkeel.Done, trace)
 		}
@@ -451,12 +466,14 @@ func haproxyReport(state string, endpoints ...string) string {
 	}
 	out := "Checking HAProxy statistics and ports...\n[WARN]\n  -----\n"
 	for _, e := range endpoints {
-		out += "diameter-int1-vip-" + e + " " + state + "\n  Sessions (current,max,limit): 0,1, Rate (sessions,max,limit): 0,1, Last Status change (seconds): 60\n"
+		out += "diameter-int1-vip-" + e + " " + state +
+			"\n  Sessions (current,max,limit): 0,1, Rate (sessions,max,limit): 0,1, Last Status change (seconds): 60\n"
 	}
 	return out + "  -----\n"
 }
 
-// TestTrafficIsReadEndpointByEndpoint: who takes the traffic is told by each endpoint of each load balancer, and the swap is proven on both halves.
+// TestTrafficIsReadEndpointByEndpoint: who takes the traffic is told by each endpoint of each load balancer, and the
+// swap is proven on both halves.
 func TestTrafficIsReadEndpointByEndpoint(t *testing.T) {
 	p := everyRunbook(t)[0]
 	first, second := []string{"lb02-A", "lb02-B", "lb02-C"}, []string{"lb01-A", "lb01-B", "lb01-C"}
@@ -470,9 +487,10 @@ func TestTrafficIsReadEndpointByEndpoint(t *testing.T) {
 		takes1, takes2  bool
 		restored, error bool
 	}{
-		"all is well":                   {report: haproxyReport(""), takes1: true, takes2: true, restored: true},
-		"set 2 is silent":               {report: haproxyReport("DOWN L4CON", second...), swap: true, swapDone: true, takes1: true},
-		"set 2 is in maintenance":       {report: haproxyReport("MAINT (via diameter/lb02)", second...), swap: true, swapDone: true, takes1: true},
+		"all is well":     {report: haproxyReport(""), takes1: true, takes2: true, restored: true},
+		"set 2 is silent": {report: haproxyReport("DOWN L4CON", second...), swap: true, swapDone: true, takes1: true},
+		"set 2 is in maintenance": {report: haproxyReport("MAINT (via diameter/lb02)", second...), swap: true,
+			swapDone: true, takes1: true},
 		"set 2 is not looked at":        {report: haproxyReport("no check", second...), takes1: true},
 		"an endpoint of set 2 is up":    {report: haproxyReport("DOWN L4CON", second[:2]...), takes1: true, takes2: true, restored: true},
 		"set 1 is silent":               {report: haproxyReport("DOWN L4CON", first...), takes2: true},

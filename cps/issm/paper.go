@@ -88,7 +88,8 @@ func again(blocks []evenkeel.Block) []evenkeel.Block {
 
 // migrates is a run of migrate.sh whose log the operator reads to its end.
 func migrates(cmd sshexec.Cmd) []evenkeel.Block {
-	return []evenkeel.Block{{Cmd: cmd, Pipe: `2>&1 | verdict; echo "exit status ${PIPESTATUS[0]}"`, Shows: []string{"migrate.sh has succeeded", "exit status 0"}, Ends: true}}
+	return []evenkeel.Block{{Cmd: cmd, Pipe: `2>&1 | verdict; echo "exit status ${PIPESTATUS[0]}"`,
+		Shows: []string{"migrate.sh has succeeded", "exit status 0"}, Ends: true}}
 }
 
 // allAtWork wants every member of every replica set at work, arbiters too.
@@ -137,7 +138,8 @@ func title(rs cps.ReplicaSet) string { return rs.Type + ":" + rs.Name }
 
 // asRanked wants the order of the priorities of the beginning.
 func (m *Migration) asRanked() []evenkeel.Block {
-	return []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(m.replicaStatus()) + " | ranks) <(echo " + factReplicas.Ref() + ") && echo the same", Shows: []string{"the same"}}}
+	return []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(m.replicaStatus()) + " | ranks) <(echo " +
+		factReplicas.Ref() + ") && echo the same", Shows: []string{"the same"}}}
 }
 
 // runs wants releases: of the installer, where one is given, and of the VMs of each half that run qns processes.
@@ -163,7 +165,8 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 func (m *Migration) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
-		blocks = append(blocks, prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
+		blocks = append(blocks, prints(m.haproxyStatus(),
+			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
 	}
 	return blocks
 }
@@ -201,7 +204,8 @@ func (a archiveFacts) savePaper(host string) []evenkeel.Block {
 // wholePaper wants the copy to be the original, and to be read to its end.
 func (a archiveFacts) wholePaper() evenkeel.Block {
 	return evenkeel.Block{
-		Host: evenkeel.OperatorHost, Script: "sha256sum < " + a.local.Ref() + " | grep -c " + a.sum.Ref() + " && tar tzf " + a.local.Ref() + " >/dev/null && echo whole", Shows: []string{"1", "whole"},
+		Host: evenkeel.OperatorHost, Script: "sha256sum < " + a.local.Ref() + " | grep -c " + a.sum.Ref() + " && tar tzf " +
+			a.local.Ref() + " >/dev/null && echo whole", Shows: []string{"1", "whole"},
 	}
 }
 
@@ -215,7 +219,9 @@ done) && declare -p %[1]s`,
 
 // usersAgain wants the users that were noted of a VM.
 func usersAgain(alias string, n int) []evenkeel.Block {
-	return again([]evenkeel.Block{{Script: "echo " + factUsers[n].Ref() + " | awk '$1 == \"" + alias + "\" { print $2 }' | grep -vxF -f <(" + evenkeel.Typed(readPasswd) + " | cut -d: -f1) || echo no user is missing", Shows: []string{"no user is missing"}}})
+	return again([]evenkeel.Block{{Script: "echo " + factUsers[n].Ref() + " | awk '$1 == \"" + alias +
+		"\" { print $2 }' | grep -vxF -f <(" + evenkeel.Typed(readPasswd) + " | cut -d: -f1) || echo no user is missing",
+		Shows: []string{"no user is missing"}}})
 }
 
 // ifMounted types a command only if an image is mounted, or is not.
@@ -223,4 +229,5 @@ func ifMounted(state string, cmd sshexec.Cmd) []evenkeel.Block {
 	return []evenkeel.Block{{Script: mountState}, {Cmd: cmd, If: state}}
 }
 
-const mountState = `cat /proc/mounts | awk '{ seen = 1 } $2 == "` + isoMount + `" { is = 1 } END { print !seen ? "NOT known" : is ? "mounted" : "not mounted" }'`
+const mountState = `cat /proc/mounts | awk '{ seen = 1 } $2 == "` + isoMount +
+	`" { is = 1 } END { print !seen ? "NOT known" : is ? "mounted" : "not mounted" }'`

@@ -38,7 +38,8 @@ func followed(t *testing.T, rb *evenkeel.Runbook, w simulated, unset bool) {
 	})
 }
 
-// Point 2 of issue 12: followed by hand, the runbook on paper ends where the engine's run ends. Without one of its variables, no command does anything.
+// Point 2 of issue 12: followed by hand, the runbook on paper ends where the engine's run ends. Without one of its
+// variables, no command does anything.
 func TestTheRunbookByHand(t *testing.T) {
 	for name, mend := range map[string]func(*issm.Config){
 		"guide":    func(*issm.Config) {},
@@ -63,7 +64,8 @@ func TestTheRunbookByHand(t *testing.T) {
 	}
 }
 
-// Every check has something that the operator can judge it by, and every operation what the operator types, in every variant of the runbook.
+// Every check has something that the operator can judge it by, and every operation what the operator types, in every
+// variant of the runbook.
 func TestEveryCheckCanBeJudged(t *testing.T) {
 	for _, mend := range []func(*issm.Config){
 		func(*issm.Config) {},
@@ -92,7 +94,8 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftOnPaper: the mongo shell prints what the operator's functions count, and they count votes, current copies and members that can be primary.
+// TestWhatIsLeftOnPaper: the mongo shell prints what the operator's functions count, and they count votes, current
+// copies and members that can be primary.
 func TestWhatIsLeftOnPaper(t *testing.T) {
 	for _, program := range []string{"node", "bash"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -108,14 +111,16 @@ eval(process.argv[1])' "$4"; }
 nobody() { return 1; }
 `
 	for command, want := range map[string]string{
-		"asked mongo a:1":            "set02 arb:1 1 0 ARBITER 0\nset02 a:1 0 0 SECONDARY 1600000040\nset02 b:1 1 3 PRIMARY 1600000100\nset02 c:1 1 2 DOWN 0\n",
+		"asked mongo a:1": "set02 arb:1 1 0 ARBITER 0\nset02 a:1 0 0 SECONDARY 1600000040\nset02 b:1 1 3 PRIMARY " +
+			"1600000100\nset02 c:1 1 2 DOWN 0\n",
 		"asked mongo a:1 | left c":   "set02 keeps a majority\nset02 keeps its data\n",
 		"asked mongo a:1 | left b":   "set02 keeps NO majority\nset02 keeps its data\n",
 		"asked mongo a:1 | left a":   "set02 keeps a majority\nset02 keeps its data\n",
 		"asked mongo a:1 | left a b": "set02 LOSES its data\nset02 keeps NO majority\n",
 		"asked nobody a:1 | left a":  "NOT known: a:1\n",
 	} {
-		out, err := exec.CommandContext(t.Context(), "bash", "-c", runbook(t, issm.Config{ArchiveDir: "/a"}).Functions+"\n"+shell+command).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", runbook(t, issm.Config{ArchiveDir: "/a"}).Functions+"\n"+
+			shell+command).CombinedOutput()
 		require.NoError(t, err, command)
 		require.Equal(t, want, string(out), command)
 	}

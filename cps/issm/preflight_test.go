@@ -19,11 +19,16 @@ func TestPreflightStops(t *testing.T) {
 		opts   cpstest.Options
 		change func(simulated)
 	}{
-		"10 GB are needed":                       {opts: cpstest.Options{FreeKB: 5 << 20}},                                                       // CPS-160
-		".htpasswd differs between pcrfclient01": {opts: cpstest.Options{HtpasswdDiffers: true}},                                                 // CPS-030
-		"clear this first":                       {change: func(w simulated) { run(w, "qns03", "systemctl", "stop", "qns") }},                    // CPS-161
-		"runs 19.5.0.release, not 19.4.0":        {opts: cpstest.Options{From: "19.5.0"}},                                                        // CPS-150
-		"plan again from the file":               {change: func(w simulated) { run(w, "cluman", "tee", "-a", "/etc/broadhop/mongoConfig.cfg") }}, // CPS-031
+		// CPS-160
+		"10 GB are needed": {opts: cpstest.Options{FreeKB: 5 << 20}},
+		// CPS-030
+		".htpasswd differs between pcrfclient01": {opts: cpstest.Options{HtpasswdDiffers: true}},
+		// CPS-161
+		"clear this first": {change: func(w simulated) { run(w, "qns03", "systemctl", "stop", "qns") }},
+		// CPS-150
+		"runs 19.5.0.release, not 19.4.0": {opts: cpstest.Options{From: "19.5.0"}},
+		// CPS-031
+		"plan again from the file": {change: func(w simulated) { run(w, "cluman", "tee", "-a", "/etc/broadhop/mongoConfig.cfg") }},
 	} {
 		w := deploy(t, tc.opts)
 		if tc.change != nil {

@@ -19,9 +19,10 @@ const (
 		"root      4711     1 12 Jul19 ?      1-02:03:04 /usr/bin/python -m SimpleHTTPServer /var/qps/config/deploy\n" +
 		"root      9999  4000  0 10:00 pts/0    00:00:00 ps -ef\n"
 	mounts     = "proc /proc proc rw,relatime 0 0\n/dev/vda1 / xfs rw,relatime 0 0\n"
-	monitLines = "The Monit daemon 5.14 uptime: 2h 3m\n\nProcess 'corosync'\n  status                            %s\n  monitoring status                 Monitored\n  pid                               4711\n"
-	bootOld    = "6f0cf4f5-0df4-4a39-a7a4-1c3bd1e4e5a1" // that of the facts
-	bootNew    = "0b8f6a4e-5d7c-4c57-8e21-2f1d1c2b3a49"
+	monitLines = "The Monit daemon 5.14 uptime: 2h 3m\n\nProcess 'corosync'\n  status                            %s\n  " +
+		"monitoring status                 Monitored\n  pid                               4711\n"
+	bootOld = "6f0cf4f5-0df4-4a39-a7a4-1c3bd1e4e5a1" // that of the facts
+	bootNew = "0b8f6a4e-5d7c-4c57-8e21-2f1d1c2b3a49"
 )
 
 func psWith(command string) string {
@@ -32,10 +33,12 @@ func monit(word string) string { return strings.Replace(monitLines, "%s", word, 
 
 // session is a session with an OSGi console.
 func session(answer string) string {
-	return "Trying 127.0.0.1...\nConnected to localhost.\nEscape character is '^]'.\n\nosgi> skRingRebuildStatus\n" + answer + "osgi> disconnect\nDisconnect from console? (y/n; default=y) y\nConnection closed by foreign host.\n"
+	return "Trying 127.0.0.1...\nConnected to localhost.\nEscape character is '^]'.\n\nosgi> skRingRebuildStatus\n" +
+		answer + "osgi> disconnect\nDisconnect from console? (y/n; default=y) y\nConnection closed by foreign host.\n"
 }
 
-// TestEachCheckStatesWhatMustBeThere: the good output passes; one that is cut off, has a line that nobody knows, or says something bad in other words, does not.
+// TestEachCheckStatesWhatMustBeThere: the good output passes; one that is cut off, has a line that nobody knows, or
+// says something bad in other words, does not.
 func TestEachCheckStatesWhatMustBeThere(t *testing.T) {
 	all := everyRunbook(t)
 	by := func(name string) planned {
@@ -67,7 +70,8 @@ func TestEachCheckStatesWhatMustBeThere(t *testing.T) {
 			"all are":            psWith("python3 deploy_all.py --vms x"),
 		}},
 		"migration, redeploy-set-1/gone-lb02": {exit: 1, good: []string{
-			"PING lb02 (192.168.105.12) 56(84) bytes of data.\n\n--- lb02 ping statistics ---\n1 packets transmitted, 0 received, 100% packet loss, time 0ms\n",
+			"PING lb02 (192.168.105.12) 56(84) bytes of data.\n\n--- lb02 ping statistics ---\n1 packets transmitted, 0 " +
+				"received, 100% packet loss, time 0ms\n",
 			"--- lb02 ping statistics ---\n1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n",
 		}, bad: map[string]string{
 			"it answers":        "1 packets transmitted, 1 received, 0% packet loss, time 0ms\n",
@@ -84,16 +88,17 @@ func TestEachCheckStatesWhatMustBeThere(t *testing.T) {
 			"two":                               "CentOS Linux release 8.1.1911 (Core)\nCentOS Linux release 7.6.1810 (Core)\n",
 		}},
 		"migration, preflight/health": {good: []string{full}, bad: map[string]string{
-			"one check failed":              strings.Replace(full, "[PASS]", "[FAIL]", 1),
-			"another spelling":              strings.Replace(full, "[PASS]", "[ fail ]", 1),
-			"a longer word":                 strings.Replace(full, "[PASS]", "[FAILED]", 1),
-			"a word that nobody knows":      strings.Replace(full, "[PASS]", "[MAYBE]", 1),
-			"a warning":                     strings.Replace(full, "[PASS]", "[WARN]", 1),
-			"no result":                     strings.Replace(full, "[PASS]", "", 1),
-			"the result below its details":  strings.Replace(full, "[PASS]", "\n  svn is not in sync\n[FAIL]", 1),
-			"a second result":               strings.Replace(full, "[PASS]", "[PASS]\n[FAIL]", 1),
-			"inside a line":                 strings.Replace(full, "[PASS]", "[PASS]\n  qns02 [FAIL] no answer", 1),
-			"another kind of check":         strings.Replace(full, "Checking disk space", "Validating hostnames for all VMs...[FAIL]\nChecking disk space", 1),
+			"one check failed":             strings.Replace(full, "[PASS]", "[FAIL]", 1),
+			"another spelling":             strings.Replace(full, "[PASS]", "[ fail ]", 1),
+			"a longer word":                strings.Replace(full, "[PASS]", "[FAILED]", 1),
+			"a word that nobody knows":     strings.Replace(full, "[PASS]", "[MAYBE]", 1),
+			"a warning":                    strings.Replace(full, "[PASS]", "[WARN]", 1),
+			"no result":                    strings.Replace(full, "[PASS]", "", 1),
+			"the result below its details": strings.Replace(full, "[PASS]", "\n  svn is not in sync\n[FAIL]", 1),
+			"a second result":              strings.Replace(full, "[PASS]", "[PASS]\n[FAIL]", 1),
+			"inside a line":                strings.Replace(full, "[PASS]", "[PASS]\n  qns02 [FAIL] no answer", 1),
+			"another kind of check": strings.Replace(full, "Checking disk space",
+				"Validating hostnames for all VMs...[FAIL]\nChecking disk space", 1),
 			"cut off before HAProxy":        full[:strings.Index(full, "Checking HAProxy")],
 			"cut off in the table":          full[:strings.Index(full, "SESSION:set01")],
 			"only HAProxy":                  full[strings.Index(full, "Checking HAProxy"):],
@@ -104,7 +109,8 @@ func TestEachCheckStatesWhatMustBeThere(t *testing.T) {
 			"two primaries":                 strings.Replace(full, "SECONDARY", "PRIMARY", 1),
 			"trouble before the first line": "[FAIL] cannot read the configuration\n" + full,
 		}},
-		"migration, preflight/about": {good: []string{aboutAll, aboutAll + "\nNo patches are currently applied.\n", aboutAll + "\nCPS Patch History\n-----\nNo patches are currently applied.\n"}, bad: map[string]string{
+		"migration, preflight/about": {good: []string{aboutAll, aboutAll + "\nNo patches are currently applied.\n", aboutAll +
+			"\nCPS Patch History\n-----\nNo patches are currently applied.\n"}, bad: map[string]string{
 			"the installer alone":   aboutAll[:strings.Index(aboutAll, "CPS Core Versions")],
 			"a VM is missing":       withoutLines(aboutAll, "qns03:"),
 			"a VM that is unknown":  aboutAll + "qns99: qns-1 (pcrf): 19.4.0.release\n",
@@ -119,20 +125,22 @@ func TestEachCheckStatesWhatMustBeThere(t *testing.T) {
 			"a VM is missing": withoutLines(strings.ReplaceAll(aboutAll, "19.4.0", "21.1.0"), "pcrfclient01:"),
 			"one is old":      strings.Replace(strings.ReplaceAll(aboutAll, "19.4.0", "21.1.0"), "21.1.0.release", "19.4.0.release", 1),
 		}},
-		"migration, skrings-set-1/after": {good: []string{session("SkRing rebuild: COMPLETED\n"), session("Completed.\n")}, bad: map[string]string{
-			"at work":                  session("SkRing rebuild: IN PROGRESS\n"),
-			"started":                  session("SkRing rebuild: STARTED\n"),
-			"not begun":                session("SkRing rebuild: NOT STARTED\n"),
-			"not completed":            session("SkRing rebuild: NOT COMPLETED\n"),
-			"failed":                   session("SkRing rebuild: FAILED\n"),
-			"words that nobody knows":  session("SkRing rebuild: FROBNICATED\n"),
-			"no answer":                session(""),
-			"cut off":                  session("SkRing rebuild: COMPLETED\n")[:110],
-			"refused":                  "Trying 127.0.0.1...\ntelnet: connect to address 127.0.0.1: Connection refused\n",
-			"a command it has not got": session("gogo: CommandNotFoundException: Command not found: skRingRebuildStatus\n"),
-			"another spelling of that": session("Command not found: skRingRebuildStatus\n"),
-		}},
-		"migration, cluster-sets/create": {good: []string{"Created /var/tmp/cluster-upgrade-set-1.txt\nCreated /var/tmp/cluster-upgrade-set-2.txt\n"}, bad: map[string]string{
+		"migration, skrings-set-1/after": {good: []string{session("SkRing rebuild: COMPLETED\n"), session("Completed.\n")},
+			bad: map[string]string{
+				"at work":                  session("SkRing rebuild: IN PROGRESS\n"),
+				"started":                  session("SkRing rebuild: STARTED\n"),
+				"not begun":                session("SkRing rebuild: NOT STARTED\n"),
+				"not completed":            session("SkRing rebuild: NOT COMPLETED\n"),
+				"failed":                   session("SkRing rebuild: FAILED\n"),
+				"words that nobody knows":  session("SkRing rebuild: FROBNICATED\n"),
+				"no answer":                session(""),
+				"cut off":                  session("SkRing rebuild: COMPLETED\n")[:110],
+				"refused":                  "Trying 127.0.0.1...\ntelnet: connect to address 127.0.0.1: Connection refused\n",
+				"a command it has not got": session("gogo: CommandNotFoundException: Command not found: skRingRebuildStatus\n"),
+				"another spelling of that": session("Command not found: skRingRebuildStatus\n"),
+			}},
+		"migration, cluster-sets/create": {good: []string{"Created /var/tmp/cluster-upgrade-set-1.txt\nCreated " +
+			"/var/tmp/cluster-upgrade-set-2.txt\n"}, bad: map[string]string{
 			"one of them": "Created /var/tmp/cluster-upgrade-set-1.txt\n",
 			"elsewhere":   "Created /tmp/cluster-upgrade-set-1.txt\nCreated /var/tmp/cluster-upgrade-set-2.txt\n",
 			"failed":      "Creating /var/tmp/cluster-upgrade-set-1.txt\nCreating /var/tmp/cluster-upgrade-set-2.txt\n",
@@ -172,7 +180,8 @@ func TestEachProbeKnowsItsStates(t *testing.T) {
 	}{
 		"migration, backup-cluman/umount": {
 			done: []output{{mounts, 0}}, absent: []output{{image, 0}},
-			neither: map[string]output{"without /": {strings.ReplaceAll(mounts, " / ", " /x "), 0}, "cut off": {mounts + "/dev/loop0 /mnt/", 0}, "another line": {mounts + "and more\n", 0}, "refused": {mounts, 1}},
+			neither: map[string]output{"without /": {strings.ReplaceAll(mounts, " / ", " /x "), 0},
+				"cut off": {mounts + "/dev/loop0 /mnt/", 0}, "another line": {mounts + "and more\n", 0}, "refused": {mounts, 1}},
 		},
 		"migration, backup-cluman/mount": {
 			done: []output{{image, 0}}, absent: []output{{mounts, 0}},
@@ -180,22 +189,30 @@ func TestEachProbeKnowsItsStates(t *testing.T) {
 		},
 		"shared storage, corosync/corosync-stop": {
 			done: []output{{monit("Not monitored"), 0}}, absent: []output{{monit("Running"), 0}, {monit("OK"), 0}},
-			neither: map[string]output{"under way": {monit("Running - pending stop"), 0}, "unknown": {monit("Execution failed"), 0}, "another service": {strings.ReplaceAll(monit("Not monitored"), "'corosync'", "'qns'"), 0}, "cut off": {monitLines[:60], 0}, "in lower case": {monit("not running"), 0}},
+			neither: map[string]output{"under way": {monit("Running - pending stop"), 0},
+				"unknown":         {monit("Execution failed"), 0},
+				"another service": {strings.ReplaceAll(monit("Not monitored"), "'corosync'", "'qns'"), 0},
+				"cut off":         {monitLines[:60], 0}, "in lower case": {monit("not running"), 0}},
 		},
 		"shared storage, corosync/corosync-start": {
 			done: []output{{monit("Running"), 0}}, absent: []output{{monit("Not monitored"), 0}},
 			neither: map[string]output{"under way": {monit("Initializing"), 0}, "not running": {monit("Not Running"), 0}},
 		},
 		"migration, redeploy-set-1/monit-lb02": {
-			done: []output{{"* monit.service\n   Active: active (running) since Mon\n", 0}}, absent: []output{{"* monit.service\n   Active: inactive (dead)\n", 3}, {"   Active: failed (Result: exit-code)\n", 3}},
-			neither: map[string]output{"on its way": {"   Active: activating (start)\n", 3}, "another word": {"   Active: reactive (running)\n", 0}, "contradiction": {"   Active: active (running)\n", 3}, "no such unit": {"Unit monit.service could not be found.\n", 4}},
+			done:   []output{{"* monit.service\n   Active: active (running) since Mon\n", 0}},
+			absent: []output{{"* monit.service\n   Active: inactive (dead)\n", 3}, {"   Active: failed (Result: exit-code)\n", 3}},
+			neither: map[string]output{"on its way": {"   Active: activating (start)\n", 3},
+				"another word": {"   Active: reactive (running)\n", 0}, "contradiction": {"   Active: active (running)\n", 3},
+				"no such unit": {"Unit monit.service could not be found.\n", 4}},
 		},
 		"provisioned, udev/reboot": {
 			done: []output{{bootNew + "\n", 0}}, absent: []output{{bootOld + "\n", 0}},
 			neither: map[string]output{"cut off": {bootNew[:20], 0}, "refused": {bootNew, 1}, "two": {bootNew + "\n" + bootOld + "\n", 0}},
 		},
 		"provisioned, skip-carbon/skip": {
-			done: []output{{"A=b\nSKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n", 0}}, absent: []output{{"A=b\n", 0}, {"", 1}, {"#SKIP_BLKSTATS=1\n# SKIP_CARBONDB=1\n", 0}, {"SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\nSKIP_CARBONDB=0\n", 0}, {"SKIP_BLKSTATS=1\n", 0}, {"NOT_SKIP_BLKSTATS=1\nNO_SKIP_CARBONDB=1\n", 0}},
+			done: []output{{"A=b\nSKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n", 0}},
+			absent: []output{{"A=b\n", 0}, {"", 1}, {"#SKIP_BLKSTATS=1\n# SKIP_CARBONDB=1\n", 0},
+				{"SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\nSKIP_CARBONDB=0\n", 0}, {"SKIP_BLKSTATS=1\n", 0}, {"NOT_SKIP_BLKSTATS=1\nNO_SKIP_CARBONDB=1\n", 0}},
 			neither: map[string]output{"another file": {"SKIP_BLKSTATS=1 SKIP\nno file\n", 0}},
 		},
 		"migration, redeploy-set-1/deploy": {
@@ -203,12 +220,14 @@ func TestEachProbeKnowsItsStates(t *testing.T) {
 			neither: map[string]output{"another": {"CentOS Linux release 8.10 (Core)\n", 0}, "none": {"Welcome\n", 0}, "refused": {"", 1}},
 		},
 		"migration, backup-cluman/backup": {
-			absent:  []output{{".\n..\n", 0}},
-			neither: map[string]output{"no list": {strings.TrimPrefix(archives, ".\n..\n"), 0}, "cut off": {strings.TrimSuffix(archives, "\n"), 0}, "refused": {archives, 2}},
+			absent: []output{{".\n..\n", 0}},
+			neither: map[string]output{"no list": {strings.TrimPrefix(archives, ".\n..\n"), 0},
+				"cut off": {strings.TrimSuffix(archives, "\n"), 0}, "refused": {archives, 2}},
 		},
 		"migration, restore-cluman/upload": {
-			absent:  []output{{strings.Repeat("0", 64) + "  /var/tmp/x.tar.gz\n", 0}, {"", 1}},
-			neither: map[string]output{"a short sum": {"0000  /var/tmp/x.tar.gz\n", 0}, "two": {strings.Repeat("0", 64) + "  a\n" + strings.Repeat("0", 64) + "  b\n", 0}, "refused": {"", 2}},
+			absent: []output{{strings.Repeat("0", 64) + "  /var/tmp/x.tar.gz\n", 0}, {"", 1}},
+			neither: map[string]output{"a short sum": {"0000  /var/tmp/x.tar.gz\n", 0},
+				"two": {strings.Repeat("0", 64) + "  a\n" + strings.Repeat("0", 64) + "  b\n", 0}, "refused": {"", 2}},
 		},
 	} {
 		name, action, _ := strings.Cut(at, ", ")
@@ -244,7 +263,8 @@ func aboutOf(t testing.TB) string {
 	return commandOf(t, "about.sh")
 }
 
-// TestMigrateNeedsItsExitStatus: a log that ends well does not make up for an exit status that does not, nor the other way round; every run of migrate.sh is judged so.
+// TestMigrateNeedsItsExitStatus: a log that ends well does not make up for an exit status that does not, nor the other
+// way round; every run of migrate.sh is judged so.
 func TestMigrateNeedsItsExitStatus(t *testing.T) {
 	good := fixture(t, "traffic-swap.log")
 	runs := 0
@@ -317,7 +337,8 @@ func TestSumsAreCompared(t *testing.T) {
 	require.Error(t, second(p.seen(strings.Repeat("0", 64)+"  /var/broadhop/.htpasswd\n", 0)))
 }
 
-// CPS-131: the HAProxy check lists what is not well. A line that is not understood may stand for the list, and no traffic is inferred from what is not listed.
+// CPS-131: the HAProxy check lists what is not well. A line that is not understood may stand for the list, and no
+// traffic is inferred from what is not listed.
 func TestTrafficIsNotInferredFromWhatIsNotUnderstood(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
 	const head = "CPS Diagnostics HA Multi-Node Environment\n---------------------------\n"
@@ -329,11 +350,14 @@ func TestTrafficIsNotInferredFromWhatIsNotUnderstood(t *testing.T) {
 			}
 			looked++
 			check := func(out string) error {
-				return a.Expect.Check(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(head + out)}, Facts: evenkeel.Facts{}})
+				return a.Expect.Check(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(head + out)},
+					Facts: evenkeel.Facts{}})
 			}
 			require.NoError(t, check("Checking HAProxy statistics and ports...[PASS]\n"))
-			require.ErrorContains(t, check("Checking HAProxy statistics and ports...[PASS]\nERROR: haproxy is not running on lb01\n"), "not understood")
-			require.ErrorContains(t, check("ssh: connect to host lb01 port 22: No route to host\nChecking HAProxy statistics and ports...[PASS]\n"), "not understood")
+			require.ErrorContains(t, check("Checking HAProxy statistics and ports...[PASS]\nERROR: haproxy is not running on lb01\n"),
+				"not understood")
+			require.ErrorContains(t, check("ssh: connect to host lb01 port 22: No route to host\nChecking HAProxy statistics "+
+				"and ports...[PASS]\n"), "not understood")
 		}
 	}
 	require.Positive(t, looked)

@@ -13,7 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 )
 
-// rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says another n, and 1 takes minutes.
+// rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says
+// another n, and 1 takes minutes.
 func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds ...evenkeel.ScheduleKind) *evenkeel.RehearsalReport {
 	t.Helper()
 	if text := os.Getenv("EVENKEEL_REHEARSE_EVERY"); text != "" {
@@ -26,7 +27,8 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 		Operator: func(w evenkeel.World) evenkeel.Operator { return &technician{world: w.(simulated)} },
 	})
 	require.NoError(t, err)
-	t.Logf("%s: %d records, %d commands, %d schedules, %d failures", rb.Name, report.Records, report.Commands, report.Schedules, len(report.Failures))
+	t.Logf("%s: %d records, %d commands, %d schedules, %d failures", rb.Name, report.Records, report.Commands,
+		report.Schedules, len(report.Failures))
 	for i, f := range report.Failures {
 		if i < 20 {
 			t.Error(f)
@@ -36,7 +38,8 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 	return report
 }
 
-// TestRehearseISSM kills the tool, and its connections, throughout the migration: each time the run is taken up and ends as the undisturbed one.
+// TestRehearseISSM kills the tool, and its connections, throughout the migration: each time the run is taken up and
+// ends as the undisturbed one.
 func TestRehearseISSM(t *testing.T) {
 	every := 13
 	if testing.Short() {

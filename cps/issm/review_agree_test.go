@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 )
 
-// TestReviewAndPlanAgree: a plan is refused when, and only when, the review of its inputs has an error, whatever became of the replica sets.
+// TestReviewAndPlanAgree: a plan is refused when, and only when, the review of its inputs has an error, whatever became
+// of the replica sets.
 func TestReviewAndPlanAgree(t *testing.T) {
 	hosts := guideHosts(t)
 	set1, set2, err := cps.SplitClusterSets(hosts)
@@ -30,7 +31,8 @@ func TestReviewAndPlanAgree(t *testing.T) {
 				continue
 			}
 			_, port, _ := strings.Cut(value, ":")
-			host := rapid.SampledFrom([]string{"sessionmgr01", "sessionmgr02", "sessionmgr09", "arbitervip", "lb01", "SEC-sessionmgr01", "sesionmgr01", "pcrfclient02"}).Draw(t, "host")
+			host := rapid.SampledFrom([]string{"sessionmgr01", "sessionmgr02", "sessionmgr09", "arbitervip", "lb01",
+				"SEC-sessionmgr01", "sesionmgr01", "pcrfclient02"}).Draw(t, "host")
 			switch rapid.IntRange(0, 2).Draw(t, "how") {
 			case 0:
 				lines[i] = key + "=" + host + ":" + port
@@ -70,7 +72,8 @@ func arbitersOnAHalf(t testing.TB) (*cps.Hosts, *cps.MongoConfig) {
 	return hosts, mc
 }
 
-// TestNoMajorityIsSignedFor (MON-016): one of three votes stays while set 2 is away. That is refused until each such set is named, and then every format says so.
+// TestNoMajorityIsSignedFor (MON-016): one of three votes stays while set 2 is away. That is refused until each such
+// set is named, and then every format says so.
 func TestNoMajorityIsSignedFor(t *testing.T) {
 	hosts, mc := arbitersOnAHalf(t)
 	set1, set2, err := cps.SplitClusterSets(hosts)

@@ -23,13 +23,20 @@ func (m *Migration) ringsStep(n int) evenkeel.Step {
 		ID: setID("skrings-set", n), Title: "Rebuild the SkRings", Host: host, Ref: ref(n, "947-956", "1313-1318"),
 		Why: "For memcache set-ups only (cps:952). The console listens on the VM itself; telnet's exit status says nothing.",
 		Actions: []evenkeel.Action{
-			{ID: "before", Paper: prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"), "| grep -q 'osgi>' && echo the console has answered", "the console has answered"), Change: evenkeel.Change{Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
-			{ID: "rebuild", Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}}, Change: evenkeel.Change{Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"), Repeat: evenkeel.Idempotent, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
+			{ID: "before", Paper: prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"),
+				"| grep -q 'osgi>' && echo the console has answered", "the console has answered"),
+				Change: evenkeel.Change{Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"),
+					Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
+			{ID: "rebuild", Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"),
+				Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}},
+				Change: evenkeel.Change{Title: "Rebuild all SkRings", Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"),
+					Repeat: evenkeel.Idempotent, Expect: evenkeel.Expect{Text: "an answer of the console", Check: osgiAnswer}}},
 			{
 				ID: "after", Paper: again(m.ringsPaper(console(evenkeel.ReadOnly, "skRingRebuildStatus"))),
 				Change: evenkeel.Change{
 					Title: "The rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Limit: time.Hour,
-					Note:   "The guide does not show what the console answers. Where it says that the rebuild has ended in other words, give them as skrings_done in the configuration, and resume.",
+					Note: "The guide does not show what the console answers. Where it says that the rebuild has ended in other " +
+						"words, give them as skrings_done in the configuration, and resume.",
 					Expect: evenkeel.Expect{Text: "an answer that says that the rebuild has ended", Check: m.ringsDone},
 				},
 			},
@@ -53,8 +60,9 @@ func osgiAnswer(o observed) error {
 	return err
 }
 
-// consoleAnswer is what a session of osgiScript got from the console: the text between the command at its prompt and the disconnect at the next one. A session
-// without either, one that got no answer, and one whose command the console does not know are errors.
+// consoleAnswer is what a session of osgiScript got from the console: the text between the command at its prompt and
+// the disconnect at the next one. A session without either, one that got no answer, and one whose command the console
+// does not know are errors.
 func consoleAnswer(o observed) (string, error) {
 	_, session, ok := strings.Cut(string(o.Stdout), "osgi>")
 	if !ok {
@@ -79,7 +87,8 @@ func consoleAnswer(o observed) (string, error) {
 
 var ringsAtWork = regexp.MustCompile(`(?i)\b(?:in progress|running|started|rebuilding)\b`)
 
-// ringsDone is a check that the console says that the rebuild has ended; an answer that says neither that nor that it is at work is an error, with the answer in it.
+// ringsDone is a check that the console says that the rebuild has ended; an answer that says neither that nor that it
+// is at work is an error, with the answer in it.
 func (m *Migration) ringsDone(o observed) error {
 	answer, err := consoleAnswer(o)
 	if err != nil {
@@ -95,5 +104,6 @@ func (m *Migration) ringsDone(o observed) error {
 	case ringsAtWork.MatchString(status):
 		return evenkeel.NotYet(15*time.Second, "the SkRings are being rebuilt: %.200s", answer)
 	}
-	return fmt.Errorf("the console's answer is not known: %.200q; it is known to have ended when it says %q (skrings_done)", answer, m.cfg.SKRingsDone)
+	return fmt.Errorf("the console's answer is not known: %.200q; it is known to have ended when it says %q (skrings_done)",
+		answer, m.cfg.SKRingsDone)
 }

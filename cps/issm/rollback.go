@@ -30,18 +30,22 @@ func (m *Migration) recover(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		return nil, &evenkeel.CannotRollBackError{Step: "disable-set-2", Reason: pastRollback}
 	case st.Step("enable-set-1").Progress == evenkeel.Did:
 		if sharded, where := m.mongo.Sharded(); sharded {
-			return nil, &evenkeel.CannotRollBackError{Step: "enable-set-1", Reason: fmt.Sprintf("rollback is not supported with a mongoConfig.cfg that has sharding configured (cps:1822): %s", where[0])}
+			return nil, &evenkeel.CannotRollBackError{Step: "enable-set-1",
+				Reason: fmt.Sprintf("rollback is not supported with a mongoConfig.cfg that has sharding configured (cps:1822): %s", where[0])}
 		}
 		return m.Rollback(st)
 	case disabling(st, 1):
-		return nil, &evenkeel.CannotRollBackError{Step: "disable-set-1", Reason: "the rollback works only after \"migrate.sh enable set 1\" has been run (cps:1832): finish that step by resuming this run, then roll back"}
+		return nil, &evenkeel.CannotRollBackError{Step: "disable-set-1",
+			Reason: "the rollback works only after \"migrate.sh enable set 1\" has been run (cps:1832): finish that step by " +
+				"resuming this run, then roll back"}
 	}
 	plain, err := m.Runbook()
 	if err != nil {
 		return nil, err
 	}
 	plain.Recover = nil
-	plain.Steps = slices.DeleteFunc(plain.Steps, func(s evenkeel.Step) bool { return s.ID == setID("disable-set", 1) }) // it has changed nothing yet
+	// it has changed nothing yet
+	plain.Steps = slices.DeleteFunc(plain.Steps, func(s evenkeel.Step) bool { return s.ID == setID("disable-set", 1) })
 	return plain.UndoPlan(st)
 }
 
@@ -52,8 +56,9 @@ func disabling(st *evenkeel.State, n int) bool {
 	return noted && st.Step(setID("disable-set", n)).Touched()
 }
 
-// Rollback is the guide's rollback to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1 has been enabled and whose set 2
-// has not been touched. The state tells where set 1's archive is. evenkeel.Rollback runs it when it is the rollback from there; the migration is over then.
+// Rollback is the guide's rollback to the release before (cps:1810-1996, CPS-250, WF-004), for a migration whose set 1
+// has been enabled and whose set 2 has not been touched. The state tells where set 1's archive is. evenkeel.Rollback
+// runs it when it is the rollback from there; the migration is over then.
 func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	if m == nil || m.hosts == nil || st == nil {
 		return nil, errNoPlan
@@ -71,11 +76,15 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		Name:      rollbackName,
 		Title:     fmt.Sprintf("Roll set 1 back from CPS %s to %s", m.to, m.from),
 		Intro: strings.Join([]string{
-			"Set 2, which was not touched, serves alone while set 1 is put back. Calls are served on a best effort basis: do it in a maintenance window (cps:1820). ",
-			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before (cps:1823): the last step says so.\n\n",
-			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
+			"Set 2, which was not touched, serves alone while set 1 is put back. Calls are served on a best effort basis: do " +
+				"it in a maintenance window (cps:1820). ",
+			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before " +
+				"(cps:1823): the last step says so.\n\n",
+			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to " +
+				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
 		}, ""),
-		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager}, Known: known, Secrets: m.cfg.Secrets,
+		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager},
+		Known: known, Secrets: m.cfg.Secrets,
 		EndsRun: true,
 	}
 	rb.Steps = append(rb.Steps, m.beforeRollback())
@@ -96,12 +105,16 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
 			evenkeel.ByHand("window", "Maintenance window", "Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
-			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager", "Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").From("cps:1819"),
+			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager",
+				"Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").
+				From("cps:1819"),
 			setArchives[1].kept("kept"),
 			{
-				ID: "mongo-config", Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name), "| cut -c1-64", m.inputs()[1].SHA256),
+				ID: "mongo-config", Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name),
+					"| cut -c1-64", m.inputs()[1].SHA256),
 				Change: evenkeel.Change{
-					Title: "The replica sets are those of the plan", Ref: "cps:1821-1822", Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
+					Title: "The replica sets are those of the plan", Ref: "cps:1821-1822",
+					Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
 					Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
 				},
 			},
@@ -123,7 +136,8 @@ func (m *Migration) oldCorosyncStep() evenkeel.Step {
 // stopRecoveringStep ends the members of set 1 that are RECOVERING, which a rollback would stumble over (cps:1833,1866-1876, CPS-249).
 func (m *Migration) stopRecoveringStep() evenkeel.Step {
 	var stops []evenkeel.OpCmd
-	paper := []evenkeel.Block{{Script: evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "RECOVERING" { print "stop", $2, $3 } END { if (!NR) print "NOT known" }'`}}
+	paper := []evenkeel.Block{{Script: evenkeel.Typed(m.replicaStatus()) +
+		` | replicas | awk '$4 == "RECOVERING" { print "stop", $2, $3 } END { if (!NR) print "NOT known" }'`}}
 	for _, rs := range m.mongo.Sets {
 		for _, member := range rs.Members {
 			if m.sets[1].Contains(member.Host) {
@@ -142,15 +156,21 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 				Note: "A member in an unknown state cannot be reached from another one, mostly an arbiter: look at it there (cps:1880-1882).",
 				Op: &evenkeel.Op{
 					Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
-					Text: "Look at diagnostics.sh --get_replica_status. Where a member of " + strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") + " is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is gone; kill it if it is not.",
+					Text: "Look at diagnostics.sh --get_replica_status. Where a member of " +
+						strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") +
+						" is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is " +
+						"gone; kill it if it is not.",
 				},
 			},
 		}},
 		Verify: []evenkeel.Action{{
-			ID: "none", Paper: again(prints(m.replicaStatus(), `| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
+			ID: "none", Paper: again(prints(m.replicaStatus(),
+				`| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+
+					shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
 			Change: evenkeel.Change{
 				Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
-				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
+				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE",
+					Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
 			},
 		}},
 		Irreversible: "these members are redeployed",
@@ -200,7 +220,8 @@ func (m *Migration) stopRecovering(ctx context.Context, at evenkeel.Site) (sshex
 			return res, fmt.Errorf("%s: %w", p.Member.Host, err)
 		}
 		if cps.Listens(list, p.Member.Port) {
-			return res, evenkeel.NeedsOperator("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume", p.Member.Port, p.Member.Host)
+			return res, evenkeel.NeedsOperator("the mongod of port %d on %s does not stop: kill it by hand (cps:1876), then resume",
+				p.Member.Port, p.Member.Host)
 		}
 		stopped = append(stopped, fmt.Sprintf("%s:%d", p.Member.Host, p.Member.Port))
 	}
@@ -222,7 +243,8 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "Set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
 				},
 			},
 			m.keepsAction(1),
@@ -237,7 +259,8 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 				ID: "settled", Paper: again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
 				},
 			},
 			{
@@ -264,7 +287,8 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 				ID: "replicas", Paper: again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "It sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
-					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true, Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
+					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true,
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
 				},
 			},
 		},
@@ -298,10 +322,12 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 		Irreversible: "the VMs of the new release are gone",
 		Reinstalls:   slices.Clone(m.sets[1]),
 	}
-	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript), m.copiesAction(1)}, m.deleteVMs(1)...)
+	step.Actions = append([]evenkeel.Action{setArchives[1].kept("kept"), m.isOldManager(), m.quietGuard(deployOneScript),
+		m.copiesAction(1)}, m.deleteVMs(1)...)
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.", strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),
+			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.",
+				strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),
 			Change: evenkeel.Change{
 				Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
 				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
@@ -320,7 +346,8 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 	return step
 }
 
-// bringArchiveStep copies set 1's archive back and mounts the image of the new release, on the old Cluster Manager (cps:1952-1962, CPS-251).
+// bringArchiveStep copies set 1's archive back and mounts the image of the new release, on the old Cluster Manager
+// (cps:1952-1962, CPS-251).
 func (m *Migration) bringArchiveStep() evenkeel.Step {
 	actions := append([]evenkeel.Action{m.isOldManager()}, setArchives[1].upload("cps:1952")...)
 	return evenkeel.Step{
@@ -378,8 +405,9 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 				ID: "replicas", Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "Every member is back", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
-					Note:   "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
-					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+					Note: "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
+					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
@@ -395,11 +423,13 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 				ID: "traffic", Paper: again(m.takes(1, 2)),
 				Change: evenkeel.Change{
 					Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
+					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down",
+						Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
 				},
 			},
 			{
-				ID: "primaries", Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
+				ID: "primaries", Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).
+					Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
 				Change: evenkeel.Change{
 					Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
 					Note: "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",

@@ -34,7 +34,8 @@ func (o outcome) state(t testing.TB) *evenkeel.State {
 	return st
 }
 
-// TestRollback goes back from where calls drop (WF-004, CPS-238, CPS-239, CPS-245..253): the end is the old release everywhere, no rule broken on the way.
+// TestRollback goes back from where calls drop (WF-004, CPS-238, CPS-239, CPS-245..253): the end is the old release
+// everywhere, no rule broken on the way.
 func TestRollback(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cfg  issm.Config
@@ -172,7 +173,8 @@ func TestRollbackByState(t *testing.T) {
 	}
 }
 
-// TestRollbackAfterCorosyncMoved: arbitervip has gone over to set 1, which is about to go; the old corosync is started first (CPS-207, CPS-250).
+// TestRollbackAfterCorosyncMoved: arbitervip has gone over to set 1, which is about to go; the old corosync is started
+// first (CPS-207, CPS-250).
 func TestRollbackAfterCorosyncMoved(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir(), SingleClusterCorosync: true})
 	w := deploy(t, cpstest.Options{})
@@ -197,7 +199,8 @@ func TestRollbackAfterCorosyncMoved(t *testing.T) {
 	require.Equal(t, "pcrfclient01", w.Report().ArbiterVIP)
 }
 
-// TestRollbackStopsRecoveringMembers: a big replica set never catches up; its mongod on the new VM is stopped before anything else (CPS-249, MON-034).
+// TestRollbackStopsRecoveringMembers: a big replica set never catches up; its mongod on the new VM is stopped before
+// anything else (CPS-249, MON-034).
 func TestRollbackStopsRecoveringMembers(t *testing.T) {
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
 	w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, ApplyRate: 0.2}}})

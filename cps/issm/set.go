@@ -61,7 +61,8 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 	other := 3 - n
 	window := evenkeel.Window{
 		ID: setID("disable-set", n), Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
-		Reason: fmt.Sprintf("the members of set %d leave the replica sets: primaries among them step down, and one vote is gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
+		Reason: fmt.Sprintf("the members of set %d leave the replica sets: primaries among them step down, and one vote is "+
+			"gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
 	}
 	step := evenkeel.Step{
 		ID: setID("disable-set", n), Title: fmt.Sprintf("Disable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "680-707", "1026-1045"),
@@ -72,7 +73,8 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(other)),
 				Change: evenkeel.Change{
 					Title: fmt.Sprintf("Set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
-					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d",
+						other), Check: m.onTable(func(t *cps.ReplicaTable) error {
 						return soon(0, m.serving(other)(t))
 					})},
 				},
@@ -98,17 +100,20 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				ID: "settled", Paper: again(m.dataAtWork(other)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
 				},
 			},
 		},
 		Verify: []evenkeel.Action{{
 			ID: "removed", Paper: again(m.noneOf(n)),
 			Change: evenkeel.Change{
-				Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"), Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other), Check: m.onTable(func(t *cps.ReplicaTable) error {
-					return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
-				})},
+				Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"),
+				Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other),
+					Check: m.onTable(func(t *cps.ReplicaTable) error {
+						return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
+					})},
 			},
 		}},
 	}
@@ -116,12 +121,14 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Irreversible = "set 1 is out of service; it comes back by \"enable set 1\", and only then can it be rolled back (cps:1832)"
 	} else {
 		step.Irreversible = pastRollback
-		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
+		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until " +
+			"pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
 			ID: "first-half", Precondition: true, Paper: again(m.dataAtWork(1)),
 			Change: evenkeel.Change{
 				Title: "Set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
-				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY",
+					Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
 			},
 		})
 	}
@@ -129,13 +136,15 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 }
 
 // pastRollback is why there is no rollback any more.
-const pastRollback = "once set 2 is disabled the cluster can only be migrated to its end: \"these migration rollback steps cannot be used if the entire CPS cluster has been migrated\" (cps:1814)"
+const pastRollback = "once set 2 is disabled the cluster can only be migrated to its end: \"these migration rollback " +
+	"steps cannot be used if the entire CPS cluster has been migrated\" (cps:1814)"
 
 // archiveStep brings the set's archive to safety (cps:690-707,1915).
 func (m *Migration) archiveStep(n int) evenkeel.Step {
 	a := setArchives[n]
 	return evenkeel.Step{
-		ID: setID("archive-set", n), Title: fmt.Sprintf("Copy the archive of set %d off the machine", n), Host: m.cfg.ClusterManager, Ref: ref(n, "690-707", "1035-1045"),
+		ID: setID("archive-set", n), Title: fmt.Sprintf("Copy the archive of set %d off the machine", n),
+		Host: m.cfg.ClusterManager, Ref: ref(n, "690-707", "1035-1045"),
 		Why:   "The guide needs it outside only for a rollback (cps:1915); then there may be no Cluster Manager left to copy it from.",
 		Needs: []evenkeel.FactKey{a.earlier}, Makes: a.keys(),
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), a.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:1915")},

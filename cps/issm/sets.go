@@ -18,7 +18,8 @@ func (m *Migration) setsStep() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "cluster-sets", Title: "Divide the VMs into two sets", Host: m.cfg.ClusterManager, Ref: "cps:578-631",
 		Actions: []evenkeel.Action{{
-			ID: "create", Paper: []evenkeel.Block{{Cmd: create, Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}},
+			ID: "create", Paper: []evenkeel.Block{{Cmd: create,
+				Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}},
 			Change: evenkeel.Change{
 				Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Repeat: evenkeel.Idempotent,
 				Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
@@ -30,7 +31,8 @@ func (m *Migration) setsStep() evenkeel.Step {
 				}},
 			},
 		}},
-		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1), cps.ClusterSetPath(2)).Timeout(briefly)},
+		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1),
+			cps.ClusterSetPath(2)).Timeout(briefly)},
 	}
 	for n := 1; n <= 2; n++ {
 		if m.ownSets {
@@ -47,9 +49,12 @@ func (m *Migration) setsStep() evenkeel.Step {
 	}
 	for n := 1; n <= 2; n++ {
 		step.Verify = append(step.Verify, evenkeel.Action{
-			ID: fmt.Sprintf("set-%d", n), Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort", slices.Sorted(slices.Values(m.sets[n]))...),
+			ID: fmt.Sprintf("set-%d", n),
+			Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort",
+				slices.Sorted(slices.Values(m.sets[n]))...),
 			Change: evenkeel.Change{
-				Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)),
+				Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631",
+				Cmd:    sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)),
 				Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
 			},
 		})
@@ -76,7 +81,8 @@ func (m *Migration) plannedSet(n int) checker {
 			}
 		}
 		if len(differ) > 0 {
-			return evenkeel.NeedsOperator("%s is not the set of the plan: %s. Put the planned VMs into the file, or plan again with the sets of the cluster", cps.ClusterSetPath(n), strings.Join(differ, " "))
+			return evenkeel.NeedsOperator("%s is not the set of the plan: %s. Put the planned VMs into the file, or plan again "+
+				"with the sets of the cluster", cps.ClusterSetPath(n), strings.Join(differ, " "))
 		}
 		return nil
 	})

@@ -23,12 +23,15 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 
 	fix := mongo.ShardingFix{Set: rs.Name}
 	shell := func(effect evenkeel.Effect, script string) sshexec.Cmd {
-		return withTimeout(sshexec.Command(effect, m.cfg.Tools.Mongo, "--quiet", "--host", primary.Ref(), "--port", port.Ref(), mongo.ShardingDatabase, "--eval", script), 10*time.Minute)
+		return withTimeout(sshexec.Command(effect, m.cfg.Tools.Mongo, "--quiet", "--host", primary.Ref(), "--port",
+			port.Ref(), mongo.ShardingDatabase, "--eval", script), 10*time.Minute)
 	}
 	read := shell(evenkeel.ReadOnly, fix.ReadScript())
 	step := evenkeel.Step{
-		ID: fmt.Sprintf("sharding-set-%d-%s", n, rs.Name), Title: "Put the sharding configuration of " + rs.Name + " right", Host: m.cfg.ClusterManager, Ref: ref(n, "921-945", "1292-1311"),
-		Why:   "The guide's second write raises a version by one, and is not the same when it is made twice. So the version is noted first, and raised from that version only.",
+		ID: fmt.Sprintf("sharding-set-%d-%s", n, rs.Name), Title: "Put the sharding configuration of " + rs.Name + " right",
+		Host: m.cfg.ClusterManager, Ref: ref(n, "921-945", "1292-1311"),
+		Why: "The guide's second write raises a version by one, and is not the same when it is made twice. So the version " +
+			"is noted first, and raised from that version only.",
 		Makes: []evenkeel.FactKey{primary, port, before, version},
 		Actions: []evenkeel.Action{
 			{
@@ -38,10 +41,11 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 				},
 				Change: evenkeel.Change{
 					Title: "Find the primary", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
-					Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY", Check: m.onTable(func(t *cps.ReplicaTable) error {
-						_, err := primaryOf(t, rs)
-						return soon(10*time.Second, err)
-					})},
+					Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY",
+						Check: m.onTable(func(t *cps.ReplicaTable) error {
+							_, err := primaryOf(t, rs)
+							return soon(10*time.Second, err)
+						})},
 				},
 			},
 			{
@@ -61,9 +65,11 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "fixed", Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`, `"migratingShards":0`, `"migrationStatus":"COMPLETE"`),
+			ID: "fixed", Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`,
+				`"migratingShards":0`, `"migrationStatus":"COMPLETE"`),
 			Change: evenkeel.Change{
-				Title: "Nothing of the migration is left", Cmd: read, Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
+				Title: "Nothing of the migration is left", Cmd: read,
+				Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
 					if err := o.Succeeded(); err != nil {
 						return err
 					}
@@ -94,7 +100,8 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 
 // primaryPaper prints a column of the row of the primary.
 func (m *Migration) primaryPaper(rs cps.ReplicaSet, column int) string {
-	return evenkeel.Typed(m.replicaStatus()) + fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
+	return evenkeel.Typed(m.replicaStatus()) +
+		fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
 }
 
 // shardingState reads what the shell printed.

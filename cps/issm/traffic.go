@@ -33,7 +33,8 @@ func (m *Migration) silent(n int) checker {
 	}
 }
 
-// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody can say whose traffic it takes.
+// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody
+// can say whose traffic it takes.
 func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
 	if err := o.Succeeded(); err != nil {
 		return nil, err
@@ -96,15 +97,18 @@ func (m *Migration) swapStep() evenkeel.Step {
 				ID: "whole", Precondition: true, Paper: again(m.dataAtWork(1)),
 				Change: evenkeel.Change{
 					Title: "Set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere", Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere",
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
 				},
 			},
 			{
 				ID: "swap", Paper: migrates(m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap")),
 				Change: evenkeel.Change{
-					Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"), Repeat: evenkeel.Never, Expect: succeeded,
-					Note:  "If it fails, roll set 1 back (cps:1010).",
-					Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up", func(first, second endpoints) bool { return first.taking && second.down }),
+					Title: "Swap the traffic", Ref: "cps:994", Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "swap"),
+					Repeat: evenkeel.Never, Expect: succeeded,
+					Note: "If it fails, roll set 1 back (cps:1010).",
+					Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up",
+						func(first, second endpoints) bool { return first.taking && second.down }),
 				},
 			},
 		},
@@ -128,7 +132,8 @@ func (m *Migration) callsStep() evenkeel.Step {
 		ID: "calls", Title: "Judge the call traffic", Ref: "cps:564,991,1018",
 		Why: "The last moment for going back. Calls that drop now drop for good once set 2 is disabled: then roll back (cps:564).",
 		Actions: []evenkeel.Action{{
-			ID: "calls", Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there are no call drops; else stop here and roll back.",
+			ID: "calls", Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there " +
+				"are no call drops; else stop here and roll back.",
 			Change: evenkeel.Change{
 				Title: "No call drops",
 			},

@@ -19,7 +19,8 @@ var factUsers = [3]evenkeel.Fact[[]string]{
 // usersBefore notes the users that the operator made: the log of "enable set" names them too (cps:897-905), but a log can be lost.
 func (m *Migration) usersBefore(n int) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "users", Paper: usersPaper(factUsers[n].Variable(), m.sets[n]), Makes: []evenkeel.Make{factUsers[n].From(func(o observed) ([]string, error) {
+		ID: "users", Paper: usersPaper(factUsers[n].Variable(), m.sets[n]),
+		Makes: []evenkeel.Make{factUsers[n].From(func(o observed) ([]string, error) {
 			if o.Text() == "" {
 				return nil, nil
 			}
@@ -29,7 +30,8 @@ func (m *Migration) usersBefore(n int) evenkeel.Action {
 			Title: "Note the users that were made by hand", Ref: ref(n, "894", "1265"),
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text:   fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.", strings.Join(m.sets[n], ", "), firstUserID),
+				Text: fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.",
+					strings.Join(m.sets[n], ", "), firstUserID),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					var lines []string
 					for _, alias := range m.sets[n] {
@@ -65,15 +67,17 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 	}
 	for _, alias := range m.sets[n] {
 		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "users-" + alias, Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s those that begin with %s.", alias, factUsers[n].Ref(), alias), Paper: usersAgain(alias, n),
+			ID: "users-" + alias, Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s "+
+				"those that begin with %s.", alias, factUsers[n].Ref(), alias), Paper: usersAgain(alias, n),
 			Change: evenkeel.Change{
 				Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
-				Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was", Check: func(o observed) error {
-					if err := o.Succeeded(); err != nil {
-						return err
-					}
-					return missingUsers(o, alias, n)
-				}},
+				Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was",
+					Check: func(o observed) error {
+						if err := o.Succeeded(); err != nil {
+							return err
+						}
+						return missingUsers(o, alias, n)
+					}},
 			},
 		})
 	}

@@ -31,8 +31,9 @@ const electionLook = 15 * time.Second
 func (m *Migration) invariants() []evenkeel.Invariant {
 	return []evenkeel.Invariant{
 		{
-			ID:    invariantReplicas,
-			Title: "Every replica set has a primary and a majority of its votes (cps:631); an election of up to " + electionTime.String() + " counts as none.",
+			ID: invariantReplicas,
+			Title: "Every replica set has a primary and a majority of its votes (cps:631); an election of up to " +
+				electionTime.String() + " counts as none.",
 			Check: m.watchReplicas,
 		},
 		{

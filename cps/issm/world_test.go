@@ -114,7 +114,8 @@ func rollBack(t testing.TB, rb *evenkeel.Runbook, o outcome, hold string) outcom
 	return life(t, evenkeel.Rollback, rb, outcome{world: o.world, journal: o.journal}, hold)
 }
 
-func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
+func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.Hosts,
+	evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
 	t.Helper()
 	w := o.world
 	opts := evenkeel.Options{
@@ -129,7 +130,8 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 	return o
 }
 
-// TestISSMOnTheSimulatedCluster is the whole migration (WF-001, CPS-200..206, CPS-230..233): at the end everything runs the new release, and no rule was broken.
+// TestISSMOnTheSimulatedCluster is the whole migration (WF-001, CPS-200..206, CPS-230..233): at the end everything runs
+// the new release, and no rule was broken.
 func TestISSMOnTheSimulatedCluster(t *testing.T) {
 	w := deploy(t, cpstest.Options{})
 	o := runOn(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), w, "")

@@ -1,5 +1,6 @@
-// Package cli is what the two example binaries share: flags, the configuration file, progress, exit codes, and the simulated world as a process of its own.
-// What they do is in packages lustre and cps; how it is run is in the root package.
+// Package cli is what the two example binaries share: flags, the configuration file, progress, exit codes, and the
+// simulated world as a process of its own. What they do is in packages lustre and cps; how it is run is in the root
+// package.
 package cli
 
 import (
@@ -38,7 +39,8 @@ type App struct {
 	Load func(*Config) (*evenkeel.Runbook, error)
 	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
 	Example func(into, dir string) (*Config, error)
-	// Private has everything that a run writes on this machine, but for its journal, go below a directory, so that a rehearsal touches nothing else.
+	// Private has everything that a run writes on this machine, but for its journal, go below a directory, so that a
+	// rehearsal touches nothing else.
 	Private func(cfg *Config, dir string)
 	// World makes the simulated world that a configuration describes.
 	World func(*Config) (SimWorld, error)
@@ -80,13 +82,15 @@ func (a *App) commands() []command {
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
 		{"rollback", "-config FILE [-plan]", "undo what was done, the last step first, as far as possible", (*App).rollback},
 		{"amend", "-config FILE [-yes]", "go on with a runbook that was changed in steps that have not begun", (*App).amend},
-		{"rehearse", "[-config FILE | -dir DIR] [-every N]", "run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
+		{"rehearse", "[-config FILE | -dir DIR] [-every N]",
+			"run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
 		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
 		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
 	}
 	if a.Backup != nil {
-		all = append(all, command{"backup", "-config FILE [-copy-to HOST:/DIR]", "take the backups now, read them again, and say whether an upgrade finds all that it needs", (*App).backup})
+		all = append(all, command{"backup", "-config FILE [-copy-to HOST:/DIR]",
+			"take the backups now, read them again, and say whether an upgrade finds all that it needs", (*App).backup})
 	}
 	return all
 }
@@ -167,9 +171,12 @@ func (a *App) usage(w io.Writer) {
 	for _, c := range a.commands() {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
 	}
-	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: findings); %d bad input or usage, nothing touched; "+
-		"%d the operator is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask to stop: never in the middle of an outage, nor before "+
-		"what was changed is verified, unless that waits for the operator; it says what it waits for. Ctrl-C a second time stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: "+
+		"findings); %d bad input or usage, nothing touched; "+
+		"%d the operator is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk "+
+		"ask to stop: never in the middle of an outage, nor before "+
+		"what was changed is verified, unless that waits for the operator; it says what it waits for. Ctrl-C a second time "+
+		"stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
 	_, _ = io.WriteString(w, b.String())
 }
 

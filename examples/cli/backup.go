@@ -94,7 +94,8 @@ func savedText(saved []Saved) string {
 		}
 	}
 	if len(saved) > 0 {
-		b.WriteString("These are no backups of whole systems: they hold what the next system is made from, and are worth taking as a matter of routine.\n")
+		b.WriteString("These are no backups of whole systems: they hold what the next system is made from, and are worth " +
+			"taking as a matter of routine.\n")
 	}
 	return b.String()
 }

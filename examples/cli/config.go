@@ -23,8 +23,8 @@ type Config struct {
 	Journal string `yaml:"journal"`          // the file that remembers the run
 	Holder  string `yaml:"holder,omitempty"` // who runs it, as others see it in the lease; user@host when empty
 
-	// LeasePath is where each machine keeps the lease: a path that survives a reboot and that the login user can write; /var/lib/evenkeel.lease when empty.
-	// Every operator of a machine has to use the same path: two paths are two leases.
+	// LeasePath is where each machine keeps the lease: a path that survives a reboot and that the login user can write;
+	// /var/lib/evenkeel.lease when empty. Every operator of a machine has to use the same path: two paths are two leases.
 	LeasePath string `yaml:"lease_path,omitempty"`
 
 	SSH   SSHConfig         `yaml:"ssh"`

@@ -14,7 +14,8 @@ type someJob struct {
 	Fast  bool     `yaml:"fast"`
 }
 
-// What was given for a configuration may be a password, and so may a value in a wrong place. A mistake is named by its line and in plain words: no value, no type of Go.
+// What was given for a configuration may be a password, and so may a value in a wrong place. A mistake is named by its
+// line and in plain words: no value, no type of Go.
 func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 	for text, want := range map[string]string{
 		"hunter2\n":                        "c.yaml:1: this is no configuration: a mapping of keys was expected",

@@ -49,7 +49,8 @@ func (s session) listUnconfirmed(journal evenkeel.Journal) {
 	}
 }
 
-// Confirm answers for everything that can be confirmed before something is changed: from the configuration, or, on a terminal, by asking for all of it.
+// Confirm answers for everything that can be confirmed before something is changed: from the configuration, or, on a
+// terminal, by asking for all of it.
 func (at attendant) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]string, error) {
 	answers := make([]string, len(asks))
 	if at.cfg.World != "" {

@@ -79,8 +79,9 @@ func (h *hosts) Clock() evenkeel.Clock {
 	return evenkeel.WallClock{}
 }
 
-// ready tells whether the world that the hosts are in answers, and whether the machines are its own. One that is gone has no time, and nothing may be journalled
-// without it; and on real machines nobody would confirm what the operator of a simulated world does.
+// ready tells whether the world that the hosts are in answers, and whether the machines are its own. One that is gone
+// has no time, and nothing may be journalled without it; and on real machines nobody would confirm what the operator of
+// a simulated world does.
 func (h *hosts) ready(ctx context.Context, machines []string) error {
 	if h.clock == nil {
 		return nil
@@ -99,7 +100,8 @@ func (h *hosts) ready(ctx context.Context, machines []string) error {
 	}
 	for _, name := range machines {
 		if own[name] == "" || h.cfg.Hosts[name] != own[name] {
-			return fmt.Errorf("world: %s is set, and %s is none of its machines, so nothing was done: for real machines take world out of the configuration", h.cfg.World, name)
+			return fmt.Errorf("world: %s is set, and %s is none of its machines, so nothing was done: for real machines take "+
+				"world out of the configuration", h.cfg.World, name)
 		}
 	}
 	return nil
@@ -114,7 +116,8 @@ func (h *hosts) Close() {
 	}
 }
 
-// worldClock is the virtual clock of a simulated world in another process: it asks the world, and asks again only after something happened there.
+// worldClock is the virtual clock of a simulated world in another process: it asks the world, and asks again only after
+// something happened there.
 type worldClock struct {
 	hosts *hosts
 	host  string

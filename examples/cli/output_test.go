@@ -33,7 +33,8 @@ func TestAnAnswerThatIsLostIsAnError(t *testing.T) {
 	}
 }
 
-// A run whose output is lost is asked to stop, and says so once where something can still be said. What comes on the error output later is not lost with it.
+// A run whose output is lost is asked to stop, and says so once where something can still be said. What comes on the
+// error output later is not lost with it.
 func TestALostOutputIsSaidOnce(t *testing.T) {
 	var errs strings.Builder
 	a, asked := testApp(full{}, &errs), 0
@@ -44,7 +45,8 @@ func TestALostOutputIsSaidOnce(t *testing.T) {
 		require.Equal(t, 4, n)
 	}
 	require.Equal(t, 1, asked)
-	require.Equal(t, "tool: the output is lost: no room. The run stops at the next safe point, unless it ends before. The journal knows where. "+
+	require.Equal(t, "tool: the output is lost: no room. The run stops at the next safe point, unless it ends before. "+
+		"The journal knows where. "+
 		"To go on: tool resume -config c.yaml\n", errs.String())
 	_, err := io.WriteString(a.Stderr, "and then\n")
 	require.NoError(t, err)

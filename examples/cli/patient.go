@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// patience is how long a write waits for whoever reads the output. A terminal that was halted by Ctrl-S, a hung link or less that waits for a key must not keep a
-// run from ending an outage.
+// patience is how long a write waits for whoever reads the output. A terminal that was halted by Ctrl-S, a hung link or
+// less that waits for a key must not keep a run from ending an outage.
 const patience = time.Second
 
 // patienceRoom is how many bytes are kept for an output that nobody reads.
 const patienceRoom = 1 << 20
 
-// patient is an output that may be stuck. What is written while it is goes into its room, and is printed when somebody reads again; nobody waits for it until
-// then. What there is no room for is lost, and that is said in its place.
+// patient is an output that may be stuck. What is written while it is goes into its room, and is printed when somebody
+// reads again; nobody waits for it until then. What there is no room for is lost, and that is said in its place.
 type patient struct {
 	w     io.Writer
 	stuck func() // called each time that it gets stuck

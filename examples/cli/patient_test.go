@@ -22,7 +22,8 @@ func (h *halted) Write(p []byte) (int, error) {
 	return h.Buffer.Write(p)
 }
 
-// A terminal that was halted holds nobody up: what was written meanwhile comes when it goes on, in its order, and what had no room is counted.
+// A terminal that was halted holds nobody up: what was written meanwhile comes when it goes on, in its order, and what
+// had no room is counted.
 func TestAHaltedTerminalHoldsNobodyUp(t *testing.T) {
 	for _, size := range []int{10, patienceRoom / 3} {
 		synctest.Test(t, func(t *testing.T) {

@@ -67,7 +67,8 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		if err = rb.Markdown(&b); err == nil {
 			title, rest, _ := strings.Cut(b.String(), "\n")
 			b.Reset()
-			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s", title, rb.Digest(), a.Name, rest)
+			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s",
+				title, rb.Digest(), a.Name, rest)
 		}
 	default:
 		return ExitInput, fmt.Errorf("there is no format %q", *format)
@@ -116,7 +117,8 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the journal are in %s\n\n", rb.Title, into)
+	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
+		"journal are in %s\n\n", rb.Title, into)
 	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
 	code, err := one.carryOut(ctx, evenkeel.Run)
 	if err == nil && s.world.Check() != nil {

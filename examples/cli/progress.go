@@ -33,7 +33,8 @@ func (p *progress) Event(e evenkeel.Event) {
 	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
 	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
 	if e.Missed > 0 {
-		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n", elapsed(e.Elapsed), e.Missed)
+		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n",
+			elapsed(e.Elapsed), e.Missed)
 	}
 	print := func(mark, text string) {
 		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
@@ -106,8 +107,8 @@ func elapsed(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
-// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there. In a simulated world the person may also
-// do what is to be done.
+// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there.
+// In a simulated world the person may also do what is to be done.
 type attendant struct {
 	cfg    *Config
 	clock  evenkeel.Clock
@@ -126,7 +127,8 @@ func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock,
 	return at
 }
 
-// simulatedPatience is how long a simulated world may take for what the operator does there: its clock passes by itself, and a wait without an end would never be seen.
+// simulatedPatience is how long a simulated world may take for what the operator does there: its clock passes by
+// itself, and a wait without an end would never be seen.
 const simulatedPatience = 24 * time.Hour
 
 // manualPoll is how often the evidence of a manual action is looked at.
@@ -142,7 +144,8 @@ func (at attendant) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, er
 		if answer, err := at.confirmation(ctx, ask); answer != "" || err != nil {
 			return answer, err
 		}
-		return "", evenkeel.NeedsOperator("%s Then state it in the configuration, under attest, as %s: who and when; and resume. (config check lists all that is missing.)", ask.Instruction, name)
+		return "", evenkeel.NeedsOperator("%s Then state it in the configuration, under attest, as %s: who and when; and "+
+			"resume. (config check lists all that is missing.)", ask.Instruction, name)
 	}
 	if at.person != nil {
 		if err := at.person(ctx, ask); err != nil {
@@ -159,7 +162,8 @@ func (at attendant) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, er
 			at.asked[name] = since
 		}
 		if at.clock.Now().Sub(since) > simulatedPatience {
-			return "", evenkeel.NeedsOperator("nobody in the simulated world does this: %s (not there after %s: %s)", ask.Instruction, simulatedPatience, ask.Why)
+			return "", evenkeel.NeedsOperator("nobody in the simulated world does this: %s (not there after %s: %s)",
+				ask.Instruction, simulatedPatience, ask.Why)
 		}
 	}
 	return "", at.clock.Sleep(ctx, manualPoll)
@@ -207,7 +211,8 @@ func (s session) explain(err error) {
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	default:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo what was done as far as possible: %s\n", on, again("rollback"))
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo "+
+			"what was done as far as possible: %s\n", on, again("rollback"))
 	}
 }
 

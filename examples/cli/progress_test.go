@@ -18,8 +18,10 @@ func TestAWaitIsToldOnce(t *testing.T) {
 		key, text string
 		kind      evenkeel.EventKind
 	}{
-		{"s/back", "port 40001", evenkeel.EventWait}, {"s/back", "port 40002", evenkeel.EventWait}, {"s/back", "do it", evenkeel.EventAsk}, {"s/back", "port 40003", evenkeel.EventWait},
-		{"s/back", "do it now", evenkeel.EventAsk}, {"s/back/lost", "port 40004", evenkeel.EventWait}, {"s/back", "port 40005", evenkeel.EventWait},
+		{"s/back", "port 40001", evenkeel.EventWait}, {"s/back", "port 40002", evenkeel.EventWait},
+		{"s/back", "do it", evenkeel.EventAsk}, {"s/back", "port 40003", evenkeel.EventWait},
+		{"s/back", "do it now", evenkeel.EventAsk}, {"s/back/lost", "port 40004", evenkeel.EventWait},
+		{"s/back", "port 40005", evenkeel.EventWait},
 	} {
 		p.Event(evenkeel.Event{Kind: e.kind, Action: a, Key: e.key, Text: e.text})
 	}

@@ -57,7 +57,8 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 // rehearsed is the account of a rehearsal, also of one that was stopped.
 func rehearsed(rb *evenkeel.Runbook, r *evenkeel.RehearsalReport) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost connection: %d, of which broke something: %d\n",
+	fmt.Fprintf(&b, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost "+
+		"connection: %d, of which broke something: %d\n",
 		rb.Title, r.Commands, r.Records, r.Schedules, len(r.Failures))
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "  %v\n", f)
@@ -73,8 +74,8 @@ type play struct {
 	dir     string
 }
 
-// private makes the rehearsal of a configuration. The world and the runbook are made of the user's files and options; whatever a run writes goes into a
-// directory of the rehearsal's own.
+// private makes the rehearsal of a configuration. The world and the runbook are made of the user's files and options;
+// whatever a run writes goes into a directory of the rehearsal's own.
 func (a *App) private(cfg *Config) (*play, error) {
 	dir, err := os.MkdirTemp("", a.Name+"-rehearsal-")
 	if err != nil {

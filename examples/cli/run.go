@@ -83,7 +83,8 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	}
 	if name == "run" && s.cfg.World == "" {
 		for _, why := range s.rb.WeakSecrets() {
-			_, _ = fmt.Fprintf(a.Stderr, "warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
+			_, _ = fmt.Fprintf(a.Stderr,
+				"warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
 		}
 	}
 	if err := s.cfg.approval(s.rb, s.approved, name); err != nil {
@@ -134,13 +135,15 @@ type session struct {
 	extend          windows
 }
 
-// approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the digest of what was signed.
+// approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the
+// digest of what was signed.
 func (c *Config) approval(rb *evenkeel.Runbook, digest, verb string) error {
 	if is := rb.Digest(); digest != "" && digest != is {
 		return &evenkeel.NotApprovedError{Approved: digest, Is: is} // the run would say it too, with an empty journal made
 	}
 	if c.RequireApproval && digest == "" && verb != "rollback" {
-		return fmt.Errorf("the configuration has require_approval: give -approved-digest DIGEST, the digest on top of the plan that was signed (plan prints it)")
+		return fmt.Errorf("the configuration has require_approval: give -approved-digest DIGEST, the digest on top of the " +
+			"plan that was signed (plan prints it)")
 	}
 	return nil
 }
@@ -169,7 +172,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force, LeasePath: s.cfg.LeasePath,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force,
+		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Operator: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer: &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
@@ -192,7 +196,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 }
 
 // refusals are errors after which nothing was done: the input must change, or another command is meant.
-var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty, evenkeel.ErrJournalDamaged, evenkeel.ErrCannotExtend}
+var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty,
+	evenkeel.ErrJournalDamaged, evenkeel.ErrCannotExtend}
 
 // exitCodeOf is ExitInput for an error after which nothing was done, and else the exit code of a run that ended.
 func exitCodeOf(err error) int {
@@ -239,9 +244,11 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 		}
 	}
 	out := a.Stdout
-	_, _ = fmt.Fprintf(out, "\n%s: %d of %d steps done, in %s%s\n", rb.Title, done, len(rb.Steps), short(st.Last.Sub(st.Begun)), times(st.Resumed))
+	_, _ = fmt.Fprintf(out, "\n%s: %d of %d steps done, in %s%s\n", rb.Title, done, len(rb.Steps),
+		short(st.Last.Sub(st.Begun)), times(st.Resumed))
 	if len(rb.Invariants) > 0 {
-		_, _ = fmt.Fprintf(out, "Invariants, observed %d times to hold in this session and %d times not observable (a machine was off or being replaced):\n", r.Checks, r.Unseen)
+		_, _ = fmt.Fprintf(out, "Invariants, observed %d times to hold in this session and %d times not observable (a "+
+			"machine was off or being replaced):\n", r.Checks, r.Unseen)
 		for _, inv := range rb.Invariants {
 			_, _ = fmt.Fprintf(out, "  %-20s %s\n", inv.ID, inv.Title)
 		}
@@ -257,7 +264,8 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			_, _ = fmt.Fprintf(out, "  %-20s open for %8s of at most %s%s\n", w.ID, short(w.Lasted()), short(w.Limit), over)
 		}
 		for _, w := range open {
-			_, _ = fmt.Fprintf(out, "  %-20s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", w.ID, w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
+			_, _ = fmt.Fprintf(out, "  %-20s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", w.ID,
+				w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
 		}
 	}
 	if report, err := hosts.report(); err == nil && report != nil {
@@ -311,7 +319,8 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (run %s), begun %s, last heard of %s%s\n", st.Run.Title, st.Run.ID, st.Begun.Format(time.RFC3339), st.Last.Format(time.RFC3339), times(st.Resumed))
+	fmt.Fprintf(&b, "%s (run %s), begun %s, last heard of %s%s\n", st.Run.Title, st.Run.ID, st.Begun.Format(time.RFC3339),
+		st.Last.Format(time.RFC3339), times(st.Resumed))
 	for i, id := range st.Run.Steps {
 		s := st.Step(id)
 		line := fmt.Sprintf("  %2d  %-20s %s", i+1, id, s.Progress)
@@ -334,7 +343,8 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	case st.Done:
 		b.WriteString("done\n")
 	case st.RollingBack():
-		fmt.Fprintf(&b, "a rollback began at %s and has not ended: %s. To finish it: %s rollback\n", back.Begun.Format(time.RFC3339), back.Run.Title, a.Name)
+		fmt.Fprintf(&b, "a rollback began at %s and has not ended: %s. To finish it: %s rollback\n",
+			back.Begun.Format(time.RFC3339), back.Run.Title, a.Name)
 		paused(&b, back.Paused)
 	case back != nil && back.Run.EndsRun:
 		fmt.Fprintf(&b, "the run was rolled back and is over: %s, ended %s\n", back.Run.Title, back.Last.Format(time.RFC3339))

@@ -53,11 +53,13 @@ func (a *App) interrupts(ctx context.Context, on string) (stop <-chan struct{}, 
 	}
 }
 
-// patient has a run go on when nobody reads its outputs. Unlike a terminal that is gone, one that is halted does not ask to stop: somebody may sit there, and can.
+// patient has a run go on when nobody reads its outputs. Unlike a terminal that is gone, one that is halted does not
+// ask to stop: somebody may sit there, and can.
 func (a *App) patient() (settle func()) {
 	errs := &patient{w: a.Stderr}
 	out := &patient{w: a.Stdout, stuck: func() {
-		_, _ = fmt.Fprintf(errs, "%s: nobody reads the output (a halted terminal?). It is kept, and the run goes on without it; status says where it stands\n", a.Name)
+		_, _ = fmt.Fprintf(errs, "%s: nobody reads the output (a halted terminal?). It is kept, and the run goes on without "+
+			"it; status says where it stands\n", a.Name)
 	}}
 	a.Stdout, a.Stderr = out, errs
 	return func() {

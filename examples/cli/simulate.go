@@ -58,7 +58,8 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitFailed, err
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s", "The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
+	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s",
+		"The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
 	<-ctx.Done()
 	return ExitStopped, evenkeel.ErrStopped
 }
@@ -157,7 +158,8 @@ func (s *served) listen(host string, user ssh.PublicKey) error {
 		return err
 	}
 	run := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) { return s.run(ctx, host, cmd) })
-	server, err := sshexectest.NewServer(sshexectest.Config{HostKeys: []ssh.Signer{key}, Authorized: []ssh.PublicKey{user}, Handler: sshexectest.RunnerHandler(run)})
+	server, err := sshexectest.NewServer(sshexectest.Config{HostKeys: []ssh.Signer{key}, Authorized: []ssh.PublicKey{user},
+		Handler: sshexectest.RunnerHandler(run)})
 	if err != nil {
 		return err
 	}
@@ -343,8 +345,8 @@ func (h *holding) at(when, command string) bool {
 	return true
 }
 
-// sameInEachLife is a command without what differs in each life of the tool: a lease names the life. Else a tool that is killed at each command that it
-// never sent before would be killed at its leases for ever.
+// sameInEachLife is a command without what differs in each life of the tool: a lease names the life. Else a tool that
+// is killed at each command that it never sent before would be killed at its leases for ever.
 func sameInEachLife(cmd sshexec.Cmd) string {
 	if at := slices.Index(cmd.Argv, evenkeel.LeasePath); at >= 0 {
 		cmd.Argv = cmd.Argv[:at+1]
@@ -387,7 +389,9 @@ func (s *served) control(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, 
 	ok := func(text string) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text + "\n")}, nil
 	}
-	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2, Stderr: []byte("usage: world now | sleep DURATION | report | hash | commands | addresses | do DEED | hold before|after N|new|new/N|WORD | held | release\n")}
+	usage := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 2,
+		Stderr: []byte("usage: world now | sleep DURATION | report | hash | commands | addresses | do DEED | hold " +
+			"before|after N|new|new/N|WORD | held | release\n")}
 	args := append(cmd.Argv, "", "", "")
 	if args[0] != "world" {
 		return usage, nil

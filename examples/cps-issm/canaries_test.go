@@ -13,7 +13,8 @@ import (
 
 // No secret of Configuration.csv is in anything that the tool prints or writes, whatever a program prints of it.
 func TestCanaries(t *testing.T) {
-	keys := []string{"hv_passwd_0000", "sys_user_password_0000", "snmp_ro_community", "snmpv3_priv_key", "redis_authentication_passwd", "ldap_bind_dn_pw", "db_authentication_admin_passwd", "db_authentication_readonly_passwd"}
+	keys := []string{"hv_passwd_0000", "sys_user_password_0000", "snmp_ro_community", "snmpv3_priv_key",
+		"redis_authentication_passwd", "ldap_bind_dn_pw", "db_authentication_admin_passwd", "db_authentication_readonly_passwd"}
 	var secrets []string
 	csv := "hv_user_0000,root,\ndb_authentication_enabled, TRUE,\n"
 	for i, key := range keys {
@@ -30,7 +31,8 @@ func TestCanaries(t *testing.T) {
 					return nil, err
 				}
 				jobOf(cfg).Configuration = "Configuration.csv"
-				for name, text := range map[string]string{"Configuration.csv": csv, "site1-config.csv": csv + csv, "password.txt": secrets[0] + "\n", "notes": "hv_passwd=" + secrets[1] + "\n"} {
+				for name, text := range map[string]string{"Configuration.csv": csv, "site1-config.csv": csv + csv,
+					"password.txt": secrets[0] + "\n", "notes": "hv_passwd=" + secrets[1] + "\n"} {
 					if err := os.WriteFile(filepath.Join(into, name), []byte(text), 0o600); err != nil {
 						return nil, err
 					}

@@ -61,7 +61,9 @@ func inspectText(name string, raw []byte) (*cli.Inspection, error) {
 			return in, nil
 		}
 	}
-	return nil, &cli.UnknownKindError{File: name, Kinds: "Hosts.csv, Configuration.csv, mongoConfig.cfg, a cluster-upgrade-set file, or the output of about.sh, diagnostics.sh --get_replica_status, migrate.sh or HAProxy's statistics"}
+	return nil, &cli.UnknownKindError{File: name,
+		Kinds: "Hosts.csv, Configuration.csv, mongoConfig.cfg, a cluster-upgrade-set file, or the output of about.sh, " +
+			"diagnostics.sh --get_replica_status, migrate.sh or HAProxy's statistics"}
 }
 
 var (

@@ -25,16 +25,18 @@ func main() { os.Exit(app().Main(os.Args[1:])) }
 
 func app() *cli.App {
 	return &cli.App{
-		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed", Version: version,
-		Read: cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: person, Inspect: inspect,
+		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed",
+		Version: version,
+		Read:    cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: person, Inspect: inspect,
 	}
 }
 
 // issmConfig is the job of this binary in the configuration file.
 type issmConfig struct {
-	HostsCSV      string `yaml:"hosts_csv"`                   // the cluster's own Hosts.csv
-	MongoConfig   string `yaml:"mongo_config"`                // and mongoConfig.cfg
-	Configuration string `yaml:"configuration_csv,omitempty"` // and Configuration.csv, for its passwords: what a program prints of them is not shown
+	HostsCSV    string `yaml:"hosts_csv"`    // the cluster's own Hosts.csv
+	MongoConfig string `yaml:"mongo_config"` // and mongoConfig.cfg
+	// and Configuration.csv, for its passwords: what a program prints of them is not shown
+	Configuration string `yaml:"configuration_csv,omitempty"`
 	issm.Config   `yaml:",inline"`
 }
 

@@ -96,7 +96,8 @@ func TestRehearseOptions(t *testing.T) {
 		"endpoints_per_lb":        {Job: map[string]any{"endpoints_per_lb": 5}},
 		"osgi_port":               {Job: map[string]any{"osgi_port": 9191}},
 		"attestations":            {Job: map[string]any{"attestations": []string{"The change board agrees."}}},
-		"tools":                   {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh", "about": "/var/qps/bin/about.sh", "restartall": "/var/qps/bin/control/restartall.sh", "mongo": "/usr/bin/mongo"}}},
+		"tools": {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh",
+			"about": "/var/qps/bin/about.sh", "restartall": "/var/qps/bin/control/restartall.sh", "mongo": "/usr/bin/mongo"}}},
 	})
 }
 

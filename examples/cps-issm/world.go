@@ -34,7 +34,8 @@ func example(into, dir string) (*cli.Config, error) {
 	const hosts, mongo, archives = "Hosts.csv", "mongoConfig.cfg", "archives"
 	if dir != "" {
 		// A mistake is reported where the operator can mend it: in dir, not in the copy.
-		if err := errors.Join(readable(filepath.Join(dir, hosts), cps.ParseHosts), readable(filepath.Join(dir, mongo), cps.ParseMongoConfig)); err != nil {
+		if err := errors.Join(readable(filepath.Join(dir, hosts), cps.ParseHosts),
+			readable(filepath.Join(dir, mongo), cps.ParseMongoConfig)); err != nil {
 			return nil, err
 		}
 	}

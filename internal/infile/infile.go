@@ -1,4 +1,5 @@
-// Package infile opens the files that the operator names: regular files within a stated size. A FIFO would hang, a device never end, a large file take the memory.
+// Package infile opens the files that the operator names: regular files within a stated size. A FIFO would hang, a
+// device never end, a large file take the memory.
 package infile
 
 import (

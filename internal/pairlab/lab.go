@@ -64,15 +64,17 @@ type Options struct {
 	Dir string
 	// Targets are what the storage holds. No two may share a UUID.
 	Targets []Target
-	// Post is how long a fenced node takes from power to its first instruction. 0 is 10 s: less than corosync's token and consensus time-outs together (6.6 s) would bring a
-	// node back before its own fencing is announced, and Pacemaker would stay down on it. Negative is none.
+	// Post is how long a fenced node takes from power to its first instruction. 0 is 10 s: less than corosync's token and
+	// consensus time-outs together (6.6 s) would bring a node back before its own fencing is announced, and Pacemaker
+	// would stay down on it. Negative is none.
 	Post time.Duration
 	// StartDelay and StopDelay are how long a mount and an unmount take, of every target until [Lab.SetTarget].
 	StartDelay, StopDelay time.Duration
-	// Log gets the progress of building the image and the supervisor's complaints. nil is Dir/supervisor.log; that is where the supervisor of a detached lab complains
-	// in any case.
+	// Log gets the progress of building the image and the supervisor's complaints. nil is Dir/supervisor.log; that is
+	// where the supervisor of a detached lab complains in any case.
 	Log io.Writer
-	// Program is the lab's program where it is built already; else it is built by "go build", which needs a working directory within this module.
+	// Program is the lab's program where it is built already; else it is built by "go build", which needs a working
+	// directory within this module.
 	Program string
 	// Detached is a lab that outlives this process, until [Lab.Close] of whoever has attached to it.
 	Detached bool
@@ -110,10 +112,12 @@ func (l *Lab) Node(name string) (*Node, error) {
 // Key is the file of the private key that root of both nodes accepts.
 func (l *Lab) Key() string { return filepath.Join(l.dir, keyFile) }
 
-// KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was started and whenever [Lab.Trust] was called.
+// KnownHosts is a known_hosts file with the keys of both nodes, by address and by name, as they were when the lab was
+// started and whenever [Lab.Trust] was called.
 func (l *Lab) KnownHosts() string { return filepath.Join(l.dir, knownHostsFile) }
 
-// Trust adds the nodes' present host keys to [Lab.KnownHosts], as the operator does after an installation. The old ones stay: they come back with a restored /etc/ssh.
+// Trust adds the nodes' present host keys to [Lab.KnownHosts], as the operator does after an installation. The old ones
+// stay: they come back with a restored /etc/ssh.
 func (l *Lab) Trust() error {
 	known, err := os.ReadFile(l.KnownHosts())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -42,8 +42,9 @@ func (n *Node) PowerOn() error { return n.do(wire.Request{Op: wire.OpPowerOn}) }
 // Reset is PowerOff and PowerOn.
 func (n *Node) Reset() error { return n.do(wire.Request{Op: wire.OpReset}) }
 
-// Wipe installs a system on a blank disk, as the operator with the medium does, and returns when it has booted: nothing of what was on the disk is left, and the host keys are
-// new. [Lab.KnownHosts] still has the former ones, as a client would.
+// Wipe installs a system on a blank disk, as the operator with the medium does, and returns when it has booted: nothing
+// of what was on the disk is left, and the host keys are new. [Lab.KnownHosts] still has the former ones, as a client
+// would.
 func (n *Node) Wipe(r Release) error { return n.do(wire.Request{Op: wire.OpWipe, Release: r}) }
 
 // Cut pulls the node's cables of these rings (0, 1), both when none is named. ssh comes by ring 0.
@@ -57,7 +58,8 @@ func (n *Node) Kill(daemons ...string) error {
 	return n.do(wire.Request{Op: wire.OpKill, Daemons: daemons})
 }
 
-// On tells whether the node has power and has been started. It is not when it waits for its boot after a fencing, nor when the lab does not answer.
+// On tells whether the node has power and has been started. It is not when it waits for its boot after a fencing, nor
+// when the lab does not answer.
 func (n *Node) On() bool {
 	status, err := n.lab.Status()
 	if err != nil {
@@ -94,8 +96,9 @@ func (n *Node) do(request wire.Request) error {
 	return err
 }
 
-// Exec runs a command at the node's console, as root, with cables plugged in or not. exit is the command's exit status, 128+N when signal N ended it; err says that
-// it could not be run, or that nobody knows how it ended (ErrOff when the power went). It is killed when ctx ends.
+// Exec runs a command at the node's console, as root, with cables plugged in or not. exit is the command's exit status,
+// 128+N when signal N ended it; err says that it could not be run, or that nobody knows how it ended (ErrOff when the
+// power went). It is killed when ctx ends.
 func (n *Node) Exec(ctx context.Context, stdin io.Reader, argv ...string) (stdout, stderr []byte, exit int, err error) {
 	c := &console{}
 	defer c.close()

@@ -100,7 +100,8 @@ func TestLogin(t *testing.T) {
 	for i, n := range lab.Nodes() {
 		client, err := login(t, lab, n)
 		require.NoError(t, err)
-		result, err := client.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "sh", "-c", "hostname; cat /etc/redhat-release; cat /proc/sys/kernel/random/boot_id"))
+		result, err := client.Run(t.Context(),
+			sshexec.Command(sshexec.ReadOnly, "sh", "-c", "hostname; cat /etc/redhat-release; cat /proc/sys/kernel/random/boot_id"))
 		require.NoError(t, err)
 		lines := strings.Split(string(result.Stdout), "\n")
 		require.Equal(t, n.Short(), lines[0], "the old system has a short host name")
@@ -127,7 +128,8 @@ func TestLogin(t *testing.T) {
 	t.Logf("wiped in %s", time.Since(began).Round(time.Millisecond))
 	require.Equal(t, "ct6-mds1.lfs.intl CentOS Linux release 7.3.1611 (Core)", shell(t, n, "echo $(hostname) $(cat /etc/redhat-release)"))
 	require.Equal(t, "no", shell(t, n, "test -e /etc/mine || echo no"))
-	require.Equal(t, "inactive inactive inactive disabled", shell(t, n, "echo $(systemctl is-active corosync pacemaker pcsd; systemctl is-enabled pcsd)"))
+	require.Equal(t, "inactive inactive inactive disabled",
+		shell(t, n, "echo $(systemctl is-active corosync pacemaker pcsd; systemctl is-enabled pcsd)"))
 	after, err := n.HostKeys()
 	require.NoError(t, err)
 	for i := range before {
@@ -237,13 +239,15 @@ func TestCluster(t *testing.T) {
 	truth, err := lab.Truth()
 	require.NoError(t, err)
 	require.Len(t, truth.Fencings, 1)
-	require.Equal(t, [3]string{two.Name(), one.Name(), "reboot"}, [3]string{truth.Fencings[0].By, truth.Fencings[0].Victim, truth.Fencings[0].Action})
+	require.Equal(t, [3]string{two.Name(), one.Name(), "reboot"},
+		[3]string{truth.Fencings[0].By, truth.Fencings[0].Victim, truth.Fencings[0].Action})
 	require.Empty(t, truth.DoubleMounts)
 	require.Len(t, truth.Outages(targets[0].UUID), 1, "what was on the fenced node came up on the other")
 	require.Equal(t, []string{two.Name()}, truth.Serving(targets[0].UUID))
 
 	shell(t, one, "systemctl stop corosync")
-	require.Equal(t, "inactive inactive", shell(t, one, "echo $(systemctl is-active corosync pacemaker)"), "pacemaker needs corosync, and is stopped before it")
+	require.Equal(t, "inactive inactive", shell(t, one, "echo $(systemctl is-active corosync pacemaker)"),
+		"pacemaker needs corosync, and is stopped before it")
 }
 
 func TestHardware(t *testing.T) {

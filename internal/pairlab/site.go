@@ -23,10 +23,12 @@ type SiteOptions struct {
 	Targets []Target // as the lab was started with; the guide's three when empty
 }
 
-// BuildOldCluster makes of two nodes of the old release a cluster as IML left it: short node names, two rings, the targets on the nodes that they prefer, fencing by
-// fence_chroma and the nodes' attributes. It comes back when every target is started where it belongs.
+// BuildOldCluster makes of two nodes of the old release a cluster as IML left it: short node names, two rings, the
+// targets on the nodes that they prefer, fencing by fence_chroma and the nodes' attributes. It comes back when every
+// target is started where it belongs.
 //
-// The first start of a cluster waits 20 s for nodes that might come (dc-deadtime, H5). This one begins with a CIB that says 2 s, which the whole CIB then replaces.
+// The first start of a cluster waits 20 s for nodes that might come (dc-deadtime, H5). This one begins with a CIB that
+// says 2 s, which the whole CIB then replaces.
 func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 	if len(o.Targets) == 0 {
 		o.Targets = GuideTargets(3)
@@ -36,7 +38,8 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 		what string
 		do   func(context.Context) error
 	}{
-		{"authenticate the nodes", s.auth}, {"set the cluster up", s.setup}, {"start the cluster", s.start}, {"configure the cluster", s.configure},
+		{"authenticate the nodes", s.auth}, {"set the cluster up", s.setup}, {"start the cluster", s.start},
+		{"configure the cluster", s.configure},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("cannot %s: %w", step.what, err)
@@ -55,7 +58,8 @@ type site struct {
 }
 
 func (s site) auth(ctx context.Context) error {
-	return run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.nodes[0].Short(), s.nodes[1].Short(), "-u", "hacluster")
+	return run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.nodes[0].Short(),
+		s.nodes[1].Short(), "-u", "hacluster")
 }
 
 func (s site) setup(ctx context.Context) error {
@@ -82,7 +86,8 @@ func (s site) start(ctx context.Context) error {
 }
 
 func (s site) startNode(ctx context.Context, n *Node) error {
-	if err := run(ctx, n, seedCIB, "install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin", "/var/lib/pacemaker/cib/cib.xml"); err != nil {
+	if err := run(ctx, n, seedCIB, "install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin",
+		"/var/lib/pacemaker/cib/cib.xml"); err != nil {
 		return err
 	}
 	for _, service := range []string{"corosync", "pacemaker"} {
@@ -120,8 +125,8 @@ func run(ctx context.Context, n *Node, stdin string, argv ...string) error {
 // lookEvery is how long WaitStatus waits between two looks.
 const lookEvery = 250 * time.Millisecond
 
-// WaitStatus looks at the cluster from a node until what is wanted holds, that is until want gives nil, or until ctx ends: then the error says what was missing last. It gives the
-// last status that it saw, if any.
+// WaitStatus looks at the cluster from a node until what is wanted holds, that is until want gives nil, or until ctx
+// ends: then the error says what was missing last. It gives the last status that it saw, if any.
 func WaitStatus(ctx context.Context, n *Node, want func(*pacemaker.Status) error) (*pacemaker.Status, error) {
 	var last *pacemaker.Status
 	missing := errors.New("the cluster was not looked at")

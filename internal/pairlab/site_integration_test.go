@@ -141,7 +141,8 @@ func TestTheOldCluster(t *testing.T) {
 
 	// Targets cannot start where Lustre is not loaded, whoever orders it (lustre:1112).
 	typedOK(t, one, "modprobe", "-r", "lustre")
-	out, exit := typed(t, one, "env", "OCF_ROOT=/usr/lib/ocf", "OCF_RESKEY_target="+targets[0].UUID, "/usr/lib/ocf/resource.d/chroma/Target", "start")
+	out, exit := typed(t, one, "env", "OCF_ROOT=/usr/lib/ocf", "OCF_RESKEY_target="+targets[0].UUID,
+		"/usr/lib/ocf/resource.d/chroma/Target", "start")
 	require.Equal(t, 2, exit, out)
 	typedOK(t, one, "modprobe", "lustre")
 
@@ -183,7 +184,8 @@ func TestFencingOfAHungNode(t *testing.T) {
 	noAccident(t, lab)
 }
 
-// TestFencingThatFails gives the nodes attributes that are not whole, or wrong: nobody is fenced, and not one target of the lost node is taken (H10).
+// TestFencingThatFails gives the nodes attributes that are not whole, or wrong: nobody is fenced, and not one target of
+// the lost node is taken (H10).
 func TestFencingThatFails(t *testing.T) {
 	targets := pairlab.GuideTargets(3)
 	lab := oldPair(t, pairlab.Options{Targets: targets})
@@ -248,7 +250,8 @@ func TestFencingThatFails(t *testing.T) {
 	require.True(t, one.On())
 }
 
-// TestTheNewSystem wipes a node and types what the guide types on it until it could be made a cluster of: the real programs of the node and the stand-ins beside each other.
+// TestTheNewSystem wipes a node and types what the guide types on it until it could be made a cluster of: the real
+// programs of the node and the stand-ins beside each other.
 func TestTheNewSystem(t *testing.T) {
 	lab := start(t, pairlab.Options{Targets: pairlab.GuideTargets(3)})
 	n := lab.Nodes()[0]
@@ -261,10 +264,13 @@ func TestTheNewSystem(t *testing.T) {
 
 	for _, line := range []string{
 		"yum -y install ntp", "ntpd -qg", "systemctl enable ntpd", "systemctl start ntpd", "yum -y install epel-release",
-		"yum-config-manager --add-repo https://copr.fedorainfracloud.org/coprs/managerforlustre/manager-for-lustre/repo/epel-7/managerforlustre-manager-for-lustre-epel-7.repo",
+		"yum-config-manager --add-repo " +
+			"https://copr.fedorainfracloud.org/coprs/managerforlustre/manager-for-lustre/repo/epel-7/managerforlustre-manager-for-lustre-epel-7.repo",
 		"yum-config-manager --add-repo https://copr.fedorainfracloud.org/coprs/ngompa/dnf-el7/repo/epel-7/ngompa-dnf-el7-epel-7.repo",
-		"mkdir -p /var/lib/chroma", "cp /etc/hostname /var/lib/chroma/authority.crt", "cp /etc/hostname /var/lib/chroma/self.crt", "cp /etc/hostname /var/lib/chroma/private.pem",
-		"curl --fail -o /etc/yum.repos.d/Manager-for-Lustre.repo --cacert /var/lib/chroma/authority.crt --cert /var/lib/chroma/self.crt --key /var/lib/chroma/private.pem https://ct6-iml.lfs.intl/repo/Manager-for-Lustre.repo",
+		"mkdir -p /var/lib/chroma", "cp /etc/hostname /var/lib/chroma/authority.crt",
+		"cp /etc/hostname /var/lib/chroma/self.crt", "cp /etc/hostname /var/lib/chroma/private.pem",
+		"curl --fail -o /etc/yum.repos.d/Manager-for-Lustre.repo --cacert /var/lib/chroma/authority.crt --cert " +
+			"/var/lib/chroma/self.crt --key /var/lib/chroma/private.pem https://ct6-iml.lfs.intl/repo/Manager-for-Lustre.repo",
 		"yum -y install chroma-*",
 	} {
 		typedOK(t, n, strings.Fields(line)...)

@@ -8,8 +8,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 )
 
-// GuideTargets are the targets of the guide's file system: the management target, the metadata target, and so many object storage targets that there are n in all. They
-// belong on the nodes by turns, the first on the first.
+// GuideTargets are the targets of the guide's file system: the management target, the metadata target, and so many
+// object storage targets that there are n in all. They belong on the nodes by turns, the first on the first.
 func GuideTargets(n int) []Target {
 	var targets []Target
 	for i := range n {
@@ -18,10 +18,12 @@ func GuideTargets(n int) []Target {
 		case i == 1:
 			label, disk, uuid = "demo-MDT0000", "EEMDT0000", "ea0ec37d-288e-48e2-8f11-922980e5cf37"
 		case i > 1:
-			label, disk, uuid = fmt.Sprintf("demo-OST%04x", i-2), fmt.Sprintf("EEOST%04x", i-2), fmt.Sprintf("05%04x00-0000-4000-8000-%012x", i-2, i-2)
+			label, disk, uuid = fmt.Sprintf("demo-OST%04x", i-2), fmt.Sprintf("EEOST%04x", i-2),
+				fmt.Sprintf("05%04x00-0000-4000-8000-%012x", i-2, i-2)
 		}
 		targets = append(targets, Target{
-			UUID: uuid, Label: label, Mount: "/mnt/" + label, Device: "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_" + disk, Backfs: "ldiskfs", Preferred: i % 2,
+			UUID: uuid, Label: label, Mount: "/mnt/" + label, Device: "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_" + disk,
+			Backfs: "ldiskfs", Preferred: i % 2,
 		})
 	}
 	return targets
@@ -30,8 +32,8 @@ func GuideTargets(n int) []Target {
 // ResourceID is what the old cluster calls a target: its label, and six digits that IML makes of its UUID.
 func ResourceID(t Target) string { return t.Label + "_" + strings.ReplaceAll(t.UUID, "-", "")[:6] }
 
-// oldCIB is the CIB of a pair that IML 2.4 made, with its spelling and its leftovers, and the short names of EL6 (H12, H23). A node's id is the number that corosync has
-// for it, for the software below is newer than IML's.
+// oldCIB is the CIB of a pair that IML 2.4 made, with its spelling and its leftovers, and the short names of EL6 (H12,
+// H23). A node's id is the number that corosync has for it, for the software below is newer than IML's.
 func oldCIB(nodes [2]string, targets []Target) string {
 	var b strings.Builder
 	line := func(format string, args ...any) {
@@ -48,7 +50,8 @@ func oldCIB(nodes [2]string, targets []Target) string {
 	line(`<cib epoch="99" num_updates="0" admin_epoch="0" validate-with="pacemaker-1.2" crm_feature_set="3.0.7">`)
 	line(`<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">`)
 	for _, p := range [][2]string{
-		{"expected-quorum-votes", "2"}, {"no-quorum-policy", "ignore"}, {"symmetric-cluster", "true"}, {"stonith-enabled", "true"}, {"last-lrm-refresh", "1423622496"},
+		{"expected-quorum-votes", "2"}, {"no-quorum-policy", "ignore"}, {"symmetric-cluster", "true"},
+		{"stonith-enabled", "true"}, {"last-lrm-refresh", "1423622496"},
 	} {
 		pair("cib-bootstrap-options", p[0], p[1])
 	}

@@ -27,7 +27,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
-// Start makes a lab: both nodes run the old system, reachable by ssh, without a cluster. The first time on a machine it builds the image, which takes minutes.
+// Start makes a lab: both nodes run the old system, reachable by ssh, without a cluster. The first time on a machine it
+// builds the image, which takes minutes.
 func Start(ctx context.Context, o Options) (lab *Lab, err error) {
 	if err := suitable(o); err != nil {
 		return nil, err
@@ -112,7 +113,9 @@ func (s *starter) build(ctx context.Context) error {
 		return nil
 	}
 	s.program = filepath.Join(s.o.Dir, "pairlabd")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.program, "github.com/evenkeel-ha/evenkeel/internal/pairlab/pairlabd") //nolint:gosec // our own program
+	const source = "github.com/evenkeel-ha/evenkeel/internal/pairlab/pairlabd"
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", s.program, source}
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // our own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	out, err := cmd.CombinedOutput()
 	switch {
@@ -186,8 +189,8 @@ func (s *starter) spawn(context.Context) error {
 	return nil
 }
 
-// startOnThread starts a command from a thread that lives as long as the command: its Pdeathsig would be sent at the end of the thread, which need not be the end
-// of this process.
+// startOnThread starts a command from a thread that lives as long as the command: its Pdeathsig would be sent at the
+// end of the thread, which need not be the end of this process.
 func startOnThread(cmd *exec.Cmd) (wait func() error, err error) {
 	started := make(chan error)
 	ended := make(chan error, 1)
@@ -206,8 +209,8 @@ func startOnThread(cmd *exec.Cmd) (wait func() error, err error) {
 	return sync.OnceValue(func() error { return <-ended }), nil
 }
 
-// plug links the machine to ring 0. The name of the link, which no two labs can have, says which addresses the lab has: pairlab0 is 10.72.0.0/24 and 10.72.1.0/24,
-// pairlab1 is 10.72.2.0/24 and 10.72.3.0/24, and so on.
+// plug links the machine to ring 0. The name of the link, which no two labs can have, says which addresses the lab has:
+// pairlab0 is 10.72.0.0/24 and 10.72.1.0/24, pairlab1 is 10.72.2.0/24 and 10.72.3.0/24, and so on.
 func (s *starter) plug(ctx context.Context) error {
 	used, err := net.InterfaceAddrs()
 	if err != nil {
@@ -219,7 +222,8 @@ func (s *starter) plug(ctx context.Context) error {
 			continue
 		}
 		link := fmt.Sprintf("pairlab%d", k)
-		if last = s.ip(ctx, "link", "add", link, "type", "veth", "peer", "name", machine.Uplink, "netns", fmt.Sprint(s.cmd.Process.Pid)); last != nil {
+		if last = s.ip(ctx, "link", "add", link, "type", "veth", "peer", "name", machine.Uplink, "netns",
+			fmt.Sprint(s.cmd.Process.Pid)); last != nil {
 			continue // another lab has it
 		}
 		s.link = link

@@ -94,7 +94,8 @@ func (s *shell) follow(t testing.TB, functions string, b *Block, who Person) str
 			o, _, _ := s.typed(t.Context(), functions, &x, "", false, "")
 			t.Log("DEBUG", o)
 		}
-		require.FailNow(t, "a block does not show what it must", "%s\non %s:\n%s\n\nprinted (exit status %d):\n%s\n\nmust print:\n%s", b.Action, b.Host, b.Text, code, out, b.Shows)
+		require.FailNow(t, "a block does not show what it must",
+			"%s\non %s:\n%s\n\nprinted (exit status %d):\n%s\n\nmust print:\n%s", b.Action, b.Host, b.Text, code, out, b.Shows)
 	}
 }
 

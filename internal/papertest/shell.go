@@ -17,8 +17,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// textTools are the programs of this machine that a block may use on a simulated host: they only read what is piped into them. Nothing that writes may be among them.
-var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", "uniq", "cut", "head", "tail", "tr", "wc", "diff", "comm", "seq"}
+// textTools are the programs of this machine that a block may use on a simulated host: they only read what is piped
+// into them. Nothing that writes may be among them.
+var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", "uniq", "cut", "head", "tail", "tr",
+	"wc", "diff", "comm", "seq"}
 
 // prelude makes every other program of a block one of the simulated host. The files that pass input and output are for this test alone.
 const prelude = `
@@ -141,7 +143,8 @@ func (s *shell) call(dir string) int {
 }
 
 // typed runs a block as typed, with the variables that are set; unset is left out, or empty.
-func (s *shell) typed(ctx context.Context, functions string, b *Block, without string, empty bool, input string) (out string, code int, err error) {
+func (s *shell) typed(ctx context.Context, functions string, b *Block, without string, empty bool,
+	input string) (out string, code int, err error) {
 	var script strings.Builder
 	operator := strings.HasPrefix(b.Host, "(")
 	remote := prelude

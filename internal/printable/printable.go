@@ -1,7 +1,8 @@
-// Package printable makes text safe to show: nothing in it can move a cursor, change the direction of writing, hide a letter or look like nothing.
+// Package printable makes text safe to show: nothing in it can move a cursor, change the direction of writing, hide a
+// letter or look like nothing.
 //
-// What is not safe is shown as \uXXXX, two of them for a code point beyond FFFF, and a byte that is not UTF-8 as U+FFFD. In a JSON text that is an escape with the
-// same meaning, so that a JSON document stays what it was.
+// What is not safe is shown as \uXXXX, two of them for a code point beyond FFFF, and a byte that is not UTF-8 as
+// U+FFFD. In a JSON text that is an escape with the same meaning, so that a JSON document stays what it was.
 package printable
 
 import (

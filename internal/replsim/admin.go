@@ -165,7 +165,8 @@ func (s *Set) SetIdle(idle bool) {
 	s.settle()
 }
 
-// SetOplogWindow changes how far back the oplog reaches: shorter when the clients write more. It holds at once, as if they had always written so.
+// SetOplogWindow changes how far back the oplog reaches: shorter when the clients write more. It holds at once, as if
+// they had always written so.
 func (s *Set) SetOplogWindow(d time.Duration) {
 	if d > 0 {
 		s.opt.OplogWindow = d
@@ -250,8 +251,8 @@ func (s *Set) Adopt(cfg Config) error {
 // server adds a random number from 10000 to 100000.
 const forcedLeap = 10000
 
-// ForceReconfig asks the member at host, primary or not, to install a configuration as replSetReconfig with force does. Neither a majority nor
-// the rule of one voter is asked for: Check may find two primaries afterwards.
+// ForceReconfig asks the member at host, primary or not, to install a configuration as replSetReconfig with force does.
+// Neither a majority nor the rule of one voter is asked for: Check may find two primaries afterwards.
 func (s *Set) ForceReconfig(host string, cfg Config) error {
 	i, err := s.running(host)
 	if err != nil {

@@ -20,7 +20,8 @@ type written struct {
 	docs documents
 }
 
-// docsAt is what a follower at a place in the oplog holds, on the branch that leads to term last: its own copy with every write up to there.
+// docsAt is what a follower at a place in the oplog holds, on the branch that leads to term last: its own copy with
+// every write up to there.
 func (s *Set) docsAt(have documents, op OpTime, last int64) documents {
 	for _, w := range s.writes {
 		if !op.before(w.op) && s.leadsTo(w.op, last) {
@@ -111,8 +112,8 @@ func (s *Set) writeDocuments(host string, edit func(*documents) error) error {
 	return nil
 }
 
-// Committed tells whether a majority of the voters, who must hold data for it, has everything that the member at host has: no failover loses
-// it then.
+// Committed tells whether a majority of the voters, who must hold data for it, has everything that the member at host
+// has: no failover loses it then.
 func (s *Set) Committed(host string) bool {
 	i, err := s.find(host)
 	if err != nil || s.procs[i].cfg == nil {

@@ -12,7 +12,8 @@ import (
 
 // secretParts are what the names of secrets have in them, with - as _: what pcs masks, and what fence and resource agents declare as one.
 var secretParts = []string{
-	"passw", "passphrase", "pwd", "secret", "credential", "token_key", "private_key", "privatekey", "api_key", "apikey", "auth_key", "authkey", "access_key", "community", "hexadecimal_kg",
+	"passw", "passphrase", "pwd", "secret", "credential", "token_key", "private_key", "privatekey", "api_key", "apikey",
+	"auth_key", "authkey", "access_key", "community", "hexadecimal_kg",
 }
 
 // Name says whether an attribute or property of this name holds a secret: a password, a passphrase, a private key, a token.
@@ -22,14 +23,16 @@ func Name(name string) bool {
 	if slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(n, part) }) {
 		return true
 	}
-	return slices.ContainsFunc([]string{"pass", "pw", "psk", "token"}, func(word string) bool { return n == word || strings.HasSuffix(n, "_"+word) })
+	return slices.ContainsFunc([]string{"pass", "pw", "psk", "token"},
+		func(word string) bool { return n == word || strings.HasSuffix(n, "_"+word) })
 }
 
 // secretOption is an option that gives a password, as fence agents and mount programs take it: ipmitool's -P, --password, password=.
 var secretOption = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:-p|--passw|--passphrase)[\s=]*\S|\bpass(?:w(?:or)?d|phrase)?=`)
 
-// Pair says whether the value of an attribute holds a secret: by the name of the attribute, as [Name], or as one of several options: those of a fence agent
-// (0_fence_ipmitool_opts), and whatever gives a password by -P, --password or password=. Such a value is secret as a whole: nobody can say where the password ends.
+// Pair says whether the value of an attribute holds a secret: by the name of the attribute, as [Name], or as one of
+// several options: those of a fence agent (0_fence_ipmitool_opts), and whatever gives a password by -P, --password or
+// password=. Such a value is secret as a whole: nobody can say where the password ends.
 func Pair(name, value string) bool {
 	n := strings.ToLower(name)
 	options := n == "opts" || strings.HasSuffix(n, "_opts") || strings.HasSuffix(n, "-opts")

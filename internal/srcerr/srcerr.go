@@ -60,7 +60,8 @@ func (e *Error) Quote() string {
 	return fmt.Sprintf("near %q", clip(e.Near))
 }
 
-// secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of a password, an address with a password.
+// secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of
+// a password, an address with a password.
 var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|private.?key|api.?key|auth.?key|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
 	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@`)
 

@@ -30,8 +30,8 @@ type Options struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Dialer connects to single members, directly. Nothing is retried by the driver, neither reads nor writes; the password goes to the driver's
-// authentication and nowhere else.
+// Dialer connects to single members, directly. Nothing is retried by the driver, neither reads nor writes; the password
+// goes to the driver's authentication and nowhere else.
 func Dialer(o Options) mongo.Dialer {
 	return func(ctx context.Context, host string) (mongo.Conn, error) {
 		o := o.withDefaults()
@@ -48,8 +48,8 @@ func Dialer(o Options) mongo.Dialer {
 	}
 }
 
-// reach connects and hangs up. The driver tries a server that refuses connections again and again until its selection timeout; when a member is down, that is what
-// every look for the primary would wait for.
+// reach connects and hangs up. The driver tries a server that refuses connections again and again until its selection
+// timeout; when a member is down, that is what every look for the primary would wait for.
 func reach(ctx context.Context, o Options, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()

@@ -63,7 +63,8 @@ func TestConformanceOverTheWire(t *testing.T) {
 func cluster(t testing.TB, set *mongotest.Set, wire int32, first, second, arbiter string) conformance.Cluster {
 	t.Cleanup(func() { require.NoError(t, set.Check()) })
 	return conformance.Cluster{
-		Name: "set02", First: first, Second: second, Arbiter: arbiter, Dial: mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}),
+		Name: "set02", First: first, Second: second, Arbiter: arbiter,
+		Dial: mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}),
 		Stop: set.StopMember, Start: set.StartMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
 		Options: mongo.Options{Poll: 20 * time.Millisecond, Sample: 100 * time.Millisecond},
 	}
@@ -74,7 +75,8 @@ func TestDriverDiscoversTheSet(t *testing.T) {
 	hosts := freePorts(t, 3)
 	set := start(t, psa(hosts[0], hosts[1], hosts[2]), mongotest.Options{Speed: 30})
 	require.NoError(t, set.Listen(t.Context()))
-	c, err := driver.Connect(t.Context(), options.Client().SetHosts(hosts[1:]).SetReplicaSet("set02").SetHeartbeatInterval(500*time.Millisecond))
+	c, err := driver.Connect(t.Context(), options.Client().SetHosts(hosts[1:]).SetReplicaSet("set02").
+		SetHeartbeatInterval(500*time.Millisecond))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Disconnect(context.Background())) }()
 	coll := c.Database("app").Collection("things")

@@ -19,7 +19,8 @@ func ExampleDialer() {
 	}
 	defer set.Close()
 	ctx := context.Background()
-	rs := mongo.NewReplicaSet("set02", []string{sm1}, mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), mongo.Options{Sample: time.Millisecond})
+	rs := mongo.NewReplicaSet("set02", []string{sm1},
+		mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), mongo.Options{Sample: time.Millisecond})
 	defer rs.Close(ctx)
 	config, err := rs.Config(ctx)
 	if err != nil {

@@ -28,7 +28,8 @@ func mongod(t *testing.T) string {
 	if path == "" {
 		var err error
 		if path, err = exec.LookPath("mongod"); err != nil {
-			t.Skip("no real server: EVENKEEL_MONGOD is not set and there is no mongod on PATH; the simulated set has gone through the same scenarios")
+			t.Skip("no real server: EVENKEEL_MONGOD is not set and there is no mongod on PATH; the simulated set has gone " +
+				"through the same scenarios")
 		}
 	}
 	out, err := exec.CommandContext(t.Context(), path, "--version").Output()
@@ -70,7 +71,8 @@ func (r *realSet) start(host string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.Background(), r.path, "--replSet", "set02", "--port", port, "--bind_ip", "127.0.0.1", "--dbpath", r.dirs[host],
+	cmd := exec.CommandContext(context.Background(), r.path, "--replSet", "set02", "--port", port, "--bind_ip",
+		"127.0.0.1", "--dbpath", r.dirs[host],
 		"--logpath", filepath.Join(r.dirs[host], "log"), "--logappend", "--oplogSize", "50")
 	if err := cmd.Start(); err != nil {
 		return err

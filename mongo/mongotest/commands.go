@@ -126,7 +126,8 @@ func (s *Set) codeName(e *replsim.Error) string {
 		return "ExceededTimeLimit"
 	}
 	if s.opt.Wire >= Wire50 {
-		return strings.NewReplacer("NotMasterNoSlaveOk", "NotPrimaryNoSecondaryOk", "NotMasterOrSecondary", "NotPrimaryOrSecondary", "NotMaster", "NotWritablePrimary").Replace(e.Name)
+		return strings.NewReplacer("NotMasterNoSlaveOk", "NotPrimaryNoSecondaryOk", "NotMasterOrSecondary",
+			"NotPrimaryOrSecondary", "NotMaster", "NotWritablePrimary").Replace(e.Name)
 	}
 	return e.Name
 }
@@ -150,9 +151,11 @@ func (s *Set) answer(q request) (bson.D, error) {
 
 func (s *Set) buildInfo(q request) (bson.D, error) {
 	version := map[int32]string{
-		Wire34: "3.4.16", Wire36: "3.6.17", Wire40: "4.0.28", Wire42: "4.2.6", Wire44: "4.4.29", Wire50: "5.0.26", Wire60: "6.0.15", Wire70: "7.0.9", Wire80: "8.0.4",
+		Wire34: "3.4.16", Wire36: "3.6.17", Wire40: "4.0.28", Wire42: "4.2.6", Wire44: "4.4.29", Wire50: "5.0.26",
+		Wire60: "6.0.15", Wire70: "7.0.9", Wire80: "8.0.4",
 	}[s.opt.Wire]
-	return bson.D{{Key: "version", Value: cmp.Or(s.releases[q.host], version, "unknown")}, {Key: "maxBsonObjectSize", Value: int32(16 << 20)}}, nil
+	return bson.D{{Key: "version", Value: cmp.Or(s.releases[q.host], version, "unknown")},
+		{Key: "maxBsonObjectSize", Value: int32(16 << 20)}}, nil
 }
 
 func (s *Set) clock() time.Time { return s.opt.Epoch.Add(s.sim.Now()) }
@@ -284,7 +287,8 @@ func (s *Set) status(q request) (bson.D, error) {
 	}
 	return bson.D{
 		{Key: "set", Value: s.sim.Name()}, {Key: "date", Value: s.clock()}, {Key: "myState", Value: int32(s.sim.StateOf(q.host))},
-		{Key: "term", Value: s.sim.TermOf(q.host)}, {Key: "heartbeatIntervalMillis", Value: s.opt.HeartbeatInterval.Milliseconds()}, {Key: "members", Value: members},
+		{Key: "term", Value: s.sim.TermOf(q.host)},
+		{Key: "heartbeatIntervalMillis", Value: s.opt.HeartbeatInterval.Milliseconds()}, {Key: "members", Value: members},
 	}, nil
 }
 
@@ -354,7 +358,8 @@ func (s *Set) reconfig(q request) (bson.D, error) {
 		return nil, refuse(replsim.CodeInvalidConfig, "%v", err)
 	}
 	if c.ID != s.sim.Name() {
-		return nil, refuse(replsim.CodeConfigIncompatible, "New and old configurations differ in replica set name; old was %s, and new is %s", s.sim.Name(), c.ID)
+		return nil, refuse(replsim.CodeConfigIncompatible,
+			"New and old configurations differ in replica set name; old was %s, and new is %s", s.sim.Name(), c.ID)
 	}
 	now, err := s.inSet(q.host)
 	if err != nil {
@@ -378,7 +383,8 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 	for _, m := range c.Members {
 		_, delayed := m.Extra["slaveDelay"]
 		if delayed && s.opt.Wire >= Wire50 {
-			return refuse(replsim.CodeInvalidConfig, "Unexpected field slaveDelay in replica set member configuration for member:{ host: \"%s\" }", m.Host)
+			return refuse(replsim.CodeInvalidConfig,
+				"Unexpected field slaveDelay in replica set member configuration for member:{ host: \"%s\" }", m.Host)
 		}
 		if m.DelaySecs() > 0 && m.Priority > 0 {
 			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when slaveDelay is used")
@@ -388,7 +394,8 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when buildIndexes=false")
 		}
 		if had, ok := old.Member(m.Host); ok && builds(had) != builds(m) {
-			return refuse(replsim.CodeConfigIncompatible, "New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
+			return refuse(replsim.CodeConfigIncompatible,
+				"New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
 		}
 	}
 	return nil

@@ -69,8 +69,9 @@ func setting(c mongo.Config, name string) time.Duration {
 // settings are the fields of a set with the server's defaults.
 func (s *Set) settings(given mongo.Fields) mongo.Fields {
 	settings := bson.M{
-		"chainingAllowed": true, "heartbeatIntervalMillis": s.opt.HeartbeatInterval.Milliseconds(), "electionTimeoutMillis": s.opt.ElectionTimeout.Milliseconds(),
-		"replicaSetId": primitive.ObjectID{0x5c, 0xd1, 0x0d, 0xbd, 0xb6, 0xf7, 0x2b, 0xf0, 0xa1, 0x9e, 0xd7, 0xf7},
+		"chainingAllowed": true, "heartbeatIntervalMillis": s.opt.HeartbeatInterval.Milliseconds(),
+		"electionTimeoutMillis": s.opt.ElectionTimeout.Milliseconds(),
+		"replicaSetId":          primitive.ObjectID{0x5c, 0xd1, 0x0d, 0xbd, 0xb6, 0xf7, 0x2b, 0xf0, 0xa1, 0x9e, 0xd7, 0xf7},
 	}
 	out := mongo.Fields{"protocolVersion": rawValue(int64(1)), "writeConcernMajorityJournalDefault": rawValue(true)}
 	for k, v := range given {

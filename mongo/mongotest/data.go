@@ -142,7 +142,8 @@ func (s *Set) write(q request) (bson.D, error) {
 	if w == "majority" && !s.sim.Committed(q.host) {
 		// A server waits for wtimeout first. What may commit the write later is time, which a caller lets pass itself.
 		reply = append(reply, bson.E{Key: "writeConcernError", Value: bson.D{
-			{Key: "code", Value: int32(codeWriteConcern)}, {Key: "codeName", Value: codeNames[codeWriteConcern]}, {Key: "errmsg", Value: "waiting for replication timed out"},
+			{Key: "code", Value: int32(codeWriteConcern)}, {Key: "codeName", Value: codeNames[codeWriteConcern]},
+			{Key: "errmsg", Value: "waiting for replication timed out"},
 		}})
 	}
 	return reply, nil

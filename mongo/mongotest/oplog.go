@@ -83,7 +83,8 @@ func (s *Set) findInOplog(q request, filter bson.Raw, limit int64) ([]bson.Raw, 
 // entry is one oplog entry: a no-op of the size.
 func (s *Set) entry(at time.Duration, last replsim.OpTime) (bson.Raw, error) {
 	doc := bson.D{
-		{Key: "ts", Value: s.stamp(at)}, {Key: "t", Value: last.Term}, {Key: "v", Value: int32(2)}, {Key: "op", Value: "n"}, {Key: "ns", Value: ""},
+		{Key: "ts", Value: s.stamp(at)}, {Key: "t", Value: last.Term}, {Key: "v", Value: int32(2)}, {Key: "op", Value: "n"},
+		{Key: "ns", Value: ""},
 		{Key: "o", Value: bson.D{{Key: "msg", Value: ""}}},
 	}
 	short, err := bson.Marshal(doc)
@@ -105,6 +106,7 @@ func (s *Set) collStats(q request) (bson.D, error) {
 	}
 	return bson.D{
 		{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: s.opt.OplogSize}, {Key: "count", Value: s.opt.OplogSize / entrySize},
-		{Key: "avgObjSize", Value: int32(entrySize)}, {Key: "capped", Value: true}, {Key: "maxSize", Value: s.opt.OplogSize}, {Key: "max", Value: int32(-1)},
+		{Key: "avgObjSize", Value: int32(entrySize)}, {Key: "capped", Value: true}, {Key: "maxSize", Value: s.opt.OplogSize},
+		{Key: "max", Value: int32(-1)},
 	}, nil
 }

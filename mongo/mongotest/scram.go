@@ -112,5 +112,6 @@ func payload(q request) (string, error) {
 }
 
 func saslReply(message string, done bool) bson.D {
-	return bson.D{{Key: "conversationId", Value: int32(1)}, {Key: "done", Value: done}, {Key: "payload", Value: primitive.Binary{Data: []byte(message)}}}
+	return bson.D{{Key: "conversationId", Value: int32(1)}, {Key: "done", Value: done},
+		{Key: "payload", Value: primitive.Binary{Data: []byte(message)}}}
 }

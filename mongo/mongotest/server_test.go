@@ -62,16 +62,20 @@ func TestRefusals(t *testing.T) {
 		{"buildIndexes in place", sm1, "admin", reconfig(with(func(c *mongo.Config) {
 			c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"buildIndexes": rawValue(t, false)}
 		})), 103},
-		{"delayed and electable", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 93},
+		{"delayed and electable", sm1, "admin",
+			reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 93},
 		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 14},
 		{"commitmentStatus on 3.6", sm1, "admin", bson.D{{Key: "replSetGetConfig", Value: 1}, {Key: "commitmentStatus", Value: true}}, 9},
 		{"step down on a secondary", sm2, "admin", bson.D{{Key: "replSetStepDown", Value: 60}}, 10107},
 		{"step down for no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}}, 2},
-		{"step down shorter than the catch-up", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "secondaryCatchUpPeriodSecs", Value: 10}}, 2},
+		{"step down shorter than the catch-up", sm1, "admin",
+			bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "secondaryCatchUpPeriodSecs", Value: 10}}, 2},
 		{"freeze the primary", sm1, "admin", bson.D{{Key: "replSetFreeze", Value: 5}}, 95},
 		{"maintenance of an arbiter", arb, "admin", bson.D{{Key: "replSetMaintenance", Value: true}}, 95},
-		{"write on a secondary", sm2, "app", bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: 1}}}}}, 10107},
-		{"unknown operator", sm1, "app", bson.D{{Key: "find", Value: "c"}, {Key: "filter", Value: bson.D{{Key: "x", Value: bson.D{{Key: "$regexp", Value: 1}}}}}}, 2},
+		{"write on a secondary", sm2, "app",
+			bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: 1}}}}}, 10107},
+		{"unknown operator", sm1, "app",
+			bson.D{{Key: "find", Value: "c"}, {Key: "filter", Value: bson.D{{Key: "x", Value: bson.D{{Key: "$regexp", Value: 1}}}}}}, 2},
 		{"the oplog of an arbiter", arb, "local", bson.D{{Key: "collStats", Value: "oplog.rs"}}, 26},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -127,7 +131,8 @@ func TestDocuments(t *testing.T) {
 	n := func(r bson.Raw) int64 { v, _ := r.Lookup("n").AsInt64OK(); return v }
 	docs := bson.A{}
 	for i := range 4 {
-		docs = append(docs, bson.D{{Key: "_id", Value: i}, {Key: "v", Value: float64(i) / 2}, {Key: "ts", Value: primitive.Timestamp{T: uint32(i)}}})
+		docs = append(docs, bson.D{{Key: "_id", Value: i}, {Key: "v", Value: float64(i) / 2},
+			{Key: "ts", Value: primitive.Timestamp{T: uint32(i)}}})
 	}
 	run(bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: docs}})
 	_, code := ask(t, set, sm1, "app", bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: docs[:1]}})
@@ -146,7 +151,8 @@ func TestDocuments(t *testing.T) {
 	require.EqualValues(t, 0, count(op("nothing", "$exists", true)))
 	require.EqualValues(t, 0, count(op("v", "$gt", "text")), "no order between types")
 	update := func(q, u bson.D, multi bool) bson.Raw {
-		return run(bson.D{{Key: "update", Value: "c"}, {Key: "updates", Value: bson.A{bson.D{{Key: "q", Value: q}, {Key: "u", Value: u}, {Key: "multi", Value: multi}}}}})
+		return run(bson.D{{Key: "update", Value: "c"},
+			{Key: "updates", Value: bson.A{bson.D{{Key: "q", Value: q}, {Key: "u", Value: u}, {Key: "multi", Value: multi}}}}})
 	}
 	require.EqualValues(t, 4, n(update(bson.D{}, bson.D{{Key: "$inc", Value: bson.D{{Key: "hits", Value: 2}}}}, true)))
 	require.EqualValues(t, 1, n(update(bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "hits", Value: 1}}}}, false)))
@@ -154,7 +160,8 @@ func TestDocuments(t *testing.T) {
 	update(bson.D{{Key: "_id", Value: 3}}, bson.D{{Key: "whole", Value: "new"}}, false)
 	require.EqualValues(t, 2, count(bson.D{{Key: "hits", Value: 2}}))
 	require.EqualValues(t, 1, count(bson.D{{Key: "whole", Value: "new"}}))
-	remove := bson.D{{Key: "delete", Value: "c"}, {Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: bson.D{}}, {Key: "limit", Value: 1}}}}}
+	remove := bson.D{{Key: "delete", Value: "c"},
+		{Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: bson.D{}}, {Key: "limit", Value: 1}}}}}
 	require.EqualValues(t, 1, n(run(remove)))
 	require.EqualValues(t, 3, count(bson.D{}))
 	on2, err := set.Documents(sm2, "app.c")
@@ -248,10 +255,12 @@ func FuzzWire(f *testing.F) {
 	}
 	for _, d := range []bson.D{
 		{{Key: "isMaster", Value: 1}, {Key: "$db", Value: "admin"}},
-		{{Key: "saslStart", Value: 1}, {Key: "mechanism", Value: "SCRAM-SHA-256"}, {Key: "payload", Value: []byte("n,,n=u,r=abc")}, {Key: "$db", Value: "admin"}},
+		{{Key: "saslStart", Value: 1}, {Key: "mechanism", Value: "SCRAM-SHA-256"},
+			{Key: "payload", Value: []byte("n,,n=u,r=abc")}, {Key: "$db", Value: "admin"}},
 		{{Key: "saslContinue", Value: 1}, {Key: "payload", Value: []byte("c=biws,r=abc,p=AAAA")}, {Key: "$db", Value: "admin"}},
 		{{Key: "replSetReconfig", Value: bson.D{{Key: "_id", Value: "set02"}}}, {Key: "$db", Value: "admin"}},
-		{{Key: "find", Value: "oplog.rs"}, {Key: "filter", Value: bson.D{{Key: "ts", Value: bson.D{{Key: "", Value: 1}}}}}, {Key: "$db", Value: "local"}},
+		{{Key: "find", Value: "oplog.rs"}, {Key: "filter", Value: bson.D{{Key: "ts", Value: bson.D{{Key: "", Value: 1}}}}},
+			{Key: "$db", Value: "local"}},
 	} {
 		f.Add(msg(2013, "\x00\x00\x00\x00\x00"+doc(d)))
 		f.Add(msg(2004, "\x00\x00\x00\x00admin.$cmd\x00\x00\x00\x00\x00\xff\xff\xff\xff"+doc(d)))

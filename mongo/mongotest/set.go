@@ -74,8 +74,9 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 		return nil, err
 	}
 	sim, err := replsim.NewSet(c.ID, simulated.Members, replsim.Options{
-		ElectionTimeout: opts.ElectionTimeout, HeartbeatInterval: opts.HeartbeatInterval, OplogWindow: opts.OplogWindow, ApplyRate: opts.ApplyRate,
-		DataSize: opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, ElectionHandoff: opts.Wire >= Wire40,
+		ElectionTimeout: opts.ElectionTimeout, HeartbeatInterval: opts.HeartbeatInterval, OplogWindow: opts.OplogWindow,
+		ApplyRate: opts.ApplyRate,
+		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, ElectionHandoff: opts.Wire >= Wire40,
 	})
 	if err != nil {
 		return nil, err
@@ -139,7 +140,8 @@ func (s *Set) catchUp() {
 	}
 }
 
-// advance lets simulated time pass; the caller holds the lock. A member of a release before 4.2 that gave up being primary closes its connections.
+// advance lets simulated time pass; the caller holds the lock. A member of a release before 4.2 that gave up being
+// primary closes its connections.
 func (s *Set) advance(d time.Duration) {
 	was, _ := s.sim.Primary()
 	s.sim.Advance(d)
@@ -202,8 +204,8 @@ func (s *Set) StartMember(host string) error {
 	})
 }
 
-// SetRelease gives the process at host the version that its buildInfo names. The rules of all members stay those of Options.Wire: within them upgrades are of
-// patch releases, as the guide's from 3.6.9 to 3.6.17.
+// SetRelease gives the process at host the version that its buildInfo names. The rules of all members stay those of
+// Options.Wire: within them upgrades are of patch releases, as the guide's from 3.6.9 to 3.6.17.
 func (s *Set) SetRelease(host, version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,8 +22,8 @@ import (
 // maxMessage is the longest message that a server takes, in bytes.
 const maxMessage = 48_000_000
 
-// DialContext connects to the simulated member at the address ("host:port", as the configuration has it), over a connection in memory. It makes
-// a Set a dialer for the official driver: options.Client().SetDialer.
+// DialContext connects to the simulated member at the address ("host:port", as the configuration has it), over a
+// connection in memory. It makes a Set a dialer for the official driver: options.Client().SetDialer.
 func (s *Set) DialContext(_ context.Context, _, address string) (net.Conn, error) {
 	client, server := net.Pipe()
 	if err := s.accept(address, server); err != nil {
@@ -176,7 +176,8 @@ func queryReply(id int32, reply bson.Raw) []byte {
 	return bsoncore.UpdateLength(out, at, int32(len(out)))
 }
 
-// readQuery reads a command that came as OP_QUERY on a collection $cmd: flags, the collection, how many to skip and to return, and the document.
+// readQuery reads a command that came as OP_QUERY on a collection $cmd: flags, the collection, how many to skip and to
+// return, and the document.
 func (q *request) readQuery(b []byte) error {
 	if len(b) < 4 {
 		return errMessage
@@ -259,8 +260,8 @@ func (q *request) readMsg(b []byte) (quiet bool, err error) {
 	return flags&wiremessage.MoreToCome != 0, nil
 }
 
-// Dial is a mongo.Dialer without a connection: every command runs at once in the caller's goroutine. It counts as authenticated, and reads from
-// secondaries as the driver does on a direct connection.
+// Dial is a mongo.Dialer without a connection: every command runs at once in the caller's goroutine. It counts as
+// authenticated, and reads from secondaries as the driver does on a direct connection.
 func (s *Set) Dial(_ context.Context, host string) (mongo.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -295,7 +296,8 @@ func (d *direct) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Ra
 	if e.Err = errLost; ended {
 		return nil, e
 	}
-	full := append(append(bson.D{}, cmd...), bson.E{Key: "$db", Value: db}, bson.E{Key: "$readPreference", Value: bson.D{{Key: "mode", Value: "primaryPreferred"}}})
+	full := append(append(bson.D{}, cmd...), bson.E{Key: "$db", Value: db},
+		bson.E{Key: "$readPreference", Value: bson.D{{Key: "mode", Value: "primaryPreferred"}}})
 	raw, err := bson.Marshal(full)
 	if err != nil {
 		e.Err = err

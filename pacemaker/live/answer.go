@@ -13,8 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Change makes a change of an operation of the cluster's tools: c says what is needed, what proves it, and its limit. What the operation asks for is the password of
-// hacluster, which nothing shows.
+// Change makes a change of an operation of the cluster's tools: c says what is needed, what proves it, and its limit.
+// What the operation asks for is the password of hacluster, which nothing shows.
 func (l Cluster) Change(o pcs.Operation, c change.Change) change.Change {
 	c.Title, c.Host, c.Ref, c.Note, c.Repeat = o.Name, o.Node, o.Ref, o.Why, o.Repeat
 	c.Cmd = o.Cmd(l.Password)
@@ -41,7 +41,8 @@ func verdict(o pcs.Operation, cmd sshexec.Cmd, seen change.Observed) error {
 
 // proof is a question by an operation that only looks.
 func proof(look pcs.Operation, text string, check func(answer) error) change.Proof {
-	return change.Proof{Host: look.Node, Cmd: look.Cmd(""), Limit: look.Meaning().Limit, Text: text, Check: func(o change.Observed) error { return check(answer{o, look}) }}
+	return change.Proof{Host: look.Node, Cmd: look.Cmd(""), Limit: look.Meaning().Limit, Text: text,
+		Check: func(o change.Observed) error { return check(answer{o, look}) }}
 }
 
 // answer is what a look that came to its end said.
@@ -78,8 +79,8 @@ func (a answer) status() (*pacemaker.Status, error) {
 	return st, err
 }
 
-// complaint is what a tool says is wrong: of pcs all that it calls an error, but for the line that says no more than that there were errors; else the
-// last line.
+// complaint is what a tool says is wrong: of pcs all that it calls an error, but for the line that says no more than
+// that there were errors; else the last line.
 func complaint(stderr string) string {
 	var errs []string
 	for line := range strings.Lines(printable.Plain(stderr)) {

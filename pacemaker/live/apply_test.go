@@ -76,7 +76,8 @@ var by = live.Cluster{Password: "hush-hush"}
 
 // start is a change of that machine, by a command that pcs is known for.
 func start() change.Change {
-	return by.Change(pcs.Operation{Name: "start", Node: "host", Argv: []string{"pcs", "cluster", "start"}, Effect: sshexec.Disruptive}, change.Change{
+	return by.Change(pcs.Operation{Name: "start", Node: "host", Argv: []string{"pcs", "cluster", "start"},
+		Effect: sshexec.Disruptive}, change.Change{
 		Proof: []change.Proof{{
 			Host: "host", Cmd: sshexec.Command(sshexec.ReadOnly, "systemctl", "is-active", "corosync", "pacemaker"), Text: "both run",
 			Check: func(o change.Observed) error {
@@ -193,7 +194,8 @@ func TestApplyBeforeTheCommand(t *testing.T) {
 
 	h = &host{do: never}
 	c := start()
-	c.Needs = []change.Proof{{Host: "host", Cmd: c.Proof[0].Cmd, Check: func(change.Observed) error { return change.NotYet(0, "node 2 still serves") }}}
+	c.Needs = []change.Proof{{Host: "host", Cmd: c.Proof[0].Cmd,
+		Check: func(change.Observed) error { return change.NotYet(0, "node 2 still serves") }}}
 	_, err = apply(t, h, c)
 	require.ErrorContains(t, err, "node 2 still serves")
 	require.Equal(t, 2, h.looked)
@@ -223,7 +225,8 @@ func TestApplyWhileItWaits(t *testing.T) {
 	_, err := apply(t, h, start())
 	require.NoError(t, err)
 
-	h = &host{obeyed: 5 * time.Second, do: obey, look: func(h *host) (sshexec.Result, bool) { return exited(1, "broken\n", ""), h.looked == 3 }}
+	h = &host{obeyed: 5 * time.Second, do: obey,
+		look: func(h *host) (sshexec.Result, bool) { return exited(1, "broken\n", ""), h.looked == 3 }}
 	_, err = apply(t, h, start())
 	require.ErrorContains(t, err, "the answer says nothing")
 	require.Equal(t, 3, h.looked)
@@ -243,7 +246,8 @@ func TestApplyShowsNoSecret(t *testing.T) {
 		Stdin: `<nvpair name="1_password" value="s3cret"/>`,
 	}, proof)
 	h := &host{do: func(*host) (sshexec.Result, error) {
-		return exited(78, `<nvpair name="1_password" value="s3cret"/>`+"\n", "Call cib_modify failed: Update does not conform to the configured schema (hush-hush)\n"), nil
+		return exited(78, `<nvpair name="1_password" value="s3cret"/>`+"\n",
+			"Call cib_modify failed: Update does not conform to the configured schema (hush-hush)\n"), nil
 	}}
 	_, err := apply(t, h, c)
 	require.ErrorIs(t, err, pacemaker.ErrInvalid)
@@ -252,7 +256,8 @@ func TestApplyShowsNoSecret(t *testing.T) {
 	require.NotContains(t, err.Error(), "hush-hush")
 
 	// A secret in the arguments is refused by every Runner.
-	c = by.Change(pcs.Operation{Name: "x", Node: "host", Argv: []string{"pcs", "stonith", "create", "password=s3cret"}, Secret: []int{3}, Effect: sshexec.Mutating}, proof)
+	c = by.Change(pcs.Operation{Name: "x", Node: "host", Argv: []string{"pcs", "stonith", "create", "password=s3cret"},
+		Secret: []int{3}, Effect: sshexec.Mutating}, proof)
 	_, err = apply(t, h, c)
 	require.ErrorIs(t, err, sshexec.ErrSecretArg)
 	require.NotContains(t, err.Error(), "s3cret")
@@ -261,7 +266,8 @@ func TestApplyShowsNoSecret(t *testing.T) {
 // Of pcs all that it calls an error is told: its last line says no more than that there were some.
 func TestApplyTellsWhatIsWrong(t *testing.T) {
 	h := &host{do: func(*host) (sshexec.Result, error) {
-		return exited(1, "", "Warning: a\nError: the first\nError: the second\nError: Errors have occurred, therefore pcs is unable to continue\n"), nil
+		return exited(1, "", "Warning: a\nError: the first\nError: the second\nError: Errors have occurred, therefore pcs "+
+			"is unable to continue\n"), nil
 	}}
 	_, err := apply(t, h, start())
 	require.ErrorIs(t, err, pacemaker.ErrCommandFailed)

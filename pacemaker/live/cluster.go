@@ -16,8 +16,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Cluster makes changes of a running cluster. It does no I/O: what it returns is carried out by [change.Do], or turned into the actions of a runbook.
-// Nodes are given by their names in the cluster.
+// Cluster makes changes of a running cluster. It does no I/O: what it returns is carried out by [change.Do], or turned
+// into the actions of a runbook. Nodes are given by their names in the cluster.
 type Cluster struct {
 	Dialect  pcs.Dialect
 	Via      string              // the host on which commands run that any node could run
@@ -79,19 +79,22 @@ func (l Cluster) file(node, path, means string, judge func(text string) error) c
 	})
 }
 
-// Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to PCM-017). It runs on Via;
-// from pcs 0.10 on that makes Via alone able to give orders to the others.
+// Auth makes the hosts' pcsd trust each other; the password of hacluster goes by standard input (lustre:864, PCM-015 to
+// PCM-017). It runs on Via; from pcs 0.10 on that makes Via alone able to give orders to the others.
 func (l Cluster) Auth(nodes ...string) change.Change {
-	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Idempotent, append([]string{"pcs", "status", "pcsd"}, nodes...)...))
-	return l.Change(l.via(l.Dialect.Auth(nodes...)), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
-		states := pcsdStates(string(a.Stdout))
-		for _, n := range nodes {
-			if states[n] != "Online" {
-				return notYet("pcsd of %s is %q", n, states[n])
-			}
-		}
-		return nil
-	})}})
+	look := l.via(pcs.NewOperation("whether pcsd answers", "lustre:855", op.ReadOnly, op.Idempotent,
+		append([]string{"pcs", "status", "pcsd"}, nodes...)...))
+	return l.Change(l.via(l.Dialect.Auth(nodes...)),
+		change.Change{Limit: time.Minute,
+			Proof: []change.Proof{proof(look, "pcs status pcsd says that each of them is Online: "+strings.Join(nodes, ", "), func(a answer) error {
+				states := pcsdStates(string(a.Stdout))
+				for _, n := range nodes {
+					if states[n] != "Online" {
+						return notYet("pcsd of %s is %q", n, states[n])
+					}
+				}
+				return nil
+			})}})
 }
 
 // pcsdStates reads lines such as "  ct6-mds1.lfs.intl: Online".
@@ -113,10 +116,12 @@ var leftoverFiles = []string{corosyncConfPath, "/etc/pacemaker/authkey", pacemak
 
 // Unused wants a host to have no files of another cluster: pcs refuses it, and with --force would destroy that cluster (H6).
 func (l Cluster) Unused(node string) change.Proof {
-	look := l.at(node, pcs.NewOperation("files of another cluster", "", op.ReadOnly, op.Idempotent, append([]string{"ls", "-d"}, leftoverFiles...)...))
+	look := l.at(node, pcs.NewOperation("files of another cluster", "", op.ReadOnly, op.Idempotent,
+		append([]string{"ls", "-d"}, leftoverFiles...)...))
 	return proof(look, "no file of a cluster is on "+node, func(a answer) error {
 		if found := strings.Fields(string(a.Stdout)); len(found) > 0 {
-			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there", pacemaker.ErrLeftovers, strings.Join(found, ", "), a.Host)
+			return fmt.Errorf("%w: %s on %s; if this is the node under rebuild, remove them by pcs cluster destroy there",
+				pacemaker.ErrLeftovers, strings.Join(found, ", "), a.Host)
 		}
 		for _, file := range leftoverFiles { // ls names each that is not there
 			if a.ExitCode == 0 || !strings.Contains(string(a.Stderr), file) {
@@ -192,14 +197,15 @@ func (l Cluster) NodeAdd(node corosync.Member, start bool) change.Change {
 	return c
 }
 
-// NodeRemove removes a node from the running cluster, and destroys the cluster's configuration on it. It is done when neither corosync.conf nor the CIB
-// knows it: a cluster that still knows a node may fence it while it is rebuilt (H1). The node's host must answer; see [Cluster.Forget].
+// NodeRemove removes a node from the running cluster, and destroys the cluster's configuration on it. It is done when
+// neither corosync.conf nor the CIB knows it: a cluster that still knows a node may fence it while it is rebuilt (H1).
+// The node's host must answer; see [Cluster.Forget].
 func (l Cluster) NodeRemove(node string) change.Change {
 	return l.Change(l.via(l.Dialect.NodeRemove(node)), change.Change{Limit: 3 * time.Minute, Proof: l.forgotten(node)})
 }
 
-// Forget is [Cluster.NodeRemove] of a node whose host does not answer, or was installed anew: it stays as it is. The node must have left the cluster, and
-// must not come back with its old files.
+// Forget is [Cluster.NodeRemove] of a node whose host does not answer, or was installed anew: it stays as it is. The
+// node must have left the cluster, and must not come back with its old files.
 func (l Cluster) Forget(node string) change.Change {
 	o := l.Dialect.NodeRemove(node)
 	o.Name = "forget " + node
@@ -277,18 +283,19 @@ func downIsNotYet(judge func(change.Observed) error) func(change.Observed) error
 	}
 }
 
-// Start starts the cluster on a node, and waits until it is online there (lustre:920-924, PCM-019, PCM-020). The first start of a cluster takes 20 s
-// more (H5).
+// Start starts the cluster on a node, and waits until it is online there (lustre:920-924, PCM-019, PCM-020). The first
+// start of a cluster takes 20 s more (H5).
 func (l Cluster) Start(node string) change.Change {
 	up := l.statusAt(node, "crm_mon on "+node+" shows it online", func(st *pacemaker.Status) error { return online(st, node) })
 	up.Check = downIsNotYet(up.Check)
 	return l.Change(l.at(node, l.Dialect.ClusterStart("")), change.Change{Proof: []change.Proof{up}, Limit: 3 * time.Minute})
 }
 
-// Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done when neither of the two services
-// runs: pcs exits 0 also where it stopped nothing (H4).
+// Stop stops the cluster on a node; what it runs moves first, and in maintenance goes on without a cluster. It is done
+// when neither of the two services runs: pcs exits 0 also where it stopped nothing (H4).
 func (l Cluster) Stop(node string) change.Change {
-	return l.Change(l.at(node, l.Dialect.ClusterStop("")), change.Change{Proof: l.Stopped(node), Limit: 25 * time.Minute}) // Pacemaker's own limit is 20
+	// Pacemaker's own limit is 20
+	return l.Change(l.at(node, l.Dialect.ClusterStop("")), change.Change{Proof: l.Stopped(node), Limit: 25 * time.Minute})
 }
 
 // Stopped wants neither of the services to run.
@@ -307,7 +314,8 @@ func (l Cluster) Stopped(node string) []change.Proof {
 			case 0:
 				return notYet("%s runs", unit)
 			case 1, 2:
-				return notYet("%s died on %s and left its files (exit status %d): its other daemons may still run, and the resources; service %s stop ends them", unit, node, a.ExitCode, unit)
+				return notYet("%s died on %s and left its files (exit status %d): its other daemons may still run, and the "+
+					"resources; service %s stop ends them", unit, node, a.ExitCode, unit)
 			}
 			return fmt.Errorf("service %s status: exit status %d: %s", unit, a.ExitCode, lastOf(string(a.Stderr)))
 		}))
@@ -317,16 +325,19 @@ func (l Cluster) Stopped(node string) []change.Proof {
 
 // units wants each of the two services to be in one of the states.
 func (l Cluster) units(node, means, verb string, want ...string) change.Proof {
-	look := l.at(node, pcs.NewOperation("the cluster's services", "", op.ReadOnly, op.Idempotent, append([]string{"systemctl", verb}, clusterUnits...)...))
+	look := l.at(node, pcs.NewOperation("the cluster's services", "", op.ReadOnly, op.Idempotent,
+		append([]string{"systemctl", verb}, clusterUnits...)...))
 	return proof(look, means, func(a answer) error {
 		states := strings.Fields(string(a.Stdout))
 		if len(states) != len(clusterUnits) {
-			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb, strings.Join(clusterUnits, ", "), a.ExitCode, lastOf(string(a.Stderr)))
+			return fmt.Errorf("systemctl %s says nothing of one of %s: exit status %d: %s", verb,
+				strings.Join(clusterUnits, ", "), a.ExitCode, lastOf(string(a.Stderr)))
 		}
 		for i, state := range states {
 			switch {
 			case state == "failed" && !slices.Contains(want, state):
-				return notYet("%s has failed on %s: its other daemons may still run, and the resources; systemctl stop %[1]s, see that none is left, and systemctl reset-failed %[1]s", clusterUnits[i], a.Host)
+				return notYet("%s has failed on %s: its other daemons may still run, and the resources; systemctl stop %[1]s, see "+
+					"that none is left, and systemctl reset-failed %[1]s", clusterUnits[i], a.Host)
 			case !slices.Contains(want, state):
 				return notYet("%s is %s", clusterUnits[i], state)
 			}
@@ -354,15 +365,16 @@ func (l Cluster) AtBoot(node string, enabled bool) []change.Proof {
 	var list []change.Proof
 	for _, unit := range clusterUnits {
 		look := l.at(node, pcs.NewOperation(unit, "", op.ReadOnly, op.Idempotent, "chkconfig", unit))
-		list = append(list, proof(look, fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), func(a answer) error {
-			switch {
-			case a.ExitCode > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows
-				return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.ExitCode, lastOf(a.text()))
-			case (a.ExitCode == 0) != enabled:
-				return notYet("%s is not %s", unit, word)
-			}
-			return nil
-		}))
+		list = append(list, proof(look,
+			fmt.Sprintf("%s is %s at boot on %s: exit status %d", unit, word, node, map[bool]int{true: 0, false: 1}[enabled]), func(a answer) error {
+				switch {
+				case a.ExitCode > 1 || strings.TrimSpace(a.text()) != "": // it says nothing of a service that it knows
+					return fmt.Errorf("chkconfig %s: exit status %d: %s", unit, a.ExitCode, lastOf(a.text()))
+				case (a.ExitCode == 0) != enabled:
+					return notYet("%s is not %s", unit, word)
+				}
+				return nil
+			}))
 	}
 	return list
 }

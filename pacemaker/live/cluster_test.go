@@ -21,14 +21,16 @@ import (
 )
 
 var fence = []pacemaker.NVPair{
-	{Name: "0_fence_agent", Value: "fence_ipmilan"}, {Name: "0_fence_ipaddr", Value: "10.128.3.11"}, {Name: "0_fence_login", Value: "admin"}, {Name: "0_fence_password", Value: "p w$d"},
+	{Name: "0_fence_agent", Value: "fence_ipmilan"}, {Name: "0_fence_ipaddr", Value: "10.128.3.11"},
+	{Name: "0_fence_login", Value: "admin"}, {Name: "0_fence_password", Value: "p w$d"},
 }
 
 func mgs() pacemaker.Resource {
 	return pacemaker.Resource{
 		ID: "MGS", Kind: pacemaker.Primitive, Class: "ocf", Provider: "chroma", Type: "Target",
-		Instance:   pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: "f5a6"}}}},
-		Operations: []pacemaker.Op{{Name: "monitor", Interval: "5", Timeout: "60"}, {Name: "start", Interval: "0", Timeout: "300"}, {Name: "stop", Interval: "0", Timeout: "300"}},
+		Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: "f5a6"}}}},
+		Operations: []pacemaker.Op{{Name: "monitor", Interval: "5", Timeout: "60"},
+			{Name: "start", Interval: "0", Timeout: "300"}, {Name: "stop", Interval: "0", Timeout: "300"}},
 	}
 }
 
@@ -93,14 +95,17 @@ func must[T any](t testing.TB) func(v T, err error) T {
 
 func (s liveSim) setupOf(nodes ...string) corosync.Setup {
 	if s.Dialect.Version().Minor > 9 {
-		c := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
+		c := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000,
+			Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
 		for i, n := range nodes {
-			c.Nodes = append(c.Nodes, corosync.Member{Name: n, Addresses: []string{fmt.Sprintf("10.128.0.%d", i+1), fmt.Sprintf("10.128.1.%d", i+1)}})
+			c.Nodes = append(c.Nodes, corosync.Member{Name: n,
+				Addresses: []string{fmt.Sprintf("10.128.0.%d", i+1), fmt.Sprintf("10.128.1.%d", i+1)}})
 		}
 		return c
 	}
 	c := corosync.Setup{Name: "lustre-ha-cluster", RRPMode: "passive", Token: 17000, FailRecvConst: 10, Rings: []corosync.Interface{
-		{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 4242}, {Ring: 1, BindNetAddr: "10.128.1.0", McastAddr: "226.94.1.1", McastPort: 4244},
+		{Ring: 0, BindNetAddr: "10.128.0.0", McastAddr: "226.94.0.1", McastPort: 4242},
+		{Ring: 1, BindNetAddr: "10.128.1.0", McastAddr: "226.94.1.1", McastPort: 4244},
 	}}
 	for _, n := range nodes {
 		c.Nodes = append(c.Nodes, corosync.Member{Name: n})
@@ -127,7 +132,8 @@ func rebuildLive(t *testing.T, s liveSim) {
 	s.does(s.Auth(node1))
 	s.up()
 	s.does(s.Enable(node1))
-	s.does(s.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), s.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}))
+	s.does(s.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}),
+		s.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}))
 	s.does(s.Maintenance(true))
 	s.does(change(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
 	s.does(change(s.CreateResource(mgs(), true)))
@@ -327,7 +333,8 @@ func TestLiveSeed(t *testing.T) {
 	began := s.w.Now()
 	s.does(s.Start(node1))
 	require.Less(t, s.w.Now().Sub(began), 20*time.Second)
-	require.ErrorContains(t, s.fails(s.Seed(pcs.Operation{Name: "seed", Node: node1, Argv: seed.Argv, Stdin: seed.Stdin + "\n", Effect: seed.Effect})), "is active", "never under a cluster that runs")
+	require.ErrorContains(t, s.fails(s.Seed(pcs.Operation{Name: "seed", Node: node1, Argv: seed.Argv, Stdin: seed.Stdin +
+		"\n", Effect: seed.Effect})), "is active", "never under a cluster that runs")
 }
 
 // H19: a cluster that does not run is no proof of anything but of that.
@@ -336,13 +343,16 @@ func TestLiveWithoutACluster(t *testing.T) {
 	s.does(s.Auth(node1))
 	p := pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}
 	for _, c := range []change.Change{
-		s.Property(p), s.UnsetProperty("x"), s.ResourceDefault(p), s.OperationDefault(p), s.Maintenance(true), s.Standby(node1), s.Unstandby(node1), s.EnableResource("MGS"), s.DisableResource("MGS"),
-		s.Constraint(pacemaker.Location{ID: "x"}), s.HoldFencing("st-fencing"), s.ReleaseFencing("st-fencing"), s.RelocateRun(map[string]string{"MGS": node1}), s.RelocateClear(),
+		s.Property(p), s.UnsetProperty("x"), s.ResourceDefault(p), s.OperationDefault(p), s.Maintenance(true),
+		s.Standby(node1), s.Unstandby(node1), s.EnableResource("MGS"), s.DisableResource("MGS"),
+		s.Constraint(pacemaker.Location{ID: "x"}), s.HoldFencing("st-fencing"), s.ReleaseFencing("st-fencing"),
+		s.RelocateRun(map[string]string{"MGS": node1}), s.RelocateClear(),
 		must[change.Change](t)(s.CreateResource(mgs(), true)),
 	} {
 		require.ErrorIs(t, s.fails(c), pacemaker.ErrClusterDown, "%s", c)
 	}
-	for _, e := range append(s.Settled(), s.Placed(map[string]string{"MGS": node1}), s.Active("MGS"), s.Inactive("MGS"), s.NotFenced(node1, nil)) {
+	for _, e := range append(s.Settled(), s.Placed(map[string]string{"MGS": node1}), s.Active("MGS"), s.Inactive("MGS"),
+		s.NotFenced(node1, nil)) {
 		require.ErrorIs(t, s.sees(e), pacemaker.ErrClusterDown, "%s", e.Text)
 	}
 	var later *change.Retry
@@ -355,7 +365,8 @@ func TestLiveHoldFencing(t *testing.T) {
 		s := newLiveSimOf(t, d, pacemakertest.Options{})
 		s.does(s.Auth(node1))
 		s.up()
-		s.does(must[change.Change](t)(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive, Class: "stonith", Type: "fence_chroma"})))
+		s.does(must[change.Change](t)(s.CreateStonith(pacemaker.Resource{ID: "st-fencing", Kind: pacemaker.Primitive,
+			Class: "stonith", Type: "fence_chroma"})))
 		s.does(s.HoldFencing("st-fencing"))
 		v, has := s.live().Property("stonith-enabled")
 		require.False(t, has, v)

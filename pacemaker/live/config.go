@@ -27,22 +27,25 @@ func (l Cluster) Property(p pacemaker.NVPair) change.Change {
 
 // UnsetProperty removes a cluster property.
 func (l Cluster) UnsetProperty(name string) change.Change {
-	return l.Change(l.via(l.Dialect.UnsetProperty(name)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no property "+name, func(c *pacemaker.CIB) error {
-		if v, has := c.Property(name); has {
-			return notYet("the property %s is %q", name, secretname.Masked(name, v))
-		}
-		return nil
-	})}})
+	return l.Change(l.via(l.Dialect.UnsetProperty(name)),
+		change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no property "+name, func(c *pacemaker.CIB) error {
+			if v, has := c.Property(name); has {
+				return notYet("the property %s is %q", name, secretname.Masked(name, v))
+			}
+			return nil
+		})}})
 }
 
 // ResourceDefault sets a default of all resources (lustre:963, PCM-022).
 func (l Cluster) ResourceDefault(p pacemaker.NVPair) change.Change {
-	return l.pair(l.Dialect.SetResourceDefault(p), "the resource default", p, func(c *pacemaker.CIB) (string, bool) { return c.ResourceDefaults().Get(p.Name) })
+	return l.pair(l.Dialect.SetResourceDefault(p), "the resource default", p,
+		func(c *pacemaker.CIB) (string, bool) { return c.ResourceDefaults().Get(p.Name) })
 }
 
 // OperationDefault sets a default of all operations.
 func (l Cluster) OperationDefault(p pacemaker.NVPair) change.Change {
-	return l.pair(l.Dialect.SetOperationDefault(p), "the operation default", p, func(c *pacemaker.CIB) (string, bool) { return c.OperationDefaults().Get(p.Name) })
+	return l.pair(l.Dialect.SetOperationDefault(p), "the operation default", p,
+		func(c *pacemaker.CIB) (string, bool) { return c.OperationDefaults().Get(p.Name) })
 }
 
 func (l Cluster) pair(o pcs.Operation, what string, p pacemaker.NVPair, get func(*pacemaker.CIB) (string, bool)) change.Change {
@@ -63,8 +66,8 @@ func (l Cluster) CreateStonith(r pacemaker.Resource) (change.Change, error) {
 	return l.create(l.Dialect.CreateStonith(r), r, l.created(r, false))
 }
 
-// CreateResource makes a primitive (lustre:988, PCM-025). Disabled, it is done when the CIB says so and crm_mon shows it active nowhere: the other
-// node of a pair may still have the target mounted (PCM-026).
+// CreateResource makes a primitive (lustre:988, PCM-025). Disabled, it is done when the CIB says so and crm_mon shows
+// it active nowhere: the other node of a pair may still have the target mounted (PCM-026).
 func (l Cluster) CreateResource(r pacemaker.Resource, disabled bool) (change.Change, error) {
 	proof := l.created(r, disabled)
 	if disabled {
@@ -122,12 +125,14 @@ func (l Cluster) created(r pacemaker.Resource, disabled bool) []change.Proof {
 		}
 		for _, p := range r.Instance.Effective() {
 			if v, _ := have.Instance.Get(p.Name); v != p.Value {
-				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, secretname.Masked(p.Name, v), secretname.Masked(p.Name, p.Value))
+				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, secretname.Masked(p.Name, v),
+					secretname.Masked(p.Name, p.Value))
 			}
 		}
 		for _, o := range r.Operations {
 			if !slices.ContainsFunc(have.Operations, func(h pacemaker.Op) bool {
-				return h.Name == o.Name && pacemaker.SameTime(h.Interval) == pacemaker.SameTime(o.Interval) && pacemaker.SameTime(h.Timeout) == pacemaker.SameTime(o.Timeout)
+				return h.Name == o.Name && pacemaker.SameTime(h.Interval) == pacemaker.SameTime(o.Interval) &&
+					pacemaker.SameTime(h.Timeout) == pacemaker.SameTime(o.Timeout)
 			}) {
 				return fmt.Errorf("%s: %w: it has no operation %s every %s with the time limit %s", r.ID, ErrOther, o.Name, o.Interval, o.Timeout)
 			}
@@ -170,22 +175,24 @@ func (l Cluster) Active(ids ...string) change.Proof {
 // Constraint makes a plain location constraint with its own id (lustre:1040, PCM-030, H9).
 func (l Cluster) Constraint(loc pacemaker.Location) change.Change {
 	means := fmt.Sprintf("the CIB has the constraint %s: %s on %s, %s", loc.ID, loc.Resource, loc.Node, loc.Score)
-	return l.Change(l.via(pcs.ConstraintByID(loc)), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
-		for _, have := range c.Locations() {
-			switch {
-			case have.ID != loc.ID:
-			case have.Resource != loc.Resource || have.Node != loc.Node || have.Score != loc.Score || !have.Plain():
-				return fmt.Errorf("constraint %s: %w: it says %s on %s, %s", loc.ID, ErrOther, have.Resource, have.Node, have.Score)
-			default:
-				return nil
+	return l.Change(l.via(pcs.ConstraintByID(loc)),
+		change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
+			for _, have := range c.Locations() {
+				switch {
+				case have.ID != loc.ID:
+				case have.Resource != loc.Resource || have.Node != loc.Node || have.Score != loc.Score || !have.Plain():
+					return fmt.Errorf("constraint %s: %w: it says %s on %s, %s", loc.ID, ErrOther, have.Resource, have.Node, have.Score)
+				default:
+					return nil
+				}
 			}
-		}
-		return notYet("the CIB has no constraint %s", loc.ID)
-	})}})
+			return notYet("the CIB has no constraint %s", loc.ID)
+		})}})
 }
 
-// Roles enables or disables resources: all of them in one change of the CIB, from which Pacemaker makes one transition, where a command for each makes one
-// for each (H25). live must be the CIB of that cluster. Done is when each runs on exactly one node, or none anywhere.
+// Roles enables or disables resources: all of them in one change of the CIB, from which Pacemaker makes one transition,
+// where a command for each makes one for each (H25). live must be the CIB of that cluster. Done is when each runs on
+// exactly one node, or none anywhere.
 func (l Cluster) Roles(live *pacemaker.CIB, role string, ids ...string) (change.Change, error) {
 	stop := strings.EqualFold(role, "Stopped")
 	if !stop && !strings.EqualFold(role, "Started") {
@@ -208,7 +215,8 @@ func roleLimit(ids []string) time.Duration { return time.Duration(1+len(ids)) * 
 
 // EnableResource lets a resource run (lustre:1142, PCM-035). It is done when it runs on exactly one node.
 func (l Cluster) EnableResource(id string) change.Change {
-	return l.Change(l.via(l.Dialect.EnableResource(id)), change.Change{Needs: l.managed(), Proof: l.roleProof(false, id), Limit: roleLimit(nil)})
+	return l.Change(l.via(l.Dialect.EnableResource(id)),
+		change.Change{Needs: l.managed(), Proof: l.roleProof(false, id), Limit: roleLimit(nil)})
 }
 
 // DisableResource stops a resource and keeps it stopped. It is done when it is active nowhere.
@@ -237,9 +245,10 @@ func (l Cluster) roleProof(stop bool, ids ...string) []change.Proof {
 	return []change.Proof{stored, l.Active(ids...)}
 }
 
-// NodeAttributes sets permanent attributes of a node in one change of the CIB, on standard input: passwords are among them. The agent of each fence device
-// stands last, because fence_chroma takes a device as configured when it has one (H10, PCM-044, PCM-046). live must be the CIB of that cluster: a node
-// that it does not know is [ErrAbsentNode] (H7). What says how a node is at the moment (standby, maintenance, terminate) is refused (H11).
+// NodeAttributes sets permanent attributes of a node in one change of the CIB, on standard input: passwords are among
+// them. The agent of each fence device stands last, because fence_chroma takes a device as configured when it has one
+// (H10, PCM-044, PCM-046). live must be the CIB of that cluster: a node that it does not know is [ErrAbsentNode] (H7).
+// What says how a node is at the moment (standby, maintenance, terminate) is refused (H11).
 func (l Cluster) NodeAttributes(live *pacemaker.CIB, node string, pairs []pacemaker.NVPair) (change.Change, error) {
 	if _, known := live.Node(node); !known {
 		return change.Change{}, fmt.Errorf("cannot set attributes of %s: %w (H7)", node, pacemaker.ErrAbsentNode)
@@ -257,18 +266,19 @@ func (l Cluster) NodeAttributes(live *pacemaker.CIB, node string, pairs []pacema
 	}
 	o.Name, o.Ref, o.Effect, o.Hidden = "set attributes of "+node, "lustre:1737", op.Mutating, true
 	o.Why = "one change: no agent is seen without its parameters (H10)"
-	return l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has these attributes of "+node, func(c *pacemaker.CIB) error {
-		n, ok := c.Node(node)
-		if !ok {
-			return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)
-		}
-		for _, p := range pairs {
-			if v, _ := n.Attributes.Get(p.Name); v != p.Value {
-				return notYet("%s of %s is %q", p.Name, node, secretname.Masked(p.Name, v))
+	return l.Change(l.via(o), change.Change{Limit: configLimit,
+		Proof: []change.Proof{l.InCIB("the CIB has these attributes of "+node, func(c *pacemaker.CIB) error {
+			n, ok := c.Node(node)
+			if !ok {
+				return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)
 			}
-		}
-		return nil
-	})}}), nil
+			for _, p := range pairs {
+				if v, _ := n.Attributes.Get(p.Name); v != p.Value {
+					return notYet("%s of %s is %q", p.Name, node, secretname.Masked(p.Name, v))
+				}
+			}
+			return nil
+		})}}), nil
 }
 
 // RemoveNodeAttributes removes permanent attributes of a node one after the other, the agents of fence devices first (H10).
@@ -281,23 +291,25 @@ func (l Cluster) RemoveNodeAttributes(node string, names ...string) []change.Cha
 	slices.Reverse(ordered)
 	changes := make([]change.Change, len(ordered))
 	for i, p := range ordered {
-		o := pcs.NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Idempotent, "crm_attribute", "--type", "nodes", "--node", node, "--name", p.Name, "--delete")
-		changes[i] = l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *pacemaker.CIB) error {
-			n, ok := c.Node(node)
-			if !ok {
-				return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)
-			}
-			if _, has := n.Attributes.Get(p.Name); has {
-				return notYet("%s has %s", node, p.Name)
-			}
-			return nil
-		})}})
+		o := pcs.NewOperation("remove "+p.Name+" of "+node, "", op.Mutating, op.Idempotent, "crm_attribute", "--type",
+			"nodes", "--node", node, "--name", p.Name, "--delete")
+		changes[i] = l.Change(l.via(o),
+			change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB("the CIB has no "+p.Name+" of "+node, func(c *pacemaker.CIB) error {
+				n, ok := c.Node(node)
+				if !ok {
+					return fmt.Errorf("%s: %w", node, pacemaker.ErrAbsentNode)
+				}
+				if _, has := n.Attributes.Get(p.Name); has {
+					return notYet("%s has %s", node, p.Name)
+				}
+				return nil
+			})}})
 	}
 	return changes
 }
 
-// FencingOrder is the order in which node attributes for fencing are to be set: the agent of each device after all else (H10). To remove them, go
-// through it backwards.
+// FencingOrder is the order in which node attributes for fencing are to be set: the agent of each device after all else
+// (H10). To remove them, go through it backwards.
 func FencingOrder(pairs []pacemaker.NVPair) []pacemaker.NVPair {
 	out := slices.Clone(pairs)
 	rank := func(p pacemaker.NVPair) int {

@@ -30,21 +30,26 @@ func verdict(e change.Proof, code int, stdout string) string {
 func TestEvidence(t *testing.T) {
 	l := live.Cluster{Dialect: pcs.V011, Via: "a"}
 	status := func(dc, node, resources string) string {
-		return `<crm_mon version="2.1.5"><summary><current_dc present="` + dc + `"/></summary><nodes><node name="a" ` + node + `/></nodes><resources>` + resources + `</resources></crm_mon>`
+		return `<crm_mon version="2.1.5"><summary><current_dc present="` + dc + `"/></summary><nodes><node name="a" ` + node +
+			`/></nodes><resources>` + resources + `</resources></crm_mon>`
 	}
 	resource := func(role, active string) string {
 		return `<resource id="MGS" role="` + role + `" active="` + active + `"><node name="a"/></resource>`
 	}
 	cib := func(nodes, constraints string) string {
-		return `<cib epoch="1"><configuration><crm_config/><nodes>` + nodes + `</nodes><resources><primitive id="MGS" class="ocf" provider="chroma" type="Target"/></resources><constraints>` + constraints +
+		return `<cib epoch="1"><configuration><crm_config/><nodes>` + nodes +
+			`</nodes><resources><primitive id="MGS" class="ocf" provider="chroma" type="Target"/></resources><constraints>` + constraints +
 			`</constraints></configuration><status/></cib>`
 	}
 	standby := func(value string) string {
-		return `<node id="1" uname="a"><instance_attributes id="n"><nvpair id="s" name="standby" value="` + value + `"/></instance_attributes></node>`
+		return `<node id="1" uname="a"><instance_attributes id="n"><nvpair id="s" name="standby" value="` + value +
+			`"/></instance_attributes></node>`
 	}
 	const good = `online="true" pending="false" unclean="false" standby="false"`
-	const conf = "totem {\n  version: 2\n  cluster_name: c\n}\nnodelist {\n  node {\n    ring0_addr: 10.0.0.1\n    name: b\n    nodeid: 1\n  }\n}\n"
-	disabled := strings.Replace(cib(``, ``), `type="Target"/>`, `type="Target"><meta_attributes id="m"><nvpair id="r" name="target-role" value="Stopped"/></meta_attributes></primitive>`, 1)
+	const conf = "totem {\n  version: 2\n  cluster_name: c\n}\nnodelist {\n  node {\n    ring0_addr: 10.0.0.1\n    name: " +
+		"b\n    nodeid: 1\n  }\n}\n"
+	disabled := strings.Replace(cib(``, ``), `type="Target"/>`,
+		`type="Target"><meta_attributes id="m"><nvpair id="r" name="target-role" value="Stopped"/></meta_attributes></primitive>`, 1)
 	online, in, out := l.Online("a"), l.Standby("a"), l.Unstandby("a")
 	settled, forgotten := l.Settled(), l.NodeRemove("a").Proof
 	for _, c := range []struct {
@@ -109,12 +114,14 @@ func TestEvidence(t *testing.T) {
 		{"in nothing", forgotten[1], 0, ``, "wrong"},
 
 		{"no status", online, 0, ``, "wrong"},
-		{"a status without nodes", online, 0, `<crm_mon version="2.1.5"><summary><current_dc present="true"/></summary><nodes/><resources/></crm_mon>`, "later"},
+		{"a status without nodes", online, 0,
+			`<crm_mon version="2.1.5"><summary><current_dc present="true"/></summary><nodes/><resources/></crm_mon>`, "later"},
 		{"active nowhere", l.Inactive("MGS"), 0, status("true", good, resource("Stopped", "false")), "seen"},
 		{"not shown", l.Inactive("MGS"), 0, status("true", good, ""), "later"},
 		{"in the CIB", forgotten[1], 0, cib(standby("on"), ""), "later"},
 
-		{"left behind", l.RelocateClear().Proof[0], 0, cib(``, `<rsc_location id="pcs-relocate-MGS" rsc="MGS" node="a" score="INFINITY"/>`), "later"},
+		{"left behind", l.RelocateClear().Proof[0], 0,
+			cib(``, `<rsc_location id="pcs-relocate-MGS" rsc="MGS" node="a" score="INFINITY"/>`), "later"},
 		{"cleared", l.RelocateClear().Proof[0], 0, cib(``, `<rsc_location id="MGS-primary" rsc="MGS" node="a" score="20"/>`), "seen"},
 
 		{"hacluster", l.Hacluster("a"), 0, "uid=189(hacluster) gid=189(haclient) groups=189(haclient)\n", "seen"},

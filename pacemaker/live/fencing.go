@@ -40,8 +40,8 @@ var (
 	modernPair  = regexp.MustCompile(`([\w-]+)=('[^']*'|[^,\s]+)`)
 )
 
-// ParseFencingHistory reads the text of `stonith_admin --history NODE` of Pacemaker 1.1 and 2.1. No event is an empty list; a line of another form is
-// an error, because it could be a fencing.
+// ParseFencingHistory reads the text of `stonith_admin --history NODE` of Pacemaker 1.1 and 2.1. No event is an empty
+// list; a line of another form is an error, because it could be a fencing.
 func ParseFencingHistory(r io.Reader) ([]pacemaker.FenceEvent, error) {
 	name := srcerr.NameOf(r)
 	data, err := srcerr.ReadText(r)
@@ -61,7 +61,8 @@ func ParseFencingHistory(r io.Reader) ([]pacemaker.FenceEvent, error) {
 			if m[2] == "able" {
 				status = "success"
 			}
-			events = append(events, pacemaker.FenceEvent{Action: m[3], Target: m[4], Delegate: m[1], Client: m[5], Origin: m[6], Status: status, Completed: m[7]})
+			events = append(events, pacemaker.FenceEvent{Action: m[3], Target: m[4], Delegate: m[1], Client: m[5], Origin: m[6],
+				Status: status, Completed: m[7]})
 		case fencingLine.MatchString(line):
 			m := fencingLine.FindStringSubmatch(line)
 			events = append(events, pacemaker.FenceEvent{Action: m[2], Target: m[3], Origin: m[1], Status: "pending"})
@@ -97,8 +98,8 @@ func modernEvent(m []string) pacemaker.FenceEvent {
 	return e
 }
 
-// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [Cluster.InFencing] showed at the beginning. It is to be seen
-// before every step that disturbs a node under rebuild (H1).
+// NotFenced wants a node not to have been fenced by the cluster beyond what was known before: what [Cluster.InFencing]
+// showed at the beginning. It is to be seen before every step that disturbs a node under rebuild (H1).
 func (l Cluster) NotFenced(node string, known []pacemaker.FenceEvent) change.Proof {
 	old := map[string]bool{}
 	for _, e := range known {
@@ -129,9 +130,9 @@ func key(e pacemaker.FenceEvent) string {
 	return strings.Join([]string{e.Action, e.Target, e.Origin, e.Status, e.Completed}, "\x00")
 }
 
-// HoldFencing keeps the cluster from fencing anybody, by disabling its fence device. Until [Cluster.ReleaseFencing] it starts nothing that a lost node
-// may still have: the targets of such a node are down, and never twice up. That is why it is this, and not stonith-enabled=false, with which Pacemaker takes a
-// lost node for stopped.
+// HoldFencing keeps the cluster from fencing anybody, by disabling its fence device. Until [Cluster.ReleaseFencing] it
+// starts nothing that a lost node may still have: the targets of such a node are down, and never twice up. That is why
+// it is this, and not stonith-enabled=false, with which Pacemaker takes a lost node for stopped.
 func (l Cluster) HoldFencing(device string) change.Change {
 	o := l.fenceDevice("disable", device)
 	o.Name, o.Why = "hold fencing", "a node that is lost meanwhile keeps its targets down, and is fenced on release"

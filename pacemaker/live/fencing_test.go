@@ -30,10 +30,13 @@ func TestParseFencingHistory(t *testing.T) {
 	for text, want := range map[string][]pacemaker.FenceEvent{
 		"": nil, "0 events found\n": nil,
 		history11: {
-			{Action: "reboot", Target: one, Delegate: two, Client: "crmd.1234", Origin: two, Status: "success", Completed: "Tue Jun 12 22:00:01 2018"},
-			{Action: "reboot", Target: one, Delegate: two, Client: "crmd.1234", Origin: two, Status: "failed", Completed: "Tue Jun 12 21:00:01 2018"},
+			{Action: "reboot", Target: one, Delegate: two, Client: "crmd.1234", Origin: two, Status: "success",
+				Completed: "Tue Jun 12 22:00:01 2018"},
+			{Action: "reboot", Target: one, Delegate: two, Client: "crmd.1234", Origin: two, Status: "failed",
+				Completed: "Tue Jun 12 21:00:01 2018"},
 		},
-		history21: {{Action: "reboot", Target: one, Delegate: two, Client: "pacemaker-controld.600", Origin: two, Status: "success", Completed: "2026-11-22 08:41:22Z"}},
+		history21: {{Action: "reboot", Target: one, Delegate: two, Client: "pacemaker-controld.600", Origin: two,
+			Status: "success", Completed: "2026-11-22 08:41:22Z"}},
 	} {
 		got, err := live.ParseFencingHistory(strings.NewReader(text))
 		require.NoError(t, err)
@@ -81,8 +84,10 @@ func TestNotFenced(t *testing.T) {
 // A resource that crm_mon shows as started counts only on a node that is online, and on one alone.
 func TestActiveIsOnANodeThatLives(t *testing.T) {
 	status := func(node, resource string) sshexec.Result {
-		return sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(`<crm_mon version="2.1.5"><summary><cluster_options maintenance-mode="false"/></summary><nodes><node name="a" id="1" ` + node + `/><node name="b" id="2" online="true" unclean="false"/></nodes>` +
-			`<resources><resource id="MGS" resource_agent="ocf:chroma:Target" ` + resource + `</resource></resources></crm_mon>`)}
+		return sshexec.Result{Outcome: sshexec.Exited,
+			Stdout: []byte(`<crm_mon version="2.1.5"><summary><cluster_options maintenance-mode="false"/></summary><nodes><node name="a" id="1" ` +
+				node + `/><node name="b" id="2" online="true" unclean="false"/></nodes>` +
+				`<resources><resource id="MGS" resource_agent="ocf:chroma:Target" ` + resource + `</resource></resources></crm_mon>`)}
 	}
 	const on, lost = `online="true" unclean="false"`, `online="false" unclean="true"`
 	const a, ab = `><node name="a" id="1" cached="false"/>`, `><node name="a" id="1" cached="false"/><node name="b" id="2" cached="false"/>`
@@ -119,14 +124,16 @@ func TestActiveIsOnANodeThatLives(t *testing.T) {
 	require.Error(t, l.Placed(map[string]string{"MGS": "b"}).Read(status(on, started+a)))
 }
 
-// PCM-036: a start that failed where a resource is awaited is told at once: Pacemaker does not try it again by itself. One that failed elsewhere, or is being tried again, is not.
+// PCM-036: a start that failed where a resource is awaited is told at once: Pacemaker does not try it again by itself.
+// One that failed elsewhere, or is being tried again, is not.
 func TestPlacedSeesAFailedStart(t *testing.T) {
 	for _, c := range []struct {
 		name, role, on, failure string
 		wrong                   bool
 	}{
 		{name: "nowhere", role: "Stopped", failure: `op_key="MGS_start_0" node="a"`, wrong: true},
-		{name: "went elsewhere", role: "Started", on: `<node name="b" id="2" cached="false"/>`, failure: `op_key="MGS_start_0" node="a"`, wrong: true},
+		{name: "went elsewhere", role: "Started", on: `<node name="b" id="2" cached="false"/>`,
+			failure: `op_key="MGS_start_0" node="a"`, wrong: true},
 		{name: "is there after all", role: "Started", on: `<node name="a" id="1" cached="false"/>`, failure: `op_key="MGS_start_0" node="a"`},
 		{name: "is tried again", role: "Starting", failure: `op_key="MGS_start_0" node="a"`},
 		{name: "another node", role: "Stopped", failure: `op_key="MGS_start_0" node="b"`},
@@ -134,8 +141,10 @@ func TestPlacedSeesAFailedStart(t *testing.T) {
 		{name: "another operation", role: "Stopped", failure: `op_key="MGS_monitor_0" node="a"`},
 	} {
 		doc := `<crm_mon version="2.1.5"><summary><cluster_options maintenance-mode="false"/></summary><nodes><node name="a" id="1" online="true" unclean="false"/><node name="b" id="2" online="true" unclean="false"/></nodes>` +
-			`<resources><resource id="MGS" resource_agent="ocf:chroma:Target" role="` + c.role + `" active="` + strconv.FormatBool(c.on != "") + `" failed="false" blocked="false">` + c.on + `</resource></resources>` +
-			`<failures><failure ` + c.failure + ` exitstatus="error" exitreason="no such device" exitcode="1" status="complete" last-rc-change="then"/></failures></crm_mon>`
+			`<resources><resource id="MGS" resource_agent="ocf:chroma:Target" role="` + c.role + `" active="` +
+			strconv.FormatBool(c.on != "") + `" failed="false" blocked="false">` + c.on + `</resource></resources>` +
+			`<failures><failure ` + c.failure +
+			` exitstatus="error" exitreason="no such device" exitcode="1" status="complete" last-rc-change="then"/></failures></crm_mon>`
 		l := live.Cluster{Dialect: pcs.V011, Via: "a"}
 		err := l.Placed(map[string]string{"MGS": "a"}).Read(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(doc)})
 		if c.wrong {

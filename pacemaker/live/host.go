@@ -18,12 +18,13 @@ func seedStat(seed pcs.Operation) string {
 	return fmt.Sprintf("hacluster:haclient 600 %d", len(seed.Stdin))
 }
 
-// ClusterService is the service of firewalld that opens what a cluster needs but for the ports of corosync that are not its default (lustre:829, PCM-051, H16).
+// ClusterService is the service of firewalld that opens what a cluster needs but for the ports of corosync that are not
+// its default (lustre:829, PCM-051, H16).
 const ClusterService = "high-availability"
 
-// OpenFirewall opens the firewall of a host for the cluster: the service, and the ports that corosync.conf names (lustre:823-838, PCM-052, PCM-055, H16), each
-// for now and for after a restart. A host whose firewalld does not run makes the change fail before anything is done; the guide's
-// other way is to switch it off (lustre:844).
+// OpenFirewall opens the firewall of a host for the cluster: the service, and the ports that corosync.conf names
+// (lustre:823-838, PCM-052, PCM-055, H16), each for now and for after a restart. A host whose firewalld does not run
+// makes the change fail before anything is done; the guide's other way is to switch it off (lustre:844).
 func (l Cluster) OpenFirewall(node string, ports []corosync.Port) []change.Change {
 	add := func(what, query string, permanent bool) change.Change {
 		argv := []string{"firewall-cmd"}
@@ -32,17 +33,20 @@ func (l Cluster) OpenFirewall(node string, ports []corosync.Port) []change.Chang
 			argv = append(argv, "--permanent")
 			name += " for good"
 		}
-		ask := l.at(node, pcs.NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Idempotent, append(slices.Clone(argv), "--list-"+query)...))
+		ask := l.at(node, pcs.NewOperation("whether "+what+" is open", "lustre:838", op.ReadOnly, op.Idempotent,
+			append(slices.Clone(argv), "--list-"+query)...))
 		o := pcs.NewOperation(name, "lustre:829", op.Mutating, op.Idempotent, append(argv, "--add-"+strings.TrimSuffix(query, "s")+"="+what)...)
-		return l.Change(l.at(node, o), change.Change{Limit: configLimit, Proof: []change.Proof{proof(ask, what+" is in firewall-cmd --list-"+query, func(a answer) error {
-			switch {
-			case a.ExitCode != 0:
-				return fmt.Errorf("firewalld does not answer on %s: exit status %d: %s", a.Host, a.ExitCode, lastOf(string(a.Stdout)+"\n"+string(a.Stderr)))
-			case !slices.Contains(strings.Fields(string(a.Stdout)), what):
-				return notYet("%s is not open", what)
-			}
-			return nil
-		})}})
+		return l.Change(l.at(node, o),
+			change.Change{Limit: configLimit, Proof: []change.Proof{proof(ask, what+" is in firewall-cmd --list-"+query, func(a answer) error {
+				switch {
+				case a.ExitCode != 0:
+					return fmt.Errorf("firewalld does not answer on %s: exit status %d: %s", a.Host, a.ExitCode,
+						lastOf(string(a.Stdout)+"\n"+string(a.Stderr)))
+				case !slices.Contains(strings.Fields(string(a.Stdout)), what):
+					return notYet("%s is not open", what)
+				}
+				return nil
+			})}})
 	}
 	var changes []change.Change
 	for _, permanent := range []bool{true, false} {
@@ -76,12 +80,14 @@ func (l Cluster) StartPcsd(node string) []change.Change {
 	do := func(verb, ask, want string) change.Change {
 		look := l.at(node, pcs.NewOperation("pcsd", "lustre:855", op.ReadOnly, op.Idempotent, "systemctl", ask, "pcsd.service"))
 		o := pcs.NewOperation(verb+" pcsd on "+node, "lustre:851", op.Mutating, op.Idempotent, "systemctl", verb, "pcsd.service")
-		return l.Change(l.at(node, o), change.Change{Limit: time.Minute, Proof: []change.Proof{proof(look, "systemctl says that pcsd is "+want+" on "+node, func(a answer) error {
-			if state := strings.TrimSpace(string(a.Stdout)); state != want {
-				return notYet("pcsd is %q", state)
-			}
-			return nil
-		})}})
+		return l.Change(l.at(node, o),
+			change.Change{Limit: time.Minute,
+				Proof: []change.Proof{proof(look, "systemctl says that pcsd is "+want+" on "+node, func(a answer) error {
+					if state := strings.TrimSpace(string(a.Stdout)); state != want {
+						return notYet("pcsd is %q", state)
+					}
+					return nil
+				})}})
 	}
 	return []change.Change{do("start", "is-active", "active"), do("enable", "is-enabled", "enabled")}
 }

@@ -41,7 +41,8 @@ func newRealPair(t *testing.T) *realPair {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, lab.Close()) })
 	p := &realPair{
-		t: t, lab: lab, live: live.Cluster{Dialect: pcs.V011, Via: node1, Password: standin.HaclusterPassword}, clients: map[string]*sshexec.Client{}, addresses: map[string][]string{},
+		t: t, lab: lab, live: live.Cluster{Dialect: pcs.V011, Via: node1, Password: standin.HaclusterPassword},
+		clients: map[string]*sshexec.Client{}, addresses: map[string][]string{},
 		uuids: map[string]string{},
 	}
 	for _, n := range lab.Nodes() {
@@ -64,7 +65,8 @@ func (p *realPair) node(name string) *pairlab.Node {
 func (p *realPair) client(host string) *sshexec.Client {
 	p.t.Helper()
 	c, err := sshexec.NewClient(sshexec.Config{
-		Host: host, Addr: p.node(host).Addr(), User: "root", Auth: sshexec.Auth{KeyFiles: []string{p.lab.Key()}}, KnownHosts: []string{p.lab.KnownHosts()},
+		Host: host, Addr: p.node(host).Addr(), User: "root", Auth: sshexec.Auth{KeyFiles: []string{p.lab.Key()}},
+		KnownHosts: []string{p.lab.KnownHosts()},
 	})
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { _ = c.Close() })
@@ -78,8 +80,10 @@ func (p *realPair) client(host string) *sshexec.Client {
 // fence are the attributes by which a node's power can be cut.
 func (p *realPair) fence(node string) []pacemaker.NVPair {
 	return []pacemaker.NVPair{
-		{Name: "0_fence_agent", Value: "fence_virsh"}, {Name: "0_fence_ipaddr", Value: standin.FenceAddress}, {Name: "0_fence_ipport", Value: standin.FencePort},
-		{Name: "0_fence_login", Value: standin.FenceLogin}, {Name: "0_fence_password", Value: standin.FencePassword}, {Name: "0_fence_plug", Value: node},
+		{Name: "0_fence_agent", Value: "fence_virsh"}, {Name: "0_fence_ipaddr", Value: standin.FenceAddress},
+		{Name: "0_fence_ipport", Value: standin.FencePort},
+		{Name: "0_fence_login", Value: standin.FenceLogin}, {Name: "0_fence_password", Value: standin.FencePassword},
+		{Name: "0_fence_plug", Value: node},
 	}
 }
 
@@ -151,7 +155,8 @@ func (p *realPair) onlyOn(node string) {
 }
 
 func (p *realPair) setup(nodes ...string) change.Change {
-	s := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000, Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
+	s := corosync.Setup{Name: "lustre-ha-cluster", Transport: "knet", RRPMode: "passive", Token: 3000,
+		Rings: []corosync.Interface{{Ring: 0}, {Ring: 1}}}
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, corosync.Member{Name: n, Addresses: p.addresses[n]})
 	}
@@ -168,8 +173,9 @@ func (p *realPair) seed(node string) pcs.Operation {
 	}
 }
 
-// Every live operation on real nodes: Pacemaker, Corosync, pcs with pcsd and OpenSSH of Debian. PCM-015 to PCM-026, PCM-030, PCM-035 to PCM-037, PCM-040, PCM-041, PCM-044,
-// PCM-046, PCM-049, PCM-056, PCM-057; H2, H4, H5, H6, H7, H10, H17, H19, H25, H26.
+// Every live operation on real nodes: Pacemaker, Corosync, pcs with pcsd and OpenSSH of Debian. PCM-015 to PCM-026,
+// PCM-030, PCM-035 to PCM-037, PCM-040, PCM-041, PCM-044, PCM-046, PCM-049, PCM-056, PCM-057; H2, H4, H5, H6, H7, H10,
+// H17, H19, H25, H26.
 func TestLiveOnARealPair(t *testing.T) {
 	p := newRealPair(t)
 	l := p.live
@@ -203,7 +209,8 @@ func TestLiveOnARealPair(t *testing.T) {
 	require.ErrorIs(t, err, pacemaker.ErrNothingDone)
 
 	p.does(l.Start(node1), l.Enable(node1), l.UnsetProperty("dc-deadtime"))
-	p.does(l.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), l.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}),
+	p.does(l.Property(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}),
+		l.ResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}),
 		l.OperationDefault(pacemaker.NVPair{Name: "timeout", Value: "120s"}))
 	p.does(l.Maintenance(true), made(l.CreateStonith(stonith)))
 	preferred := map[string]string{}
@@ -216,7 +223,8 @@ func TestLiveOnARealPair(t *testing.T) {
 			first, second = node2, node1
 		}
 		preferred[id] = first
-		p.does(l.Constraint(pacemaker.Location{ID: id + "-primary", Resource: id, Node: first, Score: "20"}), l.Constraint(pacemaker.Location{ID: id + "-secondary", Resource: id, Node: second, Score: "10"}))
+		p.does(l.Constraint(pacemaker.Location{ID: id + "-primary", Resource: id, Node: first, Score: "20"}),
+			l.Constraint(pacemaker.Location{ID: id + "-secondary", Resource: id, Node: second, Score: "10"}))
 	}
 	_, err = p.apply(l.EnableResource(p.targets[0]))
 	require.ErrorContains(t, err, "maintenance")

@@ -20,10 +20,12 @@ func anyPair(t *rapid.T) *pacemaker.CIB {
 	require.NoError(t, err)
 	value := rapid.StringMatching(`[a-z0-9 ="'$<>&;:_/é-]{1,12}`).Filter(func(s string) bool { return strings.TrimSpace(s) == s })
 	seconds := rapid.SampledFrom([]string{"5", "20s", "1m", "300", "450s"})
-	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"no-quorum-policy", "stonith-timeout", "batch-limit", "expected-quorum-votes", "cluster-infrastructure"}), 0, 4, rapid.ID).Draw(t, "properties") {
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"no-quorum-policy", "stonith-timeout",
+		"batch-limit", "expected-quorum-votes", "cluster-infrastructure"}), 0, 4, rapid.ID).Draw(t, "properties") {
 		cib.SetProperty(name, rapid.SampledFrom([]string{"ignore", "10", "cman"}).Draw(t, name))
 	}
-	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"resource-stickiness", "failure-timeout", "migration-threshold"}), 0, 3, rapid.ID).Draw(t, "defaults") {
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"resource-stickiness", "failure-timeout",
+		"migration-threshold"}), 0, 3, rapid.ID).Draw(t, "defaults") {
 		cib.SetResourceDefault(name, rapid.SampledFrom([]string{"1", "30", "1000"}).Draw(t, name))
 	}
 	if rapid.Bool().Draw(t, "fencing") {
@@ -39,7 +41,8 @@ func anyPair(t *rapid.T) *pacemaker.CIB {
 				{Name: "start", Interval: "0", Timeout: seconds.Draw(t, "start")}, {Name: "stop", Interval: "0", Timeout: seconds.Draw(t, "stop")},
 			},
 		}
-		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"note", "passwd", "other"}), 0, 3, rapid.ID).Draw(t, "parameters") {
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"note", "passwd", "other"}), 0, 3, rapid.ID).
+			Draw(t, "parameters") {
 			r.Instance[0].Pairs = append(r.Instance[0].Pairs, pacemaker.NVPair{Name: name, Value: value.Draw(t, name)})
 		}
 		if role := rapid.SampledFrom([]string{"", "Started", "Stopped"}).Draw(t, "role"); role != "" {
@@ -52,7 +55,8 @@ func anyPair(t *rapid.T) *pacemaker.CIB {
 		}
 	}
 	for _, node := range []string{"ct6-mds1", "ct6-mds2"} {
-		names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"0_fence_agent", "0_fence_login", "0_fence_password", "0_fence_plug", "1_fence_agent", "1_fence_ipaddr", "standby", "rack"}), 0, 8, rapid.ID)
+		names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"0_fence_agent", "0_fence_login", "0_fence_password",
+			"0_fence_plug", "1_fence_agent", "1_fence_ipaddr", "standby", "rack"}), 0, 8, rapid.ID)
 		for _, name := range names.Draw(t, "attributes of "+node) {
 			require.NoError(t, cib.SetNodeAttribute(node, name, value.Draw(t, name)))
 		}
@@ -60,9 +64,10 @@ func anyPair(t *rapid.T) *pacemaker.CIB {
 	return cib
 }
 
-// For any such pair the list of commands, run one by one on a simulated cluster, and the pushes give the same cluster at every stage; in the
-// end it is that of the backup. Nothing runs before the switch-over (H8), the nodes are never in standby (H11), and no command that runs has
-// a secret among its arguments but those of the fencing attributes, for which there is the push.
+// For any such pair the list of commands, run one by one on a simulated cluster, and the pushes give the same cluster
+// at every stage; in the end it is that of the backup. Nothing runs before the switch-over (H8), the nodes are never in
+// standby (H11), and no command that runs has a secret among its arguments but those of the fencing attributes, for
+// which there is the push.
 func TestAnyPairIsTheSameInBothForms(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		cib := anyPair(rt)
@@ -81,7 +86,8 @@ func TestAnyPairIsTheSameInBothForms(t *testing.T) {
 		}
 		byCommands, byPush := started(t, plan), started(t, plan)
 		differences := func(opts ...pacemaker.DiffOption) []pacemaker.Difference {
-			return pacemaker.Diff(byPush.live(), byCommands.live(), append(opts, pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.ExpectStonithByPCS))...)
+			return pacemaker.Diff(byPush.live(), byCommands.live(),
+				append(opts, pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.ExpectStonithByPCS))...)
 		}
 		for _, s := range plan.Sections()[1:7] {
 			byCommands.do(s.Operations...)
@@ -114,9 +120,11 @@ func TestAnyPairIsTheSameInBothForms(t *testing.T) {
 		}
 		// What the guide sets where the backup says nothing is expected, too.
 		guide := func(d pacemaker.Difference) bool {
-			return d.Kind == "property" && !d.InOld && (d.Subject == "no-quorum-policy" || d.Subject == "stonith-enabled" || d.Subject == "symmetric-cluster")
+			return d.Kind == "property" && !d.InOld &&
+				(d.Subject == "no-quorum-policy" || d.Subject == "stonith-enabled" || d.Subject == "symmetric-cluster")
 		}
-		for _, d := range pacemaker.Diff(cib, byCommands.live(), pacemaker.RenameNodes(names), pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.RebuildExpectations()...)) {
+		for _, d := range pacemaker.Diff(cib, byCommands.live(), pacemaker.RenameNodes(names), pacemaker.ManagedIDs(),
+			pacemaker.Expect(pacemaker.RebuildExpectations()...)) {
 			require.True(rt, guide(d), "%s", d)
 		}
 	})

@@ -34,11 +34,13 @@ func newPairWith(t testing.TB, o pacemakertest.Options) pair {
 	reg.Packages = []simhost.Package{
 		{
 			Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync"}, Services: []string{"pacemaker"},
-			Users: []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Shell: "/sbin/nologin"}},
-			Files: map[string]string{"/usr/lib/ocf/resource.d/chroma/Target": "", "/usr/sbin/fence_chroma": ""}, Programs: []string{"cibadmin", "crm_mon"},
+			Users:    []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Shell: "/sbin/nologin"}},
+			Files:    map[string]string{"/usr/lib/ocf/resource.d/chroma/Target": "", "/usr/sbin/fence_chroma": ""},
+			Programs: []string{"cibadmin", "crm_mon"},
 		},
 		{Name: "corosync", Version: "2.4.3-2.el7", Repo: "base", Services: []string{"corosync"}},
-		{Name: "pcs", Version: "0.9.162-5.el7", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"}, Programs: []string{"pcs"}},
+		{Name: "pcs", Version: "0.9.162-5.el7", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
+			Programs: []string{"pcs"}},
 		{Name: "fence-agents", Version: "4.0.11-1.el7", Repo: "base"},
 	}
 	pacemakertest.Install(reg)

@@ -16,21 +16,23 @@ import (
 func TestSilenceProvesNothing(t *testing.T) {
 	modern := live.Cluster{Dialect: pcs.V011, Via: "a"}
 	old := live.Cluster{Dialect: pcs.V09, Via: "a", SysV: true}
-	const missing = "ls: cannot access '/etc/corosync/corosync.conf': No such file or directory\nls: cannot access '/etc/pacemaker/authkey': No such file or directory\nls: cannot access '/var/lib/pacemaker/cib/cib.xml': No such file or directory\n"
+	const missing = "ls: cannot access '/etc/corosync/corosync.conf': No such file or directory\nls: cannot access " +
+		"'/etc/pacemaker/authkey': No such file or directory\nls: cannot access '/var/lib/pacemaker/cib/cib.xml': No such file or directory\n"
 	for name, c := range map[string]struct {
 		e              change.Proof
 		code           int
 		stdout, stderr string
 		want           string
 	}{
-		"no leftovers":                 {modern.Unused("a"), 2, "", missing, "seen"},
-		"a leftover":                   {modern.Unused("a"), 2, "/etc/pacemaker/authkey\n", missing, "wrong"},
-		"ls says nothing":              {modern.Unused("a"), 0, "", "", "wrong"},
-		"ls fails":                     {modern.Unused("a"), 2, "", "ls: cannot run\n", "wrong"},
-		"ls names one":                 {modern.Unused("a"), 2, "", missing[:70], "wrong"},
-		"not at boot":                  {old.AtBoot("a", false)[0], 1, "", "", "seen"},
-		"at boot":                      {old.AtBoot("a", false)[0], 0, "", "", "later"},
-		"no such service":              {old.AtBoot("a", false)[0], 1, "", "error reading information on service corosync: No such file or directory\n", "wrong"},
+		"no leftovers":    {modern.Unused("a"), 2, "", missing, "seen"},
+		"a leftover":      {modern.Unused("a"), 2, "/etc/pacemaker/authkey\n", missing, "wrong"},
+		"ls says nothing": {modern.Unused("a"), 0, "", "", "wrong"},
+		"ls fails":        {modern.Unused("a"), 2, "", "ls: cannot run\n", "wrong"},
+		"ls names one":    {modern.Unused("a"), 2, "", missing[:70], "wrong"},
+		"not at boot":     {old.AtBoot("a", false)[0], 1, "", "", "seen"},
+		"at boot":         {old.AtBoot("a", false)[0], 0, "", "", "later"},
+		"no such service": {old.AtBoot("a", false)[0], 1, "",
+			"error reading information on service corosync: No such file or directory\n", "wrong"},
 		"chkconfig in another tongue":  {old.AtBoot("a", false)[0], 1, "", "Fehler beim Lesen\n", "wrong"},
 		"chkconfig talks":              {old.AtBoot("a", false)[0], 1, "corosync: unknown\n", "", "wrong"},
 		"no chkconfig":                 {old.AtBoot("a", false)[0], 127, "", "", "wrong"},
@@ -63,7 +65,8 @@ func TestSilenceProvesNothing(t *testing.T) {
 func TestPartOfACIB(t *testing.T) {
 	l := live.Cluster{Dialect: pcs.V011, Via: "a"}
 	for _, text := range []string{
-		"", "<cib/>", "<cib><configuration/><status/></cib>", "<cib><configuration><crm_config/><nodes/><resources/></configuration><status/></cib>",
+		"", "<cib/>", "<cib><configuration/><status/></cib>",
+		"<cib><configuration><crm_config/><nodes/><resources/></configuration><status/></cib>",
 		"<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>",
 	} {
 		for _, proof := range [][]change.Proof{l.UnsetProperty("x").Proof, l.RelocateClear().Proof, l.Maintenance(false).Proof[:1]} {

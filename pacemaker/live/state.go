@@ -22,8 +22,8 @@ func isOn(value string) bool {
 	return slices.Contains([]string{"true", "on", "yes", "y", "1"}, strings.ToLower(value))
 }
 
-// Standby moves everything off a node and keeps it off (lustre:427, PCM-036). It is done when the CIB says so, which outlives a restart, and nothing
-// runs there any more: the command returns before anything has moved.
+// Standby moves everything off a node and keeps it off (lustre:427, PCM-036). It is done when the CIB says so, which
+// outlives a restart, and nothing runs there any more: the command returns before anything has moved.
 func (l Cluster) Standby(node string) change.Change {
 	return l.Change(l.via(l.Dialect.Standby(node)), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{
 		l.standbyStored(node, true),
@@ -109,7 +109,8 @@ func runsOn(st *pacemaker.Status, id, node string) error {
 	case len(on) > 1:
 		return fmt.Errorf("%s is active on %s", id, strings.Join(on, " and "))
 	case r.Failed || r.Blocked:
-		return fmt.Errorf("%s has failed (%s on %s): see crm_mon, mend it, and clean it up by pcs resource cleanup %s", id, r.Role, strings.Join(r.Nodes, ", "), id)
+		return fmt.Errorf("%s has failed (%s on %s): see crm_mon, mend it, and clean it up by pcs resource cleanup %s", id,
+			r.Role, strings.Join(r.Nodes, ", "), id)
 	}
 	if !underWay(r) && !slices.Contains(on, node) {
 		if err := startFailed(st, id, node); err != nil {
@@ -133,7 +134,8 @@ func runsOn(st *pacemaker.Status, id, node string) error {
 func startFailed(st *pacemaker.Status, id, node string) error {
 	for _, f := range st.Failures {
 		if f.Node == node && strings.HasPrefix(f.Operation, id+"_start_") {
-			return fmt.Errorf("%s could not be started on %s (%s): mend it, clean up by pcs resource cleanup %s, and it is tried again", id, node, strings.Join(slices.DeleteFunc([]string{f.Status, f.ExitStatus, f.ExitReason}, isEmpty), "; "), id)
+			return fmt.Errorf("%s could not be started on %s (%s): mend it, clean up by pcs resource cleanup %s, and it is tried again",
+				id, node, strings.Join(slices.DeleteFunc([]string{f.Status, f.ExitStatus, f.ExitReason}, isEmpty), "; "), id)
 		}
 	}
 	return nil
@@ -143,7 +145,8 @@ func isEmpty(text string) bool { return text == "" }
 
 // underWay says whether an operation of a resource has begun and not ended: crm_mon shows it as its role where it shows it at all.
 func underWay(r pacemaker.ResourceStatus) bool {
-	return r.Role == "Starting" || r.Role == "Stopping" || r.Role == "Promoting" || r.Role == "Demoting" || r.Role == "Migrating" || r.Pending != ""
+	return r.Role == "Starting" || r.Role == "Stopping" || r.Role == "Promoting" || r.Role == "Demoting" ||
+		r.Role == "Migrating" || r.Pending != ""
 }
 
 // Placed wants each resource to run on the node that belongs to it, and nowhere else. A start that failed there is an error at once.
@@ -172,11 +175,12 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// RelocateRun moves each of the resources to the node that it prefers (lustre:1665, PCM-041). What is to come of it is where, by resource: see
-// placement.Relocate and placement.Of for what to ask for. It is done when each runs there and none of the constraints is left by which pcs moves
-// them: a relocate that is cut short leaves them behind.
+// RelocateRun moves each of the resources to the node that it prefers (lustre:1665, PCM-041). What is to come of it is
+// where, by resource: see placement.Relocate and placement.Of for what to ask for. It is done when each runs there and
+// none of the constraints is left by which pcs moves them: a relocate that is cut short leaves them behind.
 func (l Cluster) RelocateRun(where map[string]string) change.Change {
-	return l.Change(l.via(l.Dialect.RelocateRun()), change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{l.Placed(where), l.noRelocation()}})
+	return l.Change(l.via(l.Dialect.RelocateRun()),
+		change.Change{Limit: 15 * time.Minute, Needs: l.managed(), Proof: []change.Proof{l.Placed(where), l.noRelocation()}})
 }
 
 // RelocateClear removes what a relocate that was cut short left behind.
@@ -198,10 +202,12 @@ func (l Cluster) noRelocation() change.Proof {
 // settleStep is how long one look of Settled waits at most, in seconds. Pacemaker 2.1 waits two even where there is nothing to wait for.
 const settleStep = "5"
 
-// Settled wants a cluster that has nothing left to do: crm_resource asks the scheduler, and crm_mon shows that no action is under way and no node is joining. Unlike a bare
-// `crm_resource --wait`, which can hang, each look is short (H19).
+// Settled wants a cluster that has nothing left to do: crm_resource asks the scheduler, and crm_mon shows that no
+// action is under way and no node is joining. Unlike a bare `crm_resource --wait`, which can hang, each look is short
+// (H19).
 func (l Cluster) Settled() []change.Proof {
-	wait := pcs.NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Idempotent, "crm_resource", "--wait", "--timeout", settleStep)
+	wait := pcs.NewOperation("wait until the cluster is stable", "", op.ReadOnly, op.Idempotent, "crm_resource", "--wait",
+		"--timeout", settleStep)
 	return []change.Proof{
 		proof(l.via(wait), "crm_resource --wait says that nothing is left to do", func(a answer) error {
 			if a.ExitCode == 124 || a.ExitCode == 62 { // timed out: Pacemaker 2 and later, 1.1

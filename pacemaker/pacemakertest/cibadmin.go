@@ -14,7 +14,8 @@ import (
 
 // sections are the parts of a CIB that -o names.
 var sections = map[string]string{
-	"nodes": "nodes", "resources": "resources", "constraints": "constraints", "crm_config": "crm_config", "rsc_defaults": "rsc_defaults", "op_defaults": "op_defaults",
+	"nodes": "nodes", "resources": "resources", "constraints": "constraints", "crm_config": "crm_config",
+	"rsc_defaults": "rsc_defaults", "op_defaults": "op_defaults",
 	"fencing-topology": "fencing-topology", "acls": "acls", "tags": "tags", "alerts": "alerts",
 }
 
@@ -26,7 +27,8 @@ var (
 	errNotXML    = errors.New("Couldn't parse input from input string")
 )
 
-// runCibadmin knows queries (-Q), creation (-C), modification (-M), replacement (-R) and deletion (-D) in a section (-o), with XML from -X, -x FILE or -p.
+// runCibadmin knows queries (-Q), creation (-C), modification (-M), replacement (-R) and deletion (-D) in a section
+// (-o), with XML from -X, -x FILE or -p.
 func runCibadmin(c *simhost.Call) int {
 	s := newSession(c)
 	verb, section, xml, given := byte(0), "", "", false
@@ -107,7 +109,8 @@ func runCibadmin(c *simhost.Call) int {
 	if err := s.change(verb, section, xml, allowCreate); err != nil && modern {
 		return s.refused(verb, xml, err)
 	} else if err != nil {
-		return c.Fail(statusOf(err), "Call cib_%s failed (-%d): %v", map[byte]string{'C': "create", 'M': "modify", 'R': "replace", 'D': "delete"}[verb], statusOf(err), err)
+		return c.Fail(statusOf(err), "Call cib_%s failed (-%d): %v",
+			map[byte]string{'C': "create", 'M': "modify", 'R': "replace", 'D': "delete"}[verb], statusOf(err), err)
 	}
 	return 0
 }
@@ -241,7 +244,8 @@ func apply(verb byte, conf, where, piece *etree.Element, allowCreate bool) error
 		return nil
 	}
 	id := piece.SelectAttrValue("id", "")
-	if section := where.SelectElement(piece.Tag); verb == 'M' && id == "" && section != nil { // a part of the configuration stands for its children
+	// a part of the configuration stands for its children
+	if section := where.SelectElement(piece.Tag); verb == 'M' && id == "" && section != nil {
 		return apply(verb, conf, section, piece, allowCreate)
 	}
 	old := find(where, piece.Tag, id)

@@ -35,9 +35,11 @@ func newSite(t testing.TB, o pacemakertest.Options) site {
 	users := []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Shell: "/sbin/nologin"}}
 	files := map[string]string{"/usr/lib/ocf/resource.d/chroma/Target": "", "/usr/sbin/fence_chroma": "", "/usr/sbin/fence_ipmilan": ""}
 	reg.Packages = []simhost.Package{
-		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync"}, Services: []string{"pacemaker"}, Users: users, Files: files, Programs: []string{"cibadmin", "crm_mon"}},
+		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync"},
+			Services: []string{"pacemaker"}, Users: users, Files: files, Programs: []string{"cibadmin", "crm_mon"}},
 		{Name: "corosync", Version: "2.4.3-2.el7", Repo: "base", Services: []string{"corosync"}},
-		{Name: "pcs", Version: "0.9.162-5.el7", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"}, Programs: []string{"pcs"}},
+		{Name: "pcs", Version: "0.9.162-5.el7", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
+			Programs: []string{"pcs"}},
 	}
 	pacemakertest.Install(reg)
 	if o.Agents == nil {
@@ -105,10 +107,14 @@ func (b site) fences() (out []pacemakertest.Fence) {
 	return out
 }
 
-const setup = "pcs cluster setup --name lustre-ha-cluster " + n1 + " --transport udp --rrpmode passive --addr0 10.128.0.0 --mcast0 226.94.0.1 --mcastport0 40015 --addr1 10.73.10.0 --mcast1 226.94.1.1 --mcastport1 40015 --token 17000 --fail_recv_const 10"
+const setup = "pcs cluster setup --name lustre-ha-cluster " + n1 +
+	" --transport udp --rrpmode passive --addr0 10.128.0.0 --mcast0 226.94.0.1 --mcastport0 40015 --addr1 10.73.10.0 " +
+	"--mcast1 226.94.1.1 --mcastport1 40015 --token 17000 --fail_recv_const 10"
 
 // setupKnet is setup for corosync 3.
-const setupKnet = "pcs cluster setup lustre-ha-cluster " + n1 + " addr=10.128.0.11 addr=10.73.10.11 transport knet link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000 fail_recv_const=10"
+const setupKnet = "pcs cluster setup lustre-ha-cluster " + n1 +
+	" addr=10.128.0.11 addr=10.73.10.11 transport knet link_mode=passive link linknumber=0 mcastport=40015 link " +
+	"linknumber=1 mcastport=40015 totem token=17000 fail_recv_const=10"
 
 func setupOf(d pcs.Dialect) string {
 	if d == pcs.V09 {
@@ -126,7 +132,8 @@ func authorise(d pcs.Dialect, nodes ...string) string {
 func (b site) software() {
 	b.t.Helper()
 	for _, h := range []string{n1, n2} {
-		b.ok(h, "yum -y install pcs pacemaker corosync", "systemctl start pcsd", "systemctl enable pcsd", "firewall-cmd --permanent --add-service=high-availability", "firewall-cmd --permanent --add-port=40015/udp", "firewall-cmd --reload")
+		b.ok(h, "yum -y install pcs pacemaker corosync", "systemctl start pcsd", "systemctl enable pcsd",
+			"firewall-cmd --permanent --add-service=high-availability", "firewall-cmd --permanent --add-port=40015/udp", "firewall-cmd --reload")
 		_, err := b.run(h, "passwd --stdin hacluster", "secret\n")
 		require.NoError(b.t, err)
 	}
@@ -155,9 +162,12 @@ func (b site) both() {
 // resources makes a fence device and two resources that prefer different nodes.
 func (b site) resources() {
 	b.t.Helper()
-	b.ok(n1, "pcs property set no-quorum-policy=ignore", "pcs resource defaults resource-stickiness=1000", "pcs stonith create st-fencing fence_chroma",
-		"pcs resource create A ocf:chroma:Target target=a op monitor interval=5 --disabled", "pcs resource create B ocf:chroma:Target target=b op monitor interval=5 --disabled",
-		"pcs constraint location A prefers "+n1+"=20", "pcs constraint location A prefers "+n2+"=10", "pcs constraint location B prefers "+n2+"=20", "pcs constraint location B prefers "+n1+"=10",
+	b.ok(n1, "pcs property set no-quorum-policy=ignore", "pcs resource defaults resource-stickiness=1000",
+		"pcs stonith create st-fencing fence_chroma",
+		"pcs resource create A ocf:chroma:Target target=a op monitor interval=5 --disabled",
+		"pcs resource create B ocf:chroma:Target target=b op monitor interval=5 --disabled",
+		"pcs constraint location A prefers "+n1+"=20", "pcs constraint location A prefers "+n2+"=10",
+		"pcs constraint location B prefers "+n2+"=20", "pcs constraint location B prefers "+n1+"=10",
 		"pcs resource enable A", "pcs resource enable B")
 	b.w.Advance(10 * time.Second)
 }
@@ -177,7 +187,8 @@ func TestFirstStartTakesTwentySeconds(t *testing.T) { // H5, PCM-020
 	b.ok(n1, "pcs property set stonith-enabled=true")
 }
 
-// H5, the way round it: a CIB put in place before the first start. It must belong to hacluster: else Pacemaker stays down, though every command succeeds.
+// H5, the way round it: a CIB put in place before the first start. It must belong to hacluster: else Pacemaker stays
+// down, though every command succeeds.
 func TestACIBPutInPlaceBeforeTheFirstStart(t *testing.T) {
 	const cib = `<cib epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="cib-bootstrap-options">` +
 		`<nvpair id="d" name="dc-deadtime" value="2s"/></cluster_property_set></crm_config><nodes/><resources/><constraints/></configuration><status/></cib>`
@@ -231,7 +242,9 @@ func TestEveryMemberIsInTheCIB(t *testing.T) {
 			if host == first {
 				epoch = "8000"
 			}
-			_, err := b.run(host, "tee /var/lib/pacemaker/cib/cib.xml", `<cib epoch="`+epoch+`" num_updates="0" admin_epoch="0"><configuration><crm_config/><nodes><node id="`+map[string]string{n1: "1", n2: "2"}[uname]+`" uname="`+uname+
+			_, err := b.run(host, "tee /var/lib/pacemaker/cib/cib.xml", `<cib epoch="`+epoch+
+				`" num_updates="0" admin_epoch="0"><configuration><crm_config/><nodes><node id="`+
+				map[string]string{n1: "1", n2: "2"}[uname]+`" uname="`+uname+
 				`"/></nodes><resources/><constraints/></configuration><status/></cib>`)
 			require.NoError(t, err)
 		}
@@ -289,17 +302,20 @@ func TestAttributesOfAnAbsentNode(t *testing.T) { // H7
 	b.fails(n1, "crm_attribute --type nodes --node "+n2+" --name x --update y", 6)
 	b.ok(n1, "crm_attribute --type nodes --node "+n1+" --name x --update y")
 	require.Equal(t, "y\n", b.ok(n1, "crm_attribute --type nodes --node "+n1+" --name x --query --quiet"))
-	require.Equal(t, "scope=crm_config  name=cluster-name value=lustre-ha-cluster\n", b.ok(n1, "crm_attribute -t crm_config -n cluster-name -G"))
+	require.Equal(t, "scope=crm_config  name=cluster-name value=lustre-ha-cluster\n",
+		b.ok(n1, "crm_attribute -t crm_config -n cluster-name -G"))
 	b.ok(n1, "crm_attribute -t crm_config -n cluster-name -D")
 	b.fails(n1, "crm_attribute -t crm_config -n cluster-name -G", 6)
 }
 
-// TestAnAbsentNodeInTheCIBIsFenced is the other half of H1: whoever writes a node with fencing attributes into the CIB before it has joined gets it shot.
+// TestAnAbsentNodeInTheCIBIsFenced is the other half of H1: whoever writes a node with fencing attributes into the CIB
+// before it has joined gets it shot.
 func TestAnAbsentNodeInTheCIBIsFenced(t *testing.T) {
 	b := newSite(t, pacemakertest.Options{})
 	b.first()
 	b.resources()
-	_, err := b.argv(n1, `<nodes><node id="2" uname="`+n2+`"><instance_attributes id="nodes-2"><nvpair id="a" name="0_fence_agent" value="fence_virsh"/><nvpair id="b" name="0_fence_ipaddr" value="1"/></instance_attributes></node></nodes>`,
+	_, err := b.argv(n1, `<nodes><node id="2" uname="`+n2+
+		`"><instance_attributes id="nodes-2"><nvpair id="a" name="0_fence_agent" value="fence_virsh"/><nvpair id="b" name="0_fence_ipaddr" value="1"/></instance_attributes></node></nodes>`,
 		"cibadmin", "--modify", "--allow-create", "--scope", "nodes", "--xml-pipe")
 	require.NoError(t, err)
 	b.w.Advance(10 * time.Second)
@@ -377,7 +393,8 @@ func TestExitStatusesOfAStoppedCluster(t *testing.T) { // H19
 
 func TestLosses(t *testing.T) {
 	attributes := func(node, plug string) string {
-		return "pcs property set --node " + node + " 0_fence_ipaddr=192.168.0.1 0_fence_login=root 0_fence_plug=" + plug + " 0_fence_agent=fence_virsh"
+		return "pcs property set --node " + node + " 0_fence_ipaddr=192.168.0.1 0_fence_login=root 0_fence_plug=" + plug +
+			" 0_fence_agent=fence_virsh"
 	}
 	for name, c := range map[string]struct {
 		prepare []string
@@ -512,7 +529,8 @@ func TestWordsOfRealPcs(t *testing.T) {
 	_, err := b.run(n1, "tee /root/cib.xml", cib)
 	require.NoError(t, err)
 	for name, line := range map[string]string{
-		"constraint_full": "constraint show --full", "constraint_show": "constraint show", "property_show": "property show", "resource_defaults": "resource defaults",
+		"constraint_full": "constraint show --full", "constraint_show": "constraint show", "property_show": "property show",
+		"resource_defaults":  "resource defaults",
 		"resource_show_full": "resource show --full", "stonith_show_full": "stonith show --full",
 	} {
 		want := corpus(t, "pcs/0.9.152/constructed-iml-2.4-el6-short-nodenames/"+name+".out")
@@ -520,7 +538,8 @@ func TestWordsOfRealPcs(t *testing.T) {
 	}
 }
 
-// TestRebuildOfRealPcs types a recorded rebuild, and compares the exit statuses, the CIB it leaves and the corosync.conf with those of pcs 0.9.152.
+// TestRebuildOfRealPcs types a recorded rebuild, and compares the exit statuses, the CIB it leaves and the
+// corosync.conf with those of pcs 0.9.152.
 func TestRebuildOfRealPcs(t *testing.T) {
 	for name, nodes := range map[string]int{"rebuild-node1-only": 1, "rebuild-two-nodes": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -554,9 +573,11 @@ func TestRebuildOfRealPcs(t *testing.T) {
 	}
 }
 
-// TestPlacementOfRealPacemaker puts recorded stages of the upgrade into the simulator, and compares where the resources come to run with the answer of Pacemaker's own scheduler.
+// TestPlacementOfRealPacemaker puts recorded stages of the upgrade into the simulator, and compares where the resources
+// come to run with the answer of Pacemaker's own scheduler.
 func TestPlacementOfRealPacemaker(t *testing.T) {
-	for stage, node2Stops := range map[string]bool{"A-maintenance-disabled": false, "C-node2-offline-disabled": true, "E-both-online-enabled": false} {
+	for stage, node2Stops := range map[string]bool{"A-maintenance-disabled": false, "C-node2-offline-disabled": true,
+		"E-both-online-enabled": false} {
 		t.Run(stage, func(t *testing.T) {
 			cib := corpus(t, "simulated/"+stage+".cib.xml")
 			want, err := pacemaker.ParseStatus(strings.NewReader(corpus(t, "simulated/"+stage+".crm_mon.xml")))

@@ -42,11 +42,13 @@ func (s *session) monitorText() {
 	s.Printf("Stack: %s\n", s.node.conf.stack())
 	if members := s.members(); s.node.ready && len(members) > 0 {
 		quorum := map[bool]string{true: "with", false: "WITHOUT"}[s.stack.quorate(s.State, s.node)]
-		s.Printf("Current DC: %s (version %s) - partition %s quorum\n", s.stack.uname(s.State, members[0]), s.node.doc.property("dc-version"), quorum)
+		s.Printf("Current DC: %s (version %s) - partition %s quorum\n", s.stack.uname(s.State, members[0]),
+			s.node.doc.property("dc-version"), quorum)
 	} else {
 		s.Printf("Current DC: NONE\n")
 	}
-	s.Printf("Last updated: %s\n%d nodes and %d resources configured\n\n", s.Now().UTC().Format("Mon Jan _2 15:04:05 2006"), len(s.node.doc.nodes), len(s.node.doc.primitives))
+	s.Printf("Last updated: %s\n%d nodes and %d resources configured\n\n", s.Now().UTC().
+		Format("Mon Jan _2 15:04:05 2006"), len(s.node.doc.nodes), len(s.node.doc.primitives))
 	if s.node.doc.flag("maintenance-mode", false) {
 		s.Printf("              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, stop or recover services\n\n")
 	}
@@ -76,15 +78,18 @@ func (s *session) monitorXML() int {
 	summary := element(root, "summary")
 	element(summary, "stack", "type", s.node.conf.stack())
 	if len(members) > 0 {
-		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name", s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]), "with_quorum", strconv.FormatBool(s.stack.quorate(s.State, s.node)))
+		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name",
+			s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]), "with_quorum", strconv.FormatBool(s.stack.quorate(s.State, s.node)))
 	} else {
 		element(summary, "current_dc", "present", "false")
 	}
 	element(summary, "last_update", "time", s.Now().UTC().Format("Mon Jan _2 15:04:05 2006"))
 	element(summary, "nodes_configured", "number", strconv.Itoa(len(d.nodes)), "expected_votes", "unknown")
 	element(summary, "resources_configured", "number", strconv.Itoa(len(d.primitives)))
-	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)), "symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
-		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode", strconv.FormatBool(d.flag("maintenance-mode", false)))
+	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)),
+		"symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
+		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode",
+		strconv.FormatBool(d.flag("maintenance-mode", false)))
 	var unclean []string
 	if len(members) > 0 {
 		for _, n := range s.stack.unclean(s.State, members) {
@@ -98,9 +103,12 @@ func (s *session) monitorXML() int {
 		if m != nil {
 			running = len(m.active)
 		}
-		element(nodes, "node", "name", n.Uname, "id", n.ID, "online", strconv.FormatBool(m != nil && m.ready), "standby", strconv.FormatBool(d.nodeFlag(n.Uname, "standby")), "standby_onfail", "false",
-			"maintenance", strconv.FormatBool(d.nodeFlag(n.Uname, "maintenance")), "pending", strconv.FormatBool(m != nil && !m.ready), "unclean", strconv.FormatBool(slices.Contains(unclean, n.Uname)),
-			"shutdown", strconv.FormatBool(m != nil && m.leaving), "expected_up", strconv.FormatBool(m != nil), "is_dc", strconv.FormatBool(len(members) > 0 && m == members[0]), "resources_running", strconv.Itoa(running), "type", "member")
+		element(nodes, "node", "name", n.Uname, "id", n.ID, "online", strconv.FormatBool(m != nil && m.ready), "standby",
+			strconv.FormatBool(d.nodeFlag(n.Uname, "standby")), "standby_onfail", "false",
+			"maintenance", strconv.FormatBool(d.nodeFlag(n.Uname, "maintenance")), "pending",
+			strconv.FormatBool(m != nil && !m.ready), "unclean", strconv.FormatBool(slices.Contains(unclean, n.Uname)),
+			"shutdown", strconv.FormatBool(m != nil && m.leaving), "expected_up", strconv.FormatBool(m != nil), "is_dc",
+			strconv.FormatBool(len(members) > 0 && m == members[0]), "resources_running", strconv.Itoa(running), "type", "member")
 	}
 	resources := element(root, "resources")
 	for _, p := range d.primitives {
@@ -140,7 +148,8 @@ func (s *session) resourceXML(list *etree.Element, d *document, p primitive) {
 	}
 	agent := strings.Replace(p.agent, "ocf:", "ocf::", 1)
 	managed := p.managed && !d.flag("maintenance-mode", false)
-	e := element(list, "resource", "id", p.id, "resource_agent", agent, "role", role, "active", strconv.FormatBool(len(on) > 0), "orphaned", "false", "managed", strconv.FormatBool(managed),
+	e := element(list, "resource", "id", p.id, "resource_agent", agent, "role", role, "active",
+		strconv.FormatBool(len(on) > 0), "orphaned", "false", "managed", strconv.FormatBool(managed),
 		"failed", "false", "failure_ignored", "false", "nodes_running_on", strconv.Itoa(len(on)))
 	if p.role != "" {
 		e.CreateAttr("target_role", p.role)
@@ -214,7 +223,8 @@ func runCrmNode(c *simhost.Call) int {
 	case s.software.modern():
 		return s.removeNode2(c, remove)
 	case !slices.Contains(c.Args, "--force") && !slices.Contains(c.Args, "-f"):
-		return c.Fail(22, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, the --force flag is required in order to proceed.")
+		return c.Fail(22, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, "+
+			"the --force flag is required in order to proceed.")
 	case s.peer(remove) != nil:
 		return c.Fail(22, "Node %s appears to be active. Remove it from the cluster first", remove)
 	}
@@ -227,7 +237,8 @@ func runCrmNode(c *simhost.Call) int {
 // runCrmAttribute sets, prints or deletes one property or permanent node attribute.
 func runCrmAttribute(c *simhost.Call) int {
 	o := map[string]string{"type": "crm_config"}
-	short := map[string]string{"-t": "type", "-n": "name", "-v": "update", "-N": "node", "-G": "query", "-D": "delete", "-q": "quiet", "-Q": "quiet", "-l": "lifetime"}
+	short := map[string]string{"-t": "type", "-n": "name", "-v": "update", "-N": "node", "-G": "query", "-D": "delete",
+		"-q": "quiet", "-Q": "quiet", "-l": "lifetime"}
 	for i := 0; i < len(c.Args); i++ {
 		name := short[c.Args[i]]
 		value, has := "", false
@@ -365,7 +376,8 @@ func runCrmStandby(c *simhost.Call) int {
 	return newSession(c).attribute(o)
 }
 
-// runCrmResource knows --wait, --locate, --cleanup, --refresh, --list, and the parameters of a resource with --set-parameter, --delete-parameter and --get-parameter.
+// runCrmResource knows --wait, --locate, --cleanup, --refresh, --list, and the parameters of a resource with
+// --set-parameter, --delete-parameter and --get-parameter.
 func runCrmResource(c *simhost.Call) int {
 	s := newSession(c)
 	switch {
@@ -497,7 +509,8 @@ func (s *session) waitResources(timeout string) int {
 		for _, a := range m.active {
 			if a.phase != started {
 				i++
-				s.Printf("\tAction %d: %s_%s_0\ton %s\n", i, a.primitive.id, map[phase]string{starting: "start", stopping: "stop"}[a.phase], s.stack.uname(s.State, m))
+				s.Printf("\tAction %d: %s_%s_0\ton %s\n", i, a.primitive.id,
+					map[phase]string{starting: "start", stopping: "stop"}[a.phase], s.stack.uname(s.State, m))
 			}
 		}
 	}
@@ -572,7 +585,8 @@ func runStonithAdmin(c *simhost.Call) int {
 	}
 	for _, f := range s.node.history {
 		if target == "*" || target == f.Target {
-			c.Printf("%s was able to reboot node %s on behalf of crmd.1234 from %s at %s\n", f.By, f.Target, f.By, f.Time.UTC().Format("Mon Jan _2 15:04:05 2006"))
+			c.Printf("%s was able to reboot node %s on behalf of crmd.1234 from %s at %s\n", f.By, f.Target, f.By, f.Time.UTC().
+				Format("Mon Jan _2 15:04:05 2006"))
 		}
 	}
 	return 0

@@ -46,8 +46,10 @@ func (s *session) runCrmMon2() int {
 		s.Printf("Status of pacemakerd: 'Pacemaker is running' (last updated %s)\n", s.Now().UTC().Format("2006-01-02 15:04:05Z"))
 		return 0
 	case !s.node.up && format == "xml":
-		s.Printf("<pacemaker-result api-version=\"2.25\" request=%q>\n  <status code=\"102\" message=\"Not connected\">\n    <errors>\n      <error>error: Could not connect to launcher: Connection refused</error>\n"+
-			"      <error>crm_mon: Connection to cluster failed: Connection refused</error>\n    </errors>\n  </status>\n</pacemaker-result>\n", request)
+		s.Printf("<pacemaker-result api-version=\"2.25\" request=%q>\n  <status code=\"102\" message=\"Not connected\">\n   "+
+			" <errors>\n      <error>error: Could not connect to launcher: Connection refused</error>\n"+
+			"      <error>crm_mon: Connection to cluster failed: Connection refused</error>\n    </errors>\n  </status>\n</pacemaker-result>\n",
+			request)
 		return 102
 	case !s.node.up && format == "old":
 		s.Printf("<crm_mon version=\"2.1.5\"/>\n")
@@ -55,14 +57,16 @@ func (s *session) runCrmMon2() int {
 	case !s.node.up:
 		return s.Fail(102, "error: Could not connect to launcher: Connection refused\ncrm_mon: Connection to cluster failed: Connection refused")
 	case s.Now().Before(s.node.cibAt) && format == "old": // pacemakerd answers, and nobody else yet
-		s.Printf("<crm_mon version=\"2.1.5\">\n  <pacemakerd sys_from=\"pacemakerd\" state=\"running\" last_updated=\"%s\"/>\n</crm_mon>\n", s.Now().UTC().Format("2006-01-02 15:04:05Z"))
+		s.Printf("<crm_mon version=\"2.1.5\">\n  <pacemakerd sys_from=\"pacemakerd\" state=\"running\" last_updated=\"%s\"/>\n</crm_mon>\n",
+			s.Now().UTC().Format("2006-01-02 15:04:05Z"))
 		return 0
 	case format == "xml":
 		return s.monitorXML2(request)
 	case format == "old":
 		return s.monitorXML2("")
 	}
-	s.Printf("Status of pacemakerd: 'Pacemaker is running' (last updated %s)\nCluster Summary:\n", s.Now().UTC().Format("2006-01-02 15:04:05Z"))
+	s.Printf("Status of pacemakerd: 'Pacemaker is running' (last updated %s)\nCluster Summary:\n", s.Now().UTC().
+		Format("2006-01-02 15:04:05Z"))
 	s.summaryText("")
 	s.Printf("\nNode List:\n")
 	s.nodeText("  ")
@@ -91,7 +95,8 @@ func (s *session) summaryText(indent string) {
 	dc, stack := "NONE", "unknown"
 	if len(members) > 0 {
 		quorum := map[bool]string{true: "with", false: "WITHOUT"}[s.stack.quorate(s.State, s.node)]
-		stack, dc = s.node.conf.stack(), fmt.Sprintf("%s (version %s) - partition %s quorum", s.stack.uname(s.State, members[0]), d.property("dc-version"), quorum)
+		stack, dc = s.node.conf.stack(),
+			fmt.Sprintf("%s (version %s) - partition %s quorum", s.stack.uname(s.State, members[0]), d.property("dc-version"), quorum)
 	}
 	item("Stack: %s", stack)
 	item("Current DC: %s", dc)
@@ -115,7 +120,8 @@ func (s *session) summaryText(indent string) {
 	}
 	item("%d resource %s configured%s", len(d.primitives), plural(len(d.primitives), "instance", "instances"), rest)
 	if d.flag("maintenance-mode", false) {
-		s.Printf("\n%s              *** Resource management is DISABLED ***\n%s  The cluster will not attempt to start, stop or recover services\n", indent, indent)
+		s.Printf("\n%s              *** Resource management is DISABLED ***\n%s  The cluster will not attempt to start, "+
+			"stop or recover services\n", indent, indent)
 	}
 }
 
@@ -140,7 +146,8 @@ func (s *session) failureText() {
 	heading := "\nFailed Resource Actions:\n"
 	for _, m := range s.members() {
 		for _, f := range m.failed {
-			s.Printf("%s  * %s start on %s returned 'error' at %s after 8ms\n", heading, f.resource, s.stack.uname(s.State, m), f.at.UTC().Format("Mon Jan _2 15:04:05 2006"))
+			s.Printf("%s  * %s start on %s returned 'error' at %s after 8ms\n", heading, f.resource, s.stack.uname(s.State, m),
+				f.at.UTC().Format("Mon Jan _2 15:04:05 2006"))
 			heading = ""
 		}
 	}
@@ -204,7 +211,8 @@ func (s *session) row2(d *document, r primitive) string {
 // monitorXML2 is the status as XML: of `--output-as=xml` with the request, of `--as-xml` without one.
 func (s *session) monitorXML2(request string) int {
 	if !s.node.up {
-		return s.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
+		return s.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: "+
+			"Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
 	}
 	doc := etree.NewDocument()
 	doc.WriteSettings.CanonicalAttrVal = true
@@ -245,7 +253,8 @@ func (s *session) summaryXML(root *etree.Element, d *document, members []*node) 
 	summary := element(root, "summary")
 	if len(members) > 0 {
 		element(summary, "stack", "type", s.node.conf.stack())
-		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name", s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]),
+		element(summary, "current_dc", "present", "true", "version", d.property("dc-version"), "name",
+			s.stack.uname(s.State, members[0]), "id", s.nodeID(members[0]),
 			"with_quorum", strconv.FormatBool(s.stack.quorate(s.State, s.node)), "mixed_version", "false")
 	} else {
 		element(summary, "stack", "type", "unknown")
@@ -260,9 +269,12 @@ func (s *session) summaryXML(root *etree.Element, d *document, members []*node) 
 	}
 	element(summary, "nodes_configured", "number", strconv.Itoa(len(d.nodes)))
 	element(summary, "resources_configured", "number", strconv.Itoa(len(d.primitives)), "disabled", strconv.Itoa(disabled), "blocked", "0")
-	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)), "symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
-		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode", strconv.FormatBool(d.flag("maintenance-mode", false)),
-		"stop-all-resources", strconv.FormatBool(d.flag("stop-all-resources", false)), "stonith-timeout-ms", "60000", "priority-fencing-delay-ms", "0")
+	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)),
+		"symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
+		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode",
+		strconv.FormatBool(d.flag("maintenance-mode", false)),
+		"stop-all-resources", strconv.FormatBool(d.flag("stop-all-resources", false)), "stonith-timeout-ms", "60000",
+		"priority-fencing-delay-ms", "0")
 }
 
 func (s *session) nodeXML(nodes *etree.Element, d *document, n pacemaker.Node, members []*node) {
@@ -272,14 +284,18 @@ func (s *session) nodeXML(nodes *etree.Element, d *document, n pacemaker.Node, m
 	if m != nil {
 		running = len(m.active)
 	}
-	unclean := len(members) == 0 || slices.ContainsFunc(s.stack.unclean(s.State, members), func(u pacemaker.Node) bool { return u.Uname == n.Uname })
-	e := element(nodes, "node", "name", n.Uname, "id", n.ID, "online", is(m != nil && m.ready), "standby", is(d.nodeFlag(n.Uname, "standby")), "standby_onfail", "false",
-		"maintenance", is(d.nodeFlag(n.Uname, "maintenance")), "pending", is(m != nil && !m.ready && len(members) > 0), "unclean", is(unclean), "health", "green")
+	unclean := len(members) == 0 ||
+		slices.ContainsFunc(s.stack.unclean(s.State, members), func(u pacemaker.Node) bool { return u.Uname == n.Uname })
+	e := element(nodes, "node", "name", n.Uname, "id", n.ID, "online", is(m != nil && m.ready), "standby",
+		is(d.nodeFlag(n.Uname, "standby")), "standby_onfail", "false",
+		"maintenance", is(d.nodeFlag(n.Uname, "maintenance")), "pending", is(m != nil && !m.ready && len(members) > 0),
+		"unclean", is(unclean), "health", "green")
 	if m != nil && m.ready {
 		e.CreateAttr("feature_set", "3.16.1")
 	}
 	for _, pair := range [][2]string{
-		{"shutdown", is(m != nil && m.leaving)}, {"expected_up", is(m != nil)}, {"is_dc", is(len(members) > 0 && m == members[0])}, {"resources_running", strconv.Itoa(running)}, {"type", "member"},
+		{"shutdown", is(m != nil && m.leaving)}, {"expected_up", is(m != nil)},
+		{"is_dc", is(len(members) > 0 && m == members[0])}, {"resources_running", strconv.Itoa(running)}, {"type", "member"},
 	} {
 		e.CreateAttr(pair[0], pair[1])
 	}
@@ -340,8 +356,10 @@ func (s *session) failuresXML(root *etree.Element, members []*node, exit, status
 			if section == nil {
 				section = element(root, "failures")
 			}
-			element(section, "failure", "op_key", f.resource+"_start_0", "node", s.stack.uname(s.State, m), "exitstatus", exit, "exitreason", "", "exitcode", "1", "call", strconv.Itoa(i+10),
-				"status", status, "last-rc-change", f.at.UTC().Format("2006-01-02 15:04:05Z"), "queued", "0", "exec", "8", "interval", "0", "task", "start")
+			element(section, "failure", "op_key", f.resource+"_start_0", "node", s.stack.uname(s.State, m), "exitstatus", exit,
+				"exitreason", "", "exitcode", "1", "call", strconv.Itoa(i+10),
+				"status", status, "last-rc-change", f.at.UTC().Format("2006-01-02 15:04:05Z"), "queued", "0", "exec", "8",
+				"interval", "0", "task", "start")
 		}
 	}
 }
@@ -353,7 +371,8 @@ func (s *session) fencesXML(root *etree.Element) {
 	}
 	section := element(root, "fence_history")
 	for _, f := range slices.Backward(s.node.history) {
-		element(section, "fence_event", "action", "reboot", "target", f.Target, "client", "pacemaker-controld.1234", "origin", f.By, "status", "success", "delegate", f.By,
+		element(section, "fence_event", "action", "reboot", "target", f.Target, "client", "pacemaker-controld.1234", "origin",
+			f.By, "status", "success", "delegate", f.By,
 			"completed", f.Time.UTC().Format("2006-01-02 15:04:05Z"))
 	}
 }
@@ -366,7 +385,8 @@ func (s *session) history(target, completed string) int {
 			continue
 		}
 		n++
-		s.Printf("reboot of %s successful: delegate=%s, client=pacemaker-controld.1234, origin=%s, %s='%s'\n", f.Target, f.By, f.By, completed, f.Time.UTC().Format("2006-01-02 15:04:05Z"))
+		s.Printf("reboot of %s successful: delegate=%s, client=pacemaker-controld.1234, origin=%s, %s='%s'\n", f.Target, f.By,
+			f.By, completed, f.Time.UTC().Format("2006-01-02 15:04:05Z"))
 	}
 	s.Printf("%d %s found\n", n, map[bool]string{true: "event", false: "events"}[n == 1])
 	return 0
@@ -398,10 +418,12 @@ func (s *session) linked(a, b *node, link int) bool {
 	return !slices.Contains(s.stack.faulty, ring{a.host, link}) && !slices.Contains(s.stack.faulty, ring{b.host, link})
 }
 
-// removeNode2 is `crm_node -R` of Pacemaker 2.1: with --force it takes any node out of the CIB, itself too, and does not mind one that is not there.
+// removeNode2 is `crm_node -R` of Pacemaker 2.1: with --force it takes any node out of the CIB, itself too, and does
+// not mind one that is not there.
 func (s *session) removeNode2(c *simhost.Call, node string) int {
 	if !slices.Contains(c.Args, "--force") && !slices.Contains(c.Args, "-f") {
-		return c.Fail(64, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, the --force flag is required in order to proceed.")
+		return c.Fail(64, "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, "+
+			"the --force flag is required in order to proceed.")
 	}
 	if _, known := s.node.doc.node(node); !known {
 		return 0

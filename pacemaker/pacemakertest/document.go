@@ -11,7 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// document is one state of a CIB with what the scheduler reads of it. It never changes: an edit makes another. So clones of a world share it.
+// document is one state of a CIB with what the scheduler reads of it. It never changes: an edit makes another. So
+// clones of a world share it.
 type document struct {
 	cib        *pacemaker.CIB
 	text       string
@@ -49,7 +50,8 @@ func newDocument(cib *pacemaker.CIB) (*document, error) {
 			v, _ := defaults.Get(name)
 			return v
 		}
-		p := primitive{id: r.ID, agent: r.Agent(), role: meta("target-role"), managed: meta("is-managed") != "false" && meta("maintenance") != "true", definition: r}
+		p := primitive{id: r.ID, agent: r.Agent(), role: meta("target-role"), managed: meta("is-managed") != "false" &&
+			meta("maintenance") != "true", definition: r}
 		if s := meta("resource-stickiness"); s != "" {
 			score, err := pacemaker.ParseScore(s)
 			if err != nil {
@@ -96,7 +98,8 @@ func (d *document) duration(name string) (time.Duration, bool) {
 	digits := strings.TrimLeft(v, "0123456789")
 	n, err := strconv.Atoi(strings.TrimSuffix(v, digits))
 	unit, known := map[string]time.Duration{
-		"": time.Second, "s": time.Second, "sec": time.Second, "ms": time.Millisecond, "msec": time.Millisecond, "m": time.Minute, "min": time.Minute, "h": time.Hour, "hr": time.Hour,
+		"": time.Second, "s": time.Second, "sec": time.Second, "ms": time.Millisecond, "msec": time.Millisecond,
+		"m": time.Minute, "min": time.Minute, "h": time.Hour, "hr": time.Hour,
 	}[strings.ToLower(strings.TrimSpace(digits))]
 	return time.Duration(n) * unit, err == nil && known
 }

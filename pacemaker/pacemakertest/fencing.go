@@ -8,8 +8,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// fenceUnclean orders the power cycle of every node that the CIB lists, that is no member, and that is not known to be safely down: one that was lost, and,
-// after a start, one that was never seen (H1). It tells whether resources must wait for that.
+// fenceUnclean orders the power cycle of every node that the CIB lists, that is no member, and that is not known to be
+// safely down: one that was lost, and, after a start, one that was never seen (H1). It tells whether resources must
+// wait for that.
 func (st *Stack) fenceUnclean(s *simhost.State, members []*node, mayAct bool) (blocked bool) {
 	dc := members[0]
 	if !dc.doc.flag("stonith-enabled", true) {
@@ -58,8 +59,8 @@ const (
 	spared             // the agent leaves it alone and calls it safe
 )
 
-// fencing tells what the configured device does about a node. fence_chroma takes its orders from the node's attributes, the agent's name among them (H10),
-// and never touches a node in standby.
+// fencing tells what the configured device does about a node. fence_chroma takes its orders from the node's attributes,
+// the agent's name among them (H10), and never touches a node in standby.
 func (st *Stack) fencing(d *document, target pacemaker.Node) verdict {
 	for _, p := range d.primitives {
 		if p.definition.Class != "stonith" || strings.EqualFold(p.role, "Stopped") {

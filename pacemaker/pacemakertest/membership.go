@@ -220,10 +220,12 @@ func (st *Stack) missed(s *simhost.State, before map[*node][]*node) {
 	}
 }
 
-// enter starts Pacemaker on a node: it reads its CIB and waits for others. A CIB that it may not read and write keeps it down, while its service runs (H5).
+// enter starts Pacemaker on a node: it reads its CIB and waits for others. A CIB that it may not read and write keeps
+// it down, while its service runs (H5).
 func (st *Stack) enter(s *simhost.State, n *node) error {
 	h := s.Host(n.host)
-	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost, n.records = false, false, false, false, nil, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost, n.records = false, false, false,
+		false, nil, nil, nil, nil, nil, nil
 	text, err := h.ReadFile(CIBPath)
 	switch {
 	case err != nil:
@@ -249,10 +251,12 @@ func (st *Stack) enter(s *simhost.State, n *node) error {
 	return nil
 }
 
-// ownCIB tells whether Pacemaker may use the CIB on a host's disk: it must belong to hacluster, or to the group haclient, and be writable for it.
+// ownCIB tells whether Pacemaker may use the CIB on a host's disk: it must belong to hacluster, or to the group
+// haclient, and be writable for it.
 func ownCIB(h *simhost.Host) bool {
 	f, err := h.Stat(CIBPath)
-	return err == nil && (h.UserName(f.UID) == "hacluster" && f.Mode&0o600 == 0o600 || h.GroupName(f.GID) == "haclient" && f.Mode&0o060 == 0o060)
+	return err == nil && (h.UserName(f.UID) == "hacluster" && f.Mode&0o600 == 0o600 || h.GroupName(f.GID) == "haclient" &&
+		f.Mode&0o060 == 0o060)
 }
 
 // join makes a node a member: of the cluster that runs, taking the newer CIB, or of a new one that it begins.
@@ -377,7 +381,8 @@ func (n *node) forget(uname string) {
 func (n *node) reset() {
 	n.tellAt = time.Time{}
 	n.cibAt = time.Time{}
-	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost, n.records = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil, nil
+	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost,
+		n.records = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil, nil
 }
 
 // meet notes which corosync has had all its nodes in sight.

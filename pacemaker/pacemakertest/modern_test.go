@@ -48,9 +48,12 @@ func (b site) bothModern() {
 // resourcesModern makes a fence device and two resources that prefer different nodes.
 func (b site) resourcesModern() {
 	b.t.Helper()
-	b.ok(n1, "pcs property set no-quorum-policy=ignore", "pcs resource defaults update resource-stickiness=1000", "pcs stonith create st-fencing fence_chroma",
-		"pcs resource create A ocf:chroma:Target target=a op monitor interval=5 --disabled", "pcs resource create B ocf:chroma:Target target=b op monitor interval=5 --disabled",
-		"pcs constraint location A prefers "+n1+"=20", "pcs constraint location A prefers "+n2+"=10 --force", "pcs constraint location B prefers "+n2+"=20 --force", "pcs constraint location B prefers "+n1+"=10",
+	b.ok(n1, "pcs property set no-quorum-policy=ignore", "pcs resource defaults update resource-stickiness=1000",
+		"pcs stonith create st-fencing fence_chroma",
+		"pcs resource create A ocf:chroma:Target target=a op monitor interval=5 --disabled",
+		"pcs resource create B ocf:chroma:Target target=b op monitor interval=5 --disabled",
+		"pcs constraint location A prefers "+n1+"=20", "pcs constraint location A prefers "+n2+"=10 --force",
+		"pcs constraint location B prefers "+n2+"=20 --force", "pcs constraint location B prefers "+n1+"=10",
 		"pcs resource enable A B --wait=60")
 }
 
@@ -71,28 +74,38 @@ func TestOldWordsAreRefused(t *testing.T) {
 	b.resourcesModern()
 	for line, says := range map[string]string{
 		"pcs cluster auth " + n1 + " -u hacluster": "Usage: pcs cluster",
-		setup:                                                  "Error: option --transport not recognized",
-		"pcs cluster setup --name x " + n1:                     "Error: Specified option '--name' is not supported in this command",
-		"pcs cluster standby " + n1:                            "Usage: pcs cluster",
-		"pcs cluster unstandby " + n1:                          "Usage: pcs cluster",
-		"pcs resource show --full":                             "Error: This command has been replaced with 'pcs resource config'. See 'man pcs' -> Changes in pcs-0.11.",
-		"pcs resource show":                                    "Error: This command has been replaced with 'pcs resource status'. See 'man pcs' -> Changes in pcs-0.11.",
-		"pcs stonith show --full":                              "Error: This command has been replaced with 'pcs stonith config'. See 'man pcs' -> Changes in pcs-0.11.",
-		"pcs property set --node a b=c":                        "Error: Specified option '--node' is not supported in this command",
-		"pcs property set foo=bar":                             "Error: invalid cluster property option 'foo', allowed options are: 'batch-limit', ",
-		"pcs property set stonith-enabled=x":                   "Error: 'x' is not a valid stonith-enabled value, use a pacemaker boolean value: '0', '1', 'false', 'n', 'no', 'off', 'on', 'true', 'y', 'yes', use --force to override",
-		"pcs property unset nope":                              "Error: Cannot remove property 'nope', it is not present in property set 'cib-bootstrap-options', use --force to override",
-		"pcs resource enable A nothing":                        "Error: bundle/clone/group/resource/tag 'nothing' does not exist\nError: Errors have occurred, therefore pcs is unable to continue",
-		"pcs resource create A ocf:chroma:Target target=a":     "Error: 'A' already exists",
-		"pcs resource create X ocf:heartbeat:Dummy":            "Error: Agent 'ocf:heartbeat:Dummy' is not installed or does not provide valid metadata",
+		setup:                              "Error: option --transport not recognized",
+		"pcs cluster setup --name x " + n1: "Error: Specified option '--name' is not supported in this command",
+		"pcs cluster standby " + n1:        "Usage: pcs cluster",
+		"pcs cluster unstandby " + n1:      "Usage: pcs cluster",
+		"pcs resource show --full": "Error: This command has been replaced with 'pcs resource " +
+			"config'. See 'man pcs' -> Changes in pcs-0.11.",
+		"pcs resource show": "Error: This command has been replaced with 'pcs resource " +
+			"status'. See 'man pcs' -> Changes in pcs-0.11.",
+		"pcs stonith show --full": "Error: This command has been replaced with 'pcs stonith " +
+			"config'. See 'man pcs' -> Changes in pcs-0.11.",
+		"pcs property set --node a b=c": "Error: Specified option '--node' is not supported in this command",
+		"pcs property set foo=bar": "Error: invalid cluster property option 'foo', allowed " +
+			"options are: 'batch-limit', ",
+		"pcs property set stonith-enabled=x": "Error: 'x' is not a valid stonith-enabled value, use a " +
+			"pacemaker boolean value: '0', '1', 'false', 'n', 'no', 'off', 'on', 'true', 'y', 'yes', use --force to override",
+		"pcs property unset nope": "Error: Cannot remove property 'nope', it is not present in " +
+			"property set 'cib-bootstrap-options', use --force to override",
+		"pcs resource enable A nothing": "Error: bundle/clone/group/resource/tag 'nothing' does not " +
+			"exist\nError: Errors have occurred, therefore pcs is unable to continue",
+		"pcs resource create A ocf:chroma:Target target=a": "Error: 'A' already exists",
+		"pcs resource create X ocf:heartbeat:Dummy": "Error: Agent 'ocf:heartbeat:Dummy' is not installed or " +
+			"does not provide valid metadata",
 		"pcs constraint location nothing prefers " + n1 + "=1": "Error: Resource 'nothing' does not exist",
-		"pcs constraint location A prefers nobody=1":           "Error: Node 'nobody' does not appear to exist in configuration, use --force to override",
-		"pcs constraint location A prefers " + n1 + "=x":       "Error: invalid score 'x', use integer or INFINITY or -INFINITY",
-		"pcs node attribute nobody a=b":                        "Error: unable to set attribute a\ncrm_attribute: Could not map name=nobody to a UUID",
-		"pcs node standby nobody":                              "Error: Node 'nobody' does not appear to exist in configuration",
-		"pcs constraint remove zz":                             "Error: Unable to find constraint - 'zz'",
-		"pcs resource delete zz":                               "Error: Resource 'zz' does not exist.",
-		"pcs":                                                  "Usage: pcs",
+		"pcs constraint location A prefers nobody=1": "Error: Node 'nobody' does not appear to exist in " +
+			"configuration, use --force to override",
+		"pcs constraint location A prefers " + n1 + "=x": "Error: invalid score 'x', use integer or INFINITY or -INFINITY",
+		"pcs node attribute nobody a=b": "Error: unable to set attribute a\ncrm_attribute: Could not " +
+			"map name=nobody to a UUID",
+		"pcs node standby nobody":  "Error: Node 'nobody' does not appear to exist in configuration",
+		"pcs constraint remove zz": "Error: Unable to find constraint - 'zz'",
+		"pcs resource delete zz":   "Error: Resource 'zz' does not exist.",
+		"pcs":                      "Usage: pcs",
 	} {
 		require.Contains(t, b.fails(n1, line, 1), says, line)
 	}
@@ -103,7 +116,8 @@ func TestOldWordsAreRefused(t *testing.T) {
 	} {
 		res, err := b.run(n1, line, "")
 		require.NoError(t, err)
-		require.Contains(t, string(res.Stderr), "Deprecation Warning: This command is deprecated and will be removed. Please use 'pcs "+by+"' instead.")
+		require.Contains(t, string(res.Stderr),
+			"Deprecation Warning: This command is deprecated and will be removed. Please use 'pcs "+by+"' instead.")
 	}
 	require.NoError(t, b.check())
 }
@@ -145,7 +159,8 @@ func TestPlacementWithPcs011(t *testing.T) {
 	require.Contains(t, b.ok(n1, "pcs resource relocate show"), "Move       A       ( "+n2+" -> "+n1+" )")
 	res, err := b.run(n1, "pcs resource relocate run", "")
 	require.NoError(t, err)
-	require.Equal(t, "Creating location constraint: A prefers "+n1+"=INFINITY\n\nWaiting for resources to move...\n\nRemoving constraint pcs-relocate-A\n", string(res.Stderr))
+	require.Equal(t, "Creating location constraint: A prefers "+n1+
+		"=INFINITY\n\nWaiting for resources to move...\n\nRemoving constraint pcs-relocate-A\n", string(res.Stderr))
 	at("A", n1)
 	require.NotContains(t, b.ok(n1, "cibadmin -Q"), "pcs-relocate", "no constraint is left")
 	require.Contains(t, b.ok(n1, "pcs resource"), "  * A\t(ocf:chroma:Target):\t Started "+n1+"\n")
@@ -153,7 +168,8 @@ func TestPlacementWithPcs011(t *testing.T) {
 	b.ok(n1, "pcs cluster stop "+n1)
 	at("A", n2)
 	require.Contains(t, b.ok(n2, "crm_mon -1"), "  * Online: [ "+n2+" ]\n  * OFFLINE: [ "+n1+" ]\n")
-	require.Contains(t, b.fails(n2, "pcs cluster stop", 1), "Error: Stopping the node will cause a loss of the quorum, use --force to override")
+	require.Contains(t, b.fails(n2, "pcs cluster stop", 1),
+		"Error: Stopping the node will cause a loss of the quorum, use --force to override")
 	b.ok(n1, "pcs cluster start --wait=60")
 	require.Empty(t, b.fences())
 	st, err := pacemaker.ParseStatus(strings.NewReader(b.ok(n1, "crm_mon -1 --output-as=xml")))
@@ -167,7 +183,8 @@ func TestPlacementWithPcs011(t *testing.T) {
 	require.Len(t, rows, 2)
 }
 
-// A two-node cluster of which one node starts alone has no quorum until it has seen the other (wait_for_all): it acts only where its policy is to ignore that (H1).
+// A two-node cluster of which one node starts alone has no quorum until it has seen the other (wait_for_all): it acts
+// only where its policy is to ignore that (H1).
 func TestANodeThatStartsAlone(t *testing.T) {
 	for policy, acts := range map[string]bool{"stop": false, "ignore": true} {
 		b := newSite(t, modern(pacemakertest.Options{}))
@@ -188,12 +205,14 @@ func TestANodeThatStartsAlone(t *testing.T) {
 	}
 }
 
-// Two clusters on the same addresses have different keys: they live side by side and know nothing of each other. Their node names differ as well (H12).
+// Two clusters on the same addresses have different keys: they live side by side and know nothing of each other. Their
+// node names differ as well (H12).
 func TestOldAndNewClusterSideBySide(t *testing.T) {
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.software()
 	b.auth(n1, "ct6-mds1", "ct6-mds2")
-	b.ok(n1, "pcs cluster setup lustre-ha-cluster ct6-mds1 addr=10.128.0.11 addr=10.73.10.11 ct6-mds2 addr=10.128.0.12 addr=10.73.10.12 --start --enable --wait")
+	b.ok(n1, "pcs cluster setup lustre-ha-cluster ct6-mds1 addr=10.128.0.11 addr=10.73.10.11 ct6-mds2 addr=10.128.0.12 "+
+		"addr=10.73.10.12 --start --enable --wait")
 	require.Contains(t, b.ok(n2, "crm_mon -1"), "Online: [ ct6-mds1 ct6-mds2 ]")
 	require.Equal(t, "1 ct6-mds1 member\n2 ct6-mds2 member\n", b.ok(n1, "crm_node -l"))
 	b.ok(n1, "pcs property set no-quorum-policy=ignore", "pcs cluster stop ct6-mds1", "pcs cluster destroy")
@@ -217,7 +236,9 @@ func TestAuthWithPcs011(t *testing.T) { // PCM-015, PCM-016
 	res, err := b.run(n1, line, "wrong\n")
 	require.Error(t, err)
 	require.Equal(t, "Error: "+n1+": Username and/or password is incorrect\n", string(res.Stderr))
-	require.Contains(t, b.fails(n1, setupKnet, 1), "Error: Host '"+n1+"' is not known to pcs, try to authenticate the host using 'pcs host auth "+n1+"' command\nError: None of hosts is known to pcs.\nError: Errors have occurred")
+	require.Contains(t, b.fails(n1, setupKnet, 1), "Error: Host '"+n1+
+		"' is not known to pcs, try to authenticate the host using 'pcs host auth "+n1+
+		"' command\nError: None of hosts is known to pcs.\nError: Errors have occurred")
 	for range 2 { // it does so every time
 		res, err = b.run(n1, line, "secret\n")
 		require.NoError(t, err)
@@ -225,9 +246,11 @@ func TestAuthWithPcs011(t *testing.T) { // PCM-015, PCM-016
 		require.Equal(t, n1+": Authorized\n", string(res.Stderr))
 	}
 	b.ok(n1, setupKnet)
-	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1), "Error: 2 addresses must be specified for a node, 0 addresses specified for node '"+n2+"'")
+	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1),
+		"Error: 2 addresses must be specified for a node, 0 addresses specified for node '"+n2+"'")
 	b.auth(n1, n2)
-	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1), "Error: 2 addresses must be specified for a node, 1 address specified for node '"+n2+"'")
+	require.Contains(t, b.fails(n1, "pcs cluster node add "+n2, 1),
+		"Error: 2 addresses must be specified for a node, 1 address specified for node '"+n2+"'")
 	b.ok(n2, "systemctl stop pcsd")
 	require.Contains(t, b.fails(n1, authorise(pcs.V011, n2)+" -p secret", 1), "Error: Unable to communicate with "+n2)
 }
@@ -239,7 +262,8 @@ func TestSetupWithPcs011RefusesLeftovers(t *testing.T) { // H6
 		b.auth(n1, n1, n2)
 		b.ok(n1, "mkdir -p "+filepath.Dir(file), "touch "+file)
 		out := b.fails(n1, setupKnet, 1)
-		require.Contains(t, out, "The host seems to be in a cluster already as cluster configuration files have been found on the host. If the host is not part of a cluster, run 'pcs cluster destroy' on host '"+n1+"' to remove")
+		require.Contains(t, out, "The host seems to be in a cluster already as cluster configuration files have been found "+
+			"on the host. If the host is not part of a cluster, run 'pcs cluster destroy' on host '"+n1+"' to remove")
 		require.Contains(t, out, "Error: Some nodes are already in a cluster.")
 		b.ok(n1, "pcs cluster destroy", setupKnet)
 		require.Contains(t, b.fails(n1, setupKnet, 1), "seems to be in a cluster already")
@@ -248,7 +272,8 @@ func TestSetupWithPcs011RefusesLeftovers(t *testing.T) { // H6
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.software()
 	b.auth(n1, n1)
-	require.Contains(t, b.fails(n1, "pcs cluster setup c "+n1+" addr=10.128.0.21 addr=10.73.10.1 transport udp", 1), "Error: 1 address must be specified for a node, 2 addresses specified for node '"+n1+"'")
+	require.Contains(t, b.fails(n1, "pcs cluster setup c "+n1+" addr=10.128.0.21 addr=10.73.10.1 transport udp", 1),
+		"Error: 1 address must be specified for a node, 2 addresses specified for node '"+n1+"'")
 }
 
 // A node that waits for its first DC takes changes already, and keeps them (unlike Pacemaker 1.1, which says "Timer expired").
@@ -269,18 +294,23 @@ func TestChangesBeforeTheFirstElection(t *testing.T) {
 func TestExitStatusesOfAStoppedCluster2(t *testing.T) { // H19
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.software()
-	require.Equal(t, "  "+n1+": Unable to authenticate\n  "+n2+": Unable to authenticate\nWarning: Unable to read the known-hosts file: No such file or directory: '/var/lib/pcsd/known-hosts'\n", b.fails(n1, "pcs status pcsd "+n1+" "+n2, 2))
+	require.Equal(t, "  "+n1+": Unable to authenticate\n  "+n2+
+		": Unable to authenticate\nWarning: Unable to read the known-hosts file: No such file or directory: '/var/lib/pcsd/known-hosts'\n",
+		b.fails(n1, "pcs status pcsd "+n1+" "+n2, 2))
 	b.auth(n1, n1, n2)
 	require.Equal(t, "  "+n1+": Online\n  "+n2+": Online\n", b.ok(n1, "pcs status pcsd "+n1+" "+n2))
 	b.ok(n2, "systemctl stop pcsd")
 	require.Equal(t, "  "+n1+": Online\n  "+n2+": Offline\n", b.fails(n1, "pcs status pcsd "+n1+" "+n2, 2))
 	require.Contains(t, b.fails(n1, "pcs status pcsd", 1), "Error: Unable to read /etc/corosync/corosync.conf: No such file or directory")
-	const down = "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: Connection refused\n  crm_mon: Connection to cluster failed: Connection refused\n"
+	const down = "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: " +
+		"Connection refused\n  crm_mon: Connection to cluster failed: Connection refused\n"
 	require.Equal(t, down, b.fails(n1, "pcs status", 1))
 	require.Equal(t, "Error: cluster is not currently configured on this node\n", b.fails(n1, "pcs cluster start", 1))
 	for line, status := range map[string]int{
-		"crm_mon -1": 102, "crm_mon -1 --output-as=xml": 102, "cibadmin --query": 102, "crm_node -l": 102, "crm_attribute -t crm_config -n x -G": 102, "stonith_admin --history *": 102,
-		"crm_resource --wait": 102, "corosync-cfgtool -s": 1, "pcs resource": 1, "pcs property set maintenance-mode=true": 1, "pcs node standby": 1, "pcs cluster status": 1, "pcs resource enable A": 1,
+		"crm_mon -1": 102, "crm_mon -1 --output-as=xml": 102, "cibadmin --query": 102, "crm_node -l": 102,
+		"crm_attribute -t crm_config -n x -G": 102, "stonith_admin --history *": 102,
+		"crm_resource --wait": 102, "corosync-cfgtool -s": 1, "pcs resource": 1, "pcs property set maintenance-mode=true": 1,
+		"pcs node standby": 1, "pcs cluster status": 1, "pcs resource enable A": 1,
 	} {
 		b.fails(n1, line, status)
 	}
@@ -328,7 +358,8 @@ func TestToolsOfPacemaker2(t *testing.T) {
 	events, err := pacemaker.ParseStatus(strings.NewReader(b.ok(n1, "crm_mon --as-xml")))
 	require.NoError(t, err)
 	require.Equal(t, []string{n1}, events.RunsOn("B"))
-	require.Contains(t, b.ok(n1, "stonith_admin --history *"), "reboot of "+n2+" successful: delegate="+n1+", client=pacemaker-controld.1234, origin="+n1+", last-successful='")
+	require.Contains(t, b.ok(n1, "stonith_admin --history *"), "reboot of "+n2+" successful: delegate="+n1+
+		", client=pacemaker-controld.1234, origin="+n1+", last-successful='")
 	require.Regexp(t, "completed='.*'\n1 event found\n", b.ok(n1, "pcs stonith history"))
 	require.Contains(t, b.ok(n1, "crm_mon -1 --as-xml --fence-history=3"), `<fence_event action="reboot" target="`+n2+`"`)
 }
@@ -337,8 +368,10 @@ func TestToolsOfPacemaker2(t *testing.T) {
 func TestLinksOfKnet(t *testing.T) {
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.bothModern()
-	require.Equal(t, "Local node ID 1, transport knet\nLINK ID 0 udp\n\taddr\t= 10.128.0.11\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n"+
-		"LINK ID 1 udp\n\taddr\t= 10.73.10.11\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n", b.ok(n1, "corosync-cfgtool -s"))
+	require.Equal(t, "Local node ID 1, transport knet\nLINK ID 0 udp\n\taddr\t= 10.128.0.11\n\tstatus:\n\t\tnodeid:      "+
+		"    1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n"+
+		"LINK ID 1 udp\n\taddr\t= 10.73.10.11\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n",
+		b.ok(n1, "corosync-cfgtool -s"))
 	b.w.Do(func(s *simhost.State) { pacemakertest.Of(s).CutRing(s, n2, 0, true) })
 	b.w.Advance(time.Minute)
 	require.Equal(t, 1, strings.Count(b.ok(n1, "corosync-cfgtool -s"), "disconnected"))
@@ -357,8 +390,10 @@ func TestWordsOfRealPcs011(t *testing.T) {
 		_, err := b.run(n1, "tee /root/cib.xml", text)
 		require.NoError(t, err)
 		for name, line := range map[string]string{
-			"constraint": "constraint", "constraint_config": "constraint config", "constraint_full": "constraint --full", "node_attribute": "node attribute", "property": "property", "property_config": "property config",
-			"property_show": "property show", "resource": "resource", "resource_config": "resource config", "resource_defaults": "resource defaults", "stonith_config": "stonith config",
+			"constraint": "constraint", "constraint_config": "constraint config", "constraint_full": "constraint --full",
+			"node_attribute": "node attribute", "property": "property", "property_config": "property config",
+			"property_show": "property show", "resource": "resource", "resource_config": "resource config",
+			"resource_defaults": "resource defaults", "stonith_config": "stonith config",
 		} {
 			require.Equal(t, corpus(t, "pcs/0.11.5/"+cib+"/"+name+".out"), b.ok(n1, "pcs -f /root/cib.xml "+line), "%s: %s", cib, name)
 		}
@@ -402,8 +437,9 @@ func TestRebuildOfRealPcs011(t *testing.T) {
 	}
 }
 
-// Durations, and the throttle, decide when what is enabled at once is up (H26): here 16 targets of 2 s each on a node of two cores. On a real pair under load it took
-// 32 s with nothing lifted, with the limit alone, and with a load-threshold of 0; 2 s with both lifted for half a minute; and still 2 s after the limit was taken away.
+// Durations, and the throttle, decide when what is enabled at once is up (H26): here 16 targets of 2 s each on a node
+// of two cores. On a real pair under load it took 32 s with nothing lifted, with the limit alone, and with a
+// load-threshold of 0; 2 s with both lifted for half a minute; and still 2 s after the limit was taken away.
 func TestThrottleAndDurations(t *testing.T) {
 	for name, c := range map[string]struct {
 		load    float64
@@ -412,17 +448,19 @@ func TestThrottleAndDurations(t *testing.T) {
 		lower   []string // after the wait
 		seconds int
 	}{
-		"idle":                       {0, nil, 0, nil, 8},
-		"noticeable load":            {2.0, nil, 0, nil, 16},
-		"moderate load":              {2.6, nil, 0, nil, 32},
-		"high load":                  {5, nil, 0, nil, 32},
-		"high load, more allowed":    {5, []string{"node-action-limit=32"}, time.Minute, nil, 32},
-		"high load, load allowed":    {5, []string{"load-threshold=1000%"}, 31 * time.Second, nil, 8},
-		"high load, no percentage":   {5, []string{"node-action-limit=32", "load-threshold=0"}, time.Minute, nil, 32},
-		"idle, more allowed":         {0, []string{"node-action-limit=32"}, time.Minute, nil, 8},
-		"both lifted in time":        {5, []string{"node-action-limit=32 load-threshold=1000%"}, 31 * time.Second, nil, 2},
-		"both lifted, then taken":    {5, []string{"node-action-limit=32 load-threshold=1000%"}, 31 * time.Second, []string{"node-action-limit="}, 2},
-		"everything taken, and told": {5, []string{"node-action-limit=32 load-threshold=1000%", "node-action-limit= load-threshold="}, time.Minute, nil, 32},
+		"idle":                     {0, nil, 0, nil, 8},
+		"noticeable load":          {2.0, nil, 0, nil, 16},
+		"moderate load":            {2.6, nil, 0, nil, 32},
+		"high load":                {5, nil, 0, nil, 32},
+		"high load, more allowed":  {5, []string{"node-action-limit=32"}, time.Minute, nil, 32},
+		"high load, load allowed":  {5, []string{"load-threshold=1000%"}, 31 * time.Second, nil, 8},
+		"high load, no percentage": {5, []string{"node-action-limit=32", "load-threshold=0"}, time.Minute, nil, 32},
+		"idle, more allowed":       {0, []string{"node-action-limit=32"}, time.Minute, nil, 8},
+		"both lifted in time":      {5, []string{"node-action-limit=32 load-threshold=1000%"}, 31 * time.Second, nil, 2},
+		"both lifted, then taken": {5, []string{"node-action-limit=32 load-threshold=1000%"}, 31 * time.Second,
+			[]string{"node-action-limit="}, 2},
+		"everything taken, and told": {5,
+			[]string{"node-action-limit=32 load-threshold=1000%", "node-action-limit= load-threshold="}, time.Minute, nil, 32},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.seconds, int(timeToStart(t, c.load, c.lift, c.wait, c.lower)/time.Second))
@@ -488,7 +526,8 @@ func TestCibadminOfPacemaker2(t *testing.T) {
 	}{
 		{"-o constraints -C", location, 0, ""},
 		{"-o constraints -C", location, 108, "Call cib_create failed: File exists"},
-		{"-o constraints -C", `<rsc_location id="b" rsc="none" node="x" score="1"/>`, 78, "Call cib_create failed: Update does not conform to the configured schema"},
+		{"-o constraints -C", `<rsc_location id="b" rsc="none" node="x" score="1"/>`, 78,
+			"Call cib_create failed: Update does not conform to the configured schema"},
 		{"-o constraints -M", `<rsc_location id="zz" score="1"/>`, 105, "Call cib_modify failed: No such device or address"},
 		{"-o constraints -R", `<rsc_location id="zz" rsc="A" node="x" score="1"/>`, 105, "Call cib_replace failed: No such device or address"},
 		{"-o constraints -D", `<rsc_location id="zz"/>`, 0, ""},
@@ -525,7 +564,8 @@ func TestAnotherKeyIsAnotherCluster(t *testing.T) {
 	}
 }
 
-// What runs on a node before its resource is made is found by the first probe, in maintenance as well; what runs on both is stopped on both, and started on one.
+// What runs on a node before its resource is made is found by the first probe, in maintenance as well; what runs on
+// both is stopped on both, and started on one.
 func TestProbes(t *testing.T) {
 	runs := func(h *simhost.Host) bool { return h.Exists("/run/target") }
 	agent := pacemakertest.Agent{
@@ -552,7 +592,8 @@ func TestProbes(t *testing.T) {
 			for _, h := range c.on {
 				b.ok(h, "mkdir -p /run", "touch /run/target")
 			}
-			b.ok(n1, "pcs property set maintenance-mode=true", "pcs resource defaults update resource-stickiness=1000", "pcs property set stonith-enabled=false",
+			b.ok(n1, "pcs property set maintenance-mode=true", "pcs resource defaults update resource-stickiness=1000",
+				"pcs property set stonith-enabled=false",
 				"pcs resource create A ocf:chroma:Target target=a op monitor interval=5"+c.disabled)
 			require.ElementsMatch(t, c.on, b.where()["A"], "found, and left alone")
 			if len(c.on) == 2 {

@@ -21,7 +21,8 @@ type pcsCommand struct {
 
 // pcsValued are the options that take the next word as their value.
 var pcsValued = []string{
-	"--name", "--transport", "--rrpmode", "--token", "--fail_recv_const", "--token_coefficient", "--node", "--addr0", "--addr1", "--mcast0", "--mcast1", "--mcastport0", "--mcastport1", "--ttl0", "--ttl1",
+	"--name", "--transport", "--rrpmode", "--token", "--fail_recv_const", "--token_coefficient", "--node", "--addr0",
+	"--addr1", "--mcast0", "--mcast1", "--mcastport0", "--mcastport1", "--ttl0", "--ttl1",
 	"-u", "-p", "-f",
 }
 
@@ -49,7 +50,8 @@ func runPcs(c *simhost.Call) int {
 			return 0
 		case strings.HasPrefix(a, "--"):
 			name, value, _ := strings.Cut(a, "=")
-			if !slices.Contains(append([]string{"--force", "--all", "--start", "--enable", "--full", "--disabled", "--wait", "--local"}, pcsValued...), name) {
+			if !slices.Contains(append([]string{"--force", "--all", "--start", "--enable", "--full", "--disabled", "--wait",
+				"--local"}, pcsValued...), name) {
 				return c.Fail(1, "option %s not recognized", name)
 			}
 			p.options[name] = value
@@ -78,15 +80,20 @@ func (p *pcsCommand) dispatch() int {
 	group, verb := p.next(), p.next()
 	p.group = group
 	run, ok := map[string]func() int{
-		"cluster auth": p.auth, "cluster setup": p.setup, "cluster start": p.start, "cluster stop": p.stop, "cluster enable": p.enable, "cluster disable": p.enable,
-		"cluster standby": p.standby, "cluster unstandby": p.standby, "cluster destroy": p.destroy, "cluster status": p.status, "cluster node": p.clusterNode,
+		"cluster auth": p.auth, "cluster setup": p.setup, "cluster start": p.start, "cluster stop": p.stop,
+		"cluster enable": p.enable, "cluster disable": p.enable,
+		"cluster standby": p.standby, "cluster unstandby": p.standby, "cluster destroy": p.destroy,
+		"cluster status": p.status, "cluster node": p.clusterNode,
 		"cluster cib": p.showCIB, "cluster cib-push": p.pushCIB,
 		"status ": p.status, "status pcsd": p.statusPcsd, "status resources": p.resources, "status nodes": p.status,
-		"property set": p.setProperty, "property unset": p.unsetProperty, "property show": p.showProperties, "property list": p.showProperties, "property ": p.showProperties,
-		"resource ": p.resources, "resource show": p.showResources, "resource create": p.createResource, "resource enable": p.enableResource, "resource disable": p.enableResource,
+		"property set": p.setProperty, "property unset": p.unsetProperty, "property show": p.showProperties,
+		"property list": p.showProperties, "property ": p.showProperties,
+		"resource ": p.resources, "resource show": p.showResources, "resource create": p.createResource,
+		"resource enable": p.enableResource, "resource disable": p.enableResource,
 		"resource defaults": p.defaults, "resource relocate": p.relocate, "resource cleanup": p.cleanup, "resource delete": p.deleteResource,
-		"constraint ": p.showConstraints, "constraint show": p.showConstraints, "constraint location": p.location, "constraint remove": p.removeConstraint,
-		"stonith create": p.createStonith, "stonith show": p.showStonith, "stonith ": p.showStonith,
+		"constraint ": p.showConstraints, "constraint show": p.showConstraints, "constraint location": p.location,
+		"constraint remove": p.removeConstraint,
+		"stonith create":    p.createStonith, "stonith show": p.showStonith, "stonith ": p.showStonith,
 	}[group+" "+verb]
 	if !ok {
 		return p.Fail(1, "Usage: pcs [-f file] [-h] [commands]...\n(the simulated pcs does not know: %s %s)", group, verb)
@@ -176,7 +183,8 @@ func (p *pcsCommand) unsetProperty() int {
 		var missing []string
 		for _, w := range p.words {
 			if _, there := d.cib.Property(w); !there {
-				missing = append(missing, "Cannot remove property '"+w+"', it is not present in property set 'cib-bootstrap-options', use --force to override")
+				missing = append(missing, "Cannot remove property '"+w+
+					"', it is not present in property set 'cib-bootstrap-options', use --force to override")
 			}
 		}
 		if len(missing) > 0 {
@@ -272,7 +280,9 @@ func (p *pcsCommand) createModern(r pacemaker.Resource, agent string) int {
 		return p.fail(err, "")
 	}
 	if !p.Host.Exists(agentPath(r)) {
-		missing := "Agent '" + agent + "' is not installed or does not provide valid metadata: crm_resource: Metadata query for " + agent + " failed: No such device or address, Error performing operation: No such object"
+		missing := "Agent '" + agent +
+			"' is not installed or does not provide valid metadata: crm_resource: Metadata query for " + agent +
+			" failed: No such device or address, Error performing operation: No such object"
 		if !p.has("--force") {
 			return p.refuse(missing + ", use --force to override")
 		}
@@ -332,7 +342,8 @@ func (p *pcsCommand) create(r pacemaker.Resource) int {
 func (p *pcsCommand) defaultOperations(r *pacemaker.Resource) {
 	defaults := []pacemaker.Op{{Name: "monitor", Interval: "60s"}}
 	if p.software.modern() && r.Class != "stonith" {
-		defaults = []pacemaker.Op{{Name: "monitor", Interval: "20", Timeout: "60"}, {Name: "start", Interval: "0s", Timeout: "300"}, {Name: "stop", Interval: "0s", Timeout: "300"}}
+		defaults = []pacemaker.Op{{Name: "monitor", Interval: "20", Timeout: "60"},
+			{Name: "start", Interval: "0s", Timeout: "300"}, {Name: "stop", Interval: "0s", Timeout: "300"}}
 	}
 	if p.has("--no-default-ops") { // pcs makes a monitor all the same
 		defaults = []pacemaker.Op{{Name: "monitor", Interval: "60s"}}
@@ -566,7 +577,8 @@ func (p *pcsCommand) moves(only []string) (out []move) {
 		want := p.stack.place(p.State, members, r, 0)
 		for _, n := range members {
 			running := slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == r.id })
-			if running && want != nil && want != n && r.managed && r.definition.Class != "stonith" && (len(only) == 0 || slices.Contains(only, r.id)) {
+			if running && want != nil && want != n && r.managed && r.definition.Class != "stonith" &&
+				(len(only) == 0 || slices.Contains(only, r.id)) {
 				out = append(out, move{r.id, p.stack.uname(p.State, n), p.stack.uname(p.State, want)})
 			}
 		}

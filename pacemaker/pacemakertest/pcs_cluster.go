@@ -112,7 +112,8 @@ func (p *pcsCommand) setup() int {
 		switch {
 		case errors.Is(err, errInCluster) && !p.has("--force"):
 			p.Fail(1, "%s: node is already in a cluster", node)
-			return p.Fail(1, "Error: nodes availability check failed, use --force to override. WARNING: This will destroy existing cluster on the nodes.")
+			return p.Fail(1, "Error: nodes availability check failed, use --force to override. WARNING: This will destroy "+
+				"existing cluster on the nodes.")
 		case err != nil && !errors.Is(err, errInCluster):
 			return p.Fail(1, "Error: %v", err)
 		}
@@ -255,7 +256,8 @@ func (p *pcsCommand) start() int {
 	if p.stack.opts.NoInit {
 		if modern {
 			p.tell("Starting Cluster...\n")
-			p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: not starting corosync: Unknown init system\nWarning: not starting pacemaker: Unknown init system")
+			p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be "+
+				"skipped.\nWarning: not starting corosync: Unknown init system\nWarning: not starting pacemaker: Unknown init system")
 			return 0
 		}
 		p.Fail(0, "Warning: Unable to detect init system. Service management is not available.")
@@ -315,7 +317,8 @@ func (p *pcsCommand) stop() int {
 	modern := p.software.modern()
 	if p.stack.opts.NoInit && modern {
 		p.tell("Stopping Cluster (pacemaker)...\nStopping Cluster (corosync)...\n")
-		p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: not stopping pacemaker: Unknown init system\nWarning: not stopping corosync: Unknown init system")
+		p.Fail(0, "Warning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: "+
+			"not stopping pacemaker: Unknown init system\nWarning: not stopping corosync: Unknown init system")
 		return 0
 	}
 	local := modern && len(p.words) == 0 && !p.has("--all")
@@ -375,7 +378,8 @@ func (p *pcsCommand) standby() int {
 	for _, name := range names {
 		err := p.edit(func(c *pacemaker.CIB) error {
 			if _, ok := c.Node(name); !ok {
-				return fmt.Errorf("%sode '%s' does not appear to exist in configuration", map[bool]string{true: "N", false: "n"}[p.software.modern()], name)
+				return fmt.Errorf("%sode '%s' does not appear to exist in configuration",
+					map[bool]string{true: "N", false: "n"}[p.software.modern()], name)
 			}
 			if p.Name == "standby" {
 				return c.SetNodeAttribute(name, "standby", "on")
@@ -476,7 +480,8 @@ func (p *pcsCommand) addNode(id *identity, names []string, node string) int {
 	for _, n := range names[:len(names)-1] {
 		p.Printf("%s: Corosync updated\n", n)
 	}
-	p.Printf("Setting up corosync...\n%s: Succeeded\nSynchronizing pcsd certificates on nodes %s...\n%s: Success\nRestarting pcsd on the nodes in order to reload the certificates...\n%s: Success\n", node, node, node, node)
+	p.Printf("Setting up corosync...\n%s: Succeeded\nSynchronizing pcsd certificates on nodes %s...\n%s: "+
+		"Success\nRestarting pcsd on the nodes in order to reload the certificates...\n%s: Success\n", node, node, node, node)
 	if p.has("--enable") {
 		for _, name := range []string{"corosync", "pacemaker"} {
 			h.EnableService(p.State, name, true)

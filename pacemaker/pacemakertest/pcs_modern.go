@@ -165,7 +165,8 @@ func (p *pcsCommand) dispatchModern() int {
 	if len(p.words) == 0 {
 		return p.Fail(1, "\n%s", pcsUsage)
 	}
-	return p.Fail(1, "\nUsage: pcs %s...\n(unknown to pcs %s, or to its simulation: %s)", p.words[0], p.software.dialect.Version(), strings.Join(p.words, " "))
+	return p.Fail(1, "\nUsage: pcs %s...\n(unknown to pcs %s, or to its simulation: %s)", p.words[0],
+		p.software.dialect.Version(), strings.Join(p.words, " "))
 }
 
 // resourceShow is `resource show` and `stonith show`: gone in 0.11, deprecated in 0.10.
@@ -202,7 +203,8 @@ var clusterProperties = strings.Fields(`batch-limit cluster-delay cluster-ipc-li
 var booleanProperties = strings.Fields(`concurrent-fencing enable-acl enable-startup-probes maintenance-mode remove-after-stop shutdown-lock start-failure-is-fatal startup-fencing stonith-enabled
 	stop-all-resources stop-orphan-actions stop-orphan-resources symmetric-cluster`)
 
-// strangeProperties says what pcs has against new values: it checks names and values from 0.11.4 on. Taking a property away is never checked but for its being there.
+// strangeProperties says what pcs has against new values: it checks names and values from 0.11.4 on. Taking a property
+// away is never checked but for its being there.
 func (p *pcsCommand) strangeProperties() (strange []string) {
 	if p.software.dialect.Version().Compare(pcs.Version{Major: 0, Minor: 11, Patch: 4}) < 0 {
 		return nil
@@ -212,12 +214,15 @@ func (p *pcsCommand) strangeProperties() (strange []string) {
 		name, value, _ := strings.Cut(w, "=")
 		switch {
 		case slices.Contains(owned, name):
-			strange = append(strange, "invalid cluster property option '"+name+"', allowed options are: '"+strings.Join(clusterProperties, "', '")+"'")
+			strange = append(strange, "invalid cluster property option '"+name+"', allowed options are: '"+
+				strings.Join(clusterProperties, "', '")+"'")
 		case p.has("--force") || value == "":
 		case !slices.Contains(clusterProperties, name):
-			strange = append(strange, "invalid cluster property option '"+name+"', allowed options are: '"+strings.Join(clusterProperties, "', '")+"', use --force to override")
+			strange = append(strange, "invalid cluster property option '"+name+"', allowed options are: '"+
+				strings.Join(clusterProperties, "', '")+"', use --force to override")
 		case slices.Contains(booleanProperties, name) && !isBoolean(value):
-			strange = append(strange, "'"+value+"' is not a valid "+name+" value, use a pacemaker boolean value: '0', '1', 'false', 'n', 'no', 'off', 'on', 'true', 'y', 'yes', use --force to override")
+			strange = append(strange, "'"+value+"' is not a valid "+name+
+				" value, use a pacemaker boolean value: '0', '1', 'false', 'n', 'no', 'off', 'on', 'true', 'y', 'yes', use --force to override")
 		}
 	}
 	return strange

@@ -284,7 +284,8 @@ func (p *pcsCommand) setupErrors(nodes []corosync.Member, o totemOptions, live b
 	known := 0
 	for _, n := range nodes {
 		if live && !p.knows(n.Name) {
-			errs = append(errs, fmt.Sprintf("Host '%s' is not known to pcs, try to authenticate the host using 'pcs host auth %s' command", n.Name, n.Name))
+			errs = append(errs, fmt.Sprintf("Host '%s' is not known to pcs, try to authenticate the host using 'pcs host auth %s' command",
+				n.Name, n.Name))
 			continue
 		}
 		known++
@@ -300,16 +301,19 @@ func (p *pcsCommand) setupErrors(nodes []corosync.Member, o totemOptions, live b
 		switch {
 		case len(n.Addresses) >= low && len(n.Addresses) <= high:
 		case high == 1:
-			errs = append(errs, fmt.Sprintf("1 address must be specified for a node, %d addresses specified for node '%s'", len(n.Addresses), n.Name))
+			errs = append(errs, fmt.Sprintf("1 address must be specified for a node, %d addresses specified for node '%s'",
+				len(n.Addresses), n.Name))
 		default:
-			errs = append(errs, fmt.Sprintf("At least 1 and at most 8 addresses must be specified for a node, %d addresses specified for node '%s'", len(n.Addresses), n.Name))
+			errs = append(errs, fmt.Sprintf("At least 1 and at most 8 addresses must be specified for a node, %d addresses "+
+				"specified for node '%s'", len(n.Addresses), n.Name))
 		}
 	}
 	switch {
 	case !slices.Contains([]string{"knet", "udp", "udpu"}, o.transport):
 		errs = append(errs, fmt.Sprintf("'%s' is not a valid transport value, use 'knet', 'udp', 'udpu'", o.transport))
 	case len(o.links) > high:
-		errs = append(errs, fmt.Sprintf("Cannot set options for %d links, transport '%s' supports up to %d link", len(o.links), o.transport, high))
+		errs = append(errs, fmt.Sprintf("Cannot set options for %d links, transport '%s' supports up to %d link",
+			len(o.links), o.transport, high))
 	}
 	if !live || len(errs) > 0 {
 		return errs
@@ -347,16 +351,21 @@ func (p *pcsCommand) unavailable(nodes []corosync.Member) (errs []string) {
 			}
 		}
 		if len(running) > 0 {
-			errs = append(errs, fmt.Sprintf("%s: The host seems to be in a cluster already as the following services are found to be running: %s. If the host is not part of a cluster, stop the services and retry, use --force to override", n.Name, quoted(running)))
+			errs = append(errs, fmt.Sprintf("%s: The host seems to be in a cluster already as the following services are found "+
+				"to be running: %s. If the host is not part of a cluster, stop the services and retry, use --force to override",
+				n.Name, quoted(running)))
 		}
 		files := h.Exists(ConfPath) || h.Exists(CIBPath) // the keys of a cluster do not count, unlike in pcs 0.9
 		if files {
-			errs = append(errs, fmt.Sprintf("%s: The host seems to be in a cluster already as cluster configuration files have been found on the host. If the host is not part of a cluster, run 'pcs cluster destroy' on host '%s' to remove those configuration files, use --force to override", n.Name, n.Name))
+			errs = append(errs, fmt.Sprintf("%s: The host seems to be in a cluster already as cluster configuration files have "+
+				"been found on the host. If the host is not part of a cluster, run 'pcs cluster destroy' on host '%s' to remove "+
+				"those configuration files, use --force to override", n.Name, n.Name))
 		}
 		inCluster = inCluster || len(running) > 0 || files
 	}
 	if inCluster {
-		errs = append(errs, "Some nodes are already in a cluster. Enforcing this will destroy existing cluster on those nodes. You should remove the nodes from their clusters instead to keep the clusters working properly, use --force to override")
+		errs = append(errs, "Some nodes are already in a cluster. Enforcing this will destroy existing cluster on those "+
+			"nodes. You should remove the nodes from their clusters instead to keep the clusters working properly, use --force to override")
 	}
 	return errs
 }
@@ -482,13 +491,15 @@ func (p *pcsCommand) nodeAdd() int {
 	p.missKnownHosts()
 	var errs []string
 	if !p.knows(n.Name) {
-		errs = append(errs, fmt.Sprintf("Host '%s' is not known to pcs, try to authenticate the host using 'pcs host auth %s' command", n.Name, n.Name), "None of hosts is known to pcs.")
+		errs = append(errs, fmt.Sprintf("Host '%s' is not known to pcs, try to authenticate the host using 'pcs host auth %s' command",
+			n.Name, n.Name), "None of hosts is known to pcs.")
 	} else if len(n.Addresses) == 0 {
 		p.Fail(0, "No addresses specified for host '%s', using '%s'", n.Name, n.Name)
 		n.Addresses = []string{n.Name}
 	}
 	if len(n.Addresses) != id.rings {
-		errs = append(errs, fmt.Sprintf("%s must be specified for a node, %s specified for node '%s'", addressCount(id.rings), addressCount(len(n.Addresses)), n.Name))
+		errs = append(errs, fmt.Sprintf("%s must be specified for a node, %s specified for node '%s'", addressCount(id.rings),
+			addressCount(len(n.Addresses)), n.Name))
 	}
 	if slices.ContainsFunc(id.nodes, func(o corosync.Node) bool { return o.Name == n.Name }) {
 		errs = append(errs, fmt.Sprintf("Node name '%s' is already used by existing nodes; please, use other name", n.Name))

@@ -12,7 +12,8 @@ import (
 func (p *pcsCommand) propertyConfig() int {
 	d, err := p.document()
 	if err != nil {
-		return p.Fail(1, "Error: unable to get crm_config\nCould not connect to the CIB: Transport endpoint is not connected\nInit failed, could not perform requested operations\n")
+		return p.Fail(1, "Error: unable to get crm_config\nCould not connect to the CIB: Transport endpoint is not "+
+			"connected\nInit failed, could not perform requested operations\n")
 	}
 	p.Printf("Cluster Properties:\n")
 	for _, pair := range sorted(d.cib.Properties()) {
@@ -65,7 +66,8 @@ func (p *pcsCommand) stonithStatus() int {
 // statusNodes is `pcs status nodes`.
 func (p *pcsCommand) statusNodes() int {
 	if !p.node.up {
-		return p.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
+		return p.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: "+
+			"Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
 	}
 	lists := map[string][]string{}
 	for _, n := range p.node.doc.nodes {
@@ -102,13 +104,16 @@ func (p *pcsCommand) statusModern() int {
 		return p.fail(errNotRunning, "")
 	}
 	if !p.node.up {
-		return p.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
+		return p.Fail(1, "Error: error running crm_mon, is pacemaker running?\n  error: Could not connect to launcher: "+
+			"Connection refused\n  crm_mon: Connection to cluster failed: Connection refused")
 	}
 	p.Printf("Cluster name: %s\n", p.node.conf.name)
-	if !slices.ContainsFunc(p.node.doc.primitives, func(r primitive) bool { return r.definition.Class == "stonith" }) && p.node.doc.flag("stonith-enabled", true) {
+	if !slices.ContainsFunc(p.node.doc.primitives, func(r primitive) bool { return r.definition.Class == "stonith" }) &&
+		p.node.doc.flag("stonith-enabled", true) {
 		p.Printf("\nWARNINGS:\nNo stonith devices and stonith-enabled is not false\n\n")
 	}
-	p.Printf("Status of pacemakerd: 'Pacemaker is running' (last updated %s)\nCluster Summary:\n", p.Now().UTC().Format("2006-01-02 15:04:05Z"))
+	p.Printf("Status of pacemakerd: 'Pacemaker is running' (last updated %s)\nCluster Summary:\n", p.Now().UTC().
+		Format("2006-01-02 15:04:05Z"))
 	p.summaryText("")
 	p.Printf("\nNode List:\n")
 	p.nodeText("  ")

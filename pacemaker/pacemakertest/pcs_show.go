@@ -127,7 +127,8 @@ func (p *pcsCommand) rows(show func(primitive) bool) int {
 	switch {
 	case err == nil && (p.file != "" || p.node.up):
 	case p.software.modern():
-		return p.Fail(1, "Error: unable to get cluster status from crm_mon\nerror: Could not connect to launcher: Connection refused\ncrm_mon: Connection to cluster failed: Connection refused")
+		return p.Fail(1, "Error: unable to get cluster status from crm_mon\nerror: Could not connect to launcher: "+
+			"Connection refused\ncrm_mon: Connection to cluster failed: Connection refused")
 	default:
 		return p.Fail(1, "Error: unable to get resource status from crm_mon\nError: cluster is not currently running on this node")
 	}
@@ -197,7 +198,8 @@ func (s *session) nodeNames(state string) (out []string) {
 			is = "standby"
 		case m != nil:
 			is = "Online"
-		case s.node.ready && slices.ContainsFunc(s.stack.unclean(s.State, s.members()), func(u pacemaker.Node) bool { return u.Uname == n.Uname }):
+		case s.node.ready && slices.ContainsFunc(s.stack.unclean(s.State, s.members()),
+			func(u pacemaker.Node) bool { return u.Uname == n.Uname }):
 			is = "UNCLEAN (offline)"
 		}
 		if is == state {
@@ -282,7 +284,8 @@ func (p *pcsCommand) daemons() {
 		if !ok {
 			continue
 		}
-		p.Printf("  %s: %s/%s\n", name, map[bool]string{true: "active", false: "inactive"}[u.Active], map[bool]string{true: "enabled", false: "disabled"}[u.Enabled])
+		p.Printf("  %s: %s/%s\n", name, map[bool]string{true: "active", false: "inactive"}[u.Active],
+			map[bool]string{true: "enabled", false: "disabled"}[u.Enabled])
 	}
 }
 

@@ -63,7 +63,8 @@ func (r real) settle(t *testing.T, node int) {
 	require.Eventually(t, func() bool {
 		seen := r.run(t, node, "", []string{"crm_mon", "-1", "--output-as=xml"})
 		st, err := pacemaker.ParseStatus(strings.NewReader(seen.out))
-		if seen.exit != 0 || err != nil || st.DC.Name == "" || strings.Contains(seen.out, `role="Starting"`) || strings.Contains(seen.out, `role="Stopping"`) || strings.Contains(seen.out, `pending="true"`) {
+		if seen.exit != 0 || err != nil || st.DC.Name == "" || strings.Contains(seen.out, `role="Starting"`) ||
+			strings.Contains(seen.out, `role="Stopping"`) || strings.Contains(seen.out, `pending="true"`) {
 			before = ""
 			return false
 		}
@@ -85,7 +86,8 @@ type placed struct {
 
 func (p placed) addr(node, ring int) string { return p.like.addr(node, ring) }
 
-// TestTheSimulatorIsLikeARealPair plays one scenario on a real pair and on the simulator: the same exit statuses, the same words, the same places.
+// TestTheSimulatorIsLikeARealPair plays one scenario on a real pair and on the simulator: the same exit statuses, the
+// same words, the same places.
 func TestTheSimulatorIsLikeARealPair(t *testing.T) {
 	r := newReal(t)
 	want := play(t, r)

@@ -31,8 +31,9 @@ func (n *node) forgetRecords(of func(resource string) bool) {
 	n.records = slices.DeleteFunc(slices.Clone(n.records), func(r Record) bool { return of(r.Resource) })
 }
 
-// Remember makes the cluster of a host believe that this was the last that it did there with a resource. With no operation it knows nothing of the resource, as after a cleanup
-// whose probe has not been made. What runs there goes on, and nobody waits for an operation that was under way.
+// Remember makes the cluster of a host believe that this was the last that it did there with a resource. With no
+// operation it knows nothing of the resource, as after a cleanup whose probe has not been made. What runs there goes
+// on, and nobody waits for an operation that was under way.
 func (st *Stack) Remember(s *simhost.State, host string, r Record) {
 	n := st.node(s.Host(host).Name)
 	n.forgetRecords(func(id string) bool { return id == r.Resource })
@@ -46,7 +47,8 @@ func (st *Stack) Remember(s *simhost.State, host string, r Record) {
 	s.Note(n.host, "the record of %s is now %s %d/%d", r.Resource, r.Operation, r.Code, r.Status)
 }
 
-// refresh deletes what is known of resources on every member, and looks for them anew. Pacemaker 1.1 calls it cleanup. A stop that is under way is forgotten with the rest (H27).
+// refresh deletes what is known of resources on every member, and looks for them anew. Pacemaker 1.1 calls it cleanup.
+// A stop that is under way is forgotten with the rest (H27).
 func (st *Stack) refresh(s *simhost.State, members []*node, of func(resource string) bool) {
 	for _, m := range members {
 		m.forgetRecords(of)

@@ -53,12 +53,15 @@ const seedCIB = `<cib epoch="1" num_updates="0" admin_epoch="0" validate-with="p
 // upgradeScenario is the life of a new cluster: refused and made, alone, joined, moved about, taken apart.
 func upgradeScenario(s system) []act {
 	create := func(id string) string {
-		return "pcs resource create " + id + " ocf:heartbeat:Dummy op monitor interval=5 timeout=20 start interval=0 timeout=20 stop interval=0 timeout=20 --no-default-ops --disabled"
+		return "pcs resource create " + id +
+			" ocf:heartbeat:Dummy op monitor interval=5 timeout=20 start interval=0 timeout=20 stop interval=0 timeout=20 " +
+			"--no-default-ops --disabled"
 	}
 	role := func(ids []string, value string) string {
 		xml := "<resources>"
 		for _, id := range ids {
-			xml += `<primitive id="` + id + `"><meta_attributes id="` + id + `-meta_attributes"><nvpair id="` + id + `-meta_attributes-target-role" name="target-role" value="` + value + `"/></meta_attributes></primitive>`
+			xml += `<primitive id="` + id + `"><meta_attributes id="` + id + `-meta_attributes"><nvpair id="` + id +
+				`-meta_attributes-target-role" name="target-role" value="` + value + `"/></meta_attributes></primitive>`
 		}
 		return xml + "</resources>"
 	}
@@ -117,12 +120,14 @@ func upgradeScenario(s system) []act {
 		{node: 1, line: "cibadmin --modify --xml-pipe", stdin: role([]string{"A", "B"}, "Started"), words: true, then: true},
 		{node: 1, line: "cibadmin --modify --xml-pipe --scope constraints", stdin: `<rsc_location id="zz" score="1"/>`, words: true},
 		{node: 1, line: "cibadmin --create --xml-pipe --scope constraints", stdin: `<rsc_location id="b" rsc="none" node="x" score="1"/>`},
-		{node: 1, line: "cibadmin --create --xml-pipe --scope constraints", stdin: `<rsc_location id="location-A-` + n1 + `-20" rsc="A" node="x" score="1"/>`},
+		{node: 1, line: "cibadmin --create --xml-pipe --scope constraints", stdin: `<rsc_location id="location-A-` + n1 +
+			`-20" rsc="A" node="x" score="1"/>`},
 
 		{node: 1, line: "pcs cluster node add " + n2 + " addr=" + s.addr(2, 0) + " addr=" + s.addr(2, 1), words: true},
 		{node: 1, line: "pcs host auth " + n2 + " -u hacluster", stdin: "secret\n", words: true},
 		{node: 1, line: "pcs cluster node add " + n2, words: true},
-		{node: 1, line: "pcs cluster node add " + n2 + " addr=" + s.addr(2, 0) + " addr=" + s.addr(2, 1) + " --start --enable --wait=180", words: true, then: true},
+		{node: 1, line: "pcs cluster node add " + n2 + " addr=" + s.addr(2, 0) + " addr=" + s.addr(2, 1) +
+			" --start --enable --wait=180", words: true, then: true},
 		{node: 2, line: "cat /etc/corosync/corosync.conf", words: true},
 		{node: 2, line: "crm_node -l", words: true},
 		{node: 1, line: "pcs status pcsd", words: true},
@@ -219,7 +224,8 @@ func newSimulated(t *testing.T) simulated {
 	b := newSite(t, modern(pacemakertest.Options{}))
 	b.software()
 	for _, h := range []string{n1, n2} {
-		b.ok(h, "mkdir -p /usr/lib/ocf/resource.d/heartbeat", "touch /usr/lib/ocf/resource.d/heartbeat/Dummy", "install -d -m 0750 -o hacluster -g haclient /var/lib/pacemaker/cib")
+		b.ok(h, "mkdir -p /usr/lib/ocf/resource.d/heartbeat", "touch /usr/lib/ocf/resource.d/heartbeat/Dummy",
+			"install -d -m 0750 -o hacluster -g haclient /var/lib/pacemaker/cib")
 	}
 	return simulated{b}
 }

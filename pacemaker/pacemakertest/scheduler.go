@@ -126,7 +126,8 @@ func (st *Stack) times(p primitive) (start, stop time.Duration) {
 // place is the node where a resource belongs; nil where it must not run or cannot.
 func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickiness pacemaker.Score) *node {
 	doc := members[0].doc
-	if strings.EqualFold(p.role, "Stopped") || p.definition.Class == "stonith" && !doc.flag("stonith-enabled", true) || doc.flag("stop-all-resources", false) {
+	if strings.EqualFold(p.role, "Stopped") || p.definition.Class == "stonith" && !doc.flag("stonith-enabled", true) ||
+		doc.flag("stop-all-resources", false) {
 		return nil
 	}
 	var (

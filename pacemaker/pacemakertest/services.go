@@ -33,7 +33,8 @@ func startCorosync(s *simhost.State, h *simhost.Host) error {
 	return nil
 }
 
-// stopCorosync takes Pacemaker down first where systemd does that. On EL6 it pulls the ground from under it: the node's resources go on, and its peer will fence it.
+// stopCorosync takes Pacemaker down first where systemd does that. On EL6 it pulls the ground from under it: the node's
+// resources go on, and its peer will fence it.
 func stopCorosync(s *simhost.State, h *simhost.Host) error {
 	st := Of(s)
 	n := st.node(h.Name)
@@ -76,7 +77,8 @@ func stopPacemaker(s *simhost.State, h *simhost.Host) error {
 	n.leaving = true
 	st.schedule(s)
 	gone := func() bool {
-		return !n.ready || n.doc.flag("maintenance-mode", false) || !slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.managed })
+		return !n.ready || n.doc.flag("maintenance-mode", false) ||
+			!slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.managed })
 	}
 	if !s.Until(ShutdownTime, gone) {
 		n.leaving = false

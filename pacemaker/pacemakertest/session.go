@@ -61,7 +61,8 @@ func (s *session) edit(change func(*pacemaker.CIB) error) error {
 	return s.replace(next)
 }
 
-// undecided tells whether a change has to wait for an election. Pacemaker 2 takes changes on a node that waits for its first DC, and keeps them.
+// undecided tells whether a change has to wait for an election. Pacemaker 2 takes changes on a node that waits for its
+// first DC, and keeps them.
 func (s *session) undecided() bool {
 	return s.file == "" && !s.node.ready && !s.software.modern()
 }
@@ -151,7 +152,8 @@ func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 	case !slices.Contains(s.node.left, n.Uname):
 		states[3] = "member" // it should be there
 	}
-	for _, pair := range [][2]string{{"id", n.ID}, {"uname", n.Uname}, {"in_ccm", states[0]}, {"crmd", states[1]}, {"join", states[2]}, {"expected", states[3]}} {
+	for _, pair := range [][2]string{{"id", n.ID}, {"uname", n.Uname}, {"in_ccm", states[0]}, {"crmd", states[1]},
+		{"join", states[2]}, {"expected", states[3]}} {
 		e.CreateAttr(pair[0], pair[1])
 	}
 	lrm := e.CreateElement("lrm")
@@ -189,7 +191,8 @@ func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 		for _, pair := range [][2]string{
 			{"id", p.id + "_last_0"}, {"operation_key", p.id + "_" + done.Operation + "_0"}, {"operation", done.Operation},
 			{"transition-key", key}, {"transition-magic", fmt.Sprintf("%d:%d;%s", done.Status, done.Code, key)}, {"call-id", call},
-			{"rc-code", strconv.Itoa(done.Code)}, {"op-status", strconv.Itoa(done.Status)}, {"interval", "0"}, {"on_node", n.Uname}, {"last-rc-change", strconv.FormatInt(done.At.Unix(), 10)},
+			{"rc-code", strconv.Itoa(done.Code)}, {"op-status", strconv.Itoa(done.Status)}, {"interval", "0"},
+			{"on_node", n.Uname}, {"last-rc-change", strconv.FormatInt(done.At.Unix(), 10)},
 		} {
 			h.CreateAttr(pair[0], pair[1])
 		}

@@ -66,10 +66,12 @@ func (w software) signature(cluster string) []pacemaker.NVPair {
 	if w.modern() {
 		version = "2.1.5-a3f44794f94"
 	}
-	return []pacemaker.NVPair{{Name: "have-watchdog", Value: "false"}, {Name: "dc-version", Value: version}, {Name: "cluster-infrastructure", Value: "corosync"}, {Name: "cluster-name", Value: cluster}}
+	return []pacemaker.NVPair{{Name: "have-watchdog", Value: "false"}, {Name: "dc-version", Value: version},
+		{Name: "cluster-infrastructure", Value: "corosync"}, {Name: "cluster-name", Value: cluster}}
 }
 
-// notConnected is the exit status of Pacemaker's programs where it does not run: errno ENOTCONN in 1.1, CRM_EX_DISCONNECT from 2.0 on (H19).
+// notConnected is the exit status of Pacemaker's programs where it does not run: errno ENOTCONN in 1.1,
+// CRM_EX_DISCONNECT from 2.0 on (H19).
 func (w software) notConnected() int {
 	if w.modern() {
 		return 102

@@ -22,11 +22,13 @@ const (
 	ShutdownTime = 20 * time.Minute // Pacemaker's own limit on leaving
 )
 
-// Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass: how long its operations take is told by Times.
+// Agent is a resource agent. It acts on the host; an error fails the operation. None may let time pass: how long its
+// operations take is told by Times.
 type Agent struct {
 	// Times is how long a start and a stop of a resource take; StartTime and StopTime when nil, or where it says 0.
 	Times func(r pacemaker.Resource) (start, stop time.Duration)
-	// Begin is called when a start or a stop begins that is to last so long: a stop may be at work when nothing else shows the resource any more (H27). It may be nil.
+	// Begin is called when a start or a stop begins that is to last so long: a stop may be at work when nothing else shows
+	// the resource any more (H27). It may be nil.
 	Begin   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource, task string, lasts time.Duration)
 	Start   func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
 	Stop    func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error
@@ -35,14 +37,16 @@ type Agent struct {
 
 // Options are what a world decides once.
 type Options struct {
-	Agents        map[string]Agent                                        // by name, such as ocf:chroma:Target; others start and stop without effect
-	Fenced        func(s *simhost.State, by string, target *simhost.Host) // called just before a host is power-cycled
-	Joined        func(s *simhost.State, h *simhost.Host)                 // called when a host has become a member of a cluster
-	FenceStandby  bool                                                    // whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
-	HollowFencing bool                                                    // the fence agent answers "ok" without cutting the power (H2)
-	NoInit        bool                                                    // pcs recognises no init system: it starts nothing and exits 0 (H4)
-	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pcs.V09] everywhere when nil. It is asked again and again, and
-	// must always say the same of the same operating system.
+	// by name, such as ocf:chroma:Target; others start and stop without effect
+	Agents map[string]Agent
+	Fenced func(s *simhost.State, by string, target *simhost.Host) // called just before a host is power-cycled
+	Joined func(s *simhost.State, h *simhost.Host)                 // called when a host has become a member of a cluster
+	// whether nodes in standby are fenced all the same, against IML's rule for fence_chroma
+	FenceStandby  bool
+	HollowFencing bool // the fence agent answers "ok" without cutting the power (H2)
+	NoInit        bool // pcs recognises no init system: it starts nothing and exits 0 (H4)
+	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pcs.V09] everywhere when nil.
+	// It is asked again and again, and must always say the same of the same operating system.
 	PCS  func(h *simhost.Host) pcs.Dialect
 	Load float64 // the load average of every host, by which Pacemaker throttles itself (H26); the hosts have two cores
 }
@@ -76,9 +80,11 @@ type fenceOrder struct {
 
 // node is what the daemons of one host know and do.
 type node struct {
-	host    string    // in full
-	conf    *identity // what corosync runs with; nil when it does not run
-	met     bool      // corosync has had every node of its list in sight since it started, which two_node wants before it gives quorum (wait_for_all)
+	host string    // in full
+	conf *identity // what corosync runs with; nil when it does not run
+	// corosync has had every node of its list in sight since it started, which two_node wants before it gives quorum
+	// (wait_for_all)
+	met     bool
 	up      bool      // pacemaker runs
 	broken  bool      // pacemaker was started, but may not use its CIB
 	leaving bool      // it is shutting down
@@ -325,8 +331,8 @@ func (st *Stack) CIB(host string) *pacemaker.CIB {
 	return nil
 }
 
-// Kill is `kill -9` of a daemon: of corosync or pacemaker-execd it costs the node its place in the cluster, while what it runs goes on, until the peer fences it; of pacemakerd or
-// pacemaker-attrd nothing comes (H3).
+// Kill is `kill -9` of a daemon: of corosync or pacemaker-execd it costs the node its place in the cluster, while what
+// it runs goes on, until the peer fences it; of pacemakerd or pacemaker-attrd nothing comes (H3).
 func (st *Stack) Kill(s *simhost.State, host, daemon string) {
 	h := s.Host(host)
 	n := st.node(h.Name)

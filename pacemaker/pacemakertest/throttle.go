@@ -44,7 +44,8 @@ func (t throttle) limit() int {
 	return max(limit, 1)
 }
 
-// throttle is what a controller would tell now: twice its cores, if node-action-limit sets no other number, and how far its load is above load-threshold.
+// throttle is what a controller would tell now: twice its cores, if node-action-limit sets no other number, and how far
+// its load is above load-threshold.
 func (st *Stack) throttle(d *document) throttle {
 	t := throttle{max: 2 * cores}
 	if v, err := strconv.Atoi(d.property("node-action-limit")); err == nil && v > 0 {
@@ -67,8 +68,8 @@ func (st *Stack) throttle(d *document) throttle {
 	return t
 }
 
-// watchThrottle lets the controller of a node tell the DC at its next look what has changed. It tells only when the load is another than before: a new
-// node-action-limit alone is not told.
+// watchThrottle lets the controller of a node tell the DC at its next look what has changed. It tells only when the
+// load is another than before: a new node-action-limit alone is not told.
 func (st *Stack) watchThrottle(s *simhost.State, n *node) {
 	n.tellAt = time.Time{}
 	if st.throttle(n.doc).load != n.told.load {

@@ -56,7 +56,8 @@ func (d Dialect) setupRefusals(s corosync.Setup) (no pacemaker.Refusals) {
 	case knet && !d.Modern():
 		no.Add("%s makes clusters for corosync 2, which has no knet: use udp", d.Name())
 	case !knet && d.Modern() && len(s.Rings) > 1:
-		no.Add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links", d.Name(), s.Transport, len(s.Rings), corosync.MaxLinks)
+		no.Add("%s takes one link with %s, not %d: \"1 address must be specified for a node\" (H15); move to knet, which carries %d links",
+			d.Name(), s.Transport, len(s.Rings), corosync.MaxLinks)
 	case !knet && !d.Modern() && len(s.Rings) > maxRings:
 		no.Add("%s makes clusters of at most two rings, not %d", d.Name(), len(s.Rings))
 	case knet && len(s.Rings) > corosync.MaxLinks:
@@ -232,7 +233,8 @@ func (d Dialect) ClusterEnable(node string) Operation {
 
 // ClusterDisable makes it not start at boot; on the local node when node is empty.
 func (d Dialect) ClusterDisable(node string) Operation {
-	return NewOperation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Idempotent, onNode(node, "pcs", "cluster", "disable")...)
+	return NewOperation("do not start the cluster at boot", "lustre:443", op.Mutating, op.Idempotent,
+		onNode(node, "pcs", "cluster", "disable")...)
 }
 
 // ClusterDestroy removes the local node's cluster configuration for good: only for the node under rebuild (H6).
@@ -263,12 +265,14 @@ func (d Dialect) NodeRemove(node string) Operation {
 
 // Standby moves everything off a node and keeps it off; the local node when node is empty (lustre:427).
 func (d Dialect) Standby(node string) Operation {
-	return NewOperation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Idempotent, onNode(node, "pcs", d.nodeGroup(), "standby")...)
+	return NewOperation(strings.TrimSpace("standby "+node), "lustre:427", op.Disruptive, op.Idempotent,
+		onNode(node, "pcs", d.nodeGroup(), "standby")...)
 }
 
 // Unstandby ends standby; on the local node when node is empty.
 func (d Dialect) Unstandby(node string) Operation {
-	return NewOperation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Idempotent, onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
+	return NewOperation(strings.TrimSpace("end standby "+node), "lustre:427", op.Disruptive, op.Idempotent,
+		onNode(node, "pcs", d.nodeGroup(), "unstandby")...)
 }
 
 // nodeGroup is where standby stands: pcs 0.10 dropped `cluster standby` for `node standby`.

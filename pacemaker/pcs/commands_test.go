@@ -32,7 +32,8 @@ func TestExportIsNoBackup(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{9}, export.Escapes)
 	require.Len(t, export.List, 12)
-	require.Equal(t, Command{Line: 4, Argv: []string{"pcs", "cluster", "setup", "--name", "lustre-ha-cluster", "ct6-mds1", "ct6-mds2", "--token", "5000"}}, export.List[1])
+	require.Equal(t, Command{Line: 4,
+		Argv: []string{"pcs", "cluster", "setup", "--name", "lustre-ha-cluster", "ct6-mds1", "ct6-mds2", "--token", "5000"}}, export.List[1])
 	require.Equal(t, []string{"echo", ":: ok"}, export.List[5].Argv)
 	require.Contains(t, export.List[8].Argv, `note=a "b" c`)
 	require.Contains(t, export.List[10].Argv, `0_fence_password=cal"vin`)
@@ -72,7 +73,8 @@ func TestReplayOfACommandListStartsTargets(t *testing.T) {
 	export := readText(t, "../testdata/pcs-0.11.5/resource_config_output-format-cmd.txt", ParseCommands)
 	require.Len(t, export.List, 2)
 	require.Equal(t, []string{
-		"pcs", "resource", "create", "--no-default-ops", "--force", "--", "MGS_32834e", "ocf:chroma:Target", "target=9aaf3d9d-df51-48d5-9da1-49d57dee12c0",
+		"pcs", "resource", "create", "--no-default-ops", "--force", "--", "MGS_32834e", "ocf:chroma:Target",
+		"target=9aaf3d9d-df51-48d5-9da1-49d57dee12c0",
 		"op", "monitor", "interval=5", "id=MGS_32834e-monitor-5", "timeout=60", "start", "interval=0", "id=MGS_32834e-start-0", "timeout=300",
 		"stop", "interval=0", "id=MGS_32834e-stop-0", "timeout=300", "meta", "target-role=Started",
 	}, export.List[0].Argv)
@@ -101,6 +103,7 @@ func TestCommandErrors(t *testing.T) {
 	out, err := ParseCommands(strings.NewReader("pcs a || pcs b;pcs c#d \\\n e # f\n\n;;pcs 'g'\"h\"\\ i '' &\npcs"))
 	require.NoError(t, err)
 	require.Equal(t, []Command{
-		{1, []string{"pcs", "a"}}, {1, []string{"pcs", "b"}}, {1, []string{"pcs", "c#d", "e"}}, {4, []string{"pcs", "gh i", ""}}, {5, []string{"pcs"}},
+		{1, []string{"pcs", "a"}}, {1, []string{"pcs", "b"}}, {1, []string{"pcs", "c#d", "e"}},
+		{4, []string{"pcs", "gh i", ""}}, {5, []string{"pcs"}},
 	}, out.List)
 }

@@ -35,7 +35,8 @@ func (d Dialect) SetProperty(p pacemaker.NVPair) Operation {
 
 // UnsetProperty removes a cluster property, or leaves it absent. pcs fails where there is none.
 func (d Dialect) UnsetProperty(name string) Operation {
-	return NewOperation("no property "+name, "", op.Mutating, op.Idempotent, "crm_attribute", "--type", "crm_config", "--name", name, "--delete")
+	return NewOperation("no property "+name, "", op.Mutating, op.Idempotent, "crm_attribute", "--type", "crm_config",
+		"--name", name, "--delete")
 }
 
 // knownProperties are the cluster options that Pacemaker 2.1 and 3.0 document, and pcs 0.11.4 and later take without --force:
@@ -252,7 +253,8 @@ func (d Dialect) RelocateShow() Operation {
 
 // RelocateRun moves every resource to the node that it prefers (lustre:1665).
 func (d Dialect) RelocateRun() Operation {
-	o := NewOperation("move every target to the node it prefers", "lustre:1665", op.Disruptive, op.ProbeFirst, "pcs", "resource", "relocate", "run")
+	o := NewOperation("move every target to the node it prefers", "lustre:1665", op.Disruptive, op.ProbeFirst, "pcs",
+		"resource", "relocate", "run")
 	o.Makes = Making{Kind: Relocation}
 	o.Why = "nothing moves back by itself: the stickiness is greater than the preference (H17)"
 	return o

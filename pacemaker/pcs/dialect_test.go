@@ -86,31 +86,40 @@ func everyOperation(t testing.TB, d Dialect) []Operation {
 		return o
 	}
 	target := pacemaker.Resource{
-		Kind: pacemaker.Primitive, ID: "MGS", Class: "ocf", Provider: "chroma", Type: "Target", Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: "U"}}}},
-		Operations: []pacemaker.Op{{Name: "start", Interval: "0", Timeout: "300"}, {Name: "stop", Interval: "0", Timeout: "300"}, {Name: "monitor", Interval: "5", Timeout: "60"}},
+		Kind: pacemaker.Primitive, ID: "MGS", Class: "ocf", Provider: "chroma", Type: "Target",
+		Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: "U"}}}},
+		Operations: []pacemaker.Op{{Name: "start", Interval: "0", Timeout: "300"},
+			{Name: "stop", Interval: "0", Timeout: "300"}, {Name: "monitor", Interval: "5", Timeout: "60"}},
 	}
 	ops := []Operation{
 		QueryVersion(), QueryCIB(),
 		d.Auth("n1.x", "n2.x"),
-		must(d.Setup(corosync.Setup{Name: "c", Nodes: []corosync.Member{{Name: "n1.x"}}, RRPMode: "passive", Rings: oneRing, Token: 17000, FailRecvConst: 10})),
+		must(d.Setup(corosync.Setup{Name: "c", Nodes: []corosync.Member{{Name: "n1.x"}}, RRPMode: "passive", Rings: oneRing,
+			Token: 17000, FailRecvConst: 10})),
 		d.ClusterStart(""), d.ClusterStart("n1.x"), d.ClusterStop(""), d.ClusterEnable(""), d.ClusterDisable("n1.x"), d.ClusterDestroy(),
 		d.NodeAdd(corosync.Member{Name: "n2.x", Addresses: []string{"10.128.0.22"}}, true), d.NodeRemove("n2.x"),
 		d.Standby("n1.x"), d.Standby(""), d.Unstandby("n1.x"),
-		d.SetProperty(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}), d.SetProperty(pacemaker.NVPair{Name: "site-mark", Value: "a=b"}),
+		d.SetProperty(pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}),
+		d.SetProperty(pacemaker.NVPair{Name: "site-mark", Value: "a=b"}),
 		d.Maintenance(true), d.Maintenance(false),
-		d.SetResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}), d.SetOperationDefault(pacemaker.NVPair{Name: "timeout", Value: "30s"}),
-		d.CreateStonith(pacemaker.Resource{Kind: pacemaker.Primitive, ID: "st-fencing", Class: "stonith", Type: "fence_chroma"}), d.CreateResource(target, true),
-		d.CreateResource(pacemaker.Resource{Kind: pacemaker.Primitive, ID: "web", Class: "systemd", Type: "nginx", Operations: []pacemaker.Op{{Name: "monitor", Interval: "10s"}}}, false),
+		d.SetResourceDefault(pacemaker.NVPair{Name: "resource-stickiness", Value: "1000"}),
+		d.SetOperationDefault(pacemaker.NVPair{Name: "timeout", Value: "30s"}),
+		d.CreateStonith(pacemaker.Resource{Kind: pacemaker.Primitive, ID: "st-fencing", Class: "stonith",
+			Type: "fence_chroma"}), d.CreateResource(target, true),
+		d.CreateResource(pacemaker.Resource{Kind: pacemaker.Primitive, ID: "web", Class: "systemd", Type: "nginx",
+			Operations: []pacemaker.Op{{Name: "monitor", Interval: "10s"}}}, false),
 		d.PreferNode("MGS", "n1.x", 20, false), d.PreferNode("MGS", "n2.x", 10, true),
 		d.EnableResource("MGS"), d.DisableResource("MGS"), d.RelocateShow(), d.RelocateRun(), d.RelocateClear(),
 		d.ShowResources("cib.xml"), d.ShowStonith(""), d.ShowConstraints("cib.xml", false), d.ShowConstraints("", true),
 		d.ShowProperties("cib.xml"), d.ShowNodeAttributes(""), d.ShowDefaults(""), d.ShowRows(""),
 	}
-	return append(ops, d.SetNodeAttributes("n1.x", []pacemaker.NVPair{{Name: "0_fence_login", Value: "root"}, {Name: "0_fence_note", Value: ""}, {Name: "0_fence_agent", Value: "fence_virsh"}})...)
+	return append(ops, d.SetNodeAttributes("n1.x",
+		[]pacemaker.NVPair{{Name: "0_fence_login", Value: "root"}, {Name: "0_fence_note", Value: ""},
+			{Name: "0_fence_agent", Value: "fence_virsh"}})...)
 }
 
-// PCM-013, PCM-015, PCM-019, PCM-021, PCM-022, PCM-024, PCM-025, PCM-027, PCM-030, PCM-031, PCM-033, PCM-035, PCM-036, PCM-037, PCM-040, PCM-041,
-// PCM-042, PCM-044, PCM-061: every typed operation in every generation, word by word.
+// PCM-013, PCM-015, PCM-019, PCM-021, PCM-022, PCM-024, PCM-025, PCM-027, PCM-030, PCM-031, PCM-033, PCM-035, PCM-036,
+// PCM-037, PCM-040, PCM-041, PCM-042, PCM-044, PCM-061: every typed operation in every generation, word by word.
 func TestDialects(t *testing.T) {
 	var b strings.Builder
 	for _, d := range []Dialect{V09, V010, V011, V012} {
@@ -141,7 +150,8 @@ func TestReleasesInsideAGeneration(t *testing.T) {
 	require.Equal(t, "pcs constraint show", at(10, 8).ShowConstraints("", false).String())
 	require.Equal(t, "pcs property set site-mark=1", at(11, 3).SetProperty(pacemaker.NVPair{Name: "site-mark", Value: "1"}).String())
 	require.Equal(t, "pcs property set site-mark=1 --force", at(11, 4).SetProperty(pacemaker.NVPair{Name: "site-mark", Value: "1"}).String())
-	require.Equal(t, "pcs property set stonith-enabled=true", at(11, 4).SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "true"}).String())
+	require.Equal(t, "pcs property set stonith-enabled=true", at(11, 4).
+		SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "true"}).String())
 }
 
 // H15 and what else is known to be refused is said before anything runs, with what to do instead.
@@ -152,17 +162,25 @@ func TestKnownRefusals(t *testing.T) {
 		setup corosync.Setup
 		want  string
 	}{
-		"two rings on udp":      {V011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "udp", Rings: twoRings}, "(H15); move to knet"},
-		"two rings on udpu":     {V010, corosync.Setup{Nodes: node, Transport: "udpu", Rings: twoRings}, "(H15); move to knet"},
-		"knet on corosync 2":    {V09, corosync.Setup{Nodes: node, Transport: "knet", Rings: twoRings}, "has no knet"},
-		"three rings":           {V09, corosync.Setup{Nodes: node, Rings: append(slices.Clone(twoRings), corosync.Interface{Ring: 2})}, "at most two rings"},
-		"active rings":          {V09, corosync.Setup{Nodes: node, Rings: twoRings, RRPMode: "active"}, "--force only"},
-		"nine links":            {V012, corosync.Setup{Transport: "knet", Rings: make([]corosync.Interface, 9)}, "at most 8 links"},
-		"a link has no address": {V011, corosync.Setup{Nodes: []corosync.Member{{Name: "n", Addresses: []string{"10.0.0.1"}}}, Transport: "knet", Rings: twoRings}, "1 addresses for 2 links"},
-		"no address at all":     {V011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "knet", Rings: twoRings}, "0 addresses for 2 links"},
-		"encryption on udp":     {V011, corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Rings: oneRing, Cipher: "aes256"}, "does not encrypt"},
-		"another transport":     {V09, corosync.Setup{Transport: "iba"}, "transport iba"},
-		"broadcast on a port":   {V09, corosync.Setup{Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.0.0.0", Broadcast: true, McastPort: 4001}}}, "broadcast on port 4001"},
+		"two rings on udp": {V011,
+			corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "udp", Rings: twoRings}, "(H15); move to knet"},
+		"two rings on udpu":  {V010, corosync.Setup{Nodes: node, Transport: "udpu", Rings: twoRings}, "(H15); move to knet"},
+		"knet on corosync 2": {V09, corosync.Setup{Nodes: node, Transport: "knet", Rings: twoRings}, "has no knet"},
+		"three rings": {V09,
+			corosync.Setup{Nodes: node, Rings: append(slices.Clone(twoRings), corosync.Interface{Ring: 2})}, "at most two rings"},
+		"active rings": {V09, corosync.Setup{Nodes: node, Rings: twoRings, RRPMode: "active"}, "--force only"},
+		"nine links":   {V012, corosync.Setup{Transport: "knet", Rings: make([]corosync.Interface, 9)}, "at most 8 links"},
+		"a link has no address": {V011,
+			corosync.Setup{Nodes: []corosync.Member{{Name: "n", Addresses: []string{"10.0.0.1"}}}, Transport: "knet",
+				Rings: twoRings}, "1 addresses for 2 links"},
+		"no address at all": {V011,
+			corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Transport: "knet", Rings: twoRings}, "0 addresses for 2 links"},
+		"encryption on udp": {V011,
+			corosync.Setup{Nodes: []corosync.Member{{Name: "n"}}, Rings: oneRing, Cipher: "aes256"}, "does not encrypt"},
+		"another transport": {V09, corosync.Setup{Transport: "iba"}, "transport iba"},
+		"broadcast on a port": {V09,
+			corosync.Setup{Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.0.0.0", Broadcast: true,
+				McastPort: 4001}}}, "broadcast on port 4001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := c.d.Setup(c.setup)
@@ -183,21 +201,26 @@ func TestSetupForms(t *testing.T) {
 		want  string
 	}{
 		{V011, corosync.Setup{Name: "lustre-ha-cluster", Nodes: node, Rings: oneRing, Token: 17000, FailRecvConst: 10},
-			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 transport udp link bindnetaddr=10.128.0.0 mcastaddr=226.94.0.1 mcastport=40015 totem token=17000 fail_recv_const=10"},
+			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 transport udp link bindnetaddr=10.128.0.0 " +
+				"mcastaddr=226.94.0.1 mcastport=40015 totem token=17000 fail_recv_const=10"},
 		{V011, corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000},
-			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 addr=10.73.10.1 transport knet link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000"},
+			"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.128.0.21 addr=10.73.10.1 transport knet " +
+				"link_mode=passive link linknumber=0 mcastport=40015 link linknumber=1 mcastport=40015 totem token=17000"},
 		{V012, corosync.Setup{Name: "c", Nodes: node, Transport: "knet", Rings: []corosync.Interface{{}}, Cipher: "none", Hash: "none"},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport knet crypto cipher=none hash=none"},
-		{V010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu", Rings: []corosync.Interface{{McastPort: 5407, BindNetAddr: "10.128.0.0"}}},
+		{V010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu",
+			Rings: []corosync.Interface{{McastPort: 5407, BindNetAddr: "10.128.0.0"}}},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu link mcastport=5407"},
-		{V010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu", Rings: []corosync.Interface{{}}}, "pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu"},
+		{V010, corosync.Setup{Name: "c", Nodes: node, Transport: "udpu", Rings: []corosync.Interface{{}}},
+			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udpu"},
 		{V010, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, TTL: 2}}},
 			"pcs cluster setup c ct6-mds1.lfs.intl addr=10.128.0.21 transport udp link bindnetaddr=10.128.0.0 broadcast=1 ttl=2"},
 		{V09, corosync.Setup{Name: "c", Nodes: two, Transport: "udpu", RRPMode: "passive", Rings: twoRings},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl,10.73.10.1 --transport udpu --rrpmode passive"},
 		{V09, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true}}},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl --transport udp --addr0 10.128.0.0 --broadcast0"},
-		{V09, corosync.Setup{Name: "c", Nodes: node, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.0.0.1", McastPort: 5405, TTL: 3}}},
+		{V09, corosync.Setup{Name: "c", Nodes: node,
+			Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", McastAddr: "226.0.0.1", McastPort: 5405, TTL: 3}}},
 			"pcs cluster setup --name c ct6-mds1.lfs.intl --transport udp --addr0 10.128.0.0 --mcast0 226.0.0.1 --mcastport0 5405 --ttl0 3"},
 	} {
 		o, err := c.d.Setup(c.setup)
@@ -229,7 +252,8 @@ func TestCorpusSetupAttempts(t *testing.T) {
 	o, err := V011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: one, Rings: oneRing, Token: 17000, FailRecvConst: 10})
 	require.NoError(t, err)
 	require.Equal(t, took[0], o.String())
-	o, err = V011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000})
+	o, err = V011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "knet", RRPMode: "passive",
+		Rings: twoRings, Token: 17000})
 	require.NoError(t, err)
 	require.Equal(t, took[1], o.String())
 	_, err = V011.Setup(corosync.Setup{Name: "lustre-ha-cluster", Nodes: two, Transport: "udp", Rings: twoRings, Token: 17000})
@@ -263,6 +287,8 @@ func TestSetupOfAKnetPlan(t *testing.T) {
 	require.NoError(t, err)
 	o, err := V011.Setup(plan.Setup)
 	require.NoError(t, err)
-	require.Equal(t, "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.21 addr=10.42.42.21 ct6-mds2.lfs.intl addr=192.168.1.22 addr=10.42.42.22 "+
-		"transport knet link_mode=active link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 crypto cipher=aes256 hash=sha256 totem token=17000", o.String())
+	require.Equal(t, "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.21 addr=10.42.42.21 "+
+		"ct6-mds2.lfs.intl addr=192.168.1.22 addr=10.42.42.22 "+
+		"transport knet link_mode=active link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 crypto "+
+		"cipher=aes256 hash=sha256 totem token=17000", o.String())
 }

@@ -19,10 +19,12 @@ import (
 // The words of `pcs cluster setup` that this package makes for 0.11 are taken by real pcs, and its corosync.conf is what they say (H15).
 func TestRealPCSSetup(t *testing.T) {
 	golden.Program(t, "pcs", "pcs")
-	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}}, {Name: "ct6-mds2.lfs.intl", Addresses: []string{"10.128.0.22", "10.73.10.2"}}}
+	two := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21", "10.73.10.1"}},
+		{Name: "ct6-mds2.lfs.intl", Addresses: []string{"10.128.0.22", "10.73.10.2"}}}
 	one := []corosync.Member{{Name: "ct6-mds1.lfs.intl", Addresses: []string{"10.128.0.21"}}}
 	for name, setup := range map[string]corosync.Setup{
-		"knet":      {Name: "c", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000, FailRecvConst: 10, Cipher: "aes256", Hash: "sha256"},
+		"knet": {Name: "c", Nodes: two, Transport: "knet", RRPMode: "passive", Rings: twoRings, Token: 17000,
+			FailRecvConst: 10, Cipher: "aes256", Hash: "sha256"},
 		"plain":     {Name: "c", Nodes: two, Transport: "knet", Rings: twoRings, Cipher: "none", Hash: "none"},
 		"udp":       {Name: "c", Nodes: one, Rings: oneRing, Token: 17000},
 		"broadcast": {Name: "c", Nodes: one, Rings: []corosync.Interface{{BindNetAddr: "10.128.0.0", Broadcast: true, McastPort: 5407}}},
@@ -64,7 +66,8 @@ func TestRealPCSSetup(t *testing.T) {
 		})
 	}
 	// What this package refuses beforehand, real pcs refuses as well.
-	out, err := exec.CommandContext(context.Background(), "pcs", "cluster", "setup", "c", "n", "addr=10.0.0.1", "addr=10.1.0.1", "transport", "udp", "--corosync_conf="+filepath.Join(t.TempDir(), "c")).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), "pcs", "cluster", "setup", "c", "n", "addr=10.0.0.1",
+		"addr=10.1.0.1", "transport", "udp", "--corosync_conf="+filepath.Join(t.TempDir(), "c")).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "1 address must be specified")
 }

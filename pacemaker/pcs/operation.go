@@ -126,8 +126,9 @@ func shellWord(w string) string {
 	return "'" + strings.ReplaceAll(w, "'", `'"'"'`) + "'"
 }
 
-// Cmd is the operation as a command to run. The secrets in it go by standard input; answer is what it asks for, such as the password of hacluster.
-// An operation that has a secret in its arguments and no private form makes a command that every Runner refuses.
+// Cmd is the operation as a command to run. The secrets in it go by standard input; answer is what it asks for, such as
+// the password of hacluster. An operation that has a secret in its arguments and no private form makes a command that
+// every Runner refuses.
 func (o Operation) Cmd(answer sshexec.Secret) sshexec.Cmd {
 	run := o.Runs()
 	cmd := sshexec.Command(run.Effect, run.Argv...)

@@ -51,14 +51,18 @@ var noInit = []saying{{"Unable to detect init system", pacemaker.ErrNothingDone}
 
 var pcsSays = []saying{
 	{"cluster is not currently running", pacemaker.ErrClusterDown}, {"error running crm_mon, is pacemaker running", pacemaker.ErrClusterDown},
-	{"unable to get cib", pacemaker.ErrClusterDown}, {"Unable to get cib", pacemaker.ErrClusterDown}, {"unable to get crm_config", pacemaker.ErrClusterDown},
+	{"unable to get cib", pacemaker.ErrClusterDown}, {"Unable to get cib", pacemaker.ErrClusterDown},
+	{"unable to get crm_config", pacemaker.ErrClusterDown},
 	{"Could not map name=", pacemaker.ErrAbsentNode}, {"does not appear to exist in configuration", pacemaker.ErrAbsentNode},
 	{"already in a cluster", pacemaker.ErrLeftovers}, {"in a cluster already", pacemaker.ErrLeftovers},
-	{"Unable to authenticate", pacemaker.ErrNotAuthorised}, {"is not authenticated", pacemaker.ErrNotAuthorised}, {"Username and/or password is incorrect", pacemaker.ErrNotAuthorised},
-	{"Host unknown", pacemaker.ErrNotAuthorised}, {"Hosts unknown", pacemaker.ErrNotAuthorised}, {"are not known to pcs", pacemaker.ErrNotAuthorised}, {"is not known to pcs", pacemaker.ErrNotAuthorised},
+	{"Unable to authenticate", pacemaker.ErrNotAuthorised}, {"is not authenticated", pacemaker.ErrNotAuthorised},
+	{"Username and/or password is incorrect", pacemaker.ErrNotAuthorised},
+	{"Host unknown", pacemaker.ErrNotAuthorised}, {"Hosts unknown", pacemaker.ErrNotAuthorised},
+	{"are not known to pcs", pacemaker.ErrNotAuthorised}, {"is not known to pcs", pacemaker.ErrNotAuthorised},
 }
 
-var pcsExits = []ExitMeaning{{1, "refused, failed, or not understood", pacemaker.ErrCommandFailed}, {2, "nothing of that name is there", pacemaker.ErrCommandFailed}}
+var pcsExits = []ExitMeaning{{1, "refused, failed, or not understood", pacemaker.ErrCommandFailed},
+	{2, "nothing of that name is there", pacemaker.ErrCommandFailed}}
 
 // meanings is the table. Longer words come before their beginnings.
 var meanings = []Meaning{
@@ -78,14 +82,19 @@ var meanings = []Meaning{
 		Command: "pcs cluster disable", Exits: pcsExits, Verify: "systemctl is-enabled says disabled for corosync and pacemaker",
 		says: append(slices.Clone(noInit), pcsSays...),
 	},
-	{Command: "pcs cluster standby", Exits: pcsExits, Verify: "crm_mon shows the node in standby and nothing on it: the command returns before the resources moved", says: pcsSays},
-	{Command: "pcs node standby", Exits: pcsExits, Verify: "crm_mon shows the node in standby and nothing on it: the command returns before the resources moved", says: pcsSays},
-	{Command: "pcs resource enable", Exits: pcsExits, Verify: "crm_mon shows the resource started: the command returns before it is", says: pcsSays},
-	{Command: "pcs resource disable", Exits: pcsExits, Verify: "crm_mon shows the resource stopped: the command returns before it is", says: pcsSays},
+	{Command: "pcs cluster standby", Exits: pcsExits,
+		Verify: "crm_mon shows the node in standby and nothing on it: the command returns before the resources moved", says: pcsSays},
+	{Command: "pcs node standby", Exits: pcsExits,
+		Verify: "crm_mon shows the node in standby and nothing on it: the command returns before the resources moved", says: pcsSays},
+	{Command: "pcs resource enable", Exits: pcsExits,
+		Verify: "crm_mon shows the resource started: the command returns before it is", says: pcsSays},
+	{Command: "pcs resource disable", Exits: pcsExits,
+		Verify: "crm_mon shows the resource stopped: the command returns before it is", says: pcsSays},
 	{Command: "pcs resource relocate", Exits: pcsExits, Verify: "crm_mon shows each resource on the node that it prefers", says: pcsSays},
 	{
 		Command: "pcs status", Verify: "", says: pcsSays,
-		Exits: []ExitMeaning{{1, "the cluster does not run on this node", pacemaker.ErrClusterDown}, {2, "the cluster runs, but pcsd does not answer", pacemaker.ErrCommandFailed}},
+		Exits: []ExitMeaning{{1, "the cluster does not run on this node", pacemaker.ErrClusterDown},
+			{2, "the cluster runs, but pcsd does not answer", pacemaker.ErrCommandFailed}},
 	},
 	{Command: "pcs", Exits: pcsExits, says: append(slices.Clone(noInit), pcsSays...)},
 	{
@@ -97,11 +106,16 @@ var meanings = []Meaning{
 		// 76 means two things, which the text tells apart.
 		says: []saying{{"Protocol not supported", pacemaker.ErrInvalid}, {"Name not unique on network", pacemaker.ErrExists}},
 		Exits: pacemakerExits(
-			ExitMeaning{76, "the id is taken (Pacemaker 1.1), or the XML comes from a newer Pacemaker (2 and later)", pacemaker.ErrExists}, ExitMeaning{108, "the id is taken", pacemaker.ErrExists},
-			ExitMeaning{6, "there is no such thing (Pacemaker 1.1)", pacemaker.ErrNotFound}, ExitMeaning{105, "there is no such thing", pacemaker.ErrNotFound},
-			ExitMeaning{203, "the result would not be valid (Pacemaker 1.1)", pacemaker.ErrInvalid}, ExitMeaning{78, "the result would not be valid, or the XML is broken", pacemaker.ErrInvalid},
-			ExitMeaning{205, "the cluster has a newer configuration (Pacemaker 1.1)", pacemaker.ErrOutdated}, ExitMeaning{103, "the cluster has a newer configuration", pacemaker.ErrOutdated},
-			ExitMeaning{113, "the partition has no quorum", pacemaker.ErrNoQuorum}, ExitMeaning{62, "no node is in charge of the configuration (Pacemaker 1.1)", pacemaker.ErrClusterDown},
+			ExitMeaning{76, "the id is taken (Pacemaker 1.1), or the XML comes from a newer Pacemaker (2 and later)",
+				pacemaker.ErrExists}, ExitMeaning{108, "the id is taken", pacemaker.ErrExists},
+			ExitMeaning{6, "there is no such thing (Pacemaker 1.1)", pacemaker.ErrNotFound},
+			ExitMeaning{105, "there is no such thing", pacemaker.ErrNotFound},
+			ExitMeaning{203, "the result would not be valid (Pacemaker 1.1)", pacemaker.ErrInvalid},
+			ExitMeaning{78, "the result would not be valid, or the XML is broken", pacemaker.ErrInvalid},
+			ExitMeaning{205, "the cluster has a newer configuration (Pacemaker 1.1)", pacemaker.ErrOutdated},
+			ExitMeaning{103, "the cluster has a newer configuration", pacemaker.ErrOutdated},
+			ExitMeaning{113, "the partition has no quorum", pacemaker.ErrNoQuorum},
+			ExitMeaning{62, "no node is in charge of the configuration (Pacemaker 1.1)", pacemaker.ErrClusterDown},
 		),
 	},
 	{
@@ -109,18 +123,25 @@ var meanings = []Meaning{
 		Exits: pacemakerExits(ExitMeaning{105, "there is no such resource or node", pacemaker.ErrNotFound}),
 		says:  []saying{{"No status information for resource", pacemaker.ErrNothingDone}, {"not found", pacemaker.ErrNotFound}},
 	},
-	{Command: "crm_resource", Exits: pacemakerExits(ExitMeaning{105, "there is no such resource or node", pacemaker.ErrNotFound}, ExitMeaning{6, "there is no such resource or node (Pacemaker 1.1)", pacemaker.ErrNotFound})},
+	{Command: "crm_resource", Exits: pacemakerExits(ExitMeaning{105, "there is no such resource or node",
+		pacemaker.ErrNotFound}, ExitMeaning{6, "there is no such resource or node (Pacemaker 1.1)", pacemaker.ErrNotFound})},
 	{
 		Command: "crm_attribute", says: []saying{{"Could not map name=", pacemaker.ErrAbsentNode}},
-		Exits: pacemakerExits(ExitMeaning{105, "there is no such attribute or node", pacemaker.ErrNotFound}, ExitMeaning{6, "there is no such attribute or node (Pacemaker 1.1)", pacemaker.ErrNotFound}),
+		Exits: pacemakerExits(ExitMeaning{105, "there is no such attribute or node", pacemaker.ErrNotFound},
+			ExitMeaning{6, "there is no such attribute or node (Pacemaker 1.1)", pacemaker.ErrNotFound}),
 	},
-	{Command: "crm_standby", says: []saying{{"Could not map name=", pacemaker.ErrAbsentNode}}, Exits: pacemakerExits(ExitMeaning{105, "there is no such node", pacemaker.ErrAbsentNode})},
+	{Command: "crm_standby", says: []saying{{"Could not map name=", pacemaker.ErrAbsentNode}},
+		Exits: pacemakerExits(ExitMeaning{105, "there is no such node", pacemaker.ErrAbsentNode})},
 	{Command: "crmadmin", Exits: pacemakerExits(ExitMeaning{124, "no answer in time", pacemaker.ErrClusterDown}), Limit: 2 * time.Second},
 	{Command: "crm_node", Exits: pacemakerExits()},
-	{Command: "stonith_admin", Exits: pacemakerExits(ExitMeaning{105, "there is no such device or node", pacemaker.ErrNotFound}, ExitMeaning{124, "the device did not answer in time", pacemaker.ErrCommandFailed})},
-	{Command: "crm_verify", Exits: []ExitMeaning{{78, "the configuration has mistakes, or only warnings: -V tells which", pacemaker.ErrInvalid}, {66, "there is no configuration to read: the cluster does not run", pacemaker.ErrClusterDown}}},
-	{Command: "corosync-quorumtool", Exits: []ExitMeaning{{1, "corosync does not run", pacemaker.ErrClusterDown}, {2, "not quorate (with -s)", pacemaker.ErrNoQuorum}}},
-	{Command: "corosync-cfgtool", Exits: []ExitMeaning{{1, "corosync does not run, or a ring is faulty (with -s): the text tells", pacemaker.ErrClusterDown}}},
+	{Command: "stonith_admin", Exits: pacemakerExits(ExitMeaning{105, "there is no such device or node",
+		pacemaker.ErrNotFound}, ExitMeaning{124, "the device did not answer in time", pacemaker.ErrCommandFailed})},
+	{Command: "crm_verify", Exits: []ExitMeaning{{78, "the configuration has mistakes, or only warnings: -V tells which",
+		pacemaker.ErrInvalid}, {66, "there is no configuration to read: the cluster does not run", pacemaker.ErrClusterDown}}},
+	{Command: "corosync-quorumtool",
+		Exits: []ExitMeaning{{1, "corosync does not run", pacemaker.ErrClusterDown}, {2, "not quorate (with -s)", pacemaker.ErrNoQuorum}}},
+	{Command: "corosync-cfgtool", Exits: []ExitMeaning{{1,
+		"corosync does not run, or a ring is faulty (with -s): the text tells", pacemaker.ErrClusterDown}}},
 }
 
 func init() {
@@ -140,7 +161,8 @@ func MeaningOf(argv ...string) (Meaning, bool) {
 		if len(m.words) > len(words) || !slices.Equal(words[:1], m.words[:1]) {
 			continue
 		}
-		if slices.Equal(words[:len(m.words)], m.words) || len(m.words) == 2 && strings.HasPrefix(m.words[1], "-") && slices.Contains(argv, m.words[1]) {
+		if slices.Equal(words[:len(m.words)], m.words) || len(m.words) == 2 && strings.HasPrefix(m.words[1], "-") &&
+			slices.Contains(argv, m.words[1]) {
 			return m, true
 		}
 	}

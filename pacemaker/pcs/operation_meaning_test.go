@@ -18,11 +18,14 @@ func TestJudge(t *testing.T) {
 		want   error
 	}{
 		// H4: exits 0, starts nothing.
-		{[]string{"pcs", "cluster", "start"}, 0, "Starting Cluster...\nWarning: Unable to detect init system. All actions related to system services will be skipped.\nWarning: not starting corosync: Unknown init system\n", pacemaker.ErrNothingDone},
+		{[]string{"pcs", "cluster", "start"}, 0,
+			"Starting Cluster...\nWarning: Unable to detect init system. All actions related to system services will be " +
+				"skipped.\nWarning: not starting corosync: Unknown init system\n", pacemaker.ErrNothingDone},
 		{[]string{"pcs", "cluster", "enable", "--all"}, 0, "Warning: not enabling corosync: Unknown init system", pacemaker.ErrNothingDone},
 		{[]string{"pcs", "cluster", "stop"}, 0, "Warning: not stopping corosync: Unknown init system", pacemaker.ErrNothingDone},
 		{[]string{"pcs", "cluster", "start"}, 0, "Starting Cluster...\n", nil},
-		{[]string{"pcs", "cluster", "start"}, 1, "Error: Unable to start corosync: System has not been booted with systemd", pacemaker.ErrCommandFailed},
+		{[]string{"pcs", "cluster", "start"}, 1, "Error: Unable to start corosync: System has not been booted with systemd",
+			pacemaker.ErrCommandFailed},
 		// H19: the cluster is down.
 		{[]string{"pcs", "status"}, 1, "Error: cluster is not currently running on this node", pacemaker.ErrClusterDown},
 		{[]string{"pcs", "status"}, 1, "Error: error running crm_mon, is pacemaker running?", pacemaker.ErrClusterDown},
@@ -35,17 +38,22 @@ func TestJudge(t *testing.T) {
 		{[]string{"corosync-cfgtool", "-s"}, 1, "Could not initialize corosync configuration API error 2", pacemaker.ErrClusterDown},
 		{[]string{"corosync-quorumtool", "-s"}, 2, "Quorate: No", pacemaker.ErrNoQuorum},
 		// H19: exits 0 for an unknown node.
-		{[]string{"crm_resource", "--resource", "a", "--refresh", "--node", "x"}, 0, "No status information for resource a on node x", pacemaker.ErrNothingDone},
+		{[]string{"crm_resource", "--resource", "a", "--refresh", "--node", "x"}, 0,
+			"No status information for resource a on node x", pacemaker.ErrNothingDone},
 		{[]string{"crm_resource", "--resource", "a", "--refresh", "--node", "x"}, 105, "crm_resource: Node 'x' not found", pacemaker.ErrNotFound},
 		{[]string{"crm_resource", "--resource", "a", "--locate"}, 105, "crm_resource: Resource 'a' not found", pacemaker.ErrNotFound},
 		// H7.
-		{[]string{"pcs", "property", "set", "--node", "n", "a=1"}, 1, "Error: unable to set attribute a\ncrm_attribute: Could not map name=n to a UUID\n", pacemaker.ErrAbsentNode},
+		{[]string{"pcs", "property", "set", "--node", "n", "a=1"}, 1,
+			"Error: unable to set attribute a\ncrm_attribute: Could not map name=n to a UUID\n", pacemaker.ErrAbsentNode},
 		{[]string{"pcs", "node", "attribute", "n", "a=1"}, 1, "crm_attribute: Could not map name=n to a UUID\n", pacemaker.ErrAbsentNode},
 		{[]string{"crm_attribute", "--node", "n"}, 105, "crm_attribute: Could not map name=n to a UUID", pacemaker.ErrAbsentNode},
 		// H6.
-		{[]string{"pcs", "cluster", "setup", "c", "n"}, 1, "Error: n: The host seems to be in a cluster already as cluster configuration files have been found on the host.", pacemaker.ErrLeftovers},
+		{[]string{"pcs", "cluster", "setup", "c", "n"}, 1,
+			"Error: n: The host seems to be in a cluster already as cluster configuration files have been found on the host.",
+			pacemaker.ErrLeftovers},
 		{[]string{"pcs", "cluster", "setup", "--name", "c", "n"}, 1, "n: node is already in a cluster", pacemaker.ErrLeftovers},
-		{[]string{"pcs", "cluster", "node", "add", "n"}, 1, "Error: Unable to authenticate to n - (HTTP error: 401), try running 'pcs cluster auth'", pacemaker.ErrNotAuthorised},
+		{[]string{"pcs", "cluster", "node", "add", "n"}, 1,
+			"Error: Unable to authenticate to n - (HTTP error: 401), try running 'pcs cluster auth'", pacemaker.ErrNotAuthorised},
 		{[]string{"pcs", "host", "auth", "n"}, 1, "Error: n: Username and/or password is incorrect", pacemaker.ErrNotAuthorised},
 		// The configuration.
 		{[]string{"cibadmin", "-C"}, 108, "Call failed: File exists", pacemaker.ErrExists},
@@ -74,7 +82,8 @@ func TestJudge(t *testing.T) {
 func TestMeaningsSayWhatToLookAt(t *testing.T) {
 	for _, argv := range [][]string{
 		{"pcs", "cluster", "start"}, {"pcs", "cluster", "stop", "--force"}, {"pcs", "cluster", "enable"}, {"pcs", "cluster", "disable", "n"},
-		{"pcs", "resource", "relocate", "run"}, {"pcs", "node", "standby", "n"}, {"pcs", "cluster", "standby"}, {"pcs", "resource", "enable", "a"},
+		{"pcs", "resource", "relocate", "run"}, {"pcs", "node", "standby", "n"}, {"pcs", "cluster", "standby"},
+		{"pcs", "resource", "enable", "a"},
 		{"crm_resource", "-r", "a", "--refresh"},
 	} {
 		m, ok := MeaningOf(argv...)

@@ -73,7 +73,8 @@ func ParseResourceRows(r io.Reader) ([]ResourceRow, error) {
 		}
 		row, ok := parseRow(body)
 		if !ok {
-			errs = append(errs, srcerr.Errorf(name, i+1, 1+len(raw)-len(strings.TrimLeft(raw, " \t")), body, "not a resource row: want \"id (agent): Role node\""))
+			errs = append(errs, srcerr.Errorf(name, i+1, 1+len(raw)-len(strings.TrimLeft(raw, " \t")), body,
+				"not a resource row: want \"id (agent): Role node\""))
 			continue
 		}
 		if depth <= groupIndent {

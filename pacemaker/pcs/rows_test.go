@@ -35,15 +35,21 @@ func TestResourceRows(t *testing.T) {
 	require.False(t, rows[2].Has("disabled"))
 
 	for line, want := range map[string]ResourceRow{
-		"  * R\t(ocf:chroma:Target):\t Stopped (disabled, unmanaged)":        {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopped", Flags: []string{"disabled", "unmanaged"}},
-		" R\t(ocf::chroma:Target):\tStopped":                                 {ID: "R", Agent: agent, Role: "Stopped"},
-		" \x1b[32mR\x1b[0m\t(ocf::chroma:Target):\tStarted n\r":              {ID: "R", Agent: agent, Role: "Started", Nodes: []string{"n"}},
-		" R\t(ocf::chroma:Target):\t(target-role:Stopped) Stopped":           {ID: "R", Agent: agent, Role: "Stopped", Flags: []string{"target-role:Stopped"}},
-		" R\t(ocf::chroma:Target):\tFAILED n (unmanaged)":                    {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n"}, Flags: []string{"unmanaged"}},
-		" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]":               {ID: "R", Agent: agent, Role: "FAILED", Nodes: []string{"n1", "n2"}, Flags: []string{"blocked"}},
-		" st-fencing\t(stonith:fence_chroma):\tStarted n":                    {ID: "st-fencing", Agent: "stonith:fence_chroma", Role: "Started", Nodes: []string{"n"}},
-		" Resource Group: g\n     R\t(ocf::chroma:Target):\tStopped":         {ID: "R", Agent: agent, Role: "Stopped", Group: "g"},
-		"  * Resource Group: g:\n    * R\t(ocf:chroma:Target):\t Stopping n": {ID: "R", Agent: "ocf:chroma:Target", Role: "Stopping", Nodes: []string{"n"}, Group: "g"},
+		"  * R\t(ocf:chroma:Target):\t Stopped (disabled, unmanaged)": {ID: "R", Agent: "ocf:chroma:Target",
+			Role: "Stopped", Flags: []string{"disabled", "unmanaged"}},
+		" R\t(ocf::chroma:Target):\tStopped":                    {ID: "R", Agent: agent, Role: "Stopped"},
+		" \x1b[32mR\x1b[0m\t(ocf::chroma:Target):\tStarted n\r": {ID: "R", Agent: agent, Role: "Started", Nodes: []string{"n"}},
+		" R\t(ocf::chroma:Target):\t(target-role:Stopped) Stopped": {ID: "R", Agent: agent, Role: "Stopped",
+			Flags: []string{"target-role:Stopped"}},
+		" R\t(ocf::chroma:Target):\tFAILED n (unmanaged)": {ID: "R", Agent: agent, Role: "FAILED",
+			Nodes: []string{"n"}, Flags: []string{"unmanaged"}},
+		" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]": {ID: "R", Agent: agent, Role: "FAILED",
+			Nodes: []string{"n1", "n2"}, Flags: []string{"blocked"}},
+		" st-fencing\t(stonith:fence_chroma):\tStarted n": {ID: "st-fencing",
+			Agent: "stonith:fence_chroma", Role: "Started", Nodes: []string{"n"}},
+		" Resource Group: g\n     R\t(ocf::chroma:Target):\tStopped": {ID: "R", Agent: agent, Role: "Stopped", Group: "g"},
+		"  * Resource Group: g:\n    * R\t(ocf:chroma:Target):\t Stopping n": {ID: "R", Agent: "ocf:chroma:Target",
+			Role: "Stopping", Nodes: []string{"n"}, Group: "g"},
 	} {
 		rows, err := ParseResourceRows(strings.NewReader(line))
 		require.NoError(t, err, line)

@@ -10,8 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// Settings are values that are set together, in one change of a running cluster: Pacemaker then computes one transition, where a command for each
-// value makes one for each, and takes about a second to start (H25).
+// Settings are values that are set together, in one change of a running cluster: Pacemaker then computes one
+// transition, where a command for each value makes one for each, and takes about a second to start (H25).
 type Settings struct {
 	Properties []pacemaker.NVPair // of the cluster
 	Attributes []NodeSetting
@@ -36,8 +36,9 @@ func Roles(role string, resources ...string) []RoleSetting {
 	return out
 }
 
-// Set is the command that puts the settings in force in a running cluster. Everything else is left as it is: cibadmin finds each value by its id, and
-// that is why c must be the CIB of that cluster, or one with the same ids. A value that is not there yet is made.
+// Set is the command that puts the settings in force in a running cluster. Everything else is left as it is: cibadmin
+// finds each value by its id, and that is why c must be the CIB of that cluster, or one with the same ids. A value that
+// is not there yet is made.
 func Set(c *pacemaker.CIB, s Settings) (Operation, error) {
 	after := c.Clone()
 	for _, p := range s.Properties {

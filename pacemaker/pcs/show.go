@@ -83,7 +83,8 @@ func (d Dialect) ShowRows(file string) Operation {
 	return d.show("where the resources run", "lustre:436", file, "resource")
 }
 
-// ExportForm is a form of `pcs config export`. The guide's "pcs-commands | pcs-commands-verbose" means one or the other: it is no pipe (PCM-060).
+// ExportForm is a form of `pcs config export`. The guide's "pcs-commands | pcs-commands-verbose" means one or the
+// other: it is no pipe (PCM-060).
 type ExportForm string
 
 // The forms of an export.
@@ -105,7 +106,8 @@ func (d Dialect) Export(form ExportForm) (Operation, error) {
 	return d.show("export "+string(form), "lustre:410", "", "config", "export", string(form)), no.Err()
 }
 
-// QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that Pacemaker 3 has given up.
+// QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that
+// Pacemaker 3 has given up.
 func (d Dialect) QueryStatus() Operation {
 	form := "--as-xml"
 	if d.from(12, 0) {
@@ -114,8 +116,9 @@ func (d Dialect) QueryStatus() Operation {
 	return NewOperation("the state of the cluster", "lustre:924", op.ReadOnly, op.Idempotent, "crm_mon", "-1", form)
 }
 
-// QueryFencing asks whom the cluster has fenced, or tried to; see InFencing of package live. Pacemaker 1.1 knows only the text of stonith_admin.
-// The history is kept by the daemons: it begins anew when the cluster of all nodes has stopped.
+// QueryFencing asks whom the cluster has fenced, or tried to; see InFencing of package live. Pacemaker 1.1 knows only
+// the text of stonith_admin. The history is kept by the daemons: it begins anew when the cluster of all nodes has
+// stopped.
 func (d Dialect) QueryFencing() Operation {
 	if !d.Modern() {
 		return NewOperation("the history of fencing", "", op.ReadOnly, op.Idempotent, "stonith_admin", "--history", "*")

@@ -63,7 +63,8 @@ func readOutline(r io.Reader) (*outline, error) {
 func (o *outline) fail(l *outlineLine, format string, args ...any) {
 	near := l.text
 	for i, word := range strings.Fields(near) {
-		if name, value, ok := strings.Cut(word, "="); ok && pacemaker.SecretPair(name, value) || pacemaker.SecretName(strings.TrimSuffix(word, ":")) {
+		if name, value, ok := strings.Cut(word, "="); ok && pacemaker.SecretPair(name, value) ||
+			pacemaker.SecretName(strings.TrimSuffix(word, ":")) {
 			near = strings.Join(strings.Fields(near)[:i], " ") + " " + name + "=" + pacemaker.Redacted
 			break
 		}

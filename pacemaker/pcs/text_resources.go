@@ -51,7 +51,8 @@ func (l *outlineLine) isLevels() bool {
 }
 
 // resourceHeadings are the words in front of a resource's id.
-var resourceHeadings = map[string]pacemaker.Kind{"Resource": pacemaker.Primitive, "Group": pacemaker.Group, "Clone": pacemaker.Clone, "Master": pacemaker.Master}
+var resourceHeadings = map[string]pacemaker.Kind{"Resource": pacemaker.Primitive, "Group": pacemaker.Group,
+	"Clone": pacemaker.Clone, "Master": pacemaker.Master}
 
 // resource reads a resource with what belongs to it. It says false for a line that is none.
 func (o *outline) resource(l *outlineLine) (pacemaker.Resource, bool) {
@@ -193,7 +194,8 @@ func (o *outline) operations(l *outlineLine, rest string, r *pacemaker.Resource)
 }
 
 // opOptions are the XML attributes of an operation; anything else that pcs prints beside them is an attribute for the agent.
-var opOptions = []string{"description", "enabled", "interval-origin", "on-fail", "prereq", "record-pending", "requires", "role", "start-delay"}
+var opOptions = []string{"description", "enabled", "interval-origin", "on-fail", "prereq", "record-pending", "requires",
+	"role", "start-delay"}
 
 func setOp(o *pacemaker.Op, p pacemaker.NVPair) {
 	switch {

@@ -75,7 +75,8 @@ var byOpID = cmpopts.SortSlices(func(a, b pacemaker.Op) bool { return a.ID < b.I
 // agreesWithCIB compares the recorded outputs of one pcs with the CIB that they were made from.
 func agreesWithCIB(t *testing.T, cib *pacemaker.CIB, file func(string) string) {
 	t.Helper()
-	names := map[bool][]string{true: {"resource_show_full", "stonith_show_full", "constraint_show", "property_show", "property_show"}, false: {"resource_config", "stonith_config", "constraint_config", "property_config", "node_attribute"}}
+	names := map[bool][]string{true: {"resource_show_full", "stonith_show_full", "constraint_show", "property_show",
+		"property_show"}, false: {"resource_config", "stonith_config", "constraint_config", "property_config", "node_attribute"}}
 	_, err := os.Stat(file("property_config"))
 	of := names[err != nil]
 
@@ -142,7 +143,8 @@ func TestCorpusText(t *testing.T) {
 				text, err := cib.Query()
 				require.NoError(t, err)
 				cib = parseCIB(t, strings.NewReplacer(`uname="ct6-mds1"`, `uname="ct6-mds1.lfs.intl"`, `uname="ct6-mds2"`, `uname="ct6-mds2.lfs.intl"`,
-					`name="configured_by" value="ct6-mds1"`, `name="configured_by" value="ct6-mds1.lfs.intl"`, `node="ct6-mds1"`, `node="ct6-mds1.lfs.intl"`, `node="ct6-mds2"`, `node="ct6-mds2.lfs.intl"`).Replace(string(text)))
+					`name="configured_by" value="ct6-mds1"`, `name="configured_by" value="ct6-mds1.lfs.intl"`, `node="ct6-mds1"`,
+					`node="ct6-mds1.lfs.intl"`, `node="ct6-mds2"`, `node="ct6-mds2.lfs.intl"`).Replace(string(text)))
 			}
 			change(cib)
 			dir := golden.Corpus(t, "pcs", release, "constructed-iml-2.4-el6-"+variant)
@@ -169,11 +171,13 @@ func TestWideText(t *testing.T) {
 			{ID: "l1", Resource: "G", Node: "n1.x", Score: "100"}, {ID: "l2", Resource: "G", Node: "n2.x", Score: "-INFINITY"},
 			{ID: "l2b", Resource: "G", Node: "n2.x", Score: "-5"}, {ID: "l4", Resource: "p4", Node: "n1.x", Score: "5", Discovery: "never"},
 		},
-		Orders:      []pacemaker.Order{{ID: "o1", First: "G", Then: "C", FirstAct: "start", ThenAct: "start", Kind: "Optional"}},
-		Colocations: []pacemaker.Colocation{{ID: "c1", Resource: "p4", With: "G", Score: "INFINITY"}, {ID: "c2", Resource: "C", With: "G", Score: "-50", Role: "Started"}},
-		Tickets:     []pacemaker.Ticket{{ID: "t1", Ticket: "T", Resource: "G", LossPolicy: "stop"}},
+		Orders: []pacemaker.Order{{ID: "o1", First: "G", Then: "C", FirstAct: "start", ThenAct: "start", Kind: "Optional"}},
+		Colocations: []pacemaker.Colocation{{ID: "c1", Resource: "p4", With: "G", Score: "INFINITY"},
+			{ID: "c2", Resource: "C", With: "G", Score: "-50", Role: "Started"}},
+		Tickets: []pacemaker.Ticket{{ID: "t1", Ticket: "T", Resource: "G", LossPolicy: "stop"}},
 		Others: []Constraint{
-			{Section: "Location", Resource: "C", Lines: []string{"Constraint: l3", "  Rule: boolean-op=or score=INFINITY (id:l3-r)", "    Expression: not_defined pingd (id:l3-e)"}},
+			{Section: "Location", Resource: "C",
+				Lines: []string{"Constraint: l3", "  Rule: boolean-op=or score=INFINITY (id:l3-r)", "    Expression: not_defined pingd (id:l3-e)"}},
 			{Section: "Ordering", Lines: []string{"set p4 G sequential=false (id:o2-s) (id:o2)"}},
 		},
 	}, constraints)
@@ -181,28 +185,36 @@ func TestWideText(t *testing.T) {
 
 // The forms of pcs 0.9 for what the guide's clusters do not have.
 func TestOldForms(t *testing.T) {
-	rs, err := ParseResources(strings.NewReader(" Group: web\n  Meta Attrs: is-managed=true \n  Resource: ip (class=ocf provider=heartbeat type=IPaddr2)\n" +
-		"   Attributes: ip=192.168.0.99 nic=\"eth 0\" \n   Operations: monitor interval=30s (ip-monitor-interval-30s)\n               stop interval=0 timeout=20 on-fail=block (ip-stop-0)\n" +
+	rs, err := ParseResources(strings.NewReader(" Group: web\n  Meta Attrs: is-managed=true \n  Resource: ip (class=ocf " +
+		"provider=heartbeat type=IPaddr2)\n" +
+		"   Attributes: ip=192.168.0.99 nic=\"eth 0\" \n   Operations: monitor interval=30s (ip-monitor-interval-30s)\n     " +
+		"          stop interval=0 timeout=20 on-fail=block (ip-stop-0)\n" +
 		" Master: drbd\n  Resource: d (class=ocf provider=linbit type=drbd)\n Resource: l (class=lsb type=x)\n"))
 	require.NoError(t, err)
 	require.Equal(t, []pacemaker.Resource{
-		{Kind: pacemaker.Group, ID: "web", Meta: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "is-managed", Value: "true"}}}}, Members: []pacemaker.Resource{{
-			Kind: pacemaker.Primitive, ID: "ip", Class: "ocf", Provider: "heartbeat", Type: "IPaddr2",
-			Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "ip", Value: "192.168.0.99"}, {Name: "nic", Value: "eth 0"}}}},
-			Operations: []pacemaker.Op{
-				{Name: "monitor", ID: "ip-monitor-interval-30s", Interval: "30s"},
-				{Name: "stop", ID: "ip-stop-0", Interval: "0", Timeout: "20", Other: []pacemaker.NVPair{{Name: "on-fail", Value: "block"}}},
-			},
-		}}},
-		{Kind: pacemaker.Master, ID: "drbd", Members: []pacemaker.Resource{{Kind: pacemaker.Primitive, ID: "d", Class: "ocf", Provider: "linbit", Type: "drbd"}}},
+		{Kind: pacemaker.Group, ID: "web",
+			Meta: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "is-managed", Value: "true"}}}}, Members: []pacemaker.Resource{{
+				Kind: pacemaker.Primitive, ID: "ip", Class: "ocf", Provider: "heartbeat", Type: "IPaddr2",
+				Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "ip", Value: "192.168.0.99"}, {Name: "nic", Value: "eth 0"}}}},
+				Operations: []pacemaker.Op{
+					{Name: "monitor", ID: "ip-monitor-interval-30s", Interval: "30s"},
+					{Name: "stop", ID: "ip-stop-0", Interval: "0", Timeout: "20", Other: []pacemaker.NVPair{{Name: "on-fail", Value: "block"}}},
+				},
+			}}},
+		{Kind: pacemaker.Master, ID: "drbd",
+			Members: []pacemaker.Resource{{Kind: pacemaker.Primitive, ID: "d", Class: "ocf", Provider: "linbit", Type: "drbd"}}},
 		{Kind: pacemaker.Primitive, ID: "l", Class: "lsb", Type: "x"},
 	}, rs)
 
-	c, err := ParseConstraints(strings.NewReader("Location Constraints:\n  Resource: D5\n    Enabled on: node1 (score:INFINITY) (role: Started) (id:location-D5-node1-INFINITY)\n    Disabled on: node2 (score:-INFINITY)\n" +
-		"Ordering Constraints:\n  start Master then promote D5 (kind:Mandatory) (non-symmetrical) (id:o)\n  a then b (score:INFINITY) (Options: symmetrical=false require-all=false)\n" +
-		"Colocation Constraints:\n  NFS with ms_drbd (score:INFINITY) (with-rsc-role:Master) (id:c)\nTicket Constraints:\n  Master web loss-policy=demote ticket=T (id:t)\n"))
+	c, err := ParseConstraints(strings.NewReader("Location Constraints:\n  Resource: D5\n    Enabled on: node1 " +
+		"(score:INFINITY) (role: Started) (id:location-D5-node1-INFINITY)\n    Disabled on: node2 (score:-INFINITY)\n" +
+		"Ordering Constraints:\n  start Master then promote D5 (kind:Mandatory) (non-symmetrical) (id:o)\n  a then b " +
+		"(score:INFINITY) (Options: symmetrical=false require-all=false)\n" +
+		"Colocation Constraints:\n  NFS with ms_drbd (score:INFINITY) (with-rsc-role:Master) (id:c)\nTicket Constraints:\n  " +
+		"Master web loss-policy=demote ticket=T (id:t)\n"))
 	require.NoError(t, err)
-	require.Equal(t, []pacemaker.Location{{ID: "location-D5-node1-INFINITY", Resource: "D5", Node: "node1", Score: "INFINITY", Role: "Started"}, {Resource: "D5", Node: "node2", Score: "-INFINITY"}}, c.Locations)
+	require.Equal(t, []pacemaker.Location{{ID: "location-D5-node1-INFINITY", Resource: "D5", Node: "node1",
+		Score: "INFINITY", Role: "Started"}, {Resource: "D5", Node: "node2", Score: "-INFINITY"}}, c.Locations)
 	require.Equal(t, []pacemaker.Order{
 		{ID: "o", First: "Master", Then: "D5", FirstAct: "start", ThenAct: "promote", Kind: "Mandatory", Symmetrical: "false"},
 		{First: "a", Then: "b", Score: "INFINITY", Symmetrical: "false", RequireAll: "false"},
@@ -244,27 +256,40 @@ func TestTextErrors(t *testing.T) {
 		parse    func(io.Reader) error
 		in, want string
 	}{
-		{resources, " Resource: a (class=ocf provider=x type=y)\n  Attributes: target\n", `f:2:3: not a list of name=value: near "Attributes: target"`},
-		{resources, "Error: unable to get cib\n", `f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Error: unable to get cib"`},
+		{resources, " Resource: a (class=ocf provider=x type=y)\n  Attributes: target\n",
+			`f:2:3: not a list of name=value: near "Attributes: target"`},
+		{resources, "Error: unable to get cib\n",
+			`f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Error: unable to get cib"`},
 		{resources, "Resource: a\n", `f:1:1: the agent of a is missing: want (class=… type=…): near "Resource: a"`},
-		{resources, "Resource: a (class=ocf size=3)\n", `f:1:1: not an agent: want class=, provider= and type=: near "Resource: a (class=ocf size=3)"`},
-		{resources, "Resource: a (class=lsb type=b)\n  Operations: monitor interval\n", `f:2:3: not an operation: want "name interval=… (id)": near "monitor interval"`},
-		{resources, "Resource: a (class=lsb type=b)\n  Attributes: s\n    Rule: x\n", `f:3:5: not one name=value: a rule cannot be read from text, read the CIB instead: near "Rule: x"`},
-		{resources, "Fencing Levels:\n  Target: a\n    Step 1 - b\n", `f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Fencing Levels:"`},
-		{resources, "Bundle: a\n  Docker: image=x\n", `f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Bundle: a"`},
-		{resources, "Resource: a (class=lsb type=b)\n  Docker: image=x\n", `f:2:3: not understood as a part of primitive a: read the CIB instead: near "Docker: image=x"`},
-		{resources, "Resource: a (class=lsb type=b)\n  Attributes: s\n    0_fence_password=a b c\n", `f:3:5: not one name=value: a rule cannot be read from text, read the CIB instead: near "0_fence_password=[redacted]"`},
+		{resources, "Resource: a (class=ocf size=3)\n",
+			`f:1:1: not an agent: want class=, provider= and type=: near "Resource: a (class=ocf size=3)"`},
+		{resources, "Resource: a (class=lsb type=b)\n  Operations: monitor interval\n",
+			`f:2:3: not an operation: want "name interval=… (id)": near "monitor interval"`},
+		{resources, "Resource: a (class=lsb type=b)\n  Attributes: s\n    Rule: x\n",
+			`f:3:5: not one name=value: a rule cannot be read from text, read the CIB instead: near "Rule: x"`},
+		{resources, "Fencing Levels:\n  Target: a\n    Step 1 - b\n",
+			`f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Fencing Levels:"`},
+		{resources, "Bundle: a\n  Docker: image=x\n",
+			`f:1:1: not a resource: want "Resource: id (class=… type=…)", or Group, Clone, Master: near "Bundle: a"`},
+		{resources, "Resource: a (class=lsb type=b)\n  Docker: image=x\n",
+			`f:2:3: not understood as a part of primitive a: read the CIB instead: near "Docker: image=x"`},
+		{resources, "Resource: a (class=lsb type=b)\n  Attributes: s\n    0_fence_password=a b c\n",
+			`f:3:5: not one name=value: a rule cannot be read from text, read the CIB instead: near "0_fence_password=[redacted]"`},
 		{constraints, "", `f:1:1: there is nothing: want the heading Location Constraints:`},
 		{constraints, "Location Constraints:\nOrdering Constraints:\n", `f:1:1: there is nothing: want the heading Colocation Constraints:`},
-		{constraints, "Location Constraints:\n  Resource: a\n    Enabled on: n1\n", `f:3:5: not a location constraint: want a node and its score: near "Enabled on: n1"`},
-		{constraints, "Location Constraints:\n  Resource: a\n    Enabled on: n1 (score:x)\n", `f:3:5: not a location constraint: want a node and its score: near "Enabled on: n1 (score:x)"`},
+		{constraints, "Location Constraints:\n  Resource: a\n    Enabled on: n1\n",
+			`f:3:5: not a location constraint: want a node and its score: near "Enabled on: n1"`},
+		{constraints, "Location Constraints:\n  Resource: a\n    Enabled on: n1 (score:x)\n",
+			`f:3:5: not a location constraint: want a node and its score: near "Enabled on: n1 (score:x)"`},
 		{constraints, "Location Constraints:\n  Node: a\n", `f:2:3: not a resource's location constraints: want "Resource: id": near "Node: a"`},
 		{constraints, "Ordering Constraints:\n  a after b\n", `f:2:3: not an order: want "start a then start b": near "a after b"`},
 		{constraints, "Colocation Constraints:\n  a with b (sc:3)\n", `f:2:3: unknown option sc of a constraint: near "a with b (sc:3)"`},
 		{constraints, "Magic Constraints:\n", `f:1:1: unknown kind of constraints: near "Magic Constraints:"`},
 		{properties, "", `f:1:1: there is nothing: want the heading Cluster Properties: or Node Attributes:`},
-		{properties, "Error: unable to get crm_config\n", `f:1:1: not a heading of properties: want Cluster Properties: or Node Attributes:: near "Error: unable to get crm_config"`},
-		{properties, "Node Attributes:\n n1: 0_fence_password=a b\n", `f:2:2: not the attributes of a node: want "node: name=value name=value"; a value with a blank cannot be read from text: near "n1: 0_fence_password=[redacted]"`},
+		{properties, "Error: unable to get crm_config\n",
+			`f:1:1: not a heading of properties: want Cluster Properties: or Node Attributes:: near "Error: unable to get crm_config"`},
+		{properties, "Node Attributes:\n n1: 0_fence_password=a b\n",
+			`f:2:2: not the attributes of a node: want "node: name=value name=value"; a value with a blank cannot be read from text: near "n1: 0_fence_password=[redacted]"`},
 		{properties, "Cluster Properties:\n no quorum\n", `f:2:2: not a property: want "name: value": near "no quorum"`},
 		{defaults, "", `f:1:1: there is nothing: want defaults, or "No defaults set"`},
 		{defaults, "Usage: pcs resource defaults\n x\n", `f:1:1: not a property: want "name: value": near "Usage: pcs resource defaults"`},
@@ -274,7 +299,8 @@ func TestTextErrors(t *testing.T) {
 		var parseErr *pacemaker.ParseError
 		require.ErrorAs(t, err, &parseErr)
 	}
-	levels, err := ParseResources(strings.NewReader("Resource: i (class=stonith type=x)\nFencing Levels:\n  Target: a\n    Level 1 - i\n  Target (regexp): b.*\n    Level 2 - i,j\n Target: b\n   Level 2 - i,j\n"))
+	levels, err := ParseResources(strings.NewReader("Resource: i (class=stonith type=x)\nFencing Levels:\n  Target: a\n  " +
+		"  Level 1 - i\n  Target (regexp): b.*\n    Level 2 - i,j\n Target: b\n   Level 2 - i,j\n"))
 	require.NoError(t, err)
 	require.Len(t, levels, 1)
 	rs, err := ParseResources(strings.NewReader(""))

@@ -26,8 +26,8 @@ func AddXML(name, section string, elements ...*etree.Element) Operation {
 	return o
 }
 
-// ConstraintByID makes a location constraint with its own id, by which IML finds it; pcs would choose another (H9). A node that has not joined may be
-// named (H7).
+// ConstraintByID makes a location constraint with its own id, by which IML finds it; pcs would choose another (H9). A
+// node that has not joined may be named (H7).
 func ConstraintByID(loc pacemaker.Location) Operation {
 	e := etree.NewElement("rsc_location")
 	for _, a := range [][2]string{{"id", loc.ID}, {"node", loc.Node}, {"rsc", loc.Resource}, {"score", loc.Score}} {
@@ -35,7 +35,8 @@ func ConstraintByID(loc pacemaker.Location) Operation {
 			e.CreateAttr(a[0], a[1])
 		}
 	}
-	o := NewOperation("constraint "+loc.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints", "-C", "-X", pacemaker.RawXML(e))
+	o := NewOperation("constraint "+loc.ID, "lustre:1040", op.Mutating, op.ProbeFirst, "cibadmin", "-o", "constraints",
+		"-C", "-X", pacemaker.RawXML(e))
 	o.Makes = Making{Kind: Preference, ID: loc.Resource, Node: loc.Node}
 	o.Why = "IML finds the constraint by its id (H9)"
 	return o

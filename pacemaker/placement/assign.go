@@ -198,7 +198,8 @@ func (p *placing) best(r *placeRes, prefer int) int {
 	switch {
 	case prefer != nowhere && r.table.in[prefer] && r.table.score[prefer] >= score && p.usable(r.table, prefer):
 		chosen = prefer
-	case score > 0 && p.nodes[best].available() && active != nowhere && p.nodes[active].available() && r.table.in[active] && r.table.score[active] == score:
+	case score > 0 && p.nodes[best].available() && active != nowhere && p.nodes[active].available() &&
+		r.table.in[active] && r.table.score[active] == score:
 		chosen = active
 	}
 	if !p.usable(r.table, chosen) {

@@ -76,8 +76,8 @@ func CanLose(c *pacemaker.CIB, node string, conf *corosync.Conf) (*Loss, error) 
 	return loss, nil
 }
 
-// ErrNoState means that a CIB does not say what runs now: it is a configuration without a status, a backup, or of a cluster that is down. Nothing that runs there is
-// known, so nothing can be said of what would be lost.
+// ErrNoState means that a CIB does not say what runs now: it is a configuration without a status, a backup, or of a
+// cluster that is down. Nothing that runs there is known, so nothing can be said of what would be lost.
 var ErrNoState = errors.New("the CIB does not say what runs now: read it from the running cluster, with its status section")
 
 // stateKnown finds out whether the status has the node, and one that is online.

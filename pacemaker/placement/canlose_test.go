@@ -33,23 +33,34 @@ func TestCanLose(t *testing.T) {
 		lost  []Lost
 		moves string
 	}{
-		"the other node takes all":   {text: two(primitive("a", "resource-stickiness", "1"), "", "a@n1 fence@n1"), ok: true, moves: "fence moves from n1 to n2; a moves from n1 to n2"},
-		"the other node must not":    {text: two(primitive("a"), location("only", "a", "n2", "-INFINITY"), "a@n1 fence@n2"), lost: []Lost{{"a", "n1: offline; n2: location constraint only (-INFINITY)"}}},
-		"what is stopped is no loss": {text: two(primitive("a", "target-role", "Stopped"), location("only", "a", "n2", "-INFINITY"), "fence@n2"), ok: true},
+		"the other node takes all": {text: two(primitive("a", "resource-stickiness", "1"), "", "a@n1 fence@n1"), ok: true,
+			moves: "fence moves from n1 to n2; a moves from n1 to n2"},
+		"the other node must not": {text: two(primitive("a"), location("only", "a", "n2", "-INFINITY"), "a@n1 fence@n2"),
+			lost: []Lost{{"a", "n1: offline; n2: location constraint only (-INFINITY)"}}},
+		"what is stopped is no loss": {text: two(primitive("a", "target-role", "Stopped"),
+			location("only", "a", "n2", "-INFINITY"), "fence@n2"), ok: true},
 		"the other node is in standby": {
-			text: strings.Replace(two(primitive("a"), "", "a@n1 fence@n1"), `uname="n2"/>`, `uname="n2"><instance_attributes id="i"><nvpair id="s" name="standby" value="on"/></instance_attributes></node>`, 1),
+			text: strings.Replace(two(primitive("a"), "", "a@n1 fence@n1"), `uname="n2"/>`,
+				`uname="n2"><instance_attributes id="i"><nvpair id="s" name="standby" value="on"/></instance_attributes></node>`, 1),
 			lost: []Lost{{"fence", "n1: offline; n2: standby"}, {"a", "n1: offline; n2: standby"}},
 		},
-		"not managed is lost":       {text: two(primitive("a", "is-managed", "false"), "", "a@n1 fence@n2"), lost: []Lost{{"a", "it is not managed"}}},
-		"apart needs two nodes":     {text: two(primitive("a")+primitive("b"), colocation("c", "b", "a", "-INFINITY"), "a@n1 b@n2 fence@n2"), lost: []Lost{{"b", "n1: offline; n2: colocation c (-INFINITY): a runs there"}}, moves: "a moves from n1 to n2"},
+		"not managed is lost": {text: two(primitive("a", "is-managed", "false"), "", "a@n1 fence@n2"),
+			lost: []Lost{{"a", "it is not managed"}}},
+		"apart needs two nodes": {text: two(primitive("a")+primitive("b"), colocation("c", "b", "a", "-INFINITY"),
+			"a@n1 b@n2 fence@n2"), lost: []Lost{{"b", "n1: offline; n2: colocation c (-INFINITY): a runs there"}}, moves: "a moves from n1 to n2"},
 		"a clone keeps an instance": {text: two(`<clone id="c">`+primitive("p")+`</clone>`, "", "p@n1 p@n2 fence@n2"), ok: true},
-		"a clone's last instance":   {text: two(`<clone id="c">`+primitive("p")+`</clone>`, location("l", "c", "n2", "-INFINITY"), "p@n1 fence@n2"), lost: []Lost{{"c", "n1: offline; n2: location constraint l (-INFINITY)"}}},
-		"two_node":                  {text: pair(primitive("a"), "", "a@n1 fence@n2"), conf: conf(twoNodeConf), ok: true, moves: "a moves from n1 to n2"},
-		"two nodes without two_node": {text: pair(primitive("a"), "", "a@n1 fence@n2"), conf: conf("quorum {\n\tprovider: corosync_votequorum\n\texpected_votes: 2\n}\n"),
+		"a clone's last instance": {text: two(`<clone id="c">`+primitive("p")+`</clone>`,
+			location("l", "c", "n2", "-INFINITY"), "p@n1 fence@n2"), lost: []Lost{{"c", "n1: offline; n2: location constraint l (-INFINITY)"}}},
+		"two_node": {text: pair(primitive("a"), "", "a@n1 fence@n2"), conf: conf(twoNodeConf), ok: true,
+			moves: "a moves from n1 to n2"},
+		"two nodes without two_node": {text: pair(primitive("a"), "", "a@n1 fence@n2"),
+			conf: conf("quorum {\n\tprovider: corosync_votequorum\n\texpected_votes: 2\n}\n"),
 			lost: []Lost{{"fence", "the cluster has no quorum"}, {"a", "the cluster has no quorum"}}},
 		"two of three": {text: cluster(three, primitive("a"), "", "a@n1 fence@n2", ""), ok: true, moves: "a moves from n1 to n3"},
 		"one of three": {
-			text: strings.Replace(cluster(three, primitive("a"), "", "a@n1 fence@n2", ""), `uname="n3" in_ccm="true" crmd="online" join="member" expected="member"`, `uname="n3" in_ccm="false" crmd="offline" join="down" expected="down"`, 1),
+			text: strings.Replace(cluster(three, primitive("a"), "", "a@n1 fence@n2", ""),
+				`uname="n3" in_ccm="true" crmd="online" join="member" expected="member"`,
+				`uname="n3" in_ccm="false" crmd="offline" join="down" expected="down"`, 1),
 			lost: []Lost{{"fence", "the cluster has no quorum"}, {"a", "the cluster has no quorum"}},
 		},
 	}
@@ -97,7 +108,8 @@ func TestCanLoseRefuses(t *testing.T) {
 	var e *Error
 	require.ErrorAs(t, err, &e)
 
-	offline := strings.Replace(plain, `in_ccm="true" crmd="online" join="member" expected="member"><lrm id="1">`, `in_ccm="false" crmd="offline" join="down" expected="down"><lrm id="1">`, 1)
+	offline := strings.Replace(plain, `in_ccm="true" crmd="online" join="member" expected="member"><lrm id="1">`,
+		`in_ccm="false" crmd="offline" join="down" expected="down"><lrm id="1">`, 1)
 	loss, err := CanLose(parseCIB(t, strings.ReplaceAll(offline, `"stop"`, `"ignore"`)), "n1", mustConf(t))
 	require.NoError(t, err)
 	require.True(t, loss.Already)
@@ -113,7 +125,8 @@ func mustConf(t testing.TB) *corosync.Conf {
 // The answer is no exactly when something that runs now has no node without it, as Placement itself says; a yes leaves everything up.
 func TestCanLoseProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := strings.Replace(randomCluster().Draw(t, "cluster"), `name="symmetric-cluster"`, `name="no-quorum-policy" value="ignore"/><nvpair id="p3" name="symmetric-cluster"`, 1)
+		text := strings.Replace(randomCluster().Draw(t, "cluster"), `name="symmetric-cluster"`,
+			`name="no-quorum-policy" value="ignore"/><nvpair id="p3" name="symmetric-cluster"`, 1)
 		c, err := pacemaker.ParseCIB(strings.NewReader(text))
 		require.NoError(t, err)
 		nodes := c.Nodes()
@@ -180,7 +193,8 @@ func TestCanLoseNeedsTheState(t *testing.T) {
 
 // TestCanLoseOfAnUnmanagedGroup: crm_simulate moves nothing of a group that is not managed, whatever its members say of themselves.
 func TestCanLoseOfAnUnmanagedGroup(t *testing.T) {
-	group := `<group id="g">` + metaSet("g", "is-managed", "false") + primitive("a", "is-managed", "true") + primitive("b", "is-managed", "true") + `</group>`
+	group := `<group id="g">` + metaSet("g", "is-managed", "false") + primitive("a", "is-managed", "true") +
+		primitive("b", "is-managed", "true") + `</group>`
 	c := parseCIB(t, strings.ReplaceAll(pair(group, "", "a@n1 b@n1 fence@n2"), `"stop"`, `"ignore"`))
 	p, err := Of(c)
 	require.NoError(t, err)

@@ -26,7 +26,8 @@ func (p *placing) readOrder(e *etree.Element) {
 		thenAction := strings.ToLower(cmp.Or(e.SelectAttrValue("then-action", ""), action))
 		for _, first := range p.constrained(id, e.SelectAttrValue("first", "")) {
 			for _, then := range p.constrained(id, e.SelectAttrValue("then", "")) {
-				p.addOrder(placeOrder{id: id, first: first, then: then, oneWay: oneWay, min: first.min, any: !yes(e.SelectAttrValue("require-all", ""), true)}, action, thenAction)
+				p.addOrder(placeOrder{id: id, first: first, then: then, oneWay: oneWay, min: first.min,
+					any: !yes(e.SelectAttrValue("require-all", ""), true)}, action, thenAction)
 			}
 		}
 		return

@@ -33,7 +33,8 @@ func cluster(names []string, resources, constraints, active, extra string) strin
 		states.WriteString(`</lrm_resources></lrm></node_state>`)
 	}
 	return `<cib epoch="1" num_updates="0" admin_epoch="0" have-quorum="1" crm_feature_set="3.15.0" validate-with="pacemaker-3.0"><configuration><crm_config><cluster_property_set id="cib-bootstrap-options">` +
-		extra + `</cluster_property_set></crm_config><nodes>` + nodes.String() + `</nodes><resources><primitive id="fence" class="stonith" type="fence_x"/>` + resources +
+		extra + `</cluster_property_set></crm_config><nodes>` + nodes.String() +
+		`</nodes><resources><primitive id="fence" class="stonith" type="fence_x"/>` + resources +
 		`</resources><constraints>` + constraints + `</constraints></configuration><status>` + states.String() + `</status></cib>`
 }
 
@@ -97,15 +98,18 @@ func TestPlacement(t *testing.T) {
 
 func placementCases() map[string]placementCase {
 	standby := func(text string) string {
-		return strings.Replace(text, `uname="n1"/>`, `uname="n1"><instance_attributes id="i1"><nvpair id="i1s" name="standby" value="on"/></instance_attributes></node>`, 1)
+		return strings.Replace(text, `uname="n1"/>`,
+			`uname="n1"><instance_attributes id="i1"><nvpair id="i1s" name="standby" value="on"/></instance_attributes></node>`, 1)
 	}
 	offline := func(text string) string {
-		return strings.Replace(text, `uname="n1" in_ccm="true" crmd="online" join="member" expected="member"`, `uname="n1" in_ccm="false" crmd="offline" join="down" expected="down"`, 1)
+		return strings.Replace(text, `uname="n1" in_ccm="true" crmd="online" join="member" expected="member"`,
+			`uname="n1" in_ccm="false" crmd="offline" join="down" expected="down"`, 1)
 	}
 	failed := func(name, count string) func(string) string {
 		return func(text string) string {
-			return strings.Replace(text, `</lrm></node_state>`, `</lrm><transient_attributes id="1"><instance_attributes id="t1"><nvpair id="t1f" name="`+name+
-				`" value="`+count+`"/></instance_attributes></transient_attributes></node_state>`, 1)
+			return strings.Replace(text, `</lrm></node_state>`,
+				`</lrm><transient_attributes id="1"><instance_attributes id="t1"><nvpair id="t1f" name="`+name+
+					`" value="`+count+`"/></instance_attributes></transient_attributes></node_state>`, 1)
 		}
 	}
 	group := `<group id="g">` + primitive("m1") + primitive("m2") + `</group>`
@@ -113,60 +117,103 @@ func placementCases() map[string]placementCase {
 		return `<clone id="c">` + metaSet("c", meta...) + primitive("p") + `</clone>`
 	}
 	return map[string]placementCase{
-		"the highest score wins":                     {pair(primitive("a"), location("l1", "a", "n1", "10")+location("l2", "a", "n2", "20"), ""), "a@n2", false},
-		"scores of one node add up":                  {pair(primitive("a"), location("l1", "a", "n1", "15")+location("l2", "a", "n2", "10")+location("l3", "a", "n2", "10"), ""), "a@n2", false},
-		"minus infinity beats infinity":              {pair(primitive("a"), location("l1", "a", "n1", "INFINITY")+location("l2", "a", "n1", "-INFINITY"), ""), "a@n2", false},
-		"a negative score is a ban":                  {pair(primitive("a"), location("l1", "a", "n1", "-1")+location("l2", "a", "n2", "-1"), ""), "", false},
-		"a tie: fewer resources, then the name":      {pair(primitive("a")+primitive("b"), "", ""), "a@n2 b@n1", false},
-		"a tie: fewer resources, then where it is":   {pair(primitive("a")+primitive("b"), "", "b@n2 a@n1"), "a@n2 b@n2", false},
-		"stickiness holds":                           {pair(primitive("a", "resource-stickiness", "1000"), location("l1", "a", "n1", "10")+location("l2", "a", "n2", "20"), "a@n1"), "a@n1", false},
-		"stickiness is outbid":                       {pair(primitive("a", "resource-stickiness", "5"), location("l1", "a", "n1", "10")+location("l2", "a", "n2", "20"), "a@n1"), "a@n2", false},
-		"stopped":                                    {pair(primitive("a", "target-role", "Stopped"), "", "a@n1"), "", false},
-		"not managed":                                {pair(primitive("a", "is-managed", "false"), location("l1", "a", "n1", "-INFINITY"), "a@n1"), "a@n1", false},
-		"not managed and not active":                 {pair(primitive("a", "is-managed", "false"), "", ""), "", false},
-		"maintenance mode":                           {cluster([]string{"n1", "n2"}, primitive("a"), location("l1", "a", "n2", "INFINITY"), "a@n1", `<nvpair id="m" name="maintenance-mode" value="true"/>`), "a@n1", false},
-		"no fence device: nothing moves":             {strings.Replace(pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "INFINITY"), "a@n1"), `class="stonith" type="fence_x"`, `class="ocf" provider="x" type="y"`, 1), "a@n1", false},
-		"standby":                                    {standby(pair(primitive("a"), location("l1", "a", "n1", "INFINITY"), "a@n1")), "a@n2", false},
-		"offline":                                    {offline(pair(primitive("a"), location("l1", "a", "n1", "INFINITY"), "")), "a@n2", false},
-		"asymmetric: nowhere unless said":            {cluster([]string{"n1", "n2"}, primitive("a")+primitive("b"), location("l1", "a", "n2", "0"), "", `<nvpair id="s" name="symmetric-cluster" value="false"/>`), "a@n2", false},
-		"the threshold is reached":                   {failed("fail-count-a#start_0", "3")(pair(primitive("a", "migration-threshold", "3"), "", "a@n1")), "a@n2", false},
-		"the threshold is not reached":               {failed("fail-count-a#start_0", "2")(pair(primitive("a", "migration-threshold", "3", "resource-stickiness", "1"), "", "a@n1")), "a@n1", false},
-		"a start that failed for good":               {failed("fail-count-a#start_0", "INFINITY")(pair(primitive("a"), "", "")), "a@n2", false},
-		"a count in the old form does not count":     {failed("fail-count-a", "INFINITY")(pair(primitive("a", "resource-stickiness", "1"), "", "a@n1")), "a@n1", false},
-		"priority is placed first":                   {pair(primitive("a")+primitive("b", "priority", "5"), "", ""), "a@n1 b@n1", false},
-		"a group keeps together":                     {pair(group, location("l1", "m1", "n1", "10")+location("l2", "m2", "n2", "30"), ""), "m1@n2 m2@n2", false},
-		"a group's score is that of its first":       {pair(group, location("l1", "g", "n2", "5"), ""), "m1@n2 m2@n2", false},
-		"a group stops behind a stopped member":      {pair(`<group id="g">`+primitive("m1")+primitive("m2", "target-role", "Stopped")+primitive("m3")+`</group>`, "", ""), "m1@n2", false},
-		"a group inherits meta attributes":           {pair(`<group id="g">`+metaSet("g", "target-role", "Stopped")+primitive("m1")+primitive("m2")+`</group>`, "", "m1@n1"), "", false},
-		"together":                                   {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+colocation("c1", "b", "a", "INFINITY"), ""), "a@n2 b@n2", false},
-		"together with what cannot run":              {pair(primitive("a", "target-role", "Stopped")+primitive("b"), colocation("c1", "b", "a", "INFINITY"), "b@n1"), "", false},
-		"apart":                                      {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+location("l2", "b", "n2", "900")+colocation("c1", "b", "a", "-INFINITY"), ""), "a@n1 b@n2", false},
-		"rather apart":                               {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+location("l2", "b", "n2", "900")+colocation("c1", "b", "a", "-100"), ""), "a@n2 b@n2", false},
-		"the dependent's wish counts":                {pair(primitive("a")+primitive("b"), location("l1", "b", "n1", "7")+colocation("c1", "b", "a", "INFINITY"), ""), "a@n1 b@n1", false},
-		"a clone runs everywhere":                    {pair(clone(), "", ""), "p@n1 p@n2", false},
-		"a clone of one":                             {pair(clone("clone-max", "1"), location("l1", "c", "n1", "1"), ""), "p@n1", false},
-		"a clone's ban":                              {pair(clone(), location("l1", "c", "n1", "-INFINITY"), ""), "p@n2", false},
-		"with a clone":                               {pair(clone()+primitive("a"), location("l1", "c", "n1", "-INFINITY")+colocation("c1", "a", "c", "INFINITY"), ""), "a@n2 p@n2", false},
-		"a failing instance bans its clone there":    {failed("fail-count-p#start_0", "INFINITY")(pair(clone(), "", "")), "p@n2", false},
-		"after what does not run":                    {pair(primitive("a", "target-role", "Stopped")+primitive("b"), `<rsc_order id="o" first="a" then="b"/>`, ""), "", false},
-		"optionally after what does not run":         {pair(primitive("a", "target-role", "Stopped")+primitive("b"), `<rsc_order id="o" first="a" then="b" kind="Optional"/>`, ""), "b@n2", false},
-		"it stops with what it comes after":          {pair(primitive("a", "target-role", "Stopped")+primitive("b"), `<rsc_order id="o" first="a" then="b"/>`, "a@n1 b@n1"), "", false},
-		"a rule on the node's name":                  {pair(primitive("a"), `<rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY"><expression id="e" attribute="#uname" operation="ne" value="n1"/></rule></rsc_location>`, ""), "a@n1", false},
-		"a rule with or":                             {pair(primitive("a"), `<rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY" boolean-op="or"><expression id="e" attribute="#uname" operation="eq" value="n2"/><expression id="e2" attribute="x" operation="defined"/></rule></rsc_location>`, ""), "a@n1", false},
-		"a rule with a pattern":                      {pair(primitive("ab"), `<rsc_location id="l" rsc-pattern="^a" node="n1" score="3"/>`, ""), "ab@n1", false},
-		"a template's meta attributes":               {pair(`<template id="t" class="ocf" provider="x" type="y">`+metaSet("t", "target-role", "Stopped")+`</template><primitive id="a" template="t"/>`, "", ""), "", false},
-		"without quorum nothing runs":                {strings.Replace(pair(primitive("a"), "", "a@n1"), `have-quorum="1"`, `have-quorum="0"`, 1), "", false},
-		"without quorum, and nobody minds":           {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "", "a@n1", `<nvpair id="q" name="no-quorum-policy" value="ignore"/>`), `have-quorum="1"`, `have-quorum="0"`, 1), "a@n2", false},
-		"it is started afresh after a failure":       {strings.Replace(pair(primitive("a", "resource-stickiness", "1"), "", "a@n1"), operations("start 0 0"), operations("start 0 0", "monitor 1 0"), 1), "a@n1", false},
-		"a probe found it":                           {strings.Replace(pair(primitive("a", "resource-stickiness", "1"), "", "a@n1"), operations("start 0 0"), operations("monitor 0 7"), 1), "a@n1", false},
-		"a probe found that it cannot run there":     {strings.Replace(pair(primitive("a"), location("l", "a", "n1", "9"), "a@n1"), operations("start 0 0"), operations("monitor 5 7"), 1), "a@n2", false},
-		"a stop that failed: the node is fenced":     {strings.Replace(pair(primitive("a"), "", "a@n1"), operations("start 0 0"), operations("start 0 0", "stop 1 0"), 1), "a@n2", false},
-		"without its ticket":                         {pair(primitive("a"), `<rsc_ticket id="t" rsc="a" ticket="x"/>`, "a@n1"), "", false},
-		"a tag stands for its resources":             {strings.Replace(pair(primitive("a")+primitive("b"), location("l", "both", "n1", "9"), ""), `</constraints>`, `</constraints><tags><tag id="both"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>`, 1), "a@n1 b@n1", false},
-		"what has stopped does not hold its node":    {strings.Replace(pair(primitive("a", "resource-stickiness", "9"), location("l", "a", "n2", "1"), "a@n1"), operations("start 0 0"), operations("start 0 0", "stop 0 0"), 1), "a@n2", false},
-		"operations count by number, not by place":   {strings.Replace(pair(primitive("a", "resource-stickiness", "9"), location("l", "a", "n2", "1"), "a@n1"), `call-id="1"`, `call-id="9"`, 1), "a@n1", false},
-		"a node that was shot gives up its resource": {strings.Replace(pair(primitive("a"), "", "a@n1"), `in_ccm="true" crmd="online" join="member"`, `in_ccm="false" crmd="offline" join="down"`, 1), "a@n2", false},
-		"times instead of words in the node's state": {strings.ReplaceAll(pair(primitive("a"), "", ""), `in_ccm="true" crmd="online"`, `in_ccm="1700000000" crmd="1700000001"`), "a@n2", true},
+		"the highest score wins": {pair(primitive("a"), location("l1", "a", "n1", "10")+
+			location("l2", "a", "n2", "20"), ""), "a@n2", false},
+		"scores of one node add up": {pair(primitive("a"), location("l1", "a", "n1", "15")+
+			location("l2", "a", "n2", "10")+location("l3", "a", "n2", "10"), ""), "a@n2", false},
+		"minus infinity beats infinity": {pair(primitive("a"), location("l1", "a", "n1", "INFINITY")+
+			location("l2", "a", "n1", "-INFINITY"), ""), "a@n2", false},
+		"a negative score is a ban": {pair(primitive("a"), location("l1", "a", "n1", "-1")+
+			location("l2", "a", "n2", "-1"), ""), "", false},
+		"a tie: fewer resources, then the name":    {pair(primitive("a")+primitive("b"), "", ""), "a@n2 b@n1", false},
+		"a tie: fewer resources, then where it is": {pair(primitive("a")+primitive("b"), "", "b@n2 a@n1"), "a@n2 b@n2", false},
+		"stickiness holds": {pair(primitive("a", "resource-stickiness", "1000"),
+			location("l1", "a", "n1", "10")+location("l2", "a", "n2", "20"), "a@n1"), "a@n1", false},
+		"stickiness is outbid": {pair(primitive("a", "resource-stickiness", "5"),
+			location("l1", "a", "n1", "10")+location("l2", "a", "n2", "20"), "a@n1"), "a@n2", false},
+		"stopped": {pair(primitive("a", "target-role", "Stopped"), "", "a@n1"), "", false},
+		"not managed": {pair(primitive("a", "is-managed", "false"),
+			location("l1", "a", "n1", "-INFINITY"), "a@n1"), "a@n1", false},
+		"not managed and not active": {pair(primitive("a", "is-managed", "false"), "", ""), "", false},
+		"maintenance mode": {cluster([]string{"n1", "n2"}, primitive("a"),
+			location("l1", "a", "n2", "INFINITY"), "a@n1", `<nvpair id="m" name="maintenance-mode" value="true"/>`), "a@n1", false},
+		"no fence device: nothing moves": {strings.Replace(pair(primitive("a")+primitive("b"),
+			location("l1", "a", "n2", "INFINITY"), "a@n1"), `class="stonith" type="fence_x"`,
+			`class="ocf" provider="x" type="y"`, 1), "a@n1", false},
+		"standby": {standby(pair(primitive("a"), location("l1", "a", "n1", "INFINITY"),
+			"a@n1")), "a@n2", false},
+		"offline": {offline(pair(primitive("a"), location("l1", "a", "n1", "INFINITY"), "")), "a@n2", false},
+		"asymmetric: nowhere unless said": {cluster([]string{"n1", "n2"}, primitive("a")+primitive("b"),
+			location("l1", "a", "n2", "0"), "", `<nvpair id="s" name="symmetric-cluster" value="false"/>`), "a@n2", false},
+		"the threshold is reached": {failed("fail-count-a#start_0",
+			"3")(pair(primitive("a", "migration-threshold", "3"), "", "a@n1")), "a@n2", false},
+		"the threshold is not reached": {failed("fail-count-a#start_0",
+			"2")(pair(primitive("a", "migration-threshold", "3", "resource-stickiness", "1"), "", "a@n1")), "a@n1", false},
+		"a start that failed for good": {failed("fail-count-a#start_0", "INFINITY")(pair(primitive("a"), "", "")), "a@n2", false},
+		"a count in the old form does not count": {failed("fail-count-a",
+			"INFINITY")(pair(primitive("a", "resource-stickiness", "1"), "", "a@n1")), "a@n1", false},
+		"priority is placed first": {pair(primitive("a")+primitive("b", "priority", "5"), "", ""), "a@n1 b@n1", false},
+		"a group keeps together": {pair(group, location("l1", "m1", "n1", "10")+
+			location("l2", "m2", "n2", "30"), ""), "m1@n2 m2@n2", false},
+		"a group's score is that of its first": {pair(group, location("l1", "g", "n2", "5"), ""), "m1@n2 m2@n2", false},
+		"a group stops behind a stopped member": {pair(`<group id="g">`+primitive("m1")+
+			primitive("m2", "target-role", "Stopped")+primitive("m3")+`</group>`, "", ""), "m1@n2", false},
+		"a group inherits meta attributes": {pair(`<group id="g">`+metaSet("g", "target-role", "Stopped")+
+			primitive("m1")+primitive("m2")+`</group>`, "", "m1@n1"), "", false},
+		"together": {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+
+			colocation("c1", "b", "a", "INFINITY"), ""), "a@n2 b@n2", false},
+		"together with what cannot run": {pair(primitive("a", "target-role", "Stopped")+primitive("b"),
+			colocation("c1", "b", "a", "INFINITY"), "b@n1"), "", false},
+		"apart": {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+
+			location("l2", "b", "n2", "900")+colocation("c1", "b", "a", "-INFINITY"), ""), "a@n1 b@n2", false},
+		"rather apart": {pair(primitive("a")+primitive("b"), location("l1", "a", "n2", "5")+
+			location("l2", "b", "n2", "900")+colocation("c1", "b", "a", "-100"), ""), "a@n2 b@n2", false},
+		"the dependent's wish counts": {pair(primitive("a")+primitive("b"), location("l1", "b", "n1", "7")+
+			colocation("c1", "b", "a", "INFINITY"), ""), "a@n1 b@n1", false},
+		"a clone runs everywhere": {pair(clone(), "", ""), "p@n1 p@n2", false},
+		"a clone of one":          {pair(clone("clone-max", "1"), location("l1", "c", "n1", "1"), ""), "p@n1", false},
+		"a clone's ban":           {pair(clone(), location("l1", "c", "n1", "-INFINITY"), ""), "p@n2", false},
+		"with a clone": {pair(clone()+primitive("a"), location("l1", "c", "n1", "-INFINITY")+
+			colocation("c1", "a", "c", "INFINITY"), ""), "a@n2 p@n2", false},
+		"a failing instance bans its clone there": {failed("fail-count-p#start_0", "INFINITY")(pair(clone(), "", "")), "p@n2", false},
+		"after what does not run": {pair(primitive("a", "target-role", "Stopped")+primitive("b"),
+			`<rsc_order id="o" first="a" then="b"/>`, ""), "", false},
+		"optionally after what does not run": {pair(primitive("a", "target-role", "Stopped")+primitive("b"),
+			`<rsc_order id="o" first="a" then="b" kind="Optional"/>`, ""), "b@n2", false},
+		"it stops with what it comes after": {pair(primitive("a", "target-role", "Stopped")+primitive("b"),
+			`<rsc_order id="o" first="a" then="b"/>`, "a@n1 b@n1"), "", false},
+		"a rule on the node's name": {pair(primitive("a"),
+			`<rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY"><expression id="e" attribute="#uname" operation="ne" value="n1"/></rule></rsc_location>`, ""), "a@n1", false},
+		"a rule with or": {pair(primitive("a"),
+			`<rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY" boolean-op="or"><expression id="e" attribute="#uname" operation="eq" value="n2"/><expression id="e2" attribute="x" operation="defined"/></rule></rsc_location>`, ""), "a@n1", false},
+		"a rule with a pattern": {pair(primitive("ab"),
+			`<rsc_location id="l" rsc-pattern="^a" node="n1" score="3"/>`, ""), "ab@n1", false},
+		"a template's meta attributes": {pair(`<template id="t" class="ocf" provider="x" type="y">`+
+			metaSet("t", "target-role", "Stopped")+`</template><primitive id="a" template="t"/>`, "", ""), "", false},
+		"without quorum nothing runs": {strings.Replace(pair(primitive("a"), "", "a@n1"), `have-quorum="1"`,
+			`have-quorum="0"`, 1), "", false},
+		"without quorum, and nobody minds": {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "",
+			"a@n1", `<nvpair id="q" name="no-quorum-policy" value="ignore"/>`), `have-quorum="1"`, `have-quorum="0"`, 1), "a@n2", false},
+		"it is started afresh after a failure": {strings.Replace(pair(primitive("a", "resource-stickiness", "1"), "",
+			"a@n1"), operations("start 0 0"), operations("start 0 0", "monitor 1 0"), 1), "a@n1", false},
+		"a probe found it": {strings.Replace(pair(primitive("a", "resource-stickiness", "1"), "",
+			"a@n1"), operations("start 0 0"), operations("monitor 0 7"), 1), "a@n1", false},
+		"a probe found that it cannot run there": {strings.Replace(pair(primitive("a"), location("l", "a", "n1", "9"),
+			"a@n1"), operations("start 0 0"), operations("monitor 5 7"), 1), "a@n2", false},
+		"a stop that failed: the node is fenced": {strings.Replace(pair(primitive("a"), "", "a@n1"),
+			operations("start 0 0"), operations("start 0 0", "stop 1 0"), 1), "a@n2", false},
+		"without its ticket": {pair(primitive("a"), `<rsc_ticket id="t" rsc="a" ticket="x"/>`, "a@n1"), "", false},
+		"a tag stands for its resources": {strings.Replace(pair(primitive("a")+primitive("b"),
+			location("l", "both", "n1", "9"), ""), `</constraints>`,
+			`</constraints><tags><tag id="both"><obj_ref id="a"/><obj_ref id="b"/></tag></tags>`, 1), "a@n1 b@n1", false},
+		"what has stopped does not hold its node": {strings.Replace(pair(primitive("a", "resource-stickiness", "9"),
+			location("l", "a", "n2", "1"), "a@n1"), operations("start 0 0"), operations("start 0 0", "stop 0 0"), 1), "a@n2", false},
+		"operations count by number, not by place": {strings.Replace(pair(primitive("a", "resource-stickiness", "9"),
+			location("l", "a", "n2", "1"), "a@n1"), `call-id="1"`, `call-id="9"`, 1), "a@n1", false},
+		"a node that was shot gives up its resource": {strings.Replace(pair(primitive("a"), "", "a@n1"),
+			`in_ccm="true" crmd="online" join="member"`, `in_ccm="false" crmd="offline" join="down"`, 1), "a@n2", false},
+		"times instead of words in the node's state": {strings.ReplaceAll(pair(primitive("a"), "", ""),
+			`in_ccm="true" crmd="online"`, `in_ccm="1700000000" crmd="1700000001"`), "a@n2", true},
 	}
 }
 
@@ -176,44 +223,69 @@ func TestPlacementUnsupported(t *testing.T) {
 		text string
 		want Unsupported
 	}{
-		"promotable":                 {pair(`<clone id="ms">`+metaSet("ms", "promotable", "true")+primitive("a")+`</clone>`, "", ""), Unsupported{featurePromotable, "ms", ""}},
-		"master":                     {pair(`<master id="ms">`+primitive("a")+`</master>`, "", ""), Unsupported{featurePromotable, "ms", ""}},
-		"unique":                     {pair(`<clone id="u">`+metaSet("u", "globally-unique", "true")+primitive("a")+`</clone>`, "", ""), Unsupported{featureUniqueClone, "u", ""}},
-		"bundle":                     {pair(`<bundle id="b"/>`, "", ""), Unsupported{featureBundle, "b", ""}},
-		"remote":                     {pair(`<primitive id="r" class="ocf" provider="pacemaker" type="remote"/>`, "", ""), Unsupported{featureRemoteNode, "r", ""}},
-		"guest":                      {pair(primitive("vm", "remote-node", "g"), "", ""), Unsupported{featureRemoteNode, "vm", ""}},
-		"a lost ticket that freezes": {pair(primitive("a"), `<rsc_ticket id="t" rsc="a" ticket="x" loss-policy="freeze"/>`, "a@n1"), Unsupported{featureTicket, "t", "loss-policy freeze"}},
+		"promotable": {pair(`<clone id="ms">`+metaSet("ms", "promotable", "true")+primitive("a")+`</clone>`,
+			"", ""), Unsupported{featurePromotable, "ms", ""}},
+		"master": {pair(`<master id="ms">`+primitive("a")+`</master>`, "", ""), Unsupported{featurePromotable, "ms", ""}},
+		"unique": {pair(`<clone id="u">`+metaSet("u", "globally-unique", "true")+primitive("a")+
+			`</clone>`, "", ""), Unsupported{featureUniqueClone, "u", ""}},
+		"bundle": {pair(`<bundle id="b"/>`, "", ""), Unsupported{featureBundle, "b", ""}},
+		"remote": {pair(`<primitive id="r" class="ocf" provider="pacemaker" type="remote"/>`, "", ""),
+			Unsupported{featureRemoteNode, "r", ""}},
+		"guest": {pair(primitive("vm", "remote-node", "g"), "", ""), Unsupported{featureRemoteNode, "vm", ""}},
+		"a lost ticket that freezes": {pair(primitive("a"), `<rsc_ticket id="t" rsc="a" ticket="x" loss-policy="freeze"/>`,
+			"a@n1"), Unsupported{featureTicket, "t", "loss-policy freeze"}},
 		"utilization": {cluster([]string{"n1"}, "", "", "", `<nvpair id="u" name="placement-strategy" value="balanced"/>`),
 			Unsupported{featureUtilization, "crm_config", "placement-strategy=balanced"}},
 		"health": {cluster([]string{"n1"}, "", "", "", `<nvpair id="u" name="node-health-strategy" value="only-green"/>`),
 			Unsupported{featureNodeHealth, "crm_config", "node-health-strategy=only-green"}},
-		"shutdown lock": {cluster([]string{"n1"}, "", "", "", `<nvpair id="u" name="shutdown-lock" value="true"/>`), Unsupported{featureShutdownLock, "crm_config", "shutdown-lock=true"}},
-		"date": {pair(primitive("a"), `<rsc_location id="l" rsc="a"><rule id="r" score="1"><date_expression id="d" operation="gt" start="2005-001"/></rule></rsc_location>`, ""),
+		"shutdown lock": {cluster([]string{"n1"}, "", "", "", `<nvpair id="u" name="shutdown-lock" value="true"/>`),
+			Unsupported{featureShutdownLock, "crm_config", "shutdown-lock=true"}},
+		"date": {pair(primitive("a"),
+			`<rsc_location id="l" rsc="a"><rule id="r" score="1"><date_expression id="d" operation="gt" start="2005-001"/></rule></rsc_location>`,
+			""),
 			Unsupported{featureRule, "l", "on dates"}},
-		"discovery":      {pair(primitive("a"), `<rsc_location id="l" rsc="a" node="n1" score="1" resource-discovery="exclusive"/>`, ""), Unsupported{featureDiscovery, "l", ""}},
-		"part of clone":  {pair(`<clone id="c">`+primitive("a")+`</clone>`, location("l", "a", "n1", "1"), ""), Unsupported{featureReference, "l", "a"}},
-		"node attribute": {pair(primitive("a")+primitive("b"), `<rsc_colocation id="c" rsc="a" with-rsc="b" score="5" node-attribute="rack"/>`, ""), Unsupported{featureColocationAttr, "c", "node-attribute=rack"}},
-		"order of stop":  {pair(primitive("a")+primitive("b"), `<rsc_order id="o" first="a" first-action="stop" then="b" then-action="start"/>`, ""), Unsupported{featureOrderAction, "o", "stop then start"}},
-		"order in a circle": {pair(primitive("a")+primitive("b"), `<rsc_order id="o1" first="a" then="b"/><rsc_order id="o2" first="b" then="a"/>`, ""),
+		"discovery": {pair(primitive("a"),
+			`<rsc_location id="l" rsc="a" node="n1" score="1" resource-discovery="exclusive"/>`, ""), Unsupported{featureDiscovery, "l", ""}},
+		"part of clone": {pair(`<clone id="c">`+primitive("a")+`</clone>`, location("l", "a", "n1", "1"), ""),
+			Unsupported{featureReference, "l", "a"}},
+		"node attribute": {pair(primitive("a")+primitive("b"),
+			`<rsc_colocation id="c" rsc="a" with-rsc="b" score="5" node-attribute="rack"/>`, ""),
+			Unsupported{featureColocationAttr, "c", "node-attribute=rack"}},
+		"order of stop": {pair(primitive("a")+primitive("b"),
+			`<rsc_order id="o" first="a" first-action="stop" then="b" then-action="start"/>`, ""),
+			Unsupported{featureOrderAction, "o", "stop then start"}},
+		"order in a circle": {pair(primitive("a")+primitive("b"),
+			`<rsc_order id="o1" first="a" then="b"/><rsc_order id="o2" first="b" then="a"/>`, ""),
 			Unsupported{featureOrderLoop, "o2", ""}},
-		"colocations in a circle": {pair(primitive("a")+primitive("b"), colocation("c1", "a", "b", "5")+colocation("c2", "b", "a", "5"), ""), Unsupported{featureColocationLoop, "c2", ""}},
+		"colocations in a circle": {pair(primitive("a")+primitive("b"), colocation("c1", "a", "b", "5")+
+			colocation("c2", "b", "a", "5"), ""), Unsupported{featureColocationLoop, "c2", ""}},
 		"order already broken": {pair(primitive("a", "target-role", "Stopped")+primitive("b"), `<rsc_order id="o" first="a" then="b"/>`, "b@n1"),
 			Unsupported{featureOrderState, "o", "b runs although a does not"}},
-		"failed stop with a policy": {strings.Replace(strings.Replace(pair(primitive("a"), "", "a@n1"), operations("start 0 0"), operations("start 0 0", "stop 1 0"), 1),
-			`<primitive id="a" class="ocf" provider="x" type="y">`, `<primitive id="a" class="ocf" provider="x" type="y"><operations><op id="s" name="stop" interval="0" on-fail="ignore"/></operations>`, 1),
+		"failed stop with a policy": {strings.Replace(strings.Replace(pair(primitive("a"), "", "a@n1"),
+			operations("start 0 0"), operations("start 0 0", "stop 1 0"), 1),
+			`<primitive id="a" class="ocf" provider="x" type="y">`,
+			`<primitive id="a" class="ocf" provider="x" type="y"><operations><op id="s" name="stop" interval="0" on-fail="ignore"/></operations>`,
+			1),
 			Unsupported{featureFailure, "history of a on n1", "stop failed, and on-fail is set"}},
 		"migration": {strings.Replace(pair(primitive("a"), "", "a@n1"), operations("start 0 0"), operations("migrate_to 0 0"), 1),
 			Unsupported{featurePending, "history of a on n1", "migrate_to, status 0"}},
-		"unclean without fencing": {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "", "a@n1", `<nvpair id="f" name="stonith-enabled" value="false"/>`),
-			`in_ccm="true" crmd="online"`, `in_ccm="true" crmd="offline"`, 1), Unsupported{featureUnclean, "node n1", "a is active there, and fencing is off"}},
-		"joining": {strings.Replace(pair("", "", ""), `expected="member"`, `expected="down"`, 1), Unsupported{featureNodeState, "node n1", "it is joining"}},
-		"freeze": {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "", "a@n1", `<nvpair id="q" name="no-quorum-policy" value="freeze"/>`), `have-quorum="1"`, `have-quorum="0"`, 1),
+		"unclean without fencing": {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "", "a@n1",
+			`<nvpair id="f" name="stonith-enabled" value="false"/>`),
+			`in_ccm="true" crmd="online"`, `in_ccm="true" crmd="offline"`, 1),
+			Unsupported{featureUnclean, "node n1", "a is active there, and fencing is off"}},
+		"joining": {strings.Replace(pair("", "", ""), `expected="member"`, `expected="down"`, 1),
+			Unsupported{featureNodeState, "node n1", "it is joining"}},
+		"freeze": {strings.Replace(cluster([]string{"n1", "n2"}, primitive("a"), "", "a@n1",
+			`<nvpair id="q" name="no-quorum-policy" value="freeze"/>`), `have-quorum="1"`, `have-quorum="0"`, 1),
 			Unsupported{featureQuorum, "fence", "no-quorum-policy=freeze without quorum"}},
-		"not collocated": {pair(`<group id="g">`+metaSet("g", "collocated", "false")+primitive("a")+`</group>`, "", ""), Unsupported{featureGroupOption, "g", ""}},
-		"old schema":     {strings.Replace(pair("", "", ""), "pacemaker-3.0", "pacemaker-0.6", 1), Unsupported{featureOldSchema, "cib", "validate-with=pacemaker-0.6"}},
+		"not collocated": {pair(`<group id="g">`+metaSet("g", "collocated", "false")+primitive("a")+`</group>`, "", ""),
+			Unsupported{featureGroupOption, "g", ""}},
+		"old schema": {strings.Replace(pair("", "", ""), "pacemaker-3.0", "pacemaker-0.6", 1),
+			Unsupported{featureOldSchema, "cib", "validate-with=pacemaker-0.6"}},
 		"a rule in meta attributes": {pair(`<primitive id="a" class="ocf" provider="x" type="y"><meta_attributes id="m"><rule id="r" score="1"><expression id="e" attribute="x" operation="defined"/></rule></meta_attributes></primitive>`, "", ""),
 			Unsupported{featureRule, "a", "attribute set m"}},
-		"active twice and not managed": {pair(primitive("a", "is-managed", "false"), "", "a@n1 a@n2"), Unsupported{featureMultipleActive, "a", "and not managed"}},
+		"active twice and not managed": {pair(primitive("a", "is-managed", "false"), "", "a@n1 a@n2"),
+			Unsupported{featureMultipleActive, "a", "and not managed"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +338,8 @@ func mustPlace(t testing.TB, c *pacemaker.CIB, options ...Option) *Placement {
 
 // A resource without a node says why, node by node.
 func TestPlacementReasons(t *testing.T) {
-	text := strings.Replace(pair(primitive("a")+primitive("b")+primitive("c", "target-role", "Stopped"), location("no-b", "b", "n2", "-INFINITY")+colocation("bc", "b", "c", "INFINITY"), "a@n1 c@n1"),
+	text := strings.Replace(pair(primitive("a")+primitive("b")+primitive("c", "target-role", "Stopped"),
+		location("no-b", "b", "n2", "-INFINITY")+colocation("bc", "b", "c", "INFINITY"), "a@n1 c@n1"),
 		`uname="n1"/>`, `uname="n1"><instance_attributes id="i1"><nvpair id="i1s" name="standby" value="on"/></instance_attributes></node>`, 1)
 	p := mustPlace(t, parseCIB(t, text))
 	require.Equal(t, []Node{{"n1", false, "standby"}, {"n2", true, ""}}, p.Nodes)

@@ -62,12 +62,14 @@ func drawCluster(t *rapid.T) string {
 			if d.chance("any", 6) {
 				all = ` require-all="false"`
 			}
-			fmt.Fprintf(&d.rules, `<rsc_order id="o%d" first=%q then=%q kind=%q%s/>`, i, a, b, d.oneOf("kind", "Mandatory", "Mandatory", "Optional"), all)
+			fmt.Fprintf(&d.rules, `<rsc_order id="o%d" first=%q then=%q kind=%q%s/>`, i, a, b,
+				d.oneOf("kind", "Mandatory", "Mandatory", "Optional"), all)
 		}
 	}
 	d.sets()
 	if d.chance("ticket", 8) {
-		fmt.Fprintf(&d.rules, `<rsc_ticket id="t" rsc=%q ticket=%q/>`, d.oneOf("ticketed", d.names...), d.oneOf("ticket", "held", "waiting", "unknown"))
+		fmt.Fprintf(&d.rules, `<rsc_ticket id="t" rsc=%q ticket=%q/>`, d.oneOf("ticketed", d.names...),
+			d.oneOf("ticket", "held", "waiting", "unknown"))
 	}
 	return d.document()
 }
@@ -276,11 +278,16 @@ func (d *clusterDraw) document() string {
 			transient = fmt.Sprintf(`<transient_attributes id="%d"><instance_attributes id="status-%d"><nvpair id="fc-%d" name="fail-count-%s#monitor_10000" value=%q/></instance_attributes></transient_attributes>`,
 				i+1, i+1, i+1, d.oneOf("failing", d.names...), d.oneOf("count", "1", "INFINITY"))
 		}
-		fmt.Fprintf(&states, `<node_state id="%d" uname=%q %s><lrm id="%d"><lrm_resources>%s</lrm_resources></lrm>%s</node_state>`, i+1, n, state, i+1, history, transient)
+		fmt.Fprintf(&states, `<node_state id="%d" uname=%q %s><lrm id="%d"><lrm_resources>%s</lrm_resources></lrm>%s</node_state>`,
+			i+1, n, state, i+1, history, transient)
 	}
 	return `<cib validate-with="pacemaker-3.0" crm_feature_set="3.15.0" have-quorum="1" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config>` +
-		`<cluster_property_set id="cib-bootstrap-options"><nvpair id="p1" name="stonith-enabled" value="` + fencing + `"/><nvpair id="p2" name="symmetric-cluster" value="` + symmetric + `"/>` +
-		`</cluster_property_set></crm_config><nodes>` + nodes.String() + `</nodes><resources><primitive id="fence" class="stonith" type="fence_x"/>` + d.resources.String() +
-		`</resources><constraints>` + d.rules.String() + `</constraints><tags><tag id="tagged"><obj_ref id="r0"/></tag></tags></configuration><status>` +
-		`<tickets><ticket_state id="held" granted="true"/><ticket_state id="waiting" granted="false"/></tickets>` + states.String() + `</status></cib>`
+		`<cluster_property_set id="cib-bootstrap-options"><nvpair id="p1" name="stonith-enabled" value="` + fencing +
+		`"/><nvpair id="p2" name="symmetric-cluster" value="` + symmetric + `"/>` +
+		`</cluster_property_set></crm_config><nodes>` + nodes.String() +
+		`</nodes><resources><primitive id="fence" class="stonith" type="fence_x"/>` + d.resources.String() +
+		`</resources><constraints>` + d.rules.String() +
+		`</constraints><tags><tag id="tagged"><obj_ref id="r0"/></tag></tags></configuration><status>` +
+		`<tickets><ticket_state id="held" granted="true"/><ticket_state id="waiting" granted="false"/></tickets>` +
+		states.String() + `</status></cib>`
 }

@@ -128,7 +128,8 @@ func (p *placing) settleOrder(o placeOrder) bool {
 		if (o.any || o.min > 0) && !o.first.up() { // then Pacemaker drops the order, or not, by the release
 			p.refuse(featureOrderState, o.id, "no instance of %s runs", o.first.id)
 		}
-		if then.runningAnywhere() && (o.oneWay || o.any || o.min > 0 || !o.first.runningAnywhere() || slices.ContainsFunc(then.primitives(), func(r *placeRes) bool { return !r.managed })) {
+		if then.runningAnywhere() && (o.oneWay || o.any || o.min > 0 || !o.first.runningAnywhere() ||
+			slices.ContainsFunc(then.primitives(), func(r *placeRes) bool { return !r.managed })) {
 			p.refuse(featureOrderState, o.id, "%s runs although %s does not", then.id, o.first.id)
 		}
 		for _, r := range then.primitives() {

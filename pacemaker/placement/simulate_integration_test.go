@@ -177,7 +177,8 @@ func TestPlacementAgreesWithCrmSimulate(t *testing.T) {
 // The same for CIBs that use the property names of Pacemaker 3, put in the words that Debian's Pacemaker knows: so more of them run.
 func TestPlacementAgreesWithCrmSimulateOldNames(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
-	names := strings.NewReplacer(`name="fencing-enabled"`, `name="stonith-enabled"`, `name="stop-removed-resources"`, `name="stop-orphan-resources"`)
+	names := strings.NewReplacer(`name="fencing-enabled"`, `name="stonith-enabled"`, `name="stop-removed-resources"`,
+		`name="stop-orphan-resources"`)
 	s := &tally{unsupported: make(map[string]int), onlyClaimed: true}
 	golden.InParallel(golden.CorpusCIBs(t), func(path string) {
 		text, err := os.ReadFile(path)

@@ -167,7 +167,8 @@ func (h *history) succeed(task string, op *etree.Element) {
 
 // failed takes a failure into account, where all it means is that the resource is restarted.
 func (p *placing) failed(r *placeRes, what, task string, rc, status int, op *etree.Element, h *history) {
-	recoverable := (task == "start" || task == "monitor" || task == "stop") && (rc == 1 || rc == 7 || status == 2) && (status == 0 || status == 4 || status == 2)
+	recoverable := (task == "start" || task == "monitor" || task == "stop") && (rc == 1 || rc == 7 || status == 2) &&
+		(status == 0 || status == 4 || status == 2)
 	switch {
 	case !recoverable:
 		p.refuse(featureFailure, what, "%s, result %d, status %d", task, rc, status)
@@ -217,7 +218,8 @@ func (p *placing) ownFailurePolicy(r *placeRes, op *etree.Element) bool {
 		for _, o := range ops.SelectElements("op") {
 			every, ok := pacemaker.Milliseconds(o.SelectAttrValue("interval", "0"))
 			same := o.SelectAttrValue("name", "") == op.SelectAttrValue("operation", "") && (!ok || every == interval)
-			if same && (o.SelectAttr("on-fail") != nil || o.SelectAttr("on_fail") != nil || o.SelectAttr("id-ref") != nil || len(o.ChildElements()) > 0) {
+			if same && (o.SelectAttr("on-fail") != nil || o.SelectAttr("on_fail") != nil || o.SelectAttr("id-ref") != nil ||
+				len(o.ChildElements()) > 0) {
 				return true
 			}
 		}

@@ -18,7 +18,8 @@ type Stage uint8
 
 // The stages.
 const (
-	// StagePrepared is after the constraints: the cluster is in maintenance, and every target is disabled, because the other node still serves.
+	// StagePrepared is after the constraints: the cluster is in maintenance, and every target is disabled, because the
+	// other node still serves.
 	StagePrepared Stage = iota + 1
 	// StageServing is after the switch-over: the targets are as they were in the old cluster.
 	StageServing
@@ -116,7 +117,8 @@ func (p *Plan) checkFresh(live *pacemaker.CIB) error {
 		for _, e := range live.SectionChildren(section) {
 			id := e.SelectAttrValue("id", "")
 			// pcs gives constraints ids of its own (H9): location-RESOURCE-NODE-SCORE.
-			if resource := e.SelectAttrValue("rsc", ""); section == "constraints" && resource != "" && strings.HasPrefix(id, "location-"+resource+"-") {
+			if resource := e.SelectAttrValue("rsc", ""); section == "constraints" && resource != "" &&
+				strings.HasPrefix(id, "location-"+resource+"-") {
 				continue
 			}
 			if !known[id] {
@@ -178,7 +180,8 @@ func (p *Plan) givenBack() ([]pcs.RoleSetting, error) {
 		if role == "" {
 			role = "Started" // a change by ids cannot remove it; it is what nothing means, unless something else decides
 			if by := defaultRole(p.want, r.id); by != "" {
-				return nil, fmt.Errorf("cannot enable %s by itself: %s decides its role: %w; push the stage instead", r.id, by, pacemaker.ErrUnsupported)
+				return nil, fmt.Errorf("cannot enable %s by itself: %s decides its role: %w; push the stage instead", r.id, by,
+					pacemaker.ErrUnsupported)
 			}
 		}
 		roles = append(roles, pcs.RoleSetting{Resource: r.id, Role: role})
@@ -186,8 +189,8 @@ func (p *Plan) givenBack() ([]pcs.RoleSetting, error) {
 	return roles, nil
 }
 
-// Prepared is the new cluster's configuration at [StagePrepared] as the plan makes it, without anything that a running cluster writes by itself: what
-// pcs.Set takes for a change of a cluster that is yet to be.
+// Prepared is the new cluster's configuration at [StagePrepared] as the plan makes it, without anything that a running
+// cluster writes by itself: what pcs.Set takes for a change of a cluster that is yet to be.
 func (p *Plan) Prepared() (*pacemaker.CIB, error) {
 	empty, err := p.empty()
 	if err != nil {

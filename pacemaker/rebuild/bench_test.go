@@ -24,7 +24,8 @@ func manyTargets(b testing.TB, n int) []byte {
 			`<meta_attributes id="%[1]s-meta_attributes"><nvpair id="%[1]s-meta_attributes-target-role" name="target-role" value="Started"/></meta_attributes></primitive>`+"\n", id, i)
 		fmt.Fprintf(&constraints, `<rsc_location id="%[1]s-primary" node="ct6-mds1" rsc="%[1]s" score="20"/><rsc_location id="%[1]s-secondary" node="ct6-mds2" rsc="%[1]s" score="10"/>`+"\n", id)
 	}
-	return []byte(strings.NewReplacer("</resources>", resources.String()+"</resources>", "</constraints>", constraints.String()+"</constraints>").Replace(string(data)))
+	return []byte(strings.NewReplacer("</resources>", resources.String()+"</resources>", "</constraints>",
+		constraints.String()+"</constraints>").Replace(string(data)))
 }
 
 // BenchmarkRebuild is the work of a whole process, but for its start: the bytes of a CIB in, the text of all commands out.

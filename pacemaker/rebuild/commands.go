@@ -100,7 +100,8 @@ func (b *rebuilder) properties() {
 	if len(b.want.Nodes()) > 2 {
 		noQuorum = "stop"
 	}
-	guide := []pacemaker.NVPair{{Name: "no-quorum-policy", Value: noQuorum}, {Name: "stonith-enabled", Value: "true"}, {Name: "symmetric-cluster", Value: "true"}}
+	guide := []pacemaker.NVPair{{Name: "no-quorum-policy", Value: noQuorum}, {Name: "stonith-enabled", Value: "true"},
+		{Name: "symmetric-cluster", Value: "true"}}
 	for i, p := range guide {
 		if v, ok := b.want.Property(p.Name); ok {
 			guide[i].Value = v

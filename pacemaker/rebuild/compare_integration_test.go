@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCompareRebuild is a comparison, not a test: it runs a process that turns a CIB into the commands that make it again, and pcs doing the
-// same for the resources alone, in turns, and prints the medians of processor time and peak memory. It runs when
-// EVENKEEL_COMPARE says how many rounds. Nothing is asserted but that each did its work.
+// TestCompareRebuild is a comparison, not a test: it runs a process that turns a CIB into the commands that make it
+// again, and pcs doing the same for the resources alone, in turns, and prints the medians of processor time and peak
+// memory. It runs when EVENKEEL_COMPARE says how many rounds. Nothing is asserted but that each did its work.
 //
 //	EVENKEEL_COMPARE=5 go test -tags integration -run TestCompareRebuild -v ./pacemaker
 func TestCompareRebuild(t *testing.T) {
@@ -65,7 +65,8 @@ func TestCompareRebuild(t *testing.T) {
 		theirs := contenders[0].median()
 		for i := range contenders {
 			m := contenders[i].median()
-			_, _ = fmt.Fprintf(tab, "%d%s\t%.1f MB\t%s\t%s\t%.1f MB\t1/%.1f\t%.2f\n", c.targets+2, kind, float64(len(data))/1e6, contenders[i].name, m.cpu.Round(time.Millisecond),
+			_, _ = fmt.Fprintf(tab, "%d%s\t%.1f MB\t%s\t%s\t%.1f MB\t1/%.1f\t%.2f\n", c.targets+2, kind, float64(len(data))/1e6,
+				contenders[i].name, m.cpu.Round(time.Millisecond),
 				float64(m.peak)*1024/1e6, float64(theirs.cpu)/float64(m.cpu), float64(m.peak)/float64(theirs.peak))
 		}
 	}
@@ -123,7 +124,8 @@ func (c *contender) median() usage {
 func withStatus(data []byte, targets int) []byte {
 	var status strings.Builder
 	for _, node := range []string{"ct6-mds1", "ct6-mds2"} {
-		fmt.Fprintf(&status, "<node_state id=\"%[1]s\" uname=\"%[1]s\" in_ccm=\"true\" crmd=\"online\" join=\"member\" expected=\"member\">\n<lrm id=\"%[1]s\"><lrm_resources>\n", node)
+		fmt.Fprintf(&status, "<node_state id=\"%[1]s\" uname=\"%[1]s\" in_ccm=\"true\" crmd=\"online\" join=\"member\" "+
+			"expected=\"member\">\n<lrm id=\"%[1]s\"><lrm_resources>\n", node)
 		for i := range targets {
 			id := fmt.Sprintf("demo-OST%04x_%06x", i, i)
 			fmt.Fprintf(&status, `<lrm_resource id="%s" type="Target" class="ocf" provider="chroma">`, id)

@@ -62,7 +62,8 @@ func plainSet(set *etree.Element) bool {
 	seen := make(map[string]bool)
 	for p := range set.ChildElementsSeq() {
 		name := p.SelectAttrValue("name", "")
-		if p.Tag != "nvpair" || !onlyAttrs(p, "id", "name", "value") || p.SelectAttrValue("value", "") == "" || name == "" || seen[name] || strings.ContainsAny(name, "= ") {
+		if p.Tag != "nvpair" || !onlyAttrs(p, "id", "name", "value") || p.SelectAttrValue("value", "") == "" || name == "" ||
+			seen[name] || strings.ContainsAny(name, "= ") {
 			return false
 		}
 		seen[name] = true
@@ -86,7 +87,8 @@ func plainOperations(ops *etree.Element, d pcs.Dialect) bool {
 		seen[key] = true
 		for child := range o.ChildElementsSeq() {
 			pairs := child.ChildElements()
-			if child.Tag != "instance_attributes" || !plainSet(child) || len(pairs) != 1 || pairs[0].SelectAttrValue("name", "") != "OCF_CHECK_LEVEL" {
+			if child.Tag != "instance_attributes" || !plainSet(child) || len(pairs) != 1 ||
+				pairs[0].SelectAttrValue("name", "") != "OCF_CHECK_LEVEL" {
 				return false
 			}
 		}

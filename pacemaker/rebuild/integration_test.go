@@ -165,7 +165,8 @@ func TestRealToolsTakeBothForms(t *testing.T) {
 			}}
 			same := func() {
 				t.Helper()
-				require.Empty(t, sentences(pacemaker.Diff(byPush.live(), byCommands.live(), append(ids, pacemaker.Expect(pacemaker.ExpectStonithByPCS, said))...)))
+				require.Empty(t, sentences(pacemaker.Diff(byPush.live(), byCommands.live(),
+					append(ids, pacemaker.Expect(pacemaker.ExpectStonithByPCS, said))...)))
 				for _, o := range []offline{byCommands, byPush} {
 					text, err := os.ReadFile(o.file)
 					require.NoError(t, err)
@@ -241,8 +242,10 @@ func TestRealExitStatuses(t *testing.T) {
 		t.Skip("a cluster runs on this machine")
 	}
 	for _, argv := range [][]string{
-		{"pcs", "status"}, {"pcs", "cluster", "status"}, {"pcs", "property", "set", "maintenance-mode=true"}, {"crm_mon", "-1"}, {"crm_mon", "--output-as=xml"}, {"cibadmin", "--query"},
-		{"crm_resource", "--refresh", "--resource", "a"}, {"crm_attribute", "--name", "a", "--query"}, {"stonith_admin", "--history", "*"}, {"crm_verify", "-L"},
+		{"pcs", "status"}, {"pcs", "cluster", "status"}, {"pcs", "property", "set", "maintenance-mode=true"},
+		{"crm_mon", "-1"}, {"crm_mon", "--output-as=xml"}, {"cibadmin", "--query"},
+		{"crm_resource", "--refresh", "--resource", "a"}, {"crm_attribute", "--name", "a", "--query"},
+		{"stonith_admin", "--history", "*"}, {"crm_verify", "-L"},
 		{"corosync-cfgtool", "-s"}, {"corosync-quorumtool", "-s"}, {"crm_node", "-l"},
 	} {
 		out, err := exec.CommandContext(context.Background(), argv[0], argv[1:]...).CombinedOutput()
@@ -265,10 +268,13 @@ func TestRealExitStatuses(t *testing.T) {
 	o.do(push)
 	location := plan.Constraints[0]
 	require.ErrorIs(t, judge(location), pacemaker.ErrExists, "the push made it")
-	location.Argv = append(location.Argv[:len(location.Argv)-1:len(location.Argv)-1], `<rsc_location id="x" rsc="nothing" node="n" score="1"/>`)
+	location.Argv = append(location.Argv[:len(location.Argv)-1:len(location.Argv)-1],
+		`<rsc_location id="x" rsc="nothing" node="n" score="1"/>`)
 	require.ErrorIs(t, judge(location), pacemaker.ErrInvalid)
-	require.ErrorIs(t, judge(pcs.V011.SetNodeAttributes("absent.x", []pacemaker.NVPair{{Name: "a", Value: "1"}})[0]), pacemaker.ErrAbsentNode, "H7")
-	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"cibadmin", "--modify", "--scope", "constraints", "--xml-text", `<rsc_location id="none" rsc="MGS_32834e" node="n" score="1"/>`}}), pacemaker.ErrNotFound)
+	require.ErrorIs(t, judge(pcs.V011.SetNodeAttributes("absent.x", []pacemaker.NVPair{{Name: "a", Value: "1"}})[0]),
+		pacemaker.ErrAbsentNode, "H7")
+	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"cibadmin", "--modify", "--scope", "constraints", "--xml-text",
+		`<rsc_location id="none" rsc="MGS_32834e" node="n" score="1"/>`}}), pacemaker.ErrNotFound)
 	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"crm_resource", "--resource", "none", "--locate"}}), pacemaker.ErrNotFound)
 	require.ErrorIs(t, judge(pcs.Operation{Argv: []string{"pcs", "resource", "enable", "none"}}), pacemaker.ErrCommandFailed)
 }

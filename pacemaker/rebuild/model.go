@@ -79,7 +79,8 @@ func (b *rebuilder) modelNodes() {
 func (b *rebuilder) modelConstraints() {
 	for _, e := range b.want.SectionChildren("constraints") {
 		id := e.SelectAttrValue("id", "")
-		if e.Tag == "rsc_location" && (strings.HasPrefix(id, "cli-prefer-") || strings.HasPrefix(id, "cli-ban-") || strings.HasPrefix(id, "cli-standby-")) {
+		if e.Tag == "rsc_location" &&
+			(strings.HasPrefix(id, "cli-prefer-") || strings.HasPrefix(id, "cli-ban-") || strings.HasPrefix(id, "cli-standby-")) {
 			b.drop("location constraint "+id, "left behind by moving "+e.SelectAttrValue("rsc", "")+" by hand; it would pin the target")
 			b.want.RemoveConstraint(id)
 		}
@@ -179,7 +180,8 @@ func (b *rebuilder) disableAll() {
 				continue
 			}
 			if strings.EqualFold(was, "Stopped") || !strings.EqualFold(role, "Started") {
-				b.cannot.Add("%s %s in %s has a target-role of its own, %s: it could not be kept disabled and given back (H8)", inner.Kind, inner.ID, r.ID, role)
+				b.cannot.Add("%s %s in %s has a target-role of its own, %s: it could not be kept disabled and given back (H8)",
+					inner.Kind, inner.ID, r.ID, role)
 				continue
 			}
 			b.want.RemoveMeta(inner.ID, "target-role")
@@ -198,7 +200,8 @@ func (b *rebuilder) disableAll() {
 
 // gist shows no more of a resource than what says whether it runs: kind, class, meta attributes and members.
 func gist(c *pacemaker.CIB, e *etree.Element) pacemaker.Resource {
-	r := pacemaker.Resource{Kind: pacemaker.Kind(e.Tag), ID: e.SelectAttrValue("id", ""), Class: e.SelectAttrValue("class", ""), Meta: c.SetsOf(e, "meta_attributes")}
+	r := pacemaker.Resource{Kind: pacemaker.Kind(e.Tag), ID: e.SelectAttrValue("id", ""),
+		Class: e.SelectAttrValue("class", ""), Meta: c.SetsOf(e, "meta_attributes")}
 	for child := range e.ChildElementsSeq() {
 		if member := c.Follow(child); member != nil && pacemaker.IsResource(child) {
 			r.Members = append(r.Members, gist(c, member))

@@ -70,7 +70,8 @@ func TestRebuildEditsACopy(t *testing.T) {
 	require.Empty(t, pacemaker.Diff(c, readCIB(t, imlCIB)))
 }
 
-// H5, H8, H25: what lies in place before the first start is the prepared cluster, in maintenance, every target disabled, for Pacemaker's own user alone.
+// H5, H8, H25: what lies in place before the first start is the prepared cluster, in maintenance, every target
+// disabled, for Pacemaker's own user alone.
 func TestSeed(t *testing.T) {
 	plan, err := New(readCIB(t, imlCIB), readConf(t), guideOptions(t))
 	require.NoError(t, err)
@@ -122,6 +123,8 @@ nodelist {
 	opts.Dialect, opts.OldDialect = pcs.V011, pcs.V011
 	plan, err := New(readCIB(t, imlCIB), conf, opts)
 	require.NoError(t, err)
-	require.Contains(t, commands(plan), "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.1.0.1 addr=10.1.1.1 transport knet link_mode=passive crypto cipher=aes256 hash=sha256 totem token=17000 fail_recv_const=10")
+	require.Contains(t, commands(plan),
+		"pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=10.1.0.1 addr=10.1.1.1 transport knet link_mode=passive "+
+			"crypto cipher=aes256 hash=sha256 totem token=17000 fail_recv_const=10")
 	require.Contains(t, commands(plan), "pcs cluster node add ct6-mds2.lfs.intl addr=10.1.0.2 addr=10.1.1.2")
 }

@@ -108,7 +108,8 @@ func (o Options) check() error {
 	return errors.Join(errs...)
 }
 
-// listed are the addresses of the nodes in a node list, by their new names; a list of corosync 2 has no names, but addresses that may be names.
+// listed are the addresses of the nodes in a node list, by their new names; a list of corosync 2 has no names, but
+// addresses that may be names.
 func listed(list []corosync.Node, names pacemaker.NodeNames) map[string][]string {
 	out := map[string][]string{}
 	for _, n := range list {
@@ -170,7 +171,8 @@ func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 func clusterName(cib *pacemaker.CIB, totem corosync.Totem) (string, error) {
 	inCIB, _ := cib.Property("cluster-name")
 	if totem.ClusterName != "" && inCIB != "" && totem.ClusterName != inCIB {
-		return "", fmt.Errorf("the cluster is %q in corosync.conf and %q in the CIB: the two are not of one cluster, or give the name", totem.ClusterName, inCIB)
+		return "", fmt.Errorf("the cluster is %q in corosync.conf and %q in the CIB: the two are not of one cluster, or give the name",
+			totem.ClusterName, inCIB)
 	}
 	return cmp.Or(totem.ClusterName, inCIB), nil
 }

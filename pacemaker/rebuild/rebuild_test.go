@@ -70,7 +70,8 @@ func TestRebuildSpeaksTheGuidesWords(t *testing.T) {
 		"pcs property set no-quorum-policy=ignore", "pcs property set stonith-enabled=true", "pcs property set symmetric-cluster=true",
 	}, lines(plan.Properties))
 	require.Equal(t, []string{
-		"pcs resource defaults resource-stickiness=1000", "pcs resource defaults failure-timeout=20m", "pcs resource defaults migration-threshold=3",
+		"pcs resource defaults resource-stickiness=1000", "pcs resource defaults failure-timeout=20m",
+		"pcs resource defaults migration-threshold=3",
 	}, lines(plan.Defaults))
 	require.Equal(t, []string{"pcs property set maintenance-mode=true"}, lines(plan.Maintenance))
 	require.Equal(t, []string{"pcs stonith create st-fencing fence_chroma"}, lines(plan.Stonith))
@@ -226,7 +227,8 @@ func TestSecretsAreMasked(t *testing.T) {
 	require.NoError(t, err)
 	text, err := json.Marshal(plan.Operations())
 	require.NoError(t, err)
-	for _, shown := range []string{plan.String(), string(text), fmt.Sprintf("%v %+v %#v", plan.Fencing, plan.Fencing, plan.Fencing), fmt.Sprint(plan.Dropped)} {
+	for _, shown := range []string{plan.String(), string(text),
+		fmt.Sprintf("%v %+v %#v", plan.Fencing, plan.Fencing, plan.Fencing), fmt.Sprint(plan.Dropped)} {
 		require.NotContains(t, shown, "calvin")
 		require.Contains(t, fmt.Sprint(plan.Fencing), "0_fence_password=[redacted]")
 	}
@@ -256,7 +258,8 @@ func TestOldKeysAreDroppedAndReported(t *testing.T) {
 	plan, err := New(readCIB(t, imlCIB), readConf(t), guideOptions(t))
 	require.NoError(t, err)
 	report := fmt.Sprint(plan.Dropped)
-	for _, key := range []string{"cluster-infrastructure=openais", "expected-quorum-votes=2", "dc-version=", "rrp_mode: active", "token: 5000", "service section", "configured_by"} {
+	for _, key := range []string{"cluster-infrastructure=openais", "expected-quorum-votes=2", "dc-version=",
+		"rrp_mode: active", "token: 5000", "service section", "configured_by"} {
 		require.Contains(t, report, key)
 	}
 	for _, o := range plan.Operations() {
@@ -273,7 +276,8 @@ func TestTimesComeFromTheCIB(t *testing.T) {
 	cib := parseCIB(t, strings.ReplaceAll(strings.ReplaceAll(string(text), `timeout="300"`, `timeout="450"`), `interval="5"`, `interval="7"`))
 	plan, err := New(cib, readConf(t), guideOptions(t))
 	require.NoError(t, err)
-	require.Contains(t, plan.Resources[0].String(), "op monitor interval=7 timeout=60 stop interval=0 timeout=450 start interval=0 timeout=450")
+	require.Contains(t, plan.Resources[0].String(),
+		"op monitor interval=7 timeout=60 stop interval=0 timeout=450 start interval=0 timeout=450")
 }
 
 // A target that was disabled in the old cluster stays so, and the plan says it.
@@ -341,7 +345,8 @@ func TestOperationsDeclareTheirEffect(t *testing.T) {
 		require.False(t, names[key], "%s stands twice", key)
 		names[key] = true
 	}
-	for _, d := range []pcs.Operation{pcs.V09.Unstandby("n"), pcs.V09.Standby("n"), pcs.V09.DisableResource("r"), pcs.V09.ClusterDisable("n")} {
+	for _, d := range []pcs.Operation{pcs.V09.Unstandby("n"), pcs.V09.Standby("n"), pcs.V09.DisableResource("r"),
+		pcs.V09.ClusterDisable("n")} {
 		require.NotEqual(t, op.EffectUnset, d.Effect)
 	}
 	require.Equal(t, []string{"pcs", "cluster", "standby", "n"}, pcs.V09.Standby("n").Argv, "PCM-036")
@@ -356,8 +361,9 @@ func TestOperationsDeclareTheirEffect(t *testing.T) {
 // The transport of another kind of cluster is refused before anything runs.
 func TestOnlyMulticastRings(t *testing.T) {
 	for text, want := range map[string]string{
-		"totem {\n transport: udpu\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n mcastaddr: 226.0.0.1\n mcastport: 5405\n }\n}\n": "udpu",
-		"totem {\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n broadcast: yes\n mcastport: 4001\n }\n}\n":                         "broadcast",
+		"totem {\n transport: udpu\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n mcastaddr: 226.0.0.1\n mcastport: " +
+			"5405\n }\n}\n": "udpu",
+		"totem {\n interface {\n ringnumber: 0\n bindnetaddr: 1.1.1.0\n broadcast: yes\n mcastport: 4001\n }\n}\n": "broadcast",
 	} {
 		conf, err := corosync.Parse(strings.NewReader(text))
 		require.NoError(t, err)
@@ -370,7 +376,9 @@ func TestOnlyMulticastRings(t *testing.T) {
 // TestRebuildKeepsTheClustersName: nobody asked for another one; and commands that would not stop the old cluster are refused.
 func TestRebuildKeepsTheClustersName(t *testing.T) {
 	conf := func(name, transport string) *corosync.Conf {
-		c, err := corosync.Parse(strings.NewReader("totem {\n version: 2\n" + name + transport + "}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"))
+		c, err := corosync.Parse(strings.NewReader("totem {\n version: 2\n" + name + transport +
+			"}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n " +
+			"name: n2.x\n nodeid: 2\n }\n}\n"))
 		require.NoError(t, err)
 		return c
 	}
@@ -438,7 +446,8 @@ func TestRebuildKeepsTheToken(t *testing.T) {
 // Where no dialect is given, the files tell it: nothing of corosync 3 or Pacemaker 2 is made again by the commands of EL6. Where they
 // contradict each other, it has to be given.
 func TestRebuildKeepsTheEra(t *testing.T) {
-	const totem = "totem {\n version: 2\n%s}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"
+	const totem = "totem {\n version: 2\n%s}\nnodelist {\n node {\n ring0_addr: 10.0.0.1\n name: n1.x\n nodeid: 1\n }\n " +
+		"node {\n ring0_addr: 10.0.0.2\n name: n2.x\n nodeid: 2\n }\n}\n"
 	rings := printed(t, readConf(t))
 	knet := fmt.Sprintf(totem, " transport: knet\n")
 	udp := fmt.Sprintf(totem, " transport: udp\n interface {\n bindnetaddr: 10.0.0.0\n mcastaddr: 226.94.0.1\n mcastport: 5405\n }\n")
@@ -456,7 +465,8 @@ func TestRebuildKeepsTheEra(t *testing.T) {
 	} {
 		conf, err := corosync.Parse(strings.NewReader(tc.conf))
 		require.NoError(t, err)
-		cib := parseCIB(t, `<cib crm_feature_set="`+tc.feature+`"><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`)
+		cib := parseCIB(t, `<cib crm_feature_set="`+tc.feature+
+			`"><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>`)
 		plan, err := New(cib, conf, opts)
 		switch tc.want {
 		case "":
@@ -464,7 +474,8 @@ func TestRebuildKeepsTheEra(t *testing.T) {
 		case "0.9":
 			require.NoError(t, err, name)
 			require.Contains(t, plan.Setup[1].String(), "pcs cluster setup --name lustre-ha-cluster n1.x --transport udp", name)
-			require.Equal(t, []string{"pcs cluster standby", "service pacemaker stop", "service corosync stop", "pcs cluster disable"}, lines(plan.StopOther), name)
+			require.Equal(t, []string{"pcs cluster standby", "service pacemaker stop", "service corosync stop",
+				"pcs cluster disable"}, lines(plan.StopOther), name)
 		default:
 			require.NoError(t, err, name)
 			require.Contains(t, plan.Setup[1].String(), "pcs cluster setup lustre-ha-cluster n1.x addr=10.0.0.1 transport ", name)

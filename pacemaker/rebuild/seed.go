@@ -15,10 +15,11 @@ import (
 // node alone, and is to be unset once that is up ([Dialect.UnsetProperty]).
 const SeedProperty = "dc-deadtime"
 
-// Seed puts the whole configuration in place on node 1 before the first start of its cluster, at [StagePrepared]: maintenance, every target disabled. From its
-// first moment on the cluster is as it should be, and its start does not wait 20 s for other nodes (H5). It goes between the setup, which
-// removes what is there, and the start. Pacemaker takes a file of its own user only. More properties may be put in, such as [Unthrottled]: a cluster that runs
-// takes some of them late or not at all (H26).
+// Seed puts the whole configuration in place on node 1 before the first start of its cluster, at [StagePrepared]:
+// maintenance, every target disabled. From its first moment on the cluster is as it should be, and its start does not
+// wait 20 s for other nodes (H5). It goes between the setup, which removes what is there, and the start. Pacemaker
+// takes a file of its own user only. More properties may be put in, such as [Unthrottled]: a cluster that runs takes
+// some of them late or not at all (H26).
 func (p *Plan) Seed(also ...pacemaker.NVPair) (pcs.Operation, error) {
 	seed, err := p.Prepared()
 	if err != nil {
@@ -37,7 +38,8 @@ func (p *Plan) Seed(also ...pacemaker.NVPair) (pcs.Operation, error) {
 	o := pcs.NewOperation("the whole configuration, before the first start", "lustre:861", op.Mutating, op.Idempotent,
 		"install", "-o", "hacluster", "-g", "haclient", "-m", "0600", "/dev/stdin", pacemaker.CIBPath)
 	o.Stdin, o.Hidden, o.Node = text.String(), pacemaker.HasSecret(seed.Root()), p.Maintenance[0].Node
-	o.Why = "one file in the place of many commands; the cluster is in maintenance, with every target disabled, from its first moment on (H8, H25)"
+	o.Why = "one file in the place of many commands; the cluster is in maintenance, with every target disabled, from its " +
+		"first moment on (H8, H25)"
 	return o, nil
 }
 

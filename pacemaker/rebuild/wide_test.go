@@ -95,7 +95,8 @@ func TestRebuildByTheGuidesCommandsOnly(t *testing.T) {
 		"clone C is not a plain primitive",
 		"location constraint l3 is not of the plain form",
 		"rsc_order o1", "rsc_colocation c1-with-g", "rsc_ticket t1", "rsc_order o2",
-		"the section fencing-topology is not empty", "the section tags is not empty", "the section acls is not empty", "the section alerts is not empty",
+		"the section fencing-topology is not empty", "the section tags is not empty", "the section acls is not empty",
+		"the section alerts is not empty",
 	}, cannot.What)
 }
 
@@ -103,22 +104,31 @@ func TestRebuildByTheGuidesCommandsOnly(t *testing.T) {
 func TestWordsOfPCS(t *testing.T) {
 	const monitor = `<operations><op id="m" name="monitor" interval="10s"/></operations>`
 	for xml, want := range map[string]string{
-		`<primitive id="a" class="ocf" provider="x" type="y">` + monitor + `</primitive>`:                                                                                                            "",
-		`<primitive id="a" class="stonith" type="y"/>`:                                                                                                                                               "",
-		`<primitive id="a" class="ocf" provider="x" type="y"/>`:                                                                                                                                      "no monitor",
-		`<primitive id="a" class="ocf" provider="x" type="y" description="z">` + monitor + `</primitive>`:                                                                                            "XML attributes",
-		`<primitive id="a" class="upstart" type="y">` + monitor + `</primitive>`:                                                                                                                     "class upstart",
-		`<primitive id="a" class="lsb" type="y"><utilization id="u"/>` + monitor + `</primitive>`:                                                                                                    "utilization",
-		`<primitive id="a" class="lsb" type="y"><spell id="u"/>` + monitor + `</primitive>`:                                                                                                          "<spell>",
-		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u"/><meta_attributes id="v"/>` + monitor + `</primitive>`:                                                                       "several sets",
-		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u" score="3"/>` + monitor + `</primitive>`:                                                                                      "meta_attributes with a rule",
-		`<primitive id="a" class="lsb" type="y"><instance_attributes id="u"><nvpair id="n" name="a" value=""/></instance_attributes>` + monitor + `</primitive>`:                                     "instance_attributes with",
+		`<primitive id="a" class="ocf" provider="x" type="y">` + monitor +
+			`</primitive>`: "",
+		`<primitive id="a" class="stonith" type="y"/>`:          "",
+		`<primitive id="a" class="ocf" provider="x" type="y"/>`: "no monitor",
+		`<primitive id="a" class="ocf" provider="x" type="y" description="z">` + monitor +
+			`</primitive>`: "XML attributes",
+		`<primitive id="a" class="upstart" type="y">` + monitor +
+			`</primitive>`: "class upstart",
+		`<primitive id="a" class="lsb" type="y"><utilization id="u"/>` + monitor +
+			`</primitive>`: "utilization",
+		`<primitive id="a" class="lsb" type="y"><spell id="u"/>` + monitor +
+			`</primitive>`: "<spell>",
+		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u"/><meta_attributes id="v"/>` + monitor +
+			`</primitive>`: "several sets",
+		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u" score="3"/>` + monitor +
+			`</primitive>`: "meta_attributes with a rule",
+		`<primitive id="a" class="lsb" type="y"><instance_attributes id="u"><nvpair id="n" name="a" value=""/></instance_attributes>` +
+			monitor + `</primitive>`: "instance_attributes with",
 		`<primitive id="a" class="lsb" type="y"><instance_attributes id="u"><nvpair id="n" name="a" value="1"/><nvpair id="o" name="a" value="2"/></instance_attributes>` + monitor + `</primitive>`: "instance_attributes with",
-		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u"><nvpair id="n" name="target-role" value="Slave"/></meta_attributes>` + monitor + `</primitive>`:                              "target-role Slave",
-		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="10s" start-delay="3s"/></operations></primitive>`:                                                    "operations",
-		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="60"/><op id="n" name="monitor" interval="1m" role="Slave"/></operations></primitive>`:                "operations",
-		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="60"><meta_attributes id="x"/></op></operations></primitive>`:                                         "operations",
-		`<primitive id="a" class="lsb" type="y"><operations id-ref="b"/></primitive>`:                                                                                                                "operations",
+		`<primitive id="a" class="lsb" type="y"><meta_attributes id="u"><nvpair id="n" name="target-role" value="Slave"/></meta_attributes>` +
+			monitor + `</primitive>`: "target-role Slave",
+		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="10s" start-delay="3s"/></operations></primitive>`:                                     "operations",
+		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="60"/><op id="n" name="monitor" interval="1m" role="Slave"/></operations></primitive>`: "operations",
+		`<primitive id="a" class="lsb" type="y"><operations><op id="m" name="monitor" interval="60"><meta_attributes id="x"/></op></operations></primitive>`:                          "operations",
+		`<primitive id="a" class="lsb" type="y"><operations id-ref="b"/></primitive>`:                                                                                                 "operations",
 	} {
 		cib := parseCIB(t, `<cib><configuration><resources>`+xml+`</resources></configuration></cib>`)
 		e := cib.SectionChildren("resources")[0]
@@ -140,12 +150,14 @@ func TestRolesFromElsewhere(t *testing.T) {
 	stopped := strings.Replace(string(text), `name="resource-stickiness" value="1000"`, `name="target-role" value="Stopped"`, 1)
 	plan, err := New(parseCIB(t, stopped), readConf(t), opts)
 	require.NoError(t, err)
-	require.Contains(t, lines(plan.SwitchOver), "crm_resource --resource MGS_32834e --meta --set-parameter target-role --parameter-value Started")
+	require.Contains(t, lines(plan.SwitchOver),
+		"crm_resource --resource MGS_32834e --meta --set-parameter target-role --parameter-value Started")
 	silent := strings.ReplaceAll(stopped, `name="target-role" value="Started"`, `name="is-managed" value="true"`)
 	plan, err = New(parseCIB(t, silent), readConf(t), opts)
 	require.NoError(t, err)
 	require.Contains(t, lines(plan.SwitchOver), "pcs resource enable MGS_32834e", "it removes the role, and the default holds again")
-	prepared, err := plan.Configuration(parseCIB(t, "<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>"), StagePrepared)
+	prepared, err := plan.Configuration(parseCIB(t,
+		"<cib><configuration><crm_config/><nodes/><resources/><constraints/></configuration></cib>"), StagePrepared)
 	require.NoError(t, err)
 	_, err = plan.SwitchOverPush(prepared)
 	require.ErrorIs(t, err, pacemaker.ErrUnsupported)
@@ -170,8 +182,10 @@ func TestRebuildForModernPCS(t *testing.T) {
 	opts.Addresses = map[string][]string{opts.Node1: {"192.168.1.21", "10.42.42.21"}, opts.Node2: {"192.168.1.22", "10.42.42.22"}}
 	plan, err := New(readCIB(t, imlCIB), readConf(t), opts)
 	require.NoError(t, err)
-	require.Equal(t, "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.21 addr=10.42.42.21 transport knet link_mode=passive "+
-		"link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 crypto cipher=aes256 hash=sha256 totem token=17000 fail_recv_const=10", plan.Setup[1].String())
+	require.Equal(t, "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.21 addr=10.42.42.21 transport "+
+		"knet link_mode=passive "+
+		"link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 crypto cipher=aes256 hash=sha256 totem "+
+		"token=17000 fail_recv_const=10", plan.Setup[1].String())
 	require.Equal(t, []string{
 		"pcs host auth ct6-mds1.lfs.intl ct6-mds2.lfs.intl -u hacluster", "pcs host auth ct6-mds1.lfs.intl ct6-mds2.lfs.intl -u hacluster",
 		"pcs cluster node add ct6-mds2.lfs.intl addr=192.168.1.22 addr=10.42.42.22", "pcs cluster start", "pcs cluster enable",
@@ -181,7 +195,8 @@ func TestRebuildForModernPCS(t *testing.T) {
 	opts.OldDialect = pcs.V011
 	plan, err = New(readCIB(t, imlCIB), readConf(t), opts)
 	require.NoError(t, err)
-	require.Equal(t, []string{"pcs node standby", "pcs cluster stop --force", "pcs cluster disable"}, lines(plan.StopOther), "pcs 0.10 and later refuse to stop the last node")
+	require.Equal(t, []string{"pcs node standby", "pcs cluster stop --force", "pcs cluster disable"},
+		lines(plan.StopOther), "pcs 0.10 and later refuse to stop the last node")
 }
 
 // The wide configuration in one piece, at each stage; what the live cluster has of its own stays, its strangers are refused.
@@ -197,7 +212,8 @@ func TestConfiguration(t *testing.T) {
 	require.Equal(t, 10, prepared.Version().Epoch)
 	_, status := prepared.Attribute("validate-with")
 	require.True(t, status)
-	for name, want := range map[string]string{"dc-version": "2.1.5", "no-quorum-policy": "ignore", "maintenance-mode": "true", "dc-deadtime": "5s"} {
+	for name, want := range map[string]string{"dc-version": "2.1.5", "no-quorum-policy": "ignore",
+		"maintenance-mode": "true", "dc-deadtime": "5s"} {
 		v, _ := prepared.Property(name)
 		require.Equal(t, want, v, name)
 	}
@@ -225,10 +241,13 @@ func TestConfiguration(t *testing.T) {
 	}
 	_, err = plan.Configuration(serving, StageComplete)
 	require.NoError(t, err, "only node 1 has attributes that are carried over")
-	require.Empty(t, pacemaker.Diff(parseCIB(t, wideCIB), serving, pacemaker.RenameNodes(guideOptions(t).Names), pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.RebuildExpectations()...),
-		pacemaker.Expect(pacemaker.ExpectNodeLater("ct6-mds2.lfs.intl"), pacemaker.Expectation{Name: "later", Matches: func(d pacemaker.Difference) bool {
-			return strings.Contains(d.Field, "attribute rack") || strings.Contains(d.Field, "pcmk_host") || d.Subject == "no-quorum-policy" || d.Subject == "symmetric-cluster" || d.Subject == "dc-version"
-		}})))
+	require.Empty(t, pacemaker.Diff(parseCIB(t, wideCIB), serving, pacemaker.RenameNodes(guideOptions(t).Names),
+		pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.RebuildExpectations()...),
+		pacemaker.Expect(pacemaker.ExpectNodeLater("ct6-mds2.lfs.intl"),
+			pacemaker.Expectation{Name: "later", Matches: func(d pacemaker.Difference) bool {
+				return strings.Contains(d.Field, "attribute rack") || strings.Contains(d.Field, "pcmk_host") ||
+					d.Subject == "no-quorum-policy" || d.Subject == "symmetric-cluster" || d.Subject == "dc-version"
+			}})))
 
 	_, err = plan.Configuration(parseCIB(t, strings.Replace(wideCIB, `id="off"`, `id="stranger"`, 1)), StagePrepared)
 	require.ErrorIs(t, err, ErrNotFresh)

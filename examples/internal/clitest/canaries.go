@@ -38,15 +38,18 @@ type Canaries struct {
 func forms(v string) []string {
 	j, _ := json.Marshal(v)
 	list := []string{
-		v, strings.ToUpper(v), string(j[1 : len(j)-1]), html.EscapeString(v), strings.NewReplacer("&", "&amp;", `"`, "&quot;", "'", "&apos;").Replace(v), url.QueryEscape(v), url.PathEscape(v),
-		hex.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte("x" + v)), base64.StdEncoding.EncodeToString([]byte("xy" + v)),
+		v, strings.ToUpper(v), string(j[1 : len(j)-1]), html.EscapeString(v),
+		strings.NewReplacer("&", "&amp;", `"`, "&quot;", "'", "&apos;").Replace(v), url.QueryEscape(v), url.PathEscape(v),
+		hex.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte(v)),
+		base64.StdEncoding.EncodeToString([]byte("x" + v)), base64.StdEncoding.EncodeToString([]byte("xy" + v)),
 		strings.ReplaceAll(v, "'", `'\''`), strings.NewReplacer(`"`, `\"`, "'", `\'`, "&", `\&`).Replace(v), fmt.Sprintf("%q", v),
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
 
-// Run has the binary plan, run with failing commands, tell its state, inspect and rehearse, and looks for every secret in every form in all that it prints and writes.
+// Run has the binary plan, run with failing commands, tell its state, inspect and rehearse, and looks for every secret
+// in every form in all that it prints and writes.
 func (c Canaries) Run(t *testing.T) {
 	for name, fails := range c.Fail {
 		t.Run(name, func(t *testing.T) { c.once(t, fails) })

@@ -1,5 +1,5 @@
-// Package clitest kills the example binaries at every point and looks whether they get over it. The simulated world runs in a process of its own, so that
-// killing the tool does not kill the world; the world's word counts.
+// Package clitest kills the example binaries at every point and looks whether they get over it. The simulated world
+// runs in a process of its own, so that killing the tool does not kill the world; the world's word counts.
 package clitest
 
 import (
@@ -37,7 +37,8 @@ const (
 	dieWhen = "EVENKEEL_TEST_DIE"
 )
 
-// Main is TestMain for a binary's package: started as the tool, or under the tool's name, the test binary is the tool. Scripts find it by that name on their path.
+// Main is TestMain for a binary's package: started as the tool, or under the tool's name, the test binary is the tool.
+// Scripts find it by that name on their path.
 func Main(m *testing.M, app func() *cli.App) {
 	run := func() {
 		a := app()
@@ -180,7 +181,8 @@ func Serve(t *testing.T) *World {
 	return w
 }
 
-// reach is the way to a machine of the world that is served out of a directory; with an empty name to the one that answers for the world itself.
+// reach is the way to a machine of the world that is served out of a directory; with an empty name to the one that
+// answers for the world itself.
 func reach(dir, host string) (*sshexec.Client, error) {
 	cfg, err := cli.ReadConfig[map[string]any](filepath.Join(dir, "config.yaml"))
 	if err != nil {
@@ -233,7 +235,8 @@ func Tool(t *testing.T, die string, args ...string) (int, string) {
 	return 0, string(out)
 }
 
-// Kill is the test: an uninterrupted run, and then for each kind of death a run that dies there, followed by resume, which must end in the same state.
+// Kill is the test: an uninterrupted run, and then for each kind of death a run that dies there, followed by resume,
+// which must end in the same state.
 func Kill(t *testing.T, app func() *cli.App) {
 	straight := Serve(t)
 	code, out := Tool(t, "", "run", "-config", straight.Config)
@@ -271,8 +274,10 @@ func Kill(t *testing.T, app func() *cli.App) {
 	}
 }
 
-// March is the death march: one run, whose tool crashes at every journal record, in the middle of writing every second, before the effect of every second command, and after that of every third; each
-// time a new life takes it up, and dies a little further on. At the end it must stand where an uninterrupted run stands. EVENKEEL_MARCH_EVERY=1 leaves nothing out.
+// March is the death march: one run, whose tool crashes at every journal record, in the middle of writing every second,
+// before the effect of every second command, and after that of every third; each time a new life takes it up, and dies
+// a little further on. At the end it must stand where an uninterrupted run stands. EVENKEEL_MARCH_EVERY=1 leaves
+// nothing out.
 func March(t *testing.T, app func() *cli.App) {
 	if testing.Short() || raced {
 		t.Skip("it takes minutes: not with -short, and not with the race detector")
@@ -401,7 +406,8 @@ func countRecords(t *testing.T, config string) int {
 	return len(records)
 }
 
-// checkReport holds the world's own account against what must never be: a broken invariant, and a command twice that must never be repeated (SSH-010).
+// checkReport holds the world's own account against what must never be: a broken invariant, and a command twice that
+// must never be repeated (SSH-010).
 func checkReport(t *testing.T, app func() *cli.App, w *World) {
 	t.Helper()
 	r := w.Report()

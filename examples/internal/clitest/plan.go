@@ -14,7 +14,8 @@ var (
 	temporary = regexp.MustCompile(`/(lustre-hapair|cps-issm)-[a-z]*-?\d+`) // what os.MkdirTemp makes of a binary's name
 )
 
-// Plan holds the whole runbook of the built-in example, as plan prints it, against testdata/plan.txt and testdata/plan.md: what an operator would sign.
+// Plan holds the whole runbook of the built-in example, as plan prints it, against testdata/plan.txt and
+// testdata/plan.md: what an operator would sign.
 func Plan(t *testing.T) {
 	for format, name := range map[string]string{"text": "plan.txt", "markdown": "plan.md"} {
 		t.Run(format, func(t *testing.T) {

@@ -23,8 +23,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
-// Example writes the configuration and the files of a binary's example, or of what is in from, into a directory, as an operator has them, and returns the
-// configuration's path.
+// Example writes the configuration and the files of a binary's example, or of what is in from, into a directory, as an
+// operator has them, and returns the configuration's path.
 func Example(t *testing.T, app func() *cli.App, from string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,8 +61,8 @@ func clean(t *testing.T, code int, out string) {
 	require.Regexp(t, `(?m)^schedules .*: [1-9]\d*, of which broke something: 0$`, out)
 }
 
-// RehearseTouchesNothing rehearses an operator's configuration twice. Both must be clean, and must leave the operator's directory, and the directory for temporary
-// files, exactly as they were.
+// RehearseTouchesNothing rehearses an operator's configuration twice. Both must be clean, and must leave the operator's
+// directory, and the directory for temporary files, exactly as they were.
 func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
 	once(t)
 	config := Example(t, app, "")
@@ -113,7 +113,8 @@ func RehearseOptions[J any](t *testing.T, app func() *cli.App, options map[strin
 	once(t)
 	var want []string
 	for _, key := range keys(reflect.TypeFor[J]()) {
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(options)), func(name string) bool { n, _, _ := strings.Cut(name, ":"); return n == key }) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(options)),
+			func(name string) bool { n, _, _ := strings.Cut(name, ":"); return n == key }) {
 			want = append(want, key)
 		}
 	}
@@ -171,7 +172,8 @@ func keys(s reflect.Type) (all []string) {
 	return all
 }
 
-// StopRehearsal sends each signal that asks to stop to a rehearsal of thousands of schedules, which must then say what it has tried, and leave nothing behind.
+// StopRehearsal sends each signal that asks to stop to a rehearsal of thousands of schedules, which must then say what
+// it has tried, and leave nothing behind.
 func StopRehearsal(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {

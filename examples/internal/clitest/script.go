@@ -20,7 +20,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Scripts runs the scripts of a binary's package, testdata/script/*.txtar, with the real binary on their path. Beside testscript's own commands they have:
+// Scripts runs the scripts of a binary's package, testdata/script/*.txtar, with the real binary on their path. Beside
+// testscript's own commands they have:
 //
 //	exits CODE COMMAND…       run a command, which must exit with exactly this code
 //	served DIR                wait until the world that is served out of DIR can be reached
@@ -41,7 +42,8 @@ func Scripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "served": awaitServed, "world": world, "on": onHost, "edit": edit, "halve": halve, "nowhere": nowhere, "oneline": oneLine, "empty": empty,
+			"exits": exits, "served": awaitServed, "world": world, "on": onHost, "edit": edit, "halve": halve,
+			"nowhere": nowhere, "oneline": oneLine, "empty": empty,
 		},
 	})
 }

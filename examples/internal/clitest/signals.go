@@ -98,7 +98,8 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 		require.Equal(t, cli.ExitFailed, code, "%s", out)
 		require.Contains(t, out, "STOPPING: stopping at once")
 		require.Contains(t, out, "left open: window ")
-		require.Less(t, strings.Index(out, "STOPPING: stopping at once"), strings.LastIndex(out, "left open: window "), "it says first what it leaves down")
+		require.Less(t, strings.Index(out, "STOPPING: stopping at once"), strings.LastIndex(out, "left open: window "),
+			"it says first what it leaves down")
 		code, status := Tool(t, "", "status", "-config", w.Config)
 		require.Equal(t, 0, code)
 		require.Contains(t, status, "an outage: a stop waits for its close")

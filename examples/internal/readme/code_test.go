@@ -20,8 +20,10 @@ const module = "github.com/evenkeel-ha/evenkeel"
 // packages are those that the code of README.md may use, by their names.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "os": "os", "time": "time",
-	"evenkeel": module, "sshexec": module + "/sshexec", "pacemaker": module + "/pacemaker", "corosync": module + "/pacemaker/corosync", "rebuild": module + "/pacemaker/rebuild", "backup": module + "/backup",
-	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps", "upgrade": module + "/lustre/upgrade", "issm": module + "/cps/issm",
+	"evenkeel": module, "sshexec": module + "/sshexec", "pacemaker": module + "/pacemaker", "corosync": module +
+		"/pacemaker/corosync", "rebuild": module + "/pacemaker/rebuild", "backup": module + "/backup",
+	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps", "upgrade": module +
+		"/lustre/upgrade", "issm": module + "/cps/issm",
 }
 
 // given is what a reader of a piece of code is said to have, by the first thing that the piece does.
@@ -64,7 +66,8 @@ func TestCode(t *testing.T) {
 			switch n := n.(type) {
 			case *ast.AssignStmt:
 				for _, left := range n.Lhs {
-					if id, ok := left.(*ast.Ident); ok && n.Tok == token.DEFINE && id.Name != "_" && !slices.Contains(names, id.Name) && outermost(file, n) {
+					if id, ok := left.(*ast.Ident); ok && n.Tok == token.DEFINE && id.Name != "_" &&
+						!slices.Contains(names, id.Name) && outermost(file, n) {
 						names = append(names, id.Name)
 					}
 				}

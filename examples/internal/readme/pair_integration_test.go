@@ -96,19 +96,22 @@ func written(name string, words ...string) func(*testing.T, *lab, string) {
 // runPair is the command that goes on while its reader works in another terminal.
 const runPair = "./lustre-hapair run -config pair.yaml"
 
-// pairPromises are what README.md promises of the commands of its chapter on the real pair. They run in its order; one that stands there twice may promise more the second time.
+// pairPromises are what README.md promises of the commands of its chapter on the real pair. They run in its order; one
+// that stands there twice may promise more the second time.
 var pairPromises = map[string][]func(*testing.T, *lab, string){
-	"go build ./examples/lustre-hapair":        {written("lustre-hapair")},
-	"go build ./internal/pairlab/pairlabd":     {written("pairlabd")},
-	"./pairlabd up -start 2s -stop 1s":         {says("up in ", "ssh -i ")},
-	"./pairlabd cluster":                       {says("the old cluster serves 3 targets")},
-	"./pairlabd config > pair.yaml":            {written("pair.yaml", "ct6-mds1.lfs.intl: "), written("pair.yaml", "/archives/bck-ct6-mds1-", "/archives/bck-ct6-mds2-")},
+	"go build ./examples/lustre-hapair":    {written("lustre-hapair")},
+	"go build ./internal/pairlab/pairlabd": {written("pairlabd")},
+	"./pairlabd up -start 2s -stop 1s":     {says("up in ", "ssh -i ")},
+	"./pairlabd cluster":                   {says("the old cluster serves 3 targets")},
+	"./pairlabd config > pair.yaml": {written("pair.yaml", "ct6-mds1.lfs.intl: "),
+		written("pair.yaml", "/archives/bck-ct6-mds1-", "/archives/bck-ct6-mds2-")},
 	"./lustre-hapair backup -config pair.yaml": {says("ct6-mds1.lfs.intl: ", "ct6-mds2.lfs.intl: ")},
 	"./lustre-hapair plan -config pair.yaml":   {says("Upgrade of the Lustre pair ct6-mds1.lfs.intl and ct6-mds2.lfs.intl")},
 	"./pairlabd wipe ct6-mds1 new":             {says()},
 	"./pairlabd wipe ct6-mds2 new":             {says()},
 	"./pairlabd exec ct6-mds1 crm_mon -1":      {says("Online: [ ct6-mds1.lfs.intl ct6-mds2.lfs.intl ]")},
-	"./pairlabd truth": {says("MGS started ct6-mds1.lfs.intl", "demo-MDT0000 not served for ", "MGS              9aaf3d9d-df51-48d5-9da1-49d57dee12c0  ct6-mds1.lfs.intl\n",
+	"./pairlabd truth": {says("MGS started ct6-mds1.lfs.intl", "demo-MDT0000 not served for ",
+		"MGS              9aaf3d9d-df51-48d5-9da1-49d57dee12c0  ct6-mds1.lfs.intl\n",
 		"demo-MDT0000     ea0ec37d-288e-48e2-8f11-922980e5cf37  ct6-mds2.lfs.intl\n", "\ndouble mounts: none\n")},
 	"./pairlabd down": {says()},
 }

@@ -1,5 +1,5 @@
-// Package readme_test does what README.md says: every command that stands there is run as it is printed, in a copy of the repository, and every piece of Go is
-// compiled.
+// Package readme_test does what README.md says: every command that stands there is run as it is printed, in a copy of
+// the repository, and every piece of Go is compiled.
 package readme_test
 
 import (
@@ -95,7 +95,8 @@ func TestMain(m *testing.M) {
 	os.Exit(exit)
 }
 
-// clone is a copy of the repository, as one gets it: nothing that was built, no history. All tests have the same, so that it is compiled once.
+// clone is a copy of the repository, as one gets it: nothing that was built, no history. All tests have the same, so
+// that it is compiled once.
 func clone(t *testing.T) string {
 	t.Helper()
 	from, to := root(t), filepath.Join(scratch, "evenkeel")

@@ -115,7 +115,8 @@ func (b *builder) install(ctx context.Context) error {
 		}
 	}
 	// Documentation and translations are a fifth of the tree.
-	if err := b.write("etc/dpkg/dpkg.cfg.d/lab", "path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\nforce-unsafe-io\n", 0o644); err != nil {
+	if err := b.write("etc/dpkg/dpkg.cfg.d/lab",
+		"path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\nforce-unsafe-io\n", 0o644); err != nil {
 		return err
 	}
 	if err := b.inside(ctx, "apt-get", "-qq", "update"); err != nil {
@@ -128,8 +129,9 @@ func (b *builder) install(ctx context.Context) error {
 	return b.inside(ctx, "apt-get", "clean")
 }
 
-// strip removes what is one node's own, or would be taken for a trace of a cluster: with Debian's sample corosync.conf and the authkey that the package makes, pcs
-// says "The host seems to be in a cluster already". What is enabled is decided when a system is installed on a disk.
+// strip removes what is one node's own, or would be taken for a trace of a cluster: with Debian's sample corosync.conf
+// and the authkey that the package makes, pcs says "The host seems to be in a cluster already". What is enabled is
+// decided when a system is installed on a disk.
 func (b *builder) strip(context.Context) error {
 	for _, pattern := range []string{
 		"etc/corosync/corosync.conf", "etc/pacemaker/authkey", "etc/ssh/ssh_host_*", "etc/systemd/system/*", "var/lib/pcsd/*",

@@ -28,9 +28,9 @@ func (i *Image) Lock() *os.File { return i.lock }
 // Close gives the image up.
 func (i *Image) Close() error { return i.lock.Close() }
 
-// Ensure gives the image of this machine's Debian, and makes it first when there is none: by program, whose command "build-image DIR" must call Build, in
-// namespaces of its own, so that nothing stays behind when it is killed. Two that want the same image wait for each other. A new image replaces those of
-// other recipes that nobody uses.
+// Ensure gives the image of this machine's Debian, and makes it first when there is none: by program, whose command
+// "build-image DIR" must call Build, in namespaces of its own, so that nothing stays behind when it is killed. Two that
+// want the same image wait for each other. A new image replaces those of other recipes that nobody uses.
 func Ensure(ctx context.Context, program string, log io.Writer) (*Image, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -48,7 +48,8 @@ func ensure(cache, name string, build func(dir string) error) (*Image, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // nodes' users other than root read the tree below
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(cache, name+".lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600) //nolint:gosec // below the cache
+	path := filepath.Join(cache, name+".lock")
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600) //nolint:gosec // below the cache
 	if err != nil {
 		return nil, err
 	}

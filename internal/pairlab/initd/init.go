@@ -31,11 +31,13 @@ type system struct {
 	signals chan os.Signal
 }
 
-// Main is PID 1. It starts the services that are enabled, writes a line to booted when they run, and goes on until SIGTERM (power off) or SIGINT (reboot): then
-// it stops every service in order, and returns the exit status. What it prints is the node's console.
+// Main is PID 1. It starts the services that are enabled, writes a line to booted when they run, and goes on until
+// SIGTERM (power off) or SIGINT (reboot): then it stops every service in order, and returns the exit status. What it
+// prints is the node's console.
 func Main(booted io.WriteCloser) int {
 	s := &system{
-		manager: &manager{dir: unitDir{"/"}, run: "/run", reaper: newReaper(), log: os.Stdout, output: os.Stdout, services: map[string]*service{}},
+		manager: &manager{dir: unitDir{"/"}, run: "/run", reaper: newReaper(), log: os.Stdout, output: os.Stdout,
+			services: map[string]*service{}},
 		signals: make(chan os.Signal, 4),
 	}
 	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)

@@ -59,7 +59,8 @@ func readProc(dir string) (proc, bool) {
 	return p, true
 }
 
-// parseStat reads comm and session of proc_pid_stat(5); comm may hold blanks and parentheses. A process that has ended already does not count.
+// parseStat reads comm and session of proc_pid_stat(5); comm may hold blanks and parentheses. A process that has ended
+// already does not count.
 func parseStat(stat string) (proc, bool) {
 	open, shut := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
 	if open < 0 || shut < open {

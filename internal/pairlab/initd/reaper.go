@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// reaper starts processes and is the only one that waits: for them, and for the orphans that the kernel gives to PID 1. Package os/exec is not used here, for two that
-// wait would take each other's children.
+// reaper starts processes and is the only one that waits: for them, and for the orphans that the kernel gives to PID 1.
+// Package os/exec is not used here, for two that wait would take each other's children.
 type reaper struct {
 	mu      sync.Mutex
 	waiting map[int]chan syscall.WaitStatus

@@ -55,7 +55,8 @@ func newWorld(t *testing.T, units map[string]string) *world {
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	require.NoError(t, err)
-	w := &world{t, &manager{dir: unitDir{root}, run: root, reaper: theReaper(), log: io.Discard, output: null, services: map[string]*service{}}}
+	w := &world{t, &manager{dir: unitDir{root}, run: root, reaper: theReaper(), log: io.Discard, output: null,
+		services: map[string]*service{}}}
 	t.Cleanup(w.stopAll)
 	return w
 }
@@ -156,7 +157,8 @@ func TestRestart(t *testing.T) {
 
 func TestKillMode(t *testing.T) {
 	const unit = "[Service]\nKillMode=%s\nExecStart=/bin/sh -c '%s sleep 1000 & echo $! > ROOT/%s; wait'\n"
-	w := newWorld(t, map[string]string{"all": fmt.Sprintf(unit, "control-group", `nohup env --ignore-signal=TERM`, "all"), "main": fmt.Sprintf(unit, "process", "", "main")})
+	w := newWorld(t, map[string]string{"all": fmt.Sprintf(unit, "control-group", `nohup env --ignore-signal=TERM`, "all"),
+		"main": fmt.Sprintf(unit, "process", "", "main")})
 	child := func(name string) (pid int) {
 		require.NoError(t, w.start(name))
 		w.eventually("it has a child", func() bool {
@@ -176,10 +178,13 @@ func TestKillMode(t *testing.T) {
 }
 
 func TestEnable(t *testing.T) {
-	w := newWorld(t, map[string]string{"ssh": sleeper + "Alias=sshd.service\n", "static": "[Service]\nExecStart=/x\n", "user": "[Service]\nUser=x\nExecStart=/x\n[Install]\nWantedBy=multi-user.target\n"})
+	w := newWorld(t, map[string]string{"ssh": sleeper + "Alias=sshd.service\n", "static": "[Service]\nExecStart=/x\n",
+		"user": "[Service]\nUser=x\nExecStart=/x\n[Install]\nWantedBy=multi-user.target\n"})
 	require.Equal(t, "disabled\n(1)", w.systemctl("is-enabled", "ssh"))
-	require.Equal(t, "Created symlink from /etc/systemd/system/multi-user.target.wants/ssh.service.\nCreated symlink from /etc/systemd/system/sshd.service.\n(0)", w.systemctl("enable", "--now", "ssh.service"))
-	require.Equal(t, "enabled\nstatic\nFailed to get unit file state for x.service: No such file or directory\n(0)", w.systemctl("is-enabled", "sshd", "static", "x"))
+	require.Equal(t, "Created symlink from /etc/systemd/system/multi-user.target.wants/ssh.service.\nCreated symlink "+
+		"from /etc/systemd/system/sshd.service.\n(0)", w.systemctl("enable", "--now", "ssh.service"))
+	require.Equal(t, "enabled\nstatic\nFailed to get unit file state for x.service: No such file or directory\n(0)",
+		w.systemctl("is-enabled", "sshd", "static", "x"))
 	require.Equal(t, "active\n(0)", w.systemctl("is-active", "sshd"), "by its other name")
 	enabled, err := w.dir.enabled()
 	require.NoError(t, err)

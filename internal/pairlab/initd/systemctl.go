@@ -84,7 +84,8 @@ func (c *systemctl) options(args []string) (words []string, err error) {
 			c.properties = append(c.properties, strings.Split(args[i], ",")...)
 		case strings.HasPrefix(a, "--property="):
 			c.properties = append(c.properties, strings.Split(strings.TrimPrefix(a, "--property="), ",")...)
-		case slices.Contains([]string{"--full", "-l", "--no-pager", "--no-legend", "--all", "-a", "--type=service", "--system", "--plain", "-f", "--force", "--no-ask-password"}, a):
+		case slices.Contains([]string{"--full", "-l", "--no-pager", "--no-legend", "--all", "-a", "--type=service",
+			"--system", "--plain", "-f", "--force", "--no-ask-password"}, a):
 		case strings.HasPrefix(a, "-"):
 			return nil, fmt.Errorf("unrecognized option '%s'", a)
 		default:
@@ -323,7 +324,8 @@ func (c *systemctl) show(name string) int {
 	}
 	sub := map[state]string{active: "running", inactive: "dead", failed: "failed"}[st]
 	for _, p := range []struct{ name, value string }{
-		{"Id", name + suffix}, {"LoadState", load}, {"ActiveState", string(st)}, {"SubState", sub}, {"UnitFileState", enabled}, {"MainPID", fmt.Sprint(pid)},
+		{"Id", name + suffix}, {"LoadState", load}, {"ActiveState", string(st)}, {"SubState", sub},
+		{"UnitFileState", enabled}, {"MainPID", fmt.Sprint(pid)},
 	} {
 		switch {
 		case len(c.properties) > 0 && !slices.Contains(c.properties, p.name):

@@ -11,8 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// unit is a service as its file describes it, reduced to what this init does. What it cannot do, such as User=, is an error: a daemon that runs otherwise than its
-// unit says would be a false witness.
+// unit is a service as its file describes it, reduced to what this init does. What it cannot do, such as User=, is an
+// error: a daemon that runs otherwise than its unit says would be a false witness.
 type unit struct {
 	Name        string // without ".service"
 	Description string

@@ -60,7 +60,8 @@ Alias=z.service
 		Name: "x", Description: "Something", Requires: []string{"corosync"}, After: []string{"corosync"}, PartOf: []string{"y"}, Unneeded: true,
 		Type: "notify", Environment: []string{"A=1", "B=two words"}, EnvFiles: []string{"-/etc/default/x"},
 		StartPre: []command{{[]string{"/bin/false"}, true}}, Start: []command{{[]string{"/usr/sbin/x", "-f", "$OPTIONS"}, false}}, Null: true,
-		Restart: "on-failure", RestartDelay: time.Second, SuccessExit: []int{100, 101}, NoRestartExit: []int{255}, StartBurst: 5, StartInterval: 25 * time.Second,
+		Restart: "on-failure", RestartDelay: time.Second, SuccessExit: []int{100, 101}, NoRestartExit: []int{255},
+		StartBurst: 5, StartInterval: 25 * time.Second,
 		TimeoutStart: 0, TimeoutStop: 30 * time.Minute, KillMode: "process", WantedBy: []string{"multi-user.target"}, Alias: []string{"z"},
 	}, u)
 }
@@ -107,7 +108,8 @@ func TestWords(t *testing.T) {
 	require.Equal(t, []string{"/x", "a", "b", "c de", "f g", "h i", "$5", "${"}, expand(words, env))
 	require.Equal(t, map[string]string{"A": "b c", "D": ""}, parseEnvFile("# no\nA=\"b c\"\nexport D=\nnonsense\n"))
 
-	for text, want := range map[string]time.Duration{"90": 90 * time.Second, "1min 30s": 90 * time.Second, "100ms": 100 * time.Millisecond, "infinity": 0} {
+	for text, want := range map[string]time.Duration{"90": 90 * time.Second, "1min 30s": 90 * time.Second,
+		"100ms": 100 * time.Millisecond, "infinity": 0} {
 		got, err := parseSpan(text)
 		require.NoError(t, err)
 		require.Equal(t, want, got)

@@ -15,7 +15,8 @@ type entry struct {
 	line  int
 }
 
-// unitFile is a unit file as it is written: sections, keys, and every value of a key in order. An empty value empties the list, as systemd has it.
+// unitFile is a unit file as it is written: sections, keys, and every value of a key in order. An empty value empties
+// the list, as systemd has it.
 //
 // https://www.freedesktop.org/software/systemd/man/latest/systemd.syntax.html
 type unitFile struct {

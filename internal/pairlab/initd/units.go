@@ -20,7 +20,8 @@ const (
 	wantsDir     = "multi-user.target.wants"
 )
 
-// unitDir is where the unit files of one system lie. It is read at every question: what a package brought or an administrator enabled holds at once.
+// unitDir is where the unit files of one system lie. It is read at every question: what a package brought or an
+// administrator enabled holds at once.
 type unitDir struct{ root string }
 
 var (

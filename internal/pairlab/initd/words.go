@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// splitWords splits a command line of a unit: blanks separate, single and double quotes keep together, a backslash takes the next character as it is.
+// splitWords splits a command line of a unit: blanks separate, single and double quotes keep together, a backslash
+// takes the next character as it is.
 func splitWords(s string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -49,7 +50,8 @@ func splitWords(s string) ([]string, error) {
 	return words, nil
 }
 
-// expand puts the environment in: a word that is $NAME becomes as many words as it holds, ${NAME} within a word stays in it. A name that is not set is empty.
+// expand puts the environment in: a word that is $NAME becomes as many words as it holds, ${NAME} within a word stays
+// in it. A name that is not set is empty.
 func expand(argv []string, env map[string]string) []string {
 	var out []string
 	for _, w := range argv {
@@ -92,8 +94,10 @@ func parseSpan(s string) (time.Duration, error) {
 		return 0, nil
 	}
 	units := map[string]time.Duration{
-		"": time.Second, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "sec": time.Second, "second": time.Second, "seconds": time.Second,
-		"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute, "h": time.Hour, "hour": time.Hour, "hours": time.Hour,
+		"": time.Second, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "sec": time.Second,
+		"second": time.Second, "seconds": time.Second,
+		"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute, "h": time.Hour,
+		"hour": time.Hour, "hours": time.Hour,
 	}
 	var total time.Duration
 	for _, w := range strings.Fields(s) {

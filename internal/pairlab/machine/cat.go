@@ -13,8 +13,9 @@ import (
 // kernelModules is where the kernel lists its modules; one that is built without modules has no such file.
 const kernelModules = "/proc/modules"
 
-// catLink is where a node has a cat of the lab's own when its kernel has no /proc/modules: nothing can be mounted over a file that is not there, and the
-// guide looks for Lustre's modules with cat. The directory is the first of root's search path.
+// catLink is where a node has a cat of the lab's own when its kernel has no /proc/modules: nothing can be mounted over
+// a file that is not there, and the guide looks for Lustre's modules with cat. The directory is the first of root's
+// search path.
 const catLink = "/usr/local/sbin/cat"
 
 func hasModules() bool {

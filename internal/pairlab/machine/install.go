@@ -56,7 +56,8 @@ var systems = map[wire.Release]struct {
 
 // The services that CentOS has and Debian's packages of the image do not.
 var extraUnits = map[string]string{
-	"rsyslog":      "[Unit]\nDescription=System Logging Service\n[Service]\nExecStart=/usr/bin/busybox syslogd -n -O /var/log/messages\n[Install]\nWantedBy=multi-user.target\nAlias=syslog.service\n",
+	"rsyslog": "[Unit]\nDescription=System Logging Service\n[Service]\nExecStart=/usr/bin/busybox syslogd -n -O " +
+		"/var/log/messages\n[Install]\nWantedBy=multi-user.target\nAlias=syslog.service\n",
 	"ntpd":         idle("Network Time Service"),
 	"firewalld":    idle("firewalld - dynamic firewall daemon"),
 	"chroma-agent": idle("Intel Manager for Lustre Agent"),

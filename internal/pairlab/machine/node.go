@@ -115,8 +115,9 @@ func (n *node) cancelPost() {
 	}
 }
 
-// onAfterPost boots after the time that hardware takes for its self-test. A node that boots faster than the cluster notices its loss would be back before its own fencing
-// is announced, and Pacemaker would then stay down there ("We were allegedly just fenced").
+// onAfterPost boots after the time that hardware takes for its self-test. A node that boots faster than the cluster
+// notices its loss would be back before its own fencing is announced, and Pacemaker would then stay down there ("We
+// were allegedly just fenced").
 func (n *node) onAfterPost(d time.Duration) {
 	n.job.Lock()
 	defer n.job.Unlock()
@@ -218,7 +219,8 @@ func awaitBooted(pipe *os.File, booted chan<- struct{}) {
 	}
 }
 
-// watch waits for the end of PID 1, with which the kernel has ended everything else in the node, and accounts for it. After an orderly restart the node boots again.
+// watch waits for the end of PID 1, with which the kernel has ended everything else in the node, and accounts for it.
+// After an orderly restart the node boots again.
 func (n *node) watch(l *life) {
 	_ = l.init.Wait() // its exit status says it all
 	code := l.init.ProcessState.ExitCode()

@@ -42,7 +42,8 @@ type orders struct {
 	Devices []string
 }
 
-// BootNode is the first process of a node, in new namespaces: it puts the root together, goes into it and becomes PID 1's program. It returns only with an error.
+// BootNode is the first process of a node, in new namespaces: it puts the root together, goes into it and becomes PID
+// 1's program. It returns only with an error.
 func BootNode() error {
 	var o orders
 	if err := json.NewDecoder(os.NewFile(FDOrders, "orders")).Decode(&o); err != nil {
@@ -86,8 +87,8 @@ func mountKernel(o orders) error {
 	)
 }
 
-// mountDevices makes /dev: the usual character devices, the machine's own, and a block special file for every target that has one. Opening that gives ENXIO: the
-// data is not there, only the name.
+// mountDevices makes /dev: the usual character devices, the machine's own, and a block special file for every target
+// that has one. Opening that gives ENXIO: the data is not there, only the name.
 func mountDevices(o orders) error {
 	dev := filepath.Join(o.Root, "dev")
 	if err := mount("tmpfs", dev, "tmpfs", 0, "mode=755"); err != nil {
@@ -162,15 +163,16 @@ func enterRoot(o orders) error {
 	return os.Chdir("/")
 }
 
-// hideKernel puts files of the node's own over what the kernel has only one of: the boot ID is new at every boot, and what stand-ins load and mount appears in
-// /proc/modules and /proc/mounts.
+// hideKernel puts files of the node's own over what the kernel has only one of: the boot ID is new at every boot, and
+// what stand-ins load and mount appears in /proc/modules and /proc/mounts.
 func hideKernel(o orders) error {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return err
 	}
 	for name, text := range map[string]string{"mounts": string(mounts), "modules": "", "boot_id": o.BootID + "\n"} {
-		if err := os.WriteFile(filepath.Join("/run/lab", name), []byte(text), 0o644); err != nil { //nolint:gosec // the kernel's are readable by all
+		path := filepath.Join("/run/lab", name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // the kernel's are readable by all
 			return err
 		}
 	}

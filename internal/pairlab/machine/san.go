@@ -180,7 +180,8 @@ func (s *san) mounted(node string) []string {
 	return all
 }
 
-// lose takes everything from a node whose power has gone; end ends its life, so that nothing that was going on there is recorded after that.
+// lose takes everything from a node whose power has gone; end ends its life, so that nothing that was going on there is
+// recorded after that.
 func (s *san) lose(node string, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,7 +33,8 @@ func TestHandoverTakesItsTime(t *testing.T) {
 		require.Equal(t, []string{"t"}, s.mounted("a"))
 		require.NoError(t, s.stop(life, "a", "t"))
 		require.NoError(t, s.start(life, "b", "t"))
-		require.Equal(t, []string{"0s a start-begin", "2s a started", "2s a stop-begin", "3s a stopped", "3s b start-begin", "5s b started"}, events(s))
+		require.Equal(t, []string{"0s a start-begin", "2s a started", "2s a stop-begin", "3s a stopped", "3s b start-begin",
+			"5s b started"}, events(s))
 		truth := s.tell()
 		require.Equal(t, 3*time.Second, truth.Outages("t")[0].Length())
 		require.Empty(t, truth.DoubleMounts)
@@ -49,7 +50,8 @@ func TestDoubleMountIsNoticedWhenItBegins(t *testing.T) {
 		go func() { _ = s.stop(life, "a", "t") }() // from 2 s to 12 s
 		time.Sleep(time.Second)
 		require.NoError(t, s.start(life, "b", "t"), "nothing prevents it")
-		require.Equal(t, []wire.DoubleMount{{At: 3 * time.Second, Target: "t", Nodes: [2]string{"a", "b"}}}, s.tell().DoubleMounts, "also while the other still unmounts")
+		require.Equal(t, []wire.DoubleMount{{At: 3 * time.Second, Target: "t", Nodes: [2]string{"a", "b"}}}, s.tell().
+			DoubleMounts, "also while the other still unmounts")
 		synctest.Wait()
 	})
 }

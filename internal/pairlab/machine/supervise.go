@@ -33,8 +33,9 @@ type machine struct {
 	once    sync.Once
 }
 
-// Supervise is the supervisor, in namespaces of its own. Its orders, a [wire.Config], come as one line from in. It answers on its socket, says "ready" on out, and ends
-// when it is told to or, unless it is detached, when in ends: the owner has.
+// Supervise is the supervisor, in namespaces of its own. Its orders, a [wire.Config], come as one line from in. It
+// answers on its socket, says "ready" on out, and ends when it is told to or, unless it is detached, when in ends: the
+// owner has.
 func Supervise(in io.Reader, out io.Writer, detached bool) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')

@@ -12,7 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 )
 
-// account is the record in the order of time, and then what follows from it, always: where each target is mounted now, and whether one was mounted twice.
+// account is the record in the order of time, and then what follows from it, always: where each target is mounted now,
+// and whether one was mounted twice.
 func account(t pairlab.Truth) string {
 	type line struct {
 		at   time.Duration
@@ -56,7 +57,8 @@ func account(t pairlab.Truth) string {
 	}
 	for _, d := range t.Disks { // seen a second time, in what the nodes did
 		for _, o := range t.Overlaps(d.UUID) {
-			fmt.Fprintf(&out, "DOUBLE USE from %.3f: %s on %s and %s, for %.3f s\n", o.From.Seconds(), t.Label(d.UUID), o.Nodes[0], o.Nodes[1], (o.To - o.From).Seconds())
+			fmt.Fprintf(&out, "DOUBLE USE from %.3f: %s on %s and %s, for %.3f s\n", o.From.Seconds(), t.Label(d.UUID),
+				o.Nodes[0], o.Nodes[1], (o.To - o.From).Seconds())
 			doubles++
 		}
 	}

@@ -67,7 +67,8 @@ func TestPutAside(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.NoError(t, putAside(dir, now))
 	require.NoDirExists(t, filepath.Join(dir, "earlier"), "there was nothing to put aside")
-	files := []string{"journal.jsonl", "journal.jsonl.rollback-7", "archives/bck-ct6-mds1-20260101-220000.tgz", "hacluster", "ct6-mds1.console"}
+	files := []string{"journal.jsonl", "journal.jsonl.rollback-7", "archives/bck-ct6-mds1-20260101-220000.tgz",
+		"hacluster", "ct6-mds1.console"}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "archives"), 0o700))
 	for _, name := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))

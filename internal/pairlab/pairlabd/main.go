@@ -1,7 +1,7 @@
 //go:build linux
 
-// Pairlabd is the one program of a lab: the supervisor around the nodes, the nodes' PID 1, their systemctl, every stand-in, and the command line for people. The
-// name by which it is called says which.
+// Pairlabd is the one program of a lab: the supervisor around the nodes, the nodes' PID 1, their systemctl, every
+// stand-in, and the command line for people. The name by which it is called says which.
 package main
 
 import (

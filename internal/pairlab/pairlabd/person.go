@@ -185,7 +185,8 @@ func up(ctx context.Context, dir string, args []string) error {
 	if err != nil {
 		return err
 	}
-	return show("up in %s; for example: ssh -i %s -o UserKnownHostsFile=%s root@%s\n", time.Since(began).Round(100*time.Millisecond), lab.Key(), lab.KnownHosts(), host)
+	return show("up in %s; for example: ssh -i %s -o UserKnownHostsFile=%s root@%s\n", time.Since(began).
+		Round(100*time.Millisecond), lab.Key(), lab.KnownHosts(), host)
 }
 
 // keepProgram copies this program to where it stays: "go run" removes its own at the end.

@@ -28,7 +28,8 @@ func cluster(ctx context.Context, lab *pairlab.Lab, args []string) error {
 	return show("the old cluster serves %d targets, after %s\n", *targets, time.Since(began).Round(100*time.Millisecond))
 }
 
-// putAside moves what the tool left of an earlier pair out of the way of a new one, which that says nothing about: the journals and the backups.
+// putAside moves what the tool left of an earlier pair out of the way of a new one, which that says nothing about: the
+// journals and the backups.
 func putAside(dir string, now time.Time) error {
 	found, err := filepath.Glob(filepath.Join(dir, "journal.jsonl*"))
 	if err != nil {
@@ -92,5 +93,6 @@ func config(lab *pairlab.Lab, dir string) error {
 		}
 	}
 	n := lab.Nodes()
-	return show(configText, dir, lab.Key(), lab.KnownHosts(), n[0].Name(), n[0].Addr(), n[1].Name(), n[1].Addr(), backups[0], backups[1], standin.Manager)
+	return show(configText, dir, lab.Key(), lab.KnownHosts(), n[0].Name(), n[0].Addr(), n[1].Name(), n[1].Addr(),
+		backups[0], backups[1], standin.Manager)
 }

@@ -34,8 +34,10 @@ const (
 var web = map[string]string{
 	"https://copr.fedorainfracloud.org/coprs/managerforlustre/manager-for-lustre/repo/epel-7/managerforlustre-manager-for-lustre-epel-7.repo": repo(
 		"managerforlustre-manager-for-lustre", "Copr repo for manager-for-lustre"),
-	"https://copr.fedorainfracloud.org/coprs/ngompa/dnf-el7/repo/epel-7/ngompa-dnf-el7-epel-7.repo": repo("ngompa-dnf-el7", "Copr repo for dnf-el7"),
-	"https://" + Manager + "/repo/Manager-for-Lustre.repo": repo(agentRepo, "Intel Manager for Lustre Agent") + "\n" + repo(dataRepo, dataRepo) + "\n" +
+	"https://copr.fedorainfracloud.org/coprs/ngompa/dnf-el7/repo/epel-7/ngompa-dnf-el7-epel-7.repo": repo("ngompa-dnf-el7",
+		"Copr repo for dnf-el7"),
+	"https://" + Manager + "/repo/Manager-for-Lustre.repo": repo(agentRepo, "Intel Manager for Lustre Agent") + "\n" +
+		repo(dataRepo, dataRepo) + "\n" +
 		repo("lustre-client", "lustre-client") + "\n" + repo("e2fsprogs-wc", "e2fsprogs-wc"),
 }
 
@@ -53,8 +55,10 @@ func catalogue() []rpm {
 		{name: "corosync", version: "2.4.3-2.el7", repo: "base"},
 		{name: "pcs", version: "0.9.162-5.el7.centos", repo: "base", needs: []string{"pacemaker"}},
 		{name: "fence-agents", version: "4.0.11-86.el7", repo: "base"},
-		{name: "ntp", version: "4.2.6p5-28.el7.centos", repo: "base", files: map[string]string{"/etc/ntp.conf": "server 0.centos.pool.ntp.org iburst\n"}},
-		{name: "epel-release", version: "7-11", repo: "extras", files: map[string]string{"/etc/yum.repos.d/epel.repo": repo("epel", "Extra Packages for Enterprise Linux 7")}},
+		{name: "ntp", version: "4.2.6p5-28.el7.centos", repo: "base",
+			files: map[string]string{"/etc/ntp.conf": "server 0.centos.pool.ntp.org iburst\n"}},
+		{name: "epel-release", version: "7-11", repo: "extras",
+			files: map[string]string{"/etc/yum.repos.d/epel.repo": repo("epel", "Extra Packages for Enterprise Linux 7")}},
 		{name: "python2-iml-deps", version: "1.0-1.el7", repo: "managerforlustre-manager-for-lustre"},
 		{name: "dnf", version: "2.7.5-1.el7", repo: "ngompa-dnf-el7"},
 		{name: "python-httplib2", version: "0.9.2-1.el7", repo: "epel"},
@@ -62,7 +66,8 @@ func catalogue() []rpm {
 		{name: "chroma-agent", version: "4.0.7.0-1.el7", repo: agentRepo, needs: []string{"python2-iml-deps", "dnf", "python-httplib2"}},
 		{name: "chroma-agent-management", version: "4.0.7.0-1.el7", repo: agentRepo, needs: []string{"chroma-agent"}},
 		{name: "chroma-diagnostics", version: "4.0.7.0-1.el7", repo: agentRepo},
-		{name: "e2fsprogs", version: "1.42.13.wc6-7.el7", repo: "e2fsprogs-wc"}, {name: "e2fsprogs-devel", version: "1.42.13.wc6-7.el7", repo: "e2fsprogs-wc"},
+		{name: "e2fsprogs", version: "1.42.13.wc6-7.el7", repo: "e2fsprogs-wc"},
+		{name: "e2fsprogs-devel", version: "1.42.13.wc6-7.el7", repo: "e2fsprogs-wc"},
 		{name: "spl-dkms", version: "0.7.9-1.el7", repo: dataRepo, needs: []string{"dkms", "gcc", "kernel-devel"}, modules: []string{"spl"}},
 		{name: "zfs-dkms", version: "0.7.9-1.el7", repo: dataRepo, needs: []string{"spl-dkms"}, modules: []string{"zfs"}},
 		{name: "zfs", version: "0.7.9-1.el7", repo: dataRepo, needs: []string{"zfs-dkms"}},
@@ -96,13 +101,16 @@ const development = `asciidoc audit-libs-devel automake bc binutils-devel bison 
 func come(major int) map[string]string {
 	if major == 6 {
 		return map[string]string{
-			"kernel": oldKernel, "kernel-devel": oldKernel, "corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2", "pcs": "0.9.148-7.el6_8.1", "lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
-			"kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "chroma-agent": "2.4.2.7-1.el6", "chroma-diagnostics": "2.4.2.7-1.el6", "ntp": "4.2.6p5-10.el6", "yum-utils": "1.1.30-37.el6",
+			"kernel": oldKernel, "kernel-devel": oldKernel, "corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2",
+			"pcs": "0.9.148-7.el6_8.1", "lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
+			"kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "chroma-agent": "2.4.2.7-1.el6",
+			"chroma-diagnostics": "2.4.2.7-1.el6", "ntp": "4.2.6p5-10.el6", "yum-utils": "1.1.30-37.el6",
 			"zfs": "0.6.4.2-1.el6", "dkms": "2.2.0.3-30.el6",
 		}
 	}
 	return map[string]string{
-		"kernel": plainKernel, "kernel-tools": plainKernel, "kernel-tools-libs": plainKernel, "firewalld": "0.4.3.2-8.el7", "yum-utils": "1.1.31-40.el7", "e2fsprogs": "1.42.9-9.el7",
+		"kernel": plainKernel, "kernel-tools": plainKernel, "kernel-tools-libs": plainKernel, "firewalld": "0.4.3.2-8.el7",
+		"yum-utils": "1.1.31-40.el7", "e2fsprogs": "1.42.9-9.el7",
 		"openssh-server": "6.6.1p1-31.el7",
 	}
 }
@@ -140,7 +148,8 @@ func (c *call) loadable() []string {
 			}
 		}
 	}
-	if kmod := have["kmod-lustre"]; kmod != "" && strings.Contains(kernel, "_lustre") && strings.Contains(kmod, "el6") == strings.Contains(kernel, "el6") {
+	if kmod := have["kmod-lustre"]; kmod != "" && strings.Contains(kernel, "_lustre") &&
+		strings.Contains(kmod, "el6") == strings.Contains(kernel, "el6") {
 		modules = append(modules, "lustre")
 	}
 	if c.major() == 6 && have["zfs"] != "" {

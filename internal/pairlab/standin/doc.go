@@ -1,18 +1,22 @@
-// Package standin is what a node of a lab has in place of the programs of CentOS, of Lustre and of Integrated Manager for Lustre (IML), which Debian does not have
-// and a namespace cannot have. A node's root is a Debian; with [Furnish] and these programs it looks, to an upgrade, like a Lustre server.
+// Package standin is what a node of a lab has in place of the programs of CentOS, of Lustre and of Integrated Manager
+// for Lustre (IML), which Debian does not have and a namespace cannot have. A node's root is a Debian; with [Furnish]
+// and these programs it looks, to an upgrade, like a Lustre server.
 //
-// Each program acts on files of the node, so that the next one sees what the last one did, and prints and exits as the real one does as far as an upgrade
-// looks:
+// Each program acts on files of the node, so that the next one sees what the last one did, and prints and exits as the
+// real one does as far as an upgrade looks:
 //
-//   - ocf:chroma:Target and fence_chroma, IML's agents. They ask the hardware, which is outside the node, over [Socket]: the disks, which know where each target is
-//     mounted, and the power switch.
-//   - yum, yum-config-manager, curl, rpm: packages are lines in a file. They come from the repositories that /etc/yum.repos.d has, and need each other, as the
-//     real ones do, but bring almost nothing: the programs of a package are there from the start and answer "command not found" until it is installed.
-//     The cluster software is real, and is there from the start as well: before "yum install pacemaker" only the package is missing, not the service.
-//   - dkms, modprobe, rmmod, lsmod: modules of the kernel that a package would bring, built for the kernel that a node was booted with ([Boot]).
+//   - ocf:chroma:Target and fence_chroma, IML's agents. They ask the hardware, which is outside the node, over
+//     [Socket]: the disks, which know where each target is mounted, and the power switch.
+//   - yum, yum-config-manager, curl, rpm: packages are lines in a file. They come from the repositories that
+//     /etc/yum.repos.d has, and need each other, as the real ones do, but bring almost nothing: the programs of a
+//     package are there from the start and answer "command not found" until it is installed. The cluster software is
+//     real, and is there from the start as well: before "yum install pacemaker" only the package is missing, not the
+//     service.
+//   - dkms, modprobe, rmmod, lsmod: modules of the kernel that a package would bring, built for the kernel that a node
+//     was booted with ([Boot]).
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
-//   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows mounted targets, zpool their pools,
-//     genhostid makes the file that the real hostid reads, passwd takes "--stdin".
+//   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
+//     mounted targets, zpool their pools, genhostid makes the file that the real hostid reads, passwd takes "--stdin".
 //
 // There is no SELinux, so no chcon.
 package standin

@@ -9,16 +9,17 @@ import (
 	"syscall"
 )
 
-// What a node shows under /proc and is not the kernel's: files of its own that are mounted over the kernel's. They are changed in place, never replaced, for the mounts
-// hold the file and not its name.
+// What a node shows under /proc and is not the kernel's: files of its own that are mounted over the kernel's. They are
+// changed in place, never replaced, for the mounts hold the file and not its name.
 const (
 	mountsFile  = "/run/lab/mounts"
 	modulesFile = "/run/lab/modules"
 	kernelFile  = "/run/lab/kernel" // the kernel that the node was booted with
 )
 
-// edit changes the lines of a file in place, under a lock that all stand-ins take. Someone who reads meanwhile, and takes no lock, must see whole lines: the file never
-// gets shorter, for he who reads what is just cut off reads zeros, and before it gets longer it is filled up with newlines. So there may be empty lines at its end.
+// edit changes the lines of a file in place, under a lock that all stand-ins take. Someone who reads meanwhile, and
+// takes no lock, must see whole lines: the file never gets shorter, for he who reads what is just cut off reads zeros,
+// and before it gets longer it is filled up with newlines. So there may be empty lines at its end.
 func (c *call) edit(p string, change func(lines []string) []string) error {
 	unlock, err := c.lock(p + ".lock")
 	if err != nil {

@@ -21,17 +21,18 @@ const (
 // FenceStandbyFile makes fence_chroma fence nodes in standby, too. IML's agent spares them and says that all went well.
 const FenceStandbyFile = "/etc/fence-standby"
 
-// fenceNeeds are the attributes without which an agent cannot be called, by the agent: the arguments that IML's class of that name has no default for.
+// fenceNeeds are the attributes without which an agent cannot be called, by the agent: the arguments that IML's class
+// of that name has no default for.
 var fenceNeeds = map[string][]string{
 	"fence_virsh": {"login", "password", "plug", "ipaddr"},
 	"fence_apc":   {"login", "password", "plug", "ipaddr"},
 }
 
-// runFence is fence_chroma. It takes its orders as Pacemaker gives them, "name=value" a line on standard input, or as arguments. What it does about a node says the
-// node's attributes in the CIB: N_fence_agent and its like (lustre:1723).
+// runFence is fence_chroma. It takes its orders as Pacemaker gives them, "name=value" a line on standard input, or as
+// arguments. What it does about a node says the node's attributes in the CIB: N_fence_agent and its like (lustre:1723).
 //
-// IML's agent does nothing at all, and calls that success, for a node that has no N_fence_agent; Pacemaker does not ask it about such a node, which the list leaves
-// out. This one refuses, so that it cannot be believed by mistake (H2).
+// IML's agent does nothing at all, and calls that success, for a node that has no N_fence_agent; Pacemaker does not ask
+// it about such a node, which the list leaves out. This one refuses, so that it cannot be believed by mistake (H2).
 func runFence(c *call) int {
 	o, err := c.fenceOrder()
 	if err != nil {

@@ -18,7 +18,8 @@ func fenceable(t *testing.T, attributes map[string]string) *node {
 	for name, value := range attributes {
 		fmt.Fprintf(&pairs, `<nvpair id="i-%s" name="%s" value="%s"/>`, name, name, value)
 	}
-	cib := `<cib><configuration><nodes><node id="1" uname="ct6-mds1"><instance_attributes id="n">` + pairs.String() + `</instance_attributes></node><node id="2" uname="ct6-mds2"/></nodes></configuration></cib>`
+	cib := `<cib><configuration><nodes><node id="1" uname="ct6-mds1"><instance_attributes id="n">` + pairs.String() +
+		`</instance_attributes></node><node id="2" uname="ct6-mds2"/></nodes></configuration></cib>`
 	n.progs = map[string]func(string, []string) (string, int){"cibadmin": func(_ string, args []string) (string, int) {
 		require.Equal(t, []string{"--query", "--local"}, args)
 		return cib, 0
@@ -28,7 +29,8 @@ func fenceable(t *testing.T, attributes map[string]string) *node {
 
 func whole() map[string]string {
 	return map[string]string{
-		"0_fence_agent": "fence_virsh", "0_fence_ipaddr": FenceAddress, "0_fence_ipport": "22", "0_fence_login": FenceLogin, "0_fence_password": FencePassword, "0_fence_plug": "ct6-mds1",
+		"0_fence_agent": "fence_virsh", "0_fence_ipaddr": FenceAddress, "0_fence_ipport": "22", "0_fence_login": FenceLogin,
+		"0_fence_password": FencePassword, "0_fence_plug": "ct6-mds1",
 	}
 }
 

@@ -28,12 +28,13 @@ type file struct {
 	mode os.FileMode
 }
 
-// Furnish puts onto a node's new disk what an upgrade finds on a Lustre server: all that a server's backup takes and Debian does not have, and the list of
-// packages. The old system has what IML 2.4 left on it, and hacluster's password is [HaclusterPassword]; the new one has the network and the sources of its packages, no cluster
-// and no Lustre, and hacluster's password is locked. corosync.conf and the CIB are made by who makes the cluster.
+// Furnish puts onto a node's new disk what an upgrade finds on a Lustre server: all that a server's backup takes and
+// Debian does not have, and the list of packages. The old system has what IML 2.4 left on it, and hacluster's password
+// is [HaclusterPassword]; the new one has the network and the sources of its packages, no cluster and no Lustre, and
+// hacluster's password is locked. corosync.conf and the CIB are made by who makes the cluster.
 //
-// root is the node's whole root, image included: accounts are edited. index says which of the lab's nodes it is. What every system has, such as its name, release,
-// hosts and SSH keys, is there already.
+// root is the node's whole root, image included: accounts are edited. index says which of the lab's nodes it is. What
+// every system has, such as its name, release, hosts and SSH keys, is there already.
 func Furnish(root string, release wire.Release, lab wire.Config, index int) error {
 	f := furnisher{root: root, lab: lab, self: lab.Nodes[index], files: map[string]file{}}
 	f.common()
@@ -77,7 +78,8 @@ func (f *furnisher) putMode(name string, mode os.FileMode, format string, args .
 func (f *furnisher) common() {
 	f.put("/etc/resolv.conf", "search lfs.intl\n") // without a name server: a node has no way out, and finds that out at once
 	for i, address := range f.self.Rings {
-		f.put(fmt.Sprintf("/etc/sysconfig/network-scripts/ifcfg-eth%d", i), "DEVICE=eth%d\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=%s\nNETMASK=255.255.255.0\n", i, address)
+		f.put(fmt.Sprintf("/etc/sysconfig/network-scripts/ifcfg-eth%d", i),
+			"DEVICE=eth%d\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=%s\nNETMASK=255.255.255.0\n", i, address)
 	}
 	f.put("/etc/yum.conf", "[main]\nkeepcache=0\n")
 	f.put("/etc/rsyslog.conf", "*.info /var/log/messages\n")
@@ -128,7 +130,8 @@ func storeText(t wire.Target) (string, error) {
 // fresh is the new system as the person leaves it who installed it.
 func (f *furnisher) fresh() {
 	f.put("/etc/sysconfig/network", "# Created by anaconda\n")
-	f.put("/etc/yum.repos.d/CentOS-Base.repo", "%s\n%s\n%s", repo("base", "CentOS-7 - Base"), repo("updates", "CentOS-7 - Updates"), repo("extras", "CentOS-7 - Extras"))
+	f.put("/etc/yum.repos.d/CentOS-Base.repo", "%s\n%s\n%s", repo("base", "CentOS-7 - Base"),
+		repo("updates", "CentOS-7 - Updates"), repo("extras", "CentOS-7 - Extras"))
 	f.put(packagesFile, "%s", packageLines(come(7)))
 }
 

@@ -18,10 +18,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 )
 
-// TestAServerHasWhatItsBackupTakes looks for every path of the server's manifest, but for those that every system or the cluster itself makes.
+// TestAServerHasWhatItsBackupTakes looks for every path of the server's manifest, but for those that every system or
+// the cluster itself makes.
 func TestAServerHasWhatItsBackupTakes(t *testing.T) {
 	n := newNode(t, wire.OldRelease)
-	others := []string{"/etc/hosts", "/etc/group", "/etc/gshadow", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ssh", "/root/.ssh", "/etc/corosync/corosync.conf"}
+	others := []string{"/etc/hosts", "/etc/group", "/etc/gshadow", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ssh",
+		"/root/.ssh", "/etc/corosync/corosync.conf"}
 	for _, p := range backup.ServerManifest().Paths {
 		if slices.Contains(others, p.Path) {
 			continue

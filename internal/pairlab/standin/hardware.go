@@ -11,7 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
-// Socket is where, in a node, the hardware answers: the disks and the power switch. Each node has one of its own, so the hardware knows who asks.
+// Socket is where, in a node, the hardware answers: the disks and the power switch. Each node has one of its own, so
+// the hardware knows who asks.
 const Socket = "/run/lab/hw.sock"
 
 // ask puts a request to the hardware, and waits for as long as the answer takes: who called may set a limit.

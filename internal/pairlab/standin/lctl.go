@@ -2,7 +2,8 @@ package standin
 
 import "github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 
-// runLctl is `lctl dl`: the devices of Lustre. That of a target's storage stays until the unmounting has ended, whatever the mount table says.
+// runLctl is `lctl dl`: the devices of Lustre. That of a target's storage stays until the unmounting has ended,
+// whatever the mount table says.
 func runLctl(c *call) int {
 	if len(c.args) != 1 || c.args[0] != "dl" {
 		return c.fail(1, "lctl: only dl is known here")

@@ -40,7 +40,8 @@ const (
 
 func labConfig() wire.Config {
 	return wire.Config{
-		Nodes:   [2]wire.Node{{Name: "ct6-mds1.lfs.intl", Rings: [2]string{"10.72.0.1", "10.72.1.1"}}, {Name: "ct6-mds2.lfs.intl", Rings: [2]string{"10.72.0.2", "10.72.1.2"}}},
+		Nodes: [2]wire.Node{{Name: "ct6-mds1.lfs.intl", Rings: [2]string{"10.72.0.1", "10.72.1.1"}},
+			{Name: "ct6-mds2.lfs.intl", Rings: [2]string{"10.72.0.2", "10.72.1.2"}}},
 		Outside: "10.72.0.254",
 		Targets: []wire.Target{
 			{UUID: mgs, Label: "MGS", Mount: "/mnt/MGS", Device: "/dev/disk/by-id/scsi-mgs", Backfs: "ldiskfs"},
@@ -54,7 +55,9 @@ func newNode(t testing.TB, release wire.Release) *node {
 	n := &node{t: t, root: t.TempDir(), env: map[string]string{}}
 	n.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nhacluster:x:102:104::/var/lib/pacemaker:/usr/sbin/nologin\n")
 	n.write("/etc/shadow", "root:*:19000:0:99999:7:::\nhacluster:!:19000::::::\n")
-	n.write("/etc/redhat-release", map[wire.Release]string{wire.OldRelease: "CentOS release 6.8 (Final)\n", wire.NewRelease: "CentOS Linux release 7.3.1611 (Core)\n"}[release])
+	n.write("/etc/redhat-release",
+		map[wire.Release]string{wire.OldRelease: "CentOS release 6.8 (Final)\n",
+			wire.NewRelease: "CentOS Linux release 7.3.1611 (Core)\n"}[release])
 	n.write("/dev/disk/by-id/scsi-mgs", "")
 	n.write("/var/log/lastlog", "")
 	require.NoError(t, Furnish(n.root, release, labConfig(), 0))

@@ -10,7 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
-// TestInstallLustre goes the guide's way from a fresh system to loaded modules (lustre:520-671), and off it: each thing that is left out is missed where it is on a real server.
+// TestInstallLustre goes the guide's way from a fresh system to loaded modules (lustre:520-671), and off it: each thing
+// that is left out is missed where it is on a real server.
 func TestInstallLustre(t *testing.T) {
 	n := newNode(t, wire.NewRelease)
 	n.refused(127, "dkms: command not found", "dkms status")
@@ -33,7 +34,8 @@ func TestInstallLustre(t *testing.T) {
 		n.ok("yum-config-manager --add-repo " + url)
 	}
 	n.refused(1, "404", "yum-config-manager --add-repo https://example.org/x.repo")
-	fetch := "curl --fail -o /etc/yum.repos.d/Manager-for-Lustre.repo --cacert /var/lib/chroma/authority.crt --cert /var/lib/chroma/self.crt --key /var/lib/chroma/private.pem https://" + Manager + "/repo/Manager-for-Lustre.repo"
+	fetch := "curl --fail -o /etc/yum.repos.d/Manager-for-Lustre.repo --cacert /var/lib/chroma/authority.crt --cert " +
+		"/var/lib/chroma/self.crt --key /var/lib/chroma/private.pem https://" + Manager + "/repo/Manager-for-Lustre.repo"
 	n.refused(77, "could not load /var/lib/chroma/authority.crt", fetch)
 	n.write("/var/lib/chroma/authority.crt", "x")
 	n.write("/var/lib/chroma/self.crt", "x")
@@ -49,7 +51,8 @@ func TestInstallLustre(t *testing.T) {
 	n.ok("yum -y --nogpgcheck --disablerepo=* --enablerepo=e2fsprogs-wc install e2fsprogs e2fsprogs-devel")
 	require.Contains(t, n.ok("rpm -q e2fsprogs"), "wc6")
 	n.refused(1, "Nothing to do", "yum -y --disablerepo=* install gcc")
-	n.ok("yum -y --nogpgcheck --disablerepo=base,extras,updates install kernel kernel-devel kernel-headers kernel-tools kernel-tools-libs kernel-tools-libs-devel")
+	n.ok("yum -y --nogpgcheck --disablerepo=base,extras,updates install kernel kernel-devel kernel-headers kernel-tools " +
+		"kernel-tools-libs kernel-tools-libs-devel")
 	n.ok("yum -y install " + strings.Join(strings.Fields(development), " "))
 
 	// Without the reboot, the modules are not built for the kernel that runs.
@@ -60,7 +63,8 @@ func TestInstallLustre(t *testing.T) {
 
 	n.boot()
 	n.ok("yum -y --nogpgcheck install lustre-ldiskfs-zfs")
-	require.Equal(t, "lustre, 2.10.4, "+lustreKernel+".x86_64, x86_64: installed\nspl, 0.7.9, "+lustreKernel+".x86_64, x86_64: installed\nzfs, 0.7.9, "+lustreKernel+".x86_64, x86_64: installed\n", n.ok("dkms status"))
+	require.Equal(t, "lustre, 2.10.4, "+lustreKernel+".x86_64, x86_64: installed\nspl, 0.7.9, "+lustreKernel+
+		".x86_64, x86_64: installed\nzfs, 0.7.9, "+lustreKernel+".x86_64, x86_64: installed\n", n.ok("dkms status"))
 	require.Equal(t, "insmod /lib/modules/"+lustreKernel+".x86_64/extra/zfs.ko\n", n.ok("modprobe -v zfs"))
 	require.Contains(t, n.ok("modprobe -v lustre"), "lustre.ko")
 	require.Empty(t, n.ok("modprobe -v lustre"))

@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// runService is the old way to systemctl. On the old release it speaks as the init scripts do: exit status 3 says that a service is stopped.
+// runService is the old way to systemctl. On the old release it speaks as the init scripts do: exit status 3 says that
+// a service is stopped.
 //
 // https://refspecs.linuxbase.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/iniscrptact.html
 func runService(c *call) int {

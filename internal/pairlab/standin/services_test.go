@@ -78,7 +78,8 @@ func TestServices(t *testing.T) {
 
 func TestShutdown(t *testing.T) {
 	for line, sig := range map[string]syscall.Signal{
-		"shutdown -h now": syscall.SIGTERM, "poweroff": syscall.SIGTERM, "halt": syscall.SIGTERM, "reboot": syscall.SIGINT, "shutdown -r +0": syscall.SIGINT,
+		"shutdown -h now": syscall.SIGTERM, "poweroff": syscall.SIGTERM, "halt": syscall.SIGTERM, "reboot": syscall.SIGINT,
+		"shutdown -r +0": syscall.SIGINT,
 	} {
 		n := newNode(t, wire.OldRelease)
 		n.ok(line)
@@ -142,7 +143,8 @@ func TestFirewall(t *testing.T) {
 
 func TestDfAndOthersPassOn(t *testing.T) {
 	n := newNode(t, wire.OldRelease)
-	n.progs = map[string]func(string, []string) (string, int){"df": func(_ string, args []string) (string, int) { return strings.Join(args, " "), 0 }}
+	n.progs = map[string]func(string, []string) (string,
+		int){"df": func(_ string, args []string) (string, int) { return strings.Join(args, " "), 0 }}
 	require.Equal(t, "-h /", n.ok("df -h /"))
 	require.Equal(t, "-t ext4", n.ok("df -t ext4"))
 	n.refused(2, "list only", "zpool import")

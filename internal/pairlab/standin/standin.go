@@ -20,7 +20,8 @@ type program struct {
 	run   func(*call) int
 }
 
-// programs are all there are. Those below /usr/local/sbin stand before a program of the same name that Debian has: that is the first directory of root's search path.
+// programs are all there are. Those below /usr/local/sbin stand before a program of the same name that Debian has: that
+// is the first directory of root's search path.
 func programs() []program {
 	return []program{
 		{"/usr/lib/ocf/resource.d/chroma/Target", "chroma-agent", runTarget},
@@ -59,7 +60,8 @@ func Names() []string {
 	return names
 }
 
-// Main runs a stand-in. name is how the program was called, with or without its directory; args are its arguments. known is false when there is no such stand-in.
+// Main runs a stand-in. name is how the program was called, with or without its directory; args are its arguments.
+// known is false when there is no such stand-in.
 func Main(name string, args []string) (exit int, known bool) {
 	return (&call{
 		args: args, root: "/", stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signal: syscall.Kill,
@@ -93,7 +95,8 @@ func (c *call) main(name string) (exit int, known bool) {
 	return 0, false
 }
 
-// notInstalled is the exit status of a program that is not there: the shell's, but for a resource agent, about which Pacemaker says OCF_ERR_INSTALLED.
+// notInstalled is the exit status of a program that is not there: the shell's, but for a resource agent, about which
+// Pacemaker says OCF_ERR_INSTALLED.
 func notInstalled(name string) int {
 	if name == "Target" {
 		return ocfNotInstalled

@@ -30,7 +30,8 @@ func runGenhostid(c *call) int {
 	return 0
 }
 
-// runPasswd takes the password from standard input, as the new release's does with --stdin; everything else is for the passwd that the node has.
+// runPasswd takes the password from standard input, as the new release's does with --stdin; everything else is for the
+// passwd that the node has.
 func runPasswd(c *call) int {
 	if !slices.Contains(c.args, "--stdin") {
 		return c.exec(c.stdin, c.stdout, c.stderr, append([]string{"/usr/bin/passwd"}, c.args...)...)
@@ -55,12 +56,14 @@ func runPasswd(c *call) int {
 	return 0
 }
 
-// runDf is "df -t lustre", in any order of its letters; everything else is for the df that the node has, which knows the kernel's mounts only. The sizes are made up.
+// runDf is "df -t lustre", in any order of its letters; everything else is for the df that the node has, which knows
+// the kernel's mounts only. The sizes are made up.
 func runDf(c *call) int {
 	lustre := false
 	for i, a := range c.args {
 		short := strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--")
-		lustre = lustre || short && strings.HasSuffix(a, "t") && i+1 < len(c.args) && c.args[i+1] == "lustre" || a == "-tlustre" || a == "--type=lustre"
+		lustre = lustre || short && strings.HasSuffix(a, "t") && i+1 < len(c.args) && c.args[i+1] == "lustre" ||
+			a == "-tlustre" || a == "--type=lustre"
 	}
 	if !lustre {
 		return c.exec(c.stdin, c.stdout, c.stderr, append([]string{"/usr/bin/df"}, c.args...)...)
@@ -76,7 +79,8 @@ func runDf(c *call) int {
 	return 0
 }
 
-// runZpool lists the pools that are imported: those with a data set that is mounted, for IML's agent imports a pool to mount its target and exports it after.
+// runZpool lists the pools that are imported: those with a data set that is mounted, for IML's agent imports a pool to
+// mount its target and exports it after.
 func runZpool(c *call) int {
 	if len(c.args) == 0 || c.args[0] != "list" {
 		return c.fail(2, "zpool: the stand-in has list only")

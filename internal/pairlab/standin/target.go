@@ -68,7 +68,8 @@ func (r record) source() string {
 	return r.Device
 }
 
-// runTarget is ocf:chroma:Target. Like IML's it calls a target that it knows nothing of stopped: a probe on a node without the target store does no harm, and a start fails.
+// runTarget is ocf:chroma:Target. Like IML's it calls a target that it knows nothing of stopped: a probe on a node
+// without the target store does no harm, and a start fails.
 func runTarget(c *call) int {
 	if len(c.args) != 1 {
 		return c.fail(ocfArgs, "usage: Target {start|stop|status|monitor|meta-data}")
@@ -197,7 +198,8 @@ func (c *call) stopTarget(uuid string) int {
 	return ocfSuccess
 }
 
-// umountProgram is what unmounts a target. It has a process of its own, which is in the process table as long as it is at work, whatever becomes of the agent.
+// umountProgram is what unmounts a target. It has a process of its own, which is in the process table as long as it is
+// at work, whatever becomes of the agent.
 const umountProgram = "/usr/lib/lustre/umount"
 
 // runUmount is `umount DIR` of a target. By its UUID it unmounts one of which the store knows nothing.
@@ -227,8 +229,8 @@ func (c *call) mountPoint(uuid string) string {
 	return uuid
 }
 
-// unmount takes a target out of the mount table and then off the storage, as the kernel does: the table shows no mount any more while the file system is still being
-// written back, which takes its time.
+// unmount takes a target out of the mount table and then off the storage, as the kernel does: the table shows no mount
+// any more while the file system is still being written back, which takes its time.
 func (c *call) unmount(uuid string) error {
 	r, err := c.record(uuid)
 	if err == nil {

@@ -35,7 +35,8 @@ func TestTargetStartsAndStops(t *testing.T) {
 	n.ok("Target stop")
 	require.Equal(t, before, strings.TrimRight(n.read(mountsFile), "\n")+"\n")
 	require.Equal(t, node, inode(t, filepath.Join(n.root, mountsFile)), "what is mounted over /proc/mounts is the file, not its name")
-	require.Equal(t, []wire.HardwareRequest{{Op: "start", Target: mgs}, {Op: "start", Target: ost}, {Op: "stop", Target: ost}, {Op: "stop", Target: mgs}}, n.orders())
+	require.Equal(t, []wire.HardwareRequest{{Op: "start", Target: mgs}, {Op: "start", Target: ost},
+		{Op: "stop", Target: ost}, {Op: "stop", Target: mgs}}, n.orders())
 	require.Equal(t, "no pools available\n", n.ok("zpool list"))
 	n.refused(1, "no file systems", "df -t lustre -h")
 }
@@ -106,7 +107,8 @@ func TestTargetAfterAKill(t *testing.T) {
 // TestTheMountTableOfTheNewSystem tells the target's name, as a newer Lustre does.
 func TestTheMountTableOfTheNewSystem(t *testing.T) {
 	c := &call{root: newNode(t, wire.NewRelease).root}
-	require.Equal(t, `/dev/a\040b /mnt/MGS lustre ro,svname=MGS,osd=osd-ldiskfs 0 0`, c.mountLine(record{Device: "/dev/a b", Mount: "/mnt/MGS", Name: "MGS"}))
+	require.Equal(t, `/dev/a\040b /mnt/MGS lustre ro,svname=MGS,osd=osd-ldiskfs 0 0`,
+		c.mountLine(record{Device: "/dev/a b", Mount: "/mnt/MGS", Name: "MGS"}))
 	require.Contains(t, c.mountLine(record{Device: "p/x", Mount: "/m", Name: "x", Backfs: "zfs"}), "p/x /m lustre ro,svname=x,osd=osd-zfs ")
 }
 
@@ -127,7 +129,8 @@ func TestTargetAsAnAgent(t *testing.T) {
 	n.refused(ocfArgs, "usage", "Target start now")
 }
 
-// TestReadersSeeWholeLines looks at what someone sees who reads the mount table while it is changed: neither a line that is cut nor bytes that were cut off.
+// TestReadersSeeWholeLines looks at what someone sees who reads the mount table while it is changed: neither a line
+// that is cut nor bytes that were cut off.
 func TestReadersSeeWholeLines(t *testing.T) {
 	n := newNode(t, wire.OldRelease)
 	c := &call{root: n.root}

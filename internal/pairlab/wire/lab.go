@@ -50,10 +50,11 @@ func (r *Release) UnmarshalText(text []byte) error {
 
 // Target is one Lustre target on the storage that both nodes are cabled to.
 type Target struct {
-	UUID      string `json:"uuid"`      // its name for the hardware, such as "8c6ff2a8-…"
-	Label     string `json:"label"`     // such as "testfs-MDT0000"
-	Mount     string `json:"mount"`     // mount point, such as "/mnt/testfs-MDT0000"
-	Device    string `json:"device"`    // a path below /dev appears in both nodes as a block special file; anything else (a zfs dataset) does not
+	UUID  string `json:"uuid"`  // its name for the hardware, such as "8c6ff2a8-…"
+	Label string `json:"label"` // such as "testfs-MDT0000"
+	Mount string `json:"mount"` // mount point, such as "/mnt/testfs-MDT0000"
+	// a path below /dev appears in both nodes as a block special file; anything else (a zfs dataset) does not
+	Device    string `json:"device"`
 	Backfs    string `json:"backfs"`    // "ldiskfs" or "zfs"
 	Preferred int    `json:"preferred"` // which node it belongs on: 0 or 1
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Truth is what happened, as the storage and the power supply saw it, outside the nodes. Every time is measured by one monotonic clock, as time passed since the lab was
-// started.
+// Truth is what happened, as the storage and the power supply saw it, outside the nodes. Every time is measured by one
+// monotonic clock, as time passed since the lab was started.
 type Truth struct {
 	Began        time.Time     `json:"began"` // the wall clock when that clock stood at 0
 	Now          time.Duration `json:"now"`   // when this was asked
@@ -28,8 +28,9 @@ type Change struct {
 // TargetEvent is what happened to a target.
 type TargetEvent string
 
-// The events. From StartBegin on the node has the target's disk in use: a mount reads and writes at once, long before it is reported as done. The use ends with Stopped,
-// StartFailed or Lost. It serves clients from Started until StopBegin or Lost.
+// The events. From StartBegin on the node has the target's disk in use: a mount reads and writes at once, long before
+// it is reported as done. The use ends with Stopped, StartFailed or Lost. It serves clients from Started until
+// StopBegin or Lost.
 const (
 	StartBegin  TargetEvent = "start-begin"
 	Started     TargetEvent = "started"

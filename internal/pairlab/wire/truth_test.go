@@ -62,7 +62,8 @@ func TestOutageOfAnyHandover(t *testing.T) {
 			begin := at + d("serves")
 			stopped := begin + d("stop")
 			started := stopped + d("start")
-			truth.Changes = append(truth.Changes, change(begin, from, StopBegin), change(stopped, from, Stopped), change(stopped, to, StartBegin), change(started, to, Started))
+			truth.Changes = append(truth.Changes, change(begin, from, StopBegin), change(stopped, from, Stopped),
+				change(stopped, to, StartBegin), change(started, to, Started))
 			want = append(want, time.Duration(started-begin)*time.Second)
 			at = started
 		}

@@ -1,5 +1,6 @@
-// Package conformance holds what package mongo must do with any replica set that it can reach: simulated, in the process or behind the wire protocol
-// or a shell, or of real servers. The same scenarios on all of them show that the simulation is honest.
+// Package conformance holds what package mongo must do with any replica set that it can reach: simulated, in the
+// process or behind the wire protocol or a shell, or of real servers. The same scenarios on all of them show that the
+// simulation is honest.
 package conformance
 
 import (
@@ -288,12 +289,15 @@ func (s scenario) conflict() {
 
 func (s scenario) shardingFix() {
 	insert := func(coll string, docs ...any) {
-		_, err := s.rs.RunCommand(s.ctx, s.First, mongo.ShardingDatabase, bson.D{{Key: "insert", Value: coll}, {Key: "documents", Value: bson.A(docs)}})
+		_, err := s.rs.RunCommand(s.ctx, s.First, mongo.ShardingDatabase,
+			bson.D{{Key: "insert", Value: coll}, {Key: "documents", Value: bson.A(docs)}})
 		require.NoError(s, err)
 	}
-	insert("cache_config", bson.D{{Key: "_id", Value: 1}, {Key: "migratingShards", Value: bson.A{"shard-1"}}}, bson.D{{Key: "_id", Value: 2}, {Key: "kept", Value: "x"}})
+	insert("cache_config", bson.D{{Key: "_id", Value: 1}, {Key: "migratingShards", Value: bson.A{"shard-1"}}},
+		bson.D{{Key: "_id", Value: 2}, {Key: "kept", Value: "x"}})
 	insert("config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: int32(4)}})
-	insert("versions", bson.D{{Key: "_id", Value: "cache_config"}, {Key: "version", Value: int32(7)}, {Key: "migrationStatus", Value: "MIGRATING"}})
+	insert("versions", bson.D{{Key: "_id", Value: "cache_config"}, {Key: "version", Value: int32(7)},
+		{Key: "migrationStatus", Value: "MIGRATING"}})
 	fix := mongo.ShardingFix{Set: s.Name, Majority: 10 * time.Second}
 	var recorded *mongo.ShardingState
 	for range 3 {

@@ -143,14 +143,15 @@ func TestRoundTripsOfACommand(t *testing.T) {
 		_, err := c.Run(t.Context(), cmd)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { return sent.Load() >= before+4 }, time.Minute, time.Millisecond)
-		require.EqualValues(t, before+4, sent.Load())
+		require.Equal(t, before+4, sent.Load())
 	}
 }
 
 // A fenced command costs one shell more than one without a fence at most: the one that holds the lock. flock is the only
 // other program.
 func TestProcessesOfAFencedCommand(t *testing.T) {
-	if out, err := exec.Command("strace", "-f", "-e", "trace=execve", "/bin/sh", "-c", "exec true").CombinedOutput(); err != nil {
+	out, err := exec.Command("strace", "-f", "-e", "trace=execve", "/bin/sh", "-c", "exec true").CombinedOutput()
+	if err != nil {
 		t.Skipf("no strace here that may trace: %v %s", err, out)
 	}
 	if _, err := exec.LookPath("flock"); err != nil {
@@ -182,7 +183,8 @@ func TestProcessesOfAFencedCommand(t *testing.T) {
 	for _, shell := range []string{"sh", "bash"} {
 		t.Run(shell, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
-			m := through(t, shell == "bash", "strace", "-ff", "-q", "-e", "trace=execve", "-o", filepath.Join(trace, "of"), shell, "-c")
+			m := through(t, shell == "bash",
+				"strace", "-ff", "-q", "-e", "trace=execve", "-o", filepath.Join(trace, "of"), shell, "-c")
 			require.NoError(t, os.Mkdir(trace, 0o700))
 			c, second := m.dial(t), 1 // sh, for the quotes of the line
 			if shell == "bash" {

@@ -9,7 +9,8 @@
 //
 //	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec program \012'
 //
-// Where the login shell is known to be bash (see BashProbe), a plain command needs no second shell, and the line is the script itself:
+// Where the login shell is known to be bash (see BashProbe), a plain command needs no second shell. The line is the script
+// itself:
 //
 //	export LC_ALL=C; exec program argument
 //

@@ -14,6 +14,8 @@ type connection struct {
 	ssh     *ssh.Client
 	line    *lastWords
 	hostKey string        // its fingerprint
+	used    atomic.Int64  // how many commands it had
+	bash    atomic.Bool   // the login shell is known to be bash
 	done    chan struct{} // closed when the connection has ended
 }
 

@@ -53,8 +53,9 @@ func cancelWhenPrinted(t *testing.T, r sshexec.Runner, cmd sshexec.Cmd, n int) (
 // SSH-007, SSH-008: a cancelled command leaves nothing behind, whether the host passes signals on or not, and says so.
 func TestCancelEndsTheGroup(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) sshexec.Runner{
-		"local": func(*testing.T) sshexec.Runner { return sshexec.Local{} },
-		"ssh":   func(t *testing.T) sshexec.Runner { return shellMachine(t).dial(t) },
+		"local":                      func(*testing.T) sshexec.Runner { return sshexec.Local{} },
+		"ssh":                        func(t *testing.T) sshexec.Runner { return shellMachine(t).dial(t) },
+		"a login shell that is bash": func(t *testing.T) sshexec.Runner { return knownBash(t, bashMachine(t)) },
 		"a host that ignores signals": func(t *testing.T) sshexec.Runner {
 			m := shellMachine(t)
 			m.SetFaults(sshexectest.Faults{IgnoreSignals: true})

@@ -150,6 +150,20 @@ func TestOpenSSHConforms(t *testing.T) {
 	conformance.Test(t, func(t *testing.T) sshexec.Runner { return s.dial(t) }, conformance.Options{})
 }
 
+// A client finds out by itself that the login shell is bash. The shell that misses a program says its own name.
+func TestOpenSSHBash(t *testing.T) {
+	c := startSSHD(t, "127.0.0.1").dial(t)
+	res, err := c.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "printenv", "SHELL"))
+	require.NoError(t, err)
+	if filepath.Base(res.Text()) != "bash" {
+		t.Skipf("the login shell here is %s", res.Text())
+	}
+	require.Eventually(t, func() bool {
+		res, _ := c.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "evenkeel-no-such-program"))
+		return res.ExitCode == 127 && strings.HasPrefix(string(res.Stderr), "bash: ")
+	}, time.Minute, time.Millisecond)
+}
+
 // The same with one session at a time, which the client has to know.
 func TestOpenSSHOneSession(t *testing.T) {
 	s := startSSHD(t, "127.0.0.1", "MaxSessions 1")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -66,18 +67,14 @@ func newOutputs(cmd Cmd) *outputs {
 // collect reads the output until it ends.
 func collect(cmd Cmd, stdout, stderr io.Reader) *outputs {
 	o := newOutputs(cmd)
-	both := make(chan struct{}, 2)
-	for s, r := range map[*sink]io.Reader{o.stdout: stdout, o.stderr: stderr} {
-		go func() {
-			s.readFrom(r)
-			both <- struct{}{}
-		}()
+	var ended atomic.Int32
+	read := func(s *sink, r io.Reader) {
+		if s.readFrom(r); ended.Add(1) == 2 {
+			close(o.done)
+		}
 	}
-	go func() {
-		<-both
-		<-both
-		close(o.done)
-	}()
+	go read(o.stdout, stdout)
+	go read(o.stderr, stderr)
 	return o
 }
 
@@ -158,8 +155,13 @@ func (s *sink) quiet() time.Duration {
 	return time.Since(time.Unix(0, s.last.Load()))
 }
 
+// buffers are for copying: a short command would spend more time on three new ones than on itself.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
 func (s *sink) readFrom(r io.Reader) {
-	buf := make([]byte, 32<<10)
+	pooled := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(pooled)
+	buf := pooled[:]
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
@@ -207,6 +209,15 @@ var errStuckWriter = errors.New("what takes the output hangs")
 
 // close lets nothing more through. A consumer that hangs is left behind; it is closed off when it comes back.
 func (s *sink) close() error {
+	if s.lines == nil {
+		select {
+		case s.turn <- struct{}{}:
+			s.closed = true
+			<-s.turn
+			return nil
+		default: // what takes the output may hang
+		}
+	}
 	closed := make(chan struct{})
 	go func() {
 		s.turn <- struct{}{}
@@ -230,7 +241,9 @@ func (s *sink) close() error {
 // feed copies the input to a command. A command may end without reading it all, so an error of w is none; an error of the input is reported.
 func feed(w io.Writer, in io.Reader) error {
 	source := &errReader{r: in}
-	_, _ = io.Copy(w, source)
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	_, _ = io.CopyBuffer(w, source, buf[:])
 	if source.err != nil {
 		return fmt.Errorf("cannot read the command's input: %w", source.err)
 	}

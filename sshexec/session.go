@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -31,6 +32,9 @@ func (c *Client) run(ctx context.Context, cmd Cmd) (Result, error) {
 		return Result{}, err
 	}
 	defer s.close()
+	if s.conn.used.Add(1) == probeAfter {
+		go c.probeShell(s.conn)
+	}
 	mark := newMark()
 	return s.perform(ctx, cmd, mark, func() (Result, error) { return c.endGroup(ctx, s.conn, cmd, mark) })
 }
@@ -55,7 +59,7 @@ func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	fence := fenceOf(cmd)
-	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Mark: mark, Fence: fence}
+	line := execline.Line{Dir: cmd.Dir, Env: cmd.Env, Argv: cmd.Argv, Mark: mark, Fence: fence, Bash: s.conn.bash.Load()}
 	stderr := io.Reader(s.ch.Stderr())
 	in, err := cmd.Stdin.Open()
 	if err != nil {
@@ -74,10 +78,9 @@ func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup
 	}
 
 	start := time.Now()
-	res, err := s.start(ctx, text)
+	res, err := s.start(ctx, text, in, cancel)
 	switch {
 	case err == nil:
-		go s.feed(in, cancel)
 		res, err = s.wait(ctx, collect(cmd, s.ch, stderr), endGroup)
 	case res.Outcome == Unknown && ctx.Err() != nil && endGroup != nil:
 		found, lost := endGroup()
@@ -93,6 +96,40 @@ func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup
 		res.Elapsed = time.Since(start)
 	}
 	return res, err
+}
+
+// probeAfter is how many commands a connection has before it counts as one that many more follow on.
+const probeAfter = 8
+
+// probeShell finds out whether the login shell is bash, which spares every later command a second shell. It takes no session
+// that a command waits for. Where it finds out nothing, commands run as before.
+func (c *Client) probeShell(conn *connection) {
+	select {
+	case c.slots <- struct{}{}:
+	default:
+		conn.used.Store(0) // all are busy: later
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.EndTime)
+	defer cancel()
+	release := func() { <-c.slots }
+	ch, requests, abandoned, err := openChannel(ctx, conn, release)
+	switch {
+	case abandoned:
+		return
+	case err != nil:
+		release()
+		return
+	}
+	s := newSession(conn, ch, requests, release)
+	defer s.close()
+	defer context.AfterFunc(ctx, s.close)()
+	if ok, err := ch.SendRequest("exec", true, execRequest(execline.BashProbe)); err != nil || !ok {
+		return
+	}
+	_ = ch.CloseWrite()
+	said, _ := io.ReadAll(io.LimitReader(ch, 4096))
+	conn.bash.Store(strings.HasSuffix("\n"+string(said), "\n"+execline.BashAnswer))
 }
 
 // open gets a session. Nothing has been sent that the host could run, so a connection that turns out dead is replaced, once.
@@ -180,8 +217,9 @@ func openChannel(ctx context.Context, conn *connection, release func()) (_ ssh.C
 	}
 }
 
-// start sends the command line. From the moment of sending on, only a clear refusal proves that the command did not start.
-func (s *session) start(ctx context.Context, line string) (Result, error) {
+// start sends the command line, and the input after it. From the moment of sending on, only a clear refusal proves that
+// the command did not start.
+func (s *session) start(ctx context.Context, line string, in io.Reader, cancel context.CancelCauseFunc) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, contextCause(ctx)
 	}
@@ -191,8 +229,11 @@ func (s *session) start(ctx context.Context, line string) (Result, error) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		ok, err := s.ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{line}))
+		ok, err := s.ch.SendRequest("exec", true, execRequest(line))
 		answered <- answer{ok, err}
+		if ok && err == nil && ctx.Err() == nil {
+			s.feed(in, cancel)
+		}
 	}()
 	select {
 	case a := <-answered:
@@ -207,6 +248,8 @@ func (s *session) start(ctx context.Context, line string) (Result, error) {
 		return Result{Outcome: Unknown}, contextCause(ctx)
 	}
 }
+
+func execRequest(line string) []byte { return ssh.Marshal(struct{ Line string }{line}) }
 
 // feed sends the input. A broken input ends the command: half of it must not pass for the whole.
 func (s *session) feed(in io.Reader, cancel context.CancelCauseFunc) {

@@ -66,7 +66,7 @@ func (d *sudoDialogue) line(inner execline.Line) execline.Line {
 	}
 	script := "echo " + strings.TrimSpace(d.start) + " >&2; " + execline.Script(inner)
 	// The fence stands on both sides: sudo hands no lock on.
-	return execline.Line{Argv: append(argv, "--", "/bin/sh", "-c", script), Mark: inner.Mark, Fence: inner.Fence}
+	return execline.Line{Argv: append(argv, "--", "/bin/sh", "-c", script), Mark: inner.Mark, Fence: inner.Fence, Bash: inner.Bash}
 }
 
 // watch ends the command when sudo keeps silent, until stop is called.

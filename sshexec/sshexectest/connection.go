@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
 // serve talks with one client until the connection ends.
@@ -76,9 +78,12 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 			if started || ssh.Unmarshal(r.Payload, &msg) != nil {
 				break
 			}
-			s.mu.Lock()
-			s.lines = append(s.lines, msg.Line)
-			s.mu.Unlock()
+			probe := msg.Line == execline.BashProbe
+			if !probe {
+				s.mu.Lock()
+				s.lines = append(s.lines, msg.Line)
+				s.mu.Unlock()
+			}
 			if f.RefuseExec {
 				break
 			}
@@ -87,6 +92,13 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 				continue
 			}
 			_ = r.Reply(true, nil)
+			if probe {
+				if s.cfg.Bash {
+					_, _ = io.WriteString(ch, execline.BashAnswer)
+				}
+				_ = ch.Close()
+				continue
+			}
 			if f.CutBefore {
 				_ = conn.Close()
 				continue

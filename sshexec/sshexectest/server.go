@@ -23,6 +23,7 @@ type Config struct {
 	Authorized []ssh.PublicKey // keys that may log in, under any user name
 	Password   sshexec.Secret  // a password that logs in; none when empty
 	Handler    Handler         // what runs the commands
+	Bash       bool            // the user's login shell is bash: Handler gets lines that only a Bourne shell reads, too
 	Forward    bool            // connect clients on to other addresses, as a jump host does
 
 	// Subsystem finds what serves a subsystem such as sftp, until the stream has ended. There are none when it is nil.
@@ -181,7 +182,8 @@ func (s *Server) fault() Faults {
 	return s.faults
 }
 
-// Lines are the command lines that clients asked for so far, in order, those refused included.
+// Lines are the command lines that clients asked for so far, in order, those refused included. The question what the login
+// shell is, which a client asks by itself, is none.
 func (s *Server) Lines() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,6 +9,11 @@
 //
 //	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec program \012'
 //
+// Where the login shell is known to be bash (see BashProbe), a plain command needs no second shell. The line is the script
+// itself:
+//
+//	export LC_ALL=C; exec program argument
+//
 // Variables of the command's own come in by "exec env NAME=value program", because env takes names that a shell does not.
 //
 // "exec" and "env" replace the shells, so that a signal reaches the program, an exit by a signal is seen as one, and the program leads the session and the process group that the
@@ -38,7 +43,14 @@ type Line struct {
 	Mark string   // name to find the command's processes by, small letters and digits; none when empty
 	// Fence keeps the command from starting where the machine's lease is not the one that it needs; nothing is checked when nil.
 	Fence *Fence
+	Bash  bool // the login shell is known to be bash
 }
+
+// BashProbe is a line that prints BashAnswer in bash only. It does no harm in any other shell.
+const (
+	BashProbe  = `echo "${BASH_VERSION:+evenkeel-bash}"`
+	BashAnswer = "evenkeel-bash\n"
+)
 
 // MarkVariable is the variable in the environment of a command that holds its mark, a dot, and the number of the process that leads it.
 const MarkVariable = "EVENKEEL_RUN"
@@ -68,6 +80,9 @@ const (
 // Build makes the line.
 func Build(l Line) (string, error) {
 	inner := Script(l)
+	if l.bare() && agreed(inner) && len(inner) <= MaxLen {
+		return inner, nil
+	}
 	line := shellescape.QuoteCommand([]string{"exec", shell, "-c", inner})
 	if !agreed(inner) {
 		line = shellescape.QuoteCommand([]string{"exec", shell, "-c", octalShell, "sh", octal(inner)})
@@ -77,6 +92,10 @@ func Build(l Line) (string, error) {
 	}
 	return line, nil
 }
+
+// bare tells whether the login shell can run the script itself. cd may be a function of the user's start-up files, and a
+// fence must not depend on the options that are set in them.
+func (l Line) bare() bool { return l.Bash && l.Dir == "" && l.Fence == nil }
 
 // Script is what /bin/sh is given to run the command.
 func Script(l Line) string {
@@ -182,6 +201,13 @@ func unoctal(text string) (string, bool) {
 // Parse undoes Build exactly; built tells that Build made the line. It also reads a line that the operator typed, as long as it is one simple command:
 // words with quotes, with "cd DIR &&" and NAME=value before them. Anything that needs a shell is an error.
 func Parse(line string) (l Line, built bool, err error) {
+	if strings.HasPrefix(line, before) {
+		if l, err := parseInner(line); err == nil {
+			if l.Bash = true; rebuilds(l, line) {
+				return l, true, nil
+			}
+		}
+	}
 	words, err := split(line)
 	if err != nil {
 		return Line{}, false, err

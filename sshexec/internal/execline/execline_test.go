@@ -26,6 +26,10 @@ func TestBuild(t *testing.T) {
 		{"mark", Line{Argv: []string{"ls"}, Dir: "/", Mark: "abc7"}, `exec /bin/sh -c 'export LC_ALL=C EVENKEEL_RUN=abc7.$$; cd / && exec ls'`},
 		{"a program like an option", Line{Argv: []string{"-x"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C -x'`},
 		{"env itself", Line{Argv: []string{"env", "LC_ALL=C", "ls"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C env LC_ALL=C ls'`},
+		{"bash", Line{Argv: []string{"ls", "a b"}, Mark: "abc7", Bash: true}, `export LC_ALL=C EVENKEEL_RUN=abc7.$$; exec ls 'a b'`},
+		{"bash and env", Line{Argv: []string{"ls"}, Env: []string{"A=1"}, Bash: true}, `export LC_ALL=C; exec env LC_ALL=C A=1 ls`},
+		{"bash and dir", Line{Argv: []string{"ls"}, Dir: "/", Bash: true}, `exec /bin/sh -c 'export LC_ALL=C; cd / && exec ls'`},
+		{"bash and newline", Line{Argv: []string{"ls", "\n"}, Bash: true}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec ls \047\012\047'`},
 		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `exec /bin/sh -c 'export LC_ALL=C; exec echo '"'"'$HOME'"'"''`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,6 +61,7 @@ func anyLine() *rapid.Generator[Line] {
 			Env:  rapid.SliceOfN(env, 0, 3).Draw(t, "env"),
 			Argv: append([]string{program.Draw(t, "program")}, rapid.SliceOfN(anyText(), 0, 4).Draw(t, "args")...),
 			Mark: rapid.StringMatching(`[a-z0-9]{0,8}`).Draw(t, "mark"),
+			Bash: rapid.Bool().Draw(t, "bash"),
 		}
 	})
 }
@@ -69,6 +74,7 @@ func TestParseUndoesBuild(t *testing.T) {
 		got, built, err := Parse(line)
 		require.NoError(t, err)
 		require.True(t, built)
+		want.Bash = want.bare() && agreed(line)
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
@@ -121,7 +127,26 @@ func TestShellsReadTheLineAlike(t *testing.T) {
 			out, err := exec.Command(sh, argv...).CombinedOutput()
 			require.NoError(t, err, "%s: %s", sh, out)
 			require.Equal(t, want.String(), string(out), sh)
+			if strings.HasSuffix(sh, "/bash") {
+				bare, err := Build(Line{Bash: true, Env: []string{"odd name=1"}, Argv: append([]string{"printf", "<%s>"}, each...)})
+				require.NoError(t, err)
+				out, err = exec.Command(sh, "-c", bare).CombinedOutput()
+				require.NoError(t, err, "%s: %s", bare, out)
+				require.Equal(t, want.String(), string(out), bare)
+			}
 		}
+	}
+}
+
+// Only bash answers the probe, whatever another shell makes of it.
+func TestBashProbe(t *testing.T) {
+	for _, name := range []string{"bash", "dash", "ksh", "zsh", "tcsh", "csh", "fish"} {
+		sh, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		out, _ := exec.Command(sh, "-c", BashProbe).Output()
+		require.Equal(t, name == "bash", string(out) == BashAnswer, "%s: %s", sh, out)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // appending serves the threads of this process; the lock on the file serves the others.
 var appending sync.Mutex
 
-// appendLocked adds a line to a file, in one write and on a line of its own. What to add, if anything, is asked for when the file is locked.
+// appendLocked adds a line to a file, in one write and on a line of its own. What to add, if anything, is asked for
+// when the file is locked.
 func appendLocked(name string, line func() (string, error)) (err error) {
 	appending.Lock()
 	defer appending.Unlock()

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// AuditRecord is one line of an audit log: a command that is about to be sent ("start"), or how it ended ("end"). No secret that a command's Mask or the audit's own list names
-// stands in it, and no input or output, but for the last line of the errors of a command that failed.
+// AuditRecord is one line of an audit log: a command that is about to be sent ("start"), or how it ended ("end"). No
+// secret that a command's Mask or the audit's own list names stands in it, and no input or output, but for the last
+// line of the errors of a command that failed.
 type AuditRecord struct {
 	Time     time.Time `json:"time"`
 	Event    string    `json:"event"` // start, end
@@ -83,8 +84,9 @@ func (a *Audit) end(rec AuditRecord, cmd Cmd, res Result, err error) error {
 	return a.write(rec)
 }
 
-// errorText is the message of an error without the secrets that the command masks. The message is made anew out of the errors as they were captured: what the Runner masked is masked for good, and may have
-// left the end of a longer secret standing.
+// errorText is the message of an error without the secrets that the command masks. The message is made anew out of the
+// errors as they were captured: what the Runner masked is masked for good, and may have left the end of a longer secret
+// standing.
 func errorText(cmd Cmd, res Result, err error) string {
 	hide := cmd.Redaction()
 	var ce *CommandError

@@ -45,8 +45,8 @@ var (
 	ErrClosed         = errors.New("the client is closed")
 )
 
-// Client runs commands on one machine over SSH. It keeps one connection, and makes a new one when that is lost: for the next command only, a command
-// that was sent is never sent again. It is safe for concurrent use.
+// Client runs commands on one machine over SSH. It keeps one connection, and makes a new one when that is lost: for the
+// next command only, a command that was sent is never sent again. It is safe for concurrent use.
 type Client struct {
 	cfg   Config
 	login *login
@@ -89,8 +89,8 @@ func NewClient(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// Dial is NewClient with the first connection made. Its error is one of errors.Is ErrUnreachable, ErrAuth, ErrHostKeyUnknown, ErrHostKeyChanged,
-// ErrHostKeyRevoked, or says what is wrong with the configuration.
+// Dial is NewClient with the first connection made. Its error is one of errors.Is ErrUnreachable, ErrAuth,
+// ErrHostKeyUnknown, ErrHostKeyChanged, ErrHostKeyRevoked, or says what is wrong with the configuration.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	c, err := NewClient(cfg)
 	if err != nil {
@@ -241,7 +241,8 @@ func (c *Client) dialRaw(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", c.cfg.Addr)
 }
 
-// classify names what a failed handshake means. x/crypto has no typed error for a refused login; its text is looked at here and nowhere else.
+// classify names what a failed handshake means. x/crypto has no typed error for a refused login; its text is looked at
+// here and nowhere else.
 func (c *Client) classify(ctx context.Context, err error) error {
 	var (
 		key  *HostKeyError

@@ -90,8 +90,10 @@ func TestHostKeys(t *testing.T) {
 		say   string
 	}{
 		{name: "known", keys: []ssh.Signer{ed}, known: line(ed)},
-		{name: "unknown", keys: []ssh.Signer{ed}, known: func(string) string { return "" }, want: sshexec.ErrHostKeyUnknown, say: "ssh-ed25519 SHA256:"},
-		{name: "another host only", keys: []ssh.Signer{ed}, known: func(string) string { return line(ed)("other.example.net") }, want: sshexec.ErrHostKeyUnknown},
+		{name: "unknown", keys: []ssh.Signer{ed}, known: func(string) string { return "" }, want: sshexec.ErrHostKeyUnknown,
+			say: "ssh-ed25519 SHA256:"},
+		{name: "another host only", keys: []ssh.Signer{ed},
+			known: func(string) string { return line(ed)("other.example.net") }, want: sshexec.ErrHostKeyUnknown},
 		{name: "changed", keys: []ssh.Signer{ed}, known: line(other), want: sshexec.ErrHostKeyChanged, say: "known_hosts:1 ssh-ed25519 SHA256:"},
 		{name: "the second of two keys is the known one", keys: []ssh.Signer{ec, ed}, known: line(ed)},
 		{name: "the other way round", keys: []ssh.Signer{ed, ec}, known: line(ec)},
@@ -104,8 +106,9 @@ func TestHostKeys(t *testing.T) {
 			return knownhosts.HashHostname(knownhosts.Normalize(a)) + " " + string(ssh.MarshalAuthorizedKey(ed.PublicKey()))
 		}},
 		{name: "under the host's name", keys: []ssh.Signer{ed}, known: func(string) string { return line(ed)("node1") }},
-		{name: "the address counts before the name", keys: []ssh.Signer{ed}, known: func(a string) string { return line(ed)("node1") + line(other)(a) },
-			want: sshexec.ErrHostKeyChanged},
+		{name: "the address counts before the name", keys: []ssh.Signer{ed},
+			known: func(a string) string { return line(ed)("node1") + line(other)(a) },
+			want:  sshexec.ErrHostKeyChanged},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMachine(t, func(cfg *sshexectest.Config) { cfg.HostKeys = c.keys })
@@ -166,8 +169,10 @@ func TestOutcomes(t *testing.T) {
 		{name: "all well", want: sshexec.Exited, ran: 1},
 		{name: "session refused", faults: sshexectest.Faults{RefuseSessions: true}, want: sshexec.NotStarted, is: sshexec.ErrSessionRefused},
 		{name: "exec refused", faults: sshexectest.Faults{RefuseExec: true}, want: sshexec.NotStarted, is: sshexec.ErrSessionRefused},
-		{name: "session never answered", faults: sshexectest.Faults{StallSessions: true}, timeout: 50 * time.Millisecond, want: sshexec.NotStarted, is: sshexec.ErrTimeout},
-		{name: "exec never answered", faults: sshexectest.Faults{StallExec: true}, timeout: 50 * time.Millisecond, want: sshexec.Unknown, is: sshexec.ErrTimeout},
+		{name: "session never answered", faults: sshexectest.Faults{StallSessions: true}, timeout: 50 * time.Millisecond,
+			want: sshexec.NotStarted, is: sshexec.ErrTimeout},
+		{name: "exec never answered", faults: sshexectest.Faults{StallExec: true}, timeout: 50 * time.Millisecond,
+			want: sshexec.Unknown, is: sshexec.ErrTimeout},
 		{name: "cut before it runs", faults: sshexectest.Faults{CutBefore: true}, want: sshexec.Unknown, is: sshexec.ErrDisconnected},
 		{name: "cut after it ran", faults: sshexectest.Faults{CutAfter: true}, want: sshexec.Unknown, is: sshexec.ErrDisconnected, ran: 1},
 		{name: "no exit status", faults: sshexectest.Faults{OmitExit: true}, want: sshexec.Unknown, is: sshexec.ErrDisconnected, ran: 1},

@@ -73,7 +73,8 @@ var (
 	ErrNUL         = errors.New("an argument holds a NUL byte")
 	ErrProgramName = errors.New("the program's name holds \"=\", which env(1) takes for an assignment")
 	ErrLocale      = errors.New("LC_ALL is C for every command: parsers depend on it")
-	ErrSecretArg   = errors.New("a secret stands in an argument or in the environment, where every user of the machine can read it; pass it by Stdin")
+	ErrSecretArg   = errors.New("a secret stands in an argument or in the environment, where every user of the machine " +
+		"can read it; pass it by Stdin")
 )
 
 // Validate refuses a command that no Runner may run.
@@ -190,12 +191,13 @@ var ErrStreamTaken = errors.New("the stream was read before and cannot be read a
 // Text is an input of plain text.
 func Text(s string) Input { return Input{text: s} }
 
-// SecretText is an input that is never shown. A command that reads one may repeat it in a form that nobody foresaw: of what such a command says on its standard error, a
-// [CommandError] keeps the first KiB; nothing when the input is longer than 4 KiB, where to look for it is hopeless. Say what in it is secret with [SecretDocument].
+// SecretText is an input that is never shown. A command that reads one may repeat it in a form that nobody foresaw: of
+// what such a command says on its standard error, a [CommandError] keeps the first KiB; nothing when the input is
+// longer than 4 KiB, where to look for it is hopeless. Say what in it is secret with [SecretDocument].
 func SecretText(s Secret) Input { return Input{secret: s} }
 
-// SecretDocument is an input that is never shown, and in which only the given values are secrets: a configuration with passwords in it. They are hidden in what the
-// command prints; the rest of the document is not.
+// SecretDocument is an input that is never shown, and in which only the given values are secrets: a configuration with
+// passwords in it. They are hidden in what the command prints; the rest of the document is not.
 func SecretDocument(text Secret, values ...Secret) Input {
 	values = slices.Clone(values)
 	return Input{secret: text, inside: &values}
@@ -204,8 +206,8 @@ func SecretDocument(text Secret, values ...Secret) Input {
 // FileInput reads a file of the machine that evenkeel runs on.
 func FileInput(path string) Input { return Input{path: path} }
 
-// Stream reads r to its end. It can be opened once only, so a command with it cannot be run a second time. A Read that blocks after the command
-// has ended holds on to a goroutine until it returns.
+// Stream reads r to its end. It can be opened once only, so a command with it cannot be run a second time. A Read that
+// blocks after the command has ended holds on to a goroutine until it returns.
 func Stream(r io.Reader) Input { return Input{stream: &stream{r: r}} }
 
 // IsZero tells whether there is no input.

@@ -7,7 +7,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
-// shown is String with more secrets masked. They are masked in one go: of two secrets of which one is a part of the other, the longer must be found first.
+// shown is String with more secrets masked. They are masked in one go: of two secrets of which one is a part of the
+// other, the longer must be found first.
 func (c Cmd) shown(secrets []Secret) string { return c.masking(secrets).String() }
 
 // masking is the command with more secrets to mask.

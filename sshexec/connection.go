@@ -71,8 +71,9 @@ func (c *connection) watch(every time.Duration, misses int) {
 	}
 }
 
-// lastWords delays the news that a connection has ended for as long as someone may be about to ask for a channel on it. On that news x/crypto tells everybody who waits for a channel; who asks
-// just afterwards, it lets wait for ever, because it does not report a write that fails to the one who wrote.
+// lastWords delays the news that a connection has ended for as long as someone may be about to ask for a channel on it.
+// On that news x/crypto tells everybody who waits for a channel; who asks just afterwards, it lets wait for ever,
+// because it does not report a write that fails to the one who wrote.
 type lastWords struct {
 	net.Conn
 	ended atomic.Bool
@@ -83,7 +84,8 @@ type lastWords struct {
 // askTime is how long it may take from ask to the entry in x/crypto's list of channels: no time at all, unless the machine is busy.
 const askTime = 50 * time.Millisecond
 
-// ask must come before every request for a channel, and it forbids the request when it returns false. When it returns true, answered must follow the answer.
+// ask must come before every request for a channel, and it forbids the request when it returns false. When it returns
+// true, answered must follow the answer.
 func (c *lastWords) ask() bool {
 	c.asked.Store(time.Now().UnixNano())
 	c.open.Add(1)

@@ -14,31 +14,36 @@ import (
 	"time"
 )
 
-// ConsoleConfig describes a console that takes lines and answers with text and a prompt. The zero value is the OSGi console of a CPS virtual machine (cps:1747-1781).
+// ConsoleConfig describes a console that takes lines and answers with text and a prompt. The zero value is the OSGi
+// console of a CPS virtual machine (cps:1747-1781).
 type ConsoleConfig struct {
 	Host   string        // the machine's name, for messages
 	Prompt string        // what stands at the end of the text when the console waits for a command; "osgi>" when empty
 	Settle time.Duration // how long nothing may follow a prompt for it to be one, and no part of an answer; 100 ms when zero
 	Leave  string        // the command that ends the session but not the process; "disconnect" when empty. Its question is answered y
 	Refuse []string      // commands that end the process behind the console; exit, close and shutdown when nil
-	// Failed finds out of an answer that the command failed: a console has no exit status. When nil, lines that start with "gogo:" are failures: Equinox reports an unknown command so.
+	// Failed finds out of an answer that the command failed: a console has no exit status. When nil, lines that start with
+	// "gogo:" are failures: Equinox reports an unknown command so.
 	Failed func(answer string) error
 }
 
 // Errors of a console.
 var (
-	ErrConsoleExit     = errors.New("the command would end the process behind the console")
-	ErrConsoleWords    = errors.New("a console takes a line of plain words: no environment, directory, input, sudo, blanks or control characters")
+	ErrConsoleExit  = errors.New("the command would end the process behind the console")
+	ErrConsoleWords = errors.New("a console takes a line of plain words: no environment, directory, input, sudo, " +
+		"blanks or control characters")
 	ErrConsoleQuestion = errors.New("the console asks a question that nobody can answer for it")
 	ErrConsoleFailed   = errors.New("the console reports a failure")
 	ErrConsoleClosed   = errors.New("the console's session has ended")
 )
 
-// Console is a session on a line-oriented console, such as the OSGi console that CPS processes have on a port of their machine's localhost. It speaks telnet, and refuses every option. It is a
-// Runner: the words of a Cmd are the line, the answer without echo and prompt is the standard output, and the exit status is 0 unless the answer is a failure's.
+// Console is a session on a line-oriented console, such as the OSGi console that CPS processes have on a port of their
+// machine's localhost. It speaks telnet, and refuses every option. It is a Runner: the words of a Cmd are the line, the
+// answer without echo and prompt is the standard output, and the exit status is 0 unless the answer is a failure's.
 //
-// When a command is cancelled or the connection is lost before the prompt came back, the outcome is Unknown and the session is over: an answer that comes late must not pass for that of the next
-// command. Leave the console with Disconnect.
+// When a command is cancelled or the connection is lost before the prompt came back, the outcome is Unknown and the
+// session is over: an answer that comes late must not pass for that of the next command. Leave the console with
+// Disconnect.
 type Console struct {
 	cfg  ConsoleConfig
 	conn net.Conn
@@ -54,10 +59,12 @@ var _ Runner = (*Console)(nil)
 // consoleLimit bounds an answer.
 const consoleLimit = 4 << 20
 
-// OpenConsole connects to a console and waits for its prompt. The dial function is that of a Client for a console that listens on the machine's localhost only:
+// OpenConsole connects to a console and waits for its prompt. The dial function is that of a Client for a console that
+// listens on the machine's localhost only:
 //
 //	console, err := sshexec.OpenConsole(ctx, lb01.DialContext, "localhost:9092", sshexec.ConsoleConfig{Host: "lb01"})
-func OpenConsole(ctx context.Context, dial func(ctx context.Context, network, addr string) (net.Conn, error), addr string, cfg ConsoleConfig) (*Console, error) {
+func OpenConsole(ctx context.Context, dial func(ctx context.Context, network, addr string) (net.Conn, error),
+	addr string, cfg ConsoleConfig) (*Console, error) {
 	cfg.Prompt = strings.TrimRight(cmp.Or(cfg.Prompt, "osgi>"), " ")
 	cfg.Leave = cmp.Or(cfg.Leave, "disconnect")
 	cfg.Settle = cmp.Or(cfg.Settle, 100*time.Millisecond)
@@ -226,7 +233,8 @@ func (c *Console) send(ctx context.Context, line string) error {
 	}
 }
 
-// await reads until the last line is complete and nothing follows for a while. Without that while, an answer that has the prompt in it, and is cut into pieces just there, would count as complete.
+// await reads until the last line is complete and nothing follows for a while. Without that while, an answer that has
+// the prompt in it, and is cut into pieces just there, would count as complete.
 func (c *Console) await(ctx context.Context, complete func(lastLine string) bool) (string, error) {
 	settled := time.NewTimer(c.cfg.Settle)
 	defer settled.Stop()
@@ -289,7 +297,8 @@ func gogoFailure(answer string) error {
 	return nil
 }
 
-// Disconnect leaves the console so that its process goes on: it types "disconnect", answers y to the question, and waits for the console to close the connection.
+// Disconnect leaves the console so that its process goes on: it types "disconnect", answers y to the question, and
+// waits for the console to close the connection.
 func (c *Console) Disconnect(ctx context.Context) error {
 	defer func() { _ = c.Close() }()
 	if err := c.begin(ctx); err != nil {

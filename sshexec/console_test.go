@@ -32,7 +32,8 @@ type osgi struct {
 	left  bool     // disconnect was answered with y
 }
 
-// equinoxOffers is what Equinox sends on a new connection: WILL ECHO, WILL SUPPRESS-GO-AHEAD, DO NAWS, DO TERMINAL-TYPE, and a subnegotiation with an escaped IAC in it.
+// equinoxOffers is what Equinox sends on a new connection: WILL ECHO, WILL SUPPRESS-GO-AHEAD, DO NAWS, DO
+// TERMINAL-TYPE, and a subnegotiation with an escaped IAC in it.
 const equinoxOffers = "\xff\xfb\x01\xff\xfb\x03\xff\xfd\x1f\xff\xfd\x18\xff\xfa\x18\x01\xff\xff\xff\xf0"
 
 // refusals are what has to be answered.
@@ -125,7 +126,8 @@ var osgiAnswers = map[string]string{
 	"silent":                 "",
 }
 
-// CPS-089, CPS-133, SSH-004: the guide's session: exclude, clear, and leave with y, through a tunnel to the machine's localhost, whatever the console echoes.
+// CPS-089, CPS-133, SSH-004: the guide's session: exclude, clear, and leave with y, through a tunnel to the machine's
+// localhost, whatever the console echoes.
 func TestConsoleSession(t *testing.T) {
 	for _, echo := range []bool{false, true} {
 		o := &osgi{echo: echo, answers: osgiAnswers}
@@ -161,7 +163,8 @@ func TestConsoleSession(t *testing.T) {
 		<-served
 		require.NoError(t, l.Close())
 		require.True(t, o.left)
-		require.Equal(t, []string{"excludeEndpoints", "skRingRebuildStatus", "clearExcludedEndpoints", "exclude ä\xff", "half", "disconnect", "y"}, o.typed)
+		require.Equal(t, []string{"excludeEndpoints", "skRingRebuildStatus", "clearExcludedEndpoints", "exclude ä\xff",
+			"half", "disconnect", "y"}, o.typed)
 		require.True(t, bytes.HasPrefix(o.raw, []byte(refusals)), "%q", o.raw)
 		// It is over, and says so before anything is typed.
 		_, err = c.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "half"))
@@ -244,7 +247,8 @@ func TestConsoleFailures(t *testing.T) {
 	})
 	t.Run("no console", func(t *testing.T) {
 		refused := errors.New("connection refused")
-		_, err := sshexec.OpenConsole(t.Context(), func(context.Context, string, string) (net.Conn, error) { return nil, refused }, "localhost:9092", quick)
+		_, err := sshexec.OpenConsole(t.Context(),
+			func(context.Context, string, string) (net.Conn, error) { return nil, refused }, "localhost:9092", quick)
 		require.ErrorIs(t, err, refused)
 		for _, says := range []string{"", "Too many connections\r\n"} {
 			_, err = sshexec.OpenConsole(t.Context(), saying(says), "localhost:9092", quick)

@@ -1,7 +1,8 @@
 package sshexec
 
-// StripControl is text without what is meant for a terminal only: colours, cursor movements, titles, bells. A carriage return, alone or before a newline, becomes a newline, so that each
-// state of a progress display is a line of its own. Text in any ASCII-based encoding stays as it is; a sequence that is not complete at the end is dropped.
+// StripControl is text without what is meant for a terminal only: colours, cursor movements, titles, bells. A carriage
+// return, alone or before a newline, becomes a newline, so that each state of a progress display is a line of its own.
+// Text in any ASCII-based encoding stays as it is; a sequence that is not complete at the end is dropped.
 func StripControl(text []byte) []byte {
 	var s controlStripper
 	return s.strip(text)
@@ -57,8 +58,8 @@ func (s *controlStripper) strip(p []byte) []byte {
 	return out
 }
 
-// breaksOff tells whether a byte is text again although the sequence has not come to its end: a character of another alphabet, which only a string can hold, or the string is too long. What
-// lies within a UTF-8 character never is.
+// breaksOff tells whether a byte is text again although the sequence has not come to its end: a character of another
+// alphabet, which only a string can hold, or the string is too long. What lies within a UTF-8 character never is.
 func (s *controlStripper) breaksOff(c byte) bool {
 	isString := s.state == inString || s.state == inStringEnd
 	if isString && s.length < maxControl || c&0xc0 == 0x80 && isString || !isString && c < 0x80 {

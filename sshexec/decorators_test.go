@@ -168,7 +168,8 @@ func TestRecordingErrors(t *testing.T) {
 }
 
 func FuzzNewReplay(f *testing.F) {
-	f.Add("sshexec recording 1\n\ncommand \"a\" \"b\"\neffect read-only\nstdin text\n| x\noutcome exited 0\ncause timeout\n| t\n|\\\nstdout\n| x\n|\"\\x00\"\n|\\\n")
+	f.Add("sshexec recording 1\n\ncommand \"a\" \"b\"\neffect read-only\nstdin text\n| x\noutcome exited 0\ncause " +
+		"timeout\n| t\n|\\\nstdout\n| x\n|\"\\x00\"\n|\\\n")
 	f.Add("sshexec recording 1\ncommand \"a\"\neffect mutating\noutcome signalled TERM\n")
 	f.Add("sshexec recording 1\nstdout\n|")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Ending says what became of the processes of a command that was cancelled or ran out of time: those of its process group, which is the command with all its children but for daemons.
+// Ending says what became of the processes of a command that was cancelled or ran out of time: those of its process
+// group, which is the command with all its children but for daemons.
 type Ending uint8
 
 // The endings. After GroupAlive and GroupUnknown the error of the command is ErrMayRun.
@@ -45,7 +46,8 @@ func cancelled(cause error, e Ending) error {
 	return cause
 }
 
-// endScript ends the process group of the command whose mark is $1, and prints "none" when there is no such process, "ended" or "alive". Without Linux's /proc it fails.
+// endScript ends the process group of the command whose mark is $1, and prints "none" when there is no such process,
+// "ended" or "alive". Without Linux's /proc it fails.
 //
 //go:embed scripts/end_group.sh
 var endScript string
@@ -60,8 +62,8 @@ func endCommand(cmd Cmd, mark string) Cmd {
 	return end
 }
 
-// endingOf reads what endCommand found. That nothing has the mark proves the end only of a command that is known to have ended; for any other it may mean as well that it has not begun
-// yet, or that it hides its environment.
+// endingOf reads what endCommand found. That nothing has the mark proves the end only of a command that is known to
+// have ended; for any other it may mean as well that it has not begun yet, or that it hides its environment.
 func endingOf(res Result, err error, exited bool) Ending {
 	switch text := res.Text(); {
 	case err != nil:
@@ -74,7 +76,8 @@ func endingOf(res Result, err error, exited bool) Ending {
 	return GroupUnknown
 }
 
-// endGroup ends the group of a command from another session on its connection, or else, when the host allows no more sessions or the connection is no good, from a new connection.
+// endGroup ends the group of a command from another session on its connection, or else, when the host allows no more
+// sessions or the connection is no good, from a new connection.
 func (c *Client) endGroup(parent context.Context, conn *connection, cmd Cmd, mark string) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), c.cfg.EndTime)
 	defer cancel()

@@ -32,7 +32,8 @@ func alive(t *testing.T, pid string) bool {
 
 // tree is a command with a child that ignores SIGTERM; it prints both their numbers.
 func tree() sshexec.Cmd {
-	return sshexec.Script(sshexec.Mutating, `sh -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done' & echo $$; trap "" TERM; wait; while :; do sleep 0.1; done`)
+	return sshexec.Script(sshexec.Mutating,
+		`sh -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done' & echo $$; trap "" TERM; wait; while :; do sleep 0.1; done`)
 }
 
 // cancelWhenPrinted runs cmd and cancels it after n lines of output, which it returns.

@@ -28,8 +28,8 @@ type FanOptions struct {
 	OnLine   func(string, Line) // gets every line of output with its host's name as it comes, one at a time; may be nil
 }
 
-// HostResult is what became of the command on one host. A host that was not reached because another one failed, or because the context ended, has an
-// Err that is ErrNotReached and the outcome NotStarted.
+// HostResult is what became of the command on one host. A host that was not reached because another one failed, or
+// because the context ended, has an Err that is ErrNotReached and the outcome NotStarted.
 type HostResult struct {
 	Host   string
 	Result Result
@@ -51,7 +51,8 @@ var (
 	ErrShared        = errors.New("one stream, writer or observer cannot serve many hosts; use Text or FileInput, and FanOptions.OnLine")
 )
 
-// FanError is what a fan-out returns when not every command exited with status 0. It unwraps to the hosts' own errors, those of hosts that were not reached left out.
+// FanError is what a fan-out returns when not every command exited with status 0. It unwraps to the hosts' own errors,
+// those of hosts that were not reached left out.
 type FanError struct {
 	Total      int          // how many commands there were
 	Failed     []HostResult // those that failed, in the order of the hosts
@@ -93,11 +94,13 @@ func (e *FanError) Unwrap() []error {
 	return errs
 }
 
-// Each runs one command on many hosts, at most Limit at a time, and returns the results in the order of the hosts, whatever the order in which they finished. The Runner of a host is asked
-// for when its turn comes; an error of it is the host's result, with the outcome NotStarted. Each does not close Runners; OnceRunner gives one that leaves nothing open.
+// Each runs one command on many hosts, at most Limit at a time, and returns the results in the order of the hosts,
+// whatever the order in which they finished. The Runner of a host is asked for when its turn comes; an error of it is
+// the host's result, with the outcome NotStarted. Each does not close Runners; OnceRunner gives one that leaves nothing
+// open.
 //
-// The results are complete also when the error is not nil. It is a *FanError when commands failed or were not started; ErrNoHosts, ErrDuplicateHost, ErrShared or what Cmd.Validate says when
-// nothing was begun.
+// The results are complete also when the error is not nil. It is a *FanError when commands failed or were not started;
+// ErrNoHosts, ErrDuplicateHost, ErrShared or what Cmd.Validate says when nothing was begun.
 func Each(ctx context.Context, hosts []string, runner func(host string) (Runner, error), cmd Cmd, opt FanOptions) ([]HostResult, error) {
 	seen := make(map[string]bool, len(hosts))
 	jobs := make([]Job, len(hosts))
@@ -130,8 +133,8 @@ func Each(ctx context.Context, hosts []string, runner func(host string) (Runner,
 	return Parallel(ctx, jobs, opt)
 }
 
-// Parallel runs several commands at the same time, as in several terminals: Each for commands that differ, or that run on the same host. Every command is checked before the first one is
-// started. Results and error are those of Each.
+// Parallel runs several commands at the same time, as in several terminals: Each for commands that differ, or that run
+// on the same host. Every command is checked before the first one is started. Results and error are those of Each.
 func Parallel(ctx context.Context, jobs []Job, opt FanOptions) ([]HostResult, error) {
 	if len(jobs) == 0 { // success with nothing done would be taken for "done everywhere"
 		return nil, ErrNoHosts
@@ -261,7 +264,8 @@ func allUnreached(ctx context.Context, jobs []Job) []HostResult {
 	return results
 }
 
-// OnceRunner is a Runner that connects for every command and closes the connection after it: for a fan-out over more hosts than one wants to keep connections to.
+// OnceRunner is a Runner that connects for every command and closes the connection after it: for a fan-out over more
+// hosts than one wants to keep connections to.
 func OnceRunner(cfg Config) Runner {
 	return RunnerFunc(func(ctx context.Context, cmd Cmd) (Result, error) {
 		if err := cmd.Validate(); err != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/sshexectest"
 )
 
-// BenchmarkFanOut runs a command on 200 hosts in this process, 50 at a time: with a connection made for it, over connections that are open, and as a bare program of
-// golang.org/x/crypto/ssh does it, without known_hosts, keep-alive, deadlines and outcomes. The servers' cost is in all three.
+// BenchmarkFanOut runs a command on 200 hosts in this process, 50 at a time: with a connection made for it, over
+// connections that are open, and as a bare program of golang.org/x/crypto/ssh does it, without known_hosts, keep-alive,
+// deadlines and outcomes. The servers' cost is in all three.
 func BenchmarkFanOut(b *testing.B) {
 	const hosts = 200
 	must := func(err error) {
@@ -50,7 +51,8 @@ func BenchmarkFanOut(b *testing.B) {
 
 	b.Run("connecting", func(b *testing.B) {
 		for b.Loop() {
-			_, err := sshexec.Each(b.Context(), names, func(h string) (sshexec.Runner, error) { return sshexec.OnceRunner(cfg(h)), nil }, cmd, sshexec.FanOptions{})
+			_, err := sshexec.Each(b.Context(), names,
+				func(h string) (sshexec.Runner, error) { return sshexec.OnceRunner(cfg(h)), nil }, cmd, sshexec.FanOptions{})
 			must(err)
 		}
 	})

@@ -93,8 +93,9 @@ func (w *fanWorld) atOnce() int {
 	return most
 }
 
-// SSH-002, SSH-011: whatever the order in which hosts finish, results come in the order of the hosts; the limit holds and is used; every host has exactly one result; after the first failure
-// nothing new starts, and what runs is let finish.
+// SSH-002, SSH-011: whatever the order in which hosts finish, results come in the order of the hosts; the limit holds
+// and is used; every host has exactly one result; after the first failure nothing new starts, and what runs is let
+// finish.
 func TestEachProperties(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(0, 12).Draw(rt, "hosts")

@@ -10,17 +10,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Fence is the lease that a command needs. The machine itself checks it together with the command: a small shell around the command, outside sudo and beside
-// the command's input, takes a shared lock on the lease file, compares what the file says, and holds the lock until the command has ended, also when the
-// connection is lost meanwhile. A command that the fence keeps from starting ends with a *FencedError; its Outcome is NotStarted.
+// Fence is the lease that a command needs. The machine itself checks it together with the command: a small shell around
+// the command, outside sudo and beside the command's input, takes a shared lock on the lease file, compares what the
+// file says, and holds the lock until the command has ended, also when the connection is lost meanwhile. A command that
+// the fence keeps from starting ends with a *FencedError; its Outcome is NotStarted.
 type Fence struct {
 	Path  string // the lease file
 	Run   string // whose run's lease it must be
 	Epoch int    // and which life of that run's
 	Life  string // and which process's: no two lives have the same
 	Host  string // and for which machine, as the run names it: an address that leads to another machine is refused
-	// At is how many records the life had written in its journal when it sent the command. The wrapper leaves it behind the lease (LeaseLook.At), so that a
-	// copy of the journal from before the command can be told from the journal. Nothing is left when it is zero, as for a command that changes nothing.
+	// At is how many records the life had written in its journal when it sent the command. The wrapper leaves it behind
+	// the lease (LeaseLook.At), so that a copy of the journal from before the command can be told from the journal.
+	// Nothing is left when it is zero, as for a command that changes nothing.
 	At int
 }
 
@@ -74,8 +76,9 @@ func (f *Fence) validate() error {
 	return nil
 }
 
-// CheckLeasePath refuses a path that no lease file may have: one that a shell would read otherwise, and one that does not survive a reboot or that anybody may
-// remove. What is in a file that is there already, only the machine can tell (LeaseLook.Foreign).
+// CheckLeasePath refuses a path that no lease file may have: one that a shell would read otherwise, and one that does
+// not survive a reboot or that anybody may remove. What is in a file that is there already, only the machine can tell
+// (LeaseLook.Foreign).
 func CheckLeasePath(p string) error {
 	if !leasePath(p) {
 		return fmt.Errorf("%w: %q", errFence, p)

@@ -113,7 +113,8 @@ func TestAFencedCommand(t *testing.T) {
 				require.Equal(t, l.String(), refused(t, res, err, sshexec.LeaseOther).Lease)
 			}
 			touch.Fence = &f
-			for _, text := range []string{"", "\n", "garbage\n", "evenkeel-lease 1 free r1 1 life1 node1 1970-01-01T00:00:00Z anna@ops\n", "\x00\x00\n"} {
+			for _, text := range []string{"", "\n", "garbage\n",
+				"evenkeel-lease 1 free r1 1 life1 node1 1970-01-01T00:00:00Z anna@ops\n", "\x00\x00\n"} {
 				require.NoError(t, os.WriteFile(f.Path, []byte(text), 0o600))
 				res, err = r.Run(t.Context(), touch)
 				_ = refused(t, res, err, sshexec.LeaseOther)
@@ -143,7 +144,8 @@ func TestTheEndOfAFencedCommand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, _ := leased(t)
 			for script, want := range map[string]sshexec.Result{
-				"exit 0": {Outcome: sshexec.Exited}, "exit 7": {Outcome: sshexec.Exited, ExitCode: 7}, "exit 255": {Outcome: sshexec.Exited, ExitCode: 255},
+				"exit 0": {Outcome: sshexec.Exited}, "exit 7": {Outcome: sshexec.Exited, ExitCode: 7},
+				"exit 255":      {Outcome: sshexec.Exited, ExitCode: 255},
 				"kill -TERM $$": {Outcome: sshexec.Signalled, Signal: "TERM"}, "kill -KILL $$": {Outcome: sshexec.Signalled, Signal: "KILL"},
 			} {
 				cmd := sshexec.Script(sshexec.Mutating, script)
@@ -240,8 +242,9 @@ func TestALeaseIsSwappedForTheOneThatWasSeen(t *testing.T) {
 	require.NotEmpty(t, seen.ID+seen.Name)
 }
 
-// The machine keeps how far the life's journal was at its last command, whichever of two parallel commands comes last, through sudo too, and when the lease is
-// given back. What a crash tore is told as unknown. The next life begins at nothing.
+// The machine keeps how far the life's journal was at its last command, whichever of two parallel commands comes last,
+// through sudo too, and when the lease is given back. What a crash tore is told as unknown. The next life begins at
+// nothing.
 func TestTheMachineKeepsHowFarTheJournalWas(t *testing.T) {
 	for name, r := range fencedRunners(t) {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +289,8 @@ func TestTheMachineKeepsHowFarTheJournalWas(t *testing.T) {
 
 // A lease whose first line a crash tore is seen as such, and can be taken as it was seen. A file with anything else in it is somebody's.
 func TestALeaseThatWasTorn(t *testing.T) {
-	for text, foreign := range map[string]bool{"\n": false, "\x00\x00\x00\x00": false, "evenkeel-lease 1 he\n": false, "hello\n": true, "\n127.0.0.1 localhost\n": true} {
+	for text, foreign := range map[string]bool{"\n": false, "\x00\x00\x00\x00": false, "evenkeel-lease 1 he\n": false,
+		"hello\n": true, "\n127.0.0.1 localhost\n": true} {
 		f, l := leased(t)
 		require.NoError(t, os.WriteFile(f.Path, []byte(text), 0o600))
 		seen := look(t, sshexec.Local{}, f.Path)
@@ -379,12 +383,14 @@ func TestALeaseIsReadAsItWasWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, l, got)
 	}
-	for _, line := range []string{"", "x", "evenkeel-lease 1 held r 0 l h", "evenkeel-lease 2 held r 1 l h", "evenkeel-lease 1 gone r 1 l h", "evenkeel-lease 1 held r 01 l h", "evenkeel-lease 1 held r 1 l",
+	for _, line := range []string{"", "x", "evenkeel-lease 1 held r 0 l h", "evenkeel-lease 2 held r 1 l h",
+		"evenkeel-lease 1 gone r 1 l h", "evenkeel-lease 1 held r 01 l h", "evenkeel-lease 1 held r 1 l",
 		"evenkeel-lease 1 held r 1 l h 1970", "evenkeel-lease 1 held r%4 1 l h", "evenkeel-lease 1 held  1 l h"} {
 		_, err := sshexec.ParseLease(line)
 		require.ErrorIs(t, err, sshexec.ErrLease, line)
 	}
-	for _, f := range []sshexec.Fence{{}, {Path: "x", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a b", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Life: "l", Host: "h"},
+	for _, f := range []sshexec.Fence{{}, {Path: "x", Run: "r", Epoch: 1, Life: "l", Host: "h"},
+		{Path: "/a b", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Life: "l", Host: "h"},
 		{Path: "/a;reboot", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a/../b", Run: "r", Epoch: 1, Life: "l", Host: "h"},
 		{Path: "/", Run: "r", Epoch: 1, Life: "l", Host: "h"}, {Path: "/a", Run: "r", Epoch: 1, Life: "l"}} {
 		cmd := sshexec.Command(sshexec.Mutating, "true")
@@ -465,15 +471,18 @@ func TestAnAnswerAboutALeaseIsReadAsAWhole(t *testing.T) {
 	const whole = "lease\nat\nother\nflock yes\nfault\nid /etc/machine-id 4711\nname n\n"
 	look, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(whole), HostKey: "k"})
 	require.NoError(t, err)
-	require.Equal(t, sshexec.LeaseLook{Flock: true, At: -1, Machine: sshexec.Machine{HostKey: "k", ID: "4711", IDFrom: "/etc/machine-id", Name: "n"}}, look)
-	for _, text := range []string{whole + "lease evenkeel-lease 1 free r 1 l h\n", strings.Replace(whole, "fault\n", "", 1), whole + "more\n"} {
+	require.Equal(t, sshexec.LeaseLook{Flock: true, At: -1,
+		Machine: sshexec.Machine{HostKey: "k", ID: "4711", IDFrom: "/etc/machine-id", Name: "n"}}, look)
+	for _, text := range []string{whole + "lease evenkeel-lease 1 free r 1 l h\n",
+		strings.Replace(whole, "fault\n", "", 1), whole + "more\n"} {
 		_, err := sshexec.ReadLeaseLook(sshexec.Result{Stdout: []byte(text)})
 		require.Error(t, err, text)
 	}
 	busy, err := sshexec.ReadLeaseSwap(sshexec.Result{Stdout: []byte("busy\n")})
 	require.NoError(t, err)
 	require.NotEmpty(t, busy.Busy, "a command that cannot be seen is one")
-	for _, cmd := range []sshexec.Cmd{sshexec.LookLease("/a", ""), sshexec.SwapLease("/a", "", sshexec.Lease{}), sshexec.CheckLease(&sshexec.Fence{})} {
+	for _, cmd := range []sshexec.Cmd{sshexec.LookLease("/a", ""), sshexec.SwapLease("/a", "", sshexec.Lease{}),
+		sshexec.CheckLease(&sshexec.Fence{})} {
 		require.Equal(t, sshexec.LeaseTimeout, cmd.Timeout)
 	}
 }

@@ -20,11 +20,14 @@ import (
 // cleanupTime bounds the removal of a temporary file after a failure.
 const cleanupTime = 10 * time.Second
 
-// Upload writes what src holds to a file of the machine, all of it or nothing: into a temporary file beside it (mode 0600, synced), whose sha256 is checked, which then gets the mode and
-// takes the name. A file that had the name is replaced, a symbolic link is too; a directory is an error. The directory of remotePath must exist. The commands are install, dd,
-// sha256sum, chmod and mv with plain arguments, as old as EL6's; from 16 MB on the sum is taken by openssl where there is one, and the file synced meanwhile. They are mutating, so a dry run reports them and sends nothing.
+// Upload writes what src holds to a file of the machine, all of it or nothing: into a temporary file beside it (mode
+// 0600, synced), whose sha256 is checked, which then gets the mode and takes the name. A file that had the name is
+// replaced, a symbolic link is too; a directory is an error. The directory of remotePath must exist. The commands are
+// install, dd, sha256sum, chmod and mv with plain arguments, as old as EL6's; from 16 MB on the sum is taken by openssl
+// where there is one, and the file synced meanwhile. They are mutating, so a dry run reports them and sends nothing.
 //
-// An error whose outcome is Unknown leaves either the old file or the new one, and perhaps a file remotePath.evenkeel-*; uploading again is safe.
+// An error whose outcome is Unknown leaves either the old file or the new one, and perhaps a file
+// remotePath.evenkeel-*; uploading again is safe.
 func Upload(ctx context.Context, r Runner, src io.Reader, remotePath string, mode fs.FileMode) error {
 	if err := checkRemotePath(remotePath); err != nil {
 		return fmt.Errorf("cannot upload to %q: %w", remotePath, err)
@@ -111,8 +114,8 @@ func UploadFile(ctx context.Context, r Runner, localPath, remotePath string, mod
 	return Upload(ctx, r, f, remotePath, mode)
 }
 
-// Download writes a file of the machine to dst and checks its sha256 afterwards. On an error dst has got a part of the file, or a file that changed while it was read; DownloadFile spares its
-// caller that.
+// Download writes a file of the machine to dst and checks its sha256 afterwards. On an error dst has got a part of the
+// file, or a file that changed while it was read; DownloadFile spares its caller that.
 func Download(ctx context.Context, r Runner, remotePath string, dst io.Writer) error {
 	if err := download(ctx, r, remotePath, dst); err != nil {
 		return fmt.Errorf("cannot download %s: %w", remotePath, err)
@@ -146,7 +149,8 @@ func download(ctx context.Context, r Runner, remotePath string, dst io.Writer) e
 	return nil
 }
 
-// DownloadFile downloads to a file of this machine, all of it or nothing: through a synced temporary file that takes the name when it is complete and checked.
+// DownloadFile downloads to a file of this machine, all of it or nothing: through a synced temporary file that takes
+// the name when it is complete and checked.
 func DownloadFile(ctx context.Context, r Runner, remotePath, localPath string, mode fs.FileMode) error {
 	if mode == KeepMode {
 		info, err := stat(ctx, r, remotePath, "-L")

@@ -16,8 +16,10 @@ type Question struct {
 	Effect Effect // Mutating or Disruptive
 }
 
-// Gate is a Runner that asks before every command that changes something, and runs it when the answer is nil. Otherwise the command is not started, and its error is ErrGate and the
-// answer; where the context has ended it is the context's error alone, for nobody said no. Read-only commands are not asked about. The secrets given are masked beside those of each command.
+// Gate is a Runner that asks before every command that changes something, and runs it when the answer is nil. Otherwise
+// the command is not started, and its error is ErrGate and the answer; where the context has ended it is the context's
+// error alone, for nobody said no. Read-only commands are not asked about. The secrets given are masked beside those of
+// each command.
 //
 // The function may be called by several commands at a time.
 func Gate(host string, r Runner, allow func(ctx context.Context, q Question) error, secrets ...Secret) Runner {

@@ -86,9 +86,11 @@ type attempt struct {
 // transient are the causes after which a read-only command is tried again.
 var transient = []error{sshexec.ErrUnreachable, sshexec.ErrDisconnected, sshexec.ErrSessionRefused}
 
-// SSH-010: a command that changes something is never sent twice, whatever happened; one that reads is, but only where it is not known to have run, and only as often as agreed.
+// SSH-010: a command that changes something is never sent twice, whatever happened; one that reads is, but only where
+// it is not known to have run, and only as often as agreed.
 func TestRetryProperties(t *testing.T) {
-	lasting := []error{nil, sshexec.ErrAuth, sshexec.ErrHostKeyChanged, sshexec.ErrSudo, sshexec.ErrTimeout, sshexec.ErrClosed, sshexec.ErrGate,
+	lasting := []error{nil, sshexec.ErrAuth, sshexec.ErrHostKeyChanged, sshexec.ErrSudo, sshexec.ErrTimeout,
+		sshexec.ErrClosed, sshexec.ErrGate,
 		fmt.Errorf("%w: the jump host: %w", sshexec.ErrUnreachable, sshexec.ErrAuth)}
 	rapid.Check(t, func(rt *rapid.T) {
 		effect := sshexec.Effect(rapid.IntRange(0, 4).Draw(rt, "effect"))
@@ -96,9 +98,10 @@ func TestRetryProperties(t *testing.T) {
 		var script []attempt
 		for range limit + 1 {
 			script = append(script, attempt{
-				outcome: rapid.SampledFrom([]sshexec.Outcome{sshexec.NotStarted, sshexec.Unknown, sshexec.Exited, sshexec.Signalled}).Draw(rt, "outcome"),
-				cause:   rapid.OneOf(rapid.SampledFrom(transient), rapid.SampledFrom(lasting)).Draw(rt, "cause"),
-				output:  rapid.SampledFrom([]string{"", "", "", "x"}).Draw(rt, "output"),
+				outcome: rapid.SampledFrom([]sshexec.Outcome{sshexec.NotStarted, sshexec.Unknown, sshexec.Exited,
+					sshexec.Signalled}).Draw(rt, "outcome"),
+				cause:  rapid.OneOf(rapid.SampledFrom(transient), rapid.SampledFrom(lasting)).Draw(rt, "cause"),
+				output: rapid.SampledFrom([]string{"", "", "", "x"}).Draw(rt, "output"),
 			})
 		}
 		streaming := rapid.Bool().Draw(rt, "streaming")
@@ -145,7 +148,8 @@ func TestRetryWaits(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		_, err := sshexec.RetryReadOnly(lost, sshexec.RetryOptions{Attempts: 100, MaxWait: 5 * time.Second}).Run(ctx, sshexec.Command(sshexec.ReadOnly, "x"))
+		_, err := sshexec.RetryReadOnly(lost, sshexec.RetryOptions{Attempts: 100, MaxWait: 5 * time.Second}).
+			Run(ctx, sshexec.Command(sshexec.ReadOnly, "x"))
 		require.ErrorIs(t, err, sshexec.ErrUnreachable)
 		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 12 * time.Second, 17 * time.Second}, at)
 		// A stream is gone after the first attempt.
@@ -172,9 +176,11 @@ func TestRetryOverSSH(t *testing.T) {
 }
 
 // canaries are secrets that naive redaction lets through.
-var canaries = []sshexec.Secret{"plain-canary", "can'ary", `can"ary\n`, "$can.*ary[", "canäry ", "can\tary", "%canary%s", "canary", "canary-and-more"}
+var canaries = []sshexec.Secret{"plain-canary", "can'ary", `can"ary\n`, "$can.*ary[", "canäry ", "can\tary",
+	"%canary%s", "canary", "canary-and-more"}
 
-// SSH-005: no secret in a log, a recording, a question, an error, a line or a fan-out's message, in none of the forms in which machines print them.
+// SSH-005: no secret in a log, a recording, a question, an error, a line or a fan-out's message, in none of the forms
+// in which machines print them.
 func TestNoSecretIsShown(t *testing.T) {
 	var log, recording bytes.Buffer
 	var shown []string
@@ -183,7 +189,8 @@ func TestNoSecretIsShown(t *testing.T) {
 		var text strings.Builder
 		for _, s := range canaries {
 			v := s.Reveal()
-			for _, form := range []string{v, "'" + strings.ReplaceAll(v, "'", `'"'"'`) + "'", fmt.Sprintf("%q", v), base64.StdEncoding.EncodeToString([]byte(v))} {
+			for _, form := range []string{v, "'" + strings.ReplaceAll(v, "'", `'"'"'`) + "'", fmt.Sprintf("%q", v),
+				base64.StdEncoding.EncodeToString([]byte(v))} {
 				text.WriteString("wrong password " + form + "\n")
 			}
 		}
@@ -200,7 +207,8 @@ func TestNoSecretIsShown(t *testing.T) {
 	cmd.Mask = canaries
 	for _, s := range canaries {
 		cmd.Stdin = sshexec.SecretText(s)
-		results, err := sshexec.Each(t.Context(), []string{"a", "b"}, func(string) (sshexec.Runner, error) { return r, nil }, cmd, sshexec.FanOptions{Policy: sshexec.GoOn})
+		results, err := sshexec.Each(t.Context(), []string{"a", "b"}, func(string) (sshexec.Runner, error) { return r, nil },
+			cmd, sshexec.FanOptions{Policy: sshexec.GoOn})
 		require.Error(t, err)
 		shown = append(shown, err.Error(), fmt.Sprintf("%+v", err))
 		for _, one := range results {
@@ -258,5 +266,6 @@ func TestRecordingOfSudoAndLines(t *testing.T) {
 	require.ErrorIs(t, err, sshexec.ErrMayRun)
 	want.Stderr = []byte("[redacted]\n")
 	require.Equal(t, want, got)
-	require.Equal(t, []sshexec.Line{{Stream: "stdout", Text: "one"}, {Stream: "stdout", Text: "two"}, {Stream: "stderr", Text: "[redacted]"}}, lines)
+	require.Equal(t, []sshexec.Line{{Stream: "stdout", Text: "one"}, {Stream: "stdout", Text: "two"},
+		{Stream: "stderr", Text: "[redacted]"}}, lines)
 }

@@ -26,8 +26,9 @@ type HostKeyPolicy struct {
 // Strict accepts the keys that a known_hosts file has, and no others.
 func Strict() HostKeyPolicy { return HostKeyPolicy{chosen: true} }
 
-// AcceptNew accepts the keys of known_hosts files, and the key of a machine that none of them knows: whoever answers then for the first time is believed. The key is
-// added to the file, which is made when it is not there, under the name that was dialled.
+// AcceptNew accepts the keys of known_hosts files, and the key of a machine that none of them knows: whoever answers
+// then for the first time is believed. The key is added to the file, which is made when it is not there, under the name
+// that was dialled.
 func AcceptNew(file string) HostKeyPolicy { return HostKeyPolicy{chosen: true, newInto: file} }
 
 // Pinned accepts the given keys and no others; no known_hosts file is read.
@@ -60,8 +61,8 @@ func (e *HostKeyError) Error() string {
 
 func (e *HostKeyError) Unwrap() error { return e.Err }
 
-// hostKeys is the strict check of host keys for one connection. It is made anew for each, because known_hosts changes under a long run: a rebuilt
-// node gets the keys of its backup back (lustre:140).
+// hostKeys is the strict check of host keys for one connection. It is made anew for each, because known_hosts changes
+// under a long run: a rebuilt node gets the keys of its backup back (lustre:140).
 type hostKeys struct {
 	policy HostKeyPolicy
 	name   string // host:port to look up
@@ -112,8 +113,9 @@ func defaultKnownHosts() []string {
 	})
 }
 
-// algorithms asks the host for a key of a known type first; else a host with several keys shows one that no file has, and looks like an impostor.
-// The other types follow, so that a host that lost its known key is reported as changed and not as a failed negotiation.
+// algorithms asks the host for a key of a known type first; else a host with several keys shows one that no file has,
+// and looks like an impostor. The other types follow, so that a host that lost its known key is reported as changed and
+// not as a failed negotiation.
 func (k *hostKeys) algorithms() []string {
 	var known []string
 	if k.db != nil {
@@ -155,7 +157,8 @@ func (k *hostKeys) checkPinned(key ssh.PublicKey) error {
 	return refused
 }
 
-// accept writes down the key of a machine that is not known. Under the file's lock it looks again: another connection may have been first, perhaps with another key.
+// accept writes down the key of a machine that is not known. Under the file's lock it looks again: another connection
+// may have been first, perhaps with another key.
 func (k *hostKeys) accept(remote net.Addr, key ssh.PublicKey) error {
 	err := appendLocked(k.policy.newInto, func() (string, error) {
 		files := k.files
@@ -216,8 +219,8 @@ func (k *hostKeys) lookUp(remote net.Addr, key ssh.PublicKey) error {
 	return refused
 }
 
-// onlyAuthority tells whether all that known_hosts says of a key is that it signs certificates (@cert-authority): a host that shows the key itself
-// is not known by that. The package below takes it for known; OpenSSH does not.
+// onlyAuthority tells whether all that known_hosts says of a key is that it signs certificates (@cert-authority): a
+// host that shows the key itself is not known by that. The package below takes it for known; OpenSSH does not.
 func (k *hostKeys) onlyAuthority(key ssh.PublicKey) bool {
 	if _, certified := key.(*ssh.Certificate); certified {
 		return false // the authority's signature was checked

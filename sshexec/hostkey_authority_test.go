@@ -11,8 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// A line that names an authority says who signs certificates, and nothing of a host that shows the authority's key, or another one, without a certificate: OpenSSH
-// calls such a host unknown.
+// A line that names an authority says who signs certificates, and nothing of a host that shows the authority's key, or
+// another one, without a certificate: OpenSSH calls such a host unknown.
 func TestAnAuthorityIsNoHostKey(t *testing.T) {
 	const (
 		name  = "node1:22"

@@ -15,7 +15,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// FuzzKnownHosts: whatever stands in a known_hosts file, a key that is not in it is not accepted, and one that was written down as new is known from then on, with the rest of the file as it was.
+// FuzzKnownHosts: whatever stands in a known_hosts file, a key that is not in it is not accepted, and one that was
+// written down as new is known from then on, with the rest of the file as it was.
 func FuzzKnownHosts(f *testing.F) {
 	const fixed = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2sE0IvQ0Y1xvX5kyKpUNFaRWkdLCK7VO6rN1DVVfkA"
 	const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAoAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -26,8 +27,10 @@ func FuzzKnownHosts(f *testing.F) {
 	const name = "node1:22"
 	hashed := knownhosts.HashHostname("node1")
 	for _, text := range []string{
-		"", "node1 " + fixed + "\n", "node1 " + other, "node2 " + fixed + "\n# a comment", "@revoked * " + fixed + "\n", "@cert-authority *.example.net " + other + "\n",
-		"*,!node1 " + fixed + "\n", "[node1]:22,[node1]:2222 " + fixed + " a comment\r\n", hashed + " " + fixed + "\n", "|1|bad|bad " + fixed + "\n", "node1 ssh-ed25519 !!!\n", "node1", "\x00\xff",
+		"", "node1 " + fixed + "\n", "node1 " + other, "node2 " + fixed + "\n# a comment", "@revoked * " + fixed + "\n",
+		"@cert-authority *.example.net " + other + "\n",
+		"*,!node1 " + fixed + "\n", "[node1]:22,[node1]:2222 " + fixed + " a comment\r\n", hashed + " " + fixed + "\n",
+		"|1|bad|bad " + fixed + "\n", "node1 ssh-ed25519 !!!\n", "node1", "\x00\xff",
 	} {
 		f.Add(text)
 	}

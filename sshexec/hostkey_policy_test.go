@@ -104,7 +104,8 @@ func TestKnownHostsAreReadAnew(t *testing.T) {
 	require.NoError(t, err)
 	before, err := os.Stat(file)
 	require.NoError(t, err)
-	bad := []byte(strings.Replace(string(good), strings.Fields(string(good))[2], strings.Fields(knownhosts.Line([]string{m.addr}, newKey(t).PublicKey()))[2], 1))
+	bad := []byte(strings.Replace(string(good), strings.Fields(string(good))[2],
+		strings.Fields(knownhosts.Line([]string{m.addr}, newKey(t).PublicKey()))[2], 1))
 	require.Len(t, bad, len(good))
 	require.NoError(t, os.WriteFile(file, bad, 0o600))
 	require.NoError(t, os.Chtimes(file, before.ModTime(), before.ModTime()))

@@ -10,8 +10,9 @@ import (
 	"github.com/skeema/knownhosts"
 )
 
-// knownFiles keeps known_hosts files parsed that many connections are checked against: with 200 hosts, parsing them anew for each took longer than all the rest that a connection costs
-// here. The files are read at every connection all the same, and parsed again when a byte of them has changed.
+// knownFiles keeps known_hosts files parsed that many connections are checked against: with 200 hosts, parsing them
+// anew for each took longer than all the rest that a connection costs here. The files are read at every connection all
+// the same, and parsed again when a byte of them has changed.
 var knownFiles knownCache
 
 // maxKnown bounds how many sets of files are kept.

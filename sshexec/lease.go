@@ -13,8 +13,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Lease is what a lease file says: one line, padded with blanks to a fixed length, so that it is replaced in place and never shorter. The file is made once and
-// stays: it is also the lock that running commands share, and that a takeover must have for itself.
+// Lease is what a lease file says: one line, padded with blanks to a fixed length, so that it is replaced in place and
+// never shorter. The file is made once and stays: it is also the lock that running commands share, and that a takeover
+// must have for itself.
 type Lease struct {
 	Held   bool   // false: it was given back
 	Run    string // whose it is, or was
@@ -71,7 +72,8 @@ func (l Lease) Describe() string {
 	if !l.Held {
 		verb = "given back"
 	}
-	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", oneLine(l.Run), l.Epoch, verb, oneLine(l.Holder), l.Since.Format(time.RFC3339), oneLine(l.Host))
+	return fmt.Sprintf("run %s, epoch %d, %s by %s since %s, for host %s", oneLine(l.Run), l.Epoch, verb,
+		oneLine(l.Holder), l.Since.Format(time.RFC3339), oneLine(l.Host))
 }
 
 // oneLine is text without the control characters and line ends in it.
@@ -175,8 +177,9 @@ var leaseSwap string
 // LeaseTimeout bounds the commands on a lease.
 const LeaseTimeout = time.Minute
 
-// LookLease makes the command that reads a machine's lease, who the machine is, and whether the lease can be used. It makes the lease file where there is none.
-// ReadLeaseLook reads its output. It also reads the lease at the standard path, where that is another and not empty, and makes nothing there.
+// LookLease makes the command that reads a machine's lease, who the machine is, and whether the lease can be used. It
+// makes the lease file where there is none. ReadLeaseLook reads its output. It also reads the lease at the standard
+// path, where that is another and not empty, and makes nothing there.
 func LookLease(path, standard string) Cmd {
 	if standard == path {
 		standard = ""
@@ -244,7 +247,8 @@ func ReadLeaseLook(res Result) (LeaseLook, error) {
 	return l, nil
 }
 
-// Foreign tells whether the file at the path of the lease is somebody else's: neither new, nor a lease of any version, nor one whose write was torn.
+// Foreign tells whether the file at the path of the lease is somebody else's: neither new, nor a lease of any version,
+// nor one whose write was torn.
 func (l LeaseLook) Foreign() bool {
 	return l.Line != "" && l.Line != leaseUnreadable && !strings.HasPrefix(l.Line, leaseKind)
 }
@@ -258,8 +262,8 @@ func CheckLease(f *Fence) Cmd {
 
 const checkProgram = "true"
 
-// SwapLease makes the command that puts another lease in the place of the one that was seen (empty for none), while no fenced command runs. Sent twice it does
-// the same as once. ReadLeaseSwap reads its output.
+// SwapLease makes the command that puts another lease in the place of the one that was seen (empty for none), while no
+// fenced command runs. Sent twice it does the same as once. ReadLeaseSwap reads its output.
 func SwapLease(path, seen string, lease Lease) Cmd {
 	cmd := Script(Mutating, leaseSwap, path, seen, lease.String(), strconv.Itoa(leaseSize), strings.TrimSpace(atLine(lease.Life, 0)))
 	cmd.Timeout = LeaseTimeout
@@ -269,7 +273,8 @@ func SwapLease(path, seen string, lease Lease) Cmd {
 // LeaseSwap is what came of SwapLease.
 type LeaseSwap struct {
 	Taken bool
-	// Where it is not: what the lease says instead of what was seen; or the command of the life before that still runs, as PID and command line.
+	// Where it is not: what the lease says instead of what was seen; or the command of the life before that still runs, as
+	// PID and command line.
 	Line string
 	Busy string
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// SSH-008, SSH-009: lines come while the command runs, the streams apart, whole, and without secrets; what is captured is the same as without an observer.
+// SSH-008, SSH-009: lines come while the command runs, the streams apart, whole, and without secrets; what is captured
+// is the same as without an observer.
 func TestLines(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) sshexec.Runner{
 		"local": func(*testing.T) sshexec.Runner { return sshexec.Local{} },
@@ -26,7 +27,8 @@ func TestLines(t *testing.T) {
 			cmd.Lines = func(l sshexec.Line) { got[l.Stream] = append(got[l.Stream], l.Text) }
 			res, err := open(t).Run(t.Context(), cmd)
 			require.NoError(t, err)
-			require.Equal(t, map[string][]string{sshexec.StdoutStream: {"one", "two", "", "[redacted]"}, sshexec.StderrStream: {"\x1b[31mred\x1b[0m"}}, got)
+			require.Equal(t, map[string][]string{sshexec.StdoutStream: {"one", "two", "", "[redacted]"},
+				sshexec.StderrStream: {"\x1b[31mred\x1b[0m"}}, got)
 			require.Equal(t, "one\r\ntwo\n\ngeheim\n", string(res.Stdout))
 
 			clear(got)
@@ -79,7 +81,8 @@ func FuzzStripControl(f *testing.F) {
 	f.Add("\x1b[1mx\x1b]0;t\x07\r\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		out := sshexec.StripControl([]byte(in))
-		if control.Match(out) || len(out) > len(in) || string(sshexec.StripControl(out)) != string(out) || utf8.ValidString(in) && !utf8.Valid(out) {
+		if control.Match(out) || len(out) > len(in) || string(sshexec.StripControl(out)) != string(out) ||
+			utf8.ValidString(in) && !utf8.Valid(out) {
 			t.Fatalf("%q became %q", in, out)
 		}
 	})
@@ -89,6 +92,7 @@ func FuzzStripControl(f *testing.F) {
 func TestStripInPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`([a-z\r\n]|\x1b\[[0-9;]*[mHJ]|\x1b\]0;t\x07|\x1b\(B){0,20}`).Draw(t, "text")
-		require.Equal(t, string(sshexec.StripControl([]byte(text))), sshexec.StripInPieces(text, func(n int) int { return rapid.IntRange(1, n).Draw(t, "piece") }))
+		require.Equal(t, string(sshexec.StripControl([]byte(text))),
+			sshexec.StripInPieces(text, func(n int) int { return rapid.IntRange(1, n).Draw(t, "piece") }))
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Local runs commands on the machine that evenkeel runs on, as a shell behind SSH would: without a terminal, in a session of their own, with exit status 127
-// for a program that is not there and 126 for one that cannot be executed.
+// Local runs commands on the machine that evenkeel runs on, as a shell behind SSH would: without a terminal, in a
+// session of their own, with exit status 127 for a program that is not there and 126 for one that cannot be executed.
 type Local struct{}
 
 var _ Runner = Local{}

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup gives the command a session, and so a process group, of its own, as sshd does: no terminal to ask on, and one name for it and its children.
+// ownGroup gives the command a session, and so a process group, of its own, as sshd does: no terminal to ask on, and
+// one name for it and its children.
 func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // A group that has ended already is no error.

@@ -24,7 +24,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// fencedPair is two OpenSSH servers, each in mount and host name spaces of its own, with a disk of its own below one path. Tools are processes.
+// fencedPair is two OpenSSH servers, each in mount and host name spaces of its own, with a disk of its own below one
+// path. Tools are processes.
 type fencedPair struct {
 	dir   string // what both see: the log of what was done
 	at    string // where each has its own disk
@@ -67,7 +68,8 @@ func toolBook(dir string) *evenkeel.Runbook {
 	}
 	return &evenkeel.Runbook{Name: "tool", Title: "tool", Steps: []evenkeel.Step{
 		{ID: "s1", Title: "s1", Host: "n1", Harmless: "a test", Actions: []evenkeel.Action{
-			act("first", "true"), act("long", `touch "$3/started"; until [ -e "$3/go" ]; do sleep 0.1; done`), act("after-1", "true"), act("after-2", "true"),
+			act("first", "true"), act("long", `touch "$3/started"; until [ -e "$3/go" ]; do sleep 0.1; done`),
+			act("after-1", "true"), act("after-2", "true"),
 		}},
 		{ID: "s2", Title: "s2", Host: "n2", Harmless: "a test", Actions: []evenkeel.Action{act("second", "true")}},
 	}}
@@ -127,7 +129,8 @@ func startFencedPair(t *testing.T) *fencedPair {
 		disk := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(disk, "machine-id"), []byte(strings.Repeat(fmt.Sprint(i+1), 32)+"\n"), 0o600))
 		s.write(t, "known_hosts", name+" "+string(ssh.MarshalAuthorizedKey(s.newHostKey(t))))
-		s.wrap = []string{"unshare", "-m", "-u", "sh", "-c", `hostname "$1" && mount --bind "$2" "$3" && { [ ! -e /etc/machine-id ] || mount --bind "$2/machine-id" /etc/machine-id; } && shift 3 && exec "$@"`, "sh", name, disk, p.at}
+		s.wrap = []string{"unshare", "-m", "-u", "sh", "-c",
+			`hostname "$1" && mount --bind "$2" "$3" && { [ ! -e /etc/machine-id ] || mount --bind "$2/machine-id" /etc/machine-id; } && shift 3 && exec "$@"`, "sh", name, disk, p.at}
 		if err := exec.Command("unshare", "-m", "-u", "true").Run(); err != nil {
 			t.Skipf("no namespaces here: %v", err)
 		}
@@ -139,7 +142,8 @@ func startFencedPair(t *testing.T) *fencedPair {
 
 // told is what a tool is told whose way to some hosts leads nowhere.
 func (p *fencedPair) told(holder, journal string, resume bool, far ...string) tool {
-	c := tool{Resume: resume, Journal: journal, Lease: filepath.Join(p.at, "evenkeel.lease"), Holder: holder, Key: p.key, Dir: p.dir, Known: map[string]string{}, Addr: map[string]string{}}
+	c := tool{Resume: resume, Journal: journal, Lease: filepath.Join(p.at, "evenkeel.lease"), Holder: holder, Key: p.key,
+		Dir: p.dir, Known: map[string]string{}, Addr: map[string]string{}}
 	for name, s := range p.nodes {
 		c.User = s.cfg.User
 		c.Addr[name], c.Known[name] = s.addr, filepath.Join(s.dir, "known_hosts")
@@ -214,8 +218,9 @@ func copyFile(t *testing.T, from, to string) {
 	require.NoError(t, os.WriteFile(to, text, 0o600))
 }
 
-// A tool is suspended in the middle of a long command; another process resumes from a copy of its journal. It waits for the command, takes over and comes to the end.
-// The first wakes up: its next command is refused by the machine, and was not started.
+// A tool is suspended in the middle of a long command; another process resumes from a copy of its journal. It waits for
+// the command, takes over and comes to the end. The first wakes up: its next command is refused by the machine, and was
+// not started.
 func TestOpenSSHASuspendedToolIsFencedOff(t *testing.T) {
 	p := startFencedPair(t)
 	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "log"), nil, 0o600))

@@ -19,8 +19,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/sftpfiles"
 )
 
-// loginSSHD is a server that knows a user by a password. User, password and PAM's rules are seen by this server only: it has a mount namespace of its own, in which files of the test stand
-// in for those of /etc.
+// loginSSHD is a server that knows a user by a password. User, password and PAM's rules are seen by this server only:
+// it has a mount namespace of its own, in which files of the test stand in for those of /etc.
 func loginSSHD(t *testing.T, password string, lines ...string) *sshd {
 	t.Helper()
 	for _, program := range []string{"unshare", "openssl"} {
@@ -48,7 +48,8 @@ func loginSSHD(t *testing.T, password string, lines ...string) *sshd {
 	require.NoError(t, os.Chmod(s.dir, 0o711))
 	s.write(t, "pam", "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n")
 	s.wrap = []string{"unshare", "--mount", "--propagation", "private", "/bin/sh", "-c",
-		`mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/shadow" /etc/shadow && mount --bind "$0/pam" /etc/pam.d/sshd && exec "$@"`, s.dir}
+		`mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/shadow" /etc/shadow && mount --bind "$0/pam" /etc/pam.d/sshd && exec "$@"`,
+		s.dir}
 	s.start(t)
 	s.cfg.User = "evenkeel"
 	return s
@@ -84,14 +85,18 @@ func TestOpenSSHPassword(t *testing.T) {
 			require.NoError(t, c.Close())
 			s.stop()
 			for what, text := range map[string]string{
-				"what the command saw": string(res.Stdout), "audit": audit.String(), "recording": recording.String(), "the server's log": s.log.String(),
-				"errors": fmt.Sprintf("%v %+v %#v %v", wrong, wrong, wrong, silent), "configuration": fmt.Sprintf("%v %+v %#v", s.cfg, s.cfg, s.cfg.Auth),
+				"what the command saw": string(res.Stdout), "audit": audit.String(), "recording": recording.String(),
+				"the server's log": s.log.String(),
+				"errors":           fmt.Sprintf("%v %+v %#v %v", wrong, wrong, wrong, silent),
+				"configuration":    fmt.Sprintf("%v %+v %#v", s.cfg, s.cfg, s.cfg.Auth),
 			} {
-				for _, trace := range []string{password, `ss'w$o`, "r[d]", base64.StdEncoding.EncodeToString([]byte(password))[:16], fmt.Sprintf("%x", password[:8])} {
+				for _, trace := range []string{password, `ss'w$o`, "r[d]", base64.StdEncoding.EncodeToString([]byte(password))[:16],
+					fmt.Sprintf("%x", password[:8])} {
 					require.NotContains(t, text, trace, what)
 				}
 			}
-			require.Contains(t, s.log.String(), "Accepted "+map[string]string{"password": "password", "keyboard-interactive": "keyboard-interactive/pam"}[name])
+			require.Contains(t, s.log.String(), "Accepted "+
+				map[string]string{"password": "password", "keyboard-interactive": "keyboard-interactive/pam"}[name])
 		})
 	}
 }

@@ -77,8 +77,10 @@ func newSSHD(t *testing.T, address string, lines ...string) *sshd {
 	s.write(t, "known_hosts", knownhosts.Line([]string{s.addr}, s.newHostKey(t))+"\n")
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.write(t, "sshd_config", strings.Join(append(lines, // of two lines that say the same thing sshd takes the first
-		"ListenAddress "+address, "Port "+port, "HostKey "+filepath.Join(s.dir, "host_key"), "AuthorizedKeysFile "+filepath.Join(s.dir, "authorized_keys"),
-		"PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes", "LogLevel VERBOSE",
+		"ListenAddress "+address, "Port "+port, "HostKey "+filepath.Join(s.dir, "host_key"), "AuthorizedKeysFile "+
+			filepath.Join(s.dir, "authorized_keys"),
+		"PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
+		"PermitRootLogin yes", "LogLevel VERBOSE",
 		"SetEnv HOME="+s.dir, // no start-up files of this user's shell
 	), "\n")+"\n")
 	return s
@@ -261,7 +263,8 @@ func TestOpenSSHKilledUnderACommand(t *testing.T) {
 	require.ErrorIs(t, err, sshexec.ErrDisconnected)
 	require.Equal(t, sshexec.Unknown, res.Outcome)
 	require.Equal(t, sshexec.NotCancelled, res.Ending)
-	require.Eventually(t, func() bool { _, err := os.Stat(ran); return err == nil }, 10*time.Second, 20*time.Millisecond, "it went on, and nobody knew")
+	require.Eventually(t, func() bool { _, err := os.Stat(ran); return err == nil }, 10*time.Second, 20*time.Millisecond,
+		"it went on, and nobody knew")
 	_, err = c.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "true"))
 	require.NoError(t, err)
 }
@@ -378,7 +381,8 @@ func TestOpenSSHConfigFile(t *testing.T) {
 		address, port, _ := net.SplitHostPort(s.addr)
 		return fmt.Sprintf("Host %s\n  HostName %s\n  Port %s\n", name, address, port)
 	}
-	text := host("gate", gate) + host("inner", inner) + "  ProxyJump gate\nHost *\n  StrictHostKeyChecking accept-new\n  IdentitiesOnly yes\n  UserKnownHostsFile " + file + "\n"
+	text := host("gate", gate) + host("inner", inner) +
+		"  ProxyJump gate\nHost *\n  StrictHostKeyChecking accept-new\n  IdentitiesOnly yes\n  UserKnownHostsFile " + file + "\n"
 	base := sshexec.Config{User: gate.cfg.User, Auth: sshexec.Auth{Keys: append(gate.cfg.Auth.Keys, inner.cfg.Auth.Keys...)}}
 	for range 2 {
 		c, err := sshConfig(t, text).Client("inner", base)

@@ -19,7 +19,8 @@ type knows struct{ outcome sshexec.Outcome }
 func (k knows) Error() string            { return "own: " + k.outcome.String() }
 func (k knows) Outcome() sshexec.Outcome { return k.outcome }
 
-// TestOutcomeOfFindsTheGravest: whatever an error is wrapped in or joined with, an outcome that is not known is never taken for one that is.
+// TestOutcomeOfFindsTheGravest: whatever an error is wrapped in or joined with, an outcome that is not known is never
+// taken for one that is.
 func TestOutcomeOfFindsTheGravest(t *testing.T) {
 	ran := &sshexec.CommandError{Outcome: sshexec.Exited, ExitCode: 1}
 	refused := &sshexec.CommandError{Outcome: sshexec.NotStarted}
@@ -40,11 +41,12 @@ func TestOutcomeOfFindsTheGravest(t *testing.T) {
 		"joined, the gravest first": {errors.Join(lost, ran), sshexec.Unknown, true},
 		"several verbs":             {fmt.Errorf("%w and %w", ran, killed), sshexec.Signalled, true},
 		"with one that knows none":  {errors.Join(plain, ran), sshexec.Exited, true},
-		"a fan-out":                 {&sshexec.FanError{Failed: []sshexec.HostResult{{Err: ran}, {Err: fmt.Errorf("x: %w", lost)}}}, sshexec.Unknown, true},
-		"somebody's own type":       {errors.Join(refused, fmt.Errorf("x: %w", knows{sshexec.Unknown})), sshexec.Unknown, true},
-		"a nil one":                 {(*sshexec.CommandError)(nil), sshexec.Unknown, true},
-		"a nil one of mongo":        {(*mongo.CommandError)(nil), sshexec.Unknown, true},
-		"it speaks for its cause":   {&sshexec.CommandError{Outcome: sshexec.NotStarted, Err: ran}, sshexec.NotStarted, true},
+		"a fan-out": {&sshexec.FanError{Failed: []sshexec.HostResult{{Err: ran},
+			{Err: fmt.Errorf("x: %w", lost)}}}, sshexec.Unknown, true},
+		"somebody's own type":     {errors.Join(refused, fmt.Errorf("x: %w", knows{sshexec.Unknown})), sshexec.Unknown, true},
+		"a nil one":               {(*sshexec.CommandError)(nil), sshexec.Unknown, true},
+		"a nil one of mongo":      {(*mongo.CommandError)(nil), sshexec.Unknown, true},
+		"it speaks for its cause": {&sshexec.CommandError{Outcome: sshexec.NotStarted, Err: ran}, sshexec.NotStarted, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, tc.want, sshexec.OutcomeOf(tc.err))

@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// quietTime is how long the output of a command that has exited may stay silent before it counts as complete. It matters only where a daemon was
-	// started that keeps the output open, as old init scripts do.
+	// quietTime is how long the output of a command that has exited may stay silent before it counts as complete. It
+	// matters only where a daemon was started that keeps the output open, as old init scripts do.
 	quietTime = time.Second
-	// termGrace is how long a cancelled command has to end after SIGTERM, and killGrace how long to wait for the news of its end after SIGKILL.
+	// termGrace is how long a cancelled command has to end after SIGTERM, and killGrace how long to wait for the news of
+	// its end after SIGKILL.
 	termGrace = 2 * time.Second
 	killGrace = time.Second
 )
@@ -238,7 +239,8 @@ func (s *sink) close() error {
 	}
 }
 
-// feed copies the input to a command. A command may end without reading it all, so an error of w is none; an error of the input is reported.
+// feed copies the input to a command. A command may end without reading it all, so an error of w is none; an error of
+// the input is reported.
 func feed(w io.Writer, in io.Reader) error {
 	source := &errReader{r: in}
 	buf := buffers.Get().(*[32 << 10]byte)

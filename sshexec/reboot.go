@@ -50,9 +50,11 @@ var (
 	errBootIDNotKnown = errors.New("the boot id before the reboot is not known: without it a reboot cannot be told from none")
 )
 
-// WaitReboot waits until the machine is reachable again with another boot id than before, and returns that. That a connection was lost and another made proves nothing, a short
-// interruption looks the same. The error is errors.Is ErrDidNotReboot when the machine goes on with the old boot id, ErrDidNotComeBack when it stays out of reach. A wrong host key ends
-// the wait at once, since only the operator can put it right; a refused login does not, since a machine that boots refuses some (pam_nologin).
+// WaitReboot waits until the machine is reachable again with another boot id than before, and returns that. That a
+// connection was lost and another made proves nothing, a short interruption looks the same. The error is errors.Is
+// ErrDidNotReboot when the machine goes on with the old boot id, ErrDidNotComeBack when it stays out of reach. A wrong
+// host key ends the wait at once, since only the operator can put it right; a refused login does not, since a machine
+// that boots refuses some (pam_nologin).
 func WaitReboot(ctx context.Context, r Runner, before BootID, opt RebootOptions) (BootID, error) {
 	after, err := waitReboot(ctx, r, before, opt)
 	if err != nil {

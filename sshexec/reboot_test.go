@@ -49,13 +49,16 @@ func TestWaitReboot(t *testing.T) {
 		is     error
 		took   time.Duration // at least
 	}{
-		{name: "reboots", phases: []phase{{0, "a", nil}, {time.Minute, "", sshexec.ErrUnreachable}, {5 * time.Minute, "b", nil}}, want: "b", took: 5 * time.Minute},
+		{name: "reboots", phases: []phase{{0, "a", nil}, {time.Minute, "", sshexec.ErrUnreachable},
+			{5 * time.Minute, "b", nil}}, want: "b", took: 5 * time.Minute},
 		{name: "between two tries", phases: []phase{{0, "a", nil}, {time.Second, "b", nil}}, want: "b"},
 		{name: "a short interruption is none", is: sshexec.ErrDidNotReboot, took: 5 * time.Minute,
 			phases: []phase{{0, "a", nil}, {time.Minute, "", sshexec.ErrUnreachable}, {2 * time.Minute, "a", nil}}},
 		{name: "goes on", phases: []phase{{0, "a", nil}}, is: sshexec.ErrDidNotReboot, took: 5 * time.Minute},
-		{name: "stays away", phases: []phase{{0, "a", nil}, {time.Minute, "", sshexec.ErrUnreachable}}, is: sshexec.ErrDidNotComeBack, took: 16 * time.Minute},
-		{name: "no logins while it boots", phases: []phase{{0, "", sshexec.ErrAuth}, {3 * time.Minute, "b", nil}}, want: "b", took: 3 * time.Minute},
+		{name: "stays away", phases: []phase{{0, "a", nil}, {time.Minute, "", sshexec.ErrUnreachable}},
+			is: sshexec.ErrDidNotComeBack, took: 16 * time.Minute},
+		{name: "no logins while it boots", phases: []phase{{0, "", sshexec.ErrAuth}, {3 * time.Minute, "b", nil}}, want: "b",
+			took: 3 * time.Minute},
 		{name: "no logins ever", phases: []phase{{0, "", sshexec.ErrAuth}}, is: sshexec.ErrAuth, took: 15 * time.Minute},
 		{name: "another host key", phases: []phase{{0, "a", nil}, {time.Minute, "", changed}}, is: sshexec.ErrHostKeyChanged, took: time.Minute},
 	} {

@@ -13,7 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/secret"
 )
 
-// Recorder is a Runner that writes down what another one does, for people to review and for Replay to answer from. The text has one paragraph for each command:
+// Recorder is a Runner that writes down what another one does, for people to review and for Replay to answer from. The
+// text has one paragraph for each command:
 //
 //	command "hostname" "-f"
 //	effect read-only
@@ -21,7 +22,8 @@ import (
 //	stdout
 //	| node1.example.net
 //
-// Secrets that a command masks, or that the Recorder was given, are not in it; neither is the content of files, streams and secrets that commands read.
+// Secrets that a command masks, or that the Recorder was given, are not in it; neither is the content of files, streams
+// and secrets that commands read.
 type Recorder struct {
 	runner  Runner
 	secrets []Secret
@@ -103,8 +105,8 @@ func (t *tee) Write(p []byte) (int, error) {
 	return t.to.Write(p)
 }
 
-// Replay is a Runner that answers from a recording. It never runs anything. Equal commands are answered in the order of the recording, and each paragraph answers
-// once; a command that is not in it is refused with ErrUnscripted.
+// Replay is a Runner that answers from a recording. It never runs anything. Equal commands are answered in the order of
+// the recording, and each paragraph answers once; a command that is not in it is refused with ErrUnscripted.
 type Replay struct {
 	host    string
 	secrets []Secret
@@ -116,7 +118,8 @@ type Replay struct {
 // ErrUnscripted is the cause when a Replay is asked for a command that is not (or no longer) in its recording.
 var ErrUnscripted = errors.New("the recording has no such command, or no more of it")
 
-// NewReplay reads a recording; host is the name that errors show. The secrets are those that were given to Record. Mistakes are ParseErrors.
+// NewReplay reads a recording; host is the name that errors show. The secrets are those that were given to Record.
+// Mistakes are ParseErrors.
 func NewReplay(host string, recording io.Reader, secrets ...Secret) (*Replay, error) {
 	list, err := parseRecording(recording)
 	if err != nil {
@@ -156,7 +159,8 @@ func (r *Replay) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	return x.result, Failure(r.host, cmd, x.result, cause)
 }
 
-// showLines shows the recorded output to the command's observer. How the lines of both streams came one after another is not in a recording.
+// showLines shows the recorded output to the command's observer. How the lines of both streams came one after another
+// is not in a recording.
 func (x *exchange) showLines(cmd Cmd) {
 	if cmd.Lines == nil {
 		return

@@ -162,7 +162,8 @@ func quoteList(texts []string, hide func(string) string) string {
 	return b.String()
 }
 
-// writeBlock writes text as lines that start with "| "; "|\" ends a text without a newline at its end, and |"…" is a line that holds more than printable text, as a Go string.
+// writeBlock writes text as lines that start with "| "; "|\" ends a text without a newline at its end, and |"…" is a
+// line that holds more than printable text, as a Go string.
 func writeBlock(b *strings.Builder, text string) {
 	for text != "" {
 		line, rest, newline := strings.Cut(text, "\n")
@@ -447,7 +448,8 @@ func (x *exchange) key() string {
 	if x.cmd.Sudo != nil {
 		sudo = append(sudo, strconv.Quote(x.cmd.Sudo.User))
 	}
-	k, _ := json.Marshal([]any{sudo, x.cmd.Effect, quoteList(x.cmd.Argv, same), quoteList(x.cmd.Env, same), x.cmd.Dir, x.stdin, strconv.Quote(input)})
+	k, _ := json.Marshal([]any{sudo, x.cmd.Effect, quoteList(x.cmd.Argv, same), quoteList(x.cmd.Env, same), x.cmd.Dir,
+		x.stdin, strconv.Quote(input)})
 	return string(k)
 }
 

@@ -11,10 +11,12 @@ import (
 
 // Redaction hides secrets in text. The zero value hides nothing.
 //
-// A secret is looked for in every form in which the programs that we run repeat what they read: as it is, quoted for a shell (also by backslashes and as $'…'), escaped
-// for XML, HTML, JSON, Go, Python and URLs, in hexadecimal, in base64 wherever it stands in the encoded text, in upper and lower case; each line of one that has more
-// than one; and its beginning, from eight bytes on, where an output was cut off. What else a program makes of a secret (a hash, an encryption, a
-// compression, UTF-16) is not recognised: see [SecretText] for what is kept of the output of a command that reads one.
+// A secret is looked for in every form in which the programs that we run repeat what they read: as it is, quoted for a
+// shell (also by backslashes and as $'…'), escaped for XML, HTML, JSON, Go, Python and URLs, in hexadecimal, in base64
+// wherever it stands in the encoded text, in upper and lower case; each line of one that has more than one; and its
+// beginning, from eight bytes on, where an output was cut off. What else a program makes of a secret (a hash, an
+// encryption, a compression, UTF-16) is not recognised: see [SecretText] for what is kept of the output of a command
+// that reads one.
 type Redaction struct{ *redaction }
 
 type redaction struct {
@@ -63,7 +65,8 @@ func (r *redaction) make() {
 	r.strong, r.weak = build(strong, true), build(weak, false)
 }
 
-// values are what is looked for of a secret: itself without the line end that it is sent with, itself with its white space run together, and each line.
+// values are what is looked for of a secret: itself without the line end that it is sent with, itself with its white
+// space run together, and each line.
 func values(secret string) []string {
 	all := strings.TrimRight(secret, "\r\n")
 	list := []string{all, strings.TrimSpace(all), strings.Join(strings.Fields(all), " ")}
@@ -104,7 +107,8 @@ func (r Redaction) String(text string) string {
 	return hide(text, spans)
 }
 
-// Own is text of our own, such as a title, without the secrets. A weak secret may be a word of it: to mask that word would spoil the text and tell the secret.
+// Own is text of our own, such as a title, without the secrets. A weak secret may be a word of it: to mask that word
+// would spoil the text and tell the secret.
 func (r Redaction) Own(text string) string {
 	if r.redaction == nil || r.all {
 		return text

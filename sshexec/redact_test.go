@@ -25,25 +25,30 @@ func printedForms(v string) map[string]string {
 	j, _ := json.Marshal(v)
 	var x bytes.Buffer
 	_ = xml.EscapeText(&x, []byte(v))
-	backslashed := strings.NewReplacer(`"`, `\"`, `$`, `\$`, " ", `\ `, "'", `\'`, "(", `\(`, ")", `\)`, `\`, `\\`, "\n", "\\\n", "\t", "\\\t", "`", "\\`")
+	backslashed := strings.NewReplacer(`"`, `\"`, `$`, `\$`, " ", `\ `, "'", `\'`, "(", `\(`, ")", `\)`, `\`, `\\`, "\n",
+		"\\\n", "\t", "\\\t", "`", "\\`")
 	return map[string]string{
-		"as it is": v, "upper case": strings.ToUpper(v), "lower case": strings.ToLower(v), "one letter in another case": strings.Replace(v, "a", "A", 1),
-		"JSON": inner(string(j)), "Go": inner(fmt.Sprintf("%q", v)), "ASCII of Go": inner(fmt.Sprintf("%+q", v)),
+		"as it is": v, "upper case": strings.ToUpper(v), "lower case": strings.ToLower(v),
+		"one letter in another case": strings.Replace(v, "a", "A", 1),
+		"JSON":                       inner(string(j)), "Go": inner(fmt.Sprintf("%q", v)), "ASCII of Go": inner(fmt.Sprintf("%+q", v)),
 		"Python": strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`).Replace(v),
-		"XML":    x.String(), "libxml2": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\t", "&#9;").Replace(v),
+		"XML":    x.String(), "libxml2": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n",
+			"&#10;", "\t", "&#9;").Replace(v),
 		"named":          strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", `'`, "&apos;").Replace(v),
 		"query of a URL": url.QueryEscape(v), "path of a URL": url.PathEscape(v),
 		"shell, doubled": "'" + strings.ReplaceAll(v, "'", `'"'"'`) + "'", "shell, closed": "'" + strings.ReplaceAll(v, "'", `'\''`) + "'",
-		"$'…'":        "$'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\t", `\t`).Replace(v) + "'",
-		"backslashes": backslashed.Replace(v), "between double quotes": strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(v),
-		"hex": hex.EncodeToString([]byte(v)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(v))),
+		"$'…'":                  "$'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\t", `\t`).Replace(v) + "'",
+		"backslashes":           backslashed.Replace(v),
+		"between double quotes": strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(v),
+		"hex":                   hex.EncodeToString([]byte(v)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(v))),
 		"base64": base64.StdEncoding.EncodeToString([]byte(v)), "base64 of URLs": base64.RawURLEncoding.EncodeToString([]byte(v)),
 		"on one line": strings.Join(strings.Fields(v), " "),
 	}
 }
 
 var hardSecrets = []string{
-	"pl4in-CANARY", `q"uo'te$(x)` + "`", "sp ace é ü ☃ [a-z]+.*", "two of\nlines-CANARY", `back\slash&<amp>%41`, "tab\tx and more", "café-decomposed e\u0301", "s0me/path+to=it?",
+	"pl4in-CANARY", `q"uo'te$(x)` + "`", "sp ace é ü ☃ [a-z]+.*", "two of\nlines-CANARY", `back\slash&<amp>%41`,
+	"tab\tx and more", "café-decomposed e\u0301", "s0me/path+to=it?",
 }
 
 // Whatever a program makes of the password that it read, none of it is left.
@@ -132,7 +137,8 @@ func TestWeakSecretsAreReportedAndAreWordsInOurOwnText(t *testing.T) {
 	require.Equal(t, "bad password [redacted] (see lustre:465): [redacted]", hide.String("bad password lustre (see lustre:465): pl4in-CANARY"))
 	require.Equal(t, "login [redacted]:x:1", hide.String("login lustre:x:1"), "no guide's name")
 	wide := sshexec.Redactor(" two  words-CANARY ")
-	require.Equal(t, "<[redacted]> <[redacted]>", wide.String("<two words-CANARY> <two  words-CANARY>"), "white space run together, or cut off")
+	require.Equal(t, "<[redacted]> <[redacted]>", wide.String("<two words-CANARY> <two  words-CANARY>"),
+		"white space run together, or cut off")
 }
 
 func TestAWeakSecretIsFoundInACommandAsAValueOnly(t *testing.T) {
@@ -151,12 +157,14 @@ func TestWhatIsKeptOfACommandThatReadsASecret(t *testing.T) {
 		cmd := sshexec.Command(sshexec.Mutating, "cibadmin", "--xml-pipe")
 		cmd.Stdin = in
 		var ce *sshexec.CommandError
-		require.ErrorAs(t, sshexec.Failure("h", cmd, sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte("bad value c4lvin-CANARY\n" + long)}, nil), &ce)
+		require.ErrorAs(t, sshexec.Failure("h", cmd,
+			sshexec.Result{Outcome: sshexec.Exited, ExitCode: 78, Stderr: []byte("bad value c4lvin-CANARY\n" + long)}, nil), &ce)
 		return ce
 	}
 	document := sshexec.Secret(strings.Repeat(`<nvpair name="a" value="b"/>`, 1000))
 	for name, in := range map[string]sshexec.Input{
-		"a value": sshexec.SecretText("c4lvin-CANARY"), "a document with values": sshexec.SecretDocument(document, "c4lvin-CANARY", "other-value"), "a document": sshexec.SecretText(document),
+		"a value":                sshexec.SecretText("c4lvin-CANARY"),
+		"a document with values": sshexec.SecretDocument(document, "c4lvin-CANARY", "other-value"), "a document": sshexec.SecretText(document),
 	} {
 		ce := run(in)
 		require.Equal(t, 78, ce.ExitCode)

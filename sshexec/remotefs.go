@@ -33,8 +33,9 @@ var ErrTooHigh = errors.New("a directory so near the root is not removed")
 // ErrNoSense is the cause when a command ended well, but its output is not what it should be.
 var ErrNoSense = errors.New("the output makes no sense")
 
-// Stat tells what a file is, at the end of symbolic links; Lstat does not follow them. The command is stat with a format, as in EL6 and later. A file that is not there is fs.ErrNotExist, one that may
-// not be seen fs.ErrPermission; both by the words of the C locale, which is the only thing that stat says about it.
+// Stat tells what a file is, at the end of symbolic links; Lstat does not follow them. The command is stat with a
+// format, as in EL6 and later. A file that is not there is fs.ErrNotExist, one that may not be seen fs.ErrPermission;
+// both by the words of the C locale, which is the only thing that stat says about it.
 func Stat(ctx context.Context, r Runner, name string) (FileInfo, error) {
 	return stat(ctx, r, name, "-L")
 }
@@ -80,8 +81,9 @@ func parseStat(line string) (FileInfo, error) {
 	return info, nil
 }
 
-// List tells what is in a directory, sorted by name; the directory may be a symbolic link. Names may hold any bytes. The command is find of the GNU findutils, as in EL6 and later. What is
-// no directory is an error, and so is a list that is not complete.
+// List tells what is in a directory, sorted by name; the directory may be a symbolic link. Names may hold any bytes.
+// The command is find of the GNU findutils, as in EL6 and later. What is no directory is an error, and so is a list
+// that is not complete.
 func List(ctx context.Context, r Runner, dir string) ([]FileInfo, error) {
 	if err := checkClean(dir); err != nil {
 		return nil, fmt.Errorf("cannot list %q: %w", dir, err)
@@ -119,12 +121,14 @@ func Mkdir(ctx context.Context, r Runner, name string, mode fs.FileMode) error {
 	return change(ctx, r, "make", name, Command(Mutating, "mkdir", "-m", octalMode(mode), "--", name))
 }
 
-// MkdirAll makes a directory with the ones above it where they are missing; these get the mode that the machine's umask gives. A directory that is there keeps its mode.
+// MkdirAll makes a directory with the ones above it where they are missing; these get the mode that the machine's umask
+// gives. A directory that is there keeps its mode.
 func MkdirAll(ctx context.Context, r Runner, name string, mode fs.FileMode) error {
 	return change(ctx, r, "make", name, Command(Mutating, "mkdir", "-p", "-m", octalMode(mode), "--", name))
 }
 
-// Remove removes a file or a symbolic link; one that is not there is fs.ErrNotExist. The command counts as Disruptive: data is gone after it.
+// Remove removes a file or a symbolic link; one that is not there is fs.ErrNotExist. The command counts as Disruptive:
+// data is gone after it.
 func Remove(ctx context.Context, r Runner, name string) error {
 	// Without a terminal rm asks no questions but for -i, and -f would hide that nothing was there.
 	return change(ctx, r, "remove", name, Command(Disruptive, "rm", "--", name))
@@ -135,8 +139,9 @@ func RemoveDir(ctx context.Context, r Runner, name string) error {
 	return change(ctx, r, "remove", name, Command(Mutating, "rmdir", "--", name))
 }
 
-// RemoveAll removes a file or a directory with all that is in it, but stays on its file system: nothing is removed below a mount point. What is not there is no error. The root directory and those
-// just below it are refused with ErrTooHigh.
+// RemoveAll removes a file or a directory with all that is in it, but stays on its file system: nothing is removed
+// below a mount point. What is not there is no error. The root directory and those just below it are refused with
+// ErrTooHigh.
 func RemoveAll(ctx context.Context, r Runner, name string) error {
 	if strings.Count(name, "/") < 2 {
 		return fmt.Errorf("cannot remove %q: %w", name, ErrTooHigh)

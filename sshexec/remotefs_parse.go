@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// findFormat is, for each file: its type, permissions, size, owner, group, links and time; then its name and where it links to, each ended by NUL.
+// findFormat is, for each file: its type, permissions, size, owner, group, links and time; then its name and where it
+// links to, each ended by NUL.
 const findFormat = `%y %m %s %U %G %n %T@\0%f\0%l\0`
 
 // parseFind reads what find printed in findFormat.

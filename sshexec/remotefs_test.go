@@ -18,7 +18,8 @@ import (
 
 // oddNames are names of files that shells, lists of lines and format strings get wrong.
 var oddNames = []string{
-	"plain", "two words", "new\nline", "\n", "-rf", "--", "$HOME", "'", `"`, `\`, `\n`, "*", "%s", "tab\t", "é", "\xff\xfe", "\x1b[31m", "trailing ", " ", "...", "\r", "a\rb",
+	"plain", "two words", "new\nline", "\n", "-rf", "--", "$HOME", "'", `"`, `\`, `\n`, "*", "%s", "tab\t", "é",
+	"\xff\xfe", "\x1b[31m", "trailing ", " ", "...", "\r", "a\rb",
 }
 
 // SSH-003: whatever is in a directory is listed as it is.
@@ -145,7 +146,8 @@ func TestFileRefusals(t *testing.T) {
 		require.Error(t, sshexec.RemoveDir(t.Context(), none, path))
 		require.Error(t, sshexec.MkdirAll(t.Context(), none, path, 0o700))
 		for _, err := range []error{
-			second(sshexec.Stat(t.Context(), none, path)), second(sshexec.List(t.Context(), none, path)), second(sshexec.ReadLink(t.Context(), none, path)),
+			second(sshexec.Stat(t.Context(), none, path)), second(sshexec.List(t.Context(), none, path)),
+			second(sshexec.ReadLink(t.Context(), none, path)),
 		} {
 			require.Error(t, err)
 		}
@@ -181,8 +183,10 @@ func TestListOutput(t *testing.T) {
 		{Name: "b", Mode: 0o644, Size: 5, Links: 1, ModTime: time.Unix(1700000000, 0)},
 	}, list)
 	for _, bad := range []string{
-		"f", "f 644 5 0 0 1 1.0\x00b\x00", "f 644 5 0 0 1\x00b\x00\x00", "f 644 5 0 0 1 1 1\x00b\x00\x00", "x 644 5 0 0 1 1\x00b\x00\x00", "f 698 5 0 0 1 1\x00b\x00\x00",
-		"f 100644 5 0 0 1 1\x00b\x00\x00", "f 644 -5 0 0 1 1\x00b\x00\x00", "f 644 5 0 0 1 1\x00\x00\x00", "f 644 5 0 0 1 1\x00a/b\x00\x00", "f 644 5 0 0 1 1\x00..\x00\x00",
+		"f", "f 644 5 0 0 1 1.0\x00b\x00", "f 644 5 0 0 1\x00b\x00\x00", "f 644 5 0 0 1 1 1\x00b\x00\x00",
+		"x 644 5 0 0 1 1\x00b\x00\x00", "f 698 5 0 0 1 1\x00b\x00\x00",
+		"f 100644 5 0 0 1 1\x00b\x00\x00", "f 644 -5 0 0 1 1\x00b\x00\x00", "f 644 5 0 0 1 1\x00\x00\x00",
+		"f 644 5 0 0 1 1\x00a/b\x00\x00", "f 644 5 0 0 1 1\x00..\x00\x00",
 	} {
 		_, err := sshexec.List(t.Context(), printing(bad), "/x")
 		require.ErrorIs(t, err, sshexec.ErrNoSense, "%q", bad)

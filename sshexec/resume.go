@@ -29,12 +29,15 @@ type Transferred struct {
 // transferBlock is the unit in which dd counts, and in which a transfer goes on.
 const transferBlock = 1 << 16
 
-// UploadResumable is UploadFile for files so big that a lost link must not cost what was sent: calling it again, after any failure and also from another process, goes on where the last attempt
-// came to. What was sent is kept in remotePath.evenkeel-SUM.part, mode 0600, SUM being the first digits of the file's sha256: only the same bytes are ever written there, and always at the
-// same places, so that also what an attempt that was given up still has under way, or a second operator with the same file, does no harm. Before it goes on, what is there is compared by its sha256;
-// a part that is not the user's own, or that others could have written to, is thrown away.
+// UploadResumable is UploadFile for files so big that a lost link must not cost what was sent: calling it again, after
+// any failure and also from another process, goes on where the last attempt came to. What was sent is kept in
+// remotePath.evenkeel-SUM.part, mode 0600, SUM being the first digits of the file's sha256: only the same bytes are
+// ever written there, and always at the same places, so that also what an attempt that was given up still has under
+// way, or a second operator with the same file, does no harm. Before it goes on, what is there is compared by its
+// sha256; a part that is not the user's own, or that others could have written to, is thrown away.
 //
-// The finished copy is synced, checked and renamed as Upload does it. A part that is never finished stays; on ErrDigest it is removed.
+// The finished copy is synced, checked and renamed as Upload does it. A part that is never finished stays; on ErrDigest
+// it is removed.
 func UploadResumable(ctx context.Context, r Runner, localPath, remotePath string, opt TransferOptions) (Transferred, error) {
 	done, err := uploadResumable(ctx, r, localPath, remotePath, opt)
 	if err != nil {
@@ -144,9 +147,11 @@ func finishPart(ctx context.Context, r Runner, part string, done Transferred, re
 	return nil
 }
 
-// DownloadResumable is DownloadFile for files so big that a lost link must not cost what came: calling it again goes on where the last attempt came to. What came is kept in
-// localPath.evenkeel-SUM.part, mode 0600, SUM being the first digits of the sha256 that the file has on its machine; a file that has changed there is begun anew. Before it goes on, what is here is
-// compared with what is there. The finished copy is checked, synced and renamed as DownloadFile does it. A part that is never finished stays; on ErrDigest it is removed.
+// DownloadResumable is DownloadFile for files so big that a lost link must not cost what came: calling it again goes on
+// where the last attempt came to. What came is kept in localPath.evenkeel-SUM.part, mode 0600, SUM being the first
+// digits of the sha256 that the file has on its machine; a file that has changed there is begun anew. Before it goes
+// on, what is here is compared with what is there. The finished copy is checked, synced and renamed as DownloadFile
+// does it. A part that is never finished stays; on ErrDigest it is removed.
 func DownloadResumable(ctx context.Context, r Runner, remotePath, localPath string, opt TransferOptions) (Transferred, error) {
 	done, err := downloadResumable(ctx, r, remotePath, localPath, opt)
 	if err != nil {

@@ -82,7 +82,8 @@ var transfers = []transfer{
 	{"download", sshexec.DownloadResumable},
 }
 
-// SSH-003, SSH-008: whatever the number of lost links and wherever they were lost, and whatever happened to the part meanwhile, the copy is the original; what was carried is not carried again.
+// SSH-003, SSH-008: whatever the number of lost links and wherever they were lost, and whatever happened to the part
+// meanwhile, the copy is the original; what was carried is not carried again.
 func TestResumeProperties(t *testing.T) {
 	for _, tr := range transfers {
 		t.Run(tr.name, func(t *testing.T) {
@@ -313,7 +314,8 @@ func TestBigFiles(t *testing.T) {
 	}
 }
 
-// Every copy is synced once: a small one by the command that writes it, a big one while its sum is taken, whatever part of a big file is sent.
+// Every copy is synced once: a small one by the command that writes it, a big one while its sum is taken, whatever part
+// of a big file is sent.
 func TestUploadSyncs(t *testing.T) {
 	dir := t.TempDir()
 	big, small := filepath.Join(dir, "big"), filepath.Join(dir, "small")

@@ -17,9 +17,11 @@ type RetryOptions struct {
 	OnRetry  func(cmd Cmd, last error) // is told before each further attempt; may be nil
 }
 
-// RetryReadOnly is a Runner that tries a command again when it only reads, and when the connection failed: it could not be made, was lost, or gave no session (ErrUnreachable, ErrDisconnected,
-// ErrSessionRefused), so that the outcome is NotStarted or Unknown. It never does so for a command that changes anything, and not where trying again would do harm or no good: a login or a host key that was refused,
-// a command that ended or ran out of time, a Stream that is used up, output that Stdout or Lines has seen already.
+// RetryReadOnly is a Runner that tries a command again when it only reads, and when the connection failed: it could not
+// be made, was lost, or gave no session (ErrUnreachable, ErrDisconnected, ErrSessionRefused), so that the outcome is
+// NotStarted or Unknown. It never does so for a command that changes anything, and not where trying again would do harm
+// or no good: a login or a host key that was refused, a command that ended or ran out of time, a Stream that is used
+// up, output that Stdout or Lines has seen already.
 func RetryReadOnly(r Runner, opt RetryOptions) Runner {
 	attempts := cmp.Or(opt.Attempts, 3)
 	most := cmp.Or(opt.MaxWait, 30*time.Second)
@@ -51,7 +53,8 @@ func RetryReadOnly(r Runner, opt RetryOptions) Runner {
 	})
 }
 
-// lostLink tells whether a command failed for a reason that may pass. A jump host's refusal comes wrapped in ErrUnreachable, and does not pass: repeated attempts may lock an account.
+// lostLink tells whether a command failed for a reason that may pass. A jump host's refusal comes wrapped in
+// ErrUnreachable, and does not pass: repeated attempts may lock an account.
 func lostLink(err error) bool {
 	if o := OutcomeOf(err); o != NotStarted && o != Unknown {
 		return false

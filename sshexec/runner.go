@@ -9,8 +9,9 @@ import (
 
 // Runner runs commands on one machine. Local, Client, the decorators of this package and every simulator implement it.
 //
-// Run returns a nil error only for a command that exited with status 0; every other end is a *CommandError, and the Result is filled as far as it is
-// known. A Runner is safe for concurrent use. Package sshexectest/conformance holds the tests that every implementation passes.
+// Run returns a nil error only for a command that exited with status 0; every other end is a *CommandError, and the
+// Result is filled as far as it is known. A Runner is safe for concurrent use. Package sshexectest/conformance holds
+// the tests that every implementation passes.
 type Runner interface {
 	Run(ctx context.Context, cmd Cmd) (Result, error)
 }
@@ -40,15 +41,18 @@ const CaptureLimit = 32 << 20
 // Text is the standard output without trailing white space.
 func (r Result) Text() string { return strings.TrimRight(string(r.Stdout), " \t\r\n") }
 
-// CommandError says how a command ended when it did not end well. Branch on Outcome and ExitCode, and with errors.Is on Err; never on the text.
+// CommandError says how a command ended when it did not end well. Branch on Outcome and ExitCode, and with errors.Is on
+// Err; never on the text.
 type CommandError struct {
 	Host     string // the machine, as the caller named it
 	Cmd      string // the command as String shows it: secrets masked
 	Outcome  Outcome
 	ExitCode int
 	Signal   string
-	Stderr   string // what was captured of it, secrets hidden; of a command that reads a secret the beginning only. The message shows its last line
-	Err      error  // the cause where there is one beside the exit status
+	// what was captured of it, secrets hidden; of a command that reads a secret the beginning only. The message shows its
+	// last line
+	Stderr string
+	Err    error // the cause where there is one beside the exit status
 }
 
 func (e *CommandError) Error() string {
@@ -102,8 +106,9 @@ func Failure(host string, cmd Cmd, res Result, cause error) error {
 	}
 }
 
-// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner made. Of several errors, joined or of a
-// fan-out, the gravest counts: Unknown, then Signalled, then Exited. Errors of other packages take part when they have a method Outcome or CommandOutcome.
+// OutcomeOf is the outcome behind an error that Run returned: Exited for nil, NotStarted for an error that no Runner
+// made. Of several errors, joined or of a fan-out, the gravest counts: Unknown, then Signalled, then Exited. Errors of
+// other packages take part when they have a method Outcome or CommandOutcome.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Exited

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// runningSum takes the sha256 of what is written to it on a processor of its own: taken in turn with the encryption, it would make a fast link wait.
+// runningSum takes the sha256 of what is written to it on a processor of its own: taken in turn with the encryption, it
+// would make a fast link wait.
 type runningSum struct {
 	mu     sync.Mutex // held while writing
 	ended  bool
@@ -57,8 +58,8 @@ func (s *runningSum) end() string {
 	return s.digest
 }
 
-// sumBeside has the far side take the sum of a big file while it is copied, of a smaller one afterwards. What is copied is written to it. On a connection that allows one session only, the sum
-// waits for the copy by itself.
+// sumBeside has the far side take the sum of a big file while it is copied, of a smaller one afterwards. What is copied
+// is written to it. On a connection that allows one session only, the sum waits for the copy by itself.
 type sumBeside struct {
 	take func(size int64) (string, error)
 

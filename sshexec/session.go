@@ -13,9 +13,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Run runs the command in a session of its own. When ctx ends, the command's process group gets SIGTERM and then SIGKILL, from a second session that finds the group by a mark in its
-// environment: OpenSSH before 7.9 passes no signals on, and today's passes none on to root's commands. Where the group is not found, the protocol's signals are tried. Result.Ending says what
-// came of it.
+// Run runs the command in a session of its own. When ctx ends, the command's process group gets SIGTERM and then
+// SIGKILL, from a second session that finds the group by a mark in its environment: OpenSSH before 7.9 passes no
+// signals on, and today's passes none on to root's commands. Where the group is not found, the protocol's signals are
+// tried. Result.Ending says what came of it.
 func (c *Client) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	res, err := c.run(ctx, cmd)
 	return res, Failure(c.cfg.Host, cmd, res, err)
@@ -54,7 +55,8 @@ func newSession(conn *connection, ch ssh.Channel, requests <-chan *ssh.Request, 
 	return s
 }
 
-// perform runs a command in the session. endGroup ends its process group from elsewhere; where it is nil, a command that is cancelled is left to the protocol's signals.
+// perform runs a command in the session. endGroup ends its process group from elsewhere; where it is nil, a command
+// that is cancelled is left to the protocol's signals.
 func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup func() (Result, error)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -177,14 +179,15 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 	}
 }
 
-// OpenSSH counts a session for a moment after both sides have closed it, and refuses the next one when it allows no more. Asking again has started nothing.
+// OpenSSH counts a session for a moment after both sides have closed it, and refuses the next one when it allows no
+// more. Asking again has started nothing.
 const (
 	firstPause = 5 * time.Millisecond
 	lastPause  = 80 * time.Millisecond
 )
 
-// openChannel waits for the host's answer as long as the context lasts. The connection stays: other commands are on it. A request that is abandoned
-// may still be granted, and releases its slot when it is closed again.
+// openChannel waits for the host's answer as long as the context lasts. The connection stays: other commands are on it.
+// A request that is abandoned may still be granted, and releases its slot when it is closed again.
 func openChannel(ctx context.Context, conn *connection, release func()) (_ ssh.Channel, _ <-chan *ssh.Request, abandoned bool, _ error) {
 	type answer struct {
 		ch       ssh.Channel

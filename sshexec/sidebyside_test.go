@@ -28,8 +28,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// These are comparisons, not tests: each runs several programs on the same servers, in turns, and prints the medians with their ratios to the first one. They run when EVENKEEL_COMPARE says how many
-// rounds, and they leave out what is not installed (Debian: clustershell pdsh pssh ansible-core rsync). Nothing is asserted but that every contender did its work.
+// These are comparisons, not tests: each runs several programs on the same servers, in turns, and prints the medians
+// with their ratios to the first one. They run when EVENKEEL_COMPARE says how many rounds, and they leave out what is
+// not installed (Debian: clustershell pdsh pssh ansible-core rsync). Nothing is asserted but that every contender did
+// its work.
 //
 //	EVENKEEL_COMPARE=5 go test -tags integration -run TestCompare -v ./sshexec
 
@@ -147,7 +149,8 @@ func startPark(t *testing.T) *park {
 	s.write(t, "known_hosts", known.String())
 	s.write(t, "ssh_config", strings.Join([]string{
 		"Host *", "Port " + port, "User " + s.cfg.User, "IdentityFile " + filepath.Join(s.dir, "id"), "IdentitiesOnly yes",
-		"UserKnownHostsFile " + filepath.Join(s.dir, "known_hosts"), "GlobalKnownHostsFile /dev/null", "StrictHostKeyChecking yes", "BatchMode yes", "LogLevel ERROR",
+		"UserKnownHostsFile " + filepath.Join(s.dir, "known_hosts"), "GlobalKnownHostsFile /dev/null",
+		"StrictHostKeyChecking yes", "BatchMode yes", "LogLevel ERROR",
 	}, "\n")+"\n")
 	return &park{s, filepath.Join(s.dir, "ssh_config"), key, hostKey.PublicKey()}
 }
@@ -269,7 +272,8 @@ func TestCompareFirstCommand(t *testing.T) {
 		bareTook = append(bareTook, time.Since(start))
 		require.NoError(t, b.Close())
 	}
-	t.Logf("first command: evenkeel %s, bare x/crypto %s (ratio %.2f)", ms(median(oursTook)), ms(median(bareTook)), float64(median(bareTook))/float64(median(oursTook)))
+	t.Logf("first command: evenkeel %s, bare x/crypto %s (ratio %.2f)", ms(median(oursTook)), ms(median(bareTook)),
+		float64(median(bareTook))/float64(median(oursTook)))
 }
 
 // 1,000 commands on a connection that stands, one at a time and eight at a time. The ratio of a bare program is our rate :

@@ -10,8 +10,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// SimJobs are the jobs of a simulated machine, by their directories: what [Supervise] and its kin mean to a machine that is none. Such a machine runs the
-// command of a job to its end when it is started, so that a look finds a job that has ended, or one that was lost with the machine's power.
+// SimJobs are the jobs of a simulated machine, by their directories: what [Supervise] and its kin mean to a machine
+// that is none. Such a machine runs the command of a job to its end when it is started, so that a look finds a job that
+// has ended, or one that was lost with the machine's power.
 type SimJobs map[string]SimJob
 
 // SimJob is one of them.

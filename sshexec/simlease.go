@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// SimLease is the lease file of a simulated machine, and who the machine is: what Cmd.Fence, LookLease and SwapLease mean to a machine that is none. The zero
-// value is a machine that never had a lease. A Runner of a simulated machine asks Do first. All of it is data, so that a world can copy and store it.
+// SimLease is the lease file of a simulated machine, and who the machine is: what Cmd.Fence, LookLease and SwapLease
+// mean to a machine that is none. The zero value is a machine that never had a lease. A Runner of a simulated machine
+// asks Do first. All of it is data, so that a world can copy and store it.
 type SimLease struct {
 	Lines   map[string]string // what the lease files say, by path
 	At      map[string]string // what stands behind it: the mark of Fence.At
@@ -27,7 +28,8 @@ func (s *SimLease) Clone() SimLease {
 	return c
 }
 
-// Do answers a command on a lease, and refuses a command that its fence keeps out. Where it does neither, handled is false, and the command is to be run.
+// Do answers a command on a lease, and refuses a command that its fence keeps out. Where it does neither, handled is
+// false, and the command is to be run.
 func (s *SimLease) Do(host string, cmd Cmd) (res Result, err error, handled bool) {
 	res.Outcome = Exited
 	switch script, args := scriptOf(cmd); script {
@@ -90,7 +92,8 @@ func (s *SimLease) look(host, path, standard string) string {
 	if standard != "" {
 		other = s.Lines[standard]
 	}
-	return fmt.Sprintf("lease %s\nat %s\nother %s\nflock %s\nfault %s\nid %s %s\nname %s\n", s.Lines[path], s.At[path], other, flock, s.Fault, from, id, name)
+	return fmt.Sprintf("lease %s\nat %s\nother %s\nflock %s\nfault %s\nid %s %s\nname %s\n", s.Lines[path], s.At[path],
+		other, flock, s.Fault, from, id, name)
 }
 
 func (s *SimLease) swap(path, seen, lease, mark string) (text string, status int) {

@@ -19,16 +19,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// SSHConfig is what ssh_config(5) files say. These keywords count: Host, Match host and Match all, Include, HostName, User, Port, IdentityFile, IdentitiesOnly, ProxyJump, UserKnownHostsFile,
-// GlobalKnownHostsFile, HostKeyAlias, StrictHostKeyChecking, ConnectTimeout, ServerAliveInterval and ServerAliveCountMax. Other kinds of Match are an error, and so is a ProxyCommand for a
-// host that is asked for. Host keys are checked strictly where ssh would ask or not check; "accept-new" is AcceptNew.
+// SSHConfig is what ssh_config(5) files say. These keywords count: Host, Match host and Match all, Include, HostName,
+// User, Port, IdentityFile, IdentitiesOnly, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, HostKeyAlias,
+// StrictHostKeyChecking, ConnectTimeout, ServerAliveInterval and ServerAliveCountMax. Other kinds of Match are an
+// error, and so is a ProxyCommand for a host that is asked for. Host keys are checked strictly where ssh would ask or
+// not check; "accept-new" is AcceptNew.
 type SSHConfig struct {
 	files []*sshconfig.Config
 	home  string
 	local string // the local user's name
 }
 
-// LoadSSHConfig reads the files; without any, ~/.ssh/config and /etc/ssh/ssh_config, those of them that exist. Where several say something, the first counts.
+// LoadSSHConfig reads the files; without any, ~/.ssh/config and /etc/ssh/ssh_config, those of them that exist. Where
+// several say something, the first counts.
 func LoadSSHConfig(files ...string) (*SSHConfig, error) {
 	c := newSSHConfig()
 	optional := len(files) == 0
@@ -127,8 +130,9 @@ func splitQuoted(text string) []string {
 	return words
 }
 
-// Client is a client for a host as ssh would reach it; nothing is connected yet. What base says counts before the files, as options do before ssh's; its ways to log in and its limits count for
-// jump hosts too. Closing the client closes the jump hosts' connections.
+// Client is a client for a host as ssh would reach it; nothing is connected yet. What base says counts before the
+// files, as options do before ssh's; its ways to log in and its limits count for jump hosts too. Closing the client
+// closes the jump hosts' connections.
 func (c *SSHConfig) Client(alias string, base Config) (*Client, error) {
 	client, err := c.client(alias, base, nil)
 	if err != nil {
@@ -286,7 +290,8 @@ func (c *SSHConfig) auth(alias string, base Auth, t tokens) (Auth, error) {
 			a.KeyFiles = append(a.KeyFiles, file)
 		}
 	}
-	if os.Getenv("SSH_AUTH_SOCK") != "" && !strings.EqualFold(c.get(alias, "IdentitiesOnly"), "yes") && c.get(alias, "IdentityAgent") != "none" {
+	if os.Getenv("SSH_AUTH_SOCK") != "" && !strings.EqualFold(c.get(alias, "IdentitiesOnly"), "yes") &&
+		c.get(alias, "IdentityAgent") != "none" {
 		a.Agent = true
 	}
 	return a, nil

@@ -90,7 +90,8 @@ Match host node1
 	require.Equal(t, 9, got.KeepAliveMisses)
 	require.Equal(t, sshexec.AcceptNew(filepath.Join(home, ".ssh", "known_hosts")), got.HostKeys)
 
-	got, err = sshexec.Resolve(c, "node1", sshexec.Config{Addr: "10.0.0.1:22", User: "op", HostKeys: sshexec.Strict(), ConnectTimeout: time.Minute})
+	got, err = sshexec.Resolve(c, "node1",
+		sshexec.Config{Addr: "10.0.0.1:22", User: "op", HostKeys: sshexec.Strict(), ConnectTimeout: time.Minute})
 	require.NoError(t, err)
 	require.Equal(t, "10.0.0.1:22", got.Addr)
 	require.Equal(t, "op", got.User)

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Subsystem starts a subsystem of the SSH server, such as sftp, and returns the two directions of its stream. It takes a session of the connection until it is closed; Close ends a Read that waits, too.
-// What is said on the stream is not a command: dry run, gate and audit do not see it. A server without the subsystem is ErrSessionRefused.
+// Subsystem starts a subsystem of the SSH server, such as sftp, and returns the two directions of its stream. It takes
+// a session of the connection until it is closed; Close ends a Read that waits, too. What is said on the stream is not
+// a command: dry run, gate and audit do not see it. A server without the subsystem is ErrSessionRefused.
 func (c *Client) Subsystem(ctx context.Context, name string) (io.ReadWriteCloser, error) {
 	s, err := c.open(ctx)
 	if err != nil {
@@ -42,7 +43,8 @@ func (c *Client) Subsystem(ctx context.Context, name string) (io.ReadWriteCloser
 	return newSubsystem(s), nil
 }
 
-// subsystem is the stream of a subsystem. A channel's own Read would wait for the host to close it, so that a host that is gone would hold up who closes it.
+// subsystem is the stream of a subsystem. A channel's own Read would wait for the host to close it, so that a host that
+// is gone would hold up who closes it.
 type subsystem struct {
 	*io.PipeReader
 	session *session

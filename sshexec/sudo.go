@@ -14,13 +14,15 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/internal/execline"
 )
 
-// Sudo has a command run as another user. What sudo is asked to run is /bin/sh with the command, so a sudoers rule for the bare program does not do.
+// Sudo has a command run as another user. What sudo is asked to run is /bin/sh with the command, so a sudoers rule for
+// the bare program does not do.
 type Sudo struct {
 	User     string // root when empty
 	Password Secret // of the login user; when empty, sudo must not need one
 }
 
-// ErrSudo means that sudo did not run the command: the password is wrong or missing, the user may not do this, sudo is not there. The command's outcome is NotStarted. One password is tried once.
+// ErrSudo means that sudo did not run the command: the password is wrong or missing, the user may not do this, sudo is
+// not there. The command's outcome is NotStarted. One password is tried once.
 var ErrSudo = errors.New("sudo did not run the command")
 
 var errSudoPassword = errors.New("the password for sudo holds a newline or a NUL byte")
@@ -38,8 +40,9 @@ func WithSudo(r Runner, sudo Sudo) Runner {
 // sudoPatience is how long sudo may take to let the command begin: some ask a directory server that is slow.
 const sudoPatience = time.Minute
 
-// sudoDialogue sends the password when sudo asks for it and the command's own input when the command has begun, never one for the other: a sudo that asks for no password would hand it to the
-// command. It reads along in the errors, and what sudo says in them before the command begins is shown only when it never does.
+// sudoDialogue sends the password when sudo asks for it and the command's own input when the command has begun, never
+// one for the other: a sudo that asks for no password would hand it to the command. It reads along in the errors, and
+// what sudo says in them before the command begins is shown only when it never does.
 type sudoDialogue struct {
 	sudo          Sudo
 	prompt, start string // what sudo says when it asks, and the shell when it has the command
@@ -172,7 +175,8 @@ func (s *sudoStderr) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// look finds the words agreed on in what was held back. A second prompt means that the password is wrong; the end of the input then ends sudo.
+// look finds the words agreed on in what was held back. A second prompt means that the password is wrong; the end of
+// the input then ends sudo.
 func (s *sudoStderr) look() {
 	if _, after, ok := bytes.Cut(s.held, []byte(s.d.start)); ok {
 		s.held = after

@@ -12,7 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// fakeSudo behaves as sudo(8) does where it matters here: it asks on the errors, reads one line byte by byte, tries three times, and asks nobody when FAKE_SUDO is nopasswd.
+// fakeSudo behaves as sudo(8) does where it matters here: it asks on the errors, reads one line byte by byte, tries
+// three times, and asks nobody when FAKE_SUDO is nopasswd.
 const fakeSudo = `#!/bin/sh
 prompt=Password: ask=yes user=root
 while [ $# -gt 0 ]; do
@@ -66,7 +67,8 @@ func TestSudo(t *testing.T) {
 		for _, mode := range []string{"asks", "nopasswd"} {
 			t.Run(name+" "+mode, func(t *testing.T) {
 				file := withFakeSudo(t, mode)
-				cmd := sshexec.Script(sshexec.Mutating, `cat; printf '%s %s %s' "$SUDO_TO" "$A" "$(pwd)"; echo own >&2; tr '\0' '\n' </proc/$PPID/cmdline; exit 7`)
+				cmd := sshexec.Script(sshexec.Mutating,
+					`cat; printf '%s %s %s' "$SUDO_TO" "$A" "$(pwd)"; echo own >&2; tr '\0' '\n' </proc/$PPID/cmdline; exit 7`)
 				cmd.Stdin, cmd.Sudo = sshexec.Text("its input\n"), &sshexec.Sudo{User: "pcrf", Password: sudoPassword}
 				cmd.Env, cmd.Dir = []string{"A=b c"}, "/usr"
 				res, err := open(t).Run(t.Context(), cmd)

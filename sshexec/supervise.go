@@ -21,7 +21,8 @@ import (
 
 // SuperviseOptions name a job and bound the waiting for it.
 type SuperviseOptions struct {
-	// Dir is a directory of the machine for jobs, made with mode 0700 when it is not there. It must belong to the user that the commands run as, and survive a reboot.
+	// Dir is a directory of the machine for jobs, made with mode 0700 when it is not there. It must belong to the user
+	// that the commands run as, and survive a reboot.
 	Dir string
 	// ID names the job in Dir: letters, digits, ".", "_" and "-". One ID runs one command once, however often it is started.
 	ID string
@@ -44,13 +45,16 @@ var (
 	errJobDir     = errors.New("the directory for jobs must be an absolute path without newlines")
 )
 
-// Supervise runs a command that outlives the connection: detached from it on the machine, with its output and its end kept in files. A link that is lost loses nothing; Supervise finds the
-// machine again and goes on reading. Started a second time with the same ID, the command is not run a second time, not even after it has ended: its output and its end are read again. That answers
-// "did it run?" for as long as the job is not removed.
+// Supervise runs a command that outlives the connection: detached from it on the machine, with its output and its end
+// kept in files. A link that is lost loses nothing; Supervise finds the machine again and goes on reading. Started a
+// second time with the same ID, the command is not run a second time, not even after it has ended: its output and its
+// end are read again. That answers "did it run?" for as long as the job is not removed.
 //
-// When ctx ends, the waiting ends and the job goes on: Outcome is Unknown and the error ErrMayRun. When the command's Timeout passes, the job is ended. The machine needs Linux, setsid and
-// GNU coreutils. An exit status above 128 that is a signal's counts as an end by that signal, which is how shells tell. An input is kept in a file that is removed when the command has opened
-// it; a SecretText is kept in memory, and must hold no NUL byte and no more than the machine's shells can take.
+// When ctx ends, the waiting ends and the job goes on: Outcome is Unknown and the error ErrMayRun. When the command's
+// Timeout passes, the job is ended. The machine needs Linux, setsid and GNU coreutils. An exit status above 128 that is
+// a signal's counts as an end by that signal, which is how shells tell. An input is kept in a file that is removed when
+// the command has opened it; a SecretText is kept in memory, and must hold no NUL byte and no more than the machine's
+// shells can take.
 func Supervise(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (Result, error) {
 	j, err := StartSupervised(ctx, r, cmd, opt)
 	if err != nil {
@@ -105,8 +109,8 @@ func newJob(r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
 	return &Supervised{r: r, cmd: cmd, opt: opt}, nil
 }
 
-// StartSupervised starts a job, or finds the one that was started before; Started tells which. When it stays unknown whether the start reached the machine, it is sent again: whoever comes second finds the
-// job of the first.
+// StartSupervised starts a job, or finds the one that was started before; Started tells which. When it stays unknown
+// whether the start reached the machine, it is sent again: whoever comes second finds the job of the first.
 func StartSupervised(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
 	j, err := newJob(r, cmd, opt)
 	if err == nil {
@@ -134,7 +138,8 @@ func StartSupervised(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOption
 	return j, nil
 }
 
-// Attach finds a job that was started before. Of cmd only counts how the output is to be taken and by whom the job is looked at (Sudo); where it has a command, the job must be that.
+// Attach finds a job that was started before. Of cmd only counts how the output is to be taken and by whom the job is
+// looked at (Sudo); where it has a command, the job must be that.
 func Attach(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
 	j, err := newJob(r, cmd, opt)
 	if err == nil {
@@ -152,7 +157,8 @@ func Attach(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (*Supe
 // Started tells whether StartSupervised has started the job, and not only found it.
 func (j *Supervised) Started() bool { return j.started }
 
-// Status tells how the job is without waiting: nil when it has ended, else [ErrJobRuns], [ErrJobLost] or [ErrNoJob], or why nobody can tell.
+// Status tells how the job is without waiting: nil when it has ended, else [ErrJobRuns], [ErrJobLost] or [ErrNoJob], or
+// why nobody can tell.
 func (j *Supervised) Status(ctx context.Context) error {
 	var now glance
 	err := j.patiently(ctx, nil, func() (err error) {
@@ -220,7 +226,8 @@ func (j *Supervised) start(ctx context.Context) (string, error) {
 // mayHaveStarted is the exit status of a starting script that did not see the job start, or was ended before it did.
 const mayHaveStarted = 3
 
-// startTime is how long a start may take beyond the command's own time: a real one takes no more than seconds, a simulated one runs the command.
+// startTime is how long a start may take beyond the command's own time: a real one takes no more than seconds, a
+// simulated one runs the command.
 const startTime = time.Minute
 
 func digestOf(line string) string {
@@ -299,7 +306,8 @@ const lookTime = time.Minute
 
 // look asks the machine how the job is, and waits for news as long as poll.
 func (j *Supervised) look(ctx context.Context, poll time.Duration) (glance, error) {
-	look := j.script(ReadOnly, jobLook, j.dir(), fmt.Sprint(j.opt.StdoutFrom), fmt.Sprint(j.opt.StderrFrom), fmt.Sprint(lookMost), fmt.Sprint(poll.Milliseconds()/100))
+	look := j.script(ReadOnly, jobLook, j.dir(), fmt.Sprint(j.opt.StdoutFrom), fmt.Sprint(j.opt.StderrFrom),
+		fmt.Sprint(lookMost), fmt.Sprint(poll.Milliseconds()/100))
 	look.Timeout = poll + lookTime
 	res, err := j.run(ctx, look, "look at the job")
 	if err != nil {
@@ -353,8 +361,8 @@ func (j *Supervised) Remove(ctx context.Context) error {
 // retryPause is the time between two tries to reach the machine.
 const retryPause = time.Second
 
-// patiently tries again while the machine is out of reach, for as long as GiveUp. What is tried may be sent twice without harm: it only reads, or it is the start or the end of a job. Where
-// again is given it has to agree.
+// patiently tries again while the machine is out of reach, for as long as GiveUp. What is tried may be sent twice
+// without harm: it only reads, or it is the start or the end of a job. Where again is given it has to agree.
 func (j *Supervised) patiently(ctx context.Context, again func(error) bool, try func() error) error {
 	pause := min(retryPause, j.opt.GiveUp/10)
 	for since := j.opt.Clock.Now(); ; {
@@ -371,7 +379,8 @@ func (j *Supervised) patiently(ctx context.Context, again func(error) bool, try 
 // outOfReach tells whether an error may pass by itself.
 func outOfReach(err error) bool {
 	var key *HostKeyError
-	if errors.As(err, &key) || errors.Is(err, ErrClosed) || errors.Is(err, ErrAuth) || errors.Is(err, ErrSudo) || errors.Is(err, ErrStreamTaken) {
+	if errors.As(err, &key) || errors.Is(err, ErrClosed) || errors.Is(err, ErrAuth) || errors.Is(err, ErrSudo) ||
+		errors.Is(err, ErrStreamTaken) {
 		return false
 	}
 	return OutcomeOf(err) == Unknown || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrSessionRefused)

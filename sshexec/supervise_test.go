@@ -41,7 +41,8 @@ func TestSupervisedConforms(t *testing.T) {
 	}
 }
 
-// SSH-008, SSH-010: a second start finds the first, while it runs and after it has ended; another command under the same ID is refused; once removed it can run again.
+// SSH-008, SSH-010: a second start finds the first, while it runs and after it has ended; another command under the
+// same ID is refused; once removed it can run again.
 func TestSuperviseRunsOnce(t *testing.T) {
 	opt, ran := jobs(t, "reposync"), filepath.Join(t.TempDir(), "ran")
 	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; echo out; echo err >&2; exit 7`, ran)
@@ -111,7 +112,8 @@ func TestSuperviseAcrossLostLinks(t *testing.T) {
 			cutter.Go(m.Drop)
 		}
 	}}
-	cmd := sshexec.Script(sshexec.Mutating, `echo x >>"$1"; i=0; while [ $i -lt 40 ]; do echo line $i; echo error $i >&2; i=$((i+1)); sleep 0.05; done; exit 3`, ran)
+	cmd := sshexec.Script(sshexec.Mutating,
+		`echo x >>"$1"; i=0; while [ $i -lt 40 ]; do echo line $i; echo error $i >&2; i=$((i+1)); sleep 0.05; done; exit 3`, ran)
 	cmd.Stdout = &out
 	res, err := sshexec.Supervise(t.Context(), client, cmd, jobs(t, "dkms"))
 	cutter.Wait()
@@ -147,7 +149,8 @@ func (w *writeFunc) Write(p []byte) (int, error) {
 
 // SSH-010: the link is cut at the very start, before or after the machine has heard it.
 func TestSuperviseStartOverALostLink(t *testing.T) {
-	for name, f := range map[string]sshexectest.Faults{"before": {CutBefore: true}, "after": {CutAfter: true}, "no exit status": {OmitExit: true}} {
+	for name, f := range map[string]sshexectest.Faults{"before": {CutBefore: true}, "after": {CutAfter: true},
+		"no exit status": {OmitExit: true}} {
 		t.Run(name, func(t *testing.T) {
 			m, ran := shellMachine(t), filepath.Join(t.TempDir(), "ran")
 			client := m.dial(t)
@@ -170,7 +173,8 @@ func TestSuperviseStartOverALostLink(t *testing.T) {
 func TestSuperviseBrokenInput(t *testing.T) {
 	opt, ran := jobs(t, "a"), filepath.Join(t.TempDir(), "ran")
 	cmd := sshexec.Script(sshexec.Mutating, `cat >"$1"`, ran)
-	cmd.Stdin = sshexec.Stream(io.MultiReader(strings.NewReader("half"), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })))
+	cmd.Stdin = sshexec.Stream(io.MultiReader(strings.NewReader("half"),
+		readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })))
 	_, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.NoFileExists(t, ran)
@@ -242,7 +246,8 @@ func TestSuperviseLost(t *testing.T) {
 func TestSuperviseSecret(t *testing.T) {
 	const secret = "ge'heim $x"
 	opt := jobs(t, "secret")
-	cmd := sshexec.Script(sshexec.ReadOnly, `n=$(wc -c); grep -rl "$(printf 'ge\047heim')" "$1"; grep -la "$(printf 'ge\047heim')" /proc/[0-9]*/cmdline; echo "$n"`, opt.Dir)
+	cmd := sshexec.Script(sshexec.ReadOnly,
+		`n=$(wc -c); grep -rl "$(printf 'ge\047heim')" "$1"; grep -la "$(printf 'ge\047heim')" /proc/[0-9]*/cmdline; echo "$n"`, opt.Dir)
 	cmd.Stdin = sshexec.SecretText(secret)
 	res, err := supervised(opt).Run(t.Context(), cmd)
 	require.NoError(t, err)
@@ -251,7 +256,8 @@ func TestSuperviseSecret(t *testing.T) {
 
 func TestSuperviseRefuses(t *testing.T) {
 	cmd := sshexec.Command(sshexec.ReadOnly, "true")
-	for _, opt := range []sshexec.SuperviseOptions{{Dir: "/tmp", ID: "../x"}, {Dir: "/tmp", ID: ".x"}, {Dir: "tmp", ID: "x"}, {Dir: "/tmp", ID: ""}} {
+	for _, opt := range []sshexec.SuperviseOptions{{Dir: "/tmp", ID: "../x"}, {Dir: "/tmp", ID: ".x"},
+		{Dir: "tmp", ID: "x"}, {Dir: "/tmp", ID: ""}} {
 		res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
 		require.Error(t, err)
 		require.Equal(t, sshexec.NotStarted, res.Outcome)

@@ -1,6 +1,7 @@
 package sshexec
 
-// telnetReader takes the commands of the telnet protocol (RFC 854) out of a stream, wherever the stream is cut into pieces, and refuses every option that the other side asks for or offers.
+// telnetReader takes the commands of the telnet protocol (RFC 854) out of a stream, wherever the stream is cut into
+// pieces, and refuses every option that the other side asks for or offers.
 type telnetReader struct {
 	state   telnetState
 	verb    byte // WILL, WONT, DO or DONT, when state is telnetOption
@@ -28,7 +29,8 @@ const (
 	telnetIAC  = 255
 )
 
-// take gives the text in a piece of the stream, with lines ended by "\n" alone, and what has to be answered. It refuses requests only: an answer to an answer would never end.
+// take gives the text in a piece of the stream, with lines ended by "\n" alone, and what has to be answered. It refuses
+// requests only: an answer to an answer would never end.
 func (t *telnetReader) take(piece []byte) (text, answer []byte) {
 	for _, b := range piece {
 		switch t.state {

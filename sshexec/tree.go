@@ -24,12 +24,14 @@ type Tree struct {
 // ErrNotCopied refuses what a copy of a tree cannot hold: a device, a socket or a named pipe, or a name that leads out of the tree.
 var ErrNotCopied = errors.New("it is no file, directory or symbolic link of the tree")
 
-// UploadTree copies a directory with all that is in it, as one stream: for thousands of small files it takes a fraction of the time that a command for each of them would take. The copy is there as a whole, or
-// not at all: it is made beside remoteDir (in remoteDir.evenkeel-*, mode 0700 until it is complete), each file's sha256 is checked, it is synced, and then it takes the name. What has the name already is
-// fs.ErrExist; the directory above it must exist.
+// UploadTree copies a directory with all that is in it, as one stream: for thousands of small files it takes a fraction
+// of the time that a command for each of them would take. The copy is there as a whole, or not at all: it is made
+// beside remoteDir (in remoteDir.evenkeel-*, mode 0700 until it is complete), each file's sha256 is checked, it is
+// synced, and then it takes the name. What has the name already is fs.ErrExist; the directory above it must exist.
 //
-// Regular files, directories and symbolic links are copied with their permissions and times of modification, links as they are; the owner is who logs in. Anything else is ErrNotCopied. Hard links become files of
-// their own. The commands are tar, find, openssl or sha256sum, sync and mv, as old as EL6's.
+// Regular files, directories and symbolic links are copied with their permissions and times of modification, links as
+// they are; the owner is who logs in. Anything else is ErrNotCopied. Hard links become files of their own. The commands
+// are tar, find, openssl or sha256sum, sync and mv, as old as EL6's.
 //
 // An error whose outcome is Unknown leaves the whole tree or none, and perhaps a directory remoteDir.evenkeel-*.
 func UploadTree(ctx context.Context, r Runner, localDir, remoteDir string) (Tree, error) {

@@ -18,11 +18,13 @@ import (
 	"time"
 )
 
-// DownloadTree copies a directory of the machine with all that is in it, as one stream, the way UploadTree does it the other way round: the copy is made beside localDir, compared with the sums that the machine takes
-// afterwards, synced, and then takes the name. What has the name already is fs.ErrExist.
+// DownloadTree copies a directory of the machine with all that is in it, as one stream, the way UploadTree does it the
+// other way round: the copy is made beside localDir, compared with the sums that the machine takes afterwards, synced,
+// and then takes the name. What has the name already is fs.ErrExist.
 //
-// The machine is not trusted with this one's files: names that lead out of the tree, also through a link, and what is no file, directory or symbolic link are ErrNotCopied. The set-user-id and set-group-id bits are not
-// taken over, as the owner here is another one. A file that changes during the copy is ErrDigest.
+// The machine is not trusted with this one's files: names that lead out of the tree, also through a link, and what is
+// no file, directory or symbolic link are ErrNotCopied. The set-user-id and set-group-id bits are not taken over, as
+// the owner here is another one. A file that changes during the copy is ErrDigest.
 func DownloadTree(ctx context.Context, r Runner, remoteDir, localDir string) (Tree, error) {
 	tree, err := downloadTree(ctx, r, remoteDir, localDir)
 	if err != nil {

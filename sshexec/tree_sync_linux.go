@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncTree makes a tree safe from a power cut: the file system that it is on is synced as a whole, which is far quicker than thousands of files one after another.
+// syncTree makes a tree safe from a power cut: the file system that it is on is synced as a whole, which is far quicker
+// than thousands of files one after another.
 func syncTree(top *os.File) error {
 	raw, err := top.SyscallConn()
 	if err != nil {

@@ -81,7 +81,8 @@ func TestTrees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, dir := open(t), t.TempDir()
 			here, there, back := filepath.Join(dir, "here"), filepath.Join(dir, "it's there\n"), filepath.Join(dir, "back")
-			writeTree(t, here, "a", "-x", "sub/new\nline", `sub/back\slash\n`, "sub/\xff", "empty/", "deep/er/"+strings.Repeat("long", 60), strings.Repeat("d/", 40)+"f")
+			writeTree(t, here, "a", "-x", "sub/new\nline", `sub/back\slash\n`, "sub/\xff", "empty/", "deep/er/"+
+				strings.Repeat("long", 60), strings.Repeat("d/", 40)+"f")
 			for name, mode := range map[string]fs.FileMode{"a": 0o400, "-x": 0o755, "empty": 0o555, "sub": 0o700 | fs.ModeSticky} {
 				require.NoError(t, os.Chmod(filepath.Join(here, name), mode))
 			}
@@ -125,7 +126,8 @@ func TestTreeProperties(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		here, there, back := filepath.Join(dir, fmt.Sprint("here", n)), filepath.Join(dir, fmt.Sprint("there", n)), filepath.Join(dir, fmt.Sprint("back", n))
+		here, there, back := filepath.Join(dir, fmt.Sprint("here", n)), filepath.Join(dir, fmt.Sprint("there", n)),
+			filepath.Join(dir, fmt.Sprint("back", n))
 		require.NoError(t, os.Mkdir(here, 0o755))
 		for _, name := range rapid.SliceOfN(path, 0, 5).Draw(t, "names") {
 			full := filepath.Join(here, name)

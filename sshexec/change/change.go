@@ -12,8 +12,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Change is one change of a machine or of a cluster, as data: what runs, what must be so before, and what shows that it is done. Packages that know a system
-// make Changes; [Do] carries one out, and a runbook makes actions of it. The exit status of a command alone proves little: pcs exits 0 where it started nothing.
+// Change is one change of a machine or of a cluster, as data: what runs, what must be so before, and what shows that it
+// is done. Packages that know a system make Changes; [Do] carries one out, and a runbook makes actions of it. The exit
+// status of a command alone proves little: pcs exits 0 where it started nothing.
 type Change struct {
 	Title string // what it does, one line
 	Host  string // where; in a runbook the step's host when empty
@@ -29,15 +30,16 @@ type Change struct {
 	Probe  *Probe    // how to tell whether it ran; needed where it may not simply run again, unless the first Proof tells
 
 	Needs []Proof // what must be so immediately before
-	// Proof is what shows that it is done, in the order in which it comes to be seen: the first says that the command was obeyed, and is what to look for when nobody
-	// knows whether it ran; the later ones, that the system has followed.
+	// Proof is what shows that it is done, in the order in which it comes to be seen: the first says that the command was
+	// obeyed, and is what to look for when nobody knows whether it ran; the later ones, that the system has followed.
 	Proof []Proof
 
-	// Limit bounds the change from sending the command until all of Proof is seen, and how long a check may ask to be looked at again. DefaultLimit when zero.
+	// Limit bounds the change from sending the command until all of Proof is seen, and how long a check may ask to be
+	// looked at again. DefaultLimit when zero.
 	Limit time.Duration
 
-	// DropsConnection says that the connection is expected to break under the command (a reboot, a shutdown): the probe tells how it ended even where the command was
-	// seen to be killed, and not only where its outcome is unknown.
+	// DropsConnection says that the connection is expected to break under the command (a reboot, a shutdown): the probe
+	// tells how it ended even where the command was seen to be killed, and not only where its outcome is unknown.
 	DropsConnection bool
 }
 
@@ -58,10 +60,11 @@ func (c Change) GoString() string { return c.String() }
 // Proof is a question to a machine, and what the answer must show.
 type Proof struct {
 	Host  string
-	Cmd   sshexec.Cmd          // read-only
-	Text  string               // what is to be seen, in words
-	Limit time.Duration        // after which the tool hangs rather than works; [Do] takes 30 s when zero, a runbook its own
-	Check func(Observed) error // nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
+	Cmd   sshexec.Cmd   // read-only
+	Text  string        // what is to be seen, in words
+	Limit time.Duration // after which the tool hangs rather than works; [Do] takes 30 s when zero, a runbook its own
+	// nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
+	Check func(Observed) error
 }
 
 // ByExit is a proof by a command that only looks and tells by its exit status: 0 that it is done, 1 that it is not.
@@ -126,8 +129,9 @@ func Later(err error) error {
 	return err
 }
 
-// Passing says of an error of a [Proof] whether looking again may show something else: what is not there yet, a system that is starting, a host that does not
-// answer. An error of another package says so by a method Passing. It is for callers who wait by themselves.
+// Passing says of an error of a [Proof] whether looking again may show something else: what is not there yet, a system
+// that is starting, a host that does not answer. An error of another package says so by a method Passing. It is for
+// callers who wait by themselves.
 func Passing(err error) bool {
 	var later *Retry
 	var starting interface{ Passing() bool }
@@ -138,8 +142,8 @@ func Passing(err error) bool {
 // ErrNotSeen says that a command ended, and what it should have done did not show in time.
 var ErrNotSeen = errors.New("what the command should have done is not to be seen")
 
-// ErrOutcomeUnknown says that nobody knows whether a command ran, and that what it should have done did not show in time. It must not be repeated
-// before the operator has looked.
+// ErrOutcomeUnknown says that nobody knows whether a command ran, and that what it should have done did not show in
+// time. It must not be repeated before the operator has looked.
 var ErrOutcomeUnknown = errors.New("it is not known whether the command ran")
 
 // Applied is how a change was carried out.
@@ -164,9 +168,10 @@ type doing struct {
 	done   Applied
 }
 
-// Do carries out a change: it looks whether it is done already; if not, sees that what it needs is there, runs the command once, and looks until
-// all of the proof is seen or the limit is over. A command whose outcome is unknown (a lost connection, a tool that hung) is answered by looking,
-// never by running it again. An error before the command ran leaves the system as it was.
+// Do carries out a change: it looks whether it is done already; if not, sees that what it needs is there, runs the
+// command once, and looks until all of the proof is seen or the limit is over. A command whose outcome is unknown (a
+// lost connection, a tool that hung) is answered by looking, never by running it again. An error before the command ran
+// leaves the system as it was.
 func Do(ctx context.Context, at Site, c Change) (Applied, error) {
 	if c.Limit <= 0 {
 		c.Limit = DefaultLimit
@@ -180,7 +185,8 @@ func Do(ctx context.Context, at Site, c Change) (Applied, error) {
 	return d.done, nil
 }
 
-// Await looks until all of the proof is seen, or the limit is over; with none of that it looks once. No proof at all is an error: nothing would be proven.
+// Await looks until all of the proof is seen, or the limit is over; with none of that it looks once. No proof at all is
+// an error: nothing would be proven.
 func Await(ctx context.Context, at Site, limit time.Duration, proof ...Proof) error {
 	if len(proof) == 0 || at.Exec == nil {
 		return errors.New("there is no proof to look for, or no way to the machines")
@@ -232,8 +238,8 @@ func (d *doing) command(ctx context.Context) error {
 	return missing
 }
 
-// send runs the command, or the operation, within the limit. An operation that came to its end has exited; of one that failed without saying so nobody knows
-// how far it came.
+// send runs the command, or the operation, within the limit. An operation that came to its end has exited; of one that
+// failed without saying so nobody knows how far it came.
 func (d *doing) send(ctx context.Context) (sshexec.Result, error) {
 	if d.change.Op != nil {
 		at := d.at

@@ -59,15 +59,16 @@ func (l *lamp) site() change.Site {
 }
 
 func shows(what string) change.Proof {
-	return change.Proof{Host: "h", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", what), Text: what + " says on", Check: func(o change.Observed) error {
-		switch o.Text() {
-		case "on":
-			return nil
-		case "off":
-			return change.NotYet(0, "%s says off", what)
-		}
-		return errors.New("the answer says nothing")
-	}}
+	return change.Proof{Host: "h", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", what), Text: what + " says on",
+		Check: func(o change.Observed) error {
+			switch o.Text() {
+			case "on":
+				return nil
+			case "off":
+				return change.NotYet(0, "%s says off", what)
+			}
+			return errors.New("the answer says nothing")
+		}}
 }
 
 func switchOn() change.Change {

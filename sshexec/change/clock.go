@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Clock is the time that a run lives by. WallClock is the real one; a simulated world brings its own. Several goroutines ask it at the same time.
+// Clock is the time that a run lives by. WallClock is the real one; a simulated world brings its own. Several
+// goroutines ask it at the same time.
 type Clock interface {
 	Now() time.Time
 	Sleep(ctx context.Context, d time.Duration) error // returns early with the context's error

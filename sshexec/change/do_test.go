@@ -34,8 +34,10 @@ func fine(context.Context, sshexec.Cmd) (sshexec.Result, error) {
 func TestOpResult(t *testing.T) {
 	var hosts []string
 	on, asked := false, false
-	c := change.Change{Title: "t", Host: "h", Limit: time.Minute, Proof: []change.Proof{proves(&on)}, Expect: change.Expect{Check: func(change.Observed) error { asked = true; return nil }},
-		Op: &change.Op{Effect: sshexec.Mutating, Text: "x", Do: func(context.Context, change.Site) (sshexec.Result, error) { on = true; return sshexec.Result{}, nil }}}
+	c := change.Change{Title: "t", Host: "h", Limit: time.Minute, Proof: []change.Proof{proves(&on)},
+		Expect: change.Expect{Check: func(change.Observed) error { asked = true; return nil }},
+		Op: &change.Op{Effect: sshexec.Mutating, Text: "x",
+			Do: func(context.Context, change.Site) (sshexec.Result, error) { on = true; return sshexec.Result{}, nil }}}
 	got, err := change.Do(t.Context(), site(fine, &hosts), c)
 	require.NoError(t, err)
 	require.Equal(t, sshexec.Exited, got.Outcome)
@@ -65,7 +67,8 @@ func TestOpHost(t *testing.T) {
 // R3: a proof without a host is about the change's host.
 func TestProofHost(t *testing.T) {
 	var hosts []string
-	c := change.Change{Title: "t", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "x"), Proof: []change.Proof{change.ByExit("x", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/x"))}}
+	c := change.Change{Title: "t", Host: "h", Cmd: sshexec.Command(sshexec.Mutating, "x"),
+		Proof: []change.Proof{change.ByExit("x", sshexec.Command(sshexec.ReadOnly, "test", "-e", "/x"))}}
 	_, err := change.Do(t.Context(), site(fine, &hosts), c)
 	require.NoError(t, err)
 	require.NotContains(t, hosts, "")

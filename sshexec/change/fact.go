@@ -9,13 +9,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// A Fact is something that one step finds out and a later one needs: the path of an archive, a version before it was raised. It is declared on both
-// sides, checked when the runbook is built, and journalled before anything relies on it. T is a string, number, bool or a plain struct
-// of these, never a secret.
+// A Fact is something that one step finds out and a later one needs: the path of an archive, a version before it was
+// raised. It is declared on both sides, checked when the runbook is built, and journalled before anything relies on it.
+// T is a string, number, bool or a plain struct of these, never a secret.
 type Fact[T any] struct{ name, doc string }
 
-// NewFact declares a fact. The name is lower case with dots ("archive.set-1"); doc says in a few words what it is, for the reader of a runbook.
-// It panics for a type that can hold a secret: facts are written to the journal.
+// NewFact declares a fact. The name is lower case with dots ("archive.set-1"); doc says in a few words what it is, for
+// the reader of a runbook. It panics for a type that can hold a secret: facts are written to the journal.
 func NewFact[T any](name, doc string) Fact[T] {
 	if holdsSecret(reflect.TypeFor[T](), map[reflect.Type]bool{}) {
 		panic(fmt.Sprintf("change: fact %q: %v can hold a secret, and facts are journalled", name, reflect.TypeFor[T]()))
@@ -58,8 +58,8 @@ func (f Fact[T]) Name() string { return f.name }
 // Doc says what the fact is.
 func (f Fact[T]) Doc() string { return f.doc }
 
-// Ref is the text that stands for the fact's value in a command; the value is put in its place when the command runs, and a runbook on paper
-// shows it as a shell variable.
+// Ref is the text that stands for the fact's value in a command; the value is put in its place when the command runs,
+// and a runbook on paper shows it as a shell variable.
 func (f Fact[T]) Ref() string { return RefOpen + f.name + RefClose }
 
 // Variable is the shell variable that stands for the fact where the operator follows the runbook by hand.
@@ -123,8 +123,8 @@ func Refs(text string) []string {
 	}
 }
 
-// Expand puts the values of facts in place of their references. A fact that is not known is an error: a command with a hole never runs. What a value holds is
-// not looked into: it is never taken for a reference.
+// Expand puts the values of facts in place of their references. A fact that is not known is an error: a command with a
+// hole never runs. What a value holds is not looked into: it is never taken for a reference.
 func (f Facts) Expand(text string) (string, error) {
 	var b strings.Builder
 	for {
@@ -171,7 +171,8 @@ func CmdRefs(cmd sshexec.Cmd) []string {
 	return names
 }
 
-// Typed is the Make with the script by which the operator finds the fact out: what it prints is the value. Without one it is what the action's command prints.
+// Typed is the Make with the script by which the operator finds the fact out: what it prints is the value. Without one
+// it is what the action's command prints.
 func (m Make) Typed(script string) Make {
 	m.Script = script
 	return m

@@ -63,7 +63,8 @@ func (t ProbeResult) String() string {
 type Retry struct {
 	After  time.Duration // DefaultRetry when zero
 	Reason string
-	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in its reason. Empty where an action waits for one thing.
+	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in
+	// its reason. Empty where an action waits for one thing.
 	Key string
 }
 

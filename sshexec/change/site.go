@@ -11,8 +11,9 @@ import (
 type Op struct {
 	Effect sshexec.Effect
 	Text   string // what it does, in words that the operator could follow by hand
-	// Cmds are the commands that are not read-only which Do may run, each on its host, as its user and to the last byte of its input; any other is refused.
-	// Of an input that is a secret only that it is one is compared: what it is may be known only when it is needed. See Here and On.
+	// Cmds are the commands that are not read-only which Do may run, each on its host, as its user and to the last byte of
+	// its input; any other is refused. Of an input that is a secret only that it is one is compared: what it is may be
+	// known only when it is needed. See Here and On.
 	Cmds []OpCmd
 	Do   func(ctx context.Context, at Site) (sshexec.Result, error)
 }
@@ -44,8 +45,8 @@ type Site struct {
 	Exec  func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error)
 }
 
-// Run runs a command on a host. A command that is not read-only must be one that the action declared, for that host and user; a read-only one that has no
-// time limit gets two minutes.
+// Run runs a command on a host. A command that is not read-only must be one that the action declared, for that host and
+// user; a read-only one that has no time limit gets two minutes.
 func (s Site) Run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	return s.Exec(ctx, host, cmd)
 }

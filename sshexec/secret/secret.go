@@ -43,8 +43,8 @@ func (s *Secret) UnmarshalText(b []byte) error {
 // weakUpTo is the length up to which a secret of nothing but letters counts as a word.
 const weakUpTo = 16
 
-// Weakness says why a secret is easy to guess, without telling it; empty when it is not. A weak secret may be a word that stands in any text: it is
-// masked in what programs print only, and is to be reported to whoever chose it.
+// Weakness says why a secret is easy to guess, without telling it; empty when it is not. A weak secret may be a word
+// that stands in any text: it is masked in what programs print only, and is to be reported to whoever chose it.
 func (s Secret) Weakness() string {
 	switch {
 	case s == "":

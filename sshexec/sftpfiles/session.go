@@ -25,7 +25,8 @@ type Session struct {
 	client *sftp.Client
 }
 
-// Open starts an sftp session on the connection of c, of which it takes one of the sessions. A server without the subsystem is sshexec.ErrSessionRefused.
+// Open starts an sftp session on the connection of c, of which it takes one of the sessions. A server without the
+// subsystem is sshexec.ErrSessionRefused.
 func Open(ctx context.Context, c *sshexec.Client) (*Session, error) {
 	stream, err := c.Subsystem(ctx, "sftp")
 	if err != nil {
@@ -51,8 +52,8 @@ func begin(stream io.ReadWriteCloser) (*sftp.Client, error) {
 	return sftp.NewClientPipe(stream, ending{stream}, sftp.UseConcurrentWrites(true))
 }
 
-// ending says of a request that cannot be sent that the session is over. Without it the sftp client tells a lost connection from the reading side only, and a
-// writer that comes first gets whatever the stream said.
+// ending says of a request that cannot be sent that the session is over. Without it the sftp client tells a lost
+// connection from the reading side only, and a writer that comes first gets whatever the stream said.
 type ending struct{ io.WriteCloser }
 
 func (e ending) Write(p []byte) (int, error) {

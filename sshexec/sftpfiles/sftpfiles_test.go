@@ -114,7 +114,8 @@ func open(t *testing.T, c *sshexec.Client) *sftpfiles.Session {
 	return s
 }
 
-// SSH-003, SSH-004: the guide's "sftp> get" and "sftp> put" (cps:444,475) without the operator: there and back, with the mode, whole or not at all, under any name.
+// SSH-003, SSH-004: the guide's "sftp> get" and "sftp> put" (cps:444,475) without the operator: there and back, with
+// the mode, whole or not at all, under any name.
 func TestUploadAndDownload(t *testing.T) {
 	_, c := machine(t, serveSFTP)
 	s, dir := open(t, c), t.TempDir()
@@ -184,7 +185,8 @@ func TestUploadFailures(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, fs.ModeDir|0o700, info.Mode())
 	}
-	require.NoError(t, s.Upload(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, 10)), calling(looking)), filepath.Join(dir, "other"), 0o600))
+	require.NoError(t, s.Upload(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, 10)), calling(looking)),
+		filepath.Join(dir, "other"), 0o600))
 	got, err := os.ReadFile(filepath.Join(dir, "other"))
 	require.NoError(t, err)
 	require.Len(t, got, 10)

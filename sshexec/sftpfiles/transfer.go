@@ -14,10 +14,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Upload writes what src holds to a file of the machine, all of it or nothing: into a temporary file, which is synced where the server can (OpenSSH 6.5 and later), read back and compared, and which then
-// gets the mode and takes the name. A file that had the name is replaced, a symbolic link is too. Copies that differ are sshexec.ErrDigest.
+// Upload writes what src holds to a file of the machine, all of it or nothing: into a temporary file, which is synced
+// where the server can (OpenSSH 6.5 and later), read back and compared, and which then gets the mode and takes the
+// name. A file that had the name is replaced, a symbolic link is too. Copies that differ are sshexec.ErrDigest.
 //
-// The temporary file is remotePath.evenkeel-*/file, in a directory of its own: sftp has files made that others can open, for a moment.
+// The temporary file is remotePath.evenkeel-*/file, in a directory of its own: sftp has files made that others can
+// open, for a moment.
 func (s *Session) Upload(ctx context.Context, src io.Reader, remotePath string, mode fs.FileMode) error {
 	return s.call(ctx, "upload to", remotePath, func() (err error) {
 		dir := remotePath + ".evenkeel-" + strings.ToLower(rand.Text()[:10])
@@ -71,8 +73,8 @@ func (s *Session) write(ctx context.Context, src io.Reader, name string) error {
 	return err
 }
 
-// Download writes a file of the machine to dst. The protocol cannot compare sums; that the file has the same size and time afterwards, and that so many bytes came, is all that is checked. On an error dst has got a part
-// of the file.
+// Download writes a file of the machine to dst. The protocol cannot compare sums; that the file has the same size and
+// time afterwards, and that so many bytes came, is all that is checked. On an error dst has got a part of the file.
 func (s *Session) Download(ctx context.Context, remotePath string, dst io.Writer) error {
 	return s.call(ctx, "download", remotePath, func() error {
 		f, err := s.client.Open(remotePath)

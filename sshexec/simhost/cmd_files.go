@@ -79,7 +79,8 @@ func (c *Call) lsRow(f flags, at, name string) {
 	if file.Kind == Symlink {
 		name += " -> " + file.Target
 	}
-	c.Printf("%s%s. 1 %s %s %d %s %s\n", mark, file.Mode.Perm().String()[1:], c.Host.UserName(file.UID), c.Host.GroupName(file.GID), len(file.Data), file.MTime.UTC().Format("Jan _2 15:04"), name)
+	c.Printf("%s%s. 1 %s %s %d %s %s\n", mark, file.Mode.Perm().String()[1:], c.Host.UserName(file.UID),
+		c.Host.GroupName(file.GID), len(file.Data), file.MTime.UTC().Format("Jan _2 15:04"), name)
 }
 
 func runCp(c *Call) int {
@@ -558,7 +559,8 @@ func (c *Call) describe(format, name string, f *File) string {
 		"%y", f.MTime.UTC().Format("2006-01-02 15:04:05.000000000 +0000"), "%l", f.Target, "%T@", fmt.Sprintf("%d.0000000000", f.MTime.Unix()),
 	}
 	if find {
-		values = append([]string{"%u", c.Host.UserName(f.UID), "%g", c.Host.GroupName(f.GID), "%U", strconv.Itoa(f.UID), "%G", strconv.Itoa(f.GID), "%y", letter[0]}, values...)
+		values = append([]string{"%u", c.Host.UserName(f.UID), "%g", c.Host.GroupName(f.GID), "%U", strconv.Itoa(f.UID), "%G",
+			strconv.Itoa(f.GID), "%y", letter[0]}, values...)
 	} else {
 		values = append([]string{"%u", strconv.Itoa(f.UID), "%g", strconv.Itoa(f.GID)}, values...)
 	}

@@ -8,8 +8,8 @@ import (
 
 func addInstallProgram(r *Registry) { r.Command("install", 0, runInstall) }
 
-// runInstall is `install [-o USER] [-g GROUP] [-m MODE] [-D] SOURCE DEST` and `install -d DIR…`. A file has its owner and its mode from the first
-// moment; /dev/stdin as the source is the standard input.
+// runInstall is `install [-o USER] [-g GROUP] [-m MODE] [-D] SOURCE DEST` and `install -d DIR…`. A file has its owner
+// and its mode from the first moment; /dev/stdin as the source is the standard input.
 func runInstall(c *Call) int {
 	f, err := parseFlags(c.Args, "CcDdTv", "gmo")
 	if err != nil {

@@ -32,7 +32,8 @@ func runPing(c *Call) int {
 		c.Printf("--- %s ping statistics ---\n1 packets transmitted, 0 received, 100%% packet loss\n", f.rest[0])
 		return 1
 	}
-	c.Printf("64 bytes from %s: icmp_seq=1 ttl=64 time=0.2 ms\n--- %s ping statistics ---\n1 packets transmitted, 1 received, 0%% packet loss\n", to.Name, f.rest[0])
+	c.Printf("64 bytes from %s: icmp_seq=1 ttl=64 time=0.2 ms\n--- %s ping statistics ---\n1 packets transmitted, 1 "+
+		"received, 0%% packet loss\n", to.Name, f.rest[0])
 	return 0
 }
 
@@ -50,7 +51,8 @@ func runCurl(c *Call) int {
 			case "--cacert", "--cert", "--key":
 				i++
 				if !c.Host.Exists(c.Path(c.Args[i])) {
-					return c.Fail(map[string]int{"--cacert": 77, "--cert": 58, "--key": 58}[a], "curl: could not load %s file %s", strings.TrimPrefix(a, "--"), c.Args[i])
+					return c.Fail(map[string]int{"--cacert": 77, "--cert": 58, "--key": 58}[a], "curl: could not load %s file %s",
+						strings.TrimPrefix(a, "--"), c.Args[i])
 				}
 				continue
 			case "--max-time", "--connect-timeout", "--retry", "-w":

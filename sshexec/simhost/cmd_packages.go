@@ -157,7 +157,8 @@ func (y *yumCall) install(names []string) int {
 	return 0
 }
 
-// collect adds a package and what it needs, needs first, leaving out what is installed in that version or a newer one. Kernels are installed side by side, whatever their age.
+// collect adds a package and what it needs, needs first, leaving out what is installed in that version or a newer one.
+// Kernels are installed side by side, whatever their age.
 func (y *yumCall) collect(name string, todo *[]*Package) error {
 	if slices.Contains(y.seen, name) {
 		return nil
@@ -236,7 +237,8 @@ func (y *yumCall) erase(names []string) int {
 	return 0
 }
 
-// compareVersions compares two versions segment by segment as rpm does: numbers as numbers, a number above letters, the longer above its beginning.
+// compareVersions compares two versions segment by segment as rpm does: numbers as numbers, a number above letters, the
+// longer above its beginning.
 func compareVersions(a, b string) int {
 	for {
 		a, b = strings.TrimLeftFunc(a, isSeparator), strings.TrimLeftFunc(b, isSeparator)
@@ -338,7 +340,8 @@ func runRpm(c *Call) int {
 		if i := strings.LastIndexByte(full, '-'); i > 0 {
 			version, release = full[:i], full[i+1:]
 		}
-		c.Printf("%s", strings.NewReplacer("%{NAME}", name, "%{VERSION}", version, "%{RELEASE}", release, "%{ARCH}", "x86_64", "%{EPOCHNUM}", strconv.Itoa(0), "%{EPOCH}", "(none)", `\n`, "\n", `\t`, "\t").Replace(format))
+		c.Printf("%s", strings.NewReplacer("%{NAME}", name, "%{VERSION}", version, "%{RELEASE}", release, "%{ARCH}", "x86_64",
+			"%{EPOCHNUM}", strconv.Itoa(0), "%{EPOCH}", "(none)", `\n`, "\n", `\t`, "\t").Replace(format))
 	}
 	return min(missing, 255)
 }

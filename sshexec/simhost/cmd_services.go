@@ -73,7 +73,8 @@ func (c *Call) systemctl(verb, name string, now bool) int {
 			return c.Fail(4, "Unit %s.service could not be found.", name)
 		}
 		sub := map[bool]string{true: "active (running)", false: "inactive (dead)"}[u.Active]
-		c.Printf("* %s.service\n   Loaded: loaded (/usr/lib/systemd/system/%s.service; %s; vendor preset: disabled)\n   Active: %s\n", name, name, enabledWord(u), sub)
+		c.Printf("* %s.service\n   Loaded: loaded (/usr/lib/systemd/system/%s.service; %s; vendor preset: disabled)\n   Active: %s\n",
+			name, name, enabledWord(u), sub)
 		return statusIf(!u.Active, 3)
 	}
 	if !known {

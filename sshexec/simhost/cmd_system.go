@@ -312,7 +312,8 @@ func runGenhostid(c *Call) int {
 	return 0
 }
 
-// runDkms lists the packages whose modules are compiled on the host, in the order of the catalogue: `name, version, kernel, arch: installed`.
+// runDkms lists the packages whose modules are compiled on the host, in the order of the catalogue: `name, version,
+// kernel, arch: installed`.
 func runDkms(c *Call) int {
 	if len(c.Args) == 0 || c.Args[0] != "status" {
 		return c.Fail(1, "Error! Unknown action specified: \"%s\"", strings.Join(c.Args, " "))

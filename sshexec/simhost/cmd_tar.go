@@ -71,7 +71,9 @@ func parseTar(args []string) (o tarOptions, err error) {
 				o.lenient = true
 			case "null":
 				o.nullNames = true
-			case "numeric-owner", "xattrs", "selinux", "acls", "format", "sort", "mtime", "owner", "group", "one-file-system", "warning", "no-same-owner", "same-owner", "preserve-permissions", "no-recursion", "xattrs-include", "absolute-names", "dereference", "gzip", "quoting-style", "no-wildcards", "sparse":
+			case "numeric-owner", "xattrs", "selinux", "acls", "format", "sort", "mtime", "owner", "group", "one-file-system",
+				"warning", "no-same-owner", "same-owner", "preserve-permissions", "no-recursion", "xattrs-include",
+				"absolute-names", "dereference", "gzip", "quoting-style", "no-wildcards", "sparse":
 				o.absolute = o.absolute || name == "absolute-names"
 				o.follow = o.follow || name == "dereference"
 				o.gzip = o.gzip || name == "gzip"

@@ -285,7 +285,8 @@ func runDate(c *Call) int {
 	t := c.now.UTC()
 	c.Printf("%s\n", strings.NewReplacer(
 		"%Y", t.Format("2006"), "%m", t.Format("01"), "%d", t.Format("02"), "%H", t.Format("15"), "%M", t.Format("04"), "%S", t.Format("05"),
-		"%F", t.Format("2006-01-02"), "%T", t.Format("15:04:05"), "%s", strconv.FormatInt(t.Unix(), 10), "%a", t.Format("Mon"), "%b", t.Format("Jan"),
+		"%F", t.Format("2006-01-02"), "%T", t.Format("15:04:05"), "%s", strconv.FormatInt(t.Unix(), 10), "%a",
+		t.Format("Mon"), "%b", t.Format("Jan"),
 		"%z", "+0000", "%Z", "UTC", "%N", "000000000").Replace(format[1:]))
 	return 0
 }

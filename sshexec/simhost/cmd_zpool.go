@@ -7,8 +7,8 @@ import (
 
 func addStoragePrograms(r *Registry) { r.Command("zpool", 0, runZpool) }
 
-// Pools are the imported ZFS pools, in order. A pool is imported where one of its data sets is mounted, as Lustre's resource agents do it: they import it
-// before a mount and export it after the unmount.
+// Pools are the imported ZFS pools, in order. A pool is imported where one of its data sets is mounted, as Lustre's
+// resource agents do it: they import it before a mount and export it after the unmount.
 func (h *Host) Pools() []string {
 	var pools []string
 	for _, m := range h.mounts {

@@ -22,7 +22,8 @@ const (
 var FaultKinds = []FaultKind{Fails, Refused, CutBefore, CutMiddle, CutAfter, Hangs, PowerBefore, PowerAfter, SucceedsIdly}
 
 func (k FaultKind) String() string {
-	names := []string{"none", "fails", "refused", "cut before effect", "cut in the middle", "cut after effect", "hangs", "power lost before effect", "power lost after effect", "succeeds without effect"}
+	names := []string{"none", "fails", "refused", "cut before effect", "cut in the middle", "cut after effect", "hangs",
+		"power lost before effect", "power lost after effect", "succeeds without effect"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -204,7 +204,8 @@ func (h *Host) List(dir string) ([]string, error) {
 func (h *Host) Glob(pattern string) []string {
 	var out []string
 	for p := range h.disk.files {
-		if ok, err := path.Match(pattern, p); ok && err == nil && (!strings.HasPrefix(path.Base(p), ".") || strings.HasPrefix(path.Base(pattern), ".")) {
+		if ok, err := path.Match(pattern, p); ok && err == nil &&
+			(!strings.HasPrefix(path.Base(p), ".") || strings.HasPrefix(path.Base(pattern), ".")) {
 			out = append(out, p)
 		}
 	}

@@ -46,7 +46,8 @@ func (h *Host) Open(port string) bool {
 }
 
 func runFirewallCmd(c *Call) int {
-	f, err := parseFlags(c.Args, "q", "", "permanent", "add-service", "remove-service", "add-port", "remove-port", "list-service", "list-services", "list-ports", "list-port", "query-service", "query-port", "reload", "state", "zone", "list-all")
+	f, err := parseFlags(c.Args, "q", "", "permanent", "add-service", "remove-service", "add-port", "remove-port",
+		"list-service", "list-services", "list-ports", "list-port", "query-service", "query-port", "reload", "state", "zone", "list-all")
 	if err != nil {
 		return c.refuse(err)
 	}

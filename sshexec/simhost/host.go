@@ -59,7 +59,8 @@ type Host struct {
 	Kernel   string // the running kernel's release
 	SELinux  string
 	HostID   uint32 // what hostid prints where /etc/hostid is missing
-	// Lease is the tool's lease on the machine's disk, and what fences read: State.Hash leaves it out, since each life of the tool writes another.
+	// Lease is the tool's lease on the machine's disk, and what fences read: State.Hash leaves it out, since each life of
+	// the tool writes another.
 	Lease sshexec.SimLease
 
 	jobs     jobs // State.Hash leaves them out, too: they are the tool's
@@ -148,7 +149,8 @@ func (h *Host) install(s *State, os OS) {
 
 func modeOf(p string) fs.FileMode {
 	switch {
-	case p == "/etc/shadow", p == "/etc/gshadow", strings.HasSuffix(p, ".pem"), strings.HasSuffix(p, "_key"), strings.HasPrefix(p, "/root/.ssh/"):
+	case p == "/etc/shadow", p == "/etc/gshadow", strings.HasSuffix(p, ".pem"), strings.HasSuffix(p, "_key"),
+		strings.HasPrefix(p, "/root/.ssh/"):
 		return 0o600
 	case p == "/etc/sudoers":
 		return 0o440
@@ -377,7 +379,8 @@ func (h *Host) Unmount(s *State, dir string) {
 	}
 }
 
-// Spawn adds a process, which stays until End, or until the host goes down. The programs of this world themselves end as soon as they begin.
+// Spawn adds a process, which stays until End, or until the host goes down. The programs of this world themselves end
+// as soon as they begin.
 func (h *Host) Spawn(s *State, args string) {
 	h.procs = append(slices.Clip(h.procs), args)
 	s.Note(h.Name, "%s has begun", args)

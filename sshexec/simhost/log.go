@@ -8,7 +8,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 )
 
-// Entry is one command that a runner was asked to run, or one stretch of time in which something changed by itself (then Host and Argv are empty).
+// Entry is one command that a runner was asked to run, or one stretch of time in which something changed by itself
+// (then Host and Argv are empty).
 type Entry struct {
 	Seq     int        `json:"seq"` // counts commands from 1
 	Time    time.Time  `json:"time"`

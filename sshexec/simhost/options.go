@@ -19,7 +19,8 @@ func (f flags) has(short, long string) bool {
 	return ok || strings.ContainsAny(f.short, short)
 }
 
-// parseFlags takes options apart. Of the short options those in known stand alone, those in valued take a value; any other is an error. Long options are --name or --name=value.
+// parseFlags takes options apart. Of the short options those in known stand alone, those in valued take a value; any
+// other is an error. Long options are --name or --name=value.
 func parseFlags(args []string, known, valued string, longs ...string) (flags, error) {
 	f := flags{long: map[string]string{}, value: map[byte]string{}}
 	for i := 0; i < len(args); i++ {

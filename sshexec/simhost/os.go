@@ -32,13 +32,15 @@ func EL7() OS {
 	os := OS{
 		Release: "CentOS Linux release 7.5.1804 (Core)", Kernel: "3.10.0-862.14.4.el7", SELinux: "Enforcing", FQDN: true, Files: accounts(),
 		Packages: map[string]string{
-			"openssh-server": "7.4p1-16.el7", "firewalld": "0.4.4.4-14.el7", "kernel-tools": "3.10.0-862.14.4.el7", "kernel-tools-libs": "3.10.0-862.14.4.el7",
-			"yum-utils": "1.1.31-46.el7_5", "e2fsprogs": "1.42.9-12.el7_5",
+			"openssh-server": "7.4p1-16.el7", "firewalld": "0.4.4.4-14.el7", "kernel-tools": "3.10.0-862.14.4.el7",
+			"kernel-tools-libs": "3.10.0-862.14.4.el7",
+			"yum-utils":         "1.1.31-46.el7_5", "e2fsprogs": "1.42.9-12.el7_5",
 		},
 		Services: map[string]Unit{"crond": {true, true}, "firewalld": {true, true}},
 	}
 	os.Files["/etc/selinux/config"] = "SELINUX=enforcing\n"
 	os.Files["/etc/sysconfig/network"] = "# Created by anaconda\n"
-	os.Files["/etc/yum.repos.d/CentOS-Base.repo"] = "[base]\nname=CentOS-7 - Base\nenabled=1\n\n[updates]\nname=CentOS-7 - Updates\nenabled=1\n\n[extras]\nname=CentOS-7 - Extras\nenabled=1\n"
+	os.Files["/etc/yum.repos.d/CentOS-Base.repo"] = "[base]\nname=CentOS-7 - Base\nenabled=1\n\n[updates]\nname=CentOS-7 " +
+		"- Updates\nenabled=1\n\n[extras]\nname=CentOS-7 - Extras\nenabled=1\n"
 	return os
 }

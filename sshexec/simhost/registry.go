@@ -10,7 +10,8 @@ import (
 // DefaultCost is the virtual time of a command that has none of its own.
 const DefaultCost = time.Second
 
-// Registry holds what is the same in every clone: programs, services, packages, and what the network serves. Fill it before the first command; never change it after.
+// Registry holds what is the same in every clone: programs, services, packages, and what the network serves. Fill it
+// before the first command; never change it after.
 type Registry struct {
 	Packages []Package                            // what the repositories hold, the best candidate of a name first
 	Web      map[string]string                    // what curl and yum-config-manager find, by URL
@@ -61,7 +62,8 @@ type User struct {
 
 // NewRegistry holds the ordinary programs of a Linux host.
 func NewRegistry() *Registry {
-	r := &Registry{Web: map[string]string{}, Services: map[string]Service{}, Modules: map[string]func(*State, *Host) error{}, programs: map[string]program{}, scripts: map[string]program{}}
+	r := &Registry{Web: map[string]string{}, Services: map[string]Service{},
+		Modules: map[string]func(*State, *Host) error{}, programs: map[string]program{}, scripts: map[string]program{}}
 	addFilePrograms(r)
 	addTextPrograms(r)
 	addTarPrograms(r)
@@ -128,7 +130,8 @@ func (r *Registry) present(h *Host, name string) bool {
 	return !owned
 }
 
-// Invoke runs another program inside a call, as a child process would run: same host, same environment. It returns the exit status and the output.
+// Invoke runs another program inside a call, as a child process would run: same host, same environment. It returns the
+// exit status and the output.
 func (c *Call) Invoke(stdin string, argv ...string) (status int, out, errs string) {
 	handler, _ := c.Registry.find(c.Host, argv)
 	child := &Call{State: c.State, Host: c.Host, Name: path.Base(argv[0]), Args: slices.Clone(argv[1:]), Stdin: stdin, Env: c.Env, Dir: c.Dir}

@@ -12,8 +12,8 @@ import (
 
 // World is a State that several runners share, one command at a time. All its methods are safe for concurrent use.
 //
-// The hooks are for crash tests. They are called outside the turn, so that they may hold a command back, or do something to the world through Do. Set them before the first command;
-// a clone has none.
+// The hooks are for crash tests. They are called outside the turn, so that they may hold a command back, or do
+// something to the world through Do. Set them before the first command; a clone has none.
 type World struct {
 	BeforeEffect func(host string, c sshexec.Cmd)                     // before a command is sent
 	AfterEffect  func(host string, c sshexec.Cmd, res sshexec.Result) // after a command acted, before its answer is given

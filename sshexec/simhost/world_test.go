@@ -32,9 +32,11 @@ func newBench(t testing.TB) bench {
 	reg := simhost.NewRegistry()
 	reg.Web["https://x/extra.repo"] = "[extra]\nname=x\n"
 	reg.Packages = []simhost.Package{
-		{Name: "ntp", Version: "4.2.6p5-28.el7", Repo: "base", Release: 7, Services: []string{"ntpd"}, Files: map[string]string{"/etc/ntp.conf": "stock\n"}},
+		{Name: "ntp", Version: "4.2.6p5-28.el7", Repo: "base", Release: 7, Services: []string{"ntpd"},
+			Files: map[string]string{"/etc/ntp.conf": "stock\n"}},
 		{Name: "pcs", Version: "0.9.162-5.el7", Repo: "base", Release: 7, Services: []string{"pcsd"}, Needs: []string{"pacemaker"}},
-		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Release: 7, Users: []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Shell: "/sbin/nologin"}}, Programs: []string{"crm_mon"}},
+		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Release: 7,
+			Users: []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Shell: "/sbin/nologin"}}, Programs: []string{"crm_mon"}},
 		{Name: "kernel", Version: "3.10.0-862.2.3.el7_lustre", Repo: "extra", Release: 7},
 		{Name: "kernel-tools", Version: "3.10.0-862.2.3.el7_lustre", Repo: "extra", Release: 7},
 		{Name: "kernel-devel", Version: "3.10.0-862.2.3.el7_lustre", Repo: "extra", Release: 7},
@@ -125,7 +127,8 @@ func TestTarMakesARealArchive(t *testing.T) {
 	r, err := b.w.Runner("a")
 	require.NoError(t, err)
 	var streamed bytes.Buffer
-	cmd := sshexec.Command(sshexec.ReadOnly, "tar", "cf", "-", "--numeric-owner", "--exclude=/etc/ssh/*_key", "/var/lib/chroma", "/etc/ssh", "/etc/hosts")
+	cmd := sshexec.Command(sshexec.ReadOnly, "tar", "cf", "-", "--numeric-owner", "--exclude=/etc/ssh/*_key",
+		"/var/lib/chroma", "/etc/ssh", "/etc/hosts")
 	cmd.Stdout = &streamed
 	res, err := r.Run(context.Background(), cmd)
 	require.NoError(t, err)
@@ -139,7 +142,8 @@ func TestTarMakesARealArchive(t *testing.T) {
 		require.NoError(t, err)
 		names = append(names, h.Name)
 	}
-	require.Equal(t, []string{"var/lib/chroma/", "var/lib/chroma/targets/", "var/lib/chroma/targets/one", "etc/ssh/", "etc/ssh/ssh_host_ed25519_key.pub", "etc/ssh/ssh_host_rsa_key.pub", "etc/ssh/sshd_config", "etc/hosts"}, names)
+	require.Equal(t, []string{"var/lib/chroma/", "var/lib/chroma/targets/", "var/lib/chroma/targets/one", "etc/ssh/",
+		"etc/ssh/ssh_host_ed25519_key.pub", "etc/ssh/ssh_host_rsa_key.pub", "etc/ssh/sshd_config", "etc/hosts"}, names)
 	require.Empty(t, b.w.Violations(), "a backup streamed out changes nothing")
 
 	b.ok("a", "tar zcf /root/bck.tgz -C / etc/ssh root")
@@ -325,7 +329,8 @@ func TestFaults(t *testing.T) {
 func TestReadOnlyCommandsLeaveTheHashAlone(t *testing.T) {
 	b := newBench(t)
 	before := b.w.Hash()
-	for _, line := range []string{"hostname", "cat /proc/mounts", "ls -l /etc", "date", "tar cf - /etc", "id root", "systemctl status sshd", "rpm -qa", "find /etc -type f", "stat /etc/hosts", "cat /proc/uptime", "firewall-cmd --list-ports"} {
+	for _, line := range []string{"hostname", "cat /proc/mounts", "ls -l /etc", "date", "tar cf - /etc", "id root",
+		"systemctl status sshd", "rpm -qa", "find /etc -type f", "stat /etc/hosts", "cat /proc/uptime", "firewall-cmd --list-ports"} {
 		r, err := b.w.Runner("b")
 		require.NoError(t, err)
 		argv, err := simhost.Split(line)
@@ -349,9 +354,11 @@ func TestAReadOnlyCommandThatWritesIsCaught(t *testing.T) {
 	require.Contains(t, b.w.Violations()[0].String(), "declared read-only changed something: a.lfs.intl: removed /etc/hosts")
 }
 
-// TestCloneIsIndependentAndDeterministic runs random lines on a world and on its clone, and checks that equal histories give equal states and that neither sees the other.
+// TestCloneIsIndependentAndDeterministic runs random lines on a world and on its clone, and checks that equal histories
+// give equal states and that neither sees the other.
 func TestCloneIsIndependentAndDeterministic(t *testing.T) {
-	lines := []string{"touch /root/x", "rm -rf /root/x", "mkdir -p /root/d", "cp -a /etc/ssh /root/d", "yum -y install ntp", "systemctl start ntpd", "reboot", "sleep 30", "ln -s t /root/l", "genhostid", "firewall-cmd --add-port=1/udp"}
+	lines := []string{"touch /root/x", "rm -rf /root/x", "mkdir -p /root/d", "cp -a /etc/ssh /root/d",
+		"yum -y install ntp", "systemctl start ntpd", "reboot", "sleep 30", "ln -s t /root/l", "genhostid", "firewall-cmd --add-port=1/udp"}
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newBench(t)
 		play := func(w *simhost.World, list []string) {
@@ -410,7 +417,8 @@ func TestRunnersTakeTurns(t *testing.T) {
 
 func TestSecretsAreMaskedInTheLog(t *testing.T) {
 	b := newBench(t)
-	for _, line := range []string{"echo 0_fence_password=calvin 0_fence_plug=x", `echo '<nvpair name="0_fence_password" value="calvin"/>'`, `echo '<nvpair value="calvin" name="0_fence_password"/>'`} {
+	for _, line := range []string{"echo 0_fence_password=calvin 0_fence_plug=x",
+		`echo '<nvpair name="0_fence_password" value="calvin"/>'`, `echo '<nvpair value="calvin" name="0_fence_password"/>'`} {
 		b.ok("a", line)
 	}
 	for _, e := range b.w.Log() {

@@ -18,8 +18,8 @@ import (
 // maxStdin bounds the input that is read into memory for a Runner.
 const maxStdin = 256 << 20
 
-// ServeRunner serves the commands of a Runner over SSH on l, until l is closed; then it returns an error that is net.ErrClosed. It is NewServer, RunnerHandler
-// and Serve in one.
+// ServeRunner serves the commands of a Runner over SSH on l, until l is closed; then it returns an error that is
+// net.ErrClosed. It is NewServer, RunnerHandler and Serve in one.
 func ServeRunner(l net.Listener, hostKey ssh.Signer, authorized []ssh.PublicKey, r sshexec.Runner) error {
 	s, err := NewServer(Config{HostKeys: []ssh.Signer{hostKey}, Authorized: authorized, Handler: RunnerHandler(r)})
 	if err != nil {
@@ -29,8 +29,9 @@ func ServeRunner(l net.Listener, hostKey ssh.Signer, authorized []ssh.PublicKey,
 	return errors.Join(err, s.Close())
 }
 
-// ParseExec reads the command line of an exec request: exactly what a Client of sshexec makes of a Cmd, or one simple command as a person types it, with quotes,
-// and with "cd DIR &&" and NAME=value before it. The effect of the command is not in the line; the graver is assumed, Disruptive.
+// ParseExec reads the command line of an exec request: exactly what a Client of sshexec makes of a Cmd, or one simple
+// command as a person types it, with quotes, and with "cd DIR &&" and NAME=value before it. The effect of the command
+// is not in the line; the graver is assumed, Disruptive.
 func ParseExec(line string) (sshexec.Cmd, error) {
 	cmd, _, _, err := parseExec(line)
 	return cmd, err
@@ -57,11 +58,11 @@ func parseExec(line string) (cmd sshexec.Cmd, fence *execline.Fence, built bool,
 	return cmd, l.Fence, built, nil
 }
 
-// RunnerHandler hands every command to r. A command line that ParseExec cannot read ends with exit status 127, as does a command that r did not start; an outcome of
-// Unknown cuts the connection.
+// RunnerHandler hands every command to r. A command line that ParseExec cannot read ends with exit status 127, as does
+// a command that r did not start; an outcome of Unknown cuts the connection.
 //
-// Commands of an sshexec.Client get their input as Text, read in full before r is called. For those of other clients the input is a Stream: an ssh on a terminal
-// leaves it open.
+// Commands of an sshexec.Client get their input as Text, read in full before r is called. For those of other clients
+// the input is a Stream: an ssh on a terminal leaves it open.
 func RunnerHandler(r sshexec.Runner) Handler {
 	return func(ctx context.Context, req Request) Exit {
 		cmd, fence, built, err := parseExec(req.Line)

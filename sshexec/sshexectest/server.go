@@ -30,8 +30,9 @@ type Config struct {
 	Subsystem func(name string) (serve func(io.ReadWriter), ok bool)
 }
 
-// Handler runs one command. It is called in a goroutine of its own; ctx ends when the client sends a signal that ends programs, and when the server is closed.
-// It does not end when the connection is lost: what runs on a machine goes on then.
+// Handler runs one command. It is called in a goroutine of its own; ctx ends when the client sends a signal that ends
+// programs, and when the server is closed. It does not end when the connection is lost: what runs on a machine goes on
+// then.
 type Handler func(ctx context.Context, req Request) Exit
 
 // Request is one command as it came over the wire.

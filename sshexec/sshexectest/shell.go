@@ -15,8 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ShellHandler runs command lines on this machine with /bin/sh, as sshd does with a login shell: in a session of their own, with their input as it comes, and with the process group signalled when
-// the client sends a signal. env is added to the environment.
+// ShellHandler runs command lines on this machine with /bin/sh, as sshd does with a login shell: in a session of their
+// own, with their input as it comes, and with the process group signalled when the client sends a signal. env is added
+// to the environment.
 func ShellHandler(env ...string) Handler {
 	return func(ctx context.Context, req Request) Exit {
 		cmd := exec.Command("/bin/sh", "-c", req.Line)

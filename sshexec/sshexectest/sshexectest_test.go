@@ -65,10 +65,12 @@ func TestCommandsArriveAsTheyWere(t *testing.T) {
 		got = cmd
 		return sshexec.Result{Outcome: sshexec.Exited}, nil
 	}))
-	text := rapid.OneOf(rapid.StringMatching(`[-a-z'"\\$!% \n=]{0,8}`), rapid.String()).Filter(func(s string) bool { return !strings.Contains(s, "\x00") })
+	text := rapid.OneOf(rapid.StringMatching(`[-a-z'"\\$!% \n=]{0,8}`), rapid.String()).
+		Filter(func(s string) bool { return !strings.Contains(s, "\x00") })
 	program := text.Filter(func(s string) bool { return s != "" && !strings.Contains(s, "=") })
 	rapid.Check(t, func(t *rapid.T) {
-		want := sshexec.Command(sshexec.Disruptive, append([]string{program.Draw(t, "program")}, rapid.SliceOfN(text, 0, 3).Draw(t, "args")...)...)
+		want := sshexec.Command(sshexec.Disruptive,
+			append([]string{program.Draw(t, "program")}, rapid.SliceOfN(text, 0, 3).Draw(t, "args")...)...)
 		want.Dir = text.Draw(t, "dir")
 		if name := program.Draw(t, "name"); name != "LC_ALL" {
 			want.Env = []string{name + "=" + text.Draw(t, "value")}

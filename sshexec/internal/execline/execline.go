@@ -1,30 +1,32 @@
 // Package execline makes the one line that an SSH exec request carries out of a command, and takes it apart again.
 //
-// An SSH server hands the line to the user's login shell, whatever that is. So the line is a call of /bin/sh with a single argument, written so that
-// the Bourne shells, csh and fish read the same: either the plain form
+// An SSH server hands the line to the user's login shell, whatever that is. So the line is a call of /bin/sh with a
+// single argument, written so that the Bourne shells, csh and fish read the same: either the plain form
 //
 //	exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec program argument'
 //
-// or, where that holds a character on which those shells disagree inside quotes (a newline, "!", a backslash, a byte outside ASCII), the octal form
+// or, where that holds a character on which those shells disagree inside quotes (a newline, "!", a backslash, a byte
+// outside ASCII), the octal form
 //
 //	exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec program \012'
 //
-// Where the login shell is known to be bash (see BashProbe), a plain command needs no second shell. The line is the script
-// itself:
+// Where the login shell is known to be bash (see BashProbe), a plain command needs no second shell. The line is the
+// script itself:
 //
 //	export LC_ALL=C; exec program argument
 //
-// Variables of the command's own come in by "exec env NAME=value program", because env takes names that a shell does not.
+// Variables of the command's own come in by "exec env NAME=value program", because env takes names that a shell does
+// not.
 //
-// "exec" and "env" replace the shells, so that a signal reaches the program, an exit by a signal is seen as one, and the program leads the session and the process group that the
-// server made.
+// "exec" and "env" replace the shells, so that a signal reaches the program, an exit by a signal is seen as one, and
+// the program leads the session and the process group that the server made.
 //
 // A line with a mark begins with
 //
 //	export LC_ALL=C EVENKEEL_RUN=MARK.$$;
 //
-// so that every process of the command carries, in its environment, a name to find it by and the number of the process that leads its group: servers that pass no signals on leave
-// no other way to end it.
+// so that every process of the command carries, in its environment, a name to find it by and the number of the process
+// that leads its group: servers that pass no signals on leave no other way to end it.
 package execline
 
 import (
@@ -130,7 +132,8 @@ func call(l Line) string {
 	return b.String()
 }
 
-// needsEnv tells whether env has to start the program. It costs a process image, so it is left out where the shell can do the same: there are no variables, and exec takes the name for no option.
+// needsEnv tells whether env has to start the program. It costs a process image, so it is left out where the shell can
+// do the same: there are no variables, and exec takes the name for no option.
 func needsEnv(l Line) bool {
 	return len(l.Env) > 0 || len(l.Argv) > 0 && (strings.HasPrefix(l.Argv[0], "-") || l.Argv[0] == runEnv)
 }
@@ -198,8 +201,9 @@ func unoctal(text string) (string, bool) {
 	return b.String(), true
 }
 
-// Parse undoes Build exactly; built tells that Build made the line. It also reads a line that the operator typed, as long as it is one simple command:
-// words with quotes, with "cd DIR &&" and NAME=value before them. Anything that needs a shell is an error.
+// Parse undoes Build exactly; built tells that Build made the line. It also reads a line that the operator typed, as
+// long as it is one simple command: words with quotes, with "cd DIR &&" and NAME=value before them. Anything that needs
+// a shell is an error.
 func Parse(line string) (l Line, built bool, err error) {
 	if strings.HasPrefix(line, before) {
 		if l, err := parseInner(line); err == nil {

@@ -19,17 +19,21 @@ func TestBuild(t *testing.T) {
 	}{
 		{"plain", Line{Argv: []string{"ls", "-l"}}, `exec /bin/sh -c 'export LC_ALL=C; exec ls -l'`},
 		{"blank", Line{Argv: []string{"ls", "a b"}}, `exec /bin/sh -c 'export LC_ALL=C; exec ls '"'"'a b'"'"''`},
-		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}}, `exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec env LC_ALL=C A=1 pwd'`},
+		{"dir and env", Line{Dir: "/tmp", Env: []string{"A=1"}, Argv: []string{"pwd"}},
+			`exec /bin/sh -c 'export LC_ALL=C; cd /tmp && exec env LC_ALL=C A=1 pwd'`},
 		{"relative dir", Line{Dir: "-x", Argv: []string{"pwd"}}, `exec /bin/sh -c 'export LC_ALL=C; cd ./-x && exec pwd'`},
-		{"newline", Line{Argv: []string{"echo", "a\nb"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\012b\047'`},
-		{"csh history", Line{Argv: []string{"echo", "a!b"}}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\041b\047'`},
+		{"newline", Line{Argv: []string{"echo", "a\nb"}},
+			`exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\012b\047'`},
+		{"csh history", Line{Argv: []string{"echo", "a!b"}},
+			`exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \047a\041b\047'`},
 		{"mark", Line{Argv: []string{"ls"}, Dir: "/", Mark: "abc7"}, `exec /bin/sh -c 'export LC_ALL=C EVENKEEL_RUN=abc7.$$; cd / && exec ls'`},
 		{"a program like an option", Line{Argv: []string{"-x"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C -x'`},
 		{"env itself", Line{Argv: []string{"env", "LC_ALL=C", "ls"}}, `exec /bin/sh -c 'export LC_ALL=C; exec env LC_ALL=C env LC_ALL=C ls'`},
 		{"bash", Line{Argv: []string{"ls", "a b"}, Mark: "abc7", Bash: true}, `export LC_ALL=C EVENKEEL_RUN=abc7.$$; exec ls 'a b'`},
 		{"bash and env", Line{Argv: []string{"ls"}, Env: []string{"A=1"}, Bash: true}, `export LC_ALL=C; exec env LC_ALL=C A=1 ls`},
 		{"bash and dir", Line{Argv: []string{"ls"}, Dir: "/", Bash: true}, `exec /bin/sh -c 'export LC_ALL=C; cd / && exec ls'`},
-		{"bash and newline", Line{Argv: []string{"ls", "\n"}, Bash: true}, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec ls \047\012\047'`},
+		{"bash and newline", Line{Argv: []string{"ls", "\n"}, Bash: true},
+			`exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec ls \047\012\047'`},
 		{"dollar stays plain", Line{Argv: []string{"echo", "$HOME"}}, `exec /bin/sh -c 'export LC_ALL=C; exec echo '"'"'$HOME'"'"''`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,7 +111,8 @@ func TestShellsReadTheLineAlike(t *testing.T) {
 		t.Skip("no shell here")
 	}
 	t.Logf("shells: %v", shells)
-	args := []string{"", " ", "'", `"`, `\`, `\\'`, "a\nb\n", "!x", "$HOME", "`id`", "%d%%", "*", "~", "-n", "é\xff", "{a,b}", "a=b", "#", "^x^y"}
+	args := []string{"", " ", "'", `"`, `\`, `\\'`, "a\nb\n", "!x", "$HOME", "`id`", "%d%%", "*", "~", "-n", "é\xff",
+		"{a,b}", "a=b", "#", "^x^y"}
 	var want strings.Builder
 	for _, a := range args {
 		want.WriteString("<" + a + ">")
@@ -192,7 +197,8 @@ func TestParseTyped(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"", "ls -l /tmp", `exec /bin/sh -c 'export LC_ALL=C; exec ls'`, `exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \041'`,
+		"", "ls -l /tmp", `exec /bin/sh -c 'export LC_ALL=C; exec ls'`,
+		`exec /bin/sh -c 'eval "$(printf "$1")"' sh 'export LC_ALL=C; exec echo \041'`,
 		`exec /bin/sh -c 'eval "$(printf "$1")"' sh '\400'`, `cd a && b`, `'"'"'`,
 	} {
 		f.Add(s)

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Fence is what the machine checks before it runs a command, and holds while the command runs: a shared lock on a lease file that begins with the words.
-// Path and Words stand in the script as they are: they are made of letters, digits and "/._@+=:%-", the words with single blanks between them.
+// Fence is what the machine checks before it runs a command, and holds while the command runs: a shared lock on a lease
+// file that begins with the words. Path and Words stand in the script as they are: they are made of letters, digits and
+// "/._@+=:%-", the words with single blanks between them.
 type Fence struct {
 	Path    string
 	Words   string
@@ -15,7 +16,8 @@ type Fence struct {
 	At      string // the mark to leave behind the lease, "at LIFE NUMBER" as AtLine makes it; none when empty
 }
 
-// FencedStatus is the exit status of a command that the fence kept from starting. It counts only together with the line that begins with FencedLine.
+// FencedStatus is the exit status of a command that the fence kept from starting. It counts only together with the line
+// that begins with FencedLine.
 const FencedStatus = 194
 
 // FencedLine begins the line of standard error that tells why the command was not started: a reason, and what the lease says.
@@ -28,12 +30,13 @@ const (
 	FencedOther   = "other"   // the lease is not the one that the command needs
 )
 
-// FenceVariable is in the environment of a fenced command and of what it starts: the number of the command's first process, a colon, and the path of the
-// lease. A process whose own number stands there is the command itself, and none of the daemons that it started.
+// FenceVariable is in the environment of a fenced command and of what it starts: the number of the command's first
+// process, a colon, and the path of the lease. A process whose own number stands there is the command itself, and none
+// of the daemons that it started.
 const FenceVariable = "EVENKEEL_FENCE"
 
-// The pieces of the wrapper. The shell stays: it holds the lock, not the command, whose daemons would keep it for ever. It outlives a signal that is sent to
-// the whole group, and ends by the signal that ended the command.
+// The pieces of the wrapper. The shell stays: it holds the lock, not the command, whose daemons would keep it for ever.
+// It outlives a signal that is sent to the whole group, and ends by the signal that ended the command.
 const (
 	fencedMark = "evenkeel-fenced-"
 	fence1     = `f() { echo "` + fencedMark
@@ -59,7 +62,8 @@ func (f Fence) wrap(script string) string {
 	if f.Inherit {
 		closed = ""
 	}
-	return fence1 + f.Mark + fence2 + f.Words + fence3 + f.leaveAt() + fence3b + f.Path + fence4 + script + fence5 + closed + fence7 + f.Path + fence8
+	return fence1 + f.Mark + fence2 + f.Words + fence3 + f.leaveAt() + fence3b + f.Path + fence4 + script + fence5 +
+		closed + fence7 + f.Path + fence8
 }
 
 // atSize is the length of the line with the mark, without its newline. It lies behind the line of the lease and is written in place.
@@ -68,8 +72,9 @@ const atSize = 63
 // AtLine is the line of a mark: the life that has the lease, and how many records its journal had. Both are words.
 func AtLine(life, number string) string { return fmt.Sprintf("%-*s", atSize, "at "+life+" "+number) }
 
-// leaveAt is the piece that leaves the mark: shell builtins only, under the lock. A greater number of the same life stays: commands of parallel steps may come
-// in another order than they were sent. A mark that cannot be written keeps no command from running: an undo must work on a machine whose disk fails.
+// leaveAt is the piece that leaves the mark: shell builtins only, under the lock. A greater number of the same life
+// stays: commands of parallel steps may come in another order than they were sent. A mark that cannot be written keeps
+// no command from running: an undo must work on a machine whose disk fails.
 func (f Fence) leaveAt() string {
 	if f.At == "" {
 		return ""

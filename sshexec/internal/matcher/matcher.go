@@ -98,8 +98,9 @@ func (m *Matcher) step(at int32, b byte) int32 {
 	}
 }
 
-// Find gives the parts of text that patterns cover, in order; parts that overlap or touch are one. Where cut tells of a position that the text may have been
-// cut off there, the beginning of a pattern that ends there counts too, from atLeast bytes on. cut may be nil.
+// Find gives the parts of text that patterns cover, in order; parts that overlap or touch are one. Where cut tells of a
+// position that the text may have been cut off there, the beginning of a pattern that ends there counts too, from
+// atLeast bytes on. cut may be nil.
 func (m *Matcher) Find(text string, atLeast int, cut func(text string, end int) bool) []Span {
 	var spans []Span
 	at := int32(0)

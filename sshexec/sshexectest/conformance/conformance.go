@@ -24,8 +24,9 @@ type Options struct {
 	Quick bool
 }
 
-// Test runs the suite. open is called in every subtest, with that test's t; what it starts it must end in t.Cleanup, for goroutines that are left behind fail the test.
-// The commands are the same in every run, so that a recording of one run answers another.
+// Test runs the suite. open is called in every subtest, with that test's t; what it starts it must end in t.Cleanup,
+// for goroutines that are left behind fail the test. The commands are the same in every run, so that a recording of one
+// run answers another.
 func Test(t *testing.T, open func(t *testing.T) sshexec.Runner, opt Options) {
 	for _, c := range []struct {
 		name string
@@ -175,7 +176,8 @@ func directory(t *testing.T, r sshexec.Runner) {
 
 func oddArguments(t *testing.T, r sshexec.Runner) {
 	args := []string{
-		"", " ", "-n", "--", "a b", "'", `"`, `\`, `\\'`, "$HOME", "${x}", "`id`", "$(id)", "a\nb", "\n", "\t", "!!", "*", "?", "[a]", "{a,b}", "~", "#", ";", "&", "|",
+		"", " ", "-n", "--", "a b", "'", `"`, `\`, `\\'`, "$HOME", "${x}", "`id`", "$(id)", "a\nb", "\n", "\t", "!!", "*",
+		"?", "[a]", "{a,b}", "~", "#", ";", "&", "|",
 		"<", ">", "(", "é", "日本", "\xff\xfe", "%s", "a=b", strings.Repeat("x", 5000),
 	}
 	res := run(t, r, read(append([]string{"printf", "<%s>"}, args...)...))

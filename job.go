@@ -11,6 +11,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// JobRunsError says that the command of a detached action may still run on its machine, where nobody waits for it any more. Nothing
+// is undone meanwhile.
+type JobRunsError struct {
+	Host, Job string
+	Err       error // why nobody waits
+}
+
+func (e *JobRunsError) Error() string {
+	return fmt.Sprintf("the job %s may still run on %s; resume waits for its end (%v)", e.Job, e.Host, e.Err)
+}
+
+func (e *JobRunsError) Unwrap() error { return e.Err }
+
 // jobsDir is where the jobs of detached actions are kept on each machine: beside its lease.
 func jobsDir(lease string) string { return strings.TrimSuffix(lease, ".lease") + ".jobs" }
 

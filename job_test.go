@@ -66,7 +66,8 @@ func newJobScene(t *testing.T) *jobScene {
 	says := []evenkeel.Make{answer.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
 	job := `cd "$1" && echo x >>ran && until [ -e go ]; do sleep 0.02; done; cat go; exit "$(cat end 2>/dev/null || echo 0)"`
 	s.book = &evenkeel.Runbook{Name: "job", Title: "Job", LeaseHosts: []string{"h"}, Steps: []evenkeel.Step{{
-		ID: "s", Title: "Install", Host: "h", Makes: []evenkeel.FactKey{answer}, Irreversible: "a test",
+		ID: "s", Title: "Install", Host: "h", Makes: []evenkeel.FactKey{answer}, UndoOnFailure: true,
+		Undo: []evenkeel.Action{evenkeel.Do("undo", "Undo it", "touch", filepath.Join(s.dir, "undone"))},
 		Actions: []evenkeel.Action{{
 			ID: "install", Detached: true, Makes: says,
 			Change: evenkeel.Change{
@@ -111,7 +112,9 @@ func (s *jobScene) leave() {
 		cancel()
 	}()
 	_, err := s.live(ctx, evenkeel.Run)
-	require.Error(s.t, err)
+	var runs *evenkeel.JobRunsError
+	require.ErrorAs(s.t, err, &runs)
+	require.NoFileExists(s.t, filepath.Join(s.dir, "undone"), "nothing is undone beside a job that runs")
 	last := s.journal.Records()[len(s.journal.Records())-1]
 	require.Equal(s.t, evenkeel.Unknown, *last.Outcome)
 	require.Empty(s.t, last.Found, "nobody probes what a job that runs has done so far")
@@ -173,6 +176,7 @@ func TestADetachedActionOutlivesItsConnection(t *testing.T) {
 // A job that failed is at its end: what comes next is another job, where the probe says that nothing of the first is left.
 func TestADetachedActionThatFailed(t *testing.T) {
 	s := newJobScene(t)
+	s.book.Steps[0].UndoOnFailure = false
 	s.write("go", "out")
 	s.write("end", "3")
 	_, err := s.live(t.Context(), evenkeel.Run)

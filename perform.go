@@ -256,7 +256,10 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	outcome := obs.Outcome
 	end.Outcome = &outcome
 	makes := a.Makes
-	runsOn := start.Job != "" && !errors.Is(err, sshexec.ErrJobLost) // what it has done so far says nothing: the next life waits for its end
+	runsOn := start.Job != "" && !errors.Is(err, sshexec.ErrJobLost)
+	if runsOn && err != nil && outcome == Unknown { // what it has done so far says nothing
+		err = &JobRunsError{Host: host, Job: start.Job, Err: err}
+	}
 	if err != nil && (outcome == Unknown || outcome == Signalled && a.DropsConnection) && a.effect() != ReadOnly && a.Probe != nil && !runsOn {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)

@@ -250,10 +250,12 @@ func (e *engine) progress(s *Step, phase Phase, a *Action) Progress {
 	return e.st.Step(s.ID).Action(phase, a.ID)
 }
 
-// failed tells a failure from a pause: a run that holds, was asked to stop or cannot write its journal keeps its place, and undoes nothing.
+// failed tells a failure from a pause: a run that holds, was asked to stop, cannot write its journal or left a job at work keeps its place,
+// and undoes nothing.
 func failed(err error) bool {
 	var hold *Pause
-	return err != nil && !errors.As(err, &hold) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+	var runs *JobRunsError
+	return err != nil && !errors.As(err, &hold) && !errors.As(err, &runs) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 
 // undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to

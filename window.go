@@ -251,7 +251,8 @@ func (e *engine) endOwnOutage(ctx context.Context, s *Step, err error) error {
 
 // endOutages ends every outage, or those that one step opened. It tells what is still down.
 func (e *engine) endOutages(ctx context.Context, of *Step, err error) (down []string, _ error) {
-	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) {
+	var runs *JobRunsError
+	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) || errors.As(err, &runs) {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)

@@ -167,7 +167,7 @@ func nextOf(st *State, s *Step) (d Decision, left bool) {
 		return Decision{Kind: DecideProbe, Step: s.ID, Action: a.ID, Probe: true}, true
 	}
 	for i := range s.Actions {
-		if a := &s.Actions[i]; ss.due(PhaseDo, a, ss.looksAnew(a) || ss.staleGuard(s, i)) {
+		if a := &s.Actions[i]; ss.due(PhaseDo, a, ss.looksAnew(a) || ss.stalePrecondition(s, i)) {
 			return ss.act(s, PhaseDo, a), true
 		}
 	}
@@ -233,16 +233,16 @@ func (s *StepState) looksAnew(a *Action) bool {
 	return !s.life.begun && a.effect() == ReadOnly && !a.attestation()
 }
 
-// staleGuard tells whether an action is a guard that was read in an earlier life, and that something which is left to
+// stalePrecondition tells whether an action is a precondition that was read in an earlier life, and that something which is left to
 // do relies on.
-func (s *StepState) staleGuard(step *Step, i int) bool {
+func (s *StepState) stalePrecondition(step *Step, i int) bool {
 	return step.Actions[i].Precondition && slices.ContainsFunc(step.Actions[i+1:], func(a Action) bool {
 		return a.effect() != ReadOnly && s.Action(PhaseDo, a.ID) != Did
 	})
 }
 
 // unsettled is the first action that may have run, and of which nobody has asked in this life what became of it. That
-// is asked before the guards are read again: one that did run may be why a guard does not hold any more.
+// is asked before the preconditions are read again: one that did run may be why one does not hold any more.
 func (s *StepState) unsettled(step *Step) *Action {
 	if !slices.ContainsFunc(step.Actions, func(a Action) bool { return a.Precondition }) {
 		return nil

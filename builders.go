@@ -144,7 +144,7 @@ func (a Action) Once(p Probe) Action {
 	return a
 }
 
-// ExitProbe is a probe whose exit status tells: 0 for done, 1 for absent. Any other tells nothing.
+// ExitProbe is a probe whose exit status tells: 0 for done, 1 for not run. Any other status tells nothing.
 func ExitProbe(text string, cmd sshexec.Cmd) Probe {
 	return Probe{
 		Cmd: cmd, Text: text, Paper: []Block{{Script: Typed(cmd) + " && echo it ran", Shows: []string{"it ran"}}},

@@ -24,9 +24,8 @@
 // # Stopping
 //
 // A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything,
-// or where the operator is waited for. Elsewhere it is never taken between a change and its proof, which is the
-// verification of its step; in the middle of a step that waits for the operator it is, and an [UnprovenError] names the
-// step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
+// or where the run waits for the operator. It is never taken between a change and its proof (the verification of its
+// step), with one exception: a step that waits for the operator is stopped there, and an [UnprovenError] names the step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
 // nobody is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the
 // window stays open, and the operator extends its limit. [EventStopping] says what a stop waits for. The end of the
 // context stops at once, and says first what that leaves open.
@@ -58,5 +57,5 @@
 //
 // Facts carry what one step finds out to the step that needs it; a secret can be no fact.
 //
-// Packages cps and lustre make runbooks for their systems; users compose their own from the same words.
+// Packages cps/issm and lustre/upgrade make runbooks for their systems; users compose their own from the same words.
 package evenkeel

@@ -16,7 +16,7 @@ import (
 // Kind says what a journal record tells.
 type Kind string
 
-// The kinds of records, in the order in which they can first appear.
+// The kinds of records.
 const (
 	KindBegin      Kind = "begin"       // the first record: what is run, from which inputs, by whom
 	KindResume     Kind = "resume"      // the run was taken up again

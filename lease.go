@@ -15,8 +15,8 @@ import (
 )
 
 // LeasePath is where a run keeps its lease on each of its machines, unless Options say otherwise. Every operator of a
-// machine has to use the same path: a run with another looks here too, and is kept out by a lease that it finds; the
-// other way round nobody would know where to look.
+// machine has to use the same path. A run with another path looks here as well, and a lease here keeps it out; a run with
+// this path cannot know of the other.
 const LeasePath = "/var/lib/evenkeel.lease"
 
 // LifeInfo says which life of a run holds the machines: each run, resume and rollback is a life of its own, and its
@@ -158,8 +158,8 @@ type StaleJournalError struct {
 	Host  string
 	Lease sshexec.Lease
 	Epoch int // the last one in the journal
-	// Where the epochs are the same: how many records of that life the journal has, and how many it had when the machine
-	// got its last command of it.
+	// Where the epochs are the same: how many records the journal has of that life, and how many it had when the machine was
+	// sent the life's last command.
 	Records, At int
 }
 

@@ -22,8 +22,8 @@ import (
 //	report, err := life.End()
 //
 // A life holds its leases and belongs to its process. Where that is lost, what was being performed has an unknown
-// outcome; the next life (BeginResume) finds it in the journal and probes it. One life for each decision would not come
-// to an end: what a step looks at, and all of its verification, is read in one life.
+// outcome; the next life (BeginResume) finds it in the journal and probes it. Do not begin a life
+// for each decision: a new life reads the step's verification from its beginning, so such a run would never end.
 type Life struct {
 	e    *engine
 	work context.Context //nolint:containedctx // a life outlives the call that begins it, and not its context

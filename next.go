@@ -76,8 +76,8 @@ func (d Decision) String() string {
 // and changes nothing. There is more than one decision where steps run at the same time: then one for each that is not
 // at its end. While a rollback has not ended the decisions are the rollback's.
 //
-// What a life reads again it reads once: a journal whose last life has ended tells what that life would do next. The
-// next life begins with a record of its own, and reads anew.
+// The decisions are those of the last life in the journal. Where that life failed, Next says so; what resume does is
+// decided after the next life's first record, because each life reads again what may have changed meanwhile.
 func Next(rb *Runbook, st *State) ([]Decision, error) {
 	if rb == nil || st == nil {
 		return nil, errors.New("a decision needs the runbook and the state of its run")

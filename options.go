@@ -65,7 +65,7 @@ type Prompt struct {
 	Step        *Step
 	Action      *Action
 	Instruction string
-	// Why says what of the evidence is missing. Empty when there can be no evidence and the person must attest.
+	// Why says what of the evidence is missing. Empty when there can be no evidence and the operator must attest.
 	Why string
 }
 

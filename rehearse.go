@@ -26,7 +26,7 @@ type RehearsalPlan struct {
 	Operator func(World) Operator
 	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
 	Reset func() error
-	// Every thins the schedules out: each Every-th point is tried, and each third of those for a stop. 1 when zero.
+	// Every thins the schedules out: each Every-th point is tried with a crash, and each third of these with a stop request. 1 when zero.
 	Every int
 	// Kinds are the kinds of schedules to try; all when empty.
 	Kinds []ScheduleKind

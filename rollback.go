@@ -191,8 +191,8 @@ func (rb *Runbook) RollbackPlan(st *State) (*Runbook, error) {
 }
 
 // UndoPlan is the runbook that undoes the steps that began, the last first, as far back as possible: to the beginning, or to the last
-// step that cannot be undone. A step of which nothing ran but what only reads does not stop it. Such steps are marked as undone too:
-// what they read is not true any more, or is old by the time that somebody goes on. So are those in between whose changes may stay
+// step that cannot be undone. A step that has only read does not stop it. Such steps are marked as undone too:
+// what they read may be out of date by the time that somebody goes on. So are those in between whose changes may stay
 // (Step.Harmless): a resume does them again, after what they followed.
 func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 	if rb == nil || st == nil {

@@ -33,9 +33,8 @@ type Step struct {
 	// A step that changes anything has one of these three. Undo undoes what it did, as far as it got: each of its actions
 	// must be harmless where there is nothing to undo; one that refers to a fact which the step never came to make is left
 	// out. Irreversible says why it cannot be undone: it is a point of no return. Harmless says why what it did may stay
-	// when all else is undone. Where a step before it is undone it is done again after that one, as it would be after a
-	// crash: what must not be repeated is probed. UndoVerify are read-only: what Undo undid is undone only when these
-	// hold.
+	// when all else is undone. When a step before it is undone and done again, this step is done again too; an action that
+	// must not be repeated is probed first. UndoVerify is read-only: the undo has ended only when all of it holds.
 	Undo         []Action
 	UndoVerify   []Action
 	Irreversible string
@@ -63,8 +62,8 @@ type Step struct {
 type Invariant struct {
 	ID    string
 	Title string
-	// Absolute: no window may suspend it, and it is seen to hold before the first change of a run. A run that is taken up after
-	// that need not see it: a machine may be away because a step before has reinstalled it. Nor need a rollback.
+	// Absolute: no window may suspend it, and it must be seen to hold before the first change of a run. A resumed run and a
+	// rollback need not see it first: a machine may be away because a step has reinstalled it.
 	Absolute bool
 	// Check returns nil when it holds, a *Violation when it does not, and any other error when it cannot be observed now (a machine is off).
 	Check func(ctx context.Context, at Site) error

@@ -301,7 +301,6 @@ func (c *MongoConfig) Findings() []Finding {
 	return f.list
 }
 
-// describe names a set the way both the file and the replica table do.
 // String names the replica set and its label in mongoConfig.cfg.
 func (s ReplicaSet) String() string { return fmt.Sprintf("replica set %s (%s)", s.Name, s.Label) }
 

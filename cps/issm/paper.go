@@ -96,9 +96,9 @@ func migrates(cmd sshexec.Cmd) []evenkeel.Block {
 func (m *Migration) allAtWork() []evenkeel.Block {
 	var want []string
 	for _, rs := range m.mongo.Sets {
-		want = append(want, title(rs)+" has a primary")
+		want = append(want, rs.Title()+" has a primary")
 		for _, member := range slices.Concat(rs.Members, rs.Arbiters) {
-			want = append(want, title(rs)+" "+member.Host+" is at work")
+			want = append(want, rs.Title()+" "+member.Host+" is at work")
 		}
 	}
 	slices.Sort(want)
@@ -109,10 +109,10 @@ func (m *Migration) allAtWork() []evenkeel.Block {
 func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block {
 	var want, hosts []string
 	for _, rs := range m.mongo.Sets {
-		want = append(want, title(rs)+" has a primary")
+		want = append(want, rs.Title()+" has a primary")
 		for _, n := range halves {
 			for _, host := range m.dataHosts(rs.Name, n) {
-				want, hosts = append(want, title(rs)+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
+				want, hosts = append(want, rs.Title()+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block {
 func (m *Migration) noneOf(n int) []evenkeel.Block {
 	var want, hosts []string
 	for _, rs := range m.mongo.Sets {
-		want = append(want, title(rs)+" has a primary")
+		want = append(want, rs.Title()+" has a primary")
 	}
 	for _, alias := range m.sets[n] {
 		hosts = append(hosts, regexp.QuoteMeta(alias))
@@ -133,8 +133,6 @@ func (m *Migration) noneOf(n int) []evenkeel.Block {
 	slices.Sort(want)
 	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") "), want...)
 }
-
-func title(rs cps.ReplicaSet) string { return rs.Type + ":" + rs.Name }
 
 // asRanked wants the order of the priorities of the beginning.
 func (m *Migration) asRanked() []evenkeel.Block {

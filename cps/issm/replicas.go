@@ -65,7 +65,7 @@ func (m *Migration) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSe
 		errs = append(errs, err)
 	}
 	err := fmt.Errorf("%s: cannot tell what it would lose, as no member says what the set is: %w",
-		title(rs), errors.Join(errs...))
+		rs.Title(), errors.Join(errs...))
 	if errors.Is(err, mongo.ErrAuth) {
 		err = fmt.Errorf("%w\nlet tools.mongo name a program that logs in and is called as mongo is", err)
 	}
@@ -126,7 +126,7 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onl
 			continue
 		}
 		lost := strings.TrimPrefix(l.What.String(), "all ")
-		faults = append(faults, fmt.Sprintf("%s loses its %s: %s %s", title(rs), lost, l.Why, remedies[l.What]))
+		faults = append(faults, fmt.Sprintf("%s loses its %s: %s %s", rs.Title(), lost, l.Why, remedies[l.What]))
 	}
 	if len(faults) == 0 {
 		return nil
@@ -149,16 +149,16 @@ func (m *Migration) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []strin
 	for _, member := range c.Members {
 		if !slices.Contains(planned, member.Host) {
 			faults = append(faults, fmt.Sprintf("%s has the member %s, which mongoConfig.cfg does not know. "+
-				"Remove it, or plan again with a file that has it.", title(rs), member.Host))
+				"Remove it, or plan again with a file that has it.", rs.Title(), member.Host))
 		}
 		if member.Votes != 1 {
 			faults = append(faults, fmt.Sprintf("%s gives %s no vote, and the checks of this runbook take every member "+
-				"for one vote. Give it one, by rs.reconfig() on the primary.", title(rs), member.Host))
+				"for one vote. Give it one, by rs.reconfig() on the primary.", rs.Title(), member.Host))
 		}
 	}
 	for _, address := range planned {
 		if _, ok := c.Member(address); !ok && !slices.Contains(addresses(m.inHalf(rs, n)), address) {
-			faults = append(faults, fmt.Sprintf("%s lacks the member %s of mongoConfig.cfg. Add it.", title(rs), address))
+			faults = append(faults, fmt.Sprintf("%s lacks the member %s of mongoConfig.cfg. Add it.", rs.Title(), address))
 		}
 	}
 	return faults

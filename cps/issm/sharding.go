@@ -101,7 +101,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 // primaryPaper prints a column of the row of the primary.
 func (m *Migration) primaryPaper(rs cps.ReplicaSet, column int) string {
 	return evenkeel.Typed(m.replicaStatus()) +
-		fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, title(rs), column)
+		fmt.Sprintf(` | replicas | awk '$1 == "%s" && $4 == "PRIMARY" { print $%d }'`, rs.Title(), column)
 }
 
 // shardingState reads what the shell printed.

@@ -2,7 +2,7 @@
 //
 //	go run ./examples/cps-issm demo
 //
-// See the README for the other commands; package cps has the runbook.
+// See the README for the other commands; package cps/issm has the runbook.
 package main
 
 import (

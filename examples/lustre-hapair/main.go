@@ -2,7 +2,7 @@
 //
 //	go run ./examples/lustre-hapair demo
 //
-// See the README for the other commands; package lustre has the runbook.
+// See the README for the other commands; package lustre/upgrade has the runbook.
 package main
 
 import (

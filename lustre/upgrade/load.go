@@ -60,7 +60,7 @@ const (
 // target that the cluster knows and a node's store does not, a cluster that the rebuild cannot express, backups of two different clusters. It touches no machine.
 // The error joins all that is wrong with the options and with either backup; what is read out of the backups is looked at
 // when these are well.
-// What is wrong inside a file is a [ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
+// What is wrong inside a file is a [lustre.ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
 func Load(cfg Config) (*Pair, error) {
 	var errs []error
 	if err := cfg.defaults(); err != nil {

@@ -247,7 +247,7 @@ func (l Cluster) roleProof(stop bool, ids ...string) []change.Proof {
 
 // NodeAttributes sets permanent attributes of a node in one change of the CIB, on standard input: passwords are among
 // them. The agent of each fence device stands last, because fence_chroma takes a device as configured when it has one
-// (H10, PCM-044, PCM-046). live must be the CIB of that cluster: a node that it does not know is [ErrAbsentNode] (H7).
+// (H10, PCM-044, PCM-046). live must be the CIB of that cluster: a node that it does not know is [pacemaker.ErrAbsentNode] (H7).
 // What says how a node is at the moment (standby, maintenance, terminate) is refused (H11).
 func (l Cluster) NodeAttributes(live *pacemaker.CIB, node string, pairs []pacemaker.NVPair) (change.Change, error) {
 	if _, known := live.Node(node); !known {

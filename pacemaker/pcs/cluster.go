@@ -26,7 +26,7 @@ func (d Dialect) Auth(nodes ...string) Operation {
 	return o
 }
 
-// Setup makes a new cluster (lustre:882). What this pcs is known to refuse is an [*UnsupportedError] that says so, and what to do
+// Setup makes a new cluster (lustre:882). What this pcs is known to refuse is an [*pacemaker.UnsupportedError] that says so, and what to do
 // instead, before anything runs (H15).
 func (d Dialect) Setup(s corosync.Setup) (Operation, error) {
 	if s.Transport == "" {

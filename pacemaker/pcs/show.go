@@ -6,10 +6,10 @@ import (
 )
 
 // The questions. Each takes the file of a CIB to ask instead of the running cluster, when it is not empty: `pcs -f FILE …`. State is
-// better read as XML, which is the same in all releases (H21): see [QueryCIB] and [ParseStatus]. The text forms are for what a person has
+// better read as XML, which is the same in all releases (H21): see [QueryCIB] and [pacemaker.ParseStatus]. The text forms are for what a person has
 // at hand, and for clusters that print no XML.
 
-// QueryCIB asks the cluster for its CIB: the one form that is the same everywhere (lustre:395). Its output is for [ParseCIB].
+// QueryCIB asks the cluster for its CIB: the one form that is the same everywhere (lustre:395). Its output is for [pacemaker.ParseCIB].
 func QueryCIB() Operation {
 	return NewOperation("the CIB", "lustre:395", op.ReadOnly, op.Idempotent, "cibadmin", "--query")
 }
@@ -94,7 +94,7 @@ const (
 )
 
 // Export asks for the configuration as commands (lustre:410): a cross reference, never a backup; see [CheckExport]. It needs clufter,
-// and is gone from pcs 0.11 on, which is an [*UnsupportedError].
+// and is gone from pcs 0.11 on, which is an [*pacemaker.UnsupportedError].
 func (d Dialect) Export(form ExportForm) (Operation, error) {
 	var no pacemaker.Refusals
 	switch {
@@ -106,7 +106,7 @@ func (d Dialect) Export(form ExportForm) (Operation, error) {
 	return d.show("export "+string(form), "lustre:410", "", "config", "export", string(form)), no.Err()
 }
 
-// QueryStatus asks a node how its cluster is; the answer is for [ParseStatus]. Pacemaker 1.1 knows only the form that
+// QueryStatus asks a node how its cluster is; the answer is for [pacemaker.ParseStatus]. Pacemaker 1.1 knows only the form that
 // Pacemaker 3 has given up.
 func (d Dialect) QueryStatus() Operation {
 	form := "--as-xml"

@@ -13,7 +13,7 @@ import (
 // of attribute sets, rules, descriptions and the containers of a bundle are missing or not in a form that can be read back, and an
 // operation's own attributes stand among its options. A bundle, a rule and any line that is not understood is an error with its place.
 // No resource at all is an empty list: pcs prints nothing then. The fencing levels that stand below the fence devices are passed over;
-// [CIB.FencingLevels] has them.
+// [pacemaker.CIB.FencingLevels] has them.
 func ParseResources(r io.Reader) ([]pacemaker.Resource, error) {
 	o, err := readOutline(r)
 	if err != nil {

@@ -44,8 +44,8 @@ func (l Loss) String() string {
 //
 // Quorum is corosync's: conf is the cluster's corosync.conf, for two_node, expected_votes and a quorum device. It may be nil when
 // no-quorum-policy is ignore, as it always is under IML. Every node has one vote. A quorum device, or a cluster whose
-// quorum cannot be told from what is known, is an error that is [ErrUnsupported]; so is everything that [Of] does not
-// compute. A node that is not in the CIB is [ErrNotFound]; a CIB that does not say what runs now is [ErrNoState].
+// quorum cannot be told from what is known, is an error that is [pacemaker.ErrUnsupported]; so is everything that [Of] does not
+// compute. A node that is not in the CIB is [pacemaker.ErrNotFound]; a CIB that does not say what runs now is [ErrNoState].
 func CanLose(c *pacemaker.CIB, node string, conf *corosync.Conf) (*Loss, error) {
 	if c.Root() == nil {
 		return nil, fmt.Errorf("cannot tell whether %s can be lost: %w", node, pacemaker.ErrNoCIB)

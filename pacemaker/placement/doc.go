@@ -3,5 +3,5 @@
 //
 // [Of] computes the placement from the configuration and the status of a CIB, [Relocate] what `pcs resource relocate
 // run` would move, and [CanLose] what would not be served without a node. Nothing is guessed: a feature that this
-// package does not compute is an [Error] that is [ErrUnsupported].
+// package does not compute is an [Error] that is [pacemaker.ErrUnsupported].
 package placement

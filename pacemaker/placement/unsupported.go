@@ -58,7 +58,7 @@ func (u Unsupported) String() string {
 }
 
 // Error says why a placement is not computed: everything that stands in the way, in the order of its finding.
-// It is [ErrUnsupported] for errors.Is.
+// It is [pacemaker.ErrUnsupported] for errors.Is.
 type Error struct {
 	Reasons []Unsupported
 }

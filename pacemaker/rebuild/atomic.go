@@ -32,7 +32,7 @@ var ErrNotFresh = errors.New("the running cluster has what the backup does not")
 
 // Configuration is the rebuilt cluster as a whole, at a stage, on the basis of the running one: of that it keeps what a cluster writes by
 // itself, the nodes with their ids, the schema and the status. It is what the list of commands makes up to that stage, but
-// for [ExpectStonithByPCS]: Diff finds nothing else between the two. live must be the CIB of the new cluster, fresh or partly rebuilt.
+// for [pacemaker.ExpectStonithByPCS]: Diff finds nothing else between the two. live must be the CIB of the new cluster, fresh or partly rebuilt.
 func (p *Plan) Configuration(live *pacemaker.CIB, stage Stage) (*pacemaker.CIB, error) {
 	if stage < StagePrepared || stage > StageComplete {
 		return nil, fmt.Errorf("there is no stage %d", stage)
@@ -133,7 +133,7 @@ func (p *Plan) checkFresh(live *pacemaker.CIB) error {
 }
 
 // Push is [Plan.Configuration] as one change of the running cluster. Pacemaker refuses it when the cluster has changed since live was
-// read ([ErrOutdated]): read again, and make the push anew. The secrets go by standard input.
+// read ([pacemaker.ErrOutdated]): read again, and make the push anew. The secrets go by standard input.
 func (p *Plan) Push(live *pacemaker.CIB, stage Stage) (pcs.Operation, error) {
 	want, err := p.Configuration(live, stage)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// wordlessIn says what of a resource one pcs command cannot say, or would add by itself but for what [ExpectStonithByPCS] names; empty
+// wordlessIn says what of a resource one pcs command cannot say, or would add by itself but for what [pacemaker.ExpectStonithByPCS] names; empty
 // where the command makes exactly what the element says.
 func wordlessIn(e *etree.Element, r pacemaker.Resource, d pcs.Dialect) string {
 	switch {

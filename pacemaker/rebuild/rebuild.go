@@ -133,7 +133,7 @@ func (o Options) node(name string) corosync.Member {
 // The plan has the cluster in two forms, from one model: as the guide's list of commands, and as one configuration that is put in force
 // at once ([Plan.Push]). Where pcs has words that say exactly what the CIB says, the list uses them; all else goes by cibadmin, as XML,
 // with its ids, where [Options].ByXML allows it. What cannot be carried over without a guess, and what the tools are known to
-// refuse, is an [*UnsupportedError] that lists all of it.
+// refuse, is an [*pacemaker.UnsupportedError] that lists all of it.
 func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 	if cib.Empty() || conf == nil || conf.Root == nil {
 		return nil, errors.New("a rebuild needs the CIB and the corosync.conf of the cluster")

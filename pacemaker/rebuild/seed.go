@@ -12,13 +12,13 @@ import (
 )
 
 // SeedProperty is the property that [Plan.Seed] adds: how long a starting cluster waits for other nodes. It is for the first start of one
-// node alone, and is to be unset once that is up ([Dialect.UnsetProperty]).
+// node alone, and is to be unset once that is up ([pcs.Dialect.UnsetProperty]).
 const SeedProperty = "dc-deadtime"
 
 // Seed puts the whole configuration in place on node 1 before the first start of its cluster, at [StagePrepared]:
 // maintenance, every target disabled. From its first moment on the cluster is as it should be, and its start does not
 // wait 20 s for other nodes (H5). It goes between the setup, which removes what is there, and the start. Pacemaker
-// takes a file of its own user only. More properties may be put in, such as [Unthrottled]: a cluster that runs takes
+// takes a file of its own user only. More properties may be put in, such as Unthrottled of package live: a cluster that runs takes
 // some of them late or not at all (H26).
 func (p *Plan) Seed(also ...pacemaker.NVPair) (pcs.Operation, error) {
 	seed, err := p.Prepared()

@@ -27,7 +27,7 @@ type Change struct {
 
 	Repeat op.Repeat // whether it may run again when nobody knows if it ran; needed unless it only looks
 	Expect Expect    // what the command itself must show; exit status 0 when empty
-	Probe  *Probe    // how to tell whether it ran; needed where it may not simply run again, unless the first Proof tells
+	Probe  *Probe    // how to tell whether it ran; needed unless Repeat is Idempotent or the first Proof tells
 
 	Needs []Proof // what must be so immediately before
 	// Proof is what shows that it is done, in the order in which it comes to be seen: the first says that the command was

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type JobRunsError struct {
 }
 
 func (e *JobRunsError) Error() string {
-	return fmt.Sprintf("the job %s may still run on %s; resume waits for its end (%v)", e.Job, e.Host, e.Err)
+	return fmt.Sprintf("the job %s may still run on %s; whoever goes on waits for its end (%v)", e.Job, e.Host, e.Err)
 }
 
 func (e *JobRunsError) Unwrap() error { return e.Err }
@@ -27,16 +28,15 @@ func (e *JobRunsError) Unwrap() error { return e.Err }
 // jobsDir is where the jobs of detached actions are kept on each machine: beside its lease.
 func jobsDir(lease string) string { return strings.TrimSuffix(lease, ".lease") + ".jobs" }
 
-func (e *engine) jobOptions(id string) sshexec.SuperviseOptions {
-	return sshexec.SuperviseOptions{Dir: jobsDir(e.opts.LeasePath), ID: id, Clock: e.opts.Clock, GiveUp: jobPatience}
+func (e *engine) jobOptions(host, id string) sshexec.SuperviseOptions {
+	return sshexec.SuperviseOptions{Dir: jobsDir(e.opts.LeasePath), ID: id, Clock: e.opts.Clock, Waits: func(err error) {
+		e.keyed(EventWait, nil, nil, "job/"+id, "%s is out of reach; the job %s may go on there: %v", host, id, err)
+	}}
 }
-
-// jobPatience is how long a machine may be out of reach before a life stops waiting for a job there.
-const jobPatience = 30 * time.Minute
 
 // supervise runs a command as a job, or finds the job again that was started before.
 func (e *engine) supervise(ctx context.Context, host string, cmd sshexec.Cmd, id string) (sshexec.Result, error) {
-	return sshexec.Supervise(ctx, e.jobRunner(host, cmd), cmd, e.jobOptions(id))
+	return sshexec.Supervise(ctx, e.jobRunner(host, cmd), cmd, e.jobOptions(host, id))
 }
 
 // jobRunner runs what starts, looks at and ends a job: behind the fence where the command itself would be.
@@ -47,11 +47,53 @@ func (e *engine) jobRunner(host string, cmd sshexec.Cmd) sshexec.Runner {
 	})
 }
 
+// canKeepJobs sees beforehand that the detached actions of a host can run as jobs there.
+func (e *engine) canKeepJobs(ctx context.Context, host string) error {
+	users := map[string]*sshexec.Cmd{}
+	for i := range e.rb.Steps {
+		s := &e.rb.Steps[i]
+		for _, p := range s.parts() {
+			for j := range p.actions {
+				if a := &p.actions[j]; a.Detached && a.host(s) == host {
+					users[asUser(a.Cmd)] = &a.Cmd
+				}
+			}
+		}
+	}
+	for _, as := range users {
+		check := sshexec.CheckJobs(jobsDir(e.opts.LeasePath))
+		check.Sudo, check.Timeout = as.Sudo, sshexec.LeaseTimeout
+		res, err := e.exec(ctx, host, check)
+		if err == nil && res.Text() != "ok" {
+			err = errors.New(res.Text())
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot run long commands as jobs: %w", host, err)
+		}
+	}
+	return nil
+}
+
 // openJob is the job of an action of which nobody knows how it ended; empty when there is none.
 func (e *engine) openJob(s *Step, phase Phase, a *Action) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.st.Step(s.ID).jobs[actionKey{phase, a.ID}]
+}
+
+// jobIn is a job of which nobody knows how it ended, of the step or of another one that does not go on beside it; empty when there is none.
+func (e *engine) jobIn(opener *Step) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, ss := range e.st.Steps {
+		beside := id != opener.ID && slices.ContainsFunc(e.rb.together(opener.ID), func(s Step) bool { return s.ID == id })
+		for _, job := range ss.jobs {
+			if job != "" && !beside {
+				return job
+			}
+		}
+	}
+	return ""
 }
 
 // jobOf names the job that an action runs as, which is its open one where there is one; empty when it is not detached.
@@ -77,7 +119,7 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 	if err != nil {
 		return false, err
 	}
-	j, err := sshexec.Attach(ctx, e.jobRunner(a.host(s), cmd), cmd, e.jobOptions(id))
+	j, err := sshexec.Attach(ctx, e.jobRunner(a.host(s), cmd), cmd, e.jobOptions(a.host(s), id))
 	if err == nil {
 		err = j.Status(ctx)
 	}
@@ -86,6 +128,7 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 		if err := e.beginAt(s, phase); err != nil {
 			return false, err
 		}
+		e.event(EventWait, s, a, "its job %s is found again, and waited for", id)
 		return true, e.perform(ctx, s, phase, a)
 	case errors.Is(err, sshexec.ErrNoJob), errors.Is(err, sshexec.ErrJobLost):
 		e.mu.Lock()
@@ -93,16 +136,26 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 		e.mu.Unlock()
 		return false, nil
 	}
-	return false, e.stop(s, phase, a, fmt.Errorf("cannot tell what became of %s: %w", a.Title, err))
+	return false, e.stop(s, phase, a, &Pause{Reason: fmt.Sprintf("nobody can tell what became of the job %s of %q on %s: %v. Let the machine "+
+		"answer, or find out there how the job ended; then resume", id, a.Title, a.host(s), err)})
 }
 
-// jobTime is how long the jobs may still run that lives before have left on a host: a life waits for them before it takes the lease.
+// jobTime is how long the jobs may still run that lives before have left on a host: a life waits for them before it takes the
+// lease, a rollback for those of its run, too.
 func (e *engine) jobTime(host string) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var longest time.Duration
-	for id, ss := range e.st.Steps {
-		s := e.rb.step(id)
+	longest := openJobs(e.rb, e.st, host)
+	if e.rb.origin != nil {
+		longest = max(longest, openJobs(e.rb.origin, e.whole, host))
+	}
+	return longest
+}
+
+// openJobs is the longest time that the open jobs on a host may take; 0 where there are none.
+func openJobs(rb *Runbook, st *State, host string) (longest time.Duration) {
+	for id, ss := range st.Steps {
+		s := rb.step(id)
 		for key, job := range ss.jobs {
 			if a := s.action(Decision{Step: id, Phase: key.phase, Action: key.id}); job != "" && a != nil && a.host(s) == host {
 				longest = max(longest, within(a), a.Cmd.Timeout)

@@ -121,6 +121,18 @@ func (s *jobScene) leave() {
 	require.Equal(s.t, 1, s.ran())
 }
 
+// pid is the number of the job's supervisor, which leads the job's group.
+func (s *jobScene) pid() int {
+	pids, err := filepath.Glob(filepath.Join(s.dir, "x.jobs", "s.install-*", "pid"))
+	require.NoError(s.t, err)
+	require.Len(s.t, pids, 1, "one job, beside the lease")
+	raw, err := os.ReadFile(pids[0])
+	require.NoError(s.t, err)
+	pid, err := strconv.Atoi(strings.Fields(string(raw))[0])
+	require.NoError(s.t, err)
+	return pid
+}
+
 func (s *jobScene) ends(report *evenkeel.Report, err error, says string) {
 	require.NoError(s.t, err)
 	got, err := answer.Get(report.State.Facts)
@@ -197,18 +209,11 @@ func TestADetachedActionThatFailed(t *testing.T) {
 func TestADetachedActionWhoseJobIsLost(t *testing.T) {
 	s := newJobScene(t)
 	s.leave()
-	pids, err := filepath.Glob(filepath.Join(s.dir, "x.jobs", "s.install-*", "pid"))
-	require.NoError(t, err)
-	require.Len(t, pids, 1, "one job, beside the lease")
-	raw, err := os.ReadFile(pids[0])
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.Fields(string(raw))[0])
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(-pid, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(-s.pid(), syscall.SIGKILL))
 	s.write("go", "the second")
 	s.write("probe", "half")
 	var pause *evenkeel.Pause
-	_, err = s.live(t.Context(), evenkeel.Resume)
+	_, err := s.live(t.Context(), evenkeel.Resume)
 	require.ErrorAs(t, err, &pause)
 	require.Equal(t, 1, s.ran())
 	s.write("probe", "nothing")
@@ -217,15 +222,63 @@ func TestADetachedActionWhoseJobIsLost(t *testing.T) {
 	require.Equal(t, 2, s.ran())
 }
 
+// Who ends the job as the tool says, by the number that it names, ends no more than the shell around the command: the lease is not
+// taken, and nothing starts, before the command itself has ended.
+func TestADetachedActionWhoseSupervisorIsKilled(t *testing.T) {
+	s := newJobScene(t)
+	s.leave()
+	require.NoError(t, syscall.Kill(s.pid(), syscall.SIGKILL))
+	s.write("probe", "nothing")
+	s.watch = func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventWait && strings.Contains(e.Text, "still runs") {
+			s.once.Do(func() {
+				require.Equal(t, 1, s.ran())
+				s.write("go", "out")
+			})
+		}
+	}
+	report, err := s.live(t.Context(), evenkeel.Resume)
+	s.ends(report, err, "out")
+	require.Equal(t, 2, s.ran(), "once after the other")
+}
+
+// A job that was lost, and that the probe found done, keeps no later life waiting.
+func TestAJobThatWasProbedIsClosed(t *testing.T) {
+	unknown := evenkeel.Unknown
+	var j evenkeel.MemJournal
+	for _, r := range []evenkeel.Record{
+		{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "r", Steps: []string{"s"}}},
+		{Kind: evenkeel.KindStart, Step: "s", Action: "install", Host: "h", Job: "s.install-1"},
+		{Kind: evenkeel.KindEnd, Step: "s", Action: "install", Host: "h", Outcome: &unknown, Error: "lost"},
+		{Kind: evenkeel.KindProbed, Step: "s", Action: "install", Host: "h", Found: evenkeel.Done.String()},
+	} {
+		require.NoError(t, j.Append(r))
+	}
+	st, err := evenkeel.ReadState(j.Records())
+	require.NoError(t, err)
+	require.Empty(t, st.Step("s").OpenJobs())
+}
+
+// What keeps jobs from running is said before anything is done.
+func TestJobsThatCannotBeKept(t *testing.T) {
+	s := newJobScene(t)
+	s.write("go", "out")
+	s.write("x.jobs", "in the way")
+	_, err := s.live(t.Context(), evenkeel.Run)
+	require.ErrorContains(t, err, "cannot run long commands as jobs")
+	require.Zero(t, s.ran())
+}
+
 // Only a command that changes something, and leaves its machine up, is detached.
 func TestWhatIsNotDetached(t *testing.T) {
 	for name, change := range map[string]func(a *evenkeel.Action){
-		"a look":     func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe, a.Makes = sshexec.ReadOnly, 0, nil, nil },
-		"by hand":    func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" },
-		"a shutdown": func(a *evenkeel.Action) { a.DropsConnection = true },
+		"a look":          func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe, a.Makes = sshexec.ReadOnly, 0, nil, nil },
+		"by hand":         func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" },
+		"a name too long": func(a *evenkeel.Action) { a.ID = strings.Repeat("x", 100) },
+		"a shutdown":      func(a *evenkeel.Action) { a.DropsConnection = true },
 	} {
 		s := newJobScene(t)
 		change(&s.book.Steps[0].Actions[0])
-		require.ErrorContains(t, s.book.Validate(), "is detached", name)
+		require.Regexp(t, "is detached|a job's ID", s.book.Validate(), name)
 	}
 }

@@ -481,9 +481,9 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", host, err)
 		case swap.Taken:
-			return e.taken(host, lease.String(), seen)
+			return e.taken(ctx, host, lease.String(), seen)
 		case swap.Busy == "" && e.ours(host, swap.Line):
-			return e.taken(host, swap.Line, seen)
+			return e.taken(ctx, host, swap.Line, seen)
 		case swap.Busy == "":
 			return e.beaten(host, swap.Line)
 		case waited >= max(e.opts.TakeoverWait, e.jobTime(host)):
@@ -497,14 +497,17 @@ func (e *engine) take(ctx context.Context, host string, seen seenHost) error {
 }
 
 // taken notes that this life has the lease of a host, and who the host is.
-func (e *engine) taken(host, line string, seen seenHost) error {
+func (e *engine) taken(ctx context.Context, host, line string, seen seenHost) error {
 	e.mu.Lock()
 	e.mine.held[host] = line
 	e.mine.takes[host]++
 	delete(e.mine.unsure, host)
 	e.mu.Unlock()
 	e.event(EventLease, nil, nil, "%s: lease taken, epoch %d", host, e.mine.Epoch)
-	return e.bind(host, seen)
+	if err := e.bind(host, seen); err != nil {
+		return err
+	}
+	return e.canKeepJobs(ctx, host)
 }
 
 // ours tells whether the line of a lease is that of this life for this host.

@@ -443,6 +443,13 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	if a.Detached && (len(a.Cmd.Argv) == 0 || effect == ReadOnly || a.DropsConnection) {
 		v.add("%s: only a command that changes something, and that leaves its machine up, is detached", where)
 	}
+	if a.Detached {
+		// The longest name that its job may get, in a rollback.
+		job := sshexec.SuperviseOptions{Dir: "/", ID: undoPrefix + s.ID + "." + a.ID + "-12345678"}
+		if err := job.Validate(); err != nil {
+			v.add("%s: %v", where, err)
+		}
+	}
 	if a.DropsConnection && a.Probe == nil {
 		v.add("%s: breaks its own connection and has no probe that could tell how it ended", where)
 	}

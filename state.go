@@ -158,6 +158,11 @@ func (s *StepState) Action(phase Phase, id string) Progress {
 	return Pending
 }
 
+// OpenJobs are the jobs of the step's detached actions of which nobody knows how they ended.
+func (s *StepState) OpenJobs() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Values(s.jobs)), func(job string) bool { return job == "" })
+}
+
 // acted tells whether any action of that list of the step began.
 func (s *StepState) acted(phase Phase) bool {
 	for key := range s.actions {
@@ -232,6 +237,7 @@ func (st *State) beginRollback(r Record, before *State) error {
 		for key, p := range of.actions {
 			if key.phase == PhaseUndo {
 				st.Rollback.at(id).actions[actionKey{PhaseDo, key.id}] = p
+				st.Rollback.at(id).jobs[actionKey{PhaseDo, key.id}] = of.jobs[key]
 			}
 		}
 	}
@@ -394,6 +400,9 @@ func (st *State) apply(r Record) {
 			s.actions[key] = Did
 		case NotRun.String():
 			s.actions[key] = Pending
+		}
+		if r.Found == Done.String() || r.Found == NotRun.String() {
+			delete(s.jobs, key)
 		}
 	case KindStepDone:
 		s.Progress, s.Ended = Did, r.Time

@@ -251,8 +251,7 @@ func (e *engine) endOwnOutage(ctx context.Context, s *Step, err error) error {
 
 // endOutages ends every outage, or those that one step opened. It tells what is still down.
 func (e *engine) endOutages(ctx context.Context, of *Step, err error) (down []string, _ error) {
-	var runs *JobRunsError
-	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) || errors.As(err, &runs) {
+	if err == nil || e.ended() != nil || errors.Is(err, errJournal) || errors.Is(err, ErrStopped) || keptOut(err) {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.UndoTimeout)
@@ -265,6 +264,12 @@ func (e *engine) endOutages(ctx context.Context, of *Step, err error) (down []st
 			continue // the undo of a step before has closed it
 		}
 		opener := e.rb.step(w.Step)
+		if job := e.jobIn(opener); job != "" { // nothing is brought to an end beside it, but what is down is said
+			if what := e.observe(ctx, e.invariant(w.Invariant)); what != nil {
+				down = append(down, fmt.Sprintf("%s (while the job %s may run)", what, job))
+			}
+			continue
+		}
 		what := e.settled(ctx, w)
 		if what == nil {
 			if cerr := e.closeAnyway(w); cerr != nil {

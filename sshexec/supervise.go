@@ -32,7 +32,8 @@ type SuperviseOptions struct {
 	Poll   time.Duration // how long one look at the job waits on the machine for news; 10 s when zero
 	GiveUp time.Duration // how long the machine may be out of reach; 10 min when zero
 
-	Clock Sleeper // by which the pauses between tries are waited; the machine's own when nil
+	Clock Sleeper     // by which the pauses between tries are waited; the machine's own when nil
+	Waits func(error) // is told why, when the machine is out of reach and is tried again
 }
 
 // What can be wrong with a job.
@@ -41,7 +42,7 @@ var (
 	ErrJobDiffers = errors.New("the job of this ID is another command")
 	ErrJobLost    = errors.New("the job has ended without a word: it was killed, or the machine went down")
 	ErrJobRuns    = errors.New("the job still runs")
-	errJobID      = errors.New("a job's ID is made of letters, digits, \".\", \"_\" and \"-\", and begins with a letter or a digit")
+	errJobID      = errors.New("a job's ID is made of at most 100 letters, digits, \".\", \"_\" and \"-\", and begins with a letter or a digit")
 	errJobDir     = errors.New("the directory for jobs must be an absolute path without newlines")
 )
 
@@ -60,11 +61,13 @@ func Supervise(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (Re
 	if err != nil {
 		res := Result{Outcome: OutcomeOf(err)}
 		var ce *CommandError
-		if errors.As(err, &ce) && ce.Outcome == Exited {
+		switch {
+		case errors.Is(err, ErrMayRun):
+			res.Outcome = Unknown
+		case errors.As(err, &ce) && ce.Outcome == Exited && ce.ExitCode == mayHaveStarted:
+			res.Outcome = Unknown
+		case errors.As(err, &ce) && ce.Outcome == Exited:
 			res.Outcome = NotStarted // the starting script refused
-			if ce.ExitCode == mayHaveStarted {
-				res.Outcome = Unknown
-			}
 		}
 		return res, Failure("", cmd, res, err)
 	}
@@ -82,6 +85,12 @@ type Supervised struct {
 //go:embed scripts/job_start.sh
 var jobStart string
 
+//go:embed scripts/job_check.sh
+var jobCheck string
+
+// CheckJobs makes the command that finds out whether a machine can keep jobs in a directory, which it makes. It prints "ok", or why not.
+func CheckJobs(dir string) Cmd { return Script(Mutating, jobCheck, dir) }
+
 //go:embed scripts/job_run.sh
 var jobRun string
 
@@ -93,12 +102,20 @@ var jobEnd string
 
 var jobID = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9._]*$`)
 
-func newJob(r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
+// Validate finds out whether a job can have that name, in that directory.
+func (o SuperviseOptions) Validate() error {
 	switch {
-	case !jobID.MatchString(opt.ID) || len(opt.ID) > 100:
-		return nil, fmt.Errorf("%w: %q", errJobID, opt.ID)
-	case !path.IsAbs(opt.Dir) || strings.ContainsAny(opt.Dir, "\n\x00"):
-		return nil, fmt.Errorf("%w: %q", errJobDir, opt.Dir)
+	case !jobID.MatchString(o.ID) || len(o.ID) > 100:
+		return fmt.Errorf("%w: %q", errJobID, o.ID)
+	case !path.IsAbs(o.Dir) || strings.ContainsAny(o.Dir, "\n\x00"):
+		return fmt.Errorf("%w: %q", errJobDir, o.Dir)
+	}
+	return nil
+}
+
+func newJob(r Runner, cmd Cmd, opt SuperviseOptions) (*Supervised, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
 	}
 	opt.Dir = path.Clean(opt.Dir)
 	opt.Poll = cmp.Or(opt.Poll, 10*time.Second)
@@ -132,6 +149,9 @@ func StartSupervised(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOption
 		j.started = said == "started"
 		return nil
 	})
+	if sent && err != nil && !errors.Is(err, ErrJobDiffers) { // whatever the last try came to
+		err = fmt.Errorf("%w (%w)", err, ErrMayRun)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the job %s: %w", opt.ID, err)
 	}
@@ -215,10 +235,7 @@ func (j *Supervised) start(ctx context.Context) (string, error) {
 	}
 	line := execline.Script(execline.Line{Dir: j.cmd.Dir, Env: j.cmd.Env, Argv: j.cmd.Argv})
 	start := j.script(j.cmd.Effect, jobStart, j.opt.Dir, j.opt.ID, digestOf(line), singleLine(j.cmd.String()), line, word, secret, jobRun)
-	start.Stdin = Stream(io.MultiReader(in, strings.NewReader(word)))
-	if j.cmd.Timeout > 0 {
-		start.Timeout = j.cmd.Timeout + startTime
-	}
+	start.Stdin, start.Timeout = Stream(io.MultiReader(in, strings.NewReader(word))), startTime
 	res, err := j.run(ctx, start, "start the job")
 	return res.Text(), err
 }
@@ -226,9 +243,8 @@ func (j *Supervised) start(ctx context.Context) (string, error) {
 // mayHaveStarted is the exit status of a starting script that did not see the job start, or was ended before it did.
 const mayHaveStarted = 3
 
-// startTime is how long a start may take beyond the command's own time: a real one takes no more than seconds, a
-// simulated one runs the command.
-const startTime = time.Minute
+// startTime is how long a start may take, which is done in seconds.
+const startTime = 2 * time.Minute
 
 func digestOf(line string) string {
 	sum := sha256.Sum256([]byte(line))
@@ -369,6 +385,9 @@ func (j *Supervised) patiently(ctx context.Context, again func(error) bool, try 
 		err := try()
 		if err == nil || !outOfReach(err) || ctx.Err() != nil || again != nil && !again(err) || j.opt.Clock.Now().Sub(since) >= j.opt.GiveUp {
 			return err
+		}
+		if j.opt.Waits != nil {
+			j.opt.Waits(err)
 		}
 		if sleepErr := j.opt.Clock.Sleep(ctx, pause); sleepErr != nil {
 			return err

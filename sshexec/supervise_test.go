@@ -2,6 +2,7 @@ package sshexec_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -267,4 +269,89 @@ func TestSuperviseRefuses(t *testing.T) {
 	res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, sshexec.SuperviseOptions{Dir: link, ID: "x"})
 	require.ErrorContains(t, err, "does not belong")
 	require.Equal(t, sshexec.NotStarted, res.Outcome)
+}
+
+// A job has the umask and the directory that the command would have without one.
+func TestAJobHasTheLoginsUmaskAndDirectory(t *testing.T) {
+	probe := sshexec.Script(sshexec.Mutating, "umask; pwd")
+	plain, err := sshexec.Local{}.Run(t.Context(), probe)
+	require.NoError(t, err)
+	job, err := sshexec.Supervise(t.Context(), sshexec.Local{}, probe, jobs(t, "a"))
+	require.NoError(t, err)
+	require.Equal(t, plain.Text(), job.Text())
+	require.NotContains(t, plain.Text(), "0077", "the test needs another umask")
+}
+
+// A supervisor that is killed leaves a job that runs until its processes have ended, and that can be ended.
+func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
+	for _, end := range []bool{false, true} {
+		opt, dir := jobs(t, "a"), t.TempDir()
+		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && until [ -e go ]; do sleep 0.02; done; : >done`, dir)
+		j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "ran")); return err == nil }, 10*time.Second, 10*time.Millisecond)
+		raw, err := os.ReadFile(filepath.Join(opt.Dir, "a", "pid"))
+		require.NoError(t, err)
+		var pid int
+		_, err = fmt.Sscan(string(raw), &pid)
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobRuns)
+		if end {
+			_, err := j.End(t.Context())
+			require.NoError(t, err)
+			require.NoFileExists(t, filepath.Join(dir, "done"))
+		} else {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+		}
+		require.Eventually(t, func() bool { return errors.Is(j.Status(t.Context()), sshexec.ErrJobLost) }, 10*time.Second, 10*time.Millisecond)
+	}
+}
+
+// Once a start was sent, whatever comes after it, the job may run.
+func TestAStartThatWasSentMayHaveStarted(t *testing.T) {
+	n := 0
+	r := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		n++
+		res := sshexec.Result{Outcome: sshexec.Unknown}
+		if n > 1 {
+			res.Outcome = sshexec.NotStarted
+		}
+		return res, sshexec.Failure("h", cmd, res, sshexec.ErrUnreachable)
+	})
+	opt := jobs(t, "a")
+	opt.GiveUp = time.Second
+	res, err := sshexec.Supervise(t.Context(), r, sshexec.Command(sshexec.Mutating, "true"), opt)
+	require.ErrorIs(t, err, sshexec.ErrMayRun)
+	require.Equal(t, sshexec.Unknown, res.Outcome)
+	require.Greater(t, n, 1)
+}
+
+// That there is no job is known only where the directory of jobs can be read.
+func TestAnUnreadableDirectoryOfJobs(t *testing.T) {
+	opt := jobs(t, "a")
+	_, err := sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.ErrorIs(t, err, sshexec.ErrNoJob, "nobody has made it")
+	require.NoError(t, os.WriteFile(opt.Dir, nil, 0o600))
+	_, err = sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, sshexec.ErrNoJob, "it is no directory")
+}
+
+// Whether jobs can be kept is found out before any starts.
+func TestCheckJobs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "jobs")
+	check := func() string {
+		res, err := sshexec.Local{}.Run(t.Context(), sshexec.CheckJobs(dir))
+		require.NoError(t, err)
+		return res.Text()
+	}
+	require.Equal(t, "ok", check())
+	require.Equal(t, "ok", check())
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	require.NotEqual(t, "ok", check())
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.Symlink(t.TempDir(), dir))
+	require.Contains(t, check(), "does not belong")
 }

@@ -51,6 +51,7 @@ type pairConfig struct {
 	PlainPCS        bool                `yaml:"plain_pcs_constraints,omitempty"`
 	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`
 	NoAutostart     bool                `yaml:"no_autostart,omitempty"`
+	Unknown         bool                `yaml:"unknown_placement,omitempty"`
 	SELinux         bool                `yaml:"selinux,omitempty"`
 	Outage          time.Duration       `yaml:"outage,omitempty"` // how long a target may be down while it moves; 10m when empty
 }
@@ -92,7 +93,7 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 		Node2:   upgrade.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
-		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, SELinux: c.SELinux, Outage: c.Outage,
+		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -14,25 +15,34 @@ import (
 
 // Whether a half can do without the other is asked of the placement that Pacemaker itself would compute, before anything is down.
 
-// carries wants everything that runs in the old cluster to run on node 2 when node 1 is taken away.
+// carries wants everything that runs in the old cluster to run on node 2 when node 1 is taken away. Once node 1 is in standby, that is
+// what happens: how it goes, the next actions see.
 func (p *Pair) carries(id string) evenkeel.Action {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
-	a := p.oldCluster(n2).seeCIB(id, n2+" can carry what runs on "+n1, "nothing that runs now would run nowhere without "+n1, func(cib *pacemaker.CIB) error {
+	was := p.oldCluster(n2)
+	look := was.InCIB("nothing that runs now would run nowhere without "+n1+p.orUnknown(), func(cib *pacemaker.CIB) error {
+		if inStandby(p.old(n1))(cib) == nil {
+			return nil
+		}
 		loss, err := placement.CanLose(cib, p.old(n1), p.Corosync)
-		return verdict(err, func() string {
+		return p.verdict(err, func() string {
 			if loss.OK {
 				return ""
 			}
 			return loss.String()
 		}, "nothing was moved: put that right in the old cluster (pcs constraint, pcs resource failcount), then resume")
 	})
-	return p.showsUnbanned(a, p.old(n2))
+	return p.showsUnbanned(evenkeel.Await(placeLimit, id, n2+" can carry what runs on "+n1, look), p.old(n2))
 }
 
-// takes wants the new cluster to start every target on node 1 as soon as it is enabled: this is asked while all of them still run on node 2.
+// placeLimit is how long a cluster may be at work before it can be asked where its resources would run.
+const placeLimit = 2 * time.Minute
+
+// takes wants the new cluster to start every target on node 1 as soon as it is enabled: this is asked while all of them still run on
+// node 2.
 func (p *Pair) takes() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	a := p.newCluster(n1).seeCIB("takes", "The new cluster would start every target on "+n1, "each has a place there once it is enabled", func(cib *pacemaker.CIB) error {
+	look := p.newCluster(n1).InCIB("each has a place there once it is enabled"+p.orUnknown(), func(cib *pacemaker.CIB) error {
 		enabled := cib.Clone()
 		for _, t := range p.enabled() {
 			if err := enabled.SetMeta(t.Resource, "target-role", "Started"); err != nil {
@@ -40,10 +50,10 @@ func (p *Pair) takes() evenkeel.Action {
 			}
 		}
 		would, err := placement.Of(enabled)
-		return verdict(err, func() string { return p.homeless(would, n1) },
+		return p.verdict(err, func() string { return p.homeless(would, n1) },
 			"every target still runs on "+p.Config.Node2.Name+": put that right in the new cluster, then resume")
 	})
-	return p.showsUnbanned(a, n1)
+	return p.showsUnbanned(evenkeel.Await(placeLimit, "takes", "The new cluster would start every target on "+n1, look), n1)
 }
 
 // homeless says which enabled targets would not run on a node, and why; empty when all would.
@@ -62,16 +72,30 @@ func (p *Pair) homeless(would *placement.Placement, node string) string {
 	return strings.Join(out, "; ")
 }
 
-// verdict asks for the operator where something is lost, and where nobody can tell.
-func verdict(err error, lost func() string, advice string) error {
+// orUnknown is what the configuration lets pass.
+func (p *Pair) orUnknown() string {
+	if p.Config.UnknownPlacement {
+		return ", as far as that can be computed (unknown_placement)"
+	}
+	return ""
+}
+
+// verdict asks for the operator where something is lost, and where nobody can tell; a cluster that is at work is waited for.
+func (p *Pair) verdict(err error, lost func() string, advice string) error {
+	var why *placement.Error
 	switch {
+	case errors.As(err, &why) && why.Pending():
+		return evenkeel.NotYet(0, "%v", err)
+	case errors.Is(err, pacemaker.ErrUnsupported) && p.Config.UnknownPlacement:
+		return nil
 	case errors.Is(err, pacemaker.ErrUnsupported):
-		return evenkeel.NeedsOperator("whether every target would run cannot be computed: %v; %s", err, advice)
+		return evenkeel.NeedsOperator("whether every target would run cannot be computed: %v. See by `crm_simulate --live-check --node-down` what "+
+			"Pacemaker would do, then go on with unknown_placement: true in the configuration", err)
 	case err != nil:
 		return err
 	}
-	if why := lost(); why != "" {
-		return evenkeel.NeedsOperator("%s; %s", why, advice)
+	if text := lost(); text != "" {
+		return evenkeel.NeedsOperator("%s; %s", text, advice)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package upgrade_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,5 +46,26 @@ func TestTheOtherHalfCarries(t *testing.T) {
 			require.NoError(t, p.resume())
 			require.NoError(t, p.w.Check())
 		})
+	}
+}
+
+// A tool that crashes while the targets move goes on where it was: what was asked before the move is not asked again in the middle of it.
+func TestResumeInTheMiddleOfTheEvacuation(t *testing.T) {
+	slow := func(string) (start, stop time.Duration) { return 10 * time.Second, 20 * time.Second }
+	s := newScene(t, lustretest.Options{Times: slow}, nil)
+	for _, after := range []time.Duration{0, 5 * time.Second, 20 * time.Second} {
+		p := s.play(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		p.watch = func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventDone && e.Action != nil && e.Action.ID == "standby" {
+				cancel()
+			}
+		}
+		_, err := evenkeel.Run(ctx, p.book, p.hosts, p.options(p.journal))
+		require.Error(t, err)
+		p.w.Advance(after)
+		p.watch = func(e evenkeel.Event) { require.NotEqual(t, evenkeel.EventUndo, e.Kind) }
+		require.NoError(t, p.resume(), "after %s", after)
+		require.NoError(t, p.w.Check())
 	}
 }

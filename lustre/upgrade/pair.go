@@ -46,9 +46,12 @@ type Config struct {
 	PlainPCS        bool                // make constraints by pcs as the guide does; their ids are then not IML's (H9)
 	DisableFirewall bool                // disable the firewall instead of opening its ports (lustre:844)
 	NoAutostart     bool                // do not start the cluster at boot (lustre:1697)
-	SELinux         bool                // label restored SSH keys (lustre:493)
-	Outage          time.Duration       // how long a target may be down while it moves, before an alarm: 10 minutes
-	Install         time.Duration       // how long the wait for a reboot may last: 30 minutes
+	// UnknownPlacement goes on where it cannot be computed whether every target would run on the other node: somebody has looked.
+	UnknownPlacement bool
+
+	SELinux bool          // label restored SSH keys (lustre:493)
+	Outage  time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
+	Install time.Duration // how long the wait for a reboot may last: 30 minutes
 }
 
 // hostName is what may be a word of a command: it is no option, and a shell leaves it alone.

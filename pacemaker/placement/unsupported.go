@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -73,6 +74,11 @@ func (e *Error) Error() string {
 
 // Is makes errors.Is(err, ErrUnsupported) true.
 func (e *Error) Is(target error) bool { return target == pacemaker.ErrUnsupported }
+
+// Pending tells whether all that stands in the way is something that the cluster is doing just now: ask again when it is at rest.
+func (e *Error) Pending() bool {
+	return !slices.ContainsFunc(e.Reasons, func(u Unsupported) bool { return u.Feature != featurePending })
+}
 
 // refuse notes something that is not computed, once.
 func (p *placing) refuse(f string, element, why string, args ...any) {

@@ -25,10 +25,15 @@ others() {
 	done
 	return 1
 }
-stat_of "/proc/$pid" && [ "$born" = "$birth" ] || {
+none() {
 	echo none
 	exit 0
 }
+if stat_of "/proc/$pid"; then
+	[ "$born" = "$birth" ] || none
+else
+	others || none # the supervisor was killed; what it started may live
+fi
 
 # The supervisor stays to write the status down; it ignores nothing, so its children are told one by one.
 send() {

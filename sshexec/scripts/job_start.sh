@@ -1,5 +1,6 @@
 # Starts a command on its own, or finds it started: $1 directory, $2 id, $3 digest of the command, $4 the command for people, $5 the command for /bin/sh, $6 the word that ends
 # the input, $7 whether the input is a secret, $8 the supervisor's script. Prints "started" or "there", or "differs". Exits with 3 where the job may have started.
+mask=$(umask) home=$PWD # of the command, as the login has them
 umask 077
 dir=$1 id=$2 digest=$3 shown=$4 line=$5 word=$6 secret=$7 supervisor=$8
 
@@ -43,9 +44,9 @@ printf '%s\n' "$digest" >"$new/digest" && printf '%s\n' "$shown" >"$new/command"
 command -v setsid >/dev/null 2>&1 || fail "setsid is not here" 127
 trap 'exit 3' HUP INT TERM
 if [ "$secret" = yes ]; then
-	{ printf %s "$input" | setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" -; } >/dev/null 2>&1 &
+	{ printf %s "$input" | setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" - "$mask" "$home"; } >/dev/null 2>&1 &
 else
-	setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" input </dev/null >/dev/null 2>&1 &
+	setsid /bin/sh -c "$supervisor" sh "$new" "$dir/$id" "$line" input "$mask" "$home" </dev/null >/dev/null 2>&1 &
 fi
 # Either this supervisor takes the name, and the files are no longer where they were made ready; or another was first, and this one ends: before it has, its files must not be
 # touched, or it could take the name with what is left of them.

@@ -22,6 +22,7 @@ holding() {
 		pid=${fd#/proc/}
 		pid=${pid%%/*}
 		[ "$pid" != $$ ] && [ "$fd" -ef "$path" ] || continue
+		[ "$(sed 's/.*) . //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)" != $$ ] || continue # this script's own
 		if [ -r "/proc/$pid/cwd/command" ]; then
 			echo "$pid $(head -n 1 "/proc/$pid/cwd/command" | cut -c 1-200)"
 		else

@@ -76,7 +76,7 @@ func (s *State) Run(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	s.changes, s.current = nil, h.Name+": "+strings.Join(argv, " ")
 	res, cause := s.perform(h, cmd, job)
 	res.Elapsed = s.now.Sub(started)
-	if res.Outcome == sshexec.Exited && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
+	if res.Outcome == sshexec.Exited && !isJob && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
 		res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, context.DeadlineExceeded
 	}
 	s.log = append(s.log, Entry{

@@ -90,8 +90,7 @@ func TestDocLinksLeadSomewhere(t *testing.T) {
 
 // unlinked is the text of a block that is in no link.
 func unlinked(block comment.Block) (out []string) {
-	var texts func(list []comment.Text)
-	texts = func(list []comment.Text) {
+	texts := func(list []comment.Text) {
 		for _, x := range list {
 			if plain, ok := x.(comment.Plain); ok {
 				out = append(out, string(plain))

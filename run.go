@@ -255,7 +255,8 @@ func (e *engine) progress(s *Step, phase Phase, a *Action) Progress {
 func failed(err error) bool {
 	var hold *Pause
 	var runs *JobRunsError
-	return err != nil && !errors.As(err, &hold) && !errors.As(err, &runs) && !keptOut(err) && !errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
+	return err != nil && !errors.As(err, &hold) && !errors.As(err, &runs) && !keptOut(err) &&
+		!errors.Is(err, ErrStopped) && !errors.Is(err, errJournal)
 }
 
 // undo takes back what a step did: under its own deadline, whatever became of the run's context, and whoever asks to

@@ -42,8 +42,9 @@ var (
 	ErrJobDiffers = errors.New("the job of this ID is another command")
 	ErrJobLost    = errors.New("the job has ended without a word: it was killed, or the machine went down")
 	ErrJobRuns    = errors.New("the job still runs")
-	errJobID      = errors.New("a job's ID is made of at most 100 letters, digits, \".\", \"_\" and \"-\", and begins with a letter or a digit")
-	errJobDir     = errors.New("the directory for jobs must be an absolute path without newlines")
+	errJobID      = errors.New("a job's ID is made of at most 100 letters, digits, \".\", \"_\" and \"-\", and begins " +
+		"with a letter or a digit")
+	errJobDir = errors.New("the directory for jobs must be an absolute path without newlines")
 )
 
 // Supervise runs a command that outlives the connection: detached from it on the machine, with its output and its end

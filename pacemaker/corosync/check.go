@@ -2,14 +2,16 @@ package corosync
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
-// without problems may still be for another release; see [Conf.Releases]. Each problem has its line.
+// Problems is what is wrong with the file as a whole: what is taken otherwise than it was meant, and, where no release of corosync takes the
+// file, what those refuse that know all that it asks for and come nearest to taking it. A file without problems may still be for another release; see
+// [Conf.Releases]. Each problem has its line.
 func (c *Conf) Problems() []*ParseError {
 	if c.empty() {
 		return []*ParseError{{File: "corosync.conf", Err: errNoConf}}
@@ -26,16 +28,45 @@ func (c *Conf) Problems() []*ParseError {
 	_, err = c.Services()
 	p.also(err)
 	p.sections()
-	p.totem(totem, len(nodes))
-	p.nodes(totem, nodes)
+	p.totem(totem, nodes)
+	p.nodes(nodes)
 	p.quorum(quorum, nodes)
-	if r := c.Releases(); r.From > r.To && len(r.Marks) > 0 {
-		first := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.From == r.From })
-		last := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.To == r.To })
-		p.add(r.Marks[first].Line, r.Marks[first].What, "it is for corosync %d and later, but %s in line %d for corosync %d at most", r.From, r.Marks[last].What, r.Marks[last].Line, r.To)
-	}
+	p.refused(c.Releases())
 	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
 	return p.list
+}
+
+// refused adds what stands in the way of each release, where none takes the file.
+func (p *problems) refused(r Releases) {
+	if r.From <= r.To || len(p.conf.Root.Sections("totem")) == 0 {
+		return // without a totem section there is nothing more to say
+	}
+	first := 1
+	for _, m := range r.Marks {
+		first = max(first, m.From)
+	}
+	last := newestCorosync
+	if nodes, _ := p.conf.NodeList(); len(nodes) == 0 && first < newestCorosync {
+		last-- // it wants a nodelist
+	}
+	least := math.MaxInt
+	for major := first; major <= last; major++ {
+		least = min(least, len(p.conf.Refusals(major)))
+	}
+	for major := first; major <= last; major++ {
+		refusals := p.conf.Refusals(major)
+		if len(refusals) > least {
+			continue // the file is rather for another
+		}
+		for _, refusal := range refusals {
+			same := func(e *ParseError) bool {
+				return e.Line == refusal.Line && (e.Near == refusal.Near && refusal.Col > 1 || e.Err.Error() == refusal.Err.Error())
+			}
+			if !slices.ContainsFunc(p.list, same) {
+				p.list = append(p.list, refusal)
+			}
+		}
+	}
 }
 
 type problems struct {
@@ -76,20 +107,13 @@ func (p *problems) sections() {
 	visit(p.conf.Root)
 }
 
-func (p *problems) totem(t Totem, nodes int) {
+func (p *problems) totem(t Totem, nodes []Node) {
 	section := p.conf.Root.Sections("totem")
 	if len(section) == 0 {
 		return
 	}
-	line := section[0].Line
-	if t.Version != 2 {
-		p.add(line, "totem {", "version is %d: corosync wants 2", t.Version)
-	}
 	if t.Transport != "" && !slices.Contains([]string{"udp", "udpu", "knet", "iba"}, t.Transport) {
-		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport")
-	}
-	if len(t.Interfaces) == 0 && nodes == 0 {
-		p.add(line, "totem {", "neither an interface nor a nodelist: corosync does not know where to listen")
+		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport%s", behind(t.Transport))
 	}
 	rings := make(map[int]int)
 	for _, i := range t.Interfaces {
@@ -106,16 +130,20 @@ func (p *problems) totem(t Totem, nodes int) {
 		if i.Broadcast && i.McastAddr != "" {
 			p.add(i.Line, "interface", "ring %d has a multicast address and broadcast: only one can be used", i.Ring)
 		}
+		if a := i.BindNetAddr; family(a) == 0 && a != "" && !hostName(a) {
+			p.add(i.Line, "bindnetaddr: "+a, "neither an address nor the name of a host%s", behind(a))
+		}
 	}
-	if t.RRPMode != "" && !slices.Contains([]string{"none", "active", "passive"}, t.RRPMode) {
-		p.add(section[0].lineOf("rrp_mode"), "rrp_mode: "+t.RRPMode, "unknown mode")
-	}
-	if len(t.Interfaces) > 1 && (t.RRPMode == "" || t.RRPMode == "none") && (t.Transport == "" || t.Transport == "udp") && t.LinkMode == "" {
-		p.add(line, "totem {", "%d rings, but no rrp_mode: corosync 1 and 2 refuse them, and corosync 3 takes one ring with udp (H15)", len(t.Interfaces))
+	for _, n := range nodes {
+		for link, a := range n.Addresses {
+			if family(a) == 0 && !hostName(a) {
+				p.add(n.Line, fmt.Sprintf("ring%d_addr: %s", link, a), "neither an address nor the name of a host%s", behind(a))
+			}
+		}
 	}
 }
 
-func (p *problems) nodes(t Totem, nodes []Node) {
+func (p *problems) nodes(nodes []Node) {
 	ids, names := make(map[int]int), make(map[string]int)
 	addresses := make(map[string]int)
 	for _, n := range nodes {
@@ -126,9 +154,6 @@ func (p *problems) nodes(t Totem, nodes []Node) {
 			p.add(n.Line, "node {", "the name %s is also that of line %d", n.Name, line)
 		}
 		ids[n.ID], names[n.Name] = n.Line, n.Line
-		if n.ID == 0 && t.Transport == "knet" {
-			p.add(n.Line, "node {", "no nodeid: knet wants one")
-		}
 		if len(n.Addresses) == 0 {
 			p.add(n.Line, "node {", "no ring0_addr")
 		}

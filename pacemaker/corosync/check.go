@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
@@ -28,7 +29,7 @@ func (c *Conf) Problems() []*ParseError {
 	_, err = c.Services()
 	p.also(err)
 	p.sections()
-	p.totem(totem, nodes)
+	p.totem(totem)
 	p.nodes(nodes)
 	p.quorum(quorum, nodes)
 	p.refused(c.Releases())
@@ -59,12 +60,7 @@ func (p *problems) refused(r Releases) {
 			continue // the file is rather for another
 		}
 		for _, refusal := range refusals {
-			same := func(e *ParseError) bool {
-				return e.Line == refusal.Line && (e.Near == refusal.Near && refusal.Col > 1 || e.Err.Error() == refusal.Err.Error())
-			}
-			if !slices.ContainsFunc(p.list, same) {
-				p.list = append(p.list, refusal)
-			}
+			p.refusal(refusal)
 		}
 	}
 }
@@ -78,6 +74,23 @@ func (p *problems) add(line int, near, format string, args ...any) {
 	p.list = append(p.list, srcerr.Errorf(p.conf.name, line, 1, near, format, args...))
 }
 
+// value adds what is wrong with a value, unless something was said of it already.
+func (p *problems) value(item entry, format string, args ...any) {
+	m := model{conf: p.conf}
+	m.fail(&item, format, args...)
+	p.refusal(m.errs[0])
+}
+
+// refusal adds what is not said already.
+func (p *problems) refusal(e *ParseError) {
+	same := func(other *ParseError) bool {
+		return other.Line == e.Line && (other.Near == e.Near && e.Col > 1 || other.Err.Error() == e.Err.Error())
+	}
+	if !slices.ContainsFunc(p.list, same) {
+		p.list = append(p.list, e)
+	}
+}
+
 // also takes over the errors of a typed view.
 func (p *problems) also(err error) {
 	switch e := err.(type) { //nolint:errorlint // the views return these two, unwrapped
@@ -88,7 +101,7 @@ func (p *problems) also(err error) {
 	}
 }
 
-// sections finds keys that stand twice in one section: the last one counts, and nobody sees it.
+// sections finds keys that stand twice in one section, of which the last one counts and nobody sees it, and values that are more than was meant.
 func (p *problems) sections() {
 	var visit func(s *Section)
 	visit = func(s *Section) {
@@ -102,18 +115,26 @@ func (p *problems) sections() {
 				p.add(item.line, item.key, "%s stands in line %d as well: this one counts", item.key, line)
 			}
 			seen[item.key] = item.line
+			_, isAddress := ringAddress(item.key)
+			isAddress = isAddress && s.Name == "node" || item.key == "bindnetaddr" && s.Name == "interface"
+			switch {
+			case isAddress && family(item.value) == 0 && !hostName(item.value):
+				p.value(item, "neither an address nor the name of a host%s", behind(item.value))
+			case (s.Name == "totem" || s.Name == "interface" || s.Name == "node" || s.Name == "quorum") && strings.Contains(item.value, " #"):
+				p.value(item, "a comment behind a value is a part of it for corosync")
+			}
 		}
 	}
 	visit(p.conf.Root)
 }
 
-func (p *problems) totem(t Totem, nodes []Node) {
+func (p *problems) totem(t Totem) {
 	section := p.conf.Root.Sections("totem")
 	if len(section) == 0 {
 		return
 	}
 	if t.Transport != "" && !slices.Contains([]string{"udp", "udpu", "knet", "iba"}, t.Transport) {
-		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport%s", behind(t.Transport))
+		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport")
 	}
 	rings := make(map[int]int)
 	for _, i := range t.Interfaces {
@@ -129,16 +150,6 @@ func (p *problems) totem(t Totem, nodes []Node) {
 		}
 		if i.Broadcast && i.McastAddr != "" {
 			p.add(i.Line, "interface", "ring %d has a multicast address and broadcast: only one can be used", i.Ring)
-		}
-		if a := i.BindNetAddr; family(a) == 0 && a != "" && !hostName(a) {
-			p.add(i.Line, "bindnetaddr: "+a, "neither an address nor the name of a host%s", behind(a))
-		}
-	}
-	for _, n := range nodes {
-		for link, a := range n.Addresses {
-			if family(a) == 0 && !hostName(a) {
-				p.add(n.Line, fmt.Sprintf("ring%d_addr: %s", link, a), "neither an address nor the name of a host%s", behind(a))
-			}
 		}
 	}
 }

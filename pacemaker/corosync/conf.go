@@ -401,14 +401,18 @@ func replaceValue(raw, value string) string {
 	return raw[:start] + value + raw[len(body):]
 }
 
+// secret tells whether the value may not be shown. In totem, key is what the nodes encrypt with, and token a time.
+func (i entry) secret() bool {
+	return secretname.Name(i.key) && i.key != "token" || i.key == "key"
+}
+
 // Secrets are the values in the file that no text may show.
 func (c *Conf) Secrets() []secret.Secret {
 	var list []secret.Secret
 	var walk func(*Section)
 	walk = func(s *Section) {
 		for _, item := range s.items {
-			// In totem, key is what the nodes encrypt with, and token a time.
-			if secretname.Name(item.key) && item.key != "token" || item.key == "key" {
+			if item.secret() {
 				list = secretname.Add(list, item.value)
 			}
 			if item.section != nil {

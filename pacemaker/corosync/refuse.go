@@ -57,6 +57,9 @@ func (m *model) fail(at *entry, format string, args ...any) {
 		line, near, col = at.section.Line, at.section.Name+" {", 1
 	} else if at != nil {
 		line, near, col = at.line, at.key+": "+at.value, 1+indent(at.raw)
+		if at.secret() {
+			near = at.key
+		}
 	}
 	m.errs = append(m.errs, srcerr.Errorf(m.conf.name, line, col, near, format, args...))
 }
@@ -338,7 +341,7 @@ func (m *model) crypto3(transport string) {
 		m.fail(at, "corosync 3 encrypts and signs with knet only, and the transport is %s", transport)
 	}
 	if key := m.keys["totem.key"]; key != nil && m.keys["totem.keyfile"] == nil && (cipher != "none" || hash != "none") && len(key.value)+1 < minKey {
-		m.errs = append(m.errs, srcerr.Errorf(m.conf.name, key.line, 1, "key", "the key is shorter than %d bytes", minKey))
+		m.fail(key, "the key is shorter than %d bytes", minKey)
 	}
 }
 

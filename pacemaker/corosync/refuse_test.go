@@ -88,6 +88,15 @@ func TestRefusalsOfCorosync3(t *testing.T) {
 	}
 }
 
+// A secret is in no refusal.
+func TestRefusalsHideSecrets(t *testing.T) {
+	conf := parseConf(t, fmt.Sprintf(knetPair, " secauth: on\n key: totem-CANARY\n"))
+	require.Len(t, conf.Refusals(3), 1)
+	conf2 := parseConf(t, fmt.Sprintf(knetPair, " a b password: CANARY\n"))
+	require.Len(t, conf2.Refusals(3), 1)
+	require.NotContains(t, fmt.Sprint(conf.Refusals(3), conf2.Refusals(3), conf.Problems(), conf2.Problems()), "CANARY")
+}
+
 // What is known of corosync 1 and 2, and nothing more.
 func TestRefusalsOfOldCorosync(t *testing.T) {
 	rings := func(n int, keys string) string {

@@ -26,8 +26,9 @@ func (m Mark) String() string {
 	return fmt.Sprintf("line %d: %s: %s: %s", m.Line, m.What, which, m.Why)
 }
 
-// Releases is which major releases of corosync a file is for: From is the first that uses all that is new in it, To the last that starts
-// with it. What a later release only reads over, such as rrp_mode, is among the Marks and does not count: it starts all the same.
+// Releases is which major releases of corosync a file is for. From is the first that uses all that is new in it. To is 3 where corosync 3 starts
+// with the file, though it may read over a part of it, such as rrp_mode; the Marks say which. Otherwise To is the last release that uses all
+// that is old in it, of those that start with it.
 type Releases struct {
 	From, To int // 1 to 3; From is greater than To when no release takes the file, or it says nothing
 	Marks    []Mark
@@ -85,10 +86,14 @@ func (c *Conf) Releases() Releases {
 	if c.empty() {
 		return Releases{From: newestCorosync}
 	}
+	known := newestCorosync - 1
 	mark := func(m Mark, what string, line int) {
 		m.What, m.Line = what, line
 		r.Marks = append(r.Marks, m)
 		r.From = max(r.From, m.From)
+		if m.To > 0 {
+			known = min(known, m.To)
+		}
 	}
 	var visit func(s *Section)
 	visit = func(s *Section) {
@@ -122,6 +127,9 @@ func (c *Conf) Releases() Releases {
 	visit(c.Root)
 	if !slices.ContainsFunc(c.Root.items, func(i entry) bool { return i.key != "" || i.section != nil }) {
 		r.From, r.To = newestCorosync, 0 // a file that says nothing is for none
+	}
+	if len(c.Refusals(newestCorosync)) > 0 {
+		r.To = max(known, r.From) // the ones between read over what is old
 	}
 	for r.To > 0 && len(c.Refusals(r.To)) > 0 {
 		r.To--

@@ -195,7 +195,7 @@ const (
 func TestReleases(t *testing.T) {
 	iml := readConf(t).Releases()
 	require.Equal(t, 1, iml.From)
-	require.Equal(t, 2, iml.To, "corosync 2 reads over service and amf; corosync 3 has no ring without a nodelist")
+	require.Equal(t, 1, iml.To)
 	var marks []string
 	for _, m := range iml.Marks {
 		marks = append(marks, m.String())
@@ -208,11 +208,12 @@ func TestReleases(t *testing.T) {
 		"line 48: service: corosync 1 only: Pacemaker was started as a plugin, or told so",
 	}, marks)
 	for text, want := range map[string]string{
-		"totem {\n version: 2\n}\n":                                                                                  "1-0",
-		"totem {\n version: 2\n interface {\n }\n}\n":                                                                "1-2",
-		"totem {\n rrp_mode: passive\n}\nnodelist {\n}\n":                                                            "2-0",
-		totem2 + " interface {\n member {\n memberaddr: a\n }\n }\n}\n":                                              "1-2",
-		totem2 + " transport: knet\n}\n" + oneNode:                                                                   "3-3",
+		"totem {\n version: 2\n}\n":                                     "1-0",
+		"totem {\n version: 2\n interface {\n }\n}\n":                   "1-2",
+		"totem {\n rrp_mode: passive\n}\nnodelist {\n}\n":               "2-0",
+		totem2 + " interface {\n member {\n memberaddr: a\n }\n }\n}\n": "1-2",
+		"compatibility: whitetank\n" + totem2 + " rrp_mode: passive\n}\n" + strings.Replace(oneNode, "nodeid", "ring1_addr: b\n nodeid", 1): "2-2",
+		totem2 + " transport: knet\n}\n" + oneNode: "3-3",
 		totem2 + " transport: udpu\n rrp_mode: none\n interface {\n member {\n memberaddr: a\n }\n }\n}\n" + oneNode: "2-3",
 		totem2 + " transport: udpu\n secauth: on\n}\n" + oneNode:                                                     "2-2",
 		totem2 + " interface {\n}\n}\nquorum {\n device {\n model: net\n }\n}\n":                                     "2-2",
@@ -247,6 +248,12 @@ func TestProblems(t *testing.T) {
 		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n two_node: 1\n device {\n }\n}\n":                                                  `[c.conf:7:1: it cannot be used with the quorum device of line 8: near "two_node: 1" c.conf:8:1: the quorum device has no model: near "device {"]`,
 		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n":                                                   `[c.conf:7:1: the quorum device has no host: near "device {"]`,
 		"totem {\n version: 2\n transport: knet\n interface {\n }\n}\nservice {\n}\n":                                                            `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {"]`,
+		// A comment behind a value is told once, whichever release would take it.
+		totem2 + " token: 1000 # ms\n interface {\n bindnetaddr: 10.0.0.0 # net\n }\n}\n": `[c.conf:3:2: token is not a number: near "token: 1000 # ms" ` +
+			`c.conf:5:2: neither an address nor the name of a host: a comment behind a value is a part of it for corosync: near "bindnetaddr: 10.0.0.0 # net"]`,
+		totem2 + " cluster_name: a # b\n interface {\n }\n}\n": `[c.conf:3:2: a comment behind a value is a part of it for corosync: near "cluster_name: a # b"]`,
+		totem2 + " transport: udpu\n}\nnodelist {\n node {\n ring0_addr: a\n ring1_addr: b\n ring2_addr: c\n }\n}\n": `[c.conf:1:1: 3 rings: corosync 2 takes two at most: near "totem {" ` +
+			`c.conf:3:2: corosync 3 takes one link with udpu, and there are 3: near "transport: udpu"]`,
 	} {
 		require.Equal(t, want, fmt.Sprint(parseConf(t, text).Problems()), "%s", text)
 	}

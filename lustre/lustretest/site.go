@@ -2,11 +2,12 @@ package lustretest
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
@@ -140,9 +141,9 @@ func (p *Site) address(fqdn string) string {
 
 // placeOf is the device and the mount point of a target file.
 func placeOf(data string) (device, mount string) {
-	var t struct{ Bdev, Mntpt string }
-	if err := json.Unmarshal([]byte(data), &t); err != nil {
+	t, err := lustre.ParseTarget(strings.NewReader(data))
+	if err != nil {
 		return "", ""
 	}
-	return t.Bdev, t.Mntpt
+	return t.Source(), path.Clean(t.MountPoint)
 }

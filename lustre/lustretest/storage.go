@@ -2,13 +2,14 @@ package lustretest
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -224,28 +225,18 @@ func (f *shelf) mounted(s *simhost.State) {
 	}
 }
 
-// record is a target's file in the store.
-type record struct {
-	Device string `json:"bdev"`
-	Mount  string `json:"mntpt"`
-	Name   string `json:"target_name"`
-}
-
 func storeName(uuid string) string {
 	return storePath + "/" + base64.URLEncoding.EncodeToString([]byte(uuid))
 }
 
-func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
+// readRecord reads a target's file in the store.
+func readRecord(h *simhost.Host, r pacemaker.Resource) (*lustre.Target, error) {
 	uuid, _ := r.Instance.Get("target")
 	text, err := h.ReadFile(storeName(uuid))
 	if err != nil {
-		return record{}, fmt.Errorf("no target %s in the store: %w", uuid, err)
+		return nil, fmt.Errorf("no target %s in the store: %w", uuid, err)
 	}
-	var rec record
-	if err := json.Unmarshal([]byte(text), &rec); err != nil {
-		return record{}, err
-	}
-	return rec, nil
+	return lustre.ParseTarget(strings.NewReader(text))
 }
 
 // begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting begins, and the disk goes on being written (H27).
@@ -288,10 +279,10 @@ func mountable(h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
 		return simhost.Mount{}, errors.New("chroma-agent is not installed")
 	case !h.Loaded("lustre"):
 		return simhost.Mount{}, errors.New("the lustre module is not loaded")
-	case !h.IsDir(rec.Mount):
-		return simhost.Mount{}, fmt.Errorf("mount point %s does not exist", rec.Mount)
+	case !h.IsDir(rec.MountPoint):
+		return simhost.Mount{}, fmt.Errorf("mount point %s does not exist", rec.MountPoint)
 	}
-	return simhost.Mount{Device: rec.Device, Dir: rec.Mount, Type: "lustre", Options: "ro"}, nil
+	return simhost.Mount{Device: rec.Source(), Dir: path.Clean(rec.MountPoint), Type: "lustre", Options: "ro"}, nil
 }
 
 // targetAgent is ocf:chroma:Target.
@@ -365,7 +356,7 @@ func mountOf(h *simhost.Host, r pacemaker.Resource) string {
 	if err != nil {
 		return ""
 	}
-	return rec.Mount
+	return path.Clean(rec.MountPoint)
 }
 
 func isMounted(h *simhost.Host, dir string) bool {

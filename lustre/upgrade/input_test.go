@@ -260,3 +260,19 @@ func TestADisabledTargetIsTold(t *testing.T) {
 	require.True(t, s.pair.Targets[0].Disabled)
 	require.NoError(t, s.play(t).run())
 }
+
+// IML's corosync.conf of EL7 has two rings, and one address a node: that is not one ring.
+func TestRingsBesideANodeList(t *testing.T) {
+	cfg := backedUp(t, lustretest.NewPair(lustretest.Options{}))
+	for _, s := range []upgrade.Server{cfg.Node1, cfg.Node2} {
+		rewrite(t, s.Backup, func(name string, data []byte) []byte {
+			if name == "/etc/corosync/corosync.conf" {
+				data = append(data, "\nnodelist {\n node {\n ring0_addr: ct6-mds1.lfs.intl\n nodeid: 1\n }\n node {\n ring0_addr: ct6-mds2.lfs.intl\n nodeid: 2\n }\n}\n"...)
+			}
+			return data
+		})
+	}
+	pair, err := upgrade.Load(cfg)
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(pair.Notes, "\n"), "one ring only")
+}

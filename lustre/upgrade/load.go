@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -269,7 +270,8 @@ func isFalse(v string) bool {
 	return slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(v))
 }
 
-// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
+// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes. IML's file of EL7 has two
+// rings, and in its node list one address a node.
 func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 	var out []string
 	list, err := conf.NodeList()
@@ -277,7 +279,16 @@ func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 		return nil, err
 	}
 	if len(list) > 0 {
-		for link := range list[0].Addresses {
+		totem, err := conf.Totem()
+		if err != nil {
+			return nil, err
+		}
+		numbers := slices.Collect(maps.Keys(list[0].Addresses))
+		for _, i := range totem.Interfaces {
+			numbers = append(numbers, i.Ring)
+		}
+		slices.Sort(numbers)
+		for _, link := range slices.Compact(numbers) {
 			var addresses []string
 			for _, n := range list {
 				addresses = append(addresses, n.Addresses[link])

@@ -491,7 +491,8 @@ func (m *model) link3(transport, ip string, link int) {
 	if transport != "udp" && strings.TrimLeft(value("ttl", "1"), "+0") != "1" {
 		m.fail(key("ttl"), "corosync 3 takes a ttl with udp only, and the transport is %s", transport)
 	}
-	if transport != "knet" && strings.TrimLeft(value("knet_link_priority", "1"), "+0") != "1" {
+	// A priority of 0 is none, and becomes 1.
+	if priority := strings.TrimLeft(value("knet_link_priority", ""), "+0"); transport != "knet" && priority != "" && priority != "1" {
 		m.fail(key("knet_link_priority"), "corosync 3 takes a link priority with knet only, and the transport is %s", transport)
 	}
 	if t := value("knet_transport", "udp"); t != "udp" && t != "sctp" {

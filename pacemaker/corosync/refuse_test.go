@@ -61,6 +61,7 @@ func TestRefusalsOfCorosync3(t *testing.T) {
 		knet(" interface {\n mcastport: 65536\n }\n"):                "5: corosync 3 does not read it: not a number from 0 to 65535",
 		knet(" interface {\n ttl: 2\n }\n"):                          "5: corosync 3 takes a ttl with udp only, and the transport is knet",
 		udpu(" interface {\n knet_link_priority: 2\n }\n"):           "5: corosync 3 takes a link priority with knet only, and the transport is udpu",
+		udpu(" interface {\n knet_link_priority: 0\n }\n"):           "",
 		knet(" interface {\n knet_transport: tcp\n }\n"):             "5: corosync 3 knows udp and sctp",
 		knet(" interface {\n linknumber: 2\n mcastport: 7000\n }\n"): "9: link 0 has 2 nodes and link 2 0: corosync 3 wants all nodes on all links",
 		udpu(" interface {\n member {\n memberaddr: 10.0.0.1\n }\n ringnumber: 0\n }\n"):                            "",

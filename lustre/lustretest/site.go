@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
@@ -141,9 +139,9 @@ func (p *Site) address(fqdn string) string {
 
 // placeOf is the device and the mount point of a target file.
 func placeOf(data string) (device, mount string) {
-	t, err := lustre.ParseTarget(strings.NewReader(data))
+	rec, err := recordOf(data)
 	if err != nil {
 		return "", ""
 	}
-	return t.Source(), path.Clean(t.MountPoint)
+	return rec.Device, rec.Mount
 }

@@ -2,6 +2,7 @@ package lustretest
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -229,14 +229,33 @@ func storeName(uuid string) string {
 	return storePath + "/" + base64.URLEncoding.EncodeToString([]byte(uuid))
 }
 
-// readRecord reads a target's file in the store.
-func readRecord(h *simhost.Host, r pacemaker.Resource) (*lustre.Target, error) {
+// record is a target's file in the store.
+type record struct {
+	Backend string `json:"backfstype"`
+	Device  string `json:"bdev"`
+	Mount   string `json:"mntpt"`
+	Name    string `json:"target_name"`
+}
+
+// recordOf reads a target's file: the device as it stands in the mount table, which of a file of IML 2.2 to 3.0 with a ZFS pool has the
+// target's name as well.
+func recordOf(text string) (record, error) {
+	var rec record
+	err := json.Unmarshal([]byte(text), &rec)
+	if rec.Backend == "zfs" && rec.Name != "" && !strings.Contains(rec.Device, "/") {
+		rec.Device += "/" + rec.Name
+	}
+	rec.Mount = path.Clean(rec.Mount)
+	return rec, err
+}
+
+func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
 	uuid, _ := r.Instance.Get("target")
 	text, err := h.ReadFile(storeName(uuid))
 	if err != nil {
-		return nil, fmt.Errorf("no target %s in the store: %w", uuid, err)
+		return record{}, fmt.Errorf("no target %s in the store: %w", uuid, err)
 	}
-	return lustre.ParseTarget(strings.NewReader(text))
+	return recordOf(text)
 }
 
 // begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting begins, and the disk goes on being written (H27).
@@ -279,10 +298,10 @@ func mountable(h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
 		return simhost.Mount{}, errors.New("chroma-agent is not installed")
 	case !h.Loaded("lustre"):
 		return simhost.Mount{}, errors.New("the lustre module is not loaded")
-	case !h.IsDir(rec.MountPoint):
-		return simhost.Mount{}, fmt.Errorf("mount point %s does not exist", rec.MountPoint)
+	case !h.IsDir(rec.Mount):
+		return simhost.Mount{}, fmt.Errorf("mount point %s does not exist", rec.Mount)
 	}
-	return simhost.Mount{Device: rec.Source(), Dir: path.Clean(rec.MountPoint), Type: "lustre", Options: "ro"}, nil
+	return simhost.Mount{Device: rec.Device, Dir: rec.Mount, Type: "lustre", Options: "ro"}, nil
 }
 
 // targetAgent is ocf:chroma:Target.
@@ -356,7 +375,7 @@ func mountOf(h *simhost.Host, r pacemaker.Resource) string {
 	if err != nil {
 		return ""
 	}
-	return path.Clean(rec.MountPoint)
+	return rec.Mount
 }
 
 func isMounted(h *simhost.Host, dir string) bool {

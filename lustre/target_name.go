@@ -11,6 +11,7 @@ import (
 var (
 	labelPattern    = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_-]{0,7})-(MDT|OST)([0-9a-f]{4})$`)
 	resourcePattern = regexp.MustCompile(`^(.+)_([0-9a-f]{6})$`)
+	guidPattern     = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
 	uuidPattern     = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
@@ -59,17 +60,26 @@ func ResourceLabel(id string) (Label, error) {
 	return ParseLabel(m[1])
 }
 
-// TargetFileName is the name of a target's file in the target store: its UUID in URL-safe base64, with padding.
+// TargetFileName is the name of a target's file in the target store: what the target is called by in URL-safe base64, with padding.
 func TargetFileName(uuid string) string { return base64.URLEncoding.EncodeToString([]byte(uuid)) }
 
-// TargetUUID is the UUID of the target that a file of the target store is named after.
+// IsTargetUUID tells whether IML calls a target so: by the UUID of its file system, or by the guid of its ZFS data set, a decimal number of 64 bits.
+func IsTargetUUID(s string) bool {
+	if guidPattern.MatchString(s) {
+		_, err := strconv.ParseUint(s, 10, 64)
+		return err == nil
+	}
+	return uuidPattern.MatchString(s)
+}
+
+// TargetUUID is what the target is called by that a file of the target store is named after; see [IsTargetUUID].
 func TargetUUID(filename string) (string, error) {
 	raw, err := base64.URLEncoding.DecodeString(filename)
 	switch {
 	case err != nil || strings.ContainsAny(filename, "\r\n"):
 		return "", fmt.Errorf("%q is not the name of a target file: it is not URL-safe base64", filename)
-	case !uuidPattern.Match(raw):
-		return "", fmt.Errorf("%q is not the name of a target file: it stands for %q, which is no UUID", filename, raw)
+	case !IsTargetUUID(string(raw)):
+		return "", fmt.Errorf("%q is not the name of a target file: it stands for %q, which is neither a UUID nor the guid of a ZFS data set", filename, raw)
 	case TargetFileName(string(raw)) != filename:
 		return "", fmt.Errorf("%q is not the name of a target file: it would be %q", filename, TargetFileName(string(raw)))
 	}

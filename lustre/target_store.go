@@ -166,10 +166,11 @@ func (a *auditor) files() {
 	points, devices := map[string]string{}, map[string]string{}
 	for _, uuid := range a.store.UUIDs() {
 		t := a.store[uuid]
-		if other, ok := points[t.MountPoint]; ok {
-			a.say(SharedMount, "", uuid, "targets %s and %s both have the mount point %s", other, uuid, t.MountPoint)
+		point := path.Clean(t.MountPoint)
+		if other, ok := points[point]; ok {
+			a.say(SharedMount, "", uuid, "targets %s and %s both have the mount point %s", other, uuid, point)
 		}
-		points[t.MountPoint] = uuid
+		points[point] = uuid
 		source := t.Source()
 		if source == "" {
 			a.say(NoDataSet, "", uuid, "target %s is in the ZFS pool %s, and its file does not tell in which data set", uuid, t.Device)
@@ -186,8 +187,9 @@ func (a *auditor) files() {
 func (a *auditor) mounts(mounts Mounts) {
 	byPoint := map[string]*Target{}
 	for _, uuid := range a.store.UUIDs() {
-		if t := a.store[uuid]; byPoint[t.MountPoint] == nil {
-			byPoint[t.MountPoint] = t
+		t := a.store[uuid]
+		if point := path.Clean(t.MountPoint); byPoint[point] == nil { // the mount table has no slash at the end
+			byPoint[point] = t
 		}
 	}
 	for _, m := range mounts.Lustre() {

@@ -334,3 +334,27 @@ func FuzzParseTarget(f *testing.F) {
 		}
 	})
 }
+
+// IML calls a ZFS target by the guid of its data set: a decimal number of 64 bits.
+func TestZFSGuids(t *testing.T) {
+	uuid, err := lustre.TargetUUID("MzAzMzk2NzE3NDk0MDI4NzQ1MQ==")
+	require.NoError(t, err)
+	require.Equal(t, "3033967174940287451", uuid)
+	for name, want := range map[string]bool{
+		"1": true, "18446744073709551615": true, "18446744073709551616": false, "0": false, "007": false, "-1": false, "1.5": false, "0x10": false, "": false,
+		mgsUUID: true, strings.ToUpper(mgsUUID): true, mgsUUID + "0": false,
+	} {
+		require.Equal(t, want, lustre.IsTargetUUID(name), name)
+		_, err := lustre.TargetUUID(lustre.TargetFileName(name))
+		require.Equal(t, want, err == nil, name)
+	}
+}
+
+// A slash at the end of a mount point is none in the mount table.
+func TestAuditOfAMountPointWithASlash(t *testing.T) {
+	target, err := lustre.ParseTarget(strings.NewReader(`{"bdev": "/dev/disk/by-id/a", "mntpt": "/mnt/MGS/"}`))
+	require.NoError(t, err)
+	mounts, err := lustre.ParseMounts(strings.NewReader("/dev/disk/by-id/a /mnt/MGS lustre ro 0 0\n"))
+	require.NoError(t, err)
+	require.Empty(t, lustre.Audit(lustre.Store{mgsUUID: target}, map[string]string{"MGS_32834e": mgsUUID}, mounts))
+}

@@ -131,9 +131,7 @@ func members(in *cli.Inspection, name string, a *backup.Archive) error {
 		if err != nil {
 			return err
 		}
-		if err := corosyncFacts(in, name+"!"+corosyncConf, conf); err != nil {
-			return err
-		}
+		corosyncFacts(in, name+"!"+corosyncConf, conf)
 	}
 	for _, path := range a.Glob(lustre.TargetStoreDir + "/*") {
 		raw, err := a.ReadFile(path)

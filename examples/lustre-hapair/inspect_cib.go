@@ -179,17 +179,26 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 			in.Find(name, "%s is false: nothing protects the targets from a node that hangs", property)
 		}
 	}
-	if v, _ := cib.Property("maintenance-mode"); v == "true" {
-		in.Find(name, "maintenance-mode is on")
-	}
-	if v, _ := cib.Property("stop-all-resources"); v == "true" {
-		in.Find(name, "stop-all-resources is on")
+	whole := false // the state of the cluster says enough of its resources
+	for _, property := range []string{"maintenance-mode", "stop-all-resources"} {
+		if v, _ := cib.Property(property); pacemaker.IsTrue(v) {
+			in.Find(name, "%s is on", property)
+			whole = true
+		}
 	}
 	for _, n := range cib.Nodes() {
 		for _, state := range []string{"standby", "maintenance"} {
-			if v, _ := n.Attributes.Get(state); v == "on" || v == "true" {
+			if v, _ := n.Attributes.Get(state); pacemaker.IsTrue(v) {
 				in.Find(name, "node %s is in %s", n.Uname, state)
 			}
+		}
+	}
+	for _, r := range cib.Wanted() {
+		if r.Unmanaged != "" && !whole {
+			in.Find(name, "%s is unmanaged (%s): Pacemaker does not move it", r.ID, r.Unmanaged)
+		}
+		if r.Disabled != "" && !whole {
+			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
 		}
 	}
 	for _, l := range cib.Locations() {

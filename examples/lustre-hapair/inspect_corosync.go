@@ -14,26 +14,15 @@ func inspectCorosync(in *cli.Inspection, name string, raw []byte) error {
 		return err
 	}
 	in.Kind = "corosync.conf"
-	return corosyncFacts(in, name, conf)
+	corosyncFacts(in, name, conf)
+	return nil
 }
 
-func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) error {
-	totem, err := conf.Totem()
-	if err != nil {
-		return err
-	}
-	rings, err := conf.Rings()
-	if err != nil {
-		return err
-	}
-	quorum, err := conf.Quorum()
-	if err != nil {
-		return err
-	}
-	nodes, err := conf.NodeList()
-	if err != nil {
-		return err
-	}
+// corosyncFacts shows what can be read, of every transport. A value that cannot is among the problems of the file, and so a finding.
+func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) {
+	totem, _ := conf.Totem()
+	quorum, _ := conf.Quorum()
+	nodes, _ := conf.NodeList()
 	releases := conf.Releases()
 	if releases.From > releases.To {
 		in.Add("for corosync", "no release")
@@ -44,12 +33,19 @@ func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) error {
 	if totem.RRPMode != "" {
 		in.Add("rrp_mode", "%s", totem.RRPMode)
 	}
-	for _, r := range rings {
-		in.Add(fmt.Sprintf("ring %d", r.Ring), "%s, multicast %s port %d", r.BindNetAddr, r.McastAddr, r.McastPort)
+	links := make(map[int]bool)
+	for _, i := range totem.Interfaces {
+		links[i.Ring] = true
+		in.Add(fmt.Sprintf("ring %d", i.Ring), "%s", ring(i))
+	}
+	for _, n := range nodes {
+		for link := range n.Addresses {
+			links[link] = true
+		}
 	}
 	for _, n := range nodes {
 		var addresses []string
-		for link := range 8 {
+		for link := range corosync.MaxLinks {
 			if a := n.Addresses[link]; a != "" {
 				addresses = append(addresses, a)
 			}
@@ -66,16 +62,39 @@ func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) error {
 		}
 		in.Add("firewall", "%s", strings.Join(texts, ", "))
 	}
-	links := len(rings)
-	for _, n := range nodes {
-		links = max(links, len(n.Addresses))
-	}
-	if links < 2 {
+	if len(links) < 2 {
 		in.Find(name, "there is one ring only: when it fails, both nodes fence each other")
+	}
+	for major := releases.To + 1; releases.From <= releases.To && major <= newestCorosync; major++ {
+		for _, p := range conf.Refusals(major) {
+			where, what := place(name, p)
+			in.Add(fmt.Sprintf("corosync %d", major), "refuses it: %s: %s", where, what)
+		}
 	}
 	for _, p := range conf.Problems() {
 		where, what := place(name, p)
 		in.Find(where, "%s", what)
 	}
-	return nil
+}
+
+// newestCorosync is the newest release that one may move to.
+const newestCorosync = 3
+
+// ring is what an interface block says.
+func ring(i corosync.Interface) string {
+	parts := []string{orNone(i.BindNetAddr)}
+	switch {
+	case i.McastAddr != "":
+		parts = append(parts, "multicast "+i.McastAddr)
+	case i.Broadcast:
+		parts = append(parts, "broadcast")
+	}
+	last := len(parts) - 1
+	if i.McastPort != 0 {
+		parts[last] += fmt.Sprintf(" port %d", i.McastPort)
+	}
+	if len(i.Members) > 0 {
+		parts = append(parts, "members "+strings.Join(i.Members, " "))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -2,7 +2,6 @@ package lustretest
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -140,9 +139,9 @@ func (p *Site) address(fqdn string) string {
 
 // placeOf is the device and the mount point of a target file.
 func placeOf(data string) (device, mount string) {
-	var t struct{ Bdev, Mntpt string }
-	if err := json.Unmarshal([]byte(data), &t); err != nil {
+	rec, err := recordOf(data)
+	if err != nil {
 		return "", ""
 	}
-	return t.Bdev, t.Mntpt
+	return rec.Device, rec.Mount
 }

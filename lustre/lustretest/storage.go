@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -224,15 +225,28 @@ func (f *shelf) mounted(s *simhost.State) {
 	}
 }
 
-// record is a target's file in the store.
-type record struct {
-	Device string `json:"bdev"`
-	Mount  string `json:"mntpt"`
-	Name   string `json:"target_name"`
-}
-
 func storeName(uuid string) string {
 	return storePath + "/" + base64.URLEncoding.EncodeToString([]byte(uuid))
+}
+
+// record is a target's file in the store.
+type record struct {
+	Backend string `json:"backfstype"`
+	Device  string `json:"bdev"`
+	Mount   string `json:"mntpt"`
+	Name    string `json:"target_name"`
+}
+
+// recordOf reads a target's file: the device as it stands in the mount table, which of a file of IML 2.2 to 3.0 with a ZFS pool has the
+// target's name as well.
+func recordOf(text string) (record, error) {
+	var rec record
+	err := json.Unmarshal([]byte(text), &rec)
+	if rec.Backend == "zfs" && rec.Name != "" && !strings.Contains(rec.Device, "/") {
+		rec.Device += "/" + rec.Name
+	}
+	rec.Mount = path.Clean(rec.Mount)
+	return rec, err
 }
 
 func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
@@ -241,11 +255,7 @@ func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("no target %s in the store: %w", uuid, err)
 	}
-	var rec record
-	if err := json.Unmarshal([]byte(text), &rec); err != nil {
-		return record{}, err
-	}
-	return rec, nil
+	return recordOf(text)
 }
 
 // begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting begins, and the disk goes on being written (H27).

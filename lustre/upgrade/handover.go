@@ -38,6 +38,9 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	all, err := enable(p.enabled())
 	cmds, errs := []sshexec.Cmd{all}, []error{err}
 	for _, t := range p.enabled() {
+		if len(p.enabled()) == 1 {
+			break // all of them is the one
+		}
 		one, err := enable([]Target{t})
 		cmds, errs = append(cmds, one), append(errs, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // rewrite gives an archive other contents: edit gets each file's name below the tree and what is in it, and returns what is to be in it; nil takes the file out. The
@@ -84,6 +85,14 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 			return bytes.ReplaceAll(data, []byte(old), []byte(text))
 		}
 	}
+	once := func(part, old, text string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if strings.Contains(name, part) {
+				return bytes.Replace(data, []byte(old), []byte(text), 1)
+			}
+			return data
+		}
+	}
 	half := func(part string) func(string, []byte) []byte {
 		return func(name string, data []byte) []byte {
 			if strings.Contains(name, part) {
@@ -95,6 +104,8 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 	const primitive = `<primitive class="stonith" id="st-fencing" type="fence_chroma"/>`
 	noTargets := replace(cib, `provider="chroma" type="Target"`, `provider="heartbeat" type="Dummy"`)
 	oneTarget := replace(cib, "ea0ec37d-288e-48e2-8f11-922980e5cf37", "9aaf3d9d-df51-48d5-9da1-49d57dee12c0")
+	const started = `name="target-role" value="Started"/>`
+	otherAgent := replace(cib, `provider="chroma" type="Target"`, `provider="lustre" type="Lustre"`)
 	tests := map[string]struct {
 		one, two func(string, []byte) []byte // what is done to each backup
 		mend     func(*upgrade.Config)
@@ -119,6 +130,14 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 		"an unknown node preferred":  {one: replace(cib, `node="ct6-mds1" rsc="MGS_32834e"`, `node="ct6-mds9" rsc="MGS_32834e"`), want: []string{"ct6-mds9"}, is: pacemaker.ErrUnsupported},
 		"another cluster's node":     {one: replace(cib, `uname="ct6-mds2"`, `uname="ct6-oss2"`), want: []string{"no node ct6-mds2"}},
 		"in maintenance":             {one: replace(cib, `name="no-quorum-policy" value="ignore"`, `name="maintenance-mode" value="true"`), want: []string{"maintenance mode"}},
+		"told to stop everything":    {one: replace(cib, `name="no-quorum-policy" value="ignore"`, `name="stop-all-resources" value="yes"`), want: []string{"stop-all-resources=yes"}},
+		"an unmanaged target":        {one: once(cib, started, started+`<nvpair id="x" name="is-managed" value="false"/>`), want: []string{"target MGS_32834e was unmanaged (is-managed=false)"}},
+		"a target in maintenance":    {one: once(cib, started, started+`<nvpair id="x" name="maintenance" value="on"/>`), want: []string{"target MGS_32834e was unmanaged (maintenance=on)"}},
+		"all unmanaged by default":   {one: replace(cib, `name="migration-threshold" value="3"`, `name="is-managed" value="no"`), want: []string{"MGS_32834e was unmanaged (is-managed=no in the defaults", "demo-MDT0000_802c1b was unmanaged"}},
+		"a node in standby":          {one: replace(cib, `name="0_fence_login" value="root"`, `name="standby" value="on"`), want: []string{"node ct6-mds1 was in standby", "node ct6-mds2 was in standby"}},
+		"all disabled":               {one: replace(cib, `value="Started"`, `value="Stopped"`), two: replace(cib, `value="Started"`, `value="Stopped"`), want: []string{"every target is disabled"}},
+		"targets of IML 5":           {one: otherAgent, want: []string{"MGS_32834e (ocf:lustre:Lustre), demo-MDT0000_802c1b (ocf:lustre:Lustre)", "cannot move them yet"}},
+		"a mount of two words":       {one: replace(mgs, "/mnt/MGS", "/mnt/M GS"), two: replace(mgs, "/mnt/MGS", "/mnt/M GS"), want: []string{`"/mnt/M GS"`}},
 		"no target at all":           {one: noTargets, two: noTargets, want: []string{"no pair that IML made"}},
 		"two resources, one target":  {one: oneTarget, two: oneTarget, want: []string{"mounted twice"}},
 		"no archive":                 {mend: func(c *upgrade.Config) { c.Node1.Backup += ".gone" }, want: []string{".gone"}, is: os.ErrNotExist},
@@ -186,4 +205,74 @@ func TestALongerTokenIsKept(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, pair.Plan.Setup[1].String(), want)
 	}
+}
+
+// zfsSite is a pair with other files in its store: each resource in the CIB gets the UUID or guid of its file.
+func zfsSite(files map[string]string, edit ...string) *lustretest.Site {
+	site := lustretest.GuideSite(pcs.V09)
+	site.Targets = map[string]string{}
+	for uuid, text := range files {
+		site.Targets[lustre.TargetFileName(uuid)] = text
+	}
+	site.CIB = strings.NewReplacer(append([]string{
+		"9aaf3d9d-df51-48d5-9da1-49d57dee12c0", "3033967174940287451", "ea0ec37d-288e-48e2-8f11-922980e5cf37", "EA0EC37D-288E-48E2-8F11-922980E5CF37",
+	}, edit...)...).Replace(site.CIB)
+	return site
+}
+
+// H24: IML calls a ZFS target by its guid; targets of ZFS and ldiskfs stand side by side, whatever release wrote their files.
+func TestZFSTargets(t *testing.T) {
+	const mdt = "EA0EC37D-288E-48E2-8F11-922980E5CF37"
+	site := zfsSite(map[string]string{
+		"3033967174940287451": `{"device_type": "zfs", "bdev": "mgspool/MGS", "backfstype": "zfs", "mntpt": "/mnt/MGS/", "new": {"a": [1, null]}}`,
+		mdt:                   `{"bdev": "mdtpool", "backfstype": "zfs", "mntpt": "/mnt/demo-MDT0000", "target_name": "demo-MDT0000"}`,
+	})
+	s := newScene(t, lustretest.Options{Site: site}, nil)
+	require.Equal(t, []string{"3033967174940287451 mgspool /mnt/MGS", mdt + " mdtpool /mnt/demo-MDT0000"}, []string{
+		strings.Join([]string{s.pair.Targets[0].UUID, s.pair.Targets[0].Pool, s.pair.Targets[0].Mount}, " "),
+		strings.Join([]string{s.pair.Targets[1].UUID, s.pair.Targets[1].Pool, s.pair.Targets[1].Mount}, " "),
+	})
+	require.NoError(t, s.play(t).run(), "the whole upgrade, simulated")
+}
+
+// Only one node can have a pool imported.
+func TestTargetsInOnePool(t *testing.T) {
+	const mdt = "EA0EC37D-288E-48E2-8F11-922980E5CF37"
+	files := map[string]string{
+		"3033967174940287451": `{"device_type": "zfs", "bdev": "pool/MGS", "backfstype": "zfs", "mntpt": "/mnt/MGS"}`,
+		mdt:                   `{"device_type": "zfs", "bdev": "pool/mdt0", "backfstype": "zfs", "mntpt": "/mnt/demo-MDT0000"}`,
+	}
+	_, err := upgrade.Load(backedUp(t, lustretest.NewPair(lustretest.Options{Site: zfsSite(files)})))
+	require.ErrorContains(t, err, "targets MGS_32834e and demo-MDT0000_802c1b are in the ZFS pool pool, which only one node can have imported")
+	pair, err := upgrade.Load(backedUp(t, lustretest.NewPair(lustretest.Options{Site: zfsSite(files,
+		`node="ct6-mds2" rsc="demo-MDT0000_802c1b" score="20"`, `node="ct6-mds1" rsc="demo-MDT0000_802c1b" score="20"`,
+		`node="ct6-mds1" rsc="demo-MDT0000_802c1b" score="10"`, `node="ct6-mds2" rsc="demo-MDT0000_802c1b" score="10"`)})))
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(pair.Notes, "\n"), "they must always be on one node")
+}
+
+// A disabled target is told of, and one that is left is planned for.
+func TestADisabledTargetIsTold(t *testing.T) {
+	site := lustretest.GuideSite(pcs.V09)
+	site.CIB = strings.Replace(site.CIB, `name="target-role" value="Started"`, `name="target-role" value="Stopped"`, 1)
+	s := newScene(t, lustretest.Options{Site: site}, nil)
+	require.Contains(t, strings.Join(s.pair.Notes, "\n"), "target MGS_32834e is disabled (target-role=Stopped): it is not moved, and stays disabled")
+	require.True(t, s.pair.Targets[0].Disabled)
+	require.NoError(t, s.play(t).run())
+}
+
+// IML's corosync.conf of EL7 has two rings, and one address a node: that is not one ring.
+func TestRingsBesideANodeList(t *testing.T) {
+	cfg := backedUp(t, lustretest.NewPair(lustretest.Options{}))
+	for _, s := range []upgrade.Server{cfg.Node1, cfg.Node2} {
+		rewrite(t, s.Backup, func(name string, data []byte) []byte {
+			if name == "/etc/corosync/corosync.conf" {
+				data = append(data, "\nnodelist {\n node {\n ring0_addr: ct6-mds1.lfs.intl\n nodeid: 1\n }\n node {\n ring0_addr: ct6-mds2.lfs.intl\n nodeid: 2\n }\n}\n"...)
+			}
+			return data
+		})
+	}
+	pair, err := upgrade.Load(cfg)
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(pair.Notes, "\n"), "one ring only")
 }

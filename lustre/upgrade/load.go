@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -168,6 +170,9 @@ func (p *Pair) cluster() (err error) {
 	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
 		return err
 	}
+	if err := p.agents(); err != nil {
+		return err
+	}
 	if p.Names, err = pacemaker.ShortNames(p.Config.Node1.Name, p.Config.Node2.Name); err != nil {
 		return err
 	}
@@ -177,8 +182,8 @@ func (p *Pair) cluster() (err error) {
 			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
 		}
 	}
-	if v, said := p.CIB.Property("maintenance-mode"); said && v != "false" {
-		return fmt.Errorf("%s: the cluster was in maintenance mode when it was backed up: end that, and back up again", p.Config.Node1.Backup)
+	if err := p.atWork(); err != nil {
+		return err
 	}
 	rings, err := p.links(p.Corosync)
 	if err != nil {
@@ -204,7 +209,69 @@ func (p *Pair) cluster() (err error) {
 	return err
 }
 
-// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
+// agents wants the targets to be those of the agent that this runbook knows.
+func (p *Pair) agents() error {
+	var other []string
+	known := 0
+	for _, r := range p.CIB.Primitives() {
+		switch {
+		case r.Agent() == targetAgent:
+			known++
+		case r.Class == "ocf" && r.Type == "Lustre":
+			other = append(other, r.ID+" ("+r.Agent()+")")
+		}
+	}
+	if len(other) > 0 {
+		return fmt.Errorf("%s: the cluster has Lustre targets of another agent than %s: %s. IML makes such from 5.0 on, and others by hand. "+
+			"This runbook cannot move them yet", p.Config.Node1.Backup, targetAgent, strings.Join(other, ", "))
+	}
+	if known == 0 {
+		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
+	}
+	return nil
+}
+
+// atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run, and nodes that take them.
+func (p *Pair) atWork() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: when it was backed up, "+format+": end that, and back up again", append([]any{p.Config.Node1.Backup}, args...)...))
+	}
+	for _, property := range []string{"maintenance-mode", "stop-all-resources"} {
+		if v, said := p.CIB.Property(property); said && !isFalse(v) {
+			bad("the cluster was in maintenance mode or told to stop everything (%s=%s)", property, v)
+		}
+	}
+	for _, n := range p.CIB.Nodes() {
+		for _, state := range []string{"standby", "maintenance"} {
+			if v, said := n.Attributes.Get(state); said && !isFalse(v) {
+				bad("node %s was in %s (%s=%s)", n.Uname, state, state, v)
+			}
+		}
+	}
+	atRest := len(errs) > 0
+	for _, r := range p.CIB.Wanted() {
+		switch {
+		case atRest || r.Agent() != targetAgent: // a whole cluster at rest says enough
+		case r.Disabled != "":
+			p.Notes = append(p.Notes, fmt.Sprintf("target %s is disabled (%s): it is not moved, and stays disabled", r.ID, r.Disabled))
+			if r.Unmanaged != "" {
+				p.Notes = append(p.Notes, fmt.Sprintf("target %s is unmanaged (%s): see that it is mounted nowhere", r.ID, r.Unmanaged))
+			}
+		case r.Unmanaged != "":
+			bad("target %s was unmanaged (%s), so that Pacemaker does not move it", r.ID, r.Unmanaged)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// isFalse reads a truth value; what is not known counts as true.
+func isFalse(v string) bool {
+	return slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(v))
+}
+
+// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes. IML's file of EL7 has two
+// rings, and in its node list one address a node.
 func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 	var out []string
 	list, err := conf.NodeList()
@@ -212,7 +279,16 @@ func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 		return nil, err
 	}
 	if len(list) > 0 {
-		for link := range list[0].Addresses {
+		totem, err := conf.Totem()
+		if err != nil {
+			return nil, err
+		}
+		numbers := slices.Collect(maps.Keys(list[0].Addresses))
+		for _, i := range totem.Interfaces {
+			numbers = append(numbers, i.Ring)
+		}
+		slices.Sort(numbers)
+		for _, link := range slices.Compact(numbers) {
 			var addresses []string
 			for _, n := range list {
 				addresses = append(addresses, n.Addresses[link])
@@ -294,9 +370,6 @@ func (p *Pair) targets() error {
 			resources[r.ID], _ = r.Instance.Get("target")
 		}
 	}
-	if len(resources) == 0 {
-		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
-	}
 	var errs []error
 	for i, s := range p.servers() {
 		store, err := p.store(i)
@@ -316,7 +389,7 @@ func (p *Pair) targets() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	for _, r := range p.CIB.Primitives() {
+	for _, r := range p.CIB.Wanted() {
 		if r.Agent() != targetAgent {
 			continue
 		}
@@ -326,7 +399,40 @@ func (p *Pair) targets() error {
 		}
 		p.Targets = append(p.Targets, t)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.together()...)...)
+}
+
+// plainMount is a mount point that stands for itself in a command, in a mount table and in the checks by hand.
+var plainMount = regexp.MustCompile(`^/[A-Za-z0-9._/:@+-]+$`)
+
+// together wants targets that can be moved: at least one that runs, mount points that are plain words, and one place for the targets in one ZFS pool,
+// which only one node can have imported.
+func (p *Pair) together() []error {
+	var errs []error
+	if len(p.enabled()) == 0 {
+		errs = append(errs, fmt.Errorf("%s: every target is disabled: there is none that an upgrade could keep running", p.Config.Node1.Backup))
+	}
+	first := map[string]Target{}
+	for _, t := range p.Targets {
+		if t.Mount != "" && !plainMount.MatchString(t.Mount) {
+			errs = append(errs, fmt.Errorf("%s: resource %s: the mount point %q has other letters than A-Z a-z 0-9 . _ / : @ + -: "+
+				"the checks by hand could not tell it apart", p.Config.Node1.Backup, t.Resource, t.Mount))
+		}
+		if t.Pool == "" {
+			continue
+		}
+		other, shared := first[t.Pool]
+		switch {
+		case !shared:
+			first[t.Pool] = t
+		case other.Preferred != t.Preferred || other.Disabled != t.Disabled:
+			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have imported, and the cluster wants them in two places: "+
+				"let both prefer the same node, and run or be disabled together", p.Config.Node1.Backup, other.Resource, t.Resource, t.Pool))
+		default:
+			p.Notes = append(p.Notes, fmt.Sprintf("targets %s and %s are in the ZFS pool %s: they must always be on one node, and nothing in the cluster says so", other.Resource, t.Resource, t.Pool))
+		}
+	}
+	return errs
 }
 
 // store reads the target store in the backup of a node.
@@ -342,10 +448,10 @@ func (p *Pair) store(i int) (lustre.Store, error) {
 	return lustre.ParseStore(p.inside(i, lustre.TargetStoreDir), files)
 }
 
-func (p *Pair) target(r pacemaker.Resource) (Target, error) {
+func (p *Pair) target(r pacemaker.Wanted) (Target, error) {
 	uuid, _ := r.Instance.Get("target")
 	one, two := p.stores[0][uuid], p.stores[1][uuid]
-	if one.MountPoint != two.MountPoint || one.Source() != two.Source() {
+	if path.Clean(one.MountPoint) != path.Clean(two.MountPoint) || one.Source() != two.Source() {
 		return Target{}, fmt.Errorf("resource %s: %s has its target %s on %s, and %s has %s on %s", r.ID,
 			p.Config.Node1.Name, one.Source(), one.MountPoint, p.Config.Node2.Name, two.Source(), two.MountPoint)
 	}
@@ -353,8 +459,7 @@ func (p *Pair) target(r pacemaker.Resource) (Target, error) {
 	if err != nil {
 		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
-	role, _ := r.Meta.Get("target-role")
-	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: one.MountPoint, Preferred: p.Names.New(node), Disabled: strings.EqualFold(role, "Stopped")}
+	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != ""}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

@@ -86,8 +86,8 @@ func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	look := departure{Pair: p, host: n2, node: p.old(n2)}.goneBlock()
 	look.Host, look.Patience = n2, patience
 	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
-	for i, t := range p.enabled() {
-		blocks = append(blocks, evenkeel.Block{Cmd: cmds[1+i], If: t.Resource + " is gone, another is not", Text: "Then look again until every target is gone, and enable the others likewise."})
+	for i, one := range cmds[1:] {
+		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.enabled()[i].Resource + " is gone, another is not", Text: "Then look again until every target is gone, and enable the others likewise."})
 	}
 	return blocks
 }

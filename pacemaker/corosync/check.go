@@ -2,14 +2,17 @@ package corosync
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// Problems is what is wrong with the file as a whole: what corosync would refuse or, worse, take otherwise than it was meant. A file
-// without problems may still be for another release; see [Conf.Releases]. Each problem has its line.
+// Problems is what is wrong with the file as a whole: what is taken otherwise than it was meant, and, where no release of corosync takes the
+// file, what those refuse that know all that it asks for and come nearest to taking it. A file without problems may still be for another release; see
+// [Conf.Releases]. Each problem has its line.
 func (c *Conf) Problems() []*ParseError {
 	if c.empty() {
 		return []*ParseError{{File: "corosync.conf", Err: errNoConf}}
@@ -26,16 +29,40 @@ func (c *Conf) Problems() []*ParseError {
 	_, err = c.Services()
 	p.also(err)
 	p.sections()
-	p.totem(totem, len(nodes))
-	p.nodes(totem, nodes)
+	p.totem(totem)
+	p.nodes(nodes)
 	p.quorum(quorum, nodes)
-	if r := c.Releases(); r.From > r.To && len(r.Marks) > 0 {
-		first := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.From == r.From })
-		last := slices.IndexFunc(r.Marks, func(m Mark) bool { return m.To == r.To })
-		p.add(r.Marks[first].Line, r.Marks[first].What, "it is for corosync %d and later, but %s in line %d for corosync %d at most", r.From, r.Marks[last].What, r.Marks[last].Line, r.To)
-	}
+	p.refused(c.Releases())
 	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
 	return p.list
+}
+
+// refused adds what stands in the way of each release, where none takes the file.
+func (p *problems) refused(r Releases) {
+	if r.From <= r.To || len(p.conf.Root.Sections("totem")) == 0 {
+		return // without a totem section there is nothing more to say
+	}
+	first := 1
+	for _, m := range r.Marks {
+		first = max(first, m.From)
+	}
+	last := newestCorosync
+	if nodes, _ := p.conf.NodeList(); len(nodes) == 0 && first < newestCorosync {
+		last-- // it wants a nodelist
+	}
+	least := math.MaxInt
+	for major := first; major <= last; major++ {
+		least = min(least, len(p.conf.Refusals(major)))
+	}
+	for major := first; major <= last; major++ {
+		refusals := p.conf.Refusals(major)
+		if len(refusals) > least {
+			continue // the file is rather for another
+		}
+		for _, refusal := range refusals {
+			p.refusal(refusal)
+		}
+	}
 }
 
 type problems struct {
@@ -45,6 +72,23 @@ type problems struct {
 
 func (p *problems) add(line int, near, format string, args ...any) {
 	p.list = append(p.list, srcerr.Errorf(p.conf.name, line, 1, near, format, args...))
+}
+
+// value adds what is wrong with a value, unless something was said of it already.
+func (p *problems) value(item entry, format string, args ...any) {
+	m := model{conf: p.conf}
+	m.fail(&item, format, args...)
+	p.refusal(m.errs[0])
+}
+
+// refusal adds what is not said already.
+func (p *problems) refusal(e *ParseError) {
+	same := func(other *ParseError) bool {
+		return other.Line == e.Line && (other.Near == e.Near && e.Col > 1 || other.Err.Error() == e.Err.Error())
+	}
+	if !slices.ContainsFunc(p.list, same) {
+		p.list = append(p.list, e)
+	}
 }
 
 // also takes over the errors of a typed view.
@@ -57,7 +101,7 @@ func (p *problems) also(err error) {
 	}
 }
 
-// sections finds keys that stand twice in one section: the last one counts, and nobody sees it.
+// sections finds keys that stand twice in one section, of which the last one counts and nobody sees it, and values that are more than was meant.
 func (p *problems) sections() {
 	var visit func(s *Section)
 	visit = func(s *Section) {
@@ -71,25 +115,26 @@ func (p *problems) sections() {
 				p.add(item.line, item.key, "%s stands in line %d as well: this one counts", item.key, line)
 			}
 			seen[item.key] = item.line
+			_, isAddress := ringAddress(item.key)
+			isAddress = isAddress && s.Name == "node" || item.key == "bindnetaddr" && s.Name == "interface"
+			switch {
+			case isAddress && family(item.value) == 0 && !hostName(item.value):
+				p.value(item, "neither an address nor the name of a host%s", behind(item.value))
+			case (s.Name == "totem" || s.Name == "interface" || s.Name == "node" || s.Name == "quorum") && strings.Contains(item.value, " #"):
+				p.value(item, "a comment behind a value is a part of it for corosync")
+			}
 		}
 	}
 	visit(p.conf.Root)
 }
 
-func (p *problems) totem(t Totem, nodes int) {
+func (p *problems) totem(t Totem) {
 	section := p.conf.Root.Sections("totem")
 	if len(section) == 0 {
 		return
 	}
-	line := section[0].Line
-	if t.Version != 2 {
-		p.add(line, "totem {", "version is %d: corosync wants 2", t.Version)
-	}
 	if t.Transport != "" && !slices.Contains([]string{"udp", "udpu", "knet", "iba"}, t.Transport) {
 		p.add(section[0].lineOf("transport"), "transport: "+t.Transport, "unknown transport")
-	}
-	if len(t.Interfaces) == 0 && nodes == 0 {
-		p.add(line, "totem {", "neither an interface nor a nodelist: corosync does not know where to listen")
 	}
 	rings := make(map[int]int)
 	for _, i := range t.Interfaces {
@@ -107,15 +152,9 @@ func (p *problems) totem(t Totem, nodes int) {
 			p.add(i.Line, "interface", "ring %d has a multicast address and broadcast: only one can be used", i.Ring)
 		}
 	}
-	if t.RRPMode != "" && !slices.Contains([]string{"none", "active", "passive"}, t.RRPMode) {
-		p.add(section[0].lineOf("rrp_mode"), "rrp_mode: "+t.RRPMode, "unknown mode")
-	}
-	if len(t.Interfaces) > 1 && (t.RRPMode == "" || t.RRPMode == "none") && (t.Transport == "" || t.Transport == "udp") && t.LinkMode == "" {
-		p.add(line, "totem {", "%d rings, but no rrp_mode: corosync 1 and 2 refuse them, and corosync 3 takes one ring with udp (H15)", len(t.Interfaces))
-	}
 }
 
-func (p *problems) nodes(t Totem, nodes []Node) {
+func (p *problems) nodes(nodes []Node) {
 	ids, names := make(map[int]int), make(map[string]int)
 	addresses := make(map[string]int)
 	for _, n := range nodes {
@@ -126,9 +165,6 @@ func (p *problems) nodes(t Totem, nodes []Node) {
 			p.add(n.Line, "node {", "the name %s is also that of line %d", n.Name, line)
 		}
 		ids[n.ID], names[n.Name] = n.Line, n.Line
-		if n.ID == 0 && t.Transport == "knet" {
-			p.add(n.Line, "node {", "no nodeid: knet wants one")
-		}
 		if len(n.Addresses) == 0 {
 			p.add(n.Line, "node {", "no ring0_addr")
 		}

@@ -99,7 +99,7 @@ type corosyncParser struct {
 }
 
 func (p *corosyncParser) read(raw string) {
-	text := strings.TrimSpace(raw)
+	text := trim(unended(raw))
 	top := p.stack[len(p.stack)-1]
 	fail := func(format string, args ...any) {
 		near := text
@@ -112,8 +112,8 @@ func (p *corosyncParser) read(raw string) {
 	case text == "" || text[0] == '#':
 		top.items = append(top.items, entry{raw: raw, line: p.line})
 	case strings.Contains(text, "{"):
-		i := strings.LastIndexByte(text, '{')
-		name := strings.TrimSpace(text[:i])
+		i := strings.IndexByte(text, '{')
+		name := strings.TrimRight(trim(text[:i]), " \t:") // a colon before the brace is none of the name
 		if text[i+1:] != "" {
 			fail("text after an opening brace")
 		}
@@ -123,6 +123,13 @@ func (p *corosyncParser) read(raw string) {
 		s := &Section{Name: name, Line: p.line, open: raw, style: top.style}
 		top.items = append(top.items, entry{section: s, line: p.line})
 		p.stack = append(p.stack, s) // also after an error, so that the braces below fit
+	case strings.Contains(text, ":"):
+		key, value, _ := strings.Cut(text, ":")
+		key = trim(key)
+		if key == "" {
+			fail("a value without a key")
+		}
+		top.items = append(top.items, entry{raw: raw, key: key, value: trim(value), line: p.line})
 	case strings.Contains(text, "}"):
 		if text != "}" {
 			fail("text beside a closing brace")
@@ -133,19 +140,18 @@ func (p *corosyncParser) read(raw string) {
 		}
 		top.close = raw
 		p.stack = p.stack[:len(p.stack)-1]
-	case strings.Contains(text, ":"):
-		key, value, _ := strings.Cut(text, ":")
-		key = strings.TrimSpace(key)
-		if key == "" {
-			fail("a value without a key")
-		}
-		top.items = append(top.items, entry{raw: raw, key: key, value: strings.TrimSpace(value), line: p.line})
 	default:
 		fail("neither a section, nor a key and value, nor a comment")
 	}
 }
 
-func indent(raw string) int { return len(raw) - len(strings.TrimLeft(raw, " \t\r\n\v\f")) }
+// trim cuts what corosync cuts: other blanks belong to a value.
+func trim(s string) string { return strings.Trim(s, " \t") }
+
+func indent(raw string) int { return len(raw) - len(strings.TrimLeft(raw, " \t")) }
+
+// unended is a line without its end.
+func unended(raw string) string { return strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r") }
 
 // WriteTo writes the file: byte for byte as it was read where it was not edited.
 func (c *Conf) WriteTo(w io.Writer) (int64, error) {
@@ -387,12 +393,17 @@ func (s *Section) clone() *Section {
 // replaceValue keeps what stands around the value: the indentation, the blank after the colon, the line end.
 func replaceValue(raw, value string) string {
 	colon := strings.IndexByte(raw, ':') + 1
-	body := strings.TrimRight(raw, " \t\r\n\v\f")
+	body := strings.TrimRight(unended(raw), " \t")
 	start := colon + indent(raw[colon:])
 	if start >= len(body) { // there was no value
 		return raw[:colon] + " " + value + raw[max(colon, len(body)):]
 	}
 	return raw[:start] + value + raw[len(body):]
+}
+
+// secret tells whether the value may not be shown. In totem, key is what the nodes encrypt with, and token a time.
+func (i entry) secret() bool {
+	return secretname.Name(i.key) && i.key != "token" || i.key == "key"
 }
 
 // Secrets are the values in the file that no text may show.
@@ -401,8 +412,7 @@ func (c *Conf) Secrets() []secret.Secret {
 	var walk func(*Section)
 	walk = func(s *Section) {
 		for _, item := range s.items {
-			// In totem, key is what the nodes encrypt with, and token a time.
-			if secretname.Name(item.key) && item.key != "token" || item.key == "key" {
+			if item.secret() {
 				list = secretname.Add(list, item.value)
 			}
 			if item.section != nil {

@@ -97,7 +97,9 @@ func TestErrors(t *testing.T) {
 		"closed twice": {"a {\n}\n}\n", `f:3:1: a closing brace without an opening one: near "}"`},
 		"after open":   {"a { b: c\n}\n", `f:1:1: text after an opening brace: near "a { b: c"`},
 		"no name":      {"{\n}\n", `f:1:1: an opening brace without a section name: near "{"`},
-		"beside close": {"a {\n b: c }\n", `f:2:2: text beside a closing brace: near "b: c }"`},
+		"beside close": {"a {\n} b\n", "f:2:1: text beside a closing brace: near \"} b\""},
+		"a value":      {"a {\n b: c }\n", `f:1:1: the brace of section a is not closed: near "a {"`}, // the brace is a part of it
+		"two braces":   {"a { {\n}\n", `f:1:1: text after an opening brace: near "a { {"`},
 		"junk":         {"---\nmds\n", "f:1:1: neither a section, nor a key and value, nor a comment: near \"---\"\nf:2:1: neither a section, nor a key and value, nor a comment: near \"mds\""},
 		"no key":       {" : x\n", `f:1:2: a value without a key: near ": x"`},
 	} {

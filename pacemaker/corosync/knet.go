@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/evenkeel-ha/evenkeel/internal/secretname"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // KnetOptions say what an old corosync.conf does not.
@@ -88,6 +89,10 @@ func (c *Conf) PlanKnet(o KnetOptions) (*KnetPlan, error) {
 	b.setup()
 	if b.err != nil {
 		return nil, b.err
+	}
+	b.conf.bom = false // corosync 3 does not read over it
+	if refusals := srcerr.List(b.conf.Refusals(newestCorosync)); len(refusals) > 0 {
+		return nil, fmt.Errorf("corosync 3 would refuse the new file: %w", refusals)
 	}
 	return b.plan, b.ports()
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Mark is something in a corosync.conf that only some releases of corosync know.
+// Mark is something in a corosync.conf that only some releases of corosync use. The others read over it.
 type Mark struct {
 	Line     int
 	What     string // totem.rrp_mode, service
-	From, To int    // the first and the last major release that know it; 0 is open
+	From, To int    // the first and the last major release that use it; 0 is open
 	Why      string
 }
 
@@ -26,13 +26,15 @@ func (m Mark) String() string {
 	return fmt.Sprintf("line %d: %s: %s: %s", m.Line, m.What, which, m.Why)
 }
 
-// Releases is which major releases of corosync a file is for.
+// Releases is which major releases of corosync a file is for. From is the first that uses all that is new in it. To is 3 where corosync 3 starts
+// with the file, though it may read over a part of it, such as rrp_mode; the Marks say which. Otherwise To is the last release that uses all
+// that is old in it, of those that start with it.
 type Releases struct {
-	From, To int // 1 to 3; From is greater than To when the marks contradict each other, or the file says nothing
+	From, To int // 1 to 3; From is greater than To when no release takes the file, or it says nothing
 	Marks    []Mark
 }
 
-// Fits says whether a major release understands everything in the file.
+// Fits says whether a major release takes the file; of release 3 it is what `corosync -t` says. See [Conf.Refusals] for the reasons.
 func (r Releases) Fits(major int) bool { return r.From <= major && major <= r.To }
 
 // newestCorosync is the newest major release that this package knows.
@@ -78,15 +80,19 @@ var (
 	}
 )
 
-// Releases tells for which major releases of corosync the file is written, and by what that shows.
+// Releases tells which major releases of corosync take the file, and what in it only some of them use.
 func (c *Conf) Releases() Releases {
 	r := Releases{From: 1, To: newestCorosync}
+	if c.empty() {
+		return Releases{From: newestCorosync}
+	}
+	known := newestCorosync - 1
 	mark := func(m Mark, what string, line int) {
 		m.What, m.Line = what, line
 		r.Marks = append(r.Marks, m)
 		r.From = max(r.From, m.From)
 		if m.To > 0 {
-			r.To = min(r.To, m.To)
+			known = min(known, m.To)
 		}
 	}
 	var visit func(s *Section)
@@ -102,7 +108,7 @@ func (c *Conf) Releases() Releases {
 					mark(Mark{From: 2, Why: "a quorum device"}, "quorum.device", item.line)
 				}
 				if name == "member" && s.Name == "interface" {
-					mark(Mark{To: 1, Why: "later releases have a nodelist"}, "interface.member", item.line)
+					mark(Mark{To: 2, Why: "corosync 3 finds the nodes in the nodelist alone"}, "interface.member", item.line)
 				}
 				visit(item.section)
 			case item.key == "":
@@ -121,6 +127,15 @@ func (c *Conf) Releases() Releases {
 	visit(c.Root)
 	if !slices.ContainsFunc(c.Root.items, func(i entry) bool { return i.key != "" || i.section != nil }) {
 		r.From, r.To = newestCorosync, 0 // a file that says nothing is for none
+	}
+	if len(c.Refusals(newestCorosync)) > 0 {
+		r.To = max(known, r.From) // the ones between read over what is old
+	}
+	for r.To > 0 && len(c.Refusals(r.To)) > 0 {
+		r.To--
+	}
+	for r.From < r.To && len(c.Refusals(r.From)) > 0 {
+		r.From++
 	}
 	slices.SortStableFunc(r.Marks, func(a, b Mark) int { return a.Line - b.Line })
 	return r

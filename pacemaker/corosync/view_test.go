@@ -186,7 +186,12 @@ func TestWaitForAll(t *testing.T) {
 	}
 }
 
-// The releases that a file is for, by the marks in it.
+const (
+	totem2  = "totem {\n version: 2\n"
+	oneNode = "nodelist {\n node {\n nodeid: 1\n ring0_addr: a\n }\n}\n"
+)
+
+// The releases that take a file, and what in it only some of them use.
 func TestReleases(t *testing.T) {
 	iml := readConf(t).Releases()
 	require.Equal(t, 1, iml.From)
@@ -203,14 +208,17 @@ func TestReleases(t *testing.T) {
 		"line 48: service: corosync 1 only: Pacemaker was started as a plugin, or told so",
 	}, marks)
 	for text, want := range map[string]string{
-		"totem {\n version: 2\n}\n":                                     "1-3",
-		"totem {\n rrp_mode: passive\n}\nnodelist {\n}\n":               "2-2",
-		"totem {\n interface {\n member {\n memberaddr: a\n }\n }\n}\n": "1-1",
-		"totem {\n transport: knet\n}\n":                                "3-3",
-		"totem {\n transport: udpu\n}\nnodelist {\n}\n":                 "2-3",
-		"quorum {\n device {\n model: net\n }\n}\n":                     "2-3",
-		"totem {\n interface {\n knet_pong_count: 3\n }\n}\n":           "3-3",
-		"aisexec {\n user: root\n}\ntotem {\n link_mode: active\n}\n":   "3-1",
+		"totem {\n version: 2\n}\n":                                     "1-0",
+		"totem {\n version: 2\n interface {\n }\n}\n":                   "1-2",
+		"totem {\n rrp_mode: passive\n}\nnodelist {\n}\n":               "2-0",
+		totem2 + " interface {\n member {\n memberaddr: a\n }\n }\n}\n": "1-2",
+		"compatibility: whitetank\n" + totem2 + " rrp_mode: passive\n}\n" + strings.Replace(oneNode, "nodeid", "ring1_addr: b\n nodeid", 1): "2-2",
+		totem2 + " transport: knet\n}\n" + oneNode: "3-3",
+		totem2 + " transport: udpu\n rrp_mode: none\n interface {\n member {\n memberaddr: a\n }\n }\n}\n" + oneNode: "2-3",
+		totem2 + " transport: udpu\n secauth: on\n}\n" + oneNode:                                                     "2-2",
+		totem2 + " interface {\n}\n}\nquorum {\n device {\n model: net\n }\n}\n":                                     "2-2",
+		totem2 + " interface {\n knet_pong_count: 3\n }\n}\n" + oneNode:                                              "3-3",
+		"aisexec {\n user: root\n}\ntotem {\n version: 2\n link_mode: active\n interface {\n }\n}\n":                 "3-2",
 	} {
 		r := parseConf(t, text).Releases()
 		require.Equal(t, want, fmt.Sprintf("%d-%d", r.From, r.To), "%s", text)
@@ -221,24 +229,31 @@ func TestReleases(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"totem {\n version: 2\n}\n":                                                                      `[c.conf:1:1: neither an interface nor a nodelist: corosync does not know where to listen: near "totem {"]`,
-		"totem {\n version: 1\n interface {\n }\n}\n":                                                    `[c.conf:1:1: version is 1: corosync wants 2: near "totem {"]`,
+		"totem {\n version: 1\n interface {\n }\n}\n":                                                    `[c.conf:2:2: version is 1: corosync wants 2: near "version: 1"]`,
 		"quorum {\n}\n":                                                                                  `[c.conf: there is no totem section]`,
 		"totem {\n version: 2\n token: x\n interface {\n }\n}\n":                                         `[c.conf:3:2: token is not a number: near "token: x"]`,
-		"totem {\n version: 2\n token: 1\n token: 2\n interface {\n }\n}\n":                              `[c.conf:4:1: token stands in line 3 as well: this one counts: near "token"]`,
+		"totem {\n version: 2\n token: 1\n token: 2\n interface {\n }\n}\n":                              `[c.conf:4:1: token stands in line 3 as well: this one counts: near "token" c.conf:4:2: token is 2 ms, and corosync wants 30 at least: near "token: 2"]`,
 		"totem {\n version: 2\n transport: tcp\n interface {\n }\n}\n":                                   `[c.conf:3:1: unknown transport: near "transport: tcp"]`,
-		"totem {\n version: 2\n rrp_mode: both\n interface {\n }\n}\n":                                   `[c.conf:3:1: unknown mode: near "rrp_mode: both"]`,
+		"totem {\n version: 2\n rrp_mode: both\n interface {\n }\n}\n":                                   `[c.conf:3:2: unknown mode: corosync 1 knows none, active and passive: near "rrp_mode: both"]`,
 		"totem {\n version: 2\n interface {\n broadcast: yes\n mcastaddr: a\n mcastport: 70000\n }\n}\n": `[c.conf:3:1: not a port: near "mcastport: 70000" c.conf:3:1: ring 0 has a multicast address and broadcast: only one can be used: near "interface"]`,
 		"totem {\n version: 2\n interface {\n }\n interface {\n }\n rrp_mode: passive\n}\n":              `[c.conf:5:1: ring 0 is also the interface of line 3 (a missing number is 0): near "interface"]`,
-		"totem {\n version: 2\n interface {\n }\n interface {\n ringnumber: 1\n }\n}\n":                  `[c.conf:1:1: 2 rings, but no rrp_mode: corosync 1 and 2 refuse them, and corosync 3 takes one ring with udp (H15): near "totem {"]`,
-		"totem {\n version: 2\n interface {\n linknumber: 8\n }\n}\n":                                    `[c.conf:3:1: ring 8: there are at most 8: near "interface"]`,
-		"totem {\n version: 2\n transport: knet\n}\nnodelist {\n node {\n name: a\n ring0_addr: x\n }\n node {\n name: a\n nodeid: 1\n ring1_addr: x\n }\n node {\n nodeid: 1\n }\n}\n": `[c.conf:6:1: no nodeid: knet wants one: near "node {" ` +
-			`c.conf:10:1: the name a is also that of line 6: near "node {" c.conf:10:1: no ring0_addr, though there are others: near "node {" ` +
-			`c.conf:15:1: nodeid 1 is also that of line 10: near "node {" c.conf:15:1: no ring0_addr: near "node {"]`,
+		"totem {\n version: 2\n interface {\n }\n interface {\n ringnumber: 1\n }\n}\n":                  `[c.conf:1:1: 2 rings, but no rrp_mode: corosync 1 and 2 refuse them (H15): near "totem {"]`,
+		"totem {\n version: 2\n interface {\n linknumber: 8\n }\n}\n":                                    `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {" c.conf:3:1: ring 8: there are at most 8: near "interface"]`,
+		"totem {\n version: 2\n transport: knet\n}\nnodelist {\n node {\n name: a\n ring0_addr: x\n }\n node {\n name: a\n nodeid: 1\n ring1_addr: x\n }\n node {\n nodeid: 1\n }\n}\n": `[c.conf:6:1: no nodeid: knet wants one: near "node {"` +
+			` c.conf:10:1: the name a is also that of line 6: near "node {" c.conf:10:1: no ring0_addr, though there are others: near "node {" c.conf:15:1: nodeid 1 is also that of line 10: near "node {" c.conf:15:1: no ring0_addr: near "node {"` +
+			` c.conf:15:1: the node has no name: corosync 3 wants one where there are several links: near "node {" c.conf:15:1: the node has no ring0_addr, and others have: near "node {" c.conf:15:1: the node has no ring1_addr, and others have: near "node {"` +
+			` c.conf:15:1: the node has neither a name nor a ring0_addr: corosync 3 does not find itself: near "node {"]`,
 		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n node {\n ring0_addr: x\n }\n}\n":                                     `[c.conf:8:1: ring0_addr x is also that of line 5: near "node {"]`,
 		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n}\nquorum {\n provider: magic\n two_node: 1\n expected_votes: 3\n}\n": `[c.conf:10:1: unknown provider: near "provider: magic" c.conf:11:1: the nodelist has 1 nodes: near "two_node: 1" c.conf:11:1: expected_votes is 3: near "two_node: 1"]`,
 		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n two_node: 1\n device {\n }\n}\n":                                                  `[c.conf:7:1: it cannot be used with the quorum device of line 8: near "two_node: 1" c.conf:8:1: the quorum device has no model: near "device {"]`,
 		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n":                                                   `[c.conf:7:1: the quorum device has no host: near "device {"]`,
-		"totem {\n version: 2\n transport: knet\n interface {\n }\n}\nservice {\n}\n":                                                            `[c.conf:3:1: it is for corosync 3 and later, but service in line 7 for corosync 1 at most: near "totem.transport: knet"]`,
+		"totem {\n version: 2\n transport: knet\n interface {\n }\n}\nservice {\n}\n":                                                            `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {"]`,
+		// A comment behind a value is told once, whichever release would take it.
+		totem2 + " token: 1000 # ms\n interface {\n bindnetaddr: 10.0.0.0 # net\n }\n}\n": `[c.conf:3:2: token is not a number: near "token: 1000 # ms" ` +
+			`c.conf:5:2: neither an address nor the name of a host: a comment behind a value is a part of it for corosync: near "bindnetaddr: 10.0.0.0 # net"]`,
+		totem2 + " cluster_name: a # b\n interface {\n }\n}\n": `[c.conf:3:2: a comment behind a value is a part of it for corosync: near "cluster_name: a # b"]`,
+		totem2 + " transport: udpu\n}\nnodelist {\n node {\n ring0_addr: a\n ring1_addr: b\n ring2_addr: c\n }\n}\n": `[c.conf:1:1: 3 rings: corosync 2 takes two at most: near "totem {" ` +
+			`c.conf:3:2: corosync 3 takes one link with udpu, and there are 3: near "transport: udpu"]`,
 	} {
 		require.Equal(t, want, fmt.Sprint(parseConf(t, text).Problems()), "%s", text)
 	}
@@ -322,6 +337,7 @@ func TestPlanKnetGuessesNothing(t *testing.T) {
 		"node a has 3 addresses for 2 rings":                    {node("a", "1.1.1.1", "2.2.2.2", "3.3.3.3")},
 		"nodes a and b have the same address 1.1.1.1 on link 0": {node("a", "1.1.1.1", "2.2.2.1"), node("b", "1.1.1.1", "2.2.2.2")},
 		"node 1 has no name":                                    {node("", "1.1.1.1", "2.2.2.1")},
+		"corosync 3 would refuse the new file":                  {node("a", "1.1.1.1", "2.2.2.1"), node("b", "1.1.1.2", "2.2.2.2 # b")},
 	} {
 		_, err := c.PlanKnet(KnetOptions{Nodes: nodes})
 		require.ErrorContains(t, err, want)

@@ -85,7 +85,7 @@ func eraOf(cib *pacemaker.CIB, conf *corosync.Conf) (pcs.Dialect, error) {
 	}
 	pacemaker2 := major > 3 || major == 3 && minor > 0
 	switch {
-	case releases.From > releases.To, pacemaker2 && !releases.Fits(3),
+	case feature == "" && releases.From > releases.To, pacemaker2 && !releases.Fits(3),
 		feature != "" && !pacemaker2 && releases.From == 3:
 		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: corosync.conf is for corosync %d to %d, and the CIB has the crm_feature_set %q: "+
 			"give Dialect and OldDialect", releases.From, releases.To, feature)

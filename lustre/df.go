@@ -30,8 +30,8 @@ var (
 // dfNone is what df says, and exits with status 1, where no file system of the type asked for is mounted.
 const dfNone = "no file systems processed"
 
-// ParseDF reads the table of "df -ht lustre" (lustre:437). Lines that df of EL6 wraps after a long device are put together again. The list is empty only when df said
-// "no file systems processed"; an empty input is an error.
+// ParseDF reads the table of "df -ht lustre" (lustre:437). Lines that df of EL6 wraps after a long device are put
+// together again. The list is empty only when df said "no file systems processed"; an empty input is an error.
 func ParseDF(r io.Reader) ([]Usage, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {

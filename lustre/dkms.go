@@ -39,9 +39,10 @@ var (
 	dkmsPrompt = regexp.MustCompile(`^(\[[^\]]*\])?[#$]\s*dkms\s+status\s*$`)
 )
 
-// ParseDKMS reads what "dkms status" prints: lines "name, version, kernel, arch: status" (lustre:661), also without a blank after a comma, and
-// "name/version, kernel, arch: status" as later releases print it. A module that is only added has neither kernel nor architecture. The prompt that the
-// guide shows above the lines may be there. No module at all is an error.
+// ParseDKMS reads what "dkms status" prints: lines "name, version, kernel, arch: status" (lustre:661), also without a
+// blank after a comma, and "name/version, kernel, arch: status" as later releases print it. A module that is only added
+// has neither kernel nor architecture. The prompt that the guide shows above the lines may be there. No module at all
+// is an error.
 func ParseDKMS(r io.Reader) ([]Module, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {
@@ -107,8 +108,8 @@ func parseModule(line string) (Module, error) {
 	return m, nil
 }
 
-// CheckDKMS makes sure that each of the named modules is installed, for the given kernel where one is given, and that no module is in another state
-// (lustre:658). The error names all that are not.
+// CheckDKMS makes sure that each of the named modules is installed, for the given kernel where one is given, and that
+// no module is in another state (lustre:658). The error names all that are not.
 func CheckDKMS(modules []Module, kernel string, names ...string) error {
 	if len(modules)+len(names) == 0 {
 		return errors.New("dkms knows no kernel module, and none was named")

@@ -57,7 +57,8 @@ func (c InstallCommand) Reboot() bool { return c.Argv[0] == "reboot" }
 // Cmd is the command for a Runner.
 func (c InstallCommand) Cmd() sshexec.Cmd { return sshexec.Command(c.Effect, c.Argv...) }
 
-// DevelopmentPackages are the 50 packages without which features of Lustre are silently left out when its modules are built (lustre:617-630).
+// DevelopmentPackages are the 50 packages without which features of Lustre are silently left out when its modules are
+// built (lustre:617-630).
 func DevelopmentPackages() []string {
 	return []string{
 		"asciidoc", "audit-libs-devel", "automake", "bc",
@@ -84,7 +85,8 @@ func kernelPackages(version string) []string {
 	return names
 }
 
-// DKMSModules are the modules that "dkms status" must list as installed after the installation (lustre:658); none where prebuilt ones are used.
+// DKMSModules are the modules that "dkms status" must list as installed after the installation (lustre:658); none where
+// prebuilt ones are used.
 func (p Profile) DKMSModules() []string {
 	if p == LDISKFSOnly {
 		return nil
@@ -122,9 +124,10 @@ var guideLines = map[Profile][2]installLines{
 	},
 }
 
-// Commands are the commands that install Lustre on a server with a fresh operating system, in the guide's order. second says which of the guide's two sections is
-// referred to; the commands are the same. kernel pins the kernel of a ZFS-only server (lustre:733), the newest is taken when it is empty; with the other
-// profiles the kernel is the one in the Lustre repository. yum gets "-y": the guide's commands ask the operator. There are none for an unknown profile.
+// Commands are the commands that install Lustre on a server with a fresh operating system, in the guide's order. second
+// says which of the guide's two sections is referred to; the commands are the same. kernel pins the kernel of a
+// ZFS-only server (lustre:733), the newest is taken when it is empty; with the other profiles the kernel is the one in
+// the Lustre repository. yum gets "-y": the guide's commands ask the operator. There are none for an unknown profile.
 func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	lines, ok := p.lines(second)
 	if !ok {
@@ -140,7 +143,8 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	}
 	switch {
 	case p != ZFSOnly:
-		b.yum("Install the kernel that is patched for Lustre", lines.kernel, slices.Concat([]string{noGPG, noBaseRepos, "install"}, kernelPackages(""))...)
+		b.yum("Install the kernel that is patched for Lustre", lines.kernel,
+			slices.Concat([]string{noGPG, noBaseRepos, "install"}, kernelPackages(""))...)
 	case kernel != "":
 		b.yum("Install the kernel that Lustre supports", lines.pinned, append([]string{"install"}, kernelPackages(kernel)...)...)
 	default:
@@ -157,8 +161,8 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	return b.commands
 }
 
-// EraseKernelTools is the command that goes before the others where kernel-tools are installed in a higher revision than the kernel to come: yum would keep
-// them, and they would not fit (lustre:598, lustre:745).
+// EraseKernelTools is the command that goes before the others where kernel-tools are installed in a higher revision
+// than the kernel to come: yum would keep them, and they would not fit (lustre:598, lustre:745).
 func (p Profile) EraseKernelTools(second bool) InstallCommand {
 	lines, _ := p.lines(second)
 	b := installer{lines: lines}
@@ -183,7 +187,8 @@ func (b *installer) software(p Profile) {
 	}[p]
 	b.yum("Install Lustre", b.lines.lustre, append([]string{noGPG, "install"}, packages...)...)
 	if p != LDISKFSOnly {
-		b.add("See that the modules were built and installed", b.lines.dkms, sshexec.Command(sshexec.ReadOnly, "dkms", "status"), op.Idempotent).Note =
+		b.add("See that the modules were built and installed", b.lines.dkms,
+			sshexec.Command(sshexec.ReadOnly, "dkms", "status"), op.Idempotent).Note =
 			"every line must say installed (lustre:658)"
 		b.add("Load ZFS", b.lines.zfs, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "zfs"), op.Idempotent)
 	}

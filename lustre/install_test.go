@@ -139,7 +139,8 @@ func TestManagerRepoGolden(t *testing.T) {
 }
 
 func TestParseRepo(t *testing.T) {
-	repo, err := lustre.ParseRepo(strings.NewReader("# comment\n[a]\nname = A: b=c\nbaseurl=https://x/\n  https://y/\n\n; more\n[b]\nmirrorlist=z\n"))
+	repo, err := lustre.ParseRepo(strings.NewReader("# comment\n[a]\nname = A: b=c\nbaseurl=https://x/\n  " +
+		"https://y/\n\n; more\n[b]\nmirrorlist=z\n"))
 	require.NoError(t, err)
 	a, ok := repo.Section("a")
 	require.True(t, ok)

@@ -74,8 +74,9 @@ var (
 	repoLine = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_.-]*)(\s*)([=:])\s*(.*?)\s*$`)
 )
 
-// ParseRepo reads a file of package sources (lustre:245-261, lustre:295-337). Comments are left out; indented lines continue the value above. A file
-// without a section, a section or a key that comes twice, and a section without a baseurl, mirrorlist or metalink are errors.
+// ParseRepo reads a file of package sources (lustre:245-261, lustre:295-337). Comments are left out; indented lines
+// continue the value above. A file without a section, a section or a key that comes twice, and a section without a
+// baseurl, mirrorlist or metalink are errors.
 func ParseRepo(r io.Reader) (RepoFile, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {
@@ -143,8 +144,8 @@ type RepoOptions struct {
 	AgentRelease   string // the release of the operating system in the agent's address; "7" when empty
 }
 
-// ManagerRepo is Manager-for-Lustre.repo, the package sources that the manager offers to its servers (lustre:293-343). fqdn is the manager's name as
-// the servers know it.
+// ManagerRepo is Manager-for-Lustre.repo, the package sources that the manager offers to its servers (lustre:293-343).
+// fqdn is the manager's name as the servers know it.
 func ManagerRepo(fqdn string, opts RepoOptions) RepoFile {
 	release := opts.AgentRelease
 	if release == "" {
@@ -177,8 +178,9 @@ func ManagerRepo(fqdn string, opts RepoOptions) RepoFile {
 	}
 }
 
-// DownloadRepo is lustre-repo.conf, from which reposync mirrors the Lustre packages (lustre:245-261). lustre is the address of a Lustre release for an operating system, above
-// its directories server and client; e2fsprogs that of the e2fsprogs packages. Addresses are inputs: the guide's have moved since.
+// DownloadRepo is lustre-repo.conf, from which reposync mirrors the Lustre packages (lustre:245-261). lustre is the
+// address of a Lustre release for an operating system, above its directories server and client; e2fsprogs that of the
+// e2fsprogs packages. Addresses are inputs: the guide's have moved since.
 func DownloadRepo(lustre, e2fsprogs string) RepoFile {
 	section := func(id, url string) RepoSection {
 		return RepoSection{ID: id, Settings: []RepoSetting{

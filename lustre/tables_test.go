@@ -95,12 +95,16 @@ func TestParseDFErrors(t *testing.T) {
 func TestParseDKMS(t *testing.T) {
 	const kernel = "3.10.0-693.11.6.el7_lustre.x86_64"
 	for line, want := range map[string]lustre.Module{
-		"lustre, 2.10.3, " + kernel + ", x86_64: installed":                                  {"lustre", "2.10.3", kernel, "x86_64", "installed", ""},
-		"lustre, 2.10.3," + kernel + ", x86_64: installed":                                   {"lustre", "2.10.3", kernel, "x86_64", "installed", ""},
-		"zfs/0.7.1, " + kernel + ", x86_64: built":                                           {"zfs", "0.7.1", kernel, "x86_64", "built", ""},
-		"spl, 0.7.1: added":                                                                  {"spl", "0.7.1", "", "", "added", ""},
-		"zfs, 0.7.1, " + kernel + ", x86_64: installed (WARNING! Diff: built and installed)": {"zfs", "0.7.1", kernel, "x86_64", "installed", "WARNING! Diff: built and installed"},
-		"zfs, 0.7.1, " + kernel + ", x86_64: installed (original_module exists)":             {"zfs", "0.7.1", kernel, "x86_64", "installed", "original_module exists"},
+		"lustre, 2.10.3, " + kernel +
+			", x86_64: installed": {"lustre", "2.10.3", kernel, "x86_64", "installed", ""},
+		"lustre, 2.10.3," + kernel + ", x86_64: installed": {"lustre", "2.10.3", kernel,
+			"x86_64", "installed", ""},
+		"zfs/0.7.1, " + kernel + ", x86_64: built": {"zfs", "0.7.1", kernel, "x86_64", "built", ""},
+		"spl, 0.7.1: added":                        {"spl", "0.7.1", "", "", "added", ""},
+		"zfs, 0.7.1, " + kernel + ", x86_64: installed (WARNING! Diff: built and installed)": {"zfs", "0.7.1", kernel,
+			"x86_64", "installed", "WARNING! Diff: built and installed"},
+		"zfs, 0.7.1, " + kernel + ", x86_64: installed (original_module exists)": {"zfs", "0.7.1", kernel,
+			"x86_64", "installed", "original_module exists"},
 	} {
 		got, err := lustre.ParseDKMS(strings.NewReader(line))
 		require.NoError(t, err, line)
@@ -126,7 +130,8 @@ func TestParseDKMSErrors(t *testing.T) {
 
 // LUS-028: every module must be installed, and those of the profile must be there.
 func TestCheckDKMS(t *testing.T) {
-	modules, err := lustre.ParseDKMS(strings.NewReader("lustre, 2.10.3, k1, x86_64: installed\nspl, 0.7.1, k1, x86_64: installed\nzfs, 0.7.1, k1, x86_64: installed\n"))
+	modules, err := lustre.ParseDKMS(strings.NewReader("lustre, 2.10.3, k1, x86_64: installed\nspl, 0.7.1, k1, x86_64: " +
+		"installed\nzfs, 0.7.1, k1, x86_64: installed\n"))
 	require.NoError(t, err)
 	require.NoError(t, lustre.CheckDKMS(modules, "k1", lustre.BothOSDs.DKMSModules()...))
 	require.ErrorContains(t, lustre.CheckDKMS(modules, "k2", "zfs"), "zfs is not built for kernel k2")

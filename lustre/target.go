@@ -17,8 +17,8 @@ import (
 // ParseError is one mistake in an input: what is wrong, and where it stands.
 type ParseError = srcerr.Error
 
-// Target is one file of IML's target store (lustre:1075-1092): what a server needs to mount a Lustre target. Its form changed over the years; keys that
-// are not known here are kept and written back.
+// Target is one file of IML's target store (lustre:1075-1092): what a server needs to mount a Lustre target. Its form
+// changed over the years; keys that are not known here are kept and written back.
 type Target struct {
 	Name       string // target_name: "MGS", "demo-MDT0000"; empty in the stores of 1.x and of 3.1 and later
 	Backend    string // backfstype: "ldiskfs", "ext4" or "zfs"; ldiskfs where the store does not say
@@ -71,8 +71,9 @@ func (t *Target) field(key string) *string {
 // knownKeys are the keys that have a field, in the order in which new ones are written.
 var knownKeys = []string{"backfstype", "bdev", "device_type", "mntpt", "target_name"}
 
-// ParseTarget reads one file of the target store: one JSON object, with or without a newline. mntpt and bdev are required; it is an error when they are
-// missing, when a known key is no text, when a key comes twice, and when anything follows the object.
+// ParseTarget reads one file of the target store: one JSON object, with or without a newline. mntpt and bdev are
+// required; it is an error when they are missing, when a known key is no text, when a key comes twice, and when
+// anything follows the object.
 func ParseTarget(r io.Reader) (*Target, error) {
 	data, err := srcerr.ReadText(r)
 	if err != nil {
@@ -240,9 +241,9 @@ func (t *Target) Label() string {
 	return ""
 }
 
-// ZFS tells the pool and the data set of a ZFS target; ok is false when it is none. Up to 3.0 bdev is the pool and the data set is called
-// after the target, from 3.1 on bdev is both (H24). A pool's name holds no slash, so the guide's mixed form is no riddle. The data set is empty
-// when the file has a pool and no name.
+// ZFS tells the pool and the data set of a ZFS target; ok is false when it is none. Up to 3.0 bdev is the pool and the
+// data set is called after the target, from 3.1 on bdev is both (H24). A pool's name holds no slash, so the guide's
+// mixed form is no riddle. The data set is empty when the file has a pool and no name.
 func (t *Target) ZFS() (pool, dataset string, ok bool) {
 	if t.Backend != "zfs" {
 		return "", "", false
@@ -265,8 +266,8 @@ func (t *Target) Source() string {
 	return t.Device
 }
 
-// WriteTo writes the target as IML does: one line of JSON without a newline. What was read and not changed is written as it was, in its order; keys that
-// are not known are kept.
+// WriteTo writes the target as IML does: one line of JSON without a newline. What was read and not changed is written
+// as it was, in its order; keys that are not known are kept.
 func (t *Target) WriteTo(w io.Writer) (int64, error) {
 	line, err := t.MarshalJSON()
 	if err != nil {

@@ -18,7 +18,8 @@ func TestAMountPointIsAPlainPath(t *testing.T) {
 	}
 	require.NoError(t, parse(`"/mnt/MGS"`, `"/dev/sdb"`))
 	require.NoError(t, parse(`"/mnt/MGS/"`, `"pool/MGS"`))
-	for _, mount := range []string{`"/mnt/../../etc/x"`, `"mnt/x"`, `"./x"`, `"/mnt/./x"`, `"/mnt//x"`, `"/"`, `"//"`, `"/mnt/.."`, `"/mnt/a\u001b[31m"`, `"/mnt/a\nb"`, `"/mnt/a\u202eb"`, `"/mnt/a\u200bb"`, `"/mnt/a\u009bb"`, `"-o"`} {
+	for _, mount := range []string{`"/mnt/../../etc/x"`, `"mnt/x"`, `"./x"`, `"/mnt/./x"`, `"/mnt//x"`, `"/"`, `"//"`,
+		`"/mnt/.."`, `"/mnt/a\u001b[31m"`, `"/mnt/a\nb"`, `"/mnt/a\u202eb"`, `"/mnt/a\u200bb"`, `"/mnt/a\u009bb"`, `"-o"`} {
 		var at *lustre.ParseError
 		err := parse(mount, `"/dev/sdb"`)
 		require.ErrorAs(t, err, &at, mount)

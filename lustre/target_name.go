@@ -51,7 +51,8 @@ func (l Label) String() string {
 	return fmt.Sprintf("%s-%s%04x", l.FileSystem, l.Kind, l.Index)
 }
 
-// ResourceLabel is the target's name in the id that IML gives to its resource: the name, an underscore and six hexadecimal digits (lustre:1018).
+// ResourceLabel is the target's name in the id that IML gives to its resource: the name, an underscore and six
+// hexadecimal digits (lustre:1018).
 func ResourceLabel(id string) (Label, error) {
 	m := resourcePattern.FindStringSubmatch(id)
 	if m == nil {
@@ -63,7 +64,8 @@ func ResourceLabel(id string) (Label, error) {
 // TargetFileName is the name of a target's file in the target store: what the target is called by in URL-safe base64, with padding.
 func TargetFileName(uuid string) string { return base64.URLEncoding.EncodeToString([]byte(uuid)) }
 
-// IsTargetUUID tells whether IML calls a target so: by the UUID of its file system, or by the guid of its ZFS data set, a decimal number of 64 bits.
+// IsTargetUUID tells whether IML calls a target so: by the UUID of its file system, or by the guid of its ZFS data set,
+// a decimal number of 64 bits.
 func IsTargetUUID(s string) bool {
 	if guidPattern.MatchString(s) {
 		_, err := strconv.ParseUint(s, 10, 64)
@@ -79,7 +81,8 @@ func TargetUUID(filename string) (string, error) {
 	case err != nil || strings.ContainsAny(filename, "\r\n"):
 		return "", fmt.Errorf("%q is not the name of a target file: it is not URL-safe base64", filename)
 	case !IsTargetUUID(string(raw)):
-		return "", fmt.Errorf("%q is not the name of a target file: it stands for %q, which is neither a UUID nor the guid of a ZFS data set", filename, raw)
+		return "", fmt.Errorf("%q is not the name of a target file: it stands for %q, which is neither a UUID nor the guid of a ZFS data set",
+			filename, raw)
 	case TargetFileName(string(raw)) != filename:
 		return "", fmt.Errorf("%q is not the name of a target file: it would be %q", filename, TargetFileName(string(raw)))
 	}

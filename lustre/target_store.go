@@ -22,8 +22,8 @@ type Store map[string]*Target
 // ErrNoTargets says that a target store holds no target at all: whatever is asked for, the wrong place was read.
 var ErrNoTargets = errors.New("the target store holds no target")
 
-// ParseStore reads the files of a target store, given by file name. The directory names them in errors. Every file that is not a target is an error,
-// all at once; so is an empty store.
+// ParseStore reads the files of a target store, given by file name. The directory names them in errors. Every file that
+// is not a target is an error, all at once; so is an empty store.
 func ParseStore(dir string, files map[string][]byte) (Store, error) {
 	store := Store{}
 	var errs []error
@@ -109,8 +109,9 @@ type Finding struct {
 
 func (f Finding) String() string { return f.Text }
 
-// Audit compares a server's target store with the cluster and with what is mounted on the server. resources gives, for the id of each target resource of the
-// cluster, the UUID that is its parameter "target". mounts may be nil. The findings are sorted; there are none when all agree.
+// Audit compares a server's target store with the cluster and with what is mounted on the server. resources gives, for
+// the id of each target resource of the cluster, the UUID that is its parameter "target". mounts may be nil. The
+// findings are sorted; there are none when all agree.
 func Audit(store Store, resources map[string]string, mounts Mounts) []Finding {
 	a := auditor{store: store, resources: resources}
 	if len(store) == 0 && len(resources) == 0 && len(mounts) == 0 { // nothing agrees with nothing
@@ -183,7 +184,8 @@ func (a *auditor) files() {
 	}
 }
 
-// mounts looks at what is mounted. Device names of one disk differ (/dev/sdb, /dev/disk/by-id/…), so a device is compared only where both are data sets.
+// mounts looks at what is mounted. Device names of one disk differ (/dev/sdb, /dev/disk/by-id/…), so a device is
+// compared only where both are data sets.
 func (a *auditor) mounts(mounts Mounts) {
 	byPoint := map[string]*Target{}
 	for _, uuid := range a.store.UUIDs() {

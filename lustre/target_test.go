@@ -64,7 +64,8 @@ func TestParseTarget(t *testing.T) {
 			view{"", "zfs", "lustre1/ost0", "zfs", "/mnt/demo-OST0000", "demo-OST0000", "lustre1/ost0"},
 		},
 		"guide": {
-			"{\n    \"backfstype\": \"ext4\",\n    \"bdev\": \"/dev/sdb\",\n    \"device_type\": \"linux\",\n    \"mntpt\": \"/mnt/MGS\",\n    \"target_name\": \"MGS\"\n}\n",
+			"{\n    \"backfstype\": \"ext4\",\n    \"bdev\": \"/dev/sdb\",\n    \"device_type\": \"linux\",\n    \"mntpt\": " +
+				"\"/mnt/MGS\",\n    \"target_name\": \"MGS\"\n}\n",
 			lustre.EraGuide, view{"MGS", "ext4", "/dev/sdb", "linux", "/mnt/MGS", "MGS", "/dev/sdb"},
 		},
 		"zfs without a name": {
@@ -128,9 +129,11 @@ func TestTargetRoundTrip(t *testing.T) {
 	line, err := target.MarshalJSON()
 	require.NoError(t, err)
 	require.Equal(t, `{"later": true, "bdev": "/dev/sdc", "mntpt": "/mnt/<x>", "target_name": "MGS"}`, string(line))
-	line, err = (&lustre.Target{Name: "MGS", Backend: "ldiskfs", Device: "/dev/sdb", DeviceType: "linux", MountPoint: "/mnt/MGS"}).MarshalJSON()
+	line, err = (&lustre.Target{Name: "MGS", Backend: "ldiskfs", Device: "/dev/sdb", DeviceType: "linux",
+		MountPoint: "/mnt/MGS"}).MarshalJSON()
 	require.NoError(t, err)
-	require.Equal(t, `{"backfstype": "ldiskfs", "bdev": "/dev/sdb", "device_type": "linux", "mntpt": "/mnt/MGS", "target_name": "MGS"}`, string(line))
+	require.Equal(t, `{"backfstype": "ldiskfs", "bdev": "/dev/sdb", "device_type": "linux", "mntpt": "/mnt/MGS", "target_name": "MGS"}`,
+		string(line))
 }
 
 // H24: the file's name is the UUID in URL-safe base64.
@@ -266,10 +269,13 @@ lustre1/demo-OST0000 /mnt/demo-OST0000 lustre ro,svname=demo-OST0000 0 0
 		want   []lustre.FindingKind
 		text   string
 	}{
-		"all agree":     {},
-		"file lost":     {change: func(s lustre.Store, _ map[string]string) { delete(s, mdtUUID) }, want: []lustre.FindingKind{lustre.NotInStore}, text: lustre.TargetFileName(mdtUUID)},
-		"resource lost": {change: func(_ lustre.Store, r map[string]string) { delete(r, "MGS_32834e") }, want: []lustre.FindingKind{lustre.NotInCluster}, text: "/mnt/MGS"},
-		"two resources": {change: func(_ lustre.Store, r map[string]string) { r["MGS_aaaaaa"] = mgsUUID }, want: []lustre.FindingKind{lustre.SharedTarget}, text: "mounted twice"},
+		"all agree": {},
+		"file lost": {change: func(s lustre.Store, _ map[string]string) { delete(s, mdtUUID) },
+			want: []lustre.FindingKind{lustre.NotInStore}, text: lustre.TargetFileName(mdtUUID)},
+		"resource lost": {change: func(_ lustre.Store, r map[string]string) { delete(r, "MGS_32834e") },
+			want: []lustre.FindingKind{lustre.NotInCluster}, text: "/mnt/MGS"},
+		"two resources": {change: func(_ lustre.Store, r map[string]string) { r["MGS_aaaaaa"] = mgsUUID },
+			want: []lustre.FindingKind{lustre.SharedTarget}, text: "mounted twice"},
 		"resources swapped": {
 			change: func(_ lustre.Store, r map[string]string) {
 				r["MGS_32834e"], r["demo-MDT0000_802c1b"] = mdtUUID, mgsUUID
@@ -279,11 +285,16 @@ lustre1/demo-OST0000 /mnt/demo-OST0000 lustre ro,svname=demo-OST0000 0 0
 		"one mount point": {change: func(s lustre.Store, _ map[string]string) {
 			s[mdtUUID].MountPoint, s[mdtUUID].Name = "/mnt/MGS", "demo-MDT0000"
 		}, want: []lustre.FindingKind{lustre.SharedMount}, text: "/mnt/MGS"},
-		"one device":          {change: func(s lustre.Store, _ map[string]string) { s[mdtUUID].Device = s[mgsUUID].Device }, want: []lustre.FindingKind{lustre.SharedDevice}, text: "EEMGT0000"},
-		"pool without a name": {change: func(s lustre.Store, _ map[string]string) { s[ostUUID].Name = "" }, want: []lustre.FindingKind{lustre.NoDataSet}, text: "lustre1"},
-		"stranger mounted":    {table: table + "/dev/sdx /mnt/other lustre ro,svname=other-OST0000 0 0\n", want: []lustre.FindingKind{lustre.MountedUnknown}, text: "/mnt/other"},
-		"wrong data set":      {table: strings.ReplaceAll(table, "lustre1/", "lustre2/"), want: []lustre.FindingKind{lustre.MountedOtherwise}, text: "lustre2/demo-OST0000"},
-		"wrong target":        {table: strings.ReplaceAll(table, "svname=MGS", "svname=demo-MDT0000"), want: []lustre.FindingKind{lustre.MountedOtherwise}, text: "where MGS belongs"},
+		"one device": {change: func(s lustre.Store, _ map[string]string) { s[mdtUUID].Device = s[mgsUUID].Device },
+			want: []lustre.FindingKind{lustre.SharedDevice}, text: "EEMGT0000"},
+		"pool without a name": {change: func(s lustre.Store, _ map[string]string) { s[ostUUID].Name = "" },
+			want: []lustre.FindingKind{lustre.NoDataSet}, text: "lustre1"},
+		"stranger mounted": {table: table + "/dev/sdx /mnt/other lustre ro,svname=other-OST0000 0 0\n",
+			want: []lustre.FindingKind{lustre.MountedUnknown}, text: "/mnt/other"},
+		"wrong data set": {table: strings.ReplaceAll(table, "lustre1/", "lustre2/"),
+			want: []lustre.FindingKind{lustre.MountedOtherwise}, text: "lustre2/demo-OST0000"},
+		"wrong target": {table: strings.ReplaceAll(table, "svname=MGS", "svname=demo-MDT0000"),
+			want: []lustre.FindingKind{lustre.MountedOtherwise}, text: "where MGS belongs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, res := fresh(), resources()
@@ -306,7 +317,8 @@ lustre1/demo-OST0000 /mnt/demo-OST0000 lustre ro,svname=demo-OST0000 0 0
 }
 
 func FuzzParseTarget(f *testing.F) {
-	for _, seed := range []string{mgs, mdt, "", "{", "[]", `{"bdev":"a","mntpt":"/m","x":{"y":null}}`, "{\"bdev\": \"a\",\n\"mntpt\": \"/m\"}\n"} {
+	for _, seed := range []string{mgs, mdt, "", "{", "[]", `{"bdev":"a","mntpt":"/m","x":{"y":null}}`,
+		"{\"bdev\": \"a\",\n\"mntpt\": \"/m\"}\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -341,7 +353,8 @@ func TestZFSGuids(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "3033967174940287451", uuid)
 	for name, want := range map[string]bool{
-		"1": true, "18446744073709551615": true, "18446744073709551616": false, "0": false, "007": false, "-1": false, "1.5": false, "0x10": false, "": false,
+		"1": true, "18446744073709551615": true, "18446744073709551616": false, "0": false, "007": false, "-1": false,
+		"1.5": false, "0x10": false, "": false,
 		mgsUUID: true, strings.ToUpper(mgsUUID): true, mgsUUID + "0": false,
 	} {
 		require.Equal(t, want, lustre.IsTargetUUID(name), name)

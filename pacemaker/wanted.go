@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Wanted is what the configuration wants of a primitive, by its own meta attributes and by those that it inherits: from its template, the
-// group and clone around it, and the defaults of the cluster. A reason is like "is-managed=false in its group g"; a set with a rule counts as
-// if the rule held, since it may hold when it is least convenient.
+// Wanted is what the configuration wants of a primitive, by its own meta attributes and by those that it inherits: from
+// its template, the group and clone around it, and the defaults of the cluster. A reason is like "is-managed=false in
+// its group g"; a set with a rule counts as if the rule held, since it may hold when it is least convenient.
 type Wanted struct {
 	Resource
 	Unmanaged string // why Pacemaker neither starts, stops nor moves it; empty where it does
@@ -75,7 +75,8 @@ func (w *wanting) read(r Resource, around []metaLevel, unmanaged, disabled strin
 		return ""
 	}
 	alone := firstOf(w.mode, unmanaged,
-		why(all, "is-managed", func(v string) bool { return v != "" && !strings.EqualFold(v, "default") && !IsTrue(v) }), why(all, "maintenance", IsTrue))
+		why(all, "is-managed", func(v string) bool { return v != "" && !strings.EqualFold(v, "default") && !IsTrue(v) }),
+		why(all, "maintenance", IsTrue))
 	stopped := firstOf(w.stopped, disabled, why(all, "target-role", func(v string) bool { return strings.EqualFold(v, "Stopped") }))
 	if r.Kind == Primitive {
 		w.list = append(w.list, Wanted{Resource: r, Unmanaged: alone, Disabled: stopped})

@@ -24,18 +24,28 @@ func TestWanted(t *testing.T) {
 		p("a", set("m", "maintenance", "on")):      "a unmanaged: maintenance=on",
 		p("a", set("m", "target-role", "stopped")): "a disabled: target-role=stopped",
 		p("a", set("m", "target-role", "Started")): "",
-		`<group id="g">` + set("m", "is-managed", "false") + p("a", set("n", "is-managed", "true")) + `</group>`:                                                             "a unmanaged: is-managed=false in its group g",
-		`<group id="g">` + set("m", "target-role", "Stopped") + p("a", "") + `</group>`:                                                                                      "a disabled: target-role=Stopped in its group g",
-		`<clone id="c">` + set("m", "maintenance", "true") + p("a", "") + `</clone>`:                                                                                         "a unmanaged: maintenance=true in its clone c",
-		`<clone id="c">` + set("m", "is-managed", "false") + `<group id="g">` + p("a", "") + `</group></clone>`:                                                              "a unmanaged: is-managed=false in its clone c",
-		`<clone id="c">` + set("m", "is-managed", "false") + p("a", set("n", "is-managed", "true")) + `</clone>`:                                                             "",
-		`<template id="t" class="ocf" provider="chroma" type="Target">` + set("m", "is-managed", "no") + `</template><primitive id="a" template="t"/>`:                       "a unmanaged: is-managed=no in its template t",
-		p("a", strings.Replace(set("m", "is-managed", "false"), "><nv", `><rule id="r" score="0"><date_expression id="d" operation="gt" start="2020-01-01"/></rule><nv`, 1)): "a unmanaged: is-managed=false under the rule of m",
-		p("a", "") + "DEFAULTS" + set("m", "is-managed", "false"):                                                                                                            "a unmanaged: is-managed=false in the defaults of the resources",
-		p("a", set("o", "is-managed", "true")) + "DEFAULTS" + set("m", "is-managed", "false"):                                                                                "",
-		p("a", "") + "PROPERTY is-managed-default=false":                                                                                                                     "a unmanaged: is-managed=false by the property is-managed-default",
-		p("a", "") + "PROPERTY maintenance-mode=yes":                                                                                                                         "a unmanaged: the cluster is in maintenance mode",
-		p("a", "") + "PROPERTY stop-all-resources=true":                                                                                                                      "a disabled: stop-all-resources=true",
+		`<group id="g">` + set("m", "is-managed", "false") + p("a", set("n", "is-managed", "true")) +
+			`</group>`: "a unmanaged: is-managed=false in its group g",
+		`<group id="g">` + set("m", "target-role", "Stopped") + p("a", "") +
+			`</group>`: "a disabled: target-role=Stopped in its group g",
+		`<clone id="c">` + set("m", "maintenance", "true") + p("a", "") +
+			`</clone>`: "a unmanaged: maintenance=true in its clone c",
+		`<clone id="c">` + set("m", "is-managed", "false") + `<group id="g">` + p("a", "") +
+			`</group></clone>`: "a unmanaged: is-managed=false in its clone c",
+		`<clone id="c">` + set("m", "is-managed", "false") + p("a", set("n", "is-managed", "true")) +
+			`</clone>`: "",
+		`<template id="t" class="ocf" provider="chroma" type="Target">` + set("m", "is-managed", "no") +
+			`</template><primitive id="a" template="t"/>`: "a unmanaged: is-managed=no in its template t",
+		p("a", strings.Replace(set("m", "is-managed", "false"), "><nv",
+			`><rule id="r" score="0"><date_expression id="d" operation="gt" start="2020-01-01"/></rule><nv`,
+			1)): "a unmanaged: is-managed=false under the rule of m",
+		p("a", "") + "DEFAULTS" + set("m", "is-managed",
+			"false"): "a unmanaged: is-managed=false in the defaults of the resources",
+		p("a", set("o", "is-managed", "true")) + "DEFAULTS" +
+			set("m", "is-managed", "false"): "",
+		p("a", "") + "PROPERTY is-managed-default=false": "a unmanaged: is-managed=false by the property is-managed-default",
+		p("a", "") + "PROPERTY maintenance-mode=yes":     "a unmanaged: the cluster is in maintenance mode",
+		p("a", "") + "PROPERTY stop-all-resources=true":  "a disabled: stop-all-resources=true",
 	} {
 		resources, defaults, _ := strings.Cut(text, "DEFAULTS")
 		resources, property, _ := strings.Cut(resources, "PROPERTY ")
@@ -44,7 +54,8 @@ func TestWanted(t *testing.T) {
 		if ok {
 			config = `<cluster_property_set id="s"><nvpair id="s1" name="` + name + `" value="` + value + `"/></cluster_property_set>`
 		}
-		c, err := ParseCIB(strings.NewReader(`<cib validate-with="pacemaker-3.0"><configuration><crm_config>` + config + `</crm_config><nodes/><resources>` + resources +
+		c, err := ParseCIB(strings.NewReader(`<cib validate-with="pacemaker-3.0"><configuration><crm_config>` + config +
+			`</crm_config><nodes/><resources>` + resources +
 			`</resources><constraints/><rsc_defaults>` + defaults + `</rsc_defaults></configuration><status/></cib>`))
 		require.NoError(t, err)
 		var got []string

@@ -16,8 +16,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// WF-006, LUS-063: every target serves on node 1 already, and the pair is led back as far as there is a way, by a tool that is killed on it: to node 2, in the old cluster, as
-// it was before. Then it goes forward again, to the end that every way comes to.
+// WF-006, LUS-063: every target serves on node 1 already, and the pair is led back as far as there is a way, by a tool
+// that is killed on it: to node 2, in the old cluster, as it was before. Then it goes forward again, to the end that
+// every way comes to.
 func TestRealPairGoesBack(t *testing.T) {
 	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])
@@ -58,8 +59,9 @@ func TestRealPairGoesBack(t *testing.T) {
 	r.goesOn(before)
 }
 
-// H1, H8, H19: node 2 loses its power when it was told to let go, and no target serves anywhere. Nothing is enabled on node 1 while nobody can look at node 2: the run stops,
-// and says what to do. When node 2 has power again the run goes on; or it goes back, which is as good a way.
+// H1, H8, H19: node 2 loses its power when it was told to let go, and no target serves anywhere. Nothing is enabled on
+// node 1 while nobody can look at node 2: the run stops, and says what to do. When node 2 has power again the run goes
+// on; or it goes back, which is as good a way.
 func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {
 	t.Parallel()
 	for name, back := range map[string]bool{"and goes on": false, "and goes back": true} {

@@ -20,7 +20,8 @@ func needed() []backup.Requirement {
 	}, backup.Requirements(backup.RestoreServer("", backup.RestoreOptions{}))...)
 }
 
-// takeNow backs both servers up, reads the archives again, and copies them on where that is asked for. It stops at the first server that it cannot back up.
+// takeNow backs both servers up, reads the archives again, and copies them on where that is asked for. It stops at the
+// first server that it cannot back up.
 func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	job := jobOf(req.Config)
 	var saved []cli.Saved

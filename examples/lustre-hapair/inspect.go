@@ -44,7 +44,8 @@ func inspect(name string) (*cli.Inspection, error) {
 	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync"):
 		return in, inspectCorosync(in, name, raw)
 	}
-	return nil, &cli.UnknownKindError{File: name, Kinds: "a CIB, the XML of crm_mon, corosync.conf, a file of the target store, or a server backup"}
+	return nil, &cli.UnknownKindError{File: name,
+		Kinds: "a CIB, the XML of crm_mon, corosync.conf, a file of the target store, or a server backup"}
 }
 
 // How the files that are known show themselves. What does not is never handed to a parser, which would quote it.

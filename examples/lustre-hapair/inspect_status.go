@@ -49,7 +49,8 @@ func nodeState(n pacemaker.NodeStatus) string {
 		state[0] = "online"
 	}
 	for word, is := range map[string]bool{
-		"standby": n.Standby, "standby after a failure": n.StandbyOnFail, "maintenance": n.Maintenance, "pending": n.Pending, "unclean": n.Unclean,
+		"standby": n.Standby, "standby after a failure": n.StandbyOnFail, "maintenance": n.Maintenance, "pending": n.Pending,
+		"unclean":       n.Unclean,
 		"shutting down": n.Shutdown, "DC": n.IsDC,
 	} {
 		if is {

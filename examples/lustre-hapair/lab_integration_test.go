@@ -46,7 +46,8 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 	t.Helper()
 	r := &real{t: t, dir: t.TempDir()}
 	r.targets = pairlab.GuideTargets(targets)
-	lab, err := pairlab.Start(t.Context(), pairlab.Options{Dir: r.dir, Targets: r.targets, StopDelay: time.Second, StartDelay: 2 * time.Second})
+	lab, err := pairlab.Start(t.Context(),
+		pairlab.Options{Dir: r.dir, Targets: r.targets, StopDelay: time.Second, StartDelay: 2 * time.Second})
 	if errors.Is(err, pairlab.ErrUnavailable) {
 		t.Skipf("no real pair here: %v", err)
 	}
@@ -65,7 +66,8 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "archives"), 0o700))
 	job := &pairConfig{
 		Node1: serverConfig{Name: lab.Nodes()[0].Name()}, Node2: serverConfig{Name: lab.Nodes()[1].Name()},
-		Manager: "ct6-iml.lfs.intl", PasswordFile: "hacluster", Archives: "archives", AgentRepos: lustretest.AgentRepos(), OldPCS: labPCS, NewPCS: labPCS,
+		Manager: "ct6-iml.lfs.intl", PasswordFile: "hacluster", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
+		OldPCS: labPCS, NewPCS: labPCS,
 	}
 	if mend != nil {
 		mend(job)
@@ -149,7 +151,8 @@ func (r *real) sound() {
 	require.NotContains(r.t, r.log.String(), labPassword)
 }
 
-// upgraded wants the end that every way must come to: no target lost, each on its preferred node, the backed-up configuration but for the declared differences.
+// upgraded wants the end that every way must come to: no target lost, each on its preferred node, the backed-up
+// configuration but for the declared differences.
 func (r *real) upgraded() *pacemaker.CIB {
 	r.t.Helper()
 	r.sound()

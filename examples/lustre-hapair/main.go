@@ -93,7 +93,8 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 		Node2:   upgrade.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
-		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart, UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage,
+		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart,
+		UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {

@@ -17,7 +17,8 @@ func TestMarch(t *testing.T) { clitest.March(t, app) }
 
 // DESIGN "Stopping": by signal, inside the outages and outside of them.
 func TestSignals(t *testing.T) {
-	clitest.Signals(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/let-go", "switch-over/hand-over", "evacuate-node1/standby", "leave-node1/pacemaker")
+	clitest.Signals(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/let-go", "switch-over/hand-over",
+		"evacuate-node1/standby", "leave-node1/pacemaker")
 }
 
 // DESIGN "Stopping": a terminal that is halted, a hung link or less that waits for a key do not hold an outage open.

@@ -32,8 +32,9 @@ type measured struct {
 	outages []time.Duration // of each target
 }
 
-// H25, H26: how long each target is down in the switch-over, and how long the rebuild takes: the guide's procedure, typed literally, against the tool, side by side. It
-// prints a table and judges nothing but that no target is ever mounted twice:
+// H25, H26: how long each target is down in the switch-over, and how long the rebuild takes: the guide's procedure,
+// typed literally, against the tool, side by side. It prints a table and judges nothing but that no target is ever
+// mounted twice:
 //
 //	EVENKEEL_OUTAGE=3,16 go test -tags integration -run TestOutage -v ./examples/lustre-hapair
 func TestOutage(t *testing.T) {
@@ -57,7 +58,8 @@ func TestOutage(t *testing.T) {
 			}
 			slices.Sort(m.outages)
 			median := m.outages[len(m.outages)/2]
-			_, _ = fmt.Fprintf(w, "%d\t%s\t%.1f s\t%.1f s\t%.2f\t%.1f s\n", n, m.way, median.Seconds(), m.outages[len(m.outages)-1].Seconds(), median.Seconds()/floor.Seconds(), m.rebuild.Seconds())
+			_, _ = fmt.Fprintf(w, "%d\t%s\t%.1f s\t%.1f s\t%.2f\t%.1f s\n", n, m.way, median.Seconds(),
+				m.outages[len(m.outages)-1].Seconds(), median.Seconds()/floor.Seconds(), m.rebuild.Seconds())
 		}
 	}
 	require.NoError(t, w.Flush())
@@ -83,7 +85,8 @@ func newLive(t *testing.T, targets int, mend func(*pairConfig)) *live {
 	require.NoError(t, err)
 	for _, n := range l.lab.Nodes() {
 		c, err := sshexec.NewClient(sshexec.Config{
-			Host: n.Name(), Addr: n.Addr(), User: "root", KnownHosts: []string{l.lab.KnownHosts()}, Auth: sshexec.Auth{KeyFiles: []string{l.lab.Key()}},
+			Host: n.Name(), Addr: n.Addr(), User: "root", KnownHosts: []string{l.lab.KnownHosts()},
+			Auth: sshexec.Auth{KeyFiles: []string{l.lab.Key()}},
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Close() })
@@ -97,7 +100,8 @@ func (l *live) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
 	require.Equal(l.t, "install-node1", ask.Step.ID)
 	require.False(l.t, l.installed, "it is installed, and still: %s", ask.Why)
 	l.installed = true
-	require.Eventually(l.t, func() bool { return !l.lab.Nodes()[0].On() }, 3*time.Minute, 100*time.Millisecond) // init waits 90 s for a service that does not stop
+	// init waits 90 s for a service that does not stop
+	require.Eventually(l.t, func() bool { return !l.lab.Nodes()[0].On() }, 3*time.Minute, 100*time.Millisecond)
 	l.person("at step install-node1,")
 	return "", nil
 }
@@ -175,10 +179,11 @@ func (l *live) watch(step int, action string, call func()) {
 	mark := evenkeel.Action{
 		ID: "mark",
 		Change: evenkeel.Change{
-			Title: "Read the clock", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Read the clock.", Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) {
-				call()
-				return sshexec.Result{}, nil
-			}},
+			Title: "Read the clock", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Read the clock.",
+				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) {
+					call()
+					return sshexec.Result{}, nil
+				}},
 		},
 	}
 	l.book.Steps[step].Actions = slices.Insert(actions, i, mark)
@@ -202,7 +207,8 @@ func typed(t *testing.T, targets int) (m measured) {
 
 		begin := time.Now()
 		plan := l.pair.Plan
-		for _, ops := range [][]pcs.Operation{plan.Setup, plan.Properties, plan.Defaults, plan.Maintenance, plan.Stonith, plan.Resources, plan.Constraints} {
+		for _, ops := range [][]pcs.Operation{plan.Setup, plan.Properties, plan.Defaults, plan.Maintenance, plan.Stonith,
+			plan.Resources, plan.Constraints} {
 			for _, o := range ops {
 				l.operation(n1, o)
 			}

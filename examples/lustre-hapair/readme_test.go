@@ -33,7 +33,8 @@ func TestReadmeConfiguration(t *testing.T) {
 			require.NoError(t, err)
 			job := jobOf(cfg)
 			require.NotEmpty(t, job.Node1.Backup)
-			require.Equal(t, text == whole, job.Knet && job.Atomic && job.Outage > 0 && len(job.Addresses) == 2 && job.OldPCS != "" && job.NewPCS != "")
+			require.Equal(t, text == whole, job.Knet && job.Atomic && job.Outage > 0 && len(job.Addresses) == 2 &&
+				job.OldPCS != "" && job.NewPCS != "")
 			for key, version := range map[string]string{"old_pcs": job.OldPCS, "new_pcs": job.NewPCS} {
 				_, err := dialect(key, version)
 				require.NoError(t, err)

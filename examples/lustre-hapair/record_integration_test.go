@@ -19,9 +19,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// H27: node 2 is told to let go, and while `umount` is at work there its cluster loses the record of the stop: somebody cleans the history up, or the daemons are killed and started
-// again, and look for the targets anew. The mount table has forgotten the mounts already. Nothing is enabled on node 1 before the last umount has ended; then all are.
-// Node 2 is real, with its old cluster. What is enabled on node 1 is only written down: that spares the test the rebuild.
+// H27: node 2 is told to let go, and while `umount` is at work there its cluster loses the record of the stop: somebody
+// cleans the history up, or the daemons are killed and started again, and look for the targets anew. The mount table
+// has forgotten the mounts already. Nothing is enabled on node 1 before the last umount has ended; then all are. Node 2
+// is real, with its old cluster. What is enabled on node 1 is only written down: that spares the test the rebuild.
 func TestRealPairForgetsAStop(t *testing.T) {
 	t.Parallel()
 	l := newLive(t, 3, func(c *pairConfig) { c.Outage = 3 * time.Minute })
@@ -35,24 +36,26 @@ func TestRealPairForgetsAStop(t *testing.T) {
 	enabled := make(chan []string, 1) // who served the slow target when that was enabled
 	started := map[string]bool{}      // the targets that were enabled
 	node1 := l.lab.Nodes()[0].Name()
-	hosts := evenkeel.HostMap{node2: l.clients[node2], node1: sshexec.WithSimLease(node1, &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		res := sshexec.Result{Outcome: sshexec.Exited}
-		switch {
-		case cmd.Effect != sshexec.ReadOnly:
-			for _, target := range l.targets {
-				id := pairlab.ResourceID(target)
-				if !strings.Contains(cmd.Stdin.PlainText(), `id="`+id+`"`) || started[id] {
-					continue
+	hosts := evenkeel.HostMap{node2: l.clients[node2],
+		node1: sshexec.WithSimLease(node1, &sshexec.SimLease{},
+			sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				res := sshexec.Result{Outcome: sshexec.Exited}
+				switch {
+				case cmd.Effect != sshexec.ReadOnly:
+					for _, target := range l.targets {
+						id := pairlab.ResourceID(target)
+						if !strings.Contains(cmd.Stdin.PlainText(), `id="`+id+`"`) || started[id] {
+							continue
+						}
+						if started[id] = true; target == slow {
+							enabled <- l.serving(slow)
+						}
+					}
+				case cmd.Argv[0] == "cibadmin":
+					res.Stdout = l.newCIB(started)
 				}
-				if started[id] = true; target == slow {
-					enabled <- l.serving(slow)
-				}
-			}
-		case cmd.Argv[0] == "cibadmin":
-			res.Stdout = l.newCIB(started)
-		}
-		return res, nil
-	}))}
+				return res, nil
+			}))}
 	ended := make(chan error, 1)
 	go func() {
 		_, err := evenkeel.Run(t.Context(), l.onlyTheOutage(), hosts, evenkeel.Options{Journal: l.journal})
@@ -61,7 +64,8 @@ func TestRealPairForgetsAStop(t *testing.T) {
 	require.Eventually(t, func() bool { return l.unmounting(1, slow.Mount) }, 2*time.Minute, 200*time.Millisecond)
 	for _, line := range []string{
 		"crm_resource --cleanup && crm_resource --refresh", // Pacemaker 2.1 forgets a stop that is under way at once
-		"killall -9 pacemakerd pacemaker-execd pacemaker-controld pacemaker-schedulerd pacemaker-based pacemaker-attrd pacemaker-fenced; sleep 2; service pacemaker start",
+		"killall -9 pacemakerd pacemaker-execd pacemaker-controld pacemaker-schedulerd pacemaker-based pacemaker-attrd " +
+			"pacemaker-fenced; sleep 2; service pacemaker start",
 	} {
 		t.Log(line, l.exec(1, line))
 		again := func() bool {
@@ -69,7 +73,8 @@ func TestRealPairForgetsAStop(t *testing.T) {
 		}
 		for began := time.Now(); !again() && time.Since(began) < time.Minute; time.Sleep(time.Second) { // it starts, and looks for the targets
 		}
-		t.Logf("recorded on node 2: %s\n%s", l.last(1), l.exec(1, "service pacemaker status; crm_mon -1 2>&1; ps -e -o stat= -o args= | grep -E 'pacemaker|umount'"))
+		t.Logf("recorded on node 2: %s\n%s", l.last(1),
+			l.exec(1, "service pacemaker status; crm_mon -1 2>&1; ps -e -o stat= -o args= | grep -E 'pacemaker|umount'"))
 		require.True(t, l.unmounting(1, slow.Mount), "umount has ended")
 		require.NotContains(t, l.exec(1, "cat /proc/mounts"), slow.Mount)
 		select {
@@ -92,7 +97,8 @@ func (l *live) onlyTheOutage() *evenkeel.Runbook {
 	book.Invariants, book.LeaseHosts = nil, nil
 	step := book.Steps[slices.IndexFunc(book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })]
 	step.Needs, step.Opens, step.Closes, step.Verify, step.Undo, step.Harmless = nil, nil, nil, nil, nil, "a test"
-	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions), func(a evenkeel.Action) bool { return a.ID != "let-go" && a.ID != "hand-over" })
+	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions),
+		func(a evenkeel.Action) bool { return a.ID != "let-go" && a.ID != "hand-over" })
 	book.Steps = []evenkeel.Step{step}
 	return &book
 }

@@ -23,12 +23,14 @@ func pairOf(dir string) func(*testing.T, func() *cli.App) string {
 }
 
 // guideAddresses are those of the guide's rings.
-var guideAddresses = map[string][]string{lustretest.Node1: {"192.168.1.11", "10.42.42.11"}, lustretest.Node2: {"192.168.1.12", "10.42.42.12"}}
+var guideAddresses = map[string][]string{lustretest.Node1: {"192.168.1.11", "10.42.42.11"},
+	lustretest.Node2: {"192.168.1.12", "10.42.42.12"}}
 
 // Whatever an operator's files and options are, the simulated world is made of them.
 func TestRehearseOptions(t *testing.T) {
 	const modern = "0.11.5"
-	lab, names, zfs := filepath.Join("testdata", "pairs", "knet"), filepath.Join("testdata", "pairs", "full-names"), map[string]any{"profile": "zfs"}
+	lab, names, zfs := filepath.Join("testdata", "pairs", "knet"), filepath.Join("testdata", "pairs", "full-names"),
+		map[string]any{"profile": "zfs"}
 	clitest.RehearseOptions[pairConfig](t, app, map[string]clitest.Option{
 		"node1":     {Base: pairOf(names)},
 		"node1:lab": {Base: pairOf(lab), Job: map[string]any{"atomic": true}},
@@ -39,21 +41,23 @@ func TestRehearseOptions(t *testing.T) {
 			job["password_file"] = "other"
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "other"), []byte("correct horse $battery\n"), 0o600))
 		}},
-		"archives":              {Job: map[string]any{"archives": "/proc/nowhere"}},
-		"profile":               {Job: map[string]any{"profile": "ldiskfs"}},
-		"profile:zfs":           {Job: zfs},
-		"kernel":                {Job: map[string]any{"profile": "zfs", "kernel": "3.10.0-862.9.1.el7"}},
-		"agent_repos":           {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/deps.repo", "https://mirror.example.com/dnf.repo", "https://mirror.example.com/more.repo"}}},
-		"agent_repos:one":       {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/all.repo"}}},
-		"agent_repos:none":      {Job: map[string]any{"agent_repos": []string{}}},
-		"cluster":               {Job: map[string]any{"cluster": "oss-pair"}},
-		"old_pcs":               {Job: map[string]any{"old_pcs": "0.9.148"}},
-		"old_pcs:modern":        {Base: pairOf(lab), Job: map[string]any{"old_pcs": "0.10.18", "new_pcs": modern}},
-		"new_pcs":               {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": guideAddresses}},
-		"new_pcs:next":          {Base: pairOf(lab), Job: map[string]any{"new_pcs": "0.12.0"}},
-		"atomic":                {Job: map[string]any{"atomic": true}},
-		"knet":                  {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": guideAddresses, "atomic": true}},
-		"addresses":             {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": map[string][]string{lustretest.Node1: {"10.1.0.1", "10.2.0.1"}, lustretest.Node2: {"10.1.0.2", "10.2.0.2"}}}},
+		"archives":    {Job: map[string]any{"archives": "/proc/nowhere"}},
+		"profile":     {Job: map[string]any{"profile": "ldiskfs"}},
+		"profile:zfs": {Job: zfs},
+		"kernel":      {Job: map[string]any{"profile": "zfs", "kernel": "3.10.0-862.9.1.el7"}},
+		"agent_repos": {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/deps.repo",
+			"https://mirror.example.com/dnf.repo", "https://mirror.example.com/more.repo"}}},
+		"agent_repos:one":  {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/all.repo"}}},
+		"agent_repos:none": {Job: map[string]any{"agent_repos": []string{}}},
+		"cluster":          {Job: map[string]any{"cluster": "oss-pair"}},
+		"old_pcs":          {Job: map[string]any{"old_pcs": "0.9.148"}},
+		"old_pcs:modern":   {Base: pairOf(lab), Job: map[string]any{"old_pcs": "0.10.18", "new_pcs": modern}},
+		"new_pcs":          {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": guideAddresses}},
+		"new_pcs:next":     {Base: pairOf(lab), Job: map[string]any{"new_pcs": "0.12.0"}},
+		"atomic":           {Job: map[string]any{"atomic": true}},
+		"knet":             {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": guideAddresses, "atomic": true}},
+		"addresses": {Job: map[string]any{"new_pcs": modern, "knet": true,
+			"addresses": map[string][]string{lustretest.Node1: {"10.1.0.1", "10.2.0.1"}, lustretest.Node2: {"10.1.0.2", "10.2.0.2"}}}},
 		"plain_pcs_constraints": {Job: map[string]any{"plain_pcs_constraints": true}},
 		"disable_firewall":      {Job: map[string]any{"disable_firewall": true}},
 		"no_autostart":          {Job: map[string]any{"no_autostart": true}},

@@ -59,7 +59,8 @@ func TestRealPairIsUpgraded(t *testing.T) {
 func (r *real) asBefore(before, after *pacemaker.CIB) {
 	r.t.Helper()
 	pair := r.pair()
-	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(pair.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...), pacemaker.ManagedIDs()}
+	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(pair.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...),
+		pacemaker.ManagedIDs()}
 	require.Empty(r.t, pacemaker.Diff(before, after, opts...))
 }
 
@@ -72,7 +73,8 @@ func (r *real) goesOn(before *pacemaker.CIB) {
 	r.unfenced()
 }
 
-// fencingWorks breaks node 2 on purpose: it must be powered off for good by the restored fencing, and its targets must come up on node 1 without ever being mounted twice.
+// fencingWorks breaks node 2 on purpose: it must be powered off for good by the restored fencing, and its targets must
+// come up on node 1 without ever being mounted twice.
 func (r *real) fencingWorks() {
 	r.t.Helper()
 	nodes := r.lab.Nodes()
@@ -80,7 +82,8 @@ func (r *real) fencingWorks() {
 	require.Eventually(r.t, func() bool {
 		truth, err := r.lab.Truth()
 		require.NoError(r.t, err)
-		fenced := slices.ContainsFunc(truth.Fencings, func(f pairlab.Fencing) bool { return f.Victim == nodes[1].Name() && f.By == nodes[0].Name() })
+		fenced := slices.ContainsFunc(truth.Fencings,
+			func(f pairlab.Fencing) bool { return f.Victim == nodes[1].Name() && f.By == nodes[0].Name() })
 		for _, target := range r.targets {
 			if !slices.Equal(truth.Serving(target.UUID), []string{nodes[0].Name()}) {
 				return false
@@ -144,7 +147,8 @@ func (r *real) until(verb string, come func() bool, do func(kill func())) (exit 
 	return cmd.ProcessState.ExitCode(), text.String()
 }
 
-// WF-005, WF-006: the tool is killed at ten points that nobody chose, and resumed. It comes to the same end, and has done nothing twice that may not be.
+// WF-005, WF-006: the tool is killed at ten points that nobody chose, and resumed. It comes to the same end, and has
+// done nothing twice that may not be.
 func TestRealPairSurvivesKill9(t *testing.T) {
 	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])
@@ -185,7 +189,8 @@ func TestRealPairSurvivesLostConnections(t *testing.T) {
 	cuts := []struct {
 		step, action string
 		node         int
-	}{{"evacuate-node1", "standby", 0}, {"cluster-node1", "set-up-lustre-ha-cluster", 0}, {"switch-over", "let-go", 1}, {"switch-over", "hand-over", 0}, {"join-node2", "add-ct6-mds2.lfs.intl", 0}}
+	}{{"evacuate-node1", "standby", 0}, {"cluster-node1", "set-up-lustre-ha-cluster", 0}, {"switch-over", "let-go", 1},
+		{"switch-over", "hand-over", 0}, {"join-node2", "add-ct6-mds2.lfs.intl", 0}}
 	cut := 0
 	for verb := "run"; ; verb = "resume" {
 		exit, out := r.until(verb, func() bool { // a life of the tool may outlive several cuts
@@ -207,7 +212,8 @@ func TestRealPairSurvivesLostConnections(t *testing.T) {
 	r.asBefore(before, r.upgraded())
 }
 
-// H1, H19: node 2 loses power while node 1 is rebuilt: every target is down, and only the operator can do something about it. The run stops and says what; when it was done, it goes on.
+// H1, H19: node 2 loses power while node 1 is rebuilt: every target is down, and only the operator can do something
+// about it. The run stops and says what; when it was done, it goes on.
 func TestRealPairNode2LosesPower(t *testing.T) {
 	t.Parallel()
 	r := newReal(t, 3, ways["one CIB"])

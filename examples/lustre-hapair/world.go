@@ -20,8 +20,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of the guide, as IML 2.4 made it; with dir it is
-// the pair whose two backups (bck-*.tgz) are there, or whose cib.xml, corosync.conf and targets/ are.
+// example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of
+// the guide, as IML 2.4 made it; with dir it is the pair whose two backups (bck-*.tgz) are there, or whose cib.xml,
+// corosync.conf and targets/ are.
 func example(into, dir string) (*cli.Config, error) {
 	pair := &pairConfig{
 		Node1: serverConfig{Name: lustretest.Node1}, Node2: serverConfig{Name: lustretest.Node2},
@@ -170,11 +171,13 @@ func readSite(dir string) (*lustretest.Site, error) {
 // private has a run write its archives below a directory.
 func private(cfg *cli.Config, dir string) { jobOf(cfg).Archives = filepath.Join(dir, "archives") }
 
-// world is the pair that a configuration describes, simulated: its files are those in node 1's backup, its software and the repositories are those of the options.
+// world is the pair that a configuration describes, simulated: its files are those in node 1's backup, its software and
+// the repositories are those of the options.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
 	pair := jobOf(cfg)
 	site := &lustretest.Site{
-		Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}, Manager: pair.Manager, AgentRepos: pair.AgentRepos, Kernel: pair.Kernel,
+		Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}, Manager: pair.Manager,
+		AgentRepos: pair.AgentRepos, Kernel: pair.Kernel,
 	}
 	oldPCS, err1 := dialect("old_pcs", pair.OldPCS)
 	newPCS, err2 := dialect("new_pcs", pair.NewPCS)

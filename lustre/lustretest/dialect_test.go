@@ -35,7 +35,8 @@ func inDialect(oldModern, newModern bool) (lines []string) {
 			text = translated(text)
 		}
 		if strings.HasPrefix(l, setup) && modern {
-			text = "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.11 addr=10.42.42.11 transport knet link_mode=passive link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 totem token=17000 fail_recv_const=10"
+			text = "pcs cluster setup lustre-ha-cluster ct6-mds1.lfs.intl addr=192.168.1.11 addr=10.42.42.11 transport knet " +
+				"link_mode=passive link linknumber=0 mcastport=4242 link linknumber=1 mcastport=4242 totem token=17000 fail_recv_const=10"
 		}
 		lines = append(lines, host+"$ "+text)
 	}
@@ -45,8 +46,10 @@ func inDialect(oldModern, newModern bool) (lines []string) {
 // translated is a line of pcs 0.9 as pcs 0.11 takes it.
 func translated(text string) string {
 	for _, r := range [][2]string{
-		{"pcs cluster standby", "pcs node standby"}, {"pcs cluster auth", "pcs host auth"}, {"pcs property set --node", "pcs node attribute"}, {"pcs resource show", "pcs resource"}, {"pcs constraint show", "pcs constraint"},
-		{"pcs resource defaults ", "pcs resource defaults update "}, {"pcs cluster node add ct6-mds2.lfs.intl", "pcs cluster node add ct6-mds2.lfs.intl addr=192.168.1.12 addr=10.42.42.12"},
+		{"pcs cluster standby", "pcs node standby"}, {"pcs cluster auth", "pcs host auth"},
+		{"pcs property set --node", "pcs node attribute"}, {"pcs resource show", "pcs resource"}, {"pcs constraint show", "pcs constraint"},
+		{"pcs resource defaults ", "pcs resource defaults update "},
+		{"pcs cluster node add ct6-mds2.lfs.intl", "pcs cluster node add ct6-mds2.lfs.intl addr=192.168.1.12 addr=10.42.42.12"},
 	} {
 		if rest, ok := strings.CutPrefix(text, r[0]); ok {
 			text = r[1] + rest
@@ -92,10 +95,16 @@ func TestDangersInTheNewDialect(t *testing.T) {
 		double    bool
 		restarted bool // node 2's old cluster, alone
 	}{
-		"enabled while node 2 still has its targets":            {[]string{"1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b"}, true, false},
-		"disabled and in standby on node 2 first":               {[]string{oneChange, "0$ world sleep 10s", "1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b"}, false, false},
-		"node 2's cluster restarts, and standby was not stored": {[]string{"2$ pcs cluster stop --force", "1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b", "0$ world sleep 10s", "2$ pcs cluster start"}, true, true},
-		"node 2's cluster restarts in standby":                  {[]string{oneChange, "0$ world sleep 10s", "2$ pcs cluster stop --force", "1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b", "2$ pcs cluster start"}, false, true},
+		"enabled while node 2 still has its targets": {[]string{"1$ pcs property set maintenance-mode=false",
+			"1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b"}, true, false},
+		"disabled and in standby on node 2 first": {[]string{oneChange, "0$ world sleep 10s",
+			"1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b"}, false, false},
+		"node 2's cluster restarts, and standby was not stored": {[]string{"2$ pcs cluster stop --force",
+			"1$ pcs property set maintenance-mode=false", "1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b",
+			"0$ world sleep 10s", "2$ pcs cluster start"}, true, true},
+		"node 2's cluster restarts in standby": {[]string{oneChange, "0$ world sleep 10s",
+			"2$ pcs cluster stop --force", "1$ pcs property set maintenance-mode=false",
+			"1$ pcs resource enable MGS_32834e demo-MDT0000_802c1b", "2$ pcs cluster start"}, false, true},
 	}
 	for _, fenceStandby := range []bool{false, true} { // node 1 went in standby, and IML's agent spares such a node (H1); others do not
 		base := newTypist(t, lustretest.Options{OldPCS: pcs.V011, NewPCS: pcs.V011, FenceStandby: fenceStandby})
@@ -135,7 +144,8 @@ func (ty *typist) standbyAndDisable() {
 		for _, set := range r.Meta {
 			for _, pair := range set.Pairs {
 				if pair.Name == "target-role" {
-					xml += `<primitive id="` + r.ID + `"><meta_attributes id="` + set.ID + `"><nvpair id="` + pair.ID + `" name="target-role" value="Stopped"/></meta_attributes></primitive>`
+					xml += `<primitive id="` + r.ID + `"><meta_attributes id="` + set.ID + `"><nvpair id="` + pair.ID +
+						`" name="target-role" value="Stopped"/></meta_attributes></primitive>`
 				}
 			}
 		}
@@ -159,7 +169,8 @@ func TestDurationsOfTargets(t *testing.T) {
 	ty := newTypist(t, lustretest.Options{Times: times})
 	ty.ok("1", "pcs cluster standby ct6-mds1")
 	ty.p.Advance(time.Minute)
-	require.Equal(t, []lustretest.Window{{From: ty.p.Report().Target("MGS").Windows[0].From, To: ty.p.Report().Target("MGS").Windows[0].From.Add(7 * time.Second)}}, ty.p.Report().Target("MGS").Windows)
+	require.Equal(t, []lustretest.Window{{From: ty.p.Report().Target("MGS").Windows[0].From, To: ty.p.Report().
+		Target("MGS").Windows[0].From.Add(7 * time.Second)}}, ty.p.Report().Target("MGS").Windows)
 }
 
 // TestZpoolFollowsTheMounts: on a pair with a ZFS target its pool is imported where the target is mounted.

@@ -1,24 +1,27 @@
-// Package lustretest simulates a pair of Lustre servers that Integrated Manager for Lustre (IML) 2.4 set up on EL6, the shared disks, and the technician who
-// installs EL7 on a server that was shut down. It is where the pair runbook is rehearsed, and where the guide's commands can be typed to see what they do.
+// Package lustretest simulates a pair of Lustre servers that Integrated Manager for Lustre (IML) 2.4 set up on EL6, the
+// shared disks, and the technician who installs EL7 on a server that was shut down. It is where the pair runbook is
+// rehearsed, and where the guide's commands can be typed to see what they do.
 //
-// [NewPair] gives ct6-mds1.lfs.intl and ct6-mds2.lfs.intl with a running cluster and both targets mounted on the nodes that they prefer. Commands go through
-// [Pair.Runner]; a further host named "world" takes
+// [NewPair] gives ct6-mds1.lfs.intl and ct6-mds2.lfs.intl with a running cluster and both targets mounted on the nodes
+// that they prefer. Commands go through [Pair.Runner]; a further host named "world" takes
 //
 //	world now | sleep DURATION | report | log | install HOST | power-off HOST | power-on HOST
 //
 // # Truth
 //
-// The layer "lustre" knows what is mounted where, by looking at the mounts of the hosts and at nothing that a program prints. A target that comes to be
-// mounted on two hosts is a violation at that instant; so is a host that is fenced while it is being rebuilt (from its shutdown until it is a member of
-// the new cluster). [Pair.Check] returns them; [Pair.Report] tells who mounts what, and for how long each target was down.
+// The layer "lustre" knows what is mounted where, by looking at the mounts of the hosts and at nothing that a program
+// prints. A target that comes to be mounted on two hosts is a violation at that instant; so is a host that is fenced
+// while it is being rebuilt (from its shutdown until it is a member of the new cluster). [Pair.Check] returns them;
+// [Pair.Report] tells who mounts what, and for how long each target was down.
 //
 // # Releases
 //
-// Options.OldPCS and NewPCS give the old and the new system another pcs than 0.9, with the Pacemaker and corosync that go with it: corosync 3 and knet from pcs 0.10 on.
-// The names stay as they are: short before, full after.
+// Options.OldPCS and NewPCS give the old and the new system another pcs than 0.9, with the Pacemaker and corosync that
+// go with it: corosync 3 and knet from pcs 0.10 on. The names stay as they are: short before, full after.
 //
 // # Mounting
 //
-// ocf:chroma:Target starts on a host where the agent is installed, the target store holds the target's file, its mount point exists, and the Lustre modules are loaded
-// (lustre:1064, lustre:1112); nothing else holds it back, and least of all another host that has the target mounted.
+// ocf:chroma:Target starts on a host where the agent is installed, the target store holds the target's file, its mount
+// point exists, and the Lustre modules are loaded (lustre:1064, lustre:1112); nothing else holds it back, and least of
+// all another host that has the target mounted.
 package lustretest

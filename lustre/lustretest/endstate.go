@@ -12,8 +12,9 @@ import (
 // uuidLine is what pcs makes up anew for each cluster.
 var uuidLine = regexp.MustCompile(`(?m)^\s*cluster_uuid:.*\n`)
 
-// EndState describes what matters when all is done, one thing a line: systems, services, packages, files of the configuration, the CIB, what is mounted where. Two
-// runs that end alike have the same text, whenever and however they got there.
+// EndState describes what matters when all is done, one thing a line: systems, services, packages, files of the
+// configuration, the CIB, what is mounted where. Two runs that end alike have the same text, whenever and however they
+// got there.
 func (p *Pair) EndState() string {
 	var b strings.Builder
 	p.Do(func(s *simhost.State) {
@@ -28,7 +29,8 @@ func (p *Pair) EndState() string {
 				names, _ := h.List(dir)
 				fmt.Fprintf(&b, "  %s: %s\n", dir, strings.Join(names, " "))
 			}
-			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", "/etc/corosync/corosync.conf", "/etc/modprobe.d/iml_lnet_module_parameters.conf"} {
+			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", "/etc/corosync/corosync.conf",
+				"/etc/modprobe.d/iml_lnet_module_parameters.conf"} {
 				text, _ := h.ReadFile(name)
 				fmt.Fprintf(&b, "  %s: %q\n", name, uuidLine.ReplaceAllString(text, ""))
 			}

@@ -15,8 +15,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// guide is the guide's procedure as an operator types it, in its order: host number, then the command. What the guide's shell expands (globs, `hostname`, the
-// loops over the target store) is typed out. "@" lines are for the test: @backup is the backup script, @standby and its like are names of places that a test may change.
+// guide is the guide's procedure as an operator types it, in its order: host number, then the command. What the guide's
+// shell expands (globs, `hostname`, the loops over the target store) is typed out. "@" lines are for the test: @backup
+// is the backup script, @standby and its like are names of places that a test may change.
 const guide = `
 # lustre:365 Prepare for the upgrade
 1$ @backup ct6-mds1
@@ -247,8 +248,10 @@ func (ty *typist) backup(host, name string) {
 	}
 	root := "/root/bck-" + name
 	must("mkdir -p "+root, "")
-	stream := must("tar cf - /var/lib/chroma /etc/sysconfig/network /etc/sysconfig/network-scripts/ifcfg-eth0 /etc/sysconfig/network-scripts/ifcfg-eth1 /etc/yum.conf /etc/yum.repos.d "+
-		"/etc/hosts /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/sudoers /etc/resolv.conf /etc/nsswitch.conf /etc/rsyslog.conf /etc/ntp.conf /etc/selinux/config "+
+	stream := must("tar cf - /var/lib/chroma /etc/sysconfig/network /etc/sysconfig/network-scripts/ifcfg-eth0 "+
+		"/etc/sysconfig/network-scripts/ifcfg-eth1 /etc/yum.conf /etc/yum.repos.d "+
+		"/etc/hosts /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/sudoers /etc/resolv.conf /etc/nsswitch.conf "+
+		"/etc/rsyslog.conf /etc/ntp.conf /etc/selinux/config "+
 		"/etc/modprobe.d/iml_lnet_module_parameters.conf /etc/corosync/corosync.conf /etc/ssh /root/.ssh", "")
 	must("tar xf - -C "+root, stream)
 	must("tee "+root+"/cluster-cfg-"+name+".xml", must("cibadmin --query", ""))
@@ -369,7 +372,8 @@ func TestMistakesAreCaught(t *testing.T) {
 			failure: "MGS stays down",
 		},
 		"modules not loaded on node 1 (LUS-034)": {
-			change:  []func([]string) []string{drop("1$ modprobe lustre"), drop("1$ modprobe -v lustre"), drop("cp /root/bck-ct6-mds1/etc/modprobe.d")},
+			change: []func([]string) []string{drop("1$ modprobe lustre"), drop("1$ modprobe -v lustre"),
+				drop("cp /root/bck-ct6-mds1/etc/modprobe.d")},
 			failure: "MGS stays down",
 		},
 		"node 1 never went into standby": {
@@ -413,11 +417,12 @@ func TestStartupFencing(t *testing.T) {
 		options lustretest.Options
 		shot    bool
 	}{
-		"unguarded":                {shot: true},
-		"in standby":               {prepare: []string{"1$ pcs cluster standby ct6-mds1", "0$ world sleep 15s"}},
-		"standby is no protection": {prepare: []string{"1$ pcs cluster standby ct6-mds1", "0$ world sleep 15s"}, options: lustretest.Options{FenceStandby: true}, shot: true},
-		"fencing held":             {prepare: []string{"2$ pcs property set stonith-enabled=false"}},
-		"node forgotten":           {prepare: nil},
+		"unguarded":  {shot: true},
+		"in standby": {prepare: []string{"1$ pcs cluster standby ct6-mds1", "0$ world sleep 15s"}},
+		"standby is no protection": {prepare: []string{"1$ pcs cluster standby ct6-mds1", "0$ world sleep 15s"},
+			options: lustretest.Options{FenceStandby: true}, shot: true},
+		"fencing held":   {prepare: []string{"2$ pcs property set stonith-enabled=false"}},
+		"node forgotten": {prepare: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ty := newTypist(t, c.options)
@@ -429,7 +434,8 @@ func TestStartupFencing(t *testing.T) {
 			ty.typeAll([]string{"0$ world sleep 40m"})
 			require.NoError(t, ty.p.Check(), "a node that left in good order is not fenced")
 			require.Empty(t, ty.ok("2", "stonith_admin --history *"))
-			ty.typeAll([]string{"2$ service pacemaker stop", "2$ service corosync stop", "2$ service corosync start", "2$ service pacemaker start", "0$ world sleep 40s"})
+			ty.typeAll([]string{"2$ service pacemaker stop", "2$ service corosync stop", "2$ service corosync start",
+				"2$ service pacemaker start", "0$ world sleep 40s"})
 			if !c.shot {
 				require.NoError(t, ty.p.Check())
 				require.Empty(t, ty.p.Report().Fences)
@@ -481,7 +487,8 @@ func TestWithoutFencingACutDoublesTheMounts(t *testing.T) {
 	require.ErrorContains(t, ty.p.Check(), "is mounted on two nodes")
 }
 
-// TestHollowFencingDoublesTheMounts is H2 with H3: a killed daemon, an agent that only says it cut the power, and the targets of a living node start on its peer.
+// TestHollowFencingDoublesTheMounts is H2 with H3: a killed daemon, an agent that only says it cut the power, and the
+// targets of a living node start on its peer.
 func TestHollowFencingDoublesTheMounts(t *testing.T) {
 	for _, hollow := range []bool{true, false} {
 		ty := newTypist(t, lustretest.Options{HollowFencing: hollow})

@@ -46,8 +46,10 @@ const labelScript = "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host
 func (p *Site) shared(fqdn string) map[string]string {
 	octet := p.octet(fqdn)
 	return map[string]string{
-		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1." + octet + "\nNETMASK=255.255.255.0\n",
-		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42." + octet + "\nNETMASK=255.255.255.0\n",
+		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1." + octet +
+			"\nNETMASK=255.255.255.0\n",
+		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42." + octet +
+			"\nNETMASK=255.255.255.0\n",
 	}
 }
 
@@ -61,14 +63,18 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 	}
 	os.Kernel = "2.6.32-504.30.3.el6_lustre"
 	maps.Copy(os.Packages, map[string]string{
-		"corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2", "pcs": "0.9.148-7.el6_8.1", "lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
-		"chroma-agent": "2.4.2.7-1.el6", "chroma-diagnostics": "2.4.2.7-1.el6", "ntp": "4.2.6p5-10.el6", "kernel-devel": "2.6.32-504.30.3.el6_lustre",
+		"corosync": "1.4.7-5.el6", "pacemaker": "1.1.12-8.el6_7.2", "pcs": "0.9.148-7.el6_8.1",
+		"lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre", "kmod-lustre": "2.5.42.8-2.6.32_504.30.3.el6_lustre",
+		"chroma-agent": "2.4.2.7-1.el6", "chroma-diagnostics": "2.4.2.7-1.el6", "ntp": "4.2.6p5-10.el6",
+		"kernel-devel": "2.6.32-504.30.3.el6_lustre",
 	})
 	maps.Copy(os.Services, map[string]simhost.Unit{
-		"corosync": {Active: false, Enabled: true}, "pacemaker": {Active: false, Enabled: true}, "chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
+		"corosync": {Active: false, Enabled: true}, "pacemaker": {Active: false, Enabled: true},
+		"chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
 	})
 	maps.Copy(os.Files, map[string]string{
-		"/etc/hosts":                                      "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) + "192.168.1.10 " + p.manager() + " " + short(p.manager()) + "\n",
+		"/etc/hosts": "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) +
+			"192.168.1.10 " + p.manager() + " " + short(p.manager()) + "\n",
 		"/etc/resolv.conf":                                "search " + domain(p.Node1) + "\nnameserver 192.168.1.1\n",
 		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + name + "\n",
 		"/etc/ntp.conf":                                   "server 192.168.1.1 iburst\n",
@@ -143,7 +149,8 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 			}
 		}
 	}
-	// Whatever the addresses are: the first two have what the guide's have, or the only one has both; what more there are have nothing that is needed.
+	// Whatever the addresses are: the first two have what the guide's have, or the only one has both; what more there are
+	// have nothing that is needed.
 	for i, url := range p.AgentRepos {
 		switch {
 		case i == 0 && len(p.AgentRepos) == 1:
@@ -172,7 +179,8 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 		return status
 	})
 	r.Script(labelScript, 0, func(c *simhost.Call) int {
-		status, out, errs := c.Invoke("", append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
+		status, out, errs := c.Invoke("",
+			append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
 		c.Out.WriteString(out)
 		c.Err.WriteString(errs)
 		return status
@@ -185,13 +193,16 @@ func extend(cib *pacemaker.CIB, osts int, targets map[string]string) error {
 	for i := range osts {
 		label, uuid := fmt.Sprintf("demo-OST%04x", i), fmt.Sprintf("00000000-0000-4000-8000-%012x", i)
 		id := fmt.Sprintf("%s_%06x", label, 0xabc000+i)
-		targets[strings.TrimPrefix(storeName(uuid), storePath+"/")] = fmt.Sprintf("{\"backfstype\": \"ldiskfs\", \"bdev\": \"/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_EEOST%04x\", \"mntpt\": \"/mnt/%s\", \"target_name\": \"%s\"}", i, label, label)
+		targets[strings.TrimPrefix(storeName(uuid), storePath+
+			"/")] = fmt.Sprintf("{\"backfstype\": \"ldiskfs\", \"bdev\": "+
+			"\"/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_EEOST%04x\", \"mntpt\": \"/mnt/%s\", \"target_name\": \"%s\"}", i, label, label)
 		r := pacemaker.Resource{
 			Kind: pacemaker.Primitive, ID: id, Class: "ocf", Provider: "chroma", Type: "Target",
 			Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target", Value: uuid}}}},
 			Meta:     pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "target-role", Value: "Started"}}}},
 			Operations: []pacemaker.Op{
-				{ID: id + "-monitor-5", Name: "monitor", Interval: "5", Timeout: "60"}, {ID: id + "-start-0", Name: "start", Interval: "0", Timeout: "300"}, {ID: id + "-stop-0", Name: "stop", Interval: "0", Timeout: "300"},
+				{ID: id + "-monitor-5", Name: "monitor", Interval: "5", Timeout: "60"},
+				{ID: id + "-start-0", Name: "start", Interval: "0", Timeout: "300"}, {ID: id + "-stop-0", Name: "stop", Interval: "0", Timeout: "300"},
 			},
 		}
 		if err := cib.AddPrimitive(r); err != nil {
@@ -201,7 +212,8 @@ func extend(cib *pacemaker.CIB, osts int, targets map[string]string) error {
 		if i%2 == 1 {
 			first, second = second, first
 		}
-		for _, l := range []pacemaker.Location{{ID: id + "-primary", Resource: id, Node: first, Score: "20"}, {ID: id + "-secondary", Resource: id, Node: second, Score: "10"}} {
+		for _, l := range []pacemaker.Location{{ID: id + "-primary", Resource: id, Node: first, Score: "20"},
+			{ID: id + "-secondary", Resource: id, Node: second, Score: "10"}} {
 			if err := cib.AddLocation(l); err != nil {
 				return err
 			}

@@ -16,17 +16,19 @@ import (
 
 // Options choose a pair; the zero value is the guide's pair at 22:00 on a day in June 2018.
 type Options struct {
-	Site          *Site // another pair than the guide's
-	Start         time.Time
-	InstallTime   time.Duration // how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
-	OSTs          int           // targets beside the MGS and the MDT of the guide
-	FenceStandby  bool          // nodes in standby are fenced too, against IML's rule
-	HollowFencing bool          // the fence agent answers "ok" without cutting the power (H2)
-	NoInit        bool          // pcs starts nothing on EL7 and exits 0 (H4)
+	Site  *Site // another pair than the guide's
+	Start time.Time
+	// how long the technician takes: 30 minutes when zero; when negative nobody comes, and InstallOS is for the caller
+	InstallTime   time.Duration
+	OSTs          int  // targets beside the MGS and the MDT of the guide
+	FenceStandby  bool // nodes in standby are fenced too, against IML's rule
+	HollowFencing bool // the fence agent answers "ok" without cutting the power (H2)
+	NoInit        bool // pcs starts nothing on EL7 and exits 0 (H4)
 	Faults        []simhost.Fault
 
-	// OldPCS and NewPCS are the releases of pcs before and after, with the Pacemaker and corosync that go with them; pcs 0.9 when zero. From 0.10 on the old
-	// cluster has corosync 3 with two links of knet; its node names are short all the same.
+	// OldPCS and NewPCS are the releases of pcs before and after, with the Pacemaker and corosync that go with them; pcs
+	// 0.9 when zero. From 0.10 on the old cluster has corosync 3 with two links of knet; its node names are short all the
+	// same.
 	OldPCS, NewPCS pcs.Dialect
 	// Times is how long a target takes to start and to stop, by its label; pacemakertest.StartTime and StopTime when nil, or where it says 0.
 	Times func(label string) (start, stop time.Duration)
@@ -137,7 +139,8 @@ func (p *Pair) InstallOS(host string) error {
 	return err
 }
 
-// HostKeyID is the fingerprint that a host's sshd presents: it changes with an installation, and goes back when /etc/ssh is restored and sshd restarted (H20).
+// HostKeyID is the fingerprint that a host's sshd presents: it changes with an installation, and goes back when
+// /etc/ssh is restored and sshd restarted (H20).
 func (p *Pair) HostKeyID(host string) (id string) {
 	p.Do(func(s *simhost.State) {
 		if h := s.Host(host); h != nil {

@@ -56,9 +56,12 @@ func TestLookingChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	before := p.Hash()
 	for _, line := range []string{
-		"hostname", "cat /etc/redhat-release", "cibadmin --query", "cibadmin -Q -o constraints", "cat /proc/mounts", "df -ht lustre", "corosync-cfgtool -s", "pcs resource show", "pcs resource show --full",
-		"pcs constraint show --full", "pcs property show", "pcs resource defaults", "pcs stonith show --full", "pcs status", "pcs resource relocate show", "crm_mon -1 --as-xml", "crm_mon -X", "crm_node -l", "crm_node -n",
-		"crm_attribute --type crm_config --name stonith-enabled --query", "crm_resource --wait", "crm_resource --locate -r MGS_32834e", "stonith_admin --history *", "service pacemaker status", "tar cf - /etc /var/lib/chroma",
+		"hostname", "cat /etc/redhat-release", "cibadmin --query", "cibadmin -Q -o constraints", "cat /proc/mounts",
+		"df -ht lustre", "corosync-cfgtool -s", "pcs resource show", "pcs resource show --full",
+		"pcs constraint show --full", "pcs property show", "pcs resource defaults", "pcs stonith show --full", "pcs status",
+		"pcs resource relocate show", "crm_mon -1 --as-xml", "crm_mon -X", "crm_node -l", "crm_node -n",
+		"crm_attribute --type crm_config --name stonith-enabled --query", "crm_resource --wait",
+		"crm_resource --locate -r MGS_32834e", "stonith_admin --history *", "service pacemaker status", "tar cf - /etc /var/lib/chroma",
 		"ping -c 1 ct6-mds1.lfs.intl", "lsmod", "id hacluster",
 	} {
 		argv, err := simhost.Split(line)
@@ -121,7 +124,8 @@ func TestHooks(t *testing.T) {
 	require.Nil(t, p.Clone().BeforeEffect)
 }
 
-// TestEveryFaultEverywhere strikes each command of the switch-over with each fault: the operator stops at the first failure, and no target is ever mounted twice.
+// TestEveryFaultEverywhere strikes each command of the switch-over with each fault: the operator stops at the first
+// failure, and no target is ever mounted twice.
 func TestEveryFaultEverywhere(t *testing.T) {
 	lines := script()
 	from, to := indexOf(t, lines, "2$ pcs cluster standby"), indexOf(t, lines, "2$ shutdown")

@@ -23,9 +23,11 @@ type Site struct {
 	Kernel     string   // a kernel that can be installed beside the guide's; empty for none
 }
 
-// GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old cluster has corosync 3, where nodes have numbers.
+// GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old
+// cluster has corosync 3, where nodes have numbers.
 func GuideSite(old pcs.Dialect) *Site {
-	p := &Site{Node1: Node1, Node2: Node2, AgentRepos: AgentRepos(), CIB: file("el6-cib.xml"), Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
+	p := &Site{Node1: Node1, Node2: Node2, AgentRepos: AgentRepos(), CIB: file("el6-cib.xml"),
+		Corosync: file("el6-corosync.conf"), Targets: map[string]string{}}
 	entries, err := files.ReadDir("testdata/targets")
 	if err != nil {
 		panic("lustretest: " + err.Error())
@@ -35,19 +37,22 @@ func GuideSite(old pcs.Dialect) *Site {
 	}
 	if modern(old) {
 		p.Corosync = file("knet-corosync.conf")
-		p.CIB = strings.NewReplacer(`<node id="ct6-mds1"`, `<node id="1"`, `<node id="ct6-mds2"`, `<node id="2"`, `dc-uuid="ct6-mds2"`, `dc-uuid="2"`).Replace(p.CIB)
+		p.CIB = strings.NewReplacer(`<node id="ct6-mds1"`, `<node id="1"`, `<node id="ct6-mds2"`, `<node id="2"`,
+			`dc-uuid="ct6-mds2"`, `dc-uuid="2"`).Replace(p.CIB)
 	}
 	return p
 }
 
-// Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the pcs of the old cluster.
+// Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the
+// pcs of the old cluster.
 func (p *Site) Check(old pcs.Dialect) error {
 	conf, err := corosync.Parse(strings.NewReader(p.Corosync))
 	if err != nil {
 		return err
 	}
 	if r := conf.Releases(); modern(old) && !r.Fits(3) || !modern(old) && !r.Fits(1) && !r.Fits(2) {
-		return fmt.Errorf("the old corosync.conf is for corosync %d to %d, which does not go with %s: say which pcs the old system has (old_pcs)", r.From, r.To, old.Name())
+		return fmt.Errorf("the old corosync.conf is for corosync %d to %d, which does not go with %s: say which pcs the old "+
+			"system has (old_pcs)", r.From, r.To, old.Name())
 	}
 	cib, _, err := p.with(0)
 	if err != nil {

@@ -48,7 +48,8 @@ type shelf struct {
 	works      []work
 }
 
-// work is a mount or an unmount on its way. It comes to its end by itself, whatever becomes of the cluster that began it: its process is an orphan then.
+// work is a mount or an unmount on its way. It comes to its end by itself, whatever becomes of the cluster that began
+// it: its process is an orphan then.
 type work struct {
 	host  string
 	mount simhost.Mount
@@ -258,7 +259,8 @@ func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
 	return recordOf(text)
 }
 
-// begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting begins, and the disk goes on being written (H27).
+// begin sends a mount or an unmount on its way. The kernel takes a mount out of its table as soon as the unmounting
+// begins, and the disk goes on being written (H27).
 func (f *shelf) begin(s *simhost.State, h *simhost.Host, w work) {
 	w.host = h.Name
 	f.works = append(slices.Clip(f.works), w)

@@ -14,8 +14,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// H27: while a target is being unmounted the mount table has forgotten it; the process, Lustre's device and the disk have not. It comes to its end whatever becomes of the
-// cluster, and to mount the target elsewhere meanwhile is a double mount.
+// H27: while a target is being unmounted the mount table has forgotten it; the process, Lustre's device and the disk
+// have not. It comes to its end whatever becomes of the cluster, and to mount the target elsewhere meanwhile is a
+// double mount.
 func TestAnUnmountAtWork(t *testing.T) {
 	const id, other = "MGS_32834e", lustretest.Node2
 	slow := lustretest.Options{Times: func(string) (start, stop time.Duration) { return 0, 30 * time.Second }}

@@ -19,7 +19,8 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 		if len(run.Secret) > 0 {
 			return nil, fmt.Errorf("%s would put a secret into the arguments of a command", o)
 		}
-		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"), Change: evenkeel.Change{Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}}
+		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"),
+			Change: evenkeel.Change{Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}}
 		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Idempotent {
 			probe, ok := p.probeFor(o)
 			if !ok {
@@ -38,9 +39,11 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 	return actions, nil
 }
 
-// seeDone looks at once whether an action that cannot simply be repeated has had its effect: exit status 0 alone proves nothing (H4), and what follows builds on it.
+// seeDone looks at once whether an action that cannot simply be repeated has had its effect: exit status 0 alone proves
+// nothing (H4), and what follows builds on it.
 func seeDone(a evenkeel.Action) evenkeel.Action {
-	return evenkeel.Action{ID: a.ID + "-done", Change: evenkeel.Change{Title: "It is done: " + a.Title, Cmd: a.Probe.Cmd}}.Expecting(a.Probe.Text, func(o evenkeel.Observed) error {
+	return evenkeel.Action{ID: a.ID + "-done",
+		Change: evenkeel.Change{Title: "It is done: " + a.Title, Cmd: a.Probe.Cmd}}.Expecting(a.Probe.Text, func(o evenkeel.Observed) error {
 		trace, err := a.Probe.Read(o)
 		if err == nil && trace != evenkeel.Done {
 			err = fmt.Errorf("exit status 0, and yet it is %s (H4)", trace)
@@ -56,7 +59,8 @@ func restoreActions(ops []backup.Operation, keep func(backup.Group) bool) []even
 		if !keep(o.Group) {
 			continue
 		}
-		a := evenkeel.Action{ID: fmt.Sprintf("%s-%d", o.Group, i+1), Change: evenkeel.Change{Title: o.Title, Ref: o.Ref, Note: o.Note, Cmd: o.Cmd, Repeat: o.Repeat}}
+		a := evenkeel.Action{ID: fmt.Sprintf("%s-%d", o.Group, i+1),
+			Change: evenkeel.Change{Title: o.Title, Ref: o.Ref, Note: o.Note, Cmd: o.Cmd, Repeat: o.Repeat}}
 		if len(o.Proof) > 0 {
 			p := evenkeel.ExitProbe(o.Proof[0].Text, o.Proof[0].Cmd)
 			a.Probe = &p

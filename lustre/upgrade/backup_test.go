@@ -11,8 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 )
 
-// BAK-006: the backup of a node is looked at once more right before that node goes down: one that was damaged or lost since it was checked stops the run while
-// the node is still as it was. Put right, the run goes on.
+// BAK-006: the backup of a node is looked at once more right before that node goes down: one that was damaged or lost
+// since it was checked stops the run while the node is still as it was. Put right, the run goes on.
 func TestBackupLostBeforeTheNodeGoesDown(t *testing.T) {
 	for name, lose := range map[string]func(file string) error{
 		"damaged": func(file string) error { return os.Truncate(file, 100) },

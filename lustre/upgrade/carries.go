@@ -89,7 +89,8 @@ func (p *Pair) verdict(err error, lost func() string, advice string) error {
 	case errors.Is(err, pacemaker.ErrUnsupported) && p.Config.UnknownPlacement:
 		return nil
 	case errors.Is(err, pacemaker.ErrUnsupported):
-		return evenkeel.NeedsOperator("whether every target would run cannot be computed: %v. See by `crm_simulate --live-check --node-down` what "+
+		return evenkeel.NeedsOperator("whether every target would run cannot be computed: %v. See by `crm_simulate "+
+			"--live-check --node-down` what "+
 			"Pacemaker would do, then go on with unknown_placement: true in the configuration", err)
 	case err != nil:
 		return err
@@ -103,7 +104,8 @@ func (p *Pair) verdict(err error, lost func() string, advice string) error {
 // showsUnbanned is, by hand, the part of it that is seen at a glance: no constraint keeps a target from the node.
 func (p *Pair) showsUnbanned(a evenkeel.Action, node string) evenkeel.Action {
 	const none = "no constraint forbids it"
-	a.Paper = []evenkeel.Block{{Shows: []string{none}, Script: "cib=$(" + shellescape.QuoteCommand(a.Cmd.Argv) + `) && { printf "%s\n" "$cib" | grep '<rsc_location ' | grep -F ` +
+	a.Paper = []evenkeel.Block{{Shows: []string{none}, Script: "cib=$(" + shellescape.QuoteCommand(a.Cmd.Argv) +
+		`) && { printf "%s\n" "$cib" | grep '<rsc_location ' | grep -F ` +
 		shellescape.Quote(`node="`+node+`"`) + ` | grep -E 'score="-' || echo ` + none + "; }"}}
 	return a
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 )
 
-// A half is taken away only when Pacemaker's own rules find every target a place on the other: a constraint that somebody set meanwhile stops the run while
-// nothing is down, in the old cluster before node 1 is emptied and in the new one before node 2 is. Without it, the run goes on.
+// A half is taken away only when Pacemaker's own rules find every target a place on the other: a constraint that
+// somebody set meanwhile stops the run while nothing is down, in the old cluster before node 1 is emptied and in the
+// new one before node 2 is. Without it, the run goes on.
 func TestTheOtherHalfCarries(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for name, c := range map[string]struct {

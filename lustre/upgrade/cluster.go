@@ -19,7 +19,8 @@ import (
 func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	n, n2 := p.node(0), p.node(1)
 	s := evenkeel.Step{
-		ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every target disabled", Host: n.Name, Ref: "lustre:861", Irreversible: n.gone(),
+		ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every target disabled", Host: n.Name,
+		Ref: "lustre:861", Irreversible: n.gone(),
 		Why:   "Every target is made disabled, and the cluster is in maintenance: node 2 still has them mounted (lustre:996, H8).",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced},
 	}
@@ -37,11 +38,13 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		p.spareNode1(),
 		[]evenkeel.Action{now.seeUnused(n.Name)},
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
-	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error {
-		return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
-	}), false)
+	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
+		"no other difference", func(live *pacemaker.CIB) error {
+			return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
+		}), false)
 	s.Verify = []evenkeel.Action{
-		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...),
+		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance",
+			"maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...),
 		same,
 	}
 	return s, err
@@ -62,12 +65,15 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		setup,
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
-		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance), "property maintenance-mode=true").AsPrecondition()},
+		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).
+			seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance),
+			"property maintenance-mode=true").AsPrecondition()},
 		content, lift), err
 }
 
-// byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25): nothing is ever there that is not disabled and
-// in maintenance, and the start does not wait for a second node that is not to come yet.
+// byOneCIB makes the cluster of one CIB that lies in place when the cluster starts for the first time (H5, H25):
+// nothing is ever there that is not disabled and in maintenance, and the start does not wait for a second node that is
+// not to come yet.
 func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 	setup := p.bootFirst(p.Plan.Setup)
 	start := startOf(setup)
@@ -93,7 +99,8 @@ func (p *Pair) clusterUp() evenkeel.Action {
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
 func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
-	return showsRelease(evenkeel.Look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to", pcs.QueryVersion().Argv...).Expecting(want.Name(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
+	return showsRelease(evenkeel.Look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to",
+		pcs.QueryVersion().Argv...).Expecting(want.Name(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		v, err := pcs.ParseVersion(bytes.NewReader(o.Stdout))
 		if err != nil {
 			return err
@@ -109,8 +116,8 @@ func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
 // startLimit is how long a cluster may take to come up; the first start waits 20 s for other nodes (H5).
 const startLimit = 5 * time.Minute
 
-// bootFirst has the cluster start at boot before it is started, unlike in the guide: a node that loses power between the two comes back with its cluster. It
-// leaves that out where it is not wanted (LUS-060).
+// bootFirst has the cluster start at boot before it is started, unlike in the guide: a node that loses power between
+// the two comes back with its cluster. It leaves that out where it is not wanted (LUS-060).
 func (p *Pair) bootFirst(ops []pcs.Operation) []pcs.Operation {
 	ops = slices.Clone(ops)
 	i := slices.IndexFunc(ops, func(o pcs.Operation) bool { return o.Makes.Kind == pcs.AtBoot })
@@ -163,7 +170,8 @@ func (p *Pair) disabled(cib *pacemaker.CIB) error {
 
 // same wants the live configuration to be the backed-up one but for named differences.
 func (p *Pair) same(live *pacemaker.CIB, also ...pacemaker.Expectation) error {
-	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(p.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...), pacemaker.Expect(also...)}
+	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(p.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...),
+		pacemaker.Expect(also...)}
 	if !p.Config.PlainPCS {
 		opts = append(opts, pacemaker.ManagedIDs())
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// compare says what still differs from the state before the run, as the backups and the facts of the first step have it: systems, targets, the old cluster's
-// configuration, and whether it runs and starts at boot.
+// compare says what still differs from the state before the run, as the backups and the facts of the first step have
+// it: systems, targets, the old cluster's configuration, and whether it runs and starts at boot.
 func (p *Pair) compare(ctx context.Context, at evenkeel.Site) ([]string, error) {
 	var diff []string
 	old := map[string]bool{} // the nodes that still have their old system
@@ -33,7 +33,8 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 	res, err := at.Run(ctx, n.Name, brief("cat", "/etc/redhat-release"))
 	switch text := res.Text(); {
 	case err != nil:
-		return []string{fmt.Sprintf("%s cannot be looked at: %v. If it is off, switch it on; if its new system is being installed, leave it off or go on with the upgrade", n.Name, err)}, false
+		return []string{fmt.Sprintf("%s cannot be looked at: %v. If it is off, switch it on; if its new system is being "+
+			"installed, leave it off or go on with the upgrade", n.Name, err)}, false
 	case !strings.Contains(text, n.Config.OldRelease):
 		return []string{fmt.Sprintf("%s runs %q: its old system (%s) is gone: the way is forward, or to install the old system by hand",
 			n.Name, text, n.Config.OldRelease)}, false
@@ -56,14 +57,15 @@ func (n *node) compareSystem(ctx context.Context, at evenkeel.Site) (diff []stri
 			now = "off"
 		}
 		if now != before {
-			diff = append(diff, fmt.Sprintf("whether %s starts at boot on %s was %s, is now %s: chkconfig %[1]s %[3]s", service, n.Name, before, now))
+			diff = append(diff, fmt.Sprintf("whether %s starts at boot on %s was %s, is now %s: chkconfig %[1]s %[3]s", service,
+				n.Name, before, now))
 		}
 	}
 	return diff, true
 }
 
-// compareService tells whether a service runs, as its init script says: exit status 0 and the word is yes, 3 is no, and anything else is not known. A daemon that died
-// leaves 1 or 2, and the others may still run.
+// compareService tells whether a service runs, as its init script says: exit status 0 and the word is yes, 3 is no, and
+// anything else is not known. A daemon that died leaves 1 or 2, and the others may still run.
 func (n *node) compareService(ctx context.Context, at evenkeel.Site, service string) []string {
 	res, err := at.Run(ctx, n.Name, brief("service", service, "status"))
 	text := strings.TrimSpace(string(res.Stdout) + string(res.Stderr))
@@ -75,7 +77,8 @@ func (n *node) compareService(ctx context.Context, at evenkeel.Site, service str
 	case res.ExitCode == 3:
 		return []string{fmt.Sprintf("%s does not run on %s: service %[1]s start", service, n.Name)}
 	}
-	return []string{fmt.Sprintf("%s: whether %s runs is not known: service %[2]s status: exit status %d: %s", n.Name, service, res.ExitCode, text)}
+	return []string{fmt.Sprintf("%s: whether %s runs is not known: service %[2]s status: exit status %d: %s", n.Name,
+		service, res.ExitCode, text)}
 }
 
 // compareMounts looks where each target is mounted.
@@ -92,7 +95,8 @@ func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []stri
 			diff = append(diff, fmt.Sprintf("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and ")))
 		case len(nodes) == 1 && nodes[0] == t.Preferred:
 		case len(nodes) == 1:
-			diff = append(diff, fmt.Sprintf("%s is mounted on %s, not on the node that it prefers, %s: move it there when its clients can wait for it (pcs resource relocate run %[1]s, where pcs has it)", t.Resource, nodes[0], t.Preferred))
+			diff = append(diff, fmt.Sprintf("%s is mounted on %s, not on the node that it prefers, %s: move it there when its "+
+				"clients can wait for it (pcs resource relocate run %[1]s, where pcs has it)", t.Resource, nodes[0], t.Preferred))
 		case unseen != nil:
 			diff = append(diff, fmt.Sprintf("%s: where it is mounted is not known: %v", t.Resource, unseen))
 		default:
@@ -102,7 +106,8 @@ func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []stri
 	return diff
 }
 
-// compareCluster compares the configuration of the old cluster, as node 2 has it, with the backup. A node that is gone from it shows as such.
+// compareCluster compares the configuration of the old cluster, as node 2 has it, with the backup. A node that is gone
+// from it shows as such.
 func (p *Pair) compareCluster(ctx context.Context, at evenkeel.Site, old map[string]bool) []string {
 	n2 := p.Config.Node2.Name
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
@@ -140,9 +145,11 @@ func (p *Pair) advice(d pacemaker.Difference, old map[string]bool) string {
 	throttled := slices.ContainsFunc(live.Unthrottled(), func(u pacemaker.NVPair) bool { return strings.Contains(field, u.Name) })
 	switch {
 	case strings.Contains(field, "stonith-enabled") && !old[n1]:
-		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. It has to stay off while " + n1 + " is being rebuilt; when that stays off for good, `" + p.put("stonith-enabled") + "`"
+		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. It has to stay off while " + n1 +
+			" is being rebuilt; when that stays off for good, `" + p.put("stonith-enabled") + "`"
 	case strings.Contains(field, "stonith-enabled"):
-		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. Switch it on when both nodes are well: `" + p.put("stonith-enabled") + "`"
+		return ". FENCING IS OFF: nothing takes the targets from a node that is lost. Switch it on when both nodes are well: `" +
+			p.put("stonith-enabled") + "`"
 	case throttled:
 		for _, u := range live.Unthrottled() {
 			if strings.Contains(field, u.Name) {
@@ -150,7 +157,8 @@ func (p *Pair) advice(d pacemaker.Difference, old map[string]bool) string {
 			}
 		}
 	case strings.Contains(field, "standby"):
-		return ". A node in standby takes no target: `" + sshexec.Command(sshexec.Disruptive, p.Config.OldPCS.Unstandby(d.Subject).Argv...).String() + "` when it is well"
+		return ". A node in standby takes no target: `" +
+			sshexec.Command(sshexec.Disruptive, p.Config.OldPCS.Unstandby(d.Subject).Argv...).String() + "` when it is well"
 	}
 	return ""
 }

@@ -26,11 +26,12 @@ func (p *play) comparedOn(hosts evenkeel.Hosts) []string {
 		ID: "look", Title: "Look", Host: lustretest.Node2, Harmless: "it only looks", Actions: []evenkeel.Action{{
 			ID: "compare",
 			Change: evenkeel.Change{
-				Title: "Compare", Op: &evenkeel.Op{Effect: sshexec.ReadOnly, Text: "Compare", Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-					var err error
-					diff, err = p.book.Compare(ctx, at)
-					return sshexec.Result{}, err
-				}},
+				Title: "Compare", Op: &evenkeel.Op{Effect: sshexec.ReadOnly, Text: "Compare",
+					Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+						var err error
+						diff, err = p.book.Compare(ctx, at)
+						return sshexec.Result{}, err
+					}},
 			},
 		}},
 	}}}
@@ -39,7 +40,8 @@ func (p *play) comparedOn(hosts evenkeel.Hosts) []string {
 	return diff
 }
 
-// A rollback says what still differs from the state before the run: nothing where it led to the beginning and every target is where it belongs.
+// A rollback says what still differs from the state before the run: nothing where it led to the beginning and every
+// target is where it belongs.
 func TestWhatStillDiffers(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	says := func(t *testing.T, diff []string, all ...string) {
@@ -49,7 +51,8 @@ func TestWhatStillDiffers(t *testing.T) {
 			require.Contains(t, diff[i], text)
 		}
 	}
-	t.Run("before the run changed anything", func(t *testing.T) { require.Empty(t, s.stopAt(t, "lift-throttle", "throttle-tight", false).compared()) })
+	t.Run("before the run changed anything",
+		func(t *testing.T) { require.Empty(t, s.stopAt(t, "lift-throttle", "throttle-tight", false).compared()) })
 	t.Run("back at the beginning", func(t *testing.T) {
 		p := s.stopAt(t, "leave-node1", "corosync", true)
 		require.NoError(t, p.rollBack())
@@ -64,7 +67,9 @@ func TestWhatStillDiffers(t *testing.T) {
 			"load-threshold", "node-action-limit", "stonith-enabled", "standby")
 		text := strings.Join(diff, "\n")
 		for _, advice := range []string{
-			"FENCING IS OFF", "It has to stay off while ct6-mds1.lfs.intl is being rebuilt", "pcs property set stonith-enabled=true", "crm_attribute --type crm_config --name load-threshold --delete", "pcs cluster unstandby ct6-mds1",
+			"FENCING IS OFF", "It has to stay off while ct6-mds1.lfs.intl is being rebuilt",
+			"pcs property set stonith-enabled=true", "crm_attribute --type crm_config --name load-threshold --delete",
+			"pcs cluster unstandby ct6-mds1",
 		} {
 			require.Contains(t, text, advice)
 		}
@@ -77,12 +82,21 @@ func TestWhatStillDiffers(t *testing.T) {
 			p.sh(lustretest.Node1, "service pacemaker stop")
 			p.sh(lustretest.Node1, "service corosync stop")
 		}, "corosync does not run on ct6-mds1.lfs.intl"},
-		"a service does not start": {func(p *play) { p.sh(lustretest.Node1, "chkconfig corosync off") }, "whether corosync starts at boot on ct6-mds1.lfs.intl was on, is now off: chkconfig corosync on"},
-		"a node is off":            {func(p *play) { p.w.PowerLoss(lustretest.Node1) }, "ct6-mds1.lfs.intl cannot be looked at"},
-		"the other node is off":    {func(p *play) { p.w.PowerLoss(lustretest.Node2) }, "where it is mounted is not known"},
-		"fencing":                  {func(p *play) { p.sh(lustretest.Node1, "pcs property set stonith-enabled=false") }, "Switch it on when both nodes are well"},
-		"a constraint":             {func(p *play) { p.sh(lustretest.Node1, "pcs constraint location MGS_32834e prefers ct6-mds2=7") }, "the old cluster: location constraint"},
-		"a target is down":         {func(p *play) { p.sh(lustretest.Node1, "pcs resource disable MGS_32834e"); p.w.Advance(10 * 1e9) }, "MGS_32834e is mounted on no node"},
+		"a service does not start": {func(p *play) { p.sh(lustretest.Node1, "chkconfig corosync off") },
+			"whether corosync starts at boot on ct6-mds1.lfs.intl was on, is now off: chkconfig corosync on"},
+		"a node is off":         {func(p *play) { p.w.PowerLoss(lustretest.Node1) }, "ct6-mds1.lfs.intl cannot be looked at"},
+		"the other node is off": {func(p *play) { p.w.PowerLoss(lustretest.Node2) }, "where it is mounted is not known"},
+		"fencing": {func(p *play) { p.sh(lustretest.Node1, "pcs property set stonith-enabled=false") },
+			"Switch it on when both nodes are well"},
+		"a constraint": {func(p *play) {
+			p.sh(lustretest.Node1,
+				"pcs constraint location MGS_32834e prefers ct6-mds2=7")
+		}, "the old cluster: location constraint"},
+		"a target is down": {func(p *play) {
+			p.sh(lustretest.Node1,
+				"pcs resource disable MGS_32834e")
+			p.w.Advance(10 * 1e9)
+		}, "MGS_32834e is mounted on no node"},
 		"mounted twice": {func(p *play) {
 			p.w.Do(func(st *simhost.State) {
 				h := st.Host(lustretest.Node2)
@@ -98,21 +112,25 @@ func TestWhatStillDiffers(t *testing.T) {
 	}
 }
 
-// LUS-036: whether the old cluster runs is said by two exit statuses, 0 with its word and 3. A daemon that is dead "but subsys locked" (2) or "but pid file exists" (1), a
-// status that is not known (4), and a service that is not there (127) are differences of their own.
+// LUS-036: whether the old cluster runs is said by two exit statuses, 0 with its word and 3. A daemon that is dead "but
+// subsys locked" (2) or "but pid file exists" (1), a status that is not known (4), and a service that is not there
+// (127) are differences of their own.
 func TestADeadServiceIsADifference(t *testing.T) {
 	p := newScene(t, lustretest.Options{InstallTime: -1}, nil).stopAt(t, "evacuate-node1", "rings-1", false)
 	for name, c := range map[string]struct {
 		code       int
 		text, says string
 	}{
-		"running":                   {code: 0, text: "corosync (pid  1234) is running..."},
-		"nothing said":              {code: 0, says: "whether corosync runs is not known"},
-		"another word":              {code: 0, text: "Usage: corosync {start|stop|status}", says: "whether corosync runs is not known"},
-		"dead, pid file exists":     {code: 1, text: "corosync dead but pid file exists", says: "whether corosync runs is not known: service corosync status: exit status 1: corosync dead"},
-		"dead, subsys locked":       {code: 2, text: "corosync dead but subsys locked", says: "whether corosync runs is not known"},
-		"stopped":                   {code: 3, text: "corosync is stopped", says: "corosync does not run on ct6-mds1.lfs.intl: service corosync start"},
-		"unknown":                   {code: 4, text: "corosync status unknown due to insufficient privileges.", says: "whether corosync runs is not known"},
+		"running":      {code: 0, text: "corosync (pid  1234) is running..."},
+		"nothing said": {code: 0, says: "whether corosync runs is not known"},
+		"another word": {code: 0, text: "Usage: corosync {start|stop|status}", says: "whether corosync runs is not known"},
+		"dead, pid file exists": {code: 1, text: "corosync dead but pid file exists",
+			says: "whether corosync runs is not known: service corosync status: exit status 1: corosync dead"},
+		"dead, subsys locked": {code: 2, text: "corosync dead but subsys locked", says: "whether corosync runs is not known"},
+		"stopped": {code: 3, text: "corosync is stopped",
+			says: "corosync does not run on ct6-mds1.lfs.intl: service corosync start"},
+		"unknown": {code: 4, text: "corosync status unknown due to insufficient privileges.",
+			says: "whether corosync runs is not known"},
 		"no such program or script": {code: 127, says: "whether corosync runs is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,8 @@ var upgrades = map[string]struct {
 	"pcs 0.11 on both sides, one CIB": {pcs.V011, pcs.V011, true},
 }
 
-// H5, H15, H24 to H26, PCM-018: with any pcs on either side, and in both ways, the pair comes to the same end; and the tool may die anywhere.
+// H5, H15, H24 to H26, PCM-018: with any pcs on either side, and in both ways, the pair comes to the same end; and the
+// tool may die anywhere.
 func TestOtherSystemsAndWays(t *testing.T) {
 	for name, u := range upgrades {
 		t.Run(name, func(t *testing.T) {

@@ -1,14 +1,17 @@
 // Package upgrade upgrades a Lustre HA pair, one server at a time, while the file system serves (LUS rows of the guide
 // "Upgrading EE for Lustre 2.4.2.7 to Lustre LTS").
 //
-// [Load] reads the backups of both servers of a pair, finds everything that would stop an upgrade in the middle, and touches no machine. [Pair.Runbook] is the
-// upgrade as an [evenkeel.Runbook]: node 1 is rebuilt while node 2 serves, all targets move to it, then node 2 is rebuilt, and the targets go where they belong
-// (WF-006, lustre:353-1760). It can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and rolled back up to where a
-// system is erased.
+// [Load] reads the backups of both servers of a pair, finds everything that would stop an upgrade in the middle, and
+// touches no machine. [Pair.Runbook] is the upgrade as an [evenkeel.Runbook]: node 1 is rebuilt while node 2 serves,
+// all targets move to it, then node 2 is rebuilt, and the targets go where they belong (WF-006, lustre:353-1760). It
+// can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and rolled back up
+// to where a system is erased.
 //
-// Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so a target is enabled on node 1 only when it is proven gone from
-// node 2: there in standby and disabled, not in the mount table, no operation on it under way or failed in the cluster's record, no process at work that mounts or unmounts it, no device of Lustre's left of it, and
-// the old cluster not started at boot, read again immediately before. A record that is not there proves nothing (H27). And the old cluster could shoot
-// node 1 while it is rebuilt: so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does, whether it has
-// restarted, and whether it has fenced anybody.
+// Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so
+// a target is enabled on node 1 only when it is proven gone from node 2: there in standby and disabled, not in the
+// mount table, no operation on it under way or failed in the cluster's record, no process at work that mounts or
+// unmounts it, no device of Lustre's left of it, and the old cluster not started at boot, read again immediately
+// before. A record that is not there proves nothing (H27). And the old cluster could shoot node 1 while it is rebuilt:
+// so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does,
+// whether it has restarted, and whether it has fenced anybody.
 package upgrade

@@ -9,7 +9,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// cluster is one of the two clusters of an upgrade, asked on one of its nodes. What it must show are proofs of package live; here they become actions and probes.
+// cluster is one of the two clusters of an upgrade, asked on one of its nodes. What it must show are proofs of package
+// live; here they become actions and probes.
 type cluster struct{ live.Cluster }
 
 // oldCluster is the one that is given up.
@@ -45,6 +46,7 @@ func (c cluster) cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.
 // seeUnused wants a node to have no files of another cluster (H6).
 func (c cluster) seeUnused(node string) evenkeel.Action {
 	a := evenkeel.Prove("leftovers", "Nothing is left over from another cluster", c.Unused(node))
-	a.Paper = []evenkeel.Block{{Script: "for f in " + shellescape.QuoteCommand(a.Cmd.Argv[2:]) + "; do test -e \"$f\" && echo \"$f\"; done; echo nothing else", Shows: []string{"nothing else"}}}
+	a.Paper = []evenkeel.Block{{Script: "for f in " + shellescape.QuoteCommand(a.Cmd.Argv[2:]) +
+		"; do test -e \"$f\" && echo \"$f\"; done; echo nothing else", Shows: []string{"nothing else"}}}
 	return a
 }

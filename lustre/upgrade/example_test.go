@@ -50,7 +50,8 @@ func ExampleLoad() {
 		fmt.Println(err)
 		return
 	}
-	_, err = evenkeel.Run(context.Background(), runbook, world, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: world, Operator: waiting{world}})
+	_, err = evenkeel.Run(context.Background(), runbook, world,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: world, Operator: waiting{world}})
 	fmt.Println("error:", err)
 	for _, t := range world.Report().Targets {
 		fmt.Println(t.Label, "is mounted on", strings.Join(t.On, " AND "))

@@ -14,8 +14,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// WF-009, H2 to H4, H19: each command of the run goes wrong in each way. The run finishes, or stops with an error or for the operator, and nothing is ever mounted twice or fenced
-// while it is rebuilt; when the cause is gone, it finishes or waits for the operator.
+// WF-009, H2 to H4, H19: each command of the run goes wrong in each way. The run finishes, or stops with an error or
+// for the operator, and nothing is ever mounted twice or fenced while it is rebuilt; when the cause is gone, it
+// finishes or waits for the operator.
 func TestEveryFaultEverywhere(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	straight := s.play(t)
@@ -36,7 +37,8 @@ func TestEveryFaultEverywhere(t *testing.T) {
 	t.Logf("%d commands: %v", last-first, ends)
 }
 
-// struck is one play with one fault; it tells how it ended. The error is that nothing could be done any more, or that a rule of the world was broken.
+// struck is one play with one fault; it tells how it ended. The error is that nothing could be done any more, or that a
+// rule of the world was broken.
 func (s *scene) struck(t *testing.T, at int, kind simhost.FaultKind) (end string, err error) {
 	t.Helper()
 	p := s.play(t)
@@ -63,12 +65,14 @@ func (s *scene) struck(t *testing.T, at int, kind simhost.FaultKind) (end string
 		}
 	}
 	if kind == simhost.SucceedsIdly && cmd.Effect == sshexec.ReadOnly {
-		return "misled", p.w.Check() // a look that lied made something pass for done: the run stops where it is missed, and the operator must do it
+		// a look that lied made something pass for done: the run stops where it is missed, and the operator must do it
+		return "misled", p.w.Check()
 	}
 	return "stuck", errors.Join(err, p.w.Check())
 }
 
-// remedy is what the operator does about a fault: gives power back, starts the cluster where a restart left it down, and types again what a lying command claimed to have done.
+// remedy is what the operator does about a fault: gives power back, starts the cluster where a restart left it down,
+// and types again what a lying command claimed to have done.
 func (s *scene) remedy(t *testing.T, p *play, host string, cmd sshexec.Cmd, kind simhost.FaultKind) {
 	p.w.Do(func(st *simhost.State) {
 		for _, h := range st.Hosts() {

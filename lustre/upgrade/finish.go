@@ -13,13 +13,16 @@ import (
 func (p *Pair) fencing() (evenkeel.Step, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	now := p.newCluster(n1)
-	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected", "no other difference", func(live *pacemaker.CIB) error { return p.same(live) }), true)
+	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
+		"no other difference", func(live *pacemaker.CIB) error { return p.same(live) }), true)
 	s := evenkeel.Step{
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be", "online, and not unclean", ready(n1, n2)), n1, n2).AsPrecondition(),
-			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+" id=1", "node "+n2+" id=2").AsPrecondition(),
+			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be",
+				"online, and not unclean", ready(n1, n2)), n1, n2).AsPrecondition(),
+			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+
+				" id=1", "node "+n2+" id=2").AsPrecondition(),
 		},
 		Verify: []evenkeel.Action{
 			same,
@@ -37,8 +40,10 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 	if err != nil {
 		return s, err
 	}
-	set := evenkeel.Do("attributes", "Restore the fencing attributes of both nodes", push.Argv...).From("lustre:1737").Noting("In one change of the CIB, read from standard input: pcs would take the passwords as arguments, where every user of the node can read them. " +
-		"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)")
+	set := evenkeel.Do("attributes", "Restore the fencing attributes of both nodes", push.Argv...).From("lustre:1737").
+		Noting("In one change of the CIB, read from standard input: pcs would take the passwords as arguments, where every " +
+			"user of the node can read them. " +
+			"By hand, with `pcs property set --node NODE name=value …`: the agent last (H10), and never standby or maintenance (H11)")
 	set.Cmd.Stdin = push.Cmd("").Stdin
 	set.Paper = []evenkeel.Block{{Cmd: set.Cmd, From: askedFor(push.Stdin)}}
 	s.Actions = append(s.Actions, set)
@@ -53,7 +58,8 @@ func (p *Pair) numbered(cib *pacemaker.CIB) error {
 	for i, s := range p.servers() {
 		n, ok := cib.Node(s.Name)
 		if want := strconv.Itoa(i + 1); !ok || n.ID != want {
-			return evenkeel.NeedsOperator("%s has the id %q in the cluster, not %s: set its fencing attributes by hand (lustre:1737)", s.Name, n.ID, want)
+			return evenkeel.NeedsOperator("%s has the id %q in the cluster, not %s: set its fencing attributes by hand (lustre:1737)",
+				s.Name, n.ID, want)
 		}
 	}
 	return nil
@@ -63,14 +69,17 @@ func (p *Pair) numbered(cib *pacemaker.CIB) error {
 func (p *Pair) finish() evenkeel.Step {
 	n1, n2 := p.node(0), p.node(1)
 	now := p.newCluster(n1.Name)
-	s := evenkeel.Step{ID: "finish", Title: "The pair is upgraded", Host: n1.Name, Ref: "lustre:1695", Harmless: "the backups themselves are on this machine"}
+	s := evenkeel.Step{ID: "finish", Title: "The pair is upgraded", Host: n1.Name, Ref: "lustre:1695",
+		Harmless: "the backups themselves are on this machine"}
 	for _, n := range []*node{n1, n2} {
 		s.Needs = append(s.Needs, n.archiveName)
 		s.Actions = append(s.Actions,
 			evenkeel.Do(n.id("clean"), "Remove the copy of the backup from "+n.Name,
-				"rm", "-rf", n.tree(), n.tree()+".tgz").Noting("it holds /etc/shadow and private keys; the backup itself is on this machine").On(n.Name))
+				"rm", "-rf", n.tree(), n.tree()+".tgz").
+				Noting("it holds /etc/shadow and private keys; the backup itself is on this machine").On(n.Name))
 		s.Verify = append(s.Verify,
-			showsText(evenkeel.Look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release").Expecting(p.Config.NewRelease, evenkeel.Contains(p.Config.NewRelease)), p.Config.NewRelease).On(n.Name),
+			showsText(evenkeel.Look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release").
+				Expecting(p.Config.NewRelease, evenkeel.Contains(p.Config.NewRelease)), p.Config.NewRelease).On(n.Name),
 			p.seeAutostart(n).On(n.Name))
 	}
 	s.Verify = append(s.Verify,
@@ -86,5 +95,7 @@ func (p *Pair) seeAutostart(n *node) evenkeel.Action {
 		title = "The cluster does not start at boot on " + n.Name
 	}
 	word := map[bool]string{false: "enabled", true: "disabled"}[p.Config.NoAutostart]
-	return shows(evenkeel.Prove(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]), "| sort | uniq -c | awk '{ print $1, $2 }'", "2 "+word) // systemd tells of all units at once
+	// systemd tells of all units at once
+	return shows(evenkeel.Prove(n.id("autostart"), title, p.newCluster(n.Name).AtBoot(n.Name, !p.Config.NoAutostart)[0]),
+		"| sort | uniq -c | awk '{ print $1, $2 }'", "2 "+word)
 }

@@ -16,10 +16,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// departure is the proof that targets are gone from a node. The mount table and the imported pools show what is mounted; the kernel takes a mount out of the table when the
-// unmounting begins, and goes on writing. Whether it has ended is in the cluster's record of the last stop, as long as that is there: a restart of the cluster or a cleanup
-// puts a probe or nothing in its place (H27). So the node's processes and Lustre's devices are asked in every case. The record can say no; a stop that it has seen succeed only
-// tells that a process which names no target is not at work on this one.
+// departure is the proof that targets are gone from a node. The mount table and the imported pools show what is
+// mounted; the kernel takes a mount out of the table when the unmounting begins, and goes on writing. Whether it has
+// ended is in the cluster's record of the last stop, as long as that is there: a restart of the cluster or a cleanup
+// puts a probe or nothing in its place (H27). So the node's processes and Lustre's devices are asked in every case. The
+// record can say no; a stop that it has seen succeed only tells that a process which names no target is not at work on
+// this one.
 type departure struct {
 	*Pair
 	host string // that is asked, by its full name
@@ -104,11 +106,12 @@ func poolsIn(host string, res sshexec.Result) ([]string, error) {
 	case res.ExitCode == 0 && len(list) > 1 && list[0] == "NAME":
 		return list[1:], nil
 	}
-	return nil, fmt.Errorf("zpool list on %s does not say which pools are imported: exit status %d: %q %s", host, res.ExitCode, res.Text(), strings.TrimSpace(string(res.Stderr)))
+	return nil, fmt.Errorf("zpool list on %s does not say which pools are imported: exit status %d: %q %s", host,
+		res.ExitCode, res.Text(), strings.TrimSpace(string(res.Stderr)))
 }
 
-// recorded adds the targets that the cluster's record, a process or a device of Lustre says are not gone. cib is nil where the whole cluster of the node has stopped: then
-// there is no record.
+// recorded adds the targets that the cluster's record, a process or a device of Lustre says are not gone. cib is nil
+// where the whole cluster of the node has stopped: then there is no record.
 func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemaker.CIB, holds holding) error {
 	stopped := map[string]bool{}
 	for _, t := range d.Targets {
@@ -125,7 +128,8 @@ func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemake
 		case pacemaker.RecordRunning:
 			holds.add(t, "the last that the cluster recorded is a %s that succeeded", last.Task)
 		case pacemaker.RecordFailed, pacemaker.RecordOther:
-			holds.add(t, "the last that the cluster recorded is a %s with exit status %d, status %d: see on %s why; when it is unmounted there (umount %s), forget the record by crm_resource --cleanup -r %s, and resume",
+			holds.add(t, "the last that the cluster recorded is a %s with exit status %d, status %d: see on %s why; when it is "+
+				"unmounted there (umount %s), forget the record by crm_resource --cleanup -r %s, and resume",
 				last.Task, last.ExitCode, last.Status, d.host, t.Mount, t.Resource)
 		}
 	}
@@ -145,7 +149,8 @@ func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemake
 	return nil
 }
 
-// claim is something on a node that may have to do with targets: with those that it names, or, where it names none, with any that the cluster did not see stopped.
+// claim is something on a node that may have to do with targets: with those that it names, or, where it names none,
+// with any that the cluster did not see stopped.
 type claim struct {
 	named map[string]bool
 	why   string
@@ -159,7 +164,8 @@ func (d departure) see(id string) evenkeel.Action {
 			Title: d.host + " has released every target, provably", Host: d.host, Limit: d.Config.Outage,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). `cibadmin --query` says target-role=Stopped for every target, " +
+				Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). " +
+					"`cibadmin --query` says target-role=Stopped for every target, " +
 					"and no operation of one is under way or failed in its status. " + processText,
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return sshexec.Result{}, d.look(ctx, at)
@@ -217,7 +223,8 @@ func (d departure) cib(ctx context.Context, at evenkeel.Site) (cib *pacemaker.CI
 }
 
 // processText says in words what [departure.processes] and [departure.devices] ask.
-const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lustre or resource agent (Target start, Target stop) at work on a target (the mount table forgets a mount when the unmounting begins); `lctl dl` lists no device of one."
+const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lustre or resource agent (Target start, " +
+	"Target stop) at work on a target (the mount table forgets a mount when the unmounting begins); `lctl dl` lists no device of one."
 
 // processTable lists the state and the arguments of every process; its own line is among them.
 var processTable = []string{"ps", "-e", "-o", "stat=", "-o", "args="}
@@ -264,8 +271,9 @@ func (d departure) unloaded(ctx context.Context, at evenkeel.Site) error {
 	return nil
 }
 
-// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process waits for it (umount -l). Where lctl does not
-// answer, that is right only without Lustre's modules: then there is no device.
+// devices are those of Lustre that belong to a target: they stay until the last bit is written, be it that no process
+// waits for it (umount -l). Where lctl does not answer, that is right only without Lustre's modules: then there is no
+// device.
 func (d departure) devices(ctx context.Context, at evenkeel.Site) ([]claim, error) {
 	res, err := at.Run(ctx, d.host, brief("lctl", "dl"))
 	switch {

@@ -26,7 +26,8 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
-	return showsSettings(p.oldCluster(p.Config.Node2.Name).seeCIB("held", "The old cluster fences nobody, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
+	return showsSettings(p.oldCluster(p.Config.Node2.Name).
+		seeCIB("held", "The old cluster fences nobody, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
 		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").AsPrecondition()
 }
 
@@ -68,21 +69,25 @@ func (p *Pair) fencedAgain() string {
 // countLine ends a history of Pacemaker 2, also one of nothing; 1.1 prints none.
 var countLine = regexp.MustCompile(`(?m)^\s*\d+ events? found\s*$`)
 
-// calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can be undone by looking again, so the operator can
-// say that it was looked into, in seenFile.
+// calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can
+// be undone by looking again, so the operator can say that it was looked into, in seenFile.
 func (p *Pair) calm() evenkeel.Action {
 	n1, n2 := p.node(0), p.node(1)
 	return evenkeel.Action{
 		ID: "calm", Paper: []evenkeel.Block{
-			{Script: "{ echo " + n2.bootSeen.Ref() + "; cat " + seenFile + " 2>/dev/null; } | grep -qxF \"$(cat /proc/sys/kernel/random/boot_id)\" && echo not restarted", Shows: []string{"not restarted"}},
-			{Script: "{ " + p.fencedAgain() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile + " 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
+			{Script: "{ echo " + n2.bootSeen.Ref() + "; cat " + seenFile +
+				" 2>/dev/null; } | grep -qxF \"$(cat /proc/sys/kernel/random/boot_id)\" && echo not restarted", Shows: []string{"not restarted"}},
+			{Script: "{ " + p.fencedAgain() + "; } | grep -vxF -e " + n1.fenced.Ref() + " -e \"$(cat " + seenFile +
+				" 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
 		},
 		Change: evenkeel.Change{
 			Title: "Node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " + p.old(n1.Name) + "` with what they were in the first step. " +
-					"If something is new: stop, find out why, see that every target is mounted on one node only; then append the new output to " + seenFile + " there, and resume.",
+				Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " +
+					p.old(n1.Name) + "` with what they were in the first step. " +
+					"If something is new: stop, find out why, see that every target is mounted on one node only; then append the new output to " +
+					seenFile + " there, and resume.",
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return sshexec.Result{}, p.disturbed(ctx, at)
 				},
@@ -106,14 +111,16 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	known := append(lines(fenced), seen...)
 	news := func(cmd sshexec.Cmd, known ...string) (string, error) {
 		res, err := at.Run(ctx, n2.Name, cmd)
-		if res.Outcome == evenkeel.Exited && errors.Is(pcs.Operation{Argv: cmd.Argv}.Meaning().Judge(res.ExitCode, string(res.Stderr)), pacemaker.ErrClusterDown) {
+		if res.Outcome == evenkeel.Exited &&
+			errors.Is(pcs.Operation{Argv: cmd.Argv}.Meaning().Judge(res.ExitCode, string(res.Stderr)), pacemaker.ErrClusterDown) {
 			return "", nil // it has stopped, and fences nobody
 		}
 		if err != nil {
 			return "", err
 		}
 		if countLine.MatchString(fenced) && !countLine.Match(res.Stdout) { // silence is no answer where it had a word for "none"
-			return "", fmt.Errorf("%s: %s did not say how many events it found, as it did in the first step: whether %s was fenced is not known", n2.Name, cmd, n1.Name)
+			return "", fmt.Errorf("%s: %s did not say how many events it found, as it did in the first step: whether %s was fenced is not known",
+				n2.Name, cmd, n1.Name)
 		}
 		for _, line := range lines(string(res.Stdout)) {
 			if !slices.Contains(known, line) {
@@ -131,14 +138,16 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 		return fmt.Errorf("%s: %w", n2.Name, err)
 	}
 	if now != boot && !slices.Contains(seen, now) {
-		return evenkeel.NeedsOperator("%s has restarted since the run began. Find out why, and see that every target is mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
+		return evenkeel.NeedsOperator("%s has restarted since the run began. Find out why, and see that every target is "+
+			"mounted there; then say so by `cat /proc/sys/kernel/random/boot_id >> %s` on %s, and resume", n2.Name, seenFile, n2.Name)
 	}
 	line, err := news(history(p.old(n1.Name)), known...)
 	if err != nil {
 		return err
 	}
 	if line != "" {
-		return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `stonith_admin --history %s >> %s` on %s, and resume", n1.Name, line, p.old(n1.Name), seenFile, n2.Name)
+		return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by "+
+			"`stonith_admin --history %s >> %s` on %s, and resume", n1.Name, line, p.old(n1.Name), seenFile, n2.Name)
 	}
 	return nil
 }
@@ -175,8 +184,8 @@ func listed(paths []string) func(evenkeel.Observed) error {
 	}
 }
 
-// able wants a node to have all that a target needs to start: the storage in sight, the mount points, the target store, the modules. It is looked at before the other
-// node lets go, for then it is too late.
+// able wants a node to have all that a target needs to start: the storage in sight, the mount points, the target store,
+// the modules. It is looked at before the other node lets go, for then it is too late.
 func (p *Pair) able(n *node) []evenkeel.Action {
 	argv := []string{"ls", "-d"}
 	for _, t := range p.enabled() {
@@ -186,14 +195,17 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		}
 	}
 	return []evenkeel.Action{
-		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing", "nothing is missing").On(n.Name).AsPrecondition(),
-		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").Expecting("lustre", evenkeel.Succeeding(func(o evenkeel.Observed) error {
-			for _, l := range lines(string(o.Stdout)) {
-				if strings.HasPrefix(l, "lustre ") {
-					return nil
+		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).
+			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
+			"nothing is missing").On(n.Name).AsPrecondition(),
+		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").
+			Expecting("lustre", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				for _, l := range lines(string(o.Stdout)) {
+					if strings.HasPrefix(l, "lustre ") {
+						return nil
+					}
 				}
-			}
-			return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
-		})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
+				return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
+			})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
 	}
 }

@@ -18,8 +18,10 @@ func (n *node) haStep(ref string) evenkeel.Step {
 	password.Cmd.Stdin = sshexec.SecretText(n.Config.Password + "\n")
 	password.Cmd.Mask = []sshexec.Secret{n.Config.Password}
 	actions := []evenkeel.Action{
-		evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync", "fence-agents").From("lustre:805"),
-		showsText(evenkeel.Look("hacluster", "The user hacluster is there", "id", "hacluster").Expecting("uid=189(hacluster)", evenkeel.Contains("(hacluster)")), "(hacluster)").From("lustre:811"),
+		evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync",
+			"fence-agents").From("lustre:805"),
+		showsText(evenkeel.Look("hacluster", "The user hacluster is there", "id", "hacluster").
+			Expecting("uid=189(hacluster)", evenkeel.Contains("(hacluster)")), "(hacluster)").From("lustre:811"),
 		password.From("lustre:820"),
 	}
 	actions = append(actions, n.firewall()...)
@@ -29,11 +31,13 @@ func (n *node) haStep(ref string) evenkeel.Step {
 		evenkeel.Do("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service").From("lustre:851"))
 	return evenkeel.Step{
 		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
-		Verify: []evenkeel.Action{shows(evenkeel.Look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service").Expecting("active", evenkeel.Says("active")), "", "active").From("lustre:857")},
+		Verify: []evenkeel.Action{shows(evenkeel.Look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service").
+			Expecting("active", evenkeel.Says("active")), "", "active").From("lustre:857")},
 	}
 }
 
-// firewall opens what the cluster needs: the service, and the ports that corosync.conf names, which the service does not know (H16, PCM-055).
+// firewall opens what the cluster needs: the service, and the ports that corosync.conf names, which the service does
+// not know (H16, PCM-055).
 func (n *node) firewall() []evenkeel.Action {
 	if n.Config.DisableFirewall {
 		return []evenkeel.Action{
@@ -53,13 +57,15 @@ func (n *node) firewall() []evenkeel.Action {
 			evenkeel.Do("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule).From("lustre:830"))
 	}
 	return append(actions,
-		shows(evenkeel.Look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services").Expecting("high-availability", evenkeel.Succeeding(func(o evenkeel.Observed) error {
-			if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
-				return fmt.Errorf("the service high-availability is not open: %q", o.Text())
-			}
-			return nil
-		})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability").From("lustre:838"),
-		n.showsPorts(evenkeel.Look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd", "--list-ports").Expecting("the ports that corosync.conf names", evenkeel.Succeeding(n.portsOpen))))
+		shows(evenkeel.Look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services").
+			Expecting("high-availability", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
+					return fmt.Errorf("the service high-availability is not open: %q", o.Text())
+				}
+				return nil
+			})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability").From("lustre:838"),
+		n.showsPorts(evenkeel.Look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd",
+			"--list-ports").Expecting("the ports that corosync.conf names", evenkeel.Succeeding(n.portsOpen))))
 }
 
 // showsPorts has the operator look for the ports.
@@ -67,7 +73,8 @@ func (n *node) showsPorts(a evenkeel.Action) evenkeel.Action {
 	if len(n.ports) == 0 {
 		return a
 	}
-	return shows(a, "| tr ' ' '\\n' | grep -xE "+shellescape.Quote(strings.Join(n.ports, "|"))+" | sort", slices.Sorted(slices.Values(n.ports))...)
+	return shows(a, "| tr ' ' '\\n' | grep -xE "+shellescape.Quote(strings.Join(n.ports, "|"))+" | sort",
+		slices.Sorted(slices.Values(n.ports))...)
 }
 
 // portsOpen wants the ports that corosync.conf names among those that the firewall lists.

@@ -17,8 +17,8 @@ import (
 const (
 	// tick is how long the hand-over waits between two looks: what it costs is part of the outage.
 	tick = 50 * time.Millisecond
-	// patience is how long the targets that are free wait for the last one, so that all start in one transition. One that does not come free (a mount that
-	// hangs) must not keep the others down.
+	// patience is how long the targets that are free wait for the last one, so that all start in one transition. One that
+	// does not come free (a mount that hangs) must not keep the others down.
 	patience = 5 * time.Second
 )
 
@@ -48,13 +48,17 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 	a := evenkeel.Action{
 		ID: "hand-over", Paper: p.handOverPaper(cmds),
 		Change: evenkeel.Change{
-			Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142", Repeat: evenkeel.Idempotent, Limit: p.Config.Outage,
+			Title: "Enable every target on " + n1 + " as soon as it is proven gone from " + n2, Ref: "lustre:1142",
+			Repeat: evenkeel.Idempotent, Limit: p.Config.Outage,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(cmds...), Do: h.try,
-				Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). See that `cibadmin --query` there says standby=on for " + p.old(n2) +
-					" and target-role=Stopped for every target, that no operation of one is under way or failed in its status, and that the old cluster does not start at boot (or that it has stopped altogether). " + processText +
+				Text: "Look at " + n2 + " until no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). " +
+					"See that `cibadmin --query` there says standby=on for " + p.old(n2) +
+					" and target-role=Stopped for every target, that no operation of one is under way or failed in its status, and " +
+					"that the old cluster does not start at boot (or that it has stopped altogether). " + processText +
 					" Look at /proc/mounts there once more, and at once, on " + n1 + ": " +
-					"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come free keeps the others waiting for " + patience.String() + " at most.)",
+					"`pcs resource enable` each target. (The tool enables all in one change of the CIB; a target that does not come " +
+					"free keeps the others waiting for " + patience.String() + " at most.)",
 			},
 		},
 	}
@@ -76,7 +80,8 @@ func role(cib *pacemaker.CIB, t Target) string {
 	return v
 }
 
-// handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs in, what it does depends on what it sees.
+// handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs
+// in, what it does depends on what it sees.
 type handOver struct {
 	*Pair
 	left departure
@@ -86,7 +91,8 @@ type handOver struct {
 // try looks once, and enables what is proven gone.
 func (h *handOver) try(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 	res, err := h.round(ctx, at)
-	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
+	if o := sshexec.OutcomeOf(err); err != nil && isCommandError(err) &&
+		(o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
 		// A connection was lost. The targets are down: the next round looks at everything anew, and does nothing that is not proven again.
 		return sshexec.Result{}, &evenkeel.Retry{After: tick, Key: "lost", Reason: h.lost(err)}
 	}
@@ -103,7 +109,8 @@ func (h *handOver) lost(err error) string {
 	if failed.Err != nil {
 		cause = failed.Err
 	}
-	return fmt.Sprintf("%s does not answer (%v). Until it can be seen there that the targets are unmounted, nothing more is enabled on %s; enable nothing by hand. "+
+	return fmt.Sprintf("%s does not answer (%v). Until it can be seen there that the targets are unmounted, nothing more "+
+		"is enabled on %s; enable nothing by hand. "+
 		"If it has lost its power, switch it on: its old cluster does not start at boot", failed.Host, cause, h.Config.Node1.Name)
 }
 
@@ -133,7 +140,8 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		return none, err
 	}
 	if i := slices.IndexFunc(gone, func(t Target) bool { return now[t.Resource] != "" }); i >= 0 {
-		return none, fmt.Errorf("%s is mounted on %s again, though it was told to release it: to start it elsewhere would mount it twice", gone[i].Resource, n2)
+		return none, fmt.Errorf("%s is mounted on %s again, though it was told to release it: to start it elsewhere would mount it twice",
+			gone[i].Resource, n2)
 	}
 	if whole {
 		return at.Run(ctx, at.Host, h.cmds[0])
@@ -158,7 +166,8 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []Target, ot
 			}
 		}
 	}
-	return &evenkeel.Retry{After: tick, Key: "some", Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, others)}
+	return &evenkeel.Retry{After: tick, Key: "some",
+		Reason: fmt.Sprintf("%s still holds %s; the others are on their way", h.Config.Node2.Name, others)}
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).
@@ -178,8 +187,9 @@ func (h *handOver) overdue(at evenkeel.Site) bool {
 	return err == nil && at.Now.Sub(since) > patience
 }
 
-// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or it has stopped. And it adds to those that node 2
-// holds the ones that are not mounted there any more, and yet not provably gone.
+// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or
+// it has stopped. And it adds to those that node 2 holds the ones that are not mounted there any more, and yet not
+// provably gone.
 func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding) error {
 	n2 := h.Config.Node2.Name
 	for _, e := range h.oldCluster(n2).AtBoot(h.old(n2), false) {
@@ -199,7 +209,8 @@ func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding
 	return h.left.recorded(ctx, at, cib, holds)
 }
 
-// oldCIB is what the old cluster's CIB says; nil when that cluster has stopped altogether and there is nobody to ask. Where it neither answers nor has stopped, it is waited for.
+// oldCIB is what the old cluster's CIB says; nil when that cluster has stopped altogether and there is nobody to ask.
+// Where it neither answers nor has stopped, it is waited for.
 func (p *Pair) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, error) {
 	n2 := p.Config.Node2.Name
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
@@ -211,7 +222,8 @@ func (p *Pair) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, er
 		if isCommandError(up) {
 			return nil, up
 		}
-		return nil, evenkeel.NotYet(time.Second, "the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole, corosync last", n2, err, up)
+		return nil, evenkeel.NotYet(time.Second,
+			"the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole, corosync last", n2, err, up)
 	}
 	if err != nil {
 		return nil, err

@@ -157,7 +157,8 @@ func (n *twoNodes) cib(host string) string {
 		}
 		fmt.Fprintf(&resources, `<primitive id="%[1]s" class="ocf" provider="chroma" type="Target"><meta_attributes id="%[1]s-meta_attributes"><nvpair id="%[2]s%[1]s-meta_attributes-target-role" name="target-role" value="%[3]s"/></meta_attributes></primitive>`, t.Resource, n.oldID, role)
 		if last := n.last(n.looks, t.Resource); last != "" {
-			fmt.Fprintf(&status, `<lrm_resource id="%[1]s" %[2]s><lrm_rsc_op id="%[1]s_last_0" interval="0" %[3]s/></lrm_resource>`, t.Resource, cmp.Or(n.agent, `class="ocf" provider="chroma" type="Target"`), last)
+			fmt.Fprintf(&status, `<lrm_resource id="%[1]s" %[2]s><lrm_rsc_op id="%[1]s_last_0" interval="0" %[3]s/></lrm_resource>`,
+				t.Resource, cmp.Or(n.agent, `class="ocf" provider="chroma" type="Target"`), last)
 		}
 	}
 	giver := "ct6-mds2"
@@ -165,7 +166,8 @@ func (n *twoNodes) cib(host string) string {
 		giver = lustretest.Node1
 	}
 	return `<cib><configuration><crm_config/><nodes><node id="1" uname="ct6-mds1"/><node id="ct6-mds2" uname="ct6-mds2"><instance_attributes id="nodes-ct6-mds2"><nvpair id="nodes-ct6-mds2-standby" name="standby" value="` + n.standby + `"/></instance_attributes></node></nodes><resources>` +
-		resources.String() + `</resources><constraints/></configuration><status><node_state id="2" uname="` + giver + `"><lrm id="2"><lrm_resources>` + status.String() + `</lrm_resources></lrm></node_state></status></cib>`
+		resources.String() + `</resources><constraints/></configuration><status><node_state id="2" uname="` + giver +
+		`"><lrm id="2"><lrm_resources>` + status.String() + `</lrm_resources></lrm></node_state></status></cib>`
 }
 
 const (
@@ -175,7 +177,8 @@ const (
 	opFailed   = `operation="stop" call-id="9" rc-code="1" op-status="4"`
 )
 
-// H8, H25, H26: a target is enabled on node 1 when it is proven gone from node 2, no sooner, and not much later: each part of the proof by itself.
+// H8, H25, H26: a target is enabled on node 1 when it is proven gone from node 2, no sooner, and not much later: each
+// part of the proof by itself.
 func TestHandOver(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	const one, two = "MGS_32834e", "demo-MDT0000_802c1b"
@@ -196,14 +199,23 @@ func TestHandOver(t *testing.T) {
 		fails   string
 		looks   int // how many looks it takes at the least
 	}{
-		"gone":                                       {set: func(*twoNodes) {}, enabled: []string{both}},
-		"mounted for a while":                        {set: func(n *twoNodes) { n.mounted = until(7, where[one], where[two]) }, enabled: []string{both}, looks: 7},
-		"one longer than the other":                  {set: func(n *twoNodes) { n.mounted = until(9, where[two]) }, enabled: []string{both}, looks: 9},
-		"not in the mount table, yet not off":        {set: func(n *twoNodes) { n.last = onceAt(11, opStopping, opStopped) }, enabled: []string{both}, looks: 11},
-		"the stop is not written down until it ends": {set: func(n *twoNodes) { n.last = onceAt(11, opRunning, opStopped) }, enabled: []string{both}, looks: 11},
-		"a stop that failed":                         {set: func(n *twoNodes) { n.last = always(opFailed) }, fails: "not within the time allowed"},
-		"one never comes free":                       {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
-		"one comes free late":                        {set: func(n *twoNodes) { n.mounted = until(300, where[two]) }, enabled: []string{one, both}},
+		"gone": {set: func(*twoNodes) {}, enabled: []string{both}},
+		"mounted for a while": {set: func(n *twoNodes) {
+			n.mounted = until(7, where[one],
+				where[two])
+		}, enabled: []string{both}, looks: 7},
+		"one longer than the other": {set: func(n *twoNodes) { n.mounted = until(9, where[two]) },
+			enabled: []string{both}, looks: 9},
+		"not in the mount table, yet not off": {set: func(n *twoNodes) { n.last = onceAt(11, opStopping, opStopped) },
+			enabled: []string{both}, looks: 11},
+		"the stop is not written down until it ends": {set: func(n *twoNodes) { n.last = onceAt(11, opRunning, opStopped) },
+			enabled: []string{both}, looks: 11},
+		"a stop that failed": {set: func(n *twoNodes) { n.last = always(opFailed) },
+			fails: "not within the time allowed"},
+		"one never comes free": {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{where[two]} } },
+			enabled: []string{one}, fails: "not within the time allowed"},
+		"one comes free late": {set: func(n *twoNodes) { n.mounted = until(300, where[two]) },
+			enabled: []string{one, both}},
 		"the pool is still imported": {set: func(n *twoNodes) {
 			n.pair.Targets[0].Pool = "mgs"
 			n.pools = "NAME\nrpool\nmgs\n"
@@ -212,17 +224,26 @@ func TestHandOver(t *testing.T) {
 		"mounted again": {set: func(n *twoNodes) {
 			n.mounted = func(look int) []string { return map[int][]string{2: {where[one]}}[look] }
 		}, fails: "is mounted on ct6-mds2.lfs.intl again"},
-		"not in standby":                  {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
-		"not disabled":                    {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
-		"it would start at boot":          {set: func(n *twoNodes) { n.boot = 0 }, fails: "could start at boot"},
-		"its cluster stopped":             {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
-		"its cluster stopped, mounted":    {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) }, enabled: []string{both}, looks: 5},
-		"its cluster stopped, unmounting": {set: func(n *twoNodes) { n.stopped, n.procs = true, atWork(5, "umount /mnt/MGS") }, enabled: []string{both}, looks: 5},
-		"a stranger is mounted":           {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } }, fails: "no target of the plan"},
-		"a look is lost":                  {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
-		"node 2 does not answer":          {set: func(n *twoNodes) { n.dark = true }, fails: "switch it on: its old cluster does not start at boot"},
-		"the change is refused":           {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
-		"its cluster stopped, one busy":   {set: func(n *twoNodes) { n.stopped, n.mounted = true, func(int) []string { return []string{where[two]} } }, enabled: []string{one}, fails: "not within the time allowed"},
+		"not in standby":         {set: func(n *twoNodes) { n.standby = "off" }, fails: "is in standby"},
+		"not disabled":           {set: func(n *twoNodes) { n.half, n.oldRole = true, "Started" }, fails: "is not disabled"},
+		"it would start at boot": {set: func(n *twoNodes) { n.boot = 0 }, fails: "could start at boot"},
+		"its cluster stopped":    {set: func(n *twoNodes) { n.stopped = true }, enabled: []string{both}},
+		"its cluster stopped, mounted": {set: func(n *twoNodes) { n.stopped, n.mounted = true, until(5, where[one]) },
+			enabled: []string{both}, looks: 5},
+		"its cluster stopped, unmounting": {set: func(n *twoNodes) {
+			n.stopped, n.procs = true,
+				atWork(5, "umount /mnt/MGS")
+		}, enabled: []string{both}, looks: 5},
+		"a stranger is mounted": {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } },
+			fails: "no target of the plan"},
+		"a look is lost": {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},
+		"node 2 does not answer": {set: func(n *twoNodes) { n.dark = true },
+			fails: "switch it on: its old cluster does not start at boot"},
+		"the change is refused": {set: func(n *twoNodes) { n.refused = 3 }, enabled: []string{both}},
+		"its cluster stopped, one busy": {set: func(n *twoNodes) {
+			n.stopped, n.mounted = true,
+				func(int) []string { return []string{where[two]} }
+		}, enabled: []string{one}, fails: "not within the time allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := s.twoNodes(t)
@@ -240,7 +261,8 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// A target that is just being started on node 2 shows in no mount table: node 2 is told to let go only when it has everything mounted and does nothing with it.
+// A target that is just being started on node 2 shows in no mount table: node 2 is told to let go only when it has
+// everything mounted and does nothing with it.
 func TestLetGo(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	all := []string{"/mnt/MGS", "/mnt/demo-MDT0000"}
@@ -259,7 +281,8 @@ func TestLetGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &twoNodes{
-				t: t, pair: s.pair, mounted: func(int) []string { return all }, last: func(int, string) string { return opRunning }, boot: 1, standby: "off", oldRole: "Started", role: map[string]string{},
+				t: t, pair: s.pair, mounted: func(int) []string { return all }, last: func(int, string) string { return opRunning },
+				boot: 1, standby: "off", oldRole: "Started", role: map[string]string{},
 			}
 			tt.set(n)
 			book, err := s.pair.Runbook()
@@ -280,7 +303,8 @@ func (s *scene) twoNodes(t *testing.T) *twoNodes {
 	pair := *s.pair
 	pair.Targets, pair.Config.Outage = slices.Clone(pair.Targets), 6*time.Second
 	n := &twoNodes{
-		t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: func(int) []string { return nil }, last: func(int, string) string { return opStopped },
+		t: t, pair: &pair, now: time.Date(2018, 6, 12, 22, 0, 0, 0, time.UTC), mounted: func(int) []string { return nil },
+		last: func(int, string) string { return opStopped },
 		boot: 1, standby: "on", role: map[string]string{},
 	}
 	for _, target := range pair.Targets {
@@ -320,7 +344,8 @@ func (n *twoNodes) play(book *evenkeel.Runbook, ids ...string) error {
 	step.Actions = slices.DeleteFunc(slices.Clone(step.Actions), func(a evenkeel.Action) bool { return !slices.Contains(ids, a.ID) })
 	book.Steps = []evenkeel.Step{step}
 	n.leases = map[string]*sshexec.SimLease{}
-	_, err := evenkeel.Run(n.t.Context(), book, n, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: n, Serial: true, RunID: "t", Holder: "t"})
+	_, err := evenkeel.Run(n.t.Context(), book, n,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: n, Serial: true, RunID: "t", Holder: "t"})
 	return err
 }
 

@@ -21,8 +21,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// rewrite gives an archive other contents: edit gets each file's name below the tree and what is in it, and returns what is to be in it; nil takes the file out. The
-// tool's own record of digests is left out, as in an archive made by the guide's script.
+// rewrite gives an archive other contents: edit gets each file's name below the tree and what is in it, and returns
+// what is to be in it; nil takes the file out. The tool's own record of digests is left out, as in an archive made by
+// the guide's script.
 func rewrite(t *testing.T, archive string, edit func(name string, data []byte) []byte) {
 	t.Helper()
 	raw, err := os.ReadFile(archive)
@@ -59,7 +60,8 @@ func rewrite(t *testing.T, archive string, edit func(name string, data []byte) [
 	require.NoError(t, os.WriteFile(archive, out.Bytes(), 0o600))
 }
 
-// H24, BAK-026, LUS-003, PCM-001, PCM-010: whatever is wrong with the inputs is found before a machine is touched, and named with its place.
+// H24, BAK-026, LUS-003, PCM-001, PCM-010: whatever is wrong with the inputs is found before a machine is touched, and
+// named with its place.
 func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 	w := lustretest.NewPair(lustretest.Options{})
 	base := backedUp(t, w)
@@ -113,39 +115,59 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 		place    bool // the error has file, line and column
 		is       error
 	}{
-		"no CIB":                     {one: drop(cib), want: []string{"cluster-cfg-", "lustre:948"}},
-		"the CIB cut in half":        {one: half(cib), want: []string{"cluster-cfg-ct6-mds1.xml:"}, place: true},
-		"a brace is not closed":      {one: replace(conf, "amf {\n\tmode: disabled\n}", "amf {\n\tmode: disabled\n"), want: []string{"corosync.conf:"}, place: true},
+		"no CIB":              {one: drop(cib), want: []string{"cluster-cfg-", "lustre:948"}},
+		"the CIB cut in half": {one: half(cib), want: []string{"cluster-cfg-ct6-mds1.xml:"}, place: true},
+		"a brace is not closed": {one: replace(conf, "amf {\n\tmode: disabled\n}", "amf {\n\tmode: disabled\n"),
+			want: []string{"corosync.conf:"}, place: true},
 		"a target without mntpt":     {one: replace(mgs, `"mntpt"`, `"mount"`), want: []string{mgs, "mntpt"}, place: true},
 		"a target that is no JSON":   {two: replace(mgs, "{", ""), want: []string{mgs, "ct6-mds2"}, place: true},
 		"a target missing on node 1": {one: drop(mgs), want: []string{"MGS_32834e", "target store"}},
 		"a target missing on node 2": {two: drop(mgs), want: []string{"ct6-mds2", "MGS_32834e"}},
 		"another mount on node 2":    {two: replace(mgs, "/mnt/MGS", "/mnt/MGT"), want: []string{"MGS_32834e", "/mnt/MGT"}},
 		"an empty target store":      {one: drop("/var/lib/chroma/targets/"), want: []string{"/var/lib/chroma/targets"}},
-		"backups exchanged":          {mend: func(c *upgrade.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup }, want: []string{"is a backup of ct6-mds2"}},
-		"backups of two clusters":    {two: replace(cib, "1000", "100"), want: []string{"do not show the same cluster"}},
-		"other rings on node 2":      {two: replace(conf, "226.94.1.1", "226.94.1.2"), want: []string{"same rings"}},
-		"a group":                    {one: replace(cib, primitive, `<group id="g"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></group>`), want: []string{"g is not a plain primitive"}, is: pacemaker.ErrUnsupported},
-		"a clone":                    {one: replace(cib, primitive, `<clone id="c"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></clone>`), want: []string{"c is not a plain primitive"}, is: pacemaker.ErrUnsupported},
-		"an unknown node preferred":  {one: replace(cib, `node="ct6-mds1" rsc="MGS_32834e"`, `node="ct6-mds9" rsc="MGS_32834e"`), want: []string{"ct6-mds9"}, is: pacemaker.ErrUnsupported},
-		"another cluster's node":     {one: replace(cib, `uname="ct6-mds2"`, `uname="ct6-oss2"`), want: []string{"no node ct6-mds2"}},
-		"in maintenance":             {one: replace(cib, `name="no-quorum-policy" value="ignore"`, `name="maintenance-mode" value="true"`), want: []string{"maintenance mode"}},
-		"told to stop everything":    {one: replace(cib, `name="no-quorum-policy" value="ignore"`, `name="stop-all-resources" value="yes"`), want: []string{"stop-all-resources=yes"}},
-		"an unmanaged target":        {one: once(cib, started, started+`<nvpair id="x" name="is-managed" value="false"/>`), want: []string{"target MGS_32834e was unmanaged (is-managed=false)"}},
-		"a target in maintenance":    {one: once(cib, started, started+`<nvpair id="x" name="maintenance" value="on"/>`), want: []string{"target MGS_32834e was unmanaged (maintenance=on)"}},
-		"all unmanaged by default":   {one: replace(cib, `name="migration-threshold" value="3"`, `name="is-managed" value="no"`), want: []string{"MGS_32834e was unmanaged (is-managed=no in the defaults", "demo-MDT0000_802c1b was unmanaged"}},
-		"a node in standby":          {one: replace(cib, `name="0_fence_login" value="root"`, `name="standby" value="on"`), want: []string{"node ct6-mds1 was in standby", "node ct6-mds2 was in standby"}},
-		"all disabled":               {one: replace(cib, `value="Started"`, `value="Stopped"`), two: replace(cib, `value="Started"`, `value="Stopped"`), want: []string{"every target is disabled"}},
-		"targets of IML 5":           {one: otherAgent, want: []string{"MGS_32834e (ocf:lustre:Lustre), demo-MDT0000_802c1b (ocf:lustre:Lustre)", "cannot move them yet"}},
-		"a mount of two words":       {one: replace(mgs, "/mnt/MGS", "/mnt/M GS"), two: replace(mgs, "/mnt/MGS", "/mnt/M GS"), want: []string{`"/mnt/M GS"`}},
-		"no target at all":           {one: noTargets, two: noTargets, want: []string{"no pair that IML made"}},
-		"two resources, one target":  {one: oneTarget, two: oneTarget, want: []string{"mounted twice"}},
-		"no archive":                 {mend: func(c *upgrade.Config) { c.Node1.Backup += ".gone" }, want: []string{".gone"}, is: os.ErrNotExist},
-		"short names":                {mend: func(c *upgrade.Config) { c.Node1.Name = "ct6-mds1" }, want: []string{"not a fully qualified name"}},
-		"one machine":                {mend: func(c *upgrade.Config) { c.Node2 = c.Node1 }, want: []string{"the same machine"}},
+		"backups exchanged": {mend: func(c *upgrade.Config) {
+			c.Node1.Backup, c.Node2.Backup = c.Node2.Backup,
+				c.Node1.Backup
+		}, want: []string{"is a backup of ct6-mds2"}},
+		"backups of two clusters": {two: replace(cib, "1000", "100"), want: []string{"do not show the same cluster"}},
+		"other rings on node 2":   {two: replace(conf, "226.94.1.1", "226.94.1.2"), want: []string{"same rings"}},
+		"a group": {one: replace(cib, primitive,
+			`<group id="g"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></group>`),
+			want: []string{"g is not a plain primitive"}, is: pacemaker.ErrUnsupported},
+		"a clone": {one: replace(cib, primitive,
+			`<clone id="c"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></clone>`),
+			want: []string{"c is not a plain primitive"}, is: pacemaker.ErrUnsupported},
+		"an unknown node preferred": {one: replace(cib, `node="ct6-mds1" rsc="MGS_32834e"`,
+			`node="ct6-mds9" rsc="MGS_32834e"`), want: []string{"ct6-mds9"}, is: pacemaker.ErrUnsupported},
+		"another cluster's node": {one: replace(cib, `uname="ct6-mds2"`, `uname="ct6-oss2"`), want: []string{"no node ct6-mds2"}},
+		"in maintenance": {one: replace(cib, `name="no-quorum-policy" value="ignore"`,
+			`name="maintenance-mode" value="true"`), want: []string{"maintenance mode"}},
+		"told to stop everything": {one: replace(cib, `name="no-quorum-policy" value="ignore"`,
+			`name="stop-all-resources" value="yes"`), want: []string{"stop-all-resources=yes"}},
+		"an unmanaged target": {one: once(cib, started, started+`<nvpair id="x" name="is-managed" value="false"/>`),
+			want: []string{"target MGS_32834e was unmanaged (is-managed=false)"}},
+		"a target in maintenance": {one: once(cib, started, started+`<nvpair id="x" name="maintenance" value="on"/>`),
+			want: []string{"target MGS_32834e was unmanaged (maintenance=on)"}},
+		"all unmanaged by default": {one: replace(cib, `name="migration-threshold" value="3"`,
+			`name="is-managed" value="no"`),
+			want: []string{"MGS_32834e was unmanaged (is-managed=no in the defaults", "demo-MDT0000_802c1b was unmanaged"}},
+		"a node in standby": {one: replace(cib, `name="0_fence_login" value="root"`, `name="standby" value="on"`),
+			want: []string{"node ct6-mds1 was in standby", "node ct6-mds2 was in standby"}},
+		"all disabled": {one: replace(cib, `value="Started"`, `value="Stopped"`),
+			two: replace(cib, `value="Started"`, `value="Stopped"`), want: []string{"every target is disabled"}},
+		"targets of IML 5": {one: otherAgent,
+			want: []string{"MGS_32834e (ocf:lustre:Lustre), demo-MDT0000_802c1b (ocf:lustre:Lustre)", "cannot move them yet"}},
+		"a mount of two words": {one: replace(mgs, "/mnt/MGS", "/mnt/M GS"), two: replace(mgs, "/mnt/MGS", "/mnt/M GS"),
+			want: []string{`"/mnt/M GS"`}},
+		"no target at all":          {one: noTargets, two: noTargets, want: []string{"no pair that IML made"}},
+		"two resources, one target": {one: oneTarget, two: oneTarget, want: []string{"mounted twice"}},
+		"no archive":                {mend: func(c *upgrade.Config) { c.Node1.Backup += ".gone" }, want: []string{".gone"}, is: os.ErrNotExist},
+		"short names":               {mend: func(c *upgrade.Config) { c.Node1.Name = "ct6-mds1" }, want: []string{"not a fully qualified name"}},
+		"one machine":               {mend: func(c *upgrade.Config) { c.Node2 = c.Node1 }, want: []string{"the same machine"}},
 		"several mistakes": {mend: func(c *upgrade.Config) { c.Manager, c.Node1.Backup, c.Node2.Backup = "", "gone.tgz", "lost.tgz" },
 			want: []string{"manager's name", "gone.tgz", "lost.tgz"}},
-		"nothing configured": {mend: func(c *upgrade.Config) { *c = upgrade.Config{} }, want: []string{"no password", "manager's name", "no backup"}},
+		"nothing configured": {mend: func(c *upgrade.Config) { *c = upgrade.Config{} },
+			want: []string{"no password", "manager's name", "no backup"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +237,8 @@ func zfsSite(files map[string]string, edit ...string) *lustretest.Site {
 		site.Targets[lustre.TargetFileName(uuid)] = text
 	}
 	site.CIB = strings.NewReplacer(append([]string{
-		"9aaf3d9d-df51-48d5-9da1-49d57dee12c0", "3033967174940287451", "ea0ec37d-288e-48e2-8f11-922980e5cf37", "EA0EC37D-288E-48E2-8F11-922980E5CF37",
+		"9aaf3d9d-df51-48d5-9da1-49d57dee12c0", "3033967174940287451", "ea0ec37d-288e-48e2-8f11-922980e5cf37",
+		"EA0EC37D-288E-48E2-8F11-922980E5CF37",
 	}, edit...)...).Replace(site.CIB)
 	return site
 }
@@ -256,7 +279,8 @@ func TestADisabledTargetIsTold(t *testing.T) {
 	site := lustretest.GuideSite(pcs.V09)
 	site.CIB = strings.Replace(site.CIB, `name="target-role" value="Started"`, `name="target-role" value="Stopped"`, 1)
 	s := newScene(t, lustretest.Options{Site: site}, nil)
-	require.Contains(t, strings.Join(s.pair.Notes, "\n"), "target MGS_32834e is disabled (target-role=Stopped): it is not moved, and stays disabled")
+	require.Contains(t, strings.Join(s.pair.Notes, "\n"),
+		"target MGS_32834e is disabled (target-role=Stopped): it is not moved, and stays disabled")
 	require.True(t, s.pair.Targets[0].Disabled)
 	require.NoError(t, s.play(t).run())
 }
@@ -267,7 +291,8 @@ func TestRingsBesideANodeList(t *testing.T) {
 	for _, s := range []upgrade.Server{cfg.Node1, cfg.Node2} {
 		rewrite(t, s.Backup, func(name string, data []byte) []byte {
 			if name == "/etc/corosync/corosync.conf" {
-				data = append(data, "\nnodelist {\n node {\n ring0_addr: ct6-mds1.lfs.intl\n nodeid: 1\n }\n node {\n ring0_addr: ct6-mds2.lfs.intl\n nodeid: 2\n }\n}\n"...)
+				data = append(data, "\nnodelist {\n node {\n ring0_addr: ct6-mds1.lfs.intl\n nodeid: 1\n }\n node {\n ring0_addr: "+
+					"ct6-mds2.lfs.intl\n nodeid: 2\n }\n}\n"...)
 			}
 			return data
 		})

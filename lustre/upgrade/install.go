@@ -36,7 +36,8 @@ func bootIDIn(o evenkeel.Observed) (string, error) {
 func bootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenkeel.Probe {
 	return evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
-		Paper:  []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() + " >/dev/null && echo restarted", Shows: []string{"restarted"}}},
+		Paper: []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() +
+			" >/dev/null && echo restarted", Shows: []string{"restarted"}}},
 		Silent: silent, Settle: 3 * time.Minute,
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			was, err1 := before.Get(o.Facts)
@@ -56,12 +57,17 @@ func bootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenke
 func (n *node) installStep(ref string) evenkeel.Step {
 	install := evenkeel.Look("install", "Install the new operating system on "+n.Name, "cat", "/etc/redhat-release")
 	install.Manual = "Install the new operating system on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
-		"Restore the network with the system's tools (nmtui), with the host name " + n.Name + ", and the direct link between the servers that is ring 1 (lustre:465). " +
-		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
-	install = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease, evenkeel.Contains(n.Config.NewRelease)), n.Config.NewRelease))
+		"Restore the network with the system's tools (nmtui), with the host name " + n.Name +
+		", and the direct link between the servers that is ring 1 (lustre:465). " +
+		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to " +
+		"known_hosts; the old key comes back with /etc/ssh."
+	install = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease,
+		evenkeel.Contains(n.Config.NewRelease)), n.Config.NewRelease))
 	return evenkeel.Step{
-		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref, Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
-		Verify:       []evenkeel.Action{shows(evenkeel.Look("hostname", "The machine has its full name", "hostname").Expecting(n.Name, evenkeel.Says(n.Name)), "", n.Name)},
+		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref,
+		Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
+		Verify: []evenkeel.Action{shows(evenkeel.Look("hostname", "The machine has its full name", "hostname").
+			Expecting(n.Name, evenkeel.Says(n.Name)), "", n.Name)},
 		Irreversible: n.gone(),
 	}
 }
@@ -73,14 +79,15 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 		if c.Reboot() {
 			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Inconclusive))
 			reboot.DropsConnection, reboot.Limit = true, n.Config.Install
-			back := evenkeel.Look("back", "The machine is up again", bootID...).Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
-				was, err1 := n.bootNew.Get(o.Facts)
-				is, err2 := bootIDIn(o)
-				if err := errors.Join(err1, err2); err != nil || is != was {
-					return err
-				}
-				return evenkeel.NotYet(10*time.Second, "it has not gone down yet")
-			})
+			back := evenkeel.Look("back", "The machine is up again", bootID...).
+				Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
+					was, err1 := n.bootNew.Get(o.Facts)
+					is, err2 := bootIDIn(o)
+					if err := errors.Join(err1, err2); err != nil || is != was {
+						return err
+					}
+					return evenkeel.NotYet(10*time.Second, "it has not gone down yet")
+				})
 			back.Expect.Awaits = true
 			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
 			actions = append(actions, boot("boot-id", n.bootNew))
@@ -88,15 +95,18 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 			actions = append(actions, reboot.From(c.Ref), back)
 			continue
 		}
-		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1), Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}
+		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1),
+			Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}
 		if c.Argv[0] == "dkms" {
-			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)), modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
+			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)),
+				modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
 		}
 		actions = append(actions, a)
 	}
 	return evenkeel.Step{
 		ID: n.id("lustre"), Title: "Install Lustre on " + n.Name, Host: n.Name, Ref: ref,
-		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootNew}, Actions: actions, Irreversible: n.gone(),
+		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootNew},
+		Actions: actions, Irreversible: n.gone(),
 	}
 }
 

@@ -15,10 +15,12 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	now := p.newCluster(n1)
 	s := evenkeel.Step{
 		ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Ref: "lustre:1596", Irreversible: n.gone(),
-		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): without them a target that fails over would fail.",
+		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): " +
+			"without them a target that fails over would fail.",
 	}
 	if p.movesByItself() {
-		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
+		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
+			Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
 	}
 	ops := p.bootFirst(p.Plan.Join)
@@ -27,7 +29,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	after, err2 := p.planned(ops[start:])
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
 		[]evenkeel.Action{now.seeUnused(n.Name)}, before,
-		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
+		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+
+			" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
 		after)
 	s.Verify = []evenkeel.Action{
 		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
@@ -36,7 +39,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	return s, errors.Join(err1, err2)
 }
 
-// movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least the stickiness (PCM-009).
+// movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least
+// the stickiness (PCM-009).
 func (p *Pair) movesByItself() bool {
 	sticky := pacemaker.Score(0)
 	for _, pair := range p.CIB.ResourceDefaults().Effective() {
@@ -56,13 +60,17 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	now := p.newCluster(n1.Name)
 	s := evenkeel.Step{
 		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
-		Why:    "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target goes first: node 2 has never had one since it was rebuilt.",
-		Opens:  []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "a target stops on one node before it starts on the other"}},
+		Why: "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target " +
+			"goes first: node 2 has never had one since it was rebuilt.",
+		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
+			Reason: "a target stops on one node before it starts on the other"}},
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
-		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
+	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
+		p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
+		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby",
+			ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
 			s.Actions = append(s.Actions, p.canary()...)
@@ -70,12 +78,15 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "placed", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
-		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource", "relocate", "clear"))
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "placed", "Every target runs where it should",
+			now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
+		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource",
+			"relocate", "clear"))
 	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
 		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
-		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1), "Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
+		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),
+			"Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
 	}
 	s.Harmless = "every target runs on an upgraded node, whichever it is"
 	return s, err
@@ -88,10 +99,12 @@ func (p *Pair) canary() []evenkeel.Action {
 			continue
 		}
 		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
-		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run", t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
+		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run",
+			t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
 		return []evenkeel.Action{
 			move.From("lustre:1665"),
-			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), map[string]string{t.Resource: t.Preferred})),
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
+				map[string]string{t.Resource: t.Preferred})),
 		}
 	}
 	return nil

@@ -58,11 +58,12 @@ const (
 	targetAgent  = "ocf:chroma:Target"
 )
 
-// Load reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs and the backup lacks, a
-// target that the cluster knows and a node's store does not, a cluster that the rebuild cannot express, backups of two different clusters. It touches no machine.
-// The error joins all that is wrong with the options and with either backup; what is read out of the backups is looked at
-// when these are well.
-// What is wrong inside a file is a [lustre.ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a [*pacemaker.UnsupportedError].
+// Load reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs
+// and the backup lacks, a target that the cluster knows and a node's store does not, a cluster that the rebuild cannot
+// express, backups of two different clusters. It touches no machine. The error joins all that is wrong with the options
+// and with either backup; what is read out of the backups is looked at when these are well. What is wrong inside a file
+// is a [lustre.ParseError], named ARCHIVE!FILE:LINE:COLUMN; what the rebuild cannot express is a
+// [*pacemaker.UnsupportedError].
 func Load(cfg Config) (*Pair, error) {
 	var errs []error
 	if err := cfg.defaults(); err != nil {
@@ -231,11 +232,13 @@ func (p *Pair) agents() error {
 	return nil
 }
 
-// atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run, and nodes that take them.
+// atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run,
+// and nodes that take them.
 func (p *Pair) atWork() error {
 	var errs []error
 	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: when it was backed up, "+format+": end that, and back up again", append([]any{p.Config.Node1.Backup}, args...)...))
+		errs = append(errs, fmt.Errorf("%s: when it was backed up, "+format+": end that, and back up again",
+			append([]any{p.Config.Node1.Backup}, args...)...))
 	}
 	for _, property := range []string{"maintenance-mode", "stop-all-resources"} {
 		if v, said := p.CIB.Property(property); said && !isFalse(v) {
@@ -270,8 +273,8 @@ func isFalse(v string) bool {
 	return slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(v))
 }
 
-// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes. IML's file of EL7 has two
-// rings, and in its node list one address a node.
+// links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
+// IML's file of EL7 has two rings, and in its node list one address a node.
 func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 	var out []string
 	list, err := conf.NodeList()
@@ -327,14 +330,16 @@ func (p *Pair) openPorts() ([]string, error) {
 	return out, err
 }
 
-// oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the nodes did not see each other.
+// oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the
+// nodes did not see each other.
 func (p *Pair) oneCluster() error {
 	cib, conf, err := p.readCluster(1)
 	if err != nil {
 		return err
 	}
 	if diff := pacemaker.Diff(p.CIB, cib); len(diff) > 0 {
-		return fmt.Errorf("the two backups do not show the same cluster: %s (%d differences in all); back both nodes up again", diff[0], len(diff))
+		return fmt.Errorf("the two backups do not show the same cluster: %s (%d differences in all); back both nodes up again",
+			diff[0], len(diff))
 	}
 	one, err := p.links(p.Corosync)
 	if err != nil {
@@ -405,8 +410,8 @@ func (p *Pair) targets() error {
 // plainMount is a mount point that stands for itself in a command, in a mount table and in the checks by hand.
 var plainMount = regexp.MustCompile(`^/[A-Za-z0-9._/:@+-]+$`)
 
-// together wants targets that can be moved: at least one that runs, mount points that are plain words, and one place for the targets in one ZFS pool,
-// which only one node can have imported.
+// together wants targets that can be moved: at least one that runs, mount points that are plain words, and one place
+// for the targets in one ZFS pool, which only one node can have imported.
 func (p *Pair) together() []error {
 	var errs []error
 	if len(p.enabled()) == 0 {
@@ -426,10 +431,12 @@ func (p *Pair) together() []error {
 		case !shared:
 			first[t.Pool] = t
 		case other.Preferred != t.Preferred || other.Disabled != t.Disabled:
-			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have imported, and the cluster wants them in two places: "+
+			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have "+
+				"imported, and the cluster wants them in two places: "+
 				"let both prefer the same node, and run or be disabled together", p.Config.Node1.Backup, other.Resource, t.Resource, t.Pool))
 		default:
-			p.Notes = append(p.Notes, fmt.Sprintf("targets %s and %s are in the ZFS pool %s: they must always be on one node, and nothing in the cluster says so", other.Resource, t.Resource, t.Pool))
+			p.Notes = append(p.Notes, fmt.Sprintf("targets %s and %s are in the ZFS pool %s: they must always be on one node, "+
+				"and nothing in the cluster says so", other.Resource, t.Resource, t.Pool))
 		}
 	}
 	return errs
@@ -459,7 +466,8 @@ func (p *Pair) target(r pacemaker.Wanted) (Target, error) {
 	if err != nil {
 		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
-	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)), Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != ""}
+	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)),
+		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != ""}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

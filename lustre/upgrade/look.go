@@ -141,7 +141,8 @@ func ready(nodes ...string) func(*pacemaker.Status) error {
 		for _, name := range nodes {
 			n, ok := st.Node(name)
 			if !ok || !n.Online || n.Standby || n.Unclean || n.Maintenance || n.Pending {
-				return fmt.Errorf("node %s is not ready for targets (online %v, standby %v, unclean %v, maintenance %v)", name, n.Online, n.Standby, n.Unclean, n.Maintenance)
+				return fmt.Errorf("node %s is not ready for targets (online %v, standby %v, unclean %v, maintenance %v)", name,
+					n.Online, n.Standby, n.Unclean, n.Maintenance)
 			}
 		}
 		switch {
@@ -169,31 +170,34 @@ func everywhere(node string) func(Target) string { return func(Target) string { 
 // preferred is the node that a target belongs on.
 func preferred(t Target) string { return t.Preferred }
 
-// seeRings wants every ring of corosync to be there, and sound: with one ring left, the next fault lets both nodes fence each other (H18). A link of knet that has just come
-// up takes a moment to connect.
+// seeRings wants every ring of corosync to be there, and sound: with one ring left, the next fault lets both nodes
+// fence each other (H18). A link of knet that has just come up takes a moment to connect.
 func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
-	return untilShows(evenkeel.Look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s").Expecting(means, evenkeel.Succeeding(func(o evenkeel.Observed) error {
-		have, err := corosync.ParseRings(bytes.NewReader(o.Stdout))
-		if err != nil {
-			return err
-		}
-		if len(have) != rings {
-			return fmt.Errorf("corosync has %d rings on %s, not %d", len(have), node, rings)
-		}
-		for _, ring := range have {
-			switch {
-			case ring.Sound && len(ring.Nodes) == 0, ring.Sound && len(ring.Nodes) == 2:
-			case ring.Sound:
-				return evenkeel.NotYet(0, "link %d tells of %d of the 2 nodes only (%s)", ring.Number, len(ring.Nodes), ring.Says)
-			case strings.Contains(ring.Says, "nodeid"):
-				return evenkeel.NotYet(0, "link %d is not connected (%s): with one link left, the next fault lets both nodes fence each other", ring.Number, ring.Says)
-			default:
-				return fmt.Errorf("ring %d is not sound (%s): with one ring left, the next fault lets both nodes fence each other", ring.Number, ring.Says)
+	return untilShows(evenkeel.Look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s").
+		Expecting(means, evenkeel.Succeeding(func(o evenkeel.Observed) error {
+			have, err := corosync.ParseRings(bytes.NewReader(o.Stdout))
+			if err != nil {
+				return err
 			}
-		}
-		return nil
-	})), "| rings", fmt.Sprintf("%d rings, every one sound", rings)).On(node).Waiting(time.Minute)
+			if len(have) != rings {
+				return fmt.Errorf("corosync has %d rings on %s, not %d", len(have), node, rings)
+			}
+			for _, ring := range have {
+				switch {
+				case ring.Sound && len(ring.Nodes) == 0, ring.Sound && len(ring.Nodes) == 2:
+				case ring.Sound:
+					return evenkeel.NotYet(0, "link %d tells of %d of the 2 nodes only (%s)", ring.Number, len(ring.Nodes), ring.Says)
+				case strings.Contains(ring.Says, "nodeid"):
+					return evenkeel.NotYet(0, "link %d is not connected (%s): with one link left, the next fault lets both nodes fence each other",
+						ring.Number, ring.Says)
+				default:
+					return fmt.Errorf("ring %d is not sound (%s): with one ring left, the next fault lets both nodes fence each other",
+						ring.Number, ring.Says)
+				}
+			}
+			return nil
+		})), "| rings", fmt.Sprintf("%d rings, every one sound", rings)).On(node).Waiting(time.Minute)
 }
 
 // newRings is how many rings the new cluster has.

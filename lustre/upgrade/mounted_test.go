@@ -14,7 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// LUS-036: a target that moves while the nodes are read one after the other is no double mount; one that is seen on both again is, and so is one that cannot be looked at again.
+// LUS-036: a target that moves while the nodes are read one after the other is no double mount; one that is seen on
+// both again is, and so is one that cannot be looked at again.
 func TestMountedOnceLooksTwice(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	const (
@@ -41,24 +42,25 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := func(looks []string) sshexec.Runner {
-				return sshexec.WithSimLease("node", &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-					res := sshexec.Result{Outcome: sshexec.Exited}
-					if cmd.Argv[0] != "cat" {
+				return sshexec.WithSimLease("node", &sshexec.SimLease{},
+					sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+						res := sshexec.Result{Outcome: sshexec.Exited}
+						if cmd.Argv[0] != "cat" {
+							return res, nil
+						}
+						look := looks[0]
+						looks = looks[min(1, len(looks)-1):]
+						switch look {
+						case mounted:
+							res.Stdout = []byte(text)
+						case free:
+							res.Stdout = []byte(none.String())
+						case silent:
+							res.Outcome = sshexec.NotStarted
+							return res, sshexec.Failure("node", cmd, res, errors.New("no route to host"))
+						}
 						return res, nil
-					}
-					look := looks[0]
-					looks = looks[min(1, len(looks)-1):]
-					switch look {
-					case mounted:
-						res.Stdout = []byte(text)
-					case free:
-						res.Stdout = []byte(none.String())
-					case silent:
-						res.Outcome = sshexec.NotStarted
-						return res, sshexec.Failure("node", cmd, res, errors.New("no route to host"))
-					}
-					return res, nil
-				}))
+					}))
 			}
 			_, err := s.mountedOnce(t, node(tc.node1), node(tc.node2))
 			if tc.violated {

@@ -75,7 +75,8 @@ func (d *draft) first(step string, texts ...string) {
 	s.Actions = append(front, rest...)
 }
 
-// blind takes out every check that is not a command of the guide: guards, looks, verifications and invariants. What is left is what an operator types.
+// blind takes out every check that is not a command of the guide: guards, looks, verifications and invariants. What is
+// left is what an operator types.
 func (d *draft) blind() {
 	d.Invariants = nil
 	for i := range d.Steps {
@@ -83,7 +84,8 @@ func (d *draft) blind() {
 		s.Opens, s.Closes, s.Verify = nil, nil, nil
 		for _, actions := range []*[]evenkeel.Action{&s.Actions, &s.Undo} {
 			*actions = slices.DeleteFunc(*actions, func(a evenkeel.Action) bool {
-				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID) // the operator waits for a machine, a cluster or the targets
+				// the operator waits for a machine, a cluster or the targets
+				waits := a.Expect.Awaits || slices.Contains([]string{"online", "up-1", "up-2", "serving"}, a.ID)
 				look := a.Op == nil && a.Manual == "" && a.Cmd.Effect == sshexec.ReadOnly || a.Op != nil && a.Op.Effect == sshexec.ReadOnly
 				return look && len(a.Makes) == 0 && !waits
 			})
@@ -211,7 +213,8 @@ func mistakes() []mistake {
 		{name: "node 2 does not let go", make: func(d *draft) { untold(d) }, mounts: true},
 		{name: "node 2 is not put into standby", make: halfLetGo(`name="standby" value="on"`, `name="standby" value="off"`)},
 		{name: "the targets of node 2 are not disabled", make: halfLetGo(`value="Stopped"`, `value="Started"`)},
-		{name: "the cluster of node 2 is not stopped", make: func(d *draft) { d.drop("switch-over", "service pacemaker stop", "service corosync stop") }},
+		{name: "the cluster of node 2 is not stopped",
+			make: func(d *draft) { d.drop("switch-over", "service pacemaker stop", "service corosync stop") }},
 		{name: "node 2 is left as it is (PCM-038)", make: func(d *draft) {
 			untold(d)
 			d.drop("switch-over", "service pacemaker stop", "service corosync stop")
@@ -220,7 +223,8 @@ func mistakes() []mistake {
 			untold(d)
 			d.drop("switch-over", "service pacemaker stop")
 		}, mounts: true},
-		{name: "the targets are started before node 2 stops (PCM-039)", make: func(d *draft) { d.first("switch-over", "ready", "hand-over") }, mounts: true},
+		{name: "the targets are started before node 2 stops (PCM-039)",
+			make: func(d *draft) { d.first("switch-over", "ready", "hand-over") }, mounts: true},
 		{name: "the targets are started before the new cluster is whole", make: func(d *draft) {
 			start := d.step("switch-over").Actions
 			for _, a := range start {
@@ -232,15 +236,19 @@ func mistakes() []mistake {
 		}, mounts: true},
 		{name: "node 2 may start its cluster at boot (PCM-037)", make: func(d *draft) { d.drop("switch-over", "pcs cluster disable") }},
 		{name: "the switch to node 1 is without a way out of maintenance (PCM-023)", make: func(d *draft) { d.drop("switch-over", "ready") }},
-		{name: "one target is not enabled (PCM-035)", make: func(d *draft) { d.each("switch-over", "hand-over", func(a *evenkeel.Action) { typed(a, 2) }) }},
+		{name: "one target is not enabled (PCM-035)",
+			make: func(d *draft) { d.each("switch-over", "hand-over", func(a *evenkeel.Action) { typed(a, 2) }) }},
 		{name: "mount points forgotten on node 1 (LUS-031, LUS-033)", make: func(d *draft) { d.drop("cluster-node1", "mkdir -p /mnt") }},
 		{name: "mount points forgotten on node 2 (LUS-031, LUS-033)", make: func(d *draft) { d.drop("join-node2", "mkdir -p /mnt") }},
 		{name: "modules not loaded (LUS-034)", make: func(d *draft) {
 			d.drop("cluster-node1", "modprobe")
 			d.drop("lustre-node1", "modprobe")
 		}},
-		{name: "fencing is not held, and node 2 restarts its cluster (H1)", make: func(d *draft) { d.drop("leave-node1", "hold") }, events: restartCluster, mounts: true, world: lustretest.Options{FenceStandby: true}},
-		{name: "node 1 does not leave its cluster (H1)", make: func(d *draft) { d.drop("leave-node1", "service pacemaker stop", "service corosync stop") }},
+		{name: "fencing is not held, and node 2 restarts its cluster (H1)",
+			make: func(d *draft) { d.drop("leave-node1", "hold") }, events: restartCluster, mounts: true,
+			world: lustretest.Options{FenceStandby: true}},
+		{name: "node 1 does not leave its cluster (H1)",
+			make: func(d *draft) { d.drop("leave-node1", "service pacemaker stop", "service corosync stop") }},
 		{name: "node 1 leaves without a word, and fencing is not held (H1)", make: func(d *draft) {
 			d.drop("leave-node1", "service pacemaker stop", "stonith-enabled=false")
 		}, mounts: true, world: lustretest.Options{FenceStandby: true}},
@@ -269,8 +277,10 @@ func mistakes() []mistake {
 		{name: "no backup at all", make: func(d *draft) {
 			d.Steps = slices.DeleteFunc(d.Steps, func(s evenkeel.Step) bool { return s.ID == "backup-node1" })
 		}},
-		{name: "the window of the switch-over forgotten", make: func(d *draft) { d.step("switch-over").Opens, d.step("switch-over").Closes = nil, nil }},
-		{name: "the window of the evacuation forgotten", make: func(d *draft) { d.step("evacuate-node1").Opens, d.step("evacuate-node1").Closes = nil, nil }},
+		{name: "the window of the switch-over forgotten",
+			make: func(d *draft) { d.step("switch-over").Opens, d.step("switch-over").Closes = nil, nil }},
+		{name: "the window of the evacuation forgotten",
+			make: func(d *draft) { d.step("evacuate-node1").Opens, d.step("evacuate-node1").Closes = nil, nil }},
 		{name: "a window never closed", make: func(d *draft) { d.step("switch-over").Closes = nil }},
 		{name: "a probe that lies: everything is there already", make: func(d *draft) {
 			d.each("cluster-node1", create, func(a *evenkeel.Action) {
@@ -303,8 +313,8 @@ func stdin(t testing.TB, c sshexec.Cmd) string {
 // mounts makes the mistake of starting a target at once matter at once: the mount points and modules are there before the targets are made.
 func mounts(d *draft) { d.first("cluster-node1", "modprobe", "mkdir -p /mnt") }
 
-// WF-009: seeded mistakes, to prove that the tests can fail. Each must be found by the runbook itself; found again when the guards are taken out; and where it
-// costs data, the simulated world must say so when nobody looks any more.
+// WF-009: seeded mistakes, to prove that the tests can fail. Each must be found by the runbook itself; found again when
+// the guards are taken out; and where it costs data, the simulated world must say so when nobody looks any more.
 func TestSeededMistakes(t *testing.T) {
 	found, all := 0, 0
 	for _, m := range mistakes() {
@@ -344,7 +354,8 @@ func TestSeededMistakes(t *testing.T) {
 	require.Equal(t, all, found)
 }
 
-// SSH-010: a command that must never be repeated, and that is marked as safe, is found by the rehearsal: the tool crashes right after it, and repeats it.
+// SSH-010: a command that must never be repeated, and that is marked as safe, is found by the rehearsal: the tool
+// crashes right after it, and repeats it.
 func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for _, text := range []string{"cluster setup", "cluster node add"} {

@@ -89,7 +89,8 @@ func (n *node) backupStep() evenkeel.Step {
 			Title: "Read the backup again: nothing that a later step needs is missing, and the system is as it was planned for", Ref: "lustre:403",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text: "Compare the archive's digest with " + n.archiveSum.Ref() + "; list it: the CIB, corosync.conf, the target store and every file that is restored are in it; " +
+				Text: "Compare the archive's digest with " + n.archiveSum.Ref() +
+					"; list it: the CIB, corosync.conf, the target store and every file that is restored are in it; " +
 					"the cluster's configuration is the one that this plan was made from.",
 				Do: n.checkBackup,
 			},
@@ -172,7 +173,8 @@ func (n *node) stillSafe() evenkeel.Action {
 			Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text:   "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() + ": what is not in it is lost once " + n.Name + " is erased.",
+				Text: "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() +
+					": what is not in it is lost once " + n.Name + " is erased.",
 				Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					_, err := n.wholeBackup(at)
 					return sshexec.Result{}, err

@@ -61,9 +61,10 @@ func TestOptions(t *testing.T) {
 		"LDISKFS only": {mend: func(c *upgrade.Config) { c.Profile = lustre.LDISKFSOnly }, check: func(t *testing.T, p *play) {
 			require.NotContains(t, p.sh(n1, "lsmod"), "zfs")
 		}},
-		"ZFS only": {mend: func(c *upgrade.Config) { c.Profile, c.Kernel = lustre.ZFSOnly, "3.10.0-862.2.3.el7_lustre" }, check: func(t *testing.T, p *play) {
-			require.Contains(t, p.sh(n2, "lsmod"), "zfs")
-		}},
+		"ZFS only": {mend: func(c *upgrade.Config) { c.Profile, c.Kernel = lustre.ZFSOnly, "3.10.0-862.2.3.el7_lustre" },
+			check: func(t *testing.T, p *play) {
+				require.Contains(t, p.sh(n2, "lsmod"), "zfs")
+			}},
 		"16 targets": {world: lustretest.Options{OSTs: 14}, check: func(t *testing.T, p *play) {
 			for i, target := range p.w.Report().Targets {
 				require.Len(t, target.On, 1, "%d %s", i, target.Label)
@@ -81,7 +82,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// H4, PCM-020: a pcs that starts nothing and exits 0 is found out by the state of the cluster; once the operator has started it, the run goes on.
+// H4, PCM-020: a pcs that starts nothing and exits 0 is found out by the state of the cluster; once the operator has
+// started it, the run goes on.
 func TestAStartThatStartsNothing(t *testing.T) {
 	p := newScene(t, lustretest.Options{NoInit: true}, nil).play(t)
 	require.ErrorIs(t, p.run(), evenkeel.ErrOverdue)
@@ -112,13 +114,16 @@ func TestMarkdown(t *testing.T) {
 	golden.Check(t, "pair.md", text)
 }
 
-// A password in the address of a repository would stand in plans, journals and argument lists: it is refused, and the refusal quotes nothing of it.
+// A password in the address of a repository would stand in plans, journals and argument lists: it is refused, and the
+// refusal quotes nothing of it.
 func TestARepositoryWithAPasswordIsRefused(t *testing.T) {
 	for _, repo := range []string{
-		"https://bob:hunter2@example.com/a.repo", "https://hunter2@example.com/a.repo", "https://bob:hun/ter2@example.com/a.repo", "https://bob:%hunter2@example.com/", "bob:hunter2@example.com/a.repo",
+		"https://bob:hunter2@example.com/a.repo", "https://hunter2@example.com/a.repo",
+		"https://bob:hun/ter2@example.com/a.repo", "https://bob:%hunter2@example.com/", "bob:hunter2@example.com/a.repo",
 		"//bob:hunter2@example.com/a.repo", "https:bob:hunter2@example.com/a.repo",
 	} {
-		_, err := upgrade.Load(upgrade.Config{AgentRepos: []string{"https://example.com/@group/a.repo", "file:///srv/a.repo", "/srv/a.repo", repo}, Manager: "bob:hunter2@iml"})
+		_, err := upgrade.Load(upgrade.Config{AgentRepos: []string{"https://example.com/@group/a.repo", "file:///srv/a.repo",
+			"/srv/a.repo", repo}, Manager: "bob:hunter2@iml"})
 		require.ErrorContains(t, err, "repository 4 of agent_repos", repo)
 		require.NotContains(t, err.Error(), "repository 1")
 		require.NotContains(t, err.Error(), "repository 2")

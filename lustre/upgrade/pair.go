@@ -33,14 +33,15 @@ type Config struct {
 	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
 	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 
-	OldRelease      string              // what /etc/redhat-release says before: "release 6"
-	NewRelease      string              // and after: "release 7"
-	Profile         lustre.Profile      // which OSDs the servers have: both, as IML installs them (lustre:587)
-	Kernel          string              // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
-	AgentRepos      []string            // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
-	ClusterName     string              // lustre-ha-cluster
-	OldPCS, NewPCS  pcs.Dialect         // the pcs of the old system and of the new one: both 0.9, as on EL6 and EL7
-	Atomic          bool                // make the cluster on node 1 of one CIB, in place before its first start, instead of by the guide's commands (H5, H25)
+	OldRelease     string         // what /etc/redhat-release says before: "release 6"
+	NewRelease     string         // and after: "release 7"
+	Profile        lustre.Profile // which OSDs the servers have: both, as IML installs them (lustre:587)
+	Kernel         string         // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
+	AgentRepos     []string       // package definitions for the agent's dependencies (lustre:535-541); addresses are inputs
+	ClusterName    string         // lustre-ha-cluster
+	OldPCS, NewPCS pcs.Dialect    // the pcs of the old system and of the new one: both 0.9, as on EL6 and EL7
+	// make the cluster on node 1 of one CIB, in place before its first start, instead of by the guide's commands (H5, H25)
+	Atomic          bool
 	Knet            bool                // make a cluster of knet of one of multicast rings: needed from pcs 0.10 on (H15)
 	Addresses       map[string][]string // of each node, by its full name, one for each ring: for knet, unless corosync.conf has a node list
 	PlainPCS        bool                // make constraints by pcs as the guide does; their ids are then not IML's (H9)
@@ -70,7 +71,8 @@ func (c *Config) defaults() error {
 			errs = append(errs, fmt.Errorf("node %q is not a fully qualified name", s.Name))
 		}
 		if !hostName.MatchString(s.Name) {
-			errs = append(errs, fmt.Errorf("node %q is not the name of a host: letters, digits, dots and dashes only, and no dash at the beginning", s.Name))
+			errs = append(errs, fmt.Errorf("node %q is not the name of a host: letters, digits, dots and dashes only, and no "+
+				"dash at the beginning", s.Name))
 		}
 		if s.Backup == "" {
 			errs = append(errs, fmt.Errorf("node %s has no backup to plan from", s.Name))
@@ -91,13 +93,16 @@ func (c *Config) defaults() error {
 	}
 	for i, repo := range c.AgentRepos {
 		// Plans, journals and lists of processes show it, and so nothing of it is quoted here.
-		if u, err := url.Parse(repo); err != nil || u.User != nil || u.Scheme != "" && u.Opaque != "" || !strings.Contains(repo, "://") && strings.Contains(repo, "@") {
-			errs = append(errs, fmt.Errorf("repository %d of agent_repos is no address, or has a user name or a password in it, which everybody would see in plans, in the journal "+
+		if u, err := url.Parse(repo); err != nil || u.User != nil || u.Scheme != "" && u.Opaque != "" ||
+			!strings.Contains(repo, "://") && strings.Contains(repo, "@") {
+			errs = append(errs, fmt.Errorf("repository %d of agent_repos is no address, or has a user name or a password in "+
+				"it, which everybody would see in plans, in the journal "+
 				"and in lists of processes: name one that asks for none, such as a mirror of your own", i+1))
 		}
 	}
 	if !hostName.MatchString(c.ClusterName) {
-		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, and no dash at the beginning", c.ClusterName))
+		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, "+
+			"and no dash at the beginning", c.ClusterName))
 	}
 	return errors.Join(errs...)
 }

@@ -81,11 +81,13 @@ func (s *scene) play(t testing.TB) *play {
 	t.Helper()
 	require.NoError(t, s.reset())
 	w := s.world.Clone()
-	return &play{t: t, w: w, book: s.book, hosts: w, journal: &evenkeel.MemJournal{}, watch: func(evenkeel.Event) {}, dir: s.pair.Config.ArchiveDir}
+	return &play{t: t, w: w, book: s.book, hosts: w, journal: &evenkeel.MemJournal{}, watch: func(evenkeel.Event) {},
+		dir: s.pair.Config.ArchiveDir}
 }
 
 func (p *play) options(j evenkeel.Journal) evenkeel.Options {
-	return evenkeel.Options{Journal: j, Clock: p.w, Stop: p.stop, Operator: &person{w: p.w}, Serial: true, RunID: "test", Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
+	return evenkeel.Options{Journal: j, Clock: p.w, Stop: p.stop, Operator: &person{w: p.w}, Serial: true, RunID: "test",
+		Holder: "test", Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { p.watch(e) })}
 }
 
 func (p *play) run() error {
@@ -162,7 +164,8 @@ func every(t *testing.T, otherwise int) int {
 	return otherwise
 }
 
-// WF-006, WF-009, LUS-036, LUS-038 to LUS-040, LUS-048, PCM-062: straight through, with nothing broken on the way and every target where it belongs.
+// WF-006, WF-009, LUS-036, LUS-038 to LUS-040, LUS-048, PCM-062: straight through, with nothing broken on the way and
+// every target where it belongs.
 func TestThePairIsUpgraded(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	p := s.play(t)
@@ -234,7 +237,8 @@ func TestCommandsOfTheClusterAreWide(t *testing.T) {
 				}
 			}
 			for _, c := range cmds {
-				if c.Effect != evenkeel.ReadOnly && len(c.Argv) > 0 && (c.Wide || slices.Contains([]string{"pcs", "cibadmin", "crm_resource", "crm_attribute", "service"}, c.Argv[0])) {
+				if c.Effect != evenkeel.ReadOnly && len(c.Argv) > 0 &&
+					(c.Wide || slices.Contains([]string{"pcs", "cibadmin", "crm_resource", "crm_attribute", "service"}, c.Argv[0])) {
 					wide[c.Argv[0]] = c.Wide
 				}
 			}

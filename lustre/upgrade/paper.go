@@ -292,13 +292,15 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 	return lines, nil
 }
 
-// compares has the operator compare lines with those of the plan: diff prints each difference, and nothing but "the same" where there is none.
+// compares has the operator compare lines with those of the plan: diff prints each difference, and nothing but "the
+// same" where there is none.
 func compares(a evenkeel.Action, filter string, lines []string) evenkeel.Action {
 	end := "EOF"
 	for slices.Contains(lines, end) {
 		end += "F"
 	}
-	script := "diff <(" + shellescape.QuoteCommand(a.Cmd.Argv) + " " + filter + ") - <<'" + end + "' && echo the same\n" + strings.Join(lines, "\n") + "\n" + end
+	script := "diff <(" + shellescape.QuoteCommand(a.Cmd.Argv) + " " + filter + ") - <<'" + end + "' && echo the same\n" +
+		strings.Join(lines, "\n") + "\n" + end
 	a.Paper = []evenkeel.Block{{Script: script, Shows: []string{"the same"}}}
 	return a
 }

@@ -33,7 +33,8 @@ func (n *node) backupPaper() []evenkeel.Block {
 
 // wholePaper compares the backup with its digest.
 func (n *node) wholePaper() evenkeel.Block {
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + n.archivePath.Ref() + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}
+	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + n.archivePath.Ref() + " | grep -c " +
+		n.archiveSum.Ref(), Shows: []string{"1"}}
 }
 
 // listPaper looks for what is restored in the backup.
@@ -45,7 +46,8 @@ func (n *node) listPaper() evenkeel.Block {
 		}
 	}
 	slices.Sort(want)
-	script := "for f in " + strings.Join(want, " ") + "; do tar tzf " + n.archivePath.Ref() + " | grep -qE ^" + n.archiveName.Ref() + `"/$f(/|$)" && echo "$f"; done`
+	script := "for f in " + strings.Join(want, " ") + "; do tar tzf " + n.archivePath.Ref() + " | grep -qE ^" +
+		n.archiveName.Ref() + `"/$f(/|$)" && echo "$f"; done`
 	return evenkeel.Block{Host: evenkeel.OperatorHost, Text: "Everything that is needed later is in it.", Script: script, Shows: want}
 }
 
@@ -87,7 +89,8 @@ func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	look.Host, look.Patience = n2, patience
 	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
 	for i, one := range cmds[1:] {
-		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.enabled()[i].Resource + " is gone, another is not", Text: "Then look again until every target is gone, and enable the others likewise."})
+		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.enabled()[i].Resource + " is gone, another is not",
+			Text: "Then look again until every target is gone, and enable the others likewise."})
 	}
 	return blocks
 }
@@ -104,8 +107,11 @@ func (d departure) goneBlock() evenkeel.Block {
 		}
 	}
 	return evenkeel.Block{
-		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
-		Script: "{ " + shellescape.QuoteCommand(processTable) + " | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo NOT known: lctl; } | sed 's/^/device /'; answer cibadmin --query | last;" + pools +
+		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no " +
+			"device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
+		Script: "{ " + shellescape.QuoteCommand(processTable) +
+			" | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo NOT " +
+			"known: lctl; } | sed 's/^/device /'; answer cibadmin --query | last;" + pools +
 			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),
 		Shows: []string{everyTargetIsGone}, Until: true,
 	}
@@ -113,7 +119,8 @@ func (d departure) goneBlock() evenkeel.Block {
 
 // roleBlock looks whether every target is disabled in the cluster.
 func (d departure) roleBlock() evenkeel.Block {
-	return showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}}, d.roles("Stopped")...).Paper[0]
+	return showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}},
+		d.roles("Stopped")...).Paper[0]
 }
 
 var settingID = regexp.MustCompile(`<nvpair id="([^"]*)" name="([^"]*)"`)
@@ -127,7 +134,8 @@ func showsIDs(a evenkeel.Action, change string) evenkeel.Action {
 	}
 	slices.Sort(want)
 	slices.Sort(names)
-	return shows(a, "| grep -oE "+shellescape.Quote(`id="[^"]*" name="(`+strings.Join(slices.Compact(names), "|")+`)"`)+" | LC_ALL=C sort", want...)
+	return shows(a, "| grep -oE "+shellescape.Quote(`id="[^"]*" name="(`+strings.Join(slices.Compact(names), "|")+`)"`)+
+		" | LC_ALL=C sort", want...)
 }
 
 // showsRelease is a look at the release of pcs.

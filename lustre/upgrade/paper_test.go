@@ -26,17 +26,19 @@ func (s *scene) followed(t *testing.T, unset bool) string {
 	var md strings.Builder
 	require.NoError(t, s.book.Markdown(&md))
 	w := s.world.Clone()
-	papertest.Follow(t, md.String(), onPaper{w}, papertest.Person{Dir: t.TempDir(), Unset: unset, Pause: 20 * time.Second, Secret: func(action string) string {
-		if strings.Contains(action, "fencing attributes") {
-			return "calvin\ncalvin\n"
-		}
-		return "correct horse\n"
-	}})
+	papertest.Follow(t, md.String(), onPaper{w},
+		papertest.Person{Dir: t.TempDir(), Unset: unset, Pause: 20 * time.Second, Secret: func(action string) string {
+			if strings.Contains(action, "fencing attributes") {
+				return "calvin\ncalvin\n"
+			}
+			return "correct horse\n"
+		}})
 	require.NoError(t, w.Check())
 	return w.EndState()
 }
 
-// Point 2 of issue 12: followed by hand, the runbook on paper ends where the engine's run ends. Without one of its variables, no command does anything.
+// Point 2 of issue 12: followed by hand, the runbook on paper ends where the engine's run ends. Without one of its
+// variables, no command does anything.
 func TestTheRunbookByHand(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts lustretest.Options
@@ -104,7 +106,8 @@ func (s *scene) block(t *testing.T, has string) string {
 // byHand runs a script with the given shell functions in place of the programs of a node.
 func byHand(t *testing.T, programs, script string) string {
 	t.Helper()
-	out, _ := exec.CommandContext(t.Context(), "bash", "-c", programs+"\n"+script).CombinedOutput() // what it prints is judged, as the operator does
+	// what it prints is judged, as the operator does
+	out, _ := exec.CommandContext(t.Context(), "bash", "-c", programs+"\n"+script).CombinedOutput()
 	return strings.TrimSpace(string(out))
 }
 

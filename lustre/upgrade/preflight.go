@@ -19,8 +19,10 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	s := evenkeel.Step{ID: "preflight", Title: "The pair is sound, and as it was when the plan was made", Host: n1.Name, Ref: "lustre:363"}
 	for _, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions,
-			showsText(evenkeel.Look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release").Expecting(p.Config.OldRelease, evenkeel.Contains(p.Config.OldRelease)), p.Config.OldRelease).On(n.Name),
-			shows(evenkeel.Look("hostname-"+n.no, "It is the machine that it should be", "hostname").Expecting(n.Short(), evenkeel.Says(n.Short(), n.Name)), "| cut -d. -f1", n.Short()).On(n.Name),
+			showsText(evenkeel.Look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release").
+				Expecting(p.Config.OldRelease, evenkeel.Contains(p.Config.OldRelease)), p.Config.OldRelease).On(n.Name),
+			shows(evenkeel.Look("hostname-"+n.no, "It is the machine that it should be", "hostname").
+				Expecting(n.Short(), evenkeel.Says(n.Short(), n.Name)), "| cut -d. -f1", n.Short()).On(n.Name),
 			p.seePCS(n, p.Config.OldPCS),
 			p.seeRings("rings-"+n.no, n.Name, p.rings))
 		for i, service := range clusterServices {
@@ -30,13 +32,18 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
 	past := evenkeel.Look("history", "Note whom the cluster has fenced so far", history(p.old(n1.Name)).Argv...)
-	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil }).Typed(p.fencedScript())}
+	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) {
+		return string(o.Stdout),
+			nil
+	}).Typed(p.fencedScript())}
 	was := p.oldCluster(n1.Name)
-	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made", "no difference to the backup", p.unchanged))
+	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made",
+		"no difference to the backup", p.unchanged))
 	s.Actions = append(s.Actions,
 		boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
-		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them", "both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),
+		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them",
+			"both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),
 		p.carries("carries").On(n2.Name))
 	for i, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions, p.audit(i).On(n.Name))
@@ -46,12 +53,14 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 
 // autostart notes whether a service starts at boot.
 func autostart(id, service string, fact evenkeel.Fact[string]) evenkeel.Action {
-	a := evenkeel.Look(id, "Note whether "+service+" starts at boot", "chkconfig", service).Expecting("exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
-		if text := strings.TrimSpace(string(o.Stdout) + string(o.Stderr)); o.ExitCode > 1 || text != "" { // it says nothing of a service that it knows
-			return fmt.Errorf("chkconfig %s: exit status %d: %s", service, o.ExitCode, text)
-		}
-		return nil
-	})
+	a := evenkeel.Look(id, "Note whether "+service+" starts at boot", "chkconfig", service).
+		Expecting("exit status 0 for on, 1 for off", func(o evenkeel.Observed) error {
+			// it says nothing of a service that it knows
+			if text := strings.TrimSpace(string(o.Stdout) + string(o.Stderr)); o.ExitCode > 1 || text != "" {
+				return fmt.Errorf("chkconfig %s: exit status %d: %s", service, o.ExitCode, text)
+			}
+			return nil
+		})
 	a.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) {
 		if o.ExitCode == 0 {
 			return "on", nil
@@ -81,7 +90,8 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 		}
 		for _, f := range st.Failures {
 			if strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
-				return evenkeel.NeedsOperator("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s", f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
+				return evenkeel.NeedsOperator("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s",
+					f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
 			}
 		}
 	}
@@ -97,7 +107,8 @@ func (p *Pair) audit(i int) evenkeel.Action {
 	return showsNoOther(evenkeel.Action{
 		ID: fmt.Sprintf("audit-%d", i+1),
 		Change: evenkeel.Change{
-			Title: "What is mounted is what the target store and the cluster say (H24)", Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
+			Title: "What is mounted is what the target store and the cluster say (H24)",
+			Cmd:   sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
 			Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				mounts, err := wholeMounts(o.Stdout)
 				if err != nil {

@@ -25,7 +25,10 @@ func TestPreflightRefuses(t *testing.T) {
 		"a target disabled":           {func(p *play) { p.sh(n1, "pcs resource disable MGS_32834e") }, "Make the plan anew"},
 		"the cluster of node 2 stops": {func(p *play) { p.sh(n2, "service pacemaker stop") }, "Could not connect to fencer"},
 		"node 2 is off":               {func(p *play) { p.w.PowerLoss(n2) }, "no route to host"},
-		"upgraded already":            {func(p *play) { write(p, n1, "/etc/redhat-release", "CentOS Linux release 7.5.1804 (Core)\n") }, "release 6"},
+		"upgraded already": {func(p *play) {
+			write(p, n1, "/etc/redhat-release",
+				"CentOS Linux release 7.5.1804 (Core)\n")
+		}, "release 6"},
 		"a target cannot start on node 2": {func(p *play) {
 			p.sh(n2, "mv /mnt/MGS /mnt/MGS.away")
 			p.sh(n1, "pcs cluster standby "+s.pair.Config.Node1.Short())

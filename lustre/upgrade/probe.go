@@ -27,7 +27,8 @@ func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
 	switch o.Makes.Kind {
 	case pcs.Resource:
 		has := func(c *pacemaker.CIB) bool { _, ok := c.Resource(id); return ok }
-		return onPaper(there.cibProbe("the CIB has "+id, has), "| settings | grep -o "+shellescape.Quote("^"+regexp.QuoteMeta(id)+" is"), id+" is"), true
+		return onPaper(there.cibProbe("the CIB has "+id, has), "| settings | grep -o "+
+			shellescape.Quote("^"+regexp.QuoteMeta(id)+" is"), id+" is"), true
 	case pcs.Preference:
 		line := "location " + id + " " + o.Makes.Node
 		return onPaper(there.cibProbe("the CIB has the constraint", func(c *pacemaker.CIB) bool {
@@ -44,39 +45,45 @@ func (p *Pair) probeFor(o pcs.Operation) (evenkeel.Probe, bool) {
 	}
 }
 
-// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; the operator decides about it (H6).
+// confProbe looks for the nodes in a corosync.conf. Another cluster's file is a leftover, which setup refuses; the
+// operator decides about it (H6).
 func (p *Pair) confProbe(host, text string, nodes ...string) evenkeel.Probe {
-	paper := p.showsConf(evenkeel.Action{Change: evenkeel.Change{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}}).Paper
-	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text, Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-		switch {
-		case o.ExitCode == 0:
-		case strings.Contains(string(o.Stderr), "No such file or directory"):
-			return evenkeel.NotRun, nil
-		default:
-			return evenkeel.Inconclusive, fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
-		}
-		c, err := corosync.Parse(bytes.NewReader(o.Stdout))
-		if err != nil {
-			return evenkeel.Inconclusive, err
-		}
-		totem, err := c.Totem()
-		if err != nil {
-			return evenkeel.Inconclusive, err
-		}
-		if totem.ClusterName != p.Config.ClusterName {
-			return evenkeel.Inconclusive, evenkeel.NeedsOperator("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
-		}
-		list, err := c.NodeList()
-		if err != nil {
-			return evenkeel.Inconclusive, err
-		}
-		for _, want := range nodes {
-			if !slices.ContainsFunc(list, func(n corosync.Node) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
-				return evenkeel.Partial, nil
+	paper := p.showsConf(evenkeel.Action{Change: evenkeel.Change{Host: host,
+		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf)}}).Paper
+	return evenkeel.Probe{Host: host, Cmd: sshexec.Command(sshexec.ReadOnly, "cat", corosyncConf), Text: text,
+		Paper: paper, Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+			switch {
+			case o.ExitCode == 0:
+			case strings.Contains(string(o.Stderr), "No such file or directory"):
+				return evenkeel.NotRun, nil
+			default:
+				return evenkeel.Inconclusive,
+					fmt.Errorf("cannot read %s on %s: exit status %d: %s", corosyncConf, host, o.ExitCode, strings.TrimSpace(string(o.Stderr)))
 			}
-		}
-		return evenkeel.Done, nil
-	}}
+			c, err := corosync.Parse(bytes.NewReader(o.Stdout))
+			if err != nil {
+				return evenkeel.Inconclusive, err
+			}
+			totem, err := c.Totem()
+			if err != nil {
+				return evenkeel.Inconclusive, err
+			}
+			if totem.ClusterName != p.Config.ClusterName {
+				return evenkeel.Inconclusive,
+					evenkeel.NeedsOperator("%s on %s is left over from another cluster (%q): look at it, and remove it (pcs cluster "+
+						"destroy) if this node is the one being rebuilt", corosyncConf, host, totem.ClusterName)
+			}
+			list, err := c.NodeList()
+			if err != nil {
+				return evenkeel.Inconclusive, err
+			}
+			for _, want := range nodes {
+				if !slices.ContainsFunc(list, func(n corosync.Node) bool { return cmp.Or(n.Name, n.Addresses[0]) == want }) {
+					return evenkeel.Partial, nil
+				}
+			}
+			return evenkeel.Done, nil
+		}}
 }
 
 // onPaper lets the operator judge a probe by what its command prints, after the filter.

@@ -7,7 +7,8 @@ import (
 )
 
 // wrappers are programs that run another one, which is among their arguments.
-var wrappers = []string{"sh", "bash", "dash", "ksh", "sudo", "su", "env", "nice", "ionice", "nohup", "setsid", "timeout", "flock", "strace", "xargs", "busybox", "systemd-run"}
+var wrappers = []string{"sh", "bash", "dash", "ksh", "sudo", "su", "env", "nice", "ionice", "nohup", "setsid",
+	"timeout", "flock", "strace", "xargs", "busybox", "systemd-run"}
 
 // mounts tells whether a process mounts or unmounts something, by its arguments. What cannot be told is a yes.
 func mounts(args []string) bool {
@@ -36,7 +37,8 @@ func mountProgram(word string) bool {
 	return slices.Contains([]string{"mount", "umount", "mount.lustre", "umount.lustre", "mount.lustre_tgt"}, name)
 }
 
-// meant are the targets that a process which mounts has to do with: those that it names. any is false where it has to do with none: a mount of something else, and no more.
+// meant are the targets that a process which mounts has to do with: those that it names. any is false where it has to
+// do with none: a mount of something else, and no more.
 func (d departure) meant(words []string, args string) (named map[string]bool, any bool) {
 	named = map[string]bool{}
 	elsewhere := elsewhere(words)
@@ -55,7 +57,8 @@ func (d departure) meant(words []string, args string) (named map[string]bool, an
 	return named, len(named) > 0 || len(elsewhere) == 0
 }
 
-// elsewhere are the operands of a mount or an umount when it is certain what each is: a path that is no device, or a share of another host. Else there are none.
+// elsewhere are the operands of a mount or an umount when it is certain what each is: a path that is no device, or a
+// share of another host. Else there are none.
 func elsewhere(words []string) []string {
 	if name := path.Base(words[0]); name != "mount" && name != "umount" {
 		return nil
@@ -72,7 +75,8 @@ func elsewhere(words []string) []string {
 			if strings.Contains(w, "a") { // all of a kind
 				return nil
 			}
-		case strings.HasPrefix(w, "/") && path.Clean(w) == strings.TrimSuffix(w, "/") && !strings.HasPrefix(w, "/dev/"), strings.Contains(w, ":/"):
+		case strings.HasPrefix(w, "/") && path.Clean(w) == strings.TrimSuffix(w, "/") && !strings.HasPrefix(w, "/dev/"),
+			strings.Contains(w, ":/"):
 			operands = append(operands, w)
 		default:
 			return nil

@@ -39,12 +39,14 @@ func seen(code int, stdout, stderr string) evenkeel.Observed {
 	for _, name := range []string{"node1.boot.new", "node2.boot.new", "node1.boot.old", "node2.boot.old"} {
 		facts[name] = []byte(`"` + before + `"`)
 	}
-	return evenkeel.Observed{Facts: facts, Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(stdout), Stderr: []byte(stderr)}}
+	return evenkeel.Observed{Facts: facts,
+		Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: code, Stdout: []byte(stdout), Stderr: []byte(stderr)}}
 }
 
 const before, later = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
-// SSH-010: what a probe says of a command of which nobody knows whether it ran: done, not, partly, or that it does not tell. What it does not tell is never "it did not run".
+// SSH-010: what a probe says of a command of which nobody knows whether it ran: done, not, partly, or that it does not
+// tell. What it does not tell is never "it did not run".
 func TestWhatTheProbesSay(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	conf := func(cluster string, nodes ...string) string {
@@ -109,16 +111,24 @@ func TestTheGuardsLookAtTheRightHalf(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	const n1, n2 = lustretest.Node1, lustretest.Node2
 	for where, host := range map[string]string{
-		"preflight/release-1": n1, "preflight/release-2": n2, "preflight/rings-1": n1, "preflight/rings-2": n2, "preflight/boot-id": n2, "preflight/history": n2, "preflight/audit-1": n1, "preflight/audit-2": n2,
-		"evacuate-node1/rings-1": n1, "evacuate-node1/rings-2": n2, "evacuate-node1/ready": n2, "evacuate-node1/calm": n2, "evacuate-node1/empty": n1, "evacuate-node1/served": n2, "evacuate-node1/stored": n2,
-		"leave-node1/held": n2, "leave-node1/free": n1, "leave-node1/served": n2, "leave-node1/left": n2, "leave-node1/off-corosync": n1, "leave-node1/boot-pacemaker": n1,
-		"shutdown-node1/free": n1, "shutdown-node1/served": n2, "shutdown-node1/held": n2, "shutdown-node1/calm": n2, "lustre-node1/held": n2, "lustre-node1/calm": n2,
+		"preflight/release-1": n1, "preflight/release-2": n2, "preflight/rings-1": n1, "preflight/rings-2": n2,
+		"preflight/boot-id": n2, "preflight/history": n2, "preflight/audit-1": n1, "preflight/audit-2": n2,
+		"evacuate-node1/rings-1": n1, "evacuate-node1/rings-2": n2, "evacuate-node1/ready": n2, "evacuate-node1/calm": n2,
+		"evacuate-node1/empty": n1, "evacuate-node1/served": n2, "evacuate-node1/stored": n2,
+		"leave-node1/held": n2, "leave-node1/free": n1, "leave-node1/served": n2, "leave-node1/left": n2,
+		"leave-node1/off-corosync": n1, "leave-node1/boot-pacemaker": n1,
+		"shutdown-node1/free": n1, "shutdown-node1/served": n2, "shutdown-node1/held": n2, "shutdown-node1/calm": n2,
+		"lustre-node1/held": n2, "lustre-node1/calm": n2,
 		"cluster-node1/held": n2, "cluster-node1/calm": n2, "cluster-node1/leftovers": n1, "cluster-node1/disabled": n1, "cluster-node1/same": n1,
-		"switch-over/able-1": n1, "switch-over/modules-1": n1, "switch-over/disabled": n1, "switch-over/still-disabled": n1, "switch-over/calm": n2, "switch-over/let-go": n2, "switch-over/hand-over": n1,
-		"switch-over/serving": n1, "switch-over/off-pacemaker": n2, "switch-over/boot-corosync": n2, "switch-over/released": n1, "switch-over/still-released": n1, "switch-over/give-back": n2,
+		"switch-over/able-1": n1, "switch-over/modules-1": n1, "switch-over/disabled": n1, "switch-over/still-disabled": n1,
+		"switch-over/calm": n2, "switch-over/let-go": n2, "switch-over/hand-over": n1,
+		"switch-over/serving": n1, "switch-over/off-pacemaker": n2, "switch-over/boot-corosync": n2,
+		"switch-over/released": n1, "switch-over/still-released": n1, "switch-over/give-back": n2,
 		"shutdown-node2/free": n2, "shutdown-node2/served": n1, "shutdown-node2/off-corosync": n2,
-		"join-node2/able-2": n2, "join-node2/modules-2": n2, "join-node2/leftovers": n2, "join-node2/serving": n1, "join-node2/rings-1": n1, "join-node2/rings-2": n2,
-		"rebalance/able-2": n2, "rebalance/mounts-1": n1, "rebalance/mounts-2": n2, "finish/release-node1": n1, "finish/release-node2": n2, "finish/autostart-node1": n1, "finish/autostart-node2": n2,
+		"join-node2/able-2": n2, "join-node2/modules-2": n2, "join-node2/leftovers": n2, "join-node2/serving": n1,
+		"join-node2/rings-1": n1, "join-node2/rings-2": n2,
+		"rebalance/able-2": n2, "rebalance/mounts-1": n1, "rebalance/mounts-2": n2, "finish/release-node1": n1,
+		"finish/release-node2": n2, "finish/autostart-node1": n1, "finish/autostart-node2": n2,
 	} {
 		step, id, _ := strings.Cut(where, "/")
 		a := s.action(t, step, id)
@@ -136,9 +146,11 @@ func TestBothNodesAreAwaited(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	status := func(one, two string) string {
 		node := func(name, online string) string {
-			return `<node name="` + name + `" id="1" online="` + online + `" standby="false" standby_onfail="false" maintenance="false" pending="false" unclean="false" shutdown="false" expected_up="true" is_dc="false" resources_running="0" type="member"/>`
+			return `<node name="` + name + `" id="1" online="` + online +
+				`" standby="false" standby_onfail="false" maintenance="false" pending="false" unclean="false" shutdown="false" expected_up="true" is_dc="false" resources_running="0" type="member"/>`
 		}
-		return `<crm_mon version="1.1.18"><summary><current_dc present="true" name="a"/></summary><nodes>` + node(lustretest.Node1, one) + node(lustretest.Node2, two) + `</nodes><resources/></crm_mon>`
+		return `<crm_mon version="1.1.18"><summary><current_dc present="true" name="a"/></summary><nodes>` +
+			node(lustretest.Node1, one) + node(lustretest.Node2, two) + `</nodes><resources/></crm_mon>`
 	}
 	for _, where := range []string{"join-node2/online", "rebalance/ready", "fencing/ready", "finish/ready"} {
 		step, id, _ := strings.Cut(where, "/")
@@ -149,7 +161,8 @@ func TestBothNodesAreAwaited(t *testing.T) {
 	}
 }
 
-// BAK-026: the copy of the backup on the new system, and the backup on this machine, are compared with what was made: another file of the same form does not pass.
+// BAK-026: the copy of the backup on the new system, and the backup on this machine, are compared with what was made:
+// another file of the same form does not pass.
 func TestTheBackupIsTheOneThatWasMade(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	t.Run("the copy", func(t *testing.T) {
@@ -199,7 +212,8 @@ func (s spoiling) Runner(host string) (sshexec.Runner, error) {
 	}), err
 }
 
-// calmly runs the guard against a restart and fencing alone, on a node 2 that has no notes of the operator; fenced is the history that was noted, says what each other program prints.
+// calmly runs the guard against a restart and fencing alone, on a node 2 that has no notes of the operator; fenced is
+// the history that was noted, says what each other program prints.
 func (s *scene) calmly(t *testing.T, fenced string, says func(sshexec.Cmd) string) error {
 	t.Helper()
 	book, err := s.pair.Runbook()
@@ -225,7 +239,8 @@ func (s *scene) calmly(t *testing.T, fenced string, says func(sshexec.Cmd) strin
 // H1: what tells of a restart of node 2 must be a boot id. Silence is none.
 func TestCalmWantsABootID(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	for text, fails := range map[string]string{before + "\n": "", "": "no boot id", "unknown\n": "no boot id", later + "\n": "has restarted since"} {
+	for text, fails := range map[string]string{before + "\n": "", "": "no boot id", "unknown\n": "no boot id", later +
+		"\n": "has restarted since"} {
 		err := s.calmly(t, "", func(cmd sshexec.Cmd) string {
 			if slices.Contains(cmd.Argv, "/proc/sys/kernel/random/boot_id") {
 				return text
@@ -242,7 +257,8 @@ func TestCalmWantsABootID(t *testing.T) {
 	}
 }
 
-// H1: an empty history of fencing is "none" only of a Pacemaker that prints nothing for none, as 1.1. One that counted its events in the first step counts them again.
+// H1: an empty history of fencing is "none" only of a Pacemaker that prints nothing for none, as 1.1. One that counted
+// its events in the first step counts them again.
 func TestASilentHistoryIsNoAnswerOfAPacemakerThatCounts(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	for name, c := range map[string]struct{ noted, now, want string }{
@@ -277,22 +293,26 @@ func TestEveryRingIsThere(t *testing.T) {
 		sound = "RING ID %d\n\tid\t= 10.0.0.1\n\tstatus\t= ring %[1]d active with no faults\n"
 	)
 	one, two := fmt.Sprintf(sound, 0), fmt.Sprintf(sound, 1)
-	for _, where := range []string{"preflight/rings-1", "preflight/rings-2", "evacuate-node1/rings-1", "join-node2/rings-2", "rebalance/rings-1"} {
+	for _, where := range []string{"preflight/rings-1", "preflight/rings-2", "evacuate-node1/rings-1",
+		"join-node2/rings-2", "rebalance/rings-1"} {
 		step, id, _ := strings.Cut(where, "/")
 		check := s.action(t, step, id).Expect.Check
 		require.NoError(t, check(seen(0, head+one+two, "")), where)
-		for _, text := range []string{"", head, head + one, one + two + fmt.Sprintf(sound, 2), head + one + strings.Replace(two, "active with no faults", "enabled", 1)} {
+		for _, text := range []string{"", head, head + one, one + two + fmt.Sprintf(sound, 2), head + one +
+			strings.Replace(two, "active with no faults", "enabled", 1)} {
 			require.Error(t, check(seen(0, text, "")), "%s: %q", where, text)
 		}
 		// A link that tells of one node only, be it that the output was cut off there.
-		const local, other = "LINK ID %d udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n", "\t\tnodeid:          2:\tconnected\n"
+		const local, other = "LINK ID %d udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n",
+			"\t\tnodeid:          2:\tconnected\n"
 		links := "Local node ID 1, transport knet\n" + fmt.Sprintf(local, 0) + other + fmt.Sprintf(local, 1)
 		require.ErrorContains(t, check(seen(0, links, "")), "1 of the 2 nodes", where)
 		require.NoError(t, check(seen(0, links+other, "")), where)
 	}
 }
 
-// A life that ended right after it made a backup has left an archive with the name of this second: the next life waits for another name, and goes on.
+// A life that ended right after it made a backup has left an archive with the name of this second: the next life waits
+// for another name, and goes on.
 func TestABackupOfTheSameSecond(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	first := s.play(t)

@@ -50,15 +50,18 @@ func amnesias(resources []string) []amnesia {
 		{name: "an old stop", happen: remember(pacemakertest.Record{Operation: "stop", At: time.Unix(1, 0)})},
 		{name: "failed", happen: remember(pacemakertest.Record{Operation: "stop", Code: 1, Status: 4}), over: failed, back: failed},
 		{name: "timed out", happen: remember(pacemakertest.Record{Operation: "stop", Code: 1, Status: 2}), over: failed, back: failed},
-		{name: "under way for ever", happen: remember(pacemakertest.Record{Operation: "stop", Code: 193, Status: -1}), over: "its stop is under way", back: "its stop is under way"},
+		{name: "under way for ever", happen: remember(pacemakertest.Record{Operation: "stop", Code: 193, Status: -1}),
+			over: "its stop is under way", back: "its stop is under way"},
 		{name: "migrated", happen: remember(pacemakertest.Record{Operation: "migrate_to"}), over: "a migrate_to", back: "a migrate_to"},
-		{name: "started again", happen: remember(pacemakertest.Record{Operation: "start"}), over: "a start that succeeded", back: "a start that succeeded"},
+		{name: "started again", happen: remember(pacemakertest.Record{Operation: "start"}), over: "a start that succeeded",
+			back: "a start that succeeded"},
 		{name: "the failure expired", happen: func(p *play, host string) {
 			remember(pacemakertest.Record{Operation: "stop", Code: 1, Status: 4})(p, host)
 			p.w.Advance(time.Second)
 			remember(pacemakertest.Record{Operation: "monitor", Code: 7})(p, host)
 		}},
-		{name: "killed", happen: func(p *play, host string) { p.w.Kill(host, "pacemaker-execd") }, over: "does not answer", back: "does not answer"},
+		{name: "killed", happen: func(p *play, host string) { p.w.Kill(host, "pacemaker-execd") }, over: "does not answer",
+			back: "does not answer"},
 		{name: "killed with corosync", happen: func(p *play, host string) { p.w.Kill(host, "corosync") }, back: "does not answer"},
 		{name: "killed and started again", happen: func(p *play, host string) {
 			p.w.Kill(host, "pacemaker-execd")
@@ -74,8 +77,9 @@ func amnesias(resources []string) []amnesia {
 	}
 }
 
-// H27: the simulated pair comes into every one of these states while node 2's targets are being unmounted in the switch-over, and node 1's on the way back. Nothing is mounted
-// twice; the run comes to its end where the targets are provably gone, and else stops and says what to do.
+// H27: the simulated pair comes into every one of these states while node 2's targets are being unmounted in the
+// switch-over, and node 1's on the way back. Nothing is mounted twice; the run comes to its end where the targets are
+// provably gone, and else stops and says what to do.
 func TestTheRecordIsLostOnTheWay(t *testing.T) {
 	slow := lustretest.Options{InstallTime: -1, Times: func(label string) (start, stop time.Duration) {
 		return 0, map[bool]time.Duration{true: 12 * time.Second}[label == "MGS"]
@@ -146,7 +150,8 @@ func (a amnesia) ends(t *testing.T, p *play, why string, play func() error, to s
 	require.NoError(t, p.w.Check())
 	if why == "" {
 		require.NoError(t, err)
-		require.True(t, stopped || slices.ContainsFunc(p.w.Report().Targets, func(r lustretest.TargetReport) bool { return slices.Equal(r.On, []string{to}) }))
+		require.True(t, stopped || slices.ContainsFunc(p.w.Report().Targets,
+			func(r lustretest.TargetReport) bool { return slices.Equal(r.On, []string{to}) }))
 		return
 	}
 	require.Error(t, err)

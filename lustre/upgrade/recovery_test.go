@@ -82,8 +82,9 @@ func (s *scene) reversible() map[string]string {
 	return back
 }
 
-// WF-006: whatever action fails, before or after it acted, the rollback leads to the pair as it was, or, once node 1 is rebuilt, to node 2 serving everything;
-// and from there the run goes forward to its end. Nothing is mounted twice on any of them.
+// WF-006: whatever action fails, before or after it acted, the rollback leads to the pair as it was, or, once node 1 is
+// rebuilt, to node 2 serving everything; and from there the run goes forward to its end. Nothing is mounted twice on
+// any of them.
 func TestRollback(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	where := s.reversible()
@@ -102,7 +103,8 @@ func TestRollback(t *testing.T) {
 					continue // a machine that is silent after its shutdown is taken to be off: the installation has begun
 				}
 				tried++
-				t.Run(step.ID+"/"+a.ID+map[bool]string{true: "/after"}[after], func(t *testing.T) { s.thereAndBack(t, step.ID, a, after, where[step.ID]) })
+				t.Run(step.ID+"/"+a.ID+map[bool]string{true: "/after"}[after],
+					func(t *testing.T) { s.thereAndBack(t, step.ID, a, after, where[step.ID]) })
 			}
 		}
 	}
@@ -219,10 +221,12 @@ func TestRollbackKeepsWhatWas(t *testing.T) {
 	require.Contains(t, p.sh(lustretest.Node1, "chkconfig --list corosync"), "3:on")
 }
 
-// H1: when node 2 restarts while node 1 is rebuilt, the run stops for the operator before the next disruptive step on node 1, and goes on when the person has looked into it.
+// H1: when node 2 restarts while node 1 is rebuilt, the run stops for the operator before the next disruptive step on
+// node 1, and goes on when the person has looked into it.
 func TestNode2Restarts(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	for _, at := range [][2]string{{"evacuate-node1", "standby"}, {"leave-node1", "hold"}, {"agent-node1", "epel"}, {"lustre-node1", "install-1"}, {"ha-node1", "password"}} {
+	for _, at := range [][2]string{{"evacuate-node1", "standby"}, {"leave-node1", "hold"}, {"agent-node1", "epel"},
+		{"lustre-node1", "install-1"}, {"ha-node1", "password"}} {
 		p := s.play(t)
 		restarted := false
 		p.watch = func(e evenkeel.Event) {
@@ -257,7 +261,8 @@ func TestNode2Restarts(t *testing.T) {
 	}
 }
 
-// H17: a target that fails to start where it moves to stops the run at once, with what to do about it; when it was done, the run goes on. (The mount table would be watched in vain.)
+// H17: a target that fails to start where it moves to stops the run at once, with what to do about it; when it was
+// done, the run goes on. (The mount table would be watched in vain.)
 func TestATargetFailsToStart(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	mgs := s.pair.Targets[0]
@@ -289,7 +294,8 @@ func TestATargetFailsToStart(t *testing.T) {
 	}
 }
 
-// starting is a pair whose clusters take their time: after a start, crm_mon there exits 0 and knows of no cluster yet, as Pacemaker 2.1's does.
+// starting is a pair whose clusters take their time: after a start, crm_mon there exits 0 and knows of no cluster yet,
+// as Pacemaker 2.1's does.
 type starting struct {
 	*lustretest.Pair
 	blind map[string]int // so many answers of crm_mon on a host
@@ -308,7 +314,8 @@ func (s *starting) Runner(host string) (sshexec.Runner, error) {
 		case cmd.Argv[0] == "crm_mon" && s.blind[host] > 0:
 			s.blind[host]--
 			s.seen++
-			return sshexec.Result{Outcome: evenkeel.Exited, Stdout: []byte(`<crm_mon version="2.1.5"><pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-11-22 11:29:44Z"/></crm_mon>`)}, nil
+			return sshexec.Result{Outcome: evenkeel.Exited,
+				Stdout: []byte(`<crm_mon version="2.1.5"><pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-11-22 11:29:44Z"/></crm_mon>`)}, nil
 		}
 		return r.Run(ctx, cmd)
 	}), nil

@@ -16,7 +16,8 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 	target := n.tree() + ".tgz"
 	private := evenkeel.Do("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
 	rename := evenkeel.Do("rename", "Give it its name", "mv", "-T", target+".part", target).Probed(evenkeel.Probe{
-		Cmd: sha256sum(target), Text: "the file has the backup's digest", Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
+		Cmd: sha256sum(target), Text: "the file has the backup's digest",
+		Paper: []evenkeel.Block{{Script: "sha256sum " + target + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			want, err := n.archiveSum.Get(o.Facts)
 			if err == nil && sumIn(o.Result) == want {
@@ -34,12 +35,14 @@ func (n *node) restoreStep(ref string) evenkeel.Step {
 	}
 }
 
-// upload copies the backup onto the node and reads it back. One operation, so that a copy that did not arrive whole is made anew by a resume.
+// upload copies the backup onto the node and reads it back. One operation, so that a copy that did not arrive whole is
+// made anew by a resume.
 func (n *node) upload(to string) evenkeel.Action {
 	write := sshexec.PrivateFile(to)
 	write.Stdin = sshexec.FileInput(n.archivePath.Ref())
 	return evenkeel.Action{
-		ID: "upload", Paper: []evenkeel.Block{{Cmd: write}, {Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
+		ID: "upload", Paper: []evenkeel.Block{{Cmd: write},
+			{Script: "sha256sum " + to + " | grep -c " + n.archiveSum.Ref(), Shows: []string{"1"}}},
 		Change: evenkeel.Change{
 			Title: "Copy the backup onto the new system, whole", Repeat: evenkeel.Idempotent,
 			Op: &evenkeel.Op{
@@ -85,14 +88,17 @@ func (n *node) tree() string { return "/root/" + n.archiveName.Ref() }
 func (n *node) agentStep(ref string) evenkeel.Step {
 	actions := []evenkeel.Action{evenkeel.Do("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
 	for i, repo := range n.Config.AgentRepos {
-		actions = append(actions, evenkeel.Do(fmt.Sprintf("repo-%d", i+1), "Add a repository that the agent needs", "yum-config-manager", "--add-repo", repo))
+		actions = append(actions, evenkeel.Do(fmt.Sprintf("repo-%d", i+1), "Add a repository that the agent needs",
+			"yum-config-manager", "--add-repo", repo))
 	}
 	actions = append(actions, restoreActions(n.restore(n.index, n.tree()), func(g backup.Group) bool { return g == backup.GroupAgent })...)
 	actions = append(actions,
-		evenkeel.Do("manager-repo", "Fetch the manager's repository definition", "curl", "--fail", "-o", "/etc/yum.repos.d/Manager-for-Lustre.repo",
+		evenkeel.Do("manager-repo", "Fetch the manager's repository definition", "curl", "--fail", "-o",
+			"/etc/yum.repos.d/Manager-for-Lustre.repo",
 			"--cacert", "/var/lib/chroma/authority.crt", "--cert", "/var/lib/chroma/self.crt", "--key", "/var/lib/chroma/private.pem",
 			"https://"+n.Config.Manager+"/repo/Manager-for-Lustre.repo"),
-		evenkeel.Do("chroma", "Install the agent", "yum", "-y", "install", "chroma-*").Noting("a warning about /selinux/enforce is harmless (lustre:571)"))
+		evenkeel.Do("chroma", "Install the agent", "yum", "-y", "install", "chroma-*").
+			Noting("a warning about /selinux/enforce is harmless (lustre:571)"))
 	return evenkeel.Step{
 		ID: n.id("agent"), Title: "Install the management agent on " + n.Name, Host: n.Name, Ref: ref,
 		Needs: []evenkeel.FactKey{n.archiveName}, Actions: actions, Irreversible: n.gone(),

@@ -38,7 +38,8 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n1.shutDownStep("lustre:452", p.spareNode1()...), n1.installStep("lustre:453"), n1.restoreStep("lustre:455"), n1.agentStep("lustre:520"),
 			n1.lustreStep("lustre:585", p.spareNode1()...), n1.haStep("lustre:800"),
 			cluster, move,
-			n2.shutDownStep("lustre:1174", p.seeStopped(n2.Name)...), n2.installStep("lustre:1175"), n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
+			n2.shutDownStep("lustre:1174", p.seeStopped(n2.Name)...), n2.installStep("lustre:1175"),
+			n2.restoreStep("lustre:1180"), n2.agentStep("lustre:1243"),
 			n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
 			join, balance, fencing, p.finish(),
 		},
@@ -57,8 +58,8 @@ func wide(c sshexec.Cmd) bool {
 // installs tells an installation: yum that is killed half-way, with its connection, leaves the packages in disorder.
 func installs(c sshexec.Cmd) bool { return c.Argv[0] == "yum" }
 
-// limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run for ever (H19). A command that is cut off may
-// have run; what follows tells.
+// limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run
+// for ever (H19). A command that is cut off may have run; what follows tells.
 func limit(rb *evenkeel.Runbook) {
 	const installing, anything = 3 * time.Hour, 30 * time.Minute
 	for i := range rb.Steps {
@@ -79,7 +80,8 @@ func limit(rb *evenkeel.Runbook) {
 
 func (p *Pair) intro() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "One node is rebuilt while the other serves; the targets are down only while they move. Made from the backups of both nodes; the cluster is made again as it was.\n\n| target | mounted on | belongs on |\n|---|---|---|\n")
+	fmt.Fprintf(&b, "One node is rebuilt while the other serves; the targets are down only while they move. Made from "+
+		"the backups of both nodes; the cluster is made again as it was.\n\n| target | mounted on | belongs on |\n|---|---|---|\n")
 	for _, t := range p.Targets {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)
 	}
@@ -147,8 +149,9 @@ func (p *Pair) twice(seen sightings) []string {
 	return found
 }
 
-// astray says what is mounted where it does not belong: the disk of a target by another path, and a Lustre target at the mount point of none. The table may show a disk by
-// another name than the plan has, so that the last one can be a disk of the pair.
+// astray says what is mounted where it does not belong: the disk of a target by another path, and a Lustre target at
+// the mount point of none. The table may show a disk by another name than the plan has, so that the last one can be a
+// disk of the pair.
 func (p *Pair) astray(seen sightings) []string {
 	var found []string
 	points, owner := map[string]bool{}, map[string]Target{}
@@ -162,10 +165,12 @@ func (p *Pair) astray(seen sightings) []string {
 		t, ours := owner[m.Device]
 		switch {
 		case ours && (m.MountPoint != t.Mount || !m.IsTarget()):
-			found = append(found, fmt.Sprintf("the disk of %s, %s, is mounted on %s at %s as %s, not at %s: unmount it there NOW, if the target is mounted elsewhere",
+			found = append(found, fmt.Sprintf("the disk of %s, %s, is mounted on %s at %s as %s, not at %s: unmount it there "+
+				"NOW, if the target is mounted elsewhere",
 				t.Resource, m.Device, m.node, m.MountPoint, m.FSType, t.Mount))
 		case !points[m.MountPoint] && (m.IsTarget() || m.FSType == "ldiskfs"):
-			found = append(found, fmt.Sprintf("%s is mounted on %s at %s, which is the mount point of no target: it can be the disk of one by another name. See which disk it is NOW; "+
+			found = append(found, fmt.Sprintf("%s is mounted on %s at %s, which is the mount point of no target: it can be the "+
+				"disk of one by another name. See which disk it is NOW; "+
 				"unmount it if its target is mounted elsewhere", m.Device, m.node, m.MountPoint))
 		}
 	}

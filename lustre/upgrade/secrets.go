@@ -23,7 +23,8 @@ func (p *Pair) found(cib *pacemaker.CIB, conf *corosync.Conf) {
 	}
 }
 
-// weakSecrets tells the reviewer of secrets that are easy to guess. They are masked in what programs print, and not where they may be a word.
+// weakSecrets tells the reviewer of secrets that are easy to guess. They are masked in what programs print, and not
+// where they may be a word.
 func (p *Pair) weakSecrets() {
 	if why := p.Config.Password.Weakness(); why != "" {
 		p.Notes = append(p.Notes, "the password given for hacluster is weak: "+why+"; give another one")
@@ -35,6 +36,7 @@ func (p *Pair) weakSecrets() {
 		}
 	}
 	if weak > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("the cluster's configuration has weak secrets, such as a fencing password that is short or a plain word: %d", weak))
+		p.Notes = append(p.Notes, fmt.Sprintf("the cluster's configuration has weak secrets, such as a fencing password "+
+			"that is short or a plain word: %d", weak))
 	}
 }

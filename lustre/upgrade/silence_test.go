@@ -20,7 +20,8 @@ var telling = map[string]string{
 	"crm_resource": "0 is at rest; what it stopped is looked at by itself",
 }
 
-// H19: no look, guard, verification or probe of the runbook takes an answer without a word for what it wants to see, nor an answer in words that nobody knows.
+// H19: no look, guard, verification or probe of the runbook takes an answer without a word for what it wants to see,
+// nor an answer in words that nobody knows.
 func TestNoLookTakesSilenceForAnAnswer(t *testing.T) {
 	for name, mend := range map[string]func(*upgrade.Config){
 		"commands": nil, "one CIB": func(c *upgrade.Config) { c.Atomic = true },
@@ -44,7 +45,8 @@ func TestNoLookTakesSilenceForAnAnswer(t *testing.T) {
 					where := step.ID + "/" + a.ID
 					for _, text := range []string{"", "\n", "Segmentation fault\n", "{}\n", "<html></html>\n"} {
 						o := evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(text)}}
-						if a.Op == nil && a.Cmd.Effect == sshexec.ReadOnly && a.Expect.Check != nil && !(strings.TrimSpace(text) == "" && telling[a.Cmd.Argv[0]] != "") {
+						if a.Op == nil && a.Cmd.Effect == sshexec.ReadOnly && a.Expect.Check != nil &&
+							!(strings.TrimSpace(text) == "" && telling[a.Cmd.Argv[0]] != "") {
 							checks++
 							require.Error(t, a.Expect.Check(o), "%s: %s takes %q", where, a.Cmd, text)
 						}

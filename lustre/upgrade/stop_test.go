@@ -66,7 +66,8 @@ func TestAStopFreezesNoOutage(t *testing.T) {
 		}
 	}
 	require.Positive(t, stops)
-	t.Logf("%d of %d commands, %d during an outage: %d stops before the end; an outage was at most %s longer than that of the straight run", len(points), last-first, len(outage), stops, longest)
+	t.Logf("%d of %d commands, %d during an outage: %d stops before the end; an outage was at most %s longer than that of the straight run",
+		len(points), last-first, len(outage), stops, longest)
 }
 
 // The windows of the pair are outages, all of them, and nobody is waited for inside one: Validate holds the second.

@@ -13,19 +13,25 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part of the outage comes before it or after it: the
-// new cluster leaves maintenance first, with every target disabled, and node 2's cluster stops when its targets serve on node 1 already.
+// switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part
+// of the outage comes before it or after it: the new cluster leaves maintenance first, with every target disabled, and
+// node 2's cluster stops when its targets serve on node 1 already.
 func (p *Pair) switchOver() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
 	now := p.newCluster(n1.Name)
 	s := evenkeel.Step{
 		ID: "switch-over", Title: "Move every target from " + n2.Name + " to " + n1.Name, Host: n1.Name, Ref: "lustre:1120",
-		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted twice. So a target is enabled here only when it is proven gone there: " +
-			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, nothing mounted, and nothing at work that mounts or unmounts it, all of it read immediately before. " +
-			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster acts: it leaves the targets alone because each is disabled, and for no other reason.",
-		Needs:  append(n2.autostarts(), n2.bootSeen, n1.fenced),
-		Makes:  []evenkeel.FactKey{p.letGoAt()},
-		Opens:  []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose, Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
+		Why: "The two clusters share no fencing: nothing but the order of these commands keeps a target from being mounted " +
+			"twice. So a target is enabled here only when it is proven gone there: " +
+			"node 2 in standby and the target disabled in the old cluster, stored, the old cluster not started at boot, " +
+			"nothing mounted, and nothing at work that mounts or unmounts it, all of it read immediately before. " +
+			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of " +
+			"outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster " +
+			"acts: it leaves the targets alone because each is disabled, and for no other reason.",
+		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced),
+		Makes: []evenkeel.FactKey{p.letGoAt()},
+		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
+			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
 		Closes: []string{"switch-over"},
 	}
 	ready, err1 := p.readyPush()
@@ -35,26 +41,35 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 		return s, err
 	}
 	// It sees a start that failed, which the mount table does not show.
-	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
+	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n1.Name,
+		now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
-		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each", p.disabled), p.roles("Stopped")...),
-		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed", "the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
-		evenkeel.Do("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:1128").On(n2.Name),
+		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each",
+			p.disabled), p.roles("Stopped")...),
+		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
+			"the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
+		evenkeel.Do("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").
+			Argv...).From("lustre:1128").On(n2.Name),
 		ready.Noting("every target stays disabled").From("lustre:1136"),
-		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do", "no maintenance, and nothing is being started or stopped", p.settled), "| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
+		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
+			"no maintenance, and nothing is being started or stopped", p.settled),
+			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 		// No guard: once the targets are enabled, this is no longer so.
-		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance", "target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
+		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance",
+			"target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
 		p.takes(),
 		p.calm(),
 		letGo,
 		over,
 		status,
-		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())), p.enabled())).Waiting(p.Config.Outage),
+		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())),
+			p.enabled())).Waiting(p.Config.Outage),
 	}, p.stopOld(n2))
 	s.Verify = append([]evenkeel.Action{
-		showsPlaced(evenkeel.Prove("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name))).From("lustre:1155"),
+		showsPlaced(evenkeel.Prove("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))),
+			p.placed(everywhere(n1.Name))).From("lustre:1155"),
 	}, p.seeStopped(n2.Name)...)
 	var err error
 	s.Undo, err = p.switchBack()
@@ -76,7 +91,8 @@ func pushed(id, title, host string, o pcs.Operation, err error) (evenkeel.Action
 	return a, err
 }
 
-// readyPush ends maintenance on node 1, every target disabled: the cluster looks for them, finds them stopped there, and has nothing more to find out when the outage begins.
+// readyPush ends maintenance on node 1, every target disabled: the cluster looks for them, finds them stopped there,
+// and has nothing more to find out when the outage begins.
 func (p *Pair) readyPush() (evenkeel.Action, error) {
 	prepared, err := p.Plan.Prepared()
 	if err != nil {
@@ -105,8 +121,12 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 		}
 		return read(o)
 	}
-	does.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: does.Cmd}}, p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
-	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) { return o.Now.UTC().Format(time.RFC3339Nano), nil }).Typed("date")}
+	does.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: does.Cmd}},
+		p.roles("Stopped", "node "+p.old(n2)+" standby=on")...).Paper
+	does.Makes = []evenkeel.Make{fact.From(func(o evenkeel.Observed) (string, error) {
+		return o.Now.UTC().
+			Format(time.RFC3339Nano), nil
+	}).Typed("date")}
 	return evenkeel.Action{
 		ID: "let-go", Makes: does.Makes, Paper: p.letGoPaper(push),
 		Change: evenkeel.Change{
@@ -114,8 +134,11 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 			Repeat: evenkeel.Idempotent, Limit: p.Config.Outage, Probe: &does,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(push),
-				Text: "Wait until every target is mounted on " + n2 + " and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` is a start or a monitor that succeeded), " +
-					"for what is just being started shows nowhere. Then put " + p.old(n2) + " into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
+				Text: "Wait until every target is mounted on " + n2 +
+					" and nothing is being started or stopped there (/proc/mounts; the last operation of each in `cibadmin --query` " +
+					"is a start or a monitor that succeeded), " +
+					"for what is just being started shows nowhere. Then put " + p.old(n2) +
+					" into standby and disable each target there, at once. (The tool does it in one change of the CIB.)",
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					cib, err := p.steady(ctx, at, told)
 					if err != nil || cib == nil || told(cib) {
@@ -136,8 +159,9 @@ func (p *Pair) lettingGo() pcs.Settings {
 	}
 }
 
-// steady wants node 2 to have every target mounted, and to be doing nothing with any: a target that is just being started there shows in no mount table, and would be
-// taken for gone. It returns the old cluster's CIB, at once where that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
+// steady wants node 2 to have every target mounted, and to be doing nothing with any: a target that is just being
+// started there shows in no mount table, and would be taken for gone. It returns the old cluster's CIB, at once where
+// that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
 func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
 	n2 := p.Config.Node2.Name
 	cib, err := p.oldCIB(ctx, at)
@@ -163,11 +187,14 @@ func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemake
 	return cib, err
 }
 
-// oldIDs wants the settings that the switch-over changes in the old cluster to have the ids that they have in the backup: cibadmin finds them by these.
+// oldIDs wants the settings that the switch-over changes in the old cluster to have the ids that they have in the
+// backup: cibadmin finds them by these.
 func (p *Pair) oldIDs(live *pacemaker.CIB) error {
 	same, err := sameIDs(p.CIB, live, p.lettingGo())
 	if err == nil && !same {
-		err = evenkeel.NeedsOperator("the old cluster keeps the standby of a node, or a target-role, under another id than its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume", p.Config.Node2.Name)
+		err = evenkeel.NeedsOperator("the old cluster keeps the standby of a node, or a target-role, under another id than "+
+			"its backup does: it has been changed by hand. Compare `cibadmin --query` on %s with the backup, put the ids back, and resume",
+			p.Config.Node2.Name)
 	}
 	return err
 }
@@ -193,7 +220,8 @@ func (p *Pair) waiting(cib *pacemaker.CIB) error {
 	return p.disabled(cib)
 }
 
-// settled wants a cluster that acts and is not at work. It looked for the targets when they were made: what is stopped here needs no look any more.
+// settled wants a cluster that acts and is not at work. It looked for the targets when they were made: what is stopped
+// here needs no look any more.
 func (p *Pair) settled(st *pacemaker.Status) error {
 	if !st.DC.Present {
 		return evenkeel.NotYet(tick, "the cluster has not elected a DC")
@@ -220,9 +248,12 @@ func (p *Pair) newIDs(live *pacemaker.CIB) error {
 	if err != nil {
 		return err
 	}
-	same, err := sameIDs(prepared, live, pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}}, Roles: pcs.Roles("Started", resources(p.Targets)...)})
+	same, err := sameIDs(prepared, live,
+		pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
+			Roles: pcs.Roles("Started", resources(p.Targets)...)})
 	if err == nil && !same {
-		err = evenkeel.NeedsOperator("the new cluster keeps maintenance-mode or a target-role under another id than the plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
+		err = evenkeel.NeedsOperator("the new cluster keeps maintenance-mode or a target-role under another id than the " +
+			"plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
 	}
 	return err
 }
@@ -234,8 +265,8 @@ func sameIDs(a, b *pacemaker.CIB, s pcs.Settings) (bool, error) {
 	return one.Stdin == other.Stdin, errors.Join(err1, err2)
 }
 
-// switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby with every target disabled, and leaves that only
-// when node 1 has provably let go.
+// switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby
+// with every target disabled, and leaves that only when node 1 has provably let go.
 func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	n1, n2 := p.node(0), p.node(1)
 	old2 := p.old(n2.Name)
@@ -254,32 +285,40 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
-		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted), nil)).Waiting(p.Config.Outage),
-		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").Expecting("no action is pending", func(o evenkeel.Observed) error {
-			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
-				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
-			}
-			return nil
-		}), "&& echo idle", "idle").Waiting(p.Config.Outage),
+		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted),
+			nil)).Waiting(p.Config.Outage),
+		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
+			Expecting("no action is pending", func(o evenkeel.Observed) error {
+				if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
+					return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+
+						"not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
+				}
+				return nil
+			}), "&& echo idle", "idle").Waiting(p.Config.Outage),
 		left.see("released"),
 		evenkeel.Disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
-		showsSettings(now.seeCIB("disabled", "The new cluster touches no target", "maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
+		showsSettings(now.seeCIB("disabled", "The new cluster touches no target",
+			"maintenance-mode=true; target-role=Stopped on each", p.harmless),
+			p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
 		left.see("still-released").AsPrecondition(),
 		giveBack,
-		waitFor(p.Config.Outage, n2.Name, waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
+		waitFor(p.Config.Outage, n2.Name,
+			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
 	for _, t := range p.enabled() {
 		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
-			undo = append(undo, evenkeel.Disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was", p.Config.OldPCS.EnableResource(t.Resource).Argv...).On(n2.Name))
+			undo = append(undo, evenkeel.Disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was",
+				p.Config.OldPCS.EnableResource(t.Resource).Argv...).On(n2.Name))
 		}
 	}
 	undo = append(undo,
 		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster", p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster",
+			p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	return undo, errors.Join(err1, err2)
 }
 

@@ -11,11 +11,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// Pacemaker throttles itself (H26): by itself it runs twice as many actions on a node as that has cores, and one at a time when the load is high, so that many targets move
-// one after the other. The throttle is lifted in the old cluster before its targets move for the first time, and in the new one when it is made; it is put back when they
-// are where they belong.
+// Pacemaker throttles itself (H26): by itself it runs twice as many actions on a node as that has cores, and one at a
+// time when the load is high, so that many targets move one after the other. The throttle is lifted in the old cluster
+// before its targets move for the first time, and in the new one when it is made; it is put back when they are where
+// they belong.
 
-// notice is how long Pacemaker takes to see a changed throttle: each node looks at its load every 30 s, and tells the others only when its judgement changes.
+// notice is how long Pacemaker takes to see a changed throttle: each node looks at its load every 30 s, and tells the
+// others only when its judgement changes.
 const notice = 35 * time.Second
 
 // liftStep lifts the throttle of the old cluster, before anything is down.
@@ -24,13 +26,14 @@ func (p *Pair) liftStep() (evenkeel.Step, error) {
 	lift, err := p.lift(n2.Name, p.CIB)
 	return evenkeel.Step{
 		ID: "lift-throttle", Title: "Lift Pacemaker's throttle in the old cluster", Host: n2.Name,
-		Why:     "Not in the guide (H26): throttled, Pacemaker stops and starts the targets one after the other, and each waits for those before it. The new cluster is made without the throttle; it gets it back when the targets are where they belong.",
+		Why: "Not in the guide (H26): throttled, Pacemaker stops and starts the targets one after the other, and each " +
+			"waits for those before it. The new cluster is made without the throttle; it gets it back when the targets are where they belong.",
 		Actions: lift, Undo: p.throttleAgain(n2.Name, p.Config.OldPCS),
 	}, err
 }
 
-// lift lifts the throttle of a running cluster. cib has the ids of its settings. A limit that is set while nothing else changes is never told; so the node is first made
-// to judge its load high, and then to judge it low.
+// lift lifts the throttle of a running cluster. cib has the ids of its settings. A limit that is set while nothing else
+// changes is never told; so the node is first made to judge its load high, and then to judge it low.
 func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) {
 	busy := slices.Clone(live.Unthrottled())
 	for i := range busy {

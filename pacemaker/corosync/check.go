@@ -10,9 +10,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// Problems is what is wrong with the file as a whole: what is taken otherwise than it was meant, and, where no release of corosync takes the
-// file, what those refuse that know all that it asks for and come nearest to taking it. A file without problems may still be for another release; see
-// [Conf.Releases]. Each problem has its line.
+// Problems is what is wrong with the file as a whole: what is taken otherwise than it was meant, and, where no release
+// of corosync takes the file, what those refuse that know all that it asks for and come nearest to taking it. A file
+// without problems may still be for another release; see [Conf.Releases]. Each problem has its line.
 func (c *Conf) Problems() []*ParseError {
 	if c.empty() {
 		return []*ParseError{{File: "corosync.conf", Err: errNoConf}}
@@ -101,7 +101,8 @@ func (p *problems) also(err error) {
 	}
 }
 
-// sections finds keys that stand twice in one section, of which the last one counts and nobody sees it, and values that are more than was meant.
+// sections finds keys that stand twice in one section, of which the last one counts and nobody sees it, and values that
+// are more than was meant.
 func (p *problems) sections() {
 	var visit func(s *Section)
 	visit = func(s *Section) {

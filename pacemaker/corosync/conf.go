@@ -53,7 +53,8 @@ type entry struct {
 }
 
 // Parse reads the corosync.conf of any release, 1.x to 3.x: sections in braces, "key: value" lines, comments that start
-// a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with the line that opened it.
+// a line. It returns all errors at once as a [*ParseError] or a list of them; a brace that is not closed is told with
+// the line that opened it.
 func Parse(r io.Reader) (*Conf, error) {
 	if r == nil {
 		return nil, errNoConf

@@ -92,16 +92,20 @@ c.conf:12:1: ring 1 has no mcastport: near "interface"`)
 
 func TestErrors(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
-		"open brace":   {"totem {\n\tversion: 2\n\tinterface {\n\t\tttl: 1\n}\n", `f:1:1: the brace of section totem is not closed: near "totem {"`},
-		"two open":     {"a {\n  b {\n", "f:1:1: the brace of section a is not closed: near \"a {\"\nf:2:3: the brace of section b is not closed: near \"b {\""},
+		"open brace": {"totem {\n\tversion: 2\n\tinterface {\n\t\tttl: 1\n}\n",
+			`f:1:1: the brace of section totem is not closed: near "totem {"`},
+		"two open": {"a {\n  b {\n",
+			"f:1:1: the brace of section a is not closed: near \"a {\"\nf:2:3: the brace of section b is not closed: near \"b {\""},
 		"closed twice": {"a {\n}\n}\n", `f:3:1: a closing brace without an opening one: near "}"`},
 		"after open":   {"a { b: c\n}\n", `f:1:1: text after an opening brace: near "a { b: c"`},
 		"no name":      {"{\n}\n", `f:1:1: an opening brace without a section name: near "{"`},
 		"beside close": {"a {\n} b\n", "f:2:1: text beside a closing brace: near \"} b\""},
 		"a value":      {"a {\n b: c }\n", `f:1:1: the brace of section a is not closed: near "a {"`}, // the brace is a part of it
 		"two braces":   {"a { {\n}\n", `f:1:1: text after an opening brace: near "a { {"`},
-		"junk":         {"---\nmds\n", "f:1:1: neither a section, nor a key and value, nor a comment: near \"---\"\nf:2:1: neither a section, nor a key and value, nor a comment: near \"mds\""},
-		"no key":       {" : x\n", `f:1:2: a value without a key: near ": x"`},
+		"junk": {"---\nmds\n",
+			"f:1:1: neither a section, nor a key and value, nor a comment: near \"---\"\nf:2:1: neither a section, nor a key " +
+				"and value, nor a comment: near \"mds\""},
+		"no key": {" : x\n", `f:1:2: a value without a key: near ": x"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse(srcerr.Named("f", strings.NewReader(c.in)))
@@ -114,7 +118,8 @@ func TestErrors(t *testing.T) {
 
 // Comments, tabs, CRLF, repeated sections and a missing last line end are kept; an edit touches its own line only.
 func TestEditsTouchOneLine(t *testing.T) {
-	const text = "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t5000  \r\n\tempty:\r\n\tinterface {\r\n\t}\r\n\tinterface {\r\n\t}\r\n}\r\nquorum {\n}"
+	const text = "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t5000  \r\n\tempty:\r\n\tinterface {\r\n\t}\r\n\tinterface " +
+		"{\r\n\t}\r\n}\r\nquorum {\n}"
 	c, err := Parse(strings.NewReader(text))
 	require.NoError(t, err)
 	require.Equal(t, text, printed(t, c))
@@ -125,7 +130,8 @@ func TestEditsTouchOneLine(t *testing.T) {
 	require.NoError(t, totem.Set("empty", "no"))
 	require.NoError(t, totem.Set("rrp_mode", "passive"))
 	require.NoError(t, totem.Sections("interface")[1].Set("ttl", "2"))
-	require.Equal(t, "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t17000  \r\n\tempty: no\r\n\trrp_mode: passive\r\n\tinterface {\r\n\t}\r\n\tinterface {\r\n\t\tttl: 2\r\n\t}\r\n}\r\nquorum {\n}", printed(t, c))
+	require.Equal(t, "\xef\xbb\xbf# top\r\ntotem  {\r\n\ttoken :\t17000  \r\n\tempty: no\r\n\trrp_mode: "+
+		"passive\r\n\tinterface {\r\n\t}\r\n\tinterface {\r\n\t\tttl: 2\r\n\t}\r\n}\r\nquorum {\n}", printed(t, c))
 	again, err := Parse(strings.NewReader(printed(t, c)))
 	require.NoError(t, err)
 	token, _ := again.Root.Sections("totem")[0].Get("token")
@@ -138,7 +144,8 @@ func TestEditsTouchOneLine(t *testing.T) {
 
 // The corosync.conf that pcs makes: a nodelist and a quorum.
 func TestNodeListAndQuorum(t *testing.T) {
-	c, err := Parse(strings.NewReader("nodelist {\n node {\n name: a\n nodeid: 1\n ring0_addr: 10.0.0.1\n ring1_addr: 10.1.0.1\n }\n node {\n ring0_addr: b\n }\n}\n" +
+	c, err := Parse(strings.NewReader("nodelist {\n node {\n name: a\n nodeid: 1\n ring0_addr: 10.0.0.1\n ring1_addr: " +
+		"10.1.0.1\n }\n node {\n ring0_addr: b\n }\n}\n" +
 		"quorum {\n provider: corosync_votequorum\n two_node: 1\n expected_votes: 2\n}\n"))
 	require.NoError(t, err)
 	nodes, err := c.NodeList()
@@ -149,7 +156,8 @@ func TestNodeListAndQuorum(t *testing.T) {
 	}, nodes)
 	q, err := c.Quorum()
 	require.NoError(t, err)
-	require.Equal(t, Quorum{Provider: "corosync_votequorum", TwoNode: true, WaitForAll: true, ExpectedVotes: 2}, q, "two_node switches wait_for_all on")
+	require.Equal(t, Quorum{Provider: "corosync_votequorum", TwoNode: true, WaitForAll: true, ExpectedVotes: 2}, q,
+		"two_node switches wait_for_all on")
 }
 
 func FuzzParse(f *testing.F) {

@@ -143,8 +143,10 @@ func (b *knetBuilder) nodes(old []Node) error {
 		for i, r := range b.rings {
 			switch {
 			case i >= len(node.Addresses):
-				errs = append(errs, fmt.Errorf("node %s has no address for link %d (ring %d, %s): multicast found it by the network, knet does not", node.Name, i, r.Ring, cmp.Or(r.BindNetAddr, "network unknown")))
-			case node.Addresses[i] == r.BindNetAddr && net.ParseIP(r.BindNetAddr) != nil && net.ParseIP(r.BindNetAddr).To4() != nil && net.ParseIP(r.BindNetAddr).To4()[3] == 0:
+				errs = append(errs, fmt.Errorf("node %s has no address for link %d (ring %d, %s): multicast found it by the network, knet does not",
+					node.Name, i, r.Ring, cmp.Or(r.BindNetAddr, "network unknown")))
+			case node.Addresses[i] == r.BindNetAddr && net.ParseIP(r.BindNetAddr) != nil && net.ParseIP(r.BindNetAddr).
+				To4() != nil && net.ParseIP(r.BindNetAddr).To4()[3] == 0:
 				errs = append(errs, fmt.Errorf("node %s: %s is the address of a network, not of the node", node.Name, r.BindNetAddr))
 			}
 		}
@@ -239,7 +241,8 @@ func (b *knetBuilder) encryption() {
 	if b.opts.Cipher == "none" {
 		why = "as asked for: whoever is on the network can join"
 	} else {
-		b.plan.Notes = append(b.plan.Notes, "every node needs the same new /etc/corosync/authkey (corosync-keygen, mode 0400); pcs makes and distributes it")
+		b.plan.Notes = append(b.plan.Notes,
+			"every node needs the same new /etc/corosync/authkey (corosync-keygen, mode 0400); pcs makes and distributes it")
 	}
 	b.set(totem, "crypto_cipher", b.opts.Cipher, why)
 	b.set(totem, "crypto_hash", b.opts.Hash, why)

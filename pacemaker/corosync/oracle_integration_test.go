@@ -25,8 +25,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// agreed are the disagreements with corosync that are meant to be, each with its reason. said is what corosync printed, empty where it took the
-// file; parsed is the error of Parse.
+// agreed are the disagreements with corosync that are meant to be, each with its reason. said is what corosync printed,
+// empty where it took the file; parsed is the error of Parse.
 var agreed = []struct {
 	why  string
 	here func(said, text string, parsed error) bool
@@ -41,9 +41,10 @@ var agreed = []struct {
 	{"the key file, the users and the groups are the machine's", func(said, _ string, _ error) bool {
 		return strings.Contains(said, "Could not open ") || strings.Contains(said, " is not found in /etc/")
 	}},
-	{"a key without a name is no key here; corosync stores it under the name of its section and a dot", func(said, _ string, parsed error) bool {
-		return said == "" && parsed != nil && strings.Contains(parsed.Error(), "a value without a key")
-	}},
+	{"a key without a name is no key here; corosync stores it under the name of its section and a dot",
+		func(said, _ string, parsed error) bool {
+			return said == "" && parsed != nil && strings.Contains(parsed.Error(), "a value without a key")
+		}},
 	{"a file that is not UTF-8, or has a NUL byte, is no text here", func(said, _ string, parsed error) bool {
 		return said == "" && errors.Is(parsed, srcerr.ErrNotText)
 	}},
@@ -55,11 +56,14 @@ var otherwise = []struct{ why, text string }{
 	{"a second nodelist goes over the first, and two nodes may have one name or address", `is also that of line`},
 	{"the value is there, and more than was meant", `^a comment behind a value`},
 	{"the address in the nodelist goes before bindnetaddr", `^neither an address nor the name of a host`},
-	{"corosync 3 reads over ringnumber, 1 and 2 do not", `^ringnumber is not a number|^ring \d+: there are at most|^ring \d+ is also the interface`},
+	{"corosync 3 reads over ringnumber, 1 and 2 do not",
+		`^ringnumber is not a number|^ring \d+: there are at most|^ring \d+ is also the interface`},
 	{"broadcast wins, and -t does not say so", `has a multicast address and broadcast`},
-	{"the quorum is looked at when the services are loaded, after -t", `^unknown provider|^expected_votes is|^the nodelist has|^it cannot be used with the quorum device`},
+	{"the quorum is looked at when the services are loaded, after -t",
+		`^unknown provider|^expected_votes is|^the nodelist has|^it cannot be used with the quorum device`},
 	{"a node without an address of its own is not in the cluster", `^no ring\d_addr`},
-	{"the quorum device is read by a daemon of its own", `^the quorum device has no|^(?:votes|timeout|sync_timeout|interval|port|connect_timeout) is not a number`},
+	{"the quorum device is read by a daemon of its own",
+		`^the quorum device has no|^(?:votes|timeout|sync_timeout|interval|port|connect_timeout) is not a number`},
 	{"the sections of corosync 1 are read over", `^ver is not a number`},
 }
 
@@ -120,7 +124,8 @@ func TestRealCorosyncAgrees(t *testing.T) {
 		}
 		t.Errorf("%s\ncorosync: %q\nhere: %s\n%s", name, said, ours, text)
 	})
-	t.Logf("%d files, %d refused; corosync ran %d times; %d disagreements that are meant to be", len(all), refused.Load(), lab.runs.Load(), excused.Load())
+	t.Logf("%d files, %d refused; corosync ran %d times; %d disagreements that are meant to be", len(all), refused.Load(),
+		lab.runs.Load(), excused.Load())
 	for i, a := range agreed {
 		t.Logf("%5d: %s", used[i].Load(), a.why)
 		require.True(t, n > 0 || used[i].Load() > 0, "it does not happen: take it out")
@@ -242,40 +247,61 @@ func set(s *Section, key, value string) {
 
 // oracleBases are files of each kind that corosync 3 takes, and one that it does not.
 var oracleBases = map[string]string{
-	"udp": "totem {\n version: 2\n cluster_name: c\n transport: udp\n token: 1000\n interface {\n  linknumber: 0\n  bindnetaddr: 127.0.0.1\n  mcastaddr: 239.255.1.1\n  mcastport: 5405\n  ttl: 1\n }\n}\n" +
-		"nodelist {\n node {\n  nodeid: 1\n  ring0_addr: 127.0.0.1\n }\n node {\n  nodeid: 2\n  ring0_addr: 127.0.0.2\n }\n}\nquorum {\n provider: corosync_votequorum\n two_node: 1\n}\n",
-	"udp without an address to send to": "totem {\n version: 2\n cluster_name: c\n transport: udp\n}\nnodelist {\n node {\n  nodeid: 1\n  ring0_addr: 127.0.0.1\n }\n}\n",
-	"udpu": "totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: none\n interface {\n  ringnumber: 0\n  bindnetaddr: 127.0.0.1\n  mcastport: 5405\n  member {\n   memberaddr: 127.0.0.1\n  }\n }\n}\n" +
+	"udp": "totem {\n version: 2\n cluster_name: c\n transport: udp\n token: 1000\n interface {\n  linknumber: 0\n  " +
+		"bindnetaddr: 127.0.0.1\n  mcastaddr: 239.255.1.1\n  mcastport: 5405\n  ttl: 1\n }\n}\n" +
+		"nodelist {\n node {\n  nodeid: 1\n  ring0_addr: 127.0.0.1\n }\n node {\n  nodeid: 2\n  ring0_addr: 127.0.0.2\n " +
+		"}\n}\nquorum {\n provider: corosync_votequorum\n two_node: 1\n}\n",
+	"udp without an address to send to": "totem {\n version: 2\n cluster_name: c\n transport: udp\n}\nnodelist {\n node " +
+		"{\n  nodeid: 1\n  ring0_addr: 127.0.0.1\n }\n}\n",
+	"udpu": "totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: none\n interface {\n  ringnumber: 0\n  " +
+		"bindnetaddr: 127.0.0.1\n  mcastport: 5405\n  member {\n   memberaddr: 127.0.0.1\n  }\n }\n}\n" +
 		"nodelist {\n node {\n  ring0_addr: 127.0.0.1\n }\n node {\n  ring0_addr: 127.0.0.2\n }\n}\n",
-	"knet":      modernConf,
-	"knet, one": "totem {\n version: 2\n transport: knet\n cluster_name: c\n}\nnodelist {\n node {\n  nodeid: 1\n  ring0_addr: 127.0.0.1\n }\n node {\n  nodeid: 2\n  ring0_addr: 127.0.0.2\n }\n node {\n  nodeid: 3\n  ring0_addr: 127.0.0.3\n }\n}\n",
-	"pcs": "totem {\n    version: 2\n    cluster_name: c\n    transport: knet\n    ip_version: ipv4-6\n    link_mode: passive\n    crypto_cipher: aes256\n    crypto_hash: sha256\n    cluster_uuid: 0123\n    token: 17000\n}\n\n" +
-		"nodelist {\n    node {\n        ring0_addr: a\n        ring1_addr: b\n        name: a\n        nodeid: 1\n    }\n    node {\n        ring0_addr: c\n        ring1_addr: d\n        name: b\n        nodeid: 2\n    }\n}\n\n" +
-		"quorum {\n    provider: corosync_votequorum\n    two_node: 1\n}\n\nlogging {\n    to_logfile: yes\n    logfile: /var/log/cluster/corosync.log\n    to_syslog: yes\n    timestamp: on\n}\n\n" +
-		"system {\n    allow_knet_handle_fallback: yes\n}\nuidgid {\n    uid: hacluster\n    gid: haclient\n}\nresources {\n    watchdog_timeout: 6\n    system {\n        memory_used {\n            poll_period: 1000\n        }\n    }\n}\n",
-	"IPv6":  "totem {\n version: 2\n transport: knet\n ip_version: ipv6\n}\nnodelist {\n node {\n  name: a\n  nodeid: 1\n  ring0_addr: fd00::1\n }\n node {\n  name: b\n  nodeid: 2\n  ring0_addr: fd00::2\n }\n}\n",
-	"rings": "compatibility: whitetank\ntotem {\n version: 2\n rrp_mode: passive\n interface {\n  ringnumber: 0\n  bindnetaddr: 127.0.0.1\n  mcastaddr: 226.94.0.1\n  mcastport: 4242\n }\n}\nservice {\n name: pacemaker\n ver: 1\n}\n",
+	"knet": modernConf,
+	"knet, one": "totem {\n version: 2\n transport: knet\n cluster_name: c\n}\nnodelist {\n node {\n  nodeid: 1\n  " +
+		"ring0_addr: 127.0.0.1\n }\n node {\n  nodeid: 2\n  ring0_addr: 127.0.0.2\n }\n node {\n  nodeid: 3\n  ring0_addr: 127.0.0.3\n }\n}\n",
+	"pcs": "totem {\n    version: 2\n    cluster_name: c\n    transport: knet\n    ip_version: ipv4-6\n    link_mode: " +
+		"passive\n    crypto_cipher: aes256\n    crypto_hash: sha256\n    cluster_uuid: 0123\n    token: 17000\n}\n\n" +
+		"nodelist {\n    node {\n        ring0_addr: a\n        ring1_addr: b\n        name: a\n        nodeid: 1\n    }\n  " +
+		"  node {\n        ring0_addr: c\n        ring1_addr: d\n        name: b\n        nodeid: 2\n    }\n}\n\n" +
+		"quorum {\n    provider: corosync_votequorum\n    two_node: 1\n}\n\nlogging {\n    to_logfile: yes\n    logfile: " +
+		"/var/log/cluster/corosync.log\n    to_syslog: yes\n    timestamp: on\n}\n\n" +
+		"system {\n    allow_knet_handle_fallback: yes\n}\nuidgid {\n    uid: hacluster\n    gid: haclient\n}\nresources " +
+		"{\n    watchdog_timeout: 6\n    system {\n        memory_used {\n            poll_period: 1000\n        }\n    }\n}\n",
+	"IPv6": "totem {\n version: 2\n transport: knet\n ip_version: ipv6\n}\nnodelist {\n node {\n  name: a\n  nodeid: " +
+		"1\n  ring0_addr: fd00::1\n }\n node {\n  name: b\n  nodeid: 2\n  ring0_addr: fd00::2\n }\n}\n",
+	"rings": "compatibility: whitetank\ntotem {\n version: 2\n rrp_mode: passive\n interface {\n  ringnumber: 0\n  " +
+		"bindnetaddr: 127.0.0.1\n  mcastaddr: 226.94.0.1\n  mcastport: 4242\n }\n}\nservice {\n name: pacemaker\n ver: 1\n}\n",
 }
 
 // oracleValues are the values that a key is given, beside its own changed ones.
 var oracleValues = []string{
-	"", "0", "1", "2", "3", "7", "8", "13", "14", "29", "30", "31", "100", "101", "255", "256", "65535", "65536", "4294967295", "4294967296", "-1", "+1", "01", "1.5", "1 # x", "0x10",
-	"yes", "no", "on", "off", "none", "active", "passive", "rr", "udp", "udpu", "knet", "sctp", "iba", "ipv4", "ipv6", "ipv6-4", "ipv4-6", "nss", "openssl", "aes256", "3des", "sha1", "md5",
-	"zlib", "hires", "trace", "local0", "info", "INFO", "shm", "auto", "banana", "two words", "127.0.0.1", "127.0.0.300", "127.1", "::1", "fd00::9", "239.1.2.3", "ff15::1", "a}b",
+	"", "0", "1", "2", "3", "7", "8", "13", "14", "29", "30", "31", "100", "101", "255", "256", "65535", "65536",
+	"4294967295", "4294967296", "-1", "+1", "01", "1.5", "1 # x", "0x10",
+	"yes", "no", "on", "off", "none", "active", "passive", "rr", "udp", "udpu", "knet", "sctp", "iba", "ipv4", "ipv6",
+	"ipv6-4", "ipv4-6", "nss", "openssl", "aes256", "3des", "sha1", "md5",
+	"zlib", "hires", "trace", "local0", "info", "INFO", "shm", "auto", "banana", "two words", "127.0.0.1", "127.0.0.300",
+	"127.1", "::1", "fd00::9", "239.1.2.3", "ff15::1", "a}b",
 }
 
 // oracleKeys are keys that are put where they were not.
 var oracleKeys = map[string]string{
-	"totem": "version transport secauth crypto_cipher crypto_hash crypto_model link_mode ip_version token token_coefficient token_retransmit token_retransmits_before_loss_const token_warning hold join " +
-		"send_join consensus merge downcheck fail_recv_const seqno_unchanged_const max_network_delay window_size max_messages miss_count_const netmtu knet_pmtud_interval knet_mtu knet_compression_model " +
-		"knet_compression_threshold knet_compression_level config_version rrp_mode threads nodeid clear_node_high_bit cluster_name block_unlisted_ips cancel_token_hold_on_retransmit interface vsftype a/b ä",
-	"interface": "linknumber ringnumber bindnetaddr mcastaddr broadcast mcastport ttl knet_transport knet_link_priority knet_ping_interval knet_ping_timeout knet_ping_precision knet_pong_count",
-	"node":      "nodeid name quorum_votes ring0_addr ring1_addr ring7_addr ring8_addr ringx_addr",
-	"quorum":    "provider expected_votes votes two_node wait_for_all auto_tie_breaker auto_tie_breaker_node last_man_standing last_man_standing_window allow_downscale expected_votes_tracking leaving_timeout",
-	"device":    "model votes timeout sync_timeout master_wins", "net": "host port algorithm",
-	"logging":       "to_stderr to_syslog to_file to_logfile syslog_facility syslog_priority syslog_level logfile_priority debug timestamp fileline function_name blackbox",
+	"totem": "version transport secauth crypto_cipher crypto_hash crypto_model link_mode ip_version token " +
+		"token_coefficient token_retransmit token_retransmits_before_loss_const token_warning hold join " +
+		"send_join consensus merge downcheck fail_recv_const seqno_unchanged_const max_network_delay window_size " +
+		"max_messages miss_count_const netmtu knet_pmtud_interval knet_mtu knet_compression_model " +
+		"knet_compression_threshold knet_compression_level config_version rrp_mode threads nodeid clear_node_high_bit " +
+		"cluster_name block_unlisted_ips cancel_token_hold_on_retransmit interface vsftype a/b ä",
+	"interface": "linknumber ringnumber bindnetaddr mcastaddr broadcast mcastport ttl knet_transport knet_link_priority " +
+		"knet_ping_interval knet_ping_timeout knet_ping_precision knet_pong_count",
+	"node": "nodeid name quorum_votes ring0_addr ring1_addr ring7_addr ring8_addr ringx_addr",
+	"quorum": "provider expected_votes votes two_node wait_for_all auto_tie_breaker auto_tie_breaker_node " +
+		"last_man_standing last_man_standing_window allow_downscale expected_votes_tracking leaving_timeout",
+	"device": "model votes timeout sync_timeout master_wins", "net": "host port algorithm",
+	"logging": "to_stderr to_syslog to_file to_logfile syslog_facility syslog_priority syslog_level " +
+		"logfile_priority debug timestamp fileline function_name blackbox",
 	"logger_subsys": "subsys to_stderr debug syslog_priority fileline", "member": "memberaddr port", "uidgid": "uid pid",
-	"system": "qb_ipc_type sched_rr move_to_root_cgroup allow_knet_handle_fallback priority", "resources": "watchdog_timeout", "memory_used": "poll_period recovery", "service": "name ver",
+	"system":    "qb_ipc_type sched_rr move_to_root_cgroup allow_knet_handle_fallback priority",
+	"resources": "watchdog_timeout", "memory_used": "poll_period recovery", "service": "name ver",
 }
 
 // change is one change of a file. The same change of the copies for each node finds the same place.
@@ -363,7 +389,9 @@ func (l *confLab) cases(t *testing.T, random *rand.Rand, deep bool) []confCase {
 func scramble(random *rand.Rand, c *Conf, t *testing.T) string {
 	lines := strings.SplitAfter(printed(t, c), "\n")
 	at := random.IntN(len(lines))
-	pieces := []string{"{", "}", ":", "#", " ", "\t", "\r", "x", "{ {", "a {\n", "}\n", "foo: bar\n", "foo:: bar\n", ": x\n", "a: {\n", "-\n", "\u00a0", "\v", "\n", strings.Repeat("y", 520), "z: " + strings.Repeat("y", 506) + "\n", "z: " + strings.Repeat("y", 508) + "\n", "\xff"}
+	pieces := []string{"{", "}", ":", "#", " ", "\t", "\r", "x", "{ {", "a {\n", "}\n", "foo: bar\n", "foo:: bar\n",
+		": x\n", "a: {\n", "-\n", "\u00a0", "\v", "\n", strings.Repeat("y", 520), "z: " + strings.Repeat("y", 506) + "\n",
+		"z: " + strings.Repeat("y", 508) + "\n", "\xff"}
 	piece := pieces[random.IntN(len(pieces))]
 	line := lines[at]
 	switch random.IntN(4) {

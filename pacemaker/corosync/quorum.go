@@ -83,15 +83,18 @@ func (c *Conf) Quorum() (Quorum, error) {
 
 func (r *fieldReader) device(s *Section) QuorumDevice {
 	d := QuorumDevice{Line: s.Line}
-	r.section(s, &d.Other, fields{"model": &d.Model, "votes": &d.Votes, "timeout": &d.Timeout, "sync_timeout": &d.SyncTimeout, "master_wins": &d.MasterWins})
+	r.section(s, &d.Other, fields{"model": &d.Model, "votes": &d.Votes, "timeout": &d.Timeout,
+		"sync_timeout": &d.SyncTimeout, "master_wins": &d.MasterWins})
 	for _, n := range s.Sections("net") {
 		r.section(n, &d.Net.Other, fields{
-			"host": &d.Net.Host, "port": &d.Net.Port, "algorithm": &d.Net.Algorithm, "tie_breaker": &d.Net.TieBreaker, "tls": &d.Net.TLS, "connect_timeout": &d.Net.ConnectTimeout,
+			"host": &d.Net.Host, "port": &d.Net.Port, "algorithm": &d.Net.Algorithm, "tie_breaker": &d.Net.TieBreaker,
+			"tls": &d.Net.TLS, "connect_timeout": &d.Net.ConnectTimeout,
 		})
 	}
 	for _, h := range s.Sections("heuristics") {
 		var rest []Pair
-		r.section(h, &rest, fields{"mode": &d.Heuristics.Mode, "interval": &d.Heuristics.Interval, "timeout": &d.Heuristics.Timeout, "sync_timeout": &d.Heuristics.SyncTimeout})
+		r.section(h, &rest, fields{"mode": &d.Heuristics.Mode, "interval": &d.Heuristics.Interval,
+			"timeout": &d.Heuristics.Timeout, "sync_timeout": &d.Heuristics.SyncTimeout})
 		for _, p := range rest {
 			if len(p.Name) > len("exec_") && p.Name[:len("exec_")] == "exec_" {
 				d.Heuristics.Programs = append(d.Heuristics.Programs, p)

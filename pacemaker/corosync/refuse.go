@@ -226,11 +226,14 @@ var syntax3 = func() map[string]valueSyntax {
 // logSyntax are the values of the logging section, which counts as a whole and for each subsystem; topLog those that count as a whole only.
 var (
 	logSyntax = map[string]valueSyntax{
-		"to_stderr": oneOf("yes on no off"), "to_syslog": oneOf("yes on no off"), "to_file": oneOf("yes on no off"), "to_logfile": oneOf("yes on no off"),
-		"syslog_facility": anyCase("auth authpriv cron daemon ftp kern lpr mail news syslog user uucp local0 local1 local2 local3 local4 local5 local6 local7"),
-		"syslog_level":    anyCase("alert crit debug emerg err error info notice warning"),
-		"syslog_priority": anyCase("alert crit debug emerg err error info notice warning"), "logfile_priority": anyCase("alert crit debug emerg err error info notice warning"),
-		"debug": oneOf("on off trace"),
+		"to_stderr": oneOf("yes on no off"), "to_syslog": oneOf("yes on no off"), "to_file": oneOf("yes on no off"),
+		"to_logfile": oneOf("yes on no off"),
+		"syslog_facility": anyCase("auth authpriv cron daemon ftp kern lpr mail news syslog user uucp local0 local1 local2 " +
+			"local3 local4 local5 local6 local7"),
+		"syslog_level":     anyCase("alert crit debug emerg err error info notice warning"),
+		"syslog_priority":  anyCase("alert crit debug emerg err error info notice warning"),
+		"logfile_priority": anyCase("alert crit debug emerg err error info notice warning"),
+		"debug":            oneOf("on off trace"),
 	}
 	topLog = map[string]valueSyntax{
 		"fileline": oneOf("on off"), "function_name": oneOf("on off"), "timestamp": oneOf("on off hires"), "blackbox": oneOf("on off"),
@@ -262,7 +265,8 @@ func (m *model) refuse3() {
 		case strings.HasPrefix(path, "totem.interface.member.") && key != "interface.member.memberaddr":
 			m.fail(item, "corosync 3 takes memberaddr only here")
 		case !keyName.MatchString(path):
-			m.fail(item, "corosync 3 does not take %q for the name of a key: 3 to %d of A-Z a-z 0-9 . _ - / with the names of its sections", path, maxKeyName)
+			m.fail(item, "corosync 3 does not take %q for the name of a key: 3 to %d of A-Z a-z 0-9 . _ - / with the names of its sections",
+				path, maxKeyName)
 		}
 		if len(item.raw) > maxLine+1 {
 			m.fail(item, "the line is longer than the %d bytes that corosync reads", maxLine)
@@ -340,7 +344,8 @@ func (m *model) crypto3(transport string) {
 	case transport != "knet" && (cipher != "none" || hash != "none"):
 		m.fail(at, "corosync 3 encrypts and signs with knet only, and the transport is %s", transport)
 	}
-	if key := m.keys["totem.key"]; key != nil && m.keys["totem.keyfile"] == nil && (cipher != "none" || hash != "none") && len(key.value)+1 < minKey {
+	if key := m.keys["totem.key"]; key != nil && m.keys["totem.keyfile"] == nil && (cipher != "none" || hash != "none") &&
+		len(key.value)+1 < minKey {
 		m.fail(key, "the key is shorter than %d bytes", minKey)
 	}
 }
@@ -419,7 +424,8 @@ func (m *model) links3(transport string) {
 		return
 	}
 	if len(configured) > 1 && transport != "knet" {
-		m.fail(cmp.Or(m.keys["totem.transport"], m.section("totem")), "corosync 3 takes one link with %s, and there are %d", transport, len(configured))
+		m.fail(cmp.Or(m.keys["totem.transport"], m.section("totem")), "corosync 3 takes one link with %s, and there are %d",
+			transport, len(configured))
 		return
 	}
 	if len(configured) > 1 {
@@ -474,7 +480,8 @@ func (m *model) sameLinks(configured []int) {
 	}
 	for _, link := range configured {
 		if n := m.members(link); n != m.members(configured[0]) {
-			m.fail(m.section("nodelist"), "link %d has %d nodes and link %d %d: corosync 3 wants all nodes on all links", configured[0], m.members(configured[0]), link, n)
+			m.fail(m.section("nodelist"), "link %d has %d nodes and link %d %d: corosync 3 wants all nodes on all links",
+				configured[0], m.members(configured[0]), link, n)
 		}
 	}
 }
@@ -640,7 +647,8 @@ func address(s string) net.IP {
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 0, 32)
 		last := i == len(parts)-1
-		if err != nil || i >= len(ip) || strings.ContainsAny(part, "_oObB+") || !last && n > math.MaxUint8 || last && bits.Len64(n) > 8*(len(ip)-i) {
+		if err != nil || i >= len(ip) || strings.ContainsAny(part, "_oObB+") || !last && n > math.MaxUint8 || last &&
+			bits.Len64(n) > 8*(len(ip)-i) {
 			return nil
 		}
 		if !last {

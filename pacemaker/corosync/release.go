@@ -26,9 +26,9 @@ func (m Mark) String() string {
 	return fmt.Sprintf("line %d: %s: %s: %s", m.Line, m.What, which, m.Why)
 }
 
-// Releases is which major releases of corosync a file is for. From is the first that uses all that is new in it. To is 3 where corosync 3 starts
-// with the file, though it may read over a part of it, such as rrp_mode; the Marks say which. Otherwise To is the last release that uses all
-// that is old in it, of those that start with it.
+// Releases is which major releases of corosync a file is for. From is the first that uses all that is new in it. To is
+// 3 where corosync 3 starts with the file, though it may read over a part of it, such as rrp_mode; the Marks say which.
+// Otherwise To is the last release that uses all that is old in it, of those that start with it.
 type Releases struct {
 	From, To int // 1 to 3; From is greater than To when no release takes the file, or it says nothing
 	Marks    []Mark

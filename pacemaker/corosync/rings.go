@@ -15,9 +15,11 @@ type RingStatus struct {
 	Number  int
 	Address string
 	Sound   bool
-	// Says is the state as it is written, of a link that of each node: "ring 0 active with no faults", "nodeid 1: localhost; nodeid 2: connected".
+	// Says is the state as it is written, of a link that of each node: "ring 0 active with no faults", "nodeid 1:
+	// localhost; nodeid 2: connected".
 	Says string
-	// Nodes are the ids of the nodes of which a link says how it reaches them, this one among them; none of a ring of corosync 1 and 2, or of udpu.
+	// Nodes are the ids of the nodes of which a link says how it reaches them, this one among them; none of a ring of
+	// corosync 1 and 2, or of udpu.
 	Nodes []int
 }
 
@@ -29,7 +31,8 @@ var (
 	soundLink  = regexp.MustCompile(`^(?:localhost|connected|link enabled:1\s+link connected:1)$`)
 )
 
-// ParseRings reads `corosync-cfgtool -s`, of corosync 1 to 3. A ring is sound when it is said to be; one without a state, a line of another form, or no ring at all is an error.
+// ParseRings reads `corosync-cfgtool -s`, of corosync 1 to 3. A ring is sound when it is said to be; one without a
+// state, a line of another form, or no ring at all is an error.
 func ParseRings(r io.Reader) ([]RingStatus, error) {
 	name := srcerr.NameOf(r)
 	data, err := srcerr.ReadText(r)

@@ -7,23 +7,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// H18: a ring is sound when corosync says so, in the words of any of its releases; what it does not say, or says in other words, is no sound ring.
+// H18: a ring is sound when corosync says so, in the words of any of its releases; what it does not say, or says in
+// other words, is no sound ring.
 func TestParseRings(t *testing.T) {
 	const head = "Printing ring status.\nLocal node ID 16885952\n"
 	ring := func(state string) string { return "RING ID 0\n\tid\t= 192.168.1.11\n\tstatus\t= " + state + "\n" }
 	link := func(state string) string {
-		return "Local node ID 1, transport knet\nLINK ID 0 udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\t" + state + "\n"
+		return "Local node ID 1, transport knet\nLINK ID 0 udp\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid:          " +
+			"1:\tlocalhost\n\t\tnodeid:          2:\t" + state + "\n"
 	}
 	for name, tt := range map[string]struct {
 		text  string
 		sound []bool // nil: an error
 	}{
-		"one ring":         {head + ring("ring 0 active with no faults"), []bool{true}},
-		"two":              {head + ring("ring 0 active with no faults") + "RING ID 1\n\tid\t= 10.42.42.11\n\tstatus\t= Marking ringid 1 interface 10.42.42.11 FAULTY\n", []bool{true, false}},
-		"another word":     {head + ring("ring 0 administratively disabled"), []bool{false}},
-		"a link":           {link("connected"), []bool{true}},
-		"disconnected":     {link("disconnected"), []bool{false}},
-		"link of 3.0":      {"Printing link status.\nLocal node ID 1\nLINK ID 0\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid  1:\tlink enabled:1\tlink connected:1\n\t\tnodeid  2:\tlink enabled:1\tlink connected:0\n", []bool{false}},
+		"one ring": {head + ring("ring 0 active with no faults"), []bool{true}},
+		"two": {head + ring("ring 0 active with no faults") +
+			"RING ID 1\n\tid\t= 10.42.42.11\n\tstatus\t= Marking ringid 1 interface 10.42.42.11 FAULTY\n", []bool{true, false}},
+		"another word": {head + ring("ring 0 administratively disabled"), []bool{false}},
+		"a link":       {link("connected"), []bool{true}},
+		"disconnected": {link("disconnected"), []bool{false}},
+		"link of 3.0": {"Printing link status.\nLocal node ID 1\nLINK ID 0\n\taddr\t= 10.0.0.1\n\tstatus:\n\t\tnodeid  " +
+			"1:\tlink enabled:1\tlink connected:1\n\t\tnodeid  2:\tlink enabled:1\tlink connected:0\n", []bool{false}},
 		"udpu of 3":        {"Local node ID 1, transport udpu\nLINK ID 0 udp\n\taddr\t= 10.0.0.1\n\tstatus\t= OK\n", []bool{true}},
 		"nothing":          {"", nil},
 		"heading only":     {head, nil},

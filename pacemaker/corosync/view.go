@@ -8,8 +8,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
-// The typed views of corosync.conf: https://manpages.debian.org/corosync.conf.5 (3.x), and the same page of 1.4 and 2.4 for what is gone.
-// Times are in milliseconds. What the file does not say is 0, empty or false; keys that have no field of their own are in Other, as written.
+// The typed views of corosync.conf: https://manpages.debian.org/corosync.conf.5 (3.x), and the same page of 1.4 and 2.4
+// for what is gone. Times are in milliseconds. What the file does not say is 0, empty or false; keys that have no field
+// of their own are in Other, as written.
 
 // Totem is the totem section: how the nodes talk.
 type Totem struct {
@@ -69,8 +70,9 @@ func (c *Conf) Totem() (Totem, error) {
 	for _, s := range sections {
 		r.section(s, &t.Other, fields{
 			"version": &t.Version, "cluster_name": &t.ClusterName, "transport": &t.Transport, "rrp_mode": &t.RRPMode, "link_mode": &t.LinkMode,
-			"ip_version": &t.IPVersion, "secauth": &t.SecAuth, "crypto_cipher": &t.CryptoCipher, "crypto_hash": &t.CryptoHash, "crypto_model": &t.CryptoModel,
-			"keyfile": &t.KeyFile, "token": &t.Token, "token_retransmits_before_loss_const": &t.TokenRetries, "join": &t.Join,
+			"ip_version": &t.IPVersion, "secauth": &t.SecAuth, "crypto_cipher": &t.CryptoCipher, "crypto_hash": &t.CryptoHash,
+			"crypto_model": &t.CryptoModel,
+			"keyfile":      &t.KeyFile, "token": &t.Token, "token_retransmits_before_loss_const": &t.TokenRetries, "join": &t.Join,
 			"consensus": &t.Consensus, "max_messages": &t.MaxMessages, "fail_recv_const": &t.FailRecvConst, "netmtu": &t.NetMTU,
 		})
 		for _, i := range s.Sections("interface") {
@@ -85,7 +87,8 @@ func (r *fieldReader) netInterface(s *Section) Interface {
 	r.section(s, &i.Other, fields{
 		"ringnumber": &i.Ring, "linknumber": &i.Ring, "bindnetaddr": &i.BindNetAddr, "mcastaddr": &i.McastAddr, "mcastport": &i.McastPort,
 		"ttl": &i.TTL, "broadcast": &i.Broadcast, "knet_transport": &i.KnetTransport, "knet_link_priority": &i.LinkPriority,
-		"knet_ping_interval": &i.PingInterval, "knet_ping_timeout": &i.PingTimeout, "knet_ping_precision": &i.PingPrecision, "knet_pong_count": &i.PongCount,
+		"knet_ping_interval": &i.PingInterval, "knet_ping_timeout": &i.PingTimeout, "knet_ping_precision": &i.PingPrecision,
+		"knet_pong_count": &i.PongCount,
 	})
 	for _, m := range s.Sections("member") {
 		if address, ok := m.Get("memberaddr"); ok {

@@ -131,10 +131,13 @@ func TestModernViews(t *testing.T) {
 	totem, err := c.Totem()
 	require.NoError(t, err)
 	require.Equal(t, Totem{
-		Version: 2, ClusterName: "c", Transport: "knet", LinkMode: "passive", IPVersion: "ipv4", CryptoCipher: "aes256", CryptoHash: "sha256", CryptoModel: "nss",
-		KeyFile: "/etc/corosync/authkey", Token: 17000, TokenRetries: 10, Join: 60, Consensus: 20400, MaxMessages: 20, FailRecvConst: 10, NetMTU: 1400,
+		Version: 2, ClusterName: "c", Transport: "knet", LinkMode: "passive", IPVersion: "ipv4", CryptoCipher: "aes256",
+		CryptoHash: "sha256", CryptoModel: "nss",
+		KeyFile: "/etc/corosync/authkey", Token: 17000, TokenRetries: 10, Join: 60, Consensus: 20400, MaxMessages: 20,
+		FailRecvConst: 10, NetMTU: 1400,
 		Interfaces: []Interface{
-			{Line: 19, McastPort: 6000, KnetTransport: "sctp", LinkPriority: 3, PingInterval: 200, PingTimeout: 400, PingPrecision: 2048, PongCount: 2},
+			{Line: 19, McastPort: 6000, KnetTransport: "sctp", LinkPriority: 3, PingInterval: 200, PingTimeout: 400,
+				PingPrecision: 2048, PongCount: 2},
 			{Line: 29, Ring: 1},
 		},
 		Other: []Pair{{Name: "token_coefficient", Value: "650"}},
@@ -142,7 +145,8 @@ func TestModernViews(t *testing.T) {
 	nodes, err := c.NodeList()
 	require.NoError(t, err)
 	require.Equal(t, []Node{
-		{Line: 34, Name: "a", ID: 1, Votes: 2, Addresses: map[int]string{0: "10.0.0.1", 1: "10.1.0.1"}, Other: []Pair{{Name: "site", Value: "north"}}},
+		{Line: 34, Name: "a", ID: 1, Votes: 2, Addresses: map[int]string{0: "10.0.0.1", 1: "10.1.0.1"},
+			Other: []Pair{{Name: "site", Value: "north"}}},
 		{Line: 42, Name: "b", ID: 2, Addresses: map[int]string{0: "10.0.0.2", 1: "10.1.0.2"}},
 	}, nodes)
 	q, err := c.Quorum()
@@ -152,8 +156,9 @@ func TestModernViews(t *testing.T) {
 		LastManStanding: true, LastManWindow: 20000, Other: []Pair{{Name: "weight", Value: "4"}}, waitForAllWritten: true,
 		Device: &QuorumDevice{
 			Line: 60, Model: "net", Votes: 1, Timeout: 10000, SyncTimeout: 30000,
-			Net:        QuorumNet{Host: "q.example", Port: 5404, Algorithm: "ffsplit", TieBreaker: "lowest", TLS: "required", ConnectTimeout: 8000},
-			Heuristics: QuorumHeuristics{Mode: "sync", Interval: 30000, Timeout: 5000, SyncTimeout: 15000, Programs: []Pair{{Name: "exec_ping", Value: "/bin/ping -c 1 10.0.0.254"}}},
+			Net: QuorumNet{Host: "q.example", Port: 5404, Algorithm: "ffsplit", TieBreaker: "lowest", TLS: "required", ConnectTimeout: 8000},
+			Heuristics: QuorumHeuristics{Mode: "sync", Interval: 30000, Timeout: 5000, SyncTimeout: 15000,
+				Programs: []Pair{{Name: "exec_ping", Value: "/bin/ping -c 1 10.0.0.254"}}},
 		},
 	}, q)
 	l, err := c.Logging()
@@ -212,7 +217,8 @@ func TestReleases(t *testing.T) {
 		"totem {\n version: 2\n interface {\n }\n}\n":                   "1-2",
 		"totem {\n rrp_mode: passive\n}\nnodelist {\n}\n":               "2-0",
 		totem2 + " interface {\n member {\n memberaddr: a\n }\n }\n}\n": "1-2",
-		"compatibility: whitetank\n" + totem2 + " rrp_mode: passive\n}\n" + strings.Replace(oneNode, "nodeid", "ring1_addr: b\n nodeid", 1): "2-2",
+		"compatibility: whitetank\n" + totem2 + " rrp_mode: passive\n}\n" +
+			strings.Replace(oneNode, "nodeid", "ring1_addr: b\n nodeid", 1): "2-2",
 		totem2 + " transport: knet\n}\n" + oneNode: "3-3",
 		totem2 + " transport: udpu\n rrp_mode: none\n interface {\n member {\n memberaddr: a\n }\n }\n}\n" + oneNode: "2-3",
 		totem2 + " transport: udpu\n secauth: on\n}\n" + oneNode:                                                     "2-2",
@@ -239,15 +245,17 @@ func TestProblems(t *testing.T) {
 		"totem {\n version: 2\n interface {\n }\n interface {\n }\n rrp_mode: passive\n}\n":              `[c.conf:5:1: ring 0 is also the interface of line 3 (a missing number is 0): near "interface"]`,
 		"totem {\n version: 2\n interface {\n }\n interface {\n ringnumber: 1\n }\n}\n":                  `[c.conf:1:1: 2 rings, but no rrp_mode: corosync 1 and 2 refuse them (H15): near "totem {"]`,
 		"totem {\n version: 2\n interface {\n linknumber: 8\n }\n}\n":                                    `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {" c.conf:3:1: ring 8: there are at most 8: near "interface"]`,
-		"totem {\n version: 2\n transport: knet\n}\nnodelist {\n node {\n name: a\n ring0_addr: x\n }\n node {\n name: a\n nodeid: 1\n ring1_addr: x\n }\n node {\n nodeid: 1\n }\n}\n": `[c.conf:6:1: no nodeid: knet wants one: near "node {"` +
+		"totem {\n version: 2\n transport: knet\n}\nnodelist {\n node {\n name: a\n ring0_addr: x\n }\n node {\n name: a\n " +
+			"nodeid: 1\n ring1_addr: x\n }\n node {\n nodeid: 1\n }\n}\n": `[c.conf:6:1: no nodeid: knet wants one: near "node {"` +
 			` c.conf:10:1: the name a is also that of line 6: near "node {" c.conf:10:1: no ring0_addr, though there are others: near "node {" c.conf:15:1: nodeid 1 is also that of line 10: near "node {" c.conf:15:1: no ring0_addr: near "node {"` +
 			` c.conf:15:1: the node has no name: corosync 3 wants one where there are several links: near "node {" c.conf:15:1: the node has no ring0_addr, and others have: near "node {" c.conf:15:1: the node has no ring1_addr, and others have: near "node {"` +
 			` c.conf:15:1: the node has neither a name nor a ring0_addr: corosync 3 does not find itself: near "node {"]`,
-		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n node {\n ring0_addr: x\n }\n}\n":                                     `[c.conf:8:1: ring0_addr x is also that of line 5: near "node {"]`,
-		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n}\nquorum {\n provider: magic\n two_node: 1\n expected_votes: 3\n}\n": `[c.conf:10:1: unknown provider: near "provider: magic" c.conf:11:1: the nodelist has 1 nodes: near "two_node: 1" c.conf:11:1: expected_votes is 3: near "two_node: 1"]`,
-		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n two_node: 1\n device {\n }\n}\n":                                                  `[c.conf:7:1: it cannot be used with the quorum device of line 8: near "two_node: 1" c.conf:8:1: the quorum device has no model: near "device {"]`,
-		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n":                                                   `[c.conf:7:1: the quorum device has no host: near "device {"]`,
-		"totem {\n version: 2\n transport: knet\n interface {\n }\n}\nservice {\n}\n":                                                            `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {"]`,
+		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n node {\n ring0_addr: x\n }\n}\n": `[c.conf:8:1: ring0_addr x is also that of line 5: near "node {"]`,
+		"totem {\n version: 2\n}\nnodelist {\n node {\n ring0_addr: x\n }\n}\nquorum {\n provider: magic\n two_node: 1\n " +
+			"expected_votes: 3\n}\n": `[c.conf:10:1: unknown provider: near "provider: magic" c.conf:11:1: the nodelist has 1 nodes: near "two_node: 1" c.conf:11:1: expected_votes is 3: near "two_node: 1"]`,
+		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n two_node: 1\n device {\n }\n}\n": `[c.conf:7:1: it cannot be used with the quorum device of line 8: near "two_node: 1" c.conf:8:1: the quorum device has no model: near "device {"]`,
+		"totem {\n version: 2\n interface {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n":  `[c.conf:7:1: the quorum device has no host: near "device {"]`,
+		"totem {\n version: 2\n transport: knet\n interface {\n }\n}\nservice {\n}\n":           `[c.conf:1:1: corosync 3 finds itself by the nodelist, and there is none: near "totem {"]`,
 		// A comment behind a value is told once, whichever release would take it.
 		totem2 + " token: 1000 # ms\n interface {\n bindnetaddr: 10.0.0.0 # net\n }\n}\n": `[c.conf:3:2: token is not a number: near "token: 1000 # ms" ` +
 			`c.conf:5:2: neither an address nor the name of a host: a comment behind a value is a part of it for corosync: near "bindnetaddr: 10.0.0.0 # net"]`,
@@ -348,8 +356,10 @@ func TestPlanKnetGuessesNothing(t *testing.T) {
 
 // A cluster of udpu with a nodelist keeps its ids; three nodes have no two_node; no encryption only when asked for.
 func TestPlanKnetOfUDPU(t *testing.T) {
-	c := parseConf(t, "totem {\n version: 2\n transport: udpu\n secauth: on\n netmtu: 1400\n cluster_name: c\n}\nnodelist {\n node {\n  name: a\n  nodeid: 7\n  ring0_addr: 10.0.0.1\n }\n"+
-		" node {\n  name: b\n  ring0_addr: 10.0.0.2\n }\n node {\n  name: d\n  nodeid: 1\n  ring0_addr: 10.0.0.3\n }\n}\nquorum {\n two_node: 1\n expected_votes: 2\n}\nlogging {\n to_file: yes\n}\n")
+	c := parseConf(t, "totem {\n version: 2\n transport: udpu\n secauth: on\n netmtu: 1400\n cluster_name: "+
+		"c\n}\nnodelist {\n node {\n  name: a\n  nodeid: 7\n  ring0_addr: 10.0.0.1\n }\n"+
+		" node {\n  name: b\n  ring0_addr: 10.0.0.2\n }\n node {\n  name: d\n  nodeid: 1\n  ring0_addr: 10.0.0.3\n "+
+		"}\n}\nquorum {\n two_node: 1\n expected_votes: 2\n}\nlogging {\n to_file: yes\n}\n")
 	plan, err := c.PlanKnet(KnetOptions{Cipher: "none", Hash: "none"})
 	require.NoError(t, err)
 	nodes, err := plan.Conf.NodeList()

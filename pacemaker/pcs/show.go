@@ -5,9 +5,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// The questions. Each takes the file of a CIB to ask instead of the running cluster, when it is not empty: `pcs -f FILE …`. State is
-// better read as XML, which is the same in all releases (H21): see [QueryCIB] and [pacemaker.ParseStatus]. The text forms are for what a person has
-// at hand, and for clusters that print no XML.
+// The questions. Each takes the file of a CIB to ask instead of the running cluster, when it is not empty: `pcs -f FILE
+// …`. State is better read as XML, which is the same in all releases (H21): see [QueryCIB] and [pacemaker.ParseStatus].
+// The text forms are for what a person has at hand, and for clusters that print no XML.
 
 // QueryCIB asks the cluster for its CIB: the one form that is the same everywhere (lustre:395). Its output is for [pacemaker.ParseCIB].
 func QueryCIB() Operation {

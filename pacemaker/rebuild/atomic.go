@@ -30,9 +30,10 @@ const (
 // ErrNotFresh says that the running cluster has resources or constraints that the rebuilt one does not: a push would remove them.
 var ErrNotFresh = errors.New("the running cluster has what the backup does not")
 
-// Configuration is the rebuilt cluster as a whole, at a stage, on the basis of the running one: of that it keeps what a cluster writes by
-// itself, the nodes with their ids, the schema and the status. It is what the list of commands makes up to that stage, but
-// for [pacemaker.ExpectStonithByPCS]: Diff finds nothing else between the two. live must be the CIB of the new cluster, fresh or partly rebuilt.
+// Configuration is the rebuilt cluster as a whole, at a stage, on the basis of the running one: of that it keeps what a
+// cluster writes by itself, the nodes with their ids, the schema and the status. It is what the list of commands makes
+// up to that stage, but for [pacemaker.ExpectStonithByPCS]: Diff finds nothing else between the two. live must be the
+// CIB of the new cluster, fresh or partly rebuilt.
 func (p *Plan) Configuration(live *pacemaker.CIB, stage Stage) (*pacemaker.CIB, error) {
 	if stage < StagePrepared || stage > StageComplete {
 		return nil, fmt.Errorf("there is no stage %d", stage)

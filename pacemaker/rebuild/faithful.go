@@ -10,8 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
-// wordlessIn says what of a resource one pcs command cannot say, or would add by itself but for what [pacemaker.ExpectStonithByPCS] names; empty
-// where the command makes exactly what the element says.
+// wordlessIn says what of a resource one pcs command cannot say, or would add by itself but for what
+// [pacemaker.ExpectStonithByPCS] names; empty where the command makes exactly what the element says.
 func wordlessIn(e *etree.Element, r pacemaker.Resource, d pcs.Dialect) string {
 	switch {
 	case r.Kind != pacemaker.Primitive:

@@ -51,8 +51,8 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 	})
 }
 
-// verdicts are what a full diagnostics says, each once.
-const verdicts = `| grep -oE '\[(PASS|WARN|FAIL)\]' | sort -u`
+// verdicts is the filter of a full diagnostics on paper.
+const verdicts = "2>&1 | verdicts"
 
 // fileChecks compare the cluster's files with the plan's, and look for room.
 func (m *Migration) fileChecks() []evenkeel.Action {

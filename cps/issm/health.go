@@ -15,7 +15,12 @@ func (m *Migration) healthy(o observed, stage cps.Stage) error {
 	if err := o.Succeeded(); err != nil {
 		return err
 	}
-	d, err := cps.ParseDiagnostics(output("diagnostics.sh", o.Result))
+	if o.Truncated {
+		return errors.New("the output of diagnostics.sh is too long, and was cut off")
+	}
+	both := o.Result // what it says of trouble may stand in its standard error
+	both.Stdout = slices.Concat(both.Stdout, []byte("\n"), both.Stderr)
+	d, err := cps.ParseDiagnostics(output("diagnostics.sh", both))
 	if err != nil {
 		return err
 	}

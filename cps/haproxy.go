@@ -39,8 +39,9 @@ type HAProxyCounts struct {
 }
 
 var (
-	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+(UP|DOWN|MAINT|DRAIN|NOLB|OPEN|STOPPED|no check)(?:\s+(\d+/\d+))?(?:\s+([A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?|\([^()]*\)))?$`)
-	countsForm  = regexp.MustCompile(`^Sessions \(current,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Rate \(sessions,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Last Status change \(seconds\):\s*(\d+)$`)
+	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+([A-Z][A-Z_]+|no check)(?:\s+(\d+/\d+))?` +
+		`(?:\s+((?:\*\s*)?[A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?(?: in \d+ms)?|\([^()]*\)))?$`)
+	countsForm = regexp.MustCompile(`^Sessions \(current,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Rate \(sessions,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Last Status change \(seconds\):\s*(\d+)$`)
 )
 
 // ParseHAProxy reads the HAProxy check out of the output of diagnostics.sh. An output without the check, a list that is not closed, a
@@ -68,7 +69,7 @@ func (h *HAProxyReport) read(src *source, c Check) {
 			h.closeDetail(src, detailLine, &detail)
 			detailLine = 0
 			rules++
-		case rules != 1:
+		case rules == 0 || rules > 1 && detailLine == 0 && !serviceForm.MatchString(text): // a second list may follow
 			if u, err := url.Parse(text); err == nil && u.Scheme != "" && u.Host != "" {
 				h.URL = text
 				continue

@@ -46,6 +46,8 @@ type App struct {
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
+	// Kinds are those kinds, by name, and where one gets them; for the usage. May be nil.
+	Kinds func() []Item
 	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 

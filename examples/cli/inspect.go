@@ -53,6 +53,17 @@ func (e *UnknownKindError) Error() string {
 func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print JSON")
+	fs.Usage = func() {
+		_, _ = fmt.Fprintf(fs.Output(), "Usage of inspect FILE:\n")
+		fs.PrintDefaults()
+		if a.Kinds == nil {
+			return
+		}
+		_, _ = fmt.Fprintf(fs.Output(), "It knows these kinds of files and outputs by what is in them, whatever their names:\n")
+		for _, k := range a.Kinds() {
+			_, _ = fmt.Fprintf(fs.Output(), "  %-33s %s\n", k.Name, k.Value)
+		}
+	}
 	if err := a.flags(fs, args, 1); err != nil {
 		return ExitInput, err
 	}

@@ -37,7 +37,7 @@ type Options struct {
 	Data       map[string]Data // by replica set (set01); what is not named is small and never falls behind
 
 	ArbiterVIP   string   // the address of arbitervip, which Hosts.csv does not name
-	ArbiterVIPOn string   // the pcrfclient that has it at the start: pcrfclient01
+	ArbiterVIPOn string   // the pcrfclient that has it at the start: that of set 2, pcrfclient01
 	FreeKB       int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
 	DatastoreKB  int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
 	MonitDown    []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
@@ -105,7 +105,6 @@ func (o Options) withDefaults() Options {
 		o.OSGiPort = 9091
 	}
 	text(&o.ArbiterVIP, "192.168.105.100")
-	text(&o.ArbiterVIPOn, "pcrfclient01")
 	if o.Start.IsZero() {
 		o.Start = time.Date(2021, 7, 20, 23, 0, 0, 0, time.UTC)
 	}

@@ -18,7 +18,7 @@ var (
 
 // beforeSteps look at the cluster and let the operator confirm what no command can tell (cps:250-306).
 func (m *Migration) beforeSteps() []evenkeel.Step {
-	first, second := m.sets[2].OfClass("pcrfclient")[0], m.sets[1].OfClass("pcrfclient")[0]
+	first, second := m.ofClass(2, "pcrfclient")[0], m.ofClass(1, "pcrfclient")[0]
 	steps := []evenkeel.Step{
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",

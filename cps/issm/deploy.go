@@ -76,7 +76,7 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployVMs(n)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(n, m.cfg.TargetOS)...)
-	for _, lb := range m.sets[n].OfClass("lb") {
+	for _, lb := range m.ofClass(n, "lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, ref(n, "824-833", "1198-1207")))
 	}
 	if m.cfg.Platform == OpenStack {
@@ -247,7 +247,7 @@ func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).
 func (m *Migration) assignVIPs(n int) evenkeel.Action {
 	address := func(class, network string) string {
-		for _, alias := range m.sets[n].OfClass(class) {
+		for _, alias := range m.ofClass(n, class) {
 			if host, ok := m.hosts.ByAlias(alias); ok {
 				if addr, ok := host.Address(network); ok {
 					return fmt.Sprintf("the port of %s with %s", alias, addr)
@@ -260,7 +260,7 @@ func (m *Migration) assignVIPs(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs "+
 			"type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
-			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.sets[n].OfClass("lb"), ", ")),
+			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.ofClass(n, "lb"), ", ")),
 		Change: evenkeel.Change{
 			Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
 			Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",

@@ -158,7 +158,7 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 	}
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			for _, alias := range m.sets[n].OfClass(class) {
+			for _, alias := range m.ofClass(n, class) {
 				want = append(want, alias+" "+releases[n].String())
 			}
 		}
@@ -172,7 +172,7 @@ func (m *Migration) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
 		blocks = append(blocks, prints(m.haproxyStatus(),
-			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
+			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), "it takes traffic")...)
 	}
 	return blocks
 }

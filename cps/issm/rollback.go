@@ -124,7 +124,7 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 
 // oldCorosyncStep undoes the move of arbitervip, so that the half that stays can take it back.
 func (m *Migration) oldCorosyncStep() evenkeel.Step {
-	host := m.sets[2].OfClass("pcrfclient")[0]
+	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
@@ -157,7 +157,7 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 				Op: &evenkeel.Op{
 					Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
 					Text: "Look at diagnostics.sh --get_replica_status. Where a member of " +
-						strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") +
+						strings.Join(m.ofClass(1, "sessionmgr"), ", ") +
 						" is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is " +
 						"gone; kill it if it is not.",
 				},
@@ -337,7 +337,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployEach(1, m.cfg.SourceOS, at)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(1, m.cfg.SourceOS)...)
-	for _, lb := range m.sets[1].OfClass("lb") {
+	for _, lb := range m.ofClass(1, "lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, at))
 	}
 	if m.cfg.Platform == OpenStack {

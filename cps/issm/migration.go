@@ -119,7 +119,7 @@ func (m *Migration) Sets() (set1, set2 cps.ClusterSet) {
 	return slices.Clone(m.sets[1]), slices.Clone(m.sets[2])
 }
 
-// Findings are the warnings that did not keep the migration from being planned.
+// Findings are the warnings and notes that did not keep the migration from being planned.
 func (m *Migration) Findings() []cps.Finding { return slices.Clone(m.findings) }
 
 // runbookVersion changes when the runbook does other things for the same input.
@@ -178,9 +178,7 @@ func (m *Migration) intro() string {
 	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the "+
 		"disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
 	for _, f := range m.findings {
-		if f.Severity == cps.Warning {
-			b.WriteString("\n\n> " + f.String())
-		}
+		b.WriteString("\n\nFinding: " + f.String())
 	}
 	return b.String()
 }

@@ -30,6 +30,15 @@ type Finding struct {
 	What  string `json:"what"`
 }
 
+// line is a finding for the reader.
+func (f Finding) line() string {
+	where := ""
+	if f.Where != "" {
+		where = printable.Line(f.Where) + ": "
+	}
+	return "FINDING  " + where + printable.Line(f.What) + "\n"
+}
+
 // Add notes what is in the file.
 func (i *Inspection) Add(name, format string, args ...any) {
 	i.Facts = append(i.Facts, Item{Name: name, Value: fmt.Sprintf(format, args...)})
@@ -91,11 +100,7 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 		fmt.Fprintf(&b, "  %-28s %s\n", line(f.Name), line(f.Value))
 	}
 	for _, f := range in.Findings {
-		where := ""
-		if f.Where != "" {
-			where = line(f.Where) + ": "
-		}
-		fmt.Fprintf(&b, "FINDING  %s%s\n", where, line(f.What))
+		b.WriteString(f.line())
 	}
 	if len(in.Findings) == 0 {
 		b.WriteString("nothing is wrong with it\n")

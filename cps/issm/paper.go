@@ -112,32 +112,55 @@ func (m *Migration) allAtWork() []evenkeel.Block {
 }
 
 // dataAtWork wants the data members of halves at work, and a primary in every set.
-func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block {
-	var want, hosts []string
+func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block { return m.membersShown(0, halves...) }
+
+// aloneAtWork is the same of a half once the other one is away: a primary that was signed for is not asked for.
+func (m *Migration) aloneAtWork(n int) []evenkeel.Block { return m.membersShown(3-n, n) }
+
+// noneOf wants no data member of a half in any replica set, and a primary in each, but for what was signed for.
+func (m *Migration) noneOf(n int) []evenkeel.Block { return m.membersShown(n) }
+
+// membersShown wants the data members of these halves at work, none of the half that is away, and a primary in every set;
+// of a set whose majority was signed for while that half is away, that it is listed.
+func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
+	var want, hosts, signed []string
 	for _, rs := range m.mongo.Sets {
-		want = append(want, title(rs)+" has a primary")
+		if m.signedFor(rs, away) {
+			want, signed = append(want, title(rs)+" is listed"), append(signed, title(rs))
+		} else {
+			want = append(want, title(rs)+" has a primary")
+		}
 		for _, n := range halves {
 			for _, host := range m.dataHosts(rs.Name, n) {
 				want, hosts = append(want, title(rs)+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
 			}
 		}
 	}
-	slices.Sort(want)
-	slices.Sort(hosts)
-	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(slices.Compact(hosts), "|")+") "), want...)
-}
-
-// noneOf wants no member of a half in any replica set, and a primary in each.
-func (m *Migration) noneOf(n int) []evenkeel.Block {
-	var want, hosts []string
-	for _, rs := range m.mongo.Sets {
-		want = append(want, title(rs)+" has a primary")
+	var arbiters []string // of the half that is away: they may stay in their sets
+	if len(halves) == 0 {
+		for _, alias := range m.sets[away] {
+			hosts = append(hosts, regexp.QuoteMeta(alias))
+		}
+		for _, rs := range m.mongo.Sets {
+			for _, a := range rs.Arbiters {
+				if m.sets[away].Contains(a.Host) {
+					arbiters = append(arbiters, title(rs)+" "+regexp.QuoteMeta(a.Host))
+				}
+			}
+		}
+	} else {
+		slices.Sort(hosts)
+		hosts = slices.Compact(hosts)
 	}
-	for _, alias := range m.sets[n] {
-		hosts = append(hosts, regexp.QuoteMeta(alias))
-	}
 	slices.Sort(want)
-	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") "), want...)
+	filter := "| members | grep -E " + shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") ")
+	if len(arbiters) > 0 {
+		filter += " | grep -vE " + shellescape.Quote("^("+strings.Join(arbiters, "|")+") ")
+	}
+	if len(signed) > 0 {
+		filter += " | sed -E " + shellescape.Quote("s/^("+strings.Join(signed, "|")+`) has .*/\1 is listed/`) + " | LC_ALL=C sort"
+	}
+	return prints(m.replicaStatus(), filter, want...)
 }
 
 func title(rs cps.ReplicaSet) string { return rs.Type + ":" + rs.Name }

@@ -67,6 +67,7 @@ func kinds() []kind {
 		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
 			func(in *cli.Inspection, _ input) error {
 				in.Kind += ", not used by a plan"
+				in.Add("content", "not checked")
 				return nil
 			}})
 	}
@@ -259,9 +260,13 @@ func mongoConfig(in *cli.Inspection, i input) error {
 	for _, set := range c.Sets {
 		var members []string
 		for _, m := range slices.Concat(set.Members, set.Arbiters) {
-			members = append(members, strings.TrimRight(m.Key, "0123456789")+" "+m.Address())
+			members = append(members, strings.TrimSpace(m.Role+" "+strings.TrimRight(m.Key, "0123456789"))+" "+m.Address())
 		}
-		in.Add(set.Name, "%s", strings.Join(members, ", "))
+		name := set.Name
+		if set.Site != "" {
+			name += " of " + set.Site
+		}
+		in.Add(name, "%s", strings.Join(members, ", "))
 	}
 	note(in, c.Findings())
 	if sharded, where := c.Sharded(); sharded {

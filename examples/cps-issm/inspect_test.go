@@ -45,7 +45,7 @@ func TestInspectTellsOfACutFile(t *testing.T) {
 }
 
 // inspected is a text as inspect reads it, from a file whose name says nothing.
-func inspected(t *testing.T, text string) (*cli.Inspection, error) {
+func inspected(t testing.TB, text string) (*cli.Inspection, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "x")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -166,4 +166,15 @@ func TestInspectShowsNoSecret(t *testing.T) {
 			require.NotContains(t, fmt.Sprintf("%+v %v", in, err), canary, "%s: %s", kind, line)
 		}
 	}
+}
+
+// Whatever a file holds, inspect does not panic, and a secret in it is not shown.
+func FuzzInspect(f *testing.F) {
+	for _, k := range []string{"Checking ports...[PASS]", "CPS Core Versions", "[SESSION-SET1]\nSETNAME=a", "Hypervisor Name,Guest Name,", "{\"status\":"} {
+		f.Add(k)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		in, err := inspected(t, text+"\nhv_passwd_0000,Hunter2-canary,\n")
+		require.NotContains(t, fmt.Sprintf("%+v %v", in, err), "Hunter2-canary")
+	})
 }

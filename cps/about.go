@@ -143,12 +143,12 @@ func (a *About) VMs() []string {
 
 var (
 	patchHeading = regexp.MustCompile(`(?i)^(?:CPS )?(?:(?:Applied|Installed) )?Patch(?:es)?(?: History)?:?$`)
-	noPatches    = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?(?: currently)?` +
-		`(?: applied| installed)\.?$`)
+	noPatches    = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
+		`(?: currently)?(?: applied| installed)\.?$`)
 )
 
-// CheckPatches reports patches: a release with a patch level, every line below such a heading that does not say that there
-// is none, and the lines that are not understood.
+// CheckPatches reports patches: a release with a patch level, every line below such a heading that does not say that
+// there is none, and the lines that are not understood.
 func (a *About) CheckPatches() []Finding {
 	f := findings{file: a.File}
 	for _, line := range a.PatchLines {
@@ -161,7 +161,8 @@ func (a *About) CheckPatches() []Finding {
 		}
 	}
 	if n := len(a.Other); n > 0 {
-		f.add(Error, 0, "CPS-158", "%s not understood, and may tell of a patch; the first: %q", printable.Count(n, "line"), a.Other[0])
+		f.add(Error, 0, "CPS-158", "%s not understood, and may tell of a patch; the first: %q", printable.Count(n, "line"),
+			a.Other[0])
 	}
 	if n := len(a.PatchLines); n > 0 && patchHeading.MatchString(a.PatchLines[n-1]) {
 		f.add(Error, 0, "CPS-158", "nothing stands below %q: the output may be cut off, and a patch is not seen", a.PatchLines[n-1])

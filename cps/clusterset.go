@@ -71,9 +71,9 @@ func (s ClusterSet) Contains(alias string) bool { return slices.Contains(s, alia
 
 // SplitClusterSets divides a cluster into its two upgrade sets: VMs with an even number are set 1, those with an odd number set 2. In
 // a set the classes come as pcrfclient, lb, sessionmgr, qns, then any other in the order of Hosts.csv; within a class the numbers
-// count up (cps:593-628). An alias without a number or with two, and a class that has VMs on one side only, are errors: the
-// first cannot be placed, and of the second nothing would be left to serve while its set is upgraded. The classes are those
-// of the roles; a cluster with other aliases needs two sets that somebody made.
+// count up (cps:593-628). An alias without a number or with two, and a class that has VMs on one side only, are errors:
+// the first cannot be placed, and of the second nothing would be left to serve while its set is upgraded. The classes
+// are those of the roles; a cluster with other aliases needs two sets that somebody made.
 func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 	if h == nil {
 		return nil, nil, errors.New("there is no Hosts.csv")
@@ -89,7 +89,8 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 			continue
 		}
 		if twoNumbers.MatchString(host.Alias) {
-			errs = append(errs, srcerr.Errorf(h.File, host.Line, 0, host.Alias, "alias has two numbers, so nobody can say which upgrade set it belongs to"))
+			errs = append(errs, srcerr.Errorf(h.File, host.Line, 0, host.Alias,
+				"alias has two numbers, so nobody can say which upgrade set it belongs to"))
 			continue
 		}
 		vm.class = host.Class()

@@ -133,7 +133,8 @@ func FuzzParseClusterSet(f *testing.F) {
 // The class of a VM is that of its role, whatever its alias; a site behind an alias is no number of it.
 func TestRolesTellTheClasses(t *testing.T) {
 	const head = "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal\n"
-	rows := "e,g1,lb01,PRI-lb01,d,,10.0.0.1\ne,g2,lb02,PRI-lb02,d,,10.0.0.2\ne,g3,sm,dc1-db01,d,,10.0.0.3\ne,g4,sm,dc1-db02,d,,10.0.0.4\n" +
+	rows := "e,g1,lb01,PRI-lb01,d,,10.0.0.1\ne,g2,lb02,PRI-lb02,d,,10.0.0.2\n" +
+		"e,g3,sm,dc1-db01,d,,10.0.0.3\ne,g4,sm,dc1-db02,d,,10.0.0.4\n" +
 		"e,g5,QPS,engine01,d,,10.0.0.5\ne,g6,qps,qns02,d,,10.0.0.6\ne,g7,udc,udc01,d,,10.0.0.7\ne,g8,udc,udc02,d,,10.0.0.8\n"
 	h, err := cps.ParseHosts(text("h", head+rows))
 	require.NoError(t, err)

@@ -36,8 +36,8 @@ type Check struct {
 	numbers []int // of Lines
 }
 
-// Forms of a check. Its title ends with dots as a rule. Its tag stands behind them, on a line of its own, behind the text
-// that follows, or before everything. Words as in the titles of real outputs begin a check.
+// Forms of a check. Its title ends with dots as a rule. Its tag stands behind them, on a line of its own, behind the
+// text that follows, or before everything. Words as in the titles of real outputs begin a check.
 var (
 	checkWords = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
 	lastTag    = regexp.MustCompile(`^(.*?)(\s*\.\.\.)?\s*\[\s*(\w+)\s*\]$`)
@@ -49,8 +49,8 @@ var (
 // CheckReplicaSets is a part of the title of the one check that prints no tag.
 const CheckReplicaSets = "replica sets"
 
-// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and an unknown
-// tag, are errors. A tag of trouble counts wherever it stands.
+// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and an
+// unknown tag, are errors. A tag of trouble counts wherever it stands.
 func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	src, err := readSource(r, "diagnostics.sh")
 	if err != nil {
@@ -133,7 +133,8 @@ func tagged(src *source, l sourceLine, text string) (title string, v Verdict, ok
 		title, tag = m[2], m[1]
 	}
 	v = Verdict(strings.ToUpper(tag))
-	if worst := troubleOf(text); worst != NoVerdict && verdictRank(v) < verdictRank(worst) { // FAILED, or a tag inside the title
+	// FAILED, or a tag inside the title
+	if worst := troubleOf(text); worst != NoVerdict && verdictRank(v) < verdictRank(worst) {
 		v = worst
 	}
 	switch {
@@ -210,8 +211,8 @@ var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some se
 var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
 
 // NotUnderstood reports how many lines are of no known form, and the first: nobody can say that what they tell is
-// harmless. Below a check that warns or failed any text may stand, for it is a finding by itself, but none that says that
-// the checks were given up. The rows of the table of the replica sets are read by [ParseReplicaTable].
+// harmless. Below a check that warns or failed any text may stand, for it is a finding by itself, but none that says
+// that the checks were given up. The rows of the table of the replica sets are read by [ParseReplicaTable].
 func (d *Diagnostics) NotUnderstood() []Finding {
 	f := findings{file: d.File}
 	unknown := slices.Clone(d.before)
@@ -226,7 +227,8 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 	if n := len(unknown); n == 1 {
 		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %q", strings.TrimSpace(unknown[0].text))
 	} else if n > 1 {
-		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %q", n, strings.TrimSpace(unknown[0].text))
+		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %q", n,
+			strings.TrimSpace(unknown[0].text))
 	}
 	return f.list
 }
@@ -247,8 +249,8 @@ func (c *Check) foreign() []string {
 			wraps = !strings.HasSuffix(text, "|")
 			continue
 		}
-		if proxy && (serviceForm.MatchString(text) && (c.Verdict != Pass || serviceForm.FindStringSubmatch(text)[2] == "UP") ||
-			proxyDetail.MatchString(text)) {
+		service := serviceForm.FindStringSubmatch(text)
+		if proxy && (service != nil && (c.Verdict != Pass || service[2] == "UP") || proxyDetail.MatchString(text)) {
 			continue
 		}
 		table = false // what follows is no part of it
@@ -313,7 +315,8 @@ type AIDO struct {
 	Other        []string // other lines of the check
 }
 
-var aidoForm = regexp.MustCompile(`^(\S+)\s+AIDO service is not installed on (\S+), may be pre 19\.4 build on(?: \S+)?$`)
+var aidoForm = regexp.MustCompile(`^(\S+)\s+AIDO service is not installed on (\S+), ` +
+	`may be pre 19\.4 build on(?: \S+)?$`)
 
 // readCheck reads one check out of the output of diagnostics.sh; an output without it is an error.
 func readCheck(r io.Reader, name string) (*source, Check, error) {

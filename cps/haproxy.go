@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,11 +164,18 @@ func (h *HAProxyReport) Findings() []Finding {
 			f.add(Warning, s.Line, "CPS-132", "%s is going down (%s)", s.Name, s.Transition)
 		case s.State == "no check":
 			f.add(Warning, s.Line, "CPS-131", "%s is not checked: nobody knows whether it is up", s.Name)
+		case !s.Known():
+			f.add(Error, s.Line, "CPS-131", "the state %s of %s is not known", s.State, s.Name)
 		case s.State != "UP":
 			f.add(Error, s.Line, "CPS-131", "%s is %s %s, for %s", s.Name, s.State, s.Check, s.LastChange)
 		}
 	}
 	return f.list
+}
+
+// Known tells a state that HAProxy has; what any other means for the traffic nobody can say.
+func (s HAProxyService) Known() bool {
+	return slices.Contains([]string{"UP", "DOWN", "MAINT", "DRAIN", "NOLB", "OPEN", "STOPPED", "no check"}, s.State)
 }
 
 // Of tells whether a service is of a load balancer: diameter-int1-vip-lb02-A is of lb02.

@@ -217,8 +217,8 @@ func (l hostsLayout) fixed() []int {
 // roleClasses are the classes of the roles, without their numbers, of the guide's Hosts.csv (cps:599-609).
 var roleClasses = map[string]string{"lb": "lb", "sm": "sessionmgr", "qps": "qns", "pcrfclient": "pcrfclient"}
 
-// Class is what a VM is for: lb, qns, sessionmgr or pcrfclient by its role, whatever its alias is; with any other role, the
-// alias without its number.
+// Class is what a VM is for: lb, qns, sessionmgr or pcrfclient by its role, whatever its alias is; with any other role,
+// the alias without its number.
 func (host Host) Class() string {
 	role := strings.ToLower(strings.TrimRight(host.Role, "0123456789"))
 	if class, ok := roleClasses[role]; ok {

@@ -7,9 +7,9 @@ import (
 )
 
 // ReviewSets checks two cluster-upgrade sets against the replica sets of the cluster, as the guide asks of the operator
-// (cps:631): no two data members of a replica set in the same upgrade set, every alias in one set and once. Two in one are
-// a warning where a majority and a copy of the data stay, as with sets of four; otherwise the last finding (CPS-008)
-// proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
+// (cps:631): no two data members of a replica set in the same upgrade set, every alias in one set and once. Two in one
+// are a warning where a majority and a copy of the data stay, as with sets of four; otherwise the last finding
+// (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
 //
 // What it finds of severity Error, no migration is planned with: also a data member in neither set, and a set that
 // keeps no majority of its votes, unless somebody has signed for it: accepted has the labels of such replica sets.

@@ -48,8 +48,8 @@ type Options struct {
 	// HtpasswdDiffers gives the two pcrfclients different .htpasswd files (cps:288).
 	HtpasswdDiffers bool
 
-	// RemovesArbiters makes migrate.sh take the arbiters on the VMs of a set out of their replica sets, and add them again. The
-	// guide does not say which it does (cps:712).
+	// RemovesArbiters makes migrate.sh take the arbiters on the VMs of a set out of their replica sets, and add them
+	// again. The guide does not say which it does (cps:712).
 	RemovesArbiters bool
 
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then

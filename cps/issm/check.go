@@ -185,8 +185,8 @@ func (m *Migration) carries(n, away int) func(*cps.ReplicaTable) error {
 	}
 }
 
-// signedFor tells a replica set that is without a majority while a half is away: there is no plan unless accept_no_majority
-// has it.
+// signedFor tells a replica set that is without a majority while a half is away: there is no plan unless
+// accept_no_majority has it.
 func (m *Migration) signedFor(rs cps.ReplicaSet, away int) bool {
 	return rs.LosesMajority(m.sets[away])
 }
@@ -212,7 +212,8 @@ func (m *Migration) removed(t *cps.ReplicaTable, n int) error {
 	for _, alias := range m.sets[n] {
 		for _, p := range t.On(alias) {
 			rs, _ := m.mongo.ByName(p.Set.Name)
-			if !slices.ContainsFunc(rs.Arbiters, func(a cps.MongoMember) bool { return a.Host == alias && a.Port == p.Member.Port }) {
+			arbiter := func(a cps.MongoMember) bool { return a.Host == alias && a.Port == p.Member.Port }
+			if !slices.ContainsFunc(rs.Arbiters, arbiter) {
 				errs = append(errs, fmt.Errorf("%s is still a member of %s", alias, p.Set.Title()))
 			}
 		}

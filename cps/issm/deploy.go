@@ -91,9 +91,9 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	return step
 }
 
-// downWindow is the window in which a half goes down, and the windows that end with that step. Where a majority was signed
-// away, the window stays open until the half is enabled. Where migrate.sh takes the arbiters of a half out of their sets,
-// these have a majority meanwhile; the guide does not say whether it does.
+// downWindow is the window in which a half goes down, and the windows that end with that step. Where a majority was
+// signed away, the window stays open until the half is enabled. Where migrate.sh takes the arbiters of a half out of
+// their sets, these have a majority meanwhile; the guide does not say whether it does.
 func (m *Migration) downWindow(n int, w evenkeel.Window) (opens []evenkeel.Window, closes []string) {
 	if long := m.noMajority(n); long != nil {
 		return []evenkeel.Window{*long}, nil
@@ -268,7 +268,8 @@ func (m *Migration) assignVIPs(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs "+
 			"type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
-			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.ofClass(n, "lb"), ", ")),
+			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"),
+			strings.Join(m.ofClass(n, "lb"), ", ")),
 		Change: evenkeel.Change{
 			Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
 			Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",

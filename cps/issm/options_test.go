@@ -109,8 +109,8 @@ func renamed(t testing.TB, alias func(string) string) (hosts, mongo string) {
 	return strings.Join(rows, ""), rename.ReplaceAllStringFunc(fixture(t, "mongoConfig-six-sets.cfg"), alias)
 }
 
-// TestAliasesOfASite: what a VM is for is told by its role. A site before the alias changes nothing; behind it, the halves
-// must be given.
+// TestAliasesOfASite: what a VM is for is told by its role. A site before the alias changes nothing; behind it, the
+// halves must be given.
 func TestAliasesOfASite(t *testing.T) {
 	hostsCSV, mongoCfg := renamed(t, func(alias string) string { return "PRI-" + alias })
 	hosts, err := cps.ParseHosts(text("Hosts.csv", hostsCSV))
@@ -134,7 +134,8 @@ func TestAliasesOfASite(t *testing.T) {
 	mc, err = cps.ParseMongoConfig(text("mongoConfig.cfg", mongoCfg))
 	require.NoError(t, err)
 	_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
-	require.ErrorContains(t, err, "unless set1 and set2 say which VMs are in which half: Hosts.csv:2: alias has two numbers")
+	require.ErrorContains(t, err, "unless set1 and set2 say which VMs are in which half: Hosts.csv:2: alias has two "+
+		"numbers")
 	cfg := issm.Config{ArchiveDir: "/a"}
 	for _, alias := range hosts.Aliases() {
 		if strings.Contains(alias, "1-") || strings.Contains(alias, "3-") {

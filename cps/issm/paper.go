@@ -120,8 +120,8 @@ func (m *Migration) aloneAtWork(n int) []evenkeel.Block { return m.membersShown(
 // noneOf wants no data member of a half in any replica set, and a primary in each, but for what was signed for.
 func (m *Migration) noneOf(n int) []evenkeel.Block { return m.membersShown(n) }
 
-// membersShown wants the data members of these halves at work, none of the half that is away, and a primary in every set;
-// of a set whose majority was signed for while that half is away, that it is listed.
+// membersShown wants the data members of these halves at work, none of the half that is away, and a primary in every
+// set; of a set whose majority was signed for while that half is away, that it is listed.
 func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
 	var want, hosts, signed []string
 	for _, rs := range m.mongo.Sets {
@@ -158,7 +158,8 @@ func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
 		filter += " | grep -vE " + shellescape.Quote("^("+strings.Join(arbiters, "|")+") ")
 	}
 	if len(signed) > 0 {
-		filter += " | sed -E " + shellescape.Quote("s/^("+strings.Join(signed, "|")+`) has .*/\1 is listed/`) + " | LC_ALL=C sort"
+		filter += " | sed -E " + shellescape.Quote("s/^("+strings.Join(signed, "|")+`) has .*/\1 is listed/`) +
+			" | LC_ALL=C sort"
 	}
 	return prints(m.replicaStatus(), filter, want...)
 }

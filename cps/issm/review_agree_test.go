@@ -73,8 +73,8 @@ func arbitersOnAHalf(t testing.TB) (*cps.Hosts, *cps.MongoConfig) {
 	return hosts, mc
 }
 
-// TestASignedPlanComesToItsEnd: whether migrate.sh takes the arbiters on the VMs of a half out of their sets or leaves them
-// there, which the guide does not say, a plan that was signed for ends, also by hand; and it can be rolled back.
+// TestASignedPlanComesToItsEnd: whether migrate.sh takes the arbiters on the VMs of a half out of their sets or leaves
+// them there, which the guide does not say, a plan that was signed for ends, also by hand; and it can be rolled back.
 func TestASignedPlanComesToItsEnd(t *testing.T) {
 	for _, removes := range []bool{false, true} {
 		for half, arbiter := range map[int]string{1: "sessionmgr06", 2: "sessionmgr05"} { // even numbers are half 1
@@ -115,7 +115,7 @@ func TestASignedPlanComesToItsEnd(t *testing.T) {
 				require.NoError(t, back.err, "%v", back.events)
 				signed(back.world)
 
-				if !testing.Short() {
+				if !testing.Short() && half == 2 && !removes { // once is enough
 					followed(t, rb, byHand, false)
 					signed(byHand)
 					require.Equal(t, o.world.Hash(), byHand.Hash())

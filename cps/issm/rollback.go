@@ -374,7 +374,8 @@ func (m *Migration) enableOldStep() evenkeel.Step {
 		closes = append(closes, w.ID)
 	}
 	return evenkeel.Step{
-		ID: "enable-set-1", Closes: closes, Title: "Enable set 1 on " + m.from.String(), Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",
+		ID: "enable-set-1", Closes: closes, Title: "Enable set 1 on " + m.from.String(),
+		Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,

@@ -53,6 +53,9 @@ func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
 	}
 	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
 	for _, s := range r.Services {
+		if !s.Known() {
+			return nil, fmt.Errorf("%s:%d: the state %s of %s is not known", r.File, s.Line, s.State, s.Name)
+		}
 		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
 			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
 		}

@@ -97,7 +97,8 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 }
 
 // withoutMajority names the replica sets that nobody can write to; empty when there are none. It takes every member of
-// the table for one vote, which lookAtSets has proven. A set whose majority was signed for while the half is away counts as none.
+// the table for one vote, which lookAtSets has proven. A set whose majority was signed for while the half is away
+// counts as none.
 func (m *Migration) withoutMajority(t *cps.ReplicaTable, away int) string {
 	var why []string
 	for _, set := range t.Sets {

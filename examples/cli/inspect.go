@@ -68,7 +68,8 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 		if a.Kinds == nil {
 			return
 		}
-		_, _ = fmt.Fprintf(fs.Output(), "It knows these kinds of files and outputs by what is in them, whatever their names:\n")
+		_, _ = fmt.Fprintf(fs.Output(), "It knows these kinds of files and outputs by what is in them, whatever their "+
+			"names:\n")
 		for _, k := range a.Kinds() {
 			_, _ = fmt.Fprintf(fs.Output(), "  %-33s %s\n", k.Name, k.Value)
 		}

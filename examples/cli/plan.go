@@ -40,7 +40,8 @@ func ofUser(err error, into, dir string) error {
 	if err == nil || dir == "" {
 		return err
 	}
-	return renamed{err, strings.ReplaceAll(err.Error(), into+string(filepath.Separator), filepath.Clean(dir)+string(filepath.Separator))}
+	return renamed{err, strings.ReplaceAll(err.Error(), into+string(filepath.Separator),
+		filepath.Clean(dir)+string(filepath.Separator))}
 }
 
 type renamed struct {

@@ -35,33 +35,45 @@ type kind struct {
 // kinds come in the order in which they are tried: an output that holds others stands before these.
 func kinds() []kind {
 	list := []kind{
-		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets", marks(`CPS Diagnostics\b` +
-			`|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b.*(?:\.\.\.|\[)|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`),
-			false, diagnostics},
-		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone", marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
-		{"output of about.sh", "about.sh on the Cluster Manager or the arbiter", marks(`CPS (?:Core Versions|Installer Version|Arbiter$)`), false, about},
-		{"log of migrate.sh", "/mnt/iso/migrate.sh, whatever it was told", marks(`.*(?:\[__main__\.|===== END =====)|\d{4}-\d\d-\d\d [\d:]+,\d+ +[A-Z]+ +\[`),
+		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets",
+			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b.*(?:\.\.\.|\[)` +
+				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, diagnostics},
+		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone",
+			marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
+		{"output of about.sh", "about.sh on the Cluster Manager or the arbiter",
+			marks(`CPS (?:Core Versions|Installer Version|Arbiter$)`), false, about},
+		{"log of migrate.sh", "/mnt/iso/migrate.sh, whatever it was told",
+			marks(`.*(?:\[__main__\.|===== END =====)|\d{4}-\d\d-\d\d [\d:]+,\d+ +[A-Z]+ +\[`),
 			false, migrateLog},
 		{"Hosts.csv", "/var/qps/config/deploy/csv", marks(`.*\b(?:Hypervisor Name|Guest Name)\b.*,`), false, hosts},
-		{"mongoConfig.cfg", "/etc/broadhop", marks(`\[[A-Z]\w*-SET\d+|SETNAME\s*=|#?\s*\S*SITE[0-9]*_START`), false, mongoConfig},
-		{"Configuration.csv", "/var/qps/config/deploy/csv; the values of secrets are not shown", marks(`"?(?:hv_|sys_|snmp|db_authentication|` +
-			`vcenter_|redis_|ldap_|prevent_primary|[a-z0-9_]*(?:passw|community))\w*"?\s*,`), false, configuration},
-		{"output of create-cluster-sets.sh", "the script itself", marks(`Created /\S*cluster-upgrade-set`), false, createdSets},
+		{"mongoConfig.cfg", "/etc/broadhop", marks(`\[[A-Z]\w*-SET\d+|SETNAME\s*=|#?\s*\S*SITE[0-9]*_START`), false,
+			mongoConfig},
+		{"Configuration.csv", "/var/qps/config/deploy/csv; the values of secrets are not shown",
+			marks(`"?(?:hv_|sys_|snmp|db_authentication|` +
+				`vcenter_|redis_|ldap_|prevent_primary|[a-z0-9_]*(?:passw|community))\w*"?\s*,`), false, configuration},
+		{"output of create-cluster-sets.sh", "the script itself", marks(`Created /\S*cluster-upgrade-set`), false,
+			createdSets},
 		{"neutron ports", "neutron port-list and port-update", marks(`.*"subnet_id"|Updated port: `), false, ports},
 		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
 		{"list of patches", "patch -l", marks(`(?:Patch_|CPS\d+_)\d|No patch(?:es)? (?:is|are) `), false, patchList},
 		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
-		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`), false, release},
-		{"answer of the Status API", "curl of :8458/api/system/status/cluman", marks(`(?:Success Message:|\{).*(?s:.*)"status"`), false, status},
-		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf", marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
+		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`),
+			false, release},
+		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
+			marks(`(?:Success Message:|\{).*(?s:.*)"status"`), false, status},
+		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
+			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
 		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
 		{"free space", "df -Pk PATH", marks(`Filesystem\s.*\bMounted on`), false, space},
 		{"GR table", "the steps of a GR migration, with tabs", marks(`Step\t.*\tDescription`), false, grTable},
-		{"date", "date on the arbiter", marks(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] +\d+ [\d:]+ [A-Z]+ \d{4}$`), true, date},
-		{"cluster-upgrade set", "/var/tmp/cluster-upgrade-set-1.txt and -2.txt", marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, clusterSet},
+		{"date", "date on the arbiter", marks(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] +\d+ [\d:]+ [A-Z]+ \d{4}$`),
+			true, date},
+		{"cluster-upgrade set", "/var/tmp/cluster-upgrade-set-1.txt and -2.txt",
+			marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, clusterSet},
 	}
 	for _, t := range [][2]string{
-		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`}, {"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`},
+		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`},
+		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`},
 		{"Vlans.csv", `"?VLAN Name"?\s*,`},
 	} {
 		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
@@ -150,13 +162,15 @@ func inspect(name string) (*cli.Inspection, error) {
 
 var (
 	escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[A-Za-z]|\x{feff}|\r`)
-	// secretValue is the name of a secret and its value, in the forms of tables, settings, JSON and XML; or a password in an address.
+	// secretValue is the name of a secret and its value, in the forms of tables, settings, JSON and XML; or a password in
+	// an address.
 	secretValue = regexp.MustCompile(`([\w.-]+)["']?[ \t]*[=:,;>\t][ \t]*["']?([^"'\s,;<>]+)`)
 	secretPair  = regexp.MustCompile(`(?m)^[ \t]*([\w.-]+)[ \t]+(\S+)[ \t]*$`)
 	inAddress   = regexp.MustCompile(`(://[^/\s:@]*):([^@\s]+)@`)
 )
 
-// secretsIn are the values in a text that look like secrets: by the name before them, or by the heading of their column.
+// secretsIn are the values in a text that look like secrets: by the name before them, or by the heading of their
+// column.
 func secretsIn(text string) []sshexec.Secret {
 	var secrets []sshexec.Secret
 	for _, form := range []*regexp.Regexp{secretValue, secretPair, inAddress} {
@@ -320,7 +334,8 @@ func about(in *cli.Inspection, i input) error {
 	return nil
 }
 
-// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets, AIDO and HAProxy.
+// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets, AIDO and
+// HAProxy.
 func diagnostics(in *cli.Inspection, i input) error {
 	d, err := cps.ParseDiagnostics(i.reader())
 	if err != nil {
@@ -483,7 +498,8 @@ func setList(in *cli.Inspection, i input) error {
 func processes(in *cli.Inspection, i input) error {
 	list, err := cps.ParseProcesses(i.reader())
 	if err != nil {
-		return errors.New("the list of ps -ef is not whole, or a row of it is not understood; it is not shown, as it may hold a secret")
+		return errors.New("the list of ps -ef is not whole, or a row of it is not understood; it is not shown, as it may " +
+			"hold a secret")
 	}
 	in.Add("processes", "%d", len(list))
 	return nil

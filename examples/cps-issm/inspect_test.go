@@ -72,7 +72,8 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{"svn is not in sync [FAIL]\n", "output of diagnostics.sh", findings},
 		{"Hosts that are not 'pingable'...[PASS]\n", "output of diagnostics.sh", fine},
 		{fixture("get_replica_status-startup2-unreachable.txt"), "replica-set status", findings},
-		{fixture("get_replica_status-recovering-wrapped.txt") + "WARNING: could not ask sessionmgr07\n", "replica-set status", findings},
+		{fixture("get_replica_status-recovering-wrapped.txt") + "WARNING: could not ask sessionmgr07\n",
+			"replica-set status", findings},
 		{fixture("about-cluman.txt"), "output of about.sh", fine},
 		{fixture("about-arbiter.txt"), "output of about.sh", fine},
 		{fixture("about-patched.txt"), "output of about.sh", findings},
@@ -103,9 +104,12 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{fixture("status-api.fragment"), "answer of the Status API", fine},
 		{`{"status": "starting"}` + "\n", "answer of the Status API", findings},
 		{"SESSION-SET1\n#SESSION-SET2\n#evenkeel#SPR-SET1\n", "list of watched sets", fine},
-		{"UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 Jul19 ? 00:00:02 /usr/lib/systemd/systemd\nroot 9 1 0 10:00 pts/0 00:00:00 ps -ef\n", "list of processes", fine},
-		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 4000000 37152736 10% /\n", "free space", fine},
-		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 40000000 1152736 97% /\n", "free space", findings},
+		{"UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 Jul19 ? 00:00:02 /usr/lib/systemd/systemd\nroot 9 1 0 10:00 " +
+			"pts/0 00:00:00 ps -ef\n", "list of processes", fine},
+		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 4000000 37152736 10% /\n",
+			"free space", fine},
+		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 40000000 1152736 97% /\n",
+			"free space", findings},
 		{fixture("gr-table.tsv"), "GR table", fine},
 		{"Tue Jun 21 02:42:54 UTC 2022\n", "date", fine},
 		{"Tue Jun 21 02:42:54 CEST 2022\n", "date", findings},
@@ -137,16 +141,21 @@ func TestInspectNamesTheCandidates(t *testing.T) {
 // No secret is shown of a file, whatever it is taken for.
 func TestInspectShowsNoSecret(t *testing.T) {
 	begins := map[string]string{
-		"output of diagnostics.sh": "Checking ports...[PASS]", "replica-set status": "| Mongo:3.6.9 MONGODB REPLICA-SETS STATUS INFORMATION",
+		"output of diagnostics.sh": "Checking ports...[PASS]", "replica-set status": "| Mongo:3.6.9 MONGODB REPLICA-SETS " +
+			"STATUS INFORMATION",
 		"output of about.sh": "CPS Core Versions", "log of migrate.sh": "2018-07-21 02:00:12,578 INFO [__main__.<module>] x",
 		"Hosts.csv":       "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,Password,",
-		"mongoConfig.cfg": "[SESSION-SET1]", "Configuration.csv": "hv_user_0000,root,", "output of create-cluster-sets.sh": "Created /x/cluster-upgrade-set",
-		"neutron ports": "| x | {\"subnet_id\":", "output of patch -u": "undo the patches", "list of patches": "Patch_1_19.4.0",
-		"repositories": strings.Repeat("file:///a\n", 20), "system release": "CentOS Linux release 8.1.1911", "answer of the Status API": `{"status": "ready"`,
+		"mongoConfig.cfg": "[SESSION-SET1]", "Configuration.csv": "hv_user_0000,root,", "output of " +
+			"create-cluster-sets.sh": "Created /x/cluster-upgrade-set",
+		"neutron ports": "| x | {\"subnet_id\":", "output of patch -u": "undo the patches", "list of " +
+			"patches": "Patch_1_19.4.0",
+		"repositories": strings.Repeat("file:///a\n",
+			20), "system release": "CentOS Linux release 8.1.1911", "answer of the Status API": `{"status": "ready"`,
 		"list of watched sets": strings.Repeat("SPR-SET1\n", 20), "list of processes": "UID PID PPID C STIME TTY TIME CMD",
 		"free space": "Filesystem 1024-blocks Used Available Capacity Mounted on", "GR table": "Step\ta\tDescription",
 		"date": strings.Repeat("Tue Jun 21 02:42:54 UTC 2022\n", 20), "cluster-upgrade set": strings.Repeat("lb01\n", 20),
-		"AdditionalHosts.csv": "Host,Alias,IP Address", "VMSpecification.csv": "Role,Host Name Prefix,", "Vlans.csv": "VLAN Name,", "none": "",
+		"AdditionalHosts.csv": "Host,Alias,IP Address", "VMSpecification.csv": "Role,Host Name " +
+			"Prefix,", "Vlans.csv": "VLAN Name,", "none": "",
 	}
 	for _, k := range kinds() {
 		require.Contains(t, begins, k.name)
@@ -154,8 +163,10 @@ func TestInspectShowsNoSecret(t *testing.T) {
 	const canary = "Hunter2-canary"
 	for kind, begin := range begins {
 		for _, line := range []string{
-			"hv_passwd_0000," + canary + ",", "snmpv3_priv_key, " + canary, "db_authentication_admin_passwd," + canary, "password: " + canary,
-			"ldap_bind_dn_pw=" + canary, "  \"redis_passwd\": \"" + canary + "\",", "<password>" + canary + "</password>", "api_token\t" + canary,
+			"hv_passwd_0000," + canary + ",", "snmpv3_priv_key, " + canary, "db_authentication_admin_passwd," +
+				canary, "password: " + canary,
+			"ldap_bind_dn_pw=" + canary, "  \"redis_passwd\": \"" + canary + "\",", "<password>" + canary +
+				"</password>", "api_token\t" + canary,
 			"esxi,dc1-lb01,lb01,lb01,ds1,,192.0.2.1," + canary + ",", "http://admin:" + canary + "@repo/x", "secret " + canary,
 			"root:$6$salt$" + canary + ":1:", "snmp_ro_community;" + canary,
 		} {
@@ -170,7 +181,8 @@ func TestInspectShowsNoSecret(t *testing.T) {
 
 // Whatever a file holds, inspect does not panic, and a secret in it is not shown.
 func FuzzInspect(f *testing.F) {
-	for _, k := range []string{"Checking ports...[PASS]", "CPS Core Versions", "[SESSION-SET1]\nSETNAME=a", "Hypervisor Name,Guest Name,", "{\"status\":"} {
+	for _, k := range []string{"Checking ports...[PASS]", "CPS Core Versions", "[SESSION-SET1]\nSETNAME=a",
+		"Hypervisor Name,Guest Name,", "{\"status\":"} {
 		f.Add(k)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -27,8 +27,8 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed",
 		Version: version,
-		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private, World: world, Person: person,
-		Inspect: inspect, Kinds: known,
+		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
+		World: world, Person: person, Inspect: inspect, Kinds: known,
 	}
 }
 

@@ -47,6 +47,7 @@ func TestReportPatches(t *testing.T) {
 // MON-004, MON-005: a state that nobody knows, or none, is read, and the member is not well.
 func TestReplicaStatesFromExperience(t *testing.T) {
 	for _, row := range []string{
+		"10.0.0.2 - Unknown - sm02 - OFF-LINE - 3 hrs - 2", "10.0.0.2 - Primary - sm02 - ON-LINE - 0 sec - 2",
 		"10.0.0.2 - REMOVED - sm02 - ON-LINE - 0 sec - 2", "10.0.0.2 - STARTUP2 - sm02 - ON-LINE - 18749 days - 2",
 		"10.0.0.2 - (not reachable/healthy) - sm02 - OFF-LINE - 3 hrs - 2", "10.0.0.2 - not reachable/healthy - sm02 - " +
 			"OFF-LINE - ----- - 2",

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // About is what about.sh prints on the Cluster Manager or on the arbiter (cps:500-512,963-987,1642-1651).
@@ -16,7 +18,7 @@ type About struct {
 	// every line that speaks of a patch, or stands under such a heading, as printed: the guide does not show their form
 	// (cps:2253)
 	PatchLines []string
-	Other      []string // other lines outside the list of components
+	Other      []string // other lines outside the list of components: those that are not understood
 }
 
 // Component is one line of the core versions: "lb01: qns-2 (diameter_endpoint): 19.4.0.release".
@@ -31,7 +33,8 @@ type Component struct {
 var (
 	componentForm   = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)\s*:\s*(qns-\d+)\s*\(\s*([^)\s]+)\s*\)\s*:\s*(\S+)$`)
 	installerForm   = regexp.MustCompile(`^CPS Installer Version\s*-\s*(\S+)$`)
-	environmentForm = regexp.MustCompile(`^CPS [A-Z][A-Za-z-]*(?: [A-Za-z-]+)*$`)
+	environmentForm = regexp.MustCompile(`^CPS (?:[A-Z][A-Za-z-]* )*(?:Environment|Arbiter)$`)
+	copyrightForm   = regexp.MustCompile(`^Cisco Policy Suite - Copyright .*All rights reserved\.$`)
 )
 
 // ParseAbout reads the output of about.sh, or an excerpt with at least the installer version or the list of components. A line in the
@@ -46,7 +49,7 @@ func ParseAbout(r io.Reader) (*About, error) {
 	for _, l := range src.clean() {
 		text := strings.TrimSpace(l.text)
 		switch {
-		case text == "" || isRule(text) || text == "about.sh":
+		case text == "" || isRule(text) || text == "about.sh" || copyrightForm.MatchString(text):
 		case text == "CPS Core Versions":
 			inList, inPatches, listLine = true, false, l.no
 		case strings.HasPrefix(text, "CPS Installer Version"):
@@ -54,7 +57,7 @@ func ParseAbout(r io.Reader) (*About, error) {
 		case inPatches, strings.Contains(strings.ToLower(text), "patch"):
 			inPatches = inPatches || patchHeading.MatchString(text)
 			a.PatchLines = append(a.PatchLines, text)
-		case environmentForm.MatchString(text):
+		case environmentForm.MatchString(text) && (a.Environment == "" || a.Environment == text):
 			a.Environment, inList = text, false
 		case inList:
 			a.readComponent(src, l, text)
@@ -139,17 +142,27 @@ func (a *About) VMs() []string {
 }
 
 var (
-	patchHeading = regexp.MustCompile(`^CPS Patch(?:es)?(?: History)?:?$`)
-	noPatches    = regexp.MustCompile(`(?i)^No patch(?:es)? (?:is|are)(?: currently)? (?:applied|installed)\.?$`)
+	patchHeading = regexp.MustCompile(`(?i)^(?:CPS )?(?:(?:Applied|Installed) )?Patch(?:es)?(?: History)?:?$`)
+	noPatches    = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
+		`(?: currently)?(?: applied| installed)\.?$`)
 )
 
-// CheckPatches reports patches: a release with a patch level, and every line that is neither a heading nor says that there is none.
+// CheckPatches reports patches: a release with a patch level, every line below such a heading that does not say that
+// there is none, and the lines that are not understood.
 func (a *About) CheckPatches() []Finding {
 	f := findings{file: a.File}
 	for _, line := range a.PatchLines {
-		if !patchHeading.MatchString(line) && !noPatches.MatchString(line) {
+		switch {
+		case patchHeading.MatchString(line) || noPatches.MatchString(line):
+		case patchName.MatchString(line) || strings.Contains(line, "applied on"):
 			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
+		default:
+			f.add(Error, 0, "CPS-158", "what it says of patches is not understood, so that one may be installed: %s", line)
 		}
+	}
+	if n := len(a.Other); n > 0 {
+		f.add(Error, 0, "CPS-158", "%s not understood, and may tell of a patch; the first: %q", printable.Count(n, "line"),
+			a.Other[0])
 	}
 	if n := len(a.PatchLines); n > 0 && patchHeading.MatchString(a.PatchLines[n-1]) {
 		f.add(Error, 0, "CPS-158", "nothing stands below %q: the output may be cut off, and a patch is not seen", a.PatchLines[n-1])

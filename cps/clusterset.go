@@ -71,8 +71,9 @@ func (s ClusterSet) Contains(alias string) bool { return slices.Contains(s, alia
 
 // SplitClusterSets divides a cluster into its two upgrade sets: VMs with an even number are set 1, those with an odd number set 2. In
 // a set the classes come as pcrfclient, lb, sessionmgr, qns, then any other in the order of Hosts.csv; within a class the numbers
-// count up (cps:593-628). An alias without a number, and a class that has VMs on one side only, are errors: the first cannot be
-// placed, and of the second nothing would be left to serve while its set is upgraded.
+// count up (cps:593-628). An alias without a number or with two, and a class that has VMs on one side only, are errors:
+// the first cannot be placed, and of the second nothing would be left to serve while its set is upgraded. The classes
+// are those of the roles; a cluster with other aliases needs two sets that somebody made.
 func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 	if h == nil {
 		return nil, nil, errors.New("there is no Hosts.csv")
@@ -87,6 +88,12 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 			errs = append(errs, srcerr.Errorf(h.File, host.Line, 0, host.Alias, "alias has no number, so it belongs to neither upgrade set"))
 			continue
 		}
+		if twoNumbers.MatchString(host.Alias) {
+			errs = append(errs, srcerr.Errorf(h.File, host.Line, 0, host.Alias,
+				"alias has two numbers, so nobody can say which upgrade set it belongs to"))
+			continue
+		}
+		vm.class = host.Class()
 		if _, known := rank[vm.class]; !known {
 			rank[vm.class] = len(rank) + i
 		}
@@ -123,6 +130,9 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 	}
 	return set1, set2, nil
 }
+
+// twoNumbers is an alias with a site behind it: lb01-SITE1.
+var twoNumbers = regexp.MustCompile(`(?i)(?:lb|qns|qps|sessionmgr|sm|pcrfclient)\d+[^0-9].*\d$`)
 
 // numbered is an alias as class and number: sessionmgr02 is sessionmgr and 2.
 type numbered struct {

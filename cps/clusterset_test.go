@@ -129,3 +129,28 @@ func FuzzParseClusterSet(f *testing.F) {
 		require.Equal(t, set, again)
 	})
 }
+
+// The class of a VM is that of its role, whatever its alias; a site behind an alias is no number of it.
+func TestRolesTellTheClasses(t *testing.T) {
+	const head = "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal\n"
+	rows := "e,g1,lb01,PRI-lb01,d,,10.0.0.1\ne,g2,lb02,PRI-lb02,d,,10.0.0.2\n" +
+		"e,g3,sm,dc1-db01,d,,10.0.0.3\ne,g4,sm,dc1-db02,d,,10.0.0.4\n" +
+		"e,g5,QPS,engine01,d,,10.0.0.5\ne,g6,qps,qns02,d,,10.0.0.6\ne,g7,udc,udc01,d,,10.0.0.7\ne,g8,udc,udc02,d,,10.0.0.8\n"
+	h, err := cps.ParseHosts(text("h", head+rows))
+	require.NoError(t, err)
+	set1, set2, err := cps.SplitClusterSets(h)
+	require.NoError(t, err)
+	require.Equal(t, cps.ClusterSet{"PRI-lb02", "dc1-db02", "qns02", "udc02"}, set1)
+	require.Equal(t, []string{"PRI-lb01"}, h.OfClass(set2, "lb"))
+	require.Equal(t, []string{"dc1-db01"}, h.OfClass(set2, "sessionmgr"))
+	require.Equal(t, []string{"engine01"}, h.OfClass(set2, "qns"))
+	require.Equal(t, []string{"udc02"}, h.OfClass(set1, "udc"))
+	require.Empty(t, h.OfClass(cps.ClusterSet{"lb09"}, "lb"))
+
+	for _, alias := range []string{"lb01-SITE1", "sm01.site2", "qns1x1"} {
+		h, err = cps.ParseHosts(text("h", head+rows+"e,g9,lb01,"+alias+",d,,10.0.0.9\n"))
+		require.NoError(t, err)
+		_, _, err = cps.SplitClusterSets(h)
+		require.ErrorContains(t, err, "alias has two numbers")
+	}
+}

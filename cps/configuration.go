@@ -166,7 +166,7 @@ func (c *Configuration) String() string {
 	return b.String()
 }
 
-var secretKey = regexp.MustCompile(`(?i)pass|pwd|psw|(^|_)pw($|_)|secret|communit|token|credential|private|priv_|key$|_hash|auth_?key`)
+var secretKey = regexp.MustCompile(`(?i)pass|pwd|psw|(^|_)pw\d*($|_)|secret|psk|communit|token|credential|private|priv_|key$|_hash|auth_?key`)
 
 // IsSecretKey tells the keys of Configuration.csv whose values are not shown. It errs on the side of hiding.
 func IsSecretKey(key string) bool { return secretKey.MatchString(key) }

@@ -36,21 +36,21 @@ type Check struct {
 	numbers []int // of Lines
 }
 
-// Forms of a check. Its title ends with dots, its tag follows there, on a line of its own, or behind the text that
-// follows; words as in the titles of real outputs begin a check, and any other text before a tag belongs to the check
-// that is open.
+// Forms of a check. Its title ends with dots as a rule. Its tag stands behind them, on a line of its own, behind the
+// text that follows, or before everything. Words as in the titles of real outputs begin a check.
 var (
-	checkForm   = regexp.MustCompile(`^(.*?)\s*\.\.\.\s*(?:\[\s*(\w+)\s*\])?$`)
-	checkWords  = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
-	verdictForm = regexp.MustCompile(`^\[\s*(\w+)\s*\]$`)
-	trouble     = regexp.MustCompile(`(?i)\[\s*(?:(FAIL|ERROR|CRITICAL)|WARN)`)
+	checkWords = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
+	lastTag    = regexp.MustCompile(`^(.*?)(\s*\.\.\.)?\s*\[\s*(\w+)\s*\]$`)
+	firstTag   = regexp.MustCompile(`^\[\s*(\w+)\s*\]\s*(.*)$`)
+	titleLine  = regexp.MustCompile(`^CPS Diagnostics [A-Za-z][A-Za-z -]*$`)
+	trouble    = regexp.MustCompile(`(?i)\[\s*(?:(FAIL|ERROR|CRITICAL)|WARN)`)
 )
 
 // CheckReplicaSets is a part of the title of the one check that prints no tag.
 const CheckReplicaSets = "replica sets"
 
-// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and a tag other than
-// [PASS], [WARN] and [FAIL], are errors. A tag of trouble counts wherever it stands.
+// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and an
+// unknown tag, are errors. A tag of trouble counts wherever it stands.
 func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	src, err := readSource(r, "diagnostics.sh")
 	if err != nil {
@@ -74,40 +74,81 @@ func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 
 func (d *Diagnostics) line(src *source, l sourceLine) {
 	text := strings.TrimSpace(l.text)
-	var c *Check
+	c := &Check{Verdict: Pass} // stands for none: it takes no result
 	if n := len(d.Checks); n > 0 {
 		c = &d.Checks[n-1]
 	}
-	if m := checkForm.FindStringSubmatch(text); m != nil && !strings.HasPrefix(text, "|") {
-		switch {
-		case c != nil && !checkWords.MatchString(text) && c.Verdict == NoVerdict && m[2] != "": // its result stands behind more text
-			c.Verdict = readVerdict(src, l, m[2])
-			return
-		case checkWords.MatchString(text) || m[2] != "":
-			d.Checks = append(d.Checks, Check{Title: strings.TrimPrefix(m[1], "Checking "), Verdict: readVerdict(src, l, m[2]), Line: l.no})
+	begin := func(title string, v Verdict) {
+		title = strings.TrimPrefix(strings.TrimRight(title, " \t."), "Checking ")
+		d.Checks = append(d.Checks, Check{Title: title, Verdict: v, Line: l.no})
+	}
+	switch title, v, ok := tagged(src, l, text); {
+	case !ok:
+	case title == "" && v != Pass && len(d.Checks) == 0:
+		begin("(no title)", v)
+		return
+	case title == "" && (v != Pass || c.Verdict == NoVerdict):
+		c.worsen(v)
+		return
+	case title != "" && c.Verdict == NoVerdict && !c.ofReplicaSets() && !checkWords.MatchString(title):
+		c.Verdict = v // its result stands behind more text
+		return
+	case title != "":
+		begin(title, v)
+		return
+	}
+	switch {
+	case checkWords.MatchString(text):
+		title, rest, _ := strings.Cut(text, "...")
+		begin(title, troubleOf(text))
+		if rest = strings.TrimSpace(rest); rest == "" {
 			return
 		}
-	}
-	if c == nil {
-		switch {
-		case strings.HasPrefix(text, "CPS Diagnostics"):
-			d.Title = text
-		case trouble.MatchString(text):
-			d.Checks = append(d.Checks, Check{Title: text, Verdict: troubleOf(text), Line: l.no})
-		case text != "" && !isRule(text) && !strings.HasPrefix(text, "|"):
+		c, l.text = &d.Checks[len(d.Checks)-1], rest
+	case len(d.Checks) > 0:
+		c.worsen(troubleOf(text))
+	case trouble.MatchString(text):
+		begin(text, troubleOf(text))
+		return
+	case titleLine.MatchString(text):
+		d.Title = text
+		return
+	default:
+		if text != "" && !isRule(text) {
 			d.before = append(d.before, l)
 		}
 		return
 	}
-	if m := verdictForm.FindStringSubmatch(text); m != nil {
-		c.worsen(readVerdict(src, l, m[1]))
-		return
-	}
-	if trouble.MatchString(text) {
-		c.worsen(troubleOf(text))
-	}
 	c.Lines = append(c.Lines, l.text)
 	c.numbers = append(c.numbers, l.no)
+}
+
+// tagged cuts the tag off a line that ends or begins with one, and leaves the text beside it. A word in brackets at the
+// end of any other text need not be a tag.
+func tagged(src *source, l sourceLine, text string) (title string, v Verdict, ok bool) {
+	tag, sure := "", false
+	if m := lastTag.FindStringSubmatch(text); m != nil {
+		title, tag, sure = m[1], m[3], m[1] == "" || m[2] != ""
+	} else if m := firstTag.FindStringSubmatch(text); m != nil {
+		title, tag = m[2], m[1]
+	}
+	v = Verdict(strings.ToUpper(tag))
+	// FAILED, or a tag inside the title
+	if worst := troubleOf(text); worst != NoVerdict && verdictRank(v) < verdictRank(worst) {
+		v = worst
+	}
+	switch {
+	case tag == "" || strings.HasPrefix(text, "|"):
+	case v == Pass || v == Warn || v == Fail:
+		return title, v, true
+	case sure:
+		src.failAt(l, tag, "unknown result of a check: it must be PASS, WARN or FAIL")
+	}
+	return "", NoVerdict, false
+}
+
+func (c *Check) ofReplicaSets() bool {
+	return strings.Contains(strings.ToLower(c.Title), CheckReplicaSets)
 }
 
 // worsen keeps the graver of two results of one check.
@@ -119,20 +160,14 @@ func (c *Check) worsen(v Verdict) {
 
 // troubleOf is what a tag inside a text says.
 func troubleOf(text string) Verdict {
-	if m := trouble.FindStringSubmatch(text); m != nil && m[1] == "" {
-		return Warn
+	worst := NoVerdict
+	for _, m := range trouble.FindAllStringSubmatch(text, -1) {
+		if m[1] != "" {
+			return Fail
+		}
+		worst = Warn
 	}
-	return Fail
-}
-
-func readVerdict(src *source, l sourceLine, tag string) Verdict {
-	v := Verdict(strings.ToUpper(tag))
-	switch v {
-	case NoVerdict, Pass, Warn, Fail:
-	default:
-		src.failAt(l, tag, "unknown result of a check: it must be PASS, WARN or FAIL")
-	}
-	return v
+	return worst
 }
 
 // trim drops blank lines at both ends.
@@ -175,46 +210,50 @@ var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some se
 // gaveUp is what a check says, or a program in its place, that was not made to its end. It is no detail of a check that warns or failed.
 var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
 
-// NotUnderstood reports the lines that are of no known form: nobody can say that what they tell is harmless. Below a
-// check that warns or failed any text may stand, for it is a finding by itself, but none that says that the checks were
-// given up. The table of the replica sets is read by [ParseReplicaTable].
+// NotUnderstood reports how many lines are of no known form, and the first: nobody can say that what they tell is
+// harmless. Below a check that warns or failed any text may stand, for it is a finding by itself, but none that says
+// that the checks were given up. The rows of the table of the replica sets are read by [ParseReplicaTable].
 func (d *Diagnostics) NotUnderstood() []Finding {
 	f := findings{file: d.File}
-	say := func(line int, text string) {
-		f.add(Error, line, "CPS-130", "not understood: %q", strings.TrimSpace(text))
-	}
-	for _, l := range d.before {
-		say(l.no, l.text)
-	}
+	unknown := slices.Clone(d.before)
 	for _, c := range d.Checks {
-		title := strings.ToLower(c.Title)
-		rest := c.foreign(strings.Contains(title, "haproxy"))
-		for i, line := range c.Lines {
-			if i >= len(c.numbers) || rest[i] == "" {
-				continue
-			}
-			if c.Verdict == Pass || c.Verdict == NoVerdict && !strings.Contains(title, CheckReplicaSets) ||
-				gaveUp.MatchString(strings.TrimSpace(line)) {
-				say(c.numbers[i], line)
+		for i, text := range c.foreign() {
+			excused := c.Verdict == Warn || c.Verdict == Fail
+			if text != "" && (!excused || gaveUp.MatchString(text)) {
+				unknown = append(unknown, sourceLine{no: c.numbers[i], text: text})
 			}
 		}
+	}
+	if n := len(unknown); n == 1 {
+		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %q", strings.TrimSpace(unknown[0].text))
+	} else if n > 1 {
+		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %q", n,
+			strings.TrimSpace(unknown[0].text))
 	}
 	return f.list
 }
 
 // foreign are the lines of a check, those of a known form emptied.
-func (c Check) foreign(proxy bool) []string {
-	rest := make([]string, len(c.Lines))
+func (c *Check) foreign() []string {
+	title := strings.ToLower(c.Title)
+	proxy, aido, table := strings.Contains(title, "haproxy"), strings.Contains(title, "aido"), c.ofReplicaSets()
+	rest := make([]string, len(c.numbers))
 	joined, of := "", []int{} // the text of all lines, and of which line each byte is: sentences wrap
-	for i, line := range c.Lines {
-		text := strings.Join(strings.Fields(line), " ")
-		switch {
-		case text == "" || isRule(text) || strings.HasPrefix(text, "|") || aidoForm.MatchString(text) &&
-			strings.Contains(strings.ToLower(c.Title), "aido"):
-			continue
-		case proxy && (serviceForm.MatchString(text) || proxyDetail.MatchString(text)):
+	wraps := false            // a row of the table goes on
+	for i := range rest {
+		text := strings.Join(strings.Fields(c.Lines[i]), " ")
+		if text == "" || isRule(text) || aido && aidoForm.MatchString(text) {
 			continue
 		}
+		if table && (wraps || strings.HasPrefix(text, "|")) {
+			wraps = !strings.HasSuffix(text, "|")
+			continue
+		}
+		service := serviceForm.FindStringSubmatch(text)
+		if proxy && (service != nil && (c.Verdict != Pass || service[2] == "UP") || proxyDetail.MatchString(text)) {
+			continue
+		}
+		table = false // what follows is no part of it
 		rest[i] = text
 		for range text + " " {
 			of = append(of, i)
@@ -255,7 +294,8 @@ func (d *Diagnostics) Findings() []Finding {
 		case Fail:
 			f.add(Error, c.Line, "CPS-130", "check %q failed", c.Title)
 		case NoVerdict:
-			if !strings.Contains(strings.ToLower(c.Title), CheckReplicaSets) { // its table says how it is
+			shown := func(line string) bool { return strings.Contains(line, "STATUS INFORMATION") }
+			if !c.ofReplicaSets() || !slices.ContainsFunc(c.Lines, shown) { // its table says how it is
 				f.add(Error, c.Line, "CPS-130", "check %q has no result", c.Title)
 			}
 		case Pass:
@@ -275,7 +315,8 @@ type AIDO struct {
 	Other        []string // other lines of the check
 }
 
-var aidoForm = regexp.MustCompile(`^(\S+)\s+AIDO service is not installed on (\S+), may be pre 19\.4 build on`)
+var aidoForm = regexp.MustCompile(`^(\S+)\s+AIDO service is not installed on (\S+), ` +
+	`may be pre 19\.4 build on(?: \S+)?$`)
 
 // readCheck reads one check out of the output of diagnostics.sh; an output without it is an error.
 func readCheck(r io.Reader, name string) (*source, Check, error) {

@@ -181,7 +181,8 @@ func TestDiagnosticsUnderstood(t *testing.T) {
 	}
 	d, err := cps.ParseDiagnostics(text("d", "Checking disk...[FAIL]\n/var 99%\nFATAL: 3 VMs unreachable, remaining checks skipped\n"))
 	require.NoError(t, err)
-	require.Equal(t, []string{`not understood: "FATAL: 3 VMs unreachable, remaining checks skipped"`}, whats(d.NotUnderstood()))
+	require.Equal(t, []string{`one line is not understood: "FATAL: 3 VMs unreachable, remaining checks skipped"`},
+		whats(d.NotUnderstood()))
 }
 
 func whats(list []cps.Finding) []string {
@@ -190,4 +191,116 @@ func whats(list []cps.Finding) []string {
 		out = append(out, f.What)
 	}
 	return out
+}
+
+// healthyCapture is a full output of diagnostics.sh without a fault, in the shapes of real ones.
+const healthyCapture = `CPS Diagnostics HA Multi-Node Environment
+---------------------------
+Ping check for all VMs...
+Hosts that are not 'pingable' are added to the IGNORED_HOSTS variable...[PASS]
+Checking basic ports (80, 7070, 8080)...[PASS]
+Retrieving diagnostics from qns01:9045...[PASS]
+Checking svn sync status between pcrfclient01 & pcrfclient02...
+[PASS]
+Checking replica sets...
+|-----|
+| Mongo:3.6.17  MONGODB REPLICA-SETS STATUS INFORMATION  Date : 2019-07-23
+| 10:44:20|
+|-----|
+| SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY |
+|-----|
+| SPR:set04 |
+| Member-1 - 27720 : 172.16.2.22 - PRIMARY - sessionmgr01 - ON-LINE - No Sync - 3 |
+| Member-2 - 27720 : 172.16.2.23 - SECONDARY - sessionmgr02 - ON-LINE - 0 sec -
+| 2 |
+|-----|
+Checking AIDO status on all VMs...[PASS]
+Checking HAProxy statistics and ports...[PASS]
+`
+
+// tagForms are the ways in which a tag may stand in an output.
+var tagForms = []string{
+	"[TAG]", "  [ TAG ]", "Validating hostnames...[TAG]", "Checking disk space for all VMs ... [ TAG ]", "svn is not " +
+		"in sync [TAG]",
+	"[TAG] disk space of qns01", "Checking swap space: [TAG]", "Checking disk space... on qns01 [TAG]", "/var of " +
+		"qns01 [TAG] 99%",
+	"\x1b[31m[TAG]\x1b[0m", "Checking clocks...[\x1b[1;31mTAG\x1b[0m]", "Clock skew...^[[31m[TAG]^[[0m", "Clock " +
+		"skew...[31m[TAG][0m",
+	"Checking clocks...\x1b[60G[TAG]", "Checking clocks...[TAG]\rChecking ports...[PASS]", "[root@localhost ~]# " +
+		"Checking clocks...[TAG]",
+	"``` [TAG]", "CPS Diagnostics HA [TAG]", "-----[TAG]", "Checking clocks...[TAG] Checking " +
+		"ports...[PASS]", "Clocks...\n  lb01 off\n[TAG]",
+}
+
+// CPS-130: a result of trouble is found in every place and every form, and no line vanishes.
+func TestNoResultVanishes(t *testing.T) {
+	d, err := cps.ParseDiagnostics(text("d", healthyCapture))
+	require.NoError(t, err)
+	require.Empty(t, cps.ReviewDiagnostics(d, cps.StageBefore))
+	lines := strings.SplitAfter(healthyCapture, "\n")
+	insert := func(i int, line string) string {
+		return strings.Join(lines[:i], "") + line + "\n" + strings.Join(lines[i:], "")
+	}
+	for i := range lines {
+		for _, form := range tagForms {
+			for tag, want := range map[string]cps.Verdict{"FAIL": cps.Fail, "fail": cps.Fail, "Failed": cps.Fail,
+				"ERROR": cps.Fail,
+				"WARN":  cps.Warn, "Warning": cps.Warn} {
+				line := strings.ReplaceAll(form, "TAG", tag)
+				d, err := cps.ParseDiagnostics(text("d", insert(i, line)))
+				require.NoError(t, err, "%q before line %d", line, i+1)
+				require.Equal(t, want, d.Worst(), "%q before line %d", line, i+1)
+			}
+		}
+		for _, line := range []string{"FATAL", "svn is not in sync", "Checking clocks...", "Checking clocks...FAIL",
+			"Checking clocks...(FAIL)",
+			"Checking clocks...[FA\u200bIL]", "\uff3bFAIL\uff3d", "diameter-int1-vip-lb02-A DOWN L4CON", "x [PASS] " +
+				"y", "[31mFAIL[0m"} {
+			in := insert(i, line)
+			d, err := cps.ParseDiagnostics(text("d", in))
+			require.NoError(t, err)
+			_, tableErr := cps.ParseReplicaTable(text("d", in)) // its rows are read there, and by every gate
+			worst, _ := cps.Worst(cps.ReviewDiagnostics(d, cps.StageAfter))
+			require.True(t, worst == cps.Error || tableErr != nil, "%q before line %d", line, i+1)
+		}
+		_, err = cps.ParseDiagnostics(text("d", insert(i, "Checking clocks...[MAYBE]")))
+		require.Error(t, err)
+	}
+}
+
+// CPS-130: lines that no rule knows are counted, and the first is quoted.
+func TestUnknownLinesAreCounted(t *testing.T) {
+	in := "one\n" + strings.Replace(healthyCapture, "Checking AIDO", "|-----|\n| a row |\ntwo\n| three |\nChecking AIDO",
+		1)
+	d, err := cps.ParseDiagnostics(text("d", in))
+	require.NoError(t, err)
+	require.Equal(t, []string{`3 lines are not understood, the first: "one"`}, whats(d.NotUnderstood()))
+	require.Equal(t, "d:1", d.NotUnderstood()[0].Where)
+
+	d, err = cps.ParseDiagnostics(text("d", "Checking replica sets...\nChecking disk space...[PASS]\n[PASS]\n| FATAL |\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{`check "replica sets" has no result`, `2 lines are not understood, the first: "[PASS]"`},
+		whats(d.Findings()))
+}
+
+// CPS-165: a VM without AIDO is one that was not migrated, once all should be.
+func TestAIDOAfterTheMigration(t *testing.T) {
+	d, err := cps.ParseDiagnostics(text("d", fixture(t, "diagnostics-aido.txt")))
+	require.NoError(t, err)
+	require.Empty(t, cps.ReviewDiagnostics(d, cps.StageMixed))
+	found := cps.ReviewDiagnostics(d, cps.StageAfter)
+	require.Len(t, found, 10)
+	require.Equal(t, cps.Error, found[0].Severity)
+	require.Contains(t, found[0].What, "no AIDO service is installed on pcrfclient01")
+}
+
+func FuzzNoResultVanishes(f *testing.F) {
+	f.Add(healthyCapture, "", uint8(0))
+	f.Add("Checking HAProxy statistics and ports...[WARN]\n", "x", uint8(5))
+	f.Fuzz(func(t *testing.T, before, after string, form uint8) {
+		line := strings.ReplaceAll(tagForms[int(form)%len(tagForms)], "TAG", "FAIL")
+		if d, err := cps.ParseDiagnostics(strings.NewReader(before + "\n" + line + "\n" + after)); err == nil {
+			require.Equal(t, cps.Fail, d.Worst())
+		}
+	})
 }

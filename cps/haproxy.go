@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +40,9 @@ type HAProxyCounts struct {
 }
 
 var (
-	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+(UP|DOWN|MAINT|DRAIN|NOLB|OPEN|STOPPED|no check)(?:\s+(\d+/\d+))?(?:\s+([A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?|\([^()]*\)))?$`)
-	countsForm  = regexp.MustCompile(`^Sessions \(current,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Rate \(sessions,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Last Status change \(seconds\):\s*(\d+)$`)
+	serviceForm = regexp.MustCompile(`^([A-Za-z0-9][\w.:-]*)\s+([A-Z][A-Z_]+|no check)(?:\s+(\d+/\d+))?` +
+		`(?:\s+((?:\*\s*)?[A-Z0-9*][A-Za-z0-9*]*(?:/\d+)?(?: in \d+ms)?|\([^()]*\)))?$`)
+	countsForm = regexp.MustCompile(`^Sessions \(current,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Rate \(sessions,max,limit\):\s*(\d+),(\d+),(\d*)\s*,?\s+Last Status change \(seconds\):\s*(\d+)$`)
 )
 
 // ParseHAProxy reads the HAProxy check out of the output of diagnostics.sh. An output without the check, a list that is not closed, a
@@ -68,7 +70,7 @@ func (h *HAProxyReport) read(src *source, c Check) {
 			h.closeDetail(src, detailLine, &detail)
 			detailLine = 0
 			rules++
-		case rules != 1:
+		case rules == 0 || rules > 1 && detailLine == 0 && !serviceForm.MatchString(text): // a second list may follow
 			if u, err := url.Parse(text); err == nil && u.Scheme != "" && u.Host != "" {
 				h.URL = text
 				continue
@@ -162,11 +164,18 @@ func (h *HAProxyReport) Findings() []Finding {
 			f.add(Warning, s.Line, "CPS-132", "%s is going down (%s)", s.Name, s.Transition)
 		case s.State == "no check":
 			f.add(Warning, s.Line, "CPS-131", "%s is not checked: nobody knows whether it is up", s.Name)
+		case !s.Known():
+			f.add(Error, s.Line, "CPS-131", "the state %s of %s is not known", s.State, s.Name)
 		case s.State != "UP":
 			f.add(Error, s.Line, "CPS-131", "%s is %s %s, for %s", s.Name, s.State, s.Check, s.LastChange)
 		}
 	}
 	return f.list
+}
+
+// Known tells a state that HAProxy has; what any other means for the traffic nobody can say.
+func (s HAProxyService) Known() bool {
+	return slices.Contains([]string{"UP", "DOWN", "MAINT", "DRAIN", "NOLB", "OPEN", "STOPPED", "no check"}, s.State)
 }
 
 // Of tells whether a service is of a load balancer: diameter-int1-vip-lb02-A is of lb02.

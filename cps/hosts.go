@@ -214,6 +214,28 @@ func (l hostsLayout) fixed() []int {
 	return []int{l.hypervisor, l.guest, l.role, l.alias, l.datastore}
 }
 
+// roleClasses are the classes of the roles, without their numbers, of the guide's Hosts.csv (cps:599-609).
+var roleClasses = map[string]string{"lb": "lb", "sm": "sessionmgr", "qps": "qns", "pcrfclient": "pcrfclient"}
+
+// Class is what a VM is for: lb, qns, sessionmgr or pcrfclient by its role, whatever its alias is; with any other role,
+// the alias without its number.
+func (host Host) Class() string {
+	role := strings.ToLower(strings.TrimRight(host.Role, "0123456789"))
+	if class, ok := roleClasses[role]; ok {
+		return class
+	}
+	vm, _ := splitAlias(host.Alias)
+	return vm.class
+}
+
+// OfClass are the VMs of an upgrade set that are of a class, by their roles.
+func (h *Hosts) OfClass(set ClusterSet, class string) []string {
+	return slices.DeleteFunc(slices.Clone(set), func(alias string) bool {
+		host, ok := h.ByAlias(alias)
+		return !ok || host.Class() != class
+	})
+}
+
 // ByAlias finds a VM by its alias.
 func (h *Hosts) ByAlias(alias string) (Host, bool) {
 	i := slices.IndexFunc(h.Rows, func(host Host) bool { return host.Alias == alias })

@@ -54,6 +54,7 @@ func (h *Hosts) checkOrder(f *findings) {
 		if !ok {
 			continue // SplitClusterSets refuses it, with the reason
 		}
+		n.class = host.Class()
 		before, seen := last[n.class]
 		if seen && n.number < before.number {
 			f.add(Error, host.Line, "CPS-004", "%s stands after %s: create-cluster-sets.sh needs the VMs in order", host.Alias, before.alias)

@@ -112,7 +112,10 @@ func (p *mongoConfigParser) line(l sourceLine) {
 	case p.set == nil:
 		p.src.failAt(l, text, "text outside a section")
 	case roleForm.MatchString(text):
-		p.role = roleForm.FindStringSubmatch(text)[1]
+		if p.role = roleForm.FindStringSubmatch(text)[1]; p.keys[text] != 0 {
+			p.src.failAt(l, text, "given twice in section [%s], first on line %d", p.set.Label, p.keys[text])
+		}
+		p.keys[text] = l.no
 	default:
 		p.keyValue(l, text)
 	}
@@ -194,11 +197,15 @@ func (p *mongoConfigParser) keyValue(l sourceLine, text string) {
 		p.src.failAt(l, text, "not a KEY=VALUE line in section [%s]", p.set.Label)
 		return
 	}
-	if first := p.keys[key]; first != 0 {
+	once := key
+	if memberForm.MatchString(key) {
+		once = p.role + " " + key // MEMBER1 of the PRIMARY-MEMBERS and of the SECONDARY-MEMBERS are two
+	}
+	if first := p.keys[once]; first != 0 {
 		p.src.failAt(l, text, "key given twice in section [%s], first on line %d", p.set.Label, first)
 		return
 	}
-	p.keys[key] = l.no
+	p.keys[once] = l.no
 	switch {
 	case key == "SETNAME":
 		if value == "" || strings.ContainsAny(value, " \t") {

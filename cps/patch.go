@@ -72,6 +72,20 @@ func ParsePatchList(r io.Reader) (*PatchList, error) {
 	return p, nil
 }
 
+// Findings reports each patch, and the lines that neither name one nor say that there is none.
+func (p *PatchList) Findings() []Finding {
+	f := findings{file: "patch -l"}
+	for _, line := range p.Lines {
+		switch {
+		case patchName.MatchString(line):
+			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
+		case !noPatches.MatchString(line) && !patchHeading.MatchString(line) && !isRule(line):
+			f.add(Error, 0, "CPS-158", "what it says of patches is not understood, so that one may be installed: %s", line)
+		}
+	}
+	return f.list
+}
+
 // Repositories is /etc/broadhop/repositories: one URL a line, of custom plug-ins and of patches (cps:2287-2293).
 type Repositories struct {
 	lines []sourceLine

@@ -47,6 +47,14 @@ func ReviewDiagnostics(d *Diagnostics, stage Stage) []Finding {
 	if stage > StageAfter {
 		list = append(list, Finding{Severity: Error, Where: d.File, What: "there is no " + stage.String(), Row: "CPS-130"})
 	}
+	if aido, _ := d.Check("AIDO"); stage == StageAfter { // "till all the VMs are migrated" (cps:524)
+		for _, line := range aido.Lines {
+			if m := aidoForm.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				list = append(list, Finding{Severity: Error, Where: where(d.File, aido.Line), Row: "CPS-165",
+					What: "no AIDO service is installed on " + m[1] + ": it is not migrated"})
+			}
+		}
+	}
 	if !stage.underWay() {
 		return list
 	}

@@ -180,6 +180,9 @@ func demandGraph(mc *MongoConfig, place map[string]int) graph {
 				hosts = append(hosts, m.Host)
 			}
 		}
+		if len(rs.Members) > 2 && rs.outlives(place) { // it need not be parted
+			continue
+		}
 		for i, a := range hosts {
 			if !seen[a] {
 				seen[a] = true
@@ -192,6 +195,23 @@ func demandGraph(mc *MongoConfig, place map[string]int) graph {
 		}
 	}
 	return g
+}
+
+// outlives tells whether a replica set keeps a majority and a copy of the data whichever upgrade set goes down.
+func (s ReplicaSet) outlives(place map[string]int) bool {
+	for n := 1; n <= 2; n++ {
+		var down ClusterSet
+		for alias, at := range place {
+			if at == n {
+				down = append(down, alias)
+			}
+		}
+		stays := func(m MongoMember) bool { return !down.Contains(m.Host) }
+		if s.LosesMajority(down) || !slices.ContainsFunc(s.Members, stays) {
+			return false
+		}
+	}
+	return true
 }
 
 // colour walks the part of the graph that start belongs to, giving neighbours different colours. conflict says why there is no way.

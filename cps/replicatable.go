@@ -65,7 +65,7 @@ func (s MemberState) Serving() bool {
 // Health is what the table says of a member's reachability.
 type Health string
 
-// The two healths.
+// The two healths. Any other word is kept as it is printed, and counts as not reachable.
 const (
 	OnLine  Health = "ON-LINE"
 	OffLine Health = "OFF-LINE"

@@ -13,9 +13,11 @@ import (
 const tableTime = "2006-01-02 15:04:05"
 
 var (
-	titleForm  = regexp.MustCompile(`^Mongo\s*:\s*(\S+)\s+MONGODB\s+REPLICAS?-SETS\s+STATUS\s+INFORMATION(?:\s+OF\s+(\S+))?\s+Date\s*:\s*(\d{4}-\d\d-\d\d)\s+(\d\d:\d\d:\d\d)$`)
-	setForm    = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_]*)\s*:\s*([A-Za-z0-9][A-Za-z0-9_.-]*)$`)
-	rowForm    = regexp.MustCompile(`^Member-(\d{1,4})\s*-\s*(\d{1,5})\s*:\s*([0-9A-Fa-f:.]*)\s*-\s*(?:(PRI|SEC)?\s*-\s*)?([A-Z][A-Z0-9]*|\(not reachable/healthy\))\s*-\s+([A-Za-z0-9][A-Za-z0-9_.-]*)\s+-\s*(ON-LINE|OFF-LINE)\s*-\s*(.*?)\s*-\s*(\d{1,4}(?:\.\d+)?)$`)
+	titleForm = regexp.MustCompile(`^Mongo\s*:\s*(\S+)\s+MONGODB\s+REPLICAS?-SETS\s+STATUS\s+INFORMATION(?:\s+OF\s+(\S+))?\s+Date\s*:\s*(\d{4}-\d\d-\d\d)\s+(\d\d:\d\d:\d\d)$`)
+	setForm   = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_]*)\s*:\s*([A-Za-z0-9][A-Za-z0-9_.-]*)$`)
+	rowForm   = regexp.MustCompile(`^Member-(\d{1,4})\s*-\s*(\d{1,5})\s*:\s*([0-9A-Fa-f:.]*)\s*-\s*(?:(PRI|SEC)?\s*-\s*)?` +
+		`([A-Za-z][A-Za-z0-9_]*|\([^()|]*\)|[Nn]ot reachable(?:/healthy)?|)\s*-\s+([A-Za-z0-9][A-Za-z0-9_.-]*)\s+-\s*` +
+		`(ON-LINE|OFF-LINE|UNKNOWN)\s*-\s*(.*?)\s*-\s*(\d{1,4}(?:\.\d+)?)$`)
 	dashesForm = regexp.MustCompile(`^-{2,}$`)
 )
 

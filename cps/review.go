@@ -7,9 +7,9 @@ import (
 )
 
 // ReviewSets checks two cluster-upgrade sets against the replica sets of the cluster, as the guide asks of the operator
-// (cps:631): no two data members of a replica set in the same upgrade set, every alias in one set and once. Where that
-// is not so, the last finding (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the
-// sets alone.
+// (cps:631): no two data members of a replica set in the same upgrade set, every alias in one set and once. Two in one
+// are a warning where a majority and a copy of the data stay, as with sets of four; otherwise the last finding
+// (CPS-008) proposes the repair; ProposeRepair gives it as data. mc may be nil to check the sets alone.
 //
 // What it finds of severity Error, no migration is planned with: also a data member in neither set, and a set that
 // keeps no majority of its votes, unless somebody has signed for it: accepted has the labels of such replica sets.
@@ -141,19 +141,23 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 		}
 		left, voters := rs.VotesLeft(sets[set])
 		remain := fmt.Sprintf("while the set is down %d of %d votes remain", left, voters)
-		majority := !rs.LosesMajority(sets[set])
+		majority, copies := !rs.LosesMajority(sets[set]), len(data) < len(rs.Members)
 		switch {
 		case !majority:
 			remain += ", which is no majority"
-		case len(data) == len(rs.Members):
+		case !copies:
 			remain += ", but no data"
 		default:
 			remain += ", still a majority"
 		}
+		both := fmt.Sprintf("data members %s of %s are both in upgrade set %d", strings.Join(data, " and "), rs, set)
+		if len(data) == 1 {
+			both = fmt.Sprintf("the only data member %s of %s is in upgrade set %d", data[0], rs, set)
+		}
 		switch {
-		case len(data) > 1:
-			violated = true
-			f.add(Error, rs.Line, "CPS-007", "data members %s of %s are both in upgrade set %d: %s", strings.Join(data, " and "), rs, set, remain)
+		case len(data) > 0 && (!copies || len(data) > 1 && !majority && !accepted):
+			violated = violated || len(data) > 1
+			f.add(Error, rs.Line, "CPS-007", "%s: %s", both, remain)
 		case !majority:
 			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+
 				" in accept_no_majority"
@@ -162,6 +166,8 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 			}
 			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s",
 				strings.Join(slices.Concat(data, arbiters), " and "), rs, set, remain, advice)
+		case len(data) > 1:
+			f.add(Warning, rs.Line, "CPS-007", "%s, which the guide does not recommend (cps:631): %s", both, remain)
 		}
 	}
 	for _, m := range rs.Members {

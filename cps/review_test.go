@@ -208,3 +208,57 @@ func BenchmarkReviewHosts(b *testing.B) {
 		})
 	}
 }
+
+// CPS-007: sets of three and four data members are accepted where a majority and a copy of the data stay, whichever
+// half goes down; two of them in one half are a warning.
+func TestSetsOfThreeAndFourMembers(t *testing.T) {
+	set1, set2 := cps.ClusterSet{"sm02", "sm04"}, cps.ClusterSet{"sm01", "sm03"}
+	for name, tc := range map[string]struct {
+		members, arbiters []string
+		accepted          bool
+		worst             cps.Severity
+		want              string
+	}{
+		"four and an arbiter": {[]string{"sm01", "sm02", "sm03", "sm04"}, []string{"arbitervip"}, false, cps.Warning,
+			"3 of 5 votes remain, still a majority"},
+		"three and two arbiters": {[]string{"sm01", "sm02", "sm03"}, []string{"arbitervip", "arb2"}, false,
+			cps.Warning, "3 of 5 votes remain"},
+		"one in a half, three": {[]string{"sm01", "sm02"}, []string{"arbitervip"}, false, cps.Info, ""},
+		"four alone": {[]string{"sm01", "sm02", "sm03", "sm04"}, nil, false, cps.Error,
+			"2 of 4 votes remain, which is no majority"},
+		"three alone": {[]string{"sm01", "sm02", "sm03"}, nil, false, cps.Error,
+			"1 of 3 votes remain, which is no majority"},
+		"three and an arbiter": {[]string{"sm01", "sm02", "sm03"}, []string{"arbitervip"}, false, cps.Error,
+			"2 of 4 votes remain"},
+		"four, the arbiter on a half": {[]string{"sm01", "sm02", "sm03", "sm04"}, []string{"sm05"}, false, cps.Warning,
+			"3 of 5 votes remain"},
+		"both, and arbiters enough": {[]string{"sm01", "sm03"}, []string{"arbitervip", "a2", "a3"}, false, cps.Error,
+			"but no data"},
+		"both, signed for": {[]string{"sm01", "sm03"}, []string{"arbitervip"}, true, cps.Error,
+			"which is no majority"},
+		"three alone, signed for": {[]string{"sm01", "sm02", "sm03"}, nil, true, cps.Warning,
+			"accept_no_majority signs for it"},
+		"one, and arbiters enough": {[]string{"sm01"}, []string{"arbitervip", "a2"}, false, cps.Error,
+			"the only data member sm01:1"},
+		"one of three on another site": {[]string{"sm01", "sm02", "SEC-sm01"}, nil, false, cps.Error,
+			"in neither upgrade set"},
+	} {
+		in := "[SPR-SET1]\nSETNAME=set04\n"
+		for i, m := range tc.members {
+			in += fmt.Sprintf("MEMBER%d=%s:1\n", i+1, m)
+		}
+		for i, m := range tc.arbiters {
+			in += fmt.Sprintf("ARBITER%d=%s:1\n", i+1, m)
+		}
+		mc, err := cps.ParseMongoConfig(text("m", in+"[SPR-SET1-END]\n"))
+		require.NoError(t, err)
+		var accepted []string
+		if tc.accepted {
+			accepted = []string{"SPR-SET1"}
+		}
+		found := cps.ReviewSets(set1, set2, mc, accepted...)
+		worst, _ := cps.Worst(found)
+		require.Equal(t, tc.worst, worst, "%s: %v", name, found)
+		require.Contains(t, fmt.Sprint(found), tc.want, name)
+	}
+}

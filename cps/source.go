@@ -76,7 +76,7 @@ func (s *source) clean() []sourceLine {
 	lines := make([]sourceLine, len(s.lines))
 	for i, l := range s.lines {
 		l.text = strings.TrimRight(stripEscapes(l.text), " \t")
-		if isFence(l.text) || isPrompt(l.text) {
+		if (isFence(l.text) || isPrompt(l.text)) && !trouble.MatchString(l.text) { // output may stand behind a prompt
 			l.text = ""
 		}
 		lines[i] = l
@@ -86,7 +86,7 @@ func (s *source) clean() []sourceLine {
 
 var (
 	// A control sequence, as the byte ESC or as the two characters ^[ that a document shows for it (cps:1632).
-	controlSequence = regexp.MustCompile(`(?:\x1b|\^\[)\[([0-9;?]*)([A-Za-z])`)
+	controlSequence = regexp.MustCompile(`(?:\x1b|\^\[)\[([0-9;:?]*)([A-Za-z])`)
 	// The prompt of the guide's machines, alone or with the command typed at it (cps:598).
 	shellPrompt = regexp.MustCompile(`^\[\S+@\S+ [^\]]*\][#$]`)
 )

@@ -47,7 +47,8 @@ func New(opts Options) (*Deployment, error) {
 // build makes the machines.
 func (y *system) build(s *simhost.State) {
 	for _, row := range y.hosts.Rows {
-		v := vm{alias: row.Alias, class: class(row.Alias), address: internalAddress(row).String(), release: y.opts.From, exists: true}
+		v := vm{alias: row.Alias, class: row.Class(), address: internalAddress(row).String(), release: y.opts.From,
+			exists: true}
 		y.vms = append(y.vms, v)
 		os := y.image(&v, y.opts.From)
 		for name := range os.Services {

@@ -60,7 +60,7 @@ func (m *script) swap() int {
 		return status
 	}
 	for _, alias := range y.halves[1] {
-		if class(alias) == "lb" && !m.State.Host(alias).Active("monit") {
+		if m.y.class(alias) == "lb" && !m.State.Host(alias).Active("monit") {
 			return m.refuse("monit.service is not running on %s: its Diameter endpoints cannot be turned up", alias)
 		}
 	}

@@ -123,7 +123,7 @@ func (m *script) stopVM(alias string) bool {
 		return false
 	}
 	for _, p := range y.mongodsOn(alias) {
-		if !p.arbiter {
+		if !p.arbiter || y.opts.RemovesArbiters {
 			m.removeMember(p)
 		}
 	}

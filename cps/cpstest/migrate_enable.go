@@ -143,9 +143,8 @@ func (m *script) addMembers(n int) bool {
 			set, address := &y.sets[p.set], p.member.Address()
 			if p.arbiter {
 				y.startMongod(m.State, p)
-				continue
 			}
-			if _, ok := set.member(address); ok {
+			if _, ok := set.member(address); ok || p.arbiter && !y.opts.RemovesArbiters {
 				continue
 			}
 			if !m.until(2*time.Minute, func() bool { _, ok := set.Primary(); return ok }) {
@@ -159,7 +158,11 @@ func (m *script) addMembers(n int) bool {
 				m.bare("WARNING", "Mongo Server trying to reconnect while pushing config. Attempt #%d", attempt)
 			}
 			// The lowest priority first: nobody is to take over before the data are there.
-			if err := set.Add(replsim.Data(p.index, address, 0)); err != nil {
+			member := replsim.Data(p.index, address, 0)
+			if p.arbiter {
+				member = replsim.ArbiterAt(p.index, address)
+			}
+			if err := set.Add(member); err != nil {
 				m.say("ERROR", "mongo.add_member", "%s: %v", address, err)
 				m.failed = address + " could not be added to " + set.spec.Label
 				continue

@@ -37,7 +37,7 @@ type Options struct {
 	Data       map[string]Data // by replica set (set01); what is not named is small and never falls behind
 
 	ArbiterVIP   string   // the address of arbitervip, which Hosts.csv does not name
-	ArbiterVIPOn string   // the pcrfclient that has it at the start: pcrfclient01
+	ArbiterVIPOn string   // the pcrfclient that has it at the start: that of set 2, pcrfclient01
 	FreeKB       int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
 	DatastoreKB  int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
 	MonitDown    []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
@@ -47,6 +47,10 @@ type Options struct {
 	AdminArbiterStops bool
 	// HtpasswdDiffers gives the two pcrfclients different .htpasswd files (cps:288).
 	HtpasswdDiffers bool
+
+	// RemovesArbiters makes migrate.sh take the arbiters on the VMs of a set out of their replica sets, and add them
+	// again. The guide does not say which it does (cps:712).
+	RemovesArbiters bool
 
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.
@@ -105,7 +109,6 @@ func (o Options) withDefaults() Options {
 		o.OSGiPort = 9091
 	}
 	text(&o.ArbiterVIP, "192.168.105.100")
-	text(&o.ArbiterVIPOn, "pcrfclient01")
 	if o.Start.IsZero() {
 		o.Start = time.Date(2021, 7, 20, 23, 0, 0, 0, time.UTC)
 	}

@@ -31,7 +31,7 @@ func osgiConsole(c *simhost.Call) int {
 	c.Printf("Trying 127.0.0.1...\n")
 	n, err := strconv.Atoi(port)
 	listens := err == nil && y.serving(c.State, c.Host.Name) &&
-		(class(c.Host.Name) == "qns" && n == y.opts.OSGiPort || y.lb(c.Host.Name) != nil && n >= firstEndpointPort &&
+		(y.class(c.Host.Name) == "qns" && n == y.opts.OSGiPort || y.lb(c.Host.Name) != nil && n >= firstEndpointPort &&
 			n < firstEndpointPort+y.opts.EndpointsPerLB)
 	if !listens {
 		return c.Fail(1, "telnet: connect to address 127.0.0.1: Connection refused")
@@ -62,7 +62,7 @@ func (y *system) console(c *simhost.Call, port int, command string) string {
 			return ""
 		}
 	}
-	if y.opts.SKDB || class(c.Host.Name) != "qns" {
+	if y.opts.SKDB || y.class(c.Host.Name) != "qns" {
 		return fmt.Sprintf("gogo: CommandNotFoundException: Command not found: %s", command)
 	}
 	switch command {
@@ -86,7 +86,7 @@ func (y *system) console(c *simhost.Call, port int, command string) string {
 func restartEndpoint(c *simhost.Call, name string) int {
 	y := systemOf(c.State)
 	n, err := strconv.Atoi(name[len("qns-"):])
-	if err != nil || n < 1 || n > len(components[class(c.Host.Name)]) || c.Args[0] != "restart" {
+	if err != nil || n < 1 || n > len(components[y.class(c.Host.Name)]) || c.Args[0] != "restart" {
 		return c.Fail(1, "monit: There is no service named \"%s\"", name)
 	}
 	if b := y.lb(c.Host.Name); b != nil && n >= 2 && n-2 < len(b.ends) {

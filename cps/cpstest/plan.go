@@ -38,6 +38,9 @@ func newPlan(opts Options) (*plan, error) {
 	p.to, errs[4] = cps.ParseRelease(p.opts.To)
 	if p.hosts != nil {
 		p.sides[1], p.sides[2], errs[5] = cps.SplitClusterSets(p.hosts)
+		if first := p.hosts.OfClass(p.sides[2], "pcrfclient"); p.opts.ArbiterVIPOn == "" && len(first) > 0 {
+			p.opts.ArbiterVIPOn = first[0]
+		}
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("cannot simulate the deployment: %w", err)
@@ -60,8 +63,11 @@ func (p *plan) usesVIP() bool {
 // isVIP tells the address that moves with corosync.
 func isVIP(host string) bool { return strings.HasPrefix(host, "arbitervip") }
 
-// class is what stands before an alias's number.
-func class(alias string) string { return strings.TrimRight(alias, "0123456789") }
+// class is what a VM is for; empty for what is none.
+func (p *plan) class(alias string) string {
+	host, _ := p.hosts.ByAlias(alias)
+	return host.Class()
+}
 
 // mongoService is the name of the service of a mongod.
 func mongoService(port int) string { return "sessionmgr-" + strconv.Itoa(port) }

@@ -200,7 +200,7 @@ func restartAll(c *simhost.Call) int {
 // grafanaSync copies Grafana's users and dashboards from pcrfclient01 to pcrfclient02 (cps:240,285).
 func grafanaSync(c *simhost.Call) int {
 	y := systemOf(c.State)
-	if class(c.Host.Name) != "pcrfclient" {
+	if y.class(c.Host.Name) != "pcrfclient" {
 		return notThere(c, "/var/qps/bin/support/grafana_sync.sh")
 	}
 	for i := range y.vms {
@@ -217,7 +217,7 @@ func grafanaSync(c *simhost.Call) int {
 }
 
 func clearWhisper(c *simhost.Call) int {
-	if class(c.Host.Name) != "pcrfclient" {
+	if systemOf(c.State).class(c.Host.Name) != "pcrfclient" {
 		return notThere(c, "clear_wsp_files.sh")
 	}
 	c.Printf("No WSP file is older than 90 days\n")
@@ -226,7 +226,7 @@ func clearWhisper(c *simhost.Call) int {
 
 // monit is "monit stop|start|restart|status SERVICE" (cps:665,1791).
 func monit(c *simhost.Call) int {
-	if class(c.Host.Name) == manager || len(c.Args) == 0 {
+	if onManager(c) || len(c.Args) == 0 {
 		return c.Fail(1, "monit: usage: monit start|stop|restart|status [SERVICE]")
 	}
 	if !c.Host.Active("monit") {

@@ -18,7 +18,7 @@ var (
 
 // beforeSteps look at the cluster and let the operator confirm what no command can tell (cps:250-306).
 func (m *Migration) beforeSteps() []evenkeel.Step {
-	first, second := m.sets[2].OfClass("pcrfclient")[0], m.sets[1].OfClass("pcrfclient")[0]
+	first, second := m.ofClass(2, "pcrfclient")[0], m.ofClass(1, "pcrfclient")[0]
 	steps := []evenkeel.Step{
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
@@ -51,8 +51,8 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 	})
 }
 
-// verdicts are what a full diagnostics says, each once.
-const verdicts = `| grep -oE '\[(PASS|WARN|FAIL)\]' | sort -u`
+// verdicts is the filter of a full diagnostics on paper.
+const verdicts = "2>&1 | verdicts"
 
 // fileChecks compare the cluster's files with the plan's, and look for room.
 func (m *Migration) fileChecks() []evenkeel.Action {

@@ -168,9 +168,14 @@ func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 }
 
 // serving finds what keeps a half from carrying every replica set alone.
-func (m *Migration) serving(n int) func(*cps.ReplicaTable) error {
+func (m *Migration) serving(n int) func(*cps.ReplicaTable) error { return m.carries(n, 0) }
+
+// servingAlone is the same once the other half is away: a majority that was signed for is not asked for.
+func (m *Migration) servingAlone(n int) func(*cps.ReplicaTable) error { return m.carries(n, 3-n) }
+
+func (m *Migration) carries(n, away int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
-		if why := m.withoutMajority(t); why != "" {
+		if why := m.withoutMajority(t, away); why != "" {
 			return errors.New(why)
 		}
 		if why := m.notCarrying(t, n); why != "" {
@@ -180,12 +185,48 @@ func (m *Migration) serving(n int) func(*cps.ReplicaTable) error {
 	}
 }
 
+// signedFor tells a replica set that is without a majority while a half is away: there is no plan unless
+// accept_no_majority has it.
+func (m *Migration) signedFor(rs cps.ReplicaSet, away int) bool {
+	return rs.LosesMajority(m.sets[away])
+}
+
+// everywhere is what carries asks of the replica sets, for the reader.
+func (m *Migration) everywhere(away int) string {
+	text := "a primary and a majority everywhere"
+	var signed []string
+	for _, rs := range m.mongo.Sets {
+		if m.signedFor(rs, away) {
+			signed = append(signed, rs.Title())
+		}
+	}
+	if len(signed) > 0 {
+		text += " but in " + strings.Join(signed, ", ") + " (accept_no_majority)"
+	}
+	return text
+}
+
+// removed finds the data members of a half that are still in a replica set. Its arbiters may stay there, and are down.
+func (m *Migration) removed(t *cps.ReplicaTable, n int) error {
+	var errs []error
+	for _, alias := range m.sets[n] {
+		for _, p := range t.On(alias) {
+			rs, _ := m.mongo.ByName(p.Set.Name)
+			arbiter := func(a cps.MongoMember) bool { return a.Host == alias && a.Port == p.Member.Port }
+			if !slices.ContainsFunc(rs.Arbiters, arbiter) {
+				errs = append(errs, fmt.Errorf("%s is still a member of %s", alias, p.Set.Title()))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // complete finds what is missing from the full strength of every replica set: the members of the given halves are there
 // and at work, arbiters too, and nobody is RECOVERING (cps:1014,1356).
 func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
 		var errs []error
-		if why := m.withoutMajority(t); why != "" {
+		if why := m.withoutMajority(t, 0); why != "" {
 			errs = append(errs, errors.New(why))
 		}
 		for _, rs := range m.mongo.Sets {
@@ -249,7 +290,7 @@ func (m *Migration) leftProbe(n int) *evenkeel.Probe {
 		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
 			switch all, none := m.trace(t, n); {
-			case none && m.serving(3-n)(t) == nil:
+			case none && m.servingAlone(3-n)(t) == nil:
 				return evenkeel.Done
 			case all:
 				return evenkeel.NotRun

@@ -13,7 +13,7 @@ import (
 
 // corosyncStep moves arbitervip to the new corosync (cps:665-669, CPS-207).
 func (m *Migration) corosyncStep() evenkeel.Step {
-	old := m.sets[2].OfClass("pcrfclient")[0]
+	old := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
 		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set " +

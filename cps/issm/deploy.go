@@ -58,9 +58,6 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 		Irreversible: "the old VMs are gone",
 		Reinstalls:   slices.Clone(m.sets[n]),
 	}
-	if w := m.noMajority(n); w != nil {
-		step.Opens = append(step.Opens, *w)
-	}
 	step.Actions = append(step.Actions, setArchives[n].kept("kept"),
 		m.quietGuard(migrateScript, deployAllScript, deployOneScript), m.copiesAction(n))
 	if m.cfg.Provision {
@@ -76,7 +73,7 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployVMs(n)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(n, m.cfg.TargetOS)...)
-	for _, lb := range m.sets[n].OfClass("lb") {
+	for _, lb := range m.ofClass(n, "lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, ref(n, "824-833", "1198-1207")))
 	}
 	if m.cfg.Platform == OpenStack {
@@ -94,11 +91,21 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	return step
 }
 
+// downWindow is the window in which a half goes down, and the windows that end with that step. Where a majority was
+// signed away, the window stays open until the half is enabled. Where migrate.sh takes the arbiters of a half out of
+// their sets, these have a majority meanwhile; the guide does not say whether it does.
+func (m *Migration) downWindow(n int, w evenkeel.Window) (opens []evenkeel.Window, closes []string) {
+	if long := m.noMajority(n); long != nil {
+		return []evenkeel.Window{*long}, nil
+	}
+	return []evenkeel.Window{w}, []string{w.ID}
+}
+
 // noMajority is the window in which the replica sets that were signed for have no majority while a half is away; nil where there are none.
 func (m *Migration) noMajority(n int) *evenkeel.Window {
 	var sets []string
 	for _, rs := range m.mongo.Sets {
-		if rs.LosesMajority(m.sets[n]) {
+		if m.signedFor(rs, n) {
 			left, of := rs.VotesLeft(m.sets[n])
 			sets = append(sets, fmt.Sprintf("%s: %d of %d votes remain, which is no majority", rs.Label, left, of))
 		}
@@ -107,7 +114,8 @@ func (m *Migration) noMajority(n int) *evenkeel.Window {
 		return nil
 	}
 	return &evenkeel.Window{
-		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Limit: deployTime + m.cfg.enableTime(), Stop: evenkeel.StopBetweenSteps,
+		ID: setID("no-majority-set", n), Invariant: invariantReplicas, Stop: evenkeel.StopBetweenSteps,
+		Limit: disableTime + deployTime + m.cfg.enableTime(),
 		Reason: fmt.Sprintf("nobody can write to these replica sets until set %d is enabled, which accept_no_majority signs for: %s",
 			n, strings.Join(sets, "; ")),
 	}
@@ -247,7 +255,7 @@ func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).
 func (m *Migration) assignVIPs(n int) evenkeel.Action {
 	address := func(class, network string) string {
-		for _, alias := range m.sets[n].OfClass(class) {
+		for _, alias := range m.ofClass(n, class) {
 			if host, ok := m.hosts.ByAlias(alias); ok {
 				if addr, ok := host.Address(network); ok {
 					return fmt.Sprintf("the port of %s with %s", alias, addr)
@@ -260,7 +268,8 @@ func (m *Migration) assignVIPs(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "vips", Manual: fmt.Sprintf("By neutron port-list and neutron port-update PORT --allowed-address-pairs "+
 			"type=dict list=true ip_address=VIP, allow arbitervip on %s, lbvip01 on %s, lbvip02 on %s, and the Gx VIP on the Gx port of %s.",
-			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"), strings.Join(m.sets[n].OfClass("lb"), ", ")),
+			address("pcrfclient", "Internal"), address("lb", "Management"), address("lb", "Internal"),
+			strings.Join(m.ofClass(n, "lb"), ", ")),
 		Change: evenkeel.Change{
 			Title: "Assign the virtual addresses", Ref: ref(n, "836-873", "1209-1248"),
 			Note: "grep 172.16.2.20 finds 172.16.2.201 too: compare the whole address.",

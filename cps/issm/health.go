@@ -15,7 +15,12 @@ func (m *Migration) healthy(o observed, stage cps.Stage) error {
 	if err := o.Succeeded(); err != nil {
 		return err
 	}
-	d, err := cps.ParseDiagnostics(output("diagnostics.sh", o.Result))
+	if o.Truncated {
+		return errors.New("the output of diagnostics.sh is too long, and was cut off")
+	}
+	both := o.Result // what it says of trouble may stand in its standard error
+	both.Stdout = slices.Concat(both.Stdout, []byte("\n"), both.Stderr)
+	d, err := cps.ParseDiagnostics(output("diagnostics.sh", both))
 	if err != nil {
 		return err
 	}
@@ -44,11 +49,15 @@ const minChecks = 5
 // releases checks about.sh against the plan: every VM that has components is listed, on the release that its half is to
 // have, and no other VM is.
 func (m *Migration) releases(a *cps.About, upgraded cps.ClusterSet, before, after cps.Release) error {
-	errs := []error{failOn(a.CheckHalves(upgraded, before, after))}
+	withComponents := slices.DeleteFunc(slices.Clone(upgraded), func(alias string) bool {
+		host, _ := m.hosts.ByAlias(alias)
+		return host.Class() == "sessionmgr"
+	})
+	errs := []error{failOn(a.CheckHalves(withComponents, before, after))}
 	listed := a.VMs()
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			for _, alias := range m.sets[n].OfClass(class) {
+			for _, alias := range m.ofClass(n, class) {
 				if !slices.Contains(listed, alias) && !upgraded.Contains(alias) { // CheckHalves has looked for those
 					errs = append(errs, fmt.Errorf("%s is not listed: none of its processes answers", alias))
 				}

@@ -49,7 +49,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		set1, set2, err = m.cfg.Set1, m.cfg.Set2, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+		return nil, fmt.Errorf("cannot plan the migration, unless set1 and set2 say which VMs are in which half: %w", err)
 	}
 	m.sets = [3]cps.ClusterSet{1: set1, 2: set2}
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(),
@@ -68,7 +68,7 @@ func (m *Migration) review() {
 	}
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			if len(m.sets[n].OfClass(class)) == 0 {
+			if len(m.ofClass(n, class)) == 0 {
 				add(cps.Error, m.hosts.File, "CPS-006", "set %d has no %s: it cannot serve alone", n, class)
 			}
 		}
@@ -111,12 +111,15 @@ func (e *ReviewError) Error() string {
 	return text
 }
 
+// ofClass are the VMs of a half that are of a class: lb, qns, sessionmgr or pcrfclient.
+func (m *Migration) ofClass(n int, class string) []string { return m.hosts.OfClass(m.sets[n], class) }
+
 // Sets are the two cluster-upgrade sets; set 1 is migrated first.
 func (m *Migration) Sets() (set1, set2 cps.ClusterSet) {
 	return slices.Clone(m.sets[1]), slices.Clone(m.sets[2])
 }
 
-// Findings are the warnings that did not keep the migration from being planned.
+// Findings are the warnings and notes that did not keep the migration from being planned.
 func (m *Migration) Findings() []cps.Finding { return slices.Clone(m.findings) }
 
 // runbookVersion changes when the runbook does other things for the same input.
@@ -175,9 +178,7 @@ func (m *Migration) intro() string {
 	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the "+
 		"disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
 	for _, f := range m.findings {
-		if f.Severity == cps.Warning {
-			b.WriteString("\n\n> " + f.String())
-		}
+		b.WriteString("\n\nFinding: " + f.String())
 	}
 	return b.String()
 }

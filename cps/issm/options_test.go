@@ -2,6 +2,7 @@ package issm_test
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,6 +94,86 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 			requireMigrated(t, w)
 		})
 	}
+}
+
+// renamed is the guide's cluster with other aliases of its VMs.
+func renamed(t testing.TB, alias func(string) string) (hosts, mongo string) {
+	t.Helper()
+	rename := regexp.MustCompile(`\b(lb|sessionmgr|qns|pcrfclient)(\d\d)\b`)
+	var rows []string
+	for line := range strings.Lines(printed(t, guideHosts(t))) {
+		cells := strings.Split(line, ",")
+		cells[3] = rename.ReplaceAllStringFunc(cells[3], alias)
+		rows = append(rows, strings.Join(cells, ","))
+	}
+	return strings.Join(rows, ""), rename.ReplaceAllStringFunc(fixture(t, "mongoConfig-six-sets.cfg"), alias)
+}
+
+// TestAliasesOfASite: what a VM is for is told by its role. A site before the alias changes nothing; behind it, the
+// halves must be given.
+func TestAliasesOfASite(t *testing.T) {
+	hostsCSV, mongoCfg := renamed(t, func(alias string) string { return "PRI-" + alias })
+	hosts, err := cps.ParseHosts(text("Hosts.csv", hostsCSV))
+	require.NoError(t, err)
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", mongoCfg))
+	require.NoError(t, err)
+	m, err := issm.New(issm.Config{ArchiveDir: t.TempDir()}, hosts, mc)
+	require.NoError(t, err)
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	d, err := cpstest.New(cpstest.Options{HostsCSV: hostsCSV, MongoConfig: mongoCfg})
+	require.NoError(t, err)
+	o := runOn(t, rb, simulated{d}, "")
+	require.NoError(t, o.err, "%v", o.events)
+	require.NoError(t, d.Check())
+	requireMigrated(t, o.world)
+
+	hostsCSV, mongoCfg = renamed(t, func(alias string) string { return alias + "-SITE1" })
+	hosts, err = cps.ParseHosts(text("Hosts.csv", hostsCSV))
+	require.NoError(t, err)
+	mc, err = cps.ParseMongoConfig(text("mongoConfig.cfg", mongoCfg))
+	require.NoError(t, err)
+	_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
+	require.ErrorContains(t, err, "unless set1 and set2 say which VMs are in which half: Hosts.csv:2: alias has two "+
+		"numbers")
+	cfg := issm.Config{ArchiveDir: "/a"}
+	for _, alias := range hosts.Aliases() {
+		if strings.Contains(alias, "1-") || strings.Contains(alias, "3-") {
+			cfg.Set2 = append(cfg.Set2, alias)
+		} else {
+			cfg.Set1 = append(cfg.Set1, alias)
+		}
+	}
+	m, err = issm.New(cfg, hosts, mc)
+	require.NoError(t, err)
+	rb, err = m.Runbook()
+	require.NoError(t, err)
+	var md strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	require.Contains(t, md.String(), "traffic 3 lb02-SITE1")
+}
+
+// TestSetsOfFourMembers: two members of a set go with each half, and a majority stays.
+func TestSetsOfFourMembers(t *testing.T) {
+	hostsCSV := printed(t, guideHosts(t)) +
+		"esxi-host-3,sessionmgr03,sm,sessionmgr03,datastore3,,192.168.105.31,,\nesxi-host-4,sessionmgr04,sm,sessionmgr04,datastore4,,192.168.105.32,,\n"
+	mongoCfg := strings.Replace(fixture(t, "mongoConfig-six-sets.cfg"), "MEMBER2=sessionmgr02:27717",
+		"MEMBER2=sessionmgr02:27717\nMEMBER3=sessionmgr03:27717\nMEMBER4=sessionmgr04:27717", 1)
+	hosts, err := cps.ParseHosts(text("Hosts.csv", hostsCSV))
+	require.NoError(t, err)
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", mongoCfg))
+	require.NoError(t, err)
+	m, err := issm.New(issm.Config{ArchiveDir: t.TempDir()}, hosts, mc)
+	require.NoError(t, err)
+	require.Equal(t, 2, rows(m.Findings())["CPS-007"], "two in one half are said, for each half")
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	d, err := cpstest.New(cpstest.Options{HostsCSV: hostsCSV, MongoConfig: mongoCfg})
+	require.NoError(t, err)
+	o := runOn(t, rb, simulated{d}, "")
+	require.NoError(t, o.err, "%v", o.events)
+	require.NoError(t, d.Check())
+	requireMigrated(t, o.world)
 }
 
 // TestProvisioningBesideDisabling runs the two terminals of the guide at the same time (CPS-204).

@@ -62,6 +62,12 @@ traffic() {
     $1 ~ /^diameter/ && $2 != "UP" { for (i = 1; i <= k; i++) if (index($1 "-", "-" lb[i] "-")) down[lb[i]]++ }
     END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "it takes traffic"; exit } print "it takes NO traffic" }'
 }
+# verdicts: each line of a full diagnostics.sh that is not understood, and [PASS] for all checks that passed
+verdicts() {
+  awk '/^\|/ || /^-*$/ || /^CPS Diagnostics [A-Za-z -]*$/ || /^Checking replica sets\.\.\.$/ { next }
+    /^[^[]*\.\.\.$/ { if (open) print open; open = $0; next }
+    /^[^[]*\[PASS\]$/ { $0 = "[PASS]"; open = "" } { print } END { if (open) print open }' | LC_ALL=C sort -u
+}
 # running PROGRAM...: whether one of these runs, of ps -ef
 running() {
   awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0, p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
@@ -106,32 +112,56 @@ func (m *Migration) allAtWork() []evenkeel.Block {
 }
 
 // dataAtWork wants the data members of halves at work, and a primary in every set.
-func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block {
-	var want, hosts []string
+func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block { return m.membersShown(0, halves...) }
+
+// aloneAtWork is the same of a half once the other one is away: a primary that was signed for is not asked for.
+func (m *Migration) aloneAtWork(n int) []evenkeel.Block { return m.membersShown(3-n, n) }
+
+// noneOf wants no data member of a half in any replica set, and a primary in each, but for what was signed for.
+func (m *Migration) noneOf(n int) []evenkeel.Block { return m.membersShown(n) }
+
+// membersShown wants the data members of these halves at work, none of the half that is away, and a primary in every
+// set; of a set whose majority was signed for while that half is away, that it is listed.
+func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
+	var want, hosts, signed []string
 	for _, rs := range m.mongo.Sets {
-		want = append(want, rs.Title()+" has a primary")
+		if m.signedFor(rs, away) {
+			want, signed = append(want, rs.Title()+" is listed"), append(signed, rs.Title())
+		} else {
+			want = append(want, rs.Title()+" has a primary")
+		}
 		for _, n := range halves {
 			for _, host := range m.dataHosts(rs.Name, n) {
 				want, hosts = append(want, rs.Title()+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
 			}
 		}
 	}
-	slices.Sort(want)
-	slices.Sort(hosts)
-	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(slices.Compact(hosts), "|")+") "), want...)
-}
-
-// noneOf wants no member of a half in any replica set, and a primary in each.
-func (m *Migration) noneOf(n int) []evenkeel.Block {
-	var want, hosts []string
-	for _, rs := range m.mongo.Sets {
-		want = append(want, rs.Title()+" has a primary")
+	var arbiters []string // of the half that is away: they may stay in their sets
+	if len(halves) == 0 {
+		for _, alias := range m.sets[away] {
+			hosts = append(hosts, regexp.QuoteMeta(alias))
+		}
+		for _, rs := range m.mongo.Sets {
+			for _, a := range rs.Arbiters {
+				if m.sets[away].Contains(a.Host) {
+					arbiters = append(arbiters, rs.Title()+" "+regexp.QuoteMeta(a.Host))
+				}
+			}
+		}
+	} else {
+		slices.Sort(hosts)
+		hosts = slices.Compact(hosts)
 	}
-	for _, alias := range m.sets[n] {
-		hosts = append(hosts, regexp.QuoteMeta(alias))
-	}
 	slices.Sort(want)
-	return prints(m.replicaStatus(), "| members | grep -E "+shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") "), want...)
+	filter := "| members | grep -E " + shellescape.Quote(" (has|"+strings.Join(hosts, "|")+") ")
+	if len(arbiters) > 0 {
+		filter += " | grep -vE " + shellescape.Quote("^("+strings.Join(arbiters, "|")+") ")
+	}
+	if len(signed) > 0 {
+		filter += " | sed -E " + shellescape.Quote("s/^("+strings.Join(signed, "|")+`) has .*/\1 is listed/`) +
+			" | LC_ALL=C sort"
+	}
+	return prints(m.replicaStatus(), filter, want...)
 }
 
 // asRanked wants the order of the priorities of the beginning.
@@ -150,7 +180,7 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 	}
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {
-			for _, alias := range m.sets[n].OfClass(class) {
+			for _, alias := range m.ofClass(n, class) {
 				want = append(want, alias+" "+releases[n].String())
 			}
 		}
@@ -164,7 +194,7 @@ func (m *Migration) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
 		blocks = append(blocks, prints(m.haproxyStatus(),
-			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.sets[n].OfClass("lb"), " ")), "it takes traffic")...)
+			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), "it takes traffic")...)
 	}
 	return blocks
 }

@@ -121,7 +121,7 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onl
 	}
 	for _, l := range losses {
 		rs, _ := m.mongo.ByName(l.Set)
-		signed := l.What == mongo.LosesMajority && rs.LosesMajority(m.sets[n])
+		signed := l.What == mongo.LosesMajority && m.signedFor(rs, n)
 		if l.What == mongo.MovesPrimary || signed || onlyData && l.What != mongo.LosesData {
 			continue
 		}
@@ -192,7 +192,7 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 	var want, signed []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Name+" keeps its data")
-		if rs.LosesMajority(m.sets[n]) {
+		if m.signedFor(rs, n) {
 			signed = append(signed, rs.Name)
 		} else {
 			want = append(want, rs.Name+" keeps a majority")

@@ -18,7 +18,7 @@ func (m *Migration) ringsStep(n int) evenkeel.Step {
 	console := func(effect evenkeel.Effect, command string) sshexec.Cmd {
 		return withTimeout(sshexec.Script(effect, osgiScript, strconv.Itoa(m.cfg.OSGiPort), command), 5*time.Minute)
 	}
-	host := m.sets[n].OfClass("qns")[0]
+	host := m.ofClass(n, "qns")[0]
 	return evenkeel.Step{
 		ID: setID("skrings-set", n), Title: "Rebuild the SkRings", Host: host, Ref: ref(n, "947-956", "1313-1318"),
 		Why: "For memcache set-ups only (cps:952). The console listens on the VM itself; telnet's exit status says nothing.",

@@ -124,7 +124,7 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 
 // oldCorosyncStep undoes the move of arbitervip, so that the half that stays can take it back.
 func (m *Migration) oldCorosyncStep() evenkeel.Step {
-	host := m.sets[2].OfClass("pcrfclient")[0]
+	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
@@ -157,7 +157,7 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 				Op: &evenkeel.Op{
 					Effect: evenkeel.Disruptive, Cmds: stops, Do: m.stopRecovering,
 					Text: "Look at diagnostics.sh --get_replica_status. Where a member of " +
-						strings.Join(m.sets[1].OfClass("sessionmgr"), ", ") +
+						strings.Join(m.ofClass(1, "sessionmgr"), ", ") +
 						" is RECOVERING, stop its process on that VM by the command with its port, and prove with ps -ef that it is " +
 						"gone; kill it if it is not.",
 				},
@@ -234,9 +234,10 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
 		Reason: "the members of set 1 leave the replica sets, and arbitervip moves back to the pcrfclient of set 2",
 	}
+	opens, closes := m.downWindow(1, window)
 	return evenkeel.Step{
 		ID: "rollback", Title: "Stop set 1 and give the traffic to set 2", Host: m.cfg.ClusterManager, Ref: "cps:1899-1912",
-		Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
+		Opens: opens, Closes: closes,
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
@@ -256,11 +257,11 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "settled", Paper: again(m.dataAtWork(2)),
+				ID: "settled", Paper: again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(2)(t)) })},
+					Expect: evenkeel.Expect{Text: m.everywhere(1),
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.servingAlone(2)(t)) })},
 				},
 			},
 			{
@@ -284,11 +285,11 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			setArchives[1].kept("kept"), m.oldManager(),
 			{
-				ID: "replicas", Paper: again(m.dataAtWork(2)),
+				ID: "replicas", Paper: again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "It sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true,
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.serving(2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.servingAlone(2)(t)) })},
 				},
 			},
 		},
@@ -337,7 +338,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployEach(1, m.cfg.SourceOS, at)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(1, m.cfg.SourceOS)...)
-	for _, lb := range m.sets[1].OfClass("lb") {
+	for _, lb := range m.ofClass(1, "lb") {
 		step.Actions = append(step.Actions, m.monitAction(lb, at))
 	}
 	if m.cfg.Platform == OpenStack {
@@ -368,8 +369,13 @@ func (m *Migration) enableOldStep() evenkeel.Step {
 		Cmd: m.replicaStatus(), Text: "done when every arbiter of an ADMIN set is at work",
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult { return traceIf(m.arbitersServe(t)) }),
 	}
+	var closes []string
+	if w := m.noMajority(1); w != nil {
+		closes = append(closes, w.ID)
+	}
 	return evenkeel.Step{
-		ID: "enable-set-1", Title: "Enable set 1 on " + m.from.String(), Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",
+		ID: "enable-set-1", Closes: closes, Title: "Enable set 1 on " + m.from.String(),
+		Host: m.cfg.ClusterManager, Ref: "cps:1964-1989",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript), m.isOldManager(), m.enableAction(1, m.cfg.enableTime(), "cps:1966-1987"), again,

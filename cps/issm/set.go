@@ -64,9 +64,10 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		Reason: fmt.Sprintf("the members of set %d leave the replica sets: primaries among them step down, and one vote is "+
 			"gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
 	}
+	opens, closes := m.downWindow(n, window)
 	step := evenkeel.Step{
 		ID: setID("disable-set", n), Title: fmt.Sprintf("Disable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "680-707", "1026-1045"),
-		Makes: []evenkeel.FactKey{factUsers[n], setArchives[n].earlier}, Opens: []evenkeel.Window{window}, Closes: []string{window.ID},
+		Makes: []evenkeel.FactKey{factUsers[n], setArchives[n].earlier}, Opens: opens, Closes: closes,
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
@@ -97,11 +98,11 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				},
 			},
 			{
-				ID: "settled", Paper: again(m.dataAtWork(other)),
+				ID: "settled", Paper: again(m.aloneAtWork(other)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.serving(other)(t)) })},
+					Expect: evenkeel.Expect{Text: m.everywhere(n),
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.servingAlone(other)(t)) })},
 				},
 			},
 		},
@@ -112,7 +113,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other),
 					Check: m.onTable(func(t *cps.ReplicaTable) error {
-						return soon(0, errors.Join(failOn(t.Removed(m.sets[n])), m.serving(other)(t)))
+						return soon(0, errors.Join(m.removed(t, n), m.servingAlone(other)(t)))
 					})},
 			},
 		}},

@@ -51,8 +51,11 @@ func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	balancers := slices.Concat(m.sets[1].OfClass("lb"), m.sets[2].OfClass("lb"))
+	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
 	for _, s := range r.Services {
+		if !s.Known() {
+			return nil, fmt.Errorf("%s:%d: the state %s of %s is not known", r.File, s.Line, s.State, s.Name)
+		}
 		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
 			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
 		}
@@ -68,7 +71,7 @@ type endpoints struct {
 
 // endpoints reads the report, which names only what is not well.
 func (m *Migration) endpoints(r *cps.HAProxyReport, n int) endpoints {
-	balancers := m.sets[n].OfClass("lb")
+	balancers := m.ofClass(n, "lb")
 	e := endpoints{down: len(balancers) > 0}
 	for _, lb := range balancers {
 		notUp, down := 0, 0

@@ -57,7 +57,7 @@ func (m *Migration) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 		if err != nil {
 			return err
 		}
-		why := m.withoutMajority(t)
+		why := m.withoutMajority(t, 0)
 		switch {
 		case why == "":
 			return nil
@@ -97,10 +97,14 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 }
 
 // withoutMajority names the replica sets that nobody can write to; empty when there are none. It takes every member of
-// the table for one vote, which lookAtSets has proven.
-func (m *Migration) withoutMajority(t *cps.ReplicaTable) string {
+// the table for one vote, which lookAtSets has proven. A set whose majority was signed for while the half is away
+// counts as none.
+func (m *Migration) withoutMajority(t *cps.ReplicaTable, away int) string {
 	var why []string
 	for _, set := range t.Sets {
+		if rs, ok := m.mongo.ByName(set.Name); ok && m.signedFor(rs, away) {
+			continue
+		}
 		votes := 0
 		for _, member := range set.Members {
 			if member.Votes() {

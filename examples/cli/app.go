@@ -37,6 +37,9 @@ type App struct {
 	Read func(path string) (*Config, error)
 	// Load makes the job that a configuration asks for.
 	Load func(*Config) (*evenkeel.Runbook, error)
+	// Findings are what the reader of a plan must know beside the runbook: warnings that did not keep it from being made.
+	// Nil where a job has none.
+	Findings func(*Config) ([]Finding, error)
 	// Example writes the built-in example, or what is in dir if that is given, into a directory, and returns the configuration for it.
 	Example func(into, dir string) (*Config, error)
 	// Private has everything that a run writes on this machine, but for its journal, go below a directory, so that a
@@ -46,6 +49,8 @@ type App struct {
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
+	// Kinds are those kinds, by name, and where one gets them; for the usage. May be nil.
+	Kinds func() []Item
 	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
@@ -77,7 +82,8 @@ func (a *App) commands() []command {
 	all := []command{
 		{"demo", "[-dir DIR]", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
 		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
-		{"plan", "[-config FILE | -dir DIR] [-format text|markdown]", "print the runbook", (*App).plan},
+		{"plan", "[-config FILE | -dir DIR] [-format text|markdown|json]",
+			"print the runbook, and what was found in its inputs", (*App).plan},
 		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
 		{"rollback", "-config FILE [-plan]", "undo what was done, the last step first, as far as possible", (*App).rollback},

@@ -30,6 +30,15 @@ type Finding struct {
 	What  string `json:"what"`
 }
 
+// line is a finding for the reader.
+func (f Finding) line() string {
+	where := ""
+	if f.Where != "" {
+		where = printable.Line(f.Where) + ": "
+	}
+	return "FINDING  " + where + printable.Line(f.What) + "\n"
+}
+
 // Add notes what is in the file.
 func (i *Inspection) Add(name, format string, args ...any) {
 	i.Facts = append(i.Facts, Item{Name: name, Value: fmt.Sprintf(format, args...)})
@@ -53,6 +62,18 @@ func (e *UnknownKindError) Error() string {
 func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print JSON")
+	fs.Usage = func() {
+		_, _ = fmt.Fprintf(fs.Output(), "Usage of inspect FILE:\n")
+		fs.PrintDefaults()
+		if a.Kinds == nil {
+			return
+		}
+		_, _ = fmt.Fprintf(fs.Output(), "It knows these kinds of files and outputs by what is in them, whatever their "+
+			"names:\n")
+		for _, k := range a.Kinds() {
+			_, _ = fmt.Fprintf(fs.Output(), "  %-33s %s\n", k.Name, k.Value)
+		}
+	}
 	if err := a.flags(fs, args, 1); err != nil {
 		return ExitInput, err
 	}
@@ -80,11 +101,7 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 		fmt.Fprintf(&b, "  %-28s %s\n", line(f.Name), line(f.Value))
 	}
 	for _, f := range in.Findings {
-		where := ""
-		if f.Where != "" {
-			where = line(f.Where) + ": "
-		}
-		fmt.Fprintf(&b, "FINDING  %s%s\n", where, line(f.What))
+		b.WriteString(f.line())
 	}
 	if len(in.Findings) == 0 {
 		b.WriteString("nothing is wrong with it\n")

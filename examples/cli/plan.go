@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,16 +24,33 @@ func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
 	cfg, err := a.Example(into, dir)
 	if err != nil {
 		remove()
-		return nil, nil, nil, err
+		return nil, nil, nil, ofUser(err, into, dir)
 	}
 	cfg.dir = into
 	rb, err := a.runbook(cfg)
 	if err != nil {
 		remove()
-		return nil, nil, nil, err
+		return nil, nil, nil, ofUser(err, into, dir)
 	}
 	return cfg, rb, remove, nil
 }
+
+// ofUser names the user's files in an error, and not the copies in a directory of ours.
+func ofUser(err error, into, dir string) error {
+	if err == nil || dir == "" {
+		return err
+	}
+	return renamed{err, strings.ReplaceAll(err.Error(), into+string(filepath.Separator),
+		filepath.Clean(dir)+string(filepath.Separator))}
+}
+
+type renamed struct {
+	error
+	text string
+}
+
+func (r renamed) Error() string { return r.text }
+func (r renamed) Unwrap() error { return r.error }
 
 // given is the job of a configuration file, or the example.
 func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), error) {
@@ -49,7 +68,7 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
 	config := fs.String("config", "", "the configuration file; the built-in example when empty")
 	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text", "text or markdown")
+	format := fs.String("format", "text", "text, markdown or json")
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
@@ -58,11 +77,34 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	defer remove()
-	var b strings.Builder
+	var found []Finding
+	if a.Findings != nil {
+		if found, err = a.Findings(cfg); err != nil {
+			return ExitInput, err
+		}
+	}
+	users := func(text string) string { // the example's own directory is gone when the plan is read
+		if *config != "" {
+			return text
+		}
+		to := ""
+		if *dir != "" {
+			to = filepath.Clean(*dir) + string(filepath.Separator)
+		}
+		return strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), to)
+	}
+	var b, findings strings.Builder
+	for i, f := range found {
+		found[i].Where = users(f.Where)
+		findings.WriteString(found[i].line())
+	}
+	_, _ = io.WriteString(a.Stderr, findings.String())
 	switch *format {
 	case "text":
-		fmt.Fprintf(&b, "digest %s\n", rb.Digest())
+		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())
 		err = rb.Text(&b)
+	case "json":
+		return a.planJSON(rb, found, users)
 	case "markdown":
 		if err = rb.Markdown(&b); err == nil {
 			title, rest, _ := strings.Cut(b.String(), "\n")
@@ -76,12 +118,40 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitFailed, err
 	}
-	text := b.String()
-	if *config == "" { // the example's own directory is gone when the plan is read
-		text = strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), "")
+	text := users(b.String())
+	if *config == "" {
 		text = exampleBanner(*format, *dir) + text
 	}
 	_, err = fmt.Fprint(a.Stdout, text)
+	return exitCode(err), err
+}
+
+// planJSON prints a plan for programs: its digest, what was found, its steps, and the document to be signed.
+func (a *App) planJSON(rb *evenkeel.Runbook, found []Finding, users func(string) string) (int, error) {
+	type step struct {
+		ID    string `json:"id"`
+		Title string `json:"title"`
+		Host  string `json:"host"`
+	}
+	var md strings.Builder
+	if err := rb.Markdown(&md); err != nil {
+		return ExitFailed, err
+	}
+	var steps []step
+	for _, s := range rb.Steps {
+		steps = append(steps, step{s.ID, s.Title, s.Host})
+	}
+	raw, err := json.MarshalIndent(struct {
+		Title    string    `json:"title"`
+		Digest   string    `json:"digest"`
+		Findings []Finding `json:"findings"`
+		Steps    []step    `json:"steps"`
+		Markdown string    `json:"markdown"`
+	}{rb.Title, rb.Digest(), append([]Finding{}, found...), steps, users(md.String())}, "", "  ")
+	if err != nil {
+		return ExitFailed, err
+	}
+	_, err = fmt.Fprintf(a.Stdout, "%s\n", raw)
 	return exitCode(err), err
 }
 
@@ -115,7 +185,7 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	defer s.Close()
 	cfg, rb, err := a.load(s.ConfigFile)
 	if err != nil {
-		return ExitInput, err
+		return ExitInput, ofUser(err, into, *dir)
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
 		"journal are in %s\n\n", rb.Title, into)

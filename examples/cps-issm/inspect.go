@@ -2,80 +2,220 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// inspect reads a file, and tells of one that may be cut off.
+// input is a file to be inspected. Each parser reads it anew.
+type input struct {
+	name string
+	raw  []byte
+}
+
+func (i input) reader() io.Reader { return srcerr.Named(i.name, bytes.NewReader(i.raw)) }
+
+// kind is a kind of file or output: how it shows itself, and what reads it.
+type kind struct {
+	name, from string // from is where one gets it
+	mark       *regexp.Regexp
+	rows       bool // mark is of a row, and more than half of the lines have it
+	read       func(*cli.Inspection, input) error
+}
+
+// kinds come in the order in which they are tried: an output that holds others stands before these.
+func kinds() []kind {
+	list := []kind{
+		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets",
+			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b.*(?:\.\.\.|\[)` +
+				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, diagnostics},
+		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone",
+			marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
+		{"output of about.sh", "about.sh on the Cluster Manager or the arbiter",
+			marks(`CPS (?:Core Versions|Installer Version|Arbiter$)`), false, about},
+		{"log of migrate.sh", "/mnt/iso/migrate.sh, whatever it was told",
+			marks(`.*(?:\[__main__\.|===== END =====)|\d{4}-\d\d-\d\d [\d:]+,\d+ +[A-Z]+ +\[`),
+			false, migrateLog},
+		{"Hosts.csv", "/var/qps/config/deploy/csv", marks(`.*\b(?:Hypervisor Name|Guest Name)\b.*,`), false, hosts},
+		{"mongoConfig.cfg", "/etc/broadhop", marks(`\[[A-Z]\w*-SET\d+|SETNAME\s*=|#?\s*\S*SITE[0-9]*_START`), false,
+			mongoConfig},
+		{"Configuration.csv", "/var/qps/config/deploy/csv; the values of secrets are not shown",
+			marks(`"?(?:hv_|sys_|snmp|db_authentication|` +
+				`vcenter_|redis_|ldap_|prevent_primary|[a-z0-9_]*(?:passw|community))\w*"?\s*,`), false, configuration},
+		{"output of create-cluster-sets.sh", "the script itself", marks(`Created /\S*cluster-upgrade-set`), false,
+			createdSets},
+		{"neutron ports", "neutron port-list and port-update", marks(`.*"subnet_id"|Updated port: `), false, ports},
+		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
+		{"list of patches", "patch -l", marks(`(?:Patch_|CPS\d+_)\d|No patch(?:es)? (?:is|are) `), false, patchList},
+		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
+		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`),
+			false, release},
+		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
+			marks(`(?:Success Message:|\{).*(?s:.*)"status"`), false, status},
+		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
+			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
+		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
+		{"free space", "df -Pk PATH", marks(`Filesystem\s.*\bMounted on`), false, space},
+		{"GR table", "the steps of a GR migration, with tabs", marks(`Step\t.*\tDescription`), false, grTable},
+		{"date", "date on the arbiter", marks(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] +\d+ [\d:]+ [A-Z]+ \d{4}$`),
+			true, date},
+		{"cluster-upgrade set", "/var/tmp/cluster-upgrade-set-1.txt and -2.txt",
+			marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, clusterSet},
+	}
+	for _, t := range [][2]string{
+		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`},
+		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`},
+		{"Vlans.csv", `"?VLAN Name"?\s*,`},
+	} {
+		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
+			func(in *cli.Inspection, _ input) error {
+				in.Kind += ", not used by a plan"
+				in.Add("content", "not checked")
+				return nil
+			}})
+	}
+	return list
+}
+
+// marks is a mark at the beginning of a line.
+func marks(pattern string) *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^[ \t]*(?:` + pattern + `)`)
+}
+
+// fits tells whether a text shows itself as one of this kind.
+func (k kind) fits(text string) bool {
+	if !k.rows {
+		return k.mark.MatchString(text)
+	}
+	fit, lines := 0, 0
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines++
+		}
+		if k.mark.MatchString(line) {
+			fit++
+		}
+	}
+	return 2*fit > lines
+}
+
+// known are the kinds for the usage.
+func known() []cli.Item {
+	var list []cli.Item
+	for _, k := range kinds() {
+		list = append(list, cli.Item{Name: k.name, Value: k.from})
+	}
+	return list
+}
+
+// keyFile is a private key or a file with hashes of passwords.
+var keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
+
+// inspect reads a file by what is in it, whatever its name. What is not recognised is never handed to a parser, which
+// would quote it, and no value that looks like a secret is shown, whatever the file is taken for.
 func inspect(name string) (*cli.Inspection, error) {
 	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
 		return nil, err
 	}
-	in, err := inspectText(name, raw)
-	if err == nil && !bytes.HasSuffix(raw, []byte("\n")) {
-		in.Find(name, "it may be cut off: its last line has no line end")
-	}
-	return in, err
-}
-
-// inspectText reads a file by its name, or, where that says nothing, by what is in it.
-func inspectText(name string, raw []byte) (*cli.Inspection, error) {
-	in := &cli.Inspection{File: name}
-	r := srcerr.Named(name, bytes.NewReader(raw))
-	base := strings.ToLower(filepath.Base(name))
-	text := string(raw)
-	switch {
-	case keyFile.MatchString(text): // before any name: it must not be quoted
-	case strings.HasSuffix(base, ".csv") && strings.Contains(base, "config"), strings.HasPrefix(base, "configuration"):
-		return in, configuration(in, r)
-	case strings.Contains(base, "hosts") && !strings.Contains(base, "additional") && strings.HasSuffix(base, ".csv"):
-		return in, hosts(in, r)
-	case strings.Contains(base, "mongoc"):
-		return in, mongoConfig(in, r)
-	case strings.HasPrefix(base, "cluster-upgrade-set"):
-		return in, clusterSet(in, r)
-	case strings.Contains(text, "CPS Diagnostics"), strings.Contains(text, "Checking ") && strings.Contains(text, "..."):
-		return in, diagnostics(in, name, raw)
-	case strings.Contains(text, "STATUS INFORMATION"):
-		return in, replicaTable(in, r)
-	case strings.Contains(text, "CPS Core Versions"), strings.Contains(text, "CPS Installer Version"):
-		return in, about(in, r)
-	case strings.Contains(text, "__main__"):
-		return in, migrateLog(in, r)
-	case strings.Contains(text, "Hypervisor Name"):
-		return in, hosts(in, r)
-	case mongoText.MatchString(text):
-		return in, mongoConfig(in, r)
-	}
-	for _, known := range otherTables {
-		if header, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(header, known.header) {
-			in.Kind = known.name + ", not used by a plan"
-			return in, nil
+	text := escapes.ReplaceAllString(string(raw), "")
+	var names []string
+	var fit []kind
+	for _, k := range kinds() {
+		names = append(names, k.name)
+		if k.fits(text) && !keyFile.MatchString(text) {
+			fit = append(fit, k)
 		}
 	}
-	return nil, &cli.UnknownKindError{File: name,
-		Kinds: "Hosts.csv, Configuration.csv, mongoConfig.cfg, a cluster-upgrade-set file, or the output of about.sh, " +
-			"diagnostics.sh --get_replica_status, migrate.sh or HAProxy's statistics"}
+	if len(fit) == 0 {
+		return nil, &cli.UnknownKindError{File: name, Kinds: strings.Join(names, ", ")}
+	}
+	in := &cli.Inspection{File: name, Kind: fit[0].name}
+	hide := sshexec.Redactor(secretsIn(text)...)
+	if err := fit[0].read(in, input{name, raw}); err != nil {
+		taken := "taken for " + fit[0].name + " by its content"
+		for i, k := range fit[1:] {
+			taken += map[bool]string{true: "; it may also be ", false: ", "}[i == 0] + k.name
+		}
+		return nil, errors.New(hide.String(fmt.Sprintf("%v (%s)", err, taken)))
+	}
+	if !bytes.HasSuffix(raw, []byte("\n")) {
+		in.Find(name, "it may be cut off: its last line has no line end")
+	}
+	for i, f := range in.Facts {
+		in.Facts[i] = cli.Item{Name: hide.String(f.Name), Value: hide.String(f.Value)}
+	}
+	for i := range in.Findings {
+		in.Findings[i].What = hide.String(in.Findings[i].What)
+	}
+	return in, nil
 }
 
 var (
-	// mongoText is how mongoConfig.cfg shows itself whatever its name is.
-	mongoText = regexp.MustCompile(`(?m)^\s*(?:\[[A-Z]+-SET[0-9]+|SETNAME\s*=|#?\S*SITE[0-9]*_START)`)
-	// keyFile is a private key or a file with hashes of passwords.
-	keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
+	escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[A-Za-z]|\x{feff}|\r`)
+	// secretValue is the name of a secret and its value, in the forms of tables, settings, JSON and XML; or a password in
+	// an address.
+	secretValue = regexp.MustCompile(`([\w.-]+)["']?[ \t]*[=:,;>\t][ \t]*["']?([^"'\s,;<>]+)`)
+	secretPair  = regexp.MustCompile(`(?m)^[ \t]*([\w.-]+)[ \t]+(\S+)[ \t]*$`)
+	inAddress   = regexp.MustCompile(`(://[^/\s:@]*):([^@\s]+)@`)
 )
 
-// otherTables are the deployment tables that a plan does not need.
-var otherTables = []struct{ header, name string }{
-	{"Host,Alias,IP Address", "AdditionalHosts.csv"}, {"Role,Host Name Prefix,", "VMSpecification.csv"}, {"VLAN Name,", "Vlans.csv"},
+// secretsIn are the values in a text that look like secrets: by the name before them, or by the heading of their
+// column.
+func secretsIn(text string) []sshexec.Secret {
+	var secrets []sshexec.Secret
+	for _, form := range []*regexp.Regexp{secretValue, secretPair, inAddress} {
+		for _, m := range form.FindAllStringSubmatch(text, -1) {
+			if form == inAddress || cps.IsSecretKey(m[1]) {
+				secrets = append(secrets, sshexec.Secret(m[2]))
+			}
+		}
+	}
+	var columns []int
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, ",")
+		for _, at := range columns {
+			if at < len(cells) {
+				secrets = append(secrets, sshexec.Secret(strings.Trim(cells[at], " \t\r\n\"")))
+			}
+		}
+		if key, value, found := strings.Cut(line, ","); found && cps.IsSecretKey(strings.Trim(key, " \t\"")) {
+			secrets = append(secrets, sshexec.Secret(strings.Trim(value, ", \t\r\n\"")))
+		} else if len(columns) == 0 && len(cells) > 1 {
+			for i, cell := range cells {
+				if i > 0 && cps.IsSecretKey(strings.TrimSpace(cell)) {
+					columns = append(columns, i)
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(secrets, func(s sshexec.Secret) bool {
+		return s == "" || slices.Contains([]string{"true", "false", "none", "null"}, strings.ToLower(s.Reveal()))
+	})
+}
+
+// foreign finds lines that no rule knows, where the parser passes over them.
+func foreign(in *cli.Inspection, i input, form *regexp.Regexp) {
+	n, first := 0, ""
+	for no, line := range strings.Split(string(i.raw), "\n") {
+		if line = strings.TrimSpace(escapes.ReplaceAllString(line, "")); line != "" && !form.MatchString(line) {
+			if n++; n == 1 {
+				first = fmt.Sprintf("line %d: %q", no+1, line)
+			}
+		}
+	}
+	if n > 0 {
+		in.Find(i.name, "%d lines are not understood, the first is %s", n, first)
+	}
 }
 
 // note takes over the parsers' findings.
@@ -89,12 +229,11 @@ func note(in *cli.Inspection, list []cps.Finding) {
 	}
 }
 
-func hosts(in *cli.Inspection, r io.Reader) error {
-	h, err := cps.ParseHosts(r)
+func hosts(in *cli.Inspection, i input) error {
+	h, err := cps.ParseHosts(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "Hosts.csv"
 	in.Add("networks", "%s", strings.Join(h.Networks, ", "))
 	for _, row := range h.Rows {
 		in.Add(row.Alias, "%s on %s", row.Role, row.Hypervisor)
@@ -111,14 +250,13 @@ func hosts(in *cli.Inspection, r io.Reader) error {
 	return nil
 }
 
-func configuration(in *cli.Inspection, r io.Reader) error {
-	c, err := cps.ParseConfiguration(r)
+func configuration(in *cli.Inspection, i input) error {
+	c, err := cps.ParseConfiguration(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "Configuration.csv"
 	for _, key := range c.Keys() {
-		if value, ok := c.Value(key); ok && !cps.IsSecretKey(key) {
+		if value, ok := c.Value(key); ok && !cps.IsSecretKey(key) && !srcerr.MayHoldSecret(value.Reveal()) {
 			in.Add(key, "%s", value.Reveal())
 		} else {
 			in.Add(key, "%s", value)
@@ -128,14 +266,21 @@ func configuration(in *cli.Inspection, r io.Reader) error {
 	return nil
 }
 
-func mongoConfig(in *cli.Inspection, r io.Reader) error {
-	c, err := cps.ParseMongoConfig(r)
+func mongoConfig(in *cli.Inspection, i input) error {
+	c, err := cps.ParseMongoConfig(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "mongoConfig.cfg"
 	for _, set := range c.Sets {
-		in.Add(set.Name, "%+v", set.Members)
+		var members []string
+		for _, m := range slices.Concat(set.Members, set.Arbiters) {
+			members = append(members, strings.TrimSpace(m.Role+" "+strings.TrimRight(m.Key, "0123456789"))+" "+m.Address())
+		}
+		name := set.Name
+		if set.Site != "" {
+			name += " of " + set.Site
+		}
+		in.Add(name, "%s", strings.Join(members, ", "))
 	}
 	note(in, c.Findings())
 	if sharded, where := c.Sharded(); sharded {
@@ -144,22 +289,26 @@ func mongoConfig(in *cli.Inspection, r io.Reader) error {
 	return nil
 }
 
-func clusterSet(in *cli.Inspection, r io.Reader) error {
-	set, err := cps.ParseClusterSet(r)
+func clusterSet(in *cli.Inspection, i input) error {
+	set, err := cps.ParseClusterSet(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "cluster-upgrade set"
 	in.Add("VMs", "%s", strings.Join(set, " "))
 	return nil
 }
 
-func replicaTable(in *cli.Inspection, r io.Reader) error {
-	t, err := cps.ParseReplicaTable(r)
+func replicaTable(in *cli.Inspection, i input) error {
+	foreign(in, i, regexp.MustCompile(`^(?:\|.*|.*\||[-| ]+|\[\S+@.*|CPS Diagnostics [\w -]+|.*--get_rep\w*)$`))
+	return members(in, i)
+}
+
+// members are the replica sets of a table.
+func members(in *cli.Inspection, i input) error {
+	t, err := cps.ParseReplicaTable(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "replica-set status"
 	for _, set := range t.Sets {
 		for _, m := range set.Members {
 			in.Add(set.Title(), "%s %s priority %v", m.Host, m.State, m.Priority)
@@ -169,12 +318,11 @@ func replicaTable(in *cli.Inspection, r io.Reader) error {
 	return nil
 }
 
-func about(in *cli.Inspection, r io.Reader) error {
-	a, err := cps.ParseAbout(r)
+func about(in *cli.Inspection, i input) error {
+	a, err := cps.ParseAbout(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "about.sh"
 	in.Add("releases", "%v", a.Releases())
 	if patches := a.Patches(); len(patches) > 0 {
 		in.Add("patches", "%s", strings.Join(patches, ", "))
@@ -186,49 +334,46 @@ func about(in *cli.Inspection, r io.Reader) error {
 	return nil
 }
 
-// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets and of HAProxy.
-func diagnostics(in *cli.Inspection, name string, raw []byte) error {
-	again := func() io.Reader { return srcerr.Named(name, bytes.NewReader(raw)) }
-	d, err := cps.ParseDiagnostics(again())
+// diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets, AIDO and
+// HAProxy.
+func diagnostics(in *cli.Inspection, i input) error {
+	d, err := cps.ParseDiagnostics(i.reader())
 	if err != nil {
 		return err
 	}
-	if bytes.Contains(raw, []byte("STATUS INFORMATION")) {
-		if err := replicaTable(in, again()); err != nil {
+	for _, c := range d.Checks {
+		in.Add(c.Title, "%s", c.Verdict)
+	}
+	if bytes.Contains(i.raw, []byte("STATUS INFORMATION")) {
+		if err := members(in, i); err != nil {
 			return err
+		}
+	}
+	if _, ok := d.Check("AIDO"); ok {
+		a, err := cps.ParseAIDO(i.reader())
+		if err != nil {
+			return err
+		}
+		if len(a.NotInstalled) > 0 {
+			in.Add("no AIDO service", "%s", strings.Join(a.NotInstalled, " "))
 		}
 	}
 	if _, ok := d.Check("HAProxy"); ok {
-		if err := haproxy(in, again()); err != nil {
+		report, err := cps.ParseHAProxy(i.reader())
+		if err != nil {
 			return err
 		}
-	}
-	if len(d.Checks) > 1 || in.Kind == "" {
-		in.Kind = "diagnostics.sh"
-		for _, c := range d.Checks {
-			in.Add(c.Title, "%s", c.Verdict)
-		}
+		note(in, report.Findings())
 	}
 	note(in, d.Findings())
 	return nil
 }
 
-func haproxy(in *cli.Inspection, r io.Reader) error {
-	report, err := cps.ParseHAProxy(r)
+func migrateLog(in *cli.Inspection, i input) error {
+	l, err := cps.ParseMigrateLog(i.reader())
 	if err != nil {
 		return err
 	}
-	in.Kind = "HAProxy status"
-	note(in, report.Findings())
-	return nil
-}
-
-func migrateLog(in *cli.Inspection, r io.Reader) error {
-	l, err := cps.ParseMigrateLog(r)
-	if err != nil {
-		return err
-	}
-	in.Kind = "log of migrate.sh"
 	in.Add("succeeded", "%v", l.Succeeded())
 	in.Add("archive", "%s", l.Archive())
 	in.Add("stage", "%s", l.Stage())
@@ -236,5 +381,161 @@ func migrateLog(in *cli.Inspection, r io.Reader) error {
 	if !l.Succeeded() {
 		in.Find(in.File, "it does not end with SUCCESS")
 	}
+	return nil
+}
+
+func createdSets(in *cli.Inspection, i input) error {
+	set1, set2, err := cps.ParseCreatedSets(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("set 1", "%s", set1)
+	in.Add("set 2", "%s", set2)
+	foreign(in, i, regexp.MustCompile(`^Created |^\[\S+@`))
+	return nil
+}
+
+func ports(in *cli.Inspection, i input) error {
+	if !bytes.Contains(i.raw, []byte("subnet_id")) {
+		id, err := cps.ParseUpdatedPort(i.reader())
+		if err != nil {
+			return err
+		}
+		in.Add("updated port", "%s", id)
+		if err := cps.CheckUUID(id); err != nil {
+			in.Find(i.name, "%v", err)
+		}
+		foreign(in, i, regexp.MustCompile(`^Updated port: |^\[\S+@|^--allowed-address-pairs`))
+		return nil
+	}
+	list, err := cps.ParsePorts(i.reader())
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		in.Add(p.IP.String(), "port %s, MAC %s", p.ID, p.MAC)
+		if err := p.Check(); err != nil {
+			in.Find(fmt.Sprintf("%s:%d", i.name, p.Line), "%v", err)
+		}
+	}
+	return nil
+}
+
+func patchUndo(in *cli.Inspection, i input) error {
+	u, err := cps.ParsePatchUndo(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("steps", "%d", len(u.Steps))
+	if u.RepositoriesRenamed {
+		in.Add("repositories", "%s is now %s", cps.RepositoriesPath, cps.RepositoriesBackup)
+	}
+	if !u.Done {
+		in.Find(i.name, "it does not say that the patch is undone")
+	}
+	return nil
+}
+
+func patchList(in *cli.Inspection, i input) error {
+	p, err := cps.ParsePatchList(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("patches", "%s", strings.Join(p.Names, ", "))
+	note(in, p.Findings())
+	return nil
+}
+
+func repositories(in *cli.Inspection, i input) error {
+	r, err := cps.ParseRepositories(i.reader())
+	if err != nil {
+		return err
+	}
+	for _, u := range r.URLs() {
+		in.Add("repository", "%s", u)
+	}
+	if _, removed := r.WithoutPatches(); len(removed) > 0 {
+		in.Find(i.name, "it lists a patch: %s", strings.Join(removed, ", "))
+	}
+	return nil
+}
+
+func release(in *cli.Inspection, i input) error {
+	r, err := cps.ParseOSRelease(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add(r.Name, "%s", r.Version)
+	foreign(in, i, regexp.MustCompile(` release \d|^[A-Z_]+=|^\[\S+@|^cpe:`))
+	return nil
+}
+
+func status(in *cli.Inspection, i input) error {
+	s, err := cps.ParseClusterStatus(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("status", "%s", s.Status)
+	if !s.Ready() {
+		in.Find(i.name, "the Cluster Manager is not ready")
+	}
+	return nil
+}
+
+func setList(in *cli.Inspection, i input) error {
+	s, err := cps.ParseSetList(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("watched", "%s", strings.Join(s.Sets(), " "))
+	if off := len(s.Restore().Sets()) - len(s.Sets()); off > 0 {
+		in.Add("commented out by a migration", "%d", off)
+	}
+	return nil
+}
+
+// processes shows no command: its arguments may hold a password.
+func processes(in *cli.Inspection, i input) error {
+	list, err := cps.ParseProcesses(i.reader())
+	if err != nil {
+		return errors.New("the list of ps -ef is not whole, or a row of it is not understood; it is not shown, as it may " +
+			"hold a secret")
+	}
+	in.Add("processes", "%d", len(list))
+	return nil
+}
+
+func space(in *cli.Inspection, i input) error {
+	free, err := cps.ParseFreeSpace(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("free", "%d kB", free)
+	if free < cps.MinFreeKB {
+		in.Find(i.name, "a backup needs 10 GB (cps:281)")
+	}
+	return nil
+}
+
+func grTable(in *cli.Inspection, i input) error {
+	t, err := cps.ParseGRTable(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("columns", "%s", strings.Join(t.Columns, ", "))
+	in.Add("steps", "%d", len(t.Rows))
+	return nil
+}
+
+func date(in *cli.Inspection, i input) error {
+	t, err := cps.ParseArbiterDate(i.reader())
+	if errors.Is(err, cps.ErrNotUTC) {
+		in.Find(i.name, "%v", cps.ErrNotUTC)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.Add("time", "%s", t)
 	return nil
 }

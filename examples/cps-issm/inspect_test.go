@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
 // CPS-130, CPS-158: of a file that is cut off inspect does not say that nothing is wrong with it.
@@ -39,4 +42,151 @@ func TestInspectTellsOfACutFile(t *testing.T) {
 			require.Contains(t, strings.Join(all, "\n"), tc.want)
 		})
 	}
+}
+
+// inspected is a text as inspect reads it, from a file whose name says nothing.
+func inspected(t testing.TB, text string) (*cli.Inspection, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "x")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return inspect(file)
+}
+
+// CPS-130: each output and file that package cps can parse is recognised by its content.
+func TestInspectKnowsEveryKind(t *testing.T) {
+	const fine, findings = 0, 1
+	fixture := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join("../../cps/testdata", name))
+		require.NoError(t, err)
+		return strings.TrimSuffix(string(raw), "\n") + "\n"
+	}
+	seen := map[string]bool{}
+	for _, tc := range []struct {
+		text, kind string
+		exit       int
+	}{
+		{fixture("diagnostics-full-fail.txt"), "output of diagnostics.sh", findings},
+		{fixture("diagnostics-aido.txt"), "output of diagnostics.sh", fine},
+		{fixture("diagnostics-ha_proxy.txt"), "output of diagnostics.sh", findings},
+		{fixture("get_replica_status-gr-site1.txt"), "output of diagnostics.sh", findings},
+		{"svn is not in sync [FAIL]\n", "output of diagnostics.sh", findings},
+		{"Hosts that are not 'pingable'...[PASS]\n", "output of diagnostics.sh", fine},
+		{fixture("get_replica_status-startup2-unreachable.txt"), "replica-set status", findings},
+		{fixture("get_replica_status-recovering-wrapped.txt") + "WARNING: could not ask sessionmgr07\n",
+			"replica-set status", findings},
+		{fixture("about-cluman.txt"), "output of about.sh", fine},
+		{fixture("about-arbiter.txt"), "output of about.sh", fine},
+		{fixture("about-patched.txt"), "output of about.sh", findings},
+		{fixture("about-mixed.txt"), "output of about.sh", findings},
+		{fixture("about-nopatch.txt"), "output of about.sh", fine},
+		{fixture("migrate-backup-cluman.log"), "log of migrate.sh", fine},
+		{fixture("enable-set-1.log"), "log of migrate.sh", fine},
+		{string(guideHosts), "Hosts.csv", fine},
+		{string(guideMongo), "mongoConfig.cfg", fine},
+		{fixture("Configuration.csv.fragment"), "Configuration.csv", findings},
+		{fixture("create-cluster-sets.out"), "output of create-cluster-sets.sh", fine},
+		{"ERROR: no sessionmgr\n" + fixture("create-cluster-sets.out"), "output of create-cluster-sets.sh", findings},
+		{fixture("cluster-upgrade-set-1.txt"), "cluster-upgrade set", fine},
+		{"PRI-lb01\nlb02-SITE1\nqns01\nudc01\n", "cluster-upgrade set", fine},
+		{fixture("neutron-set1.txt"), "neutron ports", fine},
+		{"Updated port: 3d40e589-993c-44b5-bb0a-0923a4abbfc0\n", "neutron ports", fine},
+		{"Updated port: 3d40e589-993c\n", "neutron ports", findings},
+		{fixture("patch-u.out"), "output of patch -u", fine},
+		{"undo the patches\ncopy puppets\n", "output of patch -u", findings},
+		{"Patch_1_19.4.0\n", "list of patches", findings},
+		{"No patches are currently applied\n", "list of patches", fine},
+		{"No patches are currently applied\nHF12\n", "list of patches", findings},
+		{fixture("repositories.txt"), "repositories", findings},
+		{"# plug-ins\nfile:///var/qps/.tmp/plugin1\n", "repositories", fine},
+		{fixture("redhat-release.txt"), "system release", fine},
+		{"CentOS Linux release 8.1.1911 (Core)\nNAME=\"CentOS Linux\"\n", "system release", fine},
+		{"cat: /etc/lsb-release: Permission denied\nCentOS Linux release 8.1.1911\n", "system release", findings},
+		{fixture("status-api.fragment"), "answer of the Status API", fine},
+		{`{"status": "starting"}` + "\n", "answer of the Status API", findings},
+		{"SESSION-SET1\n#SESSION-SET2\n#evenkeel#SPR-SET1\n", "list of watched sets", fine},
+		{"UID PID PPID C STIME TTY TIME CMD\nroot 1 0 0 Jul19 ? 00:00:02 /usr/lib/systemd/systemd\nroot 9 1 0 10:00 " +
+			"pts/0 00:00:00 ps -ef\n", "list of processes", fine},
+		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 4000000 37152736 10% /\n",
+			"free space", fine},
+		{"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 41152736 40000000 1152736 97% /\n",
+			"free space", findings},
+		{fixture("gr-table.tsv"), "GR table", fine},
+		{"Tue Jun 21 02:42:54 UTC 2022\n", "date", fine},
+		{"Tue Jun 21 02:42:54 CEST 2022\n", "date", findings},
+		{"Host,Alias,IP Address\nntp-primary,ntp,203.0.113.5\n", "AdditionalHosts.csv, not used by a plan", fine},
+		{"Role,Host Name Prefix,Memory\nlb01,dc1-,8192\n", "VMSpecification.csv, not used by a plan", fine},
+		{"\"VLAN Name\", Network Target Name\nInternal,VLAN_1\n", "Vlans.csv, not used by a plan", fine},
+	} {
+		in, err := inspected(t, tc.text)
+		require.NoError(t, err, tc.kind)
+		require.Equal(t, tc.kind, in.Kind)
+		require.Equal(t, tc.exit == findings, len(in.Findings) > 0, "%s: %v", tc.text, in.Findings)
+		seen[strings.TrimSuffix(tc.kind, ", not used by a plan")] = true
+	}
+	for _, k := range kinds() {
+		require.True(t, seen[k.name], k.name)
+	}
+}
+
+// A file that is not what it looks like is said to be unreadable, with the other kinds that it may be of.
+func TestInspectNamesTheCandidates(t *testing.T) {
+	_, err := inspected(t, "CPS Core Versions\nlb01 x\n[SESSION-SET1]\n")
+	require.ErrorContains(t, err, "(taken for output of about.sh by its content; it may also be mongoConfig.cfg)")
+	_, err = inspected(t, "nothing\nof ours\n")
+	var unknown *cli.UnknownKindError
+	require.ErrorAs(t, err, &unknown)
+	require.Contains(t, unknown.Kinds, "list of watched sets")
+}
+
+// No secret is shown of a file, whatever it is taken for.
+func TestInspectShowsNoSecret(t *testing.T) {
+	begins := map[string]string{
+		"output of diagnostics.sh": "Checking ports...[PASS]", "replica-set status": "| Mongo:3.6.9 MONGODB REPLICA-SETS " +
+			"STATUS INFORMATION",
+		"output of about.sh": "CPS Core Versions", "log of migrate.sh": "2018-07-21 02:00:12,578 INFO [__main__.<module>] x",
+		"Hosts.csv":       "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,Password,",
+		"mongoConfig.cfg": "[SESSION-SET1]", "Configuration.csv": "hv_user_0000,root,", "output of " +
+			"create-cluster-sets.sh": "Created /x/cluster-upgrade-set",
+		"neutron ports": "| x | {\"subnet_id\":", "output of patch -u": "undo the patches", "list of " +
+			"patches": "Patch_1_19.4.0",
+		"repositories": strings.Repeat("file:///a\n",
+			20), "system release": "CentOS Linux release 8.1.1911", "answer of the Status API": `{"status": "ready"`,
+		"list of watched sets": strings.Repeat("SPR-SET1\n", 20), "list of processes": "UID PID PPID C STIME TTY TIME CMD",
+		"free space": "Filesystem 1024-blocks Used Available Capacity Mounted on", "GR table": "Step\ta\tDescription",
+		"date": strings.Repeat("Tue Jun 21 02:42:54 UTC 2022\n", 20), "cluster-upgrade set": strings.Repeat("lb01\n", 20),
+		"AdditionalHosts.csv": "Host,Alias,IP Address", "VMSpecification.csv": "Role,Host Name " +
+			"Prefix,", "Vlans.csv": "VLAN Name,", "none": "",
+	}
+	for _, k := range kinds() {
+		require.Contains(t, begins, k.name)
+	}
+	const canary = "Hunter2-canary"
+	for kind, begin := range begins {
+		for _, line := range []string{
+			"hv_passwd_0000," + canary + ",", "snmpv3_priv_key, " + canary, "db_authentication_admin_passwd," +
+				canary, "password: " + canary,
+			"ldap_bind_dn_pw=" + canary, "  \"redis_passwd\": \"" + canary + "\",", "<password>" + canary +
+				"</password>", "api_token\t" + canary,
+			"esxi,dc1-lb01,lb01,lb01,ds1,,192.0.2.1," + canary + ",", "http://admin:" + canary + "@repo/x", "secret " + canary,
+			"root:$6$salt$" + canary + ":1:", "snmp_ro_community;" + canary,
+		} {
+			if kind != "Hosts.csv" && strings.HasPrefix(line, "esxi") { // what it is, its heading says
+				continue
+			}
+			in, err := inspected(t, begin+"\n"+line+"\n")
+			require.NotContains(t, fmt.Sprintf("%+v %v", in, err), canary, "%s: %s", kind, line)
+		}
+	}
+}
+
+// Whatever a file holds, inspect does not panic, and a secret in it is not shown.
+func FuzzInspect(f *testing.F) {
+	for _, k := range []string{"Checking ports...[PASS]", "CPS Core Versions", "[SESSION-SET1]\nSETNAME=a",
+		"Hypervisor Name,Guest Name,", "{\"status\":"} {
+		f.Add(k)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		in, err := inspected(t, text+"\nhv_passwd_0000,Hunter2-canary,\n")
+		require.NotContains(t, fmt.Sprintf("%+v %v", in, err), "Hunter2-canary")
+	})
 }

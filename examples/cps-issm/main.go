@@ -27,7 +27,8 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed",
 		Version: version,
-		Read:    cli.ReadConfig[issmConfig], Load: load, Example: example, Private: private, World: world, Person: person, Inspect: inspect,
+		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
+		World: world, Person: person, Inspect: inspect, Kinds: known,
 	}
 }
 
@@ -45,6 +46,28 @@ func jobOf(cfg *cli.Config) *issmConfig { return cfg.Job.(*issmConfig) } //nolin
 
 // load makes the runbook that a configuration asks for.
 func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
+	migration, err := planned(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return migration.Runbook()
+}
+
+// findings are what was found in the inputs of a plan, and did not keep it from being made.
+func findings(cfg *cli.Config) ([]cli.Finding, error) {
+	migration, err := planned(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var list []cli.Finding
+	for _, f := range migration.Findings() {
+		list = append(list, cli.Finding{Where: f.Where, What: fmt.Sprintf("%s: %s (%s)", f.Severity, f.What, f.Row)})
+	}
+	return list, nil
+}
+
+// planned is the migration that a configuration asks for.
+func planned(cfg *cli.Config) (*issm.Migration, error) {
 	c := jobOf(cfg)
 	hosts, err1 := needed("hosts_csv", cfg.Path(c.HostsCSV), cps.ParseHosts)
 	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
@@ -60,11 +83,7 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
-	migration, err := issm.New(options, hosts, mongo)
-	if err != nil {
-		return nil, err
-	}
-	return migration.Runbook()
+	return issm.New(options, hosts, mongo)
 }
 
 // needed reads the file that a key of the configuration names.

@@ -79,6 +79,7 @@ func Checks() []Check {
 		{"duplicate-name", "a name that a set gives twice: the first counts"},
 		{"equal-scores", "two sets with the same score that give different values: which one wins depends on Pacemaker's version"},
 		{"bad-option", "a cluster property or meta attribute with a value that Pacemaker does not take"},
+		{"scheduler", "what Pacemaker's scheduler refuses although the schema takes it: it ignores it, or takes a default"},
 		{"no-fencing-device", "fencing is on, and there is no device"},
 	}
 }
@@ -299,6 +300,8 @@ func (v *validator) attributes(e *etree.Element) {
 		bad := limited && !form.takes(a.Value) || !limited && checked && !want.holds(a.Value)
 		switch value := secretname.Masked(a.Key, a.Value); {
 		case !bad:
+		case !limited: // Pacemaker takes a default
+			v.find(Warning, "bad-value", e, "%s=%q is %s", a.Key, value, want.not)
 		case checked && !want.holds(a.Value):
 			v.find(v.strict(), "bad-value", e, "%s=%q is %s", a.Key, value, want.not)
 		case v.hasSchema:
@@ -331,6 +334,9 @@ func (v *validator) references(e *etree.Element) {
 			v.find(Fault, "dangling-reference", e, "%s=%q: there is no %s of this id", r.attr, value, r.what)
 		case len(r.tags) > 0 && !slices.Contains(r.tags, target.Tag):
 			v.find(Fault, "dangling-reference", e, "%s=%q is <%s>, which is no %s", r.attr, value, target.Tag, r.what)
+		case IsResource(target) && cloned(target) != nil && r.attr != "template":
+			v.find(Fault, "scheduler", e, "%s=%q is part of the clone %s: Pacemaker takes the clone's id only", r.attr, value,
+				cloned(target).SelectAttrValue("id", ""))
 		}
 	}
 	for _, attr := range nodeNames[e.Tag] {

@@ -125,5 +125,8 @@ var metaKinds = map[string]valueKind{
 	"resource-stickiness": scoreValue, "priority": scoreValue,
 	"multiple-active": oneOf("block", "stop_only", "stop_start", "stop_unexpected"),
 	"failure-timeout": timeValue, "migration-threshold": scoreValue,
+	"requires": {func(s string) bool {
+		return slices.Contains([]string{"nothing", "quorum", "fencing", "unfencing"}, strings.ToLower(s))
+	}, "none of nothing, quorum, fencing, unfencing"},
 	"clone-max": wholeNumber, "clone-node-max": wholeNumber, "promoted-max": wholeNumber, "master-max": wholeNumber,
 }

@@ -292,3 +292,19 @@ func TestValidateAsCrmVerify(t *testing.T) {
 }
 
 var quoted = regexp.MustCompile(`'[^']*'|\b[a-z]+[0-9][\w-]*\b`)
+
+// The cases of TestValidateAsTheScheduler are what crm_verify says too.
+func TestSchedulerCasesAreRight(t *testing.T) {
+	golden.Program(t, "crm_verify", "pacemaker-cli-utils")
+	cases := schedulerCases()
+	var names []string
+	for name := range cases {
+		names = append(names, name)
+	}
+	golden.InParallel(names, func(name string) {
+		rc, says := verifyWords([]byte(cases[name].text))
+		if (rc == 78) != cases[name].bad {
+			t.Errorf("%s: crm_verify says %d: %s", name, rc, says)
+		}
+	})
+}

@@ -322,7 +322,7 @@ func (v *validator) metas(e *etree.Element) {
 				v.find(Fault, "scheduler", p, "target-role=%s makes sense for promotable clones only: Pacemaker ignores it", value)
 			case name == "requires" && (value == "fencing" || value == "unfencing") && v.fencingOff():
 				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
-			case strings.HasPrefix(name, "isolation") && isolation[name] && e.Tag == string(Primitive) && v.hasSchema && !v.schema.less(schemaVersion{3, 0}):
+			case isolation[name] && e.Tag == string(Primitive) && v.hasSchema && !v.schema.less(schemaVersion{3, 0}):
 				v.find(Fault, "structure", p, "schema %s does not take the meta attribute %s", v.schema, name)
 			}
 		}

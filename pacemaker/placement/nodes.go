@@ -175,7 +175,8 @@ func (p *placing) checkState(n *placeNode, e *etree.Element) {
 	switch {
 	case (inTime == nil) != (peerTime == nil), peerTime != nil && !word:
 		p.refuse(featureNodeState, "node "+n.name, "in_ccm=%q, crmd=%q", e.SelectAttrValue("in_ccm", ""), e.SelectAttrValue("crmd", ""))
-	case !up && !down, !slices.Contains([]string{"", "member", "down"}, expected), !slices.Contains([]string{"", "member", "down", "pending"}, join):
+	case !up && !down, !slices.Contains([]string{"", "member", "down"}, expected),
+		!slices.Contains([]string{"", "member", "down", "pending"}, join):
 		p.refuse(featureNodeState, "node "+n.name, "join=%q, expected=%q", join, expected)
 	}
 }

@@ -222,7 +222,7 @@ func (h *history) succeed(task string, op *etree.Element) {
 
 // failed takes a failure into account, where all it means is that the resource is restarted.
 func (p *placing) failed(r *placeRes, what, task string, rc, status int, op *etree.Element, h *history) {
-	recoverable := (task != "stop" || rc != 7) && (task == "start" || task == "monitor" || task == "stop") && (rc == 1 || rc == 7 || status == 2) &&
+	recoverable := (task == "start" || task == "monitor" || task == "stop" && rc != 7) && (rc == 1 || rc == 7 || status == 2) &&
 		(status == 0 || status == 4 || status == 2)
 	switch {
 	case !recoverable:

@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	_ "embed"
 	"slices"
 	"strconv"
@@ -60,6 +61,63 @@ func (s schemaSpan) holds(v schemaVersion) bool {
 type schemaElement struct {
 	parents map[string]schemaSpan
 	attrs   map[string]schemaSpan
+	forms   map[string][]schemaForm
+}
+
+// schemaForm is what some schemas say of an attribute.
+type schemaForm struct {
+	schemaSpan
+	needed bool     // it must be there, unless the element refers to another by id-ref
+	values []string // words, and types by #; empty is any text
+}
+
+// form is what the schema of a CIB says of an attribute; without a schema, what the last one says.
+func (e schemaElement) form(attr string, v schemaVersion, has bool) (schemaForm, bool) {
+	if !has {
+		v = lastSchema
+	}
+	i := slices.IndexFunc(e.forms[attr], func(f schemaForm) bool { return f.holds(v) })
+	if i < 0 {
+		return schemaForm{}, false
+	}
+	return e.forms[attr][i], true
+}
+
+// takes says whether a value is one of the form.
+func (f schemaForm) takes(value string) bool {
+	// The values of all but text are compared without the blanks around them.
+	value = strings.Join(strings.Fields(value), " ")
+	integer := strings.TrimLeft(value, "0123456789") == "" && value != ""
+	_, digits, signed := strings.Cut(value, value[:min(1, len(value))])
+	signed = signed && strings.HasPrefix(value, "+") || strings.HasPrefix(value, "-")
+	signed = signed && digits != "" && strings.Trim(digits, "0123456789") == ""
+	return len(f.values) == 0 || slices.ContainsFunc(f.values, func(want string) bool {
+		switch want {
+		case "#boolean":
+			return slices.Contains([]string{"true", "false", "1", "0"}, value)
+		case "#integer":
+			return integer || signed
+		case "#nonNegativeInteger":
+			return integer || signed && (value[0] == '+' || strings.Trim(digits, "0") == "")
+		case "#positiveInteger":
+			return (integer || signed && value[0] == '+') && strings.Trim(value, "+0") != ""
+		case "#ID", "#IDREF":
+			return isName(value) && !strings.Contains(value, ":")
+		}
+		return value == want
+	})
+}
+
+// words are the values of the form as a person reads them.
+func (f schemaForm) words() string {
+	types := map[string]string{"#boolean": "true or false", "#integer": "a whole number", "#nonNegativeInteger": "a number from 0 on",
+		"#positiveInteger": "a number from 1 on", "#IDREF": "an id"}
+	types["#ID"] = "an id, which begins with a letter or _, and has letters, digits, and . - _ only"
+	words := make([]string, len(f.values))
+	for i, value := range f.values {
+		words[i] = cmp.Or(types[value], value)
+	}
+	return strings.Join(words, ", ")
 }
 
 // schema is the list, read.
@@ -70,12 +128,14 @@ var schema = sync.OnceValue(func() map[string]schemaElement {
 		if strings.HasPrefix(line, "#") || len(columns) != 3 {
 			continue
 		}
-		all[columns[0]] = schemaElement{parents: schemaSpans(columns[1]), attrs: schemaSpans(columns[2])}
+		all[columns[0]] = schemaElement{parents: map[string]schemaSpan{}, attrs: map[string]schemaSpan{}, forms: map[string][]schemaForm{}}
+		all[columns[0]].read(columns[1], columns[2])
 	}
 	four := schemaVersion{4, 0}
 	for element, attrs := range newInFour {
 		for _, a := range attrs {
 			all[element].attrs[a] = schemaSpan{four, lastSchema} // to the end of the list is without an end
+			all[element].forms[a] = []schemaForm{{schemaSpan: schemaSpan{four, lastSchema}, values: []string{"#boolean"}}}
 		}
 	}
 	for _, name := range goneInFour {
@@ -93,19 +153,38 @@ var schema = sync.OnceValue(func() map[string]schemaElement {
 	return all
 })
 
-func schemaSpans(list string) map[string]schemaSpan {
-	spans := make(map[string]schemaSpan)
-	for word := range strings.FieldsSeq(list) {
-		name, versions, limited := strings.Cut(word, ":")
-		span := schemaSpan{firstSchema, lastSchema}
-		if limited {
-			from, to, _ := strings.Cut(versions, "-")
-			span.from, _ = parseSchemaVersion(from)
-			span.to, _ = parseSchemaVersion(to)
-		}
-		spans[name] = span
+// read takes the two lists of a line.
+func (e schemaElement) read(parents, attrs string) {
+	for word := range strings.FieldsSeq(parents) {
+		name, span := readSpan(word)
+		e.parents[name] = span
 	}
-	return spans
+	for word := range strings.FieldsSeq(attrs) {
+		word, values, limited := strings.Cut(word, "=")
+		name, needed := strings.CutSuffix(word, "!")
+		name, span := readSpan(name)
+		form := schemaForm{schemaSpan: span, needed: needed}
+		if limited {
+			form.values = strings.Split(values, "|")
+		}
+		e.forms[name] = append(e.forms[name], form)
+		if before, later := e.attrs[name]; later {
+			span.from = before.from
+		}
+		e.attrs[name] = span
+	}
+}
+
+// readSpan reads a name with its schemas; without them, all have it.
+func readSpan(word string) (string, schemaSpan) {
+	name, versions, limited := strings.Cut(word, ":")
+	span := schemaSpan{firstSchema, lastSchema}
+	if limited {
+		from, to, _ := strings.Cut(versions, "-")
+		span.from, _ = parseSchemaVersion(from)
+		span.to, _ = parseSchemaVersion(to)
+	}
+	return name, span
 }
 
 // schemaAttrs are the attributes that any schema gives to an element, sorted.

@@ -36,23 +36,30 @@ func TestSchemaNames(t *testing.T) {
 	slices.SortFunc(paths, func(a, b string) int {
 		return cmp.Or(cmp.Compare(versions[a].major, versions[b].major), cmp.Compare(versions[a].minor, versions[b].minor))
 	})
-	names := &rngNames{parents: make(map[string]map[string][]int), attrs: make(map[string]map[string][]int)}
+	names := &rngNames{parents: make(map[string]map[string][]int), attrs: make(map[string]map[string][]int),
+		values: make(map[valueKey][]string), optional: make(map[valueKey]bool)}
 	for i, path := range paths {
 		names.version = i
 		names.grammar(t, readRNG(t, path), filepath.Dir(path), "")
 	}
 	t.Logf("%d schemas", len(paths))
 
-	spans := func(of map[string][]int) string {
+	spans := func(element string, of map[string][]int) string {
 		var words []string
 		for _, name := range slices.Sorted(maps.Keys(of)) {
 			in := slices.Compact(of[name])
-			first, last := in[0], in[len(in)-1]
-			require.Len(t, in, last-first+1, "%s comes and goes", name)
-			if first > 0 || last < len(paths)-1 {
-				name += fmt.Sprintf(":%s-%s", versions[paths[first]], versions[paths[last]])
+			require.Len(t, in, in[len(in)-1]-in[0]+1, "%s comes and goes", name)
+			for len(in) > 0 { // as far as the same values go
+				spec, n := names.spec(element, name, in[0]), 1
+				for n < len(in) && names.spec(element, name, in[n]) == spec {
+					n++
+				}
+				word := name
+				if in[0] > 0 || in[n-1] < len(paths)-1 {
+					word += fmt.Sprintf(":%s-%s", versions[paths[in[0]]], versions[paths[in[n-1]]])
+				}
+				words, in = append(words, word+spec), in[n:]
 			}
-			words = append(words, name)
 		}
 		return strings.Join(words, " ")
 	}
@@ -60,9 +67,9 @@ func TestSchemaNames(t *testing.T) {
 	require.Equal(t, lastSchema, versions[paths[len(paths)-1]])
 	var b strings.Builder
 	b.WriteString("# element\tstands in\tattributes: what Pacemaker's schemas " + firstSchema.String() + " to " +
-		lastSchema.String() + " name\n")
+		lastSchema.String() + " name; ! must be there, = values or types\n")
 	for _, element := range slices.Sorted(maps.Keys(names.parents)) {
-		fmt.Fprintf(&b, "%s\t%s\t%s\n", element, spans(names.parents[element]), spans(names.attrs[element]))
+		fmt.Fprintf(&b, "%s\t%s\t%s\n", element, spans("", names.parents[element]), spans(element, names.attrs[element]))
 	}
 	golden.Check(t, "../schema_names.tsv", b.String())
 }
@@ -72,6 +79,8 @@ type rngNode struct {
 	XMLName  xml.Name
 	Name     string    `xml:"name,attr"`
 	Href     string    `xml:"href,attr"`
+	Type     string    `xml:"type,attr"`
+	Text     string    `xml:",chardata"`
 	Children []rngNode `xml:",any"`
 }
 
@@ -88,6 +97,27 @@ func readRNG(t *testing.T, path string) rngNode {
 type rngNames struct {
 	version        int
 	parents, attrs map[string]map[string][]int
+	values         map[valueKey][]string // "" is any text
+	optional       map[valueKey]bool     // somewhere it need not be there
+}
+
+type valueKey struct {
+	element, attr string
+	version       int
+}
+
+// spec is what the list says of an attribute behind its name and its schemas: "!" where it must be there, "=" and its values.
+func (r *rngNames) spec(element, name string, version int) string {
+	key := valueKey{element, name, version}
+	spec := ""
+	if !r.optional[key] && element != "" {
+		spec = "!"
+	}
+	if values := slices.Clone(r.values[key]); len(values) > 0 && !slices.Contains(values, "") {
+		slices.Sort(values)
+		spec += "=" + strings.Join(slices.Compact(values), "|")
+	}
+	return spec
 }
 
 func (r *rngNames) note(of map[string]map[string][]int, element, name string) {
@@ -121,13 +151,44 @@ func definitions(t *testing.T, g rngNode, dir string) (defs map[string][]rngNode
 }
 
 func (r *rngNames) grammar(t *testing.T, g rngNode, dir, element string) {
+	r.grammarIn(t, g, dir, element, false)
+}
+
+func (r *rngNames) grammarIn(t *testing.T, g rngNode, dir, element string, optional bool) {
 	defs, starts := definitions(t, g, dir)
 	for _, s := range starts {
-		r.pattern(t, s, dir, element, defs, nil)
+		r.pattern(t, s, dir, element, defs, nil, optional)
 	}
 }
 
-func (r *rngNames) pattern(t *testing.T, n rngNode, dir, element string, defs map[string][]rngNode, within []string) {
+// content are the values and types that the content of an attribute may be.
+func (r *rngNames) content(n rngNode, defs map[string][]rngNode) []string {
+	var all []string
+	for _, child := range n.Children {
+		switch child.XMLName.Local {
+		case "value":
+			all = append(all, strings.TrimSpace(child.Text))
+		case "data":
+			all = append(all, strings.TrimSuffix("#"+child.Type, "#string"))
+		case "text":
+			all = append(all, "")
+		case "ref":
+			for _, def := range defs[child.Name] {
+				all = append(all, r.content(def, defs)...)
+			}
+		default:
+			all = append(all, r.content(child, defs)...)
+		}
+	}
+	return all
+}
+
+// references says whether a branch of a choice is the one that refers to an element that stands elsewhere.
+func references(n rngNode) bool {
+	return n.XMLName.Local == "attribute" && strings.TrimSpace(n.Name) == "id-ref" || n.XMLName.Local == "group" && slices.ContainsFunc(n.Children, references)
+}
+
+func (r *rngNames) pattern(t *testing.T, n rngNode, dir, element string, defs map[string][]rngNode, within []string, optional bool) {
 	switch n.XMLName.Local {
 	case "element":
 		name := strings.TrimSpace(n.Name)
@@ -136,16 +197,24 @@ func (r *rngNames) pattern(t *testing.T, n rngNode, dir, element string, defs ma
 		}
 		r.note(r.parents, name, cmp.Or(element, "/"))
 		element = name
+		optional = false
 	case "attribute":
 		if name := strings.TrimSpace(n.Name); name != "" { // one name is written with a blank
 			r.note(r.attrs, element, name)
+			key := valueKey{element, name, r.version}
+			content := r.content(n, defs)
+			if len(content) == 0 { // <attribute name="x"/> is any text
+				content = []string{""}
+			}
+			r.values[key] = append(r.values[key], content...)
+			r.optional[key] = r.optional[key] || optional
 		}
 		return
 	case "externalRef":
-		r.grammar(t, readRNG(t, filepath.Join(dir, n.Href)), dir, element)
+		r.grammarIn(t, readRNG(t, filepath.Join(dir, n.Href)), dir, element, optional)
 		return
 	case "grammar":
-		r.grammar(t, n, dir, element)
+		r.grammarIn(t, n, dir, element, optional)
 		return
 	case "ref":
 		key := n.Name + " in " + element
@@ -153,11 +222,15 @@ func (r *rngNames) pattern(t *testing.T, n rngNode, dir, element string, defs ma
 			return
 		}
 		for _, def := range defs[n.Name] {
-			r.pattern(t, def, dir, element, defs, append(within, key))
+			r.pattern(t, def, dir, element, defs, append(within, key), optional)
 		}
 		return
 	}
+	branch := slices.Contains([]string{"optional", "choice", "zeroOrMore"}, n.XMLName.Local)
+	if n.XMLName.Local == "choice" && slices.ContainsFunc(n.Children, references) {
+		branch = len(n.Children) > 2 // what is left must be there
+	}
 	for _, child := range n.Children {
-		r.pattern(t, child, dir, element, defs, within)
+		r.pattern(t, child, dir, element, defs, within, optional || branch || references(child))
 	}
 }

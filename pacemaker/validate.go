@@ -79,6 +79,7 @@ func Checks() []Check {
 		{"duplicate-name", "a name that a set gives twice: the first counts"},
 		{"equal-scores", "two sets with the same score that give different values: which one wins depends on Pacemaker's version"},
 		{"bad-option", "a cluster property or meta attribute with a value that Pacemaker does not take"},
+		{"scheduler", "what Pacemaker's scheduler refuses although the schema takes it: it ignores it, or takes a default"},
 		{"no-fencing-device", "fencing is on, and there is no device"},
 	}
 }
@@ -278,20 +279,35 @@ func (v *validator) strict() Severity {
 
 // attributes looks at what must be there, and at the values.
 func (v *validator) attributes(e *etree.Element) {
+	known := schema()[e.Tag]
 	if e.SelectAttr("id-ref") == nil {
-		for _, name := range needed[e.Tag] {
-			if e.SelectAttr(name) == nil {
+		for _, name := range schemaAttrs(e.Tag) {
+			form, _ := known.form(name, v.schema, v.hasSchema)
+			// Of a pair that refers to another, the name may be missing: so the schemas do not need it as such.
+			if (form.needed || e.Tag == "nvpair" && name == "name") && e.SelectAttr(name) == nil {
 				v.find(v.strict(), "missing-attribute", e, "the element has no %s", name)
 			}
 		}
 	}
 	for _, a := range e.Attr {
+		form, ok := known.form(a.FullKey(), v.schema, v.hasSchema)
 		want, checked := valueKinds[e.Tag+"@"+a.Key]
 		if !checked {
 			want, checked = valueKinds["@"+a.Key]
 		}
-		if checked && !want.holds(a.Value) {
-			v.find(v.strict(), "bad-value", e, "%s=%q is %s", a.Key, secretname.Masked(a.Key, a.Value), want.not)
+		limited := ok && len(form.values) > 0
+		limited = limited && a.Key != "validate-with" // of which newer ones are known than the list has
+		bad := limited && !form.takes(a.Value) || !limited && checked && !want.holds(a.Value)
+		switch value := secretname.Masked(a.Key, a.Value); {
+		case !bad:
+		case !limited: // Pacemaker takes a default
+			v.find(Warning, "bad-value", e, "%s=%q is %s", a.Key, value, want.not)
+		case checked && !want.holds(a.Value):
+			v.find(v.strict(), "bad-value", e, "%s=%q is %s", a.Key, value, want.not)
+		case v.hasSchema:
+			v.find(Fault, "bad-value", e, "%s=%q is not what schema %s takes: %s", a.Key, value, v.schema, form.words())
+		default:
+			v.find(Warning, "bad-value", e, "%s=%q is not what the schemas take: %s", a.Key, value, form.words())
 		}
 	}
 }
@@ -318,6 +334,9 @@ func (v *validator) references(e *etree.Element) {
 			v.find(Fault, "dangling-reference", e, "%s=%q: there is no %s of this id", r.attr, value, r.what)
 		case len(r.tags) > 0 && !slices.Contains(r.tags, target.Tag):
 			v.find(Fault, "dangling-reference", e, "%s=%q is <%s>, which is no %s", r.attr, value, target.Tag, r.what)
+		case IsResource(target) && cloned(target) != nil && r.attr != "template":
+			v.find(Fault, "scheduler", e, "%s=%q is part of the clone %s: Pacemaker takes the clone's id only", r.attr, value,
+				cloned(target).SelectAttrValue("id", ""))
 		}
 	}
 	for _, attr := range nodeNames[e.Tag] {

@@ -35,6 +35,16 @@ func (v *validator) sections(e *etree.Element) {
 			v.find(Fault, "structure", e, "the section %s stands %d times: Pacemaker reads the first only", name, n)
 		}
 	}
+	for _, name := range []string{"fencing-topology", "op_defaults", "rsc_defaults", "tags", "acls", "alerts"} {
+		v.once(e, name)
+	}
+}
+
+// once looks for a second element where the schemas have one.
+func (v *validator) once(e *etree.Element, name string) {
+	if n := len(e.SelectElements(name)); n > 1 {
+		v.find(v.strict(), "structure", e, "<%s> stands %d times, and only one may", name, n)
+	}
 }
 
 func has(e *etree.Element, names ...string) bool {
@@ -57,6 +67,10 @@ func (v *validator) agent(e *etree.Element) {
 	if e.SelectAttrValue("class", "") == "ocf" && !has(e, "provider") {
 		v.find(Fault, "missing-attribute", e, "an agent of the class ocf has a provider")
 	}
+	if class := e.SelectAttrValue("class", "ocf"); class != "ocf" && class != "heartbeat" && has(e, "provider") {
+		v.find(v.strict(), "structure", e, "an agent of the class %s has no provider", class)
+	}
+	v.once(e, "operations")
 	v.severalSets(e, "instance_attributes")
 	v.severalSets(e, "meta_attributes")
 }
@@ -90,6 +104,7 @@ func (v *validator) operations(e *etree.Element) {
 	}
 	seen := make(map[key]*etree.Element)
 	for _, op := range e.SelectElements("op") {
+		v.operation(op)
 		ms, _ := Milliseconds(op.SelectAttrValue("interval", "0"))
 		k := key{op.SelectAttrValue("name", ""), ms}
 		if first := seen[k]; first != nil {
@@ -105,6 +120,53 @@ func (v *validator) operations(e *etree.Element) {
 	}
 }
 
+// operation looks at what the scheduler refuses of an operation, and replaces by a default. It does so when it plans such an operation:
+// a resource that stays stopped passes.
+func (v *validator) operation(op *etree.Element) {
+	name, onFail := op.SelectAttrValue("name", ""), op.SelectAttrValue("on-fail", "")
+	ms, _ := Milliseconds(op.SelectAttrValue("interval", "0"))
+	if ms > 0 && slices.Contains([]string{"start", "stop", "promote", "demote"}, name) {
+		v.find(Warning, "scheduler", op, "%s cannot be recurring: Pacemaker ignores the operation", name)
+	}
+	switch {
+	case name == "stop" && slices.Contains([]string{"stop", "standby", "demote"}, onFail):
+		v.find(Warning, "scheduler", op, "on-fail=%s is not allowed for a stop: Pacemaker takes the default", onFail)
+	case onFail == "demote" && name != "promote" &&
+		(name != "monitor" || ms == 0 || !slices.Contains([]string{"Master", "Promoted"}, op.SelectAttrValue("role", ""))):
+		v.find(Warning, "scheduler", op, "on-fail=demote is for promote and for the recurring monitor of the promoted role only")
+	case onFail == "fence" && v.fencingOff():
+		v.find(Warning, "scheduler", op, "on-fail=fence, and fencing is off: Pacemaker takes stop")
+	}
+}
+
+func (v *validator) fencingOff() bool {
+	on, ok := v.cib.Property("stonith-enabled")
+	return ok && optionBoolean.holds(on) && !truth(on)
+}
+
+// cloned is the clone around a resource, or nil.
+func cloned(e *etree.Element) *etree.Element {
+	for up := e.Parent(); up != nil; up = up.Parent() {
+		if up.Tag == string(Clone) || up.Tag == string(Master) {
+			return up
+		}
+	}
+	return nil
+}
+
+// promotable says whether a resource is a promotable clone, or in one.
+func (v *validator) promotable(e *etree.Element) bool {
+	clone := cloned(e)
+	if e.Tag == string(Clone) || e.Tag == string(Master) {
+		clone = e
+	}
+	if clone == nil {
+		return e.Parent() != nil && e.Parent().Tag == string(Bundle)
+	}
+	promotable, _ := v.cib.SetsOf(clone, "meta_attributes").Get("promotable")
+	return clone.Tag == string(Master) || truth(promotable)
+}
+
 func (v *validator) rule(e *etree.Element) {
 	if !has(e, "id-ref") && len(e.ChildElements()) == 0 {
 		v.find(v.strict(), "structure", e, "a rule without a condition")
@@ -117,6 +179,12 @@ func (v *validator) rule(e *etree.Element) {
 func (v *validator) date(e *etree.Element) {
 	missing := func(what string) {
 		v.find(v.strict(), "structure", e, "a date expression with this operation needs %s", what)
+	}
+	needless := map[string][]string{"gt": {"end"}, "lt": {"start"}, "date_spec": {"start", "end"}}
+	for _, name := range needless[e.SelectAttrValue("operation", "")] {
+		if has(e, name) {
+			v.find(v.strict(), "structure", e, "a date expression with this operation takes no %s", name)
+		}
 	}
 	switch e.SelectAttrValue("operation", "") {
 	case "gt":
@@ -168,6 +236,12 @@ func (v *validator) constraint(e *etree.Element) {
 		case !sets && !has(e, name):
 			v.find(v.strict(), "missing-attribute", e, "the element has no %s", name)
 		}
+	}
+	if e.SelectAttrValue("loss-policy", "") == "fence" && v.fencingOff() {
+		v.find(Fault, "scheduler", e, "loss-policy=fence, and fencing is off: Pacemaker takes stop")
+	}
+	if e.SelectAttrValue("kind", "") == "Serialize" && truth(e.SelectAttrValue("symmetrical", "")) {
+		v.find(Warning, "scheduler", e, "symmetrical does not go with kind=Serialize: Pacemaker ignores it")
 	}
 	if has(e, "kind") && has(e, "score") {
 		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
@@ -240,14 +314,34 @@ func (v *validator) severalSets(e *etree.Element, tag string) {
 func (v *validator) metas(e *etree.Element) {
 	for _, set := range e.SelectElements("meta_attributes") {
 		v.options(set, metaKinds)
+		for _, p := range set.SelectElements("nvpair") {
+			name, value := p.SelectAttrValue("name", ""), strings.ToLower(p.SelectAttrValue("value", ""))
+			promoted := slices.Contains([]string{"slave", "master", "unpromoted", "promoted"}, value)
+			switch {
+			case name == "target-role" && promoted && IsResource(e) && e.Tag != string(Template) && !v.promotable(e):
+				v.find(Fault, "scheduler", p, "target-role=%s makes sense for promotable clones only: Pacemaker ignores it", value)
+			case name == "requires" && (value == "fencing" || value == "unfencing") && v.fencingOff():
+				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
+			case isolation[name] && e.Tag == string(Primitive) && v.hasSchema && !v.schema.less(schemaVersion{3, 0}):
+				v.find(Fault, "structure", p, "schema %s does not take the meta attribute %s", v.schema, name)
+			}
+		}
 	}
 }
+
+var isolation = map[string]bool{"isolation": true, "isolation-host": true, "isolation-instance": true, "isolation-wrapper": true}
 
 func (v *validator) defaults(e *etree.Element) { v.metas(e) }
 
 func (v *validator) properties(e *etree.Element) {
 	for _, set := range e.SelectElements("cluster_property_set") {
 		v.options(set, propertyKinds)
+		for _, p := range set.SelectElements("nvpair") {
+			policy := strings.ToLower(p.SelectAttrValue("value", ""))
+			if p.SelectAttrValue("name", "") == "no-quorum-policy" && (policy == "suicide" || policy == "fence") && v.fencingOff() {
+				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", policy)
+			}
+		}
 	}
 }
 

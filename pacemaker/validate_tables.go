@@ -6,22 +6,6 @@ import (
 	"strings"
 )
 
-// needed are the attributes that an element cannot do without.
-var needed = map[string][]string{
-	"node": {"id", "uname"}, "primitive": {"id"}, "template": {"id", "class", "type"}, "group": {"id"}, "clone": {"id"},
-	"master": {"id"}, "bundle": {"id"},
-	"op": {"id", "name", "interval"}, "nvpair": {"id", "name"}, "instance_attributes": {"id"}, "meta_attributes": {"id"},
-	"utilization":          {"id"},
-	"cluster_property_set": {"id"}, "rsc_location": {"id"}, "rsc_order": {"id"}, "rsc_colocation": {"id"}, "rsc_ticket": {"id", "ticket"},
-	"resource_set": {"id"}, "resource_ref": {"id"}, "rule": {"id"}, "expression": {"id", "attribute", "operation"},
-	"date_expression": {"id", "operation"}, "rsc_expression": {"id"}, "op_expression": {"id", "name"},
-	"fencing-level": {"id", "index", "devices"}, "tag": {"id"}, "obj_ref": {"id"}, "acl_role": {"id"},
-	"acl_target": {"id"}, "acl_group": {"id"},
-	"acl_permission": {"id", "kind"}, "alert": {"id", "path"}, "recipient": {"id", "value"}, "port-mapping": {"id"},
-	"storage-mapping": {"id", "target-dir"},
-	"docker":          {"image"}, "podman": {"image"}, "rkt": {"image"}, "cib": {"admin_epoch", "epoch", "num_updates"},
-}
-
 // valueKind is what a value may be.
 type valueKind struct {
 	holds func(string) bool
@@ -141,5 +125,8 @@ var metaKinds = map[string]valueKind{
 	"resource-stickiness": scoreValue, "priority": scoreValue,
 	"multiple-active": oneOf("block", "stop_only", "stop_start", "stop_unexpected"),
 	"failure-timeout": timeValue, "migration-threshold": scoreValue,
+	"requires": {func(s string) bool {
+		return slices.Contains([]string{"nothing", "quorum", "fencing", "unfencing"}, strings.ToLower(s))
+	}, "none of nothing, quorum, fencing, unfencing"},
 	"clone-max": wholeNumber, "clone-node-max": wholeNumber, "promoted-max": wholeNumber, "master-max": wholeNumber,
 }

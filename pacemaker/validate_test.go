@@ -64,7 +64,7 @@ func TestValidate(t *testing.T) {
 			[]string{"fault bad-value f.xml:8:1: kind=\"Sometimes\" is none of Optional, Mandatory, Serialize"}},
 		"time": {whole(device+
 			"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='soon'/></operations></primitive>", "", ""),
-			[]string{"fault bad-value f.xml:5:52: interval=\"soon\" is no time, such as 60s or PT1M"}},
+			[]string{"warning bad-value f.xml:5:52: interval=\"soon\" is no time, such as 60s or PT1M"}},
 		"dangling": {whole(two, "<rsc_order id='l' first='a' then='c'/>", ""),
 			[]string{"fault dangling-reference f.xml:8:1: then=\"c\": there is no resource of this id"}},
 		"wrong": {whole(two, "<rsc_order id='l' first='a' then='l'/>", ""),

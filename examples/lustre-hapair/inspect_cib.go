@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -99,14 +100,14 @@ func resource(in *cli.Inspection, prefers *pacemaker.Preferences, r pacemaker.Re
 	if best, score, err := prefers.Node(r.ID); err == nil {
 		parts = append(parts, fmt.Sprintf("prefers %s (%s)", best, score))
 	}
-	for _, name := range []string{"target-role", "is-managed", "maintenance"} {
+	for _, name := range []string{"promotable", "target-role", "is-managed", "maintenance"} {
 		if v, ok := r.Meta.Get(name); ok {
 			parts = append(parts, name+"="+v)
 		}
 	}
 	for _, o := range r.Operations {
 		if o.Name == "monitor" {
-			parts = append(parts, fmt.Sprintf("monitor %s/%s", orNone(o.Interval), orNone(o.Timeout)))
+			parts = append(parts, fmt.Sprintf("monitor %s/%s", orNone(o.Interval), orNone(o.Timeout))+suffix(role(o)))
 		}
 	}
 	in.Add(strings.Repeat("  ", depth)+r.ID, "%s", strings.Join(parts, ", "))
@@ -122,22 +123,27 @@ func constraints(in *cli.Inspection, cib *pacemaker.CIB) {
 	}
 	for _, l := range locations {
 		if len(l.Rules) == 0 {
+			if what := suffix(option("role", l.Role), option("resource-discovery", l.Discovery)); what != "" {
+				in.Add("location "+l.ID, "%s%s: %s on %s%s", about(l.Resource, "", "", l.Sets), l.Pattern, l.Score, l.Node, what)
+			}
 			continue
 		}
 		texts := make([]string, len(l.Rules))
 		for i, r := range l.Rules {
-			texts[i] = fmt.Sprintf("%s when %s", orNone(r.Score+r.ScoreBy), r)
+			texts[i] = fmt.Sprintf("%s when %s%s", orNone(r.Score+r.ScoreBy), r, suffix(option("role", r.Role)))
 		}
 		in.Add("location "+l.ID, "%s%s: %s", l.Resource, l.Pattern, strings.Join(texts, "; "))
 	}
 	for _, o := range cib.Orders() {
-		in.Add("order "+o.ID, "%s", about(o.First, " then ", o.Then, o.Sets)+suffix(o.Kind+o.Score))
+		in.Add("order "+o.ID, "%s", about(acting(o.FirstAct, o.First), " then ", acting(o.ThenAct, o.Then), o.Sets)+suffix(o.Kind+o.Score,
+			option("symmetrical", o.Symmetrical), option("require-all", o.RequireAll)))
 	}
 	for _, c := range cib.Colocations() {
-		in.Add("colocation "+c.ID, "%s", about(c.Resource, " with ", c.With, c.Sets)+suffix(c.Score))
+		in.Add("colocation "+c.ID, "%s", about(acting(c.Role, c.Resource), " with ", acting(c.WithRole, c.With), c.Sets)+suffix(c.Score,
+			option("node-attribute", c.NodeAttribute), option("influence", c.Influence)))
 	}
 	for _, t := range cib.Tickets() {
-		in.Add("ticket "+t.Ticket, "%s", about(t.Resource, "", "", t.Sets)+suffix(t.LossPolicy))
+		in.Add("ticket "+t.Ticket, "%s", about(acting(t.Role, t.Resource), "", "", t.Sets)+suffix(t.LossPolicy))
 	}
 }
 
@@ -148,15 +154,44 @@ func about(first, word, second string, sets []pacemaker.ResourceSet) string {
 	texts := make([]string, len(sets))
 	for i, s := range sets {
 		texts[i] = "{" + strings.Join(s.Resources, " ") + "}"
+		var options []string
+		for _, o := range s.Options {
+			options = append(options, o.String())
+		}
+		texts[i] += suffix(options...)
 	}
 	return strings.Join(texts, strings.TrimRight(word, " ")+" ")
 }
 
-func suffix(s string) string {
-	if s == "" {
+// role is the role in which a monitor runs.
+func role(o pacemaker.Op) string {
+	for _, p := range o.Other {
+		if p.Name == "role" {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// acting is a resource with the action or the role that a constraint is about.
+func acting(word, resource string) string {
+	return strings.TrimSpace(word + " " + resource)
+}
+
+func option(name, value string) string {
+	if value == "" {
 		return ""
 	}
-	return " (" + s + ")"
+	return name + "=" + value
+}
+
+// suffix is what is said in brackets, of what there is.
+func suffix(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 func orNone(s string) string {

@@ -27,8 +27,11 @@ func (p *placing) applyState() {
 			if count <= 0 || count < r.threshold {
 				continue
 			}
-			if timeout := r.meta["failure-timeout"]; timeout != "" && timeout != "0" {
+			switch {
+			case r.expires():
 				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s", count, n.name)
+			case p.digests[failKey{at, r.id}]:
+				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s is cleared if the parameters have changed", count, n.name)
 			}
 			r.anonymousTop().deny(at, fmt.Sprintf("fail count %s reaches migration-threshold %s", count, r.threshold))
 		}

@@ -183,7 +183,8 @@ func TestCanLoseNeedsTheState(t *testing.T) {
 		"no status":        regexp.MustCompile(`<status>.*</status>`).ReplaceAllString(whole, ""),
 		"an empty status":  regexp.MustCompile(`<status>.*</status>`).ReplaceAllString(whole, "<status/>"),
 		"without the node": regexp.MustCompile(`<node_state id="1".*?</node_state>`).ReplaceAllString(whole, ""),
-		"nobody is online": strings.ReplaceAll(whole, `crmd="online" join="member"`, `crmd="offline" join="down"`),
+		"nobody is online": strings.ReplaceAll(whole, `in_ccm="true" crmd="online" join="member" expected="member"`,
+			`in_ccm="false" crmd="offline" join="down" expected="down"`),
 	} {
 		require.NotEqual(t, whole, text, name)
 		_, err := CanLose(parseCIB(t, text), "n1", mustConf(t))

@@ -83,8 +83,31 @@ func (p *placing) rankColocations() {
 	}
 }
 
+// constraintAttributes are those that are read, or refused by name.
+var constraintAttributes = map[string][]string{
+	"rsc_location":   strings.Fields("id rsc rsc-pattern node score role resource-discovery"),
+	"rsc_colocation": strings.Fields("id rsc with-rsc score rsc-role with-rsc-role node-attribute influence rsc-instance with-rsc-instance"),
+	"rsc_order":      strings.Fields("id first then first-action then-action kind score symmetrical require-all"),
+	"rsc_ticket":     strings.Fields("id rsc rsc-role ticket loss-policy"),
+	"resource_set":   strings.Fields("id id-ref action kind ordering require-all role score sequential"),
+}
+
+// checkAttributes refuses what is not on that list.
+func (p *placing) checkAttributes(id string, e *etree.Element) {
+	known, listed := constraintAttributes[e.Tag]
+	for _, a := range e.Attr {
+		if !slices.Contains(known, a.Key) && (listed || e.Parent().Tag == "constraints") {
+			p.refuse(featureOption, id, "%s on <%s>", a.Key, e.Tag)
+		}
+	}
+	for _, child := range e.ChildElements() {
+		p.checkAttributes(id, child)
+	}
+}
+
 func (p *placing) readConstraints() {
 	for _, e := range p.cib.SectionChildren("constraints") {
+		p.checkAttributes(e.SelectAttrValue("id", ""), e)
 		switch e.Tag {
 		case "rsc_location":
 			p.readLocation(e)

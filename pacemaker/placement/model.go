@@ -2,6 +2,7 @@ package placement
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,9 @@ type placing struct {
 	options placeOptions
 	orders  []placeOrder
 
-	optional [][2]string // first and then of the orders that do not bind
+	optional  [][2]string      // first and then of the orders that do not bind
+	histories map[failKey]bool // what each node recorded, by the id in the record
+	digests   map[failKey]bool // failures that are forgotten when the parameters of the resource change
 
 	templates   map[string]*etree.Element
 	groupings   map[string][]string // the resources that tags and templates stand for in constraints
@@ -71,8 +74,9 @@ type placeRes struct {
 	others   []*placeColocation // others with this
 	expanded bool
 
-	running  []int // nodes, by index
-	assigned int   // a node's index, nowhere when there is none
+	agent    [3]string // class, provider, type
+	running  []int     // nodes, by index
+	assigned int       // a node's index, nowhere when there is none
 	placed   bool
 	busy     bool // being placed: breaks circles
 	merging  bool // its scores are being taken over: breaks circles
@@ -114,7 +118,8 @@ func place(c *pacemaker.CIB, options []Option) (*placing, error) {
 	if c.Root() == nil {
 		return nil, pacemaker.ErrNoCIB
 	}
-	p := &placing{cib: c, named: make(map[string]*placeRes), parts: make(map[string]*placeRes), refused: make(map[Unsupported]bool)}
+	p := &placing{cib: c, named: make(map[string]*placeRes), parts: make(map[string]*placeRes), refused: make(map[Unsupported]bool),
+		histories: make(map[failKey]bool), digests: make(map[failKey]bool)}
 	for _, o := range options {
 		o(p)
 	}
@@ -190,6 +195,7 @@ func (p *placing) readOptions() {
 			}
 		}
 	}
+	p.checkProperties(properties)
 	p.options = placeOptions{
 		symmetric:      yes(properties["symmetric-cluster"], true),
 		fencing:        yes(properties["stonith-enabled"], true),
@@ -228,6 +234,71 @@ func (p *placing) readOptions() {
 	}
 }
 
+// harmless are the properties that decide no placement. Those that readOptions reads are known beside them.
+var harmless = strings.Fields("batch-limit cluster-delay cluster-infrastructure cluster-ipc-limit cluster-name cluster-recheck-interval " +
+	"concurrent-fencing dc-deadtime dc-version election-timeout enable-acl expected-quorum-votes join-finalization-timeout " +
+	"join-integration-timeout last-lrm-refresh load-threshold migration-limit no-quorum-panic node-action-limit node-health-base " +
+	"node-health-green node-health-red node-health-yellow pe-error-series-max pe-input-series-max pe-warn-series-max " +
+	"shutdown-escalation shutdown-lock-limit startup-fencing stonith-action fencing-action stonith-timeout fencing-timeout " +
+	"stonith-max-attempts transition-delay")
+
+var readProperties = strings.Fields("symmetric-cluster stonith-enabled fencing-enabled stop-orphan-resources stop-removed-resources " +
+	"stop-all-resources maintenance-mode have-watchdog no-quorum-policy placement-strategy node-health-strategy shutdown-lock " +
+	"default-resource-stickiness is-managed-default")
+
+// checkProperties refuses every property that is not known to be harmless or read.
+func (p *placing) checkProperties(properties map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		value := properties[name]
+		switch {
+		case slices.Contains(harmless, name), foreign(name, harmless, readProperties):
+		case !slices.Contains(readProperties, name):
+			p.refuse(featureOption, "crm_config", "property %s", name)
+		case slices.Contains(readBooleans, name) && !isBoolean(value):
+			p.refuse(featureOption, "crm_config", "%s=%q", name, value)
+		case name == "is-managed-default" && !yes(value, true): // its meaning hangs on the schema
+			p.refuse(featureOption, "crm_config", "%s=%q", name, value)
+		}
+	}
+}
+
+var readBooleans = strings.Fields("symmetric-cluster stonith-enabled fencing-enabled stop-orphan-resources stop-removed-resources " +
+	"stop-all-resources maintenance-mode have-watchdog shutdown-lock is-managed-default " + // of meta attributes:
+	"is-managed maintenance interleave notify ordered collocated promotable globally-unique critical allow-migrate allow-unhealthy-nodes")
+
+// knownMetas are the meta attributes that are read, or decide no placement.
+var knownMetas = strings.Fields("priority resource-stickiness migration-threshold failure-timeout target-role multiple-active requires " +
+	"provides clone-max clone-node-max clone-min promoted-max promoted-node-max master-max master-node-max description " +
+	"remote-node container") // the last two are refused by name
+
+// checkMetas refuses every meta attribute that is not known, and values that another release may read otherwise.
+func (p *placing) checkMetas(r *placeRes) {
+	for _, name := range slices.Sorted(maps.Keys(r.meta)) {
+		value := r.meta[name]
+		switch boolean := slices.Contains(readBooleans, name); {
+		case boolean && !isBoolean(value) && (name != "is-managed" || !strings.EqualFold(value, "default")):
+			p.refuse(featureOption, r.id, "%s=%q", name, value)
+		case !boolean && !slices.Contains(knownMetas, name) && !foreign(name, readBooleans, knownMetas):
+			p.refuse(featureOption, r.id, "meta attribute %s", name)
+		}
+	}
+	if v := strings.ToLower(r.meta["requires"]); v != "" && !slices.Contains([]string{"nothing", "quorum", "fencing", "unfencing"}, v) {
+		p.refuse(featureOption, r.id, "requires=%q", v)
+	}
+}
+
+// foreign says whether a name is none of Pacemaker's: those have small letters and hyphens, or were once written with _ in their place.
+// Pacemaker passes over all others, such as IML's configured_by.
+func foreign(name string, known ...[]string) bool {
+	own := func(r rune) bool { return r == '-' || r >= 'a' && r <= 'z' }
+	once := strings.ReplaceAll(name, "_", "-")
+	return strings.ContainsFunc(name, func(r rune) bool { return !own(r) }) && !slices.Contains(slices.Concat(known...), once)
+}
+
+func isBoolean(value string) bool {
+	return slices.Contains([]string{"true", "on", "yes", "y", "1", "false", "off", "no", "n", "0"}, strings.ToLower(value))
+}
+
 // knowsNewNames says whether the cluster is one of Pacemaker 3, which knows stonith-enabled as fencing-enabled too. For Pacemaker 2
 // the new names are properties of somebody else's.
 func (p *placing) knowsNewNames(dcVersion string) bool {
@@ -255,6 +326,13 @@ func (p *placing) readResources() {
 			p.tops = append(p.tops, r)
 		}
 	}
+	for _, top := range p.tops {
+		for _, r := range top.primitives() {
+			if r.managed != top.primitives()[0].managed || top.kind == pacemaker.Clone && r.managed != top.managed {
+				p.refuse(featureManaged, top.id, "%s is managed, or not, otherwise than the rest", r.id)
+			}
+		}
+	}
 	slices.SortStableFunc(p.tops, func(a, b *placeRes) int { return cmp.Compare(b.priority, a.priority) })
 }
 
@@ -262,7 +340,7 @@ func (p *placing) readResources() {
 func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 	r := &placeRes{id: e.SelectAttrValue("id", ""), kind: pacemaker.Kind(e.Tag), parent: parent, assigned: nowhere}
 	sets := p.cib.SetsOf(e, "meta_attributes")
-	class, agent := e.SelectAttrValue("class", ""), e.SelectAttrValue("type", "")
+	agent := e
 	if name := e.SelectAttrValue("template", ""); name != "" {
 		t := p.templates[name]
 		if t == nil {
@@ -270,10 +348,14 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 			return nil
 		}
 		sets = append(p.cib.SetsOf(t, "meta_attributes"), sets...)
-		class, agent = t.SelectAttrValue("class", ""), t.SelectAttrValue("type", "")
+		agent = t
+	}
+	for i, name := range []string{"class", "provider", "type"} {
+		r.agent[i] = agent.SelectAttrValue(name, "")
 	}
 	r.meta = p.plainPairs(r.id, sets)
 	p.inherit(r, parent)
+	p.checkMetas(r)
 	p.readMeta(r)
 	r.table, r.located = newScoreTable(len(p.nodes)), newScoreTable(len(p.nodes))
 	if p.options.symmetric {
@@ -283,8 +365,8 @@ func (p *placing) readResource(e *etree.Element, parent *placeRes) *placeRes {
 	}
 	switch r.kind {
 	case pacemaker.Primitive:
-		r.fence = class == "stonith"
-		p.readPrimitive(r, class, agent)
+		r.fence = r.agent[0] == "stonith"
+		p.readPrimitive(r)
 	case pacemaker.Group:
 		for _, child := range e.ChildElements() {
 			if child.Tag == string(pacemaker.Primitive) {
@@ -378,9 +460,9 @@ func (p *placing) readMeta(r *placeRes) {
 	}
 }
 
-func (p *placing) readPrimitive(r *placeRes, class, agent string) {
-	switch {
-	case class == "ocf" && agent == "remote":
+func (p *placing) readPrimitive(r *placeRes) {
+	switch class := r.agent[0]; {
+	case class == "ocf" && r.agent[2] == "remote":
 		p.refuse(featureRemoteNode, r.id, "")
 	case class == "heartbeat":
 		p.refuse(featureOldAgent, r.id, "class heartbeat")

@@ -133,6 +133,7 @@ func (p *placing) readNodeState(e *etree.Element) {
 	if n.ping {
 		return
 	}
+	p.checkState(n, e)
 	if p.options.fencing {
 		p.stateWithFencing(n, e)
 	} else {
@@ -161,6 +162,23 @@ func peer(e *etree.Element) bool {
 		return t > 1
 	}
 	return strings.EqualFold(value, "online")
+}
+
+// checkState refuses combinations that a settled cluster does not show: a member, a node that left in order, one that is lost.
+func (p *placing) checkState(n *placeNode, e *etree.Element) {
+	in, known := member(e)
+	join, expected := strings.ToLower(e.SelectAttrValue("join", "")), strings.ToLower(e.SelectAttrValue("expected", ""))
+	_, inTime := strconv.ParseInt(e.SelectAttrValue("in_ccm", ""), 10, 64)
+	_, peerTime := strconv.ParseInt(e.SelectAttrValue("crmd", ""), 10, 64)
+	word := slices.Contains([]string{"online", "offline"}, strings.ToLower(e.SelectAttrValue("crmd", "")))
+	up, down := in && peer(e) && join == "member" && expected == "member", !in && !peer(e) && known && join != "banned"
+	switch {
+	case (inTime == nil) != (peerTime == nil), peerTime != nil && !word:
+		p.refuse(featureNodeState, "node "+n.name, "in_ccm=%q, crmd=%q", e.SelectAttrValue("in_ccm", ""), e.SelectAttrValue("crmd", ""))
+	case !up && !down, !slices.Contains([]string{"", "member", "down"}, expected),
+		!slices.Contains([]string{"", "member", "down", "pending"}, join):
+		p.refuse(featureNodeState, "node "+n.name, "join=%q, expected=%q", join, expected)
+	}
 }
 
 func (p *placing) stateWithoutFencing(n *placeNode, e *etree.Element) {
@@ -203,6 +221,10 @@ func (p *placing) checkUnclean() {
 		return // then nothing is started or stopped at all
 	}
 	for at, n := range p.nodes {
+		left := func(r *placeRes) bool { return !r.managed && slices.Contains(r.running, at) }
+		if n.unclean && slices.ContainsFunc(p.primitives(), left) {
+			p.refuse(featureUnclean, "node "+n.name, "something that is not managed runs there")
+		}
 		fence := p.options.fencing && (p.options.quorum || p.options.noQuorum == "ignore" || n.online)
 		if !n.unclean || fence {
 			continue

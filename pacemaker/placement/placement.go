@@ -73,9 +73,10 @@ func WithoutNode(name string) Option { return func(p *placing) { p.lost = name }
 // counts with migration-threshold, failed operations with their default consequence, symmetric and asymmetric clusters, quorum,
 // fencing, and the state of nodes. Ties are broken as Pacemaker 2.1 does.
 //
-// Whatever else could decide a placement (see [Unsupported]) is not guessed: the answer is a [*Error] that names each
-// such thing and its place, and is [pacemaker.ErrUnsupported] for errors.Is. Actions are taken to succeed, and rules on dates are
-// never computed, so that the same CIB always has the same answer.
+// Only properties, meta attributes, attributes of constraints, states of nodes and records of operations that are on a list are taken;
+// so are names that cannot be Pacemaker's own. Whatever else could decide a placement (see [Unsupported]) is not guessed: the answer is a
+// [*Error] that names each such thing and its place, and is [pacemaker.ErrUnsupported] for errors.Is. Actions are taken to succeed, and rules on
+// dates are never computed, so that the same CIB always has the same answer.
 //
 // Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/constraints.html
 func Of(c *pacemaker.CIB, options ...Option) (*Placement, error) {

@@ -27,7 +27,11 @@ func cluster(names []string, resources, constraints, active, extra string) strin
 		fmt.Fprintf(&states, `<node_state id="%d" uname=%q in_ccm="true" crmd="online" join="member" expected="member"><lrm id="%d"><lrm_resources>`, i+1, n, i+1)
 		for place := range strings.FieldsSeq(active) {
 			if id, at, _ := strings.Cut(place, "@"); at == n {
-				fmt.Fprintf(&states, `<lrm_resource id=%q class="ocf" provider="x" type="y">%s</lrm_resource>`, id, operations("start 0 0"))
+				agent := `class="ocf" provider="x" type="y"`
+				if id == "fence" {
+					agent = `class="stonith" type="fence_x"`
+				}
+				fmt.Fprintf(&states, `<lrm_resource id=%q %s>%s</lrm_resource>`, id, agent, operations("start 0 0"))
 			}
 		}
 		states.WriteString(`</lrm_resources></lrm></node_state>`)
@@ -47,8 +51,8 @@ func operations(list ...string) string {
 		if _, err := fmt.Sscanf(o, "%s %d %d", &task, &rc, &expected); err != nil {
 			panic(err)
 		}
-		fmt.Fprintf(&b, `<lrm_rsc_op id="op%d" operation=%q operation_key="%s_0" call-id="%d" rc-code="%d" op-status="0" interval="0" transition-key="1:1:%d:u"/>`,
-			i, task, task, i+1, rc, expected)
+		fmt.Fprintf(&b, `<lrm_rsc_op id="op%d" operation=%q call-id="%d" rc-code="%d" op-status="0" interval="0" transition-key="1:1:%d:u"/>`,
+			i, task, i+1, rc, expected)
 	}
 	return b.String()
 }
@@ -284,8 +288,55 @@ func TestPlacementUnsupported(t *testing.T) {
 			Unsupported{featureOldSchema, "cib", "validate-with=pacemaker-0.6"}},
 		"a rule in meta attributes": {pair(`<primitive id="a" class="ocf" provider="x" type="y"><meta_attributes id="m"><rule id="r" score="1"><expression id="e" attribute="x" operation="defined"/></rule></meta_attributes></primitive>`, "", ""),
 			Unsupported{featureRule, "a", "attribute set m"}},
+		"active twice": {pair(primitive("a"), "", "a@n1 a@n2"), Unsupported{featureMultipleActive, "a", "on n1 and n2"}},
+		"a clone's member says otherwise": {pair(`<clone id="c">`+metaSet("c", "maintenance", "true")+
+			primitive("a", "maintenance", "false")+`</clone>`, "", "a@n1"),
+			Unsupported{featureManaged, "c", "a is managed, or not, otherwise than the rest"}},
+		"a group is managed in part": {pair(`<group id="g">`+primitive("a", "is-managed", "false")+primitive("b")+`</group>`, "", "a@n1"),
+			Unsupported{featureManaged, "g", "b is managed, or not, otherwise than the rest"}},
+		"a probe that expires": {strings.Replace(pair(primitive("a", "failure-timeout", "20m"), "", "a@n1"),
+			operations("start 0 0"), operations("monitor 5 7"), 1),
+			Unsupported{featureFailureExpiry, "history of a on n1", "monitor failed"}},
+		"a failure of other parameters": {strings.NewReplacer(`id="op0"`, `id="a_last_failure_0" op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8"`,
+			`<lrm id="1">`, `<transient_attributes id="1"><instance_attributes id="s"><nvpair id="f" name="fail-count-a#start_0" value="INFINITY"/>`+
+				`</instance_attributes></transient_attributes><lrm id="1">`).Replace(pair(primitive("a"), "", "a@n1")),
+			Unsupported{featureFailureExpiry, "a", "fail count INFINITY on n1 is cleared if the parameters have changed"}},
+		"the agent has changed": {strings.Replace(pair(primitive("a"), "", "a@n1"), `<lrm_resource id="a" class="ocf" provider="x"`,
+			`<lrm_resource id="a" class="ocf" provider="z"`, 1),
+			Unsupported{featureHistory, "history of a on n1", "it is of an agent with provider=z, and the resource has x"}},
+		"two histories": {pair(primitive("a"), "", "a@n1 a@n1"), Unsupported{featureHistory, "history of a on n1", "it stands there twice"}},
+		"no result": {strings.Replace(pair(primitive("a"), "", "a@n1"), `rc-code="0"`, `rc-code=""`, 1),
+			Unsupported{featureHistory, "history of a on n1", `op0: rc-code=""`}},
+		"another operation's key": {strings.Replace(pair(primitive("a"), "", "a@n1"), `id="op0"`, `id="op0" operation_key="a_stop_0"`, 1),
+			Unsupported{featureHistory, "history of a on n1", "op0: operation_key is not a_start_0"}},
+		"a call twice": {strings.Replace(pair(primitive("a"), "", "a@n1"), operations("start 0 0"),
+			operations("start 0 0")+operations("stop 0 0"), 1),
+			Unsupported{featureHistory, "history of a on n1", "op0: call-id 1 is another operation as well"}},
+		"a call without number": {strings.Replace(pair(primitive("a"), "", "a@n1"), `call-id="1"`, `call-id="-1"`, 1),
+			Unsupported{featureHistory, "history of a on n1", "op0: it has a result and no call-id"}},
+		"a state of mixed forms": {strings.Replace(pair("", "", ""), `crmd="online"`, `crmd="1790000000"`, 1),
+			Unsupported{featureNodeState, "node n1", `in_ccm="true", crmd="1790000000"`}},
+		"a state that nobody knows": {strings.Replace(pair("", "", ""), `join="member"`, `join="sleeping"`, 1),
+			Unsupported{featureNodeState, "node n1", `join="sleeping", expected="member"`}},
+		"shot, and not managed there": {strings.Replace(pair(primitive("a", "is-managed", "false"), "", "a@n1"),
+			`in_ccm="true" crmd="online" join="member" expected="member"`, `in_ccm="false" crmd="offline" join="down" expected="member"`, 1),
+			Unsupported{featureUnclean, "node n1", "something that is not managed runs there"}},
+		"a property": {cluster([]string{"n1"}, primitive("a"), "", "", `<nvpair id="q" name="stop-all-the-rest" value="1"/>`),
+			Unsupported{featureOption, "crm_config", "property stop-all-the-rest"}},
+		"a property as it was once written": {cluster([]string{"n1"}, "", "", "", `<nvpair id="q" name="symmetric_cluster" value="false"/>`),
+			Unsupported{featureOption, "crm_config", "property symmetric_cluster"}},
+		"a property's value": {cluster([]string{"n1"}, "", "", "", `<nvpair id="q" name="maintenance-mode" value="ture"/>`),
+			Unsupported{featureOption, "crm_config", `maintenance-mode="ture"`}},
+		"not managed by default": {cluster([]string{"n1"}, "", "", "", `<nvpair id="q" name="is-managed-default" value="false"/>`),
+			Unsupported{featureOption, "crm_config", `is-managed-default="false"`}},
+		"a meta attribute": {pair(primitive("a", "isolation", "x"), "", ""), Unsupported{featureOption, "a", "meta attribute isolation"}},
+		"an empty value":   {pair(primitive("a", "is-managed", ""), "", ""), Unsupported{featureOption, "a", `is-managed=""`}},
+		"an unknown need": {pair(primitive("a", "requires", "luck"), "", ""),
+			Unsupported{featureOption, "a", `requires="luck"`}},
+		"a constraint's attribute": {pair(primitive("a")+primitive("b"), `<rsc_order id="o" first="a" then="b" first-instance="1"/>`, ""),
+			Unsupported{featureOption, "o", "first-instance on <rsc_order>"}},
 		"active twice and not managed": {pair(primitive("a", "is-managed", "false"), "", "a@n1 a@n2"),
-			Unsupported{featureMultipleActive, "a", "and not managed"}},
+			Unsupported{featureMultipleActive, "a", "on n1 and n2"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -297,6 +348,9 @@ func TestPlacementUnsupported(t *testing.T) {
 			require.Contains(t, err.Error(), tt.want.Element)
 		})
 	}
+	// What is none of Pacemaker's stands in nobody's way: IML writes such a property.
+	_, foreign := Of(parseCIB(t, cluster([]string{"n1"}, primitive("a", "owned_by", "iml"), "", "", `<nvpair id="q" name="configured_by" value="iml"/>`)))
+	require.NoError(t, foreign)
 	_, err := Of(parseCIB(t, pair(`<bundle id="b"/><master id="m">`+primitive("a")+`</master>`, "", "")))
 	var e *Error
 	require.ErrorAs(t, err, &e)

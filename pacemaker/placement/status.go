@@ -70,6 +70,12 @@ func (p *placing) readHistory(at int, e *etree.Element) {
 	id := e.SelectAttrValue("id", "")
 	r := p.historyOf(at, id)
 	what := "history of " + id + " on " + p.nodes[at].name
+	if p.histories[failKey{at, id}] {
+		p.refuse(featureHistory, what, "it stands there twice")
+	}
+	p.histories[failKey{at, id}] = true
+	p.checkAgent(r, what, e)
+	p.checkOperations(at, what, id, ops)
 	var h history
 	for _, op := range ops {
 		p.readOperation(r, what, op, &h)
@@ -86,6 +92,54 @@ func (p *placing) readHistory(at int, e *etree.Element) {
 	}
 	if h.active {
 		p.active(at, r, what, h)
+	}
+}
+
+// checkAgent refuses a history of another agent than the resource has: Pacemaker stops what that one started, and forgets its failures.
+func (p *placing) checkAgent(r *placeRes, what string, e *etree.Element) {
+	if r == nil {
+		return
+	}
+	for i, name := range []string{"class", "provider", "type"} {
+		if value := e.SelectAttrValue(name, ""); value != r.agent[i] {
+			p.refuse(featureHistory, what, "it is of an agent with %s=%s, and the resource has %s", name, value, r.agent[i])
+		}
+	}
+}
+
+// checkOperations refuses entries of another form than those that the cluster writes: all that is read later stands in them, and their
+// order is known.
+func (p *placing) checkOperations(at int, what, id string, ops []*etree.Element) {
+	calls := make(map[int]string)
+	for _, op := range ops {
+		if op.SelectAttrValue("operation", "") == "notify" || op.SelectAttrValue("operation", "") == "meta-data" {
+			continue
+		}
+		entry := op.SelectAttrValue("id", "")
+		for _, name := range []string{"rc-code", "op-status", "call-id", "interval"} {
+			if _, err := strconv.Atoi(op.SelectAttrValue(name, "")); err != nil {
+				p.refuse(featureHistory, what, "%s: %s=%q", entry, name, op.SelectAttrValue(name, ""))
+			}
+		}
+		task := op.SelectAttrValue("operation", "")
+		key := id + "_" + task + "_" + op.SelectAttrValue("interval", "")
+		if written := op.SelectAttr("operation_key"); written != nil && written.Value != key {
+			p.refuse(featureHistory, what, "%s: operation_key is not %s", entry, key)
+		}
+		if op.SelectAttrValue("op-status", "") != "-1" && strings.HasPrefix(op.SelectAttrValue("call-id", ""), "-") {
+			p.refuse(featureHistory, what, "%s: it has a result and no call-id", entry)
+		}
+		// The last failure may be the last operation as well.
+		same := key + " " + op.SelectAttrValue("rc-code", "") + " " + op.SelectAttrValue("op-status", "")
+		call := pacemaker.CallID(op)
+		if before, twice := calls[call]; twice && before != same {
+			p.refuse(featureHistory, what, "%s: call-id %d is another operation as well", entry, call)
+		}
+		calls[call] = same
+		if strings.HasSuffix(entry, "_last_failure_0") && (op.SelectAttr("op-digest") != nil || op.SelectAttr("op-restart-digest") != nil) {
+			base, _, _ := strings.Cut(id, ":")
+			p.digests[failKey{at, base}] = true
+		}
 	}
 }
 
@@ -132,6 +186,7 @@ func (p *placing) readOperation(r *placeRes, what string, op *etree.Element, h *
 	case status < 0: // a monitor that has not answered yet
 		return
 	case probe && (rc == 5 || rc == 2 || status == 7): // not installed, not configured for this node
+		p.checkExpiry(r, what, task)
 		h.active, h.hidden = false, true
 		return
 	}
@@ -167,20 +222,30 @@ func (h *history) succeed(task string, op *etree.Element) {
 
 // failed takes a failure into account, where all it means is that the resource is restarted.
 func (p *placing) failed(r *placeRes, what, task string, rc, status int, op *etree.Element, h *history) {
-	recoverable := (task == "start" || task == "monitor" || task == "stop") && (rc == 1 || rc == 7 || status == 2) &&
+	recoverable := (task == "start" || task == "monitor" || task == "stop" && rc != 7) && (rc == 1 || rc == 7 || status == 2) &&
 		(status == 0 || status == 4 || status == 2)
 	switch {
 	case !recoverable:
 		p.refuse(featureFailure, what, "%s, result %d, status %d", task, rc, status)
 	case r != nil && p.ownFailurePolicy(r, op):
 		p.refuse(featureFailure, what, "%s failed, and on-fail is set", task)
-	case r != nil && r.meta["failure-timeout"] != "" && r.meta["failure-timeout"] != "0":
-		p.refuse(featureFailureExpiry, what, "%s failed", task)
 	}
+	p.checkExpiry(r, what, task)
 	if task == "stop" {
 		h.stuck = true
 	}
 	h.active, h.failed, h.failure = true, true, operationKey(op)
+}
+
+// checkExpiry refuses a failure that the cluster forgets after a time: the answer would hang on the clock.
+func (p *placing) checkExpiry(r *placeRes, what, task string) {
+	if r != nil && r.expires() {
+		p.refuse(featureFailureExpiry, what, "%s failed", task)
+	}
+}
+
+func (r *placeRes) expires() bool {
+	return r.meta["failure-timeout"] != "" && r.meta["failure-timeout"] != "0"
 }
 
 func operationKey(op *etree.Element) string {
@@ -288,12 +353,7 @@ func (p *placing) active(at int, r *placeRes, what string, h history) {
 	}
 	r.running = append(r.running, at)
 	if len(r.running) > 1 {
-		if top := r.topmost(); top.kind == pacemaker.Clone {
-			p.refuse(featureCloneInstance, top.id, "more instances are active than clone-max=%d", top.max)
-		}
-		if mode := r.meta["multiple-active"]; mode != "" && mode != "stop_start" {
-			p.refuse(featureMultipleActive, r.id, "multiple-active=%s", mode)
-		}
+		p.refuse(featureMultipleActive, r.id, "on %s and %s", p.nodes[r.running[0]].name, n.name)
 	}
 	if n.maintenance {
 		r.managed = false

@@ -1,0 +1,151 @@
+package pacemaker
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// schedulerCase is a CIB that the schema takes. bad says whether crm_verify refuses it: TestSchedulerCasesAreRight asks.
+type schedulerCase struct {
+	text string
+	bad  bool
+}
+
+func schedulerCases() map[string]schedulerCase {
+	whole := func(fencing, resources, constraints, more string) string {
+		return `<cib validate-with="pacemaker-3.9" crm_feature_set="3.16.0" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1"><configuration>
+<crm_config><cluster_property_set id="p"><nvpair id="p1" name="stonith-enabled" value="` + fencing + `"/>` + more + `</cluster_property_set></crm_config>
+<nodes><node id="1" uname="n1"/></nodes><resources><primitive id="f" class="stonith" type="fence_x"/>` + resources + `</resources>
+<constraints>` + constraints + `</constraints></configuration><status>` +
+			`<node_state id="1" uname="n1" in_ccm="true" crmd="online" join="member" expected="member"/></status></cib>`
+	}
+	running := func(text string) string { // and it must leave: so there is a stop
+		const record = `expected="member"><lrm id="1"><lrm_resources><lrm_resource id="a" class="ocf" provider="x" type="y"><lrm_rsc_op id="a_last_0" ` +
+			`operation="start" operation_key="a_start_0" call-id="3" rc-code="0" op-status="0" interval="0" transition-key="1:1:0:u"/></lrm_resource>` +
+			`</lrm_resources></lrm></node_state>`
+		return strings.Replace(strings.Replace(text, `expected="member"/>`, record, 1), "<constraints>",
+			`<constraints><rsc_location id="away" rsc="a" node="n1" score="-INFINITY"/>`, 1)
+	}
+	rsc := func(inner string) string {
+		return `<primitive id="a" class="ocf" provider="x" type="y">` + inner + `</primitive>`
+	}
+	op := func(attrs string) string { return rsc(`<operations><op id="o" ` + attrs + `/></operations>`) }
+	meta := func(name, value string) string {
+		return `<meta_attributes id="m"><nvpair id="m1" name="` + name + `" value="` + value + `"/></meta_attributes>`
+	}
+	clone := func(meta string) string {
+		return `<clone id="c">` + meta + `<primitive id="d" class="ocf" provider="x" type="y"/></clone>` + rsc("")
+	}
+	const promoted = `<meta_attributes id="cm"><nvpair id="cm1" name="promotable" value="true"/></meta_attributes>`
+	return map[string]schedulerCase{
+		"colocation with a clone's member": {whole("true", clone(""), `<rsc_colocation id="k" rsc="a" with-rsc="d"/>`, ""), true},
+		"colocation of a clone's member":   {whole("true", clone(""), `<rsc_colocation id="k" rsc="d" with-rsc="a" score="1"/>`, ""), true},
+		"colocation with the clone":        {whole("true", clone(""), `<rsc_colocation id="k" rsc="a" with-rsc="c" score="1"/>`, ""), false},
+		"order after a clone's member":     {whole("true", clone(""), `<rsc_order id="k" first="d" then="a"/>`, ""), true},
+		"location of a clone's member":     {whole("true", clone(""), `<rsc_location id="k" rsc="d" node="n1" score="1"/>`, ""), true},
+		"set with a clone's member":        {whole("true", clone(""), `<rsc_order id="k"><resource_set id="s"><resource_ref id="a"/><resource_ref id="d"/></resource_set></rsc_order>`, ""), true},
+		"location of a group's member": {whole("true", `<group id="g">`+rsc("")+`</group>`,
+			`<rsc_location id="k" rsc="a" node="n1" score="1"/>`, ""), false},
+		"stop, on-fail=stop":      {running(whole("true", op(`name="stop" interval="0" on-fail="stop"`), "", "")), true},
+		"stop, on-fail=standby":   {running(whole("true", op(`name="stop" interval="0" on-fail="standby"`), "", "")), true},
+		"stop, on-fail=demote":    {running(whole("true", op(`name="stop" interval="0" on-fail="demote"`), "", "")), true},
+		"stop, on-fail=block":     {running(whole("true", op(`name="stop" interval="0" on-fail="block"`), "", "")), false},
+		"stop, on-fail=fence":     {whole("true", op(`name="stop" interval="0" on-fail="fence"`), "", ""), false},
+		"start, on-fail=stop":     {whole("true", op(`name="start" interval="0" on-fail="stop"`), "", ""), false},
+		"fence without fencing":   {whole("false", op(`name="monitor" interval="9" on-fail="fence"`), "", ""), true},
+		"fence without, a start":  {whole("false", op(`name="start" interval="0" on-fail="fence"`), "", ""), true},
+		"demote of a monitor":     {whole("true", op(`name="monitor" interval="9" on-fail="demote"`), "", ""), true},
+		"demote of a promote":     {whole("true", op(`name="promote" interval="0" on-fail="demote"`), "", ""), false},
+		"recurring start":         {whole("true", op(`name="start" interval="9"`), "", ""), true},
+		"recurring stop":          {whole("true", op(`name="stop" interval="1min"`), "", ""), true},
+		"recurring promote":       {whole("true", op(`name="promote" interval="PT1M"`), "", ""), true},
+		"start at once":           {whole("true", op(`name="start" interval="0s"`), "", ""), false},
+		"target-role=Slave":       {whole("true", rsc(meta("target-role", "Slave")), "", ""), true},
+		"target-role=promoted":    {whole("true", rsc(meta("target-role", "promoted")), "", ""), true},
+		"target-role of a group":  {whole("true", `<group id="g">`+meta("target-role", "Master")+rsc("")+`</group>`, "", ""), true},
+		"target-role of a clone":  {whole("true", clone(meta("target-role", "Master")), "", ""), true},
+		"of a promotable one":     {whole("true", clone(strings.Replace(promoted, "/></meta", `/><nvpair id="m1" name="target-role" value="Master"/></meta`, 1)), "", ""), false},
+		"target-role=Nonsense":    {whole("true", rsc(meta("target-role", "Nonsense")), "", ""), true},
+		"requires=luck":           {whole("true", rsc(meta("requires", "luck")), "", ""), true},
+		"requires=fencing off":    {whole("false", rsc(meta("requires", "fencing")), "", ""), true},
+		"requires=nothing":        {whole("false", rsc(meta("requires", "nothing")), "", ""), false},
+		"multiple-active":         {whole("true", rsc(meta("multiple-active", "often")), "", ""), true},
+		"isolation":               {whole("true", rsc(meta("isolation", "x")), "", ""), true},
+		"suicide without fencing": {whole("false", rsc(""), "", `<nvpair id="p2" name="no-quorum-policy" value="suicide"/>`), true},
+		"suicide with it":         {whole("true", rsc(""), "", `<nvpair id="p2" name="no-quorum-policy" value="suicide"/>`), false},
+		"loss-policy=fence, off":  {whole("false", rsc(""), `<rsc_ticket id="t" rsc="a" ticket="T" loss-policy="fence"/>`, ""), true},
+		"loss-policy=fence, on":   {whole("true", rsc(""), `<rsc_ticket id="t" rsc="a" ticket="T" loss-policy="fence"/>`, ""), false},
+		"serialize, symmetrical":  {whole("true", clone(""), `<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="true"/>`, ""), true},
+		"serialize":               {whole("true", clone(""), `<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="false"/>`, ""), false},
+		"a time that is none":     {whole("true", op(`name="monitor" interval="9" timeout="soon"`), "", ""), false},
+	}
+}
+
+// What the scheduler refuses has a finding with a line; what it takes has no fault.
+func TestValidateAsTheScheduler(t *testing.T) {
+	for name, c := range schedulerCases() {
+		t.Run(name, func(t *testing.T) {
+			cib, err := ParseCIB(strings.NewReader(c.text))
+			require.NoError(t, err)
+			problems := cib.Validate()
+			if !c.bad {
+				require.False(t, slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Fault }), "%v", problems)
+				return
+			}
+			require.Len(t, problems, 1)
+			require.Positive(t, problems[0].At.Line)
+		})
+	}
+}
+
+// TestValidateBySchema: a value that only later, or earlier, schemas take.
+func TestValidateBySchema(t *testing.T) {
+	sample, err := os.ReadFile("testdata/" + imlCIB)
+	require.NoError(t, err)
+	with := func(schema, resources, constraints string) []Problem {
+		text := string(sample)
+		was := text[strings.Index(text, `validate-with="`):]
+		was = was[:strings.Index(was[len(`validate-with="`):], `"`)+len(`validate-with="`)+1]
+		text = strings.Replace(text, was, `validate-with="pacemaker-`+schema+`"`, 1)
+		text = strings.Replace(text, "</resources>", resources+"</resources>", 1)
+		text = strings.Replace(text, "</constraints>", constraints+"</constraints>", 1)
+		cib, err := ParseCIB(strings.NewReader(text))
+		require.NoError(t, err)
+		return slices.DeleteFunc(cib.Validate(), func(p Problem) bool { return p.Check != "bad-value" })
+	}
+	op := func(attrs string) string {
+		return `<clone id="cz"><meta_attributes id="mz"><nvpair id="nz" name="promotable" value="true"/></meta_attributes>` +
+			`<primitive id="z" class="ocf" provider="x" type="y"><operations><op id="oz" name="monitor" interval="9" ` + attrs + `/></operations></primitive></clone>`
+	}
+	rule := func(attrs string) string {
+		return `<rsc_location id="lz" rsc="MGS_32834e"><rule id="rz" score="1"><expression id="ez" attribute="x" operation="lt" value="1" ` + attrs + `/></rule></rsc_location>`
+	}
+	// What later schemas drop is no part of this.
+	sample = []byte(strings.ReplaceAll(string(sample), `type="normal" `, ""))
+	sample = []byte(strings.ReplaceAll(string(sample), ` type="normal"`, ""))
+	for name, c := range map[string]struct{ before, from, resources, constraints string }{
+		"Promoted":       {"3.6", "3.7", op(`role="Promoted"`), ""},
+		"on-fail=demote": {"3.3", "3.4", op(`on-fail="demote" role="Master"`), ""},
+		"type=integer":   {"3.4", "3.5", "", rule(`type="integer"`)},
+		"systemd":        {"1.0", "1.2", `<primitive id="z" class="systemd" type="y"/>`, ""},
+	} {
+		early, late := with(c.before, c.resources, c.constraints), with(c.from, c.resources, c.constraints)
+		require.Len(t, early, 1, name)
+		require.Equal(t, Fault, early[0].Severity)
+		require.Positive(t, early[0].At.Line)
+		require.Contains(t, early[0].Error(), c.before, name)
+		require.Empty(t, late, name)
+	}
+	for _, constraint := range []string{
+		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="infinity"/>`, `<rsc_location id="9z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`,
+		`<rsc_location id="l:z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`, `<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score=""/>`,
+		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="1.5"/>`, `<rsc_location id="" rsc="MGS_32834e" node="ct6-mds1" score="5"/>`,
+	} {
+		require.Len(t, with("2.10", "", constraint), 1, constraint)
+	}
+	require.Empty(t, with("2.10", "", `<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score=" +7 "/>`), "blanks do not count")
+}

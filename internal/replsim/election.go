@@ -21,6 +21,7 @@ func (s *Set) settle() {
 		}
 	}
 	s.trimBranches()
+	s.commit()
 	s.serving = s.primary() >= 0
 }
 

@@ -81,6 +81,9 @@ func (s *Set) Hash() uint64 {
 		num(int64(head - w.op.At))
 		w.docs.encode(num, str, flag)
 	}
+	if s.durable != nil {
+		num(int64(s.durable.Hash())) //nolint:gosec // the bits, not the number
+	}
 	for _, b := range s.branches {
 		num(b.term)
 		num(int64(head - b.from))

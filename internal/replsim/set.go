@@ -106,6 +106,7 @@ type Set struct {
 	cuts     []cut
 	branches []branch
 	writes   []written // those that some copy of the data has not reached yet, in order
+	durable  Payload   // what a majority has
 
 	serving  bool // a primary sees a majority
 	outTotal time.Duration

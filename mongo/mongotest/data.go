@@ -19,6 +19,7 @@ const (
 	codeNoSuchCommand    = 59
 	codeWriteConcern     = 64
 	codeNotSupported     = 115
+	codeNoMajorityReads  = 148
 	codeExceededTime     = 262
 	codeNoSecondaryOK    = 13435
 	codeNotReadable      = 13436
@@ -28,7 +29,8 @@ var codeNames = map[int]string{
 	codeBadValue: "BadValue", codeFailedToParse: "FailedToParse", codeUnauthorized: "Unauthorized", codeTypeMismatch: "TypeMismatch",
 	codeAuthFailed: "AuthenticationFailed", codeNamespaceMissing: "NamespaceNotFound", codeNoSuchCommand: "CommandNotFound",
 	codeWriteConcern: "WriteConcernFailed", codeNotSupported: "CommandNotSupported", codeExceededTime: "ExceededTimeLimit",
-	codeNoSecondaryOK: "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",
+	codeNoMajorityReads: "ReadConcernMajorityNotEnabled",
+	codeNoSecondaryOK:   "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",
 }
 
 // readable refuses reads where a server does: the database local can be read in every state.
@@ -86,6 +88,12 @@ func (s *Set) find(q request) (bson.D, error) {
 
 func (s *Set) findInCollection(q request, coll string, filter bson.Raw) ([]bson.Raw, error) {
 	p, err := s.sim.Payload(q.host)
+	if level, _ := q.cmd.Lookup("readConcern", "level").StringValueOK(); level == "majority" {
+		if s.opt.NoMajorityReads {
+			return nil, refuse(codeNoMajorityReads, "Majority read concern requested, but it is not supported by the storage engine.")
+		}
+		p = s.sim.CommittedPayload()
+	}
 	if err != nil {
 		return nil, err
 	}

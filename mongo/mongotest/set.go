@@ -39,6 +39,7 @@ type Options struct {
 	ApplyRate         float64           // 10: seconds of oplog that a member applies in a second
 	DataSize          int64             // 0: bytes that an initial sync copies, at 50 MB/s
 	Idle              bool              // no client writes
+	NoMajorityReads   bool              // as with the storage engine mmapv1, or enableMajorityReadConcern: false
 	User              *mongo.Credential // who must authenticate, by SCRAM-SHA-256; nil for a set without access control
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -84,15 +85,19 @@ func versionText(c Config) string {
 // anything is sent.
 //
 // Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
-// probes first, and what it sends bears the version after from's, which a server takes once at most and refuses afterwards (code 103).
-// Any other refusal ends it. It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
+// probes first, and what it sends bears the version after from's, which a server takes once at most. While the server is busy with another
+// reconfiguration (code 109; it may be ours, whose answer was lost), or has none yet that a majority has (308), Apply asks what became of
+// it until the context ends. Any other refusal ends it, also code 103, by which a server refuses a document that it does not like, unless
+// the version is there. A server that asks a silent member waits 30 s for it, and Apply with it.
+//
+// It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
 // https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/.
 func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 	if err := CheckStep(from, to); err != nil {
 		return err
 	}
 	var last error
-	for range r.opt.Attempts {
+	for lost := 0; ; {
 		p, err := r.probeWithPrimary(ctx, from, to)
 		switch {
 		case err != nil:
@@ -101,19 +106,25 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 			return r.conflict(ctx, from, last)
 		case p != NotSent:
 			return r.await(ctx, from, to)
+		case HasCode(last, CodeConfigIncompatible):
+			return last
+		case lost == r.opt.Attempts:
+			return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
 		}
-		if err := r.send(ctx, to); err == nil {
+		last = r.send(ctx, to)
+		switch {
+		case last == nil:
 			return r.await(ctx, from, to)
-		} else if !sendAgain(err) {
-			return err
-		} else {
-			last = err
+		case HasCode(last, CodeConfigurationInProgress, CodeConfigNotCommitted): // nothing of this one was taken
+		case transient(last) || HasCode(last, CodeConfigIncompatible): // the probe tells
+			lost++
+		default:
+			return last
 		}
 		if err := r.pause(ctx, "the answer to the reconfiguration: "+last.Error()); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
 }
 
 func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) error {
@@ -150,16 +161,24 @@ func (r *ReplicaSet) send(ctx context.Context, c Config) error {
 	if err != nil {
 		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
 	}
-	_, err = r.RunCommand(ctx, host, "admin", bson.D{
-		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: r.opt.CommandTimeout.Milliseconds()},
-	})
-	return err
+	return r.reconfig(ctx, host, c)
 }
 
-// sendAgain tells whether a reconfiguration may be probed and sent again. Each of these leaves open only whether the version was
-// taken, and the probe tells.
-func sendAgain(err error) bool {
-	return transient(err) || HasCode(err, CodeConfigIncompatible, CodeConfigurationInProgress, CodeConfigNotCommitted)
+// silentWait is how long a server waits for a member that takes a connection and does not answer, or from which nothing
+// comes back: before it installs a configuration it asks every host of it whether that is itself.
+const silentWait = 30 * time.Second
+
+// reconfig sends a configuration to a member, with what else the command takes. The server may take as long as all
+// others are silent; the context may end it sooner.
+func (r *ReplicaSet) reconfig(ctx context.Context, host string, c Config, options ...bson.E) error {
+	limit := silentWait*time.Duration(len(c.Members)-1) + r.opt.CommandTimeout
+	if end, ok := ctx.Deadline(); ok {
+		limit = max(min(limit, time.Until(end)), time.Millisecond)
+	}
+	_, err := r.runWithin(ctx, limit+r.opt.CommandTimeout, host, "admin", append(bson.D{
+		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: limit.Milliseconds()},
+	}, options...))
+	return err
 }
 
 // transient tells whether an error is one of the moment: no answer, the primary moved, time was up.

@@ -182,6 +182,86 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 	})
 }
 
+// While a member hangs, the server waits 30 s for it at each reconfiguration; and where that was cut short, it is busy
+// for a while with what nobody waits for any more.
+func TestReconfigurationWhileAMemberHangs(t *testing.T) {
+	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire42, mongotest.Wire60} {
+		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		require.NoError(t, set.SuspendMember(sm2))
+		set.Advance(time.Minute)
+		at := set.Truth().Now
+		c, err := rs.SetPriorities(t.Context(), map[string]float64{sm1: 4}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 8, c.Version)
+		require.GreaterOrEqual(t, set.Truth().Now-at, 30*time.Second)
+
+		c.Version++
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: 5000}})
+		require.True(t, mongo.HasCode(err, mongo.CodeMaxTimeMSExpired), "%v", err)
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}})
+		require.True(t, mongo.HasCode(err, mongo.CodeConfigurationInProgress), "%v", err)
+		c, err = rs.SetPriorities(t.Context(), map[string]float64{sm1: 5}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 9, c.Version)
+		require.NoError(t, set.ResumeMember(sm2))
+		set.Advance(10 * time.Second)
+		require.NoError(t, rs.WaitCaughtUp(t.Context(), time.Minute))
+		require.NoError(t, set.Check())
+		require.NoError(t, set.Close())
+	}
+}
+
+// Code 103 is a server's word for every document that it does not like: it is sent once, and the server's text is the error.
+// Unless the version is there: then it was ours, whose answer was lost.
+func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
+	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
+	sent := 0
+	for _, taken := range []bool{false, true} {
+		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, answering(set.Dial, func(c mongo.Conn, cmd bson.D) (bson.Raw, error) {
+			if cmd[0].Key != "replSetReconfig" {
+				return nil, nil
+			}
+			sent++
+			if taken {
+				if _, err := c.RunCommand(t.Context(), "admin", cmd); err != nil {
+					return nil, err
+				}
+			}
+			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: 103}, {Key: "errmsg", Value: "Reconfig attempted to " +
+				"install a config that would change the implicit default write concern."}})
+		}), mongo.Options{Sleep: set.Sleep})
+		sent = 0
+		_, err := rs.SetPriorities(t.Context(), map[string]float64{sm2: 2.5}, nil)
+		require.Equal(t, 1, sent)
+		if taken {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "implicit default write concern")
+			require.NotErrorIs(t, err, mongo.ErrConflict)
+		}
+	}
+}
+
+// answering is a dialer to connections of which some answers are not the server's: those that answer gives.
+func answering(dial mongo.Dialer, answer func(mongo.Conn, bson.D) (bson.Raw, error)) mongo.Dialer {
+	return func(ctx context.Context, host string) (mongo.Conn, error) {
+		c, err := dial(ctx, host)
+		return substitute{c, answer}, err
+	}
+}
+
+type substitute struct {
+	mongo.Conn
+	answer func(mongo.Conn, bson.D) (bson.Raw, error)
+}
+
+func (s substitute) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
+	if raw, err := s.answer(s.Conn, cmd); raw != nil || err != nil {
+		return raw, err
+	}
+	return s.Conn.RunCommand(ctx, db, cmd)
+}
+
 // Compare-and-set: a term that has moved on is a conflict on servers that have terms.
 func TestApplyComparesTheTerm(t *testing.T) {
 	_, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44}, nil)

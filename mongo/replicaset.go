@@ -19,7 +19,7 @@ import (
 // Options are the times of a [ReplicaSet]. A zero field takes the default that is named beside it.
 type Options struct {
 	Poll           time.Duration // 500 ms: how often a wait looks again
-	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command
+	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command that has no longer limit of its own
 	Sample         time.Duration // 10 s: how long [ReplicaSet.RollingOver] watches the oplog grow
 	Attempts       int           // 5: how often a reconfiguration is sent or planned anew before giving up
 
@@ -107,7 +107,12 @@ func (r *ReplicaSet) Close(ctx context.Context) error {
 // failed on a connection that was there already, and either certainly was not sent or changes nothing: then a new
 // connection is tried.
 func (r *ReplicaSet) RunCommand(ctx context.Context, host, db string, cmd bson.D) (bson.Raw, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opt.CommandTimeout)
+	return r.runWithin(ctx, r.opt.CommandTimeout, host, db, cmd)
+}
+
+// runWithin is RunCommand with a limit of its own.
+func (r *ReplicaSet) runWithin(ctx context.Context, limit time.Duration, host, db string, cmd bson.D) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	raw, again, err := r.runOnce(ctx, host, db, cmd)
 	if again && ctx.Err() == nil {

@@ -22,17 +22,43 @@ func (s *Set) Stop(host string) error {
 // Kill ends the process at host as a power loss does: nobody is told.
 func (s *Set) Kill(host string) error {
 	i, err := s.find(host)
-	if err != nil || !s.procs[i].up {
+	if err != nil || !s.procs[i].up && !s.procs[i].hung {
 		return err
 	}
 	s.end(i, true)
 	return nil
 }
 
+// Suspend stops the process at host as SIGSTOP does, or a host that swaps: it keeps its state and its connections, and
+// neither acts nor answers until it is resumed.
+func (s *Set) Suspend(host string) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	p := &s.procs[i]
+	p.up, p.hung, p.silent, p.goneAt = false, true, true, s.now
+	s.settle()
+	return nil
+}
+
+// Resume lets a suspended process go on.
+func (s *Set) Resume(host string) error {
+	i, err := s.find(host)
+	if err != nil || !s.procs[i].hung {
+		return err
+	}
+	p := &s.procs[i]
+	p.up, p.hung, p.silent, p.goneAt = true, false, false, never
+	p.electedAt, p.takeoverAt, p.minorityAt = never, never, never
+	s.settle()
+	return nil
+}
+
 func (s *Set) end(i int, silent bool) {
 	p := &s.procs[i]
 	s.demote(p, Down)
-	p.up, p.silent, p.goneAt = false, silent, s.now
+	p.up, p.hung, p.silent, p.goneAt = false, false, silent, s.now
 	p.work, p.copying, p.maint = 0, false, false
 	p.lostAt, p.stoodAt, p.barredUntil = never, never, never
 	s.settle()
@@ -41,7 +67,7 @@ func (s *Set) end(i int, silent bool) {
 // Start starts the process at host. It joins with the data it has; without data it copies them first.
 func (s *Set) Start(host string) error {
 	i, err := s.find(host)
-	if err != nil || s.procs[i].up {
+	if err != nil || s.procs[i].up || s.procs[i].hung {
 		return err
 	}
 	p := &s.procs[i]
@@ -60,7 +86,7 @@ func (s *Set) Wipe(host string) error {
 	if err != nil {
 		return err
 	}
-	if s.procs[i].up {
+	if s.procs[i].up || s.procs[i].hung {
 		return refuse(CodeInvalidConfig, "%s runs: stop it before its data are wiped", host)
 	}
 	gone, silent := s.procs[i].goneAt, s.procs[i].silent

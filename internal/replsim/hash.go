@@ -46,6 +46,7 @@ func (s *Set) Hash() uint64 {
 		str(p.host)
 		num(int64(p.state))
 		flag(p.up)
+		flag(p.hung)
 		flag(p.data)
 		flag(p.stale)
 		flag(p.maint)

@@ -67,6 +67,7 @@ type proc struct {
 	cfg   *Config // what it believes; immutable and shared; nil when it knows none
 	state State
 	up    bool
+	hung  bool // suspended: not up, but its state and connections stay
 	data  bool // it holds a copy of the data, however old
 	stale bool // its data are older than every oplog reaches
 	maint bool // in maintenance mode
@@ -255,10 +256,18 @@ func (s *Set) StateOf(host string) State {
 	switch {
 	case err != nil:
 		return Unknown
-	case !s.procs[i].up:
+	case !s.procs[i].up && !s.procs[i].hung:
 		return Down
 	}
 	return s.procs[i].state
+}
+
+// Silent tells whether the process at host gets no answer at all from another one: that hangs, or the network drops
+// what is sent. From one that does not run it gets a refusal.
+func (s *Set) Silent(host, other string) bool {
+	i, err := s.find(host)
+	j, err2 := s.find(other)
+	return err == nil && err2 == nil && (s.procs[j].hung || s.procs[j].up && !s.sees(i, j))
 }
 
 // Term is the highest term of the set.

@@ -22,6 +22,8 @@ type request struct {
 	host, db, name string
 	cmd            bson.Raw
 	session        *session
+	gone           <-chan struct{} // closed when nobody waits for the answer any more; nil when that cannot be told
+	took           *time.Duration  // simulated time that the command took, where somebody wants to know
 }
 
 // session is what a server knows of a connection.
@@ -71,6 +73,19 @@ var errLost = errors.New("the connection was closed")
 func (s *Set) serve(q request) (bson.Raw, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for c, hung := s.hung[q.host]; hung; c, hung = s.hung[q.host] {
+		s.mu.Unlock()
+		select {
+		case <-c:
+		case <-q.gone:
+		}
+		s.mu.Lock()
+		select {
+		case <-q.gone:
+			return nil, errLost
+		default:
+		}
+	}
 	s.catchUp()
 	if st := s.sim.StateOf(q.host); s.closed || st == replsim.Down || st == replsim.Unknown {
 		return nil, errLost
@@ -372,10 +387,39 @@ func (s *Set) reconfig(q request) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.askSilent(q, c); err != nil {
+		return nil, err
+	}
 	if truth(q.cmd.Lookup("force")) {
 		return bson.D{}, s.sim.ForceReconfig(q.host, cfg)
 	}
 	return bson.D{}, s.sim.Reconfig(q.host, cfg)
+}
+
+// silentWait is how long a server waits for a member that does not answer when it asks each whether that is itself.
+const silentWait = 30 * time.Second
+
+// askSilent lets the time pass that the server needs for the silent members of a configuration. A command that may not
+// take so long is over before; the server goes on waiting, and takes no other one meanwhile.
+func (s *Set) askSilent(q request, c mongo.Config) error {
+	if s.sim.Now() < s.busy {
+		return refuse(codeReconfigBusy, "Cannot run replSetReconfig because the node is currently updating its configuration")
+	}
+	var need time.Duration
+	for _, m := range c.Members {
+		if s.sim.Silent(q.host, m.Host) {
+			need += silentWait
+		}
+	}
+	limit, _ := numeric(q.cmd.Lookup("maxTimeMS"))
+	may := time.Duration(limit) * time.Millisecond
+	if may == 0 || may > need {
+		s.take(q, need)
+		return nil
+	}
+	s.busy = s.sim.Now() + need
+	s.take(q, may)
+	return refuse(codeMaxTime, "operation exceeded time limit")
 }
 
 // fieldRules are those of the fields that the simulation carries along without knowing them.

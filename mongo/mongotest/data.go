@@ -18,6 +18,8 @@ const (
 	codeNamespaceMissing = 26
 	codeNoSuchCommand    = 59
 	codeWriteConcern     = 64
+	codeMaxTime          = 50
+	codeReconfigBusy     = 109
 	codeNotSupported     = 115
 	codeNoMajorityReads  = 148
 	codeExceededTime     = 262
@@ -29,8 +31,8 @@ var codeNames = map[int]string{
 	codeBadValue: "BadValue", codeFailedToParse: "FailedToParse", codeUnauthorized: "Unauthorized", codeTypeMismatch: "TypeMismatch",
 	codeAuthFailed: "AuthenticationFailed", codeNamespaceMissing: "NamespaceNotFound", codeNoSuchCommand: "CommandNotFound",
 	codeWriteConcern: "WriteConcernFailed", codeNotSupported: "CommandNotSupported", codeExceededTime: "ExceededTimeLimit",
-	codeNoMajorityReads: "ReadConcernMajorityNotEnabled",
-	codeNoSecondaryOK:   "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",
+	codeMaxTime: "MaxTimeMSExpired", codeReconfigBusy: "ConfigurationInProgress", codeNoMajorityReads: "ReadConcernMajorityNotEnabled",
+	codeNoSecondaryOK: "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",
 }
 
 // readable refuses reads where a server does: the database local can be read in every state.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -238,6 +239,48 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 		} else {
 			require.ErrorContains(t, err, "implicit default write concern")
 			require.NotErrorIs(t, err, mongo.ErrConflict)
+		}
+	}
+}
+
+// silent is a member that hangs: neither commands nor the end of the connection are answered.
+type silent struct{}
+
+func (silent) RunCommand(ctx context.Context, _ string, _ bson.D) (bson.Raw, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (silent) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Every call returns within its context and a second for closing the connection, on a clock of the test's own.
+func TestCallsEndWithTheirContext(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *mongo.ReplicaSet) error{
+		"StatusFrom": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.StatusFrom(ctx, sm1); return err },
+		"Primary":    func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Primary(ctx); return err },
+		"WaitState":  func(ctx context.Context, rs *mongo.ReplicaSet) error { return rs.WaitState(ctx, sm1, mongo.StateDown) },
+		"SeenBy":     func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.SeenBy(ctx, sm1); return err },
+		"Recovering": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Recovering(ctx); return err },
+		"Converge": func(ctx context.Context, rs *mongo.ReplicaSet) error {
+			_, err := rs.Converge(ctx, balance(), nil)
+			return err
+		},
+	} {
+		for _, limit := range []time.Duration{2 * time.Second, 25 * time.Second} {
+			t.Run(fmt.Sprintf("%s, %v", name, limit), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					dial := func(context.Context, string) (mongo.Conn, error) { return silent{}, nil }
+					rs := mongo.NewReplicaSet("set02", []string{sm1, sm2, arb}, dial, mongo.Options{})
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
+					defer cancel()
+					began := time.Now()
+					require.Error(t, call(ctx, rs))
+					require.LessOrEqual(t, time.Since(began), limit+time.Second)
+				})
+			})
 		}
 	}
 }

@@ -129,6 +129,9 @@ func (r *ReplicaSet) runOnce(ctx context.Context, host, db string, cmd bson.D) (
 		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "no dialer was given"}
 	}
 	conn, old, err := r.conn(ctx, host)
+	if err == nil {
+		err = ctx.Err() // nothing is sent then, and nothing said of the connection
+	}
 	if err != nil {
 		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "cannot connect", Err: err}
 	}
@@ -175,8 +178,13 @@ func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
 		delete(r.conns, hostKey(host))
 	}
 	r.mu.Unlock()
-	_ = c.Close(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	_ = c.Close(ctx)
 }
+
+// closing is how long a connection that has failed may take to close: a driver says goodbye to a server that may hang.
+const closing = time.Second
 
 // Hello asks one member who it is. A member of another set, or of a server that is too old ([ErrTooOld]), is an error.
 func (r *ReplicaSet) Hello(ctx context.Context, host string) (Hello, error) {
@@ -415,7 +423,7 @@ func (r *ReplicaSet) anyStatus(ctx context.Context) (Status, error) {
 	if err == nil || ctx.Err() != nil {
 		return s, err
 	}
-	for _, h := range r.candidates() {
+	for _, h := range r.candidates() { // each ends at once when the context has
 		if s, err2 := r.StatusFrom(ctx, h); err2 == nil {
 			return s, nil
 		}

@@ -82,7 +82,7 @@ func versionText(c Config) string {
 
 // Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]. It is a compare-and-set: the set
 // must have exactly from, with its version and term, else the error wraps [ErrConflict]; an unsafe step ([CheckStep]) is refused before
-// anything is sent.
+// anything is sent, and so is one whose voters that are up would be no majority ([ErrUnsafeStep]).
 //
 // Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
 // probes first, and what it sends bears the version after from's, which a server takes once at most. While the server is busy with another
@@ -160,6 +160,13 @@ func (r *ReplicaSet) send(ctx context.Context, c Config) error {
 	host, err := r.Primary(ctx)
 	if err != nil {
 		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
+	}
+	s, err := r.StatusFrom(ctx, host)
+	if err != nil {
+		return err
+	}
+	if ok, why := quorum(c, s); !ok {
+		return fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, ErrUnsafeStep, why)
 	}
 	return r.reconfig(ctx, host, c)
 }

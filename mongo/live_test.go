@@ -243,6 +243,32 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 	}
 }
 
+// A step after which the members that are up would be no majority is not sent: alone it is refused, on a way it waits.
+func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
+	var set *mongotest.Set
+	var told []string
+	set, rs := live(t, balance(), mongotest.Options{}, func(e mongo.Event) {
+		if told = append(told, e.Text); strings.Contains(e.Text, "are up") {
+			require.NoError(t, set.StartMember(sm2))
+		}
+	})
+	from, err := rs.Config(t.Context())
+	require.NoError(t, err)
+	to := from.Clone()
+	to.Version++
+	to.Members = to.Members[:2]
+	require.NoError(t, set.StopMember(sm2))
+	set.Advance(time.Minute)
+	require.ErrorIs(t, rs.Apply(t.Context(), from, to), mongo.ErrUnsafeStep)
+	require.Equal(t, from.Version, set.Truth().Config.Version)
+	_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
+	require.True(t, mongo.HasCode(err, mongo.CodeNodeNotFound), "%v", err)
+	_, err = rs.RemoveMember(t.Context(), arb, nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(told, "\n"), "members with 1 votes of version 8 are up, and it needs 2 for a primary")
+	require.Zero(t, set.Truth().Outage)
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

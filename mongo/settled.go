@@ -21,6 +21,9 @@ func settledStep(from, to Config, s Status) (ok bool, why string) {
 // ready tells whether the step from one configuration to the next may be sent: what came before it is settled, and whoever gets a
 // vote by it holds the data.
 func ready(from, to Config, s Status) (ok bool, why string) {
+	if ok, why := quorum(to, s); !ok {
+		return false, why
+	}
 	return settled(from, s, func(m Member) bool {
 		next, stays := to.Member(m.Host)
 		return stays && m.Votes == 0 && next.Votes > 0
@@ -59,6 +62,21 @@ func settled(c Config, s Status, copied func(Member) bool) (ok bool, why string)
 	}
 	if top.Name != primary.Name {
 		return false, fmt.Sprintf("%s has a higher priority than the primary %s and is about to take over", top.Name, primary.Name)
+	}
+	return true, ""
+}
+
+// quorum tells whether the members that are up are a majority of the next configuration: without it the primary would
+// step down. Servers ask their members too, and refuse (code 74). Of a new member nothing is known here.
+func quorum(to Config, s Status) (ok bool, why string) {
+	up := to.Voters()
+	for _, m := range to.Members {
+		if st, known := s.Member(m.Host); known && !st.Healthy() {
+			up -= m.Votes
+		}
+	}
+	if up < to.Majority() {
+		return false, fmt.Sprintf("members with %d votes of version %d are up, and it needs %d for a primary", up, to.Version, to.Majority())
 	}
 	return true, ""
 }

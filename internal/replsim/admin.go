@@ -238,7 +238,25 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	if !cfg.Members[k].electable() {
 		return refuse(CodeNodeNotElectable, "This node, %s, is not electable under the new configuration", host)
 	}
+	if err := s.quorum(i, &cfg); err != nil {
+		return err
+	}
 	s.install(host, &cfg)
+	return nil
+}
+
+// quorum refuses a configuration of whose voters no majority answers the process at i. One that does not exist yet will.
+func (s *Set) quorum(i int, cfg *Config) error {
+	up := 0
+	for _, m := range cfg.Members {
+		if j, err := s.find(m.Host); err != nil || s.sees(i, j) {
+			up += m.Votes
+		}
+	}
+	if need := cfg.votes()/2 + 1; up < need {
+		return refuse(CodeNodeNotFound, "Quorum check failed because not enough voting nodes responded; required %d but only %d responded",
+			need, up)
+	}
 	return nil
 }
 

@@ -111,6 +111,7 @@ func (o *Options) encode(num func(int64), flag func(bool)) {
 	num(o.SyncRate)
 	flag(o.Idle)
 	flag(o.OneVoterRule)
+	flag(o.QuorumCheck)
 	flag(o.ElectionHandoff)
 }
 

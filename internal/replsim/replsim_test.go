@@ -279,7 +279,7 @@ func TestArbiterDoesNotUnseatAHealthyPrimary(t *testing.T) {
 }
 
 func TestReconfigRefusals(t *testing.T) {
-	s := balance(t, replsim.Options{OneVoterRule: true})
+	s := balance(t, replsim.Options{OneVoterRule: true, QuorumCheck: true})
 	good := s.Config()
 	good.Version++
 	requireCode(t, s.Reconfig(sm2, good), replsim.CodeNotPrimary)

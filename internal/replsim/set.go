@@ -24,6 +24,7 @@ type Options struct {
 	Idle              bool          // no client writes: the oplog stands still
 
 	OneVoterRule    bool // servers from 4.4 on: one voter a reconfig, and only on a committed configuration
+	QuorumCheck     bool // a reconfig asks the voters that it names, and is refused without a majority, as by every server
 	ElectionHandoff bool // servers from 4.0 on: a primary that steps down or stops cleanly lets a secondary stand at once
 }
 

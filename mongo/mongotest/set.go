@@ -80,7 +80,7 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 	sim, err := replsim.NewSet(c.ID, simulated.Members, replsim.Options{
 		ElectionTimeout: opts.ElectionTimeout, HeartbeatInterval: opts.HeartbeatInterval, OplogWindow: opts.OplogWindow,
 		ApplyRate: opts.ApplyRate,
-		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, ElectionHandoff: opts.Wire >= Wire40,
+		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, QuorumCheck: true, ElectionHandoff: opts.Wire >= Wire40,
 	})
 	if err != nil {
 		return nil, err

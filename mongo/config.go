@@ -191,12 +191,21 @@ func (f Fields) include(g Fields, except ...string) bool {
 	return true
 }
 
-// sameValue compares two values; numbers are equal across their types, as a shell turns one into another.
+// sameValue compares two values: numbers are equal across their types, since a shell turns one into another and a server
+// does so with the settings, and documents whatever the order of their fields.
 func sameValue(v, w bson.RawValue) bool {
 	a, aok := number(v)
 	b, bok := number(w)
 	if aok && bok {
 		return a == b
+	}
+	if v.Type == w.Type && (v.Type == bson.TypeEmbeddedDocument || v.Type == bson.TypeArray) {
+		f, ferr := bson.Raw(v.Value).Elements()
+		g, gerr := bson.Raw(w.Value).Elements()
+		return ferr == nil && gerr == nil && len(f) == len(g) && !slices.ContainsFunc(f, func(e bson.RawElement) bool {
+			other, err := bson.Raw(w.Value).LookupErr(e.Key())
+			return err != nil || !sameValue(e.Value(), other)
+		})
 	}
 	return v.Type == w.Type && bytes.Equal(v.Value, w.Value)
 }

@@ -269,6 +269,21 @@ func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
 	require.Zero(t, set.Truth().Outage)
 }
 
+// Settings are the same whatever number type they are given in: one reconfiguration, and none the second time.
+func TestSettingsAreComparedByValue(t *testing.T) {
+	for _, value := range []any{int64(12000), 12000.0, int32(12000)} {
+		_, rs := live(t, balance(), mongotest.Options{}, nil)
+		wish := balance()
+		wish.Extra = mongo.Fields{"settings": raw(t, bson.D{{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value}})}
+		for range 2 {
+			c, err := rs.Converge(t.Context(), wish, nil)
+			require.NoError(t, err)
+			require.EqualValues(t, 8, c.Version)
+			require.Equal(t, int32(12000), c.Extra["settings"].Document().Lookup("catchUpTimeoutMillis").Int32())
+		}
+	}
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

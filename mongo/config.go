@@ -177,6 +177,22 @@ func (c Config) normal() Config {
 	return c
 }
 
+// horizons are the names by which clients of other networks reach a member, by network
+// (https://www.mongodb.com/docs/manual/reference/replica-configuration/).
+const horizons = "horizons"
+
+// with is a copy with one field of another value; none where the value is none.
+func (f Fields) with(name string, v bson.RawValue) Fields {
+	g := f.clone()
+	if g == nil {
+		g = Fields{}
+	}
+	if g[name] = v; len(v.Value) == 0 {
+		delete(g, name)
+	}
+	return g
+}
+
 func (f Fields) equal(g Fields, except ...string) bool {
 	return f.include(g, except...) && g.include(f, except...)
 }

@@ -284,6 +284,39 @@ func TestSettingsAreComparedByValue(t *testing.T) {
 	}
 }
 
+// Every member must name the same horizons: they change at once, and a new member joins when the others have its.
+func TestHorizonsChangeTogether(t *testing.T) {
+	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	wish := func(extra func(i int) mongo.Fields, members ...mongo.Member) mongo.Config {
+		c := balance()
+		c.Members = append(c.Members, members...)
+		for i := range c.Members {
+			c.Members[i].Extra = extra(i)
+		}
+		return c
+	}
+	outside := func(i int) mongo.Fields {
+		return mongo.Fields{"horizons": raw(t, bson.D{{Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+	}
+	c, err := rs.Converge(t.Context(), wish(outside), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 8, c.Version)
+	_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: func() mongo.Config {
+		c := c.Clone()
+		c.Version++
+		delete(c.Members[2].Extra, "horizons")
+		return c
+	}()}})
+	require.True(t, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+	both := func(i int) mongo.Fields {
+		return mongo.Fields{"horizons": raw(t, bson.D{{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+	}
+	c, err = rs.Converge(t.Context(), wish(both, mongo.DataMember(7, "new:1", 1)), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 12, c.Version, "the horizons, the member, its vote, its priority")
+	require.NoError(t, set.Check())
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

@@ -3,6 +3,7 @@ package mongo
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -52,7 +53,27 @@ func Validate(c Config) error {
 	if local > 0 && local < len(c.Members) {
 		bad("either all hosts are localhost or none is")
 	}
+	for _, m := range c.Members {
+		if m.horizons() != c.Members[0].horizons() {
+			bad("%s names other horizons (%s) than %s (%s)", m.Host, m.horizons(), c.Members[0].Host, c.Members[0].horizons())
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// horizons are the names of the member's horizons, in order.
+func (m Member) horizons() string {
+	d, _ := m.Extra[horizons].DocumentOK()
+	elements, err := d.Elements()
+	if err != nil {
+		return "none"
+	}
+	names := []string{}
+	for _, e := range elements {
+		names = append(names, e.Key())
+	}
+	slices.Sort(names)
+	return list(names, "none")
 }
 
 func (m Member) validate() []error {

@@ -425,6 +425,10 @@ func (s *Set) askSilent(q request, c mongo.Config) error {
 // fieldRules are those of the fields that the simulation carries along without knowing them.
 func (s *Set) fieldRules(c, old mongo.Config) error {
 	for _, m := range c.Members {
+		if names := horizons(m); names != horizons(c.Members[0]) {
+			return refuse(replsim.CodeConfigIncompatible,
+				"Saw a replica set member with a different horizon mapping than the others: %s", names)
+		}
 		_, delayed := m.Extra["slaveDelay"]
 		if delayed && s.opt.Wire >= Wire50 {
 			return refuse(replsim.CodeInvalidConfig,
@@ -443,6 +447,15 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 		}
 	}
 	return nil
+}
+
+// horizons are the names of a member's horizons.
+func horizons(m mongo.Member) string {
+	names := map[string]any{}
+	if doc, ok := m.Extra["horizons"].DocumentOK(); ok {
+		_ = bson.Unmarshal(doc, &names)
+	}
+	return strings.Join(sortedKeys(names), ", ")
 }
 
 // longest is the most seconds that a command may name: a year.

@@ -666,6 +666,37 @@ func TestStepDown(t *testing.T) {
 	require.ErrorContains(t, err, "must not be shorter")
 }
 
+// A server waits all of the catch-up time before it refuses: the answer is awaited, though it takes as long as a command
+// may take otherwise. Without an electable secondary it is the same, on a server that is asked directly.
+func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
+	for wire, code := range map[int32]int{mongotest.Wire36: mongo.CodeMaxTimeMSExpired, mongotest.Wire42: mongo.CodeExceededTimeLimit} {
+		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		set.SetApplyRate(0.0001)
+		set.Advance(time.Minute)
+		_, err := rs.StepDown(t.Context(), sm1, time.Minute, 10*time.Second)
+		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.Equal(t, sm1, set.Truth().Primary)
+
+		require.NoError(t, set.StopMember(sm2))
+		at := set.Truth().Now
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7}})
+		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.Equal(t, 7*time.Second, set.Truth().Now-at)
+	}
+	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	for _, times := range [][2]time.Duration{{0, 0}, {time.Second / 2, 0}, {-time.Second, 0}, {time.Minute, -1}} {
+		_, err := rs.StepDown(t.Context(), sm1, times[0], times[1])
+		require.ErrorContains(t, err, "a server takes 0 for 60 s")
+	}
+	require.Empty(t, set.Calls())
+	_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}})
+	require.ErrorContains(t, err, "not known", "a 3.6 closes the connection")
+	set.Advance(50 * time.Second)
+	require.Equal(t, sm2, set.Truth().Primary)
+	set.Advance(30 * time.Second)
+	require.Equal(t, sm1, set.Truth().Primary)
+}
+
 // CommandErrors name the command and never what it carried.
 func TestErrorsHoldNoArguments(t *testing.T) {
 	set, rs := live(t, balance(), mongotest.Options{}, nil)

@@ -464,16 +464,28 @@ const longest = 366 * 24 * 3600
 // stepDown is replSetStepDown.
 func (s *Set) stepDown(q request) (bson.D, error) {
 	secs, ok := numeric(q.cmd.Lookup("replSetStepDown"))
+	if secs == 0 {
+		secs = 60
+	}
 	if !ok || !(secs >= 1 && secs <= longest) {
 		return nil, refuse(codeBadValue, "stepdown period must be a positive integer")
 	}
 	if truth(q.cmd.Lookup("force")) {
 		return nil, refuse(codeNotSupported, "mongotest: a forced step-down")
 	}
-	if wait, ok := numeric(q.cmd.Lookup("secondaryCatchUpPeriodSecs")); ok && wait > secs {
+	wait, ok := numeric(q.cmd.Lookup("secondaryCatchUpPeriodSecs"))
+	if !ok {
+		wait = min(secs, 10)
+	}
+	if wait < 0 || wait > secs {
 		return nil, refuse(codeBadValue, "stepdown period must be longer than secondaryCatchUpPeriodSecs")
 	}
-	err := s.sim.StepDown(q.host, time.Duration(secs*float64(time.Second)))
+	period := time.Duration(secs * float64(time.Second))
+	err := s.sim.StepDown(q.host, period)
+	for ; err != nil && asRefusal(err).Code == replsim.CodeExceededTimeLimit && wait > 0; wait-- { // a secondary may catch up meanwhile
+		s.take(q, min(time.Second, time.Duration(wait*float64(time.Second))))
+		err = s.sim.StepDown(q.host, period)
+	}
 	if e := asRefusal(err); e != nil && e.Code == replsim.CodeExceededTimeLimit && s.opt.Wire >= Wire42 {
 		e.Code = codeExceededTime
 	}

@@ -67,7 +67,7 @@ func TestRefusals(t *testing.T) {
 		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 14},
 		{"commitmentStatus on 3.6", sm1, "admin", bson.D{{Key: "replSetGetConfig", Value: 1}, {Key: "commitmentStatus", Value: true}}, 9},
 		{"step down on a secondary", sm2, "admin", bson.D{{Key: "replSetStepDown", Value: 60}}, 10107},
-		{"step down for no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}}, 2},
+		{"step down for less than no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: -1}}, 2},
 		{"step down shorter than the catch-up", sm1, "admin",
 			bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "secondaryCatchUpPeriodSecs", Value: 10}}, 2},
 		{"freeze the primary", sm1, "admin", bson.D{{Key: "replSetFreeze", Value: 5}}, 95},

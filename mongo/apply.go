@@ -16,7 +16,7 @@ type Progress int
 
 // What [ReplicaSet.Probe] finds.
 const (
-	NotSent   Progress = iota // the primary has what the step starts from: it may be sent
+	NotSent   Progress = iota // the primary has what the step starts from: it may be sent, unless a reason says what is awaited
 	Installed                 // the primary has it; whether a majority has, is not known or not so yet
 	Committed                 // a majority of the voters has it, a primary stands and none is about to take over
 	Overtaken                 // the primary has something else: somebody was faster, or it was rolled back; plan anew
@@ -47,6 +47,8 @@ func (r *ReplicaSet) Probe(ctx context.Context, from, to Config) (p Progress, wh
 	}
 	switch {
 	case sameVersion(now, to, false) && now.includes(to):
+	case sameVersion(now, from, true) && now.Equal(from) && committed != nil && !*committed:
+		return NotSent, "a majority to have the present configuration, which the server wants before the next one", nil
 	case sameVersion(now, from, true) && now.Equal(from):
 		return NotSent, "", nil
 	default:
@@ -98,7 +100,7 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 	}
 	var last error
 	for lost := 0; ; {
-		p, err := r.probeWithPrimary(ctx, from, to)
+		p, why, err := r.probeWithPrimary(ctx, from, to)
 		switch {
 		case err != nil:
 			return errors.Join(err, last)
@@ -108,6 +110,11 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 			return r.await(ctx, from, to)
 		case HasCode(last, CodeConfigIncompatible):
 			return last
+		case why != "": // from 4.4 on, also for a heartbeat after each election
+			if err := r.pause(ctx, why); err != nil {
+				return err
+			}
+			continue
 		case lost == r.opt.Attempts:
 			return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
 		}
@@ -140,9 +147,8 @@ func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) erro
 }
 
 // probeWithPrimary probes, and waits for a primary as long as the context lets it.
-func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, err error) {
+func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, why string, err error) {
 	err = r.until(ctx, func() (bool, string, error) {
-		var why string
 		p, why, err = r.Probe(ctx, from, to)
 		switch {
 		case err == nil:
@@ -152,7 +158,7 @@ func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p P
 		}
 		return false, why, err
 	})
-	return p, err
+	return p, why, err
 }
 
 // send installs a configuration on the primary. There is no way here to force it.

@@ -317,6 +317,33 @@ func TestHorizonsChangeTogether(t *testing.T) {
 	require.NoError(t, set.Check())
 }
 
+// From 4.4 on a new primary refuses reconfigurations (308) until a majority has reported the configuration of its term, at
+// the next heartbeat: Apply waits for it however long that takes, and sends once.
+func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
+	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44, HeartbeatInterval: 10 * time.Second}, nil)
+	require.NoError(t, set.StopMember(sm1))
+	for set.Truth().Primary == "" {
+		set.Advance(50 * time.Millisecond)
+	}
+	rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: set.Sleep}) // all defaults
+	from, committed, err := rs.ConfigFrom(t.Context(), sm2)
+	require.NoError(t, err)
+	require.Nil(t, committed, "its release is not known yet")
+	to := from.Clone()
+	to.Version++
+	to.Members[1].Priority = 2.5
+	_, err = rs.RunCommand(t.Context(), sm2, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
+	require.True(t, mongo.HasCode(err, mongo.CodeConfigNotCommitted), "%v", err)
+	require.NoError(t, rs.Apply(t.Context(), from, to))
+	sent := 0
+	for _, c := range set.Calls() {
+		if c.Name == "replSetReconfig" {
+			sent++
+		}
+	}
+	require.Equal(t, 2, sent, "the one of this test, and one")
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

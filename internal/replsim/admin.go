@@ -327,6 +327,9 @@ func (s *Set) ForceReconfig(host string, cfg Config) error {
 
 // committed tells whether a majority of the configuration's voters have it on disk, running or not.
 func (s *Set) committed(cfg *Config) bool {
+	if s.now < s.reported {
+		return false
+	}
 	have := 0
 	for _, m := range cfg.Members {
 		if j, err := s.find(m.Host); err == nil && m.Votes > 0 && s.procs[j].cfg != nil &&

@@ -39,6 +39,7 @@ func (s *Set) Hash() uint64 {
 		head = max(head, s.procs[i].op.At)
 	}
 	str(s.name)
+	num(int64(max(s.reported-s.now, 0)) * btoi(s.reported != never))
 	s.opt.encode(num, flag)
 	num(int64(len(s.procs)))
 	for i := range s.procs {

@@ -314,6 +314,25 @@ func TestReconfigRefusals(t *testing.T) {
 	requireCode(t, s.Reconfig(sm1, good), replsim.CodeNodeNotFound) // no majority of the next configuration answers
 }
 
+// From 4.4 on a new primary takes no reconfiguration before a majority has reported the configuration of its term.
+func TestReconfigWaitsForTheConfigurationOfTheTerm(t *testing.T) {
+	for _, rule := range []bool{false, true} {
+		s := balance(t, replsim.Options{OneVoterRule: rule})
+		require.NoError(t, s.Kill(sm1))
+		require.True(t, s.AdvanceUntil(time.Minute, func(s *replsim.Set) bool { _, ok := s.Primary(); return ok }))
+		cfg := s.Config()
+		cfg.Version++
+		if rule {
+			require.EqualValues(t, 2, cfg.Term)
+			require.False(t, s.ConfigCommitted(sm2))
+			requireCode(t, s.Reconfig(sm2, cfg), replsim.CodeConfigUncommitted)
+			s.Advance(2 * time.Second)
+		}
+		require.NoError(t, s.Reconfig(sm2, cfg))
+		require.True(t, s.ConfigCommitted(sm2))
+	}
+}
+
 // An old server accepts the removal of two voters at once; with a cut this makes two primaries, and Check says so.
 func TestTwoVotersAtOnceMakeTwoPrimaries(t *testing.T) {
 	hosts := []string{"a:1", "b:1", "c:1", "d:1", "e:1"}

@@ -107,8 +107,9 @@ type Set struct {
 	procs    []proc // in the order of their hosts
 	cuts     []cut
 	branches []branch
-	writes   []written // those that some copy of the data has not reached yet, in order
-	durable  Payload   // what a majority has
+	writes   []written     // those that some copy of the data has not reached yet, in order
+	durable  Payload       // what a majority has
+	reported time.Duration // when the members will have told the primary that they have the configuration of its term
 
 	serving  bool // a primary sees a majority
 	outTotal time.Duration
@@ -122,7 +123,7 @@ func NewSet(name string, members []MemberSpec, opts Options) (*Set, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("replica set %s: %w", name, err)
 	}
-	s := &Set{name: name, opt: opts.withDefaults()}
+	s := &Set{name: name, opt: opts.withDefaults(), reported: never}
 	best := -1
 	for i, m := range cfg.Members {
 		if m.electable() && (best < 0 || m.Priority > cfg.Members[best].Priority) {

@@ -344,6 +344,21 @@ func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
 	require.Equal(t, 2, sent, "the one of this test, and one")
 }
 
+// A secondary of 4.4 or later refuses to say whether a majority has its configuration: it is asked without that.
+func TestConfigFromASecondary(t *testing.T) {
+	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire44, mongotest.Wire80} {
+		_, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		for host, tells := range map[string]bool{sm1: wire >= mongotest.Wire44, sm2: false, arb: false} {
+			_, err := rs.Hello(t.Context(), host)
+			require.NoError(t, err)
+			c, committed, err := rs.ConfigFrom(t.Context(), host)
+			require.NoError(t, err)
+			require.EqualValues(t, 7, c.Version)
+			require.Equal(t, tells, committed != nil)
+		}
+	}
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

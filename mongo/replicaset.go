@@ -441,17 +441,20 @@ func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
 	return c, err
 }
 
-// ConfigFrom is the configuration that one member has. From 4.4 on the server also tells whether a majority has it; committed is
-// nil where it does not.
+// ConfigFrom is the configuration that one member has. From 4.4 on a primary also tells whether a majority has it; committed is
+// nil from all others.
 func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, committed *bool, err error) {
 	cmd := bson.D{{Key: "replSetGetConfig", Value: 1}}
 	r.mu.Lock()
 	wire := r.wire[hostKey(host)]
 	r.mu.Unlock()
+	var raw bson.Raw
 	if wire >= wire44 {
-		cmd = append(cmd, bson.E{Key: "commitmentStatus", Value: true})
+		raw, err = r.RunCommand(ctx, host, "admin", append(cmd, bson.E{Key: "commitmentStatus", Value: true}))
 	}
-	raw, err := r.RunCommand(ctx, host, "admin", cmd)
+	if wire < wire44 || HasCode(err, CodeNotPrimary) {
+		raw, err = r.RunCommand(ctx, host, "admin", cmd)
+	}
 	if err != nil {
 		return Config{}, nil, err
 	}

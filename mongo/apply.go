@@ -37,34 +37,40 @@ var ErrConflict = errors.New("the configuration was changed by somebody else")
 // Probe tells how far the step has come, and why not further. It changes nothing, and can be asked after a crash as well:
 // the two configurations are all that has to be journalled.
 func (r *ReplicaSet) Probe(ctx context.Context, from, to Config) (p Progress, why string, err error) {
+	p, why, _, err = r.probe(ctx, from, to)
+	return p, why, err
+}
+
+// probe is Probe, and tells how long a takeover takes at most where only that is awaited.
+func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, why string, takeover time.Duration, err error) {
 	host, err := r.Primary(ctx)
 	if err != nil {
-		return NotSent, "", err
+		return NotSent, "", 0, err
 	}
 	now, committed, err := r.ConfigFrom(ctx, host)
 	if err != nil {
-		return NotSent, "", err
+		return NotSent, "", 0, err
 	}
 	switch {
 	case sameVersion(now, to, false) && now.includes(to):
 	case sameVersion(now, from, true) && now.Equal(from) && committed != nil && !*committed:
-		return NotSent, "a majority to have the present configuration, which the server wants before the next one", nil
+		return NotSent, "a majority to have the present configuration, which the server wants before the next one", 0, nil
 	case sameVersion(now, from, true) && now.Equal(from):
-		return NotSent, "", nil
+		return NotSent, "", 0, nil
 	default:
-		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), nil
+		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), 0, nil
 	}
 	if committed != nil && !*committed {
-		return Installed, "the server says that no majority has the configuration yet", nil
+		return Installed, "the server says that no majority has the configuration yet", 0, nil
 	}
 	s, err := r.StatusFrom(ctx, host)
 	if err != nil {
-		return Installed, "", err
+		return Installed, "", 0, err
 	}
-	if ok, why := settledStep(from, to, s); !ok {
-		return Installed, why, nil
+	if why, takeover = settledStep(from, to, s); why != "" {
+		return Installed, why, takeover, nil
 	}
-	return Committed, "", nil
+	return Committed, "", 0, nil
 }
 
 // sameVersion compares versions, and for the start of a step terms where both have one: a new term means an election since the step was
@@ -82,7 +88,8 @@ func versionText(c Config) string {
 	return fmt.Sprintf("version %d", c.Version)
 }
 
-// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]. It is a compare-and-set: the set
+// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]; for a member that is to take over, no longer than
+// that takes: one that is frozen or behind does not come, and Options.Watch hears of it. It is a compare-and-set: the set
 // must have exactly from, with its version and term, else the error wraps [ErrConflict]; an unsafe step ([CheckStep]) is refused before
 // anything is sent, and so is one whose voters that are up would be no majority ([ErrUnsafeStep]).
 //
@@ -203,8 +210,9 @@ func transient(err error) bool {
 
 // await waits until the step is committed.
 func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
+	past := r.patience()
 	return r.until(ctx, func() (bool, string, error) {
-		p, why, err := r.Probe(ctx, from, to)
+		p, why, takeover, err := r.probe(ctx, from, to)
 		switch {
 		case err != nil && (errors.Is(err, ErrNoPrimary) || transient(err)):
 			return false, err.Error(), nil
@@ -214,8 +222,25 @@ func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
 			// Installed before and gone now: the primary that took it lost it with its office, or somebody went on from it.
 			return false, "", fmt.Errorf("replica set %s: %w: version %d did not stay (%s)", r.name, ErrConflict, to.Version, why)
 		}
-		return p == Committed, why, nil
+		return p == Committed || past(why, takeover), why, nil
 	})
+}
+
+// patience tells, once for each look, whether a takeover has been awaited for longer than one takes. Then the member is
+// frozen or behind, which may last: the wish is an order of priorities, and what is left of it goes on.
+func (r *ReplicaSet) patience() func(why string, takeover time.Duration) bool {
+	var waited time.Duration
+	return func(why string, takeover time.Duration) bool {
+		if takeover == 0 {
+			waited = 0
+			return false
+		}
+		if waited += r.opt.Poll; waited <= takeover {
+			return false
+		}
+		r.tell("not waiting any more: %s, and has not done so in %v: it is frozen or behind", why, takeover)
+		return true
+	}
 }
 
 // until looks again and again until it is so, and tells the watcher what is awaited whenever that changes.

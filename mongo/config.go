@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 )
@@ -132,6 +133,15 @@ func (c Config) Term() (int64, bool) {
 	}
 	n, ok := number(v)
 	return int64(n), ok
+}
+
+// electionTimeout is that of the settings, or the servers' default.
+func (c Config) electionTimeout() time.Duration {
+	settings, _ := c.Extra["settings"].DocumentOK()
+	if ms, ok := number(settings.Lookup("electionTimeoutMillis")); ok && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return 10 * time.Second
 }
 
 // Equal tells whether two configurations are the same but for version, term, the order of the members and an

@@ -359,6 +359,41 @@ func TestConfigFromASecondary(t *testing.T) {
 	}
 }
 
+// A member of the highest priority that cannot take over, as an operator has frozen it: its priority can be lowered at
+// once; other changes wait as long as a takeover takes, and go on. Only where it would have to take over are they refused.
+func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		wish  map[string]float64
+		waits bool
+	}{{"lowered", map[string]float64{sm1: 1}, false}, {"another raised", map[string]float64{sm2: 2.5}, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			var told []string
+			set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, func(e mongo.Event) { told = append(told, e.Text) })
+			p, err := rs.StepDown(t.Context(), sm1, time.Hour, 10*time.Second)
+			require.NoError(t, err)
+			require.Equal(t, sm2, p)
+			_, err = rs.SetPriorities(t.Context(), tc.wish, nil)
+			require.NoError(t, err)
+			require.Less(t, set.Truth().Now, 5*time.Minute)
+			require.Equal(t, sm2, set.Truth().Primary)
+			require.Equal(t, tc.waits, strings.Contains(strings.Join(told, "\n"), "it is frozen or behind"))
+			c := set.Truth().Config
+			for host, want := range tc.wish {
+				m, _ := c.Member(host)
+				require.Equal(t, want, m.Priority)
+			}
+		})
+	}
+	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	_, err := rs.StepDown(t.Context(), sm1, 24*time.Hour, 10*time.Second)
+	require.NoError(t, err)
+	_, err = rs.RemoveMember(t.Context(), sm2, nil)
+	require.ErrorIs(t, err, errPatience, "the only other one cannot take over")
+	require.ErrorContains(t, err, sm1+" has a higher priority than the primary "+sm2)
+	require.Equal(t, sm2, set.Truth().Primary)
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

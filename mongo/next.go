@@ -28,7 +28,7 @@ var ErrImpossible = errors.New("cannot be reached")
 //   - Priorities are raised before any is lowered, the wished primary's first; lower ones are lowered before higher ones.
 //     So the primary moves once, and straight to the wished member.
 //   - The member that may be primary is never made unelectable or removed at once: a server refuses that on its own primary
-//     (code 104). It is put behind the others first, and gives way.
+//     (code 103). It is put behind the others first, and gives way.
 //   - Members are added before others are removed wherever the limits of 7 voters and 50 members allow.
 //
 // Fields that the wish does not mention (tags, settings, …) stay as they are. Wishes that are illegal, that change

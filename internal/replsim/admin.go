@@ -1,6 +1,7 @@
 package replsim
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -223,7 +224,7 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	cfg = cfg.Clone()
 	cfg.Term = p.term
 	if err := cfg.validate(); err != nil {
-		return err
+		return incompatible(err)
 	}
 	if s.opt.OneVoterRule && !s.committed(p.cfg) {
 		return refuse(CodeConfigUncommitted, "Cannot run replSetReconfig because the current config is not majority committed")
@@ -233,10 +234,10 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	}
 	k := cfg.index(host)
 	if k < 0 {
-		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+		return refuse(CodeConfigIncompatible, "No host described in new configuration maps to this node %s", host)
 	}
 	if !cfg.Members[k].electable() {
-		return refuse(CodeNodeNotElectable, "This node, %s, is not electable under the new configuration", host)
+		return refuse(CodeConfigIncompatible, "This node, %s, is not electable under the new configuration", host)
 	}
 	if err := s.quorum(i, &cfg); err != nil {
 		return err
@@ -313,16 +314,25 @@ func (s *Set) ForceReconfig(host string, cfg Config) error {
 	cfg.Term = p.cfg.Term
 	cfg.Version = max(cfg.Version, p.cfg.Version) + forcedLeap
 	if err := cfg.validate(); err != nil {
-		return err
+		return incompatible(err)
 	}
 	if err := cfg.succeeds(p.cfg, false); err != nil {
 		return err
 	}
 	if cfg.index(host) < 0 {
-		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+		return refuse(CodeConfigIncompatible, "No host described in new configuration maps to this node %s", host)
 	}
 	s.install(host, &cfg)
 	return nil
+}
+
+// incompatible is a refusal as a server gives it for a configuration that is not legal: whatever the reason, with one code.
+func incompatible(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return refuse(CodeConfigIncompatible, "%s", e.Text)
+	}
+	return err
 }
 
 // committed tells whether a majority of the configuration's voters have it on disk, running or not.

@@ -120,7 +120,6 @@ const (
 	CodeNotYetInitialized  = 94
 	CodeNotSecondary       = 95
 	CodeConfigIncompatible = 103
-	CodeNodeNotElectable   = 104
 	CodeConfigUncommitted  = 308
 	CodeNotPrimary         = 10107
 	CodeDuplicateKey       = 11000
@@ -134,7 +133,6 @@ var codeNames = map[int]string{
 	CodeNotSecondary:       "NotSecondary",
 	CodeNotYetInitialized:  "NotYetInitialized",
 	CodeConfigIncompatible: "NewReplicaSetConfigurationIncompatible",
-	CodeNodeNotElectable:   "NodeNotElectable",
 	CodeConfigUncommitted:  "CurrentConfigNotCommittedYet",
 	CodeNotPrimary:         "NotMaster",
 	CodeDuplicateKey:       "DuplicateKey",
@@ -206,7 +204,7 @@ func (c *Config) succeeds(old *Config, oneVoter bool) error {
 		}
 	}
 	if n := voterChanges(old, c); oneVoter && n > 1 {
-		return refuse(CodeInvalidConfig,
+		return refuse(CodeConfigIncompatible,
 			"Non force replica set reconfig can only add or remove at most 1 voting member, not %d", n)
 	}
 	return nil

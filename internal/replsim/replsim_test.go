@@ -294,15 +294,15 @@ func TestReconfigRefusals(t *testing.T) {
 		cfg  replsim.Config
 		code int
 	}{
-		"not electable":    {edit(func(c *replsim.Config) { c.Members[1].Priority = 0 }), replsim.CodeNodeNotElectable},
-		"removes itself":   {edit(func(c *replsim.Config) { c.Members = append(c.Members[:1:1], c.Members[2]) }), replsim.CodeNodeNotFound},
-		"two voters":       {edit(func(c *replsim.Config) { c.Members = c.Members[1:2] }), replsim.CodeInvalidConfig},
+		"not electable":    {edit(func(c *replsim.Config) { c.Members[1].Priority = 0 }), replsim.CodeConfigIncompatible},
+		"removes itself":   {edit(func(c *replsim.Config) { c.Members = append(c.Members[:1:1], c.Members[2]) }), replsim.CodeConfigIncompatible},
+		"two voters":       {edit(func(c *replsim.Config) { c.Members = c.Members[1:2] }), replsim.CodeConfigIncompatible},
 		"arbiter changed":  {edit(func(c *replsim.Config) { c.Members[0].ArbiterOnly = false }), replsim.CodeConfigIncompatible},
 		"_id changed":      {edit(func(c *replsim.Config) { c.Members[2].ID = 9 }), replsim.CodeConfigIncompatible},
-		"duplicate host":   {edit(func(c *replsim.Config) { c.Members[2].Host = sm1 }), replsim.CodeInvalidConfig},
-		"arbiter priority": {edit(func(c *replsim.Config) { c.Members[0].Priority = 1 }), replsim.CodeInvalidConfig},
-		"priority no vote": {edit(func(c *replsim.Config) { c.Members[2].Votes = 0 }), replsim.CodeInvalidConfig},
-		"none":             {edit(func(c *replsim.Config) { c.Members = nil }), replsim.CodeInvalidConfig},
+		"duplicate host":   {edit(func(c *replsim.Config) { c.Members[2].Host = sm1 }), replsim.CodeConfigIncompatible},
+		"arbiter priority": {edit(func(c *replsim.Config) { c.Members[0].Priority = 1 }), replsim.CodeConfigIncompatible},
+		"priority no vote": {edit(func(c *replsim.Config) { c.Members[2].Votes = 0 }), replsim.CodeConfigIncompatible},
+		"none":             {edit(func(c *replsim.Config) { c.Members = nil }), replsim.CodeConfigIncompatible},
 	} {
 		t.Run(name, func(t *testing.T) { requireCode(t, s.Reconfig(sm1, tc.cfg), tc.code) })
 	}

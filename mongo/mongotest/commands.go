@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,8 +110,9 @@ func (s *Set) serve(q request) (bson.Raw, error) {
 	}
 	if err != nil {
 		e := asRefusal(err)
-		reply = bson.D{
-			{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: e.Text}, {Key: "code", Value: int32(e.Code)}, {Key: "codeName", Value: s.codeName(e)},
+		reply = bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: e.Text}}
+		if e.Code != 0 {
+			reply = append(reply, bson.E{Key: "code", Value: int32(e.Code)}, bson.E{Key: "codeName", Value: s.codeName(e)})
 		}
 	} else {
 		reply = append(reply, bson.E{Key: "ok", Value: 1.0})
@@ -366,15 +369,15 @@ func (s *Set) getConfig(q request) (bson.D, error) {
 func (s *Set) reconfig(q request) (bson.D, error) {
 	raw, err := q.document("replSetReconfig")
 	if err != nil {
-		return nil, err
+		return nil, refuse(0, "no configuration specified")
 	}
 	var c mongo.Config
 	if err := bson.Unmarshal(raw, &c); err != nil {
 		return nil, refuse(replsim.CodeInvalidConfig, "%v", err)
 	}
 	if c.ID != s.sim.Name() {
-		return nil, refuse(replsim.CodeConfigIncompatible,
-			"New and old configurations differ in replica set name; old was %s, and new is %s", s.sim.Name(), c.ID)
+		return nil, refuse(replsim.CodeInvalidConfig, "Rejecting reconfig where new config has different replica set name: old was %s, and new is %s",
+			s.sim.Name(), c.ID)
 	}
 	now, err := s.inSet(q.host)
 	if err != nil {
@@ -424,10 +427,35 @@ func (s *Set) askSilent(q request, c mongo.Config) error {
 
 // fieldRules are those of the fields that the simulation carries along without knowing them.
 func (s *Set) fieldRules(c, old mongo.Config) error {
+	refused := func(format string, args ...any) error { return refuse(replsim.CodeConfigIncompatible, format, args...) }
+	least := map[string]float64{"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1}
+	if doc, ok := c.Extra["settings"].DocumentOK(); ok {
+		for name, n := range least {
+			if v, err := doc.LookupErr(name); err == nil {
+				if have, ok := numeric(v); !ok || have < n {
+					return refused("%s field value of %v is out of range", name, v)
+				}
+			}
+		}
+	}
+	local := 0
 	for _, m := range c.Members {
+		if strings.HasPrefix(m.Host, "127.") || strings.HasPrefix(m.Host, "localhost") {
+			local++
+		}
+		if host, port, ok := strings.Cut(m.Host, ":"); ok {
+			if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > math.MaxUint16 {
+				return refuse(codeFailedToParse, "Empty host, bad digit or port number out of range parsing HostAndPort from \"%s\"", m.Host)
+			}
+		}
+		if tags, ok := m.Extra["tags"].DocumentOK(); ok && m.ArbiterOnly && len(tags) > 5 {
+			return refused("Cannot set tags on arbiters.")
+		}
+		if d := m.DelaySecs(); d < 0 || d > longest {
+			return refused("slaveDelay field value of %d seconds is out of range", d)
+		}
 		if names := horizons(m); names != horizons(c.Members[0]) {
-			return refuse(replsim.CodeConfigIncompatible,
-				"Saw a replica set member with a different horizon mapping than the others: %s", names)
+			return refused("Saw a replica set member with a different horizon mapping than the others: %s", names)
 		}
 		_, delayed := m.Extra["slaveDelay"]
 		if delayed && s.opt.Wire >= Wire50 {
@@ -435,16 +463,19 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 				"Unexpected field slaveDelay in replica set member configuration for member:{ host: \"%s\" }", m.Host)
 		}
 		if m.DelaySecs() > 0 && m.Priority > 0 {
-			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when slaveDelay is used")
+			return refused("priority must be 0 when slaveDelay is used")
 		}
 		builds := func(m mongo.Member) bool { v, ok := m.Extra["buildIndexes"]; return !ok || truth(v) }
 		if !builds(m) && m.Priority > 0 {
-			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when buildIndexes=false")
+			return refused("priority must be 0 when buildIndexes=false")
 		}
 		if had, ok := old.Member(m.Host); ok && builds(had) != builds(m) {
-			return refuse(replsim.CodeConfigIncompatible,
-				"New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
+			return refused("New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
 		}
+	}
+	if local > 0 && local < len(c.Members) {
+		return refused("Either all host names in a replica set configuration must be localhost references, or none must be; found %d out of %d",
+			local, len(c.Members))
 	}
 	return nil
 }

@@ -55,16 +55,16 @@ func TestRefusals(t *testing.T) {
 		{"not against admin", sm1, "test", bson.D{{Key: "replSetGetStatus", Value: 1}}, 13},
 		{"reconfig on a secondary", sm2, "admin", reconfig(next), 10107},
 		{"same version", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Version = 7 })), 103},
-		{"another name", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.ID = "other" })), 103},
-		{"no members", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = nil })), 93},
-		{"without the primary", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = c.Members[1:] })), 74},
-		{"the primary not electable", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members[0].Priority = 0 })), 104},
+		{"another name", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.ID = "other" })), 93},
+		{"no members", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = nil })), 103},
+		{"without the primary", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = c.Members[1:] })), 103},
+		{"the primary not electable", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members[0].Priority = 0 })), 103},
 		{"buildIndexes in place", sm1, "admin", reconfig(with(func(c *mongo.Config) {
 			c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"buildIndexes": rawValue(t, false)}
 		})), 103},
 		{"delayed and electable", sm1, "admin",
-			reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 93},
-		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 14},
+			reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 103},
+		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 0},
 		{"commitmentStatus on 3.6", sm1, "admin", bson.D{{Key: "replSetGetConfig", Value: 1}, {Key: "commitmentStatus", Value: true}}, 9},
 		{"step down on a secondary", sm2, "admin", bson.D{{Key: "replSetStepDown", Value: 60}}, 10107},
 		{"step down for less than no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: -1}}, 2},
@@ -81,7 +81,8 @@ func TestRefusals(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			set := start(t, mongotest.Options{})
 			require.NoError(t, set.Insert("app.c", bson.D{{Key: "_id", Value: 7}, {Key: "x", Value: 1}}))
-			_, code := ask(t, set, tc.host, tc.db, tc.cmd)
+			raw, code := ask(t, set, tc.host, tc.db, tc.cmd)
+			require.Nil(t, raw)
 			require.Equal(t, tc.want, code)
 			require.EqualValues(t, 7, set.Truth().Config.Version)
 		})

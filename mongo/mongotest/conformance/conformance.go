@@ -5,12 +5,14 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 
+	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
@@ -47,6 +49,7 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 		{"MON-018 the oplog can be read", scenario.oplog},
 		{"a reconfiguration on a secondary is refused", scenario.reconfigOnSecondary},
 		{"a version that is not greater is refused", scenario.sameVersion},
+		{"what Validate refuses the server refuses, and nothing else", scenario.validate},
 		{"MON-035 priorities move the primary", scenario.swapPriorities},
 		{"step down and take over again", scenario.stepDown},
 		{"no step-down without a successor", scenario.noSuccessor},
@@ -144,6 +147,66 @@ func (s scenario) reconfigOnSecondary() {
 func (s scenario) sameVersion() {
 	err := s.send(s.First, s.config())
 	require.True(s, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+}
+
+func (s scenario) validate() {
+	field := func(name string, value any) mongo.Fields {
+		typ, data, err := bson.MarshalValue(value)
+		require.NoError(s, err)
+		return mongo.Fields{name: bson.RawValue{Type: typ, Value: data}}
+	}
+	setting := func(name string, value any) func(*mongo.Config) {
+		return func(c *mongo.Config) { c.Extra = field("settings", bson.D{{Key: name, Value: value}}) }
+	}
+	for name, edit := range map[string]func(*mongo.Config){
+		"as it is":                func(*mongo.Config) {},
+		"a fraction":              func(c *mongo.Config) { c.Members[0].Priority += 0.25 },
+		"a setting as a double":   setting("catchUpTimeoutMillis", 5000.0),
+		"a setting as a long":     setting("catchUpTimeoutMillis", int64(4000)),
+		"no catch-up limit":       setting("catchUpTimeoutMillis", -1),
+		"below no limit":          setting("catchUpTimeoutMillis", -2),
+		"no election timeout":     setting("electionTimeoutMillis", 0),
+		"no heartbeat interval":   setting("heartbeatIntervalMillis", 0),
+		"no heartbeat timeout":    setting("heartbeatTimeoutSecs", 0),
+		"no members":              func(c *mongo.Config) { c.Members = nil },
+		"a port that is no one":   func(c *mongo.Config) { c.Members[1].Host += "x" },
+		"a port too high":         func(c *mongo.Config) { c.Members[1].Host += "0000" },
+		"no host":                 func(c *mongo.Config) { c.Members[1].Host = ":1" },
+		"a host twice":            func(c *mongo.Config) { c.Members[1].Host = c.Members[0].Host },
+		"an _id twice":            func(c *mongo.Config) { c.Members[1].ID = c.Members[0].ID },
+		"two votes":               func(c *mongo.Config) { c.Members[1].Votes = 2 },
+		"a priority too high":     func(c *mongo.Config) { c.Members[0].Priority = 1001 },
+		"a priority without vote": func(c *mongo.Config) { c.Members[1].Votes = 0 },
+		"hidden and electable":    func(c *mongo.Config) { c.Members[1].Hidden = true },
+		"an arbiter's tags":       func(c *mongo.Config) { c.Members[2].Extra = field("tags", bson.D{{Key: "dc", Value: "x"}}) },
+		"an arbiter's vote":       func(c *mongo.Config) { c.Members[2].Votes = 0 },
+		"one's horizons": func(c *mongo.Config) {
+			c.Members[1].Extra = field("horizons", bson.D{{Key: "outside", Value: "gate.example:1"}})
+		},
+	} {
+		s.Run(name, func(t *testing.T) {
+			now, err := s.rs.Config(s.ctx)
+			require.NoError(t, err)
+			slices.SortFunc(now.Members, func(a, b mongo.Member) int { return s.place(a) - s.place(b) })
+			to := now.Clone()
+			to.Version++
+			edit(&to)
+			legal := mongo.Validate(to)
+			err = s.send(s.First, to)
+			var refused *mongo.CommandError
+			if legal == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorAs(t, err, &refused, "Validate says: %v", legal)
+			require.Equal(t, op.Exited, refused.Outcome, "%v", err)
+		})
+	}
+}
+
+// place is the order of members in which scenarios name them.
+func (s scenario) place(m mongo.Member) int {
+	return slices.Index([]string{s.First, s.Second, s.Arbiter}, m.Host)
 }
 
 func (s scenario) swapPriorities() {

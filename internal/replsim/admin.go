@@ -171,6 +171,7 @@ func (s *Set) Maintenance(host string, on bool) error {
 	}
 	p := &s.procs[i]
 	switch {
+	case p.state == Arbiter: // it takes it, and nothing changes
 	case on && p.state == Secondary:
 		p.maint = true
 		s.demote(p, Recovering)
@@ -179,6 +180,8 @@ func (s *Set) Maintenance(host string, on bool) error {
 		if p.state == Recovering && !p.stale {
 			p.state = Secondary
 		}
+	case !on && p.state != Primary:
+		return refuse(CodeOperationFailed, "already out of maintenance mode")
 	default:
 		return refuse(CodeNotSecondary, "cannot change maintenance mode in state %s", p.state)
 	}

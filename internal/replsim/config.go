@@ -119,6 +119,7 @@ const (
 	CodeInvalidConfig      = 93
 	CodeNotYetInitialized  = 94
 	CodeNotSecondary       = 95
+	CodeOperationFailed    = 96
 	CodeConfigIncompatible = 103
 	CodeConfigUncommitted  = 308
 	CodeNotPrimary         = 10107
@@ -131,6 +132,7 @@ var codeNames = map[int]string{
 	CodeNodeNotFound:       "NodeNotFound",
 	CodeInvalidConfig:      "InvalidReplicaSetConfig",
 	CodeNotSecondary:       "NotSecondary",
+	CodeOperationFailed:    "OperationFailed",
 	CodeNotYetInitialized:  "NotYetInitialized",
 	CodeConfigIncompatible: "NewReplicaSetConfigurationIncompatible",
 	CodeConfigUncommitted:  "CurrentConfigNotCommittedYet",

@@ -40,6 +40,7 @@ func (s *Set) Hash() uint64 {
 	}
 	str(s.name)
 	num(int64(max(s.reported-s.now, 0)) * btoi(s.reported != never))
+	num(int64(max(s.crowned+s.opt.HeartbeatInterval-s.now, 0)) * btoi(s.crowned != never))
 	s.opt.encode(num, flag)
 	num(int64(len(s.procs)))
 	for i := range s.procs {

@@ -109,6 +109,7 @@ type Set struct {
 	branches []branch
 	writes   []written     // those that some copy of the data has not reached yet, in order
 	durable  Payload       // what a majority has
+	crowned  time.Duration // when the last election was won
 	reported time.Duration // when the members will have told the primary that they have the configuration of its term
 
 	serving  bool // a primary sees a majority
@@ -123,7 +124,7 @@ func NewSet(name string, members []MemberSpec, opts Options) (*Set, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("replica set %s: %w", name, err)
 	}
-	s := &Set{name: name, opt: opts.withDefaults(), reported: never}
+	s := &Set{name: name, opt: opts.withDefaults(), crowned: never, reported: never}
 	best := -1
 	for i, m := range cfg.Members {
 		if m.electable() && (best < 0 || m.Priority > cfg.Members[best].Priority) {
@@ -239,6 +240,13 @@ func (s *Set) Hosts() []string {
 		hosts[i] = s.procs[i].host
 	}
 	return hosts
+}
+
+// Heard tells whether the other members have had a heartbeat of the primary at host since it was elected: until then an
+// arbiter, which reads no oplog, knows of no primary.
+func (s *Set) Heard(host string) bool {
+	i, err := s.find(host)
+	return err == nil && s.procs[i].state == Primary && (s.crowned == never || s.now >= s.crowned+s.opt.HeartbeatInterval)
 }
 
 // Config is the newest configuration that any process knows.

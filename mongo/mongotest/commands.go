@@ -214,12 +214,14 @@ func (s *Set) hello(q request) (bson.D, error) {
 func (s *Set) memberFields(host string, cfg replsim.Config, views []replsim.MemberView) bson.D {
 	hosts, passives, arbiters := bson.A{}, bson.A{}, bson.A{}
 	var me replsim.MemberSpec
+	full := s.mongoConfig(&cfg)
 	for _, m := range cfg.Members {
 		if m.Host == host {
 			me = m
 		}
+		whole, _ := full.Member(m.Host)
 		switch {
-		case m.Hidden:
+		case m.Hidden, whole.DelaySecs() > 0:
 		case m.ArbiterOnly:
 			arbiters = append(arbiters, m.Host)
 		case m.Priority > 0:
@@ -237,7 +239,7 @@ func (s *Set) memberFields(host string, cfg replsim.Config, views []replsim.Memb
 			d = append(d, bson.E{Key: f.name, Value: f.list})
 		}
 	}
-	if lead, ok := leader(views); ok {
+	if lead, ok := leader(views); ok && (!me.ArbiterOnly || s.sim.Heard(lead.Host)) {
 		d = append(d, bson.E{Key: "primary", Value: lead.Host})
 	}
 	if me.ArbiterOnly {
@@ -353,10 +355,7 @@ func (s *Set) getConfig(q request) (bson.D, error) {
 		return nil, refuse(replsim.CodeNotYetInitialized, "no replset config has been received")
 	}
 	d := bson.D{{Key: "config", Value: s.mongoConfig(&cfg)}}
-	if truth(q.cmd.Lookup("commitmentStatus")) {
-		if s.opt.Wire < Wire44 {
-			return nil, refuse(codeFailedToParse, "unrecognized field 'commitmentStatus'")
-		}
+	if truth(q.cmd.Lookup("commitmentStatus")) && s.opt.Wire >= Wire44 { // older ones ignore it
 		if s.sim.StateOf(q.host) != replsim.Primary {
 			return nil, refuse(replsim.CodeNotPrimary, "commitmentStatus is only supported on primary.")
 		}

@@ -10,26 +10,25 @@ import (
 
 // The codes beside those of internal/replsim.
 const (
-	codeBadValue         = 2
-	codeFailedToParse    = 9
-	codeUnauthorized     = 13
-	codeTypeMismatch     = 14
-	codeAuthFailed       = 18
-	codeNamespaceMissing = 26
-	codeNoSuchCommand    = 59
-	codeWriteConcern     = 64
-	codeMaxTime          = 50
-	codeReconfigBusy     = 109
-	codeNotSupported     = 115
-	codeNoMajorityReads  = 148
-	codeExceededTime     = 262
-	codeNoSecondaryOK    = 13435
-	codeNotReadable      = 13436
+	codeBadValue        = 2
+	codeFailedToParse   = 9
+	codeUnauthorized    = 13
+	codeTypeMismatch    = 14
+	codeAuthFailed      = 18
+	codeNoSuchCommand   = 59
+	codeWriteConcern    = 64
+	codeMaxTime         = 50
+	codeReconfigBusy    = 109
+	codeNotSupported    = 115
+	codeNoMajorityReads = 148
+	codeExceededTime    = 262
+	codeNoSecondaryOK   = 13435
+	codeNotReadable     = 13436
 )
 
 var codeNames = map[int]string{
 	codeBadValue: "BadValue", codeFailedToParse: "FailedToParse", codeUnauthorized: "Unauthorized", codeTypeMismatch: "TypeMismatch",
-	codeAuthFailed: "AuthenticationFailed", codeNamespaceMissing: "NamespaceNotFound", codeNoSuchCommand: "CommandNotFound",
+	codeAuthFailed: "AuthenticationFailed", codeNoSuchCommand: "CommandNotFound",
 	codeWriteConcern: "WriteConcernFailed", codeNotSupported: "CommandNotSupported", codeExceededTime: "ExceededTimeLimit",
 	codeMaxTime: "MaxTimeMSExpired", codeReconfigBusy: "ConfigurationInProgress", codeNoMajorityReads: "ReadConcernMajorityNotEnabled",
 	codeNoSecondaryOK: "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",

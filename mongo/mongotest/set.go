@@ -34,7 +34,7 @@ type Options struct {
 	Epoch             time.Time         // 2026-01-01 UTC: the simulated clock at the start
 	ElectionTimeout   time.Duration     // what the configuration's settings say at the start, or 10 s
 	HeartbeatInterval time.Duration     // likewise, or 2 s
-	OplogSize         int64             // 100 MB: bytes of the oplog, which is full
+	OplogSize         int64             // 200 MB: configured bytes of the oplog, which is full; a small one holds 104 MB all the same
 	OplogWindow       time.Duration     // 1 h: how far it reaches under the present traffic
 	ApplyRate         float64           // 10: seconds of oplog that a member applies in a second
 	DataSize          int64             // 0: bytes that an initial sync copies, at 50 MB/s
@@ -96,7 +96,7 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 
 func (o Options) withDefaults() Options {
 	o.Wire = cmp.Or(o.Wire, Wire36)
-	o.OplogSize = cmp.Or(o.OplogSize, 100_000_000)
+	o.OplogSize = cmp.Or(o.OplogSize, 200_000_000)
 	o.ElectionTimeout = cmp.Or(o.ElectionTimeout, 10*time.Second)
 	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 2*time.Second)
 	if o.Epoch.IsZero() {

@@ -127,7 +127,7 @@ func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) erro
 	}
 	var waiting error
 	for _, cmd := range f.commands(s) {
-		_, err := r.RunCommand(ctx, host, ShardingDatabase, append(cmd, f.writeConcern()))
+		_, err := r.runWithin(ctx, f.Majority+r.opt.CommandTimeout, host, ShardingDatabase, append(cmd, f.writeConcern()))
 		if HasCode(err, CodeWriteConcernFailed) { // done on the primary: the removal must not stay without its insertion
 			waiting = err
 		} else if err != nil {
@@ -302,7 +302,7 @@ func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step Sharding
 			return err
 		}
 		r.tell("%v (%s)", step.Op, step.Guide)
-		last = f.Do(ctx, r, step)
+		last = ShardingFix{Set: f.Set}.Do(ctx, r, step) // without a majority: that is awaited in the end, once
 		var refused *CommandError
 		switch {
 		case last == nil, errors.Is(last, ErrNoPrimary), transient(last): // the probe tells

@@ -154,6 +154,22 @@ func TestShardingFixWaitsForAMajority(t *testing.T) {
 	requireFixed(t, set, sm2, "on the other")
 }
 
+// Without a majority each write waits for all of Majority. The removal is not left without its insertion, and the
+// timeout is the error.
+func TestShardingWritesHaveTheTimeOfTheMajority(t *testing.T) {
+	set := admin(t, mongotest.Options{})
+	require.NoError(t, set.StopMember(sm2))
+	rs := adminClient(set)
+	fix := mongo.ShardingFix{Set: "set06", Majority: 30 * time.Second}
+	before, err := fix.Read(t.Context(), rs)
+	require.NoError(t, err)
+	for _, step := range fix.Steps(before) {
+		err := fix.Do(t.Context(), rs, step)
+		require.True(t, mongo.HasCode(err, mongo.CodeWriteConcernFailed), "%v", err)
+	}
+	requireFixed(t, set, sm1, "on the primary")
+}
+
 // The primary dies while the fix waits for a majority, and a failover undoes the writes: they are made again, and count
 // once. Where that never ends, Apply says so.
 func TestShardingFixIsNotDoneWhenAFailoverHasUndoneIt(t *testing.T) {

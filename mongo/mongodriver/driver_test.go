@@ -67,7 +67,8 @@ func cluster(t testing.TB, set *mongotest.Set, wire int32, first, second, arbite
 	return conformance.Cluster{
 		Name: "set02", First: first, Second: second, Arbiter: arbiter,
 		Dial: mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}),
-		Stop: set.StopMember, Start: set.StartMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
+		Stop: set.StopMember, Start: set.StartMember, Kill: set.KillMember, Wipe: set.WipeMember,
+		Suspend: set.SuspendMember, Resume: set.ResumeMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
 		Options: mongo.Options{Poll: 20 * time.Millisecond, Sample: 100 * time.Millisecond},
 	}
 }

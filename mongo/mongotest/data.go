@@ -2,6 +2,7 @@ package mongotest
 
 import (
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -148,14 +149,26 @@ func (s *Set) write(q request) (bson.D, error) {
 		reply = append(reply, bson.E{Key: "writeErrors", Value: failures})
 	}
 	w, _ := q.cmd.Lookup("writeConcern", "w").StringValueOK()
-	if w == "majority" && !s.sim.Committed(q.host) {
-		// A server waits for wtimeout first. What may commit the write later is time, which a caller lets pass itself.
+	if w == "majority" && !s.awaitCommit(q) {
 		reply = append(reply, bson.E{Key: "writeConcernError", Value: bson.D{
 			{Key: "code", Value: int32(codeWriteConcern)}, {Key: "codeName", Value: codeNames[codeWriteConcern]},
 			{Key: "errmsg", Value: "waiting for replication timed out"},
 		}})
 	}
 	return reply, nil
+}
+
+// awaitCommit waits, as a server does, until a majority has what the member at the host has, for wtimeout at most. In a
+// set that a larger simulation holds no time passes here.
+func (s *Set) awaitCommit(q request) bool {
+	left := time.Hour // without a limit it is for ever
+	if ms, ok := numeric(q.cmd.Lookup("writeConcern", "wtimeout")); ok && ms > 0 {
+		left = time.Duration(ms) * time.Millisecond
+	}
+	for ; !s.sim.Committed(q.host) && left > 0 && !s.guest; left -= time.Second {
+		s.take(q, min(left, time.Second))
+	}
+	return s.sim.Committed(q.host)
 }
 
 // statement runs one statement of a write on a collection.

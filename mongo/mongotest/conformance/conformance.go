@@ -5,7 +5,9 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +29,10 @@ type Cluster struct {
 	Options      mongo.Options
 	Stop         func(host string) error // ends a process cleanly
 	Start        func(host string) error
+	Kill         func(host string) error // as a power loss does
+	Wipe         func(host string) error // empties the data directory of a stopped process
+	Suspend      func(host string) error // as SIGSTOP does; nil where a scenario that needs it is to be left out
+	Resume       func(host string) error
 	OneVoterRule bool // servers from 4.4 on refuse two voters at once
 	Patience     time.Duration
 }
@@ -60,6 +66,14 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 		{"a member goes down and comes back", scenario.downAndUp},
 		{"somebody else was faster", scenario.conflict},
 		{"MON-025 to MON-029 the sharding fix counts once", scenario.shardingFix},
+		{"the primary is killed on a way", func(s scenario) { s.killedOnAWay(s.First) }},
+		{"a secondary is killed on a way", func(s scenario) { s.killedOnAWay(s.Second) }},
+		{"two clients at once", scenario.twoClients},
+		{"a way that was cut off is taken up", scenario.takenUp},
+		{"a hidden and delayed member", scenario.hiddenAndDelayed},
+		{"MON-024 remove, wipe, add", scenario.removeWipeAdd},
+		{"a secondary hangs", scenario.hangs},
+		{"a failover undoes the sharding fix", scenario.undone},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			c := start(t)
@@ -69,6 +83,22 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 			defer func() { require.NoError(t, rs.Close(context.WithoutCancel(ctx))) }()
 			s.run(scenario{T: t, Cluster: c, rs: rs, ctx: ctx})
 		})
+	}
+}
+
+// until looks again and again, while the time of the cluster passes.
+func (s scenario) until(what string, holds func() bool) {
+	s.Helper()
+	for !holds() {
+		if s.Options.Sleep != nil {
+			require.NoError(s, s.Options.Sleep(s.ctx, time.Second), what)
+			continue
+		}
+		select {
+		case <-s.ctx.Done():
+			require.Fail(s, "awaited in vain: "+what)
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
@@ -104,8 +134,12 @@ func (s scenario) reads() {
 	require.True(s, ok)
 	require.Equal(s, 3.0, first.Priority)
 	for host, arbiter := range map[string]bool{s.First: false, s.Arbiter: true} {
-		h, err := s.rs.Hello(s.ctx, host)
-		require.NoError(s, err)
+		var h mongo.Hello
+		s.until("the primary in the hello of "+host, func() bool { // an arbiter names none until its next heartbeat
+			h, err = s.rs.Hello(s.ctx, host)
+			require.NoError(s, err)
+			return h.PrimaryHost != ""
+		})
 		require.Equal(s, []any{s.Name, s.First, arbiter, host == s.First}, []any{h.Set, h.PrimaryHost, h.ArbiterOnly, h.Primary()})
 	}
 	lags, err := s.rs.Lag(s.ctx)
@@ -133,6 +167,10 @@ func (s scenario) oplog() {
 }
 
 func (s scenario) send(host string, c mongo.Config) error {
+	s.until("a majority that has the configuration", func() bool { // from 4.4 on; after an election it takes a heartbeat
+		_, committed, err := s.rs.ConfigFrom(s.ctx, s.First)
+		return err == nil && (committed == nil || *committed)
+	})
 	_, err := s.rs.RunCommand(s.ctx, host, "admin", bson.D{{Key: "replSetReconfig", Value: c}})
 	return err
 }
@@ -350,17 +388,24 @@ func (s scenario) conflict() {
 	require.Equal(s, 2.25, second.Priority)
 }
 
-func (s scenario) shardingFix() {
-	insert := func(coll string, docs ...any) {
-		_, err := s.rs.RunCommand(s.ctx, s.First, mongo.ShardingDatabase,
-			bson.D{{Key: "insert", Value: coll}, {Key: "documents", Value: bson.A(docs)}})
-		require.NoError(s, err)
-	}
-	insert("cache_config", bson.D{{Key: "_id", Value: 1}, {Key: "migratingShards", Value: bson.A{"shard-1"}}},
+func (s scenario) insert(db, coll string, docs ...any) {
+	s.Helper()
+	_, err := s.rs.RunCommand(s.ctx, s.First, db, bson.D{{Key: "insert", Value: coll}, {Key: "documents", Value: bson.A(docs)},
+		{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}}}})
+	require.NoError(s, err)
+}
+
+// insertMigration makes the set an ADMIN set in the middle of a migration.
+func (s scenario) insertMigration() {
+	s.insert(mongo.ShardingDatabase, "cache_config", bson.D{{Key: "_id", Value: 1}, {Key: "migratingShards", Value: bson.A{"shard-1"}}},
 		bson.D{{Key: "_id", Value: 2}, {Key: "kept", Value: "x"}})
-	insert("config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: int32(4)}})
-	insert("versions", bson.D{{Key: "_id", Value: "cache_config"}, {Key: "version", Value: int32(7)},
+	s.insert(mongo.ShardingDatabase, "config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: int32(4)}})
+	s.insert(mongo.ShardingDatabase, "versions", bson.D{{Key: "_id", Value: "cache_config"}, {Key: "version", Value: int32(7)},
 		{Key: "migrationStatus", Value: "MIGRATING"}})
+}
+
+func (s scenario) shardingFix() {
+	s.insertMigration()
 	fix := mongo.ShardingFix{Set: s.Name, Majority: 10 * time.Second}
 	var recorded *mongo.ShardingState
 	for range 3 {
@@ -377,4 +422,164 @@ func (s scenario) shardingFix() {
 	}
 	require.EqualValues(s, 4, recorded.ConfigVersion)
 	require.False(s, recorded.Fixed())
+}
+
+// killedOnAWay kills a member between two steps. The way is gone to its end, and no write that a majority had is lost.
+func (s scenario) killedOnAWay(host string) {
+	s.insert("app", "things", bson.D{{Key: "_id", Value: "kept"}})
+	killed := false
+	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 1, s.Second: 4}, func(mongo.Step) error {
+		if killed {
+			return nil
+		}
+		killed = true
+		if err := s.Kill(host); err != nil {
+			return err
+		}
+		return s.Start(host)
+	})
+	require.NoError(s, err)
+	first, _ := c.Member(s.First)
+	second, _ := c.Member(s.Second)
+	require.Equal(s, []float64{1, 4}, []float64{first.Priority, second.Priority})
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StatePrimary))
+	raw, err := s.rs.RunCommand(s.ctx, s.Second, "app", bson.D{{Key: "find", Value: "things"}})
+	require.NoError(s, err)
+	kept, err := raw.Lookup("cursor", "firstBatch").Array().Values()
+	require.NoError(s, err)
+	require.Len(s, kept, 1)
+}
+
+// twoClients change the configuration at once: each plans anew when the other was faster, and both changes stay.
+func (s scenario) twoClients() {
+	wishes := []map[string]float64{{s.First: 3.25}, {s.Second: 2.25}}
+	errs := make(chan error)
+	for _, w := range wishes {
+		go func() {
+			_, err := s.rs.SetPriorities(s.ctx, w, nil)
+			errs <- err
+		}()
+	}
+	require.NoError(s, errors.Join(<-errs, <-errs))
+	c := s.config()
+	for _, w := range wishes {
+		for host, p := range w {
+			m, _ := c.Member(host)
+			require.Equal(s, p, m.Priority)
+		}
+	}
+}
+
+// takenUp: a client ends before the second step, and another one goes on from there.
+func (s scenario) takenUp() {
+	before := s.config()
+	wish := map[string]float64{s.First: 2, s.Second: 3}
+	cut := errors.New("the client was cut off")
+	steps := 0
+	_, err := s.rs.SetPriorities(s.ctx, wish, func(mongo.Step) error {
+		if steps++; steps == 2 {
+			return cut
+		}
+		return nil
+	})
+	require.ErrorIs(s, err, cut)
+	other := mongo.NewReplicaSet(s.Name, []string{s.Second}, s.Dial, s.Options)
+	defer func() { require.NoError(s, other.Close(context.WithoutCancel(s.ctx))) }()
+	c, err := other.SetPriorities(s.ctx, wish, nil)
+	require.NoError(s, err)
+	require.Equal(s, before.Version+2, c.Version)
+	s.requirePrimary(s.Second)
+}
+
+// hiddenAndDelayed: such a member is in no hello, and no current copy of the data.
+func (s scenario) hiddenAndDelayed() {
+	h, err := s.rs.Hello(s.ctx, s.First)
+	require.NoError(s, err)
+	name := "slaveDelay"
+	if h.MaxWire >= 13 { // MongoDB 5.0
+		name = "secondaryDelaySecs"
+	}
+	typ, data, err := bson.MarshalValue(int64(3600))
+	require.NoError(s, err)
+	m, ok := s.config().Member(s.Second)
+	require.True(s, ok)
+	m.Priority, m.Hidden, m.Extra = 0, true, mongo.Fields{name: bson.RawValue{Type: typ, Value: data}}
+	_, err = s.rs.AddMember(s.ctx, m, nil)
+	require.NoError(s, err)
+	h, err = s.rs.Hello(s.ctx, s.First)
+	require.NoError(s, err)
+	require.NotContains(s, h.Members(), s.Second)
+	losses, err := mongo.CanLose([]string{s.First}, s.view())
+	require.NoError(s, err)
+	require.NotEmpty(s, losses)
+	require.Equal(s, mongo.LosesData, losses[0].What)
+}
+
+// removeWipeAdd is how a member that is stuck in RECOVERING comes back.
+func (s scenario) removeWipeAdd() {
+	before := s.config()
+	m, _ := before.Member(s.Second)
+	require.NoError(s, s.Stop(s.Second))
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateDown))
+	_, err := s.rs.RemoveMember(s.ctx, s.Second, nil)
+	require.NoError(s, err)
+	require.NoError(s, s.Wipe(s.Second))
+	require.NoError(s, s.Start(s.Second))
+	c, err := s.rs.AddMember(s.ctx, m, nil)
+	require.NoError(s, err)
+	require.True(s, c.Equal(before), "%v instead of %v", c, before)
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+}
+
+func (s scenario) needsSuspend() {
+	if s.Suspend == nil {
+		s.Skip("a member of this cluster cannot be suspended")
+	}
+}
+
+// hangs: a reconfiguration is made although one secondary does not answer, for which the server waits.
+func (s scenario) hangs() {
+	s.needsSuspend()
+	require.NoError(s, s.Suspend(s.Second))
+	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateDown))
+	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 3.5}, nil)
+	require.NoError(s, err)
+	first, _ := c.Member(s.First)
+	require.Equal(s, 3.5, first.Priority)
+	require.NoError(s, s.Resume(s.Second))
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+	s.requirePrimary(s.First)
+}
+
+// undone: the primary dies while the fix waits for a majority, before the other member has all of its writes. Apply is not done
+// before a majority has them, and the version counts up once.
+func (s scenario) undone() {
+	s.needsSuspend()
+	s.insertMigration()
+	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
+	died := false
+	opts := s.Options
+	opts.Watch = func(e mongo.Event) {
+		if died || !strings.Contains(e.Text, "have the writes") {
+			return
+		}
+		died = true
+		require.NoError(s, s.Kill(s.First))
+		require.NoError(s, s.Resume(s.Second))
+		s.until(s.Second+" as primary", func() bool {
+			h, err := s.rs.Hello(s.ctx, s.Second)
+			return err == nil && h.Primary()
+		})
+		require.NoError(s, s.Start(s.First))
+	}
+	rs := mongo.NewReplicaSet(s.Name, []string{s.First, s.Second}, s.Dial, opts)
+	defer func() { require.NoError(s, rs.Close(context.WithoutCancel(s.ctx))) }()
+	require.NoError(s, s.Suspend(s.Second))
+	fix := mongo.ShardingFix{Set: s.Name, Majority: s.Patience}
+	require.NoError(s, fix.Apply(s.ctx, rs, nil, func(mongo.ShardingState) error { return nil }))
+	require.True(s, died)
+	now, err := fix.Read(s.ctx, rs)
+	require.NoError(s, err)
+	require.True(s, now.Fixed())
+	require.EqualValues(s, 5, now.ConfigVersion)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -15,7 +16,7 @@ type Progress int
 
 // What [ReplicaSet.Probe] finds.
 const (
-	NotSent   Progress = iota // the primary has what the step starts from: it may be sent
+	NotSent   Progress = iota // the primary has what the step starts from: it may be sent, unless a reason says what is awaited
 	Installed                 // the primary has it; whether a majority has, is not known or not so yet
 	Committed                 // a majority of the voters has it, a primary stands and none is about to take over
 	Overtaken                 // the primary has something else: somebody was faster, or it was rolled back; plan anew
@@ -36,32 +37,40 @@ var ErrConflict = errors.New("the configuration was changed by somebody else")
 // Probe tells how far the step has come, and why not further. It changes nothing, and can be asked after a crash as well:
 // the two configurations are all that has to be journalled.
 func (r *ReplicaSet) Probe(ctx context.Context, from, to Config) (p Progress, why string, err error) {
+	p, why, _, err = r.probe(ctx, from, to)
+	return p, why, err
+}
+
+// probe is Probe, and tells how long a takeover takes at most where only that is awaited.
+func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, why string, takeover time.Duration, err error) {
 	host, err := r.Primary(ctx)
 	if err != nil {
-		return NotSent, "", err
+		return NotSent, "", 0, err
 	}
 	now, committed, err := r.ConfigFrom(ctx, host)
 	if err != nil {
-		return NotSent, "", err
+		return NotSent, "", 0, err
 	}
 	switch {
 	case sameVersion(now, to, false) && now.includes(to):
+	case sameVersion(now, from, true) && now.Equal(from) && committed != nil && !*committed:
+		return NotSent, "a majority to have the present configuration, which the server wants before the next one", 0, nil
 	case sameVersion(now, from, true) && now.Equal(from):
-		return NotSent, "", nil
+		return NotSent, "", 0, nil
 	default:
-		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), nil
+		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), 0, nil
 	}
 	if committed != nil && !*committed {
-		return Installed, "the server says that no majority has the configuration yet", nil
+		return Installed, "the server says that no majority has the configuration yet", 0, nil
 	}
 	s, err := r.StatusFrom(ctx, host)
 	if err != nil {
-		return Installed, "", err
+		return Installed, "", 0, err
 	}
-	if ok, why := settledStep(from, to, s); !ok {
-		return Installed, why, nil
+	if why, takeover = settledStep(from, to, s); why != "" {
+		return Installed, why, takeover, nil
 	}
-	return Committed, "", nil
+	return Committed, "", 0, nil
 }
 
 // sameVersion compares versions, and for the start of a step terms where both have one: a new term means an election since the step was
@@ -79,21 +88,26 @@ func versionText(c Config) string {
 	return fmt.Sprintf("version %d", c.Version)
 }
 
-// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]. It is a compare-and-set: the set
+// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]; for a member that is to take over, no longer than
+// that takes: one that is frozen or behind does not come, and Options.Watch hears of it. It is a compare-and-set: the set
 // must have exactly from, with its version and term, else the error wraps [ErrConflict]; an unsafe step ([CheckStep]) is refused before
-// anything is sent.
+// anything is sent, and so is one whose voters that are up would be no majority ([ErrUnsafeStep]).
 //
 // Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
-// probes first, and what it sends bears the version after from's, which a server takes once at most and refuses afterwards (code 103).
-// Any other refusal ends it. It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
+// probes first, and what it sends bears the version after from's, which a server takes once at most. While the server is busy with another
+// reconfiguration (code 109; it may be ours, whose answer was lost), or has none yet that a majority has (308), Apply asks what became of
+// it until the context ends. Any other refusal ends it, also code 103, by which a server refuses a document that it does not like, unless
+// the version is there. A server that asks a silent member waits 30 s for it, and Apply with it.
+//
+// It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
 // https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/.
 func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 	if err := CheckStep(from, to); err != nil {
 		return err
 	}
 	var last error
-	for range r.opt.Attempts {
-		p, err := r.probeWithPrimary(ctx, from, to)
+	for lost := 0; ; {
+		p, why, err := r.probeWithPrimary(ctx, from, to)
 		switch {
 		case err != nil:
 			return errors.Join(err, last)
@@ -101,19 +115,30 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 			return r.conflict(ctx, from, last)
 		case p != NotSent:
 			return r.await(ctx, from, to)
+		case HasCode(last, CodeConfigIncompatible):
+			return last
+		case why != "": // from 4.4 on, also for a heartbeat after each election
+			if err := r.pause(ctx, why); err != nil {
+				return err
+			}
+			continue
+		case lost == r.opt.Attempts:
+			return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
 		}
-		if err := r.send(ctx, to); err == nil {
+		last = r.send(ctx, to)
+		switch {
+		case last == nil:
 			return r.await(ctx, from, to)
-		} else if !sendAgain(err) {
-			return err
-		} else {
-			last = err
+		case HasCode(last, CodeConfigurationInProgress, CodeConfigNotCommitted): // nothing of this one was taken
+		case transient(last) || HasCode(last, CodeConfigIncompatible): // the probe tells
+			lost++
+		default:
+			return last
 		}
 		if err := r.pause(ctx, "the answer to the reconfiguration: "+last.Error()); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("replica set %s: gave up after %d attempts: %w", r.name, r.opt.Attempts, last)
 }
 
 func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) error {
@@ -129,9 +154,8 @@ func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) erro
 }
 
 // probeWithPrimary probes, and waits for a primary as long as the context lets it.
-func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, err error) {
+func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, why string, err error) {
 	err = r.until(ctx, func() (bool, string, error) {
-		var why string
 		p, why, err = r.Probe(ctx, from, to)
 		switch {
 		case err == nil:
@@ -141,7 +165,7 @@ func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p P
 		}
 		return false, why, err
 	})
-	return p, err
+	return p, why, err
 }
 
 // send installs a configuration on the primary. There is no way here to force it.
@@ -150,16 +174,31 @@ func (r *ReplicaSet) send(ctx context.Context, c Config) error {
 	if err != nil {
 		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
 	}
-	_, err = r.RunCommand(ctx, host, "admin", bson.D{
-		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: r.opt.CommandTimeout.Milliseconds()},
-	})
-	return err
+	s, err := r.StatusFrom(ctx, host)
+	if err != nil {
+		return err
+	}
+	if ok, why := quorum(c, s); !ok {
+		return fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, ErrUnsafeStep, why)
+	}
+	return r.reconfig(ctx, host, c)
 }
 
-// sendAgain tells whether a reconfiguration may be probed and sent again. Each of these leaves open only whether the version was
-// taken, and the probe tells.
-func sendAgain(err error) bool {
-	return transient(err) || HasCode(err, CodeConfigIncompatible, CodeConfigurationInProgress, CodeConfigNotCommitted)
+// silentWait is how long a server waits for a member that takes a connection and does not answer, or from which nothing
+// comes back: before it installs a configuration it asks every host of it whether that is itself.
+const silentWait = 30 * time.Second
+
+// reconfig sends a configuration to a member, with what else the command takes. The server may take as long as all
+// others are silent; the context may end it sooner.
+func (r *ReplicaSet) reconfig(ctx context.Context, host string, c Config, options ...bson.E) error {
+	limit := silentWait*time.Duration(len(c.Members)-1) + r.opt.CommandTimeout
+	if end, ok := ctx.Deadline(); ok {
+		limit = max(min(limit, time.Until(end)), time.Millisecond)
+	}
+	_, err := r.runWithin(ctx, limit+r.opt.CommandTimeout, host, "admin", append(bson.D{
+		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: limit.Milliseconds()},
+	}, options...))
+	return err
 }
 
 // transient tells whether an error is one of the moment: no answer, the primary moved, time was up.
@@ -171,8 +210,9 @@ func transient(err error) bool {
 
 // await waits until the step is committed.
 func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
+	past := r.patience()
 	return r.until(ctx, func() (bool, string, error) {
-		p, why, err := r.Probe(ctx, from, to)
+		p, why, takeover, err := r.probe(ctx, from, to)
 		switch {
 		case err != nil && (errors.Is(err, ErrNoPrimary) || transient(err)):
 			return false, err.Error(), nil
@@ -182,8 +222,25 @@ func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
 			// Installed before and gone now: the primary that took it lost it with its office, or somebody went on from it.
 			return false, "", fmt.Errorf("replica set %s: %w: version %d did not stay (%s)", r.name, ErrConflict, to.Version, why)
 		}
-		return p == Committed, why, nil
+		return p == Committed || past(why, takeover), why, nil
 	})
+}
+
+// patience tells, once for each look, whether a takeover has been awaited for longer than one takes. Then the member is
+// frozen or behind, which may last: the wish is an order of priorities, and what is left of it goes on.
+func (r *ReplicaSet) patience() func(why string, takeover time.Duration) bool {
+	var waited time.Duration
+	return func(why string, takeover time.Duration) bool {
+		if takeover == 0 {
+			waited = 0
+			return false
+		}
+		if waited += r.opt.Poll; waited <= takeover {
+			return false
+		}
+		r.tell("not waiting any more: %s, and has not done so in %v: it is frozen or behind", why, takeover)
+		return true
+	}
 }
 
 // until looks again and again until it is so, and tells the watcher what is awaited whenever that changes.

@@ -49,9 +49,11 @@ func decode(data []byte, into any) error {
 	return bson.Unmarshal(data, into)
 }
 
+// shortest is the length of an empty document, in bytes: the length and the end.
+const shortest = 5
+
 // validate looks at a document and at those in it; the driver's Validate looks at one level.
 func validate(d bson.Raw) error {
-	const shortest = 5                                                        // the length and the end
 	if len(d) < shortest || int32(binary.LittleEndian.Uint32(d)) < shortest { //nolint:gosec // a length is signed
 		return errors.New("a document of less than 5 bytes")
 	}

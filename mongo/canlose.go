@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +15,7 @@ import (
 type SetView struct {
 	Config Config
 	Status *Status
+	MaxLag time.Duration // how far behind a copy may be and still be current; 0 for the constant [MaxLag]
 }
 
 // LossKind says what a set would lose.
@@ -21,7 +23,7 @@ type LossKind int
 
 // The losses, from the gravest to the mildest.
 const (
-	LosesData     LossKind = iota // no current copy of the data is left: none, or one that lags more than [MaxLag]
+	LosesData     LossKind = iota // no current copy of the data is left: none, or one that lags more than SetView.MaxLag
 	LosesMajority                 // no primary can be elected or stay for want of votes: nobody can write
 	LosesPrimary                  // votes are left, but no member that could be elected: nobody can write
 	MovesPrimary                  // another member becomes primary: no writes during the election
@@ -109,7 +111,7 @@ func (v SetView) lose(hosts []string) []Loss {
 	votes, copies, electable, copiesNow := 0, 0, 0, 0
 	for _, m := range c.Members {
 		state, up := v.stateOf(m)
-		holds := up && !m.ArbiterOnly && state.HoldsData() && v.lag(m) <= MaxLag
+		holds := up && !m.ArbiterOnly && state.HoldsData() && v.lag(m) <= v.maxLag()
 		if holds {
 			copiesNow++
 		}
@@ -170,11 +172,15 @@ func (v SetView) lose(hosts []string) []Loss {
 	return losses
 }
 
-// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it. A
-// member of which it has neither is not known to lag where it tells of nobody; else it has no data.
+func (v SetView) maxLag() time.Duration { return cmp.Or(v.MaxLag, MaxLag) }
+
+// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it; and not
+// less than its delay, by which it is behind whenever there is something to lose. A member of which it has neither is not
+// known to lag where it tells of nobody; else it has no data.
 func (v SetView) lag(m Member) time.Duration {
+	delay := time.Duration(m.DelaySecs()) * time.Second
 	if v.Status == nil {
-		return 0
+		return delay
 	}
 	var own, head time.Time
 	for _, st := range v.Status.Members {
@@ -194,11 +200,11 @@ func (v SetView) lag(m Member) time.Duration {
 	}
 	switch {
 	case head.IsZero():
-		return 0
+		return delay
 	case own.IsZero():
 		return math.MaxInt64
 	}
-	return head.Sub(own)
+	return max(head.Sub(own), delay)
 }
 
 // stale names the copies that are left and are not current, and how far they are behind.
@@ -208,7 +214,7 @@ func (v SetView) stale(hosts []string) string {
 		if state, up := v.stateOf(m); up && !m.ArbiterOnly && state.HoldsData() && !named(hosts, m.Host) {
 			if lag := v.lag(m); lag == math.MaxInt64 {
 				old = append(old, m.Host+" has no data yet")
-			} else if lag > MaxLag {
+			} else if lag > v.maxLag() {
 				old = append(old, fmt.Sprintf("%s is %v behind", m.Host, lag.Round(time.Second)))
 			}
 		}

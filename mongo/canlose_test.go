@@ -117,6 +117,23 @@ func TestCanLoseWantsACurrentCopyAndOnePrimary(t *testing.T) {
 	}
 }
 
+// A delayed member is no current copy, also on a quiet set or where nobody has asked for the status; and how far a copy
+// may be behind is for the caller to say.
+func TestCanLoseOfADelayedCopy(t *testing.T) {
+	late := mongo.Member{ID: 2, Host: sm2, Votes: 1, Extra: mongo.Fields{"slaveDelay": raw(t, int64(3600))}}
+	c := config(mongo.ArbiterMember(0, arb), mongo.DataMember(1, sm1, 3), late)
+	quiet := &mongo.Status{Set: "set02", Members: []mongo.MemberStatus{
+		{Name: arb, Health: 1, State: mongo.StateArbiter}, {Name: sm1, Health: 1, State: mongo.StatePrimary},
+		{Name: sm2, Health: 1, State: mongo.StateSecondary},
+	}}
+	for _, status := range []*mongo.Status{nil, quiet} {
+		for bound, want := range map[time.Duration]mongo.LossKind{0: mongo.LosesData, 2 * time.Hour: mongo.LosesPrimary} {
+			got := canLose(t, []string{"sessionmgr01"}, mongo.SetView{Config: c, Status: status, MaxLag: bound})
+			require.Equal(t, want, got[0].What, "%v", bound)
+		}
+	}
+}
+
 // The verdict is what happens: for any set and any hosts, exactly those verdicts cost the primary for good.
 func TestCanLoseAgreesWithTheSimulator(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -84,6 +84,7 @@ const (
 	CodeConfigIncompatible      = 103
 	CodeNodeNotElectable        = 104
 	CodeConfigurationInProgress = 109
+	CodeNoMajorityReads         = 148
 	CodePrimarySteppedDown      = 189
 	CodeExceededTimeLimit       = 262
 	CodeConfigNotCommitted      = 308

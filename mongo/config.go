@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 )
@@ -134,6 +135,15 @@ func (c Config) Term() (int64, bool) {
 	return int64(n), ok
 }
 
+// electionTimeout is that of the settings, or the servers' default.
+func (c Config) electionTimeout() time.Duration {
+	settings, _ := c.Extra["settings"].DocumentOK()
+	if ms, ok := number(settings.Lookup("electionTimeoutMillis")); ok && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return 10 * time.Second
+}
+
 // Equal tells whether two configurations are the same but for version, term, the order of the members and an
 // arbiter's priority of 1, which old servers print for 0 (MON-008).
 func (c Config) Equal(d Config) bool {
@@ -177,6 +187,22 @@ func (c Config) normal() Config {
 	return c
 }
 
+// horizons are the names by which clients of other networks reach a member, by network
+// (https://www.mongodb.com/docs/manual/reference/replica-configuration/).
+const horizons = "horizons"
+
+// with is a copy with one field of another value; none where the value is none.
+func (f Fields) with(name string, v bson.RawValue) Fields {
+	g := f.clone()
+	if g == nil {
+		g = Fields{}
+	}
+	if g[name] = v; len(v.Value) == 0 {
+		delete(g, name)
+	}
+	return g
+}
+
 func (f Fields) equal(g Fields, except ...string) bool {
 	return f.include(g, except...) && g.include(f, except...)
 }
@@ -191,12 +217,21 @@ func (f Fields) include(g Fields, except ...string) bool {
 	return true
 }
 
-// sameValue compares two values; numbers are equal across their types, as a shell turns one into another.
+// sameValue compares two values: numbers are equal across their types, since a shell turns one into another and a server
+// does so with the settings, and documents whatever the order of their fields.
 func sameValue(v, w bson.RawValue) bool {
 	a, aok := number(v)
 	b, bok := number(w)
 	if aok && bok {
 		return a == b
+	}
+	if v.Type == w.Type && (v.Type == bson.TypeEmbeddedDocument || v.Type == bson.TypeArray) {
+		f, ferr := bson.Raw(v.Value).Elements()
+		g, gerr := bson.Raw(w.Value).Elements()
+		return ferr == nil && gerr == nil && len(f) == len(g) && !slices.ContainsFunc(f, func(e bson.RawElement) bool {
+			other, err := bson.Raw(w.Value).LookupErr(e.Key())
+			return err != nil || !sameValue(e.Value(), other)
+		})
 	}
 	return v.Type == w.Type && bytes.Equal(v.Value, w.Value)
 }

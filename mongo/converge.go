@@ -15,8 +15,9 @@ type Step struct {
 // Converge goes the whole way from what the set has to what is desired: it asks [Next], waits until the step before it
 // is settled, shows the step to before (which may journal it, or stop everything by an error; nil for neither), and
 // applies it. When somebody else changes the configuration meanwhile the way is planned anew, Options.Attempts times at
-// most. It gives the configuration that it ended with. After a crash, Converge to the same wish goes on from where it
-// was.
+// most. It gives the configuration that it ended with. The wish is an order of priorities: a member that cannot take
+// over, since it is frozen or behind, is not waited for longer than a takeover takes, and Options.Watch hears of it. After
+// a crash, Converge to the same wish goes on from where it was.
 func (r *ReplicaSet) Converge(ctx context.Context, desired Config, before func(Step) error) (Config, error) {
 	return r.converge(ctx, func(Config) (Config, error) { return desired, nil }, before)
 }
@@ -79,12 +80,13 @@ func (r *ReplicaSet) configWithPrimary(ctx context.Context) (c Config, err error
 
 // awaitReady waits until the step may be sent.
 func (r *ReplicaSet) awaitReady(ctx context.Context, from, to Config) error {
+	past := r.patience()
 	return r.until(ctx, func() (bool, string, error) {
 		s, err := r.Status(ctx)
 		switch {
 		case err == nil:
-			ok, why := ready(from, to, s)
-			return ok, why, nil
+			why, takeover := ready(from, to, s)
+			return why == "" || past(why, takeover), why, nil
 		case errors.Is(err, ErrNoPrimary) || transient(err):
 			return false, "a primary: " + err.Error(), nil
 		}

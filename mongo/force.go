@@ -31,6 +31,5 @@ func (r *ReplicaSet) ForceReconfigMayLoseWrites(ctx context.Context, host string
 		return fmt.Errorf("replica set %s has the primary %s: use Apply", r.name, primary)
 	}
 	r.tell("FORCED reconfiguration by %s, writes may be lost: %s", host, reason)
-	_, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "replSetReconfig", Value: c}, {Key: "force", Value: true}})
-	return err
+	return r.reconfig(ctx, host, c, bson.E{Key: "force", Value: true})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -180,6 +181,279 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 		require.True(t, mongo.HasCode(rs.Apply(t.Context(), from, to), mongo.CodeInvalidConfig))
 		require.Equal(t, 1, sent(set))
 	})
+}
+
+// While a member hangs, the server waits 30 s for it at each reconfiguration; and where that was cut short, it is busy
+// for a while with what nobody waits for any more.
+func TestReconfigurationWhileAMemberHangs(t *testing.T) {
+	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire42, mongotest.Wire60} {
+		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		require.NoError(t, set.SuspendMember(sm2))
+		set.Advance(time.Minute)
+		at := set.Truth().Now
+		c, err := rs.SetPriorities(t.Context(), map[string]float64{sm1: 4}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 8, c.Version)
+		require.GreaterOrEqual(t, set.Truth().Now-at, 30*time.Second)
+
+		c.Version++
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: 5000}})
+		require.True(t, mongo.HasCode(err, mongo.CodeMaxTimeMSExpired), "%v", err)
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}})
+		require.True(t, mongo.HasCode(err, mongo.CodeConfigurationInProgress), "%v", err)
+		c, err = rs.SetPriorities(t.Context(), map[string]float64{sm1: 5}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 9, c.Version)
+		require.NoError(t, set.ResumeMember(sm2))
+		set.Advance(10 * time.Second)
+		require.NoError(t, rs.WaitCaughtUp(t.Context(), time.Minute))
+		require.NoError(t, set.Check())
+		require.NoError(t, set.Close())
+	}
+}
+
+// Code 103 is a server's word for every document that it does not like: it is sent once, and the server's text is the error.
+// Unless the version is there: then it was ours, whose answer was lost.
+func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
+	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
+	sent := 0
+	for _, taken := range []bool{false, true} {
+		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, answering(set.Dial, func(c mongo.Conn, cmd bson.D) (bson.Raw, error) {
+			if cmd[0].Key != "replSetReconfig" {
+				return nil, nil
+			}
+			sent++
+			if taken {
+				if _, err := c.RunCommand(t.Context(), "admin", cmd); err != nil {
+					return nil, err
+				}
+			}
+			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: 103}, {Key: "errmsg", Value: "Reconfig attempted to " +
+				"install a config that would change the implicit default write concern."}})
+		}), mongo.Options{Sleep: set.Sleep})
+		sent = 0
+		_, err := rs.SetPriorities(t.Context(), map[string]float64{sm2: 2.5}, nil)
+		require.Equal(t, 1, sent)
+		if taken {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "implicit default write concern")
+			require.NotErrorIs(t, err, mongo.ErrConflict)
+		}
+	}
+}
+
+// A step after which the members that are up would be no majority is not sent: alone it is refused, on a way it waits.
+func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
+	var set *mongotest.Set
+	var told []string
+	set, rs := live(t, balance(), mongotest.Options{}, func(e mongo.Event) {
+		if told = append(told, e.Text); strings.Contains(e.Text, "are up") {
+			require.NoError(t, set.StartMember(sm2))
+		}
+	})
+	from, err := rs.Config(t.Context())
+	require.NoError(t, err)
+	to := from.Clone()
+	to.Version++
+	to.Members = to.Members[:2]
+	require.NoError(t, set.StopMember(sm2))
+	set.Advance(time.Minute)
+	require.ErrorIs(t, rs.Apply(t.Context(), from, to), mongo.ErrUnsafeStep)
+	require.Equal(t, from.Version, set.Truth().Config.Version)
+	_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
+	require.True(t, mongo.HasCode(err, mongo.CodeNodeNotFound), "%v", err)
+	_, err = rs.RemoveMember(t.Context(), arb, nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(told, "\n"), "members with 1 votes of version 8 are up, and it needs 2 for a primary")
+	require.Zero(t, set.Truth().Outage)
+}
+
+// Settings are the same whatever number type they are given in: one reconfiguration, and none the second time.
+func TestSettingsAreComparedByValue(t *testing.T) {
+	for _, value := range []any{int64(12000), 12000.0, int32(12000)} {
+		_, rs := live(t, balance(), mongotest.Options{}, nil)
+		wish := balance()
+		wish.Extra = mongo.Fields{"settings": raw(t, bson.D{{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value}})}
+		for range 2 {
+			c, err := rs.Converge(t.Context(), wish, nil)
+			require.NoError(t, err)
+			require.EqualValues(t, 8, c.Version)
+			require.Equal(t, int32(12000), c.Extra["settings"].Document().Lookup("catchUpTimeoutMillis").Int32())
+		}
+	}
+}
+
+// Every member must name the same horizons: they change at once, and a new member joins when the others have its.
+func TestHorizonsChangeTogether(t *testing.T) {
+	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	wish := func(extra func(i int) mongo.Fields, members ...mongo.Member) mongo.Config {
+		c := balance()
+		c.Members = append(c.Members, members...)
+		for i := range c.Members {
+			c.Members[i].Extra = extra(i)
+		}
+		return c
+	}
+	outside := func(i int) mongo.Fields {
+		return mongo.Fields{"horizons": raw(t, bson.D{{Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+	}
+	c, err := rs.Converge(t.Context(), wish(outside), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 8, c.Version)
+	_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: func() mongo.Config {
+		c := c.Clone()
+		c.Version++
+		delete(c.Members[2].Extra, "horizons")
+		return c
+	}()}})
+	require.True(t, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+	both := func(i int) mongo.Fields {
+		return mongo.Fields{"horizons": raw(t, bson.D{{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+	}
+	c, err = rs.Converge(t.Context(), wish(both, mongo.DataMember(7, "new:1", 1)), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 12, c.Version, "the horizons, the member, its vote, its priority")
+	require.NoError(t, set.Check())
+}
+
+// From 4.4 on a new primary refuses reconfigurations (308) until a majority has reported the configuration of its term, at
+// the next heartbeat: Apply waits for it however long that takes, and sends once.
+func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
+	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44, HeartbeatInterval: 10 * time.Second}, nil)
+	require.NoError(t, set.StopMember(sm1))
+	for set.Truth().Primary == "" {
+		set.Advance(50 * time.Millisecond)
+	}
+	rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: set.Sleep}) // all defaults
+	from, committed, err := rs.ConfigFrom(t.Context(), sm2)
+	require.NoError(t, err)
+	require.Nil(t, committed, "its release is not known yet")
+	to := from.Clone()
+	to.Version++
+	to.Members[1].Priority = 2.5
+	_, err = rs.RunCommand(t.Context(), sm2, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
+	require.True(t, mongo.HasCode(err, mongo.CodeConfigNotCommitted), "%v", err)
+	require.NoError(t, rs.Apply(t.Context(), from, to))
+	sent := 0
+	for _, c := range set.Calls() {
+		if c.Name == "replSetReconfig" {
+			sent++
+		}
+	}
+	require.Equal(t, 2, sent, "the one of this test, and one")
+}
+
+// A secondary of 4.4 or later refuses to say whether a majority has its configuration: it is asked without that.
+func TestConfigFromASecondary(t *testing.T) {
+	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire44, mongotest.Wire80} {
+		_, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		for host, tells := range map[string]bool{sm1: wire >= mongotest.Wire44, sm2: false, arb: false} {
+			_, err := rs.Hello(t.Context(), host)
+			require.NoError(t, err)
+			c, committed, err := rs.ConfigFrom(t.Context(), host)
+			require.NoError(t, err)
+			require.EqualValues(t, 7, c.Version)
+			require.Equal(t, tells, committed != nil)
+		}
+	}
+}
+
+// A member of the highest priority that cannot take over, as an operator has frozen it: its priority can be lowered at
+// once; other changes wait as long as a takeover takes, and go on. Only where it would have to take over are they refused.
+func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		wish  map[string]float64
+		waits bool
+	}{{"lowered", map[string]float64{sm1: 1}, false}, {"another raised", map[string]float64{sm2: 2.5}, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			var told []string
+			set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, func(e mongo.Event) { told = append(told, e.Text) })
+			p, err := rs.StepDown(t.Context(), sm1, time.Hour, 10*time.Second)
+			require.NoError(t, err)
+			require.Equal(t, sm2, p)
+			_, err = rs.SetPriorities(t.Context(), tc.wish, nil)
+			require.NoError(t, err)
+			require.Less(t, set.Truth().Now, 5*time.Minute)
+			require.Equal(t, sm2, set.Truth().Primary)
+			require.Equal(t, tc.waits, strings.Contains(strings.Join(told, "\n"), "it is frozen or behind"))
+			c := set.Truth().Config
+			for host, want := range tc.wish {
+				m, _ := c.Member(host)
+				require.Equal(t, want, m.Priority)
+			}
+		})
+	}
+	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	_, err := rs.StepDown(t.Context(), sm1, 24*time.Hour, 10*time.Second)
+	require.NoError(t, err)
+	_, err = rs.RemoveMember(t.Context(), sm2, nil)
+	require.ErrorIs(t, err, errPatience, "the only other one cannot take over")
+	require.ErrorContains(t, err, sm1+" has a higher priority than the primary "+sm2)
+	require.Equal(t, sm2, set.Truth().Primary)
+}
+
+// silent is a member that hangs: neither commands nor the end of the connection are answered.
+type silent struct{}
+
+func (silent) RunCommand(ctx context.Context, _ string, _ bson.D) (bson.Raw, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (silent) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Every call returns within its context and a second for closing the connection, on a clock of the test's own.
+func TestCallsEndWithTheirContext(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *mongo.ReplicaSet) error{
+		"StatusFrom": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.StatusFrom(ctx, sm1); return err },
+		"Primary":    func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Primary(ctx); return err },
+		"WaitState":  func(ctx context.Context, rs *mongo.ReplicaSet) error { return rs.WaitState(ctx, sm1, mongo.StateDown) },
+		"SeenBy":     func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.SeenBy(ctx, sm1); return err },
+		"Recovering": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Recovering(ctx); return err },
+		"Converge": func(ctx context.Context, rs *mongo.ReplicaSet) error {
+			_, err := rs.Converge(ctx, balance(), nil)
+			return err
+		},
+	} {
+		for _, limit := range []time.Duration{2 * time.Second, 25 * time.Second} {
+			t.Run(fmt.Sprintf("%s, %v", name, limit), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					dial := func(context.Context, string) (mongo.Conn, error) { return silent{}, nil }
+					rs := mongo.NewReplicaSet("set02", []string{sm1, sm2, arb}, dial, mongo.Options{})
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
+					defer cancel()
+					began := time.Now()
+					require.Error(t, call(ctx, rs))
+					require.LessOrEqual(t, time.Since(began), limit+time.Second)
+				})
+			})
+		}
+	}
+}
+
+// answering is a dialer to connections of which some answers are not the server's: those that answer gives.
+func answering(dial mongo.Dialer, answer func(mongo.Conn, bson.D) (bson.Raw, error)) mongo.Dialer {
+	return func(ctx context.Context, host string) (mongo.Conn, error) {
+		c, err := dial(ctx, host)
+		return substitute{c, answer}, err
+	}
+}
+
+type substitute struct {
+	mongo.Conn
+	answer func(mongo.Conn, bson.D) (bson.Raw, error)
+}
+
+func (s substitute) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
+	if raw, err := s.answer(s.Conn, cmd); raw != nil || err != nil {
+		return raw, err
+	}
+	return s.Conn.RunCommand(ctx, db, cmd)
 }
 
 // Compare-and-set: a term that has moved on is a conflict on servers that have terms.
@@ -467,6 +741,37 @@ func TestStepDown(t *testing.T) {
 	_, rs := live(t, balance(), mongotest.Options{}, nil)
 	_, err := rs.StepDown(t.Context(), sm1, 5*time.Second, 10*time.Second)
 	require.ErrorContains(t, err, "must not be shorter")
+}
+
+// A server waits all of the catch-up time before it refuses: the answer is awaited, though it takes as long as a command
+// may take otherwise. Without an electable secondary it is the same, on a server that is asked directly.
+func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
+	for wire, code := range map[int32]int{mongotest.Wire36: mongo.CodeMaxTimeMSExpired, mongotest.Wire42: mongo.CodeExceededTimeLimit} {
+		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		set.SetApplyRate(0.0001)
+		set.Advance(time.Minute)
+		_, err := rs.StepDown(t.Context(), sm1, time.Minute, 10*time.Second)
+		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.Equal(t, sm1, set.Truth().Primary)
+
+		require.NoError(t, set.StopMember(sm2))
+		at := set.Truth().Now
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7}})
+		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.Equal(t, 7*time.Second, set.Truth().Now-at)
+	}
+	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	for _, times := range [][2]time.Duration{{0, 0}, {time.Second / 2, 0}, {-time.Second, 0}, {time.Minute, -1}} {
+		_, err := rs.StepDown(t.Context(), sm1, times[0], times[1])
+		require.ErrorContains(t, err, "a server takes 0 for 60 s")
+	}
+	require.Empty(t, set.Calls())
+	_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}})
+	require.ErrorContains(t, err, "not known", "a 3.6 closes the connection")
+	set.Advance(50 * time.Second)
+	require.Equal(t, sm2, set.Truth().Primary)
+	set.Advance(30 * time.Second)
+	require.Equal(t, sm1, set.Truth().Primary)
 }
 
 // CommandErrors name the command and never what it carried.

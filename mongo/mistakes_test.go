@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
 	"github.com/evenkeel-ha/evenkeel/mongo"
@@ -139,4 +140,50 @@ func priorities(r *rand.Rand) mongo.Config {
 	}
 	c.Members[4] = mongo.ArbiterMember(9, "arb:1")
 	return c
+}
+
+// Validate judges as a server does what the scenarios of package conformance cannot show on every set.
+func TestValidateJudgesAsTheServer(t *testing.T) {
+	with := func(edit func(*mongo.Config)) mongo.Config {
+		c := config(mongo.DataMember(1, "a:1", 3), mongo.DataMember(2, "b:1", 0), mongo.ArbiterMember(0, "c:1"))
+		edit(&c)
+		return c
+	}
+	hosts := func(hosts ...string) mongo.Config {
+		return with(func(c *mongo.Config) {
+			for i, h := range hosts {
+				c.Members[i].Host = h
+			}
+		})
+	}
+	delay := func(name string, secs any) mongo.Config {
+		return with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{name: raw(t, secs)} })
+	}
+	protocol := func(n int64) mongo.Config {
+		return with(func(c *mongo.Config) { c.Extra = mongo.Fields{"protocolVersion": raw(t, n)} })
+	}
+	for name, tc := range map[string]struct {
+		c    mongo.Config
+		want string
+	}{
+		"loopbacks":           {hosts("127.0.0.1:1", "127.0.0.2:1", "localhost:3"), ""},
+		"loopbacks, one not":  {hosts("127.0.0.1:1", "127.0.0.2:1"), "either all hosts are localhost or none is"},
+		"IPv6":                {hosts("[::1]:1", "[::1]:2", "[::1]"), ""},
+		"without a port":      {hosts("a", "b"), ""},
+		"port 0":              {hosts("a:0"), `"0" is no port`},
+		"a port of letters":   {hosts("a:abc"), `"abc" is no port`},
+		"a day behind":        {delay("slaveDelay", 86400), ""},
+		"in the future":       {delay("slaveDelay", int64(-5)), "the delay -5s is not in 0"},
+		"two years":           {delay("secondaryDelaySecs", 2*366*86400), "is not in 0 to 8784h0m0s"},
+		"an old protocol":     {protocol(0), ""},
+		"a protocol to come":  {protocol(2), "protocolVersion"},
+		"an empty set's tags": {with(func(c *mongo.Config) { c.Members[2].Extra = mongo.Fields{"tags": raw(t, bson.D{})} }), ""},
+	} {
+		err := mongo.Validate(tc.c)
+		if tc.want == "" {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, tc.want, name)
+		}
+	}
 }

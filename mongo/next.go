@@ -22,13 +22,13 @@ var ErrImpossible = errors.New("cannot be reached")
 //   - The document is legal by itself ([Validate]) and its version is the current one plus 1. Send it only while the
 //     server still has the current version: the server refuses it otherwise (code 103).
 //   - One member changes at most, hence one voter at most: any majority before and any majority after the step share a
-//     voter. Wait until the step is committed and its effect is seen ([Settled]) before asking for the next one.
+//     voter. Only horizons change on all members at once, since each must name the same ones. Wait until the step is committed and its effect is seen ([Settled]) before asking for the next one.
 //   - A new member with data joins without a vote, gets its vote, and gets its priority, in three steps: it copies the data
 //     before it counts, and a set with an arbiter (PSA) never has an electable member that was no voter a step ago.
 //   - Priorities are raised before any is lowered, the wished primary's first; lower ones are lowered before higher ones.
 //     So the primary moves once, and straight to the wished member.
 //   - The member that may be primary is never made unelectable or removed at once: a server refuses that on its own primary
-//     (code 104). It is put behind the others first, and gives way.
+//     (code 103). It is put behind the others first, and gives way.
 //   - Members are added before others are removed wherever the limits of 7 voters and 50 members allow.
 //
 // Fields that the wish does not mention (tags, settings, …) stay as they are. Wishes that are illegal, that change
@@ -43,7 +43,7 @@ func Next(current, desired Config) (next Config, why string, done bool, err erro
 		return current, "", true, nil
 	}
 	for _, rule := range []func() (Config, string, bool){
-		p.join, p.changeFields, p.giveVote, p.raise, p.retire, p.changeSet, p.freeSeat,
+		p.join, p.changeHorizons, p.changeFields, p.giveVote, p.raise, p.retire, p.changeSet, p.freeSeat,
 	} {
 		if next, why, ok := rule(); ok {
 			next.Version = current.Version + 1
@@ -242,14 +242,25 @@ func (p *planner) join() (Config, string, bool) {
 	return Config{}, "", false
 }
 
+// changeHorizons changes the horizons of all members, as soon as no other one is there that names none of them.
+func (p *planner) changeHorizons() (Config, string, bool) {
+	next, changed := p.cur.Clone(), false
+	for i, c := range p.cur.Members {
+		if m, ok := p.des.Member(c.Host); ok && !sameValue(c.Extra[horizons], m.Extra[horizons]) {
+			next.Members[i].Extra, changed = c.Extra.with(horizons, m.Extra[horizons]), true
+		}
+	}
+	return next, "change the horizons of all members at once", changed && Validate(next) == nil
+}
+
 // changeFields changes hidden, tags and the like of a member that stays, as soon as that is legal.
 func (p *planner) changeFields() (Config, string, bool) {
 	for _, m := range p.wished() {
 		c, ok := p.cur.Member(m.Host)
-		if !ok || c.Hidden == m.Hidden && c.Extra.equal(m.Extra) {
+		if !ok || c.Hidden == m.Hidden && c.Extra.equal(m.Extra, horizons) {
 			continue
 		}
-		next := p.with(m.Host, func(n *Member) { n.Hidden, n.Extra = m.Hidden, m.Extra.clone() })
+		next := p.with(m.Host, func(n *Member) { n.Hidden, n.Extra = m.Hidden, m.Extra.with(horizons, c.Extra[horizons]) })
 		if Validate(next) == nil {
 			return next, fmt.Sprintf("change the fields of %s that have no part in elections", m.Host), true
 		}

@@ -327,7 +327,8 @@ func TestMON016EveryWayKeepsAMajority(t *testing.T) {
 				require.True(t, s.HasMajority(), "%s: %v → %v", why, from, next)
 				require.NoError(t, s.Check())
 				settled, _ := mongo.Settled(next, status(t, s))
-				return settled
+				primary, _ := s.Primary()
+				return settled && s.ConfigCommitted(primary) // what the server's commitmentStatus says, where there is one
 			}), "%s: %v → %v does not settle", why, from, next)
 			from = next
 		}

@@ -19,7 +19,7 @@ import (
 // Options are the times of a [ReplicaSet]. A zero field takes the default that is named beside it.
 type Options struct {
 	Poll           time.Duration // 500 ms: how often a wait looks again
-	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command
+	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command that has no longer limit of its own
 	Sample         time.Duration // 10 s: how long [ReplicaSet.RollingOver] watches the oplog grow
 	Attempts       int           // 5: how often a reconfiguration is sent or planned anew before giving up
 
@@ -107,7 +107,12 @@ func (r *ReplicaSet) Close(ctx context.Context) error {
 // failed on a connection that was there already, and either certainly was not sent or changes nothing: then a new
 // connection is tried.
 func (r *ReplicaSet) RunCommand(ctx context.Context, host, db string, cmd bson.D) (bson.Raw, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opt.CommandTimeout)
+	return r.runWithin(ctx, r.opt.CommandTimeout, host, db, cmd)
+}
+
+// runWithin is RunCommand with a limit of its own.
+func (r *ReplicaSet) runWithin(ctx context.Context, limit time.Duration, host, db string, cmd bson.D) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	raw, again, err := r.runOnce(ctx, host, db, cmd)
 	if again && ctx.Err() == nil {
@@ -124,6 +129,9 @@ func (r *ReplicaSet) runOnce(ctx context.Context, host, db string, cmd bson.D) (
 		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "no dialer was given"}
 	}
 	conn, old, err := r.conn(ctx, host)
+	if err == nil {
+		err = ctx.Err() // nothing is sent then, and nothing said of the connection
+	}
 	if err != nil {
 		return nil, false, &CommandError{Host: host, Command: commandName(cmd), Outcome: op.NotStarted, Message: "cannot connect", Err: err}
 	}
@@ -170,8 +178,13 @@ func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
 		delete(r.conns, hostKey(host))
 	}
 	r.mu.Unlock()
-	_ = c.Close(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	_ = c.Close(ctx)
 }
+
+// closing is how long a connection that has failed may take to close: a driver says goodbye to a server that may hang.
+const closing = time.Second
 
 // Hello asks one member who it is. A member of another set, or of a server that is too old ([ErrTooOld]), is an error.
 func (r *ReplicaSet) Hello(ctx context.Context, host string) (Hello, error) {
@@ -410,7 +423,7 @@ func (r *ReplicaSet) anyStatus(ctx context.Context) (Status, error) {
 	if err == nil || ctx.Err() != nil {
 		return s, err
 	}
-	for _, h := range r.candidates() {
+	for _, h := range r.candidates() { // each ends at once when the context has
 		if s, err2 := r.StatusFrom(ctx, h); err2 == nil {
 			return s, nil
 		}
@@ -428,17 +441,20 @@ func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
 	return c, err
 }
 
-// ConfigFrom is the configuration that one member has. From 4.4 on the server also tells whether a majority has it; committed is
-// nil where it does not.
+// ConfigFrom is the configuration that one member has. From 4.4 on a primary also tells whether a majority has it; committed is
+// nil from all others.
 func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, committed *bool, err error) {
 	cmd := bson.D{{Key: "replSetGetConfig", Value: 1}}
 	r.mu.Lock()
 	wire := r.wire[hostKey(host)]
 	r.mu.Unlock()
+	var raw bson.Raw
 	if wire >= wire44 {
-		cmd = append(cmd, bson.E{Key: "commitmentStatus", Value: true})
+		raw, err = r.RunCommand(ctx, host, "admin", append(cmd, bson.E{Key: "commitmentStatus", Value: true}))
 	}
-	raw, err := r.RunCommand(ctx, host, "admin", cmd)
+	if wire < wire44 || HasCode(err, CodeNotPrimary) {
+		raw, err = r.RunCommand(ctx, host, "admin", cmd)
+	}
 	if err != nil {
 		return Config{}, nil, err
 	}

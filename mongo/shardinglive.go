@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,21 +14,27 @@ import (
 
 // Read gives the state of the set's database sharding, from its primary. It changes nothing.
 func (f ShardingFix) Read(ctx context.Context, r *ReplicaSet) (ShardingState, error) {
+	return f.readAt(ctx, r, "local")
+}
+
+// readAt is Read at a read concern: "local" is what the primary has, "majority" what no failover undoes.
+func (f ShardingFix) readAt(ctx context.Context, r *ReplicaSet, level string) (ShardingState, error) {
 	host, err := f.primary(ctx, r)
 	if err != nil {
 		return ShardingState{}, err
 	}
 	s := ShardingState{Set: r.name, Primary: host}
-	caches, err := f.all(ctx, r, host, "cache_config", bson.D{{Key: "migratingShards", Value: bson.D{{Key: "$exists", Value: true}}}})
+	all := func(coll string, filter bson.D) ([]bson.Raw, error) { return f.all(ctx, r, host, coll, level, filter) }
+	caches, err := all("cache_config", bson.D{{Key: "migratingShards", Value: bson.D{{Key: "$exists", Value: true}}}})
 	if err != nil {
 		return s, err
 	}
 	s.MigratingShards = int64(len(caches))
-	if caches, err = f.all(ctx, r, host, "cache_config", bson.D{}); err != nil {
+	if caches, err = all("cache_config", bson.D{}); err != nil {
 		return s, err
 	}
 	s.CacheConfigs = int64(len(caches))
-	configs, err := f.all(ctx, r, host, "config", bson.D{{Key: "_id", Value: 1}})
+	configs, err := all("config", bson.D{{Key: "_id", Value: 1}})
 	if err != nil {
 		return s, err
 	}
@@ -38,7 +45,7 @@ func (f ShardingFix) Read(ctx context.Context, r *ReplicaSet) (ShardingState, er
 		}
 		s.HasConfig, s.ConfigVersion = true, int64(n)
 	}
-	versions, err := f.all(ctx, r, host, "versions", bson.D{})
+	versions, err := all("versions", bson.D{})
 	if err != nil {
 		return s, err
 	}
@@ -95,11 +102,11 @@ func (f ShardingFix) primary(ctx context.Context, r *ReplicaSet) (string, error)
 // manyDocuments is more than a CPS has in any of the three collections.
 const manyDocuments = 1000
 
-func (f ShardingFix) all(ctx context.Context, r *ReplicaSet, host, coll string, filter bson.D) ([]bson.Raw, error) {
+func (f ShardingFix) all(ctx context.Context, r *ReplicaSet, host, coll, level string, filter bson.D) ([]bson.Raw, error) {
 	docs, err := r.find(ctx, host, ShardingDatabase, bson.D{
 		{Key: "find", Value: coll}, {Key: "filter", Value: filter}, {Key: "limit", Value: manyDocuments},
 		{Key: "batchSize", Value: manyDocuments},
-		{Key: "singleBatch", Value: true},
+		{Key: "singleBatch", Value: true}, {Key: "readConcern", Value: bson.D{{Key: "level", Value: level}}},
 	})
 	if err == nil && len(docs) == manyDocuments {
 		err = fmt.Errorf("%s: %s.%s holds %d documents or more: this is no CPS sharding configuration", host,
@@ -120,7 +127,7 @@ func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) erro
 	}
 	var waiting error
 	for _, cmd := range f.commands(s) {
-		_, err := r.RunCommand(ctx, host, ShardingDatabase, append(cmd, f.writeConcern()))
+		_, err := r.runWithin(ctx, f.Majority+r.opt.CommandTimeout, host, ShardingDatabase, append(cmd, f.writeConcern()))
 		if HasCode(err, CodeWriteConcernFailed) { // done on the primary: the removal must not stay without its insertion
 			waiting = err
 		} else if err != nil {
@@ -170,8 +177,9 @@ func (f ShardingFix) writeConcern() bson.E {
 // earlier run recorded, nil for the first run: it is read then, and given to record, which must have it on disk when it
 // returns; nothing is written before. Every write is probed for first and looked at afterwards; one whose answer was
 // lost is probed again and made again where it did not take effect, Options.Attempts times at most. With Majority it
-// ends when a majority of the members has the writes, or in [ErrNotReplicated] after that time. See [ShardingFix] for
-// why the version counts up exactly once.
+// ends when a majority of the members has the writes, or in [ErrNotReplicated] after that time. Writes that a failover
+// undoes meanwhile are made again, Options.Attempts times at most; then the error wraps [ErrRolledBack]. See
+// [ShardingFix] for why the version counts up exactly once.
 func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingState, record func(ShardingState) error) error {
 	if before == nil {
 		s, err := f.Read(ctx, r)
@@ -183,51 +191,103 @@ func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingS
 		}
 		before = &s
 	}
-	for _, step := range f.Steps(*before) {
-		if err := f.applyStep(ctx, r, step); err != nil {
-			return fmt.Errorf("replica set %s: %v (%s): %w", r.name, step.Op, step.Guide, err)
-		}
-	}
-	return f.awaitMajority(ctx, r)
-}
-
-// ErrNotReplicated says that the writes are on the primary and not on a majority of the members: a failover may still undo them.
-var ErrNotReplicated = errors.New("no majority of the members has the writes yet")
-
-// awaitMajority waits until a majority of the voters has everything that the primary has now, for f.Majority at most.
-// It asks the status, since what a write concern says is lost with the answer, and a resumed run makes no write to ask
-// by.
-func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet) error {
-	var goal *OpTime
-	for left := f.Majority; left > 0; left -= r.opt.Poll {
-		c, err := r.configWithPrimary(ctx)
-		if err != nil {
-			return err
-		}
-		s, err := r.Status(ctx)
-		if err != nil {
-			return err
-		}
-		if p, ok := s.Primary(); ok && goal == nil {
-			goal = &p.Optime
-		}
-		votes := 0
-		for _, m := range c.Members {
-			if st, ok := s.Member(m.Host); ok && goal != nil && st.Healthy() && st.State.HoldsData() && !st.Optime.before(*goal) {
-				votes += m.Votes
+	steps := f.Steps(*before)
+	for range r.opt.Attempts {
+		for _, step := range steps {
+			if err := f.applyStep(ctx, r, step); err != nil {
+				return fmt.Errorf("replica set %s: %v (%s): %w", r.name, step.Op, step.Guide, err)
 			}
 		}
-		if votes >= c.Majority() {
+		if f.Majority <= 0 {
 			return nil
 		}
-		if err := r.pause(ctx, fmt.Sprintf("members with %d votes have the writes, and %d are needed", votes, c.Majority())); err != nil {
+		if err := f.awaitMajority(ctx, r, steps); !errors.Is(err, ErrRolledBack) {
+			return err
+		}
+		r.tell("a failover has undone the writes: they are made again")
+	}
+	return fmt.Errorf("replica set %s: %w, %d times", r.name, ErrRolledBack, r.opt.Attempts)
+}
+
+// What may become of writes before a majority has them.
+var (
+	ErrNotReplicated = errors.New("no majority of the members has the writes yet") // a failover may still undo them
+	ErrRolledBack    = errors.New("a failover has undone the writes")
+)
+
+// awaitMajority waits until a majority of the voters has the writes, for f.Majority at most. It asks the status, since
+// what a write concern says is lost with the answer, and a resumed run makes no write to ask by. Optimes alone prove
+// nothing across a failover: they count in the term of the primary that was seen to have the writes, and in the end the
+// state is read again, as a majority has it.
+func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet, steps []ShardingStep) error {
+	var goal OpTime
+	for left := f.Majority; ; left -= r.opt.Poll {
+		now, err := f.readWithPrimary(ctx, r)
+		if err != nil {
+			return err
+		}
+		if done, err := made(steps, now); err != nil || !done {
+			return cmp.Or(err, ErrRolledBack)
+		}
+		if left <= 0 {
+			return fmt.Errorf("replica set %s: %w, after %v", r.name, ErrNotReplicated, f.Majority)
+		}
+		votes, need, err := r.votesAt(ctx, &goal)
+		why := fmt.Sprintf("members with %d votes have the writes, and %d are needed", votes, need)
+		if err == nil && votes >= need {
+			if now, err = f.readAt(ctx, r, "majority"); HasCode(err, CodeNoMajorityReads) {
+				now, err = f.Read(ctx, r)
+			}
+			if err == nil {
+				if done, err := made(steps, now); done || err != nil {
+					return err
+				}
+			}
+			why = "the primary to see that a majority has the writes"
+		}
+		switch {
+		case err != nil && (errors.Is(err, ErrNoPrimary) || transient(err)):
+			why = "a primary: " + err.Error()
+		case err != nil:
+			return err
+		}
+		if err := r.pause(ctx, why); err != nil {
 			return err
 		}
 	}
-	if f.Majority > 0 {
-		return fmt.Errorf("replica set %s: %w, after %v", r.name, ErrNotReplicated, f.Majority)
+}
+
+// made tells whether every step has taken effect.
+func made(steps []ShardingStep, now ShardingState) (bool, error) {
+	for _, step := range steps {
+		if done, err := step.Probe(now); err != nil || !done {
+			return false, err
+		}
 	}
-	return nil
+	return true, nil
+}
+
+// votesAt is how many votes have what the primary had when goal was set, and how many are a majority. Of a primary of
+// another term goal is set anew.
+func (r *ReplicaSet) votesAt(ctx context.Context, goal *OpTime) (votes, need int, err error) {
+	c, err := r.configWithPrimary(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	s, err := r.Status(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if p, ok := s.Primary(); ok && (goal.TS.T == 0 || p.Optime.Term != goal.Term) {
+		*goal = p.Optime
+	}
+	for _, m := range c.Members {
+		st, ok := s.Member(m.Host)
+		if ok && st.Healthy() && st.State.HoldsData() && st.Optime.Term == goal.Term && !st.Optime.before(*goal) {
+			votes += m.Votes
+		}
+	}
+	return votes, c.Majority(), nil
 }
 
 func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step ShardingStep) error {
@@ -242,7 +302,7 @@ func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step Sharding
 			return err
 		}
 		r.tell("%v (%s)", step.Op, step.Guide)
-		last = f.Do(ctx, r, step)
+		last = ShardingFix{Set: f.Set}.Do(ctx, r, step) // without a majority: that is awaited in the end, once
 		var refused *CommandError
 		switch {
 		case last == nil, errors.Is(last, ErrNoPrimary), transient(last): // the probe tells

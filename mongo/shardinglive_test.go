@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,6 +152,67 @@ func TestShardingFixWaitsForAMajority(t *testing.T) {
 	require.NoError(t, set.StartMember(sm2))
 	require.NoError(t, fix.Apply(t.Context(), adminClient(set), &recorded, nil))
 	requireFixed(t, set, sm2, "on the other")
+}
+
+// Without a majority each write waits for all of Majority. The removal is not left without its insertion, and the
+// timeout is the error.
+func TestShardingWritesHaveTheTimeOfTheMajority(t *testing.T) {
+	set := admin(t, mongotest.Options{})
+	require.NoError(t, set.StopMember(sm2))
+	rs := adminClient(set)
+	fix := mongo.ShardingFix{Set: "set06", Majority: 30 * time.Second}
+	before, err := fix.Read(t.Context(), rs)
+	require.NoError(t, err)
+	for _, step := range fix.Steps(before) {
+		err := fix.Do(t.Context(), rs, step)
+		require.True(t, mongo.HasCode(err, mongo.CodeWriteConcernFailed), "%v", err)
+	}
+	requireFixed(t, set, sm1, "on the primary")
+}
+
+// The primary dies while the fix waits for a majority, and a failover undoes the writes: they are made again, and count
+// once. Where that never ends, Apply says so.
+func TestShardingFixIsNotDoneWhenAFailoverHasUndoneIt(t *testing.T) {
+	for name, opts := range map[string]mongotest.Options{
+		"3.6": {}, "4.2": {Wire: mongotest.Wire42}, "8.0": {Wire: mongotest.Wire80}, "mmapv1": {NoMajorityReads: true},
+	} {
+		for _, deaths := range []int{1, 1000} {
+			t.Run(fmt.Sprintf("%s, %d", name, deaths), func(t *testing.T) {
+				set := admin(t, opts)
+				died := 0
+				rs := mongo.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, mongo.Options{
+					Sleep: patient(set, 2*time.Hour),
+					Watch: func(e mongo.Event) {
+						primary := set.Truth().Primary
+						other := map[string]string{sm1: sm2, sm2: sm1}[primary]
+						switch {
+						case died >= deaths:
+						case strings.Contains(e.Text, "unset"): // from here on nothing reaches the other member
+							set.Cut(sm1, sm2)
+						case strings.Contains(e.Text, "have the writes"):
+							died++
+							require.NoError(t, set.KillMember(primary))
+							set.Join(sm1, sm2)
+							set.Advance(time.Minute)
+							require.Equal(t, other, set.Truth().Primary)
+							require.NoError(t, set.StartMember(primary))
+							set.Advance(10 * time.Second)
+						}
+					},
+				})
+				fix := mongo.ShardingFix{Set: "set06", Majority: 2 * time.Minute}
+				err := fix.Apply(t.Context(), rs, nil, func(mongo.ShardingState) error { return nil })
+				if deaths > 1 {
+					require.ErrorIs(t, err, mongo.ErrRolledBack)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, 1, died)
+				requireFixed(t, set, sm1, "on one")
+				requireFixed(t, set, sm2, "on the other")
+			})
+		}
+	}
 }
 
 func TestShardingFixRefusals(t *testing.T) {

@@ -134,7 +134,7 @@ func TestMON017ConformanceOverTheShell(t *testing.T) {
 				host := newShellHost(t, flavour, set.Dial)
 				return conformance.Cluster{
 					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: mongo.ShellDialer(host.run, nil), Stop: set.StopMember,
-					Start:   set.StartMember,
+					Start: set.StartMember, Kill: set.KillMember, Wipe: set.WipeMember,
 					Options: mongo.Options{Sleep: set.Sleep, Poll: 2 * time.Second}, Patience: time.Minute,
 				}
 			})

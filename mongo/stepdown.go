@@ -24,6 +24,10 @@ var ErrNoSuccessor = errors.New("no other member could become primary")
 // time, host takes over again if its priority is the highest: to move the primary for good use
 // [ReplicaSet.SetPriorities]. See https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/.
 func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp time.Duration) (primary string, err error) {
+	if period < time.Second || catchUp < 0 {
+		return "", fmt.Errorf("replica set %s: a primary steps down for 1 s at least, not for %v (a server takes 0 for 60 s), "+
+			"and the time for catching up (%v) is 0 or more", r.name, period, catchUp)
+	}
 	if period < catchUp {
 		return "", fmt.Errorf("replica set %s: the time without standing (%v) must not be shorter than that for catching up (%v)",
 			r.name, period, catchUp)
@@ -37,7 +41,7 @@ func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp 
 	if err := r.successor(ctx, host); err != nil {
 		return "", err
 	}
-	_, err = r.RunCommand(ctx, host, "admin", bson.D{
+	_, err = r.runWithin(ctx, catchUp+r.opt.CommandTimeout, host, "admin", bson.D{ // it may wait for all of catchUp before it refuses
 		{Key: "replSetStepDown", Value: wholeSeconds(period)}, {Key: "secondaryCatchUpPeriodSecs", Value: wholeSeconds(catchUp)},
 	})
 	if err != nil && !primaryMoved(err) && !unanswered(err) {

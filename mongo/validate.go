@@ -3,7 +3,11 @@ package mongo
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The limits of every server version.
@@ -52,7 +56,48 @@ func Validate(c Config) error {
 	if local > 0 && local < len(c.Members) {
 		bad("either all hosts are localhost or none is")
 	}
+	for _, m := range c.Members {
+		if m.horizons() != c.Members[0].horizons() {
+			bad("%s names other horizons (%s) than %s (%s)", m.Host, m.horizons(), c.Members[0].Host, c.Members[0].horizons())
+		}
+	}
+	if v, ok := c.Extra["protocolVersion"]; ok {
+		if n, ok := number(v); !ok || n != 0 && n != 1 { // 0 is gone in 4.0
+			bad("protocolVersion %v is neither 1 nor 0", v)
+		}
+	}
+	settings, _ := c.Extra["settings"].DocumentOK()
+	for name, least := range leastSettings {
+		if v, err := settings.LookupErr(name); err == nil {
+			if n, ok := number(v); !ok || !(n >= least && n <= math.MaxInt32) {
+				bad("the setting %s must be a number from %v on, not %v", name, least, v)
+			}
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// leastSettings are the numbers among the settings, each with its least value.
+var leastSettings = map[string]float64{
+	"heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1, "catchUpTimeoutMillis": -1, "catchUpTakeoverDelayMillis": -1,
+}
+
+// MaxDelay is the longest delay of a member.
+const MaxDelay = 366 * 24 * time.Hour
+
+// horizons are the names of the member's horizons, in order.
+func (m Member) horizons() string {
+	d, _ := m.Extra[horizons].DocumentOK()
+	elements, err := d.Elements()
+	if err != nil {
+		return "none"
+	}
+	names := []string{}
+	for _, e := range elements {
+		names = append(names, e.Key())
+	}
+	slices.Sort(names)
+	return list(names, "none")
 }
 
 func (m Member) validate() []error {
@@ -62,7 +107,13 @@ func (m Member) validate() []error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(m.Host == "" || strings.ContainsAny(m.Host, " \t\n"), "member %d: %q is not a host", m.ID, m.Host)
+	host, port, portOK := splitHost(m.Host)
+	tags, _ := m.Extra["tags"].DocumentOK()
+	delay := time.Duration(m.DelaySecs()) * time.Second
+	bad(host == "" || strings.ContainsAny(m.Host, " \t\n"), "member %d: %q is not a host", m.ID, m.Host)
+	bad(!portOK, "%s: %q is no port from 1 to %d", m.Host, port, math.MaxUint16)
+	bad(m.ArbiterOnly && len(tags) > shortest, "%s: an arbiter must have no tags", m.Host)
+	bad(delay < 0 || delay > MaxDelay, "%s: the delay %v is not in 0 to %v", m.Host, delay, MaxDelay)
 	bad(m.ID < 0 || m.ID > 255, "%s: _id %d is not in 0 to 255", m.Host, m.ID)
 	bad(m.Votes != 0 && m.Votes != 1, "%s: votes must be 0 or 1, not %d", m.Host, m.Votes)
 	bad(!(m.Priority >= 0 && m.Priority <= MaxPriority), "%s: priority %v is not in 0 to %d", m.Host, m.Priority, MaxPriority)
@@ -75,7 +126,16 @@ func (m Member) validate() []error {
 	return errs
 }
 
+// splitHost parts "host:port"; without a port it is the default one.
+func splitHost(s string) (host, port string, ok bool) {
+	s = hostKey(s)
+	i := strings.LastIndexByte(s, ':')
+	n, err := strconv.ParseUint(s[i+1:], 10, 16)
+	return s[:i], s[i+1:], err == nil && n > 0
+}
+
+// isLocal tells what servers count as localhost: the whole network 127, too.
 func isLocal(host string) bool {
-	name, _, _ := strings.Cut(host, ":")
-	return name == "localhost" || name == "127.0.0.1" || strings.HasPrefix(host, "[::1]") || host == "::1"
+	name, _, _ := splitHost(host)
+	return name == "localhost" || name == "[::1]" || strings.HasPrefix(name, "127.")
 }

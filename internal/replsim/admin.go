@@ -1,6 +1,7 @@
 package replsim
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -22,17 +23,43 @@ func (s *Set) Stop(host string) error {
 // Kill ends the process at host as a power loss does: nobody is told.
 func (s *Set) Kill(host string) error {
 	i, err := s.find(host)
-	if err != nil || !s.procs[i].up {
+	if err != nil || !s.procs[i].up && !s.procs[i].hung {
 		return err
 	}
 	s.end(i, true)
 	return nil
 }
 
+// Suspend stops the process at host as SIGSTOP does, or a host that swaps: it keeps its state and its connections, and
+// neither acts nor answers until it is resumed.
+func (s *Set) Suspend(host string) error {
+	i, err := s.running(host)
+	if err != nil {
+		return err
+	}
+	p := &s.procs[i]
+	p.up, p.hung, p.silent, p.goneAt = false, true, true, s.now
+	s.settle()
+	return nil
+}
+
+// Resume lets a suspended process go on.
+func (s *Set) Resume(host string) error {
+	i, err := s.find(host)
+	if err != nil || !s.procs[i].hung {
+		return err
+	}
+	p := &s.procs[i]
+	p.up, p.hung, p.silent, p.goneAt = true, false, false, never
+	p.electedAt, p.takeoverAt, p.minorityAt = never, never, never
+	s.settle()
+	return nil
+}
+
 func (s *Set) end(i int, silent bool) {
 	p := &s.procs[i]
 	s.demote(p, Down)
-	p.up, p.silent, p.goneAt = false, silent, s.now
+	p.up, p.hung, p.silent, p.goneAt = false, false, silent, s.now
 	p.work, p.copying, p.maint = 0, false, false
 	p.lostAt, p.stoodAt, p.barredUntil = never, never, never
 	s.settle()
@@ -41,7 +68,7 @@ func (s *Set) end(i int, silent bool) {
 // Start starts the process at host. It joins with the data it has; without data it copies them first.
 func (s *Set) Start(host string) error {
 	i, err := s.find(host)
-	if err != nil || s.procs[i].up {
+	if err != nil || s.procs[i].up || s.procs[i].hung {
 		return err
 	}
 	p := &s.procs[i]
@@ -60,7 +87,7 @@ func (s *Set) Wipe(host string) error {
 	if err != nil {
 		return err
 	}
-	if s.procs[i].up {
+	if s.procs[i].up || s.procs[i].hung {
 		return refuse(CodeInvalidConfig, "%s runs: stop it before its data are wiped", host)
 	}
 	gone, silent := s.procs[i].goneAt, s.procs[i].silent
@@ -144,6 +171,7 @@ func (s *Set) Maintenance(host string, on bool) error {
 	}
 	p := &s.procs[i]
 	switch {
+	case p.state == Arbiter: // it takes it, and nothing changes
 	case on && p.state == Secondary:
 		p.maint = true
 		s.demote(p, Recovering)
@@ -152,6 +180,8 @@ func (s *Set) Maintenance(host string, on bool) error {
 		if p.state == Recovering && !p.stale {
 			p.state = Secondary
 		}
+	case !on && p.state != Primary:
+		return refuse(CodeOperationFailed, "already out of maintenance mode")
 	default:
 		return refuse(CodeNotSecondary, "cannot change maintenance mode in state %s", p.state)
 	}
@@ -197,7 +227,7 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	cfg = cfg.Clone()
 	cfg.Term = p.term
 	if err := cfg.validate(); err != nil {
-		return err
+		return incompatible(err)
 	}
 	if s.opt.OneVoterRule && !s.committed(p.cfg) {
 		return refuse(CodeConfigUncommitted, "Cannot run replSetReconfig because the current config is not majority committed")
@@ -207,12 +237,33 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	}
 	k := cfg.index(host)
 	if k < 0 {
-		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+		return refuse(CodeConfigIncompatible, "No host described in new configuration maps to this node %s", host)
 	}
 	if !cfg.Members[k].electable() {
-		return refuse(CodeNodeNotElectable, "This node, %s, is not electable under the new configuration", host)
+		return refuse(CodeConfigIncompatible, "This node, %s, is not electable under the new configuration", host)
+	}
+	if err := s.quorum(i, &cfg); err != nil {
+		return err
 	}
 	s.install(host, &cfg)
+	return nil
+}
+
+// quorum refuses a configuration of whose voters no majority answers the process at i. One that does not exist yet will.
+func (s *Set) quorum(i int, cfg *Config) error {
+	if !s.opt.QuorumCheck {
+		return nil
+	}
+	up := 0
+	for _, m := range cfg.Members {
+		if j, err := s.find(m.Host); err != nil || s.sees(i, j) {
+			up += m.Votes
+		}
+	}
+	if need := cfg.votes()/2 + 1; up < need {
+		return refuse(CodeNodeNotFound, "Quorum check failed because not enough voting nodes responded; required %d but only %d responded",
+			need, up)
+	}
 	return nil
 }
 
@@ -266,20 +317,32 @@ func (s *Set) ForceReconfig(host string, cfg Config) error {
 	cfg.Term = p.cfg.Term
 	cfg.Version = max(cfg.Version, p.cfg.Version) + forcedLeap
 	if err := cfg.validate(); err != nil {
-		return err
+		return incompatible(err)
 	}
 	if err := cfg.succeeds(p.cfg, false); err != nil {
 		return err
 	}
 	if cfg.index(host) < 0 {
-		return refuse(CodeNodeNotFound, "No host described in new configuration maps to this node %s", host)
+		return refuse(CodeConfigIncompatible, "No host described in new configuration maps to this node %s", host)
 	}
 	s.install(host, &cfg)
 	return nil
 }
 
+// incompatible is a refusal as a server gives it for a configuration that is not legal: whatever the reason, with one code.
+func incompatible(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return refuse(CodeConfigIncompatible, "%s", e.Text)
+	}
+	return err
+}
+
 // committed tells whether a majority of the configuration's voters have it on disk, running or not.
 func (s *Set) committed(cfg *Config) bool {
+	if s.now < s.reported {
+		return false
+	}
 	have := 0
 	for _, m := range cfg.Members {
 		if j, err := s.find(m.Host); err == nil && m.Votes > 0 && s.procs[j].cfg != nil &&

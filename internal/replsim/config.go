@@ -119,8 +119,8 @@ const (
 	CodeInvalidConfig      = 93
 	CodeNotYetInitialized  = 94
 	CodeNotSecondary       = 95
+	CodeOperationFailed    = 96
 	CodeConfigIncompatible = 103
-	CodeNodeNotElectable   = 104
 	CodeConfigUncommitted  = 308
 	CodeNotPrimary         = 10107
 	CodeDuplicateKey       = 11000
@@ -132,9 +132,9 @@ var codeNames = map[int]string{
 	CodeNodeNotFound:       "NodeNotFound",
 	CodeInvalidConfig:      "InvalidReplicaSetConfig",
 	CodeNotSecondary:       "NotSecondary",
+	CodeOperationFailed:    "OperationFailed",
 	CodeNotYetInitialized:  "NotYetInitialized",
 	CodeConfigIncompatible: "NewReplicaSetConfigurationIncompatible",
-	CodeNodeNotElectable:   "NodeNotElectable",
 	CodeConfigUncommitted:  "CurrentConfigNotCommittedYet",
 	CodeNotPrimary:         "NotMaster",
 	CodeDuplicateKey:       "DuplicateKey",
@@ -206,7 +206,7 @@ func (c *Config) succeeds(old *Config, oneVoter bool) error {
 		}
 	}
 	if n := voterChanges(old, c); oneVoter && n > 1 {
-		return refuse(CodeInvalidConfig,
+		return refuse(CodeConfigIncompatible,
 			"Non force replica set reconfig can only add or remove at most 1 voting member, not %d", n)
 	}
 	return nil

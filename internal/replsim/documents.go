@@ -1,6 +1,10 @@
 package replsim
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Payload is what a caller keeps in the data of a set beside the sharding database. It must never be changed in place: every
 // member holds the value that belongs to its place in the oplog.
@@ -70,6 +74,7 @@ func (s *Set) Payload(host string) (Payload, error) {
 
 // SetPayload replaces it on every member that holds data: the state before a scenario begins.
 func (s *Set) SetPayload(p Payload) {
+	s.durable = p
 	for i := range s.procs {
 		if s.procs[i].data {
 			s.procs[i].docs.payload = p
@@ -109,6 +114,7 @@ func (s *Set) writeDocuments(host string, edit func(*documents) error) error {
 		}
 	}
 	s.trimWrites()
+	s.commit()
 	return nil
 }
 
@@ -131,6 +137,29 @@ func (s *Set) Committed(host string) bool {
 		}
 	}
 	return 2*have > p.cfg.votes()
+}
+
+// CommittedPayload is what a majority has of the data: no failover undoes it.
+func (s *Set) CommittedPayload() Payload { return s.durable }
+
+// commit moves on what a majority has: as in the servers, by members that have come into the term of the primary.
+func (s *Set) commit() {
+	i := s.primary()
+	if i < 0 {
+		return
+	}
+	var have []*proc
+	for j := range s.procs {
+		p := &s.procs[j]
+		if k := s.procs[i].cfg.index(p.host); k >= 0 && s.procs[i].cfg.Members[k].Votes > 0 && p.data && !p.stale &&
+			s.sees(i, j) && p.op.Term == s.procs[i].op.Term {
+			have = append(have, p)
+		}
+	}
+	slices.SortFunc(have, func(p, q *proc) int { return cmp.Compare(q.op.At, p.op.At) })
+	if need := s.procs[i].cfg.votes()/2 + 1; len(have) >= need {
+		s.durable = have[need-1].docs.payload
+	}
 }
 
 // Oplog is the place in the oplog that the member at host has reached, and how far back its oplog reaches from there; ok is false for a

@@ -88,10 +88,10 @@ func TestForceReconfigMakesTwoPrimaries(t *testing.T) {
 	require.ErrorContains(t, s.Check(), "both primary")
 	bad := alone
 	bad.Members = nil
-	requireCode(t, s.ForceReconfig(sm2, bad), replsim.CodeInvalidConfig)
+	requireCode(t, s.ForceReconfig(sm2, bad), replsim.CodeConfigIncompatible)
 	other := alone.Clone()
 	other.Members[0] = replsim.Data(9, "other:1", 1)
-	requireCode(t, s.ForceReconfig(sm2, other), replsim.CodeNodeNotFound)
+	requireCode(t, s.ForceReconfig(sm2, other), replsim.CodeConfigIncompatible)
 }
 
 // A member that catches up along the new primary's oplog never has what the old one wrote alone, although it passes the place.

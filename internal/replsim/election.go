@@ -21,6 +21,7 @@ func (s *Set) settle() {
 		}
 	}
 	s.trimBranches()
+	s.commit()
 	s.serving = s.primary() >= 0
 }
 
@@ -225,4 +226,10 @@ func (s *Set) crown(i int) {
 	p.state = Primary
 	s.branches = append(s.branches, branch{term: p.term, from: p.op.At})
 	p.op = OpTime{Term: p.term, At: p.op.At + tick}
+	s.crowned = s.now
+	if s.opt.OneVoterRule { // it writes the configuration again with its term, and the members report it with their next heartbeat
+		cfg := p.cfg.Clone()
+		cfg.Term = p.term
+		p.cfg, s.reported = &cfg, s.now+s.opt.HeartbeatInterval
+	}
 }

@@ -39,6 +39,8 @@ func (s *Set) Hash() uint64 {
 		head = max(head, s.procs[i].op.At)
 	}
 	str(s.name)
+	num(int64(max(s.reported-s.now, 0)) * btoi(s.reported != never))
+	num(int64(max(s.crowned+s.opt.HeartbeatInterval-s.now, 0)) * btoi(s.crowned != never))
 	s.opt.encode(num, flag)
 	num(int64(len(s.procs)))
 	for i := range s.procs {
@@ -46,6 +48,7 @@ func (s *Set) Hash() uint64 {
 		str(p.host)
 		num(int64(p.state))
 		flag(p.up)
+		flag(p.hung)
 		flag(p.data)
 		flag(p.stale)
 		flag(p.maint)
@@ -81,6 +84,9 @@ func (s *Set) Hash() uint64 {
 		num(int64(head - w.op.At))
 		w.docs.encode(num, str, flag)
 	}
+	if s.durable != nil {
+		num(int64(s.durable.Hash())) //nolint:gosec // the bits, not the number
+	}
 	for _, b := range s.branches {
 		num(b.term)
 		num(int64(head - b.from))
@@ -107,6 +113,7 @@ func (o *Options) encode(num func(int64), flag func(bool)) {
 	num(o.SyncRate)
 	flag(o.Idle)
 	flag(o.OneVoterRule)
+	flag(o.QuorumCheck)
 	flag(o.ElectionHandoff)
 }
 

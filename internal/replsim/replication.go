@@ -35,7 +35,7 @@ func (s *Set) flow(d time.Duration) {
 	s.now += d
 	if !s.opt.Idle {
 		for i := range s.procs {
-			if s.procs[i].state == Primary {
+			if s.procs[i].state == Primary && s.procs[i].up {
 				s.procs[i].op.At += d
 			}
 		}

@@ -279,7 +279,7 @@ func TestArbiterDoesNotUnseatAHealthyPrimary(t *testing.T) {
 }
 
 func TestReconfigRefusals(t *testing.T) {
-	s := balance(t, replsim.Options{OneVoterRule: true})
+	s := balance(t, replsim.Options{OneVoterRule: true, QuorumCheck: true})
 	good := s.Config()
 	good.Version++
 	requireCode(t, s.Reconfig(sm2, good), replsim.CodeNotPrimary)
@@ -294,15 +294,15 @@ func TestReconfigRefusals(t *testing.T) {
 		cfg  replsim.Config
 		code int
 	}{
-		"not electable":    {edit(func(c *replsim.Config) { c.Members[1].Priority = 0 }), replsim.CodeNodeNotElectable},
-		"removes itself":   {edit(func(c *replsim.Config) { c.Members = append(c.Members[:1:1], c.Members[2]) }), replsim.CodeNodeNotFound},
-		"two voters":       {edit(func(c *replsim.Config) { c.Members = c.Members[1:2] }), replsim.CodeInvalidConfig},
+		"not electable":    {edit(func(c *replsim.Config) { c.Members[1].Priority = 0 }), replsim.CodeConfigIncompatible},
+		"removes itself":   {edit(func(c *replsim.Config) { c.Members = append(c.Members[:1:1], c.Members[2]) }), replsim.CodeConfigIncompatible},
+		"two voters":       {edit(func(c *replsim.Config) { c.Members = c.Members[1:2] }), replsim.CodeConfigIncompatible},
 		"arbiter changed":  {edit(func(c *replsim.Config) { c.Members[0].ArbiterOnly = false }), replsim.CodeConfigIncompatible},
 		"_id changed":      {edit(func(c *replsim.Config) { c.Members[2].ID = 9 }), replsim.CodeConfigIncompatible},
-		"duplicate host":   {edit(func(c *replsim.Config) { c.Members[2].Host = sm1 }), replsim.CodeInvalidConfig},
-		"arbiter priority": {edit(func(c *replsim.Config) { c.Members[0].Priority = 1 }), replsim.CodeInvalidConfig},
-		"priority no vote": {edit(func(c *replsim.Config) { c.Members[2].Votes = 0 }), replsim.CodeInvalidConfig},
-		"none":             {edit(func(c *replsim.Config) { c.Members = nil }), replsim.CodeInvalidConfig},
+		"duplicate host":   {edit(func(c *replsim.Config) { c.Members[2].Host = sm1 }), replsim.CodeConfigIncompatible},
+		"arbiter priority": {edit(func(c *replsim.Config) { c.Members[0].Priority = 1 }), replsim.CodeConfigIncompatible},
+		"priority no vote": {edit(func(c *replsim.Config) { c.Members[2].Votes = 0 }), replsim.CodeConfigIncompatible},
+		"none":             {edit(func(c *replsim.Config) { c.Members = nil }), replsim.CodeConfigIncompatible},
 	} {
 		t.Run(name, func(t *testing.T) { requireCode(t, s.Reconfig(sm1, tc.cfg), tc.code) })
 	}
@@ -311,9 +311,26 @@ func TestReconfigRefusals(t *testing.T) {
 	require.NoError(t, s.Kill(sm2))
 	require.NoError(t, s.Kill(arb))
 	good.Version++
-	require.NoError(t, s.Reconfig(sm1, good))
-	good.Version++
-	requireCode(t, s.Reconfig(sm1, good), replsim.CodeConfigUncommitted)
+	requireCode(t, s.Reconfig(sm1, good), replsim.CodeNodeNotFound) // no majority of the next configuration answers
+}
+
+// From 4.4 on a new primary takes no reconfiguration before a majority has reported the configuration of its term.
+func TestReconfigWaitsForTheConfigurationOfTheTerm(t *testing.T) {
+	for _, rule := range []bool{false, true} {
+		s := balance(t, replsim.Options{OneVoterRule: rule})
+		require.NoError(t, s.Kill(sm1))
+		require.True(t, s.AdvanceUntil(time.Minute, func(s *replsim.Set) bool { _, ok := s.Primary(); return ok }))
+		cfg := s.Config()
+		cfg.Version++
+		if rule {
+			require.EqualValues(t, 2, cfg.Term)
+			require.False(t, s.ConfigCommitted(sm2))
+			requireCode(t, s.Reconfig(sm2, cfg), replsim.CodeConfigUncommitted)
+			s.Advance(2 * time.Second)
+		}
+		require.NoError(t, s.Reconfig(sm2, cfg))
+		require.True(t, s.ConfigCommitted(sm2))
+	}
 }
 
 // An old server accepts the removal of two voters at once; with a cut this makes two primaries, and Check says so.

@@ -24,6 +24,7 @@ type Options struct {
 	Idle              bool          // no client writes: the oplog stands still
 
 	OneVoterRule    bool // servers from 4.4 on: one voter a reconfig, and only on a committed configuration
+	QuorumCheck     bool // a reconfig asks the voters that it names, and is refused without a majority, as by every server
 	ElectionHandoff bool // servers from 4.0 on: a primary that steps down or stops cleanly lets a secondary stand at once
 }
 
@@ -67,6 +68,7 @@ type proc struct {
 	cfg   *Config // what it believes; immutable and shared; nil when it knows none
 	state State
 	up    bool
+	hung  bool // suspended: not up, but its state and connections stay
 	data  bool // it holds a copy of the data, however old
 	stale bool // its data are older than every oplog reaches
 	maint bool // in maintenance mode
@@ -105,7 +107,10 @@ type Set struct {
 	procs    []proc // in the order of their hosts
 	cuts     []cut
 	branches []branch
-	writes   []written // those that some copy of the data has not reached yet, in order
+	writes   []written     // those that some copy of the data has not reached yet, in order
+	durable  Payload       // what a majority has
+	crowned  time.Duration // when the last election was won
+	reported time.Duration // when the members will have told the primary that they have the configuration of its term
 
 	serving  bool // a primary sees a majority
 	outTotal time.Duration
@@ -119,7 +124,7 @@ func NewSet(name string, members []MemberSpec, opts Options) (*Set, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("replica set %s: %w", name, err)
 	}
-	s := &Set{name: name, opt: opts.withDefaults()}
+	s := &Set{name: name, opt: opts.withDefaults(), crowned: never, reported: never}
 	best := -1
 	for i, m := range cfg.Members {
 		if m.electable() && (best < 0 || m.Priority > cfg.Members[best].Priority) {
@@ -237,6 +242,13 @@ func (s *Set) Hosts() []string {
 	return hosts
 }
 
+// Heard tells whether the other members have had a heartbeat of the primary at host since it was elected: until then an
+// arbiter, which reads no oplog, knows of no primary.
+func (s *Set) Heard(host string) bool {
+	i, err := s.find(host)
+	return err == nil && s.procs[i].state == Primary && (s.crowned == never || s.now >= s.crowned+s.opt.HeartbeatInterval)
+}
+
 // Config is the newest configuration that any process knows.
 func (s *Set) Config() Config {
 	newest := &Config{}
@@ -254,10 +266,18 @@ func (s *Set) StateOf(host string) State {
 	switch {
 	case err != nil:
 		return Unknown
-	case !s.procs[i].up:
+	case !s.procs[i].up && !s.procs[i].hung:
 		return Down
 	}
 	return s.procs[i].state
+}
+
+// Silent tells whether the process at host gets no answer at all from another one: that hangs, or the network drops
+// what is sent. From one that does not run it gets a refusal.
+func (s *Set) Silent(host, other string) bool {
+	i, err := s.find(host)
+	j, err2 := s.find(other)
+	return err == nil && err2 == nil && (s.procs[j].hung || s.procs[j].up && !s.sees(i, j))
 }
 
 // Term is the highest term of the set.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -65,7 +67,8 @@ func cluster(t testing.TB, set *mongotest.Set, wire int32, first, second, arbite
 	return conformance.Cluster{
 		Name: "set02", First: first, Second: second, Arbiter: arbiter,
 		Dial: mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}),
-		Stop: set.StopMember, Start: set.StartMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
+		Stop: set.StopMember, Start: set.StartMember, Kill: set.KillMember, Wipe: set.WipeMember,
+		Suspend: set.SuspendMember, Resume: set.ResumeMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
 		Options: mongo.Options{Poll: 20 * time.Millisecond, Sample: 100 * time.Millisecond},
 	}
 }
@@ -168,6 +171,40 @@ func TestOutcomes(t *testing.T) {
 	require.NoError(t, set.StartMember(sm1))
 	_, err = rs.RunCommand(t.Context(), sm1, "admin", ping)
 	require.NoError(t, err)
+}
+
+// A driver that has used several sessions says goodbye to a member that hangs; the call that failed on it still ends a
+// second after its context at most. On a clock of the test's own.
+func TestCallsOfAHungMemberEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set, err := mongotest.Start(psa(sm1, sm2, arb), mongotest.Options{Wire: mongotest.Wire42})
+		require.NoError(t, err)
+		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2},
+			mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), mongo.Options{})
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() { _, _ = rs.StatusFrom(t.Context(), sm1) })
+		}
+		wg.Wait()
+		for _, h := range []string{sm1, sm2, arb} {
+			require.NoError(t, set.SuspendMember(h))
+		}
+		for name, call := range map[string]func(context.Context) error{
+			"StatusFrom": func(ctx context.Context) error { _, err := rs.StatusFrom(ctx, sm1); return err },
+			"Primary":    func(ctx context.Context) error { _, err := rs.Primary(ctx); return err },
+			"WaitState":  func(ctx context.Context) error { return rs.WaitState(ctx, sm1, mongo.StateDown) },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			began := time.Now()
+			require.Error(t, call(ctx), name)
+			require.LessOrEqual(t, time.Since(began), 3*time.Second, name)
+			cancel()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = rs.Close(ctx)
+		require.NoError(t, set.Close())
+	})
 }
 
 // BenchmarkStatusOf100Sets polls a hundred sets at once, each over one client of its own; TestMain finds goroutines that stay.

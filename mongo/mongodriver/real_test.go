@@ -52,7 +52,8 @@ func TestConformanceOfRealServers(t *testing.T) {
 		wire := r.initiate(hosts)
 		return conformance.Cluster{
 			Name: "set02", First: hosts[0], Second: hosts[1], Arbiter: hosts[2], Dial: mongodriver.Dialer(mongodriver.Options{}),
-			Stop: r.stop, Start: r.start, OneVoterRule: wire >= mongotest.Wire44, Patience: 3 * time.Minute,
+			Stop: r.stop, Start: r.start, Kill: r.kill, Wipe: r.wipe, Suspend: r.signal(syscall.SIGSTOP), Resume: r.signal(syscall.SIGCONT),
+			OneVoterRule: wire >= mongotest.Wire44, Patience: 3 * time.Minute,
 			Options: mongo.Options{Poll: 100 * time.Millisecond, Sample: time.Second},
 		}
 	})
@@ -97,6 +98,30 @@ func (r *realSet) stop(host string) error {
 	}
 	_ = cmd.Wait() // the exit status of a server that was told to stop differs from release to release
 	return nil
+}
+
+// kill ends a server as a power loss does.
+func (r *realSet) kill(host string) error {
+	cmd := r.procs[host]
+	delete(r.procs, host)
+	if err := cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = cmd.Wait() // it was killed
+	return nil
+}
+
+// wipe empties the data directory of a server that does not run; its log goes with it.
+func (r *realSet) wipe(host string) error {
+	if err := os.RemoveAll(r.dirs[host]); err != nil {
+		return err
+	}
+	return os.Mkdir(r.dirs[host], 0o700)
+}
+
+// signal sends a signal to a server.
+func (r *realSet) signal(s syscall.Signal) func(host string) error {
+	return func(host string) error { return r.procs[host].Process.Signal(s) }
 }
 
 func (r *realSet) close() {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,8 @@ type request struct {
 	host, db, name string
 	cmd            bson.Raw
 	session        *session
+	gone           <-chan struct{} // closed when nobody waits for the answer any more; nil when that cannot be told
+	took           *time.Duration  // simulated time that the command took, where somebody wants to know
 }
 
 // session is what a server knows of a connection.
@@ -71,6 +75,19 @@ var errLost = errors.New("the connection was closed")
 func (s *Set) serve(q request) (bson.Raw, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for c, hung := s.hung[q.host]; hung; c, hung = s.hung[q.host] {
+		s.mu.Unlock()
+		select {
+		case <-c:
+		case <-q.gone:
+		}
+		s.mu.Lock()
+		select {
+		case <-q.gone:
+			return nil, errLost
+		default:
+		}
+	}
 	s.catchUp()
 	if st := s.sim.StateOf(q.host); s.closed || st == replsim.Down || st == replsim.Unknown {
 		return nil, errLost
@@ -93,8 +110,9 @@ func (s *Set) serve(q request) (bson.Raw, error) {
 	}
 	if err != nil {
 		e := asRefusal(err)
-		reply = bson.D{
-			{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: e.Text}, {Key: "code", Value: int32(e.Code)}, {Key: "codeName", Value: s.codeName(e)},
+		reply = bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: e.Text}}
+		if e.Code != 0 {
+			reply = append(reply, bson.E{Key: "code", Value: int32(e.Code)}, bson.E{Key: "codeName", Value: s.codeName(e)})
 		}
 	} else {
 		reply = append(reply, bson.E{Key: "ok", Value: 1.0})
@@ -196,12 +214,14 @@ func (s *Set) hello(q request) (bson.D, error) {
 func (s *Set) memberFields(host string, cfg replsim.Config, views []replsim.MemberView) bson.D {
 	hosts, passives, arbiters := bson.A{}, bson.A{}, bson.A{}
 	var me replsim.MemberSpec
+	full := s.mongoConfig(&cfg)
 	for _, m := range cfg.Members {
 		if m.Host == host {
 			me = m
 		}
+		whole, _ := full.Member(m.Host)
 		switch {
-		case m.Hidden:
+		case m.Hidden, whole.DelaySecs() > 0:
 		case m.ArbiterOnly:
 			arbiters = append(arbiters, m.Host)
 		case m.Priority > 0:
@@ -219,7 +239,7 @@ func (s *Set) memberFields(host string, cfg replsim.Config, views []replsim.Memb
 			d = append(d, bson.E{Key: f.name, Value: f.list})
 		}
 	}
-	if lead, ok := leader(views); ok {
+	if lead, ok := leader(views); ok && (!me.ArbiterOnly || s.sim.Heard(lead.Host)) {
 		d = append(d, bson.E{Key: "primary", Value: lead.Host})
 	}
 	if me.ArbiterOnly {
@@ -335,10 +355,7 @@ func (s *Set) getConfig(q request) (bson.D, error) {
 		return nil, refuse(replsim.CodeNotYetInitialized, "no replset config has been received")
 	}
 	d := bson.D{{Key: "config", Value: s.mongoConfig(&cfg)}}
-	if truth(q.cmd.Lookup("commitmentStatus")) {
-		if s.opt.Wire < Wire44 {
-			return nil, refuse(codeFailedToParse, "unrecognized field 'commitmentStatus'")
-		}
+	if truth(q.cmd.Lookup("commitmentStatus")) && s.opt.Wire >= Wire44 { // older ones ignore it
 		if s.sim.StateOf(q.host) != replsim.Primary {
 			return nil, refuse(replsim.CodeNotPrimary, "commitmentStatus is only supported on primary.")
 		}
@@ -351,15 +368,15 @@ func (s *Set) getConfig(q request) (bson.D, error) {
 func (s *Set) reconfig(q request) (bson.D, error) {
 	raw, err := q.document("replSetReconfig")
 	if err != nil {
-		return nil, err
+		return nil, refuse(0, "no configuration specified")
 	}
 	var c mongo.Config
 	if err := bson.Unmarshal(raw, &c); err != nil {
 		return nil, refuse(replsim.CodeInvalidConfig, "%v", err)
 	}
 	if c.ID != s.sim.Name() {
-		return nil, refuse(replsim.CodeConfigIncompatible,
-			"New and old configurations differ in replica set name; old was %s, and new is %s", s.sim.Name(), c.ID)
+		return nil, refuse(replsim.CodeInvalidConfig, "Rejecting reconfig where new config has different replica set name: old was %s, and new is %s",
+			s.sim.Name(), c.ID)
 	}
 	now, err := s.inSet(q.host)
 	if err != nil {
@@ -372,33 +389,103 @@ func (s *Set) reconfig(q request) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.askSilent(q, c); err != nil {
+		return nil, err
+	}
 	if truth(q.cmd.Lookup("force")) {
 		return bson.D{}, s.sim.ForceReconfig(q.host, cfg)
 	}
 	return bson.D{}, s.sim.Reconfig(q.host, cfg)
 }
 
+// silentWait is how long a server waits for a member that does not answer when it asks each whether that is itself.
+const silentWait = 30 * time.Second
+
+// askSilent lets the time pass that the server needs for the silent members of a configuration. A command that may not
+// take so long is over before; the server goes on waiting, and takes no other one meanwhile.
+func (s *Set) askSilent(q request, c mongo.Config) error {
+	if s.sim.Now() < s.busy {
+		return refuse(codeReconfigBusy, "Cannot run replSetReconfig because the node is currently updating its configuration")
+	}
+	var need time.Duration
+	for _, m := range c.Members {
+		if s.sim.Silent(q.host, m.Host) {
+			need += silentWait
+		}
+	}
+	limit, _ := numeric(q.cmd.Lookup("maxTimeMS"))
+	may := time.Duration(limit) * time.Millisecond
+	if may == 0 || may > need {
+		s.take(q, need)
+		return nil
+	}
+	s.busy = s.sim.Now() + need
+	s.take(q, may)
+	return refuse(codeMaxTime, "operation exceeded time limit")
+}
+
 // fieldRules are those of the fields that the simulation carries along without knowing them.
 func (s *Set) fieldRules(c, old mongo.Config) error {
+	refused := func(format string, args ...any) error { return refuse(replsim.CodeConfigIncompatible, format, args...) }
+	least := map[string]float64{"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1}
+	if doc, ok := c.Extra["settings"].DocumentOK(); ok {
+		for name, n := range least {
+			if v, err := doc.LookupErr(name); err == nil {
+				if have, ok := numeric(v); !ok || have < n {
+					return refused("%s field value of %v is out of range", name, v)
+				}
+			}
+		}
+	}
+	local := 0
 	for _, m := range c.Members {
+		if strings.HasPrefix(m.Host, "127.") || strings.HasPrefix(m.Host, "localhost") {
+			local++
+		}
+		if host, port, ok := strings.Cut(m.Host, ":"); ok {
+			if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > math.MaxUint16 {
+				return refuse(codeFailedToParse, "Empty host, bad digit or port number out of range parsing HostAndPort from \"%s\"", m.Host)
+			}
+		}
+		if tags, ok := m.Extra["tags"].DocumentOK(); ok && m.ArbiterOnly && len(tags) > 5 {
+			return refused("Cannot set tags on arbiters.")
+		}
+		if d := m.DelaySecs(); d < 0 || d > longest {
+			return refused("slaveDelay field value of %d seconds is out of range", d)
+		}
+		if names := horizons(m); names != horizons(c.Members[0]) {
+			return refused("Saw a replica set member with a different horizon mapping than the others: %s", names)
+		}
 		_, delayed := m.Extra["slaveDelay"]
 		if delayed && s.opt.Wire >= Wire50 {
 			return refuse(replsim.CodeInvalidConfig,
 				"Unexpected field slaveDelay in replica set member configuration for member:{ host: \"%s\" }", m.Host)
 		}
 		if m.DelaySecs() > 0 && m.Priority > 0 {
-			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when slaveDelay is used")
+			return refused("priority must be 0 when slaveDelay is used")
 		}
 		builds := func(m mongo.Member) bool { v, ok := m.Extra["buildIndexes"]; return !ok || truth(v) }
 		if !builds(m) && m.Priority > 0 {
-			return refuse(replsim.CodeInvalidConfig, "priority must be 0 when buildIndexes=false")
+			return refused("priority must be 0 when buildIndexes=false")
 		}
 		if had, ok := old.Member(m.Host); ok && builds(had) != builds(m) {
-			return refuse(replsim.CodeConfigIncompatible,
-				"New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
+			return refused("New and old configurations differ in the setting of the buildIndexes field for member %s", m.Host)
 		}
 	}
+	if local > 0 && local < len(c.Members) {
+		return refused("Either all host names in a replica set configuration must be localhost references, or none must be; found %d out of %d",
+			local, len(c.Members))
+	}
 	return nil
+}
+
+// horizons are the names of a member's horizons.
+func horizons(m mongo.Member) string {
+	names := map[string]any{}
+	if doc, ok := m.Extra["horizons"].DocumentOK(); ok {
+		_ = bson.Unmarshal(doc, &names)
+	}
+	return strings.Join(sortedKeys(names), ", ")
 }
 
 // longest is the most seconds that a command may name: a year.
@@ -407,16 +494,28 @@ const longest = 366 * 24 * 3600
 // stepDown is replSetStepDown.
 func (s *Set) stepDown(q request) (bson.D, error) {
 	secs, ok := numeric(q.cmd.Lookup("replSetStepDown"))
+	if secs == 0 {
+		secs = 60
+	}
 	if !ok || !(secs >= 1 && secs <= longest) {
 		return nil, refuse(codeBadValue, "stepdown period must be a positive integer")
 	}
 	if truth(q.cmd.Lookup("force")) {
 		return nil, refuse(codeNotSupported, "mongotest: a forced step-down")
 	}
-	if wait, ok := numeric(q.cmd.Lookup("secondaryCatchUpPeriodSecs")); ok && wait > secs {
+	wait, ok := numeric(q.cmd.Lookup("secondaryCatchUpPeriodSecs"))
+	if !ok {
+		wait = min(secs, 10)
+	}
+	if wait < 0 || wait > secs {
 		return nil, refuse(codeBadValue, "stepdown period must be longer than secondaryCatchUpPeriodSecs")
 	}
-	err := s.sim.StepDown(q.host, time.Duration(secs*float64(time.Second)))
+	period := time.Duration(secs * float64(time.Second))
+	err := s.sim.StepDown(q.host, period)
+	for ; err != nil && asRefusal(err).Code == replsim.CodeExceededTimeLimit && wait > 0; wait-- { // a secondary may catch up meanwhile
+		s.take(q, min(time.Second, time.Duration(wait*float64(time.Second))))
+		err = s.sim.StepDown(q.host, period)
+	}
 	if e := asRefusal(err); e != nil && e.Code == replsim.CodeExceededTimeLimit && s.opt.Wire >= Wire42 {
 		e.Code = codeExceededTime
 	}

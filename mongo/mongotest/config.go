@@ -85,6 +85,15 @@ func (s *Set) settings(given mongo.Fields) mongo.Fields {
 			}
 		}
 	}
+	for _, k := range []string{
+		"heartbeatIntervalMillis", "heartbeatTimeoutSecs", "electionTimeoutMillis", "catchUpTimeoutMillis", "catchUpTakeoverDelayMillis",
+	} { // of whatever number type they were given, a server keeps an int
+		if v, ok := settings[k]; ok {
+			if n, ok := numeric(rawValue(v)); ok {
+				settings[k] = int32(n)
+			}
+		}
+	}
 	ordered := bson.D{}
 	for _, k := range sortedKeys(settings) {
 		ordered = append(ordered, bson.E{Key: k, Value: settings[k]})

@@ -34,15 +34,27 @@ func TestConformanceInProcess(t *testing.T) {
 			conformance.Run(t, func(t *testing.T) conformance.Cluster {
 				set, err := mongotest.Start(balance(), mongotest.Options{Wire: wire})
 				require.NoError(t, err)
+				justElected(t, set)
 				t.Cleanup(func() {
 					require.NoError(t, set.Check())
 					require.NoError(t, set.Close())
 				})
 				return conformance.Cluster{
 					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: set.Dial, Stop: set.StopMember, Start: set.StartMember,
+					Kill: set.KillMember, Wipe: set.WipeMember, Suspend: set.SuspendMember, Resume: set.ResumeMember,
 					Options: mongo.Options{Sleep: set.Sleep}, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
 				}
 			})
 		})
+	}
+}
+
+// justElected makes sm1 a primary of this moment, as a real set's is when it was just initiated.
+func justElected(t *testing.T, set *mongotest.Set) {
+	require.NoError(t, set.StopMember(sm1))
+	set.Advance(time.Minute)
+	require.NoError(t, set.StartMember(sm1))
+	for set.Truth().Primary != sm1 {
+		set.Advance(50 * time.Millisecond)
 	}
 }

@@ -2,6 +2,7 @@ package mongotest
 
 import (
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -10,24 +11,27 @@ import (
 
 // The codes beside those of internal/replsim.
 const (
-	codeBadValue         = 2
-	codeFailedToParse    = 9
-	codeUnauthorized     = 13
-	codeTypeMismatch     = 14
-	codeAuthFailed       = 18
-	codeNamespaceMissing = 26
-	codeNoSuchCommand    = 59
-	codeWriteConcern     = 64
-	codeNotSupported     = 115
-	codeExceededTime     = 262
-	codeNoSecondaryOK    = 13435
-	codeNotReadable      = 13436
+	codeBadValue        = 2
+	codeFailedToParse   = 9
+	codeUnauthorized    = 13
+	codeTypeMismatch    = 14
+	codeAuthFailed      = 18
+	codeNoSuchCommand   = 59
+	codeWriteConcern    = 64
+	codeMaxTime         = 50
+	codeReconfigBusy    = 109
+	codeNotSupported    = 115
+	codeNoMajorityReads = 148
+	codeExceededTime    = 262
+	codeNoSecondaryOK   = 13435
+	codeNotReadable     = 13436
 )
 
 var codeNames = map[int]string{
 	codeBadValue: "BadValue", codeFailedToParse: "FailedToParse", codeUnauthorized: "Unauthorized", codeTypeMismatch: "TypeMismatch",
-	codeAuthFailed: "AuthenticationFailed", codeNamespaceMissing: "NamespaceNotFound", codeNoSuchCommand: "CommandNotFound",
+	codeAuthFailed: "AuthenticationFailed", codeNoSuchCommand: "CommandNotFound",
 	codeWriteConcern: "WriteConcernFailed", codeNotSupported: "CommandNotSupported", codeExceededTime: "ExceededTimeLimit",
+	codeMaxTime: "MaxTimeMSExpired", codeReconfigBusy: "ConfigurationInProgress", codeNoMajorityReads: "ReadConcernMajorityNotEnabled",
 	codeNoSecondaryOK: "NotMasterNoSlaveOk", codeNotReadable: "NotMasterOrSecondary",
 }
 
@@ -86,6 +90,12 @@ func (s *Set) find(q request) (bson.D, error) {
 
 func (s *Set) findInCollection(q request, coll string, filter bson.Raw) ([]bson.Raw, error) {
 	p, err := s.sim.Payload(q.host)
+	if level, _ := q.cmd.Lookup("readConcern", "level").StringValueOK(); level == "majority" {
+		if s.opt.NoMajorityReads {
+			return nil, refuse(codeNoMajorityReads, "Majority read concern requested, but it is not supported by the storage engine.")
+		}
+		p = s.sim.CommittedPayload()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -139,14 +149,26 @@ func (s *Set) write(q request) (bson.D, error) {
 		reply = append(reply, bson.E{Key: "writeErrors", Value: failures})
 	}
 	w, _ := q.cmd.Lookup("writeConcern", "w").StringValueOK()
-	if w == "majority" && !s.sim.Committed(q.host) {
-		// A server waits for wtimeout first. What may commit the write later is time, which a caller lets pass itself.
+	if w == "majority" && !s.awaitCommit(q) {
 		reply = append(reply, bson.E{Key: "writeConcernError", Value: bson.D{
 			{Key: "code", Value: int32(codeWriteConcern)}, {Key: "codeName", Value: codeNames[codeWriteConcern]},
 			{Key: "errmsg", Value: "waiting for replication timed out"},
 		}})
 	}
 	return reply, nil
+}
+
+// awaitCommit waits, as a server does, until a majority has what the member at the host has, for wtimeout at most. In a
+// set that a larger simulation holds no time passes here.
+func (s *Set) awaitCommit(q request) bool {
+	left := time.Hour // without a limit it is for ever
+	if ms, ok := numeric(q.cmd.Lookup("writeConcern", "wtimeout")); ok && ms > 0 {
+		left = time.Duration(ms) * time.Millisecond
+	}
+	for ; !s.sim.Committed(q.host) && left > 0 && !s.guest; left -= time.Second {
+		s.take(q, min(left, time.Second))
+	}
+	return s.sim.Committed(q.host)
 }
 
 // statement runs one statement of a write on a collection.

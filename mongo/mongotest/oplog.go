@@ -18,9 +18,15 @@ const maxReply = 16 << 20
 
 // spacing is the time between two entries: the oplog is full, and its bytes fill its window evenly.
 func (s *Set) spacing(window time.Duration) time.Duration {
-	entries := max(s.opt.OplogSize/entrySize, 1)
+	entries := max(s.oplogInUse()/entrySize, 1)
 	return max(window/time.Duration(entries), time.Microsecond)
 }
+
+// leastOplog is what the oplog of a server grows to before it wraps, in bytes, however small it is configured.
+const leastOplog = 104_000_000
+
+// oplogInUse is how many bytes the oplog holds: it is full.
+func (s *Set) oplogInUse() int64 { return max(s.opt.OplogSize, leastOplog) }
 
 // stamp is a place on the axis of the oplog as a timestamp: the second, and a counter that the microsecond stands for.
 func (s *Set) stamp(at time.Duration) primitive.Timestamp {
@@ -102,10 +108,12 @@ func (s *Set) collStats(q request) (bson.D, error) {
 		return nil, refuse(codeNotSupported, "mongotest: collStats of %s.%s", q.db, coll)
 	}
 	if _, _, ok := s.sim.Oplog(q.host); !ok {
-		return nil, refuse(codeNamespaceMissing, "Collection [local.oplog.rs] not found.")
+		return bson.D{ // an arbiter has none, and says so in this way
+			{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: int32(0)}, {Key: "count", Value: int32(0)}, {Key: "capped", Value: false},
+		}, nil
 	}
 	return bson.D{
-		{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: s.opt.OplogSize}, {Key: "count", Value: s.opt.OplogSize / entrySize},
+		{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: s.oplogInUse()}, {Key: "count", Value: s.oplogInUse() / entrySize},
 		{Key: "avgObjSize", Value: int32(entrySize)}, {Key: "capped", Value: true}, {Key: "maxSize", Value: s.opt.OplogSize},
 		{Key: "max", Value: int32(-1)},
 	}, nil

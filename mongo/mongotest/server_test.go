@@ -55,33 +55,33 @@ func TestRefusals(t *testing.T) {
 		{"not against admin", sm1, "test", bson.D{{Key: "replSetGetStatus", Value: 1}}, 13},
 		{"reconfig on a secondary", sm2, "admin", reconfig(next), 10107},
 		{"same version", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Version = 7 })), 103},
-		{"another name", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.ID = "other" })), 103},
-		{"no members", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = nil })), 93},
-		{"without the primary", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = c.Members[1:] })), 74},
-		{"the primary not electable", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members[0].Priority = 0 })), 104},
+		{"another name", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.ID = "other" })), 93},
+		{"no members", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = nil })), 103},
+		{"without the primary", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members = c.Members[1:] })), 103},
+		{"the primary not electable", sm1, "admin", reconfig(with(func(c *mongo.Config) { c.Members[0].Priority = 0 })), 103},
 		{"buildIndexes in place", sm1, "admin", reconfig(with(func(c *mongo.Config) {
 			c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"buildIndexes": rawValue(t, false)}
 		})), 103},
 		{"delayed and electable", sm1, "admin",
-			reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 93},
-		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 14},
-		{"commitmentStatus on 3.6", sm1, "admin", bson.D{{Key: "replSetGetConfig", Value: 1}, {Key: "commitmentStatus", Value: true}}, 9},
+			reconfig(with(func(c *mongo.Config) { c.Members[1].Extra = mongo.Fields{"slaveDelay": rawValue(t, 60)} })), 103},
+		{"no configuration", sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}}, 0},
 		{"step down on a secondary", sm2, "admin", bson.D{{Key: "replSetStepDown", Value: 60}}, 10107},
-		{"step down for no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}}, 2},
+		{"step down for less than no time", sm1, "admin", bson.D{{Key: "replSetStepDown", Value: -1}}, 2},
 		{"step down shorter than the catch-up", sm1, "admin",
 			bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "secondaryCatchUpPeriodSecs", Value: 10}}, 2},
 		{"freeze the primary", sm1, "admin", bson.D{{Key: "replSetFreeze", Value: 5}}, 95},
-		{"maintenance of an arbiter", arb, "admin", bson.D{{Key: "replSetMaintenance", Value: true}}, 95},
+		{"maintenance of the primary", sm1, "admin", bson.D{{Key: "replSetMaintenance", Value: true}}, 95},
+		{"maintenance off when it is off", sm2, "admin", bson.D{{Key: "replSetMaintenance", Value: false}}, 96},
 		{"write on a secondary", sm2, "app",
 			bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: 1}}}}}, 10107},
 		{"unknown operator", sm1, "app",
 			bson.D{{Key: "find", Value: "c"}, {Key: "filter", Value: bson.D{{Key: "x", Value: bson.D{{Key: "$regexp", Value: 1}}}}}}, 2},
-		{"the oplog of an arbiter", arb, "local", bson.D{{Key: "collStats", Value: "oplog.rs"}}, 26},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			set := start(t, mongotest.Options{})
 			require.NoError(t, set.Insert("app.c", bson.D{{Key: "_id", Value: 7}, {Key: "x", Value: 1}}))
-			_, code := ask(t, set, tc.host, tc.db, tc.cmd)
+			raw, code := ask(t, set, tc.host, tc.db, tc.cmd)
+			require.Nil(t, raw)
 			require.Equal(t, tc.want, code)
 			require.EqualValues(t, 7, set.Truth().Config.Version)
 		})
@@ -92,6 +92,52 @@ func rawValue(t testing.TB, v any) bson.RawValue {
 	typ, data, err := bson.MarshalValue(v)
 	require.NoError(t, err)
 	return bson.RawValue{Type: typ, Value: data}
+}
+
+// What a real server takes, although one would not think so.
+func TestServersTake(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		host, db string
+		cmd      bson.D
+	}{
+		{"commitmentStatus on 3.6", sm1, "admin", bson.D{{Key: "replSetGetConfig", Value: 1}, {Key: "commitmentStatus", Value: true}}},
+		{"maintenance of an arbiter", arb, "admin", bson.D{{Key: "replSetMaintenance", Value: true}}},
+		{"the oplog of an arbiter", arb, "local", bson.D{{Key: "collStats", Value: "oplog.rs"}}},
+	} {
+		raw, code := ask(t, start(t, mongotest.Options{}), tc.host, tc.db, tc.cmd)
+		require.Zero(t, code, tc.name)
+		require.NotNil(t, raw, tc.name)
+	}
+}
+
+// Hidden and delayed members are not in hello; an oplog of 1 MB holds 104 MB; and an arbiter names no primary before its heartbeat.
+func TestAnswersOfARealServer(t *testing.T) {
+	c := balance()
+	c.Members = append(c.Members, mongo.Member{ID: 7, Host: "late:1", Extra: mongo.Fields{"slaveDelay": rawValue(t, int64(60))}},
+		mongo.Member{ID: 8, Host: "hidden:1", Hidden: true}, mongo.Member{ID: 9, Host: "seen:1"})
+	set, err := mongotest.Start(c, mongotest.Options{OplogSize: 1 << 20})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, set.Close()) }()
+	rs := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{})
+	h, err := rs.Hello(t.Context(), sm1)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{sm1, sm2, "seen:1", arb}, h.Members())
+	o, err := rs.Oplog(t.Context(), sm1)
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<20, o.MaxSize)
+	require.EqualValues(t, 104_000_000, o.Size)
+
+	require.NoError(t, set.StopMember(sm1))
+	for set.Truth().Primary == "" {
+		set.Advance(50 * time.Millisecond)
+	}
+	for _, want := range []string{"", sm2} {
+		h, err = rs.Hello(t.Context(), arb)
+		require.NoError(t, err)
+		require.Equal(t, want, h.PrimaryHost)
+		set.Advance(2 * time.Second)
+	}
 }
 
 // Nothing that a client wrote into a configuration is lost, and the server's own fields are there.

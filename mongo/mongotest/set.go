@@ -34,11 +34,12 @@ type Options struct {
 	Epoch             time.Time         // 2026-01-01 UTC: the simulated clock at the start
 	ElectionTimeout   time.Duration     // what the configuration's settings say at the start, or 10 s
 	HeartbeatInterval time.Duration     // likewise, or 2 s
-	OplogSize         int64             // 100 MB: bytes of the oplog, which is full
+	OplogSize         int64             // 200 MB: configured bytes of the oplog, which is full; a small one holds 104 MB all the same
 	OplogWindow       time.Duration     // 1 h: how far it reaches under the present traffic
 	ApplyRate         float64           // 10: seconds of oplog that a member applies in a second
 	DataSize          int64             // 0: bytes that an initial sync copies, at 50 MB/s
 	Idle              bool              // no client writes
+	NoMajorityReads   bool              // as with the storage engine mmapv1, or enableMajorityReadConcern: false
 	User              *mongo.Credential // who must authenticate, by SCRAM-SHA-256; nil for a set without access control
 }
 
@@ -53,7 +54,10 @@ type Set struct {
 	conns    map[string]map[net.Conn]bool
 	lives    map[string]int // how often the process at a host has ended
 	began    map[string]time.Duration
-	releases map[string]string // by host, where it is not the one of Options.Wire
+	releases map[string]string        // by host, where it is not the one of Options.Wire
+	hung     map[string]chan struct{} // closed when the process is resumed
+	busy     time.Duration            // until then the primary is at a reconfiguration that nobody waits for any more
+	guest    bool                     // a larger simulation holds the set, and its clock
 	fail     func(Call) Failure
 	log      []Call
 	closed   bool
@@ -76,7 +80,7 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 	sim, err := replsim.NewSet(c.ID, simulated.Members, replsim.Options{
 		ElectionTimeout: opts.ElectionTimeout, HeartbeatInterval: opts.HeartbeatInterval, OplogWindow: opts.OplogWindow,
 		ApplyRate: opts.ApplyRate,
-		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, ElectionHandoff: opts.Wire >= Wire40,
+		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, QuorumCheck: true, ElectionHandoff: opts.Wire >= Wire40,
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 
 func (o Options) withDefaults() Options {
 	o.Wire = cmp.Or(o.Wire, Wire36)
-	o.OplogSize = cmp.Or(o.OplogSize, 100_000_000)
+	o.OplogSize = cmp.Or(o.OplogSize, 200_000_000)
 	o.ElectionTimeout = cmp.Or(o.ElectionTimeout, 10*time.Second)
 	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 2*time.Second)
 	if o.Epoch.IsZero() {
@@ -104,7 +108,7 @@ func (o Options) withDefaults() Options {
 func around(sim *replsim.Set, opts Options) *Set {
 	return &Set{
 		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{},
-		lives: map[string]int{}, began: map[string]time.Duration{}, releases: map[string]string{},
+		hung: map[string]chan struct{}{}, lives: map[string]int{}, began: map[string]time.Duration{}, releases: map[string]string{},
 	}
 }
 
@@ -112,13 +116,18 @@ func around(sim *replsim.Set, opts Options) *Set {
 // OplogSize count.
 func Around(sim *replsim.Set, opts Options) *Set {
 	opts.Speed = 0
-	return around(sim, opts.withDefaults())
+	s := around(sim, opts.withDefaults())
+	s.guest = true
+	return s
 }
 
 // Close ends every connection and listener, and waits for what serves them.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	s.closed = true
+	for host := range s.hung {
+		s.wake(host)
+	}
 	var errs []error
 	for _, l := range s.listened {
 		errs = append(errs, l.Close())
@@ -146,6 +155,17 @@ func (s *Set) advance(d time.Duration) {
 	was, _ := s.sim.Primary()
 	s.sim.Advance(d)
 	s.dropIfDeposed(was)
+}
+
+// take lets the time pass that a command takes; the caller holds the lock.
+func (s *Set) take(q request, d time.Duration) {
+	if s.guest {
+		return
+	}
+	s.advance(d)
+	if q.took != nil {
+		*q.took += d
+	}
 }
 
 func (s *Set) dropIfDeposed(was string) {
@@ -192,8 +212,36 @@ func (s *Set) end(host string, how func(*replsim.Set, string) error) error {
 	return s.do(func(sim *replsim.Set) error {
 		s.lives[host]++
 		s.hangUp(host)
+		s.wake(host)
 		return how(sim, host)
 	})
+}
+
+// SuspendMember stops the process at host as SIGSTOP does: it takes connections and answers nothing until it is resumed.
+func (s *Set) SuspendMember(host string) error {
+	return s.do(func(sim *replsim.Set) error {
+		if err := sim.Suspend(host); err != nil {
+			return err
+		}
+		s.hung[host] = make(chan struct{})
+		return nil
+	})
+}
+
+// ResumeMember lets a suspended process go on, and answer what it got meanwhile.
+func (s *Set) ResumeMember(host string) error {
+	return s.do(func(sim *replsim.Set) error {
+		s.wake(host)
+		return sim.Resume(host)
+	})
+}
+
+// wake lets those go on that wait for a suspended process; the caller holds the lock.
+func (s *Set) wake(host string) {
+	if c, ok := s.hung[host]; ok {
+		close(c)
+		delete(s.hung, host)
+	}
 }
 
 // StartMember starts the process at host.

@@ -2,6 +2,7 @@ package mongotest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/x/bsonx/bsoncore"
@@ -303,9 +305,13 @@ func (d *direct) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Ra
 		e.Err = err
 		return nil, e
 	}
-	reply, err := d.set.serve(request{host: d.host, db: db, cmd: raw, session: &session{user: "the caller"}})
+	var took time.Duration
+	reply, err := d.set.serve(request{host: d.host, db: db, cmd: raw, session: &session{user: "the caller"}, gone: ctx.Done(), took: &took})
+	if end, ok := ctx.Deadline(); ok && err == nil && took > time.Until(end) {
+		err = context.DeadlineExceeded // it took longer, in simulated time, than the caller could wait
+	}
 	if err != nil {
-		e.Err, e.Outcome = err, op.Unknown
+		e.Err, e.Outcome = cmp.Or(ctx.Err(), err), op.Unknown
 		return nil, e
 	}
 	return reply, nil

@@ -274,7 +274,8 @@ func TestSettingsAreComparedByValue(t *testing.T) {
 	for _, value := range []any{int64(12000), 12000.0, int32(12000)} {
 		_, rs := live(t, balance(), mongotest.Options{}, nil)
 		wish := balance()
-		wish.Extra = mongo.Fields{"settings": raw(t, bson.D{{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value}})}
+		wish.Extra = mongo.Fields{"settings": raw(t,
+			bson.D{{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value}})}
 		for range 2 {
 			c, err := rs.Converge(t.Context(), wish, nil)
 			require.NoError(t, err)
@@ -309,7 +310,8 @@ func TestHorizonsChangeTogether(t *testing.T) {
 	}()}})
 	require.True(t, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
 	both := func(i int) mongo.Fields {
-		return mongo.Fields{"horizons": raw(t, bson.D{{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+		return mongo.Fields{"horizons": raw(t,
+			bson.D{{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
 	}
 	c, err = rs.Converge(t.Context(), wish(both, mongo.DataMember(7, "new:1", 1)), nil)
 	require.NoError(t, err)
@@ -756,7 +758,8 @@ func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 
 		require.NoError(t, set.StopMember(sm2))
 		at := set.Truth().Now
-		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7}})
+		_, err = rs.RunCommand(t.Context(), sm1, "admin",
+			bson.D{{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7}})
 		require.True(t, mongo.HasCode(err, code), "%v", err)
 		require.Equal(t, 7*time.Second, set.Truth().Now-at)
 	}

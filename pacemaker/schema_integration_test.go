@@ -185,7 +185,8 @@ func (r *rngNames) content(n rngNode, defs map[string][]rngNode) []string {
 
 // references says whether a branch of a choice is the one that refers to an element that stands elsewhere.
 func references(n rngNode) bool {
-	return n.XMLName.Local == "attribute" && strings.TrimSpace(n.Name) == "id-ref" || n.XMLName.Local == "group" && slices.ContainsFunc(n.Children, references)
+	return n.XMLName.Local == "attribute" && strings.TrimSpace(n.Name) == "id-ref" || n.XMLName.Local == "group" &&
+		slices.ContainsFunc(n.Children, references)
 }
 
 func (r *rngNames) pattern(t *testing.T, n rngNode, dir, element string, defs map[string][]rngNode, within []string, optional bool) {

@@ -47,28 +47,30 @@ func schedulerCases() map[string]schedulerCase {
 		"colocation with the clone":        {whole("true", clone(""), `<rsc_colocation id="k" rsc="a" with-rsc="c" score="1"/>`, ""), false},
 		"order after a clone's member":     {whole("true", clone(""), `<rsc_order id="k" first="d" then="a"/>`, ""), true},
 		"location of a clone's member":     {whole("true", clone(""), `<rsc_location id="k" rsc="d" node="n1" score="1"/>`, ""), true},
-		"set with a clone's member":        {whole("true", clone(""), `<rsc_order id="k"><resource_set id="s"><resource_ref id="a"/><resource_ref id="d"/></resource_set></rsc_order>`, ""), true},
+		"set with a clone's member": {whole("true", clone(""),
+			`<rsc_order id="k"><resource_set id="s"><resource_ref id="a"/><resource_ref id="d"/></resource_set></rsc_order>`, ""), true},
 		"location of a group's member": {whole("true", `<group id="g">`+rsc("")+`</group>`,
 			`<rsc_location id="k" rsc="a" node="n1" score="1"/>`, ""), false},
-		"stop, on-fail=stop":      {running(whole("true", op(`name="stop" interval="0" on-fail="stop"`), "", "")), true},
-		"stop, on-fail=standby":   {running(whole("true", op(`name="stop" interval="0" on-fail="standby"`), "", "")), true},
-		"stop, on-fail=demote":    {running(whole("true", op(`name="stop" interval="0" on-fail="demote"`), "", "")), true},
-		"stop, on-fail=block":     {running(whole("true", op(`name="stop" interval="0" on-fail="block"`), "", "")), false},
-		"stop, on-fail=fence":     {whole("true", op(`name="stop" interval="0" on-fail="fence"`), "", ""), false},
-		"start, on-fail=stop":     {whole("true", op(`name="start" interval="0" on-fail="stop"`), "", ""), false},
-		"fence without fencing":   {whole("false", op(`name="monitor" interval="9" on-fail="fence"`), "", ""), true},
-		"fence without, a start":  {whole("false", op(`name="start" interval="0" on-fail="fence"`), "", ""), true},
-		"demote of a monitor":     {whole("true", op(`name="monitor" interval="9" on-fail="demote"`), "", ""), true},
-		"demote of a promote":     {whole("true", op(`name="promote" interval="0" on-fail="demote"`), "", ""), false},
-		"recurring start":         {whole("true", op(`name="start" interval="9"`), "", ""), true},
-		"recurring stop":          {whole("true", op(`name="stop" interval="1min"`), "", ""), true},
-		"recurring promote":       {whole("true", op(`name="promote" interval="PT1M"`), "", ""), true},
-		"start at once":           {whole("true", op(`name="start" interval="0s"`), "", ""), false},
-		"target-role=Slave":       {whole("true", rsc(meta("target-role", "Slave")), "", ""), true},
-		"target-role=promoted":    {whole("true", rsc(meta("target-role", "promoted")), "", ""), true},
-		"target-role of a group":  {whole("true", `<group id="g">`+meta("target-role", "Master")+rsc("")+`</group>`, "", ""), true},
-		"target-role of a clone":  {whole("true", clone(meta("target-role", "Master")), "", ""), true},
-		"of a promotable one":     {whole("true", clone(strings.Replace(promoted, "/></meta", `/><nvpair id="m1" name="target-role" value="Master"/></meta`, 1)), "", ""), false},
+		"stop, on-fail=stop":     {running(whole("true", op(`name="stop" interval="0" on-fail="stop"`), "", "")), true},
+		"stop, on-fail=standby":  {running(whole("true", op(`name="stop" interval="0" on-fail="standby"`), "", "")), true},
+		"stop, on-fail=demote":   {running(whole("true", op(`name="stop" interval="0" on-fail="demote"`), "", "")), true},
+		"stop, on-fail=block":    {running(whole("true", op(`name="stop" interval="0" on-fail="block"`), "", "")), false},
+		"stop, on-fail=fence":    {whole("true", op(`name="stop" interval="0" on-fail="fence"`), "", ""), false},
+		"start, on-fail=stop":    {whole("true", op(`name="start" interval="0" on-fail="stop"`), "", ""), false},
+		"fence without fencing":  {whole("false", op(`name="monitor" interval="9" on-fail="fence"`), "", ""), true},
+		"fence without, a start": {whole("false", op(`name="start" interval="0" on-fail="fence"`), "", ""), true},
+		"demote of a monitor":    {whole("true", op(`name="monitor" interval="9" on-fail="demote"`), "", ""), true},
+		"demote of a promote":    {whole("true", op(`name="promote" interval="0" on-fail="demote"`), "", ""), false},
+		"recurring start":        {whole("true", op(`name="start" interval="9"`), "", ""), true},
+		"recurring stop":         {whole("true", op(`name="stop" interval="1min"`), "", ""), true},
+		"recurring promote":      {whole("true", op(`name="promote" interval="PT1M"`), "", ""), true},
+		"start at once":          {whole("true", op(`name="start" interval="0s"`), "", ""), false},
+		"target-role=Slave":      {whole("true", rsc(meta("target-role", "Slave")), "", ""), true},
+		"target-role=promoted":   {whole("true", rsc(meta("target-role", "promoted")), "", ""), true},
+		"target-role of a group": {whole("true", `<group id="g">`+meta("target-role", "Master")+rsc("")+`</group>`, "", ""), true},
+		"target-role of a clone": {whole("true", clone(meta("target-role", "Master")), "", ""), true},
+		"of a promotable one": {whole("true",
+			clone(strings.Replace(promoted, "/></meta", `/><nvpair id="m1" name="target-role" value="Master"/></meta`, 1)), "", ""), false},
 		"target-role=Nonsense":    {whole("true", rsc(meta("target-role", "Nonsense")), "", ""), true},
 		"requires=luck":           {whole("true", rsc(meta("requires", "luck")), "", ""), true},
 		"requires=fencing off":    {whole("false", rsc(meta("requires", "fencing")), "", ""), true},
@@ -79,9 +81,11 @@ func schedulerCases() map[string]schedulerCase {
 		"suicide with it":         {whole("true", rsc(""), "", `<nvpair id="p2" name="no-quorum-policy" value="suicide"/>`), false},
 		"loss-policy=fence, off":  {whole("false", rsc(""), `<rsc_ticket id="t" rsc="a" ticket="T" loss-policy="fence"/>`, ""), true},
 		"loss-policy=fence, on":   {whole("true", rsc(""), `<rsc_ticket id="t" rsc="a" ticket="T" loss-policy="fence"/>`, ""), false},
-		"serialize, symmetrical":  {whole("true", clone(""), `<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="true"/>`, ""), true},
-		"serialize":               {whole("true", clone(""), `<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="false"/>`, ""), false},
-		"a time that is none":     {whole("true", op(`name="monitor" interval="9" timeout="soon"`), "", ""), false},
+		"serialize, symmetrical": {whole("true", clone(""),
+			`<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="true"/>`, ""), true},
+		"serialize": {whole("true", clone(""),
+			`<rsc_order id="k" first="c" then="a" kind="Serialize" symmetrical="false"/>`, ""), false},
+		"a time that is none": {whole("true", op(`name="monitor" interval="9" timeout="soon"`), "", ""), false},
 	}
 }
 
@@ -119,10 +123,12 @@ func TestValidateBySchema(t *testing.T) {
 	}
 	op := func(attrs string) string {
 		return `<clone id="cz"><meta_attributes id="mz"><nvpair id="nz" name="promotable" value="true"/></meta_attributes>` +
-			`<primitive id="z" class="ocf" provider="x" type="y"><operations><op id="oz" name="monitor" interval="9" ` + attrs + `/></operations></primitive></clone>`
+			`<primitive id="z" class="ocf" provider="x" type="y"><operations><op id="oz" name="monitor" interval="9" ` + attrs +
+			`/></operations></primitive></clone>`
 	}
 	rule := func(attrs string) string {
-		return `<rsc_location id="lz" rsc="MGS_32834e"><rule id="rz" score="1"><expression id="ez" attribute="x" operation="lt" value="1" ` + attrs + `/></rule></rsc_location>`
+		return `<rsc_location id="lz" rsc="MGS_32834e"><rule id="rz" score="1"><expression id="ez" attribute="x" operation="lt" value="1" ` +
+			attrs + `/></rule></rsc_location>`
 	}
 	// What later schemas drop is no part of this.
 	sample = []byte(strings.ReplaceAll(string(sample), `type="normal" `, ""))
@@ -141,9 +147,12 @@ func TestValidateBySchema(t *testing.T) {
 		require.Empty(t, late, name)
 	}
 	for _, constraint := range []string{
-		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="infinity"/>`, `<rsc_location id="9z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`,
-		`<rsc_location id="l:z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`, `<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score=""/>`,
-		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="1.5"/>`, `<rsc_location id="" rsc="MGS_32834e" node="ct6-mds1" score="5"/>`,
+		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="infinity"/>`,
+		`<rsc_location id="9z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`,
+		`<rsc_location id="l:z" rsc="MGS_32834e" node="ct6-mds1" score="1"/>`,
+		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score=""/>`,
+		`<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score="1.5"/>`,
+		`<rsc_location id="" rsc="MGS_32834e" node="ct6-mds1" score="5"/>`,
 	} {
 		require.Len(t, with("2.10", "", constraint), 1, constraint)
 	}

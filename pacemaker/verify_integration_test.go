@@ -75,9 +75,11 @@ func sampleFor(t *testing.T, version string) *etree.Document {
 		}
 	}
 	prune(doc.Root())
-	for _, path := range []string{"//rsc_location[@id='l3']", "//rsc_location[@id='l4']", "//fencing-level[@id='fl2']", "//primitive[@id='t1']"} {
+	for _, path := range []string{"//rsc_location[@id='l3']", "//rsc_location[@id='l4']", "//fencing-level[@id='fl2']",
+		"//primitive[@id='t1']"} {
 		for _, e := range doc.FindElements(path) {
-			whole := e.SelectAttr("rsc-pattern") != nil || e.SelectElement("resource_set") != nil || e.SelectAttr("target-attribute") != nil || e.SelectAttr("template") != nil
+			whole := e.SelectAttr("rsc-pattern") != nil || e.SelectElement("resource_set") != nil ||
+				e.SelectAttr("target-attribute") != nil || e.SelectAttr("template") != nil
 			if v.less(schemaVersion{2, 6}) || !whole {
 				e.Parent().RemoveChild(e)
 			}
@@ -103,7 +105,8 @@ func withStatus(root *etree.Element) {
 	status := root.CreateElement("status")
 	for _, n := range root.FindElements("configuration/nodes/node") {
 		state := status.CreateElement("node_state")
-		for _, a := range [][2]string{{"id", n.SelectAttrValue("id", "")}, {"uname", n.SelectAttrValue("uname", "")}, {"in_ccm", "true"}, {"crmd", "online"},
+		for _, a := range [][2]string{{"id", n.SelectAttrValue("id", "")}, {"uname", n.SelectAttrValue("uname", "")},
+			{"in_ccm", "true"}, {"crmd", "online"},
 			{"join", "member"}, {"expected", "member"}} {
 			state.CreateAttr(a[0], a[1])
 		}
@@ -132,12 +135,16 @@ func spoil(r *rand.Rand, root *etree.Element) string {
 		if form, ok := schema()[e.Tag].form(key, schemaVersion{}, false); ok && len(form.values) > 1 && r.IntN(2) == 0 {
 			a.Value = word(form.values...)
 		} else if e.Tag == "nvpair" && key == "value" {
-			a.Value = word("true", "false", "Slave", "Master", "Stopped", "Promoted", "x", "", "-1", "0", "1", "10s", "unfencing", "nothing", "INFINITY", "demote", "freeze", "ignore", "suicide", "block")
+			a.Value = word("true", "false", "Slave", "Master", "Stopped", "Promoted", "x", "", "-1", "0", "1", "10s",
+				"unfencing", "nothing", "INFINITY", "demote", "freeze", "ignore", "suicide", "block")
 		} else if e.Tag == "nvpair" && key == "name" {
-			a.Value = word("target-role", "is-managed", "requires", "multiple-active", "globally-unique", "promotable", "clone-node-max", "promoted-max", "migration-threshold", "failure-timeout", "ordered", "collocated",
-				"interleave", "resource-stickiness", "remote-node", "container", "placement-strategy", "stonith-action", "no-quorum-policy", "remove-after-stop", "stonith-enabled", "node-health-strategy", "critical", "isolation", "restart-type", "can_fail")
+			a.Value = word("target-role", "is-managed", "requires", "multiple-active", "globally-unique", "promotable",
+				"clone-node-max", "promoted-max", "migration-threshold", "failure-timeout", "ordered", "collocated",
+				"interleave", "resource-stickiness", "remote-node", "container", "placement-strategy", "stonith-action",
+				"no-quorum-policy", "remove-after-stop", "stonith-enabled", "node-health-strategy", "critical", "isolation", "restart-type", "can_fail")
 		} else {
-			a.Value = word("zz", "", strings.ToUpper(a.Value), strings.ToLower(a.Value), "-1", "99999999999", "1x", " "+a.Value, "+5", "0", "a:b", "9a")
+			a.Value = word("zz", "", strings.ToUpper(a.Value), strings.ToLower(a.Value), "-1", "99999999999", "1x", " "+a.Value,
+				"+5", "0", "a:b", "9a")
 		}
 		return what + key + "=" + a.Value
 	case 4, 5:
@@ -204,8 +211,9 @@ func verifyWords(cib []byte) (int, string) {
 // verifyKnown are the disagreements that have been looked at, by what crm_verify says, each with its reason.
 var verifyKnown = map[string]string{}
 
-// TestValidateAsCrmVerify: what crm_verify 2.1.5 refuses for its configuration has a finding with a line, and what it accepts has no
-// fault. EVENKEEL_VERIFY=N makes N changes of the sample in each schema, and one of each file of the corpus; the default is 30, and no file.
+// TestValidateAsCrmVerify: what crm_verify 2.1.5 refuses for its configuration has a finding with a line, and what it
+// accepts has no fault. EVENKEEL_VERIFY=N makes N changes of the sample in each schema, and one of each file of the
+// corpus; the default is 30, and no file.
 func TestValidateAsCrmVerify(t *testing.T) {
 	golden.Program(t, "crm_verify", "pacemaker-cli-utils")
 	changes, err := strconv.Atoi(os.Getenv("EVENKEEL_VERIFY"))
@@ -283,7 +291,8 @@ func TestValidateAsCrmVerify(t *testing.T) {
 			kinds[kind] = append(kinds[kind], name)
 		}
 	})
-	t.Logf("%d CIBs: %d accepted, %d of them with a fault here; %d refused, of which %d without a finding, and %d more that have been looked at",
+	t.Logf("%d CIBs: %d accepted, %d of them with a fault here; %d refused, of which %d without a finding, and %d more "+
+		"that have been looked at",
 		len(names), good, wrong, bad, missed, known)
 	for kind, of := range kinds {
 		t.Errorf("%d times without a finding: %s: such as %s", len(of), kind, of[0])

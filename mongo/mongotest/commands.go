@@ -375,7 +375,8 @@ func (s *Set) reconfig(q request) (bson.D, error) {
 		return nil, refuse(replsim.CodeInvalidConfig, "%v", err)
 	}
 	if c.ID != s.sim.Name() {
-		return nil, refuse(replsim.CodeInvalidConfig, "Rejecting reconfig where new config has different replica set name: old was %s, and new is %s",
+		return nil, refuse(replsim.CodeInvalidConfig,
+			"Rejecting reconfig where new config has different replica set name: old was %s, and new is %s",
 			s.sim.Name(), c.ID)
 	}
 	now, err := s.inSet(q.host)
@@ -427,7 +428,8 @@ func (s *Set) askSilent(q request, c mongo.Config) error {
 // fieldRules are those of the fields that the simulation carries along without knowing them.
 func (s *Set) fieldRules(c, old mongo.Config) error {
 	refused := func(format string, args ...any) error { return refuse(replsim.CodeConfigIncompatible, format, args...) }
-	least := map[string]float64{"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1}
+	least := map[string]float64{"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1,
+		"electionTimeoutMillis": 1}
 	if doc, ok := c.Extra["settings"].DocumentOK(); ok {
 		for name, n := range least {
 			if v, err := doc.LookupErr(name); err == nil {

@@ -73,13 +73,16 @@ func TestResourceRows(t *testing.T) {
 // Clones of both generations, promotable ones, groups in them, and what is not managed.
 func TestRowsOfClones(t *testing.T) {
 	for in, want := range map[string][]ResourceRow{
-		" Clone Set: fencing [st-null]\n     Started: [ c1 c2 ]\n Master/Slave Set: pg-ha [pg]\n     Masters: [ c1 ]\n     Stopped: [ c2 ]\n ip\t(ocf::heartbeat:IPaddr2):\tStarted c1": {
+		" Clone Set: fencing [st-null]\n     Started: [ c1 c2 ]\n Master/Slave Set: pg-ha [pg]\n     Masters: [ c1 ]\n     " +
+			"Stopped: [ c2 ]\n ip\t(ocf::heartbeat:IPaddr2):\tStarted c1": {
 			{ID: "st-null", Clone: "fencing", Role: "Started", Nodes: []string{"c1", "c2"}},
 			{ID: "pg", Clone: "pg-ha", Role: "Master", Nodes: []string{"c1"}}, {ID: "pg", Clone: "pg-ha", Role: "Stopped", Nodes: []string{"c2"}},
 			{ID: "ip", Agent: "ocf::heartbeat:IPaddr2", Role: "Started", Nodes: []string{"c1"}},
 		},
-		"  * Clone Set: db [pg] (promotable, unmanaged):\n    * pg\t(ocf:heartbeat:pgsqlms):\t FAILED Promoted n1 (blocked)\n    * Unpromoted: [ n2 ]\n    * Stopped (disabled): [ n3 ]": {
-			{ID: "pg", Agent: "ocf:heartbeat:pgsqlms", Clone: "db", Role: "FAILED", Nodes: []string{"n1"}, Flags: []string{"blocked", "Promoted", "promotable", "unmanaged"}},
+		"  * Clone Set: db [pg] (promotable, unmanaged):\n    * pg\t(ocf:heartbeat:pgsqlms):\t FAILED Promoted n1 " +
+			"(blocked)\n    * Unpromoted: [ n2 ]\n    * Stopped (disabled): [ n3 ]": {
+			{ID: "pg", Agent: "ocf:heartbeat:pgsqlms", Clone: "db", Role: "FAILED", Nodes: []string{"n1"},
+				Flags: []string{"blocked", "Promoted", "promotable", "unmanaged"}},
 			{ID: "pg", Clone: "db", Role: "Unpromoted", Nodes: []string{"n2"}, Flags: []string{"promotable", "unmanaged"}},
 			{ID: "pg", Clone: "db", Role: "Stopped", Nodes: []string{"n3"}, Flags: []string{"disabled", "promotable", "unmanaged"}},
 		},

@@ -71,18 +71,25 @@ var metaChanges = map[string][]string{
 	"target-role":         {"Started", "Stopped", "Slave", "Master", "Unpromoted", "nonsense"},
 	"migration-threshold": {"0", "1", "2", "3", "-1", "INFINITY", "x"}, "failure-timeout": {"0", "1s", "10s", "20m", "PT1H", "9999999999"},
 	"multiple-active": {"block", "stop_only", "stop_start", "stop_unexpected"}, "requires": {"nothing", "quorum", "fencing", "unfencing"},
-	"resource-stickiness": {"0", "1", "INFINITY", "-INFINITY", "-5"}, "priority": {"0", "1", "10"}, "allow-migrate": {"true"}, "critical": {"true", "false"},
-	"clone-max": {"0", "1", "2", "x"}, "clone-node-max": {"0", "1", "2"}, "clone-min": {"0", "1", "2"}, "interleave": {"true", "false"}, "ordered": {"true", "false"},
-	"notify": {"true"}, "globally-unique": {"true", "false"}, "promotable": {"true", "false"}, "collocated": {"false"}, "container": {"r0"}, "remote-node": {"n9"},
-	"provides": {"unfencing"}, "isolation": {"x"}, "restart-type": {"restart"}, "resource-discovery-enabled": {"false"}, "allow-unhealthy-nodes": {"true"},
+	"resource-stickiness": {"0", "1", "INFINITY", "-INFINITY", "-5"}, "priority": {"0", "1", "10"},
+	"allow-migrate": {"true"}, "critical": {"true", "false"},
+	"clone-max": {"0", "1", "2", "x"}, "clone-node-max": {"0", "1", "2"}, "clone-min": {"0", "1", "2"},
+	"interleave": {"true", "false"}, "ordered": {"true", "false"},
+	"notify": {"true"}, "globally-unique": {"true", "false"}, "promotable": {"true", "false"}, "collocated": {"false"},
+	"container": {"r0"}, "remote-node": {"n9"},
+	"provides": {"unfencing"}, "isolation": {"x"}, "restart-type": {"restart"}, "resource-discovery-enabled": {"false"},
+	"allow-unhealthy-nodes": {"true"},
 }
 
 var propertyChanges = map[string][]string{
-	"stonith-enabled": {"true", "false"}, "symmetric-cluster": {"true", "false"}, "maintenance-mode": {"true", "false"}, "stop-all-resources": {"true"},
+	"stonith-enabled": {"true", "false"}, "symmetric-cluster": {"true", "false"}, "maintenance-mode": {"true", "false"},
+	"stop-all-resources":    {"true"},
 	"stop-orphan-resources": {"false"}, "stop-orphan-actions": {"false"}, "remove-after-stop": {"true"}, "start-failure-is-fatal": {"false"},
 	"startup-fencing": {"false"}, "no-quorum-policy": {"ignore", "stop", "freeze", "demote", "suicide"}, "enable-startup-probes": {"false"},
-	"placement-strategy": {"default", "balanced"}, "node-health-strategy": {"none", "migrate-on-red"}, "shutdown-lock": {"true"}, "have-watchdog": {"true"},
-	"default-resource-stickiness": {"100"}, "is-managed-default": {"false"}, "concurrent-fencing": {"false"}, "stonith-action": {"off"}, "priority-fencing-delay": {"5"},
+	"placement-strategy": {"default", "balanced"}, "node-health-strategy": {"none", "migrate-on-red"},
+	"shutdown-lock": {"true"}, "have-watchdog": {"true"},
+	"default-resource-stickiness": {"100"}, "is-managed-default": {"false"}, "concurrent-fencing": {"false"},
+	"stonith-action": {"off"}, "priority-fencing-delay": {"5"},
 	"fence-reaction": {"panic"}, "stonith-watchdog-timeout": {"10"}, "migration-limit": {"1"}, "batch-limit": {"1"}, "evenkeel": {"1"},
 }
 
@@ -188,7 +195,8 @@ func (m *mutant) failure() {
 	op := history.CreateElement("lrm_rsc_op")
 	rc := m.pick("1", "1", "2", "5", "6", "7")
 	for _, a := range [][2]string{{"id", id + "_last_failure_0"}, {"operation_key", id + "_" + task + "_" + interval}, {"operation", task},
-		{"transition-key", "7:4:" + target + ":u"}, {"call-id", m.pick("0", "1", "5", "9", "20")}, {"rc-code", rc}, {"op-status", m.pick("0", "0", "0", "2", "4")},
+		{"transition-key", "7:4:" + target + ":u"}, {"call-id", m.pick("0", "1", "5", "9", "20")}, {"rc-code", rc},
+		{"op-status", m.pick("0", "0", "0", "2", "4")},
 		{"interval", interval}, {"last-rc-change", when}} {
 		op.CreateAttr(a[0], a[1])
 	}
@@ -217,7 +225,8 @@ func (m *mutant) failCount(state *etree.Element, id, operation, when string) {
 		t = state.CreateElement("transient_attributes")
 		t.CreateAttr("id", state.SelectAttrValue("id", ""))
 	}
-	m.pair(t, "instance_attributes", "fail-count-"+id+m.pick("#"+operation, "#"+operation, "#"+operation, ""), m.pick("1", "3", "1000000", "INFINITY", "x"))
+	m.pair(t, "instance_attributes", "fail-count-"+id+m.pick("#"+operation, "#"+operation, "#"+operation, ""),
+		m.pick("1", "3", "1000000", "INFINITY", "x"))
 	m.pair(t, "instance_attributes", "last-failure-"+id+"#"+operation, when)
 }
 
@@ -271,7 +280,8 @@ func (m *mutant) node() {
 		}
 	default:
 		if node := m.anyOf("configuration/nodes/node"); node != nil {
-			m.pair(node, "instance_attributes", m.pick("standby", "maintenance", "#health-x", "terminate", "shutdown", "resource-discovery-enabled", "site-name"),
+			m.pair(node, "instance_attributes",
+				m.pick("standby", "maintenance", "#health-x", "terminate", "shutdown", "resource-discovery-enabled", "site-name"),
 				m.pick("true", "on", "false", "off", "0", "1", "red", "x"))
 		}
 	}
@@ -296,8 +306,9 @@ func mutate(text []byte, seed uint64) (string, []byte) {
 	return strings.Join(m.did, "; "), out
 }
 
-// Mutated clusters: random ones, and where there is a corpus those of its files that are claimed. EVENKEEL_PLACEMENT_MUTATIONS is how many of the
-// first; every file is changed as often as that goes into 1000, at least once. 400 by default, and no file.
+// Mutated clusters: random ones, and where there is a corpus those of its files that are claimed.
+// EVENKEEL_PLACEMENT_MUTATIONS is how many of the first; every file is changed as often as that goes into 1000, at
+// least once. 400 by default, and no file.
 func TestPlacementAgreesOnMutations(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	count, err := strconv.Atoi(os.Getenv("EVENKEEL_PLACEMENT_MUTATIONS"))

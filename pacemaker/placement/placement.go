@@ -67,16 +67,18 @@ func IgnoreStickiness() Option { return func(p *placing) { p.ignoreStickiness = 
 // WithoutNode places resources as if a node had left for good: switched off, fenced, or its cluster software stopped.
 func WithoutNode(name string) Option { return func(p *placing) { p.lost = name } }
 
-// Of computes where everything runs and where it should, from the configuration and the status of the CIB. It knows primitives,
-// templates, groups and anonymous clones; location constraints with nodes, patterns, sets, tags and rules on node attributes;
-// colocation and order constraints, also of sets; tickets; stickiness, priority, target-role, is-managed, maintenance, standby, fail
-// counts with migration-threshold, failed operations with their default consequence, symmetric and asymmetric clusters, quorum,
-// fencing, and the state of nodes. Ties are broken as Pacemaker 2.1 does.
+// Of computes where everything runs and where it should, from the configuration and the status of the CIB. It knows
+// primitives, templates, groups and anonymous clones; location constraints with nodes, patterns, sets, tags and rules
+// on node attributes; colocation and order constraints, also of sets; tickets; stickiness, priority, target-role,
+// is-managed, maintenance, standby, fail counts with migration-threshold, failed operations with their default
+// consequence, symmetric and asymmetric clusters, quorum, fencing, and the state of nodes. Ties are broken as Pacemaker
+// 2.1 does.
 //
-// Only properties, meta attributes, attributes of constraints, states of nodes and records of operations that are on a list are taken;
-// so are names that cannot be Pacemaker's own. Whatever else could decide a placement (see [Unsupported]) is not guessed: the answer is a
-// [*Error] that names each such thing and its place, and is [pacemaker.ErrUnsupported] for errors.Is. Actions are taken to succeed, and rules on
-// dates are never computed, so that the same CIB always has the same answer.
+// Only properties, meta attributes, attributes of constraints, states of nodes and records of operations that are on a
+// list are taken; so are names that cannot be Pacemaker's own. Whatever else could decide a placement (see
+// [Unsupported]) is not guessed: the answer is a [*Error] that names each such thing and its place, and is
+// [pacemaker.ErrUnsupported] for errors.Is. Actions are taken to succeed, and rules on dates are never computed, so
+// that the same CIB always has the same answer.
 //
 // Upstream: https://clusterlabs.org/projects/pacemaker/doc/2.1/Pacemaker_Explained/html/constraints.html
 func Of(c *pacemaker.CIB, options ...Option) (*Placement, error) {

@@ -349,7 +349,8 @@ func TestPlacementUnsupported(t *testing.T) {
 		})
 	}
 	// What is none of Pacemaker's stands in nobody's way: IML writes such a property.
-	_, foreign := Of(parseCIB(t, cluster([]string{"n1"}, primitive("a", "owned_by", "iml"), "", "", `<nvpair id="q" name="configured_by" value="iml"/>`)))
+	_, foreign := Of(parseCIB(t, cluster([]string{"n1"}, primitive("a", "owned_by", "iml"), "", "",
+		`<nvpair id="q" name="configured_by" value="iml"/>`)))
 	require.NoError(t, foreign)
 	_, err := Of(parseCIB(t, pair(`<bundle id="b"/><master id="m">`+primitive("a")+`</master>`, "", "")))
 	var e *Error

@@ -154,7 +154,8 @@ func leftBehind(c *pacemaker.CIB, p *Placement, place string) bool {
 	id, node, _ := strings.Cut(place, " on ")
 	for _, h := range c.Root().FindElements("status/node_state[@uname='" + node + "']//lrm_resource[@id='" + id + "']") {
 		for _, op := range h.SelectElements("lrm_rsc_op") {
-			failed := op.SelectAttrValue("operation", "") == "monitor" && op.SelectAttrValue("interval", "0") != "0" && op.SelectAttrValue("rc-code", "0") != "0"
+			failed := op.SelectAttrValue("operation", "") == "monitor" && op.SelectAttrValue("interval", "0") != "0" &&
+				op.SelectAttrValue("rc-code", "0") != "0"
 			stays := slices.ContainsFunc(p.Of(id), func(i Instance) bool { return i.Node == node })
 			if failed && !stays && slices.ContainsFunc(p.Of(id), func(i Instance) bool { return slices.Contains(i.Running, node) }) {
 				return true

@@ -25,7 +25,8 @@
 //
 // A request to stop ([Options.Stop]) is taken at a safe point only: between steps, before a step has changed anything,
 // or where the run waits for the operator. It is never taken between a change and its proof (the verification of its
-// step), with one exception: a step that waits for the operator is stopped there, and an [UnprovenError] names the step. While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
+// step), with one exception: a step that waits for the operator is stopped there, and an [UnprovenError] names the step.
+// While a window is open its [StopRule] decides. An outage ([StopAtClose]) holds the stop until it closes, and
 // nobody is waited for inside it. Reduced redundancy ([StopBetweenSteps]) lets a stop be taken between steps; the
 // window stays open, and the operator extends its limit. [EventStopping] says what a stop waits for. The end of the
 // context stops at once, and says first what that leaves open.

@@ -163,7 +163,8 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 			r.Web[url] = fmt.Sprintf("[further-%d]\nname=A further repository\nenabled=1\n", i+1)
 		}
 	}
-	r.Web["https://"+p.manager()+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"
+	r.Web["https://"+p.manager()+"/repo/Manager-for-Lustre.repo"] = "[iml-agent]\nenabled=1\n\n[lustre-server]\nenabled=1\n\n" +
+		"[lustre-client]\nenabled=1\n\n[e2fsprogs-wc]\nenabled=1\n"
 	r.Mounted = func(s *simhost.State, _ *simhost.Host) {
 		if f := of(s); f != nil {
 			f.mounted(s)

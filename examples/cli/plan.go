@@ -24,24 +24,24 @@ func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
 	cfg, err := a.Example(into, dir)
 	if err != nil {
 		remove()
-		return nil, nil, nil, ofUser(err, into, dir)
+		return nil, nil, nil, ofUser(err, into, dir, nil)
 	}
 	cfg.dir = into
 	rb, err := a.runbook(cfg)
 	if err != nil {
 		remove()
-		return nil, nil, nil, ofUser(err, into, dir)
+		return nil, nil, nil, ofUser(err, into, dir, cfg.Sources)
 	}
 	return cfg, rb, remove, nil
 }
 
 // ofUser names the user's files in an error, and not the copies in a directory of ours.
-func ofUser(err error, into, dir string) error {
+func ofUser(err error, into, dir string, sources []string) error {
 	if err == nil || dir == "" {
 		return err
 	}
-	return renamed{err, strings.ReplaceAll(err.Error(), into+string(filepath.Separator),
-		filepath.Clean(dir)+string(filepath.Separator))}
+	text := strings.ReplaceAll(err.Error(), into+string(filepath.Separator), filepath.Clean(dir)+string(filepath.Separator))
+	return renamed{err, strings.NewReplacer(sources...).Replace(text)}
 }
 
 type renamed struct {
@@ -185,7 +185,7 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	defer s.Close()
 	cfg, rb, err := a.load(s.ConfigFile)
 	if err != nil {
-		return ExitInput, ofUser(err, into, *dir)
+		return ExitInput, ofUser(err, into, *dir, cfg.Sources)
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
 		"journal are in %s\n\n", rb.Title, into)

@@ -97,12 +97,12 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 	}
 	cfg, err := a.Example(into, dir)
 	if err != nil {
-		return nil, ofUser(err, into, dir)
+		return nil, ofUser(err, into, dir, nil)
 	}
 	cfg.dir = into
 	world, err := a.World(cfg)
 	if err != nil {
-		return nil, ofUser(err, into, dir)
+		return nil, ofUser(err, into, dir, cfg.Sources)
 	}
 	s := &served{
 		ConfigFile: filepath.Join(into, "config.yaml"), world: world, servers: map[string]*sshexectest.Server{}, addrs: map[string]string{},

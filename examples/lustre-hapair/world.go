@@ -52,7 +52,22 @@ func example(into, dir string) (*cli.Config, error) {
 			return nil, err
 		}
 	}
-	return cfg, takeBackups(pair, into, lustretest.NewPair(options))
+	err = takeBackups(pair, into, lustretest.NewPair(options))
+	for _, made := range []string{pair.Node1.Backup, pair.Node2.Backup} {
+		for _, inside := range [][2]string{
+			{"!cluster-cfg-" + hostIn(made) + ".xml", "cib.xml"}, {"!" + corosyncConf, "corosync.conf"},
+			{"!" + lustre.TargetStoreDir, "targets"}, {"", "cib.xml"},
+		} {
+			cfg.Sources = append(cfg.Sources, made+inside[0], inside[1])
+		}
+	}
+	return cfg, err
+}
+
+// hostIn is the host in the name of a backup.
+func hostIn(name string) string {
+	host := strings.TrimPrefix(name, "bck-")
+	return host[:max(0, len(host)-len("-20060102-150405.tgz"))]
 }
 
 // pcsFor notes which pcs goes with a corosync.conf, on the new system as on the old one, where it is not the guide's.

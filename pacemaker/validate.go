@@ -328,7 +328,7 @@ func (v *validator) references(e *etree.Element) {
 		}
 		target := v.byID[value]
 		switch {
-		case target == nil && len(r.tags) == 0:
+		case target == nil && (len(r.tags) == 0 || r.what == "role"): // of these Pacemaker checks none
 			v.find(Warning, "dangling-reference", e, "%s=%q: there is no %s of this id", r.attr, value, r.what)
 		case target == nil:
 			v.find(Fault, "dangling-reference", e, "%s=%q: there is no %s of this id", r.attr, value, r.what)

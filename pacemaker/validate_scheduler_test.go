@@ -158,3 +158,24 @@ func TestValidateBySchema(t *testing.T) {
 	}
 	require.Empty(t, with("2.10", "", `<rsc_location id="lz" rsc="MGS_32834e" node="ct6-mds1" score=" +7 "/>`), "blanks do not count")
 }
+
+// What crm_verify accepts has a warning at most, and what stands once too often is found.
+func TestValidateSeverities(t *testing.T) {
+	whole := schedulerCases()["start at once"].text
+	for change, want := range map[[2]string]Severity{
+		{"<constraints></constraints>", "<constraints/><constraints/>"}:                                          Warning,
+		{"</configuration>", `<acls><acl_target id="u"><role id="nobody"/></acl_target></acls></configuration>`}: Warning,
+		{"</configuration>", "<tags/><tags/></configuration>"}:                                                   Fault,
+		{"</operations>", "</operations><operations/>"}:                                                          Fault,
+		{`class="stonith" type`, `class="stonith" provider="x" type`}:                                            Fault,
+		{"<constraints>", `<constraints><rsc_location id="l" rsc="a"><rule id="r" score="1"><date_expression id="d" operation="gt" start="2020-01-01" end="2021-01-01"/></rule></rsc_location>`}: Fault,
+	} {
+		require.Contains(t, whole, change[0])
+		cib, err := ParseCIB(strings.NewReader(strings.Replace(whole, change[0], change[1], 1)))
+		require.NoError(t, err)
+		problems := cib.Validate()
+		require.Len(t, problems, 1, change[1])
+		require.Equal(t, want, problems[0].Severity, change[1])
+		require.Positive(t, problems[0].At.Line)
+	}
+}

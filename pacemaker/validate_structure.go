@@ -32,7 +32,7 @@ func (v *validator) sections(e *etree.Element) {
 		case n == 0:
 			v.find(v.strict(), "structure", e, "the section %s is missing", name)
 		case n > 1:
-			v.find(Fault, "structure", e, "the section %s stands %d times: Pacemaker reads the first only", name, n)
+			v.find(Warning, "structure", e, "the section %s stands %d times: Pacemaker reads the first only", name, n)
 		}
 	}
 	for _, name := range []string{"fencing-topology", "op_defaults", "rsc_defaults", "tags", "acls", "alerts"} {

@@ -22,7 +22,8 @@ var ErrImpossible = errors.New("cannot be reached")
 //   - The document is legal by itself ([Validate]) and its version is the current one plus 1. Send it only while the
 //     server still has the current version: the server refuses it otherwise (code 103).
 //   - One member changes at most, hence one voter at most: any majority before and any majority after the step share a
-//     voter. Only horizons change on all members at once, since each must name the same ones. Wait until the step is committed and its effect is seen ([Settled]) before asking for the next one.
+//     voter. Only horizons change on all members at once, since each must name the same ones. Wait until the step is
+//     committed and its effect is seen ([Settled]) before asking for the next one.
 //   - A new member with data joins without a vote, gets its vote, and gets its priority, in three steps: it copies the data
 //     before it counts, and a set with an arbiter (PSA) never has an electable member that was no voter a step ago.
 //   - Priorities are raised before any is lowered, the wished primary's first; lower ones are lowered before higher ones.

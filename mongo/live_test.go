@@ -399,6 +399,18 @@ func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
 	require.Equal(t, sm2, set.Truth().Primary)
 }
 
+// A delayed member is caught up when it is behind by its delay.
+func TestWaitCaughtUpAllowsADelay(t *testing.T) {
+	for delay, want := range map[int64]error{3600: nil, 60: errPatience} {
+		c := balance()
+		c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"slaveDelay": raw(t, delay)}
+		set, rs := live(t, c, mongotest.Options{OplogWindow: 24 * time.Hour}, nil)
+		set.SetApplyRate(0.0001)
+		set.Advance(10 * time.Minute)
+		require.ErrorIs(t, rs.WaitCaughtUp(t.Context(), 10*time.Second), want)
+	}
+}
+
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
 type silent struct{}
 

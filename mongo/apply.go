@@ -16,7 +16,7 @@ type Progress int
 
 // What [ReplicaSet.Probe] finds.
 const (
-	NotSent   Progress = iota // the primary has what the step starts from: it may be sent, unless a reason says what is awaited
+	NotSent   Progress = iota // the primary has what the step starts from: it may be sent, unless why says what is awaited
 	Installed                 // the primary has it; whether a majority has, is not known or not so yet
 	Committed                 // a majority of the voters has it, a primary stands and none is about to take over
 	Overtaken                 // the primary has something else: somebody was faster, or it was rolled back; plan anew
@@ -88,16 +88,18 @@ func versionText(c Config) string {
 	return fmt.Sprintf("version %d", c.Version)
 }
 
-// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]; for a member that is to take over, no longer than
-// that takes: one that is frozen or behind does not come, and Options.Watch hears of it. It is a compare-and-set: the set
-// must have exactly from, with its version and term, else the error wraps [ErrConflict]; an unsafe step ([CheckStep]) is refused before
-// anything is sent, and so is one whose voters that are up would be no majority ([ErrUnsafeStep]).
+// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]; for a member that is to
+// take over, no longer than that takes: one that is frozen or behind does not come, and Options.Watch hears of it. It
+// is a compare-and-set: the set must have exactly from, with its version and term, else the error wraps
+// [ErrConflict]; an unsafe step ([CheckStep]) is refused before anything is sent, and so is one whose voters that are
+// up would be no majority ([ErrUnsafeStep]).
 //
 // Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
-// probes first, and what it sends bears the version after from's, which a server takes once at most. While the server is busy with another
-// reconfiguration (code 109; it may be ours, whose answer was lost), or has none yet that a majority has (308), Apply asks what became of
-// it until the context ends. Any other refusal ends it, also code 103, by which a server refuses a document that it does not like, unless
-// the version is there. A server that asks a silent member waits 30 s for it, and Apply with it.
+// probes first, and what it sends bears the version after from's, which a server takes once at most. While the server
+// is busy with another reconfiguration (code 109; it may be ours, whose answer was lost), or has none yet that a
+// majority has (308), Apply asks what became of it until the context ends. Any other refusal ends it, also code 103,
+// by which a server refuses a document that it does not like, unless the version is there. A server that asks a
+// silent member waits 30 s for it, and Apply with it.
 //
 // It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
 // https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/.

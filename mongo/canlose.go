@@ -174,9 +174,9 @@ func (v SetView) lose(hosts []string) []Loss {
 
 func (v SetView) maxLag() time.Duration { return cmp.Or(v.MaxLag, MaxLag) }
 
-// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it; and not
-// less than its delay, by which it is behind whenever there is something to lose. A member of which it has neither is not
-// known to lag where it tells of nobody; else it has no data.
+// lag is how far a member is behind the freshest one, as the status has it: by its optime, or by the date of it; and
+// not less than its delay, by which it is behind whenever there is something to lose. A member of which it has
+// neither is not known to lag where it tells of nobody; else it has no data.
 func (v SetView) lag(m Member) time.Duration {
 	delay := time.Duration(m.DelaySecs()) * time.Second
 	if v.Status == nil {

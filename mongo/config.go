@@ -217,8 +217,8 @@ func (f Fields) include(g Fields, except ...string) bool {
 	return true
 }
 
-// sameValue compares two values: numbers are equal across their types, since a shell turns one into another and a server
-// does so with the settings, and documents whatever the order of their fields.
+// sameValue compares two values: numbers are equal across their types, since a shell turns one into another and a
+// server does so with the settings, and documents whatever the order of their fields.
 func sameValue(v, w bson.RawValue) bool {
 	a, aok := number(v)
 	b, bok := number(w)

@@ -16,8 +16,8 @@ type Step struct {
 // is settled, shows the step to before (which may journal it, or stop everything by an error; nil for neither), and
 // applies it. When somebody else changes the configuration meanwhile the way is planned anew, Options.Attempts times at
 // most. It gives the configuration that it ended with. The wish is an order of priorities: a member that cannot take
-// over, since it is frozen or behind, is not waited for longer than a takeover takes, and Options.Watch hears of it. After
-// a crash, Converge to the same wish goes on from where it was.
+// over, since it is frozen or behind, is not waited for longer than a takeover takes, and Options.Watch hears of it.
+// After a crash, Converge to the same wish goes on from where it was.
 func (r *ReplicaSet) Converge(ctx context.Context, desired Config, before func(Step) error) (Config, error) {
 	return r.converge(ctx, func(Config) (Config, error) { return desired, nil }, before)
 }

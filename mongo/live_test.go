@@ -212,8 +212,8 @@ func TestReconfigurationWhileAMemberHangs(t *testing.T) {
 	}
 }
 
-// Code 103 is a server's word for every document that it does not like: it is sent once, and the server's text is the error.
-// Unless the version is there: then it was ours, whose answer was lost.
+// Code 103 is a server's word for every document that it does not like: it is sent once, and the server's text is the
+// error. Unless the version is there: then it was ours, whose answer was lost.
 func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
 	sent := 0
@@ -228,8 +228,8 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 					return nil, err
 				}
 			}
-			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: 103}, {Key: "errmsg", Value: "Reconfig attempted to " +
-				"install a config that would change the implicit default write concern."}})
+			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: 103},
+				{Key: "errmsg", Value: "Reconfig attempted to install a config that would change the implicit default write concern."}})
 		}), mongo.Options{Sleep: set.Sleep})
 		sent = 0
 		_, err := rs.SetPriorities(t.Context(), map[string]float64{sm2: 2.5}, nil)
@@ -274,8 +274,9 @@ func TestSettingsAreComparedByValue(t *testing.T) {
 	for _, value := range []any{int64(12000), 12000.0, int32(12000)} {
 		_, rs := live(t, balance(), mongotest.Options{}, nil)
 		wish := balance()
-		wish.Extra = mongo.Fields{"settings": raw(t,
-			bson.D{{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value}})}
+		wish.Extra = mongo.Fields{"settings": raw(t, bson.D{
+			{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value},
+		})}
 		for range 2 {
 			c, err := rs.Converge(t.Context(), wish, nil)
 			require.NoError(t, err)
@@ -310,8 +311,9 @@ func TestHorizonsChangeTogether(t *testing.T) {
 	}()}})
 	require.True(t, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
 	both := func(i int) mongo.Fields {
-		return mongo.Fields{"horizons": raw(t,
-			bson.D{{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)}})}
+		return mongo.Fields{"horizons": raw(t, bson.D{
+			{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)},
+		})}
 	}
 	c, err = rs.Converge(t.Context(), wish(both, mongo.DataMember(7, "new:1", 1)), nil)
 	require.NoError(t, err)
@@ -319,8 +321,8 @@ func TestHorizonsChangeTogether(t *testing.T) {
 	require.NoError(t, set.Check())
 }
 
-// From 4.4 on a new primary refuses reconfigurations (308) until a majority has reported the configuration of its term, at
-// the next heartbeat: Apply waits for it however long that takes, and sends once.
+// From 4.4 on a new primary refuses reconfigurations (308) until a majority has reported the configuration of its
+// term, at the next heartbeat: Apply waits for it however long that takes, and sends once.
 func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
 	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44, HeartbeatInterval: 10 * time.Second}, nil)
 	require.NoError(t, set.StopMember(sm1))
@@ -362,7 +364,8 @@ func TestConfigFromASecondary(t *testing.T) {
 }
 
 // A member of the highest priority that cannot take over, as an operator has frozen it: its priority can be lowered at
-// once; other changes wait as long as a takeover takes, and go on. Only where it would have to take over are they refused.
+// once; other changes wait as long as a takeover takes, and go on. Only where it would have to take over are they
+// refused.
 func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -394,6 +397,18 @@ func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
 	require.ErrorIs(t, err, errPatience, "the only other one cannot take over")
 	require.ErrorContains(t, err, sm1+" has a higher priority than the primary "+sm2)
 	require.Equal(t, sm2, set.Truth().Primary)
+}
+
+// A delayed member is caught up when it is behind by its delay.
+func TestWaitCaughtUpAllowsADelay(t *testing.T) {
+	for delay, want := range map[int64]error{3600: nil, 60: errPatience} {
+		c := balance()
+		c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"slaveDelay": raw(t, delay)}
+		set, rs := live(t, c, mongotest.Options{OplogWindow: 24 * time.Hour}, nil)
+		set.SetApplyRate(0.0001)
+		set.Advance(10 * time.Minute)
+		require.ErrorIs(t, rs.WaitCaughtUp(t.Context(), 10*time.Second), want)
+	}
 }
 
 // silent is a member that hangs: neither commands nor the end of the connection are answered.
@@ -745,8 +760,8 @@ func TestStepDown(t *testing.T) {
 	require.ErrorContains(t, err, "must not be shorter")
 }
 
-// A server waits all of the catch-up time before it refuses: the answer is awaited, though it takes as long as a command
-// may take otherwise. Without an electable secondary it is the same, on a server that is asked directly.
+// A server waits all of the catch-up time before it refuses: the answer is awaited, though it takes as long as a
+// command may take otherwise. Without an electable secondary it is the same, on a server that is asked directly.
 func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 	for wire, code := range map[int32]int{mongotest.Wire36: mongo.CodeMaxTimeMSExpired, mongotest.Wire42: mongo.CodeExceededTimeLimit} {
 		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
@@ -758,8 +773,9 @@ func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 
 		require.NoError(t, set.StopMember(sm2))
 		at := set.Truth().Now
-		_, err = rs.RunCommand(t.Context(), sm1, "admin",
-			bson.D{{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7}})
+		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{
+			{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7},
+		})
 		require.True(t, mongo.HasCode(err, code), "%v", err)
 		require.Equal(t, 7*time.Second, set.Truth().Now-at)
 	}

@@ -14,8 +14,8 @@ import (
 var ErrImpossible = errors.New("cannot be reached")
 
 // Next plans one reconfiguration on the way from the current to the desired configuration: the next document to send,
-// and in one sentence why. When nothing is left to do, done is true and next is the current configuration. It is pure:
-// it neither asks nor changes a server.
+// and in one sentence why. When nothing is left to do, done is true and next is the current configuration. It is pure: it
+// neither asks nor changes a server.
 //
 // What holds for each step, so that no server version has to be trusted to refuse it (4.2 accepts two voters at once):
 //
@@ -24,17 +24,16 @@ var ErrImpossible = errors.New("cannot be reached")
 //   - One member changes at most, hence one voter at most: any majority before and any majority after the step share a
 //     voter. Only horizons change on all members at once, since each must name the same ones. Wait until the step is
 //     committed and its effect is seen ([Settled]) before asking for the next one.
-//   - A new member with data joins without a vote, gets its vote, and gets its priority, in three steps: it copies the
-//     data before it counts, and a set with an arbiter (PSA) never has an electable member that was no voter a step
-//     ago.
-//   - Priorities are raised before any is lowered, the wished primary's first; lower ones are lowered before higher
-//     ones. So the primary moves once, and straight to the wished member.
-//   - The member that may be primary is never made unelectable or removed at once: a server refuses that on its own
-//     primary (code 103). It is put behind the others first, and gives way.
+//   - A new member with data joins without a vote, gets its vote, and gets its priority, in three steps: it copies the data
+//     before it counts, and a set with an arbiter (PSA) never has an electable member that was no voter a step ago.
+//   - Priorities are raised before any is lowered, the wished primary's first; lower ones are lowered before higher ones.
+//     So the primary moves once, and straight to the wished member.
+//   - The member that may be primary is never made unelectable or removed at once: a server refuses that on its own primary
+//     (code 103). It is put behind the others first, and gives way.
 //   - Members are added before others are removed wherever the limits of 7 voters and 50 members allow.
 //
-// Fields that the wish does not mention (tags, settings, …) stay as they are. Wishes that are illegal, that change a
-// member's _id, arbiterOnly or buildIndexes in place, or that no sequence of such steps reaches are refused.
+// Fields that the wish does not mention (tags, settings, …) stay as they are. Wishes that are illegal, that change
+// a member's _id, arbiterOnly or buildIndexes in place, or that no sequence of such steps reaches are refused.
 func Next(current, desired Config) (next Config, why string, done bool, err error) {
 	p := planner{cur: current.normal()}
 	p.des = merge(p.cur, desired.normal())

@@ -19,7 +19,7 @@ import (
 // Options are the times of a [ReplicaSet]. A zero field takes the default that is named beside it.
 type Options struct {
 	Poll           time.Duration // 500 ms: how often a wait looks again
-	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command that has no longer limit of its own
+	CommandTimeout time.Duration // 10 s: for connecting to a member, and for each command without a limit of its own
 	Sample         time.Duration // 10 s: how long [ReplicaSet.RollingOver] watches the oplog grow
 	Attempts       int           // 5: how often a reconfiguration is sent or planned anew before giving up
 
@@ -441,8 +441,8 @@ func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
 	return c, err
 }
 
-// ConfigFrom is the configuration that one member has. From 4.4 on a primary also tells whether a majority has it; committed is
-// nil from all others.
+// ConfigFrom is the configuration that one member has. From 4.4 on a primary also tells whether a majority has it;
+// committed is nil from all others.
 func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, committed *bool, err error) {
 	cmd := bson.D{{Key: "replSetGetConfig", Value: 1}}
 	r.mu.Lock()

@@ -46,8 +46,8 @@ func ready(from, to Config, s Status) (why string, takeover time.Duration) {
 }
 
 // settled says what is awaited, "" for nothing, with those members named that have to hold their data. A member is
-// about to take over when it outranks the primary, and does so in a second configuration as well. When only a takeover
-// is awaited, it says how long one takes at most; a member that is frozen, or behind, does not come.
+// about to take over when it outranks the primary, and does so in a second configuration as well. When only a
+// takeover is awaited, it says how long one takes at most; a member that is frozen, or behind, does not come.
 func settled(c, after Config, s Status, copied func(Member) bool) (why string, takeover time.Duration) {
 	if s.Set != c.ID {
 		return fmt.Sprintf("the status is of the set %q, not of %q", s.Set, c.ID), 0
@@ -102,7 +102,8 @@ func quorum(to Config, s Status) (ok bool, why string) {
 		}
 	}
 	if up < to.Majority() {
-		return false, fmt.Sprintf("members with %d votes of version %d are up, and it needs %d for a primary", up, to.Version, to.Majority())
+		return false, fmt.Sprintf("members with %d votes of version %d are up, and it needs %d for a primary",
+			up, to.Version, to.Majority())
 	}
 	return true, ""
 }

@@ -25,8 +25,8 @@ var ErrNoSuccessor = errors.New("no other member could become primary")
 // [ReplicaSet.SetPriorities]. See https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/.
 func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp time.Duration) (primary string, err error) {
 	if period < time.Second || catchUp < 0 {
-		return "", fmt.Errorf("replica set %s: a primary steps down for 1 s at least, not for %v (a server takes 0 for 60 s), "+
-			"and the time for catching up (%v) is 0 or more", r.name, period, catchUp)
+		return "", fmt.Errorf("replica set %s: a primary steps down for 1 s at least, not for %v "+
+			"(a server takes 0 for 60 s), and the time for catching up (%v) is 0 or more", r.name, period, catchUp)
 	}
 	if period < catchUp {
 		return "", fmt.Errorf("replica set %s: the time without standing (%v) must not be shorter than that for catching up (%v)",
@@ -41,7 +41,8 @@ func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp 
 	if err := r.successor(ctx, host); err != nil {
 		return "", err
 	}
-	_, err = r.runWithin(ctx, catchUp+r.opt.CommandTimeout, host, "admin", bson.D{ // it may wait for all of catchUp before it refuses
+	// The server may wait for all of catchUp before it refuses.
+	_, err = r.runWithin(ctx, catchUp+r.opt.CommandTimeout, host, "admin", bson.D{
 		{Key: "replSetStepDown", Value: wholeSeconds(period)}, {Key: "secondaryCatchUpPeriodSecs", Value: wholeSeconds(catchUp)},
 	})
 	if err != nil && !primaryMoved(err) && !unanswered(err) {

@@ -79,8 +79,8 @@ func Validate(c Config) error {
 
 // leastSettings are the numbers among the settings, each with its least value.
 var leastSettings = map[string]float64{
-	"heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1, "catchUpTimeoutMillis": -1,
-	"catchUpTakeoverDelayMillis": -1,
+	"heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1,
+	"catchUpTimeoutMillis": -1, "catchUpTakeoverDelayMillis": -1,
 }
 
 // MaxDelay is the longest delay of a member.

@@ -97,8 +97,12 @@ const steady = 2
 
 // WaitCaughtUp waits until the members at the hosts, or all members with data when none is named, are PRIMARY or
 // SECONDARY and at most maxLag behind, in two looks in a row. Optimes count whole seconds and an idle primary writes
-// every ten: a maxLag under 10 s may never be seen.
+// every ten: a maxLag under 10 s may never be seen. A delayed member may be its delay further behind.
 func (r *ReplicaSet) WaitCaughtUp(ctx context.Context, maxLag time.Duration, hosts ...string) error {
+	c, err := r.configWithPrimary(ctx)
+	if err != nil {
+		return err
+	}
 	seen := 0
 	return r.until(ctx, func() (bool, string, error) {
 		s, err := r.Status(ctx)
@@ -109,7 +113,7 @@ func (r *ReplicaSet) WaitCaughtUp(ctx context.Context, maxLag time.Duration, hos
 		case err != nil:
 			return false, "", err
 		}
-		why, err := r.behind(s, maxLag, hosts)
+		why, err := r.behind(c, s, maxLag, hosts)
 		if why != "" || err != nil {
 			seen = 0
 			return false, why, err
@@ -120,13 +124,15 @@ func (r *ReplicaSet) WaitCaughtUp(ctx context.Context, maxLag time.Duration, hos
 }
 
 // behind names the first member that is not caught up.
-func (r *ReplicaSet) behind(s Status, maxLag time.Duration, hosts []string) (why string, err error) {
+func (r *ReplicaSet) behind(c Config, s Status, maxLag time.Duration, hosts []string) (why string, err error) {
 	for _, h := range hosts {
 		if _, ok := s.Member(h); !ok {
 			return "", r.noMember(h)
 		}
 	}
 	for _, l := range s.Lags() {
+		m, _ := c.Member(l.Host)
+		maxLag := maxLag + time.Duration(m.DelaySecs())*time.Second
 		named := slices.ContainsFunc(hosts, func(h string) bool { return hostKey(h) == hostKey(l.Host) })
 		switch {
 		case len(hosts) > 0 && !named:

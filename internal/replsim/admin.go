@@ -249,7 +249,8 @@ func (s *Set) Reconfig(host string, cfg Config) error {
 	return nil
 }
 
-// quorum refuses a configuration of whose voters no majority answers the process at i. One that does not exist yet will.
+// quorum refuses a configuration of whose voters no majority answers the process at i. One that does not exist yet
+// will.
 func (s *Set) quorum(i int, cfg *Config) error {
 	if !s.opt.QuorumCheck {
 		return nil
@@ -261,8 +262,8 @@ func (s *Set) quorum(i int, cfg *Config) error {
 		}
 	}
 	if need := cfg.votes()/2 + 1; up < need {
-		return refuse(CodeNodeNotFound, "Quorum check failed because not enough voting nodes responded; required %d but only %d responded",
-			need, up)
+		return refuse(CodeNodeNotFound,
+			"Quorum check failed because not enough voting nodes responded; required %d but only %d responded", need, up)
 	}
 	return nil
 }
@@ -329,7 +330,8 @@ func (s *Set) ForceReconfig(host string, cfg Config) error {
 	return nil
 }
 
-// incompatible is a refusal as a server gives it for a configuration that is not legal: whatever the reason, with one code.
+// incompatible is a refusal as a server gives it for a configuration that is not legal: whatever the reason, with one
+// code.
 func incompatible(err error) error {
 	var e *Error
 	if errors.As(err, &e) {

@@ -227,7 +227,7 @@ func (s *Set) crown(i int) {
 	s.branches = append(s.branches, branch{term: p.term, from: p.op.At})
 	p.op = OpTime{Term: p.term, At: p.op.At + tick}
 	s.crowned = s.now
-	if s.opt.OneVoterRule { // it writes the configuration again with its term, and the members report it with their next heartbeat
+	if s.opt.OneVoterRule { // it writes the configuration again with its term; members report it with their next heartbeat
 		cfg := p.cfg.Clone()
 		cfg.Term = p.term
 		p.cfg, s.reported = &cfg, s.now+s.opt.HeartbeatInterval

@@ -52,8 +52,8 @@ func TestConformanceOfRealServers(t *testing.T) {
 		wire := r.initiate(hosts)
 		return conformance.Cluster{
 			Name: "set02", First: hosts[0], Second: hosts[1], Arbiter: hosts[2], Dial: mongodriver.Dialer(mongodriver.Options{}),
-			Stop: r.stop, Start: r.start, Kill: r.kill, Wipe: r.wipe, Suspend: r.signal(syscall.SIGSTOP), Resume: r.signal(syscall.SIGCONT),
-			OneVoterRule: wire >= mongotest.Wire44, Patience: 3 * time.Minute,
+			Stop: r.stop, Start: r.start, Kill: r.kill, Wipe: r.wipe,
+			Suspend: r.signal(syscall.SIGSTOP), Resume: r.signal(syscall.SIGCONT), OneVoterRule: wire >= mongotest.Wire44, Patience: 3 * time.Minute,
 			Options: mongo.Options{Poll: 100 * time.Millisecond, Sample: time.Second},
 		}
 	})

@@ -376,8 +376,7 @@ func (s *Set) reconfig(q request) (bson.D, error) {
 	}
 	if c.ID != s.sim.Name() {
 		return nil, refuse(replsim.CodeInvalidConfig,
-			"Rejecting reconfig where new config has different replica set name: old was %s, and new is %s",
-			s.sim.Name(), c.ID)
+			"Rejecting reconfig where new config has different replica set name: old was %s, and new is %s", s.sim.Name(), c.ID)
 	}
 	now, err := s.inSet(q.host)
 	if err != nil {
@@ -428,8 +427,9 @@ func (s *Set) askSilent(q request, c mongo.Config) error {
 // fieldRules are those of the fields that the simulation carries along without knowing them.
 func (s *Set) fieldRules(c, old mongo.Config) error {
 	refused := func(format string, args ...any) error { return refuse(replsim.CodeConfigIncompatible, format, args...) }
-	least := map[string]float64{"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1,
-		"electionTimeoutMillis": 1}
+	least := map[string]float64{
+		"catchUpTimeoutMillis": -1, "heartbeatIntervalMillis": 1, "heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 1,
+	}
 	if doc, ok := c.Extra["settings"].DocumentOK(); ok {
 		for name, n := range least {
 			if v, err := doc.LookupErr(name); err == nil {
@@ -446,7 +446,8 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 		}
 		if host, port, ok := strings.Cut(m.Host, ":"); ok {
 			if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > math.MaxUint16 {
-				return refuse(codeFailedToParse, "Empty host, bad digit or port number out of range parsing HostAndPort from \"%s\"", m.Host)
+				return refuse(codeFailedToParse,
+					"Empty host, bad digit or port number out of range parsing HostAndPort from \"%s\"", m.Host)
 			}
 		}
 		if tags, ok := m.Extra["tags"].DocumentOK(); ok && m.ArbiterOnly && len(tags) > 5 {
@@ -475,8 +476,8 @@ func (s *Set) fieldRules(c, old mongo.Config) error {
 		}
 	}
 	if local > 0 && local < len(c.Members) {
-		return refused("Either all host names in a replica set configuration must be localhost references, or none must be; found %d out of %d",
-			local, len(c.Members))
+		return refused("Either all host names in a replica set configuration must be localhost references, or none must be; "+
+			"found %d out of %d", local, len(c.Members))
 	}
 	return nil
 }
@@ -513,8 +514,8 @@ func (s *Set) stepDown(q request) (bson.D, error) {
 		return nil, refuse(codeBadValue, "stepdown period must be longer than secondaryCatchUpPeriodSecs")
 	}
 	period := time.Duration(secs * float64(time.Second))
-	err := s.sim.StepDown(q.host, period)
-	for ; err != nil && asRefusal(err).Code == replsim.CodeExceededTimeLimit && wait > 0; wait-- { // a secondary may catch up meanwhile
+	err := s.sim.StepDown(q.host, period) // a secondary may catch up meanwhile
+	for ; err != nil && asRefusal(err).Code == replsim.CodeExceededTimeLimit && wait > 0; wait-- {
 		s.take(q, min(time.Second, time.Duration(wait*float64(time.Second))))
 		err = s.sim.StepDown(q.host, period)
 	}

@@ -92,7 +92,7 @@ func (s *Set) findInCollection(q request, coll string, filter bson.Raw) ([]bson.
 	p, err := s.sim.Payload(q.host)
 	if level, _ := q.cmd.Lookup("readConcern", "level").StringValueOK(); level == "majority" {
 		if s.opt.NoMajorityReads {
-			return nil, refuse(codeNoMajorityReads, "Majority read concern requested, but it is not supported by the storage engine.")
+			return nil, refuse(codeNoMajorityReads, "Majority read concern is not supported by the storage engine.")
 		}
 		p = s.sim.CommittedPayload()
 	}

@@ -109,11 +109,13 @@ func (s *Set) collStats(q request) (bson.D, error) {
 	}
 	if _, _, ok := s.sim.Oplog(q.host); !ok {
 		return bson.D{ // an arbiter has none, and says so in this way
-			{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: int32(0)}, {Key: "count", Value: int32(0)}, {Key: "capped", Value: false},
+			{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: int32(0)},
+			{Key: "count", Value: int32(0)}, {Key: "capped", Value: false},
 		}, nil
 	}
 	return bson.D{
-		{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: s.oplogInUse()}, {Key: "count", Value: s.oplogInUse() / entrySize},
+		{Key: "ns", Value: "local.oplog.rs"}, {Key: "size", Value: s.oplogInUse()},
+		{Key: "count", Value: s.oplogInUse() / entrySize},
 		{Key: "avgObjSize", Value: int32(entrySize)}, {Key: "capped", Value: true}, {Key: "maxSize", Value: s.opt.OplogSize},
 		{Key: "max", Value: int32(-1)},
 	}, nil

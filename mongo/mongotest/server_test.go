@@ -111,7 +111,8 @@ func TestServersTake(t *testing.T) {
 	}
 }
 
-// Hidden and delayed members are not in hello; an oplog of 1 MB holds 104 MB; and an arbiter names no primary before its heartbeat.
+// Hidden and delayed members are not in hello; an oplog of 1 MB holds 104 MB; and an arbiter names no primary before
+// its heartbeat.
 func TestAnswersOfARealServer(t *testing.T) {
 	c := balance()
 	c.Members = append(c.Members, mongo.Member{ID: 7, Host: "late:1", Extra: mongo.Fields{"slaveDelay": rawValue(t, int64(60))}},

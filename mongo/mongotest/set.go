@@ -34,7 +34,7 @@ type Options struct {
 	Epoch             time.Time         // 2026-01-01 UTC: the simulated clock at the start
 	ElectionTimeout   time.Duration     // what the configuration's settings say at the start, or 10 s
 	HeartbeatInterval time.Duration     // likewise, or 2 s
-	OplogSize         int64             // 200 MB: configured bytes of the oplog, which is full; a small one holds 104 MB all the same
+	OplogSize         int64             // 200 MB: configured; the oplog is full, and a small one holds 104 MB
 	OplogWindow       time.Duration     // 1 h: how far it reaches under the present traffic
 	ApplyRate         float64           // 10: seconds of oplog that a member applies in a second
 	DataSize          int64             // 0: bytes that an initial sync copies, at 50 MB/s
@@ -80,7 +80,8 @@ func Start(c mongo.Config, opts Options) (*Set, error) {
 	sim, err := replsim.NewSet(c.ID, simulated.Members, replsim.Options{
 		ElectionTimeout: opts.ElectionTimeout, HeartbeatInterval: opts.HeartbeatInterval, OplogWindow: opts.OplogWindow,
 		ApplyRate: opts.ApplyRate,
-		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44, QuorumCheck: true, ElectionHandoff: opts.Wire >= Wire40,
+		DataSize:  opts.DataSize, Idle: opts.Idle, OneVoterRule: opts.Wire >= Wire44,
+		QuorumCheck: true, ElectionHandoff: opts.Wire >= Wire40,
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +109,8 @@ func (o Options) withDefaults() Options {
 func around(sim *replsim.Set, opts Options) *Set {
 	return &Set{
 		opt: opts, start: time.Now(), sim: sim, conns: map[string]map[net.Conn]bool{},
-		hung: map[string]chan struct{}{}, lives: map[string]int{}, began: map[string]time.Duration{}, releases: map[string]string{},
+		hung: map[string]chan struct{}{}, lives: map[string]int{},
+		began: map[string]time.Duration{}, releases: map[string]string{},
 	}
 }
 
@@ -217,7 +219,8 @@ func (s *Set) end(host string, how func(*replsim.Set, string) error) error {
 	})
 }
 
-// SuspendMember stops the process at host as SIGSTOP does: it takes connections and answers nothing until it is resumed.
+// SuspendMember stops the process at host as SIGSTOP does: it takes connections and answers nothing until it is
+// resumed.
 func (s *Set) SuspendMember(host string) error {
 	return s.do(func(sim *replsim.Set) error {
 		if err := sim.Suspend(host); err != nil {

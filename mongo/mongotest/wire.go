@@ -306,7 +306,9 @@ func (d *direct) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Ra
 		return nil, e
 	}
 	var took time.Duration
-	reply, err := d.set.serve(request{host: d.host, db: db, cmd: raw, session: &session{user: "the caller"}, gone: ctx.Done(), took: &took})
+	reply, err := d.set.serve(request{
+		host: d.host, db: db, cmd: raw, session: &session{user: "the caller"}, gone: ctx.Done(), took: &took,
+	})
 	if end, ok := ctx.Deadline(); ok && err == nil && took > time.Until(end) {
 		err = context.DeadlineExceeded // it took longer, in simulated time, than the caller could wait
 	}

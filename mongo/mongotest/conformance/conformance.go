@@ -551,8 +551,8 @@ func (s scenario) hangs() {
 	s.requirePrimary(s.First)
 }
 
-// undone: the primary dies while the fix waits for a majority, before the other member has all of its writes. Apply is not done
-// before a majority has them, and the version counts up once.
+// undone: the primary dies while the fix waits for a majority, before the other member has all of its writes. Apply
+// is not done before a majority has them, and the version counts up once.
 func (s scenario) undone() {
 	s.needsSuspend()
 	s.insertMigration()

@@ -42,7 +42,8 @@ type Config struct {
 	// Job is the job itself, a section of its own for each binary.
 	Job any `yaml:"-"`
 
-	// Sources are names of the user's files behind those that the example made of them: made, source, made, source … An error names the source.
+	// Sources are the user's files behind those that the example made of them: made, source, made, source … An error
+	// names the source.
 	Sources []string `yaml:"-"`
 
 	dir string

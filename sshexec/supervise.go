@@ -62,13 +62,14 @@ func Supervise(ctx context.Context, r Runner, cmd Cmd, opt SuperviseOptions) (Re
 	if err != nil {
 		res := Result{Outcome: OutcomeOf(err)}
 		var ce *CommandError
+		refused := errors.As(err, &ce) && ce.Outcome == Exited && ce.ExitCode != 0 && ce.ExitCode != mayHaveStarted
 		switch {
 		case errors.Is(err, ErrMayRun):
 			res.Outcome = Unknown
-		case errors.As(err, &ce) && ce.Outcome == Exited && ce.ExitCode == mayHaveStarted:
+		case refused:
+			res.Outcome = NotStarted // by the starting script
+		case res.Outcome != NotStarted: // it was killed, or nobody heard what it said
 			res.Outcome = Unknown
-		case errors.As(err, &ce) && ce.Outcome == Exited:
-			res.Outcome = NotStarted // the starting script refused
 		}
 		return res, Failure("", cmd, res, err)
 	}

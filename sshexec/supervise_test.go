@@ -355,3 +355,24 @@ func TestCheckJobs(t *testing.T) {
 	require.NoError(t, os.Symlink(t.TempDir(), dir))
 	require.Contains(t, check(), "does not belong")
 }
+
+// A start whose answer nobody heard, or that was killed, may have started the job; one that refused has not.
+func TestWhatAStartThatFailedMeans(t *testing.T) {
+	for name, c := range map[string]struct {
+		res  sshexec.Result
+		want sshexec.Outcome
+	}{
+		"cancelled as it ended": {sshexec.Result{Outcome: sshexec.Exited}, sshexec.Unknown},
+		"killed":                {sshexec.Result{Outcome: sshexec.Signalled, Signal: "KILL"}, sshexec.Unknown},
+		"ended before it saw":   {sshexec.Result{Outcome: sshexec.Exited, ExitCode: 3}, sshexec.Unknown},
+		"refused":               {sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}, sshexec.NotStarted},
+		"never sent":            {sshexec.Result{Outcome: sshexec.NotStarted}, sshexec.NotStarted},
+	} {
+		r := sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			return c.res, sshexec.Failure("h", cmd, c.res, context.Canceled)
+		})
+		res, err := sshexec.Supervise(t.Context(), r, sshexec.Command(sshexec.Mutating, "true"), jobs(t, "a"))
+		require.Error(t, err, name)
+		require.Equal(t, c.want, res.Outcome, name)
+	}
+}

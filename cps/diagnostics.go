@@ -210,6 +210,9 @@ var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some se
 // gaveUp is what a check says, or a program in its place, that was not made to its end. It is no detail of a check that warns or failed.
 var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
 
+// newHost is what ssh says, on its standard error, of the first connection to a VM that was just deployed.
+var newHost = regexp.MustCompile(`^Warning: Permanently added '[^']+' \([A-Z0-9]+\) to the list of known hosts\.$`)
+
 // NotUnderstood reports how many lines are of no known form, and the first: nobody can say that what they tell is
 // harmless. Below a check that warns or failed any text may stand, for it is a finding by itself, but none that says
 // that the checks were given up. The rows of the table of the replica sets are read by [ParseReplicaTable].
@@ -224,6 +227,7 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 			}
 		}
 	}
+	unknown = slices.DeleteFunc(unknown, func(l sourceLine) bool { return newHost.MatchString(strings.TrimSpace(l.text)) })
 	if n := len(unknown); n == 1 {
 		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %q", strings.TrimSpace(unknown[0].text))
 	} else if n > 1 {

@@ -179,7 +179,14 @@ func TestDiagnosticsUnderstood(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, d.NotUnderstood(), name)
 	}
-	d, err := cps.ParseDiagnostics(text("d", "Checking disk...[FAIL]\n/var 99%\nFATAL: 3 VMs unreachable, remaining checks skipped\n"))
+	const added = "Warning: Permanently added 'qns03,10.1.1.13' (ECDSA) to the list of known hosts."
+	d, err := cps.ParseDiagnostics(text("d", added+"\nChecking disk...[PASS]\n"+added+"\n"))
+	require.NoError(t, err)
+	require.Empty(t, d.NotUnderstood(), "a VM that was just deployed")
+	d, err = cps.ParseDiagnostics(text("d", "Checking disk...[PASS]\n"+added+" Refused\n"))
+	require.NoError(t, err)
+	require.Len(t, d.NotUnderstood(), 1)
+	d, err = cps.ParseDiagnostics(text("d", "Checking disk...[FAIL]\n/var 99%\nFATAL: 3 VMs unreachable, remaining checks skipped\n"))
 	require.NoError(t, err)
 	require.Equal(t, []string{`one line is not understood: "FATAL: 3 VMs unreachable, remaining checks skipped"`},
 		whats(d.NotUnderstood()))

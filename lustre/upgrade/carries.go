@@ -20,7 +20,7 @@ import (
 func (p *Pair) carries(id string) evenkeel.Action {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	was := p.oldCluster(n2)
-	look := was.InCIB("nothing that runs now would run nowhere without "+n1+p.orUnknown(), func(cib *pacemaker.CIB) error {
+	look := was.InCIB("nothing that runs now would run nowhere without "+n1+orUnknown, func(cib *pacemaker.CIB) error {
 		if inStandby(p.old(n1))(cib) == nil {
 			return nil
 		}
@@ -35,6 +35,9 @@ func (p *Pair) carries(id string) evenkeel.Action {
 	return p.showsUnbanned(evenkeel.Await(placeLimit, id, n2+" can carry what runs on "+n1, look), p.old(n2))
 }
 
+// orUnknown says what the configuration may let pass. It says so always, so that a run that paused here can go on with that key.
+const orUnknown = ", as far as it can be computed (or with unknown_placement)"
+
 // placeLimit is how long a cluster may be at work before it can be asked where its resources would run.
 const placeLimit = 2 * time.Minute
 
@@ -42,7 +45,7 @@ const placeLimit = 2 * time.Minute
 // node 2.
 func (p *Pair) takes() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	look := p.newCluster(n1).InCIB("each has a place there once it is enabled"+p.orUnknown(), func(cib *pacemaker.CIB) error {
+	look := p.newCluster(n1).InCIB("each has a place there once it is enabled"+orUnknown, func(cib *pacemaker.CIB) error {
 		enabled := cib.Clone()
 		for _, t := range p.enabled() {
 			if err := enabled.SetMeta(t.Resource, "target-role", "Started"); err != nil {
@@ -70,14 +73,6 @@ func (p *Pair) homeless(would *placement.Placement, node string) string {
 		}
 	}
 	return strings.Join(out, "; ")
-}
-
-// orUnknown is what the configuration lets pass.
-func (p *Pair) orUnknown() string {
-	if p.Config.UnknownPlacement {
-		return ", as far as that can be computed (unknown_placement)"
-	}
-	return ""
 }
 
 // verdict asks for the operator where something is lost, and where nobody can tell; a cluster that is at work is waited for.

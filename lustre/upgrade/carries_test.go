@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 )
 
 // A half is taken away only when Pacemaker's own rules find every target a place on the other: a constraint that
@@ -69,4 +70,31 @@ func TestResumeInTheMiddleOfTheEvacuation(t *testing.T) {
 		require.NoError(t, p.resume(), "after %s", after)
 		require.NoError(t, p.w.Check())
 	}
+}
+
+// Where it cannot be computed what would run, the run pauses before anything is down, and goes on when the configuration says that somebody has looked.
+func TestWhatWouldRunCannotBeComputed(t *testing.T) {
+	var cfg upgrade.Config
+	s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { cfg = *c })
+	p := s.play(t)
+	p.watch = func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventStepDone && e.Step.ID == "lift-throttle" {
+			p.sh(lustretest.Node2, "pcs property set node-health-strategy=progressive")
+		}
+	}
+	var pause *evenkeel.Pause
+	require.ErrorAs(t, p.run(), &pause)
+	require.Contains(t, pause.Reason, "unknown_placement: true")
+	for _, target := range p.w.Report().Targets {
+		require.Len(t, target.On, 1, "%s is down", target.Label)
+	}
+	cfg.UnknownPlacement = true
+	looked, err := upgrade.Load(cfg)
+	require.NoError(t, err)
+	p.book, err = looked.Runbook()
+	require.NoError(t, err)
+	require.Equal(t, s.book.Digest(), p.book.Digest(), "else the run could not go on")
+	p.watch = func(evenkeel.Event) {}
+	require.NoError(t, p.resume())
+	require.NoError(t, p.w.Check())
 }

@@ -104,6 +104,12 @@ func (e *engine) jobOf(s *Step, phase Phase, a *Action) string {
 	if id := e.openJob(s, phase, a); id != "" {
 		return id
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if id := e.unused[s.ID+"/"+a.ID]; id != "" { // it was journalled, and never started
+		delete(e.unused, s.ID+"/"+a.ID)
+		return id
+	}
 	return s.ID + "." + a.ID + "-" + strings.ToLower(rand.Text()[:8])
 }
 
@@ -133,6 +139,9 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 	case errors.Is(err, sshexec.ErrNoJob), errors.Is(err, sshexec.ErrJobLost):
 		e.mu.Lock()
 		delete(e.st.at(s.ID).jobs, actionKey{phase, a.ID})
+		if errors.Is(err, sshexec.ErrNoJob) {
+			e.unused[s.ID+"/"+a.ID] = id
+		}
 		e.mu.Unlock()
 		return false, nil
 	}

@@ -282,3 +282,45 @@ func TestWhatIsNotDetached(t *testing.T) {
 		require.Regexp(t, "is detached|a job's ID", s.book.Validate(), name)
 	}
 }
+
+// deafJournal takes no end of an action, as if the tool crashed there.
+type deafJournal struct{ *evenkeel.MemJournal }
+
+func (j deafJournal) Append(r evenkeel.Record) error {
+	if r.Kind == evenkeel.KindEnd {
+		return errors.New("crashed")
+	}
+	return j.MemJournal.Append(r)
+}
+
+// A job that was journalled and never started keeps its name: so a tool that crashes there again and again asks for one job, and not for one more each time.
+func TestAJobThatNeverStartedKeepsItsName(t *testing.T) {
+	s := newJobScene(t)
+	s.write("go", "out")
+	s.write("probe", "nothing")
+	s.runner = sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if _, start := sshexec.SimJobStart(cmd); start {
+			return sshexec.Result{}, sshexec.Failure("h", cmd, sshexec.Result{}, errors.New("no route to host"))
+		}
+		return sshexec.Local{}.Run(ctx, cmd)
+	})
+	opts := func(j evenkeel.Journal) evenkeel.Options {
+		return evenkeel.Options{Journal: j, Clock: quickClock{}, LeasePath: filepath.Join(s.dir, "x.lease")}
+	}
+	hosts := evenkeel.HostMap{"h": s.runner}
+	_, err := evenkeel.Run(t.Context(), s.book, hosts, opts(deafJournal{&s.journal}))
+	require.ErrorContains(t, err, "crashed")
+	_, err = evenkeel.Resume(t.Context(), s.book, hosts, opts(deafJournal{&s.journal}))
+	require.ErrorContains(t, err, "crashed")
+	s.runner = sshexec.Local{}
+	report, err := s.live(t.Context(), evenkeel.Resume)
+	s.ends(report, err, "out")
+	names := map[string]int{}
+	for _, r := range s.journal.Records() {
+		if r.Job != "" {
+			names[r.Job]++
+		}
+	}
+	require.Len(t, names, 1)
+	require.Equal(t, 1, s.ran())
+}

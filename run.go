@@ -151,6 +151,7 @@ type engine struct {
 	watched bool // the invariants were checked since the last change
 
 	entered map[string]*entry // the steps that this life has come to
+	unused  map[string]string // by step/action, the names of jobs that were journalled and never started
 
 	teller teller
 }
@@ -170,7 +171,7 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	}
 	return &engine{
 		rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(),
-		alarmed: map[string]bool{}, seen: map[string]bool{}, entered: map[string]*entry{}, teller: teller{observer: opts.Observer},
+		alarmed: map[string]bool{}, seen: map[string]bool{}, entered: map[string]*entry{}, unused: map[string]string{}, teller: teller{observer: opts.Observer},
 	}, nil
 }
 

@@ -171,7 +171,8 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 	}
 	return &engine{
 		rb: rb, hosts: hosts, opts: opts, spans: rb.spans(), life: opts.Clock.Now(), ended: func() error { return nil }, redact: rb.redaction(),
-		alarmed: map[string]bool{}, seen: map[string]bool{}, entered: map[string]*entry{}, unused: map[string]string{}, teller: teller{observer: opts.Observer},
+		alarmed: map[string]bool{}, seen: map[string]bool{}, entered: map[string]*entry{}, unused: map[string]string{},
+		teller: teller{observer: opts.Observer},
 	}, nil
 }
 

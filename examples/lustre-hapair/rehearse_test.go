@@ -58,6 +58,7 @@ func TestRehearseOptions(t *testing.T) {
 		"knet":             {Job: map[string]any{"new_pcs": modern, "knet": true, "addresses": guideAddresses, "atomic": true}},
 		"addresses": {Job: map[string]any{"new_pcs": modern, "knet": true,
 			"addresses": map[string][]string{lustretest.Node1: {"10.1.0.1", "10.2.0.1"}, lustretest.Node2: {"10.1.0.2", "10.2.0.2"}}}},
+		"unknown_placement":     {Job: map[string]any{"unknown_placement": true}},
 		"plain_pcs_constraints": {Job: map[string]any{"plain_pcs_constraints": true}},
 		"disable_firewall":      {Job: map[string]any{"disable_firewall": true}},
 		"no_autostart":          {Job: map[string]any{"no_autostart": true}},

@@ -101,6 +101,7 @@ func (w *World) run(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.
 	shown := cmd
 	if job, is := sshexec.SimJobStart(cmd); is {
 		shown = job.Cmd
+		shown.Stdin = sshexec.Input{} // it can be read once, by the job
 	}
 	if w.BeforeEffect != nil {
 		w.BeforeEffect(host, shown)

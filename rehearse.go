@@ -167,7 +167,7 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			return rehearsed{world: world, err: err}
 		}
 	}
-	tool := &mortal{world: world, schedule: s, stop: make(chan struct{})}
+	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{})}
 	journal := &dyingJournal{tool: tool}
 	out := rehearsed{world: world}
 	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true,
@@ -270,9 +270,9 @@ func (s *Step) asks() bool {
 
 var errDied = errors.New("the tool crashed")
 
-// mortal is the tool as the world sees it: it dies at its schedule, and from then on nothing of it reaches the world or
+// crashingTool is the tool as the world sees it: it crashes at its schedule, and from then on nothing of it reaches the world or
 // the journal, until it is started again.
-type mortal struct {
+type crashingTool struct {
 	world    World
 	schedule Schedule
 	commands int
@@ -283,21 +283,21 @@ type mortal struct {
 }
 
 // asked asks to stop where that is scheduled.
-func (m *mortal) asked(kind ScheduleKind, n int) {
+func (m *crashingTool) asked(kind ScheduleKind, n int) {
 	if m.schedule.Kind == kind && m.schedule.At == n && m.stop != nil {
 		close(m.stop)
 	}
 }
 
 // dies tells whether this is the scheduled point, and ends the tool's life there.
-func (m *mortal) dies(crash ScheduleKind, n int) bool {
+func (m *crashingTool) dies(crash ScheduleKind, n int) bool {
 	hit := m.schedule.Kind == crash && m.schedule.At == n
 	m.dead = m.dead || hit
 	return hit
 }
 
 // Runner is the way to a machine of the world, for as long as the tool lives.
-func (m *mortal) Runner(host string) (sshexec.Runner, error) {
+func (m *crashingTool) Runner(host string) (sshexec.Runner, error) {
 	r, err := m.world.Runner(host)
 	if err != nil {
 		return nil, err
@@ -330,7 +330,7 @@ func (m *mortal) Runner(host string) (sshexec.Runner, error) {
 // dyingJournal is the journal as a resume would find it on the disk.
 type dyingJournal struct {
 	MemJournal
-	tool *mortal
+	tool *crashingTool
 }
 
 // Append writes a record, or dies in the middle of it, or right after it.
@@ -354,7 +354,7 @@ func (j *dyingJournal) Append(r Record) error {
 
 // dyingClock is the world's clock; a dead tool waits for nothing.
 type dyingClock struct {
-	tool *mortal
+	tool *crashingTool
 	Clock
 }
 

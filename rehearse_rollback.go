@@ -108,7 +108,7 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 		}
 	}
 	before := world.Hash()
-	tool := &mortal{world: world, schedule: Schedule{CrashRecord, at}}
+	tool := &crashingTool{world: world, schedule: Schedule{CrashRecord, at}}
 	journal := &dyingJournal{tool: tool}
 	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
 	if r.plan.Operator != nil {
@@ -118,7 +118,7 @@ func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner 
 		out.err = fmt.Errorf("record %d was not reached: %w", at, err)
 		return out
 	}
-	*tool = mortal{world: world, schedule: inner, stop: make(chan struct{})}
+	*tool = crashingTool{world: world, schedule: inner, stop: make(chan struct{})}
 	opts.Stop = tool.stop
 	run := len(journal.Records())
 	for range maxResumes {

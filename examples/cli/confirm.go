@@ -51,7 +51,7 @@ func (s session) listUnconfirmed(journal evenkeel.Journal) {
 
 // Confirm answers for everything that can be confirmed before something is changed: from the configuration, or, on a
 // terminal, by asking for all of it.
-func (at attendant) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]string, error) {
+func (at operator) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]string, error) {
 	answers := make([]string, len(asks))
 	if at.cfg.World != "" {
 		return answers, nil
@@ -66,7 +66,7 @@ func (at attendant) Confirm(ctx context.Context, asks []evenkeel.Prompt) ([]stri
 }
 
 // confirmation is what the configuration or the operator at the terminal says; empty where neither does.
-func (at attendant) confirmation(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+func (at operator) confirmation(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if text := at.cfg.Attest[name]; text != "" {
 		return "attested in the configuration: " + text, nil

@@ -107,9 +107,9 @@ func elapsed(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
-// attendant is the person: what the configuration attests, and for everything else waiting until the evidence is there.
-// In a simulated world the person may also do what is to be done.
-type attendant struct {
+// operator is what the configuration attests, and for everything else waiting until the evidence is there.
+// In a simulated world it also does what is to be done.
+type operator struct {
 	cfg    *Config
 	clock  evenkeel.Clock
 	noWait bool
@@ -119,8 +119,8 @@ type attendant struct {
 	out    io.Writer
 }
 
-func (a *App) attendant(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) attendant {
-	at := attendant{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
+func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) operator {
+	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Prompt) error { return a.Person(ctx, hosts, ask) }
 	}
@@ -135,7 +135,7 @@ const simulatedPatience = 24 * time.Hour
 const manualPoll = 30 * time.Second
 
 // Prompt answers for a manual action.
-func (at attendant) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+func (at operator) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	name := attestName(ask.Step, ask.Action)
 	if ask.Why == "" {
 		if at.cfg.World != "" && at.cfg.Attest[name] == "" {

@@ -175,7 +175,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force,
 		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
-		Operator: a.attendant(s.cfg, hosts, hosts.Clock(), s.noWait),
+		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait),
 		Observer: &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
 	}
 	if a.Journal != nil {

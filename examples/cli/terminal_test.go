@@ -14,11 +14,11 @@ import (
 )
 
 // asker is an operator at a terminal that a test types at, and what it has asked, a question each.
-func asker(t *testing.T) (at attendant, types io.Writer, asked <-chan string) {
+func asker(t *testing.T) (at operator, types io.Writer, asked <-chan string) {
 	r, w := io.Pipe()
 	t.Cleanup(func() { _ = w.Close() })
 	questions := make(chan string, 8)
-	return attendant{cfg: &Config{}, in: &terminal{in: bufio.NewReader(r)}, out: writerFunc(func(p string) {
+	return operator{cfg: &Config{}, in: &terminal{in: bufio.NewReader(r)}, out: writerFunc(func(p string) {
 		if strings.Contains(p, "Who confirms it") {
 			questions <- p
 		}

@@ -51,7 +51,7 @@ func (n *node) listPaper() evenkeel.Block {
 	return evenkeel.Block{Host: evenkeel.OperatorHost, Text: "Everything that is needed later is in it.", Script: script, Shows: want}
 }
 
-// letGoPaper waits until node 2 is steady, and tells it to let go.
+// letGoPaper waits until node 2 is steady, and tells it to release them.
 func (p *Pair) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
 	var runs []string
 	for _, t := range p.enabled() {

@@ -43,7 +43,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 	// It sees a start that failed, which the mount table does not show.
 	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n1.Name,
 		now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
-	// Once node 2 was told to let go, the outage ends on node 1: to undo it would take down what serves there already.
+	// Once node 2 was told to release its targets, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each",
@@ -199,7 +199,7 @@ func (p *Pair) oldIDs(live *pacemaker.CIB) error {
 	return err
 }
 
-// letGoAt is when node 2 was told to let go.
+// letGoAt is when node 2 was told to release its targets.
 func (p *Pair) letGoAt() evenkeel.Fact[string] {
 	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to release its targets")
 }
@@ -266,7 +266,7 @@ func sameIDs(a, b *pacemaker.CIB, s pcs.Settings) (bool, error) {
 }
 
 // switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby
-// with every target disabled, and leaves that only when node 1 has provably let go.
+// with every target disabled, and leaves that only when node 1 has provably released them.
 func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	n1, n2 := p.node(0), p.node(1)
 	old2 := p.old(n2.Name)

@@ -274,7 +274,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 	}
 }
 
-// March is the death march: one run, whose tool crashes at every journal record, in the middle of writing every second,
+// March is one run, whose tool crashes at every journal record, in the middle of writing every second,
 // before the effect of every second command, and after that of every third; each time a new life takes it up, and dies
 // a little further on. At the end it must stand where an uninterrupted run stands. EVENKEEL_MARCH_EVERY=1 leaves
 // nothing out.

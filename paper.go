@@ -13,7 +13,7 @@ import (
 // blocks are what the operator types for the action.
 func (a *Action) blocks() []Block {
 	switch {
-	case len(a.Paper) > 0 && a.Manual != "": // the evidence comes when the person has done it
+	case len(a.Paper) > 0 && a.Manual != "": // the evidence comes when the operator has done it
 		evidence := slices.Clone(a.Paper)
 		for i := range evidence {
 			evidence[i].Until = len(evidence[i].Shows) > 0

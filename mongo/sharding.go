@@ -89,7 +89,7 @@ func (f ShardingFix) Steps(before ShardingState) []ShardingStep {
 }
 
 // Probe tells from the present state whether the step has taken effect. It errs with [ErrShardingChanged] when the
-// state does not follow from the one the step was made from; a person must look then.
+// state does not follow from the one the step was made from; the operator must look then.
 func (s ShardingStep) Probe(now ShardingState) (done bool, err error) {
 	if now.Set != s.Before.Set {
 		return false, fmt.Errorf("the state is of the set %q and the step for %q", now.Set, s.Before.Set)

@@ -116,3 +116,8 @@ func IsTrue(value string) bool {
 	}
 	return false
 }
+
+// isFalse reads a truth value as Pacemaker does; what is none is not false.
+func isFalse(value string) bool {
+	return slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(value))
+}

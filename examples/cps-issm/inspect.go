@@ -140,7 +140,7 @@ func inspect(name string) (*cli.Inspection, error) {
 		return nil, &cli.UnknownKindError{File: name, Kinds: strings.Join(names, ", ")}
 	}
 	in := &cli.Inspection{File: name, Kind: fit[0].name}
-	hide := sshexec.Redactor(secretsIn(text)...)
+	hide := sshexec.Redactor(cps.SecretsIn(text)...)
 	if err := fit[0].read(in, input{name, raw}); err != nil {
 		taken := "taken for " + fit[0].name + " by its content"
 		for i, k := range fit[1:] {
@@ -160,48 +160,8 @@ func inspect(name string) (*cli.Inspection, error) {
 	return in, nil
 }
 
-var (
-	escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[A-Za-z]|\x{feff}|\r`)
-	// secretValue is the name of a secret and its value, in the forms of tables, settings, JSON and XML; or a password in
-	// an address.
-	secretValue = regexp.MustCompile(`([\w.-]+)["']?[ \t]*[=:,;>\t][ \t]*["']?([^"'\s,;<>]+)`)
-	secretPair  = regexp.MustCompile(`(?m)^[ \t]*([\w.-]+)[ \t]+(\S+)[ \t]*$`)
-	inAddress   = regexp.MustCompile(`(://[^/\s:@]*):([^@\s]+)@`)
-)
-
-// secretsIn are the values in a text that look like secrets: by the name before them, or by the heading of their
-// column.
-func secretsIn(text string) []sshexec.Secret {
-	var secrets []sshexec.Secret
-	for _, form := range []*regexp.Regexp{secretValue, secretPair, inAddress} {
-		for _, m := range form.FindAllStringSubmatch(text, -1) {
-			if form == inAddress || cps.IsSecretKey(m[1]) {
-				secrets = append(secrets, sshexec.Secret(m[2]))
-			}
-		}
-	}
-	var columns []int
-	for line := range strings.Lines(text) {
-		cells := strings.Split(line, ",")
-		for _, at := range columns {
-			if at < len(cells) {
-				secrets = append(secrets, sshexec.Secret(strings.Trim(cells[at], " \t\r\n\"")))
-			}
-		}
-		if key, value, found := strings.Cut(line, ","); found && cps.IsSecretKey(strings.Trim(key, " \t\"")) {
-			secrets = append(secrets, sshexec.Secret(strings.Trim(value, ", \t\r\n\"")))
-		} else if len(columns) == 0 && len(cells) > 1 {
-			for i, cell := range cells {
-				if i > 0 && cps.IsSecretKey(strings.TrimSpace(cell)) {
-					columns = append(columns, i)
-				}
-			}
-		}
-	}
-	return slices.DeleteFunc(secrets, func(s sshexec.Secret) bool {
-		return s == "" || slices.Contains([]string{"true", "false", "none", "null"}, strings.ToLower(s.Reveal()))
-	})
-}
+// escapes are the colours of a terminal, a byte order mark, and the line ends of Windows.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[A-Za-z]|\x{feff}|\r`)
 
 // foreign finds lines that no rule knows, where the parser passes over them.
 func foreign(in *cli.Inspection, i input, form *regexp.Regexp) {

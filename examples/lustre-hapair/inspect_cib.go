@@ -122,45 +122,19 @@ func constraints(in *cli.Inspection, cib *pacemaker.CIB) {
 		in.Add("location constraints", "%d", n)
 	}
 	for _, l := range locations {
-		if len(l.Rules) == 0 {
-			if what := suffix(option("role", l.Role), option("resource-discovery", l.Discovery)); what != "" {
-				in.Add("location "+l.ID, "%s%s: %s on %s%s", about(l.Resource, "", "", l.Sets), l.Pattern, l.Score, l.Node, what)
-			}
-			continue
+		if !l.Plain() {
+			in.Add("location "+l.ID, "%s", l)
 		}
-		texts := make([]string, len(l.Rules))
-		for i, r := range l.Rules {
-			texts[i] = fmt.Sprintf("%s when %s%s", orNone(r.Score+r.ScoreBy), r, suffix(option("role", r.Role)))
-		}
-		in.Add("location "+l.ID, "%s%s: %s", l.Resource, l.Pattern, strings.Join(texts, "; "))
 	}
 	for _, o := range cib.Orders() {
-		in.Add("order "+o.ID, "%s", about(acting(o.FirstAct, o.First), " then ", acting(o.ThenAct, o.Then), o.Sets)+suffix(o.Kind+o.Score,
-			option("symmetrical", o.Symmetrical), option("require-all", o.RequireAll)))
+		in.Add("order "+o.ID, "%s", o)
 	}
 	for _, c := range cib.Colocations() {
-		in.Add("colocation "+c.ID, "%s", about(acting(c.Role, c.Resource), " with ", acting(c.WithRole, c.With), c.Sets)+suffix(c.Score,
-			option("node-attribute", c.NodeAttribute), option("influence", c.Influence)))
+		in.Add("colocation "+c.ID, "%s", c)
 	}
 	for _, t := range cib.Tickets() {
-		in.Add("ticket "+t.Ticket, "%s", about(acting(t.Role, t.Resource), "", "", t.Sets)+suffix(t.LossPolicy))
+		in.Add("ticket "+t.Ticket, "%s", t)
 	}
-}
-
-func about(first, word, second string, sets []pacemaker.ResourceSet) string {
-	if len(sets) == 0 {
-		return first + word + second
-	}
-	texts := make([]string, len(sets))
-	for i, s := range sets {
-		texts[i] = "{" + strings.Join(s.Resources, " ") + "}"
-		var options []string
-		for _, o := range s.Options {
-			options = append(options, o.String())
-		}
-		texts[i] += suffix(options...)
-	}
-	return strings.Join(texts, strings.TrimRight(word, " ")+" ")
 }
 
 // role is the role in which a monitor runs.
@@ -171,18 +145,6 @@ func role(o pacemaker.Op) string {
 		}
 	}
 	return ""
-}
-
-// acting is a resource with the action or the role that a constraint is about.
-func acting(word, resource string) string {
-	return strings.TrimSpace(word + " " + resource)
-}
-
-func option(name, value string) string {
-	if value == "" {
-		return ""
-	}
-	return name + "=" + value
 }
 
 // suffix is what is said in brackets, of what there is.
@@ -209,36 +171,14 @@ func shown(p pacemaker.NVPair) string {
 
 // cibFindings is what stands in the way of an upgrade, then everything that is wrong with the CIB itself.
 func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
-	for _, property := range []string{"stonith-enabled", "fencing-enabled"} {
-		if v, _ := cib.Property(property); v == "false" {
-			in.Find(name, "%s is false: nothing protects the targets from a node that hangs", property)
-		}
-	}
-	whole := false // the state of the cluster says enough of its resources
-	for _, property := range []string{"maintenance-mode", "stop-all-resources"} {
-		if v, _ := cib.Property(property); pacemaker.IsTrue(v) {
-			in.Find(name, "%s is on", property)
-			whole = true
-		}
-	}
-	for _, n := range cib.Nodes() {
-		for _, state := range []string{"standby", "maintenance"} {
-			if v, _ := n.Attributes.Get(state); pacemaker.IsTrue(v) {
-				in.Find(name, "node %s is in %s", n.Uname, state)
-			}
-		}
+	atRest := false
+	for _, h := range cib.Hindrances() {
+		in.Find(name, "%s", h)
+		atRest = atRest || h.Kind == pacemaker.AtRest
 	}
 	for _, r := range cib.Wanted() {
-		if r.Unmanaged != "" && !whole {
-			in.Find(name, "%s is unmanaged (%s): Pacemaker does not move it", r.ID, r.Unmanaged)
-		}
-		if r.Disabled != "" && !whole {
+		if r.Disabled != "" && !atRest {
 			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
-		}
-	}
-	for _, l := range cib.Locations() {
-		if strings.HasPrefix(l.ID, "cli-") {
-			in.Find(name, "constraint %s is left over from a move by hand", l.ID)
 		}
 	}
 	var at *pacemaker.ParseError

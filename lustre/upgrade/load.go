@@ -237,22 +237,16 @@ func (p *Pair) agents() error {
 func (p *Pair) atWork() error {
 	var errs []error
 	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: when it was backed up, "+format+": end that, and back up again",
+		errs = append(errs, fmt.Errorf("%s: the backup says that "+format+": end that, and back up again",
 			append([]any{p.Config.Node1.Backup}, args...)...))
 	}
-	for _, property := range []string{"maintenance-mode", "stop-all-resources"} {
-		if v, said := p.CIB.Property(property); said && !isFalse(v) {
-			bad("the cluster was in maintenance mode or told to stop everything (%s=%s)", property, v)
+	atRest := false
+	for _, h := range p.CIB.Hindrances() {
+		if h.Kind == pacemaker.AtRest || h.Kind == pacemaker.NodeAway {
+			bad("%s", h)
+			atRest = true
 		}
 	}
-	for _, n := range p.CIB.Nodes() {
-		for _, state := range []string{"standby", "maintenance"} {
-			if v, said := n.Attributes.Get(state); said && !isFalse(v) {
-				bad("node %s was in %s (%s=%s)", n.Uname, state, state, v)
-			}
-		}
-	}
-	atRest := len(errs) > 0
 	for _, r := range p.CIB.Wanted() {
 		switch {
 		case atRest || r.Agent() != targetAgent: // a whole cluster at rest says enough
@@ -262,15 +256,10 @@ func (p *Pair) atWork() error {
 				p.Notes = append(p.Notes, fmt.Sprintf("target %s is unmanaged (%s): see that it is mounted nowhere", r.ID, r.Unmanaged))
 			}
 		case r.Unmanaged != "":
-			bad("target %s was unmanaged (%s), so that Pacemaker does not move it", r.ID, r.Unmanaged)
+			bad("target %s is unmanaged (%s), so that Pacemaker does not move it", r.ID, r.Unmanaged)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// isFalse reads a truth value; what is not known counts as true.
-func isFalse(v string) bool {
-	return slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(v))
 }
 
 // links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.

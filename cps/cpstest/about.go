@@ -39,5 +39,8 @@ func about(c *simhost.Call) int {
 	if rows != "" {
 		c.Printf("CPS Core Versions\n-----\n%s", rows)
 	}
+	if p := simhost.LayerOf[*patching](c.State); p.applied != "" {
+		c.Printf("\nCPS Patch History\n-----\n%s\n", p.history())
+	}
 	return 0
 }

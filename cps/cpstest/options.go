@@ -52,6 +52,10 @@ type Options struct {
 	// again. The guide does not say which it does (cps:712).
 	RemovesArbiters bool
 
+	// PatchFile is the path of a patch that lies on the Cluster Manager; none when empty. Patched is a patch that is
+	// applied, everywhere, at the start; none when empty.
+	PatchFile, Patched string
+
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.
 	Trusting bool

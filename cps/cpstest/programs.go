@@ -30,7 +30,10 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("mongo", 0, mongoShell)
 	r.Script(OSGiScript, 3*time.Second, osgiConsole)
 	r.Services["corosync"] = corosyncService()
-	r.Services["qns"] = judgedService()
+	addPatchPrograms(r)
+	qns := judgedService()
+	qns.Start = func(s *simhost.State, h *simhost.Host) error { simhost.LayerOf[*patching](s).started(h); return nil }
+	r.Services["qns"] = qns
 	r.Services["monit"] = judgedService()
 	for name, service := range p.mongodServices() {
 		r.Services[name] = service

@@ -15,6 +15,7 @@ func addTextPrograms(r *Registry) {
 	r.Command("false", -1, func(*Call) int { return 1 })
 	r.Command("echo", -1, func(c *Call) int { c.Printf("%s\n", strings.Join(c.Args, " ")); return 0 })
 	r.Command("cat", 0, runCat)
+	r.Command("tail", 0, runTail)
 	r.Command("tee", 0, runTee)
 	r.Command("dd", 0, runDd)
 	r.Script(sshexec.PrivateFile("").Argv[2], 0, runPrivateFile)
@@ -55,6 +56,27 @@ func (c *Call) read(arg string) (string, error) {
 		return fmt.Sprintf("%.2f %.2f\n", up, up), nil
 	}
 	return c.Host.ReadFile(c.Path(arg))
+}
+
+// runTail is "tail -n N FILE".
+func runTail(c *Call) int {
+	if len(c.Args) != 3 || c.Args[0] != "-n" {
+		return c.Fail(1, "tail: only tail -n N FILE is simulated")
+	}
+	n, err := strconv.Atoi(c.Args[1])
+	if err != nil || n < 0 {
+		return c.Fail(1, "tail: invalid number of lines: '%s'", c.Args[1])
+	}
+	data, err := c.read(c.Args[2])
+	if err != nil {
+		return c.Fail(1, "tail: cannot open '%s' for reading: %v", c.Args[2], err)
+	}
+	lines := strings.SplitAfter(data, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	c.Out.WriteString(strings.Join(lines[max(0, len(lines)-n):], ""))
+	return 0
 }
 
 func runTee(c *Call) int {

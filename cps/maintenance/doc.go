@@ -1,0 +1,7 @@
+// Package maintenance has the small runbooks of the CPS guide that are no migration: each is planned from the cluster's
+// own Hosts.csv, and is reviewed, rehearsed, run, resumed and rolled back as a migration is.
+//
+//   - [ApplyPatch] and [UndoPatch] change the patch of a cluster (cps:2037-2293) while it serves.
+//
+// Not here yet: the repair of RECOVERING members, SSH keys, the HAProxy work-around.
+package maintenance

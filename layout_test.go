@@ -35,8 +35,9 @@ var arrows = map[string][]string{
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
-	"cps/issm":       {".", "cps", "mongo", "sshexec/...", "backup"},
-	"lustre/upgrade": {".", "lustre", "sshexec/...", "backup", "pacemaker/..."},
+	"cps/issm":        {".", "cps", "mongo", "sshexec/...", "backup"},
+	"cps/maintenance": {".", "cps", "sshexec/..."},
+	"lustre/upgrade":  {".", "lustre", "sshexec/...", "backup", "pacemaker/..."},
 
 	// What tests and simulated worlds are made of.
 	"sshexec/sftpfiles":               {"sshexec/..."},

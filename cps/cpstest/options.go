@@ -55,6 +55,7 @@ type Options struct {
 	// PatchFile is the path of a patch that lies on the Cluster Manager; none when empty. Patched is a patch that is
 	// applied, everywhere, at the start; none when empty.
 	PatchFile, Patched string
+	PatchSum           string // what sha256sum prints of PatchFile; its own sum when empty
 
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.

@@ -30,7 +30,7 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("mongo", 0, mongoShell)
 	r.Script(OSGiScript, 3*time.Second, osgiConsole)
 	r.Services["corosync"] = corosyncService()
-	addPatchPrograms(r)
+	addPatchPrograms(r, &p.opts)
 	qns := judgedService()
 	qns.Start = func(s *simhost.State, h *simhost.Host) error { simhost.LayerOf[*patching](s).started(h); return nil }
 	r.Services["qns"] = qns

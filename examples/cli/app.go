@@ -9,7 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +59,10 @@ type App struct {
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
+	// Jobs are other jobs of the same binary, by the word that chooses one: "cps-issm patch plan". Each has the commands
+	// that it can do, and a Name with that word in it.
+	Jobs map[string]func() *App
+
 	Stdout, Stderr io.Writer
 	Stdin          io.Reader
 
@@ -92,7 +98,9 @@ func (a *App) commands() []command {
 			"run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
 		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
-		{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect},
+	}
+	if a.Inspect != nil {
+		all = append(all, command{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect})
 	}
 	if a.Backup != nil {
 		all = append(all, command{"backup", "-config FILE [-copy-to HOST:/DIR]",
@@ -108,7 +116,7 @@ func (a *App) Main(args []string) int {
 	}
 	answer := &noted{w: a.Stdout}
 	a.Stdout, a.Stderr = printable.Writer(answer), printable.Writer(a.Stderr) // what is shown comes from files and machines
-	code, err := a.command(args)
+	code, err := a.dispatch(args)
 	if lost := answer.lost(); lost != nil && code == ExitDone && !a.carried { // an answer that nobody got is none
 		code, err = ExitFailed, fmt.Errorf("%s: the output is lost: %w", a.Name, lost)
 	}
@@ -141,6 +149,18 @@ func (n *noted) lost() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.err
+}
+
+// dispatch runs a command of this job, or of another one of the binary.
+func (a *App) dispatch(args []string) (int, error) {
+	if len(args) > 0 && a.Jobs[args[0]] != nil {
+		job := a.Jobs[args[0]]()
+		job.Stdout, job.Stderr, job.Stdin, job.Journal = a.Stdout, a.Stderr, a.Stdin, a.Journal
+		code, err := job.command(args[1:])
+		a.carried = job.carried
+		return code, err
+	}
+	return a.command(args)
 }
 
 // command runs a command. The error is what is left to be said; the exit code may stand alone.
@@ -176,6 +196,10 @@ func (a *App) usage(w io.Writer) {
 	fmt.Fprintf(&b, "%s: %s\n\n", a.Name, a.Title)
 	for _, c := range a.commands() {
 		fmt.Fprintf(&b, "  %-9s %s\n            %s\n", c.name, c.what, strings.TrimSpace(a.Name+" "+c.name+" "+c.args))
+	}
+	for _, word := range slices.Sorted(maps.Keys(a.Jobs)) {
+		job := a.Jobs[word]()
+		fmt.Fprintf(&b, "  %-9s %s\n            %s COMMAND, with the commands above; see %s help\n", word, job.Title, job.Name, job.Name)
 	}
 	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: "+
 		"findings); %d bad input or usage, nothing touched; "+

@@ -16,7 +16,7 @@ import (
 
 // example makes the built-in example, or the one from dir, in a directory that the caller removes.
 func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
-	into, err := os.MkdirTemp("", a.Name+"-")
+	into, err := os.MkdirTemp("", strings.ReplaceAll(a.Name, " ", "-")+"-")
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -90,11 +90,14 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	return simulated{d, cmp.Or(job.ClusterManager, clusterManager), job.PeerPcrfclient}, nil
+	return simulated{d, managerOf(job.ClusterManager), job.PeerPcrfclient}, nil
 }
 
 // clusterManager is what the Cluster Manager is called in the simulated cluster.
 const clusterManager = "cluman"
+
+// managerOf is the configuration's name for the Cluster Manager.
+func managerOf(name string) string { return cmp.Or(name, clusterManager) }
 
 // simulated shows the simulated cluster in the words of the command line.
 type simulated struct {

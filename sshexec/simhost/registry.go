@@ -82,6 +82,9 @@ func (r *Registry) Command(name string, cost time.Duration, run Handler) {
 	r.programs[name] = program{run, costOf(cost)}
 }
 
+// Program is what a program runs, to be called by another one that replaces it; nil where there is none.
+func (r *Registry) Program(name string) Handler { return r.programs[name].run }
+
 // Script adds an exact text for `/bin/sh -c TEXT`; its Call's Args are $0, $1, …. Any other text is refused: there is no shell here.
 func (r *Registry) Script(text string, cost time.Duration, run Handler) {
 	r.scripts[text] = program{run, costOf(cost)}

@@ -24,17 +24,19 @@ var packages = map[string]string{
 		"/pacemaker/corosync", "rebuild": module + "/pacemaker/rebuild", "backup": module + "/backup",
 	"mongo": module + "/mongo", "lustre": module + "/lustre", "cps": module + "/cps", "upgrade": module +
 		"/lustre/upgrade", "issm": module + "/cps/issm",
+	"maintenance": module + "/cps/maintenance",
 }
 
 // given is what a reader of a piece of code is said to have, by the first thing that the piece does.
 var given = map[string]string{
-	"evenkeel.Runbook":   "ctx context.Context, client sshexec.Runner",
-	"sshexec.Dial":       "ctx context.Context",
-	"pacemaker.ParseCIB": "file, confFile io.Reader, before *pacemaker.CIB",
-	"backup.Create":      "ctx context.Context, client sshexec.Runner",
-	"mongo.Next":         "current, desired mongo.Config, sets []mongo.SetView",
-	"upgrade.Load":       "node1, node2 upgrade.Server, password sshexec.Secret",
-	"cps.ParseHosts":     "hostsFile io.Reader, mongoConfig *cps.MongoConfig",
+	"evenkeel.Runbook":       "ctx context.Context, client sshexec.Runner",
+	"sshexec.Dial":           "ctx context.Context",
+	"pacemaker.ParseCIB":     "file, confFile io.Reader, before *pacemaker.CIB",
+	"backup.Create":          "ctx context.Context, client sshexec.Runner",
+	"mongo.Next":             "current, desired mongo.Config, sets []mongo.SetView",
+	"maintenance.ApplyPatch": "hosts *cps.Hosts",
+	"upgrade.Load":           "node1, node2 upgrade.Server, password sshexec.Secret",
+	"cps.ParseHosts":         "hostsFile io.Reader, mongoConfig *cps.MongoConfig",
 }
 
 // TestCode compiles and vets every piece of Go in README.md, each as the body of a function.

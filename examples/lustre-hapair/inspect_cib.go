@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -235,6 +236,9 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 		if r.Disabled != "" && !whole {
 			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
 		}
+	}
+	if err := upgrade.OtherTargets(cib); err != nil {
+		in.Find(name, "%v", err)
 	}
 	for _, l := range cib.Locations() {
 		if strings.HasPrefix(l.ID, "cli-") {

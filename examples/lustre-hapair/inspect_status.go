@@ -8,6 +8,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
 // statusFacts is what crm_mon says, and what is not as it should be before an upgrade.
@@ -125,15 +126,7 @@ func statusFindings(in *cli.Inspection, name string, s *pacemaker.Status) {
 		}
 	}
 	for _, r := range s.Resources {
-		if flags := resourceFlags(r); len(flags) > 0 {
-			in.Find(name, "%s is %s", r.ID, strings.Join(flags, " and "))
-		}
-		if len(r.Nodes) > 1 {
-			in.Find(name, "%s is active on %s", r.ID, strings.Join(r.Nodes, " and "))
-		}
-		if r.Role == "Stopped" && !strings.EqualFold(r.TargetRole, "Stopped") {
-			in.Find(name, "%s is stopped", r.ID)
-		}
+		resourceFindings(in, name, r)
 	}
 	for _, f := range s.Failures {
 		in.Find(name, "%s failed on %s: %s", f.Operation, f.Node, strings.Trim(strings.Join([]string{f.ExitStatus, f.ExitReason}, ", "), ", "))
@@ -148,6 +141,85 @@ func statusFindings(in *cli.Inspection, name string, s *pacemaker.Status) {
 			in.Find(name, "constraint %s is left over from a move by hand", b.ID)
 		}
 	}
+}
+
+func resourceFindings(in *cli.Inspection, name string, r pacemaker.ResourceStatus) {
+	if flags := resourceFlags(r); len(flags) > 0 {
+		in.Find(name, "%s is %s", r.ID, strings.Join(flags, " and "))
+	}
+	if len(r.Nodes) > 1 {
+		in.Find(name, "%s is active on %s", r.ID, strings.Join(r.Nodes, " and "))
+	}
+	if r.Role == "Stopped" && !strings.EqualFold(r.TargetRole, "Stopped") {
+		in.Find(name, "%s", strings.TrimSuffix(r.ID+" is stopped on "+strings.Join(r.Nodes, " and "), " on "))
+	}
+}
+
+// inspectRows reads the rows of resources that pcs and crm_mon print as text.
+func inspectRows(in *cli.Inspection, name string, raw []byte) error {
+	rows, err := pcs.ParseResourceRows(reader(name, raw))
+	if err != nil {
+		return err
+	}
+	in.Kind = "rows of resources"
+	outer := ""
+	for _, row := range rows {
+		around, kind := row.Group, "group"
+		if row.Clone != "" {
+			around, kind = row.Clone, "clone"
+		}
+		if around != outer && around != "" {
+			in.Add(around, "%s", kind)
+		}
+		outer = around
+		r, marks := rowStatus(row)
+		all := []pacemaker.ResourceStatus{r}
+		if row.Clone != "" && row.Agent == "" { // a list: one instance on each node
+			all = nil
+			for _, n := range row.Nodes {
+				r.Nodes = []string{n}
+				all = append(all, r)
+			}
+		}
+		for _, r := range all {
+			in.Add(strings.Repeat("  ", min(1, len(around)))+r.ID, "%s", resourceState(r))
+			resourceFindings(in, name, r)
+			for _, mark := range marks {
+				in.Find(name, "%s is marked as %s", r.ID, mark)
+			}
+		}
+	}
+	return nil
+}
+
+var laterRoles = strings.Fields("Started Stopped Starting Stopping Master Slave Promoted Unpromoted")
+
+// rowStatus is what a row says, in the words of crm_mon's XML, and the marks that have no such word.
+func rowStatus(row pcs.ResourceRow) (r pacemaker.ResourceStatus, marks []string) {
+	r = pacemaker.ResourceStatus{ID: row.ID, Agent: row.Agent, Role: row.Role, Managed: true, Nodes: row.Nodes}
+	for _, flag := range append([]string{row.Role}, row.Flags...) {
+		target, isTarget := strings.CutPrefix(flag, "target-role:")
+		switch {
+		case isTarget:
+			r.TargetRole = target
+		case flag == "disabled":
+			r.TargetRole = "Stopped"
+		case flag == "FAILED":
+			r.Failed = true
+		case flag == "ORPHANED":
+			r.Orphaned = true
+		case flag == "blocked":
+			r.Blocked = true
+		case flag == "unmanaged", flag == "maintenance":
+			r.Managed = false
+		case flag == row.Role, flag == "promotable", flag == "unique":
+		case slices.Contains(laterRoles, flag): // such as FAILED Promoted
+			r.Role = flag
+		default:
+			marks = append(marks, flag)
+		}
+	}
+	return r, marks
 }
 
 func yesNo(b bool) string {

@@ -274,18 +274,20 @@ func (d *Deployment) RestoreManager() error {
 
 // Power gives a machine power or takes it away.
 func (d *Deployment) Power(host string, on bool) error {
-	return d.deed(func(y *system, s *simhost.State) error {
-		h := s.Host(host)
-		switch {
-		case h == nil || y.vm(host) != nil && !y.vm(host).exists:
-			return fmt.Errorf("there is no machine %s", host)
-		case on:
-			h.PowerOn(s)
-		default:
-			h.PowerOff(s)
-		}
-		return nil
-	})
+	return d.deed(func(y *system, s *simhost.State) error { return y.power(s, host, on) })
+}
+
+func (y *system) power(s *simhost.State, host string, on bool) error {
+	h := s.Host(host)
+	switch {
+	case h == nil || y.vm(host) != nil && !y.vm(host).exists:
+		return fmt.Errorf("there is no machine %s", host)
+	case on:
+		h.PowerOn(s)
+	default:
+		h.PowerOff(s)
+	}
+	return nil
 }
 
 func (d *Deployment) deed(do func(*system, *simhost.State) error) (err error) {

@@ -84,6 +84,9 @@ func (y *system) buildManager(h *simhost.Host, s *simhost.State) {
 	h.MustWrite(s, configurationCSV, y.opts.Configuration, 0o600)
 	h.MustWrite(s, mongoConfigCfg, y.opts.MongoConfig, 0o644)
 	h.MustWrite(s, "/etc/broadhop/repositories", "file:///var/qps/.tmp/plugin1\n", 0o644)
+	for _, name := range []string{"65-cps-ifrename.rules", "70-persistent-net.rules"} { // of the machine it was cloned from (cps:366)
+		h.MustWrite(s, "/etc/udev/rules.d/"+name, "# simulated\n", 0o644)
+	}
 	h.MustWrite(s, installCfg, "INSTALL_TYPE=mobile\n", 0o644)
 	for _, p := range logbackFiles {
 		h.MustWrite(s, p, logback(y.opts.From), 0o644)

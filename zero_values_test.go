@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	mongolive "github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
@@ -79,12 +80,14 @@ func TestNothingGivesAnError(t *testing.T) {
 		"mongo.Next": mongo.Next, "mongo.ParseReplicationInfo": mongo.ParseReplicationInfo,
 		"mongo.ParseShardingState": mongo.ParseShardingState, "mongo.ParseMemberState": mongo.ParseMemberState,
 		"mongo.CheckStep": mongo.CheckStep, "mongo.Validate": mongo.Validate,
-		"ShardingFix.Read": mongo.ShardingFix{}.Read, "ShardingFix.Do": mongo.ShardingFix{}.Do, "ShardingFix.Apply": mongo.ShardingFix{}.Apply,
-		"ReplicaSet.Config":     mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Config,
-		"ReplicaSet.Hello":      mongo.NewReplicaSet("", nil, nil, mongo.Options{}).Hello,
-		"ReplicaSet.RunCommand": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).RunCommand,
-		"ReplicaSet.StatusFrom": mongo.NewReplicaSet("", nil, nil, mongo.Options{}).StatusFrom,
-		"sshexec.NewClient":     sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each,
+		"ReplicaSet.ReadSharding":  mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).ReadSharding,
+		"ReplicaSet.WriteSharding": mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).WriteSharding,
+		"ReplicaSet.FixSharding":   mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).FixSharding,
+		"ReplicaSet.Config":        mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).Config,
+		"ReplicaSet.Hello":         mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).Hello,
+		"ReplicaSet.RunCommand":    mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).RunCommand,
+		"ReplicaSet.StatusFrom":    mongolive.NewReplicaSet("", nil, nil, mongolive.Options{}).StatusFrom,
+		"sshexec.NewClient":        sshexec.NewClient, "sshexec.Dial": sshexec.Dial, "sshexec.Each": sshexec.Each,
 		"sshexec.Parallel":    sshexec.Parallel,
 		"backup.ReadAccounts": backup.ReadAccounts, "backup.NotEmpty": backup.NotEmpty, "backup.Open": backup.Open,
 		"backup.OpenFile": backup.OpenFile, "backup.PlanRestore": backup.PlanRestore,

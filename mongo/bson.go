@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
 // MarshalBSON writes the document with its unnamed fields, always in the same order.
@@ -41,36 +42,6 @@ func (f Fields) after(d bson.D) bson.D {
 	return d
 }
 
-// decode reads a document. It is validated first, through and through: a length that lies makes the driver's own decoder panic.
-func decode(data []byte, into any) error {
-	if err := validate(data); err != nil {
-		return fmt.Errorf("the BSON is damaged: %w", err)
-	}
-	return bson.Unmarshal(data, into)
-}
-
-// shortest is the length of an empty document, in bytes: the length and the end.
-const shortest = 5
-
-// validate looks at a document and at those in it; the driver's Validate looks at one level.
-func validate(d bson.Raw) error {
-	if len(d) < shortest || int32(binary.LittleEndian.Uint32(d)) < shortest { //nolint:gosec // a length is signed
-		return errors.New("a document of less than 5 bytes")
-	}
-	if err := d.Validate(); err != nil {
-		return err
-	}
-	values, err := d.Values()
-	for i := 0; err == nil && i < len(values); i++ {
-		if in, ok := values[i].DocumentOK(); ok {
-			err = validate(in)
-		} else if in, ok := values[i].ArrayOK(); ok {
-			err = validate(in)
-		}
-	}
-	return err
-}
-
 // UnmarshalBSON reads the document. A configuration without _id, version or members is an error.
 func (c *Config) UnmarshalBSON(data []byte) error {
 	var doc struct {
@@ -79,7 +50,7 @@ func (c *Config) UnmarshalBSON(data []byte) error {
 		Members *[]Member                `bson:"members"`
 		Extra   map[string]bson.RawValue `bson:",inline"`
 	}
-	if err := decode(data, &doc); err != nil {
+	if err := document.Decode(data, &doc); err != nil {
 		return fmt.Errorf("cannot read replica-set configuration: %w", err)
 	}
 	if doc.ID == nil || doc.Version == nil || doc.Members == nil {
@@ -100,7 +71,7 @@ func (m *Member) UnmarshalBSON(data []byte) error {
 		Votes       *int                     `bson:"votes"`
 		Extra       map[string]bson.RawValue `bson:",inline"`
 	}
-	if err := decode(data, &doc); err != nil {
+	if err := document.Decode(data, &doc); err != nil {
 		return fmt.Errorf("cannot read replica-set member: %w", err)
 	}
 	if doc.ID == nil || doc.Host == nil {
@@ -150,7 +121,7 @@ func (o *OpTime) UnmarshalBSONValue(t bsontype.Type, data []byte) error {
 		return errors.New("cannot read optime: it has no timestamp ts")
 	}
 	*o = OpTime{TS: primitive.Timestamp{T: sec, I: inc}, Term: -1}
-	if n, ok := number(doc.Lookup("t")); ok {
+	if n, ok := document.Number(doc.Lookup("t")); ok {
 		o.Term = int64(n)
 	}
 	return nil

@@ -101,8 +101,8 @@ func CanLose(hosts []string, sets ...SetView) ([]Loss, error) {
 }
 
 func named(hosts []string, host string) bool {
-	name := hostKey(host)
-	return slices.ContainsFunc(hosts, func(h string) bool { return hostKey(h) == name || h == name[:strings.LastIndexByte(name, ':')] })
+	name := HostKey(host)
+	return slices.ContainsFunc(hosts, func(h string) bool { return HostKey(h) == name || h == name[:strings.LastIndexByte(name, ':')] })
 }
 
 func (v SetView) lose(hosts []string) []Loss {
@@ -194,7 +194,7 @@ func (v SetView) lag(m Member) time.Duration {
 		if at.After(head) {
 			head = at
 		}
-		if hostKey(st.Name) == hostKey(m.Host) {
+		if HostKey(st.Name) == HostKey(m.Host) {
 			own = at
 		}
 	}

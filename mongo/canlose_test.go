@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/casetest"
 )
 
 // MON-016: the reason for the set review: which sets would lose what with the machines of one upgrade set.
@@ -137,7 +138,7 @@ func TestCanLoseOfADelayedCopy(t *testing.T) {
 // The verdict is what happens: for any set and any hosts, exactly those verdicts cost the primary for good.
 func TestCanLoseAgreesWithTheSimulator(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := drawLegal(t, "c")
+		c := casetest.DrawLegal(t, "c")
 		var hosts []string
 		for _, m := range c.Members {
 			if rapid.Bool().Draw(t, "gone") {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
 // Fields are the members of a document that this package has no name for, as the server sent them. They are written
@@ -55,7 +57,7 @@ func (m Member) Electable() bool { return !m.ArbiterOnly && m.Priority > 0 && m.
 func (m Member) DelaySecs() int64 {
 	for _, name := range []string{"secondaryDelaySecs", "slaveDelay"} {
 		if v, ok := m.Extra[name]; ok {
-			n, _ := number(v)
+			n, _ := document.Number(v)
 			return int64(n)
 		}
 	}
@@ -95,18 +97,19 @@ func (f Fields) clone() Fields {
 
 // Member finds a member by its host; the port 27017 may be left out.
 func (c Config) Member(host string) (Member, bool) {
-	if i := c.index(host); i >= 0 {
+	if i := c.Index(host); i >= 0 {
 		return c.Members[i], true
 	}
 	return Member{}, false
 }
 
-func (c Config) index(host string) int {
-	return slices.IndexFunc(c.Members, func(m Member) bool { return hostKey(m.Host) == hostKey(host) })
+// Index is the place of a host among the members, -1 when it is none; the port 27017 may be left out.
+func (c Config) Index(host string) int {
+	return slices.IndexFunc(c.Members, func(m Member) bool { return HostKey(m.Host) == HostKey(host) })
 }
 
-// hostKey is the host with its port.
-func hostKey(host string) string {
+// HostKey is the host with its port: hosts with the same one are the same member.
+func HostKey(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		return host
 	}
@@ -131,14 +134,14 @@ func (c Config) Term() (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	n, ok := number(v)
+	n, ok := document.Number(v)
 	return int64(n), ok
 }
 
 // electionTimeout is that of the settings, or the servers' default.
 func (c Config) electionTimeout() time.Duration {
 	settings, _ := c.Extra["settings"].DocumentOK()
-	if ms, ok := number(settings.Lookup("electionTimeoutMillis")); ok && ms > 0 {
+	if ms, ok := document.Number(settings.Lookup("electionTimeoutMillis")); ok && ms > 0 {
 		return time.Duration(ms) * time.Millisecond
 	}
 	return 10 * time.Second
@@ -147,16 +150,16 @@ func (c Config) electionTimeout() time.Duration {
 // Equal tells whether two configurations are the same but for version, term, the order of the members and an
 // arbiter's priority of 1, which old servers print for 0 (MON-008).
 func (c Config) Equal(d Config) bool {
-	return c.includes(d) && d.includes(c)
+	return c.Includes(d) && d.Includes(c)
 }
 
-// includes is Equal, but that c may hold fields that d leaves out: what a server has made of a document, whose defaults it fills in.
-func (c Config) includes(d Config) bool {
+// Includes is Equal, but that c may hold fields that d leaves out: what a server has made of a document, whose defaults it fills in.
+func (c Config) Includes(d Config) bool {
 	if c.ID != d.ID || len(c.Members) != len(d.Members) || !c.Extra.include(d.Extra, "term") {
 		return false
 	}
 	for _, m := range c.Members {
-		i := d.index(m.Host)
+		i := d.Index(m.Host)
 		if i < 0 || !m.sameAs(d.Members[i]) || !m.Extra.include(d.Members[i].Extra) {
 			return false
 		}
@@ -167,7 +170,7 @@ func (c Config) includes(d Config) bool {
 // sameAs compares the named fields.
 func (m Member) sameAs(b Member) bool {
 	a, b := m.normal(), b.normal()
-	return a.ID == b.ID && hostKey(a.Host) == hostKey(b.Host) && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
+	return a.ID == b.ID && HostKey(a.Host) == HostKey(b.Host) && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
 		a.Priority == b.Priority && a.Votes == b.Votes
 }
 
@@ -220,8 +223,8 @@ func (f Fields) include(g Fields, except ...string) bool {
 // sameValue compares two values: numbers are equal across their types, since a shell turns one into another and a
 // server does so with the settings, and documents whatever the order of their fields.
 func sameValue(v, w bson.RawValue) bool {
-	a, aok := number(v)
-	b, bok := number(w)
+	a, aok := document.Number(v)
+	b, bok := document.Number(w)
 	if aok && bok {
 		return a == b
 	}
@@ -234,16 +237,6 @@ func sameValue(v, w bson.RawValue) bool {
 		})
 	}
 	return v.Type == w.Type && bytes.Equal(v.Value, w.Value)
-}
-
-func number(v bson.RawValue) (float64, bool) {
-	if n, ok := v.Int32OK(); ok {
-		return float64(n), true
-	}
-	if n, ok := v.Int64OK(); ok {
-		return float64(n), true
-	}
-	return v.DoubleOK()
 }
 
 // String is the set on one line: "set02 v7: sessionmgr01:27718 p3, sessionmgr02:27718 p2, arbitervip:27718 arbiter".

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/casetest"
 )
 
 // A configuration read, changed and written back keeps term, settings, tags and what nobody has heard of yet.
@@ -72,7 +73,7 @@ func TestConfigRefusesOtherDocuments(t *testing.T) {
 
 func TestConfigRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := drawLegal(t, "c")
+		c := casetest.DrawLegal(t, "c")
 		data, err := bson.Marshal(c)
 		require.NoError(t, err)
 		var back mongo.Config
@@ -151,4 +152,31 @@ func TestMON003Status(t *testing.T) {
 	require.Equal(t, mongo.StateDown, m.State)
 	require.Equal(t, mongo.OpTime{TS: ts, Term: -1}, m.Optime)
 	require.False(t, m.Healthy())
+}
+
+func TestOptimeRoundTrip(t *testing.T) {
+	for _, o := range []mongo.OpTime{{TS: primitive.Timestamp{T: 5, I: 6}, Term: 3}, {TS: primitive.Timestamp{T: 5, I: 6}, Term: -1}} {
+		data, err := bson.Marshal(bson.D{{Key: "o", Value: o}})
+		require.NoError(t, err)
+		var back struct{ O mongo.OpTime }
+		require.NoError(t, bson.Unmarshal(data, &back))
+		require.Equal(t, o, back.O)
+	}
+}
+
+func TestLags(t *testing.T) {
+	m := func(name string, state mongo.MemberState, health float64, at uint32) mongo.MemberStatus {
+		return mongo.MemberStatus{Name: name, State: state, Health: health, Optime: mongo.OpTime{TS: primitive.Timestamp{T: at}}}
+	}
+	s := mongo.Status{Members: []mongo.MemberStatus{
+		m("p:1", mongo.StatePrimary, 1, 1000), m("s:1", mongo.StateSecondary, 1, 940), m("ahead:1", mongo.StateSecondary, 1, 1001),
+		m("new:1", mongo.StateStartup2, 1, 0), m("down:1", mongo.StateDown, 0, 500), m("a:1", mongo.StateArbiter, 1, 0),
+	}}
+	require.Equal(t, []mongo.MemberLag{
+		{Host: "p:1", State: mongo.StatePrimary, Known: true}, {Host: "s:1", State: mongo.StateSecondary, Lag: 60e9, Known: true},
+		{Host: "ahead:1", State: mongo.StateSecondary, Known: true}, {Host: "new:1", State: mongo.StateStartup2},
+		{Host: "down:1", State: mongo.StateDown},
+	}, s.Lags())
+	s.Members = s.Members[1:]
+	require.Equal(t, int64(61e9), int64(s.Lags()[0].Lag), "behind the freshest, without a primary")
 }

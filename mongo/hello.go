@@ -41,17 +41,17 @@ func (h Hello) Members() []string {
 // The wire versions of servers that matter here
 // (https://github.com/mongodb/mongo/blob/master/src/mongo/db/wire_version.h).
 const (
-	wire36 = 6 // MongoDB 3.6, the oldest that is supported
-	wire44 = 9 // MongoDB 4.4: one voter a reconfiguration, terms in configurations, commitmentStatus
+	Wire36 = 6 // MongoDB 3.6, the oldest that is supported
+	Wire44 = 9 // MongoDB 4.4: one voter a reconfiguration, terms in configurations, commitmentStatus
 )
 
 // ErrTooOld says that a server is older than MongoDB 3.6. For such a server only the texts of its shell can be read, see
 // [ParseReplicationInfo] and [ParseSlaveReplicationInfo].
 var ErrTooOld = errors.New("older than MongoDB 3.6, the oldest server that is supported")
 
-// supported refuses servers that this package does not know.
-func (h Hello) supported(host string) error {
-	if h.MaxWire < wire36 {
+// Supported refuses servers that this package does not know.
+func (h Hello) Supported(host string) error {
+	if h.MaxWire < Wire36 {
 		return fmt.Errorf("%s speaks wire version %d: it is %w", host, h.MaxWire, ErrTooOld)
 	}
 	return nil

@@ -173,7 +173,7 @@ func (p *planner) stuck() error {
 // with is the current configuration with one member changed.
 func (p *planner) with(host string, change func(*Member)) Config {
 	next := p.cur.Clone()
-	change(&next.Members[next.index(host)])
+	change(&next.Members[next.Index(host)])
 	return next
 }
 
@@ -326,7 +326,7 @@ func (p *planner) retire() (Config, string, bool) {
 			}
 		case m.Priority < c.Priority:
 			if next, why, ok := p.leave(c, m.Priority, func(n *Config) {
-				n.Members[n.index(c.Host)].Priority = m.Priority
+				n.Members[n.Index(c.Host)].Priority = m.Priority
 			}, fmt.Sprintf("lower the priority of %s from %v to %v", c.Host, c.Priority, m.Priority)); ok {
 				return next, why, true
 			}

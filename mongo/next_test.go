@@ -2,7 +2,6 @@ package mongo_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/casetest"
 )
 
 const (
@@ -33,38 +33,12 @@ func walk(t require.TestingT, from, to mongo.Config) []string {
 		if done {
 			return whys
 		}
-		requireLegalStep(t, from, next)
+		casetest.RequireLegalStep(t, from, next)
 		whys = append(whys, why)
 		from = next
 	}
 	require.FailNow(t, "the way does not end")
 	return nil
-}
-
-func requireLegalStep(t require.TestingT, from, to mongo.Config) {
-	require.NoError(t, mongo.Validate(to))
-	require.Equal(t, from.Version+1, to.Version)
-	changed := 0
-	for _, m := range from.Members {
-		if n, ok := to.Member(m.Host); !ok || n.Votes != m.Votes {
-			changed += m.Votes
-			if ok {
-				changed += n.Votes
-			}
-		}
-	}
-	for _, m := range to.Members {
-		if _, ok := from.Member(m.Host); !ok {
-			changed += m.Votes
-		}
-	}
-	require.LessOrEqual(t, changed, 1, "%v → %v", from, to)
-	for _, m := range to.Members {
-		old, ok := from.Member(m.Host)
-		if m.Electable() {
-			require.True(t, ok && old.Votes == 1, "%s becomes electable without having been a voter: %v → %v", m.Host, from, to)
-		}
-	}
 }
 
 func TestNextSteps(t *testing.T) {
@@ -230,46 +204,6 @@ func TestNextKeepsWhatTheWishDoesNotMention(t *testing.T) {
 	}, walk(t, from, to))
 }
 
-// drawConfig draws a legal configuration over the hosts h0 to h9; a host always has the same _id and kind.
-func drawConfig(t *rapid.T, label string) mongo.Config {
-	c := mongo.Config{ID: "rs", Version: 1}
-	for i := range 10 {
-		kind := rapid.IntRange(0, 9).Draw(t, fmt.Sprintf("%s h%d", label, i))
-		voters := c.Voters()
-		m := mongo.Member{ID: i, Host: fmt.Sprintf("h%d:27017", i)}
-		switch {
-		case kind < 4:
-			continue
-		case i == 8 || i == 9:
-			if voters >= mongo.MaxVoters {
-				continue
-			}
-			m.ArbiterOnly, m.Votes = true, 1
-		case kind < 9 && voters < mongo.MaxVoters:
-			m.Votes = 1
-			m.Priority = float64(rapid.IntRange(0, 6).Draw(t, "priority")) / 2
-		}
-		if m.Priority == 0 && !m.ArbiterOnly {
-			m.Hidden = rapid.Bool().Draw(t, "hidden")
-		}
-		c.Members = append(c.Members, m)
-	}
-	return c
-}
-
-func drawLegal(t *rapid.T, label string) mongo.Config {
-	c := drawConfig(t, label)
-	if mongo.Validate(c) != nil {
-		i := slices.IndexFunc(c.Members, func(m mongo.Member) bool { return !m.ArbiterOnly })
-		if i < 0 || c.Voters()-c.Members[i].Votes >= mongo.MaxVoters {
-			t.Skip("no data member to make electable")
-		}
-		c.Members[i].Hidden, c.Members[i].Priority, c.Members[i].Votes = false, 1, 1
-	}
-	require.NoError(t, mongo.Validate(c))
-	return c
-}
-
 func simConfig(c mongo.Config) replsim.Config {
 	out := replsim.Config{Version: c.Version}
 	for _, m := range c.Members {
@@ -304,7 +238,7 @@ func status(t require.TestingT, s *replsim.Set) mongo.Status {
 func TestMON016EveryWayKeepsAMajority(t *testing.T) {
 	ways, steps := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		from, to := drawLegal(t, "from"), drawLegal(t, "to")
+		from, to := casetest.DrawLegal(t, "from"), casetest.DrawLegal(t, "to")
 		strict := rapid.Bool().Draw(t, "one voter rule")
 		s, err := replsim.NewSet("rs", simConfig(from).Members, replsim.Options{OneVoterRule: strict, DataSize: 1e9})
 		require.NoError(t, err)
@@ -319,7 +253,7 @@ func TestMON016EveryWayKeepsAMajority(t *testing.T) {
 				return
 			}
 			steps++
-			requireLegalStep(t, from, next)
+			casetest.RequireLegalStep(t, from, next)
 			primary, ok := s.Primary()
 			require.True(t, ok)
 			require.NoError(t, s.Reconfig(primary, simConfig(next)), "%s: %v → %v", why, from, next)

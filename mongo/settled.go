@@ -13,19 +13,20 @@ func Settled(c Config, s Status) (ok bool, why string) {
 	return why == "", why
 }
 
-// settledStep is Settled for one step: of the members without a vote only those have to hold their data that the step has added.
+// SettledStep is Settled for one step: of the members without a vote only those have to hold their data that the step has added.
 // Another one that has been down for long is not this step's affair.
-func settledStep(from, to Config, s Status) (why string, takeover time.Duration) {
+// Takeover is how long a takeover takes at most, where only that is awaited.
+func SettledStep(from, to Config, s Status) (why string, takeover time.Duration) {
 	return settled(to, to, s, func(m Member) bool {
 		_, was := from.Member(m.Host)
 		return m.Votes == 0 && !was
 	})
 }
 
-// ready tells whether the step from one configuration to the next may be sent: what came before it is settled, and whoever gets a
-// vote by it holds the data. A takeover that the step itself calls off is not awaited.
-func ready(from, to Config, s Status) (why string, takeover time.Duration) {
-	if ok, why := quorum(to, s); !ok {
+// Ready tells whether the step from one configuration to the next may be sent: what came before it is settled, and whoever gets a
+// vote by it holds the data. A takeover that the step itself calls off is not awaited. Why is empty when it may be sent.
+func Ready(from, to Config, s Status) (why string, takeover time.Duration) {
+	if ok, why := Quorum(to, s); !ok {
 		return why, 0
 	}
 	after := to
@@ -92,9 +93,9 @@ func settled(c, after Config, s Status, copied func(Member) bool) (why string, t
 		time.Duration(rank) * after.electionTimeout()
 }
 
-// quorum tells whether the members that are up are a majority of the next configuration: without it the primary would
+// Quorum tells whether the members that are up are a majority of the next configuration: without it the primary would
 // step down. Servers ask their members too, and refuse (code 74). Of a new member nothing is known here.
-func quorum(to Config, s Status) (ok bool, why string) {
+func Quorum(to Config, s Status) (ok bool, why string) {
 	up := to.Voters()
 	for _, m := range to.Members {
 		if st, known := s.Member(m.Host); known && !st.Healthy() {

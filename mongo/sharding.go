@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.mongodb.org/mongo-driver/bson"
+
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 )
 
@@ -189,4 +191,49 @@ func (f ShardingFix) script(body string) string {
 	}
 	b.WriteString(body)
 	return b.String()
+}
+
+// Commands are what a step sends, with their write concern; none where there is nothing to change. Each is for the
+// database [ShardingDatabase].
+func (f ShardingFix) Commands(s ShardingStep) []bson.D {
+	cmds := f.commands(s)
+	for i := range cmds {
+		cmds[i] = append(cmds[i], f.writeConcern())
+	}
+	return cmds
+}
+
+func (f ShardingFix) commands(s ShardingStep) []bson.D {
+	update := func(coll string, filter, change bson.D, multi bool) bson.D {
+		return bson.D{{Key: "update", Value: coll}, {Key: "updates", Value: bson.A{bson.D{
+			{Key: "q", Value: filter}, {Key: "u", Value: change}, {Key: "multi", Value: multi}, {Key: "upsert", Value: false},
+		}}}}
+	}
+	switch s.Op {
+	case UnsetMigratingShards:
+		return []bson.D{update("cache_config", bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "migratingShards", Value: 1}}}}, true)}
+	case BumpConfigVersion:
+		if !s.Before.HasConfig {
+			return nil
+		}
+		return []bson.D{update("config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: s.Before.ConfigVersion}},
+			bson.D{{Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}}, false)}
+	case ReplaceVersions:
+		return []bson.D{
+			{{Key: "delete", Value: "versions"}, {Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: bson.D{}}, {Key: "limit", Value: 0}}}}},
+			{{Key: "insert", Value: "versions"}, {Key: "documents", Value: bson.A{bson.D{
+				{Key: "_id", Value: CompleteVersions.ID}, {Key: "version", Value: int32(0)}, {Key: "previousVersion", Value: int32(0)},
+				{Key: "migrationStatus", Value: CompleteVersions.MigrationStatus},
+			}}}},
+		}
+	}
+	return nil
+}
+
+func (f ShardingFix) writeConcern() bson.E {
+	wc := bson.D{{Key: "w", Value: 1}, {Key: "j", Value: true}}
+	if f.Majority > 0 {
+		wc = bson.D{{Key: "w", Value: "majority"}, {Key: "wtimeout", Value: f.Majority.Milliseconds()}}
+	}
+	return bson.E{Key: "writeConcern", Value: wc}
 }

@@ -313,3 +313,29 @@ func FuzzParseSlaveReplicationInfo(f *testing.F) {
 		}
 	})
 }
+
+func TestPredict(t *testing.T) {
+	o := mongo.Oplog{Host: "a:1", MaxSize: 3600_000, Size: 3600_000}
+	o.First.T, o.Last.T = 1000, 1000+7200
+	require.Equal(t, 2*time.Hour, o.Window())
+	require.Equal(t, 500.0, o.Rate())
+	for _, tc := range []struct {
+		rate        float64
+		lag, outage time.Duration
+		window      time.Duration
+		ok          bool
+	}{
+		{0, 0, 2 * time.Hour, 2 * time.Hour, true},
+		{0, time.Second, 2 * time.Hour, 2 * time.Hour, false},
+		{1000, 0, 2 * time.Hour, time.Hour, false},    // the traffic has doubled since
+		{100, 0, 3 * time.Hour, 2 * time.Hour, false}, // a quiet hour promises nothing
+	} {
+		p := mongo.Predict(o, tc.lag, tc.outage, tc.rate)
+		require.Equal(t, tc.window, p.Window)
+		require.Equal(t, tc.ok, p.CatchesUp, p.Why)
+	}
+	idle := mongo.Predict(mongo.Oplog{MaxSize: 1}, 0, 1000*time.Hour, 0)
+	require.True(t, idle.CatchesUp)
+	require.Equal(t, "the oplog of a:1 reaches back 2h0m0s at 500 B/s, and 1h0m5s is needed: 1h0m0s away and 5s behind already",
+		mongo.Predict(o, 5*time.Second, time.Hour, 0).Why)
+}

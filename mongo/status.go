@@ -13,8 +13,8 @@ type OpTime struct {
 	Term int64
 }
 
-// before orders places in the oplog: by term where both have one, then by time.
-func (o OpTime) before(p OpTime) bool {
+// Before orders places in the oplog: by term where both have one, then by time.
+func (o OpTime) Before(p OpTime) bool {
 	if o.Term != p.Term && o.Term >= 0 && p.Term >= 0 {
 		return o.Term < p.Term
 	}
@@ -67,9 +67,43 @@ func (s Status) Primary() (MemberStatus, bool) {
 // Member finds a member by its host.
 func (s Status) Member(host string) (MemberStatus, bool) {
 	for _, m := range s.Members {
-		if hostKey(m.Name) == hostKey(host) {
+		if HostKey(m.Name) == HostKey(host) {
 			return m, true
 		}
 	}
 	return MemberStatus{}, false
+}
+
+// MemberLag is how far the data of one member are behind.
+type MemberLag struct {
+	Host  string
+	State MemberState
+	Lag   time.Duration // in whole seconds, as optimes count them
+	Known bool          // false for a member that does not answer, or has no data yet
+}
+
+// Lags are the lags of all members with data, in the order of the status, behind the primary or, without one, behind the freshest member.
+func (s Status) Lags() []MemberLag {
+	var head uint32
+	if p, ok := s.Primary(); ok {
+		head = p.Optime.TS.T
+	} else {
+		for _, m := range s.Members {
+			if m.Healthy() {
+				head = max(head, m.Optime.TS.T)
+			}
+		}
+	}
+	var lags []MemberLag
+	for _, m := range s.Members {
+		if m.State == StateArbiter {
+			continue
+		}
+		l := MemberLag{Host: m.Name, State: m.State, Known: m.Healthy() && m.Optime.TS.T > 0}
+		if l.Known && m.Optime.TS.T < head {
+			l.Lag = time.Duration(head-m.Optime.TS.T) * time.Second
+		}
+		lags = append(lags, l)
+	}
+	return lags
 }

@@ -11,7 +11,7 @@ var ErrUnsafeStep = errors.New("not a safe step")
 
 // CheckStep tells whether a configuration may follow another in one reconfiguration: it is legal by itself, bears the next version, is of
 // the same set, and the votes of at most one member change, so that any majority before shares a voter with any majority after. Servers
-// before 4.4 do not check this, so [ReplicaSet.Apply] does.
+// before 4.4 do not check this, so package live does.
 func CheckStep(from, to Config) error {
 	refuse := func(format string, args ...any) error {
 		return fmt.Errorf("replica set %s, version %d: %w: %w", from.ID, to.Version, ErrUnsafeStep, fmt.Errorf(format, args...))

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
 // The limits of every server version.
@@ -35,10 +37,10 @@ func Validate(c Config) error {
 		if other, ok := ids[m.ID]; ok {
 			bad("%s and %s have the same _id %d", other, m.Host, m.ID)
 		}
-		if hosts[hostKey(m.Host)] {
+		if hosts[HostKey(m.Host)] {
 			bad("%s is a member twice", m.Host)
 		}
-		ids[m.ID], hosts[hostKey(m.Host)] = m.Host, true
+		ids[m.ID], hosts[HostKey(m.Host)] = m.Host, true
 		errs = append(errs, m.validate()...)
 		if m.Electable() {
 			electable++
@@ -62,14 +64,14 @@ func Validate(c Config) error {
 		}
 	}
 	if v, ok := c.Extra["protocolVersion"]; ok {
-		if n, ok := number(v); !ok || n != 0 && n != 1 { // 0 is gone in 4.0
+		if n, ok := document.Number(v); !ok || n != 0 && n != 1 { // 0 is gone in 4.0
 			bad("protocolVersion %v is neither 1 nor 0", v)
 		}
 	}
 	settings, _ := c.Extra["settings"].DocumentOK()
 	for name, least := range leastSettings {
 		if v, err := settings.LookupErr(name); err == nil {
-			if n, ok := number(v); !ok || !(n >= least && n <= math.MaxInt32) {
+			if n, ok := document.Number(v); !ok || !(n >= least && n <= math.MaxInt32) {
 				bad("the setting %s must be a number from %v on, not %v", name, least, v)
 			}
 		}
@@ -113,7 +115,7 @@ func (m Member) validate() []error {
 	delay := time.Duration(m.DelaySecs()) * time.Second
 	bad(host == "" || strings.ContainsAny(m.Host, " \t\n"), "member %d: %q is not a host", m.ID, m.Host)
 	bad(!portOK, "%s: %q is no port from 1 to %d", m.Host, port, math.MaxUint16)
-	bad(m.ArbiterOnly && len(tags) > shortest, "%s: an arbiter must have no tags", m.Host)
+	bad(m.ArbiterOnly && len(tags) > document.Shortest, "%s: an arbiter must have no tags", m.Host)
 	bad(delay < 0 || delay > MaxDelay, "%s: the delay %v is not in 0 to %v", m.Host, delay, MaxDelay)
 	bad(m.ID < 0 || m.ID > 255, "%s: _id %d is not in 0 to 255", m.Host, m.ID)
 	bad(m.Votes != 0 && m.Votes != 1, "%s: votes must be 0 or 1, not %d", m.Host, m.Votes)
@@ -129,7 +131,7 @@ func (m Member) validate() []error {
 
 // splitHost parts "host:port"; without a port it is the default one.
 func splitHost(s string) (host, port string, ok bool) {
-	s = hostKey(s)
+	s = HostKey(s)
 	i := strings.LastIndexByte(s, ':')
 	n, err := strconv.ParseUint(s[i+1:], 10, 16)
 	return s[:i], s[i+1:], err == nil && n > 0

@@ -102,19 +102,7 @@ func (s *Status) Hindrances() []Hindrance {
 		}
 	}
 	for _, r := range s.Resources {
-		if flags := r.flags(); len(flags) > 0 {
-			kind := NotSound
-			if len(flags) == 1 && !r.Managed {
-				kind = Unmanaged
-			}
-			h.add(kind, r.ID, "%s is %s", r.ID, strings.Join(flags, " and "))
-		}
-		if len(r.Nodes) > 1 {
-			h.add(NotSound, r.ID, "%s is active on %s", r.ID, strings.Join(r.Nodes, " and "))
-		}
-		if r.Role == "Stopped" && !strings.EqualFold(r.TargetRole, "Stopped") {
-			h.add(NotSound, r.ID, "%s is stopped", r.ID)
-		}
+		h = append(h, r.Hindrances()...)
 	}
 	for _, f := range s.Failures {
 		why := strings.Trim(strings.Join([]string{f.ExitStatus, f.ExitReason}, ", "), ", ")
@@ -127,6 +115,26 @@ func (s *Status) Hindrances() []Hindrance {
 	}
 	for _, b := range s.Bans {
 		h.leftOver(b.ID)
+	}
+	return h
+}
+
+// Hindrances are what is wrong with an instance of a resource: it failed, is blocked, orphaned, unmanaged, stopped
+// though it is to run, or active on more than one node.
+func (r ResourceStatus) Hindrances() []Hindrance {
+	var h hindrances
+	if flags := r.flags(); len(flags) > 0 {
+		kind := NotSound
+		if len(flags) == 1 && !r.Managed {
+			kind = Unmanaged
+		}
+		h.add(kind, r.ID, "%s is %s", r.ID, strings.Join(flags, " and "))
+	}
+	if len(r.Nodes) > 1 {
+		h.add(NotSound, r.ID, "%s is active on %s", r.ID, strings.Join(r.Nodes, " and "))
+	}
+	if r.Role == "Stopped" && !strings.EqualFold(r.TargetRole, "Stopped") {
+		h.add(NotSound, r.ID, "%s", strings.TrimSuffix(r.ID+" is stopped on "+strings.Join(r.Nodes, " and "), " on "))
 	}
 	return h
 }

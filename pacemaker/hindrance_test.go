@@ -90,7 +90,7 @@ func TestHindrancesOfAStatus(t *testing.T) {
 		{NotSound, "MGS", "MGS is orphaned"}:            func(s *Status) { s.Resources[0].Orphaned = true },
 		{Unmanaged, "MGS", "MGS is unmanaged"}:          func(s *Status) { s.Resources[0].Managed = false },
 		{NotSound, "MGS", "MGS is active on n1 and n2"}: func(s *Status) { s.Resources[0].Nodes = []string{"n1", "n2"} },
-		{NotSound, "MGS", "MGS is stopped"}:             func(s *Status) { s.Resources[0].Role = "Stopped" },
+		{NotSound, "MGS", "MGS is stopped"}:             func(s *Status) { s.Resources[0].Role, s.Resources[0].Nodes = "Stopped", nil },
 		{PastFailure, "MGS_start_0", "MGS_start_0 failed on n1: error"}: func(s *Status) {
 			s.Failures = []Failure{{Operation: "MGS_start_0",
 				Node: "n1", ExitStatus: "error"}}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -25,7 +25,7 @@ func TestOutcomeOfFindsTheGravest(t *testing.T) {
 	ran := &sshexec.CommandError{Outcome: sshexec.Exited, ExitCode: 1}
 	refused := &sshexec.CommandError{Outcome: sshexec.NotStarted}
 	killed := &sshexec.CommandError{Outcome: sshexec.Signalled}
-	lost := &mongo.CommandError{Host: "a:1", Outcome: sshexec.Unknown}
+	lost := &live.CommandError{Host: "a:1", Outcome: sshexec.Unknown}
 	plain := errors.New("no runner made this")
 	for name, tc := range map[string]struct {
 		err   error
@@ -45,7 +45,7 @@ func TestOutcomeOfFindsTheGravest(t *testing.T) {
 			{Err: fmt.Errorf("x: %w", lost)}}}, sshexec.Unknown, true},
 		"somebody's own type":     {errors.Join(refused, fmt.Errorf("x: %w", knows{sshexec.Unknown})), sshexec.Unknown, true},
 		"a nil one":               {(*sshexec.CommandError)(nil), sshexec.Unknown, true},
-		"a nil one of mongo":      {(*mongo.CommandError)(nil), sshexec.Unknown, true},
+		"a nil one of mongo":      {(*live.CommandError)(nil), sshexec.Unknown, true},
 		"it speaks for its cause": {&sshexec.CommandError{Outcome: sshexec.NotStarted, Err: ran}, sshexec.NotStarted, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestOutcomeOfAnyTree(t *testing.T) {
 				o := sshexec.Outcome(rapid.IntRange(0, int(sshexec.Unknown)).Draw(t, "outcome"))
 				worst = max(worst, o)
 				if kind == 0 {
-					return &mongo.CommandError{Outcome: o}
+					return &live.CommandError{Outcome: o}
 				}
 				return &sshexec.CommandError{Outcome: o}
 			case 2:

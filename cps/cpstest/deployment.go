@@ -85,6 +85,9 @@ func (y *system) buildManager(h *simhost.Host, s *simhost.State) {
 	h.MustWrite(s, configurationCSV, y.opts.Configuration, 0o600)
 	h.MustWrite(s, mongoConfigCfg, y.opts.MongoConfig, 0o644)
 	h.MustWrite(s, "/etc/broadhop/repositories", "file:///var/qps/.tmp/plugin1\n", 0o644)
+	for _, name := range []string{"65-cps-ifrename.rules", "70-persistent-net.rules"} { // of the machine it was cloned from (cps:366)
+		h.MustWrite(s, "/etc/udev/rules.d/"+name, "# simulated\n", 0o644)
+	}
 	h.MustWrite(s, installCfg, "INSTALL_TYPE=mobile\n", 0o644)
 	for _, p := range logbackFiles {
 		h.MustWrite(s, p, logback(y.opts.From), 0o644)
@@ -275,18 +278,20 @@ func (d *Deployment) RestoreManager() error {
 
 // Power gives a machine power or takes it away.
 func (d *Deployment) Power(host string, on bool) error {
-	return d.deed(func(y *system, s *simhost.State) error {
-		h := s.Host(host)
-		switch {
-		case h == nil || y.vm(host) != nil && !y.vm(host).exists:
-			return fmt.Errorf("there is no machine %s", host)
-		case on:
-			h.PowerOn(s)
-		default:
-			h.PowerOff(s)
-		}
-		return nil
-	})
+	return d.deed(func(y *system, s *simhost.State) error { return y.power(s, host, on) })
+}
+
+func (y *system) power(s *simhost.State, host string, on bool) error {
+	h := s.Host(host)
+	switch {
+	case h == nil || y.vm(host) != nil && !y.vm(host).exists:
+		return fmt.Errorf("there is no machine %s", host)
+	case on:
+		h.PowerOn(s)
+	default:
+		h.PowerOff(s)
+	}
+	return nil
 }
 
 func (d *Deployment) deed(do func(*system, *simhost.State) error) (err error) {

@@ -42,5 +42,12 @@
 // # Host "world"
 //
 // The commands of this host tell and steer the simulation: now, sleep DURATION, report (JSON), log, check, delete-vms
-// SET, deploy-cluman, restore-cluman, power-on HOST, power-off HOST.
+// SET, deploy-cluman, restore-cluman, power-on HOST, power-off HOST. Others make something untrue that a command has
+// said: traffic SET on|off, release VM RELEASE, image VM RELEASE, priority HOST:PORT N, recovering HOST:PORT, archive
+// cluman|set-1|set-2 lost|cut.
+//
+// # Lies
+//
+// [Deployment.Lie] makes a program lie from then on: it prints what it always prints, and does nothing, or prints
+// something else, or something is undone behind its back. It is for tests of what a procedure notices.
 package cpstest

@@ -11,14 +11,14 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
-	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // mongoShell is "mongo [--quiet] --host H --port P [DATABASE] --eval SCRIPT"; without --eval the script is the standard
 // input. It is no JavaScript engine: it looks for the statements it knows in the script and runs them in their order on
-// the simulated set, and it knows the script of [mongo.ShellDialer]. A script without any of them is refused.
+// the simulated set, and it knows the script of [live.ShellDialer]. A script without any of them is refused.
 func mongoShell(c *simhost.Call) int {
 	y := systemOf(c.State)
 	var host, port, script string
@@ -143,7 +143,7 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 	return sh.changeMembers(set, statement)
 }
 
-// commandForm is where the script of [mongo.ShellDialer] runs its command; jsForms are the values in it that Extended
+// commandForm is where the script of [live.ShellDialer] runs its command; jsForms are the values in it that Extended
 // JSON writes otherwise.
 var (
 	commandForm = regexp.MustCompile(`getSiblingDB\("(\w+)"\)\.runCommand\((\{.*\})\); \} catch`)
@@ -203,7 +203,7 @@ func (sh *shell) reply(set *replicaSet, db string, cmd bson.D) ([]byte, error) {
 // printMembers is what the runbook on paper lets the shell print of rs.conf() and rs.status(): set, member, votes,
 // priority, state and the second of its newest write.
 func (sh *shell) printMembers(set *replicaSet) error {
-	client := mongo.NewReplicaSet(set.spec.Name, nil, sh.server(set).Dial, mongo.Options{})
+	client := live.NewReplicaSet(set.spec.Name, nil, sh.server(set).Dial, live.Options{})
 	config, _, err := client.ConfigFrom(context.Background(), sh.address)
 	if err != nil {
 		return err

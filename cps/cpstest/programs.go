@@ -12,6 +12,7 @@ import (
 // programs are those of CPS, besides what every Linux host has.
 func (p *plan) programs() *simhost.Registry {
 	r := simhost.NewRegistry()
+	r.Around = lie
 	r.Command("migrate.sh", 0, migrate)
 	r.Command("deploy_all.py", 0, deployAll)
 	r.Command("deploy.sh", 0, deployOne)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -127,18 +128,18 @@ func TestOwnClusterWithoutVIP(t *testing.T) {
 	o.do("pcrfclient01", "clear_wsp_files.sh")
 }
 
-// TestShellRunsCommands: the simulated shell answers the scripts of package mongo as the members would, and changes what they change.
+// TestShellRunsCommands: the simulated shell answers the scripts of package mongo/live as the members would, and changes what they change.
 func TestShellRunsCommands(t *testing.T) {
 	o := newOperator(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 2 * time.Hour}}})
 	const first, second = "sessionmgr01:27718", "sessionmgr02:27718"
-	shell := func(_ context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {
+	shell := func(_ context.Context, call live.ShellCall) (live.ShellResult, error) {
 		host, port, _ := strings.Cut(call.Host, ":")
 		cmd := sshexec.Command(call.Effect, "mongo", "--quiet", "--host", host, "--port", port)
 		cmd.Stdin = sshexec.Text(call.Script())
 		out, err := o.run("cluman", cmd)
-		return mongo.ShellResult{Stdout: out, Outcome: sshexec.OutcomeOf(err)}, err
+		return live.ShellResult{Stdout: out, Outcome: sshexec.OutcomeOf(err)}, err
 	}
-	set := mongo.NewReplicaSet("set02", []string{first, second}, mongo.ShellDialer(shell, nil), mongo.Options{Sleep: o.d.Sleep})
+	set := live.NewReplicaSet("set02", []string{first, second}, live.ShellDialer(shell, nil), live.Options{Sleep: o.d.Sleep})
 	c, err := set.Config(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 3, c.Voters())

@@ -26,6 +26,8 @@ type system struct {
 
 	rolledBack bool // migrate.sh rollback was run; the old release is being put back
 	dieAfter   int  // migrate.sh is killed after so many of its stages; never when negative
+	lies       []Lie
+	lying      bool // what is done behind a command's back is not lied about
 	bumps      int  // how often the guide's $inc took effect
 	owedBumps  int  // how often it was due
 
@@ -88,6 +90,7 @@ func (y *system) Clone() simhost.Layer {
 	c.archives = slices.Clone(y.archives)
 	c.events = slices.Clone(y.events)
 	c.outages = slices.Clone(y.outages)
+	c.lies = slices.Clone(y.lies)
 	return &c
 }
 
@@ -135,6 +138,9 @@ func (y *system) Encode(e *simhost.Encoder) {
 	e.Int(y.dieAfter)
 	e.Int(y.bumps)
 	e.Int(y.owedBumps)
+	for _, l := range y.lies {
+		l.encode(e)
+	}
 }
 
 // Next is when something is due: a deed of the technician, a move of arbitervip, or a second of an unsettled replica set.

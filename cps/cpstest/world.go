@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-var errWorldUsage = errors.New("usage: world now | sleep DURATION | report | log | check | delete-vms SET | " +
-	"deploy-cluman | restore-cluman | power-on HOST | power-off HOST")
+var errWorldUsage = errors.New("usage: world now | sleep DURATION | report | log | check | " + deedsUsage)
 
 // runOnWorld runs the commands of host "world", which is no machine: they cost no virtual time and are not counted.
 func (d *Deployment) runOnWorld(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -24,7 +23,7 @@ func (d *Deployment) runOnWorld(ctx context.Context, cmd sshexec.Cmd) (sshexec.R
 	if args[0] == "world" {
 		args = args[1:]
 	}
-	out, err := d.tellOrSteer(ctx, append(args, "", "")[0], append(args, "", "")[1])
+	out, err := d.tellOrSteer(ctx, args)
 	res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(out)}
 	if err != nil {
 		res.ExitCode, res.Stderr = 1, []byte(err.Error()+"\n")
@@ -38,12 +37,12 @@ func (d *Deployment) runOnWorld(ctx context.Context, cmd sshexec.Cmd) (sshexec.R
 	return res, sshexec.Failure("world", cmd, res, nil)
 }
 
-func (d *Deployment) tellOrSteer(ctx context.Context, verb, arg string) (string, error) {
-	switch verb {
+func (d *Deployment) tellOrSteer(ctx context.Context, args []string) (string, error) {
+	switch verb := append(args, "")[0]; verb {
 	case "now":
 		return d.Now().UTC().Format(time.RFC3339) + "\n", nil
 	case "sleep":
-		t, err := time.ParseDuration(arg)
+		t, err := time.ParseDuration(append(args, "")[1])
 		if err != nil {
 			return "", err
 		}
@@ -55,20 +54,8 @@ func (d *Deployment) tellOrSteer(ctx context.Context, verb, arg string) (string,
 		return d.logText(), nil
 	case "check":
 		return "", d.Check()
-	case "delete-vms":
-		set, err := strconv.Atoi(arg)
-		if err != nil {
-			return "", errWorldUsage
-		}
-		return "", d.DeleteVMs(set)
-	case "deploy-cluman":
-		return "", d.DeployManager()
-	case "restore-cluman":
-		return "", d.RestoreManager()
-	case "power-on", "power-off":
-		return "", d.Power(arg, verb == "power-on")
 	}
-	return "", errWorldUsage
+	return "", d.deed(func(y *system, s *simhost.State) error { return y.steer(s, args) })
 }
 
 // logText is the log as lines: time, host, command, outcome, and below it what changed.

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,9 +60,9 @@ func (a archiveFacts) keys() []evenkeel.FactKey { return []evenkeel.FactKey{a.pa
 func (a archiveFacts) newest(list string) (string, error) {
 	var last cps.ArchiveName
 	found := ""
-	lines := strings.Split(list, "\n")
-	if !slices.Contains(lines, ".") || !slices.Contains(lines, "..") || !strings.HasSuffix(list, "\n") {
-		return "", fmt.Errorf("the list of %s is not whole: . and .. must be in it, and its last line must be ended", archiveDir)
+	lines, err := listed(list, archiveDir)
+	if err != nil {
+		return "", err
 	}
 	for _, line := range lines {
 		name, err := cps.ParseArchiveName(strings.TrimSpace(line))

@@ -3,6 +3,8 @@ package issm
 import (
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -54,8 +56,8 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 // verdicts is the filter of a full diagnostics on paper.
 const verdicts = "2>&1 | verdicts"
 
-// fileChecks compare the cluster's files with the plan's, and look for room.
-func (m *Migration) fileChecks() []evenkeel.Action {
+// planFiles compare the cluster's files with those that the plan was made from.
+func (m *Migration) planFiles() []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, input := range m.inputs() {
 		actions = append(actions, evenkeel.Action{
@@ -68,7 +70,12 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 			},
 		})
 	}
-	return append(actions, evenkeel.Action{
+	return actions
+}
+
+// fileChecks compare the cluster's files with the plan's, and look for room.
+func (m *Migration) fileChecks() []evenkeel.Action {
+	return append(m.planFiles(), evenkeel.Action{
 		ID: "space", Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
 			fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
 		Change: evenkeel.Change{
@@ -193,14 +200,45 @@ func (m *Migration) attestations() []evenkeel.Action {
 
 // udevStep removes the rules that tie interface names to the old machine (cps:366-375).
 func (m *Migration) udevStep() evenkeel.Step {
-	const dir = "/etc/udev/rules.d/"
+	const dir, rename, persistent = "/etc/udev/rules.d", "65-cps-ifrename.rules", "70-persistent-net.rules"
+	list := sshexec.Command(sshexec.ReadOnly, "ls", "-1a", dir)
 	factBoot := evenkeel.NewFact[string]("boot.cluman", "boot id of the Cluster Manager before its restart")
+	reboot := evenkeel.Action{
+		ID: "reboot",
+		Change: evenkeel.Change{
+			Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")),
+			DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
+			Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute,
+				Paper: prints(readBootID, "| grep -cvx "+factBoot.Ref(), "1"),
+				Read: func(o observed) (evenkeel.ProbeResult, error) {
+					before, err1 := factBoot.Get(o.Facts)
+					now, err2 := bootID(o)
+					if err := errors.Join(err1, err2); err != nil {
+						return evenkeel.Inconclusive, err
+					}
+					return traceIf(now != before), nil
+				}},
+		},
+	}
 	return evenkeel.Step{
 		ID: "udev", Title: "Remove the udev rules that name interfaces, and restart the Cluster Manager",
 		Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
-			evenkeel.Do("remove", "Remove the rules", "rm", "-f", dir+"65-cps-ifrename.rules", dir+"70-persistent-net.rules").Timeout(briefly),
+			evenkeel.Do("remove", "Remove the rules", "rm", "-f", path.Join(dir, rename), path.Join(dir, persistent)).Timeout(briefly),
+			{
+				ID: "removed", Paper: prints(list, "| grep -xE '[.]{1,2}|"+rename+"|"+persistent+"'", ".", ".."),
+				Change: evenkeel.Change{
+					Title: "The rules are gone", Ref: "cps:368-374", Cmd: list,
+					Expect: evenkeel.Expect{Text: "the whole list, and neither file in it", Check: func(o observed) error {
+						names, err := listed(string(o.Stdout), dir)
+						if err == nil && (slices.Contains(names, rename) || slices.Contains(names, persistent)) {
+							err = fmt.Errorf("a rule that names interfaces is still in %s: remove it, then resume", dir)
+						}
+						return errors.Join(o.Succeeded(), err)
+					}},
+				},
+			},
 			{
 				ID: "boot-id", Makes: []evenkeel.Make{factBoot.From(bootID)},
 				Change: evenkeel.Change{
@@ -210,22 +248,7 @@ func (m *Migration) udevStep() evenkeel.Step {
 					}},
 				},
 			},
-			{
-				ID: "reboot",
-				Change: evenkeel.Change{
-					Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")),
-					DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
-					Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute,
-						Read: func(o observed) (evenkeel.ProbeResult, error) {
-							before, err1 := factBoot.Get(o.Facts)
-							now, err2 := bootID(o)
-							if err := errors.Join(err1, err2); err != nil {
-								return evenkeel.Inconclusive, err
-							}
-							return traceIf(now != before), nil
-						}},
-				},
-			},
+			reboot, proof(reboot, "restarted", "It has restarted"),
 		},
 		Verify: []evenkeel.Action{{
 			ID: "back", Paper: again(m.allAtWork()),

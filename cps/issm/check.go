@@ -377,22 +377,42 @@ func traceIf(done bool) evenkeel.ProbeResult {
 }
 
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
-func (m *Migration) umountAction(id string) evenkeel.Action {
-	return evenkeel.Action{
-		ID: id, Paper: ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
+func (m *Migration) umount() []evenkeel.Action {
+	a := evenkeel.Action{
+		ID: "umount", Paper: ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
 		Change: evenkeel.Change{
 			Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 		},
 	}
+	return []evenkeel.Action{a, proof(a, "umounted", "Nothing is mounted on "+isoMount)}
 }
 
-func (m *Migration) mountAction(id, iso string) evenkeel.Action {
-	return evenkeel.Action{
-		ID: id, Paper: ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
+func (m *Migration) mount(iso string) []evenkeel.Action {
+	a := evenkeel.Action{
+		ID: "mount", Paper: ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
 		Change: evenkeel.Change{
 			Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
+		},
+	}
+	return []evenkeel.Action{a, proof(a, "mounted", "The image is mounted")}
+}
+
+// proof asks what the probe of an action asks, once the action has run: a program that prints nothing may have done nothing.
+func proof(a evenkeel.Action, id, title string) evenkeel.Action {
+	p := a.Probe
+	return evenkeel.Action{
+		ID: id, Paper: again(slices.Clone(p.Paper)),
+		Change: evenkeel.Change{
+			Title: title, Ref: a.Ref, Host: a.Host, Cmd: p.Cmd, Limit: briefly,
+			Expect: evenkeel.Expect{Text: p.Text, Awaits: a.DropsConnection, Check: func(o observed) error {
+				result, err := p.Read(o)
+				if err == nil && result != evenkeel.Done {
+					err = evenkeel.NotYet(0, "it is not so after %q; expected: %s", a.Title, p.Text)
+				}
+				return err
+			}},
 		},
 	}
 }

@@ -3,7 +3,7 @@ package issm
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -18,7 +18,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
 		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set " +
 			"shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
-		Actions: []evenkeel.Action{
+		Actions: slices.Concat([]evenkeel.Action{
 			{
 				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
 				Change: evenkeel.Change{
@@ -26,7 +26,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 				},
 			},
-			m.corosyncAction("stop", old, "cps:665"),
+		}, m.corosync("stop", old, "cps:665"), []evenkeel.Action{
 			{
 				ID: "moved", Paper: again(m.allAtWork()),
 				Change: evenkeel.Change{
@@ -35,8 +35,8 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
 			},
-		},
-		Undo: []evenkeel.Action{m.corosyncAction("start", old, "cps:665")},
+		}),
+		Undo: m.corosync("start", old, "cps:665"),
 	}
 }
 
@@ -58,16 +58,22 @@ func (m *Migration) dataWhole(t *cps.ReplicaTable) error {
 	return errors.Join(errs...)
 }
 
-// corosyncAction stops or starts corosync by monit.
-func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
-	effect := map[string]evenkeel.Effect{"stop": evenkeel.Disruptive, "start": evenkeel.Mutating}[verb]
-	return evenkeel.Action{
+// corosync stops or starts corosync by monit, and proves it.
+func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
+	start := verb == "start"
+	effect, done, shows := evenkeel.Disruptive, "corosync does not run on "+host, "it does not run"
+	if start {
+		effect, done, shows = evenkeel.Mutating, "corosync runs on "+host, "it runs"
+	}
+	status := sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync")
+	a := evenkeel.Action{
 		ID: "corosync-" + verb,
 		Change: evenkeel.Change{
-			Title: strings.ToUpper(verb[:1]) + verb[1:] + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Title: capital(verb) + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
 			Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
 			Probe: &evenkeel.Probe{
-				Cmd: sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync"), Text: "monit says whether corosync is running",
+				Cmd: status, Text: "monit says that " + done,
+				Paper: prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, shows),
 				Read: func(o observed) (evenkeel.ProbeResult, error) {
 					if err := o.Succeeded(); err != nil {
 						return evenkeel.Inconclusive, err
@@ -76,11 +82,12 @@ func (m *Migration) corosyncAction(verb, host, at string) evenkeel.Action {
 					if err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return traceIf(runs == (verb == "start")), nil
+					return traceIf(runs == start), nil
 				},
 			},
 		},
 	}
+	return []evenkeel.Action{a, proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
 }
 
 // peerWindow is open from the stop of the other cluster's corosync until set 2 is enabled.
@@ -90,10 +97,8 @@ const peerWindow = "no-arbitervip"
 func (m *Migration) peerCorosyncStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "peer-corosync", Title: "Stop the other cluster's corosync", Host: m.cfg.PeerPcrfclient, Ref: "cps:671-677",
-		Why: "Never start it there again by hand: it joins when that cluster's set 2 is enabled (cps:673).",
-		Actions: []evenkeel.Action{
-			m.corosyncAction("stop", m.cfg.PeerPcrfclient, "cps:671"),
-		},
+		Why:          "Never start it there again by hand: it joins when that cluster's set 2 is enabled (cps:673).",
+		Actions:      m.corosync("stop", m.cfg.PeerPcrfclient, "cps:671"),
 		Irreversible: "corosync there must not be started by hand (cps:673)",
 		Opens: []evenkeel.Window{{
 			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,

@@ -74,7 +74,7 @@ func (m *Migration) redeployStep(n int) evenkeel.Step {
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(n, m.cfg.TargetOS)...)
 	for _, lb := range m.ofClass(n, "lb") {
-		step.Actions = append(step.Actions, m.monitAction(lb, ref(n, "824-833", "1198-1207")))
+		step.Actions = append(step.Actions, m.monit(lb, ref(n, "824-833", "1198-1207"))...)
 	}
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, m.assignVIPs(n))
@@ -229,9 +229,9 @@ func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
 	return actions
 }
 
-// monitAction starts monit on a load balancer where it does not run by itself (cps:824-833, CPS-209).
-func (m *Migration) monitAction(lb, at string) evenkeel.Action {
-	return evenkeel.Action{
+// monit starts monit on a load balancer where it does not run by itself, and proves it (cps:824-833, CPS-209).
+func (m *Migration) monit(lb, at string) []evenkeel.Action {
+	a := evenkeel.Action{
 		ID: "monit-" + lb,
 		Change: evenkeel.Change{
 			Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
@@ -250,6 +250,7 @@ func (m *Migration) monitAction(lb, at string) evenkeel.Action {
 			},
 		},
 	}
+	return []evenkeel.Action{a, proof(a, "runs-"+lb, "monit has started on "+lb)}
 }
 
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).

@@ -75,6 +75,15 @@ func mountedOn(res sshexec.Result, dir string) (string, error) {
 	return kind, nil
 }
 
+// listed reads what "ls -1a" printed of a directory: . and .. are in every one, so that an empty list is not whole.
+func listed(list, dir string) ([]string, error) {
+	lines := strings.Split(list, "\n")
+	if !slices.Contains(lines, ".") || !slices.Contains(lines, "..") || !strings.HasSuffix(list, "\n") {
+		return nil, fmt.Errorf("the list of %s is not whole: . and .. must be in it, and its last line must be ended", dir)
+	}
+	return lines, nil
+}
+
 var bootForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 var readBootID = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/random/boot_id")

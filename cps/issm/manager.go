@@ -3,6 +3,7 @@ package issm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,11 +46,7 @@ func (m *Migration) backupStep() evenkeel.Step {
 		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it",
 		Host: m.cfg.ClusterManager, Ref: "cps:409-447",
 		Makes: append(managerArchive.keys(), managerArchive.earlier),
-		Actions: []evenkeel.Action{
-			m.imageThere(),
-			m.quietGuard(migrateScript),
-			m.umountAction("umount"),
-			m.mountAction("mount", m.cfg.TargetISO),
+		Actions: slices.Concat([]evenkeel.Action{m.imageThere(), m.quietGuard(migrateScript)}, m.umount(), m.mount(m.cfg.TargetISO), []evenkeel.Action{
 			managerArchive.mark(),
 			{
 				ID: "backup", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
@@ -59,11 +56,11 @@ func (m *Migration) backupStep() evenkeel.Step {
 				},
 			},
 			managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
-		},
-		Undo: []evenkeel.Action{m.umountAction("umount")},
+		}),
+		Undo: m.umount(),
 	}
 	if m.cfg.SourceISO != "" {
-		step.Undo = append(step.Undo, m.mountAction("mount", m.cfg.SourceISO))
+		step.Undo = append(step.Undo, m.mount(m.cfg.SourceISO)...)
 	}
 	return step
 }
@@ -152,10 +149,8 @@ func (m *Migration) newManager() evenkeel.Action {
 // restoreStep makes the new machine the Cluster Manager (cps:471-521).
 func (m *Migration) restoreStep() evenkeel.Step {
 	actions := append([]evenkeel.Action{m.newManager(), m.quietGuard(migrateScript)}, managerArchive.upload("cps:472-475")...)
-	actions = append(actions,
-		m.umountAction("umount"),
-		m.mountAction("mount", m.cfg.TargetISO),
-		evenkeel.Action{
+	actions = slices.Concat(actions, m.umount(), m.mount(m.cfg.TargetISO), []evenkeel.Action{
+		{
 			ID: "restore", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
 			Change: evenkeel.Change{
 				Title: "Restore the Cluster Manager's data", Ref: "cps:476-492", Repeat: evenkeel.Idempotent, Expect: succeeded,
@@ -168,11 +163,12 @@ func (m *Migration) restoreStep() evenkeel.Step {
 			Change: evenkeel.Change{
 				Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
 			},
-		})
+		},
+	})
 	return evenkeel.Step{
 		ID: "restore-cluman", Title: "Restore the data onto the new Cluster Manager", Host: m.cfg.ClusterManager, Ref: "cps:471-521",
 		Needs: managerArchive.keys(), Actions: actions,
-		Verify: []evenkeel.Action{
+		Verify: append(m.planFiles(), []evenkeel.Action{
 			{
 				ID: "about", Paper: m.runs(&m.to, [3]cps.Release{1: m.from, 2: m.from}),
 				Change: evenkeel.Change{
@@ -189,8 +185,8 @@ func (m *Migration) restoreStep() evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
 				},
 			},
-		},
-		Undo: []evenkeel.Action{m.umountAction("umount")},
+		}...),
+		Undo: m.umount(),
 	}
 }
 
@@ -199,28 +195,31 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 	const lines = "SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n"
 	add := brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
 	add.Stdin = sshexec.Text("\n" + lines)
-	return evenkeel.Step{
-		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
-		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes 15 to 20 hours (cps:558).",
-		Actions: []evenkeel.Action{{
-			ID: "skip",
-			Change: evenkeel.Change{
-				Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
-				Probe: &evenkeel.Probe{
-					Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
-					Read: func(o observed) (evenkeel.ProbeResult, error) {
-						if o.ExitCode == 1 && o.Text() == "" {
-							return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
-						}
-						set, err := installFlags(o.Result)
-						if err = errors.Join(o.Succeeded(), err); err != nil {
-							return evenkeel.Inconclusive, err
-						}
-						return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
-					},
+	skip := evenkeel.Action{
+		ID: "skip",
+		Change: evenkeel.Change{
+			Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
+			Probe: &evenkeel.Probe{
+				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
+				Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", installConfig),
+					"| grep -xE 'SKIP_(BLKSTATS|CARBONDB)=1' | LC_ALL=C sort -u", strings.Fields(lines)...),
+				Read: func(o observed) (evenkeel.ProbeResult, error) {
+					if o.ExitCode == 1 && o.Text() == "" {
+						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
+					}
+					set, err := installFlags(o.Result)
+					if err = errors.Join(o.Succeeded(), err); err != nil {
+						return evenkeel.Inconclusive, err
+					}
+					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
 				},
 			},
-		}},
+		},
+	}
+	return evenkeel.Step{
+		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
+		Why:      "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes 15 to 20 hours (cps:558).",
+		Actions:  []evenkeel.Action{skip, proof(skip, "skipped", "Both parameters are there")},
 		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
 	}
 }

@@ -159,20 +159,33 @@ func TestTheVersionIsRaisedOnce(t *testing.T) {
 		}
 		return actions
 	})
-	for bumps, change := range map[int]func(*evenkeel.Runbook){2: func(*evenkeel.Runbook) {}, 3: asItStands} {
+	for _, tc := range []struct {
+		name        string
+		change      func(*evenkeel.Runbook)
+		bumps, owed int
+		fails       string
+	}{
+		{"the runbook", func(*evenkeel.Runbook) {}, 2, 2, ""},
+		{"as the guide has it, verified", asItStands, 2, 1, "config was at version 4 before the step and is at version 6"},
+		{"as the guide has it", func(rb *evenkeel.Runbook) { asItStands(rb); emptied(rb, "sharding-set-1-set06/fixed") }, 3, 2, ""},
+	} {
 		rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
-		change(rb)
+		tc.change(rb)
 		w := deploy(t, cpstest.Options{})
-		at := commandNumber(t, rb, w, "{$inc", `{"$inc"`)
+		at := commandNumber(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), w, "{$inc", `{"$inc"`)
 		w.Inject(cpstest.Fault{At: at, Kind: cpstest.CutAfter})
 		o := runOn(t, rb, w, "")
-		if bumps == 3 {
-			require.ErrorContains(t, o.err, "connection was lost")
+		if tc.bumps != tc.owed || tc.fails != "" {
+			require.ErrorContains(t, o.err, "connection was lost", tc.name)
 			o = o.resume(t, rb)
 		}
-		require.NoError(t, o.err)
-		require.Equal(t, bumps, w.Report().Bumps)
-		require.Equal(t, 2, w.Report().BumpsOwed)
+		if tc.fails != "" {
+			require.ErrorContains(t, o.err, tc.fails, tc.name)
+		} else {
+			require.NoError(t, o.err, tc.name)
+		}
+		require.Equal(t, tc.bumps, w.Report().Bumps, tc.name)
+		require.Equal(t, tc.owed, w.Report().BumpsOwed, tc.name)
 	}
 }
 

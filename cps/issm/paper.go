@@ -193,10 +193,18 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 func (m *Migration) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
-		blocks = append(blocks, prints(m.haproxyStatus(),
-			fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), "it takes traffic")...)
+		blocks = append(blocks, m.trafficShown(n, "it takes traffic")...)
 	}
 	return blocks
+}
+
+// takesNone wants a half to take none.
+func (m *Migration) takesNone(n int) []evenkeel.Block {
+	return m.trafficShown(n, "it takes NO traffic")
+}
+
+func (m *Migration) trafficShown(n int, shows string) []evenkeel.Block {
+	return prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), shows)
 }
 
 // isRelease wants a system.

@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -22,19 +23,19 @@ const shellTime = time.Minute
 
 // replicaSet speaks to a running replica set through the mongo shell on the Cluster Manager. The site lets nothing
 // through but looks.
-func (m *Migration) replicaSet(at evenkeel.Site, rs cps.ReplicaSet) *mongo.ReplicaSet {
-	shell := func(ctx context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {
+func (m *Migration) replicaSet(at evenkeel.Site, rs cps.ReplicaSet) *live.ReplicaSet {
+	shell := func(ctx context.Context, call live.ShellCall) (live.ShellResult, error) {
 		host, port, err := net.SplitHostPort(call.Host)
 		if err != nil {
-			return mongo.ShellResult{}, err
+			return live.ShellResult{}, err
 		}
 		cmd := sshexec.Command(call.Effect, m.cfg.Tools.Mongo, "--quiet", "--host", host, "--port", port)
 		cmd.Timeout, cmd.Stdin = shellTime, sshexec.Text(call.Script())
 		res, err := at.Run(ctx, m.cfg.ClusterManager, cmd)
-		return mongo.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
+		return live.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
 	}
-	opts := mongo.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep}
-	return mongo.NewReplicaSet(rs.Name, addresses(rs.Members), mongo.ShellDialer(shell, nil), opts)
+	opts := live.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep}
+	return live.NewReplicaSet(rs.Name, addresses(rs.Members), live.ShellDialer(shell, nil), opts)
 }
 
 func addresses(members []cps.MongoMember) []string {
@@ -66,7 +67,7 @@ func (m *Migration) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSe
 	}
 	err := fmt.Errorf("%s: cannot tell what it would lose, as no member says what the set is: %w",
 		rs.Title(), errors.Join(errs...))
-	if errors.Is(err, mongo.ErrAuth) {
+	if errors.Is(err, live.ErrAuth) {
 		err = fmt.Errorf("%w\nlet tools.mongo name a program that logs in and is called as mongo is", err)
 	}
 	return mongo.SetView{}, err

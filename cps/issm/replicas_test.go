@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	site "github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -22,19 +23,19 @@ import (
 const sm1, sm2 = "sessionmgr01:27718", "sessionmgr02:27718"
 
 // administrator is somebody who works on set02 from the Cluster Manager, beside the run.
-func administrator(t testing.TB, w simulated) *mongo.ReplicaSet {
+func administrator(t testing.TB, w simulated) *live.ReplicaSet {
 	t.Helper()
 	r, err := w.Runner("cluman")
 	require.NoError(t, err)
-	shell := func(ctx context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {
+	shell := func(ctx context.Context, call live.ShellCall) (live.ShellResult, error) {
 		host, port, err := net.SplitHostPort(call.Host)
 		require.NoError(t, err)
 		cmd := sshexec.Command(call.Effect, "mongo", "--quiet", "--host", host, "--port", port)
 		cmd.Stdin = sshexec.Text(call.Script())
 		res, err := r.Run(ctx, cmd)
-		return mongo.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
+		return live.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
 	}
-	return mongo.NewReplicaSet("set02", []string{sm1, sm2}, mongo.ShellDialer(shell, nil), mongo.Options{Sleep: w.Sleep})
+	return live.NewReplicaSet("set02", []string{sm1, sm2}, live.ShellDialer(shell, nil), live.Options{Sleep: w.Sleep})
 }
 
 // noVote takes the vote of sessionmgr01 away: sessionmgr02 and the arbiter have the votes that are left.

@@ -100,6 +100,8 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 }
 
 func (m *Migration) beforeRollback() evenkeel.Step {
+	mongoConfig := m.planFiles()[1]
+	mongoConfig.Title, mongoConfig.Ref = "The replica sets are those of the plan, without sharding", "cps:1821-1822"
 	return evenkeel.Step{
 		ID: "before", Title: "Before the rollback", Host: m.cfg.ClusterManager, Ref: "cps:1816-1833",
 		Needs: setArchives[1].keys(),
@@ -108,16 +110,7 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager",
 				"Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").
 				From("cps:1819"),
-			setArchives[1].kept("kept"),
-			{
-				ID: "mongo-config", Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", m.inputs()[1].Name),
-					"| cut -c1-64", m.inputs()[1].SHA256),
-				Change: evenkeel.Change{
-					Title: "The replica sets are those of the plan", Ref: "cps:1821-1822",
-					Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", mongoConfigPath),
-					Expect: evenkeel.Expect{Text: "`" + m.inputs()[1].SHA256 + "`, which has no sharding", Check: sameFile(m.inputs()[1])},
-				},
-			},
+			setArchives[1].kept("kept"), mongoConfig,
 		},
 	}
 }
@@ -128,7 +121,7 @@ func (m *Migration) oldCorosyncStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
 		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
-		Actions:  []evenkeel.Action{m.corosyncAction("start", host, "cps:1884")},
+		Actions:  m.corosync("start", host, "cps:1884"),
 		Harmless: "it is the rollback itself",
 	}
 }
@@ -272,6 +265,7 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 				},
 			},
 		},
+		Verify:       []evenkeel.Action{m.removedAction(1, "cps:1899-1912"), m.drainedAction(1)},
 		Irreversible: "set 1 is out of service until it is enabled on the old release",
 	}
 }
@@ -339,7 +333,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(1, m.cfg.SourceOS)...)
 	for _, lb := range m.ofClass(1, "lb") {
-		step.Actions = append(step.Actions, m.monitAction(lb, at))
+		step.Actions = append(step.Actions, m.monit(lb, at)...)
 	}
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, m.assignVIPs(1))
@@ -355,7 +349,7 @@ func (m *Migration) bringArchiveStep() evenkeel.Step {
 		ID: "bring-archive", Title: "Bring back the archive of set 1 and mount the image", Host: m.cfg.ClusterManager, Ref: "cps:1952-1962",
 		Why:      "The image is the one that was migrated to, not the old one (cps:1954).",
 		Needs:    setArchives[1].keys(),
-		Actions:  append(actions, m.imageThere(), m.umountAction("umount"), m.mountAction("mount", m.cfg.TargetISO)),
+		Actions:  slices.Concat(actions, []evenkeel.Action{m.imageThere()}, m.umount(), m.mount(m.cfg.TargetISO)),
 		Harmless: "it is the rollback itself",
 	}
 }

@@ -106,17 +106,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				},
 			},
 		},
-		Verify: []evenkeel.Action{{
-			ID: "removed", Paper: again(m.noneOf(n)),
-			Change: evenkeel.Change{
-				Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: ref(n, "712-752", "1084-1132"),
-				Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", other),
-					Check: m.onTable(func(t *cps.ReplicaTable) error {
-						return soon(0, errors.Join(m.removed(t, n), m.servingAlone(other)(t)))
-					})},
-			},
-		}},
+		Verify: []evenkeel.Action{m.removedAction(n, ref(n, "712-752", "1084-1132")), m.drainedAction(n)},
 	}
 	if n == 1 {
 		step.Irreversible = "set 1 is out of service; it comes back by \"enable set 1\", and only then can it be rolled back (cps:1832)"
@@ -134,6 +124,32 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		})
 	}
 	return step
+}
+
+// removedAction proves that the data members of a half have left their replica sets, whatever migrate.sh says.
+func (m *Migration) removedAction(n int, at string) evenkeel.Action {
+	return evenkeel.Action{
+		ID: "removed", Paper: again(m.noneOf(n)),
+		Change: evenkeel.Change{
+			Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: at,
+			Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", 3-n),
+				Check: m.onTable(func(t *cps.ReplicaTable) error {
+					return soon(0, errors.Join(m.removed(t, n), m.servingAlone(3-n)(t)))
+				})},
+		},
+	}
+}
+
+// drainedAction proves that a half takes no calls any more: its VMs are about to be deleted.
+func (m *Migration) drainedAction(n int) evenkeel.Action {
+	return evenkeel.Action{
+		ID: "drained", Paper: again(m.takesNone(n)),
+		Change: evenkeel.Change{
+			Title: fmt.Sprintf("Set %d takes no traffic", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
+			Expect: evenkeel.Expect{Text: fmt.Sprintf("every endpoint of set %d is down", n), Check: m.silent(n)},
+		},
+	}
 }
 
 // pastRollback is why there is no rollback any more.

@@ -2,6 +2,7 @@ package issm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,20 +66,14 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "fixed", Paper: prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`,
+			ID: "fixed", Paper: slices.Concat(prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`,
 				`"migratingShards":0`, `"migrationStatus":"COMPLETE"`),
+				prints(read, `| sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p' | awk -v was=`+version.Ref()+
+					` '{ print $1 == was + 1 ? "raised by one" : "NOT raised by one" } END { exit !NR }'`, "raised by one")),
 			Change: evenkeel.Change{
 				Title: "Nothing of the migration is left", Cmd: read,
-				Expect: evenkeel.Expect{Text: "no migratingShards, and the one document of versions COMPLETE", Check: func(o observed) error {
-					if err := o.Succeeded(); err != nil {
-						return err
-					}
-					s, err := shardingState(o)
-					if err == nil && !s.Fixed() {
-						err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
-					}
-					return err
-				}},
+				Expect: evenkeel.Expect{Text: "no migratingShards, the version of the configuration one higher than noted, and the one " +
+					"document of versions COMPLETE", Check: allWritten(fix, before)},
 			},
 		}},
 		Harmless: "the configuration is what the new release needs",
@@ -96,6 +91,26 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 		})
 	}
 	return step
+}
+
+// allWritten is a check that each of the writes has taken effect, once.
+func allWritten(fix mongo.ShardingFix, before evenkeel.Fact[mongo.ShardingState]) checker {
+	return evenkeel.Succeeding(func(o observed) error {
+		s, err := shardingState(o)
+		if err == nil && !s.Fixed() {
+			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
+		}
+		for _, w := range fix.Steps(mongo.ShardingState{Set: fix.Set}) {
+			if err != nil {
+				return err
+			}
+			var result evenkeel.ProbeResult
+			if result, err = writeProbe(w, before)(o); err == nil && result != evenkeel.Done {
+				err = fmt.Errorf("it is not: %q has had no effect (%s)", capital(w.Op.String()), w.Guide)
+			}
+		}
+		return err
+	})
 }
 
 // primaryPaper prints a column of the row of the primary.

@@ -116,7 +116,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Paper: again(m.takes(1)),
+			ID: "taken", Paper: again(slices.Concat(m.takes(1), m.takesNone(2))),
 			Change: evenkeel.Change{
 				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",

@@ -43,15 +43,20 @@ func inspect(name string) (*cli.Inspection, error) {
 		return in, target(in, name, raw)
 	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync"):
 		return in, inspectCorosync(in, name, raw)
+	case resourceRows.Match(text):
+		return in, inspectRows(in, name, raw)
 	}
 	return nil, &cli.UnknownKindError{File: name,
-		Kinds: "a CIB, the XML of crm_mon, corosync.conf, a file of the target store, or a server backup"}
+		Kinds: "a CIB, the XML of crm_mon, rows of resources as pcs and crm_mon print them, corosync.conf, " +
+			"a file of the target store, or a server backup"}
 }
 
 // How the files that are known show themselves. What does not is never handed to a parser, which would quote it.
 var (
 	clusterXML   = regexp.MustCompile(`<(?:cib|crm_mon|pacemaker-result)[\s/>]`)
 	targetKeys   = regexp.MustCompile(`"(?:mntpt|bdev|target_name|backfstype|device_type)"`)
+	resourceRows = regexp.MustCompile(`(?m)^[ \t*]*(?:\S+\s+\((?:ocf|stonith|systemd|service|lsb|upstart):[^\s()]+\):\s|` +
+		`(?:Clone|Master/Slave) Set: \S+ \[)`)
 	corosyncText = regexp.MustCompile(`(?m)^\s*(?:(?:totem|nodelist|quorum|logging|service|interface|amf|node|device|uidgid)\s*\{|compatibility\s*:)`)
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -180,6 +181,9 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 		if r.Disabled != "" && !atRest {
 			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
 		}
+	}
+	if err := upgrade.OtherTargets(cib); err != nil {
+		in.Find(name, "%v", err)
 	}
 	var at *pacemaker.ParseError
 	if errors.As(cib.CheckNames(), &at) {

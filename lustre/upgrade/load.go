@@ -212,24 +212,30 @@ func (p *Pair) cluster() (err error) {
 
 // agents wants the targets to be those of the agent that this runbook knows.
 func (p *Pair) agents() error {
-	var other []string
-	known := 0
-	for _, r := range p.CIB.Primitives() {
-		switch {
-		case r.Agent() == targetAgent:
-			known++
-		case r.Class == "ocf" && r.Type == "Lustre":
-			other = append(other, r.ID+" ("+r.Agent()+")")
-		}
+	if err := OtherTargets(p.CIB); err != nil {
+		return fmt.Errorf("%s: %w", p.Config.Node1.Backup, err)
 	}
-	if len(other) > 0 {
-		return fmt.Errorf("%s: the cluster has Lustre targets of another agent than %s: %s. IML makes such from 5.0 on, and others by hand. "+
-			"This runbook cannot move them yet", p.Config.Node1.Backup, targetAgent, strings.Join(other, ", "))
-	}
-	if known == 0 {
+	ours := func(r pacemaker.Resource) bool { return r.Agent() == targetAgent }
+	if !slices.ContainsFunc(p.CIB.Primitives(), ours) {
 		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
 	}
 	return nil
+}
+
+// OtherTargets is an error that names the Lustre targets of a cluster that this runbook cannot move: those of another
+// agent than ocf:chroma:Target. It is nil where there are none.
+func OtherTargets(c *pacemaker.CIB) error {
+	var other []string
+	for _, r := range c.Primitives() {
+		if r.Class == "ocf" && r.Type == "Lustre" {
+			other = append(other, r.ID+" ("+r.Agent()+")")
+		}
+	}
+	if len(other) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the cluster has Lustre targets of another agent than %s: %s. IML makes such from 5.0 on, "+
+		"and others by hand. This runbook cannot move them yet", targetAgent, strings.Join(other, ", "))
 }
 
 // atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run,

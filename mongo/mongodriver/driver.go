@@ -18,13 +18,14 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // Options are how members are reached. A zero field takes the default that is named beside it.
 type Options struct {
-	Credential     *mongo.Credential // nil for sets without db_authentication; arbiters hold no users and cannot be asked with it
-	TLS            *tls.Config       // nil for plain connections, as CPS has them
-	ConnectTimeout time.Duration     // 5 s: for finding the member up, and for each connection
+	Credential     *live.Credential // nil for sets without db_authentication; arbiters hold no users and cannot be asked with it
+	TLS            *tls.Config      // nil for plain connections, as CPS has them
+	ConnectTimeout time.Duration    // 5 s: for finding the member up, and for each connection
 
 	// DialContext makes the connections, through a tunnel for instance; nil dials.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -32,8 +33,8 @@ type Options struct {
 
 // Dialer connects to single members, directly. Nothing is retried by the driver, neither reads nor writes; the password
 // goes to the driver's authentication and nowhere else.
-func Dialer(o Options) mongo.Dialer {
-	return func(ctx context.Context, host string) (mongo.Conn, error) {
+func Dialer(o Options) live.Dialer {
+	return func(ctx context.Context, host string) (live.Conn, error) {
 		o := o.withDefaults()
 		if err := reach(ctx, o, host); err != nil {
 			return nil, fmt.Errorf("cannot connect to %s: %w", host, err)
@@ -116,7 +117,7 @@ type sentKey struct{}
 // RunCommand runs the command on the member.
 func (c *conn) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
 	if len(cmd) == 0 {
-		return nil, &mongo.CommandError{Host: c.host, Command: "an empty command", Outcome: op.NotStarted}
+		return nil, &live.CommandError{Host: c.host, Command: "an empty command", Outcome: op.NotStarted}
 	}
 	var sent atomic.Bool
 	raw, err := c.client.Database(db).RunCommand(context.WithValue(ctx, sentKey{}, &sent), cmd).Raw()
@@ -129,15 +130,15 @@ func (c *conn) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw,
 	case len(raw) > 0: // a write that was refused in part: the answer says it
 		return raw, nil
 	}
-	e := &mongo.CommandError{Host: c.host, Command: cmd[0].Key, Outcome: op.NotStarted, Err: err}
+	e := &live.CommandError{Host: c.host, Command: cmd[0].Key, Outcome: op.NotStarted, Err: err}
 	var auth xdriver.Error
 	switch {
 	case sent.Load():
 		e.Outcome = op.Unknown
 	case c.wire.Load() > 0 && c.wire.Load() < oldestWire:
 		e.Err = fmt.Errorf("it speaks wire version %d: it is %w", c.wire.Load(), mongo.ErrTooOld)
-	case errors.As(err, &auth) && auth.Code == mongo.CodeAuthenticationFailed:
-		e.Err = fmt.Errorf("%w: %w", mongo.ErrAuth, err)
+	case errors.As(err, &auth) && auth.Code == live.CodeAuthenticationFailed:
+		e.Err = fmt.Errorf("%w: %w", live.ErrAuth, err)
 	}
 	return nil, e
 }

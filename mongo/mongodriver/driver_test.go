@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongodriver"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest/conformance"
@@ -43,9 +44,9 @@ func start(t testing.TB, c mongo.Config, opts mongotest.Options) *mongotest.Set 
 	return set
 }
 
-func client(t testing.TB, set *mongotest.Set, d mongodriver.Options, hosts ...string) *mongo.ReplicaSet {
+func client(t testing.TB, set *mongotest.Set, d mongodriver.Options, hosts ...string) *live.ReplicaSet {
 	d.DialContext = set.DialContext
-	rs := mongo.NewReplicaSet("set02", hosts, mongodriver.Dialer(d), mongo.Options{Poll: 20 * time.Millisecond})
+	rs := live.NewReplicaSet("set02", hosts, mongodriver.Dialer(d), live.Options{Poll: 20 * time.Millisecond})
 	t.Cleanup(func() { require.NoError(t, rs.Close(context.Background())) })
 	return rs
 }
@@ -69,7 +70,7 @@ func cluster(t testing.TB, set *mongotest.Set, wire int32, first, second, arbite
 		Dial: mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}),
 		Stop: set.StopMember, Start: set.StartMember, Kill: set.KillMember, Wipe: set.WipeMember,
 		Suspend: set.SuspendMember, Resume: set.ResumeMember, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
-		Options: mongo.Options{Poll: 20 * time.Millisecond, Sample: 100 * time.Millisecond},
+		Options: live.Options{Poll: 20 * time.Millisecond, Sample: 100 * time.Millisecond},
 	}
 }
 
@@ -86,7 +87,7 @@ func TestDriverDiscoversTheSet(t *testing.T) {
 	_, err = coll.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}, {Key: "n", Value: 1}})
 	require.NoError(t, err)
 
-	rs := mongo.NewReplicaSet("set02", hosts[:1], mongodriver.Dialer(mongodriver.Options{}), mongo.Options{Poll: 20 * time.Millisecond})
+	rs := live.NewReplicaSet("set02", hosts[:1], mongodriver.Dialer(mongodriver.Options{}), live.Options{Poll: 20 * time.Millisecond})
 	defer func() { require.NoError(t, rs.Close(context.Background())) }()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -118,7 +119,7 @@ func freePorts(t testing.TB, n int) []string {
 // MON-032: every call authenticates, by SCRAM; a wrong password ends at once with ErrAuth; and the password shows nowhere.
 func TestMON032Credentials(t *testing.T) {
 	const canary = "k3nnw0rt-canary"
-	right := &mongo.Credential{User: "admin", Password: canary}
+	right := &live.Credential{User: "admin", Password: canary}
 	set := start(t, psa(sm1, sm2, arb), mongotest.Options{Speed: 60, User: right, Wire: mongotest.Wire40})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -129,15 +130,15 @@ func TestMON032Credentials(t *testing.T) {
 	require.ErrorIs(t, err, mongo.ErrOnArbiter)
 
 	var texts []string
-	for name, cr := range map[string]*mongo.Credential{
+	for name, cr := range map[string]*live.Credential{
 		"wrong": {User: "admin", Password: canary + "-wrong"}, "other database": {User: "admin", Password: canary, Source: "else"}, "none": nil,
 	} {
 		rs := client(t, set, mongodriver.Options{Credential: cr}, sm1, sm2)
 		_, err := rs.Status(ctx)
-		require.ErrorIs(t, err, mongo.ErrAuth, name)
-		require.NotErrorIs(t, err, mongo.ErrNoPrimary, name)
+		require.ErrorIs(t, err, live.ErrAuth, name)
+		require.NotErrorIs(t, err, live.ErrNoPrimary, name)
 		_, err2 := rs.SetPriorities(ctx, map[string]float64{sm2: 2}, nil)
-		require.ErrorIs(t, err2, mongo.ErrAuth, name)
+		require.ErrorIs(t, err2, live.ErrAuth, name)
 		texts = append(texts, fmt.Sprintf("%v %+v %#v %s %v", err, err, err, err2, cr))
 	}
 	require.NotContains(t, strings.Join(texts, "\n"), canary)
@@ -179,8 +180,8 @@ func TestCallsOfAHungMemberEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, err := mongotest.Start(psa(sm1, sm2, arb), mongotest.Options{Wire: mongotest.Wire42})
 		require.NoError(t, err)
-		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2},
-			mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), mongo.Options{})
+		rs := live.NewReplicaSet("set02", []string{sm1, sm2},
+			mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), live.Options{})
 		var wg sync.WaitGroup
 		for range 6 {
 			wg.Go(func() { _, _ = rs.StatusFrom(t.Context(), sm1) })
@@ -209,7 +210,7 @@ func TestCallsOfAHungMemberEnd(t *testing.T) {
 
 // BenchmarkStatusOf100Sets polls a hundred sets at once, each over one client of its own; TestMain finds goroutines that stay.
 func BenchmarkStatusOf100Sets(b *testing.B) {
-	var clients []*mongo.ReplicaSet
+	var clients []*live.ReplicaSet
 	for range 100 {
 		set := start(b, psa(sm1, sm2, arb), mongotest.Options{Speed: 1})
 		clients = append(clients, client(b, set, mongodriver.Options{}, sm1))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongodriver"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 )
@@ -19,8 +20,8 @@ func ExampleDialer() {
 	}
 	defer set.Close()
 	ctx := context.Background()
-	rs := mongo.NewReplicaSet("set02", []string{sm1},
-		mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), mongo.Options{Sample: time.Millisecond})
+	rs := live.NewReplicaSet("set02", []string{sm1},
+		mongodriver.Dialer(mongodriver.Options{DialContext: set.DialContext}), live.Options{Sample: time.Millisecond})
 	defer rs.Close(ctx)
 	config, err := rs.Config(ctx)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongodriver"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest/conformance"
@@ -54,7 +55,7 @@ func TestConformanceOfRealServers(t *testing.T) {
 			Name: "set02", First: hosts[0], Second: hosts[1], Arbiter: hosts[2], Dial: mongodriver.Dialer(mongodriver.Options{}),
 			Stop: r.stop, Start: r.start, Kill: r.kill, Wipe: r.wipe,
 			Suspend: r.signal(syscall.SIGSTOP), Resume: r.signal(syscall.SIGCONT), OneVoterRule: wire >= mongotest.Wire44, Patience: 3 * time.Minute,
-			Options: mongo.Options{Poll: 100 * time.Millisecond, Sample: time.Second},
+			Options: live.Options{Poll: 100 * time.Millisecond, Sample: time.Second},
 		}
 	})
 }
@@ -136,10 +137,10 @@ func (r *realSet) initiate(hosts []string) int32 {
 	t := r.t
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	rs := mongo.NewReplicaSet("set02", hosts, mongodriver.Dialer(mongodriver.Options{}), mongo.Options{Poll: 100 * time.Millisecond})
+	rs := live.NewReplicaSet("set02", hosts, mongodriver.Dialer(mongodriver.Options{}), live.Options{Poll: 100 * time.Millisecond})
 	defer func() { require.NoError(t, rs.Close(ctx)) }()
 	_, err := rs.RunCommand(ctx, hosts[0], "admin", bson.D{{Key: "replSetGetStatus", Value: 1}})
-	require.True(t, mongo.HasCode(err, mongo.CodeNotYetInitialized), "%v", err)
+	require.True(t, live.HasCode(err, live.CodeNotYetInitialized), "%v", err)
 	c := psa(hosts[0], hosts[1], hosts[2])
 	c.Version = 1
 	settings, err := bson.Marshal(bson.D{{Key: "electionTimeoutMillis", Value: 2000}, {Key: "heartbeatIntervalMillis", Value: 500}})

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest/conformance"
 )
@@ -42,7 +43,7 @@ func TestConformanceInProcess(t *testing.T) {
 				return conformance.Cluster{
 					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: set.Dial, Stop: set.StopMember, Start: set.StartMember,
 					Kill: set.KillMember, Wipe: set.WipeMember, Suspend: set.SuspendMember, Resume: set.ResumeMember,
-					Options: mongo.Options{Sleep: set.Sleep}, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
+					Options: live.Options{Sleep: set.Sleep}, OneVoterRule: wire >= mongotest.Wire44, Patience: time.Minute,
 				}
 			})
 		})

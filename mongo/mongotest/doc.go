@@ -2,7 +2,7 @@
 // takeovers by priority, oplog windows and the servers' refusals, behind the commands and the wire protocol of a real
 // server.
 //
-// A [Set] is one replica set. Package mongo reaches it in two ways:
+// A [Set] is one replica set. Package mongo/live reaches it in two ways:
 //
 //   - [Set.Dial] runs commands in the process, without a connection, a goroutine or a clock: with Options.Speed 0 the
 //     time passes only by [Set.Advance] and [Set.Sleep], and the same calls give the same answers. For scenarios by the

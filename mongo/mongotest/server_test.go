@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 )
 
@@ -24,9 +25,9 @@ func start(t testing.TB, opts mongotest.Options) *mongotest.Set {
 
 // ask runs a command on a member and gives the reply, or the code of the refusal.
 func ask(t testing.TB, set *mongotest.Set, host, db string, cmd bson.D) (bson.Raw, int) {
-	rs := mongo.NewReplicaSet("set02", []string{host}, set.Dial, mongo.Options{})
+	rs := live.NewReplicaSet("set02", []string{host}, set.Dial, live.Options{})
 	raw, err := rs.RunCommand(t.Context(), host, db, cmd)
-	var refused *mongo.CommandError
+	var refused *live.CommandError
 	if err != nil {
 		require.ErrorAs(t, err, &refused)
 		return nil, refused.Code
@@ -120,7 +121,7 @@ func TestAnswersOfARealServer(t *testing.T) {
 	set, err := mongotest.Start(c, mongotest.Options{OplogSize: 1 << 20})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, set.Close()) }()
-	rs := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{})
+	rs := live.NewReplicaSet("set02", []string{sm1}, set.Dial, live.Options{})
 	h, err := rs.Hello(t.Context(), sm1)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{sm1, sm2, "seen:1", arb}, h.Members())
@@ -149,7 +150,7 @@ func TestConfigurationIsCarried(t *testing.T) {
 	set, err := mongotest.Start(c, mongotest.Options{Wire: mongotest.Wire44})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, set.Close()) }()
-	rs := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{Sleep: set.Sleep})
+	rs := live.NewReplicaSet("set02", []string{sm1}, set.Dial, live.Options{Sleep: set.Sleep})
 	_, err = rs.SetPriorities(t.Context(), map[string]float64{sm2: 1.5}, nil)
 	require.NoError(t, err)
 	got, committed, err := rs.ConfigFrom(t.Context(), sm1)
@@ -257,7 +258,7 @@ func TestStepDownClosesConnections(t *testing.T) {
 			return err == nil
 		}
 		require.True(t, alive())
-		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: set.Sleep})
+		rs := live.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, live.Options{Sleep: set.Sleep})
 		_, err = rs.StepDown(t.Context(), sm1, time.Minute, time.Second)
 		require.NoError(t, err)
 		require.Equal(t, !closes, alive(), "wire %d", wire)
@@ -287,7 +288,7 @@ func TestWireLengthsThatLie(t *testing.T) {
 
 // FuzzWire feeds a server with what no driver sends. It answers or hangs up.
 func FuzzWire(f *testing.F) {
-	set := start(f, mongotest.Options{User: &mongo.Credential{User: "u", Password: "p"}})
+	set := start(f, mongotest.Options{User: &live.Credential{User: "u", Password: "p"}})
 	open := start(f, mongotest.Options{})
 	msg := func(code uint32, body string) []byte {
 		b := make([]byte, 16, 16+len(body))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // The wire versions of MongoDB's releases.
@@ -29,18 +30,18 @@ const (
 
 // Options are the times and rules of a set. A zero field takes the default that is named beside it.
 type Options struct {
-	Wire              int32             // Wire36: which server release is simulated, with its rules and refusals
-	Speed             float64           // 0: seconds of simulated time in a real second; 0 for none but by Advance and Sleep
-	Epoch             time.Time         // 2026-01-01 UTC: the simulated clock at the start
-	ElectionTimeout   time.Duration     // what the configuration's settings say at the start, or 10 s
-	HeartbeatInterval time.Duration     // likewise, or 2 s
-	OplogSize         int64             // 200 MB: configured; the oplog is full, and a small one holds 104 MB
-	OplogWindow       time.Duration     // 1 h: how far it reaches under the present traffic
-	ApplyRate         float64           // 10: seconds of oplog that a member applies in a second
-	DataSize          int64             // 0: bytes that an initial sync copies, at 50 MB/s
-	Idle              bool              // no client writes
-	NoMajorityReads   bool              // as with the storage engine mmapv1, or enableMajorityReadConcern: false
-	User              *mongo.Credential // who must authenticate, by SCRAM-SHA-256; nil for a set without access control
+	Wire              int32            // Wire36: which server release is simulated, with its rules and refusals
+	Speed             float64          // 0: seconds of simulated time in a real second; 0 for none but by Advance and Sleep
+	Epoch             time.Time        // 2026-01-01 UTC: the simulated clock at the start
+	ElectionTimeout   time.Duration    // what the configuration's settings say at the start, or 10 s
+	HeartbeatInterval time.Duration    // likewise, or 2 s
+	OplogSize         int64            // 200 MB: configured; the oplog is full, and a small one holds 104 MB
+	OplogWindow       time.Duration    // 1 h: how far it reaches under the present traffic
+	ApplyRate         float64          // 10: seconds of oplog that a member applies in a second
+	DataSize          int64            // 0: bytes that an initial sync copies, at 50 MB/s
+	Idle              bool             // no client writes
+	NoMajorityReads   bool             // as with the storage engine mmapv1, or enableMajorityReadConcern: false
+	User              *live.Credential // who must authenticate, by SCRAM-SHA-256; nil for a set without access control
 }
 
 // Set is one simulated replica set. Its methods may be called concurrently.
@@ -184,7 +185,7 @@ func (s *Set) Advance(d time.Duration) {
 	s.advance(d)
 }
 
-// Sleep lets simulated time pass in place of real time: for mongo.Options.Sleep.
+// Sleep lets simulated time pass in place of real time: for live.Options.Sleep.
 func (s *Set) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/internal/replsim"
-	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // maxMessage is the longest message that a server takes, in bytes.
@@ -262,9 +262,9 @@ func (q *request) readMsg(b []byte) (quiet bool, err error) {
 	return flags&wiremessage.MoreToCome != 0, nil
 }
 
-// Dial is a mongo.Dialer without a connection: every command runs at once in the caller's goroutine. It counts as
+// Dial is a live.Dialer without a connection: every command runs at once in the caller's goroutine. It counts as
 // authenticated, and reads from secondaries as the driver does on a direct connection.
-func (s *Set) Dial(_ context.Context, host string) (mongo.Conn, error) {
+func (s *Set) Dial(_ context.Context, host string) (live.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
@@ -286,9 +286,9 @@ func (d *direct) Close(context.Context) error { return nil }
 // RunCommand runs the command at once.
 func (d *direct) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
 	if len(cmd) == 0 {
-		return nil, &mongo.CommandError{Host: d.host, Command: "an empty command", Outcome: op.NotStarted}
+		return nil, &live.CommandError{Host: d.host, Command: "an empty command", Outcome: op.NotStarted}
 	}
-	e := &mongo.CommandError{Host: d.host, Command: cmd[0].Key, Outcome: op.NotStarted}
+	e := &live.CommandError{Host: d.host, Command: cmd[0].Key, Outcome: op.NotStarted}
 	if e.Err = ctx.Err(); e.Err != nil {
 		return nil, e
 	}

@@ -27,11 +27,13 @@ func (p *placing) applyState() {
 			if count <= 0 || count < r.threshold {
 				continue
 			}
-			switch {
+			switch v := p.verdicts[failKey{at, r.id}]; {
 			case r.expires():
 				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s", count, n.name)
-			case p.digests[failKey{at, r.id}]:
-				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s is cleared if the parameters have changed", count, n.name)
+			case v.unsure != "":
+				p.refuse(featureFailureExpiry, r.id, "fail count %s on %s is cleared if the parameters have changed: %s", count, n.name, v.unsure)
+			case v.cleared:
+				continue
 			}
 			r.anonymousTop().deny(at, fmt.Sprintf("fail count %s reaches migration-threshold %s", count, r.threshold))
 		}

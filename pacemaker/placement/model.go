@@ -28,9 +28,9 @@ type placing struct {
 	options placeOptions
 	orders  []placeOrder
 
-	optional  [][2]string      // first and then of the orders that do not bind
-	histories map[failKey]bool // what each node recorded, by the id in the record
-	digests   map[failKey]bool // failures that are forgotten when the parameters of the resource change
+	optional  [][2]string         // first and then of the orders that do not bind
+	histories map[failKey]bool    // what each node recorded, by the id in the record
+	verdicts  map[failKey]verdict // what the digests of last failures say of the fail counts
 
 	templates   map[string]*etree.Element
 	groupings   map[string][]string // the resources that tags and templates stand for in constraints
@@ -119,7 +119,7 @@ func place(c *pacemaker.CIB, options []Option) (*placing, error) {
 		return nil, pacemaker.ErrNoCIB
 	}
 	p := &placing{cib: c, named: make(map[string]*placeRes), parts: make(map[string]*placeRes), refused: make(map[Unsupported]bool),
-		histories: make(map[failKey]bool), digests: make(map[failKey]bool)}
+		histories: make(map[failKey]bool), verdicts: make(map[failKey]verdict)}
 	for _, o := range options {
 		o(p)
 	}

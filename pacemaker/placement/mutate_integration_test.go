@@ -202,6 +202,7 @@ func (m *mutant) failure() {
 	}
 	if m.IntN(2) == 0 {
 		op.CreateAttr("op-digest", m.pick("f2317cad3d54cec5d7d7aa7d0bf35cf8", "4811cef7f7f94e3a35a70be7916cb2fd"))
+		op.CreateAttr("crm_feature_set", m.pick("3.0.14", "3.15.0", "3.15.0"))
 	}
 	m.did = append(m.did, fmt.Sprintf("%s: %s failed with %s", id, op.SelectAttrValue("operation_key", ""), rc))
 	if m.IntN(2) == 0 {

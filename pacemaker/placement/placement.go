@@ -70,9 +70,9 @@ func WithoutNode(name string) Option { return func(p *placing) { p.lost = name }
 // Of computes where everything runs and where it should, from the configuration and the status of the CIB. It knows
 // primitives, templates, groups and anonymous clones; location constraints with nodes, patterns, sets, tags and rules
 // on node attributes; colocation and order constraints, also of sets; tickets; stickiness, priority, target-role,
-// is-managed, maintenance, standby, fail counts with migration-threshold, failed operations with their default
-// consequence, symmetric and asymmetric clusters, quorum, fencing, and the state of nodes. Ties are broken as Pacemaker
-// 2.1 does.
+// is-managed, maintenance, standby, fail counts with migration-threshold and whether changed parameters clear them,
+// failed operations with their default consequence, symmetric and asymmetric clusters, quorum, fencing, and the state
+// of nodes. Ties are broken as Pacemaker 2.1 does.
 //
 // Only properties, meta attributes, attributes of constraints, states of nodes and records of operations that are on a
 // list are taken; so are names that cannot be Pacemaker's own. Whatever else could decide a placement (see

@@ -300,7 +300,7 @@ func TestPlacementUnsupported(t *testing.T) {
 		"a failure of other parameters": {strings.NewReplacer(`id="op0"`, `id="a_last_failure_0" op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8"`,
 			`<lrm id="1">`, `<transient_attributes id="1"><instance_attributes id="s"><nvpair id="f" name="fail-count-a#start_0" value="INFINITY"/>`+
 				`</instance_attributes></transient_attributes><lrm id="1">`).Replace(pair(primitive("a"), "", "a@n1")),
-			Unsupported{featureFailureExpiry, "a", "fail count INFINITY on n1 is cleared if the parameters have changed"}},
+			Unsupported{featureFailureExpiry, "a", "fail count INFINITY on n1 is cleared if the parameters have changed: feature set \"\""}},
 		"the agent has changed": {strings.Replace(pair(primitive("a"), "", "a@n1"), `<lrm_resource id="a" class="ocf" provider="x"`,
 			`<lrm_resource id="a" class="ocf" provider="z"`, 1),
 			Unsupported{featureHistory, "history of a on n1", "it is of an agent with provider=z, and the resource has x"}},

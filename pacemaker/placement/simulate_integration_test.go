@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,10 +209,12 @@ func TestPlacementAgreesWithCrmSimulateOldNames(t *testing.T) {
 	require.Greater(t, s.claimed, 100)
 }
 
-// The cases of TestPlacement are what crm_simulate says too.
+// The cases of TestPlacement and TestDigests are what crm_simulate says too.
 func TestPlacementCasesAreRight(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
-	for name, tt := range placementCases() {
+	cases := placementCases()
+	maps.Copy(cases, digestCases())
+	for name, tt := range cases {
 		if tt.newer {
 			continue
 		}

@@ -75,7 +75,7 @@ func (p *placing) readHistory(at int, e *etree.Element) {
 	}
 	p.histories[failKey{at, id}] = true
 	p.checkAgent(r, what, e)
-	p.checkOperations(at, what, id, ops)
+	p.checkOperations(at, r, what, id, ops)
 	var h history
 	for _, op := range ops {
 		p.readOperation(r, what, op, &h)
@@ -109,7 +109,7 @@ func (p *placing) checkAgent(r *placeRes, what string, e *etree.Element) {
 
 // checkOperations refuses entries of another form than those that the cluster writes: all that is read later stands in them, and their
 // order is known.
-func (p *placing) checkOperations(at int, what, id string, ops []*etree.Element) {
+func (p *placing) checkOperations(at int, r *placeRes, what, id string, ops []*etree.Element) {
 	calls := make(map[int]string)
 	for _, op := range ops {
 		if op.SelectAttrValue("operation", "") == "notify" || op.SelectAttrValue("operation", "") == "meta-data" {
@@ -136,10 +136,7 @@ func (p *placing) checkOperations(at int, what, id string, ops []*etree.Element)
 			p.refuse(featureHistory, what, "%s: call-id %d is another operation as well", entry, call)
 		}
 		calls[call] = same
-		if strings.HasSuffix(entry, "_last_failure_0") && (op.SelectAttr("op-digest") != nil || op.SelectAttr("op-restart-digest") != nil) {
-			base, _, _ := strings.Cut(id, ":")
-			p.digests[failKey{at, base}] = true
-		}
+		p.readVerdict(at, r, id, op)
 	}
 }
 
@@ -284,7 +281,7 @@ func (p *placing) ownFailurePolicy(r *placeRes, op *etree.Element) bool {
 			every, ok := pacemaker.Milliseconds(o.SelectAttrValue("interval", "0"))
 			same := o.SelectAttrValue("name", "") == op.SelectAttrValue("operation", "") && (!ok || every == interval)
 			if same && (o.SelectAttr("on-fail") != nil || o.SelectAttr("on_fail") != nil || o.SelectAttr("id-ref") != nil ||
-				len(o.ChildElements()) > 0) {
+				len(o.ChildElements()) > len(o.SelectElements("instance_attributes"))) {
 				return true
 			}
 		}

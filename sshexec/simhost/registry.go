@@ -20,6 +20,8 @@ type Registry struct {
 	// Mounted is called after the mounts of a host changed; it may be nil.
 	Mounted func(*State, *Host)
 	Offline func(s *State, from, to *Host) bool // whether the network between two hosts is cut; never when nil
+	// Around runs every program, in its place, so that it may change what the program does and prints; it may be nil.
+	Around func(c *Call, run Handler) int
 
 	programs map[string]program
 	scripts  map[string]program
@@ -104,6 +106,14 @@ func costOf(d time.Duration) time.Duration {
 }
 
 func (r *Registry) find(h *Host, argv []string) (Handler, time.Duration) {
+	run, cost := r.program(h, argv)
+	if r.Around == nil {
+		return run, cost
+	}
+	return func(c *Call) int { return r.Around(c, run) }, cost
+}
+
+func (r *Registry) program(h *Host, argv []string) (Handler, time.Duration) {
 	name := path.Base(argv[0])
 	if (name == "sh" || name == "bash") && len(argv) >= 3 && argv[1] == "-c" {
 		p, ok := r.scripts[argv[2]]

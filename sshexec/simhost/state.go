@@ -176,6 +176,13 @@ func (s *State) Note(host, format string, args ...any) {
 	}
 }
 
+// Behind lets f change what the running command does not: as if it fell due by itself meanwhile.
+func (s *State) Behind(f func()) {
+	s.ticking++
+	defer func() { s.ticking-- }()
+	f()
+}
+
 // Violate records that a rule which must always hold was broken just now.
 func (s *State) Violate(format string, args ...any) {
 	s.violations = append(s.violations, Violation{Time: s.now, Seq: s.seq, Command: s.current, What: fmt.Sprintf(format, args...)})

@@ -1,4 +1,4 @@
-// Package conformance holds what package mongo must do with any replica set that it can reach: simulated, in the
+// Package conformance holds what package mongo/live must do with any replica set that it can reach: simulated, in the
 // process or behind the wire protocol or a shell, or of real servers. The same scenarios on all of them show that the
 // simulation is honest.
 package conformance
@@ -16,6 +16,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // Cluster is a new replica set that a scenario may do with as it likes: two members with data, of the priorities 3 and 2, and an
@@ -25,8 +26,8 @@ type Cluster struct {
 	First        string // the primary, priority 3
 	Second       string // priority 2
 	Arbiter      string
-	Dial         mongo.Dialer
-	Options      mongo.Options
+	Dial         live.Dialer
+	Options      live.Options
 	Stop         func(host string) error // ends a process cleanly
 	Start        func(host string) error
 	Kill         func(host string) error // as a power loss does
@@ -41,7 +42,7 @@ type Cluster struct {
 type scenario struct {
 	*testing.T
 	Cluster
-	rs  *mongo.ReplicaSet
+	rs  *live.ReplicaSet
 	ctx context.Context //nolint:containedctx // of one test
 }
 
@@ -79,7 +80,7 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 			c := start(t)
 			ctx, cancel := context.WithTimeout(t.Context(), c.Patience)
 			defer cancel()
-			rs := mongo.NewReplicaSet(c.Name, []string{c.First, c.Second, c.Arbiter}, c.Dial, c.Options)
+			rs := live.NewReplicaSet(c.Name, []string{c.First, c.Second, c.Arbiter}, c.Dial, c.Options)
 			defer func() { require.NoError(t, rs.Close(context.WithoutCancel(ctx))) }()
 			s.run(scenario{T: t, Cluster: c, rs: rs, ctx: ctx})
 		})
@@ -147,7 +148,7 @@ func (s scenario) reads() {
 	require.Len(s, lags, 2, "an arbiter has no lag")
 	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
 	_, err = s.rs.RunCommand(s.ctx, s.First, "admin", bson.D{{Key: "evenkeelHasNoSuchCommand", Value: 1}})
-	require.True(s, mongo.HasCode(err, mongo.CodeCommandNotFound), "%v", err)
+	require.True(s, live.HasCode(err, live.CodeCommandNotFound), "%v", err)
 }
 
 func (s scenario) oplog() {
@@ -179,12 +180,12 @@ func (s scenario) reconfigOnSecondary() {
 	c := s.config()
 	c.Version++
 	err := s.send(s.Second, c)
-	require.True(s, mongo.HasCode(err, mongo.CodeNotPrimary), "%v", err)
+	require.True(s, live.HasCode(err, live.CodeNotPrimary), "%v", err)
 }
 
 func (s scenario) sameVersion() {
 	err := s.send(s.First, s.config())
-	require.True(s, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+	require.True(s, live.HasCode(err, live.CodeConfigIncompatible), "%v", err)
 }
 
 func (s scenario) validate() {
@@ -231,7 +232,7 @@ func (s scenario) validate() {
 			edit(&to)
 			legal := mongo.Validate(to)
 			err = s.send(s.First, to)
-			var refused *mongo.CommandError
+			var refused *live.CommandError
 			if legal == nil {
 				require.NoError(t, err)
 				return
@@ -250,7 +251,7 @@ func (s scenario) place(m mongo.Member) int {
 func (s scenario) swapPriorities() {
 	before := s.config()
 	var steps []string
-	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 2, s.Second: 3}, func(st mongo.Step) error {
+	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 2, s.Second: 3}, func(st live.Step) error {
 		steps = append(steps, st.Why)
 		return nil
 	})
@@ -260,7 +261,7 @@ func (s scenario) swapPriorities() {
 	require.Contains(s, steps[1], "lower the priority of "+s.First)
 	require.Equal(s, before.Version+2, c.Version)
 	s.requirePrimary(s.Second)
-	_, err = s.rs.SetPriorities(s.ctx, map[string]float64{s.Second: 3}, func(mongo.Step) error {
+	_, err = s.rs.SetPriorities(s.ctx, map[string]float64{s.Second: 3}, func(live.Step) error {
 		require.Fail(s, "nothing is left to do")
 		return nil
 	})
@@ -281,13 +282,13 @@ func (s scenario) noSuccessor() {
 	require.NoError(s, s.Stop(s.Second))
 	require.NoError(s, s.rs.WaitState(s.ctx, s.Second, mongo.StateDown))
 	_, err := s.rs.StepDown(s.ctx, s.First, 11*time.Second, 10*time.Second)
-	require.ErrorIs(s, err, mongo.ErrNoSuccessor)
+	require.ErrorIs(s, err, live.ErrNoSuccessor)
 	s.requirePrimary(s.First)
 }
 
 func (s scenario) freeze() {
 	err := s.rs.Freeze(s.ctx, s.First, 10*time.Second)
-	require.True(s, mongo.HasCode(err, mongo.CodeNotSecondary), "%v", err)
+	require.True(s, live.HasCode(err, live.CodeNotSecondary), "%v", err)
 	require.NoError(s, s.rs.Freeze(s.ctx, s.Second, 60*time.Second))
 	require.NoError(s, s.rs.Freeze(s.ctx, s.Second, 0))
 }
@@ -318,7 +319,7 @@ func (s scenario) removeAndAdd() {
 	require.NoError(s, err)
 	_, ok = c.Member(s.Second)
 	require.False(s, ok)
-	_, err = s.rs.RemoveMember(s.ctx, s.Second, func(mongo.Step) error {
+	_, err = s.rs.RemoveMember(s.ctx, s.Second, func(live.Step) error {
 		require.Fail(s, "it is gone already")
 		return nil
 	})
@@ -344,7 +345,7 @@ func (s scenario) twoVoters() {
 	require.Equal(s, before.Version, s.config().Version, "nothing was sent")
 	err := s.send(s.First, both)
 	if s.OneVoterRule {
-		require.True(s, mongo.HasCode(err, mongo.CodeInvalidConfig, mongo.CodeConfigIncompatible), "%v", err)
+		require.True(s, live.HasCode(err, live.CodeInvalidConfig, live.CodeConfigIncompatible), "%v", err)
 	} else {
 		require.NoError(s, err, "servers before 4.4 take it, so nobody may rely on their refusal")
 	}
@@ -380,10 +381,10 @@ func (s scenario) conflict() {
 	require.NoError(s, err)
 	_, err = s.rs.SetPriorities(s.ctx, map[string]float64{s.Second: 2.25}, nil)
 	require.NoError(s, err)
-	require.ErrorIs(s, s.rs.Apply(s.ctx, from, to), mongo.ErrConflict)
+	require.ErrorIs(s, s.rs.Apply(s.ctx, from, to), live.ErrConflict)
 	p, _, err := s.rs.Probe(s.ctx, from, to)
 	require.NoError(s, err)
-	require.Equal(s, mongo.Overtaken, p)
+	require.Equal(s, live.Overtaken, p)
 	second, _ := s.config().Member(s.Second)
 	require.Equal(s, 2.25, second.Priority)
 }
@@ -409,12 +410,12 @@ func (s scenario) shardingFix() {
 	fix := mongo.ShardingFix{Set: s.Name, Majority: 10 * time.Second}
 	var recorded *mongo.ShardingState
 	for range 3 {
-		err := fix.Apply(s.ctx, s.rs, recorded, func(st mongo.ShardingState) error {
+		err := s.rs.FixSharding(s.ctx, fix, recorded, func(st mongo.ShardingState) error {
 			recorded = &st
 			return nil
 		})
 		require.NoError(s, err)
-		now, err := fix.Read(s.ctx, s.rs)
+		now, err := s.rs.ReadSharding(s.ctx, fix)
 		require.NoError(s, err)
 		require.True(s, now.Fixed())
 		require.EqualValues(s, 5, now.ConfigVersion, "however often it is run from the same record")
@@ -428,7 +429,7 @@ func (s scenario) shardingFix() {
 func (s scenario) killedOnAWay(host string) {
 	s.insert("app", "things", bson.D{{Key: "_id", Value: "kept"}})
 	killed := false
-	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 1, s.Second: 4}, func(mongo.Step) error {
+	c, err := s.rs.SetPriorities(s.ctx, map[string]float64{s.First: 1, s.Second: 4}, func(live.Step) error {
 		if killed {
 			return nil
 		}
@@ -476,14 +477,14 @@ func (s scenario) takenUp() {
 	wish := map[string]float64{s.First: 2, s.Second: 3}
 	cut := errors.New("the client was cut off")
 	steps := 0
-	_, err := s.rs.SetPriorities(s.ctx, wish, func(mongo.Step) error {
+	_, err := s.rs.SetPriorities(s.ctx, wish, func(live.Step) error {
 		if steps++; steps == 2 {
 			return cut
 		}
 		return nil
 	})
 	require.ErrorIs(s, err, cut)
-	other := mongo.NewReplicaSet(s.Name, []string{s.Second}, s.Dial, s.Options)
+	other := live.NewReplicaSet(s.Name, []string{s.Second}, s.Dial, s.Options)
 	defer func() { require.NoError(s, other.Close(context.WithoutCancel(s.ctx))) }()
 	c, err := other.SetPriorities(s.ctx, wish, nil)
 	require.NoError(s, err)
@@ -559,7 +560,7 @@ func (s scenario) undone() {
 	require.NoError(s, s.rs.WaitCaughtUp(s.ctx, 10*time.Second))
 	died := false
 	opts := s.Options
-	opts.Watch = func(e mongo.Event) {
+	opts.Watch = func(e live.Event) {
 		if died || !strings.Contains(e.Text, "have the writes") {
 			return
 		}
@@ -572,13 +573,13 @@ func (s scenario) undone() {
 		})
 		require.NoError(s, s.Start(s.First))
 	}
-	rs := mongo.NewReplicaSet(s.Name, []string{s.First, s.Second}, s.Dial, opts)
+	rs := live.NewReplicaSet(s.Name, []string{s.First, s.Second}, s.Dial, opts)
 	defer func() { require.NoError(s, rs.Close(context.WithoutCancel(s.ctx))) }()
 	require.NoError(s, s.Suspend(s.Second))
 	fix := mongo.ShardingFix{Set: s.Name, Majority: s.Patience}
-	require.NoError(s, fix.Apply(s.ctx, rs, nil, func(mongo.ShardingState) error { return nil }))
+	require.NoError(s, rs.FixSharding(s.ctx, fix, nil, func(mongo.ShardingState) error { return nil }))
 	require.True(s, died)
-	now, err := fix.Read(s.ctx, rs)
+	now, err := rs.ReadSharding(s.ctx, fix)
 	require.NoError(s, err)
 	require.True(s, now.Fixed())
 	require.EqualValues(s, 5, now.ConfigVersion)

@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
 // ErrNoSuccessor says that no other member could take the primary's place now, so that it is not asked to step down.
@@ -35,7 +36,7 @@ func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp 
 	if primary, err = r.Primary(ctx); err != nil {
 		return "", err
 	}
-	if hostKey(primary) != hostKey(host) {
+	if mongo.HostKey(primary) != mongo.HostKey(host) {
 		return primary, nil
 	}
 	if err := r.successor(ctx, host); err != nil {
@@ -57,7 +58,7 @@ func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp 
 			return false, "a new primary", nil
 		case err != nil:
 			return false, "", err
-		case hostKey(primary) != hostKey(host):
+		case mongo.HostKey(primary) != mongo.HostKey(host):
 			return true, "", nil
 		case lost != nil:
 			if still++; still >= r.opt.Attempts {
@@ -86,7 +87,7 @@ func (r *ReplicaSet) successor(ctx context.Context, host string) error {
 	}
 	for _, m := range c.Members {
 		st, ok := s.Member(m.Host)
-		if ok && hostKey(m.Host) != hostKey(host) && m.Electable() && st.Healthy() && st.State == StateSecondary {
+		if ok && mongo.HostKey(m.Host) != mongo.HostKey(host) && m.Electable() && st.Healthy() && st.State == mongo.StateSecondary {
 			return nil
 		}
 	}

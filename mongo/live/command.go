@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
 // Commander runs commands on one member.
@@ -131,7 +133,7 @@ var (
 
 // hopeless tells whether waiting does not mend the error.
 func hopeless(err error) bool {
-	return errors.Is(err, ErrTooOld) || errors.Is(err, ErrAuth) || errors.Is(err, ErrWrongSet)
+	return errors.Is(err, mongo.ErrTooOld) || errors.Is(err, ErrAuth) || errors.Is(err, ErrWrongSet)
 }
 
 // reply is what every answer may carry.
@@ -155,7 +157,7 @@ type reply struct {
 func check(host string, cmd bson.D, raw bson.Raw) error {
 	e := &CommandError{Host: host, Command: commandName(cmd), Outcome: op.Exited}
 	var r reply
-	if err := decode(raw, &r); err != nil {
+	if err := document.Decode(raw, &r); err != nil {
 		e.Outcome, e.Message, e.Err = op.Unknown, "cannot read the answer", err
 		return e
 	}

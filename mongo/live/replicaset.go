@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"cmp"
@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
 // Options are the times of a [ReplicaSet]. A zero field takes the default that is named beside it.
@@ -62,7 +64,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // and never writes to another one than it means. Its methods may be called concurrently. Waits end with the context; the error
 // then says what was awaited.
 //
-// No command that changes something is repeated blindly: see [ReplicaSet.Apply] and [ShardingFix.Apply] for what makes a
+// No command that changes something is repeated blindly: see [ReplicaSet.Apply] and [ReplicaSet.FixSharding] for what makes a
 // repeat safe there.
 type ReplicaSet struct {
 	name  string
@@ -151,7 +153,7 @@ func (r *ReplicaSet) runOnce(ctx context.Context, host, db string, cmd bson.D) (
 
 // conn is the connection to a member; old tells whether there was one.
 func (r *ReplicaSet) conn(ctx context.Context, host string) (c Conn, old bool, err error) {
-	key := hostKey(host)
+	key := mongo.HostKey(host)
 	r.mu.Lock()
 	c, ok := r.conns[key]
 	r.mu.Unlock()
@@ -174,8 +176,8 @@ func (r *ReplicaSet) conn(ctx context.Context, host string) (c Conn, old bool, e
 // drop closes a connection that has failed, so that the next command dials anew.
 func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
 	r.mu.Lock()
-	if r.conns[hostKey(host)] == c {
-		delete(r.conns, hostKey(host))
+	if r.conns[mongo.HostKey(host)] == c {
+		delete(r.conns, mongo.HostKey(host))
 	}
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
@@ -186,32 +188,32 @@ func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
 // closing is how long a connection that has failed may take to close: a driver says goodbye to a server that may hang.
 const closing = time.Second
 
-// Hello asks one member who it is. A member of another set, or of a server that is too old ([ErrTooOld]), is an error.
-func (r *ReplicaSet) Hello(ctx context.Context, host string) (Hello, error) {
+// Hello asks one member who it is. A member of another set, or of a server that is too old ([mongo.ErrTooOld]), is an error.
+func (r *ReplicaSet) Hello(ctx context.Context, host string) (mongo.Hello, error) {
 	raw, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "hello", Value: 1}})
 	if HasCode(err, CodeCommandNotFound) { // before 4.4.2
 		raw, err = r.RunCommand(ctx, host, "admin", bson.D{{Key: "isMaster", Value: 1}})
 	}
 	if err != nil {
-		return Hello{}, err
+		return mongo.Hello{}, err
 	}
-	var h Hello
-	if err := decode(raw, &h); err != nil {
-		return Hello{}, fmt.Errorf("%s: cannot read hello: %w", host, err)
+	var h mongo.Hello
+	if err := document.Decode(raw, &h); err != nil {
+		return mongo.Hello{}, fmt.Errorf("%s: cannot read hello: %w", host, err)
 	}
-	if err := h.supported(host); err != nil {
-		return Hello{}, err
+	if err := h.Supported(host); err != nil {
+		return mongo.Hello{}, err
 	}
 	if h.Set != r.name && h.Set != "" {
-		return Hello{}, r.wrongSet(host, h.Set)
+		return mongo.Hello{}, r.wrongSet(host, h.Set)
 	}
 	r.mu.Lock()
-	r.wire[hostKey(host)] = h.MaxWire
+	r.wire[mongo.HostKey(host)] = h.MaxWire
 	for _, m := range h.Members() {
 		r.learn(m)
 	}
 	for _, m := range h.Arbiters {
-		r.arbs[hostKey(m)] = true
+		r.arbs[mongo.HostKey(m)] = true
 	}
 	r.mu.Unlock()
 	return h, nil
@@ -236,19 +238,19 @@ func (r *ReplicaSet) ServerVersion(ctx context.Context, host string) (string, er
 
 // learn adds a member; the caller holds the lock.
 func (r *ReplicaSet) learn(host string) {
-	if !slices.ContainsFunc(r.hosts, func(h string) bool { return hostKey(h) == hostKey(host) }) {
+	if !slices.ContainsFunc(r.hosts, func(h string) bool { return mongo.HostKey(h) == mongo.HostKey(host) }) {
 		r.hosts = append(r.hosts, host)
 	}
 }
 
 // know takes the members of a configuration as those of the set. The seeds stay known, whatever becomes of them.
-func (r *ReplicaSet) know(c Config) {
+func (r *ReplicaSet) know(c mongo.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts = slices.Clone(r.seeds)
 	for _, m := range c.Members {
 		r.learn(m.Host)
-		r.arbs[hostKey(m.Host)] = m.ArbiterOnly
+		r.arbs[mongo.HostKey(m.Host)] = m.ArbiterOnly
 	}
 }
 
@@ -258,7 +260,7 @@ func (r *ReplicaSet) candidates() []string {
 	defer r.mu.Unlock()
 	var hosts []string
 	for _, h := range r.hosts {
-		if !r.arbs[hostKey(h)] {
+		if !r.arbs[mongo.HostKey(h)] {
 			hosts = append(hosts, h)
 		}
 	}
@@ -272,7 +274,7 @@ var ErrNoPrimary = errors.New("no primary")
 // is it; it does not wait for the others' answers then, so that a dead machine costs no time. Of two that claim it, as
 // there may be for the time of an election timeout after a network cut, and neither of which sees a majority, the one
 // elected last is it. The error wraps [ErrNoPrimary] and says what each member answered, unless waiting mends none of
-// it: then it wraps [ErrAuth], [ErrTooOld] or [ErrWrongSet].
+// it: then it wraps [ErrAuth], [mongo.ErrTooOld] or [ErrWrongSet].
 func (r *ReplicaSet) Primary(ctx context.Context) (string, error) {
 	f := finding{asked: map[string]bool{}}
 	for round := r.candidates(); len(round) > 0 && f.primary == ""; round = f.unasked(r.candidates()) {
@@ -315,7 +317,7 @@ type finding struct {
 
 // unasked are those hosts that were not asked yet: the answers have named new ones.
 func (f *finding) unasked(hosts []string) []string {
-	return slices.DeleteFunc(hosts, func(h string) bool { return f.asked[hostKey(h)] })
+	return slices.DeleteFunc(hosts, func(h string) bool { return f.asked[mongo.HostKey(h)] })
 }
 
 // ask asks members at once, and ends when all have answered or one is certainly the primary.
@@ -324,13 +326,13 @@ func (r *ReplicaSet) ask(ctx context.Context, hosts []string, f *finding) {
 	defer cancel()
 	type answer struct {
 		host string
-		Hello
+		mongo.Hello
 		majority bool
 		err      error
 	}
 	answers := make(chan answer, len(hosts))
 	for _, host := range hosts {
-		f.asked[hostKey(host)] = true
+		f.asked[mongo.HostKey(host)] = true
 		go func() {
 			a := answer{host: host}
 			if a.Hello, a.err = r.Hello(ctx, host); a.err == nil && a.Primary() {
@@ -382,43 +384,43 @@ func (r *ReplicaSet) primaryOrLast(ctx context.Context) (string, error) {
 }
 
 // StatusFrom is the set as one member sees it.
-func (r *ReplicaSet) StatusFrom(ctx context.Context, host string) (Status, error) {
+func (r *ReplicaSet) StatusFrom(ctx context.Context, host string) (mongo.Status, error) {
 	raw, err := r.RunCommand(ctx, host, "admin", bson.D{{Key: "replSetGetStatus", Value: 1}})
 	if err != nil {
-		return Status{}, err
+		return mongo.Status{}, err
 	}
-	var s Status
-	if err := decode(raw, &s); err != nil {
-		return Status{}, fmt.Errorf("%s: cannot read the status: %w", host, err)
+	var s mongo.Status
+	if err := document.Decode(raw, &s); err != nil {
+		return mongo.Status{}, fmt.Errorf("%s: cannot read the status: %w", host, err)
 	}
 	if s.Set != r.name {
-		return Status{}, r.wrongSet(host, s.Set)
+		return mongo.Status{}, r.wrongSet(host, s.Set)
 	}
 	if len(s.Members) == 0 {
-		return Status{}, fmt.Errorf("%s: cannot read the status: it has no members", host)
+		return mongo.Status{}, fmt.Errorf("%s: cannot read the status: it has no members", host)
 	}
 	return s, nil
 }
 
 // Status is the set as its primary sees it. Without a primary the error wraps [ErrNoPrimary]; ask a certain member then, by
 // [ReplicaSet.StatusFrom].
-func (r *ReplicaSet) Status(ctx context.Context) (Status, error) {
+func (r *ReplicaSet) Status(ctx context.Context) (mongo.Status, error) {
 	host, err := r.primaryOrLast(ctx)
 	if err != nil {
-		return Status{}, err
+		return mongo.Status{}, err
 	}
 	s, err := r.StatusFrom(ctx, host)
-	if err == nil && s.MyState == StatePrimary {
+	if err == nil && s.MyState == mongo.StatePrimary {
 		return s, nil
 	}
 	if host, err = r.Primary(ctx); err != nil {
-		return Status{}, err
+		return mongo.Status{}, err
 	}
 	return r.StatusFrom(ctx, host)
 }
 
 // anyStatus is the primary's view, or without a primary that of any member that answers.
-func (r *ReplicaSet) anyStatus(ctx context.Context) (Status, error) {
+func (r *ReplicaSet) anyStatus(ctx context.Context) (mongo.Status, error) {
 	s, err := r.Status(ctx)
 	if err == nil || ctx.Err() != nil {
 		return s, err
@@ -428,14 +430,14 @@ func (r *ReplicaSet) anyStatus(ctx context.Context) (Status, error) {
 			return s, nil
 		}
 	}
-	return Status{}, err
+	return mongo.Status{}, err
 }
 
 // Config is the configuration that the primary has.
-func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
+func (r *ReplicaSet) Config(ctx context.Context) (mongo.Config, error) {
 	host, err := r.Primary(ctx)
 	if err != nil {
-		return Config{}, err
+		return mongo.Config{}, err
 	}
 	c, _, err := r.ConfigFrom(ctx, host)
 	return c, err
@@ -443,33 +445,33 @@ func (r *ReplicaSet) Config(ctx context.Context) (Config, error) {
 
 // ConfigFrom is the configuration that one member has. From 4.4 on a primary also tells whether a majority has it;
 // committed is nil from all others.
-func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c Config, committed *bool, err error) {
+func (r *ReplicaSet) ConfigFrom(ctx context.Context, host string) (c mongo.Config, committed *bool, err error) {
 	cmd := bson.D{{Key: "replSetGetConfig", Value: 1}}
 	r.mu.Lock()
-	wire := r.wire[hostKey(host)]
+	wire := r.wire[mongo.HostKey(host)]
 	r.mu.Unlock()
 	var raw bson.Raw
-	if wire >= wire44 {
+	if wire >= mongo.Wire44 {
 		raw, err = r.RunCommand(ctx, host, "admin", append(cmd, bson.E{Key: "commitmentStatus", Value: true}))
 	}
-	if wire < wire44 || HasCode(err, CodeNotPrimary) {
+	if wire < mongo.Wire44 || HasCode(err, CodeNotPrimary) {
 		raw, err = r.RunCommand(ctx, host, "admin", cmd)
 	}
 	if err != nil {
-		return Config{}, nil, err
+		return mongo.Config{}, nil, err
 	}
 	var doc struct {
-		Config    *Config `bson:"config"`
-		Committed *bool   `bson:"commitmentStatus"`
+		Config    *mongo.Config `bson:"config"`
+		Committed *bool         `bson:"commitmentStatus"`
 	}
-	if err := decode(raw, &doc); err != nil {
-		return Config{}, nil, fmt.Errorf("%s: %w", host, err)
+	if err := document.Decode(raw, &doc); err != nil {
+		return mongo.Config{}, nil, fmt.Errorf("%s: %w", host, err)
 	}
 	if doc.Config == nil {
-		return Config{}, nil, fmt.Errorf("%s: cannot read the configuration: the answer has no field config", host)
+		return mongo.Config{}, nil, fmt.Errorf("%s: cannot read the configuration: the answer has no field config", host)
 	}
 	if doc.Config.ID != r.name {
-		return Config{}, nil, r.wrongSet(host, doc.Config.ID)
+		return mongo.Config{}, nil, r.wrongSet(host, doc.Config.ID)
 	}
 	r.know(*doc.Config)
 	return *doc.Config, doc.Committed, nil

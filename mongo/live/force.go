@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
 // ForceReconfigMayLoseWrites makes one member install a configuration although it is no primary, and no majority
@@ -17,11 +19,11 @@ import (
 // The reason must say who has made sure that the missing members are down and stay down. It is told to Options.Watch,
 // and nothing is sent without one, nor while the set has a primary. The configuration must be legal; its version is set
 // by the server. It is sent once: with [CommandError]'s outcome Unknown, read the configuration back.
-func (r *ReplicaSet) ForceReconfigMayLoseWrites(ctx context.Context, host string, c Config, reason string) error {
+func (r *ReplicaSet) ForceReconfigMayLoseWrites(ctx context.Context, host string, c mongo.Config, reason string) error {
 	if reason == "" {
 		return errors.New("a forced reconfiguration needs a reason: who has made sure that the missing members are down and stay down?")
 	}
-	if err := Validate(c); err != nil {
+	if err := mongo.Validate(c); err != nil {
 		return fmt.Errorf("replica set %s: %w", r.name, err)
 	}
 	if c.ID != r.name {

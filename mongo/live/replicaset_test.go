@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/casetest"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 )
 
@@ -21,15 +23,15 @@ func balance() mongo.Config {
 	return config(mongo.DataMember(1, sm1, 3), mongo.DataMember(2, sm2, 2), mongo.ArbiterMember(0, arb))
 }
 
-// live starts a simulated set and a client of it in simulated time; patience is how much of that a wait may take.
-func live(t require.TestingT, c mongo.Config, opts mongotest.Options, watch func(mongo.Event)) (*mongotest.Set, *mongo.ReplicaSet) {
+// running starts a simulated set and a client of it in simulated time; patience is how much of that a wait may take.
+func running(t require.TestingT, c mongo.Config, opts mongotest.Options, watch func(live.Event)) (*mongotest.Set, *live.ReplicaSet) {
 	set, err := mongotest.Start(c, opts)
 	require.NoError(t, err)
 	hosts := make([]string, len(c.Members))
 	for i, m := range c.Members {
 		hosts[i] = m.Host
 	}
-	return set, mongo.NewReplicaSet(c.ID, hosts, set.Dial, mongo.Options{
+	return set, live.NewReplicaSet(c.ID, hosts, set.Dial, live.Options{
 		Poll: 2 * time.Second, Sleep: patient(set, 4*time.Hour), Watch: watch,
 	})
 }
@@ -50,11 +52,11 @@ func patient(set *mongotest.Set, limit time.Duration) func(context.Context, time
 // version to the next, a majority and no second primary are there all the time, and in the end the set has what was wished.
 func TestConvergeThroughLostAnswers(t *testing.T) {
 	ways, losses := 0, 0
-	thinOut(t, 20)
+	casetest.ThinOut(t, 20)
 	rapid.Check(t, func(t *rapid.T) {
-		from, to := drawLegal(t, "from"), drawLegal(t, "to")
+		from, to := casetest.DrawLegal(t, "from"), casetest.DrawLegal(t, "to")
 		wire := rapid.SampledFrom([]int32{mongotest.Wire36, mongotest.Wire42, mongotest.Wire44, mongotest.Wire70}).Draw(t, "wire")
-		set, rs := live(t, from, mongotest.Options{Wire: wire, DataSize: 1e9}, nil)
+		set, rs := running(t, from, mongotest.Options{Wire: wire, DataSize: 1e9}, nil)
 		chance := rapid.IntRange(0, 8).Draw(t, "losses of 32")
 		luck := rapid.Uint64().Draw(t, "luck")
 		lost := 0
@@ -69,7 +71,7 @@ func TestConvergeThroughLostAnswers(t *testing.T) {
 		seen := []mongo.Config{set.Truth().Config}
 		for try := 0; ; try++ {
 			require.Less(t, try, 200, "the way does not end")
-			_, err := rs.Converge(t.Context(), to, func(mongo.Step) error {
+			_, err := rs.Converge(t.Context(), to, func(live.Step) error {
 				truth := set.Truth()
 				require.NoError(t, set.Check())
 				require.True(t, truth.Majority)
@@ -94,7 +96,7 @@ func TestConvergeThroughLostAnswers(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, done, "%v is left of the way to %v", next, to)
 		for i := 1; i < len(seen); i++ {
-			requireLegalStep(t, seen[i-1], seen[i])
+			casetest.RequireLegalStep(t, seen[i-1], seen[i])
 		}
 		require.LessOrEqual(t, truth.Outage, time.Second, "no longer than elections")
 		ways, losses = ways+1, losses+lost
@@ -103,7 +105,7 @@ func TestConvergeThroughLostAnswers(t *testing.T) {
 }
 
 func TestApplyRefusesUnsafeSteps(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	from, err := rs.Config(t.Context())
 	require.NoError(t, err)
 	for want, edit := range map[string]func(*mongo.Config){
@@ -145,7 +147,7 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 		want    int
 	}{{"served", mongotest.Served, 1}, {"lost before", mongotest.LostBefore, 2}, {"lost after", mongotest.LostAfter, 1}} {
 		t.Run(tc.name, func(t *testing.T) {
-			set, rs := live(t, balance(), mongotest.Options{}, nil)
+			set, rs := running(t, balance(), mongotest.Options{}, nil)
 			set.Fail(func(c mongotest.Call) mongotest.Failure {
 				if c.Name == "replSetReconfig" && c.N == 0 {
 					return tc.failure
@@ -159,7 +161,7 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 		})
 	}
 	t.Run("always lost", func(t *testing.T) {
-		set, rs := live(t, balance(), mongotest.Options{}, nil)
+		set, rs := running(t, balance(), mongotest.Options{}, nil)
 		set.Fail(func(c mongotest.Call) mongotest.Failure {
 			if c.Name == "replSetReconfig" {
 				return mongotest.LostBefore
@@ -171,14 +173,14 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 		require.Equal(t, 5, sent(set))
 	})
 	t.Run("refused", func(t *testing.T) {
-		set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
+		set, rs := running(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
 		from, err := rs.Config(t.Context())
 		require.NoError(t, err)
 		to := from.Clone()
 		to.Version++
 		to.Members[1].Priority = 1
 		to.Members[1].Extra = mongo.Fields{"slaveDelay": raw(t, int64(0))} // gone in 5.0
-		require.True(t, mongo.HasCode(rs.Apply(t.Context(), from, to), mongo.CodeInvalidConfig))
+		require.True(t, live.HasCode(rs.Apply(t.Context(), from, to), live.CodeInvalidConfig))
 		require.Equal(t, 1, sent(set))
 	})
 }
@@ -187,7 +189,7 @@ func TestApplySendsNoMoreThanItMust(t *testing.T) {
 // for a while with what nobody waits for any more.
 func TestReconfigurationWhileAMemberHangs(t *testing.T) {
 	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire42, mongotest.Wire60} {
-		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		set, rs := running(t, balance(), mongotest.Options{Wire: wire}, nil)
 		require.NoError(t, set.SuspendMember(sm2))
 		set.Advance(time.Minute)
 		at := set.Truth().Now
@@ -198,9 +200,9 @@ func TestReconfigurationWhileAMemberHangs(t *testing.T) {
 
 		c.Version++
 		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: 5000}})
-		require.True(t, mongo.HasCode(err, mongo.CodeMaxTimeMSExpired), "%v", err)
+		require.True(t, live.HasCode(err, live.CodeMaxTimeMSExpired), "%v", err)
 		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: c}})
-		require.True(t, mongo.HasCode(err, mongo.CodeConfigurationInProgress), "%v", err)
+		require.True(t, live.HasCode(err, live.CodeConfigurationInProgress), "%v", err)
 		c, err = rs.SetPriorities(t.Context(), map[string]float64{sm1: 5}, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 9, c.Version)
@@ -215,10 +217,10 @@ func TestReconfigurationWhileAMemberHangs(t *testing.T) {
 // Code 103 is a server's word for every document that it does not like: it is sent once, and the server's text is the
 // error. Unless the version is there: then it was ours, whose answer was lost.
 func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
-	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
+	set, _ := running(t, balance(), mongotest.Options{Wire: mongotest.Wire50}, nil)
 	sent := 0
 	for _, taken := range []bool{false, true} {
-		rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, answering(set.Dial, func(c mongo.Conn, cmd bson.D) (bson.Raw, error) {
+		rs := live.NewReplicaSet("set02", []string{sm1, sm2}, answering(set.Dial, func(c live.Conn, cmd bson.D) (bson.Raw, error) {
 			if cmd[0].Key != "replSetReconfig" {
 				return nil, nil
 			}
@@ -230,7 +232,7 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 			}
 			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: 103},
 				{Key: "errmsg", Value: "Reconfig attempted to install a config that would change the implicit default write concern."}})
-		}), mongo.Options{Sleep: set.Sleep})
+		}), live.Options{Sleep: set.Sleep})
 		sent = 0
 		_, err := rs.SetPriorities(t.Context(), map[string]float64{sm2: 2.5}, nil)
 		require.Equal(t, 1, sent)
@@ -238,7 +240,7 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 			require.NoError(t, err)
 		} else {
 			require.ErrorContains(t, err, "implicit default write concern")
-			require.NotErrorIs(t, err, mongo.ErrConflict)
+			require.NotErrorIs(t, err, live.ErrConflict)
 		}
 	}
 }
@@ -247,7 +249,7 @@ func TestADocumentThatTheServerDoesNotLikeIsSentOnce(t *testing.T) {
 func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
 	var set *mongotest.Set
 	var told []string
-	set, rs := live(t, balance(), mongotest.Options{}, func(e mongo.Event) {
+	set, rs := running(t, balance(), mongotest.Options{}, func(e live.Event) {
 		if told = append(told, e.Text); strings.Contains(e.Text, "are up") {
 			require.NoError(t, set.StartMember(sm2))
 		}
@@ -262,7 +264,7 @@ func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
 	require.ErrorIs(t, rs.Apply(t.Context(), from, to), mongo.ErrUnsafeStep)
 	require.Equal(t, from.Version, set.Truth().Config.Version)
 	_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
-	require.True(t, mongo.HasCode(err, mongo.CodeNodeNotFound), "%v", err)
+	require.True(t, live.HasCode(err, live.CodeNodeNotFound), "%v", err)
 	_, err = rs.RemoveMember(t.Context(), arb, nil)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(told, "\n"), "members with 1 votes of version 8 are up, and it needs 2 for a primary")
@@ -272,7 +274,7 @@ func TestNoStepWithoutAMajorityOfTheNextConfiguration(t *testing.T) {
 // Settings are the same whatever number type they are given in: one reconfiguration, and none the second time.
 func TestSettingsAreComparedByValue(t *testing.T) {
 	for _, value := range []any{int64(12000), 12000.0, int32(12000)} {
-		_, rs := live(t, balance(), mongotest.Options{}, nil)
+		_, rs := running(t, balance(), mongotest.Options{}, nil)
 		wish := balance()
 		wish.Extra = mongo.Fields{"settings": raw(t, bson.D{
 			{Key: "catchUpTimeoutMillis", Value: value}, {Key: "electionTimeoutMillis", Value: value},
@@ -288,7 +290,7 @@ func TestSettingsAreComparedByValue(t *testing.T) {
 
 // Every member must name the same horizons: they change at once, and a new member joins when the others have its.
 func TestHorizonsChangeTogether(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	set, rs := running(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
 	wish := func(extra func(i int) mongo.Fields, members ...mongo.Member) mongo.Config {
 		c := balance()
 		c.Members = append(c.Members, members...)
@@ -309,7 +311,7 @@ func TestHorizonsChangeTogether(t *testing.T) {
 		delete(c.Members[2].Extra, "horizons")
 		return c
 	}()}})
-	require.True(t, mongo.HasCode(err, mongo.CodeConfigIncompatible), "%v", err)
+	require.True(t, live.HasCode(err, live.CodeConfigIncompatible), "%v", err)
 	both := func(i int) mongo.Fields {
 		return mongo.Fields{"horizons": raw(t, bson.D{
 			{Key: "inside", Value: fmt.Sprintf("desk:%d", i)}, {Key: "outside", Value: fmt.Sprintf("gate:%d", i)},
@@ -324,12 +326,12 @@ func TestHorizonsChangeTogether(t *testing.T) {
 // From 4.4 on a new primary refuses reconfigurations (308) until a majority has reported the configuration of its
 // term, at the next heartbeat: Apply waits for it however long that takes, and sends once.
 func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
-	set, _ := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44, HeartbeatInterval: 10 * time.Second}, nil)
+	set, _ := running(t, balance(), mongotest.Options{Wire: mongotest.Wire44, HeartbeatInterval: 10 * time.Second}, nil)
 	require.NoError(t, set.StopMember(sm1))
 	for set.Truth().Primary == "" {
 		set.Advance(50 * time.Millisecond)
 	}
-	rs := mongo.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: set.Sleep}) // all defaults
+	rs := live.NewReplicaSet("set02", []string{sm1, sm2}, set.Dial, live.Options{Sleep: set.Sleep}) // all defaults
 	from, committed, err := rs.ConfigFrom(t.Context(), sm2)
 	require.NoError(t, err)
 	require.Nil(t, committed, "its release is not known yet")
@@ -337,7 +339,7 @@ func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
 	to.Version++
 	to.Members[1].Priority = 2.5
 	_, err = rs.RunCommand(t.Context(), sm2, "admin", bson.D{{Key: "replSetReconfig", Value: to}})
-	require.True(t, mongo.HasCode(err, mongo.CodeConfigNotCommitted), "%v", err)
+	require.True(t, live.HasCode(err, live.CodeConfigNotCommitted), "%v", err)
 	require.NoError(t, rs.Apply(t.Context(), from, to))
 	sent := 0
 	for _, c := range set.Calls() {
@@ -351,7 +353,7 @@ func TestReconfigurationAfterAnElectionWaits(t *testing.T) {
 // A secondary of 4.4 or later refuses to say whether a majority has its configuration: it is asked without that.
 func TestConfigFromASecondary(t *testing.T) {
 	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire44, mongotest.Wire80} {
-		_, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+		_, rs := running(t, balance(), mongotest.Options{Wire: wire}, nil)
 		for host, tells := range map[string]bool{sm1: wire >= mongotest.Wire44, sm2: false, arb: false} {
 			_, err := rs.Hello(t.Context(), host)
 			require.NoError(t, err)
@@ -374,7 +376,7 @@ func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
 	}{{"lowered", map[string]float64{sm1: 1}, false}, {"another raised", map[string]float64{sm2: 2.5}, true}} {
 		t.Run(tc.name, func(t *testing.T) {
 			var told []string
-			set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, func(e mongo.Event) { told = append(told, e.Text) })
+			set, rs := running(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, func(e live.Event) { told = append(told, e.Text) })
 			p, err := rs.StepDown(t.Context(), sm1, time.Hour, 10*time.Second)
 			require.NoError(t, err)
 			require.Equal(t, sm2, p)
@@ -390,7 +392,7 @@ func TestAMemberThatCannotTakeOverStopsNoWay(t *testing.T) {
 			}
 		})
 	}
-	set, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
+	set, rs := running(t, balance(), mongotest.Options{Wire: mongotest.Wire42}, nil)
 	_, err := rs.StepDown(t.Context(), sm1, 24*time.Hour, 10*time.Second)
 	require.NoError(t, err)
 	_, err = rs.RemoveMember(t.Context(), sm2, nil)
@@ -404,7 +406,7 @@ func TestWaitCaughtUpAllowsADelay(t *testing.T) {
 	for delay, want := range map[int64]error{3600: nil, 60: errPatience} {
 		c := balance()
 		c.Members[1].Priority, c.Members[1].Extra = 0, mongo.Fields{"slaveDelay": raw(t, delay)}
-		set, rs := live(t, c, mongotest.Options{OplogWindow: 24 * time.Hour}, nil)
+		set, rs := running(t, c, mongotest.Options{OplogWindow: 24 * time.Hour}, nil)
 		set.SetApplyRate(0.0001)
 		set.Advance(10 * time.Minute)
 		require.ErrorIs(t, rs.WaitCaughtUp(t.Context(), 10*time.Second), want)
@@ -426,13 +428,13 @@ func (silent) Close(ctx context.Context) error {
 
 // Every call returns within its context and a second for closing the connection, on a clock of the test's own.
 func TestCallsEndWithTheirContext(t *testing.T) {
-	for name, call := range map[string]func(context.Context, *mongo.ReplicaSet) error{
-		"StatusFrom": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.StatusFrom(ctx, sm1); return err },
-		"Primary":    func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Primary(ctx); return err },
-		"WaitState":  func(ctx context.Context, rs *mongo.ReplicaSet) error { return rs.WaitState(ctx, sm1, mongo.StateDown) },
-		"SeenBy":     func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.SeenBy(ctx, sm1); return err },
-		"Recovering": func(ctx context.Context, rs *mongo.ReplicaSet) error { _, err := rs.Recovering(ctx); return err },
-		"Converge": func(ctx context.Context, rs *mongo.ReplicaSet) error {
+	for name, call := range map[string]func(context.Context, *live.ReplicaSet) error{
+		"StatusFrom": func(ctx context.Context, rs *live.ReplicaSet) error { _, err := rs.StatusFrom(ctx, sm1); return err },
+		"Primary":    func(ctx context.Context, rs *live.ReplicaSet) error { _, err := rs.Primary(ctx); return err },
+		"WaitState":  func(ctx context.Context, rs *live.ReplicaSet) error { return rs.WaitState(ctx, sm1, mongo.StateDown) },
+		"SeenBy":     func(ctx context.Context, rs *live.ReplicaSet) error { _, err := rs.SeenBy(ctx, sm1); return err },
+		"Recovering": func(ctx context.Context, rs *live.ReplicaSet) error { _, err := rs.Recovering(ctx); return err },
+		"Converge": func(ctx context.Context, rs *live.ReplicaSet) error {
 			_, err := rs.Converge(ctx, balance(), nil)
 			return err
 		},
@@ -440,8 +442,8 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		for _, limit := range []time.Duration{2 * time.Second, 25 * time.Second} {
 			t.Run(fmt.Sprintf("%s, %v", name, limit), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					dial := func(context.Context, string) (mongo.Conn, error) { return silent{}, nil }
-					rs := mongo.NewReplicaSet("set02", []string{sm1, sm2, arb}, dial, mongo.Options{})
+					dial := func(context.Context, string) (live.Conn, error) { return silent{}, nil }
+					rs := live.NewReplicaSet("set02", []string{sm1, sm2, arb}, dial, live.Options{})
 					ctx, cancel := context.WithTimeout(t.Context(), limit)
 					defer cancel()
 					began := time.Now()
@@ -454,16 +456,16 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 }
 
 // answering is a dialer to connections of which some answers are not the server's: those that answer gives.
-func answering(dial mongo.Dialer, answer func(mongo.Conn, bson.D) (bson.Raw, error)) mongo.Dialer {
-	return func(ctx context.Context, host string) (mongo.Conn, error) {
+func answering(dial live.Dialer, answer func(live.Conn, bson.D) (bson.Raw, error)) live.Dialer {
+	return func(ctx context.Context, host string) (live.Conn, error) {
 		c, err := dial(ctx, host)
 		return substitute{c, answer}, err
 	}
 }
 
 type substitute struct {
-	mongo.Conn
-	answer func(mongo.Conn, bson.D) (bson.Raw, error)
+	live.Conn
+	answer func(live.Conn, bson.D) (bson.Raw, error)
 }
 
 func (s substitute) RunCommand(ctx context.Context, db string, cmd bson.D) (bson.Raw, error) {
@@ -475,7 +477,7 @@ func (s substitute) RunCommand(ctx context.Context, db string, cmd bson.D) (bson
 
 // Compare-and-set: a term that has moved on is a conflict on servers that have terms.
 func TestApplyComparesTheTerm(t *testing.T) {
-	_, rs := live(t, balance(), mongotest.Options{Wire: mongotest.Wire44}, nil)
+	_, rs := running(t, balance(), mongotest.Options{Wire: mongotest.Wire44}, nil)
 	from, err := rs.Config(t.Context())
 	require.NoError(t, err)
 	term, ok := from.Term()
@@ -485,11 +487,11 @@ func TestApplyComparesTheTerm(t *testing.T) {
 	to.Members[1].Priority = 1
 	stale := from.Clone()
 	stale.Extra["term"] = raw(t, term-1)
-	require.ErrorIs(t, rs.Apply(t.Context(), stale, to), mongo.ErrConflict)
+	require.ErrorIs(t, rs.Apply(t.Context(), stale, to), live.ErrConflict)
 	require.NoError(t, rs.Apply(t.Context(), from, to))
 	p, _, err := rs.Probe(t.Context(), from, to)
 	require.NoError(t, err)
-	require.Equal(t, mongo.Committed, p, "after a crash the two configurations tell")
+	require.Equal(t, live.Committed, p, "after a crash the two configurations tell")
 	require.NoError(t, rs.Apply(t.Context(), from, to), "again, and nothing happens")
 }
 
@@ -497,7 +499,7 @@ func TestApplyComparesTheTerm(t *testing.T) {
 func TestAddMemberKnowsItsOwnWork(t *testing.T) {
 	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire70} {
 		var told []string
-		set, rs := live(t, balance(), mongotest.Options{Wire: wire, DataSize: 1e9}, func(e mongo.Event) { told = append(told, e.Text) })
+		set, rs := running(t, balance(), mongotest.Options{Wire: wire, DataSize: 1e9}, func(e live.Event) { told = append(told, e.Text) })
 		c, err := rs.AddMember(t.Context(), mongo.DataMember(5, "new:1", 1), nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 10, c.Version, "added, given its vote, given its priority")
@@ -509,17 +511,17 @@ func TestAddMemberKnowsItsOwnWork(t *testing.T) {
 
 // The tool crashes while a new member copies its data; the next run gives no vote before that is done.
 func TestResumedWayWaitsForTheData(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{DataSize: 50e9}, nil)
+	set, rs := running(t, balance(), mongotest.Options{DataSize: 50e9}, nil)
 	wish := balance()
 	wish.Members = append(wish.Members, mongo.DataMember(5, "new:1", 1))
-	dying := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial,
-		mongo.Options{Sleep: func(context.Context, time.Duration) error { return errDied }})
+	dying := live.NewReplicaSet("set02", []string{sm1}, set.Dial,
+		live.Options{Sleep: func(context.Context, time.Duration) error { return errDied }})
 	_, err := dying.Converge(t.Context(), wish, nil)
 	require.ErrorIs(t, err, errDied)
 	require.ErrorContains(t, err, "new:1 is not SECONDARY yet")
 	require.Equal(t, mongo.StateStartup2, set.StateOf("new:1"))
 	steps := 0
-	_, err = rs.Converge(t.Context(), wish, func(mongo.Step) error {
+	_, err = rs.Converge(t.Context(), wish, func(live.Step) error {
 		steps++
 		require.Equal(t, mongo.StateSecondary, set.StateOf("new:1"))
 		return nil
@@ -531,12 +533,12 @@ func TestResumedWayWaitsForTheData(t *testing.T) {
 // The present write rate, from a quiet oplog to a very busy one, each seen through a thousand entries at most.
 func TestWriteRate(t *testing.T) {
 	for _, window := range []time.Duration{100 * time.Hour, time.Hour, time.Minute, 10 * time.Second} {
-		_, rs := live(t, balance(), mongotest.Options{OplogSize: 100_000_000, OplogWindow: window}, nil)
+		_, rs := running(t, balance(), mongotest.Options{OplogSize: 100_000_000, OplogWindow: window}, nil)
 		rate, err := rs.WriteRate(t.Context(), sm1)
 		require.NoError(t, err)
 		require.InDelta(t, 1, rate/(100_000_000/window.Seconds()), 0.4, "%v: %v B/s", window, rate)
 	}
-	_, rs := live(t, balance(), mongotest.Options{Idle: true}, nil)
+	_, rs := running(t, balance(), mongotest.Options{Idle: true}, nil)
 	rate, err := rs.WriteRate(t.Context(), sm1)
 	require.NoError(t, err)
 	require.Zero(t, rate)
@@ -547,10 +549,10 @@ func TestWriteRate(t *testing.T) {
 // Somebody else reconfigures between our reading and our sending, again and again.
 func TestConvergePlansAnew(t *testing.T) {
 	var told []string
-	set, rs := live(t, balance(), mongotest.Options{}, func(e mongo.Event) { told = append(told, e.Text) })
-	other := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{Sleep: set.Sleep})
+	set, rs := running(t, balance(), mongotest.Options{}, func(e live.Event) { told = append(told, e.Text) })
+	other := live.NewReplicaSet("set02", []string{sm1}, set.Dial, live.Options{Sleep: set.Sleep})
 	rivals, most := 0, 2
-	rival := func(mongo.Step) error {
+	rival := func(live.Step) error {
 		if rivals++; rivals > most {
 			return nil
 		}
@@ -566,21 +568,21 @@ func TestConvergePlansAnew(t *testing.T) {
 
 	rivals, most = 0, 1000
 	_, err = rs.SetPriorities(t.Context(), map[string]float64{sm2: 0.5}, rival)
-	require.ErrorIs(t, err, mongo.ErrConflict, "not forever")
+	require.ErrorIs(t, err, live.ErrConflict, "not forever")
 
 	veto := errors.New("the reviewer says no")
-	_, err = rs.SetPriorities(t.Context(), map[string]float64{sm2: 1.5}, func(mongo.Step) error { return veto })
+	_, err = rs.SetPriorities(t.Context(), map[string]float64{sm2: 1.5}, func(live.Step) error { return veto })
 	require.ErrorIs(t, err, veto)
 }
 
 // A wait ends with the context and says what it waited for.
 func TestWaitsSayWhatTheyWaitFor(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	require.NoError(t, set.KillMember(sm2))
 	require.NoError(t, set.KillMember(arb))
 	set.Advance(time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
-	stuck := mongo.NewReplicaSet("set02", []string{sm1}, set.Dial, mongo.Options{Sleep: func(context.Context, time.Duration) error {
+	stuck := live.NewReplicaSet("set02", []string{sm1}, set.Dial, live.Options{Sleep: func(context.Context, time.Duration) error {
 		cancel()
 		return ctx.Err()
 	}})
@@ -589,7 +591,7 @@ func TestWaitsSayWhatTheyWaitFor(t *testing.T) {
 	require.ErrorContains(t, err, "gave up waiting")
 	require.ErrorContains(t, err, "no primary")
 	_, err = rs.Status(t.Context())
-	require.ErrorIs(t, err, mongo.ErrNoPrimary)
+	require.ErrorIs(t, err, live.ErrNoPrimary)
 	s, err := rs.StatusFrom(t.Context(), sm1)
 	require.NoError(t, err)
 	require.Equal(t, mongo.StateSecondary, s.MyState)
@@ -600,7 +602,7 @@ func TestWaitsSayWhatTheyWaitFor(t *testing.T) {
 
 // MON-033: a member that one cannot reach and others can is up, and the way is cut.
 func TestMON033SeenBy(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	set.Cut("sessionmgr02", "arbitervip")
 	set.Advance(time.Minute)
 	seen, err := rs.SeenBy(t.Context(), arb)
@@ -621,7 +623,7 @@ func TestMON033SeenBy(t *testing.T) {
 
 // MON-024: a member that the oplog has rolled over is stuck until it is removed, wiped and added again.
 func TestMON024StuckMember(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{OplogWindow: 10 * time.Minute, DataSize: 5e9}, nil)
+	set, rs := running(t, balance(), mongotest.Options{OplogWindow: 10 * time.Minute, DataSize: 5e9}, nil)
 	look, err := rs.RollingOver(t.Context(), sm2, 5*time.Minute)
 	require.NoError(t, err)
 	require.True(t, look.CatchesUp, look.Why)
@@ -657,11 +659,11 @@ func TestMON024StuckMember(t *testing.T) {
 
 // The prediction agrees with what comes true, at any traffic.
 func TestRollingOverComesTrue(t *testing.T) {
-	thinOut(t, 20)
+	casetest.ThinOut(t, 20)
 	rapid.Check(t, func(t *rapid.T) {
 		window := time.Duration(rapid.IntRange(5, 120).Draw(t, "window")) * time.Minute
 		outage := time.Duration(rapid.IntRange(1, 200).Draw(t, "outage")) * time.Minute
-		set, rs := live(t, balance(), mongotest.Options{OplogWindow: time.Hour}, nil)
+		set, rs := running(t, balance(), mongotest.Options{OplogWindow: time.Hour}, nil)
 		set.SetTraffic(window)
 		look, err := rs.RollingOver(t.Context(), sm2, outage)
 		require.NoError(t, err)
@@ -676,36 +678,10 @@ func TestRollingOverComesTrue(t *testing.T) {
 	})
 }
 
-func TestPredict(t *testing.T) {
-	o := mongo.Oplog{Host: "a:1", MaxSize: 3600_000, Size: 3600_000}
-	o.First.T, o.Last.T = 1000, 1000+7200
-	require.Equal(t, 2*time.Hour, o.Window())
-	require.Equal(t, 500.0, o.Rate())
-	for _, tc := range []struct {
-		rate        float64
-		lag, outage time.Duration
-		window      time.Duration
-		ok          bool
-	}{
-		{0, 0, 2 * time.Hour, 2 * time.Hour, true},
-		{0, time.Second, 2 * time.Hour, 2 * time.Hour, false},
-		{1000, 0, 2 * time.Hour, time.Hour, false},    // the traffic has doubled since
-		{100, 0, 3 * time.Hour, 2 * time.Hour, false}, // a quiet hour promises nothing
-	} {
-		p := mongo.Predict(o, tc.lag, tc.outage, tc.rate)
-		require.Equal(t, tc.window, p.Window)
-		require.Equal(t, tc.ok, p.CatchesUp, p.Why)
-	}
-	idle := mongo.Predict(mongo.Oplog{MaxSize: 1}, 0, 1000*time.Hour, 0)
-	require.True(t, idle.CatchesUp)
-	require.Equal(t, "the oplog of a:1 reaches back 2h0m0s at 500 B/s, and 1h0m5s is needed: 1h0m0s away and 5s behind already",
-		mongo.Predict(o, 5*time.Second, time.Hour, 0).Why)
-}
-
 // Forced reconfigurations have a door of their own, and it is not open while there is a primary.
 func TestForceReconfig(t *testing.T) {
 	var told []string
-	set, rs := live(t, balance(), mongotest.Options{}, func(e mongo.Event) { told = append(told, e.Text) })
+	set, rs := running(t, balance(), mongotest.Options{}, func(e live.Event) { told = append(told, e.Text) })
 	c, err := rs.Config(t.Context())
 	require.NoError(t, err)
 	alone := c.Clone()
@@ -731,7 +707,7 @@ func TestStepDown(t *testing.T) {
 	for _, wire := range []int32{mongotest.Wire36, mongotest.Wire42} {
 		for _, f := range []mongotest.Failure{mongotest.Served, mongotest.LostBefore, mongotest.LostAfter} {
 			t.Run(fmt.Sprintf("wire %d, failure %d", wire, f), func(t *testing.T) {
-				set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+				set, rs := running(t, balance(), mongotest.Options{Wire: wire}, nil)
 				set.Fail(func(c mongotest.Call) mongotest.Failure {
 					if c.Name == "replSetStepDown" {
 						return f
@@ -755,7 +731,7 @@ func TestStepDown(t *testing.T) {
 			})
 		}
 	}
-	_, rs := live(t, balance(), mongotest.Options{}, nil)
+	_, rs := running(t, balance(), mongotest.Options{}, nil)
 	_, err := rs.StepDown(t.Context(), sm1, 5*time.Second, 10*time.Second)
 	require.ErrorContains(t, err, "must not be shorter")
 }
@@ -763,12 +739,12 @@ func TestStepDown(t *testing.T) {
 // A server waits all of the catch-up time before it refuses: the answer is awaited, though it takes as long as a
 // command may take otherwise. Without an electable secondary it is the same, on a server that is asked directly.
 func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
-	for wire, code := range map[int32]int{mongotest.Wire36: mongo.CodeMaxTimeMSExpired, mongotest.Wire42: mongo.CodeExceededTimeLimit} {
-		set, rs := live(t, balance(), mongotest.Options{Wire: wire}, nil)
+	for wire, code := range map[int32]int{mongotest.Wire36: live.CodeMaxTimeMSExpired, mongotest.Wire42: live.CodeExceededTimeLimit} {
+		set, rs := running(t, balance(), mongotest.Options{Wire: wire}, nil)
 		set.SetApplyRate(0.0001)
 		set.Advance(time.Minute)
 		_, err := rs.StepDown(t.Context(), sm1, time.Minute, 10*time.Second)
-		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.True(t, live.HasCode(err, code), "%v", err)
 		require.Equal(t, sm1, set.Truth().Primary)
 
 		require.NoError(t, set.StopMember(sm2))
@@ -776,10 +752,10 @@ func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 		_, err = rs.RunCommand(t.Context(), sm1, "admin", bson.D{
 			{Key: "replSetStepDown", Value: 20}, {Key: "secondaryCatchUpPeriodSecs", Value: 7},
 		})
-		require.True(t, mongo.HasCode(err, code), "%v", err)
+		require.True(t, live.HasCode(err, code), "%v", err)
 		require.Equal(t, 7*time.Second, set.Truth().Now-at)
 	}
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	for _, times := range [][2]time.Duration{{0, 0}, {time.Second / 2, 0}, {-time.Second, 0}, {time.Minute, -1}} {
 		_, err := rs.StepDown(t.Context(), sm1, times[0], times[1])
 		require.ErrorContains(t, err, "a server takes 0 for 60 s")
@@ -795,7 +771,7 @@ func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 
 // CommandErrors name the command and never what it carried.
 func TestErrorsHoldNoArguments(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	set.Fail(func(mongotest.Call) mongotest.Failure { return mongotest.LostBefore })
 	_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "createUser", Value: "app"}, {Key: "pwd", Value: "canary"}})
 	require.Error(t, err)
@@ -806,7 +782,7 @@ func TestErrorsHoldNoArguments(t *testing.T) {
 // MON-007: the priorities 0 to 3 of the guide's tables, set one after the other; at 0 a member is not elected whatever
 // happens to the primary.
 func TestMON007Priorities(t *testing.T) {
-	set, rs := live(t, balance(), mongotest.Options{}, nil)
+	set, rs := running(t, balance(), mongotest.Options{}, nil)
 	for _, p := range []float64{0, 1, 2, 3} {
 		c, err := rs.SetPriorities(t.Context(), map[string]float64{sm2: p}, nil)
 		require.NoError(t, err)
@@ -815,7 +791,7 @@ func TestMON007Priorities(t *testing.T) {
 		require.Equal(t, p > 0, m.Electable())
 		if p == 0 {
 			_, err := rs.StepDown(t.Context(), sm1, time.Minute, 10*time.Second)
-			require.ErrorIs(t, err, mongo.ErrNoSuccessor)
+			require.ErrorIs(t, err, live.ErrNoSuccessor)
 		}
 		require.Equal(t, sm1, set.Truth().Primary, "3 is not outranked, nor by an equal")
 	}

@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // canned answers by the name of the command.
@@ -23,8 +23,8 @@ func (c canned) RunCommand(_ context.Context, _ string, cmd bson.D) (bson.Raw, e
 	return bson.Marshal(d)
 }
 
-func of(c canned) *mongo.ReplicaSet {
-	return mongo.NewReplicaSet("set02", []string{sm1}, func(context.Context, string) (mongo.Conn, error) { return c, nil }, mongo.Options{})
+func of(c canned) *live.ReplicaSet {
+	return live.NewReplicaSet("set02", []string{sm1}, func(context.Context, string) (live.Conn, error) { return c, nil }, live.Options{})
 }
 
 // An answer of an unknown shape is an error, never an empty list or a zero.
@@ -38,7 +38,7 @@ func TestUnknownShapesAreErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		c    canned
-		ask  func(*mongo.ReplicaSet) error
+		ask  func(*live.ReplicaSet) error
 		want string
 	}{
 		{"status of another set", canned{"replSetGetStatus": {ok, {Key: "set", Value: "set09"}}}, status1,
@@ -57,7 +57,7 @@ func TestUnknownShapesAreErrors(t *testing.T) {
 		{"no hello at all", canned{}, hello1, "CommandNotFound"},
 		{"nothing said", canned{"isMaster": {{Key: "x", Value: 1}}}, hello1, "does not say how it went"},
 		{"no version", canned{"buildInfo": {ok}},
-			func(r *mongo.ReplicaSet) error { _, err := r.ServerVersion(context.Background(), sm1); return err }, "has no version"},
+			func(r *live.ReplicaSet) error { _, err := r.ServerVersion(context.Background(), sm1); return err }, "has no version"},
 		{"an oplog that is not capped", canned{"isMaster": hello, "collStats": {ok, {Key: "size", Value: 1}}}, oplog1,
 			"maxSize or size is missing"},
 		{"an empty oplog", canned{"isMaster": hello, "collStats": stats, "find": first()}, oplog1, "the oplog is empty"},
@@ -70,22 +70,22 @@ func TestUnknownShapesAreErrors(t *testing.T) {
 	}
 }
 
-func status1(r *mongo.ReplicaSet) error {
+func status1(r *live.ReplicaSet) error {
 	_, err := r.StatusFrom(context.Background(), sm1)
 	return err
 }
 
-func config1(r *mongo.ReplicaSet) error {
+func config1(r *live.ReplicaSet) error {
 	_, _, err := r.ConfigFrom(context.Background(), sm1)
 	return err
 }
 
-func hello1(r *mongo.ReplicaSet) error {
+func hello1(r *live.ReplicaSet) error {
 	_, err := r.Hello(context.Background(), sm1)
 	return err
 }
 
-func oplog1(r *mongo.ReplicaSet) error {
+func oplog1(r *live.ReplicaSet) error {
 	_, err := r.Oplog(context.Background(), sm1)
 	return err
 }
@@ -93,39 +93,12 @@ func oplog1(r *mongo.ReplicaSet) error {
 // What waiting does not mend ends a search for the primary at once, and is no "no primary".
 func TestHopelessSearchEnds(t *testing.T) {
 	for want, c := range map[error]canned{
-		mongo.ErrTooOld:   {"isMaster": {{Key: "ok", Value: 1}, {Key: "maxWireVersion", Value: 5}}},
-		mongo.ErrWrongSet: {"isMaster": {{Key: "ok", Value: 1}, {Key: "setName", Value: "x"}, {Key: "maxWireVersion", Value: 6}}},
-		mongo.ErrAuth:     {"isMaster": {{Key: "ok", Value: 0}, {Key: "code", Value: 18}}},
+		mongo.ErrTooOld:  {"isMaster": {{Key: "ok", Value: 1}, {Key: "maxWireVersion", Value: 5}}},
+		live.ErrWrongSet: {"isMaster": {{Key: "ok", Value: 1}, {Key: "setName", Value: "x"}, {Key: "maxWireVersion", Value: 6}}},
+		live.ErrAuth:     {"isMaster": {{Key: "ok", Value: 0}, {Key: "code", Value: 18}}},
 	} {
 		_, err := of(c).SetPriorities(t.Context(), map[string]float64{sm1: 1}, nil)
 		require.ErrorIs(t, err, want)
-		require.NotErrorIs(t, err, mongo.ErrNoPrimary)
+		require.NotErrorIs(t, err, live.ErrNoPrimary)
 	}
-}
-
-func TestOptimeRoundTrip(t *testing.T) {
-	for _, o := range []mongo.OpTime{{TS: primitive.Timestamp{T: 5, I: 6}, Term: 3}, {TS: primitive.Timestamp{T: 5, I: 6}, Term: -1}} {
-		data, err := bson.Marshal(bson.D{{Key: "o", Value: o}})
-		require.NoError(t, err)
-		var back struct{ O mongo.OpTime }
-		require.NoError(t, bson.Unmarshal(data, &back))
-		require.Equal(t, o, back.O)
-	}
-}
-
-func TestLags(t *testing.T) {
-	m := func(name string, state mongo.MemberState, health float64, at uint32) mongo.MemberStatus {
-		return mongo.MemberStatus{Name: name, State: state, Health: health, Optime: mongo.OpTime{TS: primitive.Timestamp{T: at}}}
-	}
-	s := mongo.Status{Members: []mongo.MemberStatus{
-		m("p:1", mongo.StatePrimary, 1, 1000), m("s:1", mongo.StateSecondary, 1, 940), m("ahead:1", mongo.StateSecondary, 1, 1001),
-		m("new:1", mongo.StateStartup2, 1, 0), m("down:1", mongo.StateDown, 0, 500), m("a:1", mongo.StateArbiter, 1, 0),
-	}}
-	require.Equal(t, []mongo.MemberLag{
-		{Host: "p:1", State: mongo.StatePrimary, Known: true}, {Host: "s:1", State: mongo.StateSecondary, Lag: 60e9, Known: true},
-		{Host: "ahead:1", State: mongo.StateSecondary, Known: true}, {Host: "new:1", State: mongo.StateStartup2},
-		{Host: "down:1", State: mongo.StateDown},
-	}, s.Lags())
-	s.Members = s.Members[1:]
-	require.Equal(t, int64(61e9), int64(s.Lags()[0].Lag), "behind the freshest, without a primary")
 }

@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 
-	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 )
 
 // answered is a connection that answers every command with the same bytes.
@@ -20,9 +20,9 @@ func (r answered) RunCommand(context.Context, string, bson.D) (bson.Raw, error) 
 	return bson.Raw(r), nil
 }
 
-func ofRaw(answer []byte) *mongo.ReplicaSet {
-	return mongo.NewReplicaSet("set02", []string{sm1},
-		func(context.Context, string) (mongo.Conn, error) { return answered(answer), nil }, mongo.Options{})
+func ofRaw(answer []byte) *live.ReplicaSet {
+	return live.NewReplicaSet("set02", []string{sm1},
+		func(context.Context, string) (live.Conn, error) { return answered(answer), nil }, live.Options{})
 }
 
 // wholeAnswer is one document that is an answer to all of the questions, with fields that nobody knows at every depth.
@@ -43,7 +43,7 @@ func wholeAnswer(t testing.TB) []byte {
 	return data
 }
 
-var questions = []func(*mongo.ReplicaSet) error{status1, config1, hello1, oplog1}
+var questions = []func(*live.ReplicaSet) error{status1, config1, hello1, oplog1}
 
 // Lengths that lie, at any place of an answer, are an error at the most: the driver's own decoder panics on some.
 func TestDamagedAnswers(t *testing.T) {

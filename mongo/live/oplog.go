@@ -1,81 +1,45 @@
-package mongo
+package live
 
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
-
-// Oplog is the oplog of one member: the collection oplog.rs of its database local
-// (https://www.mongodb.com/docs/manual/core/replica-set-oplog/).
-type Oplog struct {
-	Host    string
-	MaxSize int64               // configured, in bytes
-	Size    int64               // in use, in bytes
-	First   primitive.Timestamp // of the oldest event
-	Last    primitive.Timestamp // of the newest event
-}
-
-// Window is the time from the first event to the last, in whole seconds.
-func (o Oplog) Window() time.Duration {
-	if o.Last.T <= o.First.T {
-		return 0
-	}
-	return time.Duration(o.Last.T-o.First.T) * time.Second
-}
-
-// Rate is how many bytes a second were written over the whole window; 0 when that cannot be told.
-func (o Oplog) Rate() float64 {
-	if w := o.Window(); w > 0 {
-		return float64(o.Size) / w.Seconds()
-	}
-	return 0
-}
-
-// Reach is how far back the oplog will reach when it is full and its whole content was written at a rate in bytes a second.
-func (o Oplog) Reach(rate float64) time.Duration {
-	if !(rate > 0) {
-		return math.MaxInt64
-	}
-	secs := float64(o.MaxSize) / rate
-	if secs >= math.MaxInt64/float64(time.Second) {
-		return math.MaxInt64
-	}
-	return time.Duration(secs * float64(time.Second))
-}
 
 const (
 	localDB  = "local"
 	oplogKey = "oplog.rs"
 )
 
-// Oplog reads size and ends of the oplog of the member at host. An arbiter has none ([ErrOnArbiter]).
-func (r *ReplicaSet) Oplog(ctx context.Context, host string) (Oplog, error) {
+// Oplog reads size and ends of the oplog of the member at host. An arbiter has none ([mongo.ErrOnArbiter]).
+func (r *ReplicaSet) Oplog(ctx context.Context, host string) (mongo.Oplog, error) {
 	if _, err := r.dataMember(ctx, host); err != nil {
-		return Oplog{}, err
+		return mongo.Oplog{}, err
 	}
 	raw, err := r.RunCommand(ctx, host, localDB, bson.D{{Key: "collStats", Value: oplogKey}})
 	if err != nil {
-		return Oplog{}, err
+		return mongo.Oplog{}, err
 	}
 	var stats struct {
 		MaxSize *int64 `bson:"maxSize"`
 		Size    *int64 `bson:"size"`
 		Capped  bool   `bson:"capped"`
 	}
-	if err := decode(raw, &stats); err != nil {
-		return Oplog{}, fmt.Errorf("%s: cannot read the size of the oplog: %w", host, err)
+	if err := document.Decode(raw, &stats); err != nil {
+		return mongo.Oplog{}, fmt.Errorf("%s: cannot read the size of the oplog: %w", host, err)
 	}
 	if stats.MaxSize == nil || stats.Size == nil || !stats.Capped || *stats.MaxSize <= 0 {
-		return Oplog{}, fmt.Errorf("%s: cannot read the size of the oplog: maxSize or size is missing, or it is not capped", host)
+		return mongo.Oplog{}, fmt.Errorf("%s: cannot read the size of the oplog: maxSize or size is missing, or it is not capped", host)
 	}
-	o := Oplog{Host: host, MaxSize: *stats.MaxSize, Size: *stats.Size}
+	o := mongo.Oplog{Host: host, MaxSize: *stats.MaxSize, Size: *stats.Size}
 	if o.First, err = r.oplogEnd(ctx, host, 1); err != nil {
-		return Oplog{}, err
+		return mongo.Oplog{}, err
 	}
 	o.Last, err = r.oplogEnd(ctx, host, -1)
 	return o, err
@@ -83,11 +47,11 @@ func (r *ReplicaSet) Oplog(ctx context.Context, host string) (Oplog, error) {
 
 // dataMember is the hello of a member that has an oplog. A known arbiter is not even asked: it holds no users, so that
 // nobody can authenticate there.
-func (r *ReplicaSet) dataMember(ctx context.Context, host string) (Hello, error) {
+func (r *ReplicaSet) dataMember(ctx context.Context, host string) (mongo.Hello, error) {
 	r.mu.Lock()
-	arbiter := r.arbs[hostKey(host)]
+	arbiter := r.arbs[mongo.HostKey(host)]
 	r.mu.Unlock()
-	var h Hello
+	var h mongo.Hello
 	var err error
 	if !arbiter {
 		if h, err = r.Hello(ctx, host); err != nil {
@@ -95,7 +59,7 @@ func (r *ReplicaSet) dataMember(ctx context.Context, host string) (Hello, error)
 		}
 	}
 	if arbiter || h.ArbiterOnly {
-		return h, fmt.Errorf("%s: %w", host, ErrOnArbiter)
+		return h, fmt.Errorf("%s: %w", host, mongo.ErrOnArbiter)
 	}
 	return h, nil
 }
@@ -130,7 +94,7 @@ func (r *ReplicaSet) find(ctx context.Context, host, db string, cmd bson.D) ([]b
 			FirstBatch *[]bson.Raw `bson:"firstBatch"`
 		} `bson:"cursor"`
 	}
-	if err := decode(raw, &doc); err != nil {
+	if err := document.Decode(raw, &doc); err != nil {
 		return nil, fmt.Errorf("%s: cannot read what find gives: %w", host, err)
 	}
 	if doc.Cursor == nil || doc.Cursor.FirstBatch == nil {
@@ -155,7 +119,7 @@ func (r *ReplicaSet) WriteRate(ctx context.Context, host string) (float64, error
 		return 0, err
 	}
 	for span := r.opt.Sample; ; span /= 10 {
-		bytes, all, err := r.written(ctx, host, span, h.MaxWire < wire44)
+		bytes, all, err := r.written(ctx, host, span, h.MaxWire < mongo.Wire44)
 		if err != nil {
 			return 0, err
 		}
@@ -192,68 +156,37 @@ func (r *ReplicaSet) written(ctx context.Context, host string, span time.Duratio
 // fullBatch is near what a server puts into one reply, in bytes: what reaches it may be cut off.
 const fullBatch = 15 << 20
 
-// Outlook is the answer to "will this member still be able to catch up?".
-type Outlook struct {
-	CatchesUp bool
-	Window    time.Duration // how far back the oplog reaches under the present or the average load, whichever is heavier
-	Lag       time.Duration // how far the member is behind already
-	Spare     time.Duration // what is left of the window after the outage; negative: how much is missing
-	WriteRate float64       // bytes a second into the oplog at present
-	Why       string        // one sentence
-}
-
-// Predict tells whether a member that is lag behind will catch up by itself after an outage of a length, when the oplog
-// o of the member that it copies from is written at a rate in bytes a second. It counts with the heavier of that rate
-// and the oplog's own ([Oplog.Rate]), since what is quiet now need not have been so: a prediction on the safe side. It
-// assumes that the member applies faster than the primary writes.
-func Predict(o Oplog, lag, outage time.Duration, rate float64) Outlook {
-	p := Outlook{Lag: lag, WriteRate: rate, Window: o.Reach(max(rate, o.Rate()))}
-	p.Spare = p.Window - outage - lag
-	if o.MaxSize <= 0 {
-		p.Window, p.Spare, p.Why = 0, -outage-lag, "nothing is known of the oplog: it has no size"
-		return p
-	}
-	p.CatchesUp = p.Spare >= 0
-	if p.Window == math.MaxInt64 {
-		p.Why = "nothing is written into the oplog"
-		return p
-	}
-	p.Why = fmt.Sprintf("the oplog of %s reaches back %v at %.0f B/s, and %v is needed: %v away and %v behind already",
-		o.Host, p.Window.Round(time.Second), max(rate, o.Rate()), outage+lag, outage, lag)
-	return p
-}
-
 // RollingOver tells whether the member at host will still be able to catch up by itself after an outage of a length at
 // the present write rate, or would come back RECOVERING (cps:1386). It judges by the primary's oplog and watches it for
 // Options.Sample. Of a member whose lag cannot be told, as it is down, the answer is an error; for the trend of a
-// member that lags see the function [RollingOver].
-func (r *ReplicaSet) RollingOver(ctx context.Context, host string, outage time.Duration) (Outlook, error) {
+// member that lags see the function [mongo.RollingOver].
+func (r *ReplicaSet) RollingOver(ctx context.Context, host string, outage time.Duration) (mongo.Outlook, error) {
 	primary, err := r.Primary(ctx)
 	if err != nil {
-		return Outlook{}, err
+		return mongo.Outlook{}, err
 	}
 	rate, err := r.WriteRate(ctx, primary)
 	if err != nil {
-		return Outlook{}, err
+		return mongo.Outlook{}, err
 	}
 	o, err := r.Oplog(ctx, primary)
 	if err != nil {
-		return Outlook{}, err
+		return mongo.Outlook{}, err
 	}
 	s, err := r.StatusFrom(ctx, primary)
 	if err != nil {
-		return Outlook{}, err
+		return mongo.Outlook{}, err
 	}
 	for _, l := range s.Lags() {
-		if hostKey(l.Host) == hostKey(host) {
+		if mongo.HostKey(l.Host) == mongo.HostKey(host) {
 			if !l.Known {
-				return Outlook{}, fmt.Errorf("%s is %s: how far it is behind cannot be told", host, l.State)
+				return mongo.Outlook{}, fmt.Errorf("%s is %s: how far it is behind cannot be told", host, l.State)
 			}
-			return Predict(o, l.Lag, outage, rate), nil
+			return mongo.Predict(o, l.Lag, outage, rate), nil
 		}
 	}
-	if m, ok := s.Member(host); ok && m.State == StateArbiter {
-		return Outlook{}, fmt.Errorf("%s: %w", host, ErrOnArbiter)
+	if m, ok := s.Member(host); ok && m.State == mongo.StateArbiter {
+		return mongo.Outlook{}, fmt.Errorf("%s: %w", host, mongo.ErrOnArbiter)
 	}
-	return Outlook{}, r.noMember(host)
+	return mongo.Outlook{}, r.noMember(host)
 }

@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 )
 
@@ -29,8 +30,8 @@ func admin(t require.TestingT, opts mongotest.Options) *mongotest.Set {
 	return set
 }
 
-func adminClient(set *mongotest.Set) *mongo.ReplicaSet {
-	return mongo.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: patient(set, 2*time.Hour)})
+func adminClient(set *mongotest.Set) *live.ReplicaSet {
+	return live.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, live.Options{Sleep: patient(set, 2*time.Hour)})
 }
 
 var errDied = errors.New("the tool crashed")
@@ -56,7 +57,7 @@ func TestMON029CountsOnceWhereverTheToolDies(t *testing.T) {
 				}
 				return mongotest.Served
 			})
-			dying := mongo.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, mongo.Options{Sleep: func(context.Context, time.Duration) error {
+			dying := live.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, live.Options{Sleep: func(context.Context, time.Duration) error {
 				if died {
 					return errDied
 				}
@@ -66,7 +67,7 @@ func TestMON029CountsOnceWhereverTheToolDies(t *testing.T) {
 				recorded = &s
 				return nil
 			}
-			err := fix.Apply(t.Context(), dying, nil, record)
+			err := dying.FixSharding(t.Context(), fix, nil, record)
 			if !died {
 				require.NoError(t, err)
 				require.Greater(t, at, 10)
@@ -75,7 +76,7 @@ func TestMON029CountsOnceWhereverTheToolDies(t *testing.T) {
 			}
 			require.Error(t, err, "command %d", at)
 			set.Fail(nil)
-			require.NoError(t, fix.Apply(t.Context(), adminClient(set), recorded, record))
+			require.NoError(t, adminClient(set).FixSharding(t.Context(), fix, recorded, record))
 			requireFixed(t, set, sm1, fmt.Sprintf("command %d, failure %d", at, failure))
 		}
 	}
@@ -107,11 +108,11 @@ func TestShardingWritesCountOnceWhenMadeTwice(t *testing.T) {
 	set := admin(t, mongotest.Options{})
 	rs := adminClient(set)
 	fix := mongo.ShardingFix{Set: "set06"}
-	before, err := fix.Read(t.Context(), rs)
+	before, err := rs.ReadSharding(t.Context(), fix)
 	require.NoError(t, err)
 	for _, step := range fix.Steps(before) {
-		require.NoError(t, fix.Do(t.Context(), rs, step))
-		require.NoError(t, fix.Do(t.Context(), rs, step))
+		require.NoError(t, rs.WriteSharding(t.Context(), fix, step))
+		require.NoError(t, rs.WriteSharding(t.Context(), fix, step))
 	}
 	requireFixed(t, set, sm1, "twice")
 }
@@ -121,18 +122,18 @@ func TestShardingFixSurvivesARollback(t *testing.T) {
 	set := admin(t, mongotest.Options{})
 	rs := adminClient(set)
 	fix := mongo.ShardingFix{Set: "set06"}
-	before, err := fix.Read(t.Context(), rs)
+	before, err := rs.ReadSharding(t.Context(), fix)
 	require.NoError(t, err)
 	set.Cut("sessionmgr01", "sessionmgr02")
 	set.Cut("sessionmgr01", "arbitervip")
 	for _, step := range fix.Steps(before) { // on a primary that is alone and does not know it yet
-		require.NoError(t, fix.Do(t.Context(), rs, step))
+		require.NoError(t, rs.WriteSharding(t.Context(), fix, step))
 	}
 	set.Advance(time.Minute)
 	set.Join("sessionmgr01", "sessionmgr02")
 	set.Join("sessionmgr01", "arbitervip")
 	set.Advance(time.Minute)
-	require.NoError(t, fix.Apply(t.Context(), rs, &before, nil))
+	require.NoError(t, rs.FixSharding(t.Context(), fix, &before, nil))
 	requireFixed(t, set, set.Truth().Primary, "after the rollback")
 }
 
@@ -146,11 +147,11 @@ func TestShardingFixWaitsForAMajority(t *testing.T) {
 		recorded = s
 		return nil
 	}
-	err := fix.Apply(t.Context(), adminClient(set), nil, record)
-	require.ErrorIs(t, err, mongo.ErrNotReplicated)
+	err := adminClient(set).FixSharding(t.Context(), fix, nil, record)
+	require.ErrorIs(t, err, live.ErrNotReplicated)
 	requireFixed(t, set, sm1, "on the primary")
 	require.NoError(t, set.StartMember(sm2))
-	require.NoError(t, fix.Apply(t.Context(), adminClient(set), &recorded, nil))
+	require.NoError(t, adminClient(set).FixSharding(t.Context(), fix, &recorded, nil))
 	requireFixed(t, set, sm2, "on the other")
 }
 
@@ -161,11 +162,11 @@ func TestShardingWritesHaveTheTimeOfTheMajority(t *testing.T) {
 	require.NoError(t, set.StopMember(sm2))
 	rs := adminClient(set)
 	fix := mongo.ShardingFix{Set: "set06", Majority: 30 * time.Second}
-	before, err := fix.Read(t.Context(), rs)
+	before, err := rs.ReadSharding(t.Context(), fix)
 	require.NoError(t, err)
 	for _, step := range fix.Steps(before) {
-		err := fix.Do(t.Context(), rs, step)
-		require.True(t, mongo.HasCode(err, mongo.CodeWriteConcernFailed), "%v", err)
+		err := rs.WriteSharding(t.Context(), fix, step)
+		require.True(t, live.HasCode(err, live.CodeWriteConcernFailed), "%v", err)
 	}
 	requireFixed(t, set, sm1, "on the primary")
 }
@@ -180,9 +181,9 @@ func TestShardingFixIsNotDoneWhenAFailoverHasUndoneIt(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d", name, deaths), func(t *testing.T) {
 				set := admin(t, opts)
 				died := 0
-				rs := mongo.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, mongo.Options{
+				rs := live.NewReplicaSet("set06", []string{sm1, sm2}, set.Dial, live.Options{
 					Sleep: patient(set, 2*time.Hour),
-					Watch: func(e mongo.Event) {
+					Watch: func(e live.Event) {
 						primary := set.Truth().Primary
 						other := map[string]string{sm1: sm2, sm2: sm1}[primary]
 						switch {
@@ -201,9 +202,9 @@ func TestShardingFixIsNotDoneWhenAFailoverHasUndoneIt(t *testing.T) {
 					},
 				})
 				fix := mongo.ShardingFix{Set: "set06", Majority: 2 * time.Minute}
-				err := fix.Apply(t.Context(), rs, nil, func(mongo.ShardingState) error { return nil })
+				err := rs.FixSharding(t.Context(), fix, nil, func(mongo.ShardingState) error { return nil })
 				if deaths > 1 {
-					require.ErrorIs(t, err, mongo.ErrRolledBack)
+					require.ErrorIs(t, err, live.ErrRolledBack)
 					return
 				}
 				require.NoError(t, err)
@@ -226,23 +227,22 @@ func TestShardingFixRefusals(t *testing.T) {
 		}
 		return n
 	}
-	err := mongo.ShardingFix{Set: "set06"}.Apply(t.Context(), rs, nil, func(mongo.ShardingState) error { return errDied })
+	err := rs.FixSharding(t.Context(), mongo.ShardingFix{Set: "set06"}, nil, func(mongo.ShardingState) error { return errDied })
 	require.ErrorIs(t, err, errDied)
 	require.Zero(t, writes(), "nothing is written before the state is recorded")
-	err = mongo.ShardingFix{Set: "set07"}.Apply(t.Context(), rs, nil, nil)
+	err = rs.FixSharding(t.Context(), mongo.ShardingFix{Set: "set07"}, nil, nil)
 	require.ErrorContains(t, err, "for the set set07 and this is set06")
-	other := before()
-	other.Set = "set05"
+	other := mongo.ShardingState{Set: "set05", HasConfig: true, ConfigVersion: 4}
 	for _, step := range (mongo.ShardingFix{}).Steps(other) {
-		require.ErrorContains(t, mongo.ShardingFix{}.Do(t.Context(), rs, step), "made for the set set05")
+		require.ErrorContains(t, rs.WriteSharding(t.Context(), mongo.ShardingFix{}, step), "made for the set set05")
 	}
 	changed := mongo.ShardingState{Set: "set06", HasConfig: true, ConfigVersion: 1}
-	require.ErrorIs(t, mongo.ShardingFix{}.Apply(t.Context(), rs, &changed, nil), mongo.ErrShardingChanged)
+	require.ErrorIs(t, rs.FixSharding(t.Context(), mongo.ShardingFix{}, &changed, nil), mongo.ErrShardingChanged)
 
 	require.NoError(t, set.Insert("sharding.versions", bson.M{"_id": "odd", "version": "seven"}))
-	_, err = mongo.ShardingFix{}.Read(t.Context(), rs)
+	_, err = rs.ReadSharding(t.Context(), mongo.ShardingFix{})
 	require.ErrorContains(t, err, `"odd" of sharding.versions: version is no number`)
 	require.NoError(t, set.Insert("sharding.versions", bson.M{"_id": 5}))
-	_, err = mongo.ShardingFix{}.Read(t.Context(), rs)
+	_, err = rs.ReadSharding(t.Context(), mongo.ShardingFix{})
 	require.Error(t, err)
 }

@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"cmp"
@@ -10,21 +10,25 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
 
-// Read gives the state of the set's database sharding, from its primary. It changes nothing.
-func (f ShardingFix) Read(ctx context.Context, r *ReplicaSet) (ShardingState, error) {
-	return f.readAt(ctx, r, "local")
+// ReadSharding gives the state of the set's database sharding, from its primary. It changes nothing.
+func (r *ReplicaSet) ReadSharding(ctx context.Context, f mongo.ShardingFix) (mongo.ShardingState, error) {
+	return r.readSharding(ctx, f, "local")
 }
 
-// readAt is Read at a read concern: "local" is what the primary has, "majority" what no failover undoes.
-func (f ShardingFix) readAt(ctx context.Context, r *ReplicaSet, level string) (ShardingState, error) {
-	host, err := f.primary(ctx, r)
+// readSharding is ReadSharding at a read concern: "local" is what the primary has, "majority" what no failover undoes.
+func (r *ReplicaSet) readSharding(ctx context.Context, f mongo.ShardingFix, level string) (mongo.ShardingState, error) {
+	host, err := r.shardingPrimary(ctx, f)
 	if err != nil {
-		return ShardingState{}, err
+		return mongo.ShardingState{}, err
 	}
-	s := ShardingState{Set: r.name, Primary: host}
-	all := func(coll string, filter bson.D) ([]bson.Raw, error) { return f.all(ctx, r, host, coll, level, filter) }
+	s := mongo.ShardingState{Set: r.name, Primary: host}
+	all := func(coll string, filter bson.D) ([]bson.Raw, error) {
+		return r.allOfSharding(ctx, host, coll, level, filter)
+	}
 	caches, err := all("cache_config", bson.D{{Key: "migratingShards", Value: bson.D{{Key: "$exists", Value: true}}}})
 	if err != nil {
 		return s, err
@@ -39,9 +43,9 @@ func (f ShardingFix) readAt(ctx context.Context, r *ReplicaSet, level string) (S
 		return s, err
 	}
 	if len(configs) > 0 {
-		n, ok := number(configs[0].Lookup("version"))
+		n, ok := document.Number(configs[0].Lookup("version"))
 		if !ok {
-			return s, fmt.Errorf("%s: the document with _id 1 in %s.config has no version", host, ShardingDatabase)
+			return s, fmt.Errorf("%s: the document with _id 1 in %s.config has no version", host, mongo.ShardingDatabase)
 		}
 		s.HasConfig, s.ConfigVersion = true, int64(n)
 	}
@@ -49,7 +53,7 @@ func (f ShardingFix) readAt(ctx context.Context, r *ReplicaSet, level string) (S
 	if err != nil {
 		return s, err
 	}
-	s.Versions = []VersionsDoc{}
+	s.Versions = []mongo.VersionsDoc{}
 	for _, d := range versions {
 		v, err := versionsDoc(d)
 		if err != nil {
@@ -57,30 +61,20 @@ func (f ShardingFix) readAt(ctx context.Context, r *ReplicaSet, level string) (S
 		}
 		s.Versions = append(s.Versions, v)
 	}
-	slices.SortFunc(s.Versions, func(a, b VersionsDoc) int { return compareStrings(a.ID, b.ID) })
+	slices.SortFunc(s.Versions, func(a, b mongo.VersionsDoc) int { return cmp.Compare(a.ID, b.ID) })
 	return s, nil
 }
 
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func versionsDoc(d bson.Raw) (v VersionsDoc, err error) {
+func versionsDoc(d bson.Raw) (v mongo.VersionsDoc, err error) {
 	id, ok := d.Lookup("_id").StringValueOK()
 	if !ok {
-		return v, fmt.Errorf("cannot read a document of %s.versions: its _id is no string", ShardingDatabase)
+		return v, fmt.Errorf("cannot read a document of %s.versions: its _id is no string", mongo.ShardingDatabase)
 	}
 	v.ID = id
 	for name, into := range map[string]*int64{"version": &v.Version, "previousVersion": &v.PreviousVersion} {
-		n, ok := number(d.Lookup(name))
+		n, ok := document.Number(d.Lookup(name))
 		if !ok && len(d.Lookup(name).Value) > 0 {
-			return v, fmt.Errorf("cannot read the document %q of %s.versions: %s is no number", id, ShardingDatabase, name)
+			return v, fmt.Errorf("cannot read the document %q of %s.versions: %s is no number", id, mongo.ShardingDatabase, name)
 		}
 		*into = int64(n)
 	}
@@ -88,11 +82,8 @@ func versionsDoc(d bson.Raw) (v VersionsDoc, err error) {
 	return v, nil
 }
 
-// primary is the primary of the right set.
-func (f ShardingFix) primary(ctx context.Context, r *ReplicaSet) (string, error) {
-	if r == nil {
-		return "", errors.New("there is no replica set to write to")
-	}
+// shardingPrimary is the primary of the right set.
+func (r *ReplicaSet) shardingPrimary(ctx context.Context, f mongo.ShardingFix) (string, error) {
 	if f.Set != "" && f.Set != r.name {
 		return "", fmt.Errorf("the fix is for the set %s and this is %s", f.Set, r.name)
 	}
@@ -102,23 +93,23 @@ func (f ShardingFix) primary(ctx context.Context, r *ReplicaSet) (string, error)
 // manyDocuments is more than a CPS has in any of the three collections.
 const manyDocuments = 1000
 
-func (f ShardingFix) all(ctx context.Context, r *ReplicaSet, host, coll, level string, filter bson.D) ([]bson.Raw, error) {
-	docs, err := r.find(ctx, host, ShardingDatabase, bson.D{
+func (r *ReplicaSet) allOfSharding(ctx context.Context, host, coll, level string, filter bson.D) ([]bson.Raw, error) {
+	docs, err := r.find(ctx, host, mongo.ShardingDatabase, bson.D{
 		{Key: "find", Value: coll}, {Key: "filter", Value: filter}, {Key: "limit", Value: manyDocuments},
 		{Key: "batchSize", Value: manyDocuments},
 		{Key: "singleBatch", Value: true}, {Key: "readConcern", Value: bson.D{{Key: "level", Value: level}}},
 	})
 	if err == nil && len(docs) == manyDocuments {
 		err = fmt.Errorf("%s: %s.%s holds %d documents or more: this is no CPS sharding configuration", host,
-			ShardingDatabase, coll, manyDocuments)
+			mongo.ShardingDatabase, coll, manyDocuments)
 	}
 	return docs, err
 }
 
-// Do makes one write, on the primary: once, whatever the answer. When the error's outcome is [op.Unknown], Read and
-// [ShardingStep.Probe] tell.
-func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) error {
-	host, err := f.primary(ctx, r)
+// WriteSharding makes one write, on the primary: once, whatever the answer. When the error's outcome is [op.Unknown], ReadSharding and
+// [mongo.ShardingStep.Probe] tell.
+func (r *ReplicaSet) WriteSharding(ctx context.Context, f mongo.ShardingFix, s mongo.ShardingStep) error {
+	host, err := r.shardingPrimary(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -126,8 +117,8 @@ func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) erro
 		return fmt.Errorf("the step was made for the set %s and this is %s", s.Before.Set, r.name)
 	}
 	var waiting error
-	for _, cmd := range f.commands(s) {
-		_, err := r.runWithin(ctx, f.Majority+r.opt.CommandTimeout, host, ShardingDatabase, append(cmd, f.writeConcern()))
+	for _, cmd := range f.Commands(s) {
+		_, err := r.runWithin(ctx, f.Majority+r.opt.CommandTimeout, host, mongo.ShardingDatabase, cmd)
 		if HasCode(err, CodeWriteConcernFailed) { // done on the primary: the removal must not stay without its insertion
 			waiting = err
 		} else if err != nil {
@@ -137,52 +128,18 @@ func (f ShardingFix) Do(ctx context.Context, r *ReplicaSet, s ShardingStep) erro
 	return waiting
 }
 
-// commands are what a step sends; none where there is nothing to change.
-func (f ShardingFix) commands(s ShardingStep) []bson.D {
-	update := func(coll string, filter, change bson.D, multi bool) bson.D {
-		return bson.D{{Key: "update", Value: coll}, {Key: "updates", Value: bson.A{bson.D{
-			{Key: "q", Value: filter}, {Key: "u", Value: change}, {Key: "multi", Value: multi}, {Key: "upsert", Value: false},
-		}}}}
-	}
-	switch s.Op {
-	case UnsetMigratingShards:
-		return []bson.D{update("cache_config", bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "migratingShards", Value: 1}}}}, true)}
-	case BumpConfigVersion:
-		if !s.Before.HasConfig {
-			return nil
-		}
-		return []bson.D{update("config", bson.D{{Key: "_id", Value: 1}, {Key: "version", Value: s.Before.ConfigVersion}},
-			bson.D{{Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}}, false)}
-	case ReplaceVersions:
-		return []bson.D{
-			{{Key: "delete", Value: "versions"}, {Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: bson.D{}}, {Key: "limit", Value: 0}}}}},
-			{{Key: "insert", Value: "versions"}, {Key: "documents", Value: bson.A{bson.D{
-				{Key: "_id", Value: CompleteVersions.ID}, {Key: "version", Value: int32(0)}, {Key: "previousVersion", Value: int32(0)},
-				{Key: "migrationStatus", Value: CompleteVersions.MigrationStatus},
-			}}}},
-		}
-	}
-	return nil
-}
-
-func (f ShardingFix) writeConcern() bson.E {
-	wc := bson.D{{Key: "w", Value: 1}, {Key: "j", Value: true}}
-	if f.Majority > 0 {
-		wc = bson.D{{Key: "w", Value: "majority"}, {Key: "wtimeout", Value: f.Majority.Milliseconds()}}
-	}
-	return bson.E{Key: "writeConcern", Value: wc}
-}
-
-// Apply makes the whole repair on one set, from wherever an earlier run has left it. Before is the state that the
+// FixSharding makes the whole repair on one set, from wherever an earlier run has left it. Before is the state that the
 // earlier run recorded, nil for the first run: it is read then, and given to record, which must have it on disk when it
 // returns; nothing is written before. Every write is probed for first and looked at afterwards; one whose answer was
 // lost is probed again and made again where it did not take effect, Options.Attempts times at most. With Majority it
 // ends when a majority of the members has the writes, or in [ErrNotReplicated] after that time. Writes that a failover
 // undoes meanwhile are made again, Options.Attempts times at most; then the error wraps [ErrRolledBack]. See
-// [ShardingFix] for why the version counts up exactly once.
-func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingState, record func(ShardingState) error) error {
+// [mongo.ShardingFix] for why the version counts up exactly once.
+func (r *ReplicaSet) FixSharding(ctx context.Context, f mongo.ShardingFix, before *mongo.ShardingState,
+	record func(mongo.ShardingState) error,
+) error {
 	if before == nil {
-		s, err := f.Read(ctx, r)
+		s, err := r.ReadSharding(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -194,14 +151,14 @@ func (f ShardingFix) Apply(ctx context.Context, r *ReplicaSet, before *ShardingS
 	steps := f.Steps(*before)
 	for range r.opt.Attempts {
 		for _, step := range steps {
-			if err := f.applyStep(ctx, r, step); err != nil {
+			if err := r.applySharding(ctx, f, step); err != nil {
 				return fmt.Errorf("replica set %s: %v (%s): %w", r.name, step.Op, step.Guide, err)
 			}
 		}
 		if f.Majority <= 0 {
 			return nil
 		}
-		if err := f.awaitMajority(ctx, r, steps); !errors.Is(err, ErrRolledBack) {
+		if err := r.awaitMajority(ctx, f, steps); !errors.Is(err, ErrRolledBack) {
 			return err
 		}
 		r.tell("a failover has undone the writes: they are made again")
@@ -219,10 +176,10 @@ var (
 // what a write concern says is lost with the answer, and a resumed run makes no write to ask by. Optimes alone prove
 // nothing across a failover: they count in the term of the primary that was seen to have the writes, and in the end the
 // state is read again, as a majority has it.
-func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet, steps []ShardingStep) error {
-	var goal OpTime
+func (r *ReplicaSet) awaitMajority(ctx context.Context, f mongo.ShardingFix, steps []mongo.ShardingStep) error {
+	var goal mongo.OpTime
 	for left := f.Majority; ; left -= r.opt.Poll {
-		now, err := f.readWithPrimary(ctx, r)
+		now, err := r.shardingWithPrimary(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -235,8 +192,8 @@ func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet, steps []S
 		votes, need, err := r.votesAt(ctx, &goal)
 		why := fmt.Sprintf("members with %d votes have the writes, and %d are needed", votes, need)
 		if err == nil && votes >= need {
-			if now, err = f.readAt(ctx, r, "majority"); HasCode(err, CodeNoMajorityReads) {
-				now, err = f.Read(ctx, r)
+			if now, err = r.readSharding(ctx, f, "majority"); HasCode(err, CodeNoMajorityReads) {
+				now, err = r.ReadSharding(ctx, f)
 			}
 			if err == nil {
 				if done, err := made(steps, now); done || err != nil {
@@ -258,7 +215,7 @@ func (f ShardingFix) awaitMajority(ctx context.Context, r *ReplicaSet, steps []S
 }
 
 // made tells whether every step has taken effect.
-func made(steps []ShardingStep, now ShardingState) (bool, error) {
+func made(steps []mongo.ShardingStep, now mongo.ShardingState) (bool, error) {
 	for _, step := range steps {
 		if done, err := step.Probe(now); err != nil || !done {
 			return false, err
@@ -269,7 +226,7 @@ func made(steps []ShardingStep, now ShardingState) (bool, error) {
 
 // votesAt is how many votes have what the primary had when goal was set, and how many are a majority. Of a primary of
 // another term goal is set anew.
-func (r *ReplicaSet) votesAt(ctx context.Context, goal *OpTime) (votes, need int, err error) {
+func (r *ReplicaSet) votesAt(ctx context.Context, goal *mongo.OpTime) (votes, need int, err error) {
 	c, err := r.configWithPrimary(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -283,17 +240,17 @@ func (r *ReplicaSet) votesAt(ctx context.Context, goal *OpTime) (votes, need int
 	}
 	for _, m := range c.Members {
 		st, ok := s.Member(m.Host)
-		if ok && st.Healthy() && st.State.HoldsData() && st.Optime.Term == goal.Term && !st.Optime.before(*goal) {
+		if ok && st.Healthy() && st.State.HoldsData() && st.Optime.Term == goal.Term && !st.Optime.Before(*goal) {
 			votes += m.Votes
 		}
 	}
 	return votes, c.Majority(), nil
 }
 
-func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step ShardingStep) error {
+func (r *ReplicaSet) applySharding(ctx context.Context, f mongo.ShardingFix, step mongo.ShardingStep) error {
 	var last error
 	for range r.opt.Attempts + 1 { // the last look is no attempt
-		now, err := f.readWithPrimary(ctx, r)
+		now, err := r.shardingWithPrimary(ctx, f)
 		if err != nil {
 			return errors.Join(err, last)
 		}
@@ -302,7 +259,7 @@ func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step Sharding
 			return err
 		}
 		r.tell("%v (%s)", step.Op, step.Guide)
-		last = ShardingFix{Set: f.Set}.Do(ctx, r, step) // without a majority: that is awaited in the end, once
+		last = r.WriteSharding(ctx, mongo.ShardingFix{Set: f.Set}, step) // without a majority: that is awaited in the end, once
 		var refused *CommandError
 		switch {
 		case last == nil, errors.Is(last, ErrNoPrimary), transient(last): // the probe tells
@@ -317,10 +274,10 @@ func (f ShardingFix) applyStep(ctx context.Context, r *ReplicaSet, step Sharding
 	return fmt.Errorf("gave up after %d attempts: %w", r.opt.Attempts, last)
 }
 
-// readWithPrimary is Read, waiting for a primary if need be.
-func (f ShardingFix) readWithPrimary(ctx context.Context, r *ReplicaSet) (s ShardingState, err error) {
+// shardingWithPrimary is ReadSharding, waiting for a primary if need be.
+func (r *ReplicaSet) shardingWithPrimary(ctx context.Context, f mongo.ShardingFix) (s mongo.ShardingState, err error) {
 	err = r.until(ctx, func() (bool, string, error) {
-		s, err = f.Read(ctx, r)
+		s, err = r.ReadSharding(ctx, f)
 		switch {
 		case err == nil:
 			return true, "", nil

@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
-	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest/conformance"
 )
@@ -30,11 +30,11 @@ type shellHost struct {
 	mu   sync.Mutex
 	in   io.WriteCloser
 	out  *bufio.Reader
-	dial mongo.Dialer
+	dial live.Dialer
 	seen []string // everything that the shell was called with but the scripts
 }
 
-func newShellHost(t *testing.T, flavour string, dial mongo.Dialer) *shellHost {
+func newShellHost(t *testing.T, flavour string, dial live.Dialer) *shellHost {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("no node on PATH: the scripts for the mongo shell are not run")
@@ -53,17 +53,17 @@ func newShellHost(t *testing.T, flavour string, dial mongo.Dialer) *shellHost {
 	return &shellHost{t: t, in: in, out: bufio.NewReader(out), dial: dial}
 }
 
-// run is a mongo.Shell.
-func (h *shellHost) run(ctx context.Context, call mongo.ShellCall) (mongo.ShellResult, error) {
+// run is a live.Shell.
+func (h *shellHost) run(ctx context.Context, call live.ShellCall) (live.ShellResult, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen = append(h.seen, fmt.Sprintf("%v %+v %#v %s %v", call, call, call, call, slog.AnyValue(call).Resolve()))
 	conn, err := h.dial(ctx, call.Host)
 	if err != nil {
-		return mongo.ShellResult{Outcome: op.Exited, Stdout: "Error: couldn't connect to server " + call.Host +
+		return live.ShellResult{Outcome: op.Exited, Stdout: "Error: couldn't connect to server " + call.Host +
 			", connection attempt failed\nexception: connect failed\n"}, nil
 	}
-	lost := mongo.ShellResult{Outcome: op.Unknown}
+	lost := live.ShellResult{Outcome: op.Unknown}
 	if err := h.send(map[string]any{"script": call.Script()}); err != nil {
 		return lost, err
 	}
@@ -83,7 +83,7 @@ func (h *shellHost) run(ctx context.Context, call mongo.ShellCall) (mongo.ShellR
 			return lost, fmt.Errorf("node says %q: %w", line, err)
 		}
 		if said.Done != nil {
-			return mongo.ShellResult{Outcome: op.Exited, Stdout: *said.Done}, nil
+			return live.ShellResult{Outcome: op.Exited, Stdout: *said.Done}, nil
 		}
 		answer, err := answerShell(ctx, conn, said.Run.DB, said.Run.Cmd)
 		if err != nil {
@@ -95,7 +95,7 @@ func (h *shellHost) run(ctx context.Context, call mongo.ShellCall) (mongo.ShellR
 	}
 }
 
-func answerShell(ctx context.Context, conn mongo.Conn, db string, text []byte) (map[string]any, error) {
+func answerShell(ctx context.Context, conn live.Conn, db string, text []byte) (map[string]any, error) {
 	var cmd bson.D
 	if err := bson.UnmarshalExtJSON(text, true, &cmd); err != nil {
 		return nil, fmt.Errorf("the shell sends %s: %w", text, err)
@@ -133,9 +133,9 @@ func TestMON017ConformanceOverTheShell(t *testing.T) {
 				require.NoError(t, err)
 				host := newShellHost(t, flavour, set.Dial)
 				return conformance.Cluster{
-					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: mongo.ShellDialer(host.run, nil), Stop: set.StopMember,
+					Name: "set02", First: sm1, Second: sm2, Arbiter: arb, Dial: live.ShellDialer(host.run, nil), Stop: set.StopMember,
 					Start: set.StartMember, Kill: set.KillMember, Wipe: set.WipeMember,
-					Options: mongo.Options{Sleep: set.Sleep, Poll: 2 * time.Second}, Patience: time.Minute,
+					Options: live.Options{Sleep: set.Sleep, Poll: 2 * time.Second}, Patience: time.Minute,
 				}
 			})
 		})
@@ -148,22 +148,22 @@ func TestMON032CredentialsInTheShell(t *testing.T) {
 		set, err := mongotest.Start(balance(), mongotest.Options{})
 		require.NoError(t, err)
 		host := newShellHost(t, flavour, set.Dial)
-		ask := func(password mongo.Password) error {
-			rs := mongo.NewReplicaSet("set02", []string{sm1},
-				mongo.ShellDialer(host.run, &mongo.Credential{User: "admin", Password: password}), mongo.Options{})
+		ask := func(password live.Password) error {
+			rs := live.NewReplicaSet("set02", []string{sm1},
+				live.ShellDialer(host.run, &live.Credential{User: "admin", Password: password}), live.Options{})
 			_, err := rs.Status(t.Context())
 			return err
 		}
 		require.NoError(t, ask("right"))
 		err = ask(`wrong"canary`)
-		require.ErrorIs(t, err, mongo.ErrAuth)
+		require.ErrorIs(t, err, live.ErrAuth)
 		require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err)+strings.Join(host.seen, "\n"), "canary")
 		require.Contains(t, host.seen[0], "mongo shell on sessionmgr01:27718: hello")
 	}
 }
 
 func TestPasswordShowsNowhere(t *testing.T) {
-	c := mongo.Credential{User: "admin", Password: "canary"}
+	c := live.Credential{User: "admin", Password: "canary"}
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	var log strings.Builder
@@ -209,11 +209,11 @@ func TestShellOutcomes(t *testing.T) {
 		{"no verdict", started + "evenkeel-reply {\"reply\":{\"x\":1}}\n", op.Exited, nil, op.Unknown, "does not say how it went"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			rs := mongo.NewReplicaSet("set02", []string{sm1}, mongo.ShellDialer(func(context.Context, mongo.ShellCall) (mongo.ShellResult, error) {
-				return mongo.ShellResult{Stdout: tc.out, Outcome: tc.outcome}, tc.err
-			}, nil), mongo.Options{})
+			rs := live.NewReplicaSet("set02", []string{sm1}, live.ShellDialer(func(context.Context, live.ShellCall) (live.ShellResult, error) {
+				return live.ShellResult{Stdout: tc.out, Outcome: tc.outcome}, tc.err
+			}, nil), live.Options{})
 			_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}})
-			var e *mongo.CommandError
+			var e *live.CommandError
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, tc.want, e.Outcome, "%v", err)
 			require.ErrorContains(t, err, tc.text)
@@ -226,9 +226,9 @@ func TestShellOutcomes(t *testing.T) {
 func TestShellTypes(t *testing.T) {
 	for _, flavour := range []string{"legacy", "mongosh"} {
 		var got bson.D
-		echo := func(context.Context, string) (mongo.Conn, error) { return echoConn{&got}, nil }
+		echo := func(context.Context, string) (live.Conn, error) { return echoConn{&got}, nil }
 		host := newShellHost(t, flavour, echo)
-		rs := mongo.NewReplicaSet("x", nil, mongo.ShellDialer(host.run, nil), mongo.Options{})
+		rs := live.NewReplicaSet("x", nil, live.ShellDialer(host.run, nil), live.Options{})
 		sent := bson.D{
 			{Key: "cmd", Value: "a \"quoted\" </script>\u2028 line\n"}, {Key: "int", Value: int32(-5)},
 			{Key: "long", Value: int64(9007199254740993)},
@@ -267,9 +267,9 @@ func FuzzShellReply(f *testing.F) {
 	f.Add("evenkeel-reply {\"lost\":\"x\"}")
 	f.Add("evenkeel-reply {\"reply\":{\"ok\":1,\"$timestamp\":{\"t\":1}}}")
 	f.Fuzz(func(t *testing.T, out string) {
-		rs := mongo.NewReplicaSet("set02", []string{sm1}, mongo.ShellDialer(func(context.Context, mongo.ShellCall) (mongo.ShellResult, error) {
-			return mongo.ShellResult{Stdout: out, Outcome: op.Exited}, nil
-		}, nil), mongo.Options{})
+		rs := live.NewReplicaSet("set02", []string{sm1}, live.ShellDialer(func(context.Context, live.ShellCall) (live.ShellResult, error) {
+			return live.ShellResult{Stdout: out, Outcome: op.Exited}, nil
+		}, nil), live.Options{})
 		h, err := rs.Hello(t.Context(), sm1)
 		if err == nil && h.Set != "" && h.Set != "set02" {
 			t.Fatalf("another set's answer was taken: %+v", h)

@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"context"
@@ -7,44 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
-// MemberLag is how far the data of one member are behind.
-type MemberLag struct {
-	Host  string
-	State MemberState
-	Lag   time.Duration // in whole seconds, as optimes count them
-	Known bool          // false for a member that does not answer, or has no data yet
-}
-
-// Lags are the lags of all members with data, in the order of the status, behind the primary or, without one, behind the freshest member.
-func (s Status) Lags() []MemberLag {
-	var head uint32
-	if p, ok := s.Primary(); ok {
-		head = p.Optime.TS.T
-	} else {
-		for _, m := range s.Members {
-			if m.Healthy() {
-				head = max(head, m.Optime.TS.T)
-			}
-		}
-	}
-	var lags []MemberLag
-	for _, m := range s.Members {
-		if m.State == StateArbiter {
-			continue
-		}
-		l := MemberLag{Host: m.Name, State: m.State, Known: m.Healthy() && m.Optime.TS.T > 0}
-		if l.Known && m.Optime.TS.T < head {
-			l.Lag = time.Duration(head-m.Optime.TS.T) * time.Second
-		}
-		lags = append(lags, l)
-	}
-	return lags
-}
-
 // Lag is how far the members with data are behind the primary.
-func (r *ReplicaSet) Lag(ctx context.Context) ([]MemberLag, error) {
+func (r *ReplicaSet) Lag(ctx context.Context) ([]mongo.MemberLag, error) {
 	s, err := r.Status(ctx)
 	if err != nil {
 		return nil, err
@@ -55,16 +23,16 @@ func (r *ReplicaSet) Lag(ctx context.Context) ([]MemberLag, error) {
 // Recovering are the members in RECOVERING: after an upgrade under live traffic, those that the oplog may have rolled
 // over (cps:1386), or that somebody has put into maintenance. [ReplicaSet.AddMember] says how to bring one back.
 // Without a primary any member is asked.
-func (r *ReplicaSet) Recovering(ctx context.Context) ([]MemberStatus, error) {
+func (r *ReplicaSet) Recovering(ctx context.Context) ([]mongo.MemberStatus, error) {
 	s, err := r.anyStatus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(s.Members), func(m MemberStatus) bool { return m.State != StateRecovering }), nil
+	return slices.DeleteFunc(slices.Clone(s.Members), func(m mongo.MemberStatus) bool { return m.State != mongo.StateRecovering }), nil
 }
 
 // WaitState waits until the primary sees the member at host in one of the states. Without a primary any member's view counts.
-func (r *ReplicaSet) WaitState(ctx context.Context, host string, states ...MemberState) error {
+func (r *ReplicaSet) WaitState(ctx context.Context, host string, states ...mongo.MemberState) error {
 	return r.until(ctx, func() (bool, string, error) {
 		s, err := r.anyStatus(ctx)
 		switch {
@@ -77,14 +45,14 @@ func (r *ReplicaSet) WaitState(ctx context.Context, host string, states ...Membe
 		if !ok {
 			return false, "", r.noMember(host)
 		}
-		if m.Healthy() && slices.Contains(states, m.State) || !m.Healthy() && slices.Contains(states, StateDown) {
+		if m.Healthy() && slices.Contains(states, m.State) || !m.Healthy() && slices.Contains(states, mongo.StateDown) {
 			return true, "", nil
 		}
 		return false, fmt.Sprintf("%s is %s, not %s", host, m.State, joinStates(states)), nil
 	})
 }
 
-func joinStates(states []MemberState) string {
+func joinStates(states []mongo.MemberState) string {
 	texts := make([]string, len(states))
 	for i, s := range states {
 		texts[i] = s.String()
@@ -124,7 +92,7 @@ func (r *ReplicaSet) WaitCaughtUp(ctx context.Context, maxLag time.Duration, hos
 }
 
 // behind names the first member that is not caught up.
-func (r *ReplicaSet) behind(c Config, s Status, maxLag time.Duration, hosts []string) (why string, err error) {
+func (r *ReplicaSet) behind(c mongo.Config, s mongo.Status, maxLag time.Duration, hosts []string) (why string, err error) {
 	for _, h := range hosts {
 		if _, ok := s.Member(h); !ok {
 			return "", r.noMember(h)
@@ -133,7 +101,7 @@ func (r *ReplicaSet) behind(c Config, s Status, maxLag time.Duration, hosts []st
 	for _, l := range s.Lags() {
 		m, _ := c.Member(l.Host)
 		maxLag := maxLag + time.Duration(m.DelaySecs())*time.Second
-		named := slices.ContainsFunc(hosts, func(h string) bool { return hostKey(h) == hostKey(l.Host) })
+		named := slices.ContainsFunc(hosts, func(h string) bool { return mongo.HostKey(h) == mongo.HostKey(l.Host) })
 		switch {
 		case len(hosts) > 0 && !named:
 		case !l.Known || !l.State.HoldsData():
@@ -148,7 +116,7 @@ func (r *ReplicaSet) behind(c Config, s Status, maxLag time.Duration, hosts []st
 // Sighting is the state of a member in the eyes of another.
 type Sighting struct {
 	By      string // who was asked
-	State   MemberState
+	State   mongo.MemberState
 	Message string // of the last heartbeat
 	Err     error  // why By could not be asked
 }
@@ -163,7 +131,7 @@ func (r *ReplicaSet) SeenBy(ctx context.Context, host string) ([]Sighting, error
 	for _, by := range r.candidates() {
 		s, err := r.StatusFrom(ctx, by)
 		if err != nil {
-			seen = append(seen, Sighting{By: by, State: StateUnknown, Err: err})
+			seen = append(seen, Sighting{By: by, State: mongo.StateUnknown, Err: err})
 			continue
 		}
 		answered = true
@@ -172,7 +140,7 @@ func (r *ReplicaSet) SeenBy(ctx context.Context, host string) ([]Sighting, error
 			return nil, r.noMember(host)
 		}
 		if !m.Healthy() {
-			m.State = StateDown
+			m.State = mongo.StateDown
 		}
 		seen = append(seen, Sighting{By: by, State: m.State, Message: m.Message})
 	}

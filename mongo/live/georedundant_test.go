@@ -1,4 +1,4 @@
-package mongo_test
+package live_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 )
 
@@ -43,7 +44,7 @@ func TestMON014EightRowsOfTheGeographicUpgrade(t *testing.T) {
 		require.NoError(t, set.Check())
 		require.True(t, set.Truth().Majority)
 	}
-	rs := mongo.NewReplicaSet("set01", []string{s1a, s2a}, set.Dial, mongo.Options{Sleep: func(ctx context.Context, d time.Duration) error {
+	rs := live.NewReplicaSet("set01", []string{s1a, s2a}, set.Dial, live.Options{Sleep: func(ctx context.Context, d time.Duration) error {
 		watch()
 		return set.Sleep(ctx, d)
 	}})
@@ -57,7 +58,9 @@ func TestMON014EightRowsOfTheGeographicUpgrade(t *testing.T) {
 		require.NoError(t, err)
 		c, err := rs.Config(ctx)
 		require.NoError(t, err)
-		for _, loss := range canLose(t, []string{host}, mongo.SetView{Config: c, Status: &look}) {
+		losses, err := mongo.CanLose([]string{host}, mongo.SetView{Config: c, Status: &look})
+		require.NoError(t, err)
+		for _, loss := range losses {
 			require.Equal(t, mongo.MovesPrimary, loss.What, "%v", loss)
 			m, _ := c.Member(host)
 			_, err := rs.SetPriorities(ctx, map[string]float64{host: m.Priority / 16}, nil) // another takes over before it goes

@@ -1,4 +1,4 @@
-package mongo
+package live
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
 // Progress says how far a reconfiguration has come.
@@ -31,18 +32,18 @@ func (p Progress) String() string {
 }
 
 // ErrConflict says that the set's configuration is neither the one that a step starts from nor the one it makes. Ask
-// [Next] again, with what the set has now.
+// [mongo.Next] again, with what the set has now.
 var ErrConflict = errors.New("the configuration was changed by somebody else")
 
 // Probe tells how far the step has come, and why not further. It changes nothing, and can be asked after a crash as well:
 // the two configurations are all that has to be journalled.
-func (r *ReplicaSet) Probe(ctx context.Context, from, to Config) (p Progress, why string, err error) {
+func (r *ReplicaSet) Probe(ctx context.Context, from, to mongo.Config) (p Progress, why string, err error) {
 	p, why, _, err = r.probe(ctx, from, to)
 	return p, why, err
 }
 
 // probe is Probe, and tells how long a takeover takes at most where only that is awaited.
-func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, why string, takeover time.Duration, err error) {
+func (r *ReplicaSet) probe(ctx context.Context, from, to mongo.Config) (p Progress, why string, takeover time.Duration, err error) {
 	host, err := r.Primary(ctx)
 	if err != nil {
 		return NotSent, "", 0, err
@@ -52,7 +53,7 @@ func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, wh
 		return NotSent, "", 0, err
 	}
 	switch {
-	case sameVersion(now, to, false) && now.includes(to):
+	case sameVersion(now, to, false) && now.Includes(to):
 	case sameVersion(now, from, true) && now.Equal(from) && committed != nil && !*committed:
 		return NotSent, "a majority to have the present configuration, which the server wants before the next one", 0, nil
 	case sameVersion(now, from, true) && now.Equal(from):
@@ -67,7 +68,7 @@ func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, wh
 	if err != nil {
 		return Installed, "", 0, err
 	}
-	if why, takeover = settledStep(from, to, s); why != "" {
+	if why, takeover = mongo.SettledStep(from, to, s); why != "" {
 		return Installed, why, takeover, nil
 	}
 	return Committed, "", 0, nil
@@ -75,24 +76,24 @@ func (r *ReplicaSet) probe(ctx context.Context, from, to Config) (p Progress, wh
 
 // sameVersion compares versions, and for the start of a step terms where both have one: a new term means an election since the step was
 // planned. The step's own term is the server's to set.
-func sameVersion(a, b Config, term bool) bool {
+func sameVersion(a, b mongo.Config, term bool) bool {
 	ta, aok := a.Term()
 	tb, bok := b.Term()
 	return a.Version == b.Version && (!term || !aok || !bok || ta == tb)
 }
 
-func versionText(c Config) string {
+func versionText(c mongo.Config) string {
 	if t, ok := c.Term(); ok {
 		return fmt.Sprintf("version %d of term %d", c.Version, t)
 	}
 	return fmt.Sprintf("version %d", c.Version)
 }
 
-// Apply makes one reconfiguration, as [Next] plans it, and waits until it is [Committed]; for a member that is to
+// Apply makes one reconfiguration, as [mongo.Next] plans it, and waits until it is [Committed]; for a member that is to
 // take over, no longer than that takes: one that is frozen or behind does not come, and Options.Watch hears of it. It
 // is a compare-and-set: the set must have exactly from, with its version and term, else the error wraps
-// [ErrConflict]; an unsafe step ([CheckStep]) is refused before anything is sent, and so is one whose voters that are
-// up would be no majority ([ErrUnsafeStep]).
+// [ErrConflict]; an unsafe step ([mongo.CheckStep]) is refused before anything is sent, and so is one whose voters that are
+// up would be no majority ([mongo.ErrUnsafeStep]).
 //
 // Doing it again is safe, and so Apply itself does, Options.Attempts times at most, when the primary moved or the connection was lost: it
 // probes first, and what it sends bears the version after from's, which a server takes once at most. While the server
@@ -103,8 +104,8 @@ func versionText(c Config) string {
 //
 // It is never forced; see [ReplicaSet.ForceReconfigMayLoseWrites] and, for the server's side,
 // https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/.
-func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
-	if err := CheckStep(from, to); err != nil {
+func (r *ReplicaSet) Apply(ctx context.Context, from, to mongo.Config) error {
+	if err := mongo.CheckStep(from, to); err != nil {
 		return err
 	}
 	var last error
@@ -143,7 +144,7 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to Config) error {
 	}
 }
 
-func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) error {
+func (r *ReplicaSet) conflict(ctx context.Context, from mongo.Config, last error) error {
 	found := "something else"
 	if c, err := r.Config(ctx); err == nil {
 		found = versionText(c)
@@ -156,7 +157,7 @@ func (r *ReplicaSet) conflict(ctx context.Context, from Config, last error) erro
 }
 
 // probeWithPrimary probes, and waits for a primary as long as the context lets it.
-func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p Progress, why string, err error) {
+func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to mongo.Config) (p Progress, why string, err error) {
 	err = r.until(ctx, func() (bool, string, error) {
 		p, why, err = r.Probe(ctx, from, to)
 		switch {
@@ -171,7 +172,7 @@ func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to Config) (p P
 }
 
 // send installs a configuration on the primary. There is no way here to force it.
-func (r *ReplicaSet) send(ctx context.Context, c Config) error {
+func (r *ReplicaSet) send(ctx context.Context, c mongo.Config) error {
 	host, err := r.Primary(ctx)
 	if err != nil {
 		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
@@ -180,8 +181,8 @@ func (r *ReplicaSet) send(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if ok, why := quorum(c, s); !ok {
-		return fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, ErrUnsafeStep, why)
+	if ok, why := mongo.Quorum(c, s); !ok {
+		return fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, mongo.ErrUnsafeStep, why)
 	}
 	return r.reconfig(ctx, host, c)
 }
@@ -192,7 +193,7 @@ const silentWait = 30 * time.Second
 
 // reconfig sends a configuration to a member, with what else the command takes. The server may take as long as all
 // others are silent; the context may end it sooner.
-func (r *ReplicaSet) reconfig(ctx context.Context, host string, c Config, options ...bson.E) error {
+func (r *ReplicaSet) reconfig(ctx context.Context, host string, c mongo.Config, options ...bson.E) error {
 	limit := silentWait*time.Duration(len(c.Members)-1) + r.opt.CommandTimeout
 	if end, ok := ctx.Deadline(); ok {
 		limit = max(min(limit, time.Until(end)), time.Millisecond)
@@ -211,7 +212,7 @@ func transient(err error) bool {
 }
 
 // await waits until the step is committed.
-func (r *ReplicaSet) await(ctx context.Context, from, to Config) error {
+func (r *ReplicaSet) await(ctx context.Context, from, to mongo.Config) error {
 	past := r.patience()
 	return r.until(ctx, func() (bool, string, error) {
 		p, why, takeover, err := r.probe(ctx, from, to)

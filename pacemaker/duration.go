@@ -12,6 +12,9 @@ var isoTime = regexp.MustCompile(`^P(?:\d+Y)?(?:\d+M)?(?:(\d+)W)?(?:(\d+)D)?(?:T
 // calendarTime are years and months, which are not always equally long.
 var calendarTime = regexp.MustCompile(`^P\d+[YM]`)
 
+// calendarDate is how a date of ISO 8601 begins that Pacemaker reads, by calendar, week or day of the year, or "epoch".
+var calendarDate = regexp.MustCompile(`^\s*(?:epoch$|\d{4}-?(?:\d\d(?:-?\d\d?)?|W\d\d-?\d|\d{3})|T?\d\d:\d\d)`)
+
 // timeUnit is a unit of Pacemaker's in milliseconds, 0 when it is none.
 func timeUnit(unit string) int64 {
 	switch strings.ToLower(unit) {

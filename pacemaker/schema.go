@@ -39,6 +39,13 @@ func parseSchemaVersion(s string) (schemaVersion, bool) {
 	return schemaVersion{a, b}, dot && err1 == nil && err2 == nil
 }
 
+// released says whether a release of Pacemaker came with the schema: 1.0, 1.2, 1.3, 2.0 to 2.10, 3.0 to 3.10 and 4.0.
+func (v schemaVersion) released() bool {
+	last := map[int]int{1: 3, 2: 10, 3: 10, 4: 0}
+	minor, ok := last[v.major]
+	return ok && v.minor >= 0 && v.minor <= minor && v != schemaVersion{1, 1}
+}
+
 var firstSchema, lastSchema = schemaVersion{1, 0}, schemaVersion{3, 9}
 
 // schemaSpan is from which schema to which one a name is known.

@@ -172,6 +172,9 @@ func (v *validator) header(root *etree.Element) {
 		v.find(Warning, "bad-value", root, "validate-with=none: no tool checks this CIB")
 	case !v.hasSchema && h.ValidateWith != "pacemaker-next":
 		v.find(Fault, "bad-value", root, "validate-with=%q is no schema of Pacemaker's", h.ValidateWith)
+	case v.hasSchema && !v.schema.released():
+		v.find(Warning, "bad-value", root, "validate-with=%q is no schema that is known here: the names are taken to be those of the nearest one",
+			h.ValidateWith)
 	}
 }
 

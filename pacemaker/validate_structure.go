@@ -1,6 +1,9 @@
 package pacemaker
 
 import (
+	"errors"
+	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -20,8 +23,9 @@ func init() { // the checks use the tables, and the tables the checks
 		"resource_set": (*validator).resourceSet, "fencing-level": (*validator).fencingLevel,
 		"instance_attributes": (*validator).set, "meta_attributes": (*validator).set, "utilization": (*validator).set,
 		"cluster_property_set": (*validator).set,
-		"crm_config":           (*validator).properties, "rsc_defaults": (*validator).defaults,
-		"date_expression": (*validator).date,
+		"crm_config":           (*validator).properties, "rsc_defaults": (*validator).metas,
+		"op_defaults":     (*validator).operationMetas,
+		"date_expression": (*validator).date, "nodes": (*validator).nodeNames, "tag": (*validator).tag,
 	}
 }
 
@@ -87,11 +91,26 @@ func (v *validator) clone(e *etree.Element) {
 		v.find(Fault, "structure", e, "a clone of %d resources: it must be one", n)
 	}
 	v.metas(e)
+	unique, _ := v.cib.SetsOf(e, "meta_attributes").Get("globally-unique")
+	for _, r := range e.FindElements(".//primitive[@class]") {
+		switch class := r.SelectAttrValue("class", ""); {
+		case class == "ocf":
+		case v.promotable(e):
+			v.find(Fault, "scheduler", r, "only agents of the class ocf can be promoted, and this is %s: Pacemaker ignores the clone", class)
+		case IsTrue(unique) && class != "stonith":
+			v.find(Warning, "scheduler", r, "globally-unique=%s, and an agent of the class %s cannot tell instances apart: Pacemaker ignores it",
+				unique, class)
+		}
+	}
 }
 
 func (v *validator) bundle(e *etree.Element) {
 	if e.SelectElement("docker") == nil && e.SelectElement("podman") == nil && e.SelectElement("rkt") == nil {
 		v.find(Fault, "structure", e, "a bundle without docker, podman or rkt")
+	}
+	network := e.SelectElement("network")
+	if e.SelectElement("primitive") != nil && (network == nil || !has(network, "ip-range-start", "control-port")) {
+		v.find(Fault, "scheduler", e, "a bundle with a resource, and neither ip-range-start nor control-port: Pacemaker ignores the bundle")
 	}
 	v.metas(e)
 }
@@ -124,6 +143,10 @@ func (v *validator) operations(e *etree.Element) {
 // a resource that stays stopped passes.
 func (v *validator) operation(op *etree.Element) {
 	name, onFail := op.SelectAttrValue("name", ""), op.SelectAttrValue("on-fail", "")
+	v.operationMetas(op)
+	if has(op, "start-delay") && has(op, "interval-origin") {
+		v.find(v.strict(), "structure", op, "an operation with start-delay and with interval-origin")
+	}
 	ms, _ := Milliseconds(op.SelectAttrValue("interval", "0"))
 	if ms > 0 && slices.Contains([]string{"start", "stop", "promote", "demote"}, name) {
 		v.find(Warning, "scheduler", op, "%s cannot be recurring: Pacemaker ignores the operation", name)
@@ -141,7 +164,7 @@ func (v *validator) operation(op *etree.Element) {
 
 func (v *validator) fencingOff() bool {
 	on, ok := v.cib.Property("stonith-enabled")
-	return ok && optionBoolean.holds(on) && !truth(on)
+	return ok && isFalse(on)
 }
 
 // cloned is the clone around a resource, or nil.
@@ -164,7 +187,7 @@ func (v *validator) promotable(e *etree.Element) bool {
 		return e.Parent() != nil && e.Parent().Tag == string(Bundle)
 	}
 	promotable, _ := v.cib.SetsOf(clone, "meta_attributes").Get("promotable")
-	return clone.Tag == string(Master) || truth(promotable)
+	return clone.Tag == string(Master) || IsTrue(promotable)
 }
 
 func (v *validator) rule(e *etree.Element) {
@@ -173,6 +196,9 @@ func (v *validator) rule(e *etree.Element) {
 	}
 	if has(e, "score") && has(e, "score-attribute") {
 		v.find(v.strict(), "structure", e, "a rule with score and with score-attribute")
+	}
+	if !has(e, "id-ref", "score", "score-attribute") && (v.schema.less(lastSchema) || e.Parent().Tag == "rsc_location") {
+		v.find(v.strict(), "missing-attribute", e, "the element has neither score nor score-attribute")
 	}
 }
 
@@ -222,6 +248,29 @@ func (v *validator) location(e *etree.Element) {
 	case !rules && !has(e, "score"):
 		v.find(v.strict(), "missing-attribute", e, "the element has no score")
 	}
+	if pattern := e.SelectAttrValue("rsc-pattern", ""); noPattern(strings.TrimPrefix(pattern, "!")) {
+		v.find(Fault, "scheduler", e, "rsc-pattern=%q is no regular expression: Pacemaker ignores the constraint", pattern)
+	}
+	if e.SelectElement("lifetime") != nil {
+		v.find(Warning, "scheduler", e, "lifetime is deprecated: its rules belong into the constraint itself")
+	}
+}
+
+// noPattern says whether regcomp refuses a regular expression, of what Go refuses too. An escape means other things to the two.
+func noPattern(pattern string) bool {
+	var bad *syntax.Error
+	if _, err := regexp.CompilePOSIX(pattern); !errors.As(err, &bad) {
+		return false
+	}
+	switch bad.Code {
+	case syntax.ErrMissingParen, syntax.ErrMissingBracket, syntax.ErrInvalidCharRange:
+		return !strings.Contains(pattern, `\`)
+	case syntax.ErrTrailingBackslash:
+		return !strings.Contains(pattern, "[")
+	case syntax.ErrMissingRepeatArgument:
+		return strings.ContainsAny(pattern[:1], "*+?")
+	}
+	return false
 }
 
 // constraint looks at the others, which are about two resources, or about sets.
@@ -240,7 +289,10 @@ func (v *validator) constraint(e *etree.Element) {
 	if e.SelectAttrValue("loss-policy", "") == "fence" && v.fencingOff() {
 		v.find(Fault, "scheduler", e, "loss-policy=fence, and fencing is off: Pacemaker takes stop")
 	}
-	if e.SelectAttrValue("kind", "") == "Serialize" && truth(e.SelectAttrValue("symmetrical", "")) {
+	if e.Tag == "rsc_order" && has(e, "score") {
+		v.find(Warning, "scheduler", e, "score is deprecated for an order: kind says the same")
+	}
+	if e.SelectAttrValue("kind", "") == "Serialize" && IsTrue(e.SelectAttrValue("symmetrical", "")) {
 		v.find(Warning, "scheduler", e, "symmetrical does not go with kind=Serialize: Pacemaker ignores it")
 	}
 	if has(e, "kind") && has(e, "score") {
@@ -262,6 +314,10 @@ func (v *validator) fencingLevel(e *etree.Element) {
 	if !has(e, "target", "target-pattern", "target-attribute") {
 		v.find(v.strict(), "structure", e, "a fencing level for no node: it needs target, target-pattern or target-attribute")
 	}
+	if n := len(slices.DeleteFunc([]string{"target", "target-pattern", "target-attribute"},
+		func(name string) bool { return !has(e, name) })); n > 1 {
+		v.find(v.strict(), "structure", e, "a fencing level with %d of target, target-pattern and target-attribute: it takes one", n)
+	}
 	if has(e, "target-attribute") != has(e, "target-value") {
 		v.find(v.strict(), "structure", e, "target-attribute and target-value go together")
 	}
@@ -282,6 +338,30 @@ func (v *validator) set(e *etree.Element) {
 			v.find(Warning, "duplicate-name", p, "%s stands in this set twice: the first value counts", name)
 		}
 		seen[name] = true
+		if value := p.SelectAttrValue("value", ""); e.Tag == "utilization" && !wholeNumber.holds(value) {
+			v.find(Warning, "bad-option", p, "%s=%q is %s", name, value, wholeNumber.not)
+		}
+	}
+}
+
+// nodeNames looks for two nodes of one name.
+func (v *validator) nodeNames(e *etree.Element) {
+	seen := make(map[string]string)
+	for _, n := range e.SelectElements("node") {
+		name, id := n.SelectAttrValue("uname", ""), n.SelectAttrValue("id", "")
+		if first, twice := seen[name]; twice && name != "" {
+			v.find(Warning, "scheduler", n, "the node with the id %s is called %s as well", first, name)
+		}
+		seen[name] = id
+		if n.SelectAttrValue("type", "") == "ping" {
+			v.find(Warning, "scheduler", n, "nodes of the type ping are deprecated")
+		}
+	}
+}
+
+func (v *validator) tag(e *etree.Element) {
+	if e.SelectElement("obj_ref") == nil {
+		v.find(v.strict(), "structure", e, "a tag on nothing")
 	}
 }
 
@@ -314,6 +394,7 @@ func (v *validator) severalSets(e *etree.Element, tag string) {
 func (v *validator) metas(e *etree.Element) {
 	for _, set := range e.SelectElements("meta_attributes") {
 		v.options(set, metaKinds)
+		v.gone(set, e.Tag+"@")
 		for _, p := range set.SelectElements("nvpair") {
 			name, value := p.SelectAttrValue("name", ""), strings.ToLower(p.SelectAttrValue("value", ""))
 			promoted := slices.Contains([]string{"slave", "master", "unpromoted", "promoted"}, value)
@@ -322,20 +403,41 @@ func (v *validator) metas(e *etree.Element) {
 				v.find(Fault, "scheduler", p, "target-role=%s makes sense for promotable clones only: Pacemaker ignores it", value)
 			case name == "requires" && (value == "fencing" || value == "unfencing") && v.fencingOff():
 				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
-			case isolation[name] && e.Tag == string(Primitive) && v.hasSchema && !v.schema.less(schemaVersion{3, 0}):
-				v.find(Fault, "structure", p, "schema %s does not take the meta attribute %s", v.schema, name)
+			case (name == "ordered" || name == "collocated") && e.Tag == string(Group):
+				v.find(Warning, "scheduler", p, "%s is deprecated for a group: a set of resources says the same", name)
 			}
 		}
 	}
 }
 
-var isolation = map[string]bool{"isolation": true, "isolation-host": true, "isolation-instance": true, "isolation-wrapper": true}
+// operationMetas looks at what an operation may say in meta attributes as well, and at the defaults of all.
+func (v *validator) operationMetas(e *etree.Element) {
+	for _, set := range e.SelectElements("meta_attributes") {
+		v.options(set, operationKinds)
+		v.gone(set, e.Tag+"@")
+	}
+}
 
-func (v *validator) defaults(e *etree.Element) { v.metas(e) }
+// gone looks for pairs that the schemas from 3.0 on refuse: by ELEMENT@NAME, or ELEMENT@NAME=VALUE.
+func (v *validator) gone(set *etree.Element, prefix string) {
+	if !v.hasSchema || v.schema.less(schemaVersion{3, 0}) {
+		return
+	}
+	for _, p := range set.SelectElements("nvpair") {
+		name, value := p.SelectAttrValue("name", ""), p.SelectAttrValue("value", "")
+		switch {
+		case goneInThree[prefix+name]:
+			v.find(Fault, "structure", p, "schema %s does not take %s here", v.schema, name)
+		case goneInThree[prefix+name+"="+value]:
+			v.find(Fault, "structure", p, "schema %s does not take %s=%s", v.schema, name, value)
+		}
+	}
+}
 
 func (v *validator) properties(e *etree.Element) {
 	for _, set := range e.SelectElements("cluster_property_set") {
 		v.options(set, propertyKinds)
+		v.gone(set, e.Tag+"@")
 		for _, p := range set.SelectElements("nvpair") {
 			policy := strings.ToLower(p.SelectAttrValue("value", ""))
 			if p.SelectAttrValue("name", "") == "no-quorum-policy" && (policy == "suicide" || policy == "fence") && v.fencingOff() {
@@ -358,11 +460,11 @@ func (v *validator) options(set *etree.Element, kinds map[string]valueKind) {
 // fencing looks whether there is a device where one is needed: without one Pacemaker starts nothing.
 func (v *validator) fencing(root *etree.Element) {
 	for _, name := range []string{"stonith-enabled", "fencing-enabled", "stonith_enabled"} { // the last is how heartbeat wrote it
-		if on, ok := v.cib.Property(name); ok && optionBoolean.holds(on) && !truth(on) {
+		if on, ok := v.cib.Property(name); ok && isFalse(on) {
 			return
 		}
 	}
-	if watchdog, _ := v.cib.Property("have-watchdog"); truth(watchdog) { // a node fences itself
+	if watchdog, _ := v.cib.Property("have-watchdog"); IsTrue(watchdog) { // a node fences itself
 		return
 	}
 	for _, e := range v.byID {
@@ -376,9 +478,4 @@ func (v *validator) fencing(root *etree.Element) {
 		}
 	}
 	v.find(Fault, "no-fencing-device", root, "fencing is on, and there is no fence device: Pacemaker starts no resource")
-}
-
-// truth reads a boolean that holds.
-func truth(s string) bool {
-	return slices.Contains([]string{"true", "yes", "on", "y", "1"}, strings.ToLower(s))
 }

@@ -21,10 +21,8 @@ var (
 		"no score: a whole number, INFINITY or -INFINITY"}
 	// Pacemaker is more liberal in options than the schemas are in attributes.
 	schemaBoolean = oneOf("true", "false", "1", "0")
-	optionBoolean = valueKind{func(s string) bool {
-		return slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "y", "n", "1", "0"}, strings.ToLower(s))
-	}, "neither true nor false"}
-	wholeNumber = valueKind{func(s string) bool {
+	optionBoolean = valueKind{func(s string) bool { return IsTrue(s) || isFalse(s) }, "neither true nor false"}
+	wholeNumber   = valueKind{func(s string) bool {
 		_,
 			err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 		return err == nil
@@ -36,7 +34,9 @@ var (
 	}, "no number from 0 on"}
 	timeValue = valueKind{func(s string) bool { _, ok := Milliseconds(s); return ok || isoTime.MatchString(s) },
 		"no time, such as 60s or PT1M"}
+	dateValue    = valueKind{calendarDate.MatchString, "no date, such as 2026-01-31 or 2026-01-31T12:00:00Z"}
 	roleValue    = oneOf("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
+	onFailValue  = oneOf("ignore", "block", "demote", "stop", "restart", "standby", "fence", "restart-container")
 	actionValue  = oneOf("start", "stop", "promote", "demote")
 	quorumPolicy = oneOf("stop", "freeze", "ignore", "demote", "suicide", "fence")
 )
@@ -60,7 +60,7 @@ var valueKinds = map[string]valueKind{
 	"expression@value-source":   oneOf("literal", "param", "meta"),
 	"date_expression@operation": oneOf("gt", "lt", "in_range", "date_spec"),
 	"op@enabled":                schemaBoolean, "op@record-pending": schemaBoolean, "op@interval": timeValue, "op@timeout": timeValue,
-	"op@on-fail":      oneOf("ignore", "block", "demote", "stop", "restart", "standby", "fence", "restart-container"),
+	"op@on-fail": onFailValue, "op@interval-origin": dateValue, "date_expression@start": dateValue, "date_expression@end": dateValue,
 	"node@type":       oneOf("normal", "member", "ping", "remote"),
 	"primitive@class": oneOf("ocf", "lsb", "heartbeat", "stonith", "upstart", "service", "systemd", "nagios"),
 	"template@class":  oneOf("ocf", "lsb", "heartbeat", "stonith", "upstart", "service", "systemd", "nagios"),
@@ -106,6 +106,7 @@ var propertyKinds = map[string]valueKind{
 	"enable-acl":    optionBoolean, "have-watchdog": optionBoolean,
 	"no-quorum-policy": quorumPolicy, "stonith-action": oneOf("reboot", "off", "poweroff"),
 	"placement-strategy":       oneOf("default", "utilization", "minimal", "balanced"),
+	"node-health-strategy":     oneOf("none", "migrate-on-red", "only-green", "progressive", "custom"),
 	"cluster-recheck-interval": timeValue, "dc-deadtime": timeValue, "election-timeout": timeValue,
 	"shutdown-escalation": timeValue, "cluster-delay": timeValue,
 	"stonith-timeout": timeValue, "node-health-base": scoreValue, "node-health-green": scoreValue,
@@ -124,9 +125,38 @@ var metaKinds = map[string]valueKind{
 	"notify":  optionBoolean, "globally-unique": optionBoolean, "promotable": optionBoolean, "critical": optionBoolean,
 	"resource-stickiness": scoreValue, "priority": scoreValue,
 	"multiple-active": oneOf("block", "stop_only", "stop_start", "stop_unexpected"),
-	"failure-timeout": timeValue, "migration-threshold": scoreValue,
+	"failure-timeout": timeValue, "migration-threshold": {func(s string) bool { n, err := ParseScore(s); return err == nil && n >= 0 },
+		"no number from 0 on, and not INFINITY"},
 	"requires": {func(s string) bool {
 		return slices.Contains([]string{"nothing", "quorum", "fencing", "unfencing"}, strings.ToLower(s))
 	}, "none of nothing, quorum, fencing, unfencing"},
 	"clone-max": wholeNumber, "clone-node-max": wholeNumber, "promoted-max": wholeNumber, "master-max": wholeNumber,
 }
+
+// operationKinds says what a meta attribute of an operation may be.
+var operationKinds = map[string]valueKind{
+	"on-fail": onFailValue, "timeout": timeValue, "enabled": optionBoolean, "interval-origin": dateValue,
+}
+
+// goneInThree are pairs that the schemas from 3.0 on refuse. Upstream: xml/options-3.0.rng and xml/resources-3.0.rng.
+var goneInThree = func() map[string]bool {
+	gone := make(map[string]bool)
+	for element, names := range map[string]string{
+		"crm_config": "cluster-infrastructure=heartbeat cluster-infrastructure=openais cluster-infrastructure=cman " +
+			"cluster_recheck_interval dc_deadtime default-action-timeout default_action_timeout default-migration-threshold " +
+			"default_migration_threshold default-resource-failure-stickiness default_resource_failure_stickiness " +
+			"default-resource-stickiness default_resource_stickiness election_timeout expected-quorum-votes is-managed-default " +
+			"is_managed_default no_quorum_policy notification-agent notification-recipient remove_after_stop shutdown_escalation " +
+			"startup_fencing stonith_action stonith_enabled stop_orphan_actions stop_orphan_resources symmetric_cluster " +
+			"transition_idle_timeout",
+		"primitive": "isolation isolation-host isolation-instance isolation-wrapper",
+		"op":        "requires",
+	} {
+		for _, name := range strings.Fields(names) {
+			gone[element+"@"+name] = true
+		}
+	}
+	gone["crm_config@cluster-infrastructure=classic openais"] = true
+	gone["crm_config@cluster-infrastructure=classic openais (with plugin)"] = true
+	return gone
+}()

@@ -48,7 +48,7 @@ func TestValidate(t *testing.T) {
 			"<primitive id='a' class='lsb' type='x'><operations><op id='o' name='monitor' interval='5' "+
 			"requires='quorum'/></operations></primitive>", "", ""),
 			[]string{"fault unknown-name f.xml:5:52: schema 3.9 does not have the attribute requires, only 1.0 to 2.10 do"}},
-		"master in four": {strings.Replace(whole(device+"<master id='m'><primitive id='a' class='lsb' type='x'/></master>",
+		"master in four": {strings.Replace(whole(device+"<master id='m'><primitive id='a' class='ocf' provider='x' type='x'/></master>",
 			"", ""), "3.9", "4.0", 1), []string{"fault unknown-name f.xml:5:1: schema 4.0 does not have this element in " +
 			"<resources>, only 1.0 to 3.10 do"}},
 		"negate": {whole(two,

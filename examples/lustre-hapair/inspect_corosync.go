@@ -29,7 +29,11 @@ func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) {
 	} else {
 		in.Add("for corosync", "%d to %d", releases.From, releases.To)
 	}
-	in.Add("cluster", "%s, transport %s, token %d ms", orNone(totem.ClusterName), orNone(totem.Transport), totem.Token)
+	token := "by default"
+	if totem.Token != 0 {
+		token = fmt.Sprintf("%d ms", totem.Token)
+	}
+	in.Add("cluster", "%s, transport %s, token %s", orNone(totem.ClusterName), orNone(totem.Transport), token)
 	if totem.RRPMode != "" {
 		in.Add("rrp_mode", "%s", totem.RRPMode)
 	}
@@ -50,7 +54,11 @@ func corosyncFacts(in *cli.Inspection, name string, conf *corosync.Conf) {
 				addresses = append(addresses, a)
 			}
 		}
-		in.Add("node "+n.Name, "id %d, %s", n.ID, strings.Join(addresses, " "))
+		id := "no id"
+		if n.ID != 0 {
+			id = fmt.Sprintf("id %d", n.ID)
+		}
+		in.Add("node "+n.Name, "%s, %s", id, strings.Join(addresses, " "))
 	}
 	if quorum.Provider != "" {
 		in.Add("quorum", "%s, two_node %s, wait_for_all %s", quorum.Provider, yesNo(quorum.TwoNode), yesNo(quorum.WaitForAll))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 )
 
 // example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is the pair of
@@ -52,7 +54,9 @@ func example(into, dir string) (*cli.Config, error) {
 			return nil, err
 		}
 	}
-	err = takeBackups(pair, into, lustretest.NewPair(options))
+	if err = takeBackups(pair, into, lustretest.NewPair(options)); err != nil && dir != "" {
+		err = cmp.Or(unfit(dir, options), err)
+	}
 	for _, made := range []string{pair.Node1.Backup, pair.Node2.Backup} {
 		for _, inside := range [][2]string{
 			{"!cluster-cfg-" + hostIn(made) + ".xml", "cib.xml"}, {"!" + corosyncConf, "corosync.conf"},
@@ -81,6 +85,31 @@ func (c *pairConfig) pcsFor(text string) (pcs.Dialect, error) {
 		c.OldPCS, c.NewPCS = d.Version().String(), d.Version().String()
 	}
 	return d, nil
+}
+
+// unfit is what makes the files of a pair unfit for a plan, where the simulated cluster does not come up with them: a
+// corosync.conf that no release takes, or a CIB that the rebuild cannot express.
+func unfit(dir string, options lustretest.Options) error {
+	site := options.Site
+	conf, err := corosync.Parse(srcerr.Named(filepath.Join(dir, "corosync.conf"), strings.NewReader(site.Corosync)))
+	if err != nil {
+		return err
+	}
+	if err := conf.Check(); err != nil {
+		return err
+	}
+	cib, err1 := pacemaker.ParseCIB(strings.NewReader(site.CIB))
+	names, err2 := pacemaker.ShortNames(site.Node1, site.Node2)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	d := cmp.Or(options.OldPCS, pcs.V09)
+	_, err = rebuild.New(cib, conf, rebuild.Options{Node1: site.Node1, Node2: site.Node2, Names: names, Dialect: d, OldDialect: d})
+	var at *pacemaker.ParseError
+	if err != nil && !errors.As(err, &at) { // else it says itself where
+		err = fmt.Errorf("%s: %w", filepath.Join(dir, "cib.xml"), err)
+	}
+	return err
 }
 
 // takeBackups backs the nodes of a simulated pair up, as an operator would those of a real one.

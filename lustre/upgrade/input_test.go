@@ -131,6 +131,8 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 		}, want: []string{"is a backup of ct6-mds2"}},
 		"backups of two clusters": {two: replace(cib, "1000", "100"), want: []string{"do not show the same cluster"}},
 		"other rings on node 2":   {two: replace(conf, "226.94.1.1", "226.94.1.2"), want: []string{"same rings"}},
+		"a corosync.conf for no release": {one: replace(conf, "rrp_mode: active", "rrp_mode: both"),
+			want: []string{"no release of corosync", "corosync.conf:12:2: unknown mode"}},
 		"a group": {one: replace(cib, primitive,
 			`<group id="g"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></group>`),
 			want: []string{"g is not a plain primitive"}, is: pacemaker.ErrUnsupported},
@@ -283,6 +285,17 @@ func TestADisabledTargetIsTold(t *testing.T) {
 		"target MGS_32834e is disabled (target-role=Stopped): it is not moved, and stays disabled")
 	require.True(t, s.pair.Targets[0].Disabled)
 	require.NoError(t, s.play(t).run())
+}
+
+// What inspect finds in the cluster and does not stop a plan is in the plan.
+func TestWhatIsLeftOverIsTold(t *testing.T) {
+	site := lustretest.GuideSite(pcs.V09)
+	site.CIB = strings.NewReplacer(`name="stonith-enabled" value="true"`, `name="stonith-enabled" value="false"`, "</constraints>",
+		`<rsc_location id="cli-ban-MGS_32834e-on-ct6-mds1" rsc="MGS_32834e" node="ct6-mds1" score="-INFINITY"/></constraints>`).Replace(site.CIB)
+	pair, err := upgrade.Load(backedUp(t, lustretest.NewPair(lustretest.Options{Site: site})))
+	require.NoError(t, err)
+	require.Subset(t, pair.Notes, []string{"stonith-enabled is false: nothing protects the resources from a node that hangs",
+		"constraint cli-ban-MGS_32834e-on-ct6-mds1 is left over from a move by hand"})
 }
 
 // IML's corosync.conf of EL7 has two rings, and one address a node: that is not one ring.

@@ -171,6 +171,9 @@ func (p *Pair) cluster() (err error) {
 	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
 		return err
 	}
+	if err := p.Corosync.Check(); err != nil {
+		return err
+	}
 	if err := p.agents(); err != nil {
 		return err
 	}
@@ -248,9 +251,13 @@ func (p *Pair) atWork() error {
 	}
 	atRest := false
 	for _, h := range p.CIB.Hindrances() {
-		if h.Kind == pacemaker.AtRest || h.Kind == pacemaker.NodeAway {
+		switch h.Kind {
+		case pacemaker.AtRest, pacemaker.NodeAway:
 			bad("%s", h)
 			atRest = true
+		case pacemaker.Unmanaged: // of a target, below
+		default:
+			p.Notes = append(p.Notes, h.String())
 		}
 	}
 	for _, r := range p.CIB.Wanted() {

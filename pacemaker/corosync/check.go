@@ -1,6 +1,7 @@
 package corosync
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -35,6 +36,18 @@ func (c *Conf) Problems() []*ParseError {
 	p.refused(c.Releases())
 	slices.SortStableFunc(p.list, func(a, b *ParseError) int { return a.Line - b.Line })
 	return p.list
+}
+
+// Check is an error where no release of corosync takes the file: the problems that stand in the way, each with its line.
+func (c *Conf) Check() error {
+	if r := c.Releases(); r.From <= r.To {
+		return nil
+	}
+	err := srcerr.List(c.Problems()).Err()
+	if err == nil {
+		err = errors.New("it has no totem section")
+	}
+	return fmt.Errorf("no release of corosync takes this corosync.conf: %w", err)
 }
 
 // refused adds what stands in the way of each release, where none takes the file.
@@ -198,6 +211,9 @@ func (p *problems) quorum(q Quorum, nodes []Node) {
 	}
 	if q.TwoNode && q.ExpectedVotes != 0 && q.ExpectedVotes != 2 {
 		p.add(s.lineOf("two_node"), "two_node: 1", "expected_votes is %d", q.ExpectedVotes)
+	}
+	if q.TwoNode && q.AutoTieBreaker {
+		p.add(s.lineOf("two_node"), "two_node: 1", "it does not go with auto_tie_breaker: corosync leaves two_node out")
 	}
 	if q.TwoNode && q.Device != nil {
 		p.add(s.lineOf("two_node"), "two_node: 1", "it cannot be used with the quorum device of line %d", q.Device.Line)

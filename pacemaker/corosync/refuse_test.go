@@ -99,6 +99,8 @@ func TestRefusalsOfCorosync3(t *testing.T) {
 		udpu("") + "uidgid {\n pid: root\n}\n": "16: corosync 3 takes uid and gid only here",
 		udpu("") + "logging {\n timestamp: HIRES\n syslog_priority: INFO\n}\n": "16: corosync 3 does not read it: " +
 			"it must be one of: on off hires",
+		udpu("") + "logging {\n syslog_facility: DAEMON\n}\n": "16: corosync 3 does not read it: it must be one of: " +
+			"auth authpriv cron daemon ftp kern lpr mail news syslog user uucp local0 local1 local2 local3 local4 local5 local6 local7",
 		udpu("") + "logging {\n logger_subsys {\n debug: on\n }\n}\n": "16: it does not name its subsys",
 		udpu("") + "logging {\n logger_subsys {\n subsys: A\n debug: maybe\n }\n}\n": "18: corosync 3 does not read it: " +
 			"it must be one of: on off trace",
@@ -169,4 +171,14 @@ func TestRefusalsOfOldCorosync(t *testing.T) {
 	}
 	require.NotEmpty(t, parseConf(t, rings(1, "")).Refusals(4))
 	require.NotEmpty(t, (*Conf)(nil).Refusals(3))
+}
+
+// A file that some release takes passes; of another its problems are said, and the quorum that corosync makes of it.
+func TestCheck(t *testing.T) {
+	require.NoError(t, parseConf(t, fmt.Sprintf(knetPair, "")).Check())
+	require.ErrorContains(t, parseConf(t, fmt.Sprintf(knetPair, " version: 3\n")).Check(), "version is 3: corosync wants 2")
+	require.ErrorContains(t, parseConf(t, "quorum {\n}\n").Check(), "no totem section")
+	problems := parseConf(t, fmt.Sprintf(knetPair, "")+"quorum {\n two_node: 1\n auto_tie_breaker: 1\n}\n").Problems()
+	require.Len(t, problems, 1)
+	require.ErrorContains(t, problems[0], "corosync leaves two_node out")
 }

@@ -85,7 +85,7 @@ var (
 	logSyntax = map[string]valueSyntax{
 		"to_stderr": oneOf("yes on no off"), "to_syslog": oneOf("yes on no off"), "to_file": oneOf("yes on no off"),
 		"to_logfile": oneOf("yes on no off"),
-		"syslog_facility": anyCase("auth authpriv cron daemon ftp kern lpr mail news syslog user uucp local0 local1 local2 " +
+		"syslog_facility": oneOf("auth authpriv cron daemon ftp kern lpr mail news syslog user uucp local0 local1 local2 " +
 			"local3 local4 local5 local6 local7"),
 		"syslog_level":     anyCase("alert crit debug emerg err error info notice warning"),
 		"syslog_priority":  anyCase("alert crit debug emerg err error info notice warning"),

@@ -165,6 +165,9 @@ func parseRow(body string) (ResourceRow, bool) {
 		}
 		words = words[1:]
 	}
+	if len(words) == 2 && words[1] == "FAILED" { // as Pacemaker before 1.1.8 has it: "Started n1 (unmanaged) FAILED"
+		row.Flags, words = append(row.Flags, words[1]), words[:1]
+	}
 	if row.Role == "" || len(words) > 1 {
 		return ResourceRow{}, false
 	}

@@ -43,6 +43,8 @@ func TestResourceRows(t *testing.T) {
 			Flags: []string{"target-role:Stopped"}},
 		" R\t(ocf::chroma:Target):\tFAILED n (unmanaged)": {ID: "R", Agent: agent, Role: "FAILED",
 			Nodes: []string{"n"}, Flags: []string{"unmanaged"}},
+		" R\t(ocf::chroma:Target):\tStarted n (unmanaged) FAILED": {ID: "R", Agent: agent, Role: "Started",
+			Nodes: []string{"n"}, Flags: []string{"unmanaged", "FAILED"}},
 		" R\t(ocf::chroma:Target):\tFAILED (blocked)[ n1 n2 ]": {ID: "R", Agent: agent, Role: "FAILED",
 			Nodes: []string{"n1", "n2"}, Flags: []string{"blocked"}},
 		" st-fencing\t(stonith:fence_chroma):\tStarted n": {ID: "st-fencing",

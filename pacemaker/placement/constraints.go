@@ -221,7 +221,7 @@ func (p *placing) readLocation(e *etree.Element) {
 	}
 	text, inverted := strings.CutPrefix(pattern, "!")
 	match, err := regexp.CompilePOSIX(text)
-	if err != nil {
+	if err != nil || !plainPattern.MatchString(text) {
 		p.refuse(featureReference, id, "rsc-pattern %s", pattern)
 		return
 	}
@@ -231,6 +231,10 @@ func (p *placing) readLocation(e *etree.Element) {
 		}
 	}
 }
+
+// plainPattern are the regular expressions that Go and regcomp read alike: the others have escapes of letters, repetitions by
+// number, or a backslash in brackets.
+var plainPattern = regexp.MustCompile(`^(?:[^\\{\[]|\\[.*+?^$|()]|\[[^\\\[\]]+\])*$`)
 
 // locate applies a location constraint to one resource.
 func (p *placing) locate(r *placeRes, e *etree.Element, score, role string) {

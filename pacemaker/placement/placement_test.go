@@ -233,6 +233,10 @@ func TestPlacementUnsupported(t *testing.T) {
 		"unique": {pair(`<clone id="u">`+metaSet("u", "globally-unique", "true")+primitive("a")+
 			`</clone>`, "", ""), Unsupported{featureUniqueClone, "u", ""}},
 		"bundle": {pair(`<bundle id="b"/>`, "", ""), Unsupported{featureBundle, "b", ""}},
+		"pattern that regcomp refuses and Go takes": {pair(primitive("a"), `<rsc_location id="l" rsc-pattern="a{2" node="n1" score="9"/>`, ""),
+			Unsupported{featureReference, "l", "rsc-pattern a{2"}},
+		"pattern that the two read otherwise": {pair(primitive("a"), `<rsc_location id="l" rsc-pattern="\&lt;a" node="n1" score="9"/>`, ""),
+			Unsupported{featureReference, "l", `rsc-pattern \<a`}},
 		"remote": {pair(`<primitive id="r" class="ocf" provider="pacemaker" type="remote"/>`, "", ""),
 			Unsupported{featureRemoteNode, "r", ""}},
 		"guest": {pair(primitive("vm", "remote-node", "g"), "", ""), Unsupported{featureRemoteNode, "vm", ""}},

@@ -57,9 +57,12 @@ func (rb *Runbook) allHosts() []string {
 func (a *Action) hosts(s *Step) []string {
 	names := []string{a.host(s)}
 	paper := a.Paper
-	if a.Op != nil {
-		for _, c := range a.Op.Cmds {
+	for _, op := range a.ops() {
+		for _, c := range op.Cmds {
 			names = append(names, c.Host)
+		}
+		for _, p := range op.Servers(a.host(s)) {
+			names = append(names, p.Host)
 		}
 	}
 	if a.Probe != nil {

@@ -45,12 +45,12 @@ func Rest(id, title string, d time.Duration) Action {
 
 // Prove is a look for a proof, once: what is not there is an error.
 func Prove(id, title string, p Proof) Action {
-	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.AtOnce()}}
+	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Op: p.Op, Expect: p.AtOnce()}}
 }
 
 // Await is a look for a proof until it is there, for so long at most; DefaultLimit when zero.
 func Await(limit time.Duration, id, title string, p Proof) Action {
-	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Expect: p.InTime(), Limit: limit}}
+	return Action{ID: id, Change: Change{Title: title, Host: p.Host, Cmd: p.Cmd, Op: p.Op, Expect: p.InTime(), Limit: limit}}
 }
 
 // Actions are a change with all that belongs to it: what it needs, each looked for once, before it (the change makes

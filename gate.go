@@ -20,16 +20,20 @@ func bounded(cmd sshexec.Cmd) sshexec.Cmd {
 	return cmd
 }
 
-// site is where an operation on host works: reads are free, changes only as declared.
-func (e *engine) site(host string, declared []OpCmd) Site {
+// site is where an operation on host works: reads are free, changes only as declared. With no operation nothing is
+// changed, and of servers those are asked that the runbook names.
+func (e *engine) site(host string, op *Op) Site {
+	if op == nil {
+		op = &Op{Reads: e.rb.servers()}
+	}
 	facts := e.facts()
-	allowed := make([]OpCmd, 0, len(declared))
-	for _, c := range declared {
+	allowed := make([]OpCmd, 0, len(op.Cmds))
+	for _, c := range op.Cmds {
 		if cmd, err := facts.ExpandCmd(c.Cmd); err == nil {
 			allowed = append(allowed, OpCmd{Host: c.At(host), Cmd: cmd})
 		}
 	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock,
+	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock, Connect: e.connect(host, op),
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if err := cmd.Validate(); err != nil {
 				return sshexec.Result{}, err

@@ -92,10 +92,15 @@ func (a *Action) changes(s *Step) []string {
 	if a.effect() == ReadOnly {
 		return nil
 	}
-	if a.Op == nil || len(a.Op.Cmds) == 0 {
+	if a.Op == nil || len(a.Op.Cmds)+len(a.Op.Docs) == 0 {
 		return []string{a.host(s)}
 	}
 	var hosts []string
+	for _, d := range a.Op.Docs {
+		for _, p := range d.To {
+			hosts = append(hosts, p.At(a.host(s)).Host)
+		}
+	}
 	for _, c := range a.Op.Cmds {
 		if c.Cmd.Effect != ReadOnly {
 			hosts = append(hosts, c.At(a.host(s)))

@@ -112,7 +112,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 	begin := e.opts.Clock.Now()
 	limit := max(within(a), a.Probe.Settle) // an effect that takes its time is waited for
 	for {
-		obs, err := e.look(ctx, s, host, a.Probe.Cmd)
+		obs, err := e.look(ctx, host, a.Probe.Cmd, a.Probe.Op)
 		trace, err := a.Probe.Judge(obs, err)
 		waited := e.opts.Clock.Now().Sub(begin)
 		if sent && err == nil && trace == NotRun && waited < a.Probe.Settle {
@@ -166,9 +166,13 @@ func after(r *Retry) time.Duration {
 	return DefaultRetry
 }
 
-// look runs a read-only command for a probe, a check or an invariant.
-func (e *engine) look(ctx context.Context, s *Step, host string, cmd sshexec.Cmd) (Observed, error) {
+// look runs a read-only command, or operation, for a probe.
+func (e *engine) look(ctx context.Context, host string, cmd sshexec.Cmd, op *Op) (Observed, error) {
 	facts := e.facts()
+	if op != nil {
+		res, err := op.Do(ctx, e.site(host, op))
+		return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
+	}
 	cmd, err := facts.ExpandCmd(cmd)
 	if err != nil {
 		return Observed{}, err
@@ -380,9 +384,8 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action, job string) (Obse
 	host := a.host(s)
 	obs := Observed{Host: host, Facts: e.facts()}
 	if a.Op != nil {
-		at := e.site(host, a.Op.Cmds)
 		var err error
-		obs.Result, err = a.Op.Do(ctx, at)
+		obs.Result, err = a.Op.Do(ctx, e.site(host, a.Op))
 		obs.Now = e.opts.Clock.Now()
 		if err != nil {
 			if isCommandError(err) {

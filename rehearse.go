@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // World is a simulated system: a pure state machine with a clock of its own, cheap to clone. Its word, not the tool's,
@@ -247,6 +249,7 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 		}
 	}
 	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(),
+		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}),
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			runner, err := world.Runner(host)
 			if err != nil || cmd.Effect != ReadOnly {
@@ -279,6 +282,7 @@ type crashingTool struct {
 	changes  int // commands that change something: those with a fence
 	records  int
 	dead     bool
+	turn     sync.Mutex    // an operation may ask several servers at once
 	stop     chan struct{} // closed to ask for a stop; nil when that was done
 }
 
@@ -302,29 +306,68 @@ func (m *crashingTool) Runner(host string) (sshexec.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
-		if m.dead {
-			return sshexec.Result{}, errDied
-		}
-		m.commands++
-		if cmd.Fence != nil && cmd.Effect != ReadOnly {
-			m.changes++
-		}
-		n := m.commands
-		m.asked(StopCommand, n)
-		if m.dies(CrashBefore, n) {
-			return sshexec.Result{}, errDied
-		}
-		res, err := r.Run(ctx, cmd)
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (res sshexec.Result, err error) {
+		died := m.sends(cmd.Fence != nil && cmd.Effect != ReadOnly, func() { res, err = r.Run(ctx, cmd) })
 		switch {
-		case m.dies(CrashAfter, n):
-			return sshexec.Result{}, errDied
-		case m.schedule.Kind == CrashLost && m.schedule.At == n:
+		case errors.Is(died, errLost):
 			lost := sshexec.Result{Outcome: Unknown}
-			return lost, sshexec.Failure(host, cmd, lost, errors.New("the connection was lost (rehearsed)"))
+			return lost, sshexec.Failure(host, cmd, lost, died)
+		case died != nil:
+			return sshexec.Result{}, died
 		}
 		return res, err
 	}), nil
+}
+
+var errLost = errors.New("the connection was lost (rehearsed)")
+
+// sends lets the tool send a command or a document, and says what became of it: nil, errDied or errLost.
+func (m *crashingTool) sends(changes bool, send func()) error {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	if m.dead {
+		return errDied
+	}
+	m.commands++
+	if changes {
+		m.changes++
+	}
+	n := m.commands
+	m.asked(StopCommand, n)
+	if m.dies(CrashBefore, n) {
+		return errDied
+	}
+	send()
+	switch {
+	case m.dies(CrashAfter, n):
+		return errDied
+	case m.schedule.Kind == CrashLost && m.schedule.At == n:
+		return errLost
+	}
+	return nil
+}
+
+// Dial is the way to a server of the world, where it has one. A dead tool may dial, and sends nothing.
+func (m *crashingTool) Dial(ctx context.Context, host, address string) (change.Conn, error) {
+	d, ok := m.world.(change.Dialer)
+	if !ok {
+		return nil, change.ErrNoDialer
+	}
+	conn, err := d.Dial(ctx, host, address)
+	return &crashingConn{conn, m}, err
+}
+
+type crashingConn struct {
+	change.Conn
+	tool *crashingTool
+}
+
+// Send sends a document while the tool lives. An error that does not say what became of it counts as unknown.
+func (c *crashingConn) Send(ctx context.Context, d change.Doc) (reply string, err error) {
+	if died := c.tool.sends(d.Effect != ReadOnly, func() { reply, err = c.Conn.Send(ctx, d) }); died != nil {
+		return "", died
+	}
+	return reply, err
 }
 
 // dyingJournal is the journal as a resume would find it on the disk.

@@ -39,6 +39,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 	if a.Op != nil {
 		p.line("%s\n", prose(withVariables(a.Op.Text)))
+		p.documents(a.host(s), a.Op.Docs)
 	}
 	p.blocks(a.host(s), blocks)
 	if a.Expect.Text != "" {
@@ -130,12 +131,15 @@ func (p *printer) probe(a *Action, probe *Probe, host string) {
 		host = probe.Host
 	}
 	blocks := probe.Paper
-	if len(blocks) == 0 {
+	if len(blocks) == 0 && probe.Op == nil {
 		blocks = []Block{{Cmd: probe.Cmd}}
 	}
 	p.line("> If you do not know whether it ran, look (%s).", prose(withVariables(strings.TrimSuffix(probe.Text, "."))))
 	quoted := &printer{w: &quoteWriter{w: p.w}, redact: p.redact, probing: true, err: p.err}
 	quoted.line("")
+	if probe.Op != nil {
+		quoted.line("%s\n", prose(withVariables(probe.Op.Text)))
+	}
 	quoted.blocks(host, blocks)
 	p.err = quoted.err
 	p.line("")

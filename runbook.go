@@ -162,6 +162,15 @@ func (rb *Runbook) Digest() string {
 				}
 				if a.Op != nil {
 					put("op", a.Op.Text)
+					for _, d := range a.Op.Docs {
+						put("doc", d.Effect, d.Text, d.Hand)
+						for _, p := range d.To {
+							put("to", p.At(a.host(s)))
+						}
+					}
+					for _, p := range a.Op.Reads {
+						put("reads", p.At(a.host(s)))
+					}
 					for _, c := range a.Op.Cmds {
 						put("on", c.At(a.host(s)))
 					}
@@ -171,6 +180,9 @@ func (rb *Runbook) Digest() string {
 				}
 				if a.Probe != nil {
 					put("probe", a.Probe.Host, a.Probe.Silent)
+					if op := a.Probe.Op; op != nil {
+						put("probe-op", op.Text, op.Servers(cmp.Or(a.Probe.Host, a.host(s))))
+					}
 					for _, b := range a.Probe.Paper {
 						put("paper", cmp.Or(b.Host, a.Probe.Host, a.host(s)), b.If, Typed(b.Cmd), b.Pipe, b.From, b.Script, b.Shows, b.Ends, b.Until)
 					}
@@ -426,6 +438,7 @@ func (v *validator) action(s *Step, a *Action, ids map[string]bool) {
 	}
 	if a.Op != nil {
 		v.declared(where, a.host(s), a.Op)
+		v.documents(where, a.host(s), a.Op)
 	}
 	v.paper(where, s, a)
 	if a.Manual != "" && effect != ReadOnly {
@@ -484,9 +497,11 @@ func (v *validator) declared(where, host string, op *Op) {
 
 func (v *validator) probe(where string, s *Step, a *Action) {
 	switch {
-	case a.Probe.Read == nil || a.Probe.Cmd.Validate() != nil:
+	case a.Probe.Op != nil && (a.Probe.Op.Do == nil || a.Probe.Op.Text == "" || len(a.Probe.Cmd.Argv) > 0):
+		v.add("%s: the operation of its probe needs a text and a function, and no command beside it", where)
+	case a.Probe.Read == nil || a.Probe.Op == nil && a.Probe.Cmd.Validate() != nil:
 		v.add("%s: has no probe that could tell whether it ran", where)
-	case a.Probe.Cmd.Effect != ReadOnly:
+	case a.Probe.Op == nil && a.Probe.Cmd.Effect != ReadOnly, a.Probe.Op != nil && a.Probe.Op.Effect != ReadOnly:
 		v.add("%s: its probe is not read-only", where)
 	case a.Probe.Host == "" && a.host(s) == "":
 		v.add("%s: its probe has no host", where)
@@ -501,8 +516,8 @@ func (v *validator) probe(where string, s *Step, a *Action) {
 // refs are the names of the facts that the action's commands refer to.
 func (a *Action) refs() []string {
 	names := change.Refs(a.Manual)
-	if a.Op != nil {
-		names = append(names, change.Refs(a.Op.Text)...)
+	for _, op := range a.ops() {
+		names = append(names, change.Refs(op.Text)...)
 	}
 	for _, c := range a.cmds() {
 		names = append(names, change.CmdRefs(c)...)

@@ -51,7 +51,7 @@ func (a *Action) cmds() []sshexec.Cmd {
 			cmds = append(cmds, c.Cmd)
 		}
 	}
-	if a.Probe != nil {
+	if a.Probe != nil && a.Probe.Op == nil {
 		cmds = append(cmds, a.Probe.Cmd)
 	}
 	return cmds

@@ -59,7 +59,7 @@ func (r *ReplicaSet) probe(ctx context.Context, from, to mongo.Config) (p Progre
 	case sameVersion(now, from, true) && now.Equal(from):
 		return NotSent, "", 0, nil
 	default:
-		return Overtaken, fmt.Sprintf("%s has %s", host, versionText(now)), 0, nil
+		return Overtaken, fmt.Sprintf("%s has %s", host, found(from, now)), 0, nil
 	}
 	if committed != nil && !*committed {
 		return Installed, "the server says that no majority has the configuration yet", 0, nil
@@ -145,15 +145,20 @@ func (r *ReplicaSet) Apply(ctx context.Context, from, to mongo.Config) error {
 }
 
 func (r *ReplicaSet) conflict(ctx context.Context, from mongo.Config, last error) error {
-	found := "something else"
+	has := "something else"
 	if c, err := r.Config(ctx); err == nil {
-		found = versionText(c)
-		if c.Version == from.Version {
-			found += " with another content or from another term"
-		}
+		has = found(from, c)
 	}
 	return errors.Join(fmt.Errorf("replica set %s: %w: it was planned from %s and has %s", r.name, ErrConflict,
-		versionText(from), found), last)
+		versionText(from), has), last)
+}
+
+// found says what a set has that a step was not planned from.
+func found(from, now mongo.Config) string {
+	if now.Version == from.Version {
+		return versionText(now) + " with another content or from another term"
+	}
+	return versionText(now)
 }
 
 // probeWithPrimary probes, and waits for a primary as long as the context lets it.
@@ -173,18 +178,26 @@ func (r *ReplicaSet) probeWithPrimary(ctx context.Context, from, to mongo.Config
 
 // send installs a configuration on the primary. There is no way here to force it.
 func (r *ReplicaSet) send(ctx context.Context, c mongo.Config) error {
-	host, err := r.Primary(ctx)
-	if err != nil {
-		return &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
-	}
-	s, err := r.StatusFrom(ctx, host)
+	host, err := r.installer(ctx, c)
 	if err != nil {
 		return err
 	}
-	if ok, why := mongo.Quorum(c, s); !ok {
-		return fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, mongo.ErrUnsafeStep, why)
-	}
 	return r.reconfig(ctx, host, c)
+}
+
+// installer is the primary, where a majority of the next configuration is up.
+func (r *ReplicaSet) installer(ctx context.Context, c mongo.Config) (host string, err error) {
+	if host, err = r.Primary(ctx); err != nil {
+		return "", &CommandError{Host: r.name, Command: "replSetReconfig", Outcome: op.NotStarted, Err: err}
+	}
+	s, err := r.StatusFrom(ctx, host)
+	if err != nil {
+		return "", err
+	}
+	if ok, why := mongo.Quorum(c, s); !ok {
+		return "", fmt.Errorf("replica set %s, version %d: %w: %s", r.name, c.Version, mongo.ErrUnsafeStep, why)
+	}
+	return host, nil
 }
 
 // silentWait is how long a server waits for a member that takes a connection and does not answer, or from which nothing
@@ -194,14 +207,21 @@ const silentWait = 30 * time.Second
 // reconfig sends a configuration to a member, with what else the command takes. The server may take as long as all
 // others are silent; the context may end it sooner.
 func (r *ReplicaSet) reconfig(ctx context.Context, host string, c mongo.Config, options ...bson.E) error {
-	limit := silentWait*time.Duration(len(c.Members)-1) + r.opt.CommandTimeout
+	limit := reconfigLimit(c, r.opt.CommandTimeout)
 	if end, ok := ctx.Deadline(); ok {
 		limit = max(min(limit, time.Until(end)), time.Millisecond)
 	}
-	_, err := r.runWithin(ctx, limit+r.opt.CommandTimeout, host, "admin", append(bson.D{
-		{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: limit.Milliseconds()},
-	}, options...))
+	_, err := r.runWithin(ctx, limit+r.opt.CommandTimeout, host, "admin", append(reconfigCommand(c, limit), options...))
 	return err
+}
+
+// reconfigLimit is how long a server may be at a reconfiguration: as long as all other members are silent.
+func reconfigLimit(c mongo.Config, timeout time.Duration) time.Duration {
+	return silentWait*time.Duration(len(c.Members)-1) + timeout
+}
+
+func reconfigCommand(c mongo.Config, limit time.Duration) bson.D {
+	return bson.D{{Key: "replSetReconfig", Value: c}, {Key: "maxTimeMS", Value: limit.Milliseconds()}}
 }
 
 // transient tells whether an error is one of the moment: no answer, the primary moved, time was up.

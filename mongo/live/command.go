@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Commander runs commands on one member.
@@ -133,7 +134,8 @@ var (
 
 // hopeless tells whether waiting does not mend the error.
 func hopeless(err error) bool {
-	return errors.Is(err, mongo.ErrTooOld) || errors.Is(err, ErrAuth) || errors.Is(err, ErrWrongSet)
+	return errors.Is(err, change.ErrNotDeclared) || errors.Is(err, change.ErrNoDialer) || errors.Is(err, mongo.ErrTooOld) ||
+		errors.Is(err, ErrAuth) || errors.Is(err, ErrWrongSet)
 }
 
 // reply is what every answer may carry.

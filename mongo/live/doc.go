@@ -15,6 +15,16 @@
 // primary stands. Before each step the caller may journal it. After a crash [ReplicaSet.Probe] tells how far a step has
 // come, and Converge to the same wish goes on.
 //
+// # Changes in a runbook
+//
+// [Changes] makes of configurations a list of change.Change: one reconfiguration each, whose whole document the reviewer
+// reads and signs, with what it needs, its probe and its proof. change.Do carries one out, and evenkeel.Actions makes
+// actions of it. They are planned from a configuration that was read before: another version or content, or another
+// term where one was known, and nothing is sent. A machine checks the lease of the run immediately before a document is
+// sent to its member; it is not locked while the member works on it, as it is for a command. The version in the
+// document covers that time: a server takes each version once. A run offers the way to the members by a change.Dialer,
+// which [Documents] makes of a Dialer; what passes it can be rehearsed on a simulated set.
+//
 // # What is repeated, and what never
 //
 // A command that changes something is sent once. It is sent again only where a look has shown that it did not take

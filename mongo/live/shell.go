@@ -84,10 +84,7 @@ func (c *shellConn) RunCommand(ctx context.Context, db string, cmd bson.D) (bson
 		e.Message, e.Err = "cannot write it for the shell", err
 		return nil, e
 	}
-	call := ShellCall{Host: c.host, Command: commandName(cmd), Effect: op.Mutating, script: script}
-	if known, ok := effects[call.Command]; ok {
-		call.Effect = known
-	}
+	call := ShellCall{Host: c.host, Command: commandName(cmd), Effect: effectOf(commandName(cmd)), script: script}
 	res, err := c.shell(ctx, call)
 	a, perr := parseShellReply(res.Stdout)
 	switch {
@@ -117,12 +114,8 @@ func (c *shellConn) RunCommand(ctx context.Context, db string, cmd bson.D) (bson
 
 // scriptFor is the script on one line, since a shell that reads its standard input takes one line at a time.
 func (c *shellConn) scriptFor(db string, cmd bson.D) (string, error) {
-	data, err := bson.Marshal(cmd)
+	text, err := jsDocument(cmd)
 	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	if err := writeJS(&b, bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: data}); err != nil {
 		return "", err
 	}
 	auth := ""
@@ -134,8 +127,8 @@ func (c *shellConn) scriptFor(db string, cmd bson.D) (string, error) {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	text := strings.TrimSpace(strings.Join(lines, " ")) // no line ends where JavaScript would put in a semicolon
-	return strings.NewReplacer("AUTH", auth, "DATABASE", jsString(db), "COMMAND", b.String()).Replace(text) + "\n", nil
+	script := strings.TrimSpace(strings.Join(lines, " ")) // no line ends where JavaScript would put in a semicolon
+	return strings.NewReplacer("AUTH", auth, "DATABASE", jsString(db), "COMMAND", text).Replace(script) + "\n", nil
 }
 
 func jsString(s string) string {
@@ -144,6 +137,17 @@ func jsString(s string) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+// jsDocument is a document as both shells read it.
+func jsDocument(d bson.D) (string, error) {
+	data, err := bson.Marshal(d)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	err = writeJS(&b, bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: data})
+	return b.String(), err
 }
 
 // writeJS writes a value as both shells read it.

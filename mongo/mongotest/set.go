@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -122,6 +123,26 @@ func Around(sim *replsim.Set, opts Options) *Set {
 	s := around(sim, opts.withDefaults())
 	s.guest = true
 	return s
+}
+
+// Clone is a copy of the set that goes on apart, for a simulated world that is cloned: its state, its releases and the
+// record of its calls, without the connections and without what [Set.Fail] chose.
+func (s *Set) Clone() *Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	c := around(s.sim.Clone(), s.opt)
+	c.start, c.raced, c.busy, c.guest, c.log = s.start, s.raced, s.busy, s.guest, slices.Clone(s.log)
+	c.lives, c.began, c.releases = maps.Clone(s.lives), maps.Clone(s.began), maps.Clone(s.releases)
+	return c
+}
+
+// Hash names the state of the simulation: equal for sets that behave alike from here on.
+func (s *Set) Hash() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	return s.sim.Hash()
 }
 
 // Close ends every connection and listener, and waits for what serves them.

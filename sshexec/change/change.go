@@ -61,6 +61,7 @@ func (c Change) GoString() string { return c.String() }
 type Proof struct {
 	Host  string
 	Cmd   sshexec.Cmd   // read-only
+	Op    *Op           // in place of Cmd: a read-only operation, whose result Check judges
 	Text  string        // what is to be seen, in words
 	Limit time.Duration // after which the tool hangs rather than works; [Do] takes 30 s when zero, a runbook its own
 	// nil: it is seen; a [*Retry]: it is not, or not yet; any other error: it cannot be, or the answer does not tell
@@ -85,7 +86,7 @@ func (p Proof) Read(res sshexec.Result) error { return p.Check(Observed{Result: 
 
 // Probe is the proof as a probe: seen is done, and not yet seen is as if nothing had run.
 func (p Proof) Probe() Probe {
-	return Probe{Host: p.Host, Cmd: p.Cmd, Text: p.Text, Read: func(o Observed) (ProbeResult, error) {
+	return Probe{Host: p.Host, Cmd: p.Cmd, Op: p.Op, Text: p.Text, Read: func(o Observed) (ProbeResult, error) {
 		err := p.Check(o)
 		var later *Retry
 		switch {
@@ -242,16 +243,16 @@ func (d *doing) command(ctx context.Context) error {
 // failed without saying so nobody knows how far it came.
 func (d *doing) send(ctx context.Context) (sshexec.Result, error) {
 	if d.change.Op != nil {
-		at := d.at
-		at.Host, at.Now = d.change.Host, d.at.Clock.Now()
 		ctx, cancel := context.WithTimeout(ctx, d.change.Limit)
 		defer cancel()
-		res, err := d.change.Op.Do(ctx, at)
+		res, err := d.change.Op.Do(ctx, d.on(d.change.Host))
 		switch {
 		case err == nil:
 			res.Outcome = sshexec.Exited
 		case !sshexec.KnowsOutcome(err):
 			res.Outcome = sshexec.Unknown
+		default:
+			res.Outcome = sshexec.OutcomeOf(err)
 		}
 		return res, err
 	}
@@ -261,6 +262,13 @@ func (d *doing) send(ctx context.Context) (sshexec.Result, error) {
 	}
 	cmd.Timeout = cmp.Or(cmd.Timeout, d.change.Limit)
 	return d.at.Run(ctx, d.change.Host, cmd)
+}
+
+// on is the site as an operation on a host has it.
+func (d *doing) on(host string) Site {
+	at := d.at
+	at.Host, at.Now = host, d.at.Clock.Now()
+	return at
 }
 
 // verdict is what the command itself showed.
@@ -322,12 +330,17 @@ func (d *doing) all(ctx context.Context, list []Proof) error {
 
 // question names what a proof asks; plain says that nothing but host and arguments makes it.
 func question(p Proof) (key string, plain bool) {
-	plain = p.Cmd.Stdin == sshexec.Input{} && len(p.Cmd.Env) == 0 && p.Cmd.Dir == "" && p.Cmd.Sudo == nil
+	plain = p.Op == nil && p.Cmd.Stdin == sshexec.Input{} && len(p.Cmd.Env) == 0 && p.Cmd.Dir == "" && p.Cmd.Sudo == nil
 	return p.Host + "\x00" + strings.Join(p.Cmd.Argv, "\x00"), plain
 }
 
 func (d *doing) ask(ctx context.Context, p Proof) (sshexec.Result, error) {
 	d.done.Looks++
+	if p.Op != nil {
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.Limit, lookLimit))
+		defer cancel()
+		return p.Op.Do(ctx, d.on(p.Host))
+	}
 	cmd, err := d.at.Facts.ExpandCmd(p.Cmd)
 	if err != nil {
 		return sshexec.Result{}, err

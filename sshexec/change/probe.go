@@ -29,6 +29,7 @@ type Observed struct {
 type Probe struct {
 	Host string      // the action's when empty
 	Cmd  sshexec.Cmd // read-only
+	Op   *Op         // in place of Cmd: a read-only operation, whose result Read judges
 	Text string      // what it looks for, for the reader
 	Read func(Observed) (ProbeResult, error)
 	// Silent is what it means that the machine does not answer at all. With Inconclusive, the zero value, the probe looks again.

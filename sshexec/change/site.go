@@ -15,7 +15,11 @@ type Op struct {
 	// its input; any other is refused. Of an input that is a secret only that it is one is compared: what it is may be
 	// known only when it is needed. See Here and On.
 	Cmds []OpCmd
-	Do   func(ctx context.Context, at Site) (sshexec.Result, error)
+	// Docs are the documents that are not read-only which Do may send, each to one of its servers and to the last byte.
+	// Reads are servers that Do may ask beside those. See Site.Dial.
+	Docs  []OpDoc
+	Reads []Endpoint
+	Do    func(ctx context.Context, at Site) (sshexec.Result, error)
 }
 
 // OpCmd is a command that an operation declares: what the reviewer is shown is what runs, where it is shown to run.
@@ -43,6 +47,8 @@ type Site struct {
 	Now   time.Time
 	Clock Clock // that of the run, which in a simulated world is virtual
 	Exec  func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error)
+	// Connect is what Dial calls; nil where there is no way to servers. Over leaves it nil: set it to a Dialer's Dial.
+	Connect func(ctx context.Context, host, address string) (Conn, error)
 }
 
 // Run runs a command on a host. A command that is not read-only must be one that the action declared, for that host and

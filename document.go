@@ -1,0 +1,141 @@
+package evenkeel
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
+)
+
+// connect is how an operation on host reaches servers: those that it declared, and only through the gate.
+func (e *engine) connect(host string, op *Op) func(context.Context, string, string) (change.Conn, error) {
+	return func(ctx context.Context, on, address string) (change.Conn, error) {
+		to := change.Endpoint{Host: on, Address: address}
+		if !slices.Contains(op.Servers(host), to) {
+			return nil, notSent{fmt.Errorf("%w: it would reach %s on %s: %w", ErrNotInPlan, address, on, change.ErrNotDeclared)}
+		}
+		d, ok := e.hosts.(change.Dialer)
+		if !ok {
+			return nil, notSent{change.ErrNoDialer}
+		}
+		conn, err := d.Dial(ctx, on, address)
+		if err != nil {
+			return nil, err
+		}
+		return &gatedConn{Conn: conn, e: e, host: host, op: op, to: to}, nil
+	}
+}
+
+// gatedConn sends what its operation declared, and what only asks.
+type gatedConn struct {
+	change.Conn
+	e    *engine
+	host string // of the action
+	op   *Op
+	to   change.Endpoint
+}
+
+// Send sends a document. Before one that changes something its machine checks the lease; one that does not answer is
+// no leave to go on.
+func (c *gatedConn) Send(ctx context.Context, d change.Doc) (string, error) {
+	if d.Effect == ReadOnly {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		return c.Conn.Send(ctx, d)
+	}
+	if !c.op.Sends(c.host, c.to, d) {
+		return "", notSent{fmt.Errorf("%w: to %s: %s: %w", ErrNotInPlan, c.to.Address, d.Text, change.ErrNotDeclared)}
+	}
+	r, err := c.e.hosts.Runner(c.to.Host)
+	if err == nil {
+		_, err = c.e.change(ctx, c.to.Host, r, sshexec.CheckLease(nil))
+	}
+	if err != nil {
+		return "", notSent{fmt.Errorf("not sent to %s: %w", c.to.Address, err)}
+	}
+	return c.Conn.Send(ctx, d)
+}
+
+// notSent is why a document was kept back.
+type notSent struct{ error }
+
+func (e notSent) Unwrap() error                   { return e.error }
+func (e notSent) CommandOutcome() sshexec.Outcome { return NotStarted }
+
+// servers are those that the operations of the runbook name.
+func (rb *Runbook) servers() []change.Endpoint {
+	var list []change.Endpoint
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		for _, part := range s.parts() {
+			for j := range part.actions {
+				a := &part.actions[j]
+				for _, op := range a.ops() {
+					list = append(list, op.Servers(a.host(s))...)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// ops are the operations of an action: its own, and its probe's.
+func (a *Action) ops() []*Op {
+	var list []*Op
+	if a.Op != nil {
+		list = append(list, a.Op)
+	}
+	if a.Probe != nil && a.Probe.Op != nil {
+		list = append(list, a.Probe.Op)
+	}
+	return list
+}
+
+// documents checks the documents of an operation against what it says that it does.
+func (v *validator) documents(where, host string, op *Op) {
+	for _, p := range op.Servers(host) {
+		if p.Host == "" || p.Address == "" {
+			v.add("%s: names a server without a host or an address: %q on %q", where, p.Address, p.Host)
+		}
+	}
+	for _, d := range op.Docs {
+		switch {
+		case d.Effect != Mutating && d.Effect != Disruptive, d.Effect > op.Effect:
+			v.add("%s: is %s and declares a document that is %s: %s", where, op.Effect, d.Effect, d.Text)
+		case len(d.To) == 0 || d.Text == "":
+			v.add("%s: declares an empty document, or one for no server: %s", where, d.Text)
+		case len(change.Refs(d.Text)) > 0:
+			v.add("%s: a document refers to a fact, and is sent as it stands: %s", where, d.Text)
+		case v.hide.Finds(d.Text + "\x00" + d.Hand):
+			v.add("%s: a secret of the runbook stands in a document, where everybody can read it", where)
+		}
+	}
+}
+
+// documents are what is sent to servers, for the reader.
+func (p *printer) documents(host string, docs []change.OpDoc) {
+	for _, d := range docs {
+		for i, to := range d.To {
+			to = to.At(host)
+			what := code(to.Address) + " on " + code(to.Host)
+			if i == 0 {
+				p.line("To the server %s%s:", what, map[bool]string{true: ", or one of those below"}[len(d.To) > 1])
+			} else {
+				p.line("- or %s", what)
+			}
+		}
+		var layout bytes.Buffer
+		if json.Indent(&layout, []byte(d.Text), "", "  ") != nil {
+			layout.Reset()
+			layout.WriteString(d.Text)
+		}
+		p.line("\n%s", fenced("json", layout.String()))
+		if d.Hand != "" {
+			p.line("By hand, in a shell of that server:\n\n%s", fenced("js", d.Hand))
+		}
+	}
+}

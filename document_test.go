@@ -1,0 +1,210 @@
+package evenkeel_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
+)
+
+// dialable are machines with servers that note what they get.
+type dialable struct {
+	evenkeel.HostMap
+	got *[]string
+}
+
+func (d dialable) Dial(_ context.Context, host, address string) (change.Conn, error) {
+	return noting{d, address + " on " + host}, nil
+}
+
+type noting struct {
+	to dialable
+	at string
+}
+
+func (n noting) Send(_ context.Context, d change.Doc) (string, error) {
+	*n.to.got = append(*n.to.got, n.at+": "+d.Text)
+	return "taken", nil
+}
+
+func (n noting) Close(context.Context) error { return nil }
+
+var (
+	raise  = change.Doc{Effect: evenkeel.Mutating, Text: `{"raise":1}`}
+	status = change.Doc{Effect: evenkeel.ReadOnly, Text: `{"status":1}`}
+)
+
+func documentBook(op evenkeel.Op) *evenkeel.Runbook {
+	op.Effect, op.Text = evenkeel.Mutating, "it"
+	if op.Do == nil {
+		op.Do = func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }
+	}
+	return &evenkeel.Runbook{Name: "documents", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
+		ID: "op", Change: evenkeel.Change{Repeat: evenkeel.Idempotent, Op: &op},
+	}}}}}
+}
+
+func send(ctx context.Context, at evenkeel.Site, host, address string, d change.Doc) error {
+	conn, err := at.Dial(ctx, host, address)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Send(ctx, d)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// An operation reaches the servers that it names, and sends them what it declares for each; an invariant asks those that
+// the runbook names, and changes nothing.
+func TestDocumentsPassTheGate(t *testing.T) {
+	docs := []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Address: "a:1"}, {Host: "b", Address: "b:1"}}}}
+	reads := []change.Endpoint{{Host: "c", Address: "c:1"}}
+	for name, tc := range map[string]struct {
+		host, address string
+		doc           change.Doc
+		refused       bool
+	}{
+		"as declared, on the action's host": {"a", "a:1", raise, false},
+		"as declared, on another host":      {"b", "b:1", raise, false},
+		"a question to the same server":     {"a", "a:1", status, false},
+		"a question to another":             {"c", "c:1", status, false},
+		"a server that is only asked":       {"c", "c:1", raise, true},
+		"another document":                  {"a", "a:1", change.Doc{Effect: evenkeel.Mutating, Text: `{"raise":2}`}, true},
+		"another effect":                    {"a", "a:1", change.Doc{Effect: evenkeel.Disruptive, Text: raise.Text}, true},
+		"no effect":                         {"a", "a:1", change.Doc{Text: raise.Text}, true},
+		"another port":                      {"a", "a:2", status, true},
+		"another host":                      {"b", "a:1", status, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			r := &recorder{}
+			hosts := dialable{leasable(evenkeel.HostMap{"a": r, "b": r, "c": r}), &got}
+			rb := documentBook(evenkeel.Op{Docs: docs, Reads: reads, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				return sshexec.Result{}, send(ctx, at, tc.host, tc.address, tc.doc)
+			}})
+			require.Equal(t, []string{"a", "b"}, rb.Leased())
+			require.Equal(t, []string{"a", "b", "c"}, rb.HostNames())
+			opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+			_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
+			if !tc.refused {
+				require.NoError(t, err)
+				require.Equal(t, []string{tc.address + " on " + tc.host + ": " + tc.doc.Text}, got)
+				_, err = evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r, "c": r}),
+					evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+				require.ErrorIs(t, err, change.ErrNoDialer)
+				return
+			}
+			require.ErrorIs(t, err, evenkeel.ErrNotInPlan)
+			require.ErrorIs(t, err, change.ErrNotDeclared)
+			require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
+			require.Empty(t, got)
+		})
+	}
+
+	var got []string
+	var asked, changed, strange error
+	rb := documentBook(evenkeel.Op{Docs: docs, Reads: reads})
+	rb.Invariants = []evenkeel.Invariant{{ID: "i", Title: "It holds.", Check: func(ctx context.Context, at evenkeel.Site) error {
+		asked = errors.Join(send(ctx, at, "c", "c:1", status), send(ctx, at, "a", "a:1", status))
+		changed, strange = send(ctx, at, "a", "a:1", raise), send(ctx, at, "d", "d:1", status)
+		return nil
+	}}}
+	_, err := evenkeel.Run(t.Context(), rb, dialable{leasable(evenkeel.HostMap{"a": &recorder{}, "b": &recorder{}}), &got},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.NoError(t, asked)
+	require.ErrorIs(t, changed, evenkeel.ErrNotInPlan)
+	require.ErrorIs(t, strange, evenkeel.ErrNotInPlan)
+	require.NotContains(t, strings.Join(got, "\n"), "raise")
+}
+
+// What an operation declares of documents is judged with the runbook, and is part of what is signed.
+func TestDeclaredDocumentsAreValidated(t *testing.T) {
+	at := []change.Endpoint{{Address: "a:1"}}
+	for want, op := range map[string]evenkeel.Op{
+		"an empty document, or one for no server": {Docs: []change.OpDoc{{Doc: raise}}},
+		"an empty document":                       {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating}, To: at}}},
+		"a server without a host or an address":   {Docs: []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Host: "a"}}}}},
+		"without a host or an address":            {Reads: []change.Endpoint{{}}},
+		"declares a document that is read-only":   {Docs: []change.OpDoc{{Doc: status, To: at}}},
+		"declares a document that is disruptive":  {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Disruptive, Text: "{}"}, To: at}}},
+		"refers to a fact":                        {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: archive.Ref()}, To: at}}},
+		"a secret of the runbook":                 {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: `"correct-horse-battery"`}, To: at}}},
+		"secret of the runbook":                   {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
+	} {
+		rb := documentBook(op)
+		rb.Secrets = []sshexec.Secret{"correct-horse-battery"}
+		require.ErrorContains(t, rb.Validate(), want, want)
+	}
+	whole := func() evenkeel.Op {
+		return evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Address: "a:1"}}, Hand: "raise()"}},
+			Reads: []change.Endpoint{{Address: "a:2"}}}
+	}
+	rb := documentBook(whole())
+	require.NoError(t, rb.Validate())
+	require.Equal(t, rb.Digest(), documentBook(whole()).Digest())
+	for name, differ := range map[string]func(*evenkeel.Op){
+		"text":    func(o *evenkeel.Op) { o.Docs[0].Text = `{"raise":2}` },
+		"effect":  func(o *evenkeel.Op) { o.Docs[0].Effect = evenkeel.Disruptive },
+		"hand":    func(o *evenkeel.Op) { o.Docs[0].Hand = "lower()" },
+		"address": func(o *evenkeel.Op) { o.Docs[0].To[0].Address = "a:3" },
+		"host":    func(o *evenkeel.Op) { o.Docs[0].To[0].Host = "b" },
+		"reads":   func(o *evenkeel.Op) { o.Reads[0].Address = "a:3" },
+		"none":    func(o *evenkeel.Op) { o.Docs = nil },
+	} {
+		op := whole()
+		differ(&op)
+		require.NotEqual(t, rb.Digest(), documentBook(op).Digest(), name)
+	}
+}
+
+// A probe may be an operation that asks servers: read-only, with a text, and signed too.
+func TestProbesByOperations(t *testing.T) {
+	book := func(op *change.Op) *evenkeel.Runbook {
+		rb := documentBook(evenkeel.Op{})
+		rb.Steps[0].Actions[0].Repeat = evenkeel.ProbeFirst
+		rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Op: op, Text: "it is up", Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+			return map[string]evenkeel.ProbeResult{"up": evenkeel.Done, "down": evenkeel.NotRun}[o.Text()], nil
+		}}
+		return rb
+	}
+	says := "up"
+	op := change.Op{Effect: evenkeel.ReadOnly, Text: "Ask it.", Reads: []change.Endpoint{{Address: "a:1"}},
+		Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+			return sshexec.Result{Stdout: []byte(says)}, send(ctx, at, "a", "a:1", status)
+		}}
+	rb := book(&op)
+	require.NoError(t, rb.Validate())
+	other := op
+	other.Reads = nil
+	require.NotEqual(t, rb.Digest(), book(&other).Digest())
+	require.Contains(t, markdown(t, rb), "> Ask it.")
+	other = op
+	other.Effect = evenkeel.Mutating
+	require.ErrorContains(t, book(&other).Validate(), "its probe is not read-only")
+	require.ErrorContains(t, book(&change.Op{Effect: evenkeel.ReadOnly}).Validate(), "needs a text and a function")
+
+	var got []string
+	for _, says = range []string{"up", "down"} {
+		var events []evenkeel.EventKind
+		_, err := evenkeel.Run(t.Context(), rb, dialable{leasable(evenkeel.HostMap{"a": &recorder{}}), &got}, evenkeel.Options{
+			Journal: &evenkeel.MemJournal{}, Clock: &stepClock{},
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { events = append(events, e.Kind) })})
+		require.NoError(t, err)
+		require.Equal(t, says == "down", !strings.Contains(kinds(events), string(evenkeel.EventAlready)))
+	}
+	require.Equal(t, []string{"a:1 on a: " + status.Text, "a:1 on a: " + status.Text}, got)
+}
+
+func kinds(events []evenkeel.EventKind) string {
+	var b strings.Builder
+	for _, k := range events {
+		b.WriteString(string(k) + " ")
+	}
+	return b.String()
+}

@@ -276,20 +276,6 @@ func TestJobsThatCannotBeKept(t *testing.T) {
 	require.Zero(t, s.ran())
 }
 
-// Only a command that changes something, and leaves its machine up, is detached.
-func TestWhatIsNotDetached(t *testing.T) {
-	for name, change := range map[string]func(a *evenkeel.Action){
-		"a look":          func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe, a.Makes = sshexec.ReadOnly, 0, nil, nil },
-		"by hand":         func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" },
-		"a name too long": func(a *evenkeel.Action) { a.ID = strings.Repeat("x", 100) },
-		"a shutdown":      func(a *evenkeel.Action) { a.DropsConnection = true },
-	} {
-		s := newJobScene(t)
-		change(&s.book.Steps[0].Actions[0])
-		require.Regexp(t, "is detached|a job's ID", s.book.Validate(), name)
-	}
-}
-
 // deafJournal takes no end of an action, as if the tool crashed there.
 type deafJournal struct{ *evenkeel.MemJournal }
 

@@ -286,7 +286,7 @@ func TestAJobHasTheLoginsUmaskAndDirectory(t *testing.T) {
 func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
 	for _, end := range []bool{false, true} {
 		opt, dir := jobs(t, "a"), t.TempDir()
-		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && until [ -e go ]; do sleep 0.02; done; : >done`, dir)
+		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done; : >done`, dir)
 		j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "ran")); return err == nil }, 10*time.Second, 10*time.Millisecond)

@@ -69,7 +69,7 @@ func (e *engine) supervise(ctx context.Context, s *Step, phase Phase, host strin
 // jobRunner runs what starts, looks at and ends a job: behind the fence where the command itself would be.
 func (e *engine) jobRunner(host string, cmd sshexec.Cmd) sshexec.Runner {
 	return sshexec.RunnerFunc(func(ctx context.Context, c sshexec.Cmd) (sshexec.Result, error) {
-		c.Wide = cmd.Wide && c.Effect != ReadOnly
+		c.Wide = cmd.Wide
 		return e.exec(ctx, host, c)
 	})
 }

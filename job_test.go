@@ -66,7 +66,8 @@ func lasting(t *testing.T) string {
 func newJobScene(t *testing.T) *jobScene {
 	s := &jobScene{t: t, dir: lasting(t), runner: sshexec.Local{}, watch: func(evenkeel.Event) {}, clock: quickClock{}}
 	says := []evenkeel.Make{answer.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
-	job := `cd "$1" && echo x >>ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done; cat go; exit "$(cat end 2>/dev/null || echo 0)"`
+	job := `cd "$1" && echo x >>ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done
+		cat go; exit "$(cat end 2>/dev/null || echo 0)"`
 	s.book = &evenkeel.Runbook{Name: "job", Title: "Job", LeaseHosts: []string{"h"}, Steps: []evenkeel.Step{{
 		ID: "s", Title: "Install", Host: "h", Makes: []evenkeel.FactKey{answer}, UndoOnFailure: true,
 		Undo: []evenkeel.Action{evenkeel.Do("undo", "Undo it", "touch", filepath.Join(s.dir, "undone"))},

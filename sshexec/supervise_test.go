@@ -259,7 +259,7 @@ func TestSuperviseSecret(t *testing.T) {
 func TestSuperviseRefuses(t *testing.T) {
 	cmd := sshexec.Command(sshexec.ReadOnly, "true")
 	for _, opt := range []sshexec.SuperviseOptions{{Dir: "/tmp", ID: "../x"}, {Dir: "/tmp", ID: ".x"},
-		{Dir: "tmp", ID: "x"}, {Dir: "/tmp", ID: ""}} {
+		{Dir: "tmp", ID: "x"}, {Dir: "/tmp\nx", ID: "x"}, {Dir: "/tmp", ID: ""}, {Dir: "/tmp", ID: strings.Repeat("x", 101)}} {
 		res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
 		require.Error(t, err)
 		require.Equal(t, sshexec.NotStarted, res.Outcome)

@@ -188,7 +188,9 @@ func TestARunningCommandKeepsItsLease(t *testing.T) {
 			require.Contains(t, s.Busy, "sleep 300")
 
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-			swap(t, r, f.Path, l.String(), next(l))
+			for s.Taken = false; !s.Taken; { // it takes its time to end
+				s = trySwap(t, r, f.Path, l.String(), next(l))
+			}
 			res, err := r.Run(t.Context(), long)
 			_ = refused(t, res, err, sshexec.LeaseOther)
 		})
@@ -372,6 +374,19 @@ func TestASupervisedCommandKeepsItsLease(t *testing.T) {
 	_, err = sshexec.Supervise(t.Context(), r, cmd, opt)
 	require.ErrorAs(t, err, &fenced)
 	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
+}
+
+// A job whose command shows its mark to nobody is named by what its directory says, on one line.
+func TestAJobWithoutItsMarkIsNamed(t *testing.T) {
+	f, l := leased(t)
+	cmd := sshexec.Command(sshexec.Disruptive, "env", "-i", "/bin/sh", "-c", "sleep 300\n:")
+	cmd.Fence = &f
+	opt := sshexec.SuperviseOptions{Dir: filepath.Join(t.TempDir(), "jobs"), ID: "long"}
+	job, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
+	require.NoError(t, err)
+	require.Regexp(t, `^\d+ env -i /bin/sh -c 'sleep 300\\n:'`, trySwap(t, sshexec.Local{}, f.Path, l.String(), next(l)).Busy)
+	_, err = job.End(t.Context())
+	require.NoError(t, err)
 }
 
 // No text of a run can pass for another lease.

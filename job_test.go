@@ -277,6 +277,27 @@ func TestJobsThatCannotBeKept(t *testing.T) {
 	require.Zero(t, s.ran())
 }
 
+// Whether jobs can be kept is asked where there are some, and of each user that they run as.
+func TestJobsAreAskedForWhereTheyRun(t *testing.T) {
+	p, rb := newPark("n1", "n2"), book(3, "n1", "n2")
+	actions := rb.Steps[0].Actions
+	actions[0].Detached, actions[1].Detached, actions[1].Cmd.Sudo = true, true, &sshexec.Sudo{User: "tigger"}
+	asked := map[string]int{}
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		if strings.Contains(strings.Join(cmd.Argv, " "), "whether jobs can be kept") {
+			user := ""
+			if cmd.Sudo != nil {
+				user = cmd.Sudo.User
+			}
+			asked[host+"/"+user]++
+		}
+		return nil
+	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"n1/": 1, "n1/tigger": 1}, asked)
+}
+
 // deafJournal takes no end of an action, as if the tool crashed there.
 type deafJournal struct{ *evenkeel.MemJournal }
 

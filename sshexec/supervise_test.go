@@ -185,6 +185,27 @@ func TestSuperviseBrokenInput(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// Nor does one of which the end did not come through, secret or not.
+func TestSuperviseInputWithoutItsEnd(t *testing.T) {
+	for _, in := range []sshexec.Input{sshexec.Text("all"), sshexec.SecretText("all")} {
+		opt, ran := jobs(t, "a"), filepath.Join(t.TempDir(), "ran")
+		r := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			given, err := cmd.Stdin.Open()
+			require.NoError(t, err)
+			raw, err := io.ReadAll(given)
+			require.NoError(t, err)
+			cmd.Stdin = sshexec.Text(string(raw[:max(0, len(raw)-1)]))
+			return sshexec.Local{}.Run(ctx, cmd)
+		})
+		cmd := sshexec.Script(sshexec.Mutating, `cat >"$1"`, ran)
+		cmd.Stdin = in
+		res, err := sshexec.Supervise(t.Context(), r, cmd, opt)
+		require.ErrorContains(t, err, "the input was cut off")
+		require.Equal(t, sshexec.NotStarted, res.Outcome)
+		require.NoFileExists(t, ran)
+	}
+}
+
 // When nobody waits any more the job goes on; it can be found again, and ended.
 func TestSuperviseOutlivesTheContext(t *testing.T) {
 	opt := jobs(t, "long")
@@ -305,6 +326,29 @@ func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
 		}
 		require.Eventually(t, func() bool { return errors.Is(j.Status(t.Context()), sshexec.ErrJobLost) }, 10*time.Second, 10*time.Millisecond)
+	}
+}
+
+// A process that has the number of a job, in another boot or born at another time, is not the job: it is left alone.
+func TestAJobIsMoreThanItsNumber(t *testing.T) {
+	opt, dir := jobs(t, "a"), t.TempDir()
+	cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done`, dir)
+	j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = j.End(context.WithoutCancel(t.Context())) })
+	read := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(opt.Dir, "a", name))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	for name, other := range map[string]string{"boot": "another\n", "pid": strings.Fields(read("pid"))[0] + " 1\n"} {
+		was := read(name)
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "a", name), []byte(other), 0o600))
+		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobLost, name)
+		_, err := j.End(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "a", name), []byte(was), 0o600))
+		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobRuns, name)
 	}
 }
 

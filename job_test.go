@@ -87,7 +87,9 @@ func newJobScene(t *testing.T) *jobScene {
 }
 
 func (s *jobScene) write(name, text string) {
-	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600))
+	at := filepath.Join(s.dir, name)
+	require.NoError(s.t, os.WriteFile(at+".new", []byte(text), 0o600))
+	require.NoError(s.t, os.Rename(at+".new", at)) // the job must not see it half written
 }
 
 func (s *jobScene) ran() int {

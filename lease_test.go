@@ -467,6 +467,27 @@ func TestAWideCommandAsksTheOtherMachines(t *testing.T) {
 	}
 }
 
+// A machine that was passed over by force has no lease to check: what is wide goes on without it, also when it is back.
+func TestAWideCommandDoesNotAskWhoWasPassedOver(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(2, "n1")
+	rb.LeaseHosts = []string{"n2"}
+	rb.Steps[0].Actions[1].Cmd.Wide = true
+	away := true
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		away = away && strings.Join(cmd.Argv, " ") != "disrupt n1 0"
+		if host == "n2" && away {
+			return errFar
+		}
+		return nil
+	}
+	opts := options(&evenkeel.MemJournal{}, "A")
+	opts.ForceTakeover = true
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+	require.NoError(t, err)
+	require.Len(t, p.log, 2)
+}
+
 // Addresses that were swapped between two lives lead to the wrong machines: nothing is changed, and the error names both.
 func TestSwappedAddressesAreRefused(t *testing.T) {
 	for _, left := range []bool{true, false} { // with the lease that the life before left, and without

@@ -203,11 +203,14 @@ func TestADaemonDoesNotKeepTheLease(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	start := sshexec.Script(sshexec.Mutating, `sleep 300 >/dev/null 2>&1 </dev/null & echo $! >"$1"`, pidFile)
 	start.Fence = &f
-	_, err := sshexec.Local{}.Run(t.Context(), start)
-	require.NoError(t, err)
-	pid := waitForPID(t, pidFile)
-	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
-	swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+	for _, r := range []sshexec.Runner{sshexec.Local{}, supervised(jobs(t, "a"))} {
+		_, err := r.Run(t.Context(), start)
+		require.NoError(t, err)
+		pid := waitForPID(t, pidFile)
+		defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+		swap(t, sshexec.Local{}, f.Path, l.String(), l)
+		require.NoError(t, os.Remove(pidFile))
+	}
 }
 
 // A lock that is left by nobody, and a lease that was taken meanwhile.

@@ -319,7 +319,7 @@ func (j *Supervised) follow(ctx context.Context, out *outputs, poll time.Duratio
 // lookMost bounds how much of each output one look carries, in bytes.
 const lookMost = 1 << 20
 
-// lookTime is how long a look may take beyond what it waits for news.
+// lookTime is how long a look may take beyond what it waits for news, and the end of a job.
 const lookTime = time.Minute
 
 // look asks the machine how the job is, and waits for news as long as poll.
@@ -346,8 +346,10 @@ func (j *Supervised) look(ctx context.Context, poll time.Duration) (glance, erro
 // End ends the job's processes, with SIGTERM and then SIGKILL. How the command ended is then to be had from Wait.
 func (j *Supervised) End(ctx context.Context) (Ending, error) {
 	var ending Ending
+	end := j.script(Disruptive, jobEnd, j.dir())
+	end.Timeout = lookTime
 	err := j.patiently(ctx, nil, func() error {
-		res, err := j.run(ctx, j.script(Disruptive, jobEnd, j.dir()), "end the job")
+		res, err := j.run(ctx, end, "end the job")
 		ending = endingOf(res, err, true)
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,6 +84,7 @@ func TestSuperviseRunsOnce(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(opt.Dir, ".*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+	require.NoFileExists(t, filepath.Join(opt.Dir, "reposync", "input"), "what it read stays nowhere")
 
 	from := opt
 	from.StdoutFrom = 2
@@ -350,6 +352,72 @@ func TestAJobIsMoreThanItsNumber(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "a", name), []byte(was), 0o600))
 		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobRuns, name)
 	}
+}
+
+// fakes are programs that this machine has before its own.
+func fakes(t *testing.T, programs map[string]string) {
+	dir := t.TempDir()
+	for name, text := range programs {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700))
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// A start that does not see the job start, or that is ended as it starts it, does not know whether it runs.
+func TestAStartThatDoesNotSeeTheJobStart(t *testing.T) {
+	for name, programs := range map[string]map[string]string{
+		"it is ended":        {"setsid": `kill -TERM "$PPID"`},
+		"it sees no job":     {"setsid": "exit 0", "sleep": "exit 0"},
+		"its job ends first": {"setsid": "exit 1", "sleep": "exit 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fakes(t, programs)
+			res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, sshexec.Command(sshexec.Mutating, "true"), jobs(t, "a"))
+			require.Error(t, err)
+			require.Equal(t, sshexec.Unknown, res.Outcome)
+		})
+	}
+}
+
+// How a job ended is on the disk before it is told.
+func TestTheEndOfAJobIsSynced(t *testing.T) {
+	seen := filepath.Join(t.TempDir(), "seen")
+	dd, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	fakes(t, map[string]string{"dd": `echo "$@" >>'` + seen + `'; exec ` + dd + ` "$@"`})
+	_, err = supervised(jobs(t, "a")).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	require.NoError(t, err)
+	raw, err := os.ReadFile(seen)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "of=status.new conv=fsync")
+}
+
+// Whatever is sent for a job has a time limit, and a look more than it waits for news.
+func TestEveryCommandOfAJobIsBounded(t *testing.T) {
+	var sent int
+	r := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		sent++
+		require.Greater(t, cmd.Timeout, 200*time.Millisecond, cmd.String())
+		return sshexec.Local{}.Run(ctx, cmd)
+	})
+	cmd := sshexec.Command(sshexec.Mutating, "sleep", "600")
+	cmd.Timeout = 300 * time.Millisecond
+	_, err := sshexec.Supervise(t.Context(), r, cmd, jobs(t, "a"))
+	require.ErrorIs(t, err, sshexec.ErrTimeout)
+	require.GreaterOrEqual(t, sent, 4, "a start, a look, an end, a look")
+}
+
+// An output that is shorter than what was read of it is not the job's.
+func TestAnOutputThatShrank(t *testing.T) {
+	opt := jobs(t, "a")
+	_, err := supervised(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "echo", "x"))
+	require.NoError(t, err)
+	opt.StdoutFrom = 3
+	_, err = sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.ErrorContains(t, err, "cannot read the state of the job")
+	opt.StdoutFrom, opt.StderrFrom = 0, 1
+	_, err = sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.ErrorContains(t, err, "cannot read the state of the job")
 }
 
 // Once a start was sent, whatever comes after it, the job may run.

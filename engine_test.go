@@ -189,6 +189,17 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// Only what changes something, and leaves its machine up, is marked as a job.
+func TestMarkDetached(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.read b.safe c.never m.manual undo:u.safe]")
+	actions := rb.Steps[0].Actions
+	actions[2].DropsConnection = true
+	rb.MarkDetached(func(sshexec.Cmd) bool { return true })
+	require.NoError(t, rb.Validate())
+	require.Equal(t, []bool{false, true, false, false, true}, []bool{actions[0].Detached, actions[1].Detached,
+		actions[2].Detached, actions[3].Detached, rb.Steps[0].Undo[0].Detached})
+}
+
 // Invariants and windows.
 
 func watched(broken *bool, steps string, t *testing.T) *evenkeel.Runbook {

@@ -379,6 +379,22 @@ func TestASupervisedCommandKeepsItsLease(t *testing.T) {
 	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
 }
 
+// A lease is on the disk before it counts as taken, and one that cannot be read back is not taken.
+func TestALeaseIsWrittenForGood(t *testing.T) {
+	f, l := leased(t)
+	dd, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	seen := filepath.Join(t.TempDir(), "seen")
+	fakes(t, map[string]string{"dd": `echo "$@" >'` + seen + `'; exec ` + dd + ` "$@"`})
+	swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+	raw, err := os.ReadFile(seen)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "fsync")
+	fakes(t, map[string]string{"dd": "cat >/dev/null"})
+	_, err = sshexec.Local{}.Run(t.Context(), sshexec.SwapLease(f.Path, next(l).String(), next(next(l))))
+	require.ErrorContains(t, err, "it reads otherwise")
+}
+
 // A job whose command shows its mark to nobody is named by what its directory says, on one line.
 func TestAJobWithoutItsMarkIsNamed(t *testing.T) {
 	f, l := leased(t)

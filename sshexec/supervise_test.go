@@ -291,7 +291,18 @@ func TestSuperviseRefuses(t *testing.T) {
 	require.NoError(t, os.Symlink(t.TempDir(), link))
 	res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, sshexec.SuperviseOptions{Dir: link, ID: "x"})
 	require.ErrorContains(t, err, "does not belong")
+	require.ErrorContains(t, err, "(start the job ")
+	require.NotContains(t, err.Error(), "umask", "nobody wants to read the script")
 	require.Equal(t, sshexec.NotStarted, res.Outcome)
+}
+
+// More output than one look carries comes in more looks.
+func TestSuperviseMuchOutput(t *testing.T) {
+	res, err := supervised(jobs(t, "a")).Run(t.Context(), sshexec.Script(sshexec.Mutating,
+		`head -c 1500000 /dev/zero; head -c 2500000 /dev/zero >&2`))
+	require.NoError(t, err)
+	require.Len(t, res.Stdout, 1500000)
+	require.Len(t, res.Stderr, 2500000)
 }
 
 // A job has the umask and the directory that the command would have without one.
@@ -459,6 +470,9 @@ func TestCheckJobs(t *testing.T) {
 		return res.Text()
 	}
 	require.Equal(t, "ok", check())
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 	require.Equal(t, "ok", check())
 	require.NoError(t, os.Remove(dir))
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))

@@ -69,6 +69,20 @@ func TestSecretsAreNoFacts(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	unknown := evenkeel.NewFact[string]("unknown", "nobody makes it")
+	from := func(book string, mend func(*evenkeel.Step)) func(*evenkeel.Runbook) {
+		return func(rb *evenkeel.Runbook) {
+			*rb = *parseRunbook(t, book)
+			rb.Known = evenkeel.Facts{}
+			mend(&rb.Steps[0])
+		}
+	}
+	detached := func(mend func(*evenkeel.Action)) func(*evenkeel.Runbook) {
+		return from("s1[a.never]", func(s *evenkeel.Step) {
+			s.Actions[0].Detached = true
+			mend(&s.Actions[0])
+		})
+	}
 	for _, tc := range []struct {
 		name string
 		mend func(*evenkeel.Runbook)
@@ -112,6 +126,53 @@ func TestValidate(t *testing.T) {
 		}, "may never be suspended"},
 		{"secret in an argument", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Cmd.Mask = []sshexec.Secret{"b"} },
 			"a secret stands in an argument"},
+		{"undo needs a fact that nobody makes",
+			from("s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }),
+			"action u: refers to fact unknown"},
+		{"verification needs a fact that nobody makes",
+			from("s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }),
+			"action v: refers to fact unknown"},
+		{"undo makes a fact",
+			from("s1[a.safe undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }),
+			"an undo or a completion makes no facts"},
+		{"verification makes a fact in secret",
+			from("s1[a.safe verify:v.read]", func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }),
+			"which the step does not declare"},
+		{"probe of a safe action without a reader", from("s1[a.safe]", func(s *evenkeel.Step) {
+			s.Actions[0].Probe = &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "look", "a")}
+		}), "no probe that could tell"},
+		{"probe without a host", from("s1[a.never]", func(s *evenkeel.Step) {
+			s.Host, s.Actions[0].Cmd = "", sshexec.Cmd{}
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
+				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+		}), "its probe has no host"},
+		{"operation graver than it says", from("s1[a.safe]", func(s *evenkeel.Step) {
+			s.Actions[0].Cmd = sshexec.Cmd{}
+			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it",
+				Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
+				Do:   func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
+		}), "declares a command that is mutating"},
+		{"severs without a probe",
+			from("s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].DropsConnection = true }),
+			"breaks its own connection"},
+		{"fact in the text of a script", from("s1[a.safe]", func(s *evenkeel.Step) {
+			s.Needs = []evenkeel.FactKey{archive}
+			s.Actions[0].Cmd = sshexec.Script(sshexec.Mutating, "tar -xf "+archive.Ref())
+		}), "pass it as an argument"},
+		{"two facts with one name on paper", from("s1[a.safe]", func(s *evenkeel.Step) {
+			other := evenkeel.NewFact[string]("archive.set.1", "another")
+			s.Makes = []evenkeel.FactKey{archive, other}
+			s.Actions[0].Makes = []evenkeel.Make{archive.From(nil), other.From(nil)}
+		}), "are both $ARCHIVE_SET_1 on paper"},
+		{"detached", detached(func(*evenkeel.Action) {}), ""},
+		{"a detached look",
+			detached(func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe = sshexec.ReadOnly, 0, nil }),
+			"is detached"},
+		{"a detached action by hand",
+			detached(func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" }), "is detached"},
+		{"a detached action whose name is too long",
+			detached(func(a *evenkeel.Action) { a.ID = strings.Repeat("x", 100) }), "a job's ID"},
+		{"a detached shutdown", detached(func(a *evenkeel.Action) { a.DropsConnection = true }), "is detached"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rb := factBook()
@@ -126,6 +187,17 @@ func TestValidate(t *testing.T) {
 			require.ErrorContains(t, err, tc.want, "and it does not run")
 		})
 	}
+}
+
+// Only what changes something, and leaves its machine up, is marked as a job.
+func TestMarkDetached(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.read b.safe c.never m.manual undo:u.safe]")
+	actions := rb.Steps[0].Actions
+	actions[2].DropsConnection = true
+	rb.MarkDetached(func(sshexec.Cmd) bool { return true })
+	require.NoError(t, rb.Validate())
+	require.Equal(t, []bool{false, true, false, false, true}, []bool{actions[0].Detached, actions[1].Detached,
+		actions[2].Detached, actions[3].Detached, rb.Steps[0].Undo[0].Detached})
 }
 
 // Invariants and windows.

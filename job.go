@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -28,21 +29,47 @@ func (e *JobRunsError) Unwrap() error { return e.Err }
 // jobsDir is where the jobs of detached actions are kept on each machine: beside its lease.
 func jobsDir(lease string) string { return strings.TrimSuffix(lease, ".lease") + ".jobs" }
 
-func (e *engine) jobOptions(host, id string) sshexec.SuperviseOptions {
-	return sshexec.SuperviseOptions{Dir: jobsDir(e.opts.LeasePath), ID: id, Clock: e.opts.Clock, Waits: func(err error) {
-		e.keyed(EventWait, nil, nil, "job/"+id, "%s is out of reach; the job %s may go on there: %v", host, id, err)
+func (e *engine) jobOptions(s *Step, phase Phase, host, id string) sshexec.SuperviseOptions {
+	clock := jobClock{e, s, phase}
+	return sshexec.SuperviseOptions{Dir: jobsDir(e.opts.LeasePath), ID: id, Clock: clock, Waits: func(err error) {
+		e.keyed(EventWait, s, nil, "job/"+id, "%s is out of reach; the job %s may go on there: %v", host, id, err)
 	}}
 }
 
+// jobClock waits while the machine of a job is out of reach, and no longer than an outage around it may last.
+type jobClock struct {
+	e     *engine
+	s     *Step
+	phase Phase
+}
+
+func (c jobClock) Now() time.Time { return c.e.opts.Clock.Now() }
+
+func (c jobClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.e.alarms(c.s)
+	if c.phase == PhaseDo {
+		if err := c.e.outlasted(ctx, c.s); err != nil {
+			return err
+		}
+		for _, w := range c.e.openWindows() {
+			if left := c.e.due(w).Sub(c.Now()); w.holdsStop() && left >= 0 {
+				d = min(d, left+1) // when that has passed, the window is overdue
+			}
+		}
+	}
+	return c.e.opts.Clock.Sleep(ctx, d)
+}
+
 // supervise runs a command as a job, or finds the job again that was started before.
-func (e *engine) supervise(ctx context.Context, host string, cmd sshexec.Cmd, id string) (sshexec.Result, error) {
-	return sshexec.Supervise(ctx, e.jobRunner(host, cmd), cmd, e.jobOptions(host, id))
+func (e *engine) supervise(ctx context.Context, s *Step, phase Phase, host string, cmd sshexec.Cmd, id string) (
+	sshexec.Result, error) {
+	return sshexec.Supervise(ctx, e.jobRunner(host, cmd), cmd, e.jobOptions(s, phase, host, id))
 }
 
 // jobRunner runs what starts, looks at and ends a job: behind the fence where the command itself would be.
 func (e *engine) jobRunner(host string, cmd sshexec.Cmd) sshexec.Runner {
 	return sshexec.RunnerFunc(func(ctx context.Context, c sshexec.Cmd) (sshexec.Result, error) {
-		c.Wide = cmd.Wide && c.Effect != ReadOnly
+		c.Wide = cmd.Wide
 		return e.exec(ctx, host, c)
 	})
 }
@@ -125,7 +152,7 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 	if err != nil {
 		return false, err
 	}
-	j, err := sshexec.Attach(ctx, e.jobRunner(a.host(s), cmd), cmd, e.jobOptions(a.host(s), id))
+	j, err := sshexec.Attach(ctx, e.jobRunner(a.host(s), cmd), cmd, e.jobOptions(s, phase, a.host(s), id))
 	if err == nil {
 		err = j.Status(ctx)
 	}
@@ -145,8 +172,10 @@ func (e *engine) rejoin(ctx context.Context, s *Step, phase Phase, a *Action) (d
 		e.mu.Unlock()
 		return false, nil
 	}
-	return false, e.stop(s, phase, a, &Pause{Reason: fmt.Sprintf("nobody can tell what became of the job %s of %q on %s: %v. Let the machine "+
-		"answer, or find out there how the job ended; then resume", id, a.Title, a.host(s), err)})
+	return false, e.stop(s, phase, a, &Pause{Reason: fmt.Sprintf("nobody can tell what became of the job %s of %q on %s: "+
+		"%v. Make sure that the machine answers, and resume. If it answers and the directory %s there is damaged: make sure "+
+		"that the job has ended, remove that directory, and resume; what the job has done is probed then",
+		id, a.Title, a.host(s), err, path.Join(jobsDir(e.opts.LeasePath), id))})
 }
 
 // jobTime is how long the jobs may still run that lives before have left on a host: a life waits for them before it takes the

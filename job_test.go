@@ -37,6 +37,8 @@ type jobScene struct {
 	runner  sshexec.Runner
 	watch   func(evenkeel.Event)
 	once    sync.Once
+	clock   evenkeel.Clock
+	patient time.Duration // how long a life waits for the life before
 }
 
 var answer = evenkeel.NewFact[string]("answer", "what the job printed")
@@ -62,9 +64,10 @@ func lasting(t *testing.T) string {
 }
 
 func newJobScene(t *testing.T) *jobScene {
-	s := &jobScene{t: t, dir: lasting(t), runner: sshexec.Local{}, watch: func(evenkeel.Event) {}}
+	s := &jobScene{t: t, dir: lasting(t), runner: sshexec.Local{}, watch: func(evenkeel.Event) {}, clock: quickClock{}}
 	says := []evenkeel.Make{answer.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
-	job := `cd "$1" && echo x >>ran && until [ -e go ]; do sleep 0.02; done; cat go; exit "$(cat end 2>/dev/null || echo 0)"`
+	job := `cd "$1" && echo x >>ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done
+		cat go; exit "$(cat end 2>/dev/null || echo 0)"`
 	s.book = &evenkeel.Runbook{Name: "job", Title: "Job", LeaseHosts: []string{"h"}, Steps: []evenkeel.Step{{
 		ID: "s", Title: "Install", Host: "h", Makes: []evenkeel.FactKey{answer}, UndoOnFailure: true,
 		Undo: []evenkeel.Action{evenkeel.Do("undo", "Undo it", "touch", filepath.Join(s.dir, "undone"))},
@@ -84,7 +87,9 @@ func newJobScene(t *testing.T) *jobScene {
 }
 
 func (s *jobScene) write(name, text string) {
-	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600))
+	at := filepath.Join(s.dir, name)
+	require.NoError(s.t, os.WriteFile(at+".new", []byte(text), 0o600))
+	require.NoError(s.t, os.Rename(at+".new", at)) // the job must not see it half written
 }
 
 func (s *jobScene) ran() int {
@@ -96,7 +101,7 @@ type life func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Opti
 
 func (s *jobScene) live(ctx context.Context, l life) (*evenkeel.Report, error) {
 	return l(ctx, s.book, evenkeel.HostMap{"h": s.runner}, evenkeel.Options{
-		Journal: &s.journal, Clock: quickClock{}, LeasePath: filepath.Join(s.dir, "x.lease"),
+		Journal: &s.journal, Clock: s.clock, LeasePath: filepath.Join(s.dir, "x.lease"), TakeoverWait: s.patient,
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) { s.watch(e) }),
 	})
 }
@@ -121,12 +126,17 @@ func (s *jobScene) leave() {
 	require.Equal(s.t, 1, s.ran())
 }
 
+// job is the directory of the job.
+func (s *jobScene) job() string {
+	dirs, err := filepath.Glob(filepath.Join(s.dir, "x.jobs", "s.install-*"))
+	require.NoError(s.t, err)
+	require.Len(s.t, dirs, 1, "one job, beside the lease")
+	return dirs[0]
+}
+
 // pid is the number of the job's supervisor, which leads the job's group.
 func (s *jobScene) pid() int {
-	pids, err := filepath.Glob(filepath.Join(s.dir, "x.jobs", "s.install-*", "pid"))
-	require.NoError(s.t, err)
-	require.Len(s.t, pids, 1, "one job, beside the lease")
-	raw, err := os.ReadFile(pids[0])
+	raw, err := os.ReadFile(filepath.Join(s.job(), "pid"))
 	require.NoError(s.t, err)
 	pid, err := strconv.Atoi(strings.Fields(string(raw))[0])
 	require.NoError(s.t, err)
@@ -269,18 +279,25 @@ func TestJobsThatCannotBeKept(t *testing.T) {
 	require.Zero(t, s.ran())
 }
 
-// Only a command that changes something, and leaves its machine up, is detached.
-func TestWhatIsNotDetached(t *testing.T) {
-	for name, change := range map[string]func(a *evenkeel.Action){
-		"a look":          func(a *evenkeel.Action) { a.Cmd.Effect, a.Repeat, a.Probe, a.Makes = sshexec.ReadOnly, 0, nil, nil },
-		"by hand":         func(a *evenkeel.Action) { a.Cmd, a.Manual = sshexec.Cmd{}, "do it" },
-		"a name too long": func(a *evenkeel.Action) { a.ID = strings.Repeat("x", 100) },
-		"a shutdown":      func(a *evenkeel.Action) { a.DropsConnection = true },
-	} {
-		s := newJobScene(t)
-		change(&s.book.Steps[0].Actions[0])
-		require.Regexp(t, "is detached|a job's ID", s.book.Validate(), name)
+// Whether jobs can be kept is asked where there are some, and of each user that they run as.
+func TestJobsAreAskedForWhereTheyRun(t *testing.T) {
+	p, rb := newPark("n1", "n2"), book(3, "n1", "n2")
+	actions := rb.Steps[0].Actions
+	actions[0].Detached, actions[1].Detached, actions[1].Cmd.Sudo = true, true, &sshexec.Sudo{User: "tigger"}
+	asked := map[string]int{}
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		if strings.Contains(strings.Join(cmd.Argv, " "), "whether jobs can be kept") {
+			user := ""
+			if cmd.Sudo != nil {
+				user = cmd.Sudo.User
+			}
+			asked[host+"/"+user]++
+		}
+		return nil
 	}
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(&evenkeel.MemJournal{}, "A"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"n1/": 1, "n1/tigger": 1}, asked)
 }
 
 // deafJournal takes no end of an action, as if the tool crashed there.
@@ -323,4 +340,222 @@ func TestAJobThatNeverStartedKeepsItsName(t *testing.T) {
 	}
 	require.Len(t, names, 1)
 	require.Equal(t, 1, s.ran())
+}
+
+// leapClock is a virtual clock; what is waited for on it gets a moment of the machine's time.
+type leapClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *leapClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *leapClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	c.mu.Unlock()
+	return evenkeel.WallClock{}.Sleep(ctx, time.Millisecond)
+}
+
+// unseen is this machine, of which nobody can see the job that is at work; whatever else it is sent it answers.
+func (s *jobScene) unseen() sshexec.Runner {
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		if cmd.Effect == sshexec.ReadOnly && strings.Contains(strings.Join(cmd.Argv, " "), "# Looks at a job") {
+			for s.ran() == 0 {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return sshexec.Result{}, sshexec.Failure("h", cmd, sshexec.Result{}, sshexec.ErrUnreachable)
+		}
+		return sshexec.Local{}.Run(ctx, cmd)
+	})
+}
+
+// outage makes an outage of the step.
+func (s *jobScene) outage(limit time.Duration, check func() error) *evenkeel.Step {
+	s.book.Invariants = []evenkeel.Invariant{{ID: "served", Title: "Served.",
+		Check: func(context.Context, evenkeel.Site) error { return check() }}}
+	step := &s.book.Steps[0]
+	step.Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "r", Limit: limit, Stop: evenkeel.StopAtClose}}
+	step.Closes = []string{"w"}
+	return step
+}
+
+// waited are the seconds between the waits for the job that the observer is told of.
+func (s *jobScene) waited() *[]int {
+	var pauses []int
+	var last time.Time
+	s.watch = func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventWait && strings.HasPrefix(e.Key, "job/") {
+			if !last.IsZero() {
+				pauses = append(pauses, int(e.Time.Sub(last).Seconds()))
+			}
+			last = e.Time
+		}
+	}
+	return &pauses
+}
+
+// An outage is left alone beside a job that may still run inside it: neither its completion nor an undo begins. A
+// machine out of reach is not waited for longer than the outage may last, and what is down is said. The next life waits
+// for the job.
+func TestAnOutageBesideAJobThatMayRun(t *testing.T) {
+	for name, completes := range map[string]bool{"with a completion": true, "with an undo": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newJobScene(t)
+			s.runner, s.clock = s.unseen(), &leapClock{now: time.Unix(1e9, 0)}
+			step := s.outage(3*time.Minute, func() error {
+				if _, err := os.Stat(filepath.Join(s.dir, "served")); s.ran() > 0 && err != nil {
+					return evenkeel.Violated("nobody serves")
+				}
+				return nil
+			})
+			step.UndoOnFailure = !completes
+			if completes {
+				step.Opens[0].Completion = []evenkeel.Action{
+					evenkeel.Do("complete", "Complete it", "touch", filepath.Join(s.dir, "completed"))}
+			}
+			pauses := s.waited()
+			report, err := s.live(t.Context(), evenkeel.Run)
+			var runs *evenkeel.JobRunsError
+			require.ErrorAs(t, err, &runs)
+			require.ErrorIs(t, err, evenkeel.ErrOverdue)
+			var left *evenkeel.OpenWindowsError
+			require.ErrorAs(t, err, &left)
+			require.Equal(t, []string{"invariant served is violated: nobody serves (while the job " + runs.Job + " may run)"},
+				left.Down)
+			require.NoFileExists(t, filepath.Join(s.dir, "completed"))
+			require.NoFileExists(t, filepath.Join(s.dir, "undone"))
+			require.Equal(t, []int{1, 2, 4, 8, 16, 30, 30, 30, 30, 29}, *pauses, "it is told calmly, until the limit")
+			require.Equal(t, 3*time.Minute+1, s.clock.Now().Sub(report.State.Windows["w"].Since))
+
+			s.runner, s.clock = sshexec.Local{}, quickClock{}
+			s.write("go", "the first")
+			s.write("served", "")
+			report, err = s.live(t.Context(), evenkeel.Resume)
+			s.ends(report, err, "the first")
+			require.Empty(t, report.State.Windows)
+			require.NoFileExists(t, filepath.Join(s.dir, "completed"))
+			require.NoFileExists(t, filepath.Join(s.dir, "undone"))
+		})
+	}
+}
+
+// An overdue outage in which what it suspends holds does not end the wait, which lasts 10 minutes then.
+func TestAJobOutOfReachIsWaitedForWhereAllIsWell(t *testing.T) {
+	s := newJobScene(t)
+	start := time.Unix(1e9, 0)
+	s.runner, s.clock = s.unseen(), &leapClock{now: start}
+	s.outage(time.Minute, func() error { return nil })
+	alarm := false
+	s.watch = func(e evenkeel.Event) { alarm = alarm || e.Kind == evenkeel.EventAlarm }
+	_, err := s.live(t.Context(), evenkeel.Run)
+	var runs *evenkeel.JobRunsError
+	require.ErrorAs(t, err, &runs)
+	require.NotErrorIs(t, err, evenkeel.ErrOverdue)
+	require.Equal(t, 10*time.Minute, s.clock.Now().Sub(start))
+	require.True(t, alarm, "that the outage is overdue is told all the same")
+	s.runner, s.clock = sshexec.Local{}, quickClock{}
+	s.write("go", "the first")
+	report, err := s.live(t.Context(), evenkeel.Resume)
+	s.ends(report, err, "the first")
+}
+
+// A rollback does not act beside a job of its run: it waits for it as long as the job may take, and says so; then it
+// begins nothing.
+func TestARollbackWaitsForAJobOfItsRun(t *testing.T) {
+	t.Run("it ends", func(t *testing.T) {
+		s := newJobScene(t)
+		s.leave()
+		s.patient = 1 // the job's own time counts
+		var told string
+		s.watch = func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventWait && strings.Contains(e.Text, "a command of the life before still runs") {
+				s.once.Do(func() {
+					told = e.Text
+					require.NoFileExists(t, filepath.Join(s.dir, "undone"))
+					s.write("go", "the first")
+				})
+			}
+		}
+		report, err := s.live(t.Context(), evenkeel.Rollback)
+		require.NoError(t, err)
+		require.Regexp(t, "^h: a command of the life before still runs: .*"+filepath.Base(s.dir), told)
+		require.FileExists(t, filepath.Join(s.dir, "undone"))
+		require.Equal(t, evenkeel.Undone, report.State.Step("s").Progress)
+		require.Equal(t, 1, s.ran())
+	})
+	t.Run("it does not end", func(t *testing.T) {
+		s := newJobScene(t)
+		s.book.Steps[0].Actions[0].Limit = 50 * time.Millisecond
+		s.leave()
+		s.patient = 1
+		_, err := s.live(t.Context(), evenkeel.Rollback)
+		var busy *evenkeel.LeaseBusyError
+		require.ErrorAs(t, err, &busy)
+		require.GreaterOrEqual(t, busy.Waited, 50*time.Millisecond)
+		require.NoFileExists(t, filepath.Join(s.dir, "undone"))
+		s.write("go", "the first")
+		s.patient = 0
+		_, err = s.live(t.Context(), evenkeel.Rollback)
+		require.NoError(t, err)
+		require.FileExists(t, filepath.Join(s.dir, "undone"))
+	})
+}
+
+// Where nobody can tell what became of a job the run pauses, says what to do, and runs nothing a second time.
+func TestARunPausesWhereNobodyKnowsTheJobsEnd(t *testing.T) {
+	resume := func(s *jobScene, says ...string) {
+		var pause *evenkeel.Pause
+		_, err := s.live(t.Context(), evenkeel.Resume)
+		require.ErrorAs(s.t, err, &pause)
+		for _, text := range says {
+			require.Contains(s.t, pause.Reason, text)
+		}
+		require.Equal(s.t, 1, s.ran())
+		require.NoFileExists(s.t, filepath.Join(s.dir, "undone"))
+	}
+	left := func(t *testing.T) (*jobScene, string) {
+		s := newJobScene(t)
+		s.leave()
+		s.write("go", "the first")
+		job := s.job()
+		ended := func() bool { _, err := os.Stat(filepath.Join(job, "status")); return err == nil }
+		require.Eventually(t, ended, 10*time.Second, 5*time.Millisecond)
+		return s, job
+	}
+	t.Run("the machine is out of reach", func(t *testing.T) {
+		s, job := left(t)
+		start := time.Unix(1e9, 0)
+		s.runner, s.clock = s.unseen(), &leapClock{now: start}
+		resume(s, "nobody can tell what became of the job "+filepath.Base(job)+" of \"Install\" on h: ",
+			"Make sure that the machine answers, and resume")
+		require.Equal(t, 10*time.Minute, s.clock.Now().Sub(start))
+		s.runner, s.clock = sshexec.Local{}, quickClock{}
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "the first")
+		require.Equal(t, 1, s.ran())
+	})
+	t.Run("its directory is damaged", func(t *testing.T) {
+		s, job := left(t)
+		require.NoError(t, os.Remove(filepath.Join(job, "digest")))
+		s.write("probe", "nothing")
+		resume(s, "the directory "+job+" there is damaged", "remove that directory, and resume")
+		require.NoError(t, os.RemoveAll(job)) // as it says
+		s.write("probe", "half")
+		resume(s, "may have run, and the probe finds it partial")
+		s.write("probe", "nothing")
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "the first")
+		require.Equal(t, 2, s.ran())
+	})
+	t.Run("its directory is lost", func(t *testing.T) {
+		s, job := left(t)
+		require.NoError(t, os.RemoveAll(job))
+		s.write("probe", "half")
+		resume(s, "may have run, and the probe finds it partial", "bring it to its end or take it back by hand, then resume")
+	})
 }

@@ -30,13 +30,14 @@ func leasable(hosts evenkeel.HostMap) evenkeel.HostMap {
 type park struct {
 	mu       sync.Mutex
 	machines map[string]*sshexec.SimLease
+	jobs     sshexec.SimJobs
 	log      []string // "operator machine command"
 	// before is called before a command reaches its machine, and may keep it back; an error is that of a machine out of reach.
 	before func(who, host string, cmd sshexec.Cmd) error
 }
 
 func newPark(names ...string) *park {
-	p := &park{machines: map[string]*sshexec.SimLease{}}
+	p := &park{machines: map[string]*sshexec.SimLease{}, jobs: sshexec.SimJobs{}}
 	for _, n := range names {
 		p.machines[n] = &sshexec.SimLease{Machine: sshexec.Machine{HostKey: "key of " + n, ID: "id of " + n, IDFrom: "/etc/machine-id", Name: n}}
 	}
@@ -73,10 +74,18 @@ func (p *park) way(who, host, at string) sshexec.Runner {
 		if res, err, handled := p.machines[at].Do(at, cmd); handled {
 			return res, err
 		}
+		res := sshexec.Result{Outcome: sshexec.Exited}
+		if text, handled := p.jobs.Look(cmd); handled {
+			res.Stdout = []byte(text)
+			return res, nil
+		}
+		if job, ok := sshexec.SimJobStart(cmd); ok {
+			cmd, p.jobs[job.Dir], res.Stdout = job.Cmd, job, []byte("started\n")
+		}
 		if cmd.Effect != sshexec.ReadOnly {
 			p.log = append(p.log, who+" "+at+" "+strings.Join(cmd.Argv[1:], " "))
 		}
-		return sshexec.Result{Outcome: sshexec.Exited}, nil
+		return res, nil
 	})
 }
 
@@ -441,10 +450,11 @@ func TestARollbackTakesItsRunsLease(t *testing.T) {
 
 // A command for the whole cluster is not sent where another machine has been taken over; one that does not answer says nothing.
 func TestAWideCommandAsksTheOtherMachines(t *testing.T) {
-	for _, wide := range []bool{false, true} {
+	for i := range 4 {
+		wide, detached := i%2 > 0, i/2 > 0 // a job of such a command is started as the command is
 		p := newPark("n1", "n2")
 		rb := book(2, "n1", "n2")
-		rb.Steps[0].Actions[1].Cmd.Wide = wide
+		rb.Steps[0].Actions[1].Cmd.Wide, rb.Steps[0].Actions[1].Detached = wide, detached
 		p.before = func(_, host string, cmd sshexec.Cmd) error {
 			if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
 				p.machines["n2"].Lines[evenkeel.LeasePath] = "taken over"
@@ -455,6 +465,27 @@ func TestAWideCommandAsksTheOtherMachines(t *testing.T) {
 		require.Error(t, err)
 		require.Len(t, p.log, map[bool]int{false: 2, true: 1}[wide])
 	}
+}
+
+// A machine that was passed over by force has no lease to check: what is wide goes on without it, also when it is back.
+func TestAWideCommandDoesNotAskWhoWasPassedOver(t *testing.T) {
+	p := newPark("n1", "n2")
+	rb := book(2, "n1")
+	rb.LeaseHosts = []string{"n2"}
+	rb.Steps[0].Actions[1].Cmd.Wide = true
+	away := true
+	p.before = func(_, host string, cmd sshexec.Cmd) error {
+		away = away && strings.Join(cmd.Argv, " ") != "disrupt n1 0"
+		if host == "n2" && away {
+			return errFar
+		}
+		return nil
+	}
+	opts := options(&evenkeel.MemJournal{}, "A")
+	opts.ForceTakeover = true
+	_, err := evenkeel.Run(t.Context(), rb, p.as("A"), opts)
+	require.NoError(t, err)
+	require.Len(t, p.log, 2)
 }
 
 // Addresses that were swapped between two lives lead to the wrong machines: nothing is changed, and the error names both.

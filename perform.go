@@ -347,7 +347,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, j
 	begin := e.opts.Clock.Now()
 	for {
 		looks++
-		obs, answer, err = e.once(ctx, s, a, job)
+		obs, answer, err = e.once(ctx, s, phase, a, job)
 		var again *Retry
 		switch {
 		case err == nil:
@@ -380,7 +380,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, j
 }
 
 // once runs the action one time and checks what it showed.
-func (e *engine) once(ctx context.Context, s *Step, a *Action, job string) (Observed, string, error) {
+func (e *engine) once(ctx context.Context, s *Step, phase Phase, a *Action, job string) (Observed, string, error) {
 	host := a.host(s)
 	obs := Observed{Host: host, Facts: e.facts()}
 	if a.Op != nil {
@@ -406,7 +406,7 @@ func (e *engine) once(ctx context.Context, s *Step, a *Action, job string) (Obse
 		return obs, "", err
 	}
 	if job != "" {
-		obs.Result, err = e.supervise(ctx, host, bounded(cmd), job)
+		obs.Result, err = e.supervise(ctx, s, phase, host, bounded(cmd), job)
 	} else {
 		obs.Result, err = e.exec(ctx, host, bounded(cmd))
 	}

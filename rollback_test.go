@@ -452,6 +452,26 @@ func TestARollbackOfItsOwnKeepsWhatItsRunbookSays(t *testing.T) {
 
 // What a plan of undoing says of a step: a harmless one is to be done again, one of which there is nothing to undo is done anew, and what
 // completes an outage is no part of it.
+// What the operator did before the step has begun is undone with it.
+func TestWhatWasDoneByHandIsInTheUndoPlan(t *testing.T) {
+	rb := parseRunbook(t, "s1[m.manual a.safe undo:u.safe]")
+	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Manual: "do it", Change: evenkeel.Change{Title: "m"}}
+	stop, j := make(chan struct{}), &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop,
+		Operator: askedOf(func(evenkeel.Prompt) (string, error) { return "", nil }),
+		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+			if e.Kind == evenkeel.EventDone {
+				close(stop)
+			}
+		})})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.False(t, stateOf(t, j).Step("s1").Touched())
+	plan, err := rb.RollbackPlan(stateOf(t, j))
+	require.NoError(t, err)
+	require.Len(t, plan.Steps, 1)
+	require.Len(t, plan.Steps[0].Actions, 1)
+}
+
 func TestWhatIsLeftOfAStepInAnUndoPlan(t *testing.T) {
 	broken := false
 	rb := watched(&broken, "s1[a.safe undo:u.safe] s2[b.safe] s3[c.safe d.safe undo:v.safe] s4[e.safe undo:w.safe]", t)

@@ -109,54 +109,6 @@ func TestTheGateComparesTheInputToo(t *testing.T) {
 	}
 }
 
-func TestValidateFindsWhatWouldOnlyShowAtNight(t *testing.T) {
-	unknown := evenkeel.NewFact[string]("unknown", "nobody makes it")
-	for _, tc := range []struct {
-		name, book string
-		mend       func(*evenkeel.Step)
-		want       string
-	}{
-		{"undo needs a fact that nobody makes", "s1[a.safe undo:u.safe]",
-			func(s *evenkeel.Step) { s.Undo[0].Cmd.Argv[1] = unknown.Ref() }, "action u: refers to fact unknown"},
-		{"verification needs a fact that nobody makes", "s1[a.safe verify:v.read]",
-			func(s *evenkeel.Step) { s.Verify[0].Cmd.Argv[1] = unknown.Ref() }, "action v: refers to fact unknown"},
-		{"undo makes a fact", "s1[a.safe undo:u.safe]",
-			func(s *evenkeel.Step) { s.Undo[0].Makes = []evenkeel.Make{archive.From(nil)} }, "an undo or a completion makes no facts"},
-		{"verification makes a fact in secret", "s1[a.safe verify:v.read]",
-			func(s *evenkeel.Step) { s.Verify[0].Makes = []evenkeel.Make{archive.From(nil)} }, "which the step does not declare"},
-		{"probe of a safe action without a reader", "s1[a.safe]", func(s *evenkeel.Step) {
-			s.Actions[0].Probe = &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "look", "a")}
-		}, "no probe that could tell"},
-		{"probe without a host", "s1[a.never]", func(s *evenkeel.Step) {
-			s.Host, s.Actions[0].Cmd = "", sshexec.Cmd{}
-			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.Mutating, Text: "it",
-				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
-		}, "its probe has no host"},
-		{"operation graver than it says", "s1[a.safe]", func(s *evenkeel.Step) {
-			s.Actions[0].Cmd = sshexec.Cmd{}
-			s.Actions[0].Op = &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "it", Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
-				Do: func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
-		}, "declares a command that is mutating"},
-		{"severs without a probe", "s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].DropsConnection = true }, "breaks its own connection"},
-		{"fact in the text of a script", "s1[a.safe]", func(s *evenkeel.Step) {
-			s.Needs = []evenkeel.FactKey{archive}
-			s.Actions[0].Cmd = sshexec.Script(sshexec.Mutating, "tar -xf "+archive.Ref())
-		}, "pass it as an argument"},
-		{"two facts with one name on paper", "s1[a.safe]", func(s *evenkeel.Step) {
-			other := evenkeel.NewFact[string]("archive.set.1", "another")
-			s.Makes = []evenkeel.FactKey{archive, other}
-			s.Actions[0].Makes = []evenkeel.Make{archive.From(nil), other.From(nil)}
-		}, "are both $ARCHIVE_SET_1 on paper"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			rb := parseRunbook(t, tc.book)
-			rb.Known = evenkeel.Facts{}
-			tc.mend(&rb.Steps[0])
-			require.ErrorContains(t, rb.Validate(), tc.want)
-		})
-	}
-}
-
 // A name, a title or an input cannot change what the reader of a runbook takes for a command.
 func TestMarkdownIsNotTurnedByWhatStandsInIt(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe b.safe c.safe]")

@@ -188,7 +188,9 @@ func TestARunningCommandKeepsItsLease(t *testing.T) {
 			require.Contains(t, s.Busy, "sleep 300")
 
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-			swap(t, r, f.Path, l.String(), next(l))
+			for s.Taken = false; !s.Taken; { // it takes its time to end
+				s = trySwap(t, r, f.Path, l.String(), next(l))
+			}
 			res, err := r.Run(t.Context(), long)
 			_ = refused(t, res, err, sshexec.LeaseOther)
 		})
@@ -201,11 +203,14 @@ func TestADaemonDoesNotKeepTheLease(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	start := sshexec.Script(sshexec.Mutating, `sleep 300 >/dev/null 2>&1 </dev/null & echo $! >"$1"`, pidFile)
 	start.Fence = &f
-	_, err := sshexec.Local{}.Run(t.Context(), start)
-	require.NoError(t, err)
-	pid := waitForPID(t, pidFile)
-	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
-	swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+	for _, r := range []sshexec.Runner{sshexec.Local{}, supervised(jobs(t, "a"))} {
+		_, err := r.Run(t.Context(), start)
+		require.NoError(t, err)
+		pid := waitForPID(t, pidFile)
+		defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+		swap(t, sshexec.Local{}, f.Path, l.String(), l)
+		require.NoError(t, os.Remove(pidFile))
+	}
 }
 
 // A lock that is left by nobody, and a lease that was taken meanwhile.
@@ -372,6 +377,35 @@ func TestASupervisedCommandKeepsItsLease(t *testing.T) {
 	_, err = sshexec.Supervise(t.Context(), r, cmd, opt)
 	require.ErrorAs(t, err, &fenced)
 	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
+}
+
+// A lease is on the disk before it counts as taken, and one that cannot be read back is not taken.
+func TestALeaseIsWrittenForGood(t *testing.T) {
+	f, l := leased(t)
+	dd, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	seen := filepath.Join(t.TempDir(), "seen")
+	fakes(t, map[string]string{"dd": `echo "$@" >'` + seen + `'; exec ` + dd + ` "$@"`})
+	swap(t, sshexec.Local{}, f.Path, l.String(), next(l))
+	raw, err := os.ReadFile(seen)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "fsync")
+	fakes(t, map[string]string{"dd": "cat >/dev/null"})
+	_, err = sshexec.Local{}.Run(t.Context(), sshexec.SwapLease(f.Path, next(l).String(), next(next(l))))
+	require.ErrorContains(t, err, "it reads otherwise")
+}
+
+// A job whose command shows its mark to nobody is named by what its directory says, on one line.
+func TestAJobWithoutItsMarkIsNamed(t *testing.T) {
+	f, l := leased(t)
+	cmd := sshexec.Command(sshexec.Disruptive, "env", "-i", "/bin/sh", "-c", "sleep 300\n:")
+	cmd.Fence = &f
+	opt := sshexec.SuperviseOptions{Dir: filepath.Join(t.TempDir(), "jobs"), ID: "long"}
+	job, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
+	require.NoError(t, err)
+	require.Regexp(t, `^\d+ env -i /bin/sh -c 'sleep 300\\n:'`, trySwap(t, sshexec.Local{}, f.Path, l.String(), next(l)).Busy)
+	_, err = job.End(t.Context())
+	require.NoError(t, err)
 }
 
 // No text of a run can pass for another lease.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,9 +90,12 @@ var transient = []error{sshexec.ErrUnreachable, sshexec.ErrDisconnected, sshexec
 // SSH-010: a command that changes something is never sent twice, whatever happened; one that reads is, but only where
 // it is not known to have run, and only as often as agreed.
 func TestRetryProperties(t *testing.T) {
-	lasting := []error{nil, sshexec.ErrAuth, sshexec.ErrHostKeyChanged, sshexec.ErrSudo, sshexec.ErrTimeout,
-		sshexec.ErrClosed, sshexec.ErrGate,
-		fmt.Errorf("%w: the jump host: %w", sshexec.ErrUnreachable, sshexec.ErrAuth)}
+	refusals := []error{sshexec.ErrAuth, sshexec.ErrHostKeyUnknown, sshexec.ErrHostKeyChanged, sshexec.ErrHostKeyRevoked,
+		sshexec.ErrSudo, sshexec.ErrTimeout}
+	lasting := append([]error{nil, sshexec.ErrClosed, sshexec.ErrGate}, refusals...)
+	for _, err := range refusals {
+		lasting = append(lasting, fmt.Errorf("%w: the jump host: %w", sshexec.ErrUnreachable, err))
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		effect := sshexec.Effect(rapid.IntRange(0, 4).Draw(rt, "effect"))
 		limit := rapid.IntRange(1, 5).Draw(rt, "attempts")
@@ -108,7 +112,8 @@ func TestRetryProperties(t *testing.T) {
 		again := func(a attempt) bool {
 			known := a.outcome == sshexec.Exited || a.outcome == sshexec.Signalled
 			passes := errors.Is(a.cause, transient[0]) || errors.Is(a.cause, transient[1]) || errors.Is(a.cause, transient[2])
-			return !known && passes && !errors.Is(a.cause, sshexec.ErrAuth) && (!streaming || a.output == "")
+			refused := slices.ContainsFunc(refusals, func(err error) bool { return errors.Is(a.cause, err) })
+			return !known && passes && !refused && (!streaming || a.output == "")
 		}
 		want := 1
 		if effect == sshexec.ReadOnly {

@@ -332,13 +332,20 @@ func TestUploadSyncs(t *testing.T) {
 					seen = append(seen, cmd.Argv[0])
 				}
 			}
-			return sshexec.Local{}.Run(ctx, cmd)
+			res, err := sshexec.Local{}.Run(ctx, cmd)
+			if tmp, _ := filepath.Glob(filepath.Join(dir, "copy.evenkeel-*")); cmd.Argv[0] == "dd" {
+				require.Len(t, tmp, 1)
+				info, err := os.Stat(tmp[0])
+				require.NoError(t, err)
+				require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "nobody reads it before it is whole")
+			}
+			return res, err
 		})
 		f, err := os.Open(c.file)
 		require.NoError(t, err)
 		_, err = f.Seek(c.from, io.SeekStart)
 		require.NoError(t, err)
-		require.NoError(t, sshexec.Upload(t.Context(), r, f, filepath.Join(dir, "copy"), 0o600))
+		require.NoError(t, sshexec.Upload(t.Context(), r, f, filepath.Join(dir, "copy"), 0o644))
 		require.NoError(t, f.Close())
 		require.Equal(t, []string{map[bool]string{true: "dd", false: "/bin/sh"}[c.file == small]}, seen, c.name)
 	}

@@ -17,6 +17,9 @@ type RetryOptions struct {
 	OnRetry  func(cmd Cmd, last error) // is told before each further attempt; may be nil
 }
 
+// The first pause between two tries to reach a machine, and the longest.
+const retryPause, maxRetryPause = time.Second, 30 * time.Second
+
 // RetryReadOnly is a Runner that tries a command again when it only reads, and when the connection failed: it could not
 // be made, was lost, or gave no session (ErrUnreachable, ErrDisconnected, ErrSessionRefused), so that the outcome is
 // NotStarted or Unknown. It never does so for a command that changes anything, and not where trying again would do harm
@@ -24,7 +27,7 @@ type RetryOptions struct {
 // up, output that Stdout or Lines has seen already.
 func RetryReadOnly(r Runner, opt RetryOptions) Runner {
 	attempts := cmp.Or(opt.Attempts, 3)
-	most := cmp.Or(opt.MaxWait, 30*time.Second)
+	most := cmp.Or(opt.MaxWait, maxRetryPause)
 	return RunnerFunc(func(ctx context.Context, cmd Cmd) (Result, error) {
 		if cmd.Effect != ReadOnly || cmd.Stdin.stream != nil {
 			return r.Run(ctx, cmd)
@@ -39,7 +42,7 @@ func RetryReadOnly(r Runner, opt RetryOptions) Runner {
 				show(l)
 			}
 		}
-		wait := min(cmp.Or(opt.Wait, time.Second), most)
+		wait := min(cmp.Or(opt.Wait, retryPause), most)
 		for try := 1; ; try++ {
 			res, err := r.Run(ctx, cmd)
 			if err == nil || try >= attempts || seen.any.Load() || !lostLink(err) || !pause(ctx, wait) {

@@ -32,7 +32,7 @@ type SuperviseOptions struct {
 	Poll   time.Duration // how long one look at the job waits on the machine for news; 10 s when zero
 	GiveUp time.Duration // how long the machine may be out of reach; 10 min when zero
 
-	Clock Sleeper     // by which the pauses between tries are waited; the machine's own when nil
+	Clock Sleeper     // by which the pauses between tries are waited, until it gives an error; the machine's own when nil
 	Waits func(error) // is told why, when the machine is out of reach and is tried again
 }
 
@@ -319,7 +319,7 @@ func (j *Supervised) follow(ctx context.Context, out *outputs, poll time.Duratio
 // lookMost bounds how much of each output one look carries, in bytes.
 const lookMost = 1 << 20
 
-// lookTime is how long a look may take beyond what it waits for news.
+// lookTime is how long a look may take beyond what it waits for news, and the end of a job.
 const lookTime = time.Minute
 
 // look asks the machine how the job is, and waits for news as long as poll.
@@ -346,8 +346,10 @@ func (j *Supervised) look(ctx context.Context, poll time.Duration) (glance, erro
 // End ends the job's processes, with SIGTERM and then SIGKILL. How the command ended is then to be had from Wait.
 func (j *Supervised) End(ctx context.Context) (Ending, error) {
 	var ending Ending
+	end := j.script(Disruptive, jobEnd, j.dir())
+	end.Timeout = lookTime
 	err := j.patiently(ctx, nil, func() error {
-		res, err := j.run(ctx, j.script(Disruptive, jobEnd, j.dir()), "end the job")
+		res, err := j.run(ctx, end, "end the job")
 		ending = endingOf(res, err, true)
 		return err
 	})
@@ -376,23 +378,22 @@ func (j *Supervised) Remove(ctx context.Context) error {
 	return nil
 }
 
-// retryPause is the time between two tries to reach the machine.
-const retryPause = time.Second
-
-// patiently tries again while the machine is out of reach, for as long as GiveUp. What is tried may be sent twice
-// without harm: it only reads, or it is the start or the end of a job. Where again is given it has to agree.
+// patiently tries again while the machine is out of reach, for as long as GiveUp, after pauses as RetryReadOnly has
+// them. What is tried may be sent twice without harm: it only reads, or it is the start or the end of a job. Where
+// again is given it has to agree.
 func (j *Supervised) patiently(ctx context.Context, again func(error) bool, try func() error) error {
 	pause := min(retryPause, j.opt.GiveUp/10)
-	for since := j.opt.Clock.Now(); ; {
+	for since := j.opt.Clock.Now(); ; pause = min(2*pause, maxRetryPause) {
 		err := try()
-		if err == nil || !outOfReach(err) || ctx.Err() != nil || again != nil && !again(err) || j.opt.Clock.Now().Sub(since) >= j.opt.GiveUp {
+		left := j.opt.GiveUp - j.opt.Clock.Now().Sub(since)
+		if err == nil || !outOfReach(err) || ctx.Err() != nil || again != nil && !again(err) || left <= 0 {
 			return err
 		}
 		if j.opt.Waits != nil {
 			j.opt.Waits(err)
 		}
-		if sleepErr := j.opt.Clock.Sleep(ctx, pause); sleepErr != nil {
-			return err
+		if over := j.opt.Clock.Sleep(ctx, min(pause, left)); over != nil {
+			return fmt.Errorf("%w (%w)", err, over)
 		}
 	}
 }

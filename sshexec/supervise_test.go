@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,6 +84,7 @@ func TestSuperviseRunsOnce(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(opt.Dir, ".*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+	require.NoFileExists(t, filepath.Join(opt.Dir, "reposync", "input"), "what it read stays nowhere")
 
 	from := opt
 	from.StdoutFrom = 2
@@ -185,6 +187,27 @@ func TestSuperviseBrokenInput(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// Nor does one of which the end did not come through, secret or not.
+func TestSuperviseInputWithoutItsEnd(t *testing.T) {
+	for _, in := range []sshexec.Input{sshexec.Text("all"), sshexec.SecretText("all")} {
+		opt, ran := jobs(t, "a"), filepath.Join(t.TempDir(), "ran")
+		r := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+			given, err := cmd.Stdin.Open()
+			require.NoError(t, err)
+			raw, err := io.ReadAll(given)
+			require.NoError(t, err)
+			cmd.Stdin = sshexec.Text(string(raw[:max(0, len(raw)-1)]))
+			return sshexec.Local{}.Run(ctx, cmd)
+		})
+		cmd := sshexec.Script(sshexec.Mutating, `cat >"$1"`, ran)
+		cmd.Stdin = in
+		res, err := sshexec.Supervise(t.Context(), r, cmd, opt)
+		require.ErrorContains(t, err, "the input was cut off")
+		require.Equal(t, sshexec.NotStarted, res.Outcome)
+		require.NoFileExists(t, ran)
+	}
+}
+
 // When nobody waits any more the job goes on; it can be found again, and ended.
 func TestSuperviseOutlivesTheContext(t *testing.T) {
 	opt := jobs(t, "long")
@@ -259,7 +282,7 @@ func TestSuperviseSecret(t *testing.T) {
 func TestSuperviseRefuses(t *testing.T) {
 	cmd := sshexec.Command(sshexec.ReadOnly, "true")
 	for _, opt := range []sshexec.SuperviseOptions{{Dir: "/tmp", ID: "../x"}, {Dir: "/tmp", ID: ".x"},
-		{Dir: "tmp", ID: "x"}, {Dir: "/tmp", ID: ""}} {
+		{Dir: "tmp", ID: "x"}, {Dir: "/tmp\nx", ID: "x"}, {Dir: "/tmp", ID: ""}, {Dir: "/tmp", ID: strings.Repeat("x", 101)}} {
 		res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, opt)
 		require.Error(t, err)
 		require.Equal(t, sshexec.NotStarted, res.Outcome)
@@ -268,7 +291,18 @@ func TestSuperviseRefuses(t *testing.T) {
 	require.NoError(t, os.Symlink(t.TempDir(), link))
 	res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, cmd, sshexec.SuperviseOptions{Dir: link, ID: "x"})
 	require.ErrorContains(t, err, "does not belong")
+	require.ErrorContains(t, err, "(start the job ")
+	require.NotContains(t, err.Error(), "umask", "nobody wants to read the script")
 	require.Equal(t, sshexec.NotStarted, res.Outcome)
+}
+
+// More output than one look carries comes in more looks.
+func TestSuperviseMuchOutput(t *testing.T) {
+	res, err := supervised(jobs(t, "a")).Run(t.Context(), sshexec.Script(sshexec.Mutating,
+		`head -c 1500000 /dev/zero; head -c 2500000 /dev/zero >&2`))
+	require.NoError(t, err)
+	require.Len(t, res.Stdout, 1500000)
+	require.Len(t, res.Stderr, 2500000)
 }
 
 // A job has the umask and the directory that the command would have without one.
@@ -286,7 +320,7 @@ func TestAJobHasTheLoginsUmaskAndDirectory(t *testing.T) {
 func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
 	for _, end := range []bool{false, true} {
 		opt, dir := jobs(t, "a"), t.TempDir()
-		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && until [ -e go ]; do sleep 0.02; done; : >done`, dir)
+		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done; : >done`, dir)
 		j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "ran")); return err == nil }, 10*time.Second, 10*time.Millisecond)
@@ -306,6 +340,95 @@ func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
 		}
 		require.Eventually(t, func() bool { return errors.Is(j.Status(t.Context()), sshexec.ErrJobLost) }, 10*time.Second, 10*time.Millisecond)
 	}
+}
+
+// A process that has the number of a job, in another boot or born at another time, is not the job: it is left alone.
+func TestAJobIsMoreThanItsNumber(t *testing.T) {
+	opt, dir := jobs(t, "a"), t.TempDir()
+	cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done`, dir)
+	j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = j.End(context.WithoutCancel(t.Context())) })
+	read := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(opt.Dir, "a", name))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	for name, other := range map[string]string{"boot": "another\n", "pid": strings.Fields(read("pid"))[0] + " 1\n"} {
+		was := read(name)
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "a", name), []byte(other), 0o600))
+		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobLost, name)
+		_, err := j.End(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, "a", name), []byte(was), 0o600))
+		require.ErrorIs(t, j.Status(t.Context()), sshexec.ErrJobRuns, name)
+	}
+}
+
+// fakes are programs that this machine has before its own.
+func fakes(t *testing.T, programs map[string]string) {
+	dir := t.TempDir()
+	for name, text := range programs {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700))
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// A start that does not see the job start, or that is ended as it starts it, does not know whether it runs.
+func TestAStartThatDoesNotSeeTheJobStart(t *testing.T) {
+	for name, programs := range map[string]map[string]string{
+		"it is ended":        {"setsid": `kill -TERM "$PPID"`},
+		"it sees no job":     {"setsid": "exit 0", "sleep": "exit 0"},
+		"its job ends first": {"setsid": "exit 1", "sleep": "exit 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fakes(t, programs)
+			res, err := sshexec.Supervise(t.Context(), sshexec.Local{}, sshexec.Command(sshexec.Mutating, "true"), jobs(t, "a"))
+			require.Error(t, err)
+			require.Equal(t, sshexec.Unknown, res.Outcome)
+		})
+	}
+}
+
+// How a job ended is on the disk before it is told.
+func TestTheEndOfAJobIsSynced(t *testing.T) {
+	seen := filepath.Join(t.TempDir(), "seen")
+	dd, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	fakes(t, map[string]string{"dd": `echo "$@" >>'` + seen + `'; exec ` + dd + ` "$@"`})
+	_, err = supervised(jobs(t, "a")).Run(t.Context(), sshexec.Command(sshexec.Mutating, "true"))
+	require.NoError(t, err)
+	raw, err := os.ReadFile(seen)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "of=status.new conv=fsync")
+}
+
+// Whatever is sent for a job has a time limit, and a look more than it waits for news.
+func TestEveryCommandOfAJobIsBounded(t *testing.T) {
+	var sent int
+	r := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		sent++
+		require.Greater(t, cmd.Timeout, 200*time.Millisecond, cmd.String())
+		return sshexec.Local{}.Run(ctx, cmd)
+	})
+	cmd := sshexec.Command(sshexec.Mutating, "sleep", "600")
+	cmd.Timeout = 300 * time.Millisecond
+	_, err := sshexec.Supervise(t.Context(), r, cmd, jobs(t, "a"))
+	require.ErrorIs(t, err, sshexec.ErrTimeout)
+	require.GreaterOrEqual(t, sent, 4, "a start, a look, an end, a look")
+}
+
+// An output that is shorter than what was read of it is not the job's.
+func TestAnOutputThatShrank(t *testing.T) {
+	opt := jobs(t, "a")
+	_, err := supervised(opt).Run(t.Context(), sshexec.Command(sshexec.Mutating, "echo", "x"))
+	require.NoError(t, err)
+	opt.StdoutFrom = 3
+	_, err = sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.ErrorContains(t, err, "cannot read the state of the job")
+	opt.StdoutFrom, opt.StderrFrom = 0, 1
+	_, err = sshexec.Attach(t.Context(), sshexec.Local{}, sshexec.Cmd{}, opt)
+	require.ErrorContains(t, err, "cannot read the state of the job")
 }
 
 // Once a start was sent, whatever comes after it, the job may run.
@@ -347,6 +470,9 @@ func TestCheckJobs(t *testing.T) {
 		return res.Text()
 	}
 	require.Equal(t, "ok", check())
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 	require.Equal(t, "ok", check())
 	require.NoError(t, os.Remove(dir))
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))

@@ -102,6 +102,7 @@ func TestDoIsNotSeen(t *testing.T) {
 	require.ErrorIs(t, err, change.ErrNotSeen)
 	require.NotErrorIs(t, err, change.ErrOutcomeUnknown)
 	require.Equal(t, 1, l.ran)
+	require.Equal(t, time.Minute, l.now.Sub(time.Time{}), "it is waited for as long as the limit")
 
 	l = &lamp{dead: true, silent: errors.New("connection lost")}
 	_, err = change.Do(t.Context(), l.site(), switchOn())

@@ -39,7 +39,6 @@ look() {
 	fi
 	out=$(($(wc -c <stdout) - $1))
 	err=$(($(wc -c <stderr) - $2))
-	[ "$out" -ge 0 ] && [ "$err" -ge 0 ] || exit 1
 }
 
 look "$2" "$3"

@@ -20,9 +20,10 @@ if [ -L "$dir" ] || [ ! -O "$dir" ]; then fail "$dir does not belong to this use
 [ ! -e "$dir/$id" ] || report there
 [ -r /proc/self/stat ] || fail "this machine has no /proc"
 
-new=$(mktemp -d "$dir/.$id.XXXXXX") || exit 1
-trap 'rm -rf -- "$new"' EXIT
+new=
+trap '[ -z "$new" ] || rm -rf -- "$new"' EXIT
 trap 'exit 1' HUP INT TERM
+new=$(mktemp -d "$dir/.$id.XXXXXX") || exit 1
 if [ "$secret" = yes ]; then
 	# A secret stays in the memory of the shells.
 	input=$(cat)

@@ -4,6 +4,8 @@
 path=$1 seen=$2 lease=$3 size=$4 mark=$5
 umask 022
 
+say() { printf '%s %s\n' "$1" "$2"; } # what echo says of a backslash differs
+
 # running lists the commands that a fence of this lease started: those whose own number stands in their environment. Without root it sees this user's only.
 running() {
 	for file in $(grep -l -a -s -F ":$path" /proc/[0-9]*/environ 2>/dev/null); do
@@ -12,7 +14,7 @@ running() {
 		tr '\0' '\n' <"$file" 2>/dev/null | grep -q -x -F "EVENKEEL_FENCE=$pid:$path" || continue
 		state=$(sed 's/.*) //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)
 		case $state in '' | Z | X) continue ;; esac
-		echo "$pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | tr -d '\n' | cut -c 1-200)"
+		say "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | tr -d '\n' | cut -c 1-200)"
 	done
 }
 
@@ -24,9 +26,9 @@ holding() {
 		[ "$pid" != $$ ] && [ "$fd" -ef "$path" ] || continue
 		[ "$(sed 's/.*) . //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)" != $$ ] || continue # this script's own
 		if [ -r "/proc/$pid/cwd/command" ]; then
-			echo "$pid $(head -n 1 "/proc/$pid/cwd/command" | cut -c 1-200)"
+			say "$pid" "$(head -n 1 "/proc/$pid/cwd/command" | cut -c 1-200)"
 		else
-			echo "$pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | tr -d '\n' | cut -c 1-200)"
+			say "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | tr -d '\n' | cut -c 1-200)"
 		fi
 	done
 }
@@ -38,7 +40,7 @@ until flock -n -x 9; do
 	[ "$tries" -gt 0 ] || {
 		left=$(running 9<&-)
 		[ -n "$left" ] || left=$(holding 9<&-)
-		echo "busy $left"
+		say busy "$left"
 		exit 0
 	}
 	sleep 0.1 2>/dev/null || sleep 1
@@ -46,7 +48,7 @@ done
 # A command whose wrapper was killed holds no lock any more, and may still run.
 left=$(running 9<&-)
 [ -z "$left" ] || {
-	echo "busy $left"
+	say busy "$left"
 	exit 0
 }
 read -r line <&9
@@ -54,7 +56,7 @@ read -r line <&9
 read -r at <&9
 case "$at" in "${mark% *} "*) mark=$at ;; esac
 if [ "$line" != "$seen" ] && [ "$line" != "$lease" ]; then
-	echo "changed $line"
+	say changed "$line"
 	exit 0
 fi
 printf "%-${size}s\n%-63s\n" "$lease" "$mark" | dd of="$path" bs=4096 conv=notrunc,fsync 2>/dev/null || {

@@ -55,7 +55,7 @@ func kinds() []kind {
 			createdSets},
 		{"neutron ports", "neutron port-list and port-update", marks(`.*"subnet_id"|Updated port: `), false, ports},
 		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
-		{"list of patches", "patch -l", marks(`(?:Patch_|CPS\d+_)\d|No patch(?:es)? (?:is|are) `), false, patchList},
+		{"list of patches", "patch -l", marks("(?i:" + patchMark + ")"), false, patchList},
 		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
 		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`),
 			false, release},
@@ -85,6 +85,10 @@ func kinds() []kind {
 	}
 	return list
 }
+
+// patchMark is the name of a patch, not behind a path; that there is none; or a heading.
+const patchMark = `[^/\n]*\b(?:Patch_|CPS\d+_)\d|[^/\n]*patch[\w.-]*\.(?:tar|tgz)|(?:There (?:is|are) )?No patch(?:es)? (?:is|are|applied|installed)` +
+	`|(?:CPS )?(?:List of )?(?:(?:Currently )?(?:Applied|Installed) )?Patch(?:es)?(?: (?:History|Applied|Installed))*:?$`
 
 // marks is a mark at the beginning of a line.
 func marks(pattern string) *regexp.Regexp {
@@ -390,9 +394,7 @@ func patchUndo(in *cli.Inspection, i input) error {
 	if u.RepositoriesRenamed {
 		in.Add("repositories", "%s is now %s", cps.RepositoriesPath, cps.RepositoriesBackup)
 	}
-	if !u.Done {
-		in.Find(i.name, "it does not say that the patch is undone")
-	}
+	note(in, u.Findings())
 	return nil
 }
 

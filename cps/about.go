@@ -146,7 +146,7 @@ func (a *About) VMs() []string {
 var (
 	patchHeading = regexp.MustCompile(`(?i)^(?:CPS )?(?:List of )?(?:(?:Currently )?(?:Applied|Installed) )?Patch(?:es)?` +
 		`(?: (?:History|Applied|Installed))*:?$`)
-	noPatches    = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
+	noPatches = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
 		`(?: currently)?(?: applied| installed)\.?$|^None\.?$`)
 )
 
@@ -195,7 +195,7 @@ func (f *findings) patched(r Release, line int) {
 	}
 }
 
-var patchName = regexp.MustCompile(`(?i)\b(?:Patch_[\w.]*\w|CPS\d+_\d+|[\w.-]*patch[\w.-]*\.(?:tar|tgz|iso)\b)`)
+var patchName = regexp.MustCompile(`(?i)\b(?:Patch_[\w.]*\w|CPS\d+_\d+|[\w.-]*patch[\w.-]*\.(?:tar\.gz|tar|tgz|iso)\b)`)
 
 // Patches lists the names of patches in the output, such as Patch_1_11.9.9. None does not prove that none is applied: look at
 // PatchLines and at the patch level of the releases too.

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -36,7 +37,7 @@ type kind struct {
 func kinds() []kind {
 	list := []kind{
 		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets",
-			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b.*(?:\.\.\.|\[)` +
+			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping [Cc]heck)\b.*(?:\.\.\.|\[)` +
 				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, diagnostics},
 		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone",
 			marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
@@ -57,10 +58,10 @@ func kinds() []kind {
 		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
 		{"list of patches", "patch -l", marks("(?i:" + patchMark + ")"), false, patchList},
 		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
-		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`),
+		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?[ \t]*$`),
 			false, release},
 		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
-			marks(`(?:Success Message:|\{).*(?s:.*)"status"`), false, status},
+			marks(`(?:\w+ Message:|\{).*(?s:.*)"status"`), false, status},
 		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
 			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
 		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
@@ -79,7 +80,7 @@ func kinds() []kind {
 		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
 			func(in *cli.Inspection, _ input) error {
 				in.Kind += ", not used by a plan"
-				in.Add("content", "not checked")
+				in.Unchecked = true
 				return nil
 			}})
 	}
@@ -131,7 +132,13 @@ func inspect(name string) (*cli.Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := srcerr.ReadText(input{name, raw}.reader()); err != nil {
+		return nil, err
+	}
 	text := escapes.ReplaceAllString(string(raw), "")
+	if strings.TrimSpace(text) == "" {
+		return nil, fmt.Errorf("%s: there is nothing in it", name)
+	}
 	var names []string
 	var fit []kind
 	for _, k := range kinds() {
@@ -178,7 +185,23 @@ func foreign(in *cli.Inspection, i input, form *regexp.Regexp) {
 		}
 	}
 	if n > 0 {
-		in.Find(i.name, "%d lines are not understood, the first is %s", n, first)
+		in.Find(i.name, "%s not understood; the first is %s", printable.Count(n, "line"), first)
+	}
+}
+
+// unread finds what kept a part of an output from being read; what the other parts say is not lost.
+func unread(in *cli.Inspection, err error) {
+	var one *srcerr.Error
+	list := srcerr.List{}
+	if !errors.As(err, &list) && errors.As(err, &one) {
+		list = append(list, one)
+	}
+	for _, e := range list {
+		what := e.Err.Error()
+		if e.Near != "" {
+			what += ": " + e.Quote()
+		}
+		in.Find(fmt.Sprintf("%s:%d", e.File, e.Line), "cannot be read: %s", what)
 	}
 }
 
@@ -287,7 +310,14 @@ func about(in *cli.Inspection, i input) error {
 	if err != nil {
 		return err
 	}
-	in.Add("releases", "%v", a.Releases())
+	if a.Installer != nil {
+		in.Add("installer", "%s", a.Installer)
+	}
+	if list := a.Releases(); len(list) > 0 {
+		in.Add("releases", "%v", list)
+	} else if !a.Arbiter() {
+		in.Find(in.File, "no component is listed: nobody can say what runs")
+	}
 	if patches := a.Patches(); len(patches) > 0 {
 		in.Add("patches", "%s", strings.Join(patches, ", "))
 	}
@@ -309,25 +339,19 @@ func diagnostics(in *cli.Inspection, i input) error {
 		in.Add(c.Title, "%s", c.Verdict)
 	}
 	if bytes.Contains(i.raw, []byte("STATUS INFORMATION")) {
-		if err := members(in, i); err != nil {
-			return err
-		}
+		unread(in, members(in, i))
 	}
 	if _, ok := d.Check("AIDO"); ok {
 		a, err := cps.ParseAIDO(i.reader())
-		if err != nil {
-			return err
-		}
-		if len(a.NotInstalled) > 0 {
+		if unread(in, err); err == nil && len(a.NotInstalled) > 0 {
 			in.Add("no AIDO service", "%s", strings.Join(a.NotInstalled, " "))
 		}
 	}
 	if _, ok := d.Check("HAProxy"); ok {
 		report, err := cps.ParseHAProxy(i.reader())
-		if err != nil {
-			return err
+		if unread(in, err); err == nil {
+			note(in, report.Findings())
 		}
-		note(in, report.Findings())
 	}
 	note(in, d.Findings())
 	return nil
@@ -403,7 +427,9 @@ func patchList(in *cli.Inspection, i input) error {
 	if err != nil {
 		return err
 	}
-	in.Add("patches", "%s", strings.Join(p.Names, ", "))
+	if len(p.Names) > 0 {
+		in.Add("patches", "%s", strings.Join(p.Names, ", "))
+	}
 	note(in, p.Findings())
 	return nil
 }

@@ -63,7 +63,7 @@ func (e *Error) Quote() string {
 // secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of
 // a password, an address with a password.
 var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|private.?key|api.?key|auth.?key|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
-	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@`)
+	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@|(?:^|[\s=,"'])[^/\s:@]+:[^/@\s][^@\s]*@`)
 
 // MayHoldSecret tells whether a text looks like one with a secret in it.
 func MayHoldSecret(text string) bool {
@@ -151,6 +151,9 @@ func ReadText(r io.Reader) ([]byte, error) {
 		return nil, &Error{File: name, Err: fmt.Errorf("input is larger than %d bytes", MaxInput)}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, &Error{File: name, Line: 1, Col: 1, Err: fmt.Errorf("%w; it is UTF-16: save it as UTF-8", ErrNotText)}
+	}
 	bad := -1
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		bad = i

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // About is what about.sh prints on the Cluster Manager or on the arbiter (cps:500-512,963-987,1642-1651).
@@ -156,8 +157,8 @@ func (a *About) CheckPatches() []Finding {
 	f := findings{file: a.File}
 	f.patches(a.PatchLines, a.patchAt)
 	if n := len(a.Other); n > 0 {
-		f.add(Error, a.otherAt[0], "CPS-158", "%s not understood, and may tell of a patch; the first: %q", printable.Count(n, "line"),
-			a.Other[0])
+		f.add(Error, a.otherAt[0], "CPS-158", "%s not understood, and may tell of a patch; the first: %s", printable.Count(n, "line"),
+			srcerr.Shown(a.Other[0]))
 	}
 	if a.Installer != nil {
 		f.patched(*a.Installer, 0)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // Verdict is the tag of a check of diagnostics.sh (cps:529,1725).
@@ -227,10 +229,10 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 	}
 	unknown = slices.DeleteFunc(unknown, func(l sourceLine) bool { return newHost.MatchString(strings.TrimSpace(l.text)) })
 	if n := len(unknown); n == 1 {
-		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %q", strings.TrimSpace(unknown[0].text))
+		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %s", srcerr.Shown(strings.TrimSpace(unknown[0].text)))
 	} else if n > 1 {
-		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %q", n,
-			strings.TrimSpace(unknown[0].text))
+		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %s", n,
+			srcerr.Shown(strings.TrimSpace(unknown[0].text)))
 	}
 	return f.list
 }

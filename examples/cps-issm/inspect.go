@@ -180,7 +180,7 @@ func foreign(in *cli.Inspection, i input, form *regexp.Regexp) {
 	for no, line := range strings.Split(string(i.raw), "\n") {
 		if line = strings.TrimSpace(escapes.ReplaceAllString(line, "")); line != "" && !form.MatchString(line) {
 			if n++; n == 1 {
-				first = fmt.Sprintf("line %d: %q", no+1, line)
+				first = fmt.Sprintf("line %d: %s", no+1, srcerr.Shown(line))
 			}
 		}
 	}
@@ -365,7 +365,13 @@ func migrateLog(in *cli.Inspection, i input) error {
 	in.Add("succeeded", "%v", l.Succeeded())
 	in.Add("archive", "%s", l.Archive())
 	in.Add("stage", "%s", l.Stage())
-	note(in, l.Findings())
+	found := l.Findings()
+	for i, f := range found { // an error of a program is its own text
+		if srcerr.MayHoldSecret(f.What) {
+			found[i].What = srcerr.Shown(f.What)
+		}
+	}
+	note(in, found)
 	if !l.Succeeded() {
 		in.Find(in.File, "it does not end with SUCCESS")
 	}

@@ -202,6 +202,8 @@ func TestInspectShowsNoSecret(t *testing.T) {
 			"MEMBER1=admin:" + canary + "@sessionmgr01:27717", "ssh password " + canary + " rejected",
 			"Command '['sshpass', '-p', '" + canary + "', 'ssh']'", "password: two " + canary, "\"hv_passwd_0000\",\"x " + canary + "\",",
 			"hv_passwd_0000,\"one\n" + canary + "\",", "mongo -u admin -p" + canary,
+			"2018-07-21 02:00:13,578 ERROR [a.b] community string is '" + canary + "'", "curl -u admin:" + canary + " http://x",
+			"Authorization: Basic " + canary, "passwd|" + canary + "|", "Password for user qns: " + canary, "snmpwalk -c " + canary,
 			"root:$6$salt$" + canary + ":1:", "snmp_ro_community;" + canary,
 		} {
 			if kind != "Hosts.csv" && strings.HasPrefix(line, "esxi") { // what it is, its heading says

@@ -179,7 +179,8 @@ func (f *findings) patches(lines []string, at []int) {
 		case patchName.MatchString(line) || strings.Contains(line, "applied on"):
 			f.add(Error, at[i], "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
 		default:
-			f.add(Error, at[i], "CPS-158", "what it says of patches is not understood, so that one may be installed: %s", line)
+			f.add(Error, at[i], "CPS-158", "what it says of patches is not understood, so that one may be installed: %s",
+				srcerr.Shown(line))
 		}
 	}
 }

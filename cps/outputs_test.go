@@ -183,7 +183,7 @@ func TestPatchUndoFindsWhatFailed(t *testing.T) {
 	require.Empty(t, u.Findings())
 	u, err = cps.ParsePatchUndo(text("p", strings.Replace(whole, "remove", "cp: cannot stat '/var/qps/patches'\nremove", 1)))
 	require.NoError(t, err)
-	require.Equal(t, []string{"not understood, so that the patch may be undone in part: cp: cannot stat '/var/qps/patches'"},
+	require.Equal(t, []string{"not understood, so that the patch may be undone in part: \"cp: cannot stat '/var/qps/patches'\""},
 		whats(u.Findings()))
 	require.Equal(t, "p:4", u.Findings()[0].Where)
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // PatchUndo is what "patch -u" prints (cps:2270-2274).
@@ -45,7 +47,7 @@ func ParsePatchUndo(r io.Reader) (*PatchUndo, error) {
 		default:
 			u.Steps = append(u.Steps, text)
 			if !undoForm.MatchString(text) {
-				u.other.add(Error, l.no, "CPS-138", "not understood, so that the patch may be undone in part: %s", text)
+				u.other.add(Error, l.no, "CPS-138", "not understood, so that the patch may be undone in part: %s", srcerr.Shown(text))
 			}
 			u.Done = u.Done || strings.HasPrefix(text, "patch undone successfully")
 			u.RepositoriesRenamed = u.RepositoriesRenamed || text == "remove "+RepositoriesPath

@@ -269,7 +269,8 @@ func (l *MigrateLog) StoppedMongoPorts() []int {
 // StoppedVMs lists the VMs on which a rollback stopped all services (cps:1907).
 func (l *MigrateLog) StoppedVMs() []string { return l.words(vmStopped) }
 
-// Findings reports errors and warnings in the log, a program that broke off, users to make by hand, priorities that were not validated, and a run that did not succeed.
+// Findings reports errors and warnings in the log, a program that broke off, users to make by hand,
+// priorities that were not validated, and a run that did not succeed.
 func (l *MigrateLog) Findings() []Finding {
 	f := findings{file: l.File}
 	for _, e := range l.Entries {

@@ -168,7 +168,8 @@ func (t *ReplicaTable) where(match func(TableMember) bool) []Placed {
 }
 
 // Findings checks that every set serves: exactly one primary, every member on-line and in a working state, no member without a
-// primary to sync from, or more than a minute behind it. Which sets and members there should be depends on the stage of the migration and is not judged here.
+// primary to sync from, or more than a minute behind it. Which sets and members there should be
+// depends on the stage of the migration and is not judged here.
 func (t *ReplicaTable) Findings() []Finding {
 	f := findings{file: t.File}
 	if len(t.Sets) == 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // About is what about.sh prints on the Cluster Manager or on the arbiter (cps:500-512,963-987,1642-1651).
@@ -19,6 +20,8 @@ type About struct {
 	// (cps:2253)
 	PatchLines []string
 	Other      []string // other lines outside the list of components: those that are not understood
+	patchAt    []int    // the numbers of PatchLines
+	otherAt    []int    // and of Other
 }
 
 // Component is one line of the core versions: "lb01: qns-2 (diameter_endpoint): 19.4.0.release".
@@ -56,7 +59,7 @@ func ParseAbout(r io.Reader) (*About, error) {
 			a.readInstaller(src, l, text)
 		case inPatches, strings.Contains(strings.ToLower(text), "patch"):
 			inPatches = inPatches || patchHeading.MatchString(text)
-			a.PatchLines = append(a.PatchLines, text)
+			a.PatchLines, a.patchAt = append(a.PatchLines, text), append(a.patchAt, l.no)
 		case environmentForm.MatchString(text) && (a.Environment == "" || a.Environment == text):
 			a.Environment, inList = text, false
 		case inList:
@@ -64,7 +67,7 @@ func ParseAbout(r io.Reader) (*About, error) {
 		case componentForm.MatchString(text):
 			src.failf(l.no, 1, text, "a component before the line CPS Core Versions")
 		default:
-			a.Other = append(a.Other, text)
+			a.Other, a.otherAt = append(a.Other, text), append(a.otherAt, l.no)
 		}
 	}
 	switch {
@@ -142,40 +145,59 @@ func (a *About) VMs() []string {
 }
 
 var (
-	patchHeading = regexp.MustCompile(`(?i)^(?:CPS )?(?:(?:Applied|Installed) )?Patch(?:es)?(?: History)?:?$`)
-	noPatches    = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
-		`(?: currently)?(?: applied| installed)\.?$`)
+	patchHeading = regexp.MustCompile(`(?i)^(?:CPS )?(?:List of )?(?:(?:Currently )?(?:Applied|Installed) )?Patch(?:es)?` +
+		`(?: (?:History|Applied|Installed))*:?$`)
+	noPatches = regexp.MustCompile(`(?i)^(?:There (?:is|are) )?No patch(?:es)?(?: (?:is|are|has been|have been))?` +
+		`(?: currently)?(?: applied| installed)\.?$|^None\.?$`)
 )
 
 // CheckPatches reports patches: a release with a patch level, every line below such a heading that does not say that
 // there is none, and the lines that are not understood.
 func (a *About) CheckPatches() []Finding {
 	f := findings{file: a.File}
-	for _, line := range a.PatchLines {
-		switch {
-		case patchHeading.MatchString(line) || noPatches.MatchString(line):
-		case patchName.MatchString(line) || strings.Contains(line, "applied on"):
-			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
-		default:
-			f.add(Error, 0, "CPS-158", "what it says of patches is not understood, so that one may be installed: %s", line)
-		}
-	}
+	f.patches(a.PatchLines, a.patchAt)
 	if n := len(a.Other); n > 0 {
-		f.add(Error, 0, "CPS-158", "%s not understood, and may tell of a patch; the first: %q", printable.Count(n, "line"),
-			a.Other[0])
+		f.add(Error, a.otherAt[0], "CPS-158", "%s not understood, and may tell of a patch; the first: %s", printable.Count(n, "line"),
+			srcerr.Shown(a.Other[0]))
 	}
-	if n := len(a.PatchLines); n > 0 && patchHeading.MatchString(a.PatchLines[n-1]) {
-		f.add(Error, 0, "CPS-158", "nothing stands below %q: the output may be cut off, and a patch is not seen", a.PatchLines[n-1])
+	if a.Installer != nil {
+		f.patched(*a.Installer, 0)
 	}
-	for _, r := range a.Releases() {
-		if r.Patched() {
-			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s runs", r)
-		}
+	for _, c := range a.Components {
+		f.patched(c.Release, c.Line)
 	}
 	return f.list
 }
 
-var patchName = regexp.MustCompile(`\b(?:Patch_[\w.]*\w|CPS\d+_\d+)`)
+// patches reports what a list of patches says: every line that is no heading and does not say that there is none.
+func (f *findings) patches(lines []string, at []int) {
+	for i, line := range lines {
+		switch {
+		case patchHeading.MatchString(line) && i == len(lines)-1:
+			f.add(Error, at[i], "CPS-158", "nothing stands below %q: the output may be cut off, and a patch is not seen", line)
+		case patchHeading.MatchString(line) || noPatches.MatchString(line):
+		case patchName.MatchString(line) || strings.Contains(line, "applied on"):
+			f.add(Error, at[i], "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
+		default:
+			f.add(Error, at[i], "CPS-158", "what it says of patches is not understood, so that one may be installed: %s",
+				srcerr.Shown(line))
+		}
+	}
+}
+
+// patched reports a release that is not a plain one, once.
+func (f *findings) patched(r Release, line int) {
+	said := func(o Finding) bool { return strings.Contains(o.What, ": "+r.String()+" ") }
+	switch {
+	case slices.ContainsFunc(f.list, said):
+	case r.Patched():
+		f.add(Error, line, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s runs", r)
+	case r.Suffix != "" && r.Suffix != "release":
+		f.add(Error, line, "CPS-158", "a patch may be installed: %s is no plain release", r)
+	}
+}
+
+var patchName = regexp.MustCompile(`(?i)\b(?:Patch_[\w.]*\w|CPS\d+_\d+|[\w.-]*patch[\w.-]*\.(?:tar\.gz|tar|tgz|iso)\b)`)
 
 // Patches lists the names of patches in the output, such as Patch_1_11.9.9. None does not prove that none is applied: look at
 // PatchLines and at the patch level of the releases too.

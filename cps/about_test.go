@@ -169,3 +169,17 @@ func FuzzParseRelease(f *testing.F) {
 		require.True(t, r.Equal(again))
 	})
 }
+
+// CPS-158: a release with a word behind it may be one with a patch, also where the same release runs without.
+func TestAboutFindsReleasesThatAreNotPlain(t *testing.T) {
+	found := func(installer, second string) []string {
+		a, err := cps.ParseAbout(text("a", "CPS Installer Version - "+installer+"\nCPS Core Versions\n"+
+			"lb01: qns-1 (iomanager): 19.4.0.release\nlb02: qns-1 (iomanager): "+second+"\nlb02: qns-2 (pb): "+second+"\n"))
+		require.NoError(t, err)
+		return whats(a.CheckPatches())
+	}
+	require.Empty(t, found("19.4.0", "19.4.0.release"))
+	require.Equal(t, []string{"a patch may be installed: 19.4.0.p1 is no plain release"}, found("19.4.0", "19.4.0.p1"))
+	require.Contains(t, found("19.4.0", "19.4.0.2")[0], "a patch is installed")
+	require.Contains(t, found("19.4.0.2", "19.4.0.release")[0], "a patch is installed")
+}

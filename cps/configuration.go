@@ -24,7 +24,7 @@ const (
 )
 
 // Configuration is /var/qps/config/deploy/csv/Configuration.csv: rows of "key,value," (cps:387-393,655-657). A blank may follow the
-// comma, the last comma may be missing. All keys and comments are kept, in their order.
+// comma, the last comma may be missing, cells may stand in quotes. All keys and comments are kept, in their order.
 type Configuration struct {
 	File  string // the name errors and findings give
 	lines []*configLine
@@ -43,7 +43,8 @@ type configLine struct {
 
 func hidden(value Secret) func() Secret { return func() Secret { return value } }
 
-// ParseConfiguration reads Configuration.csv. A line without a comma or without a key, or a key given twice, is an error; such an
+// ParseConfiguration reads Configuration.csv. A line without a comma or without a key, a quote that is
+// not closed on its line, or a key given twice, is an error; such an
 // error never shows the line, which may hold a password.
 func ParseConfiguration(r io.Reader) (*Configuration, error) {
 	src, err := readSource(r, "Configuration.csv")
@@ -62,7 +63,7 @@ func ParseConfiguration(r io.Reader) (*Configuration, error) {
 			continue
 		}
 		head, tail, found := strings.Cut(l.text, ",")
-		key := strings.TrimSpace(head)
+		key := cellText(head)
 		switch {
 		case !found:
 			src.failf(l.no, 1, "", "a row must be key,value, and this one has no comma (the text is not shown: it may be a secret)")
@@ -79,9 +80,15 @@ func ParseConfiguration(r io.Reader) (*Configuration, error) {
 		value = strings.TrimRight(strings.TrimSuffix(value, ","), " \t")
 		after := tail[len(value):]
 		trimmed := strings.TrimLeft(value, " \t")
-		blanks := value[:len(value)-len(trimmed)]
-		c.lines = append(c.lines, &configLine{no: l.no, key: key, before: head + "," + blanks, value: hidden(Secret(trimmed)),
-			after: after + l.eol})
+		before := head + "," + value[:len(value)-len(trimmed)]
+		switch quotes := strings.Count(trimmed, `"`); {
+		case strings.HasPrefix(trimmed, `"`) && quotes%2 == 1:
+			src.failf(l.no, 1, "", "%w (the text is not shown: it may be a secret)", errOpenQuote)
+			continue
+		case quotes > 1 && strings.HasPrefix(trimmed, `"`) && strings.HasSuffix(trimmed, `"`):
+			trimmed, before, after = trimmed[1:len(trimmed)-1], before+`"`, `"`+after
+		}
+		c.lines = append(c.lines, &configLine{no: l.no, key: key, before: before, value: hidden(Secret(trimmed)), after: after + l.eol})
 	}
 	if len(first) == 0 && len(src.errs) == 0 {
 		src.failf(src.end(), 0, "", "no key,value, row")
@@ -123,7 +130,7 @@ func (c *Configuration) Text(key string) (text string, ok bool) {
 func (c *Configuration) Set(key string, value Secret) {
 	if l := c.find(key); l != nil {
 		l.value = hidden(value)
-		if !strings.Contains(l.after, ",") {
+		if !strings.ContainsAny(l.after, `,"`) {
 			l.after = "," + l.after // a value that ends with a comma must not lose it when read again
 		}
 		return

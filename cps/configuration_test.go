@@ -89,6 +89,22 @@ func TestConfigurationWriteTo(t *testing.T) {
 	require.Empty(t, again.Findings())
 }
 
+// CPS-009: cells in quotes, as a spreadsheet writes them, are what is between the quotes; one that is not closed may go on
+// in the next line, which no rule would take for a secret.
+func TestConfigurationInQuotes(t *testing.T) {
+	in := "\"db_authentication_enabled\",\"FALSE\",\r\n\"hv_passwd_0000\", \"pa,ss word\"\n"
+	c := configuration(t, in)
+	require.Equal(t, in, printed(t, c))
+	require.Empty(t, c.Findings())
+	require.Equal(t, []string{"db_authentication_enabled", "hv_passwd_0000"}, c.Keys())
+	require.Equal(t, []cps.Secret{"pa,ss word"}, c.Secrets())
+	c.Set("hv_passwd_0000", "new")
+	require.Contains(t, printed(t, c), "\"hv_passwd_0000\", \"new\"\n")
+	_, err := cps.ParseConfiguration(text("c", "hv_passwd_0000,\"canary\nnext\",\n"))
+	requireError(t, err, "c:1:1: a quoted cell is not closed on its line (the text is not shown")
+	require.NotContains(t, err.Error(), "canary")
+}
+
 // A secret shows in no form of printing, logging or encoding, nor in an error.
 func TestConfigurationSecretsStayHidden(t *testing.T) {
 	const canary = "hunter2'&"

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // Verdict is the tag of a check of diagnostics.sh (cps:529,1725).
@@ -39,8 +41,8 @@ type Check struct {
 // Forms of a check. Its title ends with dots as a rule. Its tag stands behind them, on a line of its own, behind the
 // text that follows, or before everything. Words as in the titles of real outputs begin a check.
 var (
-	checkWords = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b`)
-	lastTag    = regexp.MustCompile(`^(.*?)(\s*\.\.\.)?\s*\[\s*(\w+)\s*\]$`)
+	checkWords = regexp.MustCompile(`^(?:Checking|Validating|Retrieving|Verifying|Testing|Ping [Cc]heck)\b`)
+	lastTag    = regexp.MustCompile(`^(.*?)(?:\s*\.\.\.)?\s*\[\s*(\w+)\s*\]$`)
 	firstTag   = regexp.MustCompile(`^\[\s*(\w+)\s*\]\s*(.*)$`)
 	titleLine  = regexp.MustCompile(`^CPS Diagnostics [A-Za-z][A-Za-z -]*$`)
 	trouble    = regexp.MustCompile(`(?i)\[\s*(?:(FAIL|ERROR|CRITICAL)|WARN)`)
@@ -49,8 +51,8 @@ var (
 // CheckReplicaSets is a part of the title of the one check that prints no tag.
 const CheckReplicaSets = "replica sets"
 
-// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check, and an
-// unknown tag, are errors. A tag of trouble counts wherever it stands.
+// ParseDiagnostics reads the output of diagnostics.sh, with any of its options. An output without a check is an error.
+// A tag of trouble counts wherever it stands; a word in brackets that is no tag makes a line that is not understood.
 func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	src, err := readSource(r, "diagnostics.sh")
 	if err != nil {
@@ -58,7 +60,7 @@ func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	}
 	d := &Diagnostics{File: src.name}
 	for _, l := range src.clean() {
-		d.line(src, l)
+		d.line(l)
 	}
 	for i := range d.Checks {
 		d.Checks[i].trim()
@@ -72,7 +74,7 @@ func ParseDiagnostics(r io.Reader) (*Diagnostics, error) {
 	return d, nil
 }
 
-func (d *Diagnostics) line(src *source, l sourceLine) {
+func (d *Diagnostics) line(l sourceLine) {
 	text := strings.TrimSpace(l.text)
 	c := &Check{Verdict: Pass} // stands for none: it takes no result
 	if n := len(d.Checks); n > 0 {
@@ -82,7 +84,7 @@ func (d *Diagnostics) line(src *source, l sourceLine) {
 		title = strings.TrimPrefix(strings.TrimRight(title, " \t."), "Checking ")
 		d.Checks = append(d.Checks, Check{Title: title, Verdict: v, Line: l.no})
 	}
-	switch title, v, ok := tagged(src, l, text); {
+	switch title, v, ok := tagged(text); {
 	case !ok:
 	case title == "" && v != Pass && len(d.Checks) == 0:
 		begin("(no title)", v)
@@ -125,10 +127,10 @@ func (d *Diagnostics) line(src *source, l sourceLine) {
 
 // tagged cuts the tag off a line that ends or begins with one, and leaves the text beside it. A word in brackets at the
 // end of any other text need not be a tag.
-func tagged(src *source, l sourceLine, text string) (title string, v Verdict, ok bool) {
-	tag, sure := "", false
+func tagged(text string) (title string, v Verdict, ok bool) {
+	tag := ""
 	if m := lastTag.FindStringSubmatch(text); m != nil {
-		title, tag, sure = m[1], m[3], m[1] == "" || m[2] != ""
+		title, tag = m[1], m[2]
 	} else if m := firstTag.FindStringSubmatch(text); m != nil {
 		title, tag = m[2], m[1]
 	}
@@ -141,10 +143,8 @@ func tagged(src *source, l sourceLine, text string) (title string, v Verdict, ok
 	case tag == "" || strings.HasPrefix(text, "|"):
 	case v == Pass || v == Warn || v == Fail:
 		return title, v, true
-	case sure:
-		src.failAt(l, tag, "unknown result of a check: it must be PASS, WARN or FAIL")
 	}
-	return "", NoVerdict, false
+	return "", NoVerdict, false // a word in brackets that is no tag: NotUnderstood has it
 }
 
 func (c *Check) ofReplicaSets() bool {
@@ -208,7 +208,7 @@ var proxySentences = regexp.MustCompile(`HA Proxy Diameter is displaying some se
 	`Services marked DOWN 1/2 are coming up \(1 success in last 2 tries\)\.|Services marked UP 1/3 are going down\.|Go to the following url for complete HA Proxy status information:`)
 
 // gaveUp is what a check says, or a program in its place, that was not made to its end. It is no detail of a check that warns or failed.
-var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied`)
+var gaveUp = regexp.MustCompile(`(?i)^\W*(?:fatal|traceback|ssh:|bash:|sh:|panic)|\bskipped\b|command not found|segmentation fault|connection refused|no route to host|permission denied|\.\.\.\s*\[\s*\w+\s*\]$`)
 
 // newHost is what ssh says, on its standard error, of the first connection to a VM that was just deployed.
 var newHost = regexp.MustCompile(`^Warning: Permanently added '[^']+' \([A-Z0-9]+\) to the list of known hosts\.$`)
@@ -229,10 +229,10 @@ func (d *Diagnostics) NotUnderstood() []Finding {
 	}
 	unknown = slices.DeleteFunc(unknown, func(l sourceLine) bool { return newHost.MatchString(strings.TrimSpace(l.text)) })
 	if n := len(unknown); n == 1 {
-		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %q", strings.TrimSpace(unknown[0].text))
+		f.add(Error, unknown[0].no, "CPS-130", "one line is not understood: %s", srcerr.Shown(strings.TrimSpace(unknown[0].text)))
 	} else if n > 1 {
-		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %q", n,
-			strings.TrimSpace(unknown[0].text))
+		f.add(Error, unknown[0].no, "CPS-130", "%d lines are not understood, the first: %s", n,
+			srcerr.Shown(strings.TrimSpace(unknown[0].text)))
 	}
 	return f.list
 }
@@ -330,7 +330,7 @@ func readCheck(r io.Reader, name string) (*source, Check, error) {
 	}
 	d := &Diagnostics{}
 	for _, l := range src.clean() {
-		d.line(src, l)
+		d.line(l)
 	}
 	c, ok := d.Check(name)
 	if !ok {

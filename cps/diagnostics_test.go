@@ -64,7 +64,7 @@ func TestParseHAProxyErrors(t *testing.T) {
 		"nothing named":     {"Checking HAProxy...[WARN]\n", `d:1:1: the check names no service: near "[WARN]"`},
 		"not a service":     {"Checking HAProxy...[WARN]\n-----\nhello world\n-----\n", "d:3:1: expected a service"},
 		"no result":         {"Checking HAProxy...\n", "the check has no result"},
-		"unknown result":    {"Checking HAProxy...[MAYBE]\n", `unknown result of a check: it must be PASS, WARN or FAIL: near "MAYBE"`},
+		"unknown result":    {"Checking HAProxy...[MAYBE]\n", `the check has no result: near "HAProxy"`},
 		"too large": {"Checking HAProxy...[WARN]\n-----\na DOWN\nSessions (current,max,limit): 0,1, Rate " +
 			"(sessions,max,limit): 0,1, Last Status change (seconds): 99999999999999999999\n-----\n", "count of a is too large"},
 	} {
@@ -270,9 +270,21 @@ func TestNoResultVanishes(t *testing.T) {
 			worst, _ := cps.Worst(cps.ReviewDiagnostics(d, cps.StageAfter))
 			require.True(t, worst == cps.Error || tableErr != nil, "%q before line %d", line, i+1)
 		}
-		_, err = cps.ParseDiagnostics(text("d", insert(i, "Checking clocks...[MAYBE]")))
-		require.Error(t, err)
+		in := insert(i, "Checking clocks...[BYPASS]") // at every stage
+		d, err := cps.ParseDiagnostics(text("d", in))
+		require.NoError(t, err)
+		_, tableErr := cps.ParseReplicaTable(text("d", in))
+		require.True(t, len(d.NotUnderstood()) > 0 || tableErr != nil, "before line %d", i+1)
 	}
+}
+
+// CPS-130: a result that no rule knows hides no other, and a check that fails does not excuse it.
+func TestAnUnknownResultHidesNothing(t *testing.T) {
+	d, err := cps.ParseDiagnostics(text("d", "Ping Check for all VMs...\nHosts that are not 'pingable' are added...[PASS]\n"+
+		"Checking svn...[BYPASS]\nChecking disk space...[FAIL]\n  /var of lb01\nClocks...[SKIP]\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{`check "svn" has no result`, `check "disk space" failed`,
+		`2 lines are not understood, the first: "[BYPASS]"`}, whats(d.Findings()))
 }
 
 // CPS-130: lines that no rule knows are counted, and the first is quoted.

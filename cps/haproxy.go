@@ -167,7 +167,7 @@ func (h *HAProxyReport) Findings() []Finding {
 		case !s.Known():
 			f.add(Error, s.Line, "CPS-131", "the state %s of %s is not known", s.State, s.Name)
 		case s.State != "UP":
-			f.add(Error, s.Line, "CPS-131", "%s is %s %s, for %s", s.Name, s.State, s.Check, s.LastChange)
+			f.add(Error, s.Line, "CPS-131", "%s is %s, for %s", s.Name, strings.TrimSpace(s.State+" "+s.Check), s.LastChange)
 		}
 	}
 	return f.list

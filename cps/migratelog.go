@@ -269,13 +269,17 @@ func (l *MigrateLog) StoppedMongoPorts() []int {
 // StoppedVMs lists the VMs on which a rollback stopped all services (cps:1907).
 func (l *MigrateLog) StoppedVMs() []string { return l.words(vmStopped) }
 
-// Findings reports errors in the log, users to make by hand, priorities that were not validated, and a run that did not succeed.
+// Findings reports errors and warnings in the log, a program that broke off, users to make by hand,
+// priorities that were not validated, and a run that did not succeed.
 func (l *MigrateLog) Findings() []Finding {
 	f := findings{file: l.File}
 	for _, e := range l.Entries {
-		switch e.Level {
-		case "ERROR", "CRITICAL", "FATAL":
+		known := skippedUser.MatchString(e.Text) || mongoRetry.MatchString(e.Text)
+		switch {
+		case slices.Contains([]string{"ERROR", "CRITICAL", "FATAL"}, e.Level), strings.Contains(e.Text, "Traceback (most recent call last)"):
 			f.add(Error, e.Line, "CPS-186", "%s", e.Text)
+		case strings.HasPrefix(e.Level, "WARN") && !known:
+			f.add(Warning, e.Line, "CPS-186", "%s", e.Text)
 		}
 	}
 	for _, u := range l.SkippedUsers() {

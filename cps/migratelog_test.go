@@ -195,3 +195,24 @@ func FuzzParseMigrateLog(f *testing.F) {
 		log.Archive()
 	})
 }
+
+// CPS-186: a program that broke off is found also where SUCCESS stands below, and so is a warning of an unknown kind.
+func TestMigrateLogFindsWhatBrokeOff(t *testing.T) {
+	const end = "2018-07-14 02:39:07,905 INFO [__main__.<module>] SUCCESS\n2018-07-14 02:39:07,905 INFO [__main__.<module>] ===== END =====\n"
+	found := func(in string) []cps.Finding {
+		l, err := cps.ParseMigrateLog(text("l", "2018-07-14 02:39:07,842 INFO [backup.etc] Backup: etc\n"+in+end))
+		require.NoError(t, err)
+		require.True(t, l.Succeeded())
+		return l.Findings()
+	}
+	require.Empty(t, found("WARNING Mongo Server trying to reconnect while pushing config. Attempt #1\n"))
+	for _, in := range []string{"Traceback (most recent call last):\n  File x\nIOError: no space\n",
+		"\nTraceback (most recent call last):\n\n"} {
+		list := found(in)
+		require.Len(t, list, 1, in)
+		require.Equal(t, cps.Error, list[0].Severity)
+	}
+	list := found("2018-07-14 02:39:07,842 WARNING [backup.etc] could not stop mongod\n")
+	require.Len(t, list, 1)
+	require.Equal(t, cps.Finding{Severity: cps.Warning, Where: "l:2", What: "could not stop mongod", Row: "CPS-186"}, list[0])
+}

@@ -149,6 +149,45 @@ func TestParsePatchList(t *testing.T) {
 	require.Empty(t, p.Lines)
 }
 
+// CPS-158: each patch is found, whatever stands around its name, and where it stands.
+func TestPatchListFindsEveryPatch(t *testing.T) {
+	for in, want := range map[string]string{
+		"patch_1_19.4.0\n": "p:1: a patch is installed",
+		"Currently applied patches:\nCPS_7.0.5.patch1.tar.gz\n": "p:2: a patch is installed",
+		"1) Patch_1_19.4.0 2020-06-01\n":                        "p:1: a patch is installed",
+		"List of patches applied:\n-----\n":                     "p:1: nothing stands below",
+		"Applied patches:\nHF_12\n":                             "p:2: what it says of patches is not understood",
+		"Applied patches:\nNone\n":                              "",
+		"No patches applied\n":                                  "",
+	} {
+		p, err := cps.ParsePatchList(text("p", in))
+		require.NoError(t, err)
+		var got []string
+		for _, f := range p.Findings() {
+			got = append(got, f.Where+": "+f.What)
+		}
+		if want == "" {
+			require.Empty(t, got, in)
+			continue
+		}
+		require.Len(t, got, 1, in)
+		require.Contains(t, got[0], want)
+	}
+}
+
+// CPS-138: what a program says that failed on the way is no step.
+func TestPatchUndoFindsWhatFailed(t *testing.T) {
+	whole := fixture(t, "patch-u.out")
+	u, err := cps.ParsePatchUndo(text("p", whole))
+	require.NoError(t, err)
+	require.Empty(t, u.Findings())
+	u, err = cps.ParsePatchUndo(text("p", strings.Replace(whole, "remove", "cp: cannot stat '/var/qps/patches'\nremove", 1)))
+	require.NoError(t, err)
+	require.Equal(t, []string{"not understood, so that the patch may be undone in part: \"cp: cannot stat '/var/qps/patches'\""},
+		whats(u.Findings()))
+	require.Equal(t, "p:4", u.Findings()[0].Where)
+}
+
 // CPS-023, CPS-103.
 func TestRepositories(t *testing.T) {
 	in := fixture(t, "repositories.txt")

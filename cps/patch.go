@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
 // PatchUndo is what "patch -u" prints (cps:2270-2274).
@@ -13,7 +17,11 @@ type PatchUndo struct {
 	Done  bool     // "patch undone successfully"
 	// RepositoriesRenamed: the log says "remove /etc/broadhop/repositories", but the file is kept as repositories.back (cps:2261).
 	RepositoriesRenamed bool
+	other               findings
 }
+
+// undoForm is a line of progress as the guide shows them.
+var undoForm = regexp.MustCompile(`^(?:undo the patches|copy \S+ from /.* to /\S+|remove /\S+|patch undone successfully.*)$`)
 
 // RepositoriesPath is the file that "patch -u" renames to RepositoriesBackup.
 const (
@@ -28,7 +36,7 @@ func ParsePatchUndo(r io.Reader) (*PatchUndo, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &PatchUndo{}
+	u := &PatchUndo{other: findings{file: src.name}}
 	for _, l := range src.clean() {
 		text := strings.TrimSpace(l.text)
 		switch {
@@ -38,6 +46,9 @@ func ParsePatchUndo(r io.Reader) (*PatchUndo, error) {
 			return nil, src.err()
 		default:
 			u.Steps = append(u.Steps, text)
+			if !undoForm.MatchString(text) {
+				u.other.add(Error, l.no, "CPS-138", "not understood, so that the patch may be undone in part: %s", srcerr.Shown(text))
+			}
 			u.Done = u.Done || strings.HasPrefix(text, "patch undone successfully")
 			u.RepositoriesRenamed = u.RepositoriesRenamed || text == "remove "+RepositoriesPath
 		}
@@ -49,10 +60,22 @@ func ParsePatchUndo(r io.Reader) (*PatchUndo, error) {
 	return u, nil
 }
 
+// Findings reports the lines that are not understood, such as the message of a program that failed, and an output that
+// does not say that the patch is undone.
+func (u *PatchUndo) Findings() []Finding {
+	f := findings{file: u.other.file, list: slices.Clone(u.other.list)}
+	if !u.Done {
+		f.add(Error, 0, "CPS-138", "it does not say that the patch is undone")
+	}
+	return f.list
+}
+
 // PatchList is what "patch -l" prints. The guide does not show its form, so the lines are kept beside the names found in them.
 type PatchList struct {
+	File  string   // the name errors and findings give
 	Names []string // such as Patch_1_11.9.9 or CPS701_1234
 	Lines []string
+	at    []int // the numbers of Lines
 }
 
 // ParsePatchList reads the output of "patch -l". Every output is accepted, an empty one too: no line means no patch, a line without a
@@ -62,10 +85,10 @@ func ParsePatchList(r io.Reader) (*PatchList, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &PatchList{}
+	p := &PatchList{File: src.name}
 	for _, l := range src.clean() {
-		if text := strings.TrimSpace(l.text); text != "" {
-			p.Lines = append(p.Lines, text)
+		if text := strings.TrimSpace(l.text); text != "" && !isRule(text) {
+			p.Lines, p.at = append(p.Lines, text), append(p.at, l.no)
 		}
 	}
 	p.Names = patchNames(p.Lines)
@@ -74,15 +97,8 @@ func ParsePatchList(r io.Reader) (*PatchList, error) {
 
 // Findings reports each patch, and the lines that neither name one nor say that there is none.
 func (p *PatchList) Findings() []Finding {
-	f := findings{file: "patch -l"}
-	for _, line := range p.Lines {
-		switch {
-		case patchName.MatchString(line):
-			f.add(Error, 0, "CPS-158", "a patch is installed: ask Cisco before you remove it (cps:262-266): %s", line)
-		case !noPatches.MatchString(line) && !patchHeading.MatchString(line) && !isRule(line):
-			f.add(Error, 0, "CPS-158", "what it says of patches is not understood, so that one may be installed: %s", line)
-		}
-	}
+	f := findings{file: p.File}
+	f.patches(p.Lines, p.at)
 	return f.list
 }
 

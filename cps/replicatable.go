@@ -65,7 +65,7 @@ func (s MemberState) Serving() bool {
 // Health is what the table says of a member's reachability.
 type Health string
 
-// The two healths. Any other word is kept as it is printed, and counts as not reachable.
+// The two healths. OFFLINE, UNKNOWN and DOWN are kept as they are printed, and count as not reachable.
 const (
 	OnLine  Health = "ON-LINE"
 	OffLine Health = "OFF-LINE"
@@ -84,6 +84,9 @@ const (
 var lagUnits = map[string]time.Duration{
 	"sec": time.Second, "min": time.Minute, "hr": time.Hour, "hour": time.Hour, "day": 24 * time.Hour,
 }
+
+// maxLag is how far a member that copies without trouble is behind at most; package mongo has the same bound.
+const maxLag = time.Minute
 
 // Lag is the time a member is behind; ok is false where the cell is no time.
 func (l LastSync) Lag() (lag time.Duration, ok bool) {
@@ -165,7 +168,8 @@ func (t *ReplicaTable) where(match func(TableMember) bool) []Placed {
 }
 
 // Findings checks that every set serves: exactly one primary, every member on-line and in a working state, no member without a
-// primary to sync from. Which sets and members there should be depends on the stage of the migration and is not judged here.
+// primary to sync from, or more than a minute behind it. Which sets and members there should be
+// depends on the stage of the migration and is not judged here.
 func (t *ReplicaTable) Findings() []Finding {
 	f := findings{file: t.File}
 	if len(t.Sets) == 0 {
@@ -184,6 +188,10 @@ func (t *ReplicaTable) Findings() []Finding {
 				f.add(Error, m.Line, "MON-004", "%s of %s is in state %s", m.Host, s.Title(), m.State)
 			case m.LastSync == SyncNoPrimary:
 				f.add(Warning, m.Line, "MON-006", "%s of %s sees no primary", m.Host, s.Title())
+			case m.State == StateSecondary:
+				if lag, ok := m.LastSync.Lag(); ok && lag > maxLag {
+					f.add(Warning, m.Line, "MON-006", "%s of %s is %s behind", m.Host, s.Title(), m.LastSync)
+				}
 			}
 		}
 		if primaries != 1 {

@@ -17,7 +17,7 @@ var (
 	setForm   = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_]*)\s*:\s*([A-Za-z0-9][A-Za-z0-9_.-]*)$`)
 	rowForm   = regexp.MustCompile(`^Member-(\d{1,4})\s*-\s*(\d{1,5})\s*:\s*([0-9A-Fa-f:.]*)\s*-\s*(?:(PRI|SEC)?\s*-\s*)?` +
 		`([A-Za-z][A-Za-z0-9_]*|\([^()|]*\)|[Nn]ot reachable(?:/healthy)?|)\s*-\s+([A-Za-z0-9][A-Za-z0-9_.-]*)\s+-\s*` +
-		`(ON-LINE|OFF-LINE|UNKNOWN)\s*-\s*(.*?)\s*-\s*(\d{1,4}(?:\.\d+)?)$`)
+		`(ON-LINE|OFF-?LINE|UNKNOWN|DOWN)\s*-\s*(.*?)\s*-\s*(\d{1,4}(?:\.\d+)?)$`)
 	dashesForm = regexp.MustCompile(`^-{2,}$`)
 )
 

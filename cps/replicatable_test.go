@@ -82,7 +82,21 @@ func TestParseReplicaTableWrapped(t *testing.T) {
 	admin, _ := tab.Set("ADMIN")
 	require.Equal(t, cps.SyncNoPrimary, admin.Members[0].LastSync)
 	require.Len(t, tab.On("sessionmgr02"), 2)
-	require.Equal(t, map[string]int{"MON-004": 1, "MON-006": 1}, rows(tab.Findings()))
+	require.Equal(t, map[string]int{"MON-004": 1, "MON-006": 2}, rows(tab.Findings()))
+}
+
+// MON-006: a member that does not keep up is found: 18749 days is one that never copied.
+func TestReplicaTableFindsLag(t *testing.T) {
+	for lag, want := range map[string]int{"0 sec": 0, "60 sec": 0, "1 min": 0, "2 min": 1, "18749 days": 1, "--------": 0} {
+		tab, err := cps.ParseReplicaTable(text("t", tableHead+"| A:s |\n"+memberRow+
+			"| Member-2 - 1 : 10.0.0.2 - SECONDARY - b - ON-LINE - "+lag+" - 2 |\n|---|\n"))
+		require.NoError(t, err)
+		require.Len(t, tab.Findings(), want, lag)
+	}
+	tab, err := cps.ParseReplicaTable(text("t", tableHead+"| A:s |\n"+memberRow+
+		"| Member-2 - 1 : 10.0.0.2 - SECONDARY - b - OFFLINE - 0 sec - 2 |\n|---|\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"b of A:s is OFFLINE"}, whats(tab.Findings()))
 }
 
 // MON-009, MON-010: printed in the guide's form, spelt right, and read back to the same.

@@ -2,6 +2,7 @@ package cps
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -73,6 +74,48 @@ func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
 	return f.list
 }
 
+// ReviewMembers checks that mongoConfig.cfg calls the VMs of Hosts.csv by their aliases. Under another name of a VM, such
+// as its address, a member would be counted as one that stays while the VM is down: an error. An arbiter on no VM of
+// Hosts.csv does stay, as far as anybody can tell from the files: a warning, but for arbitervip.
+func ReviewMembers(h *Hosts, mc *MongoConfig) []Finding {
+	f := findings{file: mc.File}
+	for _, rs := range mc.Sets {
+		for _, m := range slices.Concat(rs.Members, rs.Arbiters) {
+			if _, ok := h.ByAlias(m.Host); ok || strings.HasPrefix(m.Host, arbiterVIP) {
+				continue
+			}
+			switch host, ok := h.alsoCalled(m.Host); {
+			case ok:
+				f.add(Error, m.Line, "CPS-007", "%s of %s is another name of %s (%s): write the alias", m.Host, rs, host.Alias,
+					where(h.File, host.Line))
+			case !slices.Contains(rs.Members, m): // of a data member ReviewSets says it
+				f.add(Warning, m.Line, "MON-016", "arbiter %s of %s is on no VM of Hosts.csv: it is taken for one that stays "+
+					"while either half is down", m.Address(), rs)
+			}
+		}
+	}
+	return f.list
+}
+
+// alsoCalled finds the VM that has a name beside its alias: an address, its guest name, another spelling, a domain behind.
+func (h *Hosts) alsoCalled(name string) (Host, bool) {
+	addr, err := netip.ParseAddr(name)
+	for _, host := range h.Rows {
+		for _, a := range host.Addresses {
+			if err == nil && a.Unmap() == addr.Unmap() {
+				return host, true
+			}
+		}
+		short, _, _ := strings.Cut(name, ".")
+		for _, own := range []string{host.Alias, host.Guest} {
+			if err != nil && (strings.EqualFold(own, name) || strings.EqualFold(own, short)) {
+				return host, true
+			}
+		}
+	}
+	return Host{}, false
+}
+
 // placement maps each alias to its set, 1 or 2; the first place counts.
 func placement(set1, set2 ClusterSet) map[string]int {
 	place := map[string]int{}
@@ -105,6 +148,9 @@ func reviewPlacement(f *findings, set1, set2 ClusterSet) {
 	}
 }
 
+// arbiterVIP is the address that corosync keeps on a pcrfclient that is up (cps:665-677); a number may follow it.
+const arbiterVIP = "arbitervip"
+
 // VotesLeft is how many votes of a replica set remain while an upgrade set is down, and of how many.
 func (s ReplicaSet) VotesLeft(down ClusterSet) (left, of int) {
 	for _, m := range slices.Concat(s.Members, s.Arbiters) {
@@ -126,6 +172,7 @@ func (s ReplicaSet) LosesMajority(down ClusterSet) bool {
 // somebody has signed for the loss of its majority.
 func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted bool) bool {
 	violated := false
+	toGoOn := "; to go on all the same, name " + rs.Label + " in accept_no_majority"
 	for set := 1; set <= 2; set++ {
 		var data []string
 		for _, m := range rs.Members {
@@ -150,22 +197,33 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 		default:
 			remain += ", still a majority"
 		}
-		both := fmt.Sprintf("data members %s of %s are both in upgrade set %d", strings.Join(data, " and "), rs, set)
+		word := "both"
+		if len(data) > 2 {
+			word = "all"
+		}
+		both := fmt.Sprintf("data members %s of %s are %s in upgrade set %d", strings.Join(data, " and "), rs, word, set)
 		if len(data) == 1 {
 			both = fmt.Sprintf("the only data member %s of %s is in upgrade set %d", data[0], rs, set)
 		}
 		switch {
 		case len(data) > 0 && (!copies || len(data) > 1 && !majority && !accepted):
 			violated = violated || len(data) > 1
+			if copies {
+				remain += toGoOn
+			}
 			f.add(Error, rs.Line, "CPS-007", "%s: %s", both, remain)
 		case !majority:
-			severity, advice := Error, "an arbiter on arbitervip moves out of the way; to go on all the same, name "+rs.Label+
-				" in accept_no_majority"
+			severity, advice := Error, "an arbiter on "+arbiterVIP+" moves out of the way"+toGoOn
 			if accepted {
 				severity, advice = Warning, "accept_no_majority signs for it: nobody can write to it meanwhile"
 			}
-			f.add(severity, rs.Line, "MON-016", "%s of %s are in upgrade set %d: %s; %s",
-				strings.Join(slices.Concat(data, arbiters), " and "), rs, set, remain, advice)
+			down := slices.Concat(data, arbiters)
+			verb := "are"
+			if len(down) == 1 {
+				verb = "is"
+			}
+			f.add(severity, rs.Line, "MON-016", "%s of %s %s in upgrade set %d: %s; %s", strings.Join(down, " and "), rs, verb, set,
+				remain, advice)
 		case len(data) > 1:
 			f.add(Warning, rs.Line, "CPS-007", "%s, which the guide does not recommend (cps:631): %s", both, remain)
 		}
@@ -174,7 +232,7 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 		if sets[1].Contains(m.Host) || sets[2].Contains(m.Host) {
 			continue
 		}
-		hint := "another site, or a misspelt name"
+		hint := "another name of a VM, another site, or a misspelt name"
 		if canonical, changed := CanonicalAlias(m.Host); changed {
 			hint = "it looks like a misspelt " + canonical
 		}

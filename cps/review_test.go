@@ -123,6 +123,34 @@ func TestReviewSetsArbiterInSet(t *testing.T) {
 	require.Contains(t, found[0].What, "1 of 3 votes remain")
 }
 
+// MON-016: an arbiter goes down with its VM, whatever mongoConfig.cfg calls it.
+func TestReviewMembersFindsOtherNamesOfVMs(t *testing.T) {
+	h, err := cps.ParseHosts(text("Hosts.csv", "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,\n"+
+		"esxi-1,dc1-sm01,sm,sessionmgr01,ds1,,192.0.2.15,\nesxi-2,dc1-sm02,sm,sessionmgr02,ds2,,2001:db8:0:0:0:0:0:2,\n"))
+	require.NoError(t, err)
+	review := func(arbiter string) []cps.Finding {
+		mc, err := cps.ParseMongoConfig(text("m.cfg", "[SPR-SET1]\nSETNAME=set04\nARBITER="+arbiter+
+			":27720\nMEMBER1=sessionmgr01:27720\n[SPR-SET1-END]\n"))
+		require.NoError(t, err)
+		return cps.ReviewMembers(h, mc)
+	}
+	for _, other := range []string{"192.0.2.15", "dc1-sm01", "SessionMgr01", "sessionmgr01.example.com", "DC1-SM01.example.com", "[2001:db8::2]"} {
+		found := review(other)
+		require.Len(t, found, 1, other)
+		require.Equal(t, cps.Error, found[0].Severity)
+		require.Regexp(t, `is another name of sessionmgr0[12] \(Hosts.csv:[23]\): write the alias`, found[0].What)
+		require.Equal(t, "m.cfg:3", found[0].Where)
+	}
+	for _, away := range []string{"SITE3-arbiter", "192.0.2.99", "sessionmgr09"} {
+		found := review(away)
+		require.Len(t, found, 1, away)
+		require.Equal(t, cps.Warning, found[0].Severity)
+		require.Contains(t, found[0].What, "is on no VM of Hosts.csv: it is taken for one that stays while either half is down")
+	}
+	require.Empty(t, review("arbitervip"))
+	require.Empty(t, review("sessionmgr02"))
+}
+
 // CPS-008: on small clusters the proposal agrees with trying every placement: it exists exactly when one exists, and moves the fewest.
 func TestProposeRepairAgainstBruteForce(t *testing.T) {
 	hosts := []string{"sessionmgr01", "sessionmgr02", "sessionmgr03", "sessionmgr04", "sessionmgr05", "sessionmgr06"}
@@ -227,7 +255,7 @@ func TestSetsOfThreeAndFourMembers(t *testing.T) {
 		"four alone": {[]string{"sm01", "sm02", "sm03", "sm04"}, nil, false, cps.Error,
 			"2 of 4 votes remain, which is no majority"},
 		"three alone": {[]string{"sm01", "sm02", "sm03"}, nil, false, cps.Error,
-			"1 of 3 votes remain, which is no majority"},
+			"1 of 3 votes remain, which is no majority; to go on all the same, name SPR-SET1 in accept_no_majority"},
 		"three and an arbiter": {[]string{"sm01", "sm02", "sm03"}, []string{"arbitervip"}, false, cps.Error,
 			"2 of 4 votes remain"},
 		"four, the arbiter on a half": {[]string{"sm01", "sm02", "sm03", "sm04"}, []string{"sm05"}, false, cps.Warning,

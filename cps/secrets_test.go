@@ -15,6 +15,13 @@ func TestSecretsInATextOfAnyKind(t *testing.T) {
 		"http://root:pw1@lb01/\n":                      {"pw1"},
 		"rootpw_hash   $6$ab\n":                        {"$6$ab"},
 		"user,password\nqns,one\nbroadhop,\"two\"\n":   {"one", "two"},
+		"MEMBER1=admin:pw2@sessionmgr01:27717\n":       {"pw2"},
+		"ssh password hunter2 rejected\n":              {"hunter2"},
+		"ldap password is hunter2, not x\n":            {"hunter2"},
+		"['sshpass', '-p', 'pw3', 'ssh']\n":            {"pw3"},
+		"mongo -u admin -ppw4 --port 27717\n":          {"pw4"},
+		"password: one two\n":                          {"one", "one two"},
+		"Checking the password file of root\n":         nil,
 		"snmp_password=true\nuser=qns\nhost:lb01,lb02": nil,
 	} {
 		require.Subset(t, SecretsIn(text), want, text)

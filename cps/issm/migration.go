@@ -53,7 +53,8 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	}
 	m.sets = [3]cps.ClusterSet{1: set1, 2: set2}
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(),
-		cps.ReviewHosts(hosts, set1, set2), cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
+		cps.ReviewHosts(hosts, set1, set2), cps.ReviewMembers(hosts, mongo),
+		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}

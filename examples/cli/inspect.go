@@ -16,6 +16,8 @@ type Inspection struct {
 	Kind     string    `json:"kind"`
 	Facts    []Item    `json:"facts"`
 	Findings []Finding `json:"findings"`
+	// Unchecked tells that only the kind is known: nobody looked whether anything is wrong
+	Unchecked bool `json:"unchecked,omitempty"`
 }
 
 // Item is one thing that is in a file.
@@ -103,7 +105,10 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	for _, f := range in.Findings {
 		b.WriteString(f.line())
 	}
-	if len(in.Findings) == 0 {
+	switch {
+	case in.Unchecked:
+		b.WriteString("its content was not checked\n")
+	case len(in.Findings) == 0:
 		b.WriteString("nothing is wrong with it\n")
 	}
 	_, err = fmt.Fprint(a.Stdout, b.String())

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -36,7 +37,7 @@ type kind struct {
 func kinds() []kind {
 	list := []kind{
 		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets",
-			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping check)\b.*(?:\.\.\.|\[)` +
+			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping [Cc]heck)\b.*(?:\.\.\.|\[)` +
 				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, diagnostics},
 		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone",
 			marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
@@ -55,12 +56,12 @@ func kinds() []kind {
 			createdSets},
 		{"neutron ports", "neutron port-list and port-update", marks(`.*"subnet_id"|Updated port: `), false, ports},
 		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
-		{"list of patches", "patch -l", marks(`(?:Patch_|CPS\d+_)\d|No patch(?:es)? (?:is|are) `), false, patchList},
+		{"list of patches", "patch -l", marks("(?i:" + patchMark + ")"), false, patchList},
 		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
-		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?$`),
+		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?[ \t]*$`),
 			false, release},
 		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
-			marks(`(?:Success Message:|\{).*(?s:.*)"status"`), false, status},
+			marks(`(?:\w+ Message:|\{).*(?s:.*)"status"`), false, status},
 		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
 			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
 		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
@@ -79,12 +80,16 @@ func kinds() []kind {
 		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
 			func(in *cli.Inspection, _ input) error {
 				in.Kind += ", not used by a plan"
-				in.Add("content", "not checked")
+				in.Unchecked = true
 				return nil
 			}})
 	}
 	return list
 }
+
+// patchMark is the name of a patch, not behind a path; that there is none; or a heading.
+const patchMark = `[^/\n]*\b(?:Patch_|CPS\d+_)\d|[^/\n]*patch[\w.-]*\.(?:tar|tgz)|(?:There (?:is|are) )?No patch(?:es)? (?:is|are|applied|installed)` +
+	`|(?:CPS )?(?:List of )?(?:(?:Currently )?(?:Applied|Installed) )?Patch(?:es)?(?: (?:History|Applied|Installed))*:?$`
 
 // marks is a mark at the beginning of a line.
 func marks(pattern string) *regexp.Regexp {
@@ -127,7 +132,13 @@ func inspect(name string) (*cli.Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := srcerr.ReadText(input{name, raw}.reader()); err != nil {
+		return nil, err
+	}
 	text := escapes.ReplaceAllString(string(raw), "")
+	if strings.TrimSpace(text) == "" {
+		return nil, fmt.Errorf("%s: there is nothing in it", name)
+	}
 	var names []string
 	var fit []kind
 	for _, k := range kinds() {
@@ -169,12 +180,28 @@ func foreign(in *cli.Inspection, i input, form *regexp.Regexp) {
 	for no, line := range strings.Split(string(i.raw), "\n") {
 		if line = strings.TrimSpace(escapes.ReplaceAllString(line, "")); line != "" && !form.MatchString(line) {
 			if n++; n == 1 {
-				first = fmt.Sprintf("line %d: %q", no+1, line)
+				first = fmt.Sprintf("line %d: %s", no+1, srcerr.Shown(line))
 			}
 		}
 	}
 	if n > 0 {
-		in.Find(i.name, "%d lines are not understood, the first is %s", n, first)
+		in.Find(i.name, "%s not understood; the first is %s", printable.Count(n, "line"), first)
+	}
+}
+
+// unread finds what kept a part of an output from being read; what the other parts say is not lost.
+func unread(in *cli.Inspection, err error) {
+	var one *srcerr.Error
+	list := srcerr.List{}
+	if !errors.As(err, &list) && errors.As(err, &one) {
+		list = append(list, one)
+	}
+	for _, e := range list {
+		what := e.Err.Error()
+		if e.Near != "" {
+			what += ": " + e.Quote()
+		}
+		in.Find(fmt.Sprintf("%s:%d", e.File, e.Line), "cannot be read: %s", what)
 	}
 }
 
@@ -283,7 +310,14 @@ func about(in *cli.Inspection, i input) error {
 	if err != nil {
 		return err
 	}
-	in.Add("releases", "%v", a.Releases())
+	if a.Installer != nil {
+		in.Add("installer", "%s", a.Installer)
+	}
+	if list := a.Releases(); len(list) > 0 {
+		in.Add("releases", "%v", list)
+	} else if !a.Arbiter() {
+		in.Find(in.File, "no component is listed: nobody can say what runs")
+	}
 	if patches := a.Patches(); len(patches) > 0 {
 		in.Add("patches", "%s", strings.Join(patches, ", "))
 	}
@@ -305,25 +339,19 @@ func diagnostics(in *cli.Inspection, i input) error {
 		in.Add(c.Title, "%s", c.Verdict)
 	}
 	if bytes.Contains(i.raw, []byte("STATUS INFORMATION")) {
-		if err := members(in, i); err != nil {
-			return err
-		}
+		unread(in, members(in, i))
 	}
 	if _, ok := d.Check("AIDO"); ok {
 		a, err := cps.ParseAIDO(i.reader())
-		if err != nil {
-			return err
-		}
-		if len(a.NotInstalled) > 0 {
+		if unread(in, err); err == nil && len(a.NotInstalled) > 0 {
 			in.Add("no AIDO service", "%s", strings.Join(a.NotInstalled, " "))
 		}
 	}
 	if _, ok := d.Check("HAProxy"); ok {
 		report, err := cps.ParseHAProxy(i.reader())
-		if err != nil {
-			return err
+		if unread(in, err); err == nil {
+			note(in, report.Findings())
 		}
-		note(in, report.Findings())
 	}
 	note(in, d.Findings())
 	return nil
@@ -337,7 +365,13 @@ func migrateLog(in *cli.Inspection, i input) error {
 	in.Add("succeeded", "%v", l.Succeeded())
 	in.Add("archive", "%s", l.Archive())
 	in.Add("stage", "%s", l.Stage())
-	note(in, l.Findings())
+	found := l.Findings()
+	for i, f := range found { // an error of a program is its own text
+		if srcerr.MayHoldSecret(f.What) {
+			found[i].What = srcerr.Shown(f.What)
+		}
+	}
+	note(in, found)
 	if !l.Succeeded() {
 		in.Find(in.File, "it does not end with SUCCESS")
 	}
@@ -390,9 +424,7 @@ func patchUndo(in *cli.Inspection, i input) error {
 	if u.RepositoriesRenamed {
 		in.Add("repositories", "%s is now %s", cps.RepositoriesPath, cps.RepositoriesBackup)
 	}
-	if !u.Done {
-		in.Find(i.name, "it does not say that the patch is undone")
-	}
+	note(in, u.Findings())
 	return nil
 }
 
@@ -401,7 +433,9 @@ func patchList(in *cli.Inspection, i input) error {
 	if err != nil {
 		return err
 	}
-	in.Add("patches", "%s", strings.Join(p.Names, ", "))
+	if len(p.Names) > 0 {
+		in.Add("patches", "%s", strings.Join(p.Names, ", "))
+	}
 	note(in, p.Findings())
 	return nil
 }

@@ -94,11 +94,17 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{fixture("patch-u.out"), "output of patch -u", fine},
 		{"undo the patches\ncopy puppets\n", "output of patch -u", findings},
 		{"Patch_1_19.4.0\n", "list of patches", findings},
+		{"1) patch_1_19.4.0  2020-06-01\n", "list of patches", findings},
+		{"Currently applied patches:\nCPS_7.0.5.patch1.tar.gz\n", "list of patches", findings},
+		{"List of patches applied:\n", "list of patches", findings},
+		{"No patches applied\n", "list of patches", fine},
 		{"No patches are currently applied\n", "list of patches", fine},
 		{"No patches are currently applied\nHF12\n", "list of patches", findings},
 		{fixture("repositories.txt"), "repositories", findings},
 		{"# plug-ins\nfile:///var/qps/.tmp/plugin1\n", "repositories", fine},
 		{fixture("redhat-release.txt"), "system release", fine},
+		{"CentOS Linux release 8.1.1911 (Core) \n", "system release", fine},
+		{"Ping Check for all VMs...\nHosts that are not 'pingable'...[PASS]\n", "output of diagnostics.sh", fine},
 		{"CentOS Linux release 8.1.1911 (Core)\nNAME=\"CentOS Linux\"\n", "system release", fine},
 		{"cat: /etc/lsb-release: Permission denied\nCentOS Linux release 8.1.1911\n", "system release", findings},
 		{fixture("status-api.fragment"), "answer of the Status API", fine},
@@ -120,12 +126,37 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		in, err := inspected(t, tc.text)
 		require.NoError(t, err, tc.kind)
 		require.Equal(t, tc.kind, in.Kind)
+		require.Equal(t, strings.HasSuffix(tc.kind, ", not used by a plan"), in.Unchecked)
 		require.Equal(t, tc.exit == findings, len(in.Findings) > 0, "%s: %v", tc.text, in.Findings)
 		seen[strings.TrimSuffix(tc.kind, ", not used by a plan")] = true
 	}
 	for _, k := range kinds() {
 		require.True(t, seen[k.name], k.name)
 	}
+}
+
+// What cannot be read in one check of diagnostics.sh hides nothing of the others.
+func TestInspectFindsWhatAPartThatCannotBeReadStandsBeside(t *testing.T) {
+	in, err := inspected(t, "Checking disk space...[FAIL]\n  lb01\nChecking HAProxy statistics and ports...\n[FAIL]\n  HA Proxy is not running on lb01\n"+
+		"Checking replica sets...\n|---|\n| Mongo:3.6.9 MONGODB REPLICA-SETS STATUS INFORMATION Date : 2021-03-01 10:00:00 |\n|---|\n"+
+		"| SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY |\n|---|\n"+
+		"| SPR:set04 |\n| Could not connect to any member |\n|---|\n")
+	require.NoError(t, err)
+	all := fmt.Sprint(in.Findings)
+	for _, want := range []string{`check "disk space" failed`, "cannot be read: the check names no service",
+		`x:13 cannot be read: neither a set (TYPE:name) nor a member row: near "Could not connect to any member"`} {
+		require.Contains(t, all, want)
+	}
+}
+
+// What is no text, and what is empty, is told from what is not known.
+func TestInspectTellsWhatIsNoText(t *testing.T) {
+	_, err := inspected(t, "\xff\xfeC\x00P\x00")
+	require.ErrorContains(t, err, "x:1:1: not a text file: a NUL byte or a byte that is not UTF-8; it is UTF-16: save it as UTF-8")
+	_, err = inspected(t, "Checking \x00")
+	require.ErrorContains(t, err, "x:1:10: not a text file")
+	_, err = inspected(t, "\ufeff \r\n")
+	require.ErrorContains(t, err, "there is nothing in it")
 }
 
 // A file that is not what it looks like is said to be unreadable, with the other kinds that it may be of.
@@ -168,6 +199,11 @@ func TestInspectShowsNoSecret(t *testing.T) {
 			"ldap_bind_dn_pw=" + canary, "  \"redis_passwd\": \"" + canary + "\",", "<password>" + canary +
 				"</password>", "api_token\t" + canary,
 			"esxi,dc1-lb01,lb01,lb01,ds1,,192.0.2.1," + canary + ",", "http://admin:" + canary + "@repo/x", "secret " + canary,
+			"MEMBER1=admin:" + canary + "@sessionmgr01:27717", "ssh password " + canary + " rejected",
+			"Command '['sshpass', '-p', '" + canary + "', 'ssh']'", "password: two " + canary, "\"hv_passwd_0000\",\"x " + canary + "\",",
+			"hv_passwd_0000,\"one\n" + canary + "\",", "mongo -u admin -p" + canary,
+			"2018-07-21 02:00:13,578 ERROR [a.b] community string is '" + canary + "'", "curl -u admin:" + canary + " http://x",
+			"Authorization: Basic " + canary, "passwd|" + canary + "|", "Password for user qns: " + canary, "snmpwalk -c " + canary,
 			"root:$6$salt$" + canary + ":1:", "snmp_ro_community;" + canary,
 		} {
 			if kind != "Hosts.csv" && strings.HasPrefix(line, "esxi") { // what it is, its heading says

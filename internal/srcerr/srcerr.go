@@ -52,18 +52,29 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Shown is a text in quotes; or, where a secret may stand in it, that it is not shown.
+func Shown(text string) string {
+	if MayHoldSecret(text) {
+		return "a text that is not shown: it may hold a secret"
+	}
+	return fmt.Sprintf("%q", text)
+}
+
 // Quote is "near" and the offending text in quotes; or, where a secret may stand in the text, that it is not shown.
 func (e *Error) Quote() string {
-	if MayHoldSecret(e.Near) {
-		return "near a text that is not shown: it may hold a secret"
+	near := e.Near
+	if !MayHoldSecret(near) {
+		near = clip(near)
 	}
-	return fmt.Sprintf("near %q", clip(e.Near))
+	return "near " + Shown(near)
 }
 
 // secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of
 // a password, an address with a password.
 var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|private.?key|api.?key|auth.?key|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
-	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@`)
+	`|passw(?:or)?ds?\b.*[\s=:|].*\S|\bpwd\b.*\S|\bpass["']?[\s=:]|communit|\bsecret\b|key_?file\b|identified by|\.auth\(` + // in a sentence
+	`|\b(?:bearer|basic)\s+\S{6}|\s-(?:p|w|c)\s?\S|\s-u\s?\S+:\S` + // of a program
+	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@|(?:^|[\s=,"'])[^/\s:@]+:[^/@\s][^@\s]*@`)
 
 // MayHoldSecret tells whether a text looks like one with a secret in it.
 func MayHoldSecret(text string) bool {
@@ -151,6 +162,9 @@ func ReadText(r io.Reader) ([]byte, error) {
 		return nil, &Error{File: name, Err: fmt.Errorf("input is larger than %d bytes", MaxInput)}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, &Error{File: name, Line: 1, Col: 1, Err: fmt.Errorf("%w; it is UTF-16: save it as UTF-8", ErrNotText)}
+	}
 	bad := -1
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		bad = i

@@ -23,6 +23,7 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted ...string) []Fi
 	f.file = mc.File
 	sets := [3]ClusterSet{1: set1, 2: set2}
 	violated := false
+	reviewSites(&f, mc, sets)
 	for _, rs := range mc.Sets {
 		if reviewReplicaSet(&f, rs, sets, slices.Contains(accepted, rs.Label)) {
 			violated = true
@@ -228,16 +229,69 @@ func reviewReplicaSet(f *findings, rs ReplicaSet, sets [3]ClusterSet, accepted b
 			f.add(Warning, rs.Line, "CPS-007", "%s, which the guide does not recommend (cps:631): %s", both, remain)
 		}
 	}
-	for _, m := range rs.Members {
-		if sets[1].Contains(m.Host) || sets[2].Contains(m.Host) {
-			continue
-		}
+	_, unknown := rs.Elsewhere(sets[1], sets[2])
+	for _, m := range unknown {
 		hint := "another name of a VM, another site, or a misspelt name"
 		if canonical, changed := CanonicalAlias(m.Host); changed {
 			hint = "it looks like a misspelt " + canonical
 		}
-		f.add(Error, m.Line, "CPS-007",
-			"data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s", m.Address(), rs, hint)
+		f.add(Error, m.Line, "CPS-007", "data member %s of %s is in neither upgrade set, and nobody can say in which half it is: %s; "+
+			"members of the other site stand alone under PRIMARY-MEMBERS or SECONDARY-MEMBERS, and have another site in their names",
+			m.Address(), rs, hint)
 	}
 	return violated
+}
+
+// siteOf is the site in an alias: what stands before its last dash, empty where there is none.
+func siteOf(alias string) string { return alias[:max(0, strings.LastIndexByte(alias, '-'))] }
+
+// Elsewhere are the data members of a replica set that are in neither upgrade set: those of the other site, and those of
+// which nobody can say where they are. A member is of the other site where its name has another site than those of this
+// one, and its list, PRIMARY-MEMBERS or SECONDARY-MEMBERS, has no member of this site while the other list has.
+func (s ReplicaSet) Elsewhere(set1, set2 ClusterSet) (other, unknown []MongoMember) {
+	roles, sites := map[string]bool{}, map[string]bool{} // those of the members that are here
+	for _, m := range s.Members {
+		if set1.Contains(m.Host) || set2.Contains(m.Host) {
+			roles[m.Role], sites[siteOf(m.Host)] = true, true
+		}
+	}
+	for _, m := range s.Members {
+		_, misspelt := CanonicalAlias(m.Host)
+		switch {
+		case set1.Contains(m.Host) || set2.Contains(m.Host):
+		case m.Role == "" || len(roles) != 1 || roles[m.Role] || sites[siteOf(m.Host)] || misspelt:
+			unknown = append(unknown, m)
+		default:
+			other = append(other, m)
+		}
+	}
+	return other, unknown
+}
+
+// reviewSites tells what the members of the other site of a GR system count for.
+func reviewSites(f *findings, mc *MongoConfig, sets [3]ClusterSet) {
+	site, line := "", 0
+	for _, rs := range mc.Sets {
+		other, _ := rs.Elsewhere(sets[1], sets[2])
+		var names []string
+		for _, m := range other {
+			if line == 0 {
+				site, line = siteOf(m.Host), m.Line
+			}
+			if siteOf(m.Host) != site {
+				f.add(Error, m.Line, "CPS-007", "data member %s of %s belongs neither to this site nor to the other one, %q (line %d)",
+					m.Address(), rs, site, line)
+			}
+			names = append(names, m.Address())
+		}
+		if len(other) == 0 {
+			continue
+		}
+		left1, of := rs.VotesLeft(sets[1])
+		left2, _ := rs.VotesLeft(sets[2])
+		f.add(Warning, rs.Line, "CPS-007", "%s of %s are not in Hosts.csv and count as members of the other site, which stays up: %d of %d "+
+			"votes remain while set 1 is down and %d while set 2 is down, %d of them there. The plan changes nothing there. It verifies "+
+			"that they are at work, and cannot keep anybody from stopping them: change nothing at the other site until this migration "+
+			"has ended", strings.Join(names, " and "), rs, left1, of, left2, len(other))
+	}
 }

@@ -290,3 +290,37 @@ func TestSetsOfThreeAndFourMembers(t *testing.T) {
 		require.Contains(t, fmt.Sprint(found), tc.want, name)
 	}
 }
+
+// TestMembersOfTheOtherSite: the members of a GR set that are elsewhere are counted as staying, by name; one that
+// nobody can place keeps the plan from being made.
+func TestMembersOfTheOtherSite(t *testing.T) {
+	set1, set2 := cps.ClusterSet{"PRI-lb02", "PRI-sessionmgr02"}, cps.ClusterSet{"PRI-lb01", "PRI-sessionmgr01"}
+	file := fixture(t, "mongoConfig-gr.cfg")
+	review := func(file string) []string {
+		mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", file))
+		require.NoError(t, err)
+		var found []string
+		for _, f := range cps.ReviewSets(set1, set2, mc) {
+			found = append(found, f.String())
+		}
+		return found
+	}
+	found := review(file)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0], "mongoConfig.cfg:3: warning: SEC-sessionmgr01:27727 and SEC-sessionmgr02:27727 of replica set set10 "+
+		"(SESSION-SET2) are not in Hosts.csv and count as members of the other site, which stays up: "+
+		"4 of 5 votes remain while set 1 is down and 4 while set 2 is down, 2 of them there.")
+	require.Contains(t, found[1], "mongoConfig.cfg:18: warning: SEC-sessionmgr01:27737 of replica set set11")
+	require.Contains(t, found[1], "3 of 3 votes remain while set 1 is down and 2 while set 2 is down, 1 of them there.")
+	for name, tc := range map[string]struct{ old, now, wants string }{
+		"a misspelt name of this site":   {"PRI-sessionmgr02:27727", "PRI-sesionmgr02:27727", "mongoConfig.cfg:10: error: data member PRI-sesionmgr02:27727"},
+		"a third site":                   {"SEC-sessionmgr01:27737", "SEX-sessionmgr01:27737", `neither to this site nor to the other one, "SEC" (line 12)`},
+		"no site in its name":            {"SEC-sessionmgr02:27727", "sessionmgr12:27727", "mongoConfig.cfg:13: error: data member sessionmgr12:27727"},
+		"its own site in the other list": {"SEC-sessionmgr02:27727", "PRI-sessionmgr09:27727", "mongoConfig.cfg:13: error: data member PRI-sessionmgr09:27727"},
+		"both in one list":               {"SECONDARY-MEMBERS\nMEMBER1=SEC-sessionmgr01:27727\nMEMBER2=", "MEMBER3=SEC-sessionmgr01:27727\nMEMBER4=", "mongoConfig.cfg:11: error: data member SEC-sessionmgr01:27727"},
+		"nobody here":                    {"PRI-sessionmgr01:27737", "TER-sessionmgr01:27737", "mongoConfig.cfg:24: error: data member SEC-sessionmgr01:27737"},
+	} {
+		require.Contains(t, file, tc.old, name)
+		require.Contains(t, strings.Join(review(strings.Replace(file, tc.old, tc.now, 1)), "\n"), tc.wants, name)
+	}
+}

@@ -222,7 +222,7 @@ func (m *Migration) removed(t *cps.ReplicaTable, n int) error {
 }
 
 // complete finds what is missing from the full strength of every replica set: the members of the given halves are there
-// and at work, arbiters too, and nobody is RECOVERING (cps:1014,1356).
+// and at work, arbiters and members of the other site too, and nobody is RECOVERING (cps:1014,1356).
 func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
 		var errs []error
@@ -231,17 +231,19 @@ func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
 		}
 		for _, rs := range m.mongo.Sets {
 			set, _ := t.Set(rs.Title())
+			wanted, _ := rs.Elsewhere(m.sets[1], m.sets[2])
 			for _, n := range halves {
-				for _, planned := range m.dataMembers(rs, n) {
-					member, ok := set.At(planned)
-					switch {
-					case !ok:
-						errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
-					case member.State == cps.StateRecovering:
-						errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
-					case !member.HoldsData():
-						errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", planned.Host, member.State, member.Health, set.Title()))
-					}
+				wanted = append(wanted, m.dataMembers(rs, n)...)
+			}
+			for _, planned := range wanted {
+				member, ok := set.At(planned)
+				switch {
+				case !ok:
+					errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
+				case member.State == cps.StateRecovering:
+					errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
+				case !member.HoldsData():
+					errs = append(errs, fmt.Errorf("%s is %s (%s) in %s", planned.Host, member.State, member.Health, set.Title()))
 				}
 			}
 			for _, arbiter := range rs.Arbiters {

@@ -172,7 +172,7 @@ func TestTheVersionIsRaisedOnce(t *testing.T) {
 		rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
 		tc.change(rb)
 		w := deploy(t, cpstest.Options{})
-		at := commandNumber(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), w, "{$inc", `{"$inc"`)
+		at := commandNumber(t, rb, w, "{$inc", `{"$inc"`)
 		w.Inject(cpstest.Fault{At: at, Kind: cpstest.CutAfter})
 		o := runOn(t, rb, w, "")
 		if tc.bumps != tc.owed || tc.fails != "" {

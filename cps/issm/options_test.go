@@ -248,3 +248,32 @@ func TestUnknownMemberIsRefused(t *testing.T) {
 	_, err = issm.New(issm.Config{ArchiveDir: "/a"}, guideHosts(t), mc)
 	require.ErrorContains(t, err, "sessionmgr09:27717 of replica set set01 (SESSION-SET1) is in neither upgrade set")
 }
+
+// TestOneSiteOfTwo: replica sets with members of the other site are migrated at this one. Those members stay, and must
+// be at work before anything begins.
+func TestOneSiteOfTwo(t *testing.T) {
+	hostsCSV, _ := renamed(t, func(alias string) string { return "PRI-" + alias })
+	hosts, err := cps.ParseHosts(text("Hosts.csv", hostsCSV))
+	require.NoError(t, err)
+	file := fixture(t, "mongoConfig-gr.cfg")
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", file))
+	require.NoError(t, err)
+	m, err := issm.New(issm.Config{ArchiveDir: t.TempDir()}, hosts, mc)
+	require.NoError(t, err)
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	require.Contains(t, rb.Intro, "count as members of the other site")
+	d, err := cpstest.New(cpstest.Options{HostsCSV: hostsCSV, MongoConfig: file})
+	require.NoError(t, err)
+	w := simulated{d}
+	sick := w.Clone().(simulated)
+	o := runOn(t, rb, w, "")
+	require.NoError(t, o.err, "%v", o.events)
+	require.NoError(t, d.Check())
+	requireMigrated(t, w)
+
+	require.NoError(t, sick.Lie(member("set10", "SEC-sessionmgr02", cps.StateRecovering)[0]))
+	o = runOn(t, rb, sick, "")
+	require.ErrorContains(t, o.err, "step preflight, action replicas on cluman")
+	require.ErrorContains(t, o.err, "SEC-sessionmgr02 is RECOVERING in SESSION:set10")
+}

@@ -21,7 +21,7 @@ func init() { // the checks use the tables, and the tables the checks
 		"instance_attributes": (*validator).set, "meta_attributes": (*validator).set, "utilization": (*validator).set,
 		"cluster_property_set": (*validator).set,
 		"crm_config":           (*validator).properties, "rsc_defaults": (*validator).defaults,
-		"date_expression": (*validator).date,
+		"date_expression": (*validator).date, "node": (*validator).node,
 	}
 }
 
@@ -75,6 +75,12 @@ func (v *validator) agent(e *etree.Element) {
 	v.severalSets(e, "meta_attributes")
 }
 
+func (v *validator) node(e *etree.Element) {
+	if e.SelectAttrValue("type", "") == "ping" {
+		v.find(Warning, "deprecated", e, "a node of the type ping: it runs nothing")
+	}
+}
+
 func (v *validator) group(e *etree.Element) {
 	if len(ResourceChildren(e)) == 0 {
 		v.find(Fault, "structure", e, "a group without members")
@@ -87,6 +93,39 @@ func (v *validator) clone(e *etree.Element) {
 		v.find(Fault, "structure", e, "a clone of %d resources: it must be one", n)
 	}
 	v.metas(e)
+	metas := v.cib.SetsOf(e, "meta_attributes")
+	unique, own := metas.Get("globally-unique")
+	switch most, _ := metas.Get("clone-node-max"); {
+	case slices.ContainsFunc(metas, func(s AttributeSet) bool { return s.Rule != "" }), !own && v.byDefault("globally-unique"):
+	case truth(unique):
+		v.anonymous(e)
+	case wholeNumber.holds(most) && most != "0" && most != "1":
+		v.find(Fault, "scheduler", e, "clone-node-max=%s needs globally-unique=true: Pacemaker takes 1", most)
+	}
+}
+
+// byDefault says whether the defaults of the resources have a meta attribute.
+func (v *validator) byDefault(name string) bool {
+	for _, s := range v.cib.ResourceDefaults() {
+		if _, ok := s.Get(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// anonymous looks into a globally unique clone for what can only be cloned anonymously.
+func (v *validator) anonymous(clone *etree.Element) {
+	for _, e := range clone.FindElements(".//primitive") {
+		agent := e
+		if t := v.byID[e.SelectAttrValue("template", "")]; t != nil {
+			agent = t
+		}
+		if class := agent.SelectAttrValue("class", ""); class != "" && class != "ocf" && class != "stonith" {
+			v.find(Warning, "scheduler", e, "an agent of the class %s cannot be cloned with globally-unique=true: Pacemaker ignores that", class)
+			return
+		}
+	}
 }
 
 func (v *validator) bundle(e *etree.Element) {
@@ -243,12 +282,31 @@ func (v *validator) constraint(e *etree.Element) {
 	if e.SelectAttrValue("kind", "") == "Serialize" && truth(e.SelectAttrValue("symmetrical", "")) {
 		v.find(Warning, "scheduler", e, "symmetrical does not go with kind=Serialize: Pacemaker ignores it")
 	}
+	v.deprecatedOrder(e)
 	if has(e, "kind") && has(e, "score") {
 		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
 	}
 	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") &&
 		!has(e, "first-action", "then-action") {
 		v.find(Warning, "structure", e, "a resource that starts before itself")
+	}
+}
+
+// deprecatedOrder looks for older ways to say how an order binds.
+func (v *validator) deprecatedOrder(e *etree.Element) {
+	if e.Tag != "rsc_order" {
+		return
+	}
+	if has(e, "score") && !has(e, "kind") {
+		v.find(Warning, "deprecated", e, "score says how the order binds: kind is what to use")
+	}
+	first := v.byID[e.SelectAttrValue("first", "")]
+	if first == nil || first.Tag != string(Clone) && first.Tag != string(Master) || !has(e, "require-all") {
+		return
+	}
+	if _, min := v.cib.SetsOf(first, "meta_attributes").Get("clone-min"); !min && !v.byDefault("clone-min") {
+		v.find(Warning, "deprecated", e, "require-all after a clone: the meta attribute clone-min of %s is what to use",
+			first.SelectAttrValue("id", ""))
 	}
 }
 
@@ -322,11 +380,25 @@ func (v *validator) metas(e *etree.Element) {
 				v.find(Fault, "scheduler", p, "target-role=%s makes sense for promotable clones only: Pacemaker ignores it", value)
 			case name == "requires" && (value == "fencing" || value == "unfencing") && v.fencingOff():
 				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
+			case (name == "ordered" || name == "collocated") && v.forGroup(e, name) && optionBoolean.holds(value) && !truth(value):
+				v.find(Warning, "deprecated", p, "%s=%s of a group: a constraint with a set of resources is what to use", name, value)
+			case name == "restart-type" && value == "restart" && IsResource(e) && e.Tag != string(Template):
+				v.find(Warning, "deprecated", p, "restart-type=restart")
 			case isolation[name] && e.Tag == string(Primitive) && v.hasSchema && !v.schema.less(schemaVersion{3, 0}):
 				v.find(Fault, "structure", p, "schema %s does not take the meta attribute %s", v.schema, name)
 			}
 		}
 	}
+}
+
+// forGroup says whether a meta attribute of a resource is one of a group: its own, or one that a clone hands down.
+func (v *validator) forGroup(e *etree.Element, name string) bool {
+	group := e.SelectElement("group")
+	if e.Tag == string(Group) || group == nil {
+		return e.Tag == string(Group)
+	}
+	_, own := v.cib.SetsOf(group, "meta_attributes").Get(name)
+	return !own
 }
 
 var isolation = map[string]bool{"isolation": true, "isolation-host": true, "isolation-instance": true, "isolation-wrapper": true}
@@ -337,9 +409,12 @@ func (v *validator) properties(e *etree.Element) {
 	for _, set := range e.SelectElements("cluster_property_set") {
 		v.options(set, propertyKinds)
 		for _, p := range set.SelectElements("nvpair") {
-			policy := strings.ToLower(p.SelectAttrValue("value", ""))
-			if p.SelectAttrValue("name", "") == "no-quorum-policy" && (policy == "suicide" || policy == "fence") && v.fencingOff() {
-				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", policy)
+			name, value := p.SelectAttrValue("name", ""), strings.ToLower(p.SelectAttrValue("value", ""))
+			switch {
+			case name == "no-quorum-policy" && (value == "suicide" || value == "fence") && v.fencingOff():
+				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", value)
+			case name == "stonith-action" && value == "poweroff":
+				v.find(Warning, "deprecated", p, "stonith-action=poweroff: off is what to use")
 			}
 		}
 	}

@@ -80,6 +80,7 @@ func Checks() []Check {
 		{"equal-scores", "two sets with the same score that give different values: which one wins depends on Pacemaker's version"},
 		{"bad-option", "a cluster property or meta attribute with a value that Pacemaker does not take"},
 		{"scheduler", "what Pacemaker's scheduler refuses although the schema takes it: it ignores it, or takes a default"},
+		{"deprecated", "what Pacemaker takes still, and crm_verify 2.1 refuses: a later release may not take it"},
 		{"no-fencing-device", "fencing is on, and there is no device"},
 	}
 }

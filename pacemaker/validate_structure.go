@@ -78,7 +78,6 @@ func (v *validator) agent(e *etree.Element) {
 	v.severalSets(e, "instance_attributes")
 	v.severalSets(e, "meta_attributes")
 }
-
 func (v *validator) group(e *etree.Element) {
 	if len(ResourceChildren(e)) == 0 {
 		v.find(Fault, "structure", e, "a group without members")
@@ -91,15 +90,42 @@ func (v *validator) clone(e *etree.Element) {
 		v.find(Fault, "structure", e, "a clone of %d resources: it must be one", n)
 	}
 	v.metas(e)
-	unique, _ := v.cib.SetsOf(e, "meta_attributes").Get("globally-unique")
 	for _, r := range e.FindElements(".//primitive[@class]") {
-		switch class := r.SelectAttrValue("class", ""); {
-		case class == "ocf":
-		case v.promotable(e):
+		if class := r.SelectAttrValue("class", ""); class != "ocf" && v.promotable(e) {
 			v.find(Fault, "scheduler", r, "only agents of the class ocf can be promoted, and this is %s: Pacemaker ignores the clone", class)
-		case IsTrue(unique) && class != "stonith":
-			v.find(Warning, "scheduler", r, "globally-unique=%s, and an agent of the class %s cannot tell instances apart: Pacemaker ignores it",
-				unique, class)
+		}
+	}
+	metas := v.cib.SetsOf(e, "meta_attributes")
+	unique, own := metas.Get("globally-unique")
+	switch most, _ := metas.Get("clone-node-max"); {
+	case slices.ContainsFunc(metas, func(s AttributeSet) bool { return s.Rule != "" }), !own && v.byDefault("globally-unique"):
+	case IsTrue(unique):
+		v.anonymous(e)
+	case wholeNumber.holds(most) && most != "0" && most != "1":
+		v.find(Fault, "scheduler", e, "clone-node-max=%s needs globally-unique=true: Pacemaker takes 1", most)
+	}
+}
+
+// byDefault says whether the defaults of the resources have a meta attribute.
+func (v *validator) byDefault(name string) bool {
+	for _, s := range v.cib.ResourceDefaults() {
+		if _, ok := s.Get(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// anonymous looks into a globally unique clone for what can only be cloned anonymously.
+func (v *validator) anonymous(clone *etree.Element) {
+	for _, e := range clone.FindElements(".//primitive") {
+		agent := e
+		if t := v.byID[e.SelectAttrValue("template", "")]; t != nil {
+			agent = t
+		}
+		if class := agent.SelectAttrValue("class", ""); class != "" && class != "ocf" && class != "stonith" {
+			v.find(Warning, "scheduler", e, "an agent of the class %s cannot be cloned with globally-unique=true: Pacemaker ignores that", class)
+			return
 		}
 	}
 }
@@ -289,18 +315,34 @@ func (v *validator) constraint(e *etree.Element) {
 	if e.SelectAttrValue("loss-policy", "") == "fence" && v.fencingOff() {
 		v.find(Fault, "scheduler", e, "loss-policy=fence, and fencing is off: Pacemaker takes stop")
 	}
-	if e.Tag == "rsc_order" && has(e, "score") {
-		v.find(Warning, "scheduler", e, "score is deprecated for an order: kind says the same")
-	}
 	if e.SelectAttrValue("kind", "") == "Serialize" && IsTrue(e.SelectAttrValue("symmetrical", "")) {
 		v.find(Warning, "scheduler", e, "symmetrical does not go with kind=Serialize: Pacemaker ignores it")
 	}
+	v.deprecatedOrder(e)
 	if has(e, "kind") && has(e, "score") {
 		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
 	}
 	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") &&
 		!has(e, "first-action", "then-action") {
 		v.find(Warning, "structure", e, "a resource that starts before itself")
+	}
+}
+
+// deprecatedOrder looks for older ways to say how an order binds.
+func (v *validator) deprecatedOrder(e *etree.Element) {
+	if e.Tag != "rsc_order" {
+		return
+	}
+	if has(e, "score") && !has(e, "kind") {
+		v.find(Warning, "deprecated", e, "score says how the order binds: kind is what to use")
+	}
+	first := v.byID[e.SelectAttrValue("first", "")]
+	if first == nil || first.Tag != string(Clone) && first.Tag != string(Master) || !has(e, "require-all") {
+		return
+	}
+	if _, min := v.cib.SetsOf(first, "meta_attributes").Get("clone-min"); !min && !v.byDefault("clone-min") {
+		v.find(Warning, "deprecated", e, "require-all after a clone: the meta attribute clone-min of %s is what to use",
+			first.SelectAttrValue("id", ""))
 	}
 }
 
@@ -354,7 +396,7 @@ func (v *validator) nodeNames(e *etree.Element) {
 		}
 		seen[name] = id
 		if n.SelectAttrValue("type", "") == "ping" {
-			v.find(Warning, "scheduler", n, "nodes of the type ping are deprecated")
+			v.find(Warning, "deprecated", n, "a node of the type ping: it runs nothing")
 		}
 	}
 }
@@ -403,8 +445,10 @@ func (v *validator) metas(e *etree.Element) {
 				v.find(Fault, "scheduler", p, "target-role=%s makes sense for promotable clones only: Pacemaker ignores it", value)
 			case name == "requires" && (value == "fencing" || value == "unfencing") && v.fencingOff():
 				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
-			case (name == "ordered" || name == "collocated") && e.Tag == string(Group):
-				v.find(Warning, "scheduler", p, "%s is deprecated for a group: a set of resources says the same", name)
+			case (name == "ordered" || name == "collocated") && v.forGroup(e, name) && optionBoolean.holds(value) && !IsTrue(value):
+				v.find(Warning, "deprecated", p, "%s=%s of a group: a constraint with a set of resources is what to use", name, value)
+			case name == "restart-type" && value == "restart" && IsResource(e) && e.Tag != string(Template):
+				v.find(Warning, "deprecated", p, "restart-type=restart")
 			}
 		}
 	}
@@ -416,6 +460,16 @@ func (v *validator) operationMetas(e *etree.Element) {
 		v.options(set, operationKinds)
 		v.gone(set, e.Tag+"@")
 	}
+}
+
+// forGroup says whether a meta attribute of a resource is one of a group: its own, or one that a clone hands down.
+func (v *validator) forGroup(e *etree.Element, name string) bool {
+	group := e.SelectElement("group")
+	if e.Tag == string(Group) || group == nil {
+		return e.Tag == string(Group)
+	}
+	_, own := v.cib.SetsOf(group, "meta_attributes").Get(name)
+	return !own
 }
 
 // gone looks for pairs that the schemas from 3.0 on refuse: by ELEMENT@NAME, or ELEMENT@NAME=VALUE.
@@ -439,9 +493,12 @@ func (v *validator) properties(e *etree.Element) {
 		v.options(set, propertyKinds)
 		v.gone(set, e.Tag+"@")
 		for _, p := range set.SelectElements("nvpair") {
-			policy := strings.ToLower(p.SelectAttrValue("value", ""))
-			if p.SelectAttrValue("name", "") == "no-quorum-policy" && (policy == "suicide" || policy == "fence") && v.fencingOff() {
-				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", policy)
+			name, value := p.SelectAttrValue("name", ""), strings.ToLower(p.SelectAttrValue("value", ""))
+			switch {
+			case name == "no-quorum-policy" && (value == "suicide" || value == "fence") && v.fencingOff():
+				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", value)
+			case name == "stonith-action" && value == "poweroff":
+				v.find(Warning, "deprecated", p, "stonith-action=poweroff: off is what to use")
 			}
 		}
 	}

@@ -152,7 +152,7 @@ func TestValidateAnEditedCIB(t *testing.T) {
 // crm_verify's verdict on each CIB of the corpus: what it finds good has no fault here, and what it finds bad has one.
 func TestCorpusValidation(t *testing.T) {
 	verdicts := manifest(t)
-	good, bad, missed := 0, 0, 0
+	good, bad, missed, unnamed := 0, 0, 0, 0
 	checks := make(map[string]int)
 	for _, path := range golden.FilesUnder(t, golden.Corpus(t, "cluster", "cib"), ".xml") {
 		data, err := os.ReadFile(path)
@@ -164,7 +164,8 @@ func TestCorpusValidation(t *testing.T) {
 		verdict := verdicts["cib/"+filepath.Base(path)]
 		require.NotEmpty(t, verdict, path)
 		var faults []string
-		for _, p := range c.Validate() {
+		problems := c.Validate()
+		for _, p := range problems {
 			require.Positive(t, p.At.Line, p.Error())
 			checks[p.Check]++
 			if p.Severity == Fault {
@@ -173,8 +174,10 @@ func TestCorpusValidation(t *testing.T) {
 		}
 		if strings.Contains(verdict, "crm_verify_2.1.5_rc=0") {
 			good++
-			if len(faults) > 0 {
-				t.Errorf("%s: crm_verify finds nothing, this finds %q", filepath.Base(path), faults)
+			for _, p := range problems {
+				if p.Severity == Fault || p.Check == "deprecated" {
+					t.Errorf("%s: crm_verify finds nothing, this finds %v", filepath.Base(path), p)
+				}
 			}
 			continue
 		}
@@ -187,11 +190,17 @@ func TestCorpusValidation(t *testing.T) {
 		if len(faults) == 0 {
 			missed++
 		}
+		if len(problems) == 0 {
+			unnamed++
+		}
 	}
-	t.Logf("%d good CIBs, %d bad ones, of which %d for what the scheduler says of their status only; problems by check: %v",
-		good, bad, missed, checks)
+	t.Logf("%d good CIBs, %d bad ones, of which %d without a fault here, %d without any finding; problems by check: %v",
+		good, bad, missed, unnamed, checks)
 	require.Positive(t, good)
-	// Of these, 134 are warnings of the scheduler without a text, the others are about what runs where, or about schema
-	// 1.1, which 2.1.5 has not.
-	require.LessOrEqual(t, missed, 165)
+	// What crm_verify says of those without a finding was looked at, file by file. It refuses 59 for their status alone, and
+	// takes them with a status in which all is well: nodes to fence, orphans, resources active twice, invalid transition
+	// keys, fail counts, lost quorum. 6 are of schema 1.1, which 2.1.5 has not. One has a bundle with a
+	// resource inside and no address to control it by.
+	require.LessOrEqual(t, unnamed, 66)
+	require.LessOrEqual(t, missed, 163)
 }

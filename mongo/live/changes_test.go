@@ -195,6 +195,7 @@ func TestADocumentNeedsTheLease(t *testing.T) {
 			_, err := evenkeel.Run(t.Context(), bookOf(c), w, options(w))
 			require.ErrorAs(t, err, tc.want)
 			require.ErrorContains(t, err, "not sent to "+sm1)
+			require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))
 			require.Zero(t, w.reconfigurations())
 		})
 	}
@@ -210,9 +211,9 @@ func TestAChangeOfAnotherConfigurationIsRefused(t *testing.T) {
 	_, err = evenkeel.Run(t.Context(), bookOf(changes...), w.Clone(), options(w))
 	require.ErrorContains(t, err, "changed by somebody else: it was planned from version 7 of term 1, and "+sm1+" has version 8")
 
-	// Without its need, which looks before, the operation itself refuses.
+	// Without its need and its probe, which look before, the operation itself refuses.
 	c := changes[0]
-	c.Needs = nil
+	c.Needs, c.Proof, c.Probe, c.Repeat = nil, nil, nil, op.Idempotent
 	_, err = evenkeel.Run(t.Context(), bookOf(c), w, options(w))
 	require.ErrorIs(t, err, live.ErrConflict)
 	require.Equal(t, sshexec.NotStarted, sshexec.OutcomeOf(err))

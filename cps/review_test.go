@@ -316,7 +316,7 @@ func TestMembersOfTheOtherSite(t *testing.T) {
 		"a misspelt name of this site":   {"PRI-sessionmgr02:27727", "PRI-sesionmgr02:27727", "mongoConfig.cfg:10: error: data member PRI-sesionmgr02:27727"},
 		"a third site":                   {"SEC-sessionmgr01:27737", "SEX-sessionmgr01:27737", `neither to this site nor to the other one, "SEC" (line 12)`},
 		"no site in its name":            {"SEC-sessionmgr02:27727", "sessionmgr12:27727", "mongoConfig.cfg:13: error: data member sessionmgr12:27727"},
-		"its own site in the other list": {"SEC-sessionmgr02:27727", "PRI-sessionmgr09:27727", "mongoConfig.cfg:13: error: data member PRI-sessionmgr09:27727"},
+		"its own site in the other list": {"SEC-sessionmgr02:27727", "PRI-sessionmgr09:27727", "mongoConfig.cfg:13: error: data member PRI-sessionmgr09:27727 of replica set set10 (SESSION-SET2) is in neither"},
 		"both in one list":               {"SECONDARY-MEMBERS\nMEMBER1=SEC-sessionmgr01:27727\nMEMBER2=", "MEMBER3=SEC-sessionmgr01:27727\nMEMBER4=", "mongoConfig.cfg:11: error: data member SEC-sessionmgr01:27727"},
 		"nobody here":                    {"PRI-sessionmgr01:27737", "TER-sessionmgr01:27737", "mongoConfig.cfg:24: error: data member SEC-sessionmgr01:27737"},
 	} {

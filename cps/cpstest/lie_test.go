@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // TestLies: a program that lies answers as always, or as it is told to, and the world knows what is true.
@@ -24,7 +25,9 @@ func TestLies(t *testing.T) {
 	require.NoError(t, o.d.Lie(cpstest.Lie{Command: "about.sh", Says: func(truth string) string { return strings.ReplaceAll(truth, "19.4.0", "1.0") },
 		Then: []string{"qns01 systemctl stop qns", "world release qns02 18.0"}}))
 	copied := o.d.Clone()
-	require.Contains(t, o.do("cluman", "about.sh"), "CPS Installer Version - 1.0\n")
+	out, err := o.run("cluman", sshexec.Command(sshexec.ReadOnly, "about.sh"))
+	require.NoError(t, err)
+	require.Contains(t, out, "CPS Installer Version - 1.0\n")
 	require.Contains(t, o.d.EndState(), "qns01: exists true, 19.4.0, on, kept disk false, qns false")
 	require.Contains(t, o.d.EndState(), "qns02: exists true, 18.0")
 	require.NoError(t, o.d.Check(), "what is done behind its back makes no change of a command that only reads")

@@ -45,9 +45,10 @@ func documentBook(op evenkeel.Op) *evenkeel.Runbook {
 	if op.Do == nil {
 		op.Do = func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }
 	}
-	return &evenkeel.Runbook{Name: "documents", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
-		ID: "op", Change: evenkeel.Change{Repeat: evenkeel.Idempotent, Op: &op},
-	}}}}}
+	return &evenkeel.Runbook{Name: "documents",
+		Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test", Actions: []evenkeel.Action{{
+			ID: "op", Change: evenkeel.Change{Repeat: evenkeel.Idempotent, Op: &op},
+		}}}}}
 }
 
 func send(ctx context.Context, at evenkeel.Site, host, address string, d change.Doc) error {
@@ -133,9 +134,11 @@ func TestDeclaredDocumentsAreValidated(t *testing.T) {
 		"without a host or an address":            {Reads: []change.Endpoint{{}}},
 		"declares a document that is read-only":   {Docs: []change.OpDoc{{Doc: status, To: at}}},
 		"declares a document that is disruptive":  {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Disruptive, Text: "{}"}, To: at}}},
-		"refers to a fact":                        {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: archive.Ref()}, To: at}}},
-		"a secret of the runbook":                 {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: `"correct-horse-battery"`}, To: at}}},
-		"secret of the runbook":                   {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
+		"refers to a fact": {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating,
+			Text: archive.Ref()}, To: at}}},
+		"a secret of the runbook": {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating,
+			Text: `"correct-horse-battery"`}, To: at}}},
+		"secret of the runbook": {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
 	} {
 		rb := documentBook(op)
 		rb.Secrets = []sshexec.Secret{"correct-horse-battery"}

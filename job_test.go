@@ -310,7 +310,8 @@ func (j deafJournal) Append(r evenkeel.Record) error {
 	return j.MemJournal.Append(r)
 }
 
-// A job that was journalled and never started keeps its name: so a tool that crashes there again and again asks for one job, and not for one more each time.
+// A job that was journalled and never started keeps its name: so a tool that crashes there again and again asks for one
+// job, and not for one more each time.
 func TestAJobThatNeverStartedKeepsItsName(t *testing.T) {
 	s := newJobScene(t)
 	s.write("go", "out")

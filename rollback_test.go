@@ -457,13 +457,14 @@ func TestWhatWasDoneByHandIsInTheUndoPlan(t *testing.T) {
 	rb := parseRunbook(t, "s1[m.manual a.safe undo:u.safe]")
 	rb.Steps[0].Actions[0] = evenkeel.Action{ID: "m", Manual: "do it", Change: evenkeel.Change{Title: "m"}}
 	stop, j := make(chan struct{}), &evenkeel.MemJournal{}
-	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop,
-		Operator: askedOf(func(evenkeel.Prompt) (string, error) { return "", nil }),
-		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
-			if e.Kind == evenkeel.EventDone {
-				close(stop)
-			}
-		})})
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")},
+		evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop,
+			Operator: askedOf(func(evenkeel.Prompt) (string, error) { return "", nil }),
+			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventDone {
+					close(stop)
+				}
+			})})
 	require.ErrorIs(t, err, evenkeel.ErrStopped)
 	require.False(t, stateOf(t, j).Step("s1").Touched())
 	plan, err := rb.RollbackPlan(stateOf(t, j))

@@ -134,7 +134,8 @@ func TestReviewMembersFindsOtherNamesOfVMs(t *testing.T) {
 		require.NoError(t, err)
 		return cps.ReviewMembers(h, mc)
 	}
-	for _, other := range []string{"192.0.2.15", "dc1-sm01", "SessionMgr01", "sessionmgr01.example.com", "DC1-SM01.example.com", "[2001:db8::2]"} {
+	for _, other := range []string{"192.0.2.15", "dc1-sm01", "SessionMgr01", "sessionmgr01.example.com",
+		"DC1-SM01.example.com", "[2001:db8::2]"} {
 		found := review(other)
 		require.Len(t, found, 1, other)
 		require.Equal(t, cps.Error, found[0].Severity)
@@ -313,12 +314,18 @@ func TestMembersOfTheOtherSite(t *testing.T) {
 	require.Contains(t, found[1], "mongoConfig.cfg:18: warning: SEC-sessionmgr01:27737 of replica set set11")
 	require.Contains(t, found[1], "3 of 3 votes remain while set 1 is down and 2 while set 2 is down, 1 of them there.")
 	for name, tc := range map[string]struct{ old, now, wants string }{
-		"a misspelt name of this site":   {"PRI-sessionmgr02:27727", "PRI-sesionmgr02:27727", "mongoConfig.cfg:10: error: data member PRI-sesionmgr02:27727"},
-		"a third site":                   {"SEC-sessionmgr01:27737", "SEX-sessionmgr01:27737", `neither to this site nor to the other one, "SEC" (line 12)`},
-		"no site in its name":            {"SEC-sessionmgr02:27727", "sessionmgr12:27727", "mongoConfig.cfg:13: error: data member sessionmgr12:27727"},
-		"its own site in the other list": {"SEC-sessionmgr02:27727", "PRI-sessionmgr09:27727", "mongoConfig.cfg:13: error: data member PRI-sessionmgr09:27727 of replica set set10 (SESSION-SET2) is in neither"},
-		"both in one list":               {"SECONDARY-MEMBERS\nMEMBER1=SEC-sessionmgr01:27727\nMEMBER2=", "MEMBER3=SEC-sessionmgr01:27727\nMEMBER4=", "mongoConfig.cfg:11: error: data member SEC-sessionmgr01:27727"},
-		"nobody here":                    {"PRI-sessionmgr01:27737", "TER-sessionmgr01:27737", "mongoConfig.cfg:24: error: data member SEC-sessionmgr01:27737"},
+		"a misspelt name of this site": {"PRI-sessionmgr02:27727", "PRI-sesionmgr02:27727",
+			"mongoConfig.cfg:10: error: data member PRI-sesionmgr02:27727"},
+		"a third site": {"SEC-sessionmgr01:27737", "SEX-sessionmgr01:27737",
+			`neither to this site nor to the other one, "SEC" (line 12)`},
+		"no site in its name": {"SEC-sessionmgr02:27727", "sessionmgr12:27727",
+			"mongoConfig.cfg:13: error: data member sessionmgr12:27727"},
+		"its own site in the other list": {"SEC-sessionmgr02:27727", "PRI-sessionmgr09:27727",
+			"mongoConfig.cfg:13: error: data member PRI-sessionmgr09:27727 of replica set set10 (SESSION-SET2) is in neither"},
+		"both in one list": {"SECONDARY-MEMBERS\nMEMBER1=SEC-sessionmgr01:27727\nMEMBER2=",
+			"MEMBER3=SEC-sessionmgr01:27727\nMEMBER4=", "mongoConfig.cfg:11: error: data member SEC-sessionmgr01:27727"},
+		"nobody here": {"PRI-sessionmgr01:27737", "TER-sessionmgr01:27737",
+			"mongoConfig.cfg:24: error: data member SEC-sessionmgr01:27737"},
 	} {
 		require.Contains(t, file, tc.old, name)
 		require.Contains(t, strings.Join(review(strings.Replace(file, tc.old, tc.now, 1)), "\n"), tc.wants, name)

@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Secrets are found by the name before them, in every form in which one writes a setting, and by the heading of a column. Switches are none.
+// Secrets are found by the name before them, in every form in which one writes a setting, and by the heading of a
+// column. Switches are none.
 func TestSecretsInATextOfAnyKind(t *testing.T) {
 	for text, want := range map[string][]Secret{
 		"db_password = s3cret\n":                       {"s3cret"},

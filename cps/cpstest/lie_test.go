@@ -22,7 +22,8 @@ func TestLies(t *testing.T) {
 	require.Equal(t, honest.d.Now(), o.d.Now(), "it takes its time")
 
 	o = newOperator(t, cpstest.Options{})
-	require.NoError(t, o.d.Lie(cpstest.Lie{Command: "about.sh", Says: func(truth string) string { return strings.ReplaceAll(truth, "19.4.0", "1.0") },
+	require.NoError(t, o.d.Lie(cpstest.Lie{Command: "about.sh",
+		Says: func(truth string) string { return strings.ReplaceAll(truth, "19.4.0", "1.0") },
 		Then: []string{"qns01 systemctl stop qns", "world release qns02 18.0"}}))
 	copied := o.d.Clone()
 	out, err := o.run("cluman", sshexec.Command(sshexec.ReadOnly, "about.sh"))
@@ -46,7 +47,8 @@ func TestLies(t *testing.T) {
 
 	require.ErrorContains(t, o.d.Lie(cpstest.Lie{Command: " "}), "needs a command")
 	require.ErrorContains(t, o.d.Lie(cpstest.Lie{Command: "ls", Then: []string{"nowhere ls"}}), "no machine nowhere")
-	for _, deed := range []string{"cluman false", "world priority nobody:1 2", "world archive cluman lost", "world traffic 3 on", "world release nobody 1"} {
+	for _, deed := range []string{"cluman false", "world priority nobody:1 2", "world archive cluman lost",
+		"world traffic 3 on", "world release nobody 1"} {
 		o = newOperator(t, cpstest.Options{})
 		require.NoError(t, o.d.Lie(cpstest.Lie{Command: "df *", Then: []string{deed}}))
 		o.do("cluman", "df -Pk /var/tmp")

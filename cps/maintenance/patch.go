@@ -123,7 +123,8 @@ func (p *patch) runbook(name, title string, steps []evenkeel.Step) (*evenkeel.Ru
 	rb := &evenkeel.Runbook{
 		Name: name, Title: title, Version: name + " 1", Inputs: []evenkeel.Input{p.input()}, Invariants: p.invariants(),
 		LeaseHosts: []string{p.manager}, Steps: steps,
-		Intro: fmt.Sprintf("The Policy Server processes of the odd VMs (%s) are restarted while the even ones (%s) serve, and then the other way "+
+		Intro: fmt.Sprintf("The Policy Server processes of the odd VMs (%s) are restarted while the even ones (%s) serve, "+
+			"and then the other way "+
 			"round: odd and even by the order of hosts.sh | sort, as in the guide. It follows the CPS Migration and Upgrade Guide; cps:N is a "+
 			"line of it.", strings.Join(p.sides[0].vms, ", "), strings.Join(p.sides[1].vms, ", ")),
 	}
@@ -326,7 +327,8 @@ func (p *patch) keepPlugins() evenkeel.Action {
 const dropPatches = `/^[[:space:]]*#/!{/[pP][aA][tT][cC][hH][^/]*$/d}`
 
 func (p *patch) verifyPlugins() evenkeel.Action {
-	a := evenkeel.Look("plugins", "Verify that the list of repositories has the custom plug-ins alone", "cat", cps.RepositoriesPath).From("cps:2287")
+	a := evenkeel.Look("plugins", "Verify that the list of repositories has the custom plug-ins alone", "cat",
+		cps.RepositoriesPath).From("cps:2287")
 	return a.Expecting("the plug-ins that preflight noted, and no patch", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		r, err := cps.ParseRepositories(output(cps.RepositoriesPath, o))
 		if err != nil {
@@ -406,7 +408,8 @@ func (p *patch) restartStep(i int) evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "restart-" + s.id, Title: "Restart the processes of the " + s.title + " VMs", Host: p.manager,
 		Ref: []string{"cps:2134-2160", "cps:2170-2195"}[i], Actions: p.restart(s),
-		Why: "The guide's loop for the odd side does not parse as it is printed: its back-quote is not closed (cps:2134). Here each VM has its own " +
+		Why: "The guide's loop for the odd side does not parse as it is printed: its back-quote is not closed (cps:2134). " +
+			"Here each VM has its own " +
 			"commands.",
 		Harmless: "the processes run as before; when the patch is undone they are restarted again",
 	}
@@ -419,7 +422,8 @@ func (p *patch) restartStep(i int) evenkeel.Step {
 // configure brings the Cluster Manager's own configuration and the web servers up to the patch (cps:2104-2122).
 func (p *patch) configure() []evenkeel.Action {
 	return []evenkeel.Action{
-		evenkeel.Do("puppet", "Apply the configuration of the Cluster Manager", "puppet", "apply", "--logdest=/var/log/cluman/puppet-custom-run.log",
+		evenkeel.Do("puppet", "Apply the configuration of the Cluster Manager", "puppet", "apply",
+			"--logdest=/var/log/cluman/puppet-custom-run.log",
 			"--modulepath=/opt/cluman/puppet/modules", "--config=/opt/cluman/puppet/puppet.conf", "/opt/cluman/puppet/nodes/node_repo.pp").
 			On(p.manager).From("cps:2110").Timeout(time.Hour),
 		p.puppetLog(),
@@ -430,18 +434,19 @@ func (p *patch) configure() []evenkeel.Action {
 // puppetLog holds the log of puppet to its end: it ends with exit status 0 even where a part of the catalog failed.
 func (p *patch) puppetLog() evenkeel.Action {
 	return evenkeel.Look("puppet-log", "Verify the log of puppet", "tail", "-n", "30", "/var/log/cluman/puppet-custom-run.log").
-		On(p.manager).From("cps:2110").Expecting("a line Applied catalog, and no line (err)", evenkeel.Succeeding(func(o evenkeel.Observed) error {
-		text := string(o.Stdout)
-		if !strings.Contains(text, "Applied catalog") {
-			return errors.New("the log does not say that the catalog was applied")
-		}
-		for line := range strings.Lines(text) {
-			if strings.Contains(line, "(err)") {
-				return fmt.Errorf("puppet failed: %s", strings.TrimSpace(line))
+		On(p.manager).From("cps:2110").
+		Expecting("a line Applied catalog, and no line (err)", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+			text := string(o.Stdout)
+			if !strings.Contains(text, "Applied catalog") {
+				return errors.New("the log does not say that the catalog was applied")
 			}
-		}
-		return nil
-	}))
+			for line := range strings.Lines(text) {
+				if strings.Contains(line, "(err)") {
+					return fmt.Errorf("puppet failed: %s", strings.TrimSpace(line))
+				}
+			}
+			return nil
+		}))
 }
 
 // finish verifies the patch, or that there is none, and the health of the whole.

@@ -81,7 +81,8 @@ func TestPatchRehearsed(t *testing.T) {
 // no program of the guide shows is listed here, and the operator is asked for it at the end (cps:2102).
 func TestIdleSuccessIsFound(t *testing.T) {
 	blind := map[string]bool{
-		"restorePolicyRepositories.sh": true, "build_all.sh": true, "reinit.sh": true, "update_httpd_conf.py": true, // no program tells what they left
+		// no program tells what they left
+		"restorePolicyRepositories.sh": true, "build_all.sh": true, "reinit.sh": true, "update_httpd_conf.py": true,
 		"monit": true, // that monit watches again is seen when it starts the processes
 	}
 	rb, start := applying(t, maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}), deploy(t, cpstest.Options{Patched: "Patch_1_19.4.0"})
@@ -115,10 +116,12 @@ func TestIdleSuccessIsFound(t *testing.T) {
 
 // program is what a command line of the log is about, through what it is wrapped in.
 func program(line string) string {
-	for _, name := range []string{"restorePolicyRepositories.sh", "build_all.sh", "reinit.sh", "update_httpd_conf.py", "patch/patch -", "puppet apply",
+	for _, name := range []string{"restorePolicyRepositories.sh", "build_all.sh", "reinit.sh", "update_httpd_conf.py",
+		"patch/patch -", "puppet apply",
 		"service monit", "service qns", "sed -i", "cp -p"} {
 		if strings.Contains(line, name) {
-			return map[string]string{"patch/patch -": "patch", "puppet apply": "puppet", "service monit": "monit", "service qns": "qns", "sed -i": "sed",
+			return map[string]string{"patch/patch -": "patch", "puppet apply": "puppet", "service monit": "monit",
+				"service qns": "qns", "sed -i": "sed",
 				"cp -p": "cp"}[name] + map[bool]string{true: name}[strings.HasSuffix(name, ".sh") || strings.HasSuffix(name, ".py")]
 		}
 	}
@@ -134,9 +137,10 @@ func TestNothingBeginsOnAnUnfitCluster(t *testing.T) {
 		want  string
 	}{
 		"another patch is applied": {world: cpstest.Options{Patched: "Patch_1_19.4.0"}, want: "patch -l lists Patch_1_19.4.0, and not no patch"},
-		"the patch is not there":   {cfg: maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}, want: "patch -l lists no patch, and not Patch_1_19.4.0"},
-		"the file is another":      {cfg: maintenance.PatchConfig{SHA256: strings.Repeat("0", 64)}, want: "file"},
-		"a VM is down":             {spoil: func(w simulated) { _ = w.Power("qns03", false) }, want: "qns03"},
+		"the patch is not there": {cfg: maintenance.PatchConfig{Applied: "Patch_1_19.4.0"},
+			want: "patch -l lists no patch, and not Patch_1_19.4.0"},
+		"the file is another": {cfg: maintenance.PatchConfig{SHA256: strings.Repeat("0", 64)}, want: "file"},
+		"a VM is down":        {spoil: func(w simulated) { _ = w.Power("qns03", false) }, want: "qns03"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := deploy(t, tc.world)
@@ -159,7 +163,8 @@ func TestWhatCannotBePlanned(t *testing.T) {
 	for _, want := range []string{"patch_file is missing", "patch_sha256", `patch_applied "--all"`} {
 		require.ErrorContains(t, err, want)
 	}
-	for file, want := range map[string]string{"patch.tar.gz": "absolute", "/tmp/../p.tar.gz": "absolute", "/tmp/patch.zip": "absolute", "/tmp/x.tar.gz": `patch_name "x"`} {
+	for file, want := range map[string]string{"patch.tar.gz": "absolute", "/tmp/../p.tar.gz": "absolute",
+		"/tmp/patch.zip": "absolute", "/tmp/x.tar.gz": `patch_name "x"`} {
 		_, err = maintenance.ApplyPatch(maintenance.PatchConfig{File: file}, h)
 		require.ErrorContains(t, err, want)
 	}

@@ -20,8 +20,10 @@ func TestTheScriptKeepsThePlugins(t *testing.T) {
 		t.Skip("there is no sed here")
 	}
 	for _, text := range []string{
-		"file:///var/qps/.tmp/plugin1\nfile:///var/qps/.tmp/patch1\n", "file:///a/Patch_1_19.4.0/\nhttp://h/x/PATCHES.d\n", "# patch\n  # a/patch\n\n",
-		"file:///var/patches/plugin1\n", "file:///var/qps/.tmp/hotpatch-2\nfile:///var/qps/.tmp/plugin2", "", "  file:///var/qps/.tmp/patch1  \nfile:///p/q\n",
+		"file:///var/qps/.tmp/plugin1\nfile:///var/qps/.tmp/patch1\n", "file:///a/Patch_1_19.4.0/\nhttp://h/x/PATCHES.d\n",
+		"# patch\n  # a/patch\n\n",
+		"file:///var/patches/plugin1\n", "file:///var/qps/.tmp/hotpatch-2\nfile:///var/qps/.tmp/plugin2", "",
+		"  file:///var/qps/.tmp/patch1  \nfile:///p/q\n",
 	} {
 		r, err := cps.ParseRepositories(strings.NewReader(text))
 		require.NoError(t, err, text)

@@ -71,7 +71,8 @@ func service(id, vm, name, verb, ref string) evenkeel.Action {
 		build = evenkeel.Disrupt
 	}
 	what := map[string]string{"monit": "monit", "qns": "the Policy Server processes"}[name]
-	return build(strings.Join([]string{id, verb, name, vm}, "-"), strings.ToUpper(verb[:1])+verb[1:]+" "+what+" on "+vm, "service", name, verb).
+	return build(strings.Join([]string{id, verb, name, vm}, "-"), strings.ToUpper(verb[:1])+verb[1:]+" "+what+" on "+vm,
+		"service", name, verb).
 		On(vm).From(ref).Timeout(10 * time.Minute)
 }
 

@@ -37,9 +37,6 @@ func (w simulated) read(name string) string {
 
 const patchFile = "/tmp/Patch_2_19.4.0.tar.gz"
 
-// patchSum is of the file that the simulated cluster has.
-const patchSum = "2ad7b53ac47b54e2bdd7a9e3aa8b6e0d9a1f5d1de63bb7c4e9b85c8c0f7b0d68"
-
 // deploy makes a cluster, with the file of a patch on its Cluster Manager.
 func deploy(t testing.TB, opts cpstest.Options) simulated {
 	t.Helper()

@@ -137,7 +137,8 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 
 // What cannot be read in one check of diagnostics.sh hides nothing of the others.
 func TestInspectFindsWhatAPartThatCannotBeReadStandsBeside(t *testing.T) {
-	in, err := inspected(t, "Checking disk space...[FAIL]\n  lb01\nChecking HAProxy statistics and ports...\n[FAIL]\n  HA Proxy is not running on lb01\n"+
+	in, err := inspected(t, "Checking disk space...[FAIL]\n  lb01\nChecking HAProxy statistics and ports...\n[FAIL]\n  "+
+		"HA Proxy is not running on lb01\n"+
 		"Checking replica sets...\n|---|\n| Mongo:3.6.9 MONGODB REPLICA-SETS STATUS INFORMATION Date : 2021-03-01 10:00:00 |\n|---|\n"+
 		"| SET NAME - PORT : IP ADDRESS - REPLICA STATE - HOST NAME - HEALTH - LAST SYNC - PRIORITY |\n|---|\n"+
 		"| SPR:set04 |\n| Could not connect to any member |\n|---|\n")

@@ -22,7 +22,8 @@ type patchConfig struct {
 	maintenance.PatchConfig `yaml:",inline"`
 }
 
-func patchOf(cfg *cli.Config) *patchConfig { return cfg.Job.(*patchConfig) } //nolint:forcetypeassert // App.Read and patchExample make no other
+// patchOf is the job of a configuration.
+func patchOf(cfg *cli.Config) *patchConfig { return cfg.Job.(*patchConfig) } //nolint:forcetypeassert // App.Read makes no other
 
 // patchApp is "cps-issm patch": apply, undo and remove patches (cps:2037-2293).
 func patchApp() *cli.App {

@@ -120,9 +120,10 @@ func TestTheGateKnowsDocumentsAndServers(t *testing.T) {
 		doc           change.Doc
 		want          string
 	}{
-		"as declared":                {"sessionmgr01", sm1, declared, ""},
-		"another version":            {"sessionmgr01", sm1, other, "no action declared it"},
-		"one byte more":              {"sessionmgr01", sm1, change.Doc{Effect: declared.Effect, Text: declared.Text + " "}, "no action declared it"},
+		"as declared":     {"sessionmgr01", sm1, declared, ""},
+		"another version": {"sessionmgr01", sm1, other, "no action declared it"},
+		"one byte more": {"sessionmgr01", sm1, change.Doc{Effect: declared.Effect, Text: declared.Text + " "},
+			"no action declared it"},
 		"another effect":             {"sessionmgr01", sm1, change.Doc{Effect: op.Mutating, Text: declared.Text}, "no action declared it"},
 		"said to be read-only":       {"sessionmgr01", sm1, change.Doc{Effect: op.ReadOnly, Text: declared.Text}, "said to be read-only"},
 		"a server of no declaration": {"arbitervip", arb, declared, "no action declared it"},

@@ -81,7 +81,8 @@ func (d *digestDraw) operations(id, task, interval string) string {
 	if d.IntN(6) == 0 {
 		return ""
 	}
-	timeout := d.rarely(d.pick(` timeout="60"`, ` timeout="60s"`, ` timeout="2min"`, ` timeout="90000ms"`), "", ` timeout="0"`, ` timeout="PT3M"`, ` timeout="-1"`, ` timeout="x"`,
+	timeout := d.rarely(d.pick(` timeout="60"`, ` timeout="60s"`, ` timeout="2min"`, ` timeout="90000ms"`), "",
+		` timeout="0"`, ` timeout="PT3M"`, ` timeout="-1"`, ` timeout="x"`,
 		` timeout="5h"`, ` timeout="1.5s"`, ` timeout="99999999"`)
 	all := d.operation(id+"1", "start", "0", d.pick("", ` timeout="300"`)) +
 		d.operation(id+"2", "monitor", d.pick("10", "10s", "7s", "PT10S"), timeout)

@@ -46,17 +46,18 @@ func (m *Migration) backupStep() evenkeel.Step {
 		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it",
 		Host: m.cfg.ClusterManager, Ref: "cps:409-447",
 		Makes: append(managerArchive.keys(), managerArchive.earlier),
-		Actions: slices.Concat([]evenkeel.Action{m.imageThere(), m.quietGuard(migrateScript)}, m.umount(), m.mount(m.cfg.TargetISO), []evenkeel.Action{
-			managerArchive.mark(),
-			{
-				ID: "backup", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
-				Change: evenkeel.Change{
-					Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"),
-					Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
+		Actions: slices.Concat([]evenkeel.Action{m.imageThere(), m.quietGuard(migrateScript)}, m.umount(),
+			m.mount(m.cfg.TargetISO), []evenkeel.Action{
+				managerArchive.mark(),
+				{
+					ID: "backup", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
+					Change: evenkeel.Change{
+						Title: "Back up the Cluster Manager", Ref: "cps:424-434", Cmd: m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman"),
+						Repeat: evenkeel.Never, Expect: succeeded, Probe: managerArchive.madeProbe(),
+					},
 				},
-			},
-			managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
-		}),
+				managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
+			}),
 		Undo: m.umount(),
 	}
 	if m.cfg.SourceISO != "" {
@@ -157,7 +158,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 				Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()),
 			},
 		},
-		evenkeel.Action{
+		{
 			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in " +
 				"/var/tmp/logback_backup; five of them were overwritten: merge your changes.",
 			Change: evenkeel.Change{
@@ -218,7 +219,8 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 	}
 	return evenkeel.Step{
 		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
-		Why:      "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes 15 to 20 hours (cps:558).",
+		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
+			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
 		Actions:  []evenkeel.Action{skip, proof(skip, "skipped", "Both parameters are there")},
 		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
 	}

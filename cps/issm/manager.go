@@ -158,7 +158,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 				Cmd: m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref()),
 			},
 		},
-		evenkeel.Action{
+		{
 			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in " +
 				"/var/tmp/logback_backup; five of them were overwritten: merge your changes.",
 			Change: evenkeel.Change{
@@ -219,8 +219,8 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 	}
 	return evenkeel.Step{
 		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
-		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). Carrying 55 GB over takes " +
-			"15 to 20 hours (cps:558).",
+		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
+			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
 		Actions:  []evenkeel.Action{skip, proof(skip, "skipped", "Both parameters are there")},
 		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
 	}

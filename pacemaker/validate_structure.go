@@ -295,8 +295,9 @@ func noPattern(pattern string) bool {
 		return !strings.Contains(pattern, "[")
 	case syntax.ErrMissingRepeatArgument:
 		return strings.ContainsAny(pattern[:1], "*+?")
+	default:
+		return false
 	}
-	return false
 }
 
 // constraint looks at the others, which are about two resources, or about sets.

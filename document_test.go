@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -122,6 +123,21 @@ func TestDocumentsPassTheGate(t *testing.T) {
 	require.ErrorIs(t, changed, evenkeel.ErrNotInPlan)
 	require.ErrorIs(t, strange, evenkeel.ErrNotInPlan)
 	require.NotContains(t, strings.Join(got, "\n"), "raise")
+
+	// A probe's servers are on the probe's host.
+	rb.Steps[0].Actions[0].Op.Reads, rb.Steps[0].Actions[0].Op.Docs = nil, nil
+	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Host: "c", Text: "x", Op: &change.Op{Effect: evenkeel.ReadOnly, Text: "x",
+		Reads: []change.Endpoint{{Address: "p:1"}}, Do: rb.Steps[0].Actions[0].Op.Do},
+		Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }}
+	rb.Invariants[0].Check = func(ctx context.Context, at evenkeel.Site) error {
+		asked, strange = send(ctx, at, "c", "p:1", status), send(ctx, at, "a", "p:1", status)
+		return nil
+	}
+	_, err = evenkeel.Run(t.Context(), rb, dialable{leasable(evenkeel.HostMap{"a": &recorder{}, "c": &recorder{}}), &got},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.NoError(t, asked)
+	require.ErrorIs(t, strange, evenkeel.ErrNotInPlan)
 }
 
 // What an operation declares of documents is judged with the runbook, and is part of what is signed.
@@ -138,7 +154,8 @@ func TestDeclaredDocumentsAreValidated(t *testing.T) {
 			Text: archive.Ref()}, To: at}}},
 		"a secret of the runbook": {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating,
 			Text: `"correct-horse-battery"`}, To: at}}},
-		"secret of the runbook": {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
+		"secret of the runbook":                       {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
+		"secret of the runbook stands in the address": {Reads: []change.Endpoint{{Address: "mongodb://u:correct-horse-battery@a:1"}}},
 	} {
 		rb := documentBook(op)
 		rb.Secrets = []sshexec.Secret{"correct-horse-battery"}
@@ -210,4 +227,126 @@ func kinds(events []evenkeel.EventKind) string {
 		b.WriteString(string(k) + " ")
 	}
 	return b.String()
+}
+
+// What a probe declares would be shown to nobody: it declares nothing that changes something, and names its servers in full.
+func TestAProbeOnlyAsks(t *testing.T) {
+	at := []change.Endpoint{{Address: "a:1"}}
+	for want, op := range map[string]change.Op{
+		"its probe declares commands or documents":                   {Docs: []change.OpDoc{{Doc: raise, To: at}}},
+		"its probe declares commands or documents, which":            {Cmds: evenkeel.Here(sshexec.Command(evenkeel.Mutating, "rm", "x"))},
+		"names a server without a host or an address: \"\" on \"a\"": {Reads: []change.Endpoint{{}}},
+	} {
+		op.Effect, op.Text = evenkeel.ReadOnly, "Ask it."
+		op.Do = func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }
+		rb := documentBook(evenkeel.Op{})
+		rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Op: &op, Text: "it is up",
+			Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }}
+		require.ErrorContains(t, rb.Validate(), want)
+	}
+}
+
+// failing are machines with servers that fail, and say how long they were waited for.
+type failing struct {
+	evenkeel.HostMap
+	limits *[]time.Duration
+}
+
+func (f failing) Dial(ctx context.Context, _, address string) (change.Conn, error) {
+	f.note(ctx)
+	if address == "nobody:1" {
+		return nil, nil //nolint:nilnil // what a careless dialer does
+	}
+	return f, nil
+}
+
+func (f failing) note(ctx context.Context) {
+	left := time.Duration(0) // for ever
+	if end, bounded := ctx.Deadline(); bounded {
+		left = time.Until(end).Round(time.Minute)
+	}
+	*f.limits = append(*f.limits, left)
+}
+
+func (f failing) Send(ctx context.Context, _ change.Doc) (string, error) {
+	f.note(ctx)
+	return "", errors.New("the answer was lost")
+}
+
+func (f failing) Close(context.Context) error { return nil }
+
+// Of a document whose answer is lost nobody knows what became of it: the probe is asked. No server is waited for without end.
+func TestALostAnswerIsUnknown(t *testing.T) {
+	for address, tc := range map[string]struct {
+		outcome evenkeel.Outcome
+		limits  []time.Duration
+	}{
+		"a:1":      {evenkeel.Unknown, []time.Duration{2 * time.Minute, 7 * time.Minute}},
+		"nobody:1": {evenkeel.NotStarted, []time.Duration{2 * time.Minute}},
+	} {
+		to := []change.Endpoint{{Address: address}}
+		rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: to}}, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+			return sshexec.Result{}, send(ctx, at, "a", address, raise)
+		}})
+		asked := 0
+		a := &rb.Steps[0].Actions[0]
+		a.Limit, a.Repeat = 7*time.Minute, evenkeel.Never
+		a.Probe = &evenkeel.Probe{Cmd: sshexec.Command(evenkeel.ReadOnly, "look"), Text: "it is up",
+			Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { asked++; return evenkeel.NotRun, nil }}
+		var limits []time.Duration
+		journal := &evenkeel.MemJournal{}
+		_, err := evenkeel.Run(t.Context(), rb, failing{leasable(evenkeel.HostMap{"a": &recorder{}}), &limits},
+			evenkeel.Options{Journal: journal, Clock: &stepClock{}})
+		require.Error(t, err)
+		require.Equal(t, tc.limits, limits)
+		require.Equal(t, tc.outcome == evenkeel.Unknown, asked > 0)
+		for _, r := range journal.Records() {
+			if r.Kind == evenkeel.KindEnd {
+				require.Equal(t, tc.outcome, *r.Outcome)
+			}
+		}
+	}
+}
+
+// The invariants of a rollback are those of its run: they ask the same servers, also those of steps that are not undone.
+func TestInvariantsAskTheServersOfTheRunInItsRollback(t *testing.T) {
+	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Address: "a:1"}}}}})
+	rb.Steps[0].Irreversible, rb.Steps[0].Harmless = "", "it may stay"
+	change := evenkeel.Do("make", "Make it", "touch", "x")
+	rb.Steps = append([]evenkeel.Step{{ID: "first", Host: "a", Actions: []evenkeel.Action{change},
+		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove it", "rm", "x")}}}, rb.Steps...)
+	var asked []error
+	rb.Invariants = []evenkeel.Invariant{{ID: "i", Title: "It holds.", Check: func(ctx context.Context, at evenkeel.Site) error {
+		err := send(ctx, at, "a", "a:1", status)
+		asked = append(asked, err)
+		return err
+	}}}
+	var got []string
+	hosts := dialable{leasable(evenkeel.HostMap{"a": &recorder{}}), &got}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
+	require.NoError(t, err)
+	before := len(asked)
+	_, err = evenkeel.Rollback(t.Context(), rb, hosts, opts)
+	require.NoError(t, err)
+	require.Greater(t, len(asked), before)
+	require.NoError(t, errors.Join(asked...))
+}
+
+// Bytes that are no text are shown as bytes, and are part of what is signed; in a document nobody could review them.
+func TestBytesThatAreNoText(t *testing.T) {
+	digest := func(arg string) (string, string) {
+		rb := &evenkeel.Runbook{Name: "n", Steps: []evenkeel.Step{{ID: "s", Host: "a", Irreversible: "a test",
+			Actions: []evenkeel.Action{evenkeel.Do("a", "A", "rm", arg)}}}}
+		return rb.Digest(), markdown(t, rb)
+	}
+	first, shown := digest("x\xff")
+	second, _ := digest("x\xfe")
+	require.NotEqual(t, first, second)
+	require.Contains(t, shown, `rm $'x\xff'`)
+	_, shown = digest("\ufffd\xff")
+	require.Contains(t, shown, "rm $'\ufffd\\xff'")
+	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: "{\"x\":\"\xff\"}"},
+		To: []change.Endpoint{{Address: "a:1"}}}}})
+	require.ErrorContains(t, rb.Validate(), "a document is no text")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
@@ -115,8 +116,10 @@ func shellSafe(arg string) (quoted string, ok bool) {
 		return "", false
 	}
 	var b strings.Builder
-	for _, r := range arg {
+	for i, r := range arg {
 		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(arg[i:], string(r)): // a byte that is no text
+			fmt.Fprintf(&b, `\x%02x`, arg[i])
 		case r == '\'' || r == '\\':
 			b.WriteString(`\` + string(r))
 		case r == '\n':

@@ -170,7 +170,7 @@ func after(r *Retry) time.Duration {
 func (e *engine) look(ctx context.Context, host string, cmd sshexec.Cmd, op *Op) (Observed, error) {
 	facts := e.facts()
 	if op != nil {
-		res, err := op.Do(ctx, e.site(host, op))
+		res, err := op.Do(ctx, e.site(host, op, lookTimeout))
 		return Observed{Result: res, Host: host, Facts: facts, Now: e.opts.Clock.Now()}, err
 	}
 	cmd, err := facts.ExpandCmd(cmd)
@@ -385,7 +385,7 @@ func (e *engine) once(ctx context.Context, s *Step, phase Phase, a *Action, job 
 	obs := Observed{Host: host, Facts: e.facts()}
 	if a.Op != nil {
 		var err error
-		obs.Result, err = a.Op.Do(ctx, e.site(host, a.Op))
+		obs.Result, err = a.Op.Do(ctx, e.site(host, a.Op, within(a)))
 		obs.Now = e.opts.Clock.Now()
 		if err != nil {
 			if isCommandError(err) {

@@ -249,7 +249,7 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 		}
 	}
 	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(),
-		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}),
+		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}, lookTimeout),
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			runner, err := world.Runner(host)
 			if err != nil || cmd.Effect != ReadOnly {

@@ -121,7 +121,7 @@ func (e *engine) differs(ctx context.Context) []string {
 	if e.rb.Compare == nil {
 		return nil
 	}
-	found, err := e.rb.Compare(ctx, e.site("", nil))
+	found, err := e.rb.Compare(ctx, e.site("", nil, lookTimeout))
 	if err != nil { // what could not be compared may differ
 		found = append(found, fmt.Sprintf("not everything could be compared with the state before the run: %v", err))
 	}

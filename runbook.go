@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
@@ -192,6 +193,11 @@ func (rb *Runbook) Digest() string {
 				}
 				for _, c := range a.cmds() {
 					put("cmd", c.Effect, c.Argv, c.Env, c.Dir, asUser(c), c.Stdin.PlainText(), c.Stdin.Path(), c.Stdin.String())
+					for k, text := range append(slices.Concat(c.Argv, c.Env), c.Dir, c.Stdin.PlainText(), c.Stdin.Path()) {
+						if !utf8.ValidString(text) { // of which JSON makes the same as of others
+							put("bytes", k, []byte(text))
+						}
+					}
 				}
 			}
 		}
@@ -505,6 +511,12 @@ func (v *validator) probe(where string, s *Step, a *Action) {
 		v.add("%s: its probe is not read-only", where)
 	case a.Probe.Host == "" && a.host(s) == "":
 		v.add("%s: its probe has no host", where)
+	}
+	if op := a.Probe.Op; op != nil {
+		v.documents(where, cmp.Or(a.Probe.Host, a.host(s)), op)
+		if len(op.Cmds)+len(op.Docs) > 0 {
+			v.add("%s: its probe declares commands or documents, which are those that change something", where)
+		}
 	}
 	for _, m := range a.Makes {
 		if !slices.ContainsFunc(a.Probe.Makes, func(p Make) bool { return p.Key.Name() == m.Key.Name() }) {

@@ -84,7 +84,7 @@ func (e *engine) invariant(id string) *Invariant {
 
 // observe looks whether an invariant holds: nil, a *Violation, or why it cannot be observed.
 func (e *engine) observe(ctx context.Context, inv *Invariant) error {
-	err := inv.Check(ctx, e.site("", nil))
+	err := inv.Check(ctx, e.site("", nil, lookTimeout))
 	var v *Violation
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -34,11 +34,16 @@ const commandTime = 10 * time.Second
 // members have these priorities. Each is planned from what the one before makes, so they are carried out in order.
 func (c Changes) SetPriorities(now mongo.Config, priorities map[string]float64) ([]change.Change, error) {
 	wish := now.Clone()
+	named := map[int]bool{}
 	for host, p := range priorities {
 		i := wish.Index(host)
-		if i < 0 {
+		switch {
+		case i < 0:
 			return nil, fmt.Errorf("replica set %s has no member %s", now.ID, host)
+		case named[i]:
+			return nil, fmt.Errorf("replica set %s: two priorities are given for the member %s", now.ID, wish.Members[i].Host)
 		}
+		named[i] = true
 		wish.Members[i].Priority = p
 	}
 	return c.Converge(now, wish)
@@ -81,6 +86,9 @@ func (c Changes) Reconfigure(from, to mongo.Config, why string) (change.Change, 
 		if !m.ArbiterOnly { // a new member is never the primary before it is one
 			s.members = append(s.members, change.Endpoint{Host: machine(c.Machine, m.Host), Address: m.Host})
 		}
+	}
+	if len(s.members) == 0 {
+		return change.Change{}, fmt.Errorf("replica set %s, version %d: %w: no member can be primary", to.ID, to.Version, mongo.ErrUnsafeStep)
 	}
 	installed := s.proof(fmt.Sprintf("the primary has version %d", to.Version), func(p Progress) bool { return p >= Installed })
 	probe := installed.Probe()
@@ -126,7 +134,7 @@ var ErrNotReady = errors.New("the set is not ready for the next reconfiguration"
 // do sends the document, once, where it is not installed already.
 func (s step) do(ctx context.Context, at change.Site) (sshexec.Result, error) {
 	rs := s.set(at)
-	defer func() { _ = rs.Close(context.WithoutCancel(ctx)) }()
+	defer rs.hangUp(ctx)
 	p, why, err := s.look(ctx, rs)
 	switch {
 	case err != nil:
@@ -174,7 +182,7 @@ func (s step) proof(text string, enough func(Progress) bool) change.Proof {
 			Effect: op.ReadOnly, Reads: s.members, Text: fmt.Sprintf("Ask the primary of %s for rs.conf() and rs.status().", s.to.ID),
 			Do: func(ctx context.Context, at change.Site) (sshexec.Result, error) {
 				rs := s.set(at)
-				defer func() { _ = rs.Close(context.WithoutCancel(ctx)) }()
+				defer rs.hangUp(ctx)
 				p, why, err := s.look(ctx, rs)
 				if err != nil && (errors.Is(err, ErrNoPrimary) || transient(err)) {
 					err = change.NotYet(0, "a primary: %v", err)

@@ -162,21 +162,25 @@ func TestTheGateKnowsDocumentsAndServers(t *testing.T) {
 
 // Immediately before the document its machine checks the lease: taken over, or not answering, it lets nothing be sent.
 func TestADocumentNeedsTheLease(t *testing.T) {
-	for name, tc := range map[string]struct {
-		meanwhile func(*testing.T, *world)
-		want      any
-	}{
-		"taken over": {func(t *testing.T, w *world) {
-			r, err := w.Runner("sessionmgr01")
+	taken := func(host string) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			r, err := w.Runner(host)
 			require.NoError(t, err)
 			res, err := r.Run(t.Context(), sshexec.LookLease(evenkeel.LeasePath, evenkeel.LeasePath))
 			require.NoError(t, err)
 			look, err := sshexec.ReadLeaseLook(res)
 			require.NoError(t, err)
 			_, err = r.Run(t.Context(), sshexec.SwapLease(evenkeel.LeasePath, look.Line, sshexec.Lease{
-				Held: true, Run: "other", Epoch: 9, Life: "abcdef", Host: "sessionmgr01", Since: w.Now(), Holder: "b@c"}))
+				Held: true, Run: "other", Epoch: 9, Life: "abcdef", Host: host, Since: w.Now(), Holder: "b@c"}))
 			require.NoError(t, err)
-		}, new(*evenkeel.LeaseLostError)},
+		}
+	}
+	for name, tc := range map[string]struct {
+		meanwhile func(*testing.T, *world)
+		want      any
+	}{
+		"taken over":                 {taken("sessionmgr01"), new(*evenkeel.LeaseLostError)},
+		"taken over where it is not": {taken("sessionmgr02"), new(*evenkeel.LeaseLostError)},
 		"without power": {func(_ *testing.T, w *world) {
 			w.Do(func(s *simhost.State) { s.Host("sessionmgr01").PowerOff(s) })
 		}, new(*sshexec.CommandError)},
@@ -314,6 +318,15 @@ func TestReconfigureRefusesUnsafeSteps(t *testing.T) {
 	require.ErrorIs(t, err, mongo.ErrUnsafeStep)
 	_, err = live.Changes{}.SetPriorities(from, map[string]float64{"elsewhere:1": 1})
 	require.ErrorContains(t, err, "set02 has no member elsewhere:1")
+	from.Members[0].Host = "a"
+	_, err = live.Changes{}.SetPriorities(from, map[string]float64{"a": 1, "a:27017": 5})
+	require.ErrorContains(t, err, "two priorities are given for the member a")
+	from.Members[0].Host = sm1
+	nobody := mongo.Config{ID: to.ID}
+	to.Version, to.Members = 1, to.Members[:1]
+	to.Members[0].Votes, to.Members[0].Priority = 1, 1
+	_, err = live.Changes{}.Reconfigure(nobody, to, "a test")
+	require.ErrorContains(t, err, "no member can be primary")
 	none, err := live.Changes{}.SetPriorities(from, map[string]float64{sm1: 3})
 	require.NoError(t, err)
 	require.Empty(t, none)
@@ -343,6 +356,8 @@ func TestDocuments(t *testing.T) {
 		"nothing but it":        {Effect: op.Mutating, Text: `{"$db":"admin"}`},
 		"the database is first": {Effect: op.Mutating, Text: `{"$db":"admin","x":1}`},
 		"no name of it":         {Effect: op.Mutating, Text: `{"x":1,"$db":1}`},
+		"two databases":         {Effect: op.Mutating, Text: `{"x":1,"$db":"local","$db":"admin"}`},
+		"something after it":    {Effect: op.Mutating, Text: `{"x":1,"$db":"admin"} {"y":1}`},
 		"not read-only":         {Effect: op.ReadOnly, Text: `{"x":1,"$db":"admin"}`},
 		"disruptive":            {Effect: op.Mutating, Text: `{"replSetStepDown":1,"$db":"admin"}`},
 	} {
@@ -369,4 +384,50 @@ type answerConn func(db string, cmd bson.D) (bson.Raw, error)
 func (answerConn) Close(context.Context) error { return nil }
 func (c answerConn) RunCommand(_ context.Context, db string, cmd bson.D) (bson.Raw, error) {
 	return c(db, cmd)
+}
+
+// A server that refuses to say how far a reconfiguration has come has not said that it was not sent.
+func TestARefusedLookTellsNothing(t *testing.T) {
+	w, changes := moving(t, mongotest.Wire36)
+	site := change.Over(w.Runner, w.Clock())
+	site.Connect = live.Documents(func(context.Context, string) (live.Conn, error) {
+		return answerConn(func(string, bson.D) (bson.Raw, error) {
+			raw, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: live.CodeUnauthorized}, {Key: "errmsg", Value: "no"}})
+			return raw, err
+		}), nil
+	}).Dial
+	probe := changes[0].Probe
+	res, err := probe.Op.Do(t.Context(), site)
+	require.ErrorIs(t, err, live.ErrAuth)
+	found, err := probe.Judge(change.Observed{Result: res}, err)
+	require.Equal(t, change.Inconclusive, found)
+	require.ErrorIs(t, err, live.ErrAuth)
+}
+
+// An operation ends, whatever the server that it says goodbye to.
+func TestAnOperationDoesNotWaitForAGoodbye(t *testing.T) {
+	w, changes := moving(t, mongotest.Wire36)
+	site := change.Over(w.Runner, w.Clock())
+	closed := 0
+	site.Connect = func(ctx context.Context, host, address string) (change.Conn, error) {
+		conn, err := w.Dial(ctx, host, address)
+		return clinging{conn, &closed}, err
+	}
+	res, err := changes[0].Probe.Op.Do(t.Context(), site)
+	require.NoError(t, err)
+	require.Equal(t, "not sent: ", string(res.Stdout))
+	require.Positive(t, closed)
+}
+
+// clinging is a connection whose server hangs when it is closed.
+type clinging struct {
+	change.Conn
+	closed *int
+}
+
+func (c clinging) Close(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); bounded {
+		*c.closed++
+	}
+	return ctx.Err()
 }

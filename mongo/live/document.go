@@ -2,8 +2,10 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -113,12 +115,15 @@ func (c *documentConn) Send(ctx context.Context, doc change.Doc) (string, error)
 	refuse := func(err error) error {
 		return &CommandError{Host: c.address, Command: commandName(cmd), Outcome: op.NotStarted, Err: err}
 	}
+	if !json.Valid([]byte(doc.Text)) { // the reader below stops at the end of the document, whatever follows
+		return "", refuse(errors.New("the document is no JSON, or more than one"))
+	}
 	if err := bson.UnmarshalExtJSON([]byte(doc.Text), true, &cmd); err != nil {
 		return "", refuse(fmt.Errorf("the document is no Extended JSON: %w", err))
 	}
 	last := len(cmd) - 1
-	if last < 1 || cmd[last].Key != "$db" {
-		return "", refuse(errors.New("the document does not end with its database, $db"))
+	if last < 1 || slices.IndexFunc(cmd, func(e bson.E) bool { return e.Key == "$db" }) != last {
+		return "", refuse(errors.New("the document does not end with its database, $db, or names it twice"))
 	}
 	db, ok := cmd[last].Value.(string)
 	if !ok || doc.Effect != effectOf(cmd[0].Key) {

@@ -105,6 +105,13 @@ func (r *ReplicaSet) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// hangUp is Close at the end of an operation: also after its context has ended, and without waiting for a server that hangs.
+func (r *ReplicaSet) hangUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	_ = r.Close(ctx)
+}
+
 // RunCommand runs a command on one member, and gives its refusal as a *[CommandError]. It is sent once, unless it
 // failed on a connection that was there already, and either certainly was not sent or changes nothing: then a new
 // connection is tried.
@@ -185,7 +192,7 @@ func (r *ReplicaSet) drop(ctx context.Context, host string, c Conn) {
 	_ = c.Close(ctx)
 }
 
-// closing is how long a connection that has failed may take to close: a driver says goodbye to a server that may hang.
+// closing is how long connections may take to close: a driver says goodbye to a server that may hang.
 const closing = time.Second
 
 // Hello asks one member who it is. A member of another set, or of a server that is too old ([mongo.ErrTooOld]), is an error.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 )
@@ -196,6 +197,9 @@ func writeJSDocument(b *strings.Builder, v bson.RawValue) error {
 	if v.Type == bson.TypeArray {
 		open, end = "[", "]"
 	}
+	if err := checkLiteral(v.Type, elements); err != nil {
+		return err
+	}
 	b.WriteString(open)
 	for i, e := range elements {
 		if i > 0 {
@@ -209,6 +213,31 @@ func writeJSDocument(b *strings.Builder, v bson.RawValue) error {
 		}
 	}
 	b.WriteString(end)
+	return nil
+}
+
+// checkLiteral refuses a document that JavaScript would make another one of: an object literal has each name once, puts those that
+// are numbers first, and takes __proto__ for something else.
+func checkLiteral(t bsontype.Type, elements []bson.RawElement) error {
+	if t == bson.TypeArray {
+		return nil
+	}
+	seen := map[string]bool{}
+	last := int64(-1) // the number that is the name before; none may follow another name
+	for _, e := range elements {
+		key := e.Key()
+		n, err := strconv.ParseUint(key, 10, 32)
+		number := err == nil && strconv.FormatUint(n, 10) == key
+		switch {
+		case seen[key], key == "__proto__", number && int64(n) <= last:
+			return fmt.Errorf("the shell would read the field %q otherwise", key)
+		case number:
+			last = int64(n)
+		default:
+			last = math.MaxInt64
+		}
+		seen[key] = true
+	}
 	return nil
 }
 

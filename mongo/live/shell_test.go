@@ -251,6 +251,30 @@ func TestShellTypes(t *testing.T) {
 	}
 }
 
+// A document that JavaScript would make another one of is not sent through a shell.
+func TestShellRefusesWhatJavaScriptReadsOtherwise(t *testing.T) {
+	rs := live.NewReplicaSet("x", nil, live.ShellDialer(func(context.Context, live.ShellCall) (live.ShellResult, error) {
+		return live.ShellResult{}, errors.New("it was sent")
+	}, nil), live.Options{})
+	for name, doc := range map[string]bson.D{
+		"a name that stands twice":   {{Key: "a", Value: 1}, {Key: "b", Value: 1}, {Key: "a", Value: 2}},
+		"a number after a name":      {{Key: "a", Value: 1}, {Key: "7", Value: 1}},
+		"numbers in another order":   {{Key: "7", Value: 1}, {Key: "3", Value: 1}},
+		"the prototype of an object": {{Key: "a", Value: bson.D{{Key: "__proto__", Value: bson.D{}}}}},
+	} {
+		_, err := rs.RunCommand(t.Context(), "h:1", "db", bson.D{{Key: "x", Value: doc}})
+		require.ErrorContains(t, err, "the shell would read the field", name)
+	}
+	for name, doc := range map[string]bson.D{
+		"numbers first":   {{Key: "3", Value: 1}, {Key: "7", Value: 1}, {Key: "a", Value: 1}},
+		"no such numbers": {{Key: "a", Value: 1}, {Key: "07", Value: 1}, {Key: "-1", Value: 1}, {Key: "4294967296", Value: 1}},
+		"lists":           {{Key: "a", Value: bson.A{1, 2, 3}}},
+	} {
+		_, err := rs.RunCommand(t.Context(), "h:1", "db", bson.D{{Key: "x", Value: doc}})
+		require.ErrorContains(t, err, "it was sent", name)
+	}
+}
+
 type echoConn struct{ got *bson.D }
 
 func (echoConn) Close(context.Context) error { return nil }

@@ -332,3 +332,25 @@ func FuzzWire(f *testing.F) {
 		require.Equal(t, sm1, set.Truth().Primary, "nobody has authenticated")
 	})
 }
+
+// A clone hangs where its original hangs, and its hash tells what the server is still at.
+func TestACloneHangsToo(t *testing.T) {
+	set, err := mongotest.Start(balance(), mongotest.Options{})
+	require.NoError(t, err)
+	require.NoError(t, set.SuspendMember(sm2))
+	twin := set.Clone()
+	conn, err := twin.Dial(t.Context(), sm2)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = conn.RunCommand(ctx, "admin", bson.D{{Key: "ping", Value: 1}})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, twin.ResumeMember(sm2))
+	_, err = conn.RunCommand(t.Context(), "admin", bson.D{{Key: "ping", Value: 1}})
+	require.NoError(t, err)
+
+	twin = set.Clone()
+	require.Equal(t, set.Hash(), twin.Hash())
+	twin.SetRelease(sm1, "3.6.9")
+	require.NotEqual(t, set.Hash(), twin.Hash())
+}

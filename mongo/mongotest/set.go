@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"net"
 	"slices"
@@ -134,6 +135,9 @@ func (s *Set) Clone() *Set {
 	c := around(s.sim.Clone(), s.opt)
 	c.start, c.raced, c.busy, c.guest, c.log = s.start, s.raced, s.busy, s.guest, slices.Clone(s.log)
 	c.lives, c.began, c.releases = maps.Clone(s.lives), maps.Clone(s.began), maps.Clone(s.releases)
+	for host := range s.hung {
+		c.hung[host] = make(chan struct{})
+	}
 	return c
 }
 
@@ -142,7 +146,12 @@ func (s *Set) Hash() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
-	return s.sim.Hash()
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%d %d", s.sim.Hash(), max(s.busy-s.sim.Now(), 0))
+	for _, host := range slices.Sorted(maps.Keys(s.releases)) {
+		_, _ = fmt.Fprintf(h, " %q %q", host, s.releases[host])
+	}
+	return h.Sum64()
 }
 
 // Close ends every connection and listener, and waits for what serves them.

@@ -271,9 +271,9 @@ func (d *doing) on(host string) Site {
 	return at
 }
 
-// verdict is what the command itself showed.
+// verdict is what the command itself showed. An operation that failed has no result to be judged.
 func (d *doing) verdict(res sshexec.Result, err error) error {
-	if d.change.Expect.Check == nil {
+	if d.change.Expect.Check == nil || d.change.Op != nil && err != nil {
 		return err
 	}
 	return d.change.Expect.Check(Observed{Result: res, Host: d.change.Host, Facts: d.at.Facts, Now: d.at.Clock.Now()})

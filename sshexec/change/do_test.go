@@ -182,3 +182,24 @@ func TestWhatSilenceMeans(t *testing.T) {
 	cut := change.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, Truncated: true}}
 	require.ErrorContains(t, cut.Succeeded(), "cut off")
 }
+
+// An operation that failed has no result to be judged, also where a command of it came to its end.
+func TestAnOperationThatFailedIsNotJudged(t *testing.T) {
+	refused := &sshexec.CommandError{Outcome: sshexec.Exited}
+	judged := false
+	p := change.Probe{Op: &change.Op{}, Silent: change.Done,
+		Read: func(change.Observed) (change.ProbeResult, error) { judged = true; return change.NotRun, nil }}
+	got, err := p.Judge(change.Observed{}, refused)
+	require.Equal(t, change.Inconclusive, got)
+	require.ErrorIs(t, err, refused)
+	require.False(t, judged)
+
+	var hosts []string
+	on := false
+	_, err = change.Do(t.Context(), site(fine, &hosts), change.Change{Title: "t", Host: "h", Limit: time.Minute, Proof: []change.Proof{proves(&on)},
+		Expect: change.Expect{Check: func(change.Observed) error { judged = true; return nil }},
+		Op: &change.Op{Effect: sshexec.Mutating, Text: "x",
+			Do: func(context.Context, change.Site) (sshexec.Result, error) { return sshexec.Result{}, refused }}})
+	require.ErrorIs(t, err, refused)
+	require.False(t, judged)
+}

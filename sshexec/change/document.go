@@ -40,12 +40,13 @@ type OpDoc struct {
 type Conn interface {
 	// Send sends a document once, and gives the answer in the form of Doc.Text, also one that is a refusal. An error means
 	// that there is no answer; it says by sshexec.OutcomeOf whether the document may have taken effect, and counts as
-	// Unknown where it does not. A document that is called read-only and is not is refused.
+	// Unknown where it does not. A document that is called read-only and is not is refused. It ends with the context.
 	Send(ctx context.Context, d Doc) (reply string, err error)
 	Close(ctx context.Context) error
 }
 
-// Dialer connects to servers. Who gives a run its machines may offer one beside: then operations can dial.
+// Dialer connects to servers. Who gives a run its machines may offer one beside: then operations can dial. The context
+// bounds the dialling, and not the connection.
 type Dialer interface {
 	Dial(ctx context.Context, host, address string) (Conn, error)
 }

@@ -79,13 +79,15 @@ func NotYet(after time.Duration, format string, args ...any) error {
 	return &Retry{After: after, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says enough.
+// Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says
+// enough. A command that exited is judged whatever its status; an operation that failed has no result to be judged.
 func (p *Probe) Judge(obs Observed, err error) (ProbeResult, error) {
-	if err == nil || sshexec.OutcomeOf(err) == sshexec.Exited {
+	exited := sshexec.OutcomeOf(err) == sshexec.Exited
+	if err == nil || exited && p.Op == nil {
 		return p.Read(obs)
 	}
 	switch {
-	case !sshexec.KnowsOutcome(err):
+	case !sshexec.KnowsOutcome(err), exited:
 		return Inconclusive, err
 	case p.Silent != Inconclusive && sshexec.OutcomeOf(err) == sshexec.NotStarted:
 		return p.Silent, nil

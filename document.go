@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,7 +17,8 @@ import (
 
 // connect is how an operation on host reaches servers: those that it declared, and only through the gate. A document
 // that changes something gets its answer within the limit.
-func (e *engine) connect(host string, op *Op, limit time.Duration) func(context.Context, string, string) (change.Conn, error) {
+func (e *engine) connect(host string, op *Op, limit time.Duration) func(ctx context.Context, on, address string) (
+	change.Conn, error) {
 	return func(ctx context.Context, on, address string) (change.Conn, error) {
 		to := change.Endpoint{Host: on, Address: address}
 		if !slices.Contains(op.Servers(host), to) {
@@ -72,7 +74,8 @@ func (c *gatedConn) Send(ctx context.Context, d change.Doc) (string, error) {
 	return reply, err
 }
 
-// checkLeases has the machines of all servers that a document is for check their leases, the one that it is sent through last.
+// checkLeases has the machines of all servers that a document is for check their leases, last the one that it is sent
+// through.
 func (c *gatedConn) checkLeases(ctx context.Context, d change.Doc) error {
 	checked := map[string]bool{c.to.Host: true}
 	for _, declared := range c.op.Docs {
@@ -165,6 +168,18 @@ func (v *validator) documents(where, host string, op *Op) {
 		case v.hide.Finds(d.Text + "\x00" + d.Hand):
 			v.add("%s: a secret of the runbook stands in a document, where everybody can read it", where)
 		}
+	}
+}
+
+// asks are the servers that an operation only asks, for the reader.
+func (p *printer) asks(host string, reads []change.Endpoint) {
+	list := make([]string, len(reads))
+	for i, to := range reads {
+		to = to.At(host)
+		list[i] = code(to.Address) + " on " + code(to.Host)
+	}
+	if len(list) > 0 {
+		p.line("It may ask %s, and changes nothing there.\n", strings.Join(list, ", "))
 	}
 }
 

@@ -126,8 +126,9 @@ func TestDocumentsPassTheGate(t *testing.T) {
 
 	// A probe's servers are on the probe's host.
 	rb.Steps[0].Actions[0].Op.Reads, rb.Steps[0].Actions[0].Op.Docs = nil, nil
-	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Host: "c", Text: "x", Op: &change.Op{Effect: evenkeel.ReadOnly, Text: "x",
-		Reads: []change.Endpoint{{Address: "p:1"}}, Do: rb.Steps[0].Actions[0].Op.Do},
+	rb.Steps[0].Actions[0].Probe = &evenkeel.Probe{Host: "c", Text: "x",
+		Op: &change.Op{Effect: evenkeel.ReadOnly, Text: "x", Reads: []change.Endpoint{{Address: "p:1"}},
+			Do: rb.Steps[0].Actions[0].Op.Do},
 		Read: func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }}
 	rb.Invariants[0].Check = func(ctx context.Context, at evenkeel.Site) error {
 		asked, strange = send(ctx, at, "c", "p:1", status), send(ctx, at, "a", "p:1", status)
@@ -154,8 +155,8 @@ func TestDeclaredDocumentsAreValidated(t *testing.T) {
 			Text: archive.Ref()}, To: at}}},
 		"a secret of the runbook": {Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating,
 			Text: `"correct-horse-battery"`}, To: at}}},
-		"secret of the runbook":                       {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
-		"secret of the runbook stands in the address": {Reads: []change.Endpoint{{Address: "mongodb://u:correct-horse-battery@a:1"}}},
+		"secret of the runbook": {Docs: []change.OpDoc{{Doc: raise, To: at, Hand: "correct-horse-battery"}}},
+		"stands in the address": {Reads: []change.Endpoint{{Address: "mongodb://u:correct-horse-battery@a:1"}}},
 	} {
 		rb := documentBook(op)
 		rb.Secrets = []sshexec.Secret{"correct-horse-battery"}
@@ -203,7 +204,7 @@ func TestProbesByOperations(t *testing.T) {
 	other := op
 	other.Reads = nil
 	require.NotEqual(t, rb.Digest(), book(&other).Digest())
-	require.Contains(t, markdown(t, rb), "> Ask it.")
+	require.Contains(t, markdown(t, rb), "> Ask it.\n> \n> It may ask `a:1` on `a`, and changes nothing there.")
 	other = op
 	other.Effect = evenkeel.Mutating
 	require.ErrorContains(t, book(&other).Validate(), "its probe is not read-only")
@@ -229,12 +230,14 @@ func kinds(events []evenkeel.EventKind) string {
 	return b.String()
 }
 
-// What a probe declares would be shown to nobody: it declares nothing that changes something, and names its servers in full.
+// What a probe declares would be shown to nobody: it declares nothing that changes something, and names its servers in
+// full.
 func TestAProbeOnlyAsks(t *testing.T) {
 	at := []change.Endpoint{{Address: "a:1"}}
 	for want, op := range map[string]change.Op{
-		"its probe declares commands or documents":                   {Docs: []change.OpDoc{{Doc: raise, To: at}}},
-		"its probe declares commands or documents, which":            {Cmds: evenkeel.Here(sshexec.Command(evenkeel.Mutating, "rm", "x"))},
+		"its probe declares commands or documents": {Docs: []change.OpDoc{{Doc: raise, To: at}}},
+		"its probe declares commands or documents, which": {
+			Cmds: evenkeel.Here(sshexec.Command(evenkeel.Mutating, "rm", "x"))},
 		"names a server without a host or an address: \"\" on \"a\"": {Reads: []change.Endpoint{{}}},
 	} {
 		op.Effect, op.Text = evenkeel.ReadOnly, "Ask it."
@@ -275,7 +278,8 @@ func (f failing) Send(ctx context.Context, _ change.Doc) (string, error) {
 
 func (f failing) Close(context.Context) error { return nil }
 
-// Of a document whose answer is lost nobody knows what became of it: the probe is asked. No server is waited for without end.
+// Of a document whose answer is lost nobody knows what became of it: the probe is asked. Nothing is waited for without
+// end.
 func TestALostAnswerIsUnknown(t *testing.T) {
 	for address, tc := range map[string]struct {
 		outcome evenkeel.Outcome
@@ -285,9 +289,10 @@ func TestALostAnswerIsUnknown(t *testing.T) {
 		"nobody:1": {evenkeel.NotStarted, []time.Duration{2 * time.Minute}},
 	} {
 		to := []change.Endpoint{{Address: address}}
-		rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: to}}, Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-			return sshexec.Result{}, send(ctx, at, "a", address, raise)
-		}})
+		rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: to}},
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				return sshexec.Result{}, send(ctx, at, "a", address, raise)
+			}})
 		asked := 0
 		a := &rb.Steps[0].Actions[0]
 		a.Limit, a.Repeat = 7*time.Minute, evenkeel.Never
@@ -308,7 +313,8 @@ func TestALostAnswerIsUnknown(t *testing.T) {
 	}
 }
 
-// The invariants of a rollback are those of its run: they ask the same servers, also those of steps that are not undone.
+// The invariants of a rollback are those of its run: they ask the same servers, also those of steps that are not
+// undone.
 func TestInvariantsAskTheServersOfTheRunInItsRollback(t *testing.T) {
 	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Address: "a:1"}}}}})
 	rb.Steps[0].Irreversible, rb.Steps[0].Harmless = "", "it may stay"
@@ -316,11 +322,12 @@ func TestInvariantsAskTheServersOfTheRunInItsRollback(t *testing.T) {
 	rb.Steps = append([]evenkeel.Step{{ID: "first", Host: "a", Actions: []evenkeel.Action{change},
 		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove it", "rm", "x")}}}, rb.Steps...)
 	var asked []error
-	rb.Invariants = []evenkeel.Invariant{{ID: "i", Title: "It holds.", Check: func(ctx context.Context, at evenkeel.Site) error {
+	check := func(ctx context.Context, at evenkeel.Site) error {
 		err := send(ctx, at, "a", "a:1", status)
 		asked = append(asked, err)
 		return err
-	}}}
+	}
+	rb.Invariants = []evenkeel.Invariant{{ID: "i", Title: "It holds.", Check: check}}
 	var got []string
 	hosts := dialable{leasable(evenkeel.HostMap{"a": &recorder{}}), &got}
 	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
@@ -346,7 +353,7 @@ func TestBytesThatAreNoText(t *testing.T) {
 	require.Contains(t, shown, `rm $'x\xff'`)
 	_, shown = digest("\ufffd\xff")
 	require.Contains(t, shown, "rm $'\ufffd\\xff'")
-	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: change.Doc{Effect: evenkeel.Mutating, Text: "{\"x\":\"\xff\"}"},
-		To: []change.Endpoint{{Address: "a:1"}}}}})
+	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{
+		Doc: change.Doc{Effect: evenkeel.Mutating, Text: "{\"x\":\"\xff\"}"}, To: []change.Endpoint{{Address: "a:1"}}}}})
 	require.ErrorContains(t, rb.Validate(), "a document is no text")
 }

@@ -21,7 +21,8 @@ func bounded(cmd sshexec.Cmd) sshexec.Cmd {
 }
 
 // site is where an operation on host works: reads are free, changes only as declared. With no operation nothing is
-// changed, and of servers those are asked that the runbook names. The limit is that of a document that changes something.
+// changed, and of servers those are asked that the runbook names. The limit is that of a document that changes
+// something.
 func (e *engine) site(host string, op *Op, limit time.Duration) Site {
 	if op == nil {
 		op = &Op{Reads: e.rb.servers()}
@@ -33,7 +34,8 @@ func (e *engine) site(host string, op *Op, limit time.Duration) Site {
 			allowed = append(allowed, OpCmd{Host: c.At(host), Cmd: cmd})
 		}
 	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock, Connect: e.connect(host, op, limit),
+	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock,
+		Connect: e.connect(host, op, limit),
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if err := cmd.Validate(); err != nil {
 				return sshexec.Result{}, err

@@ -39,6 +39,7 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	}
 	if a.Op != nil {
 		p.line("%s\n", prose(withVariables(a.Op.Text)))
+		p.asks(a.host(s), a.Op.Reads)
 		p.documents(a.host(s), a.Op.Docs)
 	}
 	p.blocks(a.host(s), blocks)
@@ -139,6 +140,7 @@ func (p *printer) probe(a *Action, probe *Probe, host string) {
 	quoted.line("")
 	if probe.Op != nil {
 		quoted.line("%s\n", prose(withVariables(probe.Op.Text)))
+		quoted.asks(host, probe.Op.Reads)
 	}
 	quoted.blocks(host, blocks)
 	p.err = quoted.err

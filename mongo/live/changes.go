@@ -88,7 +88,8 @@ func (c Changes) Reconfigure(from, to mongo.Config, why string) (change.Change, 
 		}
 	}
 	if len(s.members) == 0 {
-		return change.Change{}, fmt.Errorf("replica set %s, version %d: %w: no member can be primary", to.ID, to.Version, mongo.ErrUnsafeStep)
+		return change.Change{}, fmt.Errorf("replica set %s, version %d: %w: no member can be primary", to.ID, to.Version,
+			mongo.ErrUnsafeStep)
 	}
 	installed := s.proof(fmt.Sprintf("the primary has version %d", to.Version), func(p Progress) bool { return p >= Installed })
 	probe := installed.Probe()

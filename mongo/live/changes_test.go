@@ -69,7 +69,8 @@ func TestChangesAreRehearsed(t *testing.T) {
 		w, changes := moving(t, wire)
 		rb := bookOf(changes...)
 		report, err := evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{Every: every, Kinds: []evenkeel.ScheduleKind{
-			evenkeel.CrashRecord, evenkeel.CrashTorn, evenkeel.CrashBefore, evenkeel.CrashAfter, evenkeel.StopRecord, evenkeel.StopCommand,
+			evenkeel.CrashRecord, evenkeel.CrashTorn, evenkeel.CrashBefore, evenkeel.CrashAfter, evenkeel.CrashLost,
+			evenkeel.StopRecord, evenkeel.StopCommand,
 		}})
 		require.NoError(t, err)
 		require.Empty(t, report.Failures)
@@ -368,6 +369,9 @@ func TestDocuments(t *testing.T) {
 	}
 	require.Len(t, got, 1)
 
+	_, err = live.Documents(nil).Dial(t.Context(), "h", "a:1")
+	require.ErrorIs(t, err, change.ErrNoDialer)
+
 	// The errors come through Over as they are, and one that says nothing is unknown.
 	rs := live.NewReplicaSet("set02", []string{"a:1"}, live.Over(change.Site{Connect: live.Documents(dial).Dial}, nil), live.Options{})
 	answer = &live.CommandError{Host: "a:1", Command: "x", Outcome: op.NotStarted, Message: "kept back"}
@@ -392,8 +396,8 @@ func TestARefusedLookTellsNothing(t *testing.T) {
 	site := change.Over(w.Runner, w.Clock())
 	site.Connect = live.Documents(func(context.Context, string) (live.Conn, error) {
 		return answerConn(func(string, bson.D) (bson.Raw, error) {
-			raw, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: live.CodeUnauthorized}, {Key: "errmsg", Value: "no"}})
-			return raw, err
+			return bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: live.CodeUnauthorized},
+				{Key: "errmsg", Value: "no"}})
 		}), nil
 	}).Dial
 	probe := changes[0].Probe

@@ -20,10 +20,11 @@
 // [Changes] makes of configurations a list of change.Change: one reconfiguration each, whose whole document the reviewer
 // reads and signs, with what it needs, its probe and its proof. change.Do carries one out, and evenkeel.Actions makes
 // actions of it. They are planned from a configuration that was read before: another version or content, or another
-// term where one was known, and nothing is sent. A machine checks the lease of the run immediately before a document is
-// sent to its member; it is not locked while the member works on it, as it is for a command. The version in the
-// document covers that time: a server takes each version once. A run offers the way to the members by a change.Dialer,
-// which [Documents] makes of a Dialer; what passes it can be rehearsed on a simulated set.
+// term where one was known, and nothing is sent. The machines of all members with data check the lease of the run
+// immediately before a document is sent, that of its member last; it is not locked while the member works on it, as it
+// is for a command. The version in the document covers that time: a server takes each version once. A run offers the
+// way to the members by a change.Dialer, which [Documents] makes of a Dialer; what passes it can be rehearsed on a
+// simulated set.
 //
 // # What is repeated, and what never
 //

@@ -97,6 +97,9 @@ type documents struct{ dial Dialer }
 
 // Dial connects to the member at the address.
 func (d documents) Dial(ctx context.Context, _, address string) (change.Conn, error) {
+	if d.dial == nil {
+		return nil, change.ErrNoDialer
+	}
 	conn, err := d.dial(ctx, address)
 	if err != nil {
 		return nil, &CommandError{Host: address, Command: "connect", Outcome: op.NotStarted, Err: err}

@@ -105,7 +105,8 @@ func (r *ReplicaSet) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// hangUp is Close at the end of an operation: also after its context has ended, and without waiting for a server that hangs.
+// hangUp is Close at the end of an operation: also after its context has ended, and without waiting for a server that
+// hangs.
 func (r *ReplicaSet) hangUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()

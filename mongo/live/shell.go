@@ -216,8 +216,8 @@ func writeJSDocument(b *strings.Builder, v bson.RawValue) error {
 	return nil
 }
 
-// checkLiteral refuses a document that JavaScript would make another one of: an object literal has each name once, puts those that
-// are numbers first, and takes __proto__ for something else.
+// checkLiteral refuses a document that JavaScript would make another one of: an object literal has each name once, puts
+// those that are numbers first, and takes __proto__ for something else.
 func checkLiteral(t bsontype.Type, elements []bson.RawElement) error {
 	if t == bson.TypeArray {
 		return nil

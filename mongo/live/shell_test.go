@@ -266,9 +266,11 @@ func TestShellRefusesWhatJavaScriptReadsOtherwise(t *testing.T) {
 		require.ErrorContains(t, err, "the shell would read the field", name)
 	}
 	for name, doc := range map[string]bson.D{
-		"numbers first":   {{Key: "3", Value: 1}, {Key: "7", Value: 1}, {Key: "a", Value: 1}},
-		"no such numbers": {{Key: "a", Value: 1}, {Key: "07", Value: 1}, {Key: "-1", Value: 1}, {Key: "4294967296", Value: 1}},
-		"lists":           {{Key: "a", Value: bson.A{1, 2, 3}}},
+		"numbers first": {{Key: "3", Value: 1}, {Key: "7", Value: 1}, {Key: "a", Value: 1}},
+		"no such numbers": {
+			{Key: "a", Value: 1}, {Key: "07", Value: 1}, {Key: "-1", Value: 1}, {Key: "4294967296", Value: 1},
+		},
+		"lists": {{Key: "a", Value: bson.A{1, 2, 3}}},
 	} {
 		_, err := rs.RunCommand(t.Context(), "h:1", "db", bson.D{{Key: "x", Value: doc}})
 		require.ErrorContains(t, err, "it was sent", name)

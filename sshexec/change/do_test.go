@@ -196,7 +196,8 @@ func TestAnOperationThatFailedIsNotJudged(t *testing.T) {
 
 	var hosts []string
 	on := false
-	_, err = change.Do(t.Context(), site(fine, &hosts), change.Change{Title: "t", Host: "h", Limit: time.Minute, Proof: []change.Proof{proves(&on)},
+	_, err = change.Do(t.Context(), site(fine, &hosts), change.Change{
+		Title: "t", Host: "h", Limit: time.Minute, Proof: []change.Proof{proves(&on)},
 		Expect: change.Expect{Check: func(change.Observed) error { judged = true; return nil }},
 		Op: &change.Op{Effect: sshexec.Mutating, Text: "x",
 			Do: func(context.Context, change.Site) (sshexec.Result, error) { return sshexec.Result{}, refused }}})

@@ -58,9 +58,10 @@ var (
 )
 
 // Dial connects to a server at an address on a machine. In a runbook the operation must have declared the server, and
-// each document that is not read-only, to the letter: an [OpDoc]. Before such a document is sent, the machine checks its
-// lease; it does not keep the lease locked until the answer comes, as it does for a command. What the document itself
-// compares, such as a version, has to cover that time.
+// each document that is not read-only, to the letter: an [OpDoc]. Before such a document is sent, the machines of all
+// servers that it is declared for check their leases; none keeps it locked until the answer comes, as it does for a
+// command. What the document itself compares, such as a version, has to cover that time. An answer to a question is
+// waited for two minutes at most, one to a declared document as long as the action's limit.
 func (s Site) Dial(ctx context.Context, host, address string) (Conn, error) {
 	if s.Connect == nil {
 		return nil, ErrNoDialer

@@ -79,8 +79,8 @@ func NotYet(after time.Duration, format string, args ...any) error {
 	return &Retry{After: after, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence says
-// enough. A command that exited is judged whatever its status; an operation that failed has no result to be judged.
+// Judge is what the probe makes of what it saw; a machine that does not answer is looked at again unless its silence
+// says enough. A command that exited is judged whatever its status; an operation that failed has no result to judge.
 func (p *Probe) Judge(obs Observed, err error) (ProbeResult, error) {
 	exited := sshexec.OutcomeOf(err) == sshexec.Exited
 	if err == nil || exited && p.Op == nil {

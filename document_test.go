@@ -96,9 +96,10 @@ func TestDocumentsPassTheGate(t *testing.T) {
 			if !tc.refused {
 				require.NoError(t, err)
 				require.Equal(t, []string{tc.address + " on " + tc.host + ": " + tc.doc.Text}, got)
-				_, err = evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r, "c": r}),
-					evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+				opts.Journal = &evenkeel.MemJournal{}
+				_, err = evenkeel.Run(t.Context(), rb, leasable(evenkeel.HostMap{"a": r, "b": r, "c": r}), opts)
 				require.ErrorIs(t, err, change.ErrNoDialer)
+				require.Empty(t, opts.Journal.Records(), "nothing was begun")
 				return
 			}
 			require.ErrorIs(t, err, evenkeel.ErrNotInPlan)

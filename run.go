@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Run carries out a runbook from its beginning, with a new journal, or with that of a run that began and changed
@@ -32,6 +33,9 @@ func newRun(_ context.Context, rb *Runbook, hosts Hosts, opts Options) (*engine,
 	e, err := newEngine(rb, hosts, opts)
 	if err != nil {
 		return nil, nil, err
+	}
+	if _, dials := hosts.(change.Dialer); !dials && len(rb.servers()) > 0 {
+		return nil, nil, fmt.Errorf("the runbook %s names servers that take documents: %w", rb.Name, change.ErrNoDialer)
 	}
 	before := e.opts.Journal.Records()
 	id, err := beganBefore(before, opts.RunID)

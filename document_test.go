@@ -319,8 +319,8 @@ func TestALostAnswerIsUnknown(t *testing.T) {
 func TestInvariantsAskTheServersOfTheRunInItsRollback(t *testing.T) {
 	rb := documentBook(evenkeel.Op{Docs: []change.OpDoc{{Doc: raise, To: []change.Endpoint{{Address: "a:1"}}}}})
 	rb.Steps[0].Irreversible, rb.Steps[0].Harmless = "", "it may stay"
-	change := evenkeel.Do("make", "Make it", "touch", "x")
-	rb.Steps = append([]evenkeel.Step{{ID: "first", Host: "a", Actions: []evenkeel.Action{change},
+	made := evenkeel.Do("make", "Make it", "touch", "x")
+	rb.Steps = append([]evenkeel.Step{{ID: "first", Host: "a", Actions: []evenkeel.Action{made},
 		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove it", "rm", "x")}}}, rb.Steps...)
 	var asked []error
 	check := func(ctx context.Context, at evenkeel.Site) error {

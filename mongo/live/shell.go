@@ -226,13 +226,13 @@ func checkLiteral(t bsontype.Type, elements []bson.RawElement) error {
 	last := int64(-1) // the number that is the name before; none may follow another name
 	for _, e := range elements {
 		key := e.Key()
-		n, err := strconv.ParseUint(key, 10, 32)
-		number := err == nil && strconv.FormatUint(n, 10) == key
+		n, err := strconv.ParseInt(key, 10, 64)
+		number := err == nil && n >= 0 && n <= math.MaxUint32 && strconv.FormatInt(n, 10) == key
 		switch {
-		case seen[key], key == "__proto__", number && int64(n) <= last:
+		case seen[key], key == "__proto__", number && n <= last:
 			return fmt.Errorf("the shell would read the field %q otherwise", key)
 		case number:
-			last = int64(n)
+			last = n
 		default:
 			last = math.MaxInt64
 		}

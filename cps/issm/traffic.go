@@ -3,6 +3,7 @@ package issm
 import (
 	"errors"
 	"fmt"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,8 @@ import (
 )
 
 // traffic is a check that a half takes traffic.
-func (m *Migration) traffic(n int) checker {
-	return func(o observed) error {
+func (m *Migration) traffic(n int) steps.Checker {
+	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
 		if err == nil && !m.endpoints(r, n).taking {
 			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
@@ -23,8 +24,8 @@ func (m *Migration) traffic(n int) checker {
 }
 
 // silent is a check that a half takes no traffic.
-func (m *Migration) silent(n int) checker {
-	return func(o observed) error {
+func (m *Migration) silent(n int) steps.Checker {
+	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
 		if err == nil && !m.endpoints(r, n).down {
 			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
@@ -35,19 +36,19 @@ func (m *Migration) silent(n int) checker {
 
 // haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody
 // can say whose traffic it takes.
-func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
+func (m *Migration) haproxy(o evenkeel.Observed) (*cps.HAProxyReport, error) {
 	if err := o.Succeeded(); err != nil {
 		return nil, err
 	}
 	// The report names only what is not well: a line that is not understood could be what it says instead.
-	d, err := cps.ParseDiagnostics(output("diagnostics.sh --ha_proxy", o.Result))
+	d, err := cps.ParseDiagnostics(steps.Output("diagnostics.sh --ha_proxy", o.Result))
 	if err != nil {
 		return nil, err
 	}
-	if err := failOn(d.NotUnderstood()); err != nil {
+	if err := steps.FailOn(d.NotUnderstood()); err != nil {
 		return nil, err
 	}
-	r, err := cps.ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
+	r, err := cps.ParseHAProxy(steps.Output("diagnostics.sh --ha_proxy", o.Result))
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +98,11 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Precondition: true, Paper: again(m.dataAtWork(1)),
+				ID: "whole", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 				Change: evenkeel.Change{
 					Title: "Set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(1)(t)) })},
 				},
 			},
 			{
@@ -116,11 +117,11 @@ func (m *Migration) swapStep() evenkeel.Step {
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Paper: again(slices.Concat(m.takes(1), m.takesNone(2))),
+			ID: "taken", Paper: steps.Again(slices.Concat(m.takes(1), m.takesNone(2))),
 			Change: evenkeel.Change{
 				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
+				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o evenkeel.Observed) error {
 					return errors.Join(m.traffic(1)(o), m.silent(2)(o))
 				}},
 			},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 	if res.Truncated {
 		return nil, errors.New("the replica table is too long, and was cut off")
 	}
-	t, err := cps.ParseReplicaTable(output("diagnostics.sh --get_replica_status", res))
+	t, err := cps.ParseReplicaTable(steps.Output("diagnostics.sh --get_replica_status", res))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (m *Migration) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
-	report, err := m.haproxy(observed{Result: res})
+	report, err := m.haproxy(evenkeel.Observed{Result: res})
 	if err != nil {
 		return err
 	}

@@ -47,12 +47,7 @@ traffic() {
     $1 ~ /^diameter/ && $2 != "UP" { for (i = 1; i <= k; i++) if (index($1 "-", "-" lb[i] "-")) down[lb[i]]++ }
     END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "it takes traffic"; exit } print "it takes NO traffic" }'
 }
-# verdicts: each line of a full diagnostics.sh that is not understood, and [PASS] for all checks that passed
-verdicts() {
-  awk '/^\|/ || /^-*$/ || /^CPS Diagnostics [A-Za-z -]*$/ || /^Checking replica sets\.\.\.$/ { next }
-    /^[^[]*\.\.\.$/ { if (open) print open; open = $0; next }
-    /^[^[]*\[PASS\]$/ { $0 = "[PASS]"; open = "" } { print } END { if (open) print open }' | LC_ALL=C sort -u
-}
+` + Verdicts + `
 # running PROGRAM...: whether one of these runs, of ps -ef
 running() {
   awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0, p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
@@ -62,4 +57,12 @@ running() {
 verdict() {
   awk '{ print } /SUCCESS/ { good = 1 } /ERROR|CRITICAL|Traceback/ { bad = 1 } /[^ ]/ { last = $0 }
     END { print (good && !bad && last ~ /===== END =====/) ? "migrate.sh has succeeded" : "migrate.sh has NOT succeeded" }'
+}`
+
+// Verdicts is the function that reads a full diagnostics.sh.
+const Verdicts = `# verdicts: each line of a full diagnostics.sh that is not understood, and [PASS] for all checks that passed
+verdicts() {
+  awk '/^\|/ || /^-*$/ || /^CPS Diagnostics [A-Za-z -]*$/ || /^Checking replica sets\.\.\.$/ { next }
+    /^[^[]*\.\.\.$/ { if (open) print open; open = $0; next }
+    /^[^[]*\[PASS\]$/ { $0 = "[PASS]"; open = "" } { print } END { if (open) print open }' | LC_ALL=C sort -u
 }`

@@ -3,12 +3,12 @@ package issm
 import (
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -43,7 +43,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 					Title: "Restore the traffic", Ref: "cps:1326",
 					Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
 					Probe: m.trafficProbe("done when an endpoint of each half is up",
-						func(first, second endpoints) bool { return first.taking && second.taking }),
+						func(first, second steps.Endpoints) bool { return first.Taking && second.Taking }),
 				},
 			},
 		},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -304,7 +304,7 @@ func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult
 }
 
 // trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
-func (m *Migration) trafficProbe(text string, done func(first, second endpoints) bool) *evenkeel.Probe {
+func (m *Migration) trafficProbe(text string, done func(first, second steps.Endpoints) bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
 		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)

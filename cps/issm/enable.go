@@ -2,12 +2,12 @@ package issm
 
 import (
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

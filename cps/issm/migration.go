@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

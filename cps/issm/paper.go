@@ -2,7 +2,6 @@ package issm
 
 import (
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"net"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"

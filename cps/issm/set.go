@@ -3,13 +3,13 @@ package issm
 import (
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 )
 
 // set1Steps migrate set 1 while set 2 serves (cps:562-1014, CPS-203).

@@ -2,21 +2,19 @@ package issm
 
 import (
 	"errors"
-	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 )
 
 // traffic is a check that a half takes traffic.
 func (m *Migration) traffic(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
-		if err == nil && !m.endpoints(r, n).taking {
+		if err == nil && !m.endpoints(r, n).Taking {
 			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
 		}
 		return err
@@ -27,68 +25,21 @@ func (m *Migration) traffic(n int) steps.Checker {
 func (m *Migration) silent(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
-		if err == nil && !m.endpoints(r, n).down {
+		if err == nil && !m.endpoints(r, n).Down {
 			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
 		}
 		return err
 	}
 }
 
-// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody
-// can say whose traffic it takes.
+// haproxy reads the HAProxy check of the load balancers of the plan.
 func (m *Migration) haproxy(o evenkeel.Observed) (*cps.HAProxyReport, error) {
-	if err := o.Succeeded(); err != nil {
-		return nil, err
-	}
-	// The report names only what is not well: a line that is not understood could be what it says instead.
-	d, err := cps.ParseDiagnostics(steps.Output("diagnostics.sh --ha_proxy", o.Result))
-	if err != nil {
-		return nil, err
-	}
-	if err := steps.FailOn(d.NotUnderstood()); err != nil {
-		return nil, err
-	}
-	r, err := cps.ParseHAProxy(steps.Output("diagnostics.sh --ha_proxy", o.Result))
-	if err != nil {
-		return nil, err
-	}
-	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
-	for _, s := range r.Services {
-		if !s.Known() {
-			return nil, fmt.Errorf("%s:%d: the state %s of %s is not known", r.File, s.Line, s.State, s.Name)
-		}
-		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
-			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
-		}
-	}
-	return r, nil
+	return steps.HAProxy(o, slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb")))
 }
 
-// endpoints is what a half's Diameter endpoints do.
-type endpoints struct {
-	taking bool // an endpoint is up
-	down   bool // all of them are down, each said to be
-}
-
-// endpoints reads the report, which names only what is not well.
-func (m *Migration) endpoints(r *cps.HAProxyReport, n int) endpoints {
-	balancers := m.ofClass(n, "lb")
-	e := endpoints{down: len(balancers) > 0}
-	for _, lb := range balancers {
-		notUp, down := 0, 0
-		for _, s := range r.Services {
-			if !s.Of(lb) || s.State == "UP" {
-				continue
-			}
-			notUp++
-			if s.State == "DOWN" || s.State == "MAINT" || s.State == "STOPPED" {
-				down++
-			}
-		}
-		e.taking = e.taking || notUp < m.cfg.EndpointsPerLB
-		e.down = e.down && down >= m.cfg.EndpointsPerLB
-	}
-	return e
+// endpoints is what the Diameter endpoints of a half do.
+func (m *Migration) endpoints(r *cps.HAProxyReport, n int) steps.Endpoints {
+	return steps.EndpointsOf(r, m.ofClass(n, "lb"), m.cfg.EndpointsPerLB)
 }
 
 // swapStep gives the traffic to set 1 (cps:989-1010).
@@ -112,7 +63,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 					Repeat: evenkeel.Never, Expect: succeeded,
 					Note: "If it fails, roll set 1 back (cps:1010).",
 					Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up",
-						func(first, second endpoints) bool { return first.taking && second.down }),
+						func(first, second steps.Endpoints) bool { return first.Taking && second.Down }),
 				},
 			},
 		},

@@ -3,11 +3,11 @@ package issm
 import (
 	"context"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

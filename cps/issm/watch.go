@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -176,7 +176,7 @@ func (m *Migration) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
-	if !m.endpoints(report, 1).taking && !m.endpoints(report, 2).taking {
+	if !m.endpoints(report, 1).Taking && !m.endpoints(report, 2).Taking {
 		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
 	}
 	return nil

@@ -39,8 +39,8 @@ var arrows = map[string][]string{
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
-	"cps/maintenance":    {".", "cps", "cps/internal/steps", "sshexec/..."},
-	"cps/internal/steps": {".", "cps", "sshexec/..."},
+	"cps/maintenance":    {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
+	"cps/internal/steps": {".", "cps", "mongo", "mongo/live", "sshexec/..."},
 	"lustre/upgrade":     {".", "lustre", "sshexec/...", "backup", "pacemaker/..."},
 	"cps/issm":           {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
 

@@ -21,10 +21,11 @@ type Tools struct {
 	Diagnostics string `yaml:"diagnostics"` // diagnostics.sh
 	About       string `yaml:"about"`       // about.sh
 	Hosts       string `yaml:"hosts"`       // hosts.sh
+	Mongo       string `yaml:"mongo"`       // mongo, or a program that logs in and is called as mongo is
 }
 
 func (t Tools) withDefaults() Tools {
-	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh", &t.Hosts: "hosts.sh"} {
+	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh", &t.Hosts: "hosts.sh", &t.Mongo: "mongo"} {
 		if *field == "" {
 			*field = name
 		}

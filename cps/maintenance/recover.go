@@ -417,9 +417,9 @@ func (r *recovery) empty() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "empty", Title: "Delete the data of the member", Host: r.member.Host, Ref: "cps:1419-1421",
 		Actions: []evenkeel.Action{
-			r.keeps("keeps").AsPrecondition(), outside.AsPrecondition(), r.listens("stopped", false).AsPrecondition(),
 			evenkeel.ByHand("confirm", "Confirm that the data are deleted", fmt.Sprintf("The data of %s in %s on %s are deleted now; the other members of %s "+
 				"have them. Confirm it.", r.cfg.Member, r.set.DataPath, r.member.Host, r.set.Title())),
+			r.keeps("keeps").AsPrecondition(), r.listens("stopped", false).AsPrecondition(), outside.AsPrecondition(),
 			evenkeel.Disrupt("delete", "Delete what is in "+r.set.DataPath, "find", r.set.DataPath, "-mindepth", "1", "-delete").Timeout(2 * time.Hour),
 			list,
 		},

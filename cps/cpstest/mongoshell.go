@@ -3,6 +3,7 @@ package cpstest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,6 +52,13 @@ func mongoShell(c *simhost.Call) int {
 		script = c.Stdin
 	}
 	sh := &shell{Call: c, y: y, address: host + ":" + port}
+	if set, _, ok := strings.Cut(host, "/"); ok { // --host SET/host:port,…: the shell goes to the primary
+		for i := range y.sets {
+			if primary, has := y.sets[i].Primary(); has && y.sets[i].spec.Name == set {
+				sh.address = primary
+			}
+		}
+	}
 	return sh.eval(script)
 }
 
@@ -72,12 +80,14 @@ var (
 		`|versions\.(?:remove|deleteMany)\(\{\}` +
 		`|versions\.insert(?:One)?\(\{_id:cache_config,version:NumberInt\(0\),previousVersion:NumberInt\(0\),migrationStatus:COMPLETE\}` +
 		`|rs\.conf\(\)\.members\.forEach` +
+		`|rs\.conf\(\)\.members\.filter\(function\(m\)\{returnm\.host===[\w.:-]+\}\)` +
 		`|rs\.print(?:Slave|Secondary)?ReplicationInfo\(\)` +
 		`|rs\.remove\([^)]+\)|rs\.add\([^)]+\)`)
-	bumpForm    = regexp.MustCompile(`version:(\d+)\},`)
-	setNameForm = regexp.MustCompile(`me\.setName!==(\w+)`)
-	addressForm = regexp.MustCompile(`\(([\w.-]+:\d+)\)|host:([\w.-]+:\d+)`)
-	blanks      = strings.NewReplacer(" ", "", "\t", "", "\n", "", `"`, "", `'`, "")
+	bumpForm     = regexp.MustCompile(`version:(\d+)\},`)
+	setNameForm  = regexp.MustCompile(`me\.setName!==(\w+)`)
+	documentForm = regexp.MustCompile(`\{_id:(\d+),host:[\w.:-]+,.*priority:([\d.]+)`) // of rs.add({…})
+	addressForm  = regexp.MustCompile(`\(([\w.-]+:\d+)\)|host:([\w.-]+:\d+)`)
+	blanks       = strings.NewReplacer(" ", "", "\t", "", "\n", "", `"`, "", `'`, "")
 )
 
 func (sh *shell) eval(script string) int {
@@ -120,6 +130,10 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 	switch {
 	case strings.HasPrefix(statement, "evenkeel"):
 		return sh.printState(set)
+	case strings.HasPrefix(statement, "rs.conf().members.filter"):
+		_, host, _ := strings.Cut(strings.TrimSuffix(statement, "})"), "===")
+		sh.printDocument(set, host)
+		return nil
 	case strings.HasPrefix(statement, "rs.conf"):
 		return sh.printMembers(set)
 	case strings.HasPrefix(statement, "cache_config"):
@@ -289,6 +303,18 @@ func (sh *shell) printState(set *replicaSet) error {
 	return nil
 }
 
+// printDocument is tojson of a member's document, in one line.
+func (sh *shell) printDocument(set *replicaSet, host string) {
+	for _, m := range set.Config().Members {
+		if m.Host == host {
+			sh.Printf(`{ "_id" : %d, "host" : "%s", "arbiterOnly" : %v, "buildIndexes" : true, "hidden" : false, "priority" : %g, "tags" : {  }, `+
+				`"slaveDelay" : NumberLong(0), "votes" : %d }`+"\n", m.ID, m.Host, m.ArbiterOnly, m.Priority, m.Votes)
+			return
+		}
+	}
+	sh.Printf("undefined\n")
+}
+
 const shellTime = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 // printOplog is rs.printReplicationInfo() (cps:1397-1401).
@@ -334,6 +360,14 @@ func (sh *shell) changeMembers(set *replicaSet, statement string) error {
 		return sh.wrote(set.Remove(address), 1, "%s removed", address)
 	}
 	for k, member := range set.spec.Members {
+		if d := documentForm.FindStringSubmatch(statement); member.Address() == address && d != nil {
+			id, err1 := strconv.Atoi(d[1])
+			rank, err2 := strconv.ParseFloat(d[2], 64)
+			if err := errors.Join(err1, err2); err != nil {
+				return err
+			}
+			return sh.wrote(set.Add(replsim.Data(id, address, rank)), 1, "%s added", address)
+		}
 		if member.Address() == address {
 			return sh.wrote(set.Add(replsim.Data(k, address, priority(k, len(set.spec.Members)))), 1, "%s added", address)
 		}

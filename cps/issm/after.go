@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -29,11 +30,11 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Precondition: true, Paper: again(m.allAtWork()),
+				ID: "whole", Precondition: true, Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "Every replica set is whole", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "every member at work",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
@@ -42,16 +43,16 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 					Title: "Restore the traffic", Ref: "cps:1326",
 					Cmd: m.migrate(evenkeel.Disruptive, time.Hour, "traffic", "restore"), Repeat: evenkeel.Never, Expect: succeeded,
 					Probe: m.trafficProbe("done when an endpoint of each half is up",
-						func(first, second endpoints) bool { return first.taking && second.taking }),
+						func(first, second steps.Endpoints) bool { return first.Taking && second.Taking }),
 				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Paper: again(m.takes(1, 2)),
+			ID: "taken", Paper: steps.Again(m.takes(1, 2)),
 			Change: evenkeel.Change{
 				Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
-				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o observed) error {
+				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o evenkeel.Observed) error {
 					return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
 				}},
 			},
@@ -90,20 +91,20 @@ func (m *Migration) finalStep() evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
-				ID: "about", Paper: again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
+				ID: "about", Paper: steps.Again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
 				Change: evenkeel.Change{
 					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *cps.About) error {
-						return soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
+						return steps.Soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
 					})},
 				},
 			},
 			{
-				ID: "replicas", Paper: again(append(m.allAtWork(), m.asRanked()...)),
+				ID: "replicas", Paper: steps.Again(append(m.allAtWork(), m.asRanked()...)),
 				Change: evenkeel.Change{
 					Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
-					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o observed) error {
-						if err := m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
+					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o evenkeel.Observed) error {
+						if err := m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
 							return err
 						}
 						return m.sameRanks(o)
@@ -111,12 +112,12 @@ func (m *Migration) finalStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "health", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
+				ID: "health", Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
 				Change: evenkeel.Change{
 					Title: "Full diagnostics",
-					Cmd:   withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
-					Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o observed) error {
-						return soon(30*time.Second, m.healthy(o, cps.StageAfter))
+					Cmd:   steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
+					Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o evenkeel.Observed) error {
+						return steps.Soon(30*time.Second, m.healthy(o, cps.StageAfter))
 					}},
 				},
 			},
@@ -134,7 +135,7 @@ func (m *Migration) imageStep() evenkeel.Step {
 	}
 	if m.cfg.RemoveISO {
 		step.Actions = append(step.Actions, evenkeel.Do("remove", "Delete the image", "rm", "-f", m.cfg.TargetISO).
-			From("cps:2007-2010").Timeout(briefly))
+			From("cps:2007-2010").Timeout(steps.Briefly))
 	}
 	return step
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -60,7 +61,7 @@ func (a archiveFacts) keys() []evenkeel.FactKey { return []evenkeel.FactKey{a.pa
 func (a archiveFacts) newest(list string) (string, error) {
 	var last cps.ArchiveName
 	found := ""
-	lines, err := listed(list, archiveDir)
+	lines, err := steps.Listed(list, archiveDir)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +86,7 @@ const noArchive = "none"
 // mark notes the newest archive before another one is made, so that the new one can be told from it.
 func (a archiveFacts) mark() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "mark", Makes: []evenkeel.Make{a.earlier.From(func(o observed) (string, error) {
+		ID: "mark", Makes: []evenkeel.Make{a.earlier.From(func(o evenkeel.Observed) (string, error) {
 			newest, err := a.newest(string(o.Stdout))
 			if errors.Is(err, errNoArchive) {
 				return noArchive, nil // there is none yet
@@ -94,7 +95,7 @@ func (a archiveFacts) mark() evenkeel.Action {
 		}).Typed(a.newestOnPaper(evenkeel.Typed(listArchives)))},
 		Change: evenkeel.Change{
 			Title: "Note the newest archive that is there", Cmd: listArchives,
-			Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o observed) error {
+			Expect: evenkeel.Expect{Text: "an archive of " + a.what + ", or none", Check: func(o evenkeel.Observed) error {
 				_, err := a.newest(string(o.Stdout))
 				if errors.Is(err, errNoArchive) {
 					err = nil
@@ -110,7 +111,7 @@ func (a archiveFacts) madeProbe() *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Cmd: listArchives, Text: "done when there is a newer archive of " + a.what +
 			" than the one noted; whether it is whole is found when it is copied",
-		Read: func(o observed) (evenkeel.ProbeResult, error) {
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			earlier, err := a.earlier.Get(o.Facts)
 			if err == nil {
 				err = o.Succeeded()
@@ -122,7 +123,7 @@ func (a archiveFacts) madeProbe() *evenkeel.Probe {
 			if err != nil && !errors.Is(err, errNoArchive) {
 				return evenkeel.Inconclusive, err
 			}
-			return traceIf(err == nil && newest != earlier), nil
+			return steps.DoneIf(err == nil && newest != earlier), nil
 		},
 	}
 }
@@ -141,8 +142,8 @@ type saved struct{ Path, Local, Sum string }
 // save is the action that copies the newest archive to the operator's machine (cps:439) and proves that the copy is the
 // original and is whole.
 func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
-	fact := func(pick func(saved) string) func(observed) (string, error) {
-		return func(o observed) (string, error) {
+	fact := func(pick func(saved) string) func(evenkeel.Observed) (string, error) {
+		return func(o evenkeel.Observed) (string, error) {
 			var s saved
 			err := json.Unmarshal(o.Stdout, &s)
 			return pick(s), err
@@ -176,7 +177,7 @@ func (a archiveFacts) fetch(ctx context.Context, at evenkeel.Site, dir string) (
 	}
 	remote, err := a.newest(string(list.Stdout))
 	if err != nil {
-		return list, soon(time.Minute, err)
+		return list, steps.Soon(time.Minute, err)
 	}
 	earlier, err := a.earlier.Get(at.Facts)
 	if err == nil && remote == earlier {
@@ -268,16 +269,16 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	write := sshexec.PrivateFile(part) // the archive holds passwords and keys
 	write.Stdin = sshexec.FileInput(a.local.Ref())
 	write.Timeout = managerTime
-	here := func(o observed) (evenkeel.ProbeResult, error) {
+	here := func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if o.ExitCode == 1 && o.Text() == "" {
 			return evenkeel.NotRun, nil // sha256sum could not read it: it is not there
 		}
 		want, err := a.sum.Get(o.Facts)
-		sum, serr := digest(o.Result)
+		sum, serr := steps.Digest(o.Result)
 		if err = errors.Join(err, serr, o.Succeeded()); err != nil {
 			return evenkeel.Inconclusive, err
 		}
-		return traceIf(sum == want), nil
+		return steps.DoneIf(sum == want), nil
 	}
 	sumPaper := []evenkeel.Block{{Script: "sha256sum " + a.path.Ref() + " | grep -c " + a.sum.Ref(), Shows: []string{"1"}}}
 	return []evenkeel.Action{
@@ -297,10 +298,10 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
 				Note: "One of the two names may not be there.",
 				Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive",
-					Check: func(o observed) error {
+					Check: func(o evenkeel.Observed) error {
 						want, err1 := a.sum.Get(o.Facts)
 						name, err2 := a.path.Get(o.Facts)
-						found, err3 := sums(o.Result)
+						found, err3 := steps.Sums(o.Result)
 						if err := errors.Join(err1, err2, err3); err != nil {
 							return err
 						}
@@ -319,7 +320,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 			ID: "rename",
 			Change: evenkeel.Change{
 				Title: "Let the copy take its name", Ref: ref,
-				Cmd: brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
+				Cmd: steps.Brief(sshexec.Command(sshexec.Mutating, "mv", "-T", part, a.path.Ref())), Repeat: evenkeel.ProbeFirst,
 				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()),
 					Text: "the archive is there, with the right sum", Paper: sumPaper, Read: here},
 			},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -62,7 +63,7 @@ func (m *Migration) planFiles() []evenkeel.Action {
 	for i, input := range m.inputs() {
 		actions = append(actions, evenkeel.Action{
 			ID:    []string{"hosts", "mongo-config"}[i],
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
+			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
 			Change: evenkeel.Change{
 				Title: "The plan was made from this file", Ref: "cps:593,631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
@@ -76,12 +77,12 @@ func (m *Migration) planFiles() []evenkeel.Action {
 // fileChecks compare the cluster's files with the plan's, and look for room.
 func (m *Migration) fileChecks() []evenkeel.Action {
 	return append(m.planFiles(), evenkeel.Action{
-		ID: "space", Paper: prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
+		ID: "space", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
 			fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
 		Change: evenkeel.Change{
 			Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
-			Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o observed) error {
-				free, err := cps.ParseFreeSpace(output("df -Pk", o.Result))
+			Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o evenkeel.Observed) error {
+				free, err := cps.ParseFreeSpace(steps.Output("df -Pk", o.Result))
 				if err == nil && free < cps.MinFreeKB {
 					err = fmt.Errorf("%d MB are free in %s, 10 GB are needed", free>>10, archiveDir)
 				}
@@ -96,11 +97,11 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 	sum := sshexec.Command(sshexec.ReadOnly, "sha256sum", htpasswdPath)
 	return []evenkeel.Action{
 		{
-			ID: "health", Paper: prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
+			ID: "health", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
 			Change: evenkeel.Change{
 				Title: "Full diagnostics", Ref: "cps:333-340",
-				Cmd: withTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
-				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o observed) error {
+				Cmd: steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o evenkeel.Observed) error {
 					if err := m.healthy(o, cps.StageBefore); err != nil {
 						return fmt.Errorf("clear this first: %w", err)
 					}
@@ -115,7 +116,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 				Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
 				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
 					Check: m.onTable(func(t *cps.ReplicaTable) error {
-						return errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+						return errors.Join(steps.FailOn(t.Findings()), m.complete(1, 2)(t))
 					})},
 			},
 		},
@@ -125,19 +126,19 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			Change: evenkeel.Change{
 				Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *cps.About) error {
-					return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), failOn(a.CheckPatches()))
+					return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), steps.FailOn(a.CheckPatches()))
 				})},
 			},
 		},
 		{
-			ID: "htpasswd-first", Makes: []evenkeel.Make{factHtpasswd.From(func(o observed) (string,
+			ID: "htpasswd-first", Makes: []evenkeel.Make{factHtpasswd.From(func(o evenkeel.Observed) (string,
 				error) {
-				return digest(o.Result)
+				return steps.Digest(o.Result)
 			}).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
 			Change: evenkeel.Change{
 				Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
-				Expect: evenkeel.Expect{Text: "a sum", Check: func(o observed) error {
-					_, err := digest(o.Result)
+				Expect: evenkeel.Expect{Text: "a sum", Check: func(o evenkeel.Observed) error {
+					_, err := steps.Digest(o.Result)
 					return errors.Join(o.Succeeded(), err)
 				}},
 			},
@@ -146,9 +147,9 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			ID: "htpasswd-second", Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
 			Change: evenkeel.Change{
 				Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
-				Expect: evenkeel.Expect{Text: "the same sum", Check: func(o observed) error {
+				Expect: evenkeel.Expect{Text: "the same sum", Check: func(o evenkeel.Observed) error {
 					want, err1 := factHtpasswd.Get(o.Facts)
-					sum, err2 := digest(o.Result)
+					sum, err2 := steps.Digest(o.Result)
 					err := errors.Join(o.Succeeded(), err1, err2)
 					if err == nil && sum != want {
 						err = fmt.Errorf("%s differs between %s and %s: copy it from %s", htpasswdPath, first, second, first)
@@ -206,17 +207,17 @@ func (m *Migration) udevStep() evenkeel.Step {
 	reboot := evenkeel.Action{
 		ID: "reboot",
 		Change: evenkeel.Change{
-			Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: brief(sshexec.Command(sshexec.Disruptive, "reboot")),
+			Title: "Restart the Cluster Manager", Ref: "cps:375", Cmd: steps.Brief(sshexec.Command(sshexec.Disruptive, "reboot")),
 			DropsConnection: true, Repeat: evenkeel.Never, Limit: 30 * time.Minute,
-			Probe: &evenkeel.Probe{Cmd: readBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute,
-				Paper: prints(readBootID, "| grep -cvx "+factBoot.Ref(), "1"),
-				Read: func(o observed) (evenkeel.ProbeResult, error) {
+			Probe: &evenkeel.Probe{Cmd: steps.ReadBootID, Text: "done when the boot id is another", Settle: 5 * time.Minute,
+				Paper: steps.Prints(steps.ReadBootID, "| grep -cvx "+factBoot.Ref(), "1"),
+				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					before, err1 := factBoot.Get(o.Facts)
-					now, err2 := bootID(o)
+					now, err2 := steps.BootID(o)
 					if err := errors.Join(err1, err2); err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return traceIf(now != before), nil
+					return steps.DoneIf(now != before), nil
 				}},
 		},
 	}
@@ -225,13 +226,13 @@ func (m *Migration) udevStep() evenkeel.Step {
 		Host: m.cfg.ClusterManager, Ref: "cps:366-375",
 		Makes: []evenkeel.FactKey{factBoot},
 		Actions: []evenkeel.Action{
-			evenkeel.Do("remove", "Remove the rules", "rm", "-f", path.Join(dir, rename), path.Join(dir, persistent)).Timeout(briefly),
+			evenkeel.Do("remove", "Remove the rules", "rm", "-f", path.Join(dir, rename), path.Join(dir, persistent)).Timeout(steps.Briefly),
 			{
-				ID: "removed", Paper: prints(list, "| grep -xE '[.]{1,2}|"+rename+"|"+persistent+"'", ".", ".."),
+				ID: "removed", Paper: steps.Prints(list, "| grep -xE '[.]{1,2}|"+rename+"|"+persistent+"'", ".", ".."),
 				Change: evenkeel.Change{
 					Title: "The rules are gone", Ref: "cps:368-374", Cmd: list,
-					Expect: evenkeel.Expect{Text: "the whole list, and neither file in it", Check: func(o observed) error {
-						names, err := listed(string(o.Stdout), dir)
+					Expect: evenkeel.Expect{Text: "the whole list, and neither file in it", Check: func(o evenkeel.Observed) error {
+						names, err := steps.Listed(string(o.Stdout), dir)
 						if err == nil && (slices.Contains(names, rename) || slices.Contains(names, persistent)) {
 							err = fmt.Errorf("a rule that names interfaces is still in %s: remove it, then resume", dir)
 						}
@@ -240,18 +241,18 @@ func (m *Migration) udevStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "boot-id", Makes: []evenkeel.Make{factBoot.From(bootID)},
+				ID: "boot-id", Makes: []evenkeel.Make{factBoot.From(steps.BootID)},
 				Change: evenkeel.Change{
-					Title: "Note the boot id", Cmd: readBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o observed) error {
-						_, err := bootID(o)
+					Title: "Note the boot id", Cmd: steps.ReadBootID, Expect: evenkeel.Expect{Text: "a UUID", Check: func(o evenkeel.Observed) error {
+						_, err := steps.BootID(o)
 						return err
 					}},
 				},
 			},
-			reboot, proof(reboot, "restarted", "It has restarted"),
+			reboot, steps.Proof(reboot, "restarted", "It has restarted"),
 		},
 		Verify: []evenkeel.Action{{
-			ID: "back", Paper: again(m.allAtWork()),
+			ID: "back", Paper: steps.Again(m.allAtWork()),
 			Change: evenkeel.Change{
 				Title: "It answers again", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 				Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},

@@ -12,44 +12,24 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-type (
-	observed = evenkeel.Observed
-	checker  = func(observed) error
-)
-
-func lastLine(text []byte) string {
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return string(bytes.TrimSpace(lines[len(lines)-1]))
-}
-
-// failOn makes an error of the findings of severity Error.
-func failOn(list []cps.Finding) error {
-	var errs []error
-	for _, f := range list {
-		if f.Severity == cps.Error {
-			errs = append(errs, errors.New(f.String()))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // migrated is the check of every migrate.sh: SUCCESS and END in the log (cps:433-434), no error in it, and exit status 0; none of them
 // alone is trusted.
-func migrated(o observed) error {
+func migrated(o evenkeel.Observed) error {
 	log, err := readMigrateLog(o.Result)
 	if err != nil {
 		return errors.Join(o.Succeeded(), err)
 	}
-	return errors.Join(o.Succeeded(), failOn(log.Findings()))
+	return errors.Join(o.Succeeded(), steps.FailOn(log.Findings()))
 }
 
 // readMigrateLog reads the log from the standard output, or from the standard error where that has it.
 func readMigrateLog(res sshexec.Result) (*cps.MigrateLog, error) {
-	log, err := cps.ParseMigrateLog(output("migrate.sh", res))
+	log, err := cps.ParseMigrateLog(steps.Output("migrate.sh", res))
 	if err == nil && log.Ended() {
 		return log, nil
 	}
@@ -60,8 +40,8 @@ func readMigrateLog(res sshexec.Result) (*cps.MigrateLog, error) {
 }
 
 // onTable is a check of the replica table.
-func (m *Migration) onTable(check func(*cps.ReplicaTable) error) checker {
-	return evenkeel.Succeeding(func(o observed) error {
+func (m *Migration) onTable(check func(*cps.ReplicaTable) error) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		t, err := m.parseTable(o.Result)
 		if err != nil {
 			return err
@@ -71,9 +51,9 @@ func (m *Migration) onTable(check func(*cps.ReplicaTable) error) checker {
 }
 
 // onAbout is a check of about.sh.
-func onAbout(check func(*cps.About) error) checker {
-	return evenkeel.Succeeding(func(o observed) error {
-		a, err := cps.ParseAbout(output("about.sh", o.Result))
+func onAbout(check func(*cps.About) error) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		a, err := cps.ParseAbout(steps.Output("about.sh", o.Result))
 		if err != nil {
 			return err
 		}
@@ -81,18 +61,10 @@ func onAbout(check func(*cps.About) error) checker {
 	})
 }
 
-// soon makes a failed check one to be repeated.
-func soon(after time.Duration, err error) error {
-	if err == nil {
-		return nil
-	}
-	return evenkeel.NotYet(after, "%v", err)
-}
-
 // system is a check of /etc/redhat-release.
-func system(version string) checker {
-	return evenkeel.Succeeding(func(o observed) error {
-		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
+func system(version string) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		r, err := cps.ParseOSRelease(steps.Output("/etc/redhat-release", o.Result))
 		if err != nil {
 			return err
 		}
@@ -105,28 +77,28 @@ func system(version string) checker {
 
 // isSystem is a probe for a machine's new system: done when it runs it, not begun when it runs the other one. Any other
 // answer says nothing.
-func isSystem(version, before string) func(observed) (evenkeel.ProbeResult, error) {
-	return func(o observed) (evenkeel.ProbeResult, error) {
+func isSystem(version, before string) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
+	return func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
 			return evenkeel.Inconclusive, err
 		}
-		r, err := cps.ParseOSRelease(output("/etc/redhat-release", o.Result))
+		r, err := cps.ParseOSRelease(steps.Output("/etc/redhat-release", o.Result))
 		if err == nil && !r.IsCentOS(version) && !r.IsCentOS(before) {
 			err = fmt.Errorf("%s runs %s %s, neither CentOS %s nor %s", o.Host, r.Name, r.Version, version, before)
 		}
 		if err != nil {
 			return evenkeel.Inconclusive, err
 		}
-		return traceIf(r.IsCentOS(version)), nil
+		return steps.DoneIf(r.IsCentOS(version)), nil
 	}
 }
 
 var readSystem = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/redhat-release")
 
 // sameFile is a check of sha256sum: the file is the one that the plan was made from.
-func sameFile(input evenkeel.Input) checker {
-	return evenkeel.Succeeding(func(o observed) error {
-		sum, err := digest(o.Result)
+func sameFile(input evenkeel.Input) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		sum, err := steps.Digest(o.Result)
 		if err != nil {
 			return err
 		}
@@ -139,9 +111,9 @@ func sameFile(input evenkeel.Input) checker {
 }
 
 // quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
-func quiet(programs []string) checker {
-	return evenkeel.Succeeding(func(o observed) error {
-		list, err := processesOf(o.Result)
+func quiet(programs []string) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		list, err := steps.ProcessesOf(o.Result)
 		if err != nil {
 			return err
 		}
@@ -157,11 +129,11 @@ func quiet(programs []string) checker {
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "quiet", Precondition: true, Paper: prints(listProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
+		ID: "quiet", Precondition: true, Paper: steps.Prints(steps.ListProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
 		Change: evenkeel.Change{
 			Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Limit: 12 * time.Hour,
 			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
-			Cmd:    listProcesses,
+			Cmd:    steps.ListProcesses,
 			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
 		},
 	}
@@ -318,8 +290,8 @@ func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
 	}
 }
 
-func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult) func(observed) (evenkeel.ProbeResult, error) {
-	return func(o observed) (evenkeel.ProbeResult, error) {
+func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
+	return func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
 			return evenkeel.Inconclusive, err
 		}
@@ -332,16 +304,16 @@ func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult
 }
 
 // trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
-func (m *Migration) trafficProbe(text string, done func(first, second endpoints) bool) *evenkeel.Probe {
+func (m *Migration) trafficProbe(text string, done func(first, second steps.Endpoints) bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
 		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
-		Read: func(o observed) (evenkeel.ProbeResult, error) {
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			r, err := m.haproxy(o)
 			if err != nil {
 				return evenkeel.Inconclusive, err
 			}
-			return traceIf(done(m.endpoints(r, 1), m.endpoints(r, 2))), nil
+			return steps.DoneIf(done(m.endpoints(r, 1), m.endpoints(r, 2))), nil
 		},
 	}
 }
@@ -355,66 +327,41 @@ func mountedProbe(done bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"), Text: text,
 		Paper: []evenkeel.Block{{Script: mountState, Shows: []string{map[bool]string{true: "mounted", false: "not mounted"}[done]}}},
-		Read: func(o observed) (evenkeel.ProbeResult, error) {
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			if err := o.Succeeded(); err != nil {
 				return evenkeel.Inconclusive, err
 			}
-			kind, err := mountedOn(o.Result, isoMount)
+			kind, err := steps.MountedOn(o.Result, isoMount)
 			if err == nil && kind != "" && kind != "iso9660" && kind != "udf" {
 				err = fmt.Errorf("%s is mounted on %s, and not an image", kind, isoMount)
 			}
 			if err != nil {
 				return evenkeel.Inconclusive, err
 			}
-			return traceIf((kind != "") == done), nil
+			return steps.DoneIf((kind != "") == done), nil
 		},
 	}
-}
-
-func traceIf(done bool) evenkeel.ProbeResult {
-	if done {
-		return evenkeel.Done
-	}
-	return evenkeel.NotRun
 }
 
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
 func (m *Migration) umount() []evenkeel.Action {
 	a := evenkeel.Action{
-		ID: "umount", Paper: ifMounted("mounted", brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
+		ID: "umount", Paper: ifMounted("mounted", steps.Brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
 		Change: evenkeel.Change{
-			Title: "Unmount the image", Ref: "cps:412", Cmd: brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
+			Title: "Unmount the image", Ref: "cps:412", Cmd: steps.Brief(sshexec.Command(sshexec.Mutating, "umount", isoMount)),
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 		},
 	}
-	return []evenkeel.Action{a, proof(a, "umounted", "Nothing is mounted on "+isoMount)}
+	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Nothing is mounted on "+isoMount)}
 }
 
 func (m *Migration) mount(iso string) []evenkeel.Action {
 	a := evenkeel.Action{
-		ID: "mount", Paper: ifMounted("not mounted", brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
+		ID: "mount", Paper: ifMounted("not mounted", steps.Brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
 		Change: evenkeel.Change{
-			Title: "Mount the image", Ref: "cps:418", Cmd: brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
+			Title: "Mount the image", Ref: "cps:418", Cmd: steps.Brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount)),
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 		},
 	}
-	return []evenkeel.Action{a, proof(a, "mounted", "The image is mounted")}
-}
-
-// proof asks what the probe of an action asks, once the action has run: a program that prints nothing may have done nothing.
-func proof(a evenkeel.Action, id, title string) evenkeel.Action {
-	p := a.Probe
-	return evenkeel.Action{
-		ID: id, Paper: again(slices.Clone(p.Paper)),
-		Change: evenkeel.Change{
-			Title: title, Ref: a.Ref, Host: a.Host, Cmd: p.Cmd, Limit: briefly,
-			Expect: evenkeel.Expect{Text: p.Text, Awaits: a.DropsConnection, Check: func(o observed) error {
-				result, err := p.Read(o)
-				if err == nil && result != evenkeel.Done {
-					err = evenkeel.NotYet(0, "it is not so after %q; expected: %s", a.Title, p.Text)
-				}
-				return err
-			}},
-		},
-	}
+	return []evenkeel.Action{a, steps.Proof(a, "mounted", "The image is mounted")}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -28,11 +29,11 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 			},
 		}, m.corosync("stop", old, "cps:665"), []evenkeel.Action{
 			{
-				ID: "moved", Paper: again(m.allAtWork()),
+				ID: "moved", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: "every member at work",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.complete(1, 2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
 			},
 		}),
@@ -70,24 +71,24 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 		ID: "corosync-" + verb,
 		Change: evenkeel.Change{
 			Title: capital(verb) + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
-			Cmd: brief(sshexec.Command(effect, "monit", verb, "corosync")),
+			Cmd: steps.Brief(sshexec.Command(effect, "monit", verb, "corosync")),
 			Probe: &evenkeel.Probe{
 				Cmd: status, Text: "monit says that " + done,
-				Paper: prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, shows),
-				Read: func(o observed) (evenkeel.ProbeResult, error) {
+				Paper: steps.Prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, shows),
+				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					if err := o.Succeeded(); err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					runs, err := monitRuns(o.Result, "corosync")
+					runs, err := steps.MonitRuns(o.Result, "corosync")
 					if err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return traceIf(runs == start), nil
+					return steps.DoneIf(runs == start), nil
 				},
 			},
 		},
 	}
-	return []evenkeel.Action{a, proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
+	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
 }
 
 // peerWindow is open from the stop of the other cluster's corosync until set 2 is enabled.

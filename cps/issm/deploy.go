@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -25,7 +26,7 @@ func (m *Migration) deployOptions() []string {
 // deployAll is a run of deploy_all.py for a half.
 func (m *Migration) deployAll(effect evenkeel.Effect, n int, options ...string) sshexec.Cmd {
 	argv := append([]string{deployAllScript}, options...)
-	return withTimeout(sshexec.Command(effect, append(argv, "--vms", cps.ClusterSetPath(n))...), deployTime)
+	return steps.WithTimeout(sshexec.Command(effect, append(argv, "--vms", cps.ClusterSetPath(n))...), deployTime)
 }
 
 // provisionStep prepares new disks beforehand (cps:633-648).
@@ -128,12 +129,12 @@ func (m *Migration) deleteVMs(n int) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, alias := range set {
 		a := evenkeel.Action{
-			ID: "gone-" + alias, Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
+			ID: "gone-" + alias, Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
 				`>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
 			Change: evenkeel.Change{
 				Title: alias + " is gone", Ref: ref(n, "772", "1146"), Limit: time.Hour,
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
-				Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: gone(alias)},
+				Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: steps.Gone(alias)},
 			},
 		}
 		if i == 0 {
@@ -152,7 +153,7 @@ func (m *Migration) deployVMs(n int) []evenkeel.Action {
 		return []evenkeel.Action{{
 			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as "+
 				"user data or by a Heat template, each with the addresses and volumes that it had.", strings.Join(m.sets[n], ", ")),
-			Paper: again(isRelease(m.cfg.TargetOS)),
+			Paper: steps.Again(isRelease(m.cfg.TargetOS)),
 			Change: evenkeel.Change{
 				Title: "Boot the new VMs", Host: m.sets[n][len(m.sets[n])-1], Ref: ref(n, "784-821", "1158-1195"),
 				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS + " on the last of them", Check: system(m.cfg.TargetOS)},
@@ -195,9 +196,6 @@ func (m *Migration) otherOS(version string) string {
 	return m.cfg.TargetOS
 }
 
-// gonePoll is how often it is asked whether a VM has gone.
-const gonePoll = 30 * time.Second
-
 // deployEach deploys VM by VM with deploy.sh, which takes the alias (cps:1939-1947).
 func (m *Migration) deployEach(n int, version, at string) []evenkeel.Action {
 	var actions []evenkeel.Action
@@ -206,7 +204,7 @@ func (m *Migration) deployEach(n int, version, at string) []evenkeel.Action {
 			ID: "deploy-" + alias,
 			Change: evenkeel.Change{
 				Title: "Deploy " + alias, Ref: at, Repeat: evenkeel.ProbeFirst, Limit: time.Hour,
-				Cmd:   withTimeout(sshexec.Command(sshexec.Disruptive, deployOneScript, alias), deployTime),
+				Cmd:   steps.WithTimeout(sshexec.Command(sshexec.Disruptive, deployOneScript, alias), deployTime),
 				Probe: m.bootedProbe(alias, version),
 			},
 		})
@@ -219,7 +217,7 @@ func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
-			ID: "up-" + alias, Paper: again(isRelease(version)),
+			ID: "up-" + alias, Paper: steps.Again(isRelease(version)),
 			Change: evenkeel.Change{
 				Title: alias + " has booted", Host: alias, Cmd: readSystem, Limit: time.Hour,
 				Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
@@ -235,22 +233,22 @@ func (m *Migration) monit(lb, at string) []evenkeel.Action {
 		ID: "monit-" + lb,
 		Change: evenkeel.Change{
 			Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
-			Cmd: brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
+			Cmd: steps.Brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
-				Paper: prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"),
+				Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"),
 					"| grep -oF 'active (running)'", "active (running)"),
-				Read: func(o observed) (evenkeel.ProbeResult, error) {
-					active, err := unitActive(o)
+				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+					active, err := steps.UnitActive(o)
 					if err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return traceIf(active), nil
+					return steps.DoneIf(active), nil
 				},
 			},
 		},
 	}
-	return []evenkeel.Action{a, proof(a, "runs-"+lb, "monit has started on "+lb)}
+	return []evenkeel.Action{a, steps.Proof(a, "runs-"+lb, "monit has started on "+lb)}
 }
 
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -52,17 +53,17 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
-				ID: "synced", Paper: again(m.allAtWork()),
+				ID: "synced", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
 					Note: "A member comes back without data and copies all of it. One that stays RECOVERING applies less than the " +
 						"primary writes, until the oplog has rolled over it: see cps:1382-1421.",
 					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(time.Minute, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
-				ID: "priorities", Paper: again(m.asRanked()),
+				ID: "priorities", Paper: steps.Again(m.asRanked()),
 				Change: evenkeel.Change{
 					Title: "The priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
@@ -73,7 +74,7 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 }
 
 // sameRanks compares the table with that of the beginning (CPS-233).
-func (m *Migration) sameRanks(o observed) error {
+func (m *Migration) sameRanks(o evenkeel.Observed) error {
 	before, err := factReplicas.Get(o.Facts)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (m *Migration) sameRanks(o observed) error {
 		if err != nil {
 			return err
 		}
-		return soon(30*time.Second, sameRanks(before, now))
+		return steps.Soon(30*time.Second, sameRanks(before, now))
 	})(o)
 }
 
@@ -100,11 +101,11 @@ func (m *Migration) aboutStep(id string, halves ...int) evenkeel.Step {
 	return evenkeel.Step{
 		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
-			ID: "about", Paper: again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
+			ID: "about", Paper: steps.Again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
 			Change: evenkeel.Change{
 				Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
 				Expect: evenkeel.Expect{Text: text,
-					Check: onAbout(func(a *cps.About) error { return soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
+					Check: onAbout(func(a *cps.About) error { return steps.Soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
 			},
 		}},
 	}

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks
 // must pass, and the replica sets, whose check has no result of its own, must be whole.
-func (m *Migration) healthy(o observed, stage cps.Stage) error {
+func (m *Migration) healthy(o evenkeel.Observed, stage cps.Stage) error {
 	if err := o.Succeeded(); err != nil {
 		return err
 	}
@@ -20,7 +22,7 @@ func (m *Migration) healthy(o observed, stage cps.Stage) error {
 	}
 	both := o.Result // what it says of trouble may stand in its standard error
 	both.Stdout = slices.Concat(both.Stdout, []byte("\n"), both.Stderr)
-	d, err := cps.ParseDiagnostics(output("diagnostics.sh", both))
+	d, err := cps.ParseDiagnostics(steps.Output("diagnostics.sh", both))
 	if err != nil {
 		return err
 	}
@@ -38,7 +40,7 @@ func (m *Migration) healthy(o observed, stage cps.Stage) error {
 	}
 	t, err := m.parseTable(o.Result)
 	if err == nil {
-		err = errors.Join(failOn(t.Findings()), m.complete(1, 2)(t))
+		err = errors.Join(steps.FailOn(t.Findings()), m.complete(1, 2)(t))
 	}
 	return errors.Join(append(errs, err)...)
 }
@@ -53,7 +55,7 @@ func (m *Migration) releases(a *cps.About, upgraded cps.ClusterSet, before, afte
 		host, _ := m.hosts.ByAlias(alias)
 		return host.Class() == "sessionmgr"
 	})
-	errs := []error{failOn(a.CheckHalves(withComponents, before, after))}
+	errs := []error{steps.FailOn(a.CheckHalves(withComponents, before, after))}
 	listed := a.VMs()
 	for n := 1; n <= 2; n++ {
 		for _, class := range []string{"lb", "qns", "pcrfclient"} {

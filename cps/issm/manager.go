@@ -9,19 +9,9 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
-
-// briefly is the limit of a command that does its work at once: after that it hangs, and is looked at.
-const briefly = 10 * time.Minute
-
-func brief(c sshexec.Cmd) sshexec.Cmd { return withTimeout(c, briefly) }
-
-// withTimeout is a command with a bound on its time.
-func withTimeout(c sshexec.Cmd, d time.Duration) sshexec.Cmd {
-	c.Timeout = d
-	return c
-}
 
 // managerSteps replace the Cluster Manager (cps:377-560, CPS-201).
 func (m *Migration) managerSteps() []evenkeel.Step {
@@ -34,7 +24,7 @@ func (m *Migration) managerSteps() []evenkeel.Step {
 
 // migrate is a run of migrate.sh.
 func (m *Migration) migrate(effect evenkeel.Effect, timeout time.Duration, args ...string) sshexec.Cmd {
-	return withTimeout(sshexec.Command(effect, append([]string{migrateScript}, args...)...), timeout)
+	return steps.WithTimeout(sshexec.Command(effect, append([]string{migrateScript}, args...)...), timeout)
 }
 
 // succeeded is what every run of migrate.sh must show (CPS-111).
@@ -71,7 +61,7 @@ func (m *Migration) imageThere() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with "+
 			"the one that Cisco publishes.", m.to, m.cfg.TargetISO),
-		Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
+		Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
 			Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
 			Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
@@ -101,19 +91,19 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "ready", Paper: again(prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
+				ID: "ready", Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
 					"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
 					`2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)),
 				Change: evenkeel.Change{
 					Title: "The Status API says ready", Ref: "cps:462-469", Limit: 3 * time.Hour,
 					Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
 						"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
-					Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o observed) error {
-						s, err := cps.ParseClusterStatus(output("Status API", o.Result))
+					Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o evenkeel.Observed) error {
+						s, err := cps.ParseClusterStatus(steps.Output("Status API", o.Result))
 						if err == nil && !s.Ready() {
 							err = fmt.Errorf("the status is %s", s.Status)
 						}
-						return soon(30*time.Second, errors.Join(o.Succeeded(), err))
+						return steps.Soon(30*time.Second, errors.Join(o.Succeeded(), err))
 					}},
 				},
 			},
@@ -194,7 +184,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 // skipCarbonStep leaves Grafana's and the bulk statistics' history behind (cps:542-558).
 func (m *Migration) skipCarbonStep() evenkeel.Step {
 	const lines = "SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n"
-	add := brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
+	add := steps.Brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
 	add.Stdin = sshexec.Text("\n" + lines)
 	skip := evenkeel.Action{
 		ID: "skip",
@@ -202,17 +192,17 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 			Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
-				Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", installConfig),
+				Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "cat", installConfig),
 					"| grep -xE 'SKIP_(BLKSTATS|CARBONDB)=1' | LC_ALL=C sort -u", strings.Fields(lines)...),
-				Read: func(o observed) (evenkeel.ProbeResult, error) {
+				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					if o.ExitCode == 1 && o.Text() == "" {
 						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
 					}
-					set, err := installFlags(o.Result)
+					set, err := steps.InstallFlags(o.Result)
 					if err = errors.Join(o.Succeeded(), err); err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return traceIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
+					return steps.DoneIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
 				},
 			},
 		},
@@ -221,7 +211,7 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
 		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
 			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
-		Actions:  []evenkeel.Action{skip, proof(skip, "skipped", "Both parameters are there")},
+		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Both parameters are there")},
 		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -133,7 +133,7 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 		return nil, errNoPlan
 	}
 	rb := &evenkeel.Runbook{
-		Functions:  paperFunctions,
+		Functions:  steps.PaperFunctions,
 		Name:       "cps-issm",
 		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
 		Intro:      m.intro(),
@@ -201,11 +201,6 @@ func contentOf(w io.WriterTo) []byte {
 // adminSets are the replica sets with the database sharding (cps:924).
 func (m *Migration) adminSets() []cps.ReplicaSet {
 	return slices.DeleteFunc(slices.Clone(m.mongo.Sets), func(rs cps.ReplicaSet) bool { return rs.Type != "ADMIN" })
-}
-
-// output is what a command printed, under the name of the command.
-func output(name string, res sshexec.Result) io.Reader {
-	return srcerr.Named(name, bytes.NewReader(res.Stdout))
 }
 
 func (m *Migration) replicaStatus() sshexec.Cmd {

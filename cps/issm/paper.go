@@ -10,87 +10,11 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // What the operator types who follows the runbook by hand: each check as a pipeline that prints exactly what must be seen.
-
-// paperFunctions turn what the programs print into lines that can be compared.
-const paperFunctions = `# replicas: SET HOST PORT STATE HEALTH PRIORITY of every member, of diagnostics.sh --get_replica_status
-replicas() {
-  awk '/^\| *[A-Za-z_]+:[A-Za-z0-9_-]+ *\|/ { set = $0; gsub(/[| ]/, "", set); next }
-    /Member-[0-9]+ / { gsub(/\|/, ""); gsub(/^ +| +$/, ""); split($0, f, / +- +/); split(f[2], p, / *: */); print set, f[4], p[1], f[3], f[5], f[7] }' | LC_ALL=C sort
-}
-# members: who is at work, of the same
-members() {
-  replicas | awk '{ well = $5 == "ON-LINE" && ($4 == "PRIMARY" || $4 == "SECONDARY" || $4 == "ARBITER"); sets[$1]++; if (well && $4 == "PRIMARY") primary[$1] = 1
-      print $1, $2, well ? "is at work" : "is NOT at work: " $4 " " $5 }
-    END { for (s in sets) print s, (s in primary) ? "has a primary" : "has NO primary" }' | LC_ALL=C sort
-}
-# asked MONGO HOST:PORT...: what these members say of every member of their replica sets, as lines
-# SET HOST:PORT VOTES PRIORITY STATE TIME, where TIME is that of its newest write, in seconds
-asked() {
-  local at; for at in "${@:2}"; do
-    "$1" --quiet "$at" --eval 'var s = rs.status(); rs.conf().members.forEach(function (m) {
-      var t = s.members.filter(function (x) { return x.name === m.host && x.health })[0] || {stateStr: "DOWN"};
-      print(s.set, m.host, m.votes, m.priority, t.stateStr, t.optimeDate ? Math.floor(t.optimeDate / 1000) : 0) })' ||
-      echo "NOT known: $at"
-  done
-}
-# left HOST...: what each replica set keeps without these hosts, of the same
-left() {
-  awk -v list="$*" 'BEGIN { k = split(list, h, " "); for (i = 1; i <= k; i++) gone[h[i]] = 1 }
-    NF != 6 { print; next }
-    { sets[$1]; all[$1] += $3; data = $5 == "PRIMARY" || $5 == "SECONDARY"; split($2, a, ":") }
-    data && $6 > head[$1] { head[$1] = $6 }
-    a[1] in gone { next }
-    data { n++; set[n] = $1; at[n] = $6; if ($3 * $4 > 0) able[$1]++ }
-    data || $5 == "ARBITER" { votes[$1] += $3 }
-    END { for (i = 1; i <= n; i++) if (head[set[i]] - at[i] <= 60) copies[set[i]]++
-      for (s in sets) { print s, (copies[s] ? "keeps" : "LOSES"), "its data"
-        print s, "keeps", (2 * votes[s] > all[s] && able[s] ? "a" : "NO"), "majority" } }' | LC_ALL=C sort
-}
-# ranks: the data members of every set by their priority, the highest first, of the same
-ranks() { replicas | awk '$4 != "ARBITER"' | LC_ALL=C sort -k1,1 -k6,6nr -k2,2 | awk '{ print $1, $2 }'; }
-# releases: the installer and every VM, of about.sh
-releases() {
-  awk '/Installer Version/ { print "installer", $NF } /^[A-Za-z0-9-]+: / && /[0-9]\.release/ { h = $1; sub(/:$/, "", h); v = $NF; sub(/\.release.*/, "", v); print h, v } /[Pp]atch/ { print "PATCH:", $0 }' | LC_ALL=C sort -u
-}
-# traffic N LB...: whether one of these load balancers takes traffic, with N endpoints each, of diagnostics.sh --ha_proxy
-traffic() {
-  awk -v n="$1" -v list="${*:2}" 'BEGIN { k = split(list, lb, " ") } /HAProxy/ { seen = 1 }
-    $1 ~ /^diameter/ && $2 != "UP" { for (i = 1; i <= k; i++) if (index($1 "-", "-" lb[i] "-")) down[lb[i]]++ }
-    END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "it takes traffic"; exit } print "it takes NO traffic" }'
-}
-# verdicts: each line of a full diagnostics.sh that is not understood, and [PASS] for all checks that passed
-verdicts() {
-  awk '/^\|/ || /^-*$/ || /^CPS Diagnostics [A-Za-z -]*$/ || /^Checking replica sets\.\.\.$/ { next }
-    /^[^[]*\.\.\.$/ { if (open) print open; open = $0; next }
-    /^[^[]*\[PASS\]$/ { $0 = "[PASS]"; open = "" } { print } END { if (open) print open }' | LC_ALL=C sort -u
-}
-# running PROGRAM...: whether one of these runs, of ps -ef
-running() {
-  awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0, p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
-    END { if (!seen) print "NOT known"; else if (!any) print "none of them runs" }'
-}
-# verdict: the log of migrate.sh, and whether it came to its end
-verdict() {
-  awk '{ print } /SUCCESS/ { good = 1 } /ERROR|CRITICAL|Traceback/ { bad = 1 } /[^ ]/ { last = $0 }
-    END { print (good && !bad && last ~ /===== END =====/) ? "migrate.sh has succeeded" : "migrate.sh has NOT succeeded" }'
-}`
-
-// prints is a look whose output, after the filter, must be these lines.
-func prints(cmd sshexec.Cmd, filter string, lines ...string) []evenkeel.Block {
-	return []evenkeel.Block{{Script: strings.TrimSpace(evenkeel.Typed(cmd) + " " + filter), Shows: lines}}
-}
-
-// again has the operator look until it shows.
-func again(blocks []evenkeel.Block) []evenkeel.Block {
-	for i := range blocks {
-		blocks[i].Until = true
-	}
-	return blocks
-}
 
 // migrates is a run of migrate.sh whose log the operator reads to its end.
 func migrates(cmd sshexec.Cmd) []evenkeel.Block {
@@ -108,7 +32,7 @@ func (m *Migration) allAtWork() []evenkeel.Block {
 		}
 	}
 	slices.Sort(want)
-	return prints(m.replicaStatus(), "| members", want...)
+	return steps.Prints(m.replicaStatus(), "| members", want...)
 }
 
 // dataAtWork wants the data members of halves at work, and a primary in every set.
@@ -161,7 +85,7 @@ func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
 		filter += " | sed -E " + shellescape.Quote("s/^("+strings.Join(signed, "|")+`) has .*/\1 is listed/`) +
 			" | LC_ALL=C sort"
 	}
-	return prints(m.replicaStatus(), filter, want...)
+	return steps.Prints(m.replicaStatus(), filter, want...)
 }
 
 // asRanked wants the order of the priorities of the beginning.
@@ -186,7 +110,7 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 		}
 	}
 	slices.Sort(want)
-	return prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), filter, want...)
+	return steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), filter, want...)
 }
 
 // takes wants each of the halves to take traffic.
@@ -204,13 +128,13 @@ func (m *Migration) takesNone(n int) []evenkeel.Block {
 }
 
 func (m *Migration) trafficShown(n int, shows string) []evenkeel.Block {
-	return prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), shows)
+	return steps.Prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), shows)
 }
 
 // isRelease wants a system.
 func isRelease(version string) []evenkeel.Block {
 	text := "release " + version
-	return prints(readSystem, "| grep -oF "+shellescape.Quote(text), text)
+	return steps.Prints(readSystem, "| grep -oF "+shellescape.Quote(text), text)
 }
 
 // newestOnPaper prints the path of the newest archive in a list of the directory, or none; a list that is not whole fails.
@@ -250,12 +174,12 @@ func usersPaper(variable string, vms []string) []evenkeel.Block {
 	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Script: fmt.Sprintf(`%[1]s=$(echo users: && for h in %[2]s; do
   ssh "$h" cat /etc/passwd | awk -F: -v h="$h" '$1 == "root" { whole = 1 } $3 >= %[3]d && $3 <= %[4]d { print h, $1 } END { exit !whole }' || exit 1
 done) && declare -p %[1]s`,
-		variable, strings.Join(vms, " "), firstUserID, lastUserID)}}
+		variable, strings.Join(vms, " "), steps.FirstUserID, steps.LastUserID)}}
 }
 
 // usersAgain wants the users that were noted of a VM.
 func usersAgain(alias string, n int) []evenkeel.Block {
-	return again([]evenkeel.Block{{Script: "echo " + factUsers[n].Ref() + " | awk '$1 == \"" + alias +
+	return steps.Again([]evenkeel.Block{{Script: "echo " + factUsers[n].Ref() + " | awk '$1 == \"" + alias +
 		"\" { print $2 }' | grep -vxF -f <(" + evenkeel.Typed(readPasswd) + " | cut -d: -f1) || echo no user is missing",
 		Shows: []string{"no user is missing"}}})
 }

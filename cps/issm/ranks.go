@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 )
 
@@ -22,7 +23,7 @@ type rankedMember struct {
 }
 
 // ranks reads them from the table.
-func (m *Migration) ranks(o observed) ([]ranked, error) {
+func (m *Migration) ranks(o evenkeel.Observed) ([]ranked, error) {
 	t, err := m.parseTable(o.Result)
 	if err != nil {
 		return nil, err

@@ -2,75 +2,24 @@ package issm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
-	"time"
 
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/mongo"
-	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// shellTime bounds one run of the mongo shell.
-const shellTime = time.Minute
-
-// replicaSet speaks to a running replica set through the mongo shell on the Cluster Manager. The site lets nothing
-// through but looks.
-func (m *Migration) replicaSet(at evenkeel.Site, rs cps.ReplicaSet) *live.ReplicaSet {
-	shell := func(ctx context.Context, call live.ShellCall) (live.ShellResult, error) {
-		host, port, err := net.SplitHostPort(call.Host)
-		if err != nil {
-			return live.ShellResult{}, err
-		}
-		cmd := sshexec.Command(call.Effect, m.cfg.Tools.Mongo, "--quiet", "--host", host, "--port", port)
-		cmd.Timeout, cmd.Stdin = shellTime, sshexec.Text(call.Script())
-		res, err := at.Run(ctx, m.cfg.ClusterManager, cmd)
-		return live.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
-	}
-	opts := live.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep}
-	return live.NewReplicaSet(rs.Name, addresses(rs.Members), live.ShellDialer(shell, nil), opts)
-}
-
-func addresses(members []cps.MongoMember) []string {
-	var list []string
-	for _, member := range members {
-		list = append(list, member.Address())
-	}
-	return list
-}
-
-// view is a replica set as its primary has it; without a primary, as the first member that answers has it. Members
-// outside the half n are asked first, one after the other.
+// view is a replica set as its primary has it; members outside the half n are asked first, one after the other.
 func (m *Migration) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet, n int) (mongo.SetView, error) {
-	set := m.replicaSet(at, rs)
-	var errs []error
-	for _, host := range addresses(m.stayingFirst(rs, n)) {
-		status, err := set.StatusFrom(ctx, host)
-		if p, ok := status.Primary(); ok && !p.Self {
-			host = p.Name
-			status, err = set.StatusFrom(ctx, host)
-		}
-		if err == nil {
-			var config mongo.Config
-			if config, _, err = set.ConfigFrom(ctx, host); err == nil {
-				return mongo.SetView{Config: config, Status: &status}, nil
-			}
-		}
-		errs = append(errs, err)
-	}
-	err := fmt.Errorf("%s: cannot tell what it would lose, as no member says what the set is: %w",
-		rs.Title(), errors.Join(errs...))
-	if errors.Is(err, live.ErrAuth) {
-		err = fmt.Errorf("%w\nlet tools.mongo name a program that logs in and is called as mongo is", err)
-	}
-	return mongo.SetView{}, err
+	set := steps.ReplicaSet(at, m.cfg.ClusterManager, m.cfg.Tools.Mongo, rs)
+	return steps.View(ctx, set, rs.Title(), steps.Addresses(m.stayingFirst(rs, n)))
 }
 
 // stayingFirst are the data members of a replica set, those outside the half n first.
@@ -146,7 +95,7 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onl
 // half n may have left already.
 func (m *Migration) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []string {
 	var faults []string
-	planned := addresses(slices.Concat(rs.Members, rs.Arbiters))
+	planned := steps.Addresses(slices.Concat(rs.Members, rs.Arbiters))
 	for _, member := range c.Members {
 		if !slices.Contains(planned, member.Host) {
 			faults = append(faults, fmt.Sprintf("%s has the member %s, which mongoConfig.cfg does not know. "+
@@ -158,7 +107,7 @@ func (m *Migration) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []strin
 		}
 	}
 	for _, address := range planned {
-		if _, ok := c.Member(address); !ok && !slices.Contains(addresses(m.inHalf(rs, n)), address) {
+		if _, ok := c.Member(address); !ok && !slices.Contains(steps.Addresses(m.inHalf(rs, n)), address) {
 			faults = append(faults, fmt.Sprintf("%s lacks the member %s of mongoConfig.cfg. Add it.", rs.Title(), address))
 		}
 	}
@@ -176,13 +125,13 @@ func (m *Migration) inHalf(rs cps.ReplicaSet, n int) []cps.MongoMember {
 func (m *Migration) votesAction() evenkeel.Action {
 	var want []string
 	for _, rs := range m.mongo.Sets {
-		for _, address := range addresses(slices.Concat(rs.Members, rs.Arbiters)) {
+		for _, address := range steps.Addresses(slices.Concat(rs.Members, rs.Arbiters)) {
 			want = append(want, rs.Name+" "+address+" has a vote")
 		}
 	}
 	slices.Sort(want)
 	const filter = `| awk '{ print $1, $2, $3 == 1 ? "has a vote" : "has NO vote" }' | LC_ALL=C sort`
-	paper := prints(m.asked(0), filter, want...)
+	paper := steps.Prints(m.asked(0), filter, want...)
 	return m.setsAction(0, false, "votes", "Every member of every replica set has one vote", paper,
 		"Ask a member of every replica set for rs.conf() and rs.status(). The members must be those of mongoConfig.cfg, "+
 			"each with one vote; a primary, a majority of the votes and a current copy of the data must be there.")
@@ -206,7 +155,7 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 		accepted = " The majority of " + strings.Join(signed, ", ") + " was signed for by accept_no_majority."
 	}
 	a := m.setsAction(n, false, "keeps", fmt.Sprintf("Every replica set keeps its data, majority and primary without set %d", n),
-		prints(m.asked(n), filter, want...),
+		steps.Prints(m.asked(n), filter, want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Without set %d each set must keep a "+
 			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s",
 			n, mongo.MaxLag, accepted))
@@ -222,7 +171,7 @@ func (m *Migration) copiesAction(n int) evenkeel.Action {
 	}
 	slices.Sort(want)
 	a := m.setsAction(n, true, "copies", fmt.Sprintf("Every replica set has its data outside set %d", n),
-		prints(m.asked(n), m.left(n)+" | grep -v majority$", want...),
+		steps.Prints(m.asked(n), m.left(n)+" | grep -v majority$", want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Outside set %d each set must have a "+
 			"copy of the data that is at most %s behind.", n, mongo.MaxLag))
 	a.Precondition = true

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -72,7 +73,7 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		known[key.Name()] = raw
 	}
 	rb := &evenkeel.Runbook{
-		Functions: paperFunctions,
+		Functions: steps.PaperFunctions,
 		Name:      rollbackName,
 		Title:     fmt.Sprintf("Roll set 1 back from CPS %s to %s", m.to, m.from),
 		Intro: strings.Join([]string{
@@ -157,13 +158,13 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 			},
 		}},
 		Verify: []evenkeel.Action{{
-			ID: "none", Paper: again(prints(m.replicaStatus(),
+			ID: "none", Paper: steps.Again(steps.Prints(m.replicaStatus(),
 				`| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+
 					shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
 			Change: evenkeel.Change{
 				Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE",
-					Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.atWorkOrStopped(t)) })},
+					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.atWorkOrStopped(t)) })},
 			},
 		}},
 		Irreversible: "these members are redeployed",
@@ -171,7 +172,7 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 }
 
 func stopMongod(port int) sshexec.Cmd {
-	return withTimeout(sshexec.Command(sshexec.Disruptive, "/usr/bin/systemctl", "stop", "sessionmgr-"+strconv.Itoa(port)), 10*time.Minute)
+	return steps.WithTimeout(sshexec.Command(sshexec.Disruptive, "/usr/bin/systemctl", "stop", "sessionmgr-"+strconv.Itoa(port)), 10*time.Minute)
 }
 
 // atWorkOrStopped finds members of set 1 that are between the states that a rollback can take out: at work, or stopped.
@@ -204,11 +205,11 @@ func (m *Migration) stopRecovering(ctx context.Context, at evenkeel.Site) (sshex
 		if res, err := at.Run(ctx, p.Member.Host, stopMongod(p.Member.Port)); err != nil {
 			return res, err
 		}
-		res, err := at.Run(ctx, p.Member.Host, listProcesses)
+		res, err := at.Run(ctx, p.Member.Host, steps.ListProcesses)
 		if err != nil {
 			return res, err
 		}
-		list, err := processesOf(res)
+		list, err := steps.ProcessesOf(res)
 		if err != nil {
 			return res, fmt.Errorf("%s: %w", p.Member.Host, err)
 		}
@@ -234,11 +235,11 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(2)),
+				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "Set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(2)(t)) })},
 				},
 			},
 			m.keepsAction(1),
@@ -250,15 +251,15 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 				},
 			},
 			{
-				ID: "settled", Paper: again(m.aloneAtWork(2)),
+				ID: "settled", Paper: steps.Again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(1),
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.servingAlone(2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(2)(t)) })},
 				},
 			},
 			{
-				ID: "traffic", Paper: again(m.takes(2)),
+				ID: "traffic", Paper: steps.Again(m.takes(2)),
 				Change: evenkeel.Change{
 					Title: "Set 2 takes traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
@@ -279,11 +280,11 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			setArchives[1].kept("kept"), m.oldManager(),
 			{
-				ID: "replicas", Paper: again(m.aloneAtWork(2)),
+				ID: "replicas", Paper: steps.Again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
 					Title: "It sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true,
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(15*time.Second, m.servingAlone(2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.servingAlone(2)(t)) })},
 				},
 			},
 		},
@@ -322,7 +323,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, evenkeel.Action{
 			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the base image of %s, each with the addresses and volumes that it had.",
-				strings.Join(m.sets[1], ", "), m.from), Paper: again(isRelease(m.cfg.SourceOS)),
+				strings.Join(m.sets[1], ", "), m.from), Paper: steps.Again(isRelease(m.cfg.SourceOS)),
 			Change: evenkeel.Change{
 				Title: "Boot the old VMs", Host: m.sets[1][len(m.sets[1])-1],
 				Cmd: readSystem, Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.SourceOS + " on the last of them", Check: system(m.cfg.SourceOS)},
@@ -361,7 +362,7 @@ func (m *Migration) enableOldStep() evenkeel.Step {
 	again.Note = "Corosync may disable the arbiter of an ADMIN set on the active arbitervip; enabling once more brings it back."
 	again.Probe = &evenkeel.Probe{
 		Cmd: m.replicaStatus(), Text: "done when every arbiter of an ADMIN set is at work",
-		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult { return traceIf(m.arbitersServe(t)) }),
+		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult { return steps.DoneIf(m.arbitersServe(t)) }),
 	}
 	var closes []string
 	if w := m.noMajority(1); w != nil {
@@ -402,29 +403,29 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 		Needs: []evenkeel.FactKey{factReplicas, factUsers[1]}, Makes: []evenkeel.FactKey{factMoved},
 		Actions: append([]evenkeel.Action{
 			{
-				ID: "replicas", Paper: again(m.allAtWork()),
+				ID: "replicas", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
 					Title: "Every member is back", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
 					Note: "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
 					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(time.Minute, m.complete(1, 2)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(time.Minute, m.complete(1, 2)(t)) })},
 				},
 			},
 			{
-				ID: "about", Paper: again(m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from})),
+				ID: "about", Paper: steps.Again(m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from})),
 				Change: evenkeel.Change{
 					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *cps.About) error {
-						return soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
+						return steps.Soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
 					})},
 				},
 			},
 			{
-				ID: "traffic", Paper: again(m.takes(1, 2)),
+				ID: "traffic", Paper: steps.Again(m.takes(1, 2)),
 				Change: evenkeel.Change{
 					Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down",
-						Check: func(o observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
+						Check: func(o evenkeel.Observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
 				},
 			},
 			{
@@ -447,7 +448,7 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 	}
 }
 
-func (m *Migration) movedPrimaries(o observed) ([]string, error) {
+func (m *Migration) movedPrimaries(o evenkeel.Observed) ([]string, error) {
 	before, err := factReplicas.Get(o.Facts)
 	if err != nil {
 		return nil, err

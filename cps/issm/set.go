@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 )
 
 // set1Steps migrate set 1 while set 2 serves (cps:562-1014, CPS-203).
@@ -71,18 +72,18 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "other-half", Precondition: true, Paper: again(m.dataAtWork(other)),
+				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(other)),
 				Change: evenkeel.Change{
 					Title: fmt.Sprintf("Set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d",
 						other), Check: m.onTable(func(t *cps.ReplicaTable) error {
-						return soon(0, m.serving(other)(t))
+						return steps.Soon(0, m.serving(other)(t))
 					})},
 				},
 			},
 			m.keepsAction(n),
 			{
-				ID: "other-traffic", Precondition: true, Paper: again(m.takes(other)),
+				ID: "other-traffic", Precondition: true, Paper: steps.Again(m.takes(other)),
 				Change: evenkeel.Change{
 					Title: fmt.Sprintf("Set %d takes traffic", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
@@ -98,11 +99,11 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 				},
 			},
 			{
-				ID: "settled", Paper: again(m.aloneAtWork(other)),
+				ID: "settled", Paper: steps.Again(m.aloneAtWork(other)),
 				Change: evenkeel.Change{
 					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(n),
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(10*time.Second, m.servingAlone(other)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(other)(t)) })},
 				},
 			},
 		},
@@ -115,11 +116,11 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Why = "The point of no return: from here on there is no rollback (cps:1814). Grafana shows nothing until " +
 			"pcrfclient01 is deleted, and again until set 2 is enabled (cps:1052)."
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
-			ID: "first-half", Precondition: true, Paper: again(m.dataAtWork(1)),
+			ID: "first-half", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 			Change: evenkeel.Change{
 				Title: "Set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY",
-					Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(30*time.Second, m.complete(1)(t)) })},
+					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(30*time.Second, m.complete(1)(t)) })},
 			},
 		})
 	}
@@ -129,13 +130,13 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 // removedAction proves that the data members of a half have left their replica sets, whatever migrate.sh says.
 func (m *Migration) removedAction(n int, at string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "removed", Paper: again(m.noneOf(n)),
+		ID: "removed", Paper: steps.Again(m.noneOf(n)),
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: at,
 			Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", 3-n),
 				Check: m.onTable(func(t *cps.ReplicaTable) error {
-					return soon(0, errors.Join(m.removed(t, n), m.servingAlone(3-n)(t)))
+					return steps.Soon(0, errors.Join(m.removed(t, n), m.servingAlone(3-n)(t)))
 				})},
 		},
 	}
@@ -144,7 +145,7 @@ func (m *Migration) removedAction(n int, at string) evenkeel.Action {
 // drainedAction proves that a half takes no calls any more: its VMs are about to be deleted.
 func (m *Migration) drainedAction(n int) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "drained", Paper: again(m.takesNone(n)),
+		ID: "drained", Paper: steps.Again(m.takesNone(n)),
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("Set %d takes no traffic", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("every endpoint of set %d is down", n), Check: m.silent(n)},

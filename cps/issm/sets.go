@@ -9,12 +9,13 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // setsStep divides the VMs (cps:578-631).
 func (m *Migration) setsStep() evenkeel.Step {
-	create := withTimeout(sshexec.Command(sshexec.Mutating, createSetsScript), 10*time.Minute)
+	create := steps.WithTimeout(sshexec.Command(sshexec.Mutating, createSetsScript), 10*time.Minute)
 	step := evenkeel.Step{
 		ID: "cluster-sets", Title: "Divide the VMs into two sets", Host: m.cfg.ClusterManager, Ref: "cps:578-631",
 		Actions: []evenkeel.Action{{
@@ -22,8 +23,8 @@ func (m *Migration) setsStep() evenkeel.Step {
 				Pipe: "| grep -oE '/var/tmp/cluster-upgrade-set-[12].txt' | sort -u", Shows: []string{cps.ClusterSetPath(1), cps.ClusterSetPath(2)}}},
 			Change: evenkeel.Change{
 				Title: "Create the cluster sets", Ref: "cps:583-590", Cmd: create, Repeat: evenkeel.Idempotent,
-				Expect: evenkeel.Expect{Text: "both files are named", Check: func(o observed) error {
-					set1, set2, err := cps.ParseCreatedSets(output(createSetsScript, o.Result))
+				Expect: evenkeel.Expect{Text: "both files are named", Check: func(o evenkeel.Observed) error {
+					set1, set2, err := cps.ParseCreatedSets(steps.Output(createSetsScript, o.Result))
 					if err == nil && (set1 != cps.ClusterSetPath(1) || set2 != cps.ClusterSetPath(2)) {
 						err = fmt.Errorf("it made %s and %s, and not %s and %s", set1, set2, cps.ClusterSetPath(1), cps.ClusterSetPath(2))
 					}
@@ -32,11 +33,11 @@ func (m *Migration) setsStep() evenkeel.Step {
 			},
 		}},
 		Undo: []evenkeel.Action{evenkeel.Do("remove", "Remove both files", "rm", "-f", cps.ClusterSetPath(1),
-			cps.ClusterSetPath(2)).Timeout(briefly)},
+			cps.ClusterSetPath(2)).Timeout(steps.Briefly)},
 	}
 	for n := 1; n <= 2; n++ {
 		if m.ownSets {
-			write := brief(sshexec.Command(sshexec.Mutating, "dd", "of="+cps.ClusterSetPath(n), "conv=fsync", "status=none"))
+			write := steps.Brief(sshexec.Command(sshexec.Mutating, "dd", "of="+cps.ClusterSetPath(n), "conv=fsync", "status=none"))
 			write.Stdin = sshexec.Text(m.sets[n].String())
 			step.Actions = append(step.Actions, evenkeel.Action{
 				ID: fmt.Sprintf("write-%d", n),
@@ -50,7 +51,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 	for n := 1; n <= 2; n++ {
 		step.Verify = append(step.Verify, evenkeel.Action{
 			ID: fmt.Sprintf("set-%d", n),
-			Paper: prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort",
+			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort",
 				slices.Sorted(slices.Values(m.sets[n]))...),
 			Change: evenkeel.Change{
 				Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631",
@@ -63,9 +64,9 @@ func (m *Migration) setsStep() evenkeel.Step {
 }
 
 // plannedSet compares the file of a set with the plan's: when they differ the operator decides, with the difference before their eyes.
-func (m *Migration) plannedSet(n int) checker {
-	return evenkeel.Succeeding(func(o observed) error {
-		set, err := cps.ParseClusterSet(output(cps.ClusterSetPath(n), o.Result))
+func (m *Migration) plannedSet(n int) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		set, err := cps.ParseClusterSet(steps.Output(cps.ClusterSetPath(n), o.Result))
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -24,7 +25,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 
 	fix := mongo.ShardingFix{Set: rs.Name}
 	shell := func(effect evenkeel.Effect, script string) sshexec.Cmd {
-		return withTimeout(sshexec.Command(effect, m.cfg.Tools.Mongo, "--quiet", "--host", primary.Ref(), "--port",
+		return steps.WithTimeout(sshexec.Command(effect, m.cfg.Tools.Mongo, "--quiet", "--host", primary.Ref(), "--port",
 			port.Ref(), mongo.ShardingDatabase, "--eval", script), 10*time.Minute)
 	}
 	read := shell(evenkeel.ReadOnly, fix.ReadScript())
@@ -45,7 +46,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "one member of " + rs.Type + ":" + rs.Name + " is PRIMARY",
 						Check: m.onTable(func(t *cps.ReplicaTable) error {
 							_, err := primaryOf(t, rs)
-							return soon(10*time.Second, err)
+							return steps.Soon(10*time.Second, err)
 						})},
 				},
 			},
@@ -55,7 +56,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 					version.From(versionOf).Typed(evenkeel.Typed(read) + ` | sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p'`),
 				},
 				Change: evenkeel.Change{
-					Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o observed) error {
+					Title: "Read the state", Cmd: read, Expect: evenkeel.Expect{Text: "a line with the state", Check: func(o evenkeel.Observed) error {
 						if err := o.Succeeded(); err != nil {
 							return err
 						}
@@ -66,9 +67,9 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "fixed", Paper: slices.Concat(prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`,
+			ID: "fixed", Paper: slices.Concat(steps.Prints(read, `| grep -oE '"migratingShards":[0-9]+|"migrationStatus":"[A-Z]*"'`,
 				`"migratingShards":0`, `"migrationStatus":"COMPLETE"`),
-				prints(read, `| sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p' | awk -v was=`+version.Ref()+
+				steps.Prints(read, `| sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p' | awk -v was=`+version.Ref()+
 					` '{ print $1 == was + 1 ? "raised by one" : "NOT raised by one" } END { exit !NR }'`, "raised by one")),
 			Change: evenkeel.Change{
 				Title: "Nothing of the migration is left", Cmd: read,
@@ -94,8 +95,8 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 }
 
 // allWritten is a check that each of the writes has taken effect, once.
-func allWritten(fix mongo.ShardingFix, before evenkeel.Fact[mongo.ShardingState]) checker {
-	return evenkeel.Succeeding(func(o observed) error {
+func allWritten(fix mongo.ShardingFix, before evenkeel.Fact[mongo.ShardingState]) steps.Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		s, err := shardingState(o)
 		if err == nil && !s.Fixed() {
 			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
@@ -120,8 +121,8 @@ func (m *Migration) primaryPaper(rs cps.ReplicaSet, column int) string {
 }
 
 // shardingState reads what the shell printed.
-func shardingState(o observed) (mongo.ShardingState, error) {
-	s, err := mongo.ParseShardingState(output("mongo shell", o.Result))
+func shardingState(o evenkeel.Observed) (mongo.ShardingState, error) {
+	s, err := mongo.ParseShardingState(steps.Output("mongo shell", o.Result))
 	if err != nil {
 		return mongo.ShardingState{}, err
 	}
@@ -129,7 +130,7 @@ func shardingState(o observed) (mongo.ShardingState, error) {
 }
 
 // versionOf is the version of the configuration, or one that no document has.
-func versionOf(o observed) (int64, error) {
+func versionOf(o evenkeel.Observed) (int64, error) {
 	s, err := shardingState(o)
 	if err == nil && !s.HasConfig {
 		return -1, nil
@@ -138,8 +139,8 @@ func versionOf(o observed) (int64, error) {
 }
 
 // writeProbe tells whether a write has taken effect.
-func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(observed) (evenkeel.ProbeResult, error) {
-	return func(o observed) (evenkeel.ProbeResult, error) {
+func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState]) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
+	return func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
 			return evenkeel.Inconclusive, err
 		}
@@ -151,7 +152,7 @@ func writeProbe(w mongo.ShardingStep, before evenkeel.Fact[mongo.ShardingState])
 			return evenkeel.Inconclusive, err
 		}
 		done, err := w.Probe(now)
-		return traceIf(done), err
+		return steps.DoneIf(done), err
 	}
 }
 
@@ -167,8 +168,8 @@ func primaryOf(t *cps.ReplicaTable, rs cps.ReplicaSet) (cps.TableMember, error) 
 	return p, nil
 }
 
-func (m *Migration) fromPrimary(rs cps.ReplicaSet, pick func(cps.TableMember) string) func(observed) (string, error) {
-	return func(o observed) (string, error) {
+func (m *Migration) fromPrimary(rs cps.ReplicaSet, pick func(cps.TableMember) string) func(evenkeel.Observed) (string, error) {
+	return func(o evenkeel.Observed) (string, error) {
 		t, err := m.parseTable(o.Result)
 		if err != nil {
 			return "", err

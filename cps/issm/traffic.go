@@ -2,20 +2,19 @@ package issm
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 )
 
 // traffic is a check that a half takes traffic.
-func (m *Migration) traffic(n int) checker {
-	return func(o observed) error {
+func (m *Migration) traffic(n int) steps.Checker {
+	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
-		if err == nil && !m.endpoints(r, n).taking {
+		if err == nil && !m.endpoints(r, n).Taking {
 			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
 		}
 		return err
@@ -23,71 +22,24 @@ func (m *Migration) traffic(n int) checker {
 }
 
 // silent is a check that a half takes no traffic.
-func (m *Migration) silent(n int) checker {
-	return func(o observed) error {
+func (m *Migration) silent(n int) steps.Checker {
+	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
-		if err == nil && !m.endpoints(r, n).down {
+		if err == nil && !m.endpoints(r, n).Down {
 			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
 		}
 		return err
 	}
 }
 
-// haproxy reads the HAProxy check. A Diameter endpoint that belongs to no load balancer of the plan is an error: nobody
-// can say whose traffic it takes.
-func (m *Migration) haproxy(o observed) (*cps.HAProxyReport, error) {
-	if err := o.Succeeded(); err != nil {
-		return nil, err
-	}
-	// The report names only what is not well: a line that is not understood could be what it says instead.
-	d, err := cps.ParseDiagnostics(output("diagnostics.sh --ha_proxy", o.Result))
-	if err != nil {
-		return nil, err
-	}
-	if err := failOn(d.NotUnderstood()); err != nil {
-		return nil, err
-	}
-	r, err := cps.ParseHAProxy(output("diagnostics.sh --ha_proxy", o.Result))
-	if err != nil {
-		return nil, err
-	}
-	balancers := slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb"))
-	for _, s := range r.Services {
-		if !s.Known() {
-			return nil, fmt.Errorf("%s:%d: the state %s of %s is not known", r.File, s.Line, s.State, s.Name)
-		}
-		if strings.HasPrefix(s.Name, "diameter") && !slices.ContainsFunc(balancers, s.Of) {
-			return nil, fmt.Errorf("%s:%d: %s belongs to none of %s", r.File, s.Line, s.Name, strings.Join(balancers, ", "))
-		}
-	}
-	return r, nil
+// haproxy reads the HAProxy check of the load balancers of the plan.
+func (m *Migration) haproxy(o evenkeel.Observed) (*cps.HAProxyReport, error) {
+	return steps.HAProxy(o, slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb")))
 }
 
-// endpoints is what a half's Diameter endpoints do.
-type endpoints struct {
-	taking bool // an endpoint is up
-	down   bool // all of them are down, each said to be
-}
-
-// endpoints reads the report, which names only what is not well.
-func (m *Migration) endpoints(r *cps.HAProxyReport, n int) endpoints {
-	balancers := m.ofClass(n, "lb")
-	e := endpoints{down: len(balancers) > 0}
-	for _, lb := range balancers {
-		notUp, down := 0, 0
-		for _, s := range r.Services {
-			if !s.Of(lb) || s.State == "UP" {
-				continue
-			}
-			notUp++
-			if s.State == "DOWN" || s.State == "MAINT" || s.State == "STOPPED" {
-				down++
-			}
-		}
-		e.taking = e.taking || notUp < m.cfg.EndpointsPerLB
-		e.down = e.down && down >= m.cfg.EndpointsPerLB
-	}
-	return e
+// endpoints is what the Diameter endpoints of a half do.
+func (m *Migration) endpoints(r *cps.HAProxyReport, n int) steps.Endpoints {
+	return steps.EndpointsOf(r, m.ofClass(n, "lb"), m.cfg.EndpointsPerLB)
 }
 
 // swapStep gives the traffic to set 1 (cps:989-1010).
@@ -97,11 +49,11 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			m.quietGuard(migrateScript),
 			{
-				ID: "whole", Precondition: true, Paper: again(m.dataAtWork(1)),
+				ID: "whole", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 				Change: evenkeel.Change{
 					Title: "Set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere",
-						Check: m.onTable(func(t *cps.ReplicaTable) error { return soon(0, m.serving(1)(t)) })},
+						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(1)(t)) })},
 				},
 			},
 			{
@@ -111,16 +63,16 @@ func (m *Migration) swapStep() evenkeel.Step {
 					Repeat: evenkeel.Never, Expect: succeeded,
 					Note: "If it fails, roll set 1 back (cps:1010).",
 					Probe: m.trafficProbe("done when every endpoint of set 2 is down and one of set 1 is up",
-						func(first, second endpoints) bool { return first.taking && second.down }),
+						func(first, second steps.Endpoints) bool { return first.Taking && second.Down }),
 				},
 			},
 		},
 		Verify: []evenkeel.Action{{
-			ID: "taken", Paper: again(slices.Concat(m.takes(1), m.takesNone(2))),
+			ID: "taken", Paper: steps.Again(slices.Concat(m.takes(1), m.takesNone(2))),
 			Change: evenkeel.Change{
 				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o observed) error {
+				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o evenkeel.Observed) error {
 					return errors.Join(m.traffic(1)(o), m.silent(2)(o))
 				}},
 			},

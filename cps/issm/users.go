@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -20,7 +21,7 @@ var factUsers = [3]evenkeel.Fact[[]string]{
 func (m *Migration) usersBefore(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "users", Paper: usersPaper(factUsers[n].Variable(), m.sets[n]),
-		Makes: []evenkeel.Make{factUsers[n].From(func(o observed) ([]string, error) {
+		Makes: []evenkeel.Make{factUsers[n].From(func(o evenkeel.Observed) ([]string, error) {
 			if o.Text() == "" {
 				return nil, nil
 			}
@@ -31,7 +32,7 @@ func (m *Migration) usersBefore(n int) evenkeel.Action {
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: fmt.Sprintf("Read /etc/passwd on %s and note the users with ids from %d on: adduser.sh made them.",
-					strings.Join(m.sets[n], ", "), firstUserID),
+					strings.Join(m.sets[n], ", "), steps.FirstUserID),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					var lines []string
 					for _, alias := range m.sets[n] {
@@ -39,7 +40,7 @@ func (m *Migration) usersBefore(n int) evenkeel.Action {
 						if err != nil {
 							return res, err
 						}
-						people, err := users(res)
+						people, err := steps.Users(res)
 						if err != nil {
 							return res, fmt.Errorf("%s: %w", alias, err)
 						}
@@ -53,9 +54,6 @@ func (m *Migration) usersBefore(n int) evenkeel.Action {
 		},
 	}
 }
-
-// Ids of users that adduser.sh makes; nobody and its like are above.
-const firstUserID, lastUserID = 1000, 59999
 
 var readPasswd = sshexec.Command(sshexec.ReadOnly, "cat", "/etc/passwd")
 
@@ -72,7 +70,7 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 			Change: evenkeel.Change{
 				Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
 				Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was",
-					Check: func(o observed) error {
+					Check: func(o evenkeel.Observed) error {
 						if err := o.Succeeded(); err != nil {
 							return err
 						}
@@ -85,12 +83,12 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 }
 
 // missingUsers compares a VM's users with those that were noted.
-func missingUsers(o observed, alias string, n int) error {
+func missingUsers(o evenkeel.Observed, alias string, n int) error {
 	noted, err := factUsers[n].Get(o.Facts)
 	if err != nil {
 		return err
 	}
-	have, err := users(o.Result)
+	have, err := steps.Users(o.Result)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -84,7 +85,7 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 	if res.Truncated {
 		return nil, errors.New("the replica table is too long, and was cut off")
 	}
-	t, err := cps.ParseReplicaTable(output("diagnostics.sh --get_replica_status", res))
+	t, err := cps.ParseReplicaTable(steps.Output("diagnostics.sh --get_replica_status", res))
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +172,11 @@ func (m *Migration) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
-	report, err := m.haproxy(observed{Result: res})
+	report, err := m.haproxy(evenkeel.Observed{Result: res})
 	if err != nil {
 		return err
 	}
-	if !m.endpoints(report, 1).taking && !m.endpoints(report, 2).taking {
+	if !m.endpoints(report, 1).Taking && !m.endpoints(report, 2).Taking {
 		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -21,10 +21,11 @@ type Tools struct {
 	Diagnostics string `yaml:"diagnostics"` // diagnostics.sh
 	About       string `yaml:"about"`       // about.sh
 	Hosts       string `yaml:"hosts"`       // hosts.sh
+	Mongo       string `yaml:"mongo"`       // mongo, or a program that logs in and is called as mongo is
 }
 
 func (t Tools) withDefaults() Tools {
-	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh", &t.Hosts: "hosts.sh"} {
+	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh", &t.Hosts: "hosts.sh", &t.Mongo: "mongo"} {
 		if *field == "" {
 			*field = name
 		}
@@ -83,7 +84,8 @@ func (c *cluster) withQNS(list []string) []string {
 
 // output is what a command printed, under its name, with what it says on its standard error.
 func output(name string, o evenkeel.Observed) io.Reader {
-	return srcerr.Named(name, bytes.NewReader(slices.Concat(o.Stdout, []byte("\n"), o.Stderr)))
+	o.Stdout = slices.Concat(o.Stdout, []byte("\n"), o.Stderr)
+	return steps.Output(name, o.Result)
 }
 
 // parsed is a check after success of an output that is whole.
@@ -129,7 +131,7 @@ func (c *cluster) listed() evenkeel.Action {
 
 // healthy has full diagnostics pass: every check, and a line that no rule knows fails (cps:340,2160).
 func (c *cluster) healthy(id string) evenkeel.Action {
-	return evenkeel.Look(id, "Verify the health of the cluster", c.tools.Diagnostics).On(c.manager).From("cps:2160").
+	a := evenkeel.Look(id, "Verify the health of the cluster", c.tools.Diagnostics).On(c.manager).From("cps:2160").
 		Until(15*time.Minute, "every check [PASS]", func(o evenkeel.Observed) error {
 			err := parsed("diagnostics.sh", cps.ParseDiagnostics, func(d *cps.Diagnostics) error {
 				errs := []error{failOn(cps.ReviewDiagnostics(d, cps.StageBefore))}
@@ -140,11 +142,10 @@ func (c *cluster) healthy(id string) evenkeel.Action {
 				}
 				return errors.Join(errs...)
 			})(o)
-			if err != nil {
-				return evenkeel.NotYet(15*time.Second, "%v", err)
-			}
-			return nil
+			return steps.Soon(15*time.Second, err)
 		})
+	a.Paper = steps.Again(steps.Prints(a.Cmd, "2>&1 | verdicts", "[PASS]"))
+	return a
 }
 
 // The state of the Policy Server processes of a VM (cps:2141,2155), as every init script and systemctl tell it by the
@@ -166,19 +167,21 @@ func running(o evenkeel.Observed) (bool, error) {
 
 // runs waits until the processes of a VM run, or until they are stopped.
 func runs(id, vm string, want bool) evenkeel.Action {
-	word := map[bool]string{true: "run", false: "are stopped"}[want]
-	return evenkeel.Look(id+"-"+vm, "Wait until the Policy Server processes of "+vm+" "+word, status.Argv...).On(vm).
-		Until(10*time.Minute, map[bool]string{true: "exit status 0: running", false: "exit status 3: stopped"}[want],
-			func(o evenkeel.Observed) error {
-				is, err := running(o)
-				if err != nil {
-					return err
-				}
-				if is != want {
-					return evenkeel.NotYet(5*time.Second, "they %s", map[bool]string{true: "still run", false: "do not run yet"}[is])
-				}
-				return nil
-			})
+	exit, word := 3, "stopped"
+	if want {
+		exit, word = 0, "running"
+	}
+	a := evenkeel.Look(id+"-"+vm, "Wait until the Policy Server processes of "+vm+" are "+word, status.Argv...).On(vm).
+		Until(10*time.Minute, fmt.Sprintf("exit status %d: %s", exit, word), func(o evenkeel.Observed) error {
+			is, err := running(o)
+			if err == nil && is != want {
+				err = evenkeel.NotYet(5*time.Second, "they are not %s yet", word)
+			}
+			return err
+		})
+	a.Paper = steps.Again([]evenkeel.Block{{Script: evenkeel.Typed(status) + ` >/dev/null 2>&1; echo "exit status $?"`,
+		Shows: []string{fmt.Sprintf("exit status %d", exit)}}})
+	return a
 }
 
 // The invariants of a maintenance runbook.

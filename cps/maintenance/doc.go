@@ -2,6 +2,8 @@
 // own Hosts.csv, and is reviewed, rehearsed, run, resumed and rolled back as a migration is.
 //
 //   - [ApplyPatch] and [UndoPatch] change the patch of a cluster (cps:2037-2293) while it serves.
+//   - [RestoreEndpoints] brings Diameter endpoints back that stay down after the traffic was moved (cps:1710-1794).
+//   - [Recover] brings a member of a replica set back that is stuck in RECOVERING (cps:1382-1421).
 //
-// Not here yet: the repair of RECOVERING members, SSH keys, the HAProxy work-around.
+// Not here yet: SSH keys.
 package maintenance

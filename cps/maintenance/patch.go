@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -90,12 +91,12 @@ func ApplyPatch(cfg PatchConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := []evenkeel.Step{p.preflight(true), p.confirm()}
+	all := []evenkeel.Step{p.preflight(true), p.confirm()}
 	if cfg.Applied != "" {
-		steps = append(steps, p.replace())
+		all = append(all, p.replace())
 	}
-	steps = append(steps, p.apply(), p.restartStep(0), p.restartStep(1), p.finish(cfg.Name))
-	return p.runbook("cps-patch", fmt.Sprintf("Apply the patch %s to CPS", cfg.Name), steps)
+	all = append(all, p.apply(), p.restartStep(0), p.restartStep(1), p.finish(cfg.Name))
+	return p.runbook("cps-patch", fmt.Sprintf("Apply the patch %s to CPS", cfg.Name), all)
 }
 
 // UndoPatch is the guide's way to undo a patch and to remove it (cps:2205-2243, CPS-215), and to keep custom plug-ins
@@ -119,10 +120,10 @@ func UndoPatch(cfg PatchConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
 		[]evenkeel.Step{p.preflight(false), p.confirm(), undo, p.restartStep(0), p.restartStep(1), p.finish("")})
 }
 
-func (p *patch) runbook(name, title string, steps []evenkeel.Step) (*evenkeel.Runbook, error) {
+func (p *patch) runbook(name, title string, list []evenkeel.Step) (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
 		Name: name, Title: title, Version: name + " 1", Inputs: []evenkeel.Input{p.input()}, Invariants: p.invariants(),
-		LeaseHosts: []string{p.manager}, Steps: steps,
+		LeaseHosts: []string{p.manager}, Steps: list, Functions: steps.Verdicts + "\n" + paperFunctions,
 		Intro: fmt.Sprintf("The Policy Server processes of the odd VMs (%s) are restarted while the even ones (%s) serve, "+
 			"and then the other way "+
 			"round: odd and even by the order of hosts.sh | sort, as in the guide. It follows the CPS Migration and Upgrade Guide; cps:N is a "+
@@ -150,7 +151,7 @@ var repositories = evenkeel.NewFact[string]("patch.repositories", "the custom pl
 func (p *patch) preflight(apply bool) evenkeel.Step {
 	note := evenkeel.Look("repositories", "Note the custom plug-ins", "cat", cps.RepositoriesPath).From("cps:2287").
 		Expecting("the URLs of repositories", parsed(cps.RepositoriesPath, cps.ParseRepositories, func(*cps.Repositories) error { return nil }))
-	note.Makes = []evenkeel.Make{repositories.From(plugins)}
+	note.Makes = []evenkeel.Make{repositories.From(plugins).Typed(onPaper(dropPatches))}
 	actions := []evenkeel.Action{p.listed(), note, p.applied("patches", p.cfg.Applied), p.about("about", p.cfg.Applied), p.healthy("health")}
 	if apply {
 		actions = append(actions, p.whole())
@@ -161,23 +162,33 @@ func (p *patch) preflight(apply bool) evenkeel.Step {
 	}
 }
 
-// plugins are the URLs of a list of repositories that are no patches, one a line.
+// plugins are the URLs of a list of repositories that are no patches.
 func plugins(o evenkeel.Observed) (string, error) {
 	r, err := cps.ParseRepositories(output(cps.RepositoriesPath, o))
 	if err != nil {
 		return "", err
 	}
 	kept, _ := r.WithoutPatches()
-	return strings.Join(kept.URLs(), "\n"), nil
+	return inLine(kept.URLs()), nil
+}
+
+// inLine is a list in one line, which is never empty.
+func inLine(urls []string) string {
+	if len(urls) == 0 {
+		return "none"
+	}
+	return strings.Join(urls, ",")
 }
 
 // whole looks at the file of the patch.
 func (p *patch) whole() evenkeel.Action {
 	a := evenkeel.Look("file", "Verify the file of the patch", "sha256sum", p.cfg.File).From("cps:2062")
 	if p.cfg.SHA256 == "" {
+		a.Paper = []evenkeel.Block{{Script: evenkeel.Typed(a.Cmd) + ` >/dev/null; echo "exit status $?"`, Shows: []string{"exit status 0"}}}
 		return a.Expecting("exit status 0; the sum is not compared, since patch_sha256 is not given", evenkeel.Observed.Succeeded)
 	}
 	want := p.cfg.SHA256 + "  " + p.cfg.File
+	a.Paper = steps.Prints(a.Cmd, "", want)
 	return a.Expecting(want, evenkeel.Says(want))
 }
 
@@ -197,8 +208,10 @@ var list = sshexec.Command(sshexec.ReadOnly, patchScript, "-l")
 // applied wants "patch -l" to list one patch, or none where the name is empty (CPS-096).
 func (p *patch) applied(id, name string) evenkeel.Action {
 	text := map[bool]string{true: "no patch", false: "the patch " + name + ", and no other"}[name == ""]
-	return evenkeel.Look(id, "Verify that patch -l lists "+text, list.Argv...).From("cps:2250").Expecting(text,
+	a := evenkeel.Look(id, "Verify that patch -l lists "+text, list.Argv...).From("cps:2250").Expecting(text,
 		parsed("patch -l", cps.ParsePatchList, func(l *cps.PatchList) error { return lists(l, name) }))
+	a.Paper = []evenkeel.Block{patchesShown(list, "", name)}
+	return a
 }
 
 // lists holds a list of patches against what is wanted. What is not understood may be a patch.
@@ -228,7 +241,7 @@ func inWords(names []string) string {
 // about wants about.sh to tell of the patch, or of none, on VMs that all answer (cps:2102).
 func (p *patch) about(id, name string) evenkeel.Action {
 	text := map[bool]string{true: "every VM, and no patch", false: "every VM, and the patch " + name}[name == ""]
-	return evenkeel.Look(id, "Verify the patch by about.sh", p.tools.About).On(p.manager).From("cps:2102").Expecting(text,
+	a := evenkeel.Look(id, "Verify the patch by about.sh", p.tools.About).On(p.manager).From("cps:2102").Expecting(text,
 		parsed("about.sh", cps.ParseAbout, func(a *cps.About) error {
 			var errs []error
 			want := []string{name}
@@ -246,6 +259,9 @@ func (p *patch) about(id, name string) evenkeel.Action {
 			}
 			return errors.Join(errs...)
 		}))
+	a.Paper = []evenkeel.Block{patchesShown(a.Cmd, "| grep -i patch ", name),
+		steps.Prints(a.Cmd, `| sed -n 's/^\([A-Za-z0-9-]*\) *: *qns-.*/\1/p' | LC_ALL=C sort -u`, p.withQNS(p.vms)...)[0]}
+	return a
 }
 
 // window is the reduced redundancy of a rolling restart, here and on the way back.
@@ -275,7 +291,9 @@ func (p *patch) remove(name string) []evenkeel.Action {
 			}
 			return nil
 		}))
-	undo.Repeat = evenkeel.ProbeFirst
+	undo.Repeat, undo.Paper = evenkeel.ProbeFirst, append([]evenkeel.Block{{Script: patchesShown(list, "", name).Script}},
+		said(undo.Cmd, "^patch undone successfully")...)
+	undo.Paper[1].If = name
 	remove := evenkeel.Do("remove", "Remove the patch", patchScript, "-r", name).From("cps:2236").Timeout(10 * time.Minute).
 		Probed(evenkeel.Probe{
 			Cmd: sshexec.Command(sshexec.ReadOnly, "ls", "-A", patchDir), Text: "no file of the patch in " + patchDir,
@@ -294,6 +312,7 @@ func (p *patch) remove(name string) []evenkeel.Action {
 				return evenkeel.Done, nil
 			},
 		})
+	remove.Paper = asState("ls -A "+patchDir+" 2>&1 | grep -q '^"+name+"[.]' && echo there || echo gone", "there", remove.Cmd)
 	return []evenkeel.Action{undo, p.putBack(), p.keepPlugins(), p.verifyPlugins(), remove}
 }
 
@@ -302,7 +321,7 @@ const patchDir = "/var/qps/.tmp/patches"
 // putBack has the list of repositories where "patch -u" has taken it away: it says that it removes the file, and
 // renames it (cps:2261,2279). A list that is there stays.
 func (p *patch) putBack() evenkeel.Action {
-	return evenkeel.Do("put-back", "Put the list of repositories back", "cp", "-p", cps.RepositoriesBackup, cps.RepositoriesPath).
+	a := evenkeel.Do("put-back", "Put the list of repositories back", "cp", "-p", cps.RepositoriesBackup, cps.RepositoriesPath).
 		From("cps:2279").Probed(evenkeel.Probe{
 		Cmd: sshexec.Command(sshexec.ReadOnly, "ls", "-A", path.Dir(cps.RepositoriesPath)), Text: cps.RepositoriesPath + " is there",
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
@@ -315,6 +334,8 @@ func (p *patch) putBack() evenkeel.Action {
 			return evenkeel.NotRun, nil
 		},
 	})
+	a.Paper = asState("ls -A "+path.Dir(cps.RepositoriesPath)+" | grep -qx repositories && echo there || echo gone", "gone", a.Cmd)
+	return a
 }
 
 // keepPlugins removes the lines of patches: those whose URL has the word in its last part (cps:2287-2293).
@@ -329,6 +350,8 @@ const dropPatches = `/^[[:space:]]*#/!{/[pP][aA][tT][cC][hH][^/]*$/d}`
 func (p *patch) verifyPlugins() evenkeel.Action {
 	a := evenkeel.Look("plugins", "Verify that the list of repositories has the custom plug-ins alone", "cat",
 		cps.RepositoriesPath).From("cps:2287")
+	a.Paper = []evenkeel.Block{{Script: onPaper("") + " | diff - <(echo " + repositories.Ref() + ") && echo the plug-ins alone",
+		Shows: []string{"the plug-ins alone"}}}
 	return a.Expecting("the plug-ins that preflight noted, and no patch", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		r, err := cps.ParseRepositories(output(cps.RepositoriesPath, o))
 		if err != nil {
@@ -338,8 +361,8 @@ func (p *patch) verifyPlugins() evenkeel.Action {
 		if err != nil {
 			return err
 		}
-		if now := strings.Join(r.URLs(), "\n"); now != before {
-			return fmt.Errorf("%s lists %q, and before it listed %q beside patches", cps.RepositoriesPath, now, before)
+		if now := inLine(r.URLs()); now != before {
+			return fmt.Errorf("%s lists %s, and before it listed %s beside patches", cps.RepositoriesPath, now, before)
 		}
 		return nil
 	}))
@@ -348,7 +371,7 @@ func (p *patch) verifyPlugins() evenkeel.Action {
 // probe tells from the list of patches whether the change from one to the other took place; a name is empty for none.
 func (p *patch) probe(from, to string) evenkeel.Probe {
 	return evenkeel.Probe{
-		Cmd: list, Text: "patch -l lists " + inWords(names(to)) + " once it is done, and " + inWords(names(from)) + " before",
+		Cmd: list, Paper: []evenkeel.Block{patchesShown(list, "", to)}, Text: "patch -l lists " + inWords(names(to)) + " once it is done, and " + inWords(names(from)) + " before",
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			err := o.Succeeded()
 			if err != nil {
@@ -433,7 +456,7 @@ func (p *patch) configure() []evenkeel.Action {
 
 // puppetLog holds the log of puppet to its end: it ends with exit status 0 even where a part of the catalog failed.
 func (p *patch) puppetLog() evenkeel.Action {
-	return evenkeel.Look("puppet-log", "Verify the log of puppet", "tail", "-n", "30", "/var/log/cluman/puppet-custom-run.log").
+	a := evenkeel.Look("puppet-log", "Verify the log of puppet", "tail", "-n", "30", "/var/log/cluman/puppet-custom-run.log").
 		On(p.manager).From("cps:2110").
 		Expecting("a line Applied catalog, and no line (err)", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			text := string(o.Stdout)
@@ -447,6 +470,9 @@ func (p *patch) puppetLog() evenkeel.Action {
 			}
 			return nil
 		}))
+	a.Paper = steps.Prints(a.Cmd, "| awk '/Applied catalog/ { good = 1 } /[(]err[)]/ { bad = 1; print } "+
+		`END { print good && !bad ? "it is applied" : "it is NOT applied" }'`, "it is applied")
+	return a
 }
 
 // finish verifies the patch, or that there is none, and the health of the whole.

@@ -1,8 +1,10 @@
 package maintenance_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 )
 
 func applying(t testing.TB, cfg maintenance.PatchConfig) *evenkeel.Runbook {
@@ -181,4 +185,35 @@ func TestWhatCannotBePlanned(t *testing.T) {
 	require.NoError(t, err)
 	_, err = maintenance.ApplyPatch(maintenance.PatchConfig{File: patchFile}, one)
 	require.ErrorContains(t, err, "every lb is on the odd side")
+}
+
+// TestPatchOnPaper: followed by hand, in a real shell, the runbook ends where the engine's run ends; and each check has something that
+// the operator can judge it by.
+func TestPatchOnPaper(t *testing.T) {
+	undo, err := maintenance.UndoPatch(maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}, hosts(t))
+	require.NoError(t, err)
+	for name, rb := range map[string]*evenkeel.Runbook{"patch": applying(t, maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}), "unpatch": undo} {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range rb.Steps {
+				for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo, s.UndoVerify) {
+					shown := len(a.Makes) > 0
+					for _, b := range a.Paper {
+						shown = shown || len(b.Shows) > 0
+					}
+					require.True(t, a.Expect.Check == nil || shown, "%s/%s: nothing tells the operator whether it holds", s.ID, a.ID)
+				}
+			}
+			var md strings.Builder
+			require.NoError(t, rb.Markdown(&md))
+			golden.Check(t, name+".md", md.String())
+			w := deploy(t, cpstest.Options{Patched: "Patch_1_19.4.0"})
+			byHand := w.Clone().(simulated)
+			_, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
+			require.NoError(t, err)
+			papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Unset: name == "patch", Pause: time.Minute,
+				Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+			require.NoError(t, byHand.Check())
+			require.Equal(t, w.Hash(), byHand.Hash())
+		})
+	}
 }

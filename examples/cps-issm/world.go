@@ -6,14 +6,12 @@ import (
 	_ "embed" // the built-in example
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -31,39 +29,18 @@ var (
 
 // example writes Hosts.csv and mongoConfig.cfg, those of the guide or those in dir, and returns the configuration for the migration.
 func example(into, dir string) (*cli.Config, error) {
-	const hosts, mongo, archives = "Hosts.csv", "mongoConfig.cfg", "archives"
-	if dir != "" {
-		// A mistake is reported where the operator can mend it: in dir, not in the copy.
-		if err := errors.Join(readable(filepath.Join(dir, hosts), cps.ParseHosts),
-			readable(filepath.Join(dir, mongo), cps.ParseMongoConfig)); err != nil {
-			return nil, err
-		}
-	}
-	for name, content := range map[string][]byte{hosts: guideHosts, mongo: guideMongo} {
-		if dir != "" {
-			raw, err := infile.Read(filepath.Join(dir, name), infile.Text)
-			if err != nil {
-				return nil, err
-			}
-			content = raw
-		}
-		if err := cli.WriteNew(filepath.Join(into, name), content); err != nil {
-			return nil, err
-		}
+	const archives = "archives"
+	files, err := exampleFiles(into, dir)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(into, archives), 0o700); err != nil {
 		return nil, err
 	}
-	job := &issmConfig{HostsCSV: hosts, MongoConfig: mongo, Config: issm.Config{
+	job := &issmConfig{HostsCSV: files.HostsCSV, MongoConfig: files.MongoConfig, Config: issm.Config{
 		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: issm.VMware, RestartAll: true, SingleClusterCorosync: true,
 	}}
 	return &cli.Config{Journal: "journal.jsonl", Job: job}, nil
-}
-
-// readable tells what is wrong with a file.
-func readable[T any](name string, parser func(io.Reader) (T, error)) error {
-	_, err := parse(name, parser)
-	return err
 }
 
 // private has a run write its archives below a directory.

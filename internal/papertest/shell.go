@@ -18,7 +18,7 @@ import (
 )
 
 // textTools are the programs of this machine that a block may use on a simulated host: they only read what is piped
-// into them. Nothing that writes may be among them.
+// into them. Nothing that writes may be among them; see prelude for sed -i, and for tail of a file.
 var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", "uniq", "cut", "head", "tail", "tr",
 	"wc", "diff", "comm", "seq"}
 
@@ -36,6 +36,8 @@ sim() {
 }
 command_not_found_handle() { sim "$@"; }
 test() { sim test "$@"; }
+sed() { if [ "$1" = -i ]; then sim sed "$@"; else command sed "$@"; fi; }
+tail() { if [ $# = 3 ]; then sim tail "$@"; else command tail "$@"; fi; } # of a file, and not of what is piped in
 sudo() { while [ "$1" != -- ]; do shift; done; shift; "$@"; }
 `
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -455,7 +456,8 @@ func runFind(c *Call) int {
 	var (
 		roots              []string
 		name, kind, format string
-		depth              = -1
+		depth, least       = -1, 0
+		remove             bool
 	)
 	for i := 0; i < len(c.Args); i++ {
 		arg, next := c.Args[i], ""
@@ -473,6 +475,15 @@ func runFind(c *Call) int {
 				return c.Fail(1, "find: invalid argument '%s' to '-maxdepth'", next)
 			}
 			depth = n
+		case "-mindepth":
+			n, err := strconv.Atoi(next)
+			if err != nil {
+				return c.Fail(1, "find: invalid argument '%s' to '-mindepth'", next)
+			}
+			least = n
+		case "-delete": // what is below goes first, so that directories are empty
+			remove = true
+			continue
 		case "-printf":
 			format = next
 		case "-print", "-xdev":
@@ -496,13 +507,24 @@ func runFind(c *Call) int {
 			status = c.Fail(1, "find: '%s': %v", root, err)
 			continue
 		}
-		for _, p := range c.Host.under(at) {
+		under := c.Host.under(at)
+		if remove {
+			under = slices.Clone(under)
+			slices.Reverse(under)
+		}
+		for _, p := range under {
 			rel := strings.TrimPrefix(p, at)
 			f := c.Host.disk.files[p]
-			if depth >= 0 && strings.Count(rel, "/") > depth || kind != "" && kind != map[Kind]string{Regular: "f", Dir: "d", Symlink: "l"}[f.Kind] {
+			if strings.Count(rel, "/") < least || depth >= 0 && strings.Count(rel, "/") > depth || kind != "" && kind != map[Kind]string{Regular: "f", Dir: "d", Symlink: "l"}[f.Kind] {
 				continue
 			}
 			if ok, err := path.Match(name, path.Base(p)); name != "" && (!ok || err != nil) {
+				continue
+			}
+			if remove {
+				if err := c.Host.Remove(c.State, p); err != nil {
+					status = c.Fail(1, "find: cannot delete '%s': %v", root+rel, err)
+				}
 				continue
 			}
 			if format == "" {

@@ -1,4 +1,4 @@
-package issm
+package steps
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -19,8 +20,8 @@ import (
 
 var sumForm = regexp.MustCompile(`^\\?([0-9a-f]{64}) [ *](.+)$`)
 
-// sums reads what sha256sum printed: the sum of each file. A line of another form is an error.
-func sums(res sshexec.Result) (map[string]string, error) {
+// Sums reads what sha256sum printed: the sum of each file. A line of another form is an error.
+func Sums(res sshexec.Result) (map[string]string, error) {
 	found := map[string]string{}
 	for _, line := range outputLines(res) {
 		m := sumForm.FindStringSubmatch(line)
@@ -32,9 +33,9 @@ func sums(res sshexec.Result) (map[string]string, error) {
 	return found, nil
 }
 
-// digest is the sum of the one file that sha256sum was asked for.
-func digest(res sshexec.Result) (string, error) {
-	found, err := sums(res)
+// Digest is the sum of the one file that sha256sum was asked for.
+func Digest(res sshexec.Result) (string, error) {
+	found, err := Sums(res)
 	if err != nil {
 		return "", err
 	}
@@ -52,9 +53,9 @@ func outputLines(res sshexec.Result) []string {
 	return slices.DeleteFunc(strings.Split(string(res.Stdout), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 }
 
-// mountedOn reads /proc/mounts and gives the type of what is mounted on a directory, the last mount of several; empty
+// MountedOn reads /proc/mounts and gives the type of what is mounted on a directory, the last mount of several; empty
 // for none. Every machine has / mounted: a list without it is not whole.
-func mountedOn(res sshexec.Result, dir string) (string, error) {
+func MountedOn(res sshexec.Result, dir string) (string, error) {
 	root, kind := false, ""
 	if !strings.HasSuffix(string(res.Stdout), "\n") {
 		return "", errors.New("the list of mounts is empty, or cut off in its last line")
@@ -75,8 +76,8 @@ func mountedOn(res sshexec.Result, dir string) (string, error) {
 	return kind, nil
 }
 
-// listed reads what "ls -1a" printed of a directory: . and .. are in every one, so that an empty list is not whole.
-func listed(list, dir string) ([]string, error) {
+// Listed reads what "ls -1a" printed of a directory: . and .. are in every one, so that an empty list is not whole.
+func Listed(list, dir string) ([]string, error) {
 	lines := strings.Split(list, "\n")
 	if !slices.Contains(lines, ".") || !slices.Contains(lines, "..") || !strings.HasSuffix(list, "\n") {
 		return nil, fmt.Errorf("the list of %s is not whole: . and .. must be in it, and its last line must be ended", dir)
@@ -86,10 +87,11 @@ func listed(list, dir string) ([]string, error) {
 
 var bootForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-var readBootID = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/random/boot_id")
+// ReadBootID prints the boot id of a machine.
+var ReadBootID = sshexec.Command(sshexec.ReadOnly, "cat", "/proc/sys/kernel/random/boot_id")
 
-// bootID reads the boot id; anything else than a UUID is none, and so never "another boot".
-func bootID(o observed) (string, error) {
+// BootID reads the boot id; anything else than a UUID is none, and so never "another boot".
+func BootID(o evenkeel.Observed) (string, error) {
 	if err := o.Succeeded(); err != nil {
 		return "", err
 	}
@@ -102,9 +104,9 @@ func bootID(o observed) (string, error) {
 // monitStates are the words of "monit status" that say whether a process runs; "OK" is the later spelling of "Running".
 var monitStates = map[string]bool{"Running": true, "OK": true, "Not monitored": false}
 
-// monitRuns reads "monit status SERVICE": whether monit runs the service. A state in between, or an unknown one, is an
+// MonitRuns reads "monit status SERVICE": whether monit runs the service. A state in between, or an unknown one, is an
 // error that asks to look again.
-func monitRuns(res sshexec.Result, service string) (bool, error) {
+func MonitRuns(res sshexec.Result, service string) (bool, error) {
 	at := ""
 	for _, line := range outputLines(res) {
 		text := strings.TrimSpace(line)
@@ -126,8 +128,8 @@ func monitRuns(res sshexec.Result, service string) (bool, error) {
 	return false, fmt.Errorf("monit says nothing of %s: expected Process '%s' and its status", service, service)
 }
 
-// unitActive reads "systemctl status": whether the unit is active and running.
-func unitActive(o observed) (bool, error) {
+// UnitActive reads "systemctl status": whether the unit is active and running.
+func UnitActive(o evenkeel.Observed) (bool, error) {
 	for _, line := range outputLines(o.Result) {
 		state, ok := strings.CutPrefix(strings.TrimSpace(line), "Active: ")
 		switch {
@@ -141,11 +143,14 @@ func unitActive(o observed) (bool, error) {
 		}
 	}
 	return false, fmt.Errorf("systemctl says nothing of the unit's state: a line Active: is missing (exit status %d): %s",
-		o.ExitCode, lastLine(o.Stderr))
+		o.ExitCode, LastLine(o.Stderr))
 }
 
-// users lists the people in a passwd file. Every machine has the user root: a list without it is not whole.
-func users(res sshexec.Result) ([]string, error) {
+// FirstUserID and LastUserID bound the users that adduser.sh makes; nobody and its like are above.
+const FirstUserID, LastUserID = 1000, 59999
+
+// Users lists the people in a passwd file. Every machine has the user root: a list without it is not whole.
+func Users(res sshexec.Result) ([]string, error) {
 	var people []string
 	root := false
 	for _, line := range outputLines(res) {
@@ -161,7 +166,7 @@ func users(res sshexec.Result) ([]string, error) {
 			return nil, fmt.Errorf("not a line of /etc/passwd: %.40q", line)
 		case fields[0] == "root" && id == 0:
 			root = true
-		case id >= firstUserID && id <= lastUserID:
+		case id >= FirstUserID && id <= LastUserID:
 			people = append(people, fields[0])
 		}
 	}
@@ -176,9 +181,12 @@ var (
 	pingAnswered = regexp.MustCompile(`(?m)^1 packets? transmitted, 1 (?:packets )?received\b`)
 )
 
-// gone is a check of ping: the packet was sent, and nothing came back.
-func gone(alias string) checker {
-	return func(o observed) error {
+// gonePoll is how often it is asked whether a VM has gone.
+const gonePoll = 30 * time.Second
+
+// Gone is a check of ping: the packet was sent, and nothing came back.
+func Gone(alias string) Checker {
+	return func(o evenkeel.Observed) error {
 		switch {
 		case o.ExitCode == 1 && pingLost.Match(o.Stdout):
 			return nil
@@ -186,21 +194,21 @@ func gone(alias string) checker {
 			return evenkeel.NotYet(gonePoll, "%s still answers", alias)
 		}
 		return fmt.Errorf("cannot tell whether %s is gone: ping ended with status %d and does not say what became of its packet: %s",
-			alias, o.ExitCode, lastLine(o.Stderr))
+			alias, o.ExitCode, LastLine(o.Stderr))
 	}
 }
 
 var installKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
 
-// installFlags are the flags in /var/install.cfg that are 1 as the file stands: KEY=VALUE lines, of which the last one counts.
-func installFlags(res sshexec.Result) (map[string]bool, error) {
+// InstallFlags are the flags in /var/install.cfg that are 1 as the file stands: KEY=VALUE lines, of which the last one counts.
+func InstallFlags(res sshexec.Result) (map[string]bool, error) {
 	set := map[string]bool{}
 	for _, line := range outputLines(res) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		switch {
 		case strings.HasPrefix(key, "#"):
 		case !ok || !installKey.MatchString(strings.TrimSpace(key)):
-			return nil, fmt.Errorf("not a line of %s, KEY=VALUE", installConfig)
+			return nil, errors.New("not a line of /var/install.cfg, KEY=VALUE")
 		default:
 			set[strings.TrimSpace(key)] = strings.TrimSpace(value) == "1"
 		}
@@ -208,9 +216,10 @@ func installFlags(res sshexec.Result) (map[string]bool, error) {
 	return set, nil
 }
 
-var listProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
+// ListProcesses prints every process; see ProcessesOf.
+var ListProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
 
-// processesOf reads what ps -ef printed.
-func processesOf(res sshexec.Result) ([]cps.Process, error) {
-	return cps.ParseProcesses(output("ps -ef", res))
+// ProcessesOf reads what ps -ef printed.
+func ProcessesOf(res sshexec.Result) ([]cps.Process, error) {
+	return cps.ParseProcesses(Output("ps -ef", res))
 }

@@ -323,7 +323,8 @@ func TestAJobWhoseSupervisorIsKilled(t *testing.T) {
 		cmd := sshexec.Script(sshexec.Mutating, `cd "$1" && : >ran && while [ -d "$1" ] && [ ! -e go ]; do sleep 0.02; done; : >done`, dir)
 		j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, cmd, opt)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "ran")); return err == nil }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "ran")); return err == nil }, 10*time.Second,
+			10*time.Millisecond)
 		raw, err := os.ReadFile(filepath.Join(opt.Dir, "a", "pid"))
 		require.NoError(t, err)
 		var pid int

@@ -103,12 +103,13 @@ func (m *Migration) finalStep() evenkeel.Step {
 				ID: "replicas", Paper: steps.Again(append(m.allAtWork(), m.asRanked()...)),
 				Change: evenkeel.Change{
 					Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
-					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning", Check: func(o evenkeel.Observed) error {
-						if err := m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
-							return err
-						}
-						return m.sameRanks(o)
-					}},
+					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning",
+						Check: func(o evenkeel.Observed) error {
+							if err := m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
+								return err
+							}
+							return m.sameRanks(o)
+						}},
 				},
 			},
 			{

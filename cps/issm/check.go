@@ -129,7 +129,8 @@ func quiet(programs []string) steps.Checker {
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
-		ID: "quiet", Precondition: true, Paper: steps.Prints(steps.ListProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
+		ID: "quiet", Precondition: true,
+		Paper: steps.Prints(steps.ListProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
 		Change: evenkeel.Change{
 			Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Limit: 12 * time.Hour,
 			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",

@@ -101,7 +101,8 @@ func (m *Migration) aboutStep(id string, halves ...int) evenkeel.Step {
 	return evenkeel.Step{
 		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
-			ID: "about", Paper: steps.Again(m.runs(nil, [3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
+			ID: "about", Paper: steps.Again(m.runs(nil,
+				[3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
 			Change: evenkeel.Change{
 				Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
 				Expect: evenkeel.Expect{Text: text,

@@ -167,8 +167,9 @@ func migrationLies() []lied {
 		{check: "udev/back", at: "udev/back", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 
 		{check: "backup-cluman/image", at: "backup-cluman/image", deeds: []string{"cluman rm -f " + anImage}},
-		{check: "backup-cluman/umounted", at: "backup-cluman/quiet", deeds: []string{"cluman mount -o loop /root/CPS_19.4.0.release.iso /mnt/iso"},
-			lies: idle("umount *", "")},
+		{check: "backup-cluman/umounted", at: "backup-cluman/quiet",
+			deeds: []string{"cluman mount -o loop /root/CPS_19.4.0.release.iso /mnt/iso"},
+			lies:  idle("umount *", "")},
 		{check: "backup-cluman/mounted", lies: idle("mount *", "")},
 		{check: "backup-cluman/mark", at: "backup-cluman/mark", lies: says("ls -1a /var/tmp", "", prints(""))},
 		{check: "backup-cluman/backup", lies: says("migrate.sh backup cluman", "", anError)},
@@ -182,7 +183,8 @@ func migrationLies() []lied {
 
 		{check: "restore-cluman/new-cluman", at: "restore-cluman/new-cluman", lies: says("cat /etc/redhat-release", "cluman", prints(oldOS))},
 		{check: "restore-cluman/sum", lies: idle("sh -c * /var/tmp/migrate_cluman_*.part", "")},
-		{check: "restore-cluman/umounted", at: "restore-cluman/upload", deeds: []string{"cluman mount -o loop " + anImage + " /mnt/iso"}, lies: idle("umount *", "")},
+		{check: "restore-cluman/umounted", at: "restore-cluman/upload",
+			deeds: []string{"cluman mount -o loop " + anImage + " /mnt/iso"}, lies: idle("umount *", "")},
 		{check: "restore-cluman/mounted", at: "restore-cluman/upload", lies: idle("mount *", "")},
 		{check: "restore-cluman/restore", lies: says("migrate.sh restore cluman *", "", anError)},
 		{check: "restore-cluman/hosts", lies: then("migrate.sh restore cluman *", "cluman cp /etc/hosts /var/qps/config/deploy/csv/Hosts.csv")},
@@ -194,8 +196,10 @@ func migrationLies() []lied {
 		{check: "skip-carbon/skipped", lies: idle("tee -a /var/install.cfg", "")},
 		{check: "cluster-sets/create", lies: says("create-cluster-sets.sh", "", prints(""))},
 		{check: "cluster-sets/set-1", lies: idle("create-cluster-sets.sh", "")},
-		{check: "cluster-sets/set-1", lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-2.txt /var/tmp/cluster-upgrade-set-1.txt")},
-		{check: "cluster-sets/set-2", lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-1.txt /var/tmp/cluster-upgrade-set-2.txt")},
+		{check: "cluster-sets/set-1",
+			lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-2.txt /var/tmp/cluster-upgrade-set-1.txt")},
+		{check: "cluster-sets/set-2",
+			lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-1.txt /var/tmp/cluster-upgrade-set-2.txt")},
 
 		{check: "corosync/whole", at: "corosync/whole", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 		{check: "corosync/corosync-stopped", lies: idle("monit stop corosync", "")},
@@ -216,7 +220,8 @@ func migrationLies() []lied {
 		{check: "final/replicas", at: "final/replicas", deeds: []string{"world priority sessionmgr02:27717 9"}},
 		{check: "final/health", at: "final/health", lies: says("diagnostics.sh", "", replaces(passes, fails))},
 		{check: "final/health", at: "final/health", lies: says("diagnostics.sh", "",
-			replaces("qns passwordless logins on all VMs...[PASS]", "qns passwordless logins on all VMs...[FAIL]\n  lb01 could not be logged in to"))},
+			replaces("qns passwordless logins on all VMs...[PASS]",
+				"qns passwordless logins on all VMs...[FAIL]\n  lb01 could not be logged in to"))},
 		{check: "final/health", at: "final/health", deeds: []string{"world recovering sessionmgr02:27717"}}, // and every check says [PASS]
 		{check: "image/umounted", at: "image/umount", lies: idle("umount *", "")},
 
@@ -224,7 +229,8 @@ func migrationLies() []lied {
 		{check: "invariant/one-half", at: "snapshot/snapshot", lies: neitherHalf()},
 		{check: "invariant/traffic", at: "snapshot/snapshot", lies: down("lb01", "lb02")},
 	}
-	for _, step := range []string{"backup-cluman", "restore-cluman", "traffic-swap", "traffic-restore", "disable-set-1", "archive-set-1", "redeploy-set-1",
+	for _, step := range []string{"backup-cluman", "restore-cluman", "traffic-swap", "traffic-restore", "disable-set-1",
+		"archive-set-1", "redeploy-set-1",
 		"enable-set-1", "disable-set-2", "archive-set-2", "redeploy-set-2", "enable-set-2"} {
 		list = append(list, lied{check: step + "/quiet", at: step + "/quiet", lies: says("ps -ef", "cluman", stillRuns)})
 	}
@@ -262,8 +268,10 @@ func halfLies(n int) []lied {
 		{check: in("archive", "save"), lies: then(disable, command("world archive set-%d lost"))},
 		{check: in("archive", "save"), lies: then(disable, command("world archive set-%d cut"))},
 		{check: in("redeploy", "kept"), at: in("redeploy", "kept"), now: spoiled(command("set-%d"))},
-		{check: in("redeploy", "copies"), at: in("redeploy", "copies"), deeds: []string{"sessionmgr" + other + " systemctl stop sessionmgr-27718"}},
-		{check: in("redeploy", "delete"), at: in("redeploy", "delete"), deeds: []string{"world sleep 20m", "world image " + vms[0] + " 19.4.0", "world sleep 10m"}},
+		{check: in("redeploy", "copies"), at: in("redeploy", "copies"),
+			deeds: []string{"sessionmgr" + other + " systemctl stop sessionmgr-27718"}},
+		{check: in("redeploy", "delete"), at: in("redeploy", "delete"),
+			deeds: []string{"world sleep 20m", "world image " + vms[0] + " 19.4.0", "world sleep 10m"}},
 		{check: in("enable", "enable"), lies: says(enable, "", anError)},
 		{check: in("members", "synced"), lies: idle(enable, "")}, // SUCCESS, and no member is back
 		{check: in("members", "synced"), at: in("members", "synced"), lies: member("set03", "sessionmgr"+side, cps.StateRecovering)},
@@ -287,7 +295,8 @@ func halfLies(n int) []lied {
 			lied{check: in("redeploy", "up-"+alias), lies: gone},   // it was left out
 			lied{check: in("users", "users-"+alias), first: []string{alias + " useradd carol"}, lies: idle("useradd *", alias)})
 		if i > 0 {
-			list = append(list, lied{check: in("redeploy", "gone-"+alias), at: in("redeploy", "gone-"+alias), deeds: []string{"world image " + alias + " 19.4.0", "world sleep 10m"}})
+			list = append(list, lied{check: in("redeploy", "gone-"+alias), at: in("redeploy", "gone-"+alias),
+				deeds: []string{"world image " + alias + " 19.4.0", "world sleep 10m"}})
 		}
 	}
 	return append(list, lied{check: in("redeploy", "runs-lb"+side), opts: cpstest.Options{MonitDown: []string{"lb" + side}},
@@ -323,12 +332,15 @@ func rollbackLies() []lied {
 		at("restore-cluman/replicas", recovering("sessionmgr01")),
 		at("cluster-sets/old-cluman", release(newOS)),
 		{check: "cluster-sets/create", lies: says("create-cluster-sets.sh", "", prints(""))},
-		{check: "cluster-sets/set-1", lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-2.txt /var/tmp/cluster-upgrade-set-1.txt")},
-		{check: "cluster-sets/set-2", lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-1.txt /var/tmp/cluster-upgrade-set-2.txt")},
+		{check: "cluster-sets/set-1",
+			lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-2.txt /var/tmp/cluster-upgrade-set-1.txt")},
+		{check: "cluster-sets/set-2",
+			lies: then("create-cluster-sets.sh", "cluman cp /var/tmp/cluster-upgrade-set-1.txt /var/tmp/cluster-upgrade-set-2.txt")},
 		{check: "redeploy-set-1/kept", at: "redeploy-set-1/kept", now: spoiled("set-1")},
 		at("redeploy-set-1/old-cluman", release(newOS)),
 		{check: "redeploy-set-1/copies", at: "redeploy-set-1/copies", deeds: []string{"sessionmgr01 systemctl stop sessionmgr-27718"}},
-		{check: "redeploy-set-1/delete", at: "redeploy-set-1/delete", deeds: []string{"world sleep 20m", "world image pcrfclient02 19.4.0", "world sleep 10m"}},
+		{check: "redeploy-set-1/delete", at: "redeploy-set-1/delete",
+			deeds: []string{"world sleep 20m", "world image pcrfclient02 19.4.0", "world sleep 10m"}},
 		{check: "redeploy-set-1/runs-lb02", opts: cpstest.Options{MonitDown: []string{"lb02"}}, at: "redeploy-set-1/quiet",
 			lies: idle("systemctl start monit.service", "")},
 		at("bring-archive/old-cluman", release(newOS)),
@@ -338,7 +350,8 @@ func rollbackLies() []lied {
 		{check: "bring-archive/mounted", at: "bring-archive/image", lies: idle("mount *", "")},
 		at("enable-set-1/old-cluman", release(newOS)),
 		{check: "enable-set-1/enable", lies: says(enable, "", anError)},
-		{check: "enable-set-1/enable-again", at: "enable-set-1/enable-again", opts: cpstest.Options{AdminArbiterStops: true}, lies: says(enable, "", anError)},
+		{check: "enable-set-1/enable-again", at: "enable-set-1/enable-again", opts: cpstest.Options{AdminArbiterStops: true},
+			lies: says(enable, "", anError)},
 		{check: "rolled-back/replicas", lies: idle(enable, "")},
 		at("rolled-back/replicas", recovering("sessionmgr02")),
 		at("rolled-back/about", says("about.sh", "", replaces("(pcrf): 19.4.0", "(pcrf): 21.1.0"))),
@@ -383,7 +396,8 @@ var reviewed = map[string]string{
 	"disable-set-2/settled":        settles,
 	"rollback/settled":             settles,
 	"rollback/traffic":             "the invariant traffic is looked at when the step ends; this one waits for the endpoints",
-	"disable-set-2/first-half": "with one data member of each half in a set, other-half of the same step asks for the same; with two it asks " +
+	"disable-set-2/first-half": "with one data member of each half in a set, other-half of the same step asks for the " +
+		"same; with two it asks " +
 		"for one of them, and this for both",
 }
 

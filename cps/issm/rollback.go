@@ -172,7 +172,8 @@ func (m *Migration) stopRecoveringStep() evenkeel.Step {
 }
 
 func stopMongod(port int) sshexec.Cmd {
-	return steps.WithTimeout(sshexec.Command(sshexec.Disruptive, "/usr/bin/systemctl", "stop", "sessionmgr-"+strconv.Itoa(port)), 10*time.Minute)
+	return steps.WithTimeout(sshexec.Command(sshexec.Disruptive, "/usr/bin/systemctl", "stop", "sessionmgr-"+
+		strconv.Itoa(port)), 10*time.Minute)
 }
 
 // atWorkOrStopped finds members of set 1 that are between the states that a rollback can take out: at work, or stopped.

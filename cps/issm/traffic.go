@@ -72,9 +72,10 @@ func (m *Migration) swapStep() evenkeel.Step {
 			Change: evenkeel.Change{
 				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down", Check: func(o evenkeel.Observed) error {
-					return errors.Join(m.traffic(1)(o), m.silent(2)(o))
-				}},
+				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down",
+					Check: func(o evenkeel.Observed) error {
+						return errors.Join(m.traffic(1)(o), m.silent(2)(o))
+					}},
 			},
 		}},
 		Irreversible: "the runbook " + rollbackName + " gives the traffic back to set 2",

@@ -25,7 +25,8 @@ type Tools struct {
 }
 
 func (t Tools) withDefaults() Tools {
-	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh", &t.Hosts: "hosts.sh", &t.Mongo: "mongo"} {
+	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh",
+		&t.Hosts: "hosts.sh", &t.Mongo: "mongo"} {
 		if *field == "" {
 			*field = name
 		}

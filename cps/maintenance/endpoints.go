@@ -63,7 +63,8 @@ func RestoreEndpoints(cfg EndpointsConfig, hosts *cps.Hosts) (*evenkeel.Runbook,
 	rb := &evenkeel.Runbook{
 		Name: "cps-endpoints", Title: "Bring the Diameter endpoints of " + lb + " back", Version: "cps-endpoints 1",
 		Inputs: []evenkeel.Input{c.input()}, LeaseHosts: []string{c.manager},
-		Intro: "The guide's work-around for endpoints that stay down after the traffic was swapped or restored. It follows the CPS Migration and " +
+		Intro: "The guide's work-around for endpoints that stay down after the traffic was swapped or restored. It follows " +
+			"the CPS Migration and " +
 			"Upgrade Guide; cps:N is a line of it.",
 		Steps: []evenkeel.Step{
 			{
@@ -98,8 +99,9 @@ func (r *restore) endpoints(check func(steps.Endpoints) error) func(evenkeel.Obs
 
 // shown counts by hand what HAProxy says of the load balancer: it names what is not up.
 func (r *restore) shown(down int) []evenkeel.Block {
-	return steps.Prints(r.haproxy(), fmt.Sprintf(`2>&1 | awk '/HAProxy/ { seen = 1 } index($1 "-", "-%s-") && $1 ~ /^diameter/ && $2 != "UP" { n++ } `+
-		`END { print seen ? n + 0 " down" : "NOT known" }'`, r.cfg.LoadBalancer), fmt.Sprintf("%d down", down))
+	return steps.Prints(r.haproxy(),
+		fmt.Sprintf(`2>&1 | awk '/HAProxy/ { seen = 1 } index($1 "-", "-%s-") && $1 ~ /^diameter/ && $2 != "UP" { n++ } `+
+			`END { print seen ? n + 0 " down" : "NOT known" }'`, r.cfg.LoadBalancer), fmt.Sprintf("%d down", down))
 }
 
 // allDown wants every endpoint of the load balancer down.
@@ -110,7 +112,8 @@ func (r *restore) allDown(id string) evenkeel.Action {
 		case e.Up:
 			return evenkeel.NeedsOperator("every endpoint of %s is up: there is nothing to bring back", r.cfg.LoadBalancer)
 		case !e.Down:
-			return evenkeel.NeedsOperator("some endpoints of %s are up, and would drop their calls: bring the others back by hand, each on its own port "+
+			return evenkeel.NeedsOperator("some endpoints of %s are up, and would drop their calls: bring the others back by "+
+				"hand, each on its own port "+
 				"(cps:1746)", r.cfg.LoadBalancer)
 		}
 		return nil
@@ -124,7 +127,8 @@ func (r *restore) allUp() evenkeel.Action {
 	a := evenkeel.Look("up", "Wait until every Diameter endpoint of "+r.cfg.LoadBalancer+" is up", r.haproxy().Argv...).On(r.manager).
 		From("cps:1785").Until(5*time.Minute, "no endpoint is named", r.endpoints(func(e steps.Endpoints) error {
 		if !e.Up {
-			advice := ": where they stay down, set restart: true in the configuration, which restarts their processes, and begin anew (cps:1785-1794)"
+			advice := ": where they stay down, set restart: true in the configuration, which restarts their processes, and " +
+				"begin anew (cps:1785-1794)"
 			if r.cfg.Restart {
 				advice = ""
 			}

@@ -371,7 +371,8 @@ func (p *patch) verifyPlugins() evenkeel.Action {
 // probe tells from the list of patches whether the change from one to the other took place; a name is empty for none.
 func (p *patch) probe(from, to string) evenkeel.Probe {
 	return evenkeel.Probe{
-		Cmd: list, Paper: []evenkeel.Block{patchesShown(list, "", to)}, Text: "patch -l lists " + inWords(names(to)) + " once it is done, and " + inWords(names(from)) + " before",
+		Cmd: list, Paper: []evenkeel.Block{patchesShown(list, "", to)}, Text: "patch -l lists " + inWords(names(to)) +
+			" once it is done, and " + inWords(names(from)) + " before",
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			err := o.Succeeded()
 			if err != nil {

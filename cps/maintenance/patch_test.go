@@ -192,7 +192,8 @@ func TestWhatCannotBePlanned(t *testing.T) {
 func TestPatchOnPaper(t *testing.T) {
 	undo, err := maintenance.UndoPatch(maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}, hosts(t))
 	require.NoError(t, err)
-	for name, rb := range map[string]*evenkeel.Runbook{"patch": applying(t, maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}), "unpatch": undo} {
+	for name, rb := range map[string]*evenkeel.Runbook{"patch": applying(t,
+		maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}), "unpatch": undo} {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range rb.Steps {
 				for _, a := range slices.Concat(s.Actions, s.Verify, s.Undo, s.UndoVerify) {

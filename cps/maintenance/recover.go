@@ -126,7 +126,8 @@ const mongoConfigPath = "/etc/broadhop/mongoConfig.cfg"
 
 // shell is a script in the mongo shell, on the primary of the set, reached through the other members.
 func (r *recovery) shell(effect evenkeel.Effect, script string) sshexec.Cmd {
-	cmd := sshexec.Command(effect, r.tools.Mongo, "--quiet", "--host", r.set.Name+"/"+strings.Join(steps.Addresses(r.others), ","), "--eval", script)
+	cmd := sshexec.Command(effect, r.tools.Mongo, "--quiet", "--host", r.set.Name+"/"+
+		strings.Join(steps.Addresses(r.others), ","), "--eval", script)
 	return steps.WithTimeout(cmd, 5*time.Minute)
 }
 
@@ -149,7 +150,8 @@ func (r *recovery) row(id, title, ref string) evenkeel.Action {
 
 // shows wants the member's state in the table, by hand.
 func (r *recovery) shows(a evenkeel.Action, state string) []evenkeel.Block {
-	return steps.Prints(a.Cmd, fmt.Sprintf(`| replicas | awk '$1 == "%s" && $2 == "%s" && $3 == "%d" { print $4 }'`, r.set.Title(), r.member.Host,
+	return steps.Prints(a.Cmd, fmt.Sprintf(`| replicas | awk '$1 == "%s" && $2 == "%s" && $3 == "%d" { print $4 }'`,
+		r.set.Title(), r.member.Host,
 		r.member.Port), state)
 }
 
@@ -181,7 +183,8 @@ var memberDocument = evenkeel.NewFact[string]("recover.member", "the document of
 
 // document prints how the member is configured, in one line, as the shell reads it again; "undefined" when it is no member.
 func (r *recovery) document() sshexec.Cmd {
-	return r.shell(sshexec.ReadOnly, fmt.Sprintf(`print(tojson(rs.conf().members.filter(function (m) { return m.host === "%s" })[0], "", true))`, r.cfg.Member))
+	return r.shell(sshexec.ReadOnly,
+		fmt.Sprintf(`print(tojson(rs.conf().members.filter(function (m) { return m.host === "%s" })[0], "", true))`, r.cfg.Member))
 }
 
 // documentForm is a document of plain values: what stands for it in a script can do nothing else.
@@ -228,7 +231,8 @@ func (r *recovery) keeps(id string) evenkeel.Action {
 		Change: evenkeel.Change{
 			Title: r.set.Title() + " keeps its data, its majority and its primary without " + r.cfg.Member, Ref: "cps:631", Host: r.manager,
 			Op: &evenkeel.Op{
-				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of %s for rs.conf() and rs.status(). Without %s it must keep a majority of its "+
+				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of %s for rs.conf() and rs.status(). Without %s it "+
+					"must keep a majority of its "+
 					"votes, a member that can be primary, and a copy of the data that is at most %s behind.", r.set.Title(), r.cfg.Member, mongo.MaxLag),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return sshexec.Result{}, r.lose(ctx, at, true)
@@ -331,13 +335,15 @@ func (r *recovery) listens(id string, want bool) evenkeel.Action {
 				return err
 			}
 			if cps.Listens(list, r.member.Port) != want {
-				advice := map[bool]string{true: ": look at journalctl -u " + r.unit(), false: ": where it stays, kill it by hand, and resume (cps:1876)"}[want]
+				advice := map[bool]string{true: ": look at journalctl -u " + r.unit(),
+					false: ": where it stays, kill it by hand, and resume (cps:1876)"}[want]
 				return evenkeel.NotYet(10*time.Second, "the process is %s%s", map[bool]string{true: "not there", false: "still there"}[want], advice)
 			}
 			return nil
 		}))
-	a.Paper = steps.Again(steps.Prints(a.Cmd, fmt.Sprintf(`| awk 'NR == 1 { seen = /PID/ } tolower($0) ~ /mongo/ && $0 ~ /(^|[^0-9])%d([^0-9]|$)/ && !/awk / `+
-		`{ any = 1 } END { print !seen ? "NOT known" : any ? "it runs" : "it is gone" }'`, r.member.Port), "it "+word))
+	a.Paper = steps.Again(steps.Prints(a.Cmd,
+		fmt.Sprintf(`| awk 'NR == 1 { seen = /PID/ } tolower($0) ~ /mongo/ && $0 ~ /(^|[^0-9])%d([^0-9]|$)/ && !/awk / `+
+			`{ any = 1 } END { print !seen ? "NOT known" : any ? "it runs" : "it is gone" }'`, r.member.Port), "it "+word))
 	return a
 }
 
@@ -366,7 +372,8 @@ func (r *recovery) leave() evenkeel.Step {
 	gone := r.inSet(false)
 	remove.Probe = &gone
 	return evenkeel.Step{
-		ID: "remove", Title: "Remove the member from its replica set", Host: r.manager, Ref: "cps:1419-1421", Needs: []evenkeel.FactKey{memberDocument},
+		ID: "remove", Title: "Remove the member from its replica set", Host: r.manager, Ref: "cps:1419-1421",
+		Needs:   []evenkeel.FactKey{memberDocument},
 		Actions: []evenkeel.Action{r.keeps("keeps").AsPrecondition(), remove, steps.Proof(remove, "removed", r.cfg.Member+" is no member")},
 		Undo:    r.add(),
 	}
@@ -403,24 +410,28 @@ func (r *recovery) add() []evenkeel.Action {
 // empty deletes the data of the member, which is no member now and whose process is gone.
 func (r *recovery) empty() evenkeel.Step {
 	gone := r.inSet(false)
-	outside := evenkeel.Prove("outside", "Verify that "+r.cfg.Member+" is no member", evenkeel.Proof{Host: r.manager, Cmd: gone.Cmd, Text: gone.Text,
-		Check: func(o evenkeel.Observed) error {
-			result, err := gone.Read(o)
-			if err == nil && result != evenkeel.Done {
-				err = fmt.Errorf("%s is a member", r.cfg.Member)
-			}
-			return err
-		}})
+	outside := evenkeel.Prove("outside", "Verify that "+r.cfg.Member+" is no member",
+		evenkeel.Proof{Host: r.manager, Cmd: gone.Cmd, Text: gone.Text,
+			Check: func(o evenkeel.Observed) error {
+				result, err := gone.Read(o)
+				if err == nil && result != evenkeel.Done {
+					err = fmt.Errorf("%s is a member", r.cfg.Member)
+				}
+				return err
+			}})
 	outside.Paper = gone.Paper
-	list := evenkeel.Look("empty", "Verify that nothing is left", "ls", "-A", r.set.DataPath).On(r.member.Host).Expecting("nothing", evenkeel.Says(""))
+	list := evenkeel.Look("empty", "Verify that nothing is left", "ls", "-A", r.set.DataPath).On(r.member.Host).
+		Expecting("nothing", evenkeel.Says(""))
 	list.Paper = steps.Prints(list.Cmd, "| wc -l | tr -d ' '", "0")
 	return evenkeel.Step{
 		ID: "empty", Title: "Delete the data of the member", Host: r.member.Host, Ref: "cps:1419-1421",
 		Actions: []evenkeel.Action{
-			evenkeel.ByHand("confirm", "Confirm that the data are deleted", fmt.Sprintf("The data of %s in %s on %s are deleted now; the other members of %s "+
-				"have them. Confirm it.", r.cfg.Member, r.set.DataPath, r.member.Host, r.set.Title())),
+			evenkeel.ByHand("confirm", "Confirm that the data are deleted",
+				fmt.Sprintf("The data of %s in %s on %s are deleted now; the other members of %s "+
+					"have them. Confirm it.", r.cfg.Member, r.set.DataPath, r.member.Host, r.set.Title())),
 			r.keeps("keeps").AsPrecondition(), r.listens("stopped", false).AsPrecondition(), outside.AsPrecondition(),
-			evenkeel.Disrupt("delete", "Delete what is in "+r.set.DataPath, "find", r.set.DataPath, "-mindepth", "1", "-delete").Timeout(2 * time.Hour),
+			evenkeel.Disrupt("delete", "Delete what is in "+r.set.DataPath, "find", r.set.DataPath, "-mindepth", "1", "-delete").
+				Timeout(2 * time.Hour),
 			list,
 		},
 		Irreversible: "the data of " + r.cfg.Member + " are deleted: it copies those of the other members",
@@ -437,16 +448,17 @@ func (r *recovery) start() evenkeel.Step {
 
 // back adds the member, and waits until it has copied the data.
 func (r *recovery) back() evenkeel.Step {
-	copied := r.row("copied", "Wait until "+r.cfg.Member+" has copied the data", "cps:1356").Until(r.cfg.CopyTime, "SECONDARY or PRIMARY, and on-line",
-		r.table(func(row cps.TableMember, there bool) error {
-			switch {
-			case !there:
-				return evenkeel.NotYet(time.Minute, "%s is not in the table yet", r.cfg.Member)
-			case !row.HoldsData():
-				return evenkeel.NotYet(time.Minute, "%s is %s (%s): it copies the data, or catches up", r.cfg.Member, row.State, row.Health)
-			}
-			return nil
-		}))
+	copied := r.row("copied", "Wait until "+r.cfg.Member+" has copied the data", "cps:1356").
+		Until(r.cfg.CopyTime, "SECONDARY or PRIMARY, and on-line",
+			r.table(func(row cps.TableMember, there bool) error {
+				switch {
+				case !there:
+					return evenkeel.NotYet(time.Minute, "%s is not in the table yet", r.cfg.Member)
+				case !row.HoldsData():
+					return evenkeel.NotYet(time.Minute, "%s is %s (%s): it copies the data, or catches up", r.cfg.Member, row.State, row.Health)
+				}
+				return nil
+			}))
 	copied.Paper = steps.Again(steps.Prints(copied.Cmd, fmt.Sprintf(`| members | grep '^%s %s '`, r.set.Title(), r.member.Host),
 		r.set.Title()+" "+r.member.Host+" is at work"))
 	return evenkeel.Step{

@@ -40,7 +40,8 @@ func on(t testing.TB, w simulated, host string, argv ...string) {
 
 func mongoConfig(t testing.TB, edit ...string) *cps.MongoConfig {
 	t.Helper()
-	c, err := cps.ParseMongoConfig(strings.NewReader(strings.NewReplacer(edit...).Replace(deploy(t, cpstest.Options{}).read("/etc/broadhop/mongoConfig.cfg"))))
+	c, err := cps.ParseMongoConfig(strings.NewReader(strings.NewReplacer(edit...).
+		Replace(deploy(t, cpstest.Options{}).read("/etc/broadhop/mongoConfig.cfg"))))
 	require.NoError(t, err)
 	return c
 }
@@ -84,8 +85,8 @@ func TestRecoverRehearsed(t *testing.T) {
 	}
 }
 
-// TestOnlyAStuckMemberIsEmptied (CPS-091, MON-024): where the member is well, may still come back, or holds what the others lack, nothing is
-// changed.
+// TestOnlyAStuckMemberIsEmptied (CPS-091, MON-024): where the member is well, may still come back, or holds what the
+// others lack, nothing is changed.
 func TestOnlyAStuckMemberIsEmptied(t *testing.T) {
 	for name, tc := range map[string]struct {
 		world func(t *testing.T) simulated

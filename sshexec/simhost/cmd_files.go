@@ -515,7 +515,8 @@ func runFind(c *Call) int {
 		for _, p := range under {
 			rel := strings.TrimPrefix(p, at)
 			f := c.Host.disk.files[p]
-			if strings.Count(rel, "/") < least || depth >= 0 && strings.Count(rel, "/") > depth || kind != "" && kind != map[Kind]string{Regular: "f", Dir: "d", Symlink: "l"}[f.Kind] {
+			if strings.Count(rel, "/") < least || depth >= 0 && strings.Count(rel, "/") > depth || kind != "" &&
+				kind != map[Kind]string{Regular: "f", Dir: "d", Symlink: "l"}[f.Kind] {
 				continue
 			}
 			if ok, err := path.Match(name, path.Base(p)); name != "" && (!ok || err != nil) {

@@ -146,8 +146,11 @@ func UnitActive(o evenkeel.Observed) (bool, error) {
 		o.ExitCode, LastLine(o.Stderr))
 }
 
-// FirstUserID and LastUserID bound the users that adduser.sh makes; nobody and its like are above.
-const FirstUserID, LastUserID = 1000, 59999
+// The users that adduser.sh makes have ids from FirstUserID to LastUserID; nobody and its like are above.
+const (
+	FirstUserID = 1000
+	LastUserID  = 59999
+)
 
 // Users lists the people in a passwd file. Every machine has the user root: a list without it is not whole.
 func Users(res sshexec.Result) ([]string, error) {

@@ -40,7 +40,7 @@ func readMigrateLog(res sshexec.Result) (*cps.MigrateLog, error) {
 }
 
 // onTable is a check of the replica table.
-func (m *Migration) onTable(check func(*cps.ReplicaTable) error) steps.Checker {
+func (m *members) onTable(check func(*cps.ReplicaTable) error) steps.Checker {
 	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		t, err := m.parseTable(o.Result)
 		if err != nil {
@@ -141,12 +141,12 @@ func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 }
 
 // serving finds what keeps a half from carrying every replica set alone.
-func (m *Migration) serving(n int) func(*cps.ReplicaTable) error { return m.carries(n, 0) }
+func (m *members) serving(n int) func(*cps.ReplicaTable) error { return m.carries(n, 0) }
 
 // servingAlone is the same once the other half is away: a majority that was signed for is not asked for.
-func (m *Migration) servingAlone(n int) func(*cps.ReplicaTable) error { return m.carries(n, 3-n) }
+func (m *members) servingAlone(n int) func(*cps.ReplicaTable) error { return m.carries(n, 3-n) }
 
-func (m *Migration) carries(n, away int) func(*cps.ReplicaTable) error {
+func (m *members) carries(n, away int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
 		if why := m.withoutMajority(t, away); why != "" {
 			return errors.New(why)
@@ -160,12 +160,12 @@ func (m *Migration) carries(n, away int) func(*cps.ReplicaTable) error {
 
 // signedFor tells a replica set that is without a majority while a half is away: there is no plan unless
 // accept_no_majority has it.
-func (m *Migration) signedFor(rs cps.ReplicaSet, away int) bool {
+func (m *members) signedFor(rs cps.ReplicaSet, away int) bool {
 	return rs.LosesMajority(m.sets[away])
 }
 
 // everywhere is what carries asks of the replica sets, for the reader.
-func (m *Migration) everywhere(away int) string {
+func (m *members) everywhere(away int) string {
 	text := "a primary and a majority everywhere"
 	var signed []string
 	for _, rs := range m.mongo.Sets {
@@ -180,7 +180,7 @@ func (m *Migration) everywhere(away int) string {
 }
 
 // removed finds the data members of a half that are still in a replica set. Its arbiters may stay there, and are down.
-func (m *Migration) removed(t *cps.ReplicaTable, n int) error {
+func (m *members) removed(t *cps.ReplicaTable, n int) error {
 	var errs []error
 	for _, alias := range m.sets[n] {
 		for _, p := range t.On(alias) {
@@ -196,7 +196,7 @@ func (m *Migration) removed(t *cps.ReplicaTable, n int) error {
 
 // complete finds what is missing from the full strength of every replica set: the members of the given halves are there
 // and at work, arbiters and members of the other site too, and nobody is RECOVERING (cps:1014,1356).
-func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
+func (m *members) complete(halves ...int) func(*cps.ReplicaTable) error {
 	return func(t *cps.ReplicaTable) error {
 		var errs []error
 		if why := m.withoutMajority(t, 0); why != "" {
@@ -237,13 +237,13 @@ func (m *Migration) complete(halves ...int) func(*cps.ReplicaTable) error {
 }
 
 // dataMembers are the data members that a replica set has in a half.
-func (m *Migration) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
+func (m *members) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.sets[n].Contains(member.Host) })
 }
 
 // trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half
 // that has none cannot be told by them.
-func (m *Migration) trace(t *cps.ReplicaTable, n int) (all, none bool) {
+func (m *members) trace(t *cps.ReplicaTable, n int) (all, none bool) {
 	planned, there := 0, 0
 	for _, rs := range m.mongo.Sets {
 		set, _ := t.Set(rs.Title())
@@ -258,9 +258,9 @@ func (m *Migration) trace(t *cps.ReplicaTable, n int) (all, none bool) {
 }
 
 // leftProbe tells whether a half has left the replica sets: what "disable set" and "rollback" end with.
-func (m *Migration) leftProbe(n int) *evenkeel.Probe {
+func (m *members) leftProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Settle: time.Minute,
+		Host: m.manager, Cmd: m.replicaStatus(), Settle: time.Minute,
 		Paper: m.noneOf(n),
 		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
@@ -277,9 +277,9 @@ func (m *Migration) leftProbe(n int) *evenkeel.Probe {
 
 // joinedProbe tells whether "enable set" has begun to bring a half back. That it came to its end no table tells: its
 // last deeds leave no trace there. So it is never found done, and is run again, which the guide itself does (cps:1989).
-func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
+func (m *members) joinedProbe(n int) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+		Host: m.manager, Cmd: m.replicaStatus(),
 		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the "+
 			"guide does (cps:1989): only its log tells that it ended", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
@@ -291,7 +291,7 @@ func (m *Migration) joinedProbe(n int) *evenkeel.Probe {
 	}
 }
 
-func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
+func (m *members) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
 	return func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		if err := o.Succeeded(); err != nil {
 			return evenkeel.Inconclusive, err
@@ -305,9 +305,9 @@ func (m *Migration) tableProbe(read func(*cps.ReplicaTable) evenkeel.ProbeResult
 }
 
 // trafficProbe tells from HAProxy whether a half takes no traffic any more, or takes it again.
-func (m *Migration) trafficProbe(text string, done func(first, second steps.Endpoints) bool) *evenkeel.Probe {
+func (m *balancers) trafficProbe(text string, done func(first, second steps.Endpoints) bool) *evenkeel.Probe {
 	return &evenkeel.Probe{
-		Host: m.cfg.ClusterManager, Cmd: m.haproxyStatus(), Text: text,
+		Host: m.manager, Cmd: m.haproxyStatus(), Text: text,
 		Settle: 2 * time.Minute, // services are marked up within a minute (cps:1728)
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			r, err := m.haproxy(o)

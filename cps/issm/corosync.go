@@ -42,7 +42,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 }
 
 // dataWhole finds replica sets that could not do without their arbiter.
-func (m *Migration) dataWhole(t *cps.ReplicaTable) error {
+func (m *members) dataWhole(t *cps.ReplicaTable) error {
 	var errs []error
 	for _, rs := range m.mongo.Sets {
 		set, _ := t.Set(rs.Title())

@@ -12,8 +12,11 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// deployment is how the VMs of a half are made anew, in the migration and in the rollback.
+type deployment struct{ *Migration }
+
 // deployOptions are the options of deploy_all.py for a set that was not provisioned (cps:648).
-func (m *Migration) deployOptions() []string {
+func (m deployment) deployOptions() []string {
 	switch {
 	case m.cfg.UseCL:
 		return []string{"--nossh", "--usecl"}
@@ -24,13 +27,13 @@ func (m *Migration) deployOptions() []string {
 }
 
 // deployAll is a run of deploy_all.py for a half.
-func (m *Migration) deployAll(effect evenkeel.Effect, n int, options ...string) sshexec.Cmd {
+func (m deployment) deployAll(effect evenkeel.Effect, n int, options ...string) sshexec.Cmd {
 	argv := append([]string{deployAllScript}, options...)
 	return steps.WithTimeout(sshexec.Command(effect, append(argv, "--vms", cps.ClusterSetPath(n))...), deployTime)
 }
 
 // provisionStep prepares new disks beforehand (cps:633-648).
-func (m *Migration) provisionStep(n int) evenkeel.Step {
+func (m deployment) provisionStep(n int) evenkeel.Step {
 	return evenkeel.Step{
 		ID: setID("provision-set", n), Title: fmt.Sprintf("Provision the VMs of set %d", n), Host: m.cfg.ClusterManager,
 		Ref: ref(n, "633-648", "1054-1069"),
@@ -50,7 +53,7 @@ func (m *Migration) provisionStep(n int) evenkeel.Step {
 }
 
 // redeployStep replaces the VMs of a half (cps:755-880,1134-1251).
-func (m *Migration) redeployStep(n int) evenkeel.Step {
+func (m deployment) redeployStep(n int) evenkeel.Step {
 	step := evenkeel.Step{
 		ID: setID("redeploy-set", n), Title: fmt.Sprintf("Redeploy the VMs of set %d", n), Host: m.cfg.ClusterManager,
 		Ref:          ref(n, "755-880", "1134-1251"),
@@ -124,7 +127,7 @@ func (m *Migration) noMajority(n int) *evenkeel.Window {
 
 // deleteVMs are the operator's part at vCenter or the cloud (cps:772,1146). The last VM of the set stands for the
 // instruction, all are looked at.
-func (m *Migration) deleteVMs(n int) []evenkeel.Action {
+func (m deployment) deleteVMs(n int) []evenkeel.Action {
 	set := m.sets[n]
 	var actions []evenkeel.Action
 	for i, alias := range set {
@@ -147,7 +150,7 @@ func (m *Migration) deleteVMs(n int) []evenkeel.Action {
 }
 
 // deployVMs make the new VMs: one command for all, one for each with shared storage (cps:774), by hand on OpenStack (cps:784-821).
-func (m *Migration) deployVMs(n int) []evenkeel.Action {
+func (m deployment) deployVMs(n int) []evenkeel.Action {
 	switch {
 	case m.cfg.Platform == OpenStack:
 		return []evenkeel.Action{{
@@ -172,7 +175,7 @@ func (m *Migration) deployVMs(n int) []evenkeel.Action {
 }
 
 // deployed completes an action that deploys a set: it is looked for on the last VM of the file.
-func (m *Migration) deployed(n int, a evenkeel.Action, version string) evenkeel.Action {
+func (m deployment) deployed(n int, a evenkeel.Action, version string) evenkeel.Action {
 	last := m.sets[n][len(m.sets[n])-1]
 	a.Repeat, a.Limit = evenkeel.ProbeFirst, time.Hour
 	a.Probe = m.bootedProbe(last, version)
@@ -180,7 +183,7 @@ func (m *Migration) deployed(n int, a evenkeel.Action, version string) evenkeel.
 }
 
 // bootedProbe tells whether a VM runs a system; the silence of one that was deleted says that it does not.
-func (m *Migration) bootedProbe(alias, version string) *evenkeel.Probe {
+func (m deployment) bootedProbe(alias, version string) *evenkeel.Probe {
 	return &evenkeel.Probe{
 		Host: alias, Cmd: readSystem, Paper: isRelease(version), Silent: evenkeel.NotRun, Settle: 15 * time.Minute,
 		Read: isSystem(version, m.otherOS(version)),
@@ -189,7 +192,7 @@ func (m *Migration) bootedProbe(alias, version string) *evenkeel.Probe {
 }
 
 // otherOS is the system that a VM runs where it does not run the given one.
-func (m *Migration) otherOS(version string) string {
+func (m deployment) otherOS(version string) string {
 	if version == m.cfg.TargetOS {
 		return m.cfg.SourceOS
 	}
@@ -197,7 +200,7 @@ func (m *Migration) otherOS(version string) string {
 }
 
 // deployEach deploys VM by VM with deploy.sh, which takes the alias (cps:1939-1947).
-func (m *Migration) deployEach(n int, version, at string) []evenkeel.Action {
+func (m deployment) deployEach(n int, version, at string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
@@ -213,7 +216,7 @@ func (m *Migration) deployEach(n int, version, at string) []evenkeel.Action {
 }
 
 // waitForVMs waits until every VM of a half has booted.
-func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
+func (m deployment) waitForVMs(n int, version string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
 		actions = append(actions, evenkeel.Action{
@@ -228,7 +231,7 @@ func (m *Migration) waitForVMs(n int, version string) []evenkeel.Action {
 }
 
 // monit starts monit on a load balancer where it does not run by itself, and proves it (cps:824-833, CPS-209).
-func (m *Migration) monit(lb, at string) []evenkeel.Action {
+func (m deployment) monit(lb, at string) []evenkeel.Action {
 	a := evenkeel.Action{
 		ID: "monit-" + lb,
 		Change: evenkeel.Change{
@@ -252,7 +255,7 @@ func (m *Migration) monit(lb, at string) []evenkeel.Action {
 }
 
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).
-func (m *Migration) assignVIPs(n int) evenkeel.Action {
+func (m deployment) assignVIPs(n int) evenkeel.Action {
 	address := func(class, network string) string {
 		for _, alias := range m.ofClass(n, class) {
 			if host, ok := m.hosts.ByAlias(alias); ok {

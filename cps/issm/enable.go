@@ -74,7 +74,7 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 }
 
 // sameRanks compares the table with that of the beginning (CPS-233).
-func (m *Migration) sameRanks(o evenkeel.Observed) error {
+func (m *members) sameRanks(o evenkeel.Observed) error {
 	before, err := factReplicas.Get(o.Facts)
 	if err != nil {
 		return err

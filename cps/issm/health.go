@@ -13,7 +13,7 @@ import (
 
 // healthy is the check of full diagnostics: it must name the checks that this migration relies on, each of its checks
 // must pass, and the replica sets, whose check has no result of its own, must be whole.
-func (m *Migration) healthy(o evenkeel.Observed, stage cps.Stage) error {
+func (m *members) healthy(o evenkeel.Observed, stage cps.Stage) error {
 	if err := o.Succeeded(); err != nil {
 		return err
 	}

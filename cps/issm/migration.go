@@ -16,13 +16,34 @@ import (
 
 // Migration is an in-service migration of one cluster, planned: its two halves are known and reviewed (cps:200-1350).
 type Migration struct {
-	cfg      Config
-	hosts    *cps.Hosts
-	mongo    *cps.MongoConfig
-	sets     [3]cps.ClusterSet // by number, 1 and 2
-	ownSets  bool              // not those that create-cluster-sets.sh makes
+	cfg Config
+	*halves
+	*members
+	*balancers
+	ownSets  bool // not those that create-cluster-sets.sh makes
 	findings []cps.Finding
 	from, to cps.Release
+}
+
+// halves are the two halves of a cluster, and how it is asked.
+type halves struct {
+	manager string // control name of the Cluster Manager
+	tools   Tools
+	hosts   *cps.Hosts
+	sets    [3]cps.ClusterSet // by number, 1 and 2
+}
+
+// members are the replica sets with a part in each half: what is read of them, and what it means for a half.
+type members struct {
+	*halves
+	mongo    *cps.MongoConfig
+	accepted []string // labels of the sets to which nobody can write while a half is away: somebody has signed for it
+}
+
+// balancers are the load balancers of each half, and the traffic that they take.
+type balancers struct {
+	*halves
+	each int // Diameter endpoints of a load balancer
 }
 
 // New plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg. It divides the VMs into the two cluster-upgrade sets and
@@ -35,7 +56,9 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	if hosts == nil || mongo == nil {
 		return nil, errors.New("cannot plan the migration: Hosts.csv and mongoConfig.cfg are needed")
 	}
-	m := &Migration{cfg: cfg.withDefaults(), hosts: hosts, mongo: mongo}
+	cfg = cfg.withDefaults()
+	h := &halves{manager: cfg.ClusterManager, tools: cfg.Tools, hosts: hosts}
+	m := &Migration{cfg: cfg, halves: h, members: &members{h, mongo, cfg.AcceptNoMajority}, balancers: &balancers{h, cfg.EndpointsPerLB}}
 	var err error
 	if m.from, err = cps.ParseRelease(m.cfg.From); err != nil {
 		return nil, fmt.Errorf("cannot plan the migration: %w", err)
@@ -51,7 +74,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	if err != nil {
 		return nil, fmt.Errorf("cannot plan the migration, unless set1 and set2 say which VMs are in which half: %w", err)
 	}
-	m.sets = [3]cps.ClusterSet{1: set1, 2: set2}
+	h.sets = [3]cps.ClusterSet{1: set1, 2: set2}
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(),
 		cps.ReviewHosts(hosts, set1, set2), cps.ReviewMembers(hosts, mongo),
 		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
@@ -113,10 +136,13 @@ func (e *ReviewError) Error() string {
 }
 
 // ofClass are the VMs of a half that are of a class: lb, qns, sessionmgr or pcrfclient.
-func (m *Migration) ofClass(n int, class string) []string { return m.hosts.OfClass(m.sets[n], class) }
+func (m *halves) ofClass(n int, class string) []string { return m.hosts.OfClass(m.sets[n], class) }
 
 // Sets are the two cluster-upgrade sets; set 1 is migrated first.
 func (m *Migration) Sets() (set1, set2 cps.ClusterSet) {
+	if m.halves == nil {
+		return nil, nil
+	}
 	return slices.Clone(m.sets[1]), slices.Clone(m.sets[2])
 }
 
@@ -129,7 +155,7 @@ const runbookVersion = "cps-issm 1"
 // Runbook is the whole migration, from the checks beforehand to the image's unmounting (cps:200-1350, CPS-200). Going
 // back: see evenkeel.Rollback.
 func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
-	if m == nil || m.hosts == nil {
+	if m == nil || m.halves == nil {
 		return nil, errNoPlan
 	}
 	rb := &evenkeel.Runbook{
@@ -199,21 +225,21 @@ func contentOf(w io.WriterTo) []byte {
 }
 
 // adminSets are the replica sets with the database sharding (cps:924).
-func (m *Migration) adminSets() []cps.ReplicaSet {
+func (m *members) adminSets() []cps.ReplicaSet {
 	return slices.DeleteFunc(slices.Clone(m.mongo.Sets), func(rs cps.ReplicaSet) bool { return rs.Type != "ADMIN" })
 }
 
-func (m *Migration) replicaStatus() sshexec.Cmd {
-	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--get_replica_status")
+func (m *halves) replicaStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.tools.Diagnostics, "--get_replica_status")
 }
 
-func (m *Migration) haproxyStatus() sshexec.Cmd {
-	return sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics, "--ha_proxy")
+func (m *balancers) haproxyStatus() sshexec.Cmd {
+	return sshexec.Command(sshexec.ReadOnly, m.tools.Diagnostics, "--ha_proxy")
 }
 
 // wide tells whether a command changes VMs beside its own.
-func (m *Migration) wide(c sshexec.Cmd) bool {
-	return slices.Contains([]string{migrateScript, deployAllScript, m.cfg.Tools.RestartAll, m.cfg.Tools.Mongo}, c.Argv[0])
+func (m *halves) wide(c sshexec.Cmd) bool {
+	return slices.Contains([]string{migrateScript, deployAllScript, m.tools.RestartAll, m.tools.Mongo}, c.Argv[0])
 }
 
 // takesHours tells a command that a lost connection must not end half-way.

@@ -23,7 +23,7 @@ func migrates(cmd sshexec.Cmd) []evenkeel.Block {
 }
 
 // allAtWork wants every member of every replica set at work, arbiters too.
-func (m *Migration) allAtWork() []evenkeel.Block {
+func (m *members) allAtWork() []evenkeel.Block {
 	var want []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Title()+" has a primary")
@@ -36,17 +36,17 @@ func (m *Migration) allAtWork() []evenkeel.Block {
 }
 
 // dataAtWork wants the data members of halves at work, and a primary in every set.
-func (m *Migration) dataAtWork(halves ...int) []evenkeel.Block { return m.membersShown(0, halves...) }
+func (m *members) dataAtWork(halves ...int) []evenkeel.Block { return m.membersShown(0, halves...) }
 
 // aloneAtWork is the same of a half once the other one is away: a primary that was signed for is not asked for.
-func (m *Migration) aloneAtWork(n int) []evenkeel.Block { return m.membersShown(3-n, n) }
+func (m *members) aloneAtWork(n int) []evenkeel.Block { return m.membersShown(3-n, n) }
 
 // noneOf wants no data member of a half in any replica set, and a primary in each, but for what was signed for.
-func (m *Migration) noneOf(n int) []evenkeel.Block { return m.membersShown(n) }
+func (m *members) noneOf(n int) []evenkeel.Block { return m.membersShown(n) }
 
 // membersShown wants the data members of these halves at work, none of the half that is away, and a primary in every
 // set; of a set whose majority was signed for while that half is away, that it is listed.
-func (m *Migration) membersShown(away int, halves ...int) []evenkeel.Block {
+func (m *members) membersShown(away int, halves ...int) []evenkeel.Block {
 	var want, hosts, signed []string
 	for _, rs := range m.mongo.Sets {
 		if m.signedFor(rs, away) {
@@ -114,7 +114,7 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 }
 
 // takes wants each of the halves to take traffic.
-func (m *Migration) takes(halves ...int) []evenkeel.Block {
+func (m *balancers) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
 		blocks = append(blocks, m.trafficShown(n, "it takes traffic")...)
@@ -123,12 +123,12 @@ func (m *Migration) takes(halves ...int) []evenkeel.Block {
 }
 
 // takesNone wants a half to take none.
-func (m *Migration) takesNone(n int) []evenkeel.Block {
+func (m *balancers) takesNone(n int) []evenkeel.Block {
 	return m.trafficShown(n, "it takes NO traffic")
 }
 
-func (m *Migration) trafficShown(n int, shows string) []evenkeel.Block {
-	return steps.Prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.cfg.EndpointsPerLB, strings.Join(m.ofClass(n, "lb"), " ")), shows)
+func (m *balancers) trafficShown(n int, shows string) []evenkeel.Block {
+	return steps.Prints(m.haproxyStatus(), fmt.Sprintf("| traffic %d %s", m.each, strings.Join(m.ofClass(n, "lb"), " ")), shows)
 }
 
 // isRelease wants a system.

@@ -23,7 +23,7 @@ type rankedMember struct {
 }
 
 // ranks reads them from the table.
-func (m *Migration) ranks(o evenkeel.Observed) ([]ranked, error) {
+func (m *members) ranks(o evenkeel.Observed) ([]ranked, error) {
 	t, err := m.parseTable(o.Result)
 	if err != nil {
 		return nil, err

@@ -17,13 +17,13 @@ import (
 )
 
 // view is a replica set as its primary has it; members outside the half n are asked first, one after the other.
-func (m *Migration) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet, n int) (mongo.SetView, error) {
-	set := steps.ReplicaSet(at, m.cfg.ClusterManager, m.cfg.Tools.Mongo, rs)
+func (m *members) view(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet, n int) (mongo.SetView, error) {
+	set := steps.ReplicaSet(at, m.manager, m.tools.Mongo, rs)
 	return steps.View(ctx, set, rs.Title(), steps.Addresses(m.stayingFirst(rs, n)))
 }
 
 // stayingFirst are the data members of a replica set, those outside the half n first.
-func (m *Migration) stayingFirst(rs cps.ReplicaSet, n int) []cps.MongoMember {
+func (m *members) stayingFirst(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	members := slices.Clone(rs.Members)
 	slices.SortStableFunc(members, func(a, b cps.MongoMember) int {
 		rank := map[bool]int{true: 1}
@@ -47,7 +47,7 @@ var remedies = map[mongo.LossKind]string{
 // It does not ask how far the oplog reaches. The members of a half leave their sets and come back on new machines,
 // without data: they copy all of it, however long they were away. Whether they keep up afterwards is seen when they
 // are waited for (membersStep).
-func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onlyData bool) error {
+func (m *members) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onlyData bool) error {
 	var hosts, faults []string
 	var views []mongo.SetView
 	for _, rs := range m.mongo.Sets {
@@ -93,7 +93,7 @@ func (m *Migration) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onl
 
 // unlikePlan finds what makes a configuration another one than mongoConfig.cfg with one vote a member. Members of the
 // half n may have left already.
-func (m *Migration) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []string {
+func (m *members) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []string {
 	var faults []string
 	planned := steps.Addresses(slices.Concat(rs.Members, rs.Arbiters))
 	for _, member := range c.Members {
@@ -115,14 +115,14 @@ func (m *Migration) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []strin
 }
 
 // inHalf are the members of a replica set in a half, arbiters too.
-func (m *Migration) inHalf(rs cps.ReplicaSet, n int) []cps.MongoMember {
+func (m *members) inHalf(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return slices.DeleteFunc(slices.Concat(rs.Members, rs.Arbiters), func(member cps.MongoMember) bool {
 		return !m.sets[n].Contains(member.Host)
 	})
 }
 
 // votesAction proves that to count members of the table is to count votes.
-func (m *Migration) votesAction() evenkeel.Action {
+func (m *members) votesAction() evenkeel.Action {
 	var want []string
 	for _, rs := range m.mongo.Sets {
 		for _, address := range steps.Addresses(slices.Concat(rs.Members, rs.Arbiters)) {
@@ -138,7 +138,7 @@ func (m *Migration) votesAction() evenkeel.Action {
 }
 
 // keepsAction is the precondition for a half to go down.
-func (m *Migration) keepsAction(n int) evenkeel.Action {
+func (m *members) keepsAction(n int) evenkeel.Action {
 	var want, signed []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Name+" keeps its data")
@@ -164,7 +164,7 @@ func (m *Migration) keepsAction(n int) evenkeel.Action {
 }
 
 // copiesAction is the precondition for the VMs of a half to be deleted, once their members have left.
-func (m *Migration) copiesAction(n int) evenkeel.Action {
+func (m *members) copiesAction(n int) evenkeel.Action {
 	var want []string
 	for _, rs := range m.mongo.Sets {
 		want = append(want, rs.Name+" keeps its data")
@@ -179,7 +179,7 @@ func (m *Migration) copiesAction(n int) evenkeel.Action {
 }
 
 // left is the filter on paper that tells what is left without the half n.
-func (m *Migration) left(n int) string {
+func (m *members) left(n int) string {
 	var hosts []string
 	for _, rs := range m.mongo.Sets {
 		for _, member := range m.inHalf(rs, n) {
@@ -190,11 +190,11 @@ func (m *Migration) left(n int) string {
 	return "| left " + strings.Join(slices.Compact(hosts), " ")
 }
 
-func (m *Migration) setsAction(n int, onlyData bool, id, title string, paper []evenkeel.Block, text string) evenkeel.Action {
+func (m *members) setsAction(n int, onlyData bool, id, title string, paper []evenkeel.Block, text string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Paper: paper,
 		Change: evenkeel.Change{
-			Title: title, Ref: "cps:631", Host: m.cfg.ClusterManager,
+			Title: title, Ref: "cps:631", Host: m.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: text,
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
@@ -206,8 +206,8 @@ func (m *Migration) setsAction(n int, onlyData bool, id, title string, paper []e
 }
 
 // asked is what the operator types to ask one member of every replica set, of those that stay without the half n.
-func (m *Migration) asked(n int) sshexec.Cmd {
-	argv := []string{"asked", m.cfg.Tools.Mongo}
+func (m *members) asked(n int) sshexec.Cmd {
+	argv := []string{"asked", m.tools.Mongo}
 	for _, rs := range m.mongo.Sets {
 		argv = append(argv, m.stayingFirst(rs, n)[0].Address())
 	}

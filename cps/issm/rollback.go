@@ -61,7 +61,7 @@ func disabling(st *evenkeel.State, n int) bool {
 // has been enabled and whose set 2 has not been touched. The state tells where set 1's archive is. evenkeel.Rollback
 // runs it when it is the rollback from there; the migration is over then.
 func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
-	if m == nil || m.hosts == nil || st == nil {
+	if m == nil || m.halves == nil || st == nil {
 		return nil, errNoPlan
 	}
 	known := evenkeel.Facts{}
@@ -88,19 +88,23 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		Known: known, Secrets: m.cfg.Secrets,
 		EndsRun: true,
 	}
-	rb.Steps = append(rb.Steps, m.beforeRollback())
+	back := rollback{deployment{m}}
+	rb.Steps = append(rb.Steps, back.beforeRollback())
 	if st.Step("corosync").Touched() {
-		rb.Steps = append(rb.Steps, m.oldCorosyncStep())
+		rb.Steps = append(rb.Steps, back.oldCorosyncStep())
 	}
-	rb.Steps = append(rb.Steps, m.stopRecoveringStep(), m.rollbackStep(), m.restoreManagerStep(), m.rollbackSetsStep(),
-		m.redeployOldStep(), m.bringArchiveStep(), m.enableOldStep(), m.rolledBackStep())
+	rb.Steps = append(rb.Steps, back.stopRecoveringStep(), back.rollbackStep(), back.restoreManagerStep(), back.rollbackSetsStep(),
+		back.redeployOldStep(), back.bringArchiveStep(), back.enableOldStep(), back.rolledBackStep())
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)
 	return rb, rb.Validate()
 }
 
-func (m *Migration) beforeRollback() evenkeel.Step {
+// rollback makes the steps that put set 1 back.
+type rollback struct{ deployment }
+
+func (m rollback) beforeRollback() evenkeel.Step {
 	mongoConfig := m.planFiles()[1]
 	mongoConfig.Title, mongoConfig.Ref = "The replica sets are those of the plan, without sharding", "cps:1821-1822"
 	return evenkeel.Step{
@@ -117,7 +121,7 @@ func (m *Migration) beforeRollback() evenkeel.Step {
 }
 
 // oldCorosyncStep undoes the move of arbitervip, so that the half that stays can take it back.
-func (m *Migration) oldCorosyncStep() evenkeel.Step {
+func (m rollback) oldCorosyncStep() evenkeel.Step {
 	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
@@ -128,7 +132,7 @@ func (m *Migration) oldCorosyncStep() evenkeel.Step {
 }
 
 // stopRecoveringStep ends the members of set 1 that are RECOVERING, which a rollback would stumble over (cps:1833,1866-1876, CPS-249).
-func (m *Migration) stopRecoveringStep() evenkeel.Step {
+func (m rollback) stopRecoveringStep() evenkeel.Step {
 	var stops []evenkeel.OpCmd
 	paper := []evenkeel.Block{{Script: evenkeel.Typed(m.replicaStatus()) +
 		` | replicas | awk '$4 == "RECOVERING" { print "stop", $2, $3 } END { if (!NR) print "NOT known" }'`}}
@@ -177,7 +181,7 @@ func stopMongod(port int) sshexec.Cmd {
 }
 
 // atWorkOrStopped finds members of set 1 that are between the states that a rollback can take out: at work, or stopped.
-func (m *Migration) atWorkOrStopped(t *cps.ReplicaTable) error {
+func (m *members) atWorkOrStopped(t *cps.ReplicaTable) error {
 	var errs []error
 	for _, rs := range m.mongo.Sets {
 		set, _ := t.Set(rs.Title())
@@ -192,11 +196,11 @@ func (m *Migration) atWorkOrStopped(t *cps.ReplicaTable) error {
 	return errors.Join(errs...)
 }
 
-func (m *Migration) recovering(t *cps.ReplicaTable) []cps.Placed {
+func (m *members) recovering(t *cps.ReplicaTable) []cps.Placed {
 	return slices.DeleteFunc(t.InState(cps.StateRecovering), func(p cps.Placed) bool { return !m.sets[1].Contains(p.Member.Host) })
 }
 
-func (m *Migration) stopRecovering(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+func (m *members) stopRecovering(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 	t, err := m.readTable(ctx, at)
 	if err != nil {
 		return sshexec.Result{}, err
@@ -224,7 +228,7 @@ func (m *Migration) stopRecovering(ctx context.Context, at evenkeel.Site) (sshex
 }
 
 // rollbackStep takes set 1 out of service (cps:1899-1912).
-func (m *Migration) rollbackStep() evenkeel.Step {
+func (m rollback) rollbackStep() evenkeel.Step {
 	window := evenkeel.Window{
 		ID: "rollback", Invariant: invariantReplicas, Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose,
 		Reason: "the members of set 1 leave the replica sets, and arbitervip moves back to the pcrfclient of set 2",
@@ -273,7 +277,7 @@ func (m *Migration) rollbackStep() evenkeel.Step {
 }
 
 // restoreManagerStep brings the old Cluster Manager back (cps:1914-1917).
-func (m *Migration) restoreManagerStep() evenkeel.Step {
+func (m rollback) restoreManagerStep() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "restore-cluman", Title: "Bring the old Cluster Manager back", Host: m.cfg.ClusterManager, Ref: "cps:1914-1917",
 		Why:   "The archive of set 1 is on the operator's machine already: it was copied there when set 1 was disabled.",
@@ -293,7 +297,7 @@ func (m *Migration) restoreManagerStep() evenkeel.Step {
 }
 
 // isOldManager is the guard that the machine is the old one.
-func (m *Migration) isOldManager() evenkeel.Action {
+func (m rollback) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "old-cluman", Precondition: true, Paper: isRelease(m.cfg.SourceOS),
 		Change: evenkeel.Change{
@@ -303,7 +307,7 @@ func (m *Migration) isOldManager() evenkeel.Action {
 	}
 }
 
-func (m *Migration) rollbackSetsStep() evenkeel.Step {
+func (m rollback) rollbackSetsStep() evenkeel.Step {
 	step := m.setsStep()
 	step.Ref = "cps:1919-1930"
 	step.Actions = append([]evenkeel.Action{m.isOldManager()}, step.Actions...)
@@ -311,7 +315,7 @@ func (m *Migration) rollbackSetsStep() evenkeel.Step {
 }
 
 // redeployOldStep puts the VMs of set 1 back on the old image (cps:1932-1950).
-func (m *Migration) redeployOldStep() evenkeel.Step {
+func (m rollback) redeployOldStep() evenkeel.Step {
 	const at = "cps:1932-1950"
 	step := evenkeel.Step{
 		ID: "redeploy-set-1", Title: fmt.Sprintf("Redeploy the VMs of set 1 on %s", m.from), Host: m.cfg.ClusterManager, Ref: at,
@@ -345,7 +349,7 @@ func (m *Migration) redeployOldStep() evenkeel.Step {
 
 // bringArchiveStep copies set 1's archive back and mounts the image of the new release, on the old Cluster Manager
 // (cps:1952-1962, CPS-251).
-func (m *Migration) bringArchiveStep() evenkeel.Step {
+func (m rollback) bringArchiveStep() evenkeel.Step {
 	actions := append([]evenkeel.Action{m.isOldManager()}, setArchives[1].upload("cps:1952")...)
 	return evenkeel.Step{
 		ID: "bring-archive", Title: "Bring back the archive of set 1 and mount the image", Host: m.cfg.ClusterManager, Ref: "cps:1952-1962",
@@ -357,7 +361,7 @@ func (m *Migration) bringArchiveStep() evenkeel.Step {
 }
 
 // enableOldStep takes set 1 into service on the old release (cps:1964-1989).
-func (m *Migration) enableOldStep() evenkeel.Step {
+func (m rollback) enableOldStep() evenkeel.Step {
 	again := m.enableAction(1, m.cfg.enableTime(), "cps:1989")
 	again.ID, again.Title, again.Repeat = "enable-again", "Enable set 1 once more, unless the ADMIN arbiters are at work", evenkeel.ProbeFirst
 	again.Note = "Corosync may disable the arbiter of an ADMIN set on the active arbitervip; enabling once more brings it back."
@@ -380,7 +384,7 @@ func (m *Migration) enableOldStep() evenkeel.Step {
 	}
 }
 
-func (m *Migration) arbitersServe(t *cps.ReplicaTable) bool {
+func (m *members) arbitersServe(t *cps.ReplicaTable) bool {
 	for _, rs := range m.adminSets() {
 		set, _ := t.Set(rs.Title())
 		for _, arbiter := range rs.Arbiters {
@@ -397,7 +401,7 @@ func (m *Migration) arbitersServe(t *cps.ReplicaTable) bool {
 var factMoved = evenkeel.NewFact[[]string]("primaries.moved", "replica sets whose primary is another one than before the migration")
 
 // rolledBackStep proves the end.
-func (m *Migration) rolledBackStep() evenkeel.Step {
+func (m rollback) rolledBackStep() evenkeel.Step {
 	users := m.usersStep(1)
 	return evenkeel.Step{
 		ID: "rolled-back", Title: "The cluster is what it was", Host: m.cfg.ClusterManager, Ref: "cps:1823,1989-1996",
@@ -449,7 +453,7 @@ func (m *Migration) rolledBackStep() evenkeel.Step {
 	}
 }
 
-func (m *Migration) movedPrimaries(o evenkeel.Observed) ([]string, error) {
+func (m *members) movedPrimaries(o evenkeel.Observed) ([]string, error) {
 	before, err := factReplicas.Get(o.Facts)
 	if err != nil {
 		return nil, err

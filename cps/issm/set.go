@@ -32,7 +32,7 @@ func (m *Migration) halfSteps(n int) []evenkeel.Step {
 	var steps []evenkeel.Step
 	disable := m.disableStep(n)
 	if m.cfg.Provision {
-		provision := m.provisionStep(n)
+		provision := deployment{m}.provisionStep(n)
 		// Two terminals (cps:638-644). For set 2 the guide has it after the disabling; then it takes its time while nobody but set 1 serves.
 		disable.Parallel, provision.Parallel = setID("set", n), setID("set", n)
 		steps = append(steps, provision)
@@ -41,7 +41,7 @@ func (m *Migration) halfSteps(n int) []evenkeel.Step {
 	if n == 2 && m.cfg.PeerPcrfclient != "" {
 		steps = append(steps, m.peerCorosyncStep())
 	}
-	steps = append(steps, m.redeployStep(n), m.enableStep(n), m.membersStep(n), m.usersStep(n))
+	steps = append(steps, deployment{m}.redeployStep(n), m.enableStep(n), m.membersStep(n), m.usersStep(n))
 	for _, rs := range m.adminSets() {
 		steps = append(steps, m.shardingStep(n, rs))
 	}
@@ -128,7 +128,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 }
 
 // removedAction proves that the data members of a half have left their replica sets, whatever migrate.sh says.
-func (m *Migration) removedAction(n int, at string) evenkeel.Action {
+func (m *members) removedAction(n int, at string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "removed", Paper: steps.Again(m.noneOf(n)),
 		Change: evenkeel.Change{
@@ -143,7 +143,7 @@ func (m *Migration) removedAction(n int, at string) evenkeel.Action {
 }
 
 // drainedAction proves that a half takes no calls any more: its VMs are about to be deleted.
-func (m *Migration) drainedAction(n int) evenkeel.Action {
+func (m *balancers) drainedAction(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "drained", Paper: steps.Again(m.takesNone(n)),
 		Change: evenkeel.Change{

@@ -168,7 +168,7 @@ func primaryOf(t *cps.ReplicaTable, rs cps.ReplicaSet) (cps.TableMember, error) 
 	return p, nil
 }
 
-func (m *Migration) fromPrimary(rs cps.ReplicaSet, pick func(cps.TableMember) string) func(evenkeel.Observed) (string, error) {
+func (m *members) fromPrimary(rs cps.ReplicaSet, pick func(cps.TableMember) string) func(evenkeel.Observed) (string, error) {
 	return func(o evenkeel.Observed) (string, error) {
 		t, err := m.parseTable(o.Result)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // traffic is a check that a half takes traffic.
-func (m *Migration) traffic(n int) steps.Checker {
+func (m *balancers) traffic(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
 		if err == nil && !m.endpoints(r, n).Taking {
@@ -22,7 +22,7 @@ func (m *Migration) traffic(n int) steps.Checker {
 }
 
 // silent is a check that a half takes no traffic.
-func (m *Migration) silent(n int) steps.Checker {
+func (m *balancers) silent(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
 		if err == nil && !m.endpoints(r, n).Down {
@@ -33,13 +33,13 @@ func (m *Migration) silent(n int) steps.Checker {
 }
 
 // haproxy reads the HAProxy check of the load balancers of the plan.
-func (m *Migration) haproxy(o evenkeel.Observed) (*cps.HAProxyReport, error) {
+func (m *balancers) haproxy(o evenkeel.Observed) (*cps.HAProxyReport, error) {
 	return steps.HAProxy(o, slices.Concat(m.ofClass(1, "lb"), m.ofClass(2, "lb")))
 }
 
 // endpoints is what the Diameter endpoints of a half do.
-func (m *Migration) endpoints(r *cps.HAProxyReport, n int) steps.Endpoints {
-	return steps.EndpointsOf(r, m.ofClass(n, "lb"), m.cfg.EndpointsPerLB)
+func (m *balancers) endpoints(r *cps.HAProxyReport, n int) steps.Endpoints {
+	return steps.EndpointsOf(r, m.ofClass(n, "lb"), m.each)
 }
 
 // swapStep gives the traffic to set 1 (cps:989-1010).

@@ -52,7 +52,7 @@ func (m *Migration) invariants() []evenkeel.Invariant {
 	}
 }
 
-func (m *Migration) watchReplicas(ctx context.Context, at evenkeel.Site) error {
+func (m *members) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 	for waited := time.Duration(0); ; waited += electionLook {
 		t, err := m.readTable(ctx, at)
 		if err != nil {
@@ -72,8 +72,8 @@ func (m *Migration) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 }
 
 // readTable asks for the replica sets.
-func (m *Migration) readTable(ctx context.Context, at evenkeel.Site) (*cps.ReplicaTable, error) {
-	res, err := at.Run(ctx, m.cfg.ClusterManager, m.replicaStatus())
+func (m *members) readTable(ctx context.Context, at evenkeel.Site) (*cps.ReplicaTable, error) {
+	res, err := at.Run(ctx, m.manager, m.replicaStatus())
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (m *Migration) readTable(ctx context.Context, at evenkeel.Site) (*cps.Repli
 }
 
 // parseTable reads the table and holds it against mongoConfig.cfg: a table that lacks a set is no table of this cluster.
-func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
+func (m *members) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 	if res.Truncated {
 		return nil, errors.New("the replica table is too long, and was cut off")
 	}
@@ -100,7 +100,7 @@ func (m *Migration) parseTable(res sshexec.Result) (*cps.ReplicaTable, error) {
 // withoutMajority names the replica sets that nobody can write to; empty when there are none. It takes every member of
 // the table for one vote, which lookAtSets has proven. A set whose majority was signed for while the half is away
 // counts as none.
-func (m *Migration) withoutMajority(t *cps.ReplicaTable, away int) string {
+func (m *members) withoutMajority(t *cps.ReplicaTable, away int) string {
 	var why []string
 	for _, set := range t.Sets {
 		if rs, ok := m.mongo.ByName(set.Name); ok && m.signedFor(rs, away) {
@@ -122,7 +122,7 @@ func (m *Migration) withoutMajority(t *cps.ReplicaTable, away int) string {
 	return strings.Join(why, "; ")
 }
 
-func (m *Migration) watchHalves(ctx context.Context, at evenkeel.Site) error {
+func (m *members) watchHalves(ctx context.Context, at evenkeel.Site) error {
 	t, err := m.readTable(ctx, at)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (m *Migration) watchHalves(ctx context.Context, at evenkeel.Site) error {
 }
 
 // notCarrying says what a half lacks to carry every replica set alone; empty when it lacks nothing.
-func (m *Migration) notCarrying(t *cps.ReplicaTable, n int) string {
+func (m *members) notCarrying(t *cps.ReplicaTable, n int) string {
 	var missing []string
 	for _, set := range t.Sets {
 		mine, working := 0, 0
@@ -156,7 +156,7 @@ func (m *Migration) notCarrying(t *cps.ReplicaTable, n int) string {
 }
 
 // dataHosts are the VMs of an upgrade set that have a data member of a replica set.
-func (m *Migration) dataHosts(name string, n int) []string {
+func (m *members) dataHosts(name string, n int) []string {
 	var hosts []string
 	rs, _ := m.mongo.ByName(name)
 	for _, member := range rs.Members {
@@ -167,8 +167,8 @@ func (m *Migration) dataHosts(name string, n int) []string {
 	return hosts
 }
 
-func (m *Migration) watchTraffic(ctx context.Context, at evenkeel.Site) error {
-	res, err := at.Run(ctx, m.cfg.ClusterManager, m.haproxyStatus())
+func (m *balancers) watchTraffic(ctx context.Context, at evenkeel.Site) error {
+	res, err := at.Run(ctx, m.manager, m.haproxyStatus())
 	if err != nil {
 		return err
 	}

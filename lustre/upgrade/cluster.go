@@ -40,7 +40,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
 	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
 		"no other difference", func(live *pacemaker.CIB) error {
-			return p.same(p.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
+			return p.same(throttle{p}.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name))
 		}), false)
 	s.Verify = []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance",
@@ -60,7 +60,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	lift, err := p.lift(p.Config.Node1.Name, prepared)
+	lift, err := throttle{p}.lift(p.Config.Node1.Name, prepared)
 	return slices.Concat(
 		setup,
 		[]evenkeel.Action{p.clusterUp()},

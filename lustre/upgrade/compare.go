@@ -12,9 +12,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// comparison holds the new cluster against the old one.
+type comparison struct{ *Pair }
+
 // compare says what still differs from the state before the run, as the backups and the facts of the first step have
 // it: systems, targets, the old cluster's configuration, and whether it runs and starts at boot.
-func (p *Pair) compare(ctx context.Context, at evenkeel.Site) ([]string, error) {
+func (p comparison) compare(ctx context.Context, at evenkeel.Site) ([]string, error) {
 	var diff []string
 	old := map[string]bool{} // the nodes that still have their old system
 	for _, n := range []*node{p.node(0), p.node(1)} {
@@ -82,9 +85,9 @@ func (n *node) compareService(ctx context.Context, at evenkeel.Site, service str
 }
 
 // compareMounts looks where each target is mounted.
-func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []string) {
-	seen, unseen := p.mounts(ctx, at)
-	diff = append(diff, p.astray(seen)...)
+func (p comparison) compareMounts(ctx context.Context, at evenkeel.Site) (diff []string) {
+	seen, unseen := watching{p.Pair}.mounts(ctx, at)
+	diff = append(diff, watching{p.Pair}.astray(seen)...)
 	for _, t := range p.Targets {
 		nodes := seen.at(t.Mount)
 		switch {
@@ -108,7 +111,7 @@ func (p *Pair) compareMounts(ctx context.Context, at evenkeel.Site) (diff []stri
 
 // compareCluster compares the configuration of the old cluster, as node 2 has it, with the backup. A node that is gone
 // from it shows as such.
-func (p *Pair) compareCluster(ctx context.Context, at evenkeel.Site, old map[string]bool) []string {
+func (p comparison) compareCluster(ctx context.Context, at evenkeel.Site, old map[string]bool) []string {
 	n2 := p.Config.Node2.Name
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
 	var cib *pacemaker.CIB
@@ -126,7 +129,7 @@ func (p *Pair) compareCluster(ctx context.Context, at evenkeel.Site, old map[str
 }
 
 // compareMembers wants every node that has its old system to be a member of the old cluster.
-func (p *Pair) compareMembers(ctx context.Context, at evenkeel.Site, old map[string]bool) []string {
+func (p comparison) compareMembers(ctx context.Context, at evenkeel.Site, old map[string]bool) []string {
 	var names []string
 	for _, s := range p.servers() {
 		if old[s.Name] {
@@ -140,7 +143,7 @@ func (p *Pair) compareMembers(ctx context.Context, at evenkeel.Site, old map[str
 }
 
 // advice says what a difference of the old cluster's configuration means, and how it is put right.
-func (p *Pair) advice(d pacemaker.Difference, old map[string]bool) string {
+func (p comparison) advice(d pacemaker.Difference, old map[string]bool) string {
 	n1, field := p.Config.Node1.Name, d.Field+" "+d.Subject
 	throttled := slices.ContainsFunc(live.Unthrottled(), func(u pacemaker.NVPair) bool { return strings.Contains(field, u.Name) })
 	switch {
@@ -164,7 +167,7 @@ func (p *Pair) advice(d pacemaker.Difference, old map[string]bool) string {
 }
 
 // put is the command that gives a property of the old cluster the value that it had.
-func (p *Pair) put(property string) string {
+func (p comparison) put(property string) string {
 	o := p.Config.OldPCS.UnsetProperty(property)
 	if v, has := p.CIB.Property(property); has {
 		o = p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: property, Value: v})

@@ -23,7 +23,7 @@ const (
 )
 
 // handOverAction enables the targets on node 1 as soon as they are proven gone from node 2.
-func (p *Pair) handOverAction() (evenkeel.Action, error) {
+func (p moving) handOverAction() (evenkeel.Action, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	prepared, err := p.Plan.Prepared()
 	if err != nil {
@@ -44,7 +44,7 @@ func (p *Pair) handOverAction() (evenkeel.Action, error) {
 		one, err := enable([]Target{t})
 		cmds, errs = append(cmds, one), append(errs, err)
 	}
-	h := &handOver{Pair: p, left: departure{Pair: p, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
+	h := &handOver{moving: p, left: departure{Pair: p.Pair, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
 		ID: "hand-over", Paper: p.handOverPaper(cmds),
 		Change: evenkeel.Change{
@@ -83,7 +83,7 @@ func role(cib *pacemaker.CIB, t Target) string {
 // handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs
 // in, what it does depends on what it sees.
 type handOver struct {
-	*Pair
+	moving
 	left departure
 	cmds []sshexec.Cmd // to enable all of the targets, and each one
 }
@@ -211,7 +211,7 @@ func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding
 
 // oldCIB is what the old cluster's CIB says; nil when that cluster has stopped altogether and there is nobody to ask.
 // Where it neither answers nor has stopped, it is waited for.
-func (p *Pair) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, error) {
+func (p moving) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, error) {
 	n2 := p.Config.Node2.Name
 	res, err := at.Run(ctx, n2, brief(queryCIB...))
 	if err != nil && res.Outcome == evenkeel.Exited {
@@ -232,7 +232,7 @@ func (p *Pair) oldCIB(ctx context.Context, at evenkeel.Site) (*pacemaker.CIB, er
 }
 
 // stopped wants the whole cluster of node 2 to be down.
-func (p *Pair) stopped(ctx context.Context, at evenkeel.Site) error {
+func (p moving) stopped(ctx context.Context, at evenkeel.Site) error {
 	n2 := p.Config.Node2.Name
 	for _, e := range p.oldCluster(n2).Stopped(p.old(n2)) {
 		if err := ask(ctx, at, e); err != nil {

@@ -82,7 +82,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 			now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
 		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource",
 			"relocate", "clear"))
-	s.Actions = append(s.Actions, p.throttleAgain(n1.Name, p.Config.NewPCS)...)
+	s.Actions = append(s.Actions, throttle{p}.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
 		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),

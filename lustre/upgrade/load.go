@@ -84,22 +84,26 @@ func Load(cfg Config) (*Pair, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{p.covered, p.cluster, p.oneCluster, p.targets} {
+	l := loading{p}
+	for _, read := range []func() error{l.covered, l.cluster, l.oneCluster, l.targets} {
 		if err := read(); err != nil {
 			return nil, err
 		}
 	}
-	p.weakSecrets()
+	l.weakSecrets()
 	return p, nil
 }
 
 func (p *Pair) servers() []Server { return []Server{p.Config.Node1, p.Config.Node2} }
 
+// loading reads the backups of a pair into it, and finds what would stop an upgrade in the middle.
+type loading struct{ *Pair }
+
 // inside names a file in the backup of a node, for errors.
-func (p *Pair) inside(i int, name string) string { return p.servers()[i].Backup + "!" + name }
+func (p loading) inside(i int, name string) string { return p.servers()[i].Backup + "!" + name }
 
 // covered holds both backups against what the later steps read (BAK-026).
-func (p *Pair) covered() error {
+func (p loading) covered() error {
 	var errs []error
 	for i, s := range p.servers() {
 		for _, m := range p.archives[i].Covers(p.requirements(i)) {
@@ -110,7 +114,7 @@ func (p *Pair) covered() error {
 }
 
 // requirements are what the steps of a node read from its backup.
-func (p *Pair) requirements(i int) []backup.Requirement {
+func (p loading) requirements(i int) []backup.Requirement {
 	reqs := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
 		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
@@ -143,7 +147,7 @@ func optional(path string) bool {
 }
 
 // readCluster reads the CIB and corosync.conf in the backup of a node.
-func (p *Pair) readCluster(i int) (*pacemaker.CIB, *corosync.Conf, error) {
+func (p loading) readCluster(i int) (*pacemaker.CIB, *corosync.Conf, error) {
 	a := p.archives[i]
 	raw, err := a.ClusterConfig()
 	if err != nil {
@@ -167,7 +171,7 @@ func (p *Pair) readCluster(i int) (*pacemaker.CIB, *corosync.Conf, error) {
 const guideToken = 17000
 
 // cluster reads the cluster from the backup of node 1 and plans the rebuild.
-func (p *Pair) cluster() (err error) {
+func (p loading) cluster() (err error) {
 	if p.CIB, p.Corosync, err = p.readCluster(0); err != nil {
 		return err
 	}
@@ -214,7 +218,7 @@ func (p *Pair) cluster() (err error) {
 }
 
 // agents wants the targets to be those of the agent that this runbook knows.
-func (p *Pair) agents() error {
+func (p loading) agents() error {
 	if err := OtherTargets(p.CIB); err != nil {
 		return fmt.Errorf("%s: %w", p.Config.Node1.Backup, err)
 	}
@@ -243,7 +247,7 @@ func OtherTargets(c *pacemaker.CIB) error {
 
 // atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run,
 // and nodes that take them.
-func (p *Pair) atWork() error {
+func (p loading) atWork() error {
 	var errs []error
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: the backup says that "+format+": end that, and back up again",
@@ -277,7 +281,7 @@ func (p *Pair) atWork() error {
 
 // links are the rings of a corosync.conf, or the links of its node list, each by what makes it the same on both nodes.
 // IML's file of EL7 has two rings, and in its node list one address a node.
-func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
+func (p loading) links(conf *corosync.Conf) ([]string, error) {
 	var out []string
 	list, err := conf.NodeList()
 	if err != nil {
@@ -311,7 +315,7 @@ func (p *Pair) links(conf *corosync.Conf) ([]string, error) {
 }
 
 // openPorts are the ports that the new cluster's corosync needs open, which the firewall's own service may not know (H16).
-func (p *Pair) openPorts() ([]string, error) {
+func (p loading) openPorts() ([]string, error) {
 	conf := p.Corosync
 	if p.Config.Knet {
 		var nodes []corosync.Member
@@ -334,7 +338,7 @@ func (p *Pair) openPorts() ([]string, error) {
 
 // oneCluster wants both backups to show the same cluster: two that differ were taken at different times, or while the
 // nodes did not see each other.
-func (p *Pair) oneCluster() error {
+func (p loading) oneCluster() error {
 	cib, conf, err := p.readCluster(1)
 	if err != nil {
 		return err
@@ -370,7 +374,7 @@ func (p *Pair) oldNames() map[string]string {
 func (p *Pair) old(fqdn string) string { return p.oldNames()[fqdn] }
 
 // targets puts together what the CIB and the target stores of both nodes say (H24). Both must know every target: each mounts the other's.
-func (p *Pair) targets() error {
+func (p loading) targets() error {
 	resources := map[string]string{}
 	for _, r := range p.CIB.Primitives() {
 		if r.Agent() == targetAgent {
@@ -414,7 +418,7 @@ var plainMount = regexp.MustCompile(`^/[A-Za-z0-9._/:@+-]+$`)
 
 // together wants targets that can be moved: at least one that runs, mount points that are plain words, and one place
 // for the targets in one ZFS pool, which only one node can have imported.
-func (p *Pair) together() []error {
+func (p loading) together() []error {
 	var errs []error
 	if len(p.enabled()) == 0 {
 		errs = append(errs, fmt.Errorf("%s: every target is disabled: there is none that an upgrade could keep running", p.Config.Node1.Backup))
@@ -445,7 +449,7 @@ func (p *Pair) together() []error {
 }
 
 // store reads the target store in the backup of a node.
-func (p *Pair) store(i int) (lustre.Store, error) {
+func (p loading) store(i int) (lustre.Store, error) {
 	files := map[string][]byte{}
 	for _, name := range p.archives[i].Glob(lustre.TargetStoreDir + "/*") {
 		raw, err := p.archives[i].ReadFile(name)
@@ -457,7 +461,7 @@ func (p *Pair) store(i int) (lustre.Store, error) {
 	return lustre.ParseStore(p.inside(i, lustre.TargetStoreDir), files)
 }
 
-func (p *Pair) target(r pacemaker.Wanted) (Target, error) {
+func (p loading) target(r pacemaker.Wanted) (Target, error) {
 	uuid, _ := r.Instance.Get("target")
 	one, two := p.stores[0][uuid], p.stores[1][uuid]
 	if path.Clean(one.MountPoint) != path.Clean(two.MountPoint) || one.Source() != two.Source() {

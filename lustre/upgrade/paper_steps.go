@@ -52,7 +52,7 @@ func (n *node) listPaper() evenkeel.Block {
 }
 
 // letGoPaper waits until node 2 is steady, and tells it to release them.
-func (p *Pair) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
+func (p moving) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
 	var runs []string
 	for _, t := range p.enabled() {
 		runs = append(runs, p.old(p.Config.Node2.Name)+" "+t.Resource+" runs")
@@ -72,7 +72,7 @@ func (p *Pair) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
 }
 
 // handOverPaper enables the targets that are proven gone from node 2. By hand it takes seconds longer than by the tool.
-func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
+func (p moving) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	n2 := p.Config.Node2.Name
 	at := func(b evenkeel.Block) evenkeel.Block { b.Host = n2; return b }
 	query := evenkeel.Action{Change: evenkeel.Change{Cmd: sshexec.Command(sshexec.ReadOnly, queryCIB...)}}
@@ -85,7 +85,7 @@ func (p *Pair) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 		}
 		blocks = append(blocks, at(shows(boot, "| sort -u", "disabled").Paper[0]))
 	}
-	look := departure{Pair: p, host: n2, node: p.old(n2)}.goneBlock()
+	look := departure{Pair: p.Pair, host: n2, node: p.old(n2)}.goneBlock()
 	look.Host, look.Patience = n2, patience
 	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
 	for i, one := range cmds[1:] {

@@ -74,7 +74,7 @@ func (p *Pair) unchanged(live *pacemaker.CIB) error {
 	if diff := pacemaker.Diff(p.CIB, live); len(diff) > 0 {
 		return evenkeel.NeedsOperator("%v: %s (%d differences in all). Make the plan anew from a fresh backup", errChanged, diff[0], len(diff))
 	}
-	return p.oldIDs(live) // else it would be found out when node 1 is rebuilt
+	return moving{p}.oldIDs(live) // else it would be found out when node 1 is rebuilt
 }
 
 func (p *Pair) healthy(st *pacemaker.Status) error {

@@ -18,9 +18,9 @@ import (
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	n1, n2 := p.node(0), p.node(1)
 	first, errFirst := p.preflight()
-	lift, err0 := p.liftStep()
+	lift, err0 := throttle{p}.liftStep()
 	cluster, err1 := p.makeCluster()
-	move, err2 := p.switchOver()
+	move, err2 := moving{p}.switchOver()
 	join, err3 := p.join()
 	balance, err4 := p.rebalance()
 	fencing, err5 := p.fencing()
@@ -31,7 +31,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{p.mountedOnce(), p.served()}, Compare: p.compare, Functions: paperFunctions,
+		Invariants: []evenkeel.Invariant{watching{p}.mountedOnce(), watching{p}.served()}, Compare: comparison{p}.compare, Functions: paperFunctions,
 		Steps: []evenkeel.Step{
 			first, n1.backupStep(), n2.backupStep(),
 			lift, p.evacuate(), p.leave(),
@@ -119,8 +119,11 @@ func (s sightings) at(point string) []string {
 	return nodes
 }
 
+// watching looks for what must hold throughout: where targets are mounted, and that they are served.
+type watching struct{ *Pair }
+
 // mounts reads what is mounted on both nodes; a node that does not answer, or whose table is not whole, is returned as unseen.
-func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (seen sightings, unseen error) {
+func (p watching) mounts(ctx context.Context, at evenkeel.Site) (seen sightings, unseen error) {
 	for _, s := range p.servers() {
 		res, err := at.Run(ctx, s.Name, brief("cat", "/proc/mounts"))
 		if err == nil {
@@ -139,7 +142,7 @@ func (p *Pair) mounts(ctx context.Context, at evenkeel.Site) (seen sightings, un
 var ownName = regexp.MustCompile(`^/dev/(sd|vd|xvd|hd|nvme|dm-)`)
 
 // twice says which targets are mounted on both nodes, each at its own mount point.
-func (p *Pair) twice(seen sightings) []string {
+func (p watching) twice(seen sightings) []string {
 	var found []string
 	for _, t := range p.Targets {
 		if nodes := seen.at(t.Mount); len(nodes) > 1 {
@@ -152,7 +155,7 @@ func (p *Pair) twice(seen sightings) []string {
 // astray says what is mounted where it does not belong: the disk of a target by another path, and a Lustre target at
 // the mount point of none. The table may show a disk by another name than the plan has, so that the last one can be a
 // disk of the pair.
-func (p *Pair) astray(seen sightings) []string {
+func (p watching) astray(seen sightings) []string {
 	var found []string
 	points, owner := map[string]bool{}, map[string]Target{}
 	for _, t := range p.Targets {
@@ -178,7 +181,7 @@ func (p *Pair) astray(seen sightings) []string {
 }
 
 // mountedOnce is what the whole is about: data that is written from two nodes is lost.
-func (p *Pair) mountedOnce() evenkeel.Invariant {
+func (p watching) mountedOnce() evenkeel.Invariant {
 	return evenkeel.Invariant{
 		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
 		Check: func(ctx context.Context, at evenkeel.Site) error {
@@ -201,7 +204,7 @@ func (p *Pair) mountedOnce() evenkeel.Invariant {
 }
 
 // served is what users notice.
-func (p *Pair) served() evenkeel.Invariant {
+func (p watching) served() evenkeel.Invariant {
 	return evenkeel.Invariant{
 		ID: "served", Title: "Every target is mounted on one of the nodes.",
 		Check: func(ctx context.Context, at evenkeel.Site) error {

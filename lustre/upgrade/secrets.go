@@ -15,7 +15,7 @@ func (p *Pair) secrets() []sshexec.Secret {
 }
 
 // found notes the secrets of a backup.
-func (p *Pair) found(cib *pacemaker.CIB, conf *corosync.Conf) {
+func (p loading) found(cib *pacemaker.CIB, conf *corosync.Conf) {
 	for _, s := range slices.Concat(cib.Secrets(), conf.Secrets()) {
 		if !slices.Contains(p.inBackups, s) {
 			p.inBackups = append(p.inBackups, s)
@@ -25,7 +25,7 @@ func (p *Pair) found(cib *pacemaker.CIB, conf *corosync.Conf) {
 
 // weakSecrets tells the reviewer of secrets that are easy to guess. They are masked in what programs print, and not
 // where they may be a word.
-func (p *Pair) weakSecrets() {
+func (p loading) weakSecrets() {
 	if why := p.Config.Password.Weakness(); why != "" {
 		p.Notes = append(p.Notes, "the password given for hacluster is weak: "+why+"; give another one")
 	}

@@ -13,10 +13,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// moving makes the steps in which the targets move to node 1.
+type moving struct{ *Pair }
+
 // switchOver is the outage: node 2 lets go of the targets, and node 1 takes them (lustre:1120-1168). What is not part
 // of the outage comes before it or after it: the new cluster leaves maintenance first, with every target disabled, and
 // node 2's cluster stops when its targets serve on node 1 already.
-func (p *Pair) switchOver() (evenkeel.Step, error) {
+func (p moving) switchOver() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
 	now := p.newCluster(n1.Name)
 	s := evenkeel.Step{
@@ -77,7 +80,7 @@ func (p *Pair) switchOver() (evenkeel.Step, error) {
 }
 
 // stopOld stops the old cluster on node 2; its targets serve on node 1 already.
-func (p *Pair) stopOld(n2 *node) []evenkeel.Action {
+func (p moving) stopOld(n2 *node) []evenkeel.Action {
 	return []evenkeel.Action{
 		evenkeel.Disrupt("pacemaker", "Stop Pacemaker on node 2", "service", "pacemaker", "stop").From("lustre:1126").On(n2.Name),
 		evenkeel.Disrupt("corosync", "Stop Corosync on node 2", "service", "corosync", "stop").From("lustre:1127").On(n2.Name),
@@ -93,7 +96,7 @@ func pushed(id, title, host string, o pcs.Operation, err error) (evenkeel.Action
 
 // readyPush ends maintenance on node 1, every target disabled: the cluster looks for them, finds them stopped there,
 // and has nothing more to find out when the outage begins.
-func (p *Pair) readyPush() (evenkeel.Action, error) {
+func (p moving) readyPush() (evenkeel.Action, error) {
 	prepared, err := p.Plan.Prepared()
 	if err != nil {
 		return evenkeel.Action{}, err
@@ -106,7 +109,7 @@ func (p *Pair) readyPush() (evenkeel.Action, error) {
 }
 
 // letGo makes node 2 stop every target, and keeps it from starting one again, in one change.
-func (p *Pair) letGo() (evenkeel.Action, error) {
+func (p moving) letGo() (evenkeel.Action, error) {
 	n2 := p.Config.Node2.Name
 	o, err := pcs.Set(p.CIB, p.lettingGo())
 	push := o.Cmd("")
@@ -152,7 +155,7 @@ func (p *Pair) letGo() (evenkeel.Action, error) {
 }
 
 // lettingGo is what the old cluster is told.
-func (p *Pair) lettingGo() pcs.Settings {
+func (p moving) lettingGo() pcs.Settings {
 	return pcs.Settings{
 		Attributes: []pcs.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
 		Roles:      pcs.Roles("Stopped", resources(p.Targets)...),
@@ -162,7 +165,7 @@ func (p *Pair) lettingGo() pcs.Settings {
 // steady wants node 2 to have every target mounted, and to be doing nothing with any: a target that is just being
 // started there shows in no mount table, and would be taken for gone. It returns the old cluster's CIB, at once where
 // that says already that node 2 was told; none where that cluster has stopped altogether and there is nobody to tell.
-func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
+func (p moving) steady(ctx context.Context, at evenkeel.Site, told func(*pacemaker.CIB) bool) (*pacemaker.CIB, error) {
 	n2 := p.Config.Node2.Name
 	cib, err := p.oldCIB(ctx, at)
 	if err != nil || cib == nil || told(cib) {
@@ -189,7 +192,7 @@ func (p *Pair) steady(ctx context.Context, at evenkeel.Site, told func(*pacemake
 
 // oldIDs wants the settings that the switch-over changes in the old cluster to have the ids that they have in the
 // backup: cibadmin finds them by these.
-func (p *Pair) oldIDs(live *pacemaker.CIB) error {
+func (p moving) oldIDs(live *pacemaker.CIB) error {
 	same, err := sameIDs(p.CIB, live, p.lettingGo())
 	if err == nil && !same {
 		err = evenkeel.NeedsOperator("the old cluster keeps the standby of a node, or a target-role, under another id than "+
@@ -200,7 +203,7 @@ func (p *Pair) oldIDs(live *pacemaker.CIB) error {
 }
 
 // letGoAt is when node 2 was told to release its targets.
-func (p *Pair) letGoAt() evenkeel.Fact[string] {
+func (p moving) letGoAt() evenkeel.Fact[string] {
 	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to release its targets")
 }
 
@@ -213,7 +216,7 @@ func resources(targets []Target) []string {
 }
 
 // waiting wants the new cluster to act, and every target to be disabled.
-func (p *Pair) waiting(cib *pacemaker.CIB) error {
+func (p moving) waiting(cib *pacemaker.CIB) error {
 	if v, _ := cib.Property("maintenance-mode"); v != "false" {
 		return fmt.Errorf("maintenance-mode is %q in the new cluster, not false", v)
 	}
@@ -222,7 +225,7 @@ func (p *Pair) waiting(cib *pacemaker.CIB) error {
 
 // settled wants a cluster that acts and is not at work. It looked for the targets when they were made: what is stopped
 // here needs no look any more.
-func (p *Pair) settled(st *pacemaker.Status) error {
+func (p moving) settled(st *pacemaker.Status) error {
 	if !st.DC.Present {
 		return evenkeel.NotYet(tick, "the cluster has not elected a DC")
 	}
@@ -243,7 +246,7 @@ func (p *Pair) settled(st *pacemaker.Status) error {
 }
 
 // newIDs wants the same of the new cluster, compared with the plan.
-func (p *Pair) newIDs(live *pacemaker.CIB) error {
+func (p moving) newIDs(live *pacemaker.CIB) error {
 	prepared, err := p.Plan.Prepared()
 	if err != nil {
 		return err
@@ -267,7 +270,7 @@ func sameIDs(a, b *pacemaker.CIB, s pcs.Settings) (bool, error) {
 
 // switchBack gives the targets back to the old cluster on node 2, as long as that is there. Node 2 comes up in standby
 // with every target disabled, and leaves that only when node 1 has provably released them.
-func (p *Pair) switchBack() ([]evenkeel.Action, error) {
+func (p moving) switchBack() ([]evenkeel.Action, error) {
 	n1, n2 := p.node(0), p.node(1)
 	old2 := p.old(n2.Name)
 	now := p.newCluster(n1.Name)
@@ -282,7 +285,7 @@ func (p *Pair) switchBack() ([]evenkeel.Action, error) {
 	})
 	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
 	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)
-	left := departure{Pair: p, host: n1.Name, node: n1.Name, in: now}
+	left := departure{Pair: p.Pair, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
 		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted),

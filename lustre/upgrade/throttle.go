@@ -20,8 +20,11 @@ import (
 // others only when its judgement changes.
 const notice = 35 * time.Second
 
+// throttle makes the steps around the limits that IML has set on how many resources start at once.
+type throttle struct{ *Pair }
+
 // liftStep lifts the throttle of the old cluster, before anything is down.
-func (p *Pair) liftStep() (evenkeel.Step, error) {
+func (p throttle) liftStep() (evenkeel.Step, error) {
 	n2 := p.node(1)
 	lift, err := p.lift(n2.Name, p.CIB)
 	return evenkeel.Step{
@@ -34,7 +37,7 @@ func (p *Pair) liftStep() (evenkeel.Step, error) {
 
 // lift lifts the throttle of a running cluster. cib has the ids of its settings. A limit that is set while nothing else
 // changes is never told; so the node is first made to judge its load high, and then to judge it low.
-func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) {
+func (p throttle) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) {
 	busy := slices.Clone(live.Unthrottled())
 	for i := range busy {
 		if busy[i].Name == "load-threshold" {
@@ -54,7 +57,7 @@ func (p *Pair) lift(host string, cib *pacemaker.CIB) ([]evenkeel.Action, error) 
 }
 
 // throttleAgain gives a cluster the throttle that the old one had.
-func (p *Pair) throttleAgain(host string, pcs pcs.Dialect) []evenkeel.Action {
+func (p throttle) throttleAgain(host string, pcs pcs.Dialect) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, u := range live.Unthrottled() {
 		o := pcs.UnsetProperty(u.Name)
@@ -67,7 +70,7 @@ func (p *Pair) throttleAgain(host string, pcs pcs.Dialect) []evenkeel.Action {
 }
 
 // throttled is a configuration with the throttle that the old cluster had.
-func (p *Pair) throttled(cib *pacemaker.CIB) *pacemaker.CIB {
+func (p throttle) throttled(cib *pacemaker.CIB) *pacemaker.CIB {
 	cib = cib.Clone()
 	for _, u := range live.Unthrottled() {
 		if v, has := p.CIB.Property(u.Name); has {

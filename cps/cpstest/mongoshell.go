@@ -52,7 +52,8 @@ func mongoShell(c *simhost.Call) int {
 		script = c.Stdin
 	}
 	sh := &shell{Call: c, y: y, address: host + ":" + port}
-	if set, _, ok := strings.Cut(host, "/"); ok { // --host SET/host:port,…: the shell goes to the primary
+	if set, _, ok := strings.Cut(host, "/"); ok { // --host SET/host:port,…: the shell goes to the primary, and logs how
+		c.Printf("%s I NETWORK  [thread1] Starting new replica set monitor for %s\n", c.Now().UTC().Format("2006-01-02T15:04:05.000+0000"), host)
 		for i := range y.sets {
 			if primary, has := y.sets[i].Primary(); has && y.sets[i].spec.Name == set {
 				sh.address = primary

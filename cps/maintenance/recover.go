@@ -131,6 +131,18 @@ func (r *recovery) shell(effect evenkeel.Effect, script string) sshexec.Cmd {
 	return steps.WithTimeout(cmd, 5*time.Minute)
 }
 
+// The shell logs how it finds a replica set on its standard output, whatever --quiet says.
+var shellLog = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\dT\S+ [IWD] .*\n?`)
+
+// withoutLog is the filter on paper that drops it.
+const withoutLog = ` | grep -vE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]+ [IWD] '`
+
+// printed is what a script has printed in the shell.
+func printed(res sshexec.Result) sshexec.Result {
+	res.Stdout = shellLog.ReplaceAll(res.Stdout, nil)
+	return res
+}
+
 // table is a check of the member's row in the table of the replica sets.
 func (r *recovery) table(check func(row cps.TableMember, there bool) error) func(evenkeel.Observed) error {
 	return parsed("diagnostics.sh --get_replica_status", cps.ParseReplicaTable, func(t *cps.ReplicaTable) error {
@@ -172,7 +184,7 @@ func (r *recovery) preflight() evenkeel.Step {
 	note := evenkeel.Look("document", "Note how the member is configured", r.document().Argv...).On(r.manager).
 		Expecting("the document of the member", evenkeel.Succeeding(func(o evenkeel.Observed) error { _, err := r.documentIn(o); return err }))
 	note.Cmd = r.document()
-	note.Makes = []evenkeel.Make{memberDocument.From(r.documentIn).Typed(evenkeel.Typed(r.document()))}
+	note.Makes = []evenkeel.Make{memberDocument.From(r.documentIn).Typed(evenkeel.Typed(r.document()) + withoutLog)}
 	return evenkeel.Step{
 		ID: "preflight", Title: "Verify that the member has to be repaired, and can be", Host: r.manager, Ref: "cps:1382-1416,1833",
 		Makes: []evenkeel.FactKey{memberDocument}, Actions: []evenkeel.Action{stuck, r.keeps("keeps"), r.passed(), note},
@@ -191,7 +203,7 @@ func (r *recovery) document() sshexec.Cmd {
 var documentForm = regexp.MustCompile(`^\{ "_id" : \d+, "host" : "([^"]+)",[A-Za-z0-9_"{}:,. ()-]*\}$`)
 
 func (r *recovery) documentIn(o evenkeel.Observed) (string, error) {
-	text := o.Text()
+	text := printed(o.Result).Text()
 	switch m := documentForm.FindStringSubmatch(text); {
 	case text == "undefined":
 		return "", fmt.Errorf("%s is no member of %s", r.cfg.Member, r.set.Title())
@@ -208,14 +220,14 @@ func (r *recovery) inSet(want bool) evenkeel.Probe {
 	text := map[bool]string{true: r.cfg.Member + " is a member", false: r.cfg.Member + " is no member"}[want]
 	return evenkeel.Probe{
 		Cmd: r.document(), Text: text, Host: r.manager,
-		Paper: steps.Prints(r.document(), `| awk '{ print $1 == "undefined" ? "no member" : $1 == "{" ? "a member" : "NOT known" }'`,
+		Paper: steps.Prints(r.document(), withoutLog[1:]+` | awk '{ print $1 == "undefined" ? "no member" : $1 == "{" ? "a member" : "NOT known" }'`,
 			map[bool]string{true: "a member", false: "no member"}[want]),
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			if err := o.Succeeded(); err != nil {
 				return evenkeel.Inconclusive, err
 			}
 			_, err := r.documentIn(o)
-			if err != nil && o.Text() != "undefined" {
+			if err != nil && printed(o.Result).Text() != "undefined" {
 				return evenkeel.Inconclusive, err
 			}
 			return steps.DoneIf((err == nil) == want), nil
@@ -296,14 +308,14 @@ func (r *recovery) passed() evenkeel.Action {
 				if err != nil {
 					return res, err
 				}
-				window, err := mongo.ParseReplicationInfo(steps.Output("rs.printReplicationInfo()", res))
+				window, err := mongo.ParseReplicationInfo(steps.Output("rs.printReplicationInfo()", printed(res)))
 				if err != nil {
 					return res, err
 				}
 				if res, err = at.Run(ctx, r.manager, lag); err != nil {
 					return res, err
 				}
-				list, err := mongo.ParseSlaveReplicationInfo(steps.Output("rs.printSlaveReplicationInfo()", res))
+				list, err := mongo.ParseSlaveReplicationInfo(steps.Output("rs.printSlaveReplicationInfo()", printed(res)))
 				if err != nil {
 					return res, err
 				}
@@ -402,7 +414,7 @@ func (r *recovery) add() []evenkeel.Action {
 			return nil
 		}))
 	same.Cmd = r.document()
-	same.Paper = []evenkeel.Block{{Script: evenkeel.Typed(r.document()) + " | diff - <(echo " + memberDocument.Ref() + ") && echo as before",
+	same.Paper = []evenkeel.Block{{Script: evenkeel.Typed(r.document()) + withoutLog + " | diff - <(echo " + memberDocument.Ref() + ") && echo as before",
 		Shows: []string{"as before"}}}
 	return []evenkeel.Action{add, same}
 }

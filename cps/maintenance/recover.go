@@ -414,8 +414,10 @@ func (r *recovery) add() []evenkeel.Action {
 			return nil
 		}))
 	same.Cmd = r.document()
-	same.Paper = []evenkeel.Block{{Script: evenkeel.Typed(r.document()) + withoutLog + " | diff - <(echo " + memberDocument.Ref() + ") && echo as before",
-		Shows: []string{"as before"}}}
+	same.Paper = []evenkeel.Block{{
+		Script: evenkeel.Typed(r.document()) + withoutLog + " | diff - <(echo " + memberDocument.Ref() + ") && echo as before",
+		Shows:  []string{"as before"},
+	}}
 	return []evenkeel.Action{add, same}
 }
 

@@ -86,8 +86,9 @@ func (n *node) compareService(ctx context.Context, at evenkeel.Site, service str
 
 // compareMounts looks where each target is mounted.
 func (p comparison) compareMounts(ctx context.Context, at evenkeel.Site) (diff []string) {
-	seen, unseen := watching{p.Pair}.mounts(ctx, at)
-	diff = append(diff, watching{p.Pair}.astray(seen)...)
+	w := watching(p)
+	seen, unseen := w.mounts(ctx, at)
+	diff = append(diff, w.astray(seen)...)
 	for _, t := range p.Targets {
 		nodes := seen.at(t.Mount)
 		switch {

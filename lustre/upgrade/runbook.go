@@ -31,7 +31,8 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{watching{p}.mountedOnce(), watching{p}.served()}, Compare: comparison{p}.compare, Functions: paperFunctions,
+		Invariants: []evenkeel.Invariant{watching{p}.mountedOnce(), watching{p}.served()},
+		Compare:    comparison{p}.compare, Functions: paperFunctions,
 		Steps: []evenkeel.Step{
 			first, n1.backupStep(), n2.backupStep(),
 			lift, p.evacuate(), p.leave(),

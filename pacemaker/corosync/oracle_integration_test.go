@@ -60,7 +60,7 @@ var otherwise = []struct{ why, text string }{
 		`^ringnumber is not a number|^ring \d+: there are at most|^ring \d+ is also the interface`},
 	{"broadcast wins, and -t does not say so", `has a multicast address and broadcast`},
 	{"the quorum is looked at when the services are loaded, after -t",
-		`^unknown provider|^expected_votes is|^the nodelist has|^it cannot be used with the quorum device`},
+		`^unknown provider|^expected_votes is|^the nodelist has|^it cannot be used with the quorum device|^it does not go with auto_tie_breaker`},
 	{"a node without an address of its own is not in the cluster", `^no ring\d_addr`},
 	{"the quorum device is read by a daemon of its own",
 		`^the quorum device has no|^(?:votes|timeout|sync_timeout|interval|port|connect_timeout) is not a number`},

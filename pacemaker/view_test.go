@@ -248,3 +248,15 @@ func stringsIn(v reflect.Value, into map[string]bool) {
 		}
 	}
 }
+
+// A remote node has the id of its resource: the resource is found all the same.
+func TestResourceOfARemoteNode(t *testing.T) {
+	cib, err := ParseCIB(strings.NewReader(`<cib><configuration><nodes><node id="far" type="remote" uname="far"/></nodes><resources>` +
+		`<group id="g"><primitive id="far" class="ocf" provider="pacemaker" type="remote"/></group></resources></configuration></cib>`))
+	require.NoError(t, err)
+	r, ok := cib.Resource("far")
+	require.True(t, ok)
+	require.Equal(t, "ocf:pacemaker:remote", r.Agent())
+	_, ok = cib.Resource("g2")
+	require.False(t, ok)
+}

@@ -218,13 +218,21 @@ func (c *CIB) Resource(id string) (Resource, bool) {
 	return viewOf[Resource](c, e), true
 }
 
-// ResourceElement is the element of a resource; nil when there is none of this id.
+// ResourceElement is the element of a resource; nil when there is none of this id. A remote node has the id of its
+// resource.
 func (c *CIB) ResourceElement(id string) *etree.Element {
 	e := c.byID(id)
-	if e == nil || !IsResource(e) {
-		return nil
+	if e == nil || IsResource(e) {
+		return e
 	}
-	return e
+	if resources := c.Section("resources"); resources != nil {
+		for _, r := range resources.FindElements(".//*[@id]") {
+			if IsResource(r) && r.SelectAttrValue("id", "") == id {
+				return r
+			}
+		}
+	}
+	return nil
 }
 
 // Walk visits resources depth first, the outer one before what it contains.

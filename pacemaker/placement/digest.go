@@ -104,6 +104,9 @@ func (p *placing) parameters(r *placeRes) (map[string]string, error) {
 	}
 	all := make(map[string]string)
 	for ; r != nil; r = r.parent {
+		if p.cib.ResourceElement(r.id) == nil {
+			return nil, errors.New(r.id + " is not in the configuration")
+		}
 		if err := p.addParameters(all, p.holders(r)...); err != nil {
 			return nil, err
 		}

@@ -209,3 +209,20 @@ func TestCaseFailCounts(t *testing.T) {
 		require.Equal(t, want == "n1.example.com", loss.OK, fmt.Sprint(file, loss))
 	}
 }
+
+// A remote node has the id of its resource: the digest is that of the resource, and nothing panics. A record of a resource that is not
+// configured any more has no parameters to compare with.
+func TestDigestOfWhatIsNotOneResource(t *testing.T) {
+	device := parameterSet("vol", "device", "d7")
+	text := failedStart(volume(device), ` device="d7"`)
+	for name, text := range map[string]string{
+		"a remote node of the same id": strings.Replace(text, "<nodes>", `<nodes><node id="vol" type="remote" uname="vol"/>`, 1),
+		"removed, with constraints":    strings.Replace(text, `<primitive id="vol"`, `<primitive id="other"`, 1),
+		"removed":                      strings.NewReplacer(`<primitive id="vol"`, `<primitive id="other"`, `rsc="vol"`, `rsc="other"`).Replace(text),
+	} {
+		cib, err := pacemaker.ParseCIB(strings.NewReader(text))
+		require.NoError(t, err, name)
+		would, err := Of(cib)
+		require.True(t, err != nil || would != nil, name)
+	}
+}

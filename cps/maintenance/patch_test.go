@@ -67,9 +67,9 @@ func TestPatchRehearsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := evenkeel.RehearsalPlan{Operator: func(evenkeel.World) evenkeel.Operator { return confirming{} }}
-			plan.Every = 5
+			plan.Every = 9
 			if testing.Short() {
-				plan.Every = 7
+				plan.Every = 29
 			}
 			report, err := evenkeel.Rehearse(t.Context(), tc.rb, deploy(t, tc.world), plan)
 			require.NoError(t, err)

@@ -75,7 +75,7 @@ func TestRecover(t *testing.T) {
 func TestRecoverRehearsed(t *testing.T) {
 	plan := evenkeel.RehearsalPlan{Operator: func(evenkeel.World) evenkeel.Operator { return confirming{} }, Every: 3}
 	if testing.Short() {
-		plan.Every = 9
+		plan.Every = 19
 	}
 	report, err := evenkeel.Rehearse(t.Context(), recovering(t, maintenance.RecoverConfig{}), stuck(t), plan)
 	require.NoError(t, err)

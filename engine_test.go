@@ -152,7 +152,7 @@ func TestValidate(t *testing.T) {
 				Cmds: evenkeel.Here(sshexec.Command(sshexec.Mutating, "do", "x")),
 				Do:   func(context.Context, evenkeel.Site) (sshexec.Result, error) { return sshexec.Result{}, nil }}
 		}), "declares a command that is mutating"},
-		{"severs without a probe",
+		{"drops the connection without a probe",
 			from("s1[a.safe]", func(s *evenkeel.Step) { s.Actions[0].DropsConnection = true }),
 			"breaks its own connection"},
 		{"fact in the text of a script", from("s1[a.safe]", func(s *evenkeel.Step) {

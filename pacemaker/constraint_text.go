@@ -1,6 +1,7 @@
 package pacemaker
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,17 @@ func (s ResourceSet) String() string {
 	return "{" + strings.Join(s.Resources, " ") + "}" + inBrackets(options...)
 }
 
+// String is the operation with its interval and its timeout, and the role that it is for: "monitor 15s/60s (Master)".
+func (o Op) String() string {
+	role := ""
+	for _, p := range o.Other {
+		if p.Name == "role" {
+			role = p.Value
+		}
+	}
+	return fmt.Sprintf("%s %s/%s%s", o.Name, orNone(o.Interval), orNone(o.Timeout), inBrackets(role))
+}
+
 // constrained is what a constraint is about: one or two resources, or sets of them.
 func constrained(first, word, second string, sets []ResourceSet) string {
 	parts := []string{first, word, second}
@@ -101,9 +113,4 @@ func inBrackets(parts ...string) string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "-") }

@@ -241,9 +241,9 @@ func (m *members) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.sets[n].Contains(member.Host) })
 }
 
-// trace tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half
+// joined tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half
 // that has none cannot be told by them.
-func (m *members) trace(t *cps.ReplicaTable, n int) (all, none bool) {
+func (m *members) joined(t *cps.ReplicaTable, n int) (all, none bool) {
 	planned, there := 0, 0
 	for _, rs := range m.mongo.Sets {
 		set, _ := t.Set(rs.Title())
@@ -264,7 +264,7 @@ func (m *members) leftProbe(n int) *evenkeel.Probe {
 		Paper: m.noneOf(n),
 		Text:  fmt.Sprintf("done when no session manager of set %d is in any replica set, not begun when all are", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
-			switch all, none := m.trace(t, n); {
+			switch all, none := m.joined(t, n); {
 			case none && m.servingAlone(3-n)(t) == nil:
 				return evenkeel.Done
 			case all:
@@ -283,7 +283,7 @@ func (m *members) joinedProbe(n int) *evenkeel.Probe {
 		Text: fmt.Sprintf("not begun when no session manager of set %d is in a replica set; else it is run again, as the "+
 			"guide does (cps:1989): only its log tells that it ended", n),
 		Read: m.tableProbe(func(t *cps.ReplicaTable) evenkeel.ProbeResult {
-			if _, none := m.trace(t, n); none {
+			if _, none := m.joined(t, n); none {
 				return evenkeel.NotRun
 			}
 			return evenkeel.Partial

@@ -504,7 +504,7 @@ func liedConfig(dir string) issm.Config {
 
 // stoppedAt is where a run stopped; "done" where it did not.
 func stoppedAt(err error) string {
-	var hold *evenkeel.Pause
+	var pause *evenkeel.Pause
 	var failed *evenkeel.StepError
 	var broken *evenkeel.Violation
 	switch {
@@ -512,8 +512,8 @@ func stoppedAt(err error) string {
 		return "done"
 	case errors.As(err, &broken):
 		return "invariant/" + broken.Invariant
-	case errors.As(err, &hold):
-		return hold.Step + "/" + hold.Action
+	case errors.As(err, &pause):
+		return pause.Step + "/" + pause.Action
 	case errors.As(err, &failed):
 		return failed.Step + "/" + failed.Action
 	}

@@ -264,7 +264,7 @@ func (p *patch) about(id, name string) evenkeel.Action {
 	return a
 }
 
-// window is the reduced redundancy of a rolling restart, here and on the way back.
+// window is the reduced redundancy of a rolling restart, here and in a rollback.
 func (p *patch) window() evenkeel.Window {
 	return evenkeel.Window{
 		ID: "restarts", Invariant: invariantAll, Limit: 4 * time.Hour, Stop: evenkeel.StopBetweenSteps,
@@ -410,7 +410,7 @@ func (p *patch) distribute() []evenkeel.Action {
 	}
 }
 
-// apply applies the patch. Its undo is the whole way back, with the restart of what runs.
+// apply applies the patch. Its undo is the whole rollback, with the restart of what runs.
 func (p *patch) apply() evenkeel.Step {
 	apply := evenkeel.Do("apply", "Apply the patch", patchScript, "-a", p.cfg.File).From("cps:2068").Timeout(30 * time.Minute).
 		Once(p.probe("", p.cfg.Name))

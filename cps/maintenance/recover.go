@@ -220,7 +220,8 @@ func (r *recovery) inSet(want bool) evenkeel.Probe {
 	text := map[bool]string{true: r.cfg.Member + " is a member", false: r.cfg.Member + " is no member"}[want]
 	return evenkeel.Probe{
 		Cmd: r.document(), Text: text, Host: r.manager,
-		Paper: steps.Prints(r.document(), withoutLog[1:]+` | awk '{ print $1 == "undefined" ? "no member" : $1 == "{" ? "a member" : "NOT known" }'`,
+		Paper: steps.Prints(r.document(), withoutLog[1:]+
+			` | awk '{ print $1 == "undefined" ? "no member" : $1 == "{" ? "a member" : "NOT known" }'`,
 			map[bool]string{true: "a member", false: "no member"}[want]),
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			if err := o.Succeeded(); err != nil {

@@ -76,7 +76,7 @@ func service(id, vm, name, verb, ref string) evenkeel.Action {
 		On(vm).From(ref).Timeout(10 * time.Minute)
 }
 
-// restarted is both sides for the way back, from wherever a restart stands: what is stopped is started first.
+// restarted is both sides for a rollback, from wherever a restart stands: what is stopped is started first.
 func (c *cluster) restarted(sides [2]side) []evenkeel.Action {
 	return slices.Concat(started("back", c.withQNS(c.vms)), c.restart(sides[0]), c.restart(sides[1]))
 }

@@ -19,32 +19,19 @@ type endpointsConfig struct {
 	maintenance.EndpointsConfig `yaml:",inline"`
 }
 
-// endpointsOf is the job of a configuration.
-func endpointsOf(cfg *cli.Config) *endpointsConfig { return cfg.Job.(*endpointsConfig) } //nolint:forcetypeassert // App.Read makes no other
-
 // endpointsApp is "cps-issm haproxy": bring Diameter endpoints back (cps:1710-1794).
 func endpointsApp() *cli.App {
-	return &cli.App{
-		Name: "cps-issm haproxy", Title: "bring Diameter endpoints back that stay down after the traffic was moved", Version: version,
-		Read: cli.ReadConfig[endpointsConfig], World: endpointsWorld, Private: func(*cli.Config, string) {},
-		Load: func(cfg *cli.Config) (*evenkeel.Runbook, error) {
-			job := endpointsOf(cfg)
-			hosts, err := needed("hosts_csv", cfg.Path(job.HostsCSV), cps.ParseHosts)
-			if err != nil {
-				return nil, err
-			}
+	return smallApp("haproxy", "bring Diameter endpoints back that stay down after the traffic was moved", cli.ReadConfig[endpointsConfig],
+		func(files clusterFiles) *endpointsConfig {
+			return &endpointsConfig{files, maintenance.EndpointsConfig{LoadBalancer: "lb02"}}
+		},
+		func(_ *cli.Config, job *endpointsConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
 			return maintenance.RestoreEndpoints(job.EndpointsConfig, hosts)
-		},
-		Example: func(into, dir string) (*cli.Config, error) {
-			files, err := exampleFiles(into, dir)
-			return &cli.Config{Journal: "journal.jsonl", Job: &endpointsConfig{files, maintenance.EndpointsConfig{LoadBalancer: "lb02"}}}, err
-		},
-	}
+		}, endpointsWorld)
 }
 
 // endpointsWorld is the cluster that a configuration's files describe, simulated, with the endpoints down that it names.
-func endpointsWorld(cfg *cli.Config) (cli.SimWorld, error) {
-	job := endpointsOf(cfg)
+func endpointsWorld(cfg *cli.Config, job *endpointsConfig) (cli.SimWorld, error) {
 	each := cmp.Or(job.Endpoints, 3)
 	d, err := job.deployed(cfg, cpstest.Options{EndpointsPerLB: each})
 	if err != nil {

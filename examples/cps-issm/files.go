@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -16,6 +17,31 @@ type clusterFiles struct {
 	HostsCSV string `yaml:"hosts_csv"` // the cluster's own Hosts.csv
 	// the cluster's own mongoConfig.cfg, for rehearsals: the simulated cluster is made of it
 	MongoConfig string `yaml:"mongo_config,omitempty"`
+}
+
+func (f clusterFiles) files() clusterFiles { return f }
+
+// smallApp is a job of maintenance of this binary: "cps-issm WORD". Its section of the configuration, a J, has the files
+// of the cluster. A run of it writes its journal alone.
+func smallApp[J interface{ files() clusterFiles }](word, title string, read func(string) (*cli.Config, error), example func(clusterFiles) J,
+	plan func(*cli.Config, J, *cps.Hosts) (*evenkeel.Runbook, error), world func(*cli.Config, J) (cli.SimWorld, error),
+) *cli.App {
+	of := func(cfg *cli.Config) J { return cfg.Job.(J) } //nolint:forcetypeassert // read and example make no other
+	return &cli.App{
+		Name: "cps-issm " + word, Title: title, Version: version, Read: read, Private: func(*cli.Config, string) {},
+		Load: func(cfg *cli.Config) (*evenkeel.Runbook, error) {
+			hosts, err := needed("hosts_csv", cfg.Path(of(cfg).files().HostsCSV), cps.ParseHosts)
+			if err != nil {
+				return nil, err
+			}
+			return plan(cfg, of(cfg), hosts)
+		},
+		Example: func(into, dir string) (*cli.Config, error) {
+			files, err := exampleFiles(into, dir)
+			return &cli.Config{Journal: "journal.jsonl", Job: example(files)}, err
+		},
+		World: func(cfg *cli.Config) (cli.SimWorld, error) { return world(cfg, of(cfg)) },
+	}
 }
 
 // exampleFiles writes Hosts.csv and mongoConfig.cfg, those of the guide or those in dir.

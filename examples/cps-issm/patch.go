@@ -17,40 +17,24 @@ type patchConfig struct {
 	maintenance.PatchConfig `yaml:",inline"`
 }
 
-// patchOf is the job of a configuration.
-func patchOf(cfg *cli.Config) *patchConfig { return cfg.Job.(*patchConfig) } //nolint:forcetypeassert // App.Read makes no other
-
 // patchApp is "cps-issm patch": apply, undo and remove patches (cps:2037-2293).
 func patchApp() *cli.App {
-	return &cli.App{
-		Name: "cps-issm patch", Title: "apply, undo and remove a patch of a Cisco Policy Suite cluster while it serves", Version: version,
-		Read: cli.ReadConfig[patchConfig], Load: loadPatch, Example: patchExample, World: patchWorld,
-		Private: func(*cli.Config, string) {}, // a run writes its journal alone
-	}
-}
-
-func loadPatch(cfg *cli.Config) (*evenkeel.Runbook, error) {
-	job := patchOf(cfg)
-	hosts, err := needed("hosts_csv", cfg.Path(job.HostsCSV), cps.ParseHosts)
-	if err != nil {
-		return nil, err
-	}
-	if job.Undo {
-		return maintenance.UndoPatch(job.PatchConfig, hosts)
-	}
-	return maintenance.ApplyPatch(job.PatchConfig, hosts)
-}
-
-// patchExample is a patch for the cluster of the guide, or for the one whose files are in dir.
-func patchExample(into, dir string) (*cli.Config, error) {
-	files, err := exampleFiles(into, dir)
-	return &cli.Config{Journal: "journal.jsonl", Job: &patchConfig{clusterFiles: files,
-		PatchConfig: maintenance.PatchConfig{File: "/tmp/Patch_2_19.4.0.tar.gz", Applied: "Patch_1_19.4.0"}}}, err
+	return smallApp("patch", "apply, undo and remove a patch of a Cisco Policy Suite cluster while it serves", cli.ReadConfig[patchConfig],
+		func(files clusterFiles) *patchConfig {
+			return &patchConfig{clusterFiles: files, PatchConfig: maintenance.PatchConfig{
+				File: "/tmp/Patch_2_19.4.0.tar.gz", Applied: "Patch_1_19.4.0",
+			}}
+		},
+		func(_ *cli.Config, job *patchConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
+			if job.Undo {
+				return maintenance.UndoPatch(job.PatchConfig, hosts)
+			}
+			return maintenance.ApplyPatch(job.PatchConfig, hosts)
+		}, patchWorld)
 }
 
 // patchWorld is the cluster that a configuration's files describe, simulated, with the patches that it names.
-func patchWorld(cfg *cli.Config) (cli.SimWorld, error) {
-	job := patchOf(cfg)
+func patchWorld(cfg *cli.Config, job *patchConfig) (cli.SimWorld, error) {
 	d, err := job.deployed(cfg, cpstest.Options{PatchFile: job.File, PatchSum: job.SHA256, Patched: job.Applied})
 	if err != nil {
 		return nil, err

@@ -19,38 +19,24 @@ type recoverConfig struct {
 	maintenance.RecoverConfig `yaml:",inline"`
 }
 
-// recoverOf is the job of a configuration.
-func recoverOf(cfg *cli.Config) *recoverConfig { return cfg.Job.(*recoverConfig) } //nolint:forcetypeassert // App.Read makes no other
-
 // recoverApp is "cps-issm recover": bring a member back that is stuck in RECOVERING (cps:1382-1421).
 func recoverApp() *cli.App {
-	return &cli.App{
-		Name: "cps-issm recover", Title: "bring a member of a replica set back that is stuck in RECOVERING", Version: version,
-		Read: cli.ReadConfig[recoverConfig], World: recoverWorld, Private: func(*cli.Config, string) {},
-		Load: func(cfg *cli.Config) (*evenkeel.Runbook, error) {
-			job := recoverOf(cfg)
-			hosts, err := needed("hosts_csv", cfg.Path(job.HostsCSV), cps.ParseHosts)
-			if err != nil {
-				return nil, err
-			}
+	return smallApp("recover", "bring a member of a replica set back that is stuck in RECOVERING", cli.ReadConfig[recoverConfig],
+		func(files clusterFiles) *recoverConfig {
+			return &recoverConfig{files, maintenance.RecoverConfig{Set: "set02", Member: "sessionmgr02:27718"}}
+		},
+		func(cfg *cli.Config, job *recoverConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
 			mongo, err := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
 			if err != nil {
 				return nil, err
 			}
 			return maintenance.Recover(job.RecoverConfig, hosts, mongo)
-		},
-		Example: func(into, dir string) (*cli.Config, error) {
-			files, err := exampleFiles(into, dir)
-			return &cli.Config{Journal: "journal.jsonl",
-				Job: &recoverConfig{files, maintenance.RecoverConfig{Set: "set02", Member: "sessionmgr02:27718"}}}, err
-		},
-	}
+		}, recoverWorld)
 }
 
 // recoverWorld is the cluster that a configuration's files describe, simulated, in which the member was away for longer
 // than the oplog reaches back.
-func recoverWorld(cfg *cli.Config) (cli.SimWorld, error) {
-	job := recoverOf(cfg)
+func recoverWorld(cfg *cli.Config, job *recoverConfig) (cli.SimWorld, error) {
 	const window = 10 * time.Minute
 	d, err := job.deployed(cfg, cpstest.Options{Data: map[string]cpstest.Data{job.Set: {OplogWindow: window}}})
 	if err != nil {

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -108,7 +108,7 @@ func resource(in *cli.Inspection, prefers *pacemaker.Preferences, r pacemaker.Re
 	}
 	for _, o := range r.Operations {
 		if o.Name == "monitor" {
-			parts = append(parts, fmt.Sprintf("monitor %s/%s", orNone(o.Interval), orNone(o.Timeout))+suffix(role(o)))
+			parts = append(parts, o.String())
 		}
 	}
 	in.Add(strings.Repeat("  ", depth)+r.ID, "%s", strings.Join(parts, ", "))
@@ -138,31 +138,7 @@ func constraints(in *cli.Inspection, cib *pacemaker.CIB) {
 	}
 }
 
-// role is the role in which a monitor runs.
-func role(o pacemaker.Op) string {
-	for _, p := range o.Other {
-		if p.Name == "role" {
-			return p.Value
-		}
-	}
-	return ""
-}
-
-// suffix is what is said in brackets, of what there is.
-func suffix(parts ...string) string {
-	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "-") }
 
 // shown is the value of a pair, masked when it is a secret.
 func shown(p pacemaker.NVPair) string {

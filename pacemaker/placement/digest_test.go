@@ -218,7 +218,8 @@ func TestDigestOfWhatIsNotOneResource(t *testing.T) {
 	for name, text := range map[string]string{
 		"a remote node of the same id": strings.Replace(text, "<nodes>", `<nodes><node id="vol" type="remote" uname="vol"/>`, 1),
 		"removed, with constraints":    strings.Replace(text, `<primitive id="vol"`, `<primitive id="other"`, 1),
-		"removed":                      strings.NewReplacer(`<primitive id="vol"`, `<primitive id="other"`, `rsc="vol"`, `rsc="other"`).Replace(text),
+		"removed": strings.NewReplacer(`<primitive id="vol"`, `<primitive id="other"`,
+			`rsc="vol"`, `rsc="other"`).Replace(text),
 	} {
 		cib, err := pacemaker.ParseCIB(strings.NewReader(text))
 		require.NoError(t, err, name)

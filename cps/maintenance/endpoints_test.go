@@ -1,17 +1,13 @@
 package maintenance_test
 
 import (
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
-	"github.com/evenkeel-ha/evenkeel/internal/golden"
-	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -44,11 +40,7 @@ func TestEndpointsComeBack(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, w.Check())
 		require.True(t, w.Report().Sets[0].Traffic && w.Report().Sets[1].Traffic)
-		var md strings.Builder
-		require.NoError(t, rb.Markdown(&md))
-		golden.Check(t, name+".md", md.String())
-		papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Pause: time.Minute, Unset: true,
-			Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+		followedByHand(t, rb, name, byHand, true)
 		require.Equal(t, w.Hash(), byHand.Hash())
 	}
 }

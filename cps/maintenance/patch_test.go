@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
-	"github.com/evenkeel-ha/evenkeel/internal/golden"
-	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 )
 
 func applying(t testing.TB, cfg maintenance.PatchConfig) *evenkeel.Runbook {
@@ -204,16 +201,11 @@ func TestPatchOnPaper(t *testing.T) {
 					require.True(t, a.Expect.Check == nil || shown, "%s/%s: nothing tells the operator whether it holds", s.ID, a.ID)
 				}
 			}
-			var md strings.Builder
-			require.NoError(t, rb.Markdown(&md))
-			golden.Check(t, name+".md", md.String())
 			w := deploy(t, cpstest.Options{Patched: "Patch_1_19.4.0"})
 			byHand := w.Clone().(simulated)
 			_, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
 			require.NoError(t, err)
-			papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Unset: name == "patch", Pause: time.Minute,
-				Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
-			require.NoError(t, byHand.Check())
+			followedByHand(t, rb, name, byHand, name == "patch")
 			require.Equal(t, w.Hash(), byHand.Hash())
 		})
 	}

@@ -13,8 +13,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
-	"github.com/evenkeel-ha/evenkeel/internal/golden"
-	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -64,11 +62,7 @@ func TestRecover(t *testing.T) {
 	require.Contains(t, w.EndState(), "BALANCE:set02: primary sessionmgr01:27718")
 	require.Contains(t, w.EndState(), "sessionmgr02:27718 SECONDARY")
 	require.Equal(t, deploy(t, cpstest.Options{}).EndState(), w.EndState(), "priorities and all the rest are as before")
-	var md strings.Builder
-	require.NoError(t, rb.Markdown(&md))
-	golden.Check(t, "recover.md", md.String())
-	papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Pause: time.Minute, Unset: true,
-		Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+	followedByHand(t, rb, "recover", byHand, true)
 	require.Equal(t, w.Hash(), byHand.Hash())
 }
 

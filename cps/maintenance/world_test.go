@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/internal/papertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -61,4 +64,15 @@ func (confirming) Prompt(context.Context, evenkeel.Prompt) (string, error) { ret
 
 func options(w simulated, journal evenkeel.Journal) evenkeel.Options {
 	return evenkeel.Options{Journal: journal, Clock: w.Clock(), Operator: confirming{}}
+}
+
+// followedByHand reads the runbook on paper against its golden file, and follows it in a real shell.
+func followedByHand(t *testing.T, rb *evenkeel.Runbook, name string, w simulated, unset bool) {
+	t.Helper()
+	var md strings.Builder
+	require.NoError(t, rb.Markdown(&md))
+	golden.Check(t, name+".md", md.String())
+	papertest.Follow(t, md.String(), w, papertest.Person{Dir: t.TempDir(), Unset: unset, Pause: time.Minute,
+		Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+	require.NoError(t, w.Check())
 }

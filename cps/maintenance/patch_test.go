@@ -115,6 +115,45 @@ func TestIdleSuccessIsFound(t *testing.T) {
 	}
 }
 
+// TestPatchIsLiedTo (CPS-097, CPS-098, CPS-185): a program says something else than it should, and the run stops at the
+// check that reads it.
+func TestPatchIsLiedTo(t *testing.T) {
+	says := func(old, now string) func(string) string {
+		return func(truth string) string { return strings.Replace(truth, old, now, 1) }
+	}
+	for stops, lie := range map[string]cpstest.Lie{
+		"hosts.sh lists lb01 lb02":       {Command: "hosts.sh", Says: func(truth string) string { return truth + "qns09\n" }},
+		"step undo, action undo":         {Command: "patch -u", Says: says("patch undone successfully", "please wait")},
+		"step undo, action plugins":      {Command: "sed *", Idle: true},
+		"step preflight, action about":   {Command: "about.sh", Says: says("Patch_1_19.4.0 applied", "Patch_8_19.4.0 applied")},
+		"step finish, action about":      {Command: "about.sh", Says: says("Patch_2_19.4.0 applied", "Patch_8_19.4.0 applied")},
+		"step finish, action puppet-log": {Command: "tail *", Says: func(string) string { return "Notice: nothing\n" }},
+		"step finish, action puppet":     {Command: "tail *", Says: func(truth string) string { return truth + "Puppet (err): no space\n" }},
+		"did not check HAProxy":          {Command: "diagnostics.sh", Says: withoutHAProxy},
+		"qns04 is not listed":            {Command: "about.sh", Says: says("qns04: ", "qns14: ")},
+	} {
+		t.Run(stops, func(t *testing.T) {
+			w := deploy(t, cpstest.Options{Patched: "Patch_1_19.4.0"})
+			require.NoError(t, w.Lie(lie))
+			_, err := evenkeel.Run(t.Context(), applying(t, maintenance.PatchConfig{Applied: "Patch_1_19.4.0"}), w,
+				options(w, &evenkeel.MemJournal{}))
+			require.ErrorContains(t, err, stops)
+			require.NoError(t, w.Check())
+		})
+	}
+}
+
+// withoutHAProxy is an output of diagnostics.sh whose check of HAProxy is missing.
+func withoutHAProxy(truth string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(truth) {
+		if !strings.Contains(line, "HAProxy") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
 // program is what a command line of the log is about, through what it is wrapped in.
 func program(line string) string {
 	for _, name := range []string{"restorePolicyRepositories.sh", "build_all.sh", "reinit.sh", "update_httpd_conf.py",

@@ -139,11 +139,15 @@ func TestOnlyAStuckMemberIsEmptied(t *testing.T) {
 // TestRecoverIsLiedTo: each program says that it has done its work, and has not; the run stops at the check that looks for it.
 func TestRecoverIsLiedTo(t *testing.T) {
 	for stops, lie := range map[string]cpstest.Lie{
-		"step stop, action stopped":    {Command: "systemctl stop sessionmgr-27718", Idle: true},
-		"step remove, action removed":  {Command: "mongo * rs.remove*", Idle: true},
-		"step empty, action empty":     {Command: "find *", Idle: true},
-		"step start, action running":   {Command: "systemctl start sessionmgr-27718", Idle: true},
-		"step back, action as-before":  {Command: "mongo * rs.add*", Idle: true},
+		"step stop, action stopped":   {Command: "systemctl stop sessionmgr-27718", Idle: true},
+		"step remove, action removed": {Command: "mongo * rs.remove*", Idle: true},
+		"step empty, action empty":    {Command: "find *", Idle: true},
+		"step start, action running":  {Command: "systemctl start sessionmgr-27718", Idle: true},
+		"step back, action as-before": {Command: "mongo * rs.add*", Idle: true},
+		"was { \"_id\"":               {Command: "mongo * rs.add*", Then: []string{"world priority sessionmgr02:27718 9"}},
+		"not the document of a member": {Command: "mongo * print(tojson*", Says: func(truth string) string {
+			return strings.Replace(truth, `"host" : "sessionmgr02:27718"`, `"host" : "sessionmgr01:27718"`, 1)
+		}},
 		"step preflight, action keeps": {Command: "mongo --quiet --host *", Says: func(string) string { return "" }},
 	} {
 		t.Run(stops, func(t *testing.T) {

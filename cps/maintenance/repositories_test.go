@@ -7,8 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // TestTheScriptKeepsThePlugins (CPS-185): the sed of the runbook does what the library does, with the real sed, and the simulated
@@ -33,5 +35,18 @@ func TestTheScriptKeepsThePlugins(t *testing.T) {
 		out, err := cmd.Output()
 		require.NoError(t, err)
 		require.Equal(t, kept.String(), string(out), text)
+	}
+}
+
+// Whether the processes of a VM run, exit status 0 and 3 tell, and nothing else.
+func TestWhatTellsThatProcessesRun(t *testing.T) {
+	for exit, want := range map[int]bool{0: true, 3: false} {
+		is, err := running(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: exit}})
+		require.NoError(t, err)
+		require.Equal(t, want, is)
+	}
+	for _, exit := range []int{1, 2, 4, 127} {
+		_, err := running(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited, ExitCode: exit}})
+		require.ErrorContains(t, err, "neither 0 for running nor 3 for stopped")
 	}
 }

@@ -136,7 +136,7 @@ func TestTheGateKnowsDocumentsAndServers(t *testing.T) {
 			c := changes[0]
 			does := *c.Op
 			does.Do = func(ctx context.Context, at change.Site) (sshexec.Result, error) {
-				w.before = func(string, change.Doc) { reached = true }
+				w.before.set(func() { reached = true })
 				conn, err := at.Dial(ctx, tc.host, tc.address)
 				if err == nil {
 					_, err = conn.Send(ctx, tc.doc)
@@ -191,10 +191,7 @@ func TestADocumentNeedsTheLease(t *testing.T) {
 			c := changes[0]
 			does, do := *c.Op, c.Op.Do
 			does.Do = func(ctx context.Context, at change.Site) (sshexec.Result, error) {
-				w.before = func(string, change.Doc) {
-					w.before = nil
-					tc.meanwhile(t, w)
-				}
+				w.before.set(func() { tc.meanwhile(t, w) })
 				return do(ctx, at)
 			}
 			c.Op = &does

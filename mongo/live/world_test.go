@@ -3,6 +3,7 @@ package live_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -17,8 +18,30 @@ import (
 type world struct {
 	*simhost.World
 	set *mongotest.Set
-	// before is called before a document is sent to a member, behind the gate.
-	before func(address string, d change.Doc)
+	before meanwhile
+}
+
+// meanwhile is what happens once, immediately before the next document is sent to a member, behind the gate. Members are
+// asked side by side, so it is guarded.
+type meanwhile struct {
+	mu sync.Mutex
+	do func()
+}
+
+func (m *meanwhile) set(do func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.do = do
+}
+
+// happen holds the lock while it happens: no document is sent before it has.
+func (m *meanwhile) happen() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
 }
 
 func newWorld(c mongo.Config, opts mongotest.Options) (*world, error) {
@@ -46,9 +69,7 @@ type watched struct {
 }
 
 func (c watched) Send(ctx context.Context, d change.Doc) (string, error) {
-	if c.w.before != nil {
-		c.w.before(c.address, d)
-	}
+	c.w.before.happen()
 	return c.Conn.Send(ctx, d)
 }
 

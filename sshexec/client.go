@@ -121,23 +121,6 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// DialContext connects to addr from the machine, as ssh -W does: for services that listen only there, and for hosts behind it.
-func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := c.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !conn.line.ask() {
-		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, errEnded)
-	}
-	defer conn.line.answered()
-	through, err := conn.ssh.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot connect to %s from %s: %w", addr, c.cfg.Host, err)
-	}
-	return through, nil
-}
-
 // connect gives the live connection, or makes one.
 func (c *Client) connect(ctx context.Context) (*connection, error) {
 	select {
@@ -234,7 +217,7 @@ func (c *Client) dialRaw(ctx context.Context) (net.Conn, error) {
 	case c.cfg.Dialer != nil:
 		return c.cfg.Dialer(ctx, "tcp", c.cfg.Addr)
 	case c.cfg.Jump != nil:
-		return c.cfg.Jump.DialContext(ctx, "tcp", c.cfg.Addr)
+		return c.cfg.Jump.channel(ctx, "tcp", c.cfg.Addr)
 	}
 	// Go sets TCP_NODELAY by default; without it a short command takes 40 ms longer.
 	var d net.Dialer

@@ -1,6 +1,7 @@
 package sshexec_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -422,6 +423,51 @@ func TestJump(t *testing.T) {
 	res, err = client.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "true"))
 	require.Equal(t, sshexec.NotStarted, res.Outcome)
 	require.ErrorIs(t, err, sshexec.ErrUnreachable)
+}
+
+// A program that speaks through a tunnel gets all that was sent, its own end when the other side hangs up, and its deadlines.
+func TestTunnel(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	ended := make(chan string, 2)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				line, _ := bufio.NewReader(c).ReadString('\n')
+				if line == "wait\n" {
+					_, _ = c.Read(make([]byte, 1)) // until the client hangs up
+					ended <- "hung up"
+				} else {
+					_, _ = io.WriteString(c, strings.Repeat(line, 50_000))
+				}
+				_ = c.Close()
+			}()
+		}
+	}()
+	gate := newMachine(t, func(c *sshexectest.Config) { c.Forward = true }).dial(t)
+	conn, err := gate.DialContext(t.Context(), "tcp", l.Addr().String())
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, "hello\n")
+	require.NoError(t, err)
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Len(t, all, 50_000*len("hello\n"))
+	require.NoError(t, conn.Close())
+
+	conn, err = gate.DialContext(t.Context(), "tcp", l.Addr().String())
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, "wait\n")
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, conn.Close())
+	require.Equal(t, "hung up", <-ended)
 }
 
 func TestDialer(t *testing.T) {

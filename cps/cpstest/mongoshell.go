@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -80,6 +79,7 @@ var (
 		`|\bconfig\.update(?:One)?\(\{_id:1(?:,version:\d+)?\},\{\$inc:\{version:1\}\}` +
 		`|versions\.(?:remove|deleteMany)\(\{\}` +
 		`|versions\.insert(?:One)?\(\{_id:cache_config,version:NumberInt\(0\),previousVersion:NumberInt\(0\),migrationStatus:COMPLETE\}` +
+		`|rs\.conf\(\)\.version` +
 		`|rs\.conf\(\)\.members\.forEach` +
 		`|rs\.conf\(\)\.members\.filter\(function\(m\)\{returnm\.host===[\w.:-]+\}\)` +
 		`|rs\.print(?:Slave|Secondary)?ReplicationInfo\(\)` +
@@ -93,11 +93,7 @@ var (
 
 func (sh *shell) eval(script string) int {
 	text := blanks.Replace(script)
-	sh.at = slices.IndexFunc(sh.y.sets, func(r replicaSet) bool {
-		st := r.StateOf(sh.address)
-		return st != replsim.Unknown && st != replsim.Down
-	})
-	if sh.at < 0 {
+	if sh.at = sh.y.setAt(sh.address); sh.at < 0 {
 		return sh.Fail(1, "Error: couldn't connect to server %s, connection attempt failed: SocketException: Error "+
 			"connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
 	}
@@ -135,6 +131,10 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 		_, host, _ := strings.Cut(strings.TrimSuffix(statement, "})"), "===")
 		sh.printDocument(set, host)
 		return nil
+	case statement == "rs.conf().version":
+		c, _ := set.ConfigOf(sh.address)
+		sh.Printf("%d\n", c.Version)
+		return nil
 	case strings.HasPrefix(statement, "rs.conf"):
 		return sh.printMembers(set)
 	case strings.HasPrefix(statement, "cache_config"):
@@ -161,7 +161,7 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 // commandForm is where the script of [live.ShellDialer] runs its command; jsForms are the values in it that Extended
 // JSON writes otherwise.
 var (
-	commandForm = regexp.MustCompile(`getSiblingDB\("(\w+)"\)\.runCommand\((\{.*\})\); \} catch`)
+	commandForm = regexp.MustCompile(`getSiblingDB\("(\w+)"\)\.runCommand\((\{.*\})\)(?:; \} catch|$)`)
 	jsForms     = []struct {
 		form *regexp.Regexp
 		json string
@@ -175,7 +175,7 @@ var (
 
 // server answers for the set as mongod does.
 func (sh *shell) server(set *replicaSet) *mongotest.Set {
-	return mongotest.Around(set.Set, mongotest.Options{Epoch: sh.y.opts.Start})
+	return mongotest.Around(set.Set, sh.y.mongodOptions())
 }
 
 // command runs one command and prints the reply as the script would.
@@ -188,13 +188,9 @@ func (sh *shell) command(set *replicaSet, db, js string) int {
 		return sh.Fail(uncaught, "uncaught exception: the simulated shell cannot read the command %s: %v", js, err)
 	}
 	sh.Printf("evenkeel-reply {\"started\":true}\n")
-	before := set.Hash()
-	reply, err := sh.reply(set, db, cmd)
-	if set.Hash() != before {
-		sh.Note("", "%s: %s on %s", set.spec.Name, cmd[0].Key, sh.address)
-		sh.y.touched(sh.State, sh.at)
-		sh.y.judge(sh.State)
-	}
+	var reply []byte
+	var err error
+	sh.y.acts(sh.State, sh.at, cmd[0].Key+" on "+sh.address, func() { reply, err = sh.reply(set, db, cmd) })
 	if err != nil {
 		sh.Printf("evenkeel-reply {\"lost\":%q}\n", err.Error())
 		return 0

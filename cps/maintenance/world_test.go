@@ -66,6 +66,16 @@ func options(w simulated, journal evenkeel.Journal) evenkeel.Options {
 	return evenkeel.Options{Journal: journal, Clock: w.Clock(), Operator: confirming{}}
 }
 
+// sent types a document in a mongo shell that is connected to set02.
+func (w simulated) sent(text string) error {
+	r, err := w.Runner("cluman")
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(context.Background(), sshexec.Command(sshexec.Disruptive, "mongo", "--quiet", "--host", "set02/"+sm1+","+sm2, "--eval", text))
+	return err
+}
+
 // followedByHand reads the runbook on paper against its golden file, and follows it in a real shell.
 func followedByHand(t *testing.T, rb *evenkeel.Runbook, name string, w simulated, unset bool) {
 	t.Helper()
@@ -73,6 +83,6 @@ func followedByHand(t *testing.T, rb *evenkeel.Runbook, name string, w simulated
 	require.NoError(t, rb.Markdown(&md))
 	golden.Check(t, name+".md", md.String())
 	papertest.Follow(t, md.String(), w, papertest.Person{Dir: t.TempDir(), Unset: unset, Pause: time.Minute,
-		Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+		Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }, Document: w.sent})
 	require.NoError(t, w.Check())
 }

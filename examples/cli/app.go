@@ -18,6 +18,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // Exit codes of both binaries.
@@ -53,6 +54,9 @@ type App struct {
 	Inspect func(name string) (*Inspection, error)
 	// Kinds are those kinds, by name, and where one gets them; for the usage. May be nil.
 	Kinds func() []Item
+	// Servers is the way to the servers of a configuration that take documents, through its machines. Nil where the job
+	// sends none.
+	Servers func(cfg *Config, through Tunnel) (change.Dialer, error)
 	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
@@ -190,6 +194,9 @@ func (a *App) command(args []string) (int, error) {
 	a.usage(a.Stderr)
 	return ExitInput, nil
 }
+
+// word is the name without blanks: in a path they would break the commands that are printed to be pasted.
+func (a *App) word() string { return strings.ReplaceAll(a.Name, " ", "-") }
 
 func (a *App) usage(w io.Writer) {
 	var b strings.Builder

@@ -55,6 +55,10 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	h := connect(cfg)
 	defer h.Close()
+	within, err := a.within(h)
+	if err != nil {
+		return ExitInput, err
+	}
 	far, _, _ := strings.Cut(*copyTo, ":") // what keeps the copies may be a machine of any kind
 	machines := slices.DeleteFunc(slices.Collect(maps.Keys(cfg.Hosts)), func(name string) bool { return name == far })
 	if err := h.ready(ctx, machines); err != nil {
@@ -62,7 +66,7 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	}
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it
 	defer done()
-	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: h, Now: h.Clock().Now, CopyTo: *copyTo})
+	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: within, Now: h.Clock().Now, CopyTo: *copyTo})
 	if *asJSON {
 		raw, jsonErr := json.MarshalIndent(append([]Saved{}, saved...), "", "  ")
 		if jsonErr != nil {
@@ -94,7 +98,7 @@ func savedText(saved []Saved) string {
 		}
 	}
 	if len(saved) > 0 {
-		b.WriteString("These are no backups of whole systems: they hold what the next system is made from, and are worth " +
+		b.WriteString("These are no backups of whole systems: they hold what the job rests on, and are worth " +
 			"taking as a matter of routine.\n")
 	}
 	return b.String()

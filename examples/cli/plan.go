@@ -174,7 +174,7 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
-	into, err := os.MkdirTemp("", a.Name+"-demo-")
+	into, err := os.MkdirTemp("", a.word()+"-demo-")
 	if err != nil {
 		return ExitFailed, err
 	}

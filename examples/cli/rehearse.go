@@ -77,7 +77,7 @@ type play struct {
 // private makes the rehearsal of a configuration. The world and the runbook are made of the user's files and options;
 // whatever a run writes goes into a directory of the rehearsal's own.
 func (a *App) private(cfg *Config) (*play, error) {
-	dir, err := os.MkdirTemp("", a.Name+"-rehearsal-")
+	dir, err := os.MkdirTemp("", a.word()+"-rehearsal-")
 	if err != nil {
 		return nil, err
 	}

@@ -154,6 +154,10 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
 	hosts := connect(s.cfg)
 	defer hosts.Close()
+	machines, err := a.within(hosts)
+	if err != nil {
+		return ExitInput, err
+	}
 	if err := hosts.ready(ctx, s.rb.HostNames()); err != nil { // before a journal is made
 		return ExitFailed, err
 	}
@@ -181,7 +185,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if a.Journal != nil {
 		opts.Journal = a.Journal(s.journal(), journal)
 	}
-	report, err := start(ctx, s.rb, hosts, opts)
+	report, err := start(ctx, s.rb, machines, opts)
 	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}

@@ -41,7 +41,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		return ExitInput, err
 	}
 	if *into == "" {
-		tmp, err := os.MkdirTemp("", a.Name+"-")
+		tmp, err := os.MkdirTemp("", a.word()+"-")
 		if err != nil {
 			return ExitFailed, err
 		}
@@ -158,8 +158,11 @@ func (s *served) listen(host string, user ssh.PublicKey) error {
 		return err
 	}
 	run := sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) { return s.run(ctx, host, cmd) })
-	server, err := sshexectest.NewServer(sshexectest.Config{HostKeys: []ssh.Signer{key}, Authorized: []ssh.PublicKey{user},
-		Handler: sshexectest.RunnerHandler(run)})
+	config := sshexectest.Config{HostKeys: []ssh.Signer{key}, Authorized: []ssh.PublicKey{user}, Handler: sshexectest.RunnerHandler(run)}
+	if n, ok := s.world.(Network); ok && host != worldHost {
+		config.Forward, config.Dial = true, n.DialContext
+	}
+	server, err := sshexectest.NewServer(config)
 	if err != nil {
 		return err
 	}

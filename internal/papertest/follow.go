@@ -29,6 +29,8 @@ type Person struct {
 	Unset  bool                            // types every block first with each of its variables unset, and empty
 	Dir    string                          // of the operator
 	Pause  time.Duration                   // between two looks
+
+	Document func(text string) error // sends a document in the shell of its server; needed where a runbook has one
 }
 
 var variables = regexp.MustCompile(`\$\{([A-Z0-9_]+):\?set `)
@@ -52,6 +54,10 @@ func Follow(t testing.TB, md string, w World, who Person) {
 	for i := range p.blocks {
 		b := &p.blocks[i]
 		if b.If != "" && !slices.Contains(strings.Split(printed, "\n"), b.If) {
+			continue
+		}
+		if b.Document {
+			require.NoError(t, who.Document(b.Text), b.Action)
 			continue
 		}
 		if who.Unset {

@@ -18,6 +18,7 @@ type Block struct {
 	Patience bool // after a while the last that it printed counts
 	ReadOnly bool
 	Severs   bool // the connection ends with it
+	Document bool // it is no command, but what is sent in a shell of a server
 }
 
 var (
@@ -77,6 +78,13 @@ func parse(md string) (*paper, error) {
 			}
 			if strings.HasPrefix(lead, "Paste this into every new terminal") {
 				p.functions = text
+				break
+			}
+			if language == "json" { // what the tool sends to a server; how that is done by hand follows
+				break
+			}
+			if strings.HasPrefix(lead, "By hand, in a shell of that server") && !quoted && !details {
+				p.blocks = append(p.blocks, Block{Action: at, Text: text, Document: true})
 				break
 			}
 			host := hostOf.FindStringSubmatch(lead)

@@ -17,7 +17,7 @@ import (
 // world is a simulated replica set and the machines of its members, which keep the leases.
 type world struct {
 	*simhost.World
-	set *mongotest.Set
+	set    *mongotest.Set
 	before meanwhile
 }
 

@@ -71,8 +71,20 @@ var commands = map[string]func(*Set, request) (bson.D, error){
 // errLost is a connection that breaks instead of an answer.
 var errLost = errors.New("the connection was closed")
 
-// serve runs one command on the member at host. An error is a broken connection; a refusal is an answer.
-func (s *Set) serve(q request) (bson.Raw, error) {
+// serve runs one command on the member at host, when it is its turn. An error is a broken connection; a refusal is an answer.
+func (s *Set) serve(q request) (reply bson.Raw, err error) {
+	if s.opt.Turn == nil {
+		return s.serveNow(q)
+	}
+	name := ""
+	if first, bad := q.cmd.IndexErr(0); bad == nil {
+		name = first.Key()
+	}
+	s.opt.Turn(q.host, name, func() { reply, err = s.serveNow(q) })
+	return reply, err
+}
+
+func (s *Set) serveNow(q request) (bson.Raw, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c, hung := s.hung[q.host]; hung; c, hung = s.hung[q.host] {

@@ -44,6 +44,9 @@ type Options struct {
 	Idle              bool             // no client writes
 	NoMajorityReads   bool             // as with the storage engine mmapv1, or enableMajorityReadConcern: false
 	User              *live.Credential // who must authenticate, by SCRAM-SHA-256; nil for a set without access control
+
+	// Turn answers a command when the larger simulation around the set is ready for it: see Around. nil: at once.
+	Turn func(host, command string, answer func())
 }
 
 // Set is one simulated replica set. Its methods may be called concurrently.
@@ -117,8 +120,8 @@ func around(sim *replsim.Set, opts Options) *Set {
 	}
 }
 
-// Around answers for a set that a larger simulation holds, and advances by itself: of the options only Wire, Epoch and
-// OplogSize count.
+// Around answers for a set that a larger simulation holds, and advances by itself: of the options only Wire, Epoch,
+// OplogSize, User and Turn count. Where the larger simulation can be used concurrently, Turn has to hold its lock.
 func Around(sim *replsim.Set, opts Options) *Set {
 	opts.Speed = 0
 	s := around(sim, opts.withDefaults())

@@ -38,10 +38,10 @@ var errRefused = errors.New("connection refused")
 
 // accept serves a connection to the member at host; a process that does not run refuses it.
 func (s *Set) accept(host string, c net.Conn) error {
+	up := s.up(host)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
-	if st := s.sim.StateOf(host); s.closed || st == replsim.Down || st == replsim.Unknown {
+	if !up || s.closed {
 		_ = c.Close()
 		return errRefused
 	}
@@ -57,6 +57,23 @@ func (s *Set) accept(host string, c net.Conn) error {
 		s.mu.Unlock()
 	})
 	return nil
+}
+
+// up tells whether the process at a host takes connections.
+func (s *Set) up(host string) (up bool) {
+	look := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.catchUp()
+		st := s.sim.StateOf(host)
+		up = !s.closed && st != replsim.Down && st != replsim.Unknown
+	}
+	if s.opt.Turn == nil {
+		look()
+	} else {
+		s.opt.Turn(host, "", look)
+	}
+	return up
 }
 
 // hangUp closes the connections to a member; the caller holds the lock.
@@ -265,12 +282,11 @@ func (q *request) readMsg(b []byte) (quiet bool, err error) {
 // Dial is a live.Dialer without a connection: every command runs at once in the caller's goroutine. It counts as
 // authenticated, and reads from secondaries as the driver does on a direct connection.
 func (s *Set) Dial(_ context.Context, host string) (live.Conn, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.catchUp()
-	if st := s.sim.StateOf(host); s.closed || st == replsim.Down || st == replsim.Unknown {
+	if !s.up(host) {
 		return nil, errRefused
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return &direct{set: s, host: host, life: s.lives[host]}, nil
 }
 

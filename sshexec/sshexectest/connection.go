@@ -189,8 +189,11 @@ func (s *Server) forward(c ssh.NewChannel) {
 	}
 	ctx, cancel := s.derive()
 	defer cancel()
-	var d net.Dialer
-	to, err := d.DialContext(ctx, "tcp", net.JoinHostPort(msg.Host, strconv.Itoa(int(msg.Port))))
+	dial := s.cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	to, err := dial(ctx, "tcp", net.JoinHostPort(msg.Host, strconv.Itoa(int(msg.Port))))
 	if err != nil {
 		_ = c.Reject(ssh.ConnectionFailed, err.Error())
 		return

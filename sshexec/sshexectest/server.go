@@ -26,6 +26,9 @@ type Config struct {
 	Bash       bool            // the user's login shell is bash: Handler gets lines that only a Bourne shell reads, too
 	Forward    bool            // connect clients on to other addresses, as a jump host does
 
+	// Dial is how Forward connects; nil dials.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Subsystem finds what serves a subsystem such as sftp, until the stream has ended. There are none when it is nil.
 	Subsystem func(name string) (serve func(io.ReadWriter), ok bool)
 }

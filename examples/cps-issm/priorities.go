@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/mongo"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
+	"github.com/evenkeel-ha/evenkeel/mongo/mongodriver"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
+)
+
+// prioritiesConfig is the job "priorities" in the configuration file.
+type prioritiesConfig struct {
+	clusterFiles                 `yaml:",inline"`
+	maintenance.PrioritiesConfig `yaml:",inline"`
+
+	// Saved is the configuration that the set has now, as "cps-issm priorities backup" writes it.
+	Saved string     `yaml:"saved"`
+	Login mongoLogin `yaml:"mongo,omitempty"`
+}
+
+// mongoLogin is who logs in to the databases of a cluster with db_authentication_enabled (cps:390-392).
+type mongoLogin struct {
+	User         string `yaml:"user,omitempty"`
+	PasswordFile string `yaml:"password_file,omitempty"` // it holds the password alone, and nobody else may read it
+	Source       string `yaml:"source,omitempty"`        // the database that holds the user; admin when empty
+}
+
+// credential reads the password; nil where nobody logs in.
+func (m mongoLogin) credential(cfg *cli.Config) (*live.Credential, error) {
+	if m == (mongoLogin{}) {
+		return nil, nil
+	}
+	if m.User == "" {
+		return nil, errors.New("mongo: user: nobody is named")
+	}
+	password, err := cfg.Secret(m.PasswordFile)
+	if err != nil {
+		return nil, fmt.Errorf("mongo: %w", err)
+	}
+	return &live.Credential{User: m.User, Password: live.Password(password.Reveal()), Source: m.Source}, nil
+}
+
+// prioritiesApp is "cps-issm priorities": make another member the primary of a set (cps:715-752).
+func prioritiesApp() *cli.App {
+	app := smallApp("priorities", "give the members of a replica set other priorities, so that another one is the primary",
+		cli.ReadConfig[prioritiesConfig],
+		func(files clusterFiles) *prioritiesConfig {
+			return &prioritiesConfig{clusterFiles: files, Saved: "set02.json", PrioritiesConfig: maintenance.PrioritiesConfig{
+				Set: "set02", Priorities: map[string]float64{"sessionmgr01:27718": 2, "sessionmgr02:27718": 3}}}
+		},
+		func(cfg *cli.Config, job *prioritiesConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
+			conf, err1 := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
+			now, err2 := needed("saved", cfg.Path(job.Saved), mongo.ParseConfig)
+			if errors.Is(err2, os.ErrNotExist) {
+				err2 = fmt.Errorf("saved: the configuration of the set is not there yet: take it with cps-issm priorities backup: %w", err2)
+			}
+			if err := errors.Join(err1, err2); err != nil {
+				return nil, err
+			}
+			return maintenance.Priorities(job.PrioritiesConfig, hosts, conf, now)
+		}, prioritiesWorld)
+	files := app.Example
+	app.Example = func(into, dir string) (*cli.Config, error) {
+		cfg, err := files(into, dir)
+		if err != nil {
+			return cfg, err
+		}
+		return cfg, exampleSaved(cfg, into)
+	}
+	app.Servers = mongoServers
+	app.Backup = savePriorities
+	return app
+}
+
+// prioritiesOf is the job of a configuration.
+func prioritiesOf(cfg *cli.Config) *prioritiesConfig {
+	return cfg.Job.(*prioritiesConfig) //nolint:forcetypeassert // read and example make no other
+}
+
+// mongoServers are the members of the sets, by the official driver, through the Cluster Manager: it resolves their names.
+func mongoServers(cfg *cli.Config, through cli.Tunnel) (change.Dialer, error) {
+	job := prioritiesOf(cfg)
+	credential, err := job.Login.credential(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return live.Documents(mongodriver.Dialer(mongodriver.Options{
+		Credential: credential,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return through(ctx, managerOf(job.ClusterManager), network, address)
+		},
+	})), nil
+}
+
+// savePriorities saves the configuration that the set has now.
+func savePriorities(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
+	job := prioritiesOf(req.Config)
+	if req.CopyTo != "" {
+		return nil, errors.New("-copy-to: the configuration of a set is kept beside the configuration file, and nowhere else")
+	}
+	conf, err := needed("mongo_config", req.Config.Path(job.MongoConfig), cps.ParseMongoConfig)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := configurationOf(ctx, job.Set, conf, req.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	name := req.Config.Path(job.Saved)
+	if name == "" {
+		return nil, errors.New("saved: no file is named for the configuration of the set")
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("saved: %s is there already: take it away, or name another file", name)
+	}
+	if err == nil {
+		_, err = f.Write(saved)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []cli.Saved{{Host: job.Set, File: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(saved)), Size: int64(len(saved))}}, nil
+}
+
+// configurationOf asks a set for its configuration.
+func configurationOf(ctx context.Context, name string, conf *cps.MongoConfig, hosts evenkeel.Hosts) ([]byte, error) {
+	set, ok := conf.ByName(name)
+	servers, dials := hosts.(change.Dialer)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("set %q is not in %s", name, conf.File)
+	case !dials:
+		return nil, change.ErrNoDialer
+	}
+	var seeds []string
+	for _, m := range set.Members {
+		seeds = append(seeds, m.Address())
+	}
+	rs := live.NewReplicaSet(set.Name, seeds, live.Over(change.Site{Connect: servers.Dial}, nil), live.Options{})
+	defer func() { _ = rs.Close(context.WithoutCancel(ctx)) }()
+	now, err := rs.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	_, err = now.WriteTo(&text)
+	return text.Bytes(), err
+}
+
+// exampleSaved saves the configuration of the example's set beside the example's other files.
+func exampleSaved(cfg *cli.Config, into string) error {
+	job := prioritiesOf(cfg)
+	files := clusterFiles{filepath.Join(into, job.HostsCSV), filepath.Join(into, job.MongoConfig)}
+	d, err := files.deployed(cfg, cpstest.Options{})
+	if err != nil {
+		return err
+	}
+	conf, err := parse(files.MongoConfig, cps.ParseMongoConfig)
+	if err != nil {
+		return err
+	}
+	saved, err := configurationOf(context.Background(), job.Set, conf, d)
+	if err != nil {
+		return err
+	}
+	return cli.WriteNew(filepath.Join(into, job.Saved), saved)
+}
+
+// prioritiesWorld is the cluster that a configuration's files describe, simulated.
+func prioritiesWorld(cfg *cli.Config, job *prioritiesConfig) (cli.SimWorld, error) {
+	d, err := job.deployed(cfg, cpstest.Options{})
+	return simulated{d, managerOf(job.ClusterManager), ""}, err
+}

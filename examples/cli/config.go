@@ -217,11 +217,15 @@ func (c *Config) Path(p string) string {
 	return filepath.Join(c.dir, p)
 }
 
-// Secret reads a secret out of a file of its own.
+// Secret reads a secret out of a file of its own, which nobody but its owner may read.
 func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	if p == "" {
 		return "", errors.New("password_file: no file is named for the password")
 	}
-	raw, err := infile.Read(c.Path(p), infile.Secret)
+	name := c.Path(p)
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("password_file: %s: others can read or change it (mode %04o): chmod 600 %s", name, info.Mode().Perm(), name)
+	}
+	raw, err := infile.Read(name, infile.Secret)
 	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err
 }

@@ -52,7 +52,9 @@ func (d *Deployment) mongod(address string) (server *mongotest.Set, err error) {
 	return server, err
 }
 
-func (y *system) mongodOptions() mongotest.Options { return mongotest.Options{Epoch: y.opts.Start} }
+func (y *system) mongodOptions() mongotest.Options {
+	return mongotest.Options{Epoch: y.opts.Start, User: y.opts.DBUser}
+}
 
 // setAt is the set whose member runs at an address; -1 when nothing does.
 func (y *system) setAt(address string) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func mongoShell(c *simhost.Call) int {
 	if script == "" {
 		script = c.Stdin
 	}
-	sh := &shell{Call: c, y: y, address: host + ":" + port}
+	sh := &shell{Call: c, y: y, address: host + ":" + port, known: y.opts.DBUser == nil || path.Base(c.Name) == loginShell}
 	if set, _, ok := strings.Cut(host, "/"); ok { // --host SET/host:port,…: the shell goes to the primary, and logs how
 		c.Printf("%s I NETWORK  [thread1] Starting new replica set monitor for %s\n", c.Now().UTC().Format("2006-01-02T15:04:05.000+0000"), host)
 		for i := range y.sets {
@@ -67,8 +68,31 @@ type shell struct {
 	*simhost.Call
 	y       *system
 	address string
-	at      int // the set it is connected to
+	at      int  // the set it is connected to
+	known   bool // it has logged in, or need not
 }
+
+// loginShell is the mongo shell that logs in by itself.
+const loginShell = "mongo-login"
+
+// loginForm is where the script of [live.ShellDialer] logs in.
+var loginForm = regexp.MustCompile(`getSiblingDB\("([^"]*)"\)\.auth\((\{[^}]*\})\)`)
+
+// logIn logs in where the script does, and tells whether it went well.
+func (sh *shell) logIn(script string) bool {
+	m := loginForm.FindStringSubmatch(script)
+	if m == nil {
+		return true
+	}
+	var who struct{ User, Pwd string }
+	user := sh.y.opts.DBUser
+	sh.known = user != nil && json.Unmarshal([]byte(m[2]), &who) == nil && m[1] == user.Database() && who.User == user.User &&
+		who.Pwd == user.Password.Reveal()
+	return sh.known
+}
+
+// unauthorized is what a server says to who has not logged in.
+const unauthorized = "not authorized on admin to execute command"
 
 // uncaught is the status of a shell whose script threw an exception.
 const uncaught = 252
@@ -98,8 +122,15 @@ func (sh *shell) eval(script string) int {
 			"connecting to %s :: caused by :: Connection refused", sh.address, sh.address)
 	}
 	set := &sh.y.sets[sh.at]
+	if !sh.logIn(script) {
+		sh.Printf("evenkeel-reply {\"auth\":false}\n")
+		return 0
+	}
 	if m := commandForm.FindStringSubmatch(script); m != nil {
 		return sh.command(set, m[1], m[2])
+	}
+	if !sh.known {
+		return sh.Fail(uncaught, "uncaught exception: Error: %s", unauthorized)
 	}
 	primary, _ := set.Primary()
 	if strings.Contains(text, "me.ismaster") && primary != sh.address {
@@ -188,6 +219,10 @@ func (sh *shell) command(set *replicaSet, db, js string) int {
 		return sh.Fail(uncaught, "uncaught exception: the simulated shell cannot read the command %s: %v", js, err)
 	}
 	sh.Printf("evenkeel-reply {\"started\":true}\n")
+	if !sh.known {
+		sh.Printf("evenkeel-reply {\"reply\":{\"ok\":0,\"errmsg\":%q,\"code\":13,\"codeName\":\"Unauthorized\"}}\n", unauthorized)
+		return 0
+	}
 	var reply []byte
 	var err error
 	sh.y.acts(sh.State, sh.at, cmd[0].Key+" on "+sh.address, func() { reply, err = sh.reply(set, db, cmd) })

@@ -2,6 +2,7 @@ package cpstest
 
 import (
 	_ "embed" // for the sample deployment
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"strings"
 	"time"
 )
@@ -51,6 +52,10 @@ type Options struct {
 	// RemovesArbiters makes migrate.sh take the arbiters on the VMs of a set out of their replica sets, and add them
 	// again. The guide does not say which it does (cps:712).
 	RemovesArbiters bool
+
+	// DBUser is who has to log in to the databases (db_authentication_enabled TRUE); anybody may use them when it is nil.
+	// Then there is a program mongo-login, too: the mongo shell that logs in by itself, as an operator writes one.
+	DBUser *live.Credential
 
 	// PatchFile is the path of a patch that lies on the Cluster Manager; none when empty. Patched is a patch that is
 	// applied, everywhere, at the start; none when empty.

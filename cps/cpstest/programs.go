@@ -29,6 +29,9 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("curl", 0, curl)
 	r.Command("ps", 0, ps)
 	r.Command("mongo", 0, mongoShell)
+	if p.opts.DBUser != nil {
+		r.Command(loginShell, 0, mongoShell)
+	}
 	r.Script(OSGiScript, 3*time.Second, osgiConsole)
 	r.Services["corosync"] = corosyncService()
 	addPatchPrograms(r, &p.opts)

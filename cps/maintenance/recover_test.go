@@ -13,13 +13,17 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
+	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // stuck is a cluster in which sessionmgr02 of set02 was away for longer than the oplog reaches back (MON-023).
-func stuck(t testing.TB) simulated {
+func stuck(t testing.TB) simulated { t.Helper(); return stuckIn(t, cpstest.Options{}) }
+
+func stuckIn(t testing.TB, opts cpstest.Options) simulated {
 	t.Helper()
-	w := deploy(t, cpstest.Options{Data: map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, Bytes: 50 << 30}}})
+	opts.Data = map[string]cpstest.Data{"set02": {OplogWindow: 10 * time.Minute, Bytes: 50 << 30}}
+	w := deploy(t, opts)
 	on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")
 	require.NoError(t, w.Sleep(t.Context(), 20*time.Minute))
 	on(t, w, "sessionmgr02", "systemctl", "start", "sessionmgr-27718")
@@ -64,6 +68,16 @@ func TestRecover(t *testing.T) {
 	require.Equal(t, deploy(t, cpstest.Options{}).EndState(), w.EndState(), "priorities and all the rest are as before")
 	followedByHand(t, rb, "recover", byHand, true)
 	require.Equal(t, w.Hash(), byHand.Hash())
+}
+
+// CPS-012: in a cluster whose databases want a login the member comes back by a shell that logs in.
+func TestRecoverWithALogin(t *testing.T) {
+	w := stuckIn(t, cpstest.Options{DBUser: &live.Credential{User: "admin", Password: "correct-horse"}})
+	rb := recovering(t, maintenance.RecoverConfig{Tools: maintenance.Tools{Mongo: "mongo-login"}})
+	_, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
+	require.NoError(t, err)
+	require.NoError(t, w.Check())
+	require.Contains(t, w.EndState(), "sessionmgr02:27718 SECONDARY")
 }
 
 func TestRecoverRehearsed(t *testing.T) {
@@ -116,6 +130,10 @@ func TestOnlyAStuckMemberIsEmptied(t *testing.T) {
 			}}))
 			return w
 		}, "it may still catch up"},
+		"the databases want a login": {func(t *testing.T) simulated {
+			t.Helper()
+			return stuckIn(t, cpstest.Options{DBUser: &live.Credential{User: "admin", Password: "correct-horse"}})
+		}, "let tools.mongo name a program that logs in and is called as mongo is"},
 		"a document that could run": {func(t *testing.T) simulated {
 			t.Helper()
 			w := stuck(t)

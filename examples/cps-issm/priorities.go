@@ -183,6 +183,10 @@ func exampleSaved(cfg *cli.Config, into string) error {
 
 // prioritiesWorld is the cluster that a configuration's files describe, simulated.
 func prioritiesWorld(cfg *cli.Config, job *prioritiesConfig) (cli.SimWorld, error) {
-	d, err := job.deployed(cfg, cpstest.Options{})
+	credential, err := job.Login.credential(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d, err := job.deployed(cfg, cpstest.Options{DBUser: credential})
 	return simulated{d, managerOf(job.ClusterManager), ""}, err
 }

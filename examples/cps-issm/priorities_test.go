@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +42,23 @@ func TestTheLogin(t *testing.T) {
 		require.ErrorContains(t, err, tc.want)
 		require.NotContains(t, err.Error(), "correct-horse")
 	}
+}
+
+// CPS-012: where the databases want a login, the driver logs in to each member that it asks, through the tunnel.
+func TestPrioritiesWithALogin(t *testing.T) {
+	app := prioritiesApp()
+	example := app.Example
+	app.Example = func(into, dir string) (*cli.Config, error) {
+		cfg, err := example(into, dir)
+		if err == nil {
+			prioritiesOf(cfg).Login = mongoLogin{User: "admin", PasswordFile: filepath.Join(into, "password")}
+			err = os.WriteFile(filepath.Join(into, "password"), []byte("correct-horse\n"), 0o600)
+		}
+		return cfg, err
+	}
+	var out, errs bytes.Buffer
+	app.Stdout, app.Stderr, app.Stdin = &out, &errs, strings.NewReader("")
+	require.Equal(t, cli.ExitDone, app.Main([]string{"demo"}), errs.String())
+	require.Contains(t, out.String(), "4 of 4 steps done")
+	require.NotContains(t, out.String()+errs.String(), "correct-horse")
 }

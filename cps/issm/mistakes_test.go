@@ -228,8 +228,11 @@ func TestMigrateDiesHalfWay(t *testing.T) {
 		{"calls", "disable set 2", 8, true},
 		{"redeploy-set-2", "enable set 2", 18, false},
 	} {
-		byPerson := 0
-		for stages := range tc.stages {
+		byPerson, each := 0, 1
+		if testing.Short() {
+			each = 4
+		}
+		for stages := 0; stages < tc.stages; stages += each {
 			rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir()}, cpstest.Options{}, tc.hold)
 			o.world.KillMigrate(stages)
 			if o = o.resume(t, rb); o.err != nil {
@@ -246,7 +249,7 @@ func TestMigrateDiesHalfWay(t *testing.T) {
 			require.NoError(t, o.world.Check(), "%s, %d stages", tc.command, stages)
 			requireMigrated(t, o.world)
 		}
-		require.Equal(t, tc.person, byPerson > 0, tc.command)
+		require.True(t, tc.person == (byPerson > 0) || testing.Short(), tc.command)
 	}
 }
 

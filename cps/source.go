@@ -44,6 +44,17 @@ func (t textFile) WriteTo(w io.Writer) (int64, error) {
 	return writeLines(w, parts...)
 }
 
+// hiddenText is the text of a file that may hold a secret: behind a function, because fmt would print it otherwise.
+type hiddenText struct{ text func() textFile }
+
+func (s *source) hidden() hiddenText {
+	kept := s.text()
+	return hiddenText{func() textFile { return kept }}
+}
+
+// WriteTo writes the file as it was read, secrets included.
+func (h hiddenText) WriteTo(w io.Writer) (int64, error) { return h.text().WriteTo(w) }
+
 // maxErrors bounds the errors kept for one input: a file of another kind is wrong on every line, and the first few say so.
 const maxErrors = 50
 

@@ -244,7 +244,7 @@ func (s *SetList) Findings() []Finding {
 		first[set] = l.no
 	}
 	if on, off := s.Sets(), s.CommentedOut(); len(on) > 0 && len(off) > 0 {
-		f.add(Warning, 0, "CPS-022", "a migration has commented out %s and not %s: comment out or restore all of them",
+		f.add(Info, 0, "CPS-022", "a migration has commented out %s and not %s: comment out or restore all of them",
 			strings.Join(off, ", "), strings.Join(on, ", "))
 	}
 	return f.list

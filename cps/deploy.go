@@ -61,7 +61,9 @@ func ReadDeploy(folder fs.FS) (*Deploy, error) {
 }
 
 // table reads one table, and takes its name off the list.
-func table[T any](d *Deploy, folder fs.FS, names map[string]string, errs *[]error, name string, into **T, parse func(io.Reader) (*T, error)) {
+func table[T any](d *Deploy, folder fs.FS, names map[string]string, errs *[]error, name string, into **T,
+	parse func(io.Reader) (*T, error),
+) {
 	found, ok := names[strings.ToLower(name)]
 	if !ok {
 		d.Missing = append(d.Missing, name)
@@ -81,9 +83,10 @@ type PlaceKind uint8
 
 // What a name stands for in a deployment.
 const (
-	PlaceVM        PlaceKind = iota + 1 // a VM of this cluster: a row of Hosts.csv
-	PlaceVirtual                        // a virtual address of this cluster: a VIP alias of Vlans.csv, or an additional host in one of its networks
-	PlaceElsewhere                      // an additional host in no network of this cluster
+	PlaceVM PlaceKind = iota + 1 // a VM of this cluster: a row of Hosts.csv
+	// a virtual address of this cluster: a VIP alias of Vlans.csv, or an additional host in one of its networks
+	PlaceVirtual
+	PlaceElsewhere // an additional host in no network of this cluster
 )
 
 // Place is what a name stands for, such as that of a member in mongoConfig.cfg.
@@ -195,7 +198,8 @@ func (d *Deploy) checkSpecs(f *findings) {
 	for _, host := range d.Hosts.Rows {
 		used[host.Role] = true
 		if _, ok := d.Specs.OfRole(host.Role); !ok {
-			f.add(Error, host.Line, "CPS-003", "%s has the role %s, which has no row in %s: it cannot be deployed", host.Alias, host.Role, d.Specs.File)
+			f.add(Error, host.Line, "CPS-003", "%s has the role %s, which has no row in %s: it cannot be deployed",
+				host.Alias, host.Role, d.Specs.File)
 		}
 	}
 	f.file = d.Specs.File
@@ -245,7 +249,8 @@ func (d *Deploy) checkVLANs(f *findings) {
 		case !p.Address.IsValid():
 			f.add(Warning, vlan.Line, "CPS-040", "no table gives the virtual address %s of %s", vlan.VIP, vlan.Name)
 		case subnet.IsValid() && !subnet.Contains(p.Address):
-			f.add(Error, vlan.Line, "CPS-040", "the virtual address %s is %s, which is not in the network %s of %s", vlan.VIP, p.Address, subnet, vlan.Name)
+			f.add(Error, vlan.Line, "CPS-040", "the virtual address %s is %s, which is not in the network %s of %s",
+				vlan.VIP, p.Address, subnet, vlan.Name)
 		}
 	}
 }

@@ -69,7 +69,8 @@ func ParseMongoConfig(r io.Reader) (*MongoConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := mongoConfigParser{src: src, config: &MongoConfig{File: src.name, textFile: src.text()}, labels: map[string]int{}, names: map[string]int{}}
+	config := &MongoConfig{File: src.name, textFile: src.text()}
+	p := mongoConfigParser{src: src, config: config, labels: map[string]int{}, names: map[string]int{}}
 	for _, l := range src.lines {
 		p.line(l)
 	}

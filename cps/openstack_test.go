@@ -161,7 +161,7 @@ func TestParseUserData(t *testing.T) {
 	h, err := cps.ParseHosts(text("Hosts.csv", "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,Management,\n"+
 		"c,p,pcrfclient02,pcrfclient02,d,,172.16.2.21,172.18.11.153,\nc,q,pcrfclient01,pcrfclient01,d,,172.16.2.20,172.18.11.153,\n"))
 	require.NoError(t, err)
-	require.Equal(t, len(u.Findings()), len(u.Review(h.Rows[0])))
+	require.Equal(t, u.Findings(), u.Review(h.Rows[0]))
 	found := fmt.Sprint(u.Review(h.Rows[1]))
 	require.Contains(t, found, "the file is for pcrfclient02 and not for pcrfclient01")
 	require.Contains(t, found, "it gives eth0 the address 172.16.2.21, which is not one of pcrfclient01")

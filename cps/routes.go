@@ -32,8 +32,9 @@ var (
 	routeOption = regexp.MustCompile(`^[\w.:/-]+$`)
 )
 
-// ParseRoutes reads such a file, in either of its forms: "10.0.0.0/8 via 192.168.1.1 dev eth0" as ip route reads it, or ADDRESS0, NETMASK0 and
-// GATEWAY0. A destination or a gateway that is no address, a destination with bits behind its netmask, and a file with both forms are errors.
+// ParseRoutes reads such a file, in either of its forms: "10.0.0.0/8 via 192.168.1.1 dev eth0" as ip route reads it, or ADDRESS0,
+// NETMASK0 and GATEWAY0. A destination or a gateway that is no address, a destination with bits behind its netmask, and a file with
+// both forms are errors.
 func ParseRoutes(r io.Reader) (*Routes, error) {
 	src, err := readSource(r, "route-<iface>")
 	if err != nil {
@@ -44,7 +45,6 @@ func ParseRoutes(r io.Reader) (*Routes, error) {
 		t.Interface = m[1]
 	}
 	type numbered struct {
-		route              Route
 		line               sourceLine
 		address, mask, via string
 	}

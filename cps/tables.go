@@ -117,7 +117,9 @@ func ParseAdditionalHosts(r io.Reader) (*AdditionalHosts, error) {
 	}
 	h := &AdditionalHosts{File: t.file, hiddenText: t.hiddenText}
 	for _, row := range t.rows {
-		host := AdditionalHost{Host: t.cell(row, "Host"), Aliases: strings.Fields(t.option(row, "Alias")), Line: row.line.no, text: t.cell(row, "IP Address")}
+		host := AdditionalHost{
+			Host: t.cell(row, "Host"), Aliases: strings.Fields(t.option(row, "Alias")), Line: row.line.no, text: t.cell(row, "IP Address"),
+		}
 		host.IP = src.address(row.line, "IP Address", host.text)
 		for _, name := range append(host.Aliases, host.Host) {
 			if !aliasForm.MatchString(name) {

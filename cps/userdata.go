@@ -63,7 +63,7 @@ func ParseUserData(r io.Reader) (*UserData, error) {
 	var doc yaml.Node
 	decoder := yaml.NewDecoder(strings.NewReader(text.String()))
 	err = decoder.Decode(&doc)
-	if err == nil && decoder.Decode(&yaml.Node{}) != io.EOF {
+	if err == nil && !errors.Is(decoder.Decode(&yaml.Node{}), io.EOF) {
 		err = errors.New("a second document")
 	}
 	switch {

@@ -274,7 +274,7 @@ func clusterSet(in *cli.Inspection, i input) error {
 }
 
 func replicaTable(in *cli.Inspection, i input) error {
-	foreign(in, i, regexp.MustCompile(`^(?:\|.*|.*\||[-| ]+|\[\S+@.*|CPS Diagnostics [\w -]+|.*--get_rep\w*)$`))
+	foreign(in, i, regexp.MustCompile(`^(?:\|.*|.*\||[-| ]+|\[\S+@.*|CPS Diagnostics [\w -]+|.*diagnostics\.sh +--get(?:_\w+)?)$`))
 	return members(in, i)
 }
 

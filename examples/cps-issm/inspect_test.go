@@ -154,6 +154,42 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 	}
 }
 
+// CPS-043: mongoConfig.cfg by the guide's other name.
+func TestInspectKnowsMongoConfigByAnyName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mongocfg.cfg")
+	require.NoError(t, os.WriteFile(file, guideMongo, 0o600))
+	in, err := inspect(file)
+	require.NoError(t, err)
+	require.Equal(t, "mongoConfig.cfg", in.Kind)
+	require.Empty(t, in.Findings)
+	require.NoError(t, os.WriteFile(file, []byte("[SPR-SET1]\n"), 0o600))
+	_, err = inspect(file)
+	require.ErrorContains(t, err, "mongocfg.cfg:1:")
+}
+
+// CPS-052: the command that printed a table may stand above it, in each of its spellings.
+func TestInspectKnowsTheSpellingsOfReplicaStatus(t *testing.T) {
+	raw, err := os.ReadFile("../../cps/testdata/get_rep-set1-removed.txt")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(raw), "Checking replica sets...\n")
+	require.True(t, found)
+	table = strings.ReplaceAll(table, "```\n", "")
+	plain, err := inspected(t, table)
+	require.NoError(t, err)
+	require.Equal(t, "replica-set status", plain.Kind)
+	for _, option := range []string{"--get_replica_status", "--get_rep", "--get"} {
+		for _, prompt := range []string{"", "[root@cluman ~]# ", "# "} {
+			in, err := inspected(t, prompt+"diagnostics.sh "+option+"\n"+table)
+			require.NoError(t, err)
+			require.NotContains(t, fmt.Sprint(in.Findings), "not understood", option)
+			require.Len(t, in.Findings, len(plain.Findings))
+		}
+	}
+	in, err := inspected(t, "diagnostics.sh --hot\n"+table)
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(in.Findings), "not understood")
+}
+
 // What cannot be read in one check of diagnostics.sh hides nothing of the others.
 func TestInspectFindsWhatAPartThatCannotBeReadStandsBeside(t *testing.T) {
 	in, err := inspected(t, "Checking disk space...[FAIL]\n  lb01\nChecking HAProxy statistics and ports...\n[FAIL]\n  "+

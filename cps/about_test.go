@@ -23,7 +23,7 @@ func release(t testing.TB, s string) cps.Release {
 	return r
 }
 
-// CPS-126.
+// CPS-061, CPS-126.
 func TestParseAboutCluman(t *testing.T) {
 	a := about(t, "about-cluman.txt")
 	require.Equal(t, "CPS Multi-Node Environment", a.Environment)
@@ -36,7 +36,7 @@ func TestParseAboutCluman(t *testing.T) {
 	require.Empty(t, a.Other)
 }
 
-// CPS-126: the arbiter's form.
+// CPS-061, CPS-126: the arbiter's form.
 func TestParseAboutArbiter(t *testing.T) {
 	a := about(t, "about-arbiter.txt")
 	require.True(t, a.Arbiter())

@@ -26,12 +26,18 @@ const (
 // Configuration is /var/qps/config/deploy/csv/Configuration.csv: rows of "key,value," (cps:387-393,655-657). A blank may follow the
 // comma, the last comma may be missing, cells may stand in quotes. All keys and comments are kept, in their order.
 type Configuration struct {
-	File  string // the name errors and findings give
+	File string // the name errors and findings give
+	settings
+}
+
+// settings are the lines of a file of keys and values.
+type settings struct {
+	bom   string
 	lines []*configLine
 }
 
-// configLine is one line as before + value + after: for a row, before ends with the first comma and what blanks follow it, and after
-// is the last comma and the line ending. The value is behind a function because fmt, which cannot call the methods of an unexported
+// configLine is one line as before + value + after: for a row, before ends with the first comma and what blanks follow it (or with
+// the = of a KEY=VALUE), and after is the last comma and the line ending. The value is behind a function because fmt, which cannot call the methods of an unexported
 // field, would print it otherwise.
 type configLine struct {
 	no     int
@@ -51,7 +57,7 @@ func ParseConfiguration(r io.Reader) (*Configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Configuration{File: src.name}
+	c := &Configuration{File: src.name, settings: settings{bom: src.bom}}
 	first := map[string]int{}
 	for _, l := range src.lines {
 		text := strings.TrimSpace(l.text)
@@ -99,11 +105,11 @@ func ParseConfiguration(r io.Reader) (*Configuration, error) {
 	return c, nil
 }
 
-// Keys lists the keys in the order of the file.
-func (c *Configuration) Keys() []string {
+// Keys lists the keys in the order of the file, each once.
+func (c *settings) Keys() []string {
 	var keys []string
 	for _, l := range c.lines {
-		if l.key != "" {
+		if l.key != "" && !slices.Contains(keys, l.key) {
 			keys = append(keys, l.key)
 		}
 	}
@@ -111,7 +117,7 @@ func (c *Configuration) Keys() []string {
 }
 
 // Value is the value of a key; ok is false where the file has no such row.
-func (c *Configuration) Value(key string) (value Secret, ok bool) {
+func (c *settings) Value(key string) (value Secret, ok bool) {
 	if l := c.find(key); l != nil {
 		return l.value(), true
 	}
@@ -119,7 +125,7 @@ func (c *Configuration) Value(key string) (value Secret, ok bool) {
 }
 
 // Text is the value of a key that is no secret; ok is false where the file has no such row, and for a key that IsSecretKey names.
-func (c *Configuration) Text(key string) (text string, ok bool) {
+func (c *settings) Text(key string) (text string, ok bool) {
 	if l := c.find(key); l != nil && !IsSecretKey(key) {
 		return l.value().Reveal(), true
 	}
@@ -141,17 +147,19 @@ func (c *Configuration) Set(key string, value Secret) {
 	c.lines = append(c.lines, &configLine{no: len(c.lines) + 1, key: key, before: key + ",", value: hidden(value), after: ",\n"})
 }
 
-func (c *Configuration) find(key string) *configLine {
-	i := slices.IndexFunc(c.lines, func(l *configLine) bool { return l.key == key && key != "" })
-	if i < 0 {
-		return nil
+// find is the last row of a key: where a key may be given twice, it is the one that counts.
+func (c *settings) find(key string) *configLine {
+	for _, l := range slices.Backward(c.lines) {
+		if l.key == key && key != "" {
+			return l
+		}
 	}
-	return c.lines[i]
+	return nil
 }
 
 // WriteTo writes the file, secrets included: it is meant for the file itself and nothing else. What was not changed is as it was read.
-func (c *Configuration) WriteTo(w io.Writer) (int64, error) {
-	var parts []string
+func (c *settings) WriteTo(w io.Writer) (int64, error) {
+	parts := []string{c.bom}
 	for _, l := range c.lines {
 		parts = append(parts, l.before, l.value().Reveal(), l.after)
 	}
@@ -159,7 +167,7 @@ func (c *Configuration) WriteTo(w io.Writer) (int64, error) {
 }
 
 // String is the file with every secret shown as "[redacted]".
-func (c *Configuration) String() string {
+func (c *settings) String() string {
 	var b bytes.Buffer
 	for _, l := range c.lines {
 		b.WriteString(l.before)
@@ -179,7 +187,7 @@ var secretKey = regexp.MustCompile(`(?i)pass|pwd|psw|(^|_)pw\d*($|_)|secret|psk|
 func IsSecretKey(key string) bool { return secretKey.MatchString(key) }
 
 // Secrets are the values in the file that no text may show: register them with what shows texts, such as a runbook's Secrets.
-func (c *Configuration) Secrets() []Secret {
+func (c *settings) Secrets() []Secret {
 	var list []Secret
 	for _, l := range c.lines {
 		if value := l.value(); IsSecretKey(l.key) && len(value) > 1 && !slices.Contains(list, value) {

@@ -6,8 +6,10 @@
 // # Files
 //
 // [ParseHosts] reads Hosts.csv, [ParseConfiguration] Configuration.csv, [ParseMongoConfig] mongoConfig.cfg, [ParseClusterSet] a
-// cluster-upgrade-set file, [ParseRepositories] /etc/broadhop/repositories and [ParseSetList] the mon_db lists. Each of them prints back,
-// through WriteTo, what it read: comments, blanks and fields that this package does not know are kept.
+// cluster-upgrade-set file, [ParseRepositories] /etc/broadhop/repositories, [ParseSetList] the mon_db lists and [ParseSetScript]
+// the script that makes them, [ParseLogback] logback.xml, [ParseInstallConfig] /var/install.cfg, [ParseRoutes] a route-<iface>,
+// [ParseUserData] an <alias>-cloud.cfg. [ReadDeploy] reads the deploy folder: Hosts.csv and the tables beside it. Each of them prints
+// back, through WriteTo, what it read: comments, blanks and fields that this package does not know are kept.
 //
 // # Outputs
 //

@@ -14,6 +14,7 @@ type Hosts struct {
 	File     string   // the name errors and findings give
 	Networks []string // the names of the network columns, in their order: Internal, Management, and what the site has besides
 	Rows     []Host   // the VMs, in the order of the file
+	bom      string
 	header   []string // the cells of the header as found
 	layout   hostsLayout
 	lines    []hostsLine
@@ -64,7 +65,7 @@ func ParseHosts(r io.Reader) (*Hosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hosts{File: src.name}
+	h := &Hosts{File: src.name, bom: src.bom}
 	seen := map[string]int{}
 	for _, l := range src.lines {
 		text := strings.TrimSpace(l.text)
@@ -277,7 +278,7 @@ func (h *Hosts) WriteTo(w io.Writer) (int64, error) {
 			byLine[host.Line] = host
 		}
 	}
-	var out []string
+	out := []string{h.bom}
 	eol := "\n"
 	for _, l := range h.lines {
 		if l.row == 0 {
@@ -293,7 +294,7 @@ func (h *Hosts) WriteTo(w io.Writer) (int64, error) {
 		if host.Line != 0 {
 			continue
 		}
-		if n := len(out); n > 0 && out[n-1] == "" {
+		if n := len(out); n > 1 && out[n-1] == "" {
 			out[n-1] = eol
 		}
 		out = append(out, h.rowText(host), eol)

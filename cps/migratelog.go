@@ -182,6 +182,25 @@ func (l *MigrateLog) Archive() string {
 // InnerArchives lists the archives made on the way, such as /var/tmp/migrate/set-1/config_other_br.tar.gz (cps:697-698).
 func (l *MigrateLog) InnerArchives() []string { return l.words(innerArchive) }
 
+// SavedUsers is a file with the users of a VM that "enable" read from what "disable" saved (cps:898,901).
+type SavedUsers struct {
+	VM   string
+	Path string // /var/tmp/migrate/<vm>/etc/passwd or group
+}
+
+var savedUsers = regexp.MustCompile(`^Parsing (/var/tmp/migrate/([^/\s]+)/etc/(?:passwd|group)) file\b`)
+
+// SavedUsers lists the files that the users were compared by: of a VM that is not among them nobody knows the users to make by hand.
+func (l *MigrateLog) SavedUsers() []SavedUsers {
+	var files []SavedUsers
+	for _, e := range l.Entries {
+		if m := savedUsers.FindStringSubmatch(e.Text); m != nil {
+			files = append(files, SavedUsers{VM: m[2], Path: m[1]})
+		}
+	}
+	return files
+}
+
 // Stages lists the installation stages in the order they were reached (cps:431,1595-1600).
 func (l *MigrateLog) Stages() []string { return l.words(stageForm) }
 

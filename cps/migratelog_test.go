@@ -80,6 +80,33 @@ func TestMigrateLogEscapes(t *testing.T) {
 	require.Equal(t, "[ OK ]", log.Entries[0].Text)
 }
 
+// CPS-020: the archive within, and the tree of each VM.
+func TestMigrateLogSavedTree(t *testing.T) {
+	require.Equal(t, []string{"/var/tmp/migrate/set-2/config_other_br.tar.gz"}, migrateLog(t, "migrate-disable-set-2.log").InnerArchives())
+	require.Equal(t, []cps.SavedUsers{
+		{VM: "pcrfclient02", Path: "/var/tmp/migrate/pcrfclient02/etc/passwd"},
+		{VM: "pcrfclient02", Path: "/var/tmp/migrate/pcrfclient02/etc/group"},
+	}, migrateLog(t, "enable-adduser-warnings.log").SavedUsers())
+	log, err := cps.ParseMigrateLog(text("l", "2018-07-21 14:52:15,999 INFO [a.b] Parsing /var/tmp/migrate/a/b/etc/passwd file\n"+
+		"2018-07-21 14:52:15,999 INFO [a.b] Parsing /var/tmp/migrate/lb01/etc/shadow file\n"))
+	require.NoError(t, err)
+	require.Empty(t, log.SavedUsers())
+}
+
+// CPS-045: the program is adduser.sh, and a log that calls it addusers.sh says the same.
+func TestMigrateLogNamesAdduser(t *testing.T) {
+	log := migrateLog(t, "enable-adduser-warnings.log")
+	other, err := cps.ParseMigrateLog(text("enable-adduser-warnings.log", strings.ReplaceAll(fixture(t, "enable-adduser-warnings.log"), "adduser.sh", "addusers.sh")))
+	require.NoError(t, err)
+	require.Len(t, other.SkippedUsers(), 2)
+	require.Equal(t, log.SkippedUsers(), other.SkippedUsers())
+	for _, f := range append(log.Findings(), other.Findings()...) {
+		if f.Row == "CPS-118" {
+			require.Contains(t, f.What, "make it again with adduser.sh")
+		}
+	}
+}
+
 // CPS-118: users that must be made by hand, though each warning is wrapped.
 func TestMigrateLogSkippedUsers(t *testing.T) {
 	log := migrateLog(t, "enable-adduser-warnings.log")

@@ -14,9 +14,9 @@ import (
 
 // MongoConfig is /etc/broadhop/mongoConfig.cfg: the replica sets of a cluster (cps:631,1821; the guide also calls it mongocfg.cfg).
 type MongoConfig struct {
-	File  string // the name errors and findings give
-	Sets  []ReplicaSet
-	lines []sourceLine
+	File string // the name errors and findings give
+	Sets []ReplicaSet
+	textFile
 }
 
 // ReplicaSet is one section, from [SESSION-SET1] to [SESSION-SET1-END].
@@ -69,7 +69,8 @@ func ParseMongoConfig(r io.Reader) (*MongoConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := mongoConfigParser{src: src, config: &MongoConfig{File: src.name, lines: src.lines}, labels: map[string]int{}, names: map[string]int{}}
+	config := &MongoConfig{File: src.name, textFile: src.text()}
+	p := mongoConfigParser{src: src, config: config, labels: map[string]int{}, names: map[string]int{}}
 	for _, l := range src.lines {
 		p.line(l)
 	}
@@ -251,15 +252,6 @@ func (p *mongoConfigParser) member(l sourceLine, key, value string) (MongoMember
 		return MongoMember{}, false
 	}
 	return m, true
-}
-
-// WriteTo writes the file as it was read, byte for byte.
-func (c *MongoConfig) WriteTo(w io.Writer) (int64, error) {
-	parts := make([]string, 0, 2*len(c.lines))
-	for _, l := range c.lines {
-		parts = append(parts, l.text, l.eol)
-	}
-	return writeLines(w, parts...)
 }
 
 // ByName finds a replica set by SETNAME, or by its label.

@@ -60,6 +60,7 @@ func TestParsePorts(t *testing.T) {
 	}
 	ports, err := cps.ParsePorts(text("n", fixture(t, "neutron-set2.txt")))
 	require.NoError(t, err)
+	// CPS-072: the port of an address, and not of one that begins like it.
 	p, ok := cps.PortWithIP(ports, netip.MustParseAddr("172.16.2.20"))
 	require.True(t, ok)
 	require.Equal(t, cps.Port{ID: "19678c2d-3efc-4523-ac0b-dd25734e241a", MAC: "fa:16:3e:a5:7c:16",
@@ -220,7 +221,7 @@ func TestSetList(t *testing.T) {
 	requireError(t, err, `mon_db:1:1: not the name of a replica set`)
 }
 
-// CPS-140.
+// CPS-062, CPS-140: one file, or all of /etc/*release.
 func TestParseOSRelease(t *testing.T) {
 	line := fixture(t, "redhat-release.txt")
 	for _, in := range []string{line, strings.Repeat(line, 3), "NAME=\"CentOS Linux\"\n" + line} {
@@ -236,7 +237,7 @@ func TestParseOSRelease(t *testing.T) {
 	requireError(t, err, "no line NAME release VERSION")
 }
 
-// CPS-141.
+// CPS-062, CPS-141.
 func TestParseArbiterDate(t *testing.T) {
 	d, err := cps.ParseArbiterDate(text("date", "[root@site3-arbiter log]# date\nTue Jun 21 02:42:54 UTC 2020\n"))
 	require.NoError(t, err)

@@ -104,7 +104,7 @@ func (p *PatchList) Findings() []Finding {
 
 // Repositories is /etc/broadhop/repositories: one URL a line, of custom plug-ins and of patches (cps:2287-2293).
 type Repositories struct {
-	lines []sourceLine
+	textFile
 }
 
 // ParseRepositories reads the file. A line that is no file, http or https URL is an error; comments and blank lines are kept.
@@ -126,7 +126,7 @@ func ParseRepositories(r io.Reader) (*Repositories, error) {
 	if err := src.err(); err != nil {
 		return nil, err
 	}
-	return &Repositories{src.lines}, nil
+	return &Repositories{src.text()}, nil
 }
 
 // URLs lists the repositories.
@@ -143,7 +143,7 @@ func (r *Repositories) URLs() []string {
 // WithoutPatches is the file without its patch lines, the plug-ins left as they are: what must be in place before an upgrade where
 // "patch -u" took the file away (cps:2287-2293). A patch is told by the word in the last element of its URL; removed lists the lines.
 func (r *Repositories) WithoutPatches() (kept *Repositories, removed []string) {
-	kept = &Repositories{}
+	kept = &Repositories{textFile{bom: r.bom}}
 	for _, l := range r.lines {
 		text := strings.TrimSpace(l.text)
 		last := strings.ToLower(text[strings.LastIndex(text, "/")+1:])
@@ -154,15 +154,6 @@ func (r *Repositories) WithoutPatches() (kept *Repositories, removed []string) {
 		kept.lines = append(kept.lines, l)
 	}
 	return kept, removed
-}
-
-// WriteTo writes the file.
-func (r *Repositories) WriteTo(w io.Writer) (int64, error) {
-	parts := make([]string, 0, 2*len(r.lines))
-	for _, l := range r.lines {
-		parts = append(parts, l.text, l.eol)
-	}
-	return writeLines(w, parts...)
 }
 
 // String is the file's text.

@@ -1,6 +1,7 @@
 package cps
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 // source is a text input cut into lines, with what an error needs to name a place in it, and the errors found so far.
 type source struct {
 	name  string
+	bom   string // the byte order mark before the first line, for a file that is written again; empty as a rule
 	lines []sourceLine
 	errs  srcerr.List
 }
@@ -23,17 +25,54 @@ type sourceLine struct {
 	eol  string
 }
 
+const byteOrderMark = "\xef\xbb\xbf"
+
+// textFile is a file whose lines are kept as they stand, for one that is edited line by line.
+type textFile struct {
+	bom   string
+	lines []sourceLine
+}
+
+func (s *source) text() textFile { return textFile{s.bom, s.lines} }
+
+// WriteTo writes the file: what was not changed is as it was read.
+func (t textFile) WriteTo(w io.Writer) (int64, error) {
+	parts := []string{t.bom}
+	for _, l := range t.lines {
+		parts = append(parts, l.text, l.eol)
+	}
+	return writeLines(w, parts...)
+}
+
+// hiddenText is the text of a file that may hold a secret: behind a function, because fmt would print it otherwise.
+type hiddenText struct{ text func() textFile }
+
+func (s *source) hidden() hiddenText {
+	kept := s.text()
+	return hiddenText{func() textFile { return kept }}
+}
+
+// WriteTo writes the file as it was read, secrets included.
+func (h hiddenText) WriteTo(w io.Writer) (int64, error) { return h.text().WriteTo(w) }
+
 // maxErrors bounds the errors kept for one input: a file of another kind is wrong on every line, and the first few say so.
 const maxErrors = 50
 
 // readSource reads all of r. what names the kind of input ("Hosts.csv") for the reader of an error, and stands in for the file name
 // where the reader has none.
 func readSource(r io.Reader, what string) (*source, error) {
+	s := &source{name: srcerr.NameOf(r)}
+	if r != nil {
+		buffered := bufio.NewReader(r)
+		if head, _ := buffered.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
+			s.bom = byteOrderMark
+		}
+		r = srcerr.Named(s.name, buffered)
+	}
 	data, err := srcerr.ReadText(r)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{name: srcerr.NameOf(r)}
 	if s.name == "" {
 		s.name = what
 	}

@@ -63,7 +63,7 @@ func kinds() []kind {
 		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
 			marks(`(?:\w+ Message:|\{).*(?s:.*)"status"`), false, status},
 		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
-			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList},
+			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList(cps.ParseSetList)},
 		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
 		{"free space", "df -Pk PATH", marks(`Filesystem\s.*\bMounted on`), false, space},
 		{"GR table", "the steps of a GR migration, with tabs", marks(`Step\t.*\tDescription`), false, grTable},
@@ -72,19 +72,7 @@ func kinds() []kind {
 		{"cluster-upgrade set", "/var/tmp/cluster-upgrade-set-1.txt and -2.txt",
 			marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, clusterSet},
 	}
-	for _, t := range [][2]string{
-		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`},
-		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`},
-		{"Vlans.csv", `"?VLAN Name"?\s*,`},
-	} {
-		list = append(list, kind{t[0], "/var/qps/config/deploy/csv; not used by a plan", marks("(?i:" + t[1] + ")"), false,
-			func(in *cli.Inspection, _ input) error {
-				in.Kind += ", not used by a plan"
-				in.Unchecked = true
-				return nil
-			}})
-	}
-	return list
+	return append(inputFiles(), list...)
 }
 
 // patchMark is the name of a patch, not behind a path; that there is none; or a heading.
@@ -286,7 +274,7 @@ func clusterSet(in *cli.Inspection, i input) error {
 }
 
 func replicaTable(in *cli.Inspection, i input) error {
-	foreign(in, i, regexp.MustCompile(`^(?:\|.*|.*\||[-| ]+|\[\S+@.*|CPS Diagnostics [\w -]+|.*--get_rep\w*)$`))
+	foreign(in, i, regexp.MustCompile(`^(?:\|.*|.*\||[-| ]+|\[\S+@.*|CPS Diagnostics [\w -]+|.*diagnostics\.sh +--get(?:_\w+)?)$`))
 	return members(in, i)
 }
 
@@ -472,18 +460,6 @@ func status(in *cli.Inspection, i input) error {
 	in.Add("status", "%s", s.Status)
 	if !s.Ready() {
 		in.Find(i.name, "the Cluster Manager is not ready")
-	}
-	return nil
-}
-
-func setList(in *cli.Inspection, i input) error {
-	s, err := cps.ParseSetList(i.reader())
-	if err != nil {
-		return err
-	}
-	in.Add("watched", "%s", strings.Join(s.Sets(), " "))
-	if off := len(s.Restore().Sets()) - len(s.Sets()); off > 0 {
-		in.Add("commented out by a migration", "%d", off)
 	}
 	return nil
 }

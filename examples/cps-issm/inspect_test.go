@@ -119,6 +119,25 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{fixture("gr-table.tsv"), "GR table", fine},
 		{"Tue Jun 21 02:42:54 UTC 2022\n", "date", fine},
 		{"Tue Jun 21 02:42:54 CEST 2022\n", "date", findings},
+		{"SESSION-SET1\nSESSION-SET1\n", "list of watched sets", findings},
+		{fixture("build_etc.sh"), "script with watched sets", fine},
+		{fixture("commented-build_etc.sh"), "script with watched sets", fine},
+		{fixture("logback/current/etc/broadhop/logback.xml"), "logback.xml", fine},
+		{fixture("upgrade-logback.xml"), "logback.xml", fine},
+		{"<?xml version='1.0'?><configuration><root level='info'/></configuration>\n", "logback.xml", fine},
+		{"<configuration>\n<logger name='com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr'/>\n</configuration>\n", "logback.xml", findings},
+		{"# site\nINSTALL_TYPE=mobile\nSKIP_CARBONDB=1\n", "install.cfg", fine},
+		{"SKIP_CARBONDB = 1\n", "install.cfg", findings},
+		{fixture("nova-boot-set1.txt"), "nova boot commands", fine},
+		{fixture("nova-boot-set2.txt"), "nova boot commands", findings},
+		{fixture("pcrfclient02-cloud.cfg"), "user data", fine},
+		{"10.1.0.0/16 via 192.0.2.1 dev eth1\n2001:db8::/32 dev eth1\n", "static routes", fine},
+		{"10.1.0.0/16 via 192.0.2.1\n10.1.0.0/16 via 192.0.2.2\n", "static routes", findings},
+		{"ADDRESS0=10.1.0.0\nNETMASK0=255.255.0.0\nGATEWAY0=192.0.2.1\n", "static routes", fine},
+		{fixture("deploy/Vlans.csv"), "Vlans.csv, not used by a plan", fine},
+		{fixture("deploy/VMSpecification.csv"), "VMSpecification.csv, not used by a plan", fine},
+		{fixture("deploy/AdditionalHosts.csv"), "AdditionalHosts.csv, not used by a plan", fine},
+		{"Host,Alias,IP Address\na,b,203.0.113.5\nc,b,203.0.113.6\n", "AdditionalHosts.csv, not used by a plan", findings},
 		{"Host,Alias,IP Address\nntp-primary,ntp,203.0.113.5\n", "AdditionalHosts.csv, not used by a plan", fine},
 		{"Role,Host Name Prefix,Memory\nlb01,dc1-,8192\n", "VMSpecification.csv, not used by a plan", fine},
 		{"\"VLAN Name\", Network Target Name\nInternal,VLAN_1\n", "Vlans.csv, not used by a plan", fine},
@@ -126,13 +145,49 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		in, err := inspected(t, tc.text)
 		require.NoError(t, err, tc.kind)
 		require.Equal(t, tc.kind, in.Kind)
-		require.Equal(t, strings.HasSuffix(tc.kind, ", not used by a plan"), in.Unchecked)
+		require.False(t, in.Unchecked)
 		require.Equal(t, tc.exit == findings, len(in.Findings) > 0, "%s: %v", tc.text, in.Findings)
 		seen[strings.TrimSuffix(tc.kind, ", not used by a plan")] = true
 	}
 	for _, k := range kinds() {
 		require.True(t, seen[k.name], k.name)
 	}
+}
+
+// CPS-043: mongoConfig.cfg by the guide's other name.
+func TestInspectKnowsMongoConfigByAnyName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mongocfg.cfg")
+	require.NoError(t, os.WriteFile(file, guideMongo, 0o600))
+	in, err := inspect(file)
+	require.NoError(t, err)
+	require.Equal(t, "mongoConfig.cfg", in.Kind)
+	require.Empty(t, in.Findings)
+	require.NoError(t, os.WriteFile(file, []byte("[SPR-SET1]\n"), 0o600))
+	_, err = inspect(file)
+	require.ErrorContains(t, err, "mongocfg.cfg:1:")
+}
+
+// CPS-052: the command that printed a table may stand above it, in each of its spellings.
+func TestInspectKnowsTheSpellingsOfReplicaStatus(t *testing.T) {
+	raw, err := os.ReadFile("../../cps/testdata/get_rep-set1-removed.txt")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(raw), "Checking replica sets...\n")
+	require.True(t, found)
+	table = strings.ReplaceAll(table, "```\n", "")
+	plain, err := inspected(t, table)
+	require.NoError(t, err)
+	require.Equal(t, "replica-set status", plain.Kind)
+	for _, option := range []string{"--get_replica_status", "--get_rep", "--get"} {
+		for _, prompt := range []string{"", "[root@cluman ~]# ", "# "} {
+			in, err := inspected(t, prompt+"diagnostics.sh "+option+"\n"+table)
+			require.NoError(t, err)
+			require.NotContains(t, fmt.Sprint(in.Findings), "not understood", option)
+			require.Len(t, in.Findings, len(plain.Findings))
+		}
+	}
+	in, err := inspected(t, "diagnostics.sh --hot\n"+table)
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(in.Findings), "not understood")
 }
 
 // What cannot be read in one check of diagnostics.sh hides nothing of the others.
@@ -188,6 +243,9 @@ func TestInspectShowsNoSecret(t *testing.T) {
 		"date": strings.Repeat("Tue Jun 21 02:42:54 UTC 2022\n", 20), "cluster-upgrade set": strings.Repeat("lb01\n", 20),
 		"AdditionalHosts.csv": "Host,Alias,IP Address", "VMSpecification.csv": "Role,Host Name " +
 			"Prefix,", "Vlans.csv": "VLAN Name,", "none": "",
+		"user data": "#cloud-config\nhostname: a", "script with watched sets": "#!/bin/bash\necho SPR-SET1 > f",
+		"logback.xml": "<configuration><root/></configuration>", "install.cfg": "SKIP_CARBONDB=1",
+		"nova boot commands": "nova boot --config-drive true a", "static routes": strings.Repeat("10.0.0.0/8 dev eth1\n", 20),
 	}
 	for _, k := range kinds() {
 		require.Contains(t, begins, k.name)

@@ -66,7 +66,7 @@ func (m *Migration) planFiles() []evenkeel.Action {
 			ID:    []string{"hosts", "mongo-config"}[i],
 			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
 			Change: evenkeel.Change{
-				Title: "The plan was made from this file", Ref: "cps:593,631",
+				Title: "The plan was made from this " + path.Base(input.Name), Ref: "cps:593,631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
 				Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
 			},
@@ -197,7 +197,8 @@ func (m *Migration) attestations() []evenkeel.Action {
 	if m.cfg.NoSSH {
 		actions = append(actions, evenkeel.ByHand("vcenter", "vCenter, for --nossh",
 			fmt.Sprintf("Confirm that vCenter 6.5 is deployed, or a later one that Cisco supports, that the ESXi hosts %s are mapped to "+
-				"it under these names, and that no two of their datastores have the same name.", strings.Join(m.hypervisors(), ", "))).From("cps:648,660-663"))
+				"it under these names, and that no two of their datastores have the same name.", strings.Join(m.hypervisors(), ", "))).
+			From("cps:648,660-663"))
 	}
 	if m.cfg.UseCL {
 		actions = append(actions, evenkeel.ByHand("content-libraries", "Content libraries, for --usecl",

@@ -30,7 +30,7 @@ func app() *cli.App {
 		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
 		World: world, Person: person, Inspect: inspect, Kinds: known,
 		Jobs: map[string]func() *cli.App{"haproxy": endpointsApp, "patch": patchApp, "preflight": preflightApp,
-			"recover": recoverApp},
+			"recover": recoverApp, "restart": restartApp},
 	}
 }
 

@@ -16,11 +16,11 @@ func (p *printer) action(number string, s *Step, a *Action) {
 	if a.Precondition {
 		what = append(what, "precondition: must hold right before what follows")
 	}
-	if a.Ref != "" && a.Ref != s.Ref {
-		what = append(what, inline(a.Ref))
-	}
 	if a.Manual != "" {
 		what = []string{"by hand"}
+	}
+	if a.Ref != "" && a.Ref != s.Ref {
+		what = append(what, inline(a.Ref))
 	}
 	where := ""
 	if host := hostIfOther(s, a); host != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -65,7 +66,7 @@ func (m *Migration) planFiles() []evenkeel.Action {
 			ID:    []string{"hosts", "mongo-config"}[i],
 			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
 			Change: evenkeel.Change{
-				Title: "The plan was made from this file", Ref: "cps:593,631",
+				Title: "The plan was made from this " + path.Base(input.Name), Ref: "cps:593,631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
 				Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
 			},
@@ -193,10 +194,33 @@ func (m *Migration) attestations() []evenkeel.Action {
 				"Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without "+
 					"the row the migration fails.").From("cps:387-393"))
 	}
+	if m.cfg.NoSSH {
+		actions = append(actions, evenkeel.ByHand("vcenter", "vCenter, for --nossh",
+			fmt.Sprintf("Confirm that vCenter 6.5 is deployed, or a later one that Cisco supports, that the ESXi hosts %s are mapped to "+
+				"it under these names, and that no two of their datastores have the same name.", strings.Join(m.hypervisors(), ", "))).
+			From("cps:648,660-663"))
+	}
+	if m.cfg.UseCL {
+		actions = append(actions, evenkeel.ByHand("content-libraries", "Content libraries, for --usecl",
+			"Confirm that the content libraries are configured, and that vCenter is used as a user of its own with the basic "+
+				"privileges, not as its administrator.").From("cps:648,1069"))
+	}
 	for i, text := range m.cfg.Attestations {
 		actions = append(actions, evenkeel.ByHand(fmt.Sprintf("site-%d", i+1), "Of this site", text))
 	}
 	return actions
+}
+
+// hypervisors are the ESXi hosts as Hosts.csv names them, each once.
+func (m *Migration) hypervisors() []string {
+	var names []string
+	for _, host := range m.hosts.Rows {
+		if host.Hypervisor != "" {
+			names = append(names, host.Hypervisor)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // udevStep removes the rules that tie interface names to the old machine (cps:366-375).

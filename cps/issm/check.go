@@ -110,22 +110,6 @@ func sameFile(input evenkeel.Input) steps.Checker {
 	})
 }
 
-// quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
-func quiet(programs []string) steps.Checker {
-	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
-		list, err := steps.ProcessesOf(o.Result)
-		if err != nil {
-			return err
-		}
-		for _, p := range list {
-			if slices.ContainsFunc(programs, p.Runs) {
-				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.PID, p.Command)
-			}
-		}
-		return nil
-	})
-}
-
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 	return evenkeel.Action{
@@ -135,7 +119,7 @@ func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
 			Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Limit: 12 * time.Hour,
 			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
 			Cmd:    steps.ListProcesses,
-			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: quiet(programs)},
+			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: steps.Quiet(programs...)},
 		},
 	}
 }
@@ -213,6 +197,8 @@ func (m *members) complete(halves ...int) func(*cps.ReplicaTable) error {
 				switch {
 				case !ok:
 					errs = append(errs, fmt.Errorf("%s is not a member of %s", planned.Address(), set.Title()))
+				case steps.UnknownCache(set.Type, member):
+					errs = append(errs, errors.New(steps.UnknownCacheAdvice(set.Title(), member)))
 				case member.State == cps.StateRecovering:
 					errs = append(errs, fmt.Errorf("%s is RECOVERING in %s: if it does not catch up, see cps:1382-1421", planned.Host, set.Title()))
 				case !member.HoldsData():

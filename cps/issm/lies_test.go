@@ -91,6 +91,12 @@ func down(lbs ...string) []cpstest.Lie {
 	return says("diagnostics.sh --ha_proxy", "", func(string) string { return out + "  -----\n" })
 }
 
+// sessions says that the endpoints of a load balancer are down, and still have sessions.
+func sessions(lb string) []cpstest.Lie {
+	lie := down(lb)
+	return says(lie[0].Command, "", prints(strings.ReplaceAll(lie[0].Says(""), "limit): 0,1, Rate", "limit): 7,8, Rate")))
+}
+
 func prints(s string) func(string) string { return func(string) string { return s } }
 
 func replaces(old, with string) func(string) string {
@@ -211,6 +217,8 @@ func migrationLies() []lied {
 		{check: "traffic-swap/taken", lies: idle("migrate.sh traffic swap", "")},
 		{check: "traffic-swap/taken", lies: then("migrate.sh traffic swap", "world traffic 2 on")},
 
+		{check: "traffic-swap/taken", at: "traffic-swap/taken", lies: sessions("lb01")},
+
 		{check: "traffic-restore/whole", at: "traffic-restore/whole", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 		{check: "traffic-restore/restore", lies: says("migrate.sh traffic restore", "", anError)},
 		{check: "traffic-restore/taken", lies: idle("migrate.sh traffic restore", "")},
@@ -265,6 +273,7 @@ func halfLies(n int) []lied {
 		{check: in("disable", "removed"), lies: then(disable, "sessionmgr"+side+" systemctl start sessionmgr-27717",
 			"cluman mongo --host sessionmgr"+other+" --port 27717 --eval rs.add('sessionmgr"+side+":27717')")},
 		{check: in("disable", "drained"), lies: then(disable, command("world traffic %d on"))},
+		{check: in("disable", "drained"), at: in("disable", "drained"), lies: sessions("lb" + side)},
 		{check: in("archive", "save"), lies: then(disable, command("world archive set-%d lost"))},
 		{check: in("archive", "save"), lies: then(disable, command("world archive set-%d cut"))},
 		{check: in("redeploy", "kept"), at: in("redeploy", "kept"), now: spoiled(command("set-%d"))},
@@ -327,6 +336,7 @@ func rollbackLies() []lied {
 		{check: "rollback/removed", lies: then(command, "sessionmgr02 systemctl start sessionmgr-27717",
 			"cluman mongo --host sessionmgr01 --port 27717 --eval rs.add('sessionmgr02:27717')")},
 		{check: "rollback/drained", lies: then(command, "world traffic 1 on")},
+		at("rollback/drained", sessions("lb02")),
 		{check: "restore-cluman/kept", at: "restore-cluman/kept", now: spoiled("set-1")},
 		at("restore-cluman/old-cluman", release(newOS)),
 		at("restore-cluman/replicas", recovering("sessionmgr01")),

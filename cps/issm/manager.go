@@ -59,8 +59,8 @@ func (m *Migration) backupStep() evenkeel.Step {
 // imageThere lets the operator bring the image, unless it is there.
 func (m *Migration) imageThere() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s and compare its checksum with "+
-			"the one that Cisco publishes.", m.to, m.cfg.TargetISO),
+		ID: "image", Manual: fmt.Sprintf("Load the image of %s onto the Cluster Manager as %s, by wget or from a machine of yours, "+
+			"and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO),
 		Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
 			Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
@@ -149,8 +149,10 @@ func (m *Migration) restoreStep() evenkeel.Step {
 			},
 		},
 		{
-			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. The old logback files are in " +
-				"/var/tmp/logback_backup; five of them were overwritten: merge your changes.",
+			ID: "reapply", Manual: "Reapply the customizations of the Cluster Manager. Five logback files are overwritten: " +
+				"/etc/broadhop/logback-debug.xml, logback-netcut.xml, logback-pb.xml and logback.xml, and " +
+				"/etc/broadhop/controlcenter/logback.xml. The old ones are in /var/tmp/logback_backup, and in the archive of the " +
+				"Cluster Manager. Merge your changes.",
 			Change: evenkeel.Change{
 				Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
 			},

@@ -200,8 +200,11 @@ func (m *Migration) intro() string {
 		"Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
 		strings.Join(m.sets[1], ", "), strings.Join(m.sets[2], ", "), m.to)
 	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains " +
-		"in between, for good reasons (cps:385): the checks below say what matters when. ")
+		"in between, for good reasons (cps:385): the checks below say what matters when. Errors without effect may stand in the " +
+		"logs until all processes were restarted at the end (cps:1350). ")
 	b.WriteString("A new machine has a new SSH host key: put it into known_hosts when it is deployed.\n\n")
+	fmt.Fprintf(&b, "Log in to %s as root (cps:333). No in-service software upgrade (ISSU) is needed beside this migration "+
+		"(cps:2023). Use no feature and no option that the guide does not have: it may not be supported (cps:195).\n\n", m.cfg.ClusterManager)
 	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the "+
 		"disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
 	for _, f := range m.findings {

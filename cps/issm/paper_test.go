@@ -125,3 +125,19 @@ nobody() { return 1; }
 		require.Equal(t, want, string(out), command)
 	}
 }
+
+// On paper, as in a run, a half takes no traffic when its endpoints are down and have no sessions left.
+func TestDrainOnPaper(t *testing.T) {
+	report := func(lies []cpstest.Lie) string { return lies[0].Says("") }
+	for name, tc := range map[string]struct{ report, want string }{
+		"drained":  {report(down("lb01")), "it takes NO traffic\n"},
+		"sessions": {report(sessions("lb01")), "NOT drained, sessions: 21\n"},
+		"another":  {report(sessions("lb02")), "it takes traffic\n"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", runbook(t, issm.Config{ArchiveDir: "/a"}).Functions+"\ntraffic 3 lb01")
+		cmd.Stdin = strings.NewReader(tc.report)
+		out, err := cmd.Output()
+		require.NoError(t, err, name)
+		require.Equal(t, tc.want, string(out), name)
+	}
+}

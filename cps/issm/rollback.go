@@ -112,6 +112,8 @@ func (m rollback) beforeRollback() evenkeel.Step {
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
 			evenkeel.ByHand("window", "Maintenance window", "Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
+			evenkeel.ByHand("calls", "Call traffic", "Check the call traffic on both halves, and note it: set 2 alone takes all of it in a "+
+				"moment. Confirm that it can.").From("cps:1831"),
 			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager",
 				"Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").
 				From("cps:1819"),

@@ -8,6 +8,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // traffic is a check that a half takes traffic.
@@ -21,14 +22,20 @@ func (m *balancers) traffic(n int) steps.Checker {
 	}
 }
 
-// silent is a check that a half takes no traffic.
+// silent is a check that a half takes no traffic, and that the sessions of its load balancers have drained.
 func (m *balancers) silent(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
-		if err == nil && !m.endpoints(r, n).Down {
-			err = evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
+		if err != nil {
+			return err
 		}
-		return err
+		switch e := m.endpoints(r, n); {
+		case !e.Down:
+			return evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
+		case e.Sessions > 0:
+			return evenkeel.NotYet(20*time.Second, "the load balancers of set %d still have %s", n, printable.Count(int(e.Sessions), "session"))
+		}
+		return nil
 	}
 }
 
@@ -72,7 +79,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 			Change: evenkeel.Change{
 				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
-				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down",
+				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down and without sessions",
 					Check: func(o evenkeel.Observed) error {
 						return errors.Join(m.traffic(1)(o), m.silent(2)(o))
 					}},

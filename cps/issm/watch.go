@@ -106,17 +106,20 @@ func (m *members) withoutMajority(t *cps.ReplicaTable, away int) string {
 		if rs, ok := m.mongo.ByName(set.Name); ok && m.signedFor(rs, away) {
 			continue
 		}
-		votes := 0
+		votes, advice := 0, ""
 		for _, member := range set.Members {
 			if member.Votes() {
 				votes++
 			}
+			if steps.UnknownCache(set.Type, member) {
+				advice += ". " + steps.UnknownCacheAdvice(set.Title(), member)
+			}
 		}
 		switch p, ok := set.Primary(); {
 		case 2*votes <= len(set.Members):
-			why = append(why, fmt.Sprintf("%s has %d of %d votes", set.Title(), votes, len(set.Members)))
+			why = append(why, fmt.Sprintf("%s has %d of %d votes%s", set.Title(), votes, len(set.Members), advice))
 		case !ok || p.Health != cps.OnLine:
-			why = append(why, set.Title()+" has no primary")
+			why = append(why, set.Title()+" has no primary"+advice)
 		}
 	}
 	return strings.Join(why, "; ")

@@ -21,12 +21,13 @@ type Tools struct {
 	Diagnostics string `yaml:"diagnostics"` // diagnostics.sh
 	About       string `yaml:"about"`       // about.sh
 	Hosts       string `yaml:"hosts"`       // hosts.sh
+	RestartAll  string `yaml:"restartall"`  // restartall.sh
 	Mongo       string `yaml:"mongo"`       // mongo, or a program that logs in and is called as mongo is
 }
 
 func (t Tools) withDefaults() Tools {
 	for field, name := range map[*string]string{&t.Diagnostics: "diagnostics.sh", &t.About: "about.sh",
-		&t.Hosts: "hosts.sh", &t.Mongo: "mongo"} {
+		&t.Hosts: "hosts.sh", &t.RestartAll: "restartall.sh", &t.Mongo: "mongo"} {
 		if *field == "" {
 			*field = name
 		}
@@ -133,7 +134,7 @@ func (c *cluster) listed() evenkeel.Action {
 // healthy has full diagnostics pass: every check, and a line that no rule knows fails (cps:340,2160).
 func (c *cluster) healthy(id string) evenkeel.Action {
 	a := evenkeel.Look(id, "Verify the health of the cluster", c.tools.Diagnostics).On(c.manager).From("cps:2160").
-		Until(15*time.Minute, "every check [PASS]", func(o evenkeel.Observed) error {
+		Until(15*time.Minute, "every check [PASS], and every member of the replica sets at work", func(o evenkeel.Observed) error {
 			err := parsed("diagnostics.sh", cps.ParseDiagnostics, func(d *cps.Diagnostics) error {
 				errs := []error{failOn(cps.ReviewDiagnostics(d, cps.StageBefore))}
 				for _, part := range []string{cps.CheckReplicaSets, "HAProxy"} {
@@ -141,7 +142,11 @@ func (c *cluster) healthy(id string) evenkeel.Action {
 						errs = append(errs, fmt.Errorf("diagnostics.sh did not check %s: its output is not whole", part))
 					}
 				}
-				return errors.Join(errs...)
+				t, err := cps.ParseReplicaTable(output("diagnostics.sh", o)) // its check has no verdict of its own
+				if err == nil {
+					err = steps.FailOn(t.Findings())
+				}
+				return errors.Join(append(errs, err)...)
 			})(o)
 			return steps.Soon(15*time.Second, err)
 		})

@@ -5,6 +5,7 @@
 //   - [RestoreEndpoints] brings Diameter endpoints back that stay down after the traffic was moved (cps:1710-1794).
 //   - [Recover] brings a member of a replica set back that is stuck in RECOVERING (cps:1382-1421).
 //   - [Priorities] makes another member the primary of a replica set (cps:715-752).
+//   - [RestartAll] restarts the processes of every VM, which drops messages (cps:1348-1354).
 //
 // Not here yet: SSH keys.
 package maintenance

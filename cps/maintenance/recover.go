@@ -173,6 +173,8 @@ func (r *recovery) preflight() evenkeel.Step {
 			switch {
 			case !there:
 				return evenkeel.NeedsOperator("%s is not a member of %s: add it by hand", r.cfg.Member, r.set.Title())
+			case steps.UnknownCache(r.set.Type, row):
+				return evenkeel.NeedsOperator("%s", steps.UnknownCacheAdvice(r.set.Title(), row))
 			case row.State == cps.StateUnknown || row.State == cps.StateUnreachable:
 				return evenkeel.NeedsOperator("%s is %s: look at its connection with the other members first (cps:1877)", r.cfg.Member, row.State)
 			case row.State != cps.StateRecovering:

@@ -43,6 +43,8 @@ type Endpoints struct {
 	Taking bool // an endpoint is up
 	Down   bool // all of them are down, each said to be
 	Up     bool // all of them are up: the report, which names what is not well, names none of them
+
+	Sessions int64 // that those which are not up still have
 }
 
 // EndpointsOf reads the report; each load balancer has so many endpoints.
@@ -55,6 +57,7 @@ func EndpointsOf(r *cps.HAProxyReport, balancers []string, each int) Endpoints {
 				continue
 			}
 			notUp++
+			e.Sessions += s.Sessions.Current
 			if s.State == "DOWN" || s.State == "MAINT" || s.State == "STOPPED" {
 				down++
 			}

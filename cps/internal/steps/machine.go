@@ -226,3 +226,19 @@ var ListProcesses = sshexec.Command(sshexec.ReadOnly, "ps", "-ef")
 func ProcessesOf(res sshexec.Result) ([]cps.Process, error) {
 	return cps.ParseProcesses(Output("ps -ef", res))
 }
+
+// Quiet is a check of "ps -ef": none of these programs runs. One that was cut off from its terminal may run on for hours.
+func Quiet(programs ...string) Checker {
+	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		list, err := ProcessesOf(o.Result)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			if slices.ContainsFunc(programs, p.Runs) {
+				return evenkeel.NotYet(30*time.Second, "still running: process %d: %s", p.PID, p.Command)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,114 @@
+package issm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/internal/papertest"
+)
+
+const thirdSite = "site3-arbiter"
+
+// thirdSiteSets are the guide's sets with the arbiter at the third site: that of set01 has members at the other site too, and
+// set06 keeps arbitervip.
+func thirdSiteSets(t testing.TB, edit ...string) string {
+	t.Helper()
+	text := strings.ReplaceAll(printed(t, guideMongo(t)), "arbitervip:", thirdSite+":")
+	return strings.NewReplacer(append(edit, "ARBITER="+thirdSite+":27721", "ARBITER=arbitervip:27721",
+		"MEMBER2=sessionmgr02:27717\n", "MEMBER2=sessionmgr02:27717\nMEMBER3=SEC-sessionmgr01:27717\nMEMBER4=SEC-sessionmgr02:27717\n")...).Replace(text)
+}
+
+func arbiterWorld(t testing.TB, opts cpstest.Options) simulated {
+	t.Helper()
+	opts.HostsCSV, opts.Migrated = printed(t, guideHosts(t)), true
+	if opts.MongoConfig == "" {
+		opts.MongoConfig = thirdSiteSets(t)
+	}
+	opts.ThirdSite.Name = thirdSite
+	d, err := cpstest.New(opts)
+	require.NoError(t, err)
+	return simulated{d}
+}
+
+func planArbiter(t testing.TB, cfg issm.ArbiterConfig, sets string) (*evenkeel.Runbook, error) {
+	t.Helper()
+	mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", sets))
+	require.NoError(t, err)
+	if cfg.Arbiter == "" {
+		cfg.Arbiter = thirdSite
+	}
+	return issm.MigrateArbiter(cfg, guideHosts(t), mc)
+}
+
+func migrateArbiter(t testing.TB) *evenkeel.Runbook { t.Helper(); return migrateArbiterInto(t, t.TempDir()) }
+
+func migrateArbiterInto(t testing.TB, archives string) *evenkeel.Runbook {
+	t.Helper()
+	rb, err := planArbiter(t, issm.ArbiterConfig{ArchiveDir: archives, SourceISO: "/root/cps-arbiter-19.4.0.iso"}, thirdSiteSets(t))
+	require.NoError(t, err)
+	return rb
+}
+
+// vcenter is the person who waits for the technician, and brings the old VM back when a rollback asks for it.
+type vcenter struct {
+	world simulated
+	asked int
+}
+
+func (v *vcenter) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+	if v.asked++; v.asked > 300 {
+		return "", errors.New("asked too often: " + ask.Why)
+	}
+	if ask.Action.ID == "old-arbiter" {
+		_ = v.world.RestoreArbiter() // it fails where the old one is there already
+		return "brought back", v.world.Sleep(ctx, 5*time.Minute)
+	}
+	if ask.Why != "" {
+		return "waiting", v.world.Sleep(ctx, 2*time.Minute)
+	}
+	return "so it is", nil
+}
+
+func arbiterOptions(w simulated, j evenkeel.Journal) evenkeel.Options {
+	return evenkeel.Options{Journal: j, Clock: w.Clock(), Operator: &vcenter{world: w}, RunID: testRun}
+}
+
+// TestArbiter (WF-003, CPS-079, CPS-212, CPS-234): the arbiter comes to its new VM by the engine and by hand, to the same end, and
+// every replica set has it again.
+func TestArbiter(t *testing.T) {
+	w := arbiterWorld(t, cpstest.Options{})
+	byHand, rb := w.Clone().(simulated), migrateArbiter(t)
+	_, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, &evenkeel.MemJournal{}))
+	require.NoError(t, err)
+	require.NoError(t, w.Check())
+	require.Contains(t, w.EndState(), thirdSite+`: 21.1.0, on, UTC, image mounted: "/root/cps-arbiter-21.1.0.iso", 27717 true`)
+	for _, set := range w.Report().Replicas {
+		for _, m := range set.Members {
+			if strings.HasPrefix(m.Host, thirdSite) {
+				require.Equal(t, "ARBITER", m.State, set.Set)
+			}
+		}
+	}
+	var md strings.Builder
+	require.NoError(t, migrateArbiterInto(t, "/srv/archives").Markdown(&md))
+	golden.Check(t, "arbiter.md", md.String())
+	papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Unset: true, Pause: time.Minute,
+		Secret: func(string) string { return "" }, ByHand: func(string, string) error { return nil }})
+	require.NoError(t, byHand.Check())
+	require.Equal(t, w.Hash(), byHand.Hash())
+}
+
+var _ = fmt.Sprint
+var _ = slices.Sort[[]string]

@@ -1,6 +1,7 @@
 package issm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -125,9 +126,9 @@ func MigrateArbiter(cfg ArbiterConfig, hosts *cps.Hosts, conf *cps.MongoConfig) 
 		LeaseHosts: []string{cfg.ClusterManager, cfg.Arbiter},
 		Intro: "The arbiter at the third site is migrated after both sites (cps:1563). It is away from its disabling until it is " +
 			"enabled on its new VM.\n\n" + a.spare() + "\n\nIt follows the CPS Migration and Upgrade Guide; cps:N is a line of it. " +
-			"The guide has no rollback of an arbiter. This one puts the old VM back, and enables it with its own archive, as " +
-			"the guide does with set 1 (cps:1917-1976).",
-		Steps: []evenkeel.Step{a.preflight(), a.confirm(), a.image(), a.disable(), a.deploy(), a.enable()},
+			"The guide has no rollback of an arbiter. Before the VM is replaced, this one starts the processes of the old system again; " +
+			"afterwards it puts the old VM back and enables it with its own archive, as the guide does with set 1 (cps:1917-1976).",
+		Steps: []evenkeel.Step{a.preflight(), a.confirm(), a.image(), a.disable(), a.archive(), a.deploy(), a.enable()},
 	}
 	sayExpectations(rb)
 	rb.MarkDetached(takesHours)
@@ -307,7 +308,7 @@ func (a *arbiter) imageThere() []evenkeel.Action {
 		},
 	}}
 	if a.cfg.ISOSHA256 != "" {
-		sum := evenkeel.Look("sum", "Verify the sum of the image", "sha256sum", a.cfg.TargetISO).From("cps:1565")
+		sum := evenkeel.Look("image-sum", "Verify the sum of the image", "sha256sum", a.cfg.TargetISO).From("cps:1565")
 		want := a.cfg.ISOSHA256 + "  " + a.cfg.TargetISO
 		sum.Paper = steps.Prints(sum.Cmd, "", want)
 		list = append(list, sum.Expecting(want, evenkeel.Says(want)))
@@ -317,7 +318,7 @@ func (a *arbiter) imageThere() []evenkeel.Action {
 
 var factArbiterBoot = evenkeel.NewFact[string]("boot.arbiter", "boot id of the arbiter before it was disabled")
 
-// disable takes the arbiter out of its replica sets, and saves it (cps:1579-1617, CPS-058, CPS-079).
+// disable takes the arbiter out of its replica sets (cps:1579-1601, CPS-079).
 func (a *arbiter) disable() evenkeel.Step {
 	boot := evenkeel.Look("boot-id", "Note the boot id", steps.ReadBootID.Argv...).Expecting("a UUID", func(o evenkeel.Observed) error {
 		_, err := steps.BootID(o)
@@ -326,8 +327,8 @@ func (a *arbiter) disable() evenkeel.Step {
 	boot.Makes = []evenkeel.Make{factArbiterBoot.From(steps.BootID)}
 	cmd := a.migrate("disable", "arbiter")
 	return evenkeel.Step{
-		ID: "disable", Title: "Disable the arbiter and copy its archive off it", Host: a.cfg.Arbiter, Ref: "cps:1579-1617",
-		Makes: append(arbiterArchive.keys(), arbiterArchive.earlier, factArbiterBoot),
+		ID: "disable", Title: "Disable the arbiter", Host: a.cfg.Arbiter, Ref: "cps:1579-1601",
+		Makes: []evenkeel.FactKey{arbiterArchive.earlier, factArbiterBoot},
 		Opens: []evenkeel.Window{{
 			ID: "away", Invariant: invariantArbiter, Limit: a.cfg.Away, Stop: evenkeel.StopBetweenSteps,
 			Reason: "the arbiter is away until its new VM is enabled: each of its replica sets has one vote less",
@@ -339,13 +340,74 @@ func (a *arbiter) disable() evenkeel.Step {
 				ID: "disable", Paper: migrates(cmd),
 				Change: evenkeel.Change{
 					Title: "Disable the arbiter", Ref: "cps:1582", Cmd: cmd, Repeat: evenkeel.Never, Expect: succeeded,
-					Probe: arbiterArchive.madeProbe(),
+					Probe: a.disabledProbe(),
 				},
 			},
 			a.processes("stopped", false),
-			arbiterArchive.save(a.cfg.Arbiter, a.cfg.ArchiveDir, "cps:1603-1617"),
 		},
-		Undo: a.enabledAgain(), UndoVerify: []evenkeel.Action{a.processes("running", true), a.seen("seen")},
+		Undo: a.startedAgain(), UndoVerify: []evenkeel.Action{a.processes("running", true), a.seen("seen")},
+	}
+}
+
+// startedAgain has the old system work again, by what is on its disk.
+func (a *arbiter) startedAgain() []evenkeel.Action {
+	var list []evenkeel.Action
+	for _, port := range a.ports {
+		list = append(list, evenkeel.Do("start-"+port, "Start the process on port "+port, "/usr/bin/systemctl", "start", "sessionmgr-"+port).
+			From("cps:1869").Timeout(steps.Briefly).Noting("It is harmless where the process runs."))
+	}
+	return list
+}
+
+// archive brings the archive to safety (cps:1603-1617, CPS-058).
+func (a *arbiter) archive() evenkeel.Step {
+	return evenkeel.Step{
+		ID: "archive", Title: "Copy the archive off the arbiter", Host: a.cfg.Arbiter, Ref: "cps:1603-1617",
+		Why:     "All that the new VM begins with is in it.",
+		Needs:   []evenkeel.FactKey{arbiterArchive.earlier},
+		Makes:   arbiterArchive.keys(),
+		Actions: []evenkeel.Action{arbiterArchive.save(a.cfg.Arbiter, a.cfg.ArchiveDir, "cps:1603-1617")},
+	}
+}
+
+// disabledProbe tells from the archive, which comes last, and from the processes, which go first, how far "disable
+// arbiter" came.
+func (a *arbiter) disabledProbe() *evenkeel.Probe {
+	made := arbiterArchive.madeProbe()
+	return &evenkeel.Probe{
+		Text: made.Text + "; not run when there is none and every mongod runs", Paper: []evenkeel.Block{{
+			Script: arbiterArchive.newestOnPaper(evenkeel.Typed(listArchives)) + " | grep -cvxF -e " + arbiterArchive.earlier.Ref(), Shows: []string{"1"},
+		}},
+		Op: &evenkeel.Op{
+			Effect: evenkeel.ReadOnly, Text: "List " + archiveDir + " and the processes.",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				list, err := at.Run(ctx, at.Host, listArchives)
+				if err != nil {
+					return list, err
+				}
+				if is, err := made.Read(evenkeel.Observed{Result: list, Facts: at.Facts}); err != nil || is == evenkeel.Done {
+					return sshexec.Result{Stdout: []byte(is.String())}, err
+				}
+				ps, err := at.Run(ctx, at.Host, steps.ListProcesses)
+				if err != nil {
+					return ps, err
+				}
+				processes, err := steps.ProcessesOf(ps)
+				is := evenkeel.NotRun
+				if len(a.wrong(processes, true)) > 0 {
+					is = evenkeel.Partial
+				}
+				return sshexec.Result{Stdout: []byte(is.String())}, err
+			},
+		},
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+			for _, is := range []evenkeel.ProbeResult{evenkeel.NotRun, evenkeel.Partial, evenkeel.Done} {
+				if o.Text() == is.String() {
+					return is, nil
+				}
+			}
+			return evenkeel.Inconclusive, o.Succeeded()
+		},
 	}
 }
 
@@ -361,17 +423,6 @@ func (a *arbiter) migrate(args ...string) sshexec.Cmd {
 	return steps.WithTimeout(sshexec.Command(sshexec.Disruptive, append([]string{migrateScript}, args...)...), managerTime)
 }
 
-// enabledAgain has the old system work again: by its archive where there is one, and else by what is on its disk.
-func (a *arbiter) enabledAgain() []evenkeel.Action {
-	list := append(arbiterArchive.upload("cps:1967"), mount(a.cfg.TargetISO)...)
-	list = append(list, a.enabling("cps:1976"))
-	for _, port := range a.ports {
-		list = append(list, evenkeel.Do("start-"+port, "Start the process on port "+port, "/usr/bin/systemctl", "start", "sessionmgr-"+port).
-			From("cps:1869").Timeout(steps.Briefly).Noting("It is harmless where the process runs."))
-	}
-	return list
-}
-
 // enabling is "enable arbiter".
 func (a *arbiter) enabling(ref string) evenkeel.Action {
 	cmd := a.migrate("enable", "arbiter", arbiterArchive.path.Ref())
@@ -379,6 +430,37 @@ func (a *arbiter) enabling(ref string) evenkeel.Action {
 		ID: "enable", Paper: migrates(cmd),
 		Change: evenkeel.Change{Title: "Enable the arbiter", Ref: ref, Cmd: cmd, Repeat: evenkeel.Idempotent, Expect: succeeded},
 	}
+}
+
+// oldAgain puts the old VM back. One that is on its old disk starts its processes by itself; any other is enabled with
+// the archive, as the guide does with set 1 (cps:1967-1976).
+func (a *arbiter) oldAgain() []evenkeel.Action {
+	runs := a.processes("runs", true)
+	enable := a.enabling("cps:1976")
+	enable.Title, enable.Repeat = "Enable the old arbiter, unless its processes run", evenkeel.ProbeFirst
+	enable.Probe = &evenkeel.Probe{
+		Cmd: runs.Cmd, Text: runs.Expect.Text, Paper: runs.Paper,
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+			list, err := steps.ProcessesOf(o.Result)
+			if err = errors.Join(o.Succeeded(), err); err != nil {
+				return evenkeel.Inconclusive, err
+			}
+			return steps.DoneIf(len(a.wrong(list, true)) == 0), nil
+		},
+	}
+	look := runs.Paper[0].Script + ` | awk '/NOT known/ { bad = 1 } /not run/ { enable = 1 } END { print bad ? "NOT known" : enable ? "enable it" : "it runs" }'`
+	enable.Paper = append([]evenkeel.Block{{Script: look}}, enable.Paper...)
+	enable.Paper[1].If = "enable it"
+	return slices.Concat([]evenkeel.Action{{
+		ID: "old-arbiter", Manual: fmt.Sprintf("The guide has no rollback of an arbiter. Power the new VM off and bring the old one back: power "+
+			"the preserved one on, or restore its snapshot. Where it is gone, deploy one of %s from the old image, and copy the new image to "+
+			"it as %s: it is enabled with the archive. Its SSH host key is another one.", a.cfg.From, a.cfg.TargetISO),
+		Paper: steps.Again(isRelease(a.cfg.SourceOS)),
+		Change: evenkeel.Change{
+			Title: "Bring the old arbiter back", Ref: "cps:1917", Cmd: readSystem,
+			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(a.cfg.SourceOS, "."), Check: system(a.cfg.SourceOS)},
+		},
+	}}, arbiterArchive.upload("cps:1965"), mount(a.cfg.TargetISO), []evenkeel.Action{enable})
 }
 
 // deploy is the operator's part: a new VM in the place of the old one (cps:1619).
@@ -415,16 +497,7 @@ func (a *arbiter) deploy() evenkeel.Step {
 			},
 			another,
 		},
-		Undo: []evenkeel.Action{{
-			ID: "old-arbiter", Manual: fmt.Sprintf("The guide has no rollback of an arbiter. Power the new VM off and bring the old one back: power "+
-				"the preserved one on, or restore its snapshot. Where it is gone, deploy one of %s from the old image, and copy the new image to "+
-				"it as %s. Its SSH host key is another one.", a.cfg.From, a.cfg.TargetISO),
-			Paper: steps.Again(isRelease(a.cfg.SourceOS)),
-			Change: evenkeel.Change{
-				Title: "Bring the old arbiter back", Ref: "cps:1917", Cmd: readSystem,
-				Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(a.cfg.SourceOS, "."), Check: system(a.cfg.SourceOS)},
-			},
-		}},
+		Undo: a.oldAgain(),
 	}
 }
 
@@ -471,13 +544,7 @@ func (a *arbiter) processes(id string, want bool) evenkeel.Action {
 				if err != nil {
 					return err
 				}
-				var wrong []string
-				for _, m := range a.processesOf(a.own) {
-					if cps.Listens(list, m.Port) != want && !slices.Contains(wrong, fmt.Sprint(m.Port)) {
-						wrong = append(wrong, fmt.Sprint(m.Port))
-					}
-				}
-				if len(wrong) > 0 {
+				if wrong := a.wrong(list, want); len(wrong) > 0 {
 					return evenkeel.NotYet(10*time.Second, "%s: it is not so that the mongod %s", strings.Join(wrong, ", "), word)
 				}
 				return nil
@@ -491,6 +558,17 @@ func (a *arbiter) processes(id string, want bool) evenkeel.Action {
     tolower($0) ~ /mongo/ && !/awk / { for (i = 1; i <= n; i++) if ($0 ~ "(^|[^0-9])" p[i] "([^0-9]|$)") runs[i] = 1 }
     END { if (!seen) print "NOT known"; else for (i = 1; i <= n; i++) print p[i], (i in runs) ? "runs" : "does not run" }'`, shows...))
 	return look
+}
+
+// wrong are the ports of which a mongod runs, or does not, and should not.
+func (a *arbiter) wrong(list []cps.Process, want bool) []string {
+	var ports []string
+	for _, m := range a.processesOf(a.own) {
+		if port := fmt.Sprint(m.Port); cps.Listens(list, m.Port) != want && !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
 }
 
 // processesOf are the arbiter's members of some replica sets.

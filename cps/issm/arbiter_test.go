@@ -2,9 +2,6 @@ package issm_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +49,10 @@ func planArbiter(t testing.TB, cfg issm.ArbiterConfig, sets string) (*evenkeel.R
 	return issm.MigrateArbiter(cfg, guideHosts(t), mc)
 }
 
-func migrateArbiter(t testing.TB) *evenkeel.Runbook { t.Helper(); return migrateArbiterInto(t, t.TempDir()) }
+func migrateArbiter(t testing.TB) *evenkeel.Runbook {
+	t.Helper()
+	return migrateArbiterInto(t, t.TempDir())
+}
 
 func migrateArbiterInto(t testing.TB, archives string) *evenkeel.Runbook {
 	t.Helper()
@@ -68,8 +68,8 @@ type vcenter struct {
 }
 
 func (v *vcenter) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
-	if v.asked++; v.asked > 300 {
-		return "", errors.New("asked too often: " + ask.Why)
+	if v.asked++; v.asked > 60 {
+		return "", evenkeel.NeedsOperator("asked often enough: %s", ask.Why)
 	}
 	if ask.Action.ID == "old-arbiter" {
 		_ = v.world.RestoreArbiter() // it fails where the old one is there already
@@ -82,7 +82,7 @@ func (v *vcenter) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, erro
 }
 
 func arbiterOptions(w simulated, j evenkeel.Journal) evenkeel.Options {
-	return evenkeel.Options{Journal: j, Clock: w.Clock(), Operator: &vcenter{world: w}, RunID: testRun}
+	return evenkeel.Options{Journal: j, Clock: w.Clock(), Operator: &vcenter{world: w}, RunID: testRun, Serial: true}
 }
 
 // TestArbiter (WF-003, CPS-079, CPS-212, CPS-234): the arbiter comes to its new VM by the engine and by hand, to the same end, and
@@ -110,5 +110,103 @@ func TestArbiter(t *testing.T) {
 	require.Equal(t, w.Hash(), byHand.Hash())
 }
 
-var _ = fmt.Sprint
-var _ = slices.Sort[[]string]
+// arbiterRollback rolls a run back that has stopped at some place.
+func arbiterRollback(t *testing.T, rb *evenkeel.Runbook, w simulated, j *evenkeel.MemJournal) error {
+	t.Helper()
+	_, err := evenkeel.Rollback(t.Context(), rb, w, arbiterOptions(w, j))
+	return err
+}
+
+// TestArbiterRollback (CPS-079): from each step, also from the end, a rollback brings the old arbiter back into its replica sets; by
+// its archive, and where there is none yet, by what is on its disk.
+func TestArbiterRollback(t *testing.T) {
+	start := arbiterWorld(t, cpstest.Options{})
+	straight := start.Clone().(simulated)
+	rb := migrateArbiter(t)
+	_, err := evenkeel.Run(t.Context(), rb, straight, arbiterOptions(straight, &evenkeel.MemJournal{}))
+	require.NoError(t, err)
+	for _, place := range []string{"image/umount", "disable/disable", "disable/stopped", "archive/save", "deploy/deploy", "enable/upload", "enable/enable",
+		"enable/about", "the end"} {
+		t.Run(strings.ReplaceAll(place, "/", " "), func(t *testing.T) {
+			w, j := start.Clone().(simulated), &evenkeel.MemJournal{}
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			reached := ""
+			opts := arbiterOptions(w, j)
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventAction && reached == place {
+					end() // in the action behind it
+				}
+				if e.Kind == evenkeel.EventAction {
+					if reached != place {
+						reached = e.Step.ID + "/" + e.Action.ID
+					}
+				}
+			})
+			_, err := evenkeel.Run(ctx, rb, w, opts)
+			require.Equal(t, place == "the end", err == nil, "%v", err)
+			require.NoError(t, arbiterRollback(t, rb, w, j))
+			require.NoError(t, w.Check())
+			require.Equal(t, start.EndState(), w.EndState())
+		})
+	}
+}
+
+func TestArbiterRehearsed(t *testing.T) {
+	every := 5
+	if testing.Short() {
+		every = 41
+	}
+	for _, kinds := range [][]evenkeel.ScheduleKind{nil, {evenkeel.RollbackFrom}} {
+		report, err := evenkeel.Rehearse(t.Context(), migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), evenkeel.RehearsalPlan{
+			Every: every, Kinds: kinds,
+			Operator: func(w evenkeel.World) evenkeel.Operator { return &vcenter{world: w.(simulated)} },
+		})
+		require.NoError(t, err)
+		require.NotZero(t, report.Schedules)
+		t.Logf("%d records, %d commands, %d schedules", report.Records, report.Commands, report.Schedules)
+		for _, f := range report.Failures {
+			t.Error(f)
+		}
+	}
+}
+
+// TestArbiterScriptDies (CPS-079): migrate.sh dies after any of its stages. Where it has stopped a process, it is not run again by
+// itself; the operator brings it to its end, or rolls back.
+func TestArbiterScriptDies(t *testing.T) {
+	asked := 0
+	for _, command := range []string{"disable", "enable"} {
+		for stages := range 10 {
+			rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), &evenkeel.MemJournal{}
+			opts := arbiterOptions(w, j)
+			opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventAction && e.Action.ID == command {
+					w.KillMigrate(stages)
+				}
+			})
+			_, err := evenkeel.Run(t.Context(), rb, w, opts)
+			require.NoError(t, w.Check())
+			back := w.Clone().(simulated)
+			if err != nil {
+				other := &evenkeel.MemJournal{}
+				for _, r := range j.Records() {
+					require.NoError(t, other.Append(r))
+				}
+				require.NoError(t, arbiterRollback(t, rb, back, other))
+				require.NoError(t, back.Check())
+				require.Contains(t, back.EndState(), thirdSite+": 19.4.0, on, UTC")
+				_, err = evenkeel.Resume(t.Context(), rb, w, arbiterOptions(w, j))
+			}
+			if err != nil {
+				asked++
+				require.Regexp(t, `"Disable the arbiter" .* the probe finds it partial|run it again by hand`, err.Error())
+				run(w, thirdSite, "/mnt/iso/migrate.sh", "disable", "arbiter")
+				_, err = evenkeel.Resume(t.Context(), rb, w, arbiterOptions(w, j))
+			}
+			require.NoError(t, err, "%s, %d stages", command, stages)
+			require.NoError(t, w.Check())
+			require.Contains(t, w.EndState(), thirdSite+": 21.1.0, on, UTC")
+		}
+	}
+	require.NotZero(t, asked)
+}

@@ -23,6 +23,7 @@ type ThirdSite struct {
 	WrongSet    int    // port of the mongod that "enable arbiter" starts for another replica set, and says SUCCESS
 	Zone        string // the time zone of a new VM: UTC
 	OldImage    bool   // the technician deploys the old image again
+	OldGone     bool   // the old VM was not kept: who brings it back deploys the old image
 }
 
 // arbiterSpare and arbiterPreserved are the names of the machine that is to become the arbiter, and of the one that was it.
@@ -75,6 +76,9 @@ func (y *system) arbiterOS(release string) simhost.OS {
 		os.Services[mongoService(m.member.Port)] = simhost.Unit{}
 	}
 	os.Files[y.opts.ThirdSite.TargetISO] = arbiterText(y.opts.To)
+	if release == y.opts.From {
+		os.Files[y.opts.ThirdSite.SourceISO] = arbiterText(release)
+	}
 	os.Files["/var/tmp/.keep"] = ""
 	return os
 }
@@ -93,7 +97,6 @@ func (y *system) buildArbiter(s *simhost.State) {
 	for _, m := range y.mongodsOn(third.Name) {
 		h.MustWrite(s, y.dataFile(m), "simulated data\n", 0o600)
 	}
-	h.MustWrite(s, third.SourceISO, arbiterText(y.opts.From), 0o644)
 	h.MakeDirs(s, isoDir)
 	h.Mount(s, simhost.Mount{Device: third.SourceISO, Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
 	s.AddHost(arbiterSpare, y.arbiterOS(y.opts.From)).PowerOff(s)
@@ -196,7 +199,7 @@ var (
 // DeployArbiter deploys the new arbiter in the place of the old one, which is kept, powered off (cps:1619).
 func (d *Deployment) DeployArbiter() error { return d.deed((*system).deployArbiter) }
 
-// RestoreArbiter brings the old arbiter back; the new one is kept, powered off.
+// RestoreArbiter brings the old arbiter back; the new one is kept, powered off. Where the old one is gone, its image is deployed again.
 func (d *Deployment) RestoreArbiter() error { return d.deed((*system).restoreArbiter) }
 
 func (y *system) deployArbiter(s *simhost.State) error {
@@ -226,9 +229,13 @@ func (y *system) restoreArbiter(s *simhost.State) error {
 	}
 	name := y.opts.ThirdSite.Name
 	fresh, old := s.Host(name), s.Host(arbiterPreserved)
-	fresh.PowerOff(s)
-	fresh.Name, old.Name = arbiterSpare, name
-	old.PowerOn(s)
+	if y.opts.ThirdSite.OldGone {
+		fresh.Install(s, y.arbiterOS(y.opts.From))
+	} else {
+		fresh.PowerOff(s)
+		fresh.Name, old.Name = arbiterSpare, name
+		old.PowerOn(s)
+	}
 	y.third = thirdState{release: y.opts.From, zone: "UTC"}
 	return nil
 }

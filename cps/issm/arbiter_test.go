@@ -210,3 +210,21 @@ func TestArbiterScriptDies(t *testing.T) {
 	}
 	require.NotZero(t, asked)
 }
+
+// TestArbiterRollbackWithoutTheOldVM (CPS-079): the old VM was not kept. One of the old image is enabled with the archive.
+func TestArbiterRollbackWithoutTheOldVM(t *testing.T) {
+	rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{ThirdSite: cpstest.ThirdSite{OldGone: true}}), &evenkeel.MemJournal{}
+	before := w.EndState()
+	_, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, j))
+	require.NoError(t, err)
+	require.NoError(t, arbiterRollback(t, rb, w, j))
+	require.NoError(t, w.Check())
+	require.Equal(t, before, w.EndState())
+	enabled := 0
+	for _, e := range w.Log() {
+		if strings.Contains(strings.Join(e.Argv, " "), "migrate.sh enable arbiter") && len(e.Changed) > 0 {
+			enabled++
+		}
+	}
+	require.Equal(t, 2, enabled)
+}

@@ -26,7 +26,8 @@ type ThirdSite struct {
 	OldGone     bool   // the old VM was not kept: who brings it back deploys the old image
 }
 
-// arbiterSpare and arbiterPreserved are the names of the machine that is to become the arbiter, and of the one that was it.
+// arbiterSpare and arbiterPreserved are the names of the machine that is to become the arbiter, and of the one that was
+// it.
 const (
 	arbiterSpare     = "arbiter-spare"
 	arbiterPreserved = "arbiter-preserved"
@@ -199,7 +200,8 @@ var (
 // DeployArbiter deploys the new arbiter in the place of the old one, which is kept, powered off (cps:1619).
 func (d *Deployment) DeployArbiter() error { return d.deed((*system).deployArbiter) }
 
-// RestoreArbiter brings the old arbiter back; the new one is kept, powered off. Where the old one is gone, its image is deployed again.
+// RestoreArbiter brings the old arbiter back; the new one is kept, powered off. Where the old one is gone, its image is
+// deployed again.
 func (d *Deployment) RestoreArbiter() error { return d.deed((*system).restoreArbiter) }
 
 func (y *system) deployArbiter(s *simhost.State) error {
@@ -258,7 +260,8 @@ func (y *system) judgeArbiter(s *simhost.State) {
 
 // arbiterAbout is about.sh on the arbiter (cps:1641-1651).
 func arbiterAbout(c *simhost.Call) int {
-	c.Printf("Cisco Policy Suite - Copyright (c) 2015. All rights reserved.\n\nCPS Arbiter\n\nCPS Installer Version - %s\n",
+	c.Printf("Cisco Policy Suite - Copyright (c) 2015. All rights reserved.\n\nCPS Arbiter\n\nCPS Installer Version - "+
+		"%s\n",
 		systemOf(c.State).third.release)
 	return 0
 }

@@ -21,7 +21,8 @@ func thirdSite(t *testing.T, site cpstest.ThirdSite) *cpstest.Deployment {
 	sets, err := os.ReadFile(filepath.Join("testdata", "mongoConfig.cfg"))
 	require.NoError(t, err)
 	site.Name = "site3-arbiter"
-	d, err := cpstest.New(cpstest.Options{MongoConfig: strings.ReplaceAll(string(sets), "arbitervip:", "site3-arbiter:"), Migrated: true, ThirdSite: site})
+	d, err := cpstest.New(cpstest.Options{MongoConfig: strings.ReplaceAll(string(sets), "arbitervip:", "site3-arbiter:"),
+		Migrated: true, ThirdSite: site})
 	require.NoError(t, err)
 	return d
 }
@@ -49,8 +50,8 @@ func shape(t *testing.T, log string) (lines []string) {
 	return lines
 }
 
-// TestArbiterPrintsWhatTheGuideShows (CPS-079, CPS-061, CPS-062, CPS-234): the logs of migrate.sh, about.sh and the system of the
-// arbiter are those of the guide (cps:1593-1662).
+// TestArbiterPrintsWhatTheGuideShows (CPS-079, CPS-061, CPS-062, CPS-234): the logs of migrate.sh, about.sh and the
+// system of the arbiter are those of the guide (cps:1593-1662).
 func TestArbiterPrintsWhatTheGuideShows(t *testing.T) {
 	guide := func(name string) string {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", name))
@@ -102,7 +103,8 @@ func TestArbiterPrintsWhatTheGuideShows(t *testing.T) {
 	require.NoError(t, d.Check())
 }
 
-// TestArbiterHarmIsTold (CPS-212): whoever replaces the arbiter while it is at work, or before its archive is off it, is told.
+// TestArbiterHarmIsTold (CPS-212): whoever replaces the arbiter while it is at work, or before its archive is off it,
+// is told.
 func TestArbiterHarmIsTold(t *testing.T) {
 	d := thirdSite(t, cpstest.ThirdSite{Zone: "EST"})
 	require.Error(t, d.RestoreArbiter())

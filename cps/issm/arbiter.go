@@ -20,14 +20,16 @@ import (
 // ArbiterConfig says which third-site arbiter is migrated. The zero value of a field is its default.
 type ArbiterConfig struct {
 	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager of a site; "cluman"
-	Arbiter        string `yaml:"arbiter"`         // the arbiter, as ARBITER in mongoConfig.cfg calls it; its control name too
+	// the arbiter, as ARBITER in mongoConfig.cfg calls it; its control name too
+	Arbiter string `yaml:"arbiter"`
 
-	From      string `yaml:"from"`              // release to migrate from; "19.4.0"
-	To        string `yaml:"to"`                // release to migrate to; "21.1.0"
-	SourceOS  string `yaml:"source_os"`         // beginning of the CentOS version before; "7."
-	TargetOS  string `yaml:"target_os"`         // beginning of the CentOS version after; "8.1" (cps:1658)
-	SourceISO string `yaml:"source_iso"`        // the image mounted before; where it is given, a rollback mounts it again
-	TargetISO string `yaml:"target_iso"`        // the image on the arbiter; "/root/cps-arbiter-21.1.0.iso", of To (cps:1576)
+	From      string `yaml:"from"`       // release to migrate from; "19.4.0"
+	To        string `yaml:"to"`         // release to migrate to; "21.1.0"
+	SourceOS  string `yaml:"source_os"`  // beginning of the CentOS version before; "7."
+	TargetOS  string `yaml:"target_os"`  // beginning of the CentOS version after; "8.1" (cps:1658)
+	SourceISO string `yaml:"source_iso"` // the image mounted before; where it is given, a rollback mounts it again
+	// the image on the arbiter; "/root/cps-arbiter-21.1.0.iso", of To (cps:1576)
+	TargetISO string `yaml:"target_iso"`
 	ISOSHA256 string `yaml:"target_iso_sha256"` // its sum as Cisco tells it; where it is not given, it is not compared
 
 	// ArchiveDir is a directory on the operator's machine. The archive is copied there, and checked, before the VM is
@@ -45,8 +47,8 @@ func (c ArbiterConfig) withDefaults() ArbiterConfig {
 		d.TargetISO = "/root/cps-arbiter-" + d.withDefaults().To + ".iso"
 	}
 	d = d.withDefaults()
-	c.ClusterManager, c.From, c.To, c.SourceOS, c.TargetOS, c.TargetISO, c.Tools = d.ClusterManager, d.From, d.To, d.SourceOS,
-		d.TargetOS, d.TargetISO, d.Tools
+	c.ClusterManager, c.From, c.To, c.SourceOS, c.TargetOS, c.TargetISO, c.Tools = d.ClusterManager, d.From, d.To,
+		d.SourceOS, d.TargetOS, d.TargetISO, d.Tools
 	if c.Away == 0 {
 		c.Away = 8 * time.Hour
 	}
@@ -101,15 +103,15 @@ type arbiter struct {
 }
 
 // MigrateArbiter plans the migration of the arbiter at the third site of a GR system, once both sites are migrated
-// (cps:1561-1662, WF-003): disable it, save its archive, deploy its VM anew, and enable it. Meanwhile each replica set in
-// which it votes must do with the members that are left: where one could not, the error says so, as it says everything
-// else that is wrong. What is no arbiter of its own machine is refused: a VM of Hosts.csv, arbitervip, and a host that
-// holds data.
+// (cps:1561-1662, WF-003): disable it, save its archive, deploy its VM anew, and enable it. Meanwhile each replica set
+// in which it votes must do with the members that are left: where one could not, the error says so, as it says
+// everything else that is wrong. What is no arbiter of its own machine is refused: a VM of Hosts.csv, arbitervip, and a
+// host that holds data.
 func MigrateArbiter(cfg ArbiterConfig, hosts *cps.Hosts, conf *cps.MongoConfig) (*evenkeel.Runbook, error) {
 	cfg = cfg.withDefaults()
 	errs := cfg.validate()
 	if hosts == nil || conf == nil {
-		errs = append(errs, errors.New("Hosts.csv and mongoConfig.cfg are needed")) //nolint:staticcheck // the name of a file
+		errs = append(errs, errors.New("Hosts.csv and mongoConfig.cfg are needed"))
 	}
 	a := &arbiter{cfg: cfg}
 	if len(errs) == 0 {
@@ -122,12 +124,14 @@ func MigrateArbiter(cfg ArbiterConfig, hosts *cps.Hosts, conf *cps.MongoConfig) 
 	rb := &evenkeel.Runbook{
 		Name: "cps-arbiter", Title: fmt.Sprintf("Migrate the arbiter %s of CPS %s to %s", cfg.Arbiter, cfg.From, cfg.To),
 		Version: "cps-arbiter 1", Functions: steps.PaperFunctions, Invariants: a.invariants(),
-		Inputs:     []evenkeel.Input{evenkeel.NewInput(hostsPath, contentOf(hosts)), evenkeel.NewInput(mongoConfigPath, contentOf(conf))},
+		Inputs: []evenkeel.Input{evenkeel.NewInput(hostsPath, contentOf(hosts)), evenkeel.NewInput(mongoConfigPath,
+			contentOf(conf))},
 		LeaseHosts: []string{cfg.ClusterManager, cfg.Arbiter},
-		Intro: "The arbiter at the third site is migrated after both sites (cps:1563). It is away from its disabling until it is " +
-			"enabled on its new VM.\n\n" + a.spare() + "\n\nIt follows the CPS Migration and Upgrade Guide; cps:N is a line of it. " +
-			"The guide has no rollback of an arbiter. Before the VM is replaced, this one starts the processes of the old system again; " +
-			"afterwards it puts the old VM back and enables it with its own archive, as the guide does with set 1 (cps:1917-1976).",
+		Intro: "The arbiter at the third site is migrated after both sites (cps:1563). It is away from its disabling until " +
+			"it is enabled on its new VM.\n\n" + a.spare() + "\n\nIt follows the CPS Migration and Upgrade Guide; cps:N is a " +
+			"line of it. The guide has no rollback of an arbiter. Before the VM is replaced, this one starts the processes " +
+			"of the old system again; afterwards it puts the old VM back and enables it with its own archive, as the guide " +
+			"does with set 1 (cps:1917-1976).",
 		Steps: []evenkeel.Step{a.preflight(), a.confirm(), a.image(), a.disable(), a.archive(), a.deploy(), a.enable()},
 	}
 	sayExpectations(rb)
@@ -146,7 +150,8 @@ func (a *arbiter) find() []error {
 		bad("arbiter is missing: the host of the third site, as ARBITER in mongoConfig.cfg calls it")
 		return errs
 	case vm:
-		bad("%s:%d: %s is a VM of this cluster, which is migrated with its half, and no arbiter at a third site", a.hosts.File, host.Line, name)
+		bad("%s:%d: %s is a VM of this cluster, which is migrated with its half, and no arbiter at a third site",
+			a.hosts.File, host.Line, name)
 	case strings.HasPrefix(name, "arbitervip"):
 		bad("%s is an address that moves between the pcrfclients, and no arbiter at a third site", name)
 	}
@@ -166,7 +171,8 @@ func (a *arbiter) find() []error {
 			}
 		}
 		if left, of := rs.VotesLeft(a.down()); rs.LosesMajority(a.down()) {
-			bad("%s: without %s %d of %d votes of %s remain, which is no majority: nobody could write to it while the arbiter is away. "+
+			bad("%s: without %s %d of %d votes of %s remain, which is no majority: nobody could write to it while the arbiter "+
+				"is away. "+
 				"Add a member before", at, name, left, of, rs)
 		}
 	}
@@ -224,9 +230,11 @@ func (a *arbiter) confirm() evenkeel.Step {
 	return evenkeel.Step{
 		ID: "confirm", Title: "Confirm the maintenance window", Host: a.cfg.ClusterManager, Ref: "cps:1563",
 		Actions: []evenkeel.Action{
-			evenkeel.ByHand("sites", "Confirm that both sites are migrated", fmt.Sprintf("about.sh of the other site's Cluster Manager must show %s "+
+			evenkeel.ByHand("sites", "Confirm that both sites are migrated", fmt.Sprintf("about.sh of the other site's "+
+				"Cluster Manager must show %s "+
 				"on the installer and on every VM: the arbiter comes last.", a.cfg.To)).From("cps:1563"),
-			evenkeel.ByHand("quiet", "Confirm that no other outage is planned", "Until the arbiter is enabled, nobody stops, restarts, migrates or "+
+			evenkeel.ByHand("quiet", "Confirm that no other outage is planned", "Until the arbiter is enabled, nobody stops, "+
+				"restarts, migrates or "+
 				"patches a VM with a member of these replica sets, at either site. "+a.spare()),
 		},
 	}
@@ -242,7 +250,8 @@ func (a *arbiter) sites() evenkeel.Action {
 		}
 	}
 	slices.Sort(want)
-	look := evenkeel.Look("sites", "Verify that the site is migrated", a.tools.About).On(a.manager).From("cps:1563").Expecting(
+	look := evenkeel.Look("sites", "Verify that the site is migrated",
+		a.tools.About).On(a.manager).From("cps:1563").Expecting(
 		fmt.Sprintf("installer and every VM on %s", a.cfg.To), onAbout(func(o *cps.About) error {
 			to, err := cps.ParseRelease(a.cfg.To)
 			if err != nil {
@@ -267,7 +276,8 @@ func (a *arbiter) runs(id, version string) evenkeel.Action {
 
 // about wants about.sh to tell of an arbiter of a release (CPS-061).
 func (a *arbiter) about(id, release string) evenkeel.Action {
-	look := evenkeel.Look(id, "Verify the release of the arbiter", a.tools.About).On(a.cfg.Arbiter).From("cps:1642-1651").Expecting(
+	look := evenkeel.Look(id, "Verify the release of the arbiter",
+		a.tools.About).On(a.cfg.Arbiter).From("cps:1642-1651").Expecting(
 		"CPS Arbiter, on "+release, onAbout(func(o *cps.About) error {
 			want, err := cps.ParseRelease(release)
 			switch {
@@ -280,7 +290,8 @@ func (a *arbiter) about(id, release string) evenkeel.Action {
 			}
 			return nil
 		}))
-	look.Paper = steps.Prints(look.Cmd, `| grep -E '^CPS (Arbiter|Installer)'`, "CPS Arbiter", "CPS Installer Version - "+release)
+	look.Paper = steps.Prints(look.Cmd, `| grep -E '^CPS (Arbiter|Installer)'`, "CPS Arbiter",
+		"CPS Installer Version - "+release)
 	return look
 }
 
@@ -300,7 +311,8 @@ func (a *arbiter) image() evenkeel.Step {
 func (a *arbiter) imageThere() []evenkeel.Action {
 	test := sshexec.Command(sshexec.ReadOnly, "test", "-s", a.cfg.TargetISO)
 	list := []evenkeel.Action{{
-		ID: "image", Manual: fmt.Sprintf("Copy the arbiter's image of %s to %s as %s, and compare its checksum with the one that Cisco publishes.",
+		ID: "image", Manual: fmt.Sprintf("Copy the arbiter's image of %s to %s as %s, and compare its checksum with the "+
+			"one that Cisco publishes.",
 			a.cfg.To, a.cfg.Arbiter, a.cfg.TargetISO),
 		Paper: steps.Again(steps.Prints(test, "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
@@ -320,10 +332,11 @@ var factArbiterBoot = evenkeel.NewFact[string]("boot.arbiter", "boot id of the a
 
 // disable takes the arbiter out of its replica sets (cps:1579-1601, CPS-079).
 func (a *arbiter) disable() evenkeel.Step {
-	boot := evenkeel.Look("boot-id", "Note the boot id", steps.ReadBootID.Argv...).Expecting("a UUID", func(o evenkeel.Observed) error {
-		_, err := steps.BootID(o)
-		return err
-	})
+	boot := evenkeel.Look("boot-id", "Note the boot id", steps.ReadBootID.Argv...).Expecting("a UUID",
+		func(o evenkeel.Observed) error {
+			_, err := steps.BootID(o)
+			return err
+		})
 	boot.Makes = []evenkeel.Make{factArbiterBoot.From(steps.BootID)}
 	cmd := a.migrate("disable", "arbiter")
 	return evenkeel.Step{
@@ -353,7 +366,8 @@ func (a *arbiter) disable() evenkeel.Step {
 func (a *arbiter) startedAgain() []evenkeel.Action {
 	var list []evenkeel.Action
 	for _, port := range a.ports {
-		list = append(list, evenkeel.Do("start-"+port, "Start the process on port "+port, "/usr/bin/systemctl", "start", "sessionmgr-"+port).
+		list = append(list, evenkeel.Do("start-"+port, "Start the process on port "+port, "/usr/bin/systemctl", "start",
+			"sessionmgr-"+port).
 			From("cps:1869").Timeout(steps.Briefly).Noting("It is harmless where the process runs."))
 	}
 	return list
@@ -376,7 +390,8 @@ func (a *arbiter) disabledProbe() *evenkeel.Probe {
 	made := arbiterArchive.madeProbe()
 	return &evenkeel.Probe{
 		Text: made.Text + "; not run when there is none and every mongod runs", Paper: []evenkeel.Block{{
-			Script: arbiterArchive.newestOnPaper(evenkeel.Typed(listArchives)) + " | grep -cvxF -e " + arbiterArchive.earlier.Ref(), Shows: []string{"1"},
+			Script: arbiterArchive.newestOnPaper(evenkeel.Typed(listArchives)) + " | grep -cvxF -e " +
+				arbiterArchive.earlier.Ref(), Shows: []string{"1"},
 		}},
 		Op: &evenkeel.Op{
 			Effect: evenkeel.ReadOnly, Text: "List " + archiveDir + " and the processes.",
@@ -428,7 +443,8 @@ func (a *arbiter) enabling(ref string) evenkeel.Action {
 	cmd := a.migrate("enable", "arbiter", arbiterArchive.path.Ref())
 	return evenkeel.Action{
 		ID: "enable", Paper: migrates(cmd),
-		Change: evenkeel.Change{Title: "Enable the arbiter", Ref: ref, Cmd: cmd, Repeat: evenkeel.Idempotent, Expect: succeeded},
+		Change: evenkeel.Change{Title: "Enable the arbiter", Ref: ref, Cmd: cmd, Repeat: evenkeel.Idempotent,
+			Expect: succeeded},
 	}
 }
 
@@ -448,13 +464,16 @@ func (a *arbiter) oldAgain() []evenkeel.Action {
 			return steps.DoneIf(len(a.wrong(list, true)) == 0), nil
 		},
 	}
-	look := runs.Paper[0].Script + ` | awk '/NOT known/ { bad = 1 } /not run/ { enable = 1 } END { print bad ? "NOT known" : enable ? "enable it" : "it runs" }'`
+	look := runs.Paper[0].Script +
+		` | awk '/NOT known/ { bad = 1 } /not run/ { enable = 1 }
+    END { print bad ? "NOT known" : enable ? "enable it" : "it runs" }'`
 	enable.Paper = append([]evenkeel.Block{{Script: look}}, enable.Paper...)
 	enable.Paper[1].If = "enable it"
 	return slices.Concat([]evenkeel.Action{{
-		ID: "old-arbiter", Manual: fmt.Sprintf("The guide has no rollback of an arbiter. Power the new VM off and bring the old one back: power "+
-			"the preserved one on, or restore its snapshot. Where it is gone, deploy one of %s from the old image, and copy the new image to "+
-			"it as %s: it is enabled with the archive. Its SSH host key is another one.", a.cfg.From, a.cfg.TargetISO),
+		ID: "old-arbiter", Manual: fmt.Sprintf("The guide has no rollback of an arbiter. Power the new VM off and bring "+
+			"the old one back: power the preserved one on, or restore its snapshot. Where it is gone, deploy one of %s from "+
+			"the old image, and copy the new image to it as %s: it is enabled with the archive. Its SSH host key is "+
+			"another one.", a.cfg.From, a.cfg.TargetISO),
 		Paper: steps.Again(isRelease(a.cfg.SourceOS)),
 		Change: evenkeel.Change{
 			Title: "Bring the old arbiter back", Ref: "cps:1917", Cmd: readSystem,
@@ -485,10 +504,10 @@ func (a *arbiter) deploy() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			arbiterArchive.kept("kept"), a.processes("stopped", false).AsPrecondition(),
 			{
-				ID: "deploy", Manual: fmt.Sprintf("Power the VM of the arbiter off and keep it: a rollback needs it. Where the platform cannot "+
-					"keep it beside the new one, take a snapshot before you delete it. Deploy the new VM under its address, with the image %s and "+
-					"new_base_vm as the new deployment, as the CPS Geographic Redundancy Guide has it for your platform. Its SSH host key is "+
-					"new: put it into known_hosts.", path.Base(a.cfg.TargetISO)),
+				ID: "deploy", Manual: fmt.Sprintf("Power the VM of the arbiter off and keep it: a rollback needs it. Where the "+
+					"platform cannot keep it beside the new one, take a snapshot before you delete it. Deploy the new VM under its "+
+					"address, with the image %s and new_base_vm as the new deployment, as the CPS Geographic Redundancy Guide has "+
+					"it for your platform. Its SSH host key is new: put it into known_hosts.", path.Base(a.cfg.TargetISO)),
 				Paper: steps.Again(isRelease(a.cfg.TargetOS)),
 				Change: evenkeel.Change{
 					Title: "Deploy the new VM", Ref: "cps:1619", Cmd: readSystem,
@@ -505,13 +524,16 @@ func (a *arbiter) deploy() evenkeel.Step {
 func (a *arbiter) enable() evenkeel.Step {
 	fresh := a.runs("new-arbiter", a.cfg.TargetOS).AsPrecondition()
 	fresh.Title = "This is the new arbiter"
-	actions := append([]evenkeel.Action{fresh, quietOn(a.cfg.Arbiter, migrateScript)}, arbiterArchive.upload("cps:1621")...)
-	actions = slices.Concat(actions, a.imageThere(), umount(), mount(a.cfg.TargetISO), []evenkeel.Action{a.enabling("cps:1625")})
+	actions := append([]evenkeel.Action{fresh, quietOn(a.cfg.Arbiter, migrateScript)},
+		arbiterArchive.upload("cps:1621")...)
+	actions = slices.Concat(actions, a.imageThere(), umount(), mount(a.cfg.TargetISO),
+		[]evenkeel.Action{a.enabling("cps:1625")})
 	return evenkeel.Step{
 		ID: "enable", Title: "Enable the arbiter on its new VM", Host: a.cfg.Arbiter, Ref: "cps:1621-1662",
 		Needs: arbiterArchive.keys(), Actions: actions, Closes: []string{"away"},
 		Verify: []evenkeel.Action{
-			a.about("about", a.cfg.To), a.runs("system", a.cfg.TargetOS), a.utc(), a.processes("processes", true), a.seen("seen"),
+			a.about("about", a.cfg.To), a.runs("system", a.cfg.TargetOS), a.utc(), a.processes("processes", true),
+			a.seen("seen"),
 			a.whole("members", 10*time.Minute),
 		},
 		Harmless: "the new VM is powered off with all that is on it when the old one comes back",
@@ -524,7 +546,8 @@ func (a *arbiter) utc() evenkeel.Action {
 		Expecting("a date in UTC", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			_, err := cps.ParseArbiterDate(steps.Output("date", o.Result))
 			if errors.Is(err, cps.ErrNotUTC) {
-				return evenkeel.NeedsOperator("%s tells the time as %q. Set its time zone to UTC (timedatectl set-timezone UTC), then resume",
+				return evenkeel.NeedsOperator("%s tells the time as %q. Set its time zone to UTC (timedatectl set-timezone UTC), "+
+					"then resume",
 					a.cfg.Arbiter, o.Text())
 			}
 			return err
@@ -536,9 +559,11 @@ func (a *arbiter) utc() evenkeel.Action {
 // processes wants a mongod of each port, or of none (cps:1876).
 func (a *arbiter) processes(id string, want bool) evenkeel.Action {
 	word := map[bool]string{true: "runs", false: "does not run"}[want]
-	title := map[bool]string{true: "Verify that each mongod of the arbiter runs", false: "Verify that no mongod of the arbiter runs"}[want]
+	title := map[bool]string{true: "Verify that each mongod of the arbiter runs",
+		false: "Verify that no mongod of the arbiter runs"}[want]
 	look := evenkeel.Look(id, title, steps.ListProcesses.Argv...).On(a.cfg.Arbiter).From("cps:1876").
-		Until(5*time.Minute, fmt.Sprintf("the whole list; of each of the ports %s the mongod %s", strings.Join(a.ports, ", "), word),
+		Until(5*time.Minute, fmt.Sprintf("the whole list; of each of the ports %s the mongod %s", strings.Join(a.ports, ", "),
+			word),
 			evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				list, err := steps.ProcessesOf(o.Result)
 				if err != nil {
@@ -553,10 +578,11 @@ func (a *arbiter) processes(id string, want bool) evenkeel.Action {
 	for _, port := range a.ports {
 		shows = append(shows, port+" "+word)
 	}
-	look.Paper = steps.Again(steps.Prints(look.Cmd, `| awk -v list="`+strings.Join(a.ports, " ")+`" 'BEGIN { n = split(list, p, " ") } `+
-		`NR == 1 { seen = /PID/ }
+	look.Paper = steps.Again(steps.Prints(look.Cmd, `| awk -v list="`+strings.Join(a.ports, " ")+`" '
+    BEGIN { n = split(list, p, " ") } NR == 1 { seen = /PID/ }
     tolower($0) ~ /mongo/ && !/awk / { for (i = 1; i <= n; i++) if ($0 ~ "(^|[^0-9])" p[i] "([^0-9]|$)") runs[i] = 1 }
-    END { if (!seen) print "NOT known"; else for (i = 1; i <= n; i++) print p[i], (i in runs) ? "runs" : "does not run" }'`, shows...))
+    END { if (!seen) print "NOT known"; else for (i = 1; i <= n; i++) print p[i], (i in runs) ? "runs" : "does not run" }'`,
+		shows...))
 	return look
 }
 

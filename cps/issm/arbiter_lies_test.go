@@ -26,14 +26,16 @@ const psEnd = "root      9999     1  0 00:00 ?        00:00:00 ps -ef\n"
 // still says that a program runs.
 func still(host, program string) []cpstest.Lie {
 	return says("ps -ef", host, func(truth string) string {
-		return strings.Replace(truth, psEnd, "root      4000     1  0 00:00 ?        00:00:00 /bin/bash "+program+"\n"+psEnd, 1)
+		return strings.Replace(truth, psEnd, "root      4000     1  0 00:00 ?        00:00:00 /bin/bash "+program+"\n"+psEnd,
+			1)
 	})
 }
 
 // without takes the lines with a word out of what is printed.
 func dropped(word string) func(string) string {
 	return func(truth string) string {
-		return strings.Join(slices.DeleteFunc(strings.SplitAfter(truth, "\n"), func(l string) bool { return strings.Contains(l, word) }), "")
+		return strings.Join(slices.DeleteFunc(strings.SplitAfter(truth, "\n"),
+			func(l string) bool { return strings.Contains(l, word) }), "")
 	}
 }
 
@@ -44,7 +46,8 @@ const (
 	readSystem = "cat /etc/redhat-release"
 )
 
-// arbiterLies are worlds that are not what they say, and the check that stops each; each switch of cpstest.ThirdSite is one.
+// arbiterLies are worlds that are not what they say, and the check that stops each; each switch of cpstest.ThirdSite is
+// one.
 func arbiterLies() []lied {
 	site := func(s cpstest.ThirdSite) cpstest.Options { return cpstest.Options{ThirdSite: s} }
 	removed := []string{thirdSite + " rm -f /root/cps-arbiter-21.1.0.iso"}
@@ -68,9 +71,12 @@ func arbiterLies() []lied {
 		{check: "image/umounted", lies: idle("umount *", thirdSite)},
 		{check: "image/mounted", lies: idle("mount *", thirdSite)},
 		{check: "disable/quiet", at: "disable/quiet", lies: still(thirdSite, "/mnt/iso/migrate.sh disable arbiter")},
-		{check: "disable/quiet-site", at: "disable/quiet-site", lies: still("cluman", "/mnt/iso/migrate.sh enable set 2 /root/x.tar.gz")},
-		{check: "disable/boot-id", lies: says("cat /proc/sys/kernel/random/boot_id", thirdSite, func(string) string { return "none\n" })},
-		{check: "disable/mark", at: "disable/mark", lies: says("ls -1a /var/tmp", thirdSite, func(string) string { return "" })},
+		{check: "disable/quiet-site", at: "disable/quiet-site", lies: still("cluman",
+			"/mnt/iso/migrate.sh enable set 2 /root/x.tar.gz")},
+		{check: "disable/boot-id", lies: says("cat /proc/sys/kernel/random/boot_id", thirdSite,
+			func(string) string { return "none\n" })},
+		{check: "disable/mark", at: "disable/mark", lies: says("ls -1a /var/tmp", thirdSite,
+			func(string) string { return "" })},
 		{check: "disable/others", at: "disable/others", lies: member("set06", "sessionmgr01", cps.StateRecovering)},
 		{check: "disable/keeps", at: "disable/keeps", lies: says("mongo *", "cluman", func(string) string { return "" })},
 		{check: "disable/disable", lies: arbiterSays("migrate.sh disable arbiter", "SUCCESS", "WARNING")},
@@ -87,16 +93,20 @@ func arbiterLies() []lied {
 		}},
 		{check: "deploy/stopped", at: "deploy/stopped", deeds: []string{thirdSite + " systemctl start sessionmgr-27719"}},
 		{check: "deploy/deploy", opts: site(cpstest.ThirdSite{OldImage: true})},
-		{check: "deploy/deploy", at: "deploy/deploy", deeds: []string{"world deploy-arbiter"}, opts: site(cpstest.ThirdSite{OldImage: true})},
+		{check: "deploy/deploy", at: "deploy/deploy", deeds: []string{"world deploy-arbiter"},
+			opts: site(cpstest.ThirdSite{OldImage: true})},
 		{check: "deploy/another", at: "deploy/deploy", lies: arbiterSays(readSystem, oldSystem, newSystem),
 			opts: cpstest.Options{Technician: cpstest.Technician{Manual: true}}},
 		{check: "enable/new-arbiter", at: "enable/new-arbiter", lies: arbiterSays(readSystem, newSystem, oldSystem)},
-		{check: "enable/quiet", at: "enable/quiet", lies: still(thirdSite, "/mnt/iso/migrate.sh enable arbiter /var/tmp/x.tar.gz")},
+		{check: "enable/quiet", at: "enable/quiet", lies: still(thirdSite,
+			"/mnt/iso/migrate.sh enable arbiter /var/tmp/x.tar.gz")},
 		{check: "enable/sum", at: "enable/sum", lies: says("sha256sum *", thirdSite, func(truth string) string {
-			return strings.Map(func(r rune) rune { return map[bool]rune{true: 'b', false: r}[r == 'a'] }, truth[:min(64, len(truth))]) + truth[min(64, len(truth)):]
+			return strings.Map(func(r rune) rune { return map[bool]rune{true: 'b', false: r}[r == 'a'] }, truth[:min(64,
+				len(truth))]) + truth[min(64, len(truth)):]
 		})},
 		{check: "enable/image", at: "enable/image", deeds: removed},
-		{check: "enable/umounted", at: "enable/umounted", lies: says("cat /proc/mounts", thirdSite, func(truth string) string { return truth + aMount })},
+		{check: "enable/umounted", at: "enable/umounted", lies: says("cat /proc/mounts", thirdSite,
+			func(truth string) string { return truth + aMount })},
 		{check: "enable/mounted", at: "enable/mount", lies: idle("mount *", thirdSite)},
 		{check: "enable/enable", lies: arbiterSays("migrate.sh enable arbiter *", "SUCCESS", "WARNING")},
 		{check: "enable/about", at: "enable/about", lies: arbiterSays("about.sh", "21.1.0", "19.4.0")},
@@ -169,8 +179,9 @@ func (l lied) runArbiter(t *testing.T, may reach, empty ...string) (at string, r
 	return stoppedAt(err), r, w
 }
 
-// TestEachCheckOfTheArbiterStopsALie (CPS-025, CPS-056, CPS-058, CPS-061, CPS-062, CPS-079, CPS-234): whatever the programs say, the
-// run stops at the check that is there for it, before any harm; and without the check a lie gets further.
+// TestEachCheckOfTheArbiterStopsALie (CPS-025, CPS-056, CPS-058, CPS-061, CPS-062, CPS-079, CPS-234): whatever the
+// programs say, the run stops at the check that is there for it, before any harm; and without the check a lie gets
+// further.
 func TestEachCheckOfTheArbiterStopsALie(t *testing.T) {
 	lies, needed := map[string]int{}, map[string]bool{}
 	for i, l := range arbiterLies() {

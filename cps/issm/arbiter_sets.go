@@ -68,7 +68,8 @@ func (a *arbiter) atWork(t *cps.ReplicaTable, sets []cps.ReplicaSet, which func(
 		}
 		for _, row := range set.Members {
 			if !rs.Has(row) {
-				errs = append(errs, fmt.Errorf("%s:%d is a member of %s, and mongoConfig.cfg does not know it", row.Host, row.Port, rs.Title()))
+				errs = append(errs, fmt.Errorf("%s:%d is a member of %s, and mongoConfig.cfg does not know it", row.Host, row.Port,
+					rs.Title()))
 			}
 		}
 	}
@@ -77,7 +78,8 @@ func (a *arbiter) atWork(t *cps.ReplicaTable, sets []cps.ReplicaSet, which func(
 
 // whole wants every member of every replica set at work, on both sites: no other outage is open.
 func (a *arbiter) whole(id string, limit time.Duration) evenkeel.Action {
-	look := evenkeel.Look(id, "Verify that every member of every replica set is at work", a.replicaStatus().Argv...).On(a.manager).
+	look := evenkeel.Look(id, "Verify that every member of every replica set is at work",
+		a.replicaStatus().Argv...).On(a.manager).
 		From("cps:1563").Until(limit, "a primary in each set, and every member on-line and PRIMARY, SECONDARY or ARBITER",
 		a.onTable(func(t *cps.ReplicaTable) error {
 			why := a.withoutMajority(t, 0)
@@ -103,10 +105,13 @@ func (a *arbiter) keeps(id string) evenkeel.Action {
 		ID: id, Paper: steps.Prints(a.asking(asked),
 			"| left "+a.cfg.Arbiter, lines...),
 		Change: evenkeel.Change{
-			Title: "The replica sets keep their majority and their data without " + a.cfg.Arbiter, Ref: "cps:631", Host: a.manager,
+			Title: "The replica sets keep their majority and their data without " + a.cfg.Arbiter, Ref: "cps:631",
+			Host: a.manager,
 			Op: &evenkeel.Op{
-				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of each of %s for rs.conf() and rs.status(). Without %s, which must be "+
-					"arbiterOnly, the set must keep a majority of its votes, a member that can be primary, and a copy of the data that is at "+
+				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of each of %s for rs.conf() and rs.status(). Without "+
+					"%s, which must be "+
+					"arbiterOnly, the set must keep a majority of its votes, a member that can be primary, and a copy of the data "+
+					"that is at "+
 					"most %s behind.", titles(a.own), a.cfg.Arbiter, mongo.MaxLag),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					var errs []error
@@ -135,7 +140,8 @@ func titles(sets []cps.ReplicaSet) string {
 
 // lose asks a set what it loses without the arbiter.
 func (a *arbiter) lose(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet) error {
-	view, err := steps.View(ctx, steps.ReplicaSet(at, a.manager, a.tools.Mongo, rs), rs.Title(), steps.Addresses(rs.Members))
+	view, err := steps.View(ctx, steps.ReplicaSet(at, a.manager, a.tools.Mongo, rs), rs.Title(),
+		steps.Addresses(rs.Members))
 	if err != nil {
 		return err
 	}
@@ -175,13 +181,16 @@ func (a *arbiter) seen(id string) evenkeel.Action {
 		_, y, _ = strings.Cut(y, " ")
 		return strings.Compare(x, y)
 	})
-	filter := `| awk '$1 == "NOT" { print } index($2, "` + a.cfg.Arbiter + `:") == 1 { print $1, $2, $5 }' | LC_ALL=C sort | uniq -c | sed 's/^ *//'`
+	filter := `| awk '$1 == "NOT" { print } index($2, "` + a.cfg.Arbiter +
+		`:") == 1 { print $1, $2, $5 }' | LC_ALL=C sort | uniq -c | sed 's/^ *//'`
 	return evenkeel.Action{
 		ID: id, Paper: steps.Again(steps.Prints(a.asking(asked), filter, lines...)),
 		Change: evenkeel.Change{
-			Title: "The members that hold data see the arbiter at work", Ref: "cps:1639", Host: a.manager, Limit: 10 * time.Minute,
+			Title: "The members that hold data see the arbiter at work", Ref: "cps:1639", Host: a.manager,
+			Limit: 10 * time.Minute,
 			Op: &evenkeel.Op{
-				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask each member that holds data, of every replica set, for rs.status(): it sees %s as "+
+				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask each member that holds data, of every replica set, for "+
+					"rs.status(): it sees %s as "+
 					"ARBITER, with health 1, in %s, and in no other set.", a.cfg.Arbiter, titles(a.own)),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					var errs []error
@@ -207,7 +216,8 @@ func (a *arbiter) seenBy(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSe
 		planned := steps.Addresses(a.processesOf([]cps.ReplicaSet{rs}))
 		for _, m := range status.Members {
 			if a.isOwn(m.Name) && !slices.Contains(planned, m.Name) {
-				errs = append(errs, fmt.Errorf("%s of %s has %s, which mongoConfig.cfg does not have in this set", host, rs.Title(), m.Name))
+				errs = append(errs, fmt.Errorf("%s of %s has %s, which mongoConfig.cfg does not have in this set", host, rs.Title(),
+					m.Name))
 			}
 		}
 		for _, address := range planned {
@@ -215,7 +225,8 @@ func (a *arbiter) seenBy(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSe
 			case !ok:
 				errs = append(errs, fmt.Errorf("%s of %s does not have %s", host, rs.Title(), address))
 			case m.StateStr != "ARBITER" || !m.Healthy():
-				errs = append(errs, fmt.Errorf("%s of %s sees %s as %s, with health %g: look at its log on the arbiter, and whether its port is "+
+				errs = append(errs, fmt.Errorf("%s of %s sees %s as %s, with health %g: look at its log on the arbiter, and "+
+					"whether its port is "+
 					"reached", host, rs.Title(), address, m.StateStr, m.Health))
 			}
 		}

@@ -18,13 +18,14 @@ import (
 
 const thirdSite = "site3-arbiter"
 
-// thirdSiteSets are the guide's sets with the arbiter at the third site: that of set01 has members at the other site too, and
-// set06 keeps arbitervip.
+// thirdSiteSets are the guide's sets with the arbiter at the third site: that of set01 has members at the other site
+// too, and set06 keeps arbitervip.
 func thirdSiteSets(t testing.TB, edit ...string) string {
 	t.Helper()
 	text := strings.ReplaceAll(printed(t, guideMongo(t)), "arbitervip:", thirdSite+":")
 	return strings.NewReplacer(append(edit, "ARBITER="+thirdSite+":27721", "ARBITER=arbitervip:27721",
-		"MEMBER2=sessionmgr02:27717\n", "MEMBER2=sessionmgr02:27717\nMEMBER3=SEC-sessionmgr01:27717\nMEMBER4=SEC-sessionmgr02:27717\n")...).Replace(text)
+		"MEMBER2=sessionmgr02:27717\n",
+		"MEMBER2=sessionmgr02:27717\nMEMBER3=SEC-sessionmgr01:27717\nMEMBER4=SEC-sessionmgr02:27717\n")...).Replace(text)
 }
 
 func arbiterWorld(t testing.TB, opts cpstest.Options) simulated {
@@ -56,7 +57,8 @@ func migrateArbiter(t testing.TB) *evenkeel.Runbook {
 
 func migrateArbiterInto(t testing.TB, archives string) *evenkeel.Runbook {
 	t.Helper()
-	rb, err := planArbiter(t, issm.ArbiterConfig{ArchiveDir: archives, SourceISO: "/root/cps-arbiter-19.4.0.iso"}, thirdSiteSets(t))
+	rb, err := planArbiter(t, issm.ArbiterConfig{ArchiveDir: archives, SourceISO: "/root/cps-arbiter-19.4.0.iso"},
+		thirdSiteSets(t))
 	require.NoError(t, err)
 	return rb
 }
@@ -85,15 +87,16 @@ func arbiterOptions(w simulated, j evenkeel.Journal) evenkeel.Options {
 	return evenkeel.Options{Journal: j, Clock: w.Clock(), Operator: &vcenter{world: w}, RunID: testRun, Serial: true}
 }
 
-// TestArbiter (WF-003, CPS-079, CPS-212, CPS-234): the arbiter comes to its new VM by the engine and by hand, to the same end, and
-// every replica set has it again.
+// TestArbiter (WF-003, CPS-079, CPS-212, CPS-234): the arbiter comes to its new VM by the engine and by hand, to the
+// same end, and every replica set has it again.
 func TestArbiter(t *testing.T) {
 	w := arbiterWorld(t, cpstest.Options{})
 	byHand, rb := w.Clone().(simulated), migrateArbiter(t)
 	_, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, &evenkeel.MemJournal{}))
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
-	require.Contains(t, w.EndState(), thirdSite+`: 21.1.0, on, UTC, image mounted: "/root/cps-arbiter-21.1.0.iso", 27717 true`)
+	require.Contains(t, w.EndState(),
+		thirdSite+`: 21.1.0, on, UTC, image mounted: "/root/cps-arbiter-21.1.0.iso", 27717 true`)
 	for _, set := range w.Report().Replicas {
 		for _, m := range set.Members {
 			if strings.HasPrefix(m.Host, thirdSite) {
@@ -117,15 +120,16 @@ func arbiterRollback(t *testing.T, rb *evenkeel.Runbook, w simulated, j *evenkee
 	return err
 }
 
-// TestArbiterRollback (CPS-079): from each step, also from the end, a rollback brings the old arbiter back into its replica sets; by
-// its archive, and where there is none yet, by what is on its disk.
+// TestArbiterRollback (CPS-079): from each step, also from the end, a rollback brings the old arbiter back into its
+// replica sets; by its archive, and where there is none yet, by what is on its disk.
 func TestArbiterRollback(t *testing.T) {
 	start := arbiterWorld(t, cpstest.Options{})
 	straight := start.Clone().(simulated)
 	rb := migrateArbiter(t)
 	_, err := evenkeel.Run(t.Context(), rb, straight, arbiterOptions(straight, &evenkeel.MemJournal{}))
 	require.NoError(t, err)
-	for _, place := range []string{"image/umount", "disable/disable", "disable/stopped", "archive/save", "deploy/deploy", "enable/upload", "enable/enable",
+	for _, place := range []string{"image/umount", "disable/disable", "disable/stopped", "archive/save", "deploy/deploy",
+		"enable/upload", "enable/enable",
 		"enable/about", "the end"} {
 		t.Run(strings.ReplaceAll(place, "/", " "), func(t *testing.T) {
 			w, j := start.Clone().(simulated), &evenkeel.MemJournal{}
@@ -158,10 +162,11 @@ func TestArbiterRehearsed(t *testing.T) {
 		every = 41
 	}
 	for _, kinds := range [][]evenkeel.ScheduleKind{nil, {evenkeel.RollbackFrom}} {
-		report, err := evenkeel.Rehearse(t.Context(), migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), evenkeel.RehearsalPlan{
-			Every: every, Kinds: kinds,
-			Operator: func(w evenkeel.World) evenkeel.Operator { return &vcenter{world: w.(simulated)} },
-		})
+		report, err := evenkeel.Rehearse(t.Context(), migrateArbiter(t), arbiterWorld(t, cpstest.Options{}),
+			evenkeel.RehearsalPlan{
+				Every: every, Kinds: kinds,
+				Operator: func(w evenkeel.World) evenkeel.Operator { return &vcenter{world: w.(simulated)} },
+			})
 		require.NoError(t, err)
 		require.NotZero(t, report.Schedules)
 		t.Logf("%d records, %d commands, %d schedules", report.Records, report.Commands, report.Schedules)
@@ -171,8 +176,8 @@ func TestArbiterRehearsed(t *testing.T) {
 	}
 }
 
-// TestArbiterScriptDies (CPS-079): migrate.sh dies after any of its stages. Where it has stopped a process, it is not run again by
-// itself; the operator brings it to its end, or rolls back.
+// TestArbiterScriptDies (CPS-079): migrate.sh dies after any of its stages. Where it has stopped a process, it is not
+// run again by itself; the operator brings it to its end, or rolls back.
 func TestArbiterScriptDies(t *testing.T) {
 	asked := 0
 	for _, command := range []string{"disable", "enable"} {
@@ -211,9 +216,11 @@ func TestArbiterScriptDies(t *testing.T) {
 	require.NotZero(t, asked)
 }
 
-// TestArbiterRollbackWithoutTheOldVM (CPS-079): the old VM was not kept. One of the old image is enabled with the archive.
+// TestArbiterRollbackWithoutTheOldVM (CPS-079): the old VM was not kept. One of the old image is enabled with the
+// archive.
 func TestArbiterRollbackWithoutTheOldVM(t *testing.T) {
-	rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{ThirdSite: cpstest.ThirdSite{OldGone: true}}), &evenkeel.MemJournal{}
+	rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{ThirdSite: cpstest.ThirdSite{OldGone: true}}),
+		&evenkeel.MemJournal{}
 	before := w.EndState()
 	_, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, j))
 	require.NoError(t, err)
@@ -227,4 +234,32 @@ func TestArbiterRollbackWithoutTheOldVM(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, enabled)
+}
+
+// TestArbiterRollbackOnPaper (WF-003): the rollback of a migration that has ended, followed by hand in a real shell,
+// comes to the same end as the engine's.
+func TestArbiterRollbackOnPaper(t *testing.T) {
+	for name, site := range map[string]cpstest.ThirdSite{"the old VM": {}, "the old image": {OldGone: true}} {
+		t.Run(name, func(t *testing.T) {
+			rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{ThirdSite: site}), &evenkeel.MemJournal{}
+			byHand := w.Clone().(simulated)
+			report, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, j))
+			require.NoError(t, err)
+			back, err := rb.RollbackPlan(report.State)
+			require.NoError(t, err)
+			var md strings.Builder // in one shell, which knows where the archive is
+			require.NoError(t, rb.Markdown(&md))
+			require.NoError(t, back.Markdown(&md))
+			papertest.Follow(t, md.String(), byHand, papertest.Person{Dir: t.TempDir(), Pause: time.Minute,
+				Secret: func(string) string { return "" }, ByHand: func(action, _ string) error {
+					if strings.Contains(action, "Bring the old arbiter back") {
+						_ = byHand.RestoreArbiter() // it fails the second time
+					}
+					return nil
+				}})
+			require.NoError(t, byHand.Check())
+			require.NoError(t, arbiterRollback(t, rb, w, j))
+			require.Equal(t, w.Hash(), byHand.Hash())
+		})
+	}
 }

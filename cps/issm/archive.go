@@ -296,7 +296,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		},
 		{
 			ID: "sum", Precondition: true,
-			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(),
+			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | head -n 1 | grep -c " + a.sum.Ref(),
 				Shows: []string{"1"}}},
 			Change: evenkeel.Change{
 				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),

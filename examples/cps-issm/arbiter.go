@@ -43,7 +43,8 @@ func arbiterJob(cfg *cli.Config) *arbiterConfig {
 	return cfg.Job.(*arbiterConfig) //nolint:forcetypeassert // ReadConfig and the example make no other
 }
 
-// arbiterExample is the guide's cluster with its arbiters at a third site; or the files in dir, with the arbiter that they name.
+// arbiterExample is the guide's cluster with its arbiters at a third site; or the files in dir, with the arbiter that
+// they name.
 func arbiterExample(into, dir string) (*cli.Config, error) {
 	files, err := exampleFiles(into, dir)
 	if err != nil {
@@ -80,7 +81,8 @@ func arbiterIn(hostsFile, mongoFile string) (string, error) {
 	return "", nil
 }
 
-// arbiterWorld is the cluster that a configuration's files describe, simulated, migrated, with its arbiter on the old release.
+// arbiterWorld is the cluster that a configuration's files describe, simulated, migrated, with its arbiter on the old
+// release.
 func arbiterWorld(cfg *cli.Config, job *arbiterConfig) (cli.SimWorld, error) {
 	d, err := job.deployed(cfg, cpstest.Options{
 		From: job.From, To: job.To, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Migrated: true,

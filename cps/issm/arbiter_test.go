@@ -263,3 +263,17 @@ func TestArbiterRollbackOnPaper(t *testing.T) {
 		})
 	}
 }
+
+// TestArbiterTakesItsOwnArchive (CPS-058): a newer archive of something else, or an old one of the arbiter, is not
+// taken for the one that was made.
+func TestArbiterTakesItsOwnArchive(t *testing.T) {
+	rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), &evenkeel.MemJournal{}
+	for _, name := range []string{"migrate_cluman_20990101_000000.tar.gz", "migrate_arbiter_20190101_000000.tar.gz"} {
+		run(w, thirdSite, "touch", "/var/tmp/"+name)
+	}
+	report, err := evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, j))
+	require.NoError(t, err)
+	taken, err := evenkeel.NewFact[string]("archive.arbiter", "").Get(report.State.Facts)
+	require.NoError(t, err)
+	require.Regexp(t, `^/var/tmp/migrate_arbiter_2021\d{4}_\d{6}\.tar\.gz$`, taken)
+}

@@ -189,13 +189,16 @@ func TestEachCheckOfTheArbiterStopsALie(t *testing.T) {
 		at, with, w := l.runArbiter(t, reach{1000, 1000})
 		assert.Equal(t, l.check, at, "another check stops lie %d", i)
 		assert.Empty(t, w.Violations(), "stopped at %s before any harm", l.check)
+		if testing.Short() {
+			continue
+		}
 		_, without, _ := l.runArbiter(t, with, l.check)
 		needed[l.check] = needed[l.check] || without.further(with)
 	}
 	for _, c := range checksOf(migrateArbiter(t)) {
 		_, known := notNeeded[c]
 		assert.NotZero(t, lies[c], "no lie is stopped by %s", c)
-		assert.NotEqual(t, known, needed[c], "whether a lie gets further without %s", c)
+		assert.True(t, testing.Short() || known != needed[c], "whether a lie gets further without %s", c)
 		delete(lies, c)
 	}
 	assert.Empty(t, lies, "these are no checks of the runbook")

@@ -16,6 +16,9 @@ var components = map[string][]string{
 // about is about.sh (cps:500-512,963-987).
 func about(c *simhost.Call) int {
 	y := systemOf(c.State)
+	if y.isArbiter(c.Host.Name) {
+		return arbiterAbout(c)
+	}
 	if !onManager(c) {
 		return notThere(c, "about.sh")
 	}

@@ -47,11 +47,15 @@ func New(opts Options) (*Deployment, error) {
 
 // build makes the machines.
 func (y *system) build(s *simhost.State) {
+	release, stage := y.opts.From, inService
+	if y.opts.Migrated {
+		release, stage = y.opts.To, migrated
+	}
 	for _, row := range y.hosts.Rows {
-		v := vm{alias: row.Alias, class: row.Class(), address: internalAddress(row).String(), release: y.opts.From,
+		v := vm{alias: row.Alias, class: row.Class(), address: internalAddress(row).String(), release: release,
 			exists: true}
 		y.vms = append(y.vms, v)
-		os := y.image(&v, y.opts.From)
+		os := y.image(&v, release)
 		for name := range os.Services {
 			os.Services[name] = simhost.Unit{Active: true, Enabled: true}
 		}
@@ -61,9 +65,10 @@ func (y *system) build(s *simhost.State) {
 			y.lbs = append(y.lbs, balancer{alias: v.alias, ends: make([]endpoint, y.opts.EndpointsPerLB)})
 		}
 	}
-	y.buildManager(s.AddHost(manager, y.managerOS(y.opts.From)), s)
+	y.buildManager(s.AddHost(manager, y.managerOS(release)), s)
+	y.buildArbiter(s)
 	if y.opts.Peer != "" {
-		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, y.opts.From)
+		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, release)
 		for name := range peer.Services {
 			peer.Services[name] = simhost.Unit{Active: true, Enabled: true}
 		}
@@ -71,11 +76,11 @@ func (y *system) build(s *simhost.State) {
 	}
 	s.AddHost(spare, y.managerOS(y.opts.From)).PowerOff(s)
 	for n := 1; n <= 2; n++ {
-		y.halves[n], y.serves[n] = y.sides[n], true
+		y.halves[n], y.serves[n], y.stage[n] = y.sides[n], true, stage
 	}
-	y.manager = managerState{release: y.opts.From, ready: y.opts.Start, restored: true}
+	y.manager = managerState{release: release, ready: y.opts.Start, restored: true, replaced: y.opts.Migrated}
 	if y.usesVIP() {
-		y.vip = vip{owner: y.opts.ArbiterVIPOn, release: y.opts.From}
+		y.vip = vip{owner: y.opts.ArbiterVIPOn, release: release}
 	}
 }
 

@@ -29,6 +29,9 @@ func (d *Deployment) EndState() string {
 			y.vms[i].describe(&b, s)
 		}
 		fmt.Fprintf(&b, "arbitervip: %q\n", y.vip.owner)
+		if y.opts.ThirdSite.Name != "" {
+			b.WriteString(y.third.describe(s, y))
+		}
 		for i := range y.sets {
 			y.sets[i].describe(&b)
 		}

@@ -103,8 +103,9 @@ func (y *system) do(s *simhost.State, words []string) error {
 	return nil
 }
 
-const deedsUsage = "delete-vms SET | deploy-cluman | restore-cluman | power-on HOST | power-off HOST | traffic SET on|off | " +
-	"release VM RELEASE | image VM RELEASE | priority HOST:PORT N | recovering HOST:PORT | archive cluman|set-1|set-2 lost|cut"
+const deedsUsage = "delete-vms SET | deploy-cluman | restore-cluman | deploy-arbiter | restore-arbiter | " +
+	"zone ZONE | join SET HOST:PORT | power-on HOST | power-off HOST | traffic SET on|off | " +
+	"release VM RELEASE | image VM RELEASE | priority HOST:PORT N | recovering HOST:PORT | archive cluman|set-1|set-2|arbiter lost|cut"
 
 // steer does what no command of the deployment does: what people do elsewhere, and what is so for no reason.
 func (y *system) steer(s *simhost.State, args []string) error {
@@ -118,6 +119,14 @@ func (y *system) steer(s *simhost.State, args []string) error {
 		return y.deployManager(s)
 	case verb == "restore-cluman":
 		return y.restoreManager(s)
+	case verb == "deploy-arbiter":
+		return y.deployArbiter(s)
+	case verb == "restore-arbiter":
+		return y.restoreArbiter(s)
+	case verb == "zone":
+		y.third.zone = at(1)
+	case verb == "join":
+		return y.join(s, at(1), at(2))
 	case verb == "power-on", verb == "power-off":
 		return y.power(s, at(1), verb == "power-on")
 	case verb == "traffic" && (n == 1 || n == 2) && (at(2) == "on" || at(2) == "off"):
@@ -162,6 +171,9 @@ func (y *system) change(s *simhost.State, address string, how func(*replicaSet) 
 // spoil removes the newest archive of a kind, or leaves half of it.
 func (y *system) spoil(s *simhost.State, kind, how string) error {
 	h, path := s.Host(manager), ""
+	if kind == arbiterKind {
+		h = s.Host(y.opts.ThirdSite.Name)
+	}
 	for _, a := range y.archives {
 		if a.Kind == kind {
 			path = a.Path

@@ -11,11 +11,16 @@ import (
 // migrate is /mnt/iso/migrate.sh.
 func migrate(c *simhost.Call) int {
 	y := systemOf(c.State)
-	if c.Host.Name != manager || !isMounted(c.Host) {
+	third := y.isArbiter(c.Host.Name)
+	if c.Host.Name != manager && !third || !isMounted(c.Host) {
 		return c.Fail(127, "/mnt/iso/migrate.sh: No such file or directory")
 	}
 	y.sync(c.State)
 	m := &script{Call: c, y: y}
+	if third {
+		defer y.judge(c.State)
+		return m.arbiter(c.Args)
+	}
 	data, _ := c.Host.ReadFile(imageMounted(c.Host))
 	if release := y.isoRelease(data); release != y.opts.To {
 		return m.refuse("the mounted image holds release %q, to which nothing can be migrated here", release)

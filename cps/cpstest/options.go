@@ -62,6 +62,9 @@ type Options struct {
 	PatchFile, Patched string
 	PatchSum           string // what sha256sum prints of PatchFile; its own sum when empty
 
+	ThirdSite ThirdSite // the arbiter of a GR system at a third site; none when its name is empty
+	Migrated  bool      // the cluster has been migrated to To already
+
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.
 	Trusting bool
@@ -111,6 +114,9 @@ func (o Options) withDefaults() Options {
 	text(&o.To, "21.1.0")
 	text(&o.SourceISO, isoPath(o.From))
 	text(&o.TargetISO, isoPath(o.To))
+	text(&o.ThirdSite.SourceISO, arbiterISO(o.From))
+	text(&o.ThirdSite.TargetISO, arbiterISO(o.To))
+	text(&o.ThirdSite.Zone, "UTC")
 	o.SourceOS, o.TargetOS = version(o.SourceOS, "7.7.1908"), version(o.TargetOS, "8.1.1911")
 	if o.EndpointsPerLB == 0 {
 		o.EndpointsPerLB = 3

@@ -12,7 +12,7 @@ import (
 // programs are those of CPS, besides what every Linux host has.
 func (p *plan) programs() *simhost.Registry {
 	r := simhost.NewRegistry()
-	r.Around = lie
+	r.Around = func(c *simhost.Call, run simhost.Handler) int { return lie(c, inZone(run)) }
 	r.Command("migrate.sh", 0, migrate)
 	r.Command("deploy_all.py", 0, deployAll)
 	r.Command("deploy.sh", 0, deployOne)
@@ -98,7 +98,7 @@ func mount(c *simhost.Call) int {
 	switch {
 	case err != nil:
 		return c.Fail(32, "mount: %s: failed to setup loop device: %v", args[0], err)
-	case systemOf(c.State).isoRelease(data) == "":
+	case systemOf(c.State).isoRelease(data)+systemOf(c.State).arbiterRelease(data) == "":
 		return c.Fail(32, "mount: %s: wrong fs type, bad option, bad superblock on /dev/loop0", dir)
 	case slices.ContainsFunc(c.Host.Mounts(), func(m simhost.Mount) bool { return m.Dir == dir }):
 		return c.Fail(32, "mount: %s is already mounted or %s busy", args[0], dir)
@@ -294,10 +294,15 @@ func monitStatus(c *simhost.Call, only string) int {
 func ps(c *simhost.Call) int {
 	c.Printf("UID        PID  PPID  C STIME TTY          TIME CMD\n")
 	c.Printf("root         1     0  0 00:00 ?        00:00:02 /usr/lib/systemd/systemd\n")
-	for i, m := range systemOf(c.State).mongodsOn(c.Host.Name) {
+	y := systemOf(c.State)
+	for i, m := range y.mongodsOn(c.Host.Name) {
 		if c.Host.Active(mongoService(m.member.Port)) {
+			set := y.sets[m.set].spec.Name
+			if y.isArbiter(c.Host.Name) && m.member.Port == y.third.wrong {
+				set = "another"
+			}
 			c.Printf("root      %4d     1  2 00:00 ?        00:10:00 /usr/bin/mongod --port %d --replSet %s\n", 2000+i,
-				m.member.Port, systemOf(c.State).sets[m.set].spec.Name)
+				m.member.Port, set)
 		}
 	}
 	c.Printf("root      9999     1  0 00:00 ?        00:00:00 ps -ef\n")

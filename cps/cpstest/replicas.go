@@ -194,7 +194,7 @@ func (r *replicaSet) member(address string) (m replsim.MemberSpec, ok bool) {
 // mongodServices are the services of all mongods that run on VMs.
 func (p *plan) mongodServices() map[string]simhost.Service {
 	services := map[string]simhost.Service{}
-	for _, alias := range p.hosts.Aliases() {
+	for _, alias := range append(p.hosts.Aliases(), p.opts.ThirdSite.Name) {
 		for _, m := range p.mongodsOn(alias) {
 			port := m.member.Port
 			follow := func(act func(*system, *simhost.State, placed)) func(*simhost.State, *simhost.Host) error {

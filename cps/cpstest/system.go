@@ -14,6 +14,7 @@ type system struct {
 	vms    []vm // in the order of Hosts.csv
 	sets   []replicaSet
 	vip    vip
+	third  thirdState
 	stage  [3]stage // by upgrade set, 1 and 2
 	halves [3][]string
 	serves [3]bool // by upgrade set: its load balancers are to take traffic
@@ -103,6 +104,7 @@ func (y *system) Encode(e *simhost.Encoder) {
 		y.sets[i].encode(e)
 	}
 	y.vip.encode(e)
+	y.third.encode(e)
 	for n := 1; n <= 2; n++ {
 		e.Int(int(y.stage[n]))
 		e.Texts(y.halves[n])

@@ -21,6 +21,7 @@ const (
 	deleteVMs eventKind = iota + 1
 	deployManager
 	restoreManager
+	deployArbiter
 )
 
 // deployTime is how long a new Cluster Manager takes from its power-on until its status API says ready; it answers to SSH before.
@@ -43,12 +44,16 @@ func (y *system) happen(s *simhost.State, ev event) {
 		_ = y.deployManager(s)
 	case restoreManager:
 		_ = y.restoreManager(s)
+	case deployArbiter:
+		_ = y.deployArbiter(s)
 	}
 }
 
 // technicianSees is called when an archive is off its machine: then the machine may go.
 func (y *system) technicianSees(s *simhost.State, a Archive) {
 	switch {
+	case a.Kind == arbiterKind && !y.third.replaced:
+		y.schedule(s, y.opts.Technician.DeployAfter, deployArbiter, 0)
 	case a.Kind == "cluman" && !y.manager.replaced:
 		y.schedule(s, y.opts.Technician.DeployAfter, deployManager, 0)
 	case a.Kind == "set-1" && y.stage[1] == rolledBack && y.manager.replaced:

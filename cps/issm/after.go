@@ -131,7 +131,7 @@ func (m *Migration) imageStep() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "image", Title: "Unmount the image", Host: m.cfg.ClusterManager, Ref: "cps:2000-2005",
 		Why:      `It prevents "device is busy" at the next upgrade.`,
-		Actions:  m.umount(),
+		Actions:  umount(),
 		Harmless: "it is mounted again where it is needed",
 	}
 	if m.cfg.RemoveISO {

@@ -24,10 +24,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// An archive is what migrate.sh saves of a machine that is about to be destroyed. Its path on the Cluster Manager, its
-// copy on the operator's machine and its digest are facts.
+// An archive is what migrate.sh saves of a machine that is about to be destroyed. Its path on the machine that makes it,
+// its copy on the operator's machine and its digest are facts.
 type archiveFacts struct {
 	what    string
+	on      string // the machine that makes it, for the reader
+	word    string // what stands for it in the name of the file
 	maker   string // the arguments of migrate.sh that make it
 	earlier evenkeel.Fact[string]
 	path    evenkeel.Fact[string]
@@ -36,22 +38,24 @@ type archiveFacts struct {
 	is      func(cps.ArchiveName) bool
 }
 
-func archiveOf(name, what, maker string, is func(cps.ArchiveName) bool) archiveFacts {
+func archiveOf(name, what, on, maker string, is func(cps.ArchiveName) bool) archiveFacts {
 	return archiveFacts{
-		what: what, maker: maker, is: is,
+		what: what, on: on, word: name, maker: maker, is: is,
 		earlier: evenkeel.NewFact[string]("archive."+name+".earlier", "newest archive of "+what+" before this run made one, or none"),
-		path:    evenkeel.NewFact[string]("archive."+name, "archive of "+what+" on the Cluster Manager"),
+		path:    evenkeel.NewFact[string]("archive."+name, "archive of "+what+" on "+on),
 		local:   evenkeel.NewFact[string]("archive."+name+".local", "its copy on the operator's machine"),
 		sum:     evenkeel.NewFact[string]("archive."+name+".sha256", "its sha256"),
 	}
 }
 
 var (
-	managerArchive = archiveOf("cluman", "the Cluster Manager", "backup cluman",
+	managerArchive = archiveOf("cluman", "the Cluster Manager", "the Cluster Manager", "backup cluman",
 		func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveCluman })
 	setArchives = [3]archiveFacts{
-		1: archiveOf("set-1", "set 1", "disable set 1", func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 1 }),
-		2: archiveOf("set-2", "set 2", "disable set 2", func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 2 }),
+		1: archiveOf("set-1", "set 1", "the Cluster Manager", "disable set 1",
+			func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 1 }),
+		2: archiveOf("set-2", "set 2", "the Cluster Manager", "disable set 2",
+			func(a cps.ArchiveName) bool { return a.Kind == cps.ArchiveSet && a.Set == 2 }),
 	}
 )
 
@@ -159,10 +163,10 @@ func (a archiveFacts) save(host, dir, ref string) evenkeel.Action {
 			Title: "Copy the archive off the machine", Host: host, Ref: ref, Limit: time.Hour,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
-				Text: fmt.Sprintf("Find the newest archive of %s in %s of the Cluster Manager (ls -1a). It must be newer than the "+
+				Text: fmt.Sprintf("Find the newest archive of %s in %s of %s (ls -1a). It must be newer than the "+
 					"one noted before it was made. Copy it into %s on your own machine, with mode 0600: it holds passwords and keys. "+
 					"Compare the sha256 sums of both, and list the copy with tar tzf: it must be whole.",
-					a.what, archiveDir, dir),
+					a.what, archiveDir, a.on, dir),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) { return a.fetch(ctx, at, dir) },
 			},
 			Expect: evenkeel.Expect{Text: "equal sums, and a list that ends without an error"},
@@ -263,7 +267,7 @@ func (a archiveFacts) kept(id string) evenkeel.Action {
 	}
 }
 
-// upload brings the copy onto the Cluster Manager, under the path that it had: into a file beside it, checked, and renamed.
+// upload brings the copy onto the machine, under the path that it had: into a file beside it, checked, and renamed.
 func (a archiveFacts) upload(ref string) []evenkeel.Action {
 	part := a.path.Ref() + ".part"
 	write := sshexec.PrivateFile(part) // the archive holds passwords and keys
@@ -285,14 +289,14 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 		{
 			ID: "upload",
 			Change: evenkeel.Change{
-				Title: "Copy the archive to the Cluster Manager", Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
+				Title: "Copy the archive to " + a.on, Ref: ref, Cmd: write, Repeat: evenkeel.ProbeFirst,
 				Probe: &evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", a.path.Ref()),
 					Text: "the archive is there already, with the right sum", Paper: sumPaper, Read: here},
 			},
 		},
 		{
 			ID: "sum", Precondition: true,
-			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | grep -c " + a.sum.Ref(),
+			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | head -n 1 | grep -c " + a.sum.Ref(),
 				Shows: []string{"1"}}},
 			Change: evenkeel.Change{
 				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
@@ -310,7 +314,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 							sum = found[name]
 						}
 						if sum != want {
-							return errors.New("the archive on the Cluster Manager is not the one that was saved")
+							return fmt.Errorf("the archive on %s is not the one that was saved", a.on)
 						}
 						return nil
 					}},

@@ -112,11 +112,15 @@ func sameFile(input evenkeel.Input) steps.Checker {
 
 // quietGuard must hold before anything that must not run twice at the same time.
 func (m *Migration) quietGuard(programs ...string) evenkeel.Action {
+	return quietOn(m.cfg.ClusterManager, programs...)
+}
+
+func quietOn(host string, programs ...string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "quiet", Precondition: true,
 		Paper: steps.Prints(steps.ListProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
 		Change: evenkeel.Change{
-			Title: "Nothing of an earlier attempt is still running", Host: m.cfg.ClusterManager, Limit: 12 * time.Hour,
+			Title: "Nothing of an earlier attempt is still running", Host: host, Limit: 12 * time.Hour,
 			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
 			Cmd:    steps.ListProcesses,
 			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: steps.Quiet(programs...)},
@@ -331,7 +335,7 @@ func mountedProbe(done bool) *evenkeel.Probe {
 }
 
 // umount and mount are ProbeFirst: the first fails where nothing is mounted, the second where something is.
-func (m *Migration) umount() []evenkeel.Action {
+func umount() []evenkeel.Action {
 	a := evenkeel.Action{
 		ID: "umount", Paper: ifMounted("mounted", steps.Brief(sshexec.Command(sshexec.Mutating, "umount", isoMount))),
 		Change: evenkeel.Change{
@@ -342,7 +346,7 @@ func (m *Migration) umount() []evenkeel.Action {
 	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Nothing is mounted on "+isoMount)}
 }
 
-func (m *Migration) mount(iso string) []evenkeel.Action {
+func mount(iso string) []evenkeel.Action {
 	a := evenkeel.Action{
 		ID: "mount", Paper: ifMounted("not mounted", steps.Brief(sshexec.Command(sshexec.Mutating, "mount", "-o", "loop", iso, isoMount))),
 		Change: evenkeel.Change{

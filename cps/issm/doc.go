@@ -4,5 +4,6 @@
 //
 // [New] plans a migration from the cluster's own Hosts.csv and mongoConfig.cfg, and refuses what must not be acted on.
 // [Migration.Runbook] is the migration as an [evenkeel.Runbook]: it can be reviewed, rehearsed on a simulated cluster
-// (package cpstest), run, resumed after a crash, and rolled back.
+// (package cpstest), run, resumed after a crash, and rolled back. [MigrateArbiter] plans what comes after both sites of a
+// GR system: the migration of the arbiter at the third site (cps:1561-1662).
 package issm

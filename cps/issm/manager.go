@@ -36,8 +36,8 @@ func (m *Migration) backupStep() evenkeel.Step {
 		ID: "backup-cluman", Title: "Back up the data of the Cluster Manager and copy them off it",
 		Host: m.cfg.ClusterManager, Ref: "cps:409-447",
 		Makes: append(managerArchive.keys(), managerArchive.earlier),
-		Actions: slices.Concat([]evenkeel.Action{m.imageThere(), m.quietGuard(migrateScript)}, m.umount(),
-			m.mount(m.cfg.TargetISO), []evenkeel.Action{
+		Actions: slices.Concat([]evenkeel.Action{m.imageThere(), m.quietGuard(migrateScript)}, umount(),
+			mount(m.cfg.TargetISO), []evenkeel.Action{
 				managerArchive.mark(),
 				{
 					ID: "backup", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "backup", "cluman")),
@@ -48,10 +48,10 @@ func (m *Migration) backupStep() evenkeel.Step {
 				},
 				managerArchive.save(m.cfg.ClusterManager, m.cfg.ArchiveDir, "cps:439-447"),
 			}),
-		Undo: m.umount(),
+		Undo: umount(),
 	}
 	if m.cfg.SourceISO != "" {
-		step.Undo = append(step.Undo, m.mount(m.cfg.SourceISO)...)
+		step.Undo = append(step.Undo, mount(m.cfg.SourceISO)...)
 	}
 	return step
 }
@@ -140,7 +140,7 @@ func (m *Migration) newManager() evenkeel.Action {
 // restoreStep makes the new machine the Cluster Manager (cps:471-521).
 func (m *Migration) restoreStep() evenkeel.Step {
 	actions := append([]evenkeel.Action{m.newManager(), m.quietGuard(migrateScript)}, managerArchive.upload("cps:472-475")...)
-	actions = slices.Concat(actions, m.umount(), m.mount(m.cfg.TargetISO), []evenkeel.Action{
+	actions = slices.Concat(actions, umount(), mount(m.cfg.TargetISO), []evenkeel.Action{
 		{
 			ID: "restore", Paper: migrates(m.migrate(evenkeel.Mutating, managerTime, "restore", "cluman", managerArchive.path.Ref())),
 			Change: evenkeel.Change{
@@ -179,7 +179,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 				},
 			},
 		}...),
-		Undo: m.umount(),
+		Undo: umount(),
 	}
 }
 

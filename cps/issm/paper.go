@@ -139,11 +139,7 @@ func isRelease(version string) []evenkeel.Block {
 
 // newestOnPaper prints the path of the newest archive in a list of the directory, or none; a list that is not whole fails.
 func (a archiveFacts) newestOnPaper(list string) string {
-	what := strings.ReplaceAll(a.what, " ", "-")
-	if a.what == managerArchive.what {
-		what = "cluman"
-	}
-	return list + ` | awk '$0 == "." || $0 == ".." { whole++ } /^migrate[_-]` + what + `[_-][0-9]+_[0-9]+\.tar\.gz$/ && $0 > last { last = $0 }
+	return list + ` | awk '$0 == "." || $0 == ".." { whole++ } /^migrate[_-]` + a.word + `[_-][0-9]+_[0-9]+\.tar\.gz$/ && $0 > last { last = $0 }
     END { if (whole != 2) exit 1; print last == "" ? "` + noArchive + `" : "` + archiveDir + `/" last }'`
 }
 

@@ -357,7 +357,7 @@ func (m rollback) bringArchiveStep() evenkeel.Step {
 		ID: "bring-archive", Title: "Bring back the archive of set 1 and mount the image", Host: m.cfg.ClusterManager, Ref: "cps:1952-1962",
 		Why:      "The image is the one that was migrated to, not the old one (cps:1954).",
 		Needs:    setArchives[1].keys(),
-		Actions:  slices.Concat(actions, []evenkeel.Action{m.imageThere()}, m.umount(), m.mount(m.cfg.TargetISO)),
+		Actions:  slices.Concat(actions, []evenkeel.Action{m.imageThere()}, umount(), mount(m.cfg.TargetISO)),
 		Harmless: "it is the rollback itself",
 	}
 }

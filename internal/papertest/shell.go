@@ -85,7 +85,7 @@ func newShell(w World, dir string, md string) (*shell, error) {
 	return s, nil
 }
 
-var calledByPath = regexp.MustCompile(`(?m)(?:^|[|(;&] *|\$\()(/[A-Za-z0-9_./-]+)(?: |$)`)
+var calledByPath = regexp.MustCompile(`(?m)(?:^|[|(;&] *|\$\(|printf '%q ' )(/[A-Za-z0-9_./-]+)(?: |$)`)
 
 func (s *shell) close() {
 	_ = s.server.Close()

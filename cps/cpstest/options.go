@@ -57,6 +57,8 @@ type Options struct {
 	PatchFile, Patched string
 	PatchSum           string // what sha256sum prints of PatchFile; its own sum when empty
 
+	Keys *KeyOptions // the machines log in to each other by SSH keys; nobody does when nil
+
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.
 	Trusting bool

@@ -1,0 +1,53 @@
+package maintenance
+
+import (
+	"fmt"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// The options of a login that is a proof: by a key alone, and without a question to anybody.
+const sshOptions = "-n -o BatchMode=yes -o PreferredAuthentications=publickey -o ConnectTimeout=10"
+
+// reachScript tries whether a user ($1) can log in from here to every host that follows, and from there to every one of
+// them. It prints FROM TO STATUS, where FROM is "here" for the machine itself. A host that is not reached leaves out the
+// lines from there.
+const reachScript = `user=$1; shift
+for a; do
+  runuser -u "$user" -- ssh ` + sshOptions + ` "$user@$a" "for b in $*; do ssh ` + sshOptions + ` $user@\$b true; echo $a \$b \$?; done"
+  echo "here $a $?"
+done 2>/dev/null`
+
+// opensScript tries whether a key ($1) and no other lets a user ($2) log in to the hosts that follow. It prints HOST STATUS.
+const opensScript = `key=$1 user=$2; shift 2
+for a; do
+  ssh ` + sshOptions + ` -o IdentitiesOnly=yes -o IdentityAgent=none -i "$key" "$user@$a" true
+  echo "$a $?"
+done 2>/dev/null`
+
+// enforceScript brings the keys in two directories, of root ($1) and of qns ($2), into force (cps:1545-1558).
+const enforceScript = `set -e
+rm -rf /var/qps/auth/temp
+mkdir -p /var/qps/auth/temp/root /var/qps/auth/temp/qns
+cp -p "$1"/* /var/qps/auth/temp/root/
+cp -p "$2"/* /var/qps/auth/temp/qns/
+/var/qps/install/current/scripts/bin/support/manage_sshkey.sh --update`
+
+// keyFunctions are what the operator types who follows the runbook by hand.
+const keyFunctions = `# reach USER HOST...: FROM TO STATUS of a login as USER from here to every host, and from there to every host
+reach() {
+local user a; ` + reachScript + `
+}
+# opens KEY USER HOST...: HOST STATUS of a login as USER by this key and no other
+opens() {
+local key user a; ` + opensScript + `
+}
+# tried STATUS: the logins that did not end with it, of reach or opens, and how many there were
+tried() {
+  awk -v want="$1" '$NF != want { print "NOT so:", $0 } END { print NR, "logins" }'
+}`
+
+// tried wants so many logins to end with a status.
+func tried(script string, n, status int) []evenkeel.Block {
+	return []evenkeel.Block{{Script: fmt.Sprintf("%s | tried %d", script, status), Shows: []string{fmt.Sprintf("%d logins", n)}}}
+}

@@ -144,7 +144,7 @@ func (c keyCall) options() (identity string, rest []string) {
 
 var loop = regexp.MustCompile(`^for b in ([A-Za-z0-9._ -]+); do (ssh .*)\$b true; echo (\S+) \$b \$\?; done$`)
 
-// sshProgram is ssh to a machine on which "true" is run, or the loop of ReachScript.
+// sshProgram is ssh to a machine on which "true" or ssh-keygen is run, or the loop of ReachScript.
 func sshProgram(call *simhost.Call) int {
 	c := keyCall{call}
 	identity, rest := c.options()
@@ -160,6 +160,11 @@ func sshProgram(call *simhost.Call) int {
 		return 255
 	case command == "true":
 		return 0
+	case len(rest) == 4 && rest[1] == "ssh-keygen":
+		status, out, errs := systemOf(c.State).as(c.Call, to, user, rest[1:]...)
+		c.Out.WriteString(out)
+		c.Err.WriteString(errs)
+		return status
 	case m == nil:
 		return c.Fail(127, "bash: this command is not simulated over ssh")
 	}

@@ -1,6 +1,7 @@
 package maintenance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -197,7 +198,11 @@ func newKeysPlan(cfg KeysConfig, hosts, site2 *cps.Hosts) (*keys, error) {
 	c, err := newCluster(cfg.ClusterManager, hosts, cfg.Tools)
 	k := &keys{cfg: cfg}
 	old := keySet{cfg.RootKeys, cfg.QNSKeys}
-	k.add(&keyPlace{cluster: c, id: "site1", name: "site 1", old: old})
+	first := &keyPlace{cluster: c, id: "site1", name: "the cluster", old: old}
+	if cfg.Site2.ClusterManager != "" {
+		first.name = "site 1"
+	}
+	k.add(first)
 	switch {
 	case cfg.Site2.ClusterManager != "" && site2 == nil:
 		bad("site2 is given, and no Hosts.csv of it")
@@ -292,7 +297,7 @@ const sumsInLine = ` | awk '{ line = line comma $1; comma = "," } END { print li
 // same wants the public keys of a set to be those of a fact.
 func (k *keys) same(id, what string, p *keyPlace, s keySet, fact evenkeel.Fact[string]) evenkeel.Action {
 	cmd := k.sumsOf(s)
-	a := evenkeel.Look(id, "Verify that "+what, cmd.Argv...).On(p.host).Expecting("the sums of "+fact.Doc(), func(o evenkeel.Observed) error {
+	a := evenkeel.Look(id, "Verify that "+what, cmd.Argv...).On(p.host).Expecting(fact.Doc(), func(o evenkeel.Observed) error {
 		now, err1 := k.sums(s)(o)
 		want, err2 := fact.Get(o.Facts)
 		if err := errors.Join(err1, err2); err != nil {
@@ -349,7 +354,7 @@ func (k *keys) reach(id string, p *keyPlace, user string) evenkeel.Action {
 	cmd := sshexec.Script(sshexec.ReadOnly, reachScript, append([]string{user}, p.targets...)...)
 	cmd.Timeout = time.Hour
 	a := evenkeel.Action{ID: id + "-" + user, Change: evenkeel.Change{
-		Title: fmt.Sprintf("Log in as %s from the Cluster Manager of %s to every machine, and from there to every machine", user, p.name),
+		Title: fmt.Sprintf("Verify that %s can log in from each machine of %s to each of them", user, p.name),
 		Host:  p.host, Ref: "cps:1378", Cmd: cmd,
 		Expect: evenkeel.Expect{Text: fmt.Sprintf("%d logins, each with exit status 0", len(want)), Check: func(o evenkeel.Observed) error {
 			return logins(o, want, "0", "these logins as "+user+" fail")
@@ -379,28 +384,44 @@ func (k *keys) opens(id, title string, p *keyPlace, s keySet, user string, targe
 	return a
 }
 
-// own wants evenkeel's own key to be let in by every machine of a place.
+// own wants evenkeel's own key to be let in by every machine of a place. evenkeel asks each of them by its own connection.
 func (k *keys) own(id string, p *keyPlace) []evenkeel.Action {
 	if k.cfg.OwnKey == "" {
 		return nil
 	}
-	var list []evenkeel.Action
-	for _, host := range p.machines() {
-		a := evenkeel.Look(id+"-"+host, "Verify that evenkeel itself can log in to "+host, "ssh-keygen", "-lf", k.cfg.OwnKeysFile).On(host).
-			Expecting("the key "+k.cfg.OwnKey, evenkeel.Succeeding(func(o evenkeel.Observed) error {
-				for line := range strings.Lines(string(o.Stdout)) {
-					if words := strings.Fields(line); len(words) > 1 && words[1] == k.cfg.OwnKey {
-						return nil
+	cmd := sshexec.Command(sshexec.ReadOnly, "ssh-keygen", "-lf", k.cfg.OwnKeysFile)
+	a := evenkeel.Action{ID: id, Change: evenkeel.Change{
+		Title: "Verify that evenkeel itself can log in to " + p.all(), Host: p.host, Ref: "cps:1378",
+		Op: &evenkeel.Op{
+			Effect: evenkeel.ReadOnly,
+			Text:   fmt.Sprintf("Read %s on %s: each lists the key %s.", k.cfg.OwnKeysFile, strings.Join(p.machines(), ", "), k.cfg.OwnKey),
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				for _, host := range p.machines() {
+					res, err := at.Run(ctx, host, cmd)
+					if err != nil {
+						return res, err
+					}
+					if !slices.ContainsFunc(strings.Split(string(res.Stdout), "\n"), k.isOwn) {
+						return res, fmt.Errorf("%s of %s does not list evenkeel's own key %s: put it there while the connection is open, and resume",
+							k.cfg.OwnKeysFile, host, k.cfg.OwnKey)
 					}
 				}
-				return fmt.Errorf("%s of %s does not list evenkeel's own key %s: put it there while the connection is open",
-					k.cfg.OwnKeysFile, host, k.cfg.OwnKey)
-			}))
-		a.Paper = steps.Prints(a.Cmd, fmt.Sprintf(`| awk '$2 == "%s" { any = 1 } END { print any ? "it is there" : "it is NOT there" }'`, k.cfg.OwnKey),
-			"it is there")
-		list = append(list, a)
+				return sshexec.Result{}, nil
+			},
+		},
+	}}
+	if p.cluster == nil {
+		a.Paper = steps.Prints(cmd, "| lists "+k.cfg.OwnKey, "it is listed")
+		return []evenkeel.Action{a}
 	}
-	return list
+	a.Paper = tried(strings.Join(append([]string{"letin", k.cfg.OwnKey, k.cfg.OwnKeysFile}, p.targets...), " "), len(p.targets), 0)
+	return []evenkeel.Action{a}
+}
+
+// isOwn tells a line of ssh-keygen -l that is about evenkeel's own key.
+func (k *keys) isOwn(line string) bool {
+	words := strings.Fields(line)
+	return len(words) > 1 && words[1] == k.cfg.OwnKey
 }
 
 // ownByHand is what stands for own where evenkeel has another way in.
@@ -443,7 +464,7 @@ func (k *keys) preflight() evenkeel.Step {
 			}
 		}
 		if p.address != "" {
-			step.Actions = append(step.Actions, k.opens(id+"-way", "Log in from site 1 to "+p.name+", by the key that is in force", k.first, k.first.old,
+			step.Actions = append(step.Actions, k.opens(id+"-way", "Verify that root of "+k.first.name+" can log in to "+p.name, k.first, k.first.old,
 				"root", []string{p.address}, 0).Noting("The new keys are copied this way. Where the sites have different keys, let root of "+
 				k.first.host+" log in to "+p.host+" by its present key before the change."))
 		}
@@ -487,11 +508,11 @@ func (k *keys) save() evenkeel.Step {
 			step.Actions = append(step.Actions, evenkeel.Do(p.id+"-"+verb, title, argv...).On(p.host).Timeout(steps.Briefly))
 		}
 		do("dir", "Make a directory for the old keys of "+p.name, "install", "-d", "-m", "700", savedKeys)
-		do("root", "Save the keys of root", "cp", "-rpT", p.old.root, keysSaved.root)
-		do("qns", "Save the keys of qns", "cp", "-rpT", p.old.qns, keysSaved.qns)
+		do("root", "Save the keys of root of "+p.name, "cp", "-rpT", p.old.root, keysSaved.root)
+		do("qns", "Save the keys of qns of "+p.name, "cp", "-rpT", p.old.qns, keysSaved.qns)
 		files := []string{k.private(keysSaved, "root"), k.private(keysSaved, "qns")}
-		do("chmod", "Keep them from everybody but root", append([]string{"chmod", "600"}, files...)...)
-		mode := evenkeel.Look(id+"-mode", "Verify that nobody but root reads them", append([]string{"stat", "-c", "%a %n", savedKeys}, files...)...).On(p.host)
+		do("chmod", "Keep the saved keys from everybody but root", append([]string{"chmod", "600"}, files...)...)
+		mode := evenkeel.Look(id+"-mode", "Verify that nobody but root reads the saved keys", append([]string{"stat", "-c", "%a %n", savedKeys}, files...)...).On(p.host)
 		want := []string{"700 " + savedKeys, "600 " + files[0], "600 " + files[1]}
 		mode.Paper = steps.Prints(mode.Cmd, "", want...)
 		step.Actions = append(step.Actions, mode.Expecting(strings.Join(want, "; "), evenkeel.Says(strings.Join(want, "\n"))),
@@ -502,7 +523,7 @@ func (k *keys) save() evenkeel.Step {
 			continue
 		}
 		for _, user := range keyUsers {
-			step.Verify = append(step.Verify, k.opens(id+"-opens", "Log in as "+user+" to every machine of "+p.name+" by the saved key", p, keysSaved, user,
+			step.Verify = append(step.Verify, k.opens(id+"-opens", "Verify that the saved key of "+user+" opens "+p.all(), p, keysSaved, user,
 				p.targets, 0))
 		}
 	}
@@ -513,7 +534,7 @@ func (k *keys) save() evenkeel.Step {
 func (k *keys) create() evenkeel.Step {
 	p := k.first
 	cmd := k.sumsOf(keysNew)
-	differ := evenkeel.Look("differ", "Verify that they are not the old ones", cmd.Argv...).Expecting("other sums than before",
+	differ := evenkeel.Look("differ", "Verify that the new keys are not the old ones", cmd.Argv...).Expecting("other sums than before",
 		func(o evenkeel.Observed) error {
 			now, err1 := k.sums(keysNew)(o)
 			old, err2 := p.before.Get(o.Facts)
@@ -578,10 +599,11 @@ func (k *keys) update() evenkeel.Step {
 	})
 	update.Paper = asState(evenkeel.Typed(cmd)+sumsInLine+" | diff - <(echo "+newKeys.Ref()+") >/dev/null && echo new || echo old", "old", update.Cmd)
 	return evenkeel.Step{
-		ID: "update", Title: "Bring the new keys into force on site 1", Host: p.host, Ref: "cps:1378-1381", Needs: []evenkeel.FactKey{p.before, newKeys},
-		Why:     "From here on a machine that was left behind refuses the others, and is refused by them: the checks name it.",
+		ID: "update", Title: "Bring the new keys into force on " + p.name, Host: p.host, Ref: "cps:1378-1381", Needs: []evenkeel.FactKey{p.before, newKeys},
+		Why: "A machine that --update left behind refuses the others from here on, and is refused by them: the checks name it. Put its " +
+			"keys right by hand and resume, or roll back.",
 		Actions: append([]evenkeel.Action{update}, k.ownByHand("own", p)...), Verify: k.proof(p, newKeys),
-		Undo: append([]evenkeel.Action{k.enforce("enforce", "Bring the old keys back into force", p, keysSaved)}, k.ownByHand("own", p)...),
+		Undo:       append([]evenkeel.Action{k.enforce("enforce", "Bring the old keys back into force", p, keysSaved)}, k.ownByHand("own", p)...),
 		UndoVerify: k.proof(p, p.before),
 	}
 }
@@ -607,7 +629,7 @@ func (k *keys) proof(p *keyPlace, fact evenkeel.Fact[string]) []evenkeel.Action 
 		}
 	}
 	for _, user := range keyUsers {
-		list = append(list, k.opens("opens", fmt.Sprintf("Log in as %s to %s by the %s key", user, p.all(), word), from, set, user, targets, 0))
+		list = append(list, k.opens("opens", fmt.Sprintf("Verify that the %s key of %s opens %s", word, user, p.all()), from, set, user, targets, 0))
 	}
 	if word == "new" {
 		for _, user := range keyUsers {
@@ -644,7 +666,7 @@ func (k *keys) bundle() evenkeel.Step {
 		`END { print n + 0, "files of keys" }'`, "4 files of keys")
 	return evenkeel.Step{
 		ID: "bundle", Title: "Pack the new keys for the other sites", Host: k.first.host, Ref: "cps:1529-1533", Makes: []evenkeel.FactKey{keysOnTheWay},
-		Why: "The guide has this file as a backup, too: it stays on site 1, and nobody but root reads it. One of an earlier change is overwritten.",
+		Why: "The guide has this file as a backup, too: it stays, and nobody but root reads it. One of an earlier change is overwritten.",
 		Actions: []evenkeel.Action{
 			evenkeel.Do("file", "Make a file that nobody but root reads", "install", "-m", "600", "/dev/null", keysTar),
 			evenkeel.Do("tar", "Pack the new keys", "tar", "-cf", keysTar, "-C", authDir, "current").From("cps:1533").Timeout(steps.Briefly),
@@ -670,7 +692,7 @@ func tarSize(o evenkeel.Observed) (string, error) {
 // follow brings the new keys of site 1 into force on site 2 (cps:1535-1559), or on the arbiter (cps:1673-1693).
 func (k *keys) follow(p *keyPlace) evenkeel.Step {
 	copied := evenkeel.Look("copied", "Verify that the whole file was copied", "stat", "-c", "%s %a", keysTar).
-		Expecting("the size and the mode that it has on site 1", func(o evenkeel.Observed) error {
+		Expecting("the size and the mode that it has on "+k.first.host, func(o evenkeel.Observed) error {
 			now, err1 := tarSize(o)
 			want, err2 := keysOnTheWay.Get(o.Facts)
 			if err := errors.Join(err1, err2); err != nil {
@@ -690,15 +712,15 @@ func (k *keys) follow(p *keyPlace) evenkeel.Step {
 			evenkeel.Do("copy", "Copy the packed keys to "+p.name, slices.Concat([]string{"scp", "-p", "-q"}, strings.Fields(sshOptions)[1:],
 				[]string{"-o", "IdentitiesOnly=yes", "-i", k.private(keysSaved, "root"), keysTar, "root@" + p.address + ":" + keysTar})...).
 				On(k.first.host).From("cps:1535").Timeout(steps.Briefly), copied,
-			evenkeel.Do("unpack", "Unpack them", "tar", "-xf", keysTar, "-C", authDir).From("cps:1549").Timeout(steps.Briefly),
+			evenkeel.Do("unpack", "Unpack the new keys", "tar", "-xf", keysTar, "-C", authDir).From("cps:1549").Timeout(steps.Briefly),
 			k.same("unpacked", "the unpacked keys are the new ones", p, keysCurrent, newKeys),
 		},
 		Verify: k.proof(p, newKeys), UndoVerify: k.proof(p, p.before),
 	}
 	if p.cluster != nil {
-		step.Why = "The keys go from machine to machine, by the old key, which site 2 still takes. Unpacking them replaces " + currentKeys + "; what is in " +
+		step.Why = "The keys go from machine to machine, by the old key, which site 2 takes until then. Unpacking them replaces " + currentKeys + "; what is in " +
 			"force changes with --update only."
-		step.Actions = append(step.Actions, k.enforce("enforce", "Bring them into force on the VMs and on the Cluster Manager", p, keysCurrent))
+		step.Actions = append(step.Actions, k.enforce("enforce", "Bring the new keys into force on the VMs and on the Cluster Manager", p, keysCurrent))
 		step.Undo = []evenkeel.Action{k.enforce("enforce", "Bring the old keys back into force", p, keysSaved),
 			evenkeel.Do("clear", "Delete what is left of it", "rm", "-rf", newKeysDir)}
 	} else {

@@ -42,7 +42,17 @@ local user a; ` + reachScript + `
 opens() {
 local key user a; ` + opensScript + `
 }
-# tried STATUS: the logins that did not end with it, of reach or opens, and how many there were
+# lists FINGERPRINT: whether ssh-keygen -l lists it
+lists() { awk -v key="$1" '$2 == key { any = 1 } END { print any ? "it is listed" : "it is NOT listed" }'; }
+# letin FINGERPRINT FILE HOST...: HOST 0 where FILE of the host lists the key, and HOST 1 where it does not
+letin() {
+  local a key=$1 file=$2; shift 2
+  for a; do
+    ssh ` + sshOptions + ` "root@$a" ssh-keygen -lf "$file" | lists "$key" | grep -qx 'it is listed'
+    echo "$a $?"
+  done 2>/dev/null
+}
+# tried STATUS: the logins that did not end with it, of reach, opens or letin, and how many there were
 tried() {
   awk -v want="$1" '$NF != want { print "NOT so:", $0 } END { print NR, "logins" }'
 }`

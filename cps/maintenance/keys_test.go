@@ -80,3 +80,21 @@ func TestKeys(t *testing.T) {
 		})
 	}
 }
+
+// TestKeysRehearsed (CPS-213): the tool crashes, loses a connection, is asked to stop or rolls back, at every point.
+func TestKeysRehearsed(t *testing.T) {
+	for name, gr := range sites {
+		t.Run(name, func(t *testing.T) {
+			plan := evenkeel.RehearsalPlan{Operator: func(evenkeel.World) evenkeel.Operator { return confirming{} }, Every: 11}
+			if testing.Short() {
+				plan.Every = 61
+			}
+			report, err := evenkeel.Rehearse(t.Context(), changing(t, gr, maintenance.KeysConfig{}), keyed(t, gr, cpstest.KeyOptions{}), plan)
+			require.NoError(t, err)
+			require.Greater(t, report.Schedules, 10)
+			for _, f := range report.Failures {
+				t.Error(f)
+			}
+		})
+	}
+}

@@ -313,35 +313,6 @@ func (k *keys) same(id, what string, p *keyPlace, s keySet, fact evenkeel.Fact[s
 	return a
 }
 
-// logins reads what a script printed of logins: each of these, and no other, with the status that is wanted. The error
-// names those that ended otherwise.
-func logins(o evenkeel.Observed, want []string, status string, fault string) error {
-	if err := o.Succeeded(); err != nil {
-		return err
-	}
-	var other, got []string
-	for line := range strings.Lines(string(o.Stdout)) {
-		words := strings.Fields(line)
-		if len(words) < 2 {
-			return fmt.Errorf("not a line on a login: %.80q", line)
-		}
-		login := strings.Join(words[:len(words)-1], " ")
-		got = append(got, login)
-		if words[len(words)-1] != status {
-			other = append(other, strings.ReplaceAll(login, " ", " to ")+" (exit status "+words[len(words)-1]+")")
-		}
-	}
-	slices.Sort(got)
-	want = slices.Sorted(slices.Values(want))
-	switch {
-	case len(other) > 0:
-		return fmt.Errorf("%s: %s", fault, strings.Join(other, ", "))
-	case o.Truncated || !slices.Equal(got, want):
-		return fmt.Errorf("the output tells of %d logins, and not of the %d that were to be tried", len(got), len(want))
-	}
-	return nil
-}
-
 // reach has a user of the Cluster Manager log in to every machine, and from there to every machine.
 func (k *keys) reach(id string, p *keyPlace, user string) evenkeel.Action {
 	var want []string
@@ -357,7 +328,7 @@ func (k *keys) reach(id string, p *keyPlace, user string) evenkeel.Action {
 		Title: fmt.Sprintf("Verify that %s can log in from each machine of %s to each of them", user, p.name),
 		Host:  p.host, Ref: "cps:1378", Cmd: cmd,
 		Expect: evenkeel.Expect{Text: fmt.Sprintf("%d logins, each with exit status 0", len(want)), Check: func(o evenkeel.Observed) error {
-			return logins(o, want, "0", "these logins as "+user+" fail")
+			return logins(o, want, "0", "as "+user+" these fail")
 		}},
 	}}
 	a.Paper = tried("reach "+user+" "+strings.Join(p.targets, " "), len(want), 0)

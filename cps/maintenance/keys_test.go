@@ -1,6 +1,9 @@
 package maintenance_test
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/maintenance"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // site2CSV is the Hosts.csv of a small second site.
@@ -33,7 +37,7 @@ func keyed(t testing.TB, gr bool, opts cpstest.KeyOptions) simulated {
 // changing is the runbook for such a cluster.
 func changing(t testing.TB, gr bool, cfg maintenance.KeysConfig) *evenkeel.Runbook {
 	t.Helper()
-	cfg.OwnKey = cpstest.OwnKey()
+	cfg.OwnKey = cmp.Or(cfg.OwnKey, cpstest.OwnKey())
 	var second *cps.Hosts
 	if gr {
 		var err error
@@ -97,4 +101,218 @@ func TestKeysRehearsed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeysAreLiedTo (CPS-086, CPS-087, CPS-088, CPS-213): a program says that it has done its work, and has not, or has
+// done something else; the run stops at the check that looks for it.
+func TestKeysAreLiedTo(t *testing.T) {
+	const update, saved = "manage_sshkey.sh --update", "/var/qps/auth/evenkeel-before"
+	then := func(command string, deeds ...string) *cpstest.Lie { return &cpstest.Lie{Command: command, Then: deeds} }
+	idle := func(command, host string) *cpstest.Lie { return &cpstest.Lie{Command: command, Host: host, Idle: true} }
+	stillTaken := func(user, host string) *cpstest.Lie {
+		return &cpstest.Lie{Command: "sh -c key=* sh " + saved + "/" + user + "/id_rsa " + user + " *" + host + "*", Says: func(truth string) string {
+			return strings.Replace(truth, host+" 255", host+" 0", 1)
+		}}
+	}
+	for stops, tc := range map[string]struct {
+		gr   bool
+		opts cpstest.KeyOptions
+		lie  *cpstest.Lie
+	}{
+		"hosts.sh lists lb01 lb02": {lie: &cpstest.Lie{Command: "hosts.sh", Says: func(truth string) string { return truth + "qns09\n" }}},
+		"did not check HAProxy":    {lie: &cpstest.Lie{Command: "diagnostics.sh", Says: withoutHAProxy}},
+
+		"step save, action site1-mode":       {lie: then("chmod *", "cluman chmod 644 "+saved+"/qns/id_rsa")},
+		"step save, action site1-saved":      {lie: then("chmod *", "cluman cp "+saved+"/qns/id_rsa.pub "+saved+"/root/id_rsa.pub")},
+		"step save, action site1-opens-root": {lie: then("chmod *", "cluman cp -p "+saved+"/qns/id_rsa "+saved+"/root/id_rsa")},
+		"step save, action site1-opens-qns":  {lie: then("chmod *", "cluman cp -p "+saved+"/root/id_rsa "+saved+"/qns/id_rsa")},
+
+		"--create left no new keys": {opts: cpstest.KeyOptions{CreatesNothing: true}},
+		"step create, action note":  {lie: idle("manage_sshkey.sh --create", "")},
+		"step create, action differ": {lie: then("manage_sshkey.sh --create",
+			"cluman cp -rpT /var/qps/auth/current/qns /var/qps/auth/temp/qns")},
+
+		"step update, action in-force":             {lie: idle(update, "")},
+		"step update, action current":              {lie: then(update, "cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
+		"as root these fail: every login to qns03": {opts: cpstest.KeyOptions{LeavesBehind: "qns03"}},
+		"step update, action reach-root":           {lie: then(update, "lb02 rm /root/.ssh/id_rsa")},
+		"as qns these fail: every login from lb01": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},
+		"step update, action opens-root":           {lie: then(update, "cluman rm /var/qps/auth/current/root/id_rsa")},
+		"step update, action opens-qns":            {lie: then(update, "cluman rm /var/qps/auth/current/qns/id_rsa")},
+		"old key of root must":                     {opts: cpstest.KeyOptions{KeepsOld: true}},
+		"ended at: lb02 (exit status 0)":           {lie: stillTaken("root", "lb02")},
+		"old key of qns must":                      {lie: stillTaken("qns", "qns04")},
+		"authorized_keys of cluman does":           {opts: cpstest.KeyOptions{DropsOthers: true}},
+		"authorized_keys of qns02 does":            {lie: &cpstest.Lie{Command: "ssh-keygen -lf *", Host: "qns02", Says: func(truth string) string { return strings.Replace(truth, cpstest.OwnKey(), "SHA256:x", 1) }}},
+
+		"step bundle, action whole":               {gr: true, lie: idle("tar -cf *", "")},
+		"step bundle, action size":                {gr: true, lie: then("tar -cf *", "cluman chmod 640 /var/qps/auth/current_ssh_keys.tar")},
+		"it was not copied whole":                 {gr: true, opts: cpstest.KeyOptions{CutsTransfers: true}},
+		"step site2, action copied":               {gr: true, lie: idle("scp *", "")},
+		"step site2, action unpacked":             {gr: true, lie: idle("tar -xf *", "site2-cluman")},
+		"step site2, action in-force":             {gr: true, lie: idle(update, "site2-cluman")},
+		"as root these fail: every login to lb02": {gr: true, opts: cpstest.KeyOptions{LeavesBehind: "site2-lb02"}},
+		"step arbiter, action copied":             {gr: true, lie: idle("scp * root@arbiter-site3:*", "")},
+		"step arbiter, action unpacked":           {gr: true, lie: idle("tar -xf *", arbiter)},
+		"step arbiter, action reinit":             {gr: true, lie: idle("build_puppet.sh", "")},
+		"step arbiter, action in-force":           {gr: true, lie: idle("reinit.sh", "")},
+		"step arbiter, action opens-root":         {gr: true, lie: then("reinit.sh", arbiter+" rm /root/.ssh/authorized_keys")},
+		"step arbiter, action opens-qns":          {gr: true, lie: then("reinit.sh", arbiter+" rm /home/qns/.ssh/authorized_keys")},
+		"step finish, action site1-gone-e":        {lie: idle("rm -rf "+saved, "")},
+		"action site2-gone-current_ssh":           {gr: true, lie: &cpstest.Lie{Command: "rm -rf " + saved + " *", Host: "site2-cluman", Idle: true, Then: []string{"site2-cluman rm -rf " + saved}}},
+	} {
+		t.Run(stops, func(t *testing.T) {
+			w := keyed(t, tc.gr, tc.opts)
+			if tc.lie != nil {
+				require.NoError(t, w.Lie(*tc.lie))
+			}
+			_, err := evenkeel.Run(t.Context(), changing(t, tc.gr, maintenance.KeysConfig{}), w, options(w, &evenkeel.MemJournal{}))
+			require.ErrorContains(t, err, stops)
+			require.NoError(t, w.Check())
+		})
+	}
+}
+
+// TestNoKeyIsChangedWhereItCannotBe (CPS-182): what must be so before the keys are changed stops the run before its first
+// change.
+func TestNoKeyIsChangedWhereItCannotBe(t *testing.T) {
+	for want, tc := range map[string]struct {
+		gr    bool
+		opts  cpstest.KeyOptions
+		cfg   maintenance.KeysConfig
+		spoil func(t *testing.T, w simulated)
+	}{
+		"set root_keys and qns_keys":          {cfg: maintenance.KeysConfig{RootKeys: "/var/qps/auth/default/root"}},
+		"step preflight, action site1-health": {spoil: func(t *testing.T, w simulated) { t.Helper(); require.NoError(t, w.Power("qns03", false)) }},
+		"action site1-free": {spoil: func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, "cluman", "mkdir", "/var/qps/auth/evenkeel-before")
+		}},
+		"action site1-in-force": {spoil: func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, "cluman", "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")
+		}},
+		"as root these fail: every login to qns03": {spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, "qns03", "rm", "/root/.ssh/authorized_keys") }},
+		"as qns these fail: every login from lb01": {spoil: func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, "lb01", "rm", "/home/qns/.ssh/id_rsa")
+		}},
+		"authorized_keys of qns02 does not list": {spoil: func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, "qns02", "cp", "/root/.ssh/id_rsa.pub", "/root/.ssh/authorized_keys")
+		}},
+		"it would be cut off":                 {cfg: maintenance.KeysConfig{OwnKey: clusterKey(t)}},
+		"step preflight, action site2-way":    {gr: true, opts: cpstest.KeyOptions{Strangers: true}},
+		"step preflight, action site2-health": {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); require.NoError(t, w.Power("site2-qns01", false)) }},
+		"action site2-reach-qns":              {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, "site2-lb01", "rm", "/home/qns/.ssh/id_rsa") }},
+		"step preflight, action arbiter-way":  {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, arbiter, "rm", "/root/.ssh/authorized_keys") }},
+		"step preflight, action arbiter-in-fo": {gr: true, spoil: func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, arbiter, "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")
+		}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			w := keyed(t, tc.gr, tc.opts)
+			if tc.spoil != nil {
+				tc.spoil(t, w)
+			}
+			before := w.KeyState()
+			report, err := evenkeel.Run(t.Context(), changing(t, tc.gr, tc.cfg), w, options(w, &evenkeel.MemJournal{}))
+			require.ErrorContains(t, err, want)
+			require.False(t, report.State.Changed)
+			require.Equal(t, before, w.KeyState())
+		})
+	}
+}
+
+// clusterKey is the fingerprint of the key by which root of the simulated cluster logs in.
+func clusterKey(t *testing.T) string {
+	t.Helper()
+	r, err := keyed(t, false, cpstest.KeyOptions{}).Runner("cluman")
+	require.NoError(t, err)
+	res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "ssh-keygen", "-lf", "/root/.ssh/id_rsa.pub"))
+	require.NoError(t, err)
+	return strings.Fields(string(res.Stdout))[1]
+}
+
+// TestKeysComeBack (CPS-213): where a machine was left behind, on either site, a rollback brings the old keys back to all.
+func TestKeysComeBack(t *testing.T) {
+	for _, behind := range []string{"qns03", "site2-lb02"} {
+		t.Run(behind, func(t *testing.T) {
+			w, rb, journal := keyed(t, true, cpstest.KeyOptions{LeavesBehind: behind}), changing(t, true, maintenance.KeysConfig{}), &evenkeel.MemJournal{}
+			before := w.Hash()
+			_, err := evenkeel.Run(t.Context(), rb, w, options(w, journal))
+			require.ErrorContains(t, err, "as root these fail: every login to "+strings.TrimPrefix(behind, "site2-"))
+			require.NotEqual(t, before, w.Hash())
+			_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, journal))
+			require.NoError(t, err)
+			require.Equal(t, before, w.Hash())
+		})
+	}
+}
+
+// TestNoPrivateKeyIsRead (CPS-213): no command prints a private key, none has one in its arguments or its input, and the
+// journal has none.
+func TestNoPrivateKeyIsRead(t *testing.T) {
+	w := keyed(t, true, cpstest.KeyOptions{})
+	outputs := 0
+	w.Hooks(func(_ string, c sshexec.Cmd) {
+		require.NotContains(t, strings.Join(c.Argv, " ")+c.Stdin.PlainText(), "private key")
+	}, func(_ string, c sshexec.Cmd, res sshexec.Result) {
+		outputs += len(res.Stdout)
+		require.NotContains(t, string(res.Stdout)+string(res.Stderr), "private key", "%v", c.Argv)
+	})
+	journal := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), changing(t, true, maintenance.KeysConfig{}), w, options(w, journal))
+	require.NoError(t, err)
+	require.NotZero(t, outputs)
+	text, err := json.Marshal(journal.Records())
+	require.NoError(t, err)
+	require.Contains(t, string(text), "keys.new")
+	require.NotContains(t, string(text), "private key")
+}
+
+// TestWithoutAKeyOfItsOwn: where evenkeel has another way in, the operator confirms that it still works, on each site.
+func TestWithoutAKeyOfItsOwn(t *testing.T) {
+	rb, err := maintenance.ChangeKeys(maintenance.KeysConfig{Arbiter: maintenance.KeyMachine{Host: arbiter}}, hosts(t), nil)
+	require.NoError(t, err)
+	w := deploy(t, cpstest.Options{Keys: &cpstest.KeyOptions{Arbiter: arbiter}})
+	var asked noting
+	opts := options(w, &evenkeel.MemJournal{})
+	opts.Operator = &asked
+	_, err = evenkeel.Run(t.Context(), rb, w, opts)
+	require.NoError(t, err)
+	require.Equal(t, noting{"preflight/alarms", "update/own", "arbiter/own", "finish/confirm"}, asked)
+}
+
+// noting is an operator who confirms everything, and what was asked.
+type noting []string
+
+func (n *noting) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
+	*n = append(*n, ask.Step.ID+"/"+ask.Action.ID)
+	return "so it is", nil
+}
+
+// TestKeysCannotBePlanned: every mistake in the configuration is named.
+func TestKeysCannotBePlanned(t *testing.T) {
+	second, err := cps.ParseHosts(strings.NewReader(site2CSV))
+	require.NoError(t, err)
+	for want, cfg := range map[string]maintenance.KeysConfig{
+		`root_keys "keys"`:                 {RootKeys: "keys"},
+		"the runbook itself writes":        {QNSKeys: "/var/qps/auth/temp/qns"},
+		"are both":                         {RootKeys: "/a", QNSKeys: "/a"},
+		"key_file":                         {KeyFile: "../id_rsa"},
+		"own_key \"evenkeel\"":             {OwnKey: "evenkeel"},
+		`installer "a b"`:                  {Installer: "a b"},
+		`arbiter.address "-x"`:             {Arbiter: maintenance.KeyMachine{Host: arbiter, Address: "-x"}},
+		"no Hosts.csv of it":               {Site2: maintenance.KeySite{ClusterManager: "site2-cluman"}},
+		"two machines have the control na": {ClusterManager: "lb01"},
+	} {
+		_, err := maintenance.ChangeKeys(cfg, hosts(t), nil)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = maintenance.ChangeKeys(maintenance.KeysConfig{}, hosts(t), second)
+	require.ErrorContains(t, err, "site2.cluster_manager is missing")
+	_, err = maintenance.ChangeKeys(maintenance.KeysConfig{}, nil, nil)
+	require.ErrorContains(t, err, "Hosts.csv is needed")
 }

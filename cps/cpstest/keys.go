@@ -1,6 +1,7 @@
 package cpstest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -19,8 +20,12 @@ import (
 // does; that --create leaves the new keys in temp/, and --update brings temp/ into force and makes it current/, is read
 // from what it has typed on site 2 (cps:1545-1558).
 type KeyOptions struct {
-	Site2   string // Hosts.csv of a second site, whose machines are site2-cluman and site2-ALIAS; none when empty
-	Arbiter string // name of the third site's arbiter; none when empty
+	Site2        string            // Hosts.csv of a second site; none when empty
+	Site2Manager string            // its Cluster Manager; site2-cluman
+	Site2Prefix  string            // its VMs are this and their alias; site2-
+	Arbiter      string            // name of the third site's arbiter; none when empty
+	Addresses    map[string]string // other names by which site 1's Cluster Manager calls these machines, to their names
+	OwnKey       string            // the fingerprint of the key by which evenkeel logs in everywhere; OwnKey()
 
 	LeavesBehind   string // a machine that --update leaves as it is, and says that it is done
 	CreatesNothing bool   // --create says that it is done, and makes no keys
@@ -36,7 +41,6 @@ const (
 	puppetKeys = "/var/qps/install/current/puppet/modules/qps/files"
 	builtKeys  = "/var/qps/install/current/puppet.built"
 	installer  = "installer" // what the machines of a cluster call its Cluster Manager
-	site2      = "site2-"
 )
 
 // keyUsers are the users that have keys, with their home and their directory in the puppet files of an arbiter.
@@ -49,6 +53,9 @@ func privateKey(id string) string { return "simulated private key " + id + "\n" 
 func publicKey(id string) string  { return "ssh-rsa " + id + " cps\n" }
 
 func fingerprint(id string) string {
+	if strings.HasPrefix(id, "SHA256:") { // of evenkeel's own key nothing else is known
+		return id
+	}
 	sum := sha256.Sum256([]byte(id))
 	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 }
@@ -58,11 +65,8 @@ func keyID(seed string) string {
 	return base64.RawStdEncoding.EncodeToString(sum[:])
 }
 
-// ownKey is the key by which evenkeel logs in everywhere.
-const ownKey = "evenkeelOwnKey"
-
-// OwnKey is its fingerprint, as ssh-keygen -l tells it.
-func OwnKey() string { return fingerprint(ownKey) }
+// OwnKey is the fingerprint of the key by which evenkeel logs in, unless KeyOptions say another.
+func OwnKey() string { return fingerprint("evenkeel's own") }
 
 // keySite is a cluster as far as keys matter: its machines by the names by which they call each other.
 type keySite struct {
@@ -83,7 +87,9 @@ func (k keySite) hosts() []string {
 func (p *plan) keySites() []keySite {
 	sites := []keySite{{manager: manager, vms: p.hosts.Aliases()}}
 	if p.second != nil {
-		sites = append(sites, keySite{manager: site2 + manager, prefix: site2, vms: p.second.Aliases()})
+		k := p.opts.Keys
+		prefix := cmp.Or(k.Site2Prefix, "site2-")
+		sites = append(sites, keySite{manager: cmp.Or(k.Site2Manager, "site2-"+manager), prefix: prefix, vms: p.second.Aliases()})
 	}
 	return sites
 }
@@ -162,7 +168,7 @@ func keyIn(h *simhost.Host, dir string) string {
 
 // install brings a key into force for a user of a machine: it logs in by it, and is logged in to by it.
 func (y *system) install(s *simhost.State, h *simhost.Host, dir, id string) {
-	others := "ssh-ed25519 " + ownKey + " evenkeel\n"
+	others := "ssh-ed25519 " + cmp.Or(y.opts.Keys.OwnKey, OwnKey()) + " evenkeel\n"
 	if text, err := h.ReadFile(dir + "/authorized_keys"); err == nil {
 		others = ""
 		for line := range strings.Lines(text) {
@@ -274,10 +280,10 @@ func addKeyPrograms(r *simhost.Registry, p *plan) {
 	for name, elsewhere := range map[string]simhost.Handler{"reinit.sh": reinitArbiter, "diagnostics.sh": diagnoseSecond, "hosts.sh": listSecond} {
 		here := r.Program(name)
 		r.Command(name, 20*time.Second, func(c *simhost.Call) int {
-			if y := systemOf(c.State); c.Host.Name == y.opts.Keys.Arbiter || strings.HasPrefix(c.Host.Name, site2) {
-				return elsewhere(c)
+			if p.siteOf(c.Host.Name).manager == manager {
+				return here(c)
 			}
-			return here(c)
+			return elsewhere(c)
 		})
 	}
 }

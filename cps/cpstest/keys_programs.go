@@ -1,6 +1,7 @@
 package cpstest
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -91,7 +92,7 @@ func (y *system) called(s *simhost.State, from *simhost.Host, name string) *simh
 	case slices.Contains(site.vms, name):
 		return s.Host(site.prefix + name)
 	}
-	return s.Host(name)
+	return s.Host(cmp.Or(y.opts.Keys.Addresses[name], name))
 }
 
 // login is one login to USER@HOST by a key in a file, or by the user's own one; nil where it is refused.

@@ -4,6 +4,6 @@
 //   - [ApplyPatch] and [UndoPatch] change the patch of a cluster (cps:2037-2293) while it serves.
 //   - [RestoreEndpoints] brings Diameter endpoints back that stay down after the traffic was moved (cps:1710-1794).
 //   - [Recover] brings a member of a replica set back that is stuck in RECOVERING (cps:1382-1421).
-//
-// Not here yet: SSH keys.
+//   - [ChangeKeys] changes the SSH keys of a cluster, of both sites of a GR deployment and of the third site's arbiter
+//     (cps:1362-1381,1514-1559,1665-1693).
 package maintenance

@@ -249,7 +249,8 @@ func (k *keys) intro() string {
 		own = "own_key is not given: evenkeel logs in by another way than a key of its own, and the operator confirms that a new " +
 			"login still works. Logins by the keys of the cluster itself end here."
 	}
-	return "The machines log in to each other, as root and as qns, by one pair of keys for each of the two users. Both pairs are replaced. " + own +
+	return "The machines log in to each other, as root and as qns, by one pair of keys for each of the two users. Both pairs are replaced: the guide asks for it after a migration where " +
+		"they are still the default ones (cps:1362,1370). " + own +
 		" The guide does not say where manage_sshkey.sh --create leaves the new keys: that it is " + newKeysDir + ", and that --update " +
 		"takes them from there, follows from what it has typed on site 2 (cps:1545-1558); the runbook looks, and stops before " +
 		"--update if it is not so. It follows the CPS Migration and Upgrade Guide; cps:N is a line of it."
@@ -444,8 +445,9 @@ func (k *keys) preflight() evenkeel.Step {
 	if k.cfg.OwnKey != "" {
 		step.Actions = append(step.Actions, k.another())
 	}
-	step.Actions = append(step.Actions, evenkeel.ByHand("alarms", "Confirm that there is no alarm",
-		"Keys are changed only while diagnostics is clean and there is no alarm or warning (cps:1366). Confirm that there is none."))
+	step.Actions = append(step.Actions, evenkeel.ByHand("alarms", "Confirm that there is no alarm, and no migration under way",
+		"Keys are changed only while diagnostics is clean and there is no alarm or warning (cps:1366), and after a migration only when "+
+			"that has come to its end (cps:1362). Confirm both."))
 	return step
 }
 
@@ -478,18 +480,18 @@ func (k *keys) save() evenkeel.Step {
 		id, do := p.id, func(verb, title string, argv ...string) {
 			step.Actions = append(step.Actions, evenkeel.Do(p.id+"-"+verb, title, argv...).On(p.host).Timeout(steps.Briefly))
 		}
-		do("dir", "Make a directory for the old keys of "+p.name, "install", "-d", "-m", "700", savedKeys)
-		do("root", "Save the keys of root of "+p.name, "cp", "-rpT", p.old.root, keysSaved.root)
-		do("qns", "Save the keys of qns of "+p.name, "cp", "-rpT", p.old.qns, keysSaved.qns)
+		do("dir", "Make a directory for the old keys on "+p.host, "install", "-d", "-m", "700", savedKeys)
+		do("root", "Save the keys of root on "+p.host, "cp", "-rpT", p.old.root, keysSaved.root)
+		do("qns", "Save the keys of qns on "+p.host, "cp", "-rpT", p.old.qns, keysSaved.qns)
 		files := []string{k.private(keysSaved, "root"), k.private(keysSaved, "qns")}
-		do("chmod", "Keep the saved keys from everybody but root", append([]string{"chmod", "600"}, files...)...)
+		do("chmod", "Keep the saved keys on "+p.host+" from everybody but root", append([]string{"chmod", "600"}, files...)...)
 		mode := evenkeel.Look(id+"-mode", "Verify that nobody but root reads the saved keys", append([]string{"stat", "-c", "%a %n", savedKeys}, files...)...).On(p.host)
 		want := []string{"700 " + savedKeys, "600 " + files[0], "600 " + files[1]}
 		mode.Paper = steps.Prints(mode.Cmd, "", want...)
 		step.Actions = append(step.Actions, mode.Expecting(strings.Join(want, "; "), evenkeel.Says(strings.Join(want, "\n"))),
 			k.same(id+"-saved", "the saved keys are those in force", p, keysSaved, p.before))
 		step.Needs = append(step.Needs, p.before)
-		step.Undo = append(step.Undo, evenkeel.Do(id+"-forget", "Delete the saved keys of "+p.name, "rm", "-rf", savedKeys).On(p.host))
+		step.Undo = append(step.Undo, evenkeel.Do(id+"-forget", "Delete the saved keys on "+p.host, "rm", "-rf", savedKeys).On(p.host))
 		if p.cluster == nil {
 			continue
 		}
@@ -740,7 +742,7 @@ func (k *keys) finish() evenkeel.Step {
 		if p != k.first {
 			argv = append(argv, keysTar)
 		}
-		step.Actions = append(step.Actions, evenkeel.Do(p.id+"-delete", "Delete the old keys of "+p.name, argv...).On(p.host))
+		step.Actions = append(step.Actions, evenkeel.Do(p.id+"-delete", "Delete the old keys on "+p.host, argv...).On(p.host))
 		for _, file := range argv[2:] {
 			step.Verify = append(step.Verify, evenkeel.Look(p.id+"-gone-"+path.Base(file), "Verify that "+file+" is gone", "test", "!", "-e", file).On(p.host))
 		}

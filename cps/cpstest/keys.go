@@ -89,7 +89,7 @@ func (p *plan) keySites() []keySite {
 	if p.second != nil {
 		k := p.opts.Keys
 		prefix := cmp.Or(k.Site2Prefix, "site2-")
-		sites = append(sites, keySite{manager: cmp.Or(k.Site2Manager, "site2-"+manager), prefix: prefix, vms: p.second.Aliases()})
+		sites = append(sites, keySite{cmp.Or(k.Site2Manager, "site2-"+manager), prefix, p.second.Aliases()})
 	}
 	return sites
 }
@@ -234,7 +234,8 @@ func (d *Deployment) KeyState() string {
 				fmt.Fprintf(&b, " %s %s, opened by it %v", u.name, name(id), authorized(h, u.name, id))
 			}
 			b.WriteByte('\n')
-			for _, pattern := range []string{keyDir + "/*", keyDir + "/*/*/*", puppetKeys + "/*/*", puppetKeys + "/*/*/*"} {
+			for _, pattern := range []string{keyDir + "/*", keyDir + "/*/*/*", keyDir + "/*/*/*/*",
+				puppetKeys + "/*/*", puppetKeys + "/*/*/*"} {
 				for _, file := range h.Glob(pattern) {
 					if f, err := h.Stat(file); err == nil && strings.Contains(f.Data, "private key") {
 						fmt.Fprintf(&b, "  %s %s %s\n", file, f.Mode, y.age(f.Data))
@@ -277,7 +278,10 @@ func addKeyPrograms(r *simhost.Registry, p *plan) {
 	r.Script(ReachScript, 0, reaches)
 	r.Script(OpensScript, 0, opens)
 	r.Script(EnforceScript, 0, enforce)
-	for name, elsewhere := range map[string]simhost.Handler{"reinit.sh": reinitArbiter, "diagnostics.sh": diagnoseSecond, "hosts.sh": listSecond} {
+	r.Script(AdmitScript, 0, admit)
+	for name, elsewhere := range map[string]simhost.Handler{
+		"reinit.sh": reinitArbiter, "diagnostics.sh": diagnoseSecond, "hosts.sh": listSecond,
+	} {
 		here := r.Program(name)
 		r.Command(name, 20*time.Second, func(c *simhost.Call) int {
 			if p.siteOf(c.Host.Name).manager == manager {

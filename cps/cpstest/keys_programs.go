@@ -56,6 +56,38 @@ func enforce(c *simhost.Call) int {
 	return status
 }
 
+// AdmitScript has the hosts that follow take the old key of root ($2) again where they take the new one ($1) alone.
+const AdmitScript = `new=$1 old=$2; shift 2
+for a; do
+  ssh ` + SSHOptions + ` -o IdentitiesOnly=yes -o IdentityAgent=none -i "$old" "root@$a" true ||
+    { echo; cat "$old.pub"; } | ssh -o BatchMode=yes -o PreferredAuthentications=publickey -o ConnectTimeout=10 ` +
+	`-o IdentitiesOnly=yes -o IdentityAgent=none -i "$new" "root@$a" "cat >>.ssh/authorized_keys" ||
+    echo "$a takes neither key"
+done`
+
+// admit is AdmitScript.
+func admit(call *simhost.Call) int {
+	if len(call.Args) < 4 {
+		return 0
+	}
+	c := keyCall{call}
+	for _, a := range c.Args[3:] {
+		if c.login(c.Path(c.Args[2]), "root@"+a) != nil {
+			continue
+		}
+		to := c.login(c.Path(c.Args[1]), "root@"+a)
+		if to == nil {
+			c.Printf("%s takes neither key\n", a)
+			continue
+		}
+		public, _ := c.Host.ReadFile(c.Path(c.Args[2] + ".pub"))
+		const file = "/root/.ssh/authorized_keys"
+		text, _ := to.ReadFile(file)
+		to.MustWrite(c.State, file, text+"\n"+public, 0o600)
+	}
+	return 0
+}
+
 // userOf is who runs a program.
 func userOf(c *simhost.Call) string {
 	for _, pair := range c.Env {

@@ -6,8 +6,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// The options of a login that is a proof: by a key alone, and without a question to anybody.
-const sshOptions = "-n -o BatchMode=yes -o PreferredAuthentications=publickey -o ConnectTimeout=10"
+// The options of a login that is a proof: by a key alone, and without a question to anybody; onlyKey by one key alone.
+const (
+	loginOptions = "-o BatchMode=yes -o PreferredAuthentications=publickey -o ConnectTimeout=10"
+	sshOptions   = "-n " + loginOptions
+	onlyKey      = "-o IdentitiesOnly=yes -o IdentityAgent=none"
+)
 
 // reachScript tries whether a user ($1) can log in from here to every host that follows, and from there to every one of
 // them. It prints FROM TO STATUS, where FROM is "here" for the machine itself. A host that is not reached leaves out the
@@ -21,7 +25,7 @@ done 2>/dev/null`
 // opensScript tries whether a key ($1) and no other lets a user ($2) log in to the hosts that follow. It prints HOST STATUS.
 const opensScript = `key=$1 user=$2; shift 2
 for a; do
-  ssh ` + sshOptions + ` -o IdentitiesOnly=yes -o IdentityAgent=none -i "$key" "$user@$a" true
+  ssh ` + sshOptions + ` ` + onlyKey + ` -i "$key" "$user@$a" true
   echo "$a $?"
 done 2>/dev/null`
 
@@ -32,6 +36,15 @@ mkdir -p /var/qps/auth/temp/root /var/qps/auth/temp/qns
 cp -p "$1"/* /var/qps/auth/temp/root/
 cp -p "$2"/* /var/qps/auth/temp/qns/
 /var/qps/install/current/scripts/bin/support/manage_sshkey.sh --update`
+
+// admitScript has the hosts that follow take the old key of root ($2) again where they refuse it and take the new one ($1):
+// after an --update that broke off halfway the Cluster Manager logs in by the old key, and they know the new one alone.
+const admitScript = `new=$1 old=$2; shift 2
+for a; do
+  ssh ` + sshOptions + ` ` + onlyKey + ` -i "$old" "root@$a" true ||
+    { echo; cat "$old.pub"; } | ssh ` + loginOptions + ` ` + onlyKey + ` -i "$new" "root@$a" "cat >>.ssh/authorized_keys" ||
+    echo "$a takes neither key"
+done`
 
 // keyFunctions are what the operator types who follows the runbook by hand.
 const keyFunctions = `# reach USER HOST...: FROM TO STATUS of a login as USER from here to every host, and from there to every host
@@ -60,4 +73,9 @@ tried() {
 // tried wants so many logins to end with a status.
 func tried(script string, n, status int) []evenkeel.Block {
 	return []evenkeel.Block{{Script: fmt.Sprintf("%s | tried %d", script, status), Shows: []string{fmt.Sprintf("%d logins", n)}}}
+}
+
+// equals wants what a script prints to be a fact.
+func equals(script string, fact evenkeel.Fact[string], says string) []evenkeel.Block {
+	return []evenkeel.Block{{Script: script + " | diff - <(echo " + fact.Ref() + ") && echo " + says, Shows: []string{says}}}
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -136,14 +138,15 @@ func TestKeysAreLiedTo(t *testing.T) {
 		"step update, action current":              {lie: then(update, "cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
 		"as root these fail: every login to qns03": {opts: cpstest.KeyOptions{LeavesBehind: "qns03"}},
 		"step update, action reach-root":           {lie: then(update, "lb02 rm /root/.ssh/id_rsa")},
-		"as qns these fail: every login from lb01": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},
-		"step update, action opens-root":           {lie: then(update, "cluman rm /var/qps/auth/current/root/id_rsa")},
-		"step update, action opens-qns":            {lie: then(update, "cluman rm /var/qps/auth/current/qns/id_rsa")},
-		"old key of root must":                     {opts: cpstest.KeyOptions{KeepsOld: true}},
-		"ended at: lb02 (exit status 0)":           {lie: stillTaken("root", "lb02")},
-		"old key of qns must":                      {lie: stillTaken("qns", "qns04")},
-		"authorized_keys of cluman does":           {opts: cpstest.KeyOptions{DropsOthers: true}},
-		"authorized_keys of qns02 does":            {lie: &cpstest.Lie{Command: "ssh-keygen -lf *", Host: "qns02", Says: func(truth string) string { return strings.Replace(truth, cpstest.OwnKey(), "SHA256:x", 1) }}},
+		"step update, action reach-qns on cluman: as qns these fail: every login from lb01": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},
+		"step finish, action site1-health":                                                  {lie: then(update, "lb02 systemctl stop qns")},
+		"step update, action opens-root":                                                    {lie: then(update, "cluman rm /var/qps/auth/current/root/id_rsa")},
+		"step update, action opens-qns":                                                     {lie: then(update, "cluman rm /var/qps/auth/current/qns/id_rsa")},
+		"old key of root must":                                                              {opts: cpstest.KeyOptions{KeepsOld: true}},
+		"ended at: lb02 (exit status 0)":                                                    {lie: stillTaken("root", "lb02")},
+		"old key of qns must":                                                               {lie: stillTaken("qns", "qns04")},
+		"authorized_keys of cluman does":                                                    {opts: cpstest.KeyOptions{DropsOthers: true}},
+		"authorized_keys of qns02 does":                                                     {lie: &cpstest.Lie{Command: "ssh-keygen -lf *", Host: "qns02", Says: func(truth string) string { return strings.Replace(truth, cpstest.OwnKey(), "SHA256:x", 1) }}},
 
 		"step bundle, action whole":               {gr: true, lie: idle("tar -cf *", "")},
 		"step bundle, action size":                {gr: true, lie: then("tar -cf *", "cluman chmod 640 /var/qps/auth/current_ssh_keys.tar")},
@@ -249,6 +252,70 @@ func TestKeysComeBack(t *testing.T) {
 			require.Equal(t, before, w.Hash())
 		})
 	}
+}
+
+// TestNewKeysAreForgotten (CPS-086): an --update that broke off halfway leaves VMs that take the new key alone; a rollback brings
+// the old ones back to them. Keys that were made and did not come into force are deleted by a rollback; what an earlier change
+// left is not taken for new ones.
+func TestNewKeysAreForgotten(t *testing.T) {
+	w, rb, journal := keyed(t, false, cpstest.KeyOptions{}), changing(t, false, maintenance.KeysConfig{}), &evenkeel.MemJournal{}
+	before := w.KeyState()
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "manage_sshkey.sh --create", Then: []string{"world power-off lb02"}}))
+	_, err := evenkeel.Run(t.Context(), rb, w, options(w, journal))
+	require.ErrorContains(t, err, "step update, action update")
+	require.NoError(t, w.Power("lb02", true))
+	require.NoError(t, w.Sleep(t.Context(), time.Hour))
+	require.Contains(t, w.KeyState(), "/var/qps/auth/temp/root/id_rsa")
+	require.Contains(t, w.KeyState(), "lb01: root new")
+	require.Contains(t, w.KeyState(), "cluman: root old")
+	_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, journal))
+	require.NoError(t, err)
+	require.Equal(t, before, w.KeyState())
+
+	w = keyed(t, false, cpstest.KeyOptions{})
+	on(t, w, "cluman", "manage_sshkey.sh", "--create")
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "manage_sshkey.sh --create", Idle: true}))
+	_, err = evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
+	require.ErrorContains(t, err, "--create left no new keys")
+}
+
+// TestTheWayBackIsLiedTo (CPS-213): a rollback ends only where the old keys are seen to be in force.
+func TestTheWayBackIsLiedTo(t *testing.T) {
+	for stops, lie := range map[string]cpstest.Lie{
+		"action in-force":                     {Command: "manage_sshkey.sh --update", Idle: true},
+		"action current":                      {Command: "manage_sshkey.sh --update", Then: []string{"cluman rm /var/qps/auth/current/qns/id_rsa.pub"}},
+		"as root these fail: every login fro": {Command: "manage_sshkey.sh --update", Then: []string{"lb02 rm /root/.ssh/id_rsa"}},
+		"as qns these fail: every login to":   {Command: "manage_sshkey.sh --update", Then: []string{"lb02 rm /home/qns/.ssh/authorized_keys"}},
+		"authorized_keys of lb01 does not":    {Command: "ssh-keygen -lf *", Host: "lb01", Says: func(string) string { return "" }},
+	} {
+		t.Run(stops, func(t *testing.T) {
+			w, rb, journal := keyed(t, false, cpstest.KeyOptions{LeavesBehind: "qns03"}), changing(t, false, maintenance.KeysConfig{}), &evenkeel.MemJournal{}
+			_, err := evenkeel.Run(t.Context(), rb, w, options(w, journal))
+			require.ErrorContains(t, err, "every login to qns03")
+			require.NoError(t, w.Lie(lie))
+			_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, journal))
+			require.ErrorContains(t, err, stops)
+		})
+	}
+}
+
+// TestLongKeyCommands: what takes long, or changes other machines, runs as a job, under the leases of all.
+func TestLongKeyCommands(t *testing.T) {
+	var wide, detached []string
+	for _, s := range changing(t, true, maintenance.KeysConfig{}).Steps {
+		for _, a := range slices.Concat(s.Actions, s.Undo) {
+			if a.Cmd.Wide {
+				wide = append(wide, s.ID+"/"+a.ID)
+			}
+			if a.Detached {
+				detached = append(detached, s.ID+"/"+a.ID)
+			}
+		}
+	}
+	want := []string{"create/create", "update/update", "update/enforce", "site2/enforce", "site2/enforce", "arbiter/build", "arbiter/reinit",
+		"arbiter/build", "arbiter/reinit"}
+	require.Equal(t, want, detached)
+	require.ElementsMatch(t, append(want, "site2/copy", "arbiter/copy", "update/admit", "site2/admit"), wide)
 }
 
 // TestNoPrivateKeyIsRead (CPS-213): no command prints a private key, none has one in its arguments or its input, and the

@@ -22,7 +22,8 @@ type keysConfig struct {
 
 // keysApp is "cps-issm keys": change the SSH keys (cps:1362-1381,1514-1559,1665-1693).
 func keysApp() *cli.App {
-	return smallApp("keys", "change the SSH keys by which the machines of Cisco Policy Suite log in to each other", cli.ReadConfig[keysConfig],
+	return smallApp("keys", "change the SSH keys by which the machines of Cisco Policy Suite log in to each other",
+		cli.ReadConfig[keysConfig],
 		func(files clusterFiles) *keysConfig {
 			return &keysConfig{clusterFiles: files, KeysConfig: maintenance.KeysConfig{OwnKey: cpstest.OwnKey()}}
 		},
@@ -43,10 +44,12 @@ func keysApp() *cli.App {
 // and the arbiter that it names.
 func keysWorld(cfg *cli.Config, job *keysConfig) (cli.SimWorld, error) {
 	if job.RootKeys != "" || job.QNSKeys != "" || job.KeyFile != "" || job.OwnKeysFile != "" || job.Installer != "" {
-		return nil, errors.New("root_keys, qns_keys, key_file, own_keys_file and installer: the simulated machines know their defaults alone")
+		return nil, errors.New("root_keys, qns_keys, key_file, own_keys_file and installer: the simulated machines know " +
+			"their defaults alone")
 	}
 	opts := &cpstest.KeyOptions{Arbiter: job.Arbiter.Host, OwnKey: job.OwnKey, Site2Manager: job.Site2.ClusterManager,
-		Site2Prefix: job.Site2.Prefix, Addresses: map[string]string{job.Site2.Address: job.Site2.ClusterManager, job.Arbiter.Address: job.Arbiter.Host}}
+		Site2Prefix: job.Site2.Prefix,
+		Addresses:   map[string]string{job.Site2.Address: job.Site2.ClusterManager, job.Arbiter.Address: job.Arbiter.Host}}
 	if job.Site2HostsCSV != "" {
 		raw, err := infile.Read(cfg.Path(job.Site2HostsCSV), infile.Text)
 		if err != nil {

@@ -112,9 +112,8 @@ func TestKeysAreLiedTo(t *testing.T) {
 	then := func(command string, deeds ...string) *cpstest.Lie { return &cpstest.Lie{Command: command, Then: deeds} }
 	idle := func(command, host string) *cpstest.Lie { return &cpstest.Lie{Command: command, Host: host, Idle: true} }
 	stillTaken := func(user, host string) *cpstest.Lie {
-		return &cpstest.Lie{Command: "sh -c key=* sh " + saved + "/" + user + "/id_rsa " + user + " *" + host + "*", Says: func(truth string) string {
-			return strings.Replace(truth, host+" 255", host+" 0", 1)
-		}}
+		says := func(truth string) string { return strings.Replace(truth, host+" 255", host+" 0", 1) }
+		return &cpstest.Lie{Command: "sh -c key=* sh " + saved + "/" + user + "/id_rsa " + user + " *" + host + "*", Says: says}
 	}
 	for stops, tc := range map[string]struct {
 		gr   bool
@@ -134,19 +133,21 @@ func TestKeysAreLiedTo(t *testing.T) {
 		"step create, action differ": {lie: then("manage_sshkey.sh --create",
 			"cluman cp -rpT /var/qps/auth/current/qns /var/qps/auth/temp/qns")},
 
-		"step update, action in-force":             {lie: idle(update, "")},
-		"step update, action current":              {lie: then(update, "cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
-		"as root these fail: every login to qns03": {opts: cpstest.KeyOptions{LeavesBehind: "qns03"}},
-		"step update, action reach-root":           {lie: then(update, "lb02 rm /root/.ssh/id_rsa")},
-		"step update, action reach-qns on cluman: as qns these fail: every login from lb01": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},
-		"step finish, action site1-health":                                                  {lie: then(update, "lb02 systemctl stop qns")},
-		"step update, action opens-root":                                                    {lie: then(update, "cluman rm /var/qps/auth/current/root/id_rsa")},
-		"step update, action opens-qns":                                                     {lie: then(update, "cluman rm /var/qps/auth/current/qns/id_rsa")},
-		"old key of root must":                                                              {opts: cpstest.KeyOptions{KeepsOld: true}},
-		"ended at: lb02 (exit status 0)":                                                    {lie: stillTaken("root", "lb02")},
-		"old key of qns must":                                                               {lie: stillTaken("qns", "qns04")},
-		"authorized_keys of cluman does":                                                    {opts: cpstest.KeyOptions{DropsOthers: true}},
-		"authorized_keys of qns02 does":                                                     {lie: &cpstest.Lie{Command: "ssh-keygen -lf *", Host: "qns02", Says: func(truth string) string { return strings.Replace(truth, cpstest.OwnKey(), "SHA256:x", 1) }}},
+		"step update, action in-force":                  {lie: idle(update, "")},
+		"step update, action current":                   {lie: then(update, "cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
+		"as root these fail: every login to qns03":      {opts: cpstest.KeyOptions{LeavesBehind: "qns03"}},
+		"step update, action reach-root":                {lie: then(update, "lb02 rm /root/.ssh/id_rsa")},
+		"action reach-qns on cluman: as qns these fail": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},
+		"step finish, action site1-health":              {lie: then(update, "lb02 systemctl stop qns")},
+		"step update, action opens-root":                {lie: then(update, "cluman rm /var/qps/auth/current/root/id_rsa")},
+		"step update, action opens-qns":                 {lie: then(update, "cluman rm /var/qps/auth/current/qns/id_rsa")},
+		"old key of root must":                          {opts: cpstest.KeyOptions{KeepsOld: true}},
+		"otherwise at: lb02 (exit status 0)":            {lie: stillTaken("root", "lb02")},
+		"old key of qns must":                           {lie: stillTaken("qns", "qns04")},
+		"authorized_keys of cluman does":                {opts: cpstest.KeyOptions{DropsOthers: true}},
+		"authorized_keys of qns02 does": {lie: &cpstest.Lie{Command: "ssh-keygen -lf *", Host: "qns02", Says: func(truth string) string {
+			return strings.Replace(truth, cpstest.OwnKey(), "SHA256:x", 1)
+		}}},
 
 		"step bundle, action whole":               {gr: true, lie: idle("tar -cf *", "")},
 		"step bundle, action size":                {gr: true, lie: then("tar -cf *", "cluman chmod 640 /var/qps/auth/current_ssh_keys.tar")},
@@ -162,7 +163,8 @@ func TestKeysAreLiedTo(t *testing.T) {
 		"step arbiter, action opens-root":         {gr: true, lie: then("reinit.sh", arbiter+" rm /root/.ssh/authorized_keys")},
 		"step arbiter, action opens-qns":          {gr: true, lie: then("reinit.sh", arbiter+" rm /home/qns/.ssh/authorized_keys")},
 		"step finish, action site1-gone-e":        {lie: idle("rm -rf "+saved, "")},
-		"action site2-gone-current_ssh":           {gr: true, lie: &cpstest.Lie{Command: "rm -rf " + saved + " *", Host: "site2-cluman", Idle: true, Then: []string{"site2-cluman rm -rf " + saved}}},
+		"action site2-gone-current_ssh": {gr: true, lie: &cpstest.Lie{Command: "rm -rf " + saved + " *", Host: "site2-cluman",
+			Idle: true, Then: []string{"site2-cluman rm -rf " + saved}}},
 	} {
 		t.Run(stops, func(t *testing.T) {
 			w := keyed(t, tc.gr, tc.opts)
@@ -179,40 +181,32 @@ func TestKeysAreLiedTo(t *testing.T) {
 // TestNoKeyIsChangedWhereItCannotBe (CPS-182): what must be so before the keys are changed stops the run before its first
 // change.
 func TestNoKeyIsChangedWhereItCannotBe(t *testing.T) {
+	type spoiler func(t *testing.T, w simulated)
+	runs := func(host string, argv ...string) spoiler {
+		return func(t *testing.T, w simulated) { t.Helper(); on(t, w, host, argv...) }
+	}
+	down := func(host string) spoiler {
+		return func(t *testing.T, w simulated) { t.Helper(); require.NoError(t, w.Power(host, false)) }
+	}
 	for want, tc := range map[string]struct {
 		gr    bool
 		opts  cpstest.KeyOptions
 		cfg   maintenance.KeysConfig
-		spoil func(t *testing.T, w simulated)
+		spoil spoiler
 	}{
-		"set root_keys and qns_keys":          {cfg: maintenance.KeysConfig{RootKeys: "/var/qps/auth/default/root"}},
-		"step preflight, action site1-health": {spoil: func(t *testing.T, w simulated) { t.Helper(); require.NoError(t, w.Power("qns03", false)) }},
-		"action site1-free": {spoil: func(t *testing.T, w simulated) {
-			t.Helper()
-			on(t, w, "cluman", "mkdir", "/var/qps/auth/evenkeel-before")
-		}},
-		"action site1-in-force": {spoil: func(t *testing.T, w simulated) {
-			t.Helper()
-			on(t, w, "cluman", "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")
-		}},
-		"as root these fail: every login to qns03": {spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, "qns03", "rm", "/root/.ssh/authorized_keys") }},
-		"as qns these fail: every login from lb01": {spoil: func(t *testing.T, w simulated) {
-			t.Helper()
-			on(t, w, "lb01", "rm", "/home/qns/.ssh/id_rsa")
-		}},
-		"authorized_keys of qns02 does not list": {spoil: func(t *testing.T, w simulated) {
-			t.Helper()
-			on(t, w, "qns02", "cp", "/root/.ssh/id_rsa.pub", "/root/.ssh/authorized_keys")
-		}},
-		"it would be cut off":                 {cfg: maintenance.KeysConfig{OwnKey: clusterKey(t)}},
-		"step preflight, action site2-way":    {gr: true, opts: cpstest.KeyOptions{Strangers: true}},
-		"step preflight, action site2-health": {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); require.NoError(t, w.Power("site2-qns01", false)) }},
-		"action site2-reach-qns":              {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, "site2-lb01", "rm", "/home/qns/.ssh/id_rsa") }},
-		"step preflight, action arbiter-way":  {gr: true, spoil: func(t *testing.T, w simulated) { t.Helper(); on(t, w, arbiter, "rm", "/root/.ssh/authorized_keys") }},
-		"step preflight, action arbiter-in-fo": {gr: true, spoil: func(t *testing.T, w simulated) {
-			t.Helper()
-			on(t, w, arbiter, "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")
-		}},
+		"set root_keys and qns_keys":               {cfg: maintenance.KeysConfig{RootKeys: "/var/qps/auth/default/root"}},
+		"step preflight, action site1-health":      {spoil: down("qns03")},
+		"action site1-free":                        {spoil: runs("cluman", "mkdir", "/var/qps/auth/evenkeel-before")},
+		"action site1-in-force":                    {spoil: runs("cluman", "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")},
+		"as root these fail: every login to qns03": {spoil: runs("qns03", "rm", "/root/.ssh/authorized_keys")},
+		"as qns these fail: every login from lb01": {spoil: runs("lb01", "rm", "/home/qns/.ssh/id_rsa")},
+		"authorized_keys of qns02 does not list":   {spoil: runs("qns02", "cp", "/root/.ssh/id_rsa.pub", "/root/.ssh/authorized_keys")},
+		"it would be cut off":                      {cfg: maintenance.KeysConfig{OwnKey: clusterKey(t)}},
+		"step preflight, action site2-way":         {gr: true, opts: cpstest.KeyOptions{Strangers: true}},
+		"step preflight, action site2-health":      {gr: true, spoil: down("site2-qns01")},
+		"action site2-reach-qns":                   {gr: true, spoil: runs("site2-lb01", "rm", "/home/qns/.ssh/id_rsa")},
+		"step preflight, action arbiter-way":       {gr: true, spoil: runs(arbiter, "rm", "/root/.ssh/authorized_keys")},
+		"step preflight, action arbiter-in-fo":     {gr: true, spoil: runs(arbiter, "cp", "/root/.ssh/id_rsa.pub", "/home/qns/.ssh/id_rsa.pub")},
 	} {
 		t.Run(want, func(t *testing.T) {
 			w := keyed(t, tc.gr, tc.opts)
@@ -242,7 +236,8 @@ func clusterKey(t *testing.T) string {
 func TestKeysComeBack(t *testing.T) {
 	for _, behind := range []string{"qns03", "site2-lb02"} {
 		t.Run(behind, func(t *testing.T) {
-			w, rb, journal := keyed(t, true, cpstest.KeyOptions{LeavesBehind: behind}), changing(t, true, maintenance.KeysConfig{}), &evenkeel.MemJournal{}
+			w, rb := keyed(t, true, cpstest.KeyOptions{LeavesBehind: behind}), changing(t, true, maintenance.KeysConfig{})
+			journal := &evenkeel.MemJournal{}
 			before := w.Hash()
 			_, err := evenkeel.Run(t.Context(), rb, w, options(w, journal))
 			require.ErrorContains(t, err, "as root these fail: every login to "+strings.TrimPrefix(behind, "site2-"))
@@ -272,6 +267,16 @@ func TestNewKeysAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before, w.KeyState())
 
+	w, journal = keyed(t, false, cpstest.KeyOptions{}), &evenkeel.MemJournal{}
+	half := "cluman cp -rpT /var/qps/auth/current/qns /var/qps/auth/temp/qns"
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "manage_sshkey.sh --create", Then: []string{half}}))
+	_, err = evenkeel.Run(t.Context(), rb, w, options(w, journal))
+	require.ErrorContains(t, err, "step create, action differ")
+	require.Contains(t, w.KeyState(), "/var/qps/auth/temp/root/id_rsa")
+	_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, journal))
+	require.NoError(t, err)
+	require.Equal(t, before, w.KeyState())
+
 	w = keyed(t, false, cpstest.KeyOptions{})
 	on(t, w, "cluman", "manage_sshkey.sh", "--create")
 	require.NoError(t, w.Lie(cpstest.Lie{Command: "manage_sshkey.sh --create", Idle: true}))
@@ -282,16 +287,22 @@ func TestNewKeysAreForgotten(t *testing.T) {
 // TestTheWayBackIsLiedTo (CPS-213): a rollback ends only where the old keys are seen to be in force.
 func TestTheWayBackIsLiedTo(t *testing.T) {
 	for stops, lie := range map[string]cpstest.Lie{
-		"action in-force":                     {Command: "manage_sshkey.sh --update", Idle: true},
-		"action current":                      {Command: "manage_sshkey.sh --update", Then: []string{"cluman rm /var/qps/auth/current/qns/id_rsa.pub"}},
+		"action in-force": {Command: "manage_sshkey.sh --update", Idle: true},
+		"action current": {Command: "manage_sshkey.sh --update",
+			Then: []string{"cluman rm /var/qps/auth/current/qns/id_rsa.pub"}},
 		"as root these fail: every login fro": {Command: "manage_sshkey.sh --update", Then: []string{"lb02 rm /root/.ssh/id_rsa"}},
 		"as qns these fail: every login to":   {Command: "manage_sshkey.sh --update", Then: []string{"lb02 rm /home/qns/.ssh/authorized_keys"}},
 		"authorized_keys of lb01 does not":    {Command: "ssh-keygen -lf *", Host: "lb01", Says: func(string) string { return "" }},
 	} {
 		t.Run(stops, func(t *testing.T) {
-			w, rb, journal := keyed(t, false, cpstest.KeyOptions{LeavesBehind: "qns03"}), changing(t, false, maintenance.KeysConfig{}), &evenkeel.MemJournal{}
+			behind, gr := "qns03", lie.Host == "site2-cluman"
+			if gr {
+				behind = "site2-lb02"
+			}
+			w, rb := keyed(t, gr, cpstest.KeyOptions{LeavesBehind: behind}), changing(t, gr, maintenance.KeysConfig{})
+			journal := &evenkeel.MemJournal{}
 			_, err := evenkeel.Run(t.Context(), rb, w, options(w, journal))
-			require.ErrorContains(t, err, "every login to qns03")
+			require.ErrorContains(t, err, "every login to "+strings.TrimPrefix(behind, "site2-"))
 			require.NoError(t, w.Lie(lie))
 			_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, journal))
 			require.ErrorContains(t, err, stops)

@@ -287,7 +287,8 @@ func TestNewKeysAreForgotten(t *testing.T) {
 // TestTheWayBackIsLiedTo (CPS-213): a rollback ends only where the old keys are seen to be in force.
 func TestTheWayBackIsLiedTo(t *testing.T) {
 	for stops, lie := range map[string]cpstest.Lie{
-		"action in-force": {Command: "manage_sshkey.sh --update", Idle: true},
+		"step undo-update, action in-force": {Command: "manage_sshkey.sh --update", Idle: true},
+		"step undo-site2, action in-force":  {Command: "manage_sshkey.sh --update", Host: "site2-cluman", Idle: true},
 		"action current": {Command: "manage_sshkey.sh --update",
 			Then: []string{"cluman rm /var/qps/auth/current/qns/id_rsa.pub"}},
 		"as root these fail: every login fro": {Command: "manage_sshkey.sh --update", Then: []string{"lb02 rm /root/.ssh/id_rsa"}},

@@ -40,6 +40,7 @@ func New(opts Options) (*Deployment, error) {
 	}
 	s := simhost.NewState(p.programs(), p.opts.Start)
 	y.build(s)
+	y.buildKeys(s)
 	s.AddLayer(y)
 	s.AddLayer(newPatching(s, p))
 	return &Deployment{plan: p, world: simhost.NewWorld(s)}, nil

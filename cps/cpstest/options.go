@@ -65,6 +65,8 @@ type Options struct {
 	ThirdSite ThirdSite // the arbiter of a GR system at a third site; none when its name is empty
 	Migrated  bool      // the cluster has been migrated to To already
 
+	Keys *KeyOptions // the machines log in to each other by SSH keys; nobody does when nil
+
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then
 	// find what goes wrong.
 	Trusting bool

@@ -26,11 +26,13 @@ type plan struct {
 	mongo    *cps.MongoConfig
 	sides    [3]cps.ClusterSet // by side, 1 and 2: the halves as create-cluster-sets.sh makes them
 	from, to cps.Release
+	second   *cps.Hosts // of the second site, where there is one
 }
 
 func newPlan(opts Options) (*plan, error) {
 	p := &plan{opts: opts.withDefaults()}
-	var errs [6]error
+	var errs [7]error
+	p.second, errs[6] = parseSecond(p.opts)
 	p.hosts, errs[0] = cps.ParseHosts(srcerr.Named("Hosts.csv", strings.NewReader(p.opts.HostsCSV)))
 	p.mongo, errs[1] = cps.ParseMongoConfig(srcerr.Named("mongoConfig.cfg", strings.NewReader(p.opts.MongoConfig)))
 	_, errs[2] = cps.ParseConfiguration(srcerr.Named("Configuration.csv", strings.NewReader(p.opts.Configuration)))

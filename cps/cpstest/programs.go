@@ -35,6 +35,7 @@ func (p *plan) programs() *simhost.Registry {
 	r.Script(OSGiScript, 3*time.Second, osgiConsole)
 	r.Services["corosync"] = corosyncService()
 	addPatchPrograms(r, &p.opts)
+	addKeyPrograms(r, p)
 	qns := judgedService()
 	qns.Start = func(s *simhost.State, h *simhost.Host) error { simhost.LayerOf[*patching](s).started(h); return nil }
 	r.Services["qns"] = qns

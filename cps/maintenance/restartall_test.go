@@ -20,10 +20,10 @@ func restartingAll(t testing.TB) *evenkeel.Runbook {
 	return rb
 }
 
-// noting is an operator who confirms everything, and notes what for.
-type noting struct{ told []string }
+// hearing is an operator who confirms everything, and notes what for.
+type hearing struct{ told []string }
 
-func (n *noting) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
+func (n *hearing) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
 	n.told = append(n.told, ask.Action.Manual)
 	return "so it is", nil
 }
@@ -33,7 +33,7 @@ func TestRestartAll(t *testing.T) {
 	w := deploy(t, cpstest.Options{})
 	rb := restartingAll(t)
 	require.Contains(t, rb.Intro, "Caution: messages are dropped (cps:1354)")
-	asks := &noting{}
+	asks := &hearing{}
 	opts := options(w, &evenkeel.MemJournal{})
 	opts.Operator = asks
 	_, err := evenkeel.Run(t.Context(), rb, w, opts)

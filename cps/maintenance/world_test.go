@@ -23,9 +23,9 @@ type simulated struct{ *cpstest.Deployment }
 func (w simulated) Clock() evenkeel.Clock { return w.Deployment }
 func (w simulated) Clone() evenkeel.World { return simulated{w.Deployment.Clone()} }
 
-// Hash is of what matters in the end: patches, plug-ins and what runs.
+// Hash is of what matters in the end: patches, plug-ins, keys and what runs.
 func (w simulated) Hash() string {
-	return fmt.Sprint(w.EndState(), w.Patching(), w.read("/etc/broadhop/repositories"), w.Report().VMs)
+	return fmt.Sprint(w.EndState(), w.Patching(), w.read("/etc/broadhop/repositories"), w.Report().VMs, w.KeyState())
 }
 
 // read is a file of the Cluster Manager.

@@ -29,7 +29,7 @@ func app() *cli.App {
 		Version: version,
 		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
 		World: world, Person: person, Inspect: inspect, Kinds: known,
-		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "patch": patchApp,
+		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp, "patch": patchApp,
 			"preflight": preflightApp, "priorities": prioritiesApp, "recover": recoverApp, "restart": restartApp},
 	}
 }

@@ -9,7 +9,7 @@ import (
 func addInstallProgram(r *Registry) { r.Command("install", 0, runInstall) }
 
 // runInstall is `install [-o USER] [-g GROUP] [-m MODE] [-D] SOURCE DEST` and `install -d DIR…`. A file has its owner
-// and its mode from the first moment; /dev/stdin as the source is the standard input.
+// and its mode from the first moment; /dev/stdin as the source is the standard input, and /dev/null is empty.
 func runInstall(c *Call) int {
 	f, err := parseFlags(c.Args, "CcDdTv", "gmo")
 	if err != nil {
@@ -50,8 +50,11 @@ func runInstall(c *Call) int {
 		return c.Fail(1, "install: missing destination file operand")
 	}
 	source, dest := f.rest[0], c.Path(f.rest[1])
-	file.Data = c.Stdin
-	if source != "/dev/stdin" && source != "-" {
+	switch source {
+	case "/dev/stdin", "-":
+		file.Data = c.Stdin
+	case "/dev/null":
+	default:
 		if file.Data, err = c.Host.ReadFile(c.Path(source)); err != nil {
 			return c.Fail(1, "install: cannot stat '%s': %v", source, err)
 		}

@@ -37,8 +37,8 @@ type settings struct {
 }
 
 // configLine is one line as before + value + after: for a row, before ends with the first comma and what blanks follow it (or with
-// the = of a KEY=VALUE), and after is the last comma and the line ending. The value is behind a function because fmt, which cannot call the methods of an unexported
-// field, would print it otherwise.
+// the = of a KEY=VALUE), and after is the last comma and the line ending. The value is behind a function because fmt, which cannot
+// call the methods of an unexported field, would print it otherwise.
 type configLine struct {
 	no     int
 	key    string // empty for a comment or a blank line

@@ -158,7 +158,7 @@ func (l *Logback) read(src *source, text string) {
 					return
 				}
 				open[len(open)-1].text = true
-				xml.EscapeText(&shape, []byte(said)) //nolint:errcheck // a bytes.Buffer never fails
+				fmt.Fprintf(&shape, "%q", said)
 			}
 		}
 	}

@@ -211,7 +211,7 @@ func (s *SetList) CommentedOut() []string {
 // CommentedByHand lists the sets that stand in a comment of somebody else. Neither CommentOut nor Restore touches them.
 func (s *SetList) CommentedByHand() []string {
 	return s.named(func(text string) string {
-		if m := setCommented.FindStringSubmatch(text); m != nil && !strings.HasPrefix(text, commentMark) {
+		if m := setCommented.FindStringSubmatch(text); m != nil { // behind the mark of CommentOut no name follows the #
 			return m[1]
 		}
 		return ""

@@ -1,6 +1,7 @@
 package issm_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -222,4 +223,47 @@ func TestUnknownSessionCache(t *testing.T) {
 	check := p.find(t, "disable-set-1/other-half").Expect.Check
 	require.NoError(t, check(p.seen(printed(t, good), 0)))
 	require.ErrorContains(t, check(p.seen(table, 0)), advice)
+}
+
+// CPS-083, CPS-244: every user that the log of "enable set" names as not migrated is asked for on its VM, by name, until
+// adduser.sh has made it there; and the VM's own list proves it.
+func TestSkippedUsersAreMadeAgain(t *testing.T) {
+	var skipped []cps.SkippedUser
+	w := deploy(t, cpstest.Options{})
+	run(w, "qns02", "useradd", "carol")
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "migrate.sh enable set *", Says: func(truth string) string {
+		log, err := cps.ParseMigrateLog(text("migrate.sh", truth))
+		if err == nil {
+			skipped = append(skipped, log.SkippedUsers()...)
+		}
+		return truth
+	}}))
+	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
+	operator := &naming{technician: technician{world: w}}
+	_, err := evenkeel.Run(t.Context(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: operator, Serial: true})
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(skipped, func(u cps.SkippedUser) bool { return u.Host == "qns02" && u.User == "carol" }), "%v", skipped)
+	for _, u := range skipped {
+		require.Contains(t, operator.asked[u.Host], u.User, "%s of %s is not asked for", u.User, u.Host)
+		require.Contains(t, operator.asked[u.Host], "adduser.sh")
+		r, err := w.Runner(u.Host)
+		require.NoError(t, err)
+		res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "cat", "/etc/passwd"))
+		require.NoError(t, err)
+		require.Contains(t, string(res.Stdout), "\n"+u.User+":", "%s of %s", u.User, u.Host)
+	}
+}
+
+// naming is an operator who notes what is asked of each host.
+type naming struct {
+	technician
+	asked map[string]string
+}
+
+func (n *naming) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+	if n.asked == nil {
+		n.asked = map[string]string{}
+	}
+	n.asked[ask.Action.Host] += ask.Action.Manual + " " + ask.Why + "\n"
+	return n.technician.Prompt(ctx, ask)
 }

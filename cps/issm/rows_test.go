@@ -267,3 +267,21 @@ func (n *naming) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error
 	n.asked[ask.Action.Host] += ask.Action.Manual + " " + ask.Why + "\n"
 	return n.technician.Prompt(ctx, ask)
 }
+
+// The new Cluster Manager logs in to every VM by its diagnostics (cps:500); what else does not pass may be so at that stage.
+func TestDiagnosticsAfterTheRestore(t *testing.T) {
+	all := everyRunbook(t)[0]
+	check := all.find(t, "restore-cluman/diagnostics").Expect.Check
+	w := deploy(t, cpstest.Options{})
+	r, err := w.Runner("cluman")
+	require.NoError(t, err)
+	res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "diagnostics.sh"))
+	require.NoError(t, err)
+	good := string(res.Stdout)
+	const logins = "qns passwordless logins on all VMs...[PASS]"
+	require.NoError(t, check(all.seen(good, 0)))
+	require.NoError(t, check(all.seen(strings.Replace(good, passes, fails, 1), 0)), "a full disk is the final step's")
+	require.ErrorContains(t, check(all.seen(strings.Replace(good, logins, strings.Replace(logins, "PASS", "FAIL", 1)+"\n  lb01 no", 1), 0)),
+		"does not reach every VM")
+	require.ErrorContains(t, check(all.seen(strings.Replace(good, "Checking "+logins+"\n", "", 1), 0)), "did not check passwordless logins")
+}

@@ -40,6 +40,7 @@ type Options struct {
 	ArbiterVIP   string   // the address of arbitervip, which Hosts.csv does not name
 	ArbiterVIPOn string   // the pcrfclient that has it at the start: that of set 2, pcrfclient01
 	FreeKB       int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
+	WhisperKB    int64    // size of Grafana's data on a pcrfclient in kilobytes: 5 GB
 	DatastoreKB  int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
 	MonitDown    []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
 	Stuck        []string // load balancers whose endpoints stay down when traffic comes back, until they are cleared (cps:1712)
@@ -132,6 +133,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FreeKB == 0 {
 		o.FreeKB = defaultFreeKB
+	}
+	if o.WhisperKB == 0 {
+		o.WhisperKB = 5 << 20
 	}
 	if o.DatastoreKB == 0 {
 		o.DatastoreKB = defaultDatastoreKB

@@ -26,6 +26,7 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("mount", 0, mount)
 	r.Command("umount", 0, umount)
 	r.Command("df", 0, df)
+	r.Command("du", 5*time.Second, du)
 	r.Command("curl", 0, curl)
 	r.Command("ps", 0, ps)
 	r.Command("mongo", 0, mongoShell)
@@ -132,6 +133,19 @@ func df(c *simhost.Call) int {
 	free := systemOf(c.State).opts.FreeKB
 	c.Printf("Filesystem     1024-blocks      Used Available Capacity Mounted on\n")
 	c.Printf("%-14s %11d %9d %9d %7d%% %s\n", "/dev/vda1", size, size-free, free, (size-free)*100/size, "/")
+	return 0
+}
+
+// du is "du -sk /var/lib/carbon/whisper" on a pcrfclient (cps:558).
+func du(c *simhost.Call) int {
+	y := systemOf(c.State)
+	if len(c.Args) != 2 || c.Args[0] != "-sk" {
+		return c.Fail(1, "du: only -sk PATH is simulated")
+	}
+	if c.Args[1] != cps.CarbonPath || y.class(c.Host.Name) != "pcrfclient" {
+		return c.Fail(1, "du: cannot access '%s': No such file or directory", c.Args[1])
+	}
+	c.Printf("%d\t%s\n", y.opts.WhisperKB, c.Args[1])
 	return 0
 }
 

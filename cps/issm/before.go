@@ -39,6 +39,9 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
 	}
+	if !m.cfg.SkipCarbon {
+		steps = append(steps, m.whisperStep())
+	}
 	if m.cfg.RemoveUdevRules {
 		steps = append(steps, m.udevStep())
 	}

@@ -57,8 +57,10 @@ type Config struct {
 
 	RemoveUdevRules bool `yaml:"remove_udev_rules"` // remove two udev files on the old Cluster Manager and reboot it (cps:368-375)
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
-	StaticRoutes    bool `yaml:"static_routes"`     // ask for the route files after the VMs are deployed (cps:880)
-	SKDB            bool `yaml:"skdb"`              // the cluster has no SkRings (cps:952)
+	// ClearWhisper deletes Grafana's data that are older than 90 days, before the migration: then less is copied (cps:560).
+	ClearWhisper bool `yaml:"clear_whisper,omitempty"`
+	StaticRoutes bool `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
+	SKDB         bool `yaml:"skdb"`          // the cluster has no SkRings (cps:952)
 	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because
 	// their arbiter goes with it. Whoever names one signs for the outage; without it such a plan is refused.
 	AcceptNoMajority []string `yaml:"accept_no_majority"`
@@ -174,6 +176,9 @@ func (c Config) Validate() error {
 	}
 	if c.SingleClusterCorosync && c.PeerPcrfclient != "" {
 		bad("single_cluster_corosync and peer_pcrfclient exclude each other: arbitervip is either in one cluster or between two (cps:665,671)")
+	}
+	if c.ClearWhisper && c.SkipCarbon {
+		bad("clear_whisper and skip_carbon exclude each other: what is not copied need not be cleared (cps:554,560)")
 	}
 	if c.OSGiPort < 1 || c.OSGiPort > 65535 {
 		bad("osgi_port %d is no port", c.OSGiPort)

@@ -18,6 +18,10 @@ func (m *Migration) enableStep(n int) evenkeel.Step {
 		Needs:   setArchives[n].keys(),
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), m.enableAction(n, m.cfg.enableTime(), ref(n, "884-919", "1255-1290"))},
 	}
+	if !m.cfg.SkipCarbon {
+		step.Why = "It copies Grafana's data. How long that takes is what the step whisper has noted (" + factCarbon.Variable() +
+			"): 55 GB take 15 to 20 hours (cps:558)."
+	}
 	if w := m.noMajority(n); w != nil {
 		step.Closes = append(step.Closes, w.ID)
 	}

@@ -199,6 +199,10 @@ func migrationLies() []lied {
 		{check: "restore-cluman/about", at: "restore-cluman/about", lies: says("about.sh", "", replaces("qns01: ", "qns99: "))},
 		{check: "restore-cluman/replicas", at: "restore-cluman/replicas", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 
+		{check: "restore-cluman/diagnostics", at: "restore-cluman/diagnostics", lies: says("diagnostics.sh", "",
+			replaces("qns passwordless logins on all VMs...[PASS]",
+				"qns passwordless logins on all VMs...[FAIL]\n  lb01 could not be logged in to"))},
+
 		{check: "skip-carbon/skipped", lies: idle("tee -a /var/install.cfg", "")},
 		{check: "cluster-sets/create", lies: says("create-cluster-sets.sh", "", prints(""))},
 		{check: "cluster-sets/set-1", lies: idle("create-cluster-sets.sh", "")},

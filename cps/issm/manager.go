@@ -178,6 +178,17 @@ func (m *Migration) restoreStep() evenkeel.Step {
 					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
 				},
 			},
+			{
+				ID: "diagnostics", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics),
+					`2>&1 | grep -E '`+logins+`.*\[PASS\]$' | grep -o '\[PASS\]'`, "[PASS]"),
+				Change: evenkeel.Change{
+					Title: "Its diagnostics log in to every VM", Ref: "cps:497-540", Limit: time.Hour,
+					Cmd: steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
+					Note: "Other checks may fail at this stage: clocks converge, and the AIDO service is not installed on VMs of the release " +
+						"before (cps:385,523).",
+					Expect: evenkeel.Expect{Text: "the check of " + logins + " is [PASS]", Check: reaches},
+				},
+			},
 		}...),
 		Undo: umount(),
 	}

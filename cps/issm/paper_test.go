@@ -141,3 +141,13 @@ func TestDrainOnPaper(t *testing.T) {
 		require.Equal(t, tc.want, string(out), name)
 	}
 }
+
+// A half whose endpoints are down and still have sessions is waited for: before its VMs are disabled, and before they go.
+func TestDrained(t *testing.T) {
+	all := everyRunbook(t)[0]
+	for at, lb := range map[string]string{"disable-set-1/drained": "lb02", "disable-set-2/drained": "lb01", "traffic-swap/taken": "lb01"} {
+		check := all.find(t, at).Expect.Check
+		require.NoError(t, check(all.seen(down(lb)[0].Says(""), 0)), at)
+		require.ErrorContains(t, check(all.seen(sessions(lb)[0].Says(""), 0)), "still have 21 sessions", at)
+	}
+}

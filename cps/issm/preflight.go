@@ -40,10 +40,11 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 			continue
 		}
 		step := evenkeel.Step{ID: a.ID, Title: a.Title, Host: m.cfg.ClusterManager, Ref: a.Ref, Parallel: "checks"}
-		if a.ID == "htpasswd-first" {
-			step.Makes = []evenkeel.FactKey{factHtpasswd}
-		} else {
+		if a.ID == "replicas" {
 			a.Makes = nil // the migration notes it when it begins
+		}
+		for _, made := range a.Makes {
+			step.Makes = append(step.Makes, made.Key)
 		}
 		step.Actions = []evenkeel.Action{foundNow(a)}
 		rb.Steps = append(rb.Steps, step)
@@ -55,6 +56,9 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 // preflightChecks are the checks of the migration's first step, and what each half needs to go down.
 func (m *Migration) preflightChecks() []evenkeel.Action {
 	list := m.beforeSteps()[0].Actions
+	if !m.cfg.SkipCarbon && !m.cfg.ClearWhisper { // else nobody knows yet how much is copied
+		list = append(list, m.carbonAction())
+	}
 	for n := 1; n <= 2; n++ {
 		keeps := m.keepsAction(n)
 		keeps.ID = setID("keeps-without-set", n)

@@ -1,6 +1,7 @@
 package issm_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -222,4 +223,65 @@ func TestUnknownSessionCache(t *testing.T) {
 	check := p.find(t, "disable-set-1/other-half").Expect.Check
 	require.NoError(t, check(p.seen(printed(t, good), 0)))
 	require.ErrorContains(t, check(p.seen(table, 0)), advice)
+}
+
+// CPS-083, CPS-244: every user that the log of "enable set" names as not migrated is asked for on its VM, by name, until
+// adduser.sh has made it there; and the VM's own list proves it.
+func TestSkippedUsersAreMadeAgain(t *testing.T) {
+	var skipped []cps.SkippedUser
+	w := deploy(t, cpstest.Options{})
+	run(w, "qns02", "useradd", "carol")
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "migrate.sh enable set *", Says: func(truth string) string {
+		log, err := cps.ParseMigrateLog(text("migrate.sh", truth))
+		if err == nil {
+			skipped = append(skipped, log.SkippedUsers()...)
+		}
+		return truth
+	}}))
+	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
+	operator := &naming{technician: technician{world: w}}
+	_, err := evenkeel.Run(t.Context(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: operator, Serial: true})
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(skipped, func(u cps.SkippedUser) bool { return u.Host == "qns02" && u.User == "carol" }), "%v", skipped)
+	for _, u := range skipped {
+		require.Contains(t, operator.asked[u.Host], u.User, "%s of %s is not asked for", u.User, u.Host)
+		require.Contains(t, operator.asked[u.Host], "adduser.sh")
+		r, err := w.Runner(u.Host)
+		require.NoError(t, err)
+		res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "cat", "/etc/passwd"))
+		require.NoError(t, err)
+		require.Contains(t, string(res.Stdout), "\n"+u.User+":", "%s of %s", u.User, u.Host)
+	}
+}
+
+// naming is an operator who notes what is asked of each host.
+type naming struct {
+	technician
+	asked map[string]string
+}
+
+func (n *naming) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+	if n.asked == nil {
+		n.asked = map[string]string{}
+	}
+	n.asked[ask.Action.Host] += ask.Action.Manual + " " + ask.Why + "\n"
+	return n.technician.Prompt(ctx, ask)
+}
+
+// The new Cluster Manager logs in to every VM by its diagnostics (cps:500); what else does not pass may be so at that stage.
+func TestDiagnosticsAfterTheRestore(t *testing.T) {
+	all := everyRunbook(t)[0]
+	check := all.find(t, "restore-cluman/diagnostics").Expect.Check
+	w := deploy(t, cpstest.Options{})
+	r, err := w.Runner("cluman")
+	require.NoError(t, err)
+	res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "diagnostics.sh"))
+	require.NoError(t, err)
+	good := string(res.Stdout)
+	const logins = "qns passwordless logins on all VMs...[PASS]"
+	require.NoError(t, check(all.seen(good, 0)))
+	require.NoError(t, check(all.seen(strings.Replace(good, passes, fails, 1), 0)), "a full disk is the final step's")
+	require.ErrorContains(t, check(all.seen(strings.Replace(good, logins, strings.Replace(logins, "PASS", "FAIL", 1)+"\n  lb01 no", 1), 0)),
+		"does not reach every VM")
+	require.ErrorContains(t, check(all.seen(strings.Replace(good, "Checking "+logins+"\n", "", 1), 0)), "did not check passwordless logins")
 }

@@ -89,6 +89,7 @@ func TestRehearseOptions(t *testing.T) {
 		"peer_pcrfclient":         {Job: map[string]any{"single_cluster_corosync": false, "peer_pcrfclient": "site2-pcrfclient01"}},
 		"remove_udev_rules":       {Job: map[string]any{"remove_udev_rules": true}},
 		"skip_carbon":             {Job: map[string]any{"skip_carbon": true}},
+		"clear_whisper":           {Job: map[string]any{"clear_whisper": true}},
 		"static_routes":           {Job: map[string]any{"static_routes": true}},
 		"skdb":                    {Job: map[string]any{"skdb": true}},
 		"restart_all":             {Job: map[string]any{"restart_all": false}},

@@ -2,6 +2,7 @@ package issm_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,4 +277,35 @@ func TestArbiterTakesItsOwnArchive(t *testing.T) {
 	taken, err := evenkeel.NewFact[string]("archive.arbiter", "").Get(report.State.Facts)
 	require.NoError(t, err)
 	require.Regexp(t, `^/var/tmp/migrate_arbiter_2021\d{4}_\d{6}\.tar\.gz$`, taken)
+}
+
+// TestArbiterLooksAgain (WF-003): what must hold right before the arbiter is disabled is read again when a run is taken
+// up there.
+func TestArbiterLooksAgain(t *testing.T) {
+	for stops, lies := range map[string][]cpstest.Lie{
+		"disable/others": member("set06", "sessionmgr02", cps.StateRecovering),
+		"disable/keeps": says("mongo *", "cluman", func(truth string) string {
+			return strings.ReplaceAll(truth, `"arbiterOnly":true`, `"arbiterOnly":false`)
+		}),
+	} {
+		rb, w, j := migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), &evenkeel.MemJournal{}
+		straight := w.Clone().(simulated)
+		_, err := evenkeel.Run(t.Context(), rb, straight, arbiterOptions(straight, &evenkeel.MemJournal{}))
+		require.NoError(t, err)
+		at := slices.IndexFunc(straight.Log(), func(e cpstest.Entry) bool {
+			return strings.Contains(strings.Join(e.Argv, " "), "migrate.sh disable arbiter")
+		})
+		w.Inject(cpstest.Fault{At: straight.Log()[at].Seq, Kind: cpstest.PowerBefore}) // it never ran
+		_, err = evenkeel.Run(t.Context(), rb, w, arbiterOptions(w, j))
+		require.Error(t, err)
+		_ = w.Power(thirdSite, true)
+		require.NoError(t, w.Sleep(t.Context(), 10*time.Minute))
+		require.Contains(t, w.EndState(), "27719 true")
+		for _, l := range lies {
+			require.NoError(t, w.Lie(l))
+		}
+		_, err = evenkeel.Resume(t.Context(), rb, w, arbiterOptions(w, j))
+		require.Equal(t, stops, stoppedAt(err))
+		require.NoError(t, w.Check())
+	}
 }

@@ -103,7 +103,8 @@ func TestValidate(t *testing.T) {
 			"<crm_config><cluster_property_set id='s'>\n<nvpair id='p' name='maintenance-mode' value='ture'/></cluster_property_set></crm_config>",
 			1), []string{"warning bad-option f.xml:2:1: maintenance-mode=\"ture\" is neither true nor false"}},
 		"no device": {whole("<primitive id='a' class='lsb' type='x'/>", "", ""),
-			[]string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource"}},
+			[]string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource: " +
+				"add a fence device, or set stonith-enabled to false"}},
 		"fencing": {whole(two, "",
 			"<fencing-topology>\n<fencing-level id='l' target='n1.intl' index='0' devices='f,g'/></fencing-topology>"),
 			[]string{"fault bad-value f.xml:9:1: index=\"0\" is no number from 1 on",

@@ -240,6 +240,7 @@ func (v *validator) element(e, parent *etree.Element) {
 	v.names(e, parent)
 	v.attributes(e)
 	v.references(e)
+	v.choose(e)
 	if check := structures[e.Tag]; check != nil {
 		check(v, e)
 	}
@@ -303,6 +304,9 @@ func (v *validator) attributes(e *etree.Element) {
 		limited = limited && a.Key != "validate-with" // of which newer ones are known than the list has
 		bad := limited && !form.takes(a.Value) || !limited && checked && !want.holds(a.Value)
 		switch value := secretname.Masked(a.Key, a.Value); {
+		case !bad && limited && !slices.Contains(form.values, a.Value) && slices.Contains(form.values, strings.TrimSpace(a.Value)):
+			v.find(Warning, "bad-value", e, "%s=%q has blanks around the word: the schema takes it, Pacemaker does not: take them out",
+				a.Key, value)
 		case !bad:
 		case !limited: // Pacemaker takes a default
 			v.find(Warning, "bad-value", e, "%s=%q is %s", a.Key, value, want.not)

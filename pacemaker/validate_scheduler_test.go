@@ -48,7 +48,120 @@ func schedulerCases() map[string]schedulerCase {
 		return strings.Replace(whole("true", rsc(""), "", ""), "</constraints>",
 			`</constraints><fencing-topology><fencing-level id="l" index="1" devices="f" `+attrs+`/></fencing-topology>`, 1)
 	}
+	noDevice := func(properties, resources string) string {
+		text := strings.Replace(whole("true", resources, "", ""), `<primitive id="f" class="stonith" type="fence_x"/>`, "", 1)
+		return strings.Replace(text, `<nvpair id="p1" name="stonith-enabled" value="true"/></cluster_property_set>`, properties+
+			`</cluster_property_set>`, 1)
+	}
+	property := func(name, value string) string { return `<nvpair id="p1" name="` + name + `" value="` + value + `"/>` }
+	ruled := func(start, value, more string) string { // a set with a rule, then another one
+		return `<rule id="r" score="1"><date_expression id="d" operation="gt" start="` + start + `"/></rule>` +
+			property("stonith-enabled", value) + `</cluster_property_set><cluster_property_set id="p2">` + more
+	}
+	bundle := func(inner string) string { return whole("true", `<bundle id="b">`+inner+`</bundle>`, "", "") }
+	network := func(inner string) string { return bundle(`<docker image="x"/><network>` + inner + `</network>`) }
+	storage := func(inner string) string {
+		return bundle(`<docker image="x"/><storage><storage-mapping id="sm" target-dir="/t" ` + inner + `/></storage>`)
+	}
+	section := func(text string) string {
+		return strings.Replace(whole("true", rsc(""), "", ""), "</constraints>", "</constraints>"+text, 1)
+	}
+	permission := func(attrs string) string {
+		return section(`<acls><acl_role id="ro"><acl_permission id="ap" kind="read" ` + attrs + `/></acl_role></acls>`)
+	}
+	alert := func(inner string) string {
+		return section(`<alerts><alert id="al" path="/x">` + inner + `</alert></alerts>`)
+	}
+	devices := func(list string) string {
+		return section(`<fencing-topology><fencing-level id="l" index="1" target="n1" devices="` + list + `"/></fencing-topology>`)
+	}
+	sets := func(open, attrs string) string {
+		kind, _, _ := strings.Cut(open, " ")
+		return whole("true", rsc(""), `<`+open+` id="k" `+attrs+`><resource_set id="s"><resource_ref id="a"/><resource_ref id="f"/>`+
+			`</resource_set></`+kind+`>`, "")
+	}
+	colocation := func(schema, attrs string) string {
+		return strings.Replace(whole("true", rsc(""), `<rsc_colocation id="k" rsc="a" with-rsc="f" `+attrs+`/>`, ""), "-3.9", schema, 1)
+	}
+	date := func(schema, attrs string) string {
+		return strings.Replace(whole("true", rsc(""), `<rsc_location id="k" rsc="a"><rule id="r" score="1"><date_expression id="d" `+attrs+
+			`/></rule></rsc_location>`, ""), "-3.9", schema, 1)
+	}
 	return map[string]schedulerCase{
+		"no device":                    {noDevice("", rsc("")), true},
+		"no device and no resource":    {noDevice("", ""), true},
+		"no device, fencing off":       {noDevice(property("stonith-enabled", "off"), rsc("")), false},
+		"no device, off for others":    {noDevice(property("fencing-enabled", "false"), rsc("")), true},
+		"a device, off for others":     {whole("true", rsc(""), "", `<nvpair id="p2" name="fencing-enabled" value="false"/>`), false},
+		"no device, a watchdog":        {noDevice(property("have-watchdog", "yes"), rsc("")), false},
+		"no device, a watchdog's time": {noDevice(property("stonith-watchdog-timeout", "10"), rsc("")), true},
+		"no device, a template":        {noDevice("", `<template id="t" class="stonith" type="x"/>`), true},
+		"a device by its template":     {noDevice("", `<template id="t" class="stonith" type="x"/><primitive id="d" template="t"/>`), false},
+		"a disabled device": {noDevice("", `<primitive id="d" class="stonith" type="x">`+meta("target-role", "Stopped")+
+			`</primitive>`), false},
+		"a device in a clone":           {noDevice("", `<clone id="c"><primitive id="d" class="stonith" type="x"/></clone>`), false},
+		"fencing off by a rule":         {noDevice(ruled("2020-01-01", "false", ""), ""), false},
+		"fencing off by another rule":   {noDevice(ruled("2090-01-01", "false", ""), ""), true},
+		"fencing on by another rule":    {noDevice(ruled("2090-01-01", "true", `<nvpair id="p3" name="stonith-enabled" value="no"/>`), ""), false},
+		"two sets, the later is off":    {noDevice(property("stonith-enabled", "true")+`</cluster_property_set><cluster_property_set id="p2"><nvpair id="p3" name="stonith-enabled" value="no"/>`, ""), false},
+		"two sets, the later is on":     {noDevice(property("stonith-enabled", "no")+`</cluster_property_set><cluster_property_set id="p2"><nvpair id="p3" name="stonith-enabled" value="true"/>`, ""), true},
+		"two networks":                  {network(`</network><network>`), true},
+		"one network":                   {network(""), false},
+		"two storages":                  {bundle(`<docker image="x"/><storage/><storage/>`), true},
+		"two programs of a bundle":      {bundle(`<docker image="x"/><podman image="x"/>`), true},
+		"promoted twice":                {bundle(`<docker image="x" masters="1" promoted-max="1"/>`), true},
+		"a mapping of nothing":          {storage(""), true},
+		"a mapping of two":              {storage(`source-dir="/a" source-dir-root="/b"`), true},
+		"a mapping":                     {storage(`source-dir-root="/b"`), false},
+		"no port":                       {network(`<port-mapping id="pm"/>`), true},
+		"a port":                        {network(`<port-mapping id="pm" port="80" internal-port="81"/>`), false},
+		"a port and a range":            {network(`<port-mapping id="pm" port="80" range="1-2"/>`), true},
+		"a range and an internal port":  {network(`<port-mapping id="pm" internal-port="80" range="1-2"/>`), true},
+		"a permission for nothing":      {permission(""), true},
+		"a permission":                  {permission(`object-type="node" attribute="x"`), false},
+		"a permission for two things":   {permission(`xpath="/cib" reference="a"`), true},
+		"an attribute of a path":        {permission(`xpath="/cib" attribute="x"`), true},
+		"two selects":                   {alert(`<select/><select/>`), true},
+		"two selects of nodes":          {alert(`<select><select_nodes/><select_nodes/></select>`), true},
+		"two selects of one":            {alert(`<select><select_nodes/><select_fencing/></select>`), false},
+		"devices with a blank":          {devices(" f"), true},
+		"devices with a blank between":  {devices("f, f"), true},
+		"no devices":                    {devices(""), true},
+		"two devices":                   {devices("f,f"), false},
+		"a template without a class":    {whole("true", rsc("")+`<template id="t" type="y"/>`, "", ""), true},
+		"heartbeat with a provider":     {whole("true", `<primitive id="a" class="heartbeat" provider="x" type="y"/>`, "", ""), true},
+		"a primitive of two":            {whole("true", `<template id="t" class="lsb" type="y"/><primitive id="a" template="t" type="y"/>`, "", ""), true},
+		"a date without an operation":   {date("-2.4", `start="2020-01-01"`), true},
+		"and in schema 3.9":             {date("-3.9", `start="2020-01-01"`), true},
+		"two scores of a colocation":    {colocation("-2.4", `score="1" score-attribute="x"`), true},
+		"a mangled score of two":        {colocation("-2.4", `score="1" score-attribute-mangle="x"`), true},
+		"influence=perhaps":             {colocation("-3.9", `score="1" influence="perhaps"`), true},
+		"influence=yes":                 {colocation("-3.9", `score="1" influence="yes"`), false},
+		"two rules of a set":            {whole("true", rsc(`<meta_attributes id="m"><rule id="r" score="1">`+defined+`</rule><rule id="r2" score="1"><expression id="x2" attribute="x" operation="defined"/></rule></meta_attributes>`), "", ""), true},
+		"a score beside a rule":         {whole("true", rsc(""), `<rsc_location id="k" rsc="a" score="1"><rule id="r" score="1">`+defined+`</rule></rsc_location>`, ""), true},
+		"a location of a set and more":  {sets("rsc_location", `rsc="a" node="n1" score="1"`), true},
+		"a location of a set's role":    {sets("rsc_location", `role="Started" node="n1" score="1"`), true},
+		"a location of a set":           {sets("rsc_location", `node="n1" score="1"`), false},
+		"a colocation of sets and role": {sets("rsc_colocation", `rsc-role="Started" score="1"`), true},
+		"an order of sets, and actions": {sets("rsc_order", `first-action="start"`), true},
+		"a ticket of a set and a role":  {sets("rsc_ticket", `ticket="T" rsc-role="Started"`), true},
+		"a ticket of a set":             {sets("rsc_ticket", `ticket="T"`), false},
+		"an order of a set's score": {whole("true", rsc(""), `<rsc_order id="k"><resource_set id="s" score="1"><resource_ref id="a"/>`+
+			`<resource_ref id="f"/></resource_set></rsc_order>`, ""), true},
+		"a role of a rule that is none": {whole("true", rsc(""), `<rsc_location id="k" rsc="a"><rule id="r" score="1" role="start">`+defined+
+			`</rule></rsc_location>`, ""), true},
+		"a role of a rule": {whole("true", rsc(""), `<rsc_location id="k" rsc="a"><rule id="r" score="1" role="started">`+defined+
+			`</rule></rsc_location>`, ""), false},
+		"a role with a blank": {whole("true", op(`name="monitor" interval="9" role=" Started"`), "", ""), true},
+		"a node's type with a blank": {strings.Replace(whole("true", rsc(""), "", ""), "</nodes>",
+			`<node id="2" uname="n2" type=" member"/></nodes>`, 1), true},
+		"a container that is none":         {whole("true", rsc(meta("container", "true")), "", ""), true},
+		"a container that is a template":   {whole("true", rsc(meta("container", "t"))+`<template id="t" class="lsb" type="x"/>`, "", ""), true},
+		"a container":                      {whole("true", rsc(meta("container", "f")), "", ""), false},
+		"its own container":                {whole("true", rsc(meta("container", "a")), "", ""), false},
+		"remove-after-stop":                {whole("true", rsc(""), "", `<nvpair id="p2" name="remove-after-stop" value="true"/>`), true},
+		"remove-after-stop=false":          {whole("true", rsc(""), "", `<nvpair id="p2" name="remove-after-stop" value="false"/>`), false},
+		"remove-after-stop=maybe":          {whole("true", rsc(""), "", `<nvpair id="p2" name="remove-after-stop" value="maybe"/>`), true},
 		"colocation with a clone's member": {whole("true", clone(""), `<rsc_colocation id="k" rsc="a" with-rsc="d"/>`, ""), true},
 		"colocation of a clone's member": {whole("true", clone(""),
 			`<rsc_colocation id="k" rsc="d" with-rsc="a" score="1"/>`, ""), true},

@@ -39,16 +39,6 @@ func (v *validator) sections(e *etree.Element) {
 			v.find(Warning, "structure", e, "the section %s stands %d times: Pacemaker reads the first only", name, n)
 		}
 	}
-	for _, name := range []string{"fencing-topology", "op_defaults", "rsc_defaults", "tags", "acls", "alerts"} {
-		v.once(e, name)
-	}
-}
-
-// once looks for a second element where the schemas have one.
-func (v *validator) once(e *etree.Element, name string) {
-	if n := len(e.SelectElements(name)); n > 1 {
-		v.find(v.strict(), "structure", e, "<%s> stands %d times, and only one may", name, n)
-	}
 }
 
 func has(e *etree.Element, names ...string) bool {
@@ -71,10 +61,12 @@ func (v *validator) agent(e *etree.Element) {
 	if e.SelectAttrValue("class", "") == "ocf" && !has(e, "provider") {
 		v.find(Fault, "missing-attribute", e, "an agent of the class ocf has a provider")
 	}
-	if class := e.SelectAttrValue("class", "ocf"); class != "ocf" && class != "heartbeat" && has(e, "provider") {
+	if e.Tag == string(Template) && !has(e, "class") {
+		v.find(v.strict(), "missing-attribute", e, "the element has no class")
+	}
+	if class := e.SelectAttrValue("class", "ocf"); class != "ocf" && has(e, "provider") {
 		v.find(v.strict(), "structure", e, "an agent of the class %s has no provider", class)
 	}
-	v.once(e, "operations")
 	v.severalSets(e, "instance_attributes")
 	v.severalSets(e, "meta_attributes")
 }
@@ -134,6 +126,9 @@ func (v *validator) bundle(e *etree.Element) {
 	if e.SelectElement("docker") == nil && e.SelectElement("podman") == nil && e.SelectElement("rkt") == nil {
 		v.find(Fault, "structure", e, "a bundle without docker, podman or rkt")
 	}
+	if n := len(e.SelectElements("docker")) + len(e.SelectElements("podman")) + len(e.SelectElements("rkt")); n > 1 {
+		v.find(v.strict(), "structure", e, "a bundle with docker, podman or rkt %d times: it takes one of them", n)
+	}
 	network := e.SelectElement("network")
 	if e.SelectElement("primitive") != nil && (network == nil || !has(network, "ip-range-start", "control-port")) {
 		v.find(Fault, "scheduler", e, "a bundle with a resource, and neither ip-range-start nor control-port: Pacemaker ignores the bundle")
@@ -170,9 +165,6 @@ func (v *validator) operations(e *etree.Element) {
 func (v *validator) operation(op *etree.Element) {
 	name, onFail := op.SelectAttrValue("name", ""), op.SelectAttrValue("on-fail", "")
 	v.operationMetas(op)
-	if has(op, "start-delay") && has(op, "interval-origin") {
-		v.find(v.strict(), "structure", op, "an operation with start-delay and with interval-origin")
-	}
 	ms, _ := Milliseconds(op.SelectAttrValue("interval", "0"))
 	if ms > 0 && slices.Contains([]string{"start", "stop", "promote", "demote"}, name) {
 		v.find(Warning, "scheduler", op, "%s cannot be recurring: Pacemaker ignores the operation", name)
@@ -186,11 +178,6 @@ func (v *validator) operation(op *etree.Element) {
 	case onFail == "fence" && v.fencingOff():
 		v.find(Warning, "scheduler", op, "on-fail=fence, and fencing is off: Pacemaker takes stop")
 	}
-}
-
-func (v *validator) fencingOff() bool {
-	on, ok := v.cib.Property("stonith-enabled")
-	return ok && isFalse(on)
 }
 
 // cloned is the clone around a resource, or nil.
@@ -220,9 +207,6 @@ func (v *validator) rule(e *etree.Element) {
 	if !has(e, "id-ref") && len(e.ChildElements()) == 0 {
 		v.find(v.strict(), "structure", e, "a rule without a condition")
 	}
-	if has(e, "score") && has(e, "score-attribute") {
-		v.find(v.strict(), "structure", e, "a rule with score and with score-attribute")
-	}
 	if !has(e, "id-ref", "score", "score-attribute") && (v.schema.less(lastSchema) || e.Parent().Tag == "rsc_location") {
 		v.find(v.strict(), "missing-attribute", e, "the element has neither score nor score-attribute")
 	}
@@ -239,6 +223,8 @@ func (v *validator) date(e *etree.Element) {
 		}
 	}
 	switch e.SelectAttrValue("operation", "") {
+	case "":
+		v.find(v.strict(), "missing-attribute", e, "the element has no operation: it needs gt, lt, in_range or date_spec")
 	case "gt":
 		if !has(e, "start") {
 			missing("start")
@@ -266,9 +252,12 @@ func (v *validator) location(e *etree.Element) {
 	case has(e, "rsc") && has(e, "rsc-pattern"):
 		v.find(v.strict(), "structure", e, "a location constraint with rsc and with rsc-pattern")
 	}
+	v.besideSets(e)
 	switch {
 	case rules && has(e, "node"):
 		v.find(v.strict(), "structure", e, "a location constraint with a node and with a rule")
+	case rules && has(e, "score"):
+		v.find(v.strict(), "structure", e, "a location constraint with a score and with a rule: the rule has the score")
 	case !rules && !has(e, "node"):
 		v.find(v.strict(), "structure", e, "a location constraint without a node and without a rule")
 	case !rules && !has(e, "score"):
@@ -305,14 +294,11 @@ func (v *validator) constraint(e *etree.Element) {
 	k := constraintKinds[e.Tag]
 	sets := e.SelectElement("resource_set") != nil
 	for _, name := range k.subject {
-		switch {
-		case name == "ticket":
-		case sets && has(e, name):
-			v.find(v.strict(), "structure", e, "a constraint with %s and with sets", name)
-		case !sets && !has(e, name):
+		if name != "ticket" && !sets && !has(e, name) {
 			v.find(v.strict(), "missing-attribute", e, "the element has no %s", name)
 		}
 	}
+	v.besideSets(e)
 	if e.SelectAttrValue("loss-policy", "") == "fence" && v.fencingOff() {
 		v.find(Fault, "scheduler", e, "loss-policy=fence, and fencing is off: Pacemaker takes stop")
 	}
@@ -320,9 +306,6 @@ func (v *validator) constraint(e *etree.Element) {
 		v.find(Warning, "scheduler", e, "symmetrical does not go with kind=Serialize: Pacemaker ignores it")
 	}
 	v.deprecatedOrder(e)
-	if has(e, "kind") && has(e, "score") {
-		v.find(v.strict(), "structure", e, "a constraint with kind and with score")
-	}
 	if e.Tag == "rsc_order" && has(e, "first") && e.SelectAttrValue("first", "") == e.SelectAttrValue("then", "") &&
 		!has(e, "first-action", "then-action") {
 		v.find(Warning, "structure", e, "a resource that starts before itself")
@@ -348,6 +331,9 @@ func (v *validator) deprecatedOrder(e *etree.Element) {
 }
 
 func (v *validator) resourceSet(e *etree.Element) {
+	if has(e, "score") && e.Parent().Tag == "rsc_order" {
+		v.find(Warning, "deprecated", e, "score says how the order of the set binds: kind is what to use")
+	}
 	if !has(e, "id-ref") && e.SelectElement("resource_ref") == nil {
 		v.find(v.strict(), "structure", e, "a set without resources")
 	}
@@ -363,6 +349,9 @@ func (v *validator) fencingLevel(e *etree.Element) {
 	}
 	if has(e, "target-attribute") != has(e, "target-value") {
 		v.find(v.strict(), "structure", e, "target-attribute and target-value go together")
+	}
+	if devices := e.SelectAttr("devices"); devices != nil && !deviceList.MatchString(devices.Value) {
+		v.find(v.strict(), "bad-value", e, "devices=%q is no list of devices: ids with commas between, without blanks", devices.Value)
 	}
 	for id := range strings.SplitSeq(e.SelectAttrValue("devices", ""), ",") {
 		id = strings.Trim(id, xmlSpaces)
@@ -448,6 +437,8 @@ func (v *validator) metas(e *etree.Element) {
 				v.find(Warning, "scheduler", p, "requires=%s, and fencing is off: Pacemaker takes quorum", value)
 			case (name == "ordered" || name == "collocated") && v.forGroup(e, name) && optionBoolean.holds(value) && !IsTrue(value):
 				v.find(Warning, "deprecated", p, "%s=%s of a group: a constraint with a set of resources is what to use", name, value)
+			case name == "container":
+				v.container(e, p)
 			case name == "restart-type" && value == "restart" && IsResource(e) && e.Tag != string(Template):
 				v.find(Warning, "deprecated", p, "restart-type=restart")
 			}
@@ -498,6 +489,8 @@ func (v *validator) properties(e *etree.Element) {
 			switch {
 			case name == "no-quorum-policy" && (value == "suicide" || value == "fence") && v.fencingOff():
 				v.find(Fault, "scheduler", p, "no-quorum-policy=%s, and fencing is off: Pacemaker takes stop", value)
+			case name == "remove-after-stop" && IsTrue(value):
+				v.find(Warning, "deprecated", p, "remove-after-stop=%s: take it out, or set it to false", value)
 			case name == "stonith-action" && value == "poweroff":
 				v.find(Warning, "deprecated", p, "stonith-action=poweroff: off is what to use")
 			}
@@ -513,27 +506,4 @@ func (v *validator) options(set *etree.Element, kinds map[string]valueKind) {
 			v.find(Warning, "bad-option", p, "%s=%q is %s", name, value.Value, kind.not)
 		}
 	}
-}
-
-// fencing looks whether there is a device where one is needed: without one Pacemaker starts nothing.
-func (v *validator) fencing(root *etree.Element) {
-	for _, name := range []string{"stonith-enabled", "fencing-enabled", "stonith_enabled"} { // the last is how heartbeat wrote it
-		if on, ok := v.cib.Property(name); ok && isFalse(on) {
-			return
-		}
-	}
-	if watchdog, _ := v.cib.Property("have-watchdog"); IsTrue(watchdog) { // a node fences itself
-		return
-	}
-	for _, e := range v.byID {
-		if IsResource(e) && e.SelectAttrValue("class", "") == "stonith" && e.Tag != string(Template) {
-			return
-		}
-		if e.Tag == string(Primitive) {
-			if t := v.byID[e.SelectAttrValue("template", "")]; t != nil && t.SelectAttrValue("class", "") == "stonith" {
-				return
-			}
-		}
-	}
-	v.find(Fault, "no-fencing-device", root, "fencing is on, and there is no fence device: Pacemaker starts no resource")
 }

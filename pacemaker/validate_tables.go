@@ -34,8 +34,12 @@ var (
 	}, "no number from 0 on"}
 	timeValue = valueKind{func(s string) bool { _, ok := Milliseconds(s); return ok || isoTime.MatchString(s) },
 		"no time, such as 60s or PT1M"}
-	dateValue    = valueKind{calendarDate.MatchString, "no date, such as 2026-01-31 or 2026-01-31T12:00:00Z"}
-	roleValue    = oneOf("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
+	dateValue     = valueKind{calendarDate.MatchString, "no date, such as 2026-01-31 or 2026-01-31T12:00:00Z"}
+	resourceRoles = []string{"Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave"}
+	roleValue     = oneOf(resourceRoles...)
+	roleWord      = valueKind{func(s string) bool {
+		return slices.ContainsFunc(resourceRoles, func(role string) bool { return strings.EqualFold(role, s) })
+	}, "none of " + strings.Join(resourceRoles, ", ")}
 	onFailValue  = oneOf("ignore", "block", "demote", "stop", "restart", "standby", "fence", "restart-container")
 	actionValue  = oneOf("start", "stop", "promote", "demote")
 	quorumPolicy = oneOf("stop", "freeze", "ignore", "demote", "suicide", "fence")
@@ -54,6 +58,7 @@ var valueKinds = map[string]valueKind{
 	"rsc_order@first-action":          actionValue, "rsc_order@then-action": actionValue, "resource_set@action": actionValue,
 	"rsc_order@symmetrical": schemaBoolean, "@require-all": schemaBoolean, "resource_set@sequential": schemaBoolean,
 	"resource_set@ordering": oneOf("group", "listed"), "rsc_ticket@loss-policy": oneOf("stop", "demote", "fence", "freeze"),
+	"rule@role": roleWord, "rsc_colocation@influence": optionBoolean,
 	"rule@boolean-op": oneOf("and", "or"), "rule@negate": schemaBoolean,
 	"expression@operation":      oneOf("lt", "gt", "lte", "gte", "eq", "ne", "defined", "not_defined"),
 	"expression@type":           oneOf("string", "integer", "number", "version"),
@@ -103,7 +108,7 @@ var propertyKinds = map[string]valueKind{
 	"stop-orphan-resources": optionBoolean,
 	"stop-orphan-actions":   optionBoolean, "start-failure-is-fatal": optionBoolean, "concurrent-fencing": optionBoolean,
 	"shutdown-lock": optionBoolean,
-	"enable-acl":    optionBoolean, "have-watchdog": optionBoolean,
+	"enable-acl":    optionBoolean, "remove-after-stop": optionBoolean, "have-watchdog": optionBoolean,
 	"no-quorum-policy": quorumPolicy, "stonith-action": oneOf("reboot", "off", "poweroff"),
 	"placement-strategy":       oneOf("default", "utilization", "minimal", "balanced"),
 	"node-health-strategy":     oneOf("none", "migrate-on-red", "only-green", "progressive", "custom"),

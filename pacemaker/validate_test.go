@@ -103,7 +103,17 @@ func TestValidate(t *testing.T) {
 			"<crm_config><cluster_property_set id='s'>\n<nvpair id='p' name='maintenance-mode' value='ture'/></cluster_property_set></crm_config>",
 			1), []string{"warning bad-option f.xml:2:1: maintenance-mode=\"ture\" is neither true nor false"}},
 		"no device": {whole("<primitive id='a' class='lsb' type='x'/>", "", ""),
-			[]string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource"}},
+			[]string{"fault no-fencing-device f.xml:1:1: fencing is on, and there is no fence device: Pacemaker starts no resource: " +
+				"add a fence device, or set stonith-enabled to false"}},
+		"no device, new name": {strings.Replace(whole("", "", ""), "<crm_config/>",
+			"<crm_config><cluster_property_set id='s'>\n<nvpair id='p' name='fencing-enabled' value='false'/></cluster_property_set></crm_config>",
+			1), []string{"warning no-fencing-device f.xml:2:1: fencing-enabled is new in Pacemaker 3.0.2: before it fencing is on, there is " +
+			"no fence device, and Pacemaker starts no resource: add a fence device, or set stonith-enabled to false"}},
+		"no device, a rule": {strings.Replace(whole("", "", ""), "<crm_config/>", "<crm_config><cluster_property_set id='s'>"+
+			"<rule id='r' score='1'><date_expression id='d' operation='gt' start='2020-01-01'/></rule>"+
+			"<nvpair id='p' name='stonith-enabled' value='false'/></cluster_property_set></crm_config>",
+			1), []string{"warning no-fencing-device f.xml:1:1: fencing is on or off by a rule, and there is no fence device: while it is on " +
+			"Pacemaker starts no resource: add a fence device, or set stonith-enabled to false"}},
 		"fencing": {whole(two, "",
 			"<fencing-topology>\n<fencing-level id='l' target='n1.intl' index='0' devices='f,g'/></fencing-topology>"),
 			[]string{"fault bad-value f.xml:9:1: index=\"0\" is no number from 1 on",

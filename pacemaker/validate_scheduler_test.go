@@ -262,6 +262,10 @@ func schedulerCases() map[string]schedulerCase {
 			`<node id="2" uname="n1"/></nodes>`, 1), true},
 		"node of the type ping": {strings.Replace(whole("true", rsc(""), "", ""), "</nodes>",
 			`<node id="2" uname="n2" type="ping"/></nodes>`, 1), true},
+		"a resource twice in an order": {whole("true", rsc(""), `<rsc_order id="k"><resource_set id="s" require-all="true"><resource_ref id="f"/>`+
+			`<resource_ref id="a"/><resource_ref id="a"/></resource_set></rsc_order>`, ""), true},
+		"a resource started and stopped": {whole("true", rsc(""), `<rsc_order id="k" symmetrical="false"><resource_set id="s"><resource_ref id="a"/>`+
+			`</resource_set><resource_set id="s2" action="stop"><resource_ref id="a"/></resource_set></rsc_order>`, ""), false},
 		"health": {whole("true", rsc(""), "",
 			`<nvpair id="p2" name="node-health-strategy" value="magic"/>`), true},
 		"default-migration": {whole("true", rsc(""), "",

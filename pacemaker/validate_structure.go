@@ -310,6 +310,24 @@ func (v *validator) constraint(e *etree.Element) {
 		!has(e, "first-action", "then-action") {
 		v.find(Warning, "structure", e, "a resource that starts before itself")
 	}
+	v.orderedTwice(e)
+}
+
+// orderedTwice looks for a resource that one order names twice for the same action: Pacemaker's scheduler ends on it.
+func (v *validator) orderedTwice(e *etree.Element) {
+	if e.Tag != "rsc_order" {
+		return
+	}
+	seen := make(map[[2]string]bool)
+	for _, set := range e.SelectElements("resource_set") {
+		for _, ref := range set.SelectElements("resource_ref") {
+			at := [2]string{ref.SelectAttrValue("id", ""), set.SelectAttrValue("action", "start")}
+			if seen[at] {
+				v.find(Warning, "structure", ref, "a resource that starts before itself: the order names %s twice", at[0])
+			}
+			seen[at] = true
+		}
+	}
 }
 
 // deprecatedOrder looks for older ways to say how an order binds.
@@ -385,6 +403,9 @@ func (v *validator) nodeNames(e *etree.Element) {
 			v.find(Warning, "scheduler", n, "the node with the id %s is called %s as well", first, name)
 		}
 		seen[name] = id
+		if name == "" && has(n, "uname") {
+			v.find(Warning, "scheduler", n, "a node without a name: give uname the name that the node has")
+		}
 		if n.SelectAttrValue("type", "") == "ping" {
 			v.find(Warning, "deprecated", n, "a node of the type ping: it runs nothing")
 		}

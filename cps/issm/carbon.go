@@ -49,7 +49,8 @@ func (m *Migration) carbonAction() evenkeel.Action {
 		return kb, errors.Join(o.Succeeded(), err)
 	}
 	return evenkeel.Action{
-		ID: "carbon", Paper: steps.Prints(du, fmt.Sprintf("| awk '{ print ($1 <= %d ? \"it fits\" : \"it does NOT fit: \" $1) }'", most), "it fits"),
+		ID:    "carbon",
+		Paper: steps.Prints(du, fmt.Sprintf("| awk '{ print ($1 <= %d ? \"it fits\" : \"it does NOT fit: \" $1) }'", most), "it fits"),
 		Makes: []evenkeel.Make{factCarbon.From(func(o evenkeel.Observed) (string, error) {
 			kb, err := read(o)
 			return carbonEstimate(kb), err

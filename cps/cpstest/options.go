@@ -65,6 +65,7 @@ type Options struct {
 
 	ThirdSite ThirdSite // the arbiter of a GR system at a third site; none when its name is empty
 	Migrated  bool      // the cluster has been migrated to To already
+	Monitored bool      // the replica sets are in the lists that the monitoring of a GR system reads
 
 	Keys *KeyOptions // the machines log in to each other by SSH keys; nobody does when nil
 

@@ -1,0 +1,27 @@
+package cpstest
+
+import (
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
+)
+
+// buildMonitoring gives the machines the lists of the replica sets that are watched, and the script that makes them
+// (cps:1470-1475).
+func (y *system) buildMonitoring(s *simhost.State) {
+	if !y.opts.Monitored {
+		return
+	}
+	var list strings.Builder
+	for _, set := range y.mongo.Sets {
+		list.WriteString(set.Label + "\n")
+	}
+	for _, f := range cps.SetFiles(y.hosts, manager) {
+		text := list.String()
+		if f.Script {
+			text = "#!/bin/bash\ncat > /etc/broadhop/mon_db_for_callmodel.conf <<'LIST'\n" + text + "LIST\n"
+		}
+		s.Host(f.Host).MustWrite(s, f.Path, text, 0o644)
+	}
+}

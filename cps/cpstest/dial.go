@@ -46,7 +46,7 @@ func (d *Deployment) mongod(address string) (server *mongotest.Set, err error) {
 				return nil
 			})
 		}
-		server = mongotest.Around(y.sets[at].Set, opts)
+		server = y.mongodOf(&y.sets[at], opts)
 		return nil
 	})
 	return server, err

@@ -103,6 +103,7 @@ var (
 		`|\bconfig\.update(?:One)?\(\{_id:1(?:,version:\d+)?\},\{\$inc:\{version:1\}\}` +
 		`|versions\.(?:remove|deleteMany)\(\{\}` +
 		`|versions\.insert(?:One)?\(\{_id:cache_config,version:NumberInt\(0\),previousVersion:NumberInt\(0\),migrationStatus:COMPLETE\}` +
+		`|db\.version\(\)` +
 		`|rs\.conf\(\)\.version` +
 		`|rs\.conf\(\)\.members\.forEach` +
 		`|rs\.conf\(\)\.members\.filter\(function\(m\)\{returnm\.host===[\w.:-]+\}\)` +
@@ -162,6 +163,9 @@ func (sh *shell) run(set *replicaSet, statement string) error {
 		_, host, _ := strings.Cut(strings.TrimSuffix(statement, "})"), "===")
 		sh.printDocument(set, host)
 		return nil
+	case statement == "db.version()":
+		sh.Printf("%s\n", sh.y.mongoRelease(sh.address))
+		return nil
 	case statement == "rs.conf().version":
 		c, _ := set.ConfigOf(sh.address)
 		sh.Printf("%d\n", c.Version)
@@ -206,7 +210,7 @@ var (
 
 // server answers for the set as mongod does.
 func (sh *shell) server(set *replicaSet) *mongotest.Set {
-	return mongotest.Around(set.Set, sh.y.mongodOptions())
+	return sh.y.mongodOf(set, sh.y.mongodOptions())
 }
 
 // command runs one command and prints the reply as the script would.

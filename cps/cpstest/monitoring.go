@@ -8,13 +8,16 @@ import (
 )
 
 // buildMonitoring gives the machines the lists of the replica sets that are watched, and the script that makes them
-// (cps:1470-1475).
+// (cps:1470-1475). At a site of a GR system that is not Monitored the sets are commented out.
 func (y *system) buildMonitoring(s *simhost.State) {
-	if !y.opts.Monitored {
+	if !y.opts.Monitored && y.opts.Geo == 0 {
 		return
 	}
 	var list strings.Builder
 	for _, set := range y.mongo.Sets {
+		if !y.opts.Monitored {
+			list.WriteString("#evenkeel#")
+		}
 		list.WriteString(set.Label + "\n")
 	}
 	for _, f := range cps.SetFiles(y.hosts, manager) {

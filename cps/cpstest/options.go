@@ -65,7 +65,10 @@ type Options struct {
 
 	ThirdSite ThirdSite // the arbiter of a GR system at a third site; none when its name is empty
 	Migrated  bool      // the cluster has been migrated to To already
-	Monitored bool      // the replica sets are in the lists that the monitoring of a GR system reads
+	// Geo is which site of a GR system this is, 1 or 2: qns_hb runs on its load balancers, and the members at the other
+	// site have the release that they have before it is migrated. A cluster of its own when 0.
+	Geo       int
+	Monitored bool // the replica sets are in the lists that the monitoring of a GR system reads
 
 	Keys *KeyOptions // the machines log in to each other by SSH keys; nobody does when nil
 

@@ -41,6 +41,7 @@ func (p *plan) programs() *simhost.Registry {
 	qns.Start = func(s *simhost.State, h *simhost.Host) error { simhost.LayerOf[*patching](s).started(h); return nil }
 	r.Services["qns"] = qns
 	r.Services["monit"] = judgedService()
+	r.Services[heartbeat] = simhost.Service{}
 	for name, service := range p.mongodServices() {
 		r.Services[name] = service
 	}
@@ -319,6 +320,9 @@ func ps(c *simhost.Call) int {
 			c.Printf("root      %4d     1  2 00:00 ?        00:10:00 /usr/bin/mongod --port %d --replSet %s\n", 2000+i,
 				m.member.Port, set)
 		}
+	}
+	if c.Host.Active(heartbeat) {
+		c.Printf("root      1900     1  0 00:00 ?        00:01:00 /usr/bin/qns_hb\n")
 	}
 	c.Printf("root      9999     1  0 00:00 ?        00:00:00 ps -ef\n")
 	return 0

@@ -77,6 +77,9 @@ func (y *system) image(v *vm, release string) simhost.OS {
 	if v.class == "pcrfclient" {
 		os.Services["corosync"] = simhost.Unit{Enabled: true}
 	}
+	if v.class == "lb" && y.opts.Geo > 0 {
+		os.Services[heartbeat] = simhost.Unit{Enabled: true}
+	}
 	for _, m := range y.mongodsOn(v.alias) {
 		os.Services[mongoService(m.member.Port)] = simhost.Unit{}
 	}

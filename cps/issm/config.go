@@ -69,6 +69,9 @@ type Config struct {
 	RestartAll  bool   `yaml:"restart_all"` // restartall.sh at the end; drops messages (cps:1350-1354)
 	RemoveISO   bool   `yaml:"remove_iso"`  // delete the image at the end (cps:2003-2010)
 
+	// Geo says which site of a GR system the cluster is; a cluster of its own when nil.
+	Geo *Geo `yaml:"geo,omitempty"`
+
 	EndpointsPerLB int `yaml:"endpoints_per_lb"` // Diameter endpoints of a load balancer; 3 (cps:972-987)
 	OSGiPort       int `yaml:"osgi_port"`        // OSGi console of a Policy Server; 9091
 
@@ -129,6 +132,7 @@ func (c Config) withDefaults() Config {
 		c.OSGiPort = 9091
 	}
 	text(&c.SKRingsDone, "COMPLETED")
+	c.Geo = c.Geo.withDefaults()
 	text(&c.Tools.Diagnostics, "diagnostics.sh")
 	text(&c.Tools.About, "about.sh")
 	text(&c.Tools.RestartAll, "restartall.sh")
@@ -186,6 +190,7 @@ func (c Config) Validate() error {
 	if c.EndpointsPerLB < 1 {
 		bad("endpoints_per_lb %d: it must be at least 1", c.EndpointsPerLB)
 	}
+	errs = append(errs, c.Geo.validate()...)
 	for i, text := range c.Attestations {
 		if strings.TrimSpace(text) == "" {
 			bad("attestation %d is empty", i+1)

@@ -79,6 +79,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		cps.ReviewHosts(hosts, set1, set2), cps.ReviewMembers(hosts, mongo),
 		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
+	m.findings = append(m.findings, m.reviewGeo()...)
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
@@ -170,11 +171,7 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 		Secrets:    m.cfg.Secrets,
 		Recover:    m.recover,
 	}
-	rb.Steps = append(rb.Steps, m.beforeSteps()...)
-	rb.Steps = append(rb.Steps, m.managerSteps()...)
-	rb.Steps = append(rb.Steps, m.set1Steps()...)
-	rb.Steps = append(rb.Steps, m.set2Steps()...)
-	rb.Steps = append(rb.Steps, m.afterSteps()...)
+	rb.Steps = slices.Concat(m.beforeSteps(), m.geoBefore(), m.managerSteps(), m.set1Steps(), m.set2Steps(), m.afterSteps())
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)

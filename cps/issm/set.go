@@ -15,7 +15,7 @@ import (
 // set1Steps migrate set 1 while set 2 serves (cps:562-1014, CPS-203).
 func (m *Migration) set1Steps() []evenkeel.Step {
 	steps := m.halfSteps(1)
-	return append(steps, m.aboutStep("about-set-1", 1), m.swapStep(), m.callsStep())
+	return slices.Concat(steps, []evenkeel.Step{m.aboutStep("about-set-1", 1)}, m.geoRow(1), []evenkeel.Step{m.swapStep(), m.callsStep()})
 }
 
 // set2Steps migrate set 2, once set 1 is proven (cps:564,1016-1321, CPS-205, CPS-206).
@@ -24,7 +24,7 @@ func (m *Migration) set2Steps() []evenkeel.Step {
 	if m.cfg.SingleClusterCorosync {
 		steps = append(steps, m.corosyncStep())
 	}
-	return append(append(steps, m.halfSteps(2)...), m.aboutStep("about-set-2", 1, 2))
+	return slices.Concat(steps, m.halfSteps(2), []evenkeel.Step{m.aboutStep("about-set-2", 1, 2)}, m.geoRow(2))
 }
 
 // halfSteps disable, redeploy and enable a half.
@@ -41,7 +41,8 @@ func (m *Migration) halfSteps(n int) []evenkeel.Step {
 	if n == 2 && m.cfg.PeerPcrfclient != "" {
 		steps = append(steps, m.peerCorosyncStep())
 	}
-	steps = append(steps, deployment{m}.redeployStep(n), m.enableStep(n), m.membersStep(n), m.usersStep(n))
+	steps = append(steps, deployment{m}.redeployStep(n))
+	steps = append(append(steps, m.geoRecreated(n)...), m.enableStep(n), m.membersStep(n), m.usersStep(n))
 	for _, rs := range m.adminSets() {
 		steps = append(steps, m.shardingStep(n, rs))
 	}

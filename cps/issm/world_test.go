@@ -48,6 +48,13 @@ func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, e
 	if ask.Step.ID == a.hold {
 		return "", evenkeel.NeedsOperator("as the test wants it")
 	}
+	if strings.HasPrefix(ask.Action.ID, "heartbeat-") {
+		r, err := a.world.Runner(ask.Action.Host)
+		if err == nil {
+			_, err = r.Run(ctx, sshexec.Command(sshexec.Mutating, "systemctl", "stop", "qns_hb"))
+		}
+		return "stopped", err
+	}
 	if strings.HasPrefix(ask.Action.ID, "users-") {
 		return "made", a.makeUsers(ctx, ask)
 	}
@@ -97,6 +104,7 @@ type outcome struct {
 	report  *evenkeel.Report
 	err     error
 	force   bool // resume although machines are down
+	asked   []string
 }
 
 // testRun is the name of every run here.
@@ -118,8 +126,9 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 	evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
 	t.Helper()
 	w := o.world
+	person := &technician{world: w, hold: hold}
 	opts := evenkeel.Options{
-		Journal: o.journal, Clock: w.Clock(), Operator: &technician{world: w, hold: hold}, Serial: true, RunID: testRun, Holder: "test",
+		Journal: o.journal, Clock: w.Clock(), Operator: person, Serial: true, RunID: testRun, Holder: "test",
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventFailed || e.Kind == evenkeel.EventAlarm || e.Kind == evenkeel.EventPause {
 				o.events = append(o.events, string(e.Kind)+": "+e.Text)
@@ -127,6 +136,7 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 		}),
 	}
 	o.report, o.err = start(context.Background(), rb, w, opts)
+	o.asked = person.asked
 	return o
 }
 

@@ -184,6 +184,25 @@ func TestMonitoringIsLiedTo(t *testing.T) {
 	}
 }
 
+// A file that is neither what it was nor what it is to be is nobody's work of this run: the operator looks.
+func TestMonitoringOfAnUnknownFile(t *testing.T) {
+	rb := monitoringOff(t, deploy(t, cpstest.Options{Monitored: true}))
+	probes := 0
+	for _, s := range rb.Steps {
+		for _, a := range s.Actions {
+			if a.Probe == nil {
+				continue
+			}
+			probes++
+			is, err := a.Probe.Read(evenkeel.Observed{Result: sshexec.Result{Outcome: sshexec.Exited,
+				Stdout: []byte(strings.Repeat("0", 64) + "  /etc/broadhop/x\n")}})
+			require.Equal(t, evenkeel.Inconclusive, is)
+			require.ErrorContains(t, err, "was changed by somebody else")
+		}
+	}
+	require.Equal(t, 9, probes)
+}
+
 func TestMonitoringThatCannotBePlanned(t *testing.T) {
 	w := deploy(t, cpstest.Options{Monitored: true})
 	bare := deploy(t, cpstest.Options{})

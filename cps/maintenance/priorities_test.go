@@ -105,7 +105,15 @@ func TestPrioritiesAreLeftAlone(t *testing.T) {
 			t.Helper()
 			on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")
 			w.Advance(time.Minute)
-		}, "sessionmgr02"},
+		}, "nobody knows how far sessionmgr02:27718 is behind"},
+		"the wished primary is behind": {func(t *testing.T, w simulated) {
+			t.Helper()
+			on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")
+			w.Advance(20 * time.Minute)
+			require.NoError(t, w.SetApplyRate("set02", 1.01))
+			on(t, w, "sessionmgr02", "systemctl", "start", "sessionmgr-27718")
+			w.Advance(2 * time.Minute)
+		}, "behind: it could not become the primary"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := deploy(t, cpstest.Options{})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +67,17 @@ func TestRehearseOptions(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join("..", "..", "cps", "cpstest", "testdata", "Configuration.csv"))
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Configuration.csv"), raw, 0o600))
+		}},
+		"geo": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			name := filepath.Join(dir, job["mongo_config"].(string))
+			raw, err := os.ReadFile(name)
+			require.NoError(t, err)
+			const here = "MEMBER1=sessionmgr01:27717\nMEMBER2=sessionmgr02:27717\n"
+			require.Contains(t, string(raw), here)
+			both := "PRIMARY-MEMBERS\n" + here + "SECONDARY-MEMBERS\n" + strings.ReplaceAll(here, "=", "=SITE2-")
+			require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(raw), here, both, 1)), 0o600))
+			job["geo"] = map[string]any{"site": 1}
 		}},
 		"accept_no_majority":      {Not: "in the example every replica set keeps its majority; package cps tests one that does not"},
 		"skrings_done":            {Not: "the simulated console says COMPLETED; package cps tests other words"},

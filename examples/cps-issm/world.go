@@ -59,8 +59,12 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
+	site := 0
+	if job.Geo != nil {
+		site = job.Geo.Site
+	}
 	d, err := cpstest.New(cpstest.Options{
-		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To, SKDB: job.SKDB,
+		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To, SKDB: job.SKDB, Geo: site,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})
@@ -151,7 +155,19 @@ func (s simulated) Report() cli.WorldReport {
 
 // person does what nothing in a simulated cluster does by itself.
 func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
-	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), stopHeartbeat(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+}
+
+// stopHeartbeat disables qns_hb on a load balancer of a GR system (cps:1435).
+func stopHeartbeat(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
+	if !strings.HasPrefix(ask.Action.ID, "heartbeat-") {
+		return nil
+	}
+	r, err := hosts.Runner(ask.Action.Host)
+	if err == nil {
+		_, err = r.Run(ctx, sshexec.Command(sshexec.Mutating, "systemctl", "disable", "--now", "qns_hb"))
+	}
+	return err
 }
 
 // bringBack is the deed of the person who powers the new Cluster Manager off and the preserved one on (cps:1917).

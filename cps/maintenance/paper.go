@@ -43,3 +43,15 @@ func onPaper(drop string) string {
 func asState(state, is string, cmd sshexec.Cmd) []evenkeel.Block {
 	return []evenkeel.Block{{Script: state}, {Cmd: cmd, If: is}}
 }
+
+// fitFunction is what the operator types before the primary of a replica set moves.
+const fitFunction = `# fit HOST:PORT: whether every member is at work, one is the primary, and this one is up to date, of asked
+fit() {
+  awk -v wished="$1" 'NF != 6 { print; next } { seen[$2] = 1; if ($5 !~ /^(PRIMARY|SECONDARY|ARBITER)$/) bad[$2] = $5 }
+    $5 == "PRIMARY" { primary[$2] = 1 } $6 > head { head = $6 } $2 == wished && $6 > at { at = $6 }
+    END { for (h in seen) if (h in bad) print h, "is NOT at work:", bad[h]; else n++
+      for (h in primary) p++
+      print p == 1 ? "a primary" : "NO primary, or more than one"
+      print wished, head - at <= 60 ? "is up to date" : "is NOT up to date"
+      print n + 0, "members at work" }'
+}`

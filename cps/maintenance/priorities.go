@@ -24,8 +24,8 @@ import (
 type PrioritiesConfig struct {
 	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager; "cluman"
 
-	Set        string             `yaml:"set"`        // SETNAME of mongoConfig.cfg: set02
-	Priorities map[string]float64 `yaml:"priorities"` // of each member that gets another one, as in mongoConfig.cfg: sessionmgr02:27718: 5
+	Set        string             `yaml:"set"` // SETNAME of mongoConfig.cfg: set02
+	Priorities map[string]float64 `yaml:"-"`   // of each member that gets another one, as in mongoConfig.cfg: sessionmgr02:27718: 5
 
 	Tools Tools `yaml:"tools"`
 }
@@ -65,9 +65,9 @@ func Priorities(cfg PrioritiesConfig, hosts *cps.Hosts, conf *cps.MongoConfig, n
 	rb := &evenkeel.Runbook{
 		Name: "cps-priorities", Title: fmt.Sprintf("Make %s the primary of %s", p.wished().Host, p.set.Title()), Version: "cps-priorities 1",
 		Inputs:     []evenkeel.Input{c.input(), evenkeel.NewInput(mongoConfigPath, []byte(text.String()))},
-		LeaseHosts: []string{c.manager}, Functions: steps.PaperFunctions, Invariants: []evenkeel.Invariant{p.invariant()},
+		LeaseHosts: []string{c.manager}, Functions: steps.PaperFunctions + "\n" + fitFunction, Invariants: []evenkeel.Invariant{p.invariant()},
 		Intro: "The member with the highest priority becomes the primary. Each reconfiguration is sent once, and only to a set that has " +
-			"exactly what it was planned from. It follows the CPS Migration and Upgrade Guide; cps:N is a line of it.",
+			"exactly what it was planned from. It follows the CPS Migration and Upgrade Guide; cps:N is a line of it." + p.findings(),
 		Steps: []evenkeel.Step{p.preflight()},
 	}
 	for i, c := range changes {
@@ -85,8 +85,6 @@ func Priorities(cfg PrioritiesConfig, hosts *cps.Hosts, conf *cps.MongoConfig, n
 // typed are the actions of a reconfiguration, with how its checks are typed: each reconfiguration counts the version up
 // by one.
 func (p *priorities) typed(c evenkeel.Change, version int64) []evenkeel.Action {
-	look := sshexec.Command(sshexec.ReadOnly, p.tools.Mongo, "--quiet", "--host", p.set.Name+"/"+strings.Join(p.data(), ","),
-		"--eval", "print(rs.conf().version)")
 	actions := evenkeel.Actions("send", c)
 	for i := range actions {
 		a := &actions[i]
@@ -94,8 +92,12 @@ func (p *priorities) typed(c evenkeel.Change, version int64) []evenkeel.Action {
 			version++
 			continue
 		}
-		a.Paper = steps.Again(steps.Prints(look, strings.TrimPrefix(withoutLog, " "), fmt.Sprint(version)))
-		a.Paper[0].Host = p.manager
+		var shows []string
+		for _, member := range p.data() {
+			shows = append(shows, fmt.Sprintf("%s %d", member, version))
+		}
+		a.Paper = steps.Again([]evenkeel.Block{{Host: p.manager, Shows: shows, Script: fmt.Sprintf(
+			`for m in %s; do echo "$m $(%s --quiet "$m" --eval 'print(rs.conf().version)')"; done`, strings.Join(p.data(), " "), p.tools.Mongo)}})
 	}
 	return actions
 }
@@ -153,7 +155,41 @@ func (p *priorities) plan(want map[string]float64) ([]evenkeel.Change, mongo.Con
 			last.Members[i].Priority = priority
 		}
 	}
-	return changes, last, err
+	return changes, last, errors.Join(err, p.oneHighest(last))
+}
+
+// oneHighest wants one member to have the highest priority: with two of them nobody can say which will be the primary.
+func (p *priorities) oneHighest(last mongo.Config) error {
+	var highest []string
+	best := 0.0
+	for _, m := range last.Members {
+		switch {
+		case !m.Electable() || m.Priority < best:
+		case m.Priority > best:
+			best, highest = m.Priority, []string{m.Host}
+		default:
+			highest = append(highest, m.Host)
+		}
+	}
+	if len(highest) > 1 {
+		return fmt.Errorf("%s would have the same highest priority, %g: give the one that is to be the primary of %s a higher one",
+			strings.Join(highest, " and "), best, p.set)
+	}
+	return nil
+}
+
+// findings are what the reader of the plan has to know.
+func (p *priorities) findings() string {
+	electable := 0
+	for _, m := range p.last.Members {
+		if m.Electable() {
+			electable++
+		}
+	}
+	if electable > 1 {
+		return ""
+	}
+	return fmt.Sprintf("\n\nFinding: afterwards %s alone can be the primary of %s: nobody takes over when it fails.", p.wished().Host, p.set.Title())
 }
 
 // wished is the member that is to be the primary: the one with the highest priority; of several the first.
@@ -198,6 +234,10 @@ func (p *priorities) well(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
+	if !view.Config.Equal(p.now) {
+		return evenkeel.NeedsOperator("%s has another configuration than the plan was made from: version %d, and not version %d as it was "+
+			"saved. Save it anew, under another name, and plan again", p.set.Title(), view.Config.Version, p.now.Version)
+	}
 	var errs []error
 	for _, m := range view.Status.Members {
 		switch m.State {
@@ -224,7 +264,7 @@ func (p *priorities) well(ctx context.Context, at evenkeel.Site) error {
 func (p *priorities) preflight() evenkeel.Step {
 	well := evenkeel.Action{
 		ID: "well", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, slices.Concat([]string{"asked", p.tools.Mongo}, p.data())...),
-			"| left nobody", p.set.Name+" keeps a majority", p.set.Name+" keeps its data"),
+			fmt.Sprintf("| fit %s", p.wished().Host), "a primary", p.wished().Host+" is up to date", fmt.Sprintf("%d members at work", len(p.now.Members))),
 		Change: evenkeel.Change{
 			Title: "Every member of " + p.set.Title() + " is at work, and " + p.wished().Host + " is up to date", Ref: "cps:631", Host: p.manager,
 			Op: &evenkeel.Op{

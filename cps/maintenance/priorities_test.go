@@ -2,6 +2,7 @@ package maintenance_test
 
 import (
 	"maps"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func TestPrioritiesAreLeftAlone(t *testing.T) {
 			t.Helper()
 			_, err := set02(w).SetPriorities(t.Context(), map[string]float64{sm2: 1}, nil)
 			require.NoError(t, err)
-		}, "changed by somebody else"},
+		}, "has another configuration than the plan was made from: version 2, and not version 1"},
 		"the arbiter is down": {func(t *testing.T, w simulated) {
 			t.Helper()
 			require.NoError(t, w.Power("pcrfclient01", false))
@@ -165,15 +166,16 @@ func TestPrioritiesThatCannotBePlanned(t *testing.T) {
 		want map[string]float64
 		edit []string
 	}{
-		`set "set9" is not in`:                                       {good, "set9", want, nil},
-		`is that of the set "set03", and not of "set02"`:             {other, "set02", want, nil},
-		"no priorities are given":                                    {good, "set02", nil, nil},
-		"is no member in the saved configuration":                    {without, "set02", want, nil},
-		"replica set set02 has no member x:1":                        {good, "set02", map[string]float64{"x:1": 1}, nil},
-		"the members of replica set set02 (BALANCE-SET1) have these": {good, "set02", map[string]float64{sm1: 3}, nil},
-		"and the saved configuration has it":                         {good, "set02", want, []string{sm2, "sessionmgr07:27718"}},
-		"priority -1 is not in 0 to 1000":                            {good, "set02", map[string]float64{sm1: -1}, nil},
-		"no member can be elected":                                   {good, "set02", map[string]float64{sm1: 0, sm2: 0}, nil},
+		`set "set9" is not in`:                                                              {good, "set9", want, nil},
+		`is that of the set "set03", and not of "set02"`:                                    {other, "set02", want, nil},
+		"no priorities are given":                                                           {good, "set02", nil, nil},
+		"is no member in the saved configuration":                                           {without, "set02", want, nil},
+		"replica set set02 has no member x:1":                                               {good, "set02", map[string]float64{"x:1": 1}, nil},
+		"the members of replica set set02 (BALANCE-SET1) have these":                        {good, "set02", map[string]float64{sm1: 3}, nil},
+		"and the saved configuration has it":                                                {good, "set02", want, []string{sm2, "sessionmgr07:27718"}},
+		"priority -1 is not in 0 to 1000":                                                   {good, "set02", map[string]float64{sm1: -1}, nil},
+		"sessionmgr01:27718 and sessionmgr02:27718 would have the same highest priority, 3": {good, "set02", map[string]float64{sm2: 3}, nil},
+		"no member can be elected":                                                          {good, "set02", map[string]float64{sm1: 0, sm2: 0}, nil},
 	} {
 		t.Run(text, func(t *testing.T) {
 			_, err := maintenance.Priorities(maintenance.PrioritiesConfig{Set: tc.set, Priorities: maps.Clone(tc.want)}, hosts(t),
@@ -181,4 +183,59 @@ func TestPrioritiesThatCannotBePlanned(t *testing.T) {
 			require.ErrorContains(t, err, text)
 		})
 	}
+}
+
+// A set that has lost its majority violates the invariant; one that cannot be asked is not observed.
+func TestPrioritiesWatchTheSet(t *testing.T) {
+	w := deploy(t, cpstest.Options{})
+	check := prioritised(t, saved(t, w)).Invariants[0].Check
+	at := evenkeel.Site{Clock: w.Clock(), Connect: w.Dial}
+	require.NoError(t, check(t.Context(), at))
+	require.NoError(t, w.Power("pcrfclient01", false))
+	require.NoError(t, w.Power("pcrfclient02", false))
+	on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")
+	w.Advance(time.Minute)
+	var violated *evenkeel.Violation
+	require.ErrorAs(t, check(t.Context(), at), &violated)
+	require.ErrorContains(t, violated, "BALANCE:set02")
+	on(t, w, "sessionmgr01", "systemctl", "stop", "sessionmgr-27718")
+	err := check(t.Context(), at)
+	require.Error(t, err)
+	require.NotErrorAs(t, err, &violated)
+}
+
+// What the operator types before the primary moves shows each thing that the tool looks for.
+func TestFitByHand(t *testing.T) {
+	functions := prioritised(t, saved(t, deploy(t, cpstest.Options{}))).Functions
+	const (
+		arbiter = "set02 arbitervip:27718 1 0 ARBITER 0\n"
+		first   = "set02 " + sm1 + " 1 3 PRIMARY 5000\n"
+		second  = "set02 " + sm2 + " 1 2 SECONDARY 4990\n"
+	)
+	for lines, want := range map[string]string{
+		arbiter + first + second: "a primary\n" + sm2 + " is up to date\n3 members at work\n",
+		arbiter + first + strings.Replace(second, "SECONDARY", "RECOVERING", 1): sm2 + " is NOT at work: RECOVERING\na primary\n" + sm2 +
+			" is up to date\n2 members at work\n",
+		strings.Replace(arbiter, "ARBITER", "DOWN", 1) + first + second: "arbitervip:27718 is NOT at work: DOWN\na primary\n" + sm2 +
+			" is up to date\n2 members at work\n",
+		arbiter + first + strings.Replace(second, "4990", "4000", 1): "a primary\n" + sm2 + " is NOT up to date\n3 members at work\n",
+		arbiter + strings.Replace(first, "PRIMARY", "SECONDARY", 1) + second: "NO primary, or more than one\n" + sm2 +
+			" is up to date\n3 members at work\n",
+		"NOT known: " + sm1 + "\n" + arbiter + first + second: "NOT known: " + sm1 + "\na primary\n" + sm2 + " is up to date\n3 members at work\n",
+	} {
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", functions+"\nfit "+sm2)
+		cmd.Stdin = strings.NewReader(lines)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Equal(t, want, string(out))
+	}
+}
+
+// A set that would have one member alone to be its primary is planned, and the plan says it.
+func TestPrioritiesWithoutASuccessor(t *testing.T) {
+	rb, err := maintenance.Priorities(maintenance.PrioritiesConfig{Set: "set02", Priorities: map[string]float64{sm2: 0}}, hosts(t),
+		mongoConfig(t), saved(t, deploy(t, cpstest.Options{})))
+	require.NoError(t, err)
+	require.Contains(t, rb.Intro, "Finding: afterwards sessionmgr01:27718 alone can be the primary of BALANCE:set02")
+	require.NotContains(t, prioritised(t, saved(t, deploy(t, cpstest.Options{}))).Intro, "Finding")
 }

@@ -36,7 +36,7 @@ func (a *App) amend(ctx context.Context, args []string) (int, error) {
 	if code, err := s.amend(ctx, *yes); err != nil {
 		return code, err
 	}
-	_, err = fmt.Fprintf(a.Stdout, "The run is amended. To go on with it: %s resume -config %s\n", a.Name, s.config)
+	_, err = fmt.Fprintf(a.Stdout, "The run is amended. To go on with it: %s\n", s.again("resume"))
 	return exitCode(err), err
 }
 

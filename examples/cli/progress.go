@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"al.essio.dev/pkg/shellescape"
 	"context"
 	"errors"
 	"fmt"
@@ -221,7 +222,7 @@ var shellWord = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {
-	return fmt.Sprintf("%s %s -config %s", s.app.Name, verb, s.config)
+	return s.app.Name + " " + verb + " -config " + shellescape.Quote(s.config)
 }
 
 // onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.

@@ -100,7 +100,7 @@ func (s session) rolledBack(r *evenkeel.Report, refused bool) {
 			_, _ = fmt.Fprintf(w, "It went no further back: %v\n", r.Barrier)
 		}
 		if next != "" {
-			_, _ = fmt.Fprintf(w, "To go forward again, from step %s: %s resume -config %s\n", next, s.app.Name, s.config)
+			_, _ = fmt.Fprintf(w, "To go forward again, from step %s: %s\n", next, s.again("resume"))
 		}
 	}
 	if len(r.Differs) > 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"al.essio.dev/pkg/shellescape"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -59,7 +60,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 		return ExitFailed, err
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s",
-		"The simulated world is served until this process ends. Run it with:", a.Name, s.ConfigFile, raw)
+		"The simulated world is served until this process ends. Run it with:", a.Name, shellescape.Quote(s.ConfigFile), raw)
 	<-ctx.Done()
 	return ExitStopped, evenkeel.ErrStopped
 }

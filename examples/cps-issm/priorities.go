@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -26,9 +28,26 @@ type prioritiesConfig struct {
 	clusterFiles                 `yaml:",inline"`
 	maintenance.PrioritiesConfig `yaml:",inline"`
 
+	// Priorities are by member; a pointer, since a member without a number is a mistake, and no 0.
+	Priorities map[string]*float64 `yaml:"priorities"`
+
 	// Saved is the configuration that the set has now, as "cps-issm priorities backup" writes it.
 	Saved string     `yaml:"saved"`
 	Login mongoLogin `yaml:"mongo,omitempty"`
+}
+
+func number(n float64) *float64 { return &n }
+
+// numbers are the priorities; one without a number is an error.
+func (c *prioritiesConfig) numbers() (map[string]float64, error) {
+	all := map[string]float64{}
+	for _, member := range slices.Sorted(maps.Keys(c.Priorities)) {
+		if c.Priorities[member] == nil {
+			return nil, fmt.Errorf("priorities: %s: no number is given", member)
+		}
+		all[member] = *c.Priorities[member]
+	}
+	return all, nil
 }
 
 // mongoLogin is who logs in to the databases of a cluster with db_authentication_enabled (cps:390-392).
@@ -59,7 +78,7 @@ func prioritiesApp() *cli.App {
 		cli.ReadConfig[prioritiesConfig],
 		func(files clusterFiles) *prioritiesConfig {
 			return &prioritiesConfig{clusterFiles: files, Saved: "set02.json", PrioritiesConfig: maintenance.PrioritiesConfig{
-				Set: "set02", Priorities: map[string]float64{"sessionmgr01:27718": 2, "sessionmgr02:27718": 3}}}
+				Set: "set02"}, Priorities: map[string]*float64{"sessionmgr01:27718": number(2), "sessionmgr02:27718": number(3)}}
 		},
 		func(cfg *cli.Config, job *prioritiesConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
 			conf, err1 := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
@@ -67,10 +86,13 @@ func prioritiesApp() *cli.App {
 			if errors.Is(err2, os.ErrNotExist) {
 				err2 = fmt.Errorf("saved: the configuration of the set is not there yet: take it with cps-issm priorities backup: %w", err2)
 			}
-			if err := errors.Join(err1, err2); err != nil {
+			options := job.PrioritiesConfig
+			var err3 error
+			options.Priorities, err3 = job.numbers()
+			if err := errors.Join(err1, err2, err3); err != nil {
 				return nil, err
 			}
-			return maintenance.Priorities(job.PrioritiesConfig, hosts, conf, now)
+			return maintenance.Priorities(options, hosts, conf, now)
 		}, prioritiesWorld)
 	files := app.Example
 	app.Example = func(into, dir string) (*cli.Config, error) {

@@ -211,11 +211,11 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 					if o.ExitCode == 1 && o.Text() == "" {
 						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
 					}
-					file, err := cps.ParseInstallConfig(steps.Output(installConfig, o.Result))
+					set, err := steps.InstallFlags(o.Result)
 					if err = errors.Join(o.Succeeded(), err); err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return steps.DoneIf(file.Skips(cps.SkipBulkStats) && file.Skips(cps.SkipCarbonDB)), nil
+					return steps.DoneIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
 				},
 			},
 		},

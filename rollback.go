@@ -84,6 +84,7 @@ func newRollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*
 		return nil, e.refused(ctx, err), err
 	}
 	if len(plan.Steps) == 0 && !st.Changed {
+		e.giveBack(ctx)
 		return e, e.report(), nil
 	}
 	first := Record{Kind: KindRollback, Run: plan.info(st.Run.ID), Facts: plan.Known, Time: e.opts.Clock.Now()}

@@ -88,8 +88,8 @@ func (c ArbiterConfig) validate() []error {
 	if c.ISOSHA256 != "" && !imageSum.MatchString(c.ISOSHA256) {
 		bad("target_iso_sha256 %q is no sum: 64 hexadecimal digits in lower case", c.ISOSHA256)
 	}
-	if c.Away < 0 {
-		bad("away %s: it must be positive", c.Away)
+	if c.Away < time.Minute {
+		bad("away %s: it must be a minute at least", c.Away)
 	}
 	return errs
 }

@@ -25,7 +25,7 @@ const (
 func (a *arbiter) invariants() []evenkeel.Invariant {
 	return []evenkeel.Invariant{
 		{
-			ID: invariantMajority, Absolute: true, Check: a.watchReplicas,
+			ID: invariantMajority, Absolute: true, Check: a.watchMajority,
 			Title: "Every replica set has a primary and a majority of its votes; an election of up to " + electionTime.String() +
 				" counts as none.",
 		},
@@ -43,6 +43,22 @@ func (a *arbiter) invariants() []evenkeel.Invariant {
 			},
 		},
 	}
+}
+
+// watchMajority says what helps where a set has lost its majority while the arbiter is away.
+func (a *arbiter) watchMajority(ctx context.Context, at evenkeel.Site) error {
+	err := a.watchReplicas(ctx, at)
+	var violation *evenkeel.Violation
+	if !errors.As(err, &violation) {
+		return err
+	}
+	var start []string
+	for _, port := range a.ports {
+		start = append(start, "sessionmgr-"+port)
+	}
+	return evenkeel.Violated("%v. Where the arbiter is away by this run, bring back the member that is down first: start its process by "+
+		"hand, or that of the arbiter where its VM is still the old one (systemctl start %s on %s). Then resume, or roll back", err,
+		strings.Join(start, " "), a.cfg.Arbiter)
 }
 
 func (a *arbiter) isArbiter(m cps.MongoMember) bool { return m.Host == a.cfg.Arbiter }

@@ -3,6 +3,7 @@ package maintenance
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -112,7 +113,11 @@ type keys struct {
 	arbiter *keyPlace // nil where there is none
 }
 
+// noKeyFiles are files beside the keys that are none.
+var noKeyFiles = []string{"authorized_keys", "known_hosts", "config"}
+
 var (
+	keyPathForm     = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 	fingerprintForm = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
 	keyFileForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	hostForm        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -163,6 +168,7 @@ func ChangeKeys(cfg KeysConfig, hosts, site2 *cps.Hosts) (*evenkeel.Runbook, err
 }
 
 func newKeysPlan(cfg KeysConfig, hosts, site2 *cps.Hosts) (*keys, error) {
+	errs := cfg.halfGiven()
 	for field, value := range map[*string]string{
 		&cfg.Installer: "installer", &cfg.RootKeys: keysCurrent.root, &cfg.QNSKeys: keysCurrent.qns, &cfg.KeyFile: "id_rsa",
 		&cfg.OwnKeysFile:  "/root/.ssh/authorized_keys",
@@ -173,12 +179,11 @@ func newKeysPlan(cfg KeysConfig, hosts, site2 *cps.Hosts) (*keys, error) {
 			*field = value
 		}
 	}
-	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for key, dir := range map[string]string{"root_keys": cfg.RootKeys, "qns_keys": cfg.QNSKeys,
 		"own_keys_file": cfg.OwnKeysFile} {
-		if !path.IsAbs(dir) || path.Clean(dir) != dir || dir == "/" {
-			bad("%s %q: it must be an absolute path", key, dir)
+		if !keyPathForm.MatchString(dir) || path.Clean(dir) != dir {
+			bad("%s %q: it must be a whole path below /, of letters, digits and . _ -", key, dir)
 		}
 		if dir == savedKeys || strings.HasPrefix(dir, savedKeys+"/") || strings.HasPrefix(dir+"/", newKeysDir+"/") {
 			bad("%s %q: the runbook itself writes there", key, dir)
@@ -187,18 +192,19 @@ func newKeysPlan(cfg KeysConfig, hosts, site2 *cps.Hosts) (*keys, error) {
 	if cfg.RootKeys == cfg.QNSKeys {
 		bad("root_keys and qns_keys are both %s: each user has a pair of its own", cfg.RootKeys)
 	}
-	if !keyFileForm.MatchString(cfg.KeyFile) {
-		bad("key_file %q: it must be the name of a file", cfg.KeyFile)
+	if !keyFileForm.MatchString(cfg.KeyFile) || strings.HasSuffix(cfg.KeyFile, ".pub") || slices.Contains(noKeyFiles, cfg.KeyFile) {
+		bad("key_file %q: it must be the name of a private key's file", cfg.KeyFile)
 	}
-	if cfg.OwnKey != "" && !fingerprintForm.MatchString(cfg.OwnKey) {
-		bad("own_key %q is no fingerprint as ssh-keygen -l prints it: SHA256: and 43 characters", cfg.OwnKey)
+	if cfg.OwnKey != "" && !fingerprintForm.MatchString(cfg.OwnKey) { // which may be a key, given by mistake: it is not quoted
+		bad("own_key is no fingerprint as ssh-keygen -l prints it: SHA256: and 43 characters")
 	}
 	for key, name := range map[string]string{"installer": cfg.Installer, "site2.address": cfg.Site2.Address,
-		"arbiter.address": cfg.Arbiter.Address} {
+		"site2.prefix": cfg.Site2.Prefix, "arbiter.address": cfg.Arbiter.Address} {
 		if name != "" && !hostForm.MatchString(name) {
 			bad("%s %q is no name of a machine", key, name)
 		}
 	}
+	errs = append(errs, cfg.others(hosts, site2)...)
 	c, err := newCluster(cfg.ClusterManager, hosts, cfg.Tools)
 	k := &keys{cfg: cfg}
 	old := keySet{cfg.RootKeys, cfg.QNSKeys}
@@ -236,6 +242,53 @@ func newKeysPlan(cfg KeysConfig, hosts, site2 *cps.Hosts) (*keys, error) {
 		}
 	}
 	return k, errors.Join(errs...)
+}
+
+// halfGiven are sections that say something of a machine and not which one it is: they would be left out in silence.
+func (c KeysConfig) halfGiven() []error {
+	var errs []error
+	if c.Site2.ClusterManager == "" && c.Site2 != (KeySite{}) {
+		errs = append(errs, errors.New("site2: cluster_manager is missing: the control name of the second site's Cluster Manager"))
+	}
+	if c.Arbiter.Host == "" && c.Arbiter != (KeyMachine{}) {
+		errs = append(errs, errors.New("arbiter: host is missing: the control name of the arbiter"))
+	}
+	return errs
+}
+
+// others wants the machines beside the clusters to be others than those of the clusters: the keys would be copied to a VM.
+func (c KeysConfig) others(hosts, site2 *cps.Hosts) []error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if strings.HasPrefix(c.Arbiter.Host, "arbitervip") || strings.HasPrefix(c.Arbiter.Address, "arbitervip") {
+		bad("arbiter: arbitervip is an address that moves between the pcrfclients, and no arbiter at a third site")
+	}
+	for _, h := range []*cps.Hosts{hosts, site2} {
+		if h == nil {
+			continue
+		}
+		for _, row := range h.Rows {
+			names := []string{row.Alias, row.Guest}
+			for _, a := range row.Addresses {
+				names = append(names, a.String())
+			}
+			for key, name := range map[string]string{"installer": c.Installer, "site2.address": c.Site2.Address,
+				"arbiter.address": c.Arbiter.Address, "arbiter.host": c.Arbiter.Host} {
+				if name != "" && slices.Contains(names, name) {
+					bad("%s %q is the VM %s of %s:%d", key, name, row.Alias, h.File, row.Line)
+				}
+			}
+		}
+	}
+	if c.Site2.Address != "" && c.Site2.Address == c.Arbiter.Address {
+		bad("site2.address and arbiter.address are both %s", c.Arbiter.Address)
+	}
+	if hosts != nil && site2 != nil && slices.EqualFunc(hosts.Rows, site2.Rows, func(a, b cps.Host) bool {
+		return a.Alias == b.Alias && a.Guest == b.Guest && maps.Equal(a.Addresses, b.Addresses)
+	}) {
+		bad("the Hosts.csv of site 2 is that of site 1")
+	}
+	return errs
 }
 
 // add takes a place into the plan.

@@ -377,11 +377,23 @@ func TestKeysCannotBePlanned(t *testing.T) {
 	second, err := cps.ParseHosts(strings.NewReader(site2CSV))
 	require.NoError(t, err)
 	for want, cfg := range map[string]maintenance.KeysConfig{
-		`root_keys "keys"`:                 {RootKeys: "keys"},
-		"the runbook itself writes":        {QNSKeys: "/var/qps/auth/temp/qns"},
-		"are both":                         {RootKeys: "/a", QNSKeys: "/a"},
-		"key_file":                         {KeyFile: "../id_rsa"},
-		"own_key \"evenkeel\"":             {OwnKey: "evenkeel"},
+		`root_keys "keys"`:                         {RootKeys: "keys"},
+		"the runbook itself writes":                {QNSKeys: "/var/qps/auth/temp/qns"},
+		"are both":                                 {RootKeys: "/a", QNSKeys: "/a"},
+		"key_file":                                 {KeyFile: "../id_rsa"},
+		"own_key is no fingerprint":                {OwnKey: "-----BEGIN OPENSSH PRIVATE KEY-----S3cr3t"},
+		`key_file "id_rsa.pub"`:                    {KeyFile: "id_rsa.pub"},
+		`key_file "authorized_keys"`:               {KeyFile: "authorized_keys"},
+		`root_keys "/a\nb"`:                        {RootKeys: "/a\nb"},
+		`site2.prefix "-o x;"`:                     {Site2: maintenance.KeySite{ClusterManager: "s2", Prefix: "-o x;"}},
+		"site2: cluster_manager is missing":        {Site2: maintenance.KeySite{Address: "10.0.0.9"}},
+		"arbiter: host is missing":                 {Arbiter: maintenance.KeyMachine{Address: "10.0.0.8"}},
+		"arbitervip is an address that":            {Arbiter: maintenance.KeyMachine{Host: "arbitervip"}},
+		`arbiter.address "sessionmgr01" is the VM`: {Arbiter: maintenance.KeyMachine{Host: arbiter, Address: "sessionmgr01"}},
+		`site2.address "lb01" is the VM`:           {Site2: maintenance.KeySite{ClusterManager: "s2", Address: "lb01"}},
+		`installer "lb01" is the VM`:               {Installer: "lb01"},
+		"site2.address and arbiter.address are both x": {Site2: maintenance.KeySite{ClusterManager: "s2", Address: "x"},
+			Arbiter: maintenance.KeyMachine{Host: arbiter, Address: "x"}},
 		`installer "a b"`:                  {Installer: "a b"},
 		`arbiter.address "-x"`:             {Arbiter: maintenance.KeyMachine{Host: arbiter, Address: "-x"}},
 		"no Hosts.csv of it":               {Site2: maintenance.KeySite{ClusterManager: "site2-cluman"}},
@@ -389,7 +401,10 @@ func TestKeysCannotBePlanned(t *testing.T) {
 	} {
 		_, err := maintenance.ChangeKeys(cfg, hosts(t), nil)
 		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "S3cr3t")
 	}
+	_, err = maintenance.ChangeKeys(maintenance.KeysConfig{Site2: maintenance.KeySite{ClusterManager: "s2"}}, hosts(t), hosts(t))
+	require.ErrorContains(t, err, "the Hosts.csv of site 2 is that of site 1")
 	_, err = maintenance.ChangeKeys(maintenance.KeysConfig{}, hosts(t), second)
 	require.ErrorContains(t, err, "site2.cluster_manager is missing")
 	_, err = maintenance.ChangeKeys(maintenance.KeysConfig{}, nil, nil)

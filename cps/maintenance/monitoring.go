@@ -62,7 +62,8 @@ func EnableMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetF
 	return switchMonitoring(cfg, hosts, read, false)
 }
 
-func switchMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetFile) (io.Reader, error), off bool) (*evenkeel.Runbook, error) {
+func switchMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetFile) (io.Reader, error), off bool,
+) (*evenkeel.Runbook, error) {
 	if cfg.To == "" {
 		cfg.To = "21.1.0"
 	}

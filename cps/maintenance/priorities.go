@@ -189,7 +189,8 @@ func (p *priorities) findings() string {
 	if electable > 1 {
 		return ""
 	}
-	return fmt.Sprintf("\n\nFinding: afterwards %s alone can be the primary of %s: nobody takes over when it fails.", p.wished().Host, p.set.Title())
+	return fmt.Sprintf("\n\nFinding: afterwards %s alone can be the primary of %s: nobody takes over when it fails.",
+		p.wished().Host, p.set.Title())
 }
 
 // wished is the member that is to be the primary: the one with the highest priority; of several the first.
@@ -264,7 +265,8 @@ func (p *priorities) well(ctx context.Context, at evenkeel.Site) error {
 func (p *priorities) preflight() evenkeel.Step {
 	well := evenkeel.Action{
 		ID: "well", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, slices.Concat([]string{"asked", p.tools.Mongo}, p.data())...),
-			fmt.Sprintf("| fit %s", p.wished().Host), "a primary", p.wished().Host+" is up to date", fmt.Sprintf("%d members at work", len(p.now.Members))),
+			"| fit "+p.wished().Host, "a primary", p.wished().Host+" is up to date",
+			fmt.Sprintf("%d members at work", len(p.now.Members))),
 		Change: evenkeel.Change{
 			Title: "Every member of " + p.set.Title() + " is at work, and " + p.wished().Host + " is up to date", Ref: "cps:631", Host: p.manager,
 			Op: &evenkeel.Op{

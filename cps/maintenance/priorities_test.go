@@ -239,3 +239,22 @@ func TestPrioritiesWithoutASuccessor(t *testing.T) {
 	require.Contains(t, rb.Intro, "Finding: afterwards sessionmgr01:27718 alone can be the primary of BALANCE:set02")
 	require.NotContains(t, prioritised(t, saved(t, deploy(t, cpstest.Options{}))).Intro, "Finding")
 }
+
+// A run that changed nothing keeps the machines until it is rolled back; then another one may begin.
+func TestARunThatChangedNothingGivesTheMachinesBack(t *testing.T) {
+	w := deploy(t, cpstest.Options{})
+	old := prioritised(t, saved(t, w))
+	_, err := set02(w).SetPriorities(t.Context(), map[string]float64{sm2: 1}, nil)
+	require.NoError(t, err)
+	journal := &evenkeel.MemJournal{}
+	_, err = evenkeel.Run(t.Context(), old, w, options(w, journal))
+	require.ErrorContains(t, err, "another configuration")
+	fresh := prioritised(t, saved(t, w))
+	var held *evenkeel.LeaseHeldError
+	_, err = evenkeel.Run(t.Context(), fresh, w, options(w, &evenkeel.MemJournal{}))
+	require.ErrorAs(t, err, &held)
+	_, err = evenkeel.Rollback(t.Context(), old, w, options(w, journal))
+	require.NoError(t, err)
+	_, err = evenkeel.Run(t.Context(), fresh, w, options(w, &evenkeel.MemJournal{}))
+	require.NoError(t, err)
+}

@@ -56,8 +56,8 @@ func Recover(cfg RecoverConfig, hosts *cps.Hosts, conf *cps.MongoConfig) (*evenk
 	if err == nil {
 		err = r.find(conf)
 	}
-	if err == nil && cfg.CopyTime < 0 {
-		err = fmt.Errorf("copy_time %s: it must be positive", cfg.CopyTime)
+	if err == nil && cfg.CopyTime < time.Minute {
+		err = fmt.Errorf("copy_time %s: it must be a minute at least", cfg.CopyTime)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot plan the repair: %w", err)

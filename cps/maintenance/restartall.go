@@ -104,7 +104,7 @@ func (c *cluster) restartEverything() evenkeel.Step {
 			evenkeel.Disrupt("restart", "Restart the processes of one VM after the other", c.tools.RestartAll).From("cps:1350").
 				Timeout(6 * time.Hour).Noting("Once more restarts once more, and drops messages once more; nothing else."),
 		}, running),
-		Verify:   []evenkeel.Action{c.healthy("health")},
-		Harmless: "a restart is over when it is over",
+		Verify:       []evenkeel.Action{c.healthy("health")},
+		Irreversible: "a restart that has begun is brought to its end, and verified, by resume: nothing undoes it",
 	}
 }

@@ -63,6 +63,10 @@ type App struct {
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
+	// Looks says that the job changes nothing: each run of it looks at everything anew, and there is nothing to resume, to
+	// roll back or to amend. The journal of the run before is put aside.
+	Looks bool
+
 	// Jobs are other jobs of the same binary, by the word that chooses one: "cps-issm patch plan". Each has the commands
 	// that it can do, and a Name with that word in it.
 	Jobs map[string]func() *App
@@ -102,6 +106,9 @@ func (a *App) commands() []command {
 			"run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
 		{"status", "-config FILE", "say where a run stands", (*App).status},
 		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
+	}
+	if a.Looks {
+		all = slices.DeleteFunc(all, func(c command) bool { return slices.Contains([]string{"resume", "rollback", "amend"}, c.name) })
 	}
 	if a.Inspect != nil {
 		all = append(all, command{"inspect", "FILE", "say what is in a file and what is wrong with it", (*App).inspect})

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -23,6 +24,12 @@ type Saved struct {
 	Notes  []Note `json:"notes,omitempty"`  // what the operator should know of it
 	Absent []Note `json:"absent,omitempty"` // what the machine does not have and need not have
 }
+
+// InputError is a mistake in what a backup was asked for: nothing was touched.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
 
 // Note is a remark on one file of a backup.
 type Note struct {
@@ -76,7 +83,11 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	} else {
 		_, _ = fmt.Fprint(a.Stdout, savedText(saved))
 	}
-	if err != nil {
+	var input *InputError
+	switch {
+	case errors.As(err, &input):
+		return ExitInput, err
+	case err != nil:
 		return ExitFailed, err
 	}
 	return ExitDone, nil

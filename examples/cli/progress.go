@@ -211,6 +211,8 @@ func (s session) explain(err error) {
 		}
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
+	case s.app.Looks:
+		_, _ = fmt.Fprintf(w, "\nNothing was changed. When what was found is mended, look at everything again: %s\n", on)
 	default:
 		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo "+
 			"what was done as far as possible: %s\n", on, again("rollback"))
@@ -227,6 +229,9 @@ func (s session) again(verb string) string {
 
 // onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
 func (s session) onward() string {
+	if s.app.Looks {
+		return "run"
+	}
 	if s.verb == "rollback" {
 		return "rollback"
 	}

@@ -161,6 +161,11 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if err := hosts.ready(ctx, s.rb.HostNames()); err != nil { // before a journal is made
 		return ExitFailed, err
 	}
+	if a.Looks {
+		if err := putAside(s.journal()); err != nil {
+			return ExitFailed, err
+		}
+	}
 	journal, err := evenkeel.OpenJournal(s.journal())
 	if err != nil {
 		return ExitInput, err
@@ -197,6 +202,18 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	}
 	s.explain(err)
 	return exitCode(err), err
+}
+
+// putAside gives the journal of a run before another name, with the time of its last record.
+func putAside(name string) error {
+	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(name, name+"."+info.ModTime().UTC().Format("20060102-150405.000"))
 }
 
 // refusals are errors after which nothing was done: the input must change, or another command is meant.

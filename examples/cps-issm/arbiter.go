@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,12 +27,12 @@ func arbiterApp() *cli.App {
 	app := smallApp("arbiter", "migrate the arbiter at the third site of a GR system", cli.ReadConfig[arbiterConfig],
 		func(files clusterFiles) *arbiterConfig { return &arbiterConfig{clusterFiles: files} },
 		func(cfg *cli.Config, job *arbiterConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) {
-			mongo, err := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
-			if err != nil {
-				return nil, err
-			}
 			options := job.ArbiterConfig
 			options.ArchiveDir = cfg.Path(options.ArchiveDir)
+			mongo, err := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
+			if err := errors.Join(err, canHold("archive_dir", options.ArchiveDir)); err != nil {
+				return nil, err
+			}
 			return issm.MigrateArbiter(options, hosts, mongo)
 		}, arbiterWorld)
 	app.Example, app.Person = arbiterExample, bringArbiterBack

@@ -83,7 +83,7 @@ func planned(cfg *cli.Config) (*issm.Migration, error) {
 			options.Secrets = csv.Secrets()
 		}
 	}
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2, err3, canHold("archive_dir", options.ArchiveDir)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)

@@ -130,28 +130,27 @@ func mongoServers(cfg *cli.Config, through cli.Tunnel) (change.Dialer, error) {
 // savePriorities saves the configuration that the set has now.
 func savePriorities(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	job := prioritiesOf(req.Config)
-	if req.CopyTo != "" {
-		return nil, errors.New("-copy-to: the configuration of a set is kept beside the configuration file, and nowhere else")
-	}
 	conf, err := needed("mongo_config", req.Config.Path(job.MongoConfig), cps.ParseMongoConfig)
+	name := req.Config.Path(job.Saved)
+	if err == nil {
+		_, known := conf.ByName(job.Set)
+		switch _, there := os.Lstat(name); {
+		case req.CopyTo != "":
+			err = errors.New("-copy-to: the configuration of a set is kept beside the configuration file, and nowhere else")
+		case name == "":
+			err = errors.New("saved: no file is named for the configuration of the set")
+		case there == nil:
+			err = fmt.Errorf("saved: %s is there already: take it away, or name another file", name)
+		case !known:
+			err = fmt.Errorf("set %q is not in %s", job.Set, conf.File)
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, &cli.InputError{Err: err}
 	}
 	saved, err := configurationOf(ctx, job.Set, conf, req.Hosts)
-	if err != nil {
-		return nil, err
-	}
-	name := req.Config.Path(job.Saved)
-	if name == "" {
-		return nil, errors.New("saved: no file is named for the configuration of the set")
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("saved: %s is there already: take it away, or name another file", name)
-	}
 	if err == nil {
-		_, err = f.Write(saved)
-		err = errors.Join(err, f.Close())
+		err = cli.WriteNew(name, saved)
 	}
 	if err != nil {
 		return nil, err

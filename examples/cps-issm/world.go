@@ -64,7 +64,8 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		site = job.Geo.Site
 	}
 	d, err := cpstest.New(cpstest.Options{
-		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To, SKDB: job.SKDB, Geo: site,
+		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To,
+		SKDB: job.SKDB, Geo: site,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})

@@ -53,7 +53,7 @@ traffic() {
 ` + Verdicts + `
 # running PROGRAM...: whether one of these runs, of ps -ef
 running() {
-  awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0, p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
+  awk -v list="$*" 'BEGIN { k = split(list, p, " ") } NR == 1 { seen = /PID/ } { for (i = 1; i <= k; i++) if (index($0 " ", p[i] " ") && !/awk /) { print "still running:", $0; any = 1 } }
     END { if (!seen) print "NOT known"; else if (!any) print "none of them runs" }'
 }
 # verdict: the log of migrate.sh, and whether it came to its end

@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -141,6 +142,30 @@ func (e *engine) identify(host string, got sshexec.Machine) error {
 		return nil
 	}
 	return wrong
+}
+
+// returned are the hosts that an undone step had reinstalled and that are, at its end, the machines that have this life's
+// lease: what comes in their place later is another machine.
+func (e *engine) returned(ctx context.Context, s *Step) (hosts []string) {
+	if s.undoes == "" {
+		return nil
+	}
+	for _, host := range s.Reinstalls {
+		e.mu.Lock()
+		line := e.mine.held[host]
+		e.mu.Unlock()
+		if line == "" {
+			continue
+		}
+		res, err := e.onLease(ctx, host, sshexec.LookLease(e.opts.LeasePath, LeasePath))
+		if err != nil {
+			continue // it is away: it may still get the other system
+		}
+		if look, err := sshexec.ReadLeaseLook(res); err == nil && look.Line == line {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // bind journals who a host is, where that is new. Its lease was taken before: a crash in between leaves a host that

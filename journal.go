@@ -81,6 +81,8 @@ type Record struct {
 	Life       *LifeInfo        `json:"life,omitempty"`       // of a lease
 	Machine    *sshexec.Machine `json:"machine,omitempty"`    // of an identity
 	Reinstalls []string         `json:"reinstalls,omitempty"` // of a step: the hosts that get another system
+	// Returned are hosts that get no other system any more: what was to bring the one from before back is undone, and it is there.
+	Returned []string `json:"returned,omitempty"`
 
 	// Sum is a checksum over the sum of the record before and this record's bytes as they are on the disk: a record that was
 	// changed, lost or put elsewhere shows. It is the last field of the line.

@@ -1571,3 +1571,51 @@ func TestForceAndALeaseThatCannotBeRead(t *testing.T) {
 		require.Equal(t, ok, p.machines["n1"].Lines[evenkeel.LeasePath] != line)
 	}
 }
+
+// A machine whose reinstallation is undone is the one from before. Who comes in its place later, such as the new system
+// that somebody was still about to put there, is refused, and nothing is changed on it.
+func TestAnUndoneReinstallationIsOver(t *testing.T) {
+	fresh := sshexec.Machine{HostKey: "new key", ID: "new id", Name: "n2"}
+	for _, late := range []bool{false, true} {
+		p, j := newPark("n1", "n2"), &evenkeel.MemJournal{}
+		rb := book(1, "n2", "n2", "n1")
+		for i := range rb.Steps {
+			undo := parseActionT(fmt.Sprint("undo", i), "safe")
+			undo.Host = rb.Steps[i].Host
+			rb.Steps[i].Harmless, rb.Steps[i].Undo = "", []evenkeel.Action{undo}
+		}
+		rb.Steps[1].Reinstalls = []string{"n2"}
+		require.NoError(t, rb.Validate())
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			if strings.Join(cmd.Argv, " ") == "disrupt n1 0" {
+				return errFar
+			}
+			return nil
+		}
+		_, err := evenkeel.Run(t.Context(), rb, p.as("A"), options(j, "A"))
+		require.Error(t, err)
+		p.log = nil
+		p.before = func(_, _ string, cmd sshexec.Cmd) error {
+			switch line := strings.Join(cmd.Argv, " "); {
+			case line == "do undo0" && late: // the reinstallation is undone by now
+				return errFar
+			case line == "do undo1" && !late:
+				return errFar
+			}
+			return nil
+		}
+		_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
+		require.Error(t, err)
+		*p.machines["n2"] = sshexec.SimLease{Machine: fresh}
+		p.before, p.log = nil, nil
+		_, err = evenkeel.Rollback(t.Context(), rb, p.as("A"), options(j, "A"))
+		if !late {
+			require.NoError(t, err, "it may be the system from before")
+			continue
+		}
+		var lost *evenkeel.LeaseLostError
+		var wrong *evenkeel.IdentityError
+		require.True(t, errors.As(err, &lost) || errors.As(err, &wrong), "%v", err)
+		require.Empty(t, p.log)
+	}
+}

@@ -461,7 +461,9 @@ func (e *engine) endStep(ctx context.Context, s *Step) error {
 	if err := e.watchEnd(ctx, s); err != nil {
 		return err
 	}
-	if err := e.note(s.ended()); err != nil {
+	end := s.ended()
+	end.Returned = e.returned(ctx, s)
+	if err := e.note(end); err != nil {
 		return err
 	}
 	for _, id := range s.Closes {

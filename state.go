@@ -303,6 +303,10 @@ func (st *State) machines(r Record) {
 		for _, host := range r.Reinstalls {
 			st.reinstalled[host] = true
 		}
+	case KindStepUndone:
+		for _, host := range r.Returned {
+			delete(st.reinstalled, host)
+		}
 	case KindLease:
 		if r.Life.Name != st.Life.Name { // else it is told once more, with what was forced since
 			st.written = 0

@@ -88,8 +88,12 @@ func (s session) rolledBack(r *evenkeel.Report, refused bool) {
 				next = step.ID
 			}
 		}
-		if last == "" {
+		open := openWindows(r.State)
+		switch {
+		case last == "" && len(open) == 0:
 			last = "none, the run is back at its beginning"
+		case last == "":
+			last = "none"
 		}
 		what := "The rollback has ended."
 		if refused {
@@ -98,6 +102,10 @@ func (s session) rolledBack(r *evenkeel.Report, refused bool) {
 		_, _ = fmt.Fprintf(w, "\n%s The last step that is still done: %s.\n", what, last)
 		if r.Barrier != nil && !refused { // that is the error itself
 			_, _ = fmt.Fprintf(w, "It went no further back: %v\n", r.Barrier)
+		}
+		for _, o := range open {
+			_, _ = fmt.Fprintf(w, "It is NOT as before: the window %s stays open, since %s (%s). Going forward ends it.\n", o.ID,
+				o.Since.Format(time.RFC3339), o.Reason)
 		}
 		if next != "" {
 			_, _ = fmt.Fprintf(w, "To go forward again, from step %s: %s\n", next, s.again("resume"))

@@ -201,6 +201,9 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		s.rolledBack(report, err != nil)
 	}
 	s.explain(err)
+	if s.verb == "rollback" && err == nil && len(openWindows(report.State)) > 0 {
+		return ExitHeld, nil // what it left open is not as before: somebody has to end it
+	}
 	return exitCode(err), err
 }
 

@@ -25,7 +25,8 @@ const (
 func (a *arbiter) invariants() []evenkeel.Invariant {
 	return []evenkeel.Invariant{
 		{
-			ID: invariantMajority, Absolute: true, Check: a.watchMajority,
+			// Not absolute: a rollback starts the arbiter's processes where a set has lost its majority, since that is what helps.
+			ID: invariantMajority, Check: a.watchMajority,
 			Title: "Every replica set has a primary and a majority of its votes; an election of up to " + electionTime.String() +
 				" counts as none.",
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/internal/papertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 const thirdSite = "site3-arbiter"
@@ -155,6 +156,39 @@ func TestArbiterRollback(t *testing.T) {
 			require.Equal(t, start.EndState(), w.EndState())
 		})
 	}
+}
+
+// TestArbiterRollbackHelps: where a set loses its majority while the arbiter is away, nothing goes forward, and the
+// rollback starts the arbiter, which brings the primary back.
+func TestArbiterRollbackHelps(t *testing.T) {
+	w, j, rb := arbiterWorld(t, cpstest.Options{}), &evenkeel.MemJournal{}, migrateArbiter(t)
+	before := w.EndState()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	opts := arbiterOptions(w, j)
+	opts.Observer = evenkeel.ObserverFunc(func(e evenkeel.Event) {
+		if e.Kind == evenkeel.EventAction && e.Step.ID == "archive" {
+			end()
+		}
+	})
+	_, err := evenkeel.Run(ctx, rb, w, opts)
+	require.Error(t, err)
+	service := func(verb string) {
+		r, err := w.Runner("sessionmgr02")
+		require.NoError(t, err)
+		_, err = r.Run(t.Context(), sshexec.Command(sshexec.Mutating, "systemctl", verb, "sessionmgr-27718"))
+		require.NoError(t, err)
+		require.NoError(t, w.Sleep(t.Context(), 2*time.Minute))
+	}
+	service("stop")
+	require.Contains(t, w.EndState(), "BALANCE:set02: primary ,")
+	_, err = evenkeel.Resume(t.Context(), rb, w, arbiterOptions(w, j))
+	require.ErrorContains(t, err, "bring back the member that is down first")
+	require.Error(t, arbiterRollback(t, rb, w, j), "it waits for every member to see the arbiter")
+	require.Contains(t, w.EndState(), "BALANCE:set02: primary sessionmgr01:27718")
+	service("start")
+	require.NoError(t, arbiterRollback(t, rb, w, j))
+	require.Equal(t, before, w.EndState())
 }
 
 func TestArbiterRehearsed(t *testing.T) {

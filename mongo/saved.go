@@ -24,7 +24,8 @@ func ParseConfig(r io.Reader) (Config, error) {
 	var any json.RawMessage
 	if err := json.Unmarshal(data, &any); errors.As(err, &syntax) {
 		line, col := srcerr.Position(data, max(int(syntax.Offset)-1, 0))
-		return Config{}, srcerr.Errorf(name, line, col, "", "no Extended JSON, as a saved configuration is: %w", err)
+		return Config{}, srcerr.Errorf(name, line, col, "", "no Extended JSON, as a saved configuration is, and what the "+
+			"shell prints of rs.conf() is not: %w", err)
 	}
 	var c Config
 	var doc bson.D // which keeps a field that is there twice, so that it is refused

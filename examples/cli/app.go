@@ -164,6 +164,9 @@ func (n *noted) lost() error {
 
 // dispatch runs a command of this job, or of another one of the binary.
 func (a *App) dispatch(args []string) (int, error) {
+	if len(args) == 2 && args[0] == "help" {
+		args = []string{args[1], "help"}
+	}
 	if len(args) > 0 && a.Jobs[args[0]] != nil {
 		job := a.Jobs[args[0]]()
 		job.Stdout, job.Stderr, job.Stdin, job.Journal = a.Stdout, a.Stderr, a.Stdin, a.Journal

@@ -11,12 +11,14 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
 // inputFiles are the kinds of files that a migration edits or reads beside the large ones. Those whose first line says what they are
 // stand first: a script and user data may hold anything.
 func inputFiles() []kind {
 	list := []kind{
+		{"configuration of a replica set", "cps-issm priorities backup", marks(`\A\{\s*"_id"\s*:\s*"[^"\n]*"\s*,\s*"version"`), false, savedSet},
 		{"user data", "<alias>-cloud.cfg of OpenStack; the values in it are not shown", marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, userData},
 		{"script with watched sets", "build_etc.sh", marks(`\A#!\S*[ \t]?\S*sh\b(?s:.*)\b[A-Z][A-Z0-9_]*-SET\d`), false, setList(cps.ParseSetScript)},
 		{"logback.xml", "/etc/broadhop, /etc/broadhop/controlcenter", marks(`(?:<\?xml[^>\n]*\?>[ \t]*)?<(?i:configuration)\b[^>]*(?:/>|>(?s:.*)` +
@@ -41,6 +43,19 @@ func inputFiles() []kind {
 			}})
 	}
 	return list
+}
+
+// savedSet reads what "cps-issm priorities backup" has saved.
+func savedSet(in *cli.Inspection, i input) error {
+	c, err := mongo.ParseConfig(i.reader())
+	if err != nil {
+		return err
+	}
+	in.Add("replica set", "%s, version %d", c.ID, c.Version)
+	for _, m := range c.Members {
+		in.Add(m.Host, "priority %g, votes %d%s", m.Priority, m.Votes, map[bool]string{true: ", arbiter"}[m.ArbiterOnly])
+	}
+	return nil
 }
 
 // setList reads a list of watched sets, or the script that makes the lists.

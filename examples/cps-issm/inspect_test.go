@@ -140,6 +140,8 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{"Host,Alias,IP Address\na,b,203.0.113.5\nc,b,203.0.113.6\n", "AdditionalHosts.csv, not used by a plan", findings},
 		{"Host,Alias,IP Address\nntp-primary,ntp,203.0.113.5\n", "AdditionalHosts.csv, not used by a plan", fine},
 		{"Role,Host Name Prefix,Memory\nlb01,dc1-,8192\n", "VMSpecification.csv, not used by a plan", fine},
+		{"{\n  \"_id\": \"set02\",\n  \"version\": {\"$numberLong\": \"1\"},\n  \"members\": [{\"_id\": 0, \"host\": \"a:1\"}]\n}\n",
+			"configuration of a replica set", fine},
 		{"\"VLAN Name\", Network Target Name\nInternal,VLAN_1\n", "Vlans.csv, not used by a plan", fine},
 	} {
 		in, err := inspected(t, tc.text)
@@ -245,7 +247,8 @@ func TestInspectShowsNoSecret(t *testing.T) {
 			"Prefix,", "Vlans.csv": "VLAN Name,", "none": "",
 		"user data": "#cloud-config\nhostname: a", "script with watched sets": "#!/bin/bash\necho SPR-SET1 > f",
 		"logback.xml": "<configuration><root/></configuration>", "install.cfg": "SKIP_CARBONDB=1",
-		"nova boot commands": "nova boot --config-drive true a", "static routes": strings.Repeat("10.0.0.0/8 dev eth1\n", 20),
+		"configuration of a replica set": `{"_id": "s", "version": 1,`,
+		"nova boot commands":             "nova boot --config-drive true a", "static routes": strings.Repeat("10.0.0.0/8 dev eth1\n", 20),
 	}
 	for _, k := range kinds() {
 		require.Contains(t, begins, k.name)

@@ -47,7 +47,7 @@ func (p *printer) short(s *Step, a *Action, prefix string) {
 		what = Typed(a.Cmd)
 	}
 	if i := strings.IndexByte(what, '\n'); i >= 0 {
-		what = what[:i] + " …"
+		what = a.Title + ": " + what[:i] + " …" // a script says little by its first line
 	}
 	p.line("    %s %s%s: %s", mark, prefix, plain(a.host(s)), plain(what))
 }

@@ -168,14 +168,12 @@ func (a *arbiter) lose(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet)
 			faults = append(faults, m.Host+" is not arbiterOnly: it is no arbiter")
 		}
 	}
-	losses, err := mongo.CanLose([]string{a.cfg.Arbiter}, view)
+	losses, err := steps.Losses(view, a.cfg.Arbiter)
 	if err != nil {
 		return err
 	}
-	for _, l := range losses {
-		if l.What != mongo.MovesPrimary {
-			faults = append(faults, fmt.Sprintf("%s: %s", l.What, l.Why))
-		}
+	if losses != "" {
+		faults = append(faults, losses)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%s cannot do without %s: %s", rs.Title(), a.cfg.Arbiter, strings.Join(faults, "; "))

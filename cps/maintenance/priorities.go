@@ -320,16 +320,11 @@ func (p *priorities) invariant() evenkeel.Invariant {
 			if err != nil {
 				return err
 			}
-			losses, err := mongo.CanLose(nil, view)
-			if err != nil {
-				return err
+			losses, err := steps.Losses(view)
+			if err == nil && losses != "" {
+				err = evenkeel.Violated("%s: %s", p.set.Title(), losses)
 			}
-			for _, l := range losses {
-				if l.What != mongo.MovesPrimary {
-					return evenkeel.Violated("%s: %s: %s", p.set.Title(), l.What, l.Why)
-				}
-			}
-			return nil
+			return err
 		},
 	}
 }

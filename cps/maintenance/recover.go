@@ -267,20 +267,11 @@ func (r *recovery) lose(ctx context.Context, at evenkeel.Site, member bool) erro
 	if _, in := view.Config.Member(r.cfg.Member); member && in {
 		hosts = []string{r.cfg.Member}
 	}
-	losses, err := mongo.CanLose(hosts, view)
-	if err != nil {
-		return err
+	losses, err := steps.Losses(view, hosts...)
+	if err == nil && losses != "" {
+		err = evenkeel.Violated("%s cannot do without %s: %s", r.set.Title(), r.cfg.Member, losses)
 	}
-	var faults []string
-	for _, l := range losses {
-		if l.What != mongo.MovesPrimary {
-			faults = append(faults, fmt.Sprintf("%s: %s", l.What, l.Why))
-		}
-	}
-	if len(faults) > 0 {
-		return evenkeel.Violated("%s cannot do without %s: %s", r.set.Title(), r.cfg.Member, strings.Join(faults, "; "))
-	}
-	return nil
+	return err
 }
 
 func (r *recovery) invariant() evenkeel.Invariant {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -32,6 +33,18 @@ func ReplicaSet(at evenkeel.Site, manager, tool string, rs cps.ReplicaSet) *live
 	}
 	opts := live.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep}
 	return live.NewReplicaSet(rs.Name, Addresses(rs.Members), live.ShellDialer(shell, nil), opts)
+}
+
+// Losses is what a replica set loses without these hosts, in words; empty when it loses nothing, or only moves its primary.
+func Losses(view mongo.SetView, hosts ...string) (string, error) {
+	losses, err := mongo.CanLose(hosts, view)
+	var list []string
+	for _, l := range losses {
+		if l.What != mongo.MovesPrimary {
+			list = append(list, fmt.Sprintf("%s: %s", l.What, l.Why))
+		}
+	}
+	return strings.Join(list, "; "), err
 }
 
 // Addresses are the members as host:port.

@@ -12,7 +12,7 @@ import (
 
 // secretParts are what the names of secrets have in them, with - as _: what pcs masks, and what fence and resource agents declare as one.
 var secretParts = []string{
-	"passw", "passphrase", "pwd", "secret", "credential", "token_key", "private_key", "privatekey", "api_key", "apikey",
+	"passw", "passphrase", "pwd", "secret", "credential", "token_key", "private_key", "privatekey", "priv_key", "api_key", "apikey",
 	"auth_key", "authkey", "access_key", "community", "hexadecimal_kg",
 }
 

@@ -58,6 +58,10 @@ type Options struct {
 	// Then there is a program mongo-login, too: the mongo shell that logs in by itself, as an operator writes one.
 	DBUser *live.Credential
 
+	// SignedFor are replica sets by label (SESSION-SET1) that may be without a primary: whoever planned the outage has
+	// signed for it. Of any other set it is a violation.
+	SignedFor []string
+
 	// PatchFile is the path of a patch that lies on the Cluster Manager; none when empty. Patched is a patch that is
 	// applied, everywhere, at the start; none when empty.
 	PatchFile, Patched string

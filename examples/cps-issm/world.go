@@ -65,7 +65,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	}
 	d, err := cpstest.New(cpstest.Options{
 		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To,
-		SKDB: job.SKDB, Geo: site,
+		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})

@@ -52,7 +52,8 @@ func TestReadDeploy(t *testing.T) {
 	for _, printer := range []struct {
 		name string
 		of   io.WriterTo
-	}{{"Hosts", d.Hosts}, {"Vlans", d.VLANs}, {"AdditionalHosts", d.Additional}, {"VMSpecification", d.Specs}, {"Configuration", d.Configuration}} {
+	}{{"Hosts", d.Hosts}, {"Vlans", d.VLANs}, {"AdditionalHosts", d.Additional}, {"VMSpecification", d.Specs},
+		{"Configuration", d.Configuration}} {
 		require.Equal(t, fixture(t, "deploy/"+printer.name+".csv"), printed(t, printer.of))
 	}
 	require.True(t, d.VMware())
@@ -127,10 +128,11 @@ func TestReadDeployErrors(t *testing.T) {
 		change func(fstest.MapFS)
 		want   string
 	}{
-		"no hosts":   {func(m fstest.MapFS) { delete(m, "Hosts.csv") }, "Hosts.csv: file does not exist"},
-		"two names":  {func(m fstest.MapFS) { m["VLANs.csv"] = m["Vlans.csv"] }, "VLANs.csv and Vlans.csv: which of the two counts?"},
-		"a FIFO":     {func(m fstest.MapFS) { m["Vlans.csv"] = &fstest.MapFile{Mode: fs.ModeNamedPipe} }, "Vlans.csv is not a regular file"},
-		"unreadable": {func(m fstest.MapFS) { m["Vlans.csv"] = &fstest.MapFile{Data: []byte("x")} }, `Vlans.csv:1:1: column "VLAN Name" is missing`},
+		"no hosts":  {func(m fstest.MapFS) { delete(m, "Hosts.csv") }, "Hosts.csv: file does not exist"},
+		"two names": {func(m fstest.MapFS) { m["VLANs.csv"] = m["Vlans.csv"] }, "VLANs.csv and Vlans.csv: which of the two counts?"},
+		"a FIFO":    {func(m fstest.MapFS) { m["Vlans.csv"] = &fstest.MapFile{Mode: fs.ModeNamedPipe} }, "Vlans.csv is not a regular file"},
+		"unreadable": {func(m fstest.MapFS) { m["Vlans.csv"] = &fstest.MapFile{Data: []byte("x")} },
+			`Vlans.csv:1:1: column "VLAN Name" is missing`},
 	} {
 		files := folder(t)
 		tc.change(files)
@@ -156,7 +158,8 @@ func TestParseTables(t *testing.T) {
 	vlans := func(in string) error { _, err := cps.ParseVLANs(text("t", in)); return err }
 	others := func(in string) error { _, err := cps.ParseAdditionalHosts(text("t", in)); return err }
 	specs := func(in string) error { _, err := cps.ParseVMSpecs(text("t", in)); return err }
-	const v, o, s = "VLAN Name,Network Target Name,Netmask,Gateway,VIP Alias\n", "Host,Alias,IP Address\n", "Role,Host Name Prefix,Memory,vCPU\n"
+	const v, o, s = "VLAN Name,Network Target Name,Netmask,Gateway,VIP Alias\n", "Host,Alias,IP Address\n",
+		"Role,Host Name Prefix,Memory,vCPU\n"
 	for _, tc := range []struct {
 		parse    func(string) error
 		in, want string

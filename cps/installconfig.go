@@ -26,7 +26,8 @@ type InstallConfig struct {
 var (
 	installLine = regexp.MustCompile(`^(\s*(?:export[ \t]+)?)([A-Za-z_][A-Za-z0-9_.-]*)([ \t]*=[ \t]*)(.*)$`)
 	// installValue is a value in quotes or without, and what follows it: blanks, a semicolon, a comment.
-	installValue = regexp.MustCompile(`^(?:(")([^"\\` + "`" + `$]*)"|(')([^']*)'|()([^\s"'\\` + "`" + `$;&|<>()#][^\s"'\\` + "`" + `$;&|<>()]*|))([ \t]*;?(?:[ \t]+#.*|[ \t]*))$`)
+	installValue = regexp.MustCompile(`^(?:(")([^"\\` + "`" + `$]*)"|(')([^']*)'|()([^\s"'\\` + "`" +
+		`$;&|<>()#][^\s"'\\` + "`" + `$;&|<>()]*|))([ \t]*;?(?:[ \t]+#.*|[ \t]*))$`)
 )
 
 // spaced is a key that a shell does not set.

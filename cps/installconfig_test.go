@@ -26,7 +26,8 @@ func TestInstallConfigGuide(t *testing.T) {
 	require.True(t, c.Skips(cps.SkipBulkStats) && c.Skips(cps.SkipCarbonDB))
 	found := c.Findings()
 	require.Equal(t, map[string]int{"CPS-169": 2}, rows(found))
-	require.Equal(t, "install.cfg:2: info: SKIP_BLKSTATS is 1: the old bulk statistics will not be on the new system (CPS-169)", found[0].String())
+	require.Equal(t, "install.cfg:2: info: SKIP_BLKSTATS is 1: the old bulk statistics will not be on the new system (CPS-169)",
+		found[0].String())
 	require.Contains(t, found[1].What, "SKIP_CARBONDB is 1: the old Grafana data will not be on the new system")
 	require.Empty(t, installConfig(t, "INSTALL_TYPE=mobile\nSKIP_BLKSTATS=0\n").Findings())
 }

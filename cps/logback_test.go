@@ -52,14 +52,18 @@ func TestLogbackUpgradeLogger(t *testing.T) {
 // CPS-014: in any layout of the file the bytes come back.
 func TestLogbackLayouts(t *testing.T) {
 	for in, want := range map[string]string{
-		"<configuration></configuration>":                                 "<configuration>" + guideLogger + "</configuration>",
-		"<configuration>\n</configuration>":                               "<configuration>\n" + guideLogger + "\n</configuration>",
-		"\ufeff<configuration>\r\n\t<root/>\r\n \t</configuration>\r\n":   "\ufeff<configuration>\r\n\t<root/>\r\n\t" + guideLogger + "\r\n \t</configuration>\r\n",
-		"<configuration>\n  <root/></configuration>\n":                    "<configuration>\n  <root/>" + guideLogger + "</configuration>\n",
-		"<configuration>\n<!-- a\n --></configuration >":                  "<configuration>\n<!-- a\n -->" + guideLogger + "</configuration >",
-		"<Configuration>\n    <Logger name='a'/>\n</Configuration>":       "<Configuration>\n    <Logger name='a'/>\n    " + guideLogger + "\n</Configuration>",
-		"<configuration xmlns='urn:a'>\n<root/>\n</configuration>":        "<configuration xmlns='urn:a'>\n<root/>\n" + guideLogger + "\n</configuration>",
-		"<configuration>\n <a/>\n   <logger name='b'/>\n</configuration>": "<configuration>\n <a/>\n   <logger name='b'/>\n   " + guideLogger + "\n</configuration>",
+		"<configuration></configuration>":   "<configuration>" + guideLogger + "</configuration>",
+		"<configuration>\n</configuration>": "<configuration>\n" + guideLogger + "\n</configuration>",
+		"\ufeff<configuration>\r\n\t<root/>\r\n \t</configuration>\r\n": "\ufeff<configuration>\r\n\t<root/>\r\n\t" +
+			guideLogger + "\r\n \t</configuration>\r\n",
+		"<configuration>\n  <root/></configuration>\n":   "<configuration>\n  <root/>" + guideLogger + "</configuration>\n",
+		"<configuration>\n<!-- a\n --></configuration >": "<configuration>\n<!-- a\n -->" + guideLogger + "</configuration >",
+		"<Configuration>\n    <Logger name='a'/>\n</Configuration>": "<Configuration>\n    <Logger name='a'/>\n    " +
+			guideLogger + "\n</Configuration>",
+		"<configuration xmlns='urn:a'>\n<root/>\n</configuration>": "<configuration xmlns='urn:a'>\n<root/>\n" +
+			guideLogger + "\n</configuration>",
+		"<configuration>\n <a/>\n   <logger name='b'/>\n</configuration>": "<configuration>\n <a/>\n   <logger name='b'/>\n   " +
+			guideLogger + "\n</configuration>",
 	} {
 		with, changed, err := logback(t, in).WithUpgradeLogger()
 		require.NoError(t, err, in)
@@ -70,7 +74,8 @@ func TestLogbackLayouts(t *testing.T) {
 		require.Equal(t, in, printed(t, without))
 	}
 	// Written by hand, in another spelling of the same.
-	out, changed, err := logback(t, "<configuration>\n <x/>  <Logger  level='DEBUG'\n name='"+cps.UpgradeLogger+"' ></Logger> \n</configuration>").WithoutUpgradeLogger()
+	out, changed, err := logback(t, "<configuration>\n <x/>  <Logger  level='DEBUG'\n name='"+cps.UpgradeLogger+
+		"' ></Logger> \n</configuration>").WithoutUpgradeLogger()
 	require.NoError(t, err)
 	require.True(t, changed)
 	require.Equal(t, "<configuration>\n <x/>   \n</configuration>", printed(t, out))
@@ -162,20 +167,25 @@ func TestReviewLogback(t *testing.T) {
 func TestLogbackChanges(t *testing.T) {
 	of := func(old, latest string) []string {
 		var all []string
-		for _, c := range cps.LogbackChanges(logback(t, "<configuration>"+old+"</configuration>"), logback(t, "<configuration>"+latest+"</configuration>")) {
+		for _, c := range cps.LogbackChanges(logback(t, "<configuration>"+old+"</configuration>"),
+			logback(t, "<configuration>"+latest+"</configuration>")) {
 			all = append(all, c.String())
 		}
 		return all
 	}
-	require.Empty(t, of(`<logger name="a" level="info"/><logger name="b"/>`, `<!-- x --><logger name="b"></logger> <logger level="info" name="a" />`))
+	require.Empty(t, of(`<logger name="a" level="info"/><logger name="b"/>`,
+		`<!-- x --><logger name="b"></logger> <logger level="info" name="a" />`))
 	require.Empty(t, of(`<x> a </x>`, `<x>a</x>`))
-	require.Equal(t, []string{"logger a: level info in the old file, warn in the new one"}, of(`<logger name="a" level="info"/>`, `<logger name="a" level="warn"/>`))
-	require.Equal(t, []string{"logger a: only in the old file", "logger A: only in the new file"}, of(`<logger name="a"/>`, `<logger name="A"/>`))
+	require.Equal(t, []string{"logger a: level info in the old file, warn in the new one"},
+		of(`<logger name="a" level="info"/>`, `<logger name="a" level="warn"/>`))
+	require.Equal(t, []string{"logger a: only in the old file", "logger A: only in the new file"},
+		of(`<logger name="a"/>`, `<logger name="A"/>`))
 	require.Equal(t, []string{"appender a: not the same in the old file and in the new one"},
 		of(`<appender name="a"><file>x</file></appender>`, `<appender name="a"><file>y</file></appender>`))
 	require.Equal(t, []string{"include /x: only in the old file"}, of(`<include file="/x"/><include file="/y"/>`, `<include file="/y"/>`))
 	require.Equal(t, []string{"logger a: only in the old file"}, of(`<logger name="a"/><logger name="a"/>`, `<logger name="a"/>`))
-	require.Equal(t, []string{"configuration: the entries stand in another order"}, of(`<property name="a"/><property name="b"/>`, `<property name="b"/><property name="a"/>`))
+	require.Equal(t, []string{"configuration: the entries stand in another order"},
+		of(`<property name="a"/><property name="b"/>`, `<property name="b"/><property name="a"/>`))
 	require.Equal(t, []string{"x: not the same in the old file and in the new one"}, of(`<x><a>b</a></x>`, `<x><a></a>b</x>`))
 }
 

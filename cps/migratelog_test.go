@@ -96,7 +96,8 @@ func TestMigrateLogSavedTree(t *testing.T) {
 // CPS-045: the program is adduser.sh, and a log that calls it addusers.sh says the same.
 func TestMigrateLogNamesAdduser(t *testing.T) {
 	log := migrateLog(t, "enable-adduser-warnings.log")
-	other, err := cps.ParseMigrateLog(text("enable-adduser-warnings.log", strings.ReplaceAll(fixture(t, "enable-adduser-warnings.log"), "adduser.sh", "addusers.sh")))
+	other, err := cps.ParseMigrateLog(text("enable-adduser-warnings.log",
+		strings.ReplaceAll(fixture(t, "enable-adduser-warnings.log"), "adduser.sh", "addusers.sh")))
 	require.NoError(t, err)
 	require.Len(t, other.SkippedUsers(), 2)
 	require.Equal(t, log.SkippedUsers(), other.SkippedUsers())

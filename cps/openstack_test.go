@@ -122,7 +122,8 @@ func TestParseBootsErrors(t *testing.T) {
 		requireError(t, err, want)
 		require.NotContains(t, err.Error(), "canary")
 	}
-	list := boots(t, "[root@os8 cloud(keystone)]# "+strings.Replace(oneBoot, " --image", " \\\n  --image", 1)+"\n[root@os8 ~]# nova boot "+oneBoot[10:])
+	list := boots(t, "[root@os8 cloud(keystone)]# "+strings.Replace(oneBoot, " --image", " \\\n  --image", 1)+
+		"\n[root@os8 ~]# nova boot "+oneBoot[10:])
 	require.Len(t, list, 2)
 	require.True(t, boots(t, oneBoot+" --block-device-mapping /dev/vdb=a:::1")[0].Volumes[0].DeleteWithVM)
 }
@@ -140,7 +141,8 @@ func TestReviewBoots(t *testing.T) {
 	other := b
 	other.NICs = append([]cps.NIC{{}, {FixedIP: netip.MustParseAddr("172.16.2.9")}}, b.NICs...)
 	found := fmt.Sprint(cps.ReviewBoots(h, []cps.Boot{other, {Name: "lb09"}}))
-	for _, want := range []string{"a network that chooses the address", "booted with 172.16.2.9, which is no address of it", "lb09 is booted and is no VM of it"} {
+	for _, want := range []string{"a network that chooses the address",
+		"booted with 172.16.2.9, which is no address of it", "lb09 is booted and is no VM of it"} {
 		require.Contains(t, found, want)
 	}
 }
@@ -154,7 +156,8 @@ func TestParseUserData(t *testing.T) {
 	require.Equal(t, "pcrfclient02", u.Alias)
 	require.Equal(t, "pcrfclient02", u.Hostname)
 	require.Equal(t, []string{"hostname", "write_files", "chpasswd", "runcmd"}, u.Keys)
-	require.Equal(t, map[string]netip.Addr{"eth0": netip.MustParseAddr("172.16.2.21"), "eth1": netip.MustParseAddr("172.18.11.153")}, u.Interfaces)
+	require.Equal(t, map[string]netip.Addr{"eth0": netip.MustParseAddr("172.16.2.21"),
+		"eth1": netip.MustParseAddr("172.18.11.153")}, u.Interfaces)
 	require.Len(t, u.Files, 3)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %v", u, *u, u, u.Findings()), "Hunter2")
 
@@ -167,10 +170,12 @@ func TestParseUserData(t *testing.T) {
 	require.Contains(t, found, "it gives eth0 the address 172.16.2.21, which is not one of pcrfclient01")
 	require.NotContains(t, found, "eth1")
 
-	u, err = cps.ParseUserData(text("lb01-cloud.cfg", "#cloud-config\nfqdn: lb02.x\nwrite_files:\n- {path: /a}\n- {path: /a, content: 1}\npassword: Hunter2\n"))
+	u, err = cps.ParseUserData(text("lb01-cloud.cfg",
+		"#cloud-config\nfqdn: lb02.x\nwrite_files:\n- {path: /a}\n- {path: /a, content: 1}\npassword: Hunter2\n"))
 	require.NoError(t, err)
 	found = fmt.Sprint(u.Findings())
-	for _, want := range []string{`for lb01, and the VM will be called "lb02"`, "/a is written twice, first by line 4", "what looks like a secret"} {
+	for _, want := range []string{`for lb01, and the VM will be called "lb02"`, "/a is written twice, first by line 4",
+		"what looks like a secret"} {
 		require.Contains(t, found, want)
 	}
 	require.NotContains(t, found, "Hunter2")
@@ -196,7 +201,8 @@ func TestParseUserDataErrors(t *testing.T) {
 		c + "write_files:\n - path: canary\n":   "u:3:4: an entry of write_files must have an absolute path",
 		c + "write_files:\n - path: [canary]\n": "u:3:4: an entry of write_files must have an absolute path",
 		c + "hostname: [canary]\n":              "u:2:11: hostname must be a name",
-		c + "write_files:\n - path: /etc/sysconfig/network-scripts/ifcfg-eth0\n   content: IPADDR=canary\n": "u:3:4: the address of eth0 is not an IP address",
+		c + "write_files:\n - path: /etc/sysconfig/network-scripts/ifcfg-eth0\n   content: IPADDR=canary\n": "u:3:4: the " +
+			"address of eth0 is not an IP address",
 	} {
 		_, err := cps.ParseUserData(text("u", in))
 		requireError(t, err, want)
@@ -218,7 +224,8 @@ func ExampleBoot_Command() {
 
 // The user data of a VM gives it the addresses of Hosts.csv.
 func ExampleParseUserData() {
-	u, err := cps.ParseUserData(strings.NewReader("#cloud-config\nhostname: qns01\nwrite_files:\n- path: /etc/sysconfig/network-scripts/ifcfg-eth0\n" +
+	u, err := cps.ParseUserData(strings.NewReader("#cloud-config\nhostname: qns01\nwrite_files:\n- path: " +
+		"/etc/sysconfig/network-scripts/ifcfg-eth0\n" +
 		"  content: |\n    IPADDR=172.16.2.24\n"))
 	if err != nil {
 		fmt.Println(err)

@@ -13,7 +13,8 @@ import (
 
 // CPS-029: both forms of a route file.
 func TestParseRoutes(t *testing.T) {
-	in := "# Gx peers\r\n10.1.0.0/16 via 192.0.2.1 dev eth1\r\n\r\ndefault via 192.0.2.2 metric 100\n172.16.0.9 dev eth1 src 192.0.2.9\n2001:db8::/32 via 2001:db8:1::1"
+	in := "# Gx peers\r\n10.1.0.0/16 via 192.0.2.1 dev eth1\r\n\r\ndefault via 192.0.2.2 metric 100\n172.16.0.9 dev eth1 " +
+		"src 192.0.2.9\n2001:db8::/32 via 2001:db8:1::1"
 	r, err := cps.ParseRoutes(text("/tmp/route-eth1", in))
 	require.NoError(t, err)
 	require.Equal(t, in, printed(t, r))
@@ -26,7 +27,8 @@ func TestParseRoutes(t *testing.T) {
 	}, r.Rows)
 	require.Empty(t, r.Findings())
 
-	r, err = cps.ParseRoutes(text("route6-eth0.5", "ADDRESS0=10.1.0.0\nNETMASK0=255.255.0.0\nGATEWAY0='192.0.2.1'\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\nGATEWAY1=192.0.2.2\n"))
+	r, err = cps.ParseRoutes(text("route6-eth0.5",
+		"ADDRESS0=10.1.0.0\nNETMASK0=255.255.0.0\nGATEWAY0='192.0.2.1'\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\nGATEWAY1=192.0.2.2\n"))
 	require.NoError(t, err)
 	require.Equal(t, "eth0.5", r.Interface)
 	require.Equal(t, []cps.Route{

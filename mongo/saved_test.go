@@ -42,7 +42,8 @@ func TestNoSavedConfiguration(t *testing.T) {
 	const member = `{"_id":1,"host":"a:1"}`
 	for text, want := range map[string]string{
 		"": "unexpected end of JSON input",
-		"{\n \"_id\" : \"set02\",\n \"version\" : NumberLong(7)\n}":      "f.json:3:14: no Extended JSON, as a saved configuration is, and what the shell prints of rs.conf() is not: invalid character 'N'",
+		"{\n \"_id\" : \"set02\",\n \"version\" : NumberLong(7)\n}": "f.json:3:14: no Extended JSON, as a saved " +
+			"configuration is, and what the shell prints of rs.conf() is not: invalid character 'N'",
 		`{"_id":"s","version":1,"members":[` + member + `]} {"_id":"s"}`: "f.json:1:60: ",
 		`["x"]`:                   "no Extended JSON",
 		`{"_id":"s","version":1}`: "_id, version or members is missing",

@@ -54,7 +54,8 @@ func (m *Migration) carbonAction() evenkeel.Action {
 		Makes: []evenkeel.Make{factCarbon.From(func(o evenkeel.Observed) (string, error) {
 			kb, err := read(o)
 			return carbonEstimate(kb), err
-		}).Typed(evenkeel.Typed(du) + ` | awk '{ printf "%.1f GB: %.1f to %.1f hours", $1 / 1048576, $1 / 1048576 * 15 / 55, $1 / 1048576 * 20 / 55 }'`)},
+		}).Typed(evenkeel.Typed(du) +
+			` | awk '{ printf "%.1f GB: %.1f to %.1f hours", $1 / 1048576, $1 / 1048576 * 15 / 55, $1 / 1048576 * 20 / 55 }'`)},
 		Change: evenkeel.Change{
 			Title: "Size of the whisper files", Host: m.ofClass(2, "pcrfclient")[0], Ref: "cps:558", Cmd: du,
 			Note: "55 GB take 15 to 20 hours, depending on the network (cps:558).",

@@ -135,7 +135,8 @@ func (m *Migration) memberReleases(done int) evenkeel.Action {
 	for _, one := range members {
 		asked, want = append(asked, one.address), append(want, one.address+" "+one.release)
 	}
-	script := fmt.Sprintf(`for m in %s; do echo "$m $(%s --quiet "$m" --eval 'print(db.version())')"; done`, strings.Join(asked, " "), m.tools.Mongo)
+	script := fmt.Sprintf(`for m in %s; do echo "$m $(%s --quiet "$m" --eval 'print(db.version())')"; done`,
+		strings.Join(asked, " "), m.tools.Mongo)
 	return evenkeel.Action{
 		ID: "releases", Paper: []evenkeel.Block{{Script: script, Shows: want}},
 		Change: evenkeel.Change{

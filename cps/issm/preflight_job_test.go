@@ -82,7 +82,8 @@ func TestPreflightIsLiedTo(t *testing.T) {
 		case step == "preflight":
 		case slices.Contains([]string{"disable-set-1", "disable-set-2"}, step) && slices.Contains([]string{"keeps", "other-traffic"}, check):
 			n := step[len(step)-1:]
-			check = map[string]string{"keeps": "keeps-without-set-" + n, "other-traffic": "traffic-set-" + map[string]string{"1": "2", "2": "1"}[n]}[check]
+			check = map[string]string{"keeps": "keeps-without-set-" + n, "other-traffic": "traffic-set-" +
+				map[string]string{"1": "2", "2": "1"}[n]}[check]
 		default:
 			continue
 		}

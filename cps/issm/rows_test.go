@@ -81,8 +81,9 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 		{"CPS-169", skip, "skip-carbon", []string{"The history of Grafana and of the bulk statistics is lost", "cps:554"}},
 		{"CPS-171", vcenter, "confirm/vcenter", []string{"vCenter 6.5", "esxi-host-3, esxi-host-4 are mapped to it under these names",
 			"no two of their datastores have the same name", "cps:648"}},
-		{"CPS-172", vcenter, "confirm/content-libraries", []string{"content libraries are configured", "user of its own with the basic privileges",
-			"not as its administrator", "cps:648"}},
+		{"CPS-172", vcenter, "confirm/content-libraries",
+			[]string{"content libraries are configured", "user of its own with the basic privileges",
+				"not as its administrator", "cps:648"}},
 		{"CPS-178", plain, "disable-set-2", []string{"Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled",
 			"cps:1052"}},
 		{"CPS-179", restart, "restart/hour", []string{"Confirm that messages may be dropped now: restartall.sh drops some"}},
@@ -240,9 +241,11 @@ func TestSkippedUsersAreMadeAgain(t *testing.T) {
 	}}))
 	rb := runbook(t, issm.Config{ArchiveDir: t.TempDir()})
 	operator := &naming{technician: technician{world: w}}
-	_, err := evenkeel.Run(t.Context(), rb, w, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: operator, Serial: true})
+	_, err := evenkeel.Run(t.Context(), rb, w,
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: operator, Serial: true})
 	require.NoError(t, err)
-	require.True(t, slices.ContainsFunc(skipped, func(u cps.SkippedUser) bool { return u.Host == "qns02" && u.User == "carol" }), "%v", skipped)
+	require.True(t, slices.ContainsFunc(skipped,
+		func(u cps.SkippedUser) bool { return u.Host == "qns02" && u.User == "carol" }), "%v", skipped)
 	for _, u := range skipped {
 		require.Contains(t, operator.asked[u.Host], u.User, "%s of %s is not asked for", u.User, u.Host)
 		require.Contains(t, operator.asked[u.Host], "adduser.sh")

@@ -133,8 +133,9 @@ func TestKeysAreLiedTo(t *testing.T) {
 		"step create, action differ": {lie: then("manage_sshkey.sh --create",
 			"cluman cp -rpT /var/qps/auth/current/qns /var/qps/auth/temp/qns")},
 
-		"step update, action in-force":                  {lie: idle(update, "")},
-		"step update, action current":                   {lie: then(update, "cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
+		"step update, action in-force": {lie: idle(update, "")},
+		"step update, action current": {lie: then(update,
+			"cluman cp /root/.ssh/id_rsa.pub /var/qps/auth/current/qns/id_rsa.pub")},
 		"as root these fail: every login to qns03":      {opts: cpstest.KeyOptions{LeavesBehind: "qns03"}},
 		"step update, action reach-root":                {lie: then(update, "lb02 rm /root/.ssh/id_rsa")},
 		"action reach-qns on cluman: as qns these fail": {lie: then(update, "lb01 rm /home/qns/.ssh/id_rsa")},

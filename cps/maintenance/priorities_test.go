@@ -166,16 +166,18 @@ func TestPrioritiesThatCannotBePlanned(t *testing.T) {
 		want map[string]float64
 		edit []string
 	}{
-		`set "set9" is not in`:                                                              {good, "set9", want, nil},
-		`is that of the set "set03", and not of "set02"`:                                    {other, "set02", want, nil},
-		"no priorities are given":                                                           {good, "set02", nil, nil},
-		"is no member in the saved configuration":                                           {without, "set02", want, nil},
-		"replica set set02 has no member x:1":                                               {good, "set02", map[string]float64{"x:1": 1}, nil},
-		"the members of replica set set02 (BALANCE-SET1) have these":                        {good, "set02", map[string]float64{sm1: 3}, nil},
-		"and the saved configuration has it":                                                {good, "set02", want, []string{sm2, "sessionmgr07:27718"}},
-		"priority -1 is not in 0 to 1000":                                                   {good, "set02", map[string]float64{sm1: -1}, nil},
+		`set "set9" is not in`:                                       {good, "set9", want, nil},
+		`is that of the set "set03", and not of "set02"`:             {other, "set02", want, nil},
+		"no priorities are given":                                    {good, "set02", nil, nil},
+		"is no member in the saved configuration":                    {without, "set02", want, nil},
+		"replica set set02 has no member x:1":                        {good, "set02", map[string]float64{"x:1": 1}, nil},
+		"the members of replica set set02 (BALANCE-SET1) have these": {good, "set02", map[string]float64{sm1: 3}, nil},
+		"and the saved configuration has it": {good, "set02", want,
+			[]string{sm2, "sessionmgr07:27718"}},
+		"priority -1 is not in 0 to 1000": {good, "set02", map[string]float64{sm1: -1}, nil},
 		"sessionmgr01:27718 and sessionmgr02:27718 would have the same highest priority, 3": {good, "set02", map[string]float64{sm2: 3}, nil},
-		"no member can be elected":                                                          {good, "set02", map[string]float64{sm1: 0, sm2: 0}, nil},
+		"no member can be elected": {good, "set02",
+			map[string]float64{sm1: 0, sm2: 0}, nil},
 	} {
 		t.Run(text, func(t *testing.T) {
 			_, err := maintenance.Priorities(maintenance.PrioritiesConfig{Set: tc.set, Priorities: maps.Clone(tc.want)}, hosts(t),
@@ -221,7 +223,8 @@ func TestFitByHand(t *testing.T) {
 		arbiter + first + strings.Replace(second, "4990", "4000", 1): "a primary\n" + sm2 + " is NOT up to date\n3 members at work\n",
 		arbiter + strings.Replace(first, "PRIMARY", "SECONDARY", 1) + second: "NO primary, or more than one\n" + sm2 +
 			" is up to date\n3 members at work\n",
-		"NOT known: " + sm1 + "\n" + arbiter + first + second: "NOT known: " + sm1 + "\na primary\n" + sm2 + " is up to date\n3 members at work\n",
+		"NOT known: " + sm1 + "\n" + arbiter + first + second: "NOT known: " + sm1 + "\na primary\n" + sm2 +
+			" is up to date\n3 members at work\n",
 	} {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", functions+"\nfit "+sm2)
 		cmd.Stdin = strings.NewReader(lines)

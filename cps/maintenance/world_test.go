@@ -72,7 +72,8 @@ func (w simulated) sent(text string) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Run(context.Background(), sshexec.Command(sshexec.Disruptive, "mongo", "--quiet", "--host", "set02/"+sm1+","+sm2, "--eval", text))
+	_, err = r.Run(context.Background(),
+		sshexec.Command(sshexec.Disruptive, "mongo", "--quiet", "--host", "set02/"+sm1+","+sm2, "--eval", text))
 	return err
 }
 

@@ -19,11 +19,15 @@ import (
 func inputFiles() []kind {
 	list := []kind{
 		{"configuration of a replica set", "cps-issm priorities backup", marks(`\A\{\s*"_id"\s*:\s*"[^"\n]*"\s*,\s*"version"`), false, savedSet},
-		{"user data", "<alias>-cloud.cfg of OpenStack; the values in it are not shown", marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, userData},
-		{"script with watched sets", "build_etc.sh", marks(`\A#!\S*[ \t]?\S*sh\b(?s:.*)\b[A-Z][A-Z0-9_]*-SET\d`), false, setList(cps.ParseSetScript)},
-		{"logback.xml", "/etc/broadhop, /etc/broadhop/controlcenter", marks(`(?:<\?xml[^>\n]*\?>[ \t]*)?<(?i:configuration)\b[^>]*(?:/>|>(?s:.*)` +
-			`<(?i:logger|appender|root|include|property)\b)`), false, logback},
-		{"install.cfg", cps.InstallConfigPath, marks(`(?:export[ \t]+)?(?:SKIP_BLKSTATS|SKIP_CARBONDB|INSTALL_TYPE)[ \t]*=`), false, installConfig},
+		{"user data", "<alias>-cloud.cfg of OpenStack; the values in it are not shown",
+			marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, userData},
+		{"script with watched sets", "build_etc.sh", marks(`\A#!\S*[ \t]?\S*sh\b(?s:.*)\b[A-Z][A-Z0-9_]*-SET\d`), false,
+			setList(cps.ParseSetScript)},
+		{"logback.xml", "/etc/broadhop, /etc/broadhop/controlcenter",
+			marks(`(?:<\?xml[^>\n]*\?>[ \t]*)?<(?i:configuration)\b[^>]*(?:/>|>(?s:.*)` +
+				`<(?i:logger|appender|root|include|property)\b)`), false, logback},
+		{"install.cfg", cps.InstallConfigPath, marks(`(?:export[ \t]+)?(?:SKIP_BLKSTATS|SKIP_CARBONDB|INSTALL_TYPE)[ \t]*=`),
+			false, installConfig},
 		{"nova boot commands", "the commands that make the VMs on OpenStack", marks(`(?:\[[^\]\n]*\][#$] *)?nova boot\b`), false, boots},
 		{"static routes", "route-<interface> in /etc/sysconfig/network-scripts",
 			marks(`(?:default|[0-9a-fA-F]*[.:][0-9a-fA-F.:]+(?:/\d+)?)[ \t]+(?:via|dev)[ \t]|(?:ADDRESS|NETMASK|GATEWAY)\d+=`), true, routes},

@@ -71,7 +71,8 @@ func (e *Error) Quote() string {
 
 // secretText is what a line with a secret looks like: the name of one and a value behind it, a private key, the hash of
 // a password, an address with a password.
-var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|priv(?:ate)?.?key|api.?key|auth.?key|_key\b|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
+var secretText = regexp.MustCompile(`(?i)(?:passw|passphrase|pwd|secret|credential|` +
+	`priv(?:ate)?.?key|api.?key|auth.?key|_key\b|community|_token|_pw\b)[\w.-]*["']?[\s=:,]+["']?\S` +
 	`|passw(?:or)?ds?\b.*[\s=:|].*\S|\bpwd\b.*\S|\bpass["']?[\s=:]|communit|\bsecret\b|key_?file\b|identified by|\.auth\(` + // in a sentence
 	`|\b(?:bearer|basic)\s+\S{6}|\s-(?:p|w|c)\s?\S|\s-u\s?\S+:\S` + // of a program
 	`|-----BEGIN|\$[0-9a-z]{1,4}\$[^\s:]*\$|://[^/\s:@]*:[^@\s]+@|(?:^|[\s=,"'])[^/\s:@]+:[^/@\s][^@\s]*@`)

@@ -14,7 +14,7 @@ import (
 )
 
 // Dial connects to a member of a replica set ("sessionmgr01:27718") and sends documents to it: with it a deployment is a
-// world whose operations can send some. From which machine it is asked makes no difference.
+// world whose operations can send some. From which machine makes no difference.
 func (d *Deployment) Dial(ctx context.Context, host, address string) (change.Conn, error) {
 	server, err := d.mongod(address)
 	if err != nil {

@@ -110,16 +110,16 @@ func (a *arbiter) whole(id string, limit time.Duration) evenkeel.Action {
 	return look
 }
 
-// keeps asks each of its sets whether it can do without the arbiter, and whether that is an arbiter.
+// keeps queries each of its sets whether it can do without the arbiter, and whether that is an arbiter.
 func (a *arbiter) keeps(id string) evenkeel.Action {
-	var asked, lines []string
+	var addresses, lines []string
 	for _, rs := range a.own {
-		asked = append(asked, rs.Members[0].Address())
+		addresses = append(addresses, rs.Members[0].Address())
 		lines = append(lines, rs.Name+" keeps a majority", rs.Name+" keeps its data")
 	}
 	slices.Sort(lines)
 	return evenkeel.Action{
-		ID: id, Paper: steps.Prints(a.asking(asked),
+		ID: id, Paper: steps.Prints(a.querying(addresses),
 			"| left "+a.cfg.Arbiter, lines...),
 		Change: evenkeel.Change{
 			Title: "The replica sets keep their majority and their data without " + a.cfg.Arbiter, Ref: "cps:631",
@@ -142,8 +142,8 @@ func (a *arbiter) keeps(id string) evenkeel.Action {
 	}
 }
 
-// asking is what the operator types to ask members.
-func (a *arbiter) asking(members []string) sshexec.Cmd {
+// querying is what the operator types to query members.
+func (a *arbiter) querying(members []string) sshexec.Cmd {
 	return sshexec.Command(sshexec.ReadOnly, append([]string{"asked", a.tools.Mongo}, members...)...)
 }
 
@@ -155,7 +155,7 @@ func titles(sets []cps.ReplicaSet) string {
 	return strings.Join(list, ", ")
 }
 
-// lose asks a set what it loses without the arbiter.
+// lose queries a set what it loses without the arbiter.
 func (a *arbiter) lose(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet) error {
 	view, err := steps.View(ctx, steps.ReplicaSet(at, a.manager, a.tools.Mongo, rs), rs.Title(),
 		steps.Addresses(rs.Members))
@@ -181,12 +181,12 @@ func (a *arbiter) lose(ctx context.Context, at evenkeel.Site, rs cps.ReplicaSet)
 	return nil
 }
 
-// seen asks every member that holds data, of every replica set, how it sees the arbiter: ARBITER and healthy where
+// seen queries every member that holds data, of every replica set, how it sees the arbiter: ARBITER and healthy where
 // mongoConfig.cfg has it, and nowhere else.
 func (a *arbiter) seen(id string) evenkeel.Action {
-	var asked, lines []string
+	var addresses, lines []string
 	for _, rs := range a.mongo.Sets {
-		asked = append(asked, steps.Addresses(rs.Members)...)
+		addresses = append(addresses, steps.Addresses(rs.Members)...)
 		for _, m := range a.processesOf([]cps.ReplicaSet{rs}) {
 			lines = append(lines, fmt.Sprintf("%d %s %s ARBITER", len(rs.Members), rs.Name, m.Address()))
 		}
@@ -199,7 +199,7 @@ func (a *arbiter) seen(id string) evenkeel.Action {
 	filter := `| awk '$1 == "NOT" { print } index($2, "` + a.cfg.Arbiter +
 		`:") == 1 { print $1, $2, $5 }' | LC_ALL=C sort | uniq -c | sed 's/^ *//'`
 	return evenkeel.Action{
-		ID: id, Paper: steps.Again(steps.Prints(a.asking(asked), filter, lines...)),
+		ID: id, Paper: steps.Again(steps.Prints(a.querying(addresses), filter, lines...)),
 		Change: evenkeel.Change{
 			Title: "The members that hold data see the arbiter at work", Ref: "cps:1639", Host: a.manager,
 			Limit: 10 * time.Minute,

@@ -65,15 +65,15 @@ func migrateArbiterInto(t testing.TB, archives string) *evenkeel.Runbook {
 	return rb
 }
 
-// vcenter is the person who waits for the technician, and brings the old VM back when a rollback asks for it.
+// vcenter is the operator who waits for the technician, and brings the old VM back when a rollback prompts for it.
 type vcenter struct {
-	world simulated
-	asked int
+	world   simulated
+	prompts int
 }
 
 func (v *vcenter) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
-	if v.asked++; v.asked > 60 {
-		return "", evenkeel.NeedsOperator("asked often enough: %s", ask.Why)
+	if v.prompts++; v.prompts > 60 {
+		return "", evenkeel.NeedsOperator("prompted often enough: %s", ask.Why)
 	}
 	if ask.Action.ID == "old-arbiter" {
 		_ = v.world.RestoreArbiter() // it fails where the old one is there already

@@ -16,7 +16,7 @@ import (
 )
 
 // Geo is the place of a site in a geographically redundant system (cps:1423-1506): its migration is that of a cluster,
-// with what a GR system asks for beside it. Site 1 comes first, then site 2, then the arbiter at the third site
+// with what a GR system needs beside it. Site 1 comes first, then site 2, then the arbiter at the third site
 // ([MigrateArbiter]). The zero value of a field is its default.
 type Geo struct {
 	Site int `yaml:"site"` // which one this cluster is: 1 or 2
@@ -108,7 +108,7 @@ type geoMember struct {
 	release string
 }
 
-// geoMembers are the members that are asked: all but arbitervip, which moves between the halves.
+// geoMembers are the members that are queried: all but arbitervip, which moves between the halves.
 func (m *Migration) geoMembers(done int) []geoMember {
 	var list []geoMember
 	for _, rs := range m.mongo.Sets {
@@ -128,15 +128,15 @@ func (m *Migration) geoMembers(done int) []geoMember {
 	return list
 }
 
-// memberReleases asks every member of every replica set, at both sites and at the third one, for its release.
+// memberReleases queries every member of every replica set, at both sites and at the third one, for its release.
 func (m *Migration) memberReleases(done int) evenkeel.Action {
 	members := m.geoMembers(done)
-	var asked, want []string
+	var addresses, want []string
 	for _, one := range members {
-		asked, want = append(asked, one.address), append(want, one.address+" "+one.release)
+		addresses, want = append(addresses, one.address), append(want, one.address+" "+one.release)
 	}
 	script := fmt.Sprintf(`for m in %s; do echo "$m $(%s --quiet "$m" --eval 'print(db.version())')"; done`,
-		strings.Join(asked, " "), m.tools.Mongo)
+		strings.Join(addresses, " "), m.tools.Mongo)
 	return evenkeel.Action{
 		ID: "releases", Paper: []evenkeel.Block{{Script: script, Shows: want}},
 		Change: evenkeel.Change{

@@ -66,13 +66,13 @@ func TestGeo(t *testing.T) {
 		require.NoError(t, w.Check())
 		requireMigrated(t, w)
 		for _, lb := range []string{"PRI-lb01", "PRI-lb02"} {
-			asked := 0
-			for _, name := range o.asked {
+			prompted := 0
+			for _, name := range o.prompted {
 				if strings.HasSuffix(name, "/heartbeat-"+lb) {
-					asked++
+					prompted++
 				}
 			}
-			require.Equal(t, 2, asked, "%s: before the migration, and on the new machine", lb)
+			require.Equal(t, 2, prompted, "%s: before the migration, and on the new machine", lb)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 )
 
 // Preflight is what the migration looks at before it changes anything, and before each half goes down, as a runbook of
-// its own that a person can run days before (cps:250-344). It changes nothing, takes no lease and waits for nothing. Each
+// its own that the operator can run days before (cps:250-344). It changes nothing, takes no lease and waits for nothing. Each
 // check is a step, and they run at the same time: what is wrong is said at once and as a whole, as the joined errors of
-// the steps that failed. What only people know is not in it; the migration asks for that when it begins.
+// the steps that failed. What only the operator knows is not in it; the migration has that confirmed when it begins.
 func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 	if m == nil || m.halves == nil {
 		return nil, errNoPlan
@@ -73,7 +73,7 @@ func (m *Migration) preflightChecks() []evenkeel.Action {
 	return list
 }
 
-// foundNow is a check that neither waits nor asks: what it would wait for, or ask the operator for, is a finding.
+// foundNow is a check that neither waits nor pauses: what it would wait for, or have the operator confirm, is a finding.
 func foundNow(a evenkeel.Action) evenkeel.Action {
 	a.Precondition, a.Limit = false, 0
 	if check := a.Expect.Check; check != nil {

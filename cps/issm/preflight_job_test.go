@@ -28,7 +28,7 @@ func look(t testing.TB, w simulated, journal evenkeel.Journal) error {
 }
 
 // TestPreflightFindsAllAtOnce (CPS-150, CPS-160, CPS-161, CPS-030, CPS-031): everything that is wrong is said in one run,
-// nothing is changed, and nobody is asked. When it is mended the same journal takes the next run.
+// nothing is changed, and nobody is prompted. When it is mended the same journal takes the next run.
 func TestPreflightFindsAllAtOnce(t *testing.T) {
 	w := deploy(t, cpstest.Options{FreeKB: 5 << 20, HtpasswdDiffers: true, From: "19.5.0"})
 	run(w, "qns03", "systemctl", "stop", "qns")
@@ -43,7 +43,7 @@ func TestPreflightFindsAllAtOnce(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	var pause *evenkeel.Pause
-	require.NotErrorAs(t, err, &pause, "nobody is asked")
+	require.NotErrorAs(t, err, &pause, "nobody is prompted")
 	require.Equal(t, before, w.EndState(), "not even a lease")
 	asked := slices.DeleteFunc(typed(w), func(line string) bool { return line != "cluman diagnostics.sh --ha_proxy" })
 	require.Len(t, asked, 2, "once for each half: nothing is waited for")

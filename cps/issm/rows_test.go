@@ -247,8 +247,8 @@ func TestSkippedUsersAreMadeAgain(t *testing.T) {
 	require.True(t, slices.ContainsFunc(skipped,
 		func(u cps.SkippedUser) bool { return u.Host == "qns02" && u.User == "carol" }), "%v", skipped)
 	for _, u := range skipped {
-		require.Contains(t, operator.asked[u.Host], u.User, "%s of %s is not asked for", u.User, u.Host)
-		require.Contains(t, operator.asked[u.Host], "adduser.sh")
+		require.Contains(t, operator.prompts[u.Host], u.User, "%s of %s is not asked for", u.User, u.Host)
+		require.Contains(t, operator.prompts[u.Host], "adduser.sh")
 		r, err := w.Runner(u.Host)
 		require.NoError(t, err)
 		res, err := r.Run(t.Context(), sshexec.Command(sshexec.ReadOnly, "cat", "/etc/passwd"))
@@ -257,17 +257,17 @@ func TestSkippedUsersAreMadeAgain(t *testing.T) {
 	}
 }
 
-// naming is an operator who notes what is asked of each host.
+// naming is an operator who notes the prompts of each host.
 type naming struct {
 	technician
-	asked map[string]string
+	prompts map[string]string
 }
 
 func (n *naming) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
-	if n.asked == nil {
-		n.asked = map[string]string{}
+	if n.prompts == nil {
+		n.prompts = map[string]string{}
 	}
-	n.asked[ask.Action.Host] += ask.Action.Manual + " " + ask.Why + "\n"
+	n.prompts[ask.Action.Host] += ask.Action.Manual + " " + ask.Why + "\n"
 	return n.technician.Prompt(ctx, ask)
 }
 

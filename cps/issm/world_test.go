@@ -98,13 +98,13 @@ func (a *technician) makeUsers(ctx context.Context, ask evenkeel.Prompt) error {
 }
 
 type outcome struct {
-	world   simulated
-	journal *evenkeel.MemJournal
-	events  []string
-	report  *evenkeel.Report
-	err     error
-	force   bool // resume although machines are down
-	asked   []string
+	world    simulated
+	journal  *evenkeel.MemJournal
+	events   []string
+	report   *evenkeel.Report
+	err      error
+	force    bool // resume although machines are down
+	prompted []string
 }
 
 // testRun is the name of every run here.
@@ -126,9 +126,9 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 	evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
 	t.Helper()
 	w := o.world
-	person := &technician{world: w, hold: hold}
+	operator := &technician{world: w, hold: hold}
 	opts := evenkeel.Options{
-		Journal: o.journal, Clock: w.Clock(), Operator: person, Serial: true, RunID: testRun, Holder: "test",
+		Journal: o.journal, Clock: w.Clock(), Operator: operator, Serial: true, RunID: testRun, Holder: "test",
 		Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 			if e.Kind == evenkeel.EventFailed || e.Kind == evenkeel.EventAlarm || e.Kind == evenkeel.EventPause {
 				o.events = append(o.events, string(e.Kind)+": "+e.Text)
@@ -136,7 +136,7 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 		}),
 	}
 	o.report, o.err = start(context.Background(), rb, w, opts)
-	o.asked = person.asked
+	o.prompted = operator.asked
 	return o
 }
 

@@ -114,7 +114,7 @@ func (k *keys) opens(id, title string, p *keyPlace, s keySet, user string, targe
 	return a
 }
 
-// own wants evenkeel's own key to be let in by every machine of a place. evenkeel asks each of them by its own connection.
+// own wants evenkeel's own key to be let in by every machine of a place. evenkeel queries each of them by its own connection.
 func (k *keys) own(id string, p *keyPlace) []evenkeel.Action {
 	if k.cfg.OwnKey == "" {
 		return nil

@@ -357,15 +357,15 @@ func TestWithoutAKeyOfItsOwn(t *testing.T) {
 	rb, err := maintenance.ChangeKeys(maintenance.KeysConfig{Arbiter: maintenance.KeyMachine{Host: arbiter}}, hosts(t), nil)
 	require.NoError(t, err)
 	w := deploy(t, cpstest.Options{Keys: &cpstest.KeyOptions{Arbiter: arbiter}})
-	var asked noting
+	var prompts noting
 	opts := options(w, &evenkeel.MemJournal{})
-	opts.Operator = &asked
+	opts.Operator = &prompts
 	_, err = evenkeel.Run(t.Context(), rb, w, opts)
 	require.NoError(t, err)
-	require.Equal(t, noting{"preflight/alarms", "update/own", "arbiter/own", "finish/confirm"}, asked)
+	require.Equal(t, noting{"preflight/alarms", "update/own", "arbiter/own", "finish/confirm"}, prompts)
 }
 
-// noting is an operator who confirms everything, and what was asked.
+// noting is an operator who confirms everything, and notes the prompts.
 type noting []string
 
 func (n *noting) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {

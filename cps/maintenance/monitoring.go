@@ -19,9 +19,9 @@ import (
 type MonitoringConfig struct {
 	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager; "cluman"
 
-	// Absent are files of the guide that a host does not have, HOST:PATH. Whoever plans has looked: a file that is
+	// Missing are files of the guide that a host does not have, HOST:PATH. Whoever plans has looked: a file that is
 	// forgotten would go on watching.
-	Absent []string `yaml:"absent"`
+	Missing []string `yaml:"missing"`
 
 	// To is the release that every machine must run before the databases are watched again (cps:1498); "21.1.0".
 	To string `yaml:"to"`
@@ -43,7 +43,7 @@ type monitored struct {
 	id       string
 	now, new []byte
 	sets     []string // those that it names, and that are switched
-	absent   bool
+	missing  bool
 }
 
 // DisableMonitoring comments the replica sets out of the lists that the monitoring of the databases reads, and of the
@@ -51,7 +51,7 @@ type monitored struct {
 // (cps:1470-1475, CPS-210). EnableMonitoring is the last one: it puts the same sets in force again, exactly as they were,
 // once every machine runs the new release (cps:1498-1500, CPS-235).
 //
-// Read gives each file as it is now; an error that wraps fs.ErrNotExist is one, too, unless the file is in Absent. The plan
+// Read gives each file as it is now; an error that wraps fs.ErrNotExist is one, too, unless the file is in Missing. The plan
 // is made of these very bytes: a file that differs when the plan is run is left alone.
 func DisableMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetFile) (io.Reader, error)) (*evenkeel.Runbook, error) {
 	return switchMonitoring(cfg, hosts, read, true)
@@ -91,7 +91,7 @@ func switchMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetF
 		rb.Steps = append(rb.Steps, m.edit(host))
 	}
 	for _, f := range m.files {
-		if !f.absent {
+		if !f.missing {
 			rb.Inputs = append(rb.Inputs, evenkeel.NewInput(f.Host+":"+f.Path, f.now))
 		}
 	}
@@ -113,13 +113,13 @@ func (m *monitoring) machines() []string {
 // read reads every file, and works out what it is to be.
 func (m *monitoring) read(read func(cps.SetFile) (io.Reader, error)) error {
 	var errs []error
-	left := slices.Clone(m.cfg.Absent)
+	left := slices.Clone(m.cfg.Missing)
 	switched := 0
 	for i, file := range cps.SetFiles(m.hosts, m.manager) {
 		f := monitored{SetFile: file, id: fmt.Sprintf("%s-%d", file.Host, i+1)}
 		if at := slices.Index(left, file.Host+":"+file.Path); at >= 0 {
 			left = slices.Delete(left, at, at+1)
-			f.absent = true
+			f.missing = true
 			m.files = append(m.files, f)
 			continue
 		}
@@ -131,7 +131,7 @@ func (m *monitoring) read(read func(cps.SetFile) (io.Reader, error)) error {
 		m.files = append(m.files, f)
 	}
 	for _, name := range left {
-		errs = append(errs, fmt.Errorf("absent: %q is none of the files of the guide: HOST:PATH", name))
+		errs = append(errs, fmt.Errorf("missing: %q is none of the files of the guide: HOST:PATH", name))
 	}
 	if len(errs) == 0 && switched == 0 {
 		errs = append(errs, fmt.Errorf("no file has a replica set to %s: nothing is to be done",
@@ -189,15 +189,15 @@ func (f monitored) is(id, title, name string, content []byte) evenkeel.Action {
 	return look
 }
 
-// notThere wants a file that the operator calls absent not to be there.
+// notThere wants a file that the operator calls missing not to be there.
 func (f monitored) notThere() evenkeel.Action {
-	look := evenkeel.Look("absent-"+f.id, "Verify that "+f.Host+" has no "+f.Path, "test", "-e", f.Path).On(f.Host).From("cps:1470").
+	look := evenkeel.Look("missing-"+f.id, "Verify that "+f.Host+" has no "+f.Path, "test", "-e", f.Path).On(f.Host).From("cps:1470").
 		Expecting("exit status 1: it is not there", func(o evenkeel.Observed) error {
 			switch {
 			case o.Outcome == sshexec.Exited && o.ExitCode == 1:
 				return nil
 			case o.Outcome == sshexec.Exited && o.ExitCode == 0:
-				return evenkeel.NeedsOperator("%s has %s, and it is given as absent: take it out of absent, and plan again", f.Host, f.Path)
+				return evenkeel.NeedsOperator("%s has %s, and it is given as missing: take it out of missing, and plan again", f.Host, f.Path)
 			}
 			return o.Succeeded()
 		})
@@ -239,7 +239,7 @@ func (f monitored) write(content, other []byte) []evenkeel.Action {
 func (m *monitoring) preflight() evenkeel.Step {
 	step := evenkeel.Step{ID: "preflight", Title: "Verify that the files are what the plan was made from", Host: m.manager, Ref: "cps:1470"}
 	for _, f := range m.files {
-		if f.absent {
+		if f.missing {
 			step.Actions = append(step.Actions, f.notThere())
 			continue
 		}

@@ -146,13 +146,13 @@ func TestMonitoringIsLeftAlone(t *testing.T) {
 			t.Helper()
 			on(t, w, "pcrfclient02", "cp", "/etc/passwd", list)
 		}, "is not what the plan was made from"},
-		"an absent file is there": {cpstest.Options{}, func(t testing.TB, w simulated) *evenkeel.Runbook {
+		"a missing file is there": {cpstest.Options{}, func(t testing.TB, w simulated) *evenkeel.Runbook {
 			t.Helper()
-			rb, err := maintenance.DisableMonitoring(maintenance.MonitoringConfig{Absent: []string{"pcrfclient01:" + cps.BuildScript}}, hosts(t),
+			rb, err := maintenance.DisableMonitoring(maintenance.MonitoringConfig{Missing: []string{"pcrfclient01:" + cps.BuildScript}}, hosts(t),
 				listsOf(w))
 			require.NoError(t, err)
 			return rb
-		}, func(*testing.T, simulated) {}, "pcrfclient01 has " + cps.BuildScript + ", and it is given as absent"},
+		}, func(*testing.T, simulated) {}, "pcrfclient01 has " + cps.BuildScript + ", and it is given as missing"},
 		"not migrated yet": {cpstest.Options{}, on1, func(t *testing.T, w simulated) {
 			t.Helper()
 			_, err := evenkeel.Run(t.Context(), monitoringOff(t, w), w, options(w, &evenkeel.MemJournal{}))
@@ -214,8 +214,8 @@ func TestMonitoringThatCannotBePlanned(t *testing.T) {
 			_, err := maintenance.DisableMonitoring(maintenance.MonitoringConfig{}, hosts(t), listsOf(bare))
 			return err
 		},
-		`absent: "x:/y" is none of the files of the guide`: func() error {
-			_, err := maintenance.DisableMonitoring(maintenance.MonitoringConfig{Absent: []string{"x:/y"}}, hosts(t), listsOf(w))
+		`missing: "x:/y" is none of the files of the guide`: func() error {
+			_, err := maintenance.DisableMonitoring(maintenance.MonitoringConfig{Missing: []string{"x:/y"}}, hosts(t), listsOf(w))
 			return err
 		},
 		"mon_db_for_callmodel.conf:2": func() error {

@@ -210,7 +210,7 @@ func (p *priorities) former(want map[string]float64) string {
 	return strings.Join(list, ", ")
 }
 
-// data are the members that can be asked: an arbiter knows no users.
+// data are the members that can be queried: an arbiter knows no users.
 func (p *priorities) data() []string { return steps.Addresses(p.set.Members) }
 
 // servers are they as servers.
@@ -222,7 +222,7 @@ func (p *priorities) servers() []change.Endpoint {
 	return list
 }
 
-// view asks the set what it is.
+// view queries the set.
 func (p *priorities) view(ctx context.Context, at evenkeel.Site) (mongo.SetView, error) {
 	set := live.NewReplicaSet(p.set.Name, p.data(), live.Over(at, nil), live.Options{Sleep: at.Sleep})
 	defer func() { _ = set.Close(context.WithoutCancel(ctx)) }()

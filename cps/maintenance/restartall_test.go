@@ -33,14 +33,14 @@ func TestRestartAll(t *testing.T) {
 	w := deploy(t, cpstest.Options{})
 	rb := restartingAll(t)
 	require.Contains(t, rb.Intro, "Caution: messages are dropped (cps:1354)")
-	asks := &hearing{}
+	operator := &hearing{}
 	opts := options(w, &evenkeel.MemJournal{})
-	opts.Operator = asks
+	opts.Operator = operator
 	_, err := evenkeel.Run(t.Context(), rb, w, opts)
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
-	require.Len(t, asks.told, 1)
-	require.Contains(t, asks.told[0], "drops messages (cps:1354). Confirm that this is a quiet hour")
+	require.Len(t, operator.told, 1)
+	require.Contains(t, operator.told[0], "drops messages (cps:1354). Confirm that this is a quiet hour")
 	restarts := 0
 	for _, e := range w.Log() {
 		if strings.Contains(strings.Join(e.Argv, " "), "restartall.sh") {

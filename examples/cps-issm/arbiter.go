@@ -109,10 +109,10 @@ func (w withArbiter) Clone() evenkeel.World {
 // Machines are those of the cluster, and the arbiter.
 func (w withArbiter) Machines() []string { return append(w.simulated.Machines(), w.arbiter) }
 
-// oldArbiter is the deed of the person who powers the new arbiter off and the preserved one on.
+// oldArbiter is the deed of the operator who powers the new arbiter off and the preserved one on.
 const oldArbiter = "restore-arbiter"
 
-// Do is that person. Whoever asks may have died before it was seen done, and asks again.
+// Do is that operator. The tool may have crashed before it saw the deed, and prompts again.
 func (w withArbiter) Do(ctx context.Context, deed string) error {
 	if deed != oldArbiter {
 		return w.simulated.Do(ctx, deed)

@@ -91,7 +91,7 @@ func openList(cfg *cli.Config, job *monitoringConfig, f cps.SetFile) (io.Reader,
 	name := filepath.Join(cfg.Path(job.Files), f.Host, path.Base(f.Path))
 	raw, err := infile.Read(name, infile.Text)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: take it with cps-issm monitoring backup; where the host has no such file, say so: absent: [%s:%s]", err,
+		return nil, fmt.Errorf("%w: take it with cps-issm monitoring backup; where the host has no such file, say so: missing: [%s:%s]", err,
 			f.Host, f.Path)
 	}
 	if err != nil {
@@ -163,7 +163,7 @@ func monitoringWorld(cfg *cli.Config, job *monitoringConfig) (cli.SimWorld, erro
 	}
 	for _, f := range cps.SetFiles(hosts, w.manager) {
 		put := sshexec.Command(sshexec.Mutating, "rm", "-f", f.Path)
-		if !slices.Contains(job.Absent, f.Host+":"+f.Path) {
+		if !slices.Contains(job.Missing, f.Host+":"+f.Path) {
 			r, err := openList(cfg, job, f)
 			if err != nil {
 				return nil, err

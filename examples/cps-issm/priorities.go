@@ -158,7 +158,7 @@ func savePriorities(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, er
 	return []cli.Saved{{Host: job.Set, File: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(saved)), Size: int64(len(saved))}}, nil
 }
 
-// configurationOf asks a set for its configuration.
+// configurationOf reads the configuration of a set.
 func configurationOf(ctx context.Context, name string, conf *cps.MongoConfig, hosts evenkeel.Hosts) ([]byte, error) {
 	set, ok := conf.ByName(name)
 	servers, dials := hosts.(change.Dialer)

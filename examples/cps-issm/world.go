@@ -171,7 +171,7 @@ func stopHeartbeat(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Promp
 	return err
 }
 
-// bringBack is the deed of the person who powers the new Cluster Manager off and the preserved one on (cps:1917).
+// bringBack is the deed of the operator who powers the new Cluster Manager off and the preserved one on (cps:1917).
 const bringBack = "restore-cluman"
 
 // restoreManager has the old Cluster Manager brought back.

@@ -22,7 +22,7 @@ type world struct {
 }
 
 // meanwhile is what happens once, immediately before the next document is sent to a member, behind the gate. Members are
-// asked side by side, so it is guarded.
+// queried side by side, so it has a lock.
 type meanwhile struct {
 	mu sync.Mutex
 	do func()

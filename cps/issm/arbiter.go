@@ -242,27 +242,19 @@ func (a *arbiter) confirm() evenkeel.Step {
 
 // sites wants the VMs of this site on the new release.
 func (a *arbiter) sites() evenkeel.Action {
-	want := []string{"installer " + a.cfg.To}
 	var vms cps.ClusterSet
 	for _, class := range []string{"lb", "qns", "pcrfclient"} {
-		for _, vm := range a.hosts.OfClass(a.hosts.Aliases(), class) {
-			vms, want = append(vms, vm), append(want, vm+" "+a.cfg.To)
-		}
+		vms = append(vms, a.hosts.OfClass(a.hosts.Aliases(), class)...)
 	}
-	slices.Sort(want)
 	look := evenkeel.Look("sites", "Verify that the site is migrated",
 		a.tools.About).On(a.manager).From("cps:1563").Expecting(
 		fmt.Sprintf("installer and every VM on %s", a.cfg.To), onAbout(func(o *cps.About) error {
-			to, err := cps.ParseRelease(a.cfg.To)
-			if err != nil {
-				return err
+			if err := steps.OnRelease(o, vms, a.cfg.To); err != nil {
+				return fmt.Errorf("migrate the sites before the arbiter: %w", err)
 			}
-			if o.Installer == nil || !o.Installer.Equal(to) {
-				err = fmt.Errorf("the installer is on %v, and not on %s: migrate the sites before the arbiter", o.Installer, to)
-			}
-			return errors.Join(err, steps.FailOn(o.CheckHalves(vms, to, to)))
+			return nil
 		}))
-	look.Paper = steps.Prints(look.Cmd, "| releases | grep -v ^PATCH", want...)
+	look.Paper = steps.ShowsRelease(look.Cmd, vms, a.cfg.To)
 	return look
 }
 

@@ -259,24 +259,12 @@ func (m *monitoring) preflight() evenkeel.Step {
 
 // migrated wants every machine of this site on the new release (CPS-235).
 func (m *monitoring) migrated() evenkeel.Action {
-	want := []string{"installer " + m.cfg.To}
 	vms := cps.ClusterSet(m.withQNS(m.vms))
-	for _, vm := range vms {
-		want = append(want, vm+" "+m.cfg.To)
-	}
-	slices.Sort(want)
 	look := evenkeel.Look("migrated", "Verify that the site is migrated", m.tools.About).On(m.manager).From("cps:1498").
 		Expecting("the installer and every VM on "+m.cfg.To, parsed("about.sh", cps.ParseAbout, func(o *cps.About) error {
-			to, err := cps.ParseRelease(m.cfg.To)
-			if err != nil {
-				return err
-			}
-			if o.Installer == nil || !o.Installer.Equal(to) {
-				err = fmt.Errorf("the installer is on %v, and not on %s", o.Installer, to)
-			}
-			return errors.Join(err, steps.FailOn(o.CheckHalves(vms, to, to)))
+			return steps.OnRelease(o, vms, m.cfg.To)
 		}))
-	look.Paper = steps.Prints(look.Cmd, "| releases | grep -v ^PATCH", want...)
+	look.Paper = steps.ShowsRelease(look.Cmd, vms, m.cfg.To)
 	return look
 }
 

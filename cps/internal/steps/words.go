@@ -5,6 +5,7 @@ package steps
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -34,6 +35,28 @@ func FailOn(list []cps.Finding) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// OnRelease wants the installer and every one of these VMs on a release, as about.sh tells it.
+func OnRelease(o *cps.About, vms cps.ClusterSet, release string) error {
+	want, err := cps.ParseRelease(release)
+	if err != nil {
+		return err
+	}
+	if o.Installer == nil || !o.Installer.Equal(want) {
+		err = fmt.Errorf("the installer is on %v, and not on %s", o.Installer, want)
+	}
+	return errors.Join(err, FailOn(o.CheckHalves(vms, want, want)))
+}
+
+// ShowsRelease is the same by hand: what about.sh shows of them.
+func ShowsRelease(about sshexec.Cmd, vms cps.ClusterSet, release string) []evenkeel.Block {
+	want := []string{"installer " + release}
+	for _, vm := range vms {
+		want = append(want, vm+" "+release)
+	}
+	slices.Sort(want)
+	return Prints(about, "| releases | grep -v ^PATCH", want...)
 }
 
 // Soon makes a failed check one to be repeated.

@@ -23,6 +23,18 @@ func TestReviewAndPlanAgree(t *testing.T) {
 	require.NoError(t, err)
 	whole := strings.Split(fixture(t, "mongoConfig-six-sets.cfg"), "\n")
 	verdicts := map[bool]int{}
+	agree := func(t require.TestingT, file string) {
+		mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", file))
+		if err != nil {
+			return
+		}
+		reviewed := append(cps.ReviewSets(set1, set2, mc), mc.Findings()...)
+		worst, found := cps.Worst(reviewed)
+		refused := found && worst == cps.Error
+		_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
+		require.Equal(t, refused, err != nil, "%v\n%v", err, reviewed)
+		verdicts[refused]++
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		lines := append([]string(nil), whole...)
 		for range rapid.IntRange(0, 4).Draw(t, "edits") {
@@ -43,17 +55,11 @@ func TestReviewAndPlanAgree(t *testing.T) {
 				lines[i] += fmt.Sprintf("\n%s%d=%s:%s", strings.TrimRight(key, "0123456789"), rapid.IntRange(3, 9).Draw(t, "n"), host, port)
 			}
 		}
-		mc, err := cps.ParseMongoConfig(text("mongoConfig.cfg", strings.Join(lines, "\n")))
-		if err != nil {
-			return
-		}
-		reviewed := append(cps.ReviewSets(set1, set2, mc), mc.Findings()...)
-		worst, found := cps.Worst(reviewed)
-		refused := found && worst == cps.Error
-		_, err = issm.New(issm.Config{ArchiveDir: "/a"}, hosts, mc)
-		require.Equal(t, refused, err != nil, "%v\n%v", err, reviewed)
-		verdicts[refused]++
+		agree(t, strings.Join(lines, "\n"))
 	})
+	// One of each kind, whatever was drawn.
+	agree(t, strings.Join(whole, "\n"))
+	agree(t, strings.Replace(strings.Join(whole, "\n"), "MEMBER1=sessionmgr01:", "MEMBER1=sessionmgr09:", 1))
 	require.NotZero(t, verdicts[true])
 	require.NotZero(t, verdicts[false])
 }

@@ -233,6 +233,28 @@ func TestSuperviseOutlivesTheContext(t *testing.T) {
 	require.EqualValues(t, len("started\n"), out)
 }
 
+// Whoever ends a job spares the supervisor's own work: on a slow disk the end is still written down.
+func TestSuperviseEndsWhileTheStatusIsWritten(t *testing.T) {
+	dd, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	bin := t.TempDir()
+	slow := "#!/bin/sh\ncase $* in *conv=fsync*) sleep 4 ;; esac\nexec " + dd + ` "$@"` + "\n"
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "dd"), []byte(slow), 0o700))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+
+	opt := jobs(t, "slow")
+	j, err := sshexec.StartSupervised(t.Context(), sshexec.Local{}, sshexec.Command(sshexec.Mutating, "sleep", "600"), opt)
+	require.NoError(t, err)
+	ending, err := j.End(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, sshexec.GroupEnded, ending)
+	require.NoError(t, j.Status(t.Context()))
+	res, err := j.Wait(t.Context())
+	require.Error(t, err)
+	require.Equal(t, sshexec.Signalled, res.Outcome)
+	require.Equal(t, "TERM", res.Signal)
+}
+
 func supervised(opt sshexec.SuperviseOptions) sshexec.Runner {
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		return sshexec.Supervise(ctx, sshexec.Local{}, cmd, opt)

@@ -9,9 +9,11 @@ born() {
 }
 cd -- "$new" || exit 1
 born >pid || exit 1
-[ "$input" = - ] || exec <"$input" || exit 1
+if [ "$input" != - ]; then
+	exec <"$input" || exit 1
+	rm -f -- "$input"
+fi
 mv -T -- "$new" "$job" 2>/dev/null || exit 1
-rm -f input
 # This script keeps the lock of the command's fence; the command's daemons would keep it for ever. The command is marked as a fenced one is: where this script is
 # killed, and with it the lock is gone, it is still found.
 (
@@ -24,8 +26,8 @@ rm -f input
 	exec /bin/sh -c "$line"
 ) >stdout 2>stderr 9<&-
 code=$?
+true >over # from here on this script's children are its own work, and nobody ends them: see job_end.sh
 # A shell says 128+N of a program that signal N has ended; there is no telling it from one that exits with that number.
 signal=
 [ "$code" -le 128 ] || signal=$(kill -l "$code" 2>/dev/null)
-echo "$code $signal" | dd of=status.new conv=fsync 2>/dev/null
-mv -f status.new status
+echo "$code $signal" | dd of=status.new conv=fsync 2>/dev/null && mv -f status.new status

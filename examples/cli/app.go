@@ -67,6 +67,9 @@ type App struct {
 	// roll back or to amend. The journal of the run before is put aside.
 	Looks bool
 
+	// Verbs are the binary's own commands, beside those that every binary has.
+	Verbs []Verb
+
 	// Jobs are other jobs of the same binary, by the word that chooses one: "cps-issm patch plan". Each has the commands
 	// that it can do, and a Name with that word in it.
 	Jobs map[string]func() *App
@@ -86,6 +89,14 @@ type App struct {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// Verb is a command of one binary.
+type Verb struct {
+	Name, Args, What string              // Args are those of the usage; it takes flags alone
+	Flags            func(*flag.FlagSet) // declares them
+	// Run does it and gives the exit code; the error is what is left to be said.
+	Run func(ctx context.Context, a *App) (int, error)
+}
 
 type command struct {
 	name, args, what string
@@ -116,6 +127,16 @@ func (a *App) commands() []command {
 	if a.Backup != nil {
 		all = append(all, command{"backup", "-config FILE [-copy-to HOST:/DIR]",
 			"take the backups now, read them again, and say whether an upgrade finds all that it needs", (*App).backup})
+	}
+	for _, c := range a.Verbs {
+		all = append(all, command{c.Name, c.Args, c.What, func(a *App, ctx context.Context, args []string) (int, error) {
+			fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+			c.Flags(fs)
+			if err := a.flags(fs, args, 0); err != nil {
+				return ExitInput, err
+			}
+			return c.Run(ctx, a)
+		}})
 	}
 	return all
 }

@@ -29,6 +29,7 @@ func app() *cli.App {
 		Version: version,
 		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
 		World: world, Person: person, Inspect: inspect, Kinds: known,
+		Verbs: []cli.Verb{setsVerb()},
 		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp,
 			"monitoring": monitoringApp, "patch": patchApp,
 			"preflight": preflightApp, "priorities": prioritiesApp, "recover": recoverApp, "restart": restartApp},

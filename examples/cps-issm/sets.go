@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+)
+
+// setsVerb is "cps-issm sets": how the VMs divide into the two cluster-upgrade sets, what is wrong with that, and the
+// repair, days before the migration (cps:578-631). It asks no machine.
+func setsVerb() cli.Verb {
+	var config, dir, into string
+	return cli.Verb{
+		Name: "sets", Args: "-config FILE | -dir DIR [-write DIR]",
+		What: "divide the VMs into the two upgrade sets, say what is wrong with them, and propose the repair",
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&config, "config", "", "the configuration file of the migration")
+			fs.StringVar(&dir, "dir", "", "take Hosts.csv and mongoConfig.cfg from this directory, without a configuration")
+			fs.StringVar(&into, "write", "", "write the files of both sets, as repaired, into this directory")
+		},
+		Run: func(_ context.Context, a *cli.App) (int, error) {
+			job := &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg")}
+			switch {
+			case (config == "") == (dir == ""):
+				return cli.ExitInput, errors.New("it takes -config or -dir, one of them")
+			case config != "":
+				cfg, err := a.Read(config)
+				if err != nil {
+					return cli.ExitInput, err
+				}
+				job = jobOf(cfg)
+				job.HostsCSV, job.MongoConfig = cfg.Path(job.HostsCSV), cfg.Path(job.MongoConfig)
+			}
+			return divide(a, job, into)
+		},
+	}
+}
+
+// divide prints the division, and writes the files of the repaired one into a directory, where one is given.
+func divide(a *cli.App, job *issmConfig, into string) (int, error) {
+	hosts, err1 := needed("hosts_csv", job.HostsCSV, cps.ParseHosts)
+	mongo, err2 := needed("mongo_config", job.MongoConfig, cps.ParseMongoConfig)
+	if err := errors.Join(err1, err2); err != nil {
+		return cli.ExitInput, err
+	}
+	set1, set2 := job.Set1, job.Set2
+	if len(set1) == 0 {
+		var err error
+		if set1, set2, err = cps.SplitClusterSets(hosts); err != nil {
+			return cli.ExitInput, err
+		}
+	}
+	found := cps.ReviewSets(set1, set2, mongo, job.AcceptNoMajority...)
+	found = append(append(found, cps.ReviewHosts(hosts, set1, set2)...), cps.ReviewMembers(hosts, mongo)...)
+	repair := cps.ProposeRepair(set1, set2, mongo)
+
+	var b strings.Builder
+	fmt.Fprintf(&b, "set 1, upgraded first (%d VMs): %s\nset 2 (%d VMs): %s\n", len(set1), strings.Join(set1, ", "),
+		len(set2), strings.Join(set2, ", "))
+	for _, f := range found {
+		fmt.Fprintln(&b, f)
+	}
+	if len(repair.Moves)+len(repair.Impossible) > 0 {
+		fmt.Fprintf(&b, "repair: %s\n", repair)
+	}
+	if len(repair.Moves) > 0 {
+		fmt.Fprintf(&b, "in the configuration of the migration:\nset1: [%s]\nset2: [%s]\n", strings.Join(repair.Set1, ", "),
+			strings.Join(repair.Set2, ", "))
+	}
+	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
+		return cli.ExitFailed, err
+	}
+	if into != "" {
+		left, bad := cps.Worst(cps.ReviewSets(repair.Set1, repair.Set2, mongo, job.AcceptNoMajority...))
+		if bad && left == cps.Error || len(repair.Impossible) > 0 {
+			return cli.ExitFailed, errors.New("no file is written: moving VMs alone repairs it not; see the findings")
+		}
+		for n, set := range []cps.ClusterSet{repair.Set1, repair.Set2} {
+			if err := cli.WriteNew(filepath.Join(into, filepath.Base(cps.ClusterSetPath(n+1))), []byte(set.String())); err != nil {
+				return cli.ExitFailed, err
+			}
+		}
+	}
+	if worst, ok := cps.Worst(found); ok && worst == cps.Error {
+		return cli.ExitFailed, nil
+	}
+	return cli.ExitDone, nil
+}

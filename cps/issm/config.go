@@ -78,6 +78,10 @@ type Config struct {
 	// Attestations are things that the operator must confirm before anything is changed, besides those of the guide.
 	Attestations []string `yaml:"attestations,omitempty"`
 
+	// Deploy is the deploy folder that Hosts.csv is from, where it is at hand: its other tables are compared with the configuration and
+	// with mongoConfig.cfg, and give the platform and the secrets.
+	Deploy *cps.Deploy `yaml:"-"`
+
 	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
 	Secrets []cps.Secret `yaml:"-"`
 

@@ -56,6 +56,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	if hosts == nil || mongo == nil {
 		return nil, errors.New("cannot plan the migration: Hosts.csv and mongoConfig.cfg are needed")
 	}
+	cfg, deployed := cfg.withDeploy()
 	cfg = cfg.withDefaults()
 	h := &halves{manager: cfg.ClusterManager, tools: cfg.Tools, hosts: hosts}
 	m := &Migration{cfg: cfg, halves: h, members: &members{h, mongo, cfg.AcceptNoMajority}, balancers: &balancers{h, cfg.EndpointsPerLB}}
@@ -75,8 +76,12 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		return nil, fmt.Errorf("cannot plan the migration, unless set1 and set2 say which VMs are in which half: %w", err)
 	}
 	h.sets = [3]cps.ClusterSet{1: set1, 2: set2}
-	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), hosts.Findings(), mongo.Findings(),
-		cps.ReviewHosts(hosts, set1, set2), cps.ReviewMembers(hosts, mongo),
+	if cfg.Deploy == nil {
+		deployed = append(hosts.Findings(), cps.ReviewMembers(hosts, mongo)...)
+	} else {
+		deployed = append(deployed, cfg.Deploy.ReviewMembers(mongo)...)
+	}
+	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), deployed, mongo.Findings(), cps.ReviewHosts(hosts, set1, set2),
 		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
 	m.findings = append(m.findings, m.reviewGeo()...)

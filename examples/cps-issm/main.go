@@ -38,8 +38,11 @@ func app() *cli.App {
 
 // issmConfig is the job of this binary in the configuration file.
 type issmConfig struct {
-	HostsCSV    string `yaml:"hosts_csv"`    // the cluster's own Hosts.csv
-	MongoConfig string `yaml:"mongo_config"` // and mongoConfig.cfg
+	// a copy of the deploy folder (/var/qps/config/deploy/csv): all its tables are read and compared; it stands for hosts_csv
+	// and configuration_csv
+	DeployDir   string `yaml:"deploy_dir,omitempty"`
+	HostsCSV    string `yaml:"hosts_csv,omitempty"` // the cluster's own Hosts.csv
+	MongoConfig string `yaml:"mongo_config"`        // and mongoConfig.cfg
 	// and Configuration.csv, for its passwords: what a program prints of them is not shown
 	Configuration string `yaml:"configuration_csv,omitempty"`
 	issm.Config   `yaml:",inline"`
@@ -73,21 +76,37 @@ func findings(cfg *cli.Config) ([]cli.Finding, error) {
 // planned is the migration that a configuration asks for.
 func planned(cfg *cli.Config) (*issm.Migration, error) {
 	c := jobOf(cfg)
-	hosts, err1 := needed("hosts_csv", cfg.Path(c.HostsCSV), cps.ParseHosts)
+	hosts, deploy, secrets, err1 := c.tables(cfg)
 	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
 	options := c.Config
-	options.ArchiveDir = cfg.Path(options.ArchiveDir)
-	var err3 error
-	if c.Configuration != "" {
-		var csv *cps.Configuration
-		if csv, err3 = parse(cfg.Path(c.Configuration), cps.ParseConfiguration); err3 == nil {
-			options.Secrets = csv.Secrets()
-		}
-	}
-	if err := errors.Join(err1, err2, err3, canHold("archive_dir", options.ArchiveDir)); err != nil {
+	options.ArchiveDir, options.Deploy, options.Secrets = cfg.Path(options.ArchiveDir), deploy, secrets
+	if err := errors.Join(err1, err2, canHold("archive_dir", options.ArchiveDir)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)
+}
+
+// tables are Hosts.csv, with the deploy folder that it is from or the secrets of Configuration.csv, where they are given.
+func (c *issmConfig) tables(cfg *cli.Config) (*cps.Hosts, *cps.Deploy, []cps.Secret, error) {
+	if c.DeployDir != "" {
+		if c.HostsCSV != "" || c.Configuration != "" {
+			return nil, nil, nil, errors.New("deploy_dir stands for hosts_csv and configuration_csv: it excludes both")
+		}
+		d, err := cps.ReadDeploy(os.DirFS(cfg.Path(c.DeployDir)))
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("deploy_dir %s: %w", cfg.Path(c.DeployDir), err)
+		}
+		return d.Hosts, d, nil, nil
+	}
+	hosts, err := needed("hosts_csv", cfg.Path(c.HostsCSV), cps.ParseHosts)
+	if c.Configuration == "" {
+		return hosts, nil, nil, err
+	}
+	csv, err2 := parse(cfg.Path(c.Configuration), cps.ParseConfiguration)
+	if err2 != nil {
+		return nil, nil, nil, errors.Join(err, err2)
+	}
+	return hosts, nil, csv.Secrets(), err
 }
 
 // needed reads the file that a key of the configuration names.

@@ -25,27 +25,26 @@ func setsVerb() cli.Verb {
 			fs.StringVar(&into, "write", "", "write the files of both sets, as repaired, into this directory")
 		},
 		Run: func(_ context.Context, a *cli.App) (int, error) {
-			job := &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg")}
+			cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg")}}
 			switch {
 			case (config == "") == (dir == ""):
 				return cli.ExitInput, errors.New("it takes -config or -dir, one of them")
 			case config != "":
-				cfg, err := a.Read(config)
-				if err != nil {
+				var err error
+				if cfg, err = a.Read(config); err != nil {
 					return cli.ExitInput, err
 				}
-				job = jobOf(cfg)
-				job.HostsCSV, job.MongoConfig = cfg.Path(job.HostsCSV), cfg.Path(job.MongoConfig)
 			}
-			return divide(a, job, into)
+			return divide(a, cfg, into)
 		},
 	}
 }
 
 // divide prints the division, and writes the files of the repaired one into a directory, where one is given.
-func divide(a *cli.App, job *issmConfig, into string) (int, error) {
-	hosts, err1 := needed("hosts_csv", job.HostsCSV, cps.ParseHosts)
-	mongo, err2 := needed("mongo_config", job.MongoConfig, cps.ParseMongoConfig)
+func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
+	job := jobOf(cfg)
+	hosts, deploy, _, err1 := job.tables(cfg)
+	mongo, err2 := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
 	if err := errors.Join(err1, err2); err != nil {
 		return cli.ExitInput, err
 	}
@@ -57,7 +56,12 @@ func divide(a *cli.App, job *issmConfig, into string) (int, error) {
 		}
 	}
 	found := cps.ReviewSets(set1, set2, mongo, job.AcceptNoMajority...)
-	found = append(append(found, cps.ReviewHosts(hosts, set1, set2)...), cps.ReviewMembers(hosts, mongo)...)
+	found = append(found, cps.ReviewHosts(hosts, set1, set2)...)
+	if deploy != nil {
+		found = append(found, deploy.ReviewMembers(mongo)...)
+	} else {
+		found = append(found, cps.ReviewMembers(hosts, mongo)...)
+	}
 	repair := cps.ProposeRepair(set1, set2, mongo)
 
 	var b strings.Builder

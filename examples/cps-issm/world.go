@@ -49,14 +49,22 @@ func private(cfg *cli.Config, dir string) { jobOf(cfg).ArchiveDir = filepath.Joi
 // world is the cluster that a configuration's files describe, simulated.
 func world(cfg *cli.Config) (cli.SimWorld, error) {
 	job := jobOf(cfg)
-	hosts, err1 := infile.Read(cfg.Path(job.HostsCSV), infile.Text)
+	hosts, deploy, _, err1 := job.tables(cfg)
 	mongo, err2 := infile.Read(cfg.Path(job.MongoConfig), infile.Text)
-	var configuration []byte
-	var err3 error
-	if job.Configuration != "" {
-		configuration, err3 = infile.Read(cfg.Path(job.Configuration), infile.Text)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
-	if err := errors.Join(err1, err2, err3); err != nil {
+	var table, configuration strings.Builder
+	_, err := hosts.WriteTo(&table)
+	switch {
+	case err == nil && deploy != nil && deploy.Configuration != nil:
+		_, err = deploy.Configuration.WriteTo(&configuration)
+	case err == nil && job.Configuration != "":
+		var raw []byte
+		raw, err = infile.Read(cfg.Path(job.Configuration), infile.Text)
+		configuration.Write(raw)
+	}
+	if err != nil {
 		return nil, err
 	}
 	site := 0
@@ -64,7 +72,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		site = job.Geo.Site
 	}
 	d, err := cpstest.New(cpstest.Options{
-		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To,
+		HostsCSV: table.String(), MongoConfig: string(mongo), Configuration: configuration.String(), From: job.From, To: job.To,
 		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,

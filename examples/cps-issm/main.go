@@ -41,7 +41,9 @@ type issmConfig struct {
 	MongoConfig string `yaml:"mongo_config"` // and mongoConfig.cfg
 	// and Configuration.csv, for its passwords: what a program prints of them is not shown
 	Configuration string `yaml:"configuration_csv,omitempty"`
-	issm.Config   `yaml:",inline"`
+	// and AdditionalHosts.csv, for the address of arbitervip; the key arbitervip gives it where that has none
+	AdditionalHosts string `yaml:"additional_hosts,omitempty"`
+	issm.Config     `yaml:",inline"`
 }
 
 // jobOf is the job of a configuration.
@@ -76,17 +78,26 @@ func planned(cfg *cli.Config) (*issm.Migration, error) {
 	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
 	options := c.Config
 	options.ArchiveDir = cfg.Path(options.ArchiveDir)
-	var err3 error
+	var err3, err4 error
+	options.Additional, err4 = additional(cfg)
 	if c.Configuration != "" {
 		var csv *cps.Configuration
 		if csv, err3 = parse(cfg.Path(c.Configuration), cps.ParseConfiguration); err3 == nil {
 			options.Secrets = csv.Secrets()
 		}
 	}
-	if err := errors.Join(err1, err2, err3, canHold("archive_dir", options.ArchiveDir)); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, canHold("archive_dir", options.ArchiveDir)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)
+}
+
+// additional is AdditionalHosts.csv; nil where none is named.
+func additional(cfg *cli.Config) (*cps.AdditionalHosts, error) {
+	if name := jobOf(cfg).AdditionalHosts; name != "" {
+		return parse(cfg.Path(name), cps.ParseAdditionalHosts)
+	}
+	return nil, nil //nolint:nilnil // none is no mistake
 }
 
 // needed reads the file that a key of the configuration names.

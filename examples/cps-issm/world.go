@@ -37,8 +37,13 @@ func example(into, dir string) (*cli.Config, error) {
 	if err := os.MkdirAll(filepath.Join(into, archives), 0o700); err != nil {
 		return nil, err
 	}
+	vip := ""
+	if dir == "" { // that of the guide's cluster, as it is simulated
+		vip = "192.168.105.100"
+	}
 	job := &issmConfig{HostsCSV: files.HostsCSV, MongoConfig: files.MongoConfig, Config: issm.Config{
 		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: issm.VMware, RestartAll: true, SingleClusterCorosync: true,
+		ArbiterVIP: vip,
 	}}
 	return &cli.Config{Journal: "journal.jsonl", Job: job}, nil
 }
@@ -56,8 +61,15 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if job.Configuration != "" {
 		configuration, err3 = infile.Read(cfg.Path(job.Configuration), infile.Text)
 	}
-	if err := errors.Join(err1, err2, err3); err != nil {
+	vip, err4 := additional(cfg)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
+	}
+	address := job.ArbiterVIP
+	if vip != nil {
+		if host, ok := vip.Find("arbitervip"); ok {
+			address = host.IP.String()
+		}
 	}
 	site := 0
 	if job.Geo != nil {
@@ -65,7 +77,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	}
 	d, err := cpstest.New(cpstest.Options{
 		HostsCSV: string(hosts), MongoConfig: string(mongo), Configuration: string(configuration), From: job.From, To: job.To,
-		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority,
+		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})

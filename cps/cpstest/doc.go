@@ -13,6 +13,8 @@
 // it in full, Hash names its state and EndState what matters at the end, so that a rehearsal can branch, prune and
 // compare. A Deployment is itself the clock to run by.
 //
+// A [Size] makes the files of a bigger cluster, or of a site of a GR system.
+//
 // # What is simulated
 //
 // migrate.sh with its stages, logs, archives and refusals; deploy_all.py, deploy.sh and create-cluster-sets.sh;

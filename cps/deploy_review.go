@@ -22,7 +22,11 @@ func (d *Deploy) ReviewMembers(mc *MongoConfig) []Finding {
 			case !ok:
 				f.add(Error, m.Line, "CPS-007", "%s of %s is on no VM of %s, and not in %s: nobody can tell where it is", m.Host, rs,
 					d.Hosts.File, d.Additional.File)
-			case place.Kind == PlaceVirtual && !strings.HasPrefix(m.Host, arbiterVIP):
+			case strings.HasPrefix(m.Host, arbiterVIP): // it moves with corosync
+			case d.VLANs == nil:
+				f.add(Warning, m.Line, "MON-016", "%s of %s is at %s, and without Vlans.csv nobody can tell whether that is in this cluster: "+
+					"it is taken for one that stays while either half is down", m.Address(), rs, place.Address)
+			case place.Kind == PlaceVirtual:
 				f.add(Warning, m.Line, "MON-016", "%s of %s is a virtual address of this cluster (%s): make sure that it moves away from "+
 					"a half before the half goes down", m.Address(), rs, place.Network)
 			case place.Kind == PlaceElsewhere:

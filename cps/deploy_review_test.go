@@ -44,6 +44,11 @@ func TestDeployReviewMembers(t *testing.T) {
 			require.Contains(t, found[0].String(), c.want)
 		})
 	}
+	bare := deploy(t, [3]string{"Vlans.csv"})
+	require.Empty(t, bare.ReviewMembers(of("sessionmgr01", "arbitervip")))
+	found := bare.ReviewMembers(of("sessionmgr01", "lbvip02"))
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].String(), "warning: lbvip02:27717 of replica set set01 (SESSION-SET1) is at 192.0.2.200, and without Vlans.csv")
 	alone := deploy(t, [3]string{"AdditionalHosts.csv"})
 	require.Equal(t, cps.ReviewMembers(alone.Hosts, of("nobody01", "arbiter")), alone.ReviewMembers(of("nobody01", "arbiter")))
 }

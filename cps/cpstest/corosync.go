@@ -9,9 +9,11 @@ import (
 // vip is arbitervip: the address under which the arbiters of all replica sets run, on the pcrfclient that holds it.
 //
 // The corosync of one release does not form a cluster with that of another (cps:576). While the old cluster holds the address, a new
-// one keeps away from it; when the last member of the old one stops, the new one takes it over.
+// one keeps away from it; when the last member of the old one stops, the new one takes it over. With Options.CorosyncCollides it
+// does not keep away, and two hosts have the address.
 type vip struct {
 	owner   string    // the pcrfclient that has it; empty while nobody does
+	second  string    // another host that has it, too: the arbiters stay with the owner
 	release string    // of the cluster that had it last
 	next    string    // the pcrfclient that is taking it over
 	due     time.Time // when next will have it
@@ -25,7 +27,7 @@ const (
 )
 
 func (v *vip) encode(e *simhost.Encoder) {
-	e.Texts([]string{v.owner, v.release, v.next})
+	e.Texts([]string{v.owner, v.second, v.release, v.next})
 	e.ToGo(v.due)
 }
 
@@ -39,8 +41,13 @@ func (y *system) settleVIP(s *simhost.State) {
 	if !y.usesVIP() {
 		return
 	}
+	if v := y.vm(y.vip.second); v != nil && !y.eligible(s, v) {
+		y.vip.second = ""
+		s.Note("", "arbitervip left %s", v.alias)
+	}
 	if o := y.vm(y.vip.owner); o != nil {
 		if y.eligible(s, o) {
+			y.collide(s, o)
 			return
 		}
 		y.vip.owner, y.vip.lost = "", s.Now()
@@ -65,6 +72,18 @@ func (y *system) settleVIP(s *simhost.State) {
 	}
 }
 
+// collide gives the address to a second host, whose corosync forms no cluster with that of the owner and does not mind it.
+func (y *system) collide(s *simhost.State, owner *vm) {
+	for i := range y.vms {
+		v := &y.vms[i]
+		if y.opts.CorosyncCollides && y.vip.second == "" && y.eligible(s, v) && v.release != owner.release {
+			y.vip.second = v.alias
+			s.Note("", "arbitervip is on %s, too", v.alias)
+			s.Violate("arbitervip is on %s and on %s", owner.alias, v.alias)
+		}
+	}
+}
+
 func (y *system) bringVIPUp(s *simhost.State) {
 	n := y.vm(y.vip.next)
 	y.vip.next, y.vip.due = "", time.Time{}
@@ -74,6 +93,9 @@ func (y *system) bringVIPUp(s *simhost.State) {
 	}
 	y.vip.owner, y.vip.release, y.vip.lost = n.alias, n.release, time.Time{}
 	s.Note("", "arbitervip moved to %s", n.alias)
+	if y.vip.second == n.alias {
+		y.vip.second = ""
+	}
 	y.eachArbiter(func(m placed) { y.startMongod(s, m) })
 }
 

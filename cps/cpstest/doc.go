@@ -13,12 +13,14 @@
 // it in full, Hash names its state and EndState what matters at the end, so that a rehearsal can branch, prune and
 // compare. A Deployment is itself the clock to run by.
 //
+// A [Size] makes the files of a bigger cluster, or of a site of a GR system.
+//
 // # What is simulated
 //
 // migrate.sh with its stages, logs, archives and refusals; deploy_all.py, deploy.sh and create-cluster-sets.sh;
 // diagnostics.sh, about.sh and the status API; six replica sets with elections, priorities, initial sync and oplog
 // windows; arbitervip, which moves with corosync between the pcrfclients and is absent while no eligible one runs, as
-// old and new corosync do not form one cluster (cps:576); the traffic of the two halves; the sharding documents of the
+// old and new corosync do not form one cluster (cps:576), and which two of them have where Options.CorosyncCollides; the traffic of the two halves; the sharding documents of the
 // ADMIN sets; the SkRings and endpoints behind the OSGi consoles; files, services and power of every machine (package
 // simhost); the two Cluster Managers, each with its own disk and host key.
 //
@@ -35,6 +37,7 @@
 //   - mixed versions only as the guide has them: set 1 before set 2
 //   - traffic is restored only when every member is back with its priority; the sharding version is raised once for
 //     each set
+//   - no two hosts have arbitervip
 //   - rollback only between "enable set 1" and "disable set 2"
 //
 // Each stretch of time in which a set had no primary is recorded as an [Outage], excused or not.

@@ -28,7 +28,7 @@ func (d *Deployment) EndState() string {
 		for i := range y.vms {
 			y.vms[i].describe(&b, s)
 		}
-		fmt.Fprintf(&b, "arbitervip: %q\n", y.vip.owner)
+		fmt.Fprintf(&b, "arbitervip: %q\n", y.vip.owner+y.vip.second)
 		if y.opts.ThirdSite.Name != "" {
 			b.WriteString(y.third.describe(s, y))
 		}

@@ -37,14 +37,18 @@ type Options struct {
 	Technician Technician
 	Data       map[string]Data // by replica set (set01); what is not named is small and never falls behind
 
-	ArbiterVIP   string   // the address of arbitervip, which Hosts.csv does not name
-	ArbiterVIPOn string   // the pcrfclient that has it at the start: that of set 2, pcrfclient01
-	FreeKB       int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
-	WhisperKB    int64    // size of Grafana's data on a pcrfclient in kilobytes: 5 GB
-	DatastoreKB  int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
-	MonitDown    []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
-	Stuck        []string // load balancers whose endpoints stay down when traffic comes back, until they are cleared (cps:1712)
-	SKDB         bool     // sessions are found through SKDB, so there are no SkRings (cps:952)
+	ArbiterVIP   string // the address of arbitervip, which Hosts.csv does not name
+	ArbiterVIPOn string // the pcrfclient that has it at the start: that of set 2, pcrfclient01
+	// CorosyncCollides lets the corosync of one release take arbitervip although the one of the other release has it: they form no
+	// cluster (cps:576), and the guide does not say that either keeps away.
+	CorosyncCollides bool
+
+	FreeKB      int64    // free space of the Cluster Manager's disk in kilobytes: 40 GB
+	WhisperKB   int64    // size of Grafana's data on a pcrfclient in kilobytes: 5 GB
+	DatastoreKB int64    // free space of the datastores in kilobytes, for provisioned VMs: 1 TB
+	MonitDown   []string // load balancers whose monit.service does not run after they were deployed (cps:824-833)
+	Stuck       []string // load balancers whose endpoints stay down when traffic comes back, until they are cleared (cps:1712)
+	SKDB        bool     // sessions are found through SKDB, so there are no SkRings (cps:952)
 	// AdminArbiterStops lets corosync take the arbiter of the ADMIN set down once in the rollback's enable (cps:1989).
 	AdminArbiterStops bool
 	// HtpasswdDiffers gives the two pcrfclients different .htpasswd files (cps:288).

@@ -29,6 +29,7 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("du", 5*time.Second, du)
 	r.Command("curl", 0, curl)
 	r.Command("ps", 0, ps)
+	r.Command("ip", 0, ipAddr)
 	r.Command("mongo", 0, mongoShell)
 	if p.opts.DBUser != nil {
 		r.Command(loginShell, 0, mongoShell)
@@ -302,6 +303,32 @@ func monitStatus(c *simhost.Call, only string) int {
 			word = "Running"
 		}
 		c.Printf("Process '%s'\n  status                       %s\n", name, word)
+	}
+	return 0
+}
+
+// ipAddr is "ip -o addr show": the addresses of Hosts.csv, network by network, and arbitervip where it is.
+func ipAddr(c *simhost.Call) int {
+	if strings.Join(c.Args, " ") != "-o addr show" {
+		return c.Fail(255, "ip: only -o addr show is simulated")
+	}
+	c.Printf("1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n")
+	y := systemOf(c.State)
+	row, _ := y.hosts.ByAlias(c.Host.Name)
+	show := func(card int, address string) {
+		family, bits := "inet", 24
+		if strings.Contains(address, ":") {
+			family, bits = "inet6", 64
+		}
+		c.Printf("%d: eth%d    %s %s/%d scope global \\       valid_lft forever preferred_lft forever\n", card+2, card, family, address, bits)
+	}
+	for i, network := range y.hosts.Networks {
+		if addr, ok := row.Address(network); ok {
+			show(i, addr.String())
+		}
+	}
+	if c.Host.Name == y.vip.owner || c.Host.Name == y.vip.second {
+		show(0, y.opts.ArbiterVIP)
 	}
 	return 0
 }

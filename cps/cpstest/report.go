@@ -20,7 +20,8 @@ type Report struct {
 	Manager    ManagerReport `json:"manager"`
 	Sets       [2]SetReport  `json:"upgrade_sets"` // upgrade set 1 and 2
 	VMs        []VMReport    `json:"vms"`
-	ArbiterVIP string        `json:"arbitervip"` // the pcrfclient that has it; empty while nobody does
+	ArbiterVIP string        `json:"arbitervip"`                  // the pcrfclient that has it; empty while nobody does
+	SecondVIP  string        `json:"arbitervip_second,omitempty"` // another host that has it, too
 	Replicas   []Replicas    `json:"replica_sets"`
 	Outages    []Outage      `json:"outages"`
 	Archives   []Archive     `json:"archives"`
@@ -85,7 +86,7 @@ func (d *Deployment) Report() (r Report) {
 		y := systemOf(s)
 		y.sync(s)
 		r = Report{
-			Now: s.Now(), ArbiterVIP: y.vip.owner, Outages: slices.Clone(y.outages), Archives: slices.Clone(y.archives),
+			Now: s.Now(), ArbiterVIP: y.vip.owner, SecondVIP: y.vip.second, Outages: slices.Clone(y.outages), Archives: slices.Clone(y.archives),
 			Bumps: y.bumps, BumpsOwed: y.owedBumps, RingsBuilt: y.rings.built, Commands: s.Seq(), Violations: s.Violations(),
 			Manager: ManagerReport{
 				Release: y.manager.release, Power: s.Host(manager).Power.String(), Restored: y.manager.restored,

@@ -149,7 +149,7 @@ func (m *members) carries(n, away int) func(*cps.ReplicaTable) error {
 // signedFor tells a replica set that is without a majority while a half is away: there is no plan unless
 // accept_no_majority has it.
 func (m *members) signedFor(rs cps.ReplicaSet, away int) bool {
-	return rs.LosesMajority(m.sets[away])
+	return rs.LosesMajority(m.gone[away])
 }
 
 // everywhere is what carries asks of the replica sets, for the reader.

@@ -3,6 +3,7 @@ package issm
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -49,8 +50,13 @@ type Config struct {
 	UseCL            bool `yaml:"usecl"`              // deploy from content libraries: --usecl, needs NoSSH (cps:648)
 	UseSharedStorage bool `yaml:"use_shared_storage"` // shared or single storage: deploy.sh for each VM, VMware only (cps:774)
 
-	// SingleClusterCorosync moves arbitervip to the new corosync by "monit stop corosync" on pcrfclient01, before set 2 is disabled (cps:665).
+	// SingleClusterCorosync moves arbitervip to the new corosync by "monit stop corosync" on pcrfclient01 (cps:665); CorosyncOrder says when.
 	SingleClusterCorosync bool `yaml:"single_cluster_corosync"`
+	// CorosyncOrder is guide to stop it before set 1 is disabled, as the guide has it: then nobody has arbitervip while set 1 is
+	// redeployed, and each replica set that lives by its arbiter's vote must be in accept_no_majority; "late".
+	CorosyncOrder CorosyncOrder `yaml:"corosync_order,omitempty"`
+	// ArbiterVIP is the address of arbitervip, where Deploy does not give it. With it the run watches that one host has it.
+	ArbiterVIP string `yaml:"arbitervip,omitempty"`
 	// PeerPcrfclient is the control name of the other cluster's pcrfclient01, where arbitervip is shared between two
 	// clusters: its corosync is stopped before set 2 is deployed (cps:671).
 	PeerPcrfclient string `yaml:"peer_pcrfclient"`
@@ -79,7 +85,7 @@ type Config struct {
 	Attestations []string `yaml:"attestations,omitempty"`
 
 	// Deploy is the deploy folder that Hosts.csv is from, where it is at hand: its other tables are compared with the configuration and
-	// with mongoConfig.cfg, and give the platform and the secrets.
+	// with mongoConfig.cfg, and give the platform, the secrets and the address of arbitervip.
 	Deploy *cps.Deploy `yaml:"-"`
 
 	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
@@ -135,6 +141,9 @@ func (c Config) withDefaults() Config {
 	if c.OSGiPort == 0 {
 		c.OSGiPort = 9091
 	}
+	if c.CorosyncOrder == "" {
+		c.CorosyncOrder = CorosyncLate
+	}
 	text(&c.SKRingsDone, "COMPLETED")
 	c.Geo = c.Geo.withDefaults()
 	text(&c.Tools.Diagnostics, "diagnostics.sh")
@@ -184,6 +193,18 @@ func (c Config) Validate() error {
 	}
 	if c.SingleClusterCorosync && c.PeerPcrfclient != "" {
 		bad("single_cluster_corosync and peer_pcrfclient exclude each other: arbitervip is either in one cluster or between two (cps:665,671)")
+	}
+	switch c.CorosyncOrder {
+	case CorosyncLate:
+	case CorosyncGuide:
+		if !c.SingleClusterCorosync {
+			bad("corosync_order %s needs single_cluster_corosync: it says when the old corosync is stopped (cps:665)", CorosyncGuide)
+		}
+	default:
+		bad("corosync_order %q: it must be %s or %s", c.CorosyncOrder, CorosyncLate, CorosyncGuide)
+	}
+	if _, err := netip.ParseAddr(c.ArbiterVIP); c.ArbiterVIP != "" && err != nil {
+		bad("arbitervip %q is no IP address", c.ArbiterVIP)
 	}
 	if c.ClearWhisper && c.SkipCarbon {
 		bad("clear_whisper and skip_carbon exclude each other: what is not copied need not be cleared (cps:554,560)")

@@ -12,13 +12,44 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// corosyncStep moves arbitervip to the new corosync (cps:665-669, CPS-207).
+// The two orders, weighed for the reader.
+const (
+	weighedLate = "The guide stops the old corosync before set 1 is disabled (cps:665). Then nobody has arbitervip until the new pcrfclient of " +
+		"set 1 is up (cps:669), while every replica set shrinks to one data member: one vote of two, no primary, and no session can be written. " +
+		"Here both data members are at work, and the arbiters only move. The price: from the boot of that pcrfclient until this step, the old " +
+		"and the new corosync run side by side and form no cluster (cps:576). Should both take arbitervip, a member may reach either arbiter. "
+	watched   = "The run watches that no two hosts have the address, and stops at once (invariant " + invariantOneVIP + "). "
+	unwatched = "NOBODY WATCHES that: the address of arbitervip is not known to this plan. "
+	theOther  = "The guide's order: corosync_order " + string(CorosyncGuide) + "."
+
+	weighedGuide = "As the guide has it (cps:665), by corosync_order " + string(CorosyncGuide) + ": never do the old and the new corosync run " +
+		"side by side. The price: from the disabling of set 1 until the new pcrfclient of set 1 is up, nobody has arbitervip (cps:669). A " +
+		"replica set that lives by its arbiter's vote has no primary meanwhile, and nobody can write to it. "
+	theLate = "Without corosync_order, corosync is stopped when set 1 is at work again, and no vote is missing."
+)
+
+// corosyncStep moves arbitervip to the new corosync (cps:665-669, CPS-207). In the guide's order it only leaves the
+// pcrfclient of set 2, and comes to the new corosync when the other one is redeployed.
 func (m *Migration) corosyncStep() evenkeel.Step {
 	old := m.ofClass(2, "pcrfclient")[0]
+	title, moved, why := "Move arbitervip to the new corosync", "The arbiters are back, on the new corosync", weighedLate
+	switch w := m.noMajority(1); {
+	case m.cfg.guideOrder():
+		title, moved, why = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1", weighedGuide
+		if w != nil {
+			why += capital(w.Reason) + ". "
+		}
+		why += theLate
+	case len(m.known()) > 0:
+		why += watched + theOther
+	default:
+		why += unwatched + theOther
+	}
+	moves := m.vipWindow(evenkeel.Window{
+		ID: "moves", Limit: 30 * time.Minute, Stop: evenkeel.StopAtClose, Reason: "arbitervip moves to the other pcrfclient",
+	})
 	return evenkeel.Step{
-		ID: "corosync", Title: "Move arbitervip to the new corosync", Host: old, Ref: "cps:665-669",
-		Why: "The guide has it before set 1 is disabled (cps:665); then the arbiters are gone while every replica set " +
-			"shrinks to one data member, one vote of two. Here both data members are at work, and the arbiters only move.",
+		ID: "corosync", Title: title, Host: old, Ref: "cps:665-669", Why: why, Opens: moves, Closes: windowIDs(moves),
 		Actions: slices.Concat([]evenkeel.Action{
 			{
 				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
@@ -31,7 +62,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 			{
 				ID: "moved", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
-					Title: "The arbiters are back, on the new corosync", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Title: moved, Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: "every member at work",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
@@ -91,9 +122,6 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
 }
 
-// peerWindow is open from the stop of the other cluster's corosync until set 2 is enabled.
-const peerWindow = "no-arbitervip"
-
 // peerCorosyncStep is the two-cluster rule (cps:671-677).
 func (m *Migration) peerCorosyncStep() evenkeel.Step {
 	return evenkeel.Step{
@@ -101,10 +129,18 @@ func (m *Migration) peerCorosyncStep() evenkeel.Step {
 		Why:          "Never start it there again by hand: it joins when that cluster's set 2 is enabled (cps:673).",
 		Actions:      m.corosync("stop", m.cfg.PeerPcrfclient, "cps:671"),
 		Irreversible: "corosync there must not be started by hand (cps:673)",
-		Opens: []evenkeel.Window{{
-			ID: peerWindow, Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,
-			Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is " +
-				"missing, and a set with two voters has no majority until set 2 is enabled",
-		}},
+		Opens:        m.peerWindows(),
 	}
+}
+
+// peerWindows are open from the stop of the other cluster's corosync until set 2 is enabled.
+func (m *Migration) peerWindows() []evenkeel.Window {
+	w := evenkeel.Window{
+		ID: "no-arbitervip", Invariant: invariantReplicas, Limit: 12 * time.Hour, Stop: evenkeel.StopBetweenSteps,
+		Reason: "there is no active arbitervip while pcrfclient01 is redeployed (cps:677): one vote of each replica set is " +
+			"missing, and a set with two voters has no majority until set 2 is enabled",
+	}
+	vip := w
+	vip.ID = "peer"
+	return append([]evenkeel.Window{w}, m.vipWindow(vip)...)
 }

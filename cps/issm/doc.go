@@ -6,4 +6,10 @@
 // [Migration.Runbook] is the migration as an [evenkeel.Runbook]: it can be reviewed, rehearsed on a simulated cluster
 // (package cpstest), run, resumed after a crash, and rolled back. [MigrateArbiter] plans what comes after both sites of a
 // GR system: the migration of the arbiter at the third site (cps:1561-1662).
+//
+// # arbitervip
+//
+// Where the address of arbitervip is known (Config.Deploy, Config.ArbiterVIP) the run watches that exactly one host has
+// it: two are a violation at once, none is one outside the windows in which it moves. When the old corosync is stopped is
+// Config.CorosyncOrder: the step says what was weighed.
 package issm

@@ -25,12 +25,13 @@ func (m *Migration) enableStep(n int) evenkeel.Step {
 	if w := m.noMajority(n); w != nil {
 		step.Closes = append(step.Closes, w.ID)
 	}
+	step.Closes = append(step.Closes, windowIDs(m.vipAway(n))...)
 	if n == 1 {
 		step.Irreversible = "set 1 runs the new release; the rollback is the runbook " + rollbackName + " (cps:1814)"
 	} else {
 		step.Irreversible = pastRollback
 		if m.cfg.PeerPcrfclient != "" {
-			step.Closes = append(step.Closes, peerWindow)
+			step.Closes = append(step.Closes, windowIDs(m.peerWindows())...)
 		}
 	}
 	return step

@@ -240,6 +240,8 @@ func migrationLies() []lied {
 		{check: "invariant/replica-sets", at: "snapshot/snapshot", lies: member("set03", "sessionmgr01", cps.StateSecondary)},
 		{check: "invariant/one-half", at: "snapshot/snapshot", lies: neitherHalf()},
 		{check: "invariant/traffic", at: "snapshot/snapshot", lies: down("lb01", "lb02")},
+		{check: "invariant/one-arbitervip", at: "snapshot/snapshot", lies: says("ip -o addr show", "pcrfclient02", alsoHas)},
+		{check: "invariant/arbitervip", at: "snapshot/snapshot", lies: says("ip -o addr show", "pcrfclient01", hasNot)},
 	}
 	for _, step := range []string{"backup-cluman", "restore-cluman", "traffic-swap", "traffic-restore", "disable-set-1",
 		"archive-set-1", "redeploy-set-1",
@@ -374,6 +376,8 @@ func rollbackLies() []lied {
 		{check: "invariant/replica-sets", at: "before/mongo-config", lies: member("set03", "sessionmgr01", cps.StateSecondary)},
 		{check: "invariant/one-half", at: "before/mongo-config", lies: neitherHalf()},
 		{check: "invariant/traffic", at: "before/mongo-config", lies: down("lb01", "lb02")},
+		{check: "invariant/one-arbitervip", at: "before/mongo-config", lies: says("ip -o addr show", "", alsoHas)},
+		{check: "invariant/arbitervip", at: "before/mongo-config", lies: says("ip -o addr show", "", hasNot)},
 	}
 	for _, step := range []string{"rollback", "redeploy-set-1", "enable-set-1"} {
 		list = append(list, at(step+"/quiet", says("ps -ef", "cluman", stillRuns)))
@@ -513,7 +517,8 @@ func do(w simulated, deeds []string) {
 }
 
 func liedConfig(dir string) issm.Config {
-	return issm.Config{ArchiveDir: dir, RemoveUdevRules: true, SkipCarbon: true, SingleClusterCorosync: true}
+	return issm.Config{ArchiveDir: dir, RemoveUdevRules: true, SkipCarbon: true, SingleClusterCorosync: true,
+		ArbiterVIP: vipAddress}
 }
 
 // stoppedAt is where a run stopped; "done" where it did not.

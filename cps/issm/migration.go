@@ -20,7 +20,8 @@ type Migration struct {
 	*halves
 	*members
 	*balancers
-	ownSets  bool // not those that create-cluster-sets.sh makes
+	vips     []virtual // arbitervip
+	ownSets  bool      // not those that create-cluster-sets.sh makes
 	findings []cps.Finding
 	from, to cps.Release
 }
@@ -31,6 +32,7 @@ type halves struct {
 	tools   Tools
 	hosts   *cps.Hosts
 	sets    [3]cps.ClusterSet // by number, 1 and 2
+	gone    [3]cps.ClusterSet // by number: the hosts that are away with that half
 }
 
 // members are the replica sets with a part in each half: what is read of them, and what it means for a half.
@@ -76,19 +78,32 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		return nil, fmt.Errorf("cannot plan the migration, unless set1 and set2 say which VMs are in which half: %w", err)
 	}
 	h.sets = [3]cps.ClusterSet{1: set1, 2: set2}
+	h.gone, m.vips = h.sets, virtuals(cfg, mongo)
+	if cfg.guideOrder() {
+		h.gone[1] = slices.Clone(set1)
+		for _, v := range m.vips {
+			h.gone[1] = append(h.gone[1], v.name)
+		}
+	}
+	order, accepted := m.reviewOrder()
 	if cfg.Deploy == nil {
 		deployed = append(hosts.Findings(), cps.ReviewMembers(hosts, mongo)...)
 	} else {
 		deployed = append(deployed, cfg.Deploy.ReviewMembers(mongo)...)
 	}
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), deployed, mongo.Findings(), cps.ReviewHosts(hosts, set1, set2),
-		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
+		cps.ReviewSets(set1, set2, mongo, without(m.cfg.AcceptNoMajority, accepted)...), order, m.reviewVIP())
 	m.review()
 	m.findings = append(m.findings, m.reviewGeo()...)
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
 	return m, nil
+}
+
+// without are the texts that are not among others.
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
 }
 
 // review adds what matters to this runbook alone.

@@ -31,7 +31,7 @@ func runbook(t testing.TB, cfg issm.Config) *evenkeel.Runbook {
 
 // TestISSMOnPaper: what the operator reviews and signs (WF-001, WF-010, CPS-104).
 func TestISSMOnPaper(t *testing.T) {
-	rb := runbook(t, issm.Config{ArchiveDir: "/srv/cps-archives"})
+	rb := runbook(t, issm.Config{ArchiveDir: "/srv/cps-archives", ArbiterVIP: vipAddress})
 	var md, short strings.Builder
 	require.NoError(t, rb.Markdown(&md))
 	require.NoError(t, rb.Text(&short))

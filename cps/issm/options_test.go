@@ -17,7 +17,7 @@ import (
 
 // TestEveryChoiceMakesASoundRunbook: whatever is chosen, the configuration is refused or the runbook is sound (WF-001).
 func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
-	hosts, mongo := guideHosts(t), guideMongo(t)
+	hosts, mongo, labels := guideHosts(t), guideMongo(t), everySet(t)
 	rapid.Check(t, func(t *rapid.T) {
 		flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
 		cfg := issm.Config{
@@ -25,9 +25,14 @@ func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
 			From:      rapid.SampledFrom([]string{"", "19.4.0", "19.5.0"}).Draw(t, "from"),
 			SourceISO: rapid.SampledFrom([]string{"", "/root/old.iso"}).Draw(t, "iso"),
 			Provision: flag("provision"), NoSSH: flag("nossh"), UseCL: flag("usecl"), UseSharedStorage: flag("shared"),
+			CorosyncOrder:         rapid.SampledFrom([]issm.CorosyncOrder{"", issm.CorosyncLate, issm.CorosyncGuide}).Draw(t, "order"),
+			ArbiterVIP:            rapid.SampledFrom([]string{"", vipAddress}).Draw(t, "arbitervip"),
 			SingleClusterCorosync: flag("single"), PeerPcrfclient: rapid.SampledFrom([]string{"", "b-pcrfclient01"}).Draw(t, "peer"),
 			RemoveUdevRules: flag("udev"), SkipCarbon: flag("carbon"), StaticRoutes: flag("routes"), SKDB: flag("skdb"),
 			RestartAll: flag("restart"), RemoveISO: flag("remove"),
+		}
+		if cfg.CorosyncOrder == issm.CorosyncGuide {
+			cfg.AcceptNoMajority = labels
 		}
 		if flag("own sets") {
 			cfg.Set1, cfg.Set2, _ = cps.SplitClusterSets(hosts)

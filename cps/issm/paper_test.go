@@ -44,6 +44,7 @@ func TestTheRunbookByHand(t *testing.T) {
 	for name, mend := range map[string]func(*issm.Config){
 		"guide":    func(*issm.Config) {},
 		"corosync": func(c *issm.Config) { c.SingleClusterCorosync, c.RestartAll, c.RemoveISO = true, true, true },
+		"order":    func(c *issm.Config) { *c = moved(t, issm.CorosyncGuide) },
 		"storage":  func(c *issm.Config) { c.UseSharedStorage, c.SkipCarbon, c.RemoveUdevRules = true, true, true },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +54,7 @@ func TestTheRunbookByHand(t *testing.T) {
 			cfg := issm.Config{ArchiveDir: t.TempDir()}
 			mend(&cfg)
 			rb := runbook(t, cfg)
-			w := deploy(t, cpstest.Options{})
+			w := deploy(t, cpstest.Options{SignedFor: cfg.AcceptNoMajority})
 			byHand := w.Clone().(simulated)
 			o := runOn(t, rb, w, "")
 			require.NoError(t, o.err, "%v", o.events)

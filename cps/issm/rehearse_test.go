@@ -54,7 +54,8 @@ func TestRehearseISSMChoices(t *testing.T) {
 	for name, cfg := range map[string]issm.Config{
 		"provisioned":       {Provision: true, SkipCarbon: true, RestartAll: true},
 		"shared storage":    {UseSharedStorage: true, RemoveUdevRules: true, RemoveISO: true},
-		"corosync is moved": {SingleClusterCorosync: true},
+		"corosync is moved": moved(t, issm.CorosyncLate),
+		"the guide's order": moved(t, issm.CorosyncGuide),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.ArchiveDir = t.TempDir()
@@ -62,7 +63,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 			if testing.Short() {
 				every = 401
 			}
-			rehearse(t, runbook(t, cfg), deploy(t, cpstest.Options{}), every)
+			rehearse(t, runbook(t, cfg), deploy(t, cpstest.Options{SignedFor: cfg.AcceptNoMajority}), every)
 		})
 	}
 }

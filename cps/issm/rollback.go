@@ -84,11 +84,11 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to " +
 				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
 		}, ""),
-		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.invariants(), LeaseHosts: []string{m.cfg.ClusterManager},
+		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.withVIP().invariants(), LeaseHosts: []string{m.cfg.ClusterManager},
 		Known: known, Secrets: m.cfg.Secrets,
 		EndsRun: true,
 	}
-	back := rollback{deployment{m}}
+	back := rollback{deployment{m.withVIP()}}
 	rb.Steps = append(rb.Steps, back.beforeRollback())
 	if st.Step("corosync").Touched() {
 		rb.Steps = append(rb.Steps, back.oldCorosyncStep())
@@ -122,12 +122,21 @@ func (m rollback) beforeRollback() evenkeel.Step {
 	}
 }
 
+// withVIP is the same migration with arbitervip at work while set 1 is away: in a rollback the old corosync keeps it.
+func (m *Migration) withVIP() *Migration {
+	c, h := *m, *m.halves
+	h.gone = h.sets
+	c.halves, c.members, c.balancers = &h, &members{&h, m.mongo, m.accepted}, &balancers{&h, m.each}
+	return &c
+}
+
 // oldCorosyncStep undoes the move of arbitervip, so that the half that stays can take it back.
 func (m rollback) oldCorosyncStep() evenkeel.Step {
 	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
-		Why:      "It was stopped to move arbitervip to set 1, which is about to go.",
+		Why: "It was stopped to move arbitervip to set 1, which is about to go. It must wait until the new corosync has left the " +
+			"address: look at both hosts (" + evenkeel.Typed(listAddresses) + "); if both have it, stop it again and roll back first.",
 		Actions:  m.corosync("start", host, "cps:1884"),
 		Harmless: "it is the rollback itself",
 	}
@@ -236,6 +245,9 @@ func (m rollback) rollbackStep() evenkeel.Step {
 		Reason: "the members of set 1 leave the replica sets, and arbitervip moves back to the pcrfclient of set 2",
 	}
 	opens, closes := m.downWindow(1, window)
+	window.Reason = "arbitervip moves back to the pcrfclient of set 2"
+	moves := m.vipWindow(window)
+	opens, closes = append(opens, moves...), append(closes, windowIDs(moves)...)
 	return evenkeel.Step{
 		ID: "rollback", Title: "Stop set 1 and give the traffic to set 2", Host: m.cfg.ClusterManager, Ref: "cps:1899-1912",
 		Opens: opens, Closes: closes,

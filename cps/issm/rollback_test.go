@@ -91,7 +91,7 @@ func requireRolledBack(t testing.TB, w simulated) {
 
 // TestRollbackOnPaper: what the operator reviews at three in the morning (WF-004, CPS-250, CPS-251, CPS-252).
 func TestRollbackOnPaper(t *testing.T) {
-	rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir()}, cpstest.Options{}, "calls")
+	rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir(), ArbiterVIP: vipAddress}, cpstest.Options{}, "calls")
 	back, err := rb.RollbackPlan(o.state(t))
 	require.NoError(t, err)
 	var md strings.Builder

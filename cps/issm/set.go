@@ -20,16 +20,15 @@ func (m *Migration) set1Steps() []evenkeel.Step {
 
 // set2Steps migrate set 2, once set 1 is proven (cps:564,1016-1321, CPS-205, CPS-206).
 func (m *Migration) set2Steps() []evenkeel.Step {
-	var steps []evenkeel.Step
-	if m.cfg.SingleClusterCorosync {
-		steps = append(steps, m.corosyncStep())
-	}
-	return slices.Concat(steps, m.halfSteps(2), []evenkeel.Step{m.aboutStep("about-set-2", 1, 2)}, m.geoRow(2))
+	return slices.Concat(m.halfSteps(2), []evenkeel.Step{m.aboutStep("about-set-2", 1, 2)}, m.geoRow(2))
 }
 
 // halfSteps disable, redeploy and enable a half.
 func (m *Migration) halfSteps(n int) []evenkeel.Step {
 	var steps []evenkeel.Step
+	if m.cfg.SingleClusterCorosync && m.cfg.guideOrder() == (n == 1) {
+		steps = append(steps, m.corosyncStep())
+	}
 	disable := m.disableStep(n)
 	if m.cfg.Provision {
 		provision := deployment{m}.provisionStep(n)
@@ -67,6 +66,13 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			"gone until the sets have shrunk; arbitervip moves off the pcrfclient that stops (cps:669)", n),
 	}
 	opens, closes := m.downWindow(n, window)
+	if away := m.vipAway(n); away != nil {
+		opens = append(opens, away...)
+	} else {
+		window.Reason = "arbitervip moves off the pcrfclient that stops (cps:669)"
+		moves := m.vipWindow(window)
+		opens, closes = append(opens, moves...), append(closes, windowIDs(moves)...)
+	}
 	step := evenkeel.Step{
 		ID: setID("disable-set", n), Title: fmt.Sprintf("Disable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "680-707", "1026-1045"),
 		Makes: []evenkeel.FactKey{factUsers[n], setArchives[n].earlier}, Opens: opens, Closes: closes,

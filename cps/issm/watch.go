@@ -27,10 +27,10 @@ const electionTime = 60 * time.Second
 // electionLook is how often it is looked at meanwhile.
 const electionLook = 15 * time.Second
 
-// invariants are what must hold throughout a migration (WF-009). They are read on the Cluster Manager; while that is being replaced
-// they cannot be observed.
+// invariants are what must hold throughout a migration (WF-009). They are read on the Cluster Manager, arbitervip on the
+// pcrfclients; while those are being replaced they cannot be observed.
 func (m *Migration) invariants() []evenkeel.Invariant {
-	return []evenkeel.Invariant{
+	return append([]evenkeel.Invariant{
 		{
 			ID: invariantReplicas,
 			Title: "Every replica set has a primary and a majority of its votes (cps:631); an election of up to " +
@@ -49,7 +49,7 @@ func (m *Migration) invariants() []evenkeel.Invariant {
 			Absolute: true,
 			Check:    m.watchTraffic,
 		},
-	}
+	}, m.vipInvariants()...)
 }
 
 func (m *members) watchReplicas(ctx context.Context, at evenkeel.Site) error {

@@ -40,9 +40,9 @@ func inputFiles() []kind {
 		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`, vmSpecs},
 		{"Vlans.csv", `"?VLAN Name"?\s*,`, vlans},
 	} {
-		list = append(list, kind{t.name, cps.DeployFolder + "; not used by a plan", marks("(?i:" + t.mark + ")"), false,
+		list = append(list, kind{t.name, cps.DeployFolder + "; used by a plan with deploy_dir", marks("(?i:" + t.mark + ")"), false,
 			func(in *cli.Inspection, i input) error {
-				in.Kind += ", not used by a plan"
+				in.Kind += ", used by a plan with deploy_dir"
 				return t.read(in, i)
 			}})
 	}

@@ -135,22 +135,22 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 		{"10.1.0.0/16 via 192.0.2.1 dev eth1\n2001:db8::/32 dev eth1\n", "static routes", fine},
 		{"10.1.0.0/16 via 192.0.2.1\n10.1.0.0/16 via 192.0.2.2\n", "static routes", findings},
 		{"ADDRESS0=10.1.0.0\nNETMASK0=255.255.0.0\nGATEWAY0=192.0.2.1\n", "static routes", fine},
-		{fixture("deploy/Vlans.csv"), "Vlans.csv, not used by a plan", fine},
-		{fixture("deploy/VMSpecification.csv"), "VMSpecification.csv, not used by a plan", fine},
-		{fixture("deploy/AdditionalHosts.csv"), "AdditionalHosts.csv, not used by a plan", fine},
-		{"Host,Alias,IP Address\na,b,203.0.113.5\nc,b,203.0.113.6\n", "AdditionalHosts.csv, not used by a plan", findings},
-		{"Host,Alias,IP Address\nntp-primary,ntp,203.0.113.5\n", "AdditionalHosts.csv, not used by a plan", fine},
-		{"Role,Host Name Prefix,Memory\nlb01,dc1-,8192\n", "VMSpecification.csv, not used by a plan", fine},
+		{fixture("deploy/Vlans.csv"), "Vlans.csv, used by a plan with deploy_dir", fine},
+		{fixture("deploy/VMSpecification.csv"), "VMSpecification.csv, used by a plan with deploy_dir", fine},
+		{fixture("deploy/AdditionalHosts.csv"), "AdditionalHosts.csv, used by a plan with deploy_dir", fine},
+		{"Host,Alias,IP Address\na,b,203.0.113.5\nc,b,203.0.113.6\n", "AdditionalHosts.csv, used by a plan with deploy_dir", findings},
+		{"Host,Alias,IP Address\nntp-primary,ntp,203.0.113.5\n", "AdditionalHosts.csv, used by a plan with deploy_dir", fine},
+		{"Role,Host Name Prefix,Memory\nlb01,dc1-,8192\n", "VMSpecification.csv, used by a plan with deploy_dir", fine},
 		{"{\n  \"_id\": \"set02\",\n  \"version\": {\"$numberLong\": \"1\"},\n  \"members\": [{\"_id\": 0, \"host\": \"a:1\"}]\n}\n",
 			"configuration of a replica set", fine},
-		{"\"VLAN Name\", Network Target Name\nInternal,VLAN_1\n", "Vlans.csv, not used by a plan", fine},
+		{"\"VLAN Name\", Network Target Name\nInternal,VLAN_1\n", "Vlans.csv, used by a plan with deploy_dir", fine},
 	} {
 		in, err := inspected(t, tc.text)
 		require.NoError(t, err, tc.kind)
 		require.Equal(t, tc.kind, in.Kind)
 		require.False(t, in.Unchecked)
 		require.Equal(t, tc.exit == findings, len(in.Findings) > 0, "%s: %v", tc.text, in.Findings)
-		seen[strings.TrimSuffix(tc.kind, ", not used by a plan")] = true
+		seen[strings.TrimSuffix(tc.kind, ", used by a plan with deploy_dir")] = true
 	}
 	for _, k := range kinds() {
 		require.True(t, seen[k.name], k.name)

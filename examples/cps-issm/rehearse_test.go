@@ -68,6 +68,20 @@ func TestRehearseOptions(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Configuration.csv"), raw, 0o600))
 		}},
+		"deploy_dir": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, "csv"), 0o700))
+			for name, text := range map[string]string{
+				"Hosts.csv": string(guideHosts), "AdditionalHosts.csv": "Host,Alias,IP Address\narbitervip,,192.168.105.102\n",
+			} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "csv", name), []byte(text), 0o600))
+			}
+			job["deploy_dir"], job["hosts_csv"], job["arbitervip"] = "csv", "", ""
+		}},
+		"arbitervip":           {Job: map[string]any{"arbitervip": "192.168.105.101"}},
+		"corosync_order: late": {Job: map[string]any{"corosync_order": "late"}},
+		"corosync_order: guide": {Job: map[string]any{"corosync_order": "guide",
+			"accept_no_majority": []string{"SESSION-SET1", "BALANCE-SET1", "REPORTING-SET1", "SPR-SET1", "AUDIT-SET1", "ADMIN-SET1"}}},
 		"geo": {Edit: func(t *testing.T, dir string, job map[string]any) {
 			t.Helper()
 			name := filepath.Join(dir, job["mongo_config"].(string))
@@ -79,7 +93,7 @@ func TestRehearseOptions(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(raw), here, both, 1)), 0o600))
 			job["geo"] = map[string]any{"site": 1}
 		}},
-		"accept_no_majority":      {Not: "in the example every replica set keeps its majority; package cps tests one that does not"},
+		"accept_no_majority":      {Not: "in the example every replica set keeps its majority, but with corosync_order guide; package cps tests one that does not"},
 		"skrings_done":            {Not: "the simulated console says COMPLETED; package cps tests other words"},
 		"cluster_manager":         {Job: map[string]any{"cluster_manager": "installer"}},
 		"status_host":             {Job: map[string]any{"status_host": "127.0.0.1"}},

@@ -37,8 +37,13 @@ func example(into, dir string) (*cli.Config, error) {
 	if err := os.MkdirAll(filepath.Join(into, archives), 0o700); err != nil {
 		return nil, err
 	}
+	vip := ""
+	if dir == "" { // that of the guide's cluster, as it is simulated
+		vip = "192.168.105.100"
+	}
 	job := &issmConfig{HostsCSV: files.HostsCSV, MongoConfig: files.MongoConfig, Config: issm.Config{
 		ArchiveDir: archives, From: "19.4.0", To: "21.1.0", Platform: issm.VMware, RestartAll: true, SingleClusterCorosync: true,
+		ArbiterVIP: vip,
 	}}
 	return &cli.Config{Journal: "journal.jsonl", Job: job}, nil
 }
@@ -56,9 +61,15 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	}
 	var table, configuration strings.Builder
 	_, err := hosts.WriteTo(&table)
+	address := job.ArbiterVIP
 	switch {
-	case err == nil && deploy != nil && deploy.Configuration != nil:
-		_, err = deploy.Configuration.WriteTo(&configuration)
+	case err == nil && deploy != nil:
+		if place, ok := deploy.Place("arbitervip"); ok {
+			address = place.Address.String()
+		}
+		if deploy.Configuration != nil {
+			_, err = deploy.Configuration.WriteTo(&configuration)
+		}
 	case err == nil && job.Configuration != "":
 		var raw []byte
 		raw, err = infile.Read(cfg.Path(job.Configuration), infile.Text)
@@ -73,7 +84,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	}
 	d, err := cpstest.New(cpstest.Options{
 		HostsCSV: table.String(), MongoConfig: string(mongo), Configuration: configuration.String(), From: job.From, To: job.To,
-		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority,
+		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})

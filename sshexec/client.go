@@ -34,7 +34,7 @@ type Config struct {
 	KeepAlive       time.Duration // how often to ask whether the host is there; 15 s when zero, never when negative
 	KeepAliveMisses int           // how many questions may stay unanswered before the connection counts as lost; 3 when zero
 	MaxSessions     int           // how many commands run at a time on the connection, the others wait; 10, sshd's own limit, when zero
-	EndTime         time.Duration // how long it may take to end the processes of a command that was cancelled; 10 s when zero
+	EndTime         time.Duration // how long it may take to end the processes of a command that was cancelled; 30 s when zero
 }
 
 // Errors of connecting and of connections.
@@ -81,7 +81,7 @@ func NewClient(cfg Config) (*Client, error) {
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 15*time.Second)
 	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 15*time.Second)
 	cfg.KeepAliveMisses = cmp.Or(cfg.KeepAliveMisses, 3)
-	cfg.EndTime = cmp.Or(cfg.EndTime, 10*time.Second)
+	cfg.EndTime = cmp.Or(cfg.EndTime, 30*time.Second)
 	cfg.MaxSessions = cmp.Or(max(cfg.MaxSessions, 0), 10)
 	return &Client{
 		cfg: cfg, login: &login{auth: cfg.Auth},

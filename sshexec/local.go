@@ -95,7 +95,7 @@ func (l Local) endSudo(parent context.Context, p *process, out *outputs, cmd Cmd
 }
 
 // localEndTime bounds the end of a command that was run with sudo and cancelled.
-const localEndTime = 10 * time.Second
+const localEndTime = 30 * time.Second
 
 // notStarted gives a program that cannot be started the exit status that a shell gives it.
 func notStarted(err error) (Result, error) {

@@ -18,7 +18,7 @@ const (
 	// termGrace is how long a cancelled command has to end after SIGTERM, and killGrace how long to wait for the news of
 	// its end after SIGKILL.
 	termGrace = 2 * time.Second
-	killGrace = time.Second
+	killGrace = 3 * time.Second
 )
 
 // ErrTimeout is the cause when a command ran longer than its Timeout. It is a context.DeadlineExceeded too.

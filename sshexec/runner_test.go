@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
@@ -40,6 +41,7 @@ func newMachine(t *testing.T, change ...func(*sshexectest.Config)) *machine {
 		Host: "node1", Addr: addr, User: "root",
 		Auth:       sshexec.Auth{Keys: []ssh.Signer{user}},
 		KnownHosts: []string{knownHosts(t, server.KnownHosts(addr))},
+		EndTime:    2 * time.Minute, // however loaded the machine is that the tests run on
 	}}
 }
 

@@ -36,11 +36,23 @@ func ShellHandler(env ...string) Handler {
 			_, _ = io.Copy(in, req.Stdin) // ends with the session
 			_ = in.Close()
 		}()
-		stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) })
+		ended := make(chan struct{})
+		defer close(ended)
+		stop := context.AfterFunc(ctx, func() {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+			select {
+			case <-ended:
+			case <-time.After(leftover):
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			}
+		})
 		defer stop()
 		return shellExit(cmd.Wait())
 	}
 }
+
+// leftover is how long a command may outlive its session when nobody ends it: a server that is closed waits for it.
+const leftover = time.Minute
 
 // outputDelay is how long what a command has left behind may hold its output open.
 const outputDelay = 100 * time.Millisecond

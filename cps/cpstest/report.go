@@ -87,7 +87,8 @@ func (d *Deployment) Report() (r Report) {
 		y.sync(s)
 		r = Report{
 			Now: s.Now(), ArbiterVIP: y.vip.owner, Outages: slices.Clone(y.outages), Archives: slices.Clone(y.archives),
-			Bumps: y.bumps, BumpsOwed: y.owedBumps, RingsBuilt: y.rings.built, Silenced: y.site.silenced, Commands: s.Seq(), Violations: s.Violations(),
+			Bumps: y.bumps, BumpsOwed: y.owedBumps, RingsBuilt: y.rings.built, Silenced: y.site.silenced,
+			Commands: s.Seq(), Violations: s.Violations(),
 			Manager: ManagerReport{
 				Release: y.manager.release, Power: s.Host(manager).Power.String(), Restored: y.manager.restored,
 				Ready: s.Host(manager).Power == simhost.On && !s.Now().Before(y.manager.ready),

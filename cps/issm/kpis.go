@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -61,19 +62,27 @@ func (c Config) validateKPIs() []error {
 		if err := validArgv(k.Command); err != nil {
 			bad("%s.command: %w", key, err)
 		}
-		limits := 0
-		for name, limit := range map[string]*float64{"at_least": k.AtLeast, "at_most": k.AtMost, "may_fall": k.MayFall, "may_rise": k.MayRise} {
-			switch {
-			case limit == nil:
-				continue
-			case math.IsNaN(*limit) || math.IsInf(*limit, 0):
-				bad("%s.%s: it must be a finite number", key, name)
-			case strings.HasPrefix(name, "may_") && *limit < 0:
-				bad("%s.%s %g: it is in percent, and must be at least 0", key, name, *limit)
-			}
-			limits++
+		if strings.ContainsFunc(k.Unit, unicode.IsControl) {
+			bad("%s.unit %q: it must be one line", key, k.Unit)
 		}
-		if limits == 0 {
+		limits := []struct {
+			key     string
+			percent bool
+			value   *float64
+		}{{"at_least", false, k.AtLeast}, {"at_most", false, k.AtMost}, {"may_fall", true, k.MayFall}, {"may_rise", true, k.MayRise}}
+		given := 0
+		for _, limit := range limits {
+			switch v := limit.value; {
+			case v == nil:
+				continue
+			case math.IsNaN(*v) || math.IsInf(*v, 0):
+				bad("%s.%s: it must be a finite number", key, limit.key)
+			case limit.percent && *v < 0:
+				bad("%s.%s %g: it is in percent, and must be at least 0", key, limit.key, *v)
+			}
+			given++
+		}
+		if given == 0 {
 			bad("%s: no limit is given: at_least, at_most, may_fall or may_rise", key)
 		}
 		if k.AtLeast != nil && k.AtMost != nil && *k.AtLeast > *k.AtMost {
@@ -89,7 +98,7 @@ func (c Config) validateKPIs() []error {
 		bad("kpi_looks.good %d: it must be at least 1", looks.Good)
 	case looks.Every < time.Second:
 		bad("kpi_looks.every %s: it must be at least 1s", looks.Every)
-	case looks.Within < time.Duration(looks.Good)*looks.Every:
+	case looks.Within/looks.Every < time.Duration(looks.Good):
 		bad("kpi_looks.within %s: %d looks, one every %s, take longer", looks.Within, looks.Good, looks.Every)
 	}
 	return errs

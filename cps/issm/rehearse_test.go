@@ -55,6 +55,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 		"provisioned":       {Provision: true, SkipCarbon: true, RestartAll: true},
 		"shared storage":    {UseSharedStorage: true, RemoveUdevRules: true, RemoveISO: true},
 		"corosync is moved": {SingleClusterCorosync: true},
+		"watched":           watched(issm.Config{SkipCarbon: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.ArchiveDir = t.TempDir()
@@ -62,7 +63,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 			if testing.Short() {
 				every = 401
 			}
-			rehearse(t, runbook(t, cfg), deploy(t, cpstest.Options{}), every)
+			rehearse(t, runbook(t, cfg), deploy(t, siteWorld(cpstest.Options{})), every)
 		})
 	}
 }

@@ -160,6 +160,18 @@ func TestKPIsBeforeTheFirstLife(t *testing.T) {
 	requireMigrated(t, w)
 }
 
+// A half goes only right after the KPIs were good: a run that is taken up looks again.
+func TestKPIsAreReadAgain(t *testing.T) {
+	w := deploy(t, siteWorld(cpstest.Options{}))
+	o := runOn(t, siteRunbook(t), w, "calls")
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "ps -ef", Host: "cluman", Says: stillRuns}))
+	o = life(t, evenkeel.Resume, o.rb, o, "")
+	require.Equal(t, "disable-set-2/quiet", stoppedAt(o.err), "%v", o.err)
+	run(w, "world", "kpi", "gx-success", "98")
+	o = life(t, evenkeel.Resume, o.rb, o, "")
+	require.Equal(t, "disable-set-2/kpis", stoppedAt(o.err), "%v", o.err)
+}
+
 // runUntil runs a runbook, and does something when an action begins; at once where none is named.
 func runUntil(t testing.TB, rb *evenkeel.Runbook, w simulated, at string, then func()) error {
 	t.Helper()
@@ -278,6 +290,8 @@ func TestSiteRefusals(t *testing.T) {
 		`kpis[1].name "gx-success": kpis[0] has the same name`:       func(c *issm.Config) { c.KPIs[1].Name = "gx-success" },
 		"kpis[1].command: it is missing":                             func(c *issm.Config) { c.KPIs[1].Command = nil },
 		"kpis[0].command: ":                                          func(c *issm.Config) { c.KPIs[0].Command = []string{""} },
+		`kpis[1].unit "a\nb": it must be one line`:                   func(c *issm.Config) { c.KPIs[1].Unit = "a\nb" },
+		"kpi_looks.within 15m0s: 9223372036 looks":                   func(c *issm.Config) { c.KPILooks.Good = 9223372036 },
 		"kpis[0].at_least: it must be a finite number":               func(c *issm.Config) { c.KPIs[0].AtLeast = new(math.NaN()) },
 		"kpis[0].may_fall -1: it is in percent":                      func(c *issm.Config) { c.KPIs[0].MayFall = new(-1.0) },
 		"kpis[1]: no limit is given":                                 func(c *issm.Config) { c.KPIs[1].AtMost, c.KPIs[1].MayRise = nil, nil },

@@ -15,8 +15,8 @@ import (
 
 // KPI is a number that tells how the calls fare: a success rate, transactions a second, errors. It needs one limit at least.
 //
-// The command is the site's own. It must change nothing, and print one number and nothing else: 99.7, not "99.7 %". The
-// guide does not say what the bulk statistics files (bulk-*.csv) look like, so nothing reads them here: the command does.
+// The command is the site's own. It must change nothing, and print one number and nothing else: 99.7 or 9.97E1, not "99.7 %".
+// The guide does not say what the bulk statistics files (bulk-*.csv) look like, so nothing reads them here: the command does.
 type KPI struct {
 	Name    string   `yaml:"name"`           // letters, digits, ".", "_" and "-"
 	Command []string `yaml:"command"`        // the program and its arguments; no password, as it is shown

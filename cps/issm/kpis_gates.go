@@ -58,12 +58,13 @@ func (w kpis) often(looks int) string {
 // gate is a look at every KPI, as often in a row as is asked for. A value that is not good begins a new row; one that
 // cannot be read ends the look.
 func (w kpis) gate(title string, looks int, relative bool) evenkeel.Action {
-	text := "Read every KPI " + w.often(looks) + ". Each look must find all of them good:"
-	paper := make([]evenkeel.Block, 0, len(w.list))
-	for i, k := range w.list {
-		text += fmt.Sprintf("%s %s (%s on %s): %s", []string{"", ";"}[min(i, 1)], k.Name, k.cmd(), w.host(k), k.wants(relative))
+	var list []string
+	var paper []evenkeel.Block
+	for _, k := range w.list {
+		list = append(list, fmt.Sprintf("%s (%s on %s): %s", k.Name, k.cmd(), w.host(k), k.wants(relative)))
 		paper = append(paper, w.onPaper(k, looks, relative))
 	}
+	text := "Read every KPI " + w.often(looks) + ". Each look must find all of them good: " + strings.Join(list, "; ")
 	return evenkeel.Action{
 		ID: "kpis", Paper: steps.Again(paper),
 		Change: evenkeel.Change{

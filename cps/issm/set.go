@@ -127,7 +127,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			},
 		})
 	}
-	if gate := m.kpiGate(fmt.Sprintf("The KPIs before set %d goes", n)); gate != nil {
+	if gate := m.kpiGate(fmt.Sprintf("Verify that the KPIs are good before set %d goes", n)); gate != nil {
 		gate[0].Precondition = true
 		step.Needs, step.Actions = []evenkeel.FactKey{factKPIs}, append(gate, step.Actions...)
 	}

@@ -76,6 +76,7 @@ func (y *system) build(s *simhost.State) {
 		}
 		s.AddHost(y.opts.Peer, peer)
 	}
+	y.buildSite(s)
 	s.AddHost(spare, y.managerOS(y.opts.From)).PowerOff(s)
 	for n := 1; n <= 2; n++ {
 		y.halves[n], y.serves[n], y.stage[n] = y.sides[n], true, stage

@@ -47,7 +47,7 @@
 // The commands of this host tell and steer the simulation: now, sleep DURATION, report (JSON), log, check, delete-vms
 // SET, deploy-cluman, restore-cluman, power-on HOST, power-off HOST. Others make something untrue that a command has
 // said: traffic SET on|off, release VM RELEASE, image VM RELEASE, priority HOST:PORT N, recovering HOST:PORT, archive
-// cluman|set-1|set-2 lost|cut.
+// cluman|set-1|set-2 lost|cut, kpi NAME TEXT, alarms silenced|unsilenced.
 //
 // # Lies
 //

@@ -36,6 +36,9 @@ func (d *Deployment) EndState() string {
 			y.sets[i].describe(&b)
 		}
 		fmt.Fprintf(&b, "SkRings built: %v\n", y.rings.built)
+		if y.opts.Alarms != nil {
+			fmt.Fprintf(&b, "alarms silenced: %v\n", y.site.silenced)
+		}
 	})
 	return b.String()
 }

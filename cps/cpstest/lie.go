@@ -105,7 +105,8 @@ func (y *system) do(s *simhost.State, words []string) error {
 
 const deedsUsage = "delete-vms SET | deploy-cluman | restore-cluman | deploy-arbiter | restore-arbiter | " +
 	"zone ZONE | join SET HOST:PORT | power-on HOST | power-off HOST | traffic SET on|off | " +
-	"release VM RELEASE | image VM RELEASE | priority HOST:PORT N | recovering HOST:PORT | archive cluman|set-1|set-2|arbiter lost|cut"
+	"release VM RELEASE | image VM RELEASE | priority HOST:PORT N | recovering HOST:PORT | archive cluman|set-1|set-2|arbiter lost|cut | " +
+	"kpi NAME TEXT | alarms silenced|unsilenced"
 
 // steer does what no command of the deployment does: what people do elsewhere, and what is so for no reason.
 func (y *system) steer(s *simhost.State, args []string) error {
@@ -148,6 +149,10 @@ func (y *system) steer(s *simhost.State, args []string) error {
 			p, err := strconv.ParseFloat(at(2), 64)
 			return errors.Join(err, r.SetPriority(at(1), p))
 		})
+	case verb == "kpi":
+		return y.steerKPI(s, at(1), strings.Join(args[min(2, len(args)):], " "))
+	case verb == "alarms":
+		return y.steerAlarms(s, at(1))
 	case verb == "archive":
 		return y.spoil(s, at(1), at(2))
 	default:

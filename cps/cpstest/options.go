@@ -78,6 +78,9 @@ type Options struct {
 	Geo       int
 	Monitored bool // the replica sets are in the lists that the monitoring of a GR system reads
 
+	KPIs   []KPI   // commands of the site that tell how the calls fare
+	Alarms *Alarms // commands of the site that silence its alarms; none when nil
+
 	Keys *KeyOptions // the machines log in to each other by SSH keys; nobody does when nil
 
 	// Trusting makes migrate.sh believe that its caller knows the order: it refuses nothing for its stage. The invariants must then

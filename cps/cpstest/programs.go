@@ -12,7 +12,7 @@ import (
 // programs are those of CPS, besides what every Linux host has.
 func (p *plan) programs() *simhost.Registry {
 	r := simhost.NewRegistry()
-	r.Around = func(c *simhost.Call, run simhost.Handler) int { return lie(c, inZone(run)) }
+	r.Around = func(c *simhost.Call, run simhost.Handler) int { return lie(c, inZone(ofSite(run))) }
 	r.Command("migrate.sh", 0, migrate)
 	r.Command("deploy_all.py", 0, deployAll)
 	r.Command("deploy.sh", 0, deployOne)

@@ -29,6 +29,7 @@ type Report struct {
 	Bumps      int           `json:"version_bumps"`      // how often config.version was raised
 	BumpsOwed  int           `json:"version_bumps_owed"` // how often it should have been: once for each set and ADMIN replica set
 	RingsBuilt bool          `json:"skrings_built"`      // since a set was enabled last
+	Silenced   bool          `json:"alarms_silenced,omitempty"`
 	Commands   int           `json:"commands"`
 	Violations []Violation   `json:"violations"`
 }
@@ -87,7 +88,8 @@ func (d *Deployment) Report() (r Report) {
 		y.sync(s)
 		r = Report{
 			Now: s.Now(), ArbiterVIP: y.vip.owner, SecondVIP: y.vip.second, Outages: slices.Clone(y.outages), Archives: slices.Clone(y.archives),
-			Bumps: y.bumps, BumpsOwed: y.owedBumps, RingsBuilt: y.rings.built, Commands: s.Seq(), Violations: s.Violations(),
+			Bumps: y.bumps, BumpsOwed: y.owedBumps, RingsBuilt: y.rings.built, Silenced: y.site.silenced,
+			Commands: s.Seq(), Violations: s.Violations(),
 			Manager: ManagerReport{
 				Release: y.manager.release, Power: s.Host(manager).Power.String(), Restored: y.manager.restored,
 				Ready: s.Host(manager).Power == simhost.On && !s.Now().Before(y.manager.ready),

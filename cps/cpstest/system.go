@@ -24,6 +24,7 @@ type system struct {
 	archives []Archive
 	events   []event
 	rings    ringState
+	site     siteState
 
 	rolledBack bool // migrate.sh rollback was run; the old release is being put back
 	dieAfter   int  // migrate.sh is killed after so many of its stages; never when negative
@@ -92,6 +93,7 @@ func (y *system) Clone() simhost.Layer {
 	c.events = slices.Clone(y.events)
 	c.outages = slices.Clone(y.outages)
 	c.lies = slices.Clone(y.lies)
+	c.site.prints = slices.Clone(y.site.prints)
 	return &c
 }
 
@@ -136,6 +138,8 @@ func (y *system) Encode(e *simhost.Encoder) {
 	}
 	e.ToGo(y.rings.until)
 	e.Bool(y.rings.built)
+	e.Texts(y.site.prints)
+	e.Bool(y.site.silenced)
 	e.Bool(y.rolledBack)
 	e.Int(y.dieAfter)
 	e.Int(y.bumps)

@@ -21,7 +21,8 @@ func (m *Migration) afterSteps() []evenkeel.Step {
 	if m.cfg.RestartAll {
 		steps = append(steps, m.restartStep())
 	}
-	return append(steps, m.finalStep(), m.imageStep(), m.handOverStep())
+	steps = append(steps, m.kpiStep("kpis-after", "Watch the KPIs on the new release", "")...)
+	return slices.Concat(steps, []evenkeel.Step{m.finalStep()}, m.unsilenceStep(), []evenkeel.Step{m.imageStep(), m.handOverStep()})
 }
 
 func (m *Migration) restoreTrafficStep() evenkeel.Step {

@@ -23,22 +23,25 @@ var (
 // beforeSteps look at the cluster and let the operator confirm what no command can tell (cps:250-306).
 func (m *Migration) beforeSteps() []evenkeel.Step {
 	first, second := m.ofClass(2, "pcrfclient")[0], m.ofClass(1, "pcrfclient")[0]
+	kpis, noted := m.kpiBefore()
 	steps := []evenkeel.Step{
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
-			Makes:   []evenkeel.FactKey{factReplicas, factHtpasswd},
-			Actions: append(m.fileChecks(), m.healthChecks(second, first)...),
+			Makes:   append([]evenkeel.FactKey{factReplicas, factHtpasswd}, noted...),
+			Actions: slices.Concat(m.fileChecks(), m.healthChecks(second, first), m.alarmsReadable(), kpis),
 		},
 		{
 			ID: "confirm", Title: "Confirm what no command can tell", Ref: "cps:250-306",
 			Actions: m.attestations(),
 		},
+	}
+	steps = append(append(steps, m.silenceStep()...), []evenkeel.Step{
 		{
 			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
 			Actions:  []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
 			Harmless: "the same users and dashboards on both VMs harm nothing",
 		},
-	}
+	}...)
 	if !m.cfg.SkipCarbon {
 		steps = append(steps, m.whisperStep())
 	}
@@ -186,6 +189,9 @@ func (m *Migration) attestations() []evenkeel.Action {
 		evenkeel.ByHand("customizations", "Customizations",
 			"Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; "+
 				"what was changed on a VM itself is reapplied by hand.").From("cps:261,437"),
+		evenkeel.ByHand("licences", "Licences of the new release", fmt.Sprintf("Confirm that the licences of this cluster hold for %s "+
+			"and for its sessions, and that Smart Licensing is set up where it is used. No command of the guide shows them: look "+
+			"them up as the CPS Operations Guide says.", m.to)).From("cps:312"),
 		evenkeel.ByHand("debug", "Debug log of the upgrade",
 			`Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`).From("cps:293-299"),
 	}

@@ -88,6 +88,13 @@ type Config struct {
 	// with mongoConfig.cfg, and give the platform, the secrets and the address of arbitervip.
 	Deploy *cps.Deploy `yaml:"-"`
 
+	// KPIs are watched before, between and after the halves: each is a gate. None is watched when empty.
+	KPIs     []KPI    `yaml:"kpis,omitempty"`
+	KPILooks KPILooks `yaml:"kpi_looks,omitempty"` // how they are looked at
+
+	// Alarms says how the alarms are silenced while the migration runs; nobody silences them when nil.
+	Alarms *Alarms `yaml:"alarms,omitempty"`
+
 	// Secrets are values that no text of the migration may show, such as those of Configuration.Secrets.
 	Secrets []cps.Secret `yaml:"-"`
 
@@ -146,6 +153,9 @@ func (c Config) withDefaults() Config {
 	}
 	text(&c.SKRingsDone, "COMPLETED")
 	c.Geo = c.Geo.withDefaults()
+	if len(c.KPIs) > 0 {
+		c.KPILooks = c.KPILooks.withDefaults()
+	}
 	text(&c.Tools.Diagnostics, "diagnostics.sh")
 	text(&c.Tools.About, "about.sh")
 	text(&c.Tools.RestartAll, "restartall.sh")
@@ -216,6 +226,7 @@ func (c Config) Validate() error {
 		bad("endpoints_per_lb %d: it must be at least 1", c.EndpointsPerLB)
 	}
 	errs = append(errs, c.Geo.validate()...)
+	errs = append(append(errs, c.validateKPIs()...), c.Alarms.validate()...)
 	for i, text := range c.Attestations {
 		if strings.TrimSpace(text) == "" {
 			bad("attestation %d is empty", i+1)

@@ -166,6 +166,13 @@ func migrationLies() []lied {
 		{check: pre + "about", lies: says("about.sh", "", func(truth string) string { return truth + patched })},
 		{check: pre + "htpasswd-first", lies: says("sha256sum *.htpasswd", "pcrfclient01", prints(""))},
 		{check: pre + "htpasswd-second", opts: cpstest.Options{HtpasswdDiffers: true}},
+		{check: pre + "alarms", lies: says(alarmState, "", prints("ok\n"))},
+		{check: pre + "kpis", lies: says(gxCommand, "", prints("98\n"))},
+
+		{check: "silence-alarms/silenced", lies: idle(silenceCommand, "nms")},
+		{check: "kpis-swap/kpis", at: "kpis-swap/kpis", lies: says(gxCommand, "", prints("99.2\n"))},
+		{check: "kpis-after/kpis", at: "kpis-after/kpis", lies: says(rxCommand, "", prints("no data\n"))},
+		{check: "unsilence-alarms/unsilenced", lies: idle(unsilenceCommand, "nms")},
 
 		{check: "udev/removed", lies: idle("rm -f /etc/udev/*", "")},
 		{check: "udev/boot-id", at: "udev/boot-id", lies: says("cat */boot_id", "cluman", prints(""))},
@@ -262,6 +269,7 @@ func halfLies(n int) []lied {
 	sharding, about := fmt.Sprintf("sharding-set-%d-set06/", n), fmt.Sprintf("about-set-%d/about", n)
 	disable, enable := command("migrate.sh disable set %d"), command("migrate.sh enable set %d *")
 	list := []lied{
+		{check: in("disable", "kpis"), at: in("disable", "kpis"), lies: says(rxCommand, "", prints("25\n"))},
 		{check: in("disable", "other-half"), at: in("disable", "other-half"), lies: member("set03", "sessionmgr"+other, cps.StateRecovering)},
 		{check: in("disable", "keeps"), at: in("disable", "keeps"), now: func(t *testing.T, w simulated, dir string) {
 			if n == 1 {
@@ -369,6 +377,7 @@ func rollbackLies() []lied {
 		{check: "enable-set-1/enable-again", at: "enable-set-1/enable-again", opts: cpstest.Options{AdminArbiterStops: true},
 			lies: says(enable, "", anError)},
 		{check: "rolled-back/replicas", lies: idle(enable, "")},
+		{check: "unsilence-alarms/unsilenced", lies: idle(unsilenceCommand, "nms")},
 		at("rolled-back/replicas", recovering("sessionmgr02")),
 		at("rolled-back/about", says("about.sh", "", replaces("(pcrf): 19.4.0", "(pcrf): 21.1.0"))),
 		at("rolled-back/traffic", down("lb02")),
@@ -399,6 +408,7 @@ func rollbackLies() []lied {
 // reviewed are the checks without which no lie gets further, with the reason why they stand there.
 var reviewed = map[string]string{
 	"preflight/htpasswd-first":     noFact,
+	"preflight/kpis":               noFact,
 	"udev/boot-id":                 noFact,
 	"backup-cluman/mark":           noFact,
 	"disable-set-1/mark":           noFact,
@@ -418,6 +428,9 @@ var reviewed = map[string]string{
 		"same; with two it asks " +
 		"for one of them, and this for both",
 }
+
+// informs are looks that stop nothing.
+var informs = map[string]bool{rollbackRun + ": before/kpis": true}
 
 const (
 	noFact    = "it is journalled as a fact, and the fact is read in the same way: without this check the same action fails at that"
@@ -453,7 +466,7 @@ func (l lied) run(t *testing.T, kind string, may reach, empty ...string) (at str
 	defer end()
 	dir := t.TempDir()
 	rb := runbook(t, liedConfig(dir))
-	w = deploy(t, l.opts)
+	w = deploy(t, siteWorld(l.opts))
 	do(w, l.first)
 	start, o := evenkeel.Run, outcome{world: w, journal: &evenkeel.MemJournal{}}
 	if kind == rollbackRun {
@@ -517,8 +530,8 @@ func do(w simulated, deeds []string) {
 }
 
 func liedConfig(dir string) issm.Config {
-	return issm.Config{ArchiveDir: dir, RemoveUdevRules: true, SkipCarbon: true, SingleClusterCorosync: true,
-		ArbiterVIP: vipAddress}
+	return watched(issm.Config{ArchiveDir: dir, RemoveUdevRules: true, SkipCarbon: true, SingleClusterCorosync: true,
+		ArbiterVIP: vipAddress})
 }
 
 // stoppedAt is where a run stopped; "done" where it did not.
@@ -598,7 +611,7 @@ func TestEachCheckStopsALie(t *testing.T) {
 		rb := runbook(t, liedConfig(t.TempDir()))
 		if kind == rollbackRun {
 			var err error
-			rb, err = rb.RollbackPlan(runOn(t, rb, deploy(t, cpstest.Options{}), "calls").state(t))
+			rb, err = rb.RollbackPlan(runOn(t, rb, deploy(t, siteWorld(cpstest.Options{})), "calls").state(t))
 			require.NoError(t, err)
 		}
 		lies, tried, needed := map[string]int{}, map[string]int{}, map[string]bool{}
@@ -615,6 +628,9 @@ func TestEachCheckStopsALie(t *testing.T) {
 		}
 		checks := checksOf(rb)
 		for _, c := range checks {
+			if informs[kind+": "+c] {
+				continue
+			}
 			why, known := reviewed[kind+": "+c]
 			if !known {
 				why, known = reviewed[c]

@@ -10,7 +10,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -94,7 +93,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), deployed, mongo.Findings(), cps.ReviewHosts(hosts, set1, set2),
 		cps.ReviewSets(set1, set2, mongo, without(m.cfg.AcceptNoMajority, accepted)...), order, m.reviewVIP())
 	m.review()
-	m.findings = append(m.findings, m.reviewGeo()...)
+	m.findings = append(append(m.findings, m.reviewGeo()...), m.reviewSite()...)
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
@@ -180,7 +179,7 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 		return nil, errNoPlan
 	}
 	rb := &evenkeel.Runbook{
-		Functions:  steps.PaperFunctions,
+		Functions:  m.paperFunctions(),
 		Name:       "cps-issm",
 		Title:      fmt.Sprintf("In-service migration of CPS %s to %s", m.from, m.to),
 		Intro:      m.intro(),

@@ -38,6 +38,9 @@ func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
 			cfg.Set1, cfg.Set2, _ = cps.SplitClusterSets(hosts)
 			cfg.Set1, cfg.Set2 = cfg.Set2, cfg.Set1
 		}
+		if flag("site") {
+			cfg = watched(cfg)
+		}
 		m, err := issm.New(cfg, hosts, mongo)
 		require.Equal(t, cfg.Validate() == nil, err == nil)
 		if err != nil {
@@ -57,16 +60,18 @@ func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
 		has := func(wanted bool, list []string, part string) {
 			require.Equal(t, wanted, strings.Contains(strings.Join(list, "\n"), part), part)
 		}
-		has(cfg.SkipCarbon, steps, "skip-carbon")                                      // CPS-017
-		has(cfg.Provision, commands, "--useprovision")                                 // CPS-066, CPS-218
-		has(cfg.Provision, commands, "--cleanupbackup")                                // CPS-069
-		has(cfg.UseCL, commands, "--nossh --usecl --vms")                              // CPS-068, CPS-042
-		has(cfg.UseSharedStorage, commands, "/deployer/deploy.sh qns02")               // CPS-070, CPS-174
-		has(!cfg.SKDB, commands, "rebuildAllSkRings")                                  // MON-030, CPS-084
-		has(cfg.RestartAll, commands, "restartall.sh")                                 // CPS-085
-		has(cfg.RemoveISO, commands, "rm -f /root/CPS_21.1.0.release.iso")             // CPS-092, CPS-219
-		has(cfg.StaticRoutes, commands, "route-<interface>")                           // CPS-082
-		has(cfg.RemoveUdevRules, commands, "70-persistent-net.rules")                  // CPS-032, CPS-055
+		has(cfg.SkipCarbon, steps, "skip-carbon")                          // CPS-017
+		has(cfg.Provision, commands, "--useprovision")                     // CPS-066, CPS-218
+		has(cfg.Provision, commands, "--cleanupbackup")                    // CPS-069
+		has(cfg.UseCL, commands, "--nossh --usecl --vms")                  // CPS-068, CPS-042
+		has(cfg.UseSharedStorage, commands, "/deployer/deploy.sh qns02")   // CPS-070, CPS-174
+		has(!cfg.SKDB, commands, "rebuildAllSkRings")                      // MON-030, CPS-084
+		has(cfg.RestartAll, commands, "restartall.sh")                     // CPS-085
+		has(cfg.RemoveISO, commands, "rm -f /root/CPS_21.1.0.release.iso") // CPS-092, CPS-219
+		has(cfg.StaticRoutes, commands, "route-<interface>")               // CPS-082
+		has(cfg.RemoveUdevRules, commands, "70-persistent-net.rules")      // CPS-032, CPS-055
+		has(cfg.Alarms != nil, steps, "unsilence-alarms")
+		has(len(cfg.KPIs) > 0, steps, "kpis-swap")
 		has(cfg.Platform == issm.OpenStack, commands, "arbitervip on the port of pcr") // CPS-040, CPS-208
 	})
 }

@@ -46,6 +46,7 @@ func everyRunbook(t testing.TB) []planned {
 		"two clusters":   {NoSSH: true, UseCL: true, PeerPcrfclient: "b-pcrfclient01"},
 		"OpenStack":      {Platform: issm.OpenStack},
 		"own sets":       {Set1: odd, Set2: even},
+		"watched":        watched(issm.Config{}),
 	} {
 		cfg.ArchiveDir = t.TempDir()
 		list = append(list, planned{name, runbook(t, cfg), facts})
@@ -122,6 +123,8 @@ var exitOnly = map[string]string{
 	"corosync-start":        "monit prints nothing; its status is read before and afterwards",
 	"deploy":                "the guide shows no output of deploy_all.py; each VM is waited for by its system",
 	"deploy-<alias>":        "the guide shows no output of deploy.sh; each VM is waited for by its system",
+	"silence":               "a command of the site, of which nothing is known; the state is read before and afterwards",
+	"unsilence":             "a command of the site, of which nothing is known; the state is read before and afterwards",
 	"monit-<load balancer>": "systemctl start prints nothing; its status is read before and afterwards",
 }
 

@@ -75,6 +75,7 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 			c.SingleClusterCorosync, c.RestartAll, c.RemoveISO, c.RemoveUdevRules = true, true, true, true
 		},
 		func(c *issm.Config) { c.PeerPcrfclient, c.Provision = "peer", true },
+		func(c *issm.Config) { *c = watched(*c) },
 	} {
 		cfg := issm.Config{ArchiveDir: t.TempDir()}
 		mend(&cfg)

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -21,7 +20,7 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 		return nil, errNoPlan
 	}
 	rb := &evenkeel.Runbook{
-		Functions: steps.PaperFunctions,
+		Functions: m.paperFunctions(),
 		Name:      "cps-preflight",
 		Title:     fmt.Sprintf("Look at the cluster before a migration of CPS %s to %s", m.from, m.to),
 		Intro: "It changes nothing. Run it days before the migration, clear what it finds, and run it again: the migration begins with " +
@@ -40,8 +39,11 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 			continue
 		}
 		step := evenkeel.Step{ID: a.ID, Title: a.Title, Host: m.cfg.ClusterManager, Ref: a.Ref, Parallel: "checks"}
-		if a.ID == "replicas" {
+		switch a.ID {
+		case "replicas":
 			a.Makes = nil // the migration notes it when it begins
+		case "kpis":
+			a = m.kpis().gate("KPIs", 1, false)
 		}
 		for _, made := range a.Makes {
 			step.Makes = append(step.Makes, made.Key)

@@ -88,7 +88,7 @@ func TestPreflightIsLiedTo(t *testing.T) {
 			continue
 		}
 		t.Run(l.check, func(t *testing.T) {
-			w := deploy(t, l.opts)
+			w := deploy(t, siteWorld(l.opts))
 			do(w, l.first)
 			do(w, l.deeds)
 			if l.now != nil {
@@ -97,7 +97,7 @@ func TestPreflightIsLiedTo(t *testing.T) {
 			for _, lie := range l.lies {
 				require.NoError(t, w.Lie(lie))
 			}
-			require.ErrorContains(t, look(t, w, &evenkeel.MemJournal{}), "action "+check)
+			require.ErrorContains(t, sitePreflight(t, w), "action "+check)
 		})
 	}
 }

@@ -56,6 +56,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 		"shared storage":    {UseSharedStorage: true, RemoveUdevRules: true, RemoveISO: true},
 		"corosync is moved": moved(t, issm.CorosyncLate),
 		"the guide's order": moved(t, issm.CorosyncGuide),
+		"watched":           watched(issm.Config{SkipCarbon: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.ArchiveDir = t.TempDir()
@@ -63,7 +64,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 			if testing.Short() {
 				every = 401
 			}
-			rehearse(t, runbook(t, cfg), deploy(t, cpstest.Options{SignedFor: cfg.AcceptNoMajority}), every)
+			rehearse(t, runbook(t, cfg), deploy(t, siteWorld(cpstest.Options{SignedFor: cfg.AcceptNoMajority})), every)
 		})
 	}
 }

@@ -72,8 +72,11 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		}
 		known[key.Name()] = raw
 	}
+	if raw, ok := st.Facts[factKPIs.Name()]; ok {
+		known[factKPIs.Name()] = raw
+	}
 	rb := &evenkeel.Runbook{
-		Functions: steps.PaperFunctions,
+		Functions: m.paperFunctions(),
 		Name:      rollbackName,
 		Title:     fmt.Sprintf("Roll set 1 back from CPS %s to %s", m.to, m.from),
 		Intro: strings.Join([]string{
@@ -95,6 +98,9 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	}
 	rb.Steps = append(rb.Steps, back.stopRecoveringStep(), back.rollbackStep(), back.restoreManagerStep(), back.rollbackSetsStep(),
 		back.redeployOldStep(), back.bringArchiveStep(), back.enableOldStep(), back.rolledBackStep())
+	if st.Step(silenceAlarms).Touched() {
+		rb.Steps = append(rb.Steps, m.unsilenceStep()...)
+	}
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)
@@ -107,7 +113,7 @@ type rollback struct{ deployment }
 func (m rollback) beforeRollback() evenkeel.Step {
 	mongoConfig := m.planFiles()[1]
 	mongoConfig.Title, mongoConfig.Ref = "The replica sets are those of the plan, without sharding", "cps:1821-1822"
-	return evenkeel.Step{
+	step := evenkeel.Step{
 		ID: "before", Title: "Before the rollback", Host: m.cfg.ClusterManager, Ref: "cps:1816-1833",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
@@ -120,6 +126,12 @@ func (m rollback) beforeRollback() evenkeel.Step {
 			setArchives[1].kept("kept"), mongoConfig,
 		},
 	}
+	if len(m.cfg.KPIs) > 0 {
+		step.Makes = []evenkeel.FactKey{factKPIsBack}
+		step.Actions[1].Manual += " The KPIs: " + factKPIsBack.Ref() + "."
+		step.Actions = slices.Insert(step.Actions, 1, m.kpis().informs())
+	}
+	return step
 }
 
 // withVIP is the same migration with arbitervip at work while set 1 is away: in a rollback the old corosync keeps it.

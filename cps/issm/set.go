@@ -15,7 +15,9 @@ import (
 // set1Steps migrate set 1 while set 2 serves (cps:562-1014, CPS-203).
 func (m *Migration) set1Steps() []evenkeel.Step {
 	steps := m.halfSteps(1)
-	return slices.Concat(steps, []evenkeel.Step{m.aboutStep("about-set-1", 1)}, m.geoRow(1), []evenkeel.Step{m.swapStep(), m.callsStep()})
+	return slices.Concat(steps, []evenkeel.Step{m.aboutStep("about-set-1", 1)}, m.geoRow(1), []evenkeel.Step{m.swapStep()},
+		m.kpiStep("kpis-swap", "Watch the KPIs while set 1 takes the traffic", "If they stay bad, roll set 1 back (cps:564)."),
+		[]evenkeel.Step{m.callsStep()})
 }
 
 // set2Steps migrate set 2, once set 1 is proven (cps:564,1016-1321, CPS-205, CPS-206).
@@ -130,6 +132,10 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(30*time.Second, m.complete(1)(t)) })},
 			},
 		})
+	}
+	if gate := m.kpiGate(fmt.Sprintf("Verify that the KPIs are good before set %d goes", n)); gate != nil {
+		gate[0].Precondition = true
+		step.Needs, step.Actions = []evenkeel.FactKey{factKPIs}, append(gate, step.Actions...)
 	}
 	return step
 }

@@ -99,6 +99,7 @@ func (a *technician) makeUsers(ctx context.Context, ask evenkeel.Prompt) error {
 
 type outcome struct {
 	world    simulated
+	rb       *evenkeel.Runbook
 	journal  *evenkeel.MemJournal
 	events   []string
 	report   *evenkeel.Report
@@ -126,6 +127,7 @@ func life(t testing.TB, start func(context.Context, *evenkeel.Runbook, evenkeel.
 	evenkeel.Options) (*evenkeel.Report, error), rb *evenkeel.Runbook, o outcome, hold string) outcome {
 	t.Helper()
 	w := o.world
+	o.rb = rb
 	operator := &technician{world: w, hold: hold}
 	opts := evenkeel.Options{
 		Journal: o.journal, Clock: w.Clock(), Operator: operator, Serial: true, RunID: testRun, Holder: "test",

@@ -92,7 +92,7 @@ func arbiterWorld(cfg *cli.Config, job *arbiterConfig) (cli.SimWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withArbiter{simulated{d, managerOf(job.ClusterManager), ""}, job.Arbiter}, nil
+	return withArbiter{simulated{d, managerOf(job.ClusterManager), nil}, job.Arbiter}, nil
 }
 
 // withArbiter is a simulated cluster with an arbiter at a third site.

@@ -41,5 +41,5 @@ func endpointsWorld(cfg *cli.Config, job *endpointsConfig) (cli.SimWorld, error)
 	for i := 0; i < each && err == nil; i++ {
 		_, err = lb.Run(context.Background(), sshexec.Script(sshexec.Mutating, cpstest.OSGiScript, strconv.Itoa(9092+i), "excludeEndpoints"))
 	}
-	return simulated{d, managerOf(job.ClusterManager), ""}, err
+	return simulated{d, managerOf(job.ClusterManager), nil}, err
 }

@@ -61,7 +61,7 @@ func keysWorld(cfg *cli.Config, job *keysConfig) (cli.SimWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keyed{simulated{d, managerOf(job.ClusterManager), ""}}, nil
+	return keyed{simulated{d, managerOf(job.ClusterManager), nil}}, nil
 }
 
 // keyed is a simulated cluster of which the keys matter in the end.

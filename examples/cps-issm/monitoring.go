@@ -65,7 +65,7 @@ func monitoringApp() *cli.App {
 		if err != nil {
 			return cfg, err
 		}
-		_, err = takeLists(context.Background(), cfg, here.HostsCSV, filepath.Join(into, job.Files), simulated{d, clusterManager, ""})
+		_, err = takeLists(context.Background(), cfg, here.HostsCSV, filepath.Join(into, job.Files), simulated{d, clusterManager, nil})
 		return cfg, err
 	}
 	app.Backup = func(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
@@ -156,7 +156,7 @@ func monitoringWorld(cfg *cli.Config, job *monitoringConfig) (cli.SimWorld, erro
 	if err != nil {
 		return nil, err
 	}
-	w := simulated{d, managerOf(job.ClusterManager), ""}
+	w := simulated{d, managerOf(job.ClusterManager), nil}
 	hosts, err := needed("hosts_csv", cfg.Path(job.HostsCSV), cps.ParseHosts)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func patchWorld(cfg *cli.Config, job *patchConfig) (cli.SimWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	return patched{simulated{d, managerOf(job.ClusterManager), ""}}, nil
+	return patched{simulated{d, managerOf(job.ClusterManager), nil}}, nil
 }
 
 // patched is a simulated cluster of which the patches matter in the end.

@@ -18,7 +18,7 @@ func TestPreflightTellsAll(t *testing.T) {
 		a.World = func(cfg *cli.Config) (cli.SimWorld, error) {
 			job := jobOf(cfg)
 			d, err := clusterFiles{job.HostsCSV, job.MongoConfig}.deployed(cfg, cpstest.Options{FreeKB: 1 << 20, HtpasswdDiffers: true})
-			return simulated{d, clusterManager, ""}, err
+			return simulated{d, clusterManager, nil}, err
 		}
 		return a
 	}, "demo")

@@ -209,5 +209,5 @@ func prioritiesWorld(cfg *cli.Config, job *prioritiesConfig) (cli.SimWorld, erro
 		return nil, err
 	}
 	d, err := job.deployed(cfg, cpstest.Options{DBUser: credential})
-	return simulated{d, managerOf(job.ClusterManager), ""}, err
+	return simulated{d, managerOf(job.ClusterManager), nil}, err
 }

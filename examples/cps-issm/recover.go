@@ -55,5 +55,5 @@ func recoverWorld(cfg *cli.Config, job *recoverConfig) (cli.SimWorld, error) {
 			err = d.Sleep(context.Background(), 2*window)
 		}
 	}
-	return simulated{d, managerOf(job.ClusterManager), ""}, err
+	return simulated{d, managerOf(job.ClusterManager), nil}, err
 }

@@ -58,6 +58,10 @@ func TestRehearseOptions(t *testing.T) {
 		one[i], two[j] = two[j], one[i]
 		return map[string]any{"set1": []string(one), "set2": []string(two)}
 	}
+	kpis := []any{
+		map[string]any{"name": "gx", "command": []string{"/root/kpi.sh", "gx"}, "unit": "%", "at_least": 99.5, "may_fall": 1},
+		map[string]any{"name": "rx", "command": []string{"sh", "-c", "stats | tail -1"}, "host": "stats", "at_most": 10},
+	}
 	clitest.RehearseOptions[issmConfig](t, app, map[string]clitest.Option{
 		"hosts_csv":    {Edit: renamed("hosts_csv", "our-hosts.csv")},
 		"mongo_config": {Edit: renamed("mongo_config", "our-mongo.cfg")},
@@ -123,6 +127,13 @@ func TestRehearseOptions(t *testing.T) {
 		"endpoints_per_lb":        {Job: map[string]any{"endpoints_per_lb": 5}},
 		"osgi_port":               {Job: map[string]any{"osgi_port": 9191}},
 		"attestations":            {Job: map[string]any{"attestations": []string{"The change board agrees."}}},
+		"kpis":                    {Job: map[string]any{"kpis": kpis}},
+		"kpi_looks":               {Job: map[string]any{"kpis": kpis, "kpi_looks": map[string]any{"good": 2, "every": "6m", "within": "1h"}}},
+		"alarms": {Job: map[string]any{"alarms": map[string]any{"host": "nms", "silence": []string{"alarms", "off"},
+			"unsilence": []string{"alarms", "on"}, "check": []string{"alarms", "state"}, "silenced": "silenced", "unsilenced": "sounding"}}},
+		"alarms:of the Cluster Manager": {Job: map[string]any{"cluster_manager": "installer", "alarms": map[string]any{
+			"silence": []string{"alarms", "off"}, "unsilence": []string{"alarms", "on"}, "check": []string{"alarms", "state"},
+			"silenced": "silenced", "unsilenced": "sounding"}}},
 		"tools": {Job: map[string]any{"tools": map[string]any{"diagnostics": "/var/qps/bin/diag/diagnostics.sh",
 			"about": "/var/qps/bin/about.sh", "restartall": "/var/qps/bin/control/restartall.sh", "mongo": "/usr/bin/mongo"}}},
 	})

@@ -24,6 +24,6 @@ func restartApp() *cli.App {
 		},
 		func(cfg *cli.Config, job *restartConfig) (cli.SimWorld, error) {
 			d, err := job.deployed(cfg, cpstest.Options{})
-			return simulated{d, managerOf(job.ClusterManager), ""}, err
+			return simulated{d, managerOf(job.ClusterManager), nil}, err
 		})
 }

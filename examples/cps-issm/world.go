@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,16 +84,57 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if job.Geo != nil {
 		site = job.Geo.Site
 	}
+	kpis, alarms := siteOf(&job.Config)
 	d, err := cpstest.New(cpstest.Options{
 		HostsCSV: table.String(), MongoConfig: string(mongo), Configuration: configuration.String(), From: job.From, To: job.To,
-		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address,
+		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address, KPIs: kpis, Alarms: alarms,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return simulated{d, managerOf(job.ClusterManager), job.PeerPcrfclient}, nil
+	w := simulated{d, managerOf(job.ClusterManager), nil}
+	others := []string{job.PeerPcrfclient}
+	for _, k := range kpis {
+		others = append(others, k.Host)
+	}
+	if alarms != nil {
+		others = append(others, alarms.Host)
+	}
+	for _, host := range others {
+		if host != "" && host != clusterManager && !slices.Contains(w.Machines(), host) {
+			w.others = append(w.others, host)
+		}
+	}
+	return w, nil
+}
+
+// siteOf are the commands of the site, each with what it prints when all is well.
+func siteOf(cfg *issm.Config) ([]cpstest.KPI, *cpstest.Alarms) {
+	at := func(host string) string {
+		if host == "" || host == managerOf(cfg.ClusterManager) {
+			return clusterManager
+		}
+		return host
+	}
+	var kpis []cpstest.KPI
+	for _, k := range cfg.KPIs {
+		value := 1.0
+		switch {
+		case k.AtLeast != nil:
+			value = *k.AtLeast
+		case k.AtMost != nil:
+			value = *k.AtMost
+		}
+		kpis = append(kpis, cpstest.KPI{Name: k.Name, Host: at(k.Host), Command: k.Command, Prints: strconv.FormatFloat(value, 'g', -1, 64)})
+	}
+	if cfg.Alarms == nil {
+		return kpis, nil
+	}
+	a := cfg.Alarms
+	return kpis, &cpstest.Alarms{Host: at(a.Host), Silence: a.Silence, Unsilence: a.Unsilence, Check: a.Check,
+		Silenced: a.Silenced, Unsilenced: a.Unsilenced}
 }
 
 // clusterManager is what the Cluster Manager is called in the simulated cluster.
@@ -103,13 +146,15 @@ func managerOf(name string) string { return cmp.Or(name, clusterManager) }
 // simulated shows the simulated cluster in the words of the command line.
 type simulated struct {
 	*cpstest.Deployment
-	manager string // the configuration's name for the Cluster Manager
-	peer    string // another cluster's pcrfclient01; empty when there is none
+	manager string   // the configuration's name for the Cluster Manager
+	others  []string // machines that are none of the cluster: another cluster's pcrfclient01, those of the site
 }
 
 func (s simulated) Clock() evenkeel.Clock { return s.Deployment }
-func (s simulated) Clone() evenkeel.World { return simulated{s.Deployment.Clone(), s.manager, s.peer} }
-func (s simulated) Hash() string          { return s.EndState() }
+func (s simulated) Clone() evenkeel.World {
+	return simulated{s.Deployment.Clone(), s.manager, s.others}
+}
+func (s simulated) Hash() string { return s.EndState() }
 
 // inside is the simulated cluster's own name for a host.
 func (s simulated) inside(host string) string {
@@ -130,16 +175,13 @@ func (s simulated) Up(host string) bool { return s.Deployment.Up(s.inside(host))
 // HostKeyID changes when the host's SSH key does.
 func (s simulated) HostKeyID(host string) string { return s.Deployment.HostKeyID(s.inside(host)) }
 
-// Machines are the Cluster Manager, the VMs, and another cluster's VM if the job needs one.
+// Machines are the Cluster Manager, the VMs, and others that the job needs.
 func (s simulated) Machines() []string {
 	names := []string{s.manager}
 	for _, vm := range s.Deployment.Report().VMs {
 		names = append(names, vm.Alias)
 	}
-	if s.peer != "" {
-		names = append(names, s.peer)
-	}
-	return names
+	return append(names, s.others...)
 }
 
 // Report is the truth about the cluster.

@@ -69,6 +69,9 @@ func (y *system) build(s *simhost.State) {
 	y.buildManager(s.AddHost(manager, y.managerOS(release)), s)
 	y.buildArbiter(s)
 	y.buildMonitoring(s)
+	if y.opts.Cloud != "" {
+		s.AddHost(y.opts.Cloud, simhost.EL7())
+	}
 	if y.opts.Peer != "" {
 		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, release)
 		for name := range peer.Services {

@@ -79,7 +79,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		cps.ReviewHosts(hosts, set1, set2), cps.ReviewMembers(hosts, mongo),
 		cps.ReviewSets(set1, set2, mongo, m.cfg.AcceptNoMajority...))
 	m.review()
-	m.findings = append(m.findings, m.reviewGeo()...)
+	m.findings = slices.Concat(m.findings, m.reviewGeo(), m.reviewRoutes(), m.reviewCloud())
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
@@ -239,7 +239,7 @@ func (m *balancers) haproxyStatus() sshexec.Cmd {
 
 // wide tells whether a command changes VMs beside its own.
 func (m *halves) wide(c sshexec.Cmd) bool {
-	return slices.Contains([]string{migrateScript, deployAllScript, m.tools.RestartAll, m.tools.Mongo}, c.Argv[0])
+	return slices.Contains([]string{migrateScript, deployAllScript, m.tools.RestartAll, m.tools.Mongo, "nova", "neutron"}, c.Argv[0])
 }
 
 // takesHours tells a command that a lost connection must not end half-way.

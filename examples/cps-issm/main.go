@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -41,7 +43,9 @@ type issmConfig struct {
 	MongoConfig string `yaml:"mongo_config"` // and mongoConfig.cfg
 	// and Configuration.csv, for its passwords: what a program prints of them is not shown
 	Configuration string `yaml:"configuration_csv,omitempty"`
-	issm.Config   `yaml:",inline"`
+	// the static route files of VMs: each VM with its files, called route-<interface> as they are there (cps:880)
+	RouteFiles  map[string][]string `yaml:"route_files,omitempty"`
+	issm.Config `yaml:",inline"`
 }
 
 // jobOf is the job of a configuration.
@@ -83,10 +87,33 @@ func planned(cfg *cli.Config) (*issm.Migration, error) {
 			options.Secrets = csv.Secrets()
 		}
 	}
-	if err := errors.Join(err1, err2, err3, canHold("archive_dir", options.ArchiveDir)); err != nil {
+	var err4 error
+	options.Routes, err4 = c.routes(cfg)
+	var err5 error
+	if c.Cloud != nil && c.Cloud.BootsFile != "" {
+		cloud := *c.Cloud
+		cloud.Boots, err5 = parse(cfg.Path(cloud.BootsFile), cps.ParseBoots)
+		options.Cloud = &cloud
+	}
+	if err := errors.Join(err1, err2, err3, err4, err5, canHold("archive_dir", options.ArchiveDir)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)
+}
+
+// routes reads the static route files.
+func (c *issmConfig) routes(cfg *cli.Config) ([]issm.RouteFile, error) {
+	var list []issm.RouteFile
+	var errs []error
+	for _, vm := range slices.Sorted(maps.Keys(c.RouteFiles)) {
+		for _, name := range c.RouteFiles[vm] {
+			file, err := needed("route_files", cfg.Path(name), cps.ParseRoutes)
+			if errs = append(errs, err); err == nil {
+				list = append(list, issm.RouteFile{VM: vm, File: file})
+			}
+		}
+	}
+	return list, errors.Join(errs...)
 }
 
 // needed reads the file that a key of the configuration names.

@@ -188,8 +188,8 @@ var migratable = regexp.MustCompile(`^CPS Diagnostics (?:HA|GR) Multi-Node Envir
 const NotMigratable = "in-service migrations are supported for Mobile (HA) and GR installations only; other installation types cannot be " +
 	"migrated (cps:232)"
 
-// CheckInstallation says why an installation cannot be migrated in service, by the title of the output. An output without a title says
-// nothing of its kind, which is an error, too.
+// CheckInstallation says why an installation cannot be migrated in service, by the title of the output. An output
+// without a title says nothing of its kind, which is an error, too.
 func (d *Diagnostics) CheckInstallation() error {
 	switch {
 	case migratable.MatchString(d.Title):

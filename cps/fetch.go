@@ -21,8 +21,9 @@ var (
 	fetchShown = regexp.MustCompile(`^(/\S+)(?:\s+\d+%.*)?$`)
 )
 
-// ParseFetches reads a session of sftp. The line may be wrapped, and name the remote file twice, by its path and by its name, as the guide
-// has both (cps:1613). A session in which nothing was fetched, and a line that says neither, are errors.
+// ParseFetches reads a session of sftp. The line may be wrapped, and name the remote file twice, by its path and by its
+// name, as the guide has both (cps:1613). A session in which nothing was fetched, and a line that says neither, are
+// errors.
 func ParseFetches(r io.Reader) ([]Fetch, error) {
 	src, err := readSource(r, "sftp")
 	if err != nil {
@@ -65,8 +66,9 @@ func ParseFetches(r io.Reader) ([]Fetch, error) {
 	return list, nil
 }
 
-// ReviewFetches says what of the copies is not the archive that it should be: a file of another name than migrate.sh gives, a copy under
-// another name, by which nobody finds it again, and progress of another file than the one that was asked for.
+// ReviewFetches says what of the copies is not the archive that it should be: a file of another name than migrate.sh
+// gives, a copy under another name, by which nobody finds it again, and progress of another file than the one that was
+// asked for.
 func ReviewFetches(file string, list []Fetch) []Finding {
 	f := findings{file: file}
 	for _, one := range list {

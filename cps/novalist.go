@@ -14,8 +14,8 @@ type Server struct {
 	Line   int
 }
 
-// ParseServers reads the table that "nova list" prints. One without a server is a table, too; one that is cut off, a row with other cells
-// than the heading, and a server without id, name or status are errors.
+// ParseServers reads the table that "nova list" prints. One without a server is a table, too; one that is cut off, a
+// row with other cells than the heading, and a server without id, name or status are errors.
 func ParseServers(r io.Reader) ([]Server, error) {
 	src, err := readSource(r, "nova list")
 	if err != nil {

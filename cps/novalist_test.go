@@ -10,7 +10,8 @@ import (
 
 const (
 	novaRule = "+--------------------------------------+------+--------+------------+-------------+-----------------------+\n"
-	novaHead = novaRule + "| ID                                   | Name | Status | Task State | Power State | Networks              |\n" + novaRule
+	novaHead = novaRule + "| ID                                   | Name | Status | Task State | Power State | Networks              |\n" +
+		novaRule
 	novaLB02 = "| 3d40e589-993c-44b5-bb0a-0923a4abbfc0 | lb02 | ACTIVE | -          | Running     | Internal=172.16.2.202 |\n"
 )
 

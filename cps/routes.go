@@ -168,8 +168,8 @@ func (t *Routes) Findings() []Finding {
 	return f.list
 }
 
-// Shown is the beginning of the line by which "ip route show" shows a route of the file once it is in force: destination, gateway
-// and interface.
+// Shown is the beginning of the line by which "ip route show" shows a route of the file once it is in force:
+// destination, gateway and interface.
 func (t *Routes) Shown(r Route) string {
 	text := r.To.String()
 	switch {

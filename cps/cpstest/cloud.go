@@ -23,7 +23,8 @@ func addCloudPrograms(r *simhost.Registry, o *Options) {
 	r.Command("neutron", 2*time.Second, neutron)
 }
 
-// nova is "nova list" and "nova boot" (cps:786-821). It boots a second server of a name where there is one, as nova does.
+// nova is "nova list" and "nova boot" (cps:786-821). It boots a second server of a name where there is one, as nova
+// does.
 func nova(c *simhost.Call) int {
 	y := systemOf(c.State)
 	if c.Host.Name != y.opts.Cloud {
@@ -63,7 +64,8 @@ func nova(c *simhost.Call) int {
 		y.sync(c.State)
 		y.deploy(c.State, v, y.manager.release)
 		v.built, v.pairs = c.Now().Add(bootTime), nil
-		c.Printf("+----------+-------+\n| Property | Value |\n+----------+-------+\n| name | %s |\n| status | BUILD |\n+----------+-------+\n", v.alias)
+		const rule = "+----------+-------+\n"
+		c.Printf("%s| Property | Value |\n%s| name | %s |\n| status | BUILD |\n%s", rule, rule, v.alias, rule)
 		y.judge(c.State)
 		return 0
 	}
@@ -93,11 +95,13 @@ func neutron(c *simhost.Call) int {
 	case slices.Equal(c.Args, []string{"port-list"}):
 		c.Printf("+----+------+-------------+-----------+\n| id | name | mac_address | fixed_ips |\n+----+------+-------------+-----------+\n")
 		for i, p := range ports {
-			c.Printf("| %s |      | fa:16:3e:00:00:%02x | {\"subnet_id\": \"%s\", \"ip_address\": \"%s\"} |\n", p.id, i, cloudID(0x5b7, 0, 0), p.address)
+			fixed := fmt.Sprintf(`{"subnet_id": "%s", "ip_address": "%s"}`, cloudID(0x5b7, 0, 0), p.address)
+			c.Printf("| %s |      | fa:16:3e:00:00:%02x | %s |\n", p.id, i, fixed)
 		}
 		c.Printf("+----+------+-------------+-----------+\n")
 		return 0
-	case len(c.Args) == 6 && c.Args[0] == "port-update" && slices.Equal(c.Args[2:5], []string{"--allowed-address-pairs", "type=dict", "list=true"}):
+	case len(c.Args) == 6 && c.Args[0] == "port-update" &&
+		slices.Equal(c.Args[2:5], []string{"--allowed-address-pairs", "type=dict", "list=true"}):
 		vip, ok := strings.CutPrefix(c.Args[5], "ip_address=")
 		i := slices.IndexFunc(ports, func(p port) bool { return p.id == c.Args[1] })
 		if !ok || i < 0 {

@@ -14,17 +14,21 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Cloud says how the VMs of a cluster on OpenStack are made anew (cps:784-873,1158-1248). What it tells is typed out for the operator, VM by
-// VM; with Execute the run does it by itself. The old VMs are deleted by the operator, and a rollback boots the old image by hand.
+// Cloud says how the VMs of a cluster on OpenStack are made anew (cps:784-873,1158-1248). What it tells is typed out
+// for the operator, VM by VM; with Execute the run does it by itself. The old VMs are deleted by the operator, and a
+// rollback boots the old image by hand.
 type Cloud struct {
 	// Execute has the run type the commands of the guide on Host; else they are shown to the operator.
 	Execute bool `yaml:"execute"`
-	// Host is the control name of the machine with the clients nova and neutron. Its login knows the cloud: no password is passed to it.
+	// Host is the control name of the machine with the clients nova and neutron. Its login knows the cloud: no password
+	// is passed to it.
 	Host string `yaml:"host"`
-	// BootsFile holds a nova boot command for each VM, as the guide prints them (cps:789-821). The binary reads it into Boots.
+	// BootsFile holds a nova boot command for each VM, as the guide prints them (cps:789-821). The binary reads it into
+	// Boots.
 	BootsFile string     `yaml:"boots"`
 	Boots     []cps.Boot `yaml:"-"`
-	// VIPs are the virtual addresses of the guide that a port of the new VMs must allow: arbitervip, lbvip01, lbvip02 and gxvip.
+	// VIPs are the virtual addresses of the guide that a port of the new VMs must allow: arbitervip, lbvip01, lbvip02
+	// and gxvip.
 	VIPs map[string]string `yaml:"vips"`
 	// GxNetwork is the column of Hosts.csv with the Gx addresses of the load balancers; for gxvip.
 	GxNetwork string `yaml:"gx_network"`
@@ -35,7 +39,10 @@ type vip struct{ name, class, network string }
 
 // vips are those of the guide, in its order.
 func (c *Cloud) vips() []vip {
-	return []vip{{"arbitervip", "pcrfclient", "Internal"}, {"lbvip01", "lb", "Management"}, {"lbvip02", "lb", "Internal"}, {"gxvip", "lb", c.GxNetwork}}
+	return []vip{
+		{"arbitervip", "pcrfclient", "Internal"}, {"lbvip01", "lb", "Management"}, {"lbvip02", "lb", "Internal"},
+		{"gxvip", "lb", c.GxNetwork},
+	}
 }
 
 // validate finds what is wrong with it alone.
@@ -65,7 +72,8 @@ func (c *Cloud) validate(platform Platform) []error {
 	return errs
 }
 
-// reviewCloud compares the commands with the cluster: each VM of both sets has one, with its own addresses, and each virtual address a port.
+// reviewCloud compares the commands with the cluster: each VM of both sets has one, with its own addresses, and each
+// virtual address a port.
 func (m *Migration) reviewCloud() []cps.Finding {
 	c := m.cfg.Cloud
 	if c == nil {
@@ -117,7 +125,8 @@ func (m *halves) port(n int, v vip) (alias string, addr netip.Addr, ok bool) {
 
 var novaList = sshexec.Command(sshexec.ReadOnly, "nova", "list")
 
-// bootVMs boots the VMs of a half from their commands, each once: by the run, or by the operator (cps:786-821,1160-1195).
+// bootVMs boots the VMs of a half from their commands, each once: by the run, or by the operator
+// (cps:786-821,1160-1195).
 func (m deployment) bootVMs(n int) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for _, alias := range m.sets[n] {
@@ -155,7 +164,8 @@ func (m deployment) bootVMs(n int) []evenkeel.Action {
 	return actions
 }
 
-// serverActive reads nova list: a server that is being built is waited for, and of any other the operator has to say what it is.
+// serverActive reads nova list: a server that is being built is waited for, and of any other the operator has to say
+// what it is.
 func serverActive(alias string) func(evenkeel.Observed) (evenkeel.ProbeResult, error) {
 	return func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 		list, err := cps.ParseServers(steps.Output("nova list", o.Result))
@@ -166,7 +176,8 @@ func serverActive(alias string) func(evenkeel.Observed) (evenkeel.ProbeResult, e
 		case len(named) == 0:
 			return evenkeel.NotRun, nil
 		case len(named) > 1:
-			return evenkeel.Inconclusive, fmt.Errorf("nova has %d servers called %s: delete those that are not the new one, then resume", len(named), alias)
+			return evenkeel.Inconclusive, fmt.Errorf("nova has %d servers called %s: delete those that are not the new one, then resume",
+				len(named), alias)
 		case named[0].Status == "ACTIVE":
 			return evenkeel.Done, nil
 		case named[0].Status == "BUILD":
@@ -185,7 +196,8 @@ func portFact(n int, v vip) evenkeel.Fact[string] {
 
 // portUpdate is the guide's command (cps:851).
 func portUpdate(port, address string) sshexec.Cmd {
-	return sshexec.Command(sshexec.Mutating, "neutron", "port-update", port, "--allowed-address-pairs", "type=dict", "list=true", "ip_address="+address)
+	return sshexec.Command(sshexec.Mutating, "neutron", "port-update", port, "--allowed-address-pairs", "type=dict", "list=true",
+		"ip_address="+address)
 }
 
 // allowVIPs lets the ports of a half's new VMs have the virtual addresses, and tells which facts that makes.
@@ -205,8 +217,9 @@ func (m deployment) allowVIPs(n int) (actions []evenkeel.Action, makes []evenkee
 			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, fmt.Sprintf("Let the %s port of %s allow %s, unless the "+
 				"cluster has no such address.", strings.ToLower(v.network), alias, v.name)).From(at))
 		case !c.Execute:
-			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, fmt.Sprintf("In the output of neutron port-list find the port "+
-				"whose whole ip_address is %s, that of %s. Type, with its id for PORT: %s", own, alias, evenkeel.Typed(portUpdate("PORT", address)))).From(at))
+			text := fmt.Sprintf("In the output of neutron port-list find the port whose whole ip_address is %s, that of %s. Type, with its "+
+				"id for PORT: %s", own, alias, evenkeel.Typed(portUpdate("PORT", address)))
+			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, text).From(at))
 		default:
 			port := portFact(n, v)
 			makes = append(makes, port)

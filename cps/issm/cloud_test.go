@@ -42,8 +42,8 @@ func cloudConfig(t testing.TB, execute bool) issm.Config {
 	}}
 }
 
-// CPS-071, CPS-072, CPS-073: where the operator allows it, the run boots each VM once and lets its ports have the virtual addresses, by the
-// commands of the guide.
+// CPS-071, CPS-072, CPS-073: where the operator allows it, the run boots each VM once and lets its ports have the
+// virtual addresses, by the commands of the guide.
 func TestOpenStackIsExecuted(t *testing.T) {
 	w := deploy(t, cpstest.Options{Cloud: "control"})
 	o := runOn(t, runbook(t, cloudConfig(t, true)), w, "")
@@ -56,7 +56,8 @@ func TestOpenStackIsExecuted(t *testing.T) {
 		require.NotContains(t, at, "/vip-")
 	}
 	inOrder(t, typed(w), [][2]string{
-		{"CPS-071", `control nova boot --config-drive true --user-data=lb02-cloud\.cfg --image new_base_vm --flavor lb02 .* lb02 --availability-zone \S+`},
+		{"CPS-071", `control nova boot --config-drive true --user-data=lb02-cloud\.cfg --image new_base_vm --flavor lb02 .* lb02 ` +
+			`--availability-zone \S+`},
 		{"CPS-071", `control nova list`},
 		{"CPS-072", `control neutron port-list`},
 		{"CPS-073", `control neutron port-update [0-9a-f-]{36} --allowed-address-pairs type=dict list=true ip_address=192\.168\.105\.100`},
@@ -71,7 +72,8 @@ func TestOpenStackIsExecuted(t *testing.T) {
 	}
 }
 
-// CPS-035, CPS-071, CPS-208: without execute the operator is shown the command of each VM and of each port, and the run types none of them.
+// CPS-035, CPS-071, CPS-208: without execute the operator is shown the command of each VM and of each port, and the run
+// types none of them.
 func TestOpenStackIsRendered(t *testing.T) {
 	rb := runbook(t, cloudConfig(t, false))
 	require.Contains(t, onPaper(t, rb, "redeploy-set-1/deploy-lb02"), "nova boot --config-drive true --user-data=lb02-cloud.cfg")
@@ -86,7 +88,8 @@ func TestOpenStackIsRendered(t *testing.T) {
 	require.NotContains(t, strings.Join(typed(w), "\n"), "nova")
 }
 
-// CPS-071: nothing is booted beside a server that is there, and what nova and neutron say is not taken for more than it is.
+// CPS-071: nothing is booted beside a server that is there, and what nova and neutron say is not taken for more than it
+// is.
 func TestOpenStackStops(t *testing.T) {
 	table := func(rows ...string) string {
 		const rule = "+----+------+--------+\n"

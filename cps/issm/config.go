@@ -63,8 +63,8 @@ type Config struct {
 	ClearWhisper bool `yaml:"clear_whisper,omitempty"`
 	// Cloud says how the VMs are booted on OpenStack; the operator does it without being told the commands when nil.
 	Cloud *Cloud `yaml:"openstack,omitempty"`
-	// UpgradeLogger puts the debug logger into logback.xml of the Cluster Manager before the migration, and takes it out at its end, in the
-	// place of asking for both (cps:293-299).
+	// UpgradeLogger puts the debug logger into logback.xml of the Cluster Manager before the migration, and takes it
+	// out at its end, in the place of asking for both (cps:293-299).
 	UpgradeLogger bool `yaml:"upgrade_logger,omitempty"`
 	StaticRoutes  bool `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
 	// Routes are the route files: they are copied and proven, and StaticRoutes is not asked for.

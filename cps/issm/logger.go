@@ -21,8 +21,9 @@ import (
 // logbackPath is the file that has the debug logger while the cluster is migrated (cps:293-301,403).
 const logbackPath = "/etc/broadhop/logback.xml"
 
-// loggerEdit puts the logger of the guide into logback.xml of the Cluster Manager, or takes it out again, and touches nothing else. The file as it
-// is, and as it is to be, lie in archive_dir under their sums: they are the backup, and an appender may hold a password.
+// loggerEdit puts the logger of the guide into logback.xml of the Cluster Manager, or takes it out again, and touches
+// nothing else. The file as it is, and as it is to be, lie in archive_dir under their sums: they are the backup, and an
+// appender may hold a password.
 type loggerEdit struct {
 	id, title string
 	in        bool
@@ -42,7 +43,8 @@ var (
 	loggerOut = loggerEditOf("logger-out", "Take the debug logger out again", false)
 )
 
-// loggerSteps are the edit where the configuration asks for it: the file is taken first, so that whatever is undone knows what it was.
+// loggerSteps are the edit where the configuration asks for it: the file is taken first, so that whatever is undone
+// knows what it was.
 func (m *Migration) loggerSteps(e loggerEdit) []evenkeel.Step {
 	if !m.cfg.UpgradeLogger {
 		return nil
@@ -200,11 +202,13 @@ func (e loggerEdit) hasPaper(name string, want evenkeel.Fact[string]) []evenkeel
 func (e loggerEdit) paper(host, dir string) []evenkeel.Block {
 	edit := "grep -vF " + cps.UpgradeLogger
 	if e.in {
-		edit = `awk -v entry='` + cps.UpgradeLoggerEntry + `' 'index($0, entry) { there = 1 } /<\/configuration>/ && !there { print "  " entry } { print }'`
+		edit = `awk -v entry='` + cps.UpgradeLoggerEntry +
+			`' 'index($0, entry) { there = 1 } /<\/configuration>/ && !there { print "  " entry } { print }'`
 	}
 	script := fmt.Sprintf(`umask 077 && mkdir -p %[1]s && ssh %[2]s cat %[3]s > %[1]s/taken && %[4]s < %[1]s/taken > %[1]s/edited &&
   %[5]s=$(sha256sum < %[1]s/taken | cut -c1-64) && %[6]s=$(sha256sum < %[1]s/edited | cut -c1-64) &&
-  cp %[1]s/taken %[1]s/logback.xml."$%[5]s" && cp %[1]s/edited %[1]s/logback.xml."$%[6]s" && rm %[1]s/taken %[1]s/edited && declare -p %[5]s %[6]s`,
+  cp %[1]s/taken %[1]s/logback.xml."$%[5]s" && cp %[1]s/edited %[1]s/logback.xml."$%[6]s" &&
+  rm %[1]s/taken %[1]s/edited && declare -p %[5]s %[6]s`,
 		shellescape.Quote(dir), host, logbackPath, edit, e.was.Variable(), e.is.Variable())
 	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "It may hold a password.", Script: script}}
 }

@@ -57,8 +57,8 @@ func (m *merging) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, erro
 	return m.technician.Prompt(ctx, ask)
 }
 
-// CPS-014, CPS-162: with upgrade_logger the logger is put in before the migration and taken out at its end, nothing else of the file is
-// touched, nobody is asked for either, and the file of before lies in archive_dir.
+// CPS-014, CPS-162: with upgrade_logger the logger is put in before the migration and taken out at its end, nothing
+// else of the file is touched, nobody is asked for either, and the file of before lies in archive_dir.
 func TestTheUpgradeLoggerComesAndGoes(t *testing.T) {
 	dir := t.TempDir()
 	rb := runbook(t, issm.Config{ArchiveDir: dir, UpgradeLogger: true})
@@ -102,7 +102,8 @@ func TestTheUpgradeLoggerComesAndGoes(t *testing.T) {
 	require.Len(t, all, 4, "both files of both edits, and nothing else")
 }
 
-// CPS-162: a rollback takes the logger out, too: step by step before set 1 is disabled, and with the guide's rollback from there.
+// CPS-162: a rollback takes the logger out, too: step by step before set 1 is disabled, and with the guide's rollback
+// from there.
 func TestTheUpgradeLoggerIsRolledBack(t *testing.T) {
 	for _, at := range []string{"snapshot", "calls"} {
 		rb, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir(), UpgradeLogger: true}, cpstest.Options{}, at)
@@ -115,8 +116,8 @@ func TestTheUpgradeLoggerIsRolledBack(t *testing.T) {
 	}
 }
 
-// CPS-162: what must not be edited stops the run with the file as it was: a logger in another form, a file that somebody changes
-// meanwhile, a copy that was cut, and one that is gone.
+// CPS-162: what must not be edited stops the run with the file as it was: a logger in another form, a file that
+// somebody changes meanwhile, a copy that was cut, and one that is gone.
 func TestTheUpgradeLoggerStops(t *testing.T) {
 	for want, tc := range map[string]struct {
 		stops string

@@ -61,9 +61,9 @@ func (m *Migration) reviewRoutes() []cps.Finding {
 	return list
 }
 
-// routeActions bring the static routes back to the new VMs of a half: each file is copied and proven; the network services are
-// restarted by the operator, for whom the guide has no command, until the routes are in force; then monit is restarted (cps:880,1251).
-// Without files the operator is asked, where the configuration says so.
+// routeActions bring the static routes back to the new VMs of a half: each file is copied and proven; the network
+// services are restarted by the operator, for whom the guide has no command, until the routes are in force; then monit
+// is restarted (cps:880,1251). Without files the operator is asked, where the configuration says so.
 func (m deployment) routeActions(n int, at string) []evenkeel.Action {
 	var list []evenkeel.Action
 	for _, vm := range m.sets[n] {
@@ -89,8 +89,8 @@ func (m deployment) routeActions(n int, at string) []evenkeel.Action {
 	return list
 }
 
-// copied writes the file, by a name that the network services do not read, and lets it take its name. A file that is there and has
-// other routes is left alone: somebody has to look at it.
+// copied writes the file, by a name that the network services do not read, and lets it take its name. A file that is
+// there and has other routes is left alone: somebody has to look at it.
 func (f RouteFile) copied(at string) []evenkeel.Action {
 	fresh := path.Join(routesDir, ".evenkeel-"+f.name())
 	id := func(what string) string { return what + "-" + f.VM + "-" + f.name() }

@@ -26,8 +26,9 @@ const (
 	gx6Routes = "2001:db8::/32 via 2001:db8:1::1\n"
 )
 
-// CPS-029, CPS-082: with route_files each new VM gets its files, byte for byte and once, the operator is asked to restart the network
-// services until the routes are in force, and monit is restarted after that; in both halves, and in a rollback.
+// CPS-029, CPS-082: with route_files each new VM gets its files, byte for byte and once, the operator is asked to
+// restart the network services until the routes are in force, and monit is restarted after that; in both halves, and in
+// a rollback.
 func TestRouteFilesAreCopied(t *testing.T) {
 	cfg := issm.Config{ArchiveDir: t.TempDir(), Routes: []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes),
 		routesOf(t, "lb02", "/x/route-eth1", gxRoutes), routesOf(t, "lb02", "route6-eth1", gx6Routes)}}
@@ -62,8 +63,8 @@ func count(list []string, s string) int {
 	return len(slices.DeleteFunc(slices.Clone(list), func(x string) bool { return x != s }))
 }
 
-// CPS-029: a file that is not the right one stops the run or the plan: a VM that has another one, a copy that does not take its name,
-// routes that do not come into force, and whatever is wrong with the files themselves.
+// CPS-029: a file that is not the right one stops the run or the plan: a VM that has another one, a copy that does not
+// take its name, routes that do not come into force, and whatever is wrong with the files themselves.
 func TestRouteFilesAreRefused(t *testing.T) {
 	cfg := issm.Config{ArchiveDir: t.TempDir(), Routes: []issm.RouteFile{routesOf(t, "lb02", "route-eth1", gxRoutes)}}
 	for at, lies := range map[string][]cpstest.Lie{

@@ -114,7 +114,8 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 	require.NotContains(t, text, "content libraries", "CPS-172")
 }
 
-// CPS-025: the images have the names of the guide unless others are given, and are loop-mounted on /mnt/iso, from which migrate.sh runs.
+// CPS-025: the images have the names of the guide unless others are given, and are loop-mounted on /mnt/iso, from which
+// migrate.sh runs.
 func TestImagesOfTheGuide(t *testing.T) {
 	for image, rb := range map[string]*evenkeel.Runbook{
 		"/root/CPS_21.1.0.release.iso": runbook(t, issm.Config{ArchiveDir: "/a"}),
@@ -137,8 +138,8 @@ func TestImagesOfTheGuide(t *testing.T) {
 	}
 }
 
-// CPS-036: on VMware the VMs are deleted, and made anew of the base.vmdk of the new release; with provisioned vmdk images they are not
-// deleted, for these are of the VMs that are there; on OpenStack there is no vmdk.
+// CPS-036: on VMware the VMs are deleted, and made anew of the base.vmdk of the new release; with provisioned vmdk
+// images they are not deleted, for these are of the VMs that are there; on OpenStack there is no vmdk.
 func TestTheDisksOfTheNewVMs(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cfg     issm.Config
@@ -172,8 +173,8 @@ func TestTheDisksOfTheNewVMs(t *testing.T) {
 	}
 }
 
-// CPS-038: what is neither HA nor GR is refused before anything is changed, with the guide's sentence; and so is an output that does not
-// say what it is of.
+// CPS-038: what is neither HA nor GR is refused before anything is changed, with the guide's sentence; and so is an
+// output that does not say what it is of.
 func TestOtherKindsOfInstallationsAreRefused(t *testing.T) {
 	const title = "CPS Diagnostics HA Multi-Node Environment"
 	for with, want := range map[string]string{

@@ -159,7 +159,8 @@ func (s simulated) Report() cli.WorldReport {
 
 // person does what nothing in a simulated cluster does by itself.
 func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
-	return errors.Join(makeUsers(ctx, hosts, ask), restartNetwork(ctx, hosts, ask), bootVMs(ctx, hosts, ask), stopHeartbeat(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+	return errors.Join(makeUsers(ctx, hosts, ask), restartNetwork(ctx, hosts, ask), bootVMs(ctx, hosts, ask),
+		stopHeartbeat(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
 }
 
 // restartNetwork has the network services read the files with static routes (cps:880).

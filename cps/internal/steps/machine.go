@@ -201,7 +201,8 @@ func Gone(alias string) Checker {
 	}
 }
 
-// Skips reads /var/install.cfg, as cat printed it: whether each of these parameters is 1. A file without a parameter sets none.
+// Skips reads /var/install.cfg, as cat printed it: whether each of these parameters is 1. A file without a parameter
+// sets none.
 func Skips(res sshexec.Result, parameters ...string) (bool, error) {
 	c, err := cps.ParseInstallConfig(Output(cps.InstallConfigPath, res))
 	if errors.Is(err, cps.ErrNoParameters) {

@@ -70,7 +70,10 @@ func (y *system) build(s *simhost.State) {
 	y.buildArbiter(s)
 	y.buildMonitoring(s)
 	if y.opts.Cloud != "" {
-		s.AddHost(y.opts.Cloud, simhost.EL7())
+		client := s.AddHost(y.opts.Cloud, simhost.EL7())
+		for i := range y.vms {
+			client.MustWrite(s, "/root/"+y.vms[i].alias+"-cloud.cfg", "#cloud-config\n", 0o600)
+		}
 	}
 	if y.opts.Peer != "" {
 		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, release)

@@ -27,7 +27,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
 			Makes:   []evenkeel.FactKey{factReplicas, factHtpasswd},
-			Actions: append(m.fileChecks(), m.healthChecks(second, first)...),
+			Actions: slices.Concat(m.fileChecks(), m.healthChecks(second, first), m.cloudChecks()),
 		},
 		{
 			ID: "confirm", Title: "Confirm what no command can tell", Ref: "cps:250-306",

@@ -1,6 +1,7 @@
 package issm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -125,6 +126,61 @@ func (m *halves) port(n int, v vip) (alias string, addr netip.Addr, ok bool) {
 
 var novaList = sshexec.Command(sshexec.ReadOnly, "nova", "list")
 
+var neutronList = sshexec.Command(sshexec.ReadOnly, "neutron", "port-list")
+
+// cloudChecks look, before any VM is deleted, whether the clients work and know the cluster: each VM is one server by its alias, its user
+// data are there, and the ports of the virtual addresses are found.
+func (m *Migration) cloudChecks() []evenkeel.Action {
+	c := m.cfg.Cloud
+	if c == nil || !c.Execute {
+		return nil
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(m.sets[1], m.sets[2])))
+	var active, files []string
+	for _, alias := range all {
+		active = append(active, alias+" ACTIVE")
+		if boot, ok := c.boot(alias); ok {
+			files = append(files, boot.UserData)
+		}
+	}
+	list := sshexec.Command(sshexec.ReadOnly, append([]string{"ls", "-1"}, files...)...)
+	return []evenkeel.Action{
+		{
+			ID: "servers", Paper: steps.Prints(novaList, `| awk -F'|' '{ gsub(/ /, "") } $3 ~ /^(`+strings.Join(all, "|")+
+				`)$/ { print $3, $4 }' | LC_ALL=C sort`, active...),
+			Change: evenkeel.Change{
+				Title: "Verify that nova has each VM once, by its alias", Host: c.Host, Ref: "cps:786", Cmd: novaList,
+				Expect: evenkeel.Expect{Text: "one server for each VM, ACTIVE", Check: func(o evenkeel.Observed) error {
+					var errs []error
+					for _, alias := range all {
+						result, err := serverActive(alias)(o)
+						if err == nil && result != evenkeel.Done {
+							err = fmt.Errorf("nova has no server %s: what it has would be booted beside", alias)
+						}
+						errs = append(errs, err)
+					}
+					return errors.Join(errs...)
+				}},
+			},
+		},
+		{
+			ID: "user-data", Paper: steps.Prints(list, "", files...),
+			Change: evenkeel.Change{
+				Title: "Verify that the user data of each VM are there", Host: c.Host, Ref: "cps:790", Cmd: list,
+				Expect: evenkeel.Expect{Text: "every file", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
+					var errs []error
+					for _, file := range files {
+						if !slices.Contains(strings.Split(o.Text(), "\n"), file) {
+							errs = append(errs, fmt.Errorf("%s has no %s", c.Host, file))
+						}
+					}
+					return errors.Join(errs...)
+				})},
+			},
+		},
+	}
+}
+
 // bootVMs boots the VMs of a half from their commands, each once: by the run, or by the operator
 // (cps:786-821,1160-1195).
 func (m deployment) bootVMs(n int) []evenkeel.Action {
@@ -207,15 +263,14 @@ func (m deployment) allowVIPs(n int) (actions []evenkeel.Action, makes []evenkee
 		return []evenkeel.Action{m.assignVIPs(n)}, nil
 	}
 	at := ref(n, "836-873", "1209-1248")
-	list := sshexec.Command(sshexec.ReadOnly, "neutron", "port-list")
 	for _, v := range c.vips() {
 		address := c.VIPs[v.name]
 		alias, own, ok := m.port(n, v)
 		switch {
-		case !ok: // reviewCloud has refused one that is given
 		case address == "":
-			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, fmt.Sprintf("Let the %s port of %s allow %s, unless the "+
-				"cluster has no such address.", strings.ToLower(v.network), alias, v.name)).From(at))
+			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, fmt.Sprintf("Let the port of %s in the network %s "+
+				"allow %s, unless the cluster has no such address.", strings.Join(m.ofClass(n, v.class), ", "), cmp.Or(v.network, "Gx"), v.name)).From(at))
+		case !ok: // reviewCloud has refused it
 		case !c.Execute:
 			text := fmt.Sprintf("In the output of neutron port-list find the port whose whole ip_address is %s, that of %s. Type, with its "+
 				"id for PORT: %s", own, alias, evenkeel.Typed(portUpdate("PORT", address)))
@@ -223,14 +278,14 @@ func (m deployment) allowVIPs(n int) (actions []evenkeel.Action, makes []evenkee
 		default:
 			port := portFact(n, v)
 			makes = append(makes, port)
-			actions = append(actions, portOf(port, v, alias, own, list, c.Host, at), allowed(port, v, alias, address, c.Host, at))
+			actions = append(actions, portOf(port, v, alias, own, c.Host, at), allowed(port, v, alias, address, c.Host, at))
 		}
 	}
 	return actions, makes
 }
 
 // portOf looks for the port with an address, the whole address (cps:846).
-func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, list sshexec.Cmd, host, at string) evenkeel.Action {
+func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, host, at string) evenkeel.Action {
 	read := func(o evenkeel.Observed) (string, error) {
 		ports, err := cps.ParsePorts(steps.Output("neutron port-list", o.Result))
 		if err != nil {
@@ -243,10 +298,10 @@ func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, lis
 		return p.ID, p.Check()
 	}
 	return evenkeel.Action{
-		ID: "port-" + v.name, Makes: []evenkeel.Make{port.From(read).Typed(evenkeel.Typed(list) + ` | grep -F '"ip_address": "` + own.String() +
+		ID: "port-" + v.name, Makes: []evenkeel.Make{port.From(read).Typed(evenkeel.Typed(neutronList) + ` | grep -F '"ip_address": "` + own.String() +
 			`"' | awk -F'|' '{ gsub(/ /, "", $2); print $2 }'`)},
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Find the port of %s with %s", alias, own), Host: host, Ref: at, Cmd: list,
+			Title: fmt.Sprintf("Find the port of %s with %s", alias, own), Host: host, Ref: at, Cmd: neutronList,
 			Expect: evenkeel.Expect{Text: "the id of one port, a UUID", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				_, err := read(o)
 				return err
@@ -259,7 +314,7 @@ func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, lis
 func allowed(port evenkeel.Fact[string], v vip, alias, address, host, at string) evenkeel.Action {
 	cmd := steps.Brief(portUpdate(port.Ref(), address))
 	return evenkeel.Action{
-		ID: "vip-" + v.name, Paper: []evenkeel.Block{{Cmd: cmd, Shows: []string{"Updated port: " + port.Ref()}}},
+		ID: "vip-" + v.name, Paper: []evenkeel.Block{{Cmd: cmd, Pipe: `| grep -cxF "Updated port: $` + port.Variable() + `"`, Shows: []string{"1"}}},
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("Let the port of %s allow %s", alias, v.name), Host: host, Ref: at, Cmd: cmd, Repeat: evenkeel.Idempotent,
 			Note: "It takes the place of every address that the port allowed before.",

@@ -51,6 +51,7 @@ func TestTheRunbookByHand(t *testing.T) {
 	for name, mend := range map[string]func(*issm.Config){
 		"guide":    func(*issm.Config) {},
 		"corosync": func(c *issm.Config) { c.SingleClusterCorosync, c.RestartAll, c.RemoveISO = true, true, true },
+		"cloud":    func(c *issm.Config) { *c = cloudConfig(t, true) },
 		"storage": func(c *issm.Config) {
 			c.UseSharedStorage, c.SkipCarbon, c.RemoveUdevRules, c.UpgradeLogger = true, true, true, true
 			c.Routes = []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes)}
@@ -63,7 +64,7 @@ func TestTheRunbookByHand(t *testing.T) {
 			cfg := issm.Config{ArchiveDir: t.TempDir()}
 			mend(&cfg)
 			rb := runbook(t, cfg)
-			w := deploy(t, cpstest.Options{})
+			w := deploy(t, cpstest.Options{Cloud: "control"})
 			byHand := w.Clone().(simulated)
 			o := runOn(t, rb, w, "")
 			require.NoError(t, o.err, "%v", o.events)
@@ -80,6 +81,8 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 	for _, mend := range []func(*issm.Config){
 		func(*issm.Config) {},
 		func(c *issm.Config) { c.Platform = issm.OpenStack },
+		func(c *issm.Config) { *c = cloudConfig(t, true) },
+		func(c *issm.Config) { *c = cloudConfig(t, false) },
 		func(c *issm.Config) { c.Routes = []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes)} },
 		func(c *issm.Config) {
 			c.SingleClusterCorosync, c.RestartAll, c.RemoveISO, c.RemoveUdevRules, c.UpgradeLogger = true, true, true, true, true

@@ -1,6 +1,7 @@
 package cps
 
 import (
+	"fmt"
 	"io"
 	"net/url"
 	"regexp"
@@ -180,6 +181,25 @@ func (c *Check) trim() {
 	}
 }
 
+// migratable is the title on the kinds of installations that can be migrated in service; the guide shows the first.
+var migratable = regexp.MustCompile(`^CPS Diagnostics (?:HA|GR) Multi-Node Environment$`)
+
+// NotMigratable is what the guide says of every other kind of installation (cps:232).
+const NotMigratable = "in-service migrations are supported for Mobile (HA) and GR installations only; other installation types cannot be " +
+	"migrated (cps:232)"
+
+// CheckInstallation says why an installation cannot be migrated in service, by the title of the output. An output
+// without a title says nothing of its kind, which is an error, too.
+func (d *Diagnostics) CheckInstallation() error {
+	switch {
+	case migratable.MatchString(d.Title):
+		return nil
+	case d.Title == "":
+		return fmt.Errorf("%s does not say what kind of installation this is: its title is missing, and %s", d.File, NotMigratable)
+	}
+	return fmt.Errorf("this is a %q: %s", strings.TrimPrefix(d.Title, "CPS Diagnostics "), NotMigratable)
+}
+
 // Check finds a check by a part of its title, without regard to case.
 func (d *Diagnostics) Check(part string) (Check, bool) {
 	i := slices.IndexFunc(d.Checks, func(c Check) bool { return strings.Contains(strings.ToLower(c.Title), strings.ToLower(part)) })
@@ -307,6 +327,9 @@ func (d *Diagnostics) Findings() []Finding {
 	}
 	if len(d.Checks) == 0 {
 		f.add(Error, 0, "CPS-130", "there is no check")
+	}
+	if err := d.CheckInstallation(); err != nil && d.Title != "" { // an excerpt has no title
+		f.add(Error, 1, "CPS-038", "%v", err)
 	}
 	f.list = append(f.list, d.NotUnderstood()...)
 	return f.list

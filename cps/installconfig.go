@@ -1,6 +1,7 @@
 package cps
 
 import (
+	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -32,6 +33,9 @@ var (
 
 // spaced is a key that a shell does not set.
 var spaced = regexp.MustCompile(`[ \t]=|=[ \t]`)
+
+// ErrNoParameters is what ParseInstallConfig says of a file that is empty, or has nothing but comments.
+var ErrNoParameters = errors.New("no KEY=VALUE line")
 
 // ParseInstallConfig reads install.cfg. A line that is no KEY=VALUE and no comment is an error, and so is a value that a shell would
 // work out (a variable, a command) or that goes on behind a blank. Errors do not show the line, which may hold a password.
@@ -67,7 +71,7 @@ func ParseInstallConfig(r io.Reader) (*InstallConfig, error) {
 		})
 	}
 	if len(c.Keys()) == 0 && len(src.errs) == 0 {
-		src.failf(src.end(), 0, "", "no KEY=VALUE line")
+		src.failf(src.end(), 0, "", "%w", ErrNoParameters)
 	}
 	if err := src.err(); err != nil {
 		return nil, err

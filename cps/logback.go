@@ -17,8 +17,8 @@ import (
 // UpgradeLogger is the logger that must log at level debug while a migration runs, and is taken out after it (cps:293-299).
 const UpgradeLogger = "com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr"
 
-// upgradeEntry is the entry as the guide has it (cps:296).
-const upgradeEntry = `<logger name="` + UpgradeLogger + `" level="debug"/>`
+// UpgradeLoggerEntry is the entry as the guide has it (cps:296).
+const UpgradeLoggerEntry = `<logger name="` + UpgradeLogger + `" level="debug"/>`
 
 // Logback is a logback.xml: the loggers and appenders of a CPS process. Everything but the entry of the UpgradeLogger is kept byte
 // for byte.
@@ -246,9 +246,9 @@ func (l *Logback) WithUpgradeLogger() (edited *Logback, changed bool, err error)
 	}
 	text := l.text()
 	if l.closing < 0 || !strings.HasPrefix(text[l.closing:], "</") || strings.Contains(text[l.closing:], ":configuration") {
-		return nil, false, fmt.Errorf("%s: the configuration is empty, or has a prefix: add %s by hand", l.File, upgradeEntry)
+		return nil, false, fmt.Errorf("%s: the configuration is empty, or has a prefix: add %s by hand", l.File, UpgradeLoggerEntry)
 	}
-	head, entry := text[:l.closing], upgradeEntry
+	head, entry := text[:l.closing], UpgradeLoggerEntry
 	if line := strings.LastIndexByte(head, '\n') + 1; line > 0 && strings.Trim(head[line:], " \t") == "" {
 		eol := "\n"
 		if strings.HasSuffix(head[:line], "\r\n") {

@@ -168,6 +168,25 @@ func (t *Routes) Findings() []Finding {
 	return f.list
 }
 
+// Shown is the beginning of the line by which "ip route show" shows a route of the file once it is in force:
+// destination, gateway and interface.
+func (t *Routes) Shown(r Route) string {
+	text := r.To.String()
+	switch {
+	case r.To.Bits() == 0:
+		text = "default"
+	case r.To.IsSingleIP():
+		text = r.To.Addr().String()
+	}
+	if r.Via.IsValid() {
+		text += " via " + r.Via.String()
+	}
+	if r.Dev != "" {
+		return text + " dev " + r.Dev
+	}
+	return text + " dev " + t.Interface
+}
+
 // Review checks that a VM can reach the gateways: each is in a network of the VM, which has the netmask that Vlans.csv gives.
 func (t *Routes) Review(host Host, d *Deploy) []Finding {
 	f := findings{file: t.File, list: t.Findings()}

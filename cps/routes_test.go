@@ -26,6 +26,12 @@ func TestParseRoutes(t *testing.T) {
 		{To: netip.MustParsePrefix("2001:db8::/32"), Via: netip.MustParseAddr("2001:db8:1::1"), Line: 6},
 	}, r.Rows)
 	require.Empty(t, r.Findings())
+	var shown []string
+	for _, row := range r.Rows {
+		shown = append(shown, r.Shown(row))
+	}
+	require.Equal(t, []string{"10.1.0.0/16 via 192.0.2.1 dev eth1", "default via 192.0.2.2 dev eth1", "172.16.0.9 dev eth1",
+		"2001:db8::/32 via 2001:db8:1::1 dev eth1"}, shown)
 
 	r, err = cps.ParseRoutes(text("route6-eth0.5",
 		"ADDRESS0=10.1.0.0\nNETMASK0=255.255.0.0\nGATEWAY0='192.0.2.1'\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\nGATEWAY1=192.0.2.2\n"))

@@ -69,6 +69,12 @@ func (y *system) build(s *simhost.State) {
 	y.buildManager(s.AddHost(manager, y.managerOS(release)), s)
 	y.buildArbiter(s)
 	y.buildMonitoring(s)
+	if y.opts.Cloud != "" {
+		client := s.AddHost(y.opts.Cloud, simhost.EL7())
+		for i := range y.vms {
+			client.MustWrite(s, "/root/"+y.vms[i].alias+"-cloud.cfg", "#cloud-config\n", 0o600)
+		}
+	}
 	if y.opts.Peer != "" {
 		peer := y.image(&vm{alias: y.opts.Peer, class: "pcrfclient"}, release)
 		for name := range peer.Services {

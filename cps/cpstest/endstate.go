@@ -2,8 +2,10 @@ package cpstest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -21,6 +23,9 @@ func (d *Deployment) EndState() string {
 		for _, dir := range []string{"/root", "/var/lib"} {
 			names, _ := h.List(dir)
 			fmt.Fprintf(&b, "%s %s: %s\n", manager, dir, strings.Join(names, " "))
+		}
+		if file, _ := h.ReadFile("/etc/broadhop/logback.xml"); strings.Contains(file, cps.UpgradeLogger) {
+			fmt.Fprintf(&b, "%s: the debug logger of the upgrade is in logback.xml\n", manager)
 		}
 		for n := 1; n <= 2; n++ {
 			fmt.Fprintf(&b, "set %d: %s, takes traffic: %v\n", n, y.stage[n], y.takes(s, n))
@@ -45,6 +50,9 @@ func (d *Deployment) EndState() string {
 
 func (v *vm) describe(b *strings.Builder, s *simhost.State) {
 	h := s.Host(v.alias)
+	for _, pair := range slices.Sorted(slices.Values(v.pairs)) {
+		fmt.Fprintf(b, "%s: the port with %s\n", v.alias, pair)
+	}
 	fmt.Fprintf(b, "%s: exists %v, %s, %s, kept disk %v, qns %v, monit %v, corosync %v\n",
 		v.alias, v.exists, v.release, h.Power, v.keptDisk, h.Active("qns"), h.Active("monit"), h.Active("corosync"))
 }

@@ -30,6 +30,7 @@ type Options struct {
 
 	SourceISO, TargetISO string // where the images of both releases lie on the Cluster Manager: /root/CPS_RELEASE.release.iso
 	SourceOS, TargetOS   string // the beginning of the CentOS version before and after: 7.7.1908 and 8.1.1911
+	Cloud                string // the machine with the clients of OpenStack, nova and neutron; none when empty
 	Peer                 string // pcrfclient01 of another cluster, which shares arbitervip; none when empty
 	EndpointsPerLB       int    // Diameter endpoints of a load balancer: 3
 	OSGiPort             int    // OSGi console of a Policy Server: 9091

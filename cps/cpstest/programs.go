@@ -28,6 +28,7 @@ func (p *plan) programs() *simhost.Registry {
 	r.Command("df", 0, df)
 	r.Command("du", 5*time.Second, du)
 	r.Command("curl", 0, curl)
+	r.Command("ip", 0, ip)
 	r.Command("ps", 0, ps)
 	r.Command("ip", 0, ipAddr)
 	r.Command("mongo", 0, mongoShell)
@@ -38,11 +39,13 @@ func (p *plan) programs() *simhost.Registry {
 	r.Services["corosync"] = corosyncService()
 	addPatchPrograms(r, &p.opts)
 	addKeyPrograms(r, p)
+	addCloudPrograms(r, &p.opts)
 	qns := judgedService()
 	qns.Start = func(s *simhost.State, h *simhost.Host) error { simhost.LayerOf[*patching](s).started(h); return nil }
 	r.Services["qns"] = qns
 	r.Services["monit"] = judgedService()
 	r.Services[heartbeat] = simhost.Service{}
+	r.Services[network] = networkService()
 	for name, service := range p.mongodServices() {
 		r.Services[name] = service
 	}

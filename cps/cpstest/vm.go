@@ -18,6 +18,9 @@ type vm struct {
 	rescue      bool      // the next boot is the first one, into rescue mode (cps:878)
 	provisioned bool      // deploy_all.py --provision made its new disk
 	keptDisk    bool      // --useprovision kept the old one; --cleanupbackup deletes it
+	routes      []string  // the static routes in force, as "ip route show" begins them; never changed in place
+	built       time.Time // from when nova says ACTIVE of it
+	pairs       []string  // what its ports allow, "ADDRESS allows VIP"; never changed in place
 	onTime      time.Time // from when its clock agrees with the others: NTP takes a while to converge on a new VM (cps:385)
 }
 
@@ -26,6 +29,9 @@ func (v *vm) encode(e *simhost.Encoder) {
 	for _, b := range []bool{v.exists, v.rescue, v.provisioned, v.keptDisk} {
 		e.Bool(b)
 	}
+	e.Texts(v.routes)
+	e.Texts(v.pairs)
+	e.ToGo(v.built)
 	e.ToGo(v.onTime)
 }
 
@@ -73,6 +79,7 @@ func (y *system) image(v *vm, release string) simhost.OS {
 	os.Services = map[string]simhost.Unit{
 		"monit": {Enabled: !slices.Contains(y.opts.MonitDown, v.alias)},
 		"qns":   {},
+		network: {Active: true, Enabled: true},
 	}
 	if v.class == "pcrfclient" {
 		os.Services["corosync"] = simhost.Unit{Enabled: true}
@@ -83,6 +90,7 @@ func (y *system) image(v *vm, release string) simhost.OS {
 	for _, m := range y.mongodsOn(v.alias) {
 		os.Services[mongoService(m.member.Port)] = simhost.Unit{}
 	}
+	os.Files[networkScripts+"/ifcfg-eth0"] = "DEVICE=eth0\nONBOOT=yes\nIPADDR=" + v.address + "\n"
 	os.Files["/etc/hosts"] = fmt.Sprintf("127.0.0.1 localhost\n%s %s\n", v.address, v.alias)
 	return os
 }

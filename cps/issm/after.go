@@ -22,7 +22,8 @@ func (m *Migration) afterSteps() []evenkeel.Step {
 		steps = append(steps, m.restartStep())
 	}
 	steps = append(steps, m.kpiStep("kpis-after", "Watch the KPIs on the new release", "")...)
-	return slices.Concat(steps, []evenkeel.Step{m.finalStep()}, m.unsilenceStep(), []evenkeel.Step{m.imageStep(), m.handOverStep()})
+	return slices.Concat(steps, []evenkeel.Step{m.finalStep()}, m.unsilenceStep(), []evenkeel.Step{m.imageStep()},
+		m.loggerSteps(loggerOut), []evenkeel.Step{m.handOverStep()})
 }
 
 func (m *Migration) restoreTrafficStep() evenkeel.Step {
@@ -142,6 +143,15 @@ func (m *Migration) imageStep() evenkeel.Step {
 	return step
 }
 
+// logFiles is what the operator does with the logback files at the end (cps:299-301).
+func (m *Migration) logFiles() evenkeel.Action {
+	text := "Merge your own changes of the logback files."
+	if !m.cfg.UpgradeLogger {
+		text = "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files."
+	}
+	return evenkeel.ByHand("debug", "Log files", text).From("cps:299-301")
+}
+
 // handOverStep is what remains for people (CPS-152, CPS-155, CPS-162, CPS-163, CPS-182).
 func (m *Migration) handOverStep() evenkeel.Step {
 	return evenkeel.Step{
@@ -151,8 +161,7 @@ func (m *Migration) handOverStep() evenkeel.Step {
 			evenkeel.ByHand("overload", "Session Limit Overload Protection",
 				"Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting "+
 					"the qns processes.").From("cps:256"),
-			evenkeel.ByHand("debug", "Log files",
-				"Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files.").From("cps:299-301"),
+			m.logFiles(),
 			evenkeel.ByHand("customizations", "Customizations of the VMs",
 				"Reapply the customizations that were made directly on VMs.").From("cps:261"),
 			evenkeel.ByHand("keys", "SSH keys",

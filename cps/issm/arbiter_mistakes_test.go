@@ -130,6 +130,7 @@ func TestArbiterCannotBePlanned(t *testing.T) {
 		"target_iso_sha256 \"x\"": {ISOSHA256: "x"},
 		"away -1ns":               {Away: -1},
 		"cannot be told apart":    {SourceOS: "8.1"},
+		`source_os "CentOS 7"`:    {SourceOS: "CentOS 7"},
 	} {
 		if want != "archive_dir is missing" {
 			cfg.ArchiveDir = "/a"

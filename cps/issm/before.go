@@ -28,20 +28,18 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
 			Makes:   append([]evenkeel.FactKey{factReplicas, factHtpasswd}, noted...),
-			Actions: slices.Concat(m.fileChecks(), m.healthChecks(second, first), m.alarmsReadable(), kpis),
+			Actions: slices.Concat(m.fileChecks(), m.healthChecks(second, first), m.cloudChecks(), m.alarmsReadable(), kpis),
 		},
 		{
 			ID: "confirm", Title: "Confirm what no command can tell", Ref: "cps:250-306",
 			Actions: m.attestations(),
 		},
 	}
-	steps = append(append(steps, m.silenceStep()...), []evenkeel.Step{
-		{
-			ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
-			Actions:  []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
-			Harmless: "the same users and dashboards on both VMs harm nothing",
-		},
-	}...)
+	steps = slices.Concat(steps, m.silenceStep(), m.loggerSteps(loggerIn), []evenkeel.Step{{
+		ID: "grafana", Title: "Bring Grafana's users and dashboards to both OAM VMs", Host: first, Ref: "cps:240,285",
+		Actions:  []evenkeel.Action{evenkeel.Do("sync", "Copy Grafana's information", grafanaScript).Timeout(time.Hour)},
+		Harmless: "the same users and dashboards on both VMs harm nothing",
+	}})
 	if !m.cfg.SkipCarbon {
 		steps = append(steps, m.whisperStep())
 	}
@@ -103,6 +101,7 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 	sum := sshexec.Command(sshexec.ReadOnly, "sha256sum", htpasswdPath)
 	return []evenkeel.Action{
+		m.installationAction(),
 		{
 			ID: "health", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
 			Change: evenkeel.Change{
@@ -168,6 +167,24 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 	}
 }
 
+// installationAction refuses what is no HA and no GR installation (cps:232, CPS-038).
+func (m *halves) installationAction() evenkeel.Action {
+	return evenkeel.Action{
+		ID: "installation", Paper: steps.Prints(m.replicaStatus(), "| grep -cE '^CPS Diagnostics (HA|GR) Multi-Node Environment$'", "1"),
+		Change: evenkeel.Change{
+			Title: "Verify that this kind of installation can be migrated", Ref: "cps:232", Cmd: m.replicaStatus(),
+			Expect: evenkeel.Expect{Text: "CPS Diagnostics HA Multi-Node Environment, or GR in the place of HA",
+				Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
+					d, err := cps.ParseDiagnostics(steps.Output("diagnostics.sh", o.Result))
+					if err != nil {
+						return err
+					}
+					return d.CheckInstallation()
+				})},
+		},
+	}
+}
+
 // installer checks the installer version of about.sh.
 func (m *Migration) installer(a *cps.About, want cps.Release) error {
 	if a.Installer == nil || !a.Installer.Equal(want) {
@@ -192,8 +209,10 @@ func (m *Migration) attestations() []evenkeel.Action {
 		evenkeel.ByHand("licences", "Licences of the new release", fmt.Sprintf("Confirm that the licences of this cluster hold for %s "+
 			"and for its sessions, and that Smart Licensing is set up where it is used. No command of the guide shows them: look "+
 			"them up as the CPS Operations Guide says.", m.to)).From("cps:312"),
-		evenkeel.ByHand("debug", "Debug log of the upgrade",
-			`Add <logger name="com.broadhop.utilities.zmq.upgrade.ZMQInServiceUpgradeMgr" level="debug"/> to logback.xml; it is taken out again at the end.`).From("cps:293-299"),
+	}
+	if !m.cfg.UpgradeLogger {
+		actions = append(actions, evenkeel.ByHand("debug", "Debug log of the upgrade",
+			"Add "+cps.UpgradeLoggerEntry+" to logback.xml; it is taken out again at the end.").From("cps:293-299"))
 	}
 	if m.cfg.Platform == VMware {
 		actions = append(actions,

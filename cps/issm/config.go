@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 )
 
 // Platform is what the VMs of a cluster run on; it decides how they are deployed (cps:779-784) and who assigns the
@@ -65,8 +67,15 @@ type Config struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	// ClearWhisper deletes Grafana's data that are older than 90 days, before the migration: then less is copied (cps:560).
 	ClearWhisper bool `yaml:"clear_whisper,omitempty"`
-	StaticRoutes bool `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
-	SKDB         bool `yaml:"skdb"`          // the cluster has no SkRings (cps:952)
+	// Cloud says how the VMs are booted on OpenStack; the operator does it without being told the commands when nil.
+	Cloud *Cloud `yaml:"openstack,omitempty"`
+	// UpgradeLogger puts the debug logger into logback.xml of the Cluster Manager before the migration, and takes it
+	// out at its end, in the place of asking for both (cps:293-299).
+	UpgradeLogger bool `yaml:"upgrade_logger,omitempty"`
+	StaticRoutes  bool `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
+	// Routes are the route files: they are copied and proven, and StaticRoutes is not asked for.
+	Routes []RouteFile `yaml:"-"`
+	SKDB   bool        `yaml:"skdb"` // the cluster has no SkRings (cps:952)
 	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because
 	// their arbiter goes with it. Whoever names one signs for the outage; without it such a plan is refused.
 	AcceptNoMajority []string `yaml:"accept_no_majority"`
@@ -119,7 +128,6 @@ const (
 	deployAllScript  = "/var/qps/install/current/scripts/deployer/support/deploy_all.py"
 	deployOneScript  = "/var/qps/install/current/scripts/deployer/deploy.sh"
 	grafanaScript    = "/var/qps/bin/support/grafana_sync.sh"
-	installConfig    = "/var/install.cfg"
 	hostsPath        = "/var/qps/config/deploy/csv/Hosts.csv"
 	mongoConfigPath  = "/etc/broadhop/mongoConfig.cfg"
 	htpasswdPath     = "/var/broadhop/.htpasswd" // #nosec G101 -- a path
@@ -219,14 +227,16 @@ func (c Config) Validate() error {
 	if c.ClearWhisper && c.SkipCarbon {
 		bad("clear_whisper and skip_carbon exclude each other: what is not copied need not be cleared (cps:554,560)")
 	}
+	if c.StaticRoutes && len(c.Routes) > 0 {
+		bad("static_routes and route_files exclude each other: the files are copied, or the operator is asked for them (cps:880)")
+	}
 	if c.OSGiPort < 1 || c.OSGiPort > 65535 {
 		bad("osgi_port %d is no port", c.OSGiPort)
 	}
-	if c.EndpointsPerLB < 1 {
-		bad("endpoints_per_lb %d: it must be at least 1", c.EndpointsPerLB)
-	}
+	errs = append(errs, steps.CheckEndpoints(c.EndpointsPerLB))
 	errs = append(errs, c.Geo.validate()...)
 	errs = append(append(errs, c.validateKPIs()...), c.Alarms.validate()...)
+	errs = append(errs, c.Cloud.validate(c.Platform)...)
 	for i, text := range c.Attestations {
 		if strings.TrimSpace(text) == "" {
 			bad("attestation %d is empty", i+1)
@@ -234,6 +244,8 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+var osVersion = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*\.?$`)
 
 func (c Config) validateReleases() []error {
 	from, err1 := cps.ParseRelease(c.From)
@@ -245,6 +257,11 @@ func (c Config) validateReleases() []error {
 	for _, f := range cps.CheckMigration(from, to) {
 		if f.Severity == cps.Error {
 			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	for key, version := range map[string]string{"source_os": c.SourceOS, "target_os": c.TargetOS} {
+		if !osVersion.MatchString(version) {
+			errs = append(errs, fmt.Errorf("%s %q is not the beginning of a CentOS version, such as 7. or 8.1", key, version))
 		}
 	}
 	if strings.HasPrefix(c.SourceOS, c.TargetOS) || strings.HasPrefix(c.TargetOS, c.SourceOS) {

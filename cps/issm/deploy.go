@@ -68,12 +68,16 @@ func (m deployment) redeployStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, m.deployed(n, evenkeel.Action{
 			ID: "deploy",
 			Change: evenkeel.Change{
-				Title: "Restart the VMs with their new disks", Ref: ref(n, "760", "1138"),
+				Title: "Restart the VMs with their provisioned vmdk images", Ref: ref(n, "760", "1138"),
 				Cmd: m.deployAll(evenkeel.Disruptive, n, "--useprovision"),
 			},
 		}, m.cfg.TargetOS))
 	} else {
-		step.Actions = append(step.Actions, m.deleteVMs(n)...)
+		gone := m.deleteVMs(n)
+		if m.cfg.Platform == VMware {
+			gone[0].Note = "The new VMs are made of the base.vmdk of the new release."
+		}
+		step.Actions = append(step.Actions, gone...)
 		step.Actions = append(step.Actions, m.deployVMs(n)...)
 	}
 	step.Actions = append(step.Actions, m.waitForVMs(n, m.cfg.TargetOS)...)
@@ -81,17 +85,10 @@ func (m deployment) redeployStep(n int) evenkeel.Step {
 		step.Actions = append(step.Actions, m.monit(lb, ref(n, "824-833", "1198-1207"))...)
 	}
 	if m.cfg.Platform == OpenStack {
-		step.Actions = append(step.Actions, m.assignVIPs(n))
+		allow, makes := m.allowVIPs(n)
+		step.Actions, step.Makes = append(step.Actions, allow...), append(step.Makes, makes...)
 	}
-	if m.cfg.StaticRoutes {
-		step.Actions = append(step.Actions, evenkeel.Action{
-			ID: "routes", Manual: "Copy the static route files (route-<interface>) to the VMs that have them, then restart the " +
-				"network services and the monit processes there.",
-			Change: evenkeel.Change{
-				Title: "Static routes", Ref: ref(n, "880", "1251"),
-			},
-		})
-	}
+	step.Actions = append(step.Actions, m.routeActions(n, ref(n, "880", "1251"))...)
 	return step
 }
 
@@ -152,6 +149,8 @@ func (m deployment) deleteVMs(n int) []evenkeel.Action {
 // deployVMs make the new VMs: one command for all, one for each with shared storage (cps:774), by hand on OpenStack (cps:784-821).
 func (m deployment) deployVMs(n int) []evenkeel.Action {
 	switch {
+	case m.cfg.Cloud != nil && len(m.cfg.Cloud.Boots) > 0:
+		return m.bootVMs(n)
 	case m.cfg.Platform == OpenStack:
 		return []evenkeel.Action{{
 			ID: "deploy", Manual: fmt.Sprintf("Boot the VMs %s from the new base image, by nova boot with <alias>-cloud.cfg as "+

@@ -160,6 +160,8 @@ func migrationLies() []lied {
 			run(w, "cluman", "tee", "-a", "/etc/broadhop/mongoConfig.cfg")
 		}},
 		{check: pre + "space", opts: cpstest.Options{FreeKB: 5 << 20}},
+		{check: pre + "installation", // CPS-038; the full diagnostics say so too
+			lies: says(replicaStatus, "", replaces("HA Multi-Node", "All-In-One"))},
 		{check: pre + "health", lies: says("diagnostics.sh", "", replaces(passes, fails))},
 		{check: pre + "replicas", lies: member("set03", "sessionmgr02", cps.StateRecovering)}, // well in the full diagnostics
 		{check: pre + "votes", now: func(t *testing.T, w simulated, _ string) { noVote(t, w) }},

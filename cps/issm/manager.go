@@ -197,25 +197,25 @@ func (m *Migration) restoreStep() evenkeel.Step {
 // skipCarbonStep leaves Grafana's and the bulk statistics' history behind (cps:542-558).
 func (m *Migration) skipCarbonStep() evenkeel.Step {
 	const lines = "SKIP_BLKSTATS=1\nSKIP_CARBONDB=1\n"
-	add := steps.Brief(sshexec.Command(sshexec.Mutating, "tee", "-a", installConfig))
+	add := steps.Brief(sshexec.Command(sshexec.Mutating, "tee", "-a", cps.InstallConfigPath))
 	add.Stdin = sshexec.Text("\n" + lines)
 	skip := evenkeel.Action{
 		ID: "skip",
 		Change: evenkeel.Change{
 			Title: "Add both parameters", Cmd: add, Repeat: evenkeel.ProbeFirst,
 			Probe: &evenkeel.Probe{
-				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", installConfig), Text: "both parameters are 1",
-				Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "cat", installConfig),
+				Cmd: sshexec.Command(sshexec.ReadOnly, "cat", cps.InstallConfigPath), Text: "both parameters are 1",
+				Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.InstallConfigPath),
 					"| grep -xE 'SKIP_(BLKSTATS|CARBONDB)=1' | LC_ALL=C sort -u", strings.Fields(lines)...),
 				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					if o.ExitCode == 1 && o.Text() == "" {
 						return evenkeel.NotRun, nil // cat could not read it: there is no such file yet
 					}
-					set, err := steps.InstallFlags(o.Result)
+					both, err := steps.Skips(o.Result, cps.SkipBulkStats, cps.SkipCarbonDB)
 					if err = errors.Join(o.Succeeded(), err); err != nil {
 						return evenkeel.Inconclusive, err
 					}
-					return steps.DoneIf(set["SKIP_BLKSTATS"] && set["SKIP_CARBONDB"]), nil
+					return steps.DoneIf(both), nil
 				},
 			},
 		},
@@ -225,6 +225,6 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
 			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
 		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Both parameters are there")},
-		Harmless: "the lines in " + installConfig + " of the new Cluster Manager are taken out by hand",
+		Harmless: "the lines in " + cps.InstallConfigPath + " of the new Cluster Manager are taken out by hand",
 	}
 }

@@ -93,7 +93,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	m.findings = slices.Concat(cps.CheckMigration(m.from, m.to), deployed, mongo.Findings(), cps.ReviewHosts(hosts, set1, set2),
 		cps.ReviewSets(set1, set2, mongo, without(m.cfg.AcceptNoMajority, accepted)...), order, m.reviewVIP())
 	m.review()
-	m.findings = append(append(m.findings, m.reviewGeo()...), m.reviewSite()...)
+	m.findings = slices.Concat(m.findings, m.reviewGeo(), m.reviewSite(), m.reviewRoutes(), m.reviewCloud())
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
 		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
@@ -258,7 +258,7 @@ func (m *balancers) haproxyStatus() sshexec.Cmd {
 
 // wide tells whether a command changes VMs beside its own.
 func (m *halves) wide(c sshexec.Cmd) bool {
-	return slices.Contains([]string{migrateScript, deployAllScript, m.tools.RestartAll, m.tools.Mongo}, c.Argv[0])
+	return slices.Contains([]string{migrateScript, deployAllScript, m.tools.RestartAll, m.tools.Mongo, "nova", "neutron"}, c.Argv[0])
 }
 
 // takesHours tells a command that a lost connection must not end half-way.

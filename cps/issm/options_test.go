@@ -29,7 +29,7 @@ func TestEveryChoiceMakesASoundRunbook(t *testing.T) {
 			ArbiterVIP:            rapid.SampledFrom([]string{"", vipAddress}).Draw(t, "arbitervip"),
 			SingleClusterCorosync: flag("single"), PeerPcrfclient: rapid.SampledFrom([]string{"", "b-pcrfclient01"}).Draw(t, "peer"),
 			RemoveUdevRules: flag("udev"), SkipCarbon: flag("carbon"), StaticRoutes: flag("routes"), SKDB: flag("skdb"),
-			RestartAll: flag("restart"), RemoveISO: flag("remove"),
+			RestartAll: flag("restart"), RemoveISO: flag("remove"), UpgradeLogger: flag("logger"),
 		}
 		if cfg.CorosyncOrder == issm.CorosyncGuide {
 			cfg.AcceptNoMajority = labels
@@ -88,7 +88,7 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 		"corosync moved, CPS-207": {cfg: issm.Config{SingleClusterCorosync: true}},
 		"SKDB, MON-030":           {cfg: issm.Config{SKDB: true}, opts: cpstest.Options{SKDB: true}},
 		"OpenStack, CPS-039":      {cfg: issm.Config{Platform: issm.OpenStack}},
-		"everything else": {cfg: issm.Config{SkipCarbon: true, StaticRoutes: true, RestartAll: true,
+		"everything else": {cfg: issm.Config{SkipCarbon: true, UpgradeLogger: true, StaticRoutes: true, RestartAll: true,
 			RemoveISO: true, RemoveUdevRules: true}},
 		"from 19.5.0, CPS-150":             {cfg: issm.Config{From: "19.5.0"}, opts: cpstest.Options{From: "19.5.0"}},
 		"monit does not start, CPS-081":    {opts: cpstest.Options{MonitDown: []string{"lb01", "lb02"}}},
@@ -200,23 +200,26 @@ func TestProvisioningBesideDisabling(t *testing.T) {
 // TestConfigRefusals (CPS-150, CPS-202, CPS-207).
 func TestConfigRefusals(t *testing.T) {
 	for want, cfg := range map[string]issm.Config{
-		"archive_dir is missing":                     {},
-		"platform \"xen\"":                           {ArchiveDir: "/a", Platform: "xen"},
-		"are for VMware only":                        {ArchiveDir: "/a", Platform: issm.OpenStack, Provision: true},
-		"usecl needs nossh":                          {ArchiveDir: "/a", UseCL: true},
-		"provision and nossh exclude each other":     {ArchiveDir: "/a", Provision: true, NoSSH: true},
-		"deploy.sh cannot provision":                 {ArchiveDir: "/a", Provision: true, UseSharedStorage: true},
-		"in one cluster or between two":              {ArchiveDir: "/a", SingleClusterCorosync: true, PeerPcrfclient: "x"},
-		"only 19.4.0 and 19.5.0 can be migrated":     {ArchiveDir: "/a", From: "18.2.0"},
-		"only migrations to 21.1.0 are supported":    {ArchiveDir: "/a", To: "22.1.0"},
-		"must be the absolute path of an .iso":       {ArchiveDir: "/a", TargetISO: "CPS.iso"},
-		"are the same file":                          {ArchiveDir: "/a", SourceISO: "/x.iso", TargetISO: "/x.iso"},
-		"must be given together":                     {ArchiveDir: "/a", Set1: cps.ClusterSet{"lb02"}},
-		"cannot be told apart":                       {ArchiveDir: "/a", SourceOS: "8.1"},
-		"attestation 1 is empty":                     {ArchiveDir: "/a", Attestations: []string{" "}},
-		"not a release such as 21.1.0":               {ArchiveDir: "/a", From: "new"},
-		"osgi_port 70000 is no port":                 {ArchiveDir: "/a", OSGiPort: 70000},
-		"endpoints_per_lb -1: it must be at least 1": {ArchiveDir: "/a", EndpointsPerLB: -1},
+		"archive_dir is missing":                  {},
+		"platform \"xen\"":                        {ArchiveDir: "/a", Platform: "xen"},
+		"are for VMware only":                     {ArchiveDir: "/a", Platform: issm.OpenStack, Provision: true},
+		"usecl needs nossh":                       {ArchiveDir: "/a", UseCL: true},
+		"provision and nossh exclude each other":  {ArchiveDir: "/a", Provision: true, NoSSH: true},
+		"deploy.sh cannot provision":              {ArchiveDir: "/a", Provision: true, UseSharedStorage: true},
+		"in one cluster or between two":           {ArchiveDir: "/a", SingleClusterCorosync: true, PeerPcrfclient: "x"},
+		"only 19.4.0 and 19.5.0 can be migrated":  {ArchiveDir: "/a", From: "18.2.0"},
+		"only migrations to 21.1.0 are supported": {ArchiveDir: "/a", To: "22.1.0"},
+		"must be the absolute path of an .iso":    {ArchiveDir: "/a", TargetISO: "CPS.iso"},
+		"are the same file":                       {ArchiveDir: "/a", SourceISO: "/x.iso", TargetISO: "/x.iso"},
+		"must be given together":                  {ArchiveDir: "/a", Set1: cps.ClusterSet{"lb02"}},
+		"cannot be told apart":                    {ArchiveDir: "/a", SourceOS: "8.1"},
+		"attestation 1 is empty":                  {ArchiveDir: "/a", Attestations: []string{" "}},
+		"not a release such as 21.1.0":            {ArchiveDir: "/a", From: "new"},
+		"osgi_port 70000 is no port":              {ArchiveDir: "/a", OSGiPort: 70000},
+		"endpoints_per_lb -1: it must be from 1":  {ArchiveDir: "/a", EndpointsPerLB: -1},
+		"endpoints_per_lb 101: it must be from 1": {ArchiveDir: "/a", EndpointsPerLB: 101},
+		`source_os "seven" is not the beginning`:  {ArchiveDir: "/a", SourceOS: "seven"},
+		`target_os "8.x" is not the beginning`:    {ArchiveDir: "/a", TargetOS: "8.x"},
 	} {
 		require.ErrorContains(t, cfg.Validate(), want)
 		_, err := issm.New(cfg, guideHosts(t), guideMongo(t))

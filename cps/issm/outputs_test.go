@@ -41,10 +41,13 @@ func everyRunbook(t testing.TB) []planned {
 	require.NoError(t, err)
 	list := []planned{{"migration", rb, facts}, {"rollback", back, facts}}
 	for name, cfg := range map[string]issm.Config{
-		"provisioned":    {Provision: true, SkipCarbon: true, StaticRoutes: true, RestartAll: true, RemoveISO: true, RemoveUdevRules: true},
+		"provisioned": {Provision: true, SkipCarbon: true, StaticRoutes: true, RestartAll: true, RemoveISO: true, RemoveUdevRules: true,
+			UpgradeLogger: true},
 		"shared storage": {UseSharedStorage: true, SingleClusterCorosync: true, SourceISO: "/root/old.iso"},
 		"two clusters":   {NoSSH: true, UseCL: true, PeerPcrfclient: "b-pcrfclient01"},
 		"OpenStack":      {Platform: issm.OpenStack},
+		"routes":         {Routes: []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes)}},
+		"cloud":          cloudConfig(t, true),
 		"own sets":       {Set1: odd, Set2: even},
 		"watched":        watched(issm.Config{}),
 	} {
@@ -118,6 +121,12 @@ var exitOnly = map[string]string{
 	"provision":             "the guide shows no output of deploy_all.py --provision; the deployment is proven VM by VM",
 	"cleanup":               "the guide shows no output of deploy_all.py --cleanupbackup",
 	"restart":               "the guide shows no output of restartall.sh; the whole cluster is looked at afterwards",
+	"copy-logback":          "cp prints nothing; the copy is written anew by the next action",
+	"put-logback":           "dd prints nothing; the sum is compared by the next action",
+	"replace-logback":       "mv prints nothing; the sum is compared by the verification",
+	"clear-logback":         "rm -f prints nothing; what it removes is read by nobody",
+	"put-<vm>-<file>":       "dd prints nothing; the sum is compared once the file has its name",
+	"route-<vm>-<file>":     "mv prints nothing; the sum is compared by the next action",
 	"reboot":                "it prints nothing; the boot id and the replica sets tell",
 	"corosync-stop":         "monit prints nothing; its status is read before and afterwards",
 	"corosync-start":        "monit prints nothing; its status is read before and afterwards",
@@ -132,6 +141,10 @@ func exitOnlyKey(id string) string {
 	switch {
 	case strings.HasPrefix(id, "deploy-"):
 		return "deploy-<alias>"
+	case strings.HasPrefix(id, "put-lb"):
+		return "put-<vm>-<file>"
+	case strings.HasPrefix(id, "route-lb"):
+		return "route-<vm>-<file>"
 	case strings.HasPrefix(id, "monit-"):
 		return "monit-<load balancer>"
 	}

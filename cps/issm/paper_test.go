@@ -24,6 +24,13 @@ func followed(t *testing.T, rb *evenkeel.Runbook, w simulated, unset bool) {
 	papertest.Follow(t, md.String(), w, papertest.Person{
 		Dir: t.TempDir(), Unset: unset, Pause: time.Minute, Secret: func(string) string { return "" },
 		ByHand: func(action, host string) error {
+			if strings.Contains(action, " are in force on ") {
+				r, err := w.Runner(host)
+				if err == nil {
+					_, err = r.Run(context.Background(), sshexec.Command(sshexec.Mutating, "systemctl", "restart", "network"))
+				}
+				return err
+			}
 			if _, users, ok := strings.Cut(action, "Users of "); ok && users != "" {
 				r, err := w.Runner(host)
 				if err != nil {
@@ -45,7 +52,11 @@ func TestTheRunbookByHand(t *testing.T) {
 		"guide":    func(*issm.Config) {},
 		"corosync": func(c *issm.Config) { c.SingleClusterCorosync, c.RestartAll, c.RemoveISO = true, true, true },
 		"order":    func(c *issm.Config) { *c = moved(t, issm.CorosyncGuide) },
-		"storage":  func(c *issm.Config) { c.UseSharedStorage, c.SkipCarbon, c.RemoveUdevRules = true, true, true },
+		"cloud":    func(c *issm.Config) { *c = cloudConfig(t, true) },
+		"storage": func(c *issm.Config) {
+			c.UseSharedStorage, c.SkipCarbon, c.RemoveUdevRules, c.UpgradeLogger = true, true, true, true
+			c.Routes = []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes)}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && name != "guide" {
@@ -54,7 +65,7 @@ func TestTheRunbookByHand(t *testing.T) {
 			cfg := issm.Config{ArchiveDir: t.TempDir()}
 			mend(&cfg)
 			rb := runbook(t, cfg)
-			w := deploy(t, cpstest.Options{SignedFor: cfg.AcceptNoMajority})
+			w := deploy(t, cpstest.Options{SignedFor: cfg.AcceptNoMajority, Cloud: "control"})
 			byHand := w.Clone().(simulated)
 			o := runOn(t, rb, w, "")
 			require.NoError(t, o.err, "%v", o.events)
@@ -71,8 +82,11 @@ func TestEveryCheckCanBeJudged(t *testing.T) {
 	for _, mend := range []func(*issm.Config){
 		func(*issm.Config) {},
 		func(c *issm.Config) { c.Platform = issm.OpenStack },
+		func(c *issm.Config) { *c = cloudConfig(t, true) },
+		func(c *issm.Config) { *c = cloudConfig(t, false) },
+		func(c *issm.Config) { c.Routes = []issm.RouteFile{routesOf(t, "lb01", "route-eth1", gxRoutes)} },
 		func(c *issm.Config) {
-			c.SingleClusterCorosync, c.RestartAll, c.RemoveISO, c.RemoveUdevRules = true, true, true, true
+			c.SingleClusterCorosync, c.RestartAll, c.RemoveISO, c.RemoveUdevRules, c.UpgradeLogger = true, true, true, true, true
 		},
 		func(c *issm.Config) { c.PeerPcrfclient, c.Provision = "peer", true },
 		func(c *issm.Config) { *c = watched(*c) },

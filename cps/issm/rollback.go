@@ -101,6 +101,7 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	if st.Step(silenceAlarms).Touched() {
 		rb.Steps = append(rb.Steps, m.unsilenceStep()...)
 	}
+	rb.Steps = append(rb.Steps, m.loggerSteps(loggerOut)...) // the old Cluster Manager has it still
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)
@@ -370,6 +371,7 @@ func (m rollback) redeployOldStep() evenkeel.Step {
 	if m.cfg.Platform == OpenStack {
 		step.Actions = append(step.Actions, m.assignVIPs(1))
 	}
+	step.Actions = append(step.Actions, m.routeActions(1, "cps:880")...) // these VMs are new ones, too
 	return step
 }
 

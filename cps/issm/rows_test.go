@@ -61,6 +61,10 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 		{"CPS-016", plain, "restore-cluman/reapply", []string{"/var/tmp/logback_backup", "in the archive of the Cluster Manager"}},
 		{"CPS-029", openstack, "redeploy-set-1/routes", []string{"route-<interface>", "restart the network services and the monit processes",
 			"cps:880"}},
+		{"CPS-036", plain, "redeploy-set-1/delete", []string{"Delete the VMs pcrfclient02", "the base.vmdk of the new release", "cps:772"}},
+		{"CPS-036", plain, "redeploy-set-2/delete", []string{"the base.vmdk of the new release", "cps:1146"}},
+		{"CPS-036", issm.Config{ArchiveDir: "/a", Provision: true}, "redeploy-set-1/deploy",
+			[]string{"provisioned vmdk", "deploy_all.py --useprovision --vms", "cps:760"}},
 		{"CPS-054", plain, "backup-cluman/image", []string{"Load the image of 21.1.0", "wget", "/root/CPS_21.1.0.release.iso", "cps:346"}},
 		{"CPS-071", openstack, "redeploy-set-1/deploy", []string{"nova boot", "<alias>-cloud.cfg", "cps:784"}},
 		{"CPS-072, CPS-073", openstack, "redeploy-set-1/vips", []string{"neutron port-list",
@@ -108,6 +112,89 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 	text := onPaper(t, runbook(t, plain), "confirm") + fmt.Sprint(runbook(t, plain).Steps[1].Actions)
 	require.NotContains(t, text, "vCenter", "CPS-171")
 	require.NotContains(t, text, "content libraries", "CPS-172")
+}
+
+// CPS-025: the images have the names of the guide unless others are given, and are loop-mounted on /mnt/iso, from which
+// migrate.sh runs.
+func TestImagesOfTheGuide(t *testing.T) {
+	for image, rb := range map[string]*evenkeel.Runbook{
+		"/root/CPS_21.1.0.release.iso": runbook(t, issm.Config{ArchiveDir: "/a"}),
+		"/srv/CPS_21.1.0.release.iso":  runbook(t, issm.Config{ArchiveDir: "/a", TargetISO: "/srv/CPS_21.1.0.release.iso"}),
+		"/root/cps-arbiter-21.1.0.iso": migrateArbiter(t),
+	} {
+		mounts := 0
+		for _, step := range rb.Steps {
+			for _, a := range step.Actions {
+				switch line := strings.Join(a.Cmd.Argv, " "); {
+				case strings.HasPrefix(line, "mount "):
+					require.Equal(t, "mount -o loop "+image+" /mnt/iso", line)
+					mounts++
+				case strings.Contains(line, "migrate.sh"):
+					require.True(t, strings.HasPrefix(line, "/mnt/iso/migrate.sh "), line)
+				}
+			}
+		}
+		require.NotZero(t, mounts, image)
+	}
+}
+
+// CPS-036: on VMware the VMs are deleted, and made anew of the base.vmdk of the new release; with provisioned vmdk
+// images they are not deleted, for these are of the VMs that are there; on OpenStack there is no vmdk.
+func TestTheDisksOfTheNewVMs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cfg     issm.Config
+		deletes bool
+		types   string
+	}{
+		"base.vmdk":   {issm.Config{}, true, " --vms /var/tmp/cluster-upgrade-set-%d.txt"},
+		"provisioned": {issm.Config{Provision: true}, false, " --useprovision --vms /var/tmp/cluster-upgrade-set-%d.txt"},
+		"OpenStack":   {issm.Config{Platform: issm.OpenStack}, true, ""},
+	} {
+		tc.cfg.ArchiveDir = "/a"
+		rb := runbook(t, tc.cfg)
+		for n := 1; n <= 2; n++ {
+			step, ok := rb.Step(fmt.Sprintf("redeploy-set-%d", n))
+			require.True(t, ok)
+			index := func(id string) int {
+				return slices.IndexFunc(step.Actions, func(a evenkeel.Action) bool { return a.ID == id })
+			}
+			require.Equal(t, tc.deletes, index("delete") >= 0, name)
+			require.Less(t, index("delete"), index("deploy"), "%s: the old VMs go first", name)
+			cmd := strings.Join(step.Actions[index("deploy")].Cmd.Argv, " ")
+			if tc.types != "" {
+				require.Equal(t, "/var/qps/install/current/scripts/deployer/support/deploy_all.py"+fmt.Sprintf(tc.types, n), cmd, name)
+			}
+			notes := ""
+			for _, a := range step.Actions {
+				notes += a.Note + "\n"
+			}
+			require.Equal(t, name == "base.vmdk", strings.Contains(notes, "base.vmdk"), name)
+		}
+	}
+}
+
+// CPS-038: what is neither HA nor GR is refused before anything is changed, with the guide's sentence; and so is an
+// output that does not say what it is of.
+func TestOtherKindsOfInstallationsAreRefused(t *testing.T) {
+	const title = "CPS Diagnostics HA Multi-Node Environment"
+	for with, want := range map[string]string{
+		"CPS Diagnostics All-In-One Environment":     `this is a "All-In-One Environment"`,
+		"CPS Diagnostics GR Multi-Node Environment":  "",
+		"CPS Diagnostics MOG Multi-Node Environment": `this is a "MOG Multi-Node Environment"`,
+		"---": "does not say what kind of installation this is",
+	} {
+		w := deploy(t, cpstest.Options{})
+		require.NoError(t, w.Lie(says(replicaStatus, "", replaces(title, with))[0]))
+		o := runOn(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), w, "confirm")
+		if want == "" {
+			require.Equal(t, "confirm/freeze", stoppedAt(o.err))
+			continue
+		}
+		require.Equal(t, "preflight/installation", stoppedAt(o.err), with)
+		require.ErrorContains(t, o.err, want)
+		require.ErrorContains(t, o.err, "supported for Mobile (HA) and GR installations only")
+		require.ErrorContains(t, o.err, "(cps:232)")
+	}
 }
 
 // typed is what a run typed on the machines of a world, "HOST COMMAND", in order.

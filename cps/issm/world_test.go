@@ -55,6 +55,13 @@ func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, e
 		}
 		return "stopped", err
 	}
+	if strings.HasPrefix(ask.Action.ID, "network-") {
+		r, err := a.world.Runner(ask.Action.Host)
+		if err == nil {
+			_, err = r.Run(ctx, sshexec.Command(sshexec.Mutating, "systemctl", "restart", "network"))
+		}
+		return "restarted", err
+	}
 	if strings.HasPrefix(ask.Action.ID, "users-") {
 		return "made", a.makeUsers(ctx, ask)
 	}
@@ -64,7 +71,7 @@ func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, e
 		}
 		return "brought back", a.world.Sleep(ctx, 5*time.Minute)
 	}
-	if set, ok := strings.CutPrefix(ask.Step.ID, "redeploy-set-"); ok && ask.Action.ID == "deploy" && !a.booted[set] {
+	if set, ok := strings.CutPrefix(ask.Step.ID, "redeploy-set-"); ok && strings.HasPrefix(ask.Action.ID, "deploy") && !a.booted[set] {
 		a.booted = map[string]bool{set: true} // nova boot, as the simulated cluster knows it
 		r, err := a.world.Runner("cluman")
 		if err != nil {

@@ -45,10 +45,7 @@ func RestoreEndpoints(cfg EndpointsConfig, hosts *cps.Hosts) (*evenkeel.Runbook,
 		cfg.Endpoints = 3
 	}
 	c, err := newCluster(cfg.ClusterManager, hosts, cfg.Tools)
-	errs := []error{err}
-	if cfg.Endpoints < 1 || cfg.Endpoints > 100 {
-		errs = append(errs, fmt.Errorf("endpoints_per_lb %d: it must be at least 1", cfg.Endpoints))
-	}
+	errs := []error{err, steps.CheckEndpoints(cfg.Endpoints)}
 	r := &restore{cluster: c, cfg: cfg}
 	if hosts != nil {
 		r.balancers = hosts.OfClass(hosts.Aliases(), "lb")

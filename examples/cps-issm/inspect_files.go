@@ -19,6 +19,7 @@ import (
 func inputFiles() []kind {
 	list := []kind{
 		{"configuration of a replica set", "cps-issm priorities backup", marks(`\A\{\s*"_id"\s*:\s*"[^"\n]*"\s*,\s*"version"`), false, savedSet},
+		{"session of sftp", "the copying of an archive by hand", marks(`(?:sftp> *)?Fetching \S`), false, fetches},
 		{"user data", "<alias>-cloud.cfg of OpenStack; the values in it are not shown",
 			marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, userData},
 		{"script with watched sets", "build_etc.sh", marks(`\A#!\S*[ \t]?\S*sh\b(?s:.*)\b[A-Z][A-Z0-9_]*-SET\d`), false,
@@ -135,6 +136,18 @@ func boots(in *cli.Inspection, i input) error {
 			}
 		}
 	}
+	return nil
+}
+
+func fetches(in *cli.Inspection, i input) error {
+	list, err := cps.ParseFetches(i.reader())
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		in.Add(f.Remote, "copied to %s", f.Local)
+	}
+	note(in, cps.ReviewFetches(i.name, list))
 	return nil
 }
 

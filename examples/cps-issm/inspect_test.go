@@ -129,6 +129,9 @@ func TestInspectKnowsEveryKind(t *testing.T) {
 			"logback.xml", findings},
 		{"# site\nINSTALL_TYPE=mobile\nSKIP_CARBONDB=1\n", "install.cfg", fine},
 		{"SKIP_CARBONDB = 1\n", "install.cfg", findings},
+		{"sftp> get migrate_arbiter_20170210_075135.tar.gz\nFetching /var/tmp/migrate_arbiter_20170210_075135.tar.gz to " +
+			"migrate_arbiter_20170210_075135.tar.gz\n", "session of sftp", fine},
+		{"Fetching /var/tmp/migrate_cluman_20170105_170515.tar.gz to migrate_20170105_170515.tar.gz\n", "session of sftp", findings},
 		{fixture("nova-boot-set1.txt"), "nova boot commands", fine},
 		{fixture("nova-boot-set2.txt"), "nova boot commands", findings},
 		{fixture("pcrfclient02-cloud.cfg"), "user data", fine},
@@ -250,6 +253,7 @@ func TestInspectShowsNoSecret(t *testing.T) {
 		"logback.xml": "<configuration><root/></configuration>", "install.cfg": "SKIP_CARBONDB=1",
 		"configuration of a replica set": `{"_id": "s", "version": 1,`,
 		"nova boot commands":             "nova boot --config-drive true a", "static routes": strings.Repeat("10.0.0.0/8 dev eth1\n", 20),
+		"session of sftp": "Fetching /a to b",
 	}
 	for _, k := range kinds() {
 		require.Contains(t, begins, k.name)

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -45,7 +47,9 @@ type issmConfig struct {
 	MongoConfig string `yaml:"mongo_config"`        // and mongoConfig.cfg
 	// and Configuration.csv, for its passwords: what a program prints of them is not shown
 	Configuration string `yaml:"configuration_csv,omitempty"`
-	issm.Config   `yaml:",inline"`
+	// the static route files of VMs: each VM with its files, called route-<interface> as they are there (cps:880)
+	RouteFiles  map[string][]string `yaml:"route_files,omitempty"`
+	issm.Config `yaml:",inline"`
 }
 
 // jobOf is the job of a configuration.
@@ -80,7 +84,14 @@ func planned(cfg *cli.Config) (*issm.Migration, error) {
 	mongo, err2 := needed("mongo_config", cfg.Path(c.MongoConfig), cps.ParseMongoConfig)
 	options := c.Config
 	options.ArchiveDir, options.Deploy, options.Secrets = cfg.Path(options.ArchiveDir), deploy, secrets
-	if err := errors.Join(err1, err2, canHold("archive_dir", options.ArchiveDir)); err != nil {
+	var err3, err4 error
+	options.Routes, err3 = c.routes(cfg)
+	if c.Cloud != nil && c.Cloud.BootsFile != "" {
+		cloud := *c.Cloud
+		cloud.Boots, err4 = parse(cfg.Path(cloud.BootsFile), cps.ParseBoots)
+		options.Cloud = &cloud
+	}
+	if err := errors.Join(err1, err2, err3, err4, canHold("archive_dir", options.ArchiveDir)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)
@@ -107,6 +118,21 @@ func (c *issmConfig) tables(cfg *cli.Config) (*cps.Hosts, *cps.Deploy, []cps.Sec
 		return nil, nil, nil, errors.Join(err, err2)
 	}
 	return hosts, nil, csv.Secrets(), err
+}
+
+// routes reads the static route files.
+func (c *issmConfig) routes(cfg *cli.Config) ([]issm.RouteFile, error) {
+	var list []issm.RouteFile
+	var errs []error
+	for _, vm := range slices.Sorted(maps.Keys(c.RouteFiles)) {
+		for _, name := range c.RouteFiles[vm] {
+			file, err := needed("route_files", cfg.Path(name), cps.ParseRoutes)
+			if errs = append(errs, err); err == nil {
+				list = append(list, issm.RouteFile{VM: vm, File: file})
+			}
+		}
+	}
+	return list, errors.Join(errs...)
 }
 
 // needed reads the file that a key of the configuration names.

@@ -120,15 +120,38 @@ func TestRehearseOptions(t *testing.T) {
 		"remove_udev_rules":       {Job: map[string]any{"remove_udev_rules": true}},
 		"skip_carbon":             {Job: map[string]any{"skip_carbon": true}},
 		"clear_whisper":           {Job: map[string]any{"clear_whisper": true}},
-		"static_routes":           {Job: map[string]any{"static_routes": true}},
-		"skdb":                    {Job: map[string]any{"skdb": true}},
-		"restart_all":             {Job: map[string]any{"restart_all": false}},
-		"remove_iso":              {Job: map[string]any{"remove_iso": true}},
-		"endpoints_per_lb":        {Job: map[string]any{"endpoints_per_lb": 5}},
-		"osgi_port":               {Job: map[string]any{"osgi_port": 9191}},
-		"attestations":            {Job: map[string]any{"attestations": []string{"The change board agrees."}}},
-		"kpis":                    {Job: map[string]any{"kpis": kpis}},
-		"kpi_looks":               {Job: map[string]any{"kpis": kpis, "kpi_looks": map[string]any{"good": 2, "every": "6m", "within": "1h"}}},
+		"openstack": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			var boots strings.Builder
+			for _, row := range hosts.Rows {
+				boots.WriteString("nova boot --config-drive true --user-data=" + row.Alias + "-cloud.cfg --image new_base_vm --flavor " + row.Role)
+				for _, network := range hosts.Networks {
+					if addr, ok := row.Address(network); ok {
+						boots.WriteString(" --nic net-id=c3df93c2-c2bb-4143-8bb6-b4ec6df65e53,v4-fixed-ip=" + addr.String())
+					}
+				}
+				boots.WriteString(" " + row.Alias + " --availability-zone az-1:compute-1\n\n")
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "boots.txt"), []byte(boots.String()), 0o600))
+			job["platform"] = "openstack"
+			job["openstack"] = map[string]any{"execute": true, "host": "control", "boots": "boots.txt",
+				"vips": map[string]any{"arbitervip": "192.168.105.100", "lbvip01": "10.197.98.200", "lbvip02": "192.168.105.200"}}
+		}},
+		"route_files": {Edit: func(t *testing.T, dir string, job map[string]any) {
+			t.Helper()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "route-eth1"), []byte("10.1.0.0/16 via 192.0.2.1\n"), 0o600))
+			job["route_files"] = map[string]any{"lb01": []string{"route-eth1"}, "lb02": []string{"route-eth1"}}
+		}},
+		"upgrade_logger":   {Job: map[string]any{"upgrade_logger": true}},
+		"static_routes":    {Job: map[string]any{"static_routes": true}},
+		"skdb":             {Job: map[string]any{"skdb": true}},
+		"restart_all":      {Job: map[string]any{"restart_all": false}},
+		"remove_iso":       {Job: map[string]any{"remove_iso": true}},
+		"endpoints_per_lb": {Job: map[string]any{"endpoints_per_lb": 5}},
+		"osgi_port":        {Job: map[string]any{"osgi_port": 9191}},
+		"attestations":     {Job: map[string]any{"attestations": []string{"The change board agrees."}}},
+		"kpis":             {Job: map[string]any{"kpis": kpis}},
+		"kpi_looks":        {Job: map[string]any{"kpis": kpis, "kpi_looks": map[string]any{"good": 2, "every": "6m", "within": "1h"}}},
 		"alarms": {Job: map[string]any{"alarms": map[string]any{"host": "nms", "silence": []string{"alarms", "off"},
 			"unsilence": []string{"alarms", "on"}, "check": []string{"alarms", "state"}, "silenced": "silenced", "unsilenced": "sounding"}}},
 		"alarms:of the Cluster Manager": {Job: map[string]any{"cluster_manager": "installer", "alarms": map[string]any{

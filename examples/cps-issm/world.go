@@ -80,14 +80,17 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := 0
+	site, cloud := 0, ""
+	if job.Cloud != nil {
+		cloud = job.Cloud.Host
+	}
 	if job.Geo != nil {
 		site = job.Geo.Site
 	}
 	kpis, alarms := siteOf(&job.Config)
 	d, err := cpstest.New(cpstest.Options{
 		HostsCSV: table.String(), MongoConfig: string(mongo), Configuration: configuration.String(), From: job.From, To: job.To,
-		SKDB: job.SKDB, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address, KPIs: kpis, Alarms: alarms,
+		SKDB: job.SKDB, Cloud: cloud, Geo: site, SignedFor: job.AcceptNoMajority, ArbiterVIP: address, KPIs: kpis, Alarms: alarms,
 		SourceISO: job.SourceISO, TargetISO: job.TargetISO, SourceOS: job.SourceOS, TargetOS: job.TargetOS, Peer: job.PeerPcrfclient,
 		EndpointsPerLB: job.EndpointsPerLB, OSGiPort: job.OSGiPort,
 	})
@@ -217,7 +220,20 @@ func (s simulated) Report() cli.WorldReport {
 
 // person does what nothing in a simulated cluster does by itself.
 func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
-	return errors.Join(makeUsers(ctx, hosts, ask), bootVMs(ctx, hosts, ask), stopHeartbeat(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+	return errors.Join(makeUsers(ctx, hosts, ask), restartNetwork(ctx, hosts, ask), bootVMs(ctx, hosts, ask),
+		stopHeartbeat(ctx, hosts, ask), restoreManager(ctx, hosts, ask))
+}
+
+// restartNetwork has the network services read the files with static routes (cps:880).
+func restartNetwork(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
+	if !strings.HasPrefix(ask.Action.ID, "network-") {
+		return nil
+	}
+	r, err := hosts.Runner(ask.Action.Host)
+	if err == nil {
+		_, err = r.Run(ctx, sshexec.Command(sshexec.Mutating, "systemctl", "restart", "network"))
+	}
+	return err
 }
 
 // stopHeartbeat disables qns_hb on a load balancer of a GR system (cps:1435).
@@ -255,7 +271,7 @@ func (s simulated) Do(ctx context.Context, deed string) error {
 // bootVMs is nova boot (cps:784), as the simulated cluster knows it. One that exists is left alone.
 func bootVMs(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	set, deploys := strings.CutPrefix(ask.Step.ID, "redeploy-set-")
-	if !deploys || ask.Action.ID != "deploy" {
+	if !deploys || ask.Action.ID != "deploy" && !strings.HasPrefix(ask.Action.ID, "deploy-") {
 		return nil
 	}
 	r, err := hosts.Runner(ask.Step.Host)

@@ -47,6 +47,17 @@ type Endpoints struct {
 	Sessions int64 // that those which are not up still have
 }
 
+// maxEndpoints is more than any load balancer has: the guide's have three (cps:1746).
+const maxEndpoints = 100
+
+// CheckEndpoints refuses what is no number of Diameter endpoints of a load balancer.
+func CheckEndpoints(n int) error {
+	if n < 1 || n > maxEndpoints {
+		return fmt.Errorf("endpoints_per_lb %d: it must be from 1 to %d", n, maxEndpoints)
+	}
+	return nil
+}
+
 // EndpointsOf reads the report; each load balancer has so many endpoints.
 func EndpointsOf(r *cps.HAProxyReport, balancers []string, each int) Endpoints {
 	e := Endpoints{Down: len(balancers) > 0, Up: len(balancers) > 0}

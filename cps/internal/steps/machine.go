@@ -201,22 +201,17 @@ func Gone(alias string) Checker {
 	}
 }
 
-var installKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
-
-// InstallFlags are the flags in /var/install.cfg that are 1 as the file stands: KEY=VALUE lines, of which the last one counts.
-func InstallFlags(res sshexec.Result) (map[string]bool, error) {
-	set := map[string]bool{}
-	for _, line := range outputLines(res) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		switch {
-		case strings.HasPrefix(key, "#"):
-		case !ok || !installKey.MatchString(strings.TrimSpace(key)):
-			return nil, errors.New("not a line of /var/install.cfg, KEY=VALUE")
-		default:
-			set[strings.TrimSpace(key)] = strings.TrimSpace(value) == "1"
-		}
+// Skips reads /var/install.cfg, as cat printed it: whether each of these parameters is 1. A file without a parameter
+// sets none.
+func Skips(res sshexec.Result, parameters ...string) (bool, error) {
+	c, err := cps.ParseInstallConfig(Output(cps.InstallConfigPath, res))
+	if errors.Is(err, cps.ErrNoParameters) {
+		return false, nil
 	}
-	return set, nil
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(parameters, func(p string) bool { return !c.Skips(p) }), nil
 }
 
 // ListProcesses prints every process; see ProcessesOf.

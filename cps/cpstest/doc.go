@@ -22,7 +22,8 @@
 // windows; arbitervip, which moves with corosync between the pcrfclients and is absent while no eligible one runs, as
 // old and new corosync do not form one cluster (cps:576), and which two of them have where Options.CorosyncCollides; the traffic of the two halves; the sharding documents of the
 // ADMIN sets; the SkRings and endpoints behind the OSGi consoles; files, services and power of every machine (package
-// simhost); the two Cluster Managers, each with its own disk and host key.
+// simhost); static routes, which the service network puts in force; nova and neutron, on a machine of their own; the
+// two Cluster Managers, each with its own disk and host key.
 //
 // # What it checks
 //

@@ -99,10 +99,10 @@ func (m *Migration) reviewVIP() []cps.Finding {
 // labels that are accepted for that reason are no mistake.
 func (m *Migration) reviewOrder() (list []cps.Finding, accepted []string) {
 	for _, rs := range m.mongo.Sets {
-		if !m.cfg.guideOrder() || !rs.LosesMajority(m.gone[1]) || rs.LosesMajority(m.sets[1]) || rs.LosesMajority(m.sets[2]) {
+		if !m.cfg.guideOrder() || !m.signedFor(rs, 1) || rs.LosesMajority(rs.Hosting(m.in[1])) || rs.LosesMajority(rs.Hosting(m.in[2])) {
 			continue
 		}
-		left, of := rs.VotesLeft(m.gone[1])
+		left, of := rs.VotesLeft(rs.Hosting(m.gone[1]))
 		f := cps.Finding{Severity: cps.Error, Where: fmt.Sprintf("%s:%d", m.mongo.File, rs.Line), Row: "MON-016",
 			What: fmt.Sprintf("%s: with corosync_order %s nobody has arbitervip while the pcrfclient of set 1 is redeployed (cps:669): %d of "+
 				"%d votes remain, which is no majority", rs, CorosyncGuide, left, of)}

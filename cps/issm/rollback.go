@@ -135,8 +135,9 @@ func (m rollback) oldCorosyncStep() evenkeel.Step {
 	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
-		Why: "It was stopped to move arbitervip to set 1, which is about to go. It must wait until the new corosync has left the " +
-			"address: look at both hosts (" + evenkeel.Typed(listAddresses) + "); if both have it, stop it again and roll back first.",
+		Why: "It was stopped to move arbitervip to set 1, which is about to go. It must wait until the new corosync has left " +
+			"the address. Look at both hosts (" + evenkeel.Typed(listAddresses) + "): if both have it, stop the new one (monit " +
+			"stop corosync on the pcrfclient of set 1), which is about to go.",
 		Actions:  m.corosync("start", host, "cps:1884"),
 		Harmless: "it is the rollback itself",
 	}

@@ -136,8 +136,10 @@ func (a *About) Mixed() bool { return len(a.Releases()) > 1 }
 // VMs lists the VMs that have components, in the order of the output. Session managers have none.
 func (a *About) VMs() []string {
 	var vms []string
+	seen := map[string]bool{}
 	for _, c := range a.Components {
-		if !slices.Contains(vms, c.VM) {
+		if !seen[c.VM] {
+			seen[c.VM] = true
 			vms = append(vms, c.VM)
 		}
 	}
@@ -222,9 +224,10 @@ func (a *About) CheckHalves(upgraded ClusterSet, before, after Release) []Findin
 	if len(a.Components) == 0 {
 		f.add(Error, 0, "CPS-231", "no component is listed: nobody can say what runs")
 	}
+	in, listed := members(upgraded), members(a.VMs())
 	for _, c := range a.Components {
 		want := before
-		if upgraded.Contains(c.VM) {
+		if in[c.VM] {
 			want = after
 		}
 		if !c.Release.Equal(want) {
@@ -233,7 +236,7 @@ func (a *About) CheckHalves(upgraded ClusterSet, before, after Release) []Findin
 	}
 	for _, alias := range upgraded {
 		vm, ok := splitAlias(alias)
-		if ok && vm.class != "sessionmgr" && !slices.Contains(a.VMs(), alias) {
+		if ok && vm.class != "sessionmgr" && !listed[alias] {
 			f.add(Error, 0, "CPS-231", "%s is not listed: none of its processes answers", alias)
 		}
 	}

@@ -15,14 +15,14 @@ type InterfaceAddress struct {
 	Addr      netip.Addr
 }
 
-// The lines of ip -o addr show: "2: eth0    inet 192.168.105.19/24 brd …". Old releases print the link of an interface, too.
+// The lines of ip -o addr show: "2: eth0    inet 192.168.105.19/24 brd …". Old releases print the link, too.
 var (
 	addressLine = regexp.MustCompile(`^\d+: (\S+)\s+inet6? (\S+)(?: peer \S+)? `)
 	linkLine    = regexp.MustCompile(`^\d+: \S+: <`)
 )
 
-// ParseAddresses reads "ip -o addr show" without a filter. An address that is absent from the list is taken to be absent from the
-// machine, so the list must be whole: it ends with a line's end, and the loopback address is in it.
+// ParseAddresses reads "ip -o addr show" without a filter. An address that is absent from the list is taken to be
+// absent from the machine, so the list must be whole: it ends with a line's end, and the loopback address is in it.
 func ParseAddresses(r io.Reader) ([]InterfaceAddress, error) {
 	src, err := readSource(r, "ip -o addr show")
 	if err != nil {

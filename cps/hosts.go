@@ -231,10 +231,13 @@ func (host Host) Class() string {
 
 // OfClass are the VMs of an upgrade set that are of a class, by their roles.
 func (h *Hosts) OfClass(set ClusterSet, class string) []string {
-	return slices.DeleteFunc(slices.Clone(set), func(alias string) bool {
-		host, ok := h.ByAlias(alias)
-		return !ok || host.Class() != class
-	})
+	is := make(map[string]bool, len(h.Rows))
+	for i := range h.Rows {
+		if h.Rows[i].Class() == class {
+			is[h.Rows[i].Alias] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(set), func(alias string) bool { return !is[alias] })
 }
 
 // ByAlias finds a VM by its alias.

@@ -21,11 +21,11 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted ...string) []Fi
 		return f.list
 	}
 	f.file = mc.File
-	sets := [3]ClusterSet{1: set1, 2: set2}
+	in := [3]map[string]bool{1: members(set1), 2: members(set2)}
 	violated := false
-	reviewSites(&f, mc, sets)
+	reviewSites(&f, mc, in)
 	for _, rs := range mc.Sets {
-		if reviewReplicaSet(&f, rs, sets, slices.Contains(accepted, rs.Label)) {
+		if reviewReplicaSet(&f, rs, rs.hosting(in), slices.Contains(accepted, rs.Label)) {
 			violated = true
 		}
 	}
@@ -40,6 +40,29 @@ func ReviewSets(set1, set2 ClusterSet, mc *MongoConfig, accepted ...string) []Fi
 		f.list = append(f.list, Finding{Severity: Info, Where: mc.File, What: repair.String(), Row: "CPS-008"})
 	}
 	return f.list
+}
+
+// members is a list as a set.
+func members(list []string) map[string]bool {
+	in := make(map[string]bool, len(list))
+	for _, name := range list {
+		in[name] = true
+	}
+	return in
+}
+
+// Hosting is the part of a list of hosts on which a replica set has members: of many hosts few matter to one set.
+func (s ReplicaSet) Hosting(in map[string]bool) (list ClusterSet) {
+	for _, m := range slices.Concat(s.Members, s.Arbiters) {
+		if in[m.Host] {
+			list = append(list, m.Host)
+		}
+	}
+	return list
+}
+
+func (s ReplicaSet) hosting(in [3]map[string]bool) [3]ClusterSet {
+	return [3]ClusterSet{1: s.Hosting(in[1]), 2: s.Hosting(in[2])}
 }
 
 // ReviewHosts checks two cluster-upgrade sets against Hosts.csv: every VM in one of them, nothing in them that is no VM.
@@ -80,13 +103,21 @@ func ReviewHosts(h *Hosts, set1, set2 ClusterSet) []Finding {
 // Hosts.csv does stay, as far as anybody can tell from the files: a warning, but for arbitervip.
 func ReviewMembers(h *Hosts, mc *MongoConfig) []Finding {
 	f := findings{file: mc.File}
+	vms, others := members(h.Aliases()), map[string]*Host{}
 	for _, rs := range mc.Sets {
 		for _, m := range slices.Concat(rs.Members, rs.Arbiters) {
-			if _, ok := h.ByAlias(m.Host); ok || strings.HasPrefix(m.Host, arbiterVIP) {
+			if vms[m.Host] || strings.HasPrefix(m.Host, arbiterVIP) {
 				continue
 			}
-			switch host, ok := h.alsoCalled(m.Host); {
-			case ok:
+			host, sought := others[m.Host]
+			if !sought {
+				if found, ok := h.alsoCalled(m.Host); ok {
+					host = &found
+				}
+				others[m.Host] = host
+			}
+			switch {
+			case host != nil:
 				f.add(Error, m.Line, "CPS-007", "%s of %s is another name of %s (%s): write the alias", m.Host, rs, host.Alias,
 					where(h.File, host.Line))
 			case !slices.Contains(rs.Members, m): // of a data member ReviewSets says it
@@ -269,9 +300,10 @@ func (s ReplicaSet) Elsewhere(set1, set2 ClusterSet) (other, unknown []MongoMemb
 }
 
 // reviewSites tells what the members of the other site of a GR system count for.
-func reviewSites(f *findings, mc *MongoConfig, sets [3]ClusterSet) {
+func reviewSites(f *findings, mc *MongoConfig, in [3]map[string]bool) {
 	site, line := "", 0
 	for _, rs := range mc.Sets {
+		sets := rs.hosting(in)
 		other, _ := rs.Elsewhere(sets[1], sets[2])
 		var names []string
 		for _, m := range other {

@@ -126,7 +126,10 @@ func (y *system) excuse(s *simhost.State, r *replicaSet) string {
 	}
 	for i := range y.vms {
 		v := &y.vms[i]
-		if n := y.setOf(v.alias); v.class == "pcrfclient" && n > 0 && !y.stage[n].up() && y.stage[3-n].up() {
+		if v.class != "pcrfclient" {
+			continue
+		}
+		if n := y.setOf(v.alias); n > 0 && !y.stage[n].up() && y.stage[3-n].up() {
 			return "no active arbitervip while " + v.alias + " is redeployed (cps:669)"
 		}
 	}

@@ -20,10 +20,10 @@
 // migrate.sh with its stages, logs, archives and refusals; deploy_all.py, deploy.sh and create-cluster-sets.sh;
 // diagnostics.sh, about.sh and the status API; six replica sets with elections, priorities, initial sync and oplog
 // windows; arbitervip, which moves with corosync between the pcrfclients and is absent while no eligible one runs, as
-// old and new corosync do not form one cluster (cps:576), and which two of them have where Options.CorosyncCollides; the traffic of the two halves; the sharding documents of the
-// ADMIN sets; the SkRings and endpoints behind the OSGi consoles; files, services and power of every machine (package
-// simhost); static routes, which the service network puts in force; nova and neutron, on a machine of their own; the
-// two Cluster Managers, each with its own disk and host key.
+// old and new corosync do not form one cluster (cps:576), and which two of them have with Options.CorosyncCollides; the
+// traffic of the two halves; the sharding documents of the ADMIN sets; the SkRings and endpoints behind the OSGi
+// consoles; files, services and power of every machine (package simhost); static routes, which the service network puts
+// in force; nova and neutron, on a machine of their own; the two Cluster Managers, each with its own disk and host key.
 //
 // # What it checks
 //

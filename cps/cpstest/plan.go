@@ -27,6 +27,10 @@ type plan struct {
 	sides    [3]cps.ClusterSet // by side, 1 and 2: the halves as create-cluster-sets.sh makes them
 	from, to cps.Release
 	second   *cps.Hosts // of the second site, where there is one
+
+	rows    map[string]int      // the position of a VM in Hosts.csv
+	classes map[string]string   // what a VM is for
+	mongods map[string][]placed // the members that run on a host, by its name
 }
 
 func newPlan(opts Options) (*plan, error) {
@@ -47,6 +51,7 @@ func newPlan(opts Options) (*plan, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("cannot simulate the deployment: %w", err)
 	}
+	p.index()
 	if p.to.Compare(p.from) <= 0 {
 		return nil, fmt.Errorf("cannot simulate the deployment: release %s is not newer than %s", p.to, p.from)
 	}
@@ -65,31 +70,30 @@ func (p *plan) usesVIP() bool {
 // isVIP tells the address that moves with corosync.
 func isVIP(host string) bool { return strings.HasPrefix(host, "arbitervip") }
 
-// class is what a VM is for; empty for what is none.
-func (p *plan) class(alias string) string {
-	host, _ := p.hosts.ByAlias(alias)
-	return host.Class()
+// index makes what is asked all the time quick to find.
+func (p *plan) index() {
+	p.rows, p.classes, p.mongods = map[string]int{}, map[string]string{}, map[string][]placed{}
+	for i, row := range p.hosts.Rows {
+		p.rows[row.Alias], p.classes[row.Alias] = i, row.Class()
+	}
+	for i, set := range p.mongo.Sets {
+		for k, m := range set.Members {
+			p.mongods[m.Host] = append(p.mongods[m.Host], placed{set: i, index: k, member: m})
+		}
+		for k, m := range set.Arbiters {
+			p.mongods[m.Host] = append(p.mongods[m.Host], placed{set: i, index: len(set.Members) + k, member: m, arbiter: true})
+		}
+	}
 }
+
+// class is what a VM is for; empty for what is none.
+func (p *plan) class(alias string) string { return p.classes[alias] }
 
 // mongoService is the name of the service of a mongod.
 func mongoService(port int) string { return "sessionmgr-" + strconv.Itoa(port) }
 
 // mongodsOn are the members that run on a VM, with their replica sets' positions in the file.
-func (p *plan) mongodsOn(alias string) (list []placed) {
-	for i, set := range p.mongo.Sets {
-		for k, m := range set.Members {
-			if m.Host == alias {
-				list = append(list, placed{set: i, index: k, member: m})
-			}
-		}
-		for k, m := range set.Arbiters {
-			if m.Host == alias {
-				list = append(list, placed{set: i, index: len(set.Members) + k, member: m, arbiter: true})
-			}
-		}
-	}
-	return list
-}
+func (p *plan) mongodsOn(host string) []placed { return p.mongods[host] }
 
 // placed is a member of a replica set.
 type placed struct {

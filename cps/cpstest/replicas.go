@@ -3,7 +3,6 @@ package cpstest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -16,8 +15,9 @@ type replicaSet struct {
 	*replsim.Set
 	spec *cps.ReplicaSet
 
-	seen    string    // its states and its primary, as one text
-	changed time.Time // when seen changed last
+	seen    []replsim.Seen // its processes with their states
+	primary string         // that it had then; empty without one
+	changed time.Time      // when either changed last
 	out     outageNow
 }
 
@@ -95,7 +95,8 @@ func (y *system) unsettled() bool {
 
 // busy tells a set in which a member is on its way to another state, or that is out of service and not yet reported.
 func (r *replicaSet) busy() bool {
-	return strings.Contains(r.seen, replsim.Startup2.String()) || r.out.open && !r.out.told
+	copies := func(p replsim.Seen) bool { return p.State == replsim.Startup2 }
+	return slices.ContainsFunc(r.seen, copies) || r.out.open && !r.out.told
 }
 
 // sync brings the replica sets up to the present.
@@ -119,17 +120,9 @@ func (y *system) sync(s *simhost.State) {
 
 // look notes the states of a set.
 func (r *replicaSet) look(now time.Time) {
-	var b strings.Builder
-	for _, host := range r.Hosts() {
-		b.WriteString(host)
-		b.WriteByte(' ')
-		b.WriteString(r.StateOf(host).String())
-		b.WriteByte(' ')
-	}
 	primary, _ := r.Primary()
-	b.WriteString(primary)
-	if seen := b.String(); seen != r.seen {
-		r.seen, r.changed = seen, now
+	if primary != r.primary || !r.Unchanged(r.seen) {
+		r.seen, r.primary, r.changed = r.See(), primary, now // never written over: clones share it
 	}
 }
 

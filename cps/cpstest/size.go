@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Size says how big a deployment is, and where its members are. The zero value is a cluster of the guide's size: 10 VMs, six
-// replica sets. A field that is zero has its default.
+// Size says how big a deployment is, and where its members are. The zero value is a cluster of the guide's size: 10
+// VMs, six replica sets. A field that is zero has its default.
 type Size struct {
-	VMs  int // even, at least 8: two load balancers, two pcrfclients, a fifth session managers, the rest Policy Servers; 10
+	// even, at least 8: two load balancers, two pcrfclients, a fifth session managers, the rest Policy Servers; 10
+	VMs  int
 	Sets int // replica sets, each with two data members on a pair of session managers; 6
-	// Site is what stands before the aliases and a dash (PRI), and Other is the other site of a GR system (SEC), on which each set
-	// has two members more; a cluster of its own when empty. Both sites have the same mongoConfig.cfg.
+	// Site is what stands before the aliases and a dash (PRI), and Other is the other site of a GR system (SEC), on which
+	// each set has two members more; a cluster of its own when empty. Both sites have the same mongoConfig.cfg.
 	Site, Other string
 	Second      bool   // it is the second site of the GR system: its members are the secondary ones
 	Arbiter     string // the host of the arbiters: arbitervip; with another site it is at a third one: site3-arbiter

@@ -40,10 +40,8 @@ const convergence = 10 * time.Minute
 
 // vm finds a machine by its alias; nil when there is none.
 func (y *system) vm(alias string) *vm {
-	for i := range y.vms {
-		if y.vms[i].alias == alias {
-			return &y.vms[i]
-		}
+	if i, ok := y.rows[alias]; ok && i < len(y.vms) { // while the machines are being built it may be missing
+		return &y.vms[i]
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// arbitervip is the address that corosync keeps on one pcrfclient, and under which the arbiters of the replica sets run.
+// arbitervip is the address that corosync keeps on one pcrfclient; the arbiters of the replica sets run under it.
 
 const (
 	invariantOneVIP = "one-arbitervip"
@@ -28,8 +28,8 @@ const arbiterVIP = "arbitervip"
 // CorosyncOrder says when corosync is stopped on the pcrfclient of set 2 (single_cluster_corosync).
 type CorosyncOrder string
 
-// The orders. [CorosyncLate] is the default: right before set 2 is disabled, when set 1 is at work again. [CorosyncGuide]
-// is the guide's: before set 1 is disabled (cps:665).
+// The orders. [CorosyncLate] is the default: right before set 2 is disabled, when set 1 is at work again.
+// [CorosyncGuide] is the guide's: before set 1 is disabled (cps:665).
 const (
 	CorosyncLate  CorosyncOrder = "late"
 	CorosyncGuide CorosyncOrder = "guide"
@@ -71,7 +71,8 @@ func virtuals(cfg Config, mongo *cps.MongoConfig) []virtual {
 func (m *Migration) reviewVIP() []cps.Finding {
 	var list []cps.Finding
 	add := func(severity cps.Severity, format string, args ...any) {
-		list = append(list, cps.Finding{Severity: severity, Where: m.mongo.File, What: fmt.Sprintf(format, args...), Row: "CPS-207"})
+		what := fmt.Sprintf(format, args...)
+		list = append(list, cps.Finding{Severity: severity, Where: m.mongo.File, What: what, Row: "CPS-207"})
 	}
 	for _, v := range m.vips {
 		if !v.addr.IsValid() {
@@ -89,22 +90,24 @@ func (m *Migration) reviewVIP() []cps.Finding {
 		}
 	}
 	if len(m.vips) == 0 && (m.cfg.ArbiterVIP != "" || m.cfg.SingleClusterCorosync || m.cfg.PeerPcrfclient != "") {
-		add(cps.Warning, "no arbiter has a name that begins with %s: nobody watches which host has the address that corosync moves", arbiterVIP)
+		add(cps.Warning, "no arbiter has a name that begins with %s: nobody watches which host has the address that "+
+			"corosync moves", arbiterVIP)
 	}
 	return list
 }
 
-// reviewOrder finds the replica sets that lose their majority to the guide's order, beside those that lose it anyway; the
-// labels that are accepted for that reason are no mistake.
+// reviewOrder finds the replica sets that lose their majority to the guide's order, beside those that lose it anyway.
+// The labels that are accepted for that reason are no mistake.
 func (m *Migration) reviewOrder() (list []cps.Finding, accepted []string) {
 	for _, rs := range m.mongo.Sets {
-		if !m.cfg.guideOrder() || !rs.LosesMajority(m.gone[1]) || rs.LosesMajority(m.sets[1]) || rs.LosesMajority(m.sets[2]) {
+		anyway := rs.LosesMajority(rs.Hosting(m.in[1])) || rs.LosesMajority(rs.Hosting(m.in[2]))
+		if !m.cfg.guideOrder() || !m.signedFor(rs, 1) || anyway {
 			continue
 		}
-		left, of := rs.VotesLeft(m.gone[1])
+		left, of := rs.VotesLeft(rs.Hosting(m.gone[1]))
 		f := cps.Finding{Severity: cps.Error, Where: fmt.Sprintf("%s:%d", m.mongo.File, rs.Line), Row: "MON-016",
-			What: fmt.Sprintf("%s: with corosync_order %s nobody has arbitervip while the pcrfclient of set 1 is redeployed (cps:669): %d of "+
-				"%d votes remain, which is no majority", rs, CorosyncGuide, left, of)}
+			What: fmt.Sprintf("%s: with corosync_order %s nobody has arbitervip while the pcrfclient of set 1 is redeployed "+
+				"(cps:669): %d of %d votes remain, which is no majority", rs, CorosyncGuide, left, of)}
 		if slices.Contains(m.cfg.AcceptNoMajority, rs.Label) {
 			accepted = append(accepted, rs.Label)
 			f.Severity, f.What = cps.Warning, f.What+"; accept_no_majority signs for it: nobody can write to it meanwhile"
@@ -145,7 +148,8 @@ func (m *Migration) vipInvariants() []evenkeel.Invariant {
 	return []evenkeel.Invariant{
 		{
 			ID: invariantOneVIP, Absolute: true, Check: m.watchOneVIP,
-			Title: fmt.Sprintf("Never have two hosts %s: %s is asked of %s (cps:576,665).", what, evenkeel.Typed(listAddresses), hosts),
+			Title: fmt.Sprintf("Never have two hosts %s: %s is asked of %s (cps:576,665).", what,
+				evenkeel.Typed(listAddresses), hosts),
 		},
 		{
 			ID: invariantVIP, Check: m.watchVIP,
@@ -169,13 +173,15 @@ func (m *Migration) has(ctx context.Context, at evenkeel.Site, host string, addr
 	}
 	if row, ok := m.hosts.ByAlias(host); ok {
 		if own, known := row.Internal(); known && !of(own) {
-			return false, fmt.Errorf("%s does not have %s, its own address of %s: which machine answers?", host, own, m.hosts.File)
+			return false, fmt.Errorf("%s does not have %s, its own address of %s: which machine answers?", host, own,
+				m.hosts.File)
 		}
 	}
 	return of(addr), nil
 }
 
-// watchOneVIP finds an address on two hosts. It looks at the first one again before it says so: the address may have moved meanwhile.
+// watchOneVIP finds an address on two hosts. It looks at the first one again before it says so: the address may have
+// moved meanwhile.
 func (m *Migration) watchOneVIP(ctx context.Context, at evenkeel.Site) error {
 	var errs []error
 	for _, v := range m.known() {
@@ -191,9 +197,10 @@ func (m *Migration) watchOneVIP(ctx context.Context, at evenkeel.Site) error {
 		}
 		still, err := m.has(ctx, at, on[0], v.addr)
 		if errs = append(errs, err); still {
-			return evenkeel.Violated("%s (%s) is on %s at once: each corosync cluster takes the address for its own, and the arbiters answer "+
-				"on either. Stop corosync by hand (monit stop corosync) on the one that must not have it: until corosync is moved, on the "+
-				"pcrfclient that is new. Then resume", v.name, v.addr, strings.Join(on, " and "))
+			return evenkeel.Violated("%s (%s) is on %s at once: each corosync cluster takes the address for its own, and the "+
+				"arbiters answer on either. Stop the new corosync by hand (monit stop corosync on the pcrfclient of the new "+
+				"release), and resume. Where this run stops the old one later (step corosync), start the new one again right "+
+				"after that", v.name, v.addr, strings.Join(on, " and "))
 		}
 	}
 	return errors.Join(errs...)
@@ -221,7 +228,8 @@ func (m *Migration) somewhere(ctx context.Context, at evenkeel.Site, v virtual, 
 	case err != nil: // a host that does not answer may have it
 		return err
 	case !again:
-		return evenkeel.Violated("%s (%s) is on none of %s, for %s", v.name, v.addr, strings.Join(m.holders(), ", "), electionLook)
+		return evenkeel.Violated("%s (%s) is on none of %s, for %s", v.name, v.addr, strings.Join(m.holders(), ", "),
+			electionLook)
 	}
 	if err := at.Sleep(ctx, electionLook); err != nil {
 		return err
@@ -252,6 +260,7 @@ func (m *Migration) vipAway(n int) []evenkeel.Window {
 	}
 	return m.vipWindow(evenkeel.Window{
 		ID: "away", Stop: evenkeel.StopBetweenSteps, Limit: disableTime + deployTime + m.cfg.enableTime(),
-		Reason: "corosync_order " + string(CorosyncGuide) + ": there is no active arbitervip while the pcrfclient of set 1 is redeployed (cps:669)",
+		Reason: "corosync_order " + string(CorosyncGuide) + ": there is no active arbitervip while the pcrfclient of set 1 " +
+			"is redeployed (cps:669)",
 	})
 }

@@ -149,7 +149,7 @@ func (m *members) carries(n, away int) func(*cps.ReplicaTable) error {
 // signedFor tells a replica set that is without a majority while a half is away: there is no plan unless
 // accept_no_majority has it.
 func (m *members) signedFor(rs cps.ReplicaSet, away int) bool {
-	return rs.LosesMajority(m.gone[away])
+	return rs.LosesMajority(rs.Hosting(m.gone[away]))
 }
 
 // everywhere is what carries asks of the replica sets, for the reader.
@@ -192,7 +192,7 @@ func (m *members) complete(halves ...int) func(*cps.ReplicaTable) error {
 		}
 		for _, rs := range m.mongo.Sets {
 			set, _ := t.Set(rs.Title())
-			wanted, _ := rs.Elsewhere(m.sets[1], m.sets[2])
+			wanted, _ := m.elsewhere(rs)
 			for _, n := range halves {
 				wanted = append(wanted, m.dataMembers(rs, n)...)
 			}
@@ -228,7 +228,7 @@ func (m *members) complete(halves ...int) func(*cps.ReplicaTable) error {
 
 // dataMembers are the data members that a replica set has in a half.
 func (m *members) dataMembers(rs cps.ReplicaSet, n int) []cps.MongoMember {
-	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.sets[n].Contains(member.Host) })
+	return slices.DeleteFunc(slices.Clone(rs.Members), func(member cps.MongoMember) bool { return !m.in[n][member.Host] })
 }
 
 // joined tells from the table whether a half's members are in their replica sets: all of them, none, or some. A half

@@ -52,10 +52,11 @@ type Config struct {
 	UseCL            bool `yaml:"usecl"`              // deploy from content libraries: --usecl, needs NoSSH (cps:648)
 	UseSharedStorage bool `yaml:"use_shared_storage"` // shared or single storage: deploy.sh for each VM, VMware only (cps:774)
 
-	// SingleClusterCorosync moves arbitervip to the new corosync by "monit stop corosync" on pcrfclient01 (cps:665); CorosyncOrder says when.
+	// SingleClusterCorosync moves arbitervip to the new corosync by "monit stop corosync" on pcrfclient01 (cps:665);
+	// CorosyncOrder says when.
 	SingleClusterCorosync bool `yaml:"single_cluster_corosync"`
-	// CorosyncOrder is guide to stop it before set 1 is disabled, as the guide has it: then nobody has arbitervip while set 1 is
-	// redeployed, and each replica set that lives by its arbiter's vote must be in accept_no_majority; "late".
+	// CorosyncOrder is guide to stop it before set 1 is disabled, as the guide has it: then nobody has arbitervip while
+	// set 1 is redeployed, and each replica set that lives by its arbiter's vote must be in accept_no_majority; "late".
 	CorosyncOrder CorosyncOrder `yaml:"corosync_order,omitempty"`
 	// ArbiterVIP is the address of arbitervip, where Deploy does not give it. With it the run watches that one host has it.
 	ArbiterVIP string `yaml:"arbitervip,omitempty"`

@@ -14,17 +14,20 @@ import (
 
 // The two orders, weighed for the reader.
 const (
-	weighedLate = "The guide stops the old corosync before set 1 is disabled (cps:665). Then nobody has arbitervip until the new pcrfclient of " +
-		"set 1 is up (cps:669), while every replica set shrinks to one data member: one vote of two, no primary, and no session can be written. " +
-		"Here both data members are at work, and the arbiters only move. The price: from the boot of that pcrfclient until this step, the old " +
-		"and the new corosync run side by side and form no cluster (cps:576). Should both take arbitervip, a member may reach either arbiter. "
-	watched   = "The run watches that no two hosts have the address, and stops at once (invariant " + invariantOneVIP + "). "
+	weighedLate = "The guide stops the old corosync before set 1 is disabled (cps:665). Then nobody has arbitervip " +
+		"until the new pcrfclient of set 1 is up (cps:669), while every replica set shrinks to one data member: one vote " +
+		"of two, no primary, and no session can be written. Here both data members are at work, and the arbiters only " +
+		"move. The price: from the boot of that pcrfclient until this step, the old and the new corosync run side by " +
+		"side and form no cluster (cps:576). Should both take arbitervip, a member may reach either arbiter. "
+	watched = "The run watches that no two hosts have the address, and stops at once (invariant " + invariantOneVIP +
+		"). "
 	unwatched = "NOBODY WATCHES that: the address of arbitervip is not known to this plan. "
 	theOther  = "The guide's order: corosync_order " + string(CorosyncGuide) + "."
 
-	weighedGuide = "As the guide has it (cps:665), by corosync_order " + string(CorosyncGuide) + ": never do the old and the new corosync run " +
-		"side by side. The price: from the disabling of set 1 until the new pcrfclient of set 1 is up, nobody has arbitervip (cps:669). A " +
-		"replica set that lives by its arbiter's vote has no primary meanwhile, and nobody can write to it. "
+	weighedGuide = "As the guide has it (cps:665), by corosync_order " + string(CorosyncGuide) + ": never do the old and " +
+		"the new corosync run side by side. The price: from the disabling of set 1 until the new pcrfclient of set 1 is " +
+		"up, nobody has arbitervip (cps:669). A replica set that lives by its arbiter's vote has no primary meanwhile, " +
+		"and nobody can write to it. "
 	theLate = "Without corosync_order, corosync is stopped when set 1 is at work again, and no vote is missing."
 )
 
@@ -35,7 +38,8 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 	title, moved, why := "Move arbitervip to the new corosync", "The arbiters are back, on the new corosync", weighedLate
 	switch w := m.noMajority(1); {
 	case m.cfg.guideOrder():
-		title, moved, why = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1", weighedGuide
+		title, moved = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1"
+		why = weighedGuide
 		if w != nil {
 			why += capital(w.Reason) + ". "
 		}

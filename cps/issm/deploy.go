@@ -107,7 +107,7 @@ func (m *Migration) noMajority(n int) *evenkeel.Window {
 	var sets []string
 	for _, rs := range m.mongo.Sets {
 		if m.signedFor(rs, n) {
-			left, of := rs.VotesLeft(m.gone[n])
+			left, of := rs.VotesLeft(rs.Hosting(m.gone[n]))
 			sets = append(sets, fmt.Sprintf("%s: %d of %d votes remain, which is no majority", rs.Label, left, of))
 		}
 	}

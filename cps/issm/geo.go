@@ -56,7 +56,7 @@ func (m *Migration) reviewGeo() []cps.Finding {
 	var list []cps.Finding
 	far := 0
 	for _, rs := range m.mongo.Sets {
-		other, _ := rs.Elsewhere(m.sets[1], m.sets[2])
+		other, _ := m.elsewhere(rs)
 		far += len(other)
 	}
 	switch {
@@ -116,7 +116,7 @@ func (m *Migration) geoMembers(done int) []geoMember {
 			arbiter := slices.Contains(rs.Arbiters, member)
 			migrated := m.cfg.Geo.Site == 2 && !arbiter // at the other site
 			for n := 1; n <= 2; n++ {
-				if slices.Contains(m.sets[n], member.Host) {
+				if m.in[n][member.Host] {
 					migrated = n <= done
 				}
 			}

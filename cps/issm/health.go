@@ -96,7 +96,7 @@ func (m *Migration) releases(a *cps.About, upgraded cps.ClusterSet, before, afte
 		}
 	}
 	for _, alias := range listed {
-		if !m.sets[1].Contains(alias) && !m.sets[2].Contains(alias) {
+		if !m.in[1][alias] && !m.in[2][alias] {
 			errs = append(errs, fmt.Errorf("%s is listed, and is in neither set of the plan", alias))
 		}
 	}

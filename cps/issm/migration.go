@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,8 +31,9 @@ type halves struct {
 	manager string // control name of the Cluster Manager
 	tools   Tools
 	hosts   *cps.Hosts
-	sets    [3]cps.ClusterSet // by number, 1 and 2
-	gone    [3]cps.ClusterSet // by number: the hosts that are away with that half
+	sets    [3]cps.ClusterSet  // by number, 1 and 2
+	in      [3]map[string]bool // the same as sets
+	gone    [3]map[string]bool // by number: the hosts that are away with that half
 }
 
 // members are the replica sets with a part in each half: what is read of them, and what it means for a half.
@@ -77,11 +79,17 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 		return nil, fmt.Errorf("cannot plan the migration, unless set1 and set2 say which VMs are in which half: %w", err)
 	}
 	h.sets = [3]cps.ClusterSet{1: set1, 2: set2}
-	h.gone, m.vips = h.sets, virtuals(cfg, mongo)
+	for n := range h.sets {
+		h.in[n] = map[string]bool{}
+		for _, alias := range h.sets[n] {
+			h.in[n][alias] = true
+		}
+	}
+	h.gone, m.vips = h.in, virtuals(cfg, mongo)
 	if cfg.guideOrder() {
-		h.gone[1] = slices.Clone(set1)
+		h.gone[1] = maps.Clone(h.in[1])
 		for _, v := range m.vips {
-			h.gone[1] = append(h.gone[1], v.name)
+			h.gone[1][v.name] = true
 		}
 	}
 	order, accepted := m.reviewOrder()
@@ -119,7 +127,7 @@ func (m *Migration) review() {
 	}
 	for _, rs := range m.mongo.Sets {
 		for n := 1; n <= 2; n++ {
-			if len(m.dataHosts(rs.Name, n)) == 0 {
+			if len(m.dataMembers(rs, n)) == 0 {
 				add(cps.Warning, fmt.Sprintf("%s:%d", m.mongo.File, rs.Line), "CPS-007", "%s has no data member in set %d", rs, n)
 			}
 		}

@@ -55,7 +55,7 @@ func (m *members) membersShown(away int, halves ...int) []evenkeel.Block {
 			want = append(want, rs.Title()+" has a primary")
 		}
 		for _, n := range halves {
-			for _, host := range m.dataHosts(rs.Name, n) {
+			for _, host := range hostsOf(m.dataMembers(rs, n)) {
 				want, hosts = append(want, rs.Title()+" "+host+" is at work"), append(hosts, regexp.QuoteMeta(host))
 			}
 		}
@@ -67,7 +67,7 @@ func (m *members) membersShown(away int, halves ...int) []evenkeel.Block {
 		}
 		for _, rs := range m.mongo.Sets {
 			for _, a := range rs.Arbiters {
-				if m.sets[away].Contains(a.Host) {
+				if m.in[away][a.Host] {
 					arbiters = append(arbiters, rs.Title()+" "+regexp.QuoteMeta(a.Host))
 				}
 			}

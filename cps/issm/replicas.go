@@ -27,7 +27,7 @@ func (m *members) stayingFirst(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	members := slices.Clone(rs.Members)
 	slices.SortStableFunc(members, func(a, b cps.MongoMember) int {
 		rank := map[bool]int{true: 1}
-		return rank[m.sets[n].Contains(a.Host)] - rank[m.sets[n].Contains(b.Host)]
+		return rank[m.in[n][a.Host]] - rank[m.in[n][b.Host]]
 	})
 	return members
 }
@@ -60,7 +60,7 @@ func (m *members) lookAtSets(ctx context.Context, at evenkeel.Site, n int, onlyD
 			faults = append(faults, m.unlikePlan(rs, v.Config, n)...)
 		}
 		for _, member := range v.Config.Members {
-			if host, _, err := net.SplitHostPort(member.Host); err == nil && m.sets[n].Contains(host) {
+			if host, _, err := net.SplitHostPort(member.Host); err == nil && m.in[n][host] {
 				hosts = append(hosts, member.Host)
 			}
 		}
@@ -117,7 +117,7 @@ func (m *members) unlikePlan(rs cps.ReplicaSet, c mongo.Config, n int) []string 
 // inHalf are the members of a replica set in a half, arbiters too.
 func (m *members) inHalf(rs cps.ReplicaSet, n int) []cps.MongoMember {
 	return slices.DeleteFunc(slices.Concat(rs.Members, rs.Arbiters), func(member cps.MongoMember) bool {
-		return !m.sets[n].Contains(member.Host)
+		return !m.in[n][member.Host]
 	})
 }
 

@@ -138,7 +138,7 @@ func (m rollback) beforeRollback() evenkeel.Step {
 // withVIP is the same migration with arbitervip at work while set 1 is away: in a rollback the old corosync keeps it.
 func (m *Migration) withVIP() *Migration {
 	c, h := *m, *m.halves
-	h.gone = h.sets
+	h.gone = h.in
 	c.halves, c.members, c.balancers = &h, &members{&h, m.mongo, m.accepted}, &balancers{&h, m.each}
 	return &c
 }
@@ -148,8 +148,9 @@ func (m rollback) oldCorosyncStep() evenkeel.Step {
 	host := m.ofClass(2, "pcrfclient")[0]
 	return evenkeel.Step{
 		ID: "corosync", Title: "Start the old corosync again", Host: host, Ref: "cps:1884",
-		Why: "It was stopped to move arbitervip to set 1, which is about to go. It must wait until the new corosync has left the " +
-			"address: look at both hosts (" + evenkeel.Typed(listAddresses) + "); if both have it, stop it again and roll back first.",
+		Why: "It was stopped to move arbitervip to set 1, which is about to go. It must wait until the new corosync has left " +
+			"the address. Look at both hosts (" + evenkeel.Typed(listAddresses) + "): if both have it, stop the new one (monit " +
+			"stop corosync on the pcrfclient of set 1), which is about to go.",
 		Actions:  m.corosync("start", host, "cps:1884"),
 		Harmless: "it is the rollback itself",
 	}
@@ -162,7 +163,7 @@ func (m rollback) stopRecoveringStep() evenkeel.Step {
 		` | replicas | awk '$4 == "RECOVERING" { print "stop", $2, $3 } END { if (!NR) print "NOT known" }'`}}
 	for _, rs := range m.mongo.Sets {
 		for _, member := range rs.Members {
-			if m.sets[1].Contains(member.Host) {
+			if m.in[1][member.Host] {
 				stop := stopMongod(member.Port)
 				stops = append(stops, evenkeel.On(member.Host, stop)...)
 				paper = append(paper, evenkeel.Block{Host: member.Host, Cmd: stop, If: fmt.Sprintf("stop %s %d", member.Host, member.Port)})
@@ -221,7 +222,7 @@ func (m *members) atWorkOrStopped(t *cps.ReplicaTable) error {
 }
 
 func (m *members) recovering(t *cps.ReplicaTable) []cps.Placed {
-	return slices.DeleteFunc(t.InState(cps.StateRecovering), func(p cps.Placed) bool { return !m.sets[1].Contains(p.Member.Host) })
+	return slices.DeleteFunc(t.InState(cps.StateRecovering), func(p cps.Placed) bool { return !m.in[1][p.Member.Host] })
 }
 
 func (m *members) stopRecovering(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {

@@ -98,8 +98,8 @@ func BenchmarkPlan(b *testing.B) {
 
 // BenchmarkSimulatedMigration plans and runs a migration to its end.
 func BenchmarkSimulatedMigration(b *testing.B) {
-	for _, size := range []cpstest.Size{{VMs: 10}, {VMs: 200, Sets: 12}, {VMs: 2000, Sets: 12}} {
-		b.Run(fmt.Sprint(size.VMs, " VMs"), func(b *testing.B) {
+	for _, size := range []cpstest.Size{{VMs: 10, Sets: 6}, {VMs: 200, Sets: 60}, {VMs: 2000, Sets: 12}, {VMs: 2000, Sets: 600}} {
+		b.Run(fmt.Sprintf("%d VMs, %d sets", size.VMs, size.Sets), func(b *testing.B) {
 			for b.Loop() {
 				rb, w := ofSize(b, size, issm.Config{SkipCarbon: true}, cpstest.Options{})
 				o := runOn(b, rb, w, "")

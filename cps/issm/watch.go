@@ -160,14 +160,20 @@ func (m *members) notCarrying(t *cps.ReplicaTable, n int) string {
 
 // dataHosts are the VMs of an upgrade set that have a data member of a replica set.
 func (m *members) dataHosts(name string, n int) []string {
-	var hosts []string
 	rs, _ := m.mongo.ByName(name)
-	for _, member := range rs.Members {
-		if m.sets[n].Contains(member.Host) {
-			hosts = append(hosts, member.Host)
-		}
+	return hostsOf(m.dataMembers(rs, n))
+}
+
+func hostsOf(members []cps.MongoMember) (hosts []string) {
+	for _, m := range members {
+		hosts = append(hosts, m.Host)
 	}
 	return hosts
+}
+
+// elsewhere are the data members of a replica set in neither half: see cps.ReplicaSet.Elsewhere.
+func (m *halves) elsewhere(rs cps.ReplicaSet) (other, unknown []cps.MongoMember) {
+	return rs.Elsewhere(rs.Hosting(m.in[1]), rs.Hosting(m.in[2]))
 }
 
 func (m *balancers) watchTraffic(ctx context.Context, at evenkeel.Site) error {

@@ -80,10 +80,14 @@ func (s *Set) passesOn(k int) bool {
 // source is the process that i would copy from: the newest primary it is linked to, else the freshest secondary that has
 // more than it; -1 when there is none.
 func (s *Set) source(i int) int {
-	linked := s.linked(i)
+	var linked []bool
+	if len(s.cuts) > 0 { // else whoever is up hears from whoever is up
+		linked = s.linked(i)
+	}
 	best := -1
 	for j := range s.procs {
-		if j != i && linked[j] && s.passesOn(j) && (best < 0 || s.better(j, best)) {
+		hears := linked == nil && s.sees(i, j) || linked != nil && linked[j]
+		if j != i && hears && s.passesOn(j) && (best < 0 || s.better(j, best)) {
 			best = j
 		}
 	}

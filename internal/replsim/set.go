@@ -263,13 +263,45 @@ func (s *Set) Config() Config {
 // StateOf is the true state of a process: Down when it does not run.
 func (s *Set) StateOf(host string) State {
 	i, err := s.find(host)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Unknown
-	case !s.procs[i].up && !s.procs[i].hung:
+	}
+	return s.stateAt(i)
+}
+
+func (s *Set) stateAt(i int) State {
+	if !s.procs[i].up && !s.procs[i].hung {
 		return Down
 	}
 	return s.procs[i].state
+}
+
+// Seen is the state of a process at some time.
+type Seen struct {
+	Host  string
+	State State
+}
+
+// See is the state of every process, in the order of Hosts.
+func (s *Set) See() []Seen {
+	list := make([]Seen, len(s.procs))
+	for i := range s.procs {
+		list[i] = Seen{s.procs[i].host, s.stateAt(i)}
+	}
+	return list
+}
+
+// Unchanged tells whether See would give the same.
+func (s *Set) Unchanged(seen []Seen) bool {
+	if len(seen) != len(s.procs) {
+		return false
+	}
+	for i := range s.procs {
+		if seen[i].State != s.stateAt(i) || seen[i].Host != s.procs[i].host {
+			return false
+		}
+	}
+	return true
 }
 
 // Silent tells whether the process at host gets no answer at all from another one: that hangs, or the network drops

@@ -59,8 +59,11 @@ type Config struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	// ClearWhisper deletes Grafana's data that are older than 90 days, before the migration: then less is copied (cps:560).
 	ClearWhisper bool `yaml:"clear_whisper,omitempty"`
-	StaticRoutes bool `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
-	SKDB         bool `yaml:"skdb"`          // the cluster has no SkRings (cps:952)
+	// WhisperGB is the size of Grafana's data on the pcrfclient that is copied, in GB as du counts: for the plan of the
+	// maintenance window alone. Where it is 0 that counts the 55 GB of the guide's example (cps:558).
+	WhisperGB    float64 `yaml:"whisper_gb,omitempty"`
+	StaticRoutes bool    `yaml:"static_routes"` // ask for the route files after the VMs are deployed (cps:880)
+	SKDB         bool    `yaml:"skdb"`          // the cluster has no SkRings (cps:952)
 	// AcceptNoMajority names replica sets by label (SESSION-SET1) to which nobody can write while a half is away, because
 	// their arbiter goes with it. Whoever names one signs for the outage; without it such a plan is refused.
 	AcceptNoMajority []string `yaml:"accept_no_majority"`
@@ -183,6 +186,9 @@ func (c Config) Validate() error {
 	}
 	if c.ClearWhisper && c.SkipCarbon {
 		bad("clear_whisper and skip_carbon exclude each other: what is not copied need not be cleared (cps:554,560)")
+	}
+	if !(c.WhisperGB >= 0 && c.WhisperGB < 1e6) {
+		bad("whisper_gb %g is no size in GB", c.WhisperGB)
 	}
 	if c.OSGiPort < 1 || c.OSGiPort > 65535 {
 		bad("osgi_port %d is no port", c.OSGiPort)

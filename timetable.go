@@ -24,8 +24,12 @@ type TimetableOptions struct {
 
 // Oplog is how far back the log reaches from which a part that was away catches up.
 type Oplog struct {
-	Name   string        `json:"name"` // whose: a replica set, or a file
+	Name   string        `json:"name"` // whose: a replica set, or a file; may be empty
 	Window time.Duration `json:"window_ns"`
+}
+
+func (o Oplog) String() string {
+	return "the oplog" + in(" of ", o.Name, "") + " reaches back " + inWords(o.Window)
 }
 
 // Timetable is the plan of the maintenance window for a runbook: when each step begins and how long it takes, what the
@@ -199,6 +203,13 @@ func (s *Step) persons() (tool, operator bool) {
 	return tool, operator
 }
 
+// column is the place of a step's group.
+func (t *Timetable) column(step int) int {
+	return slices.IndexFunc(t.groups, func(g timedGroup) bool { return step < g.first+g.n })
+}
+
+func (t *Timetable) groupOf(step int) timedGroup { return t.groups[t.column(step)] }
+
 // between is the time from the beginning of one step to the end of a later one.
 func (t *Timetable) between(first, last int) (takes, atMost Span) {
 	for _, g := range t.groups {
@@ -254,11 +265,11 @@ func (t *Timetable) find() {
 		for _, log := range t.Oplogs {
 			switch {
 			case a.Lasts.For > log.Window:
-				add("a member comes back too late: %s are away for %s (step %s to step %s), and the oplog of %s reaches back %s: "+
-					"make the oplog larger, or shorten the absence", a.What, a.Lasts, a.From, a.Until, log.Name, inWords(log.Window))
+				add("a member comes back too late: %s are away for %s (step %s to step %s), and %s: make the oplog larger, "+
+					"or shorten the absence", a.What, a.Lasts, a.From, a.Until, log)
 			case a.Lasts.AtLeast:
-				add("nobody knows whether %s come back in time: they are away for a time that is %s (step %s to step %s), and the oplog "+
-					"of %s reaches back %s", a.What, a.Lasts, a.From, a.Until, log.Name, inWords(log.Window))
+				add("nobody knows whether %s come back in time: they are away for a time that is %s (step %s to step %s), and %s",
+					a.What, a.Lasts, a.From, a.Until, log)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
+	"strings"
 )
 
 // SVG writes the timetable as one picture that needs nothing else: time from left to right, a bar a step, the windows and
@@ -13,12 +15,10 @@ func (t *Timetable) SVG(w io.Writer, notes ...string) error {
 	p.measure()
 	var above []string
 	for _, note := range append(notes, t.bounds(), fmt.Sprintf("The run takes: %s. By the tool's limits at most: %s.", t.Total, t.AtMost.limit())) {
-		if note != "" {
-			above = append(above, note)
-		}
+		above = append(above, wrapped(note)...)
 	}
 	for _, f := range t.Findings {
-		above = append(above, "FINDING: "+f)
+		above = append(above, wrapped("FINDING: "+f)...)
 	}
 	lanes := len(t.Windows) + len(t.Absences)
 	top := 40 + 16*len(above)
@@ -108,20 +108,10 @@ func (p *picture) named(y int, text string) {
 	p.line(`<text x="10" y="%d">%s<title>%s</title></text>`, y, p.text(string(shown)), p.text(text))
 }
 
-// column is the group of a step.
-func (p *picture) column(step int) int {
-	for i, g := range p.t.groups {
-		if step < g.first+g.n {
-			return i
-		}
-	}
-	return len(p.t.groups) - 1
-}
-
 // lanes are the windows and the absences.
 func (p *picture) lanes(y int) {
 	lane := func(name, fill string, first, last int) {
-		from, to := p.x[p.column(first)], p.x[p.column(last)+1]
+		from, to := p.x[p.t.column(first)], p.x[p.t.column(last)+1]
 		p.named(y+13, name)
 		p.line(`<rect x="%.1f" y="%d" width="%.1f" height="14" fill="%s" stroke="#000"/>`, from, y+2, to-from, fill)
 		y += 20
@@ -142,10 +132,10 @@ func (p *picture) lanes(y int) {
 func (p *picture) axis(y, bottom int) {
 	free := 0.0
 	for i, g := range p.t.groups {
-		if p.x[i] < free {
+		text := p.t.when(g.begins)
+		if p.x[i] < free || p.x[i]+float64(7*len(text)) > pictureWidth {
 			continue
 		}
-		text := p.t.when(g.begins)
 		free = p.x[i] + float64(7*len(text)+10)
 		p.line(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#ccc"/>`, p.x[i], y+2, p.x[i], bottom)
 		p.line(`<text x="%.1f" y="%d" font-size="11">%s</text>`, p.x[i], y, p.text(text))
@@ -156,7 +146,7 @@ func (p *picture) axis(y, bottom int) {
 func (p *picture) bars(y int) {
 	for i := range p.t.Steps {
 		s := &p.t.Steps[i]
-		column := p.column(i)
+		column := p.t.column(i)
 		g := p.t.groups[column]
 		from, width := p.x[column], p.x[column+1]-p.x[column]
 		takes := p.t.took.span(p.t.rb.Name, &p.t.rb.Steps[i])
@@ -183,26 +173,47 @@ func (p *picture) bars(y int) {
 // points are the points of no return.
 func (p *picture) points(top, bottom int) {
 	for _, point := range p.t.NoReturns {
-		x := p.x[p.column(point.first)]
+		x := p.x[p.t.column(point.first)]
 		p.line(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#c00" stroke-width="2" stroke-dasharray="8 3"/>`, x, top, x, bottom+6)
 		p.line(`<text x="%.1f" y="%d" font-size="11" text-anchor="middle">no way back from step %d</text>`, x, bottom+16, point.Number)
 	}
 }
 
-// legend says in words what the picture shows, and how late it may be turned back.
-func (p *picture) legend() []string {
-	list := []string{
-		"Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to spare. Dashed bar: nobody knows the whole " +
-			"time, and its width says nothing. Diamond: the operator is needed.",
-		"Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on there is no way back, for a " +
-			"while or for good.",
+// wrapped are the lines of a text, so long as the picture is wide.
+func wrapped(text string) (lines []string) {
+	const most = 170
+	for _, word := range strings.Fields(text) {
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+len(word) < most {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
 	}
+	return lines
+}
+
+// legend says in words what the picture shows, and how late it may be turned back.
+func (p *picture) legend() (list []string) {
+	say := func(format string, args ...any) { list = append(list, wrapped(fmt.Sprintf(format, args...))...) }
+	say("Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to spare. Dashed bar: nobody knows the whole " +
+		"time, and its width says nothing. Diamond: the operator is needed.")
+	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on there is no way back, for a " +
+		"while or for good.")
 	if p.t.Total.AtLeast {
-		list = append(list, "Times with >= are lower bounds: what is unknown counts as nothing.")
+		say("Times with >= are lower bounds: what is unknown counts as nothing.")
 	}
 	for _, point := range p.t.NoReturns {
-		list = append(list, fmt.Sprintf("Step %d begins at the latest: %s, for the run to end in the maintenance window.", point.Number,
-			p.t.latest(point.Ends)))
+		say("Step %d begins at the latest: %s, for the run to end in the maintenance window.", point.Number, p.t.latest(point.Ends))
+	}
+	for _, back := range p.t.TurnBacks {
+		if i := back.Number; back.To != "" && back.Takes != (Span{}) && (i == len(p.t.Steps) || p.t.returns(i)) {
+			say("Turn back from step %d at the latest: %s, to %s.", i, p.t.latest(back.Takes), back.To)
+		}
 	}
 	return list
+}
+
+// returns tells whether the step after the first n is a point of no return: it is the last that can be turned back before.
+func (t *Timetable) returns(n int) bool {
+	return slices.ContainsFunc(t.NoReturns, func(point TimedNoReturn) bool { return point.first == n })
 }

@@ -83,7 +83,7 @@ func TestTimetable(t *testing.T) {
 	for _, want := range []string{
 		"From 2026-11-29 22:00 UTC to 2026-11-30 04:00 UTC, which is 6 h.\n",
 		"   2  2026-11-29 22:01  1 h    no limit  tool  left: left\n",
-		"|| at the same time as 3\n",
+		"|| in parallel: 2, 3\n",
 		"its time is from: a test\n",
 		"Begin the run at the latest: 2026-11-29 22:53.\n",
 		"Critical path: 1, 3 to 6. These run in parallel:\n    2, 3, together 2 h\n",
@@ -92,6 +92,7 @@ func TestTimetable(t *testing.T) {
 		"! POINT OF NO RETURN: a test\n",
 		"Steps 2 to 3: turn back at the latest: 2026-11-30 03:57, to the beginning.\n",
 		"Step 4: turn back at the latest: 2026-11-30 03:54, to the beginning.\n",
+		"It takes: 4 m. By the tool's limits at most: no limit.\n",
 		"Step 5: no way back: a test\n",
 		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step gone.\n",
 		"Begin it at the latest: 2026-11-30 00:59. From there the run takes to its end: 3 h 1 m.\n",

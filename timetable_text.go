@@ -123,14 +123,8 @@ func (p *printer) remarks(t *Timetable, s *TimedStep, indent string) {
 	if s.Takes.known() {
 		note("  its time is from: %s", plain(s.Takes.From))
 	}
-	if s.Beside != "" {
-		var beside []int
-		for _, other := range t.Steps {
-			if other.Beside == s.Beside && other.ID != s.ID && other.Begins == s.Begins {
-				beside = append(beside, other.Number)
-			}
-		}
-		note("  || at the same time as %s", numbers(beside))
+	if g := t.groupOf(s.Number - 1); g.n > 1 {
+		note("  || in parallel: %s", numbers(t.numbersOf(g.first, g.n)))
 	}
 	for _, w := range t.Windows {
 		if w.From == s.ID {
@@ -233,7 +227,7 @@ func (p *printer) suspended(t *Timetable) {
 		p.line("  No oplog was given: nobody has compared how far back it reaches with how long these are away.")
 	default:
 		for _, log := range t.Oplogs {
-			p.line("  The oplog of %s reaches back %s.", plain(log.Name), inWords(log.Window))
+			p.line("  Compared: %s.", plain(log.String()))
 		}
 	}
 }
@@ -275,7 +269,11 @@ func (p *printer) turningBack(t *Timetable) {
 			p.line("  %s: nothing is to be undone: stop at any time", steps)
 		default:
 			p.line("  %s: turn back at the latest: %s, to %s.", steps, t.latest(back.Takes), plain(back.To))
-			p.line("    It takes: %s; by the tool's limits at most: %s.", back.Takes, back.AtMost.limit())
+			limit := back.AtMost.limit()
+			if !back.AtMost.AtLeast {
+				limit += "; for these turn back at the latest: " + t.latest(back.AtMost)
+			}
+			p.line("    It takes: %s. By the tool's limits at most: %s.", back.Takes, limit)
 			if len(back.Unknown) > 0 {
 				p.line("    Nobody knows the whole time of: %s", plain(strings.Join(back.Unknown, ", ")))
 			}

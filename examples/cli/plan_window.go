@@ -71,7 +71,7 @@ func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 		what = "how far back an oplog reaches, such as 24h, or a file with what rs.printReplicationInfo() printed; can be repeated"
 	}
 	one("oplog", what, func(text string) error {
-		log := evenkeel.Oplog{Name: "-oplog " + text}
+		var log evenkeel.Oplog
 		d, err := time.ParseDuration(text)
 		if err != nil && a.Oplog != nil {
 			log.Name = text

@@ -82,9 +82,9 @@ func TestTimetable(t *testing.T) {
 
 	for _, want := range []string{
 		"From 2026-11-29 22:00 UTC to 2026-11-30 04:00 UTC, which is 6 h.\n",
-		"   2  2026-11-29 22:01  1 h    no limit  tool  left: left\n",
+		"   2  2026-11-29 22:01  1 h [1]  no limit  tool  left: left\n",
 		"|| in parallel: 2, 3\n",
-		"its time is from: a test\n",
+		"\n\n[1] from: a test\n",
 		"Begin the run at the latest: 2026-11-29 22:53.\n",
 		"Critical path: 1, 3 to 6. These run in parallel:\n    2, 3, together 2 h\n",
 		"[ window down opens, an outage: at most 10 m\n",

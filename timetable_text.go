@@ -2,6 +2,7 @@ package evenkeel
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -64,10 +65,18 @@ func (t *Timetable) when(s Span) string {
 func (p *printer) steps(t *Timetable) {
 	p.line("\nTimes with >= are lower bounds: something before them is unknown, and counts as nothing.\n" +
 		"\"At most\" is what the tool's own limits allow in one life of the tool; the operator has none.\n")
+	var sources []string
 	rows := [][]string{{"step", "begins", "takes", "at most", "who", ""}}
 	for i := range t.Steps {
 		s := &t.Steps[i]
-		rows = append(rows, []string{strconv.Itoa(s.Number), t.when(s.Begins), s.duration(), s.AtMost.limit(), s.who(),
+		takes := s.duration()
+		if from := s.Takes.From; from != "" && s.Takes.known() {
+			if !slices.Contains(sources, from) {
+				sources = append(sources, from)
+			}
+			takes += fmt.Sprintf(" [%d]", slices.Index(sources, from)+1)
+		}
+		rows = append(rows, []string{strconv.Itoa(s.Number), t.when(s.Begins), takes, s.AtMost.limit(), s.who(),
 			s.ID + ": " + s.Title})
 	}
 	widths := make([]int, len(rows[0])-1)
@@ -90,6 +99,9 @@ func (p *printer) steps(t *Timetable) {
 		if i > 0 {
 			p.remarks(t, &t.Steps[i-1], indent)
 		}
+	}
+	for i, from := range sources {
+		p.line("%s[%d] from: %s", map[bool]string{true: "\n"}[i == 0], i+1, plain(from))
 	}
 }
 
@@ -120,9 +132,6 @@ func (s *TimedStep) who() string {
 // remarks are the lines below a step.
 func (p *printer) remarks(t *Timetable, s *TimedStep, indent string) {
 	note := func(format string, args ...any) { p.line(indent+format, args...) }
-	if s.Takes.known() {
-		note("  its time is from: %s", plain(s.Takes.From))
-	}
 	if g := t.groupOf(s.Number - 1); g.n > 1 {
 		note("  || in parallel: %s", numbers(t.numbersOf(g.first, g.n)))
 	}

@@ -14,12 +14,12 @@ type Took map[string]map[string]Estimate
 
 // Add takes in the journal of an earlier run of the runbook, which must have ended, or have been rolled back; name is how an
 // estimate calls it. Silent are the steps of that run of which the journal does not tell the time: they were interrupted,
-// failed, or were found done.
+// failed, or were found done. Where a part was found done, the time is that of the rest: Estimate.Part.
 func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, err error) {
 	st, err := ReadState(records)
 	switch {
-	case rb == nil:
-		return nil, fmt.Errorf("%s: there is no runbook to take the times for", name)
+	case rb == nil || t == nil:
+		return nil, fmt.Errorf("%s: there is no runbook to take the times for, or nothing to put them into", name)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case st.Run.Runbook != rb.Name:
@@ -33,7 +33,8 @@ func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, 
 	}
 	from := fmt.Sprintf("journal %s of %s", name, st.Begun.Format(time.DateOnly))
 	for key, took := range w.took {
-		t.add(key, Estimate{Least: took, Most: took, From: from})
+		took.From = from
+		t.add(key, took)
 	}
 	for _, id := range st.Run.Steps {
 		if _, told := w.took[lapKey{rb.Name, id}]; !told && st.Done {
@@ -49,7 +50,7 @@ func (t Took) add(key lapKey, e Estimate) {
 		t[key.book] = map[string]Estimate{}
 	}
 	if was, more := t[key.book][key.step]; more {
-		e = Estimate{Least: min(was.Least, e.Least), Most: max(was.Most, e.Most), From: was.From + ", " + e.From}
+		e = Estimate{Least: min(was.Least, e.Least), Most: max(was.Most, e.Most), From: was.From + ", " + e.From, Part: was.Part && e.Part}
 	}
 	t[key.book][key.step] = e
 }
@@ -62,6 +63,8 @@ type lap struct {
 	since   time.Time
 	begun   bool               // it may have changed something
 	started map[actionKey]bool // the actions that this lap saw begin
+	acted   bool               // one of them does more than look
+	found   bool               // an action was found done
 	void    bool               // its time says nothing
 }
 
@@ -72,13 +75,13 @@ type stopwatch struct {
 	undoes    bool   // the rollback undoes the steps of the run
 	life      int
 	laps      map[lapKey]*lap
-	took      map[lapKey]time.Duration
+	took      map[lapKey]Estimate
 }
 
 func (w *stopwatch) see(r Record) {
 	switch r.Kind {
 	case KindBegin:
-		*w = stopwatch{run: r.Run.Runbook, book: r.Run.Runbook, laps: map[lapKey]*lap{}, took: map[lapKey]time.Duration{}}
+		*w = stopwatch{run: r.Run.Runbook, book: r.Run.Runbook, laps: map[lapKey]*lap{}, took: map[lapKey]Estimate{}}
 	case KindResume:
 		w.life++
 	case KindRollback:
@@ -120,16 +123,18 @@ func (w *stopwatch) step(r Record) {
 		l.begun = true
 	case KindStart:
 		l.started[action] = true
+		l.acted = l.acted || r.Effect != ReadOnly.String()
 		l.void = l.void || r.Phase == PhaseUndo || r.Phase == PhaseCompletion
 	case KindEnd:
 		l.void = l.void || r.Error != ""
 	case KindPause:
 		l.void = true
 	case KindProbed: // what was done before takes no time now
-		l.void = l.void || r.Found == Done.String() && !l.started[action]
+		l.found = l.found || r.Found == Done.String() && !l.started[action]
 	case KindStepDone, KindStepUndone:
-		if !l.void && len(l.started) > 0 {
-			w.took[key] = max(time.Second, roundUp(r.Time.Sub(l.since)))
+		if !l.void && len(l.started) > 0 && (l.acted || !l.found) {
+			d := max(time.Second, roundUp(r.Time.Sub(l.since)))
+			w.took[key] = Estimate{Least: d, Most: d, Part: l.found}
 		} else {
 			delete(w.took, key)
 		}

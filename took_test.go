@@ -68,8 +68,8 @@ func TestTookFromAJournal(t *testing.T) {
 // A step that was interrupted, or that was found done, tells nothing.
 func TestTookIsSilentOfWhatWasInterrupted(t *testing.T) {
 	m, j := newMachine("CRASH@after:b"), &evenkeel.MemJournal{}
-	rb := parseRunbook(t, "s1[a.safe] s2[b.probe] s3[c.probe]")
-	m.done["c"] = "done"
+	rb := parseRunbook(t, "s1[a.safe] s2[b.probe] s3[c.probe] s4[d.probe e.safe]")
+	m.done["c"], m.done["d"] = "done", "done"
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, rb, j))
 	_, err := evenkeel.Took{}.Add(rb, "half.jsonl", j.Records())
 	require.ErrorContains(t, err, "half.jsonl: its run has not ended")
@@ -82,9 +82,10 @@ func TestTookIsSilentOfWhatWasInterrupted(t *testing.T) {
 	require.Equal(t, []string{"s2", "s3"}, silent)
 	require.Contains(t, took["test"], "s1")
 	require.NotContains(t, took["test"], "s2")
+	require.True(t, took["test"]["s4"].Part, "a part of it was done before")
 	table, err := rb.Timetable(evenkeel.TimetableOptions{Took: took})
 	require.NoError(t, err)
-	require.Equal(t, []string{"s2", "s3"}, table.Unknown)
+	require.Equal(t, []string{"s2", "s3", "s4"}, table.Unknown)
 }
 
 func TestTookMistakes(t *testing.T) {

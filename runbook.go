@@ -56,6 +56,8 @@ type Step struct {
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 
+	Takes Estimate // how long it takes, where the guide says so
+
 	undoes string // the step of the run that this step of a rollback undoes
 }
 
@@ -107,6 +109,7 @@ type Runbook struct {
 
 	Invariants []Invariant
 	Steps      []Step
+	Absences   []Absence // what has to catch up after some of the steps
 
 	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts
@@ -137,9 +140,9 @@ type Runbook struct {
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts
 // known beforehand, the inputs and the tool's version. Of a secret it holds only that there is one; of a local file
-// that a command reads, the path: what is in it belongs in Inputs. Titles and explanations may change, and so may the
-// bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of windows may
-// not, since users feel them.
+// that a command reads, the path: what is in it belongs in Inputs. Titles, explanations and estimates may change, and so
+// may the bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of
+// windows may not, since users feel them.
 func (rb *Runbook) Digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
@@ -248,6 +251,7 @@ func (rb *Runbook) Validate() error {
 		v.group(rb.Steps[i : i+n])
 		i += n
 	}
+	v.absences()
 	for id, step := range v.open {
 		if slices.Contains(rb.leftOpen, id) {
 			continue
@@ -306,6 +310,7 @@ func (v *validator) step(s *Step, before map[string]string) {
 		}
 	}
 	v.windows(s)
+	v.estimate(s)
 	declared := map[string]bool{}
 	for _, k := range s.Makes {
 		declared[k.Name()] = true

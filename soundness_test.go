@@ -61,6 +61,7 @@ func TestTheDigestCoversWhatRunsAndNothingElse(t *testing.T) {
 		"a fact that it makes":       {func(s *evenkeel.Step) { s.Actions[0].Makes = []evenkeel.Make{archive.From(nil)} }, true},
 		"a title":                    {func(s *evenkeel.Step) { s.Title, s.Actions[0].Title = "z", "z" }, false},
 		"an explanation":             {func(s *evenkeel.Step) { s.Why, s.Actions[0].Note, s.Opens[0].Reason = "z", "z", "z" }, false},
+		"an estimate":                {func(s *evenkeel.Step) { s.Takes = evenkeel.Estimate{Most: 1, From: "z"} }, false},
 		"another secret":             {func(s *evenkeel.Step) { s.Actions[0].Cmd.Mask = []sshexec.Secret{"zzz"} }, false},
 		"more patience": {func(s *evenkeel.Step) {
 			s.Actions[0].Limit,

@@ -70,6 +70,7 @@ func TestNothingGivesAnError(t *testing.T) {
 	nothing := pacemaker.CIB{}
 	for name, f := range map[string]any{
 		"evenkeel.ReadState": evenkeel.ReadState, "evenkeel.Next": evenkeel.Next, "Runbook.Validate": (*evenkeel.Runbook)(nil).Validate,
+		"Runbook.Timetable": (&evenkeel.Runbook{}).Timetable, "Took.Add": (evenkeel.Took)(nil).Add,
 		"Runbook.RollbackPlan": (&evenkeel.Runbook{}).RollbackPlan, "Runbook.UndoPlan": (&evenkeel.Runbook{}).UndoPlan,
 		"change.Await": change.Await, "pacemaker.ParseCIB": pacemaker.ParseCIB, "corosync.Parse": corosync.Parse,
 		"pcs.ParseVersion": pcs.ParseVersion, "pcs.DialectOf": pcs.DialectOf, "live.ParseFencingHistory": live.ParseFencingHistory,

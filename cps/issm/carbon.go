@@ -74,6 +74,19 @@ func (m *Migration) carbonAction() evenkeel.Action {
 	}
 }
 
+// carbonTakes is what the guide says of the time that "enable set" takes: how long it copies Grafana's data (cps:558).
+func (c Config) carbonTakes() evenkeel.Estimate {
+	if c.SkipCarbon {
+		return evenkeel.Estimate{}
+	}
+	kb, whose := int64(c.WhisperGB*(1<<20)), fmt.Sprintf("for %g GB of whisper files (whisper_gb) by its measure", c.WhisperGB)
+	if kb <= 0 {
+		kb, whose = 55<<20, "for its example of 55 GB of whisper files; whisper_gb states how many yours are"
+	}
+	least, most := cps.CarbonSync(kb)
+	return evenkeel.Estimate{Least: least, Most: most, Part: true, From: "the guide (cps:558), " + whose}
+}
+
 func gigabytes(kb int64) float64 { return float64(kb) / (1 << 20) }
 
 func hours(d time.Duration) string {

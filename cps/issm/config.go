@@ -68,6 +68,9 @@ type Config struct {
 	SkipCarbon      bool `yaml:"skip_carbon"`       // do not carry Grafana and bulk statistics over: hours faster (cps:542-558)
 	// ClearWhisper deletes Grafana's data that are older than 90 days, before the migration: then less is copied (cps:560).
 	ClearWhisper bool `yaml:"clear_whisper,omitempty"`
+	// WhisperGB is the size of Grafana's data on the pcrfclient that is copied, in GB as du counts: for the plan of the
+	// maintenance window alone. Where it is 0 that counts the 55 GB of the guide's example (cps:558).
+	WhisperGB float64 `yaml:"whisper_gb,omitempty"`
 	// Cloud says how the VMs are booted on OpenStack; the operator does it without being told the commands when nil.
 	Cloud *Cloud `yaml:"openstack,omitempty"`
 	// UpgradeLogger puts the debug logger into logback.xml of the Cluster Manager before the migration, and takes it
@@ -230,6 +233,9 @@ func (c Config) Validate() error {
 	}
 	if c.StaticRoutes && len(c.Routes) > 0 {
 		bad("static_routes and route_files exclude each other: the files are copied, or the operator is asked for them (cps:880)")
+	}
+	if !(c.WhisperGB >= 0 && c.WhisperGB < 1e6) {
+		bad("whisper_gb %g is no size in GB", c.WhisperGB)
 	}
 	if c.OSGiPort < 1 || c.OSGiPort > 65535 {
 		bad("osgi_port %d is no port", c.OSGiPort)

@@ -17,6 +17,7 @@ func (m *Migration) enableStep(n int) evenkeel.Step {
 		ID: setID("enable-set", n), Title: fmt.Sprintf("Enable set %d", n), Host: m.cfg.ClusterManager, Ref: ref(n, "882-919", "1253-1290"),
 		Needs:   setArchives[n].keys(),
 		Actions: []evenkeel.Action{m.quietGuard(migrateScript), m.enableAction(n, m.cfg.enableTime(), ref(n, "884-919", "1255-1290"))},
+		Takes:   m.cfg.carbonTakes(),
 	}
 	if !m.cfg.SkipCarbon {
 		step.Why = "It copies Grafana's data. How long that takes is what the step whisper has noted (" + factCarbon.Variable() +

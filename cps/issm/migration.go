@@ -197,12 +197,22 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 		LeaseHosts: []string{m.cfg.ClusterManager},
 		Secrets:    m.cfg.Secrets,
 		Recover:    m.recover,
+		Absences:   absences(),
 	}
 	rb.Steps = slices.Concat(m.beforeSteps(), m.geoBefore(), m.managerSteps(), m.set1Steps(), m.set2Steps(), m.afterSteps())
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)
 	return rb, rb.Validate()
+}
+
+// absences are the members of each half, from their leaving the replica sets until they have caught up (cps:1012,1319).
+func absences() (list []evenkeel.Absence) {
+	for n := 1; n <= 2; n++ {
+		list = append(list, evenkeel.Absence{What: fmt.Sprintf("the replica-set members of set %d", n),
+			From: setID("disable-set", n), Until: setID("members-set", n), Ref: ref(n, "1012-1014", "1319-1321")})
+	}
+	return list
 }
 
 // sayExpectations tells the reader what to expect where it is nothing but success.

@@ -76,6 +76,7 @@ func RestoreEndpoints(cfg EndpointsConfig, hosts *cps.Hosts) (*evenkeel.Runbook,
 	}
 	last := &rb.Steps[len(rb.Steps)-1]
 	last.Verify = append(last.Verify, r.allUp())
+	last.Takes = evenkeel.Estimate{Most: time.Minute, Part: true, From: "the guide (cps:1787), for HAProxy to mark the endpoints up"}
 	return rb, rb.Validate()
 }
 

@@ -72,7 +72,8 @@ func Recover(cfg RecoverConfig, hosts *cps.Hosts, conf *cps.MongoConfig) (*evenk
 		LeaseHosts: []string{c.manager}, Functions: steps.PaperFunctions, Invariants: []evenkeel.Invariant{r.invariant()},
 		Intro: "A member whose oplog window is passed does not catch up any more: it is emptied, and copies the data anew. It follows the CPS " +
 			"Migration and Upgrade Guide; cps:N is a line of it.",
-		Steps: []evenkeel.Step{r.preflight(), r.stop(), r.leave(), r.empty(), r.start(), r.back()},
+		Steps:    []evenkeel.Step{r.preflight(), r.stop(), r.leave(), r.empty(), r.start(), r.back()},
+		Absences: []evenkeel.Absence{{What: "the data of " + cfg.Member, From: "stop", Until: "back", Ref: "cps:1382-1421"}},
 	}
 	return rb, rb.Validate()
 }

@@ -60,6 +60,9 @@ type App struct {
 	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
+	// Oplog reads how far back an oplog reaches, from a file with what the shell of a server printed. Nil where the job has none.
+	Oplog func(name string) (time.Duration, error)
+
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
@@ -107,8 +110,8 @@ func (a *App) commands() []command {
 	all := []command{
 		{"demo", "[-dir DIR]", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
 		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
-		{"plan", "[-config FILE | -dir DIR] [-format text|markdown|json]",
-			"print the runbook, and what was found in its inputs", (*App).plan},
+		{"plan", "[-config FILE | -dir DIR] [-format text|markdown|json|window|window-json|window-svg]",
+			"print the runbook, and what was found in its inputs; or the plan of its maintenance window", (*App).plan},
 		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},
 		{"rollback", "-config FILE [-plan]", "undo what was done, the last step first, as far as possible", (*App).rollback},

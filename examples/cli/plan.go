@@ -68,8 +68,15 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
 	config := fs.String("config", "", "the configuration file; the built-in example when empty")
 	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text", "text, markdown or json")
+	format := fs.String("format", "text", "text, markdown or json; window, window-json or window-svg: the plan of the maintenance window")
+	fs.StringVar(format, "o", "text", "the same as -format")
+	var window windowFlags
+	window.add(a, fs)
 	if err := a.flags(fs, args, 0); err != nil {
+		return ExitInput, err
+	}
+	ofWindow, err := window.made(*format)
+	if err != nil {
 		return ExitInput, err
 	}
 	cfg, rb, remove, err := a.given(*config, *dir)
@@ -99,6 +106,13 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		findings.WriteString(found[i].line())
 	}
 	_, _ = io.WriteString(a.Stderr, findings.String())
+	if ofWindow {
+		banner := ""
+		if *config == "" {
+			banner = exampleBanner(*format, *dir)
+		}
+		return a.planWindow(&window, *format, banner, rb, found, users)
+	}
 	switch *format {
 	case "text":
 		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())

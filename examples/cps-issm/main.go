@@ -12,12 +12,14 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
 // version is part of what binds a journal to the tool that wrote it.
@@ -30,12 +32,21 @@ func app() *cli.App {
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed",
 		Version: version,
 		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
-		World: world, Person: person, Inspect: inspect, Kinds: known,
+		World: world, Person: person, Inspect: inspect, Kinds: known, Oplog: oplog,
 		Verbs: []cli.Verb{setsVerb()},
 		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp,
 			"monitoring": monitoringApp, "patch": patchApp,
 			"preflight": preflightApp, "priorities": prioritiesApp, "recover": recoverApp, "restart": restartApp},
 	}
+}
+
+// oplog is how far back an oplog reaches, from what rs.printReplicationInfo() printed on the primary (cps:1397-1401).
+func oplog(name string) (time.Duration, error) {
+	info, err := parse(name, mongo.ParseReplicationInfo)
+	if err != nil {
+		return 0, err
+	}
+	return info.Window(), nil
 }
 
 // issmConfig is the job of this binary in the configuration file.

@@ -15,9 +15,9 @@ var (
 )
 
 // Plan holds the whole runbook of the built-in example, as plan prints it, against testdata/plan.txt and
-// testdata/plan.md: what an operator would sign.
+// testdata/plan.md: what an operator would sign; and the plan of its maintenance window against testdata/window.txt.
 func Plan(t *testing.T) {
-	for format, name := range map[string]string{"text": "plan.txt", "markdown": "plan.md"} {
+	for format, name := range map[string]string{"text": "plan.txt", "markdown": "plan.md", "window": "window.txt"} {
 		t.Run(format, func(t *testing.T) {
 			code, out := Tool(t, "", "plan", "-format", format)
 			require.Equal(t, 0, code, "%s", out)

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// The formats of the plan of the maintenance window.
+const (
+	formatWindow     = "window"
+	formatWindowJSON = "window-json"
+	formatWindowSVG  = "window-svg"
+)
+
+// windowFlags are what the plan of the maintenance window is made for.
+type windowFlags struct {
+	evenkeel.TimetableOptions
+	journals []string
+	given    []string // the flags
+}
+
+// add declares the flags.
+func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
+	one := func(name, usage string, set func(string) error) {
+		fs.Func(name, "with -format window: "+usage, func(text string) error {
+			w.given = append(w.given, "-"+name)
+			return set(text)
+		})
+	}
+	one("start", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, func(text string) (err error) {
+		w.Start, err = clockTime(text)
+		return err
+	})
+	one("end", "when the maintenance window is over", func(text string) (err error) {
+		w.End, err = clockTime(text)
+		return err
+	})
+	one("within", "how long the maintenance window is, such as 8h; in the place of -end", func(text string) (err error) {
+		if w.Within, err = time.ParseDuration(text); err == nil && w.Within <= 0 {
+			err = fmt.Errorf("a maintenance window of %s is none", w.Within)
+		}
+		return err
+	})
+	one("journal", "the journal of an earlier run that has ended: it tells how long the steps take; can be repeated", func(text string) error {
+		w.journals = append(w.journals, text)
+		return nil
+	})
+	one("takes", "STEP=DURATION: how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated", func(text string) error {
+		name, value, _ := strings.Cut(text, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil || name == "" {
+			return errors.New("write it as STEP=DURATION, such as redeploy-set-1=2h30m")
+		}
+		if w.Stated == nil {
+			w.Stated = map[string]time.Duration{}
+		}
+		w.Stated[name] = d
+		return nil
+	})
+	what := "how far back an oplog reaches, such as 24h; can be repeated"
+	if a.Oplog != nil {
+		what = "how far back an oplog reaches, such as 24h, or a file with what rs.printReplicationInfo() printed; can be repeated"
+	}
+	one("oplog", what, func(text string) error {
+		var log evenkeel.Oplog
+		d, err := time.ParseDuration(text)
+		if err != nil && a.Oplog != nil {
+			log.Name = text
+			d, err = a.Oplog(text)
+		}
+		if err == nil && d <= 0 {
+			err = fmt.Errorf("it reaches back %s, which tells nothing", d)
+		}
+		log.Window = d
+		w.Oplogs = append(w.Oplogs, log)
+		return err
+	})
+}
+
+// clockTime reads a time of day with its day, in the time zone of this machine unless it names one.
+func clockTime(text string) (time.Time, error) {
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		err = fmt.Errorf(`cannot read it as "2026-11-29 22:00" or "2026-11-29T22:00:00+01:00"`)
+	}
+	return t, err
+}
+
+// made tells whether the format is one of the maintenance window. Its flags are for no other.
+func (w *windowFlags) made(format string) (bool, error) {
+	if slices.Contains([]string{formatWindow, formatWindowJSON, formatWindowSVG}, format) {
+		return true, nil
+	}
+	if len(w.given) > 0 {
+		return false, usageError{fmt.Errorf("%s is for -format %s, %s or %s", w.given[0], formatWindow, formatWindowJSON, formatWindowSVG)}
+	}
+	return false, nil
+}
+
+// timetable makes the timetable of a runbook. What the journals do not tell is said to w.
+func (w *windowFlags) timetable(rb *evenkeel.Runbook, out io.Writer) (*evenkeel.Timetable, error) {
+	w.Took = evenkeel.Took{}
+	for _, name := range w.journals {
+		records, err := readRecords(name)
+		if err != nil {
+			if _, there := os.Stat(name); there == nil {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			return nil, err
+		}
+		silent, err := w.Took.Add(rb, filepath.Base(name), records)
+		if err != nil {
+			return nil, err
+		}
+		if len(silent) > 0 {
+			_, _ = fmt.Fprintf(out, "%s: it does not tell how long these steps take, which were interrupted, failed or were done before: %s\n",
+				name, strings.Join(silent, ", "))
+		}
+	}
+	return rb.Timetable(w.TimetableOptions)
+}
+
+// planWindow prints the plan of the maintenance window.
+func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Runbook, found []Finding, users func(string) string) (int, error) {
+	t, err := w.timetable(rb, a.Stderr)
+	if err != nil {
+		return ExitInput, err
+	}
+	for _, f := range t.Findings {
+		_, _ = io.WriteString(a.Stderr, Finding{What: users(f)}.line())
+	}
+	var b strings.Builder
+	switch format {
+	case formatWindowJSON:
+		err = t.JSON(&b)
+	case formatWindowSVG:
+		err = t.SVG(&b, strings.TrimSpace(banner))
+	default:
+		b.WriteString(banner)
+		fmt.Fprintf(&b, "digest %s\n", rb.Digest())
+		for _, f := range found {
+			b.WriteString(f.line())
+		}
+		err = t.Text(&b)
+	}
+	if err != nil {
+		return ExitFailed, err
+	}
+	_, err = io.WriteString(a.Stdout, users(b.String()))
+	return exitCode(err), err
+}

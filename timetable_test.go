@@ -1,0 +1,289 @@
+package evenkeel_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// known is an estimate of somebody who knows.
+func known(d time.Duration) evenkeel.Estimate { return evenkeel.Estimate{Most: d, From: "a test"} }
+
+func exactly(d time.Duration) evenkeel.Span { return evenkeel.Span{For: d} }
+func atLeast(d time.Duration) evenkeel.Span { return evenkeel.Span{For: d, AtLeast: true} }
+
+// timedBook has a step that only looks, two that run at the same time, an outage, a point of no return, and an end.
+func timedBook(t *testing.T) *evenkeel.Runbook {
+	rb := parseRunbook(t, "look[a.read] left[b.safe undo:b.safe] right[c.safe undo:c.safe] out[d.safe undo:d.safe] gone[e.safe] last[f.safe undo:f.safe]")
+	rb.Invariants = []evenkeel.Invariant{{ID: "served", Check: func(context.Context, evenkeel.Site) error { return nil }}}
+	for i, d := range []time.Duration{time.Minute, time.Hour, 2 * time.Hour, 5 * time.Minute, 3 * time.Hour, time.Minute} {
+		rb.Steps[i].Takes = known(d)
+	}
+	rb.Steps[1].Parallel, rb.Steps[2].Parallel = "both", "both"
+	rb.Steps[3].Opens = []evenkeel.Window{{ID: "down", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute, Stop: evenkeel.StopAtClose}}
+	rb.Steps[3].Closes = []string{"down"}
+	rb.Absences = []evenkeel.Absence{{What: "the members of set 1", From: "out", Until: "gone", Ref: "cps:1"}}
+	require.NoError(t, rb.Validate())
+	return rb
+}
+
+func timetable(t *testing.T, rb *evenkeel.Runbook, o evenkeel.TimetableOptions) (*evenkeel.Timetable, string) {
+	t.Helper()
+	table, err := rb.Timetable(o)
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, table.Text(&text))
+	return table, text.String()
+}
+
+func TestTimetable(t *testing.T) {
+	start := time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC)
+	undo := map[string]time.Duration{"test-rollback/undo-left": time.Minute, "test-rollback/undo-right": 2 * time.Minute,
+		"test-rollback/undo-out": 3 * time.Minute, "test-rollback/undo-last": 4 * time.Minute}
+	table, text := timetable(t, timedBook(t), evenkeel.TimetableOptions{Start: start, Within: 6 * time.Hour, Stated: undo,
+		Oplogs: []evenkeel.Oplog{{Name: "set01", Window: 4 * time.Hour}}})
+	begins := []time.Duration{0, time.Minute, time.Minute, 2*time.Hour + time.Minute, 2*time.Hour + 6*time.Minute, 5*time.Hour + 6*time.Minute}
+	for i, s := range table.Steps {
+		require.Equal(t, exactly(begins[i]), s.Begins, s.ID)
+		require.Equal(t, s.ID != "left", s.Critical, s.ID)
+	}
+	require.Equal(t, exactly(5*time.Hour+7*time.Minute), table.Total)
+	require.Empty(t, table.Unknown)
+	require.Empty(t, table.Findings)
+	require.Equal(t, exactly(5*time.Minute), table.Windows[0].Lasts)
+	require.Equal(t, exactly(3*time.Hour+5*time.Minute), table.Absences[0].Lasts)
+
+	back := table.TurnBacks
+	require.Equal(t, exactly(0), back[0].Takes, "a look leaves nothing behind")
+	require.Equal(t, "right", back[1].Step)
+	require.Equal(t, exactly(3*time.Minute), back[1].Takes, "the undo is one step after the other")
+	require.Equal(t, "the beginning", back[2].To)
+	require.Equal(t, exactly(6*time.Minute), back[2].Takes)
+	require.Empty(t, back[3].To)
+	require.Equal(t, "a test", back[3].Why)
+	require.Equal(t, "the end of step gone", back[4].To)
+	require.Equal(t, exactly(4*time.Minute), back[4].Takes)
+	require.Len(t, table.NoReturns, 1)
+	require.Equal(t, exactly(3*time.Hour+time.Minute), table.NoReturns[0].Ends)
+	require.Equal(t, "last", table.NoReturns[0].Again)
+	require.Equal(t, exactly(3*time.Hour+5*time.Minute), table.NoReturns[0].Back)
+
+	for _, want := range []string{
+		"From 2026-11-29 22:00 UTC to 2026-11-30 04:00 UTC, which is 6 h.\n",
+		"   2  2026-11-29 22:01  1 h [1]  no limit  tool  left: left\n",
+		"|| in parallel: 2, 3\n",
+		"\n\n[1] from: a test\n",
+		"Begin the run at the latest: 2026-11-29 22:53.\n",
+		"Critical path: 1, 3 to 6. These run in parallel:\n    2, 3, together 2 h\n",
+		"[ window down opens, an outage: at most 10 m\n",
+		"< away from here on: the members of set 1\n",
+		"! POINT OF NO RETURN: a test\n",
+		"Steps 2 to 3: turn back at the latest: 2026-11-30 03:57, to the beginning.\n",
+		"Step 4: turn back at the latest: 2026-11-30 03:54, to the beginning.\n",
+		"It takes: 4 m. By the tool's limits at most: no limit.\n",
+		"Step 5: no way back: a test\n",
+		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step gone.\n",
+		"Begin it at the latest: 2026-11-30 00:59. From there the run takes to its end: 3 h 1 m.\n",
+		"To be able to take it, begin at the latest: 2026-11-30 00:55.",
+	} {
+		require.Contains(t, text, want)
+	}
+}
+
+// What nobody knows is said to be unknown, is never nothing, and makes a lower bound of every time that it is part of.
+func TestTimetableOfTheUnknown(t *testing.T) {
+	rb := timedBook(t)
+	rb.Steps[2].Takes, rb.Steps[3].Takes = evenkeel.Estimate{}, evenkeel.Estimate{Most: time.Minute, From: "half a test", Part: true}
+	table, text := timetable(t, rb, evenkeel.TimetableOptions{Within: 5 * time.Hour, Oplogs: []evenkeel.Oplog{{Name: "set01", Window: 4 * time.Hour}}})
+	require.Equal(t, []string{"right", "out"}, table.Unknown)
+	require.Equal(t, atLeast(4*time.Hour+3*time.Minute), table.Total)
+	require.Equal(t, exactly(time.Minute), table.Steps[2].Begins)
+	require.Equal(t, atLeast(time.Hour+time.Minute), table.Steps[3].Begins)
+	require.True(t, table.Steps[2].Critical, "it may be")
+	require.Contains(t, text, "3  0:01:00     unknown")
+	require.Contains(t, text, "4  >= 1:01:00  1 m and more")
+	require.Contains(t, text, "The run takes: at least 4 h 3 m. By the tool's limits at most: no limit.")
+	require.Contains(t, text, "Of 2 of the 6 steps nobody knows the whole time: 3, 4.")
+	require.Contains(t, text, "Begin the run at the latest: before 0:57:00.")
+	require.Contains(t, text, "Steps 2 to 4: turn back at the latest: unknown, to the beginning.")
+	require.Contains(t, text, "Nobody knows the whole time of: test-rollback/undo-out, test-rollback/undo-right, test-rollback/undo-left")
+	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the run fits into the maintenance window of 5 h")
+	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the members of set 1 come back in time")
+	_, text = timetable(t, parseRunbook(t, "a[a.safe] b[b.safe]"), evenkeel.TimetableOptions{})
+	require.Contains(t, text, "The run takes: unknown.")
+	require.Contains(t, text, "Begin it at the latest: unknown.")
+	require.Contains(t, text, "Nobody has said when it begins and how long it is.")
+}
+
+func TestTimetableFindings(t *testing.T) {
+	all := func(o evenkeel.TimetableOptions, mend func(*evenkeel.Runbook)) string {
+		rb := timedBook(t)
+		mend(rb)
+		table, text := timetable(t, rb, o)
+		for _, f := range table.Findings {
+			require.Contains(t, text, "FINDING  "+f+"\n")
+		}
+		return strings.Join(table.Findings, "\n")
+	}
+	none := func(*evenkeel.Runbook) {}
+	logs := []evenkeel.Oplog{{Name: "set01", Window: 3 * time.Hour}, {Name: "set02", Window: 3*time.Hour + 5*time.Minute}}
+	require.Equal(t, "a member comes back too late: the members of set 1 are away for 3 h 5 m (step out to step gone), and the oplog of set01 "+
+		"reaches back 3 h: make the oplog larger, or shorten the absence", all(evenkeel.TimetableOptions{Oplogs: logs}, none))
+	require.Contains(t, all(evenkeel.TimetableOptions{Within: time.Hour}, none),
+		"the run does not fit into the maintenance window: it takes 5 h 7 m, and the window has 1 h")
+	require.Contains(t, all(evenkeel.TimetableOptions{Within: 5*time.Hour + 8*time.Minute,
+		Stated: map[string]time.Duration{"test-rollback/undo-last": 2 * time.Minute}}, none),
+		"when these steps are done as planned, a rollback from there ends after the maintenance window: 6")
+	require.Contains(t, all(evenkeel.TimetableOptions{Stated: map[string]time.Duration{"out": 11 * time.Minute}}, none),
+		"window down is expected to be open for 11 m, and its limit is 10 m")
+	require.Contains(t, all(evenkeel.TimetableOptions{}, func(rb *evenkeel.Runbook) {
+		rb.Steps[0].Takes = known(time.Hour)
+	}), "step look is expected to take 1 h, and the tool gives it up after 2 m")
+	_, text := timetable(t, timedBook(t), evenkeel.TimetableOptions{})
+	require.Contains(t, text, "No oplog was given: nobody has compared")
+}
+
+func TestTimetableMistakes(t *testing.T) {
+	start := time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC)
+	for want, o := range map[string]evenkeel.TimetableOptions{
+		"before it begins":         {Start: start, End: start},
+		"one of the two is enough": {End: start, Within: time.Hour},
+		"is none":                  {Within: -time.Hour},
+		"an oplog that reaches back 0s (x) is none": {Oplogs: []evenkeel.Oplog{{Name: "x"}}},
+		"there is no step \"rigth\"":                {Stated: map[string]time.Duration{"rigth": 1}},
+		"step right cannot take 0s":                 {Stated: map[string]time.Duration{"right": 0}},
+		"no rollback has the step \"test-rollback/undo-gone\"; they have: test-rollback/undo-last, test-rollback/undo-left": {
+			Stated: map[string]time.Duration{"test-rollback/undo-gone": 1}},
+	} {
+		_, err := timedBook(t).Timetable(o)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := (*evenkeel.Runbook)(nil).Timetable(evenkeel.TimetableOptions{})
+	require.ErrorContains(t, err, "there is no runbook")
+	for want, mend := range map[string]func(*evenkeel.Runbook){
+		"says how long it takes, and not who says so":    func(rb *evenkeel.Runbook) { rb.Steps[0].Takes = evenkeel.Estimate{Most: 1} },
+		"which is no estimate":                           func(rb *evenkeel.Runbook) { rb.Steps[0].Takes = evenkeel.Estimate{Least: 2, Most: 1, From: "x"} },
+		"the runbook does not have both":                 func(rb *evenkeel.Runbook) { rb.Absences[0].Until = "none" },
+		"does not say what is away":                      func(rb *evenkeel.Runbook) { rb.Absences[0].What = "" },
+		"ends with step look, before step out begins it": func(rb *evenkeel.Runbook) { rb.Absences[0].Until = "look" },
+	} {
+		rb := timedBook(t)
+		mend(rb)
+		require.ErrorContains(t, rb.Validate(), want)
+	}
+}
+
+// An estimate changes nothing of what runs, so that it is no part of the digest; nor is an absence.
+func TestTheDigestHoldsNoEstimate(t *testing.T) {
+	rb := timedBook(t)
+	want := rb.Digest()
+	for i := range rb.Steps {
+		rb.Steps[i].Takes = evenkeel.Estimate{}
+	}
+	rb.Absences = nil
+	require.Equal(t, want, rb.Digest())
+}
+
+// TestTimetableIsTheLongestPath: no step begins before all have ended that come before it, and the whole takes as long as the longest way through it.
+func TestTimetableIsTheLongestPath(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rb := &evenkeel.Runbook{Name: "test", Title: "Test"}
+		for i := range rapid.IntRange(1, 8).Draw(rt, "steps") {
+			s := evenkeel.Step{ID: fmt.Sprintf("s%d", i), Host: "h", Irreversible: "a test", Actions: []evenkeel.Action{parseActionT("a", "safe")},
+				Parallel: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "group")}
+			if d := rapid.IntRange(0, 5).Draw(rt, "hours"); d > 0 {
+				s.Takes = known(time.Duration(d) * time.Hour)
+			}
+			rb.Steps = append(rb.Steps, s)
+		}
+		table, err := rb.Timetable(evenkeel.TimetableOptions{})
+		require.NoError(rt, err)
+		var longest time.Duration // of the ways through the steps before this one
+		unknown := false
+		ends := make([]time.Duration, len(rb.Steps))
+		for i, s := range table.Steps {
+			var from time.Duration
+			for j := range i { // every step before it is a predecessor, but its neighbours of the group
+				beside := rb.Steps[i].Parallel != ""
+				for k := j; k <= i; k++ {
+					beside = beside && rb.Steps[k].Parallel == rb.Steps[i].Parallel
+				}
+				if !beside {
+					from = max(from, ends[j])
+				}
+			}
+			ends[i] = from + rb.Steps[i].Takes.Most
+			require.Equal(rt, from, s.Begins.For)
+			require.Equal(rt, ends[i], s.Ends.For)
+			longest = max(longest, ends[i])
+			unknown = unknown || rb.Steps[i].Takes.Most == 0
+		}
+		require.Equal(rt, evenkeel.Span{For: longest, AtLeast: unknown}, table.Total)
+		for i, s := range table.Steps { // what is on the critical path makes the run longer, and nothing else does
+			more := rb.Steps[i].Takes
+			rb.Steps[i].Takes = known(more.Most + time.Minute)
+			longer, err := rb.Timetable(evenkeel.TimetableOptions{})
+			require.NoError(rt, err)
+			rb.Steps[i].Takes = more
+			if more.Most > 0 {
+				require.Equal(rt, s.Critical, longer.Total.For > longest, s.ID)
+			}
+		}
+	})
+}
+
+func TestTimetableAsPictureAndForPrograms(t *testing.T) {
+	rb := timedBook(t)
+	rb.Steps[0].Title = `<script>alert("x")</script> & more`
+	rb.Steps[4].Takes = evenkeel.Estimate{}
+	table, _ := timetable(t, rb, evenkeel.TimetableOptions{Within: time.Hour})
+	var svg, js bytes.Buffer
+	require.NoError(t, table.SVG(&svg, "a note"))
+	texts := 0
+	for dec := xml.NewDecoder(bytes.NewReader(svg.Bytes())); ; {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err, "it is XML")
+		if start, ok := token.(xml.StartElement); ok {
+			require.NotContains(t, []string{"script", "image", "a", "use"}, start.Name.Local, "it needs nothing else")
+			texts++
+		}
+	}
+	require.Greater(t, texts, 40)
+	for _, want := range []string{"a note", "no way back from step 5", "Window down, an outage: 5 m", "Away at least 5 m: the members of set 1",
+		"FINDING: the run does not fit", "stroke-dasharray=\"3 2\"", "Dashed bar: nobody knows the whole time", "&lt;script&gt;"} {
+		require.Contains(t, svg.String(), want)
+	}
+	require.NotContains(t, svg.String(), "NaN")
+	require.NoError(t, table.JSON(&js))
+	var read struct {
+		Total struct {
+			Seconds float64 `json:"seconds"`
+			AtLeast bool    `json:"at_least"`
+		} `json:"total"`
+		Steps []struct {
+			Takes *struct {
+				Most float64 `json:"most_seconds"`
+			} `json:"takes"`
+		} `json:"steps"`
+	}
+	require.NoError(t, json.Unmarshal(js.Bytes(), &read))
+	require.True(t, read.Total.AtLeast)
+	require.Equal(t, 7620.0, read.Total.Seconds)
+	require.Equal(t, 60.0, read.Steps[0].Takes.Most)
+	require.Nil(t, read.Steps[4].Takes, "nobody knows")
+}

@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	// Runbooks.
 	"cps/maintenance":    {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
 	"cps/internal/steps": {".", "cps", "mongo", "mongo/live", "sshexec/..."},
-	"lustre/upgrade":     {".", "lustre", "sshexec/...", "backup", "pacemaker/..."},
+	"lustre/upgrade":     {".", "lustre", "lustre/internal/steps", "sshexec/...", "backup", "pacemaker/..."},
 	"cps/issm":           {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
 
 	// What tests and simulated worlds are made of.

@@ -23,8 +23,9 @@ type managerConfig struct {
 // managerApp is "lustre-hapair manager": upgrade the manager, before any pair (lustre:51-345).
 func managerApp() *cli.App {
 	return &cli.App{
-		Name: "lustre-hapair manager", Title: "upgrade of the manager server (IML), which comes before the pairs and leaves the file system alone",
-		Version: version, Read: cli.ReadConfig[managerConfig], Load: loadManager, Example: managerExample, World: managerWorld, Person: technician,
+		Name: "lustre-hapair manager", Title: "upgrade of the manager (IML), before the pairs; the file system is left alone",
+		Version: version, Read: cli.ReadConfig[managerConfig], Load: loadManager, Example: managerExample,
+		World: managerWorld, Person: technician,
 		Private: func(cfg *cli.Config, dir string) { managerOf(cfg).Archives = filepath.Join(dir, "archives") },
 	}
 }

@@ -15,7 +15,8 @@ import (
 const loadScript = `umask 077; zcat "$1" | su - postgres -c "psql postgres" >"$2" 2>&1`
 
 // storageServerRepo is the file that comes with the manager, as releases 4.0 have it.
-const storageServerRepo = "[lustre]\nname=Lustre Server\nbaseurl=https://downloads.example.com/lustre/el7/server/\nenabled=1\ngpgcheck=0\n\n" +
+const storageServerRepo = "[lustre]\nname=Lustre Server\n" +
+	"baseurl=https://downloads.example.com/lustre/el7/server/\nenabled=1\ngpgcheck=0\n\n" +
 	"[lustre-client]\nname=Lustre Client\nbaseurl=https://downloads.example.com/lustre/el7/client/\nenabled=1\ngpgcheck=0\n\n" +
 	"[e2fsprogs]\nname=Lustre e2fsprogs\nbaseurl=https://downloads.example.com/e2fsprogs/el7/\nenabled=1\ngpgcheck=0\n"
 

@@ -196,7 +196,8 @@ func (m *Manager) takePaper() []evenkeel.Block {
 	}
 	short, _, _ := strings.Cut(m.Config.Host, ".")
 	script := fmt.Sprintf(`umask 077 && set -o pipefail && %[1]s=bck-%[4]s-$(date +%%Y%%m%%d-%%H%%M%%S) && %[2]s=$PWD/$%[1]s.tgz &&
-  mkdir "$PWD/$%[1]s" && ssh %[5]s "cd / && tar cf - --ignore-failed-read --exclude=var/lib/chroma/repo -C / %[6]s" | tar xf - -C "$PWD/$%[1]s" &&
+  mkdir "$PWD/$%[1]s" &&
+  ssh %[5]s "cd / && tar cf - --ignore-failed-read --exclude=var/lib/chroma/repo -C / %[6]s" | tar xf - -C "$PWD/$%[1]s" &&
   ssh %[5]s "%[7]s" | gzip > "$PWD/$%[1]s/pgbackup-$(date +%%Y-%%m-%%d-%%H:%%M:%%S).sql.gz" &&
   tar czf "$%[2]s" -C "$PWD" "$%[1]s" && %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && declare -p %[1]s %[2]s %[3]s`,
 		m.archiveName.Variable(), m.archivePath.Variable(), m.archiveSum.Variable(), short, m.Config.Host, strings.Join(paths, " "),

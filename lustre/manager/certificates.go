@@ -16,7 +16,8 @@ func (m *Manager) certificates() evenkeel.Step {
 		Needs: []evenkeel.FactKey{m.archiveName}, Irreversible: m.gone(),
 		Actions: []evenkeel.Action{
 			evenkeel.Do("stop", "Stop IML", "chroma-config", "stop").From("lustre:205"),
-			evenkeel.Do("directory", "Make a directory for the certificates of the installation", "mkdir", "-p", "-m", "700", kept).From("lustre:211"),
+			evenkeel.Do("directory", "Make a directory for the certificates of the installation", "mkdir", "-p", "-m", "700", kept).
+				From("lustre:211"),
 		},
 	}
 	for _, name := range m.Config.Certificates {

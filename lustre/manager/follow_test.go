@@ -1,7 +1,6 @@
 package manager_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +52,7 @@ func TestOnPaper(t *testing.T) {
 	require.NoError(t, s.book.Markdown(&md))
 	text := strings.ReplaceAll(md.String(), s.cfg.Bundle, "/srv/iml-4.0.7.0.tar.gz")
 	require.NotContains(t, text, password)
-	golden.Check(t, "manager.md", strings.ReplaceAll(text, s.book.Inputs[0].SHA256, fmt.Sprint("SHA256 of the bundle")))
+	golden.Check(t, "manager.md", strings.ReplaceAll(text, s.book.Inputs[0].SHA256, "SHA256 of the bundle"))
 }
 
 // Every check has something that the operator can judge it by, and every operation what the operator types.

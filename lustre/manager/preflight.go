@@ -6,7 +6,8 @@ import "github.com/evenkeel-ha/evenkeel"
 func (m *Manager) preflight() evenkeel.Step {
 	c := m.Config
 	actions := []evenkeel.Action{
-		shows(evenkeel.Look("root", "Verify that commands run as root", "id", "-u").From("lustre:167").Expecting("0", evenkeel.Says("0")), "", "0"),
+		shows(evenkeel.Look("root", "Verify that commands run as root", "id", "-u").From("lustre:167").
+			Expecting("0", evenkeel.Says("0")), "", "0"),
 		showsText(evenkeel.Look("system", "Verify that the old operating system runs", "cat", "/etc/redhat-release").From("lustre:5").
 			Expecting(c.OldRelease, evenkeel.Contains(c.OldRelease)), c.OldRelease),
 		m.release("version", c.OldVersion).From("lustre:5"),

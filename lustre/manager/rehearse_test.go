@@ -1,7 +1,6 @@
 package manager_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,7 +63,7 @@ func TestRollback(t *testing.T) {
 				return
 			}
 			var end *evenkeel.CannotRollBackError
-			require.True(t, errors.As(err, &end), "%v", err)
+			require.ErrorAs(t, err, &end)
 			require.ErrorContains(t, err, "the old system of ct6-iml.lfs.intl is erased")
 		})
 	}

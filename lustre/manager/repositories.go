@@ -101,7 +101,8 @@ func (m *Manager) offers(id, host string, argv ...string) evenkeel.Action {
 			}
 			return nil
 		}))
-	a.Paper = []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(a.Cmd) + ") - <<'EOF' && echo the same\n" + want + "EOF", Shows: []string{"the same"}}}
+	a.Paper = []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(a.Cmd) + ") - <<'EOF' && echo the same\n" + want + "EOF",
+		Shows: []string{"the same"}}}
 	return a
 }
 

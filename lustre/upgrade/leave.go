@@ -128,7 +128,8 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be
 // switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
-	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").Probed(steps.BootProbe(n.bootOld, evenkeel.Done)).From(ref)
+	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").
+		Probed(steps.BootProbe(n.bootOld, evenkeel.Done)).From(ref)
 	down.DropsConnection, down.Limit = true, n.Config.Install
 	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)

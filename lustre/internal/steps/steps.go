@@ -40,7 +40,8 @@ func BootID(o evenkeel.Observed) (string, error) {
 // means that it does not answer.
 func BootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenkeel.Probe {
 	return evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, BootIDCommand()...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
+		Cmd:  sshexec.Command(sshexec.ReadOnly, BootIDCommand()...),
+		Text: "it does not answer, or shows another boot id than $" + before.Variable(),
 		Paper: []evenkeel.Block{{Script: "cat " + sshexec.BootIDFile + " | grep -vxF " + before.Ref() +
 			" >/dev/null && echo restarted", Shows: []string{"restarted"}}},
 		Silent: silent, Settle: 3 * time.Minute,

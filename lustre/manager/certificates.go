@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // certificates stops IML and restores its certificates, by which the servers know it (lustre:200-214).
@@ -20,20 +19,24 @@ func (m *Manager) certificates() evenkeel.Step {
 				From("lustre:211"),
 		},
 	}
+	list := []string{"ls"}
 	for _, name := range m.Config.Certificates {
+		list = append(list, kept+"/"+name)
 		s.Actions = append(s.Actions,
 			evenkeel.Do("keep-"+name, "Keep "+name+" of the installation", "cp", "-pn", stateDir+"/"+name, kept+"/.").From("lustre:212").
 				Noting("the guide moves it; a copy that is not replaced may be made again"),
 			evenkeel.Do("restore-"+name, "Restore "+name, "cp", "-p", m.tree()+stateDir+"/"+name, stateDir+"/.").From("lustre:213"))
-		s.Verify = append(s.Verify, m.same(name))
+		s.Verify = append(s.Verify, m.same("same-"+name, stateDir+"/"+name))
 	}
+	there := evenkeel.Look("kept", "Verify that the certificates of the installation are kept", list...).
+		Expecting("exit status 0", evenkeel.Observed.Succeeded)
+	s.Verify = append(s.Verify, showsExit(there, "0"))
 	return s
 }
 
 // same wants a file to be the one of the backup.
-func (m *Manager) same(name string) evenkeel.Action {
-	a := evenkeel.Action{ID: "same-" + name, Change: evenkeel.Change{Title: "Verify that " + name + " is that of the backup",
-		Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", m.tree()+stateDir+"/"+name, stateDir+"/"+name)}}.
+func (m *Manager) same(id, name string) evenkeel.Action {
+	a := evenkeel.Look(id, "Verify that "+name+" is that of the backup", "sha256sum", m.tree()+name, name).
 		Expecting("two equal sums", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			lines := strings.Split(o.Text(), "\n")
 			if len(lines) != 2 || len(lines[0]) < 64 || len(lines[1]) < 64 || lines[0][:64] != lines[1][:64] {
@@ -41,7 +44,6 @@ func (m *Manager) same(name string) evenkeel.Action {
 			}
 			return nil
 		}))
-	a.Paper = []evenkeel.Block{{Script: "sha256sum " + m.tree() + stateDir + "/" + name + " " + stateDir + "/" + name +
-		` | cut -c1-64 | uniq -c | awk '{ print $1, "equal" }'`, Shows: []string{"2 equal"}}}
+	a.Paper = []evenkeel.Block{{Script: "sha256sum " + m.tree() + name + " " + name + ` | cut -c1-64 | uniq -c | awk '{ print $1, "equal" }'`, Shows: []string{"2 equal"}}}
 	return a
 }

@@ -161,8 +161,8 @@ func (c Config) validateRepositories() []error {
 		for key, text := range map[string]string{"lustre_url": c.LustreURL, "e2fsprogs_url": c.E2fsprogsURL} {
 			u, err := url.Parse(text)
 			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(text, " '\"") {
-				errs = append(errs, fmt.Errorf("%s %q: repositories %s needs the address of a download server (lustre:244)",
-					key, text, c.Repositories))
+				errs = append(errs, fmt.Errorf("%s: repositories %s needs the address of a download server, http or https, "+
+					"without a login in it (lustre:244)", key, c.Repositories))
 			}
 		}
 		return errs

@@ -39,10 +39,12 @@ var arrows = map[string][]string{
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
-	"cps/maintenance":    {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
-	"cps/internal/steps": {".", "cps", "mongo", "mongo/live", "sshexec/..."},
-	"lustre/upgrade":     {".", "lustre", "sshexec/...", "backup", "pacemaker/..."},
-	"cps/issm":           {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
+	"cps/maintenance":       {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
+	"cps/internal/steps":    {".", "cps", "mongo", "mongo/live", "sshexec/..."},
+	"lustre/internal/steps": {".", "sshexec/...", "backup"},
+	"lustre/manager":        {".", "lustre", "lustre/internal/steps", "sshexec/...", "backup"},
+	"lustre/upgrade":        {".", "lustre", "lustre/internal/steps", "sshexec/...", "backup", "pacemaker/..."},
+	"cps/issm":              {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
 
 	// What tests and simulated worlds are made of.
 	"sshexec/sftpfiles":               {"sshexec/..."},

@@ -26,8 +26,8 @@ var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", 
 const prelude = `
 sim() {
   local d status; d=$(/usr/bin/mktemp -d) || return 125
-  printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$@" >"$d/argv"
-  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|install\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
+  printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$PAPER_DIR" "$@" >"$d/argv"
+  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|install\ *|*/install\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
   exec 9<>"/dev/tcp/127.0.0.1/$PAPER_PORT" || return 125
   printf '%s\n' "$d" >&9; read -r status <&9; exec 9>&-
   "$PAPER_CAT" "$d/out"; "$PAPER_CAT" "$d/err" >&2
@@ -35,6 +35,7 @@ sim() {
   return "$status"
 }
 command_not_found_handle() { sim "$@"; }
+cd() { PAPER_DIR=$1; }
 test() { sim test "$@"; }
 sed() { if [ "$1" = -i ]; then sim sed "$@"; else command sed "$@"; fi; }
 tail() { if [ $# = 3 ]; then sim tail "$@"; else command tail "$@"; fi; } # of a file, and not of what is piped in
@@ -85,7 +86,7 @@ func newShell(w World, dir string, md string) (*shell, error) {
 	return s, nil
 }
 
-var calledByPath = regexp.MustCompile(`(?m)(?:^|[|(;&] *|\$\(|printf '%q ' )(/[A-Za-z0-9_./-]+)(?: |$)`)
+var calledByPath = regexp.MustCompile(`(?m)(?:^|[|(;&] *|\$\(|printf '%q ' )(/[A-Za-z0-9_./-]+)(?: |\)|$)`)
 
 func (s *shell) close() {
 	_ = s.server.Close()
@@ -120,13 +121,14 @@ func (s *shell) call(dir string) int {
 		return 125
 	}
 	words := strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
-	host, readOnly, argv := words[0], words[1] == "1", words[2:]
+	host, readOnly, workDir, argv := words[0], words[1] == "1", words[2], words[3:]
 	in, _ := os.ReadFile(file("in"))
 	effect := sshexec.Disruptive
 	if readOnly {
 		effect = sshexec.ReadOnly
 	}
 	cmd := sshexec.Command(effect, argv...)
+	cmd.Dir = workDir
 	if len(in) > 0 {
 		cmd.Stdin = sshexec.Text(string(in))
 	}

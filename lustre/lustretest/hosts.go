@@ -179,14 +179,17 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 		status, _, _ := c.Invoke("", "genhostid")
 		return status
 	})
-	r.Script(labelScript, 0, func(c *simhost.Call) int {
-		status, out, errs := c.Invoke("",
-			append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
-		c.Out.WriteString(out)
-		c.Err.WriteString(errs)
-		return status
-	})
+	r.Script(labelScript, 0, labelHostKeys)
 	return r
+}
+
+// labelHostKeys is what labelScript does.
+func labelHostKeys(c *simhost.Call) int {
+	status, out, errs := c.Invoke("",
+		append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
+	c.Out.WriteString(out)
+	c.Err.WriteString(errs)
+	return status
 }
 
 // extend adds OSTs to the two targets of the guide's file system, preferring the nodes by turns.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
@@ -50,22 +49,4 @@ func seeDone(a evenkeel.Action) evenkeel.Action {
 		}
 		return err
 	}).On(a.Probe.Host)
-}
-
-// restoreActions turns the operations of a restore into actions.
-func restoreActions(ops []backup.Operation, keep func(backup.Group) bool) []evenkeel.Action {
-	var actions []evenkeel.Action
-	for i, o := range ops {
-		if !keep(o.Group) {
-			continue
-		}
-		a := evenkeel.Action{ID: fmt.Sprintf("%s-%d", o.Group, i+1),
-			Change: evenkeel.Change{Title: o.Title, Ref: o.Ref, Note: o.Note, Cmd: o.Cmd, Repeat: o.Repeat}}
-		if len(o.Proof) > 0 {
-			p := evenkeel.ExitProbe(o.Proof[0].Text, o.Proof[0].Cmd)
-			a.Probe = &p
-		}
-		actions = append(actions, a)
-	}
-	return actions
 }

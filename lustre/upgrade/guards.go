@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -129,11 +130,11 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 		}
 		return "", nil
 	}
-	res, err := at.Run(ctx, n2.Name, sshexec.Command(sshexec.ReadOnly, bootID...))
+	res, err := at.Run(ctx, n2.Name, sshexec.Command(sshexec.ReadOnly, steps.BootIDCommand()...))
 	if err != nil {
 		return err
 	}
-	now, err := bootIDIn(evenkeel.Observed{Result: res})
+	now, err := steps.BootID(evenkeel.Observed{Result: res})
 	if err != nil {
 		return fmt.Errorf("%s: %w", n2.Name, err)
 	}

@@ -12,46 +12,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 )
-
-var bootID = []string{"cat", "/proc/sys/kernel/random/boot_id"}
-
-// boot reads the boot id into a fact.
-func boot(id string, fact evenkeel.Fact[string]) evenkeel.Action {
-	a := evenkeel.Look(id, "Note the boot id", bootID...)
-	a.Makes = []evenkeel.Make{fact.From(bootIDIn)}
-	return a
-}
-
-// bootIDIn is the boot id that was printed: a UUID.
-func bootIDIn(o evenkeel.Observed) (string, error) {
-	if id := o.Text(); o.ExitCode == 0 && len(id) == 36 {
-		return id, nil
-	}
-	return "", fmt.Errorf("no boot id: exit status %d, %q", o.ExitCode, o.Text())
-}
-
-// bootProbe tells whether a machine went down since the boot id was noted: it shows another one since.
-func bootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenkeel.Probe {
-	return evenkeel.Probe{
-		Cmd: sshexec.Command(sshexec.ReadOnly, bootID...), Text: "it does not answer, or shows another boot id than $" + before.Variable(),
-		Paper: []evenkeel.Block{{Script: "cat /proc/sys/kernel/random/boot_id | grep -vxF " + before.Ref() +
-			" >/dev/null && echo restarted", Shows: []string{"restarted"}}},
-		Silent: silent, Settle: 3 * time.Minute,
-		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-			was, err1 := before.Get(o.Facts)
-			is, err2 := bootIDIn(o)
-			switch err := errors.Join(err1, err2); {
-			case err != nil:
-				return evenkeel.Inconclusive, err
-			case is == was:
-				return evenkeel.NotRun, nil
-			}
-			return evenkeel.Done, nil
-		},
-	}
-}
 
 // installStep has the operator install the new system (lustre:450-465, 1172-1186).
 func (n *node) installStep(ref string) evenkeel.Step {
@@ -77,12 +39,12 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 	var actions []evenkeel.Action
 	for i, c := range n.Config.Profile.Commands(n.index == 1, n.Config.Kernel) {
 		if c.Reboot() {
-			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(bootProbe(n.bootNew, evenkeel.Inconclusive))
+			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(steps.BootProbe(n.bootNew, evenkeel.Inconclusive))
 			reboot.DropsConnection, reboot.Limit = true, n.Config.Install
-			back := evenkeel.Look("back", "The machine is up again", bootID...).
+			back := evenkeel.Look("back", "The machine is up again", steps.BootIDCommand()...).
 				Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
 					was, err1 := n.bootNew.Get(o.Facts)
-					is, err2 := bootIDIn(o)
+					is, err2 := steps.BootID(o)
 					if err := errors.Join(err1, err2); err != nil || is != was {
 						return err
 					}
@@ -90,7 +52,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 				})
 			back.Expect.Awaits = true
 			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
-			actions = append(actions, boot("boot-id", n.bootNew))
+			actions = append(actions, steps.Boot("boot-id", n.bootNew))
 			actions = append(actions, beforeReboot...)
 			actions = append(actions, reboot.From(c.Ref), back)
 			continue

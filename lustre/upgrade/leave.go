@@ -6,6 +6,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -127,7 +128,8 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be
 // switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
-	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").Probed(bootProbe(n.bootOld, evenkeel.Done)).From(ref)
+	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").
+		Probed(steps.BootProbe(n.bootOld, evenkeel.Done)).From(ref)
 	down.DropsConnection, down.Limit = true, n.Config.Install
 	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
@@ -138,7 +140,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
 		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
 		Actions: append(append([]evenkeel.Action{
-			boot("boot-id", n.bootOld),
+			steps.Boot("boot-id", n.bootOld),
 			n.stillSafe(),
 			// No guard: once it is down, nobody can look there.
 			seeFree("free", n.Name),

@@ -2,18 +2,15 @@ package upgrade
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -158,7 +155,7 @@ func (n *node) wholeBackup(at evenkeel.Site) (string, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return "", err
 	}
-	sum, err := digest(path)
+	sum, err := steps.Digest(path)
 	if err == nil && sum != want {
 		err = fmt.Errorf("%s has changed since it was made: its sha256 is %s, not %s", path, sum, want)
 	}
@@ -182,17 +179,4 @@ func (n *node) stillSafe() evenkeel.Action {
 			},
 		},
 	}.AsPrecondition()
-}
-
-func digest(path string) (string, error) {
-	f, err := infile.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -40,7 +41,7 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made",
 		"no difference to the backup", p.unchanged))
 	s.Actions = append(s.Actions,
-		boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
+		steps.Boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
 		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them",
 			"both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),

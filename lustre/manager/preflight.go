@@ -1,0 +1,46 @@
+package manager
+
+import "github.com/evenkeel-ha/evenkeel"
+
+// preflight looks whether the manager is what the plan is for, and notes what IML answers; it changes nothing.
+func (m *Manager) preflight() evenkeel.Step {
+	c := m.Config
+	actions := []evenkeel.Action{
+		shows(evenkeel.Look("root", "Verify that commands run as root", "id", "-u").From("lustre:167").
+			Expecting("0", evenkeel.Says("0")), "", "0"),
+		showsText(evenkeel.Look("system", "Verify that the old operating system runs", "cat", "/etc/redhat-release").From("lustre:5").
+			Expecting(c.OldRelease, evenkeel.Contains(c.OldRelease)), c.OldRelease),
+		m.release("version", c.OldVersion).From("lustre:5"),
+		m.named("name"),
+	}
+	for _, s := range c.Servers {
+		actions = append(actions, m.knownAs(s))
+		if c.StopAgents {
+			actions = append(actions, agentRuns("agent-"+s, s, true))
+		}
+	}
+	actions = append(actions,
+		m.notes("lists", "Note how many hosts, file systems and targets IML lists", lists, m.lists).
+			Noting("without an account: where IML does not allow reading without one (ALLOW_ANONYMOUS_READ), allow it for the upgrade"),
+		m.notes("fencing", "Note how many power control devices and outlets IML lists", power, m.fencing))
+	return evenkeel.Step{
+		ID: "preflight", Title: "Check the manager, and note what it manages", Host: c.Host, Ref: "lustre:53",
+		Makes: []evenkeel.FactKey{m.lists, m.fencing}, Actions: actions,
+	}
+}
+
+// agentRuns wants the agent of a server to run, or not to.
+func agentRuns(id, server string, runs bool) evenkeel.Action {
+	status, title := "0", "Verify that chroma-agent runs on "+server
+	if !runs {
+		status, title = "3", "Verify that chroma-agent has stopped on "+server
+	}
+	a := evenkeel.Look(id, title, "service", "chroma-agent", "status").On(server).From("lustre:104").
+		Expecting("exit status "+status, func(o evenkeel.Observed) error {
+			if runs {
+				return o.Succeeded()
+			}
+			return stopped(o)
+		})
+	return showsExit(a, status)
+}

@@ -122,8 +122,8 @@ func (v *validator) estimate(s *Step) {
 	}
 }
 
-// limit is how long the tool lets the step run in one life, when no connection is lost: the limits of its commands, and of what it waits for.
-// The operator has none, nor has a command that changes something and was given none.
+// limit is how long the tool lets the step run in one life, when no connection is lost: the limits of its commands, and
+// of what it waits for. The operator has none, nor has a command that changes something and was given none.
 func (s *Step) limit() Span {
 	var sum Span
 	for _, list := range [][]Action{s.Actions, s.Verify} {

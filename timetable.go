@@ -33,8 +33,8 @@ func (o Oplog) String() string {
 }
 
 // Timetable is the plan of the maintenance window for a runbook: when each step begins and how long it takes, what the
-// users feel meanwhile, and how late it may be turned back. Expected times count the longer number of each estimate. What
-// nobody knows counts as nothing, and every time that it is part of is then a lower bound: Span.AtLeast.
+// users feel meanwhile, and how late it may be turned back. Expected times count the longer number of each estimate.
+// What nobody knows counts as nothing, and every time that it is part of is then a lower bound: Span.AtLeast.
 type Timetable struct {
 	Title  string        `json:"title"`
 	Digest string        `json:"digest"` // of the runbook
@@ -119,7 +119,8 @@ func (rb *Runbook) Timetable(o TimetableOptions) (*Timetable, error) {
 		return nil, err
 	}
 	t := &Timetable{Title: rb.Title, Digest: rb.Digest(), Unknown: took.unknown(rb), Windows: []TimedWindow{},
-		Absences: []TimedAbsence{}, Oplogs: slices.Clone(o.Oplogs), NoReturns: []TimedNoReturn{}, Findings: []string{}, rb: rb, took: took}
+		Absences: []TimedAbsence{}, Oplogs: slices.Clone(o.Oplogs), NoReturns: []TimedNoReturn{}, Findings: []string{},
+		rb: rb, took: took}
 	if err := t.place(o); err != nil {
 		return nil, err
 	}
@@ -145,7 +146,8 @@ func (t *Timetable) place(o TimetableOptions) error {
 	case !end.IsZero() && within > 0:
 		return errors.New("the end of the maintenance window is given, and how long it is: one of the two is enough")
 	case !start.IsZero() && !end.IsZero() && !end.After(start):
-		return fmt.Errorf("the maintenance window ends (%s) before it begins (%s)", end.Format(time.RFC3339), start.Format(time.RFC3339))
+		return fmt.Errorf("the maintenance window ends (%s) before it begins (%s)", end.Format(time.RFC3339),
+			start.Format(time.RFC3339))
 	case !start.IsZero() && !end.IsZero():
 		within = end.Sub(start)
 	case !start.IsZero() && within > 0:
@@ -253,7 +255,8 @@ func (t *Timetable) find() {
 	add := func(format string, args ...any) { t.Findings = append(t.Findings, fmt.Sprintf(format, args...)) }
 	for _, s := range t.Steps {
 		if e := s.Takes; e.known() && !s.AtMost.AtLeast && e.Most > s.AtMost.For {
-			add("step %s is expected to take %s, and the tool gives it up after %s", s.ID, inWords(e.Most), inWords(s.AtMost.For))
+			add("step %s is expected to take %s, and the tool gives it up after %s", s.ID, inWords(e.Most),
+				inWords(s.AtMost.For))
 		}
 	}
 	for _, w := range t.Windows {
@@ -278,10 +281,11 @@ func (t *Timetable) find() {
 	}
 	switch {
 	case t.Total.For > t.Within:
-		add("the run does not fit into the maintenance window: it takes %s, and the window has %s", t.Total, inWords(t.Within))
+		add("the run does not fit into the maintenance window: it takes %s, and the window has %s", t.Total,
+			inWords(t.Within))
 	case t.Total.AtLeast:
-		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its %d steps it is not known",
-			inWords(t.Within), t.Total, len(t.Unknown), len(t.Steps))
+		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
+			"%d steps it is not known", inWords(t.Within), t.Total, len(t.Unknown), len(t.Steps))
 	}
 	var late []int
 	for i, back := range t.TurnBacks {
@@ -291,7 +295,8 @@ func (t *Timetable) find() {
 		}
 	}
 	if len(late) > 0 {
-		add("when these steps are done as planned, a rollback from there ends after the maintenance window: %s", numbers(late))
+		add("when these steps are done as planned, a rollback from there ends after the maintenance window: %s",
+			numbers(late))
 	}
 }
 

@@ -19,7 +19,7 @@ type TurnBack struct {
 	// empty where there is no way back, or nobody can tell: then Why says it.
 	To      string   `json:"to,omitempty"`
 	Why     string   `json:"why,omitempty"`
-	Takes   Span     `json:"takes"`             // how long before the end of the maintenance window it has to be turned back
+	Takes   Span     `json:"takes"`             // so long before the end of the maintenance window it is turned back
 	AtMost  Span     `json:"at_most"`           // the same by the limits of the tool
 	Unknown []string `json:"unknown,omitempty"` // RUNBOOK/STEP of the rollback of which nobody knows how long they take
 }
@@ -31,7 +31,7 @@ type TimedNoReturn struct {
 	Title  string `json:"title"`
 	Why    string `json:"why"`
 	Begins Span   `json:"begins"`
-	Ends   Span   `json:"ends"` // how long before the end of the maintenance window it has to begin, for the run to end in it
+	Ends   Span   `json:"ends"` // so long before the end of the maintenance window it begins
 	// Again is the step after which there is a way back again; empty where there is none. Back is how long before the
 	// end the step has to begin, for the run to go on to there and be turned back.
 	Again string `json:"again,omitempty"`
@@ -128,8 +128,8 @@ func (t *Timetable) noReturns() {
 				break
 			}
 		}
-		point := TimedNoReturn{Number: s.Number, Step: s.ID, Title: s.Title, Why: cmp.Or(s.NoReturn, t.TurnBacks[i].Why), Begins: g.begins,
-			first: g.first}
+		point := TimedNoReturn{Number: s.Number, Step: s.ID, Title: s.Title, Begins: g.begins,
+			Why: cmp.Or(s.NoReturn, t.TurnBacks[i].Why), first: g.first}
 		point.Ends, _ = t.between(g.first, len(t.rb.Steps)-1)
 		for j, later := range t.TurnBacks[i:] {
 			if later.To == "" {

@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// SVG writes the timetable as one picture that needs nothing else: time from left to right, a bar a step, the windows and
-// absences above it, a line for each point of no return. It can be read in black and white. The notes stand below its title.
+// SVG writes the timetable as one picture that needs nothing else: time from left to right, a bar a step, the windows
+// and absences above it, a line for each point of no return. It can be read in black and white. The notes stand below
+// its title.
 func (t *Timetable) SVG(w io.Writer, notes ...string) error {
 	p := &picture{printer: printer{w: w, redact: t.rb.redaction()}, t: t}
 	p.measure()
 	var above []string
-	for _, note := range append(notes, t.bounds(), fmt.Sprintf("The run takes: %s. By the tool's limits at most: %s.", t.Total, t.AtMost.limit())) {
+	total := fmt.Sprintf("The run takes: %s. By the tool's limits at most: %s.", t.Total, t.AtMost.limit())
+	for _, note := range append(notes, t.bounds(), total) {
 		above = append(above, wrapped(note)...)
 	}
 	for _, f := range t.Findings {
@@ -26,7 +28,8 @@ func (t *Timetable) SVG(w io.Writer, notes ...string) error {
 	bottom := rows + 20*len(t.Steps)
 	legend := p.legend()
 	height := bottom + 40 + 16*len(legend)
-	p.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`,
+	p.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" `+
+		`font-family="sans-serif" font-size="12">`,
 		pictureWidth, height, pictureWidth, height)
 	p.line(`<title>%s</title>`, p.text("Maintenance window: "+t.Title))
 	p.line(`<defs><pattern id="outage" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +
@@ -161,8 +164,10 @@ func (p *picture) bars(y int) {
 			fill, dash = "#ddd", ` stroke-dasharray="3 2"`
 		}
 		p.named(y+14, fmt.Sprintf("%d %s: %s", s.Number, s.ID, s.Title))
-		p.line(`<rect x="%.1f" y="%d" width="%.1f" height="12" fill="%s" stroke="#000"%s><title>%s</title></rect>`, from, y+4, width, fill, dash,
-			p.text(fmt.Sprintf("%d %s: begins %s, takes %s, at most %s, by the %s", s.Number, s.ID, p.t.when(s.Begins), said, s.AtMost.limit(), s.who())))
+		tip := fmt.Sprintf("%d %s: begins %s, takes %s, at most %s, by the %s", s.Number, s.ID, p.t.when(s.Begins), said,
+			s.AtMost.limit(), s.who())
+		p.line(`<rect x="%.1f" y="%d" width="%.1f" height="12" fill="%s" stroke="#000"%s><title>%s</title></rect>`,
+			from, y+4, width, fill, dash, p.text(tip))
 		if s.Operator {
 			p.line(`<path d="M%.1f %d l5 5 l-5 5 l-5 -5 z" fill="#fff" stroke="#000"/>`, from, y+5)
 		}
@@ -174,8 +179,10 @@ func (p *picture) bars(y int) {
 func (p *picture) points(top, bottom int) {
 	for _, point := range p.t.NoReturns {
 		x := p.x[p.t.column(point.first)]
-		p.line(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#c00" stroke-width="2" stroke-dasharray="8 3"/>`, x, top, x, bottom+6)
-		p.line(`<text x="%.1f" y="%d" font-size="11" text-anchor="middle">no way back from step %d</text>`, x, bottom+16, point.Number)
+		p.line(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#c00" stroke-width="2" stroke-dasharray="8 3"/>`,
+			x, top, x, bottom+6)
+		p.line(`<text x="%.1f" y="%d" font-size="11" text-anchor="middle">no way back from step %d</text>`,
+			x, bottom+16, point.Number)
 	}
 }
 
@@ -195,15 +202,16 @@ func wrapped(text string) (lines []string) {
 // legend says in words what the picture shows, and how late it may be turned back.
 func (p *picture) legend() (list []string) {
 	say := func(format string, args ...any) { list = append(list, wrapped(fmt.Sprintf(format, args...))...) }
-	say("Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to spare. Dashed bar: nobody knows the whole " +
-		"time, and its width says nothing. Diamond: the operator is needed.")
-	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on there is no way back, for a " +
-		"while or for good.")
+	say("Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to " +
+		"spare. Dashed bar: nobody knows the whole time, and its width says nothing. Diamond: the operator is needed.")
+	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on " +
+		"there is no way back, for a while or for good.")
 	if p.t.Total.AtLeast {
 		say("Times with >= are lower bounds: what is unknown counts as nothing.")
 	}
 	for _, point := range p.t.NoReturns {
-		say("Step %d begins at the latest: %s, for the run to end in the maintenance window.", point.Number, p.t.latest(point.Ends))
+		say("Step %d begins at the latest: %s, for the run to end in the maintenance window.", point.Number,
+			p.t.latest(point.Ends))
 	}
 	for _, back := range p.t.TurnBacks {
 		if i := back.Number; back.To != "" && back.Takes != (Span{}) && (i == len(p.t.Steps) || p.t.returns(i)) {
@@ -213,7 +221,7 @@ func (p *picture) legend() (list []string) {
 	return list
 }
 
-// returns tells whether the step after the first n is a point of no return: it is the last that can be turned back before.
+// returns tells whether the step after the first n is a point of no return.
 func (t *Timetable) returns(n int) bool {
 	return slices.ContainsFunc(t.NoReturns, func(point TimedNoReturn) bool { return point.first == n })
 }

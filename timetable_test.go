@@ -26,13 +26,16 @@ func atLeast(d time.Duration) evenkeel.Span { return evenkeel.Span{For: d, AtLea
 
 // timedBook has a step that only looks, two that run at the same time, an outage, a point of no return, and an end.
 func timedBook(t *testing.T) *evenkeel.Runbook {
-	rb := parseRunbook(t, "look[a.read] left[b.safe undo:b.safe] right[c.safe undo:c.safe] out[d.safe undo:d.safe] gone[e.safe] last[f.safe undo:f.safe]")
+	rb := parseRunbook(t, "look[a.read] left[b.safe undo:b.safe] right[c.safe undo:c.safe] out[d.safe undo:d.safe] "+
+		"gone[e.safe] last[f.safe undo:f.safe]")
 	rb.Invariants = []evenkeel.Invariant{{ID: "served", Check: func(context.Context, evenkeel.Site) error { return nil }}}
 	for i, d := range []time.Duration{time.Minute, time.Hour, 2 * time.Hour, 5 * time.Minute, 3 * time.Hour, time.Minute} {
 		rb.Steps[i].Takes = known(d)
 	}
+	rb.Steps[5].Undo[0].Cmd.Timeout = 30 * time.Minute
 	rb.Steps[1].Parallel, rb.Steps[2].Parallel = "both", "both"
-	rb.Steps[3].Opens = []evenkeel.Window{{ID: "down", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute, Stop: evenkeel.StopAtClose}}
+	rb.Steps[3].Opens = []evenkeel.Window{{ID: "down", Invariant: "served", Reason: "it moves", Limit: 10 * time.Minute,
+		Stop: evenkeel.StopAtClose}}
 	rb.Steps[3].Closes = []string{"down"}
 	rb.Absences = []evenkeel.Absence{{What: "the members of set 1", From: "out", Until: "gone", Ref: "cps:1"}}
 	require.NoError(t, rb.Validate())
@@ -92,7 +95,7 @@ func TestTimetable(t *testing.T) {
 		"! POINT OF NO RETURN: a test\n",
 		"Steps 2 to 3: turn back at the latest: 2026-11-30 03:57, to the beginning.\n",
 		"Step 4: turn back at the latest: 2026-11-30 03:54, to the beginning.\n",
-		"It takes: 4 m. By the tool's limits at most: no limit.\n",
+		"It takes: 4 m. By the tool's limits at most: 30 m; for these turn back at the latest: 2026-11-30 03:30.\n",
 		"Step 5: no way back: a test\n",
 		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step gone.\n",
 		"Begin it at the latest: 2026-11-30 00:59. From there the run takes to its end: 3 h 1 m.\n",
@@ -102,11 +105,37 @@ func TestTimetable(t *testing.T) {
 	}
 }
 
+// A step has the limits of its commands, and of what they wait for. Who has none is waited for without an end.
+func TestTheLimitOfAStep(t *testing.T) {
+	check := func(evenkeel.Observed) error { return nil }
+	for name, tc := range map[string]struct {
+		action evenkeel.Action
+		limit  evenkeel.Span
+	}{
+		"look":              {evenkeel.Look("a", "a", "true"), exactly(2 * time.Minute)},
+		"look with a limit": {evenkeel.Look("a", "a", "true").Timeout(time.Hour), exactly(time.Hour)},
+		"look again":        {evenkeel.Look("a", "a", "true").Until(5*time.Minute, "it", check), exactly(7 * time.Minute)},
+		"change":            {evenkeel.Do("a", "a", "true"), atLeast(0)},
+		"bounded change":    {evenkeel.Do("a", "a", "true").Timeout(time.Hour), exactly(time.Hour)},
+		"repeated change":   {evenkeel.Do("a", "a", "true").Timeout(time.Hour).Until(time.Minute, "it", check), exactly(61 * time.Minute)},
+		"by hand":           {evenkeel.ByHand("a", "a", "do it"), atLeast(0)},
+		"rest":              {evenkeel.Rest("a", "a", time.Hour), exactly(time.Hour)},
+	} {
+		rb := &evenkeel.Runbook{Name: "x", Steps: []evenkeel.Step{{ID: "s", Host: "h", Irreversible: "a test",
+			Actions: []evenkeel.Action{tc.action}}}}
+		table, _ := timetable(t, rb, evenkeel.TimetableOptions{})
+		require.Equal(t, tc.limit, table.Steps[0].AtMost, name)
+		require.Equal(t, name == "by hand", table.Steps[0].Operator, name)
+		require.Equal(t, name != "by hand", table.Steps[0].Tool, name)
+	}
+}
+
 // What nobody knows is said to be unknown, is never nothing, and makes a lower bound of every time that it is part of.
 func TestTimetableOfTheUnknown(t *testing.T) {
 	rb := timedBook(t)
 	rb.Steps[2].Takes, rb.Steps[3].Takes = evenkeel.Estimate{}, evenkeel.Estimate{Most: time.Minute, From: "half a test", Part: true}
-	table, text := timetable(t, rb, evenkeel.TimetableOptions{Within: 5 * time.Hour, Oplogs: []evenkeel.Oplog{{Name: "set01", Window: 4 * time.Hour}}})
+	table, text := timetable(t, rb, evenkeel.TimetableOptions{Within: 5 * time.Hour,
+		Oplogs: []evenkeel.Oplog{{Name: "set01", Window: 4 * time.Hour}}})
 	require.Equal(t, []string{"right", "out"}, table.Unknown)
 	require.Equal(t, atLeast(4*time.Hour+3*time.Minute), table.Total)
 	require.Equal(t, exactly(time.Minute), table.Steps[2].Begins)
@@ -139,8 +168,9 @@ func TestTimetableFindings(t *testing.T) {
 	}
 	none := func(*evenkeel.Runbook) {}
 	logs := []evenkeel.Oplog{{Name: "set01", Window: 3 * time.Hour}, {Name: "set02", Window: 3*time.Hour + 5*time.Minute}}
-	require.Equal(t, "a member comes back too late: the members of set 1 are away for 3 h 5 m (step out to step gone), and the oplog of set01 "+
-		"reaches back 3 h: make the oplog larger, or shorten the absence", all(evenkeel.TimetableOptions{Oplogs: logs}, none))
+	require.Equal(t, "a member comes back too late: the members of set 1 are away for 3 h 5 m (step out to step gone), "+
+		"and the oplog of set01 reaches back 3 h: make the oplog larger, or shorten the absence",
+		all(evenkeel.TimetableOptions{Oplogs: logs}, none))
 	require.Contains(t, all(evenkeel.TimetableOptions{Within: time.Hour}, none),
 		"the run does not fit into the maintenance window: it takes 5 h 7 m, and the window has 1 h")
 	require.Contains(t, all(evenkeel.TimetableOptions{Within: 5*time.Hour + 8*time.Minute,
@@ -173,8 +203,10 @@ func TestTimetableMistakes(t *testing.T) {
 	_, err := (*evenkeel.Runbook)(nil).Timetable(evenkeel.TimetableOptions{})
 	require.ErrorContains(t, err, "there is no runbook")
 	for want, mend := range map[string]func(*evenkeel.Runbook){
-		"says how long it takes, and not who says so":    func(rb *evenkeel.Runbook) { rb.Steps[0].Takes = evenkeel.Estimate{Most: 1} },
-		"which is no estimate":                           func(rb *evenkeel.Runbook) { rb.Steps[0].Takes = evenkeel.Estimate{Least: 2, Most: 1, From: "x"} },
+		"says how long it takes, and not who says so": func(rb *evenkeel.Runbook) { rb.Steps[0].Takes = evenkeel.Estimate{Most: 1} },
+		"which is no estimate": func(rb *evenkeel.Runbook) {
+			rb.Steps[0].Takes = evenkeel.Estimate{Least: 2, Most: 1, From: "x"}
+		},
 		"the runbook does not have both":                 func(rb *evenkeel.Runbook) { rb.Absences[0].Until = "none" },
 		"does not say what is away":                      func(rb *evenkeel.Runbook) { rb.Absences[0].What = "" },
 		"ends with step look, before step out begins it": func(rb *evenkeel.Runbook) { rb.Absences[0].Until = "look" },
@@ -196,7 +228,8 @@ func TestTheDigestHoldsNoEstimate(t *testing.T) {
 	require.Equal(t, want, rb.Digest())
 }
 
-// TestTimetableIsTheLongestPath: no step begins before all have ended that come before it, and the whole takes as long as the longest way through it.
+// TestTimetableIsTheLongestPath: no step begins before all have ended that come before it, and the whole takes as long
+// as the longest way through it.
 func TestTimetableIsTheLongestPath(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rb := &evenkeel.Runbook{Name: "test", Title: "Test"}
@@ -264,7 +297,8 @@ func TestTimetableAsPictureAndForPrograms(t *testing.T) {
 		}
 	}
 	require.Greater(t, texts, 40)
-	for _, want := range []string{"a note", "no way back from step 5", "Window down, an outage: 5 m", "Away at least 5 m: the members of set 1",
+	for _, want := range []string{"a note", "no way back from step 5", "Window down, an outage: 5 m",
+		"Away at least 5 m: the members of set 1",
 		"FINDING: the run does not fit", "stroke-dasharray=\"3 2\"", "Dashed bar: nobody knows the whole time", "&lt;script&gt;"} {
 		require.Contains(t, svg.String(), want)
 	}

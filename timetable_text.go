@@ -175,7 +175,9 @@ func (p *printer) totals(t *Timetable) {
 				which = append(which, s.Number)
 			}
 		}
-		p.line("  Of %d of the %d steps nobody knows the whole time: %s. The journal of an earlier run tells it, or you state it.", n, len(t.Steps), numbers(which))
+		p.line("  Of %d of the %d steps nobody knows the whole time: %s. The journal of an earlier run tells it, or you "+
+			"state it.",
+			n, len(t.Steps), numbers(which))
 	}
 	if end := t.latest(t.Total); t.End != nil || t.Within > 0 {
 		p.line("  Begin the run at the latest: %s.", end)
@@ -220,15 +222,15 @@ func (p *printer) suspended(t *Timetable) {
 		p.line("\nWindows")
 	}
 	for _, w := range t.Windows {
-		p.line("  %s, %s (step %d to %d): opens %s; open for: %s, at most %s", plain(w.ID), w.kind(), w.first+1, w.last+1, t.when(w.Opens),
-			w.Lasts, inWords(w.Limit))
+		p.line("  %s, %s (step %d to %d): opens %s; open for: %s, at most %s", plain(w.ID), w.kind(), w.first+1,
+			w.last+1, t.when(w.Opens), w.Lasts, inWords(w.Limit))
 	}
 	if len(t.Absences) > 0 {
 		p.line("\nAway")
 	}
 	for _, a := range t.Absences {
-		p.line("  %s%s (step %d to %d): from %s on; for: %s; by the tool's limits at most: %s", plain(a.What), in(" [", plain(a.Ref), "]"),
-			a.first+1, a.last+1, t.when(a.Begins), a.Lasts, a.AtMost.limit())
+		p.line("  %s%s (step %d to %d): from %s on; for: %s; by the tool's limits at most: %s", plain(a.What),
+			in(" [", plain(a.Ref), "]"), a.first+1, a.last+1, t.when(a.Begins), a.Lasts, a.AtMost.limit())
 	}
 	switch {
 	case len(t.Absences) == 0:
@@ -254,7 +256,8 @@ func (p *printer) turningBack(t *Timetable) {
 			continue
 		}
 		p.line("    There is a way back again after step %s, to %s.", plain(point.Again), plain(point.To))
-		p.line("    To be able to take it, begin at the latest: %s. To there and back it takes: %s.", t.latest(point.Back), point.Back)
+		p.line("    To be able to take it, begin at the latest: %s. To there and back it takes: %s.",
+			t.latest(point.Back), point.Back)
 	}
 	p.line("\nLast times to turn back")
 	for i := 0; i < len(t.TurnBacks); {

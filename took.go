@@ -12,9 +12,9 @@ import (
 // rollback is a runbook of its own.
 type Took map[string]map[string]Estimate
 
-// Add takes in the journal of an earlier run of the runbook, which must have ended, or have been rolled back; name is how an
-// estimate calls it. Silent are the steps of that run of which the journal does not tell the time: they were interrupted,
-// failed, or were found done. Where a part was found done, the time is that of the rest: Estimate.Part.
+// Add takes in the journal of an earlier run of the runbook, which must have ended, or have been rolled back; name is
+// how an estimate calls it. Silent are the steps of that run of which the journal does not tell the time: they were
+// interrupted, failed, or were found done. Where a part was found done, the time is that of the rest: Estimate.Part.
 func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, err error) {
 	st, err := ReadState(records)
 	switch {
@@ -23,7 +23,8 @@ func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, 
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case st.Run.Runbook != rb.Name:
-		return nil, fmt.Errorf("%s: %w: it is the journal of %s, and the plan is of %s", name, ErrJournalOther, st.Run.Runbook, rb.Name)
+		return nil, fmt.Errorf("%s: %w: it is the journal of %s, and the plan is of %s", name,
+			ErrJournalOther, st.Run.Runbook, rb.Name)
 	case !st.Done && (st.Rollback == nil || !st.Rollback.Done):
 		return nil, fmt.Errorf("%s: its run has not ended: only one that has tells how long the steps take", name)
 	}
@@ -50,7 +51,8 @@ func (t Took) add(key lapKey, e Estimate) {
 		t[key.book] = map[string]Estimate{}
 	}
 	if was, more := t[key.book][key.step]; more {
-		e = Estimate{Least: min(was.Least, e.Least), Most: max(was.Most, e.Most), From: was.From + ", " + e.From, Part: was.Part && e.Part}
+		e = Estimate{Least: min(was.Least, e.Least), Most: max(was.Most, e.Most),
+			From: was.From + ", " + e.From, Part: was.Part && e.Part}
 	}
 	t[key.book][key.step] = e
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 )
 
-// The guide's only figure is how long Grafana's data are copied (cps:558, CPS-168): it is known of a part of the step alone.
+// The guide's only figure is how long Grafana's data are copied (cps:558, CPS-168): a part of the step.
 func TestEstimates(t *testing.T) {
 	hosts, mongo := guideHosts(t), guideMongo(t)
 	plan := func(cfg issm.Config) *evenkeel.Runbook {
@@ -39,8 +39,8 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
-// TestTimetableOfTheMigration: each half is away until its members have caught up; the guide's rollback is the way back once set 1 is enabled, and
-// what it takes is known where the operator states it.
+// TestTimetableOfTheMigration: each half is away until its members have caught up; the guide's rollback is the way back
+// once set 1 is enabled, and what it takes is known where the operator states it.
 func TestTimetableOfTheMigration(t *testing.T) {
 	m, err := issm.New(issm.Config{ArchiveDir: "/srv/archives", SkipCarbon: true}, guideHosts(t), guideMongo(t))
 	require.NoError(t, err)
@@ -50,8 +50,8 @@ func TestTimetableOfTheMigration(t *testing.T) {
 	for _, s := range rb.Steps {
 		stated[s.ID] = 10 * time.Minute
 	}
-	for _, id := range []string{"before", "corosync", "stop-recovering", "rollback", "restore-cluman", "cluster-sets", "redeploy-set-1", "bring-archive",
-		"enable-set-1", "rolled-back"} {
+	for _, id := range []string{"before", "corosync", "stop-recovering", "rollback", "restore-cluman", "cluster-sets",
+		"redeploy-set-1", "bring-archive", "enable-set-1", "rolled-back"} {
 		stated["cps-issm-rollback/"+id] = time.Hour
 	}
 	options := evenkeel.TimetableOptions{Stated: stated, Oplogs: []evenkeel.Oplog{{Name: "set01", Window: 49 * time.Minute}}}

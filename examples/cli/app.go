@@ -60,7 +60,8 @@ type App struct {
 	// Backup takes the backups that the job rests on, now. Nil where the job has none of its own.
 	Backup func(ctx context.Context, req BackupRequest) ([]Saved, error)
 
-	// Oplog reads how far back an oplog reaches, from a file with what the shell of a server printed. Nil where the job has none.
+	// Oplog reads how far back an oplog reaches, from a file with what the shell of a server printed. Nil where the job
+	// has none.
 	Oplog func(name string) (time.Duration, error)
 
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.

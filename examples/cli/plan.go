@@ -68,7 +68,7 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
 	config := fs.String("config", "", "the configuration file; the built-in example when empty")
 	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text", "text, markdown or json; window, window-json or window-svg: the plan of the maintenance window")
+	format := fs.String("format", "text", "text, markdown or json; for the maintenance window: window, window-json or window-svg")
 	fs.StringVar(format, "o", "text", "the same as -format")
 	var window windowFlags
 	window.add(a, fs)
@@ -111,7 +111,7 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		if *config == "" {
 			banner = exampleBanner(*format, *dir)
 		}
-		return a.planWindow(&window, *format, banner, rb, found, users)
+		return a.planWindow(&window, *format, banner, rb, findings.String(), users)
 	}
 	switch *format {
 	case "text":

@@ -36,41 +36,32 @@ func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 			return set(text)
 		})
 	}
-	one("start", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, func(text string) (err error) {
-		w.Start, err = clockTime(text)
-		return err
-	})
-	one("end", "when the maintenance window is over", func(text string) (err error) {
-		w.End, err = clockTime(text)
-		return err
-	})
+	clock := func(t *time.Time) func(string) error {
+		return func(text string) (err error) {
+			*t, err = clockTime(text)
+			return err
+		}
+	}
+	one("start", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, clock(&w.Start))
+	one("end", "when the maintenance window is over", clock(&w.End))
 	one("within", "how long the maintenance window is, such as 8h; in the place of -end", func(text string) (err error) {
 		if w.Within, err = time.ParseDuration(text); err == nil && w.Within <= 0 {
 			err = fmt.Errorf("a maintenance window of %s is none", w.Within)
 		}
 		return err
 	})
-	one("journal", "the journal of an earlier run that has ended: it tells how long the steps take; can be repeated", func(text string) error {
-		w.journals = append(w.journals, text)
-		return nil
-	})
-	one("takes", "STEP=DURATION: how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated", func(text string) error {
-		name, value, _ := strings.Cut(text, "=")
-		d, err := time.ParseDuration(value)
-		if err != nil || name == "" {
-			return errors.New("write it as STEP=DURATION, such as redeploy-set-1=2h30m")
-		}
-		if w.Stated == nil {
-			w.Stated = map[string]time.Duration{}
-		}
-		w.Stated[name] = d
-		return nil
-	})
-	what := "how far back an oplog reaches, such as 24h; can be repeated"
+	one("journal", "the journal of an earlier run that has ended: it tells how long the steps take; can be repeated",
+		func(text string) error {
+			w.journals = append(w.journals, text)
+			return nil
+		})
+	one("takes", "STEP=DURATION: how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated",
+		w.state)
+	file := ""
 	if a.Oplog != nil {
-		what = "how far back an oplog reaches, such as 24h, or a file with what rs.printReplicationInfo() printed; can be repeated"
+		file = ", or a file with what rs.printReplicationInfo() printed"
 	}
-	one("oplog", what, func(text string) error {
+	one("oplog", "how far back an oplog reaches, such as 24h"+file+"; can be repeated", func(text string) error {
 		var log evenkeel.Oplog
 		d, err := time.ParseDuration(text)
 		if err != nil && a.Oplog != nil {
@@ -84,6 +75,20 @@ func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 		w.Oplogs = append(w.Oplogs, log)
 		return err
 	})
+}
+
+// state takes in how long a step takes.
+func (w *windowFlags) state(text string) error {
+	name, value, _ := strings.Cut(text, "=")
+	d, err := time.ParseDuration(value)
+	if err != nil || name == "" {
+		return errors.New("write it as STEP=DURATION, such as redeploy-set-1=2h30m")
+	}
+	if w.Stated == nil {
+		w.Stated = map[string]time.Duration{}
+	}
+	w.Stated[name] = d
+	return nil
 }
 
 // clockTime reads a time of day with its day, in the time zone of this machine unless it names one.
@@ -106,7 +111,8 @@ func (w *windowFlags) made(format string) (bool, error) {
 		return true, nil
 	}
 	if len(w.given) > 0 {
-		return false, usageError{fmt.Errorf("%s is for -format %s, %s or %s", w.given[0], formatWindow, formatWindowJSON, formatWindowSVG)}
+		return false, usageError{fmt.Errorf("%s is for -format %s, %s or %s", w.given[0], formatWindow, formatWindowJSON,
+			formatWindowSVG)}
 	}
 	return false, nil
 }
@@ -127,15 +133,16 @@ func (w *windowFlags) timetable(rb *evenkeel.Runbook, out io.Writer) (*evenkeel.
 			return nil, err
 		}
 		if len(silent) > 0 {
-			_, _ = fmt.Fprintf(out, "%s: it does not tell how long these steps take, which were interrupted, failed or were done before: %s\n",
-				name, strings.Join(silent, ", "))
+			_, _ = fmt.Fprintf(out, "%s: it does not tell how long these steps take, which were interrupted, failed or were "+
+				"done before: %s\n", name, strings.Join(silent, ", "))
 		}
 	}
 	return rb.Timetable(w.TimetableOptions)
 }
 
 // planWindow prints the plan of the maintenance window.
-func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Runbook, found []Finding, users func(string) string) (int, error) {
+func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Runbook, found string,
+	users func(string) string) (int, error) {
 	t, err := w.timetable(rb, a.Stderr)
 	if err != nil {
 		return ExitInput, err
@@ -151,10 +158,7 @@ func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Run
 		err = t.SVG(&b, strings.TrimSpace(banner))
 	default:
 		b.WriteString(banner)
-		fmt.Fprintf(&b, "digest %s\n", rb.Digest())
-		for _, f := range found {
-			b.WriteString(f.line())
-		}
+		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), found)
 		err = t.Text(&b)
 	}
 	if err != nil {

@@ -21,8 +21,9 @@
 // diagnostics.sh, about.sh and the status API; six replica sets with elections, priorities, initial sync and oplog
 // windows; arbitervip, which moves with corosync between the pcrfclients and is absent while no eligible one runs, as
 // old and new corosync do not form one cluster (cps:576), and which two of them have with Options.CorosyncCollides; the
-// traffic of the two halves; the sharding documents of the ADMIN sets; the SkRings and endpoints behind the OSGi consoles; files, services and power of every machine (package
-// simhost); the two Cluster Managers, each with its own disk and host key.
+// traffic of the two halves; the sharding documents of the ADMIN sets; the SkRings and endpoints behind the OSGi
+// consoles; files, services and power of every machine (package simhost); the two Cluster Managers, each with its own
+// disk and host key.
 //
 // # What it checks
 //

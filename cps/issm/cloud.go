@@ -268,8 +268,9 @@ func (m deployment) allowVIPs(n int) (actions []evenkeel.Action, makes []evenkee
 		alias, own, ok := m.port(n, v)
 		switch {
 		case address == "":
-			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, fmt.Sprintf("Let the port of %s in the network %s "+
-				"allow %s, unless the cluster has no such address.", strings.Join(m.ofClass(n, v.class), ", "), cmp.Or(v.network, "Gx"), v.name)).From(at))
+			text := fmt.Sprintf("Let the port of %s in the network %s allow %s, unless the cluster has no such address.",
+				strings.Join(m.ofClass(n, v.class), ", "), cmp.Or(v.network, "Gx"), v.name)
+			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, text).From(at))
 		case !ok: // reviewCloud has refused it
 		case !c.Execute:
 			text := fmt.Sprintf("In the output of neutron port-list find the port whose whole ip_address is %s, that of %s. Type, with its "+

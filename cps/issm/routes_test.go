@@ -68,7 +68,7 @@ func count(list []string, s string) int {
 func TestRouteFilesAreRefused(t *testing.T) {
 	cfg := issm.Config{ArchiveDir: t.TempDir(), Routes: []issm.RouteFile{routesOf(t, "lb02", "route-eth1", gxRoutes)}}
 	for at, lies := range map[string][]cpstest.Lie{
-		"route-lb02-route-eth1":  says("sha256sum *route-eth1", "lb02", prints(strings.Repeat("0", 64)+"  /x\n")),
+		"route-lb02-route-eth1":  nil, // the VM has another file
 		"routed-lb02-route-eth1": idle("mv -T *", "lb02"),
 		"network-lb02-route-eth1": says("ip -4 route show", "lb02", prints("10.1.0.0/16 via 192.0.2.1 dev eth10\n"+
 			"172.16.0.9 via 192.0.2.2 dev eth1 proto static\n")),
@@ -79,11 +79,18 @@ func TestRouteFilesAreRefused(t *testing.T) {
 			Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Serial: true, Operator: &impatient{technician{world: w}, map[string]int{}},
 			Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 				if e.Kind == evenkeel.EventAction && e.Step.ID+"/"+e.Action.ID == "redeploy-set-1/put-lb02-route-eth1" {
+					if lies == nil {
+						putContent(t, w, "lb02", "/etc/sysconfig/network-scripts/route-eth1", "10.9.0.0/16 via 192.0.2.9\n")
+						return
+					}
 					require.NoError(t, w.Lie(lies[0]))
 				}
 			}),
 		})
 		require.Equal(t, "redeploy-set-1/"+at, stoppedAt(err), "%v", err)
+		if lies == nil {
+			require.ErrorContains(t, err, "lb02 has a /etc/sysconfig/network-scripts/route-eth1 with other routes")
+		}
 		require.Empty(t, w.Violations())
 	}
 	for want, files := range map[string][]issm.RouteFile{

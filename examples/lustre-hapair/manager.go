@@ -92,7 +92,7 @@ func managerWorld(cfg *cli.Config) (cli.SimWorld, error) {
 		servers = []string{}
 	}
 	return simulatedManager{lustretest.NewManager(lustretest.ManagerOptions{Host: c.Host, Servers: servers, OldVersion: c.OldVersion,
-		Version: c.Version, Package: c.Package, Database: c.Database, Tables: c.Tables, Certificates: c.Certificates})}, nil
+		Version: c.Version, OldPackage: c.OldPackage, Package: c.Package, Database: c.Database, Tables: c.Tables, Certificates: c.Certificates})}, nil
 }
 
 // technician plays the person who installs the manager's system, or switches the manager on.

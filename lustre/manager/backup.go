@@ -100,8 +100,8 @@ func (m *Manager) check(_ context.Context, at evenkeel.Site) (sshexec.Result, er
 	}
 	dump, err := m.covers(a)
 	if err != nil {
-		return sshexec.Result{}, evenkeel.NeedsOperator("%v. Nothing has been changed: put it right, then resume; the backup is taken anew "+
-			"by a new run", err)
+		return sshexec.Result{}, evenkeel.NeedsOperator("%v. Nothing has been changed: put it right, and begin the run anew, "+
+			"which takes another backup", err)
 	}
 	return says(dump)
 }

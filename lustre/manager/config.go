@@ -38,7 +38,8 @@ type Config struct {
 	NewRelease string `yaml:"new_release,omitempty"` // and after; "release 7."
 	OldVersion string `yaml:"old_version,omitempty"` // of IML before; "2.4.2.7"
 	Version    string `yaml:"version"`               // and after, as rpm tells the package's version: "4.0.7.0"
-	Package    string `yaml:"package,omitempty"`     // the manager's package; "chroma-manager"
+	OldPackage string `yaml:"old_package,omitempty"` // the manager's package before; "chroma-manager"
+	Package    string `yaml:"package,omitempty"`     // and after; "chroma-manager"
 
 	// Bundle is the installer on the operator's machine, a .tar.gz with one directory that has the program install
 	// (lustre:169-182). NoRepoCheck, NoPlatformCheck and NoDBSpaceCheck are its options -r, -p and -d.
@@ -50,7 +51,7 @@ type Config struct {
 	// from here, through its standard input.
 	Admin     string         `yaml:"admin,omitempty"`      // "admin"
 	Password  sshexec.Secret `yaml:"-"`                    // of the account
-	NTPServer string         `yaml:"ntp_server,omitempty"` // "localhost", the installer's own default
+	NTPServer string         `yaml:"ntp_server,omitempty"` // "localhost", the installer's own default; it goes into /etc/ntp.conf
 
 	Verbose bool `yaml:"setup_verbose,omitempty"` // chroma-config setup -v (lustre:226)
 
@@ -76,6 +77,7 @@ func (c Config) withDefaults() Config {
 	c.OldRelease = cmp.Or(c.OldRelease, "release 6.")
 	c.NewRelease = cmp.Or(c.NewRelease, "release 7.")
 	c.OldVersion = cmp.Or(c.OldVersion, "2.4.2.7")
+	c.OldPackage = cmp.Or(c.OldPackage, "chroma-manager")
 	c.Package = cmp.Or(c.Package, "chroma-manager")
 	c.Admin = cmp.Or(c.Admin, "admin")
 	c.NTPServer = cmp.Or(c.NTPServer, "localhost")
@@ -120,7 +122,7 @@ func (c Config) Validate() error {
 	if c.Bundle == "" {
 		bad("bundle is missing: the installer, such as iml-4.0.7.0.tar.gz (lustre:169)")
 	}
-	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package", c.Package},
+	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package", c.Package}, {"old_package", c.OldPackage},
 		{"admin", c.Admin}, {"ntp_server", c.NTPServer}} {
 		if !plainWord.MatchString(w.text) {
 			bad("%s %q: it must be one plain word", w.key, w.text)

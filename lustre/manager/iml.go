@@ -114,9 +114,9 @@ func (m *Manager) webUI(id string) evenkeel.Action {
 	return shows(a, "| grep -oi '<html' | head -n 1 | tr A-Z a-z", "<html")
 }
 
-// release wants the manager's package in a version.
-func (m *Manager) release(id, version string) evenkeel.Action {
-	a := evenkeel.Look(id, "Verify that IML "+version+" is installed", "rpm", "-q", "--queryformat", `%{VERSION}\n`, m.Config.Package).
+// release wants a package in a version.
+func release(id, name, version string) evenkeel.Action {
+	a := evenkeel.Look(id, "Verify that IML "+version+" is installed", "rpm", "-q", "--queryformat", `%{VERSION}\n`, name).
 		Expecting(version, evenkeel.Says(version))
 	return shows(a, "", version)
 }

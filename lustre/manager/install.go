@@ -39,7 +39,7 @@ func (m *Manager) install() evenkeel.Step {
 			evenkeel.Do("extract", "Extract the installer", "tar", "zxf", file, "-C", "/root").From("lustre:177"),
 			run,
 		},
-		Verify:       []evenkeel.Action{m.release("version", c.Version), m.webUI("answers")},
+		Verify:       []evenkeel.Action{release("version", c.Package, c.Version), m.webUI("answers")},
 		Irreversible: m.gone(),
 	}
 }
@@ -47,7 +47,7 @@ func (m *Manager) install() evenkeel.Step {
 // installed tells whether the installer has put the manager's package on the machine. That it came to its end, the step's
 // verification tells.
 func (m *Manager) installed() evenkeel.Probe {
-	cmd := m.release("", m.Config.Version).Cmd
+	cmd := release("", m.Config.Package, m.Config.Version).Cmd
 	return evenkeel.Probe{
 		Cmd: cmd, Text: m.Config.Package + " is installed in version " + m.Config.Version,
 		Paper: []evenkeel.Block{{Script: evenkeel.Typed(cmd), Shows: []string{m.Config.Version}}},

@@ -10,7 +10,7 @@ func (m *Manager) preflight() evenkeel.Step {
 			Expecting("0", evenkeel.Says("0")), "", "0"),
 		showsText(evenkeel.Look("system", "Verify that the old operating system runs", "cat", "/etc/redhat-release").From("lustre:5").
 			Expecting(c.OldRelease, evenkeel.Contains(c.OldRelease)), c.OldRelease),
-		m.release("version", c.OldVersion).From("lustre:5"),
+		release("version", c.OldPackage, c.OldVersion).From("lustre:5"),
 		m.named("name"),
 	}
 	for _, s := range c.Servers {

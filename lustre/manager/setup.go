@@ -19,7 +19,7 @@ func (m *Manager) setup() evenkeel.Step {
 		Needs: []evenkeel.FactKey{m.lists}, Actions: []evenkeel.Action{run}, Irreversible: m.gone(),
 		Verify: []evenkeel.Action{
 			m.webUI("answers").From("lustre:231"),
-			m.release("version", m.Config.Version).From("lustre:231"),
+			release("version", m.Config.Package, m.Config.Version).From("lustre:231"),
 			m.listsAsBefore("lists", "Verify that IML lists the hosts, file systems and targets that it listed before", lists, m.lists),
 		},
 	}

@@ -23,7 +23,8 @@ type ManagerOptions struct {
 	Package    string
 	Database   string   // "chroma" when empty
 	Tables     []string // further tables of it
-	// Certificates are the files by which the manager and its servers know each other, beside authority.crt; the guide's when nil.
+	// Certificates are the files by which the manager and its servers know each other, beside authority.crt; the guide's
+	// when nil.
 	Certificates []string
 	Start        time.Time
 
@@ -76,7 +77,8 @@ func NewManager(o ManagerOptions) *ManagerWorld {
 // oldRows are the tables of the old database with their rows.
 func (o *ManagerOptions) oldRows() map[string]int {
 	rows := map[string]int{"auth_user": 2, "chroma_core_managedfilesystem": 1, "chroma_core_managedhost": len(o.Servers),
-		"chroma_core_managedtarget": 3, "chroma_core_powercontroldevice": 1, "chroma_core_powercontroldeviceoutlet": len(o.Servers)}
+		"chroma_core_managedtarget": 3, "chroma_core_powercontroldevice": 1,
+		"chroma_core_powercontroldeviceoutlet": len(o.Servers)}
 	for _, t := range o.Tables {
 		if _, ok := rows[t]; !ok {
 			rows[t] = 4
@@ -108,7 +110,8 @@ func (o *ManagerOptions) hosts() string {
 // oldSystem is the manager as IML 2.4 made it.
 func (o *ManagerOptions) oldSystem() simhost.OS {
 	os := simhost.EL6()
-	maps.Copy(os.Packages, map[string]string{o.OldPackage: o.OldVersion + "-1.el6", "postgresql-server": "8.4.20-6.el6", "ntp": "4.2.6p5-10.el6"})
+	maps.Copy(os.Packages, map[string]string{o.OldPackage: o.OldVersion + "-1.el6", "postgresql-server": "8.4.20-6.el6",
+		"ntp": "4.2.6p5-10.el6"})
 	maps.Copy(os.Services, map[string]simhost.Unit{"ntpd": {Active: true, Enabled: true}})
 	for _, name := range managerServices {
 		os.Services[name] = simhost.Unit{Active: true, Enabled: true}
@@ -183,8 +186,8 @@ func (w *ManagerWorld) SwitchOn() {
 	})
 }
 
-// Damage changes the extracted files of the manager's root directory that have a text in their names, as soon as a program
-// runs there the next time.
+// Damage changes the extracted files of the manager's root directory that have a text in their names, as soon as a
+// program runs there the next time.
 func (w *ManagerWorld) Damage(name, program string) {
 	done := false
 	w.AfterEffect = func(_ string, c sshexec.Cmd, _ sshexec.Result) {
@@ -272,7 +275,8 @@ func (w *ManagerWorld) EndState() string {
 				names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, "bck-") }) // named by the time
 				fmt.Fprintf(&b, "  %s: %s\n", dir, strings.Join(names, " "))
 			}
-			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", chromaDir + "/authority.crt", chromaDir + "/manager.pem",
+			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", chromaDir + "/authority.crt", chromaDir +
+				"/manager.pem",
 				chromaDir + "/repo/Manager-for-Lustre.repo", database{w.opts.Database}.path()} {
 				text, _ := h.ReadFile(name)
 				fmt.Fprintf(&b, "  %s: %q\n", name, text)

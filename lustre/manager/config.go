@@ -25,7 +25,8 @@ const (
 
 // Config says how the manager is upgraded. The zero value of a field is its default, where it has one.
 type Config struct {
-	// Host is the manager's full name, as its servers know it: it stands in the addresses of the repositories (lustre:343).
+	// Host is the manager's full name, as its servers know it: it stands in the addresses of the repositories
+	// (lustre:343).
 	Host string `yaml:"host"`
 	// Servers are the Lustre servers: they are asked by which name they know the manager, and fetch its repository file.
 	// StopAgents stops chroma-agent there while the manager is away, for fewer warnings in its log (lustre:104).
@@ -88,7 +89,8 @@ func (c Config) withDefaults() Config {
 		c.Certificates = []string{"authority.crt", "authority.pem", "manager.crt", "manager.pem"}
 	}
 	if len(c.Tables) == 0 {
-		c.Tables = []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost", "chroma_core_managedtarget"}
+		c.Tables = []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost",
+			"chroma_core_managedtarget"}
 	}
 	return c
 }
@@ -106,7 +108,8 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !fullName.MatchString(c.Host) {
-		bad("host %q: it must be the manager's full name, as its servers know it, such as iml.example.com (lustre:343)", c.Host)
+		bad("host %q: it must be the manager's full name, as its servers know it, such as iml.example.com (lustre:343)",
+			c.Host)
 	}
 	for i, s := range c.Servers {
 		if !plainWord.MatchString(s) || s == c.Host || slices.Contains(c.Servers[:i], s) {
@@ -122,7 +125,8 @@ func (c Config) Validate() error {
 	if c.Bundle == "" {
 		bad("bundle is missing: the installer, such as iml-4.0.7.0.tar.gz (lustre:169)")
 	}
-	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package", c.Package}, {"old_package", c.OldPackage},
+	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package",
+		c.Package}, {"old_package", c.OldPackage},
 		{"admin", c.Admin}, {"ntp_server", c.NTPServer}} {
 		if !plainWord.MatchString(w.text) {
 			bad("%s %q: it must be one plain word", w.key, w.text)
@@ -162,7 +166,8 @@ func (c Config) validateRepositories() []error {
 		var errs []error
 		for key, text := range map[string]string{"lustre_url": c.LustreURL, "e2fsprogs_url": c.E2fsprogsURL} {
 			u, err := url.Parse(text)
-			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(text, " '\"") {
+			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" ||
+				strings.ContainsAny(text, " '\"") {
 				errs = append(errs, fmt.Errorf("%s: repositories %s needs the address of a download server, http or https, "+
 					"without a login in it (lustre:244)", key, c.Repositories))
 			}
@@ -174,5 +179,6 @@ func (c Config) validateRepositories() []error {
 		}
 		return nil
 	}
-	return []error{fmt.Errorf("repositories %q: it must be %s, %s or %s (lustre:235)", c.Repositories, Mirror, Direct, StorageServer)}
+	return []error{fmt.Errorf("repositories %q: it must be %s, %s or %s (lustre:235)", c.Repositories, Mirror, Direct,
+		StorageServer)}
 }

@@ -3,7 +3,8 @@
 // ([ParseRepo], [ManagerRepo]), and the install profiles of a server as data ([Profile.Commands]). Parsing never runs a
 // command, and a parser's error is a [ParseError] with file, line, column and the offending text.
 //
-// Package lustre/upgrade makes a runbook of it: the upgrade of a pair.
+// Package lustre/upgrade makes a runbook of it: the upgrade of a pair. Package lustre/manager has that of the manager,
+// which comes first.
 //
 // # Targets
 //

@@ -51,13 +51,14 @@ func loadManager(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	return m.Runbook()
 }
 
-// managerExample writes a simulated installer, and returns the configuration for the manager of the guide's pair; with dir
-// the installer is the only .tar.gz in it, named iml-VERSION.
+// managerExample writes a simulated installer, and returns the configuration for the manager of the guide's pair; with
+// dir the installer is the only .tar.gz in it, named iml-VERSION.
 func managerExample(into, dir string) (*cli.Config, error) {
 	const version = "4.0.7.0"
 	job := &managerConfig{PasswordFile: "account-password", Config: manager.Config{
-		Host: lustretest.Manager, Servers: []string{lustretest.Node1, lustretest.Node2}, StopAgents: true, Archives: "archives",
-		Version: version, Bundle: "iml-" + version + ".tar.gz", SELinux: true,
+		Host: lustretest.Manager, Servers: []string{lustretest.Node1, lustretest.Node2}, StopAgents: true,
+		Archives: "archives",
+		Version:  version, Bundle: "iml-" + version + ".tar.gz", SELinux: true,
 		LustreURL:    "https://downloads.example.com/lustre/latest-release/el7",
 		E2fsprogsURL: "https://downloads.example.com/e2fsprogs/latest/el7",
 	}}
@@ -91,8 +92,10 @@ func managerWorld(cfg *cli.Config) (cli.SimWorld, error) {
 	if servers == nil {
 		servers = []string{}
 	}
-	return simulatedManager{lustretest.NewManager(lustretest.ManagerOptions{Host: c.Host, Servers: servers, OldVersion: c.OldVersion,
-		Version: c.Version, Package: c.Package, Database: c.Database, Tables: c.Tables, Certificates: c.Certificates})}, nil
+	return simulatedManager{lustretest.NewManager(lustretest.ManagerOptions{Host: c.Host, Servers: servers,
+		OldVersion: c.OldVersion,
+		Version:    c.Version, OldPackage: c.OldPackage, Package: c.Package, Database: c.Database, Tables: c.Tables,
+		Certificates: c.Certificates})}, nil
 }
 
 // technician plays the person who installs the manager's system, or switches the manager on.

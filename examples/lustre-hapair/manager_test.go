@@ -34,6 +34,7 @@ func TestRehearseManagerOptions(t *testing.T) {
 		"old_version":                 {Job: map[string]any{"old_version": "3.1.1.0"}},
 		"version":                     {Edit: bundleOf("4.0.10.3")},
 		"package":                     {Job: map[string]any{"package": "python2-iml-manager"}},
+		"old_package":                 {Job: map[string]any{"old_package": "iml-manager"}},
 		"bundle":                      {Edit: bundleOf("4.0.7.0")},
 		"no_repo_check":               {Job: map[string]any{"no_repo_check": true}},
 		"no_platform_check":           {Job: map[string]any{"no_platform_check": true}},

@@ -7,6 +7,9 @@
 //
 //	world now | sleep DURATION | report | log | install HOST | power-off HOST | power-on HOST
 //
+// [NewManager] gives the manager with the servers that it knows, for the runbook of package lustre/manager: its
+// database, certificates and web server are files and services of its disk, so that an installation takes them away.
+//
 // # Truth
 //
 // The layer "lustre" knows what is mounted where, by looking at the mounts of the hosts and at nothing that a program

@@ -19,10 +19,12 @@ type ManagerOptions struct {
 	Servers    []string // the servers that it manages, in full; Node1 and Node2 when nil
 	OldVersion string   // of IML; "2.4.2.7" when empty
 	Version    string   // that the installer brings; "4.0.7.0" when empty
-	Package    string   // "chroma-manager" when empty
+	OldPackage string   // the manager's package before, and Package after; "chroma-manager" when empty
+	Package    string
 	Database   string   // "chroma" when empty
 	Tables     []string // further tables of it
-	// Certificates are the files by which the manager and its servers know each other, beside authority.crt; the guide's when nil.
+	// Certificates are the files by which the manager and its servers know each other, beside authority.crt; the guide's
+	// when nil.
 	Certificates []string
 	Start        time.Time
 
@@ -47,7 +49,8 @@ const chromaDir = "/var/lib/chroma"
 func NewManager(o ManagerOptions) *ManagerWorld {
 	o.Host = cmp.Or(o.Host, Manager)
 	o.OldVersion, o.Version = cmp.Or(o.OldVersion, "2.4.2.7"), cmp.Or(o.Version, "4.0.7.0")
-	o.Package, o.Database, o.KnownAs = cmp.Or(o.Package, "chroma-manager"), cmp.Or(o.Database, "chroma"), cmp.Or(o.KnownAs, o.Host)
+	o.OldPackage, o.Package = cmp.Or(o.OldPackage, "chroma-manager"), cmp.Or(o.Package, "chroma-manager")
+	o.Database, o.KnownAs = cmp.Or(o.Database, "chroma"), cmp.Or(o.KnownAs, o.Host)
 	if o.Certificates == nil {
 		o.Certificates = []string{"authority.crt", "authority.pem", "manager.crt", "manager.pem"}
 	}
@@ -74,7 +77,8 @@ func NewManager(o ManagerOptions) *ManagerWorld {
 // oldRows are the tables of the old database with their rows.
 func (o *ManagerOptions) oldRows() map[string]int {
 	rows := map[string]int{"auth_user": 2, "chroma_core_managedfilesystem": 1, "chroma_core_managedhost": len(o.Servers),
-		"chroma_core_managedtarget": 3, "chroma_core_powercontroldevice": 1, "chroma_core_powercontroldeviceoutlet": len(o.Servers)}
+		"chroma_core_managedtarget": 3, "chroma_core_powercontroldevice": 1,
+		"chroma_core_powercontroldeviceoutlet": len(o.Servers)}
 	for _, t := range o.Tables {
 		if _, ok := rows[t]; !ok {
 			rows[t] = 4
@@ -106,7 +110,8 @@ func (o *ManagerOptions) hosts() string {
 // oldSystem is the manager as IML 2.4 made it.
 func (o *ManagerOptions) oldSystem() simhost.OS {
 	os := simhost.EL6()
-	maps.Copy(os.Packages, map[string]string{o.Package: o.OldVersion + "-1.el6", "postgresql-server": "8.4.20-6.el6", "ntp": "4.2.6p5-10.el6"})
+	maps.Copy(os.Packages, map[string]string{o.OldPackage: o.OldVersion + "-1.el6", "postgresql-server": "8.4.20-6.el6",
+		"ntp": "4.2.6p5-10.el6"})
 	maps.Copy(os.Services, map[string]simhost.Unit{"ntpd": {Active: true, Enabled: true}})
 	for _, name := range managerServices {
 		os.Services[name] = simhost.Unit{Active: true, Enabled: true}
@@ -181,8 +186,8 @@ func (w *ManagerWorld) SwitchOn() {
 	})
 }
 
-// Damage changes the extracted files of the manager's root directory that have a text in their names, as soon as a program
-// runs there the next time.
+// Damage changes the extracted files of the manager's root directory that have a text in their names, as soon as a
+// program runs there the next time.
 func (w *ManagerWorld) Damage(name, program string) {
 	done := false
 	w.AfterEffect = func(_ string, c sshexec.Cmd, _ sshexec.Result) {
@@ -245,7 +250,11 @@ func (w *ManagerWorld) Machines() []string { return append([]string{w.opts.Host}
 func (w *ManagerWorld) Serving() (version string) {
 	w.Do(func(s *simhost.State) {
 		if h := s.Host(w.opts.Host); h.Power == simhost.On && h.Active("chroma-supervisor") && h.Active("nginx") {
-			version, _, _ = strings.Cut(h.Package(w.opts.Package), "-")
+			name := w.opts.Package
+			if h.Major() == 6 {
+				name = w.opts.OldPackage
+			}
+			version, _, _ = strings.Cut(h.Package(name), "-")
 		}
 	})
 	return version
@@ -266,7 +275,8 @@ func (w *ManagerWorld) EndState() string {
 				names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, "bck-") }) // named by the time
 				fmt.Fprintf(&b, "  %s: %s\n", dir, strings.Join(names, " "))
 			}
-			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", chromaDir + "/authority.crt", chromaDir + "/manager.pem",
+			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", chromaDir + "/authority.crt", chromaDir +
+				"/manager.pem",
 				chromaDir + "/repo/Manager-for-Lustre.repo", database{w.opts.Database}.path()} {
 				text, _ := h.ReadFile(name)
 				fmt.Fprintf(&b, "  %s: %q\n", name, text)

@@ -11,7 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-// database is IML's database: a file of the manager's disk, with the version of the schema and the number of rows of each table.
+// database is IML's database: a file of the manager's disk, with the version of the schema and the number of rows of
+// each table.
 type database struct{ name string }
 
 func (d database) path() string { return "/var/lib/pgsql/data/" + d.name }
@@ -48,11 +49,14 @@ func (d database) dump(h *simhost.Host) string {
 	var b strings.Builder
 	b.WriteString("--\n-- PostgreSQL database cluster dump\n--\n\n\\connect postgres\n\nSET client_encoding = 'UTF8';\n\n")
 	if ok {
-		fmt.Fprintf(&b, "DROP DATABASE %s;\n\nCREATE ROLE chroma;\nALTER ROLE chroma WITH NOSUPERUSER LOGIN PASSWORD 'md5simulated';\n"+
-			"CREATE DATABASE %[1]s WITH TEMPLATE = template0 OWNER = chroma;\n\n\\connect %[1]s\n\n-- PostgreSQL database dump\n\n", d.name)
+		fmt.Fprintf(&b, "DROP DATABASE %s;\n\nCREATE ROLE chroma;\nALTER ROLE chroma WITH NOSUPERUSER LOGIN PASSWORD "+
+			"'md5simulated';\n"+
+			"CREATE DATABASE %[1]s WITH TEMPLATE = template0 OWNER = chroma;\n\n\\connect %[1]s\n\n-- PostgreSQL database "+
+			"dump\n\n", d.name)
 		rows["schema_"+strings.ReplaceAll(version, ".", "_")] = 1
 		for _, t := range slices.Sorted(maps.Keys(rows)) {
-			fmt.Fprintf(&b, "CREATE TABLE %s (\n    id integer NOT NULL,\n    text character varying\n);\n\nCOPY %[1]s (id, text) FROM stdin;\n", t)
+			fmt.Fprintf(&b, "CREATE TABLE %s (\n    id integer NOT NULL,\n    text character varying\n);\n\nCOPY %[1]s (id, "+
+				"text) FROM stdin;\n", t)
 			for i := range rows[t] {
 				fmt.Fprintf(&b, "%d\tDROP DATABASE; -- only a text\\n\n", i+1)
 			}
@@ -60,7 +64,8 @@ func (d database) dump(h *simhost.Host) string {
 		}
 		b.WriteString("--\n-- PostgreSQL database dump complete\n--\n\n")
 	}
-	b.WriteString("\\connect postgres\n\n--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n" +
+	b.WriteString("\\connect postgres\n\n--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump " +
+		"complete\n--\n\n" +
 		"--\n-- PostgreSQL database cluster dump complete\n--\n\n")
 	return b.String()
 }

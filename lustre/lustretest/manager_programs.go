@@ -17,7 +17,8 @@ const loadScript = `umask 077; zcat "$1" | su - postgres -c "psql postgres" >"$2
 // storageServerRepo is the file that comes with the manager, as releases 4.0 have it.
 const storageServerRepo = "[lustre]\nname=Lustre Server\n" +
 	"baseurl=https://downloads.example.com/lustre/el7/server/\nenabled=1\ngpgcheck=0\n\n" +
-	"[lustre-client]\nname=Lustre Client\nbaseurl=https://downloads.example.com/lustre/el7/client/\nenabled=1\ngpgcheck=0\n\n" +
+	"[lustre-client]\nname=Lustre " +
+	"Client\nbaseurl=https://downloads.example.com/lustre/el7/client/\nenabled=1\ngpgcheck=0\n\n" +
 	"[e2fsprogs]\nname=Lustre e2fsprogs\nbaseurl=https://downloads.example.com/e2fsprogs/el7/\nenabled=1\ngpgcheck=0\n"
 
 // registry is the software of the manager.
@@ -201,7 +202,8 @@ func (o *ManagerOptions) page(c *simhost.Call, h *simhost.Host, page string, giv
 		if !ok || !h.Active("chroma-supervisor") {
 			return c.Fail(22, "curl: (22) The requested URL returned error: 502 Bad Gateway")
 		}
-		c.Printf(`{"meta": {"limit": 1, "next": null, "offset": 0, "previous": null, "total_count": %d}, "objects": []}`, rows[tables[m[1]]])
+		c.Printf(`{"meta": {"limit": 1, "next": null, "offset": 0, "previous": null, "total_count": %d}, "objects": []}`,
+			rows[tables[m[1]]])
 		return 0
 	}
 	if name, ok := strings.CutPrefix(page, "/repo/"); ok {
@@ -234,7 +236,8 @@ func runReposync(c *simhost.Call) int {
 		if !strings.Contains(text, "["+r+"]") {
 			return c.Fail(1, "Unknown repo %s", r)
 		}
-		c.Host.MustWrite(c.State, path.Join(c.Dir, r, r+"-1.el7.x86_64.rpm"), fmt.Sprintf("simulated package of %s\n", r), 0o644)
+		c.Host.MustWrite(c.State, path.Join(c.Dir, r, r+"-1.el7.x86_64.rpm"), fmt.Sprintf("simulated package of %s\n", r),
+			0o644)
 	}
 	c.Changed("mirrored %s", strings.Join(repos, " "))
 	return 0

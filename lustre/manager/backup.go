@@ -22,17 +22,19 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// backup takes a fresh backup to the operator's machine, and proves that all is in it that is read later (lustre:55-100).
+// backup takes a fresh backup to the operator's machine, and proves that all is in it that is read later
+// (lustre:55-100).
 func (m *Manager) backup() evenkeel.Step {
 	take := evenkeel.Action{
 		ID: "backup", Paper: m.takePaper(),
-		Makes: []evenkeel.Make{m.archiveName.From(made("name")), m.archivePath.From(made("path")), m.archiveSum.From(made("sha256"))},
+		Makes: []evenkeel.Make{m.archiveName.From(made("name")), m.archivePath.From(made("path")),
+			m.archiveSum.From(made("sha256"))},
 		Change: evenkeel.Change{
 			Title: "Back up the manager to this machine", Ref: "lustre:57",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Do: m.take,
-				Text: "Run the guide's backup script on " + m.Config.Host + ", and copy bck-HOST-DATE.tgz to a machine that is not upgraded. " +
-					"(The tool streams the same archive here and writes nothing on the manager.)",
+				Text: "Run the guide's backup script on " + m.Config.Host + ", and copy bck-HOST-DATE.tgz to a machine that is " +
+					"not upgraded. (The tool streams the same archive here and writes nothing on the manager.)",
 			},
 		},
 	}
@@ -40,11 +42,13 @@ func (m *Manager) backup() evenkeel.Step {
 		ID: "check", Paper: append([]evenkeel.Block{m.wholePaper()}, m.dumpPaper()...),
 		Makes: []evenkeel.Make{m.dumpName.From(made("dump")), m.dumpSum.From(made("dump_sha256")), m.rows.From(made("rows"))},
 		Change: evenkeel.Change{
-			Title: "Read the backup again: nothing that a later step needs is missing, and the database in it is whole", Ref: "lustre:100",
+			Title: "Read the backup again: nothing that a later step needs is missing, and the database in it is whole",
+			Ref:   "lustre:100",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Do: m.check,
-				Text: "Compare the archive's digest with " + m.archiveSum.Ref() + "; list it: every file that is restored is in it. Read the " +
-					"database in it to its end: gzip is whole, the last line but empty ones and comments is PostgreSQL's own end mark, and " +
+				Text: "Compare the archive's digest with " + m.archiveSum.Ref() + "; list it: every file that is restored is in " +
+					"it. Read the database in it to its end: gzip is whole, the last line but empty ones and comments is " +
+					"PostgreSQL's own end mark, and " +
 					m.Config.Database + " is in it with the tables whose rows are counted.",
 			},
 		},
@@ -100,8 +104,9 @@ func (m *Manager) check(_ context.Context, at evenkeel.Site) (sshexec.Result, er
 	}
 	dump, err := m.covers(a)
 	if err != nil {
-		return sshexec.Result{}, evenkeel.NeedsOperator("%v. Nothing has been changed: put it right, then resume; the backup is taken anew "+
-			"by a new run", err)
+		return sshexec.Result{}, evenkeel.NeedsOperator("%v. Nothing has been changed: put it right, and begin the run "+
+			"anew, "+
+			"which takes another backup", err)
 	}
 	return says(dump)
 }
@@ -113,7 +118,8 @@ func (m *Manager) covers(a *backup.Archive) (map[string]string, error) {
 	}
 	needs := backup.Requirements(m.restores())
 	for _, name := range m.Config.Certificates {
-		needs = append(needs, backup.Requirement{Path: stateDir + "/" + name, Check: backup.NotEmpty, NeededBy: "the certificates (lustre:211)"})
+		needs = append(needs, backup.Requirement{Path: stateDir + "/" + name, Check: backup.NotEmpty,
+			NeededBy: "the certificates (lustre:211)"})
 	}
 	var errs []error
 	for _, missing := range a.Covers(needs) {
@@ -123,7 +129,8 @@ func (m *Manager) covers(a *backup.Archive) (map[string]string, error) {
 		name, below := strings.CutPrefix(e.Path, stateDir+"/")
 		if below && e.Mode.IsRegular() && !strings.Contains(name, "/") && strings.Contains(name, ".") &&
 			!slices.Contains(m.Config.Certificates, name) {
-			errs = append(errs, fmt.Errorf("%s has %s, which the guide restores and the configuration does not name: add it to certificates",
+			errs = append(errs, fmt.Errorf("%s has %s, which the guide restores and the configuration does not name: add it "+
+				"to certificates",
 				a.Name(), e.Path))
 		}
 	}
@@ -135,7 +142,8 @@ func (m *Manager) covers(a *backup.Archive) (map[string]string, error) {
 func (m *Manager) readDump(a *backup.Archive) (map[string]string, error) {
 	found := a.Glob(backup.DatabasePath)
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%s has %d files %s, not one: which is the database?", a.Name(), len(found), backup.DatabasePath)
+		return nil, fmt.Errorf("%s has %d files %s, not one: which is the database?", a.Name(), len(found),
+			backup.DatabasePath)
 	}
 	sum := sha256.New()
 	err1 := a.Copy(sum, found[0])
@@ -152,7 +160,8 @@ func (m *Manager) readDump(a *backup.Archive) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s must not be loaded: %w (keys database, tables)", found[0], a.Name(), err)
 	}
-	return map[string]string{"dump": path.Base(found[0]), "dump_sha256": hex.EncodeToString(sum.Sum(nil)), "rows": rows}, nil
+	return map[string]string{"dump": path.Base(found[0]), "dump_sha256": hex.EncodeToString(sum.Sum(nil)), "rows": rows},
+		nil
 }
 
 // wholeBackup is the fresh backup's file on this machine, read again and found to be what was made.
@@ -200,9 +209,11 @@ func (m *Manager) takePaper() []evenkeel.Block {
   ssh %[5]s "cd / && tar cf - --ignore-failed-read --exclude=var/lib/chroma/repo -C / %[6]s" | tar xf - -C "$PWD/$%[1]s" &&
   ssh %[5]s "%[7]s" | gzip > "$PWD/$%[1]s/pgbackup-$(date +%%Y-%%m-%%d-%%H:%%M:%%S).sql.gz" &&
   tar czf "$%[2]s" -C "$PWD" "$%[1]s" && %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && declare -p %[1]s %[2]s %[3]s`,
-		m.archiveName.Variable(), m.archivePath.Variable(), m.archiveSum.Variable(), short, m.Config.Host, strings.Join(paths, " "),
+		m.archiveName.Variable(), m.archivePath.Variable(), m.archiveSum.Variable(), short, m.Config.Host,
+		strings.Join(paths, " "),
 		shellescape.QuoteCommand(manifest.Commands[0].Argv))
-	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.", Script: script}}
+	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.",
+		Script: script}}
 }
 
 // wholePaper compares the backup with its digest.
@@ -228,15 +239,18 @@ func (m *Manager) dumpPaper() []evenkeel.Block {
     /^\\connect / { db = $2 } /^COPY .* FROM stdin;$/ { t = $2; sub(/^public[.]/, "", t); if (db != want) t = "other " t; n[t] += 0 }
     END { for (i = split(list, a, " "); i > 0; i--) { if (!(a[i] in n)) exit 1; s = a[i] "=" n[a[i]] (s == "" ? "" : " " s) } print s }`)
 	return []evenkeel.Block{
-		{Host: evenkeel.OperatorHost, Text: "Everything that is restored is in it.", Script: "for f in " + strings.Join(files, " ") +
+		{Host: evenkeel.OperatorHost, Text: "Everything that is restored is in it.", Script: "for f in " +
+			strings.Join(files, " ") +
 			"; do tar tzf " + archive + " | grep -qE ^" + name + `"/$f(/|$)" && echo "$f"; done`, Shows: files},
 		{Host: evenkeel.OperatorHost, Text: "The database in it, and the rows of its tables.", Script: "set -o pipefail; " +
 			dump + "=$(tar tzf " + archive + ` | grep -xE '[^/]*/pgbackup-[^/]*[.]sql[.]gz' | sed 's,.*/,,') && ` +
 			sum + "=$(tar xzOf " + archive + " " + name + `/"$` + dump + `" | sha256sum | cut -d' ' -f1) && ` +
 			rows + "=$(tar xzOf " + archive + " " + name + `/"$` + dump + `" | gzip -dc | awk -v want=` + m.Config.Database +
-			" -v list=" + shellescape.Quote(strings.Join(tables, " ")) + " " + count + `) && [ -n "$` + rows + `" ] && declare -p ` +
+			" -v list=" + shellescape.Quote(strings.Join(tables, " ")) + " " + count + `) && [ -n "$` + rows +
+			`" ] && declare -p ` +
 			dump + " " + sum + " " + rows},
-		{Host: evenkeel.OperatorHost, Text: "It is whole: its last line but comments and empty ones is PostgreSQL's end mark.",
+		{Host: evenkeel.OperatorHost, Text: "It is whole: its last line but comments and empty ones is PostgreSQL's end " +
+			"mark.",
 			Script: "set -o pipefail; tar xzOf " + archive + " " + name + "/" + m.dumpName.Ref() +
 				` | gzip -dc | grep -vxE '|--|\\unrestrict .*' | tail -n 1`, Shows: []string{endMark}},
 	}

@@ -15,7 +15,8 @@ func (m *Manager) certificates() evenkeel.Step {
 		Needs: []evenkeel.FactKey{m.archiveName}, Irreversible: m.gone(),
 		Actions: []evenkeel.Action{
 			evenkeel.Do("stop", "Stop IML", "chroma-config", "stop").From("lustre:205"),
-			evenkeel.Do("directory", "Make a directory for the certificates of the installation", "mkdir", "-p", "-m", "700", kept).
+			evenkeel.Do("directory", "Make a directory for the certificates of the installation", "mkdir", "-p", "-m", "700",
+				kept).
 				From("lustre:211"),
 		},
 	}
@@ -23,9 +24,11 @@ func (m *Manager) certificates() evenkeel.Step {
 	for _, name := range m.Config.Certificates {
 		list = append(list, kept+"/"+name)
 		s.Actions = append(s.Actions,
-			evenkeel.Do("keep-"+name, "Keep "+name+" of the installation", "cp", "-pn", stateDir+"/"+name, kept+"/.").From("lustre:212").
+			evenkeel.Do("keep-"+name, "Keep "+name+" of the installation", "cp", "-pn", stateDir+"/"+name, kept+"/.").
+				From("lustre:212").
 				Noting("the guide moves it; a copy that is not replaced may be made again"),
-			evenkeel.Do("restore-"+name, "Restore "+name, "cp", "-p", m.tree()+stateDir+"/"+name, stateDir+"/.").From("lustre:213"))
+			evenkeel.Do("restore-"+name, "Restore "+name, "cp", "-p", m.tree()+stateDir+"/"+name, stateDir+"/.").
+				From("lustre:213"))
 		s.Verify = append(s.Verify, m.same("same-"+name, stateDir+"/"+name))
 	}
 	there := evenkeel.Look("kept", "Verify that the certificates of the installation are kept", list...).
@@ -44,6 +47,7 @@ func (m *Manager) same(id, name string) evenkeel.Action {
 			}
 			return nil
 		}))
-	a.Paper = []evenkeel.Block{{Script: "sha256sum " + m.tree() + name + " " + name + ` | cut -c1-64 | uniq -c | awk '{ print $1, "equal" }'`, Shows: []string{"2 equal"}}}
+	a.Paper = []evenkeel.Block{{Script: "sha256sum " + m.tree() + name + " " + name +
+		` | cut -c1-64 | uniq -c | awk '{ print $1, "equal" }'`, Shows: []string{"2 equal"}}}
 	return a
 }

@@ -25,7 +25,8 @@ const (
 
 // Config says how the manager is upgraded. The zero value of a field is its default, where it has one.
 type Config struct {
-	// Host is the manager's full name, as its servers know it: it stands in the addresses of the repositories (lustre:343).
+	// Host is the manager's full name, as its servers know it: it stands in the addresses of the repositories
+	// (lustre:343).
 	Host string `yaml:"host"`
 	// Servers are the Lustre servers: they are asked by which name they know the manager, and fetch its repository file.
 	// StopAgents stops chroma-agent there while the manager is away, for fewer warnings in its log (lustre:104).
@@ -38,7 +39,8 @@ type Config struct {
 	NewRelease string `yaml:"new_release,omitempty"` // and after; "release 7."
 	OldVersion string `yaml:"old_version,omitempty"` // of IML before; "2.4.2.7"
 	Version    string `yaml:"version"`               // and after, as rpm tells the package's version: "4.0.7.0"
-	Package    string `yaml:"package,omitempty"`     // the manager's package; "chroma-manager"
+	OldPackage string `yaml:"old_package,omitempty"` // the manager's package before; "chroma-manager"
+	Package    string `yaml:"package,omitempty"`     // and after; "chroma-manager"
 
 	// Bundle is the installer on the operator's machine, a .tar.gz with one directory that has the program install
 	// (lustre:169-182). NoRepoCheck, NoPlatformCheck and NoDBSpaceCheck are its options -r, -p and -d.
@@ -50,7 +52,7 @@ type Config struct {
 	// from here, through its standard input.
 	Admin     string         `yaml:"admin,omitempty"`      // "admin"
 	Password  sshexec.Secret `yaml:"-"`                    // of the account
-	NTPServer string         `yaml:"ntp_server,omitempty"` // "localhost", the installer's own default
+	NTPServer string         `yaml:"ntp_server,omitempty"` // "localhost", the installer's own default; it goes into /etc/ntp.conf
 
 	Verbose bool `yaml:"setup_verbose,omitempty"` // chroma-config setup -v (lustre:226)
 
@@ -76,6 +78,7 @@ func (c Config) withDefaults() Config {
 	c.OldRelease = cmp.Or(c.OldRelease, "release 6.")
 	c.NewRelease = cmp.Or(c.NewRelease, "release 7.")
 	c.OldVersion = cmp.Or(c.OldVersion, "2.4.2.7")
+	c.OldPackage = cmp.Or(c.OldPackage, "chroma-manager")
 	c.Package = cmp.Or(c.Package, "chroma-manager")
 	c.Admin = cmp.Or(c.Admin, "admin")
 	c.NTPServer = cmp.Or(c.NTPServer, "localhost")
@@ -86,7 +89,8 @@ func (c Config) withDefaults() Config {
 		c.Certificates = []string{"authority.crt", "authority.pem", "manager.crt", "manager.pem"}
 	}
 	if len(c.Tables) == 0 {
-		c.Tables = []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost", "chroma_core_managedtarget"}
+		c.Tables = []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost",
+			"chroma_core_managedtarget"}
 	}
 	return c
 }
@@ -104,7 +108,8 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !fullName.MatchString(c.Host) {
-		bad("host %q: it must be the manager's full name, as its servers know it, such as iml.example.com (lustre:343)", c.Host)
+		bad("host %q: it must be the manager's full name, as its servers know it, such as iml.example.com (lustre:343)",
+			c.Host)
 	}
 	for i, s := range c.Servers {
 		if !plainWord.MatchString(s) || s == c.Host || slices.Contains(c.Servers[:i], s) {
@@ -120,7 +125,8 @@ func (c Config) Validate() error {
 	if c.Bundle == "" {
 		bad("bundle is missing: the installer, such as iml-4.0.7.0.tar.gz (lustre:169)")
 	}
-	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package", c.Package},
+	for _, w := range []struct{ key, text string }{{"version", c.Version}, {"old_version", c.OldVersion}, {"package",
+		c.Package}, {"old_package", c.OldPackage},
 		{"admin", c.Admin}, {"ntp_server", c.NTPServer}} {
 		if !plainWord.MatchString(w.text) {
 			bad("%s %q: it must be one plain word", w.key, w.text)
@@ -160,7 +166,8 @@ func (c Config) validateRepositories() []error {
 		var errs []error
 		for key, text := range map[string]string{"lustre_url": c.LustreURL, "e2fsprogs_url": c.E2fsprogsURL} {
 			u, err := url.Parse(text)
-			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(text, " '\"") {
+			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" ||
+				strings.ContainsAny(text, " '\"") {
 				errs = append(errs, fmt.Errorf("%s: repositories %s needs the address of a download server, http or https, "+
 					"without a login in it (lustre:244)", key, c.Repositories))
 			}
@@ -172,5 +179,6 @@ func (c Config) validateRepositories() []error {
 		}
 		return nil
 	}
-	return []error{fmt.Errorf("repositories %q: it must be %s, %s or %s (lustre:235)", c.Repositories, Mirror, Direct, StorageServer)}
+	return []error{fmt.Errorf("repositories %q: it must be %s, %s or %s (lustre:235)", c.Repositories, Mirror, Direct,
+		StorageServer)}
 }

@@ -18,8 +18,9 @@ const loadScript = `umask 077; zcat "$1" | su - postgres -c "psql postgres" >"$2
 // database replaces the database of the installation by that of the backup (lustre:216-221).
 func (m *Manager) database() evenkeel.Step {
 	dump := m.tree() + "/" + m.dumpName.Ref()
-	whole := evenkeel.Action{ID: "whole", Change: evenkeel.Change{Title: "Verify that the dump is the one that was read to its end",
-		Cmd: steps.SHA256Sum(dump)}}.Expecting("the digest $"+m.dumpSum.Variable(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
+	whole := evenkeel.Action{ID: "whole", Change: evenkeel.Change{Cmd: steps.SHA256Sum(dump),
+		Title: "Verify that the dump is the one that was read to its end"}}
+	whole = whole.Expecting("the digest $"+m.dumpSum.Variable(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		want, err := m.dumpSum.Get(o.Facts)
 		if err == nil && steps.Sum(o.Result) != want {
 			err = fmt.Errorf("its sha256 is %q, not %s: nothing is dropped for a damaged dump", steps.Sum(o.Result), want)
@@ -27,9 +28,11 @@ func (m *Manager) database() evenkeel.Step {
 		return err
 	})).AsPrecondition()
 	whole.Paper = []evenkeel.Block{{Script: "sha256sum " + dump + " | grep -c " + m.dumpSum.Ref(), Shows: []string{"1"}}}
-	load := evenkeel.Action{ID: "load", Change: evenkeel.Change{Title: "Load the database of the backup", Ref: "lustre:219",
+	load := evenkeel.Action{ID: "load", Change: evenkeel.Change{Title: "Load the database of the backup",
+		Ref: "lustre:219",
 		Cmd: sshexec.Script(sshexec.Mutating, loadScript, dump, m.tree()+".psql.log"), Repeat: evenkeel.Idempotent,
-		Note: "errors such as \"role already exists\" are normal, and psql ends with 0 all the same: the rows are counted afterwards"}}
+		Note: "errors such as \"role already exists\" are normal, and psql ends with 0 all the same: the rows are counted " +
+			"afterwards"}}
 	return evenkeel.Step{
 		ID: "database", Title: "Restore the database", Host: m.Config.Host, Ref: "lustre:216", Irreversible: m.gone(),
 		Needs:   []evenkeel.FactKey{m.archiveName, m.dumpName, m.dumpSum, m.rows},
@@ -62,11 +65,13 @@ func (m *Manager) counted() evenkeel.Action {
 	for _, t := range slices.Sorted(slices.Values(m.Config.Tables)) {
 		parts = append(parts, fmt.Sprintf("'%s=' || (SELECT count(*) FROM %[1]s)", t))
 	}
-	a := sql("rows", "Count the rows of the restored tables", m.Config.Database, "SELECT "+strings.Join(parts, " || ' ' || ")).
+	a := sql("rows", "Count the rows of the restored tables", m.Config.Database, "SELECT "+strings.Join(parts,
+		" || ' ' || ")).
 		Expecting("as many as in the dump, $"+m.rows.Variable(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			want, err := m.rows.Get(o.Facts)
 			if err == nil && o.Text() != want {
-				err = fmt.Errorf("the database has %q, and the dump has %q: it was not loaded as a whole; what psql said is in the file "+
+				err = fmt.Errorf("the database has %q, and the dump has %q: it was not loaded as a whole; what psql said is in "+
+					"the file "+
 					"beside the backup, .psql.log", o.Text(), want)
 			}
 			return err

@@ -85,8 +85,8 @@ func ReadDump(r io.Reader) (*Dump, error) {
 	return d, nil
 }
 
-// beginning is the next line without its end; of one that is longer than the reader's buffer, its beginning. whole tells
-// whether the line has an end.
+// beginning is the next line without its end; of one that is longer than the reader's buffer, its beginning. whole
+// tells whether the line has an end.
 func beginning(in *bufio.Reader) (line string, whole bool, err error) {
 	part, err := in.ReadSlice('\n')
 	line = string(bytes.TrimSuffix(part, []byte("\n")))
@@ -108,8 +108,8 @@ func connects(line string) string {
 	return strings.Trim(words[1], `"'`)
 }
 
-// Rows are the numbers of rows of these tables of a database, as the database itself is asked for them later: "a=1 b=2".
-// A database or a table that the dump does not have is an error.
+// Rows are the numbers of rows of these tables of a database, as the database itself is asked for them later: "a=1
+// b=2". A database or a table that the dump does not have is an error.
 func (d *Dump) Rows(database string, tables []string) (string, error) {
 	have, ok := d.Databases[database]
 	if !ok {

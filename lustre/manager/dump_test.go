@@ -3,7 +3,9 @@ package manager_test
 import (
 	"bytes"
 	"compress/gzip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,4 +136,7 @@ func TestLoadIsTheGuidesPipe(t *testing.T) {
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	require.Equal(t, dump, string(out))
+	info, err := os.Stat(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "what psql says has passwords in it")
 }

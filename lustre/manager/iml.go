@@ -13,7 +13,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// Where IML keeps its state: of the manager, and of an agent the address of its manager (the file's name is base64 of "server").
+// Where IML keeps its state: of the manager, and of an agent the address of its manager (the file's name is base64 of
+// "server").
 const (
 	stateDir    = "/var/lib/chroma"
 	agentServer = stateDir + "/settings/c2VydmVy"
@@ -57,19 +58,20 @@ func (m *Manager) notes(id, title string, objects []string, fact evenkeel.Fact[s
 
 // lists wants IML to list as many objects as before.
 func (m *Manager) listsAsBefore(id, title string, objects []string, fact evenkeel.Fact[string]) evenkeel.Action {
-	a := m.asks(id, title, objects).Until(patience, "as many as before, $"+fact.Variable(), func(o evenkeel.Observed) error {
-		was, err1 := fact.Get(o.Facts)
-		is, err2 := totals(o, len(objects))
-		switch {
-		case err1 != nil:
-			return err1
-		case err2 != nil:
-			return evenkeel.NotYet(10*time.Second, "%v", err2)
-		case is != was:
-			return fmt.Errorf("IML lists %s of %s, and listed %s before", is, strings.Join(objects, ", "), was)
-		}
-		return nil
-	})
+	a := m.asks(id, title, objects).Until(patience, "as many as before, $"+fact.Variable(),
+		func(o evenkeel.Observed) error {
+			was, err1 := fact.Get(o.Facts)
+			is, err2 := totals(o, len(objects))
+			switch {
+			case err1 != nil:
+				return err1
+			case err2 != nil:
+				return evenkeel.NotYet(10*time.Second, "%v", err2)
+			case is != was:
+				return fmt.Errorf("IML lists %s of %s, and listed %s before", is, strings.Join(objects, ", "), was)
+			}
+			return nil
+		})
 	return showsFact(a, fmt.Sprintf("| counts %d", len(objects)), fact.Ref())
 }
 
@@ -114,9 +116,9 @@ func (m *Manager) webUI(id string) evenkeel.Action {
 	return shows(a, "| grep -oi '<html' | head -n 1 | tr A-Z a-z", "<html")
 }
 
-// release wants the manager's package in a version.
-func (m *Manager) release(id, version string) evenkeel.Action {
-	a := evenkeel.Look(id, "Verify that IML "+version+" is installed", "rpm", "-q", "--queryformat", `%{VERSION}\n`, m.Config.Package).
+// release wants a package in a version.
+func release(id, name, version string) evenkeel.Action {
+	a := evenkeel.Look(id, "Verify that IML "+version+" is installed", "rpm", "-q", "--queryformat", `%{VERSION}\n`, name).
 		Expecting(version, evenkeel.Says(version))
 	return shows(a, "", version)
 }
@@ -130,7 +132,8 @@ func (m *Manager) named(id string) evenkeel.Action {
 
 // knownAs wants a server to know the manager by the name that stands in the repositories' addresses (LUS-057).
 func (m *Manager) knownAs(server string) evenkeel.Action {
-	a := evenkeel.Look("name-"+server, "Verify the name by which "+server+" knows the manager", "cat", agentServer).On(server).
+	a := evenkeel.Look("name-"+server, "Verify the name by which "+server+" knows the manager", "cat", agentServer).
+		On(server).
 		From("lustre:343").Expecting("the address of "+m.Config.Host, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		var settings struct {
 			URL string `json:"url"`
@@ -140,7 +143,8 @@ func (m *Manager) knownAs(server string) evenkeel.Action {
 		}
 		u, err := url.Parse(settings.URL)
 		if err != nil || u.Hostname() != m.Config.Host {
-			return fmt.Errorf("%s reaches the manager at %q, and host is %s. Correct host: it stands in the addresses of the repositories",
+			return fmt.Errorf("%s reaches the manager at %q, and host is %s. Correct host: it stands in the addresses of the "+
+				"repositories",
 				server, settings.URL, m.Config.Host)
 		}
 		return nil

@@ -21,10 +21,12 @@ type Manager struct {
 	archiveName, archivePath, archiveSum evenkeel.Fact[string]
 	dumpName, dumpSum, rows              evenkeel.Fact[string]
 	lists, fencing                       evenkeel.Fact[string]
+	bundlePath                           evenkeel.Fact[string]
 	boot                                 evenkeel.Fact[string]
 }
 
-// New reads the installer's bundle and plans the upgrade. The error says everything that is wrong with the configuration.
+// New reads the installer's bundle and plans the upgrade. The error says everything that is wrong with the
+// configuration.
 func New(cfg Config) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cannot plan the upgrade of the manager: %w", err)
@@ -43,6 +45,7 @@ func New(cfg Config) (*Manager, error) {
 	m.rows = fact("dump.rows", "the numbers of rows of tables in the dump")
 	m.lists = fact("iml.lists", "how many hosts, file systems and targets IML lists")
 	m.fencing = fact("iml.fencing", "how many power control devices and outlets IML lists")
+	m.bundlePath = fact("bundle.path", "the file, on the operator's machine, of the installer")
 	m.boot = fact("boot.old", "the boot id before the manager is shut down")
 	return m, nil
 }
@@ -64,8 +67,8 @@ func (m *Manager) restores() []backup.Operation {
 
 // gone says why nothing can be rolled back once the new operating system is installed.
 func (m *Manager) gone() string {
-	return "the old system of " + m.Config.Host + " is erased, and with it every way back but the backup on the operator's machine. " +
-		"The file system serves without its manager, and its targets fail over: go on"
+	return "the old system of " + m.Config.Host + " is erased, and with it every way back but the backup on the " +
+		"operator's machine. The file system serves without its manager, and its targets fail over: go on"
 }
 
 // Runbook is the upgrade (lustre:51-345).
@@ -75,7 +78,8 @@ func (m *Manager) Runbook() (*evenkeel.Runbook, error) {
 	if c.StopAgents {
 		list = append(list, m.stopAgents())
 	}
-	list = append(list, m.shutDown(), m.installSystem(), m.restore(), m.install(), m.certificates(), m.database(), m.setup())
+	list = append(list, m.shutDown(), m.installSystem(), m.restore(), m.install(), m.certificates(), m.database(),
+		m.setup())
 	list = append(list, m.repositories())
 	if c.StopAgents {
 		list = append(list, m.startAgents())
@@ -116,12 +120,15 @@ func limit(rb *evenkeel.Runbook) {
 func (m *Manager) intro() string {
 	c := m.Config
 	var b strings.Builder
-	fmt.Fprintf(&b, "The manager is upgraded before the pairs, and without any impact on the file system (lustre:53): no target "+
+	fmt.Fprintf(&b, "The manager is upgraded before the pairs, and without any impact on the file system (lustre:53): "+
+		"no target "+
 		"is touched, and Pacemaker fails them over while the manager is away. IML %s becomes %s, and %q becomes %q. "+
 		"lustre:N is a line of the guide.\n\n", c.OldVersion, c.Version, c.OldRelease, c.NewRelease)
-	fmt.Fprintf(&b, "A rollback ends where the new operating system is installed: until then the old manager is switched on again; "+
+	fmt.Fprintf(&b, "A rollback ends where the new operating system is installed: until then the old manager is "+
+		"switched on again; "+
 		"from then on %s.\n\n", m.gone())
-	fmt.Fprintf(&b, "Lustre packages: %s. The account %s, which the installer makes, is replaced by those of the restored database.",
+	fmt.Fprintf(&b, "Lustre packages: %s. The account %s, which the installer makes, is replaced by those of the "+
+		"restored database.",
 		map[Repositories]string{
 			Mirror:        "the manager mirrors them (lustre:241)",
 			Direct:        "the servers take them from the download server (lustre:237)",

@@ -14,7 +14,8 @@ counts() { grep -o '"total_count": *[0-9]*' | grep -o '[0-9]*$' | tr '\n' ' ' | 
 
 // shows lets the operator judge a look: what its command prints, after the filter, must be these lines.
 func shows(a evenkeel.Action, filter string, lines ...string) evenkeel.Action {
-	a.Paper = []evenkeel.Block{{Script: strings.TrimSpace(shellescape.QuoteCommand(a.Cmd.Argv) + " " + filter), Shows: lines, Until: a.Limit > 0}}
+	a.Paper = []evenkeel.Block{{Script: strings.TrimSpace(shellescape.QuoteCommand(a.Cmd.Argv) + " " + filter),
+		Shows: lines, Until: a.Limit > 0}}
 	return a
 }
 

@@ -34,23 +34,31 @@ func (m *Manager) repositories() evenkeel.Step {
 		s.Actions = m.mirror()
 	case Direct:
 	case StorageServer:
-		own := evenkeel.Look("definitions", "Read the definitions that come with the manager", "cat", storageServer).From("lustre:239").
+		own := evenkeel.Look("definitions", "Read the definitions that come with the manager", "cat", storageServer).
+			From("lustre:239").
 			Expecting("repositories with packages of Lustre and e2fsprogs", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				return offersLustre(o.Stdout)
 			}))
-		s.Actions = append(s.Actions, shows(own, `| grep -oE '^\[(lustre|e2fsprogs)' | LC_ALL=C sort -u`, "[e2fsprogs", "[lustre"),
-			evenkeel.Do("copy", "Offer them to the servers", "install", "-m", "0644", storageServer, repoDir+"/storage_server.repo").
-				From("lustre:239").Noting("copy the file into /etc/yum.repos.d of each server once its new operating system is installed; the runbook "+
-				"of a pair takes its packages from lustre-server, lustre-client and e2fsprogs-wc, which this file may call otherwise"))
+		s.Actions = append(s.Actions, shows(own, `| grep -oE '^\[(lustre|e2fsprogs)' | LC_ALL=C sort -u`, "[e2fsprogs",
+			"[lustre"),
+			evenkeel.Do("copy", "Offer them to the servers", "install", "-m", "0644", storageServer,
+				repoDir+"/storage_server.repo").
+				From("lustre:239").Noting("copy the file into /etc/yum.repos.d of each server once its new operating system is "+
+				"installed; the runbook "+
+				"of a pair takes its packages from lustre-server, lustre-client and e2fsprogs-wc, which this file may call "+
+				"otherwise"))
 	}
-	write := evenkeel.Do("definition", "Write Manager-for-Lustre.repo", "install", "-m", "0644", "/dev/stdin", managerRepo).From("lustre:293")
+	write := evenkeel.Do("definition", "Write Manager-for-Lustre.repo", "install", "-m", "0644", "/dev/stdin",
+		managerRepo).From("lustre:293")
 	write.Cmd.Stdin = sshexec.Text(m.offered().String())
 	s.Actions = append(s.Actions, write)
 	s.Verify = append(s.Verify, m.offers("definition-written", c.Host, "cat", managerRepo))
 	for _, server := range c.Servers {
 		// As the server will do it (lustre:556), but for the file.
-		s.Verify = append(s.Verify, m.offers("fetch-"+server, server, "curl", "--fail", "--silent", "--show-error", "--cacert", authority,
-			"--cert", stateDir+"/self.crt", "--key", stateDir+"/private.pem", "https://"+c.Host+"/repo/Manager-for-Lustre.repo").From("lustre:556"))
+		s.Verify = append(s.Verify, m.offers("fetch-"+server, server, "curl", "--fail", "--silent", "--show-error",
+			"--cacert", authority,
+			"--cert", stateDir+"/self.crt", "--key", stateDir+"/private.pem", "https://"+c.Host+"/repo/Manager-for-Lustre.repo").
+			From("lustre:556"))
 	}
 	return s
 }
@@ -78,14 +86,17 @@ func (m *Manager) mirror() []evenkeel.Action {
 	get := evenkeel.Do("reposync", "Mirror the repositories", sync...).From("lustre:272")
 	get.Cmd.Dir = repoDir
 	actions := []evenkeel.Action{
-		evenkeel.Do("tools", "Install what mirrors repositories", "yum", "-y", "install", "yum-utils", "createrepo").From("lustre:269"),
+		evenkeel.Do("tools", "Install what mirrors repositories", "yum", "-y", "install", "yum-utils", "createrepo").
+			From("lustre:269"),
 		{ID: "download", Change: evenkeel.Change{Title: "Write the definition for the download", Ref: "lustre:244", Cmd: conf,
 			Repeat: evenkeel.Idempotent}},
 		get,
 	}
 	for _, r := range mirrored {
-		made := evenkeel.Look("metadata-made-"+r, "Verify that "+r+" has metadata", "test", "-s", repoDir+"/"+r+"/repodata/repomd.xml")
-		actions = append(actions, evenkeel.Do("metadata-"+r, "Make the metadata of "+r, "createrepo", repoDir+"/"+r).From("lustre:284"),
+		made := evenkeel.Look("metadata-made-"+r, "Verify that "+r+" has metadata", "test", "-s",
+			repoDir+"/"+r+"/repodata/repomd.xml")
+		actions = append(actions, evenkeel.Do("metadata-"+r, "Make the metadata of "+r, "createrepo", repoDir+"/"+r).
+			From("lustre:284"),
 			showsExit(made.Expecting("exit status 0", evenkeel.Observed.Succeeded), "0"))
 	}
 	return actions
@@ -95,13 +106,15 @@ func (m *Manager) mirror() []evenkeel.Action {
 func (m *Manager) offers(id, host string, argv ...string) evenkeel.Action {
 	want := m.offered().String()
 	a := evenkeel.Look(id, "Verify that "+host+" reads Manager-for-Lustre.repo as it was written", argv...).On(host).
-		Expecting("the definitions of "+strings.Join(m.sections(), ", "), evenkeel.Succeeding(func(o evenkeel.Observed) error {
-			if string(o.Stdout) != want {
-				return fmt.Errorf("it reads another text: %d bytes, not %d", len(o.Stdout), len(want))
-			}
-			return nil
-		}))
-	a.Paper = []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(a.Cmd) + ") - <<'EOF' && echo the same\n" + want + "EOF",
+		Expecting("the definitions of "+strings.Join(m.sections(), ", "),
+			evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				if string(o.Stdout) != want {
+					return fmt.Errorf("it reads another text: %d bytes, not %d", len(o.Stdout), len(want))
+				}
+				return nil
+			}))
+	a.Paper = []evenkeel.Block{{Script: "diff <(" + evenkeel.Typed(a.Cmd) + ") - <<'EOF' && echo the same\n" + want +
+		"EOF",
 		Shows: []string{"the same"}}}
 	return a
 }

@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -68,6 +69,12 @@ func TestInstallerAndSetup(t *testing.T) {
 	require.Equal(t, []string{"/root/iml-4.0.7.0/install", "-r", "-p", "-d"}, run.Cmd.Argv)
 	require.Equal(t, "/root/iml-4.0.7.0", run.Cmd.Dir)
 	require.True(t, run.Detached)
+	in, err := run.Cmd.Stdin.Open()
+	require.NoError(t, err)
+	answers, err := io.ReadAll(in)
+	require.NoError(t, err)
+	require.Equal(t, "admin\n"+password+"\n"+password+"\n\nlocalhost\n", string(answers),
+		"name, password twice, no mail address, time server")
 	all := s.typed()
 	at := func(text string) int {
 		i := slices.IndexFunc(all, func(line string) bool { return strings.Contains(line, text) })
@@ -257,6 +264,15 @@ func TestRowsAreCounted(t *testing.T) {
 	var again *evenkeel.Retry
 	require.ErrorAs(t, s.action(t, "database", "idle").Expect.Check(printed("3\n")), &again)
 	require.NoError(t, s.action(t, "database", "idle").Expect.Check(printed("0\n")))
+}
+
+// An installer that changed since the plan was made stops the run while the old manager serves.
+func TestBundleIsVerifiedFirst(t *testing.T) {
+	s := newScene(t, lustretest.ManagerOptions{}, nil)
+	require.NoError(t, os.WriteFile(s.cfg.Bundle, lustretest.Bundle("4.0.6.0"), 0o600))
+	report, err := s.run(t, s.clone(), &evenkeel.MemJournal{})
+	require.ErrorContains(t, err, "has changed since the plan was made")
+	require.False(t, report.State.Changed)
 }
 
 // No secret is in an argument, in the journal or on paper: neither the account's password nor what is in the dump.

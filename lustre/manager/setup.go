@@ -19,18 +19,21 @@ func (m *Manager) setup() evenkeel.Step {
 		Needs: []evenkeel.FactKey{m.lists}, Actions: []evenkeel.Action{run}, Irreversible: m.gone(),
 		Verify: []evenkeel.Action{
 			m.webUI("answers").From("lustre:231"),
-			m.release("version", m.Config.Version).From("lustre:231"),
-			m.listsAsBefore("lists", "Verify that IML lists the hosts, file systems and targets that it listed before", lists, m.lists),
+			release("version", m.Config.Package, m.Config.Version).From("lustre:231"),
+			m.listsAsBefore("lists", "Verify that IML lists the hosts, file systems and targets that it listed before", lists,
+				m.lists),
 		},
 	}
 }
 
 // readdFencing has the operator look after power management, where the restore did not bring it back (lustre:1761).
 func (m *Manager) readdFencing() evenkeel.Step {
-	a := m.listsAsBefore("fencing", "Verify that IML lists the power control devices and outlets that it listed before", power, m.fencing).
+	a := m.listsAsBefore("fencing", "Verify that IML lists the power control devices and outlets that it listed before",
+		power, m.fencing).
 		From("lustre:1761")
-	a.Manual = "Open Configuration, Power Control in the web interface. Where devices or outlets are missing or show an error, remove " +
-		"the configuration there and add it again, with every outlet assigned to its server. No server is fenced by that."
+	a.Manual = "Open Configuration, Power Control in the web interface. Where devices or outlets are missing or show an " +
+		"error, remove the configuration there and add it again, with every outlet assigned to its server. No server is " +
+		"fenced by that."
 	return evenkeel.Step{
 		ID: "fencing", Title: "Add fencing again where it is missing", Host: m.Config.Host, Ref: "lustre:1761",
 		Needs: []evenkeel.FactKey{m.fencing}, Actions: []evenkeel.Action{a},

@@ -53,31 +53,38 @@ func agent(verb, server string) evenkeel.Action {
 // be switched on again as it was.
 func (m *Manager) shutDown() evenkeel.Step {
 	c := m.Config
-	down := evenkeel.Disrupt("shutdown", "Shut "+c.Host+" down", "shutdown", "-h", "now").Probed(steps.BootProbe(m.boot, evenkeel.Done)).
+	down := evenkeel.Disrupt("shutdown", "Shut "+c.Host+" down", "shutdown", "-h", "now").Probed(steps.BootProbe(m.boot,
+		evenkeel.Done)).
 		From("lustre:105")
 	down.DropsConnection, down.Limit = true, c.Install
 	on := evenkeel.Look("switch-on", "Switch "+c.Host+" on again, as it was", "cat", "/etc/redhat-release")
-	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", c.Host)
+	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old "+
+		"system is up.", c.Host)
 	return evenkeel.Step{
 		ID: "shutdown", Title: "Shut the manager down", Host: c.Host, Ref: "lustre:105", Reinstalls: []string{c.Host},
 		Needs: []evenkeel.FactKey{m.archivePath, m.archiveSum, m.lists}, Makes: []evenkeel.FactKey{m.boot},
 		Actions: []evenkeel.Action{steps.Boot("boot-id", m.boot), m.stillSafe(), down},
-		Undo: []evenkeel.Action{showsText(on.Expecting("the release is the old one: "+c.OldRelease, evenkeel.Contains(c.OldRelease)),
+		Undo: []evenkeel.Action{showsText(on.Expecting("the release is the old one: "+c.OldRelease,
+			evenkeel.Contains(c.OldRelease)),
 			c.OldRelease)},
-		UndoVerify: []evenkeel.Action{m.listsAsBefore("lists", "Verify that IML lists what it listed before", lists, m.lists)},
+		UndoVerify: []evenkeel.Action{m.listsAsBefore("lists", "Verify that IML lists what it listed before", lists,
+			m.lists)},
 	}
 }
 
 // installSystem has the operator install the new system (lustre:105-113).
 func (m *Manager) installSystem() evenkeel.Step {
 	c := m.Config
-	install := evenkeel.Look("install", "Install the new operating system on "+c.Host, "cat", "/etc/redhat-release").From("lustre:105")
-	install.Manual = "Install the new operating system on " + c.Host + " by the vendor's instructions. Restore the network with the " +
-		"system's tools (nmtui edit), with the host name " + c.Host + " (lustre:113). The raw files are in the backup, below " +
-		"etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh. " +
-		"From the moment at which the disk is erased there is no rollback."
+	install := evenkeel.Look("install", "Install the new operating system on "+c.Host, "cat", "/etc/redhat-release").
+		From("lustre:105")
+	install.Manual = "Install the new operating system on " + c.Host + " by the vendor's instructions. Restore the " +
+		"network with the " +
+		"system's tools (nmtui edit), with the host name " + c.Host + " (lustre:113). The raw files are in the backup, " +
+		"below etc/sysconfig/network-scripts. Add the new system's host key to known_hosts; the old key comes back with " +
+		"/etc/ssh. From the moment at which the disk is erased there is no rollback."
 	return evenkeel.Step{
-		ID: "install-system", Title: "Install the new operating system", Host: c.Host, Ref: "lustre:105", Reinstalls: []string{c.Host},
+		ID: "install-system", Title: "Install the new operating system", Host: c.Host, Ref: "lustre:105",
+		Reinstalls: []string{c.Host},
 		Actions: []evenkeel.Action{showsText(install.Expecting("the release is the new one: "+c.NewRelease,
 			evenkeel.Contains(c.NewRelease)), c.NewRelease)},
 		Verify: []evenkeel.Action{m.named("name")}, Irreversible: m.gone(),
@@ -89,7 +96,8 @@ func (m *Manager) restore() evenkeel.Step {
 	all := func(backup.Group) bool { return true }
 	target := m.tree() + ".tgz"
 	actions := []evenkeel.Action{
-		steps.Upload("upload", "Copy the backup onto the new system, whole", "backup", m.Config.Host, m.archivePath.Ref(), m.archiveSum.Ref(),
+		steps.Upload("upload", "Copy the backup onto the new system, whole", "backup", m.Config.Host, m.archivePath.Ref(),
+			m.archiveSum.Ref(),
 			target+".part").From("lustre:106"),
 		steps.Rename("rename", "backup", target, m.archiveSum.Ref()).From("lustre:106"),
 	}
@@ -103,7 +111,8 @@ func (m *Manager) restore() evenkeel.Step {
 		}
 	}
 	if !slices.Contains(m.Config.Skip, "ntp") {
-		actions = append(actions, shows(evenkeel.Look("ntp-runs", "Verify that NTP runs", "systemctl", "is-active", "ntpd").From("lustre:162").
+		actions = append(actions, shows(evenkeel.Look("ntp-runs", "Verify that NTP runs", "systemctl", "is-active", "ntpd").
+			From("lustre:162").
 			Expecting("active", evenkeel.Says("active")), "", "active"))
 	}
 	return evenkeel.Step{

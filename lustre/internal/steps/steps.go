@@ -36,8 +36,8 @@ func BootID(o evenkeel.Observed) (string, error) {
 	return "", fmt.Errorf("no boot id: exit status %d, %q", o.ExitCode, o.Text())
 }
 
-// BootProbe tells whether a machine went down since the boot id was noted: it shows another one since. Silent is what it
-// means that it does not answer.
+// BootProbe tells whether a machine went down since the boot id was noted: it shows another one since. Silent is what
+// it means that it does not answer.
 func BootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenkeel.Probe {
 	return evenkeel.Probe{
 		Cmd:  sshexec.Command(sshexec.ReadOnly, BootIDCommand()...),
@@ -114,7 +114,8 @@ func Upload(id, title, what, host, from, sum, into string) evenkeel.Action {
 	}
 }
 
-// Rename gives a file, uploaded as PATH.part, its name: done where the file of that name has the sha256, which may be a fact.
+// Rename gives a file, uploaded as PATH.part, its name: done where the file of that name has the sha256, which may be a
+// fact.
 func Rename(id, what, target, sum string) evenkeel.Action {
 	return evenkeel.Do(id, "Give it its name", "mv", "-T", target+".part", target).Probed(evenkeel.Probe{
 		Cmd: SHA256Sum(target), Text: "the file has the " + what + "'s digest",

@@ -23,9 +23,10 @@ func (s *scene) rehearse(t *testing.T, every int, kinds ...evenkeel.ScheduleKind
 	require.NotZero(t, report.Schedules)
 }
 
-// The tool crashes, loses its connection or is asked to stop at every point, and a rollback begins at every point.
+// The tool crashes, loses its connection or is asked to stop at every third point, and a
+// rollback begins there.
 func TestRehearsal(t *testing.T) {
-	every := 1
+	every := 3
 	if testing.Short() {
 		every = 23
 	}

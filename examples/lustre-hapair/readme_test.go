@@ -20,7 +20,7 @@ func TestReadmeConfiguration(t *testing.T) {
 	require.True(t, found)
 	text, rest, found := strings.Cut(text, "```\n")
 	require.True(t, found)
-	require.Equal(t, 1, strings.Count(rest, "```yaml"), "a configuration that no test reads: the other one is of cps-issm, and read there")
+	require.Equal(t, 2, strings.Count(rest, "```yaml"), "a configuration that no test reads: the others are of cps-issm, and read there")
 
 	optional := regexp.MustCompile(`(?m)^(  )# (\w+: )`)
 	whole := optional.ReplaceAllString(text, "$1$2")

@@ -287,12 +287,19 @@ func (t *Timetable) find() {
 		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
 			"%d steps it is not known", inWords(t.Within), t.Total, len(t.Unknown), len(t.Steps))
 	}
-	var late []int
+	var late, unknown []int
 	for i, back := range t.TurnBacks {
 		g := t.groups[i]
-		if back.To != "" && g.begins.For+g.takes.For+back.Takes.For > t.Within {
+		switch {
+		case back.To == "":
+		case g.begins.For+g.takes.For+back.Takes.For > t.Within:
 			late = append(late, back.Number)
+		case back.Takes.AtLeast || g.begins.AtLeast || g.takes.AtLeast:
+			unknown = append(unknown, back.Number)
 		}
+	}
+	if len(unknown) > 0 {
+		add("nobody knows whether a rollback from these steps ends within the maintenance window: %s", numbers(unknown))
 	}
 	if len(late) > 0 {
 		add("when these steps are done as planned, a rollback from there ends after the maintenance window: %s",

@@ -11,11 +11,12 @@ type Server struct {
 	ID     string // a UUID, as printed
 	Name   string
 	Status string // ACTIVE, BUILD, SHUTOFF, ERROR, …
+	Task   string // what is being done to it, such as deleting; empty where nothing is
 	Line   int
 }
 
 // ParseServers reads the table that "nova list" prints. One without a server is a table, too; one that is cut off, a
-// row with other cells than the heading, and a server without id, name or status are errors.
+// row with other cells than the heading, a table without the task state, and a server without id, name or status are errors.
 func ParseServers(r io.Reader) ([]Server, error) {
 	src, err := readSource(r, "nova list")
 	if err != nil {
@@ -23,7 +24,7 @@ func ParseServers(r io.Reader) ([]Server, error) {
 	}
 	var list []Server
 	var head []string
-	at, rules := [3]int{}, 0
+	at, rules := [4]int{}, 0
 	for _, l := range src.clean() {
 		text := strings.TrimSpace(l.text)
 		switch {
@@ -39,7 +40,7 @@ func ParseServers(r io.Reader) ([]Server, error) {
 			}
 			if head == nil {
 				head = cells
-				for i, name := range []string{"ID", "Name", "Status"} {
+				for i, name := range []string{"ID", "Name", "Status", "Task State"} {
 					if at[i] = slices.Index(head, name); at[i] < 0 {
 						src.failf(l.no, 1, text, "the table has no column %s", name)
 						return nil, src.err()
@@ -51,7 +52,10 @@ func ParseServers(r io.Reader) ([]Server, error) {
 				src.failf(l.no, 1, text, "a row must have %d cells, as the heading has", len(head))
 				continue
 			}
-			s := Server{ID: cells[at[0]], Name: cells[at[1]], Status: cells[at[2]], Line: l.no}
+			s := Server{ID: cells[at[0]], Name: cells[at[1]], Status: cells[at[2]], Task: cells[at[3]], Line: l.no}
+			if s.Task == "-" || s.Task == "None" {
+				s.Task = ""
+			}
 			if s.ID == "" || s.Name == "" || s.Status == "" {
 				src.failf(l.no, 1, text, "a server must have an id, a name and a status")
 				continue

@@ -2,7 +2,6 @@ package cpstest
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
@@ -42,11 +41,18 @@ func networkService() simhost.Service {
 	}}
 }
 
-// ip is "ip -4 route show" and "ip -6 route show".
+// ip is "ip -o addr show", "ip -4 route show" and "ip -6 route show".
 func ip(c *simhost.Call) int {
-	if len(c.Args) != 3 || !slices.Contains([]string{"-4", "-6"}, c.Args[0]) || c.Args[1] != "route" || c.Args[2] != "show" {
-		return c.Fail(255, "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }")
+	switch strings.Join(c.Args, " ") {
+	case "-o addr show":
+		return ipAddr(c)
+	case "-4 route show", "-6 route show":
+		return ipRoute(c)
 	}
+	return c.Fail(255, "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }")
+}
+
+func ipRoute(c *simhost.Call) int {
 	v := systemOf(c.State).vm(c.Host.Name)
 	if c.Args[0] == "-4" {
 		c.Printf("192.168.105.0/24 dev eth0 proto kernel scope link src 192.168.105.1 metric 100\n")

@@ -61,6 +61,7 @@ func virtuals(cfg Config, mongo *cps.MongoConfig) []virtual {
 			if !v.addr.IsValid() && a.Host == arbiterVIP {
 				v.addr, _ = netip.ParseAddr(cfg.ArbiterVIP) // Validate has tried it
 			}
+			v.addr = v.addr.Unmap() // as ip prints it
 			list = append(list, v)
 		}
 	}
@@ -85,7 +86,7 @@ func (m *Migration) reviewVIP() []cps.Finding {
 				add(cps.Error, "%s is said to be %s, which is the address of %s", v.name, v.addr, host.Alias)
 			}
 		}
-		if given, err := netip.ParseAddr(m.cfg.ArbiterVIP); err == nil && v.name == arbiterVIP && given != v.addr {
+		if given, err := netip.ParseAddr(m.cfg.ArbiterVIP); err == nil && v.name == arbiterVIP && given.Unmap() != v.addr {
 			add(cps.Error, "the configuration has %s for %s, and %s has %s", given, v.name, m.cfg.Deploy.Additional.File, v.addr)
 		}
 	}

@@ -65,7 +65,7 @@ const verdicts = "2>&1 | verdicts"
 // planFiles compare the cluster's files with those that the plan was made from.
 func (m *Migration) planFiles() []evenkeel.Action {
 	var actions []evenkeel.Action
-	for i, input := range m.inputs() {
+	for i, input := range m.files() {
 		actions = append(actions, evenkeel.Action{
 			ID:    []string{"hosts", "mongo-config"}[i],
 			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),

@@ -234,7 +234,9 @@ func serverActive(alias string) func(evenkeel.Observed) (evenkeel.ProbeResult, e
 		case len(named) > 1:
 			return evenkeel.Inconclusive, fmt.Errorf("nova has %d servers called %s: delete those that are not the new one, then resume",
 				len(named), alias)
-		case named[0].Status == "ACTIVE":
+		case named[0].Task == "deleting":
+			return evenkeel.Inconclusive, evenkeel.NotYet(15*time.Second, "nova is deleting %s", alias)
+		case named[0].Status == "ACTIVE" && named[0].Task == "":
 			return evenkeel.Done, nil
 		case named[0].Status == "BUILD":
 			return evenkeel.Inconclusive, evenkeel.NotYet(15*time.Second, "nova is building %s", alias)

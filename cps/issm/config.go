@@ -225,7 +225,7 @@ func (c Config) Validate() error {
 	default:
 		bad("corosync_order %q: it must be %s or %s", c.CorosyncOrder, CorosyncLate, CorosyncGuide)
 	}
-	if _, err := netip.ParseAddr(c.ArbiterVIP); c.ArbiterVIP != "" && err != nil {
+	if addr, err := netip.ParseAddr(c.ArbiterVIP); c.ArbiterVIP != "" && (err != nil || addr.Zone() != "") {
 		bad("arbitervip %q is no IP address", c.ArbiterVIP)
 	}
 	if c.ClearWhisper && c.SkipCarbon {

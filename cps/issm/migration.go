@@ -103,7 +103,7 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	m.review()
 	m.findings = slices.Concat(m.findings, m.reviewGeo(), m.reviewSite(), m.reviewRoutes(), m.reviewCloud())
 	if worst, found := cps.Worst(m.findings); found && worst == cps.Error {
-		return nil, &ReviewError{Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
+		return nil, &ReviewError{Set1: set1, Set2: set2, Findings: m.findings, Repair: cps.ProposeRepair(set1, set2, mongo)}
 	}
 	return m, nil
 }
@@ -145,8 +145,9 @@ var errNoPlan = errors.New("there is no plan: make one with New")
 
 // ReviewError says why a migration is not planned: findings of severity Error, and how to repair the division of the VMs.
 type ReviewError struct {
-	Findings []cps.Finding
-	Repair   cps.Repair
+	Set1, Set2 cps.ClusterSet // the division that was reviewed
+	Findings   []cps.Finding
+	Repair     cps.Repair
 }
 
 func (e *ReviewError) Error() string {
@@ -241,6 +242,9 @@ func (m *Migration) intro() string {
 		"(cps:2023). Use no feature and no option that the guide does not have: it may not be supported (cps:195).\n\n", m.cfg.ClusterManager)
 	fmt.Fprintf(&b, "Going back: up to the disabling of set 1 step by step; from the end of \"enable set 1\" to the "+
 		"disabling of set 2 by the runbook %s (cps:1814); in between and afterwards only forward.", rollbackName)
+	if len(m.cfg.KPIs) == 0 {
+		b.WriteString("\n\nNo KPI is watched (kpis in the configuration): the operator alone judges the call traffic.")
+	}
 	for _, f := range m.findings {
 		b.WriteString("\n\nFinding: " + f.String())
 	}
@@ -249,6 +253,15 @@ func (m *Migration) intro() string {
 
 // inputs bind a journal to the files that the runbook was made from.
 func (m *Migration) inputs() []evenkeel.Input {
+	list := m.files()
+	for _, v := range m.known() { // an invariant's digest is its ID
+		list = append(list, evenkeel.NewInput("address of "+v.name, []byte(v.addr.String())))
+	}
+	return list
+}
+
+// files are those inputs that the cluster has as files.
+func (m *Migration) files() []evenkeel.Input {
 	return []evenkeel.Input{
 		evenkeel.NewInput(hostsPath, contentOf(m.hosts)),
 		evenkeel.NewInput(mongoConfigPath, contentOf(m.mongo)),

@@ -135,7 +135,8 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 	}
 	if gate := m.kpiGate(fmt.Sprintf("Verify that the KPIs are good before set %d goes", n)); gate != nil {
 		gate[0].Precondition = true
-		step.Needs, step.Actions = []evenkeel.FactKey{factKPIs}, append(gate, step.Actions...)
+		last := slices.IndexFunc(step.Actions, func(a evenkeel.Action) bool { return a.ID == "other-traffic" })
+		step.Needs, step.Actions = []evenkeel.FactKey{factKPIs}, slices.Insert(step.Actions, last+1, gate...) // what came before may have taken hours
 	}
 	return step
 }

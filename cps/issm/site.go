@@ -17,14 +17,11 @@ func validArgv(argv []string) error {
 	return sshexec.Command(sshexec.ReadOnly, argv...).Validate()
 }
 
-// reviewSite says what is watched of the calls, and what of the site's own programs is lost with its machine.
+// reviewSite says what of the site's own programs is lost with its machine.
 func (m *Migration) reviewSite() []cps.Finding {
 	var list []cps.Finding
 	add := func(severity cps.Severity, where, format string, args ...any) {
 		list = append(list, cps.Finding{Severity: severity, Where: where, What: fmt.Sprintf(format, args...), Row: "CPS-232"})
-	}
-	if len(m.cfg.KPIs) == 0 {
-		add(cps.Info, "kpis", "no KPI is watched: the operator alone judges the call traffic")
 	}
 	replaced := func(host string) bool {
 		return host == m.cfg.ClusterManager || m.sets[1].Contains(host) || m.sets[2].Contains(host)

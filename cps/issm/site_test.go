@@ -324,7 +324,8 @@ func TestTheReviewSaysWhatIsWatched(t *testing.T) {
 		}
 		return list
 	}
-	require.Equal(t, []string{"kpis: info: no KPI is watched: the operator alone judges the call traffic (CPS-232)"}, said(issm.Config{ArchiveDir: "/a"}))
+	require.Empty(t, said(issm.Config{ArchiveDir: "/a"}))
+	require.Contains(t, runbook(t, issm.Config{ArchiveDir: "/a"}).Intro, "No KPI is watched")
 	const replaced = ", which is replaced: put what the commands need on the new machine before the migration goes on (CPS-232)"
 	cfg := watched(issm.Config{ArchiveDir: "/a"})
 	require.Equal(t, []string{"kpis: info: KPIs are read on cluman" + replaced, "kpis: info: KPIs are read on pcrfclient01" + replaced}, said(cfg))

@@ -45,6 +45,9 @@ type technician struct {
 
 func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	a.asked = append(a.asked, ask.Step.ID+"/"+ask.Action.ID)
+	if len(a.asked) > 2000 {
+		return "", errors.New("the technician was asked too often: " + ask.Why)
+	}
 	if ask.Step.ID == a.hold {
 		return "", evenkeel.NeedsOperator("as the test wants it")
 	}
@@ -81,9 +84,6 @@ func (a *technician) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, e
 		return "booted", err
 	}
 	if ask.Why != "" {
-		if len(a.asked) > 2000 {
-			return "", errors.New("the technician was asked too often: " + ask.Why)
-		}
 		return "waiting", a.world.Sleep(ctx, 2*time.Minute)
 	}
 	return "so it is", nil

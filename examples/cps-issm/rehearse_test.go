@@ -119,6 +119,7 @@ func TestRehearseOptions(t *testing.T) {
 		"peer_pcrfclient":         {Job: map[string]any{"single_cluster_corosync": false, "peer_pcrfclient": "site2-pcrfclient01"}},
 		"remove_udev_rules":       {Job: map[string]any{"remove_udev_rules": true}},
 		"skip_carbon":             {Job: map[string]any{"skip_carbon": true}},
+		"whisper_gb":              {Job: map[string]any{"whisper_gb": 12.5}},
 		"clear_whisper":           {Job: map[string]any{"clear_whisper": true}},
 		"openstack": {Edit: func(t *testing.T, dir string, job map[string]any) {
 			t.Helper()

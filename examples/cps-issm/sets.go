@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
@@ -25,7 +26,8 @@ func setsVerb() cli.Verb {
 			fs.StringVar(&into, "write", "", "write the files of both sets, as repaired, into this directory")
 		},
 		Run: func(_ context.Context, a *cli.App) (int, error) {
-			cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg")}}
+			cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg"),
+				Config: issm.Config{ArchiveDir: dir}}} // nothing is written there
 			switch {
 			case (config == "") == (dir == ""):
 				return cli.ExitInput, errors.New("it takes -config or -dir, one of them")
@@ -40,35 +42,27 @@ func setsVerb() cli.Verb {
 	}
 }
 
-// divide prints the division, and writes the files of the repaired one into a directory, where one is given.
+// divide prints the division with what a plan finds in it, and writes the files of the repaired one into a directory,
+// where one is given.
 func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
-	job := jobOf(cfg)
-	hosts, deploy, _, err1 := job.tables(cfg)
-	mongo, err2 := needed("mongo_config", cfg.Path(job.MongoConfig), cps.ParseMongoConfig)
-	if err := errors.Join(err1, err2); err != nil {
+	migration, err := planned(cfg)
+	var refused *issm.ReviewError
+	if err != nil && !errors.As(err, &refused) {
 		return cli.ExitInput, err
 	}
-	set1, set2 := job.Set1, job.Set2
-	if len(set1) == 0 {
-		var err error
-		if set1, set2, err = cps.SplitClusterSets(hosts); err != nil {
-			return cli.ExitInput, err
-		}
+	if refused == nil {
+		set1, set2 := migration.Sets()
+		refused = &issm.ReviewError{Findings: migration.Findings(), Set1: set1, Set2: set2, Repair: cps.Repair{Set1: set1, Set2: set2}}
 	}
-	found := cps.ReviewSets(set1, set2, mongo, job.AcceptNoMajority...)
-	found = append(found, cps.ReviewHosts(hosts, set1, set2)...)
-	if deploy != nil {
-		found = append(found, deploy.ReviewMembers(mongo)...)
-	} else {
-		found = append(found, cps.ReviewMembers(hosts, mongo)...)
-	}
-	repair := cps.ProposeRepair(set1, set2, mongo)
+	repair := refused.Repair
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "set 1, upgraded first (%d VMs): %s\nset 2 (%d VMs): %s\n", len(set1), strings.Join(set1, ", "),
-		len(set2), strings.Join(set2, ", "))
-	for _, f := range found {
-		fmt.Fprintln(&b, f)
+	fmt.Fprintf(&b, "set 1, upgraded first (%d VMs): %s\nset 2 (%d VMs): %s\n", len(refused.Set1), strings.Join(refused.Set1, ", "),
+		len(refused.Set2), strings.Join(refused.Set2, ", "))
+	for _, f := range refused.Findings {
+		if f.Severity != cps.Info {
+			fmt.Fprintln(&b, f)
+		}
 	}
 	if len(repair.Moves)+len(repair.Impossible) > 0 {
 		fmt.Fprintf(&b, "repair: %s\n", repair)
@@ -81,9 +75,10 @@ func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
 		return cli.ExitFailed, err
 	}
 	if into != "" {
-		left, bad := cps.Worst(cps.ReviewSets(repair.Set1, repair.Set2, mongo, job.AcceptNoMajority...))
-		if bad && left == cps.Error || len(repair.Impossible) > 0 {
-			return cli.ExitFailed, errors.New("no file is written: moving VMs alone repairs it not; see the findings")
+		job := jobOf(cfg)
+		job.Set1, job.Set2 = repair.Set1, repair.Set2
+		if _, left := planned(cfg); left != nil {
+			return cli.ExitFailed, errors.New("no file is written: moving VMs alone does not repair it; see the findings")
 		}
 		for n, set := range []cps.ClusterSet{repair.Set1, repair.Set2} {
 			if err := cli.WriteNew(filepath.Join(into, filepath.Base(cps.ClusterSetPath(n+1))), []byte(set.String())); err != nil {
@@ -91,8 +86,8 @@ func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
 			}
 		}
 	}
-	if worst, ok := cps.Worst(found); ok && worst == cps.Error {
-		return cli.ExitFailed, nil
+	if err != nil {
+		return cli.ExitFailed, nil // the findings are printed
 	}
 	return cli.ExitDone, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -88,6 +89,36 @@ var promises = map[string]promise{
 			require.NoError(t, err)
 			require.Regexp(t, `(?s)^# .*oss1\.example\.com.*oss2\.example\.com`, string(raw))
 			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
+		},
+	},
+	"./lustre-hapair plan -config pair.yaml -o window -within 6h": {
+		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
+		after: func(t *testing.T, c *site, out string) {
+			t.Helper()
+			require.Regexp(t, `(?m)^Maintenance window: .*oss1`, out)
+			require.Contains(t, out, "nobody knows whether the run fits into the maintenance window of 6 h")
+			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
+		},
+	},
+	"go build ./examples/cps-issm": {after: built("cps-issm")},
+	"./cps-issm plan -config cluster.yaml -o window -start '2026-11-29 22:00' -end '2026-11-30 06:00' " +
+		"-journal lab.jsonl -takes redeploy-set-1=90m -oplog oplog.txt": {
+		before: func(t *testing.T, c *site) { t.Helper(); c.cluster(t) },
+		after: func(t *testing.T, _ *site, out string) {
+			t.Helper()
+			require.Contains(t, out, "Maintenance window: In-service migration of CPS")
+			require.Regexp(t, `redeploy-set-1: .*`, out)
+			require.Contains(t, out, "journal lab.jsonl of ")
+			require.Regexp(t, `(?m)^ +12 .* 1 h 30 m `, out, "what was stated")
+		},
+	},
+	"./cps-issm plan -config cluster.yaml -o window-svg -within 8h -journal lab.jsonl > window.svg": {
+		before: func(t *testing.T, c *site) { t.Helper(); c.cluster(t) },
+		after: func(t *testing.T, c *site, _ string) {
+			t.Helper()
+			raw, err := os.ReadFile(filepath.Join(c.dir, "window.svg"))
+			require.NoError(t, err)
+			require.Regexp(t, `(?s)^<svg .*</svg>\s*$`, string(raw))
 		},
 	},
 	"./lustre-hapair rehearse -config pair.yaml -every 100": {
@@ -253,6 +284,27 @@ func (c *site) pair(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "pair.yaml"), raw, 0o600))
 	c.world = c.client(t, "world")
 	c.served = c.report(t).Serving
+}
+
+// cluster makes cluster.yaml for the guide's cluster, lab.jsonl, the journal of its migration in a simulated world, and
+// oplog.txt.
+func (c *site) cluster(t *testing.T) {
+	t.Helper()
+	exit, out := shell(t, c.dir, "./cps-issm demo")
+	require.Equal(t, cli.ExitDone, exit, "%s", out)
+	left := regexp.MustCompile(`journal are in (\S+)`).FindStringSubmatch(out)
+	require.NotNil(t, left, "%s", out)
+	t.Cleanup(func() { _ = os.RemoveAll(left[1]) })
+	copied := map[string]string{filepath.Join(left[1], "journal.jsonl"): "lab.jsonl",
+		filepath.Join(c.dir, "mongo", "testdata", "cps-printReplicationInfo.txt"): "oplog.txt"}
+	for from, to := range copied {
+		raw, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(c.dir, to), raw, 0o600))
+	}
+	const job = "journal: cluster.jsonl\njob:\n  hosts_csv: examples/cps-issm/input/Hosts.csv\n" +
+		"  mongo_config: examples/cps-issm/input/mongoConfig.cfg\n  archive_dir: .\n  arbitervip: 192.168.105.100\n"
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "cluster.yaml"), []byte(job), 0o600))
 }
 
 // client reaches a host of pair.yaml.

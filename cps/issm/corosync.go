@@ -126,6 +126,30 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
 }
 
+// takesOver wants corosync to run in the half that stays: arbitervip goes there when half n is disabled. Between two
+// clusters the other one has it; in the guide's order nobody has it while set 1 is away.
+func (m *Migration) takesOver(n int) []evenkeel.Action {
+	if len(m.vips) == 0 || m.cfg.PeerPcrfclient != "" || n == 1 && m.cfg.guideOrder() {
+		return nil
+	}
+	host, status := m.ofClass(3-n, "pcrfclient")[0], sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync")
+	return []evenkeel.Action{{
+		ID: "takes-over", Precondition: true,
+		Paper: steps.Prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, "it runs"),
+		Change: evenkeel.Change{
+			Title: fmt.Sprintf("Corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669", Cmd: status,
+			Expect: evenkeel.Expect{Text: "monit says that corosync runs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				runs, err := steps.MonitRuns(o.Result, "corosync")
+				if err == nil && !runs {
+					err = evenkeel.NeedsOperator("corosync does not run on %s: nobody would have arbitervip while set %d is away. Start "+
+						"it there (monit start corosync), then resume", host, n)
+				}
+				return err
+			})},
+		},
+	}}
+}
+
 // peerCorosyncStep is the two-cluster rule (cps:671-677).
 func (m *Migration) peerCorosyncStep() evenkeel.Step {
 	return evenkeel.Step{

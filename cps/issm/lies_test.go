@@ -223,6 +223,8 @@ func migrationLies() []lied {
 		{check: "corosync/whole", at: "corosync/whole", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 		{check: "corosync/corosync-stopped", lies: idle("monit stop corosync", "")},
 		{check: "corosync/moved", lies: then("monit stop corosync", "pcrfclient02 monit stop corosync")}, // arbitervip is held by none
+		{check: "disable-set-1/takes-over", lies: says("monit status corosync", "pcrfclient01", replaces("Running", "Not monitored"))},
+		{check: "disable-set-2/takes-over", lies: says("monit status corosync", "pcrfclient02", replaces("Running", "Not monitored"))},
 		{check: "disable-set-2/first-half", at: "disable-set-2/first-half", lies: member("set03", "sessionmgr02", cps.StateRecovering)},
 
 		{check: "traffic-swap/whole", at: "traffic-swap/whole", lies: member("set03", "sessionmgr02", cps.StateRecovering)},

@@ -133,10 +133,12 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			},
 		})
 	}
+	before := func(a evenkeel.Action) bool { return a.ID == setArchives[n].mark().ID }
+	step.Actions = slices.Insert(step.Actions, slices.IndexFunc(step.Actions, before), m.takesOver(n)...)
 	if gate := m.kpiGate(fmt.Sprintf("Verify that the KPIs are good before set %d goes", n)); gate != nil {
 		gate[0].Precondition = true
-		last := slices.IndexFunc(step.Actions, func(a evenkeel.Action) bool { return a.ID == "other-traffic" })
-		step.Needs, step.Actions = []evenkeel.FactKey{factKPIs}, slices.Insert(step.Actions, last+1, gate...) // what came before may have taken hours
+		step.Needs = []evenkeel.FactKey{factKPIs}
+		step.Actions = slices.Insert(step.Actions, slices.IndexFunc(step.Actions, before), gate...) // what comes before may take hours
 	}
 	return step
 }

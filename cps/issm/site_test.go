@@ -164,9 +164,9 @@ func TestKPIsBeforeTheFirstLife(t *testing.T) {
 func TestKPIsAreReadAgain(t *testing.T) {
 	w := deploy(t, siteWorld(cpstest.Options{}))
 	o := runOn(t, siteRunbook(t), w, "calls")
-	require.NoError(t, w.Lie(cpstest.Lie{Command: "ps -ef", Host: "cluman", Says: stillRuns}))
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "cat /etc/passwd", Host: "lb01", Says: prints("no line of passwd\n")}))
 	o = life(t, evenkeel.Resume, o.rb, o, "")
-	require.Equal(t, "disable-set-2/quiet", stoppedAt(o.err), "%v", o.err)
+	require.Equal(t, "disable-set-2/users", stoppedAt(o.err), "%v", o.err)
 	run(w, "world", "kpi", "gx-success", "98")
 	o = life(t, evenkeel.Resume, o.rb, o, "")
 	require.Equal(t, "disable-set-2/kpis", stoppedAt(o.err), "%v", o.err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -125,11 +126,17 @@ func (c *settings) Value(key string) (value Secret, ok bool) {
 }
 
 // Text is the value of a key that is no secret; ok is false where the file has no such row, and for a key that IsSecretKey names.
+// So it is for a db_authentication_enabled that is neither TRUE nor FALSE: the value may be the password of another row.
 func (c *settings) Text(key string) (text string, ok bool) {
-	if l := c.find(key); l != nil && !IsSecretKey(key) {
-		return l.value().Reveal(), true
+	l := c.find(key)
+	if l == nil || IsSecretKey(key) {
+		return "", false
 	}
-	return "", false
+	text = l.value().Reveal()
+	if key == KeyDBAuthEnabled && !strings.EqualFold(text, "TRUE") && !strings.EqualFold(text, "FALSE") {
+		return "", false
+	}
+	return text, true
 }
 
 // Set changes the value of a key in its row, or adds a row "key,value," at the end.
@@ -230,8 +237,17 @@ func (c *Configuration) Findings() []Finding {
 	f := findings{file: c.File}
 	enabled := c.find(KeyDBAuthEnabled)
 	if enabled == nil {
-		f.add(Error, 0, "CPS-012", "%s is not present, and the migration fails without it; add the row %q", KeyDBAuthEnabled,
-			KeyDBAuthEnabled+", FALSE,")
+		for _, key := range c.Keys() {
+			if l := c.find(key); strings.HasPrefix(key, "db_auth") && key != KeyDBAuthAdminPasswd && key != KeyDBAuthReadonlyPasswd {
+				f.add(Error, l.no, "CPS-012", "%s is no key that the guide has: is %s meant?", key, KeyDBAuthEnabled)
+				return f.list
+			}
+		}
+		advice := "add the row " + strconv.Quote(KeyDBAuthEnabled+", FALSE,")
+		if c.find(KeyDBAuthAdminPasswd) != nil || c.find(KeyDBAuthReadonlyPasswd) != nil {
+			advice = "add it, TRUE where the databases ask for these passwords, else FALSE"
+		}
+		f.add(Error, 0, "CPS-012", "%s is not present, and the migration fails without it; %s", KeyDBAuthEnabled, advice)
 		return f.list
 	}
 	switch strings.ToUpper(enabled.value().Reveal()) {

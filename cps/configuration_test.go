@@ -55,6 +55,10 @@ func TestConfigurationFindings(t *testing.T) {
 			[]string{"db_authentication_admin_passwd has no value", "db_authentication_readonly_passwd has no value"}},
 		{"on with one empty", "db_authentication_enabled, TRUE,\ndb_authentication_admin_passwd,,\ndb_authentication_readonly_passwd, bb,\n",
 			[]string{"db_authentication_admin_passwd has no value"}},
+		{"absent", "hv_user_0000,root,\n", []string{`add the row "db_authentication_enabled, FALSE,"`}},
+		{"absent beside passwords", "db_authentication_admin_passwd, aa,\n", []string{"add it, TRUE where the databases ask for these passwords"}},
+		{"another spelling", "db_authentication_enable, TRUE,\ndb_authentication_admin_passwd, aa,\n",
+			[]string{"db_authentication_enable is no key that the guide has: is db_authentication_enabled meant?"}},
 		{"neither", "db_authentication_enabled, MAYBE,\n", []string{"must be FALSE or TRUE"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,4 +163,16 @@ func FuzzParseConfiguration(f *testing.F) {
 		require.Equal(t, c.Keys(), again.Keys())
 		c.Findings()
 	})
+}
+
+// A value in the place of TRUE or FALSE may be the password of another row: it is no text to show.
+func TestASwappedPasswordIsNotShown(t *testing.T) {
+	c := configuration(t, "db_authentication_enabled,Hunter2-canary,\ndb_authentication_admin_passwd,TRUE,\n")
+	_, ok := c.Text(cps.KeyDBAuthEnabled)
+	require.False(t, ok)
+	for in, want := range map[string]string{"TRUE": "TRUE", "false": "false"} {
+		got, ok := configuration(t, "db_authentication_enabled,"+in+",\n").Text(cps.KeyDBAuthEnabled)
+		require.True(t, ok)
+		require.Equal(t, want, got)
+	}
 }

@@ -1,6 +1,7 @@
 package cps_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,11 @@ func TestParseServers(t *testing.T) {
 	require.Equal(t, []cps.Server{{ID: "3d40e589-993c-44b5-bb0a-0923a4abbfc0", Name: "lb02", Status: "ACTIVE", Line: 4}}, list)
 	require.Equal(t, list, cps.ServersNamed(list, "lb02"))
 	require.Empty(t, cps.ServersNamed(list, "lb0"))
+	for task, want := range map[string]string{"None": "", "deleting": "deleting"} {
+		list, err = cps.ParseServers(text("nova list", novaHead+strings.Replace(novaLB02, "| -          |", "| "+task+" |", 1)+novaRule))
+		require.NoError(t, err)
+		require.Equal(t, want, list[0].Task)
+	}
 	list, err = cps.ParseServers(text("nova list", novaHead+novaRule))
 	require.NoError(t, err)
 	require.Empty(t, list)

@@ -182,10 +182,12 @@ func TestTheAddressOfArbiterVIP(t *testing.T) {
 		"both":              {issm.Config{ArbiterVIP: vipAddress, Deploy: folder}, true, ""},
 		"two addresses": {issm.Config{ArbiterVIP: "192.168.105.101", Deploy: folder}, false,
 			"the configuration has 192.168.105.101 for arbitervip, and AdditionalHosts.csv has 192.168.105.100"},
-		"that of a VM":  {issm.Config{ArbiterVIP: "192.168.105.19"}, false, "which is the address of pcrfclient01"},
-		"no address":    {issm.Config{ArbiterVIP: "arbitervip"}, false, `arbitervip "arbitervip" is no IP address`},
-		"another order": {issm.Config{CorosyncOrder: "early"}, false, `corosync_order "early": it must be late or guide`},
-		"no corosync":   {issm.Config{CorosyncOrder: issm.CorosyncGuide}, false, "needs single_cluster_corosync"},
+		"that of a VM":    {issm.Config{ArbiterVIP: "192.168.105.19"}, false, "which is the address of pcrfclient01"},
+		"of an interface": {issm.Config{ArbiterVIP: "fe80::1%eth0"}, false, "is no IP address"},
+		"mapped":          {issm.Config{ArbiterVIP: "::ffff:" + vipAddress}, true, ""},
+		"no address":      {issm.Config{ArbiterVIP: "arbitervip"}, false, `arbitervip "arbitervip" is no IP address`},
+		"another order":   {issm.Config{CorosyncOrder: "early"}, false, `corosync_order "early": it must be late or guide`},
+		"no corosync":     {issm.Config{CorosyncOrder: issm.CorosyncGuide}, false, "needs single_cluster_corosync"},
 	} {
 		tc.cfg.ArchiveDir = "/a"
 		m, err := issm.New(tc.cfg, guideHosts(t), guideMongo(t))

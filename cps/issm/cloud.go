@@ -94,8 +94,24 @@ func (m *Migration) reviewCloud() []cps.Finding {
 			}
 		}
 	}
+	taken := map[string]string{}
 	for _, v := range c.vips() {
-		for n := 1; n <= 2 && c.VIPs[v.name] != ""; n++ {
+		if c.VIPs[v.name] == "" {
+			continue
+		}
+		if other := taken[v.class+v.network]; other != "" {
+			add("CPS-040", "openstack: %s and %s are both for the port of an %s in the network %s: the second would take the place of the first "+
+				"there; leave one out of vips, and assign both by hand", other, v.name, v.class, v.network)
+		}
+		taken[v.class+v.network] = v.name
+		if given, err := netip.ParseAddr(c.VIPs[v.name]); err == nil {
+			for _, watched := range m.known() {
+				if watched.name == v.name && watched.addr != given.Unmap() {
+					add("CPS-040", "openstack.vips has %s for %s, and %s is known to be %s", given, v.name, v.name, watched.addr)
+				}
+			}
+		}
+		for n := 1; n <= 2; n++ {
 			if _, _, ok := m.port(n, v); !ok {
 				add("CPS-040", "no %s of set %d has an address in the network %s, whose port is to allow %s", v.class, n, v.network, v.name)
 			}

@@ -94,18 +94,20 @@ func TestOpenStackIsRendered(t *testing.T) {
 func TestOpenStackStops(t *testing.T) {
 	table := func(rows ...string) string {
 		const rule = "+----+------+--------+\n"
-		return rule + "| ID | Name | Status |\n" + rule + strings.Join(rows, "") + rule
+		return rule + "| ID | Name | Status | Task State |\n" + rule + strings.Join(rows, "") + rule
 	}
-	others := "| p | pcrfclient02 | ACTIVE |\n"
+	others := "| p | pcrfclient02 | ACTIVE | - |\n"
 	for want, tc := range map[string]struct {
 		from, at string // where the lie begins, and where the run stops
 		lie      cpstest.Lie
 	}{
-		"nova says SHUTOFF of lb02": {"delete", "deploy-lb02", says("nova list", "", prints(table(others, "| a | lb02 | SHUTOFF |\n")))[0]},
+		"nova says SHUTOFF of lb02": {"delete", "deploy-lb02", says("nova list", "", prints(table(others, "| a | lb02 | SHUTOFF | - |\n")))[0]},
 		"nova has 2 servers called lb02": {"delete", "deploy-lb02",
-			says("nova list", "", prints(table(others, "| a | lb02 | ACTIVE |\n", "| b | lb02 | BUILD |\n")))[0]},
-		"not a row of the table": {"delete", "deploy-pcrfclient02", says("nova list", "", prints("ERROR (Unauthorized)\n"))[0]},
-		"it is not so after":     {"delete", "active-pcrfclient02", idle("nova boot *", "")[0]},
+			says("nova list", "", prints(table(others, "| a | lb02 | ACTIVE | - |\n", "| b | lb02 | BUILD | spawning |\n")))[0]},
+		"nova is deleting lb02":    {"delete", "deploy-lb02", says("nova list", "", prints(table(others, "| a | lb02 | ACTIVE | deleting |\n")))[0]},
+		"nova says ACTIVE of lb02": {"delete", "deploy-lb02", says("nova list", "", prints(table(others, "| a | lb02 | ACTIVE | rebuilding |\n")))[0]},
+		"not a row of the table":   {"delete", "deploy-pcrfclient02", says("nova list", "", prints("ERROR (Unauthorized)\n"))[0]},
+		"it is not so after":       {"delete", "active-pcrfclient02", idle("nova boot *", "")[0]},
 		"no port has the address": {"delete", "port-arbitervip",
 			says("neutron port-list", "", replaces(`"192.168.105.20"`, `"192.168.105.201"`))[0]},
 		"neutron has updated port 3d40e589": {"delete", "vip-arbitervip",
@@ -151,8 +153,14 @@ func TestOpenStackIsRefused(t *testing.T) {
 		`lbvip01 is "x", which is no address`: func(_ *issm.Config, c *issm.Cloud) { c.VIPs["lbvip01"] = "x" },
 		"gxvip needs gx_network":              func(_ *issm.Config, c *issm.Cloud) { c.VIPs["gxvip"] = "192.0.2.1" },
 		"has an address in the network Gx":    func(_ *issm.Config, c *issm.Cloud) { c.VIPs["gxvip"], c.GxNetwork = "192.0.2.1", "Gx" },
-		"there is no nova boot command for":   func(_ *issm.Config, c *issm.Cloud) { c.Boots = c.Boots[1:] },
-		"is booted twice":                     func(_ *issm.Config, c *issm.Cloud) { c.Boots = append(c.Boots, c.Boots[0]) },
+		"lbvip01 and gxvip are both for the port of an lb in the network Management": func(_ *issm.Config, c *issm.Cloud) {
+			c.VIPs["gxvip"], c.GxNetwork = "192.0.2.1", "Management"
+		},
+		"openstack.vips has 192.168.105.199 for arbitervip, and arbitervip is known to be 192.168.105.100": func(c *issm.Config, o *issm.Cloud) {
+			c.ArbiterVIP, o.VIPs["arbitervip"] = "192.168.105.100", "192.168.105.199"
+		},
+		"there is no nova boot command for": func(_ *issm.Config, c *issm.Cloud) { c.Boots = c.Boots[1:] },
+		"is booted twice":                   func(_ *issm.Config, c *issm.Cloud) { c.Boots = append(c.Boots, c.Boots[0]) },
 		"did a letter slip in for a digit": func(_ *issm.Config, c *issm.Cloud) {
 			c.Boots[0].NICs[0].NetID = "c3df93c2-c2bb-4l43-8bb6-b4ec6df65e53"
 		},

@@ -207,7 +207,7 @@ func (p *picture) legend() (list []string) {
 	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on " +
 		"there is no way back, for a while or for good.")
 	if p.t.Total.AtLeast {
-		say("Times with >= are lower bounds: what is unknown counts as nothing.")
+		say("The longer number of an estimate counts. Times with >= are then lower bounds: what is unknown counts as nothing.")
 	}
 	for _, point := range p.t.NoReturns {
 		say("Step %d begins at the latest: %s, for the run to end in the maintenance window.", point.Number,

@@ -150,6 +150,8 @@ func TestTimetableOfTheUnknown(t *testing.T) {
 	require.Contains(t, text, "Nobody knows the whole time of: test-rollback/undo-out, test-rollback/undo-right, test-rollback/undo-left")
 	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the run fits into the maintenance window of 5 h")
 	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the members of set 1 come back in time")
+	require.Contains(t, strings.Join(table.Findings, "\n"),
+		"nobody knows whether a rollback from these steps ends within the maintenance window: 3, 4, 6")
 	_, text = timetable(t, parseRunbook(t, "a[a.safe] b[b.safe]"), evenkeel.TimetableOptions{})
 	require.Contains(t, text, "The run takes: unknown.")
 	require.Contains(t, text, "Begin it at the latest: unknown.")

@@ -63,7 +63,8 @@ func (t *Timetable) when(s Span) string {
 }
 
 func (p *printer) steps(t *Timetable) {
-	p.line("\nTimes with >= are lower bounds: something before them is unknown, and counts as nothing.\n" +
+	p.line("\nOf an estimate with two numbers the longer one counts. Times with >= are then lower bounds: something " +
+		"before them is unknown, and counts as nothing.\n" +
 		"\"At most\" is what the tool's own limits allow in one life of the tool; the operator has none.\n")
 	var sources []string
 	rows := [][]string{{"step", "begins", "takes", "at most", "who", ""}}

@@ -34,7 +34,8 @@ func (o Oplog) String() string {
 
 // Timetable is the plan of the maintenance window for a runbook: when each step begins and how long it takes, what the
 // users feel meanwhile, and how late it may be turned back. Expected times count the longer number of each estimate.
-// Of an estimate the longer number counts. What nobody knows counts as nothing, and every time that it is part of is then a lower bound: Span.AtLeast.
+// Of an estimate the longer number counts. What nobody knows counts as nothing, and every time that it is part of is
+// then a lower bound: Span.AtLeast.
 type Timetable struct {
 	Title  string        `json:"title"`
 	Digest string        `json:"digest"` // of the runbook

@@ -86,8 +86,8 @@ func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
 			}
 		}
 	}
-	if err != nil {
-		return cli.ExitFailed, nil // the findings are printed
+	if worst, found := cps.Worst(refused.Findings); found && worst == cps.Error {
+		return cli.ExitFailed, nil
 	}
 	return cli.ExitDone, nil
 }

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// TurnBack is the way back from a step: while it runs, or when it is done and the next one has not begun.
+// TurnBack is the rollback from a step that is done, when the next one has not begun.
 type TurnBack struct {
 	Number int    `json:"number"` // of the step; of steps that run at the same time, the last
 	Step   string `json:"step"`
 	// To is where it leads: the beginning, the end of an earlier step, or what a rollback of its own leads to. It is
-	// empty where there is no way back, or nobody can tell: then Why says it.
+	// empty where there is no rollback, or nobody can tell: then Why says it.
 	To      string   `json:"to,omitempty"`
 	Why     string   `json:"why,omitempty"`
 	Takes   Span     `json:"takes"`             // so long before the end of the maintenance window it is turned back
@@ -24,7 +24,7 @@ type TurnBack struct {
 	Unknown []string `json:"unknown,omitempty"` // RUNBOOK/STEP of the rollback of which nobody knows how long they take
 }
 
-// TimedNoReturn is a step from whose beginning on there is no way back, for a while or for good.
+// TimedNoReturn is a step from whose beginning on there is no rollback, for a while or for good.
 type TimedNoReturn struct {
 	Number int    `json:"number"`
 	Step   string `json:"step"`
@@ -32,11 +32,11 @@ type TimedNoReturn struct {
 	Why    string `json:"why"`
 	Begins Span   `json:"begins"`
 	Ends   Span   `json:"ends"` // so long before the end of the maintenance window it begins
-	// Again is the step after which there is a way back again; empty where there is none. Back is how long before the
+	// Again is the step after which there is a rollback again; empty where there is none. Back is how long before the
 	// end the step has to begin, for the run to go on to there and be turned back.
 	Again string `json:"again,omitempty"`
 	Back  Span   `json:"back"`
-	To    string `json:"to,omitempty"` // where that way back leads
+	To    string `json:"to,omitempty"` // where that rollback leads
 
 	first int // step
 }
@@ -64,7 +64,7 @@ func (rb *Runbook) upTo(n int) []Record {
 	return records
 }
 
-// turnBacks finds the way back from every step. What the operator states of a step that none of them has is a mistake.
+// turnBacks finds the rollback from every step. What the operator states of a step that none of them has is a mistake.
 func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 	names := map[string]bool{}
 	for _, g := range t.groups {
@@ -115,7 +115,7 @@ func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 	return nil
 }
 
-// noReturns finds the steps from which on there is no way back where there was one before.
+// noReturns finds the steps from which on there is no rollback where there was one before.
 func (t *Timetable) noReturns() {
 	for i, g := range t.groups {
 		if t.TurnBacks[i].To != "" || i > 0 && t.TurnBacks[i-1].To == "" {

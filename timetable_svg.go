@@ -181,7 +181,7 @@ func (p *picture) points(top, bottom int) {
 		x := p.x[p.t.column(point.first)]
 		p.line(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#c00" stroke-width="2" stroke-dasharray="8 3"/>`,
 			x, top, x, bottom+6)
-		p.line(`<text x="%.1f" y="%d" font-size="11" text-anchor="middle">no way back from step %d</text>`,
+		p.line(`<text x="%.1f" y="%d" font-size="11" text-anchor="middle">no rollback from step %d</text>`,
 			x, bottom+16, point.Number)
 	}
 }
@@ -205,7 +205,7 @@ func (p *picture) legend() (list []string) {
 	say("Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to " +
 		"spare. Dashed bar: nobody knows the whole time, and its width says nothing. Diamond: the operator is needed.")
 	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on " +
-		"there is no way back, for a while or for good.")
+		"there is no rollback, for a while or for good.")
 	if p.t.Total.AtLeast {
 		say("The longer number of an estimate counts. Times with >= are then lower bounds: what is unknown counts as nothing.")
 	}

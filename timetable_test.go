@@ -96,7 +96,7 @@ func TestTimetable(t *testing.T) {
 		"Steps 2 to 3: turn back at the latest: 2026-11-30 03:57, to the beginning.\n",
 		"Step 4: turn back at the latest: 2026-11-30 03:54, to the beginning.\n",
 		"It takes: 4 m. By the tool's limits at most: 30 m; for these turn back at the latest: 2026-11-30 03:30.\n",
-		"Step 5: no way back: a test\n",
+		"Step 5: no rollback: a test\n",
 		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step gone.\n",
 		"Begin it at the latest: 2026-11-30 00:59. From there the run takes to its end: 3 h 1 m.\n",
 		"To be able to take it, begin at the latest: 2026-11-30 00:55.",
@@ -299,7 +299,7 @@ func TestTimetableAsPictureAndForPrograms(t *testing.T) {
 		}
 	}
 	require.Greater(t, texts, 40)
-	for _, want := range []string{"a note", "no way back from step 5", "Window down, an outage: 5 m",
+	for _, want := range []string{"a note", "no rollback from step 5", "Window down, an outage: 5 m",
 		"Away at least 5 m: the members of set 1",
 		"FINDING: the run does not fit", "stroke-dasharray=\"3 2\"", "Dashed bar: nobody knows the whole time", "&lt;script&gt;"} {
 		require.Contains(t, svg.String(), want)

@@ -253,14 +253,14 @@ func (p *printer) turningBack(t *Timetable) {
 		p.line("  Step %d, %s: %s", point.Number, plain(point.Title), plain(point.Why))
 		p.line("    Begin it at the latest: %s. From there the run takes to its end: %s.", t.latest(point.Ends), point.Ends)
 		if point.Again == "" {
-			p.line("    There is no way back any more.")
+			p.line("    There is no rollback any more.")
 			continue
 		}
-		p.line("    There is a way back again after step %s, to %s.", plain(point.Again), plain(point.To))
+		p.line("    A rollback is possible again after step %s, to %s.", plain(point.Again), plain(point.To))
 		p.line("    To be able to take it, begin at the latest: %s. To there and back it takes: %s.",
 			t.latest(point.Back), point.Back)
 	}
-	p.line("\nLast times to turn back")
+	p.line("\nLast times to turn back, each when the step is done")
 	for i := 0; i < len(t.TurnBacks); {
 		back := t.TurnBacks[i]
 		same := func(o TurnBack) bool {
@@ -277,7 +277,7 @@ func (p *printer) turningBack(t *Timetable) {
 		}
 		switch {
 		case back.To == "":
-			p.line("  %s: no way back: %s", steps, plain(back.Why))
+			p.line("  %s: no rollback: %s", steps, plain(back.Why))
 		case back.Takes == (Span{}) && back.AtMost == (Span{}):
 			p.line("  %s: nothing is to be undone: stop at any time", steps)
 		default:

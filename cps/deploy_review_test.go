@@ -48,7 +48,8 @@ func TestDeployReviewMembers(t *testing.T) {
 	require.Empty(t, bare.ReviewMembers(of("sessionmgr01", "arbitervip")))
 	found := bare.ReviewMembers(of("sessionmgr01", "lbvip02"))
 	require.Len(t, found, 1)
-	require.Contains(t, found[0].String(), "warning: lbvip02:27717 of replica set set01 (SESSION-SET1) is at 192.0.2.200, and without Vlans.csv")
+	require.Contains(t, found[0].String(),
+		"warning: lbvip02:27717 of replica set set01 (SESSION-SET1) is at 192.0.2.200, and without Vlans.csv")
 	alone := deploy(t, [3]string{"AdditionalHosts.csv"})
 	require.Equal(t, cps.ReviewMembers(alone.Hosts, of("nobody01", "arbiter")), alone.ReviewMembers(of("nobody01", "arbiter")))
 }

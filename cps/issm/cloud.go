@@ -317,8 +317,9 @@ func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, hos
 		return p.ID, p.Check()
 	}
 	return evenkeel.Action{
-		ID: "port-" + v.name, Makes: []evenkeel.Make{port.From(read).Typed(evenkeel.Typed(neutronList) + ` | grep -F '"ip_address": "` + own.String() +
-			`"' | awk -F'|' '{ gsub(/ /, "", $2); print $2 }'`)},
+		ID: "port-" + v.name, Makes: []evenkeel.Make{port.From(read).
+			Typed(evenkeel.Typed(neutronList) + ` | grep -F '"ip_address": "` + own.String() +
+				`"' | awk -F'|' '{ gsub(/ /, "", $2); print $2 }'`)},
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("Find the port of %s with %s", alias, own), Host: host, Ref: at, Cmd: neutronList,
 			Expect: evenkeel.Expect{Text: "the id of one port, a UUID", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
@@ -333,7 +334,8 @@ func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, hos
 func allowed(port evenkeel.Fact[string], v vip, alias, address, host, at string) evenkeel.Action {
 	cmd := steps.Brief(portUpdate(port.Ref(), address))
 	return evenkeel.Action{
-		ID: "vip-" + v.name, Paper: []evenkeel.Block{{Cmd: cmd, Pipe: `| grep -cxF "Updated port: $` + port.Variable() + `"`, Shows: []string{"1"}}},
+		ID: "vip-" + v.name, Paper: []evenkeel.Block{{Cmd: cmd, Pipe: `| grep -cxF "Updated port: $` + port.Variable() + `"`,
+			Shows: []string{"1"}}},
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("Let the port of %s allow %s", alias, v.name), Host: host, Ref: at, Cmd: cmd, Repeat: evenkeel.Idempotent,
 			Note: "It takes the place of every address that the port allowed before.",

@@ -94,6 +94,13 @@ func (m *members) dataWhole(t *cps.ReplicaTable) error {
 	return errors.Join(errs...)
 }
 
+var corosyncStatus = sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync")
+
+// corosyncPaper is its look on paper.
+func corosyncPaper(shows string) []evenkeel.Block {
+	return steps.Prints(corosyncStatus, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, shows)
+}
+
 // corosync stops or starts corosync by monit, and proves it.
 func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	start := verb == "start"
@@ -101,15 +108,14 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	if start {
 		effect, done, shows = evenkeel.Mutating, "corosync runs on "+host, "it runs"
 	}
-	status := sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync")
 	a := evenkeel.Action{
 		ID: "corosync-" + verb,
 		Change: evenkeel.Change{
 			Title: capital(verb) + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
 			Cmd: steps.Brief(sshexec.Command(effect, "monit", verb, "corosync")),
 			Probe: &evenkeel.Probe{
-				Cmd: status, Text: "monit says that " + done,
-				Paper: steps.Prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, shows),
+				Cmd: corosyncStatus, Text: "monit says that " + done,
+				Paper: corosyncPaper(shows),
 				Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 					if err := o.Succeeded(); err != nil {
 						return evenkeel.Inconclusive, err
@@ -132,12 +138,12 @@ func (m *Migration) takesOver(n int) []evenkeel.Action {
 	if len(m.vips) == 0 || m.cfg.PeerPcrfclient != "" || n == 1 && m.cfg.guideOrder() {
 		return nil
 	}
-	host, status := m.ofClass(3-n, "pcrfclient")[0], sshexec.Command(sshexec.ReadOnly, "monit", "status", "corosync")
+	host := m.ofClass(3-n, "pcrfclient")[0]
 	return []evenkeel.Action{{
 		ID: "takes-over", Precondition: true,
-		Paper: steps.Prints(status, `| awk '/ (Running|OK)$/ { print "it runs" } / Not monitored$/ { print "it does not run" }'`, "it runs"),
+		Paper: corosyncPaper("it runs"),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669", Cmd: status,
+			Title: fmt.Sprintf("Corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669", Cmd: corosyncStatus,
 			Expect: evenkeel.Expect{Text: "monit says that corosync runs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				runs, err := steps.MonitRuns(o.Result, "corosync")
 				if err == nil && !runs {

@@ -39,7 +39,7 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
-// TestTimetableOfTheMigration: each half is away until its members have caught up; the guide's rollback is the way back
+// TestTimetableOfTheMigration: each half is away until its members have caught up; the guide's rollback is the one that counts
 // once set 1 is enabled, and what it takes is known where the operator states it.
 func TestTimetableOfTheMigration(t *testing.T) {
 	m, err := issm.New(issm.Config{ArchiveDir: "/srv/archives", SkipCarbon: true}, guideHosts(t), guideMongo(t))

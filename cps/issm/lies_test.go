@@ -428,7 +428,8 @@ var reviewed = map[string]string{
 	"disable-set-2/settled":        settles,
 	"rollback/settled":             settles,
 	"rollback/traffic":             "the invariant traffic is looked at when the step ends; this one waits for the endpoints",
-	"corosync/moved":               "the window closes only when a host has arbitervip, and disable-set-2 asks for the votes; this one waits for the arbiters",
+	"corosync/moved": "the window closes only when a host has arbitervip, and disable-set-2 asks for the " +
+		"votes; this one waits for the arbiters",
 	"disable-set-2/first-half": "with one data member of each half in a set, other-half of the same step asks for the " +
 		"same; with two it asks " +
 		"for one of them, and this for both",

@@ -103,7 +103,8 @@ func TestASiteWithKPIsAndAlarms(t *testing.T) {
 	}
 	order = slices.Compact(order)
 	const look = "cluman /root/kpi.sh gx-success"
-	require.Equal(t, []string{look, "nms alarmctl off pcrf", look, "cluman /mnt/iso/migrate.sh disable set 1", "cluman /mnt/iso/migrate.sh traffic swap",
+	require.Equal(t, []string{look, "nms alarmctl off pcrf", look, "cluman /mnt/iso/migrate.sh disable set 1",
+		"cluman /mnt/iso/migrate.sh traffic swap",
 		look, "cluman /mnt/iso/migrate.sh disable set 2", "cluman /mnt/iso/migrate.sh traffic restore", look, "nms alarmctl on pcrf"}, order)
 }
 
@@ -111,11 +112,13 @@ func TestASiteWithKPIsAndAlarms(t *testing.T) {
 // bad look does not.
 func TestTheGatesOfTheKPIs(t *testing.T) {
 	for name, tc := range map[string]struct{ at, kpi, prints, stops, says string }{
-		"bad before":           {"", "gx-success", "98.9", "preflight/kpis", "KPI gx-success is 98.9 %; it must be at least 99 %"},
-		"bad, the other one":   {"", "rx.errors", "51", "preflight/kpis", "KPI rx.errors is 51; it must be at most 50"},
-		"no number before":     {"", "gx-success", "n/a", "preflight/kpis", "KPI gx-success cannot be read on cluman"},
-		"after the manager":    {"silence-alarms/silence", "rx.errors", "12.0 13.0", "disable-set-1/kpis", `KPI rx.errors cannot be read on pcrfclient01`},
-		"worse than before":    {"disable-set-1/disable", "gx-success", "99.2", "kpis-swap/kpis", "KPI gx-success is 99.2 %, and was 99.8 % before"},
+		"bad before":         {"", "gx-success", "98.9", "preflight/kpis", "KPI gx-success is 98.9 %; it must be at least 99 %"},
+		"bad, the other one": {"", "rx.errors", "51", "preflight/kpis", "KPI rx.errors is 51; it must be at most 50"},
+		"no number before":   {"", "gx-success", "n/a", "preflight/kpis", "KPI gx-success cannot be read on cluman"},
+		"after the manager": {"silence-alarms/silence", "rx.errors", "12.0 13.0", "disable-set-1/kpis",
+			`KPI rx.errors cannot be read on pcrfclient01`},
+		"worse than before": {"disable-set-1/disable", "gx-success", "99.2", "kpis-swap/kpis",
+			"KPI gx-success is 99.2 %, and was 99.8 % before"},
 		"errors rise":          {"disable-set-1/disable", "rx.errors", "24.5", "kpis-swap/kpis", "KPI rx.errors is 24.5, and was 12 before"},
 		"between the halves":   {"calls/calls", "gx-success", "0", "disable-set-2/kpis", "KPI gx-success is 0 %"},
 		"at the end":           {"disable-set-2/disable", "rx.errors", "", "kpis-after/kpis", `prints ""`},
@@ -195,7 +198,8 @@ func runUntil(t testing.TB, rb *evenkeel.Runbook, w simulated, at string, then f
 // TestAReadingIsOneNumber: whatever else a command prints is an error that names the KPI.
 func TestAReadingIsOneNumber(t *testing.T) {
 	outputs := otherOutputs()
-	for _, out := range []string{"99.8 %", "99,8", "NaN", "nan", "Inf", "-inf", "1e999", "0x10", "1_000", "99.8\n99.8", ".", "-", "1.", "٣", "99.8\x00"} {
+	for _, out := range []string{"99.8 %", "99,8", "NaN", "nan", "Inf", "-inf", "1e999", "0x10", "1_000", "99.8\n99.8",
+		".", "-", "1.", "٣", "99.8\x00"} {
 		outputs[fmt.Sprintf("%q", out)] = out
 	}
 	for name, out := range outputs {
@@ -328,7 +332,8 @@ func TestTheReviewSaysWhatIsWatched(t *testing.T) {
 	require.Contains(t, runbook(t, issm.Config{ArchiveDir: "/a"}).Intro, "No KPI is watched")
 	const replaced = ", which is replaced: put what the commands need on the new machine before the migration goes on (CPS-232)"
 	cfg := watched(issm.Config{ArchiveDir: "/a"})
-	require.Equal(t, []string{"kpis: info: KPIs are read on cluman" + replaced, "kpis: info: KPIs are read on pcrfclient01" + replaced}, said(cfg))
+	require.Equal(t, []string{"kpis: info: KPIs are read on cluman" + replaced,
+		"kpis: info: KPIs are read on pcrfclient01" + replaced}, said(cfg))
 	cfg.KPIs[0].Host, cfg.KPIs[1].Host, cfg.Alarms.Host = "stats", "stats", ""
 	require.Equal(t, []string{"alarms: info: alarms are silenced on cluman" + replaced}, said(cfg))
 }

@@ -97,7 +97,8 @@ func TestRehearseOptions(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(raw), here, both, 1)), 0o600))
 			job["geo"] = map[string]any{"site": 1}
 		}},
-		"accept_no_majority":      {Not: "in the example every replica set keeps its majority, but with corosync_order guide; package cps tests one that does not"},
+		"accept_no_majority": {Not: "in the example every replica set keeps its majority, but with corosync_order " +
+			"guide; package cps tests one that does not"},
 		"skrings_done":            {Not: "the simulated console says COMPLETED; package cps tests other words"},
 		"cluster_manager":         {Job: map[string]any{"cluster_manager": "installer"}},
 		"status_host":             {Job: map[string]any{"status_host": "127.0.0.1"}},

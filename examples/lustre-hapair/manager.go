@@ -98,7 +98,7 @@ func managerWorld(cfg *cli.Config) (cli.SimWorld, error) {
 		Certificates: c.Certificates})}, nil
 }
 
-// technician plays the person who installs the manager's system, or switches the manager on.
+// technician plays the operator who installs the manager's system, or switches the manager on.
 func technician(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
 	if id := ask.Action.ID; id == "install" || id == "switch-on" {
 		return cli.HaveDone(ctx, hosts, id)
@@ -113,7 +113,7 @@ func (s simulatedManager) Clock() evenkeel.Clock { return s.World }
 func (s simulatedManager) Clone() evenkeel.World { return simulatedManager{s.ManagerWorld.Clone()} }
 func (s simulatedManager) Hash() string          { return s.EndState() }
 
-// Do does what the person is asked for.
+// Do does what the operator is prompted for.
 func (s simulatedManager) Do(_ context.Context, deed string) error {
 	if deed == "switch-on" {
 		s.SwitchOn()

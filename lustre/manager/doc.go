@@ -7,7 +7,7 @@
 // certificates, database, chroma-config setup, the web interface's own answer, and the repositories in one of three
 // ways.
 //
-// # The way back
+// # Rollback
 //
 // Until the operator installs the new operating system, a rollback undoes every step: the old manager is switched on
 // again, and the agents run again. It ends there, and says so: the old system is erased, and all that is left of it is

@@ -70,7 +70,8 @@ func TestReadDump(t *testing.T) {
 
 // A dump that was cut off anywhere is refused, and no error shows what is in it.
 func TestCutDumpIsRefused(t *testing.T) {
-	end := strings.Index(dump, "\n-- PostgreSQL database cluster dump complete\n--\n\n") + len("\n-- PostgreSQL database cluster dump complete\n")
+	end := strings.Index(dump, "\n-- PostgreSQL database cluster dump complete\n--\n\n") +
+		len("\n-- PostgreSQL database cluster dump complete\n")
 	for n := range end {
 		_, err := manager.ReadDump(strings.NewReader(dump[:n]))
 		require.Error(t, err, "%d bytes: %q", n, dump[:n])

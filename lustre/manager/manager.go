@@ -67,7 +67,7 @@ func (m *Manager) restores() []backup.Operation {
 
 // gone says why nothing can be rolled back once the new operating system is installed.
 func (m *Manager) gone() string {
-	return "the old system of " + m.Config.Host + " is erased, and with it every way back but the backup on the " +
+	return "the old system of " + m.Config.Host + " is erased, and there is no rollback any more: what is left is the backup on the " +
 		"operator's machine. The file system serves without its manager, and its targets fail over: go on"
 }
 

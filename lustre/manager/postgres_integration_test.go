@@ -81,7 +81,8 @@ INSERT INTO chroma_core_managedhost VALUES (1, repeat('x', 300000));
 	d, err := manager.ReadDump(strings.NewReader(text))
 	require.NoError(t, err)
 	const want = "auth_user=3000 chroma_core_managedfilesystem=0 chroma_core_managedhost=1 chroma_core_managedtarget=0"
-	rows, err := d.Rows("chroma", []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost", "chroma_core_managedtarget"})
+	rows, err := d.Rows("chroma", []string{"auth_user", "chroma_core_managedfilesystem", "chroma_core_managedhost",
+		"chroma_core_managedtarget"})
 	require.NoError(t, err)
 	require.Equal(t, want, rows)
 	_, err = manager.ReadDump(strings.NewReader(text[:len(text)*9/10]))

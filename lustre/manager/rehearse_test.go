@@ -14,7 +14,7 @@ import (
 func (s *scene) rehearse(t *testing.T, every int, kinds ...evenkeel.ScheduleKind) {
 	t.Helper()
 	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world, evenkeel.RehearsalPlan{
-		Operator: func(w evenkeel.World) evenkeel.Operator { return person{w.(simulated)} }, Reset: s.reset, Every: every, Kinds: kinds,
+		Operator: func(w evenkeel.World) evenkeel.Operator { return operator{w.(simulated)} }, Reset: s.reset, Every: every, Kinds: kinds,
 	})
 	require.NoError(t, err)
 	for _, f := range report.Failures {

@@ -297,7 +297,8 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, configured(t).Validate())
 	err := manager.Config{Host: "iml", Servers: []string{"a b"}, Version: "2.4.2.7", NTPServer: "a b", Certificates: []string{"../x"},
 		Tables: []string{"a; DROP"}, Skip: []string{"users"}, Repositories: "ftp"}.Validate()
-	for _, key := range []string{"host", "servers", "archives", "bundle", "version", "ntp_server", "password_file", "certificates", "tables", "skip",
+	for _, key := range []string{"host", "servers", "archives", "bundle", "version", "ntp_server", "password_file",
+		"certificates", "tables", "skip",
 		"repositories"} {
 		require.ErrorContains(t, err, key)
 	}

@@ -24,10 +24,10 @@ func (w simulated) Clock() evenkeel.Clock { return w.World }
 func (w simulated) Clone() evenkeel.World { return simulated{w.ManagerWorld.Clone()} }
 func (w simulated) Hash() string          { return w.EndState() }
 
-// person does what is done by hand: what they are asked for is what the world needs.
-type person struct{ w simulated }
+// operator does what is done by hand: what it is prompted for is what the world needs.
+type operator struct{ w simulated }
 
-func (p person) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+func (p operator) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
 	switch ask.Action.ID {
 	case "install":
 		if err := p.w.InstallOS(); err != nil {
@@ -88,7 +88,7 @@ func (s *scene) run(t testing.TB, w simulated, journal evenkeel.Journal) (*evenk
 }
 
 func (s *scene) options(w simulated, journal evenkeel.Journal) evenkeel.Options {
-	return evenkeel.Options{Journal: journal, Clock: w.Clock(), Operator: person{w}, Serial: true, RunID: "test", Holder: "test"}
+	return evenkeel.Options{Journal: journal, Clock: w.Clock(), Operator: operator{w}, Serial: true, RunID: "test", Holder: "test"}
 }
 
 func (s *scene) clone() simulated { return simulated{s.world.ManagerWorld.Clone()} }

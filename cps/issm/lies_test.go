@@ -611,7 +611,7 @@ func emptied(rb *evenkeel.Runbook, checks ...string) {
 func TestEachCheckStopsALie(t *testing.T) {
 	every := 1
 	if testing.Short() {
-		every = 7
+		every = 23
 	}
 	for kind, list := range map[string][]lied{migrationRun: migrationLies(), rollbackRun: rollbackLies()} {
 		rb := runbook(t, liedConfig(t.TempDir()))

@@ -43,10 +43,10 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 func TestRehearseISSM(t *testing.T) {
 	every := 13
 	if testing.Short() {
-		every = 61
+		every = 191
 	}
 	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every)
-	require.Greater(t, report.Schedules, 20)
+	require.Greater(t, report.Schedules, 10)
 }
 
 // TestRehearseISSMChoices does the same for the branches.
@@ -62,7 +62,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 			cfg.ArchiveDir = t.TempDir()
 			every := 67
 			if testing.Short() {
-				every = 401
+				every = 1201
 			}
 			rehearse(t, runbook(t, cfg), deploy(t, siteWorld(cpstest.Options{SignedFor: cfg.AcceptNoMajority})), every)
 		})

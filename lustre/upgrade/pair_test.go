@@ -159,7 +159,7 @@ func every(t *testing.T, otherwise int) int {
 		return n
 	}
 	if testing.Short() {
-		return 7 * otherwise
+		return 21 * otherwise
 	}
 	return otherwise
 }

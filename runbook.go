@@ -40,6 +40,8 @@ type Step struct {
 	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
+	// Remains says what the undo does not take back: a point of no return of its own, though the step can be undone.
+	Remains string
 	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run
 	// that holds for the operator, or that was asked to stop, has not failed and keeps its place.
 	UndoOnFailure bool
@@ -361,6 +363,9 @@ func (v *validator) step(s *Step, before map[string]string) {
 	}
 	if s.changes() && len(s.Undo) == 0 && s.Irreversible == "" && s.Harmless == "" {
 		v.add("step %s: changes something and says neither how to undo it nor why it cannot or need not be undone", s.ID)
+	}
+	if s.Remains != "" && len(s.Undo) == 0 {
+		v.add("step %s: says what its undo does not take back, and has no undo", s.ID)
 	}
 	if s.UndoOnFailure && len(s.Undo) == 0 {
 		v.add("step %s: is to be undone on failure and has no undo", s.ID)

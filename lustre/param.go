@@ -56,6 +56,11 @@ func readParams(r io.Reader, named *regexp.Regexp) (string, []param, error) {
 
 func lastLine(text string) string { return text[strings.LastIndexByte(text, '\n')+1:] }
 
+// misnamed is an error at the name.
+func (p param) misnamed(file string, err error) *ParseError {
+	return srcerr.Errorf(file, p.line, 1, p.name, "%w", err)
+}
+
 // at is an error at a line of the value.
 func (p param) at(file string, i int, format string, args ...any) *ParseError {
 	near := ""

@@ -88,7 +88,7 @@ func parseRecovery(file string, p param) (one Recovery, _ error) {
 	if p.name != "" {
 		target, err := recoveryTarget(p.name)
 		if err != nil {
-			return one, p.at(file, p.line-p.first, "%w", err)
+			return one, p.misnamed(file, err)
 		}
 		one.Target = target
 	}

@@ -39,7 +39,7 @@ func ParseRecoveryTimes(r io.Reader) (map[string]RecoveryTimes, error) {
 		}
 		target, err := recoveryTarget(strings.TrimSuffix(p.name, m[1]) + "recovery_status")
 		if err != nil {
-			return nil, p.at(file, 0, "%w", err)
+			return nil, p.misnamed(file, err)
 		}
 		t := times[target]
 		switch m[1] {

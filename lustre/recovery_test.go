@@ -83,6 +83,7 @@ func TestParseRecoveryErrors(t *testing.T) {
 		name + "\nstatus: RECOVERING\nconnected_clients: 3/7\ncompleted_clients: 3\n":          "RECOVERING without time_remaining",
 		name + "\nstatus: WAITING\n":                                                           "WAITING without non-ready MDTs",
 		name + "status: INACTIVE\n" + name + "status: INACTIVE\n":                              `answer:2:1: "demo-OST0000" is told twice`,
+		"mgs.MGS.recovery_status=\nstatus: INACTIVE\n":                                         "answer:1:1: \"mgs.MGS.recovery_status\"",
 		"mgs.MGS.recovery_status=status: INACTIVE\n":                                           "is not the recovery_status of an MDT",
 		"mdt.demo-OST0000.recovery_status=status: INACTIVE\n":                                  "is not the recovery_status of an MDT",
 		"obdfilter.demo-MDT0000.recovery_status=status: INACTIVE\n":                            "is not the recovery_status of an MDT",

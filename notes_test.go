@@ -49,7 +49,8 @@ func TestANoteIsKeptOnce(t *testing.T) {
 	j := &evenkeel.MemJournal{}
 	require.Equal(t, "=died", m.life(t, evenkeel.Run, telling(t, "it is so"), j))
 	m.live("-")
-	report, err := evenkeel.Resume(t.Context(), telling(t, "it is so"), evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	report, err := evenkeel.Resume(t.Context(), telling(t, "it is so"), evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.NoError(t, err)
 	ends := slices.DeleteFunc(slices.Clone(j.Records()), func(r evenkeel.Record) bool { return len(r.Notes) == 0 })
 	require.Len(t, ends, 2, "it was read twice")
@@ -62,7 +63,8 @@ func TestALookThatFailsHasNoNote(t *testing.T) {
 	m.live("-")
 	rb := telling(t, "all is well")
 	rb.Steps[0].Actions[0].Expect.Check = func(evenkeel.Observed) error { return errors.New("it is not") }
-	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
+	report, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m},
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}})
 	require.Error(t, err)
 	require.Empty(t, report.State.Notes)
 }

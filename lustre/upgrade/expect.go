@@ -110,7 +110,8 @@ func (p *Pair) imperativeWords(told map[string]lustre.ImperativeRecovery) []stri
 		case ir.State == lustre.IRFull:
 			text = "is on: every client is told at once that a target is back, and a recovery should take seconds"
 		case ir.State == lustre.IRPartial:
-			text = fmt.Sprintf("is partial: %d clients cannot be told, and each recovery waits until they find out by themselves: expect minutes", ir.Unable)
+			text = fmt.Sprintf("is partial: %d clients cannot be told, and each recovery waits until they find out by themselves: "+
+				"expect minutes", ir.Unable)
 		case ir.State == lustre.IRStartup:
 			text = "is starting: its MGS was just started, and not every client is back there. Wait until its state is full, for shorter recoveries"
 		case ir.State == lustre.IRDisabled:

@@ -66,7 +66,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Why: "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target " +
 			"goes first: node 2 has never had one since it was rebuilt.",
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage + 2*p.Config.Recovery, Stop: evenkeel.StopAtClose,
-			Reason: "a target stops on one node before it starts on the other"}},
+			Reason: "a target stops on one node before it starts on the other; a target serves again when its recovery is over"}},
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)

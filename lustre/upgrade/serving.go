@@ -59,15 +59,16 @@ func (p *Pair) waitServing(id, node string, targets []Target) []evenkeel.Action 
 
 // noneRecovers looks that no target on a node is in recovery, whichever they are.
 func (p *Pair) noneRecovers(id, node string) evenkeel.Action {
-	return recovering{Pair: p, node: node}.look(id, "No target on "+node+" is in recovery (H28)", "COMPLETE or INACTIVE for each that is there")
+	return recovering{Pair: p, node: node}.look(id, "No target on "+node+" is in recovery (H28)",
+		"COMPLETE or INACTIVE for each that is there")
 }
 
 func (r recovering) look(id, title, text string) evenkeel.Action {
 	a := evenkeel.Look(id, title, recoveryStatus...).On(r.node).Until(r.Config.Recovery, text, r.over)
 	a.Expect.Tell = r.lost
-	a = untilShows(a, "2>&1 | recovery "+strings.Join(r.names, " "), "every recovery is over")
+	a = untilShows(a, strings.Join(append([]string{"2>&1 | recovery"}, r.names...), " "), "every recovery is over")
 	a.Paper = append(a.Paper, evenkeel.Block{
-		Text:   "Of how many clients how many have come back: the others were evicted, and what they had not written is lost.",
+		Text:   "How many of how many clients came back: the others were evicted, and have lost what they had not written.",
 		Script: shellescape.QuoteCommand(recoveryStatus) + " | grep -E 'recovery_status=|^completed_clients:' || true",
 	})
 	return a
@@ -79,7 +80,8 @@ var noSuchParameter = []string{"Found no match", "No such file or directory"}
 // read reads what lctl said. A node without a target has no recovery; anything else that it does not answer is an error.
 func (recovering) read(o evenkeel.Observed) ([]lustre.Recovery, error) {
 	none := func(text string) bool { return strings.Contains(string(o.Stderr), text) }
-	if o.ExitCode != 0 && len(o.Stdout) == 0 && strings.HasPrefix(string(o.Stderr), "error: get_param") && slices.ContainsFunc(noSuchParameter, none) {
+	refused := o.ExitCode != 0 && len(o.Stdout) == 0 && strings.HasPrefix(string(o.Stderr), "error: get_param")
+	if refused && slices.ContainsFunc(noSuchParameter, none) {
 		return nil, nil
 	}
 	if err := o.Succeeded(); err != nil {
@@ -95,10 +97,12 @@ func (r recovering) over(o evenkeel.Observed) error {
 		return err
 	}
 	var open, key []string
-	is := map[string]bool{}
+	is, over := map[string]bool{}, 0
 	for _, one := range list {
 		is[one.Target] = true
-		if !one.Over() {
+		if one.Over() {
+			over++
+		} else {
 			open = append(open, one.Target+" "+one.String())
 			key = append(key, fmt.Sprint(one.Target, one.Status, one.Connected, one.Completed, one.Evicted))
 		}
@@ -119,7 +123,7 @@ func (r recovering) over(o evenkeel.Observed) error {
 	if len(open) > shown {
 		open, more = open[:shown], fmt.Sprintf("; and %d more", len(open)-shown)
 	}
-	state := fmt.Sprintf("%s%s (%d of %d are over)", strings.Join(open, "; "), more, len(list)-len(key), max(len(list), r.all))
+	state := fmt.Sprintf("%s%s (%d of %d are over)", strings.Join(open, "; "), more, over, max(len(list), r.all))
 	return &evenkeel.Retry{After: recoveryLook, Reason: state, Key: strings.Join(key, " "), Else: r.needsOperator(state)}
 }
 
@@ -179,6 +183,7 @@ recovery() {
     id == "" || !/^[A-Za-z][A-Za-z_ -]*:/ { print "NOT known:", $0; open = 1; next }
     { key = $0; sub(/:.*/, "", key); value = $0; sub(/^[^:]*:[ ]*/, "", value); of[id, key] = value }
     END {
+      if (!NR) { print "NOT known: lctl said nothing"; open = 1 }
       n = split(list, t, " ")
       for (i = 1; i <= n; i++) if (!(t[i] in there)) { print t[i], "tells NOTHING of its recovery"; open = 1 }
       for (id in there) {
@@ -194,7 +199,12 @@ recovery() {
 `
 
 // onDisk is said where the new release mounts the targets for the first time.
-const onDisk = "when the new release mounts a target for the first time it may turn features on in the target's disk format that the old " +
-	"release does not know, and that old release may then refuse to mount it. The notes of the new release say whether it does; " +
-	"`dumpe2fs -h DEVICE`, or `zpool get all POOL`, before and after shows what was turned on. The undo gives the targets back to node 2 all " +
-	"the same; one that does not start there stays down until the run goes forward again"
+const (
+	onDisk = "when the new release mounts a target for the first time, it may turn features on in the target's disk format that the old " +
+		"release does not know; that may then refuse to mount it. The notes of the new release say whether it does; `dumpe2fs -h DEVICE`, " +
+		"or `zpool get all POOL`, before and after shows what was turned on. The undo gives the targets back to node 2 all the same; one " +
+		"that does not start there stays down until the run goes forward again"
+	firstMount = "the new release mounts the targets for the first time, and may change their disk format: see the points of no return"
+	backAgain  = "a target of which the new release has changed the disk format may not start under the old one: it stays down until " +
+		"the run goes forward again"
+)

@@ -273,3 +273,102 @@ func TestSeededMistakesOfServing(t *testing.T) {
 	}
 	t.Logf("mutation score: %d of %d", found, all)
 }
+
+// H28: by hand, nothing but an answer that says so for every target is a recovery that is over.
+func TestRecoveryOnPaperFailsClosed(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, nil)
+	const over = "every recovery is over"
+	script := s.block(t, "recovery demo-MDT0000")
+	says := func(text string) string { return byHand(t, "lctl() { printf '%b' '"+text+"'; }", script) }
+	const name = `mdt.demo-MDT0000.recovery_status=`
+	require.Equal(t, over, says(name+`\nstatus: COMPLETE\ncompleted_clients: 4/8\nIR: ENABLED\n`))
+	require.Equal(t, over, says(name+`status: INACTIVE\n`))
+	require.Contains(t, says(name+`\nstatus: RECOVERING\nconnected_clients: 3/7\ncompleted_clients: 3\nevicted_clients: 0\ntime_remaining: 119\n`),
+		"demo-MDT0000 is NOT over: RECOVERING back 3/7 completed 3 evicted 0 seconds left 119")
+	for name, text := range map[string]string{
+		"nothing":          ``,
+		"another target":   `obdfilter.demo-OST0000.recovery_status=status: INACTIVE\n`,
+		"one of two":       name + `status: INACTIVE\nobdfilter.demo-OST0000.recovery_status=\nstatus: RECOVERING\n`,
+		"another word":     name + `\nstatus: COMPLETED\ncompleted_clients: 8/8\n`,
+		"no count":         name + `\nstatus: COMPLETE\n`,
+		"no status":        name + `\n`,
+		"waiting for MDTs": name + `\nstatus: WAITING\nnon-ready MDTs:  0001\n`,
+		"waiting":          name + `status: WAITING_FOR_CLIENTS\n`,
+		"no such name":     `error: get_param: param_path /recovery_status: No such file or directory\n`,
+		"no lctl":          `bash: lctl: command not found\n`,
+		"prose":            name + `status: INACTIVE\nall is well\n`,
+		"before the name":  `status: INACTIVE\n`,
+	} {
+		require.NotContains(t, says(text), over, name)
+	}
+}
+
+// The preflight says in words what to expect, and stops for nothing of it.
+func TestWhatToExpectOfRecovery(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    lustretest.Options
+		want []string
+	}{
+		"as it should be": {lustretest.Options{}, []string{"imperative recovery of demo is on: every client is told at once",
+			"takes 5m0s (recovery_time_soft), and up to 15m0s (recovery_time_hard)"}},
+		"off":        {lustretest.Options{Imperative: "disabled"}, []string{"imperative recovery of demo is off", "expect minutes"}},
+		"partial":    {lustretest.Options{Imperative: "partial"}, []string{"imperative recovery of demo is partial: 0 clients cannot be told"}},
+		"starting":   {lustretest.Options{Imperative: "startup"}, []string{"imperative recovery of demo is starting"}},
+		"not known":  {lustretest.Options{Imperative: "perhaps"}, []string{`"perhaps" is no state of imperative recovery`, "is not understood"}},
+		"long times": {slow(0), []string{"takes 1m40s (recovery_time_soft)"}},
+		"longer than the plan waits": {lustretest.Options{Recovery: func(string, string) lustretest.Recovery {
+			return lustretest.Recovery{Window: 10 * time.Minute}
+		}}, []string{"the recovery of demo-MDT0000 (30m0s) may take longer than the 20m0s after which the plan asks: set recovery to more"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.o, nil)
+			p := s.stopAt(t, "backup-node1", "backup", false)
+			st, err := evenkeel.ReadState(p.journal.Records())
+			require.NoError(t, err)
+			for _, want := range c.want {
+				require.Contains(t, fmt.Sprint(st.Notes), want)
+			}
+		})
+	}
+}
+
+// An upgrade does not begin while a target is in recovery, wherever it is.
+func TestNoUpgradeBeginsInARecovery(t *testing.T) {
+	over := false
+	o := lustretest.Options{Recovery: func(string, string) lustretest.Recovery { return lustretest.Recovery{Missing: 1, Endless: !over} }}
+	w := lustretest.NewPair(o)
+	cfg := backedUp(t, w)
+	pair, err := upgrade.Load(cfg)
+	require.NoError(t, err)
+	rb, err := pair.Runbook()
+	require.NoError(t, err)
+	p := (&scene{w, pair, rb}).play(t)
+	var hold *evenkeel.Pause
+	require.ErrorAs(t, p.run(), &hold)
+	require.Equal(t, "preflight/recovered-2", hold.Step+"/"+hold.Action)
+	over = true
+	p.w.Advance(time.Hour)
+	require.NoError(t, p.resume())
+}
+
+// The on-disk upgrade is a point of no return of its own: in the plan, where it happens, and in the rollback.
+func TestTheDiskFormatIsNamed(t *testing.T) {
+	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
+	var md, back strings.Builder
+	require.NoError(t, s.book.Markdown(&md))
+	_, points, _ := strings.Cut(md.String(), "## Points of no return\n")
+	points, _, _ = strings.Cut(points, "\n## ")
+	require.Contains(t, points, "Move every target from ct6-mds2.lfs.intl to ct6-mds1.lfs.intl: when the new release mounts a target for the first time")
+	require.Contains(t, md.String(), "> the new release mounts the targets for the first time, and may change their disk format")
+	p := s.stopAt(t, "switch-over", "serving", true)
+	st, err := evenkeel.ReadState(p.journal.Records())
+	require.NoError(t, err)
+	plan, err := s.book.RollbackPlan(st)
+	require.NoError(t, err)
+	require.NoError(t, plan.Markdown(&back))
+	require.Contains(t, back.String(), "What this does not take back: when the new release mounts a target")
+	require.Contains(t, back.String(), "> a target of which the new release has changed the disk format may not start under the old one")
+	require.NoError(t, p.rollBack())
+	require.NoError(t, p.w.Check())
+	require.Equal(t, []string{lustretest.Node2}, p.w.Report().Target("demo-MDT0000").On)
+}

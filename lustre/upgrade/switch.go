@@ -34,13 +34,13 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced), Remains: onDisk,
 		Makes: []evenkeel.FactKey{p.letGoAt()},
 		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
-			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
+			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131); a target serves again when its recovery is over"}},
 		Closes: []string{"switch-over"},
 	}
 	ready, err1 := p.readyPush()
 	letGo, err2 := p.letGo()
 	over, err3 := p.handOverAction()
-	over = over.Noting("the first mount by the new release: " + onDisk)
+	over = over.Noting(firstMount)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}
@@ -309,7 +309,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 			"maintenance-mode=true; target-role=Stopped on each", p.harmless),
 			p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
 		left.see("still-released").AsPrecondition(),
-		giveBack.Noting(onDisk),
+		giveBack.Noting(backAgain),
 		waitFor(p.Config.Outage, n2.Name,
 			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.

@@ -141,8 +141,9 @@ func TestParseRecoveryTimes(t *testing.T) {
 	require.Equal(t, []string{"demo-MDT0000", "demo-OST0000"}, slices.Sorted(maps.Keys(times)))
 	require.Equal(t, lustre.RecoveryTimes{Soft: 5 * time.Minute, Hard: 15 * time.Minute, Factor: 5}, times["demo-OST0000"])
 	require.Equal(t, lustre.RecoveryTimes{Soft: 10 * time.Minute, Hard: 30 * time.Minute}, times["demo-MDT0000"])
-	for _, damage := range [][2]string{{"hard=900", "hard=long"}, {"hard=900", "hard="}, {"hard=900", "hard=-1"}, {"ir_factor=5", "ir_factor=50"},
-		{"ir_factor=5", "ir_factor=x"}, {"obdfilter.demo-OST0000.recovery_time_hard=900\n", ""}, {"mdt.demo-MDT0000.recovery_time_soft=600\n", ""},
+	for _, damage := range [][2]string{{"hard=900", "hard=long"}, {"hard=900", "hard="}, {"hard=900", "hard=-1"},
+		{"ir_factor=5", "ir_factor=50"}, {"ir_factor=5", "ir_factor=x"},
+		{"obdfilter.demo-OST0000.recovery_time_hard=900\n", ""}, {"mdt.demo-MDT0000.recovery_time_soft=600\n", ""},
 		{"obdfilter.", "mdt."}, {"demo-OST0000", "demo"}, {"ir_factor=5\n", "ir_factor=5"}, {"_hard=900", "_warm=900"}} {
 		_, err := lustre.ParseRecoveryTimes(srcerr.Named("times", strings.NewReader(strings.Replace(string(text), damage[0], damage[1], 1))))
 		require.ErrorContains(t, err, "times:", "%q", damage)

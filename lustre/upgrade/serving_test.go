@@ -283,7 +283,8 @@ func TestRecoveryOnPaperFailsClosed(t *testing.T) {
 	const name = `mdt.demo-MDT0000.recovery_status=`
 	require.Equal(t, over, says(name+`\nstatus: COMPLETE\ncompleted_clients: 4/8\nIR: ENABLED\n`))
 	require.Equal(t, over, says(name+`status: INACTIVE\n`))
-	require.Contains(t, says(name+`\nstatus: RECOVERING\nconnected_clients: 3/7\ncompleted_clients: 3\nevicted_clients: 0\ntime_remaining: 119\n`),
+	require.Contains(t, says(name+`\nstatus: RECOVERING\nconnected_clients: 3/7\ncompleted_clients: 3\nevicted_clients: 0\n`+
+		`time_remaining: 119\n`),
 		"demo-MDT0000 is NOT over: RECOVERING back 3/7 completed 3 evicted 0 seconds left 119")
 	for name, text := range map[string]string{
 		"nothing":          ``,
@@ -358,7 +359,7 @@ func TestTheDiskFormatIsNamed(t *testing.T) {
 	require.NoError(t, s.book.Markdown(&md))
 	_, points, _ := strings.Cut(md.String(), "## Points of no return\n")
 	points, _, _ = strings.Cut(points, "\n## ")
-	require.Contains(t, points, "Move every target from ct6-mds2.lfs.intl to ct6-mds1.lfs.intl: when the new release mounts a target for the first time")
+	require.Contains(t, points, "Move every target from ct6-mds2.lfs.intl to ct6-mds1.lfs.intl: when the new release mounts a target")
 	require.Contains(t, md.String(), "> the new release mounts the targets for the first time, and may change their disk format")
 	p := s.stopAt(t, "switch-over", "serving", true)
 	st, err := evenkeel.ReadState(p.journal.Records())

@@ -32,9 +32,3 @@ func TestWhatAnUndoDoesNotTakeBack(t *testing.T) {
 	require.NoError(t, plan.Markdown(&back))
 	require.Contains(t, back.String(), "What this does not take back: the disks keep their new format")
 }
-
-func TestWhatRemainsNeedsAnUndo(t *testing.T) {
-	rb := parseRunbook(t, "s1[a.safe]")
-	rb.Steps[0].Remains = "the disks keep their new format"
-	require.ErrorContains(t, rb.Validate(), "step s1: says what its undo does not take back, and has no undo")
-}

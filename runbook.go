@@ -364,9 +364,6 @@ func (v *validator) step(s *Step, before map[string]string) {
 	if s.changes() && len(s.Undo) == 0 && s.Irreversible == "" && s.Harmless == "" {
 		v.add("step %s: changes something and says neither how to undo it nor why it cannot or need not be undone", s.ID)
 	}
-	if s.Remains != "" && len(s.Undo) == 0 {
-		v.add("step %s: says what its undo does not take back, and has no undo", s.ID)
-	}
 	if s.UndoOnFailure && len(s.Undo) == 0 {
 		v.add("step %s: is to be undone on failure and has no undo", s.ID)
 	}

@@ -37,7 +37,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	if p.movesByItself() {
-		s.Verify = append(s.Verify, p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
+		// What is on its way is mounted nowhere, and in no recovery.
+		s.Verify = append(s.Verify, p.idle("start it there").On(n1), p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
 	}
 	return s, errors.Join(err1, err2)
 }

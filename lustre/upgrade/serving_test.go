@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -372,4 +373,27 @@ func TestTheDiskFormatIsNamed(t *testing.T) {
 	require.NoError(t, p.rollBack())
 	require.NoError(t, p.w.Check())
 	require.Equal(t, []string{lustretest.Node2}, p.w.Report().Target("demo-MDT0000").On)
+}
+
+// Where targets move as soon as node 2 joins, that outage ends when they have recovered as well.
+func TestTargetsThatMoveByThemselvesRecover(t *testing.T) {
+	for _, dropped := range []bool{false, true} {
+		o := slow(0)
+		o.Site = lustretest.GuideSite(pcs.V09)
+		was := o.Site.CIB
+		o.Site.CIB = strings.Replace(was, `name="resource-stickiness" value="1000"`, `name="resource-stickiness" value="0"`, 1)
+		require.NotEqual(t, was, o.Site.CIB)
+		s := newScene(t, o, nil)
+		p, d := s.play(t), s.draft(t)
+		if dropped {
+			d.step("join-node2").Verify = slices.DeleteFunc(d.step("join-node2").Verify, func(a evenkeel.Action) bool {
+				return strings.HasPrefix(a.ID, "recovered-")
+			})
+		}
+		p.book = d.Runbook
+		early := p.early()
+		require.NoError(t, p.run())
+		require.Equal(t, dropped, strings.Contains(fmt.Sprint(*early), "join closed"), "%q", *early)
+		require.NoError(t, p.w.Check())
+	}
 }

@@ -291,14 +291,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 		disable,
 		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted),
 			nil)).Waiting(p.Config.Outage),
-		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
-			Expecting("no action is pending", func(o evenkeel.Observed) error {
-				if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
-					return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+
-						"not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
-				}
-				return nil
-			}), "&& echo idle", "idle").Waiting(p.Config.Outage),
+		p.idle("start it there, every target stays disabled"),
 		left.see("released"),
 		evenkeel.Disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
@@ -325,6 +318,18 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 			p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	undo = append(undo, p.recovering(n2.Name, p.enabled()).tell("recovering"))
 	return undo, errors.Join(err1, err2)
+}
+
+// idle waits until the new cluster is at rest; where it does not answer, the operator is told what to do then.
+func (p *Pair) idle(silent string) evenkeel.Action {
+	return untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
+		Expecting("no action is pending", func(o evenkeel.Observed) error {
+			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+
+					"not answer: then %s", o.ExitCode, p.Config.Node1.Name, silent)
+			}
+			return nil
+		}), "&& echo idle", "idle").Waiting(p.Config.Outage)
 }
 
 func said(r pacemaker.Resource) bool {

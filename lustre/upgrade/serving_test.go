@@ -397,3 +397,29 @@ func TestTargetsThatMoveByThemselvesRecover(t *testing.T) {
 		require.NoError(t, p.w.Check())
 	}
 }
+
+// A target whose store does not say what Lustre calls it is counted: every recovery that its node tells of must be over.
+func TestATargetWithoutALustreNameIsCounted(t *testing.T) {
+	o := slow(0)
+	o.Site = lustretest.GuideSite(pcs.V09)
+	for name, data := range o.Site.Targets {
+		if strings.Contains(data, "demo-MDT0000") {
+			o.Site.Targets[name] = `{"backfstype": "ldiskfs", "bdev": "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_EEMDT0000", "mntpt": "/mnt/meta"}`
+		}
+	}
+	s := newScene(t, o, nil)
+	p := s.play(t)
+	early := p.early()
+	require.NoError(t, p.run())
+	require.Empty(t, *early)
+
+	missing := s.play(t) // now that target tells nothing
+	missing.hosts = liar{missing.w, func(_, text string) (string, int) {
+		named, _, _ := strings.Cut(text, "obdfilter.lustre-OST")
+		return named, map[bool]int{true: 2}[text == ""]
+	}}
+	var hold *evenkeel.Pause
+	require.ErrorAs(t, missing.run(), &hold)
+	require.Equal(t, "evacuate-node1/serving", hold.Step+"/"+hold.Action)
+	require.Contains(t, hold.Reason, "2 targets tell of their recovery, and 3 are mounted")
+}

@@ -169,10 +169,8 @@ func FuzzParseRecovery(f *testing.F) {
 		}
 		for _, r := range list {
 			switch {
-			case r.Over() && !strings.Contains(text, "status: COMPLETE") && !strings.Contains(text, "status: INACTIVE"):
-				if !strings.Contains(text, "status:") {
-					t.Fatalf("%v is over, and nothing says so", r)
-				}
+			case r.Over() && !strings.Contains(text, "COMPLETE") && !strings.Contains(text, "INACTIVE"):
+				t.Fatalf("%v is over, and nothing says so", r)
 			case r.Status == lustre.RecoveryComplete && (r.Evicted < 0 || r.Completed < 0 || r.Clients < r.Completed):
 				t.Fatalf("%v has lost clients", r)
 			case r.Left < 0 || r.Took < 0 || r.Waited < 0:

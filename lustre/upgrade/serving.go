@@ -53,8 +53,10 @@ func (p *Pair) waitServing(id, node string, targets []Target) []evenkeel.Action 
 	if r.all == 0 {
 		return nil
 	}
-	return []evenkeel.Action{r.look(id, "Wait until the recovery of every target on "+node+" is over: only then it serves (H28)",
-		"COMPLETE or INACTIVE for each; clients that were evicted are told")}
+	a := r.look(id, "Wait until the recovery of every target on "+node+" is over: only then it serves (H28)",
+		"COMPLETE or INACTIVE for each; clients that were evicted are told")
+	a.Expect.Tell = r.lost
+	return []evenkeel.Action{a}
 }
 
 // noneRecovers looks that no target on a node is in recovery, whichever they are.
@@ -65,7 +67,6 @@ func (p *Pair) noneRecovers(id, node string) evenkeel.Action {
 
 func (r recovering) look(id, title, text string) evenkeel.Action {
 	a := evenkeel.Look(id, title, recoveryStatus...).On(r.node).Until(r.Config.Recovery, text, r.over)
-	a.Expect.Tell = r.lost
 	a = untilShows(a, strings.Join(append([]string{"2>&1 | recovery"}, r.names...), " "), "every recovery is over")
 	a.Paper = append(a.Paper, evenkeel.Block{
 		Text:   "How many of how many clients came back: the others were evicted, and have lost what they had not written.",
@@ -137,15 +138,20 @@ func (r recovering) needsOperator(state string) error {
 		r.node, r.Config.Recovery, state, r.node)
 }
 
-// lost tells of clients that were evicted: the recovery is over, and they have lost what they had not written.
+// lost tells of clients that were evicted: the recovery is over, and they have lost what they had not written. A target
+// that was on the node before tells of an earlier recovery: so it is said when that began.
 func (r recovering) lost(o evenkeel.Observed) []string {
 	list, _ := r.read(o) // the check has read it
 	var notes []string
 	for _, one := range list {
 		if one.Evicted > 0 {
-			notes = append(notes, fmt.Sprintf("%s on %s: %d of %d clients did not come back in time and were evicted: what they had not "+
+			began := ""
+			if !one.Started.IsZero() {
+				began = " in the recovery that began at " + one.Started.Format(time.RFC3339)
+			}
+			notes = append(notes, fmt.Sprintf("%s on %s: %d of %d clients did not come back in time%s and were evicted: what they had not "+
 				"written is lost, and programs there see errors. Find out which they are (kernel log of %s), and look at them",
-				one.Target, r.node, one.Evicted, one.Clients, r.node))
+				one.Target, r.node, one.Evicted, one.Clients, began, r.node))
 		}
 	}
 	return notes

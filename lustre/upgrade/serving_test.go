@@ -99,7 +99,8 @@ func TestEvictedClientsAreTold(t *testing.T) {
 		"switch-over: demo-OST0001 on " + lustretest.Node1, "rebalance: demo-OST0001 on " + lustretest.Node2} {
 		i := slices.IndexFunc(heard, func(h string) bool { return strings.HasPrefix(h, want) })
 		require.GreaterOrEqual(t, i, 0, "%s: %q", want, heard)
-		require.Contains(t, heard[i], "1 of 4 clients did not come back in time and were evicted: what they had not written is lost")
+		require.Contains(t, heard[i], "1 of 4 clients did not come back in time in the recovery that began at 2018-06-1")
+		require.Contains(t, heard[i], "and were evicted: what they had not written is lost")
 	}
 	st, err := evenkeel.ReadState(p.journal.Records())
 	require.NoError(t, err)

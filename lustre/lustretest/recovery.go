@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -102,14 +102,18 @@ func (r Recovery) status(since, now time.Time, old bool) string {
 	return b.String()
 }
 
-// service is what Lustre calls a target, which is not always its mount point.
-func (t *target) service(i int) lustre.Label {
+// serviceName is what Lustre calls a target, taken apart: the file system, and what the target is.
+var serviceName = regexp.MustCompile(`^(?:MGS|([A-Za-z0-9_][A-Za-z0-9_-]*)-(MDT|OST)[0-9a-f]{4})$`)
+
+// service is what Lustre calls a target, which its mount point does not always tell; kind is mdt or obdfilter, and the
+// MGS has neither.
+func (t *target) service(i int) (name, fs, kind string) {
 	for _, name := range []string{t.name, path.Base(t.label)} {
-		if l, err := lustre.ParseLabel(name); err == nil {
-			return l
+		if m := serviceName.FindStringSubmatch(name); m != nil {
+			return name, m[1], map[string]string{"MDT": "mdt", "OST": "obdfilter"}[m[2]]
 		}
 	}
-	return lustre.Label{FileSystem: "lustre", Kind: "OST", Index: 0xf000 + i} // its mount point does not tell
+	return fmt.Sprintf("lustre-OSTf%03x", i), "lustre", "obdfilter"
 }
 
 // parameters are those of Lustre on a host that a recovery is told by.
@@ -118,17 +122,16 @@ func (f *shelf) parameters(s *simhost.State, h *simhost.Host) map[string]string 
 	var systems []string
 	mgs := false
 	for i, t := range f.targets {
-		l := t.service(i)
-		systems = append(systems, l.FileSystem)
+		service, fs, kind := t.service(i)
+		systems = append(systems, fs)
 		if !slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Device == t.device }) {
 			continue
 		}
-		kind := map[string]string{"MDT": "mdt", "OST": "obdfilter"}[l.Kind]
 		if kind == "" {
 			mgs = true
 			continue
 		}
-		r, name := f.recovery(t, h.Name), kind+"."+l.String()+"."
+		r, name := f.recovery(t, h.Name), kind+"."+service+"."
 		all[name+"recovery_status"] = r.status(t.since, s.Now(), h.Major() == 6)
 		all[name+"recovery_time_soft"] = fmt.Sprintf("%d\n", int(r.Window.Seconds()))
 		all[name+"recovery_time_hard"] = fmt.Sprintf("%d\n", int(3*r.Window.Seconds()))

@@ -66,6 +66,7 @@ type Record struct {
 	Found   string   `json:"found,omitempty"`  // what a probe found
 	Error   string   `json:"error,omitempty"`  // secrets masked, cut to 4 KiB
 	Output  string   `json:"output,omitempty"` // what the operator attested
+	Notes   []string `json:"notes,omitempty"`  // what the operator should know of what was seen (Expect.Tell)
 
 	Facts  Facts    `json:"facts,omitempty"`
 	Opens  []Window `json:"opens,omitempty"`

@@ -35,6 +35,7 @@ const (
 	EventClosed   EventKind = "closed"    // a window closed
 	EventAlarm    EventKind = "alarm"     // a window is overdue
 	EventUnseen   EventKind = "unseen"    // an invariant could not be observed
+	EventNote     EventKind = "note"      // an action is well, and the operator should know something of what it saw
 	EventLease    EventKind = "lease"     // a lease was taken, or could not be given back
 	// EventStopping: the run was asked to stop. The text says what the stop waits for and for how long, or, where it stops
 	// at once, what that leaves down.

@@ -281,6 +281,10 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	}
 	if err != nil {
 		end.Error = err.Error()
+	} else if a.Expect.Tell != nil && end.Found == "" {
+		for _, text := range a.Expect.Tell(obs) {
+			end.Notes = append(end.Notes, e.shown(text))
+		}
 	}
 	if jerr := e.note(end); jerr != nil {
 		return jerr
@@ -295,6 +299,9 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	e.mu.Lock()
 	e.actions++
 	e.mu.Unlock()
+	for _, text := range end.Notes {
+		e.event(EventNote, s, a, "%s", text)
+	}
 	e.event(EventDone, s, a, "%s", a.Title)
 	if a.effect() != ReadOnly {
 		return e.watch(ctx, s, phase, true)
@@ -356,6 +363,8 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, j
 			return obs, looks, answer, err
 		case a.effect() != ReadOnly && (a.Repeat != Idempotent || job != ""):
 			return obs, looks, answer, fmt.Errorf("%w (and it is not repeated by itself)", err)
+		case e.opts.Clock.Now().Sub(begin) >= within(a) && again.Else != nil:
+			return obs, looks, answer, again.Else
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
 			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
 		}

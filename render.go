@@ -121,11 +121,15 @@ type pointOfNoReturn struct {
 	title, why string
 }
 
-// pointsOfNoReturn tells where a rollback ends: the first of each run of steps that cannot be undone.
+// pointsOfNoReturn tells where a rollback ends, the first of each run of steps that cannot be undone; and which steps leave something
+// that their undo does not take back.
 func (rb *Runbook) pointsOfNoReturn() []pointOfNoReturn {
 	var points []pointOfNoReturn
 	for i := 0; i < len(rb.Steps); i++ {
 		s := &rb.Steps[i]
+		if s.Remains != "" {
+			points = append(points, pointOfNoReturn{i + 1, i + 1, s.Title, s.Remains})
+		}
 		if s.Irreversible == "" {
 			continue
 		}
@@ -205,6 +209,9 @@ func (p *printer) step(n int, s *Step) {
 	case s.Harmless != "":
 		p.line("Nothing to undo: %s.\n", strings.TrimSuffix(prose(s.Harmless), "."))
 	case len(s.Undo) > 0:
+		if s.Remains != "" {
+			p.line("What the undo does not take back: %s.\n", strings.TrimSuffix(prose(s.Remains), "."))
+		}
 		p.line("<details><summary>To undo it</summary>\n")
 		for i := range s.Undo {
 			p.action(fmt.Sprintf("%d.u%d", n, i+1), s, &s.Undo[i])

@@ -247,6 +247,9 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			ID: undoPrefix + s.ID, Title: "Undo: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Reinstalls: s.Reinstalls,
 			Actions: actions, Verify: known(st.Facts, s.UndoVerify), Harmless: "it is the rollback itself",
 		}
+		if s.Remains != "" {
+			undo.Why = "What this does not take back: " + s.Remains
+		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, change.Named(name))
 		}

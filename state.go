@@ -57,6 +57,8 @@ type State struct {
 	Rollback *State
 	// Differs is what the last rollback found different from the state before the run.
 	Differs []string
+	// Notes are what the operator should know although all was well, in the order in which it was seen.
+	Notes []Note
 
 	before *State                // in a rollback: the run as it stood when the rollback began
 	early  map[string]OpenWindow // windows that were closed although their step is not done
@@ -92,12 +94,28 @@ func (st *State) clone() *State {
 		c.Steps[id] = &step
 	}
 	c.Facts, c.Confirmed = maps.Clone(st.Facts), maps.Clone(st.Confirmed)
+	c.Notes = slices.Clone(st.Notes)
 	c.Windows, c.early, c.Closed = maps.Clone(st.Windows), maps.Clone(st.early), slices.Clone(st.Closed)
 	c.reinstalled, c.Bound = maps.Clone(st.reinstalled), make(map[string][]sshexec.Machine, len(st.Bound))
 	for host, seen := range st.Bound {
 		c.Bound[host] = slices.Clone(seen)
 	}
 	return &c
+}
+
+// Note is something that the operator should know of what an action saw (Expect.Tell).
+type Note struct {
+	Step, Action string
+	Text         string
+}
+
+// noted keeps what an action told; what it has told before is kept once.
+func (st *State) noted(r Record) {
+	for _, text := range r.Notes {
+		if n := (Note{r.Step, r.Action, text}); !slices.Contains(st.Notes, n) {
+			st.Notes = append(st.Notes, n)
+		}
+	}
 }
 
 // RollingBack tells whether a rollback began and has not ended.
@@ -389,6 +407,7 @@ func (st *State) apply(r Record) {
 			delete(s.jobs, key)
 		}
 		s.actions[key] = Did
+		st.noted(r)
 		s.life.ended[key] = r.Error == ""
 		if r.Error != "" {
 			s.actions[key] = Failed

@@ -75,6 +75,8 @@ func (p *progress) Event(e evenkeel.Event) {
 		_, _ = fmt.Fprintf(p.w, "%9s  STOPPING: %s\n", elapsed(e.Elapsed), e.Text)
 	case evenkeel.EventCompletion:
 		print("<", "completing: "+e.Text)
+	case evenkeel.EventNote:
+		print("i", "NOTE: "+e.Text)
 	case evenkeel.EventUnseen:
 		if p.verbose {
 			print("o", "cannot be observed: "+e.Text)

@@ -32,6 +32,19 @@ func TestAWaitIsToldOnce(t *testing.T) {
 	require.Contains(t, out.String(), "port 40005")
 }
 
+// What the operator should know although all was well is told when it is seen, and again at the end.
+func TestANoteIsTold(t *testing.T) {
+	var out strings.Builder
+	p := &progress{w: &out, serving: func() string { return "" }}
+	p.Event(evenkeel.Event{Kind: evenkeel.EventNote, Action: &evenkeel.Action{ID: "recovered"}, Text: "1 client was evicted"})
+	require.Contains(t, out.String(), "i NOTE: 1 client was evicted\n")
+	out.Reset()
+	st := &evenkeel.State{Notes: []evenkeel.Note{{Step: "s", Action: "a", Text: "two\nlines"}},
+		Rollback: &evenkeel.State{Notes: []evenkeel.Note{{Step: "undo-s", Action: "b", Text: "more"}}}}
+	notes(&out, st)
+	require.Equal(t, "note of s/a: two lines\nnote of undo-s/b: more\n", out.String())
+}
+
 func TestAPlanWithoutAConfigurationSaysSo(t *testing.T) {
 	require.Contains(t, exampleBanner("text", ""), "built-in example")
 	require.True(t, strings.HasPrefix(exampleBanner("markdown", ""), "> **This is the plan of the built-in example"))

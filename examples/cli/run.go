@@ -17,6 +17,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // load reads the configuration and the job in it.
@@ -292,8 +293,20 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 				w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
 		}
 	}
+	notes(out, st)
 	if report, err := hosts.report(); err == nil && report != nil {
 		_, _ = fmt.Fprint(out, report.summary())
+	}
+}
+
+// notes prints what the operator should know although all was well: of the run, and of a rollback of it.
+func notes(w io.Writer, st *evenkeel.State) {
+	all := st.Notes
+	if st.Rollback != nil {
+		all = slices.Concat(all, st.Rollback.Notes)
+	}
+	for _, n := range all {
+		_, _ = fmt.Fprintf(w, "note of %s/%s: %s\n", n.Step, n.Action, printable.Line(n.Text))
 	}
 }
 
@@ -375,6 +388,7 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	default:
 		paused(&b, st.Paused)
 	}
+	notes(&b, st)
 	for _, d := range st.Differs {
 		fmt.Fprintf(&b, "differs from the state before the run: %s\n", d)
 	}

@@ -55,6 +55,8 @@ type pairConfig struct {
 	Unknown         bool                `yaml:"unknown_placement,omitempty"`
 	SELinux         bool                `yaml:"selinux,omitempty"`
 	Outage          time.Duration       `yaml:"outage,omitempty"` // how long a target may be down while it moves; 10m when empty
+	// how long the recovery of a target may last before the operator is asked; 20m when empty
+	Recovery time.Duration `yaml:"recovery,omitempty"`
 }
 
 // serverConfig is one server of the pair.
@@ -95,7 +97,7 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart,
-		UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage,
+		UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {

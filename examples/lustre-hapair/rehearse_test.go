@@ -64,6 +64,7 @@ func TestRehearseOptions(t *testing.T) {
 		"no_autostart":          {Job: map[string]any{"no_autostart": true}},
 		"selinux":               {Job: map[string]any{"selinux": true}},
 		"outage":                {Job: map[string]any{"outage": "5m"}},
+		"recovery":              {Job: map[string]any{"recovery": "30m"}},
 	})
 }
 

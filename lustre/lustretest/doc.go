@@ -27,4 +27,10 @@
 // ocf:chroma:Target starts on a host where the agent is installed, the target store holds the target's file, its mount
 // point exists, and the Lustre modules are loaded (lustre:1064, lustre:1112); nothing else holds it back, and least of
 // all another host that has the target mounted.
+//
+// # Recovery
+//
+// After each mount a target is in recovery until its clients are back, or have been evicted (H28): Options.Recovery says
+// how many come back, and when, and whether it ever ends. `lctl get_param` tells of it in the kernel's own words, those
+// of Lustre 2.5 on EL6 and of 2.10 and later on EL7; the MGS has no recovery_status.
 package lustretest

@@ -32,7 +32,11 @@ type Options struct {
 	OldPCS, NewPCS pcs.Dialect
 	// Times is how long a target takes to start and to stop, by its label; pacemakertest.StartTime and StopTime when nil, or where it says 0.
 	Times func(label string) (start, stop time.Duration)
-	Load  float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
+	// Recovery is how the clients of a target come back after it was mounted on a host, by its label; the zero Recovery
+	// when nil.
+	Recovery   func(label, host string) Recovery
+	Imperative string  // what the MGS says of imperative recovery; full when empty
+	Load       float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
 }
 
 // modern tells whether a release of pcs is for corosync 3.
@@ -71,7 +75,8 @@ func NewPair(o Options) *Pair {
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		device, mount := placeOf(targets[name])
 		label := strings.TrimPrefix(mount, "/mnt/")
-		f.targets = append(f.targets, &target{device: device, label: label})
+		rec, _ := recordOf(targets[name]) // placeOf has read it
+		f.targets = append(f.targets, &target{device: device, label: label, name: rec.Name})
 		labels[storePath+"/"+name] = label
 	}
 	agent := targetAgent()

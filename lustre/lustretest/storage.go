@@ -21,7 +21,9 @@ const storePath = "/var/lib/chroma/targets"
 // target is one shared disk and its history.
 type target struct {
 	device, label string
-	on            []string // hosts that have it mounted, in full
+	name          string    // what the target store calls it; empty where that does not
+	on            []string  // hosts that have it mounted, in full
+	since         time.Time // when it was last mounted
 	down          []Window
 }
 
@@ -94,6 +96,7 @@ func (f *shelf) Encode(e *simhost.Encoder) {
 	for _, t := range f.targets {
 		e.Text(t.device)
 		e.Texts(t.on)
+		e.ToGo(f.recovered(t))
 	}
 	for _, v := range f.visits {
 		e.Text(v.host)
@@ -222,6 +225,9 @@ func (f *shelf) mounted(s *simhost.State) {
 		case len(on) > 0 && len(t.on) == 0 && len(t.down) > 0:
 			t.down[len(t.down)-1].To = s.Now()
 		}
+		if len(on) > 0 && (len(t.on) == 0 || on[0] != t.on[0]) {
+			t.since = s.Now()
+		}
 		t.on = on
 	}
 }
@@ -344,31 +350,6 @@ func targetAgent() pacemakertest.Agent {
 			return isMounted(h, mountOf(h, r))
 		},
 	}
-}
-
-// runLctl is `lctl dl`: the devices of Lustre on a host. A target that is being unmounted has its own until the end.
-func runLctl(c *simhost.Call) int {
-	if len(c.Args) != 1 || c.Args[0] != "dl" {
-		return c.Fail(1, "lctl: only dl is simulated")
-	}
-	i := 0
-	list := func(device, state string) {
-		for _, t := range of(c.State).targets {
-			if t.device == device {
-				c.Printf("%3d %s osd-ldiskfs %s-osd %[3]s-osd_UUID 5\n", i, state, t.label)
-				i++
-			}
-		}
-	}
-	for _, m := range c.Host.Mounts() {
-		list(m.Device, "UP")
-	}
-	for _, w := range of(c.State).works {
-		if w.host == c.Host.Name {
-			list(w.mount.Device, map[bool]string{true: "ST", false: "AT"}[w.off])
-		}
-	}
-	return 0
 }
 
 // mountOf is where a target is mounted on a host, by its store; nowhere where that does not know it.

@@ -19,7 +19,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 			"without them a target that fails over would fail.",
 	}
 	if p.movesByItself() {
-		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
+		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
 			Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
 	}
@@ -35,6 +35,10 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	s.Verify = []evenkeel.Action{
 		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
+	}
+	if p.movesByItself() {
+		// What is on its way is mounted nowhere, and in no recovery.
+		s.Verify = append(s.Verify, p.idle("start it there").On(n1), p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
 	}
 	return s, errors.Join(err1, err2)
 }
@@ -62,8 +66,8 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
 		Why: "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target " +
 			"goes first: node 2 has never had one since it was rebuilt.",
-		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
-			Reason: "a target stops on one node before it starts on the other"}},
+		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage + 2*p.Config.Recovery, Stop: evenkeel.StopAtClose,
+			Reason: "a target stops on one node before it starts on the other; a target serves again when its recovery is over"}},
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
@@ -82,14 +86,22 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 			now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
 		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource",
 			"relocate", "clear"))
+	for i, server := range p.servers() {
+		s.Actions = append(s.Actions, p.waitServing(fmt.Sprintf("recovered-%d", i+1), server.Name, p.of(server))...)
+	}
 	s.Actions = append(s.Actions, throttle{p}.throttleAgain(n1.Name, p.Config.NewPCS)...)
 	for i, server := range p.servers() {
-		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
+		mine := p.of(server)
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),
 			"Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
 	}
 	s.Harmless = "every target runs on an upgraded node, whichever it is"
 	return s, err
+}
+
+// of are the targets that belong on a server.
+func (p *Pair) of(s Server) []Target {
+	return slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != s.Name })
 }
 
 // canary moves one target to node 2 before the others (H17).
@@ -101,11 +113,11 @@ func (p *Pair) canary() []evenkeel.Action {
 		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
 		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run",
 			t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
-		return []evenkeel.Action{
+		return append([]evenkeel.Action{
 			move.From("lustre:1665"),
 			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
 				map[string]string{t.Resource: t.Preferred})),
-		}
+		}, p.waitServing("canary-recovered", t.Preferred, []Target{t})...)
 	}
 	return nil
 }

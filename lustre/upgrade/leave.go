@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"fmt"
+	"slices"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -18,9 +19,9 @@ func (p *Pair) evacuate() evenkeel.Step {
 	s := evenkeel.Step{
 		ID: "evacuate-node1", Title: "Move every target to " + n2.Name, Host: n1.Name, Ref: "lustre:422",
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
-		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
-			Reason: "the targets of node 1 stop there before they start on node 2"}},
-		Actions: []evenkeel.Action{
+		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
+			Reason: "the targets of node 1 stop there before they start on node 2; a target serves again when its recovery is over"}},
+		Actions: slices.Concat([]evenkeel.Action{
 			p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),
 			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).AsPrecondition(),
 			p.carries("carries").On(n2.Name).AsPrecondition(),
@@ -34,9 +35,10 @@ func (p *Pair) evacuate() evenkeel.Step {
 			waitFor(p.Config.Outage, n2.Name,
 				waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target",
 					allMounted(p.enabled())), p.enabled()))).From("lustre:437"),
+		}, p.waitServing("serving", n2.Name, p.enabled()), []evenkeel.Action{
 			evenkeel.Do("disable", "Keep the old cluster from starting on "+n1.Name+" at boot",
 				p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:444"),
-		},
+		}),
 		Verify: []evenkeel.Action{showsSettings(was.seeCIB("stored", "The standby is stored, so that it outlives a restart",
 			"standby=on for "+old1, inStandby(old1)), "node "+old1+" standby=on")},
 		Closes: []string{"evacuation"},

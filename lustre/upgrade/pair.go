@@ -50,9 +50,10 @@ type Config struct {
 	// UnknownPlacement goes on where it cannot be computed whether every target would run on the other node: somebody has looked.
 	UnknownPlacement bool
 
-	SELinux bool          // label restored SSH keys (lustre:493)
-	Outage  time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
-	Install time.Duration // how long the wait for a reboot may last: 30 minutes
+	SELinux  bool          // label restored SSH keys (lustre:493)
+	Outage   time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
+	Recovery time.Duration // how long the recovery of a target may last, after that, before the operator is asked: 20 minutes
+	Install  time.Duration // how long the wait for a reboot may last: 30 minutes
 }
 
 // hostName is what may be a word of a command: it is no option, and a shell leaves it alone.
@@ -63,6 +64,7 @@ func (c *Config) defaults() error {
 	c.NewRelease = cmp.Or(c.NewRelease, "release 7")
 	c.ClusterName = cmp.Or(c.ClusterName, "lustre-ha-cluster")
 	c.Outage = cmp.Or(c.Outage, 10*time.Minute)
+	c.Recovery = cmp.Or(c.Recovery, 20*time.Minute) // Lustre's own recovery_time_hard is 15, from the first client on
 	c.Install = cmp.Or(c.Install, 30*time.Minute)
 	c.ArchiveDir = cmp.Or(c.ArchiveDir, ".")
 	var errs []error

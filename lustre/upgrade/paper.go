@@ -97,7 +97,7 @@ gone() {
       for (i = 1; i <= n; i++) { split(t[i], f, "="); print f[1], free[i] ? "is gone, another is not" : "is NOT proven gone" }
     }'
 }
-# xmltext: a value as it stands in an attribute of XML
+` + recoveryFunction + `# xmltext: a value as it stands in an attribute of XML
 xmltext() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/"/\&quot;/g'; }`
 
 // secretOnPaper are the names of settings whose values settings does not print: as pacemaker.SecretName, and better once too often.

@@ -47,8 +47,9 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			"both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),
 		p.carries("carries").On(n2.Name))
 	for i, n := range []*node{n1, n2} {
-		s.Actions = append(s.Actions, p.audit(i).On(n.Name))
+		s.Actions = append(s.Actions, p.audit(i).On(n.Name), p.noneRecovers("recovered-"+n.no, n.Name))
 	}
+	s.Actions = append(s.Actions, p.expectRecovery())
 	return s, err
 }
 

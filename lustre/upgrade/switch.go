@@ -31,15 +31,16 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of " +
 			"outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster " +
 			"acts: it leaves the targets alone because each is disabled, and for no other reason.",
-		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced),
+		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced), Remains: onDisk,
 		Makes: []evenkeel.FactKey{p.letGoAt()},
-		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
-			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131)"}},
+		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
+			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131); a target serves again when its recovery is over"}},
 		Closes: []string{"switch-over"},
 	}
 	ready, err1 := p.readyPush()
 	letGo, err2 := p.letGo()
 	over, err3 := p.handOverAction()
+	over = over.Noting(firstMount)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, err
 	}
@@ -69,7 +70,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		status,
 		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())),
 			p.enabled())).Waiting(p.Config.Outage),
-	}, p.stopOld(n2))
+	}, p.stopOld(n2), p.waitServing("recovered", n1.Name, p.enabled()))
 	s.Verify = append([]evenkeel.Action{
 		showsPlaced(evenkeel.Prove("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))),
 			p.placed(everywhere(n1.Name))).From("lustre:1155"),
@@ -290,14 +291,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 		disable,
 		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted),
 			nil)).Waiting(p.Config.Outage),
-		untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
-			Expecting("no action is pending", func(o evenkeel.Observed) error {
-				if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
-					return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+
-						"not answer: then start it there, every target stays disabled", o.ExitCode, n1.Name)
-				}
-				return nil
-			}), "&& echo idle", "idle").Waiting(p.Config.Outage),
+		p.idle("start it there, every target stays disabled"),
 		left.see("released"),
 		evenkeel.Disrupt("maintenance", "Put the new cluster into maintenance again", p.Config.NewPCS.Maintenance(true).Argv...),
 	}
@@ -308,7 +302,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 			"maintenance-mode=true; target-role=Stopped on each", p.harmless),
 			p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
 		left.see("still-released").AsPrecondition(),
-		giveBack,
+		giveBack.Noting(backAgain),
 		waitFor(p.Config.Outage, n2.Name,
 			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
@@ -322,7 +316,20 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster",
 			p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
+	undo = append(undo, p.recovering(n2.Name, p.enabled()).tell("recovering"))
 	return undo, errors.Join(err1, err2)
+}
+
+// idle waits until the new cluster is at rest; where it does not answer, the operator is told what to do then.
+func (p *Pair) idle(silent string) evenkeel.Action {
+	return untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
+		Expecting("no action is pending", func(o evenkeel.Observed) error {
+			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
+				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+
+					"not answer: then %s", o.ExitCode, p.Config.Node1.Name, silent)
+			}
+			return nil
+		}), "&& echo idle", "idle").Waiting(p.Config.Outage)
 }
 
 func said(r pacemaker.Resource) bool {

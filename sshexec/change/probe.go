@@ -15,6 +15,9 @@ type Expect struct {
 	Check func(Observed) error // nil: the exit status is 0. With a Check, any exit status reaches it; a command that did not exit never does
 	// Awaits: a machine that does not answer is "not yet", not a failure. For the wait after a reboot.
 	Awaits bool
+	// Tell is what the operator should know of what was seen, although the check is content: a line each. A runbook keeps
+	// it in its journal, and tells it at the end.
+	Tell func(Observed) []string
 }
 
 // Observed is what an action or a probe showed.
@@ -67,6 +70,9 @@ type Retry struct {
 	// Key names what is waited for within the action. An observer need not tell the same wait twice, whatever differs in
 	// its reason. Empty where an action waits for one thing.
 	Key string
+	// Else is what a wait comes to whose limit is over, such as that the operator is needed. When nil the reason is the
+	// error.
+	Else error
 }
 
 // DefaultRetry is how long to wait where a Retry does not say.

@@ -2,18 +2,22 @@ package standin
 
 import "github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 
-// runLctl is `lctl dl`: the devices of Lustre. That of a target's storage stays until the unmounting has ended,
-// whatever the mount table says.
+// runLctl is `lctl dl`, the devices of Lustre: that of a target's storage stays until the unmounting has ended, whatever
+// the mount table says. And it is `lctl get_param`.
 func runLctl(c *call) int {
-	if len(c.args) != 1 || c.args[0] != "dl" {
-		return c.fail(1, "lctl: only dl is known here")
+	get := len(c.args) > 0 && c.args[0] == "get_param"
+	if !get && (len(c.args) != 1 || c.args[0] != "dl") {
+		return c.fail(1, "lctl: only dl and get_param are known here")
 	}
-	if !c.moduleLoaded("lustre") {
+	if !get && !c.moduleLoaded("lustre") {
 		return c.fail(1, "opening /dev/obd failed: No such file or directory\nhint: the kernel modules may not be loaded")
 	}
 	reply, err := c.ask(wire.HardwareRequest{Op: "mounted"})
 	if err != nil {
 		return c.fail(1, "lctl: %v", err)
+	}
+	if get {
+		return c.runGetParam(c.args[1:], reply.Mounted)
 	}
 	for i, uuid := range reply.Mounted {
 		r, err := c.record(uuid)

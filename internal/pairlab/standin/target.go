@@ -158,6 +158,9 @@ func (c *call) mount(uuid string) (record, error) {
 	if _, err := c.ask(wire.HardwareRequest{Op: "start", Target: uuid}); err != nil {
 		return r, err
 	}
+	if err := c.recovers(uuid); err != nil {
+		return r, err
+	}
 	return r, c.list(r, true)
 }
 
@@ -208,17 +211,27 @@ func runUmount(c *call) int {
 		return c.fail(1, "usage: umount DIR")
 	}
 	uuid := c.args[0]
-	files, _ := os.ReadDir(c.path(storeDir))
-	for _, f := range files {
-		name, err := base64.URLEncoding.DecodeString(f.Name())
-		if err == nil && c.mountPoint(string(name)) == c.args[0] {
-			uuid = string(name)
+	for _, stored := range c.stored() {
+		if c.mountPoint(stored) == c.args[0] {
+			uuid = stored
 		}
 	}
 	if err := c.unmount(uuid); err != nil {
 		return c.fail(32, "umount: %s: %v", c.args[0], err)
 	}
 	return 0
+}
+
+// stored are the targets of the store.
+func (c *call) stored() []string {
+	var uuids []string
+	files, _ := os.ReadDir(c.path(storeDir))
+	for _, f := range files {
+		if name, err := base64.URLEncoding.DecodeString(f.Name()); err == nil {
+			uuids = append(uuids, string(name))
+		}
+	}
+	return uuids
 }
 
 // mountPoint is where a target is mounted, by the store; its UUID where that does not know it.

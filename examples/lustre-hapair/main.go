@@ -29,7 +29,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
 		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
-		Jobs: map[string]func() *cli.App{"manager": managerApp},
+		Verbs: []cli.Verb{siteVerb()}, Jobs: map[string]func() *cli.App{"manager": managerApp},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -154,7 +155,7 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		}
 	case simhost.CameUp:
 		// The modules come with the network's configuration at boot (lustre:1118).
-		if h.Exists("/etc/modprobe.d/iml_lnet_module_parameters.conf") && s.CanLoad(h, "lustre") == nil {
+		if len(h.Glob(lustre.LNetDir+"/*.conf")) > 0 && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
 		if h.Major() == 6 && h.Package("zfs") != "" {
@@ -348,8 +349,11 @@ func targetAgent() pacemakertest.Agent {
 
 // runLctl is `lctl dl`: the devices of Lustre on a host. A target that is being unmounted has its own until the end.
 func runLctl(c *simhost.Call) int {
+	if len(c.Args) == 1 && c.Args[0] == "list_nids" {
+		return listNIDs(c)
+	}
 	if len(c.Args) != 1 || c.Args[0] != "dl" {
-		return c.Fail(1, "lctl: only dl is simulated")
+		return c.Fail(1, "lctl: only dl and list_nids are simulated")
 	}
 	i := 0
 	list := func(device, state string) {

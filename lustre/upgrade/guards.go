@@ -195,7 +195,7 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 			argv = append(argv, t.Device)
 		}
 	}
-	return []evenkeel.Action{
+	guards := []evenkeel.Action{
 		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).
 			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
 			"nothing is missing").On(n.Name).AsPrecondition(),
@@ -209,4 +209,8 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 				return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
 			})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
 	}
+	for _, a := range n.seeNIDs("nids-" + n.no) {
+		guards = append(guards, a.AsPrecondition())
+	}
+	return guards
 }

@@ -15,6 +15,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	now := p.newCluster(n1)
 	s := evenkeel.Step{
 		ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Ref: "lustre:1596", Irreversible: n.gone(),
+		Needs: []evenkeel.FactKey{n.nidsSeen},
 		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): " +
 			"without them a target that fails over would fail.",
 	}
@@ -28,7 +29,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	before, err1 := p.planned(ops[:start])
 	after, err2 := p.planned(ops[start:])
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
-		[]evenkeel.Action{now.seeUnused(n.Name)}, before,
+		n.seeRingLinks("links"), []evenkeel.Action{now.seeUnused(n.Name)}, before,
 		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+
 			" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
 		after)
@@ -64,7 +65,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 			"goes first: node 2 has never had one since it was rebuilt.",
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage, Stop: evenkeel.StopAtClose,
 			Reason: "a target stops on one node before it starts on the other"}},
-		Closes: []string{"rebalance"},
+		Closes: []string{"rebalance"}, Needs: []evenkeel.FactKey{n2.nidsSeen},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
 	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),

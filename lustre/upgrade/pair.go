@@ -100,6 +100,10 @@ func (c *Config) defaults() error {
 				"and in lists of processes: name one that asks for none, such as a mirror of your own", i+1))
 		}
 	}
+	if c.Kernel != "" && c.Profile != lustre.ZFSOnly {
+		errs = append(errs, fmt.Errorf("kernel is %q, and profile %s takes the kernel of the Lustre repository: a kernel is "+
+			"chosen with profile zfs only (lustre:733)", c.Kernel, c.Profile))
+	}
 	if !hostName.MatchString(c.ClusterName) {
 		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, "+
 			"and no dash at the beginning", c.ClusterName))

@@ -36,6 +36,8 @@ func programs() []program {
 		{"/usr/sbin/rmmod", "", runRmmod},
 		{"/usr/sbin/lsmod", "", runLsmod},
 		{"/usr/sbin/lctl", "", runLctl},
+		{"/usr/sbin/lnetctl", "lustre-osd-ldiskfs-mount", runLnetctl},
+		{"/usr/local/sbin/uname", "", runUname},
 		{"/usr/sbin/zpool", "zfs", runZpool},
 		{"/usr/local/sbin/df", "", runDf},
 		{"/usr/sbin/ntpd", "ntp", runNtpd},

@@ -106,7 +106,7 @@ func loadSite(file string) (*site, error) {
 			bad("%s: %w", what, err)
 			return part{}, false
 		}
-		return part{name, config, cfg, nil}, true
+		return part{name, at(config), cfg, nil}, true
 	}
 	var whole bool
 	if s.manager, whole = read("manager", "manager", c.Manager, managerApp()); !whole {
@@ -212,7 +212,7 @@ func (s *site) text() string {
 		fmt.Fprintf(&b, "\n%d. pair %s\n   node 1, rebuilt first: %s\n   node 2: %s\n", i+2, p.name, job.Node1.Name, job.Node2.Name)
 		if i > 0 {
 			if d := differences(jobOf(s.pairs[0].cfg), job); len(d) > 0 {
-				fmt.Fprintf(&b, "   unlike pair %s: %s\n", s.pairs[0].name, strings.Join(d, "; "))
+				fmt.Fprintf(&b, "   unlike pair %s:\n     %s\n", s.pairs[0].name, strings.Join(d, "\n     "))
 			} else {
 				fmt.Fprintf(&b, "   configured as pair %s\n", s.pairs[0].name)
 			}
@@ -254,7 +254,7 @@ func differences(first, second *pairConfig) (out []string) {
 	one, other := keys(first), keys(second)
 	for _, key := range slices.Sorted(maps.Keys(merged(one, other))) {
 		if a, b := one[key], other[key]; !reflect.DeepEqual(a, b) && !slices.Contains(alone, key) {
-			out = append(out, fmt.Sprintf("%s: %v (there %v)", key, said(b), said(a)))
+			out = append(out, fmt.Sprintf("%s: %v, and there %v", key, said(b), said(a)))
 		}
 	}
 	return out

@@ -25,6 +25,14 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 	return []evenkeel.Action{p.held(), p.calm().AsPrecondition()}
 }
 
+// spareOnline are those guards where the old cluster lives: offline, it has stopped on both nodes.
+func (p *Pair) spareOnline() []evenkeel.Action {
+	if p.Config.Offline {
+		return nil
+	}
+	return p.spareNode1()
+}
+
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
 	return showsSettings(p.oldCluster(p.Config.Node2.Name).

@@ -84,9 +84,9 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.nidsSeen},
 		Makes: []evenkeel.FactKey{n.bootNew, n.kernel}, Actions: append(actions, n.seeNIDs("nids")...), Irreversible: n.gone(),
 	}
-	if n.Config.Profile != lustre.LDISKFSOnly {
+	if n.hasHostIDs() {
 		s.Makes = append(s.Makes, n.hostID)
-		if n.index == 1 {
+		if n.index == 1 && !n.Config.Offline {
 			s.Needs = append(s.Needs, n.node(0).hostID)
 		}
 	}

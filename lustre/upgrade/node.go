@@ -62,6 +62,9 @@ func (n *node) id(what string) string { return what + "-node" + n.no }
 // gone says why nothing can be rolled back from when the node is rebuilt: it must be true while it is, and after the run.
 func (n *node) gone() string {
 	why := "the old system of " + n.Name + " is erased; as long as " + n.Name + " is not rebuilt, "
+	if n.Config.Offline {
+		return why + "no target runs: go on, both nodes are needed"
+	}
 	if n.index == 0 {
 		return why + "its targets run on the other node: go on, or leave it off, and the pair stays as it is, without a second node"
 	}

@@ -145,7 +145,7 @@ var hostIDText = regexp.MustCompile(`^[0-9a-f]{8}$`)
 // seeHostID wants a persistent host id that hostid prints, and that the other server has not: by it ZFS tells which
 // server has a pool (LUS-015, LUS-027).
 func (n *node) seeHostID() []evenkeel.Action {
-	if n.Config.Profile == lustre.LDISKFSOnly {
+	if !n.hasHostIDs() {
 		return nil
 	}
 	read := func(o evenkeel.Observed) (string, error) {
@@ -158,21 +158,20 @@ func (n *node) seeHostID() []evenkeel.Action {
 		}
 		return id, nil
 	}
+	text, compared := "8 digits, not all 0", n.index == 1 && !n.Config.Offline // offline, both are made at the same time
 	other := n.node(1 - n.index)
-	text := "8 digits, not all 0"
-	if n.index == 1 {
+	if compared {
 		text += ", and not " + other.hostID.Ref() + ", which is " + other.Name + "'s"
 	}
 	kept := evenkeel.Look("hostid-file", "There is a persistent host id", "od", "-An", "-tx4", "/etc/hostid").
 		Expecting(text, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			id, err := read(o)
-			if err != nil || n.index == 0 {
+			if err != nil || !compared {
 				return err
 			}
 			theirs, err := other.hostID.Get(o.Facts)
 			if err == nil && theirs == id {
-				err = evenkeel.NeedsOperator("both servers have the host id %s: each could import a pool that the other has. "+
-					"Run genhostid on %s, and resume", id, n.Name)
+				err = n.sameHostID(id)
 			}
 			return err
 		}))
@@ -186,4 +185,30 @@ func (n *node) seeHostID() []evenkeel.Action {
 			return err
 		})), "| grep -xF "+n.hostID.Ref()+" >/dev/null && echo the same", "the same")
 	return []evenkeel.Action{kept.From("lustre:633"), same.From("lustre:633")}
+}
+
+// hasHostIDs tells whether the servers need host ids: ZFS does.
+func (p *Pair) hasHostIDs() bool { return p.Config.Profile != lustre.LDISKFSOnly }
+
+// sameHostID is what is to be done where both servers have one host id.
+func (n *node) sameHostID(id string) error {
+	return evenkeel.NeedsOperator("both servers have the host id %s: each could import a pool that the other has. Remove /etc/hostid on %s, "+
+		"run genhostid there, load ZFS anew, and resume", id, n.Name)
+}
+
+// differentHostIDs compares the host ids of both nodes where they were made at the same time.
+func (p *Pair) differentHostIDs() []evenkeel.Action {
+	if !p.hasHostIDs() {
+		return nil
+	}
+	n1, n2 := p.node(0), p.node(1)
+	a := evenkeel.Look("hostids", "The servers have different host ids", "hostid").
+		Expecting("not "+n1.hostID.Ref(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
+			theirs, err := n1.hostID.Get(o.Facts)
+			if err == nil && o.Text() == theirs {
+				err = n2.sameHostID(theirs)
+			}
+			return err
+		}))
+	return []evenkeel.Action{shows(a, "| grep -vxF "+n1.hostID.Ref()+" >/dev/null && echo different", "different").On(n2.Name)}
 }

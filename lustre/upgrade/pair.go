@@ -50,6 +50,10 @@ type Config struct {
 	// UnknownPlacement goes on where it cannot be computed whether every target would run on the other node: somebody has looked.
 	UnknownPlacement bool
 
+	// Offline stops every target, rebuilds both nodes at the same time, and starts the targets once (lustre:347). Nothing is
+	// served meanwhile; Outage then bounds only how long targets may take to stop or to start.
+	Offline bool
+
 	SELinux bool          // label restored SSH keys (lustre:493)
 	Outage  time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
 	Install time.Duration // how long the wait for a reboot may last: 30 minutes

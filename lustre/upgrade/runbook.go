@@ -85,7 +85,9 @@ func limit(rb *evenkeel.Runbook) {
 
 func (p *Pair) intro() string {
 	var b strings.Builder
-	how := "One node is rebuilt while the other serves; the targets are down only while they move."
+	how := "One node is rebuilt while the other serves; the targets are down only while they move: three times, for at most " +
+		p.Config.Outage.String() + " each before an alarm. (The other way, offline: true, stops them once, for as long as both nodes are " +
+		"rebuilt, and takes less time with less risk (lustre:347).)"
 	if p.Config.Offline {
 		how = "Every target is stopped, both nodes are rebuilt, and the targets are started again: nothing is served from step " +
 			stopTargets + " to the end of step " + startTargets + "."

@@ -85,15 +85,20 @@ func (n *node) seeAddOn() evenkeel.Action {
 	return a.From("lustre:9")
 }
 
-// newestE2fsprogs wants no newer e2fsprogs to be offered (LUS-064). yum exits 100 where there is one.
+// newestE2fsprogs wants its repository to offer no newer e2fsprogs than the one that is installed (LUS-064): yum lists
+// what is installed, and what is newer.
 func (n *node) newestE2fsprogs() evenkeel.Action {
-	return showsExit(evenkeel.Look("e2fsprogs", "There is no newer e2fsprogs", "yum", "-q", "--disablerepo=*", "--enablerepo=e2fsprogs-wc",
-		"check-update", "e2fsprogs").Expecting("exit status 0", func(o evenkeel.Observed) error {
-		if o.ExitCode == 100 {
-			return fmt.Errorf("there is a newer e2fsprogs, and the newest is to be installed: %s", o.Text())
+	return shows(evenkeel.Look("e2fsprogs", "There is no newer e2fsprogs", "yum", "-q", "--disablerepo=*", "--enablerepo=e2fsprogs-wc",
+		"list", "e2fsprogs").Expecting("the installed one, and no other", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		list := slices.DeleteFunc(lines(string(o.Stdout)), func(l string) bool { return !strings.HasPrefix(l, "e2fsprogs.") })
+		switch {
+		case len(list) == 0:
+			return errors.New("e2fsprogs is not listed")
+		case len(list) > 1:
+			return fmt.Errorf("there is a newer e2fsprogs, and the newest is to be installed: %s", strings.Join(list, "; "))
 		}
-		return o.Succeeded()
-	}), 0).From("lustre:265")
+		return nil
+	})), "| grep -c '^e2fsprogs[.]'", "1").From("lustre:265")
 }
 
 // seeKernel wants the kernel, its headers and its tools to be of one build, and the one that was asked for (LUS-023).

@@ -82,8 +82,6 @@ func runYum(c *Call) int {
 		return 0
 	case "list":
 		return y.list(names)
-	case "check-update":
-		return y.checkUpdate(names)
 	case "install", "update", "upgrade", "erase", "remove":
 	default:
 		return c.Fail(1, "No such command: %s. Please use /usr/bin/yum --help", verb)
@@ -98,7 +96,7 @@ func runYum(c *Call) int {
 	return y.install(names)
 }
 
-// list prints the packages that are installed, and those that the enabled repositories offer.
+// list prints the packages that are installed, and those that the enabled repositories offer where these are newer.
 func (y *yumCall) list(names []string) int {
 	found := 0
 	for _, arg := range names {
@@ -107,7 +105,8 @@ func (y *yumCall) list(names []string) int {
 			found++
 		}
 		for _, name := range y.expand(arg) {
-			if p := y.offers(name); y.Host.packages[name] != p.Version {
+			have := y.Host.packages[name]
+			if p := y.offers(name); have == "" || compareVersions(p.Version, have) > 0 {
 				y.Printf("%s.x86_64 %s %s\n", name, p.Version, p.Repo)
 				found++
 			}
@@ -117,20 +116,6 @@ func (y *yumCall) list(names []string) int {
 		return y.Fail(1, "Error: No matching Packages to list")
 	}
 	return 0
-}
-
-// checkUpdate prints the packages of which the enabled repositories offer a higher version, and exits 100 where there
-// are any.
-func (y *yumCall) checkUpdate(names []string) int {
-	status := 0
-	for _, name := range names {
-		p, have := y.offers(name), y.Host.packages[name]
-		if p != nil && have != "" && compareVersions(p.Version, have) > 0 {
-			y.Printf("%s.x86_64 %s %s\n", name, p.Version, p.Repo)
-			status = 100
-		}
-	}
-	return status
 }
 
 // offers is the build of a package that the enabled repositories offer.

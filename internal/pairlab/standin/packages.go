@@ -82,9 +82,9 @@ func runYum(c *call) int {
 			}
 		}
 		return 0
-	case "list", "check-update":
+	case "list":
 		y.have = c.installed()
-		return y.look(verb, words[1:])
+		return y.list(words[1:])
 	case "install", "erase", "remove":
 	default:
 		return c.fail(1, "No such command: %s. Please use /usr/bin/yum --help", verb)
@@ -110,25 +110,21 @@ func runYum(c *call) int {
 	return status
 }
 
-// look prints what is installed and what is offered ("list"), or what is offered in another version than the one that
-// is installed ("check-update", which exits 100 then).
-func (y *yum) look(verb string, names []string) int {
+// list prints what is installed, and what is offered in another version: that is newer, here.
+func (y *yum) list(names []string) int {
 	found := 0
 	for _, name := range names {
 		have := y.have[name]
-		if verb == "list" && have != "" {
+		if have != "" {
 			y.printf("%s.x86_64 %s installed\n", name, have)
 			found++
 		}
-		if p, ok := y.offer(name); ok && p.version != have && (verb == "list" || have != "") {
+		if p, ok := y.offer(name); ok && p.version != have {
 			y.printf("%s.x86_64 %s %s\n", name, p.version, p.repo)
 			found++
 		}
 	}
-	switch {
-	case verb == "check-update" && found > 0:
-		return 100
-	case verb == "list" && found == 0:
+	if found == 0 {
 		return y.fail(1, "Error: No matching Packages to list")
 	}
 	return 0

@@ -50,7 +50,7 @@ func TestInstallLustre(t *testing.T) {
 
 	n.ok("yum -y --nogpgcheck --disablerepo=* --enablerepo=e2fsprogs-wc install e2fsprogs e2fsprogs-devel")
 	require.Contains(t, n.ok("rpm -q e2fsprogs"), "wc6")
-	n.ok("yum -q --disablerepo=* --enablerepo=e2fsprogs-wc check-update e2fsprogs")
+	require.Equal(t, "e2fsprogs.x86_64 1.42.13.wc6-7.el7 installed\n", n.ok("yum -q --disablerepo=* --enablerepo=e2fsprogs-wc list e2fsprogs"))
 	require.Equal(t, "kernel-tools="+plainKernel+"\n", n.ok(`rpm -q --qf %{NAME}=%{VERSION}-%{RELEASE}\n kernel-tools`))
 	n.refused(1, "No matching Packages", "yum -q list pcs-of-nobody")
 	require.Contains(t, n.ok("yum -q list pcs pacemaker corosync"), "pacemaker.x86_64 ")

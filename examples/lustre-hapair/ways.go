@@ -62,7 +62,8 @@ type way struct {
 
 // compareWays prints both ways of a pair.
 func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, error) {
-	ways := []way{{title: "in service, one node after the other", key: "offline: false"}, {title: "offline, both nodes at once", key: "offline: true"}}
+	ways := []way{{title: "in service, one node after the other", key: "offline: false"},
+		{title: "offline, both nodes at once", key: "offline: true"}}
 	known := map[string]bool{}
 	for i := range ways {
 		one := *pair

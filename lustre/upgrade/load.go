@@ -131,10 +131,11 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 		pos = backup.SecondNode
 	}
 	a := p.archives[i]
-	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, LNetFiles: p.nets[i].lnet, Has: func(path string) bool {
+	opts := backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, LNetFiles: p.nets[i].lnet, Has: func(path string) bool {
 		// What every server has must be in its backup; what only some have is restored where it was.
 		return !optional(path) || a.Has(path)
-	}})
+	}}
+	return backup.RestoreServer(dir, opts)
 }
 
 // optional tells whether a server may be without a path that the guide backs up.

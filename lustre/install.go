@@ -164,8 +164,16 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	return b.commands
 }
 
-// erase takes kernel-tools away that may be of a higher revision than the kernel to come: yum would keep them, and they
-// would not fit (lustre:598, lustre:745). The guide's section for LDISKFS alone lacks it, and needs it as well.
+// EraseKernelTools is the command that takes kernel-tools away which may be of a higher revision than the kernel to come:
+// yum would keep them, and they would not fit (lustre:598, lustre:745). It is one of Commands wherever the kernel to come
+// need not be the newest. The guide's section for LDISKFS alone lacks it, and needs it as well.
+func (p Profile) EraseKernelTools(second bool) InstallCommand {
+	lines, _ := p.lines(second)
+	b := installer{lines: lines}
+	b.erase()
+	return b.commands[0]
+}
+
 func (b *installer) erase() {
 	b.yum("Erase the kernel tools: they may be newer than the kernel to come", b.lines.erase, "erase", "kernel-tools", "kernel-tools-libs").
 		Note = "those of the kernel to come are installed with it"

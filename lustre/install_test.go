@@ -51,7 +51,7 @@ func TestInstallReferences(t *testing.T) {
 	for _, p := range profiles {
 		for _, second := range []bool{false, true} {
 			for _, kernel := range []string{"", "{{site.lustre_kernel_version}}"} {
-				for _, c := range p.Commands(second, kernel) {
+				for _, c := range append(p.Commands(second, kernel), p.EraseKernelTools(second)) {
 					n, err := strconv.Atoi(strings.TrimPrefix(c.Ref, "lustre:"))
 					require.NoError(t, err)
 					var words []string

@@ -79,7 +79,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	dec.KnownFields(true)
 	var errs []error
 	if err := dec.Decode(&file); err != nil {
-		errs = append(errs, Placed(path, err))
+		errs = append(errs, placed(path, err))
 		if types := (*yaml.TypeError)(nil); !errors.As(err, &types) {
 			return nil, errs[0] // it ended in the middle: nobody knows what is missing
 		}
@@ -107,7 +107,7 @@ func isMapping(path string, raw []byte) error {
 	err := dec.Decode(&doc)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return Placed(path, err)
+		return placed(path, err)
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
 		return fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
@@ -118,7 +118,7 @@ func isMapping(path string, raw []byte) error {
 	case err == nil:
 		return srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
 	case !errors.Is(err, io.EOF):
-		return Placed(path, err)
+		return placed(path, err)
 	}
 	return nil
 }
@@ -170,8 +170,8 @@ func wanted(goType string) string {
 	return ""
 }
 
-// Placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
-func Placed(path string, err error) error {
+// placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
+func placed(path string, err error) error {
 	mistakes := []string{err.Error()}
 	var types *yaml.TypeError
 	if errors.As(err, &types) {

@@ -159,7 +159,7 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 			f.mounted(s)
 		}
 	}
-	r.Command("lctl", 0, runLctl)
+	r.Command("lctl", 0, withNIDs(runLctl))
 	r.Command("lnetctl", 0, runLnetctl)
 	r.Command("ip", 0, runIP)
 	r.Script(hostIDScript, 0, func(c *simhost.Call) int {

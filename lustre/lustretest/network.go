@@ -186,16 +186,21 @@ func nids(s *simhost.State, h *simhost.Host) []lustre.NID {
 	return []lustre.NID{lustre.NID(site.ringAddresses(h.Name)[0].String() + "@tcp")}
 }
 
-// listNIDs is `lctl list_nids`.
-func listNIDs(c *simhost.Call) int {
-	list := nids(c.State, c.Host)
-	if len(list) == 0 {
-		return c.Fail(100, "IOC_LIBCFS_GET_NI error 100: Network is down")
+// withNIDs is an lctl that knows `lctl list_nids` as well.
+func withNIDs(lctl simhost.Handler) simhost.Handler {
+	return func(c *simhost.Call) int {
+		if len(c.Args) != 1 || c.Args[0] != "list_nids" {
+			return lctl(c)
+		}
+		list := nids(c.State, c.Host)
+		if len(list) == 0 {
+			return c.Fail(100, "IOC_LIBCFS_GET_NI error 100: Network is down")
+		}
+		for _, nid := range list {
+			c.Printf("%s\n", nid)
+		}
+		return 0
 	}
-	for _, nid := range list {
-		c.Printf("%s\n", nid)
-	}
-	return 0
 }
 
 // runLnetctl is `lnetctl net show`, which comes with Lustre 2.7.

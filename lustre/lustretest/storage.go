@@ -349,11 +349,8 @@ func targetAgent() pacemakertest.Agent {
 
 // runLctl is `lctl dl`: the devices of Lustre on a host. A target that is being unmounted has its own until the end.
 func runLctl(c *simhost.Call) int {
-	if len(c.Args) == 1 && c.Args[0] == "list_nids" {
-		return listNIDs(c)
-	}
 	if len(c.Args) != 1 || c.Args[0] != "dl" {
-		return c.Fail(1, "lctl: only dl and list_nids are simulated")
+		return c.Fail(1, "lctl: only dl is simulated")
 	}
 	i := 0
 	list := func(device, state string) {

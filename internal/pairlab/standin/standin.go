@@ -35,7 +35,7 @@ func programs() []program {
 		{"/usr/sbin/modprobe", "", runModprobe},
 		{"/usr/sbin/rmmod", "", runRmmod},
 		{"/usr/sbin/lsmod", "", runLsmod},
-		{"/usr/sbin/lctl", "", runLctl},
+		{"/usr/sbin/lctl", "", withNIDs(runLctl)},
 		{"/usr/sbin/lnetctl", "lustre-osd-ldiskfs-mount", runLnetctl},
 		{"/usr/local/sbin/uname", "", runUname},
 		{"/usr/sbin/zpool", "zfs", runZpool},

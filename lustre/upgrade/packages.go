@@ -210,10 +210,14 @@ func (p *Pair) differentHostIDs() []evenkeel.Action {
 	a := evenkeel.Look("hostids", "The servers have different host ids", "hostid").
 		Expecting("not "+n1.hostID.Ref(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			theirs, err := n1.hostID.Get(o.Facts)
-			if err == nil && o.Text() == theirs {
+			switch {
+			case err != nil:
+			case !hostIDText.MatchString(o.Text()):
+				err = fmt.Errorf("hostid prints no host id: %q", o.Text())
+			case o.Text() == theirs:
 				err = n2.sameHostID(theirs)
 			}
 			return err
 		}))
-	return []evenkeel.Action{shows(a, "| grep -vxF "+n1.hostID.Ref()+" >/dev/null && echo different", "different").On(n2.Name)}
+	return []evenkeel.Action{shows(a, "| grep -E '^[0-9a-f]{8}$' | grep -vxF "+n1.hostID.Ref()+" >/dev/null && echo different", "different").On(n2.Name)}
 }

@@ -22,7 +22,7 @@ func seeRoot(n *node) evenkeel.Action {
 		Expecting("0", evenkeel.Says("0")), "", "0").From("lustre:357").On(n.Name)
 }
 
-// installing has an installation pause for the operator where it warned of what nobody has called harmless (LUS-026),
+// installing has an installation stop where it warned of what nobody has called harmless (LUS-026),
 // or left out a package that it has not (LUS-025). Repeated by a resume, it warns no more. The packages are those that
 // who does it by hand looks for.
 func installing(a evenkeel.Action, packages ...string) evenkeel.Action {
@@ -36,7 +36,8 @@ func installing(a evenkeel.Action, packages ...string) evenkeel.Action {
 			text = append(text, r.Text)
 		}
 		if len(text) > 0 {
-			return evenkeel.NeedsOperator("yum says that it succeeded, and also: %s. See to it, then resume: it is run once more",
+			// An error, and no pause: of a job that has ended, the next life would only read the same words again.
+			return fmt.Errorf("yum says that it succeeded, and also: %s. See to it, then resume: it is run once more",
 				strings.Join(text, "; "))
 		}
 		return nil

@@ -10,6 +10,8 @@ type Absence struct {
 	From  string `json:"from"`          // the ID of the step with which it begins
 	Until string `json:"until"`         // and of the one with which it ends
 	Ref   string `json:"ref,omitempty"` // where the guide says so
+
+	Stopped bool `json:"stopped,omitempty"` // it is stopped, and has nothing to catch up with: no oplog is compared with it
 }
 
 // absences checks that each absence begins and ends, in this order.

@@ -268,6 +268,7 @@ func (t *Timetable) find() {
 	for _, a := range t.Absences {
 		for _, log := range t.Oplogs {
 			switch {
+			case a.Stopped:
 			case a.Lasts.For > log.Window:
 				add("a member comes back too late: %s are away for %s (step %s to step %s), and %s: make the oplog larger, "+
 					"or shorten the absence", a.What, a.Lasts, a.From, a.Until, log)

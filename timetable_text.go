@@ -234,7 +234,7 @@ func (p *printer) suspended(t *Timetable) {
 			in(" [", plain(a.Ref), "]"), a.first+1, a.last+1, t.when(a.Begins), a.Lasts, a.AtMost.limit())
 	}
 	switch {
-	case len(t.Absences) == 0:
+	case !slices.ContainsFunc(t.Absences, func(a TimedAbsence) bool { return !a.Stopped }):
 	case len(t.Oplogs) == 0:
 		p.line("  No oplog was given: nobody has compared how far back it reaches with how long these are away.")
 	default:

@@ -141,6 +141,9 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 		b.yum("Install the e2fsprogs of the Lustre project", lines.e2fs, noGPG, noRepos, onlyE2fs, "install", "e2fsprogs")
 	case ZFSOnly: // needs none
 	}
+	if p != ZFSOnly || kernel != "" { // the kernel to come need not be the newest
+		b.erase()
+	}
 	switch {
 	case p != ZFSOnly:
 		b.yum("Install the kernel that is patched for Lustre", lines.kernel,
@@ -161,12 +164,19 @@ func (p Profile) Commands(second bool, kernel string) []InstallCommand {
 	return b.commands
 }
 
-// EraseKernelTools is the command that goes before the others where kernel-tools are installed in a higher revision
-// than the kernel to come: yum would keep them, and they would not fit (lustre:598, lustre:745).
+// EraseKernelTools is the command that takes kernel-tools away which may be of a higher revision than the kernel to come:
+// yum would keep them, and they would not fit (lustre:598, lustre:745). It is one of Commands wherever the kernel to come
+// need not be the newest. The guide's section for LDISKFS alone lacks it, and needs it as well.
 func (p Profile) EraseKernelTools(second bool) InstallCommand {
 	lines, _ := p.lines(second)
 	b := installer{lines: lines}
-	return *b.yum("Erase the kernel tools, which are newer than the kernel to come", lines.erase, "erase", "kernel-tools", "kernel-tools-libs")
+	b.erase()
+	return b.commands[0]
+}
+
+func (b *installer) erase() {
+	b.yum("Erase the kernel tools: they may be newer than the kernel to come", b.lines.erase, "erase", "kernel-tools", "kernel-tools-libs").
+		Note = "those of the kernel to come are installed with it"
 }
 
 // lines are the places of the profile's commands in the guide's section for the first or the second node.

@@ -90,8 +90,8 @@ func TestInstallCommandsAreComplete(t *testing.T) {
 		require.Equal(t, 1, reboots)
 	}
 	require.Empty(t, lustre.Profile(7).Commands(false, ""))
-	require.Contains(t, lustre.ZFSOnly.Commands(false, "3.10.0-693")[0].Cmd().String(), "kernel-tools-libs-devel-3.10.0-693")
-	require.NotContains(t, lustre.BothOSDs.Commands(false, "3.10.0-693")[1].Cmd().String(), "693")
+	require.Contains(t, lustre.ZFSOnly.Commands(false, "3.10.0-693")[1].Cmd().String(), "kernel-tools-libs-devel-3.10.0-693")
+	require.NotContains(t, lustre.BothOSDs.Commands(false, "3.10.0-693")[2].Cmd().String(), "693")
 }
 
 // LUS-007

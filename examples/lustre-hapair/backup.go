@@ -9,6 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 )
 
 // needed is what the steps of an upgrade read from a server's backup.
@@ -42,7 +43,7 @@ func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli
 	if err != nil {
 		return nil, err
 	}
-	info, err := backup.Create(ctx, r, backup.ServerManifest().With(backup.MultipathPaths()...), backup.Options{Dir: dir, Now: req.Now})
+	info, err := backup.Create(ctx, r, upgrade.Manifest().With(backup.MultipathPaths()...), backup.Options{Dir: dir, Now: req.Now})
 	if err != nil {
 		return nil, err
 	}

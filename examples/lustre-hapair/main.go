@@ -29,7 +29,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
 		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
-		Jobs: map[string]func() *cli.App{"manager": managerApp},
+		Verbs: []cli.Verb{siteVerb(), waysVerb()}, Jobs: map[string]func() *cli.App{"manager": managerApp},
 	}
 }
 
@@ -53,6 +53,7 @@ type pairConfig struct {
 	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`
 	NoAutostart     bool                `yaml:"no_autostart,omitempty"`
 	Unknown         bool                `yaml:"unknown_placement,omitempty"`
+	Offline         bool                `yaml:"offline,omitempty"` // stop every target, and rebuild both nodes at once
 	SELinux         bool                `yaml:"selinux,omitempty"`
 	Outage          time.Duration       `yaml:"outage,omitempty"` // how long a target may be down while it moves; 10m when empty
 	// how long the recovery of a target may last before the operator is asked; 20m when empty
@@ -97,7 +98,7 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart,
-		UnknownPlacement: c.Unknown, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery,
+		UnknownPlacement: c.Unknown, Offline: c.Offline, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {

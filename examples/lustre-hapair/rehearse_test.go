@@ -62,6 +62,8 @@ func TestRehearseOptions(t *testing.T) {
 		"plain_pcs_constraints": {Job: map[string]any{"plain_pcs_constraints": true}},
 		"disable_firewall":      {Job: map[string]any{"disable_firewall": true}},
 		"no_autostart":          {Job: map[string]any{"no_autostart": true}},
+		"offline":               {Job: map[string]any{"offline": true}},
+		"offline:atomic":        {Job: map[string]any{"offline": true, "atomic": true, "profile": "ldiskfs"}},
 		"selinux":               {Job: map[string]any{"selinux": true}},
 		"outage":                {Job: map[string]any{"outage": "5m"}},
 		"recovery":              {Job: map[string]any{"recovery": "30m"}},

@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
@@ -119,7 +120,7 @@ func takeBackups(pair *pairConfig, into string, world *lustretest.Pair) error {
 		if err != nil {
 			return err
 		}
-		info, err := backup.Create(context.Background(), r, backup.ServerManifest(), backup.Options{Dir: into, Now: world.Now})
+		info, err := backup.Create(context.Background(), r, upgrade.Manifest(), backup.Options{Dir: into, Now: world.Now})
 		if err != nil {
 			return err
 		}
@@ -221,7 +222,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	pair := jobOf(cfg)
 	site := &lustretest.Site{
 		Node1: pair.Node1.Name, Node2: pair.Node2.Name, Targets: map[string]string{}, Manager: pair.Manager,
-		AgentRepos: pair.AgentRepos, Kernel: pair.Kernel,
+		AgentRepos: pair.AgentRepos, Kernel: pair.Kernel, Addresses: pair.Addresses, Network: map[string]map[string]string{},
 	}
 	oldPCS, err1 := dialect("old_pcs", pair.OldPCS)
 	newPCS, err2 := dialect("new_pcs", pair.NewPCS)
@@ -250,7 +251,29 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 	if err := site.Check(oldPCS); err != nil {
 		return nil, fmt.Errorf("%s: %w", pair.Node1.Backup, err)
 	}
+	for _, server := range []serverConfig{pair.Node1, pair.Node2} {
+		if site.Network[server.Name], err = networkFiles(cfg.Path(server.Backup)); err != nil {
+			return nil, err
+		}
+	}
 	return simulated{lustretest.NewPair(lustretest.Options{Site: site, OldPCS: oldPCS, NewPCS: newPCS})}, nil
+}
+
+// networkFiles are the files of interfaces and of LNet in a backup.
+func networkFiles(path string) (map[string]string, error) {
+	a, err := backup.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for _, name := range append(a.Glob("/etc/sysconfig/network-scripts/ifcfg-*"), a.Glob(lustre.LNetDir+"/*")...) {
+		raw, err := a.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = string(raw)
+	}
+	return files, nil
 }
 
 // simulated shows the simulated pair in the words of the command line.

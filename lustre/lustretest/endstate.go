@@ -29,8 +29,7 @@ func (p *Pair) EndState() string {
 				names, _ := h.List(dir)
 				fmt.Fprintf(&b, "  %s: %s\n", dir, strings.Join(names, " "))
 			}
-			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", "/etc/corosync/corosync.conf",
-				"/etc/modprobe.d/iml_lnet_module_parameters.conf"} {
+			for _, name := range []string{"/etc/hosts", "/etc/passwd", "/etc/ntp.conf", "/etc/corosync/corosync.conf", "/etc/hostid", lnetConf} {
 				text, _ := h.ReadFile(name)
 				fmt.Fprintf(&b, "  %s: %q\n", name, uuidLine.ReplaceAllString(text, ""))
 			}

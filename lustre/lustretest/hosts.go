@@ -42,17 +42,6 @@ const hostIDScript = "hid=`[ -f /etc/hostid ] && od -An -tx /etc/hostid|sed 's/ 
 // labelScript is the guide's (lustre:493).
 const labelScript = "chcon -Rv system_u:object_r:sshd_key_t:s0 /etc/ssh/ssh_host_*"
 
-// shared are the files that both systems of a host have alike, before and after: its network.
-func (p *Site) shared(fqdn string) map[string]string {
-	octet := p.octet(fqdn)
-	return map[string]string{
-		"/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=192.168.1." + octet +
-			"\nNETMASK=255.255.255.0\n",
-		"/etc/sysconfig/network-scripts/ifcfg-eth1": "DEVICE=eth1\nBOOTPROTO=static\nONBOOT=yes\nIPADDR=10.42.42." + octet +
-			"\nNETMASK=255.255.255.0\n",
-	}
-}
-
 // el6 is a server as IML 2.4 left it; with corosync 3 if knet is set.
 func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simhost.OS {
 	os := simhost.EL6()
@@ -73,24 +62,24 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 		"chroma-agent": {Active: false, Enabled: true}, "ntpd": {Active: false, Enabled: true},
 	})
 	maps.Copy(os.Files, map[string]string{
-		"/etc/hosts": "127.0.0.1 localhost\n" + p.address(p.Node1) + p.address(p.Node2) +
+		"/etc/hosts": "127.0.0.1 localhost\n" + p.hostsLine(p.Node1) + p.hostsLine(p.Node2) +
 			"192.168.1.10 " + p.manager() + " " + short(p.manager()) + "\n",
-		"/etc/resolv.conf":                                "search " + domain(p.Node1) + "\nnameserver 192.168.1.1\n",
-		"/etc/sysconfig/network":                          "NETWORKING=yes\nHOSTNAME=" + name + "\n",
-		"/etc/ntp.conf":                                   "server 192.168.1.1 iburst\n",
-		"/etc/corosync/corosync.conf":                     p.Corosync,
-		"/var/lib/pacemaker/cib/cib.xml":                  cib,
-		"/etc/modprobe.d/iml_lnet_module_parameters.conf": "options lnet networks=tcp0(eth0)\n",
-		"/root/.ssh/authorized_keys":                      "ssh-rsa AAAAsimulated admin@" + p.manager() + "\n",
-		"/root/.ssh/id_rsa":                               "simulated private key of root on " + name + "\n",
-		"/var/lib/chroma/authority.crt":                   "simulated certificate of the manager\n",
-		"/var/lib/chroma/self.crt":                        "simulated certificate of " + name + "\n",
-		"/var/lib/chroma/private.pem":                     "simulated private key of " + name + "\n",
-		"/var/lib/chroma/settings/c2VydmVy":               fmt.Sprintf("{\"url\": \"https://%s/agent/\"}", p.manager()),
-		"/usr/lib/ocf/resource.d/chroma/Target":           "#!/usr/bin/python\n",
-		"/usr/sbin/fence_chroma":                          "#!/usr/bin/python\n",
-		"/etc/yum.repos.d/Intel-Lustre-Agent.repo":        "[iml-agent]\nname=Intel Manager for Lustre Agent\nenabled=1\n",
+		"/etc/resolv.conf":                         "search " + domain(p.Node1) + "\nnameserver 192.168.1.1\n",
+		"/etc/sysconfig/network":                   "NETWORKING=yes\nHOSTNAME=" + name + "\n",
+		"/etc/ntp.conf":                            "server 192.168.1.1 iburst\n",
+		"/etc/corosync/corosync.conf":              p.Corosync,
+		"/var/lib/pacemaker/cib/cib.xml":           cib,
+		"/root/.ssh/authorized_keys":               "ssh-rsa AAAAsimulated admin@" + p.manager() + "\n",
+		"/root/.ssh/id_rsa":                        "simulated private key of root on " + name + "\n",
+		"/var/lib/chroma/authority.crt":            "simulated certificate of the manager\n",
+		"/var/lib/chroma/self.crt":                 "simulated certificate of " + name + "\n",
+		"/var/lib/chroma/private.pem":              "simulated private key of " + name + "\n",
+		"/var/lib/chroma/settings/c2VydmVy":        fmt.Sprintf("{\"url\": \"https://%s/agent/\"}", p.manager()),
+		"/usr/lib/ocf/resource.d/chroma/Target":    "#!/usr/bin/python\n",
+		"/usr/sbin/fence_chroma":                   "#!/usr/bin/python\n",
+		"/etc/yum.repos.d/Intel-Lustre-Agent.repo": "[iml-agent]\nname=Intel Manager for Lustre Agent\nenabled=1\n",
 	})
+	maps.Copy(os.Files, p.modprobe(fqdn))
 	os.Owners = map[string]string{"/var/lib/pacemaker/cib/cib.xml": "hacluster:haclient"}
 	os.Files["/etc/passwd"] += "ntp:x:38:38::/etc/ntp:/sbin/nologin\nhacluster:x:189:189:cluster user:/home/hacluster:/sbin/nologin\n"
 	os.Files["/etc/group"] += "ntp:x:38:\nhaclient:x:189:\n"
@@ -170,7 +159,9 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 			f.mounted(s)
 		}
 	}
-	r.Command("lctl", 0, runLctl)
+	r.Command("lctl", 0, withNIDs(runLctl))
+	r.Command("lnetctl", 0, runLnetctl)
+	r.Command("ip", 0, runIP)
 	r.Script(hostIDScript, 0, func(c *simhost.Call) int {
 		_, now, _ := c.Invoke("", "hostid")
 		if _, kept, _ := c.Invoke("", "od", "-An", "-tx", "/etc/hostid"); strings.TrimSpace(kept) == strings.TrimSpace(now) {

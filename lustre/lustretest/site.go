@@ -21,6 +21,11 @@ type Site struct {
 	Manager    string   // where IML runs; [Manager] when empty
 	AgentRepos []string // addresses of package definitions; when there are none, the manager's repository has the agent's dependencies, too
 	Kernel     string   // a kernel that can be installed beside the guide's; empty for none
+
+	// Network are files of a node, by its full name and their path: those of its interfaces (ifcfg-*) and of LNet below
+	// /etc/modprobe.d. Such as fit the rest are made where there are none.
+	Network   map[string]map[string]string
+	Addresses map[string][]string // of a node in the new cluster, beside those that its corosync.conf has
 }
 
 // GuideSite is the pair of the guide's examples, with the configuration that IML 2.4 gave it. From pcs 0.10 on the old
@@ -136,11 +141,6 @@ func (p *Site) octet(fqdn string) string {
 
 // manager is where IML runs.
 func (p *Site) manager() string { return cmp.Or(p.Manager, Manager) }
-
-// address is a node's line in /etc/hosts.
-func (p *Site) address(fqdn string) string {
-	return fmt.Sprintf("192.168.1.%s %s %s\n", p.octet(fqdn), fqdn, short(fqdn))
-}
 
 // placeOf is the device and the mount point of a target file.
 func placeOf(data string) (device, mount string) {

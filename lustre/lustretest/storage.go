@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -157,7 +158,7 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		}
 	case simhost.CameUp:
 		// The modules come with the network's configuration at boot (lustre:1118).
-		if h.Exists("/etc/modprobe.d/iml_lnet_module_parameters.conf") && s.CanLoad(h, "lustre") == nil {
+		if len(h.Glob(lustre.LNetDir+"/*.conf")) > 0 && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
 		if h.Major() == 6 && h.Package("zfs") != "" {

@@ -35,7 +35,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	now := p.newCluster(n.Name)
 	s.Actions = slices.Concat(
 		[]evenkeel.Action{p.seePCS(n, p.Config.NewPCS)},
-		p.spareNode1(),
+		p.spareOnline(), n.seeRingLinks("links"),
 		[]evenkeel.Action{now.seeUnused(n.Name)},
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
 	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",

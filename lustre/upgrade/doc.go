@@ -5,7 +5,8 @@
 // touches no machine. [Pair.Runbook] is the upgrade as an [evenkeel.Runbook]: node 1 is rebuilt while node 2 serves,
 // all targets move to it, then node 2 is rebuilt, and the targets go where they belong (WF-006, lustre:353-1760). It
 // can be reviewed, rehearsed on a simulated pair (package lustretest), run, resumed after a crash, and rolled back up
-// to where a system is erased.
+// to where a system is erased. With [Config.Offline] every target is stopped, both nodes are rebuilt at the same time,
+// and the targets are started once (lustre:347).
 //
 // Two things can cost data, and the runbook is built against them. While both clusters exist they share no fencing: so
 // a target is enabled on node 1 only when it is proven gone from node 2: there in standby and disabled, not in the

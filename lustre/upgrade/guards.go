@@ -25,6 +25,14 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 	return []evenkeel.Action{p.held(), p.calm().AsPrecondition()}
 }
 
+// spareOnline are those guards where the old cluster lives: offline, it has stopped on both nodes.
+func (p *Pair) spareOnline() []evenkeel.Action {
+	if p.Config.Offline {
+		return nil
+	}
+	return p.spareNode1()
+}
+
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
 	return showsSettings(p.oldCluster(p.Config.Node2.Name).
@@ -195,7 +203,7 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 			argv = append(argv, t.Device)
 		}
 	}
-	return []evenkeel.Action{
+	guards := []evenkeel.Action{
 		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).
 			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
 			"nothing is missing").On(n.Name).AsPrecondition(),
@@ -209,4 +217,8 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 				return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
 			})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
 	}
+	for _, a := range n.seeNIDs("nids-" + n.no) {
+		guards = append(guards, a.AsPrecondition())
+	}
+	return guards
 }

@@ -18,8 +18,8 @@ func (n *node) haStep(ref string) evenkeel.Step {
 	password.Cmd.Stdin = sshexec.SecretText(n.Config.Password + "\n")
 	password.Cmd.Mask = []sshexec.Secret{n.Config.Password}
 	actions := []evenkeel.Action{
-		evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync",
-			"fence-agents").From("lustre:805"),
+		installing(evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync",
+			"fence-agents").From("lustre:805"), "pcs", "pacemaker", "corosync"),
 		showsText(evenkeel.Look("hacluster", "The user hacluster is there", "id", "hacluster").
 			Expecting("uid=189(hacluster)", evenkeel.Contains("(hacluster)")), "(hacluster)").From("lustre:811"),
 		password.From("lustre:820"),
@@ -99,9 +99,14 @@ func (n *node) mountPoints(ref string) []evenkeel.Action {
 
 // startAgent starts IML's agent and loads Lustre's modules, which the targets need (lustre:1104-1118).
 func (n *node) startAgent(ref string) []evenkeel.Action {
+	is := func(id, title, verb, word string) evenkeel.Action {
+		return shows(evenkeel.Look(id, title, "systemctl", verb, "chroma-agent").Expecting(word, evenkeel.Says(word)), "", word).From(ref)
+	}
 	return []evenkeel.Action{
 		evenkeel.Do("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent").From(ref),
 		evenkeel.Do("agent-start", "Start the agent", "systemctl", "start", "chroma-agent").From(ref),
+		is("agent-active", "The agent runs", "is-active", "active"),
+		is("agent-enabled", "The agent starts at boot", "is-enabled", "enabled"),
 		evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref),
 	}
 }

@@ -23,11 +23,17 @@ func (n *node) installStep(ref string) evenkeel.Step {
 		", and the direct link between the servers that is ring 1 (lustre:465). " +
 		"The raw files are in the backup, below etc/sysconfig/network-scripts. Add the new system's host key to " +
 		"known_hosts; the old key comes back with /etc/ssh."
-	install = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease,
+	actions := []evenkeel.Action{install}
+	for _, a := range n.seeRingLinks("network") {
+		a.Manual = "Restore what is missing of the network of " + n.Name + " with the system's tools (nmtui), as the backup has it below " +
+			"etc/sysconfig/network-scripts: corosync needs every ring, the direct link between the servers too (lustre:465)."
+		actions = append(actions, waits(a))
+	}
+	actions[0] = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease,
 		evenkeel.Contains(n.Config.NewRelease)), n.Config.NewRelease))
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref,
-		Reinstalls: []string{n.Name}, Actions: []evenkeel.Action{install},
+		Reinstalls: []string{n.Name}, Actions: actions,
 		Verify: []evenkeel.Action{shows(evenkeel.Look("hostname", "The machine has its full name", "hostname").
 			Expecting(n.Name, evenkeel.Says(n.Name)), "", n.Name)},
 		Irreversible: n.gone(),
@@ -52,24 +58,39 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 				})
 			back.Expect.Awaits = true
 			back = untilShows(back, "2>/dev/null | grep -vxF "+n.bootNew.Ref()+" >/dev/null && echo restarted", "restarted")
+			actions = append(actions, n.seeKernel())
+			actions = append(actions, n.seeHostID()...)
 			actions = append(actions, steps.Boot("boot-id", n.bootNew))
 			actions = append(actions, beforeReboot...)
-			actions = append(actions, reboot.From(c.Ref), back)
+			actions = append(actions, reboot.From(c.Ref), back, n.runsKernel())
 			continue
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1),
 			Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}
-		if c.Argv[0] == "dkms" {
+		switch c.Argv[0] {
+		case "yum":
+			a = installing(a, n.packagesOf(c.Argv)...)
+		case "dkms":
 			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)),
 				modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)
 		}
 		actions = append(actions, a)
 	}
-	return evenkeel.Step{
-		ID: n.id("lustre"), Title: "Install Lustre on " + n.Name, Host: n.Name, Ref: ref,
-		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced}, Makes: []evenkeel.FactKey{n.bootNew},
-		Actions: actions, Irreversible: n.gone(),
+	if n.Config.Profile != lustre.ZFSOnly {
+		actions = append(actions, n.newestE2fsprogs())
 	}
+	s := evenkeel.Step{
+		ID: n.id("lustre"), Title: "Install Lustre on " + n.Name, Host: n.Name, Ref: ref,
+		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.nidsSeen},
+		Makes: []evenkeel.FactKey{n.bootNew, n.kernel}, Actions: append(actions, n.seeNIDs("nids")...), Irreversible: n.gone(),
+	}
+	if n.hasHostIDs() {
+		s.Makes = append(s.Makes, n.hostID)
+		if n.index == 1 && !n.Config.Offline {
+			s.Needs = append(s.Needs, n.node(0).hostID)
+		}
+	}
+	return s
 }
 
 // modulesFilter prints the modules of the profile that are installed.

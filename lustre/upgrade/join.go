@@ -15,10 +15,11 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	now := p.newCluster(n1)
 	s := evenkeel.Step{
 		ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Ref: "lustre:1596", Irreversible: n.gone(),
+		Needs: []evenkeel.FactKey{n.nidsSeen},
 		Why: "The mount points and modules come before the node joins, not after it as in the guide (lustre:1628, 1646): " +
 			"without them a target that fails over would fail.",
 	}
-	if p.movesByItself() {
+	if !p.Config.Offline && p.movesByItself() {
 		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
 			Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
@@ -28,9 +29,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	before, err1 := p.planned(ops[:start])
 	after, err2 := p.planned(ops[start:])
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
-		[]evenkeel.Action{now.seeUnused(n.Name)}, before,
-		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+
-			" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},
+		n.seeRingLinks("links"), []evenkeel.Action{now.seeUnused(n.Name)}, before,
+		[]evenkeel.Action{p.there(n1)},
 		after)
 	s.Verify = []evenkeel.Action{
 		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
@@ -41,6 +41,16 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		s.Verify = append(s.Verify, p.idle("start it there").On(n1), p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
 	}
 	return s, errors.Join(err1, err2)
+}
+
+// there wants node 1 in the new cluster before node 2 joins it. Offline, that is still in maintenance.
+func (p *Pair) there(n1 string) evenkeel.Action {
+	const why = " is there to be joined: alone, node 2 would begin a cluster of its own"
+	now := p.newCluster(n1)
+	if p.Config.Offline {
+		return showsOnline(now.seeStatus("serving", n1+why, "online", offline{p}.online(n1)), n1).AsPrecondition()
+	}
+	return showsReady(now.seeStatus("serving", n1+why, "online", ready(n1)), n1).AsPrecondition()
 }
 
 // movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least
@@ -68,7 +78,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 			"goes first: node 2 has never had one since it was rebuilt.",
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage + 2*p.Config.Recovery, Stop: evenkeel.StopAtClose,
 			Reason: "a target stops on one node before it starts on the other; a target serves again when its recovery is over"}},
-		Closes: []string{"rebalance"},
+		Closes: []string{"rebalance"}, Needs: []evenkeel.FactKey{n2.nidsSeen},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
 	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),

@@ -37,6 +37,7 @@ type Pair struct {
 
 	archives [2]*backup.Archive
 	stores   [2]lustre.Store
+	nets     [2]network
 	rings    int      // of the old corosync
 	ports    []string // that the new corosync listens on, such as 4242/udp
 }
@@ -85,7 +86,7 @@ func Load(cfg Config) (*Pair, error) {
 		return nil, err
 	}
 	l := loading{p}
-	for _, read := range []func() error{l.covered, l.cluster, l.oneCluster, l.targets} {
+	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -130,10 +131,11 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 		pos = backup.SecondNode
 	}
 	a := p.archives[i]
-	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, Has: func(path string) bool {
+	opts := backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, LNetFiles: p.nets[i].lnet, Has: func(path string) bool {
 		// What every server has must be in its backup; what only some have is restored where it was.
 		return !optional(path) || a.Has(path)
-	}})
+	}}
+	return backup.RestoreServer(dir, opts)
 }
 
 // optional tells whether a server may be without a path that the guide backs up.

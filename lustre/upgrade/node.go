@@ -30,6 +30,9 @@ type node struct {
 	bootOld     evenkeel.Fact[string]
 	bootNew     evenkeel.Fact[string]
 	fenced      evenkeel.Fact[string]
+	nidsSeen    evenkeel.Fact[string]
+	kernel      evenkeel.Fact[string]
+	hostID      evenkeel.Fact[string]
 }
 
 func (p *Pair) node(i int) *node {
@@ -45,6 +48,9 @@ func (p *Pair) node(i int) *node {
 	}
 	n.bootSeen = fact("boot.seen", "the boot id at the beginning of the run")
 	n.fenced = fact("fenced", "the history of fencing at the beginning of the run")
+	n.nidsSeen = fact("nids", "the NIDs, before the upgrade,")
+	n.kernel = fact("kernel", "the release of the kernel that was installed")
+	n.hostID = fact("hostid", "the persistent host id")
 	n.bootOld = fact("boot.old", "the boot id, before it is shut down,")
 	n.bootNew = fact("boot.new", "the boot id, before it starts the new kernel,")
 	return n
@@ -56,6 +62,9 @@ func (n *node) id(what string) string { return what + "-node" + n.no }
 // gone says why nothing can be rolled back from when the node is rebuilt: it must be true while it is, and after the run.
 func (n *node) gone() string {
 	why := "the old system of " + n.Name + " is erased; as long as " + n.Name + " is not rebuilt, "
+	if n.Config.Offline {
+		return why + "no target runs: go on, both nodes are needed"
+	}
 	if n.index == 0 {
 		return why + "its targets run on the other node: go on, or leave it off, and the pair stays as it is, without a second node"
 	}
@@ -116,7 +125,7 @@ func info(pick func(backup.Info) string) func(evenkeel.Observed) (string, error)
 }
 
 func (n *node) takeBackup(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-	made, err := backup.Create(ctx, at.Runner(at.Host), backup.ServerManifest(), backup.Options{
+	made, err := backup.Create(ctx, at.Runner(at.Host), Manifest(), backup.Options{
 		Dir: n.Config.ArchiveDir, Now: func() time.Time { return at.Now },
 	})
 	if errors.Is(err, backup.ErrExists) { // a life that ended within this second has made it, and nobody knows that it is whole
@@ -145,7 +154,7 @@ func (n *node) checkBackup(_ context.Context, at evenkeel.Site) (sshexec.Result,
 	if err != nil {
 		return sshexec.Result{}, err
 	}
-	return sshexec.Result{}, n.unchanged(now.CIB)
+	return sshexec.Result{}, errors.Join(n.unchanged(now.CIB), n.sameLNet(now))
 }
 
 // wholeBackup is the fresh backup's file on this machine, read again and found to be what was made.

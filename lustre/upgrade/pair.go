@@ -50,6 +50,10 @@ type Config struct {
 	// UnknownPlacement goes on where it cannot be computed whether every target would run on the other node: somebody has looked.
 	UnknownPlacement bool
 
+	// Offline stops every target, rebuilds both nodes at the same time, and starts the targets once (lustre:347). Nothing is
+	// served meanwhile; Outage then bounds only how long targets may take to stop or to start.
+	Offline bool
+
 	SELinux  bool          // label restored SSH keys (lustre:493)
 	Outage   time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
 	Recovery time.Duration // how long the recovery of a target may last, after that, before the operator is asked: 20 minutes
@@ -101,6 +105,10 @@ func (c *Config) defaults() error {
 				"it, which everybody would see in plans, in the journal "+
 				"and in lists of processes: name one that asks for none, such as a mirror of your own", i+1))
 		}
+	}
+	if c.Kernel != "" && c.Profile != lustre.ZFSOnly {
+		errs = append(errs, fmt.Errorf("kernel is %q, and profile %s takes the kernel of the Lustre repository: a kernel is "+
+			"chosen with profile zfs only (lustre:733)", c.Kernel, c.Profile))
 	}
 	if !hostName.MatchString(c.ClusterName) {
 		errs = append(errs, fmt.Errorf("the cluster's name %q is not one: letters, digits, dots, dashes and low lines only, "+

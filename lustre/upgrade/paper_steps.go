@@ -20,7 +20,7 @@ import (
 // backupPaper takes the backup with tar over SSH, in the layout of the guide. Nothing is written on the node.
 func (n *node) backupPaper() []evenkeel.Block {
 	var paths []string
-	for _, path := range backup.ServerManifest().Paths {
+	for _, path := range Manifest().Paths {
 		paths = append(paths, strings.TrimPrefix(path.Path, "/"))
 	}
 	name, file, sum := n.archiveName.Variable(), n.archivePath.Variable(), n.archiveSum.Variable()

@@ -44,9 +44,10 @@ func TestTheRunbookByHand(t *testing.T) {
 		opts lustretest.Options
 		mend func(*upgrade.Config)
 	}{
-		"guide":  {},
-		"atomic": {mend: func(c *upgrade.Config) { c.Atomic = true }},
-		"plain":  {mend: func(c *upgrade.Config) { c.PlainPCS, c.DisableFirewall, c.NoAutostart = true, true, true }},
+		"guide":   {},
+		"offline": {mend: goOffline},
+		"atomic":  {mend: func(c *upgrade.Config) { c.Atomic = true }},
+		"plain":   {mend: func(c *upgrade.Config) { c.PlainPCS, c.DisableFirewall, c.NoAutostart = true, true, true }},
 		"modern": {
 			opts: lustretest.Options{OldPCS: pcs.V011, NewPCS: pcs.V011},
 			mend: func(c *upgrade.Config) { c.OldPCS, c.NewPCS = pcs.V011, pcs.V011 },

@@ -24,8 +24,11 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 				Expecting(p.Config.OldRelease, evenkeel.Contains(p.Config.OldRelease)), p.Config.OldRelease).On(n.Name),
 			shows(evenkeel.Look("hostname-"+n.no, "It is the machine that it should be", "hostname").
 				Expecting(n.Short(), evenkeel.Says(n.Short(), n.Name)), "| cut -d. -f1", n.Short()).On(n.Name),
+			seeRoot(n),
 			p.seePCS(n, p.Config.OldPCS),
-			p.seeRings("rings-"+n.no, n.Name, p.rings))
+			p.seeRings("rings-"+n.no, n.Name, p.rings),
+			n.noteNIDs())
+		s.Makes = append(s.Makes, n.nidsSeen)
 		for i, service := range clusterServices {
 			s.Makes = append(s.Makes, n.autostart[i])
 			s.Actions = append(s.Actions, autostart("autostart-"+service+"-"+n.no, service, n.autostart[i]).On(n.Name))

@@ -32,7 +32,8 @@ func (n *node) tree() string { return "/root/" + n.archiveName.Ref() }
 
 // agentStep installs IML's agent with its old identity (lustre:520-583, 1243-1310).
 func (n *node) agentStep(ref string) evenkeel.Step {
-	actions := []evenkeel.Action{evenkeel.Do("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
+	actions := []evenkeel.Action{n.seeAddOn(),
+		evenkeel.Do("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
 	for i, repo := range n.Config.AgentRepos {
 		actions = append(actions, evenkeel.Do(fmt.Sprintf("repo-%d", i+1), "Add a repository that the agent needs",
 			"yum-config-manager", "--add-repo", repo))
@@ -43,8 +44,8 @@ func (n *node) agentStep(ref string) evenkeel.Step {
 			"/etc/yum.repos.d/Manager-for-Lustre.repo",
 			"--cacert", "/var/lib/chroma/authority.crt", "--cert", "/var/lib/chroma/self.crt", "--key", "/var/lib/chroma/private.pem",
 			"https://"+n.Config.Manager+"/repo/Manager-for-Lustre.repo"),
-		evenkeel.Do("chroma", "Install the agent", "yum", "-y", "install", "chroma-*").
-			Noting("a warning about /selinux/enforce is harmless (lustre:571)"))
+		installing(evenkeel.Do("chroma", "Install the agent", "yum", "-y", "install", "chroma-*"), "chroma-agent").
+			Noting("that a script finds no /selinux/enforce is harmless where its answer, after it, has result null and success true (lustre:571)"))
 	return evenkeel.Step{
 		ID: n.id("agent"), Title: "Install the management agent on " + n.Name, Host: n.Name, Ref: ref,
 		Needs: []evenkeel.FactKey{n.archiveName}, Actions: actions, Irreversible: n.gone(),

@@ -14,8 +14,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760).
+// Runbook is the upgrade of the pair: node 1, then node 2, one always serving (lustre:353-1760); or, where that was
+// chosen, both at once with the targets stopped (lustre:347).
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
+	if p.Config.Offline {
+		return offline{p}.runbook()
+	}
 	n1, n2 := p.node(0), p.node(1)
 	first, errFirst := p.preflight()
 	lift, err0 := throttle{p}.liftStep()
@@ -81,8 +85,15 @@ func limit(rb *evenkeel.Runbook) {
 
 func (p *Pair) intro() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "One node is rebuilt while the other serves; the targets are down only while they move. Made from "+
-		"the backups of both nodes; the cluster is made again as it was.\n\n| target | mounted on | belongs on |\n|---|---|---|\n")
+	how := "One node is rebuilt while the other serves; the targets are down only while they move: three times, for at most " +
+		p.Config.Outage.String() + " each before an alarm. (The other way, offline: true, stops them once, for as long as both nodes are " +
+		"rebuilt, and takes less time with less risk (lustre:347).)"
+	if p.Config.Offline {
+		how = "Every target is stopped, both nodes are rebuilt, and the targets are started again: nothing is served from step " +
+			stopTargets + " to the end of step " + startTargets + "."
+	}
+	fmt.Fprintf(&b, "%s Made from the backups of both nodes; the cluster is made again as it was.\n\n"+
+		"| target | mounted on | belongs on |\n|---|---|---|\n", how)
 	for _, t := range p.Targets {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)
 	}

@@ -24,7 +24,7 @@ var telling = map[string]string{
 // nor an answer in words that nobody knows.
 func TestNoLookTakesSilenceForAnAnswer(t *testing.T) {
 	for name, mend := range map[string]func(*upgrade.Config){
-		"commands": nil, "one CIB": func(c *upgrade.Config) { c.Atomic = true },
+		"commands": nil, "offline": goOffline, "one CIB": func(c *upgrade.Config) { c.Atomic = true },
 		"knet": func(c *upgrade.Config) { c.NewPCS, c.Knet = pcs.V011, true },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 			"One change of the CIB on each side takes the place of the guide's commands, which take about two seconds of " +
 			"outage each (H25), with Pacemaker's throttle lifted (H26). From the end of its maintenance on, the new cluster " +
 			"acts: it leaves the targets alone because each is disabled, and for no other reason.",
-		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced), Remains: onDisk,
+		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced, n1.nidsSeen), Remains: onDisk,
 		Makes: []evenkeel.FactKey{p.letGoAt()},
 		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
 			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131); a target serves again when its recovery is over"}},

@@ -80,6 +80,8 @@ func runYum(c *Call) int {
 			}
 		}
 		return 0
+	case "list":
+		return y.list(names)
 	case "install", "update", "upgrade", "erase", "remove":
 	default:
 		return c.Fail(1, "No such command: %s. Please use /usr/bin/yum --help", verb)
@@ -92,6 +94,28 @@ func runYum(c *Call) int {
 		return y.erase(names)
 	}
 	return y.install(names)
+}
+
+// list prints the packages that are installed, and those that the enabled repositories offer where these are newer.
+func (y *yumCall) list(names []string) int {
+	found := 0
+	for _, arg := range names {
+		if have := y.Host.packages[arg]; have != "" {
+			y.Printf("%s.x86_64 %s installed\n", arg, have)
+			found++
+		}
+		for _, name := range y.expand(arg) {
+			have := y.Host.packages[name]
+			if p := y.offers(name); have == "" || compareVersions(p.Version, have) > 0 {
+				y.Printf("%s.x86_64 %s %s\n", name, p.Version, p.Repo)
+				found++
+			}
+		}
+	}
+	if found == 0 {
+		return y.Fail(1, "Error: No matching Packages to list")
+	}
+	return 0
 }
 
 // offers is the build of a package that the enabled repositories offer.

@@ -13,7 +13,7 @@
 //     real, and is there from the start as well: before "yum install pacemaker" only the package is missing, not the
 //     service.
 //   - dkms, modprobe, rmmod, lsmod: modules of the kernel that a package would bring, built for the kernel that a node
-//     was booted with ([Boot]).
+//     was booted with ([Boot]), which "uname -r" names too. lctl and lnetctl know the node's NID.
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
 //   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
 //     mounted targets, lctl their devices and how far their recovery is, zpool their pools, genhostid makes the file that

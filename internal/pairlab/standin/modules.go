@@ -99,6 +99,16 @@ func lustreMounts(table string) (mounts [][]string) {
 	return mounts
 }
 
+// runUname is "uname -r", which tells of the kernel that the node was booted with; everything else is for the uname
+// that the node has.
+func runUname(c *call) int {
+	if len(c.args) == 1 && c.args[0] == "-r" {
+		c.printf("%s\n", c.kernel())
+		return 0
+	}
+	return c.exec(c.stdin, c.stdout, c.stderr, append([]string{"/usr/bin/uname"}, c.args...)...)
+}
+
 // Boot is what a node does when it comes up and before its services start, beside what the lab does for it: it takes
 // the kernel that was installed last, puts the firewall's kept rules in force, and loads Lustre's modules where the
 // network for them is configured (lustre:1118). root is the node's root as seen by who calls; below it /run/lab/modules

@@ -82,6 +82,9 @@ func runYum(c *call) int {
 			}
 		}
 		return 0
+	case "list":
+		y.have = c.installed()
+		return y.list(words[1:])
 	case "install", "erase", "remove":
 	default:
 		return c.fail(1, "No such command: %s. Please use /usr/bin/yum --help", verb)
@@ -105,6 +108,26 @@ func runYum(c *call) int {
 		return c.fail(1, "Error: %v", err)
 	}
 	return status
+}
+
+// list prints what is installed, and what is offered in another version: that is newer, here.
+func (y *yum) list(names []string) int {
+	found := 0
+	for _, name := range names {
+		have := y.have[name]
+		if have != "" {
+			y.printf("%s.x86_64 %s installed\n", name, have)
+			found++
+		}
+		if p, ok := y.offer(name); ok && p.version != have {
+			y.printf("%s.x86_64 %s %s\n", name, p.version, p.repo)
+			found++
+		}
+	}
+	if found == 0 {
+		return y.fail(1, "Error: No matching Packages to list")
+	}
+	return 0
 }
 
 func (y *yum) enable(patterns string, on bool) {
@@ -299,9 +322,25 @@ func runCurl(c *call) int {
 	return 0
 }
 
-// runRPM answers "rpm -q NAME…" and "rpm -qa".
+// runRPM answers "rpm -q NAME…", with "--qf" and a format of names, versions and releases, and "rpm -qa".
 func runRPM(c *call) int {
 	have := c.installed()
+	if len(c.args) > 3 && c.args[0] == "-q" && c.args[1] == "--qf" {
+		missing := 0
+		for _, name := range c.args[3:] {
+			if have[name] == "" {
+				c.printf("package %s is not installed\n", name)
+				missing++
+				continue
+			}
+			version, release := have[name], ""
+			if i := strings.LastIndexByte(version, '-'); i > 0 {
+				version, release = version[:i], version[i+1:]
+			}
+			c.printf("%s", strings.NewReplacer("%{NAME}", name, "%{VERSION}", version, "%{RELEASE}", release, `\n`, "\n").Replace(c.args[2]))
+		}
+		return missing
+	}
 	switch {
 	case len(c.args) == 1 && c.args[0] == "-qa":
 		for _, name := range slices.Sorted(maps.Keys(have)) {

@@ -50,6 +50,10 @@ func TestInstallLustre(t *testing.T) {
 
 	n.ok("yum -y --nogpgcheck --disablerepo=* --enablerepo=e2fsprogs-wc install e2fsprogs e2fsprogs-devel")
 	require.Contains(t, n.ok("rpm -q e2fsprogs"), "wc6")
+	require.Equal(t, "e2fsprogs.x86_64 1.42.13.wc6-7.el7 installed\n", n.ok("yum -q --disablerepo=* --enablerepo=e2fsprogs-wc list e2fsprogs"))
+	require.Equal(t, "kernel-tools="+plainKernel+"\n", n.ok(`rpm -q --qf %{NAME}=%{VERSION}-%{RELEASE}\n kernel-tools`))
+	n.refused(1, "No matching Packages", "yum -q list pcs-of-nobody")
+	require.Contains(t, n.ok("yum -q list pcs pacemaker corosync"), "pacemaker.x86_64 ")
 	n.refused(1, "Nothing to do", "yum -y --disablerepo=* install gcc")
 	n.ok("yum -y --nogpgcheck --disablerepo=base,extras,updates install kernel kernel-devel kernel-headers kernel-tools " +
 		"kernel-tools-libs kernel-tools-libs-devel")
@@ -71,6 +75,7 @@ func TestInstallLustre(t *testing.T) {
 	require.Regexp(t, `(?m)^lustre \d+ 0 - Live `, n.read(modulesFile))
 	require.Contains(t, n.ok("lsmod"), "lustre ")
 	require.Empty(t, n.ok("lctl dl"), "nothing is mounted")
+	require.Equal(t, lustreKernel+".x86_64\n", n.ok("uname -r"))
 
 	n.boot()
 	require.NotContains(t, n.read(modulesFile), "lustre", "the network is not configured")

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+)
+
+// waysVerb is "lustre-hapair ways": the upgrade in service beside the one with the targets stopped (lustre:347, 353).
+func waysVerb() cli.Verb {
+	var config string
+	stated := map[string]time.Duration{}
+	return cli.Verb{
+		Name: "ways", Args: "-config FILE [-takes STEP=DURATION]",
+		What: "compare the upgrade in service with an offline one: how long each takes, and how long the targets are down",
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&config, "config", "", "the configuration file of the pair")
+			fs.Func("takes", "how long a step takes, as you say; can be repeated", func(text string) error {
+				name, value, _ := strings.Cut(text, "=")
+				d, err := time.ParseDuration(value)
+				if err != nil || name == "" || d <= 0 {
+					return errors.New("write it as STEP=DURATION, such as install-node1=45m")
+				}
+				stated[name] = d
+				return nil
+			})
+		},
+		Run: func(_ context.Context, a *cli.App) (int, error) {
+			cfg, err := a.Read(config)
+			if err != nil {
+				return cli.ExitInput, err
+			}
+			pair, err := loadPair(cfg)
+			if err != nil {
+				return cli.ExitInput, err
+			}
+			text, err := compareWays(pair, stated)
+			if err != nil {
+				return cli.ExitInput, err
+			}
+			if _, err := io.WriteString(a.Stdout, text); err != nil {
+				return cli.ExitFailed, err
+			}
+			return cli.ExitDone, nil
+		},
+	}
+}
+
+// way is one of the two, with its timetable.
+type way struct {
+	title, key string
+	table      *evenkeel.Timetable
+}
+
+// compareWays prints both ways of a pair.
+func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, error) {
+	ways := []way{{title: "in service, one node after the other", key: "offline: false"},
+		{title: "offline, both nodes at once", key: "offline: true"}}
+	known := map[string]bool{}
+	for i := range ways {
+		one := *pair
+		one.Config.Offline = i == 1
+		book, err := one.Runbook()
+		if err != nil {
+			return "", err
+		}
+		its := map[string]time.Duration{}
+		for _, s := range book.Steps {
+			if d, ok := stated[s.ID]; ok {
+				its[s.ID], known[s.ID] = d, true
+			}
+		}
+		if ways[i].table, err = book.Timetable(evenkeel.TimetableOptions{Stated: its}); err != nil {
+			return "", err
+		}
+	}
+	for name := range stated {
+		if !known[name] {
+			return "", fmt.Errorf("-takes %s: neither way has such a step", name)
+		}
+	}
+	var b strings.Builder
+	for _, w := range ways {
+		w.text(&b)
+	}
+	on, off := ways[0].table, ways[1].table
+	fmt.Fprintf(&b, "Saved by going offline: %s of the whole; paid: an outage of %s, where the other way has %s.\n",
+		saved(on.Total, off.Total), off.Absences[0].Lasts, counted(len(on.Windows), "short one", "short ones"))
+	if on.Total.AtLeast || off.Total.AtLeast {
+		b.WriteString("What nobody knows counts as nothing, so these are no more than the steps of which it is known. Say more by -takes, or\n" +
+			"read it from the journal of an earlier run with plan -o window -journal.\n")
+	}
+	return b.String(), nil
+}
+
+// saved is how much shorter the second time is, as far as it is known.
+func saved(long, short evenkeel.Span) string {
+	switch d := long.For - short.For; {
+	case long.For == 0 || short.For == 0:
+		return "nobody knows how much"
+	case d < 0:
+		return "nothing, it takes " + (-d).String() + " more"
+	default:
+		return d.String()
+	}
+}
+
+// text is what one way takes, what users feel of it, and where it cannot be turned back any more.
+func (w way) text(b *strings.Builder) {
+	t := w.table
+	fmt.Fprintf(b, "%s (%s): %d steps\n  takes: %s\n", w.title, w.key, len(t.Steps), t.Total)
+	for _, o := range t.Windows {
+		fmt.Fprintf(b, "  targets down: %s, in step %s, at most %s\n", o.ID, o.From, o.Limit)
+	}
+	for _, a := range t.Absences {
+		fmt.Fprintf(b, "  targets down: from step %s to the end of step %s: %s\n", a.From, a.Until, a.Lasts)
+	}
+	if len(t.NoReturns) > 0 {
+		fmt.Fprintf(b, "  first point of no return: step %s\n", t.NoReturns[0].Step)
+	}
+	b.WriteByte('\n')
+}

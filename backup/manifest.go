@@ -56,6 +56,9 @@ const (
 // lnetFile is the LNet configuration as Integrated Manager for Lustre writes it; the guide says that the name may vary (lustre:515).
 const lnetFile = "/etc/modprobe.d/iml_lnet_module_parameters.conf"
 
+// imlState is where IML keeps what it knows: on a server its certificates and the target store.
+const imlState = "/var/lib/chroma"
+
 // ServerManifest is the manifest of a Lustre server: the 20 paths of lustre:371-391 and the cluster configuration
 // (lustre:395).
 //
@@ -64,7 +67,8 @@ const lnetFile = "/etc/modprobe.d/iml_lnet_module_parameters.conf"
 func ServerManifest() Manifest {
 	return Manifest{
 		Name: "server",
-		Paths: slices.Concat(commonHead(), []Path{
+		// IML's state is not on a server that people set up by hand.
+		Paths: slices.Concat([]Path{{Path: imlState, Optional: true}}, commonHead()[1:], []Path{
 			{Path: lnetFile, Optional: true},
 			{Path: "/etc/corosync/corosync.conf"},
 		}, commonTail()),
@@ -91,7 +95,7 @@ func ManagerManifest() Manifest {
 // commonHead is the part of the list that both manifests begin with.
 func commonHead() []Path {
 	return []Path{
-		{Path: "/var/lib/chroma"},
+		{Path: imlState},
 		{Path: "/etc/sysconfig/network", Optional: true},
 		{Path: "/etc/sysconfig/network-scripts/ifcfg-*", Optional: true},
 		{Path: "/etc/yum.conf", Optional: true},

@@ -190,13 +190,19 @@ func listed(paths []string) func(evenkeel.Observed) error {
 func (p *Pair) able(n *node) []evenkeel.Action {
 	argv := []string{"ls", "-d"}
 	for _, t := range p.enabled() {
-		argv = append(argv, t.Mount, lustre.TargetStoreDir+"/"+lustre.TargetFileName(t.UUID))
+		if argv = append(argv, t.Mount); !p.byHand {
+			argv = append(argv, lustre.TargetStoreDir+"/"+lustre.TargetFileName(t.UUID))
+		}
 		if t.Device != "" {
 			argv = append(argv, t.Device)
 		}
 	}
-	return []evenkeel.Action{
-		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).
+	has := "the mount points and the target store"
+	if p.byHand {
+		has = "the mount points"
+	}
+	return append([]evenkeel.Action{
+		shows(evenkeel.Look("able-"+n.no, n.Name+" has "+has+", and sees the disks", argv...).
 			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
 			"nothing is missing").On(n.Name).AsPrecondition(),
 		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").
@@ -208,5 +214,5 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 				}
 				return errors.New("the module lustre is not loaded: no target would start (lustre:1112)")
 			})), "| grep -c '^lustre '", "1").On(n.Name).AsPrecondition(),
-	}
+	}, slices.Concat(p.agentsThere(n), p.poolsThere(n))...)
 }

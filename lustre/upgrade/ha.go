@@ -97,11 +97,15 @@ func (n *node) mountPoints(ref string) []evenkeel.Action {
 	return actions
 }
 
-// startAgent starts IML's agent and loads Lustre's modules, which the targets need (lustre:1104-1118).
+// startAgent starts IML's agent, where it is there, and loads Lustre's modules, which the targets need (lustre:1104-1118).
 func (n *node) startAgent(ref string) []evenkeel.Action {
+	modules := evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref)
+	if n.byHand {
+		return []evenkeel.Action{modules}
+	}
 	return []evenkeel.Action{
 		evenkeel.Do("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent").From(ref),
 		evenkeel.Do("agent-start", "Start the agent", "systemctl", "start", "chroma-agent").From(ref),
-		evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref),
+		modules,
 	}
 }

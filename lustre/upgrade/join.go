@@ -49,7 +49,7 @@ func (p *Pair) movesByItself() bool {
 		}
 	}
 	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
-		_, score, err := p.CIB.PreferredNode(t.Resource)
+		_, score, err := p.preference(t)
 		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
 	})
 }
@@ -67,7 +67,8 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Closes: []string{"rebalance"},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
+	s.Actions = append(p.able(n2), p.seeHealth("health-2", n2.Name)...)
+	s.Actions = append(s.Actions, p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
 		p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
 		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby",
 			ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
@@ -98,13 +99,18 @@ func (p *Pair) canary() []evenkeel.Action {
 		if t.Preferred != p.Config.Node2.Name {
 			continue
 		}
-		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
+		where := map[string]string{t.Resource: t.Preferred}
+		for _, other := range p.enabled() { // those that stand in a group with it move along
+			if other.Switch == t.Switch {
+				where[other.Resource] = t.Preferred
+			}
+		}
+		there := p.newCluster(p.Config.Node1.Name).Placed(where)
 		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run",
-			t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
+			t.Switch).Probed(relocated(there, where))
 		return []evenkeel.Action{
 			move.From("lustre:1665"),
-			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
-				map[string]string{t.Resource: t.Preferred})),
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), where)),
 		}
 	}
 	return nil

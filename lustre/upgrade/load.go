@@ -35,6 +35,10 @@ type Pair struct {
 
 	inBackups []sshexec.Secret // the passwords and keys in the backups
 
+	byHand bool                // the facts of the targets are in the CIB, not in IML's store
+	health []health            // the clones that say how well a node is
+	inner  map[string][]string // of each group, the members that say target-role=Started themselves
+
 	archives [2]*backup.Archive
 	stores   [2]lustre.Store
 	rings    int      // of the old corosync
@@ -45,18 +49,19 @@ type Pair struct {
 type Target struct {
 	Resource  string // the id in the CIB
 	UUID      string
-	Label     string // what Lustre calls it, such as demo-MDT0000
+	Label     string // what Lustre calls it, such as demo-MDT0000; empty where nothing tells
 	Mount     string // where it is mounted
 	Device    string // the block device; empty for ZFS
 	Pool      string // the ZFS pool; empty for a block device
 	Preferred string // the node it belongs on, fully qualified
 	Disabled  bool   // it was stopped on purpose, and stays so
+	Switch    string // the resource whose target-role starts and stops it: itself, or its group
+	Imports   string // the resource that imports its pool; empty where its own agent does
+
+	dataset string // pool/name, where the CIB has it
 }
 
-const (
-	corosyncConf = "/etc/corosync/corosync.conf"
-	targetAgent  = "ocf:chroma:Target"
-)
+const corosyncConf = "/etc/corosync/corosync.conf"
 
 // Load reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs
 // and the backup lacks, a target that the cluster knows and a node's store does not, a cluster that the rebuild cannot
@@ -85,6 +90,7 @@ func Load(cfg Config) (*Pair, error) {
 		return nil, err
 	}
 	l := loading{p}
+	l.maker()
 	for _, read := range []func() error{l.covered, l.cluster, l.oneCluster, l.targets} {
 		if err := read(); err != nil {
 			return nil, err
@@ -118,7 +124,10 @@ func (p loading) requirements(i int) []backup.Requirement {
 	reqs := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
 		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
-		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
+	}
+	if !p.byHand {
+		reqs = append(reqs, backup.Requirement{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty,
+			NeededBy: "making the mount points (lustre:1098)"})
 	}
 	return append(reqs, backup.Requirements(p.restore(i, ""))...)
 }
@@ -212,37 +221,38 @@ func (p loading) cluster() (err error) {
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
 		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS, Token: max(totem.Token, guideToken),
 		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09),
-		Knet: p.Config.Knet, Addresses: p.Config.Addresses,
+		Knet: p.Config.Knet, Addresses: p.Config.Addresses, ByXML: p.byHand,
 	})
 	return err
 }
 
-// agents wants the targets to be those of the agent that this runbook knows.
+// agents wants the targets to be those of the agents that this runbook knows, and what goes with their maker to be said.
 func (p loading) agents() error {
-	if err := OtherTargets(p.CIB); err != nil {
-		return fmt.Errorf("%s: %w", p.Config.Node1.Backup, err)
-	}
 	ours := func(r pacemaker.Resource) bool { return r.Agent() == targetAgent }
-	if !slices.ContainsFunc(p.CIB.Primitives(), ours) {
-		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
+	switch {
+	case p.byHand:
+		b := readByHand(p.CIB)
+		p.health, p.inner, p.Targets = b.health, b.inner, b.targets
+		errs := b.found
+		if len(p.Config.AgentRepos) == 0 {
+			errs = append(errs, errors.New("no repository is given (agent_repos), and there is no manager: a pair that people made gets "+
+				"Lustre from package definitions of yours"))
+		}
+		return errors.Join(errs...)
+	case !slices.ContainsFunc(p.CIB.Primitives(), ours):
+		return fmt.Errorf("%s: the cluster has no target of %s or %s: there is nothing to move", p.Config.Node1.Backup, targetAgent, lustreAgent)
+	case p.Config.Manager == "":
+		return errors.New("the manager's name is not given: the pair is IML's, which installs its agent from there")
 	}
 	return nil
 }
 
-// OtherTargets is an error that names the Lustre targets of a cluster that this runbook cannot move: those of another
-// agent than ocf:chroma:Target. It is nil where there are none.
-func OtherTargets(c *pacemaker.CIB) error {
-	var other []string
-	for _, r := range c.Primitives() {
-		if r.Class == "ocf" && r.Type == "Lustre" {
-			other = append(other, r.ID+" ("+r.Agent()+")")
-		}
+// maker finds out who made the pair, as far as the backup can be read: what is wrong with it is said later.
+func (p loading) maker() {
+	if raw, err := p.archives[0].ClusterConfig(); err == nil {
+		cib, err := pacemaker.ParseCIB(bytes.NewReader(raw))
+		p.byHand = err == nil && madeByHand(cib)
 	}
-	if len(other) == 0 {
-		return nil
-	}
-	return fmt.Errorf("the cluster has Lustre targets of another agent than %s: %s. IML makes such from 5.0 on, "+
-		"and others by hand. This runbook cannot move them yet", targetAgent, strings.Join(other, ", "))
 }
 
 // atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run,
@@ -266,7 +276,7 @@ func (p loading) atWork() error {
 	}
 	for _, r := range p.CIB.Wanted() {
 		switch {
-		case atRest || r.Agent() != targetAgent: // a whole cluster at rest says enough
+		case atRest || !p.isTarget(r.Resource): // a whole cluster at rest says enough
 		case r.Disabled != "":
 			p.Notes = append(p.Notes, fmt.Sprintf("target %s is disabled (%s): it is not moved, and stays disabled", r.ID, r.Disabled))
 			if r.Unmanaged != "" {
@@ -375,6 +385,9 @@ func (p *Pair) old(fqdn string) string { return p.oldNames()[fqdn] }
 
 // targets puts together what the CIB and the target stores of both nodes say (H24). Both must know every target: each mounts the other's.
 func (p loading) targets() error {
+	if p.byHand {
+		return p.ownTargets()
+	}
 	resources := map[string]string{}
 	for _, r := range p.CIB.Primitives() {
 		if r.Agent() == targetAgent {
@@ -401,7 +414,7 @@ func (p loading) targets() error {
 		return err
 	}
 	for _, r := range p.CIB.Wanted() {
-		if r.Agent() != targetAgent {
+		if !p.isTarget(r.Resource) {
 			continue
 		}
 		t, err := p.target(r)
@@ -436,6 +449,7 @@ func (p loading) together() []error {
 		switch {
 		case !shared:
 			first[t.Pool] = t
+		case t.Switch != "" && other.Switch == t.Switch: // their group says that they are together
 		case other.Preferred != t.Preferred || other.Disabled != t.Disabled:
 			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have "+
 				"imported, and the cluster wants them in two places: "+
@@ -446,6 +460,40 @@ func (p loading) together() []error {
 		}
 	}
 	return errs
+}
+
+// ownTargets completes the targets that the CIB itself describes: the node that each belongs on, and whether it is to run.
+func (p loading) ownTargets() error {
+	b := readByHand(p.CIB)
+	store := b.store()
+	p.stores = [2]lustre.Store{store, store}
+	wanted := map[string]pacemaker.Wanted{}
+	for _, r := range p.CIB.Wanted() {
+		wanted[r.ID] = r
+	}
+	var errs []error
+	mgs := false
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		node, _, err := b.preferred(*t)
+		errs = append(errs, err)
+		t.Preferred, t.Disabled = p.Names.New(node), wanted[t.Resource].Disabled != ""
+		mgs = mgs || t.Label == "MGS"
+		if w := wanted[t.Imports]; t.Imports != "" && w.Unmanaged != "" {
+			errs = append(errs, p.CIB.ErrorAt(t.Imports, "%s is unmanaged (%s), so that Pacemaker does not export its pool", t.Imports, w.Unmanaged))
+		}
+	}
+	for i := range p.health {
+		for _, m := range p.CIB.Wanted() {
+			if b.home[m.ID] == p.health[i].clone {
+				p.health[i].disabled = m.Disabled != ""
+			}
+		}
+	}
+	if !mgs {
+		p.Notes = append(p.Notes, "none of the targets is called MGS: if the MGS is on other servers, it must be up whenever a target starts here")
+	}
+	return errors.Join(append(errs, p.together()...)...)
 }
 
 // store reads the target store in the backup of a node.
@@ -473,7 +521,7 @@ func (p loading) target(r pacemaker.Wanted) (Target, error) {
 		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
 	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)),
-		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != ""}
+		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != "", Switch: r.ID}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

@@ -89,7 +89,7 @@ func (p moving) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	look.Host, look.Patience = n2, patience
 	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
 	for i, one := range cmds[1:] {
-		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.enabled()[i].Resource + " is gone, another is not",
+		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.units(p.enabled())[i].targets[0].Resource + " is gone, another is not",
 			Text: "Then look again until every target is gone, and enable the others likewise."})
 	}
 	return blocks
@@ -101,7 +101,11 @@ const everyTargetIsGone = "every target is gone"
 func (d departure) goneBlock() evenkeel.Block {
 	list, pools := []string{d.node}, ""
 	for _, t := range d.Targets {
-		list = append(list, t.Resource+"="+t.Mount+"="+t.Pool)
+		entry := t.Resource + "=" + t.Mount + "=" + t.Pool
+		if t.inGroup() {
+			entry += "=" + t.Imports + "=" + t.Switch
+		}
+		list = append(list, entry)
 		if t.Pool != "" {
 			pools = " { zpool list -H -o name || echo NOT known: zpool; } | sed 's/^/pool /';"
 		}

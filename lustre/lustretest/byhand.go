@@ -34,8 +34,11 @@ func handMade(cib string, old pcs.Dialect) *Site {
 // LustreRepos are the package definitions that have Lustre for a pair without a manager.
 func LustreRepos() []string { return []string{"https://mirror.example.com/lustre.repo"} }
 
-// byHand tells whether people made the pair: there is no store to find its targets in.
-func (p *Site) byHand() bool { return len(p.Targets) == 0 }
+// byHand tells whether the targets are in the CIB itself, and not in IML's store.
+func (p *Site) byHand() bool { return strings.Contains(p.CIB, `provider="lustre" type="Lustre"`) }
+
+// iml tells whether IML is on the servers.
+func (p *Site) iml() bool { return !p.byHand() || len(p.Targets) > 0 }
 
 // own are the targets that the CIB itself describes, each with its disk or dataset.
 func (p *Site) own(cib string) []*target {
@@ -60,19 +63,24 @@ func parametersOf(r pacemaker.Resource) record {
 	return record{Device: device, Mount: path.Clean(mount)}
 }
 
-// without takes from a server what IML would have put there, and gives it the agents of Lustre.
-func (p *Site) without(os *simhost.OS, targets []*target) {
+// withAgents gives a server the agents of Lustre and of ZFS, and takes what IML would have put there.
+func (p *Site) withAgents(os *simhost.OS, targets []*target) {
 	for name := range os.Files {
+		if p.iml() {
+			break
+		}
 		if strings.Contains(name, "chroma") || strings.Contains(name, "iml_") || strings.Contains(name, "Intel-") {
 			delete(os.Files, name)
 		}
 	}
 	for name := range os.Packages {
-		if strings.HasPrefix(name, "chroma") {
+		if !p.iml() && strings.HasPrefix(name, "chroma") {
 			delete(os.Packages, name)
 		}
 	}
-	delete(os.Services, "chroma-agent")
+	if !p.iml() {
+		delete(os.Services, "chroma-agent")
+	}
 	os.Packages["lustre-resource-agents"], os.Packages["resource-agents"] = os.Packages["lustre"], "3.9.5-34.el6"
 	for name, text := range lustreAgents {
 		os.Files[name] = text

@@ -107,7 +107,7 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 		os.Packages["zfs"] = "0.6.5.7-1.el6"
 	}
 	if p.byHand() {
-		p.without(&os, p.own(cib))
+		p.withAgents(&os, p.own(cib))
 	}
 	for name, data := range targets {
 		os.Files[storePath+"/"+name] = data
@@ -156,7 +156,7 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 	// have nothing that is needed.
 	for i, url := range p.AgentRepos {
 		switch {
-		case p.byHand():
+		case !p.iml():
 			r.Web[url] = allRepos
 		case i == 0 && len(p.AgentRepos) == 1:
 			r.Web[url] = agentRepo + dnfRepo

@@ -33,9 +33,7 @@ type Options struct {
 	OldPCS, NewPCS pcs.Dialect
 	// Times is how long a target takes to start and to stop, by its label; pacemakertest.StartTime and StopTime when nil, or where it says 0.
 	Times func(label string) (start, stop time.Duration)
-	// StuckPools are ZFS pools that stay imported, whoever exports them.
-	StuckPools []string
-	Load       float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
+	Load  float64 // the load average of the servers, by which Pacemaker throttles itself (H26)
 }
 
 // modern tells whether a release of pcs is for corosync 3.

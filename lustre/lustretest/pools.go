@@ -42,8 +42,19 @@ func (f *shelf) exportPool(s *simhost.State, h *simhost.Host, name string) error
 // busyPool tells whether a dataset of a pool is mounted, or being unmounted; or whether somebody holds the pool.
 func (f *shelf) busyPool(h *simhost.Host, name string) bool {
 	of := func(m simhost.Mount) bool { return strings.HasPrefix(m.Device, name+"/") }
-	return slices.Contains(f.opts.StuckPools, name) || slices.ContainsFunc(h.Mounts(), of) ||
+	return slices.Contains(f.held, pool{h.Name, name}) || slices.ContainsFunc(h.Mounts(), of) ||
 		slices.ContainsFunc(f.works, func(w work) bool { return w.host == h.Name && of(w.mount) })
+}
+
+// HoldPool keeps a ZFS pool from being exported on a host, or lets go of it: something there has it open.
+func (p *Pair) HoldPool(host, name string, hold bool) {
+	p.Do(func(s *simhost.State) {
+		f, held := of(s), pool{s.Host(host).Name, name}
+		f.held = slices.DeleteFunc(slices.Clone(f.held), func(p pool) bool { return p == held })
+		if hold {
+			f.held = append(f.held, held)
+		}
+	})
 }
 
 // shared are the pools on the shared disks.

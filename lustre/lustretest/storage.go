@@ -46,7 +46,8 @@ type shelf struct {
 	visits     []visit
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
 	works      []work
-	pools      []pool // where pools have resources of their own
+	pools      []pool // that are imported, where pools have resources of their own
+	held       []pool // that stay imported, whoever exports them
 }
 
 // work is a mount or an unmount on its way. It comes to its end by itself, whatever becomes of the cluster that began
@@ -82,7 +83,7 @@ func (*shelf) Name() string { return "lustre" }
 // Clone is a deep copy.
 func (f *shelf) Clone() simhost.Layer {
 	c := &shelf{opts: f.opts, visits: slices.Clone(f.visits), rebuilding: slices.Clone(f.rebuilding), works: slices.Clone(f.works),
-		pools: slices.Clone(f.pools)}
+		pools: slices.Clone(f.pools), held: slices.Clone(f.held)}
 	for _, t := range f.targets {
 		u := *t
 		u.on, u.down = slices.Clone(t.on), slices.Clip(t.down)
@@ -102,7 +103,8 @@ func (f *shelf) Encode(e *simhost.Encoder) {
 		e.ToGo(v.due)
 	}
 	e.Texts(f.rebuilding)
-	for _, p := range f.pools {
+	e.Int(len(f.held))
+	for _, p := range slices.Concat(f.pools, f.held) {
 		e.Texts([]string{p.host, p.name})
 	}
 	for _, w := range f.works {
@@ -148,6 +150,7 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 	case simhost.WentDown:
 		f.works = slices.DeleteFunc(slices.Clone(f.works), func(w work) bool { return w.host == h.Name })
 		f.pools = slices.DeleteFunc(slices.Clone(f.pools), func(p pool) bool { return p.host == h.Name })
+		f.held = slices.DeleteFunc(slices.Clone(f.held), func(p pool) bool { return p.host == h.Name })
 		f.mounted(s)
 		if !h.ShutDown {
 			return
@@ -160,7 +163,7 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		}
 	case simhost.CameUp:
 		// The modules come with the network's configuration at boot (lustre:1118).
-		if (f.opts.Site.byHand() || h.Exists("/etc/modprobe.d/iml_lnet_module_parameters.conf")) && s.CanLoad(h, "lustre") == nil {
+		if (!f.opts.Site.iml() || h.Exists("/etc/modprobe.d/iml_lnet_module_parameters.conf")) && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
 		if h.Package("zfs") != "" && (h.Major() == 6 || f.opts.Site.byHand() && s.CanLoad(h, "zfs") == nil) {

@@ -259,6 +259,7 @@ func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, er
 	var claims []claim
 	for _, line := range lines(string(res.Stdout)) {
 		stat, args, _ := strings.Cut(line, " ")
+		args = strings.TrimSpace(args)
 		words := strings.Fields(args)
 		own = own || slices.Equal(words, processTable)
 		if strings.HasPrefix(stat, "Z") || !mounts(words) {

@@ -100,7 +100,7 @@ func (n *node) mountPoints(ref string) []evenkeel.Action {
 // startAgent starts IML's agent, where it is there, and loads Lustre's modules, which the targets need (lustre:1104-1118).
 func (n *node) startAgent(ref string) []evenkeel.Action {
 	modules := evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref)
-	if n.byHand {
+	if n.Config.Manager == "" {
 		return []evenkeel.Action{modules}
 	}
 	return []evenkeel.Action{

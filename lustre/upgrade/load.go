@@ -234,7 +234,13 @@ func (p loading) agents() error {
 		b := readByHand(p.CIB)
 		p.health, p.inner, p.Targets = b.health, b.inner, b.targets
 		errs := b.found
-		if len(p.Config.AgentRepos) == 0 {
+		for _, r := range p.CIB.Primitives() {
+			if r.Class == "stonith" && r.Type == "fence_chroma" && p.Config.Manager == "" {
+				errs = append(errs, p.CIB.ErrorAt(r.ID, "%s is of fence_chroma, which comes with IML's agent, and no manager is given to install "+
+					"that from: give the manager's name, or make another fence device", r.ID))
+			}
+		}
+		if len(p.Config.AgentRepos) == 0 && p.Config.Manager == "" {
 			errs = append(errs, errors.New("no repository is given (agent_repos), and there is no manager: a pair that people made gets "+
 				"Lustre from package definitions of yours"))
 		}

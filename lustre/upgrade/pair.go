@@ -29,7 +29,7 @@ func (s Server) Short() string {
 // Config says which pair is upgraded and how. Zero values take what the guide says.
 type Config struct {
 	Node1, Node2 Server
-	Manager      string         // fully qualified name of the IML manager, where the package definitions come from (lustre:556); none where IML did not make the pair
+	Manager      string         // fully qualified name of the IML manager, where the package definitions come from (lustre:556); none where IML is not on the servers
 	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
 	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 

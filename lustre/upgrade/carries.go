@@ -109,8 +109,17 @@ func (p *Pair) verdict(err error, lost func() string, advice string) error {
 // showsUnbanned is, by hand, the part of it that is seen at a glance: no constraint keeps a target from the node.
 func (p *Pair) showsUnbanned(a evenkeel.Action, node string) evenkeel.Action {
 	const none = "no constraint forbids it"
+	fences := ""
+	for _, l := range p.CIB.Locations() {
+		if isFence(p.CIB, l.Resource) && strings.HasPrefix(l.Score, "-") {
+			fences += " -e " + shellescape.Quote(`rsc="`+l.Resource+`"`)
+		}
+	}
+	if fences != "" {
+		fences = " | grep -vF" + fences
+	}
 	a.Paper = []evenkeel.Block{{Shows: []string{none}, Script: "cib=$(" + shellescape.QuoteCommand(a.Cmd.Argv) +
 		`) && { printf "%s\n" "$cib" | grep '<rsc_location ' | grep -F ` +
-		shellescape.Quote(`node="`+node+`"`) + ` | grep -E 'score="-' || echo ` + none + "; }"}}
+		shellescape.Quote(`node="`+node+`"`) + fences + ` | grep -E 'score="-' || echo ` + none + "; }"}}
 	return a
 }

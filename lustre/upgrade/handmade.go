@@ -165,7 +165,10 @@ func (b *byHand) target(r pacemaker.Resource, home string) {
 	b.parameters(r, "target", "mountpoint", "mountoptions")
 	source, _ := r.Instance.Get("target")
 	mount, _ := r.Instance.Get("mountpoint")
-	t := Target{Resource: r.ID, UUID: r.ID, Switch: home, Mount: path.Clean(mount)}
+	t := Target{Resource: r.ID, UUID: r.ID, Switch: home}
+	if mount != "" {
+		t.Mount = path.Clean(mount)
+	}
 	if !plainMount.MatchString(mount) || t.Mount == "/" || strings.Contains(mount, "/../") {
 		b.find(r.ID, "%s has the mountpoint %q: it must be an absolute path of A-Z a-z 0-9 . _ / : @ + -, for the agent, and for the "+
 			"checks by hand", r.ID, mount)

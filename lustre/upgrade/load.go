@@ -86,11 +86,13 @@ func Load(cfg Config) (*Pair, error) {
 		errs = append(errs, err)
 		p.archives[i] = a
 	}
+	l := loading{p}
+	if l.maker(); !p.byHand && p.Config.Manager == "" {
+		errs = append(errs, errors.New("the manager's name is not given: IML's agent is installed from there"))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	l := loading{p}
-	l.maker()
 	for _, read := range []func() error{l.covered, l.cluster, l.oneCluster, l.targets} {
 		if err := read(); err != nil {
 			return nil, err
@@ -247,14 +249,15 @@ func (p loading) agents() error {
 		return errors.Join(errs...)
 	case !slices.ContainsFunc(p.CIB.Primitives(), ours):
 		return fmt.Errorf("%s: the cluster has no target of %s or %s: there is nothing to move", p.Config.Node1.Backup, targetAgent, lustreAgent)
-	case p.Config.Manager == "":
-		return errors.New("the manager's name is not given: the pair is IML's, which installs its agent from there")
 	}
 	return nil
 }
 
 // maker finds out who made the pair, as far as the backup can be read: what is wrong with it is said later.
 func (p loading) maker() {
+	if p.archives[0] == nil {
+		return
+	}
 	if raw, err := p.archives[0].ClusterConfig(); err == nil {
 		cib, err := pacemaker.ParseCIB(bytes.NewReader(raw))
 		p.byHand = err == nil && madeByHand(cib)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,15 +10,28 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// needed is what the steps of an upgrade read from a server's backup.
-func needed() []backup.Requirement {
-	return append([]backup.Requirement{
+// needed is what the steps of an upgrade read from a server's backup. Only IML has a store of targets, and an agent to restore.
+func needed(a *backup.Archive) []backup.Requirement {
+	reqs, iml := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
 		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
-		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
-	}, backup.Requirements(backup.RestoreServer("", backup.RestoreOptions{}))...)
+	}, true
+	if raw, err := a.ClusterConfig(); err == nil {
+		cib, err := pacemaker.ParseCIB(bytes.NewReader(raw))
+		iml = err != nil || !upgrade.MadeByHand(cib)
+	}
+	options := backup.RestoreOptions{}
+	if iml {
+		reqs = append(reqs, backup.Requirement{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty,
+			NeededBy: "making the mount points (lustre:1098)"})
+	} else {
+		options.Skip = []backup.Group{backup.GroupAgent}
+	}
+	return append(reqs, backup.Requirements(backup.RestoreServer("", options))...)
 }
 
 // takeNow backs both servers up, reads the archives again, and copies them on where that is asked for. It stops at the
@@ -57,7 +71,7 @@ func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli
 		return s, err
 	}
 	errs := []error{a.Verify()}
-	for _, m := range a.Covers(needed()) {
+	for _, m := range a.Covers(needed(a)) {
 		if absent := errors.Is(m, backup.ErrAbsent); !absent || !optional(m.Path) {
 			errs = append(errs, m)
 		}

@@ -27,14 +27,15 @@ type byHand struct {
 // an agent or a parameter that this runbook does not know (H24). A cluster whose targets are IML's has no findings: what
 // there is to say of them is in their store.
 func AuditTargets(c *pacemaker.CIB) []error {
-	if !madeByHand(c) {
+	if !MadeByHand(c) {
 		return nil
 	}
 	return readByHand(c).found
 }
 
-// madeByHand tells whether a cluster has targets whose facts are in the CIB.
-func madeByHand(c *pacemaker.CIB) bool {
+// MadeByHand tells whether a cluster has targets whose facts are in the CIB itself, and not in IML's store: those of ocf:lustre:Lustre,
+// that people make, and IML from 5.0 on.
+func MadeByHand(c *pacemaker.CIB) bool {
 	return slices.ContainsFunc(c.Primitives(), func(r pacemaker.Resource) bool { return r.Agent() == lustreAgent })
 }
 

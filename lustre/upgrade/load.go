@@ -260,7 +260,7 @@ func (p loading) maker() {
 	}
 	if raw, err := p.archives[0].ClusterConfig(); err == nil {
 		cib, err := pacemaker.ParseCIB(bytes.NewReader(raw))
-		p.byHand = err == nil && madeByHand(cib)
+		p.byHand = err == nil && MadeByHand(cib)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-//go:embed testdata/el6-cib.xml testdata/zfs-groups-cib.xml testdata/ldiskfs-by-hand-cib.xml testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets
+//go:embed testdata/el6-cib.xml testdata/zfs-groups-cib.xml testdata/ldiskfs-by-hand-cib.xml
+//go:embed testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets
 var files embed.FS
 
 func file(name string) string {

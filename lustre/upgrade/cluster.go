@@ -41,7 +41,8 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
 	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
 		"no other difference", func(live *pacemaker.CIB) error {
-			return p.same(throttle{p}.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name), p.roleOf("Stopped"))
+			return p.same(throttle{p}.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name),
+				p.roleOf("Stopped"))
 		}), false)
 	s.Verify = []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance",

@@ -244,7 +244,8 @@ func (d departure) cib(ctx context.Context, at evenkeel.Site) (cib *pacemaker.CI
 
 // processText says in words what [departure.processes] and [departure.devices] ask.
 const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lustre, zpool import or export, or resource agent " +
-	"(Target, Lustre or ZFS with start or stop) at work on a target (the mount table forgets a mount when the unmounting begins); `lctl dl` lists no device of one."
+	"(Target, Lustre or ZFS with start or stop) at work on a target (the mount table forgets a mount when the unmounting " +
+	"begins); `lctl dl` lists no device of one."
 
 // processTable lists the state and the arguments of every process; its own line is among them.
 var processTable = []string{"ps", "-e", "-o", "stat=", "-o", "args="}

@@ -211,7 +211,8 @@ func (b *byHand) parameters(r pacemaker.Resource, known ...string) {
 		}
 		for _, p := range set.Pairs {
 			if !slices.Contains(known, p.Name) {
-				b.find(r.ID, "%s has the parameter %s, which this runbook does not know of %s: it could change what is mounted", r.ID, p.Name, r.Agent())
+				b.find(r.ID, "%s has the parameter %s, which this runbook does not know of %s: it could change what is mounted",
+					r.ID, p.Name, r.Agent())
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package upgrade_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +127,28 @@ func TestWhatANodeNeedsForAGroup(t *testing.T) {
 			require.NoError(t, p.w.Check())
 		})
 	}
+}
+
+// A pool that something imports on both nodes is seen at once; and one that something imported on the node that is about
+// to take targets is seen before they move, be it that nobody else has it: its group is disabled, and stays so.
+func TestAPoolThatNobodyAskedFor(t *testing.T) {
+	site := lustretest.ZFSGroups(pcs.V09)
+	site.CIB = strings.Replace(site.CIB, `<group id="group-ost2">`, `<group id="group-ost2"><meta_attributes id="group-ost2-meta">`+
+		`<nvpair id="group-ost2-meta-role" name="target-role" value="Stopped"/></meta_attributes>`, 1)
+	s := newScene(t, lustretest.Options{Site: site}, ownRepos)
+	p := s.stopAt(t, "switch-over", "no-pool-1", false)
+	p.sh(lustretest.Node1, "zpool import -f ost2pool")
+	require.ErrorContains(t, p.resume(), "ct6-mds1.lfs.intl has imported the pool ost2pool")
+	p.sh(lustretest.Node1, "zpool export ost2pool")
+	require.NoError(t, p.resume())
+	require.NoError(t, p.w.Check())
+	r := p.w.Report()
+	require.Empty(t, r.Target("hand-OST0002").On, "it was disabled")
+	require.Equal(t, []string{lustretest.Node1}, r.Target("MGS").On)
+
+	p = s.stopAt(t, "switch-over", "let-go", false)
+	p.sh(lustretest.Node1, "zpool import -f mgspool")
+	require.Error(t, p.w.Check())
+	require.ErrorContains(t, p.resume(), "the pool mgspool is imported on both nodes")
+	require.Equal(t, []string{lustretest.Node2}, p.w.Report().Target("MGS").On)
 }

@@ -27,7 +27,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	start := startOf(ops)
 	before, err1 := p.planned(ops[:start])
 	after, err2 := p.planned(ops[start:])
-	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
+	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n), p.seeNoPool(n),
 		[]evenkeel.Action{now.seeUnused(n.Name)}, before,
 		[]evenkeel.Action{showsReady(now.seeStatus("serving", n1+
 			" is there to be joined: alone, node 2 would begin a cluster of its own", "online", ready(n1)), n1).AsPrecondition()},

@@ -29,9 +29,10 @@ func (s Server) Short() string {
 // Config says which pair is upgraded and how. Zero values take what the guide says.
 type Config struct {
 	Node1, Node2 Server
-	Manager      string         // fully qualified name of the IML manager, where the package definitions come from (lustre:556); none where IML is not on the servers
-	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
-	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
+	// fully qualified name of the IML manager, where the package definitions come from (lustre:556); none where IML is not on the servers
+	Manager    string
+	Password   sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
+	ArchiveDir string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 
 	OldRelease     string         // what /etc/redhat-release says before: "release 6"
 	NewRelease     string         // and after: "release 7"

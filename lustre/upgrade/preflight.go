@@ -90,7 +90,8 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 			return evenkeel.NeedsOperator("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
 		}
 		for _, f := range st.Failures {
-			if strings.HasPrefix(f.Operation, t.Resource+"_") || t.Imports != "" && strings.HasPrefix(f.Operation, t.Imports+"_") { // after a failed start it cannot move there
+			pool := t.Imports != "" && strings.HasPrefix(f.Operation, t.Imports+"_")
+			if pool || strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
 				return evenkeel.NeedsOperator("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s",
 					f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
 			}

@@ -48,7 +48,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to release its targets, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
-	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
+	s.Actions = slices.Concat(p.able(n1), p.seeNoPool(n1), []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each",
 			p.disabled), p.roles("Stopped")...),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",

@@ -40,7 +40,7 @@ func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	job := jobOf(req.Config)
 	var saved []cli.Saved
 	for _, server := range []serverConfig{job.Node1, job.Node2} {
-		s, err := takeOne(ctx, req, server.Name, req.Config.Path(job.Archives))
+		s, err := takeOne(ctx, req, server.Name, job.manifest())
 		if s != nil {
 			saved = append(saved, *s)
 		}
@@ -51,12 +51,14 @@ func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	return saved, nil
 }
 
-func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli.Saved, error) {
+func takeOne(ctx context.Context, req cli.BackupRequest, host string, manifest backup.Manifest) (*cli.Saved, error) {
 	r, err := req.Hosts.Runner(host)
 	if err != nil {
 		return nil, err
 	}
-	info, err := backup.Create(ctx, r, backup.ServerManifest().With(backup.MultipathPaths()...), backup.Options{Dir: dir, Now: req.Now})
+	info, err := backup.Create(ctx, r, manifest.With(backup.MultipathPaths()...), backup.Options{
+		Dir: req.Config.Path(jobOf(req.Config).Archives), Now: req.Now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +90,14 @@ func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli
 		s.Copy = far + ":" + proof.Path
 	}
 	return s, err
+}
+
+// manifest is what is backed up of a server: IML's state must be there where a manager is given.
+func (c *pairConfig) manifest() backup.Manifest {
+	if c.Manager == "" {
+		return backup.ServerManifest().WithOptional(backup.IMLState)
+	}
+	return backup.ServerManifest()
 }
 
 // optional tells whether a server may be without a path.

@@ -124,7 +124,7 @@ func takeBackups(pair *pairConfig, into string, world *lustretest.Pair) error {
 		if err != nil {
 			return err
 		}
-		info, err := backup.Create(context.Background(), r, backup.ServerManifest(), backup.Options{Dir: into, Now: world.Now})
+		info, err := backup.Create(context.Background(), r, pair.manifest(), backup.Options{Dir: into, Now: world.Now})
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
@@ -101,6 +102,14 @@ func (p *Pair) isTarget(r pacemaker.Resource) bool {
 		return r.Agent() == lustreAgent
 	}
 	return r.Agent() == targetAgent
+}
+
+// manifest is what is backed up of a server: IML's state must be there where the targets are IML's.
+func (p *Pair) manifest() backup.Manifest {
+	if p.byHand {
+		return backup.ServerManifest().WithOptional(backup.IMLState)
+	}
+	return backup.ServerManifest()
 }
 
 // agentFile is where an agent of the Open Cluster Framework lies.

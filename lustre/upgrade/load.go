@@ -143,15 +143,15 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 	a := p.archives[i]
 	return backup.RestoreServer(dir, backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, Has: func(path string) bool {
 		// What every server has must be in its backup; what only some have is restored where it was.
-		return !optional(path) || a.Has(path)
+		return !p.optional(path) || a.Has(path)
 	}})
 }
 
 // optional tells whether a server may be without a path that the guide backs up.
-func optional(path string) bool {
-	for _, p := range backup.ServerManifest().Paths {
-		if p.Path == path {
-			return p.Optional
+func (p *Pair) optional(path string) bool {
+	for _, have := range p.manifest().Paths {
+		if have.Path == path {
+			return have.Optional
 		}
 	}
 	return false

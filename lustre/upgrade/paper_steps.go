@@ -9,7 +9,6 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -20,7 +19,7 @@ import (
 // backupPaper takes the backup with tar over SSH, in the layout of the guide. Nothing is written on the node.
 func (n *node) backupPaper() []evenkeel.Block {
 	var paths []string
-	for _, path := range backup.ServerManifest().Paths {
+	for _, path := range n.manifest().Paths {
 		paths = append(paths, strings.TrimPrefix(path.Path, "/"))
 	}
 	name, file, sum := n.archiveName.Variable(), n.archivePath.Variable(), n.archiveSum.Variable()
@@ -40,7 +39,7 @@ func (n *node) wholePaper() evenkeel.Block {
 // listPaper looks for what is restored in the backup.
 func (n *node) listPaper() evenkeel.Block {
 	var want []string
-	for _, path := range backup.ServerManifest().Paths {
+	for _, path := range n.manifest().Paths {
 		if !path.Optional && !path.IsGlob() {
 			want = append(want, strings.TrimPrefix(path.Path, "/"))
 		}

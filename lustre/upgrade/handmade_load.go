@@ -25,9 +25,9 @@ func (p loading) ownAgents() error {
 	p.health, p.inner, p.Targets = b.health, b.inner, b.targets
 	errs := b.found
 	for _, r := range p.CIB.Primitives() {
-		if r.Class == "stonith" && r.Type == "fence_chroma" && p.Config.Manager == "" {
-			errs = append(errs, p.CIB.ErrorAt(r.ID, "%s is of fence_chroma, which comes with IML's agent, and no manager is given to install "+
-				"that from: give the manager's name, or make another fence device", r.ID))
+		if p.Config.Manager == "" && (r.Class == "stonith" && r.Type == "fence_chroma" || r.Provider == "chroma") {
+			errs = append(errs, p.CIB.ErrorAt(r.ID, "%s is of %s, which comes with IML's agent, and no manager is given to install "+
+				"that from: give the manager's name, or use another agent", r.ID, r.Agent()))
 		}
 	}
 	if len(p.Config.AgentRepos) == 0 && p.Config.Manager == "" {

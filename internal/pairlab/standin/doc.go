@@ -16,7 +16,8 @@
 //     was booted with ([Boot]).
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
 //   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
-//     mounted targets, zpool their pools, genhostid makes the file that the real hostid reads, passwd takes "--stdin".
+//     mounted targets. zpool imports and exports pools, of which it tells the hardware, and lists them and those of
+//     mounted targets. genhostid makes the file that the real hostid reads, passwd takes "--stdin".
 //
 // There is no SELinux, so no chcon.
 package standin

@@ -56,6 +56,9 @@ const (
 // lnetFile is the LNet configuration as Integrated Manager for Lustre writes it; the guide says that the name may vary (lustre:515).
 const lnetFile = "/etc/modprobe.d/iml_lnet_module_parameters.conf"
 
+// IMLState is where IML keeps what it knows: on a server its certificates and the target store.
+const IMLState = "/var/lib/chroma"
+
 // ServerManifest is the manifest of a Lustre server: the 20 paths of lustre:371-391 and the cluster configuration
 // (lustre:395).
 //
@@ -91,7 +94,7 @@ func ManagerManifest() Manifest {
 // commonHead is the part of the list that both manifests begin with.
 func commonHead() []Path {
 	return []Path{
-		{Path: "/var/lib/chroma"},
+		{Path: IMLState},
 		{Path: "/etc/sysconfig/network", Optional: true},
 		{Path: "/etc/sysconfig/network-scripts/ifcfg-*", Optional: true},
 		{Path: "/etc/yum.conf", Optional: true},
@@ -121,6 +124,15 @@ func commonTail() []Path {
 // MultipathPaths is what the guide's last revision asks to be added where multipath is in use.
 func MultipathPaths() []Path {
 	return []Path{{Path: "/etc/multipath*", Optional: true}}
+}
+
+// WithOptional is the manifest with paths that a machine may be without: [IMLState] of a server that IML does not manage.
+func (m Manifest) WithOptional(paths ...string) Manifest {
+	m.Paths = slices.Clone(m.Paths)
+	for i := range m.Paths {
+		m.Paths[i].Optional = m.Paths[i].Optional || slices.Contains(paths, m.Paths[i].Path)
+	}
+	return m
 }
 
 // With is the manifest with more paths.

@@ -3,6 +3,7 @@ package pacemaker
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -80,6 +81,26 @@ func (n NodeNames) New(name string) string {
 		return full
 	}
 	return name
+}
+
+// hostParameters are the parameters of fence devices that name nodes.
+var hostParameters = map[string]*regexp.Regexp{
+	"pcmk_host_list": regexp.MustCompile(`[^\s,;]+`),
+	"pcmk_host_map":  regexp.MustCompile(`[^\s,;:]+:`),
+}
+
+// InParameter is the value of a parameter with the new names of the nodes, where it is one that names nodes; any other is as it was.
+func (n NodeNames) InParameter(name, value string) string {
+	words := hostParameters[name]
+	if words == nil {
+		return value
+	}
+	return words.ReplaceAllStringFunc(value, func(w string) string {
+		if node, ok := strings.CutSuffix(w, ":"); ok {
+			return n.New(node) + ":"
+		}
+		return n.New(w)
+	})
 }
 
 // ShortNames maps the first label of each fully qualified name to the name; two names with the same first label are an error.

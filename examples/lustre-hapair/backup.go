@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +11,27 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// needed is what the steps of an upgrade read from a server's backup.
-func needed() []backup.Requirement {
-	return append([]backup.Requirement{
+// needed is what the steps of an upgrade read from a server's backup. Only IML has a store of targets, and an agent to restore.
+func needed(a *backup.Archive) []backup.Requirement {
+	reqs, iml := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
 		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
-		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
-	}, backup.Requirements(backup.RestoreServer("", backup.RestoreOptions{}))...)
+	}, true
+	if raw, err := a.ClusterConfig(); err == nil {
+		cib, err := pacemaker.ParseCIB(bytes.NewReader(raw))
+		iml = err != nil || !upgrade.MadeByHand(cib)
+	}
+	options := backup.RestoreOptions{}
+	if iml {
+		reqs = append(reqs, backup.Requirement{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty,
+			NeededBy: "making the mount points (lustre:1098)"})
+	} else {
+		options.Skip = []backup.Group{backup.GroupAgent}
+	}
+	return append(reqs, backup.Requirements(backup.RestoreServer("", options))...)
 }
 
 // takeNow backs both servers up, reads the archives again, and copies them on where that is asked for. It stops at the
@@ -27,7 +40,7 @@ func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	job := jobOf(req.Config)
 	var saved []cli.Saved
 	for _, server := range []serverConfig{job.Node1, job.Node2} {
-		s, err := takeOne(ctx, req, server.Name, req.Config.Path(job.Archives))
+		s, err := takeOne(ctx, req, server.Name, job.manifest())
 		if s != nil {
 			saved = append(saved, *s)
 		}
@@ -38,12 +51,14 @@ func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 	return saved, nil
 }
 
-func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli.Saved, error) {
+func takeOne(ctx context.Context, req cli.BackupRequest, host string, manifest backup.Manifest) (*cli.Saved, error) {
 	r, err := req.Hosts.Runner(host)
 	if err != nil {
 		return nil, err
 	}
-	info, err := backup.Create(ctx, r, upgrade.Manifest().With(backup.MultipathPaths()...), backup.Options{Dir: dir, Now: req.Now})
+	info, err := backup.Create(ctx, r, manifest.With(backup.MultipathPaths()...), backup.Options{
+		Dir: req.Config.Path(jobOf(req.Config).Archives), Now: req.Now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +73,7 @@ func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli
 		return s, err
 	}
 	errs := []error{a.Verify()}
-	for _, m := range a.Covers(needed()) {
+	for _, m := range a.Covers(needed(a)) {
 		if absent := errors.Is(m, backup.ErrAbsent); !absent || !optional(m.Path) {
 			errs = append(errs, m)
 		}
@@ -76,6 +91,9 @@ func takeOne(ctx context.Context, req cli.BackupRequest, host, dir string) (*cli
 	}
 	return s, err
 }
+
+// manifest is what is backed up of a server: IML's state must be there where a manager is given.
+func (c *pairConfig) manifest() backup.Manifest { return upgrade.Manifest(c.Manager != "") }
 
 // optional tells whether a server may be without a path.
 func optional(path string) bool {

@@ -103,7 +103,7 @@ func archive(in *cli.Inspection, name string) error {
 	default:
 		in.Add("digests", "every file is as it was taken")
 	}
-	if missing := a.Covers(needed()); len(missing) > 0 {
+	if missing := a.Covers(needed(a)); len(missing) > 0 {
 		for _, m := range missing {
 			in.Find(name, "%v", m)
 		}

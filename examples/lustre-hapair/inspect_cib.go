@@ -158,10 +158,15 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
 		}
 	}
-	if err := upgrade.OtherTargets(cib); err != nil {
+	var at *pacemaker.ParseError
+	for _, err := range upgrade.AuditTargets(cib) {
+		if errors.As(err, &at) {
+			where, what := place(name, at)
+			in.Find(where, "%s", what)
+			continue
+		}
 		in.Find(name, "%v", err)
 	}
-	var at *pacemaker.ParseError
 	if errors.As(cib.CheckNames(), &at) {
 		where, what := place(name, at)
 		in.Find(where, "%s", what)

@@ -37,7 +37,7 @@ func app() *cli.App {
 type pairConfig struct {
 	Node1           serverConfig        `yaml:"node1"`
 	Node2           serverConfig        `yaml:"node2"`
-	Manager         string              `yaml:"manager"`
+	Manager         string              `yaml:"manager,omitempty"` // none where IML is not on the servers
 	PasswordFile    string              `yaml:"password_file"`     // holds the password for hacluster
 	Archives        string              `yaml:"archives"`          // the directory for fresh backups
 	Profile         string              `yaml:"profile,omitempty"` // both, ldiskfs or zfs; both when empty

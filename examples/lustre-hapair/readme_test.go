@@ -20,7 +20,24 @@ func TestReadmeConfiguration(t *testing.T) {
 	require.True(t, found)
 	text, rest, found := strings.Cut(text, "```\n")
 	require.True(t, found)
-	require.Equal(t, 2, strings.Count(rest, "```yaml"), "a configuration that no test reads: the others are of cps-issm, and read there")
+	require.Equal(t, 3, strings.Count(rest, "```yaml"), "a configuration that no test reads: two others are of cps-issm, and read there")
+	var own string // of a pair that people made
+	for _, block := range strings.Split(rest, "```yaml\n") {
+		if block, _, _ = strings.Cut(block, "```\n"); strings.Contains(block, "node1: ") {
+			require.Empty(t, own)
+			own = block
+		}
+	}
+	t.Run("of a pair that people made", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "pair.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(own), 0o600))
+		cfg, err := cli.ReadConfig[pairConfig](path)
+		require.NoError(t, err)
+		job := jobOf(cfg)
+		require.Empty(t, job.Manager)
+		require.NotEmpty(t, job.AgentRepos)
+		require.Equal(t, "zfs", job.Profile)
+	})
 
 	optional := regexp.MustCompile(`(?m)^(  )# (\w+: )`)
 	whole := optional.ReplaceAllString(text, "$1$2")

@@ -36,6 +36,10 @@ func TestRehearseOptions(t *testing.T) {
 		"node1:lab": {Base: pairOf(lab), Job: map[string]any{"atomic": true}},
 		"node2":     {Base: pairOf(names), Job: map[string]any{"atomic": true}},
 		"manager":   {Job: map[string]any{"manager": "iml.example.com"}},
+		"manager:none": {Base: pairOf(filepath.Join("testdata", "pairs", "zfs-groups")), Job: map[string]any{
+			"agent_repos": []string{"https://mirror.example.com/lustre.repo", "https://mirror.example.com/dkms.repo"}}},
+		"manager:none, ldiskfs": {Base: pairOf(filepath.Join("testdata", "pairs", "ldiskfs-by-hand")), Job: map[string]any{
+			"profile": "ldiskfs", "atomic": true}},
 		"password_file": {Edit: func(t *testing.T, dir string, job map[string]any) {
 			t.Helper()
 			job["password_file"] = "other"
@@ -83,7 +87,7 @@ func TestRehearseContradiction(t *testing.T) {
 // -dir takes a pair's files, or its backups, everywhere, and leaves them as they are.
 func TestDir(t *testing.T) {
 	dirs := map[string]string{}
-	for _, name := range []string{"knet", "full-names", "named-ids"} {
+	for _, name := range []string{"knet", "full-names", "named-ids", "zfs-groups", "ldiskfs-by-hand"} {
 		dirs[name] = filepath.Join("testdata", "pairs", name)
 		dirs[name+", backups"] = filepath.Dir(pairOf(dirs[name])(t, app))
 	}

@@ -54,6 +54,9 @@ func example(into, dir string) (*cli.Config, error) {
 		if options.OldPCS, err = pair.pcsFor(options.Site.Corosync); err != nil {
 			return nil, err
 		}
+		if len(options.Site.Targets) == 0 { // IML is not there
+			pair.withoutIML()
+		}
 	}
 	if err = takeBackups(pair, into, lustretest.NewPair(options)); err != nil && dir != "" {
 		err = cmp.Or(unfit(dir, options), err)
@@ -105,7 +108,8 @@ func unfit(dir string, options lustretest.Options) error {
 		return err
 	}
 	d := cmp.Or(options.OldPCS, pcs.V09)
-	_, err = rebuild.New(cib, conf, rebuild.Options{Node1: site.Node1, Node2: site.Node2, Names: names, Dialect: d, OldDialect: d})
+	_, err = rebuild.New(cib, conf, rebuild.Options{Node1: site.Node1, Node2: site.Node2, Names: names, Dialect: d, OldDialect: d,
+		ByXML: byHand(site.CIB)})
 	var at *pacemaker.ParseError
 	if err != nil && !errors.As(err, &at) { // else it says itself where
 		err = fmt.Errorf("%s: %w", filepath.Join(dir, "cib.xml"), err)
@@ -120,7 +124,7 @@ func takeBackups(pair *pairConfig, into string, world *lustretest.Pair) error {
 		if err != nil {
 			return err
 		}
-		info, err := backup.Create(context.Background(), r, upgrade.Manifest(), backup.Options{Dir: into, Now: world.Now})
+		info, err := backup.Create(context.Background(), r, pair.manifest(), backup.Options{Dir: into, Now: world.Now})
 		if err != nil {
 			return err
 		}
@@ -151,9 +155,15 @@ func given(pair *pairConfig, found []string) error {
 		if _, err := pair.pcsFor(string(raw)); err != nil {
 			return err
 		}
+		if cib, err := a.ClusterConfig(); err == nil && byHand(string(cib)) && len(a.Glob(lustre.TargetStoreDir+"/*")) == 0 {
+			pair.withoutIML()
+		}
 	}
 	return nil
 }
+
+// withoutIML makes an example of a pair whose servers IML does not manage.
+func (c *pairConfig) withoutIML() { c.Manager, c.AgentRepos = "", lustretest.LustreRepos() }
 
 // simulatedDomain completes the short names of EL6 where nothing else says the domain.
 const simulatedDomain = ".lfs.intl"
@@ -182,7 +192,7 @@ func readSite(dir string) (*lustretest.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(targets) == 0 {
+	if len(targets) == 0 && !byHand(site.CIB) {
 		return nil, fmt.Errorf("%s: there is no target file in it: copy those of /var/lib/chroma/targets", filepath.Join(dir, "targets"))
 	}
 	for _, name := range targets {
@@ -211,6 +221,12 @@ func readSite(dir string) (*lustretest.Site, error) {
 	}
 	site.Node1, site.Node2 = fullName(nodes[0].Uname), fullName(nodes[1].Uname)
 	return site, nil
+}
+
+// byHand tells whether the targets of a cluster are in its CIB.
+func byHand(text string) bool {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(text))
+	return err == nil && upgrade.MadeByHand(cib)
 }
 
 // private has a run write its archives below a directory.

@@ -17,6 +17,13 @@
 // while it is being rebuilt (from its shutdown until it is a member of the new cluster). [Pair.Check] returns them;
 // [Pair.Report] tells who mounts what, and for how long each target was down.
 //
+// # Pairs that people made
+//
+// [ZFSGroups] and [LdiskfsByHand] are pairs without IML: targets of ocf:lustre:Lustre, in groups with the pools that
+// ocf:heartbeat:ZFS imports, or alone, and health clones that keep an attribute of each node. Their zpool knows list,
+// import and export. An import takes no notice of another host, as ZFS's by force: a pool that is imported on two hosts is
+// a violation at that instant. [Pair.HoldPool] keeps one from being exported.
+//
 // # Releases
 //
 // Options.OldPCS and NewPCS give the old and the new system another pcs than 0.9, with the Pacemaker and corosync that

@@ -10,7 +10,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
-//go:embed testdata/el6-cib.xml testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets
+//go:embed testdata/el6-cib.xml testdata/zfs-groups-cib.xml testdata/ldiskfs-by-hand-cib.xml
+//go:embed testdata/el6-corosync.conf testdata/knet-corosync.conf testdata/targets
 var files embed.FS
 
 func file(name string) string {
@@ -95,6 +96,9 @@ func (p *Site) el6(fqdn, cib string, targets map[string]string, knet bool) simho
 	if zfs(targets) {
 		os.Packages["zfs"] = "0.6.5.7-1.el6"
 	}
+	if p.byHand() {
+		p.withAgents(&os, p.own(cib))
+	}
 	for name, data := range targets {
 		os.Files[storePath+"/"+name] = data
 		_, mount := placeOf(data)
@@ -142,6 +146,8 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 	// have nothing that is needed.
 	for i, url := range p.AgentRepos {
 		switch {
+		case !p.iml():
+			r.Web[url] = allRepos
 		case i == 0 && len(p.AgentRepos) == 1:
 			r.Web[url] = agentRepo + dnfRepo
 		case i == 0:

@@ -30,13 +30,14 @@ func (p *Site) packages() []simhost.Package {
 		"/usr/sbin/fence_chroma": "#!/usr/bin/python\n"}
 	list := []simhost.Package{
 		// The distribution.
-		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync"},
+		{Name: "pacemaker", Version: "1.1.18-11.el7", Repo: "base", Needs: []string{"corosync", "resource-agents"},
 			Services: []string{"pacemaker"}, Users: hacluster,
 			Files:    map[string]string{"/var/lib/pacemaker/cib/.keep": ""}, // the directory
 			Programs: []string{"cibadmin", "crm_mon", "crm_node", "crm_attribute", "crm_standby", "crm_resource", "stonith_admin"}},
 		{Name: "corosync", Version: "2.4.3-2.el7", Repo: "base", Services: []string{"corosync"}, Programs: []string{"corosync-cfgtool"}},
 		{Name: "pcs", Version: "0.9.162-5.el7.centos", Repo: "base", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
 			Programs: []string{"pcs"}},
+		{Name: "resource-agents", Version: "4.1.1-12.el7", Repo: "base", Files: map[string]string{zfsAgentFile: "#!/bin/sh\n"}},
 		{Name: "fence-agents", Version: "4.0.11-86.el7", Repo: "base"},
 		{Name: "ntp", Version: "4.2.6p5-28.el7.centos", Repo: "base", Services: []string{"ntpd"},
 			Files: map[string]string{"/etc/ntp.conf": "server 0.centos.pool.ntp.org iburst\n"},
@@ -66,7 +67,7 @@ func (p *Site) packages() []simhost.Package {
 		{Name: "lustre-osd-ldiskfs-mount", Version: "2.10.4-1.el7", Repo: "lustre-server"},
 		{Name: "lustre-osd-zfs-mount", Version: "2.10.4-1.el7", Repo: "lustre-server"},
 		{Name: "lustre", Version: "2.10.4-1.el7", Repo: "lustre-server", Programs: []string{"lctl"}},
-		{Name: "lustre-resource-agents", Version: "2.10.4-1.el7", Repo: "lustre-server"},
+		{Name: "lustre-resource-agents", Version: "2.10.4-1.el7", Repo: "lustre-server", Files: lustreAgents},
 		{Name: "lustre-ldiskfs-zfs", Version: "2.10.4-1.el7", Repo: "lustre-server",
 			Needs: []string{"lustre-dkms", "lustre-osd-ldiskfs-mount", "lustre-osd-zfs-mount", "lustre", "lustre-resource-agents", "zfs"}},
 		// A server on EL6 has its modules from a package of the same name.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -76,18 +77,29 @@ func NewPair(o Options) *Pair {
 		device, mount := placeOf(targets[name])
 		label := strings.TrimPrefix(mount, "/mnt/")
 		rec, _ := recordOf(targets[name]) // placeOf has read it
-		f.targets = append(f.targets, &target{device: device, label: label, name: rec.Name})
+		f.targets = append(f.targets, &target{device: device, mount: mount, label: label, name: rec.Name})
 		labels[storePath+"/"+name] = label
 	}
-	agent := targetAgent()
+	if o.Site.byHand() {
+		f.targets = o.Site.own(cib)
+		reg.Command("zpool", 0, runZpool)
+	}
+	agent, own := targetAgent(), targetAgent()
 	if o.Times != nil {
 		agent.Times = func(r pacemaker.Resource) (start, stop time.Duration) {
 			uuid, _ := r.Instance.Get("target")
 			return o.Times(labels[storeName(uuid)])
 		}
+		own.Times = func(r pacemaker.Resource) (start, stop time.Duration) {
+			return o.Times(path.Base(parametersOf(r).Mount))
+		}
 	}
 	s.AddLayer(pacemakertest.New(pacemakertest.Options{
-		Agents:        map[string]pacemakertest.Agent{"ocf:chroma:Target": agent},
+		Agents: map[string]pacemakertest.Agent{
+			"ocf:chroma:Target": agent, lustreAgent: own, "ocf:heartbeat:ZFS": poolAgent(), "ocf:chroma:ZFS": poolAgent(),
+			"ocf:lustre:healthLNET": healthAgent("pingd", "1001"), "ocf:lustre:healthLUSTRE": healthAgent("lustred", "1"),
+			"ocf:pacemaker:ping": healthAgent("pingd", "1"),
+		},
 		Fenced:        func(s *simhost.State, by string, h *simhost.Host) { of(s).fenced(s, by, h) },
 		Joined:        func(s *simhost.State, h *simhost.Host) { of(s).joined(h) },
 		FenceStandby:  o.FenceStandby,

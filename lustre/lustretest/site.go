@@ -16,7 +16,7 @@ type Site struct {
 	Node1, Node2 string            // fully qualified; the CIB has the short names, as on EL6, or these
 	CIB          string            // of the old cluster
 	Corosync     string            // its corosync.conf
-	Targets      map[string]string // the target store, by file name
+	Targets      map[string]string // the target store, by file name; none where people made the pair
 
 	Manager    string   // where IML runs; [Manager] when empty
 	AgentRepos []string // addresses of package definitions; when there are none, the manager's repository has the agent's dependencies, too
@@ -42,10 +42,15 @@ func GuideSite(old pcs.Dialect) *Site {
 	}
 	if modern(old) {
 		p.Corosync = file("knet-corosync.conf")
-		p.CIB = strings.NewReplacer(`<node id="ct6-mds1"`, `<node id="1"`, `<node id="ct6-mds2"`, `<node id="2"`,
-			`dc-uuid="ct6-mds2"`, `dc-uuid="2"`).Replace(p.CIB)
+		p.CIB = numbered(p.CIB)
 	}
 	return p
+}
+
+// numbered is the guide's CIB with numbers for ids of the nodes.
+func numbered(cib string) string {
+	return strings.NewReplacer(`<node id="ct6-mds1"`, `<node id="1"`, `<node id="ct6-mds2"`, `<node id="2"`,
+		`dc-uuid="ct6-mds2"`, `dc-uuid="2"`).Replace(cib)
 }
 
 // Check reads the site's files, so that a mistake in them is an error and not a world that does not come up. old is the

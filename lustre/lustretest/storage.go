@@ -21,11 +21,11 @@ const storePath = "/var/lib/chroma/targets"
 
 // target is one shared disk and its history.
 type target struct {
-	device, label string
-	name          string    // what the target store calls it; empty where that does not
-	on            []string  // hosts that have it mounted, in full
-	since         time.Time // when it was last mounted
-	down          []Window
+	device, mount, label string
+	name                 string    // what the target store calls it; empty where that does not
+	on                   []string  // hosts that have it mounted, in full
+	since                time.Time // when it was last mounted
+	down                 []Window
 }
 
 // Window is a time in which a target was mounted nowhere.
@@ -49,6 +49,8 @@ type shelf struct {
 	visits     []visit
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
 	works      []work
+	pools      []pool // that are imported, where pools have resources of their own
+	held       []pool // that stay imported, whoever exports them
 }
 
 // work is a mount or an unmount on its way. It comes to its end by itself, whatever becomes of the cluster that began
@@ -83,7 +85,8 @@ func (*shelf) Name() string { return "lustre" }
 
 // Clone is a deep copy.
 func (f *shelf) Clone() simhost.Layer {
-	c := &shelf{opts: f.opts, visits: slices.Clone(f.visits), rebuilding: slices.Clone(f.rebuilding), works: slices.Clone(f.works)}
+	c := &shelf{opts: f.opts, visits: slices.Clone(f.visits), rebuilding: slices.Clone(f.rebuilding), works: slices.Clone(f.works),
+		pools: slices.Clone(f.pools), held: slices.Clone(f.held)}
 	for _, t := range f.targets {
 		u := *t
 		u.on, u.down = slices.Clone(t.on), slices.Clip(t.down)
@@ -104,6 +107,10 @@ func (f *shelf) Encode(e *simhost.Encoder) {
 		e.ToGo(v.due)
 	}
 	e.Texts(f.rebuilding)
+	e.Int(len(f.held))
+	for _, p := range slices.Concat(f.pools, f.held) {
+		e.Texts([]string{p.host, p.name})
+	}
 	for _, w := range f.works {
 		e.Texts([]string{w.host, w.args()})
 		e.ToGo(w.due)
@@ -146,6 +153,8 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 	switch e {
 	case simhost.WentDown:
 		f.works = slices.DeleteFunc(slices.Clone(f.works), func(w work) bool { return w.host == h.Name })
+		f.pools = slices.DeleteFunc(slices.Clone(f.pools), func(p pool) bool { return p.host == h.Name })
+		f.held = slices.DeleteFunc(slices.Clone(f.held), func(p pool) bool { return p.host == h.Name })
 		f.mounted(s)
 		if !h.ShutDown {
 			return
@@ -158,10 +167,10 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		}
 	case simhost.CameUp:
 		// The modules come with the network's configuration at boot (lustre:1118).
-		if len(h.Glob(lustre.LNetDir+"/*.conf")) > 0 && s.CanLoad(h, "lustre") == nil {
+		if (!f.opts.Site.iml() || len(h.Glob(lustre.LNetDir+"/*.conf")) > 0) && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
-		if h.Major() == 6 && h.Package("zfs") != "" {
+		if h.Package("zfs") != "" && (h.Major() == 6 || f.opts.Site.byHand() && s.CanLoad(h, "zfs") == nil) {
 			h.Load(s, "zfs")
 		}
 	case simhost.Installed:
@@ -258,6 +267,9 @@ func recordOf(text string) (record, error) {
 }
 
 func readRecord(h *simhost.Host, r pacemaker.Resource) (record, error) {
+	if r.Agent() == lustreAgent {
+		return parametersOf(r), nil
+	}
 	uuid, _ := r.Instance.Get("target")
 	text, err := h.ReadFile(storeName(uuid))
 	if err != nil {
@@ -298,12 +310,18 @@ func (f *shelf) underWay(h *simhost.Host, dir string) (work, bool) {
 }
 
 // mountable is the mount that a target is on a host, or why it cannot be mounted there.
-func mountable(h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
+func mountable(s *simhost.State, h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
 	rec, err := readRecord(h, r)
+	own := r.Agent() == lustreAgent
+	name, _, dataset := strings.Cut(rec.Device, "/")
 	switch {
 	case err != nil:
 		return simhost.Mount{}, err
-	case h.Package("chroma-agent") == "":
+	case own && !h.Exists("/usr/lib/ocf/resource.d/lustre/Lustre"):
+		return simhost.Mount{}, errors.New("the agent is not installed")
+	case own && dataset && name != "" && !slices.Contains(of(s).pools, pool{h.Name, name}):
+		return simhost.Mount{}, fmt.Errorf("mount.lustre: %s has not been formatted with mkfs.lustre, or its pool is not imported", rec.Device)
+	case !own && h.Package("chroma-agent") == "":
 		return simhost.Mount{}, errors.New("chroma-agent is not installed")
 	case !h.Loaded("lustre"):
 		return simhost.Mount{}, errors.New("the lustre module is not loaded")
@@ -317,7 +335,7 @@ func mountable(h *simhost.Host, r pacemaker.Resource) (simhost.Mount, error) {
 func targetAgent() pacemakertest.Agent {
 	return pacemakertest.Agent{
 		Begin: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource, task string, lasts time.Duration) {
-			m, err := mountable(h, r)
+			m, err := mountable(s, h, r)
 			if task == "stop" {
 				i := slices.IndexFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == mountOf(h, r) })
 				if i < 0 {
@@ -330,7 +348,7 @@ func targetAgent() pacemakertest.Agent {
 			}
 		},
 		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			m, err := mountable(h, r)
+			m, err := mountable(s, h, r)
 			if w, ok := of(s).underWay(h, mountOf(h, r)); ok && err == nil {
 				of(s).end(s, w)
 			}

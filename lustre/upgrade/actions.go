@@ -20,6 +20,9 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 		}
 		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"),
 			Change: evenkeel.Change{Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}}
+		if run.Hidden && strings.HasPrefix(run.Stdin, "<") { // XML with passwords: the operator types those, and not all of it
+			a.Paper = []evenkeel.Block{{Cmd: a.Cmd, From: askedFor(run.Stdin)}}
+		}
 		if o.Effect != evenkeel.ReadOnly && o.Repeat != evenkeel.Idempotent {
 			probe, ok := p.probeFor(o)
 			if !ok {

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +27,22 @@ func (p *Pair) carries(id string) evenkeel.Action {
 		}
 		loss, err := placement.CanLose(cib, p.old(n1), p.Corosync)
 		return p.verdict(err, func() string {
-			if loss.OK {
+			served := *loss
+			served.Lost = slices.DeleteFunc(slices.Clone(loss.Lost), func(l placement.Lost) bool { return isFence(cib, l.Resource) })
+			if len(served.Lost) == 0 {
 				return ""
 			}
-			return loss.String()
+			return served.String()
 		}, "nothing was moved: put that right in the old cluster (pcs constraint, pcs resource failcount), then resume")
 	})
 	return p.showsUnbanned(evenkeel.Await(placeLimit, id, n2+" can carry what runs on "+n1, look), p.old(n2))
+}
+
+// isFence tells a fence device: one that is kept from the node that it fences has no other where that is alone, and
+// nobody to fence.
+func isFence(cib *pacemaker.CIB, id string) bool {
+	r, _ := cib.Resource(id)
+	return r.Class == "stonith"
 }
 
 // orUnknown says what the configuration may let pass. It says so always, so that a run that paused here can go on with that key.
@@ -48,7 +58,7 @@ func (p *Pair) takes() evenkeel.Action {
 	look := p.newCluster(n1).InCIB("each has a place there once it is enabled"+orUnknown, func(cib *pacemaker.CIB) error {
 		enabled := cib.Clone()
 		for _, t := range p.enabled() {
-			if err := enabled.SetMeta(t.Resource, "target-role", "Started"); err != nil {
+			if err := enabled.SetMeta(t.Switch, "target-role", "Started"); err != nil {
 				return err
 			}
 		}
@@ -99,8 +109,17 @@ func (p *Pair) verdict(err error, lost func() string, advice string) error {
 // showsUnbanned is, by hand, the part of it that is seen at a glance: no constraint keeps a target from the node.
 func (p *Pair) showsUnbanned(a evenkeel.Action, node string) evenkeel.Action {
 	const none = "no constraint forbids it"
+	fences := ""
+	for _, l := range p.CIB.Locations() {
+		if isFence(p.CIB, l.Resource) && strings.HasPrefix(l.Score, "-") {
+			fences += " -e " + shellescape.Quote(`rsc="`+l.Resource+`"`)
+		}
+	}
+	if fences != "" {
+		fences = " | grep -vF" + fences
+	}
 	a.Paper = []evenkeel.Block{{Shows: []string{none}, Script: "cib=$(" + shellescape.QuoteCommand(a.Cmd.Argv) +
 		`) && { printf "%s\n" "$cib" | grep '<rsc_location ' | grep -F ` +
-		shellescape.Quote(`node="`+node+`"`) + ` | grep -E 'score="-' || echo ` + none + "; }"}}
+		shellescape.Quote(`node="`+node+`"`) + fences + ` | grep -E 'score="-' || echo ` + none + "; }"}}
 	return a
 }

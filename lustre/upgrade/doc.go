@@ -15,4 +15,10 @@
 // before. A record that is not there proves nothing (H27). And the old cluster could shoot node 1 while it is rebuilt:
 // so it is made to hold its fire, and before every disruptive step on node 1 it is looked whether it still does,
 // whether it has restarted, and whether it has fenced anybody.
+//
+// Who made a pair is told by its CIB ([MadeByHand]). Targets of ocf:chroma:Target are IML's, and their facts are in its
+// store. Those of ocf:lustre:Lustre are made by hand, or by IML from 5.0 on: their facts are their parameters, and those of
+// ocf:heartbeat:ZFS in the same group. Such a group is started and stopped as one, and is gone only when its pool is
+// exported; clones of the health agents, and the rules on what they say, are carried over. What is not understood is a
+// finding of [AuditTargets], and is never planned.
 package upgrade

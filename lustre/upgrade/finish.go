@@ -14,7 +14,7 @@ func (p *Pair) fencing() (evenkeel.Step, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	now := p.newCluster(n1)
 	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
-		"no other difference", func(live *pacemaker.CIB) error { return p.same(live) }), true)
+		"no other difference", func(live *pacemaker.CIB) error { return p.same(live, p.roleOf("Started")) }), true)
 	s := evenkeel.Step{
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",

@@ -47,9 +47,15 @@ func (h holding) String() string {
 	return strings.Join(out, ", ")
 }
 
-// gone are the targets that a node does not hold.
+// gone are the targets that a node does not hold. A group starts as a whole: one of it that is held holds the others.
 func (d departure) gone(holds holding) []Target {
-	return slices.DeleteFunc(slices.Clone(d.Targets), func(t Target) bool { return holds[t.Resource] != "" })
+	var out []Target
+	for _, u := range d.units(d.Targets) {
+		if !slices.ContainsFunc(u.targets, func(t Target) bool { return holds[t.Resource] != "" }) {
+			out = append(out, u.targets...)
+		}
+	}
+	return out
 }
 
 // mounted are the targets that the node has mounted, or whose pool it has imported.
@@ -118,19 +124,10 @@ func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemake
 		if cib == nil {
 			break
 		}
-		last, is := cib.LastOperation(d.node, t.Resource)
-		switch is {
-		case pacemaker.RecordStopped:
-			stopped[t.Resource] = true
-		case pacemaker.RecordNone, pacemaker.RecordNotFound: // proves nothing, either way
-		case pacemaker.RecordUnderWay:
-			holds.add(t, "its %s is under way", last.Task)
-		case pacemaker.RecordRunning:
-			holds.add(t, "the last that the cluster recorded is a %s that succeeded", last.Task)
-		case pacemaker.RecordFailed, pacemaker.RecordOther:
-			holds.add(t, "the last that the cluster recorded is a %s with exit status %d, status %d: see on %s why; when it is "+
-				"unmounted there (umount %s), forget the record by crm_resource --cleanup -r %s, and resume",
-				last.Task, last.ExitCode, last.Status, d.host, t.Mount, t.Resource)
+		stopped[t.Resource] = d.lastOf(cib, t, t.Resource, "unmounted there (umount "+t.Mount+")", holds)
+		if t.Imports != "" {
+			exported := d.lastOf(cib, t, t.Imports, "exported there (zpool export "+t.Pool+")", holds)
+			stopped[t.Resource] = stopped[t.Resource] && exported
 		}
 	}
 	for _, look := range []func(context.Context, evenkeel.Site) ([]claim, error){d.processes, d.devices} {
@@ -147,6 +144,29 @@ func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemake
 		}
 	}
 	return nil
+}
+
+// lastOf adds a target that the record of a resource, its own or that of its pool, says is not gone. It tells whether
+// the last that was recorded is a stop that succeeded. done is what has to be so before a failure may be forgotten.
+func (d departure) lastOf(cib *pacemaker.CIB, t Target, resource, done string, holds holding) (stopped bool) {
+	of := ""
+	if resource != t.Resource {
+		of = " of " + resource
+	}
+	switch last, is := cib.LastOperation(d.node, resource); is {
+	case pacemaker.RecordStopped:
+		return true
+	case pacemaker.RecordNone, pacemaker.RecordNotFound: // proves nothing, either way
+	case pacemaker.RecordUnderWay:
+		holds.add(t, "its %s%s is under way", last.Task, of)
+	case pacemaker.RecordRunning:
+		holds.add(t, "the last that the cluster recorded%s is a %s that succeeded", of, last.Task)
+	case pacemaker.RecordFailed, pacemaker.RecordOther:
+		holds.add(t, "the last that the cluster recorded%s is a %s with exit status %d, status %d: see on %s why; when it is "+
+			"%s, forget the record by crm_resource --cleanup -r %s, and resume",
+			of, last.Task, last.ExitCode, last.Status, d.host, done, resource)
+	}
+	return false
 }
 
 // claim is something on a node that may have to do with targets: with those that it names, or, where it names none,
@@ -223,8 +243,9 @@ func (d departure) cib(ctx context.Context, at evenkeel.Site) (cib *pacemaker.CI
 }
 
 // processText says in words what [departure.processes] and [departure.devices] ask.
-const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lustre or resource agent (Target start, " +
-	"Target stop) at work on a target (the mount table forgets a mount when the unmounting begins); `lctl dl` lists no device of one."
+const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lustre, zpool import or export, or resource agent " +
+	"(Target, Lustre or ZFS with start or stop) at work on a target (the mount table forgets a mount when the unmounting " +
+	"begins); `lctl dl` lists no device of one."
 
 // processTable lists the state and the arguments of every process; its own line is among them.
 var processTable = []string{"ps", "-e", "-o", "stat=", "-o", "args="}
@@ -239,6 +260,7 @@ func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, er
 	var claims []claim
 	for _, line := range lines(string(res.Stdout)) {
 		stat, args, _ := strings.Cut(line, " ")
+		args = strings.TrimSpace(args)
 		words := strings.Fields(args)
 		own = own || slices.Equal(words, processTable)
 		if strings.HasPrefix(stat, "Z") || !mounts(words) {

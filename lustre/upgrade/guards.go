@@ -198,13 +198,19 @@ func listed(paths []string) func(evenkeel.Observed) error {
 func (p *Pair) able(n *node) []evenkeel.Action {
 	argv := []string{"ls", "-d"}
 	for _, t := range p.enabled() {
-		argv = append(argv, t.Mount, lustre.TargetStoreDir+"/"+lustre.TargetFileName(t.UUID))
+		if argv = append(argv, t.Mount); !p.byHand {
+			argv = append(argv, lustre.TargetStoreDir+"/"+lustre.TargetFileName(t.UUID))
+		}
 		if t.Device != "" {
 			argv = append(argv, t.Device)
 		}
 	}
+	has := "the mount points and the target store"
+	if p.byHand {
+		has = "the mount points"
+	}
 	guards := []evenkeel.Action{
-		shows(evenkeel.Look("able-"+n.no, n.Name+" has the mount points and the target store, and sees the disks", argv...).
+		shows(evenkeel.Look("able-"+n.no, n.Name+" has "+has+", and sees the disks", argv...).
 			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
 			"nothing is missing").On(n.Name).AsPrecondition(),
 		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").
@@ -220,5 +226,5 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 	for _, a := range n.seeNIDs("nids-" + n.no) {
 		guards = append(guards, a.AsPrecondition())
 	}
-	return guards
+	return slices.Concat(guards, p.agentsThere(n), p.poolsThere(n))
 }

@@ -97,8 +97,12 @@ func (n *node) mountPoints(ref string) []evenkeel.Action {
 	return actions
 }
 
-// startAgent starts IML's agent and loads Lustre's modules, which the targets need (lustre:1104-1118).
+// startAgent starts IML's agent, where it is there, and loads Lustre's modules, which the targets need (lustre:1104-1118).
 func (n *node) startAgent(ref string) []evenkeel.Action {
+	modules := evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref)
+	if n.Config.Manager == "" {
+		return []evenkeel.Action{modules}
+	}
 	is := func(id, title, verb, word string) evenkeel.Action {
 		return shows(evenkeel.Look(id, title, "systemctl", verb, "chroma-agent").Expecting(word, evenkeel.Says(word)), "", word).From(ref)
 	}
@@ -107,6 +111,6 @@ func (n *node) startAgent(ref string) []evenkeel.Action {
 		evenkeel.Do("agent-start", "Start the agent", "systemctl", "start", "chroma-agent").From(ref),
 		is("agent-active", "The agent runs", "is-active", "active"),
 		is("agent-enabled", "The agent starts at boot", "is-enabled", "enabled"),
-		evenkeel.Do("modules", "Load Lustre's modules", "modprobe", "lustre").From(ref),
+		modules,
 	}
 }

@@ -29,19 +29,20 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	if err != nil {
 		return evenkeel.Action{}, err
 	}
-	enable := func(targets []Target) (sshexec.Cmd, error) {
-		o, err := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Started", resources(targets)...)})
+	enable := func(units ...unit) (sshexec.Cmd, error) {
+		o, err := pcs.Set(prepared, pcs.Settings{Roles: started(units...)})
 		cmd := o.Cmd("")
 		cmd.Timeout = time.Minute
 		return cmd, err
 	}
-	all, err := enable(p.enabled())
+	units := p.units(p.enabled())
+	all, err := enable(units...)
 	cmds, errs := []sshexec.Cmd{all}, []error{err}
-	for _, t := range p.enabled() {
-		if len(p.enabled()) == 1 {
+	for _, u := range units {
+		if len(units) == 1 {
 			break // all of them is the one
 		}
-		one, err := enable([]Target{t})
+		one, err := enable(u)
 		cmds, errs = append(cmds, one), append(errs, err)
 	}
 	h := &handOver{moving: p, left: departure{Pair: p.Pair, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
@@ -66,8 +67,8 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 		return !slices.ContainsFunc(p.enabled(), func(t Target) bool { return role(cib, t) == "Stopped" })
 	})
 	var roles []string
-	for _, t := range p.enabled() {
-		roles = append(roles, t.Resource+" target-role=Started")
+	for _, u := range units {
+		roles = append(roles, u.id+" target-role=Started")
 	}
 	enabled.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: enabled.Cmd}}, roles...).Paper
 	a.Probe = &enabled
@@ -75,7 +76,7 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 }
 
 func role(cib *pacemaker.CIB, t Target) string {
-	r, _ := cib.Resource(t.Resource)
+	r, _ := cib.Resource(t.Switch)
 	v, _ := r.Meta.Get("target-role")
 	return v
 }
@@ -85,7 +86,7 @@ func role(cib *pacemaker.CIB, t Target) string {
 type handOver struct {
 	moving
 	left departure
-	cmds []sshexec.Cmd // to enable all of the targets, and each one
+	cmds []sshexec.Cmd // to enable all of the targets, and each unit of them
 }
 
 // try looks once, and enables what is proven gone.
@@ -159,8 +160,8 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []Target, ot
 	if err != nil {
 		return err
 	}
-	for i, t := range h.enabled() {
-		if slices.Contains(gone, t) && role(cib, t) == "Stopped" {
+	for i, u := range h.units(h.enabled()) {
+		if slices.Contains(gone, u.targets[0]) && role(cib, u.targets[0]) == "Stopped" { // a group is gone as a whole
 			if _, err := at.Run(ctx, at.Host, h.cmds[1+i]); err != nil {
 				return err
 			}

@@ -29,14 +29,14 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	before, err1 := p.planned(ops[:start])
 	after, err2 := p.planned(ops[start:])
 	s.Actions = slices.Concat(n.mountPoints("lustre:1632"), n.startAgent("lustre:1640"), p.able(n),
-		n.seeRingLinks("links"), []evenkeel.Action{now.seeUnused(n.Name)}, before,
+		p.seeNoPool(n), n.seeRingLinks("links"), []evenkeel.Action{now.seeUnused(n.Name)}, before,
 		[]evenkeel.Action{p.there(n1)},
 		after)
 	s.Verify = []evenkeel.Action{
 		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
-	if p.movesByItself() {
+	if len(s.Opens) > 0 {
 		// What is on its way is mounted nowhere, and in no recovery.
 		s.Verify = append(s.Verify, p.idle("start it there").On(n1), p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
 	}
@@ -63,7 +63,7 @@ func (p *Pair) movesByItself() bool {
 		}
 	}
 	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
-		_, score, err := p.CIB.PreferredNode(t.Resource)
+		_, score, err := p.preference(t)
 		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
 	})
 }
@@ -81,7 +81,8 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		Closes: []string{"rebalance"}, Needs: []evenkeel.FactKey{n2.nidsSeen},
 	}
 	ops, err := p.planned(p.Plan.Rebalance)
-	s.Actions = append(p.able(n2), p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
+	s.Actions = append(p.able(n2), p.seeHealth("health-2", n2.Name)...)
+	s.Actions = append(s.Actions, p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
 		p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
 		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby",
 			ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
@@ -120,14 +121,19 @@ func (p *Pair) canary() []evenkeel.Action {
 		if t.Preferred != p.Config.Node2.Name {
 			continue
 		}
-		there := p.newCluster(p.Config.Node1.Name).Placed(map[string]string{t.Resource: t.Preferred})
+		where, moved := map[string]string{t.Resource: t.Preferred}, []Target{t}
+		for _, other := range p.enabled() { // those that stand in a group with it move along
+			if other.Switch == t.Switch && other.Resource != t.Resource {
+				where[other.Resource], moved = t.Preferred, append(moved, other)
+			}
+		}
+		there := p.newCluster(p.Config.Node1.Name).Placed(where)
 		move := evenkeel.Disrupt("canary", "Move one target first: "+t.Resource, "pcs", "resource", "relocate", "run",
-			t.Resource).Probed(relocated(there, map[string]string{t.Resource: t.Preferred}))
+			t.Switch).Probed(relocated(there, where))
 		return append([]evenkeel.Action{
 			move.From("lustre:1665"),
-			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there),
-				map[string]string{t.Resource: t.Preferred})),
-		}, p.waitServing("canary-recovered", t.Preferred, []Target{t})...)
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), where)),
+		}, p.waitServing("canary-recovered", t.Preferred, moved)...)
 	}
 	return nil
 }

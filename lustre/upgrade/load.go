@@ -35,6 +35,10 @@ type Pair struct {
 
 	inBackups []sshexec.Secret // the passwords and keys in the backups
 
+	byHand bool                // the facts of the targets are in the CIB, not in IML's store
+	health []health            // the clones that say how well a node is
+	inner  map[string][]string // of each group, the members that say target-role=Started themselves
+
 	archives [2]*backup.Archive
 	stores   [2]lustre.Store
 	nets     [2]network
@@ -46,18 +50,19 @@ type Pair struct {
 type Target struct {
 	Resource  string // the id in the CIB
 	UUID      string
-	Label     string // what Lustre calls it, such as demo-MDT0000
+	Label     string // what Lustre calls it, such as demo-MDT0000; empty where nothing tells
 	Mount     string // where it is mounted
 	Device    string // the block device; empty for ZFS
 	Pool      string // the ZFS pool; empty for a block device
 	Preferred string // the node it belongs on, fully qualified
 	Disabled  bool   // it was stopped on purpose, and stays so
+	Switch    string // the resource whose target-role starts and stops it: itself, or its group
+	Imports   string // the resource that imports its pool; empty where its own agent does
+
+	dataset string // pool/name, where the CIB has it
 }
 
-const (
-	corosyncConf = "/etc/corosync/corosync.conf"
-	targetAgent  = "ocf:chroma:Target"
-)
+const corosyncConf = "/etc/corosync/corosync.conf"
 
 // Load reads the backups and finds everything that would stop an upgrade in the middle: a file that a later step needs
 // and the backup lacks, a target that the cluster knows and a node's store does not, a cluster that the rebuild cannot
@@ -82,10 +87,13 @@ func Load(cfg Config) (*Pair, error) {
 		errs = append(errs, err)
 		p.archives[i] = a
 	}
+	l := loading{p}
+	if l.maker(); !p.byHand && p.Config.Manager == "" {
+		errs = append(errs, errors.New("the manager's name is not given: IML's agent is installed from there"))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	l := loading{p}
 	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets} {
 		if err := read(); err != nil {
 			return nil, err
@@ -119,7 +127,10 @@ func (p loading) requirements(i int) []backup.Requirement {
 	reqs := []backup.Requirement{
 		{Path: backup.ClusterConfigPath, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:948)"},
 		{Path: corosyncConf, Check: backup.NotEmpty, NeededBy: "making the cluster again (lustre:894)"},
-		{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty, NeededBy: "making the mount points (lustre:1098)"},
+	}
+	if !p.byHand {
+		reqs = append(reqs, backup.Requirement{Path: lustre.TargetStoreDir + "/*", Check: backup.NotEmpty,
+			NeededBy: "making the mount points (lustre:1098)"})
 	}
 	return append(reqs, backup.Requirements(p.restore(i, ""))...)
 }
@@ -133,16 +144,16 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 	a := p.archives[i]
 	opts := backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, LNetFiles: p.nets[i].lnet, Has: func(path string) bool {
 		// What every server has must be in its backup; what only some have is restored where it was.
-		return !optional(path) || a.Has(path)
+		return !p.optional(path) || a.Has(path)
 	}}
 	return backup.RestoreServer(dir, opts)
 }
 
 // optional tells whether a server may be without a path that the guide backs up.
-func optional(path string) bool {
-	for _, p := range backup.ServerManifest().Paths {
-		if p.Path == path {
-			return p.Optional
+func (p *Pair) optional(path string) bool {
+	for _, have := range guidePaths(!p.byHand).Paths {
+		if have.Path == path {
+			return have.Optional
 		}
 	}
 	return false
@@ -214,37 +225,21 @@ func (p loading) cluster() (err error) {
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names,
 		ClusterName: p.Config.ClusterName, PlainConstraints: p.Config.PlainPCS, Token: max(totem.Token, guideToken),
 		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09),
-		Knet: p.Config.Knet, Addresses: p.Config.Addresses,
+		Knet: p.Config.Knet, Addresses: p.Config.Addresses, ByXML: p.byHand,
 	})
 	return err
 }
 
-// agents wants the targets to be those of the agent that this runbook knows.
+// agents wants the targets to be those of the agents that this runbook knows, and what goes with their maker to be said.
 func (p loading) agents() error {
-	if err := OtherTargets(p.CIB); err != nil {
-		return fmt.Errorf("%s: %w", p.Config.Node1.Backup, err)
-	}
 	ours := func(r pacemaker.Resource) bool { return r.Agent() == targetAgent }
-	if !slices.ContainsFunc(p.CIB.Primitives(), ours) {
-		return fmt.Errorf("%s: the cluster has no %s: this is no pair that IML made", p.Config.Node1.Backup, targetAgent)
+	switch {
+	case p.byHand:
+		return p.ownAgents()
+	case !slices.ContainsFunc(p.CIB.Primitives(), ours):
+		return fmt.Errorf("%s: the cluster has no target of %s or %s: there is nothing to move", p.Config.Node1.Backup, targetAgent, lustreAgent)
 	}
 	return nil
-}
-
-// OtherTargets is an error that names the Lustre targets of a cluster that this runbook cannot move: those of another
-// agent than ocf:chroma:Target. It is nil where there are none.
-func OtherTargets(c *pacemaker.CIB) error {
-	var other []string
-	for _, r := range c.Primitives() {
-		if r.Class == "ocf" && r.Type == "Lustre" {
-			other = append(other, r.ID+" ("+r.Agent()+")")
-		}
-	}
-	if len(other) == 0 {
-		return nil
-	}
-	return fmt.Errorf("the cluster has Lustre targets of another agent than %s: %s. IML makes such from 5.0 on, "+
-		"and others by hand. This runbook cannot move them yet", targetAgent, strings.Join(other, ", "))
 }
 
 // atWork wants of the backup what the preflight wants of the live cluster: one that moves the targets that are to run,
@@ -268,7 +263,7 @@ func (p loading) atWork() error {
 	}
 	for _, r := range p.CIB.Wanted() {
 		switch {
-		case atRest || r.Agent() != targetAgent: // a whole cluster at rest says enough
+		case atRest || !p.isTarget(r.Resource): // a whole cluster at rest says enough
 		case r.Disabled != "":
 			p.Notes = append(p.Notes, fmt.Sprintf("target %s is disabled (%s): it is not moved, and stays disabled", r.ID, r.Disabled))
 			if r.Unmanaged != "" {
@@ -377,6 +372,9 @@ func (p *Pair) old(fqdn string) string { return p.oldNames()[fqdn] }
 
 // targets puts together what the CIB and the target stores of both nodes say (H24). Both must know every target: each mounts the other's.
 func (p loading) targets() error {
+	if p.byHand {
+		return p.ownTargets()
+	}
 	resources := map[string]string{}
 	for _, r := range p.CIB.Primitives() {
 		if r.Agent() == targetAgent {
@@ -403,7 +401,7 @@ func (p loading) targets() error {
 		return err
 	}
 	for _, r := range p.CIB.Wanted() {
-		if r.Agent() != targetAgent {
+		if !p.isTarget(r.Resource) {
 			continue
 		}
 		t, err := p.target(r)
@@ -438,6 +436,7 @@ func (p loading) together() []error {
 		switch {
 		case !shared:
 			first[t.Pool] = t
+		case t.Switch != "" && other.Switch == t.Switch: // their group says that they are together
 		case other.Preferred != t.Preferred || other.Disabled != t.Disabled:
 			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have "+
 				"imported, and the cluster wants them in two places: "+
@@ -475,7 +474,7 @@ func (p loading) target(r pacemaker.Wanted) (Target, error) {
 		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}
 	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)),
-		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != ""}
+		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != "", Switch: r.ID}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

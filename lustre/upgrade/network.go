@@ -51,14 +51,23 @@ func (r ringLink) on(list []lustre.Interface) bool {
 }
 
 // Manifest is what the backup of a server of a pair takes: the guide's paths, with every file below /etc/modprobe.d, for
-// the one with LNet's options may have any name (lustre:515).
-func Manifest() backup.Manifest {
-	m := backup.ServerManifest()
+// the one with LNet's options may have any name (lustre:515). Only a server that IML manages has IML's state.
+func Manifest(iml bool) backup.Manifest {
+	m := guidePaths(iml)
 	m.Paths = slices.Clone(m.Paths)
 	for i, p := range m.Paths {
 		if strings.HasPrefix(p.Path, lustre.LNetDir+"/") {
 			m.Paths[i].Path = lustre.LNetDir
 		}
+	}
+	return m
+}
+
+// guidePaths are the guide's; those that only IML has are optional where it does not manage the server.
+func guidePaths(iml bool) backup.Manifest {
+	m := backup.ServerManifest()
+	if !iml {
+		m = m.WithOptional(backup.IMLState)
 	}
 	return m
 }

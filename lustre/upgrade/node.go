@@ -125,7 +125,7 @@ func info(pick func(backup.Info) string) func(evenkeel.Observed) (string, error)
 }
 
 func (n *node) takeBackup(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-	made, err := backup.Create(ctx, at.Runner(at.Host), Manifest(), backup.Options{
+	made, err := backup.Create(ctx, at.Runner(at.Host), n.manifest(), backup.Options{
 		Dir: n.Config.ArchiveDir, Now: func() time.Time { return at.Now },
 	})
 	if errors.Is(err, backup.ErrExists) { // a life that ended within this second has made it, and nobody knows that it is whole

@@ -71,8 +71,8 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 func (p offline) stop() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
 	was := p.oldCluster(n1.Name)
-	off, err1 := pcs.Set(p.CIB, pcs.Settings{Roles: pcs.Roles("Stopped", resources(p.Targets)...)})
-	on, err2 := pcs.Set(p.CIB, pcs.Settings{Roles: pcs.Roles("Started", resources(p.enabled())...)})
+	off, err1 := pcs.Set(p.CIB, pcs.Settings{Roles: pcs.Roles("Stopped", p.switches(p.Targets)...)})
+	on, err2 := pcs.Set(p.CIB, pcs.Settings{Roles: pcs.Roles("Started", p.switches(p.enabled())...)})
 	down, err1 := pushed("stop", "Stop every target, for the announced outage", n1.Name, off, err1)
 	up, err2 := pushed("start", "Start the targets again", n1.Name, on, err2)
 	s := evenkeel.Step{
@@ -157,17 +157,17 @@ func (p offline) start() (evenkeel.Step, error) {
 		return evenkeel.Step{}, err
 	}
 	ready, err1 := moving{p.Pair}.readyPush()
-	o, err2 := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Started", resources(p.enabled())...)})
+	o, err2 := pcs.Set(prepared, pcs.Settings{Roles: started(p.units(p.enabled())...)})
 	enable, err2 := pushed("enable", "Enable the targets in the new cluster", "", o, err2)
 	s := evenkeel.Step{
-		ID: startTargets, Title: "Start the targets in the new cluster", Host: n1.Name, Ref: "lustre:1133", Irreversible: n1.gone(),
+		ID: startTargets, Title: "Start the targets in the new cluster", Host: n1.Name, Ref: "lustre:1133", Irreversible: n1.gone(), Remains: onDisk,
 		Needs: []evenkeel.FactKey{n1.nidsSeen, n2.nidsSeen, n1.hostID, n2.hostID},
 		Why:   "Both nodes are there before the first target starts, so that each starts where it belongs, and none moves afterwards.",
 	}
 	if !p.hasHostIDs() {
 		s.Needs = s.Needs[:2]
 	}
-	s.Actions = slices.Concat(p.able(n1), p.able(n2), p.differentHostIDs(), []evenkeel.Action{
+	s.Actions = slices.Concat(p.able(n1), p.able(n2), p.differentHostIDs(), p.seeNoPool(n1), p.seeNoPool(n2), []evenkeel.Action{
 		showsOnline(now.seeStatus("nodes", "Both nodes are there", "online, and not in standby", p.online(n1.Name, n2.Name)), n1.Name, n2.Name),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
 			"the ids of the plan", moving{p.Pair}.newIDs), ready.Cmd.Stdin.PlainText()),
@@ -175,15 +175,17 @@ func (p offline) start() (evenkeel.Step, error) {
 		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
 			"no maintenance, and nothing is being started or stopped", moving{p.Pair}.settled),
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
+	}, p.seeHealth("health-1", n1.Name), p.seeHealth("health-2", n2.Name), []evenkeel.Action{
 		seeFree("free-1", n1.Name), seeFree("free-2", n2.Name),
 		enable.From("lustre:1142"),
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs",
 			now.Placed(p.placed(preferred))), p.placed(preferred))).From("lustre:1155"),
 	}, throttle{p.Pair}.throttleAgain(n1.Name, p.Config.NewPCS))
 	for i, server := range p.servers() {
-		mine := slices.DeleteFunc(p.enabled(), func(t Target) bool { return t.Preferred != server.Name })
+		mine := p.of(server)
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),
 			"Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
+		s.Verify = append(s.Verify, p.waitServing(fmt.Sprintf("recovered-%d", i+1), server.Name, mine)...)
 	}
 	return s, errors.Join(err1, err2)
 }

@@ -29,9 +29,10 @@ func (s Server) Short() string {
 // Config says which pair is upgraded and how. Zero values take what the guide says.
 type Config struct {
 	Node1, Node2 Server
-	Manager      string         // fully qualified name of the IML manager, where the package definitions come from (lustre:556)
-	Password     sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
-	ArchiveDir   string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
+	// fully qualified name of the IML manager, where the package definitions come from (lustre:556); none where IML is not on the servers
+	Manager    string
+	Password   sshexec.Secret // for the user hacluster of the new cluster (lustre:820)
+	ArchiveDir string         // where the fresh backups go, on the machine that evenkeel runs on (lustre:403)
 
 	OldRelease     string         // what /etc/redhat-release says before: "release 6"
 	NewRelease     string         // and after: "release 7"
@@ -91,8 +92,7 @@ func (c *Config) defaults() error {
 		errs = append(errs, errors.New("no password for hacluster is given"))
 	}
 	switch {
-	case c.Manager == "":
-		errs = append(errs, errors.New("the manager's name is not given"))
+	case c.Manager == "": // a pair that IML did not make has none
 	case !hostName.MatchString(c.Manager):
 		// Not quoted: whoever takes it for an address may have written a password into it.
 		errs = append(errs, errors.New("the manager's name is not the name of a host: letters, digits, dots and dashes only, and no address"))

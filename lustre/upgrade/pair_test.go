@@ -32,7 +32,7 @@ func backedUp(t testing.TB, w *lustretest.Pair) upgrade.Config {
 	for _, s := range []*upgrade.Server{&cfg.Node1, &cfg.Node2} {
 		r, err := w.Runner(s.Name)
 		require.NoError(t, err)
-		info, err := backup.Create(t.Context(), r, backup.ServerManifest(), backup.Options{Dir: dir, Now: w.Now})
+		info, err := backup.Create(t.Context(), r, backup.ServerManifest().WithOptional(backup.IMLState), backup.Options{Dir: dir, Now: w.Now})
 		require.NoError(t, err)
 		s.Backup = info.Path
 	}

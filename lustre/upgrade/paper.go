@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -30,7 +31,9 @@ settings() {
     /<status/ { over = 1 } over { next }
     /<crm_config/ { of = "property" } /<rsc_defaults/ { of = "default" } /<op_defaults/ { of = "operation-default" }
     /<node / { of = "node " a("uname"); print of, "id=" a("id") }
+    /<\/(group|clone|master|bundle)>/ { around = "" } /<\/primitive>/ && around != "" { of = around }
     /<(primitive|group|clone|master|bundle) / { of = a("id"); print of, "is", a("class") ":" a("provider") ":" a("type") }
+    /<(group|clone|master|bundle) / { around = of } /<primitive .*\/>/ && around != "" { of = around }
     /<op / { print of, "operation", a("name"), "interval=" a("interval"), "timeout=" a("timeout") }
     /<nvpair / { print of, a("name") "=" (a("name") ~ secret ? "(secret)" : a("value")) }
     /<rsc_location / { print "location", a("rsc"), a("node") "=" a("score") }
@@ -76,7 +79,7 @@ counted() {
   [ -z "$h" ] || printf '%s\n' "$h"
   case $1 in *" event"*" found"*) case $h in *" event"*" found"*) ;; *) return 1 ;; esac ;; esac
 }
-# gone NODE TARGET=MOUNT=POOL...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
+# gone NODE TARGET=MOUNT=POOL[=IMPORTS=GROUP]...: which targets are proven gone, of mounts, pools, processes, devices and the last that the node did
 gone() {
   awk -v node="$1" -v list="${*:2}" '
     BEGIN { n = split(list, t, " "); for (i = 1; i <= n; i++) { split(t[i], f, "="); ours[f[2]] = 1 } }
@@ -84,17 +87,18 @@ gone() {
     $1 == "mounted" { seen = 1; busy[$2] = 1 } $1 == "mounted" && $2 ~ /^\// && !($2 in ours) { work = $0 }
     $1 == "pool" { busy["pool " $2] = 1 } $1 == node { did[$2] = $3 }
     $1 == "process" && /ps -e -o stat= -o args=/ { ps = 1; next }
-    $1 == "process" && $2 !~ /^Z/ && (/(^|[ \/])u?mount(\.lustre[a-z_]*)?( |$)/ || /u?n?mount_target/ || /Target (start|stop)/) { work = $0 }
+    $1 == "process" && $2 !~ /^Z/ && (/(^|[ \/])u?mount(\.lustre[a-z_]*)?( |$)/ || /u?n?mount_target/ || /(Target|Lustre|ZFS) (start|stop)/ || /zpool (import|export)/) { work = $0 }
     $1 == "device" && ($4 ~ /^osd-/ || $5 ~ /-osd$/) { work = $0 }
     END {
       if (!seen || !ps) { print "NOT proven: the mounts or the processes are not known"; exit }
       if (work != "") { print "NOT proven:", work; exit }
       for (all = i = 1; i <= n; i++) {
         split(t[i], f, "="); free[i] = !(f[2] in busy) && !(f[3] != "" && ("pool " f[3]) in busy) && (!(f[1] in did) || did[f[1]] == "stopped")
-        if (!free[i]) all = 0
+        if (f[4] != "" && f[4] in did && did[f[4]] != "stopped") free[i] = 0
+        if (!free[i]) { all = 0; held[f[5] != "" ? f[5] : f[1]] = 1 }
       }
       if (all) { print "every target is gone"; exit }
-      for (i = 1; i <= n; i++) { split(t[i], f, "="); print f[1], free[i] ? "is gone, another is not" : "is NOT proven gone" }
+      for (i = 1; i <= n; i++) { split(t[i], f, "="); print f[1], (f[5] != "" ? f[5] : f[1]) in held ? "is NOT proven gone" : "is gone, another is not" }
     }'
 }
 ` + recoveryFunction + `# xmltext: a value as it stands in an attribute of XML
@@ -177,8 +181,8 @@ func showsSettings(a evenkeel.Action, want ...string) evenkeel.Action {
 
 // roles are the settings of every target's role.
 func (p *Pair) roles(role string, also ...string) []string {
-	for _, t := range p.Targets {
-		also = append(also, t.Resource+" target-role="+role)
+	for _, id := range p.switches(p.Targets) {
+		also = append(also, id+" target-role="+role)
 	}
 	return also
 }
@@ -237,7 +241,7 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 	}
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	of := ""
+	of, around := "", ""
 	for d := xml.NewDecoder(strings.NewReader(string(raw))); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -245,6 +249,14 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if end, is := token.(xml.EndElement); is {
+			switch end.Name.Local {
+			case "group", "clone", "master", "bundle":
+				around = ""
+			case "primitive":
+				of = cmp.Or(around, of)
+			}
 		}
 		e, ok := token.(xml.StartElement)
 		if !ok {
@@ -274,6 +286,9 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 		case "primitive", "group", "clone", "master", "bundle":
 			of = a("id")
 			add("%s is %s:%s:%s", of, a("class"), a("provider"), a("type"))
+			if e.Name.Local != "primitive" {
+				around = of
+			}
 		case "op":
 			add("%s operation %s interval=%s timeout=%s", of, a("name"), a("interval"), a("timeout"))
 		case "nvpair":
@@ -321,6 +336,15 @@ func (p *Pair) showsSame(a evenkeel.Action, fencing bool) (evenkeel.Action, erro
 	begin := []string{"location ", "constraint ", "default ", "operation-default "}
 	for _, t := range p.Targets {
 		begin = append(begin, t.Resource+" is ", t.Resource+" target=", t.Resource+" operation ")
+		if p.byHand {
+			begin = append(begin, t.Resource+" mountpoint=", t.Resource+" mountoptions=")
+		}
+		if t.Imports != "" {
+			begin = append(begin, t.Switch+" is ", t.Imports+" is ", t.Imports+" pool=", t.Imports+" import", t.Imports+" operation ")
+		}
+	}
+	for _, h := range p.health {
+		begin = append(begin, h.clone+" is ")
 	}
 	if fencing {
 		for _, n := range p.servers() {

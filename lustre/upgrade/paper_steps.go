@@ -9,7 +9,6 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -20,7 +19,7 @@ import (
 // backupPaper takes the backup with tar over SSH, in the layout of the guide. Nothing is written on the node.
 func (n *node) backupPaper() []evenkeel.Block {
 	var paths []string
-	for _, path := range Manifest().Paths {
+	for _, path := range n.manifest().Paths {
 		paths = append(paths, strings.TrimPrefix(path.Path, "/"))
 	}
 	name, file, sum := n.archiveName.Variable(), n.archivePath.Variable(), n.archiveSum.Variable()
@@ -40,7 +39,7 @@ func (n *node) wholePaper() evenkeel.Block {
 // listPaper looks for what is restored in the backup.
 func (n *node) listPaper() evenkeel.Block {
 	var want []string
-	for _, path := range backup.ServerManifest().Paths {
+	for _, path := range n.manifest().Paths {
 		if !path.Optional && !path.IsGlob() {
 			want = append(want, strings.TrimPrefix(path.Path, "/"))
 		}
@@ -89,7 +88,7 @@ func (p moving) handOverPaper(cmds []sshexec.Cmd) []evenkeel.Block {
 	look.Host, look.Patience = n2, patience
 	blocks = append(blocks, look, evenkeel.Block{Cmd: cmds[0], If: everyTargetIsGone, Text: "At once."})
 	for i, one := range cmds[1:] {
-		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.enabled()[i].Resource + " is gone, another is not",
+		blocks = append(blocks, evenkeel.Block{Cmd: one, If: p.units(p.enabled())[i].targets[0].Resource + " is gone, another is not",
 			Text: "Then look again until every target is gone, and enable the others likewise."})
 	}
 	return blocks
@@ -101,7 +100,11 @@ const everyTargetIsGone = "every target is gone"
 func (d departure) goneBlock() evenkeel.Block {
 	list, pools := []string{d.node}, ""
 	for _, t := range d.Targets {
-		list = append(list, t.Resource+"="+t.Mount+"="+t.Pool)
+		entry := t.Resource + "=" + t.Mount + "=" + t.Pool
+		if t.inGroup() {
+			entry += "=" + t.Imports + "=" + t.Switch
+		}
+		list = append(list, entry)
 		if t.Pool != "" {
 			pools = " { zpool list -H -o name || echo NOT known: zpool; } | sed 's/^/pool /';"
 		}

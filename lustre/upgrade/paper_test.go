@@ -31,6 +31,9 @@ func (s *scene) followed(t *testing.T, unset bool) string {
 			if strings.Contains(action, "fencing attributes") {
 				return "calvin\ncalvin\n"
 			}
+			if _, device, is := strings.Cut(action, "create fence-"); is {
+				return "xyzzy-" + device[:len("ct6-mds1")] + "-plugh\n"
+			}
 			return "correct horse\n"
 		}})
 	require.NoError(t, w.Check())
@@ -52,6 +55,8 @@ func TestTheRunbookByHand(t *testing.T) {
 			opts: lustretest.Options{OldPCS: pcs.V011, NewPCS: pcs.V011},
 			mend: func(c *upgrade.Config) { c.OldPCS, c.NewPCS = pcs.V011, pcs.V011 },
 		},
+		"zfs":     {opts: lustretest.Options{Site: lustretest.ZFSGroups(pcs.V09)}, mend: ownRepos},
+		"ldiskfs": {opts: lustretest.Options{Site: lustretest.LdiskfsByHand(pcs.V09)}, mend: ownRepos},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && name != "guide" {
@@ -68,6 +73,7 @@ func TestTheRunbookByHand(t *testing.T) {
 // Every check has something that the operator can judge it by, and every Op what the operator types.
 func TestEveryCheckCanBeJudged(t *testing.T) {
 	judged(t, newScene(t, lustretest.Options{}, nil).book)
+	judged(t, newScene(t, lustretest.Options{Site: lustretest.ZFSGroups(pcs.V09)}, ownRepos).book)
 }
 
 func judged(t *testing.T, rb *evenkeel.Runbook) {

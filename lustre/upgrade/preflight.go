@@ -94,7 +94,8 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 			return evenkeel.NeedsOperator("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
 		}
 		for _, f := range st.Failures {
-			if strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
+			pool := t.Imports != "" && strings.HasPrefix(f.Operation, t.Imports+"_")
+			if pool || strings.HasPrefix(f.Operation, t.Resource+"_") { // after a failed start it cannot move there
 				return evenkeel.NeedsOperator("%s failed on %s (%s): find out why, and clean it up by pcs resource cleanup %s",
 					f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
 			}
@@ -105,6 +106,10 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 
 // audit compares the target store of the plan, the cluster and the mounts of a node (H24).
 func (p *Pair) audit(i int) evenkeel.Action {
+	title := "What is mounted is what the target store and the cluster say (H24)"
+	if p.byHand {
+		title = "What is mounted is what the cluster says (H24)"
+	}
 	resources := map[string]string{}
 	for _, t := range p.Targets {
 		resources[t.Resource] = t.UUID
@@ -112,7 +117,7 @@ func (p *Pair) audit(i int) evenkeel.Action {
 	return showsNoOther(evenkeel.Action{
 		ID: fmt.Sprintf("audit-%d", i+1),
 		Change: evenkeel.Change{
-			Title: "What is mounted is what the target store and the cluster say (H24)",
+			Title: title,
 			Cmd:   sshexec.Command(sshexec.ReadOnly, "cat", "/proc/mounts"),
 			Expect: evenkeel.Expect{Text: "only known targets, each where it belongs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				mounts, err := wholeMounts(o.Stdout)

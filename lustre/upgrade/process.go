@@ -25,12 +25,21 @@ func mounts(args []string) bool {
 		if word == "mount_target" || word == "unmount_target" || wrapped && mountProgram(word) {
 			return true
 		}
-		if path.Base(word) == "Target" && i+1 < len(args) && slices.Contains([]string{"start", "stop"}, args[i+1]) {
+		if i+1 >= len(args) {
+			break
+		}
+		if slices.Contains(ownAgents, path.Base(word)) && slices.Contains([]string{"start", "stop"}, args[i+1]) {
 			return true // the resource agent: which target it is for is in its environment
+		}
+		if path.Base(word) == "zpool" && slices.Contains([]string{"import", "export"}, args[i+1]) {
+			return true // an import that is under way imports the pool after it was seen not to be there
 		}
 	}
 	return false
 }
+
+// ownAgents are the files of the agents that mount targets and import pools.
+var ownAgents = []string{"Target", "Lustre", "ZFS"}
 
 func mountProgram(word string) bool {
 	name := path.Base(word)

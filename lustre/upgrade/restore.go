@@ -32,6 +32,9 @@ func (n *node) tree() string { return "/root/" + n.archiveName.Ref() }
 
 // agentStep installs IML's agent with its old identity (lustre:520-583, 1243-1310).
 func (n *node) agentStep(ref string) evenkeel.Step {
+	if n.Config.Manager == "" {
+		return n.sourcesStep(ref)
+	}
 	actions := []evenkeel.Action{n.seeAddOn(),
 		evenkeel.Do("epel", "Install the definition of the EPEL repository", "yum", "-y", "install", "epel-release")}
 	for i, repo := range n.Config.AgentRepos {

@@ -507,7 +507,7 @@ func retake(t *testing.T, w *lustretest.Pair, cfg *upgrade.Config) {
 	for _, s := range []*upgrade.Server{&cfg.Node1, &cfg.Node2} {
 		r, err := w.Runner(s.Name)
 		require.NoError(t, err)
-		info, err := backup.Create(t.Context(), r, upgrade.Manifest(), backup.Options{Dir: dir, Now: w.Now})
+		info, err := backup.Create(t.Context(), r, upgrade.Manifest(true), backup.Options{Dir: dir, Now: w.Now})
 		require.NoError(t, err)
 		s.Backup = info.Path
 	}

@@ -49,6 +49,9 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			join, balance, fencing, p.finish(),
 		},
 	}
+	if len(p.ownPools()) > 0 {
+		rb.Invariants = append(rb.Invariants, watching{p}.importedOnce())
+	}
 	limit(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)

@@ -49,7 +49,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to release its targets, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
-	s.Actions = slices.Concat(p.able(n1), []evenkeel.Action{
+	s.Actions = slices.Concat(p.able(n1), p.seeNoPool(n1), []evenkeel.Action{
 		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each",
 			p.disabled), p.roles("Stopped")...),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
@@ -63,6 +63,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		// No guard: once the targets are enabled, this is no longer so.
 		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance",
 			"target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
+	}, p.seeHealth("health", n1.Name), []evenkeel.Action{
 		p.takes(),
 		p.calm(),
 		letGo,
@@ -104,7 +105,7 @@ func (p moving) readyPush() (evenkeel.Action, error) {
 	}
 	o, err := pcs.Set(prepared, pcs.Settings{
 		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
-		Roles:      pcs.Roles("Stopped", resources(p.Targets)...),
+		Roles:      append(pcs.Roles("Stopped", p.switches(p.Targets)...), p.watch()...),
 	})
 	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
 }
@@ -159,7 +160,7 @@ func (p moving) letGo() (evenkeel.Action, error) {
 func (p moving) lettingGo() pcs.Settings {
 	return pcs.Settings{
 		Attributes: []pcs.NodeSetting{{Node: p.old(p.Config.Node2.Name), NVPair: pacemaker.NVPair{Name: "standby", Value: "on"}}},
-		Roles:      pcs.Roles("Stopped", resources(p.Targets)...),
+		Roles:      pcs.Roles("Stopped", p.switches(p.Targets)...),
 	}
 }
 
@@ -208,14 +209,6 @@ func (p moving) letGoAt() evenkeel.Fact[string] {
 	return evenkeel.NewFact[string]("switch-over.began", "when "+p.Config.Node2.Name+" was told to release its targets")
 }
 
-func resources(targets []Target) []string {
-	out := make([]string, len(targets))
-	for i, t := range targets {
-		out[i] = t.Resource
-	}
-	return out
-}
-
 // waiting wants the new cluster to act, and every target to be disabled.
 func (p moving) waiting(cib *pacemaker.CIB) error {
 	if v, _ := cib.Property("maintenance-mode"); v != "false" {
@@ -254,7 +247,7 @@ func (p moving) newIDs(live *pacemaker.CIB) error {
 	}
 	same, err := sameIDs(prepared, live,
 		pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
-			Roles: pcs.Roles("Started", resources(p.Targets)...)})
+			Roles: append(started(p.units(p.Targets)...), p.watch()...)})
 	if err == nil && !same {
 		err = evenkeel.NeedsOperator("the new cluster keeps maintenance-mode or a target-role under another id than the " +
 			"plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
@@ -279,10 +272,10 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 	if err1 != nil {
 		return nil, err1
 	}
-	off, err1 := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Stopped", resources(p.Targets)...)})
+	off, err1 := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Stopped", p.switches(p.Targets)...)})
 	back, err2 := pcs.Set(p.CIB, pcs.Settings{
 		Attributes: []pcs.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
-		Roles:      pcs.Roles("Started", resources(p.enabled())...),
+		Roles:      pcs.Roles("Started", p.switches(p.enabled())...),
 	})
 	disable, err1 := pushed("disable", "Disable every target in the new cluster", n1.Name, off, err1)
 	giveBack, err2 := pushed("give-back", "End the standby of "+old2+" and enable the targets in the old cluster", n2.Name, back, err2)
@@ -306,10 +299,10 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 		waitFor(p.Config.Outage, n2.Name,
 			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
 	// What was not said in the old cluster is not to be said again.
-	for _, t := range p.enabled() {
-		if r, _ := p.CIB.Resource(t.Resource); !said(r) {
-			undo = append(undo, evenkeel.Disrupt("enable-"+t.Resource, "Enable "+t.Resource+" as it was",
-				p.Config.OldPCS.EnableResource(t.Resource).Argv...).On(n2.Name))
+	for _, id := range p.switches(p.enabled()) {
+		if r, _ := p.CIB.Resource(id); !said(r) {
+			undo = append(undo, evenkeel.Disrupt("enable-"+id, "Enable "+id+" as it was",
+				p.unsay(id).Argv...).On(n2.Name))
 		}
 	}
 	undo = append(undo,

@@ -62,7 +62,7 @@ func TestAWorldOfBackups(t *testing.T) {
 				for _, s := range []*upgrade.Server{&cfg.Node1, &cfg.Node2} {
 					r, err := w.Runner(s.Name)
 					require.NoError(t, err)
-					info, err := backup.Create(t.Context(), r, upgrade.Manifest(), backup.Options{Dir: t.TempDir(), Now: w.Now})
+					info, err := backup.Create(t.Context(), r, upgrade.Manifest(true), backup.Options{Dir: t.TempDir(), Now: w.Now})
 					require.NoError(t, err)
 					s.Backup = info.Path
 					a, err := backup.OpenFile(info.Path)

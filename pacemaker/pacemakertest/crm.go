@@ -48,7 +48,7 @@ func (s *session) monitorText() {
 		s.Printf("Current DC: NONE\n")
 	}
 	s.Printf("Last updated: %s\n%d nodes and %d resources configured\n\n", s.Now().UTC().
-		Format("Mon Jan _2 15:04:05 2006"), len(s.node.doc.nodes), len(s.node.doc.primitives))
+		Format("Mon Jan _2 15:04:05 2006"), len(s.node.doc.nodes), s.node.doc.instances())
 	if s.node.doc.flag("maintenance-mode", false) {
 		s.Printf("              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, stop or recover services\n\n")
 	}
@@ -63,8 +63,9 @@ func (s *session) monitorText() {
 		}
 	}
 	s.Printf("\nFull list of resources:\n\n")
-	for _, r := range s.node.doc.primitives {
-		s.Printf(" %s\n", s.row(s.node.doc, r))
+	d := s.node.doc
+	for _, row := range s.resourceRows(d, "", all, func(r primitive) string { return s.row(d, r) }) {
+		s.Printf(" %s\n", row)
 	}
 }
 
@@ -85,7 +86,7 @@ func (s *session) monitorXML() int {
 	}
 	element(summary, "last_update", "time", s.Now().UTC().Format("Mon Jan _2 15:04:05 2006"))
 	element(summary, "nodes_configured", "number", strconv.Itoa(len(d.nodes)), "expected_votes", "unknown")
-	element(summary, "resources_configured", "number", strconv.Itoa(len(d.primitives)))
+	element(summary, "resources_configured", "number", strconv.Itoa(d.instances()))
 	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)),
 		"symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
 		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode",
@@ -112,15 +113,19 @@ func (s *session) monitorXML() int {
 	}
 	resources := element(root, "resources")
 	for _, p := range d.primitives {
-		s.resourceXML(resources, d, p)
+		list := s.container(resources, d, p)
+		for _, i := range s.copies(d, p) {
+			s.resourceXML(list, d, p, i)
+		}
 	}
 	attributes := element(root, "node_attributes")
 	for _, n := range d.nodes {
-		if s.peer(n.Uname) == nil {
+		m := s.peer(n.Uname)
+		if m == nil {
 			continue
 		}
 		e := element(attributes, "node", "name", n.Uname)
-		for _, a := range n.Attributes.Effective() {
+		for _, a := range slices.Concat(n.Attributes.Effective(), m.attrs) {
 			element(e, "attribute", "name", a.Name, "value", a.Value)
 		}
 	}
@@ -135,17 +140,8 @@ func (s *session) monitorXML() int {
 	return 0
 }
 
-func (s *session) resourceXML(list *etree.Element, d *document, p primitive) {
-	role := "Stopped"
-	var on []*node
-	for _, m := range s.members() {
-		for _, a := range m.active {
-			if a.primitive.id == p.id {
-				role = a.phase.String()
-				on = append(on, m)
-			}
-		}
-	}
+func (s *session) resourceXML(list *etree.Element, d *document, p primitive, i instance) {
+	role, on := i.role, i.on
 	agent := strings.Replace(p.agent, "ocf:", "ocf::", 1)
 	managed := p.managed && !d.flag("maintenance-mode", false)
 	e := element(list, "resource", "id", p.id, "resource_agent", agent, "role", role, "active",
@@ -439,12 +435,8 @@ func runCrmResource(c *simhost.Call) int {
 			return c.Fail(62, "Error performing operation: Timer expired")
 		}
 	case "list":
-		for _, p := range s.node.doc.primitives {
-			if s.software.modern() {
-				c.Printf("  %s\n", s.row2(s.node.doc, p))
-				continue
-			}
-			c.Printf(" %s\n", s.row(s.node.doc, p))
+		for _, row := range s.rows(s.node.doc, all) {
+			c.Printf("%s\n", row)
 		}
 	case "cleanup", "refresh":
 		p := &pcsCommand{session: s}

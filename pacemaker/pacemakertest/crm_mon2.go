@@ -75,11 +75,13 @@ func (s *session) runCrmMon2() int {
 		heading = "Full List of Resources:"
 	}
 	s.Printf("\n%s\n", heading)
-	for _, r := range s.node.doc.primitives {
-		if role, _ := s.running(r.id); inactive || role != "Stopped" || s.ghost(r.id) != "" {
-			s.Printf("  %s\n", s.row2(s.node.doc, r))
-			any = true
-		}
+	shown := func(r primitive) bool {
+		role, _ := s.running(r.id)
+		return inactive || role != "Stopped" || s.ghost(r.id) != ""
+	}
+	for _, row := range s.rows(s.node.doc, shown) {
+		s.Printf("%s\n", row)
+		any = true
 	}
 	if !any && !inactive {
 		s.Printf("  * No active resources\n")
@@ -118,7 +120,7 @@ func (s *session) summaryText(indent string) {
 	if disabled > 0 {
 		rest = fmt.Sprintf(" (%d DISABLED)", disabled)
 	}
-	item("%d resource %s configured%s", len(d.primitives), plural(len(d.primitives), "instance", "instances"), rest)
+	item("%d resource %s configured%s", d.instances(), plural(d.instances(), "instance", "instances"), rest)
 	if d.flag("maintenance-mode", false) {
 		s.Printf("\n%s              *** Resource management is DISABLED ***\n%s  The cluster will not attempt to start, "+
 			"stop or recover services\n", indent, indent)
@@ -231,7 +233,10 @@ func (s *session) monitorXML2(request string) int {
 	}
 	resources := element(root, "resources")
 	for _, p := range d.primitives {
-		s.resourceXML2(resources, d, p)
+		list := s.container(resources, d, p)
+		for _, i := range s.copies(d, p) {
+			s.resourceXML2(list, d, p, i)
+		}
 	}
 	s.attributesXML(root, d)
 	element(root, "node_history")
@@ -268,7 +273,7 @@ func (s *session) summaryXML(root *etree.Element, d *document, members []*node) 
 		}
 	}
 	element(summary, "nodes_configured", "number", strconv.Itoa(len(d.nodes)))
-	element(summary, "resources_configured", "number", strconv.Itoa(len(d.primitives)), "disabled", strconv.Itoa(disabled), "blocked", "0")
+	element(summary, "resources_configured", "number", strconv.Itoa(d.instances()), "disabled", strconv.Itoa(disabled), "blocked", "0")
 	element(summary, "cluster_options", "stonith-enabled", strconv.FormatBool(d.flag("stonith-enabled", true)),
 		"symmetric-cluster", strconv.FormatBool(d.flag("symmetric-cluster", true)),
 		"no-quorum-policy", orDefault(d.property("no-quorum-policy"), "stop"), "maintenance-mode",
@@ -301,8 +306,8 @@ func (s *session) nodeXML(nodes *etree.Element, d *document, n pacemaker.Node, m
 	}
 }
 
-func (s *session) resourceXML2(list *etree.Element, d *document, p primitive) {
-	role, on := s.running(p.id)
+func (s *session) resourceXML2(list *etree.Element, d *document, p primitive, i instance) {
+	role, on := i.role, i.on
 	managed := p.managed && !d.flag("maintenance-mode", false)
 	lost := s.ghost(p.id)
 	if len(on) > 0 {
@@ -334,8 +339,12 @@ func (s *session) resourceXML2(list *etree.Element, d *document, p primitive) {
 func (s *session) attributesXML(root *etree.Element, d *document) {
 	var section *etree.Element
 	for _, n := range d.nodes {
-		attrs := n.Attributes.Effective()
-		if s.peer(n.Uname) == nil || len(attrs) == 0 {
+		m := s.peer(n.Uname)
+		if m == nil {
+			continue
+		}
+		attrs := slices.Concat(n.Attributes.Effective(), m.attrs)
+		if len(attrs) == 0 {
 			continue
 		}
 		if section == nil {

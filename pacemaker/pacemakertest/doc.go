@@ -13,15 +13,16 @@
 //
 // # What is simulated
 //
-// Placement by target-role, is-managed, maintenance, standby, location scores, stickiness and failures, for plain
-// primitives; the probe of what runs already; starts and stops that take virtual time, as many at once as the throttle
+// Placement by target-role, is-managed, maintenance, standby, location scores, rules on node attributes, stickiness and
+// failures, for primitives, groups of them, and anonymous clones of one; transient attributes of nodes; the probe of what runs already; starts and stops that take virtual time, as many at once as the throttle
 // allows (H26); the wait of a first start, and a CIB put in place before it, which must belong to hacluster (H5); pcs's
 // refusal of leftovers (H6); attributes of an absent node (H7); start-up fencing (H1), and two_node's wait for all
 // nodes; fencing after an unclean loss, and IML's rule that a node in standby is never fenced; a firewall that keeps
 // corosync apart (H16); stickiness (H17); rings that fail (H18); exit statuses (H19); an init system that pcs does not
 // recognise (H4).
 //
-// Groups, clones, templates and location rules are not: a CIB that has them is refused where it would come into force.
+// Other clones, groups of groups, templates, and rules on dates or with inner rules are not: a CIB that has them is refused where it
+// would come into force. A clone does not wait for another, and pcs shows of a group and a clone only what a runbook asks.
 // Colocation and ordering are passed over. Of pcs 0.10 and 0.12 the words of 0.11 are known, with what is told apart by
 // the release. A stop that fails is tried again, where Pacemaker would fence the node. A controller has told its limits
 // when it joins, where Pacemaker's is held at half of them for up to 30 s.

@@ -3,7 +3,6 @@ package pacemakertest
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ type primitive struct {
 	role       string // target-role; empty means Started
 	managed    bool
 	stickiness pacemaker.Score
-	scores     map[string]pacemaker.Score
+	unit       *unit // what it is placed with; it may stand alone
 	definition pacemaker.Resource
 }
 
@@ -38,33 +37,8 @@ func newDocument(cib *pacemaker.CIB) (*document, error) {
 		return nil, err
 	}
 	d := &document{cib: cib, text: buf.String(), sum: sha256.Sum256(buf.Bytes()), nodes: cib.Nodes(), version: cib.Version()}
-	defaults := cib.ResourceDefaults()
-	for _, r := range cib.Resources() {
-		if r.Kind != pacemaker.Primitive {
-			return nil, fmt.Errorf("resource %s is a %s, which this simulator does not know", r.ID, r.Kind)
-		}
-		meta := func(name string) string {
-			if v, ok := r.Meta.Get(name); ok {
-				return v
-			}
-			v, _ := defaults.Get(name)
-			return v
-		}
-		p := primitive{id: r.ID, agent: r.Agent(), role: meta("target-role"), managed: meta("is-managed") != "false" &&
-			meta("maintenance") != "true", definition: r}
-		if s := meta("resource-stickiness"); s != "" {
-			score, err := pacemaker.ParseScore(s)
-			if err != nil {
-				return nil, err
-			}
-			p.stickiness = score
-		}
-		scores, err := cib.NodeScores(r.ID)
-		if err != nil {
-			return nil, err
-		}
-		p.scores = scores
-		d.primitives = append(d.primitives, p)
+	if err := d.units(); err != nil {
+		return nil, err
 	}
 	return d, nil
 }

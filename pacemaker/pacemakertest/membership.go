@@ -224,6 +224,7 @@ func (st *Stack) missed(s *simhost.State, before map[*node][]*node) {
 // it down, while its service runs (H5).
 func (st *Stack) enter(s *simhost.State, n *node) error {
 	h := s.Host(n.host)
+	n.attrs, n.lookAt = nil, time.Time{}
 	n.broken, n.up, n.ready, n.leaving, n.left, n.failed, n.active, n.probed, n.lost, n.records = false, false, false,
 		false, nil, nil, nil, nil, nil, nil
 	text, err := h.ReadFile(CIBPath)
@@ -379,7 +380,7 @@ func (n *node) forget(uname string) {
 }
 
 func (n *node) reset() {
-	n.tellAt = time.Time{}
+	n.tellAt, n.lookAt, n.attrs = time.Time{}, time.Time{}, nil
 	n.cibAt = time.Time{}
 	n.broken, n.up, n.ready, n.leaving, n.readyAt, n.pause, n.doc, n.left, n.active, n.probed, n.failed, n.lost,
 		n.records = false, false, false, false, time.Time{}, time.Time{}, nil, nil, nil, nil, nil, nil, nil

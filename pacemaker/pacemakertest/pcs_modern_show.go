@@ -118,8 +118,8 @@ func (p *pcsCommand) statusModern() int {
 	p.Printf("\nNode List:\n")
 	p.nodeText("  ")
 	p.Printf("\nFull List of Resources:\n")
-	for _, r := range p.node.doc.primitives {
-		p.Printf("  %s\n", p.row2(p.node.doc, r))
+	for _, row := range p.session.rows(p.node.doc, all) {
+		p.Printf("%s\n", row)
 	}
 	if len(p.node.doc.primitives) == 0 {
 		p.Printf("  * No resources\n")

@@ -11,11 +11,13 @@ import (
 func (p *pcsCommand) moves(only []string) (out []move) {
 	members := p.members()
 	for _, r := range p.node.doc.primitives {
-		want := p.stack.place(p.State, members, r, 0)
+		if r.unit.kind == pacemaker.Clone || len(only) > 0 && !slices.Contains(only, r.unit.id) {
+			continue // the stickiness of the others would hold a member of a group
+		}
+		want := p.stack.place(p.State, members, r, false)
 		for _, n := range members {
 			running := slices.ContainsFunc(n.active, func(a active) bool { return a.primitive.id == r.id })
-			if running && want != nil && want != n && r.managed && r.definition.Class != "stonith" &&
-				(len(only) == 0 || slices.Contains(only, r.id)) {
+			if running && want != nil && want != n && r.managed && r.definition.Class != "stonith" {
 				out = append(out, move{r.id, p.stack.uname(p.State, n), p.stack.uname(p.State, want)})
 			}
 		}

@@ -71,12 +71,19 @@ func (p *pcsCommand) definitions(show func(pacemaker.Resource) bool) int {
 	}
 	found := false
 	for _, r := range d.cib.Resources() {
-		if show(r) {
+		if r.Kind != pacemaker.Primitive && show(r) {
+			found = true
+			p.Printf(" %s: %s\n", map[pacemaker.Kind]string{pacemaker.Group: "Group", pacemaker.Clone: "Clone"}[r.Kind], r.ID)
+		}
+		for m := range pacemaker.Walk([]pacemaker.Resource{r}) {
+			if m.Kind != pacemaker.Primitive || !show(m) {
+				continue
+			}
 			found = true
 			if p.software.modern() {
-				p.definition2(r)
+				p.definition2(m)
 			} else {
-				p.definition(r)
+				p.definition(m)
 			}
 		}
 	}
@@ -132,19 +139,13 @@ func (p *pcsCommand) rows(show func(primitive) bool) int {
 	default:
 		return p.Fail(1, "Error: unable to get resource status from crm_mon\nError: cluster is not currently running on this node")
 	}
-	any := false
-	for _, r := range d.primitives {
-		switch {
-		case !show(r) || len(p.words) > 0 && !slices.Contains(p.words, r.id):
-			continue
-		case p.software.modern():
-			p.Printf("  %s\n", p.row2(d, r))
-		default:
-			p.Printf(" %s\n", p.row(d, r))
-		}
-		any = true
+	rows := p.session.rows(d, func(r primitive) bool {
+		return show(r) && (len(p.words) == 0 || slices.Contains(p.words, r.id) || slices.Contains(p.words, r.unit.id))
+	})
+	for _, row := range rows {
+		p.Printf("%s\n", row)
 	}
-	if !any {
+	if len(rows) == 0 {
 		p.Printf("NO resources configured\n")
 	}
 	return 0
@@ -223,12 +224,15 @@ func (s *session) clusterRows(heading, item string) {
 		}
 	}
 	s.Printf("\n%sFull List of Resources:\n", heading)
-	for _, r := range s.node.doc.primitives {
-		if s.software.modern() {
-			s.Printf("%s%s\n", strings.TrimSuffix(item, "* "), s.row2(s.node.doc, r))
-			continue
+	d := s.node.doc
+	row := func(r primitive) string { return s.row2(d, r) }
+	if !s.software.modern() { // what it shows is from crm_simulate, in the form of 2
+		row = func(r primitive) string {
+			return "* " + strings.Replace(strings.Replace(s.row(d, r), "::", ":", 1), ":\t", ":\t ", 1)
 		}
-		s.Printf("%s%s\n", item, strings.Replace(strings.Replace(s.row(s.node.doc, r), "::", ":", 1), ":\t", ":\t ", 1))
+	}
+	for _, line := range s.resourceRows(d, "* ", all, row) {
+		s.Printf("%s%s\n", strings.TrimSuffix(item, "* "), line)
 	}
 }
 

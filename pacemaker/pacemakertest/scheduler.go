@@ -3,7 +3,6 @@ package pacemakertest
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -46,7 +45,11 @@ func (st *Stack) act(s *simhost.State, members []*node) {
 		}
 	}
 	for _, p := range doc.primitives {
-		if p.managed {
+		switch {
+		case !p.managed:
+		case p.unit.kind == pacemaker.Clone:
+			st.spread(s, members, p, blocked)
+		default:
 			st.settle(s, members, p, blocked)
 		}
 	}
@@ -54,7 +57,7 @@ func (st *Stack) act(s *simhost.State, members []*node) {
 
 // settle moves one resource towards where it should be, one operation at a time: a start waits until it is stopped everywhere else.
 func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked bool) {
-	want := st.place(s, members, p, p.stickiness)
+	want := st.place(s, members, p, true)
 	running := 0
 	for _, n := range members {
 		if n.runs(p.id) {
@@ -74,9 +77,14 @@ func (st *Stack) settle(s *simhost.State, members []*node, p primitive, blocked 
 			}
 		}
 	}
-	if want == nil || elsewhere || there || blocked || want.busy() {
+	if want == nil || elsewhere || there || blocked || want.busy() || !want.follows(p) {
 		return
 	}
+	st.start(s, want, p)
+}
+
+// start begins to start a resource on a node.
+func (st *Stack) start(s *simhost.State, want *node, p primitive) {
 	start, _ := st.times(p)
 	want.active = append(slices.Clip(want.active), active{primitive: p, phase: starting, due: s.Now().Add(start)})
 	st.begin(s, want, p, "start", start)
@@ -123,11 +131,11 @@ func (st *Stack) times(p primitive) (start, stop time.Duration) {
 	return cmp.Or(start, StartTime), cmp.Or(stop, StopTime)
 }
 
-// place is the node where a resource belongs; nil where it must not run or cannot.
-func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickiness pacemaker.Score) *node {
+// place is the node where a resource belongs; nil where it must not run or cannot. sticky says whether what runs prefers
+// to stay where it is.
+func (st *Stack) place(s *simhost.State, members []*node, p primitive, sticky bool) *node {
 	doc := members[0].doc
-	if strings.EqualFold(p.role, "Stopped") || p.definition.Class == "stonith" && !doc.flag("stonith-enabled", true) ||
-		doc.flag("stop-all-resources", false) {
+	if doc.barred(p) {
 		return nil
 	}
 	var (
@@ -135,18 +143,13 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 		score pacemaker.Score
 	)
 	for _, n := range members {
-		name := st.uname(s, n)
-		if n.leaving || doc.nodeFlag(name, "standby") || doc.nodeFlag(name, "maintenance") || n.hasFailed(p.id) {
-			continue
+		v, takes := st.takes(s, n, p)
+		for _, m := range doc.members(p.unit) {
+			if sticky && n.runs(m.id) {
+				v = v.Add(m.stickiness)
+			}
 		}
-		v, named := p.scores[name]
-		if !named && !doc.flag("symmetric-cluster", true) {
-			continue
-		}
-		if n.runs(p.id) {
-			v = v.Add(stickiness)
-		}
-		if v > -pacemaker.Infinity && (best == nil || v > score) {
+		if takes && v > -pacemaker.Infinity && (best == nil || v > score) {
 			best, score = n, v
 		}
 	}
@@ -155,7 +158,7 @@ func (st *Stack) place(s *simhost.State, members []*node, p primitive, stickines
 
 // stop begins to stop a resource that is started; one that is starting ends that first.
 func (st *Stack) stop(s *simhost.State, n *node, i int) {
-	if a := &n.active[i]; a.phase == started && !n.busy() {
+	if a := &n.active[i]; a.phase == started && !n.busy() && n.last(a.primitive) {
 		_, stop := st.times(a.primitive)
 		a.phase, a.due = stopping, s.Now().Add(stop)
 		st.begin(s, n, a.primitive, "stop", stop)

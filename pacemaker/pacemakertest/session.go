@@ -156,6 +156,7 @@ func (s *session) nodeState(status *etree.Element, n pacemaker.Node) {
 		{"join", states[2]}, {"expected", states[3]}} {
 		e.CreateAttr(pair[0], pair[1])
 	}
+	s.transient(e, n, m)
 	lrm := e.CreateElement("lrm")
 	lrm.CreateAttr("id", n.ID)
 	list := lrm.CreateElement("lrm_resources")

@@ -102,6 +102,8 @@ type node struct {
 	tellAt  time.Time // when it will know more
 	lost    []ghost   // what ran on nodes that were lost and are not fenced yet
 	history []Fence
+	attrs   []pacemaker.NVPair // transient attributes, by name
+	lookAt  time.Time          // when the cluster looks at one that has changed
 }
 
 // failure is a resource that did not start on a node: it is not tried there again until it is cleaned up.
@@ -206,6 +208,9 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 			e.ToGo(a.due)
 		}
 		e.Int(len(n.history))
+		for _, a := range n.attrs {
+			e.Texts([]string{a.Name, a.Value})
+		}
 	}
 	e.Int(len(st.orders))
 	for _, o := range st.orders {
@@ -232,6 +237,7 @@ func (st *Stack) Next(*simhost.State) (at time.Time, ok bool) {
 		consider(n.readyAt)
 		consider(n.pause)
 		consider(n.tellAt)
+		consider(n.lookAt)
 		for _, a := range n.active {
 			consider(a.due)
 		}
@@ -247,6 +253,7 @@ func (st *Stack) Tick(s *simhost.State) {
 	now := s.Now()
 	due := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
 	for _, n := range st.nodes {
+		n.looked(now)
 		if due(n.pause) {
 			n.pause = time.Time{}
 		}

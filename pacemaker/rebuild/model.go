@@ -135,24 +135,9 @@ func (b *rebuilder) checkPattern(pattern, where string) {
 	}
 }
 
-// hostParameters are the parameters of fence devices that name nodes.
-var hostParameters = map[string]*regexp.Regexp{
-	"pcmk_host_list": regexp.MustCompile(`[^\s,;]+`),
-	"pcmk_host_map":  regexp.MustCompile(`[^\s,;:]+:`),
-}
-
 func (b *rebuilder) renameInParameter(e *etree.Element) {
 	name, value := e.SelectAttrValue("name", ""), e.SelectAttrValue("value", "")
-	words := hostParameters[name]
-	if words == nil {
-		return
-	}
-	renamed := words.ReplaceAllStringFunc(value, func(w string) string {
-		if node, ok := strings.CutSuffix(w, ":"); ok {
-			return b.opts.Names.New(node) + ":"
-		}
-		return b.opts.Names.New(w)
-	})
+	renamed := b.opts.Names.InParameter(name, value)
 	if renamed != value {
 		e.CreateAttr("value", renamed)
 		b.drop(name+"="+value, "it names nodes: now "+renamed+" (H12)")

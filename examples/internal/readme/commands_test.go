@@ -81,6 +81,9 @@ var promises = map[string]promise{
 			require.Equal(t, cli.ExitFailed, exit, "1 findings: %s", out)
 		},
 	},
+	"./lustre-hapair inspect examples/lustre-hapair/testdata/pairs/zfs-groups/cib.xml": {after: prints("nothing is wrong with it")},
+	"./lustre-hapair plan -dir examples/lustre-hapair/testdata/pairs/zfs-groups":       {after: prints("Move every target from")},
+	"./lustre-hapair demo -dir examples/lustre-hapair/testdata/pairs/ldiskfs-by-hand":  {after: wholeJob},
 	"./lustre-hapair plan -config pair.yaml -format markdown > runbook.md": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, _ string) {
@@ -203,6 +206,14 @@ func wholeJob(t *testing.T, _ *site, out string) {
 	require.Contains(t, out, "invariants violated: none")
 	require.Contains(t, out, "outage, on the world's clock:")
 	require.Regexp(t, `(?m): (\d+) of (\d+) steps done`, out)
+}
+
+// prints wants a text in what a command prints.
+func prints(text string) func(*testing.T, *site, string) {
+	return func(t *testing.T, _ *site, out string) {
+		t.Helper()
+		require.Contains(t, out, text)
+	}
 }
 
 func built(name string) func(*testing.T, *site, string) {

@@ -16,8 +16,9 @@
 //     was booted with ([Boot]), which "uname -r" names too. lctl and lnetctl know the node's NID.
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
 //   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
-//     mounted targets, lctl their devices and how far their recovery is, zpool their pools, genhostid makes the file that
-//     the real hostid reads, passwd takes "--stdin".
+//     mounted targets, lctl their devices and how far their recovery is. zpool imports and exports pools, of which it tells
+//     the hardware, and lists them and those of mounted targets. genhostid makes the file that the real hostid reads,
+//     passwd takes "--stdin".
 //
 // There is no SELinux, so no chcon.
 package standin

@@ -78,30 +78,3 @@ func runDf(c *call) int {
 	}
 	return 0
 }
-
-// runZpool lists the pools that are imported: those with a data set that is mounted, for IML's agent imports a pool to
-// mount its target and exports it after.
-func runZpool(c *call) int {
-	if len(c.args) == 0 || c.args[0] != "list" {
-		return c.fail(2, "zpool: the stand-in has list only")
-	}
-	var pools []string
-	for _, m := range lustreMounts(c.read(mountsFile)) {
-		pool, _, isDataSet := strings.Cut(m[0], "/")
-		if isDataSet && pool != "" && !slices.Contains(pools, pool) {
-			pools = append(pools, pool)
-		}
-	}
-	slices.Sort(pools)
-	scripted := slices.ContainsFunc(c.args[1:], func(a string) bool { return strings.HasPrefix(a, "-") && strings.Contains(a, "H") })
-	switch {
-	case len(pools) == 0 && !scripted:
-		c.printf("no pools available\n")
-	case !scripted:
-		c.printf("NAME\n")
-	}
-	for _, p := range pools {
-		c.printf("%s\n", p)
-	}
-	return 0
-}

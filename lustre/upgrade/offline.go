@@ -40,10 +40,10 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair-offline",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s, its targets stopped", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{watching{p.Pair}.mountedOnce()},
+		Invariants: []evenkeel.Invariant{watching(p).mountedOnce()},
 		Absences: []evenkeel.Absence{{What: "every target of the pair, as announced", From: stopTargets, Until: startTargets,
 			Ref: "lustre:347", Stopped: true}},
-		Compare: comparison{p.Pair}.compare, Functions: paperFunctions,
+		Compare: comparison(p).compare, Functions: paperFunctions,
 	}
 	add := func(group string, steps ...evenkeel.Step) {
 		for _, s := range steps {
@@ -156,7 +156,7 @@ func (p offline) start() (evenkeel.Step, error) {
 	if err != nil {
 		return evenkeel.Step{}, err
 	}
-	ready, err1 := moving{p.Pair}.readyPush()
+	ready, err1 := moving(p).readyPush()
 	o, err2 := pcs.Set(prepared, pcs.Settings{Roles: started(p.units(p.enabled())...)})
 	enable, err2 := pushed("enable", "Enable the targets in the new cluster", "", o, err2)
 	s := evenkeel.Step{
@@ -170,17 +170,17 @@ func (p offline) start() (evenkeel.Step, error) {
 	s.Actions = slices.Concat(p.able(n1), p.able(n2), p.differentHostIDs(), p.seeNoPool(n1), p.seeNoPool(n2), []evenkeel.Action{
 		showsOnline(now.seeStatus("nodes", "Both nodes are there", "online, and not in standby", p.online(n1.Name, n2.Name)), n1.Name, n2.Name),
 		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
-			"the ids of the plan", moving{p.Pair}.newIDs), ready.Cmd.Stdin.PlainText()),
+			"the ids of the plan", moving(p).newIDs), ready.Cmd.Stdin.PlainText()),
 		ready.Noting("every target stays disabled").From("lustre:1136"),
 		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
-			"no maintenance, and nothing is being started or stopped", moving{p.Pair}.settled),
+			"no maintenance, and nothing is being started or stopped", moving(p).settled),
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 	}, p.seeHealth("health-1", n1.Name), p.seeHealth("health-2", n2.Name), []evenkeel.Action{
 		seeFree("free-1", n1.Name), seeFree("free-2", n2.Name),
 		enable.From("lustre:1142"),
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs",
 			now.Placed(p.placed(preferred))), p.placed(preferred))).From("lustre:1155"),
-	}, throttle{p.Pair}.throttleAgain(n1.Name, p.Config.NewPCS))
+	}, throttle(p).throttleAgain(n1.Name, p.Config.NewPCS))
 	for i, server := range p.servers() {
 		mine := p.of(server)
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),

@@ -21,7 +21,7 @@ func applying(t testing.TB, cfg maintenance.PatchConfig) *evenkeel.Runbook {
 	return rb
 }
 
-// TestPatch (CPS-093, CPS-096, CPS-097, CPS-098, CPS-099, CPS-214): a patch is at work everywhere at the end, with another
+// TestPatch (CPS-093, CPS-096, CPS-097, CPS-098, CPS-099, CPS-214, WF-005): a patch is at work everywhere at the end, with another
 // one before it or not, and the plug-ins stand as before.
 func TestPatch(t *testing.T) {
 	for name, old := range map[string]string{"first": "", "in the place of another": "Patch_1_19.4.0"} {

@@ -50,6 +50,9 @@ func TestUndo(t *testing.T) {
 	require.True(t, everywhere, "%+v", w.Patching())
 	require.Equal(t, "file:///var/qps/.tmp/plugin1\n", w.read("/etc/broadhop/repositories"))
 	require.NoError(t, w.Check())
+	require.Len(t, slices.DeleteFunc(w.Log(), func(e cpstest.Entry) bool {
+		return !strings.HasSuffix(strings.Join(e.Argv, " "), "patch -r Patch_1_19.4.0")
+	}), 1, "CPS-095: undone is not removed")
 }
 
 // TestPatchRehearsed (CPS-214, CPS-216): the tool crashes, loses a connection, is asked to stop or rolls back, at every point.

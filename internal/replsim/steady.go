@@ -1,6 +1,9 @@
 package replsim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Steady tells that nothing is decided any more, however much time passes, until somebody acts on the set: it serves, and
 // every member that copies is where the primary is. It is noticed when time passes.
@@ -8,7 +11,7 @@ func (s *Set) Steady() bool { return s.steady }
 
 // settled finds out whether the set is steady.
 func (s *Set) settled() bool {
-	if !s.serving || len(s.cuts) > 0 || s.opt.ApplyRate < 1 || s.nextEvent() != forever {
+	if !s.serving || s.nextEvent() != forever { // a member that falls behind has an event: when the oplog rolls over it
 		return false
 	}
 	head := s.primary()
@@ -34,11 +37,11 @@ func (s *Set) glide(d time.Duration) {
 	if s.opt.Idle {
 		return
 	}
-	head := &s.procs[s.primary()]
+	head := &s.procs[slices.IndexFunc(s.procs, func(p proc) bool { return p.up && p.state == Primary })] // the only one
 	head.op.At += d
 	for i := range s.procs {
 		if p := &s.procs[i]; p.up && s.follows(p) {
-			p.op, p.docs = head.op, head.docs
+			p.op = head.op
 		}
 	}
 }

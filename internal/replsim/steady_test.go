@@ -45,7 +45,8 @@ func TestSteadySetsGlide(t *testing.T) {
 				require.Equal(t, two.Hash(), one.Hash())
 				require.Equal(t, two.now, one.now)
 				require.Equal(t, two.procs, one.procs)
-				require.Equal(t, [2]time.Duration{two.outTotal, two.outLong}, [2]time.Duration{one.outTotal, one.outLong})
+				require.Equal(t, []time.Duration{two.outTotal, two.outLong, two.outNow},
+					[]time.Duration{one.outTotal, one.outLong, one.outNow})
 				require.Equal(t, two.serving, one.serving)
 			}
 		}

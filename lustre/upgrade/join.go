@@ -48,8 +48,9 @@ func (p *Pair) movesByItself() bool {
 			sticky, _ = pacemaker.ParseScore(pair.Value)
 		}
 	}
+	preferences := p.CIB.Preferences()
 	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
-		_, score, err := p.CIB.PreferredNode(t.Resource)
+		_, score, err := preferences.Node(t.Resource)
 		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
 	})
 }

@@ -38,7 +38,7 @@ func newDocument(cib *pacemaker.CIB) (*document, error) {
 		return nil, err
 	}
 	d := &document{cib: cib, text: buf.String(), sum: sha256.Sum256(buf.Bytes()), nodes: cib.Nodes(), version: cib.Version()}
-	defaults := cib.ResourceDefaults()
+	defaults, preferences := cib.ResourceDefaults(), cib.Preferences()
 	for _, r := range cib.Resources() {
 		if r.Kind != pacemaker.Primitive {
 			return nil, fmt.Errorf("resource %s is a %s, which this simulator does not know", r.ID, r.Kind)
@@ -59,7 +59,7 @@ func newDocument(cib *pacemaker.CIB) (*document, error) {
 			}
 			p.stickiness = score
 		}
-		scores, err := cib.NodeScores(r.ID)
+		scores, err := preferences.Scores(r.ID)
 		if err != nil {
 			return nil, err
 		}

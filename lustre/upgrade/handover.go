@@ -29,20 +29,26 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	if err != nil {
 		return evenkeel.Action{}, err
 	}
-	enable := func(targets []Target) (sshexec.Cmd, error) {
-		o, err := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Started", resources(targets)...)})
+	all, err := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Started", resources(p.enabled())...)})
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	var each []pcs.Settings
+	for _, t := range p.enabled() {
+		each = append(each, pcs.Settings{Roles: pcs.Roles("Started", t.Resource)})
+	}
+	if len(each) == 1 {
+		each = nil // all of them is the one
+	}
+	ones, err := pcs.SetEach(prepared, each...)
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	var cmds []sshexec.Cmd
+	for _, o := range append([]pcs.Operation{all}, ones...) {
 		cmd := o.Cmd("")
 		cmd.Timeout = time.Minute
-		return cmd, err
-	}
-	all, err := enable(p.enabled())
-	cmds, errs := []sshexec.Cmd{all}, []error{err}
-	for _, t := range p.enabled() {
-		if len(p.enabled()) == 1 {
-			break // all of them is the one
-		}
-		one, err := enable([]Target{t})
-		cmds, errs = append(cmds, one), append(errs, err)
+		cmds = append(cmds, cmd)
 	}
 	h := &handOver{moving: p, left: departure{Pair: p.Pair, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
@@ -71,7 +77,7 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	}
 	enabled.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: enabled.Cmd}}, roles...).Paper
 	a.Probe = &enabled
-	return a, errors.Join(errs...)
+	return a, nil
 }
 
 func role(cib *pacemaker.CIB, t Target) string {
